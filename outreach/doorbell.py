@@ -1,0 +1,48 @@
+"""Wakes a worker: a job by its dotted name, with ids as arguments.
+
+The database is the truth and the ring is only a hint: when Redis is away it is lost with a log entry,
+and the sweep finds the work (design: "The database is the truth; RQ is the doorbell").
+"""
+
+from __future__ import annotations
+
+import logging
+
+from redis import Redis, RedisError
+from rq import Queue
+
+log = logging.getLogger(__name__)
+
+SEND, INBOUND, DEFAULT = QUEUES = ("send", "inbound", "default")
+
+
+# How long one ring stands for those that follow it, where no worker has answered yet.
+STANDS_S = 30
+
+
+def ring_key(description: str) -> str:
+    """Redis key that says "rung and not yet answered"; the worker removes it as the job starts."""
+    return f"loa:rung:{description}"
+
+
+class Doorbell:
+    """Rings through one Redis."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+
+    def ring(self, job: str, *ids: int, queue: str = DEFAULT, timeout_s: int = 120) -> bool:
+        """Enqueue `job` unless the same one has been rung and not answered yet.
+
+        Returns False when Redis is away: nothing is lost, the sweep comes round.
+        """
+        description = "-".join([job.rsplit(".", 1)[-1], *map(str, ids)])
+        try:
+            if self.redis.set(ring_key(description), 1, nx=True, ex=STANDS_S):
+                Queue(queue, connection=self.redis).enqueue(
+                    job, args=ids, job_timeout=timeout_s, result_ttl=0, failure_ttl=3600, description=description
+                )
+        except RedisError as error:
+            log.warning("doorbell.lost job=%s ids=%s error=%s", job, ids, type(error).__name__)
+            return False
+        return True

@@ -1,0 +1,51 @@
+"""What every process holds: settings, database, Redis and the doorbell. No Flask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from outreach.db import Database
+from outreach.doorbell import Doorbell
+from outreach.settings import Settings
+from outreach.sms.gateway import Gateway, Webhooks
+from outreach.sms.twilio import TwilioGateway, TwilioWebhooks
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Wired once at a process's start; collaborators are passed on as arguments."""
+
+    settings: Settings
+    db: Database
+    redis: Redis
+    doorbell: Doorbell
+    webhooks: Webhooks
+
+    def open_gateway(self) -> Gateway:
+        """A gateway of the running event loop; the caller closes it. The simulator speaks Twilio's API."""
+        return TwilioGateway(self.settings)
+
+    def close(self) -> None:
+        self.db.close()
+        self.redis.close()
+
+
+def open_runtime(settings: Settings) -> Runtime:
+    """No connection is made yet: both servers may still be starting."""
+    redis = Redis.from_url(
+        settings.redis_url,
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3),
+        socket_connect_timeout=3,
+        health_check_interval=15,
+    )
+    return Runtime(
+        settings=settings,
+        db=Database(settings.database_url),
+        redis=redis,
+        doorbell=Doorbell(redis),
+        webhooks=TwilioWebhooks(settings),
+    )

@@ -1,0 +1,141 @@
+"""The port: what sending needs from whoever carries the messages, and nothing more.
+
+A gateway answers each request with an outcome; it never raises for what the other side said or failed
+to say. The outcomes tell the caller what to do next:
+
+Accepted    it has the message and gave it an id
+Refused     final: this message will never be sent by it
+Throttled   it was never processed; try again later
+Unseen      nobody knows whether it has the message: reconcile, never resend blindly
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class DeliveryStatus(StrEnum):
+    """How far the gateway says a message has come."""
+
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+
+
+class Cause(StrEnum):
+    """Why a message was not sent or not delivered, in our words."""
+
+    BAD_NUMBER = "bad_number"
+    NOT_MOBILE = "not_mobile"
+    OPTED_OUT = "opted_out"
+    UNREACHABLE = "unreachable"
+    BLOCKED = "blocked"
+    BAD_SENDER = "bad_sender"
+    BAD_TEXT = "bad_text"
+    ACCOUNT = "account"
+    EXPIRED = "expired"
+    SAMPLE_NUMBER = "sample_number"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One request. `attempt_id` goes into the callback's address; `validity_s` ends the gateway's tries."""
+
+    attempt_id: int
+    to: str
+    sender: str
+    body: str
+    validity_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    gateway_id: str
+    status: DeliveryStatus = DeliveryStatus.ACCEPTED
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    cause: Cause
+    code: str
+    # The account or the sender is at fault, not this number: going on would fail for everyone.
+    stops_campaign: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """`detail` names the kind of failure (a class or an HTTP status), never a number or a text."""
+
+    detail: str
+
+
+Outcome = Accepted | Refused | Throttled | Unseen
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A message as the gateway's own list shows it. `created_at` is None where it does not say."""
+
+    gateway_id: str
+    body: str
+    created_at: datetime | None
+    status: DeliveryStatus
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """A status callback, parsed."""
+
+    gateway_id: str
+    status: DeliveryStatus | None
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A resident's message, parsed. `sender` is E.164; `stopped` when the gateway took it as an opt-out."""
+
+    gateway_id: str
+    sender: str
+    recipient: str
+    body: str
+    stopped: bool
+
+
+class Gateway(Protocol):
+    """What the senders use. One event loop, one pool of connections."""
+
+    async def send(self, message: Outgoing) -> Outcome: ...
+
+    async def list_to(self, number: str) -> list[Listed]:
+        """The newest messages to one number. Raises GatewayAway when the list cannot be had."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Webhooks(Protocol):
+    """What the web needs: is this call genuine, and what does it say."""
+
+    def is_genuine(self, *, url: str, form: Mapping[str, str], signature: str | None) -> bool: ...
+
+    def read_status(self, form: Mapping[str, str]) -> StatusReport: ...
+
+    def read_inbound(self, form: Mapping[str, str]) -> Inbound: ...
+
+
+class GatewayAway(Exception):
+    """The gateway's list could not be read; nothing is known, ask again later."""

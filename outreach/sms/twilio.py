@@ -1,0 +1,213 @@
+"""Twilio, and the only place that knows its library.
+
+The library builds and parses requests; underneath stands our own transport. What comes back is
+translated into the port's outcomes: 429 was never processed, a 4xx is final, a 5xx, a timeout or a cut
+connection may have been processed and is Unseen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
+from twilio.http import AsyncHttpClient
+from twilio.http.response import Response
+from twilio.request_validator import RequestValidator
+from twilio.rest import Client
+
+from outreach.settings import Settings
+from outreach.sms.gateway import (
+    Accepted,
+    Cause,
+    DeliveryStatus,
+    GatewayAway,
+    Inbound,
+    Listed,
+    Outcome,
+    Outgoing,
+    Refused,
+    StatusReport,
+    Throttled,
+    Unseen,
+)
+from outreach.sms.transport import NotSent, Transport
+from outreach.sms.twilio_errors import STATUSES, STOPS_CAMPAIGN, cause_of
+
+# Its INFO lines print addresses with numbers in them.
+logging.getLogger("twilio").setLevel(logging.WARNING)
+log = logging.getLogger(__name__)
+
+# Numbers of the committed sample: real subscribers may hold them, so a live gateway never gets one.
+SAMPLE_NUMBER = re.compile(r"^\+84\d{3}000\d{3}$")
+
+# An unsent message has no sent date, so the list is asked by number alone; newest first.
+LIST_LIMIT = 200
+
+
+class _HttpClient(AsyncHttpClient):
+    """The library's slot for an HTTP client, filled with our transport."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(logging.getLogger("twilio.async_http_client"), True, None)
+        self._transport = transport
+        self._authorization: dict[tuple[str, str], str] = {}
+
+    async def request(  # type: ignore[override]
+        self,
+        method: str,
+        uri: str,
+        params: Any = None,
+        data: Any = None,
+        headers: Any = None,
+        auth: tuple[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the library's signature; ours is the transport's
+        allow_redirects: bool = False,
+    ) -> Response:
+        status, text, reply_headers = await self._transport.request(
+            method, uri, params=params, form=data, headers=headers or {}, authorization=self._basic(auth)
+        )
+        if status == 429:
+            # The library's exception drops the headers, and with them Retry-After.
+            raise _TooMany(_seconds(reply_headers.get("Retry-After")))
+        return Response(status, text, reply_headers)
+
+    def _basic(self, auth: tuple[str, str] | None) -> str:
+        if auth is None:
+            return ""
+        if auth not in self._authorization:
+            pair = f"{auth[0]}:{auth[1]}".encode()
+            self._authorization[auth] = "Basic " + base64.b64encode(pair).decode("ascii")
+        return self._authorization[auth]
+
+
+class _TooMany(Exception):
+    def __init__(self, retry_after_s: float | None) -> None:
+        super().__init__("429")
+        self.retry_after_s = retry_after_s
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        return max(0.0, float(value)) if value else None
+    except ValueError:
+        return None  # the HTTP-date form: back off as if there were none
+
+
+class TwilioGateway:
+    """The Gateway port over Twilio's REST API. Create it inside the event loop that will use it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._transport = Transport(timeout_s=settings.send_timeout_s, in_flight=settings.send_in_flight)
+        self._client = Client(
+            settings.twilio_account_sid,
+            settings.twilio_auth_token,
+            http_client=_HttpClient(self._transport),
+        )
+        self._client.api.base_url = settings.api_base_url
+        self._service = settings.twilio_messaging_service_sid
+        self._callback = f"{settings.public_base_url}/webhooks/twilio/status/"
+        self._is_live = settings.is_live
+
+    async def send(self, message: Outgoing) -> Outcome:
+        """One POST, never repeated here."""
+        if self._is_live and SAMPLE_NUMBER.match(message.to):
+            return Refused(Cause.SAMPLE_NUMBER, "sample")
+        fields: dict[str, Any] = {
+            "to": message.to,
+            "body": message.body,
+            "status_callback": f"{self._callback}{message.attempt_id}",
+        }
+        if self._service:
+            fields["messaging_service_sid"] = self._service
+        else:
+            fields["from_"] = message.sender
+        if message.validity_s is not None:
+            fields["validity_period"] = max(1, min(36_000, message.validity_s))
+        try:
+            created = await self._client.messages.create_async(**fields)
+            return Accepted(created.sid, _status(created.status) or DeliveryStatus.ACCEPTED)
+        except _TooMany as error:
+            return Throttled(error.retry_after_s)
+        except NotSent:
+            return Throttled(None)
+        except (TwilioRestException, TwilioServiceException) as error:
+            return _outcome(error)
+        except (TwilioException, aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError) as error:
+            # ValueError and KeyError: a 2xx whose body was cut or is not Twilio's JSON.
+            return Unseen(type(error).__name__)
+
+    async def list_to(self, number: str) -> list[Listed]:
+        """The newest messages to `number`, at most LIST_LIMIT. Raises GatewayAway."""
+        try:
+            found = await self._client.messages.list_async(to=number, limit=LIST_LIMIT, page_size=LIST_LIMIT)
+        except (_TooMany, NotSent, TwilioException, aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+            raise GatewayAway(type(error).__name__) from error
+        return [
+            Listed(
+                gateway_id=item.sid,
+                body=item.body or "",
+                created_at=item.date_created,
+                status=_status(item.status) or DeliveryStatus.ACCEPTED,
+                code=str(item.error_code) if item.error_code else None,
+            )
+            for item in found
+            if not str(item.direction or "outbound-api").startswith("inbound")
+        ]
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+
+def _outcome(error: TwilioRestException | TwilioServiceException) -> Outcome:
+    if error.status == 429 or str(error.code) == "20429":
+        return Throttled(None)
+    # 408 and 5xx may have been processed; a 2xx that raised was an odd answer to an accepted POST.
+    if error.status == 408 or error.status >= 500 or error.status < 400:
+        return Unseen(f"http_{error.status}")
+    code = str(error.code or error.status)
+    cause = Cause.ACCOUNT if error.status in (401, 403) else cause_of(code)
+    if cause is Cause.OTHER:
+        log.warning("twilio.new_refusal status=%s code=%s", error.status, code)
+    return Refused(cause, code, stops_campaign=cause in STOPS_CAMPAIGN)
+
+
+def _status(word: str | None) -> DeliveryStatus | None:
+    return STATUSES.get(word or "")
+
+
+class TwilioWebhooks:
+    """Twilio's calls to us: signature and form."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._validator = RequestValidator(settings.twilio_auth_token)
+        self._base = settings.public_base_url
+
+    def is_genuine(self, *, url: str, form: Mapping[str, str], signature: str | None) -> bool:
+        """`url` is path and query: behind a proxy only the public base address is what was signed."""
+        if not signature:
+            return False
+        return bool(self._validator.validate(self._base + url, form, signature))
+
+    def read_status(self, form: Mapping[str, str]) -> StatusReport:
+        """`status` is None for a word that is new to us."""
+        word = form.get("MessageStatus") or form.get("SmsStatus")
+        return StatusReport(
+            gateway_id=form.get("MessageSid") or form.get("SmsSid") or "",
+            status=_status(word),
+            code=form.get("ErrorCode") or None,
+        )
+
+    def read_inbound(self, form: Mapping[str, str]) -> Inbound:
+        return Inbound(
+            gateway_id=form.get("MessageSid") or form.get("SmsSid") or "",
+            sender=form.get("From") or "",
+            recipient=form.get("To") or "",
+            body=form.get("Body") or "",
+            stopped=form.get("OptOutType") == "STOP",
+        )
