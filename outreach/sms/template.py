@@ -1,0 +1,138 @@
+"""A message's text with fields: checked once when it is written, rendered for each recipient."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import NamedTuple
+
+from outreach.errors import BadTemplate
+
+FIELDS = frozenset({"name", "link"})
+
+_SIGNS = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[\[\]{}]|[^\[\]{}]+")
+# Marks that sit right behind a word: the space in front of them goes with the word that was dropped.
+_CLOSING = ",.;:!?)"
+
+
+class _Piece(NamedTuple):
+    """Literal text, or a field's name; `group` is the conditional part that it stands in, 0 for none."""
+
+    text: str
+    is_field: bool
+    group: int
+
+
+@dataclass(frozen=True)
+class Template:
+    """A checked text. Fields are `{name}`; `[...]` with a field inside is left out whole when one is empty.
+
+    Brackets without a field are plain text, so that `[QC]` stays; `{{` and `}}` are plain braces.
+    """
+
+    text: str
+    fields: frozenset[str]
+    _pieces: tuple[_Piece, ...] = field(repr=False)
+    _order: tuple[str, ...] = field(repr=False)
+    # Which fields are empty -> a format string and the fields it takes. At most 2 ** len(fields) entries.
+    _forms: dict[tuple[bool, ...], tuple[str, tuple[str, ...]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    @classmethod
+    def parse(cls, text: str, allowed: frozenset[str] = FIELDS) -> "Template":
+        """Read a text as an officer wrote it.
+
+        Raises:
+            BadTemplate: an unknown field, a brace or bracket without its other half, or `[` within `[`.
+        """
+        pieces = tuple(_read(text, allowed))
+        order = tuple(dict.fromkeys(piece.text for piece in pieces if piece.is_field))
+        return cls(text, frozenset(order), pieces, order)
+
+    def render(self, values: Mapping[str, str]) -> str:
+        """The text for one person. Values are data: a brace in a name is only a brace.
+
+        A value that is missing or blank counts as empty. Where something was left out, the spaces
+        around the gap become one, or none at a line's edge and before a mark such as a comma.
+        """
+        taken = {name: values.get(name, "").strip() for name in self._order}
+        empty = tuple(not value for value in taken.values())
+        form = self._forms.get(empty)
+        if form is None:
+            form = self._forms[empty] = self._compose(dict(zip(self._order, empty, strict=True)))
+        pattern, names = form
+        return pattern % tuple([taken[name] for name in names])
+
+    def _compose(self, is_empty: dict[str, bool]) -> tuple[str, tuple[str, ...]]:
+        dropped = {piece.group for piece in self._pieces if piece.is_field and is_empty[piece.text]} - {0}
+        pattern, names, gap = "", [], False
+        for text, is_field, group in self._pieces:
+            if group in dropped or (is_field and is_empty[text]):
+                gap = True
+                continue
+            written = "%s" if is_field else text.replace("%", "%%")
+            if gap:
+                pattern, written = _close_gap(pattern, written)
+                gap = not written
+            pattern += written
+            names += [text] if is_field else []
+        return pattern.rstrip(" ") if gap else pattern, tuple(names)
+
+
+def _close_gap(before: str, after: str) -> tuple[str, str]:
+    if not before or before[-1] in " \n":
+        after = after.lstrip(" ")
+    if after and after[0] in _CLOSING + "\n":
+        before = before.rstrip(" ")
+    if after[:1] == "\n" and before[-1:] in ("", "\n"):  # the whole line was left out
+        after = after[1:]
+    return before, after
+
+
+def _read(text: str, allowed: frozenset[str]) -> list[_Piece]:
+    pieces: list[_Piece] = []
+    groups = count(1)
+    opened: int | None = None  # where the bracket now open stands in `pieces`
+    for match in _SIGNS.finditer(text):
+        sign, place = match[0], match.start() + 1
+        if sign in ("{", "}"):
+            raise BadTemplate(
+                f"Dấu {sign} ở ký tự thứ {place} không có dấu đi cùng. Trường viết là {{name}}; "
+                f"muốn có chính dấu {sign} trong tin thì gõ hai lần: {sign}{sign}."
+            )
+        if sign == "[" and opened is not None:
+            raise BadTemplate(
+                f"Dấu [ ở ký tự thứ {place} nằm trong một cặp [ ] khác. "
+                "Hãy đóng cặp trước bằng dấu ] rồi mới mở cặp mới."
+            )
+        if sign == "]" and opened is None:
+            raise BadTemplate(
+                f"Dấu ] ở ký tự thứ {place} không có dấu [ mở trước nó. Hãy thêm dấu [ hoặc bỏ dấu ] này."
+            )
+        if sign in ("{{", "}}"):
+            pieces.append(_Piece(sign[0], False, 0))
+        elif sign[0] == "{":
+            pieces.append(_Piece(_checked(sign[1:-1].strip(), allowed), True, 0))
+        else:
+            pieces.append(_Piece(sign, False, 0))
+        if sign == "[":
+            opened = len(pieces) - 1
+        elif sign == "]":
+            inside = pieces[opened + 1 : -1] if opened is not None else []
+            if any(piece.is_field for piece in inside):
+                group = next(groups)
+                pieces[opened:] = [piece._replace(group=group) for piece in inside]
+            opened = None
+    if opened is not None:
+        raise BadTemplate("Dấu [ chưa có dấu ] đóng lại. Hãy thêm dấu ] ở chỗ đoạn có điều kiện kết thúc.")
+    return pieces
+
+
+def _checked(name: str, allowed: frozenset[str]) -> str:
+    if name not in allowed:
+        known = ", ".join(f"{{{each}}}" for each in sorted(allowed))
+        raise BadTemplate(
+            f"Không có trường {{{name}}}. Các trường dùng được: {known}. Hãy sửa lại tên trường."
+        )
+    return name

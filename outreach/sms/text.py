@@ -1,0 +1,120 @@
+"""What a text costs as an SMS, and the cheaper ways to write it (3GPP TS 23.038, Unicode TR29)."""
+
+import unicodedata
+from enum import StrEnum
+from typing import NamedTuple
+
+import regex
+
+BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+EXTENSION = "[]{}^~\\|€"  # two units each: an escape and the character
+
+# What word processors put in place of the keyboard's own quotes, dashes and spaces.
+TYPOGRAPHIC = str.maketrans(
+    dict.fromkeys("‘’‚‛′‹›", "'")
+    | dict.fromkeys("“”„‟″«»", '"')
+    | dict.fromkeys("‐‑‒–—―−", "-")
+    | dict.fromkeys("\u00a0\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B))), " ")
+)
+
+# Letters that no decomposition takes apart, and the marks that come off. U+0338 is not among them:
+# it is the stroke of ≠, which would turn into =.
+UNACCENTED: dict[int, str | None] = {
+    **{ord(letter): plain for letter, plain in zip("đĐƀɃ", "dDbB", strict=True)},
+    **dict.fromkeys([mark for mark in range(0x300, 0x370) if mark != 0x338], None),
+}
+
+_gsm7 = regex.compile("[" + regex.escape(BASIC + EXTENSION) + "]*").fullmatch
+_extension = regex.compile("[" + regex.escape(EXTENSION) + "]").findall
+# Characters of one unit each that never join a neighbour into one grapheme; Vietnamese is written with them.
+_plain = regex.compile(r"[\n\x20-\x7e\xa0-\xac\xae-\u02ff\u1e00-\u1eff\u2010-\u2027\u20a0-\u20bf]*").fullmatch
+_surrogate = regex.compile("[\ud800-\udfff]").search
+_graphemes = regex.compile(r"\X").findall
+
+
+class Encoding(StrEnum):
+    """How a text travels. One letter outside GSM-7 makes the whole message UCS-2."""
+
+    GSM7 = "GSM-7"
+    UCS2 = "UCS-2"
+
+
+# Units in a message that stands alone, and in each part of a longer one, whose header takes the rest.
+CAPACITY = {Encoding.GSM7: (160, 153), Encoding.UCS2: (70, 67)}
+
+
+class Measure(NamedTuple):
+    """What would be sent and what it costs: septets or 16-bit units, and the segments that are billed."""
+
+    encoding: Encoding
+    units: int
+    segments: int
+    text: str
+
+
+def measure(text: str, *, unaccented: bool = False) -> Measure:
+    """Encoding, units, segments and the text as it would be sent; never raises, whatever the characters.
+
+    The text is put in NFC. Typographic quotes, dashes and spaces take their GSM-7 form where the whole
+    text then fits GSM-7, and stay otherwise. Parts are filled grapheme by grapheme, so that no character
+    is cut in two. An empty text is 0 segments: there is nothing to send. A control character that GSM-7
+    lacks makes the text UCS-2. Half a surrogate pair becomes U+FFFD, as it could not travel.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _mend(text))
+        if unaccented:
+            text = unaccent(text)
+    if not _gsm7(text):
+        plainer = text.translate(TYPOGRAPHIC)
+        if not _gsm7(plainer):
+            return _measure_ucs2(text)
+        text = plainer
+    extra = len(_extension(text))
+    units = len(text) + extra
+    simple = not extra and "\r" not in text
+    return Measure(Encoding.GSM7, units, _count_parts(text, units, Encoding.GSM7, simple), text)
+
+
+def unaccent(text: str) -> str:
+    """The text without Vietnamese accents, as operators send it: đ to d, ƀ to b; € and emoji stay."""
+    decomposed = unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFC", decomposed.translate(UNACCENTED))
+
+
+def _mend(text: str) -> str:
+    if not _surrogate(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _measure_ucs2(text: str) -> Measure:
+    simple = _plain(text) is not None
+    units = len(text) if simple else _units(text, Encoding.UCS2)
+    return Measure(Encoding.UCS2, units, _count_parts(text, units, Encoding.UCS2, simple), text)
+
+
+def _units(text: str, encoding: Encoding) -> int:
+    if encoding is Encoding.GSM7:
+        return len(text) + len(_extension(text))
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _count_parts(text: str, units: int, encoding: Encoding, simple: bool) -> int:
+    """Parts when filled in order. `simple`: every character is one unit and one grapheme, so they divide."""
+    alone, part = CAPACITY[encoding]
+    if units <= alone:
+        return 1 if units else 0
+    if simple:
+        return -(-units // part)
+    parts, used = 1, 0
+    for grapheme in _graphemes(text):
+        size = _units(grapheme, encoding)
+        # A grapheme longer than a part has to break somewhere: between characters, never inside one.
+        for piece in [size] if size <= part else [_units(character, encoding) for character in grapheme]:
+            if used + piece > part:
+                parts, used = parts + 1, 0
+            used += piece
+    return parts

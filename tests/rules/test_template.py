@@ -1,0 +1,103 @@
+import pytest
+
+from outreach.errors import BadTemplate
+from outreach.sms.template import FIELDS, Template
+
+FULL = {"name": "A Thun", "link": "loa.vn/x"}
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "expected"),
+    [
+        ("Chào {name}, cài tại {link}", FULL, "Chào A Thun, cài tại loa.vn/x"),
+        ("{name} {name}", FULL, "A Thun A Thun"),
+        ("Chào { name }!", FULL, "Chào A Thun!"),
+        ("[QC] Mời {name}", FULL, "[QC] Mời A Thun"),
+        ("Giảm 50% {{không phải trường}} %s", FULL, "Giảm 50% {không phải trường} %s"),
+        ("{{{name}}}", FULL, "{A Thun}"),
+        ("Không có trường nào", FULL, "Không có trường nào"),
+        ("", FULL, ""),
+        ("Chào[ {name}], mời cài", FULL, "Chào A Thun, mời cài"),
+        ("Xem [mục 1] tại {link}", FULL, "Xem [mục 1] tại loa.vn/x"),
+    ],
+)
+def test_fields_are_filled_and_everything_else_stays_as_written(text, values, expected):
+    assert Template.parse(text).render(values) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Chào[ anh chị {name}], mời cài", "Chào, mời cài"),
+        ("Chào [bạn {name}] , mời", "Chào, mời"),
+        ("Mời [bà con {name}] cài ứng dụng", "Mời cài ứng dụng"),
+        ("[{name}, ]mời cài", "mời cài"),
+        ("[{name},] mời cài", "mời cài"),
+        ("Mời cài [tại {link}]", "Mời cài"),
+        ("A [x {name}] [y {link}] B", "A B"),
+        ("A [x {name}] [y {link}]", "A"),
+        ("Dòng một\n[Gửi {name}]\nDòng ba", "Dòng một\nDòng ba"),
+        ("Dòng một [gửi {name}]\nDòng hai", "Dòng một\nDòng hai"),
+        ("[Gửi {name}]\nDòng hai", "Dòng hai"),
+        ("Chào {name}, mời cài", "Chào, mời cài"),
+        ("hai  dấu cách của người viết [{name}]", "hai  dấu cách của người viết"),
+    ],
+)
+def test_what_is_left_out_leaves_no_stray_space(text, expected):
+    assert Template.parse(text).render({"name": "", "link": "  "}) == expected
+
+
+def test_only_the_part_with_the_empty_field_is_left_out():
+    template = Template.parse("A [x {name}] [y {link}]B")
+    assert template.render({"name": "", "link": "L"}) == "A y LB"
+    assert template.render({"name": "N", "link": ""}) == "A x N B"
+    assert template.render({"name": "N", "link": "L"}) == "A x N y LB"
+
+
+def test_a_part_with_two_fields_needs_both():
+    template = Template.parse("Mời[ {name} vào {link}] nhé")
+    assert template.render(FULL) == "Mời A Thun vào loa.vn/x nhé"
+    assert template.render({"name": "A Thun", "link": ""}) == "Mời nhé"
+
+
+def test_a_value_missing_from_the_row_counts_as_empty():
+    assert Template.parse("Chào[ {name}]!").render({}) == "Chào!"
+
+
+@pytest.mark.parametrize("name", ["{link}", "[{name}]", "100%", "%s", "%(name)s", "{{", "}", "\\"])
+def test_a_value_is_never_read_as_template(name):
+    assert Template.parse("Chào {name}[ ({name})]!").render({"name": name}) == f"Chào {name} ({name})!"
+
+
+def test_fields_names_what_the_text_uses():
+    assert Template.parse("{name} [ở {commune}]", frozenset({"name", "commune", "link"})).fields == {
+        "name",
+        "commune",
+    }
+
+
+def test_an_unknown_field_is_named_with_those_that_exist():
+    with pytest.raises(BadTemplate) as caught:
+        Template.parse("Chào {tên}")
+    assert "{tên}" in str(caught.value)
+    assert all(f"{{{name}}}" in str(caught.value) for name in FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        ("Chào {name", "{"),
+        ("Chào name}", "}"),
+        ("Chào {}", "{}"),
+        ("Chào {Name}", "{Name}"),
+        ("[Chào {name}", "["),
+        ("Chào {name}]", "]"),
+        ("[a [b {name}] c]", "["),
+        ("{name.__class__}", "{name.__class__}"),
+        ("{name!r:>10}", "{name!r:>10}"),
+    ],
+)
+def test_a_slip_of_the_pen_is_refused_before_anything_is_sent(text, sign):
+    with pytest.raises(BadTemplate) as caught:
+        Template.parse(text)
+    assert sign in str(caught.value)
