@@ -1,0 +1,135 @@
+"""The rules of the house: on imports, on the size of files, and on what must never be committed."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).resolve().parents[2]
+OWN = {"outreach", "campaigns", "workers", "admin", "deploy", "tests", "benchmarks"}
+LONGEST = 300  # lines
+WRITTEN = {".py", ".html", ".css", ".js", ".sh"}
+
+# A mobile number as one or in the groups that people write, with the country's code, or as it was before
+# 2018. Vietnam has no fictitious numbers: those in the project end in three zeros and three more digits, the
+# one form that a live gateway refuses.
+MOBILE = re.compile(
+    r"""(?<![\w.]) (?:(?:\+|00)?84|0) [ ]?
+    (?: 1[2689]\d{8}
+      | [35789] (?: \d{8}
+                  | \d{2}([ .-])\d{3}\1\d{3}
+                  | \d([ .-])\d{3}\2\d{4}
+                  | \d{2}([ .-])\d\d\3\d\d\3\d\d ) )
+    (?!\d)""",
+    re.VERBOSE,
+)
+SAMPLE = re.compile(r"000\d{3}$")
+FOREIGN = re.compile(
+    r"/(?:work|root|home)/\w|(?:pypi|pythonhosted|npmjs|debian|ubuntu)\.(?:org|com)\b", re.IGNORECASE
+)
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def texts() -> dict[str, str]:
+    found = {}
+    for path in tracked():
+        content = path.read_bytes()
+        if b"\0" not in content:
+            found[path.relative_to(ROOT).as_posix()] = content.decode(errors="replace")
+    return found
+
+
+def where(matches: dict[str, list[str]]) -> list[str]:
+    return [f"{name}: {', '.join(found)}" for name, found in matches.items() if found]
+
+
+def strange_numbers(text: str) -> list[str]:
+    """The mobile numbers that are not of the sample form."""
+    written = (match.group() for match in MOBILE.finditer(text))
+    return [number for number in written if not SAMPLE.search(re.sub(r"\D", "", number))]
+
+
+def hidden_imports(source: str) -> list[str]:
+    """The project's own packages that are imported inside a function."""
+    functions = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    found = []
+    for node in (inner for function in functions for inner in ast.walk(function)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append(node.module or ".")
+    return [name for name in found if name.split(".")[0] in OWN or name == "."]
+
+
+def test_packages_import_only_what_their_contracts_allow() -> None:
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_logo=True) == 0
+
+
+def test_no_function_hides_an_import_of_our_own() -> None:
+    found = {name: hidden_imports(text) for name, text in texts().items() if name.endswith(".py")}
+    assert where(found) == []
+
+
+def test_no_file_grows_past_300_lines() -> None:
+    long = {
+        name: [str(lines)]
+        for name, text in texts().items()
+        if Path(name).suffix in WRITTEN and (lines := len(text.splitlines())) > LONGEST
+    }
+    assert where(long) == []
+
+
+def test_no_real_number_is_committed() -> None:
+    assert where({name: strange_numbers(text) for name, text in texts().items()}) == []
+
+
+def test_nothing_of_one_machine_or_registry_is_committed() -> None:
+    assert where({name: FOREIGN.findall(text) for name, text in texts().items()}) == []
+
+
+def spell(text: str) -> str:
+    """Letters to digits: these numbers may be real ones and must not stand here as such."""
+    return text.translate(str.maketrans("abcdef", "123456"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+84905abcdef",
+        "84905abcdef",
+        "0905abcdef",
+        "0905 abc def",
+        "0905.ab.cd.ef",
+        "090 5ab cdef",
+        "01685abcdef",
+    ],
+)
+def test_a_number_that_may_be_real_is_noticed(text: str) -> None:
+    assert strange_numbers(f"SĐT: {spell(text)}.") == [spell(text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+84905000123",
+        "0905 000 123",
+        "01685000123",
+        "tin 0905abcdefabc",
+        "05.08.2020 14:30",
+        "0.0905abcdef",
+        "SM0905abcdef",
+    ],
+)
+def test_sample_numbers_and_other_figures_are_let_pass(text: str) -> None:
+    assert strange_numbers(spell(text)) == []
