@@ -1,0 +1,90 @@
+"""What holds for any cell at all."""
+
+import phonenumbers
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from phonenumbers import PhoneNumberType
+
+from outreach.people.phone import PhoneStatus, read_phone_cell
+
+PIECES = st.sampled_from(
+    [
+        *[
+            "0905000123",
+            "905000123",
+            "01225000123",
+            "84",
+            "+",
+            "+84",
+            "0",
+            "(0)",
+            "0260",
+            "3000158",
+            "12",
+            "123",
+        ],
+        *[
+            "/",
+            " - ",
+            ", ",
+            ";",
+            " ",
+            ".",
+            "|",
+            "\n",
+            "\u200b",
+            "và",
+            "O",
+            "l",
+            "x",
+            "?",
+            "ĐT:",
+            "CMND",
+            "E+08",
+        ],
+    ]
+)
+WRITTEN = st.lists(PIECES, max_size=8).map("".join)
+CELLS = st.one_of(
+    WRITTEN,
+    st.text(max_size=30),
+    st.text("0123456789 ./-+OolE", max_size=24),
+    st.floats(),
+    st.integers(),
+    st.none() | st.booleans() | st.dates() | st.datetimes() | st.times() | st.binary(max_size=9),
+)
+few = settings(max_examples=150, deadline=None)
+
+
+@few
+@given(CELLS)
+@example("\ud800")
+@example("9" * 5000)
+def test_any_cell_is_read_and_only_valid_mobiles_come_out(cell):
+    read = read_phone_cell(cell)
+    assert (read.status is PhoneStatus.OK) == (read.reason is None)
+    assert bool(read.numbers) == (read.status is not PhoneStatus.REJECT)
+    assert len(set(read.numbers)) == len(read.numbers)
+    for number in read.numbers:
+        parsed = phonenumbers.parse(number)
+        assert phonenumbers.is_valid_number(parsed)
+        assert phonenumbers.number_type(parsed) == PhoneNumberType.MOBILE
+        assert phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == number
+
+
+@few
+@given(WRITTEN)
+def test_an_ok_number_accounts_for_its_last_seven_digits_in_the_cell(cell):
+    read = read_phone_cell(cell)
+    digits = "".join(letter for letter in cell if letter.isdigit())
+    if read.status is PhoneStatus.OK:
+        assert all(number[-7:] in digits for number in read.numbers)
+
+
+@few
+@given(st.integers(0, 999), st.sampled_from(["90", "32", "84", "77", "59"]), st.integers(0, 9))
+def test_reading_a_number_that_was_read_changes_nothing(tail, prefix, digit):
+    number = f"+84{prefix}{digit}000{tail:03}"
+    read = read_phone_cell(number)
+    if read.status is PhoneStatus.OK:
+        assert read_phone_cell(read.numbers[0]) == read
