@@ -1,0 +1,110 @@
+"""Which commune a cell means. The names and codes are those of Kon Tum in 2020."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from outreach.places import matching
+from outreach.places.matching import Gazetteer, PlaceMatch, default_gazetteer
+
+UNITS = Path(matching.__file__).with_name("kontum_units.csv")
+GAZETTEER = default_gazetteer()
+DAK_LONG = PlaceMatch(None, ("23368", "23504"))
+DAK_HA = PlaceMatch(None, ("23425", "23500"))
+
+
+def units():
+    with UNITS.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_commune_is_found_by_its_own_name_and_district():
+    for unit in units():
+        found = GAZETTEER.match(unit["commune_name"], unit["district_name"])
+        assert found == PlaceMatch(unit["commune_code"]), unit
+
+
+def test_only_two_names_collide_in_the_province():
+    doubtful = {unit["commune_name"] for unit in units() if GAZETTEER.match(unit["commune_name"]).candidates}
+    assert doubtful == {"Đắk Long", "Đăk Long", "Đắk Hà"}
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Dak Cam", "23311"),
+        ("X. ĐẮK CẤM", "23311"),
+        ("Đăk Cấm", "23311"),
+        ("Đắc Cấm", "23311"),
+        ("ĐăkCấm", "23311"),
+        ("Ngọk Réo", "23518"),
+        ("Ngọc Reo", "23518"),
+        ("Măng Bút", "23458"),
+        ("Mang Buk", "23458"),
+        ("xã KRoong", "23314"),
+        ("Kroong", "23314"),
+        ("Đắk KRoong", "23371"),
+        ("Đăk Krong", "23371"),
+        ("Hoà Bình", "23338"),
+        ("Xã Hòa Bình", "23338"),
+        ("Ya ly", "23554"),
+        ("Ia Ly", "23554"),
+        ("Đắk Rơwa", "23335"),
+        ("Đăk Pxy", "23503"),
+        ("Đắk R’ve", "23479"),
+        ("Đắk Pét", "23353"),
+        ("Bo Y", "23395"),
+        ("P. Lê Lợi", "23302"),
+        ("P.Lê Lợi", "23302"),
+        ("T.T Sa Thầy", "23527"),
+        ("Thị trấn Măng Đen", "23473"),
+        ("xã Sa Thầy", "23527"),  # the kind is wrong, but there is only one
+        ("Thôn 4, xã Đắk La", "23524"),
+        ("Quyết Thắng, Kon Tum", "23287"),
+        ("Đắk Ta\u0306ng", "23461"),  # decomposed
+    ],
+)
+def test_spellings_of_a_name_that_is_unique_in_the_province(text, code):
+    assert GAZETTEER.match(text) == PlaceMatch(code)
+
+
+@pytest.mark.parametrize(
+    ("text", "district", "expected"),
+    [
+        ("Đắk Long", None, DAK_LONG),
+        ("xã Đăk Long", "", DAK_LONG),
+        ("Dak Long", "Sa Thầy", DAK_LONG),  # neither lies there
+        ("Đắk Long", "Đắk Glei", PlaceMatch("23368")),
+        ("Đắk Long", "H. Dak Ha", PlaceMatch("23504")),
+        ("Đắk Long (Đắk Glei)", None, PlaceMatch("23368")),
+        ("xã Đắk Long, huyện Đắk Hà, tỉnh Kon Tum", None, PlaceMatch("23504")),
+        ("Đắk Long H.Đắk Hà", None, PlaceMatch("23504")),
+        ("Đắk Hà", None, DAK_HA),
+        ("TT. Đắk Hà", None, PlaceMatch("23500")),  # the kind tells the town from the commune
+        ("T.T Dak Ha", None, PlaceMatch("23500")),
+        ("xã Đắk Hà", None, PlaceMatch("23425")),
+        ("Đắk Hà", "Tu Mơ Rông", PlaceMatch("23425")),
+    ],
+)
+def test_colliding_names_are_settled_by_kind_or_district_or_left_open(text, district, expected):
+    assert GAZETTEER.match(text, district) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("Quyết Thắn", "23287"), ("Đắk Ruôg", "23488"), ("Trần Hưng Đao", "23308"), ("Măng Cànhh", "23470")],
+)
+def test_a_slip_of_one_letter_in_a_long_name_is_mended(text, code):
+    assert GAZETTEER.match(text) == PlaceMatch(code)
+
+
+@pytest.mark.parametrize(
+    "text", ["Đắk Min", "Đắk Non", "Duy Tâm", "Tân Lộc", "Hà Nội", "Kon Tum", "", " - ", "TT"]
+)
+def test_a_name_that_is_near_several_or_none_is_not_guessed(text):
+    assert GAZETTEER.match(text) == PlaceMatch()
+
+
+def test_an_empty_gazetteer_knows_no_place():
+    assert Gazetteer([]).match("Đắk Cấm") == PlaceMatch()
