@@ -53,14 +53,16 @@ async def run(plan: Plan, printer: Printer, lock: int) -> None:
 
 def services(plan: Plan) -> dict[str, list[str]]:
     """The command of each process that a run keeps, besides Redis."""
-    inbound = f"{plan.variables['PUBLIC_BASE_URL']}/webhooks/twilio/inbound"
-    simulator = f"-m outreach.sms.simulator --port {plan.simulator_port} --data {VAR}/simulator --inbound-url"
+    simulator = (
+        f"-m outreach.sms.simulator --port {plan.simulator_port} --data {VAR}/simulator"
+        f" --inbound-url http://127.0.0.1:{plan.port}/webhooks/twilio/inbound --public-url"
+    )
     web = (
         f"-m gunicorn wsgi:app --bind 127.0.0.1:{plan.port} --worker-class gthread --workers 2 --threads 8"
         " --graceful-timeout 5 --no-control-socket"
     )
     return {
-        "simulator": [sys.executable, *simulator.split(), inbound],
+        "simulator": [sys.executable, *simulator.split(), plan.variables["PUBLIC_BASE_URL"]],
         "worker": [*FLASK, "worker"],
         "scheduler": [*FLASK, "scheduler"],
         "web": [sys.executable, *web.split()],
