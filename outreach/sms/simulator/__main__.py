@@ -1,0 +1,88 @@
+"""`python -m outreach.sms.simulator`: the training gateway as a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+from aiohttp import web
+
+from outreach.sms.simulator.exchange.routes import is_this_machine
+from outreach.sms.simulator.server import create_app
+from outreach.sms.simulator.world import Options, World
+
+# The same development values as the project's settings; a process of its own reads its own variables.
+ACCOUNT_SID = "AC" + "0" * 32
+AUTH_TOKEN = "simulator"  # noqa: S105 - opens nothing but this training gateway
+
+
+def main() -> int:
+    args = _read_arguments()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    options = Options(
+        account_sid=os.environ.get("TWILIO_ACCOUNT_SID") or ACCOUNT_SID,
+        auth_token=os.environ.get("TWILIO_AUTH_TOKEN") or AUTH_TOKEN,
+        inbound_url=args.inbound_url,
+        public_url=args.public_url.rstrip("/"),
+        data=args.data,
+        keep=args.keep,
+    )
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(options, host=args.host, port=args.port))
+    except OSError as error:
+        print(f"Không khởi động được điện thoại tập huấn: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(options: Options, *, host: str, port: int) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    # A silenced request may sleep for long; it does not hold up the end.
+    runner = web.AppRunner(create_app(World(options)), access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port, backlog=1024)
+        await site.start()
+        # Whoever started this process with port 0 reads the port here.
+        print(f"Simulator ready on http://{host}:{runner.addresses[0][1]}", flush=True)
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+def _read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m outreach.sms.simulator", description=__doc__)
+    parser.add_argument("--port", type=int, default=8001, help="0 takes a free one")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--data", type=Path, help="directory that keeps the conversations between starts")
+    parser.add_argument(
+        "--inbound-url",
+        default="http://127.0.0.1:8000/webhooks/twilio/inbound",
+        help="where residents' SMS are posted to, on this machine; '' for nowhere",
+    )
+    parser.add_argument(
+        "--public-url",
+        default="",
+        help="public address of the system under test: signed as such, carried to the inbound URL's port",
+    )
+    parser.add_argument("--keep", type=int, default=2_000_000, help="messages held in memory")
+    args = parser.parse_args()
+    if args.inbound_url and not is_this_machine(args.inbound_url):
+        parser.error("--inbound-url must lie on this machine")
+    if args.keep < 10:
+        parser.error("--keep must be at least 10")
+    return args
+
+
+if __name__ == "__main__":
+    sys.exit(main())

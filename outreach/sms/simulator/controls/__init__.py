@@ -1,0 +1,1 @@
+"""What makes the simulator misbehave and lets its residents answer by themselves."""

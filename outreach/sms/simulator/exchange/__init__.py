@@ -1,0 +1,1 @@
+"""The messages and how they travel: records, carrier, callbacks, journal."""

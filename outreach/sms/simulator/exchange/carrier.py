@@ -1,0 +1,203 @@
+"""The network: carries an accepted message to its phone, reports on it, and brings answers back."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+
+from outreach.sms.simulator.controls.faults import fail_at_phone, fail_in_transit
+from outreach.sms.simulator.controls.panel import Panel
+from outreach.sms.simulator.exchange.journal import Journal
+from outreach.sms.simulator.exchange.messages import API_VERSION, FINAL, Direction, Sms, Status, mint_sid
+from outreach.sms.simulator.exchange.poster import Post, Poster
+from outreach.sms.simulator.exchange.routes import show_as_public
+from outreach.sms.simulator.exchange.segments import count_segments
+from outreach.sms.simulator.exchange.store import Store
+from outreach.sms.simulator.exchange.tally import Errand
+
+# The sender that a messaging service picks.
+SERVICE_NUMBER = "+84900000000"
+SHUFFLE_S = 3.0
+# Source: Twilio, "Support for opt-out keywords": the default English ones.
+STOP_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
+START_WORDS = frozenset({"START", "YES", "UNSTOP"})
+
+
+class Carrier:
+    """`on_arrival` is called with each message that reached its phone."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        panel: Panel,
+        poster: Poster,
+        journal: Journal,
+        account_sid: str,
+        public_url: str,
+    ) -> None:
+        self._store = store
+        self._panel = panel
+        self._poster = poster
+        self._journal = journal
+        self._account_sid = account_sid
+        self._public_url = public_url
+        self._era = 0
+        self.on_arrival: Callable[[Sms], None] = lambda sms: None
+
+    def forget(self) -> None:
+        """Nothing that is on its way arrives any more."""
+        self._era += 1
+        self._poster.forget()
+
+    def resume(self) -> None:
+        """Carry on with what a former process had accepted and not finished."""
+        for sms in self._store.ledger:
+            if not sms.is_reported:
+                self._later(0.0, self._leave, sms)
+        for sms in self._store.everything:
+            if sms.direction is Direction.INBOUND and not sms.is_reported:
+                self._bring_in(sms, {})
+
+    def carry(self, sms: Sms) -> None:
+        """Take a message: into the store and the journal, then on its way."""
+        self._store.add(sms)
+        self._journal.write_message(sms)
+        self._later(self._panel.faults.sent_after_s, self._leave, sms)
+
+    def receive(self, number: str, body: str, *, to: str | None = None) -> Sms:
+        """A resident texts `body`; without `to` it answers whoever wrote to that phone last."""
+        now = time.time()
+        sms = Sms(
+            sid=mint_sid(),
+            account_sid=self._account_sid,
+            direction=Direction.INBOUND,
+            to=to or self._last_sender(number),
+            from_=number,
+            body=body,
+            status=Status.RECEIVED,
+            num_segments=count_segments(body),
+            created=now,
+            updated=now,
+            sent=now,
+        )
+        self._store.add(sms)
+        self._journal.write_message(sms)
+        self._bring_in(sms, self._obey_stop(number, body))
+        return sms
+
+    def _last_sender(self, number: str) -> str:
+        phone = self._store.phones.get(number)
+        for sms in reversed(phone.entries if phone else []):
+            if sms.direction is Direction.OUTBOUND and sms.from_:
+                return sms.from_
+        return SERVICE_NUMBER
+
+    def _obey_stop(self, number: str, body: str) -> dict[str, str]:
+        word = body.strip().upper()
+        if not self._panel.faults.gateway_stop:
+            return {}
+        if word in STOP_WORDS:
+            self._store.opted_out.add(number)
+            return {"OptOutType": "STOP"}
+        if word in START_WORDS:
+            self._store.opted_out.discard(number)
+            return {"OptOutType": "START"}
+        return {}
+
+    def _bring_in(self, sms: Sms, extra: dict[str, str]) -> None:
+        if not self._panel.inbound_url:
+            return
+        params = {
+            **_common(sms),
+            "SmsStatus": "received",
+            "Body": sms.body,
+            "NumMedia": "0",
+            "NumSegments": str(sms.num_segments),
+            "FromCountry": "VN",
+            "ToCountry": "VN",
+            **extra,
+        }
+        url = show_as_public(self._panel.inbound_url, public_url=self._public_url)
+        self._poster.post(Post(Errand.INBOUND, url, params, finished=lambda taken: self._end(sms, taken)))
+
+    def _later(self, delay_s: float, step: Callable[[Sms], None], sms: Sms) -> None:
+        era = self._era
+
+        def run() -> None:
+            if era == self._era:
+                step(sms)
+
+        asyncio.get_running_loop().call_later(max(0.0, delay_s), run)
+
+    def _leave(self, sms: Sms) -> None:
+        code = fail_in_transit(self._panel.faults, self._chance("failed", sms))
+        if code is not None:
+            self._report(sms, Status.FAILED, code)
+            return
+        if sms.from_ is None:
+            sms.from_ = SERVICE_NUMBER
+            sms.num_segments = count_segments(sms.body)
+            self._store.senders.add(SERVICE_NUMBER)
+        if sms.sent is None:
+            sms.sent = time.time()
+        self._report(sms, Status.SENT, None)
+        self._later(self._panel.faults.delivered_after_s - self._panel.faults.sent_after_s, self._arrive, sms)
+
+    def _arrive(self, sms: Sms) -> None:
+        code = fail_at_phone(self._panel.faults, self._chance("undelivered", sms))
+        self._report(sms, Status.DELIVERED if code is None else Status.UNDELIVERED, code)
+        if code is None:
+            self.on_arrival(sms)
+
+    def _chance(self, purpose: str, sms: Sms) -> float:
+        return self._panel.chance(purpose, sms.to)
+
+    def _report(self, sms: Sms, status: Status, code: int | None) -> None:
+        sms.status, sms.error_code, sms.updated = status, code, time.time()
+        self._store.touch(sms)
+        faults = self._panel.faults
+        if not sms.status_callback or faults.callbacks_off:
+            self._end_if_final(sms, status)
+            return
+        params = {**_common(sms), "MessageStatus": status.value, "SmsStatus": status.value}
+        if code is not None:
+            params["ErrorCode"] = str(code)
+        if status is Status.DELIVERED:
+            params["RawDlrDoneDate"] = time.strftime("%y%m%d%H%M", time.gmtime(sms.updated))
+        if sms.service_sid:
+            params["MessagingServiceSid"] = sms.service_sid
+        for _ in range(faults.callbacks_repeat):
+            post = Post(
+                Errand.CALLBACK,
+                sms.status_callback,
+                params,
+                finished=lambda taken: self._end_if_final(sms, status),
+            )
+            self._poster.post(post, after_s=random.uniform(0, SHUFFLE_S) if faults.callbacks_shuffle else 0.0)  # noqa: S311
+
+    def _end_if_final(self, sms: Sms, status: Status) -> None:
+        if status in FINAL and not sms.is_reported:
+            sms.is_reported = True
+            self._journal.write_end(sms)
+
+    def _end(self, sms: Sms, taken: bool) -> None:
+        sms.is_reported = True
+        if not taken:
+            sms.status = Status.FAILED
+        self._journal.write_end(sms)
+        self._store.touch(sms)
+
+
+def _common(sms: Sms) -> dict[str, str]:
+    return {
+        "MessageSid": sms.sid,
+        "SmsSid": sms.sid,
+        "SmsMessageSid": sms.sid,
+        "AccountSid": sms.account_sid,
+        "From": sms.from_ or "",
+        "To": sms.to,
+        "ApiVersion": API_VERSION,
+    }

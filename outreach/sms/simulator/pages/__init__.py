@@ -1,0 +1,1 @@
+"""The training phones and the control page."""

@@ -1,0 +1,95 @@
+"""All parts of one simulator, put together."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from outreach.sms.simulator.controls.panel import Panel
+from outreach.sms.simulator.controls.residents import Residents
+from outreach.sms.simulator.exchange.carrier import Carrier
+from outreach.sms.simulator.exchange.journal import Journal
+from outreach.sms.simulator.exchange.poster import Poster
+from outreach.sms.simulator.exchange.store import Store
+from outreach.sms.simulator.exchange.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is fixed while the process runs; the credentials are those that clients must give."""
+
+    account_sid: str
+    auth_token: str
+    inbound_url: str
+    public_url: str
+    data: Path | None
+    keep: int
+
+
+class World:
+    """Create, then `start` inside the event loop."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.tally = Tally()
+        self.panel = Panel()
+        self.store = Store(keep=options.keep)
+        self.journal = Journal(options.data)
+        self.poster = Poster(self.tally, auth_token=options.auth_token, public_url=options.public_url)
+        self.carrier = Carrier(
+            self.store,
+            panel=self.panel,
+            poster=self.poster,
+            journal=self.journal,
+            account_sid=options.account_sid,
+            public_url=options.public_url,
+        )
+        self.residents = Residents(
+            self.store,
+            panel=self.panel,
+            carrier=self.carrier,
+            poster=self.poster,
+            journal=self.journal,
+            public_url=options.public_url,
+        )
+        self.carrier.on_arrival = self.residents.consider
+        self.set_inbound_url(options.inbound_url)
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Read the journal and go on from there. Raises OSError when its directory cannot be used."""
+        self.journal.load(self.store)
+        await self.poster.start()
+        self.carrier.resume()
+        self._flushing = asyncio.create_task(self.journal.keep_flushing())
+
+    async def stop(self) -> None:
+        if self._flushing:
+            self._flushing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._flushing
+        await self.poster.stop()
+        self.journal.close()
+
+    def set_inbound_url(self, url: str) -> None:
+        self.panel.inbound_url = self.poster.local_url = url
+
+    def reset(self) -> None:
+        """Forget all messages, faults, habits and counts, on disk too; the addresses stay."""
+        self.carrier.forget()
+        self.store.clear()
+        self.journal.clear()
+        self.panel.reset()
+        self.tally.clear()
+
+    def count(self) -> dict[str, Any]:
+        return {
+            **self.tally.as_json(),
+            "distinct_numbers": len({sms.to for sms in self.store.ledger}),
+            "phones": len(self.store.phones),
+            "messages_held": len(self.store.everything),
+            "opted_out": len(self.store.opted_out),
+        }
