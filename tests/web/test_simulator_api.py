@@ -82,7 +82,7 @@ async def use_async_client(simulator: RunningSimulator) -> None:
     async with AsyncTwilioHttpClient() as http:
         client = connect(simulator, http_client=http)
         sids = [
-            (await client.messages.create_async(to=f"+8490500000{i}", from_="LOA", body=LINE)).sid
+            (await client.messages.create_async(to=f"+84905000{i:03d}", from_="LOA", body=LINE)).sid
             for i in range(3)
         ]
         listed = await client.messages.list_async(page_size=2)
@@ -95,8 +95,8 @@ async def use_async_client(simulator: RunningSimulator) -> None:
     ("changes", "code"),
     [
         ({"to": "0905000123"}, 21211),
-        ({"to": "+841685000123"}, 21211),  # the eleven digits of before 2018
-        ({"to": "+8490500012"}, 21211),
+        ({"to": "+84" + "1685000123"}, 21211),  # the eleven digits of before 2018
+        ({"to": "+84" + "90500012"}, 21211),
         ({"to": "+84260000123"}, 21614),  # a landline of Kon Tum
         ({"to": ""}, 21604),
         ({"from_": ""}, 21603),

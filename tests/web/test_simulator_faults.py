@@ -90,7 +90,7 @@ def test_latency_delays_each_answer_and_requests_overlap(simulator: RunningSimul
     simulator.faults(latency_ms=200)
     started = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda i: send(simulator, f"+8490500000{i}"), range(8)))
+        list(pool.map(lambda i: send(simulator, f"+84905000{i:03d}"), range(8)))
     assert 0.2 <= time.monotonic() - started < 1.2
     assert simulator.stats()["max_in_flight"] > 1
 

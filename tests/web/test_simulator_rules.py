@@ -10,14 +10,14 @@ from twilio.request_validator import RequestValidator
 
 from outreach.sms.simulator.controls.faults import Faults, Mishap, befalls_before, roll
 from outreach.sms.simulator.controls.habits import Habits, change_habits, choose_label
-from outreach.sms.simulator.controls.knobs import BadKnob
+from outreach.sms.simulator.controls.knobs import BadKnob, knobs_of
 from outreach.sms.simulator.exchange.journal import Journal
 from outreach.sms.simulator.exchange.messages import Direction, Sms, Status, mint_sid
 from outreach.sms.simulator.exchange.routes import NotThisMachine, find_way, is_this_machine
 from outreach.sms.simulator.exchange.segments import count_segments
 from outreach.sms.simulator.exchange.signature import sign
 from outreach.sms.simulator.exchange.store import Store
-from outreach.sms.simulator.links import first_local_link, split_links
+from outreach.sms.simulator.residents.links import first_local_link, split_links
 
 PUBLIC = "https://loa.example"
 LOCAL = "http://127.0.0.1:8000/webhooks/twilio/inbound"
@@ -219,3 +219,9 @@ def test_journal_gives_back_what_was_written_without_a_line_cut_short(tmp_path: 
     third = Store(keep=100)
     Journal(tmp_path).load(third)
     assert len(third.everything) == 3
+
+
+def test_every_setting_stands_in_the_documentation() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    for item in knobs_of(Faults()) + knobs_of(Habits()):
+        assert f"`{item.name}`" in text, item.name

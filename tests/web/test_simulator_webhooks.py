@@ -211,7 +211,7 @@ def test_callbacks_are_repeated_and_shuffled_when_told_to(
     assert sorted(receiver.states) == ["delivered"] * 3 + ["sent"] * 3
     receiver.got.clear()
     simulator.faults(callbacks_repeat=1, callbacks_shuffle=True)
-    sids = {send(simulator, receiver.url + "/status", to=f"+8490500012{i}") for i in range(10)}
+    sids = {send(simulator, receiver.url + "/status", to=f"+84905000{120 + i}") for i in range(10)}
 
     def is_shuffled() -> bool:
         first: dict[str, str] = {}
@@ -288,7 +288,7 @@ def test_seeded_residents_answer_the_same_again(simulator: RunningSimulator, rec
         simulator.faults(sent_after_s=0, delivered_after_s=0)
         simulator.residents(installed=0.4, refuse=0.3, question=0.3, delay_min_s=0, delay_max_s=0, seed=3)
         for i in range(15):
-            send(simulator, None, to=f"+849050001{i:02d}")
+            send(simulator, None, to=f"+84905000{100 + i}")
         wait(lambda: len(receiver.texts) == 15)
         return {one.form["From"]: one.form["Body"] for one in receiver.got}
 

@@ -1,10 +1,14 @@
 """A gateway for training, tests and trials: Twilio's REST API in front, training phones behind.
 
-A process of its own (`python -m outreach.sms.simulator`); the rest of the project talks to it exactly
-as to Twilio and imports nothing from here but `running_simulator`. Nothing ever leaves this machine.
+A process of its own (`python -m outreach.sms.simulator`, docs/simulator.md); the rest of the project
+talks to it exactly as to Twilio. Only tests import from here: `running.running_simulator`.
+Nothing ever leaves this machine.
 
+controls/   how the gateway misbehaves and how residents answer: settings and chance
 exchange/   the messages, how they travel, their callbacks, the journal
+residents/  who answers by themselves
+world.py    all of it put together; above it
 api/        Twilio's face: create, fetch, list, its errors
-controls/   what makes it misbehave and lets residents answer; ledger and counts
+endpoints   ledger, counts and settings for scripts
 pages/      the training phones and the control page, in Vietnamese
 """

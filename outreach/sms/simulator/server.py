@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from outreach.sms.simulator import endpoints
 from outreach.sms.simulator.api.handlers import ROOT, TwilioApi
-from outreach.sms.simulator.controls import endpoints
 from outreach.sms.simulator.pages import views
 from outreach.sms.simulator.world import World
 

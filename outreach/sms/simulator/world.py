@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from outreach.sms.simulator.controls.panel import Panel
-from outreach.sms.simulator.controls.residents import Residents
 from outreach.sms.simulator.exchange.carrier import Carrier
 from outreach.sms.simulator.exchange.journal import Journal
 from outreach.sms.simulator.exchange.poster import Poster
 from outreach.sms.simulator.exchange.store import Store
 from outreach.sms.simulator.exchange.tally import Tally
+from outreach.sms.simulator.residents.behaviour import Residents
 
 
 @dataclass(frozen=True, slots=True)

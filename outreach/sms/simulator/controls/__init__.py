@@ -1,1 +1,1 @@
-"""What makes the simulator misbehave and lets its residents answer by themselves."""
+"""The settings that can be turned while the simulator runs. Imports nothing from its neighbours."""

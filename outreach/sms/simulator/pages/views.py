@@ -13,9 +13,9 @@ from outreach.sms.simulator.api.creation import MAX_BODY, MOBILE
 from outreach.sms.simulator.controls.knobs import knobs_of
 from outreach.sms.simulator.exchange.messages import Direction, Sms, Status
 from outreach.sms.simulator.exchange.store import Phone
-from outreach.sms.simulator.links import split_links
 from outreach.sms.simulator.pages.control import ControlPage
 from outreach.sms.simulator.pages.render import STATIC, describe_state, nothing_new, show, write_number
+from outreach.sms.simulator.residents.links import split_links
 from outreach.sms.simulator.world import World
 
 ROWS = 50

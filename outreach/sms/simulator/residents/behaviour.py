@@ -8,14 +8,14 @@ import time
 from outreach.sms.simulator.controls.faults import roll
 from outreach.sms.simulator.controls.habits import LAST_WORDS, LINK_ANSWERS, choose_label
 from outreach.sms.simulator.controls.panel import Panel
-from outreach.sms.simulator.controls.texts import choose_text
 from outreach.sms.simulator.exchange.carrier import Carrier
 from outreach.sms.simulator.exchange.journal import Journal
 from outreach.sms.simulator.exchange.messages import Sms
 from outreach.sms.simulator.exchange.poster import Post, Poster
 from outreach.sms.simulator.exchange.store import Phone, Store
 from outreach.sms.simulator.exchange.tally import Errand
-from outreach.sms.simulator.links import first_local_link
+from outreach.sms.simulator.residents.links import first_local_link
+from outreach.sms.simulator.residents.texts import choose_text
 
 
 class Residents:

@@ -1,0 +1,1 @@
+"""Residents who answer by themselves, and the links they press."""
