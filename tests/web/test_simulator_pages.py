@@ -121,6 +121,18 @@ def test_answer_that_cannot_be_sent_is_explained(simulator: RunningSimulator, bo
     assert words in answer.text
 
 
+def test_bytes_that_are_no_text_break_nothing(simulator: RunningSimulator) -> None:
+    answer = requests.post(
+        simulator.url + PHONE,
+        data=b"body=\xff\xfe%FF",
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        timeout=5,
+    )
+    assert answer.status_code == 200  # after the redirect
+    simulator.reply(NUMBER, "\ud800 nửa ký tự")
+    assert "nửa ký tự" in get(simulator, PHONE)
+
+
 def test_poll_brings_the_conversation_only_when_it_changed(simulator: RunningSimulator) -> None:
     send(simulator, "Mời bà con")
     simulator.faults(sent_after_s=60)

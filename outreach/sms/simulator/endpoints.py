@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from outreach.sms.simulator.api.creation import MOBILE
+from outreach.sms.simulator.api.creation import MOBILE, SENDER
 from outreach.sms.simulator.controls.faults import Faults
 from outreach.sms.simulator.controls.habits import Habits, as_json, change_habits
 from outreach.sms.simulator.controls.knobs import BadKnob, turn
@@ -90,9 +90,10 @@ class _Endpoints:
         number, body, to = message.get("from"), message.get("body"), message.get("to")
         if not isinstance(number, str) or not MOBILE.fullmatch(number):
             return _refuse("from: must be a mobile number, +84 and nine digits")
-        if not isinstance(body, str) or not isinstance(to, str | None):
-            return _refuse("body and to: must be texts")
-        sms = self._world.carrier.receive(number, body, to=to)
+        if not isinstance(body, str) or not (to is None or (isinstance(to, str) and SENDER.fullmatch(to))):
+            return _refuse("body: must be a text; to: a number or a sender name")
+        # JSON can smuggle in half of a surrogate pair, which no page could write.
+        sms = self._world.carrier.receive(number, body.encode("utf-8", "replace").decode(), to=to)
         return web.json_response({"sid": sms.sid, "to": sms.to}, status=201)
 
     async def write_ledger(self, request: web.Request) -> web.StreamResponse:

@@ -11,11 +11,11 @@ from outreach.sms.simulator.api.errors import ApiError
 
 # Vietnam (domain.md 2): mobile numbers begin with 3, 5, 7, 8 or 9 and have nine digits after +84;
 # the landlines' 2 is followed by eight or nine. Older eleven-digit mobile numbers no longer exist.
-MOBILE = re.compile(r"\+84[35789]\d{8}")
-_LANDLINE = re.compile(r"\+842\d{8,9}")
-_FOREIGN = re.compile(r"\+(?!84)[1-9]\d{6,14}")
+MOBILE = re.compile(r"\+84[35789][0-9]{8}")
+_LANDLINE = re.compile(r"\+842[0-9]{8,9}")
+_FOREIGN = re.compile(r"\+(?!84)[1-9][0-9]{6,14}")
 # A number, a short code, or an alphanumeric sender ID of at most 11 characters with a letter.
-_SENDER = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
+SENDER = re.compile(r"\+[1-9][0-9]{6,14}|[0-9]{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
 
 MAX_BODY = 1600
 MAX_VALIDITY_S = 36_000
@@ -31,7 +31,7 @@ def refuse(form: Mapping[str, str], *, opted_out: Container[str]) -> ApiError | 
         return errors.NO_FROM
     if not MOBILE.fullmatch(to) and not _FOREIGN.fullmatch(to):
         return errors.not_mobile(to) if _LANDLINE.fullmatch(to) else errors.invalid_to(to)
-    if sender and not _SENDER.fullmatch(sender):
+    if sender and not SENDER.fullmatch(sender):
         return errors.invalid_from(sender)
     body = form.get("Body", "")
     if not body.strip():

@@ -9,7 +9,6 @@ import json
 import random
 import time
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -24,6 +23,7 @@ from outreach.sms.simulator.exchange.messages import API_VERSION, Direction, Sms
 from outreach.sms.simulator.exchange.segments import count_segments
 from outreach.sms.simulator.exchange.store import Store
 from outreach.sms.simulator.exchange.tally import Tally
+from outreach.sms.simulator.forms import parse_form
 
 ROOT = f"/{API_VERSION}/"
 
@@ -58,7 +58,7 @@ class TwilioApi:
             denied = self._deny(request)
             if denied:
                 return self._reject(denied)
-            form = _read_form(raw)
+            form = parse_form(raw)
             await self._dawdle()
             number = form.get("To", "")
             mishap = befalls_before(faults, self._panel.chance("before", number))
@@ -188,7 +188,3 @@ class TwilioApi:
         if request.transport is not None:
             request.transport.abort()
         return web.Response(status=500)  # goes nowhere: the connection is gone
-
-
-def _read_form(raw: bytes) -> dict[str, str]:
-    return dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))

@@ -65,7 +65,7 @@ def turn(group: Group, changes: Mapping[str, Any]) -> Group:
     return dataclasses.replace(group, **checked)  # type: ignore[type-var]
 
 
-def read_form(group: Any, form: Mapping[str, str]) -> dict[str, Any]:
+def parse_changes(group: Any, form: Mapping[str, str]) -> dict[str, Any]:
     """The changes that a form of the control page asks for; percent become shares, absent boxes false."""
     changes: dict[str, Any] = {}
     for item in knobs_of(group):

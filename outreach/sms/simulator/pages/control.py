@@ -9,7 +9,8 @@ from aiohttp import web
 
 from outreach.sms.simulator.controls.faults import Faults
 from outreach.sms.simulator.controls.habits import LABELS, Habits, change_habits
-from outreach.sms.simulator.controls.knobs import BadKnob, Kind, Knob, knobs_of, read_form, turn
+from outreach.sms.simulator.controls.knobs import BadKnob, Kind, Knob, knobs_of, parse_changes, turn
+from outreach.sms.simulator.forms import read_form
 from outreach.sms.simulator.pages.render import show
 from outreach.sms.simulator.world import World
 
@@ -94,29 +95,29 @@ class ControlPage:
         return show("_counts.html", version="", counts=self._counts())
 
     async def save_habits(self, request: web.Request) -> web.StreamResponse:
-        form = await _read(request)
+        form = await read_form(request)
         if "reset" in form:
             self._panel.habits = Habits()
             raise web.HTTPSeeOther(ADDRESS + "?da=cu-dan")
         try:
-            self._panel.habits = change_habits(self._panel.habits, read_form(self._panel.habits, form))
+            self._panel.habits = change_habits(self._panel.habits, parse_changes(self._panel.habits, form))
         except BadKnob as error:
             return self._page(problem=_explain(error, self._panel.habits), habits_typed=form)
         raise web.HTTPSeeOther(ADDRESS + "?da=cu-dan")
 
     async def save_faults(self, request: web.Request) -> web.StreamResponse:
-        form = await _read(request)
+        form = await read_form(request)
         if "reset" in form:
             self._panel.set_faults(Faults())
             raise web.HTTPSeeOther(ADDRESS + "?da=loi")
         try:
-            self._panel.set_faults(turn(self._panel.faults, read_form(self._panel.faults, form)))
+            self._panel.set_faults(turn(self._panel.faults, parse_changes(self._panel.faults, form)))
         except BadKnob as error:
             return self._page(problem=_explain(error, self._panel.faults), faults_typed=form)
         raise web.HTTPSeeOther(ADDRESS + "?da=loi")
 
     async def wipe(self, request: web.Request) -> web.StreamResponse:
-        form = await _read(request)
+        form = await read_form(request)
         if not form.get("sure"):
             return self._page(problem="Chưa xóa gì. Hãy đánh dấu “Tôi chắc chắn” rồi bấm lại.")
         self._world.reset()
@@ -145,10 +146,6 @@ class ControlPage:
     def _counts(self) -> list[tuple[str, int]]:
         counts = self._world.count()
         return [(label, counts[name]) for name, label in COUNTS]
-
-
-async def _read(request: web.Request) -> dict[str, str]:
-    return {name: str(value) for name, value in (await request.post()).items()}
 
 
 def _fields(

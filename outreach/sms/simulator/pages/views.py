@@ -13,6 +13,7 @@ from outreach.sms.simulator.api.creation import MAX_BODY, MOBILE
 from outreach.sms.simulator.controls.knobs import knobs_of
 from outreach.sms.simulator.exchange.messages import Direction, Sms, Status
 from outreach.sms.simulator.exchange.store import Phone
+from outreach.sms.simulator.forms import read_form
 from outreach.sms.simulator.pages.control import ControlPage
 from outreach.sms.simulator.pages.render import STATIC, describe_state, nothing_new, show, write_number
 from outreach.sms.simulator.residents.links import split_links
@@ -27,9 +28,9 @@ def add_routes(app: web.Application, world: World) -> None:
     phones = _PhonePages(world)
     app.router.add_get("/", phones.show_list)
     app.router.add_get("/danh-sach", phones.refresh_list)
-    app.router.add_get(r"/dien-thoai/{digits:\d{6,15}}", phones.show_phone)
-    app.router.add_get(r"/dien-thoai/{digits:\d{6,15}}/tin", phones.refresh_phone)
-    app.router.add_post(r"/dien-thoai/{digits:\d{6,15}}", phones.answer)
+    app.router.add_get(r"/dien-thoai/{digits:[0-9]{6,15}}", phones.show_phone)
+    app.router.add_get(r"/dien-thoai/{digits:[0-9]{6,15}}/tin", phones.refresh_phone)
+    app.router.add_post(r"/dien-thoai/{digits:[0-9]{6,15}}", phones.answer)
     ControlPage(world).add_routes(app)
     app.router.add_static("/static/", STATIC)
 
@@ -63,7 +64,7 @@ class _PhonePages:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         phone = self._find(request)
-        body = str((await request.post()).get("body", "")).strip()
+        body = (await read_form(request)).get("body", "").strip()
         if not body:
             return self._phone_page(request, problem="Tin còn trống. Hãy gõ nội dung rồi bấm Gửi.")
         if len(body) > MAX_BODY:
