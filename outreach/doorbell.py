@@ -40,7 +40,12 @@ class Doorbell:
         try:
             if self.redis.set(ring_key(description), 1, nx=True, ex=STANDS_S):
                 Queue(queue, connection=self.redis).enqueue(
-                    job, args=ids, job_timeout=timeout_s, result_ttl=0, failure_ttl=3600, description=description
+                    job,
+                    args=ids,
+                    job_timeout=timeout_s,
+                    result_ttl=0,
+                    failure_ttl=3600,
+                    description=description,
                 )
         except RedisError as error:
             log.warning("doorbell.lost job=%s ids=%s error=%s", job, ids, type(error).__name__)

@@ -92,16 +92,18 @@ class Listed:
     body: str
     created_at: datetime | None
     status: DeliveryStatus
+    cause: Cause | None = None
     code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """A status callback, parsed."""
+    """A status callback, parsed. `status` is None for a word that is new to us."""
 
     gateway_id: str
     status: DeliveryStatus | None
-    code: str | None
+    cause: Cause | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class Transport:
 
     def __init__(self, *, timeout_s: float, in_flight: int) -> None:
         self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s),
+            timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=timeout_s / 2),
             connector=aiohttp.TCPConnector(limit=in_flight, keepalive_timeout=30, ttl_dns_cache=300),
             # The form is encoded by us and the reply read as text: nothing is left for it to guess.
             auto_decompress=False,
@@ -60,7 +60,7 @@ class Transport:
                 allow_redirects=False,
             ) as response:
                 return response.status, (await response.read()).decode("utf-8", "replace"), response.headers
-        except aiohttp.ClientConnectorError as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(type(error).__name__) from error
 
     async def close(self) -> None:

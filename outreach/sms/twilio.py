@@ -7,7 +7,6 @@ connection may have been processed and is Unseen.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import logging
 import re
@@ -58,7 +57,7 @@ class _HttpClient(AsyncHttpClient):
         self._transport = transport
         self._authorization: dict[tuple[str, str], str] = {}
 
-    async def request(  # type: ignore[override]
+    async def request(
         self,
         method: str,
         uri: str,
@@ -138,7 +137,7 @@ class TwilioGateway:
             return Throttled(None)
         except (TwilioRestException, TwilioServiceException) as error:
             return _outcome(error)
-        except (TwilioException, aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError) as error:
+        except (TimeoutError, TwilioException, aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError and KeyError: a 2xx whose body was cut or is not Twilio's JSON.
             return Unseen(type(error).__name__)
 
@@ -146,7 +145,7 @@ class TwilioGateway:
         """The newest messages to `number`, at most LIST_LIMIT. Raises GatewayAway."""
         try:
             found = await self._client.messages.list_async(to=number, limit=LIST_LIMIT, page_size=LIST_LIMIT)
-        except (_TooMany, NotSent, TwilioException, aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (TimeoutError, _TooMany, NotSent, TwilioException, aiohttp.ClientError, OSError) as error:
             raise GatewayAway(type(error).__name__) from error
         return [
             Listed(
@@ -154,6 +153,7 @@ class TwilioGateway:
                 body=item.body or "",
                 created_at=item.date_created,
                 status=_status(item.status) or DeliveryStatus.ACCEPTED,
+                cause=cause_of(str(item.error_code)) if item.error_code else None,
                 code=str(item.error_code) if item.error_code else None,
             )
             for item in found
@@ -195,12 +195,13 @@ class TwilioWebhooks:
         return bool(self._validator.validate(self._base + url, form, signature))
 
     def read_status(self, form: Mapping[str, str]) -> StatusReport:
-        """`status` is None for a word that is new to us."""
-        word = form.get("MessageStatus") or form.get("SmsStatus")
+        """Twilio's status callback: MessageSid, MessageStatus, and ErrorCode on failure."""
+        code = form.get("ErrorCode") or None
         return StatusReport(
             gateway_id=form.get("MessageSid") or form.get("SmsSid") or "",
-            status=_status(word),
-            code=form.get("ErrorCode") or None,
+            status=_status(form.get("MessageStatus") or form.get("SmsStatus")),
+            cause=cause_of(code) if code else None,
+            code=code,
         )
 
     def read_inbound(self, form: Mapping[str, str]) -> Inbound:

@@ -1,0 +1,34 @@
+"""Where the web is put together."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from admin.cli import register_commands
+from admin.health import create_health
+from campaigns.web.answer_page import create_answer_page
+from campaigns.web.webhooks import create_webhooks
+from outreach.runtime import Runtime, open_runtime
+from outreach.settings import Settings
+
+# A webhook or an answer is a few hundred bytes; lists come by another road.
+MAX_FORM_BYTES = 64 * 1024
+
+
+def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
+    """The Flask application, with the command line. Connects to nothing yet."""
+    runtime = runtime or open_runtime(settings)
+    app = Flask("admin", static_folder=None)
+    app.config.update(SECRET_KEY=settings.secret_key, MAX_CONTENT_LENGTH=MAX_FORM_BYTES)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    # One proxy stands in front in production; addresses in texts and signatures come from PUBLIC_BASE_URL.
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    app.register_blueprint(create_health(runtime))
+    app.register_blueprint(create_webhooks(runtime))
+    app.register_blueprint(create_answer_page(runtime))
+    register_commands(app, runtime)
+    return app

@@ -1,0 +1,27 @@
+"""The command line: `flask --app wsgi …`. Results on standard output, messages for people on standard error."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from admin.cli.access import access_commands
+from admin.cli.campaigns import campaign_commands
+from admin.cli.contacts import contact_commands
+from admin.cli.data import data_commands
+from admin.cli.processes import process_commands
+from admin.cli.texts import text_commands
+from outreach.runtime import Runtime
+
+
+def register_commands(app: Flask, runtime: Runtime) -> None:
+    """Hang every command on the application."""
+    for make in (
+        access_commands,
+        campaign_commands,
+        contact_commands,
+        data_commands,
+        process_commands,
+        text_commands,
+    ):
+        for command in make(runtime):
+            app.cli.add_command(command)

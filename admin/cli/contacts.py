@@ -1,0 +1,88 @@
+"""Lists by command: looked at, and brought in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from sqlalchemy import select
+
+from admin.cli.speaking import Group, answer, json_option
+from outreach.access import audit
+from outreach.access.organisations import find_organisation
+from outreach.people.checking import check_list, write_check
+from outreach.people.importing import find_or_create_list, import_rows
+from outreach.people.issues import write_issues
+from outreach.places.matching import default_gazetteer
+from outreach.places.models import Area
+from outreach.runtime import Runtime
+
+_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+_RESULT = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+def contact_commands(runtime: Runtime) -> list[click.Command]:
+    contacts = Group("contacts", help="Lists of people as organisations keep them.")
+
+    @contacts.command("check")
+    @_file
+    @click.option("--out", required=True, type=_RESULT)
+    @json_option
+    def check(file: Path, out: Path, as_json: bool) -> None:
+        """Say what each row would become; nothing is stored and no database is needed."""
+        counts = write_check(file, out, default_gazetteer())
+        answer(
+            dict(counts),
+            as_json=as_json,
+            says="Kết quả: "
+            + ", ".join(f"{name} {count}" for name, count in counts.items())
+            + f". Xem {out}.",
+        )
+
+    @contacts.command("import")
+    @_file
+    @click.option("--list", "list_name", required=True, metavar="NAME")
+    @click.option("--organisation", required=True, metavar="CODE")
+    @click.option(
+        "--errors", type=_RESULT, help="Where to write the rows that were not taken, with the reason."
+    )
+    @json_option
+    def bring_in(file: Path, list_name: str, organisation: str, errors: Path | None, as_json: bool) -> None:
+        """Bring a file into an organisation's list. The same file again changes nothing."""
+        now = datetime.now(UTC)
+        gazetteer = default_gazetteer()
+        with runtime.db.write() as session:
+            owner = find_organisation(session, organisation)
+            into = find_or_create_list(session, organisation_id=owner.id, name=list_name, now=now)
+            brought, counts = import_rows(
+                session,
+                check_list(file, gazetteer),
+                into=into,
+                file=file,
+                known_areas=set(session.scalars(select(Area.code))),
+                secret_key=runtime.settings.secret_key,
+                now=now,
+            )
+            audit.record(
+                session,
+                actor_id=None,
+                action="contacts.import",
+                subject=f"contact_lists:{into.id}",
+                now=now,
+                **asdict(counts),
+            )
+            if errors:
+                write_issues(session, brought.id, errors)
+        answer(
+            asdict(counts),
+            as_json=as_json,
+            says=(
+                f"Đã đọc {counts.rows} dòng: {counts.created} người mới, {counts.updated} bổ sung, "
+                f"{counts.merged} gộp, {counts.unchanged} không đổi, {counts.review} chờ xem lại, "
+                f"{counts.rejected} không nhận."
+            ),
+        )
+
+    return [contacts]

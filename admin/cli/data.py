@@ -1,0 +1,50 @@
+"""The database: brought up to date and filled."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from admin.cli.speaking import Group, answer, json_option
+from admin.demo import LOGINS, PASSWORD, load_demo
+from outreach.places.loading import load_areas
+from outreach.runtime import Runtime
+from outreach.schema import upgrade
+
+
+def data_commands(runtime: Runtime) -> list[click.Command]:
+    db = Group("db", help="The database's shape.")
+    areas = Group("areas", help="Provinces, districts and communes.")
+    demo = Group("demo", help="Invented data for trying and training.")
+
+    @db.command("upgrade")
+    def upgrade_database() -> None:
+        """Create or update the tables."""
+        upgrade(runtime.db)
+        click.echo("Cơ sở dữ liệu đã ở phiên bản mới nhất.", err=True)
+
+    @areas.command("load")
+    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @json_option
+    def load(file: Path, as_json: bool) -> None:
+        """Load areas from a CSV with the columns of kontum_units.csv."""
+        with runtime.db.write() as session:
+            communes = load_areas(session, file)
+        answer({"communes": communes}, as_json=as_json, says=f"Đã nạp {communes} xã, phường, thị trấn.")
+
+    @demo.command("load")
+    @click.option("--contacts", type=click.IntRange(1, 2_000_000), default=5000, show_default=True)
+    @json_option
+    def load_invented(contacts: int, as_json: bool) -> None:
+        """Fill an empty database with invented people and a campaign half done."""
+        made = load_demo(runtime, contacts=contacts, now=datetime.now(UTC))
+        logins = "\n".join(f"  {email:24} {PASSWORD}   {title}" for email, _, title in LOGINS)
+        answer(
+            {"contacts": made, "logins": [email for email, *_ in LOGINS]},
+            as_json=as_json,
+            says=f"Đã tạo {made} người trong danh sách mẫu. Tài khoản dùng thử:\n{logins}",
+        )
+
+    return [db, areas, demo]

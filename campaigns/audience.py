@@ -1,0 +1,112 @@
+"""Who is written to, who is not and why: the audience of a campaign, frozen when its first step opens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, func, select, text
+from sqlalchemy.orm import Session
+
+from campaigns.models import Campaign, Recipient, Step
+from campaigns.states import Exclusion
+from outreach.places.areas import areas_within
+
+# Each person of the lists once, with one phone: the first of theirs that may be written to. A person
+# who opted out on any of their phones asked to be left alone on all of them; a wrong number only
+# rules out that number. Of several people on one phone the first has the message.
+_FREEZE = text("""
+INSERT INTO recipients (campaign_id, contact_id, phone_id, list_id, area_code, exclusion)
+WITH people AS (
+    SELECT m.contact_id, MIN(m.list_id) AS list_id
+    FROM memberships m JOIN campaign_lists cl ON cl.list_id = m.list_id
+    WHERE cl.campaign_id = :campaign
+    GROUP BY m.contact_id
+), blocked AS (
+    SELECT phone_id,
+           MAX(CASE WHEN reason = 'opt_out' THEN 1 ELSE 0 END) AS opted_out,
+           MAX(CASE WHEN reason = 'wrong_number' THEN 1 ELSE 0 END) AS wrong,
+           MAX(CASE WHEN reason = 'do_not_call' THEN 1 ELSE 0 END) AS do_not_call
+    FROM suppressions WHERE lifted_at IS NULL AND phone_id IS NOT NULL
+    GROUP BY phone_id
+), reachable AS (
+    SELECT p.contact_id, p.list_id, c.area_code, cp.phone_id,
+           COALESCE(b.wrong, 0) AS wrong, COALESCE(b.do_not_call, 0) AS do_not_call,
+           MAX(COALESCE(b.opted_out, 0)) OVER (PARTITION BY p.contact_id) AS opted_out,
+           ROW_NUMBER() OVER (
+               PARTITION BY p.contact_id
+               ORDER BY COALESCE(b.wrong, 0) + COALESCE(b.do_not_call, 0), cp.position
+           ) AS choice
+    FROM people p
+    JOIN contacts c ON c.id = p.contact_id
+    LEFT JOIN contact_phones cp ON cp.contact_id = p.contact_id
+    LEFT JOIN blocked b ON b.phone_id = cp.phone_id
+), judged AS (
+    SELECT contact_id, phone_id, list_id, area_code,
+           CASE WHEN phone_id IS NULL THEN 'no_phone'
+                WHEN opted_out = 1 THEN 'opted_out'
+                WHEN wrong = 1 THEN 'wrong_number'
+                WHEN do_not_call = 1 THEN 'do_not_call'
+                WHEN :everywhere = 0 AND (area_code IS NULL OR area_code NOT IN :areas) THEN 'outside_area'
+           END AS exclusion
+    FROM reachable WHERE choice = 1
+)
+SELECT :campaign, contact_id, phone_id, list_id, area_code,
+       COALESCE(exclusion, CASE WHEN ROW_NUMBER() OVER (
+           PARTITION BY phone_id, CASE WHEN exclusion IS NULL THEN 0 ELSE 1 END ORDER BY contact_id
+       ) > 1 THEN 'shared_phone' END)
+FROM judged ORDER BY contact_id
+""").bindparams(bindparam("areas", expanding=True))
+
+# For each recipient one message of the step; those for whom it makes no sense are there as skipped, so
+# that every step adds up to the recipients.
+_MESSAGES = text("""
+INSERT INTO messages (kind, campaign_id, step_id, recipient_id, phone_id, state, skip_reason)
+SELECT 'step', r.campaign_id, :step, r.id, r.phone_id,
+       CASE WHEN s.skip IS NULL THEN 'queued' ELSE 'skipped' END, s.skip
+FROM recipients r
+JOIN (
+    SELECT r.id,
+           CASE WHEN EXISTS (SELECT 1 FROM suppressions x WHERE x.phone_id = r.phone_id AND x.lifted_at IS NULL)
+                THEN 'suppressed'
+                WHEN :number > 1 AND r.answer IS NOT NULL THEN 'answered'
+                WHEN :number > 1 AND EXISTS (
+                    SELECT 1 FROM messages m WHERE m.recipient_id = r.id AND m.step_id IS NOT NULL
+                    AND m.state IN ('failed', 'undelivered')
+                ) THEN 'unreachable'
+           END AS skip
+    FROM recipients r WHERE r.campaign_id = :campaign AND r.exclusion IS NULL
+) s ON s.id = r.id
+ORDER BY r.id
+""")
+
+_OUTBOX = text("""
+INSERT INTO outbox (message_id, lane, not_before, n, throttled)
+SELECT id, campaign_id, :now, 1, 0 FROM messages
+WHERE campaign_id = :campaign AND step_id = :step AND state = 'queued'
+""").bindparams(bindparam("now", type_=Step.opened_at.type))
+
+
+def freeze_audience(session: Session, campaign: Campaign) -> None:
+    """Write the recipients and the excluded, in one statement. Once a campaign, before its first step."""
+    areas = areas_within(session, campaign.areas)
+    session.execute(
+        _FREEZE,
+        {"campaign": campaign.id, "everywhere": 0 if campaign.areas else 1, "areas": sorted(areas) or [""]},
+    )
+
+
+def queue_step(session: Session, step: Step, *, now: datetime) -> None:
+    """Write a step's messages and put those to be sent into the outbox, in two statements."""
+    session.execute(_MESSAGES, {"campaign": step.campaign_id, "step": step.id, "number": step.number})
+    session.execute(_OUTBOX, {"campaign": step.campaign_id, "step": step.id, "now": now})
+
+
+def count_audience(session: Session, campaign_id: int) -> tuple[int, dict[Exclusion, int]]:
+    """Recipients, and the excluded by reason, of a frozen audience."""
+    rows = session.execute(
+        select(Recipient.exclusion, func.count())
+        .where(Recipient.campaign_id == campaign_id)
+        .group_by(Recipient.exclusion)
+    ).all()
+    recipients = sum(count for reason, count in rows if reason is None)
+    return recipients, {reason: count for reason, count in rows if reason is not None}

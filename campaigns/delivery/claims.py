@@ -1,0 +1,254 @@
+"""Claiming: from the outbox to attempts under lease, with every check that must hold at that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.lanes import SERVICE_LANE, Lane, hours_of
+from campaigns.delivery.rendering import Renderer
+from campaigns.delivery.rules import Refusal, daily_cap, why_not
+from campaigns.messages import Attempt, Message, Outbox
+from campaigns.models import Campaign, Recipient, Step
+from campaigns.states import AttemptState, CampaignState, MessageState
+from campaigns.windows import closes_at
+from outreach.people.models import Contact, Phone, Suppression
+
+# A claim is at most this much of the pace, so that a worker never sits on more than it can send at once.
+CLAIM_S = 2.0
+
+# How long what may not leave yet (over the cap, outside the hours) is left alone.
+LOOK_AGAIN = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One message that this worker owns until its lease ends."""
+
+    attempt_id: int
+    message_id: int
+    n: int
+    throttled: int
+    lane: int
+    to: str
+    sender: str
+    body: str
+    segments: int
+    closes_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one claim brought. `over_budget`: the campaign's money is spent, messages are left."""
+
+    claims: list[Claim]
+    skipped: int
+    over_budget: bool = False
+
+
+def claim(
+    session: Session,
+    lane: Lane,
+    *,
+    limit: int,
+    now: datetime,
+    lease_s: float,
+    worker: str,
+    renderer: Renderer,
+    price_vnd: int,
+    is_live: bool,
+    service_sender: str,
+) -> Batch:
+    """Take up to `limit` due messages of a lane. Returns an empty batch when there are none or it was stopped."""
+    budget_left = _lock_lane(session, lane, price_vnd=price_vnd)
+    if budget_left is None:
+        return Batch([], 0)
+    if lane.pace:
+        limit = max(1, min(limit, int(lane.pace * CLAIM_S)))
+    rows = _lock_due(session, lane, limit=limit, now=now)
+    if not rows:
+        return Batch([], 0)
+    phone_ids = sorted({row.phone_id for row in rows})
+    session.execute(
+        select(Phone.id).where(Phone.id.in_(phone_ids)).order_by(Phone.id).with_for_update(key_share=True)
+    )
+    suppressed = set(
+        session.scalars(
+            select(Suppression.phone_id).where(
+                Suppression.phone_id.in_(phone_ids), Suppression.lifted_at.is_(None)
+            )
+        )
+    )
+    recent = _count_recent(session, phone_ids, now=now) if is_live or any(r.cap_per_day for r in rows) else {}
+
+    taken: list[tuple[Any, str, int]] = []
+    refused: dict[Refusal, list[Any]] = {}
+    over_budget = False
+    for row in rows:
+        reason = why_not(
+            kind=row.kind,
+            step=row.step or 0,
+            suppressed=row.phone_id in suppressed,
+            answered=row.answer is not None,
+            recent=recent.get(row.phone_id, 0),
+            cap=daily_cap(row.cap_per_day, is_live=is_live),
+            is_open=closes_at(now, hours_of(row, is_live=is_live)) is not None,
+        )
+        if reason:
+            refused.setdefault(reason, []).append(row)
+            continue
+        body, segments = renderer.render(row, unaccented=bool(row.unaccented))
+        if segments * price_vnd > budget_left:
+            over_budget = True
+            break
+        budget_left -= segments * price_vnd
+        recent[row.phone_id] = recent.get(row.phone_id, 0) + 1
+        taken.append((row, body, segments))
+
+    skipped = _put_aside(session, refused, now=now)
+    ids = _write_attempts(session, lane, taken, now=now, lease_s=lease_s, worker=worker)
+    claims = [
+        Claim(
+            attempt_id=attempt_id,
+            message_id=row.message_id,
+            n=row.n,
+            throttled=row.throttled,
+            lane=lane.id,
+            to=row.e164,
+            sender=row.sender or service_sender,
+            body=body,
+            segments=segments,
+            closes_at=lane.closes_at,
+        )
+        for attempt_id, (row, body, segments) in zip(ids, taken, strict=True)
+    ]
+    return Batch(claims, skipped, over_budget)
+
+
+def _lock_lane(session: Session, lane: Lane, *, price_vnd: int) -> float | None:
+    """Money left in VND, with the campaign's row held against pause and cancel; None when it was stopped."""
+    if lane.id == SERVICE_LANE:
+        return float("inf")
+    query = select(Campaign.state).where(Campaign.id == lane.id)
+    # With a budget the claims of two workers must not both see the same money.
+    query = query.with_for_update(key_share=True) if lane.budget_vnd else query.with_for_update(read=True)
+    if session.execute(query).scalar_one() is not CampaignState.SENDING:
+        return None
+    if lane.budget_vnd is None:
+        return float("inf")
+    spent = session.scalar(
+        select(func.coalesce(func.sum(Attempt.segments), 0)).where(
+            Attempt.lane == lane.id, Attempt.state != AttemptState.ABSENT
+        )
+    )
+    return lane.budget_vnd - (spent or 0) * price_vnd
+
+
+def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Sequence[Any]:
+    return session.execute(
+        select(
+            Outbox.message_id,
+            Outbox.n,
+            Outbox.throttled,
+            Message.kind,
+            Message.text,
+            Message.phone_id,
+            Message.recipient_id,
+            Message.step_id,
+            Step.number.label("step"),
+            Step.text.label("step_text"),
+            Recipient.answer,
+            Contact.name,
+            Phone.e164,
+            Campaign.sender,
+            Campaign.unaccented,
+            Campaign.cap_per_day,
+            Campaign.window_from,
+            Campaign.window_to,
+        )
+        .join(Message, Message.id == Outbox.message_id)
+        .join(Phone, Phone.id == Message.phone_id)
+        .outerjoin(Campaign, Campaign.id == Message.campaign_id)
+        .outerjoin(Step, Step.id == Message.step_id)
+        .outerjoin(Recipient, Recipient.id == Message.recipient_id)
+        .outerjoin(Contact, Contact.id == Recipient.contact_id)
+        .where(Outbox.lane == lane.id, Outbox.not_before <= now)
+        .order_by(Outbox.not_before, Outbox.message_id)
+        .limit(limit)
+        .with_for_update(of=Outbox, skip_locked=True)
+    ).all()
+
+
+def _count_recent(session: Session, phone_ids: list[int], *, now: datetime) -> dict[int, int]:
+    """Messages to each number in the last 24 hours, over all campaigns and organisations."""
+    rows = session.execute(
+        select(Attempt.phone_id, func.count(Attempt.message_id.distinct()))
+        .where(
+            Attempt.phone_id.in_(phone_ids),
+            Attempt.claimed_at > now - timedelta(hours=24),
+            Attempt.state.not_in((AttemptState.ABSENT, AttemptState.FAILED)),
+        )
+        .group_by(Attempt.phone_id)
+    )
+    return dict(rows.all())
+
+
+def _put_aside(session: Session, refused: dict[Refusal, list[Any]], *, now: datetime) -> int:
+    """Skip what must not be sent; what is only too early or over the cap is looked at again later."""
+    skipped = 0
+    for refusal, rows in refused.items():
+        ids = [row.message_id for row in rows]
+        if refusal.skip is None:
+            session.execute(
+                update(Outbox).where(Outbox.message_id.in_(ids)).values(not_before=now + LOOK_AGAIN)
+            )
+            continue
+        session.execute(
+            update(Message)
+            .where(Message.id.in_(ids))
+            .values(state=MessageState.SKIPPED, skip_reason=refusal.skip)
+        )
+        session.execute(delete(Outbox).where(Outbox.message_id.in_(ids)))
+        skipped += len(ids)
+    return skipped
+
+
+def _write_attempts(
+    session: Session,
+    lane: Lane,
+    taken: list[tuple[Any, str, int]],
+    *,
+    now: datetime,
+    lease_s: float,
+    worker: str,
+) -> Sequence[int]:
+    if not taken:
+        return []
+    due_at = now + timedelta(seconds=lease_s)
+    ids = session.scalars(
+        insert(Attempt).returning(Attempt.id, sort_by_parameter_order=True),
+        [
+            {
+                "message_id": row.message_id,
+                "n": row.n,
+                "phone_id": row.phone_id,
+                "lane": lane.id,
+                "state": AttemptState.SENDING,
+                "worker": worker,
+                "body": body,
+                "segments": segments,
+                "claimed_at": now,
+                "due_at": due_at,
+            }
+            for row, body, segments in taken
+        ],
+    ).all()
+    message_ids = [row.message_id for row, _, _ in taken]
+    session.execute(delete(Outbox).where(Outbox.message_id.in_(message_ids)))
+    session.execute(update(Message).where(Message.id.in_(message_ids)).values(state=MessageState.SENDING))
+    return ids

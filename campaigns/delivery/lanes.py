@@ -1,0 +1,71 @@
+"""Lanes: which campaigns may send at this moment, and until when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, exists, select
+from sqlalchemy.orm import Session
+
+from campaigns.messages import Outbox
+from campaigns.models import Campaign
+from campaigns.states import CampaignState
+from campaigns.windows import Hours, closes_at, common_hours
+
+# Answers to residents, and tests: ahead of every campaign.
+SERVICE_LANE = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A campaign that may send now, or the service lane. `closes_at` ends its window or its deadline."""
+
+    id: int
+    closes_at: datetime
+    pace: float | None = None
+    budget_vnd: int | None = None
+
+
+def open_lanes(session: Session, *, now: datetime, is_live: bool) -> list[Lane]:
+    """The lanes with something due, the service lane first."""
+    has_due = exists().where(Outbox.lane == Campaign.id, Outbox.not_before <= now)
+    lanes = []
+    if session.execute(
+        select(Outbox.message_id).where(Outbox.lane == SERVICE_LANE, Outbox.not_before <= now).limit(1)
+    ).first():
+        lanes.append(Lane(id=SERVICE_LANE, closes_at=now + timedelta(hours=1)))
+    for campaign in session.scalars(
+        select(Campaign).where(Campaign.state == CampaignState.SENDING, has_due).order_by(Campaign.id)
+    ):
+        if closes := sending_until(campaign, now=now, is_live=is_live):
+            lanes.append(
+                Lane(id=campaign.id, closes_at=closes, pace=campaign.pace, budget_vnd=campaign.budget_vnd)
+            )
+    return lanes
+
+
+def still_open(session: Session, lanes: list[int], *, now: datetime, is_live: bool) -> dict[int, datetime]:
+    """Of these lanes those that may go on, with the moment at which they close."""
+    still = {SERVICE_LANE: now + timedelta(hours=1)} if SERVICE_LANE in lanes else {}
+    for campaign in session.scalars(
+        select(Campaign).where(Campaign.id.in_(lanes), Campaign.state == CampaignState.SENDING)
+    ):
+        if closes := sending_until(campaign, now=now, is_live=is_live):
+            still[campaign.id] = closes
+    return still
+
+
+def hours_of(campaign: Campaign | Row[Any], *, is_live: bool) -> Hours | None:
+    """The hours of a campaign's row; None means any time."""
+    own = (campaign.window_from, campaign.window_to) if campaign.window_from and campaign.window_to else None
+    return common_hours(own, is_live=is_live)
+
+
+def sending_until(campaign: Campaign, *, now: datetime, is_live: bool) -> datetime | None:
+    """When sending has to end: the window's close or the deadline; None when it may not send now."""
+    closes = closes_at(now, hours_of(campaign, is_live=is_live))
+    if closes is None or (campaign.deadline and campaign.deadline <= now):
+        return None
+    return min(closes, campaign.deadline) if campaign.deadline else closes

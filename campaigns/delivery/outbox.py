@@ -1,0 +1,102 @@
+"""Back into the outbox: claims that never left, and messages whose attempt came to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.claims import Claim
+from campaigns.delivery.lanes import SERVICE_LANE
+from campaigns.messages import Attempt, Message, Outbox
+from campaigns.models import Campaign
+from campaigns.states import AttemptState, CampaignState, MessageState
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """A claim whose message certainly never left; it goes back into the outbox."""
+
+    claim: Claim
+    not_before: datetime
+    throttled: int = 0
+
+
+def put_back(session: Session, back: Sequence[PutBack]) -> None:
+    """Undo claims that never left. One that has moved on meanwhile (it was swept and requeued) stays."""
+    if not back:
+        return
+    undone = set(
+        session.scalars(
+            delete(Attempt)
+            .where(
+                Attempt.id.in_([item.claim.attempt_id for item in back]),
+                Attempt.state.in_((AttemptState.SENDING, AttemptState.UNKNOWN)),
+                Attempt.gateway_id.is_(None),
+            )
+            .returning(Attempt.id)
+            .execution_options(synchronize_session=False)
+        )
+    )
+    requeue(
+        session,
+        [
+            Waiting(item.claim.message_id, item.claim.lane, item.claim.n, item.not_before, item.throttled)
+            for item in back
+            if item.claim.attempt_id in undone
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A row of the outbox to be."""
+
+    message_id: int
+    lane: int
+    n: int
+    not_before: datetime
+    throttled: int = 0
+
+
+def requeue(session: Session, waiting: Sequence[Waiting]) -> None:
+    """Put messages into the outbox again, or cancel them where their campaign was cancelled meanwhile."""
+    if not waiting:
+        return
+    lanes = sorted({item.lane for item in waiting} - {SERVICE_LANE})
+    # Held until the end, so that a cancel either sees these rows in the outbox or is seen here.
+    cancelled = {
+        campaign_id
+        for campaign_id, state in session.execute(
+            select(Campaign.id, Campaign.state)
+            .where(Campaign.id.in_(lanes))
+            .order_by(Campaign.id)
+            .with_for_update(read=True)
+        )
+        if state is CampaignState.CANCELLED
+    }
+    dropped = [item.message_id for item in waiting if item.lane in cancelled]
+    kept = [item for item in waiting if item.lane not in cancelled]
+    for ids, state in (
+        (dropped, MessageState.CANCELLED),
+        ([item.message_id for item in kept], MessageState.QUEUED),
+    ):
+        if ids:
+            session.execute(update(Message).where(Message.id.in_(ids)).values(state=state))
+    if kept:
+        session.execute(
+            insert(Outbox),
+            [
+                {
+                    "message_id": item.message_id,
+                    "lane": item.lane,
+                    "n": item.n,
+                    "not_before": item.not_before,
+                    "throttled": min(item.throttled, 100),
+                }
+                for item in kept
+            ],
+        )

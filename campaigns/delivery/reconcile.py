@@ -1,0 +1,179 @@
+"""Unknown outcomes: looked up in the gateway's own list before anything is sent again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.outbox import Waiting, requeue
+from campaigns.delivery.recording import Report, settle
+from campaigns.delivery.rules import is_same_message
+from campaigns.messages import Attempt
+from campaigns.states import AttemptState
+from outreach.people.models import Phone
+from outreach.runtime import Runtime
+from outreach.sms.gateway import Gateway, GatewayAway, Listed
+
+log = logging.getLogger(__name__)
+
+LOOK_LIMIT = 200  # attempts looked up by one job
+LOOKS_AT_ONCE = 20
+TIMES_ABSENT = 2  # and this often absent before it is sent again
+
+
+@dataclass(slots=True)
+class Found:
+    """What one round of looking came to."""
+
+    adopted: int = 0
+    absent_once: int = 0
+    requeued: int = 0
+    away: int = 0
+
+
+def expire_leases(session: Session, *, now: datetime, limit: int = 2000) -> int:
+    """Attempts whose worker has not reported in time become unknown, due to be looked up at once."""
+    expired = session.scalars(
+        select(Attempt.id)
+        .where(Attempt.state == AttemptState.SENDING, Attempt.due_at < now)
+        .order_by(Attempt.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    reports = [Report(attempt_id, AttemptState.UNKNOWN, code="lease", due_at=now) for attempt_id in expired]
+    return settle(session, reports, now=now)
+
+
+def has_unknown_due(session: Session, *, now: datetime) -> bool:
+    """Whether there is anything to look up."""
+    due = select(Attempt.id).where(Attempt.state == AttemptState.UNKNOWN, Attempt.due_at <= now)
+    return session.execute(due.limit(1)).first() is not None
+
+
+async def reconcile(runtime: Runtime, gateway: Gateway) -> Found:
+    """Look up one round of unknown attempts: adopt what is found, send again what is absent twice."""
+    due = await asyncio.to_thread(_take_due, runtime)
+    at_once = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+    async def look(number: str) -> list[Listed] | None:
+        async with at_once:
+            try:
+                return await gateway.list_to(number)
+            except GatewayAway as error:
+                log.warning("reconcile.list_away error=%s", error)
+                return None
+
+    lists = await asyncio.gather(*(look(row.e164) for row in due))
+    return await asyncio.to_thread(_apply, runtime, list(zip(due, lists, strict=True)))
+
+
+def _take_due(runtime: Runtime) -> Sequence[Any]:
+    """The attempts to look up, put off for the time of the look so that no second worker takes them."""
+    now = datetime.now(UTC)
+    with runtime.db.write() as session:
+        due = session.execute(
+            select(
+                Attempt.id,
+                Attempt.message_id,
+                Attempt.n,
+                Attempt.lane,
+                Attempt.body,
+                Attempt.claimed_at,
+                Phone.e164,
+            )
+            .join(Phone, Phone.id == Attempt.phone_id)
+            .where(Attempt.state == AttemptState.UNKNOWN, Attempt.due_at <= now)
+            .order_by(Attempt.due_at)
+            .limit(LOOK_LIMIT)
+            .with_for_update(of=Attempt, skip_locked=True)
+        ).all()
+        busy_until = now + timedelta(seconds=runtime.settings.send_timeout_s * 2)
+        session.execute(
+            update(Attempt).where(Attempt.id.in_([row.id for row in due])).values(due_at=busy_until)
+        )
+    return due
+
+
+def _apply(runtime: Runtime, looked: Sequence[tuple[Any, list[Listed] | None]]) -> Found:
+    now = datetime.now(UTC)
+    again_at = now + timedelta(seconds=runtime.settings.reconcile_s)
+    found = Found()
+    with runtime.db.write() as session:
+        owned = _owned_ids(session, looked)
+        absent: list[Any] = []
+        postponed: list[int] = []
+        reports: list[Report] = []
+        for row, listed in looked:
+            if listed is None:
+                found.away += 1
+                postponed.append(row.id)
+                continue
+            match = next(
+                (
+                    item
+                    for item in listed
+                    if item.gateway_id not in owned
+                    and is_same_message(
+                        body=row.body,
+                        claimed_at=row.claimed_at,
+                        listed_body=item.body,
+                        listed_at=item.created_at,
+                    )
+                ),
+                None,
+            )
+            if match:
+                owned.add(match.gateway_id)
+                found.adopted += 1
+                reports.append(
+                    Report(
+                        row.id,
+                        AttemptState(match.status.value),
+                        match.gateway_id,
+                        cause=match.cause.value if match.cause else None,
+                        code=match.code,
+                    )
+                )
+            else:
+                absent.append(row)
+        settle(session, reports, now=now)
+        session.execute(update(Attempt).where(Attempt.id.in_(postponed)).values(due_at=again_at))
+        found.requeued = _count_absent(session, absent, now=now, again_at=again_at)
+        found.absent_once = len(absent) - found.requeued
+    return found
+
+
+def _owned_ids(session: Session, looked: Sequence[tuple[Any, list[Listed] | None]]) -> set[str]:
+    ids = {item.gateway_id for _, listed in looked for item in listed or ()}
+    return set(session.scalars(select(Attempt.gateway_id).where(Attempt.gateway_id.in_(ids))))
+
+
+def _count_absent(session: Session, absent: Sequence[Any], *, now: datetime, again_at: datetime) -> int:
+    """Count one more look in vain; after the second the message goes back into the outbox. Returns how many."""
+    rows = {row.id: row for row in absent}
+    # Only what is still unknown: a callback may have adopted it while we looked.
+    times = session.execute(
+        select(Attempt.id, Attempt.times_absent)
+        .where(Attempt.id.in_(rows), Attempt.state == AttemptState.UNKNOWN)
+        .order_by(Attempt.id)
+        .with_for_update()
+    ).all()
+    gone = [item.id for item in times if item.times_absent + 1 >= TIMES_ABSENT]
+    session.execute(
+        update(Attempt)
+        .where(Attempt.id.in_([item.id for item in times]))
+        .values(times_absent=Attempt.times_absent + 1, due_at=again_at)
+    )
+    settle(session, [Report(attempt_id, AttemptState.ABSENT) for attempt_id in gone], now=now)
+    requeue(
+        session,
+        [Waiting(rows[i].message_id, rows[i].lane, n=rows[i].n + 1, not_before=now) for i in gone],
+    )
+    return len(gone)

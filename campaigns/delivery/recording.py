@@ -1,0 +1,211 @@
+"""Recording: outcomes, callbacks and finds become attempt states, and messages follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.claims import Claim
+from campaigns.delivery.lanes import SERVICE_LANE
+from campaigns.delivery.outbox import PutBack, put_back
+from campaigns.delivery.rules import back_off_s
+from campaigns.lifecycle import pause_by_itself
+from campaigns.messages import Attempt, Incident, Message, Outbox
+from campaigns.states import (
+    ACCEPTED_OR_BEYOND,
+    AttemptState,
+    MessageState,
+    advance,
+    message_state,
+)
+from outreach.people.models import SuppressionReason
+from outreach.people.suppression import lock_phone, suppress
+from outreach.sms.gateway import Accepted, Cause, Outcome, Refused, Throttled, Unseen
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is now known of one attempt. `due_at` only where it becomes unknown: when to look for it."""
+
+    attempt_id: int
+    state: AttemptState
+    gateway_id: str | None = None
+    cause: str | None = None
+    code: str | None = None
+    due_at: datetime | None = None
+
+
+def record(
+    session: Session,
+    outcomes: Sequence[tuple[Claim, Outcome | None]],
+    *,
+    now: datetime,
+    reconcile_s: float,
+    secret_key: str,
+) -> None:
+    """Store what a worker saw; None stands for a request that was never started."""
+    reports: list[Report] = []
+    back: list[PutBack] = []
+    for claim, outcome in outcomes:
+        match outcome:
+            case None:
+                back.append(PutBack(claim, now, claim.throttled))
+            case Throttled(retry_after_s):
+                wait = back_off_s(claim.throttled, retry_after_s, seed=claim.message_id)
+                back.append(PutBack(claim, now + timedelta(seconds=wait), claim.throttled + 1))
+            case Accepted(gateway_id, status):
+                reports.append(Report(claim.attempt_id, AttemptState(status.value), gateway_id))
+            case Unseen(detail):
+                look_at = now + timedelta(seconds=reconcile_s)
+                reports.append(
+                    Report(claim.attempt_id, AttemptState.UNKNOWN, code=detail[:24], due_at=look_at)
+                )
+            case Refused(cause, code):
+                reports.append(
+                    Report(claim.attempt_id, AttemptState.FAILED, cause=cause.value, code=code[:24])
+                )
+    settle(session, reports, now=now)
+    put_back(session, back)
+    refusals = [(claim, outcome) for claim, outcome in outcomes if isinstance(outcome, Refused)]
+    _heed_refusals(session, refusals, now=now, secret_key=secret_key)
+
+
+def _heed_refusals(
+    session: Session, refusals: list[tuple[Claim, Refused]], *, now: datetime, secret_key: str
+) -> None:
+    opted_out = {claim.attempt_id for claim, refused in refusals if refused.cause is Cause.OPTED_OUT}
+    if opted_out:
+        phones = session.scalars(
+            select(Attempt.phone_id).where(Attempt.id.in_(opted_out)).distinct().order_by(Attempt.phone_id)
+        ).all()
+        for phone_id in phones:
+            suppress(
+                session,
+                lock_phone(session, phone_id),
+                reason=SuppressionReason.OPT_OUT,
+                source="gateway",
+                secret_key=secret_key,
+                now=now,
+            )
+    for lane, code in {(c.lane, r.code) for c, r in refusals if r.stops_campaign and c.lane != SERVICE_LANE}:
+        reason = f"Cổng tin nhắn từ chối tài khoản hoặc tên người gửi (mã {code}). Hãy báo người quản trị."
+        pause_by_itself(session, lane, reason=reason, now=now)
+
+
+def settle(session: Session, reports: Iterable[Report], *, now: datetime) -> int:
+    """Apply reports by rank; repeated, late and shuffled ones give the same end. Returns attempts changed.
+
+    A gateway id stays with the attempt that had it first; a second one for the same message is an
+    incident. Reports of attempts that are not there are passed over.
+    """
+    by_attempt: dict[int, list[Report]] = {}
+    for report in reports:
+        by_attempt.setdefault(report.attempt_id, []).append(report)
+    if not by_attempt:
+        return 0
+    rows = session.execute(
+        select(Attempt.id, Attempt.message_id, Attempt.n, Attempt.state, Attempt.gateway_id)
+        .where(Attempt.id.in_(by_attempt))
+        .order_by(Attempt.id)
+        .with_for_update()
+    ).all()
+    owner = _owners(session, {r.gateway_id for group in by_attempt.values() for r in group if r.gateway_id})
+    changes: list[dict[str, object]] = []
+    returned: list[int] = []  # messages given up as absent that the gateway has after all
+    repeated: set[int] = set()
+    for row in rows:
+        state, gateway_id = row.state, row.gateway_id
+        latest: Report | None = None
+        for report in by_attempt[row.id]:
+            if report.gateway_id and owner.setdefault(report.gateway_id, row.id) != row.id:
+                continue  # another attempt's message, whatever the address says
+            if report.gateway_id and gateway_id and report.gateway_id != gateway_id:
+                add_incident(
+                    session,
+                    kind="second_gateway_id",
+                    subject=f"attempts:{row.id}",
+                    now=now,
+                    gateway_ids=[gateway_id, report.gateway_id],
+                )
+            gateway_id = gateway_id or report.gateway_id
+            moved = advance(state, report.state)
+            if moved is not state:
+                state, latest = moved, report
+        if latest is None and gateway_id == row.gateway_id:
+            continue
+        if row.state is AttemptState.ABSENT and state in ACCEPTED_OR_BEYOND:
+            returned.append(row.message_id)
+        if row.n > 1 or row.state is AttemptState.ABSENT:
+            repeated.add(row.message_id)
+        change: dict[str, object] = {"id": row.id, "gateway_id": gateway_id, "settled_at": now}
+        if latest:
+            change |= {"state": state, "due_at": latest.due_at, "cause": latest.cause, "code": latest.code}
+        changes.append(change)
+    if changes:
+        session.execute(update(Attempt), changes)
+    if returned:
+        session.execute(delete(Outbox).where(Outbox.message_id.in_(returned)))
+    changed = {change["id"] for change in changes}
+    refresh_messages(session, [row.message_id for row in rows if row.id in changed])
+    _report_repeated(session, repeated, now=now)
+    return len(changes)
+
+
+def _owners(session: Session, gateway_ids: set[str | None]) -> dict[str | None, int]:
+    if not gateway_ids:
+        return {}
+    rows = session.execute(select(Attempt.gateway_id, Attempt.id).where(Attempt.gateway_id.in_(gateway_ids)))
+    return dict(rows.all())
+
+
+def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:
+    """Derive the states of messages from their attempts, as they now stand."""
+    attempts: dict[int, list[AttemptState]] = {}
+    for message_id, state in session.execute(
+        select(Attempt.message_id, Attempt.state)
+        .where(Attempt.message_id.in_(message_ids))
+        .order_by(Attempt.message_id, Attempt.n)
+    ):
+        attempts.setdefault(message_id, []).append(state)
+    by_state: dict[MessageState, list[int]] = {}
+    for message_id, states in attempts.items():
+        by_state.setdefault(message_state(states), []).append(message_id)
+    # Queued or cancelled is decided where the message goes back into the outbox, in `requeue`.
+    by_state.pop(MessageState.QUEUED, None)
+    for derived, ids in by_state.items():
+        session.execute(
+            update(Message)
+            .where(Message.id.in_(ids), Message.state != derived)
+            .values(state=derived)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _report_repeated(session: Session, message_ids: set[int], *, now: datetime) -> None:
+    """A message that the gateway took twice is an incident that a person sees."""
+    taken: dict[int, list[str]] = {}
+    for message_id, gateway_id in session.execute(
+        select(Attempt.message_id, Attempt.gateway_id).where(
+            Attempt.message_id.in_(message_ids), Attempt.gateway_id.is_not(None)
+        )
+    ):
+        taken.setdefault(message_id, []).append(gateway_id or "")
+    for message_id, ids in taken.items():
+        if len(ids) > 1:
+            add_incident(
+                session, kind="sent_twice", subject=f"messages:{message_id}", now=now, gateway_ids=ids
+            )
+
+
+def add_incident(session: Session, *, kind: str, subject: str, now: datetime, **details: object) -> None:
+    """Once for each subject; a repetition is counted."""
+    known = session.execute(
+        update(Incident).where(Incident.subject == subject).values(times=Incident.times + 1)
+    )
+    if known.rowcount == 0:  # type: ignore[attr-defined]
+        session.add(Incident(kind=kind, subject=subject, details=details, at=now))
+        session.flush()

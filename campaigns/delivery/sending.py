@@ -1,0 +1,281 @@
+"""One job's sending: a full pipeline from claim to record, without a barrier between batches.
+
+Three kinds of task share one event loop. The claimer keeps the line short but never empty; the senders
+take from it, each one request at a time; the recorder stores outcomes in bulk. Database work runs in
+threads. No request starts once the worker was told to stop, the campaign was paused, the window is about
+to close, or the lease would not outlast the request: then the message goes back unsent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from redis import RedisError
+from sqlalchemy.exc import DBAPIError
+
+from campaigns.delivery.claims import Batch, Claim, claim
+from campaigns.delivery.lanes import SERVICE_LANE, Lane, open_lanes, still_open
+from campaigns.delivery.pace import reserve
+from campaigns.delivery.recording import record
+from campaigns.delivery.rendering import Renderer
+from campaigns.lifecycle import pause_by_itself
+from campaigns.links import LinkCipher
+from outreach.runtime import Runtime
+from outreach.sms.gateway import Gateway, Outcome, Outgoing, Throttled, Unseen
+
+log = logging.getLogger(__name__)
+
+CLAIM_LIMIT = 500
+RECORD_EVERY_S = 0.2
+LOOK_EVERY_S = 0.5  # for pause, cancel and closed windows; a stop takes effect within it
+RETRY_DATABASE_S = 1.0
+IDLE_S = 0.3  # with nothing to claim and nothing under way for so long, the job ends
+
+OVER_BUDGET = "Đã dùng hết ngân sách của chiến dịch. Hãy tăng ngân sách rồi tiếp tục, hoặc hủy phần còn lại."
+
+
+@dataclass(slots=True)
+class _Job:
+    """A claim in the line. It may start from `starts_at` on, and no later than `fence` (both monotonic)."""
+
+    claim: Claim
+    starts_at: float
+    fence: float
+
+
+@dataclass(slots=True)
+class Counts:
+    """What one job did."""
+
+    claimed: int = 0
+    requested: int = 0
+    put_back: int = 0
+    skipped: int = 0
+
+
+@dataclass
+class Sender:
+    """Sends for `seconds`, or until told to stop. One for each job; the gateway outlives it."""
+
+    runtime: Runtime
+    gateway: Gateway
+    worker: str
+    is_told_to_stop: Callable[[], bool]
+    call_for_help: Callable[[], object]  # at the first batch, once
+    counts: Counts = field(default_factory=Counts)
+
+    def __post_init__(self) -> None:
+        settings = self.runtime.settings
+        self._settings = settings
+        self._renderer = Renderer(
+            public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key)
+        )
+        self._line: asyncio.Queue[_Job | None] = asyncio.Queue()
+        self._seen: list[tuple[Claim, Outcome | None]] = []
+        self._open: dict[int, datetime] = {}
+        self._under_way = 0
+        self._turn = 0
+        self._over = False
+
+    async def run(self, seconds: float) -> Counts:
+        """The whole job. Returns when the time is up or there has been nothing to do for a moment."""
+        ends_at = time.monotonic() + seconds
+        senders = [asyncio.create_task(self._send_all()) for _ in range(self._settings.send_in_flight)]
+        watcher = asyncio.create_task(self._watch())
+        recorder = asyncio.create_task(self._record_all())
+        try:
+            await self._claim_all(ends_at)
+        finally:
+            for _ in senders:
+                self._line.put_nowait(None)
+            await asyncio.gather(*senders)
+            self._over = True
+            await recorder
+            watcher.cancel()
+            await self._record_last()
+        return self.counts
+
+    # -- claim ---------------------------------------------------------------------------------------
+
+    async def _claim_all(self, ends_at: float) -> None:
+        idle_since: float | None = None
+        while time.monotonic() < ends_at and not self.is_told_to_stop():
+            if self._line.qsize() > self._settings.send_in_flight:
+                await asyncio.sleep(0.005)
+                continue
+            try:
+                claimed = await asyncio.to_thread(self._claim_next)
+            except (DBAPIError, RedisError) as error:
+                log.warning("send.claim_failed error=%s", type(error).__name__)
+                await asyncio.sleep(RETRY_DATABASE_S)
+                continue
+            for job in claimed:
+                self._line.put_nowait(job)
+            if claimed or self._under_way or self._line.qsize() or self._seen:
+                idle_since = None
+            else:
+                idle_since = idle_since or time.monotonic()
+                if time.monotonic() - idle_since > IDLE_S:
+                    return
+            if not claimed:
+                await asyncio.sleep(0.05)
+
+    def _claim_next(self) -> list[_Job]:
+        """A batch of the next lane in turn that has one; the service lane always goes first."""
+        runtime, settings = self.runtime, self._settings
+        now = datetime.now(UTC)
+        with runtime.db.read() as session:
+            lanes = open_lanes(session, now=now, is_live=settings.is_live)
+        self._turn += 1
+        campaigns = [lane for lane in lanes if lane.id != SERVICE_LANE]
+        first = self._turn % len(campaigns) if campaigns else 0
+        for lane in [
+            *(lane for lane in lanes if lane.id == SERVICE_LANE),
+            *campaigns[first:],
+            *campaigns[:first],
+        ]:
+            # Taken before the transaction begins: the lease in the database can only be later.
+            fence = time.monotonic() + settings.lease_s - settings.send_timeout_s
+            with runtime.db.write() as session:
+                batch = claim(
+                    session,
+                    lane,
+                    limit=CLAIM_LIMIT,
+                    now=now,
+                    lease_s=settings.lease_s,
+                    worker=self.worker,
+                    renderer=self._renderer,
+                    price_vnd=settings.price_per_segment_vnd,
+                    is_live=settings.is_live,
+                    service_sender=settings.twilio_from,
+                )
+                if batch.over_budget and not batch.claims:
+                    pause_by_itself(session, lane.id, reason=OVER_BUDGET, now=now)
+            if batch.claims and not self.counts.claimed:
+                self.call_for_help()
+            self.counts.claimed += len(batch.claims)
+            self.counts.skipped += batch.skipped
+            if batch.claims:
+                self._open[lane.id] = lane.closes_at
+                return self._line_up(lane, batch, fence)
+        return []
+
+    def _line_up(self, lane: Lane, batch: Batch, fence: float) -> list[_Job]:
+        if not lane.pace:
+            return [_Job(item, 0.0, fence) for item in batch.claims]
+        segments = sum(item.segments for item in batch.claims)
+        try:
+            starts_at = reserve(self.runtime.redis, lane=lane.id, segments=segments, pace=lane.pace)
+        except RedisError:
+            # Without the shared pace nothing may leave: all go back for a second.
+            log.warning("send.pace_lost lane=%s", lane.id)
+            self._seen += [(item, Throttled(1.0)) for item in batch.claims]
+            return []
+        jobs = []
+        for item in batch.claims:
+            jobs.append(_Job(item, starts_at, fence))
+            starts_at += item.segments / lane.pace
+        return jobs
+
+    # -- send ----------------------------------------------------------------------------------------
+
+    async def _send_all(self) -> None:
+        while (job := await self._line.get()) is not None:
+            self._under_way += 1
+            try:
+                await self._send_one(job)
+            finally:
+                self._under_way -= 1
+
+    async def _send_one(self, job: _Job) -> None:
+        while (wait := job.starts_at - time.monotonic()) > 0 and self._may_start(job):
+            await asyncio.sleep(min(wait, 0.25))
+        if not self._may_start(job):
+            self.counts.put_back += 1
+            self._seen.append((job.claim, None))
+            return
+        self.counts.requested += 1
+        claimed = job.claim
+        left_s = int((claimed.closes_at - datetime.now(UTC)).total_seconds())
+        message = Outgoing(
+            attempt_id=claimed.attempt_id,
+            to=claimed.to,
+            sender=claimed.sender,
+            body=claimed.body,
+            validity_s=max(1, left_s),
+        )
+        outcome: Outcome
+        try:
+            outcome = await self.gateway.send(message)
+        except Exception as error:
+            # A fault of ours must not take the sender down; whether the request left is not known.
+            log.exception("send.fault attempt=%s", claimed.attempt_id)
+            outcome = Unseen(type(error).__name__)
+        self._seen.append((claimed, outcome))
+
+    def _may_start(self, job: _Job) -> bool:
+        if self.is_told_to_stop() or time.monotonic() >= job.fence:
+            return False
+        closes_at = self._open.get(job.claim.lane)
+        return closes_at is not None and datetime.now(UTC) < closes_at
+
+    async def _watch(self) -> None:
+        """Forget the lanes that were paused, cancelled or closed."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            asked = list(self._open)
+            try:
+                still = await asyncio.to_thread(self._still_open, asked)
+                for lane in asked:  # lanes claimed meanwhile are not touched
+                    if lane in still:
+                        self._open[lane] = still[lane]
+                    else:
+                        self._open.pop(lane, None)
+            except DBAPIError as error:
+                # Cut off from the database nobody can tell us of a pause; the lease bounds how long.
+                log.warning("send.watch_failed error=%s", type(error).__name__)
+
+    def _still_open(self, lanes: list[int]) -> dict[int, datetime]:
+        with self.runtime.db.read() as session:
+            return still_open(session, lanes, now=datetime.now(UTC), is_live=self._settings.is_live)
+
+    # -- record --------------------------------------------------------------------------------------
+
+    async def _record_all(self) -> None:
+        while not self._over:
+            await asyncio.sleep(RECORD_EVERY_S)
+            await self._record_seen()
+
+    async def _record_seen(self) -> bool:
+        """Store what has come in; False when the database is away, with everything kept for the next try."""
+        seen, self._seen = self._seen, []
+        if not seen:
+            return True
+        try:
+            await asyncio.to_thread(self._store, seen)
+        except DBAPIError as error:
+            log.warning("send.record_failed count=%s error=%s", len(seen), type(error).__name__)
+            self._seen = seen + self._seen
+            return False
+        return True
+
+    async def _record_last(self) -> None:
+        """At the job's end try until the leases are over; after that the reconciler finds out by itself."""
+        gives_up_at = time.monotonic() + self._settings.lease_s
+        while self._seen and not await self._record_seen() and time.monotonic() < gives_up_at:
+            await asyncio.sleep(RETRY_DATABASE_S)
+
+    def _store(self, seen: list[tuple[Claim, Outcome | None]]) -> None:
+        with self.runtime.db.write() as session:
+            record(
+                session,
+                seen,
+                now=datetime.now(UTC),
+                reconcile_s=self._settings.reconcile_s,
+                secret_key=self._settings.secret_key,
+            )

@@ -1,0 +1,124 @@
+"""What is sent: messages, the outbox they wait in, attempts, and what the gateway reports of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, Integer, SmallInteger, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from campaigns.states import AttemptState, MessageKind, MessageState, SkipReason
+from outreach.db import Base, BigId, UtcDateTime, one_of
+
+
+class Message(Base):
+    """One text to one phone. A step's text is rendered when it is claimed; the others bring their own."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "step_id", "phone_id"),
+        UniqueConstraint("answer_id"),  # one acknowledgement for each answer
+        Index("ix_messages_progress", "campaign_id", "step_id", "state"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    kind: Mapped[MessageKind] = mapped_column(one_of(MessageKind))
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))
+    step_id: Mapped[int | None] = mapped_column(ForeignKey("steps.id"))
+    recipient_id: Mapped[int | None] = mapped_column(ForeignKey("recipients.id"), index=True)
+    phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"), index=True)
+    answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
+    text: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[MessageState] = mapped_column(one_of(MessageState), default=MessageState.QUEUED)
+    skip_reason: Mapped[SkipReason | None] = mapped_column(one_of(SkipReason))
+
+
+class Outbox(Base):
+    """What waits to be sent, and nothing else: narrow, so that history never slows a claim.
+
+    Lane 0 is for answers to residents and tests and goes first; every other lane is a campaign's id.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_claim", "lane", "not_before", "message_id"),)
+
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), primary_key=True)
+    lane: Mapped[int] = mapped_column(BigId)
+    not_before: Mapped[datetime] = mapped_column(UtcDateTime)
+    n: Mapped[int] = mapped_column(SmallInteger, default=1)  # number of the attempt to come
+    throttled: Mapped[int] = mapped_column(SmallInteger, default=0)  # times put back unprocessed
+
+
+class Attempt(Base):
+    """One request to the gateway for one message. Its id stands in the callback's address."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        UniqueConstraint("message_id", "n"),
+        # What the sweep and the reconciler look for is a sliver of the table.
+        Index(
+            "ix_attempts_open",
+            "state",
+            "due_at",
+            postgresql_where=text("state IN ('sending', 'unknown')"),
+            sqlite_where=text("state IN ('sending', 'unknown')"),
+        ),
+        Index("ix_attempts_cap", "phone_id", "claimed_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"))
+    n: Mapped[int] = mapped_column(SmallInteger)
+    phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"))
+    lane: Mapped[int] = mapped_column(BigId)
+    state: Mapped[AttemptState] = mapped_column(one_of(AttemptState), default=AttemptState.SENDING)
+    worker: Mapped[str] = mapped_column(String(60))
+    body: Mapped[str] = mapped_column(Text)
+    segments: Mapped[int] = mapped_column(SmallInteger)
+    claimed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # While sending: the lease's end. While unknown: when to look into the gateway's list next.
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    times_absent: Mapped[int] = mapped_column(SmallInteger, default=0)
+    gateway_id: Mapped[str | None] = mapped_column(String(64), unique=True)
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cause: Mapped[str | None] = mapped_column(String(24))
+    code: Mapped[str | None] = mapped_column(String(24))
+
+
+class StatusEvent(Base):
+    """A status callback as it came. Kept raw, applied later in bulk."""
+
+    __tablename__ = "status_events"
+    __table_args__ = (
+        Index(
+            "ix_status_events_waiting",
+            "id",
+            postgresql_where=text("applied_at IS NULL"),
+            sqlite_where=text("applied_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    # No foreign key: a callback may name an attempt that is not, or not yet, there.
+    attempt_id: Mapped[int] = mapped_column(BigId)
+    gateway_id: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(20))
+    cause: Mapped[str | None] = mapped_column(String(24))
+    code: Mapped[str | None] = mapped_column(String(24))
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    applied_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Incident(Base):
+    """Something that must never happen and that a person has to see; never hidden, never removed."""
+
+    __tablename__ = "incidents"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(60), unique=True)
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    times: Mapped[int] = mapped_column(Integer, default=1)

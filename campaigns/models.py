@@ -1,0 +1,113 @@
+"""What we say: a campaign with its steps and its frozen audience. Sending and answers stand beside."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from campaigns.replies import Label
+from campaigns.states import CampaignState, Exclusion
+from outreach.db import Base, BigId, UtcDateTime, one_of
+
+
+class Campaign(Base):
+    """`content` is everything a resident reads and is asked; see campaigns.content."""
+
+    __tablename__ = "campaigns"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    state: Mapped[CampaignState] = mapped_column(one_of(CampaignState), default=CampaignState.DRAFT)
+    pause_reason: Mapped[str] = mapped_column(String(200), default="")
+    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"), index=True)
+    sender: Mapped[str] = mapped_column(String(20))
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)
+    unaccented: Mapped[bool] = mapped_column(Boolean, default=False)
+    areas: Mapped[list[str]] = mapped_column(JSON, default=list)  # codes; empty means everywhere
+    pace: Mapped[float | None] = mapped_column(Float)  # segments a second
+    window_from: Mapped[str | None] = mapped_column(String(5))  # HH:MM, Asia/Ho_Chi_Minh
+    window_to: Mapped[str | None] = mapped_column(String(5))
+    cap_per_day: Mapped[int | None] = mapped_column(Integer)  # messages a number in 24 hours
+    budget_vnd: Mapped[int | None] = mapped_column(Integer)
+    starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    deadline: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    approved_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    steps: Mapped[list[Step]] = relationship(order_by="Step.number", back_populates="campaign")
+
+
+class Step(Base):
+    """One message to everybody. The first goes at once, the others days after it at a time of day."""
+
+    __tablename__ = "steps"
+    __table_args__ = (UniqueConstraint("campaign_id", "number"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    number: Mapped[int] = mapped_column(Integer)
+    after_days: Mapped[int] = mapped_column(Integer, default=0)
+    at: Mapped[str | None] = mapped_column(String(5))
+    text: Mapped[str] = mapped_column(Text)
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    campaign: Mapped[Campaign] = relationship(back_populates="steps")
+
+
+class CampaignList(Base):
+    __tablename__ = "campaign_lists"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    list_id: Mapped[int] = mapped_column(ForeignKey("contact_lists.id"), primary_key=True)
+
+
+class Recipient(Base):
+    """The frozen audience: each person of the lists once, with the phone used or the reason for none.
+
+    Its id, enciphered, is the token of the personal link. `answer` is the latest thing the phone told us.
+    """
+
+    __tablename__ = "recipients"
+    __table_args__ = (
+        Index(
+            "uq_recipients_phone",
+            "campaign_id",
+            "phone_id",
+            unique=True,
+            postgresql_where=text("exclusion IS NULL"),
+            sqlite_where=text("exclusion IS NULL"),
+        ),
+        UniqueConstraint("campaign_id", "contact_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"), index=True)
+    phone_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id"), index=True)
+    list_id: Mapped[int | None] = mapped_column(ForeignKey("contact_lists.id"))
+    area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))
+    exclusion: Mapped[Exclusion | None] = mapped_column(one_of(Exclusion))
+    answer: Mapped[Label | None] = mapped_column(one_of(Label))
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    clicked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # pressed "install" on the page
+
+
+class Goal(Base):
+    """A campaign's target share, and the entered figure it is a share of, with its date and source."""
+
+    __tablename__ = "goals"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), unique=True)
+    share: Mapped[float] = mapped_column(Float)
+    denominator: Mapped[int | None] = mapped_column(Integer)  # unknown stays unknown, never zero
+    denominator_date: Mapped[str | None] = mapped_column(String(10))
+    denominator_source: Mapped[str] = mapped_column(String(200), default="")

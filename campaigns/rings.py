@@ -1,0 +1,24 @@
+"""Which bell wakes which job: by dotted name, so that nothing here imports the workers above."""
+
+from __future__ import annotations
+
+from outreach.doorbell import DEFAULT, INBOUND, SEND, Doorbell
+
+# Longer than a job's own budget and the wait for the last request and record.
+_SEND_TIMEOUT_S = 300
+
+
+def ring_send(doorbell: Doorbell) -> bool:
+    return doorbell.ring("workers.jobs.send", queue=SEND, timeout_s=_SEND_TIMEOUT_S)
+
+
+def ring_apply(doorbell: Doorbell) -> bool:
+    return doorbell.ring("workers.jobs.apply_statuses", queue=INBOUND)
+
+
+def ring_sweep(doorbell: Doorbell) -> bool:
+    return doorbell.ring("workers.jobs.sweep", queue=DEFAULT, timeout_s=_SEND_TIMEOUT_S)
+
+
+def ring_reconcile(doorbell: Doorbell) -> bool:
+    return doorbell.ring("workers.jobs.reconcile", queue=DEFAULT, timeout_s=_SEND_TIMEOUT_S)

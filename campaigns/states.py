@@ -1,0 +1,137 @@
+"""Every status of campaigns, attempts and messages, and the only ways from one to the next. Pure.
+
+An attempt only moves forward, by rank: a callback that repeats, comes late or out of order changes
+nothing. A message has no life of its own: its state is derived from its attempts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+
+class CampaignState(StrEnum):
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
+    SCHEDULED = "scheduled"
+    SENDING = "sending"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+class CampaignAction(StrEnum):
+    SUBMIT = "submit"
+    RETURN = "return"
+    APPROVE = "approve"
+    SCHEDULE = "schedule"
+    LAUNCH = "launch"
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    COMPLETE = "complete"
+
+
+_C = CampaignState
+
+# action: (from which states, to which)
+CAMPAIGN_MOVES: dict[CampaignAction, tuple[frozenset[CampaignState], CampaignState]] = {
+    CampaignAction.SUBMIT: (frozenset({_C.DRAFT}), _C.SUBMITTED),
+    # The approver sends it back with a reason; an approval falls when the text changes.
+    CampaignAction.RETURN: (frozenset({_C.SUBMITTED, _C.APPROVED}), _C.DRAFT),
+    CampaignAction.APPROVE: (frozenset({_C.SUBMITTED}), _C.APPROVED),
+    # From paused: a campaign that was stopped before its hour goes back to waiting for it.
+    CampaignAction.SCHEDULE: (frozenset({_C.APPROVED, _C.PAUSED}), _C.SCHEDULED),
+    CampaignAction.LAUNCH: (frozenset({_C.APPROVED, _C.SCHEDULED}), _C.SENDING),
+    CampaignAction.PAUSE: (frozenset({_C.SENDING, _C.SCHEDULED}), _C.PAUSED),
+    CampaignAction.RESUME: (frozenset({_C.PAUSED}), _C.SENDING),
+    # A campaign that has ended stays ended: its figures have been reported.
+    CampaignAction.CANCEL: (frozenset(_C) - {_C.COMPLETED, _C.CANCELLED}, _C.CANCELLED),
+    CampaignAction.COMPLETE: (frozenset({_C.SENDING}), _C.COMPLETED),
+}
+
+
+class AttemptState(StrEnum):
+    SENDING = "sending"  # claimed; the request may or may not have left
+    UNKNOWN = "unknown"  # nobody saw the outcome
+    ABSENT = "absent"  # twice not found in the gateway's list: it never arrived
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    NO_REPORT = "no_report"
+    FAILED = "failed"
+    UNDELIVERED = "undelivered"
+    DELIVERED = "delivered"
+
+
+# A late callback may still move an attempt from `absent` or `no_report`: the gateway knows best.
+# Failed stands below undelivered and delivered: of two contradicting reports the one that saw the
+# handset wins.
+ATTEMPT_RANK: dict[AttemptState, int] = {state: rank for rank, state in enumerate(AttemptState)}
+
+ACCEPTED_OR_BEYOND = frozenset(
+    state for state in AttemptState if ATTEMPT_RANK[state] >= ATTEMPT_RANK[AttemptState.ACCEPTED]
+)
+
+
+def advance(current: AttemptState, reported: AttemptState) -> AttemptState:
+    """The attempt's state after a report: the report's where it is further, else unchanged."""
+    return reported if ATTEMPT_RANK[reported] > ATTEMPT_RANK[current] else current
+
+
+class MessageState(StrEnum):
+    QUEUED = "queued"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    NO_REPORT = "no_report"
+
+
+# While a message is in one of these its campaign is not complete.
+UNSETTLED = frozenset({MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN})
+
+
+def message_state(attempts: Sequence[AttemptState]) -> MessageState:
+    """State of a message from its attempts, oldest first.
+
+    The furthest attempt that the gateway took decides; where it took none, the newest does. An absent
+    one means that the message waits in the outbox again.
+    """
+    taken = [state for state in attempts if state in ACCEPTED_OR_BEYOND]
+    if taken:
+        return MessageState(max(taken, key=ATTEMPT_RANK.__getitem__).value)
+    if not attempts or attempts[-1] is AttemptState.ABSENT:
+        return MessageState.QUEUED
+    return MessageState(attempts[-1].value)
+
+
+class Exclusion(StrEnum):
+    """Why a person of the lists is not written to. Frozen at launch, in this order of precedence."""
+
+    NO_PHONE = "no_phone"
+    OPTED_OUT = "opted_out"
+    WRONG_NUMBER = "wrong_number"
+    DO_NOT_CALL = "do_not_call"
+    OUTSIDE_AREA = "outside_area"
+    SHARED_PHONE = "shared_phone"  # another person of this audience has the message on the same phone
+
+
+class MessageKind(StrEnum):
+    STEP = "step"
+    ACKNOWLEDGEMENT = "acknowledgement"
+    CONFIRMATION = "confirmation"  # of an opt-out: the one message that ignores suppression and window
+    TEST = "test"
+
+
+class SkipReason(StrEnum):
+    SUPPRESSED = "suppressed"
+    ANSWERED = "answered"
+    UNREACHABLE = "unreachable"
+    DEADLINE = "deadline"
+    CAP = "cap"

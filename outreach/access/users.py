@@ -1,0 +1,89 @@
+"""Users: who they are, what their role allows, and whose rows they may see."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from argon2 import PasswordHasher
+from sqlalchemy import ColumnElement, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from outreach.access.models import Organisation, OrganisationKind, Role, User
+from outreach.errors import BadInput, NotAllowed, NotFound
+from outreach.places.areas import areas_within, descendants
+
+_hasher = PasswordHasher()
+SHORTEST_PASSWORD = 10
+
+
+def find_user(session: Session, email: str) -> User:
+    """An active user by e-mail, in any case. Raises NotFound."""
+    user = session.execute(
+        select(User).where(User.email == email.strip().lower(), User.is_active)
+    ).scalar_one_or_none()
+    if user is None:
+        raise NotFound("Không có người dùng này hoặc tài khoản đã bị khóa. Hãy kiểm tra địa chỉ thư điện tử.")
+    return user
+
+
+def create_user(
+    session: Session,
+    *,
+    email: str,
+    password: str,
+    role: Role,
+    organisation_id: int | None,
+    area_code: str | None,
+    now: datetime,
+) -> User:
+    """A new user with an argon2 hash. Raises BadInput for a bad address, a short password or a taken e-mail."""
+    email = email.strip().lower()
+    if email.count("@") != 1 or email.startswith("@") or email.endswith("@"):
+        raise BadInput("Địa chỉ thư điện tử không đúng. Hãy kiểm tra lại.")
+    if len(password) < SHORTEST_PASSWORD:
+        raise BadInput(f"Mật khẩu phải có ít nhất {SHORTEST_PASSWORD} ký tự.")
+    if session.execute(select(User.id).where(User.email == email)).first():
+        raise BadInput("Địa chỉ thư điện tử này đã có tài khoản.")
+    user = User(
+        email=email,
+        role=role,
+        organisation_id=organisation_id,
+        area_code=area_code,
+        password_hash=_hasher.hash(password),
+        created_at=now,
+    )
+    session.add(user)
+    session.flush()
+    return user
+
+
+def require_role(user: User, *roles: Role) -> None:
+    """Raises NotAllowed unless the user has one of the roles; an administrator has every one."""
+    if user.role not in (*roles, Role.ADMINISTRATOR):
+        raise NotAllowed("Tài khoản của bạn không có quyền làm việc này.")
+
+
+def organisations_of(session: Session, user: User) -> set[int] | None:
+    """The organisations whose rows a user may see; None means every one.
+
+    With an organisation: it and all below it. With an area alone: those that sit in it. Administrators,
+    users without either, and the people of the committee that stands above all others see everything.
+    """
+    if user.role is Role.ADMINISTRATOR or (user.organisation_id is None and user.area_code is None):
+        return None
+    if user.organisation_id is None:
+        areas = areas_within(session, [user.area_code or ""])
+        return set(session.scalars(select(Organisation.id).where(Organisation.area_code.in_(areas))))
+    own = session.get_one(Organisation, user.organisation_id)
+    if own.parent_id is None and own.kind is OrganisationKind.FRONT:
+        return None
+    rows = session.execute(select(Organisation.id, Organisation.parent_id))
+    return descendants(rows, [own.id])
+
+
+def visible_to(
+    session: Session, user: User, column: InstrumentedAttribute[int] | InstrumentedAttribute[int | None]
+) -> ColumnElement[bool]:
+    """The condition under every read: `column` is the organisation that owns the row."""
+    seen = organisations_of(session, user)
+    return true() if seen is None else column.in_(seen)

@@ -1,0 +1,138 @@
+"""Whom we can reach: people, their phones, the lists that bring them, and who must not be written to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from outreach.db import Base, BigId, UtcDateTime, one_of
+
+
+class Phone(Base):
+    """A number that can be written to. People share it; it alone is suppressed, capped and counted."""
+
+    __tablename__ = "phones"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    e164: Mapped[str] = mapped_column(String(16), unique=True)
+    language: Mapped[str | None] = mapped_column(String(8))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Contact(Base):
+    """One person, however many lists they stand in. Carries a language, never an ethnicity."""
+
+    __tablename__ = "contacts"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), default="")
+    # Unaccented, lower case, no spaces: "A HUYNH" and "A Huynh" on one phone are one person.
+    name_key: Mapped[str] = mapped_column(String(120), default="", index=True)
+    birth_year: Mapped[int | None] = mapped_column(Integer)
+    sex: Mapped[str | None] = mapped_column(String(1))
+    area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"), index=True)
+    village: Mapped[str] = mapped_column(String(120), default="")
+    has_smartphone: Mapped[bool | None] = mapped_column(Boolean)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ContactPhone(Base):
+    """A person's phones in the order of the list; the first that may be written to is used."""
+
+    __tablename__ = "contact_phones"
+
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True)
+    phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"), primary_key=True, index=True)
+    position: Mapped[int] = mapped_column(Integer)
+
+
+class ContactList(Base):
+    """An organisation's list, filled by its imports."""
+
+    __tablename__ = "contact_lists"
+    __table_args__ = (UniqueConstraint("organisation_id", "name"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"))
+    name: Mapped[str] = mapped_column(String(120))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ListImport(Base):
+    """One file brought into one list: what it was and what came of it."""
+
+    __tablename__ = "list_imports"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    list_id: Mapped[int] = mapped_column(ForeignKey("contact_lists.id"), index=True)
+    file_name: Mapped[str] = mapped_column(String(200))
+    sha256: Mapped[str] = mapped_column(String(64))
+    counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    imported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Membership(Base):
+    """A person in a list, with the import and the row that brought them."""
+
+    __tablename__ = "memberships"
+
+    list_id: Mapped[int] = mapped_column(ForeignKey("contact_lists.id"), primary_key=True)
+    contact_id: Mapped[int] = mapped_column(
+        ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    import_id: Mapped[int | None] = mapped_column(ForeignKey("list_imports.id"))
+    row: Mapped[int | None] = mapped_column(Integer)
+    unit: Mapped[str] = mapped_column(String(120), default="")
+
+
+class ImportIssue(Base):
+    """A row that waits for a person's decision, or that could not be taken, as it stood in the file."""
+
+    __tablename__ = "import_issues"
+    __table_args__ = (UniqueConstraint("import_id", "row"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    import_id: Mapped[int] = mapped_column(ForeignKey("list_imports.id", ondelete="CASCADE"))
+    row: Mapped[int] = mapped_column(Integer)
+    status: Mapped[str] = mapped_column(String(10))  # review, reject
+    reason: Mapped[str] = mapped_column(String(40))
+    cells: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class SuppressionReason(StrEnum):
+    OPT_OUT = "opt_out"
+    WRONG_NUMBER = "wrong_number"
+    DO_NOT_CALL = "do_not_call"
+
+
+class Suppression(Base):
+    """A number that is not written to, over all organisations.
+
+    Keyed by a hash of the number, so that it outlives the erasure of the person and of the phone.
+    """
+
+    __tablename__ = "suppressions"
+    __table_args__ = (
+        Index(
+            "uq_suppressions_active",
+            "number_hash",
+            "reason",
+            unique=True,
+            postgresql_where=text("lifted_at IS NULL"),
+            sqlite_where=text("lifted_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    number_hash: Mapped[str] = mapped_column(String(64))
+    phone_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id", ondelete="SET NULL"), index=True)
+    reason: Mapped[SuppressionReason] = mapped_column(one_of(SuppressionReason))
+    source: Mapped[str] = mapped_column(String(20))  # sms, page, officer, gateway, import
+    note: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    lifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

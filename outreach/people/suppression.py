@@ -1,0 +1,67 @@
+"""Numbers that are not written to. Takes the session of the caller's transaction; the use case commits."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from outreach.people.models import Phone, Suppression, SuppressionReason
+
+
+def hash_number(e164: str, *, secret_key: str) -> str:
+    """Keyed hash of a number: found again when it returns, not to be guessed from the table alone."""
+    return hmac.new(f"suppression/{secret_key}".encode(), e164.encode(), hashlib.sha256).hexdigest()
+
+
+def lock_phone(session: Session, phone_id: int) -> Phone:
+    """The phone's row, locked until the transaction ends: a claim of the same phone waits, or we for it."""
+    return session.execute(
+        select(Phone).where(Phone.id == phone_id).with_for_update(key_share=True)
+    ).scalar_one()
+
+
+def suppress(
+    session: Session,
+    phone: Phone,
+    *,
+    reason: SuppressionReason,
+    source: str,
+    secret_key: str,
+    now: datetime,
+) -> bool:
+    """Suppress a number. False when it already was for this reason. The phone's row must be locked."""
+    if active(session, phone.id, reason):
+        return False
+    session.add(
+        Suppression(
+            number_hash=hash_number(phone.e164, secret_key=secret_key),
+            phone_id=phone.id,
+            reason=reason,
+            source=source,
+            created_at=now,
+        )
+    )
+    return True
+
+
+def active(session: Session, phone_id: int, reason: SuppressionReason) -> bool:
+    """Whether the number is suppressed for this reason now."""
+    found = select(Suppression.id).where(
+        Suppression.phone_id == phone_id, Suppression.reason == reason, Suppression.lifted_at.is_(None)
+    )
+    return session.execute(found).first() is not None
+
+
+def lift(session: Session, phone_id: int, *, reason: SuppressionReason, now: datetime) -> None:
+    """Take a suppression back, at the number's own wish. The row stays as history."""
+    session.execute(
+        update(Suppression)
+        .where(
+            Suppression.phone_id == phone_id, Suppression.reason == reason, Suppression.lifted_at.is_(None)
+        )
+        .values(lifted_at=now)
+    )

@@ -1,0 +1,49 @@
+"""The database's shape: brought up to date, taken down, compared. Revisions stand in outreach/migrations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from outreach.db import Database
+
+_HERE = Path(__file__).parent / "migrations"
+
+# Any number will do; two processes that upgrade at once wait for each other on it.
+_LOCK = 620_823_281
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    return config
+
+
+def upgrade(db: Database, revision: str = "head") -> None:
+    """Bring the database to a revision. Running it twice, or twice at once, does no harm."""
+    _run(db, command.upgrade, revision)
+
+
+def downgrade(db: Database, revision: str = "base") -> None:
+    """Take the database down to a revision. Loses what the dropped tables held."""
+    _run(db, command.downgrade, revision)
+
+
+def _run(db: Database, action: object, revision: str) -> None:
+    config = _config()
+    with db.engine.execution_options(writes=True).begin() as connection:
+        if db.is_postgresql:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        config.attributes["connection"] = connection
+        action(config, revision)  # type: ignore[operator]
+
+
+def is_current(db: Database) -> bool:
+    """Whether the database stands at the newest revision."""
+    with db.engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    return current == ScriptDirectory.from_config(_config()).get_current_head()

@@ -1,0 +1,62 @@
+"""The real parts together: a migrated database, Redis, the simulator, and a runtime over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+
+from outreach.runtime import Runtime, open_runtime
+from outreach.schema import upgrade
+from outreach.settings import Settings
+from outreach.sms.simulator.running import RunningSimulator, running_simulator
+from tests.flows.world import World
+
+
+@pytest.fixture(scope="session")
+def shared_simulator() -> Iterator[RunningSimulator]:
+    """One process for all tests of this session; each test gets it empty."""
+    with running_simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(shared_simulator: RunningSimulator) -> RunningSimulator:
+    shared_simulator.reset()
+    shared_simulator.faults(callbacks_off=True)
+    return shared_simulator
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, simulator: RunningSimulator) -> Settings:
+    """Short waits, so that what takes minutes in production takes seconds here."""
+    return Settings.from_env(
+        {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "SECRET_KEY": "tests-only-" + "k" * 32,
+            "TWILIO_API_BASE_URL": simulator.url,
+            "TWILIO_ACCOUNT_SID": simulator.account_sid,
+            "TWILIO_AUTH_TOKEN": simulator.auth_token,
+            "SEND_TIMEOUT_S": "2",
+            "LEASE_S": "4",
+            "RECONCILE_S": "0.5",
+            "SWEEP_S": "0.5",
+        }
+    )
+
+
+@pytest.fixture
+def runtime(settings: Settings) -> Iterator[Runtime]:
+    opened = open_runtime(settings)
+    upgrade(opened.db)
+    Redis.from_url(settings.redis_url).flushdb()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def world(runtime: Runtime, simulator: RunningSimulator) -> World:
+    """An organisation, its people and two officers, ready for a campaign."""
+    return World(runtime, simulator)

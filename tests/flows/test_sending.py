@@ -1,0 +1,146 @@
+"""The send on real parts: launch, claim, send, record, and what must hold meanwhile."""
+
+from __future__ import annotations
+
+import pytest
+
+from campaigns.states import CampaignAction
+from tests.flows.world import World, number
+
+
+def test_everyone_on_the_list_gets_one_message(world: World) -> None:
+    world.add_people(300)
+    campaign = world.launch()
+    world.send()
+    world.sweep()
+    assert sorted(world.sent_to()) == sorted(number(i) for i in range(300))
+    status = world.status(campaign)
+    assert status["state"] == "completed"
+    assert status["recipients"] == 300
+    assert status["steps"] == [{"step": 1, "messages": {"accepted": 300}}]
+
+
+def test_a_message_carries_the_name_and_a_link_of_its_own(world: World) -> None:
+    world.add_person("Y Hlan", number(1))
+    world.add_person("", number(2))
+    world.launch()
+    world.send()
+    bodies = {line["To"]: line["Body"] for line in world.simulator.ledger()}
+    assert bodies[number(1)].startswith("Chào Y Hlan, mời ông/bà")
+    assert bodies[number(2)].startswith("mời ông/bà")
+    assert bodies[number(1)].split()[-1] != bodies[number(2)].split()[-1]
+
+
+@pytest.mark.parametrize("fault", ["rate_cut", "rate_500", "rate_500_after", "rate_cut_before"])
+def test_an_outcome_nobody_saw_is_looked_up_before_it_is_sent_again(world: World, fault: str) -> None:
+    world.add_people(60)
+    world.simulator.faults(**{fault: 0.3, "seed": 7})
+    campaign = world.launch()
+    world.send()
+    assert world.status(campaign)["steps"][0]["messages"].get("unknown", 0) > 5
+    for _ in range(12):
+        if world.status(campaign)["state"] == "completed":
+            break
+        world.wait(0.6)
+        world.reconcile()
+        world.send()
+        world.sweep()
+    status = world.status(campaign)
+    assert status["state"] == "completed"
+    # What was found in the gateway's list may be further on already.
+    assert set(status["steps"][0]["messages"]) <= {"accepted", "sent", "delivered"}
+    assert sorted(world.sent_to()) == sorted(number(i) for i in range(60))
+
+
+def test_too_many_requests_are_tried_again_later(world: World) -> None:
+    world.add_people(40)
+    world.simulator.faults(rate_429=0.5, seed=3)
+    campaign = world.launch()
+    for _ in range(100):
+        world.send()
+        world.sweep()
+        if world.status(campaign)["state"] == "completed":
+            break
+        world.wait(0.1)
+    assert sorted(world.sent_to()) == sorted(number(i) for i in range(40))
+
+
+def test_paused_campaign_sends_nothing(world: World) -> None:
+    world.add_people(20)
+    campaign = world.launch()
+    world.act(campaign, CampaignAction.PAUSE)
+    world.send(1)
+    assert world.sent_to() == []
+    assert world.status(campaign)["steps"] == [{"step": 1, "messages": {"queued": 20}}]
+    world.act(campaign, CampaignAction.RESUME)
+    world.send()
+    assert len(world.sent_to()) == 20
+
+
+def test_cancelled_campaign_keeps_what_was_sent_and_sends_no_more(world: World) -> None:
+    world.add_people(30)
+    campaign = world.launch(pace=5)
+    world.send(1.5)
+    world.act(campaign, CampaignAction.CANCEL)
+    world.send(1)
+    messages = world.status(campaign)["steps"][0]["messages"]
+    assert messages["cancelled"] == 30 - messages["accepted"]
+    assert len(world.sent_to()) == messages["accepted"] < 30
+
+
+def test_the_pace_is_kept(world: World) -> None:
+    world.add_people(40)
+    world.launch(pace=10, unaccented=True, text="Moi ong/ba cai Bluezone")
+    world.send(3)
+    assert 20 <= len(world.sent_to()) <= 36
+
+
+def test_a_budget_is_never_exceeded(world: World) -> None:
+    world.add_people(30)
+    price = world.runtime.settings.price_per_segment_vnd
+    campaign = world.launch(budget_vnd=price * 10, unaccented=True, text="Moi ong/ba cai Bluezone")
+    world.send()
+    assert len(world.sent_to()) == 10
+    status = world.status(campaign)
+    assert status["state"] == "paused"
+    assert "ngân sách" in status["pause_reason"]
+
+
+def test_a_cap_holds_over_all_campaigns(world: World) -> None:
+    world.add_people(5)
+    first = world.launch(cap_per_day=1)
+    world.send()
+    second = world.launch(cap_per_day=1, name="Bluezone lần hai")
+    world.send(1)
+    assert len(world.sent_to()) == 5
+    assert world.status(first)["steps"][0]["messages"] == {"accepted": 5}
+    assert world.status(second)["steps"][0]["messages"] == {"queued": 5}
+
+
+def test_a_closed_window_sends_nothing(world: World) -> None:
+    world.add_people(5)
+    campaign = world.launch(window=world.closed_window())
+    world.send(1)
+    assert world.sent_to() == []
+    assert world.status(campaign)["steps"][0]["messages"] == {"queued": 5}
+
+
+def test_a_campaign_past_its_deadline_leaves_the_rest_unsent(world: World) -> None:
+    world.add_people(5)
+    campaign = world.launch(deadline=world.in_hours(1))
+    world.sweep(at=world.in_hours(2))
+    world.send(1)
+    assert world.sent_to() == []
+    assert world.status(campaign)["steps"][0]["messages"] == {"skipped": 5}
+
+
+def test_wrong_credentials_pause_the_campaign_and_say_so(world: World) -> None:
+    world.add_people(3)
+    world.simulator.faults(callbacks_off=True)
+    campaign = world.launch()
+    world.use_token("wrong")
+    world.send()
+    status = world.status(campaign)
+    assert status["state"] == "paused"
+    assert "20003" in status["pause_reason"]
+    assert world.sent_to() == []

@@ -1,0 +1,199 @@
+"""What flow tests are made of: people, officers, a campaign, and a way to let the work run."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from campaigns.answering import Keys
+from campaigns.delivery.reconcile import reconcile
+from campaigns.delivery.sending import Sender
+from campaigns.draft import read_draft
+from campaigns.inbox import receive_reply
+from campaigns.kinds import load_kinds
+from campaigns.lifecycle import act, create_campaign
+from campaigns.messages import Attempt
+from campaigns.models import Campaign, Recipient
+from campaigns.responses import Reply
+from campaigns.states import CampaignAction
+from campaigns.status import read_status
+from campaigns.sweep import sweep
+from campaigns.windows import VIETNAM
+from outreach.access.models import OrganisationKind, Role, User
+from outreach.access.organisations import create_organisation
+from outreach.access.users import create_user, find_user
+from outreach.people.models import Contact, ContactList, ContactPhone, Membership, Phone
+from outreach.runtime import Runtime
+from outreach.sms.gateway import Inbound
+from outreach.sms.simulator.running import RunningSimulator
+
+LIST = "Hội viên"
+AUTHOR, APPROVER = "canbo@loa.example", "duyet@loa.example"
+PASSWORD = "mật khẩu dài"
+TEXT = "[Chào {name}, ]mời ông/bà cài Bluezone: {link}"
+
+
+def number(index: int) -> str:
+    """The index-th sample number."""
+    return f"+849{index // 1000:02d}000{index % 1000:03d}"
+
+
+@dataclass
+class World:
+    runtime: Runtime
+    simulator: RunningSimulator
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __post_init__(self) -> None:
+        with self.runtime.db.write() as session:
+            front = create_organisation(session, code="MTTQ", name="Ủy ban MTTQ", kind=OrganisationKind.FRONT)
+            for email, role in ((AUTHOR, Role.STAFF), (APPROVER, Role.APPROVER)):
+                create_user(
+                    session,
+                    email=email,
+                    password=PASSWORD,
+                    role=role,
+                    organisation_id=front.id,
+                    area_code=None,
+                    now=self.now,
+                )
+            made = ContactList(organisation_id=front.id, name=LIST, created_at=self.now)
+            session.add(made)
+            session.flush()
+            self.list_id = made.id
+        self.keys = Keys(secret_key=self.runtime.settings.secret_key, is_live=False)
+
+    # -- people
+
+    def add_people(self, count: int, *, first: int = 0) -> None:
+        """`count` people, each with a phone of their own."""
+        with self.runtime.db.write() as session:
+            people = [
+                Contact(name=f"A Thun {i}", name_key=f"athun{i}", created_at=self.now, updated_at=self.now)
+                for i in range(first, first + count)
+            ]
+            phones = [Phone(e164=number(i), created_at=self.now) for i in range(first, first + count)]
+            session.add_all([*people, *phones])
+            session.flush()
+            for person, phone in zip(people, phones, strict=True):
+                session.add(ContactPhone(contact_id=person.id, phone_id=phone.id, position=1))
+                session.add(Membership(list_id=self.list_id, contact_id=person.id))
+
+    def add_person(self, name: str, *numbers: str) -> int:
+        """One person with these phones, new or shared; the contact's id."""
+        with self.runtime.db.write() as session:
+            person = Contact(name=name, name_key=name.lower(), created_at=self.now, updated_at=self.now)
+            session.add(person)
+            session.flush()
+            for position, e164 in enumerate(numbers, start=1):
+                phone = session.scalar(select(Phone).where(Phone.e164 == e164))
+                if phone is None:
+                    phone = Phone(e164=e164, created_at=self.now)
+                    session.add(phone)
+                    session.flush()
+                session.add(ContactPhone(contact_id=person.id, phone_id=phone.id, position=position))
+            session.add(Membership(list_id=self.list_id, contact_id=person.id))
+            return person.id
+
+    # -- campaigns
+
+    def draft(self, **changes: Any) -> int:
+        """A draft campaign; its id."""
+        data = {"name": "Bluezone", "text": TEXT, "lists": [LIST], "sender": "MTTQ", **changes}
+        with self.runtime.db.write() as session:
+            draft = read_draft(data, kinds=load_kinds())
+            return create_campaign(session, draft, user=find_user(session, AUTHOR), now=self.now).id
+
+    def act(self, campaign_id: int, action: CampaignAction, email: str = AUTHOR) -> None:
+        with self.runtime.db.write() as session:
+            act(session, campaign_id, action, user=find_user(session, email), now=datetime.now(UTC))
+
+    def launch(self, **changes: Any) -> int:
+        """A campaign, approved and launched, its first step opened; its id."""
+        campaign_id = self.draft(**changes)
+        self.act(campaign_id, CampaignAction.SUBMIT)
+        self.act(campaign_id, CampaignAction.APPROVE, APPROVER)
+        self.act(campaign_id, CampaignAction.LAUNCH)
+        self.sweep()
+        return campaign_id
+
+    def status(self, campaign_id: int) -> dict[str, Any]:
+        with self.runtime.db.read() as session:
+            return read_status(session, session.get_one(Campaign, campaign_id))
+
+    # -- work
+
+    def sweep(self, *, at: datetime | None = None) -> None:
+        sweep(self.runtime, now=at or datetime.now(UTC))
+
+    def send(self, seconds: float = 20) -> None:
+        """What a sending worker does until there is nothing to send."""
+
+        async def job() -> None:
+            gateway = self.runtime.open_gateway()
+            try:
+                await Sender(self.runtime, gateway, "test", lambda: False, lambda: None).run(seconds)
+            finally:
+                await gateway.close()
+
+        asyncio.run(job())
+
+    def reconcile(self) -> None:
+        async def job() -> None:
+            gateway = self.runtime.open_gateway()
+            try:
+                await reconcile(self.runtime, gateway)
+            finally:
+                await gateway.close()
+
+        asyncio.run(job())
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def in_hours(self, hours: float) -> datetime:
+        return self.now + timedelta(hours=hours)
+
+    def closed_window(self) -> list[str]:
+        """Hours of which now is none."""
+        return ["00:30", "01:00"] if self.now.astimezone(VIETNAM).hour > 2 else ["12:00", "13:00"]
+
+    def use_token(self, token: str) -> None:
+        """Go on with other credentials for the gateway."""
+        self.runtime = replace(self.runtime, settings=replace(self.runtime.settings, twilio_auth_token=token))
+
+    def sent_to(self) -> list[str]:
+        """The numbers in the gateway's ledger, in order."""
+        return [line["To"] for line in self.simulator.ledger()]
+
+    # -- answers
+
+    def reply(self, sender: str, body: str, *, gateway_id: str, **more: Any) -> Reply | None:
+        with self.runtime.db.write() as session:
+            inbound = Inbound(gateway_id, sender, "MTTQ", body, more.get("stopped", False))
+            return receive_reply(session, inbound, keys=self.keys, now=more.get("now", datetime.now(UTC)))
+
+    def recipient(self, e164: str, campaign_id: int) -> Recipient:
+        with self.runtime.db.read() as session:
+            found = session.scalar(
+                select(Recipient)
+                .join(Phone)
+                .where(
+                    Phone.e164 == e164, Recipient.campaign_id == campaign_id, Recipient.exclusion.is_(None)
+                )
+            )
+            assert found is not None
+            return found
+
+    def count_attempts(self) -> int:
+        with self.runtime.db.read() as session:
+            return session.scalar(select(func.count()).select_from(Attempt)) or 0
+
+    def user(self, email: str) -> User:
+        with self.runtime.db.read() as session:
+            return find_user(session, email)

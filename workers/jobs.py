@@ -1,0 +1,49 @@
+"""The jobs: ids in, one use case called, counts out. Each may run twice, or late, without harm."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from campaigns.delivery.reconcile import reconcile as look_up_unknown
+from campaigns.delivery.sending import Sender
+from campaigns.rings import ring_reconcile, ring_send, ring_sweep
+from campaigns.sweep import apply_all_statuses
+from campaigns.sweep import sweep as sweep_once
+from workers.context import WORKER_NAME, gateway, run, runtime, told_to_stop
+
+# A job's own budget, well under its time limit: RQ's alarm must never break the event loop.
+SEND_FOR_S = 20.0
+
+
+def send() -> dict[str, int]:
+    """Send for a while, then let the sweep see what is left."""
+    held = runtime()
+    # While there is work, another worker that is free may help; the last ring finds nothing and fades.
+    sender = Sender(held, gateway(), WORKER_NAME, told_to_stop.is_set, lambda: ring_send(held.doorbell))
+    counts = run(sender.run(SEND_FOR_S))
+    ring_sweep(held.doorbell)
+    return asdict(counts)
+
+
+def apply_statuses() -> dict[str, int]:
+    """Apply the callbacks that wait."""
+    return {"applied": apply_all_statuses(runtime(), now=datetime.now(UTC))}
+
+
+def sweep() -> dict[str, int]:
+    """Find what should be moving and ring for it."""
+    held = runtime()
+    done = sweep_once(held, now=datetime.now(UTC))
+    if done.has_to_send:
+        ring_send(held.doorbell)
+    if done.has_unknown:
+        ring_reconcile(held.doorbell)
+    return asdict(done)
+
+
+def reconcile() -> dict[str, int]:
+    """Look up a round of unknown outcomes."""
+    found = asdict(run(look_up_unknown(runtime(), gateway())))
+    ring_sweep(runtime().doorbell)
+    return found
