@@ -49,8 +49,10 @@ def clean(text: str) -> str:
     """NFKC with ASCII digits and dashes; what nobody sees (zero-width, direction, soft hyphen) is gone."""
     if text.isascii() and text.isprintable():
         return text.strip()
+    # Footnote marks (²) and the letters of old fonts that look like them (tho¹i) are no digits of a number.
+    plain = "".join(" " if unicodedata.category(letter) == "No" else letter for letter in text)
     kept = []
-    for letter in unicodedata.normalize("NFKC", text):
+    for letter in unicodedata.normalize("NFKC", plain):
         kind = unicodedata.category(letter)
         if kind == "Nd":
             kept.append(str(unicodedata.decimal(letter)))
@@ -76,16 +78,19 @@ def why_no_number(text: str) -> Reason | None:
     """Why the whole cell is no number: an error, a date, words without a digit; None if it may be one."""
     if _SPREADSHEET_ERROR.fullmatch(text):
         return Reason.SPREADSHEET_ERROR
-    if _DITTO_MARK.fullmatch(text):
+    if is_ditto(text):
         return Reason.DITTO
     if _is_date(text) or _DATE_IN_WORDS.fullmatch(text):
         return Reason.DATE_LIKE
     if any(letter.isdigit() for letter in text):
         return None
     words = unaccented(text)
-    if words in _DITTO:
-        return Reason.DITTO
     return Reason.NO_PHONE_STATED if states_no_phone(words) else Reason.MISSING
+
+
+def is_ditto(text: str) -> bool:
+    """Does the cell say "as above": nt, như trên, or a mark?"""
+    return _DITTO_MARK.fullmatch(text) is not None or unaccented(text) in _DITTO
 
 
 def states_no_phone(words: str) -> bool:

@@ -1,0 +1,282 @@
+"""From a file to checked people, on files as organisations send them."""
+
+import csv
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from outreach.errors import BadInput, BadList
+from outreach.people.checking import Sex, check_list, write_check
+from outreach.people.phone import PhoneStatus, Reason
+from outreach.places.matching import default_gazetteer
+from tests.rules.checking_files import write_ods, write_xlsx
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+GAZETTEER = default_gazetteer()
+LIST = "STT,Họ và tên,Xã,SĐT\n1,Y Blưm,Đắk La,0905000123\n2,A Lâu,Đắk Long,không có\n"
+ROWS = [["STT", "Họ và tên", "SĐT"], [1, "Y Blưm", 905000123], [2, "A Lâu", "0913 000 248"]]
+
+
+def check(path):
+    return list(check_list(path, GAZETTEER))
+
+
+def written(tmp_path, content, name="list.csv"):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def numbers(rows):
+    return [number for row in rows for number in row.phone.numbers]
+
+
+def names(rows):
+    return [row.name for row in rows]
+
+
+def in_windows_1258(text):
+    """Bytes as an old Windows writes them: a letter, and behind it the accent that 1258 keeps apart."""
+    accents = "\u0300\u0301\u0303\u0309\u0323"
+    apart = []
+    for letter in text:
+        marks = unicodedata.normalize("NFD", letter)
+        accent = next((mark for mark in marks if mark in accents), "")
+        apart.append(unicodedata.normalize("NFC", marks.replace(accent, "")) + accent)
+    return "".join(apart).encode("cp1258")
+
+
+def test_the_sample_agrees_with_what_is_expected_of_every_row(tmp_path):
+    out = tmp_path / "out.csv"
+    counts = write_check(DATA / "contacts_sample.csv", out, GAZETTEER)
+    with out.open(encoding="utf-8", newline="") as file:
+        got = list(csv.DictReader(file))
+    with (DATA / "contacts_sample_expected.csv").open(encoding="utf-8", newline="") as file:
+        expected = list(csv.DictReader(file))
+    assert list(got[0]) == ["row", "stt", "status", "e164", "reason", "warnings", "commune_code"]
+    assert got == [
+        {
+            **{"row": str(number), "stt": line["stt"], "status": line["status"]},
+            **{"e164": line["expected_e164"], "reason": line["reason"], "warnings": line["warnings"]},
+            "commune_code": line["expected_commune_code"],
+        }
+        for number, line in enumerate(expected, 1)
+    ]
+    assert counts == {"rows": 110, "ok": 83, "review": 2, "reject": 25}
+
+
+def test_what_is_known_of_a_person(tmp_path):
+    rows = check(
+        written(
+            tmp_path,
+            "STT;Họ và tên;Năm sinh;Giới tính;Dân tộc;Thôn;Xã;Huyện;SĐT;Chi hội;Có smartphone;Ngôn ngữ;Ghi chú\n"
+            " 7 ; Y   Blu\u031bm ;27/12/2004;nữ;Ba Na;Thôn 1;Đăk Long;Đắk Hà;905000123;CH 1;x;Ba Na;hộ nghèo\n"
+            "8;A Lâu;63;M;Kinh;nt;nt;nt;;nt;không;;\n",
+        )
+    )
+    first, second = rows
+    assert (first.row, first.stt, first.name, first.birth_year) == (1, "7", "Y Blưm", 2004)
+    assert (first.sex, first.has_smartphone, first.language) == (Sex.FEMALE, True, "Ba Na")
+    assert (first.village, first.commune, first.district) == ("Thôn 1", "Đăk Long", "Đắk Hà")
+    assert (first.commune_code, first.unit, first.note) == ("23504", "CH 1", "hộ nghèo")
+    assert (second.birth_year, second.sex, second.has_smartphone) == (1963, Sex.MALE, False)
+    assert (second.village, second.commune_code, second.unit) == ("Thôn 1", "23504", "CH 1")  # "as above"
+    assert second.phone.reason is Reason.MISSING
+    assert "Kinh" not in str(rows)
+
+
+@pytest.mark.parametrize(
+    ("written_as", "year"),
+    [
+        *[("1994", 1994), ("1988.0", 1988), ("5/8/41", 1941), ("20", 2020), ("21", 1921), ("41", 1941)],
+        *[("sinh năm 1950", 1950), ("", None), ("nt", None), ("194", None), ("1", None)],
+    ],
+)
+def test_a_year_of_birth(tmp_path, written_as, year):
+    row = check(written(tmp_path, f"Họ tên,Năm sinh,SĐT\nY Blưm,{written_as},0905000123\n"))[0]
+    assert row.birth_year == year
+
+
+def test_years_of_men_and_women_in_columns_of_their_own(tmp_path):
+    rows = [
+        ["STT", "Họ và tên", "Năm sinh", None, "SĐT"],
+        [None, None, "Nam", "Nữ"],
+        [1, "A Kiêng", 1980, None, "0905000123"],
+        [2, "Y Blưm", None, 1994.0, "0913000248"],
+    ]
+    people = check(write_xlsx(tmp_path / "list.xlsx", {"DS": rows}))
+    assert [(each.sex, each.birth_year) for each in people] == [(Sex.MALE, 1980), (Sex.FEMALE, 1994)]
+
+
+def test_only_people_are_counted_not_titles_blanks_totals_or_repeated_headers(tmp_path):
+    header = ["STT", "Họ và tên", "Thôn", "SĐT"]
+    rows = [
+        ["HỘI LIÊN HIỆP PHỤ NỮ"],
+        [],
+        header,
+        ["(1)", "(2)", "(3)", "(4)"],
+        ["I", "Thôn Kon Klor"],
+        [1, "Y Blưm", "Kon Klor", 905000123],
+        [2, "A Lâu"],
+        [3, None, "Kon Klor", None],
+        [None, "Y Hyar", None, "0913000248"],
+        ["Thôn Plei Trum"],
+        [4],
+        header,
+        [5, "Lang Văn A", "Plei Trum", "0866000377"],
+        [None, "Tổng cộng: 5 người"],
+        [None, None, None, None],
+        [None, None, "Kon Tum, ngày 5 tháng 8 năm 2020"],
+        [None, "NGƯỜI LẬP BIỂU", "TRƯỞNG BAN"],
+    ]
+    people = check(write_xlsx(tmp_path / "list.xlsx", {"DS": rows}))
+    assert [(each.row, each.name) for each in people] == [
+        (1, "Y Blưm"),
+        (2, "A Lâu"),
+        (3, ""),
+        (4, "Y Hyar"),
+        (5, "Lang Văn A"),
+    ]
+
+
+def test_sheets_each_have_their_own_header_and_rows_count_on(tmp_path):
+    sheets = {
+        "Hướng dẫn": [["Ghi đủ họ tên và số máy"]],
+        "Thôn 1": ROWS,
+        "Thôn 2": [["DANH SÁCH"], ["SĐT", "Họ tên"], ["0866000377", "Y Hyar"]],
+        "Nháp": ROWS,
+    }
+    people = check(write_xlsx(tmp_path / "list.xlsx", sheets, hidden=("Nháp",)))
+    assert [(each.row, each.sheet, each.name) for each in people] == [
+        (1, "Thôn 1", "Y Blưm"),
+        (2, "Thôn 1", "A Lâu"),
+        (3, "Thôn 2", "Y Hyar"),
+    ]
+
+
+def test_the_commune_stands_in_the_address_when_it_has_no_column(tmp_path):
+    people = check(written(tmp_path, 'Họ tên,Địa chỉ,SĐT\nY Blưm,"Thôn 4, xã Đắk La",0905000123\n'))
+    assert (people[0].commune_code, people[0].commune) == ("23524", "")
+
+
+def test_several_phone_columns_make_one_cell(tmp_path):
+    text = "Họ tên,SĐT 1,SĐT 2\nY Blưm,0905000123,0913000248\nA Lâu,,866000377\nY Hyar,0905000123,\n"
+    people = check(written(tmp_path, text))
+    assert [each.phone.numbers for each in people] == [
+        ("+84905000123", "+84913000248"),
+        ("+84866000377",),
+        ("+84905000123",),
+    ]
+
+
+@pytest.mark.parametrize("name", ["list.xlsx", "list.xlsm", "list.ods"])
+def test_workbooks_of_every_kind(tmp_path, name):
+    path = tmp_path / name
+    people = check(write_ods(path, ROWS) if name.endswith("ods") else write_xlsx(path, {"DS": ROWS}))
+    assert [(each.stt, each.name) for each in people] == [("1", "Y Blưm"), ("2", "A Lâu")]
+    assert numbers(people) == ["+84905000123", "+84913000248"]
+
+
+def test_an_old_excel_file(tmp_path):
+    people = check(DATA / "contacts_sample.xls")
+    assert [each.stt for each in people] == ["7", "14", "41", "99", "206"]
+    assert people[2].commune_code == "23458"
+    assert [each.phone.status for each in people][:3] == [
+        PhoneStatus.REVIEW,
+        PhoneStatus.OK,
+        PhoneStatus.OK,
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        LIST.encode(),
+        b"\xef\xbb\xbf" + LIST.encode(),
+        LIST.encode("utf-16"),
+        LIST.encode("utf-16-le"),
+        LIST.replace(",", "\t").encode("utf-16"),
+        LIST.replace(",", ";").encode(),
+        LIST.replace(",", "\t").encode(),
+        LIST.replace(",", "|").encode(),
+        b"sep=;\r\n" + LIST.replace(",", ";").replace("\n", "\r\n").encode(),
+        LIST.replace("\n", "\r").encode(),
+        in_windows_1258(LIST),
+    ],
+)
+def test_text_files_in_every_encoding_and_separator(tmp_path, content):
+    people = check(written(tmp_path, content))
+    assert names(people) == ["Y Blưm", "A Lâu"]
+    assert [each.commune_code for each in people] == ["23524", "ambiguous:23368/23504"]
+    assert [each.phone.reason for each in people] == [None, Reason.NO_PHONE_STATED]
+
+
+def test_a_row_of_five_hundred_columns_is_read_as_far_as_the_header_goes(tmp_path):
+    wide = "3,Y Hyar,Đắk La,0866000377" + ",0905000123" * 496
+    people = check(written(tmp_path, f"{LIST}{wide}\n4\n"))
+    assert numbers(people) == ["+84905000123", "+84866000377"]
+
+
+def test_a_list_is_streamed_and_not_held(tmp_path):
+    path = written(tmp_path, LIST)
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(f"{n},Y Blưm,Đắk La,0905000123\n" for n in range(3, 200))
+        file.write('999,"Y Blưm' + "\n" * 40)
+    rows = check_list(path, GAZETTEER)
+    assert [next(rows).row for _ in range(199)] == list(range(1, 200))
+    with pytest.raises(BadList, match="ngoặc kép"):
+        next(rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("list.csv", b"", "trống"),
+        ("list.csv", b"\n\n , ,\n", "không có dòng dữ liệu"),
+        ("list.csv", "Họ tên,Thôn\nY Blưm,Thôn 1\n", "“Họ tên”, “Thôn”"),
+        ("list.csv", "Xin chào\nKính gửi\n", "Không tìm thấy cột số điện thoại"),
+        ("list.csv", bytes(range(256)) * 20, "không phải là văn bản"),
+        ("list.csv", LIST.encode() + b"\xff\xfe", "không đọc được"),
+        ("list.csv", b"%PDF-1.7 ...", "PDF"),
+        ("list.xlsx", b"%PDF-1.7 ...", "PDF"),
+        ("list.xlsx", LIST, "nội dung là văn bản"),
+        ("list.xlsx", b"PK\x03\x04 cut short", "hỏng"),
+        ("list.xls", "<html><table></table></html>", "trang web"),
+        ("list.xlsx", b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le"), "mật khẩu"),
+        ("list.xlsx", b"\xd0\xcf\x11\xe0" + "Workbook".encode("utf-16-le") + b"\0\0", "Excel 97-2003"),
+        ("list.xls", b"\xd0\xcf\x11\xe0" + "WordDocument".encode("utf-16-le"), "Word"),
+        ("list.xls", b"\xd0\xcf\x11\xe0" + "Workbook".encode("utf-16-le") + b"\0\0", "hỏng"),
+        ("list.pdf", b"%PDF-1.7 ...", "loại tệp “.pdf”"),
+        ("list", LIST, "loại tệp “list”"),
+    ],
+)
+def test_a_file_that_is_no_list_is_refused_with_what_to_do(tmp_path, name, content, message):
+    with pytest.raises(BadList, match=message) as refused:
+        check(written(tmp_path, content, name))
+    assert "Hãy" in str(refused.value)
+
+
+def test_a_workbook_under_the_name_of_a_text_is_refused(tmp_path):
+    with pytest.raises(BadList, match=r"đuôi “\.csv” nhưng nội dung là Excel"):
+        check(write_xlsx(tmp_path / "list.csv", {"DS": ROWS}))
+
+
+def test_a_file_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(BadList, match=r"missing\.csv"):
+        check(tmp_path / "missing.csv")
+
+
+def test_a_stray_cell_far_out_is_refused_before_it_fills_the_memory(tmp_path):
+    cells = {"A1": "Họ tên", "B1": "SĐT", "XFD1048576": "x"}
+    with pytest.raises(BadList, match="dòng 1048576, cột thứ 16384"):
+        check(write_xlsx(tmp_path / "list.xlsx", {"DS": cells}))
+
+
+def test_a_refused_list_leaves_no_file_and_the_list_itself_is_never_overwritten(tmp_path):
+    path = written(tmp_path, "Họ tên,Thôn\nY Blưm,Thôn 1\n")
+    with pytest.raises(BadList):
+        write_check(path, tmp_path / "out.csv", GAZETTEER)
+    with pytest.raises(BadInput, match="trùng"):
+        write_check(path, path, GAZETTEER)
+    assert [each.name for each in tmp_path.iterdir()] == ["list.csv"]

@@ -1,0 +1,183 @@
+"""Which column holds what, on sheets as organisations keep them."""
+
+import datetime
+
+import pytest
+
+from outreach.errors import BadList
+from outreach.people.columns import Column, cell_text, find_header
+
+C = Column
+
+
+def found(*rows):
+    header = find_header(rows)
+    return None if header is None else (header.columns, header.phones, header.first_row)
+
+
+def test_the_usual_list():
+    labels = [
+        "STT",
+        "Họ và tên",
+        "Năm sinh",
+        "Giới tính",
+        "Dân tộc",
+        "Thôn/Tổ dân phố",
+        "Xã/phường",
+        "SĐT",
+        "Chi hội",
+        "Ghi chú",
+    ]
+    columns = {
+        **{C.STT: 0, C.NAME: 1, C.BIRTH: 2, C.SEX: 3, C.VILLAGE: 5, C.COMMUNE: 6},
+        **{C.UNIT: 8, C.NOTE: 9},
+    }
+    assert found(labels) == (columns, (7,), 1)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        *[
+            "SĐT",
+            "sđt",
+            "Sđt",
+            "SDT",
+            "ĐT",
+            "Đ.T",
+            "ĐTDĐ",
+            "Số ĐT",
+            "Số điện thoại",
+            "So dien thoai",
+            "Điện thoại",
+        ],
+        *[
+            "SỐ ĐIỆN THOẠI",
+            "Số ĐT liên hệ",
+            "ĐT liên lạc",
+            "Điện thoại di động",
+            "Di động",
+            "Mobile",
+            "Phone",
+        ],
+        *["Số điện thoại\n(nếu có)", "Số điê\u0323n thoa\u0323i"],
+    ],
+)
+def test_names_of_a_phone_column(label):
+    assert found(["TT", "Họ tên", label]) == ({C.STT: 0, C.NAME: 1}, (2,), 1)
+
+
+@pytest.mark.parametrize(
+    ("column", "labels"),
+    [
+        (
+            C.NAME,
+            ["Họ và tên", "HỌ TÊN", "Họ tên hội viên", "Tên", "Tên đoàn viên", "Ho va ten", "Full name"],
+        ),
+        (C.STT, ["STT", "TT", "Số TT", "Số thứ tự"]),
+        (C.BIRTH, ["Năm sinh", "Ngày sinh", "Ngày, tháng, năm sinh", "NTNS"]),
+        (C.SEX, ["Giới tính", "Nam/Nữ", "Phái"]),
+        (C.VILLAGE, ["Thôn", "Thôn/làng", "Tổ dân phố", "TDP", "Địa chỉ", "Nơi ở hiện nay", "Khối phố"]),
+        (C.COMMUNE, ["Xã", "Xã/phường", "Xã, phường, thị trấn", "Phường"]),
+        (C.DISTRICT, ["Huyện", "Huyện/TP", "Huyện, thành phố"]),
+        (
+            C.UNIT,
+            ["Chi hội", "Tên chi hội", "Chi đoàn", "Công đoàn", "Đơn vị", "Tổ chức", "Cơ quan công tác"],
+        ),
+        (C.NOTE, ["Ghi chú", "GHI CHU"]),
+        (C.SMARTPHONE, ["Có smartphone", "Điện thoại thông minh", "Smart phone", "Sử dụng ĐT thông minh"]),
+        (C.LANGUAGE, ["Ngôn ngữ", "Tiếng", "Language"]),
+    ],
+)
+def test_names_of_the_other_columns(column, labels):
+    for label in labels:
+        columns, phones, _ = found(["SĐT", label, "?"])
+        assert (columns, phones) == ({column: 1}, (0,)), label
+
+
+def test_ethnic_origin_is_not_read():
+    assert found(["Họ tên", "Dân tộc", "DT", "SĐT"]) == ({C.NAME: 0}, (3,), 1)
+
+
+def test_titles_above_the_header_and_a_line_of_numbers_below_are_passed_over():
+    rows = [
+        ["HỘI LIÊN HIỆP PHỤ NỮ", None, "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM"],
+        ["DANH SÁCH HỘI VIÊN CÓ SỐ ĐIỆN THOẠI, HỌ VÀ TÊN XÃ ĐẮK LA"],
+        ["Đơn vị: Xã Đắk La", None, "ĐT: 0260 3000 158"],
+        ["TT", "Họ và tên", "Điện thoại"],
+        ["(1)", "(2)", "(3)"],
+        [1.0, "Y Blưm", 905000123.0],
+    ]
+    assert found(*rows) == ({C.STT: 0, C.NAME: 1}, (2,), 5)
+
+
+def test_a_header_of_two_lines():
+    rows = [
+        ["STT", "Họ và tên", "Năm sinh", None, "Địa chỉ", None, "SĐT"],
+        [None, None, "Nam", "Nữ", "Thôn", "Xã", None],
+        [1, "A Kiêng", 1980, None, "Thôn 1", "Đắk La", "0905000123"],
+    ]
+    columns = {
+        **{C.STT: 0, C.NAME: 1, C.BIRTH_OF_MEN: 2, C.BIRTH_OF_WOMEN: 3},
+        **{C.VILLAGE: 4, C.COMMUNE: 5},
+    }
+    assert found(*rows) == (columns, (6,), 2)
+
+
+def test_family_name_and_given_name_in_two_columns():
+    assert found(["Họ và tên đệm", "Tên", "SĐT"]) == ({C.FAMILY_NAME: 0, C.NAME: 1}, (2,), 1)
+    assert found(["Họ", "SĐT"]) == ({C.NAME: 0}, (1,), 1)
+
+
+def test_several_phone_columns_are_all_taken():
+    assert found(["Họ tên", "SĐT 1", "SĐT 2"]) == ({C.NAME: 0}, (1, 2), 1)
+
+
+def test_without_a_phone_heading_the_column_that_holds_phones_is_taken():
+    people = [["1", "Y Blưm", "0905000123"], ["2", "A Lâu", "không có"], ["3", "Y Hyar", 913000248.0]]
+    assert found(["TT", "Họ tên", "Liên hệ"], *people) == ({C.STT: 0, C.NAME: 1}, (2,), 1)
+
+
+def test_a_header_in_words_that_nobody_knows_goes_by_what_the_columns_hold():
+    people = [["Y Blưm", "0905000123"], ["A Lâu", "0913000248"]]
+    assert found(["Hä vµ tªn", "§iÖn tho¹i"], *people) == ({C.NAME: 0}, (1,), 1)
+    assert found(*people) == ({C.NAME: 0}, (1,), 0)
+    assert found(["A Kiêng", "không có"], *people) == ({C.NAME: 0}, (1,), 0)
+
+
+def test_a_single_column_of_phones():
+    assert found(["SĐT"], ["0905000123"]) == ({}, (0,), 1)
+
+
+def test_people_without_phones_are_refused_naming_the_columns_found():
+    with pytest.raises(BadList, match=r"“TT”, “Họ tên”, “Thôn”\. .*“SĐT”"):
+        find_header([["TT", "Họ tên", "Thôn"], ["1", "Y Blưm", "Thôn 1"]])
+
+
+def test_a_sheet_that_is_no_list_has_no_header():
+    assert found(["Hướng dẫn"], ["Ghi đủ thông tin, không bỏ trống"]) is None
+    assert found() is None
+
+
+def test_two_hundred_columns_are_read_and_more_are_refused():
+    def wide(count):
+        return ["Họ tên", "SĐT", *(f"Cột {n}" for n in range(count - 2))]
+
+    assert found(wide(200)) == ({C.NAME: 0}, (1,), 1)
+    with pytest.raises(BadList, match="hơn 200 cột"):
+        find_header([wide(201)])
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (None, ""),
+        (1988.0, "1988"),
+        (1.5, "1.5"),
+        (datetime.date(2004, 12, 27), "27/12/2004"),
+        ("  Y\xa0 Blu\u031bm\n", "Y Blưm"),
+        ("\ufeffA\u200b Lâu\x00", "A Lâu"),
+    ],
+)
+def test_a_cell_as_a_person_reads_it(cell, text):
+    assert cell_text(cell) == text
