@@ -21,6 +21,7 @@ from deploy.redis_server import NoRedis
 from deploy.supervise import Supervisor, describe
 
 VAR = Path("var")
+LOGINS = VAR / "logins"  # what `demo load` said
 ENDING = 15.0  # seconds to wait for an earlier run that is still ending
 READY = 60.0  # seconds in which everything should answer
 STOPPING = 7.0  # seconds for the processes to end by themselves
@@ -71,13 +72,18 @@ def services(plan: Plan) -> dict[str, list[str]]:
 
 async def set_up_database(plan: Plan, supervisor: Supervisor) -> None:
     """Bring the database to the newest form, and fill one that was empty with the demo data."""
-    # The mark outlives an interrupted load, so that the next start takes it up again.
+    # The mark outlives a start that is broken off, so that the next one takes the load up again.
     wanted = VAR / "demo-wanted"
     if is_empty(plan.variables["DATABASE_URL"]):
         wanted.touch()
     await run_step(supervisor, "database", "db", "upgrade")
     if wanted.exists():
-        await run_step(supervisor, "demo", "demo", "load")
+        try:
+            await run_step(supervisor, "demo", "demo", "load")
+        except CannotRun:
+            wanted.unlink()  # the next start goes on with the data as they are
+            raise
+        (VAR / "log/demo.log").replace(LOGINS)
         wanted.unlink()
 
 
@@ -116,9 +122,8 @@ async def welcome(plan: Plan, printer: Printer) -> None:
         printer.show(f"\n{late}\nIt is being tried on. Ctrl-C ends everything.\n")
         return
     printer.show(f"\nLoa is running.\n  web      {web}\n  phones   {phones}   (what residents receive)\n")
-    logins = VAR / "log/demo.log"
-    if logins.exists():
-        printer.show(logins.read_text().rstrip())
+    if LOGINS.exists():
+        printer.show(LOGINS.read_text().rstrip())
     printer.show("\nCtrl-C ends everything; the data stays in var/. Logs: var/log/\n")
 
 
