@@ -69,6 +69,7 @@ class CheckedRow:
     note: str
     language: str
     has_smartphone: bool | None
+    phone_text: str  # the cell as written, for whoever puts it right
     phone: PhoneCell
 
     @property
@@ -169,6 +170,7 @@ def _check_row(
         if not is_ditto(text):
             above[column] = text
     village, commune, district = above[Column.VILLAGE], above[Column.COMMUNE], above[Column.DISTRICT]
+    phones = [cell for cell in _phones(row, header) if cell_text(cell)]
     in_address = Column.COMMUNE not in header.columns and _NAMES_A_COMMUNE.search(unaccented(village))
     return CheckedRow(
         row=number,
@@ -185,7 +187,8 @@ def _check_row(
         note=_text(row, header, Column.NOTE),
         language=_text(row, header, Column.LANGUAGE),
         has_smartphone=_yes_or_no(_text(row, header, Column.SMARTPHONE)),
-        phone=_read_phones(_phones(row, header)),
+        phone_text="; ".join(map(cell_text, phones)),
+        phone=_read_phones(phones),
     )
 
 
@@ -193,9 +196,8 @@ def _phones(row: Row, header: Header) -> list[object]:
     return [row[position] for position in header.phones if position < len(row)]
 
 
-def _read_phones(cells: Sequence[object]) -> PhoneCell:
+def _read_phones(filled: Sequence[object]) -> PhoneCell:
     """Several phone columns are read as one cell with several numbers."""
-    filled = [cell for cell in cells if cell_text(cell)]
     if len(filled) > 1:
         return read_phone_cell("; ".join(map(cell_text, filled)))
     return read_phone_cell(filled[0] if filled else None)

@@ -40,9 +40,7 @@ _DOUBT_UNACCENTED = re.compile(
     r"\b(?:sai so|so sai|so cu|nham so|doi so|bo so|khoa may"
     r"|(?:khong|ko|k|chua) (?:lien lac|goi|lien he|chac|ro|dung nua|xac minh|kiem tra))\b"
 )
-_IDENTITY = re.compile(
-    r"\b(?:cmnd|cmtnd|cmt|cccd|cc|can cuoc|chung minh|ho chieu|bhyt|bhxh|ma so|stk|tai khoan)\b"
-)
+_IDENTITY = re.compile(r"\b(?:cmnd|cmtnd|cccd|can cuoc|chung minh|ho chieu|bhyt|bhxh|stk|tai khoan)\b")
 
 
 def clean(text: str) -> str:
@@ -90,7 +88,7 @@ def why_no_number(text: str) -> Reason | None:
 
 def is_ditto(text: str) -> bool:
     """Does the cell say "as above": nt, như trên, or a mark?"""
-    return _DITTO_MARK.fullmatch(text) is not None or unaccented(text) in _DITTO
+    return _DITTO_MARK.fullmatch(text) is not None or (len(text) < 20 and unaccented(text) in _DITTO)
 
 
 def states_no_phone(words: str) -> bool:

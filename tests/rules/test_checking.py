@@ -80,6 +80,7 @@ def test_what_is_known_of_a_person(tmp_path):
     assert (first.sex, first.has_smartphone, first.language) == (Sex.FEMALE, True, "Ba Na")
     assert (first.village, first.commune, first.district) == ("Thôn 1", "Đăk Long", "Đắk Hà")
     assert (first.commune_code, first.unit, first.note) == ("23504", "CH 1", "hộ nghèo")
+    assert (first.phone_text, first.phone.numbers) == ("905000123", ("+84905000123",))
     assert (second.birth_year, second.sex, second.has_smartphone) == (1963, Sex.MALE, False)
     assert (second.village, second.commune_code, second.unit) == ("Thôn 1", "23504", "CH 1")  # "as above"
     assert second.phone.reason is Reason.MISSING
