@@ -81,8 +81,9 @@ def read_groups(groups: Sequence[Group], *, text_present: bool) -> PhoneCell:
         return _tell(found, [_why_left(*each) for each in left], text_present=text_present)
     if not left:
         return reject(Reason.LANDLINE)
-    if all(_may_follow(group) for group in groups[1:]):
-        whole = read_digits("".join(group.digits for group in groups), international=groups[0].plus)
+    together = "".join(group.digits for group in groups)
+    if len(together) <= LONGEST and all(_may_follow(group) for group in groups[1:]):
+        whole = read_digits(together, international=groups[0].plus)
         if whole.reason:
             return reject(whole.reason)
     return reject(left[0][1].reason or Reason.NO_VALID_NUMBER)

@@ -191,6 +191,7 @@ def test_wrong_lengths_and_prefixes_are_rejected(cell, reason):
         ("905000123913000248", review(Reason.CONCATENATED_NUMBERS, A, B, warnings=[ZERO, SEVERAL])),
         ("0905000123091300024", reject(Reason.TOO_LONG)),
         ("02603000158; 02603000159", reject(Reason.LANDLINE)),
+        ("0000000000 - 02603000159", reject(Reason.PLACEHOLDER)),
         ("0260300015802603000159; 02603000158", reject(Reason.LANDLINE)),
     ],
 )
