@@ -36,6 +36,7 @@ from outreach.people.models import Contact, ContactPhone, Membership, Phone
 from outreach.places.loading import load_areas
 from outreach.places.models import Area, AreaLevel
 from outreach.runtime import Runtime
+from outreach.settings import Settings
 from outreach.sms.gateway import Accepted, Inbound
 
 UNITS = Path(__file__).resolve().parent.parent / "outreach" / "places" / "kontum_units.csv"
@@ -108,7 +109,10 @@ _SAID = (
 
 
 def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
-    """Fill an empty database; the number of people. Raises BadInput where there is data already, or live."""
+    """Fill an empty database in one transaction; the number of people.
+
+    Raises BadInput where there is data already, or where messages would reach real people.
+    """
     if runtime.settings.is_live:
         raise BadInput("Cổng tin nhắn đang gửi thật, không nạp dữ liệu mẫu được. Hãy dùng bộ mô phỏng.")
     chance = random.Random(62)  # noqa: S311 - the same invented people every time
@@ -130,7 +134,7 @@ def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
                 now=now,
             )
         _add_people(session, contacts, chance=chance, now=now)
-    _run_campaign(runtime, contacts=contacts, chance=chance, now=now)
+        _run_campaign(session, runtime.settings, contacts=contacts, chance=chance, now=now)
     return contacts
 
 
@@ -197,7 +201,9 @@ def _invent_name(chance: random.Random) -> str:
     return f"{chance.choice(_FAMILIES)} {chance.choice(_MIDDLES)} {chance.choice(_GIVEN)}"
 
 
-def _run_campaign(runtime: Runtime, *, contacts: int, chance: random.Random, now: datetime) -> None:
+def _run_campaign(
+    session: Session, settings: Settings, *, contacts: int, chance: random.Random, now: datetime
+) -> None:
     """A campaign of three days ago: half sent and answered as residents do, then paused."""
     then = now - timedelta(days=3)
     draft = read_draft(
@@ -211,52 +217,43 @@ def _run_campaign(runtime: Runtime, *, contacts: int, chance: random.Random, now
         },
         kinds=load_kinds(),
     )
-    with runtime.db.write() as session:
-        author, approver = (find_user(session, email) for email, *_ in LOGINS[1:3])
-        campaign_id = create_campaign(session, draft, user=author, now=then).id
-        act(session, campaign_id, CampaignAction.SUBMIT, user=author, now=then)
-        act(session, campaign_id, CampaignAction.APPROVE, user=approver, now=then)
-        act(session, campaign_id, CampaignAction.LAUNCH, user=author, now=then)
-    with runtime.db.write() as session:
-        open_step(session, steps_due(session, now=then)[0], now=then)
-    keys = Keys(secret_key=runtime.settings.secret_key, is_live=False)
+    author, approver = (find_user(session, email) for email, *_ in LOGINS[1:3])
+    campaign_id = create_campaign(session, draft, user=author, now=then).id
+    act(session, campaign_id, CampaignAction.SUBMIT, user=author, now=then)
+    act(session, campaign_id, CampaignAction.APPROVE, user=approver, now=then)
+    act(session, campaign_id, CampaignAction.LAUNCH, user=author, now=then)
+    open_step(session, steps_due(session, now=then)[0], now=then)
+    keys = Keys(secret_key=settings.secret_key, is_live=False)
     for _ in range(0, contacts // 2, 500):
-        _pretend_to_send(runtime, campaign_id, chance=chance, keys=keys, then=then)
-    with runtime.db.write() as session:
-        _answer(session, campaign_id, chance=chance, keys=keys, then=then)
-        act(session, campaign_id, CampaignAction.PAUSE, user=find_user(session, LOGINS[1][0]), now=now)
-    while _pretend_to_send(runtime, SERVICE_LANE, chance=chance, keys=keys, then=now):
+        _pretend_to_send(session, settings, campaign_id, chance=chance, then=then)
+    _answer(session, campaign_id, chance=chance, keys=keys, then=then)
+    act(session, campaign_id, CampaignAction.PAUSE, user=author, now=now)
+    while _pretend_to_send(session, settings, SERVICE_LANE, chance=chance, then=now):
         pass
 
 
 def _pretend_to_send(
-    runtime: Runtime, lane_id: int, *, chance: random.Random, keys: Keys, then: datetime
+    session: Session, settings: Settings, lane_id: int, *, chance: random.Random, then: datetime
 ) -> int:
     """What a worker and the gateway would have done with one batch; how many messages."""
-    settings = runtime.settings
     renderer = Renderer(public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key))
-    lane = Lane(id=lane_id, closes_at=then)
-    with runtime.db.write() as session:
-        batch = claim(
-            session,
-            lane,
-            limit=500,
-            now=then,
-            lease_s=settings.lease_s,
-            worker="demo",
-            renderer=renderer,
-            price_vnd=settings.price_per_segment_vnd,
-            is_live=False,
-            service_sender=settings.twilio_from,
-        )
-        accepted = [(item, Accepted(f"SM{chance.getrandbits(128):032x}")) for item in batch.claims]
-        record(session, accepted, now=then, reconcile_s=settings.reconcile_s, secret_key=keys.secret_key)
-        ends = (AttemptState.DELIVERED, AttemptState.UNDELIVERED)
-        settle(
-            session,
-            [Report(item.attempt_id, chance.choices(ends, (96, 4))[0]) for item in batch.claims],
-            now=then,
-        )
+    batch = claim(
+        session,
+        Lane(id=lane_id, closes_at=then),
+        limit=500,
+        now=then,
+        lease_s=settings.lease_s,
+        worker="demo",
+        renderer=renderer,
+        price_vnd=settings.price_per_segment_vnd,
+        is_live=False,
+        service_sender=settings.twilio_from,
+    )
+    accepted = [(item, Accepted(f"SM{chance.getrandbits(128):032x}")) for item in batch.claims]
+    record(session, accepted, now=then, reconcile_s=settings.reconcile_s, secret_key=settings.secret_key)
+    ends = (AttemptState.DELIVERED, AttemptState.UNDELIVERED)
+    reports = [Report(item.attempt_id, chance.choices(ends, (96, 4))[0]) for item in batch.claims]
+    settle(session, reports, now=then)
     return len(batch.claims) + batch.skipped
 
 

@@ -1,0 +1,75 @@
+"""Loa's own processes, as an operator starts them, for tests that kill and restart them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from outreach.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables that give a process these settings."""
+    given = {}
+    for item in fields(settings):
+        value = getattr(settings, item.name)
+        if value != item.default:
+            given[item.metadata["name"]] = ",".join(value) if isinstance(value, tuple) else str(value)
+    return {**os.environ, **given}
+
+
+class Processes:
+    """Started by `flask --app wsgi …`; all are ended by `stop`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.environment = environment_of(settings)
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """A process that goes on until it is ended."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flask", "--app", "wsgi", *arguments], cwd=ROOT, env=self.environment
+        )
+        self.running.append(process)
+        return process
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """kill -9: no goodbye."""
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """A command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+        )
+
+    def ask(self, *arguments: str) -> Any:
+        """A command's JSON; fails with its message where it fails."""
+        done = self.run(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def stop(self) -> None:
+        for process in self.running:
+            if process.poll() is None:
+                process.terminate()
+        for process in self.running:
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

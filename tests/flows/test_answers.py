@@ -1,0 +1,185 @@
+"""What residents say and what follows: counted once, taken back, left alone, confirmed once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from campaigns.answering import take_page_answer
+from campaigns.models import Campaign
+from campaigns.replies import Label
+from campaigns.responses import Reply, ReplyState
+from tests.flows.world import World, number
+
+
+@pytest.fixture
+def campaign(world: World) -> int:
+    """A campaign that three people have received; the gateway's record starts anew after it."""
+    world.add_people(3)
+    campaign = world.launch()
+    world.send()
+    world.simulator.reset()
+    return campaign
+
+
+def press(world: World, campaign: int, answer: str, *, index: int = 0) -> None:
+    recipient = world.recipient(number(index), campaign)
+    with world.runtime.db.write() as session:
+        take_page_answer(session, recipient.id, answer, keys=world.keys, now=world.now)
+
+
+def share(world: World, campaign: int) -> tuple[int, int]:
+    found = world.status(campaign)["self_reported"]
+    return found["installed"], found["denominator"]
+
+
+def test_an_install_reported_twice_counts_once(world: World, campaign: int) -> None:
+    assert share(world, campaign) == (0, 3)
+    press(world, campaign, "installed")
+    press(world, campaign, "installed")
+    world.reply(number(0), "da cai roi", gateway_id="SM1")
+    assert share(world, campaign) == (1, 3)
+
+
+def test_the_share_rises_by_reply_and_by_page(world: World, campaign: int) -> None:
+    world.reply(number(0), "Em cài rồi nhé", gateway_id="SM1")
+    press(world, campaign, "installed", index=1)
+    press(world, campaign, "no_smartphone", index=2)
+    assert share(world, campaign) == (2, 2)
+    assert world.status(campaign)["answers"] == {"installed": 2, "no_smartphone": 1}
+
+
+def test_a_later_answer_takes_an_install_back_and_undo_brings_it_again(world: World, campaign: int) -> None:
+    press(world, campaign, "installed")
+    world.reply(number(0), "xóa rồi, không cài nữa", gateway_id="SM1")
+    assert share(world, campaign)[0] == 0
+    press(world, campaign, "undo")
+    assert share(world, campaign)[0] == 1
+    press(world, campaign, "undo")
+    assert share(world, campaign)[0] == 0
+    press(world, campaign, "undo")
+    assert world.status(campaign)["answers"] == {}
+
+
+def test_an_opt_out_is_confirmed_once_and_ends_all_sending_to_the_number(world: World, campaign: int) -> None:
+    world.reply(number(0), "TC", gateway_id="SM1")
+    world.reply(number(0), "tu choi nhan tin", gateway_id="SM2")
+    press(world, campaign, "opt_out")
+    world.send()
+    confirmations = [line for line in world.simulator.ledger() if line["To"] == number(0)]
+    assert len(confirmations) == 1
+    assert "tu choi" in confirmations[0]["Body"]
+    world.simulator.reset()
+    later = world.launch(name="Đợt hai")
+    world.send()
+    assert sorted(world.sent_to()) == [number(1), number(2)]
+    assert world.status(later)["excluded"] == {"opted_out": 1}
+
+
+def test_an_opt_out_is_confirmed_at_any_hour_and_other_answers_wait(world: World) -> None:
+    world.add_people(2)
+    campaign = world.launch()
+    world.send()
+    world.simulator.reset()
+    with world.runtime.db.write() as session:
+        closed = session.get_one(Campaign, campaign)
+        closed.window_from, closed.window_to = world.closed_window()
+    world.reply(number(0), "TC", gateway_id="SM1")
+    world.reply(number(1), "1", gateway_id="SM2")
+    world.send()
+    assert world.sent_to() == [number(0)]
+
+
+def test_an_opt_out_between_launch_and_sending_stops_the_message(world: World) -> None:
+    world.add_people(3)
+    campaign = world.launch()
+    press(world, campaign, "opt_out")
+    world.send()
+    assert sorted(world.sent_to()) == [number(0), number(1), number(2)]
+    texts = {line["To"]: line["Body"] for line in world.simulator.ledger()}
+    assert "tu choi" in texts[number(0)]
+    assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 2, "skipped": 1}
+
+
+def test_undo_of_an_opt_out_lets_the_number_be_written_to_again(world: World, campaign: int) -> None:
+    press(world, campaign, "opt_out")
+    press(world, campaign, "undo")
+    world.launch(name="Đợt hai")
+    world.send()
+    assert number(0) in world.sent_to()
+
+
+def test_each_answer_is_acknowledged_once(world: World, campaign: int) -> None:
+    world.reply(number(0), "1", gateway_id="SM1")
+    world.reply(number(0), "2", gateway_id="SM2")
+    world.reply(number(0), "1", gateway_id="SM3")
+    world.send()
+    bodies = [line["Body"] for line in world.simulator.ledger()]
+    assert len(bodies) == 2
+    assert bodies[0].startswith("Cam on")
+
+
+def test_a_repeated_webhook_changes_nothing(world: World, campaign: int) -> None:
+    assert world.reply(number(0), "1", gateway_id="SM1")
+    assert world.reply(number(0), "1", gateway_id="SM1") is None
+    with world.runtime.db.read() as session:
+        assert len(session.scalars(select(Reply)).all()) == 1
+
+
+@pytest.mark.parametrize("text", ["ok", "cài ở đâu vậy", "❤️", ""])
+def test_what_is_no_answer_goes_to_the_inbox_and_counts_for_nothing(
+    world: World, campaign: int, text: str
+) -> None:
+    reply = world.reply(number(0), text, gateway_id="SM1")
+    assert reply is not None
+    assert reply.state is ReplyState.INBOX
+    assert world.status(campaign)["answers"] == {}
+
+
+def test_a_call_for_help_is_counted_and_looked_at(world: World, campaign: int) -> None:
+    reply = world.reply(number(0), "giup toi voi", gateway_id="SM1")
+    assert reply is not None
+    assert (reply.label, reply.state) == (Label.NEED_HELP, ReplyState.INBOX)
+    assert world.status(campaign)["answers"] == {"need_help": 1}
+
+
+def test_a_reply_belongs_to_the_latest_message_for_fourteen_days(world: World, campaign: int) -> None:
+    later = world.launch(name="Đợt hai")
+    world.send()
+    reply = world.reply(number(0), "1", gateway_id="SM1")
+    assert reply is not None
+    assert reply.campaign_id == later
+    late = world.reply(number(1), "1", gateway_id="SM2", now=world.now + timedelta(days=15))
+    assert late is not None
+    assert (late.recipient_id, late.state) == (None, ReplyState.INBOX)
+
+
+def test_a_stranger_s_opt_out_counts_and_is_confirmed(world: World, campaign: int) -> None:
+    stranger = number(900)
+    assert world.reply(stranger, "huy tin", gateway_id="SM1")
+    world.send()
+    assert world.sent_to() == [stranger]
+    world.add_person("Y Blưm", stranger)
+    assert world.status(world.launch(name="Đợt hai"))["excluded"] == {"opted_out": 1}
+
+
+def test_an_opt_out_that_the_gateway_has_answered_is_not_answered_twice(world: World, campaign: int) -> None:
+    world.reply(number(0), "STOP", gateway_id="SM1", stopped=True)
+    world.send()
+    assert world.sent_to() == []
+    assert world.status(campaign)["answers"] == {"opt_out": 1}
+
+
+def test_a_wrong_number_is_not_written_to_again_but_the_person_s_other_phone_is(world: World) -> None:
+    world.add_person("A Thun", number(1), number(2))
+    world.launch()
+    world.send()
+    assert world.sent_to() == [number(1)]
+    world.reply(number(1), "nham so roi", gateway_id="SM1")
+    world.send()
+    world.simulator.reset()
+    world.launch(name="Đợt hai")
+    world.send()
+    assert world.sent_to() == [number(2)]

@@ -1,0 +1,80 @@
+"""Workers killed in the middle of a send, with a gateway that misbehaves: nobody is left out, nobody is written to twice."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from campaigns.rings import ring_send
+from outreach.settings import Settings
+from outreach.sms.simulator.running import RunningSimulator
+from tests.flows.processes import Processes
+from tests.flows.world import World, number
+
+MESSAGES = 2000
+KILLS = 5
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Few requests at once, so that there is a middle to be killed in."""
+    return replace(settings, send_in_flight=40)
+
+
+@pytest.fixture
+def processes(settings: Settings) -> Iterator[Processes]:
+    made = Processes(settings)
+    yield made
+    made.stop()
+
+
+def test_five_kills_lose_nothing_and_send_nothing_twice(
+    world: World, simulator: RunningSimulator, processes: Processes
+) -> None:
+    world.add_people(MESSAGES)
+    simulator.faults(latency_ms=150, rate_cut=0.05, rate_500=0.05, seed=5, callbacks_off=True)
+    campaign = world.launch()
+    processes.start("worker", "--queues", "default")
+    processes.start("scheduler")
+    sender = processes.start("worker", "--queues", "send")
+    kills = 0
+    ends = time.monotonic() + 150
+    while time.monotonic() < ends:
+        status = world.status(campaign)
+        # At every moment of the send the counts add up.
+        assert sum(status["steps"][0]["messages"].values()) == status["recipients"] == MESSAGES
+        if status["state"] == "completed":
+            break
+        sent = simulator.stats()["accepted"]
+        if kills < KILLS and sent > (kills + 1) * MESSAGES * 0.15:
+            processes.kill(sender)
+            kills += 1
+            sender = processes.start("worker", "--queues", "send")
+        time.sleep(0.2)
+    assert kills == KILLS
+    assert world.status(campaign)["state"] == "completed"
+    sent_to = Counter(world.sent_to())
+    assert [n for n, times in sent_to.items() if times > 1] == []
+    assert set(sent_to) == {number(i) for i in range(MESSAGES)}
+    assert world.status(campaign)["steps"][0]["messages"].keys() <= {"accepted", "sent", "delivered"}
+
+
+def test_a_worker_told_to_stop_gives_back_what_it_has_not_sent(
+    world: World, simulator: RunningSimulator, processes: Processes
+) -> None:
+    world.add_people(400)
+    simulator.faults(latency_ms=200)
+    campaign = world.launch()
+    sender = processes.start("worker", "--queues", "send")
+    ring_send(world.runtime.doorbell)
+    while simulator.stats()["accepted"] < 50:
+        time.sleep(0.05)
+    sender.terminate()
+    assert sender.wait(timeout=10) == 0
+    messages = world.status(campaign)["steps"][0]["messages"]
+    assert set(messages) == {"accepted", "queued"}
+    assert len(world.sent_to()) == messages["accepted"] < 400
