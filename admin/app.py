@@ -27,6 +27,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     # One proxy stands in front in production; addresses in texts and signatures come from PUBLIC_BASE_URL.
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     app.register_blueprint(create_health(runtime))
     app.register_blueprint(create_webhooks(runtime))
     app.register_blueprint(create_answer_page(runtime))
