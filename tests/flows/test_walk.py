@@ -1,0 +1,201 @@
+"""The main job from an empty directory: `make run`, then by command and as a resident, until the share has risen."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+import pytest
+
+from outreach.sms.simulator.running import RunningSimulator
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "tests" / "data" / "contacts_sample.csv"
+
+CAMPAIGN = """
+name = "Bluezone ở tổ 1"
+text = "[Chào {name}, ]mời ông/bà cài Bluezone: {link}"
+lists = ["Tổ 1"]
+sender = "MTTQ"
+[goal]
+share = 0.5
+denominator = 60
+date = 2020-08-15
+source = "Tổ dân phố rà soát"
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+class House:
+    """A fresh clone's directory, running."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self.folder, self.port, self.simulator_port = folder, free_port(), free_port()
+        for name in subprocess.check_output(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True
+        ).splitlines():
+            if (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+        self.environment = {
+            **kept,
+            "PORT": str(self.port),
+            "SIMULATOR_PORT": str(self.simulator_port),
+            # The packages of the environment that runs this test: installing them is not what is tried here.
+            "VENV": sys.prefix,
+            "DATABASE_URL": database_url,
+        }
+        self.log = (folder / "run.log").open("w")
+        self.make = subprocess.Popen(
+            ["make", "run"],
+            cwd=folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def says(self) -> str:
+        return (self.folder / "run.log").read_text()
+
+    def wait_until_running(self) -> None:
+        ends = time.monotonic() + 90
+        while "Loa is running" not in self.says():
+            assert self.make.poll() is None, self.says()[-3000:]
+            assert time.monotonic() < ends, self.says()[-3000:]
+            time.sleep(0.2)
+
+    def flask(self, *arguments: str, stdin: str = "") -> str:
+        """A command typed in a second shell: it knows the database and Redis without being told."""
+        environment = {k: v for k, v in self.environment.items() if k != "DATABASE_URL"}
+        done = subprocess.run(
+            [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
+            cwd=self.folder,
+            env=environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def ask(self, *arguments: str) -> Any:
+        return json.loads(self.flask(*arguments, "--json"))
+
+    def wait_for(self, campaign: str, state: str) -> dict[str, Any]:
+        ends = time.monotonic() + 60
+        while True:
+            status: dict[str, Any] = self.ask("campaigns", "status", campaign)
+            for step in status["steps"]:
+                assert sum(step["messages"].values()) == status["recipients"]
+            if status["state"] == state:
+                return status
+            assert time.monotonic() < ends, status
+            time.sleep(0.3)
+
+    def stop(self) -> None:
+        os.killpg(self.make.pid, signal.SIGINT)  # as a terminal's Ctrl-C: to everyone in the foreground
+        self.make.wait(timeout=20)
+        self.log.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path, database_url: str) -> Iterator[House]:
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    opened = House(folder, database_url)
+    try:
+        yield opened
+    finally:
+        if opened.make.poll() is None:
+            opened.stop()
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    def redirect_request(self, *_args: Any, **_more: Any) -> None:
+        return None
+
+
+def press(link: str, answer: str) -> int:
+    """A resident presses a button on the answer page; the status of what comes back."""
+    try:
+        with build_opener(_NoRedirect).open(
+            Request(link, urlencode({"answer": answer}).encode())
+        ) as response:
+            return int(response.status)
+    except OSError as answered:
+        return int(getattr(answered, "code", 0))
+
+
+def test_from_an_empty_directory_to_a_risen_share(house: House) -> None:
+    house.wait_until_running()
+    assert "canbo@loa.example" in house.says()
+
+    house.flask("organisations", "create", "TO1", "Tổ dân phố 1", "--kind", "mass", "--parent", "MTTQ")
+    for email, role in (("soan@loa.example", "staff"), ("ky@loa.example", "approver")):
+        house.flask("users", "create", email, "--role", role, "--password-stdin", stdin="một mật khẩu dài\n")
+    counts = house.ask("contacts", "import", str(SAMPLE), "--list", "Tổ 1", "--organisation", "TO1")
+    assert counts["rows"] == 110
+    assert sum(counts.values()) == 2 * counts["rows"]
+
+    file = house.folder / "to1.toml"
+    file.write_text(CAMPAIGN, encoding="utf-8")
+    campaign = str(house.ask("campaigns", "create", str(file), "--as", "soan@loa.example")["id"])
+    for action, email in (("submit", "soan"), ("approve", "ky"), ("launch", "soan")):
+        house.ask("campaigns", action, campaign, "--as", f"{email}@loa.example")
+    status = house.wait_for(campaign, "completed")
+    assert status["recipients"] > 70
+    assert status["self_reported"]["share"] == 0
+
+    simulator = RunningSimulator(
+        f"http://127.0.0.1:{house.simulator_port}",
+        *(
+            re.search(rf"^{name}=(.*)$", (house.folder / "var/env").read_text(), re.M)[1]  # type: ignore[index]
+            for name in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
+        ),
+    )
+    ledger = [line for line in simulator.ledger() if "mời ông/bà" in line["Body"]]
+    assert len({line["To"] for line in ledger}) == len(ledger) == status["recipients"]
+
+    # One answers on the page behind the link, one by SMS from the training phone, one asks to be left alone.
+    link = re.search(r"http\S+$", ledger[0]["Body"])
+    assert link
+    assert press(link[0], "installed") == 303
+    simulator.reply(ledger[1]["To"], "Em cài rồi nhé", ledger[1]["From"])
+    simulator.reply(ledger[2]["To"], "TC", ledger[2]["From"])
+    ends = time.monotonic() + 20
+    while True:
+        status = house.ask("campaigns", "status", campaign)
+        if status["answers"] == {"installed": 2, "opt_out": 1}:
+            break
+        assert time.monotonic() < ends, status["answers"]
+        time.sleep(0.2)
+    assert status["self_reported"]["installed"] == 2
+    assert status["self_reported"]["share"] == pytest.approx(2 / 60)
+
+    # The acknowledgement and the confirmation arrive on the phones.
+    while {line["To"] for line in simulator.ledger()[len(ledger) :]} < {ledger[1]["To"], ledger[2]["To"]}:
+        assert time.monotonic() < ends + 20
+        time.sleep(0.2)
+
+    house.stop()
+    assert house.make.returncode in (0, 130, -2, 2)
