@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,12 @@ def test_packages_import_only_what_their_contracts_allow() -> None:
     assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_logo=True) == 0
 
 
+def test_pure_modules_are_typed_strictly() -> None:
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    pure = next(c for c in tools["importlinter"]["contracts"] if c["name"].startswith("Rules are pure"))
+    assert tools["mypy"]["overrides"][0]["module"] == pure["source_modules"]
+
+
 def test_no_function_hides_an_import_of_our_own() -> None:
     found = {name: hidden_imports(text) for name, text in texts().items() if name.endswith(".py")}
     assert where(found) == []
@@ -85,7 +92,9 @@ def test_no_file_grows_past_300_lines() -> None:
     long = {
         name: [str(lines)]
         for name, text in texts().items()
-        if Path(name).suffix in WRITTEN and (lines := len(text.splitlines())) > LONGEST
+        if Path(name).suffix in WRITTEN
+        and not name.startswith("outreach/migrations/versions/")  # each is one step of history, read once
+        and (lines := len(text.splitlines())) > LONGEST
     }
     assert where(long) == []
 
