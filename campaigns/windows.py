@@ -11,7 +11,7 @@ VIETNAM = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
 # Decree 91/2020: messages between 07:00 and 22:00. A live gateway enforces it on top of the campaign's hours.
 LIVE_HOURS = ("07:00", "22:00")
 
-_CLOCK = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
 _MIDNIGHT = "24:00"
 
 Hours = tuple[str, str]
@@ -19,7 +19,7 @@ Hours = tuple[str, str]
 
 def is_clock(value: str) -> bool:
     """Whether `value` is HH:MM; 24:00 is the end of a day."""
-    return bool(_CLOCK.match(value))
+    return bool(_CLOCK.fullmatch(value))
 
 
 def common_hours(hours: Hours | None, *, is_live: bool) -> Hours | None:
