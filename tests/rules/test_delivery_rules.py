@@ -1,0 +1,116 @@
+"""Whether a message may leave at the moment of its claim."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from campaigns.delivery.rules import Refusal, back_off_s, daily_cap, is_same_message, why_not
+from campaigns.states import MessageKind, SkipReason
+
+K, R = MessageKind, Refusal
+
+FREE: dict[str, Any] = {
+    "kind": K.STEP,
+    "step": 1,
+    "suppressed": False,
+    "answered": False,
+    "recent": 0,
+    "cap": None,
+    "is_open": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        ({"suppressed": True}, R.SUPPRESSED),
+        ({"is_open": False}, R.NOT_YET),
+        # The cap, on each side.
+        ({"cap": 3, "recent": 2}, None),
+        ({"cap": 3, "recent": 3}, R.NOT_YET),
+        ({"cap": 3, "recent": 4}, R.NOT_YET),
+        ({"cap": None, "recent": 100}, None),
+        # Reminders stop at an answer; the first message does not.
+        ({"step": 1, "answered": True}, None),
+        ({"step": 2, "answered": True}, R.ANSWERED),
+        ({"step": 3, "answered": False}, None),
+        # What ends a message for good is said before what only delays it.
+        ({"suppressed": True, "is_open": False, "cap": 1, "recent": 1}, R.SUPPRESSED),
+        ({"step": 2, "answered": True, "is_open": False}, R.ANSWERED),
+        ({"step": 2, "answered": True, "suppressed": True}, R.SUPPRESSED),
+        # The confirmation of an opt-out goes at once, whatever the hour, to a number just suppressed.
+        ({"kind": K.CONFIRMATION, "suppressed": True, "is_open": False, "cap": 1, "recent": 9}, None),
+        # Other acknowledgements keep to every rule.
+        ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "answered": True}, None),
+        ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "suppressed": True}, R.SUPPRESSED),
+        ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "is_open": False}, R.NOT_YET),
+        ({"kind": K.ACKNOWLEDGEMENT, "step": 0, "cap": 3, "recent": 3}, R.NOT_YET),
+        # A tester's own number: only suppression stops it.
+        ({"kind": K.TEST, "step": 0, "is_open": False, "cap": 1, "recent": 1}, None),
+        ({"kind": K.TEST, "step": 0, "suppressed": True}, R.SUPPRESSED),
+    ],
+)
+def test_the_first_rule_that_a_message_breaks(changes: dict[str, Any], reason: Refusal | None) -> None:
+    assert why_not(**{**FREE, **changes}) is reason
+
+
+def test_only_what_is_over_for_good_is_skipped() -> None:
+    assert R.SUPPRESSED.skip is SkipReason.SUPPRESSED
+    assert R.ANSWERED.skip is SkipReason.ANSWERED
+    assert R.NOT_YET.skip is None
+
+
+@pytest.mark.parametrize(
+    ("own", "training", "live"),
+    [(None, None, 3), (1, 1, 1), (2, 2, 2), (3, 3, 3), (4, 4, 3), (100, 100, 3)],
+)
+def test_a_live_gateway_never_exceeds_the_decrees_three_a_day(
+    own: int | None, training: int | None, live: int
+) -> None:
+    assert daily_cap(own, is_live=False) == training
+    assert daily_cap(own, is_live=True) == live
+
+
+@pytest.mark.parametrize(
+    ("times", "least"), [(0, 0.5), (1, 1.0), (2, 2.0), (6, 32.0), (7, 60.0), (8, 60.0), (1000, 60.0)]
+)
+def test_waiting_doubles_up_to_a_minute_and_spreads_by_half(times: int, least: float) -> None:
+    waits = [back_off_s(times, None, seed=seed) for seed in range(101)]
+    assert min(waits) == least
+    assert max(waits) == least * 1.5
+    assert len(set(waits)) == 101
+
+
+@pytest.mark.parametrize("asked", [0.0, 0.2, 7.0, 120.0])
+def test_the_gateways_own_word_goes_before_ours(asked: float) -> None:
+    waits = [back_off_s(5, asked, seed=seed) for seed in range(101)]
+    assert min(waits) == asked
+    assert max(waits) <= asked * 1.5
+
+
+AT = datetime(2020, 8, 18, 9, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("listed_body", "listed_at", "is_it"),
+    [
+        ("Mời cài", AT, True),
+        ("Mời cài", AT + timedelta(seconds=5), True),
+        ("Mời cài", AT - timedelta(seconds=60), True),
+        ("Mời cài", AT - timedelta(seconds=61), False),
+        ("Mời cài", None, True),
+        ("Mời cài.", AT, False),
+        ("mời cài", AT, False),
+        ("", AT, False),
+    ],
+)
+def test_a_listed_message_is_ours_by_its_text_and_its_time(
+    listed_body: str, listed_at: datetime | None, is_it: bool
+) -> None:
+    assert (
+        is_same_message(body="Mời cài", claimed_at=AT, listed_body=listed_body, listed_at=listed_at) is is_it
+    )

@@ -1,0 +1,80 @@
+"""Tokens of personal links: readable, distinct, not to be guessed."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from campaigns.links import ALPHABET, LENGTH, LinkCipher
+from outreach.sms.text import measure
+
+CIPHER = LinkCipher("k" * 32)
+SPACE = len(ALPHABET) ** LENGTH
+
+
+@given(st.integers(1, SPACE - 1))
+@settings(max_examples=100, deadline=None)
+def test_a_token_leads_back_to_its_recipient(recipient_id: int) -> None:
+    token = CIPHER.token(recipient_id)
+    assert len(token) == LENGTH
+    assert set(token) <= set(ALPHABET)
+    assert CIPHER.recipient_id(token) == recipient_id
+
+
+@pytest.mark.parametrize("recipient_id", [1, 2, SPACE - 2, SPACE - 1])
+def test_the_first_and_the_last_number_have_a_token(recipient_id: int) -> None:
+    assert CIPHER.recipient_id(CIPHER.token(recipient_id)) == recipient_id
+
+
+@pytest.mark.parametrize("recipient_id", [-1, 0, SPACE, SPACE + 1])
+def test_a_number_that_does_not_fit_has_none(recipient_id: int) -> None:
+    with pytest.raises(ValueError, match="range"):
+        CIPHER.token(recipient_id)
+
+
+def test_no_two_recipients_share_a_token() -> None:
+    assert len({CIPHER.token(number) for number in range(1, 2001)}) == 2000
+
+
+def test_neighbours_have_nothing_in_common() -> None:
+    """Each of the eight places changes between most neighbours: nobody counts up from their own link."""
+    tokens = [CIPHER.token(number) for number in range(1, 301)]
+    for place in range(LENGTH):
+        same = sum(a[place] == b[place] for a, b in pairwise(tokens))
+        assert same < 40  # by chance 300/31, about 10
+
+
+def test_another_key_gives_other_tokens() -> None:
+    other = LinkCipher("l" * 32)
+    assert not {CIPHER.token(n) for n in range(1, 201)} & {other.token(n) for n in range(1, 201)}
+    assert other.recipient_id(CIPHER.token(1)) != 1
+
+
+def test_a_guess_hardly_ever_hits_a_recipient() -> None:
+    """Tokens of other keys are as good as guesses; none of 500 belongs to the first million recipients."""
+    found = [CIPHER.recipient_id(LinkCipher(f"guess {i}").token(1)) for i in range(500)]
+    assert not [number for number in found if number and number <= 1_000_000]
+
+
+def test_capital_letters_are_forgiven() -> None:
+    assert CIPHER.recipient_id(CIPHER.token(42).upper()) == 42
+
+
+@pytest.mark.parametrize("letter", "01loi")
+def test_letters_that_people_mistake_for_each_other_do_not_occur(letter: str) -> None:
+    assert letter not in ALPHABET
+    assert CIPHER.recipient_id(f"2345678{letter}") is None
+
+
+@pytest.mark.parametrize(
+    "token", ["", "2", "2345678", "234567892", "2345 789", "2345678é", "favicon.", "İ2345678", "İ234567"]
+)
+def test_what_cannot_be_a_token_leads_nowhere(token: str) -> None:
+    assert CIPHER.recipient_id(token) is None
+
+
+def test_a_link_does_not_make_a_text_unicode() -> None:
+    assert measure(ALPHABET).encoding == "GSM-7"

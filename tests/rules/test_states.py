@@ -1,0 +1,122 @@
+"""Moves of campaigns, and how attempts make the state of a message."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from campaigns.states import (
+    ACCEPTED_OR_BEYOND,
+    ATTEMPT_RANK,
+    CAMPAIGN_MOVES,
+    UNSETTLED,
+    AttemptState,
+    CampaignAction,
+    CampaignState,
+    MessageState,
+    advance,
+    message_state,
+)
+
+C, A = CampaignState, AttemptState
+
+
+@pytest.mark.parametrize(
+    ("action", "allowed", "target"),
+    [
+        ("submit", "draft", "submitted"),
+        ("return", "submitted approved", "draft"),
+        ("approve", "submitted", "approved"),
+        ("schedule", "approved paused", "scheduled"),
+        ("launch", "approved scheduled", "sending"),
+        ("pause", "sending scheduled", "paused"),
+        ("resume", "paused", "sending"),
+        ("cancel", "draft submitted approved scheduled sending paused", "cancelled"),
+        ("complete", "sending", "completed"),
+    ],
+)
+def test_an_action_leads_from_these_states_and_no_other(action: str, allowed: str, target: str) -> None:
+    assert CAMPAIGN_MOVES[CampaignAction(action)] == (frozenset(map(C, allowed.split())), C(target))
+
+
+def test_every_action_has_its_move() -> None:
+    assert set(CAMPAIGN_MOVES) == set(CampaignAction)
+
+
+def test_a_campaign_that_has_ended_stays_ended() -> None:
+    for allowed, _ in CAMPAIGN_MOVES.values():
+        assert not allowed & {C.COMPLETED, C.CANCELLED}
+
+
+def test_nothing_is_sent_that_was_not_approved() -> None:
+    reached = {C.DRAFT}
+    moves = [move for action, move in CAMPAIGN_MOVES.items() if action is not CampaignAction.APPROVE]
+    while more := {target for allowed, target in moves if allowed & reached} - reached:
+        reached |= more
+    assert reached == {C.DRAFT, C.SUBMITTED, C.CANCELLED}
+
+
+@pytest.mark.parametrize("current", list(A))
+@pytest.mark.parametrize("reported", list(A))
+def test_a_report_moves_an_attempt_forward_or_not_at_all(current: A, reported: A) -> None:
+    after = advance(current, reported)
+    assert after in (current, reported)
+    assert ATTEMPT_RANK[after] == max(ATTEMPT_RANK[current], ATTEMPT_RANK[reported])
+
+
+@pytest.mark.parametrize(
+    ("reports", "end"),
+    [
+        ([A.ACCEPTED, A.SENT, A.DELIVERED], A.DELIVERED),
+        ([A.ACCEPTED, A.SENT, A.UNDELIVERED], A.UNDELIVERED),
+        ([A.UNKNOWN, A.ABSENT, A.SENT], A.SENT),
+        ([A.NO_REPORT, A.DELIVERED, A.SENT], A.DELIVERED),
+        ([A.FAILED, A.UNDELIVERED, A.DELIVERED], A.DELIVERED),
+        ([A.FAILED, A.UNDELIVERED], A.UNDELIVERED),
+    ],
+)
+def test_reports_in_any_order_and_twice_come_to_the_same_end(reports: list[A], end: A) -> None:
+    for order in permutations(reports):
+        state = A.SENDING
+        for reported in [*order, *order]:
+            state = advance(state, reported)
+        assert state is end
+
+
+@pytest.mark.parametrize(
+    ("attempts", "state"),
+    [
+        ("", "queued"),
+        ("sending", "sending"),
+        ("unknown", "unknown"),
+        ("absent", "queued"),
+        ("absent sending", "sending"),
+        ("absent unknown", "unknown"),
+        ("absent absent", "queued"),
+        ("absent delivered", "delivered"),
+        ("accepted", "accepted"),
+        ("sent", "sent"),
+        ("no_report", "no_report"),
+        ("failed", "failed"),
+        ("undelivered", "undelivered"),
+        ("delivered", "delivered"),
+        # The first was given up too early and has arrived after all.
+        ("delivered sending", "delivered"),
+        ("accepted unknown", "accepted"),
+        ("delivered failed", "delivered"),
+        ("sent delivered", "delivered"),
+        ("failed accepted", "failed"),
+    ],
+)
+def test_a_message_is_where_its_furthest_attempt_is(attempts: str, state: str) -> None:
+    assert message_state([A(word) for word in attempts.split()]) is MessageState(state)
+
+
+def test_what_the_gateway_took_begins_at_accepted() -> None:
+    assert set(A) - ACCEPTED_OR_BEYOND == {A.SENDING, A.UNKNOWN, A.ABSENT}
+
+
+def test_a_message_taken_by_the_gateway_holds_up_no_campaign() -> None:
+    assert {message_state([state]) for state in ACCEPTED_OR_BEYOND}.isdisjoint(UNSETTLED)
+    assert {message_state([state]) for state in set(A) - ACCEPTED_OR_BEYOND} == UNSETTLED

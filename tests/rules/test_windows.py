@@ -1,0 +1,150 @@
+"""Hours of the day in Vietnam, and the days of the steps."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from campaigns.windows import (
+    LIVE_HOURS,
+    VIETNAM,
+    Hours,
+    closes_at,
+    common_hours,
+    is_clock,
+    opens_at,
+    step_due_at,
+)
+
+DAY = ("07:00", "21:00")
+WHOLE_DAY = ("00:00", "24:00")
+
+
+def vn(text: str) -> datetime:
+    """A moment written as in Vietnam, "18 08:00" in August 2020."""
+    day, clock = text.split()
+    return datetime.fromisoformat(f"2020-08-{day}T{clock}").replace(tzinfo=VIETNAM)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("00:00", True),
+        ("09:05", True),
+        ("23:59", True),
+        ("24:00", True),
+        ("24:01", False),
+        ("25:00", False),
+        ("12:60", False),
+        ("7:00", False),
+        ("07:0", False),
+        ("0700", False),
+        ("07h00", False),
+        ("07:00\n", False),
+        ("0٧:00", False),
+        ("", False),
+    ],
+)
+def test_a_clock_is_hours_and_minutes(text: str, is_one: bool) -> None:
+    assert is_clock(text) is is_one
+
+
+@pytest.mark.parametrize(
+    ("own", "live"),
+    [
+        (None, LIVE_HOURS),
+        (WHOLE_DAY, LIVE_HOURS),
+        (("06:59", "22:01"), LIVE_HOURS),
+        (("08:00", "21:00"), ("08:00", "21:00")),
+        (("08:00", "23:00"), ("08:00", "22:00")),
+        (("05:00", "12:00"), ("07:00", "12:00")),
+    ],
+)
+def test_live_hours_lie_within_the_campaigns_and_the_decrees(own: Hours | None, live: Hours) -> None:
+    assert common_hours(own, is_live=True) == live
+    assert common_hours(own, is_live=False) == own
+
+
+def test_hours_outside_the_decrees_never_open_when_live() -> None:
+    hours = common_hours(("22:30", "23:30"), is_live=True)
+    assert not any(closes_at(vn(f"18 {hour:02d}:45"), hours) for hour in range(24))
+
+
+@pytest.mark.parametrize(
+    ("hours", "now", "closes"),
+    [
+        (DAY, "18 06:59:59", None),
+        (DAY, "18 07:00", "18 21:00"),
+        (DAY, "18 20:59:59", "18 21:00"),
+        (DAY, "18 21:00", None),
+        (DAY, "18 00:00", None),
+        (WHOLE_DAY, "18 00:00", "19 00:00"),
+        (WHOLE_DAY, "18 23:59:59", "19 00:00"),
+        (("20:00", "24:00"), "18 23:59", "19 00:00"),
+    ],
+)
+def test_a_window_is_open_from_its_first_minute_until_before_its_last(
+    hours: Hours, now: str, closes: str | None
+) -> None:
+    assert closes_at(vn(now), hours) == (vn(closes) if closes else None)
+
+
+@pytest.mark.parametrize(
+    ("hours", "now", "opens"),
+    [
+        (DAY, "18 06:59", "18 07:00"),
+        (DAY, "18 07:00", "18 07:00"),
+        (DAY, "18 20:59", "18 20:59"),
+        (DAY, "18 21:00", "19 07:00"),
+        (DAY, "18 23:30", "19 07:00"),
+        (DAY, "19 00:30", "19 07:00"),
+    ],
+)
+def test_a_closed_window_opens_next_at_its_hour(hours: Hours, now: str, opens: str) -> None:
+    assert opens_at(vn(now), hours) == vn(opens)
+
+
+def test_a_moment_in_utc_is_judged_by_the_clock_in_vietnam() -> None:
+    # 23:59 UTC is 06:59 of the next day in Vietnam.
+    assert closes_at(datetime(2020, 8, 17, 23, 59, tzinfo=UTC), DAY) is None
+    assert closes_at(datetime(2020, 8, 18, 0, 0, tzinfo=UTC), DAY) == datetime(2020, 8, 18, 14, tzinfo=UTC)
+    assert opens_at(datetime(2020, 8, 18, 14, tzinfo=UTC), DAY) == datetime(2020, 8, 19, tzinfo=UTC)
+
+
+def test_without_hours_it_is_always_open() -> None:
+    now = vn("18 03:00")
+    assert opens_at(now, None) == now
+    assert closes_at(now, None) == now + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("launched", "days", "at", "due"),
+    [
+        ("18 09:30", 0, None, "18 09:30"),
+        ("18 09:30", 2, None, "20 09:30"),
+        ("18 09:30", 0, "18:00", "18 18:00"),
+        ("18 18:00", 0, "18:00", "18 18:00"),
+        ("18 20:00", 0, "18:00", "18 20:00"),  # its hour has passed: at once, not the day before
+        ("18 20:00", 1, "18:00", "19 18:00"),
+        ("18 00:10", 1, "07:00", "19 07:00"),
+        ("18 23:50", 1, "07:00", "19 07:00"),
+        ("18 09:30", 1, "24:00", "20 00:00"),
+    ],
+)
+def test_a_step_is_due_days_after_the_launch_at_its_hour(
+    launched: str, days: int, at: str | None, due: str
+) -> None:
+    assert step_due_at(vn(launched), after_days=days, at=at) == vn(due)
+
+
+def test_days_after_the_launch_are_counted_in_vietnam() -> None:
+    # 20:00 UTC on the 17th is the 18th in Vietnam.
+    launched = datetime(2020, 8, 17, 20, tzinfo=UTC)
+    assert step_due_at(launched, after_days=1, at="08:00") == vn("19 08:00")
+
+
+def test_moments_that_come_out_are_in_utc() -> None:
+    closes = closes_at(vn("18 08:00"), DAY)
+    moments = [closes, opens_at(vn("18 03:00"), DAY), step_due_at(vn("18 08:00"), after_days=1, at=None)]
+    assert {moment.tzinfo for moment in moments if moment} == {UTC}
