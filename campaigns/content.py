@@ -95,8 +95,8 @@ def read_content(data: Mapping[str, Any]) -> Content:
         contact=str(data.get("contact", "")),
         app=_read_app(data["app"]) if data.get("app") else None,
         answers={_label(name): _read_wording(name, words) for name, words in _table(data, "answers").items()},
-        done_words=tuple(map(str, vocabulary.get("done", ()))),
-        app_names=tuple(map(str, vocabulary.get("app", ()))),
+        done_words=_words(vocabulary, "done"),
+        app_names=_words(vocabulary, "app"),
     )
 
 
@@ -105,6 +105,13 @@ def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise BadCampaign(f"Mục “{name}” phải là một bảng.")
     return value
+
+
+def _words(vocabulary: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    words = vocabulary.get(name, [])
+    if not isinstance(words, list):
+        raise BadCampaign(f"Mục “vocabulary.{name}” phải là một danh sách từ.")
+    return tuple(map(str, words))
 
 
 def _label(name: str) -> Label:
@@ -132,6 +139,14 @@ def _read_app(data: Any) -> App:
     }:
         raise BadCampaign("Mục “app” cần name và page, có thể thêm android, ios và button.")
     for name in ("page", "android", "ios"):
-        if data.get(name) and urlsplit(str(data[name])).scheme != "https":
+        if data.get(name) and not _is_https(str(data[name])):
             raise BadCampaign(f"Địa chỉ “app.{name}” phải bắt đầu bằng https://.")
     return App(**{key: str(value) for key, value in data.items()})
+
+
+def _is_https(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.scheme == "https" and bool(parts.hostname)

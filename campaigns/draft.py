@@ -20,7 +20,10 @@ FIELDS = frozenset({"name", "link"})
 DEFAULT_KIND = "bluezone"
 
 # Twilio's rule for an alphanumeric sender; else a number in E.164, or a short code.
-_SENDER = re.compile(r"^(?=[A-Za-z0-9 ]{1,11}$)(?=.*[A-Za-z]).*$|^\+[1-9]\d{6,14}$|^\d{3,8}$")
+_SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}|\+[1-9][0-9]{6,14}|[0-9]{3,8}")
+
+# What a column of the database holds; beyond it a limit means nothing.
+_MOST = 2_000_000_000
 
 _KNOWN: dict[str, Any] = {
     "name": str,
@@ -85,9 +88,10 @@ def read_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]
         if not isinstance(value, _KNOWN[key]) or (isinstance(value, bool) and _KNOWN[key] is not bool):
             raise BadCampaign(f"Mục “{key}” không đúng kiểu. Hãy xem ví dụ trong tài liệu tham khảo.")
     for key in ("name", "text", "lists", "sender"):
-        if not data.get(key):
+        value = data.get(key)
+        if not value or (isinstance(value, str) and not value.strip()):
             raise BadCampaign(f"Chiến dịch thiếu mục “{key}”. Hãy điền mục này.")
-    if not _SENDER.match(data["sender"]):
+    if not _SENDER.fullmatch(data["sender"]):
         raise BadCampaign(
             "Tên người gửi dài tối đa 11 ký tự, gồm chữ không dấu, chữ số, dấu cách và có ít nhất một chữ."
         )
@@ -103,10 +107,10 @@ def read_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]
         content=content,
         steps=(_step({"text": data["text"]}), *map(_step, data.get("step", ()))),
         areas=tuple(map(str, data.get("areas", ()))),
-        pace=_at_least(data, "pace", 0.1),
+        pace=_limit(data, "pace", 0.1),
         hours=_hours(data.get("window")),
-        cap_per_day=_at_least(data, "cap_per_day", 1),
-        budget_vnd=_at_least(data, "budget_vnd", 1),
+        cap_per_day=_limit(data, "cap_per_day", 1),
+        budget_vnd=_limit(data, "budget_vnd", 1),
         starts_at=_moment(data, "starts_at"),
         deadline=_moment(data, "deadline"),
         unaccented=data.get("unaccented", False),
@@ -128,7 +132,7 @@ def _step(data: Any) -> StepDraft:
         raise BadCampaign("Mỗi bước nhắn tin phải có nội dung (text).")
     Template.parse(text, allowed=FIELDS)
     days, clock = data.get("after_days", 0), data.get("at")
-    if not isinstance(days, int) or not 0 <= days <= 365:
+    if not _is_whole(days) or not 0 <= days <= 365:
         raise BadCampaign("Số ngày của bước nhắc (after_days) phải là số nguyên từ 0 đến 365.")
     if clock is not None and not is_clock(str(clock)):
         raise BadCampaign("Giờ của bước nhắc (at) viết dạng “08:30”.")
@@ -144,16 +148,28 @@ def _goal(data: Mapping[str, Any] | None) -> GoalDraft | None:
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
         raise BadCampaign("Tỷ lệ của mục tiêu (share) là số từ 0 đến 1, ví dụ 0.5 cho 50%.")
     if denominator is not None:
-        if not isinstance(denominator, int) or denominator < 1:
+        if not _is_whole(denominator) or not 1 <= denominator <= _MOST:
             raise BadCampaign("Mẫu số của mục tiêu (denominator) là số người, từ 1 trở lên.")
         if not day or not data.get("source"):
             raise BadCampaign("Mẫu số của mục tiêu phải kèm ngày (date) và nguồn số liệu (source).")
     return GoalDraft(
         share=float(share),
         denominator=denominator,
-        date=day.isoformat() if isinstance(day, date) else (str(day) if day else None),
+        date=_day(day) if day else None,
         source=str(data.get("source", "")),
     )
+
+
+def _day(value: Any) -> str:
+    try:
+        return date.fromisoformat(str(value)[:10]).isoformat()
+    except ValueError:
+        raise BadCampaign("Ngày của số liệu (date) viết dạng 2020-08-15.") from None
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether it is a whole number; TOML's true is not, though Python's is."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _hours(value: list[Any] | None) -> tuple[str, str] | None:
@@ -164,10 +180,11 @@ def _hours(value: list[Any] | None) -> tuple[str, str] | None:
     return str(value[0]), str(value[1])
 
 
-def _at_least(data: Mapping[str, Any], key: str, least: float) -> Any:
+def _limit(data: Mapping[str, Any], key: str, least: float) -> Any:
     value = data.get(key)
-    if value is not None and value < least:
-        raise BadCampaign(f"Mục “{key}” phải từ {least:g} trở lên.")
+    # Put this way round, it refuses TOML's nan as well.
+    if value is not None and not least <= value <= _MOST:
+        raise BadCampaign(f"Mục “{key}” phải là số từ {least:g} đến {_MOST:,}.".replace(",", "."))
     return value
 
 
@@ -177,6 +194,6 @@ def _moment(data: Mapping[str, Any], key: str) -> datetime | None:
         return None
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=VIETNAM)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise BadCampaign(f"Mục “{key}” viết dạng 2020-08-18T08:00, giờ Việt Nam.") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=VIETNAM)).astimezone(UTC)

@@ -33,8 +33,11 @@ def _text(value: str) -> str:
 
 def _url(*schemes: str) -> Callable[[str], str]:
     def check(value: str) -> str:
-        if urlsplit(value).scheme not in schemes:
+        parts = urlsplit(value)
+        if parts.scheme not in schemes:
             raise ValueError(f"phải là địa chỉ bắt đầu bằng {' hoặc '.join(s + ':' for s in schemes)}")
+        if parts.scheme in ("http", "https") and not parts.hostname:
+            raise ValueError("phải có tên máy chủ, ví dụ https://example.vn")
         return value.rstrip("/") if "http" in schemes else value
 
     return check
@@ -59,7 +62,10 @@ def _choice(*allowed: str) -> Callable[[str], str]:
 
 def _number(low: float, high: float) -> Callable[[str], float]:
     def check(value: str) -> float:
-        number = float(value)
+        try:
+            number = float(value)
+        except ValueError:
+            raise ValueError("phải là một số") from None
         if not low <= number <= high:
             raise ValueError(f"phải từ {low:g} đến {high:g}")
         return number
@@ -68,7 +74,13 @@ def _number(low: float, high: float) -> Callable[[str], float]:
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
-    return lambda value: int(_number(low, high)(value))
+    def check(value: str) -> int:
+        number = _number(low, high)(value)
+        if number != int(number):
+            raise ValueError("phải là số nguyên")
+        return int(number)
+
+    return check
 
 
 def _addresses(value: str) -> tuple[str, ...]:
@@ -209,7 +221,7 @@ class Settings:
     @property
     def is_live(self) -> bool:
         """Whether messages reach real people: only Twilio's own host does (design: Live)."""
-        host = urlsplit(self.api_base_url).hostname or ""
+        host = (urlsplit(self.api_base_url).hostname or "").rstrip(".")
         return host == "twilio.com" or host.endswith(".twilio.com")
 
 
