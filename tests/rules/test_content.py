@@ -1,0 +1,130 @@
+"""What a campaign says and asks, as data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from campaigns.content import PAGE_LABELS, App, Wording, merge, read_content
+from campaigns.kinds import load_kinds
+from campaigns.replies import Label
+from outreach.errors import BadCampaign
+from outreach.sms.text import measure
+
+LEAST = {"title": "Cài", "question": "Đã cài chưa?", "issuer": "Mặt trận"}
+APP = {"name": "Bluezone", "page": "https://bluezone.gov.vn/taiapp"}
+KINDS = load_kinds()
+
+
+def test_the_least_content_asks_without_an_app() -> None:
+    content = read_content(LEAST)
+    assert (content.title, content.question, content.issuer) == tuple(LEAST.values())
+    assert content.app is None
+    assert content.wording(Label.INSTALLED) == Wording()
+
+
+@pytest.mark.parametrize("missing", list(LEAST))
+@pytest.mark.parametrize("instead", [None, "", "  "])
+def test_title_question_and_issuer_are_needed(missing: str, instead: str | None) -> None:
+    data = {key: value for key, value in LEAST.items() if key != missing}
+    if instead is not None:
+        data[missing] = instead
+    with pytest.raises(BadCampaign, match=f"“{missing}”"):
+        read_content(data)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"colour": "red"}, "colour"),
+        ({"answers": ["installed"]}, "“answers”"),
+        ({"answers": {"yes": {"button": "Có"}}}, "“yes”"),
+        ({"answers": {"installed": "Rồi"}}, "answers.installed"),
+        ({"answers": {"installed": {"label": "Rồi"}}}, "answers.installed"),
+        ({"vocabulary": ["tiêm"]}, "“vocabulary”"),
+        ({"vocabulary": {"done": "tiêm"}}, "vocabulary.done"),
+        ({"vocabulary": {"app": "vắc xin"}}, "vocabulary.app"),
+        ({"app": "Bluezone"}, "“app”"),
+        ({"app": {"name": "Bluezone"}}, "“app”"),
+        ({"app": {**APP, "windows": "https://example.vn"}}, "“app”"),
+    ],
+)
+def test_what_is_not_understood_is_refused_by_name(more: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadCampaign, match=says):
+        read_content({**LEAST, **more})
+
+
+@pytest.mark.parametrize("part", ["page", "android", "ios"])
+@pytest.mark.parametrize(
+    "address",
+    ["http://bluezone.gov.vn", "bluezone.gov.vn", "javascript:alert(1)", "//x.vn", "https:", "https://[x"],
+)
+def test_an_app_is_linked_to_by_https_alone(part: str, address: str) -> None:
+    with pytest.raises(BadCampaign, match=f"app.{part}"):
+        read_content({**LEAST, "app": {**APP, part: address}})
+
+
+@pytest.mark.parametrize(
+    ("agent", "address"),
+    [
+        ("Mozilla/5.0 (Linux; Android 9; SM-J610F) Chrome/84", "android"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 13_6 like Mac OS X)", "ios"),
+        ("Mozilla/5.0 (iPad; CPU OS 13_6 like Mac OS X)", "ios"),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "page"),
+        ("", "page"),
+    ],
+)
+def test_a_phone_is_led_to_its_own_store(agent: str, address: str) -> None:
+    app = App("Bluezone", page="page", android="android", ios="ios")
+    assert app.address_for(agent) == address
+
+
+def test_without_a_store_the_official_page_serves_every_phone() -> None:
+    app = App("Bluezone", page="page")
+    assert {app.address_for(agent) for agent in ("Android", "iPhone", "")} == {"page"}
+
+
+def test_changes_are_laid_over_table_by_table() -> None:
+    base = {"title": "a", "answers": {"installed": {"button": "b", "reply": "r"}, "refuse": {"reply": "x"}}}
+    merged = merge(base, {"answers": {"installed": {"reply": "R"}}, "why": "w"})
+    assert merged == {
+        "title": "a",
+        "why": "w",
+        "answers": {"installed": {"button": "b", "reply": "R"}, "refuse": {"reply": "x"}},
+    }
+    assert base["answers"]["installed"]["reply"] == "r"  # type: ignore[index]
+
+
+def test_a_campaign_may_do_without_its_kinds_app() -> None:
+    assert read_content(merge(KINDS["bluezone"], {"app": {}})).app == read_content(KINDS["bluezone"]).app
+    assert read_content(merge(KINDS["bluezone"], {"app": False})).app is None
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_kind_can_be_read_and_lets_people_leave(kind: str) -> None:
+    content = read_content(KINDS[kind])
+    for label in (Label.INSTALLED, Label.NEED_HELP, Label.OPT_OUT):
+        assert content.wording(label).button, label
+        assert content.wording(label).thanks, label
+    # Decree 91/2020: the confirmation says when the request came.
+    assert "{time}" in content.wording(Label.OPT_OUT).reply
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_what_is_sent_back_fits_one_plain_message(kind: str) -> None:
+    for label, wording in read_content(KINDS[kind]).answers.items():
+        measured = measure(wording.reply.replace("{time}", "18:05 ngay 18/08/2020"))
+        assert (measured.encoding, measured.segments) in {("GSM-7", 1), ("GSM-7", 0)}, label
+
+
+def test_the_page_offers_what_can_be_pressed() -> None:
+    assert PAGE_LABELS == (Label.INSTALLED, Label.NEED_HELP, Label.NO_SMARTPHONE, Label.OPT_OUT)
+
+
+def test_bluezone_links_to_the_official_addresses_only() -> None:
+    app = read_content(KINDS["bluezone"]).app
+    assert app is not None
+    assert app.page == "https://bluezone.gov.vn/taiapp"
+    assert app.android == "https://play.google.com/store/apps/details?id=com.mic.bluezone"
+    assert app.ios == "https://apps.apple.com/vn/app/id1508062685"

@@ -1,0 +1,173 @@
+"""What the surroundings decide, and what is said when they decide wrongly."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from outreach import settings as module
+from outreach.settings import BadSettings, Settings
+
+STRONG = "x" * 32
+
+
+@pytest.fixture(autouse=True)
+def local_env(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The file of a running development; none unless the test writes it."""
+    path = tmp_path / "env"
+    monkeypatch.setattr(module, "LOCAL_ENV", path)
+    return path
+
+
+def read(**environ: str) -> Settings:
+    return Settings.from_env(environ)
+
+
+def complaints(**environ: str) -> list[str]:
+    with pytest.raises(BadSettings) as caught:
+        read(**environ)
+    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+
+
+def test_without_any_variable_it_is_a_training_installation() -> None:
+    settings = read()
+    assert settings.app_env == "development"
+    assert settings.database_url.startswith("sqlite:///")
+    assert settings.sms_gateway == "simulator"
+    assert settings.api_base_url == "http://127.0.0.1:8001"
+    assert not settings.is_live
+
+
+def test_every_bad_variable_is_named_at_once() -> None:
+    lines = complaints(
+        APP_ENV="prod", DATABASE_URL="mysql://x", SEND_TIMEOUT_S="soon", SWEEP_S="-1", SMS_GATEWAY="fax"
+    )
+    assert [line.split(":")[0] for line in lines] == [
+        "APP_ENV",
+        "DATABASE_URL",
+        "SMS_GATEWAY",
+        "SEND_TIMEOUT_S",
+        "SWEEP_S",
+    ]
+
+
+def test_a_complaint_repeats_no_address_that_may_hold_a_password() -> None:
+    said = "\n".join(complaints(DATABASE_URL="mysql://loa:hunter2@db/loa", REDIS_URL="http://:hunter2@redis"))
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("postgresql://u@h/loa", "postgresql+psycopg://u@h/loa"),
+        ("postgres://u@h/loa", "postgresql+psycopg://u@h/loa"),
+        ("postgresql+psycopg://u@h/loa", "postgresql+psycopg://u@h/loa"),
+        ("sqlite:///var/x.db", "sqlite:///var/x.db"),
+    ],
+)
+def test_a_database_is_named_by_its_plain_scheme(given: str, taken: str) -> None:
+    assert read(DATABASE_URL=given).database_url == taken
+
+
+@pytest.mark.parametrize("name", ["PUBLIC_BASE_URL", "TWILIO_API_BASE_URL"])
+def test_a_base_address_ends_without_a_slash_and_has_a_host(name: str) -> None:
+    settings = read(**{name: "https://loa.example/"})
+    assert getattr(settings, name.lower()) == "https://loa.example"
+    for bad in ("loa.example", "ftp://loa.example", "https://", "https:loa"):
+        assert complaints(**{name: bad})[0].startswith(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("SEND_TIMEOUT_S", ["0.1", "10"], ["0.09", "121", "nan", "inf", ""]),
+        ("LEASE_S", ["11", "3600"], ["0.9", "3601"]),
+        ("SEND_IN_FLIGHT", ["1", "10000"], ["0", "10001", "1.5", "x"]),
+        ("PRICE_PER_SEGMENT_VND", ["0", "350", "100000"], ["-1", "100001", "350.5"]),
+        ("RECONCILE_S", ["0.2", "60"], ["0.1", "một phút"]),
+        ("SWEEP_S", ["0.2", "600"], ["0.19", "601"]),
+    ],
+)
+def test_a_number_lies_between_its_bounds(name: str, good: list[str], bad: list[str]) -> None:
+    for value in good:
+        assert getattr(read(**{name: value}), name.lower()) == float(value)
+    for value in filter(None, bad):
+        (line,) = complaints(**{name: value})
+        assert line.startswith(f"{name}: phải")
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert read(SEND_TIMEOUT_S=" ", DATABASE_URL="").send_timeout_s == 10
+
+
+def test_a_lease_outlasts_a_request() -> None:
+    assert read(SEND_TIMEOUT_S="10", LEASE_S="10.1").lease_s == 10.1
+    for lease in ("10", "5"):
+        assert complaints(SEND_TIMEOUT_S="10", LEASE_S=lease)[0].startswith("LEASE_S")
+
+
+@pytest.mark.parametrize("key", ["", "x" * 31, "development-only-secret"])
+def test_production_does_not_start_with_a_weak_secret(key: str) -> None:
+    assert complaints(APP_ENV="production", SECRET_KEY=key)[0].startswith("SECRET_KEY")
+
+
+def test_production_needs_the_gateways_credentials() -> None:
+    names = [
+        line.split(":")[0]
+        for line in complaints(APP_ENV="production", SECRET_KEY=STRONG, SMS_GATEWAY="twilio")
+    ]
+    assert names == ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"]
+    settings = read(
+        APP_ENV="production",
+        SECRET_KEY=STRONG,
+        SMS_GATEWAY="twilio",
+        TWILIO_ACCOUNT_SID="AC1",
+        TWILIO_AUTH_TOKEN="t",
+    )
+    assert settings.is_live
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_live"),
+    [
+        ({}, False),
+        ({"SMS_GATEWAY": "twilio"}, True),
+        ({"SMS_GATEWAY": "twilio", "TWILIO_API_BASE_URL": "http://127.0.0.1:8001"}, False),
+        ({"SMS_GATEWAY": "twilio", "TWILIO_API_BASE_URL": "https://sms.loa.example"}, False),
+        # Whatever the gateway is called: what counts is whom the requests reach.
+        ({"TWILIO_API_BASE_URL": "https://api.twilio.com"}, True),
+        ({"TWILIO_API_BASE_URL": "https://API.Twilio.COM/"}, True),
+        ({"TWILIO_API_BASE_URL": "https://api.twilio.com.:443"}, True),
+        ({"TWILIO_API_BASE_URL": "https://api.sydney.au1.twilio.com"}, True),
+        ({"TWILIO_API_BASE_URL": "https://twilio.com.loa.example"}, False),
+        ({"TWILIO_API_BASE_URL": "https://nottwilio.com"}, False),
+        ({"TWILIO_API_BASE_URL": "http://127.0.0.1:8001/twilio.com"}, False),
+    ],
+)
+def test_only_twilios_own_host_is_live(environ: dict[str, str], is_live: bool) -> None:
+    assert read(**environ).is_live is is_live
+
+
+def test_a_second_shell_finds_the_running_development(local_env: Path) -> None:
+    local_env.write_text(
+        "# written by the start\nREDIS_URL=unix:///tmp/r.sock?db=0\nPUBLIC_BASE_URL=http://127.0.0.1:8010\n"
+    )
+    assert read().redis_url == "unix:///tmp/r.sock?db=0"
+    assert read(PUBLIC_BASE_URL="http://127.0.0.1:9000").public_base_url == "http://127.0.0.1:9000"
+    # Production never takes what a development left lying about.
+    assert read(APP_ENV="production", SECRET_KEY=STRONG).redis_url == "redis://127.0.0.1:6379/0"
+
+
+def test_report_recipients_are_separated_by_commas() -> None:
+    assert read(REPORT_RECIPIENTS=" a@loa.example, ,b@loa.example ").report_recipients == (
+        "a@loa.example",
+        "b@loa.example",
+    )
+
+
+def test_every_variable_is_explained() -> None:
+    for item in fields(Settings):
+        assert item.metadata["help"], item.name
+        assert item.metadata["name"] == item.name.upper()
