@@ -111,3 +111,37 @@ class Goal(Base):
     denominator: Mapped[int | None] = mapped_column(Integer)  # unknown stays unknown, never zero
     denominator_date: Mapped[str | None] = mapped_column(String(10))
     denominator_source: Mapped[str] = mapped_column(String(200), default="")
+
+
+class CampaignVersion(Base):
+    """What an author submitted, each time: the approver sees what has changed since the last one."""
+
+    __tablename__ = "campaign_versions"
+    __table_args__ = (UniqueConstraint("campaign_id", "n"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    n: Mapped[int] = mapped_column(Integer)
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)  # as in a campaign's file
+    submitted_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    submitted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Sender(Base):
+    """A sender's name as registered with the operators; Vietnam demands it, with its templates."""
+
+    __tablename__ = "senders"
+
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    registered_on: Mapped[str | None] = mapped_column(String(10))
+    note: Mapped[str] = mapped_column(Text, default="")
+
+
+class Switch(Base):
+    """The installation's switches; a row is there while the switch is on. `stop_all` ends all sending."""
+
+    __tablename__ = "switches"
+
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    turned_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    turned_at: Mapped[datetime] = mapped_column(UtcDateTime)

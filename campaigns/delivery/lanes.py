@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from campaigns.messages import Outbox
 from campaigns.models import Campaign
 from campaigns.states import CampaignState
+from campaigns.stopping import is_stopped
 from campaigns.windows import Hours, closes_at, common_hours
 
 # Answers to residents, and tests: ahead of every campaign.
@@ -30,6 +31,8 @@ class Lane:
 
 def open_lanes(session: Session, *, now: datetime, is_live: bool) -> list[Lane]:
     """The lanes with something due, the service lane first."""
+    if is_stopped(session):
+        return []
     has_due = exists().where(Outbox.lane == Campaign.id, Outbox.not_before <= now)
     lanes = []
     if session.execute(
@@ -48,6 +51,8 @@ def open_lanes(session: Session, *, now: datetime, is_live: bool) -> list[Lane]:
 
 def still_open(session: Session, lanes: list[int], *, now: datetime, is_live: bool) -> dict[int, datetime]:
     """Of these lanes those that may go on, with the moment at which they close."""
+    if is_stopped(session):
+        return {}
     still = {SERVICE_LANE: now + timedelta(hours=1)} if SERVICE_LANE in lanes else {}
     for campaign in session.scalars(
         select(Campaign).where(Campaign.id.in_(lanes), Campaign.state == CampaignState.SENDING)

@@ -44,6 +44,7 @@ class User(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)  # lower case
+    name: Mapped[str] = mapped_column(String(120), default="", server_default="")
     role: Mapped[Role] = mapped_column(one_of(Role))
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
     area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))

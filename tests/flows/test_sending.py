@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from campaigns.states import CampaignAction
-from tests.flows.world import World, number
+from campaigns.stopping import release_all, stop_all
+from tests.flows.world import APPROVER, World, number
 
 
 def test_everyone_on_the_list_gets_one_message(world: World) -> None:
@@ -144,3 +145,19 @@ def test_wrong_credentials_pause_the_campaign_and_say_so(world: World) -> None:
     assert status["state"] == "paused"
     assert "20003" in status["pause_reason"]
     assert world.sent_to() == []
+
+
+def test_the_switch_stops_all_sending_and_lets_it_go_on(world: World) -> None:
+    world.add_people(30)
+    campaign = world.launch()
+    approver = world.user(APPROVER)
+    with world.runtime.db.write() as session:
+        stop_all(session, user=approver, now=world.now)
+    world.send(1)
+    assert world.sent_to() == []
+    with world.runtime.db.write() as session:
+        release_all(session, user=approver, now=world.now)
+    world.send()
+    world.sweep()
+    assert len(world.sent_to()) == 30
+    assert world.status(campaign)["state"] == "completed"

@@ -1,0 +1,39 @@
+"""The switch that stops all sending, for every campaign and every worker, until it is released."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from campaigns.models import Switch
+from outreach.access import audit
+from outreach.access.models import Role, User
+from outreach.access.users import require_role
+
+STOP_ALL = "stop_all"
+
+
+def is_stopped(session: Session) -> bool:
+    """Whether all sending is stopped."""
+    return session.scalar(select(Switch.name).where(Switch.name == STOP_ALL)) is not None
+
+
+def stop_all(session: Session, *, user: User, now: datetime) -> None:
+    """No request starts within a second; what waits stays, as do all states. Twice does no harm."""
+    require_role(user, Role.APPROVER)
+    if not is_stopped(session):
+        session.add(Switch(name=STOP_ALL, turned_by=user.id, turned_at=now))
+        audit.record(
+            session, actor_id=user.id, action="sending.stop_all", subject="switches:stop_all", now=now
+        )
+
+
+def release_all(session: Session, *, user: User, now: datetime) -> None:
+    """Sending goes on where it was."""
+    require_role(user, Role.APPROVER)
+    session.execute(delete(Switch).where(Switch.name == STOP_ALL))
+    audit.record(
+        session, actor_id=user.id, action="sending.release_all", subject="switches:stop_all", now=now
+    )
