@@ -1,0 +1,224 @@
+"""Which meanings, in which order, make which label. The first rule that fits decides (docs/replies.md).
+
+A rule is a regular expression whose letters are the meanings of `replies_words`, in the order in which the
+reply has them; spaces do not count. `~` is any meaning but BREAK, so `~{0,2}` stays within a clause. Small
+words (PART) and the speaker's own pronoun (SELF) are already left out. BREAK is a comma or a full stop,
+MARK a question mark, NUMBER a number other than the menu's, X any other word. Each rule stands with its
+label, how sure it is, and a reply that it decides.
+"""
+
+from enum import StrEnum
+
+
+class Label(StrEnum):
+    """What a reply says. The menu of a message: 1 installed, 2 not_yet, 3 no_smartphone, 4 need_help."""
+
+    INSTALLED = "installed"
+    NOT_YET = "not_yet"
+    NO_SMARTPHONE = "no_smartphone"
+    NEED_HELP = "need_help"
+    REFUSE = "refuse"
+    OPT_OUT = "opt_out"
+    WRONG_NUMBER = "wrong_number"
+    QUESTION = "question"
+    UNCLEAR = "unclear"
+
+
+GROUPS = {
+    "END": "(BREAK|$)",
+    "ASKED": "(MARK|SO|TAGQ|BREAK|$)",
+    "HALLO": "(ACK|YES|DA|BREAK|NUMWORD|X)",
+    "MENU": "(ACK|YES|DA|BREAK|NUMWORD)",
+    "INTENT": "(PLAN|SOON|BY)",
+}
+
+# Civilities before and after what is meant. A bare "ok rồi" stays whole: it need not mean installed.
+COURTESY = "^ ((ACK|YES|DA)* BREAK | YES | ACK (?=..))+ (?=.) | (?<=.) (BREAK|ACK|ENOUGH)+ $"
+
+# fmt: off
+RULES: tuple[tuple[Label, float, str, str], ...] = (
+    (Label.NEED_HELP, 0.80, "LINK ~? STRIKE", "link bị chặn"),
+    # 1. leave me alone
+    (Label.OPT_OUT, 0.98, "(DONT|STOP|REJECT) ~{0,2} (MSG|CALL|TIN|ANNOY)", "ngừng gửi tin nhắn"),
+    (Label.OPT_OUT, 0.98, "DUNG HAVE? (MSG|CALL|ANNOY)", "dung phien toi nua"),
+    (Label.OPT_OUT, 0.95, "STRIKE", "loại tôi ra khỏi ds"),
+    (Label.OPT_OUT, 0.95, "SOURCE .* REMOVED", "sao có số tôi? xóa đi"),
+    (Label.QUESTION, 0.80, "(STOP|HUY) (WHAT|PURPOSE)", "nhắn TC để làm gì"),
+    (Label.OPT_OUT, 0.95, "^ ~{0,3} (STOP|REJECT) (BREAK|HELP|THING|FOR|$)", "tôi muốn hủy"),
+    (Label.OPT_OUT, 0.90, "^ (HALLO|ENOUGH|WANT|FOR){0,3} (DUNG|HUY|DONT)+ (BREAK|HELP|THING|NOW|$)", "đừng"),
+    (Label.OPT_OUT, 0.95, "HUY (MSG|TIN|CALL)", "huy sms"),
+    (Label.OPT_OUT, 0.95, "(NOT|NEVER|ENOUGH) CAN? WANT* (MSG|ANNOY) (?!CAN)", "không cần nhận tin"),
+    (Label.OPT_OUT, 0.90, "NOT WANT+ TIN", "khong can tin nay"),
+    (Label.OPT_OUT, 0.80, "STOP (?!VERB|THING)", "nhắn hoài, dừng đi"),
+    (Label.OPT_OUT, 0.60, "^ (STOP|HUY) VERB $", "huy dum cai"),
+    (Label.UNCLEAR, 0.90, "SPAM", "Xin lỗi tôi đang họp"),
+    # 8. the menu
+    (Label.INSTALLED, 0.97, "^ MENU{0,3} NUM1 (BREAK|ACK)* $", "em chọn số 1"),
+    (Label.NOT_YET, 0.97, "^ MENU{0,3} NUM2 (BREAK|ACK)* $", "Số 2 nhé em"),
+    (Label.NO_SMARTPHONE, 0.97, "^ MENU{0,3} NUM3 (BREAK|ACK)* $", "3 nhé con"),
+    (Label.NEED_HELP, 0.97, "^ MENU{0,3} NUM4 (BREAK|ACK)* $", "Em chọn 4"),
+    # not the person
+    (Label.WRONG_NUMBER, 0.95, "(?<![VERB REMOVED]) WRONGNO (?!NOT|TAGQ|VERB)", "số này đổi chủ rồi"),
+    (Label.WRONG_NUMBER, 0.90, "OWNER ~{0,2} (NOTBE|DIED)", "người đó mất rồi"),
+    (Label.WRONG_NUMBER, 0.90, "NOTBE OWNER", "đây không phải số của Y Mai"),
+    (Label.WRONG_NUMBER, 0.90,
+     "NOTBE [^VERB NOT NOTYET SMART THING DEVICE RISK WANT NEED BREAK]{1,2} "
+     "(BREAK|BUT|$)",
+     "em không phải Hiền"),
+    (Label.WRONG_NUMBER, 0.85, "OWNER ~{0,2} PAST (X|USE)", "sim này tôi mới mua"),
+    (Label.WRONG_NUMBER, 0.85, "NOT HAVE X{1,3} HERE", "khong co Tuan o day"),
+    (Label.WRONG_NUMBER, 0.85, "HERE NOT HAVE X", "ở đây không có Tuấn"),
+    (Label.WRONG_NUMBER, 0.85, "STRANGE (?!~? (USE|VERB|WORK|HELP|HAVE|SMART|DEVICE))", "không có người này"),
+    (Label.WRONG_NUMBER, 0.80, "NOKNOW X{1,3} WHOIS", "khong biet Tuan la ai"),
+    (Label.WRONG_NUMBER, 0.80, "^ X{1,2} WHOIS", "Y Hlan là ai"),
+    # 6. asked for yes or no: "cài được không" asks, "không cài được" tells
+    (Label.NEED_HELP, 0.80, "HELP ~{0,3} NOT (MARK|$)", "có ai giúp không"),
+    (Label.QUESTION, 0.90, "(VERB|CAN|COST|RISK|NEED|THING|WORK) ~{0,3} NOT ASKED", "có tốn pin không ạ"),
+    (Label.QUESTION, 0.85, "VERB (ALREADY|FINISHED) ~{0,2} (WHAT|WHATFOR|HOW|NEED)", "cài rồi làm gì nữa"),
+    (Label.QUESTION, 0.85, "NOT VERB [^CAN BREAK]? (HOW|NEED|RISK)", "không cài bị phạt à"),
+    (Label.NOT_YET, 0.85, "ASK ~* ALREADY VERB", "để mình hỏi con rồi cài"),
+    (Label.QUESTION, 0.80, "ASK [^BREAK NOT]* (VERB|THING|COST|RISK|HOW|WHERE|WHAT|LINK)",
+     "cho tôi xin link"),
+    # the sender and somebody else: rule 2, only the sender's phone counts
+    (Label.INSTALLED, 0.75,
+     "^ DEVICE? (PAST|DA)? VERB THING? ALREADY ~* BREAK? BUT? DEVICE? KIN [^REMOVED BREAK]* "
+     "$",
+     "máy tôi cài rồi, máy vợ chưa"),
+    (Label.INSTALLED, 0.75, "^ KIN ~* BREAK BUT VERB THING? ALREADY $",
+     "ba mẹ em không có smartphone, còn em thì cài rồi ạ"),
+    # the phone itself
+    (Label.NO_SMARTPHONE, 0.93, "BRICK", "Máy tôi là máy bấm"),
+    (Label.NO_SMARTPHONE, 0.93, "CALLONLY", "đt này chỉ gọi thôi"),
+    (Label.NO_SMARTPHONE, 0.93, "(NOT|NOTYET|NOTBE|NOHAVE|STRANGE) [^VERB CAN BREAK]{0,4} SMART",
+     "chưa có smartphone"),
+    (Label.NO_SMARTPHONE, 0.93, "SMART DAU", "có smartphone đâu mà cài"),
+    (Label.NO_SMARTPHONE, 0.90, "SMART ~{0,2} NOT HAVE? END", "điện thoại quẹt tui không có"),
+    (Label.NO_SMARTPHONE, 0.85, "NOKIA", "nokia thôi con"),
+    (Label.NO_SMARTPHONE, 0.85, "NOT HAVE DEVICE END", "không có điện thoại"),
+    # 3.-5. does not work, cannot, does not know how; but not_yet where there is a plan
+    (Label.INSTALLED, 0.85, "(?<![NOT NOTYET]) VERB CAN ALREADY (?!.*(NOT|NOKNOW|ERROR|HELP|REMOVED))",
+     "cài được rồi"),
+    (Label.INSTALLED, 0.90, "REMOVED .* VERB AGAIN? (ALREADY|FINISHED)", "xóa đi cài lại rồi"),
+    (Label.INSTALLED, 0.85, "(PAST|DA) BY ~{0,2} VERB", "da nho nguoi cai"),
+    (Label.INSTALLED, 0.88, "(BY|HELP) ~{0,3} (VERB|DO) ~{0,2} (ALREADY|FINISHED)", "em nhờ bạn cài rồi ạ"),
+    (Label.INSTALLED, 0.88, "(VERB|DO) [^NOT NOTYET BREAK]{0,2} (HELP|FOR) ~? (ALREADY|FINISHED)",
+     "vợ cài cho tôi rồi"),
+    (Label.INSTALLED, 0.85, "HELP BREAK ~* (VERB|DO) (ALREADY|FINISHED)",
+     "cán bộ xã hướng dẫn, em cài xong rồi"),
+    (Label.INSTALLED, 0.85, "(ERROR|CAN) .* BREAK (PAST|DA) VERB $", "hồi sáng lỗi giờ ok rồi, đã cài"),
+    (Label.NOT_YET, 0.80, "(NOT|NOTYET) ~{0,3} (CAN|WORK) .*? INTENT (?!.*(ERROR|HELP|NOT|HOW))",
+     "chưa nghe nói, để cài"),
+    (Label.NOT_YET, 0.80, "(NOKNOW|ERROR) .* (PLAN|BY) .* VERB (?!~* (NOT|ERROR))",
+     "chưa cài vì điện thoại hết dung lượng, để xóa bớt hình rồi cài"),
+    (Label.QUESTION, 0.75, "NOKNOW ~{0,2} VERB ~{0,2} (PURPOSE|WHATFOR|RISK)", "không biết cài để làm gì"),
+    (Label.NEED_HELP, 0.92, "(NOT|NOTYET) ~{0,4} CAN", "cài mãi không được"),
+    (Label.NEED_HELP, 0.90, "UNABLE", "không thể cài đặt"),
+    (Label.NEED_HELP, 0.90, "NOKNOW ~{0,3} (VERB|HOW|WORK|DO|USE|WHERE|THING)", "không biết cài sao"),
+    (Label.NEED_HELP, 0.85, "KNOW VERB DAU", "tui có biết cài mô"),
+    (Label.NEED_HELP, 0.88, "NOT (WORK|MO)", "không nhận được mã"),
+    (Label.NEED_HELP, 0.88, "VERB ~? NOT FINISHED", "cài hoài không xong"),
+    (Label.NEED_HELP, 0.88, "(DEVICE|THING|STORE) NOT FOR VERB", "máy không cho cài"),
+    (Label.NEED_HELP, 0.88, "ERROR", "hết dung lượng rồi"),
+    (Label.NOT_YET, 0.80, "PLAN [^BREAK HELP NOT]{0,3} VERB HELP $", "đợi con về cài giùm"),
+    (Label.NEED_HELP, 0.85, "HELP", "nhờ hướng dẫn giúp"),
+    (Label.NEED_HELP, 0.70, "CALL AGAIN", "nhờ gọi lại"),
+    (Label.QUESTION, 0.88, "^ WHERE", "ở đâu mà có số tôi"),
+    (Label.QUESTION, 0.88, "(VERB|THING|LINK|STORE|DO|HELP) ~* WHERE", "em cài ở đâu được ạ"),
+    (Label.QUESTION, 0.85, "WHEN ~* (VERB|DEADLINE)", "bao giờ hết hạn"),
+    (Label.QUESTION, 0.80, "DEADLINE", "hạn chót là ngày nào"),
+    (Label.QUESTION, 0.85, "VERB (SOON|FOR)? HOW ASKED", "cài thế nào vậy em"),
+    (Label.QUESTION, 0.85, "HOW ~{0,2} VERB (?!~? (ALREADY|FINISHED|CAN))", "làm thế nào để cài"),
+    (Label.QUESTION, 0.85, "(VERB|THING) ~* PURPOSE", "cài để làm gì vậy"),
+    (Label.QUESTION, 0.85, "^ X? PURPOSE", "cái này để làm gì"),
+    (Label.QUESTION, 0.85, "VERB MO (SO|TAGQ)", "cai mo rua"),
+    # not yet, not any more
+    (Label.NOT_YET, 0.90, "NOT HAVE VERB", "hem có cài nha"),
+    (Label.NOT_YET, 0.85, "(STOP|PAST HUY|DA HUY) VERB ~? ALREADY", "đã hủy cài đặt rồi"),
+    (Label.NOT_YET, 0.85, "(PAST|DA) (STOP|HUY) VERB", "đã hủy cài đặt"),
+    (Label.REFUSE, 0.85, "REMOVED .* REFUSE", "đã xóa, vớ vẩn"),
+    (Label.REFUSE, 0.85, "REFUSE .* REMOVED", "rác, xóa rồi"),
+    (Label.REFUSE, 0.92, "NOT [^BREAK NOTYET]? WANT* VERB", "app rác, không cài"),
+    (Label.NOT_YET, 0.93, "NOHAVE", "tui đâu có cài"),
+    (Label.NOT_YET, 0.92, "(HAVE|PAST|DA) (VERB|WHAT)? THING? (WHEN? DAU|MO)", "có cài đâu mà dùng"),
+    (Label.NOT_YET, 0.92, "DAU (PAST|DA) VERB", "đâu đã cài"),
+    (Label.NOT_YET, 0.92, "NOT DONE", "not installed yet"),
+    (Label.NOT_YET, 0.80, "VERB DAU BUT", "cài đâu mà cài"),
+    (Label.NOT_YET, 0.90, "REMOVED ~{0,2} (ALREADY|AGAIN|END)", "mất điện thoại rồi"),
+    (Label.NOT_YET, 0.90, "(VERB|THING|DEVICE) .* DIED", "điện thoại mất rồi"),
+    (Label.INSTALLED, 0.85,
+     "NOTYET .* (BREAK|MARK|BUT) [^KIN OTHERTHING BREAK PLAN]{0,2} VERB ~{0,2} "
+     "(FINISHED|ALREADY) (ALREADY|BREAK|BUT|$)",
+     "chưa cài hồi nào? cài lâu rồi mà"),
+    (Label.REFUSE, 0.75, "NOTYET WANT", "chưa thích cài"),
+    (Label.NOT_YET, 0.95,
+     "(?<!OTHERTHING) NOTYET ~{0,2} "
+     "(VERB|THING|FINISHED|HAVE|DO|AGAIN|MO|DAU|DONE|WHAT)",
+     "đang tải chưa xong"),
+    (Label.NOT_YET, 0.90,
+     "(^|BREAK|BUT|KIN|THING|VERB|YES|DA|ACK|PLAN|SOON|NOT|ALREADY) NOTYET "
+     "(END|ALREADY)",
+     "chưa, tối nay cài"),
+    (Label.NOT_YET, 0.85, "BUT ~{0,3} NOTYET $", "nói cài rồi chứ thật ra chưa"),
+    (Label.NOT_YET, 0.85, "PLAN (VERB|FINISHED)", "vâng em sẽ cài sớm"),
+    (Label.NOT_YET, 0.75, "(^|YES|ACK) WANT VERB", "đồng ý cài"),
+    (Label.NOT_YET, 0.80, "(ALREADY|PLAN ~*) VERB $", "tôi sẽ nhờ con cài"),
+    (Label.NOT_YET, 0.85, "(?<!PAST) (?<!DA) VERB (PLAN|SOON|NOW (?!NUMBER))", "có wifi em cài liền"),
+    # done
+    (Label.UNCLEAR, 0.60, "^ KIN (PAST|DA)? VERB THING? ALREADY $", "em chồng em cài rồi"),
+    (Label.UNCLEAR, 0.60, "^ [^THING]* OTHERTHING [^THING]* $", "có cài facebook rồi"),
+    (Label.UNCLEAR, 0.60, "VERB X? DEVICE KIN", "cài trên máy con tôi rồi"),
+    (Label.NOT_YET, 0.80, "(?<![PAST DA VERB]) FINISHED VERB $", "ăn cơm xong cài"),
+    (Label.INSTALLED, 0.96, "(PAST|DA) (HAVE|CAN)? VERB (?!~? (WHAT|WHATFOR|PURPOSE|RISK|HOW|TAGQ|HELP $))",
+     "mới cài hôm qua nè"),
+    (Label.INSTALLED, 0.96, "VERB [^BREAK NOT NOTYET OTHERTHING REMOVED WHAT HOW]{0,5} (ALREADY|FINISHED)",
+     "Ok em, anh cài rồi"),
+    (Label.INSTALLED, 0.90, "VERB OTHERTHING THING ALREADY", "cài cả zalo cả bluezone rồi"),
+    (Label.INSTALLED, 0.85, "VERB ~{0,2} PASTTIME", "rồi ạ em cài hôm qua"),
+    (Label.INSTALLED, 0.92, "(^|BREAK|DEVICE|KIN|ALL|DA|PAST|YES|ACK) HAVE THING? X? ALREADY",
+     "máy tui có sẵn rồi"),
+    (Label.INSTALLED, 0.85, "(PAST|DA) HAVE THING? X? DEVICE? END", "Đã có ứng dụng trong máy"),
+    (Label.INSTALLED, 0.85, "THING HAVE ~{0,3} ALREADY", "bluezone co trong may roi"),
+    (Label.INSTALLED, 0.92, "^ (YES|DA|PAST|PASTTIME|BREAK|ALL|DO)* ALREADY (BREAK|ACK)* $", "hôm qua rồi"),
+    (Label.INSTALLED, 0.92,
+     "^ (YES|DA|PAST|BREAK|ALL|DO|ACK|ALREADY)* FINISHED "
+     "(BREAK|ACK|ALREADY|FINISHED|ALL|PASTTIME)* $",
+     "tui làm xong rồi đó"),
+    (Label.INSTALLED, 0.85, "PLAN (USE|DUNG|WORK) THING", "đang xài bluezone nè"),
+    (Label.INSTALLED, 0.90, "(PAST|DA) FINISHED", "đã hoàn tất cài đặt"),
+    (Label.INSTALLED, 0.90, "DONE", "Installed already"),
+    (Label.INSTALLED, 0.75, "^ HAVE VERB THING? $", "có cài nha"),
+    (Label.INSTALLED, 0.70, "DENY VERB", "ai noi toi chua cai"),
+    # later
+    (Label.NOT_YET, 0.80, "INTENT ~* VERB", "đợi con về cài cho"),
+    (Label.NOT_YET, 0.70, "^ (ACK|YES|DA|BREAK|ENOUGH|PLAN|SOON)* (PLAN|SOON) (BREAK|PLAN|SOON|ACK)* $",
+     "chưa có thời gian"),
+    # no
+    (Label.REFUSE, 0.85, "NEVER", "thôi khỏi cài đi"),
+    (Label.REFUSE, 0.85, "REJECT", "từ chối cài đặt"),
+    (Label.REFUSE, 0.85, "REFUSE", "nhất định không cài"),
+    (Label.REFUSE, 0.90, "NOT WANT", "tôi thấy không cần"),
+    (Label.REFUSE, 0.85, "NOT (USE|DUNG|THING|DO)", "không dùng app này"),
+    (Label.REFUSE, 0.85, "DONT ~* VERB", "đừng bắt cài nữa"),
+    (Label.REFUSE, 0.85, "DUNG VERB END", "dung cai nua"),
+    (Label.QUESTION, 0.75, "VERB WHATFOR (MARK|SO|TAGQ)", "cài làm gì vậy"),
+    (Label.REFUSE, 0.60, "VERB WHATFOR", "cài làm gì cho mệt"),
+    (Label.REFUSE, 0.60, "WHAT FOR", "cài chi cho nặng máy"),
+    (Label.OPT_OUT, 0.60, "ANNOY", "nhắn miết, thôi nghe"),
+    # 5. asking
+    (Label.QUESTION, 0.90, "SOURCE", "sao bạn biết số tôi"),
+    (Label.QUESTION, 0.90, "WHO", "ai gửi tin này vậy"),
+    (Label.QUESTION, 0.90, "WHOIS", "bạn là ai sao biết tôi"),
+    (Label.QUESTION, 0.90, "HOW HAVE (OWNER|NUMWORD)", "sao bạn có số của tôi"),
+    (Label.QUESTION, 0.85, "(VERB|THING|LINK|DO|RISK|COST|NEED) ~* (HOW|WHAT|WHY|WHATFOR|DAU|TAGQ|MARK)",
+     "cài có tác dụng gì"),
+    (Label.QUESTION, 0.85, "(HOW|WHY|WHAT|WHATFOR) ~* (VERB|THING|LINK|DO)", "tại sao phải cài"),
+    (Label.QUESTION, 0.75, "^ X? (WHAT|HOW|WHY|WHATFOR) ASKED", "cài chi rứa hè"),
+    (Label.QUESTION, 0.75, "COST", "tốn bao nhiêu tiền"),
+    (Label.QUESTION, 0.75, "LINK", "gửi link đi"),
+    (Label.QUESTION, 0.75, "HAVE (RISK|WHAT)", "cài vô có lợi gì"),
+    (Label.QUESTION, 0.75, "(NEED|WANT) X{1,2} NOT $", "cần mạng không"),
+    (Label.QUESTION, 0.60, "(WORK|STORE|RISK) ~* (WHAT|TAGQ|MARK)", "vào trang nào"),
+    (Label.QUESTION, 0.60, "WHAT ~* WORK", "gõ chữ gì để tìm"),
+    (Label.QUESTION, 0.60, "^ (X|HAVE|TIN|NEED)* RISK (SO|NOT)* $", "tin này thật không"),
+)
+# fmt: on
