@@ -47,8 +47,11 @@ def texts() -> dict[str, str]:
     return found
 
 
-def where(matches: dict[str, list[str]]) -> list[str]:
-    return [f"{name}: {', '.join(found)}" for name, found in matches.items() if found]
+def refuse(matches: dict[str, list[str]]) -> None:
+    """Fail with one line for each file in which something was found."""
+    lines = [f"{name}: {', '.join(found)}" for name, found in matches.items() if found]
+    if lines:
+        pytest.fail("\n".join(lines), pytrace=False)
 
 
 def strange_numbers(text: str) -> list[str]:
@@ -85,7 +88,7 @@ def test_pure_modules_are_typed_strictly() -> None:
 
 def test_no_function_hides_an_import_of_our_own() -> None:
     found = {name: hidden_imports(text) for name, text in texts().items() if name.endswith(".py")}
-    assert where(found) == []
+    refuse(found)
 
 
 def test_no_file_grows_past_300_lines() -> None:
@@ -96,15 +99,15 @@ def test_no_file_grows_past_300_lines() -> None:
         and not name.startswith("outreach/migrations/versions/")  # each is one step of history, read once
         and (lines := len(text.splitlines())) > LONGEST
     }
-    assert where(long) == []
+    refuse(long)
 
 
 def test_no_real_number_is_committed() -> None:
-    assert where({name: strange_numbers(text) for name, text in texts().items()}) == []
+    refuse({name: strange_numbers(text) for name, text in texts().items()})
 
 
 def test_nothing_of_one_machine_or_registry_is_committed() -> None:
-    assert where({name: FOREIGN.findall(text) for name, text in texts().items()}) == []
+    refuse({name: FOREIGN.findall(text) for name, text in texts().items()})
 
 
 def spell(text: str) -> str:
