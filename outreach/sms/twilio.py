@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -48,6 +49,12 @@ SAMPLE_NUMBER = re.compile(r"^\+84\d{3}000\d{3}$")
 # An unsent message has no sent date, so the list is asked by number alone; newest first.
 LIST_LIMIT = 200
 
+# Beyond this a Retry-After is a mistake, and asking again an hour later harms nobody.
+_LONGEST_WAIT_S = 3600.0
+
+# What the library raises over a body that is cut or is not Twilio's JSON.
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
+
 
 class _HttpClient(AsyncHttpClient):
     """The library's slot for an HTTP client, filled with our transport."""
@@ -74,6 +81,9 @@ class _HttpClient(AsyncHttpClient):
         if status == 429:
             # The library's exception drops the headers, and with them Retry-After.
             raise _TooMany(_seconds(reply_headers.get("Retry-After")))
+        if status == 408 or status // 100 not in (2, 4):
+            # Decided here: the library takes the status of a problem from its body, whatever HTTP said.
+            raise _Unclear(status)
         return Response(status, text, reply_headers)
 
     def _basic(self, auth: tuple[str, str] | None) -> str:
@@ -91,11 +101,20 @@ class _TooMany(Exception):
         self.retry_after_s = retry_after_s
 
 
+class _Unclear(Exception):
+    """No answer by which to tell whether the request was processed."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(str(status))
+        self.status = status
+
+
 def _seconds(value: str | None) -> float | None:
     try:
-        return max(0.0, float(value)) if value else None
+        seconds = float(value) if value else math.nan
     except ValueError:
         return None  # the HTTP-date form: back off as if there were none
+    return min(max(0.0, seconds), _LONGEST_WAIT_S) if math.isfinite(seconds) else None
 
 
 class TwilioGateway:
@@ -130,22 +149,27 @@ class TwilioGateway:
             fields["validity_period"] = max(1, min(36_000, message.validity_s))
         try:
             created = await self._client.messages.create_async(**fields)
+            if not created.sid:
+                return Unseen("no_id")
             return Accepted(created.sid, _status(created.status) or DeliveryStatus.ACCEPTED)
         except _TooMany as error:
             return Throttled(error.retry_after_s)
         except NotSent:
             return Throttled(None)
+        except _Unclear as error:
+            return Unseen(f"http_{error.status}")
         except (TwilioRestException, TwilioServiceException) as error:
-            return _outcome(error)
-        except (TimeoutError, TwilioException, aiohttp.ClientError, OSError, ValueError) as error:
-            # ValueError and KeyError: a 2xx whose body was cut or is not Twilio's JSON.
+            return _refused(error)
+        except (TimeoutError, TwilioException, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
             return Unseen(type(error).__name__)
 
     async def list_to(self, number: str) -> list[Listed]:
         """The newest messages to `number`, at most LIST_LIMIT. Raises GatewayAway."""
         try:
             found = await self._client.messages.list_async(to=number, limit=LIST_LIMIT, page_size=LIST_LIMIT)
-        except (TimeoutError, _TooMany, NotSent, TwilioException, aiohttp.ClientError, OSError) as error:
+        except (_TooMany, _Unclear, NotSent, TwilioException) as error:
+            raise GatewayAway(type(error).__name__) from error
+        except (TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
             raise GatewayAway(type(error).__name__) from error
         return [
             Listed(
@@ -164,12 +188,10 @@ class TwilioGateway:
         await self._transport.close()
 
 
-def _outcome(error: TwilioRestException | TwilioServiceException) -> Outcome:
-    if error.status == 429 or str(error.code) == "20429":
+def _refused(error: TwilioRestException | TwilioServiceException) -> Outcome:
+    """The outcome of a 4xx other than 408 and 429."""
+    if str(error.code) == "20429":
         return Throttled(None)
-    # 408 and 5xx may have been processed; a 2xx that raised was an odd answer to an accepted POST.
-    if error.status == 408 or error.status >= 500 or error.status < 400:
-        return Unseen(f"http_{error.status}")
     code = str(error.code or error.status)
     cause = Cause.ACCOUNT if error.status in (401, 403) else cause_of(code)
     if cause is Cause.OTHER:
