@@ -1,0 +1,278 @@
+"""What the Twilio gateway makes of every answer to one message, and of none."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from outreach.settings import Settings
+from outreach.sms.gateway import (
+    Accepted,
+    Cause,
+    DeliveryStatus,
+    GatewayAway,
+    Outcome,
+    Refused,
+    Throttled,
+    Unseen,
+)
+from outreach.sms.simulator.running import RunningSimulator
+from tests.flows.twilio_server import (
+    BODY,
+    CREATED,
+    TIMEOUT_S,
+    TO,
+    Server,
+    answering,
+    list_to,
+    outgoing,
+    problem,
+    refusal,
+    send,
+    settings_for,
+)
+
+
+@pytest.fixture
+def training(simulator: RunningSimulator) -> Settings:
+    return settings_for(
+        simulator.url, twilio_account_sid=simulator.account_sid, twilio_auth_token=simulator.auth_token
+    )
+
+
+# -- what the gateway says of one message
+
+
+def test_an_accepted_message_has_an_id_and_went_as_it_was(
+    simulator: RunningSimulator, training: Settings
+) -> None:
+    outcome = send(training)
+    (line,) = simulator.ledger()
+    assert outcome == Accepted(line["sid"], DeliveryStatus.ACCEPTED)
+    assert (line["To"], line["Body"]) == (TO, BODY)
+
+
+def test_a_request_carries_sender_callback_and_validity() -> None:
+    server = answering(201, CREATED)
+    server.send(outgoing(attempt_id=42, validity_s=90_000, body="1 & 2 = 3 + ă"))
+
+    async def form() -> dict[str, Any]:
+        return dict(await server.asked[0].post())
+
+    sent = asyncio.run(form())
+    assert sent == {
+        "To": TO,
+        "Body": "1 & 2 = 3 + ă",
+        "From": "MTTQ",
+        "StatusCallback": "http://127.0.0.1:8000/webhooks/twilio/status/42",
+        "ValidityPeriod": "36000",
+    }
+    assert server.asked[0].path.endswith(f"/Accounts/{Settings().twilio_account_sid}/Messages.json")
+
+
+def test_a_messaging_service_takes_the_senders_place(simulator: RunningSimulator, training: Settings) -> None:
+    settings = settings_for(training.api_base_url, twilio_messaging_service_sid="MG" + "0" * 32)
+    assert isinstance(send(settings), Accepted)
+    assert not simulator.ledger()[0].get("From")
+
+
+@pytest.mark.parametrize(
+    ("message", "cause", "code"),
+    [
+        ({"to": "+842603000123"}, Cause.NOT_MOBILE, "21614"),
+        ({"to": "+8490500012"}, Cause.BAD_NUMBER, "21211"),
+        ({"body": " "}, Cause.BAD_TEXT, "21602"),
+        ({"body": "a" * 1601}, Cause.BAD_TEXT, "21617"),
+    ],
+)
+@pytest.mark.parametrize("form", ["own", "problem"])
+def test_a_refusal_is_final_and_says_why(
+    simulator: RunningSimulator,
+    training: Settings,
+    message: dict[str, str],
+    cause: Cause,
+    code: str,
+    form: str,
+) -> None:
+    simulator.faults(rate_problem_json=1 if form == "problem" else 0)
+    assert send(training, **message) == Refused(cause, code)
+    assert simulator.ledger() == []
+
+
+def test_a_number_that_the_gateway_has_stopped_is_opted_out(
+    simulator: RunningSimulator, training: Settings
+) -> None:
+    simulator.faults(gateway_stop=True)
+    simulator.reply(TO, "STOP", "MTTQ")
+    assert send(training) == Refused(Cause.OPTED_OUT, "21610")
+
+
+def test_a_sender_that_is_refused_would_fail_for_everybody(training: Settings) -> None:
+    assert send(training, sender="Mặt trận") == Refused(Cause.BAD_SENDER, "21212", stops_campaign=True)
+
+
+def test_wrong_credentials_would_fail_for_everybody(simulator: RunningSimulator, training: Settings) -> None:
+    settings = settings_for(training.api_base_url, twilio_auth_token="wrong")
+    assert send(settings) == Refused(Cause.ACCOUNT, "20003", stops_campaign=True)
+    assert simulator.stats()["requests"] == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "outcome"),
+    [
+        (400, refusal(400, 99999), Refused(Cause.OTHER, "99999")),
+        (400, problem(400, 21610), Refused(Cause.OPTED_OUT, "21610")),
+        (403, refusal(403, 20003), Refused(Cause.ACCOUNT, "20003", stops_campaign=True)),
+        (403, "<html>Forbidden</html>", Refused(Cause.ACCOUNT, "403", stops_campaign=True)),
+        (404, refusal(404, 20404), Refused(Cause.ACCOUNT, "20404", stops_campaign=True)),
+        (400, "no JSON", Refused(Cause.OTHER, "400")),
+        (400, "", Refused(Cause.OTHER, "400")),
+        # May have been processed.
+        (408, "", Unseen("http_408")),
+        (500, refusal(500, 20500), Unseen("http_500")),
+        (500, problem(500, 20500), Unseen("http_500")),
+        (502, "<html>Bad gateway</html>", Unseen("http_502")),
+        (503, "", Unseen("http_503")),
+        (504, refusal(504, 21211), Unseen("http_504")),
+        # What the body says of the status does not make a failure of the server a refusal.
+        (500, problem(400, 21211), Unseen("http_500")),
+        (302, "", Unseen("http_302")),
+    ],
+)
+def test_only_a_4xx_is_taken_for_a_no(status: int, text: str, outcome: Outcome) -> None:
+    server = answering(status, text)
+    assert server.send() == [outcome]
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "<html>OK</html>",
+        '{"sid": "SM1"',
+        "[]",
+        "null",
+        '"SM1"',
+        "7",
+        "{}",
+        '{"sid": null}',
+        '{"sid": ""}',
+    ],
+)
+@pytest.mark.parametrize("status", [200, 201])
+def test_an_answer_that_cannot_be_read_leaves_the_outcome_unseen(status: int, text: str) -> None:
+    server = answering(status, text)
+    (outcome,) = server.send()
+    assert isinstance(outcome, Unseen)
+    assert len(server.asked) == 1
+
+
+# -- too many requests
+
+
+@pytest.mark.parametrize("text", [refusal(429, 20429), problem(429, 20429), "", "<html>"])
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("7", 7.0),
+        ("0.5", 0.5),
+        ("0", 0.0),
+        ("-3", 0.0),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("soon", None),
+        ("inf", None),
+        ("nan", None),
+        ("1e300", 3600.0),
+    ],
+)
+def test_too_many_requests_were_never_processed(text: str, header: str | None, seconds: float | None) -> None:
+    server = answering(429, text, headers={"Retry-After": header} if header else None)
+    assert server.send() == [Throttled(seconds)]
+    assert len(server.asked) == 1
+
+
+def test_the_simulators_429_brings_its_retry_after(simulator: RunningSimulator, training: Settings) -> None:
+    simulator.faults(rate_429=1, retry_after_s=3)
+    assert send(training) == Throttled(3.0)
+    assert simulator.ledger() == []
+
+
+# -- nothing is seen
+
+
+@pytest.mark.parametrize("fault", ["rate_500", "rate_500_after", "rate_cut", "rate_cut_before"])
+def test_nothing_is_ever_repeated_by_itself(
+    simulator: RunningSimulator, training: Settings, fault: str
+) -> None:
+    simulator.faults(**{fault: 1})
+    assert isinstance(send(training), Unseen)
+    assert simulator.stats()["requests"] == 1
+    assert len(simulator.ledger()) == (1 if fault in ("rate_500_after", "rate_cut") else 0)
+
+
+def test_a_connection_that_dies_while_idle_does_not_repeat_a_message() -> None:
+    """The second request meets a connection that the server drops; an HTTP client likes to try again then."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if len(server.asked) == 1:
+            return web.Response(status=201, text=CREATED)
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    server = Server(handler)
+    first, second = server.send(outgoing(), outgoing(attempt_id=8))
+    assert first == Accepted("SM1")
+    assert isinstance(second, Unseen)
+    assert len(server.asked) == 2
+
+
+def test_the_timeout_is_kept(simulator: RunningSimulator, training: Settings) -> None:
+    simulator.faults(rate_timeout=1, timeout_s=30)
+    started = time.monotonic()
+    assert isinstance(send(training), Unseen)
+    assert TIMEOUT_S <= time.monotonic() - started < TIMEOUT_S + 1
+    assert simulator.stats()["requests"] == 1
+
+
+def test_the_timeout_covers_a_body_that_comes_drop_by_drop() -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=201)
+        await response.prepare(request)
+        for _ in range(100):
+            await response.write(b" ")
+            await asyncio.sleep(TIMEOUT_S / 4)
+        return response
+
+    started = time.monotonic()
+    (outcome,) = Server(handler).send()
+    assert isinstance(outcome, Unseen)
+    assert time.monotonic() - started < TIMEOUT_S + 1
+
+
+def test_where_nobody_listens_the_message_cannot_have_arrived() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        closed = taken.getsockname()[1]
+    assert send(settings_for(f"http://127.0.0.1:{closed}")) == Throttled(None)
+    with pytest.raises(GatewayAway):
+        list_to(settings_for(f"http://127.0.0.1:{closed}"))
+
+
+# -- live
+
+
+@pytest.mark.parametrize("number", [TO, "+84397000985", "+84260000123"])
+def test_a_live_gateway_refuses_the_sample_numbers_before_it_asks_anyone(number: str) -> None:
+    live = Settings(sms_gateway="twilio", send_timeout_s=TIMEOUT_S)
+    assert live.is_live
+    started = time.monotonic()
+    assert send(live, to=number) == Refused(Cause.SAMPLE_NUMBER, "sample")
+    assert time.monotonic() - started < TIMEOUT_S / 2

@@ -1,0 +1,156 @@
+"""The gateway's own list of messages: by it an outcome that nobody saw is settled."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from outreach.settings import Settings
+from outreach.sms.gateway import (
+    Accepted,
+    Cause,
+    DeliveryStatus,
+    GatewayAway,
+    Listed,
+)
+from outreach.sms.simulator.running import RunningSimulator
+from outreach.sms.twilio import LIST_LIMIT
+from tests.flows.twilio_server import (
+    TO,
+    Server,
+    answering,
+    list_to,
+    outgoing,
+    refusal,
+    send,
+    send_all,
+    settings_for,
+)
+
+
+@pytest.fixture
+def training(simulator: RunningSimulator) -> Settings:
+    return settings_for(
+        simulator.url, twilio_account_sid=simulator.account_sid, twilio_auth_token=simulator.auth_token
+    )
+
+
+def test_the_list_shows_what_was_sent_to_a_number(simulator: RunningSimulator, training: Settings) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    sent = send_all(training, outgoing(body="một"), outgoing(body="hai"), outgoing(to="+84905000124"))
+    listed = list_to(training)
+    assert [item.gateway_id for item in listed] == [
+        outcome.gateway_id for outcome in reversed(sent[:2]) if isinstance(outcome, Accepted)
+    ]
+    assert [item.body for item in listed] == ["hai", "một"]
+    for item in listed:
+        assert item.created_at is not None
+        assert before <= item.created_at <= datetime.now(UTC)
+
+
+def test_the_list_tells_why_a_message_failed(simulator: RunningSimulator, training: Settings) -> None:
+    simulator.faults(rate_undelivered=1, sent_after_s=0, delivered_after_s=0, seed=1)
+    send(training)
+    ends = time.monotonic() + 3
+    while (found := list_to(training)[0]).status is not DeliveryStatus.UNDELIVERED:
+        assert time.monotonic() < ends
+    assert found.code in ("30003", "30005", "30006")
+    assert found.cause in (Cause.UNREACHABLE, Cause.BAD_NUMBER, Cause.NOT_MOBILE)
+
+
+def entry(number: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "sid": f"SM{number}",
+        "body": f"tin {number}",
+        "status": "sent",
+        "direction": "outbound-api",
+        "date_created": "Tue, 18 Aug 2020 02:00:00 +0000",
+        "error_code": None,
+        **changes,
+    }
+
+
+def pages(*contents: list[dict[str, Any]]) -> Server:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        page = int(request.query.get("Page", "0"))
+        more = page + 1 < len(contents)
+        return web.json_response(
+            {
+                "messages": contents[page],
+                "page": page,
+                "page_size": len(contents[page]),
+                "next_page_uri": f"{request.path}?Page={page + 1}&PageToken=PA{page}" if more else None,
+            }
+        )
+
+    return Server(handler)
+
+
+def test_the_list_is_read_over_all_its_pages() -> None:
+    server = pages([entry(1), entry(2)], [entry(3)], [entry(4)])
+    assert [item.gateway_id for item in server.list_to()] == ["SM1", "SM2", "SM3", "SM4"]
+    assert len(server.asked) == 3
+    assert server.asked[0].query["To"] == TO
+
+
+def test_the_list_ends_at_its_limit() -> None:
+    server = pages([entry(i) for i in range(LIST_LIMIT)], [entry(-1)])
+    assert len(server.list_to()) == LIST_LIMIT
+    assert len(server.asked) == 1
+
+
+def test_what_residents_wrote_is_left_out_of_the_list() -> None:
+    server = pages([entry(1, direction="inbound"), entry(2), entry(3, direction="outbound-reply")])
+    assert [item.gateway_id for item in server.list_to()] == ["SM2", "SM3"]
+
+
+def test_a_list_may_leave_things_unsaid() -> None:
+    server = pages([{"sid": "SM1"}, entry(2, status="teleported", error_code=30099, date_created="gần đây")])
+    assert server.list_to() == [
+        Listed("SM1", "", None, DeliveryStatus.ACCEPTED),
+        Listed("SM2", "tin 2", None, DeliveryStatus.ACCEPTED, cause=Cause.OTHER, code="30099"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (401, refusal(401, 20003)),
+        (429, refusal(429, 20429)),
+        (500, ""),
+        (200, ""),
+        (200, "<html>"),
+        (200, "[]"),
+        (200, "null"),
+        (200, '{"messages": null}'),
+        (200, '{"messages": [1]}'),
+        (200, "{}"),
+    ],
+)
+def test_a_list_that_cannot_be_had_is_no_empty_list(status: int, text: str) -> None:
+    """An empty list would mean that the message never arrived, and it would be sent again."""
+    with pytest.raises(GatewayAway):
+        answering(status, text).list_to()
+
+
+@pytest.mark.parametrize("fault", ["rate_429", "rate_500", "rate_cut_before"])
+def test_a_list_that_fails_says_so(simulator: RunningSimulator, training: Settings, fault: str) -> None:
+    simulator.faults(**{fault: 1}, reads_too=True)
+    with pytest.raises(GatewayAway):
+        list_to(training)
+
+
+def test_a_second_page_that_fails_is_no_short_list() -> None:
+    """Half a list would make the other half look absent."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if "Page" in request.query:
+            return web.Response(status=500)
+        return web.json_response({"messages": [entry(1)], "next_page_uri": f"{request.path}?Page=1"})
+
+    with pytest.raises(GatewayAway):
+        Server(handler).list_to()

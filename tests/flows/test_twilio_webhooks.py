@@ -1,0 +1,120 @@
+"""The gateway's calls to us: who may call, and what they say."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+import pytest
+
+from outreach.settings import Settings
+from outreach.sms.gateway import (
+    Cause,
+    DeliveryStatus,
+    Inbound,
+    StatusReport,
+)
+from outreach.sms.twilio import TwilioWebhooks
+from tests.flows.twilio_server import TO
+
+TOKEN = "a token"
+FORM = {"MessageSid": "SM1", "MessageStatus": "delivered", "To": TO}
+
+
+def signed(url: str, form: dict[str, str], token: str = TOKEN) -> str:
+    """As Twilio describes it: the address, then every name and value in the order of the names."""
+    text = url + "".join(name + form[name] for name in sorted(form))
+    return base64.b64encode(hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()).decode()
+
+
+@pytest.mark.parametrize(
+    "base",
+    ["http://127.0.0.1:8000", "https://loa.example", "https://loa.example/loa", "https://loa.example:8443"],
+)
+@pytest.mark.parametrize("path", ["/webhooks/twilio/status/7", "/webhooks/twilio/inbound?list=a%20b&x=1"])
+def test_a_genuine_call_was_signed_for_the_public_address(base: str, path: str) -> None:
+    """Behind a proxy the web sees another scheme and host; only the public address was signed."""
+    webhooks = TwilioWebhooks(Settings(public_base_url=base, twilio_auth_token=TOKEN))
+    assert webhooks.is_genuine(url=path, form=FORM, signature=signed(base + path, FORM))
+    for forged in (
+        None,
+        "",
+        "x",
+        "é",
+        signed(base + path, FORM, "another token"),
+        signed(base + path, {**FORM, "MessageStatus": "failed"}),
+        signed(base + "/webhooks/twilio/status/8", FORM),
+        signed("http://web.internal" + path, FORM),
+    ):
+        assert not webhooks.is_genuine(url=path, form=FORM, signature=forged)
+
+
+def test_the_query_belongs_to_what_was_signed() -> None:
+    webhooks = TwilioWebhooks(Settings(public_base_url="https://loa.example", twilio_auth_token=TOKEN))
+    signature = signed("https://loa.example/webhooks/twilio/inbound", FORM)
+    assert not webhooks.is_genuine(url="/webhooks/twilio/inbound?x=1", form=FORM, signature=signature)
+    assert not webhooks.is_genuine(
+        url="/webhooks/twilio/inbound?bodySHA256=" + "0" * 64, form=FORM, signature=signature
+    )
+
+
+def test_a_call_without_fields_can_be_genuine() -> None:
+    webhooks = TwilioWebhooks(Settings(public_base_url="https://loa.example", twilio_auth_token=TOKEN))
+    url = "/webhooks/twilio/inbound"
+    assert webhooks.is_genuine(url=url, form={}, signature=signed("https://loa.example" + url, {}))
+
+
+@pytest.mark.parametrize(
+    ("form", "report"),
+    [
+        (FORM, StatusReport("SM1", DeliveryStatus.DELIVERED)),
+        ({"SmsSid": "SM1", "SmsStatus": "sent"}, StatusReport("SM1", DeliveryStatus.SENT)),
+        ({"MessageSid": "SM1", "MessageStatus": "queued"}, StatusReport("SM1", DeliveryStatus.ACCEPTED)),
+        ({"MessageSid": "SM1", "MessageStatus": "read"}, StatusReport("SM1", DeliveryStatus.DELIVERED)),
+        ({"MessageSid": "SM1", "MessageStatus": "canceled"}, StatusReport("SM1", DeliveryStatus.FAILED)),
+        (
+            {"MessageSid": "SM1", "MessageStatus": "undelivered", "ErrorCode": "30003"},
+            StatusReport("SM1", DeliveryStatus.UNDELIVERED, Cause.UNREACHABLE, "30003"),
+        ),
+        (
+            {"MessageSid": "SM1", "MessageStatus": "failed", "ErrorCode": "39999", "New": "1"},
+            StatusReport("SM1", DeliveryStatus.FAILED, Cause.OTHER, "39999"),
+        ),
+        (
+            {"MessageSid": "SM1", "MessageStatus": "sent", "ErrorCode": ""},
+            StatusReport("SM1", DeliveryStatus.SENT),
+        ),
+        ({"MessageSid": "SM1", "MessageStatus": "teleported"}, StatusReport("SM1", None)),
+        ({"MessageSid": "SM1"}, StatusReport("SM1", None)),
+        ({}, StatusReport("", None)),
+    ],
+)
+def test_a_status_callback_is_read(form: dict[str, str], report: StatusReport) -> None:
+    assert TwilioWebhooks(Settings()).read_status(form) == report
+
+
+@pytest.mark.parametrize(
+    ("form", "inbound"),
+    [
+        (
+            {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "Đã cài", "NumMedia": "0"},
+            Inbound("SM1", TO, "MTTQ", "Đã cài", stopped=False),
+        ),
+        (
+            {"SmsSid": "SM1", "From": TO, "To": "MTTQ", "Body": "TC", "OptOutType": "STOP"},
+            Inbound("SM1", TO, "MTTQ", "TC", stopped=True),
+        ),
+        (
+            {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "HELP", "OptOutType": "HELP"},
+            Inbound("SM1", TO, "MTTQ", "HELP", stopped=False),
+        ),
+        (
+            {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "START", "OptOutType": "START"},
+            Inbound("SM1", TO, "MTTQ", "START", stopped=False),
+        ),
+        ({}, Inbound("", "", "", "", stopped=False)),
+    ],
+)
+def test_a_residents_message_is_read(form: dict[str, str], inbound: Inbound) -> None:
+    assert TwilioWebhooks(Settings()).read_inbound(form) == inbound

@@ -1,0 +1,114 @@
+"""A gateway for one test, and a server of one handler that misbehaves as the test wants."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from outreach.settings import Settings
+from outreach.sms.gateway import Listed, Outcome, Outgoing
+from outreach.sms.twilio import TwilioGateway
+
+TO = "+84905000123"
+BODY = "Mời ông/bà cài Bluezone"
+TIMEOUT_S = 0.4
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def settings_for(url: str, **changes: Any) -> Settings:
+    return Settings(twilio_api_base_url=url, send_timeout_s=TIMEOUT_S, **changes)
+
+
+def outgoing(**changes: Any) -> Outgoing:
+    return Outgoing(**{"attempt_id": 7, "to": TO, "sender": "MTTQ", "body": BODY, **changes})
+
+
+def send_all(settings: Settings, *messages: Outgoing) -> list[Outcome]:
+    """The messages through one gateway, one after the other."""
+
+    async def job() -> list[Outcome]:
+        gateway = TwilioGateway(settings)
+        try:
+            return [await gateway.send(message) for message in messages]
+        finally:
+            await gateway.close()
+
+    return asyncio.run(job())
+
+
+def send(settings: Settings, **changes: Any) -> Outcome:
+    return send_all(settings, outgoing(**changes))[0]
+
+
+def list_to(settings: Settings, number: str = TO) -> list[Listed]:
+    async def job() -> list[Listed]:
+        gateway = TwilioGateway(settings)
+        try:
+            return await gateway.list_to(number)
+        finally:
+            await gateway.close()
+
+    return asyncio.run(job())
+
+
+class Server:
+    """A server of one handler, in the event loop of the gateway, that keeps what it was asked."""
+
+    def __init__(self, handler: Handler) -> None:
+        self.handler = handler
+        self.asked: list[web.Request] = []
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(request)
+        await request.read()
+        return await self.handler(request)
+
+    def send(self, *messages: Outgoing) -> list[Outcome]:
+        return self._with_gateway(lambda gateway: self._send(gateway, messages or (outgoing(),)))
+
+    def list_to(self, number: str = TO) -> list[Listed]:
+        return self._with_gateway(lambda gateway: gateway.list_to(number))
+
+    async def _send(self, gateway: TwilioGateway, messages: tuple[Outgoing, ...]) -> list[Outcome]:
+        return [await gateway.send(message) for message in messages]
+
+    def _with_gateway(self, work: Callable[[TwilioGateway], Awaitable[Any]]) -> Any:
+        async def job() -> Any:
+            app = web.Application()
+            app.router.add_route("*", "/{rest:.*}", self._handle)
+            runner = web.AppRunner(app, shutdown_timeout=0.1)
+            await runner.setup()
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            port = runner.addresses[0][1]
+            gateway = TwilioGateway(settings_for(f"http://127.0.0.1:{port}"))
+            try:
+                return await work(gateway)
+            finally:
+                await gateway.close()
+                await runner.cleanup()
+
+        return asyncio.run(job())
+
+
+def answering(status: int, text: str, *, headers: dict[str, str] | None = None) -> Server:
+    async def handler(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, text=text, headers=headers)
+
+    return Server(handler)
+
+
+def refusal(status: int, code: int) -> str:
+    return json.dumps({"code": code, "message": "no", "more_info": "", "status": status})
+
+
+def problem(status: int, code: int) -> str:
+    return json.dumps({"type": "about:blank", "title": "No", "status": status, "code": code, "detail": "no"})
+
+
+CREATED = json.dumps({"sid": "SM1", "status": "queued"})
