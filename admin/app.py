@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from admin.cli import register_commands
 from admin.health import create_health
 from campaigns.web.answer_page import create_answer_page
+from campaigns.web.pages import register_error_pages
 from campaigns.web.webhooks import create_webhooks
 from outreach.runtime import Runtime, open_runtime
 from outreach.settings import Settings
@@ -28,6 +29,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    register_error_pages(app)
     app.register_blueprint(create_health(runtime))
     app.register_blueprint(create_webhooks(runtime))
     app.register_blueprint(create_answer_page(runtime))

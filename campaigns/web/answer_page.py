@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request
+from flask import Blueprint, redirect, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,21 +15,28 @@ from campaigns.links import LENGTH, LinkCipher
 from campaigns.models import Campaign, Recipient
 from campaigns.replies import Label
 from campaigns.rings import ring_send
+from campaigns.web.pages import harden, show_page
 from outreach.errors import BadInput
+from outreach.people.models import SuppressionReason
+from outreach.people.suppression import active
 from outreach.runtime import Runtime
-
-# Nothing is loaded from anywhere, nothing runs, nobody frames it, and the token goes to no other site.
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Robots-Tag": "noindex",
-    "Cache-Control": "no-store",
-}
 
 # Labels that have a button where the campaign gives it a text.
 BUTTONS = (Label.INSTALLED, Label.NOT_YET, Label.NEED_HELP, Label.NO_SMARTPHONE, Label.OPT_OUT)
+
+# What an answer that has no button in this campaign is called; it came by SMS or through an officer.
+SPOKEN = {
+    Label.INSTALLED: "Đã làm xong",
+    Label.NOT_YET: "Chưa",
+    Label.NO_SMARTPHONE: "Không có điện thoại thông minh",
+    Label.NEED_HELP: "Cần người giúp",
+    Label.REFUSE: "Không đồng ý",
+    Label.OPT_OUT: "Không nhận tin nữa",
+    Label.WRONG_NUMBER: "Nhầm số",
+}
+
+# After these nobody is asked to install any more.
+NOT_INSTALLING = frozenset({Label.INSTALLED, Label.NO_SMARTPHONE, Label.OPT_OUT, Label.WRONG_NUMBER})
 
 
 def create_answer_page(runtime: Runtime) -> Blueprint:
@@ -55,18 +62,23 @@ def create_answer_page(runtime: Runtime) -> Blueprint:
         with runtime.db.read() as session:
             found = find(session, token)
             if found is None:
-                return _page("no_such_link.html", 404)
+                return show_page("no_such_link.html", 404)
             recipient, content = found
-            given = recipient.answer
-        return _page(
+            is_left_alone = recipient.phone_id is not None and active(
+                session, recipient.phone_id, SuppressionReason.OPT_OUT
+            )
+            given, has_clicked = recipient.answer, recipient.clicked_at is not None
+        buttons = {label: content.wording(label).button for label in BUTTONS if content.wording(label).button}
+        return show_page(
             "answer.html",
-            200,
             content=content,
             given=given,
+            said=(buttons.get(given) or SPOKEN.get(given, "")) if given else "",
             thanks=content.wording(given).thanks if given else "",
-            buttons=[
-                (label, content.wording(label).button) for label in BUTTONS if content.wording(label).button
-            ],
+            buttons=buttons,
+            offers_app=content.app is not None and given not in NOT_INSTALLING,
+            has_clicked=has_clicked and given is None,
+            is_left_alone=is_left_alone and given is not Label.OPT_OUT,
         )
 
     @page.post(f"/<string(length={LENGTH}):token>")
@@ -76,25 +88,15 @@ def create_answer_page(runtime: Runtime) -> Blueprint:
             with runtime.db.write() as session:
                 found = find(session, token)
                 if found is None:
-                    return _page("no_such_link.html", 404)
+                    return show_page("no_such_link.html", 404)
                 recipient, content = found
                 take_page_answer(session, recipient.id, word, keys=keys, now=datetime.now(UTC))
         except BadInput as error:
-            return _page("bad_answer.html", 400, message=str(error), token=token)
+            return show_page("bad_answer.html", 400, message=str(error), token=token)
         ring_send(runtime.doorbell)
         if word == "install" and content.app:
             target = content.app.address_for(request.headers.get("User-Agent", ""))
-            return _plain(redirect(target, code=303))
-        return _plain(redirect(f"/{token}", code=303))
+            return harden(redirect(target, code=303))
+        return harden(redirect(f"/{token}", code=303))
 
     return page
-
-
-def _page(template: str, status: int, **values: object) -> Response:
-    return _plain(make_response(render_template(template, **values), status))
-
-
-def _plain(response: object) -> Response:
-    made = make_response(response)
-    made.headers.update(HEADERS)
-    return made

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import IntegrityError
+from werkzeug.exceptions import HTTPException
 
 from campaigns.answering import Keys
 from campaigns.delivery.callbacks import store_status
@@ -16,6 +17,12 @@ from campaigns.rings import ring_apply, ring_send
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
+
+# What the database numbers rows with: 64 bits.
+LARGEST_ID = 2**63 - 1
+
+# The gateway's ids are 34 characters; this is what the column holds.
+LONGEST_GATEWAY_ID = 64
 
 
 def create_webhooks(runtime: Runtime) -> Blueprint:
@@ -28,12 +35,23 @@ def create_webhooks(runtime: Runtime) -> Blueprint:
         path = request.full_path if request.query_string else request.path
         signature = request.headers.get("X-Twilio-Signature")
         if not runtime.webhooks.is_genuine(url=path, form=request.form, signature=signature):
-            log.warning("webhook.bad_signature path=%s bytes=%s", request.path, request.content_length)
+            log.warning("webhook.bad_signature hook=%s bytes=%s", request.endpoint, request.content_length)
             abort(403)
 
-    @hooks.post("/status/<int:attempt_id>")
-    def status(attempt_id: int) -> ResponseReturnValue:
-        report = runtime.webhooks.read_status(request.form)
+    @hooks.errorhandler(HTTPException)
+    def refuse(error: HTTPException) -> ResponseReturnValue:
+        return "", error.code or 500
+
+    # The id comes as text: Python refuses to read a number of thousands of digits.
+    @hooks.post("/status/<attempt>")
+    def status(attempt: str) -> ResponseReturnValue:
+        attempt_id = _read_id(attempt)
+        if attempt_id is None:
+            log.warning("webhook.no_such_attempt")
+            abort(404)
+        report = runtime.webhooks.read_status(_storable(request.form))
+        if report.status is None:
+            log.warning("webhook.unknown_status attempt=%s", attempt_id)
         with runtime.db.write() as session:
             store_status(session, attempt_id, report, now=datetime.now(UTC))
         ring_apply(runtime.doorbell)
@@ -41,8 +59,9 @@ def create_webhooks(runtime: Runtime) -> Blueprint:
 
     @hooks.post("/inbound")
     def inbound() -> ResponseReturnValue:
-        message = runtime.webhooks.read_inbound(request.form)
-        if not message.gateway_id or not message.sender:
+        message = runtime.webhooks.read_inbound(_storable(request.form))
+        if not message.gateway_id or len(message.gateway_id) > LONGEST_GATEWAY_ID or not message.sender:
+            log.warning("webhook.incomplete_inbound bytes=%s", request.content_length)
             abort(400)
         try:
             with runtime.db.write() as session:
@@ -58,3 +77,14 @@ def create_webhooks(runtime: Runtime) -> Blueprint:
         return "<Response/>", 200, {"Content-Type": "text/xml"}
 
     return hooks
+
+
+def _read_id(text: str) -> int | None:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_ID))):
+        return None
+    return int(text) if int(text) <= LARGEST_ID else None
+
+
+def _storable(form: dict[str, str]) -> dict[str, str]:
+    """The form's fields, the first of each name, without NUL: PostgreSQL has no place for it in a text."""
+    return {name: value.replace("\0", "") for name, value in form.items()}

@@ -1,0 +1,363 @@
+"""The page behind the personal link: looking changes nothing, each press counts once, and everybody can read it."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import MetaData, select
+
+from campaigns.answers import LEAVES_OPEN
+from campaigns.links import LinkCipher
+from campaigns.models import Campaign, Recipient
+from campaigns.replies import Label
+from campaigns.responses import Answer
+from campaigns.states import CampaignAction, CampaignState
+from outreach.people.models import SuppressionReason
+from outreach.people.suppression import active
+from tests.flows.world import World, number
+
+ANDROID = "Mozilla/5.0 (Linux; Android 9; SM-A105F) AppleWebKit/537.36 Mobile Safari/537.36"
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 13_6 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"
+DESKTOP = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Firefox/79.0"
+NO_APP = ("no_smartphone", "installed", "opt_out")
+
+# What a page looks like does not depend on the database.
+one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def campaign(world: World) -> int:
+    world.add_people(2)
+    return world.launch()
+
+
+def token_of(world: World, campaign: int, index: int = 0) -> str:
+    return LinkCipher(world.runtime.settings.secret_key).token(world.recipient(number(index), campaign).id)
+
+
+def read(client: FlaskClient, token: str) -> str:
+    response = client.get(f"/{token}")
+    assert response.status_code == 200
+    return response.get_data(as_text=True)
+
+
+def press(client: FlaskClient, token: str, answer: str, **headers: str) -> str:
+    response = client.post(f"/{token}", data={"answer": answer}, headers=headers)
+    assert response.status_code == 303
+    return response.headers["Location"]
+
+
+def buttons(page: str) -> list[str]:
+    return re.findall(r'name="answer" value="(\w+)"', page)
+
+
+def everything(world: World) -> dict[str, list[Any]]:
+    """All that the database holds."""
+    tables = MetaData()
+    tables.reflect(world.runtime.db.engine)
+    with world.runtime.db.read() as session:
+        return {
+            name: sorted(map(repr, session.execute(select(table)).all()))
+            for name, table in tables.tables.items()
+        }
+
+
+def answers(world: World) -> list[Label]:
+    with world.runtime.db.read() as session:
+        return list(
+            session.scalars(select(Answer.label).where(Answer.undone_at.is_(None)).order_by(Answer.id))
+        )
+
+
+def may_be_written_to(world: World, recipient: Recipient) -> bool:
+    with world.runtime.db.read() as session:
+        return not active(session, recipient.phone_id or 0, SuppressionReason.OPT_OUT)
+
+
+def test_looking_changes_nothing(client: FlaskClient, world: World, campaign: int) -> None:
+    token = token_of(world, campaign)
+    before = everything(world)
+    for path in (token, token.upper(), f"{token}?answer=installed", "zzzzzzzz", "x"):
+        client.get(f"/{path}")
+        client.head(f"/{path}")
+        client.options(f"/{path}")
+    assert everything(world) == before
+
+
+@pytest.mark.parametrize("answer", ["installed", "need_help", "no_smartphone", "opt_out"])
+def test_each_answer_is_taken_shown_and_harmless_when_repeated(
+    client: FlaskClient, world: World, campaign: int, answer: str
+) -> None:
+    token = token_of(world, campaign)
+    assert press(client, token, answer) == f"/{token}"
+    press(client, token, answer)
+    assert answers(world) == [answer]
+    assert world.status(campaign)["answers"] == {answer: 1}
+    page = read(client, token)
+    assert "Ông/bà đã trả lời" in page
+    assert answer not in buttons(page)
+    assert "undo" in buttons(page)
+    assert ("install" in buttons(page)) is (answer not in NO_APP)
+
+
+@one_database
+def test_a_fresh_page_asks_and_offers_every_answer(client: FlaskClient, world: World, campaign: int) -> None:
+    page = read(client, token_of(world, campaign))
+    assert "Ông/bà đã cài Bluezone trên điện thoại này chưa?" in page
+    assert buttons(page) == ["install", "installed", "need_help", "no_smartphone", "opt_out"]
+
+
+def test_undo_takes_back_one_answer_after_the_other(client: FlaskClient, world: World, campaign: int) -> None:
+    token = token_of(world, campaign)
+    press(client, token, "need_help")
+    press(client, token, "installed")
+    press(client, token, "undo")
+    assert answers(world) == [Label.NEED_HELP]
+    assert world.status(campaign)["self_reported"]["installed"] == 0
+    press(client, token, "undo")
+    press(client, token, "undo")
+    assert answers(world) == []
+    assert "Ông/bà đã trả lời" not in read(client, token)
+
+
+def test_whoever_asked_to_be_left_alone_sees_it_and_can_take_it_back(
+    client: FlaskClient, world: World, campaign: int
+) -> None:
+    token, recipient = token_of(world, campaign), world.recipient(number(0), campaign)
+    press(client, token, "opt_out")
+    assert not may_be_written_to(world, recipient)
+    page = read(client, token)
+    assert "Ông/bà đã trả lời: Không nhận tin nữa" in page
+    assert "Tôi bấm nhầm, tôi vẫn nhận tin" in page
+    press(client, token, "undo")
+    assert may_be_written_to(world, recipient)
+
+
+def test_an_opt_out_stands_when_another_answer_follows(
+    client: FlaskClient, world: World, campaign: int
+) -> None:
+    token, recipient = token_of(world, campaign), world.recipient(number(0), campaign)
+    press(client, token, "opt_out")
+    press(client, token, "installed")
+    assert not may_be_written_to(world, recipient)
+    page = read(client, token)
+    assert "Số điện thoại này không nhận tin nữa" in page
+    assert "opt_out" not in buttons(page)
+    press(client, token, "undo")
+    assert "Ông/bà đã trả lời: Không nhận tin nữa" in read(client, token)
+
+
+@one_database
+def test_an_opt_out_in_another_campaign_is_shown(client: FlaskClient, world: World, campaign: int) -> None:
+    later = world.launch(name="Đợt hai")
+    press(client, token_of(world, campaign), "opt_out")
+    assert "Số điện thoại này không nhận tin nữa" in read(client, token_of(world, later))
+
+
+STORES = {
+    ANDROID: "https://play.google.com/store/apps/details?id=com.mic.bluezone",
+    IPHONE: "https://apps.apple.com/vn/app/id1508062685",
+    DESKTOP: "https://bluezone.gov.vn/taiapp",
+    "": "https://bluezone.gov.vn/taiapp",
+}
+
+
+@one_database
+def test_install_leads_to_the_phone_s_own_store_and_answers_nothing(
+    client: FlaskClient, world: World, campaign: int
+) -> None:
+    token = token_of(world, campaign)
+    for agent, store in STORES.items():
+        response = client.post(f"/{token}", data={"answer": "install"}, headers={"User-Agent": agent})
+        assert (response.status_code, response.headers["Location"]) == (303, store)
+        # Chromium holds the redirects of a form against this, and would stay on the page.
+        assert "form-action 'self' https:;" in response.headers["Content-Security-Policy"]
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+    recipient = world.recipient(number(0), campaign)
+    assert recipient.clicked_at is not None
+    assert recipient.answer is None
+    assert "Cài xong, xin ông/bà quay lại đây" in read(client, token)
+
+
+@one_database
+def test_an_unknown_link_is_explained(client: FlaskClient) -> None:
+    for path in [
+        "zzzzzzzz",
+        "00000000",
+        "abcd",
+        "abcdefghj",
+        "ấấấấấấấấ",
+        "%00%00%00%00%00%00%00%00",
+        "a/b/c",
+    ]:
+        response = client.get(f"/{path}")
+        assert response.status_code == 404
+        assert "Mở lại tin nhắn và bấm thẳng vào liên kết" in response.get_data(as_text=True)
+        assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert client.post(f"/{path}", data={"answer": "installed"}).status_code == 404
+
+
+def test_the_link_of_somebody_who_is_not_written_to_opens_nothing(
+    client: FlaskClient, world: World, campaign: int
+) -> None:
+    world.add_person("Y Blưm", number(0))
+    later = world.launch(name="Đợt hai")
+    assert world.status(later)["excluded"] == {"shared_phone": 1}
+    with world.runtime.db.read() as session:
+        excluded = session.scalars(select(Recipient.id).where(Recipient.exclusion.is_not(None))).one()
+    assert client.get(f"/{LinkCipher(world.runtime.settings.secret_key).token(excluded)}").status_code == 404
+
+
+NO_ANSWERS: list[dict[str, Any]] = [
+    {"data": {"answer": "yes"}},
+    {"data": {"answer": ""}},
+    {"data": {}},
+    {"data": {"answer": "refuse"}},  # a label, but none of the page's
+    {"data": {"answer": "installed\0"}},
+    {"data": b"\xff\xfe\x00answer", "content_type": "application/octet-stream"},
+    {"json": {"answer": "installed"}},
+    {"data": "answer=%FF%FE", "content_type": "application/x-www-form-urlencoded"},
+]
+
+
+def test_an_answer_that_there_is_not_is_refused_with_the_way_back(
+    client: FlaskClient, world: World, campaign: int
+) -> None:
+    token = token_of(world, campaign)
+    before = everything(world)
+    for content in NO_ANSWERS:
+        response = client.post(f"/{token}", **content)
+        assert response.status_code == 400
+        page = response.get_data(as_text=True)
+        assert "Không hiểu lựa chọn này" in page
+        assert f'href="/{token}"' in page
+    too_long = client.post(f"/{token}", data={"answer": "x" * 70_000})
+    assert too_long.status_code == 413
+    assert everything(world) == before
+
+
+def test_a_link_copied_in_capitals_works(client: FlaskClient, world: World, campaign: int) -> None:
+    token = token_of(world, campaign).upper()
+    read(client, token)
+    assert press(client, token, "installed") == f"/{token}"
+    assert answers(world) == [Label.INSTALLED]
+
+
+@one_database
+def test_head_answers_as_get_does_without_the_page(client: FlaskClient, world: World, campaign: int) -> None:
+    response = client.head(f"/{token_of(world, campaign)}")
+    assert (response.status_code, response.data) == (200, b"")
+    assert client.head("/zzzzzzzz").status_code == 404
+
+
+def test_a_campaign_without_an_app_offers_no_install(client: FlaskClient, world: World) -> None:
+    world.add_people(1)
+    token = token_of(world, world.launch(kind="tiem-chung", text="Mời ông/bà đi tiêm"))
+    page = read(client, token)
+    assert buttons(page) == ["installed", "not_yet", "need_help", "opt_out"]
+    assert "Bluezone" not in page
+    press(client, token, "not_yet")
+    assert "Ông/bà đã trả lời: Tôi chưa tiêm" in read(client, token)
+    # A button of another campaign's page does no harm.
+    assert press(client, token, "install") == f"/{token}"
+
+
+@pytest.mark.parametrize("end", [CampaignState.CANCELLED, CampaignState.COMPLETED])
+def test_a_campaign_that_is_over_still_takes_answers(
+    client: FlaskClient, world: World, campaign: int, end: CampaignState
+) -> None:
+    if end is CampaignState.CANCELLED:
+        world.act(campaign, CampaignAction.CANCEL)
+    else:
+        with world.runtime.db.write() as session:
+            session.get_one(Campaign, campaign).state = end
+    token = token_of(world, campaign)
+    press(client, token, "installed")
+    assert "Ông/bà đã trả lời: Tôi đã cài xong" in read(client, token)
+    assert world.status(campaign)["state"] == end
+
+
+@one_database
+def test_an_answer_by_sms_without_a_button_is_shown_in_words(
+    client: FlaskClient, world: World, campaign: int
+) -> None:
+    token, recipient_id = token_of(world, campaign), world.recipient(number(0), campaign).id
+    for label in set(Label) - LEAVES_OPEN:
+        with world.runtime.db.write() as session:
+            session.get_one(Recipient, recipient_id).answer = label
+        assert re.search(r"<h2>Ông/bà đã trả lời: \w+", read(client, token))
+
+
+@one_database
+@pytest.mark.parametrize("answer", ["", "installed", "need_help", "no_smartphone", "opt_out"])
+def test_every_state_is_light_in_vietnamese_ordered_and_closed_to_others(
+    client: FlaskClient, world: World, campaign: int, answer: str
+) -> None:
+    token = token_of(world, campaign)
+    if answer:
+        press(client, token, answer)
+    response = client.get(f"/{token}")
+    page = response.get_data(as_text=True)
+    assert len(response.data) <= 14_000
+    assert '<html lang="vi">' in page
+    assert "user-scalable" not in page
+    levels = [int(level) for level in re.findall(r"<h(\d)", page)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert "<script" not in page
+    assert " on" + "click" not in page
+    assert re.findall(r'(?:src|href)="', page) == []
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["X-Robots-Tag"] == "noindex"
+    assert "Set-Cookie" not in response.headers
+
+
+def luminance(colour: str) -> float:
+    digits = colour.lstrip("#")
+    if len(digits) == 3:
+        digits = "".join(digit * 2 for digit in digits)
+    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2's contrast ratio."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@one_database
+def test_colours_can_be_told_apart(client: FlaskClient, world: World, campaign: int) -> None:
+    style = re.search(r"<style>(.*)</style>", read(client, token_of(world, campaign)), re.DOTALL)
+    assert style is not None
+    base = {"color": "#1c2430", "background": "#f4f6f8"}
+    seen = 0
+    for rule in re.findall(r"\{([^{}]*)\}", style[1]):
+        said = dict(part.strip().split(":", 1) for part in rule.split(";") if ":" in part)
+        colours = {**base, **{k: v.strip() for k, v in said.items() if v.strip().startswith("#")}}
+        if "#fff" in rule and "color" not in said:
+            colours["color"] = base["color"]
+        assert contrast(colours["color"], colours["background"]) >= 4.5, rule
+        seen += 1
+    assert seen > 15
+    assert contrast("#1c2430", base["background"]) >= 3  # the outline of what has the focus
+    assert contrast("#0b5c8a", "#fff") >= 3  # the buttons' edge
+    assert contrast("#a55", "#fff") >= 3
+
+
+@one_database
+def test_texts_of_a_campaign_are_shown_as_text(client: FlaskClient, world: World) -> None:
+    world.add_people(1)
+    page = read(client, token_of(world, world.launch(content={"title": "<b>Đậm</b> & 'nháy'"})))
+    assert "<b>" not in page
+    assert "&lt;b&gt;Đậm&lt;/b&gt; &amp;" in page
