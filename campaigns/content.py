@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from campaigns.replies import Label
+from campaigns.replies import BLUEZONE, Label, Vocabulary
 from outreach.errors import BadCampaign
 
 # On the page, in this order; the other labels come only by SMS.
@@ -58,8 +58,7 @@ class Content:
     contact: str = ""
     app: App | None = None
     answers: Mapping[Label, Wording] = field(default_factory=dict)
-    done_words: tuple[str, ...] = ()
-    app_names: tuple[str, ...] = ()
+    vocabulary: Vocabulary = BLUEZONE
 
     def wording(self, label: Label) -> Wording:
         return self.answers.get(label, Wording())
@@ -86,7 +85,6 @@ def read_content(data: Mapping[str, Any]) -> Content:
     for name in ("title", "question", "issuer"):
         if not str(data.get(name, "")).strip():
             raise BadCampaign(f"Nội dung chiến dịch thiếu mục “{name}”. Hãy điền mục này.")
-    vocabulary = _table(data, "vocabulary")
     return Content(
         title=str(data["title"]),
         question=str(data["question"]),
@@ -95,8 +93,7 @@ def read_content(data: Mapping[str, Any]) -> Content:
         contact=str(data.get("contact", "")),
         app=_read_app(data["app"]) if data.get("app") else None,
         answers={_label(name): _read_wording(name, words) for name, words in _table(data, "answers").items()},
-        done_words=_words(vocabulary, "done"),
-        app_names=_words(vocabulary, "app"),
+        vocabulary=_read_vocabulary(_table(data, "vocabulary")),
     )
 
 
@@ -105,6 +102,15 @@ def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise BadCampaign(f"Mục “{name}” phải là một bảng.")
     return value
+
+
+def _read_vocabulary(data: Mapping[str, Any]) -> Vocabulary:
+    if not data:
+        return BLUEZONE
+    parts = ("verbs", "done", "things", "other_things")
+    if not data.get("verbs") or set(data) - set(parts):
+        raise BadCampaign("Mục “vocabulary” cần verbs, có thể thêm done, things và other_things.")
+    return Vocabulary(**{part: _words(data, part) for part in parts})
 
 
 def _words(vocabulary: Mapping[str, Any], name: str) -> tuple[str, ...]:

@@ -77,10 +77,7 @@ def _is_mobile(sender: str) -> bool:
 
 def vocabulary_of(campaign: Campaign | None) -> Vocabulary:
     """The words by which a campaign's replies are understood."""
-    if campaign is None:
-        return BLUEZONE
-    content = read_content(campaign.content)
-    return Vocabulary(verbs=content.done_words, things=content.app_names) if content.done_words else BLUEZONE
+    return BLUEZONE if campaign is None else read_content(campaign.content).vocabulary
 
 
 def _latest_recipient(session: Session, phone: Phone, *, now: datetime) -> Recipient | None:

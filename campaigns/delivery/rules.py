@@ -11,15 +11,16 @@ LIVE_CAP = 3
 
 
 class Refusal(Enum):
-    """Why not; `skip` is the reason written on the message, or None when it only has to wait."""
+    """Why not."""
 
-    SUPPRESSED = SkipReason.SUPPRESSED
-    ANSWERED = SkipReason.ANSWERED
-    NOT_YET = None
+    SUPPRESSED = "suppressed"
+    ANSWERED = "answered"
+    NOT_YET = "not_yet"
 
     @property
     def skip(self) -> SkipReason | None:
-        return self.value
+        """The reason written on the message, or None when it only has to wait."""
+        return None if self is Refusal.NOT_YET else SkipReason(self.value)
 
 
 def why_not(
