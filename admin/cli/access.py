@@ -54,7 +54,7 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
         "--password-stdin", is_flag=True, required=True, help="The password is read from standard input."
     )
     @json_option
-    def create_one(
+    def create_account(
         email: str, role: str, organisation: str | None, area: str | None, password_stdin: bool, as_json: bool
     ) -> None:
         """Create a user; the password comes on standard input, so that no process list shows it."""

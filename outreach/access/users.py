@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -18,12 +19,27 @@ SHORTEST_PASSWORD = 10
 
 def find_user(session: Session, email: str) -> User:
     """An active user by e-mail, in any case. Raises NotFound."""
-    user = session.execute(
-        select(User).where(User.email == email.strip().lower(), User.is_active)
-    ).scalar_one_or_none()
+    user = find_by_email(session, email)
     if user is None:
         raise NotFound("Không có người dùng này hoặc tài khoản đã bị khóa. Hãy kiểm tra địa chỉ thư điện tử.")
     return user
+
+
+def find_by_email(session: Session, email: str) -> User | None:
+    """An active user by e-mail, or None."""
+    return session.scalar(select(User).where(User.email == email.strip().lower(), User.is_active))
+
+
+# Verified when there is no such user, so that guessing addresses by the clock leads nowhere.
+_NOBODY = _hasher.hash("nobody")
+
+
+def check_password(user: User | None, password: str) -> bool:
+    """Whether the password is the user's; takes as long where there is no user."""
+    try:
+        return _hasher.verify(user.password_hash if user else _NOBODY, password) and user is not None
+    except (VerificationError, InvalidHashError):
+        return False
 
 
 def create_user(

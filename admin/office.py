@@ -1,0 +1,110 @@
+"""The office put together: Flask-Admin with our own layout, languages, login and protection against forged forms."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Flask, render_template, request, session
+from flask.typing import ResponseReturnValue
+from flask_admin import Admin
+from flask_admin.theme import Bootstrap4Theme
+from flask_babel import Babel, get_locale
+from flask_login import current_user
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from admin import texts
+from admin.headers import csp_nonce, install_headers
+from admin.login import install_login
+from admin.views.home import HomeView
+from campaigns.stopping import is_stopped
+from campaigns.web.pages import show_page
+from campaigns.windows import VIETNAM
+from outreach.errors import LoaError
+from outreach.runtime import Runtime
+
+LANGUAGES = ("vi", "en")
+
+
+def install_office(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> None:
+    """Hang the office on the application. `without_csrf`: blueprints whose callers prove themselves otherwise."""
+    is_https = runtime.settings.public_base_url.startswith("https:")
+    app.config.update(
+        BABEL_DEFAULT_LOCALE="vi",
+        BABEL_DEFAULT_TIMEZONE="Asia/Ho_Chi_Minh",
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a page left open over lunch must still save
+        WTF_CSRF_SSL_STRICT=is_https,
+    )
+    Babel(app, locale_selector=_language)
+    install_headers(app, is_https=is_https)
+    csrf = CSRFProtect(app)
+    for blueprint in without_csrf:
+        csrf.exempt(blueprint)
+    install_login(app, runtime)
+    app.register_blueprint(
+        Blueprint("office_static", __name__, static_folder="static", static_url_path="/static")
+    )
+    admin = Admin(
+        app,
+        name="Loa",
+        index_view=HomeView(runtime),
+        theme=Bootstrap4Theme(base_template="office/base.html", fluid=True),
+        csp_nonce_generator=csp_nonce,
+    )
+    for view in create_views(runtime):
+        admin.add_view(view)
+    texts.install_filters(app)
+    _install_pages(app, runtime)
+
+
+def create_views(runtime: Runtime) -> list[Any]:
+    """Every page beside the home page, in the menu's order."""
+    return []
+
+
+def _language() -> str:
+    chosen = session.get("language")
+    return chosen if chosen in LANGUAGES else "vi"
+
+
+def _install_pages(app: Flask, runtime: Runtime) -> None:
+    @app.context_processor
+    def common() -> dict[str, Any]:
+        return {
+            "is_live": runtime.settings.is_live,
+            "language": str(get_locale() or "vi"),
+            "now": datetime.now(VIETNAM),
+            "me": current_user,
+            "sending_stopped": sending_stopped,
+        }
+
+    def sending_stopped() -> bool:
+        with runtime.db.read() as db:
+            return is_stopped(db)
+
+    def page(status: int, title: str, what_to_do: str) -> ResponseReturnValue:
+        if request.accept_mimetypes.best == "application/json":
+            return {"error": title}, status
+        return render_template("office/error.html", title=title, what_to_do=what_to_do), status
+
+    @app.errorhandler(403)
+    def forbidden(error: HTTPException) -> ResponseReturnValue:
+        return page(403, *texts.forbidden()) if _is_ours() else error
+
+    @app.errorhandler(404)
+    def not_found(_error: Exception) -> ResponseReturnValue:
+        return page(404, *texts.not_found()) if _is_ours() else show_page("no_such_link.html", 404)
+
+    @app.errorhandler(CSRFError)
+    def forged(_error: Exception) -> ResponseReturnValue:
+        return page(400, *texts.form_expired())
+
+    @app.errorhandler(LoaError)
+    def refused(error: LoaError) -> ResponseReturnValue:
+        return page(409, texts.refused_title(), str(error))
+
+
+def _is_ours() -> bool:
+    return request.path.startswith(("/admin", "/login", "/logout", "/language", "/static"))

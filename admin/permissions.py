@@ -1,0 +1,20 @@
+"""Which role may open which page: one row for each route of the office. What has no row is closed to all."""
+
+from __future__ import annotations
+
+from outreach.access.models import Role
+
+_ALL = frozenset(Role)
+_ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
+_STAFF = frozenset({Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER})
+_APPROVER = frozenset({Role.ADMINISTRATOR, Role.APPROVER})
+_READERS = _STAFF | {Role.AUDITOR}
+
+ROUTES: dict[str, frozenset[Role]] = {
+    "admin.index": _ALL,
+}
+
+
+def may_open(role: Role, endpoint: str | None) -> bool:
+    """Whether a role may use the route behind an endpoint."""
+    return role in ROUTES.get(endpoint or "", frozenset())

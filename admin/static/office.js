@@ -1,0 +1,59 @@
+// The office's few lines of script. Every page works without them; they only save a click or a reload.
+(() => {
+  "use strict";
+
+  const button = document.querySelector(".menu-button");
+  const menu = document.getElementById("menu");
+  if (button && menu) {
+    button.addEventListener("click", () => {
+      const open = menu.classList.toggle("open");
+      button.setAttribute("aria-expanded", String(open));
+    });
+  }
+
+  // <form data-ask="What will happen" data-ask-yes="Do it">: asks before it is sent.
+  const ask = document.getElementById("ask");
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    const question = event.submitter?.dataset.ask || form.dataset.ask;
+    if (!ask || !question || form.dataset.asked) return;
+    event.preventDefault();
+    ask.querySelector("#ask-text").textContent = question;
+    const yes = ask.querySelector("[data-answer=yes]");
+    yes.textContent = event.submitter?.dataset.askYes || form.dataset.askYes || event.submitter?.textContent || "OK";
+    const submitter = event.submitter;
+    yes.onclick = () => {
+      ask.close();
+      form.dataset.asked = "1";
+      form.requestSubmit(submitter);
+    };
+    ask.querySelector("[data-answer=no]").onclick = () => ask.close();
+    ask.showModal();
+  });
+
+  // <div data-live="/address" data-every="1000">: its content is fetched anew while the page is seen.
+  // A reply with the header X-Live: end says that nothing will change any more.
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const every = Number(part.dataset.every || 1000);
+    const look = async () => {
+      let next = every;
+      if (!document.hidden) {
+        try {
+          const reply = await fetch(part.dataset.live, { headers: { "X-Requested-With": "fetch" }, redirect: "error" });
+          if (reply.ok) {
+            const text = await reply.text();
+            if (text !== part.dataset.last) {
+              part.innerHTML = text;
+              part.dataset.last = text;
+            }
+            if (reply.headers.get("X-Live") === "end") return;
+          } else if (reply.status < 500) return;
+        } catch {
+          next = every * 5;
+        }
+      }
+      setTimeout(look, next);
+    };
+    setTimeout(look, every);
+  }
+})();

@@ -1,0 +1,181 @@
+"""Words and numbers as an officer reads them: states, causes and answers in words, figures in the language's form."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Flask
+from flask_babel import format_decimal, format_percent
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from campaigns.replies import Label
+from campaigns.states import CampaignState, Exclusion, MessageState, SkipReason
+from campaigns.windows import VIETNAM
+from outreach.access.models import OrganisationKind, Role
+from outreach.sms.gateway import Cause
+
+WORDS: dict[str, Any] = {
+    **{
+        f"state.{state.value}": word
+        for state, word in {
+            CampaignState.DRAFT: _l("Bản nháp"),
+            CampaignState.SUBMITTED: _l("Chờ duyệt"),
+            CampaignState.APPROVED: _l("Đã duyệt"),
+            CampaignState.SCHEDULED: _l("Đã hẹn giờ"),
+            CampaignState.SENDING: _l("Đang gửi"),
+            CampaignState.PAUSED: _l("Tạm dừng"),
+            CampaignState.COMPLETED: _l("Đã hoàn thành"),
+            CampaignState.CANCELLED: _l("Đã hủy"),
+        }.items()
+    },
+    **{
+        f"message.{state.value}": word
+        for state, word in {
+            MessageState.QUEUED: _l("Chờ gửi"),
+            MessageState.SENDING: _l("Đang gửi"),
+            MessageState.ACCEPTED: _l("Tổng đài đã nhận"),
+            MessageState.SENT: _l("Đã chuyển nhà mạng"),
+            MessageState.DELIVERED: _l("Đã đến máy"),
+            MessageState.UNDELIVERED: _l("Không đến máy"),
+            MessageState.FAILED: _l("Bị từ chối"),
+            MessageState.UNKNOWN: _l("Đang xác minh"),
+            MessageState.SKIPPED: _l("Bỏ qua"),
+            MessageState.CANCELLED: _l("Đã hủy"),
+            MessageState.NO_REPORT: _l("Không có báo cáo"),
+        }.items()
+    },
+    **{
+        f"answer.{label.value}": word
+        for label, word in {
+            Label.INSTALLED: _l("Đã cài"),
+            Label.NOT_YET: _l("Chưa cài"),
+            Label.NO_SMARTPHONE: _l("Không có điện thoại thông minh"),
+            Label.NEED_HELP: _l("Cần giúp"),
+            Label.REFUSE: _l("Không đồng ý"),
+            Label.OPT_OUT: _l("Không nhận tin nữa"),
+            Label.WRONG_NUMBER: _l("Nhầm số"),
+            Label.QUESTION: _l("Câu hỏi"),
+            Label.UNCLEAR: _l("Chưa rõ"),
+        }.items()
+    },
+    **{
+        f"excluded.{reason.value}": word
+        for reason, word in {
+            Exclusion.NO_PHONE: _l("Không có số điện thoại"),
+            Exclusion.OPTED_OUT: _l("Đã từ chối nhận tin"),
+            Exclusion.WRONG_NUMBER: _l("Số báo nhầm"),
+            Exclusion.DO_NOT_CALL: _l("Trong danh sách không làm phiền"),
+            Exclusion.OUTSIDE_AREA: _l("Ngoài địa bàn"),
+            Exclusion.SHARED_PHONE: _l("Chung số với người khác đã có trong danh sách"),
+        }.items()
+    },
+    **{
+        f"skip.{reason.value}": word
+        for reason, word in {
+            SkipReason.SUPPRESSED: _l("Đã từ chối nhận tin"),
+            SkipReason.ANSWERED: _l("Đã trả lời"),
+            SkipReason.UNREACHABLE: _l("Không liên lạc được"),
+            SkipReason.DEADLINE: _l("Quá thời hạn"),
+            SkipReason.CAP: _l("Vượt số tin mỗi ngày"),
+        }.items()
+    },
+    **{
+        f"cause.{cause.value}": word
+        for cause, word in {
+            Cause.BAD_NUMBER: _l("Số không tồn tại"),
+            Cause.NOT_MOBILE: _l("Không phải số di động"),
+            Cause.OPTED_OUT: _l("Đã từ chối tại tổng đài"),
+            Cause.UNREACHABLE: _l("Máy tắt hoặc ngoài vùng phủ sóng"),
+            Cause.BLOCKED: _l("Nhà mạng chặn"),
+            Cause.BAD_SENDER: _l("Tên người gửi chưa được phép"),
+            Cause.BAD_TEXT: _l("Nội dung không được chấp nhận"),
+            Cause.ACCOUNT: _l("Lỗi tài khoản tổng đài"),
+            Cause.EXPIRED: _l("Hết hạn chờ"),
+            Cause.SAMPLE_NUMBER: _l("Số mẫu, không gửi thật"),
+            Cause.OTHER: _l("Nguyên nhân khác"),
+        }.items()
+    },
+    **{
+        f"role.{role.value}": word
+        for role, word in {
+            Role.ADMINISTRATOR: _l("Quản trị"),
+            Role.STAFF: _l("Cán bộ"),
+            Role.APPROVER: _l("Người duyệt"),
+            Role.LEADER: _l("Lãnh đạo"),
+            Role.AUDITOR: _l("Kiểm tra"),
+        }.items()
+    },
+    **{
+        f"kind.{kind.value}": word
+        for kind, word in {
+            OrganisationKind.FRONT: _l("Ủy ban Mặt trận"),
+            OrganisationKind.MASS: _l("Tổ chức chính trị - xã hội"),
+            OrganisationKind.AGENCY: _l("Cơ quan, đơn vị"),
+        }.items()
+    },
+}
+
+
+def word(value: Any, family: str) -> str:
+    """The words for a status: `{{ campaign.state | word("state") }}`."""
+    key = f"{family}.{getattr(value, 'value', value)}"
+    return str(WORDS[key])
+
+
+def number(value: float | None) -> str:
+    """540.438; a dash for what is not known."""
+    return "–" if value is None else str(format_decimal(value))
+
+
+def percent(share: float | None) -> str:
+    """50,3%; a dash for what is not known."""
+    return "–" if share is None else str(format_percent(share, "#,##0.0%"))
+
+
+def moment(value: datetime | None) -> str:
+    """08:05 15/8/2020 in Vietnam's time."""
+    if value is None:
+        return "–"
+    local = value.astimezone(VIETNAM)
+    return f"{local:%H:%M} {local.day}/{local.month}/{local.year}"
+
+
+def masked(e164: str) -> str:
+    """0905•••123: enough to tell numbers apart, too little to call."""
+    national = "0" + e164.removeprefix("+84")
+    return f"{national[:4]}•••{national[-3:]}"
+
+
+def install_filters(app: Flask) -> None:
+    """Make them filters of the templates."""
+    app.jinja_env.filters.update(word=word, number=number, percent=percent, moment=moment, masked=masked)
+
+
+def forbidden() -> tuple[str, str]:
+    return _("Bạn không có quyền xem trang này"), _(
+        "Tài khoản của bạn không được giao việc này. Nếu cần, hãy đề nghị người quản trị."
+    )
+
+
+def not_found() -> tuple[str, str]:
+    return _("Không có trang này"), _(
+        "Trang không tồn tại, hoặc nằm ngoài phạm vi của bạn. Hãy quay về trang chủ."
+    )
+
+
+def form_expired() -> tuple[str, str]:
+    return _("Biểu mẫu đã hết hạn"), _(
+        "Chưa có gì được lưu. Hãy quay lại trang trước, tải lại rồi gửi lần nữa."
+    )
+
+
+def refused_title() -> str:
+    return _("Chưa thực hiện được")
+
+
+def broken() -> tuple[str, str]:
+    return _("Hệ thống gặp lỗi"), _(
+        "Lỗi đã được ghi lại. Hãy thử lại sau ít phút; nếu vẫn lỗi, hãy báo người quản trị."
+    )

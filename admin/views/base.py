@@ -1,0 +1,59 @@
+"""What every page of the office has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import abort, current_app, request
+from flask.typing import ResponseReturnValue
+from flask_admin import BaseView
+from flask_login import current_user
+from sqlalchemy.orm import Session
+
+from admin.permissions import may_open
+from outreach.access.models import User
+from outreach.errors import NotFound
+from outreach.runtime import Runtime
+
+
+class OfficeView(BaseView):
+    """A view that knows the runtime and lets in whom `admin.permissions` names.
+
+    `name` is its place in the menu (a lazy translation); a view without one is not in the menu.
+    """
+
+    def __init__(self, runtime: Runtime, *, name: Any, endpoint: str, url: str, category: Any = None) -> None:
+        super().__init__(name=name, endpoint=endpoint, url=url, category=category)
+        self.runtime = runtime
+
+    def is_accessible(self) -> bool:
+        return bool(current_user.is_authenticated and may_open(current_user.role, request.endpoint))
+
+    def is_visible(self) -> bool:
+        return bool(
+            current_user.is_authenticated
+            and may_open(current_user.role, f"{self.endpoint}.index")
+            and self.name
+        )
+
+    def inaccessible_callback(self, name: str, **kwargs: Any) -> ResponseReturnValue:
+        if not current_user.is_authenticated:
+            return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+        abort(403)
+
+    @contextmanager
+    def reading(self) -> Iterator[tuple[Session, User]]:
+        """One snapshot with the signed-in user's row. NotFound becomes a 404 page."""
+        try:
+            with self.runtime.db.read() as session:
+                yield session, session.get_one(User, current_user.id)
+        except NotFound:
+            abort(404)
+
+    @contextmanager
+    def writing(self) -> Iterator[tuple[Session, User]]:
+        """One transaction with the signed-in user's row; commits at the end."""
+        with self.runtime.db.write() as session:
+            yield session, session.get_one(User, current_user.id)
