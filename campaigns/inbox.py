@@ -34,7 +34,9 @@ def receive_reply(session: Session, inbound: Inbound, *, keys: Keys, now: dateti
         label, confidence = Label.OPT_OUT, 1.0
     else:
         label, confidence = classify(inbound.body, vocabulary_of(campaign))
-    is_answer = counts(label, confidence) and (recipient is not None or label is Label.OPT_OUT)
+    # Whoever asks to be left alone is, even a number that no list has brought yet.
+    is_known = phone is not None or _is_mobile(inbound.sender)
+    is_answer = counts(label, confidence) and (recipient is not None or (label is Label.OPT_OUT and is_known))
     looks = needs_a_person(label, confidence) or not is_answer
     reply = Reply(
         gateway_id=inbound.gateway_id,
@@ -50,8 +52,7 @@ def receive_reply(session: Session, inbound: Inbound, *, keys: Keys, now: dateti
     )
     session.add(reply)
     session.flush()
-    if phone is None and label is Label.OPT_OUT and _is_mobile(inbound.sender):
-        # Whoever asks to be left alone is, even a number that no list has brought yet.
+    if is_answer and phone is None:
         phone = Phone(e164=inbound.sender, created_at=now)
         session.add(phone)
         session.flush()
