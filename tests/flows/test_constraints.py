@@ -1,0 +1,283 @@
+"""What the database refuses by itself, whatever the code above it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from campaigns.messages import Attempt, Incident, Message
+from campaigns.models import Campaign, Recipient, Step
+from campaigns.replies import Label
+from campaigns.responses import Answer, InstallReport, Reply, ReplyState, Source
+from campaigns.states import AttemptState, Exclusion, MessageKind
+from outreach.access.models import Role, User
+from outreach.db import Database
+from outreach.people.models import Contact, Phone, Suppression, SuppressionReason
+from outreach.places.models import Area, AreaLevel
+from outreach.schema import upgrade
+from tests.flows.world import number
+
+NOW = datetime(2020, 8, 18, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url.replace("postgresql://", "postgresql+psycopg://"))
+    upgrade(opened)
+    yield opened
+    opened.close()
+
+
+class Rows:
+    """The rows that others refer to; `id`s begin at 1."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.user = self.add(User(email="a@loa.example", role=Role.STAFF, password_hash="x", created_at=NOW))
+        self.campaign = self.add(
+            Campaign(name="c", sender="MTTQ", content={}, created_by=self.user.id, created_at=NOW)
+        )
+        self.step = self.add(Step(campaign_id=self.campaign.id, number=1, text="x"))
+        self.phone, self.other_phone = (self.add(Phone(e164=number(i), created_at=NOW)) for i in (1, 2))
+        self.contact = self.add(Contact(created_at=NOW, updated_at=NOW))
+        self.recipient = self.add(self.make_recipient())
+        self.message = self.add(self.make_message())
+        self.answer = self.add(self.make_answer())
+
+    def add(self, row: Any) -> Any:
+        self.session.add(row)
+        self.session.flush()
+        return row
+
+    def make_recipient(self, **changes: Any) -> Recipient:
+        return Recipient(**{"campaign_id": self.campaign.id, "phone_id": self.phone.id, **changes})
+
+    def make_message(self, **changes: Any) -> Message:
+        return Message(
+            **{
+                "kind": MessageKind.STEP,
+                "campaign_id": self.campaign.id,
+                "step_id": self.step.id,
+                "phone_id": self.phone.id,
+                **changes,
+            }
+        )
+
+    def make_answer(self, **changes: Any) -> Answer:
+        return Answer(
+            **{
+                "phone_id": self.phone.id,
+                "label": Label.INSTALLED,
+                "source": Source.SMS,
+                "at": NOW,
+                **changes,
+            }
+        )
+
+    def make_install(self, **changes: Any) -> InstallReport:
+        return InstallReport(
+            **{
+                "campaign_id": self.campaign.id,
+                "phone_id": self.phone.id,
+                "recipient_id": self.recipient.id,
+                "answer_id": self.answer.id,
+                "source": Source.PAGE,
+                "reported_at": NOW,
+                **changes,
+            }
+        )
+
+    def make_attempt(self, **changes: Any) -> Attempt:
+        return Attempt(
+            **{
+                "message_id": self.message.id,
+                "n": 1,
+                "phone_id": self.phone.id,
+                "lane": 1,
+                "worker": "w",
+                "body": "x",
+                "segments": 1,
+                "claimed_at": NOW,
+                **changes,
+            }
+        )
+
+    def make_reply(self, **changes: Any) -> Reply:
+        return Reply(
+            **{
+                "gateway_id": "SM1",
+                "sender": number(1),
+                "body": "1",
+                "label": Label.INSTALLED,
+                "confidence": 1.0,
+                "state": ReplyState.APPLIED,
+                "received_at": NOW,
+                **changes,
+            }
+        )
+
+
+def suppression(**changes: Any) -> Suppression:
+    return Suppression(
+        **{
+            "number_hash": "h",
+            "reason": SuppressionReason.OPT_OUT,
+            "source": "sms",
+            "created_at": NOW,
+            **changes,
+        }
+    )
+
+
+def area(**changes: Any) -> Area:
+    return Area(**{"code": "1", "name": "x", "kind": "Xã", "level": AreaLevel.COMMUNE, **changes})
+
+
+# name: rows that stand beside each other, the last of which is one too many
+TOO_MANY: dict[str, Callable[[Rows], list[Any]]] = {
+    "two messages for one campaign, step and phone": lambda r: [r.make_message()],
+    "two acknowledgements of one answer": lambda r: [
+        r.make_message(step_id=None, answer_id=r.answer.id),
+        r.make_message(step_id=None, answer_id=r.answer.id),
+    ],
+    "two recipients on one phone": lambda r: [r.make_recipient()],
+    "one person twice in an audience": lambda r: [
+        r.make_recipient(phone_id=None, contact_id=r.contact.id, exclusion=Exclusion.NO_PHONE),
+        r.make_recipient(phone_id=None, contact_id=r.contact.id, exclusion=Exclusion.NO_PHONE),
+    ],
+    "two active suppressions of a kind": lambda r: [suppression(), suppression()],
+    "two counted installs": lambda r: [r.make_install(), r.make_install()],
+    "two answers from one reply": lambda r: [
+        reply := r.make_reply(),
+        r.make_answer(reply_id=r.add(reply).id),
+        r.make_answer(reply_id=reply.id),
+    ],
+    "a reply twice": lambda r: [r.make_reply(), r.make_reply()],
+    "an attempt twice": lambda r: [r.make_attempt(), r.make_attempt()],
+    "one gateway id for two attempts": lambda r: [
+        r.make_attempt(gateway_id="SM1"),
+        r.make_attempt(n=2, gateway_id="SM1"),
+    ],
+    "a number twice": lambda r: [Phone(e164=number(1), created_at=NOW)],
+    "a step twice": lambda r: [Step(campaign_id=r.campaign.id, number=1, text="y")],
+    "an incident twice": lambda r: [
+        Incident(kind="k", subject="messages:1", at=NOW),
+        Incident(kind="k", subject="messages:1", at=NOW),
+    ],
+}
+
+
+def test_the_database_refuses_what_may_be_there_only_once(db: Database) -> None:
+    for name, make in TOO_MANY.items():
+        with db.read() as session:
+            rows = Rows(session)
+            *allowed, too_many = make(rows)
+            for row in allowed:
+                rows.add(row)
+            try:
+                rows.add(too_many)
+            except IntegrityError:
+                continue
+            pytest.fail(f"the database took {name}")
+
+
+# name: rows that look alike and may all stand
+SIDE_BY_SIDE: dict[str, Callable[[Rows], list[Any]]] = {
+    "messages of a phone without a step": lambda r: [r.make_message(step_id=None) for _ in range(2)],
+    "messages of one step to two phones": lambda r: [r.make_message(phone_id=r.other_phone.id)],
+    "people who are excluded because they share a phone": lambda r: [
+        r.make_recipient(exclusion=Exclusion.SHARED_PHONE) for _ in range(2)
+    ],
+    "recipients whose person was erased": lambda r: [r.make_recipient(phone_id=r.other_phone.id)],
+    "suppressions of two kinds": lambda r: [
+        suppression(),
+        suppression(reason=SuppressionReason.WRONG_NUMBER),
+    ],
+    "a suppression and those that were lifted": lambda r: [
+        suppression(lifted_at=NOW),
+        suppression(lifted_at=NOW),
+        suppression(),
+    ],
+    "an install and those that were withdrawn": lambda r: [
+        r.make_install(withdrawn_at=NOW),
+        r.make_install(withdrawn_at=NOW),
+        r.make_install(),
+    ],
+    "attempts whose gateway id is not known": lambda r: [r.make_attempt(), r.make_attempt(n=2)],
+}
+
+
+def test_the_database_takes_what_may_stand_side_by_side(db: Database) -> None:
+    for name, make in SIDE_BY_SIDE.items():
+        with db.read() as session:
+            rows = Rows(session)
+            try:
+                for row in make(rows):
+                    rows.add(row)
+            except IntegrityError as error:
+                pytest.fail(f"the database refused {name}: {error}")
+
+
+STRANGE = (
+    "UPDATE campaigns SET state = 'sent'",
+    "UPDATE messages SET state = 'lost'",
+    "UPDATE messages SET kind = 'letter'",
+    "UPDATE messages SET skip_reason = 'mood'",
+    "UPDATE recipients SET exclusion = 'mood'",
+    "UPDATE recipients SET answer = 'maybe'",
+    "UPDATE answers SET label = 'maybe'",
+    "UPDATE answers SET source = 'dream'",
+    "UPDATE attempts SET state = 'queued'",
+    "UPDATE users SET role = 'king'",
+    "UPDATE areas SET level = 'planet'",
+    "UPDATE messages SET phone_id = 999",
+    "UPDATE recipients SET campaign_id = 999",
+    "DELETE FROM phones",
+    "DELETE FROM campaigns",
+    "UPDATE phones SET e164 = NULL",
+)
+
+
+def test_the_database_knows_its_words_and_its_rows(db: Database) -> None:
+    with db.write() as session:
+        rows = Rows(session)
+        rows.add(rows.make_attempt(state=AttemptState.UNKNOWN))
+        rows.add(area())
+    for statement in STRANGE:
+        with db.read() as session:
+            try:
+                session.execute(text(statement))
+            except IntegrityError:
+                continue
+            pytest.fail(f"the database took {statement}")
+
+
+def test_a_suppression_outlives_the_number_it_is_of(db: Database) -> None:
+    with db.write() as session:
+        phone = Phone(e164=number(9), created_at=NOW)
+        session.add(phone)
+        session.flush()
+        session.add(suppression(phone_id=phone.id))
+        session.flush()
+        session.delete(phone)
+    with db.read() as session:
+        (kept,) = session.query(Suppression).all()
+        assert kept.phone_id is None
+        assert kept.lifted_at is None
+
+
+def test_a_moment_without_a_zone_is_refused_and_all_come_back_in_utc(db: Database) -> None:
+    with db.write() as session:
+        session.add(Phone(e164=number(3), created_at=datetime.fromisoformat("2020-08-18T16:00:00+07:00")))
+    with db.read() as session:
+        (phone,) = session.query(Phone).all()
+        assert phone.created_at == NOW
+        assert phone.created_at.tzinfo == UTC
+    with pytest.raises(Exception, match="time zone"), db.write() as session:
+        session.add(Phone(e164=number(4), created_at=NOW.replace(tzinfo=None)))
