@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 
 import click
@@ -58,7 +59,7 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
         email: str, role: str, organisation: str | None, area: str | None, password_stdin: bool, as_json: bool
     ) -> None:
         """Create a user; the password comes on standard input, so that no process list shows it."""
-        password = click.get_text_stream("stdin").read().rstrip("\r\n")
+        password = sys.stdin.read().rstrip("\r\n")
         now = datetime.now(UTC)
         with runtime.db.write() as session:
             found = find_organisation(session, organisation) if organisation else None
