@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import sys
 import time
+import traceback
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-from redis import RedisError
+from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 from rq.job import Job
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from deploy.processes import die_with_parent
 from outreach.doorbell import QUEUES, ring_key
@@ -24,10 +28,16 @@ log = logging.getLogger(__name__)
 
 MAINTENANCE_S = 60
 RESTART_AFTER_S = 1.0
+SAY_EVERY_S = 30.0
+
+# A server away is no fault of a job: one line tells it, and the sweep rings again.
+SERVER_AWAY = (RedisError, OperationalError, InterfaceError)
 
 
 class LoaWorker(SimpleWorker):
     """Runs jobs in this very process, so that the event loop and its connections outlive them."""
+
+    max_connection_wait_time = 5.0  # seconds between two looks for a Redis that is away
 
     def execute_job(self, job: Job, queue: Queue) -> Any:
         # Answered: whoever rings from now on has something new and gets a job of their own.
@@ -41,6 +51,24 @@ class LoaWorker(SimpleWorker):
         context.told_to_stop.set()
         super().handle_warm_shutdown_request()
 
+    def set_shutdown_requested_date(self) -> None:
+        # Runs in the signal's handler, in the middle of a job that must come to its end.
+        with suppress(RedisError):
+            super().set_shutdown_requested_date()
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """Log where a job failed. The error's own words stay out: SQLAlchemy quotes numbers and texts in them."""
+        error = exc_info[1]
+        if isinstance(error, SERVER_AWAY):
+            log.warning("job.server_away job=%s error=%s", job.description, type(error).__name__)
+            return
+        places = "".join(traceback.format_tb(exc_info[2]))
+        log.error("job.failed job=%s error=%s\n%s", job.description, type(error).__name__, places)
+
+    def handle_job_failure(self, *args: Any, **more: Any) -> None:
+        # For the same reason they are not kept in Redis.
+        super().handle_job_failure(*args, **{**more, "exc_string": "see the worker's log"})
+
 
 def parse_queues(names: str | None) -> list[str]:
     """Queues from `--queues a,b`; all where none is named. Raises BadInput for one that does not exist."""
@@ -51,13 +79,47 @@ def parse_queues(names: str | None) -> list[str]:
 
 
 def work(runtime: Runtime, queue: str) -> None:
-    """Work on one queue until told to stop."""
+    """Work on one queue until told to stop, whatever Redis does meanwhile."""
+    logging.getLogger("rq.worker").addFilter(_without_stack)
+    _wait_for(runtime.redis)
     worker = LoaWorker(
         [Queue(queue, connection=runtime.redis)],
         connection=runtime.redis,
         maintenance_interval=MAINTENANCE_S,
     )
-    worker.work(logging_level="WARNING")
+    try:
+        worker.work(logging_level="WARNING")
+    except RedisError as error:
+        log.warning("worker.redis_lost queue=%s error=%s", queue, type(error).__name__)
+    if not context.told_to_stop.is_set():
+        # RQ gives up where Redis is away as a job ends. The same process starts afresh.
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - our own command line
+
+
+def _wait_for(redis: Redis) -> None:
+    """Return once Redis answers."""
+    said_at = float("-inf")
+    while True:
+        try:
+            redis.ping()
+        except RedisError as error:
+            if time.monotonic() - said_at > SAY_EVERY_S:
+                said_at = time.monotonic()
+                log.warning(
+                    "worker.waits_for_redis error=%s Chưa kết nối được Redis, sẽ tự thử lại. "
+                    "Hãy kiểm tra REDIS_URL và máy chủ Redis.",
+                    type(error).__name__,
+                )
+            time.sleep(RESTART_AFTER_S)
+        else:
+            return
+
+
+def _without_stack(record: logging.LogRecord) -> bool:
+    """A filter: that Redis went away takes one line."""
+    if record.exc_info and isinstance(record.exc_info[1], RedisError):
+        record.exc_info = None
+    return True
 
 
 def keep_children(queues: list[str]) -> None:
