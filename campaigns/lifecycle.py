@@ -157,14 +157,15 @@ def act(session: Session, campaign_id: int, action: CampaignAction, *, user: Use
         values = {"launched_at": now}
     elif action is CampaignAction.RESUME:
         values = {"pause_reason": "", "launched_at": func.coalesce(Campaign.launched_at, now)}
+    before = campaign.state
     if (
         "launched_at" in values
+        and before in CAMPAIGN_MOVES[action][0]
         and not campaign.launched_at
         and campaign.starts_at
         and campaign.starts_at > now
     ):
         action, values = CampaignAction.SCHEDULE, {"pause_reason": ""}
-    before = campaign.state
     if not move(session, campaign_id, action, now=now, **values):
         raise WrongState(
             f"Chiến dịch đang ở trạng thái “{STATE_NAMES[before]}”, không thể làm việc này. Hãy tải lại để xem."
