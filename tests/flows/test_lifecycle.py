@@ -1,0 +1,234 @@
+"""A campaign from draft to end: which press does what, when, and what follows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from campaigns.lifecycle import (
+    STATE_NAMES,
+    move,
+    steps_due,
+)
+from campaigns.models import Campaign, Step
+from campaigns.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
+from campaigns.windows import VIETNAM
+from outreach.access.models import AuditEvent, User
+from outreach.errors import WrongState
+from tests.flows.world import APPROVER, AUTHOR, World
+
+A, C = CampaignAction, CampaignState
+
+
+def state(world: World, campaign_id: int) -> CampaignState:
+    with world.runtime.db.read() as session:
+        return session.get_one(Campaign, campaign_id).state
+
+
+def put(world: World, campaign_id: int, **values: object) -> None:
+    with world.runtime.db.write() as session:
+        session.execute(update(Campaign).where(Campaign.id == campaign_id).values(**values))
+
+
+# -- moves
+
+
+def test_every_action_moves_from_its_states_and_from_no_other(world: World) -> None:
+    campaign = world.draft()
+    for action, (allowed, target) in CAMPAIGN_MOVES.items():
+        for before in C:
+            put(world, campaign, state=before)
+            with world.runtime.db.write() as session:
+                assert move(session, campaign, action, now=world.now) is (before in allowed), (action, before)
+            assert state(world, campaign) is (target if before in allowed else before)
+
+
+def test_a_press_in_the_wrong_state_says_where_the_campaign_is(world: World) -> None:
+    campaign = world.draft()
+    pressed = [A.SUBMIT, A.RETURN, A.APPROVE, A.LAUNCH, A.PAUSE, A.RESUME, A.CANCEL]
+    for starts_at in (None, world.in_hours(5)):
+        for action in pressed:
+            for before in set(C) - CAMPAIGN_MOVES[action][0]:
+                put(world, campaign, state=before, starts_at=starts_at)
+                with pytest.raises(WrongState, match=STATE_NAMES[before]):
+                    world.act(campaign, action, APPROVER)
+                assert state(world, campaign) is before
+
+
+def test_the_whole_way_is_on_record(world: World) -> None:
+    world.add_people(1)
+    campaign = world.draft()
+    world.act(campaign, A.SUBMIT)
+    world.act(campaign, A.RETURN, APPROVER)
+    world.act(campaign, A.SUBMIT)
+    world.act(campaign, A.APPROVE, APPROVER)
+    world.act(campaign, A.LAUNCH)
+    world.act(campaign, A.PAUSE)
+    world.act(campaign, A.RESUME)
+    world.act(campaign, A.CANCEL)
+    with world.runtime.db.read() as session:
+        events = session.scalars(
+            select(AuditEvent).where(AuditEvent.subject == f"campaigns:{campaign}").order_by(AuditEvent.id)
+        ).all()
+        names = {user.id: user.email for user in session.scalars(select(User))}
+        kept = session.get_one(Campaign, campaign)
+        assert all([kept.submitted_at, kept.approved_at, kept.launched_at, kept.ended_at])
+    assert [(event.action, names[event.actor_id or 0]) for event in events] == [
+        ("campaign.create", AUTHOR),
+        ("campaign.submit", AUTHOR),
+        ("campaign.return", APPROVER),
+        ("campaign.submit", AUTHOR),
+        ("campaign.approve", APPROVER),
+        ("campaign.launch", AUTHOR),
+        ("campaign.pause", AUTHOR),
+        ("campaign.resume", AUTHOR),
+        ("campaign.cancel", AUTHOR),
+    ]
+
+
+# -- when
+
+
+def approved(world: World, **changes: object) -> int:
+    campaign = world.draft(**changes)
+    world.act(campaign, A.SUBMIT)
+    world.act(campaign, A.APPROVE, APPROVER)
+    return campaign
+
+
+def test_a_campaign_with_an_hour_waits_for_it(world: World) -> None:
+    world.add_people(2)
+    starts = world.in_hours(5).replace(microsecond=0)
+    campaign = approved(world, starts_at=starts)
+    world.act(campaign, A.LAUNCH)
+    assert state(world, campaign) is C.SCHEDULED
+    world.sweep(at=starts - timedelta(seconds=1))
+    assert state(world, campaign) is C.SCHEDULED
+    assert world.status(campaign)["recipients"] == 0
+    world.sweep(at=starts)
+    assert state(world, campaign) is C.SENDING
+    assert world.status(campaign)["recipients"] == 2
+    with world.runtime.db.read() as session:
+        assert session.get_one(Campaign, campaign).launched_at == starts
+
+
+def test_a_campaign_whose_hour_has_passed_starts_at_once(world: World) -> None:
+    campaign = approved(world, starts_at=world.in_hours(-1))
+    world.act(campaign, A.LAUNCH)
+    assert state(world, campaign) is C.SENDING
+
+
+def test_paused_before_its_hour_it_waits_for_it_again(world: World) -> None:
+    starts = world.in_hours(5)
+    campaign = approved(world, starts_at=starts)
+    world.act(campaign, A.LAUNCH)
+    world.act(campaign, A.PAUSE)
+    world.sweep(at=world.in_hours(6))
+    assert state(world, campaign) is C.PAUSED
+    world.act(campaign, A.RESUME)
+    assert state(world, campaign) is C.SCHEDULED
+
+
+def test_paused_over_its_hour_it_starts_when_it_is_resumed(world: World) -> None:
+    campaign = approved(world, starts_at=world.in_hours(5))
+    world.act(campaign, A.LAUNCH)
+    world.act(campaign, A.PAUSE)
+    put(world, campaign, starts_at=world.in_hours(-1))
+    world.act(campaign, A.RESUME)
+    assert state(world, campaign) is C.SENDING
+    with world.runtime.db.read() as session:
+        assert session.get_one(Campaign, campaign).launched_at is not None
+
+
+def test_a_pause_does_not_move_the_day_of_the_launch(world: World) -> None:
+    world.add_people(1)
+    campaign = world.launch()
+    launched = world.in_hours(-30)
+    put(world, campaign, launched_at=launched)
+    world.act(campaign, A.PAUSE)
+    world.act(campaign, A.RESUME)
+    with world.runtime.db.read() as session:
+        assert session.get_one(Campaign, campaign).launched_at == launched
+
+
+def test_past_its_deadline_a_campaign_is_not_launched(world: World) -> None:
+    campaign = approved(world, deadline=world.in_hours(1))
+    put(world, campaign, deadline=world.in_hours(-1))
+    with pytest.raises(WrongState, match="thời hạn"):
+        world.act(campaign, A.LAUNCH)
+    assert state(world, campaign) is C.APPROVED
+
+
+def test_steps_are_due_by_their_days_and_their_hour(world: World) -> None:
+    campaign = approved(
+        world,
+        step=[
+            {"text": "a", "after_days": 1, "at": "08:00"},
+            {"text": "b", "after_days": 1, "at": "18:00"},
+            {"text": "c", "after_days": 3},
+        ],
+    )
+    launched = datetime(2020, 8, 18, 9, 30, tzinfo=VIETNAM)
+    put(world, campaign, state=C.SENDING, launched_at=launched)
+    due = {
+        "18 09:29": 0,
+        "18 09:30": 1,
+        "19 07:59": 1,
+        "19 08:00": 2,
+        "19 17:59": 2,
+        "19 18:00": 3,
+        "21 09:29": 3,
+        "21 09:30": 4,
+    }
+    with world.runtime.db.read() as session:
+        steps = session.scalars(
+            select(Step.id).where(Step.campaign_id == campaign).order_by(Step.number)
+        ).all()
+        for moment, count in due.items():
+            now = datetime.strptime(f"2020-08-{moment}", "%Y-%m-%d %H:%M").replace(tzinfo=VIETNAM)
+            assert steps_due(session, now=now.astimezone(UTC)) == list(steps[:count]), moment
+    put(world, campaign, state=C.PAUSED)
+    with world.runtime.db.read() as session:
+        assert steps_due(session, now=world.now) == []
+
+
+# -- the end
+
+
+def test_a_campaign_ends_after_its_last_step(world: World) -> None:
+    world.add_people(2)
+    campaign = world.launch(step=[{"text": "Nhắc {link}", "after_days": 2}])
+    world.send()
+    world.sweep()
+    assert state(world, campaign) is C.SENDING
+    put(world, campaign, launched_at=world.in_hours(-49))
+    world.sweep()
+    assert state(world, campaign) is C.SENDING
+    world.send()
+    world.sweep()
+    assert state(world, campaign) is C.COMPLETED
+
+
+@pytest.mark.parametrize("action", [A.PAUSE, A.CANCEL])
+def test_what_is_stopped_before_its_audience_is_known_sends_nothing(world: World, action: A) -> None:
+    world.add_people(2)
+    campaign = approved(world)
+    world.act(campaign, A.LAUNCH)
+    world.act(campaign, action)
+    world.sweep()
+    world.send(1)
+    assert world.sent_to() == []
+    assert world.status(campaign)["recipients"] == 0
+
+
+def test_a_cancelled_campaign_opens_no_further_step(world: World) -> None:
+    world.add_people(2)
+    campaign = world.launch(step=[{"text": "Nhắc {link}", "after_days": 1}])
+    world.act(campaign, A.CANCEL)
+    put(world, campaign, launched_at=world.in_hours(-49))
+    world.sweep()
+    world.send(1)
+    assert world.sent_to() == []
+    assert world.status(campaign)["steps"] == [{"step": 1, "messages": {"cancelled": 2}}]

@@ -1,0 +1,165 @@
+"""Who may do what with a campaign, and who does not even see it."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select, update
+
+from campaigns.draft import read_draft
+from campaigns.kinds import load_kinds
+from campaigns.lifecycle import (
+    act,
+    create_campaign,
+    find_campaign,
+)
+from campaigns.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
+from outreach.access.models import Organisation, OrganisationKind, Role, User
+from outreach.access.organisations import create_organisation
+from outreach.access.users import find_user
+from outreach.errors import BadCampaign, NotAllowed, NotFound
+from outreach.people.models import ContactList
+from outreach.places.models import Area, AreaLevel
+from tests.flows.test_lifecycle import put, state
+from tests.flows.world import APPROVER, AUTHOR, LIST, TEXT, World
+
+A, C = CampaignAction, CampaignState
+LEAST = {"name": "Bluezone", "text": TEXT, "lists": [LIST], "sender": "MTTQ"}
+
+
+def add_user(
+    world: World, role: Role, *, organisation: str | None = "MTTQ", area: str | None = None, email: str = ""
+) -> str:
+    """A user who never logs in; the e-mail."""
+    email = email or f"{role}@loa.example"
+    with world.runtime.db.write() as session:
+        owner = session.scalar(select(Organisation.id).where(Organisation.code == (organisation or "")))
+        session.add(
+            User(
+                email=email,
+                role=role,
+                organisation_id=owner,
+                area_code=area,
+                password_hash="none",
+                created_at=world.now,
+            )
+        )
+    return email
+
+
+def test_nobody_approves_their_own_campaign(world: World) -> None:
+    for role in (Role.APPROVER, Role.ADMINISTRATOR):
+        email = add_user(world, role)
+        with world.runtime.db.write() as session:
+            user = find_user(session, email)
+            campaign = create_campaign(
+                session, read_draft(LEAST, kinds=load_kinds()), user=user, now=world.now
+            ).id
+        world.act(campaign, A.SUBMIT, email)
+        with pytest.raises(NotAllowed, match="tự duyệt"):
+            world.act(campaign, A.APPROVE, email)
+        assert state(world, campaign) is C.SUBMITTED
+        world.act(campaign, A.APPROVE, APPROVER)
+
+
+def test_a_role_may_do_what_its_office_is_and_no_more(world: World) -> None:
+    may = {
+        A.SUBMIT: {Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR},
+        A.RETURN: {Role.APPROVER, Role.ADMINISTRATOR},
+        A.APPROVE: {Role.APPROVER, Role.ADMINISTRATOR},
+        A.LAUNCH: {Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR},
+        A.PAUSE: {Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR},
+        A.RESUME: {Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR},
+        A.CANCEL: {Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR},
+    }
+    emails = {role: add_user(world, role) for role in Role}
+    campaign = world.draft()
+    for action, allowed in may.items():
+        for role, email in emails.items():
+            before = min(CAMPAIGN_MOVES[action][0], key=list(C).index)
+            put(world, campaign, state=before)
+            if role in allowed:
+                world.act(campaign, action, email)
+                assert state(world, campaign) is not before
+            else:
+                with pytest.raises(NotAllowed):
+                    world.act(campaign, action, email)
+                assert state(world, campaign) is before
+
+
+def test_only_those_who_may_write_campaigns_create_them(world: World) -> None:
+    draft = read_draft(LEAST, kinds=load_kinds())
+    for role in (Role.LEADER, Role.AUDITOR):
+        email = add_user(world, role)
+        with world.runtime.db.write() as session:
+            user = find_user(session, email)
+            with pytest.raises(NotAllowed):
+                create_campaign(session, draft, user=user, now=world.now)
+
+
+def test_a_campaign_is_seen_by_its_organisation_and_those_above(world: World) -> None:
+    with world.runtime.db.write() as session:
+        for code, level, parent in (
+            ("62", AreaLevel.PROVINCE, None),
+            ("608", AreaLevel.DISTRICT, "62"),
+            ("617", AreaLevel.DISTRICT, "62"),
+        ):
+            session.add(Area(code=code, name=code, kind="", level=level, parent_code=parent))
+            session.flush()
+        for code, parent, area in (
+            ("HPN", None, "62"),
+            ("HPN-608", "HPN", "608"),
+            ("HPN-617", "HPN", "617"),
+            ("DOAN", None, "62"),
+        ):
+            made = create_organisation(
+                session, code=code, name=code, kind=OrganisationKind.MASS, area_code=area, parent_code=parent
+            )
+            session.add(ContactList(organisation_id=made.id, name=f"{code} 1", created_at=world.now))
+    author = add_user(world, Role.STAFF, organisation="HPN-608", email="author@loa.example")
+    with world.runtime.db.write() as session:
+        user = find_user(session, author)
+        draft = read_draft({**LEAST, "lists": ["HPN-608 1"]}, kinds=load_kinds())
+        campaign = create_campaign(session, draft, user=user, now=world.now).id
+        # Lists of others are as good as not there.
+        for name in ("HPN-617 1", "DOAN 1", LIST):
+            with pytest.raises(BadCampaign, match=name):
+                create_campaign(
+                    session,
+                    read_draft({**LEAST, "lists": [name]}, kinds=load_kinds()),
+                    user=user,
+                    now=world.now,
+                )
+
+    sees = {
+        ("HPN-608", None): True,
+        ("HPN", None): True,
+        ("MTTQ", None): True,  # the committee above all
+        (None, "608"): True,
+        (None, "62"): True,
+        (None, None): True,
+        ("HPN-617", None): False,
+        ("DOAN", None): False,
+        (None, "617"): False,
+    }
+    for index, ((organisation, area), is_seen) in enumerate(sees.items()):
+        email = add_user(
+            world, Role.STAFF, organisation=organisation, area=area, email=f"u{index}@loa.example"
+        )
+        with world.runtime.db.write() as session:
+            user = find_user(session, email)
+            if is_seen:
+                assert find_campaign(session, campaign, user=user).id == campaign
+                continue
+            # Not to be told from a campaign that is not there.
+            for action in (A.SUBMIT, A.CANCEL, A.APPROVE):
+                with pytest.raises(NotFound, match=str(campaign)):
+                    act(session, campaign, action, user=user, now=world.now)
+    assert state(world, campaign) is C.DRAFT
+
+
+def test_a_locked_account_does_nothing(world: World) -> None:
+    campaign = world.draft()
+    with world.runtime.db.write() as session:
+        session.execute(update(User).where(User.email == AUTHOR).values(is_active=False))
+    with pytest.raises(NotFound):
+        world.act(campaign, A.SUBMIT)

@@ -1,0 +1,128 @@
+"""Two people press, or two workers sweep, at the same moment: one wins and nothing happens twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import Barrier
+
+import pytest
+from sqlalchemy import func, select
+
+from campaigns.lifecycle import act, open_step, steps_due
+from campaigns.messages import Message, Outbox
+from campaigns.models import Campaign, Recipient
+from campaigns.states import CampaignAction, CampaignState
+from outreach.access.models import AuditEvent, Role
+from outreach.access.users import find_user
+from outreach.errors import WrongState
+from tests.flows.test_lifecycle import approved
+from tests.flows.test_permissions import add_user
+from tests.flows.world import APPROVER, AUTHOR, World
+
+A, C = CampaignAction, CampaignState
+
+
+def at_once(*works: Callable[[], object]) -> list[object]:
+    """What each came to, its error where it raised WrongState; all set off together."""
+    ready = Barrier(len(works))
+
+    def run(work: Callable[[], object]) -> object:
+        ready.wait()
+        try:
+            return work()
+        except WrongState as error:
+            return error
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(run, works))
+
+
+def press(world: World, campaign_id: int, action: A, email: str) -> Callable[[], object]:
+    def work() -> CampaignState:
+        with world.runtime.db.write() as session:
+            user = find_user(session, email)
+            return act(session, campaign_id, action, user=user, now=datetime.now(UTC)).state
+
+    return work
+
+
+def events(world: World, campaign_id: int, action: str) -> int:
+    with world.runtime.db.read() as session:
+        found = session.scalar(
+            select(func.count()).where(
+                AuditEvent.subject == f"campaigns:{campaign_id}", AuditEvent.action == f"campaign.{action}"
+            )
+        )
+    return found or 0
+
+
+@pytest.mark.parametrize("action", [A.APPROVE, A.LAUNCH, A.CANCEL])
+def test_of_two_who_press_the_same_one_wins_and_the_other_is_told(world: World, action: A) -> None:
+    other = add_user(world, Role.APPROVER)
+    for _ in range(3):
+        campaign = world.draft()
+        world.act(campaign, A.SUBMIT)
+        if action is A.LAUNCH:
+            world.act(campaign, A.APPROVE, APPROVER)
+        outcomes = at_once(press(world, campaign, action, APPROVER), press(world, campaign, action, other))
+        assert len([outcome for outcome in outcomes if isinstance(outcome, WrongState)]) == 1
+        assert events(world, campaign, action.value) == 1
+
+
+def test_approved_and_sent_back_at_once_it_ends_where_one_of_them_put_it(world: World) -> None:
+    """Sending back an approved campaign is allowed, so both may succeed, in this order alone."""
+    other = add_user(world, Role.APPROVER)
+    for _ in range(5):
+        campaign = world.draft()
+        world.act(campaign, A.SUBMIT)
+        approve, back = at_once(
+            press(world, campaign, A.APPROVE, APPROVER), press(world, campaign, A.RETURN, other)
+        )
+        assert back is C.DRAFT
+        assert approve is C.APPROVED or isinstance(approve, WrongState)
+        with world.runtime.db.read() as session:
+            assert session.get_one(Campaign, campaign).state is C.DRAFT
+
+
+def test_cancelled_while_it_is_launched_nothing_is_left_to_send(world: World) -> None:
+    world.add_people(3)
+    for _ in range(3):
+        campaign = approved(world)
+        world.act(campaign, A.LAUNCH)
+        at_once(press(world, campaign, A.CANCEL, AUTHOR), world.sweep)
+        with world.runtime.db.read() as session:
+            assert session.get_one(Campaign, campaign).state is C.CANCELLED
+            assert session.scalar(select(func.count()).select_from(Outbox)) == 0
+            waiting = select(func.count()).where(
+                Message.campaign_id == campaign, Message.state != "cancelled"
+            )
+            assert session.scalar(waiting) == 0
+
+
+def test_of_two_sweeps_one_opens_the_step(world: World) -> None:
+    world.add_people(5)
+    campaign = approved(world)
+    world.act(campaign, A.LAUNCH)
+    now = datetime.now(UTC)
+    with world.runtime.db.read() as session:
+        (step,) = steps_due(session, now=now)
+
+    def work() -> bool:
+        with world.runtime.db.write() as session:
+            return open_step(session, step, now=now)
+
+    assert sorted(map(bool, at_once(work, work, work))) == [False, False, True]
+    with world.runtime.db.read() as session:
+        for table in (Recipient, Message):
+            assert session.scalar(select(func.count()).where(table.campaign_id == campaign)) == 5
+        assert session.scalar(select(func.count()).select_from(Outbox)) == 5
+
+
+def test_whole_sweeps_at_once_do_no_harm(world: World) -> None:
+    world.add_people(5)
+    campaign = approved(world)
+    world.act(campaign, A.LAUNCH)
+    at_once(*[world.sweep] * 4)
+    assert world.status(campaign)["steps"] == [{"step": 1, "messages": {"queued": 5}}]
