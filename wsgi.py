@@ -1,6 +1,13 @@
 """The web's entry point, and the command line's."""
 
-from admin.app import create_app
-from outreach.settings import Settings
+import sys
 
-app = create_app(Settings.from_env())
+from admin.app import create_app
+from outreach.settings import BadSettings, Settings
+
+try:
+    app = create_app(Settings.from_env())
+except BadSettings as error:
+    print(error, file=sys.stderr)
+    # At this status gunicorn ends; at any other it would start the same worker again and again.
+    sys.exit(3)

@@ -9,7 +9,7 @@ halfway when another one wrote in between.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -23,15 +23,22 @@ from sqlalchemy import (
     Enum,
     Integer,
     MetaData,
+    String,
     TypeDecorator,
     create_engine,
     event,
     make_url,
 )
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeEngine
 
 # SQLite numbers rows by itself only where the column's type is exactly INTEGER.
 BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def Key(length: int) -> TypeEngine[str]:  # noqa: N802 - reads as a type in a model
+    """Column type of a text that is looked up by its beginning: ordered by its bytes, whatever the database's locale."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -122,7 +129,9 @@ _PG_ARGS = {
 
 def _create_sqlite_engine(url: Any) -> Engine:
     if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        # Where there can be no folder, connecting says so; commands that need no database go on.
+        with suppress(OSError):
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")

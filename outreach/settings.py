@@ -38,6 +38,7 @@ def _url(*schemes: str) -> Callable[[str], str]:
             raise ValueError(f"phải là địa chỉ bắt đầu bằng {' hoặc '.join(s + ':' for s in schemes)}")
         if parts.scheme in ("http", "https") and not parts.hostname:
             raise ValueError("phải có tên máy chủ, ví dụ https://example.vn")
+        _check_port(value)
         return value.rstrip("/") if "http" in schemes else value
 
     return check
@@ -48,7 +49,15 @@ def _database(value: str) -> str:
     value = re.sub(r"^(postgres|postgresql)://", "postgresql+psycopg://", value)
     if not value.startswith(("postgresql+psycopg://", "sqlite:///")):
         raise ValueError("phải bắt đầu bằng postgresql:// hoặc sqlite:///")
+    _check_port(value)
     return value
+
+
+def _check_port(value: str) -> None:
+    try:
+        _ = urlsplit(value).port
+    except ValueError:
+        raise ValueError("cổng (port) trong địa chỉ phải là một số") from None
 
 
 def _choice(*allowed: str) -> Callable[[str], str]:
