@@ -59,7 +59,7 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
         email: str, role: str, organisation: str | None, area: str | None, password_stdin: bool, as_json: bool
     ) -> None:
         """Create a user; the password comes on standard input, so that no process list shows it."""
-        password = sys.stdin.read().rstrip("\r\n")
+        password = _read_password()
         now = datetime.now(UTC)
         with runtime.db.write() as session:
             found = find_organisation(session, organisation) if organisation else None
@@ -77,6 +77,13 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
         answer({"id": user.id, "email": user.email}, as_json=as_json, says=f"Đã tạo tài khoản {user.email}.")
 
     return [organisations, users]
+
+
+def _read_password() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise BadInput("Mật khẩu phải là văn bản UTF-8. Hãy gõ lại mật khẩu.") from None
 
 
 def _check_area(session: Session, code: str | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from admin.cli.speaking import Group, acting_as, answer, json_option
+from admin.cli.speaking import LARGEST_ID, Group, acting_as, answer, json_option, notice
 from campaigns.draft import read_draft
 from campaigns.kinds import load_kinds
 from campaigns.lifecycle import STATE_NAMES, act, create_campaign
@@ -30,6 +30,8 @@ _ACTIONS = {
     CampaignAction.CANCEL: "End it; what waits is not sent.",
 }
 
+_which = click.argument("campaign_id", type=click.IntRange(1, LARGEST_ID), metavar="ID")
+
 
 def campaign_commands(runtime: Runtime) -> list[click.Command]:
     campaigns = Group("campaigns", help="Campaigns from draft to end.")
@@ -49,7 +51,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
 
     def add_action(action: CampaignAction, help_text: str) -> None:
         @campaigns.command(action.value, help=help_text)
-        @click.argument("campaign_id", type=int, metavar="ID")
+        @_which
         @acting_as
         @json_option
         def run(campaign_id: int, email: str, as_json: bool) -> None:
@@ -57,19 +59,24 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
                 user = find_user(session, email)
                 campaign = act(session, campaign_id, action, user=user, now=datetime.now(UTC))
                 state = campaign.state
-            if state in (CampaignState.SENDING, CampaignState.CANCELLED):
-                ring_sweep(runtime.doorbell)
+            is_heard = state not in (CampaignState.SENDING, CampaignState.CANCELLED) or ring_sweep(
+                runtime.doorbell
+            )
             answer(
                 {"id": campaign_id, "state": state.value},
                 as_json=as_json,
                 says=f"Chiến dịch số {campaign_id}: {STATE_NAMES[state]}.",
             )
+            if not is_heard:
+                notice(
+                    "Lưu ý: chưa kết nối được Redis. Lệnh đã được lưu và sẽ tự thực hiện khi Redis hoạt động trở lại."
+                )
 
     for action, help_text in _ACTIONS.items():
         add_action(action, help_text)
 
     @campaigns.command("status")
-    @click.argument("campaign_id", type=int, metavar="ID")
+    @_which
     @json_option
     def status(campaign_id: int, as_json: bool) -> None:
         """Where a campaign stands."""
@@ -90,8 +97,8 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise BadCampaign(
             f"Tệp {file.name} không phải văn bản UTF-8. Hãy lưu lại với bảng mã UTF-8."
         ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise BadCampaign(f"Tệp {file.name} không đúng dạng TOML: {error}. Hãy sửa dòng đó.") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadCampaign(f"Tệp {file.name} không đúng dạng TOML ({error}). Hãy sửa chỗ đó.") from error
 
 
 def _describe(found: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from admin.cli.speaking import Group, answer, json_option
 from outreach.access import audit
 from outreach.access.organisations import find_organisation
+from outreach.errors import BadInput
 from outreach.people.checking import check_list, write_check
 from outreach.people.importing import find_or_create_list, import_rows
 from outreach.people.issues import write_issues
@@ -32,6 +33,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     @json_option
     def check(file: Path, out: Path, as_json: bool) -> None:
         """Say what each row would become; nothing is stored and no database is needed."""
+        _keep_apart(file, out)
         counts = write_check(file, out, default_gazetteer())
         answer(
             dict(counts),
@@ -51,6 +53,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     @json_option
     def bring_in(file: Path, list_name: str, organisation: str, errors: Path | None, as_json: bool) -> None:
         """Bring a file into an organisation's list. The same file again changes nothing."""
+        _keep_apart(file, errors)
         now = datetime.now(UTC)
         gazetteer = default_gazetteer()
         with runtime.db.write() as session:
@@ -86,3 +89,9 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         )
 
     return [contacts]
+
+
+def _keep_apart(file: Path, out: Path | None) -> None:
+    """The result must not take the place of the list."""
+    if out and out.resolve() == file.resolve():
+        raise BadInput("Tệp kết quả trùng với tệp danh sách. Hãy đặt tên khác cho tệp kết quả.")

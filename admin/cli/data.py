@@ -20,10 +20,11 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     demo = Group("demo", help="Invented data for trying and training.")
 
     @db.command("upgrade")
-    def upgrade_database() -> None:
+    @json_option
+    def upgrade_database(as_json: bool) -> None:
         """Create or update the tables."""
         upgrade(runtime.db)
-        click.echo("Cơ sở dữ liệu đã ở phiên bản mới nhất.", err=True)
+        answer({"status": "current"}, as_json=as_json, says="Cơ sở dữ liệu đã ở phiên bản mới nhất.")
 
     @areas.command("load")
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))

@@ -2,37 +2,71 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
-from typing import Any
+from collections.abc import Iterator
+from typing import IO, Any
 
 import click
+from alembic.util import CommandError
 from flask.cli import AppGroup
 from redis import RedisError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 
 from outreach.errors import LoaError
 
+LARGEST_ID = 2**63 - 1  # what the database numbers rows with
 
-def _explain(error: Exception) -> str:
-    if isinstance(error, LoaError):
-        return str(error)
-    if isinstance(error, DBAPIError):
-        return (
-            "Không dùng được cơ sở dữ liệu: "
-            f"{type(error.orig).__name__}. Hãy kiểm tra DATABASE_URL, máy chủ, và chạy “flask --app wsgi db upgrade”."
-        )
-    return "Không kết nối được Redis. Hãy kiểm tra REDIS_URL và máy chủ Redis."
+_FILE_TROUBLE = {
+    errno.ENOENT: "không có thư mục này, hãy kiểm tra đường dẫn",
+    errno.EACCES: "không có quyền, hãy chọn chỗ khác",
+    errno.EROFS: "đĩa chỉ cho đọc, hãy chọn chỗ khác",
+    errno.ENOSPC: "đĩa đã đầy, hãy xóa bớt tệp",
+}
+
+
+class Failure(click.ClickException):
+    """A command that could not do its work."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"Lỗi: {self.message}", file=file, err=file is None)
+
+
+class Mistyped(Failure):
+    """A command that was typed wrongly."""
+
+    exit_code = 2
 
 
 class _Speaking:
     """Mixed into commands and groups: turns what a caller can act on into a message."""
 
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **more)  # type: ignore[misc]
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise Mistyped(_explain_usage(error)) from error
+
     def invoke(self, ctx: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            # Whatever the machine's language is set to.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
         try:
             return super().invoke(ctx)  # type: ignore[misc]
-        except (LoaError, DBAPIError, RedisError) as error:
-            raise click.ClickException(_explain(error)) from error
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise Mistyped(_explain_usage(error)) from error
+        except (LoaError, DBAPIError, RedisError, CommandError) as error:
+            raise Failure(_explain(error)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read us has gone: click ends quietly
+                raise
+            why = _FILE_TROUBLE.get(error.errno or 0, error.strerror)
+            raise Failure(f"Không đọc hoặc ghi được {error.filename or 'tệp'}: {why}.") from error
 
 
 class Command(_Speaking, click.Command):
@@ -42,6 +76,58 @@ class Command(_Speaking, click.Command):
 class Group(_Speaking, AppGroup):
     """A family of commands."""
 
+    command_class = Command
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, LoaError):
+        return str(error)
+    if isinstance(error, DataError):
+        return (
+            "Có giá trị mà cơ sở dữ liệu không nhận: số quá lớn hoặc ký tự không hợp lệ. Hãy sửa rồi thử lại."
+        )
+    if isinstance(error, DBAPIError):
+        return (
+            f"Không dùng được cơ sở dữ liệu ({type(error.orig).__name__}). "
+            "Hãy kiểm tra DATABASE_URL và máy chủ, rồi chạy “flask --app wsgi db upgrade”."
+        )
+    if isinstance(error, CommandError):
+        return (
+            "Không nâng cấp được cơ sở dữ liệu: dữ liệu thuộc phiên bản Loa khác. "
+            "Hãy dùng phiên bản mới nhất của chương trình."
+        )
+    return "Không kết nối được Redis. Hãy kiểm tra REDIS_URL và máy chủ Redis."
+
+
+def _explain_usage(error: click.UsageError) -> str:
+    """click's own words are English; what was meant is known from the parameter."""
+    see = f" Xem: {error.ctx.command_path} --help" if error.ctx else ""
+    parameter: click.Parameter | None = getattr(error, "param", None)
+    name = None
+    if isinstance(parameter, click.Option):
+        name = parameter.opts[0]
+    elif parameter is not None:
+        name = parameter.metavar or str(parameter.name).upper()
+    if isinstance(error, click.MissingParameter):
+        return f"Thiếu {name}.{see}"
+    if isinstance(error, click.NoSuchCommand):
+        return f"Không có lệnh {error.command_name}.{see}"
+    if isinstance(error, click.NoSuchOption):
+        return f"Không có tùy chọn {error.option_name}.{see}"
+    if isinstance(error, click.BadParameter) and parameter is not None:
+        return f"{name} không đúng. {_what_fits(parameter.type)}{see}"
+    return f"Lệnh không đúng ({error.format_message()}){see}"
+
+
+def _what_fits(kind: Any) -> str:
+    if isinstance(kind, click.Choice):
+        return f"Chọn một trong: {', '.join(map(str, kind.choices))}."
+    if isinstance(kind, click.Path):
+        return "Không có tệp này, hoặc không đọc, ghi được ở đó."
+    if isinstance(kind, click.IntRange):
+        return f"Phải là số nguyên từ {kind.min}."
+    return ""
+
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 acting_as = click.option("--as", "email", required=True, metavar="EMAIL", help="The user who does it.")
@@ -49,15 +135,18 @@ acting_as = click.option("--as", "email", required=True, metavar="EMAIL", help="
 
 def answer(data: dict[str, Any], *, as_json: bool, says: str) -> None:
     """The result: the data as one line of JSON, or a sentence for a person."""
-    if as_json:
-        click.echo(json.dumps(data, ensure_ascii=False))
-    else:
-        click.echo(says)
+    click.echo(json.dumps(data, ensure_ascii=False) if as_json else says)
 
 
-def read_lines() -> Any:
+def notice(says: str) -> None:
+    """Something that a person should know beside the result."""
+    click.echo(says, err=True)
+
+
+def read_lines() -> Iterator[str]:
     """Standard input line by line as UTF-8; bytes that are none do not stop the rest."""
-    sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    # Only LF ends a line: a CR in the middle belongs to the text.
+    sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace", newline="\n")  # type: ignore[union-attr]
     for line in sys.stdin:
         yield line.rstrip("\r\n")
 

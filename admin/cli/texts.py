@@ -31,11 +31,13 @@ def text_commands(_runtime: Runtime) -> list[click.Command]:
         for number, line in enumerate(read_lines(), start=1):
             try:
                 text = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 text = None
             if not isinstance(text, str):
                 raise BadInput(f'Dòng {number} không phải một chuỗi JSON. Mỗi dòng viết dạng “"nội dung"”.')
-            measured = measure(text, unaccented=unaccented)
+            # Half a character, as JSON can write it, cannot be sent.
+            whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            measured = measure(whole, unaccented=unaccented)
             write_line(
                 json.dumps(
                     {
