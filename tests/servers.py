@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import redis
@@ -56,11 +57,16 @@ def make_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-", dir=place))
 
 
-def start_redis(folder: Path) -> Server:
-    """A Redis that keeps nothing. Raises NoRedis, or NoServer with what it said."""
+def start_redis(folder: Path, url: str | None = None) -> Server:
+    """A Redis that keeps nothing, at the address of an earlier one that has ended where it is given.
+
+    Raises NoRedis, or NoServer with what it said.
+    """
+    earlier = urlsplit(url or "")
     for _ in range(5):
         # Another process may take the port between the look and the start: then the next one is tried.
-        redis_server = prepare_redis(folder, password=secrets.token_hex(8), keep=False)
+        password = earlier.password or secrets.token_hex(8)
+        redis_server = prepare_redis(folder, password=password, keep=False, port=earlier.port)
         process = _start(redis_server.command, folder / "redis.log", signal.SIGKILL)
         with redis.Redis.from_url(redis_server.url) as client:
             if _wait(process, client.ping, redis.RedisError):
@@ -69,20 +75,36 @@ def start_redis(folder: Path) -> Server:
 
 
 def start_postgres(folder: Path) -> Server:
-    """A PostgreSQL with its data in `folder`, reached by a Unix socket there. Raises NoServer.
+    """A PostgreSQL with its data in `folder`, reached by a Unix socket there; again with what it held,
+    where an earlier one has ended. Raises NoServer.
 
     It refuses to run as root: root starts it as `nobody`, who gets a folder and a copy of the programs, as
     the clone may stand where only root can read.
     """
-    programs, user = _find_postgres(), {}
-    home = folder / "postgres"
-    home.mkdir(mode=0o700)
+    home, user = folder / "postgres", {}
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
         user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    if not home.exists():
+        _make_postgres(home, user)
+    programs = _programs_in(home) if user else _find_postgres()
+    command = [programs / "postgres", "-D", home / "data", "-k", home]
+    command += [f"--{name}={value}" for name, value in POSTGRES_SETTINGS.items()]
+    process = _start(command, folder / "postgres.log", signal.SIGQUIT, **user)
+    url = f"postgresql+psycopg://postgres@/postgres?host={home}"
+    if not _wait(process, lambda: _connect(url).close(), psycopg.OperationalError):
+        raise NoServer(f"PostgreSQL does not start:\n{(folder / 'postgres.log').read_text()}")
+    return Server(url, lambda: _end(process, signal.SIGINT))
+
+
+def _make_postgres(home: Path, user: dict[str, Any]) -> None:
+    """The folder of a server that `user` runs, with an empty cluster in it."""
+    home.mkdir(mode=0o700)
+    programs = _find_postgres()
+    if user:
         programs = _copy_programs(programs, home)
-        os.chown(home, nobody.pw_uid, nobody.pw_gid)
-        folder.chmod(0o711)
+        os.chown(home, user["user"], user["group"])
+        home.parent.chmod(0o711)
     # The build has no ICU; PostgreSQL's own C.UTF-8 knows the Vietnamese letters' upper and lower case.
     locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     made = subprocess.run(
@@ -94,13 +116,6 @@ def start_postgres(folder: Path) -> Server:
     )
     if made.returncode:
         raise NoServer(f"initdb failed; TEST_POSTGRES_URL can name another server:\n{made.stderr}")
-    command = [programs / "postgres", "-D", home / "data", "-k", home]
-    command += [f"--{name}={value}" for name, value in POSTGRES_SETTINGS.items()]
-    process = _start(command, folder / "postgres.log", signal.SIGQUIT, **user)
-    url = f"postgresql+psycopg://postgres@/postgres?host={home}"
-    if not _wait(process, lambda: _connect(url).close(), psycopg.OperationalError):
-        raise NoServer(f"PostgreSQL does not start:\n{(folder / 'postgres.log').read_text()}")
-    return Server(url, lambda: _end(process, signal.SIGINT))
 
 
 def create_database(server: str, template: str | None = None) -> str:
@@ -140,7 +155,11 @@ def _copy_programs(programs: Path, home: Path) -> Path:
     shutil.copytree(package / "pginstall", home / package.name / "pginstall")
     libraries = package.with_name(f"{package.name}.libs")
     shutil.copytree(libraries, home / libraries.name)
-    return home / package.name / "pginstall" / "bin"
+    return _programs_in(home)
+
+
+def _programs_in(home: Path) -> Path:
+    return home / _find_postgres().parent.parent.name / "pginstall" / "bin"
 
 
 def _connect(url: str) -> psycopg.Connection:
