@@ -19,7 +19,7 @@ class Message(Base):
     __table_args__ = (
         UniqueConstraint("campaign_id", "step_id", "phone_id"),
         UniqueConstraint("answer_id"),  # one acknowledgement for each answer
-        Index("ix_messages_progress", "campaign_id", "step_id", "state"),
+        Index("ix_messages_progress", "campaign_id", "step_id", "state", "skip_reason"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -65,6 +65,8 @@ class Attempt(Base):
             sqlite_where=text("state IN ('sending', 'unknown')"),
         ),
         Index("ix_attempts_cap", "phone_id", "claimed_at"),
+        # A campaign's causes and cost, without touching the rows with their texts.
+        Index("ix_attempts_figures", "lane", "state", "cause", "segments"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

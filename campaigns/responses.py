@@ -45,6 +45,24 @@ class Reply(Base):
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class Handling(Base):
+    """What an officer made of a reply, so that it can be taken back exactly.
+
+    `answer_id` is the answer recorded for it, `withdrawn_id` the one that the reply itself had given.
+    """
+
+    __tablename__ = "handlings"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    reply_id: Mapped[int] = mapped_column(ForeignKey("replies.id"), index=True)
+    label: Mapped[Label] = mapped_column(one_of(Label))
+    handled_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    handled_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
+    withdrawn_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
+    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class Answer(Base):
     """One thing that a phone told us in one campaign, by any road; a later one outdates it."""
 
