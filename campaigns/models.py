@@ -24,6 +24,9 @@ class Campaign(Base):
     pause_reason: Mapped[str] = mapped_column(String(200), default="")
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"), index=True)
     sender: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[str] = mapped_column(
+        String(40), server_default="bluezone"
+    )  # whose texts `content` started from
     content: Mapped[dict[str, Any]] = mapped_column(JSON)
     unaccented: Mapped[bool] = mapped_column(Boolean, default=False)
     areas: Mapped[list[str]] = mapped_column(JSON, default=list)  # codes; empty means everywhere
@@ -41,6 +44,7 @@ class Campaign(Base):
     approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    recipients: Mapped[int | None] = mapped_column(Integer)  # of the frozen audience; never changes again
 
     steps: Mapped[list[Step]] = relationship(order_by="Step.number", back_populates="campaign")
 
@@ -125,6 +129,30 @@ class CampaignVersion(Base):
     data: Mapped[dict[str, Any]] = mapped_column(JSON)  # as in a campaign's file
     submitted_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     submitted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    mailed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the request, to those who may approve
+
+
+class CampaignDecision(Base):
+    """What was decided on a version: approved, or sent back with a reason."""
+
+    __tablename__ = "campaign_decisions"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("campaign_versions.id"), index=True)
+    approved: Mapped[bool] = mapped_column(Boolean)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    decided_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    mailed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class CampaignAuthor(Base):
+    """Everyone who has written on a campaign; none of them may approve it."""
+
+    __tablename__ = "campaign_authors"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
 
 
 class Sender(Base):
