@@ -119,16 +119,18 @@ class _Chunk:
             select(ContactPhone.phone_id, Contact)
             .join(Contact, Contact.id == ContactPhone.contact_id)
             .where(ContactPhone.phone_id.in_(list(phones.values())))
+            .order_by(Contact.id.desc())  # of two of the same name the older one is meant
         ).all()
         for phone_id, contact in contacts:
             self.people[(phone_id, contact.name_key)] = contact
         ids = {contact.id for _, contact in contacts}
-        self.members = set(
-            session.scalars(
-                select(Membership.contact_id).where(
+        # Of those who stand in this list already, the import that brought them.
+        self.members: dict[int, int | None] = dict(
+            session.execute(
+                select(Membership.contact_id, Membership.import_id).where(
                     Membership.list_id == into.id, Membership.contact_id.in_(ids)
                 )
-            )
+            ).all()
         )
         self.has_phone: dict[int, set[int]] = {}
         for contact_id, phone_id in session.execute(
@@ -137,30 +139,30 @@ class _Chunk:
             self.has_phone.setdefault(contact_id, set()).add(phone_id)
 
     def store(self, rows: Sequence[CheckedRow], counts: ImportCounts) -> None:
-        new: list[tuple[CheckedRow, Contact]] = []
+        new: dict[Contact, tuple[CheckedRow, list[int]]] = {}
         for row in rows:
             key = name_key(row.name)
-            numbers = [self.phones[number] for number in row.phone.numbers]
+            numbers = list(dict.fromkeys(self.phones[number] for number in row.phone.numbers))
             person = next((p for n in numbers if (p := self.people.get((n, key)))), None)
             if person is None:
                 person = Contact(name=row.name[:120], name_key=key, created_at=self.now, updated_at=self.now)
                 _fill(person, row, self.known_areas)
-                for phone_id in numbers:
-                    self.people[(phone_id, key)] = person
-                new.append((row, person))
+                new[person] = (row, numbers)
                 counts.created += 1
-            elif person.id is None:  # further up in this chunk
+            elif person in new:  # further up in this chunk
                 _fill(person, row, self.known_areas)
+                held = new[person][1]
+                held += [phone_id for phone_id in numbers if phone_id not in held]
                 counts.merged += 1
             else:
                 self._join(row, person, numbers, counts)
-        self.session.add_all([person for _, person in new])
+            for phone_id in numbers:
+                self.people.setdefault((phone_id, key), person)
+        self.session.add_all(new)
         self.session.flush()
         phones, memberships = [], []
-        for row, person in new:
-            for position, phone_id in enumerate(
-                dict.fromkeys(self.phones[number] for number in row.phone.numbers), start=1
-            ):
+        for person, (row, numbers) in new.items():
+            for position, phone_id in enumerate(numbers, start=1):
                 phones.append({"contact_id": person.id, "phone_id": phone_id, "position": position})
             memberships.append(self._membership(row, person))
         if new:
@@ -178,8 +180,10 @@ class _Chunk:
         if changed:
             person.updated_at = self.now
         if person.id not in self.members:
-            self.members.add(person.id)
+            self.members[person.id] = self.brought.id
             self.session.execute(insert(Membership), [self._membership(row, person)])
+            counts.merged += 1
+        elif self.members[person.id] == self.brought.id:  # further up in this file
             counts.merged += 1
         elif changed:
             counts.updated += 1
