@@ -1,0 +1,104 @@
+"""Lists to bring in, and what the directory holds afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+
+from outreach.people.checking import CheckedRow, check_list
+from outreach.people.importing import ImportCounts, find_or_create_list, import_rows
+from outreach.people.models import (
+    Contact,
+    ContactList,
+    ContactPhone,
+    Membership,
+    Phone,
+)
+from outreach.places.matching import default_gazetteer
+from outreach.places.models import Area
+from tests.flows.world import World, number
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "tests" / "data" / "contacts_sample.csv"
+EXPECTED = ROOT / "tests" / "data" / "contacts_sample_expected.csv"
+UNITS = ROOT / "outreach" / "places" / "kontum_units.csv"
+HEADER = "STT,Họ và tên,Năm sinh,Thôn,Xã/phường,SĐT"
+GAZETTEER = default_gazetteer()
+
+
+def local(index: int) -> str:
+    """The index-th sample number as a list writes it."""
+    return "0" + number(index).removeprefix("+84")
+
+
+def bring(
+    world: World, file: Path, name: str = "Hội viên", *, rows: Iterator[CheckedRow] | None = None
+) -> ImportCounts:
+    """What the command does, in one transaction."""
+    with world.runtime.db.write() as session:
+        owner = session.get_one(ContactList, world.list_id).organisation_id
+        into = find_or_create_list(session, organisation_id=owner, name=name, now=world.now)
+        _, counts = import_rows(
+            session,
+            rows or check_list(file, GAZETTEER),
+            into=into,
+            file=file,
+            known_areas=set(session.scalars(select(Area.code))),
+            secret_key=world.keys.secret_key,
+            now=datetime.now(UTC),
+        )
+    assert counts.rows == sum(asdict(counts).values()) - counts.rows
+    return counts
+
+
+def write(tmp_path: Path, *lines: str, name: str = "list.csv") -> Path:
+    file = tmp_path / name
+    file.write_text("\n".join((HEADER, *lines)) + "\n", encoding="utf-8")
+    return file
+
+
+def directory(world: World) -> list[Any]:
+    """Everybody with everything that is known of them, their numbers in order and their lists."""
+    with world.runtime.db.read() as session:
+        people = session.scalars(select(Contact).order_by(Contact.id)).all()
+        found = []
+        for person in people:
+            numbers = session.scalars(
+                select(Phone.e164)
+                .join(ContactPhone, ContactPhone.phone_id == Phone.id)
+                .where(ContactPhone.contact_id == person.id)
+                .order_by(ContactPhone.position)
+            ).all()
+            lists = session.scalars(
+                select(ContactList.name)
+                .join(Membership, Membership.list_id == ContactList.id)
+                .where(Membership.contact_id == person.id)
+                .order_by(ContactList.name)
+            ).all()
+            found.append(
+                (
+                    person.name,
+                    person.birth_year,
+                    person.sex,
+                    person.area_code,
+                    person.village,
+                    *numbers,
+                    *lists,
+                )
+            )
+    return sorted(found, key=str)
+
+
+def people(world: World) -> dict[str, list[str]]:
+    """Names to numbers."""
+    return {row[0]: [cell for cell in row if str(cell).startswith("+84")] for row in directory(world)}
+
+
+def count(world: World, table: Any) -> int:
+    with world.runtime.db.read() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0

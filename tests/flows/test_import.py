@@ -1,0 +1,229 @@
+"""Lists brought in: the sample whole, what was not taken in words to act on, and who stays left alone."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from outreach.errors import BadList
+from outreach.people import importing
+from outreach.people.checking import CheckedRow, check_list
+from outreach.people.importing import ImportCounts, import_rows
+from outreach.people.issues import defuse, write_issues
+from outreach.people.models import (
+    Contact,
+    ContactList,
+    ContactPhone,
+    ImportIssue,
+    ListImport,
+    Membership,
+    Phone,
+    Suppression,
+    SuppressionReason,
+)
+from outreach.people.suppression import hash_number
+from outreach.places.loading import load_areas
+from tests.flows.lists import (
+    EXPECTED,
+    GAZETTEER,
+    SAMPLE,
+    UNITS,
+    bring,
+    count,
+    directory,
+    local,
+    write,
+)
+from tests.flows.world import World, number
+
+
+@pytest.fixture
+def office(world: World) -> World:
+    with world.runtime.db.write() as session:
+        load_areas(session, UNITS)
+    return world
+
+
+def expected_rows() -> list[dict[str, str]]:
+    with EXPECTED.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_sample_comes_in_and_a_second_time_changes_nothing(office: World) -> None:
+    expected = expected_rows()
+    status = [row["status"] for row in expected]
+    doubles = sum(row["dup_kind"] == "same_person" for row in expected)
+    first = bring(office, SAMPLE)
+    assert first == ImportCounts(
+        rows=len(expected),
+        created=status.count("ok") - doubles,
+        merged=doubles,
+        review=status.count("review"),
+        rejected=status.count("reject"),
+    )
+    assert count(office, Contact) == count(office, Membership) == first.created
+    numbers = {n for row in expected if row["status"] == "ok" for n in row["expected_e164"].split("|")}
+    with office.runtime.db.read() as session:
+        assert set(session.scalars(select(Phone.e164))) == numbers
+
+    before = directory(office)
+    second = bring(office, SAMPLE)
+    assert second == ImportCounts(
+        rows=len(expected),
+        unchanged=status.count("ok"),
+        review=status.count("review"),
+        rejected=status.count("reject"),
+    )
+    assert directory(office) == before
+    assert count(office, ListImport) == 2
+
+    # In another list the same people join; nobody is made twice.
+    third = bring(office, SAMPLE, "Danh sách khác")
+    assert (third.created, third.updated, third.unchanged) == (0, 0, 0)
+    assert third.merged == status.count("ok")
+    assert count(office, Contact) == first.created
+    assert count(office, Membership) == 2 * first.created
+
+
+def test_people_of_the_sample_are_known_by_what_the_list_says(office: World) -> None:
+    bring(office, SAMPLE)
+    with office.runtime.db.read() as session:
+        # Written "A HUYNH" with an old number and "A Huynh" with the new one: one person.
+        (huynh,) = session.scalars(
+            select(Contact)
+            .join(ContactPhone)
+            .join(Phone, Phone.id == ContactPhone.phone_id)
+            .where(Phone.e164 == "+84598000481")
+        ).all()
+        assert (huynh.name, huynh.birth_year, huynh.sex) == ("A HUYNH", 1945, "m")
+        assert huynh.area_code == "23500"
+        # One phone, two people.
+        sharing = session.scalars(
+            select(Contact.name)
+            .join(ContactPhone)
+            .join(Phone, Phone.id == ContactPhone.phone_id)
+            .where(Phone.e164 == "+84913000870")
+            .order_by(Contact.name)
+        ).all()
+        assert sharing == ["Y Sương", "Y Tôn"]
+        (tuan,) = session.scalars(select(Contact).where(Contact.name == "Đỗ Ngọc Tuấn")).all()
+        assert tuan.birth_year == 1947  # the first of his two rows did not say
+
+
+def test_the_size_of_a_chunk_changes_nothing(office: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = bring(office, SAMPLE)
+    people_of_whole = directory(office)
+    with office.runtime.db.write() as session:
+        for table in (Membership, ContactPhone, ImportIssue, ListImport, Contact, Phone):
+            session.query(table).delete()
+    monkeypatch.setattr(importing, "CHUNK", 1)
+    assert bring(office, SAMPLE) == whole
+    assert directory(office) == people_of_whole
+
+
+def test_the_rows_that_were_not_taken_come_back_to_be_put_right(office: World, tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        f"1,Y Hlan,,,,{local(1)}",
+        '2,"=HYPERLINK(""http://x"")",,+Thôn,@Đắk Mar,0260 3000123',
+        "3,-A Thun,,,,09O5 OOO 123",
+        "4,Y Rơ,,,,nt",
+    )
+    with office.runtime.db.write() as session:
+        into = session.get_one(ContactList, office.list_id)
+        brought, counts = import_rows(
+            session,
+            check_list(file, GAZETTEER),
+            into=into,
+            file=file,
+            known_areas=set(),
+            secret_key="k",
+            now=office.now,
+        )
+        out = tmp_path / "errors.csv"
+        assert write_issues(session, brought.id, out) == 3
+    assert (counts.created, counts.review, counts.rejected) == (1, 1, 2)
+    assert out.read_bytes().startswith(b"\xef\xbb\xbf")  # for Excel
+    with out.open(encoding="utf-8-sig", newline="") as lines:
+        landline, letters, ditto = csv.DictReader(lines)
+    assert landline["Dòng"] == "2"
+    assert landline["Họ và tên"] == '\'=HYPERLINK("http://x")'
+    assert (landline["Thôn/Tổ dân phố"], landline["Xã/phường"]) == ("'+Thôn", "'@Đắk Mar")
+    assert (landline["Tình trạng"], landline["Lý do"]) == (
+        "không nhận",
+        "số điện thoại bàn, không nhận được tin nhắn",
+    )
+    assert letters["Họ và tên"] == "'-A Thun"
+    assert letters["SĐT"] == "09O5 OOO 123"
+    assert letters["Tình trạng"] == "cần xem lại"
+    assert "chữ cái" in letters["Lý do"]
+    assert "dòng trên" in ditto["Lý do"]
+
+
+def test_every_reason_of_the_sample_is_told_in_vietnamese(office: World, tmp_path: Path) -> None:
+    bring(office, SAMPLE)
+    out = tmp_path / "errors.csv"
+    with office.runtime.db.read() as session:
+        (brought,) = session.scalars(select(ListImport.id)).all()
+        write_issues(session, brought, out)
+    with out.open(encoding="utf-8-sig", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == sum(row["status"] != "ok" for row in expected_rows())
+    for row in rows:
+        assert " " in row["Lý do"], row
+        assert "_" not in row["Lý do"], row
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_cell_that_a_spreadsheet_would_run_is_defused(first: str) -> None:
+    assert defuse(f"{first}1+1") == f"'{first}1+1"
+    assert defuse(f"1{first}") == f"1{first}"
+    assert defuse("") == ""
+
+
+def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing_behind(
+    office: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first rows are written, and then the file turns out to be broken."""
+    monkeypatch.setattr(importing, "CHUNK", 1)
+    file = write(tmp_path, f"1,Y Hlan,,,,{local(1)}", "2,A Thun,,,,xyz", f"3,Y Rơ,,,,{local(3)}")
+
+    def breaks() -> Iterator[CheckedRow]:
+        yield from check_list(file, GAZETTEER)
+        raise BadList("Tệp bị hỏng.")
+
+    with pytest.raises(BadList):
+        bring(office, file, "Danh sách mới", rows=breaks())
+    for table in (Contact, Phone, ContactPhone, Membership, ListImport, ImportIssue):
+        assert count(office, table) == 0, table
+    with office.runtime.db.read() as session:
+        assert "Danh sách mới" not in session.scalars(select(ContactList.name)).all()
+
+
+def test_a_number_that_returns_is_still_not_written_to(office: World, tmp_path: Path) -> None:
+    with office.runtime.db.write() as session:
+        for lifted in (office.now, None):
+            session.add(
+                Suppression(
+                    number_hash=hash_number(number(1), secret_key=office.keys.secret_key),
+                    phone_id=None,
+                    reason=SuppressionReason.OPT_OUT,
+                    source="sms",
+                    created_at=office.now,
+                    lifted_at=lifted,
+                )
+            )
+    file = write(tmp_path, f"1,Y Hlan,,,,{local(1)}", f"2,A Thun,,,,{local(2)}")
+    bring(office, file)
+    with office.runtime.db.read() as session:
+        phone = session.scalar(select(Phone.id).where(Phone.e164 == number(1)))
+        assert set(session.scalars(select(Suppression.phone_id))) == {phone}
+    campaign = office.launch()
+    status = office.status(campaign)
+    assert (status["recipients"], status["excluded"]) == (1, {"opted_out": 1})
+    office.send()
+    assert office.sent_to() == [number(2)]

@@ -1,0 +1,99 @@
+"""Rows to people: each person once, each number once, in whatever order the rows come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from outreach.people import importing
+from outreach.people.importing import ImportCounts
+from outreach.people.models import (
+    Contact,
+    ContactPhone,
+    Membership,
+    Phone,
+)
+from outreach.places.loading import load_areas
+from tests.flows.lists import UNITS, bring, directory, local, people, write
+from tests.flows.world import World, number
+
+
+@pytest.fixture
+def office(world: World) -> World:
+    with world.runtime.db.write() as session:
+        load_areas(session, UNITS)
+    return world
+
+
+ROWS = [
+    # what it shows: rows, and the people that come of them
+    (
+        "the same name on the same phone is one person",
+        [f"1,Y Hlan,1990,Thôn 1,Đắk Mar,{local(1)}", f"2,Y HLAN,,,,{local(1)}"],
+        {"Y Hlan": [1]},
+    ),
+    (
+        "another name on the same phone is another person",
+        [f"1,Y Hlan,1990,Thôn 1,Đắk Mar,{local(1)}", f"2,A Thun,,,,{local(1)}"],
+        {"Y Hlan": [1], "A Thun": [1]},
+    ),
+    (
+        "a number that a later row adds is theirs too",
+        [f"1,Y Hlan,,,,{local(1)}", f"2,Y Hlan,,,,{local(1)} / {local(2)}"],
+        {"Y Hlan": [1, 2]},
+    ),
+    (
+        "found again by the number that a later row added",
+        [f"1,Y Hlan,,,,{local(1)}", f"2,Y Hlan,,,,{local(1)} / {local(2)}", f"3,Y Hlan,,,,{local(2)}"],
+        {"Y Hlan": [1, 2]},
+    ),
+    (
+        "the order of the list is the order of the numbers",
+        [f"1,Y Hlan,,,,{local(2)} / {local(1)}"],
+        {"Y Hlan": [2, 1]},
+    ),
+    (
+        "a number written twice is one number",
+        [f"1,Y Hlan,,,,{local(1)} / +84 {local(1)[1:]}"],
+        {"Y Hlan": [1]},
+    ),
+]
+
+
+@pytest.mark.parametrize("size", [1000, 1])
+def test_rows_make_people(office: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(importing, "CHUNK", size)
+    for index, (what, lines, expected) in enumerate(ROWS):
+        file = write(tmp_path, *lines)
+        first = bring(office, file, f"Danh sách {index}")
+        found = people(office)
+        assert found == {name: [number(n) for n in numbers] for name, numbers in expected.items()}, what
+        assert first.created == len(expected), what
+        assert first.merged == len(lines) - len(expected), what
+        assert bring(office, file, f"Danh sách {index}").unchanged == len(lines), what
+        assert people(office) == found, what
+        with office.runtime.db.write() as session:
+            for table in (Membership, ContactPhone, Contact, Phone):
+                session.query(table).delete()
+
+
+def test_a_later_file_adds_what_was_not_known_and_overwrites_nothing(office: World, tmp_path: Path) -> None:
+    bring(office, write(tmp_path, f"1,Y Hlan,,Thôn 1,,{local(1)}"))
+    more = bring(office, write(tmp_path, f"1,Y Hlan,1990,Thôn 2,Đắk Mar,{local(1)}"))
+    assert more == ImportCounts(rows=1, updated=1)
+    ((name, born, _, area, village, *_),) = directory(office)
+    assert (name, born, area, village) == ("Y Hlan", 1990, "23512", "Thôn 1")
+    other = bring(office, write(tmp_path, f"1,Y Hlan,1980,Thôn 3,Đắk Ui,{local(1)}"))
+    assert other == ImportCounts(rows=1, unchanged=1)
+    ((_, born, _, area, *_),) = directory(office)
+    assert (born, area) == (1990, "23512")
+    second_phone = bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}; {local(2)}"))
+    assert second_phone == ImportCounts(rows=1, updated=1)
+
+
+def test_a_commune_that_is_not_loaded_stays_open(world: World, tmp_path: Path) -> None:
+    bring(world, write(tmp_path, f"1,Y Hlan,1990,Thôn 1,Đắk Mar,{local(1)}"))
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Contact.area_code)).all() == [None]
