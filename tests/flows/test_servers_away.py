@@ -1,0 +1,289 @@
+"""Redis or PostgreSQL away, at the start and in the middle: it is said in a line, waited for, and nothing is lost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from twilio.request_validator import RequestValidator
+
+from admin.app import create_app
+from campaigns.links import LinkCipher
+from campaigns.messages import StatusEvent
+from campaigns.responses import Reply
+from campaigns.states import CampaignAction
+from outreach.runtime import open_runtime
+from outreach.schema import upgrade
+from outreach.settings import Settings
+from outreach.sms.simulator.running import RunningSimulator
+from tests.flows.processes import ROOT, Processes
+from tests.flows.world import APPROVER, AUTHOR, World, number
+from tests.servers import Server, create_database, start_postgres, start_redis
+
+one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+BEYOND = 90.0  # seconds after which a send will not end any more
+
+
+@dataclass
+class Restartable:
+    """A server of a test's own, that comes back at the same address."""
+
+    begin: Callable[[], Server]
+    server: Server
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def stop(self) -> None:
+        self.server.stop()
+
+    def start(self) -> None:
+        self.server = self.begin()
+
+
+class Logged(Processes):
+    """Processes whose words are kept."""
+
+    def __init__(self, settings: Settings, log: Path) -> None:
+        super().__init__(settings)
+        self.log = log
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as words:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=words,
+                stderr=words,
+            )
+        self.running.append(process)
+        return process
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def are_running(self) -> bool:
+        return all(process.poll() is None for process in self.running)
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Restartable]:
+    server = start_redis(tmp_path)
+    made = Restartable(lambda: start_redis(tmp_path, server.url), server)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def postgres(servers_folder: Path) -> Iterator[Restartable]:
+    folder = servers_folder / "restartable"
+    folder.mkdir()
+    made = Restartable(lambda: start_postgres(folder), start_postgres(folder))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def settings(settings: Settings, redis: Restartable) -> Settings:
+    """Few requests at once, so that there is a middle."""
+    return replace(settings, redis_url=redis.url, send_in_flight=20)
+
+
+@pytest.fixture
+def processes(settings: Settings, tmp_path: Path) -> Iterator[Logged]:
+    made = Logged(settings, tmp_path / "processes.log")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def on_postgres(
+    settings: Settings, postgres: Restartable, simulator: RunningSimulator, processes: Logged
+) -> Iterator[World]:
+    """A world in the PostgreSQL that can be stopped; the processes work for it."""
+    settings = replace(settings, database_url=create_database(postgres.url))
+    processes.environment["DATABASE_URL"] = settings.database_url
+    runtime = open_runtime(settings)
+    upgrade(runtime.db)
+    yield World(runtime, simulator)
+    runtime.close()
+
+
+def wait_until(holds: Callable[[], object], seconds: float = BEYOND) -> None:
+    ends = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < ends, "it has not come to this in time"
+        time.sleep(0.1)
+
+
+def is_completed(world: World, campaign: int) -> bool:
+    return world.status(campaign)["state"] == "completed"
+
+
+def assert_everybody_once(world: World, people: int) -> None:
+    assert sorted(world.sent_to()) == [number(i) for i in range(people)]
+
+
+def assert_quiet(processes: Logged) -> None:
+    """No stack of Python's, and nobody's number."""
+    assert "Traceback" not in processes.said()
+    assert number(0)[:9] not in processes.said()
+
+
+# -- Redis
+
+
+def test_a_send_goes_on_when_redis_stops_and_comes_back(
+    world: World, simulator: RunningSimulator, processes: Logged, redis: Restartable
+) -> None:
+    world.add_people(300)
+    simulator.faults(latency_ms=150)
+    campaign = world.launch()
+    processes.start("worker")
+    processes.start("scheduler")
+    wait_until(lambda: simulator.stats()["accepted"] > 40)
+    redis.stop()
+    # Whoever sends goes on to the end of the job: the database knows what is to be done.
+    wait_until(lambda: simulator.stats()["accepted"] >= 300)
+    time.sleep(1)
+    redis.start()
+    wait_until(lambda: is_completed(world, campaign))
+    assert_everybody_once(world, 300)
+    # And the same processes, which nobody has restarted, do the next work.
+    simulator.reset()
+    later = world.launch(name="Đợt hai")
+    wait_until(lambda: is_completed(world, later))
+    assert_everybody_once(world, 300)
+    assert processes.are_running()
+    assert_quiet(processes)
+
+
+@one_database
+def test_a_launch_while_redis_is_away_says_so_and_starts_by_itself_later(
+    world: World, processes: Logged, redis: Restartable
+) -> None:
+    world.add_people(5)
+    campaign = world.draft()
+    world.act(campaign, CampaignAction.SUBMIT)
+    world.act(campaign, CampaignAction.APPROVE, APPROVER)
+    redis.stop()
+    for command in (("worker", "--queues", "send"), ("worker", "--queues", "default"), ("scheduler",)):
+        processes.start(*command)
+    done = processes.run("campaigns", "launch", str(campaign), "--as", AUTHOR)
+    assert done.returncode == 0
+    assert "đang gửi" in done.stdout
+    assert "sẽ tự thực hiện khi Redis hoạt động trở lại" in done.stderr
+    wait_until(lambda: processes.said().count("Chưa kết nối được Redis") == 2)
+    time.sleep(1)
+    assert processes.are_running()
+    redis.start()
+    wait_until(lambda: is_completed(world, campaign))
+    assert_everybody_once(world, 5)
+    assert_quiet(processes)
+
+
+@one_database
+def test_a_worker_that_waits_for_redis_can_be_told_to_stop(
+    world: World, processes: Logged, redis: Restartable
+) -> None:
+    redis.stop()
+    one, all_queues = processes.start("worker", "--queues", "send"), processes.start("worker")
+    wait_until(lambda: processes.said().count("Chưa kết nối được Redis") == 4)
+    for process in (one, all_queues):
+        process.terminate()
+        process.wait(timeout=10)
+    assert_quiet(processes)
+
+
+# -- PostgreSQL
+
+
+@one_database
+def test_a_send_goes_on_when_the_database_stops_and_comes_back(
+    on_postgres: World, simulator: RunningSimulator, processes: Logged, postgres: Restartable
+) -> None:
+    world = on_postgres
+    world.add_people(300)
+    simulator.faults(latency_ms=150)
+    campaign = world.launch()
+    processes.start("worker")
+    processes.start("scheduler")
+    wait_until(lambda: simulator.stats()["accepted"] > 40)
+    postgres.stop()
+    time.sleep(2)
+    postgres.start()
+    wait_until(lambda: is_completed(world, campaign))
+    assert_everybody_once(world, 300)
+    assert processes.are_running()
+    assert_quiet(processes)
+
+
+@one_database
+def test_workers_that_start_without_a_database_wait_for_it(
+    on_postgres: World, processes: Logged, postgres: Restartable
+) -> None:
+    on_postgres.add_people(5)
+    postgres.stop()
+    processes.start("worker")
+    processes.start("scheduler")
+    wait_until(lambda: "job.server_away" in processes.said())
+    postgres.start()
+    campaign = on_postgres.launch()
+    wait_until(lambda: is_completed(on_postgres, campaign))
+    assert_everybody_once(on_postgres, 5)
+    assert processes.are_running()
+    assert_quiet(processes)
+
+
+@one_database
+def test_what_the_gateway_brings_while_the_database_is_away_is_stored_when_it_repeats(
+    on_postgres: World, postgres: Restartable
+) -> None:
+    world = on_postgres
+    world.add_people(1)
+    campaign = world.launch()
+    settings = world.runtime.settings
+    client = create_app(settings, runtime=world.runtime).test_client()
+    token = LinkCipher(settings.secret_key).token(world.recipient(number(0), campaign).id)
+    calls = {
+        "/webhooks/twilio/status/1": {"MessageSid": "SM1", "MessageStatus": "delivered"},
+        "/webhooks/twilio/inbound": {"MessageSid": "SM2", "From": number(0), "Body": "1"},
+    }
+
+    def call_all() -> list[int]:
+        validator = RequestValidator(settings.twilio_auth_token)
+        codes = []
+        for path, form in calls.items():
+            signature = validator.compute_signature(settings.public_base_url + path, form)
+            codes.append(client.post(path, data=form, headers={"X-Twilio-Signature": signature}).status_code)
+        codes.append(client.post(f"/{token}", data={"answer": "installed"}).status_code)
+        codes.append(client.get(f"/{token}").status_code)
+        return codes
+
+    postgres.stop()
+    assert call_all() == [503] * 4
+    assert client.get("/readyz").json["missing"] == ["database", "worker"]
+    postgres.start()
+    assert call_all() == [204, 200, 303, 200]
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(StatusEvent)) == 1
+        assert session.scalar(select(func.count()).select_from(Reply)) == 1
+    assert world.status(campaign)["answers"] == {"installed": 1}
+
+
+@one_database
+def test_commands_say_which_server_is_away(world: World, processes: Logged) -> None:
+    processes.environment["DATABASE_URL"] = "postgresql://loa@127.0.0.1:1/loa"
+    done = processes.run("campaigns", "status", "1", "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Không dùng được cơ sở dữ liệu" in done.stderr
+    assert "DATABASE_URL" in done.stderr
+    assert "Traceback" not in done.stderr
