@@ -1,0 +1,111 @@
+"""Why a campaign stands still, and when it will be through at the present rate. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from campaigns.states import CampaignState
+from campaigns.windows import Hours, closes_at, opens_at
+
+# A worker claims at least every two seconds while it sends; what is older means that nobody sends.
+NOBODY_SENDS_AFTER = timedelta(seconds=10)
+FURTHEST = timedelta(days=366)
+
+_NOT_STARTED = (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.APPROVED)
+_ENDED = (CampaignState.COMPLETED, CampaignState.CANCELLED)
+
+
+class Standstill(StrEnum):
+    NOT_STARTED = "not_started"
+    SCHEDULED = "scheduled"  # waits for its hour
+    PAUSED = "paused"
+    ALL_STOPPED = "all_stopped"
+    PREPARING = "preparing"  # launched; the audience is being written
+    DEADLINE = "deadline"
+    WINDOW = "window"  # outside the hours
+    THROTTLED = "throttled"  # the gateway asked us to wait
+    HELD_BACK = "held_back"  # the cap of messages a day, looked at again later
+    GATEWAY = "gateway"  # due, but nobody sends
+    CHECKING = "checking"  # outcomes nobody saw are looked up
+    NEXT_STEP = "next_step"  # all is sent until the next reminder
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A campaign's flow at one moment. `first_due_at` is the earliest of what waits, however far ahead."""
+
+    state: CampaignState
+    is_stopped: bool  # all sending of the installation
+    starts_at: datetime | None
+    deadline: datetime | None
+    hours: Hours | None
+    queued: int
+    sending: int
+    unknown: int
+    first_due_at: datetime | None
+    is_throttled: bool  # the earliest was put back by the gateway
+    last_claim_at: datetime | None
+    opened_at: datetime | None  # of the latest step that is open
+    next_step_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """Why, and until when where that is known."""
+
+    why: Standstill
+    until: datetime | None = None
+
+
+def why_still(stream: Stream, *, now: datetime) -> Still | None:
+    """The first thing in the way, or None: it is moving, or it is through."""
+    if stream.state in _NOT_STARTED:
+        return Still(Standstill.NOT_STARTED)
+    if stream.state is CampaignState.SCHEDULED:
+        return Still(Standstill.SCHEDULED, stream.starts_at)
+    if stream.state in _ENDED:
+        return Still(Standstill.CHECKING) if stream.unknown and not stream.sending else None
+    if stream.state is CampaignState.PAUSED:
+        return Still(Standstill.PAUSED)
+    if stream.is_stopped:
+        return Still(Standstill.ALL_STOPPED)
+    if stream.opened_at is None:
+        return Still(Standstill.PREPARING)
+    if not stream.queued:
+        if stream.sending:
+            return None
+        if stream.unknown:
+            return Still(Standstill.CHECKING)
+        return Still(Standstill.NEXT_STEP, stream.next_step_at) if stream.next_step_at else None
+    if stream.deadline and stream.deadline <= now:
+        return Still(Standstill.DEADLINE)
+    if closes_at(now, stream.hours) is None:
+        return Still(Standstill.WINDOW, opens_at(now, stream.hours))
+    if stream.first_due_at and stream.first_due_at > now:
+        why = Standstill.THROTTLED if stream.is_throttled else Standstill.HELD_BACK
+        return Still(why, stream.first_due_at)
+    since = max(filter(None, (stream.last_claim_at, stream.opened_at, stream.first_due_at)))
+    return Still(Standstill.GATEWAY) if now - since > NOBODY_SENDS_AFTER else None
+
+
+def finish_at(now: datetime, *, left: int, rate: float, hours: Hours | None) -> datetime | None:
+    """When `left` messages at `rate` a second will be through, sending only within the hours.
+
+    None where nothing moves, or where it would take more than a year.
+    """
+    if rate <= 0:
+        return None
+    seconds, at = left / rate, now
+    while at - now < FURTHEST:
+        at = opens_at(at, hours)
+        closes = closes_at(at, hours)
+        if closes is None:
+            return None
+        room = (closes - at).total_seconds()
+        if seconds <= room:
+            return at + timedelta(seconds=seconds)
+        seconds -= room
+        at = closes
+    return None
