@@ -1,0 +1,57 @@
+// Beside a running campaign's figures: the buttons fit its state, and a press needs no reload.
+(() => {
+  "use strict";
+  const live = document.getElementById("running-live");
+  const controls = document.querySelector(".running-controls");
+  if (!live) return;
+
+  const fit = () => {
+    const figures = live.querySelector("[data-state]");
+    if (!figures) return;
+    for (const shown of document.querySelectorAll("[data-campaign-state]")) {
+      if (shown.textContent !== figures.dataset.stateWord) shown.textContent = figures.dataset.stateWord;
+    }
+    for (const form of controls?.querySelectorAll("form") ?? []) {
+      const fits = form.dataset.when.split(" ").includes(figures.dataset.state);
+      // A button that goes away under the focus hands it to the one that comes instead.
+      const had = !fits && form.contains(document.activeElement);
+      form.hidden = !fits;
+      if (had) controls.querySelector("form:not([hidden]) button")?.focus();
+      const does = figures.dataset[form.dataset.action];
+      form.dataset.ask = does;
+      form.querySelector(".hint").textContent = does;
+    }
+  };
+  new MutationObserver(fit).observe(live, { childList: true });
+
+  const look = async () => {
+    const reply = await fetch(live.dataset.live, { headers: { "X-Requested-With": "fetch" }, redirect: "error" });
+    if (reply.ok) live.innerHTML = await reply.text();
+  };
+
+  // The question comes first (office.js); what is answered with yes arrives here.
+  controls?.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!form.dataset.asked) return;
+    event.preventDefault();
+    event.stopPropagation();
+    delete form.dataset.asked;
+    const button = form.querySelector("button");
+    const error = document.getElementById("running-error");
+    error.hidden = true;
+    button.disabled = true;
+    try {
+      const reply = await fetch(form.action, {
+        method: "POST", body: new FormData(form), headers: { "X-Requested-With": "fetch" }, redirect: "error",
+      });
+      if (!reply.ok) throw new Error(reply.status === 409 ? await reply.text() : "");
+      await look();
+    } catch (reason) {
+      if (reason instanceof TypeError || !reason.message) return form.submit();
+      error.textContent = reason.message;
+      error.hidden = false;
+    } finally {
+      button.disabled = false;
+    }
+  });
+})();
