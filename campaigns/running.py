@@ -37,6 +37,8 @@ SHORT, LONG = timedelta(seconds=10), timedelta(seconds=60)
 # Reports of delivery still come for a while after the end.
 REPORTS_COME = timedelta(hours=1)
 
+_NOT_ASKED = (AttemptState.SENDING, AttemptState.ABSENT)
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -211,7 +213,8 @@ def _count(session: Session, campaign_id: int) -> Counts:
     ).all()
     attempts = session.execute(
         select(Attempt.state, Attempt.cause, func.count(), func.sum(Attempt.segments))
-        .where(Attempt.lane == campaign_id, Attempt.state != AttemptState.ABSENT)
+        # What is claimed may still go back unsent; the money is counted once the gateway was asked.
+        .where(Attempt.lane == campaign_id, Attempt.state.not_in(_NOT_ASKED))
         .group_by(Attempt.state, Attempt.cause)
     ).all()
     causes: dict[str, int] = {}

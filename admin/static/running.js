@@ -36,10 +36,10 @@
     event.preventDefault();
     event.stopPropagation();
     delete form.dataset.asked;
-    const button = form.querySelector("button");
+    if (form.getAttribute("aria-busy") === "true") return; // not `disabled`, which would lose the focus
     const error = document.getElementById("running-error");
     error.hidden = true;
-    button.disabled = true;
+    form.setAttribute("aria-busy", "true");
     try {
       const reply = await fetch(form.action, {
         method: "POST", body: new FormData(form), headers: { "X-Requested-With": "fetch" }, redirect: "error",
@@ -51,7 +51,7 @@
       error.textContent = reason.message;
       error.hidden = false;
     } finally {
-      button.disabled = false;
+      form.removeAttribute("aria-busy");
     }
   });
 })();
