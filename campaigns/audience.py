@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import TextClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
-from campaigns.models import Campaign, Recipient, Step
+from campaigns.models import Campaign, CampaignList, Recipient, Step
 from campaigns.states import Exclusion
 from outreach.places.areas import areas_within
 
 # Each person of the lists once, with one phone: the first of theirs that may be written to. A person
 # who opted out on any of their phones asked to be left alone on all of them; a wrong number only
 # rules out that number. Of several people on one phone the first has the message.
-_FREEZE = text("""
-INSERT INTO recipients (campaign_id, contact_id, phone_id, list_id, area_code, exclusion)
+_AUDIENCE = """
 WITH people AS (
     SELECT m.contact_id, MIN(m.list_id) AS list_id
-    FROM memberships m JOIN campaign_lists cl ON cl.list_id = m.list_id
-    WHERE cl.campaign_id = :campaign
+    FROM memberships m
+    WHERE m.list_id IN :lists AND m.contact_id % :every = 0
     GROUP BY m.contact_id
 ), blocked AS (
     SELECT phone_id,
@@ -49,13 +49,33 @@ WITH people AS (
                 WHEN :everywhere = 0 AND (area_code IS NULL OR area_code NOT IN :areas) THEN 'outside_area'
            END AS exclusion
     FROM reachable WHERE choice = 1
+), audience AS (
+    SELECT contact_id, phone_id, list_id, area_code,
+           COALESCE(exclusion, CASE WHEN ROW_NUMBER() OVER (
+               PARTITION BY phone_id, CASE WHEN exclusion IS NULL THEN 0 ELSE 1 END ORDER BY contact_id
+           ) > 1 THEN 'shared_phone' END) AS exclusion
+    FROM judged
 )
-SELECT :campaign, contact_id, phone_id, list_id, area_code,
-       COALESCE(exclusion, CASE WHEN ROW_NUMBER() OVER (
-           PARTITION BY phone_id, CASE WHEN exclusion IS NULL THEN 0 ELSE 1 END ORDER BY contact_id
-       ) > 1 THEN 'shared_phone' END)
-FROM judged ORDER BY contact_id
-""").bindparams(bindparam("areas", expanding=True))
+"""
+
+
+def _over_audience(start: str, end: str) -> TextClause:
+    return text(start + _AUDIENCE + end).bindparams(
+        bindparam("lists", expanding=True), bindparam("areas", expanding=True)
+    )
+
+
+# Storing and counting read the same audience, so that what was promised is what is frozen.
+_FREEZE = _over_audience(
+    "INSERT INTO recipients (campaign_id, contact_id, phone_id, list_id, area_code, exclusion)",
+    "SELECT :campaign, contact_id, phone_id, list_id, area_code, exclusion FROM audience ORDER BY contact_id",
+)
+_COUNT = _over_audience("", "SELECT exclusion, COUNT(*) FROM audience GROUP BY exclusion")
+_NAMES = _over_audience(
+    "",
+    "SELECT c.name FROM audience a JOIN contacts c ON c.id = a.contact_id "
+    "WHERE a.exclusion IS NULL ORDER BY a.contact_id LIMIT :most",
+)
 
 # For each recipient one message of the step; those for whom it makes no sense are there as skipped, so
 # that every step adds up to the recipients.
@@ -88,11 +108,39 @@ WHERE campaign_id = :campaign AND step_id = :step AND state = 'queued'
 
 def freeze_audience(session: Session, campaign: Campaign) -> None:
     """Write the recipients and the excluded, in one statement. Once a campaign, before its first step."""
-    areas = areas_within(session, campaign.areas)
-    session.execute(
-        _FREEZE,
-        {"campaign": campaign.id, "everywhere": 0 if campaign.areas else 1, "areas": sorted(areas) or [""]},
-    )
+    lists = session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)).all()
+    whom = _parameters(session, lists, campaign.areas)
+    session.execute(_FREEZE, {"campaign": campaign.id, **whom})
+    campaign.recipients = count_audience(session, campaign.id)[0]
+
+
+def foresee_audience(
+    session: Session, lists: Sequence[int], areas: Sequence[str]
+) -> tuple[int, dict[Exclusion, int]]:
+    """Recipients, and the excluded by reason, as they would be frozen now."""
+    rows = session.execute(_COUNT, _parameters(session, lists, areas)).all()
+    counts = dict(rows)
+    recipients = counts.pop(None, 0)
+    return recipients, {reason: counts[reason] for reason in Exclusion if reason in counts}
+
+
+def sample_names(
+    session: Session, lists: Sequence[int], areas: Sequence[str], *, recipients: int, most: int
+) -> list[str]:
+    """Names of at most `most` recipients, spread evenly over the `recipients` there would be."""
+    whom = _parameters(session, lists, areas, every=max(1, recipients // most))
+    return list(session.scalars(_NAMES, {"most": most, **whom}))
+
+
+def _parameters(
+    session: Session, lists: Sequence[int], areas: Sequence[str], *, every: int = 1
+) -> dict[str, object]:
+    return {
+        "lists": list(lists),
+        "every": every,
+        "everywhere": 0 if areas else 1,
+        "areas": sorted(areas_within(session, areas)) or [""],
+    }
 
 
 def queue_step(session: Session, step: Step, *, now: datetime) -> None:

@@ -69,6 +69,7 @@ class Draft:
     sender: str
     content: Mapping[str, Any]
     steps: tuple[StepDraft, ...]
+    kind: str = DEFAULT_KIND
     areas: tuple[str, ...] = ()
     pace: float | None = None
     hours: tuple[str, str] | None = None
@@ -106,6 +107,7 @@ def read_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]
         sender=data["sender"],
         content=content,
         steps=(_step({"text": data["text"]}), *map(_step, data.get("step", ()))),
+        kind=kind,
         areas=tuple(map(str, data.get("areas", ()))),
         pace=_limit(data, "pace", 0.1),
         hours=_hours(data.get("window")),

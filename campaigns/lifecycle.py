@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.audience import freeze_audience, queue_step
 from campaigns.draft import Draft
+from campaigns.editing import describe, write_draft
+from campaigns.kinds import load_kinds
 from campaigns.messages import Message, Outbox
-from campaigns.models import Campaign, CampaignList, Goal, Step
+from campaigns.models import Campaign, CampaignAuthor, Step
 from campaigns.states import CAMPAIGN_MOVES, UNSETTLED, CampaignAction, CampaignState, MessageState
+from campaigns.versions import record_decision, store_version
 from campaigns.windows import step_due_at
 from outreach.access import audit
-from outreach.access.models import Organisation, Role, User
+from outreach.access.models import Role, User
 from outreach.access.users import require_role, visible_to
-from outreach.errors import BadCampaign, NotAllowed, NotFound, WrongState
-from outreach.people.models import ContactList
-from outreach.places.models import Area
+from outreach.errors import BadInput, NotAllowed, NotFound, WrongState
 
 STATE_NAMES = {
     CampaignState.DRAFT: "bản nháp",
@@ -37,7 +38,7 @@ STATE_NAMES = {
 
 _WHO = {
     CampaignAction.SUBMIT: (Role.STAFF, Role.APPROVER),
-    CampaignAction.RETURN: (Role.APPROVER,),
+    CampaignAction.RETURN: (Role.STAFF, Role.APPROVER),
     CampaignAction.APPROVE: (Role.APPROVER,),
     CampaignAction.LAUNCH: (Role.STAFF, Role.APPROVER),
     CampaignAction.PAUSE: (Role.STAFF, Role.APPROVER),
@@ -49,65 +50,27 @@ _WHO = {
 def create_campaign(session: Session, draft: Draft, *, user: User, now: datetime) -> Campaign:
     """Store a draft. Raises BadCampaign for a list or an area that is not there (or not the user's)."""
     require_role(user, Role.STAFF, Role.APPROVER)
-    lists = [_find_list(session, user, name) for name in draft.lists]
-    known = set(session.scalars(select(Area.code).where(Area.code.in_(draft.areas))))
-    if missing := [code for code in draft.areas if code not in known]:
-        raise BadCampaign(f"Không có mã địa bàn {', '.join(missing)}. Hãy nạp danh mục địa bàn hoặc sửa mã.")
-    campaign = Campaign(
-        name=draft.name,
-        state=CampaignState.DRAFT,
-        organisation_id=user.organisation_id or lists[0].organisation_id,
-        sender=draft.sender,
-        content=dict(draft.content),
-        unaccented=draft.unaccented,
-        areas=list(draft.areas),
-        pace=draft.pace,
-        window_from=draft.hours[0] if draft.hours else None,
-        window_to=draft.hours[1] if draft.hours else None,
-        cap_per_day=draft.cap_per_day,
-        budget_vnd=draft.budget_vnd,
-        starts_at=draft.starts_at,
-        deadline=draft.deadline,
-        created_by=user.id,
-        created_at=now,
-        steps=[
-            Step(number=number, text=step.text, after_days=step.after_days, at=step.at)
-            for number, step in enumerate(draft.steps, start=1)
-        ],
-    )
-    session.add(campaign)
-    session.flush()
-    session.add_all(CampaignList(campaign_id=campaign.id, list_id=found.id) for found in dict.fromkeys(lists))
-    if draft.goal:
-        session.add(
-            Goal(
-                campaign_id=campaign.id,
-                share=draft.goal.share,
-                denominator=draft.goal.denominator,
-                denominator_date=draft.goal.date,
-                denominator_source=draft.goal.source,
-            )
-        )
+    campaign = Campaign(state=CampaignState.DRAFT, created_by=user.id, created_at=now)
+    write_draft(session, campaign, draft, user=user)
     _record(session, campaign.id, user.id, "create", now)
     return campaign
 
 
-def _find_list(session: Session, user: User, name: str) -> ContactList:
-    """A list by its name, or by ORGANISATION/name where two organisations use the same."""
-    query = (
-        select(ContactList)
-        .join(Organisation, Organisation.id == ContactList.organisation_id)
-        .where(
-            visible_to(session, user, ContactList.organisation_id),
-            or_(ContactList.name == name, Organisation.code + "/" + ContactList.name == name),
+def edit_campaign(session: Session, campaign_id: int, draft: Draft, *, user: User, now: datetime) -> Campaign:
+    """Rewrite a draft. Raises NotFound, NotAllowed, WrongState once it was submitted, BadCampaign."""
+    require_role(user, Role.STAFF, Role.APPROVER)
+    campaign = find_campaign(session, campaign_id, user=user)
+    # Held until the end: nobody submits it half rewritten.
+    held = session.execute(select(Campaign.state).where(Campaign.id == campaign_id).with_for_update())
+    state = held.scalar_one()
+    if state is not CampaignState.DRAFT:
+        raise WrongState(
+            f"Chiến dịch đang ở trạng thái “{STATE_NAMES[state]}”, không sửa được nữa. "
+            "Hãy nhờ người duyệt trả lại, hoặc tạo bản sao."
         )
-    )
-    found = session.scalars(query).all()
-    if not found:
-        raise BadCampaign(f"Không có danh sách “{name}” mà bạn được dùng. Hãy nhập danh sách hoặc sửa tên.")
-    if len(found) > 1:
-        raise BadCampaign(f"Có {len(found)} danh sách tên “{name}”. Hãy viết dạng MÃ_TỔ_CHỨC/{name}.")
-    return found[0]
+    write_draft(session, campaign, draft, user=user)
+    _record(session, campaign_id, user.id, "edit", now)
+    return campaign
 
 
 def find_campaign(session: Session, campaign_id: int, *, user: User) -> Campaign:
@@ -139,16 +102,35 @@ def move(
     return changed.rowcount == 1  # type: ignore[attr-defined]
 
 
-def act(session: Session, campaign_id: int, action: CampaignAction, *, user: User, now: datetime) -> Campaign:
-    """Submit, return, approve, launch, pause, resume or cancel. Raises NotFound, NotAllowed, WrongState."""
+def act(
+    session: Session,
+    campaign_id: int,
+    action: CampaignAction,
+    *,
+    user: User,
+    now: datetime,
+    reason: str = "",
+) -> Campaign:
+    """Submit, return, approve, launch, pause, resume or cancel. Raises NotFound, NotAllowed, WrongState.
+
+    `reason` belongs to a return; without one an approver's is refused (BadInput).
+    """
     campaign = find_campaign(session, campaign_id, user=user)
     require_role(user, *_WHO[action])
+    is_author = _is_author(session, campaign, user)
     values: dict[str, object] = {}
     if action is CampaignAction.SUBMIT:
         values = {"submitted_at": now}
+    elif action is CampaignAction.RETURN:
+        # An author may take back what they submitted; only an approver may send back another's.
+        if not is_author:
+            require_role(user, Role.APPROVER)
+            if not reason.strip():
+                raise BadInput("Hãy ghi lý do trả lại để người soạn biết cần sửa gì.")
+        values = {"submitted_at": None, "approved_at": None, "approved_by": None}
     elif action is CampaignAction.APPROVE:
         # Four eyes, administrators included.
-        if campaign.created_by == user.id:
+        if is_author:
             raise NotAllowed("Người soạn chiến dịch không được tự duyệt. Hãy nhờ người khác duyệt.")
         values = {"approved_at": now, "approved_by": user.id}
     elif action is CampaignAction.LAUNCH:
@@ -157,23 +139,41 @@ def act(session: Session, campaign_id: int, action: CampaignAction, *, user: Use
         values = {"launched_at": now}
     elif action is CampaignAction.RESUME:
         values = {"pause_reason": "", "launched_at": func.coalesce(Campaign.launched_at, now)}
-    before = campaign.state
     if (
         "launched_at" in values
-        and before in CAMPAIGN_MOVES[action][0]
         and not campaign.launched_at
         and campaign.starts_at
         and campaign.starts_at > now
     ):
         action, values = CampaignAction.SCHEDULE, {"pause_reason": ""}
+    before = campaign.state
     if not move(session, campaign_id, action, now=now, **values):
         raise WrongState(
             f"Chiến dịch đang ở trạng thái “{STATE_NAMES[before]}”, không thể làm việc này. Hãy tải lại để xem."
         )
-    if action is CampaignAction.CANCEL:
+    campaign = session.get_one(Campaign, campaign_id)
+    if action is CampaignAction.SUBMIT:
+        said = describe(session, campaign, kinds=load_kinds())
+        store_version(session, campaign_id, said, user_id=user.id, now=now)
+    elif action is CampaignAction.APPROVE or (action is CampaignAction.RETURN and not is_author):
+        record_decision(
+            session,
+            campaign_id,
+            approved=action is CampaignAction.APPROVE,
+            reason=reason.strip(),
+            user_id=user.id,
+            now=now,
+        )
+    elif action is CampaignAction.CANCEL:
         _cancel_queued(session, campaign_id)
     _record(session, campaign_id, user.id, action.value, now)
-    return session.get_one(Campaign, campaign_id)
+    return campaign
+
+
+def _is_author(session: Session, campaign: Campaign, user: User) -> bool:
+    """Whether the user has written on the campaign."""
+    wrote = session.get(CampaignAuthor, (campaign.id, user.id))
+    return wrote is not None or campaign.created_by == user.id
 
 
 def pause_by_itself(session: Session, campaign_id: int, *, reason: str, now: datetime) -> None:
