@@ -15,6 +15,7 @@ from typing import Any
 
 from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from sqlalchemy.exc import InterfaceError, OperationalError
 
@@ -30,8 +31,9 @@ MAINTENANCE_S = 60
 RESTART_AFTER_S = 1.0
 SAY_EVERY_S = 30.0
 
-# A server away is no fault of a job: one line tells it, and the sweep rings again.
-SERVER_AWAY = (RedisError, OperationalError, InterfaceError)
+# A server away is no fault of a job: one line tells it, and the sweep rings again. RQ's own two say that
+# the job's record is gone: Redis has come back without it.
+SERVER_AWAY = (RedisError, OperationalError, InterfaceError, InvalidJobOperation, NoSuchJobError)
 
 
 class LoaWorker(SimpleWorker):
@@ -87,12 +89,11 @@ def work(runtime: Runtime, queue: str) -> None:
         connection=runtime.redis,
         maintenance_interval=MAINTENANCE_S,
     )
-    try:
+    with suppress(RedisError):
         worker.work(logging_level="WARNING")
-    except RedisError as error:
-        log.warning("worker.redis_lost queue=%s error=%s", queue, type(error).__name__)
     if not context.told_to_stop.is_set():
         # RQ gives up where Redis is away as a job ends. The same process starts afresh.
+        log.warning("worker.starts_again queue=%s", queue)
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - our own command line
 
 
@@ -116,10 +117,8 @@ def _wait_for(redis: Redis) -> None:
 
 
 def _without_stack(record: logging.LogRecord) -> bool:
-    """A filter: that Redis went away takes one line."""
-    if record.exc_info and isinstance(record.exc_info[1], RedisError):
-        record.exc_info = None
-    return True
+    """A filter: that Redis went away takes one line of ours, not a stack of RQ's."""
+    return not (record.exc_info and isinstance(record.exc_info[1], RedisError))
 
 
 def keep_children(queues: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ from outreach.settings import Settings
 from outreach.sms.simulator.running import RunningSimulator
 from tests.flows.processes import ROOT, Processes
 from tests.flows.world import APPROVER, AUTHOR, World, number
-from tests.servers import Server, create_database, start_postgres, start_redis
+from tests.servers import Server, create_database, make_folder, start_postgres, start_redis
 
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 BEYOND = 90.0  # seconds after which a send will not end any more
@@ -83,12 +84,12 @@ def redis(tmp_path: Path) -> Iterator[Restartable]:
 
 
 @pytest.fixture(scope="module")
-def postgres(servers_folder: Path) -> Iterator[Restartable]:
-    folder = servers_folder / "restartable"
-    folder.mkdir()
+def postgres() -> Iterator[Restartable]:
+    folder = make_folder()
     made = Restartable(lambda: start_postgres(folder), start_postgres(folder))
     yield made
     made.stop()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -141,6 +142,7 @@ def assert_quiet(processes: Logged) -> None:
 # -- Redis
 
 
+@one_database
 def test_a_send_goes_on_when_redis_stops_and_comes_back(
     world: World, simulator: RunningSimulator, processes: Logged, redis: Restartable
 ) -> None:
@@ -151,9 +153,9 @@ def test_a_send_goes_on_when_redis_stops_and_comes_back(
     processes.start("scheduler")
     wait_until(lambda: simulator.stats()["accepted"] > 40)
     redis.stop()
-    # Whoever sends goes on to the end of the job: the database knows what is to be done.
-    wait_until(lambda: simulator.stats()["accepted"] >= 300)
-    time.sleep(1)
+    # Whoever sends goes on to the end of the job: the database knows what is to be done. Then it waits.
+    wait_until(lambda: "worker.waits_for_redis" in processes.said())
+    assert simulator.stats()["accepted"] == 300
     redis.start()
     wait_until(lambda: is_completed(world, campaign))
     assert_everybody_once(world, 300)
