@@ -1,0 +1,451 @@
+"""The commands as an operator types them: what comes out, what is said when it cannot be done, and with which status."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import pytest
+from click.testing import Result
+from flask.testing import FlaskCliRunner
+from sqlalchemy import func, select, text
+
+from admin.app import create_app
+from campaigns.models import Campaign
+from outreach.access.models import AuditEvent, User
+from outreach.people.models import Contact, ContactList, ListImport
+from tests.flows.processes import ROOT
+from tests.flows.world import APPROVER, AUTHOR, LIST, TEXT, World
+from tests.rules.checking_files import write_xlsx
+
+SAMPLE = ROOT / "tests" / "data" / "contacts_sample.csv"
+UNITS = ROOT / "outreach" / "places" / "kontum_units.csv"
+CAMPAIGN = f'name = "Bluezone"\ntext = "{TEXT}"\nlists = ["{LIST}"]\nsender = "MTTQ"\n'
+
+# Neither a database nor a Redis is to be had here.
+NOWHERE = {"DATABASE_URL": "postgresql://loa@127.0.0.1:1/loa", "REDIS_URL": "redis://127.0.0.1:1/0"}
+one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+class Operator:
+    """Somebody at a terminal."""
+
+    def __init__(self, runner: FlaskCliRunner) -> None:
+        self.runner = runner
+
+    def types(self, *arguments: object, stdin: str | bytes = "") -> Result:
+        return self.runner.invoke(args=[str(argument) for argument in arguments], input=stdin)
+
+    def gets(self, *arguments: object, stdin: str = "") -> Any:
+        """The JSON of a command that succeeds."""
+        done = self.types(*arguments, "--json", stdin=stdin)
+        assert done.exit_code == 0, done.stderr
+        assert done.stdout.count("\n") == 1
+        return json.loads(done.stdout)
+
+    def is_told(self, *arguments: object, stdin: str | bytes = "", status: int = 1) -> str:
+        """What a command that fails says, on standard error alone and without a stack."""
+        done = self.types(*arguments, stdin=stdin)
+        assert done.exit_code == status, (done.stdout, done.stderr, done.exception)
+        assert isinstance(done.exception, SystemExit)
+        assert done.stdout == ""
+        assert done.stderr.startswith("Lỗi: ")
+        return done.stderr
+
+
+@pytest.fixture
+def operator(world: World) -> Operator:
+    app = create_app(world.runtime.settings, runtime=world.runtime)
+    return Operator(app.test_cli_runner())
+
+
+def write(folder: Path, content: str | bytes, name: str = "chien-dich.toml") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def count(world: World, table: type) -> int:
+    with world.runtime.db.read() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def run(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """A command in a process of its own, where there is neither a database nor a Redis."""
+    return subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **NOWHERE, **environment},
+        input=stdin,
+        capture_output=True,
+    )
+
+
+# -- campaigns
+
+
+def test_a_campaign_goes_its_way_by_command(operator: Operator, world: World, tmp_path: Path) -> None:
+    world.add_people(3)
+    made = operator.gets("campaigns", "create", write(tmp_path, CAMPAIGN), "--as", AUTHOR)
+    campaign = made["id"]
+    assert made["state"] == "draft"
+    for action, email, state in (
+        ("submit", AUTHOR, "submitted"),
+        ("approve", APPROVER, "approved"),
+        ("launch", AUTHOR, "sending"),
+        ("pause", AUTHOR, "paused"),
+        ("resume", AUTHOR, "sending"),
+    ):
+        assert operator.gets("campaigns", action, campaign, "--as", email)["state"] == state
+    world.sweep()
+    status = operator.gets("campaigns", "status", campaign)
+    assert status["id"] == campaign
+    assert (status["recipients"], status["excluded"]) == (3, {})
+    assert status["steps"] == [{"step": 1, "messages": {"queued": 3}}]
+    assert operator.gets("campaigns", "cancel", campaign, "--as", AUTHOR)["state"] == "cancelled"
+    status = operator.gets("campaigns", "status", campaign)
+    assert status["steps"] == [{"step": 1, "messages": {"cancelled": 3}}]
+    assert "đã hủy" in operator.types("campaigns", "status", campaign).stdout
+
+
+@one_database
+def test_what_a_campaign_may_not_do_is_said(operator: Operator, world: World, tmp_path: Path) -> None:
+    campaign = operator.gets("campaigns", "create", write(tmp_path, CAMPAIGN), "--as", AUTHOR)["id"]
+    assert "không thể làm việc này" in operator.is_told("campaigns", "launch", campaign, "--as", AUTHOR)
+    operator.gets("campaigns", "submit", campaign, "--as", AUTHOR)
+    assert "quyền" in operator.is_told("campaigns", "approve", campaign, "--as", AUTHOR)
+    stranger = "ai-do@loa.example"
+    assert "Không có người dùng" in operator.is_told("campaigns", "submit", campaign, "--as", stranger)
+    assert "Không có chiến dịch số 999" in operator.is_told("campaigns", "status", 999)
+    assert "Không có chiến dịch số 999" in operator.is_told("campaigns", "pause", 999, "--as", AUTHOR)
+    assert operator.gets("campaigns", "status", campaign)["state"] == "submitted"
+
+
+def test_whoever_wrote_a_campaign_does_not_approve_it(
+    operator: Operator, world: World, tmp_path: Path
+) -> None:
+    campaign = operator.gets("campaigns", "create", write(tmp_path, CAMPAIGN), "--as", APPROVER)["id"]
+    operator.gets("campaigns", "submit", campaign, "--as", APPROVER)
+    assert "không được tự duyệt" in operator.is_told("campaigns", "approve", campaign, "--as", APPROVER)
+
+
+BAD_CAMPAIGNS = {
+    "no TOML": ("name = ", "không đúng dạng TOML"),
+    "not UTF-8": (b'name = "\xff\xfe"', "không phải văn bản UTF-8"),
+    "nested without end": ("a = " + "[" * 100_000, "không đúng dạng TOML"),
+    "empty": ("", "thiếu mục “name”"),
+    "no list": (CAMPAIGN.replace("lists", "list"), "Không có mục “list”"),
+    "unknown field of the text": (CAMPAIGN.replace("{name}", "{ten}"), "{ten}"),
+    "open bracket": (CAMPAIGN.replace("]mời", "mời"), "Dấu [ chưa có dấu ] đóng lại"),
+    "unknown list": (CAMPAIGN.replace(LIST, "Tổ 99"), "Không có danh sách “Tổ 99”"),
+    "unknown area": (CAMPAIGN + 'areas = ["99999"]', "Không có mã địa bàn 99999"),
+    "unknown kind": (CAMPAIGN + 'kind = "xổ số"', "Không có loại chiến dịch “xổ số”"),
+    "window turned round": (CAMPAIGN + 'window = ["21:00", "07:00"]', "Khung giờ gửi"),
+    "window that is no time": (CAMPAIGN + 'window = ["7h", "21h"]', "Khung giờ gửi"),
+    "half a window": (CAMPAIGN + 'window = ["07:00"]', "Khung giờ gửi"),
+    "no pace": (CAMPAIGN + "pace = 0", "pace"),
+    "pace that is no number": (CAMPAIGN + "pace = nan", "pace"),
+    "pace without end": (CAMPAIGN + "pace = inf", "pace"),
+    "name of blanks": (CAMPAIGN.replace('"Bluezone"', '"   "'), "name"),
+    "a moment before all time zones": (CAMPAIGN + "starts_at = 0001-01-01T00:00:00", "starts_at"),
+    "pace in words": (CAMPAIGN + 'pace = "nhanh"', "pace"),
+    "sender too long": (CAMPAIGN.replace('"MTTQ"', '"Uy ban MTTQ tinh"'), "Tên người gửi"),
+    "deadline before the start": (
+        CAMPAIGN + "starts_at = 2020-08-20T08:00:00\ndeadline = 2020-08-19T08:00:00",
+        "Thời hạn",
+    ),
+    "moment in words": (CAMPAIGN + 'starts_at = "mai"', "starts_at"),
+    "step without a text": (CAMPAIGN + "[[step]]\nafter_days = 2", "nội dung (text)"),
+    "step at no time": (CAMPAIGN + '[[step]]\nafter_days = 2\nat = "25:00"\ntext = "Nhắc"', "at"),
+}
+
+
+@one_database
+def test_a_bad_campaign_is_refused_with_what_is_wrong(
+    operator: Operator, world: World, tmp_path: Path
+) -> None:
+    for name, (content, said) in BAD_CAMPAIGNS.items():
+        path = write(tmp_path, content)
+        assert said in operator.is_told("campaigns", "create", path, "--as", AUTHOR), name
+    assert count(world, Campaign) == 0
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_what_a_database_cannot_hold_is_refused(operator: Operator, world: World, tmp_path: Path) -> None:
+    for content in (
+        CAMPAIGN + "cap_per_day = 99999999999999999999",
+        CAMPAIGN + "budget_vnd = 3000000000",
+        CAMPAIGN.replace('"Bluezone"', r'"Blue\u0000zone"'),
+    ):
+        operator.is_told("campaigns", "create", write(tmp_path, content), "--as", AUTHOR)
+    assert count(world, Campaign) == 0
+
+
+# -- organisations and users
+
+
+def test_organisations_and_users_are_created_once(operator: Operator, world: World) -> None:
+    made = operator.gets("organisations", "create", "PN", "Hội Phụ nữ", "--parent", "MTTQ")
+    assert made["code"] == "PN"
+    assert "đã có" in operator.is_told("organisations", "create", "PN", "Hội Phụ nữ")
+    user = ("users", "create", "Moi@loa.example", "--role", "staff", "--organisation", "PN")
+    assert operator.gets(*user, "--password-stdin", stdin="mật khẩu dài\n")["email"] == "moi@loa.example"
+    assert "đã có tài khoản" in operator.is_told(*user, "--password-stdin", stdin="mật khẩu dài\n")
+    with world.runtime.db.read() as session:
+        recorded = list(session.scalars(select(AuditEvent.action)))
+    assert recorded.count("organisation.create") == recorded.count("user.create") == 1
+
+
+@one_database
+def test_a_user_that_cannot_be_is_refused(operator: Operator, world: World) -> None:
+    before = count(world, User)
+    create = ("users", "create", "moi@loa.example", "--role", "staff", "--password-stdin")
+    assert "ít nhất 10 ký tự" in operator.is_told(*create, stdin="ngắn\n")
+    assert "ít nhất 10 ký tự" in operator.is_told(*create, stdin="")
+    assert "UTF-8" in operator.is_told(*create, stdin=b"m\xe2t kh\xff\xffu d\xe0i\n")
+    assert "Không có tổ chức mã XX" in operator.is_told(*create, "--organisation", "XX", stdin="mật khẩu dài")
+    assert "Không có địa bàn mã 99" in operator.is_told(*create, "--area", "99", stdin="mật khẩu dài")
+    no_address = ("users", "create", "moi", "--role", "staff", "--password-stdin")
+    assert "thư điện tử" in operator.is_told(*no_address, stdin="mật khẩu dài")
+    assert count(world, User) == before
+
+
+# -- what is typed wrongly
+
+
+@one_database
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("campaigns status", "Thiếu ID"),
+        ("campaigns status abc", "ID không đúng. Phải là số nguyên"),
+        ("campaigns status 99999999999999999999", "ID không đúng"),
+        ("campaigns status 0", "ID không đúng"),
+        ("campaigns launch 1", "Thiếu --as"),
+        ("campaigns status 1 --xml", "Không có tùy chọn --xml"),
+        ("campaigns send 1", "Không có lệnh send"),
+        ("campaigns status 1 2", "Lệnh không đúng"),
+        ("campaigns create khong-co.toml --as a@loa.example", "Không có tệp này"),
+        ("users create a@loa.example --role king --password-stdin", "Chọn một trong: administrator, staff"),
+        ("users create a@loa.example --role staff", "Thiếu --password-stdin"),
+        ("contacts import tests --list A --organisation B", "Không có tệp này"),
+        ("demo load --contacts 0", "--contacts không đúng"),
+    ],
+)
+def test_what_is_typed_wrongly_is_explained_in_vietnamese(operator: Operator, typed: str, said: str) -> None:
+    assert said in operator.is_told(*typed.split(), status=2)
+
+
+@one_database
+def test_a_queue_that_there_is_not_is_named(operator: Operator) -> None:
+    assert "Không có hàng đợi gui" in operator.is_told("worker", "--queues", "gui")
+
+
+# -- lists
+
+
+def test_a_list_comes_in_and_a_second_time_changes_nothing(
+    operator: Operator, world: World, tmp_path: Path
+) -> None:
+    operator.gets("areas", "load", UNITS)
+    errors = tmp_path / "loi.csv"
+    command = ("contacts", "import", SAMPLE, "--list", "Tổ 1", "--organisation", "MTTQ")
+    first = operator.gets(*command, "--errors", errors)
+    assert list(first) == ["rows", "created", "updated", "merged", "unchanged", "review", "rejected"]
+    assert first["rows"] == 110 == sum(first.values()) - first["rows"]
+    assert len(errors.read_text("utf-8-sig").splitlines()) == 1 + first["review"] + first["rejected"]
+    again = operator.gets(*command)
+    assert (again["created"], again["updated"], again["merged"]) == (0, 0, 0)
+
+
+def bad_lists(folder: Path) -> dict[str, tuple[Path, str]]:
+    head = "STT,Họ và tên,SĐT\n"
+    return {
+        "empty": (write(folder, "", "trong.csv"), "trống"),
+        "no phone column": (write(folder, "STT,Họ và tên\n1,A Thun\n2,Y Blưm\n", "a.csv"), "điện thoại"),
+        "no XLSX": (write(folder, head + "1,A,0905000123\n", "b.xlsx"), "nội dung là văn bản"),
+        "bytes": (write(folder, bytes(range(256)) * 9, "c.xlsx"), "c.xlsx"),
+        "a PDF": (write(folder, b"%PDF-1.7 ...", "d.csv"), "PDF"),
+        "an unknown kind": (write(folder, head, "e.doc"), ".doc"),
+        "500 columns": (
+            write(folder, ",".join(f"Cột {i}" for i in range(500)) + "\n" + "x," * 499 + "\n", "f.csv"),
+            "cột",
+        ),
+        "a broken workbook": (
+            write(folder, write_xlsx(folder / "g0.xlsx", {"A": [["SĐT"]]}).read_bytes()[:400], "g.xlsx"),
+            "hỏng",
+        ),
+    }
+
+
+@one_database
+def test_a_file_that_is_no_list_is_refused_and_nothing_is_stored(
+    operator: Operator, world: World, tmp_path: Path
+) -> None:
+    before = count(world, ContactList)
+    out = tmp_path / "ket-qua.csv"
+    for name, (path, said) in bad_lists(tmp_path).items():
+        told = operator.is_told("contacts", "import", path, "--list", "Mới", "--organisation", "MTTQ")
+        assert said in told, name
+        assert operator.is_told("contacts", "check", path, "--out", out) == told, name
+        assert not out.exists(), name
+    unknown = ("contacts", "import", SAMPLE, "--list", "Mới", "--organisation", "XX")
+    assert "Không có tổ chức mã XX" in operator.is_told(*unknown)
+    assert (count(world, ContactList), count(world, ListImport), count(world, Contact)) == (before, 0, 0)
+
+
+@one_database
+def test_a_result_never_takes_the_place_of_the_list(operator: Operator, world: World, tmp_path: Path) -> None:
+    path = write(tmp_path, SAMPLE.read_bytes(), "danh-sach.csv")
+    assert "trùng với tệp danh sách" in operator.is_told("contacts", "check", path, "--out", path)
+    bring = ("contacts", "import", path, "--list", "A", "--organisation", "MTTQ", "--errors", path)
+    assert "trùng với tệp danh sách" in operator.is_told(*bring)
+    assert path.read_bytes() == SAMPLE.read_bytes()
+    elsewhere = tmp_path / "khong-co" / "ket-qua.csv"
+    assert "không có thư mục này" in operator.is_told("contacts", "check", path, "--out", elsewhere)
+
+
+def test_a_check_needs_no_database(tmp_path: Path) -> None:
+    out = tmp_path / "ket-qua.csv"
+    done = run("contacts", "check", str(SAMPLE), "--out", str(out), "--json")
+    assert (done.returncode, done.stderr) == (0, b"")
+    counts = json.loads(done.stdout)
+    assert counts["rows"] == 110 == counts["ok"] + counts["review"] + counts["reject"]
+    lines = out.read_text("utf-8-sig").splitlines()
+    assert lines[0].split(",") == [
+        "row",
+        "stt",
+        "status",
+        "e164",
+        "reason",
+        "warnings",
+        "commune_code",
+    ]
+    assert len(lines) == 111
+
+
+# -- the database
+
+
+def test_the_database_is_brought_up_to_date_any_number_of_times(operator: Operator, world: World) -> None:
+    for _ in range(2):
+        assert operator.types("db", "upgrade").exit_code == 0
+    assert operator.gets("db", "upgrade") == {"status": "current"}
+    with world.runtime.db.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999_later'"))
+    assert "phiên bản Loa khác" in operator.is_told("db", "upgrade")
+
+
+@one_database
+def test_areas_that_are_no_list_of_communes_are_refused(
+    operator: Operator, world: World, tmp_path: Path
+) -> None:
+    assert operator.gets("areas", "load", UNITS) == {"communes": 102}
+    assert operator.gets("areas", "load", UNITS) == {"communes": 102}
+    assert "thiếu cột" in operator.is_told("areas", "load", write(tmp_path, "a,b\n1,2\n", "a.csv"))
+    assert "UTF-8" in operator.is_told("areas", "load", write(tmp_path, b"\xff\xfe\xff", "b.csv"))
+    header = UNITS.read_text("utf-8-sig").splitlines()[0]
+    assert "không có dòng nào" in operator.is_told("areas", "load", write(tmp_path, header + "\n", "c.csv"))
+
+
+def test_demo_data_come_into_an_empty_database_only(operator: Operator, world: World) -> None:
+    with world.runtime.db.read() as session:
+        before = session.scalar(select(func.count()).select_from(User))
+    operator.is_told("demo", "load", "--contacts", 10)
+    assert count(world, User) == before
+
+
+# -- texts, line by line
+
+
+class Conversation:
+    """A command whose standard input stays open: a line in, the answer out, then the next."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **NOWHERE},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.lines: Queue[bytes] = Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.put(line)
+
+    def say(self, line: bytes) -> str:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + b"\n")
+        self.process.stdin.flush()
+        return self.lines.get(timeout=20).decode().removesuffix("\n")
+
+    def end(self) -> tuple[int, str]:
+        _, words = self.process.communicate(timeout=20)
+        return self.process.returncode, words.decode()
+
+
+def test_replies_are_classified_one_by_one_as_they_come() -> None:
+    talk = Conversation("replies", "classify")
+    assert talk.say("đã cài rồi".encode()).split("\t")[0] == "installed"
+    assert talk.say(b"").split("\t")[0] == "unclear"
+    assert talk.say(b"TC").split("\t")[0] == "opt_out"
+    for odd in (b"\xff\xfe\xfd", b"da cai\rroi", b"\0", b"x" * 100_000, "\u2028a\x85b\x0bc".encode()):
+        label, confidence = talk.say(odd).split("\t")
+        assert label
+        assert 0 <= float(confidence) <= 1
+    assert talk.end() == (0, "")
+
+
+def test_texts_are_measured_one_by_one_as_they_come() -> None:
+    talk = Conversation("sms", "measure")
+    assert json.loads(talk.say(b'"Xin chao"')) == {
+        "encoding": "GSM-7",
+        "units": 8,
+        "segments": 1,
+        "text": "Xin chao",
+    }
+    assert json.loads(talk.say('"Xin chào ông bà"'.encode()))["encoding"] == "UCS-2"
+    assert json.loads(talk.say(rb'"a\nb \ud800"'))["text"] == "a\nb \ufffd"
+    assert json.loads(talk.say(b'""'))["text"] == ""
+    assert talk.process.stdin is not None
+    talk.process.stdin.write(b"khong phai JSON\n")
+    status, words = talk.end()
+    assert status == 1
+    assert words.startswith("Lỗi: Dòng 5 không phải một chuỗi JSON")
+
+
+def test_vietnamese_comes_out_whatever_the_machine_s_language_is() -> None:
+    plain = {
+        "LANG": "C",
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONIOENCODING": "",
+    }
+    done = run("sms", "measure", stdin='"Đắk Glei"\n'.encode(), **plain)
+    assert json.loads(done.stdout.decode("utf-8"))["text"] == "Đắk Glei"
+    failed = run("sms", "measure", stdin=b"1\n", **plain)
+    assert "Dòng 1 không phải một chuỗi JSON" in failed.stderr.decode("utf-8")
+
+
+# -- settings
+
+
+def test_bad_settings_are_all_said_at_once_without_a_stack() -> None:
+    done = run("campaigns", "status", "1", APP_ENV="production", SECRET_KEY="short", SWEEP_S="often")
+    said = done.stderr.decode()
+    assert done.returncode != 0
+    assert "SECRET_KEY" in said
+    assert "SWEEP_S" in said
+    assert "Traceback" not in said
