@@ -31,8 +31,9 @@ from outreach.access.models import OrganisationKind, Role
 from outreach.access.organisations import create_organisation
 from outreach.access.users import create_user, find_user
 from outreach.errors import BadInput
-from outreach.people.importing import find_or_create_list, name_key
+from outreach.people.importing import find_or_create_list
 from outreach.people.models import Contact, ContactPhone, Membership, Phone
+from outreach.people.names import name_key
 from outreach.places.loading import load_areas
 from outreach.places.models import Area, AreaLevel
 from outreach.runtime import Runtime

@@ -90,6 +90,14 @@ class Recipient(Base):
             sqlite_where=text("exclusion IS NULL"),
         ),
         UniqueConstraint("campaign_id", "contact_id"),
+        Index(
+            "ix_recipients_answered",
+            "campaign_id",
+            "answer",
+            "contact_id",
+            postgresql_where=text("answer IS NOT NULL"),
+            sqlite_where=text("answer IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ForeignKey, String
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from outreach.db import Base, BigId, UtcDateTime, one_of
@@ -59,6 +59,7 @@ class AuditEvent(Base):
     """Who did what to which row, when. Details hold ids and counts, never numbers, names or texts."""
 
     __tablename__ = "audit_events"
+    __table_args__ = (Index(None, "actor_id", "id"), Index(None, "subject", "id"))
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

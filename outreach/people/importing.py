@@ -7,7 +7,6 @@ beside the import as it stood in the file.
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -29,6 +28,7 @@ from outreach.people.models import (
     Phone,
     Suppression,
 )
+from outreach.people.names import name_key
 from outreach.people.phone import PhoneStatus
 from outreach.people.suppression import hash_number
 
@@ -91,12 +91,6 @@ def import_rows(
         _Chunk(session, into, brought, phones, known_areas, now).store(good, counts)
     brought.counts = asdict(counts)
     return brought, counts
-
-
-def name_key(name: str) -> str:
-    """What two spellings of one name have in common: letters, unaccented, lower case, no spaces."""
-    plain = unicodedata.normalize("NFD", name.lower()).replace("đ", "d")
-    return "".join(letter for letter in plain if letter.isalnum())[:120]
 
 
 class _Chunk:

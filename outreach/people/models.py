@@ -9,7 +9,16 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outreach.db import Base, BigId, UtcDateTime, one_of
+from outreach.db import Base, BigId, Key, UtcDateTime, one_of
+from outreach.people.names import given_key
+
+
+def _backwards(context: Any) -> str:
+    return str(context.get_current_parameters()["e164"])[::-1]
+
+
+def _given_key(context: Any) -> str:
+    return given_key(str(context.get_current_parameters().get("name") or ""))
 
 
 class Phone(Base):
@@ -19,6 +28,8 @@ class Phone(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     e164: Mapped[str] = mapped_column(String(16), unique=True)
+    # The number from its end: an officer looks for its last digits.
+    backwards: Mapped[str] = mapped_column(Key(16), default=_backwards, server_default="", index=True)
     language: Mapped[str | None] = mapped_column(String(8))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -27,14 +38,22 @@ class Contact(Base):
     """One person, however many lists they stand in. Carries a language, never an ethnicity."""
 
     __tablename__ = "contacts"
+    # Each ends with the id, so that a page of the directory goes on where the last one ended.
+    __table_args__ = (
+        Index(None, "name_key", "id"),
+        Index(None, "given_key", "id"),
+        Index(None, "area_code", "given_key", "id"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     name: Mapped[str] = mapped_column(String(120), default="")
     # Unaccented, lower case, no spaces: "A HUYNH" and "A Huynh" on one phone are one person.
-    name_key: Mapped[str] = mapped_column(String(120), default="", index=True)
+    name_key: Mapped[str] = mapped_column(Key(120), default="")
+    # The name's words from the last to the first: a Vietnamese directory goes by the given name.
+    given_key: Mapped[str] = mapped_column(Key(160), default=_given_key, server_default="")
     birth_year: Mapped[int | None] = mapped_column(Integer)
     sex: Mapped[str | None] = mapped_column(String(1))
-    area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"), index=True)
+    area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))
     village: Mapped[str] = mapped_column(String(120), default="")
     has_smartphone: Mapped[bool | None] = mapped_column(Boolean)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -74,6 +93,39 @@ class ListImport(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     imported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class UploadState(StrEnum):
+    CHECKING = "checking"  # read and counted; nothing is stored
+    READY = "ready"  # waits for the officer's word
+    STORING = "storing"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Upload(Base):
+    """A file handed in on the page, from its arrival to its end; the file itself goes when it has ended."""
+
+    __tablename__ = "uploads"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    list_id: Mapped[int] = mapped_column(ForeignKey("contact_lists.id"), index=True)
+    file_name: Mapped[str] = mapped_column(String(200))
+    size: Mapped[int] = mapped_column(Integer)  # bytes
+    sha256: Mapped[str] = mapped_column(String(64))
+    state: Mapped[UploadState] = mapped_column(one_of(UploadState), default=UploadState.CHECKING)
+    progress: Mapped[int] = mapped_column(Integer, default=0)  # rows done of this state's work
+    total: Mapped[int | None] = mapped_column(Integer)  # rows, known once checked
+    counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # what the check found
+    preview: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # columns and first rows, masked
+    error: Mapped[str] = mapped_column(Text, default="")
+    uploaded_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    uploaded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # A worker's lease on the work; past it another one may go on.
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    import_id: Mapped[int | None] = mapped_column(ForeignKey("list_imports.id"))
 
 
 class Membership(Base):
