@@ -12,6 +12,7 @@ _READERS = _STAFF | {Role.AUDITOR}
 
 ROUTES: dict[str, frozenset[Role]] = {
     "admin.index": _ALL,
+    "progress.index": _ALL,
     "running.panel": _READERS,
     "running.act": _STAFF,
 }

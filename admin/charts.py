@@ -1,0 +1,200 @@
+"""Charts as SVG, drawn on the server: no script, readable in print, with a title and a description. Pure.
+
+Drawn 320 units wide, so that letters stay readable on a phone; a stylesheet limits how far it is blown up.
+Words and numbers come in as they are to be read. What is not known has no bar, only its words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from markupsafe import Markup, escape
+
+WIDTH = 320
+_ROW = 36
+_TOP = 26  # room for the goal's words
+_TILE_ROW = 66
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """`value` is a share from 0 up, or None where it is not known; `text` says it in words."""
+
+    label: str
+    value: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One area in the grid; `column` and `row` count from 0."""
+
+    label: str
+    value: float | None
+    text: str
+    column: int
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A line to be reached: a share on bars, a count over time."""
+
+    value: float
+    text: str
+
+
+def bar_chart(name: str, title: str, description: str, bars: Sequence[Bar], *, goal: Goal | None) -> Markup:
+    """Horizontal bars, one below the other, with the goal as a line through all. `name` is unique on a page."""
+    top = _round_up(max([0.1, *(bar.value or 0 for bar in bars), *([goal.value * 1.1] if goal else [])]))
+    height = _TOP + _ROW * len(bars) + 4
+    parts = []
+    for place, bar in enumerate(bars):
+        y = _TOP + place * _ROW
+        parts.append(
+            Markup('<text class="name" x="0" y="{}">{}</text>').format(y + 13, _shorten(bar.label, 34))
+            + Markup('<text class="value" x="{}" y="{}" text-anchor="end">{}</text>').format(
+                WIDTH, y + 13, bar.text
+            )
+            + Markup('<rect class="track" x="0" y="{}" width="{}" height="10" rx="2"/>').format(y + 19, WIDTH)
+        )
+        if bar.value is not None:
+            is_there = goal is not None and bar.value >= goal.value
+            parts.append(
+                Markup('<rect class="{}" x="0" y="{}" width="{}" height="10" rx="2"/>').format(
+                    "share reached" if is_there else "share", y + 19, _n(WIDTH * min(1.0, bar.value / top))
+                )
+            )
+    if goal:
+        x = WIDTH * goal.value / top
+        parts.append(
+            Markup('<line class="goal" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(
+                _n(x), _TOP - 6, height - 2
+            )
+            + _goal_words(goal.text, x, _TOP - 10)
+        )
+    return _frame(name, title, description, height, parts)
+
+
+def line_chart(
+    name: str,
+    title: str,
+    description: str,
+    points: Sequence[tuple[str, int, str]],
+    *,
+    goal: Goal | None,
+    deadline: tuple[int, str] | None,
+) -> Markup:
+    """A count over the days: (day's words, count, count's words). `deadline` is a place among the days, and words."""
+    left, right, low, high = 4, WIDTH - 4, 190, 34
+    last = max(len(points) - 1, deadline[0] if deadline else 0, 1)
+    top = max([1, *(count for _, count, _ in points), *([int(goal.value * 1.08)] if goal else [])])
+
+    def at(place: float, count: float) -> tuple[str, str]:
+        return _n(left + (right - left) * place / last), _n(low - (low - high) * count / top)
+
+    parts = [Markup('<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(left, right, low, low)]
+    if goal:
+        _, y = at(0, goal.value)
+        parts.append(
+            Markup('<line class="goal" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(left, right, y, y)
+            + Markup('<text class="goal-words" x="{}" y="{}">{}</text>').format(
+                left, _n(float(y) - 6), goal.text
+            )
+        )
+    if deadline:
+        x, _ = at(deadline[0], 0)
+        parts.append(
+            Markup('<line class="deadline" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(x, high, low)
+            + Markup('<text class="goal-words" x="{}" y="{}" text-anchor="{}">{}</text>').format(
+                x, low + 32, "end" if float(x) > WIDTH / 2 else "start", deadline[1]
+            )
+        )
+    if points:
+        spots = [at(place, count) for place, (_, count, _) in enumerate(points)]
+        path = " ".join(f"{x},{y}" for x, y in spots)
+        x, y = spots[-1]
+        beside = "end" if float(x) > WIDTH / 2 else "start"
+        parts.append(
+            Markup('<polyline class="line" points="{}"/>').format(path)
+            + Markup('<circle class="dot" cx="{}" cy="{}" r="4"/>').format(x, y)
+            + Markup('<text class="value" x="{}" y="{}" text-anchor="{}">{}</text>').format(
+                x, _n(max(14.0, float(y) - 9)), beside, points[-1][2]
+            )
+            + Markup('<text class="name" x="{}" y="{}">{}</text>').format(left, low + 16, points[0][0])
+        )
+        if len(points) > 1 and float(x) > 110:
+            parts.append(
+                Markup('<text class="name" x="{}" y="{}" text-anchor="end">{}</text>').format(
+                    x, low + 16, points[-1][0]
+                )
+            )
+    return _frame(name, title, description, low + 38, parts)
+
+
+def tile_grid(name: str, title: str, description: str, tiles: Sequence[Tile], *, goal: Goal | None) -> Markup:
+    """Areas as tiles where they lie towards each other; the darker, the nearer to the goal, the figure in each."""
+    columns = max([3, *(tile.column + 1 for tile in tiles)])
+    width = WIDTH / columns
+    parts = []
+    for tile in tiles:
+        x, y = width * tile.column + 2, _TILE_ROW * tile.row + 2
+        middle = _n(x + width / 2 - 2)
+        parts.append(
+            Markup('<rect class="tile-{}" x="{}" y="{}" width="{}" height="{}" rx="4"/>').format(
+                _level(tile.value, goal), _n(x), y, _n(width - 4), _TILE_ROW - 4
+            )
+            + Markup('<g class="on-{}" text-anchor="middle">').format(_level(tile.value, goal))
+            + Markup('<text class="name" x="{}" y="{}">{}</text>').format(
+                middle, y + 24, _shorten(tile.label, 16)
+            )
+            + Markup('<text class="value" x="{}" y="{}">{}</text></g>').format(middle, y + 46, tile.text)
+        )
+    rows = max([0, *(tile.row + 1 for tile in tiles)])
+    return _frame(name, title, description, _TILE_ROW * rows + 2, parts)
+
+
+def _level(value: float | None, goal: Goal | None) -> str:
+    """Fifths of the way to the goal (or to everybody), in words of the stylesheet."""
+    if value is None:
+        return "unknown"
+    if goal and value >= goal.value:
+        return "reached"
+    return str(min(4, int(5 * value / (goal.value if goal else 1.0))))
+
+
+def _frame(name: str, title: str, description: str, height: float, parts: Sequence[Markup]) -> Markup:
+    return Markup(
+        '<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}-t {name}-d">'
+        '<title id="{name}-t">{title}</title><desc id="{name}-d">{description}</desc>{inside}</svg>'
+    ).format(
+        width=WIDTH,
+        height=_n(height),
+        name=name,
+        title=title,
+        description=description,
+        inside=Markup("").join(parts),
+    )
+
+
+def _goal_words(text: str, x: float, y: float) -> Markup:
+    anchor = "end" if x > WIDTH * 0.6 else "start"
+    return Markup('<text class="goal-words" x="{}" y="{}" text-anchor="{}">{}</text>').format(
+        _n(x), y, anchor, text
+    )
+
+
+def _round_up(share: float) -> float:
+    """To a tenth; a bar never reaches past the edge."""
+    return ceil(share * 10 - 1e-9) / 10
+
+
+def _shorten(label: str, most: int) -> Markup:
+    """The whole name stands in the table below."""
+    return escape(label if len(label) <= most else label[: most - 1].rstrip() + "…")
+
+
+def _n(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")
