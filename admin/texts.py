@@ -14,6 +14,7 @@ from campaigns.replies import Label
 from campaigns.states import CampaignState, Exclusion, MessageState, SkipReason
 from campaigns.windows import VIETNAM
 from outreach.access.models import OrganisationKind, Role
+from outreach.people.masking import masked
 from outreach.sms.gateway import Cause
 
 WORDS: dict[str, Any] = {
@@ -140,12 +141,6 @@ def moment(value: datetime | None) -> str:
         return "–"
     local = value.astimezone(VIETNAM)
     return f"{local:%H:%M} {local.day}/{local.month}/{local.year}"
-
-
-def masked(e164: str) -> str:
-    """0905•••123: enough to tell numbers apart, too little to call."""
-    national = "0" + e164.removeprefix("+84")
-    return f"{national[:4]}•••{national[-3:]}"
 
 
 def install_filters(app: Flask) -> None:

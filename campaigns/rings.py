@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from outreach.doorbell import DEFAULT, INBOUND, SEND, Doorbell
+from outreach.doorbell import DEFAULT, IMPORTS, INBOUND, SEND, Doorbell
 
 # Longer than a job's own budget and the wait for the last request and record.
 _SEND_TIMEOUT_S = 300
+
+# A million rows take minutes.
+_IMPORT_TIMEOUT_S = 3600
+
+_MAIL_RETRIES = 3
 
 
 def ring_send(doorbell: Doorbell) -> bool:
@@ -18,6 +23,10 @@ def ring_apply(doorbell: Doorbell) -> bool:
 
 def ring_sweep(doorbell: Doorbell) -> bool:
     return doorbell.ring("workers.jobs.sweep", queue=DEFAULT, timeout_s=_SEND_TIMEOUT_S)
+
+
+def ring_import(doorbell: Doorbell, upload_id: int) -> bool:
+    return doorbell.ring("workers.jobs.import_list", upload_id, queue=IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
 
 
 def ring_reconcile(doorbell: Doorbell) -> bool:

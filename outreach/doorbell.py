@@ -13,7 +13,8 @@ from rq import Queue
 
 log = logging.getLogger(__name__)
 
-SEND, INBOUND, DEFAULT = QUEUES = ("send", "inbound", "default")
+# Lists have a queue of their own: minutes of work must not hold up a sweep.
+SEND, INBOUND, DEFAULT, IMPORTS = QUEUES = ("send", "inbound", "default", "imports")
 
 
 # How long one ring stands for those that follow it, where no worker has answered yet.

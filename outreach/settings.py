@@ -156,6 +156,12 @@ class Settings:
         _url("http", "https"),
         "another server that speaks Twilio's API; then nothing is live",
     )
+    uploads_dir: str = _var(
+        "UPLOADS_DIR",
+        str(ROOT / "var" / "uploads"),
+        _text,
+        "where lists wait that were handed in on the page; web and workers must share it",
+    )
     smtp_url: str = _var("SMTP_URL", "", _url("smtp", "smtps"), "mail server for reports and notices")
     report_recipients: tuple[str, ...] = _var(
         "REPORT_RECIPIENTS", (), _addresses, "who gets the daily report, separated by commas"

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.sending import Sender
-from campaigns.rings import ring_reconcile, ring_send, ring_sweep
+from campaigns.notices import send_notices
+from campaigns.rings import ring_import, ring_reconcile, ring_send, ring_sweep
 from campaigns.sweep import apply_all_statuses
 from campaigns.sweep import sweep as sweep_once
+from outreach.people.uploads.running import Work
+from outreach.people.uploads.running import run as run_upload
+from outreach.people.uploads.running import waiting as uploads_waiting
 from workers.context import WORKER_NAME, gateway, run, runtime, told_to_stop
 
 # A job's own budget, well under its time limit: RQ's alarm must never break the event loop.
@@ -39,7 +44,18 @@ def sweep() -> dict[str, int]:
         ring_send(held.doorbell)
     if done.has_unknown:
         ring_reconcile(held.doorbell)
+    with held.db.read() as session:
+        uploads = uploads_waiting(session, now=datetime.now(UTC))
+    for upload_id in uploads:
+        ring_import(held.doorbell, upload_id)
     return asdict(done)
+
+
+def import_list(upload_id: int) -> dict[str, int]:
+    """Check or store a list that was handed in, as its state asks for."""
+    held = runtime()
+    work = Work(held.db, Path(held.settings.uploads_dir), held.settings.secret_key, told_to_stop.is_set)
+    return {"worked": int(run_upload(work, upload_id))}
 
 
 def reconcile() -> dict[str, int]:

@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from outreach.people.checking import CheckedRow
@@ -25,15 +25,16 @@ from outreach.people.models import (
     ImportIssue,
     ListImport,
     Membership,
-    Phone,
-    Suppression,
 )
 from outreach.people.names import name_key
+from outreach.people.numbers import find_or_create_phones
 from outreach.people.phone import PhoneStatus
-from outreach.people.suppression import hash_number
 
 # Rows looked up and written together; memory holds no more than these.
 CHUNK = 1000
+
+# Any number will do, as long as it is no one else's.
+_LOCK = 620_823_282
 
 
 @dataclass(slots=True)
@@ -77,20 +78,48 @@ def import_rows(
     now: datetime,
 ) -> tuple[ListImport, ImportCounts]:
     """Store the rows of one file in one list, in the caller's transaction: all of them or none."""
-    brought = ListImport(list_id=into.id, file_name=file.name[:200], sha256=_digest(file), imported_at=now)
+    brought = begin_import(session, list_id=into.id, file_name=file.name, sha256=digest(file), now=now)
+    for chunk in chunks(rows, CHUNK):
+        store_rows(session, chunk, brought=brought, known_areas=known_areas, secret_key=secret_key, now=now)
+    return brought, ImportCounts(**brought.counts)
+
+
+def begin_import(session: Session, *, list_id: int, file_name: str, sha256: str, now: datetime) -> ListImport:
+    """An import that no row has come from yet."""
+    brought = ListImport(
+        list_id=list_id,
+        file_name=file_name[:200],
+        sha256=sha256,
+        imported_at=now,
+        counts=asdict(ImportCounts()),
+    )
     session.add(brought)
     session.flush()
-    counts = ImportCounts()
-    for chunk in _chunks(rows, CHUNK):
-        counts.rows += len(chunk)
-        _keep_aside(session, chunk, brought, counts)
-        good = [row for row in chunk if row.phone.status is PhoneStatus.OK]
-        phones = _find_or_create_phones(
-            session, [number for row in good for number in row.phone.numbers], secret_key=secret_key, now=now
-        )
-        _Chunk(session, into, brought, phones, known_areas, now).store(good, counts)
+    return brought
+
+
+def store_rows(
+    session: Session,
+    rows: Sequence[CheckedRow],
+    *,
+    brought: ListImport,
+    known_areas: set[str],
+    secret_key: str,
+    now: datetime,
+) -> None:
+    """Store one chunk of an import's rows and add to its counts, in the caller's transaction."""
+    if session.get_bind().dialect.name == "postgresql":
+        # Two imports that both find a person missing would both make them: one chunk at a time.
+        session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    counts = ImportCounts(**brought.counts)
+    counts.rows += len(rows)
+    _keep_aside(session, rows, brought, counts)
+    good = [row for row in rows if row.phone.status is PhoneStatus.OK]
+    phones = find_or_create_phones(
+        session, [number for row in good for number in row.phone.numbers], secret_key=secret_key, now=now
+    )
+    _Chunk(session, brought, phones, known_areas, now).store(good, counts)
     brought.counts = asdict(counts)
-    return brought, counts
 
 
 class _Chunk:
@@ -99,13 +128,12 @@ class _Chunk:
     def __init__(
         self,
         session: Session,
-        into: ContactList,
         brought: ListImport,
         phones: dict[str, int],
         known_areas: set[str],
         now: datetime,
     ) -> None:
-        self.session, self.into, self.brought, self.now = session, into, brought, now
+        self.session, self.brought, self.now = session, brought, now
         self.phones, self.known_areas = phones, known_areas
         # People by (phone, name): the same name on the same phone is the same person.
         self.people: dict[tuple[int, str], Contact] = {}
@@ -122,7 +150,7 @@ class _Chunk:
         self.members: dict[int, int | None] = dict(
             session.execute(
                 select(Membership.contact_id, Membership.import_id).where(
-                    Membership.list_id == into.id, Membership.contact_id.in_(ids)
+                    Membership.list_id == brought.list_id, Membership.contact_id.in_(ids)
                 )
             ).all()
         )
@@ -186,7 +214,7 @@ class _Chunk:
 
     def _membership(self, row: CheckedRow, person: Contact) -> dict[str, object]:
         return {
-            "list_id": self.into.id,
+            "list_id": self.brought.list_id,
             "contact_id": person.id,
             "import_id": self.brought.id,
             "row": row.row,
@@ -210,38 +238,6 @@ def _fill(person: Contact, row: CheckedRow, known_areas: set[str]) -> bool:
             setattr(person, name, value)
             changed = True
     return changed
-
-
-def _find_or_create_phones(
-    session: Session, numbers: Sequence[str], *, secret_key: str, now: datetime
-) -> dict[str, int]:
-    wanted = sorted(set(numbers))
-    found = dict(session.execute(select(Phone.e164, Phone.id).where(Phone.e164.in_(wanted))).all())
-    missing = [number for number in wanted if number not in found]
-    if missing:
-        made = session.execute(
-            insert(Phone).returning(Phone.e164, Phone.id),
-            [{"e164": e164, "created_at": now} for e164 in missing],
-        ).all()
-        found |= dict(made)
-        _remember_suppressions(session, {e164: found[e164] for e164 in missing}, secret_key=secret_key)
-    return found
-
-
-def _remember_suppressions(session: Session, phones: dict[str, int], *, secret_key: str) -> None:
-    """A number that was suppressed before its person was erased is suppressed still when it returns."""
-    by_hash = {hash_number(e164, secret_key=secret_key): phone_id for e164, phone_id in phones.items()}
-    known = session.scalars(
-        select(Suppression.number_hash).where(
-            Suppression.number_hash.in_(by_hash), Suppression.phone_id.is_(None)
-        )
-    ).all()
-    for number_hash in set(known):
-        session.execute(
-            update(Suppression)
-            .where(Suppression.number_hash == number_hash)
-            .values(phone_id=by_hash[number_hash])
-        )
 
 
 def _keep_aside(
@@ -274,12 +270,14 @@ def _keep_aside(
         )
 
 
-def _chunks(rows: Iterable[CheckedRow], size: int) -> Iterator[list[CheckedRow]]:
+def chunks(rows: Iterable[CheckedRow], size: int) -> Iterator[list[CheckedRow]]:
+    """Lists of `size` rows, the last one shorter."""
     iterator = iter(rows)
     while chunk := list(islice(iterator, size)):
         yield chunk
 
 
-def _digest(file: Path) -> str:
+def digest(file: Path) -> str:
+    """A file's SHA-256."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
