@@ -19,6 +19,7 @@ from admin import texts
 from admin.headers import csp_nonce, install_headers
 from admin.login import install_login
 from admin.views.home import HomeView
+from admin.views.inbox import InboxView
 from admin.views.progress import ProgressView
 from admin.views.running import RunningView
 from campaigns.stopping import is_stopped
@@ -63,7 +64,7 @@ def install_office(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> 
 
 def create_views(runtime: Runtime) -> list[Any]:
     """Every page beside the home page, in the menu's order."""
-    return [ProgressView(runtime), RunningView(runtime)]
+    return [InboxView(runtime), ProgressView(runtime), RunningView(runtime)]
 
 
 def _language() -> str:

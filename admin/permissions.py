@@ -12,6 +12,10 @@ _READERS = _STAFF | {Role.AUDITOR}
 
 ROUTES: dict[str, frozenset[Role]] = {
     "admin.index": _ALL,
+    "inbox.index": _READERS,
+    "inbox.handle": _STAFF,
+    "inbox.undo": _STAFF,
+    "inbox.number": _STAFF,
     "progress.index": _ALL,
     "running.panel": _READERS,
     "running.act": _STAFF,
