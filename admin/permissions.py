@@ -12,6 +12,11 @@ _READERS = _STAFF | {Role.AUDITOR}
 
 ROUTES: dict[str, frozenset[Role]] = {
     "admin.index": _ALL,
+    "admin.running": _ALL,
+    "admin.stop": _APPROVER,
+    "admin.release": _APPROVER,
+    "admin.incidents": _APPROVER | {Role.AUDITOR},
+    "admin.see_incident": _APPROVER,
     "inbox.index": _READERS,
     "inbox.handle": _STAFF,
     "inbox.undo": _STAFF,

@@ -1,13 +1,45 @@
-"""The first page: what needs attention, what is running, where the goal stands."""
+"""The first page: what needs attention, what is running, where the goal stands, and the switch that stops all."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
 
+from admin.permissions import may_open
 from admin.views.base import OfficeView
+from campaigns import attention
+from campaigns.figures import list_launched, read_total
+from campaigns.incidents import list_incidents, mark_seen
+from campaigns.models import Campaign
+from campaigns.replies import Label
+from campaigns.rings import ring_sweep
+from campaigns.running import Panel, read_panel
+from campaigns.stopping import release_all, stop_all
+from campaigns.worklist import count_waiting
+from outreach.access.models import Role, User
+from outreach.people.models import ContactList
 from outreach.runtime import Runtime
+
+GOALS_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing to attend to, with the page where that is done; `look` is the colour of its mark."""
+
+    text: str
+    more: str
+    url: str
+    look: str
+    mark: str
 
 
 class HomeView(OfficeView):
@@ -16,4 +48,156 @@ class HomeView(OfficeView):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        return self.render("office/home.html")
+        now = datetime.now(UTC)
+        with self.reading() as (session, user):
+            return self.render(
+                "office/home.html",
+                tasks=_read_tasks(session, user) if user.role is not Role.LEADER else [],
+                panels=self._panels(session, user, now),
+                goals=[
+                    read_total(session, campaign_id, user=user)
+                    for campaign_id, *_more in list_launched(session, user, limit=GOALS_SHOWN)
+                ],
+                stopped=attention.who_stopped(session),
+                may_stop=may_open(user.role, "admin.stop"),
+                has_lists=not attention.is_empty(session, user, ContactList.organisation_id),
+                has_campaigns=not attention.is_empty(session, user, Campaign.organisation_id),
+                to_list=_page(user, "uploads.create", "lists.index"),
+                to_campaign=_page(user, "campaigns.create"),
+                has_sheet=may_open(user.role, "campaigns.sheet"),
+            )
+
+    @expose("/running")
+    def running(self) -> ResponseReturnValue:
+        """What is under way, for the page that shows it every few seconds."""
+        with self.reading() as (session, user):
+            return self.render(
+                "office/home_running.html",
+                panels=self._panels(session, user, datetime.now(UTC)),
+                has_sheet=may_open(user.role, "campaigns.sheet"),
+            )
+
+    def _panels(self, session: Session, user: User, now: datetime) -> list[tuple[str, Panel]]:
+        return [
+            (campaign.name, read_panel(session, campaign, now, runtime=self.runtime))
+            for campaign in attention.read_current(session, user)
+        ]
+
+    @expose("/stop", methods=["POST"])
+    def stop(self) -> ResponseReturnValue:
+        with self.writing() as (session, user):
+            stop_all(session, user=user, now=datetime.now(UTC))
+        flash(
+            _("Đã dừng mọi việc gửi tin. Không tin nào bị mất; mở lại thì gửi tiếp từ chỗ dừng."), "warning"
+        )
+        return redirect(url_for("admin.index"), code=303)
+
+    @expose("/release", methods=["POST"])
+    def release(self) -> ResponseReturnValue:
+        with self.writing() as (session, user):
+            release_all(session, user=user, now=datetime.now(UTC))
+        ring_sweep(self.runtime.doorbell)
+        flash(_("Đã mở lại. Các chiến dịch đang gửi sẽ tiếp tục trong vài giây."), "success")
+        return redirect(url_for("admin.index"), code=303)
+
+    @expose("/incidents")
+    def incidents(self) -> ResponseReturnValue:
+        with self.reading() as (session, user):
+            rows = [
+                {name: getattr(row, name) for name in ("id", "kind", "subject", "at", "times", "seen_at")}
+                for row in list_incidents(session)
+            ]
+            may_see = may_open(user.role, "admin.see_incident")
+        return self.render("office/incidents.html", incidents=rows, may_see=may_see)
+
+    @expose("/incidents/<int:incident_id>/seen", methods=["POST"])
+    def see_incident(self, incident_id: int) -> ResponseReturnValue:
+        with self.writing() as (session, user):
+            mark_seen(session, incident_id, user=user, now=datetime.now(UTC))
+        return redirect(url_for("admin.incidents"), code=303)
+
+
+def _page(user: User, *endpoints: str, **values: Any) -> str:
+    """The address of the first of these pages that the user may open; nothing where there is none."""
+    return next((url_for(name, **values) for name in endpoints if may_open(user.role, name)), "")
+
+
+def _read_tasks(session: Session, user: User) -> list[Task]:
+    """The most pressing first. Each leads to where it is done."""
+    tasks = []
+    if may_open(user.role, "admin.incidents") and (count := attention.count_incidents(session)):
+        tasks.append(
+            Task(
+                _("%(count)s sự cố cần xem", count=count),
+                _("Việc không được phép xảy ra, ví dụ một tin gửi hai lần."),
+                url_for("admin.incidents"),
+                "bad",
+                _("Sự cố"),
+            )
+        )
+    for campaign in attention.read_submitted(session, user):
+        tasks.append(_approval(campaign, user))
+    for campaign in attention.read_paused(session, user):
+        why = campaign.pause_reason or _("Một cán bộ đã tạm dừng.")
+        tasks.append(Task(campaign.name, why, _sheet(user, campaign.id), "warn", _("Tạm dừng")))
+    replies = count_waiting(session, user) if may_open(user.role, "inbox.index") else {}
+    if help_count := replies.pop(Label.NEED_HELP, 0):
+        tasks.append(
+            Task(
+                _("%(count)s người cần giúp cài đặt", count=help_count),
+                _("Gọi lại hoặc cử người đến giúp."),
+                url_for("inbox.index", label_filter=Label.NEED_HELP.value),
+                "warn",
+                _("Cần giúp"),
+            )
+        )
+    if count := sum(replies.values()):
+        tasks.append(
+            Task(
+                _("%(count)s câu trả lời chờ xem", count=count),
+                _("Câu hỏi và câu hệ thống chưa hiểu chắc."),
+                url_for("inbox.index"),
+                "info",
+                _("Trả lời"),
+            )
+        )
+    for line in attention.read_imports_to_review(session, user):
+        tasks.append(
+            Task(
+                _(
+                    "%(count)s dòng chờ xem lại trong danh sách “%(name)s”",
+                    count=line.rows,
+                    name=line.list_name,
+                ),
+                line.file_name,
+                _page(user, "lists.review", import_id=line.id) or _page(user, "lists.index"),
+                "info",
+                _("Danh sách"),
+            )
+        )
+    for campaign in attention.read_unknown(session, user):
+        tasks.append(
+            Task(
+                _("%(count)s tin chưa rõ kết quả: %(name)s", count=campaign.unknown, name=campaign.name),
+                _("Hệ thống đang tra lại ở tổng đài và chỉ gửi lại khi chắc chắn tin chưa đi."),
+                _sheet(user, campaign.id),
+                "info",
+                _("Đang xác minh"),
+            )
+        )
+    return tasks
+
+
+def _approval(campaign: attention.CampaignLine, user: User) -> Task:
+    is_theirs = user.role in (Role.APPROVER, Role.ADMINISTRATOR) and not campaign.by_user
+    return Task(
+        campaign.name,
+        _("Chờ bạn xem và duyệt.") if is_theirs else _("Chờ người duyệt."),
+        _sheet(user, campaign.id),
+        "warn" if is_theirs else "info",
+        _("Chờ duyệt"),
+    )
+
+
+def _sheet(user: User, campaign_id: int) -> str:
+    return _page(user, "campaigns.sheet", campaign_id=campaign_id)

@@ -1,0 +1,127 @@
+"""What needs a person now, within a user's scope; each part is a few reads by index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from campaigns.messages import Attempt, Incident
+from campaigns.models import Campaign, Switch
+from campaigns.states import AttemptState, CampaignState
+from campaigns.stopping import STOP_ALL
+from outreach.access.models import User
+from outreach.access.users import visible_to
+from outreach.people.models import ContactList, ImportIssue, ListImport
+
+SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignLine:
+    """`by_user`: the user wrote it. `unknown`: requests whose outcome nobody saw."""
+
+    id: int
+    name: str
+    pause_reason: str = ""
+    submitted_at: datetime | None = None
+    by_user: bool = False
+    unknown: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImportLine:
+    id: int
+    list_id: int
+    list_name: str
+    file_name: str
+    rows: int
+
+
+def read_submitted(session: Session, user: User) -> list[CampaignLine]:
+    """Campaigns that wait for an approver, the oldest first."""
+    rows = session.execute(
+        select(Campaign.id, Campaign.name, Campaign.submitted_at, Campaign.created_by)
+        .where(Campaign.state == CampaignState.SUBMITTED, visible_to(session, user, Campaign.organisation_id))
+        .order_by(Campaign.submitted_at)
+        .limit(SHOWN)
+    )
+    return [
+        CampaignLine(row.id, row.name, submitted_at=row.submitted_at, by_user=row.created_by == user.id)
+        for row in rows
+    ]
+
+
+def read_paused(session: Session, user: User) -> list[CampaignLine]:
+    """Campaigns that stand still until someone lets them go on."""
+    rows = session.execute(
+        select(Campaign.id, Campaign.name, Campaign.pause_reason)
+        .where(Campaign.state == CampaignState.PAUSED, visible_to(session, user, Campaign.organisation_id))
+        .order_by(Campaign.id.desc())
+        .limit(SHOWN)
+    )
+    return [CampaignLine(row.id, row.name, pause_reason=row.pause_reason) for row in rows]
+
+
+def read_unknown(session: Session, user: User) -> list[CampaignLine]:
+    """Campaigns with requests whose outcome nobody saw."""
+    rows = session.execute(
+        select(Campaign.id, Campaign.name, func.count().label("unknown"))
+        .join(Attempt, Attempt.lane == Campaign.id)
+        .where(Attempt.state == AttemptState.UNKNOWN, visible_to(session, user, Campaign.organisation_id))
+        .group_by(Campaign.id, Campaign.name)
+        .order_by(Campaign.id.desc())
+        .limit(SHOWN)
+    )
+    return [CampaignLine(row.id, row.name, unknown=row.unknown) for row in rows]
+
+
+def read_imports_to_review(session: Session, user: User) -> list[ImportLine]:
+    """Imports with rows that wait for a decision, the newest first."""
+    rows = session.execute(
+        select(ListImport.id, ContactList.id, ContactList.name, ListImport.file_name, func.count())
+        .join(ImportIssue, ImportIssue.import_id == ListImport.id)
+        .join(ContactList, ContactList.id == ListImport.list_id)
+        .where(ImportIssue.status == "review", visible_to(session, user, ContactList.organisation_id))
+        .group_by(ListImport.id, ContactList.id, ContactList.name, ListImport.file_name)
+        .order_by(ListImport.id.desc())
+        .limit(SHOWN)
+    )
+    return [ImportLine(*row) for row in rows.tuples()]
+
+
+def read_current(session: Session, user: User) -> list[Campaign]:
+    """Campaigns under way: sending, paused or waiting for their hour."""
+    under_way = (CampaignState.SENDING, CampaignState.PAUSED, CampaignState.SCHEDULED)
+    return list(
+        session.scalars(
+            select(Campaign)
+            .where(Campaign.state.in_(under_way), visible_to(session, user, Campaign.organisation_id))
+            .order_by(Campaign.id.desc())
+            .limit(SHOWN)
+        )
+    )
+
+
+def is_empty(session: Session, user: User, owner: Any) -> bool:
+    """Whether the user sees no row at all; `owner` is the column of its organisation."""
+    return session.execute(select(owner).where(visible_to(session, user, owner)).limit(1)).first() is None
+
+
+def count_incidents(session: Session) -> int:
+    """Incidents that nobody has looked at yet."""
+    unseen = select(func.count()).select_from(Incident).where(Incident.seen_at.is_(None))
+    return session.scalar(unseen) or 0
+
+
+def who_stopped(session: Session) -> tuple[str, datetime] | None:
+    """Who turned the switch that stops all sending, and when; None while it is off."""
+    row = session.execute(
+        select(User.name, User.email, Switch.turned_at)
+        .join(User, User.id == Switch.turned_by)
+        .where(Switch.name == STOP_ALL)
+    ).first()
+    return (row.name or row.email, row.turned_at) if row else None
