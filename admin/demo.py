@@ -6,6 +6,7 @@ which only a gateway that is not live may get. Names are put together by chance.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -242,6 +243,7 @@ def _pretend_to_send(
         session,
         Lane(id=lane_id, closes_at=then),
         limit=500,
+        segments=math.inf,
         now=then,
         lease_s=settings.lease_s,
         worker="demo",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -56,6 +56,9 @@ def take_answer(
     False where the gateway has answered an opt-out itself.
     """
     phone = lock_phone(session, phone_id)
+    if recipient:
+        # What was read before the lock may be outdated by whoever held it.
+        session.refresh(recipient)
     answers = _answers(session, recipient)
     reason = _SUPPRESSES.get(label)
     is_suppressed = reason is not None and active(session, phone_id, reason)
@@ -81,7 +84,7 @@ def take_answer(
         _bring_up_to_date(session, recipient, [*answers, answer], now=now)
     # An opt-out is confirmed once; on the page the other answers are thanked for on the spot.
     if label is Label.OPT_OUT:
-        if is_new and confirm:
+        if is_new and confirm and not _is_confirmed(session, phone_id, now=now):
             _acknowledge(session, answer, phone, recipient, keys=keys, now=now)
     elif source is Source.SMS:
         _acknowledge(session, answer, phone, recipient, keys=keys, now=now)
@@ -119,27 +122,17 @@ def undo_answer(session: Session, recipient: Recipient, *, now: datetime) -> Non
     if recipient.phone_id is None:
         return
     lock_phone(session, recipient.phone_id)
+    session.refresh(recipient)
     answers = _answers(session, recipient)
     if not answers:
         return
     last = answers.pop()
     last.undone_at = now
     reason = _SUPPRESSES.get(last.label)
-    if reason and not _said_elsewhere(session, last):
-        lift(session, recipient.phone_id, reason=reason, now=now)
+    if reason:
+        lift(session, recipient.phone_id, reason=reason, made_at=last.at, now=now)
     session.flush()
     _bring_up_to_date(session, recipient, answers, now=now)
-
-
-def _said_elsewhere(session: Session, answer: Answer) -> bool:
-    """Whether the phone said the same in another answer that stands."""
-    same = select(Answer.id).where(
-        Answer.phone_id == answer.phone_id,
-        Answer.label == answer.label,
-        Answer.undone_at.is_(None),
-        Answer.id != answer.id,
-    )
-    return session.execute(same).first() is not None
 
 
 def _answers(session: Session, recipient: Recipient | None) -> list[Answer]:
@@ -223,6 +216,20 @@ def _acknowledge(
             not_before=now if is_opt_out else opens_at(now, hours),
         )
     )
+
+
+def _is_confirmed(session: Session, phone_id: int, *, now: datetime) -> bool:
+    """Whether an opt-out of this number was confirmed within a day: pressing to and fro sends no more."""
+    earlier = (
+        select(Message.id)
+        .join(Answer, Answer.id == Message.answer_id)
+        .where(
+            Message.phone_id == phone_id,
+            Message.kind == MessageKind.CONFIRMATION,
+            Answer.at > now - timedelta(days=1),
+        )
+    )
+    return session.execute(earlier).first() is not None
 
 
 def _is_acknowledged(session: Session, answer: Answer) -> bool:

@@ -139,14 +139,15 @@ def act(
         values = {"launched_at": now}
     elif action is CampaignAction.RESUME:
         values = {"pause_reason": "", "launched_at": func.coalesce(Campaign.launched_at, now)}
+    before = campaign.state
     if (
         "launched_at" in values
+        and before in CAMPAIGN_MOVES[action][0]
         and not campaign.launched_at
         and campaign.starts_at
         and campaign.starts_at > now
     ):
         action, values = CampaignAction.SCHEDULE, {"pause_reason": ""}
-    before = campaign.state
     if not move(session, campaign_id, action, now=now, **values):
         raise WrongState(
             f"Chiến dịch đang ở trạng thái “{STATE_NAMES[before]}”, không thể làm việc này. Hãy tải lại để xem."
@@ -184,7 +185,9 @@ def pause_by_itself(session: Session, campaign_id: int, *, reason: str, now: dat
 
 def _cancel_queued(session: Session, campaign_id: int) -> None:
     """What waits is cancelled; what is under way ends by itself."""
+    # In the order of a claim: first the outbox, then the messages.
     waiting = select(Outbox.message_id).where(Outbox.lane == campaign_id)
+    session.execute(waiting.order_by(Outbox.message_id).with_for_update()).all()
     session.execute(
         update(Message)
         .where(Message.id.in_(waiting), Message.state == MessageState.QUEUED)
@@ -207,16 +210,22 @@ def start_scheduled(session: Session, *, now: datetime) -> list[int]:
 
 
 def steps_due(session: Session, *, now: datetime) -> list[int]:
-    """Steps of sending campaigns whose time has come and that are not open yet, in order."""
+    """Of each sending campaign the next step, where its time has come. The ids.
+
+    A reminder waits until the step before it has gone out: nobody gets two at once because a pause, a
+    slow pace or a cap held the first one back.
+    """
+    still_waits = exists().where(Outbox.lane == Campaign.id)
     steps = session.scalars(
         select(Step)
         .join(Campaign)
-        .where(Campaign.state == CampaignState.SENDING, Step.opened_at.is_(None))
+        .where(Campaign.state == CampaignState.SENDING, Step.opened_at.is_(None), ~still_waits)
         .order_by(Step.campaign_id, Step.number)
     ).all()
+    following = {step.campaign_id: step for step in reversed(steps)}
     return [
         step.id
-        for step in steps
+        for step in following.values()
         if step.campaign.launched_at
         and step_due_at(step.campaign.launched_at, after_days=step.after_days, at=step.at) <= now
     ]

@@ -1,7 +1,7 @@
 """Personal links: a recipient's number, enciphered to eight letters. Pure.
 
 Nothing is stored and nothing can collide. Without the key a token cannot be told from chance: of 31**8
-(8.5e11) tokens a million are in use, so one guess in 850,000 hits, and failed tokens are rate-limited.
+(8.5e11) tokens a million are in use, so one guess in 850,000 hits.
 The alphabet leaves out 0 o 1 l i, which people mistake for one another when they copy a link by hand;
 every letter is in GSM-7.
 """

@@ -65,8 +65,16 @@ class Attempt(Base):
             sqlite_where=text("state IN ('sending', 'unknown')"),
         ),
         Index("ix_attempts_cap", "phone_id", "claimed_at"),
+        Index(
+            "ix_attempts_silent",
+            "claimed_at",
+            postgresql_where=text("state IN ('accepted', 'sent')"),
+            sqlite_where=text("state IN ('accepted', 'sent')"),
+        ),
         # A campaign's causes and cost, without touching the rows with their texts.
         Index("ix_attempts_figures", "lane", "state", "cause", "segments"),
+        # A number that was put back is never used again: a late callback must not find a stranger.
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -35,6 +35,8 @@ class Campaign(Base):
     window_to: Mapped[str | None] = mapped_column(String(5))
     cap_per_day: Mapped[int | None] = mapped_column(Integer)  # messages a number in 24 hours
     budget_vnd: Mapped[int | None] = mapped_column(Integer)
+    # Segments claimed and not put back: what the budget is held against, under the campaign's lock.
+    segments_taken: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     deadline: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))

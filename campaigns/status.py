@@ -53,9 +53,9 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
         "recipients": recipients,
         "excluded": {reason.value: count for reason, count in sorted(excluded.items())},
         "steps": [
-            {"step": step.number, "messages": messages[step.id]}
+            {"step": step.number, "messages": messages.get(step.id, {})}
             for step in campaign.steps
-            if step.opened_at and step.id in messages
+            if step.opened_at
         ],
         "answers": answers,
         "self_reported": {

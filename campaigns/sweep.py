@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.callbacks import APPLY_LIMIT, apply_statuses
 from campaigns.delivery.lanes import open_lanes
 from campaigns.delivery.reconcile import expire_leases, has_unknown_due
+from campaigns.delivery.recording import Report, settle
 from campaigns.lifecycle import complete_finished, open_step, start_scheduled, steps_due
-from campaigns.messages import Message, Outbox
+from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign
-from campaigns.states import CampaignState, MessageState, SkipReason
+from campaigns.states import AttemptState, CampaignState, MessageState, SkipReason
 from outreach.runtime import Runtime
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -27,32 +32,66 @@ class Swept:
     leases_expired: int = 0
     statuses: int = 0
     past_deadline: int = 0
+    silent: int = 0
     completed: int = 0
+    failed: int = 0
     has_to_send: bool = False
     has_unknown: bool = False
 
 
+# Without a delivery report for so long nothing more is to come.
+SILENT_FOR = timedelta(hours=72)
+SILENT_LIMIT = 2000
+
+
 def sweep(runtime: Runtime, *, now: datetime) -> Swept:
-    """One round, each part in a transaction of its own."""
+    """One round, each part in a transaction of its own: what one of them cannot do stops no other."""
     db, done = runtime.db, Swept()
-    with db.write() as session:
-        done.started = len(start_scheduled(session, now=now))
-    with db.read() as session:
+
+    def start() -> None:
+        with db.write() as session:
+            done.started = len(start_scheduled(session, now=now))
+
+    def expire() -> None:
+        with db.write() as session:
+            done.leases_expired = expire_leases(session, now=now)
+
+    def apply() -> None:
+        done.statuses = apply_all_statuses(runtime, now=now)
+
+    def end_late() -> None:
+        with db.write() as session:
+            done.past_deadline = skip_past_deadline(session, now=now)
+            done.silent = give_up_silent(session, now=now)
+
+    def complete() -> None:
+        with db.write() as session:
+            done.completed = len(complete_finished(session, now=now))
+
+    def look() -> None:
+        with db.read() as session:
+            done.has_to_send = bool(open_lanes(session, now=now, is_live=runtime.settings.is_live))
+            done.has_unknown = has_unknown_due(session, now=now)
+
+    for part in (start, expire, apply, end_late, lambda: _open_steps(runtime, done, now=now), complete, look):
+        try:
+            part()
+        except DBAPIError as error:
+            done.failed += 1
+            log.error("sweep.part_failed part=%s error=%s", part.__name__, type(error.orig).__name__)
+    return done
+
+
+def _open_steps(runtime: Runtime, done: Swept, *, now: datetime) -> None:
+    with runtime.db.read() as session:
         due = steps_due(session, now=now)
     for step_id in due:
-        with db.write() as session:
-            done.steps_opened += open_step(session, step_id, now=now)
-    with db.write() as session:
-        done.leases_expired = expire_leases(session, now=now)
-    done.statuses = apply_all_statuses(runtime, now=now)
-    with db.write() as session:
-        done.past_deadline = skip_past_deadline(session, now=now)
-    with db.write() as session:
-        done.completed = len(complete_finished(session, now=now))
-    with db.read() as session:
-        done.has_to_send = bool(open_lanes(session, now=now, is_live=runtime.settings.is_live))
-        done.has_unknown = has_unknown_due(session, now=now)
-    return done
+        try:
+            with runtime.db.write() as session:
+                done.steps_opened += open_step(session, step_id, now=now)
+        except DBAPIError as error:
+            done.failed += 1
+            log.error("sweep.step_failed step=%s error=%s", step_id, type(error.orig).__name__)
 
 
 def apply_all_statuses(runtime: Runtime, *, now: datetime) -> int:
@@ -73,13 +112,34 @@ def skip_past_deadline(session: Session, *, now: datetime) -> int:
             Campaign.state.in_((CampaignState.SENDING, CampaignState.PAUSED)), Campaign.deadline <= now
         )
     ).all()
+    # In the order of a claim: first the outbox, then the messages.
+    waiting = session.scalars(
+        select(Outbox.message_id).where(Outbox.lane.in_(late)).order_by(Outbox.message_id).with_for_update()
+    ).all()
+    if not waiting:
+        return 0
     skipped = session.execute(
         update(Message)
         .where(
-            Message.campaign_id.in_(late), Message.step_id.is_not(None), Message.state == MessageState.QUEUED
+            Message.campaign_id.in_(late),
+            Message.step_id.is_not(None),
+            Message.state == MessageState.QUEUED,
         )
         .values(state=MessageState.SKIPPED, skip_reason=SkipReason.DEADLINE)
         .execution_options(synchronize_session=False)
     )
     session.execute(delete(Outbox).where(Outbox.lane.in_(late)))
     return skipped.rowcount  # type: ignore[attr-defined]
+
+
+def give_up_silent(session: Session, *, now: datetime) -> int:
+    """Attempts that the gateway took and never reported on become `no_report`; a late report still counts."""
+    silent = session.scalars(
+        select(Attempt.id)
+        .where(
+            Attempt.state.in_((AttemptState.ACCEPTED, AttemptState.SENT)),
+            Attempt.claimed_at < now - SILENT_FOR,
+        )
+        .limit(SILENT_LIMIT)
+    ).all()
+    return settle(session, [Report(attempt_id, AttemptState.NO_REPORT) for attempt_id in silent], now=now)

@@ -36,7 +36,7 @@ from sqlalchemy.types import TypeEngine
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
-def Key(length: int) -> TypeEngine[str]:  # noqa: N802 - reads as a type in a model
+def Key(length: int) -> TypeEngine[str]:
     """Column type of a text that is looked up by its beginning: ordered by its bytes, whatever the database's locale."""
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
@@ -93,7 +93,13 @@ class Database:
         self.is_postgresql = self.url.get_backend_name() == "postgresql"
         if self.is_postgresql:
             self.engine = create_engine(
-                self.url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, connect_args=_PG_ARGS
+                # An error's text must not carry the numbers and names of its statement.
+                self.url,
+                pool_size=pool_size,
+                max_overflow=10,
+                hide_parameters=True,
+                pool_pre_ping=True,
+                connect_args=_PG_ARGS,
             )
         else:
             self.engine = _create_sqlite_engine(self.url)
@@ -132,7 +138,9 @@ def _create_sqlite_engine(url: Any) -> Engine:
         # Where there can be no folder, connecting says so; commands that need no database go on.
         with suppress(OSError):
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": 30, "check_same_thread": False}
+    )
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:

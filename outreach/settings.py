@@ -190,10 +190,14 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read all variables. Raises BadSettings with one line for each that is wrong."""
-        environ = os.environ if environ is None else environ
-        if environ.get("APP_ENV", "development") == "development":
-            environ = {**_read_local_env(), **environ}
+        """Read all variables, of this process where none are given.
+
+        Raises BadSettings with one line for each that is wrong.
+        """
+        if environ is None:
+            environ = os.environ
+            if environ.get("APP_ENV", "development") == "development":
+                environ = {**_read_local_env(), **environ}
         values: dict[str, Any] = {}
         wrong: list[str] = []
         for item in fields(cls):
@@ -213,12 +217,15 @@ class Settings:
 
     def _problems(self, environ: Mapping[str, str]) -> list[str]:
         wrong = []
-        if self.app_env == "production":
+        # Whatever the environment is called: where real people are written to, nothing may be guessed.
+        if self.app_env == "production" or self.is_live:
             if len(self.secret_key) < 32 or self.secret_key == WEAK_SECRET:
-                wrong.append("SECRET_KEY: khi APP_ENV=production phải có ít nhất 32 ký tự ngẫu nhiên")
+                wrong.append(
+                    "SECRET_KEY: khi APP_ENV=production hoặc gửi thật phải có ít nhất 32 ký tự ngẫu nhiên"
+                )
             if self.sms_gateway == "twilio":
                 wrong += [
-                    f"{name}: bắt buộc khi APP_ENV=production và SMS_GATEWAY=twilio"
+                    f"{name}: bắt buộc khi APP_ENV=production hoặc gửi thật, với SMS_GATEWAY=twilio"
                     for name in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
                     if not environ.get(name, "").strip()
                 ]

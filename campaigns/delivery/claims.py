@@ -15,12 +15,9 @@ from campaigns.delivery.rendering import Renderer
 from campaigns.delivery.rules import Refusal, daily_cap, why_not
 from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign, Recipient, Step
-from campaigns.states import AttemptState, CampaignState, MessageState
+from campaigns.states import AttemptState, CampaignState, MessageKind, MessageState
 from campaigns.windows import closes_at
 from outreach.people.models import Contact, Phone, Suppression
-
-# A claim is at most this much of the pace, so that a worker never sits on more than it can send at once.
-CLAIM_S = 2.0
 
 # How long what may not leave yet (over the cap, outside the hours) is left alone.
 LOOK_AGAIN = timedelta(minutes=15)
@@ -40,6 +37,7 @@ class Claim:
     body: str
     segments: int
     closes_at: datetime
+    kind: MessageKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,7 @@ def claim(
     lane: Lane,
     *,
     limit: int,
+    segments: float,
     now: datetime,
     lease_s: float,
     worker: str,
@@ -64,12 +63,13 @@ def claim(
     is_live: bool,
     service_sender: str,
 ) -> Batch:
-    """Take up to `limit` due messages of a lane. Returns an empty batch when there are none or it was stopped."""
+    """Take up to `limit` due messages of a lane, and one or up to `segments` segments.
+
+    Returns an empty batch when there are none or the campaign was stopped.
+    """
     budget_left = _lock_lane(session, lane, price_vnd=price_vnd)
     if budget_left is None:
         return Batch([], 0)
-    if lane.pace:
-        limit = max(1, min(limit, int(lane.pace * CLAIM_S)))
     rows = _lock_due(session, lane, limit=limit, now=now)
     if not rows:
         return Batch([], 0)
@@ -102,15 +102,26 @@ def claim(
         if reason:
             refused.setdefault(reason, []).append(row)
             continue
-        body, segments = renderer.render(row, unaccented=bool(row.unaccented))
-        if segments * price_vnd > budget_left:
+        body, size = renderer.render(row, unaccented=bool(row.unaccented))
+        if size * price_vnd > budget_left:
             over_budget = True
             break
-        budget_left -= segments * price_vnd
+        if taken and size > segments:
+            break
+        segments -= size
+        budget_left -= size * price_vnd
         recent[row.phone_id] = recent.get(row.phone_id, 0) + 1
-        taken.append((row, body, segments))
+        taken.append((row, body, size))
 
     skipped = _put_aside(session, refused, now=now)
+    if taken and lane.id != SERVICE_LANE:
+        total = sum(size for _, _, size in taken)
+        session.execute(
+            update(Campaign)
+            .where(Campaign.id == lane.id)
+            .values(segments_taken=Campaign.segments_taken + total)
+            .execution_options(synchronize_session=False)
+        )
     ids = _write_attempts(session, lane, taken, now=now, lease_s=lease_s, worker=worker)
     claims = [
         Claim(
@@ -122,10 +133,12 @@ def claim(
             to=row.e164,
             sender=row.sender or service_sender,
             body=body,
-            segments=segments,
-            closes_at=lane.closes_at,
+            segments=size,
+            # An acknowledgement has its own campaign's hours, whatever lane it is in.
+            closes_at=min(lane.closes_at, closes_at(now, hours_of(row, is_live=is_live)) or lane.closes_at),
+            kind=row.kind,
         )
-        for attempt_id, (row, body, segments) in zip(ids, taken, strict=True)
+        for attempt_id, (row, body, size) in zip(ids, taken, strict=True)
     ]
     return Batch(claims, skipped, over_budget)
 
@@ -134,19 +147,15 @@ def _lock_lane(session: Session, lane: Lane, *, price_vnd: int) -> float | None:
     """Money left in VND, with the campaign's row held against pause and cancel; None when it was stopped."""
     if lane.id == SERVICE_LANE:
         return float("inf")
-    query = select(Campaign.state).where(Campaign.id == lane.id)
-    # With a budget the claims of two workers must not both see the same money.
-    query = query.with_for_update(key_share=True) if lane.budget_vnd else query.with_for_update(read=True)
-    if session.execute(query).scalar_one() is not CampaignState.SENDING:
+    # Not a share lock: new ones would overtake a waiting pause for as long as several workers claim.
+    state, taken = session.execute(
+        select(Campaign.state, Campaign.segments_taken)
+        .where(Campaign.id == lane.id)
+        .with_for_update(key_share=True)
+    ).one()
+    if state is not CampaignState.SENDING:
         return None
-    if lane.budget_vnd is None:
-        return float("inf")
-    spent = session.scalar(
-        select(func.coalesce(func.sum(Attempt.segments), 0)).where(
-            Attempt.lane == lane.id, Attempt.state != AttemptState.ABSENT
-        )
-    )
-    return lane.budget_vnd - (spent or 0) * price_vnd
+    return float("inf") if lane.budget_vnd is None else lane.budget_vnd - taken * price_vnd
 
 
 def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Sequence[Any]:

@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import Row, exists, select
 from sqlalchemy.orm import Session
 
-from campaigns.messages import Outbox
+from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign
-from campaigns.states import CampaignState
+from campaigns.states import CampaignState, MessageKind
 from campaigns.stopping import is_stopped
 from campaigns.windows import Hours, closes_at, common_hours
+from outreach.people.models import Suppression
 
 # Answers to residents, and tests: ahead of every campaign.
 SERVICE_LANE = 0
@@ -60,6 +61,22 @@ def still_open(session: Session, lanes: list[int], *, now: datetime, is_live: bo
         if closes := sending_until(campaign, now=now, is_live=is_live):
             still[campaign.id] = closes
     return still
+
+
+def suppressed_attempts(session: Session, attempt_ids: list[int]) -> set[int]:
+    """Of these attempts those whose number has been suppressed since they were claimed."""
+    return set(
+        session.scalars(
+            select(Attempt.id)
+            .join(Suppression, Suppression.phone_id == Attempt.phone_id)
+            .join(Message, Message.id == Attempt.message_id)
+            .where(
+                Attempt.id.in_(attempt_ids),
+                Suppression.lifted_at.is_(None),
+                Message.kind != MessageKind.CONFIRMATION,
+            )
+        )
+    )
 
 
 def hours_of(campaign: Campaign | Row[Any], *, is_live: bool) -> Hours | None:

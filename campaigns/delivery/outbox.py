@@ -44,7 +44,14 @@ def put_back(session: Session, back: Sequence[PutBack]) -> None:
     requeue(
         session,
         [
-            Waiting(item.claim.message_id, item.claim.lane, item.claim.n, item.not_before, item.throttled)
+            Waiting(
+                item.claim.message_id,
+                item.claim.lane,
+                item.claim.n,
+                item.not_before,
+                item.claim.segments,
+                item.throttled,
+            )
             for item in back
             if item.claim.attempt_id in undone
         ],
@@ -53,12 +60,13 @@ def put_back(session: Session, back: Sequence[PutBack]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A row of the outbox to be."""
+    """A row of the outbox to be. `segments` are those of the attempt that came to nothing."""
 
     message_id: int
     lane: int
     n: int
     not_before: datetime
+    segments: int
     throttled: int = 0
 
 
@@ -74,10 +82,18 @@ def requeue(session: Session, waiting: Sequence[Waiting]) -> None:
             select(Campaign.id, Campaign.state)
             .where(Campaign.id.in_(lanes))
             .order_by(Campaign.id)
-            .with_for_update(read=True)
+            .with_for_update(key_share=True)
         )
         if state is CampaignState.CANCELLED
     }
+    for lane in lanes:
+        returned = sum(item.segments for item in waiting if item.lane == lane)
+        session.execute(
+            update(Campaign)
+            .where(Campaign.id == lane)
+            .values(segments_taken=Campaign.segments_taken - returned)
+            .execution_options(synchronize_session=False)
+        )
     dropped = [item.message_id for item in waiting if item.lane in cancelled]
     kept = [item for item in waiting if item.lane not in cancelled]
     for ids, state in (

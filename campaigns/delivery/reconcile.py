@@ -59,7 +59,7 @@ def has_unknown_due(session: Session, *, now: datetime) -> bool:
 
 async def reconcile(runtime: Runtime, gateway: Gateway) -> Found:
     """Look up one round of unknown attempts: adopt what is found, send again what is absent twice."""
-    due = await asyncio.to_thread(_take_due, runtime)
+    due, busy_until = await asyncio.to_thread(_take_due, runtime)
     at_once = asyncio.Semaphore(LOOKS_AT_ONCE)
 
     async def look(number: str) -> list[Listed] | None:
@@ -71,11 +71,12 @@ async def reconcile(runtime: Runtime, gateway: Gateway) -> Found:
                 return None
 
     lists = await asyncio.gather(*(look(row.e164) for row in due))
-    return await asyncio.to_thread(_apply, runtime, list(zip(due, lists, strict=True)))
+    looked = list(zip(due, lists, strict=True))
+    return await asyncio.to_thread(_apply, runtime, looked, busy_until)
 
 
-def _take_due(runtime: Runtime) -> Sequence[Any]:
-    """The attempts to look up, put off for the time of the look so that no second worker takes them."""
+def _take_due(runtime: Runtime) -> tuple[Sequence[Any], datetime]:
+    """The attempts to look up, and until when they are ours: no second look begins before."""
     now = datetime.now(UTC)
     with runtime.db.write() as session:
         due = session.execute(
@@ -86,6 +87,7 @@ def _take_due(runtime: Runtime) -> Sequence[Any]:
                 Attempt.lane,
                 Attempt.body,
                 Attempt.claimed_at,
+                Attempt.segments,
                 Phone.e164,
             )
             .join(Phone, Phone.id == Attempt.phone_id)
@@ -94,41 +96,33 @@ def _take_due(runtime: Runtime) -> Sequence[Any]:
             .limit(LOOK_LIMIT)
             .with_for_update(of=Attempt, skip_locked=True)
         ).all()
-        busy_until = now + timedelta(seconds=runtime.settings.send_timeout_s * 2)
+        # Longer than the slowest round: then only this round's own finding is counted, see _count_absent.
+        longest_s = runtime.settings.send_timeout_s * (LOOK_LIMIT / LOOKS_AT_ONCE + 1) + 30
+        busy_until = now + timedelta(seconds=longest_s)
         session.execute(
             update(Attempt).where(Attempt.id.in_([row.id for row in due])).values(due_at=busy_until)
         )
-    return due
+    return due, busy_until
 
 
-def _apply(runtime: Runtime, looked: Sequence[tuple[Any, list[Listed] | None]]) -> Found:
+def _apply(
+    runtime: Runtime, looked: Sequence[tuple[Any, list[Listed] | None]], busy_until: datetime
+) -> Found:
     now = datetime.now(UTC)
     again_at = now + timedelta(seconds=runtime.settings.reconcile_s)
     found = Found()
     with runtime.db.write() as session:
-        owned = _owned_ids(session, looked)
+        fits = [(row, listed and [item for item in listed if _is_same(row, item)]) for row, listed in looked]
+        owned = _owned_ids(session, fits)
         absent: list[Any] = []
         postponed: list[int] = []
         reports: list[Report] = []
-        for row, listed in looked:
+        for row, listed in fits:
             if listed is None:
                 found.away += 1
                 postponed.append(row.id)
                 continue
-            match = next(
-                (
-                    item
-                    for item in listed
-                    if item.gateway_id not in owned
-                    and is_same_message(
-                        body=row.body,
-                        claimed_at=row.claimed_at,
-                        listed_body=item.body,
-                        listed_at=item.created_at,
-                    )
-                ),
-                None,
-            )
+            match = next((item for item in listed if item.gateway_id not in owned), None)
             if match:
                 owned.add(match.gateway_id)
                 found.adopted += 1
@@ -144,10 +138,20 @@ def _apply(runtime: Runtime, looked: Sequence[tuple[Any, list[Listed] | None]]) 
             else:
                 absent.append(row)
         settle(session, reports, now=now)
-        session.execute(update(Attempt).where(Attempt.id.in_(postponed)).values(due_at=again_at))
-        found.requeued = _count_absent(session, absent, now=now, again_at=again_at)
+        session.execute(
+            update(Attempt)
+            .where(Attempt.id.in_(postponed), Attempt.due_at == busy_until)
+            .values(due_at=again_at)
+        )
+        found.requeued = _count_absent(session, absent, now=now, busy_until=busy_until, again_at=again_at)
         found.absent_once = len(absent) - found.requeued
     return found
+
+
+def _is_same(row: Any, item: Listed) -> bool:
+    return is_same_message(
+        body=row.body, claimed_at=row.claimed_at, listed_body=item.body, listed_at=item.created_at
+    )
 
 
 def _owned_ids(session: Session, looked: Sequence[tuple[Any, list[Listed] | None]]) -> set[str]:
@@ -155,13 +159,16 @@ def _owned_ids(session: Session, looked: Sequence[tuple[Any, list[Listed] | None
     return set(session.scalars(select(Attempt.gateway_id).where(Attempt.gateway_id.in_(ids))))
 
 
-def _count_absent(session: Session, absent: Sequence[Any], *, now: datetime, again_at: datetime) -> int:
+def _count_absent(
+    session: Session, absent: Sequence[Any], *, now: datetime, busy_until: datetime, again_at: datetime
+) -> int:
     """Count one more look in vain; after the second the message goes back into the outbox. Returns how many."""
     rows = {row.id: row for row in absent}
-    # Only what is still unknown: a callback may have adopted it while we looked.
+    # Only what is still unknown and ours: a callback may have adopted it while we looked, or a later round
+    # have taken it up because this one was stopped for too long.
     times = session.execute(
         select(Attempt.id, Attempt.times_absent)
-        .where(Attempt.id.in_(rows), Attempt.state == AttemptState.UNKNOWN)
+        .where(Attempt.id.in_(rows), Attempt.state == AttemptState.UNKNOWN, Attempt.due_at == busy_until)
         .order_by(Attempt.id)
         .with_for_update()
     ).all()
@@ -174,6 +181,6 @@ def _count_absent(session: Session, absent: Sequence[Any], *, now: datetime, aga
     settle(session, [Report(attempt_id, AttemptState.ABSENT) for attempt_id in gone], now=now)
     requeue(
         session,
-        [Waiting(rows[i].message_id, rows[i].lane, n=rows[i].n + 1, not_before=now) for i in gone],
+        [Waiting(rows[i].message_id, rows[i].lane, rows[i].n + 1, now, rows[i].segments) for i in gone],
     )
     return len(gone)

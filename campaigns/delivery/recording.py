@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,11 @@ from campaigns.states import (
 from outreach.people.models import SuppressionReason
 from outreach.people.suppression import lock_phone, suppress
 from outreach.sms.gateway import Accepted, Cause, Outcome, Refused, Throttled, Unseen
+
+log = logging.getLogger(__name__)
+
+# With each try the campaign pauses, so that a person has resumed it in vain this often.
+GIVES_UP_AFTER = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,10 @@ def record(
                 reports.append(
                     Report(claim.attempt_id, AttemptState.UNKNOWN, code=detail[:24], due_at=look_at)
                 )
+            case Refused(stops_campaign=True) if claim.throttled < GIVES_UP_AFTER:
+                # The account or the sender was refused, not this message: it waits for them to be put right.
+                wait = back_off_s(claim.throttled, None, seed=claim.message_id)
+                back.append(PutBack(claim, now + timedelta(seconds=wait), claim.throttled + 1))
             case Refused(cause, code):
                 reports.append(
                     Report(claim.attempt_id, AttemptState.FAILED, cause=cause.value, code=code[:24])
@@ -114,6 +124,9 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime) -> int
         .with_for_update()
     ).all()
     owner = _owners(session, {r.gateway_id for group in by_attempt.values() for r in group if r.gateway_id})
+    for missing in by_attempt.keys() - {row.id for row in rows}:
+        if any(report.gateway_id for report in by_attempt[missing]):
+            log.warning("settle.no_such_attempt attempt=%s", missing)
     changes: list[dict[str, object]] = []
     returned: list[int] = []  # messages given up as absent that the gateway has after all
     repeated: set[int] = set()

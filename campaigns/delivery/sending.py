@@ -10,23 +10,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from redis import RedisError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns.delivery.claims import Batch, Claim, claim
-from campaigns.delivery.lanes import SERVICE_LANE, Lane, open_lanes, still_open
+from campaigns.delivery.lanes import SERVICE_LANE, Lane, open_lanes, still_open, suppressed_attempts
 from campaigns.delivery.pace import reserve
 from campaigns.delivery.recording import record
 from campaigns.delivery.rendering import Renderer
 from campaigns.lifecycle import pause_by_itself
 from campaigns.links import LinkCipher
+from campaigns.states import MessageKind
 from outreach.runtime import Runtime
-from outreach.sms.gateway import Gateway, Outcome, Outgoing, Throttled, Unseen
+from outreach.sms.gateway import Gateway, Outcome, Outgoing, Unseen
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,9 @@ LOOK_EVERY_S = 0.5  # for pause, cancel and closed windows; a stop takes effect 
 RETRY_DATABASE_S = 1.0
 IDLE_S = 0.3  # with nothing to claim and nothing under way for so long, the job ends
 
-OVER_BUDGET = "Đã dùng hết ngân sách của chiến dịch. Hãy tăng ngân sách rồi tiếp tục, hoặc hủy phần còn lại."
+OVER_BUDGET = (
+    "Đã dùng hết ngân sách của chiến dịch. Hãy hủy phần còn lại, hoặc lập chiến dịch mới cho phần đó."
+)
 
 
 @dataclass(slots=True)
@@ -56,6 +60,15 @@ class Counts:
     requested: int = 0
     put_back: int = 0
     skipped: int = 0
+
+
+def _line_up(lane: Lane, batch: Batch, starts_at: float, fence: float) -> list[_Job]:
+    jobs = []
+    for item in batch.claims:
+        jobs.append(_Job(item, starts_at, fence))
+        if lane.pace:
+            starts_at += item.segments / lane.pace
+    return jobs
 
 
 @dataclass
@@ -78,6 +91,8 @@ class Sender:
         self._line: asyncio.Queue[_Job | None] = asyncio.Queue()
         self._seen: list[tuple[Claim, Outcome | None]] = []
         self._open: dict[int, datetime] = {}
+        self._waiting: set[int] = set()  # attempts in the line
+        self._barred: set[int] = set()  # of these, those whose number was suppressed meanwhile
         self._under_way = 0
         self._turn = 0
         self._over = False
@@ -86,8 +101,8 @@ class Sender:
         """The whole job. Returns when the time is up or there has been nothing to do for a moment."""
         ends_at = time.monotonic() + seconds
         senders = [asyncio.create_task(self._send_all()) for _ in range(self._settings.send_in_flight)]
-        watcher = asyncio.create_task(self._watch())
-        recorder = asyncio.create_task(self._record_all())
+        self._watcher = asyncio.create_task(self._watch())
+        self._recorder = asyncio.create_task(self._record_all())
         try:
             await self._claim_all(ends_at)
         finally:
@@ -95,26 +110,34 @@ class Sender:
                 self._line.put_nowait(None)
             await asyncio.gather(*senders)
             self._over = True
-            await recorder
-            watcher.cancel()
+            self._watcher.cancel()
+            ended = await asyncio.gather(self._recorder, self._watcher, return_exceptions=True)
             await self._record_last()
+        for fault in ended:
+            if isinstance(fault, Exception):
+                raise fault
         return self.counts
+
+    def _is_broken(self) -> bool:
+        """A fault of ours ended the watcher or the recorder: nothing more may be started without them."""
+        return self._watcher.done() or self._recorder.done()
 
     # -- claim ---------------------------------------------------------------------------------------
 
     async def _claim_all(self, ends_at: float) -> None:
         idle_since: float | None = None
-        while time.monotonic() < ends_at and not self.is_told_to_stop():
+        while time.monotonic() < ends_at and not self.is_told_to_stop() and not self._is_broken():
             if self._line.qsize() > self._settings.send_in_flight:
                 await asyncio.sleep(0.005)
                 continue
             try:
                 claimed = await asyncio.to_thread(self._claim_next)
-            except (DBAPIError, RedisError) as error:
+            except (SQLAlchemyError, RedisError) as error:
                 log.warning("send.claim_failed error=%s", type(error).__name__)
                 await asyncio.sleep(RETRY_DATABASE_S)
                 continue
             for job in claimed:
+                self._waiting.add(job.claim.attempt_id)
                 self._line.put_nowait(job)
             if claimed or self._under_way or self._line.qsize() or self._seen:
                 idle_since = None
@@ -128,9 +151,8 @@ class Sender:
     def _claim_next(self) -> list[_Job]:
         """A batch of the next lane in turn that has one; the service lane always goes first."""
         runtime, settings = self.runtime, self._settings
-        now = datetime.now(UTC)
         with runtime.db.read() as session:
-            lanes = open_lanes(session, now=now, is_live=settings.is_live)
+            lanes = open_lanes(session, now=datetime.now(UTC), is_live=settings.is_live)
         self._turn += 1
         campaigns = [lane for lane in lanes if lane.id != SERVICE_LANE]
         first = self._turn % len(campaigns) if campaigns else 0
@@ -139,13 +161,19 @@ class Sender:
             *campaigns[first:],
             *campaigns[:first],
         ]:
-            # Taken before the transaction begins: the lease in the database can only be later.
+            reserved = reserve(runtime.redis, lane=lane.id, pace=lane.pace) if lane.pace else None
+            if lane.pace and reserved is None:
+                continue  # enough lies ahead already
+            # In this order, and anew for each lane: however long its transaction has to wait, the fence
+            # stands before the end of the lease in the database.
             fence = time.monotonic() + settings.lease_s - settings.send_timeout_s
+            now = datetime.now(UTC)
             with runtime.db.write() as session:
                 batch = claim(
                     session,
                     lane,
                     limit=CLAIM_LIMIT,
+                    segments=reserved.segments if reserved else math.inf,
                     now=now,
                     lease_s=settings.lease_s,
                     worker=self.worker,
@@ -156,31 +184,16 @@ class Sender:
                 )
                 if batch.over_budget and not batch.claims:
                     pause_by_itself(session, lane.id, reason=OVER_BUDGET, now=now)
+            if reserved:
+                reserved.settle(sum(item.segments for item in batch.claims))
             if batch.claims and not self.counts.claimed:
                 self.call_for_help()
             self.counts.claimed += len(batch.claims)
             self.counts.skipped += batch.skipped
             if batch.claims:
                 self._open[lane.id] = lane.closes_at
-                return self._line_up(lane, batch, fence)
+                return _line_up(lane, batch, reserved.starts_at if reserved else 0.0, fence)
         return []
-
-    def _line_up(self, lane: Lane, batch: Batch, fence: float) -> list[_Job]:
-        if not lane.pace:
-            return [_Job(item, 0.0, fence) for item in batch.claims]
-        segments = sum(item.segments for item in batch.claims)
-        try:
-            starts_at = reserve(self.runtime.redis, lane=lane.id, segments=segments, pace=lane.pace)
-        except RedisError:
-            # Without the shared pace nothing may leave: all go back for a second.
-            log.warning("send.pace_lost lane=%s", lane.id)
-            self._seen += [(item, Throttled(1.0)) for item in batch.claims]
-            return []
-        jobs = []
-        for item in batch.claims:
-            jobs.append(_Job(item, starts_at, fence))
-            starts_at += item.segments / lane.pace
-        return jobs
 
     # -- send ----------------------------------------------------------------------------------------
 
@@ -195,7 +208,9 @@ class Sender:
     async def _send_one(self, job: _Job) -> None:
         while (wait := job.starts_at - time.monotonic()) > 0 and self._may_start(job):
             await asyncio.sleep(min(wait, 0.25))
-        if not self._may_start(job):
+        may_start = self._may_start(job)
+        self._waiting.discard(job.claim.attempt_id)
+        if not may_start:
             self.counts.put_back += 1
             self._seen.append((job.claim, None))
             return
@@ -219,30 +234,42 @@ class Sender:
         self._seen.append((claimed, outcome))
 
     def _may_start(self, job: _Job) -> bool:
-        if self.is_told_to_stop() or time.monotonic() >= job.fence:
+        claimed = job.claim
+        if (
+            self.is_told_to_stop()
+            or self._is_broken()
+            or time.monotonic() >= job.fence
+            or claimed.attempt_id in self._barred
+        ):
             return False
-        closes_at = self._open.get(job.claim.lane)
-        return closes_at is not None and datetime.now(UTC) < closes_at
+        closes_at = self._open.get(claimed.lane)
+        if closes_at is None:
+            return False
+        return claimed.kind is MessageKind.CONFIRMATION or datetime.now(UTC) < min(
+            closes_at, claimed.closes_at
+        )
 
     async def _watch(self) -> None:
-        """Forget the lanes that were paused, cancelled or closed."""
+        """Forget the lanes that were paused, cancelled or closed, and the numbers that opted out."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            asked = list(self._open)
+            lanes, waiting = list(self._open), list(self._waiting)
             try:
-                still = await asyncio.to_thread(self._still_open, asked)
-                for lane in asked:  # lanes claimed meanwhile are not touched
-                    if lane in still:
-                        self._open[lane] = still[lane]
-                    else:
-                        self._open.pop(lane, None)
-            except DBAPIError as error:
+                still, self._barred = await asyncio.to_thread(self._look, lanes, waiting)
+            except SQLAlchemyError as error:
                 # Cut off from the database nobody can tell us of a pause; the lease bounds how long.
                 log.warning("send.watch_failed error=%s", type(error).__name__)
+                continue
+            for lane in lanes:  # lanes claimed meanwhile are not touched
+                if lane in still:
+                    self._open[lane] = still[lane]
+                else:
+                    self._open.pop(lane, None)
 
-    def _still_open(self, lanes: list[int]) -> dict[int, datetime]:
+    def _look(self, lanes: list[int], waiting: list[int]) -> tuple[dict[int, datetime], set[int]]:
         with self.runtime.db.read() as session:
-            return still_open(session, lanes, now=datetime.now(UTC), is_live=self._settings.is_live)
+            still = still_open(session, lanes, now=datetime.now(UTC), is_live=self._settings.is_live)
+            return still, suppressed_attempts(session, waiting)
 
     # -- record --------------------------------------------------------------------------------------
 
@@ -258,7 +285,7 @@ class Sender:
             return True
         try:
             await asyncio.to_thread(self._store, seen)
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             log.warning("send.record_failed count=%s error=%s", len(seen), type(error).__name__)
             self._seen = seen + self._seen
             return False

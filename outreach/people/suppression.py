@@ -56,12 +56,18 @@ def active(session: Session, phone_id: int, reason: SuppressionReason) -> bool:
     return session.execute(found).first() is not None
 
 
-def lift(session: Session, phone_id: int, *, reason: SuppressionReason, now: datetime) -> None:
-    """Take a suppression back, at the number's own wish. The row stays as history."""
-    session.execute(
-        update(Suppression)
-        .where(
-            Suppression.phone_id == phone_id, Suppression.reason == reason, Suppression.lifted_at.is_(None)
-        )
-        .values(lifted_at=now)
+def lift(
+    session: Session,
+    phone_id: int,
+    *,
+    reason: SuppressionReason,
+    now: datetime,
+    made_at: datetime | None = None,
+) -> None:
+    """Take a suppression back; with `made_at` only the one made at that moment. The row stays as history."""
+    query = update(Suppression).where(
+        Suppression.phone_id == phone_id, Suppression.reason == reason, Suppression.lifted_at.is_(None)
     )
+    if made_at is not None:
+        query = query.where(Suppression.created_at == made_at)
+    session.execute(query.values(lifted_at=now))

@@ -11,6 +11,8 @@ from campaigns.answering import take_page_answer
 from campaigns.models import Campaign
 from campaigns.replies import Label
 from campaigns.responses import Reply, ReplyState
+from outreach.people.models import Phone, SuppressionReason
+from outreach.people.suppression import suppress
 from tests.flows.world import World, number
 
 
@@ -101,6 +103,27 @@ def test_an_opt_out_between_launch_and_sending_stops_the_message(world: World) -
     texts = {line["To"]: line["Body"] for line in world.simulator.ledger()}
     assert "tu choi" in texts[number(0)]
     assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 2, "skipped": 1}
+
+
+def test_pressing_to_and_fro_sends_one_confirmation(world: World, campaign: int) -> None:
+    for _ in range(4):
+        press(world, campaign, "opt_out")
+        press(world, campaign, "undo")
+    world.send()
+    assert world.sent_to() == [number(0)]
+
+
+def test_undo_takes_back_no_opt_out_but_its_own(world: World, campaign: int) -> None:
+    with world.runtime.db.write() as session:
+        phone = session.scalar(select(Phone).where(Phone.e164 == number(0)))
+        assert phone is not None
+        reason, key = SuppressionReason.OPT_OUT, world.keys.secret_key
+        suppress(session, phone, reason=reason, source="officer", secret_key=key, now=world.in_hours(-1))
+    press(world, campaign, "opt_out")
+    press(world, campaign, "undo")
+    world.launch(name="Đợt hai")
+    world.send()
+    assert number(0) not in world.sent_to()
 
 
 def test_undo_of_an_opt_out_lets_the_number_be_written_to_again(world: World, campaign: int) -> None:

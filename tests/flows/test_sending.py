@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from campaigns.states import CampaignAction
@@ -92,8 +94,41 @@ def test_cancelled_campaign_keeps_what_was_sent_and_sends_no_more(world: World) 
 def test_the_pace_is_kept(world: World) -> None:
     world.add_people(40)
     world.launch(pace=10, unaccented=True, text="Moi ong/ba cai Bluezone")
-    world.send(3)
-    assert 20 <= len(world.sent_to()) <= 36
+    world.send(10)
+    sent = [line["accepted_at"] for line in world.simulator.ledger()]
+    assert len(sent) == 40
+    for i, first in enumerate(sent):
+        # Of any second from any message on, ten more at most, and one for the clock's grain.
+        assert sum(first < at <= first + 0.98 for at in sent[i:]) <= 10
+
+
+def test_a_slow_pace_goes_on_at_its_pace_and_holds_little_ahead(world: World) -> None:
+    world.add_people(60)
+    campaign = world.launch(pace=2, unaccented=True, text="Moi ong/ba cai Bluezone")
+    for _ in range(3):
+        world.send(2.5)
+    assert 12 <= len(world.sent_to()) <= 24
+    messages = world.status(campaign)["steps"][0]["messages"]
+    assert messages["queued"] == 60 - messages["accepted"]
+
+
+def test_an_opt_out_meets_what_is_claimed_and_waits_for_its_pace(world: World) -> None:
+    world.add_people(40)
+    campaign = world.launch(pace=4, unaccented=True, text="Moi ong/ba cai Bluezone")
+    with ThreadPoolExecutor() as pool:
+        job = pool.submit(world.send, 5)
+        while not world.sent_to():
+            world.wait(0.05)
+        sent_before = len(world.sent_to())
+        for i in range(40):
+            world.reply(number(i), "TC", gateway_id=f"SM{i}")
+        answered = len(world.sent_to())
+        job.result()
+    world.send(2)
+    bodies = [line for line in world.simulator.ledger() if "cai Bluezone" in line["Body"]]
+    # Those that left while the opt-outs came in one by one, and the half second until they are seen.
+    assert len(bodies) <= max(sent_before, answered) + 4
+    assert world.status(campaign)["steps"][0]["messages"]["skipped"] >= 40 - len(bodies)
 
 
 def test_a_budget_is_never_exceeded(world: World) -> None:
@@ -145,6 +180,13 @@ def test_wrong_credentials_pause_the_campaign_and_say_so(world: World) -> None:
     assert status["state"] == "paused"
     assert "20003" in status["pause_reason"]
     assert world.sent_to() == []
+    # Nothing was wrong with the messages: once the token is right, all of them go.
+    assert status["steps"][0]["messages"] == {"queued": 3}
+    world.use_token(world.simulator.auth_token)
+    world.act(campaign, CampaignAction.RESUME)
+    world.wait(1)
+    world.send()
+    assert len(world.sent_to()) == 3
 
 
 def test_the_switch_stops_all_sending_and_lets_it_go_on(world: World) -> None:

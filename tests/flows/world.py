@@ -111,7 +111,14 @@ class World:
 
     def act(self, campaign_id: int, action: CampaignAction, email: str = AUTHOR) -> None:
         with self.runtime.db.write() as session:
-            act(session, campaign_id, action, user=find_user(session, email), now=datetime.now(UTC))
+            act(
+                session,
+                campaign_id,
+                action,
+                user=find_user(session, email),
+                now=datetime.now(UTC),
+                reason="Xin sửa lại câu đầu.",
+            )
 
     def launch(self, **changes: Any) -> int:
         """A campaign, approved and launched, its first step opened; its id."""

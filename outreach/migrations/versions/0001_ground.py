@@ -253,6 +253,7 @@ def upgrade() -> None:
         sa.Column("window_to", sa.String(length=5), nullable=True),
         sa.Column("cap_per_day", sa.Integer(), nullable=True),
         sa.Column("budget_vnd", sa.Integer(), nullable=True),
+        sa.Column("segments_taken", sa.Integer(), server_default="0", nullable=False),
         sa.Column("starts_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("deadline", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_by", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -655,6 +656,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
         sa.UniqueConstraint("gateway_id", name=op.f("uq_attempts_gateway_id")),
         sa.UniqueConstraint("message_id", "n", name=op.f("uq_attempts_message_id_n")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "ix_attempts_silent",
+        "attempts",
+        ["claimed_at"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('accepted', 'sent')"),
+        sqlite_where=sa.text("state IN ('accepted', 'sent')"),
     )
     op.create_index("ix_attempts_cap", "attempts", ["phone_id", "claimed_at"], unique=False)
     op.create_index(
@@ -686,6 +696,12 @@ def downgrade() -> None:
         table_name="attempts",
         postgresql_where=sa.text("state IN ('sending', 'unknown')"),
         sqlite_where=sa.text("state IN ('sending', 'unknown')"),
+    )
+    op.drop_index(
+        "ix_attempts_silent",
+        table_name="attempts",
+        postgresql_where=sa.text("state IN ('accepted', 'sent')"),
+        sqlite_where=sa.text("state IN ('accepted', 'sent')"),
     )
     op.drop_index("ix_attempts_cap", table_name="attempts")
     op.drop_table("attempts")
