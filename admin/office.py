@@ -18,10 +18,12 @@ from werkzeug.exceptions import HTTPException
 from admin import texts
 from admin.headers import csp_nonce, install_headers
 from admin.login import install_login
+from admin.views.campaigns import CampaignsView
 from admin.views.home import HomeView
 from admin.views.inbox import InboxView
 from admin.views.progress import ProgressView
 from admin.views.running import RunningView
+from admin.views.senders import SendersView
 from campaigns.stopping import is_stopped
 from campaigns.web.pages import show_page
 from campaigns.windows import VIETNAM
@@ -64,7 +66,13 @@ def install_office(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> 
 
 def create_views(runtime: Runtime) -> list[Any]:
     """Every page beside the home page, in the menu's order."""
-    return [InboxView(runtime), ProgressView(runtime), RunningView(runtime)]
+    return [
+        CampaignsView(runtime),
+        InboxView(runtime),
+        ProgressView(runtime),
+        SendersView(runtime),
+        RunningView(runtime),
+    ]
 
 
 def _language() -> str:

@@ -17,6 +17,17 @@ ROUTES: dict[str, frozenset[Role]] = {
     "admin.release": _APPROVER,
     "admin.incidents": _APPROVER | {Role.AUDITOR},
     "admin.see_incident": _APPROVER,
+    "campaigns.index": _READERS,
+    "campaigns.sheet": _READERS,
+    "campaigns.create": _STAFF,
+    "campaigns.edit": _STAFF,
+    "campaigns.preview": _STAFF,
+    "campaigns.try_out": _STAFF,
+    "campaigns.submit": _STAFF,
+    "campaigns.give_back": _STAFF,
+    "campaigns.approve": _APPROVER,
+    "campaigns.launch": _STAFF,
+    "campaigns.discard": _STAFF,
     "inbox.index": _READERS,
     "inbox.handle": _STAFF,
     "inbox.undo": _STAFF,
@@ -24,6 +35,9 @@ ROUTES: dict[str, frozenset[Role]] = {
     "progress.index": _ALL,
     "running.panel": _READERS,
     "running.act": _STAFF,
+    "senders.index": _ADMINISTRATOR,
+    "senders.save": _ADMINISTRATOR,
+    "senders.remove": _ADMINISTRATOR,
 }
 
 

@@ -119,7 +119,7 @@ def foresee_audience(
 ) -> tuple[int, dict[Exclusion, int]]:
     """Recipients, and the excluded by reason, as they would be frozen now."""
     rows = session.execute(_COUNT, _parameters(session, lists, areas)).all()
-    counts = dict(rows)
+    counts: dict[str | None, int] = dict(rows)
     recipients = counts.pop(None, 0)
     return recipients, {reason: counts[reason] for reason in Exclusion if reason in counts}
 
@@ -128,7 +128,7 @@ def sample_names(
     session: Session, lists: Sequence[int], areas: Sequence[str], *, recipients: int, most: int
 ) -> list[str]:
     """Names of at most `most` recipients, spread evenly over the `recipients` there would be."""
-    whom = _parameters(session, lists, areas, every=max(1, recipients // most))
+    whom = _parameters(session, lists, areas, every=max(1, -(-recipients // most)))
     return list(session.scalars(_NAMES, {"most": most, **whom}))
 
 

@@ -92,10 +92,7 @@ def read_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]
         value = data.get(key)
         if not value or (isinstance(value, str) and not value.strip()):
             raise BadCampaign(f"Chiến dịch thiếu mục “{key}”. Hãy điền mục này.")
-    if not _SENDER.fullmatch(data["sender"]):
-        raise BadCampaign(
-            "Tên người gửi dài tối đa 11 ký tự, gồm chữ không dấu, chữ số, dấu cách và có ít nhất một chữ."
-        )
+    check_sender(data["sender"])
     kind = data.get("kind", DEFAULT_KIND)
     if kind not in kinds:
         raise BadCampaign(f"Không có loại chiến dịch “{kind}”. Các loại: {', '.join(sorted(kinds))}.")
@@ -124,6 +121,14 @@ def read_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]
     if draft.starts_at and draft.deadline and draft.starts_at >= draft.deadline:
         raise BadCampaign("Thời hạn (deadline) phải sau lúc bắt đầu (starts_at).")
     return draft
+
+
+def check_sender(name: str) -> None:
+    """Raises BadCampaign for what no operator takes as a sender."""
+    if not _SENDER.fullmatch(name):
+        raise BadCampaign(
+            "Tên người gửi dài tối đa 11 ký tự, gồm chữ không dấu, chữ số, dấu cách và có ít nhất một chữ."
+        )
 
 
 def _step(data: Any) -> StepDraft:

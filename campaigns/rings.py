@@ -31,3 +31,7 @@ def ring_import(doorbell: Doorbell, upload_id: int) -> bool:
 
 def ring_reconcile(doorbell: Doorbell) -> bool:
     return doorbell.ring("workers.jobs.reconcile", queue=DEFAULT, timeout_s=_SEND_TIMEOUT_S)
+
+
+def ring_notify(doorbell: Doorbell, campaign_id: int) -> bool:
+    return doorbell.ring("workers.jobs.notify", campaign_id, queue=DEFAULT, retries=_MAIL_RETRIES)

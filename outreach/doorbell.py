@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from redis import Redis, RedisError
-from rq import Queue
+from rq import Queue, Retry
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,8 @@ class Doorbell:
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
 
-    def ring(self, job: str, *ids: int, queue: str = DEFAULT, timeout_s: int = 120) -> bool:
-        """Enqueue `job` unless the same one has been rung and not answered yet.
+    def ring(self, job: str, *ids: int, queue: str = DEFAULT, timeout_s: int = 120, retries: int = 0) -> bool:
+        """Enqueue `job` unless the same one has been rung and not answered yet. `retries` after a failure.
 
         Returns False when Redis is away: nothing is lost, the sweep comes round.
         """
@@ -47,6 +47,7 @@ class Doorbell:
                     result_ttl=0,
                     failure_ttl=3600,
                     description=description,
+                    retry=Retry(max=retries) if retries else None,
                 )
         except RedisError as error:
             log.warning("doorbell.lost job=%s ids=%s error=%s", job, ids, type(error).__name__)

@@ -63,3 +63,8 @@ def reconcile() -> dict[str, int]:
     found = asdict(run(look_up_unknown(runtime(), gateway())))
     ring_sweep(runtime().doorbell)
     return found
+
+
+def notify(campaign_id: int) -> dict[str, int]:
+    """Mail what is due about a campaign's approval."""
+    return {"told": send_notices(runtime(), campaign_id, now=datetime.now(UTC))}

@@ -1,0 +1,66 @@
+// The campaign's form with script: fields to insert, and a preview that follows what is typed.
+(() => {
+  "use strict";
+
+  const form = document.getElementById("campaign-form");
+  const preview = document.getElementById("preview");
+  if (!form || !preview) return;
+
+  const errors = document.getElementById("errors");
+  if (errors) errors.focus();
+
+  // Fields go where the cursor stands; of "[|]" the selection goes between the brackets.
+  let target = document.getElementById("text");
+  form.addEventListener("focusin", (event) => {
+    if (event.target.matches("textarea[name=text], textarea[name=step_text]")) target = event.target;
+  });
+  for (const row of form.querySelectorAll(".inserts")) row.hidden = false;
+  form.addEventListener("click", (event) => {
+    const piece = event.target.dataset?.insert;
+    if (!piece) return;
+    const chosen = target.value.slice(target.selectionStart, target.selectionEnd);
+    const [before, after] = piece.includes("|") ? piece.split("|") : [piece, ""];
+    target.setRangeText(before + (after ? chosen : "") + after, target.selectionStart, target.selectionEnd, "end");
+    if (after) target.setSelectionRange(target.selectionEnd - 1, target.selectionEnd - 1);
+    target.focus();
+    target.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
+  // Another kind of campaign brings other texts: the page comes anew with all that was typed.
+  document.getElementById("kind").addEventListener("change", () => form.requestSubmit());
+
+  const chosen = form.querySelector(".areas > summary > span");
+  const countAreas = () => {
+    const n = form.querySelectorAll("input[name=areas]:checked").length;
+    chosen.textContent = n ? chosen.dataset.chosen.replace("{n}", n) : chosen.dataset.none;
+  };
+
+  // One request at a time, the latest state of the form last.
+  let timer, running, again;
+  const look = async () => {
+    if (running) { again = true; return; }
+    running = true;
+    preview.setAttribute("aria-busy", "true");
+    try {
+      const reply = await fetch(form.dataset.preview, {
+        method: "POST",
+        body: new URLSearchParams(new FormData(form)),
+        headers: { "X-Requested-With": "fetch" },
+        redirect: "error",
+      });
+      if (reply.ok) preview.innerHTML = await reply.text();
+    } catch {
+      // The last preview stays; the button below asks again.
+    } finally {
+      running = false;
+      preview.setAttribute("aria-busy", "false");
+      if (again) { again = false; look(); }
+    }
+  };
+  form.addEventListener("input", (event) => {
+    if (event.target.name === "areas") countAreas();
+    if (event.target.name === "trial_number" || event.target.id === "kind") return;
+    clearTimeout(timer);
+    timer = setTimeout(look, 350);
+  });
+})();

@@ -1,0 +1,296 @@
+"""The guided form: a campaign written, rewritten or copied, with the phone beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import abort, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+
+from admin.views.base import OfficeView
+from admin.views.campaign_fields import LABELS, Filled, Form, fill_content, fill_form, read_form
+from admin.views.campaign_words import show_doubts
+from campaigns.content import read_content
+from campaigns.draft import DEFAULT_KIND, read_draft
+from campaigns.editing import describe, find_list, suggest_text
+from campaigns.kinds import load_kinds
+from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign
+from campaigns.models import Campaign, Sender
+from campaigns.preview import EXAMPLE_NAME, Audience, Preview, foresee, preview
+from campaigns.rings import ring_send
+from campaigns.states import CampaignState
+from campaigns.trial import send_trial
+from outreach.access.models import Organisation, User
+from outreach.access.users import visible_to
+from outreach.errors import BadInput, LoaError, NotFound
+from outreach.people.models import ContactList, Membership
+from outreach.places.models import Area, AreaLevel
+from outreach.runtime import Runtime
+
+REMEMBER_S = 60.0  # an audience's count: while a text is being written it does not change
+_MOST_REMEMBERED = 50
+
+
+class CampaignFormPages(OfficeView):
+    """Create, edit, copy, preview. The list and the sheet stand in `campaigns.py`."""
+
+    def __init__(self, runtime: Runtime, **where: Any) -> None:
+        super().__init__(runtime, **where)
+        self._audiences: dict[tuple[tuple[int, ...], tuple[str, ...]], tuple[float, Audience]] = {}
+
+    @expose("/new", methods=["GET", "POST"])
+    def create(self) -> ResponseReturnValue:
+        if request.method == "POST":
+            return self._take(None)
+        with self.reading() as (session, user):
+            copied = request.args.get("copy", type=int)
+            form = self._copy(session, user, copied) if copied else self._suggest(session, user)
+            return self._show(session, user, read_form(form, kinds=load_kinds()), campaign=None, fresh=True)
+
+    @expose("/<int:campaign_id>/edit", methods=["GET", "POST"])
+    def edit(self, campaign_id: int) -> ResponseReturnValue:
+        if request.method == "POST":
+            return self._take(campaign_id)
+        with self.reading() as (session, user):
+            campaign = find_campaign(session, campaign_id, user=user)
+            if campaign.state is not CampaignState.DRAFT:
+                return redirect(url_for("campaigns.sheet", campaign_id=campaign_id))
+            form = fill_form(describe(session, campaign, kinds=load_kinds()), kinds=load_kinds())
+            return self._show(session, user, read_form(form, kinds=load_kinds()), campaign=campaign)
+
+    @expose("/preview", methods=["POST"])
+    def preview(self) -> ResponseReturnValue:
+        """The phone and the figures alone, for the form that is being filled."""
+        filled = read_form(request.form, kinds=load_kinds())
+        with self.reading() as (session, user):
+            seen = self.foresee(session, user, filled)
+        return self.render("office/campaign_preview.html", filled=filled, **_shown(seen))
+
+    # -- taking ------------------------------------------------------------------------------------
+
+    def _take(self, campaign_id: int | None) -> ResponseReturnValue:
+        kinds = load_kinds()
+        form: Form = MultiDict(request.form)
+        wish = form.get("wish", "look")
+        if form.get("kind") in kinds and form.get("content_of", form["kind"]) != form["kind"]:
+            fill_content(form, kinds[form["kind"]])
+            wish = "look"
+        filled = read_form(form, kinds=kinds)
+        if wish == "save" and not filled.errors:
+            try:
+                return self._save(campaign_id, filled)
+            except NotFound:
+                abort(404)
+            except BadInput as error:
+                filled.errors["lists"] = str(error)
+            except LoaError as error:
+                filled.errors["form"] = str(error)
+        elif wish == "try":
+            self._try(filled)
+        elif wish == "step":
+            form.setlist("step_text", [*form.getlist("step_text"), ""])
+            form.setlist("step_days", [*form.getlist("step_days"), "2"])
+            form.setlist("step_at", [*form.getlist("step_at"), "18:00"])
+        with self.reading() as (session, user):
+            campaign = find_campaign(session, campaign_id, user=user) if campaign_id else None
+            page = self._show(session, user, filled, campaign=campaign, fresh=wish != "save")
+        return page, 422 if wish == "save" else 200
+
+    def _save(self, campaign_id: int | None, filled: Filled) -> ResponseReturnValue:
+        draft, now = read_draft(filled.data, kinds=load_kinds()), datetime.now(UTC)
+        with self.writing() as (session, user):
+            if campaign_id is None:
+                campaign_id = create_campaign(session, draft, user=user, now=now).id
+            else:
+                edit_campaign(session, campaign_id, draft, user=user, now=now)
+        flash(_("Đã lưu bản nháp. Hãy đọc lại lần cuối rồi trình duyệt."), "success")
+        return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
+
+    def _try(self, filled: Filled) -> None:
+        """A test message of the first text; the sentence about it stands beside its button."""
+        if "text" in filled.errors:
+            filled.errors["trial"] = _("Hãy sửa nội dung tin trước khi gửi thử.")
+            return
+        try:
+            with self.writing() as (session, user):
+                send_trial(
+                    session,
+                    text=filled.draft.steps[0].text,
+                    unaccented=filled.draft.unaccented,
+                    number=filled.form.get("trial_number", ""),
+                    user=user,
+                    settings=self.runtime.settings,
+                    now=datetime.now(UTC),
+                )
+        except BadInput as error:
+            filled.errors["trial"] = str(error)
+        else:
+            ring_send(self.runtime.doorbell)
+            flash(
+                _("Đã gửi tin thử. Tin sẽ đến trong ít giây; số này không được lưu vào danh sách nào."),
+                "success",
+            )
+
+    # -- showing -----------------------------------------------------------------------------------
+
+    def _show(
+        self,
+        session: Session,
+        user: User,
+        filled: Filled,
+        *,
+        campaign: Campaign | None,
+        fresh: bool = False,
+    ) -> str:
+        senders = session.scalars(select(Sender).order_by(Sender.name)).all()
+        page: str = self.render(
+            "office/campaign_form.html",
+            filled=filled,
+            form=filled.form,
+            # A form that nobody has sent yet is not scolded for what is still empty.
+            errors={
+                k: v for k, v in filled.errors.items() if not fresh or filled.form.get(k) or k == "trial"
+            },
+            campaign={"id": campaign.id, "name": campaign.name} if campaign else None,
+            kinds={name: kind["title"] for name, kind in load_kinds().items()},
+            has_app=bool(filled.draft.content.get("app")),
+            lists=_lists(session, user),
+            districts=_districts(session),
+            senders=[sender.name for sender in senders],
+            labels=LABELS,
+            anchors=_ANCHORS,
+            reminders=_reminders(filled.form),
+            shown_errors={} if fresh else filled.errors,
+            **_shown(self.foresee(session, user, filled)),
+        )
+        return page
+
+    def foresee(self, session: Session, user: User, filled: Filled) -> Preview:
+        """The preview of what is right in a form."""
+        lists = []
+        for name in filled.lists:
+            try:
+                lists.append(find_list(session, user, name).id)
+            except BadInput as error:
+                filled.errors.setdefault("lists", str(error))
+        audience = self._remember(session, tuple(sorted(lists)), tuple(sorted(filled.draft.areas)))
+        return preview(session, filled.draft, audience, settings=self.runtime.settings, now=datetime.now(UTC))
+
+    def _remember(self, session: Session, lists: tuple[int, ...], areas: tuple[str, ...]) -> Audience:
+        """An audience counted within the last minute is not counted again for every letter that is typed."""
+        now = time.monotonic()
+        kept = self._audiences.get((lists, areas))
+        if kept and kept[0] > now:
+            return kept[1]
+        if len(self._audiences) >= _MOST_REMEMBERED:
+            self._audiences.clear()
+        audience = foresee(session, lists, areas)
+        self._audiences[lists, areas] = (now + REMEMBER_S, audience)
+        return audience
+
+    # -- beginning ---------------------------------------------------------------------------------
+
+    def _suggest(self, session: Session, user: User) -> Form:
+        """What an officer of the Front would most often write."""
+        content = load_kinds()[DEFAULT_KIND]
+        return fill_form(
+            {
+                "sender": _usual_sender(session, user),
+                "text": suggest_text(read_content(content)),
+                "unaccented": True,
+                "window": ["08:00", "20:00"],
+                "pace": 20,
+                "cap_per_day": 1,
+                "goal": {"share": 0.5},
+            },
+            kinds=load_kinds(),
+        )
+
+    def _copy(self, session: Session, user: User, campaign_id: int) -> Form:
+        """An earlier campaign without its dates; what the lists hold now is what counts."""
+        said: Mapping[str, Any] = describe(
+            session, find_campaign(session, campaign_id, user=user), kinds=load_kinds()
+        )
+        kept = {key: value for key, value in said.items() if key not in ("starts_at", "deadline")}
+        return fill_form({**kept, "name": _("%(name)s (bản sao)", name=said["name"])}, kinds=load_kinds())
+
+
+# Where an error's link leads: the field, or for what is no single field its group.
+_ANCHORS = {"window": "window_from", "goal": "goal_percent", "trial": "trial_number", "form": "name"}
+
+
+def _shown(seen: Preview) -> dict[str, Any]:
+    """What the preview's template needs."""
+    return {"preview": seen, "shown_doubts": show_doubts(seen.doubts), "example_name": EXAMPLE_NAME}
+
+
+def _reminders(form: Form) -> list[dict[str, Any]]:
+    """The rows of reminders as typed; an empty one has no error, as it is no reminder."""
+    rows: list[dict[str, Any]] = []
+    columns = zip(form.getlist("step_text"), form.getlist("step_days"), form.getlist("step_at"), strict=False)
+    written = 0
+    for index, (text, days, clock) in enumerate(columns):
+        key = f"step-{written}" if text.strip() else ""
+        written += bool(text.strip())
+        rows.append({"index": index, "text": text, "days": days, "at": clock, "key": key})
+    return rows
+
+
+def _usual_sender(session: Session, user: User) -> str:
+    registered = session.scalar(
+        select(Sender.name).where(Sender.registered_on.is_not(None)).order_by(Sender.name).limit(1)
+    )
+    latest = session.scalar(
+        select(Campaign.sender)
+        .where(visible_to(session, user, Campaign.organisation_id))
+        .order_by(Campaign.id.desc())
+        .limit(1)
+    )
+    return registered or latest or ""
+
+
+def _lists(session: Session, user: User) -> list[dict[str, Any]]:
+    """The lists that the user may write to, with how many people stand in each."""
+    counts = select(Membership.list_id, func.count().label("people")).group_by(Membership.list_id).subquery()
+    rows = session.execute(
+        select(Organisation.code, Organisation.name, ContactList.name.label("list"), counts.c.people)
+        .join(Organisation, Organisation.id == ContactList.organisation_id)
+        .outerjoin(counts, counts.c.list_id == ContactList.id)
+        .where(visible_to(session, user, ContactList.organisation_id))
+        .order_by(Organisation.name, ContactList.name)
+    )
+    return [
+        {
+            "key": f"{row.code}/{row.list}",
+            "name": row.list,
+            "organisation": row.name,
+            "people": row.people or 0,
+        }
+        for row in rows
+    ]
+
+
+def _districts(session: Session) -> list[dict[str, Any]]:
+    """The districts by name, each with its communes."""
+    areas = session.scalars(select(Area).order_by(Area.name)).all()
+    return [
+        {
+            "code": district.code,
+            "name": f"{district.kind} {district.name}",
+            "communes": [
+                {"code": area.code, "name": f"{area.kind} {area.name}"}
+                for area in areas
+                if area.parent_code == district.code
+            ],
+        }
+        for district in areas
+        if district.level is AreaLevel.DISTRICT
+    ]

@@ -1,0 +1,267 @@
+"""What a campaign's sheet and the list of campaigns show, read in one snapshot as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from admin.views.campaign_words import ShownChange, show_changes
+from campaigns.audience import count_audience, sample_names
+from campaigns.content import Content, read_content
+from campaigns.draft import read_draft
+from campaigns.editing import describe
+from campaigns.kinds import load_kinds
+from campaigns.models import (
+    Campaign,
+    CampaignAuthor,
+    CampaignDecision,
+    CampaignList,
+    CampaignVersion,
+    Goal,
+    Recipient,
+)
+from campaigns.preview import SAMPLE, Audience, Preview, foresee, preview
+from campaigns.progress import Share, share_of
+from campaigns.replies import Label
+from campaigns.responses import InstallReport
+from campaigns.states import CampaignState
+from campaigns.versions import compare
+from outreach.access.models import Organisation, Role, User
+from outreach.access.users import visible_to
+from outreach.places.models import Area
+from outreach.settings import Settings
+
+_WRITERS = (Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR)
+_APPROVERS = (Role.APPROVER, Role.ADMINISTRATOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A submission, and what was decided on it (None: nothing yet)."""
+
+    n: int
+    submitted_by: str
+    submitted_at: datetime
+    approved: bool | None
+    decided_by: str
+    decided_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Everything on a sheet. `may` holds the steps that this user may take now."""
+
+    id: int
+    name: str
+    state: CampaignState
+    organisation: str
+    author: str
+    created_at: datetime
+    approver: str
+    approved_at: datetime | None
+    said: dict[str, Any]
+    content: Content
+    kind: str
+    areas: list[str]
+    preview: Preview
+    submissions: list[Decided]
+    changes: list[ShownChange]
+    compared_with: int | None
+    is_author: bool
+    may: frozenset[str]
+    was_launched: bool
+    starts_at: datetime | None
+    deadline: datetime | None
+
+
+def read_sheet(
+    session: Session, campaign: Campaign, *, user: User, settings: Settings, now: datetime
+) -> Sheet:
+    """A campaign for its author, its approver and whoever may read it."""
+    kinds = load_kinds()
+    said = describe(session, campaign, kinds=kinds)
+    draft = read_draft(said, kinds=kinds)
+    versions = session.scalars(
+        select(CampaignVersion).where(CampaignVersion.campaign_id == campaign.id).order_by(CampaignVersion.n)
+    ).all()
+    area_names = dict(
+        session.execute(select(Area.code, Area.kind + " " + Area.name).order_by(Area.code)).all()
+    )
+    compared, changes = _compare(campaign, said, list(versions))
+    is_author = (
+        campaign.created_by == user.id or session.get(CampaignAuthor, (campaign.id, user.id)) is not None
+    )
+    organisation = session.get(Organisation, campaign.organisation_id) if campaign.organisation_id else None
+    approver = session.get(User, campaign.approved_by) if campaign.approved_by else None
+    return Sheet(
+        id=campaign.id,
+        name=campaign.name,
+        state=campaign.state,
+        organisation=organisation.name if organisation else "",
+        author=_shown(session.get_one(User, campaign.created_by)),
+        created_at=campaign.created_at,
+        approver=_shown(approver) if approver else "",
+        approved_at=campaign.approved_at,
+        said=said,
+        content=read_content(campaign.content),
+        kind=kinds.get(campaign.kind, {}).get("title", campaign.kind),
+        areas=[area_names.get(code, code) for code in campaign.areas],
+        preview=preview(session, draft, _audience(session, campaign), settings=settings, now=now),
+        submissions=_submissions(session, list(versions)),
+        changes=show_changes(changes, areas=area_names),
+        compared_with=compared,
+        is_author=is_author,
+        may=_may(campaign.state, user.role, is_author=is_author),
+        was_launched=campaign.state not in _BEFORE_LAUNCH and campaign.approved_at is not None,
+        starts_at=campaign.starts_at,
+        deadline=campaign.deadline,
+    )
+
+
+_BEFORE_LAUNCH = (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.APPROVED)
+
+
+def _may(state: CampaignState, role: Role, *, is_author: bool) -> frozenset[str]:
+    """What the use cases would let this user do; they decide again when it is pressed."""
+    if role not in _WRITERS:
+        return frozenset()
+    may = {"copy", "try"}
+    if state in _BEFORE_LAUNCH:
+        may.add("discard")
+    if state is CampaignState.DRAFT:
+        may |= {"edit", "submit"}
+    elif state in (CampaignState.SUBMITTED, CampaignState.APPROVED):
+        if is_author:
+            may.add("withdraw")
+        elif role in _APPROVERS:
+            may.add("return")
+        if state is CampaignState.APPROVED:
+            may.add("launch")
+        elif role in _APPROVERS and not is_author:
+            may.add("approve")
+    return frozenset(may)
+
+
+def _audience(session: Session, campaign: Campaign) -> Audience:
+    """The frozen audience where there is one, else what it would be now."""
+    lists = session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)).all()
+    if campaign.recipients is None:
+        return foresee(session, lists, campaign.areas)
+    recipients, excluded = count_audience(session, campaign.id)
+    names = sample_names(session, lists, campaign.areas, recipients=recipients, most=SAMPLE)
+    return Audience(recipients, excluded, names)
+
+
+def _compare(
+    campaign: Campaign, said: dict[str, Any], versions: list[CampaignVersion]
+) -> tuple[int | None, list[Any]]:
+    """What the reader has not seen: a draft against what was submitted last, else the last two submissions."""
+    if campaign.state is CampaignState.DRAFT and versions:
+        return versions[-1].n, compare(versions[-1].data, said)
+    if len(versions) > 1:
+        return versions[-2].n, compare(versions[-2].data, versions[-1].data)
+    return None, []
+
+
+def _submissions(session: Session, versions: list[CampaignVersion]) -> list[Decided]:
+    if not versions:
+        return []
+    decisions: dict[int, CampaignDecision] = {}
+    for decision in session.scalars(
+        select(CampaignDecision)
+        .where(CampaignDecision.version_id.in_([version.id for version in versions]))
+        .order_by(CampaignDecision.id)
+    ):
+        decisions[decision.version_id] = decision
+    ids = {version.submitted_by for version in versions} | {d.decided_by for d in decisions.values()}
+    names = {user.id: _shown(user) for user in session.scalars(select(User).where(User.id.in_(ids)))}
+    told = []
+    for version in reversed(versions):
+        made = decisions.get(version.id)
+        told.append(
+            Decided(
+                n=version.n,
+                submitted_by=names[version.submitted_by],
+                submitted_at=version.submitted_at,
+                approved=made.approved if made else None,
+                decided_by=names[made.decided_by] if made else "",
+                decided_at=made.decided_at if made else None,
+                reason=made.reason if made else "",
+            )
+        )
+    return told
+
+
+def _shown(user: User) -> str:
+    return user.name or user.email
+
+
+def read_campaigns(
+    session: Session, user: User, *, state: CampaignState | None, page: int, size: int
+) -> tuple[list[dict[str, Any]], int]:
+    """One page of the campaigns that the user may see, the newest first, and how many there are."""
+    seen = visible_to(session, user, Campaign.organisation_id)
+    wanted = [seen, Campaign.state == state] if state else [seen]
+    total = session.scalar(select(func.count()).select_from(Campaign).where(*wanted)) or 0
+    rows = session.execute(
+        select(Campaign, Organisation.name, User.name, User.email)
+        .outerjoin(Organisation, Organisation.id == Campaign.organisation_id)
+        .join(User, User.id == Campaign.created_by)
+        .where(*wanted)
+        .order_by(Campaign.id.desc())
+        .limit(size)
+        .offset((page - 1) * size)
+    ).all()
+    shares = _shares(session, [row[0] for row in rows])
+    return [
+        {
+            "id": campaign.id,
+            "name": campaign.name,
+            "state": campaign.state,
+            "organisation": organisation or "",
+            "recipients": campaign.recipients,
+            "share": shares.get(campaign.id),
+            "at": campaign.launched_at or campaign.starts_at or campaign.created_at,
+            "was_launched": campaign.launched_at is not None,
+            "author": name or email,
+        }
+        for campaign, organisation, name, email in rows
+    ], total
+
+
+def _shares(session: Session, campaigns: list[Campaign]) -> dict[int, Share]:
+    """The self-reported share of each launched campaign, from indexes alone."""
+    launched = {campaign.id: campaign.recipients for campaign in campaigns if campaign.recipients is not None}
+    installed = dict(
+        session.execute(
+            select(InstallReport.campaign_id, func.count())
+            .where(InstallReport.campaign_id.in_(launched), InstallReport.withdrawn_at.is_(None))
+            .group_by(InstallReport.campaign_id)
+        ).all()
+    )
+    without = dict(
+        session.execute(
+            select(Recipient.campaign_id, func.count())
+            .where(Recipient.campaign_id.in_(launched), Recipient.answer == Label.NO_SMARTPHONE)
+            .group_by(Recipient.campaign_id)
+        ).all()
+    )
+    entered = dict(
+        session.execute(
+            select(Goal.campaign_id, Goal.denominator).where(Goal.campaign_id.in_(launched))
+        ).all()
+    )
+    return {
+        campaign_id: share_of(
+            installed=installed.get(campaign_id, 0),
+            recipients=recipients,
+            no_smartphone=without.get(campaign_id, 0),
+            entered=entered.get(campaign_id),
+        )
+        for campaign_id, recipients in launched.items()
+    }

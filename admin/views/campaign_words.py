@@ -1,0 +1,210 @@
+"""A campaign's doubts and changes in an officer's words."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from admin.texts import WORDS, number, percent
+from campaigns.doubts import Doubt
+from campaigns.kinds import load_kinds
+from campaigns.versions import Change
+
+# doubt: (how serious, what is wrong and what to do)
+DOUBTS: dict[Doubt, tuple[str, Any]] = {
+    Doubt.EMPTY_AUDIENCE: (
+        "error",
+        _l("Không có ai nhận tin. Hãy chọn danh sách khác, hoặc mở rộng địa bàn."),
+    ),
+    Doubt.SENDER_UNREGISTERED: (
+        "error",
+        _l(
+            "Tên người gửi chưa có trong sổ đăng ký. Nhà mạng Việt Nam chặn tin có tên hoặc mẫu tin chưa đăng ký. "
+            "Hãy đăng ký với nhà mạng, rồi nhờ người quản trị ghi vào mục Tên người gửi."
+        ),
+    ),
+    Doubt.NO_LINK: (
+        "warning",
+        _l("Tin thiếu {link}: người nhận sẽ không có đường dẫn để cài ứng dụng. Hãy chèn Liên kết vào tin."),
+    ),
+    Doubt.NO_STOP_WORD: (
+        "warning",
+        _l("Tin chưa nói cách thôi nhận. Hãy thêm, ví dụ: “TC thôi nhận tin” (Nghị định 91/2020)."),
+    ),
+    Doubt.TYPED_ADDRESS: (
+        "warning",
+        _l(
+            "Trong tin có địa chỉ trang mạng gõ tay. Hãy dùng {link}: nó dẫn tới đúng ứng dụng chính thức và đếm được ai đã trả lời."
+        ),
+    ),
+    Doubt.LINK_UNSAFE: (
+        "warning",
+        _l(
+            "Liên kết trong tin chưa được bảo vệ (http). Trước khi gửi thật, hãy nhờ người quản trị đặt địa chỉ https."
+        ),
+    ),
+    Doubt.NO_HOURS: (
+        "warning",
+        _l("Chưa đặt khung giờ: tin có thể đến vào ban đêm. Hãy đặt, ví dụ 08:00 đến 20:00."),
+    ),
+    Doubt.HOURS_TOO_WIDE: (
+        "warning",
+        _l(
+            "Khung giờ vượt ngoài 07:00-22:00 mà Nghị định 91/2020 cho phép. Khi gửi thật, ngoài giờ đó tin sẽ đợi."
+        ),
+    ),
+    Doubt.OVER_BUDGET: (
+        "warning",
+        _l(
+            "Chi phí ước tính vượt ngân sách: chiến dịch sẽ tự dừng giữa chừng. Hãy tăng ngân sách hoặc rút ngắn tin."
+        ),
+    ),
+    Doubt.DEADLINE_PAST: (
+        "error",
+        _l("Thời hạn đã qua: sẽ không có tin nào được gửi. Hãy đặt lại thời hạn."),
+    ),
+    Doubt.TOO_LATE: (
+        "warning",
+        _l(
+            "Với tốc độ này không gửi xong trước thời hạn, phần còn lại sẽ bị bỏ. Hãy tăng tốc độ hoặc lùi thời hạn."
+        ),
+    ),
+    Doubt.START_PAST: ("info", _l("Giờ bắt đầu đã qua: tin sẽ đi ngay khi bấm gửi.")),
+    Doubt.REMINDER_TOO_LATE: (
+        "warning",
+        _l("Lần nhắc cuối rơi vào sau thời hạn nên sẽ không được gửi. Hãy bớt số ngày hoặc lùi thời hạn."),
+    ),
+    Doubt.CAP_HIGH: (
+        "warning",
+        _l(
+            "Một số chỉ được nhận tối đa 3 tin trong 24 giờ (Nghị định 91/2020). Khi gửi thật, phần vượt sẽ đợi."
+        ),
+    ),
+    Doubt.LONG_TEXT: (
+        "info",
+        _l("Tin dài từ 4 đoạn trở lên: tốn tiền và ít người đọc hết. Hãy rút ngắn, hoặc bỏ dấu."),
+    ),
+}
+
+
+def show_doubts(doubts: Sequence[Doubt]) -> list[tuple[str, str]]:
+    """How serious and in which words."""
+    return [(level, str(sentence)) for level, sentence in (DOUBTS[doubt] for doubt in doubts)]
+
+
+_NAMES: dict[str, Any] = {
+    "name": _l("Tên chiến dịch"),
+    "kind": _l("Loại chiến dịch"),
+    "sender": _l("Tên người gửi"),
+    "lists": _l("Danh sách"),
+    "areas": _l("Địa bàn"),
+    "text": _l("Nội dung tin"),
+    "unaccented": _l("Bỏ dấu"),
+    "window": _l("Khung giờ gửi"),
+    "starts_at": _l("Bắt đầu gửi"),
+    "deadline": _l("Thời hạn"),
+    "pace": _l("Tốc độ gửi"),
+    "cap_per_day": _l("Số tin tối đa mỗi ngày"),
+    "budget_vnd": _l("Ngân sách"),
+    "goal.share": _l("Mục tiêu"),
+    "goal.denominator": _l("Số người có điện thoại thông minh"),
+    "goal.date": _l("Ngày của số liệu"),
+    "goal.source": _l("Nguồn số liệu"),
+    "content.title": _l("Việc cần làm"),
+    "content.question": _l("Câu hỏi"),
+    "content.issuer": _l("Cơ quan gửi"),
+    "content.why": _l("Vì sao"),
+    "content.contact": _l("Nơi hỏi thêm"),
+    "content.app.name": _l("Ứng dụng"),
+    "content.app.page": _l("Trang tải ứng dụng"),
+    "content.app.android": _l("Liên kết Android"),
+    "content.app.ios": _l("Liên kết iPhone"),
+    "content.app.button": _l("Nút cài đặt"),
+}
+_PARTS: dict[str, Any] = {
+    "button": _l("chữ trên nút"),
+    "thanks": _l("lời cảm ơn trên trang"),
+    "reply": _l("tin trả lời"),
+}
+# Long enough for single words to be worth marking.
+_MARK_FROM = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChange:
+    """A change to read: `runs` are ("same" | "gone" | "new", text) for a text, else before and after."""
+
+    name: str
+    before: str
+    after: str
+    runs: list[tuple[str, str]]
+
+
+def show_changes(changes: list[Change], *, areas: Mapping[str, str]) -> list[ShownChange]:
+    """Changes with their names, values and marked words. `areas`: names by code."""
+    shown = []
+    for change in changes:
+        before, after = (_show(change.key, value, areas) for value in (change.before, change.after))
+        is_text = min(len(before), len(after)) >= _MARK_FROM
+        runs = _mark(before, after) if is_text else []
+        shown.append(ShownChange(_name(change.key), before, after, runs))
+    return shown
+
+
+def _name(key: str) -> str:
+    if key in _NAMES:
+        return str(_NAMES[key])
+    if key.startswith("step."):
+        return str(_("Lần nhắc %(n)s", n=int(key[5:]) - 1))
+    if key.startswith("content.answers."):
+        label, part = key.removeprefix("content.answers.").rsplit(".", 1)
+        return f"{WORDS.get(f'answer.{label}', label)}: {_PARTS.get(part, part)}"
+    return key
+
+
+def _show(key: str, value: Any, areas: Mapping[str, str]) -> str:
+    if value is None or value == "" or value == []:
+        return str(_("để trống"))
+    if key == "kind":
+        return str(load_kinds().get(value, {}).get("title", value))
+    if key == "areas":
+        return ", ".join(areas.get(code, code) for code in value)
+    if key == "window":
+        return " – ".join(value)
+    if key == "goal.share":
+        return percent(value)
+    if isinstance(value, bool):
+        return str(_("có") if value else _("không"))
+    if isinstance(value, int | float):
+        return number(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, Mapping):
+        when = _("sau %(days)s ngày", days=value.get("after_days", 0))
+        clock = _(", lúc %(at)s", at=value["at"]) if value.get("at") else ""
+        return f"{when}{clock}: {value.get('text', '')}"
+    if key in ("starts_at", "deadline"):
+        day, _sep, clock = str(value).partition("T")
+        return f"{clock} {'/'.join(part.lstrip('0') for part in reversed(day.split('-')))}"
+    return str(value)
+
+
+def _mark(before: str, after: str) -> list[tuple[str, str]]:
+    """Word by word: what stayed, what went, what came."""
+    old, new = (re.findall(r"\w+|\s+|[^\w\s]+", text) for text in (before, after))
+    runs: list[tuple[str, str]] = []
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            runs.append(("same", "".join(old[a:b])))
+            continue
+        if b > a:
+            runs.append(("gone", "".join(old[a:b])))
+        if d > c:
+            runs.append(("new", "".join(new[c:d])))
+    return runs

@@ -1,0 +1,152 @@
+"""Campaigns: the list, and each one's sheet, from which it is submitted, returned, approved and launched."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import abort, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from sqlalchemy.orm import Session
+
+from admin.permissions import may_open
+from admin.views.campaign_form import CampaignFormPages
+from admin.views.campaign_sheet import read_campaigns, read_sheet
+from admin.views.campaign_words import show_doubts
+from campaigns.lifecycle import act, find_campaign
+from campaigns.models import Step
+from campaigns.notices import ring_for_notices
+from campaigns.preview import EXAMPLE_NAME
+from campaigns.rings import ring_send, ring_sweep
+from campaigns.running import read_panel
+from campaigns.states import CampaignAction, CampaignState
+from campaigns.trial import send_trial
+from outreach.access.models import User
+from outreach.errors import BadInput, LoaError, NotFound
+from outreach.runtime import Runtime
+
+PAGE = 25
+
+
+class CampaignsView(CampaignFormPages):
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name=_l("Chiến dịch"), endpoint="campaigns", url="/admin/campaigns")
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        wanted = request.args.get("state", "")
+        state = CampaignState(wanted) if wanted in list(CampaignState) else None
+        page = max(1, request.args.get("page", 1, type=int))
+        with self.reading() as (session, user):
+            rows, total = read_campaigns(session, user, state=state, page=page, size=PAGE)
+        return self.render(
+            "office/campaign_list.html",
+            campaigns=rows,
+            total=total,
+            page=page,
+            pages=-(-total // PAGE),
+            states=list(CampaignState),
+            state=state,
+            may_write=may_open(current_user.role, "campaigns.create"),
+        )
+
+    @expose("/<int:campaign_id>/")
+    def sheet(self, campaign_id: int) -> ResponseReturnValue:
+        with self.reading() as (session, user):
+            return self._sheet(session, user, campaign_id)
+
+    def _sheet(self, session: Session, user: User, campaign_id: int, **more: Any) -> str:
+        campaign = find_campaign(session, campaign_id, user=user)
+        now = datetime.now(UTC)
+        shown = read_sheet(session, campaign, user=user, settings=self.runtime.settings, now=now)
+        panel = read_panel(session, campaign, now, runtime=self.runtime) if shown.was_launched else None
+        page: str = self.render(
+            "office/campaign_sheet.html",
+            sheet=shown,
+            panel=panel,
+            campaign_id=campaign_id,
+            shown_doubts=show_doubts(shown.preview.doubts),
+            example_name=EXAMPLE_NAME,
+            **more,
+        )
+        return page
+
+    # -- steps of a campaign's life ----------------------------------------------------------------
+
+    @expose("/<int:campaign_id>/submit", methods=["POST"])
+    def submit(self, campaign_id: int) -> ResponseReturnValue:
+        return self._move(campaign_id, CampaignAction.SUBMIT, _("Đã trình duyệt. Người duyệt sẽ được báo."))
+
+    @expose("/<int:campaign_id>/return", methods=["POST"])
+    def give_back(self, campaign_id: int) -> ResponseReturnValue:
+        return self._move(campaign_id, CampaignAction.RETURN, _("Chiến dịch đã trở về bản nháp để sửa."))
+
+    @expose("/<int:campaign_id>/approve", methods=["POST"])
+    def approve(self, campaign_id: int) -> ResponseReturnValue:
+        return self._move(campaign_id, CampaignAction.APPROVE, _("Đã duyệt. Chiến dịch có thể được gửi."))
+
+    @expose("/<int:campaign_id>/launch", methods=["POST"])
+    def launch(self, campaign_id: int) -> ResponseReturnValue:
+        return self._move(
+            campaign_id, CampaignAction.LAUNCH, _("Đã nhận lệnh gửi. Tiến trình hiện ngay trên trang này.")
+        )
+
+    @expose("/<int:campaign_id>/discard", methods=["POST"])
+    def discard(self, campaign_id: int) -> ResponseReturnValue:
+        return self._move(
+            campaign_id, CampaignAction.CANCEL, _("Đã bỏ chiến dịch này. Không có tin nào được gửi.")
+        )
+
+    def _move(self, campaign_id: int, action: CampaignAction, done: str) -> ResponseReturnValue:
+        """One step; what refuses it is told on the sheet, with what was typed still there."""
+        reason = request.form.get("reason", "")
+        try:
+            with self.writing() as (session, user):
+                campaign = act(session, campaign_id, action, user=user, now=datetime.now(UTC), reason=reason)
+                state = campaign.state
+        except NotFound:
+            abort(404)
+        except LoaError as error:
+            with self.reading() as (session, user):
+                page = self._sheet(session, user, campaign_id, refused=str(error), typed_reason=reason)
+            return page, 409
+        if action in (CampaignAction.SUBMIT, CampaignAction.APPROVE, CampaignAction.RETURN):
+            ring_for_notices(self.runtime, campaign_id)
+        if state in (CampaignState.SENDING, CampaignState.CANCELLED):
+            ring_sweep(self.runtime.doorbell)
+        flash(done, "success")
+        return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
+
+    @expose("/<int:campaign_id>/test", methods=["POST"])
+    def try_out(self, campaign_id: int) -> ResponseReturnValue:
+        number = request.form.get("trial_number", "")
+        try:
+            with self.writing() as (session, user):
+                campaign = find_campaign(session, campaign_id, user=user)
+                wanted = request.form.get("step", 1, type=int)
+                step: Step = next((s for s in campaign.steps if s.number == wanted), campaign.steps[0])
+                send_trial(
+                    session,
+                    text=step.text,
+                    unaccented=campaign.unaccented,
+                    number=number,
+                    user=user,
+                    settings=self.runtime.settings,
+                    now=datetime.now(UTC),
+                    campaign_id=campaign_id,
+                )
+        except NotFound:
+            abort(404)
+        except BadInput as error:
+            with self.reading() as (session, user):
+                page = self._sheet(session, user, campaign_id, trial_error=str(error), trial_number=number)
+            return page, 422
+        ring_send(self.runtime.doorbell)
+        flash(
+            _("Đã gửi tin thử. Tin sẽ đến trong ít giây; số này không được lưu vào danh sách nào."), "success"
+        )
+        return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)

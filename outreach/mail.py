@@ -1,0 +1,63 @@
+"""Plain-text mail by SMTP. The address of the server says everything: host, login, encryption, sender."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+import ssl
+from collections.abc import Sequence
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from urllib.parse import parse_qs, unquote, urlsplit
+
+log = logging.getLogger(__name__)
+
+# A job's whole limit is longer; a server that says nothing for so long will not say it later.
+TIMEOUT_S = 20.0
+
+
+def send_mail(smtp_url: str, *, to: Sequence[str], subject: str, body: str) -> int:
+    """Send one mail, each recipient in an envelope of their own, none seeing the others; how many were taken.
+
+    `smtp_url` is `smtp://user:password@host:587/?from=loa@example.vn` (STARTTLS wherever the server offers it,
+    demanded before a password is sent) or `smtps://…` (encrypted from the start). An address that the server
+    does not take is passed over. Raises smtplib.SMTPException or OSError when the server is away or refuses.
+    """
+    parts = urlsplit(smtp_url)
+    host, user = parts.hostname or "localhost", unquote(parts.username or "")
+    sender = parse_qs(parts.query).get("from", [user if "@" in user else f"loa@{host}"])[0]
+    with _connect(parts.scheme, host, parts.port) as server:
+        if user:
+            if not isinstance(server.sock, ssl.SSLSocket):
+                raise smtplib.SMTPNotSupportedError("no encryption, so no password")
+            server.login(user, unquote(parts.password or ""))
+        taken = 0
+        for address in to:
+            mail = EmailMessage()
+            mail["From"], mail["To"], mail["Subject"] = sender, address, subject
+            mail["Date"], mail["Message-ID"] = formatdate(localtime=True), make_msgid(domain=host)
+            mail["Auto-Submitted"] = "auto-generated"
+            mail.set_content(body)
+            try:
+                server.send_message(mail)
+            except smtplib.SMTPRecipientsRefused:
+                log.warning("mail.address_refused")
+            else:
+                taken += 1
+        return taken
+
+
+def _connect(scheme: str, host: str, port: int | None) -> smtplib.SMTP:
+    context = ssl.create_default_context()
+    if scheme == "smtps":
+        return smtplib.SMTP_SSL(host, port or 465, timeout=TIMEOUT_S, context=context)
+    server = smtplib.SMTP(host, port or 25, timeout=TIMEOUT_S)
+    try:
+        server.ehlo()
+        if server.has_extn("starttls"):
+            server.starttls(context=context)
+            server.ehlo()
+    except Exception:
+        server.close()
+        raise
+    return server

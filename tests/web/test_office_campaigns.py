@@ -1,0 +1,290 @@
+"""A campaign through the office's pages: written, checked, submitted, returned, approved, launched, tried out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from campaigns.messages import Message
+from campaigns.models import Campaign, CampaignVersion, Recipient
+from campaigns.states import CampaignState, MessageKind
+from outreach.access.models import OrganisationKind, Role
+from outreach.access.organisations import create_organisation
+from outreach.access.users import create_user
+from outreach.people.models import ContactList, Membership, Phone, SuppressionReason
+from outreach.people.suppression import suppress
+from tests.flows.world import APPROVER, AUTHOR, LIST, PASSWORD, World, number
+from tests.web.office import post, signed_in
+
+TEXT = "[{name} ơi, ]mời ông/bà cài Bluezone: {link} TC thôi nhận tin"
+
+
+@pytest.fixture(params=["sqlite"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Any) -> str:
+    """The pages run the same statements as the flows, which are tested on both databases."""
+    return f"sqlite:///{tmp_path}/loa.db"
+
+
+def filled(**changes: Any) -> dict[str, Any]:
+    """The form as an officer fills it."""
+    return {
+        "name": "Bluezone đợt 2",
+        "kind": "bluezone",
+        "sender": "MTTQ",
+        "lists": [f"MTTQ/{LIST}"],
+        "text": TEXT,
+        "unaccented": "1",
+        "window_from": "00:00",
+        "window_to": "24:00",
+        "pace": "20",
+        "wish": "save",
+        **changes,
+    }
+
+
+def save(client: FlaskClient, path: str = "/admin/campaigns/new", **changes: Any) -> int:
+    answer = post(client, path, **filled(**changes))
+    assert answer.status_code == 303, re.findall(r"field-error[^>]*>([^<]+)", answer.text)
+    found = re.search(r"/admin/campaigns/(\d+)/", answer.location)
+    assert found
+    return int(found[1])
+
+
+def campaign(world: World, campaign_id: int) -> Campaign:
+    with world.runtime.db.read() as session:
+        return session.get_one(Campaign, campaign_id)
+
+
+def press(client: FlaskClient, campaign_id: int, what: str, **data: str) -> int:
+    return post(client, f"/admin/campaigns/{campaign_id}/{what}", **data).status_code
+
+
+def test_a_campaign_goes_from_the_form_to_peoples_phones(client: FlaskClient, world: World) -> None:
+    world.add_people(3)
+    signed_in(client, AUTHOR)
+    assert "Tạo chiến dịch đầu tiên" in client.get("/admin/campaigns/").text
+    assert "1 đã cài" in client.get("/admin/campaigns/new").text
+    campaign_id = save(client, step_text=[TEXT], step_days=["2"], step_at=["18:00"], budget_vnd="5.000.000")
+    assert press(client, campaign_id, "submit") == 303
+    assert press(client, campaign_id, "approve") == 403
+    assert "Người soạn không được tự duyệt" in client.get(f"/admin/campaigns/{campaign_id}/").text
+
+    signed_in(client, APPROVER)
+    sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
+    assert "A Thun" not in sheet
+    assert "Lần nhắc 1: sau 2 ngày, 18:00" in sheet
+    assert press(client, campaign_id, "approve") == 303
+
+    signed_in(client, AUTHOR)
+    assert "Tin sẽ tới 3 người" in client.get(f"/admin/campaigns/{campaign_id}/").text
+    assert press(client, campaign_id, "launch") == 303
+    world.sweep()
+    world.send(3)
+    assert len(world.sent_to()) == 3
+    assert campaign(world, campaign_id).budget_vnd == 5_000_000
+    assert 'data-live="' in client.get(f"/admin/campaigns/{campaign_id}/").text
+    listed = client.get("/admin/campaigns/?state=sending").text
+    assert "Bluezone đợt 2" in listed
+    assert "Không có chiến dịch nào" in client.get("/admin/campaigns/?state=paused").text
+
+
+def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    wrong = filled(
+        name="",
+        text="Chào {ten}",
+        lists=[],
+        pace="nhanh",
+        window_from="20:00",
+        window_to="08:00",
+        budget_vnd="0",
+        starts_at="2020-08-18T08:00",
+        deadline="2020-08-17T08:00",
+        goal_percent="150",
+        step_text=["", "Nhắc {"],
+        step_days=["1", "hai"],
+        step_at=["", ""],
+    )
+    answer = post(client, "/admin/campaigns/new", **wrong)
+    assert answer.status_code == 422
+    beside = set(re.findall(r'id="error-([^"]+)"', answer.text))
+    assert beside == {
+        "name", "text", "lists", "pace", "window", "budget_vnd", "deadline", "goal", "step-0",
+    }  # fmt: skip
+    for typed in ("Chào {ten}", "nhanh", "20:00", "2020-08-17T08:00", "150", "Nhắc {", "hai"):
+        assert typed in answer.text
+    assert "budget_vnd" not in re.findall(r"field-error[^>]*>([^<]+)", answer.text)[-1]
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(Campaign.id)) is None
+
+
+def test_the_preview_counts_the_audience_and_what_it_costs(client: FlaskClient, world: World) -> None:
+    world.add_people(3)
+    world.add_person("Y Không Số")
+    world.add_person("Y Thôi", number(900))
+    with world.runtime.db.write() as session:
+        phone = session.scalars(select(Phone).where(Phone.e164 == number(900))).one()
+        suppress(
+            session,
+            phone,
+            reason=SuppressionReason.OPT_OUT,
+            source="sms",
+            secret_key=world.runtime.settings.secret_key,
+            now=world.now,
+        )
+    signed_in(client, AUTHOR)
+    accented = post(client, "/admin/campaigns/preview", **filled(unaccented="")).text
+    assert '<strong class="figure">3</strong>' in accented
+    assert "trong 5 người" in accented
+    assert "Không có số điện thoại" in accented
+    assert "Đã từ chối nhận tin" in accented
+    assert "Có dấu (UCS-2)" in accented
+    assert "Bỏ dấu sẽ bớt" in accented
+    plain = post(client, "/admin/campaigns/preview", **filled()).text
+    assert "Không dấu (GSM-7)" in plain
+    assert "<mark>o</mark>i, m<mark>o</mark>i" in plain
+    assert "Tên người gửi chưa có trong sổ đăng ký" in plain
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(Recipient.id)) is None
+
+
+def test_a_return_needs_a_reason_and_the_next_submission_shows_what_changed(
+    client: FlaskClient, world: World
+) -> None:
+    world.add_people(1)
+    signed_in(client, AUTHOR)
+    campaign_id = save(client)
+    press(client, campaign_id, "submit")
+    assert post(client, f"/admin/campaigns/{campaign_id}/edit", **filled()).status_code == 422
+    signed_in(client, APPROVER)
+    assert press(client, campaign_id, "return", reason=" ") == 409
+    assert press(client, campaign_id, "return", reason="Thiếu tên cơ quan gửi") == 303
+    signed_in(client, AUTHOR)
+    assert "Thiếu tên cơ quan gửi" in client.get(f"/admin/campaigns/{campaign_id}/").text
+    save(client, f"/admin/campaigns/{campaign_id}/edit", text=TEXT.replace("mời", "UB MTTQ mời"), pace="50")
+    press(client, campaign_id, "submit")
+    signed_in(client, APPROVER)
+    sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
+    assert "Đã sửa gì so với lần trình 1" in sheet
+    assert "<ins>UB MTTQ " in sheet
+    assert "<del>20</del> → <ins>50</ins>" in sheet
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(CampaignVersion.n)).all() == [1, 2]
+
+
+def test_whoever_wrote_on_a_campaign_cannot_approve_it(client: FlaskClient, world: World) -> None:
+    world.add_people(1)
+    signed_in(client, AUTHOR)
+    campaign_id = save(client)
+    signed_in(client, APPROVER)
+    save(client, f"/admin/campaigns/{campaign_id}/edit", name="Sửa bởi người duyệt")
+    press(client, campaign_id, "submit")
+    assert press(client, campaign_id, "approve") == 409
+    assert campaign(world, campaign_id).state is CampaignState.SUBMITTED
+    assert press(client, campaign_id, "return") == 303  # an author takes back without a reason
+    assert campaign(world, campaign_id).state is CampaignState.DRAFT
+
+
+def test_a_copy_brings_everything_but_the_dates(client: FlaskClient, world: World) -> None:
+    world.add_people(1)
+    signed_in(client, AUTHOR)
+    campaign_id = save(
+        client,
+        starts_at="2030-08-18T08:00",
+        deadline="2030-08-20T21:00",
+        goal_percent="50",
+        step_text=[TEXT],
+        step_days=["3"],
+        step_at=["18:00"],
+        content_of="bluezone",
+        **{"c.title": "Cài Bluezone", "c.question": "Cài chưa?", "c.issuer": "UB MTTQ", "c.app.name": "Bluezone",
+           "c.app.page": "https://bluezone.gov.vn"},
+    )  # fmt: skip
+    form = client.get(f"/admin/campaigns/new?copy={campaign_id}").text
+    for kept in ("Bluezone đợt 2 (bản sao)", "Cài chưa?", 'value="18:00"', 'value="50"', "checked"):
+        assert kept in form
+    assert "2030-08-18" not in form
+    original = client.get(f"/admin/campaigns/{campaign_id}/edit").text
+    assert 'value="2030-08-18T08:00"' in original
+
+
+def test_a_test_message_goes_to_ones_own_number_and_stays_in_no_list(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    own = "0905000123"
+    assert "Gửi thử" in post(client, "/admin/campaigns/new", **filled(wish="try", trial_number=own)).text
+    wrong = post(client, "/admin/campaigns/new", **filled(wish="try", trial_number="một hai ba"))
+    assert "Số điện thoại chưa đúng" in wrong.text
+    world.send(3)
+    assert world.sent_to() == ["+84905000123"]
+    with world.runtime.db.read() as session:
+        message = session.scalar(select(Message).where(Message.kind == MessageKind.TEST))
+        assert message
+        assert message.text
+        assert message.text.startswith("moi ong/ba cai Bluezone: http")
+        assert session.scalar(select(Membership.contact_id)) is None
+    for _ in range(9):
+        post(client, "/admin/campaigns/new", **filled(wish="try", trial_number=own))
+    assert (
+        "Bạn đã gửi thử 10 tin"
+        in post(client, "/admin/campaigns/new", **filled(wish="try", trial_number=own)).text
+    )
+
+
+def test_a_campaign_of_a_neighbours_scope_is_not_there(client: FlaskClient, world: World) -> None:
+    with world.runtime.db.write() as session:
+        other = create_organisation(
+            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
+        )
+        create_user(
+            session,
+            email="pn@loa.example",
+            password=PASSWORD,
+            role=Role.STAFF,
+            organisation_id=other.id,
+            area_code=None,
+            now=world.now,
+        )
+        session.add(ContactList(organisation_id=other.id, name="Hội viên PN", created_at=world.now))
+    campaign_id = world.draft()
+    signed_in(client, "pn@loa.example")
+    assert client.get(f"/admin/campaigns/{campaign_id}/").status_code == 404
+    assert client.get(f"/admin/campaigns/{campaign_id}/edit").status_code == 404
+    assert client.get(f"/admin/campaigns/new?copy={campaign_id}").status_code == 404
+    for what in ("submit", "return", "launch", "discard", "test"):
+        assert press(client, campaign_id, what) == 404
+    form = client.get("/admin/campaigns/new").text
+    assert "Hội viên PN" in form
+    assert f"MTTQ/{LIST}" not in form
+    assert post(client, "/admin/campaigns/new", **filled()).status_code == 422
+
+
+def test_an_administrator_keeps_the_register_of_senders(client: FlaskClient, world: World) -> None:
+    with world.runtime.db.write() as session:
+        create_user(
+            session,
+            email="quantri@loa.example",
+            password=PASSWORD,
+            role=Role.ADMINISTRATOR,
+            organisation_id=None,
+            area_code=None,
+            now=world.now,
+        )
+    signed_in(client, AUTHOR)
+    assert client.get("/admin/senders/").status_code == 403
+    signed_in(client, "quantri@loa.example")
+    refused = post(client, "/admin/senders/save", name="TÊN CÓ DẤU", registered_on="", note="n")
+    assert refused.status_code == 422
+    assert "TÊN CÓ DẤU" in refused.text
+    saved = {"name": "MTTQ", "registered_on": "2020-08-05", "note": "VNPT"}
+    assert post(client, "/admin/senders/save", **saved).status_code == 303
+    assert "5/8/2020" in client.get("/admin/senders/").text
+    signed_in(client, AUTHOR)
+    assert "chưa có trong sổ đăng ký" not in post(client, "/admin/campaigns/preview", **filled()).text
