@@ -1,0 +1,105 @@
+"""The charts: what they show, what they say to those who do not see them, and that no name breaks out of them."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from admin.charts import WIDTH, Bar, Goal, Tile, bar_chart, line_chart, tile_grid
+
+GOAL = Goal(0.5, "Mục tiêu 50%")
+
+
+def widths(svg: str, kind: str) -> list[float]:
+    return [float(width) for width in re.findall(rf'<rect class="{kind}"[^>]* width="([\d.]+)"', svg)]
+
+
+def test_a_bar_is_as_long_as_its_share() -> None:
+    svg = bar_chart("a", "Tiêu đề", "Mô tả", [Bar("A", 0.2, "20%"), Bar("B", 0.4, "40%")], goal=None)
+    short, long = widths(svg, "share")
+    assert long == WIDTH
+    assert short == pytest.approx(long / 2, abs=0.1)
+
+
+def test_what_is_not_known_has_no_bar_but_its_words() -> None:
+    svg = bar_chart("a", "Tiêu đề", "Mô tả", [Bar("Ia H'Drai", None, "chưa có số liệu")], goal=GOAL)
+    assert widths(svg, "share") == []
+    assert "chưa có số liệu" in svg
+
+
+def test_nought_is_not_the_same_as_not_known() -> None:
+    svg = bar_chart("a", "Tiêu đề", "Mô tả", [Bar("A", 0.0, "0%")], goal=GOAL)
+    assert widths(svg, "share") == [0.0]
+
+
+def test_a_bar_at_the_goal_is_marked_as_there() -> None:
+    svg = bar_chart("a", "T", "M", [Bar("A", 0.5, "50%"), Bar("B", 0.49, "49%")], goal=GOAL)
+    assert len(widths(svg, "share reached")) == 1
+    assert "Mục tiêu 50%" in svg
+
+
+@pytest.mark.parametrize("share", [1.0, 1.7])
+def test_no_bar_reaches_past_the_edge(share: float) -> None:
+    svg = bar_chart("a", "T", "M", [Bar("A", share, "")], goal=Goal(1.0, ""))
+    assert all(width <= WIDTH for width in widths(svg, "share reached"))
+
+
+def test_title_and_description_are_tied_to_the_picture() -> None:
+    svg = ElementTree.fromstring(bar_chart("x", "Theo huyện", "Mô tả", [], goal=GOAL))
+    ids = svg.attrib["aria-labelledby"].split()
+    assert [svg.find(tag).attrib["id"] for tag in ("title", "desc")] == ids  # type: ignore[union-attr]
+
+
+def test_a_name_cannot_break_out() -> None:
+    bad = '<script>"&'
+    charts = [
+        bar_chart("a", bad, bad, [Bar(bad, 0.1, bad)], goal=Goal(0.5, bad)),
+        line_chart("b", bad, bad, [(bad, 1, bad)], goal=Goal(2, bad), deadline=(3, bad)),
+        tile_grid("c", bad, bad, [Tile(bad, 0.1, bad, 0, 0)], goal=GOAL),
+    ]
+    for svg in charts:
+        ElementTree.fromstring(svg)
+        assert "<script" not in svg
+
+
+def test_days_rise_from_left_to_right_below_the_goal() -> None:
+    svg = line_chart(
+        "d",
+        "T",
+        "M",
+        [("1/8", 0, "0"), ("2/8", 50, "50"), ("3/8", 90, "90")],
+        goal=Goal(100, "100"),
+        deadline=(5, "Hạn"),
+    )
+    line = re.search(r'points="([^"]+)"', svg)
+    assert line
+    xs, ys = zip(*(map(float, spot.split(",")) for spot in line[1].split()), strict=True)
+    assert list(xs) == sorted(xs)
+    assert list(ys) == sorted(ys, reverse=True)
+    goal = re.search(r'class="goal"[^>]*y1="([\d.]+)"', svg)
+    assert goal
+    assert float(goal[1]) < ys[-1]
+
+
+@pytest.mark.parametrize("points", [[], [("1/8", 0, "0")]])
+def test_a_chart_of_no_day_or_one_is_drawn(points: list[tuple[str, int, str]]) -> None:
+    ElementTree.fromstring(line_chart("d", "T", "M", points, goal=None, deadline=None))
+
+
+@pytest.mark.parametrize(
+    ("share", "level"),
+    [
+        (None, "unknown"),
+        (0.0, "0"),
+        (0.099, "0"),
+        (0.1, "1"),
+        (0.49, "4"),
+        (0.5, "reached"),
+        (0.9, "reached"),
+    ],
+)
+def test_a_tile_is_the_darker_the_nearer_the_goal(share: float | None, level: str) -> None:
+    svg = tile_grid("t", "T", "M", [Tile("A", share, "", 0, 0)], goal=GOAL)
+    assert f'class="tile-{level}"' in svg

@@ -1,0 +1,72 @@
+"""Why a campaign stands still: the first thing in the way, and until when."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from campaigns.standstill import Standstill, Stream, why_still
+from campaigns.states import CampaignState
+
+NOW = datetime(2020, 8, 5, 3, tzinfo=UTC)  # 10:00 in Vietnam
+MOVING = Stream(
+    state=CampaignState.SENDING,
+    is_stopped=False,
+    starts_at=None,
+    deadline=None,
+    hours=("07:00", "22:00"),
+    queued=100,
+    sending=10,
+    unknown=0,
+    first_due_at=NOW - timedelta(minutes=5),
+    is_throttled=False,
+    last_claim_at=NOW - timedelta(seconds=1),
+    opened_at=NOW - timedelta(minutes=5),
+    next_step_at=None,
+)
+SOON = NOW + timedelta(minutes=3)
+
+
+def test_a_campaign_that_moves_has_nothing_in_its_way() -> None:
+    assert why_still(MOVING, now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "why", "until"),
+    [
+        ({"state": CampaignState.APPROVED}, Standstill.NOT_STARTED, None),
+        ({"state": CampaignState.SCHEDULED, "starts_at": SOON}, Standstill.SCHEDULED, SOON),
+        ({"state": CampaignState.PAUSED}, Standstill.PAUSED, None),
+        ({"state": CampaignState.PAUSED, "is_stopped": True}, Standstill.PAUSED, None),
+        ({"is_stopped": True}, Standstill.ALL_STOPPED, None),
+        ({"opened_at": None, "queued": 0, "sending": 0}, Standstill.PREPARING, None),
+        ({"deadline": NOW}, Standstill.DEADLINE, None),
+        ({"hours": ("12:00", "22:00")}, Standstill.WINDOW, NOW + timedelta(hours=2)),
+        ({"first_due_at": SOON}, Standstill.HELD_BACK, SOON),
+        ({"first_due_at": SOON, "is_throttled": True}, Standstill.THROTTLED, SOON),
+        ({"last_claim_at": NOW - timedelta(minutes=1)}, Standstill.GATEWAY, None),
+        ({"last_claim_at": None}, Standstill.GATEWAY, None),
+        ({"queued": 0, "sending": 0, "unknown": 3}, Standstill.CHECKING, None),
+        ({"queued": 0, "sending": 0, "next_step_at": SOON}, Standstill.NEXT_STEP, SOON),
+        ({"state": CampaignState.CANCELLED, "sending": 0, "unknown": 1}, Standstill.CHECKING, None),
+    ],
+)
+def test_what_is_in_the_way(changes: dict[str, object], why: Standstill, until: datetime | None) -> None:
+    still = why_still(replace(MOVING, **changes), now=NOW)  # type: ignore[arg-type]
+    assert still is not None
+    assert (still.why, still.until) == (why, until)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"queued": 0},
+        {"queued": 0, "sending": 0},
+        {"state": CampaignState.COMPLETED, "queued": 0, "sending": 0},
+        {"last_claim_at": None, "opened_at": NOW, "first_due_at": NOW},
+    ],
+)
+def test_what_is_through_or_has_just_begun_is_not_held_up(changes: dict[str, object]) -> None:
+    assert why_still(replace(MOVING, **changes), now=NOW) is None  # type: ignore[arg-type]

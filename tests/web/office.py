@@ -1,0 +1,31 @@
+"""What the office's tests share: signing in, and sending a form as a page would."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.flows.world import PASSWORD
+
+
+def token(client: FlaskClient, path: str = "/admin/") -> str:
+    """The token against forged forms, from a page of this session."""
+    found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(path).text)
+    assert found, f"no form on {path}"
+    return found[1]
+
+
+def signed_in(client: FlaskClient, email: str, password: str = PASSWORD) -> FlaskClient:
+    """The same browser, signed in as this user and nobody else."""
+    client.delete_cookie("session")
+    form = {"email": email, "password": password, "csrf_token": token(client, "/login")}
+    assert client.post("/login", data=form).status_code == 303
+    return client
+
+
+def post(client: FlaskClient, path: str, **form: Any) -> TestResponse:
+    """Press a button of a form."""
+    return client.post(path, data={"csrf_token": token(client), **form})
