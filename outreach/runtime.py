@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisAway
 from redis.retry import Retry
 
 from outreach.db import Database
@@ -13,6 +14,9 @@ from outreach.doorbell import Doorbell
 from outreach.settings import Settings
 from outreach.sms.gateway import Gateway, Webhooks
 from outreach.sms.twilio import TwilioGateway, TwilioWebhooks
+
+# A Redis that hangs must not hold up a webhook, whose caller waits 15 seconds.
+ANSWERS_WITHIN_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,10 @@ def open_runtime(settings: Settings) -> Runtime:
     """No connection is made yet: both servers may still be starting."""
     redis = Redis.from_url(
         settings.redis_url,
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3),
-        socket_connect_timeout=3,
+        # A command that timed out may have been carried out: it is not repeated.
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3, supported_errors=(RedisAway,)),
+        socket_connect_timeout=ANSWERS_WITHIN_S,
+        socket_timeout=ANSWERS_WITHIN_S,
         health_check_interval=15,
     )
     return Runtime(

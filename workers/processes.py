@@ -89,6 +89,8 @@ def work(runtime: Runtime, queue: str) -> None:
         connection=runtime.redis,
         maintenance_interval=MAINTENANCE_S,
     )
+    # RQ has set a longer patience than ours, for waiting at the queue; what is open has ours still.
+    runtime.redis.connection_pool.disconnect()
     with suppress(RedisError):
         worker.work(logging_level="WARNING")
     if not context.told_to_stop.is_set():
