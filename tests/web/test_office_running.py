@@ -1,0 +1,161 @@
+"""A campaign that is being sent, as its page shows it: figures, why it stands still, and its buttons."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from campaigns.delivery.recording import Report, settle
+from campaigns.messages import Attempt
+from campaigns.models import Campaign
+from campaigns.running import Panel, read_panel
+from campaigns.standstill import Standstill
+from campaigns.states import AttemptState, CampaignAction, CampaignState, MessageState
+from campaigns.stopping import stop_all
+from outreach.access.models import OrganisationKind, Role
+from outreach.access.organisations import create_organisation
+from outreach.access.users import create_user, find_user
+from outreach.sms.gateway import Cause
+from tests.flows.world import APPROVER, AUTHOR, PASSWORD, World
+from tests.web.office import signed_in, token
+
+ALL_DAY = ["00:00", "24:00"]
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/loa.db"
+
+
+@pytest.fixture
+def campaign_id(world: World) -> int:
+    world.add_people(6)
+    return world.launch(window=ALL_DAY)
+
+
+def read(world: World, campaign_id: int) -> Panel:
+    with world.runtime.db.read() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        return read_panel(session, campaign, datetime.now(UTC), runtime=world.runtime)
+
+
+def state(world: World, campaign_id: int) -> CampaignState:
+    with world.runtime.db.read() as session:
+        return session.get_one(Campaign, campaign_id).state
+
+
+def press(client: FlaskClient, campaign_id: int, action: str) -> int:
+    """As the page's script does; the status."""
+    return client.post(
+        f"/admin/campaigns/{campaign_id}/running/{action}",
+        data={"csrf_token": token(client)},
+        headers={"X-Requested-With": "fetch"},
+    ).status_code
+
+
+def test_the_figures_add_up_and_say_what_it_cost(world: World, campaign_id: int) -> None:
+    before = read(world, campaign_id)
+    assert (before.total, before.left, before.spent_vnd, before.estimate_vnd) == (6, 6, 0, None)
+    world.send()
+    world.runtime.redis.flushdb()
+    after = read(world, campaign_id)
+    assert after.states == {MessageState.ACCEPTED: 6}
+    assert after.spent_vnd == after.segments * world.runtime.settings.price_per_segment_vnd > 0
+    assert after.estimate_vnd == after.spent_vnd
+    assert after.rate_now > 0
+    assert after.still is None
+
+
+def test_counting_is_shared_for_a_moment_but_never_across_a_change_of_state(
+    world: World, campaign_id: int
+) -> None:
+    assert read(world, campaign_id).left == 6
+    world.send()
+    assert read(world, campaign_id).left == 6  # a moment ago
+    world.act(campaign_id, CampaignAction.PAUSE)
+    assert read(world, campaign_id).left == 0
+
+
+def test_the_page_tells_why_nothing_moves(world: World, client: FlaskClient, campaign_id: int) -> None:
+    signed_in(client, AUTHOR)
+    with world.runtime.db.write() as session:
+        stop_all(session, user=find_user(session, APPROVER), now=world.now)
+    assert read(world, campaign_id).still.why is Standstill.ALL_STOPPED  # type: ignore[union-attr]
+    assert "Đang dừng mọi việc gửi tin" in client.get(f"/admin/campaigns/{campaign_id}/running/").text
+    world.act(campaign_id, CampaignAction.PAUSE)
+    assert "Đang tạm dừng" in client.get(f"/admin/campaigns/{campaign_id}/running/").text
+
+
+def test_pause_resume_and_cancel_take_effect_without_a_reload(
+    world: World, client: FlaskClient, campaign_id: int
+) -> None:
+    signed_in(client, AUTHOR)
+    assert press(client, campaign_id, "pause") == 204
+    assert state(world, campaign_id) is CampaignState.PAUSED
+    world.send()
+    assert world.sent_to() == []
+    assert press(client, campaign_id, "resume") == 204
+    assert state(world, campaign_id) is CampaignState.SENDING
+    assert press(client, campaign_id, "cancel") == 204
+    assert press(client, campaign_id, "resume") == 409
+    page = client.get(f"/admin/campaigns/{campaign_id}/running/")
+    assert page.headers["X-Live"] == "end"
+    assert "Đã hủy" in page.text
+
+
+def test_without_script_a_press_leads_back_to_the_sheet(
+    world: World, client: FlaskClient, campaign_id: int
+) -> None:
+    signed_in(client, AUTHOR)
+    form = {"csrf_token": token(client)}
+    answer = client.post(f"/admin/campaigns/{campaign_id}/running/pause", data=form)
+    assert (answer.status_code, answer.location) == (303, f"/admin/campaigns/{campaign_id}/")
+    # Twice does no harm, and is told.
+    client.post(f"/admin/campaigns/{campaign_id}/running/pause", data=form)
+    assert "Tạm dừng" in client.get("/admin/").text
+
+
+def test_failures_are_told_by_cause_in_words(world: World, client: FlaskClient, campaign_id: int) -> None:
+    world.send()
+    with world.runtime.db.write() as session:
+        lost = [
+            Report(attempt_id, AttemptState.UNDELIVERED, cause=Cause.UNREACHABLE.value)
+            for attempt_id in session.scalars(select(Attempt.id).limit(2))
+        ]
+        settle(session, lost, now=world.now)
+    signed_in(client, AUTHOR)
+    text = client.get(f"/admin/campaigns/{campaign_id}/running/").text
+    assert re.search(r"Máy tắt hoặc ngoài vùng phủ sóng</th><td[^>]*>2<", text)
+
+
+def test_a_neighbour_finds_nothing_and_a_leader_no_buttons(
+    world: World, client: FlaskClient, campaign_id: int
+) -> None:
+    with world.runtime.db.write() as session:
+        other = create_organisation(
+            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
+        )
+        for email, role, organisation in (
+            ("pn@loa.example", Role.STAFF, other.id),
+            ("lanhdao@loa.example", Role.LEADER, None),
+        ):
+            create_user(
+                session,
+                email=email,
+                password=PASSWORD,
+                role=role,
+                organisation_id=organisation,
+                area_code=None,
+                now=world.now,
+            )
+    signed_in(client, "pn@loa.example")
+    assert client.get(f"/admin/campaigns/{campaign_id}/running/").status_code == 404
+    assert press(client, campaign_id, "pause") == 404
+    signed_in(client, "lanhdao@loa.example")
+    assert press(client, campaign_id, "pause") == 403
+    assert state(world, campaign_id) is CampaignState.SENDING
