@@ -90,7 +90,7 @@ def read_imports_to_review(session: Session, user: User) -> list[ImportLine]:
         .order_by(ListImport.id.desc())
         .limit(SHOWN)
     )
-    return [ImportLine(*row) for row in rows.tuples()]
+    return [ImportLine(*row) for row in rows]
 
 
 def read_current(session: Session, user: User) -> list[Campaign]:

@@ -97,7 +97,7 @@ def read_figures(session: Session, campaign_id: int, *, user: User, now: datetim
     campaign, goal, is_whole = _find(session, campaign_id, user=user)
     tallies = _read_tallies(session, campaign_id, user=user)
     areas = {area.code: area for area in session.scalars(select(Area))}
-    names = dict(session.execute(select(Organisation.id, Organisation.name)).tuples().all())
+    names = dict(session.execute(select(Organisation.id, Organisation.name)).all())
     total = _sum(tallies.values())
     seen = visible_to(session, user, ContactList.organisation_id)
     return Figures(

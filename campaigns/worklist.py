@@ -58,7 +58,7 @@ def count_waiting(session: Session, user: User) -> dict[Label, int]:
         .where(Reply.state == ReplyState.INBOX)
         .group_by(Reply.label)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def read_worklist(
@@ -88,8 +88,8 @@ def read_worklist(
         .limit(limit)
     )
     return Worklist(
-        items=[_waiting(*row, areas=areas) for row in rows.tuples()],
-        by_label=dict(by_label.tuples().all()),
+        items=[_waiting(*row, areas=areas) for row in rows],
+        by_label=dict(by_label.all()),
         districts=sorted(((code, areas[code].name) for code in districts), key=lambda pair: pair[1]),
     )
 
