@@ -1,0 +1,149 @@
+"""Who owns a message and for how long: leases, looks into the gateway's list, and what nobody reports on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select, update
+
+from campaigns.delivery.reconcile import reconcile
+from campaigns.delivery.sending import Sender
+from campaigns.messages import Attempt, Message
+from campaigns.models import Campaign, Recipient
+from campaigns.states import AttemptState, CampaignState, MessageState
+from outreach.sms.gateway import Accepted, Listed, Outcome, Outgoing
+from tests.flows.world import World
+
+
+class SlowList:
+    """A gateway whose list is empty and takes its time."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.looks = 0
+
+    async def send(self, message: Outgoing) -> Outcome:
+        return Accepted(f"SM{message.attempt_id}")
+
+    async def list_to(self, number: str) -> list[Listed]:
+        self.looks += 1
+        await asyncio.sleep(self.seconds)
+        return []
+
+    async def close(self) -> None:
+        return None
+
+
+def attempts(world: World) -> list[Attempt]:
+    with world.runtime.db.read() as session:
+        return list(session.scalars(select(Attempt).order_by(Attempt.id)))
+
+
+def make_unknown(world: World) -> None:
+    world.add_people(3)
+    world.launch()
+    world.send()
+    with world.runtime.db.write() as session:
+        session.execute(
+            update(Attempt).values(
+                state=AttemptState.UNKNOWN, gateway_id=None, due_at=world.now, body="other"
+            )
+        )
+        session.execute(update(Message).values(state=MessageState.UNKNOWN))
+
+
+def test_a_lease_begins_when_it_is_taken_however_long_another_campaign_had_to_wait(world: World) -> None:
+    world.add_people(2)
+    first = world.launch()
+    world.launch(name="Đợt hai")
+    sender = Sender(world.runtime, SlowList(0), "test", lambda: False, lambda: None)
+    sender._turn = 1  # the next turn begins with the first campaign
+    held = threading.Event()
+
+    def pause_slowly() -> None:
+        with world.runtime.db.write() as session:
+            session.execute(update(Campaign).where(Campaign.id == first).values(state=CampaignState.PAUSED))
+            held.set()
+            time.sleep(1.5)
+
+    other = threading.Thread(target=pause_slowly)
+    other.start()
+    held.wait()
+    jobs = sender._claim_next()
+    other.join()
+    assert len(jobs) == 2
+    taken = attempts(world)
+    ends = min(attempt.due_at for attempt in taken if attempt.due_at)
+    lease = timedelta(seconds=world.runtime.settings.lease_s)
+    assert ends > datetime.now(UTC) + lease - timedelta(seconds=1)
+    # The worker's own fence stands before the lease's end by the time of one request.
+    spare = world.runtime.settings.send_timeout_s
+    in_database = (ends - datetime.now(UTC)).total_seconds()
+    assert all(job.fence - time.monotonic() <= in_database - spare + 0.05 for job in jobs)
+
+
+def test_two_looks_at_once_count_as_one(world: World) -> None:
+    make_unknown(world)
+
+    async def both() -> None:
+        slow, quick = SlowList(1.0), SlowList(0.0)
+        round_one = asyncio.create_task(reconcile(world.runtime, slow))
+        while slow.looks < 3:
+            await asyncio.sleep(0.01)
+        found = await reconcile(world.runtime, quick)
+        assert (quick.looks, found.absent_once) == (0, 0)
+        assert (await round_one).absent_once == 3
+
+    asyncio.run(both())
+    assert [(a.state, a.times_absent) for a in attempts(world)] == [(AttemptState.UNKNOWN, 1)] * 3
+
+
+def test_a_round_that_was_stopped_for_too_long_counts_for_nothing(world: World) -> None:
+    make_unknown(world)
+
+    async def late() -> None:
+        slow = SlowList(0.5)
+        round_one = asyncio.create_task(reconcile(world.runtime, slow))
+        while slow.looks < 3:
+            await asyncio.sleep(0.01)
+        with world.runtime.db.write() as session:
+            session.execute(update(Attempt).values(due_at=world.now))  # as if its time had run out
+        await reconcile(world.runtime, SlowList(0))
+        await round_one
+
+    asyncio.run(late())
+    assert [(a.state, a.times_absent) for a in attempts(world)] == [(AttemptState.UNKNOWN, 1)] * 3
+
+
+def test_what_nobody_reports_on_is_said_so_after_three_days_and_a_late_report_still_counts(
+    world: World,
+) -> None:
+    world.add_people(2)
+    campaign = world.launch()
+    world.send()
+    world.sweep(at=world.in_hours(71))
+    assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 2}
+    world.sweep(at=world.in_hours(73))
+    assert world.status(campaign)["steps"][0]["messages"] == {"no_report": 2}
+
+
+def test_a_step_that_cannot_be_opened_stops_nobody_else(world: World) -> None:
+    world.add_people(2)
+    good = world.launch()
+    world.send()
+    bad = world.draft(name="Hỏng")
+    with world.runtime.db.write() as session:
+        # Its audience is there already, so that writing it once more breaks a constraint.
+        session.execute(
+            update(Campaign)
+            .where(Campaign.id == bad)
+            .values(state=CampaignState.SENDING, launched_at=world.now)
+        )
+        for row in session.scalars(select(Recipient).where(Recipient.campaign_id == good)).all():
+            session.add(Recipient(campaign_id=bad, contact_id=row.contact_id, phone_id=row.phone_id))
+    world.sweep()
+    assert world.status(good)["state"] == "completed"
+    assert world.status(bad)["state"] == "sending"
