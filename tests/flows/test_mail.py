@@ -1,0 +1,134 @@
+"""Approval by mail: to whom, what it says and does not say, and a mail server that is away."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from rq import Queue
+
+from campaigns.notices import ring_for_notices, send_notices
+from campaigns.states import CampaignAction
+from outreach.doorbell import DEFAULT
+from outreach.mail import send_mail
+from tests.flows.world import APPROVER, AUTHOR, World
+
+
+class Postbox:
+    """What a mail server took; one address it never takes."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[str, EmailMessage]] = []
+
+    async def handle_RCPT(
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if address.startswith("nobody@"):
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+        assert isinstance(envelope.content, bytes)
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self.mails += [(address, mail) for address in envelope.rcpt_tos]
+        return "250 OK"
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/loa.db"
+
+
+@pytest.fixture
+def postbox() -> Iterator[tuple[Postbox, str]]:
+    box = Postbox()
+    with socket.socket() as taken:  # aiosmtpd cannot choose a port itself
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    server = Controller(box, hostname="127.0.0.1", port=port)
+    server.start()
+    yield box, f"smtp://127.0.0.1:{port}/?from=loa@loa.example"
+    server.stop()
+
+
+def with_mail(world: World, url: str) -> None:
+    world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, smtp_url=url))
+
+
+def notify(world: World, campaign_id: int) -> int:
+    return send_notices(world.runtime, campaign_id, now=datetime.now(UTC))
+
+
+def test_the_request_goes_to_approvers_and_the_decision_to_the_author_once_each(
+    world: World, postbox: tuple[Postbox, str]
+) -> None:
+    box, url = postbox
+    with_mail(world, url)
+    world.add_people(2)
+    campaign_id = world.draft(name="Vận động đợt 1")
+    assert notify(world, campaign_id) == 0
+    world.act(campaign_id, CampaignAction.SUBMIT)
+    assert [notify(world, campaign_id), notify(world, campaign_id)] == [1, 0]
+    world.act(campaign_id, CampaignAction.APPROVE, APPROVER)
+    assert [notify(world, campaign_id), notify(world, campaign_id)] == [1, 0]
+    assert [address for address, _ in box.mails] == [APPROVER, AUTHOR]
+    request, decision = (mail for _, mail in box.mails)
+    assert request["Subject"] == "Chờ duyệt: Vận động đợt 1"
+    assert request["From"] == "loa@loa.example"
+    assert decision["Subject"] == "Đã duyệt: Vận động đợt 1"
+    for mail in (request, decision):
+        text = mail.get_content()
+        assert mail.get_content_type() == "text/plain"
+        assert f"{world.runtime.settings.public_base_url}/admin/campaigns/{campaign_id}/" in text
+        assert "A Thun" not in text
+        assert "+84" not in text
+
+
+def test_a_mail_server_that_is_away_fails_the_job_and_the_next_run_sends(
+    world: World, postbox: tuple[Postbox, str]
+) -> None:
+    box, url = postbox
+    campaign_id = world.draft()
+    world.act(campaign_id, CampaignAction.SUBMIT)
+    with_mail(world, "smtp://127.0.0.1:1")
+    with pytest.raises(OSError, match="refused"):
+        notify(world, campaign_id)
+    with_mail(world, url)
+    assert notify(world, campaign_id) == 1
+    assert len(box.mails) == 1
+
+
+def test_without_a_mail_server_nothing_is_rung_for(world: World) -> None:
+    campaign_id = world.draft()
+    world.act(campaign_id, CampaignAction.SUBMIT)
+    queue = Queue(DEFAULT, connection=world.runtime.redis)
+    ring_for_notices(world.runtime, campaign_id)
+    assert queue.count == 0
+    with_mail(world, "smtp://127.0.0.1:1")
+    ring_for_notices(world.runtime, campaign_id)
+    [job] = queue.jobs
+    assert (job.func_name, job.args, job.retries_left) == ("workers.jobs.notify", (campaign_id,), 3)
+
+
+def test_one_bad_address_does_not_keep_the_mail_from_the_others(postbox: tuple[Postbox, str]) -> None:
+    box, url = postbox
+    to = ["nobody@loa.example", "duyet@loa.example"]
+    assert send_mail(url, to=to, subject="Chờ duyệt", body="Mời xem.\n") == 1
+    assert [address for address, _ in box.mails] == ["duyet@loa.example"]
+
+
+def test_a_password_is_not_sent_without_encryption(postbox: tuple[Postbox, str]) -> None:
+    box, url = postbox
+    with pytest.raises(Exception, match="no encryption"):
+        send_mail(url.replace("127", "loa:secret@127"), to=[AUTHOR], subject="Thử", body="Thử.\n")
+    assert box.mails == []
