@@ -1,0 +1,121 @@
+"""The first page: what each role finds there, and the switch that stops all sending."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from campaigns.delivery.recording import add_incident
+from campaigns.lifecycle import pause_by_itself
+from campaigns.states import CampaignAction
+from campaigns.stopping import is_stopped
+from outreach.access.models import Role
+from outreach.access.users import create_user
+from tests.flows.world import APPROVER, AUTHOR, PASSWORD, World, number
+from tests.web.office import post, signed_in
+
+LEADER = "lanhdao@loa.example"
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/loa.db"
+
+
+@pytest.fixture
+def leader(world: World) -> str:
+    with world.runtime.db.write() as session:
+        create_user(
+            session,
+            email=LEADER,
+            password=PASSWORD,
+            role=Role.LEADER,
+            organisation_id=None,
+            area_code=None,
+            now=world.now,
+        )
+    return LEADER
+
+
+def home(client: FlaskClient) -> str:
+    return client.get("/admin/").text
+
+
+def test_a_new_installation_leads_to_the_first_steps(world: World, client: FlaskClient, leader: str) -> None:
+    signed_in(client, AUTHOR)
+    assert "Nhập danh sách người nhận" in home(client)
+    signed_in(client, leader)
+    assert "Chưa có chiến dịch nào" in home(client)
+    assert "Nhập danh sách" not in home(client)
+
+
+def test_the_approver_finds_what_waits_for_them_and_the_author_that_it_waits(
+    world: World, client: FlaskClient
+) -> None:
+    world.act(world.draft(), CampaignAction.SUBMIT)
+    signed_in(client, APPROVER)
+    assert "Chờ bạn xem và duyệt" in home(client)
+    signed_in(client, AUTHOR)
+    assert "Chờ người duyệt" in home(client)
+
+
+def test_what_needs_a_person_is_there_with_its_reason(world: World, client: FlaskClient) -> None:
+    world.add_people(3)
+    campaign_id = world.launch(window=["00:00", "24:00"])
+    world.send()
+    world.reply(number(0), "4", gateway_id="SM1")
+    world.reply(number(1), "cài ở đâu vậy", gateway_id="SM2")
+    with world.runtime.db.write() as session:
+        pause_by_itself(session, campaign_id, reason="Cổng tin nhắn từ chối tài khoản.", now=world.now)
+    signed_in(client, AUTHOR)
+    page = home(client)
+    for text in ("1 người cần giúp", "1 câu trả lời chờ xem", "Cổng tin nhắn từ chối tài khoản."):
+        assert text in page
+
+
+def test_a_leader_sees_figures_only(world: World, client: FlaskClient, leader: str) -> None:
+    world.add_people(2)
+    world.launch(window=["00:00", "24:00"], goal={"share": 0.5})
+    world.act(world.draft(name="Nháp của cán bộ"), CampaignAction.SUBMIT)
+    signed_in(client, leader)
+    page = home(client)
+    assert "mục tiêu 50,0%" in page
+    assert "0,0% xong: 0 trong 2 tin" in page
+    for text in ("Việc cần xem", "Nháp của cán bộ", "Dừng khẩn cấp", "/admin/campaigns/"):
+        assert text not in page
+    assert "2 tin" in client.get("/admin/running").text
+
+
+def test_the_switch_stops_every_campaign_until_it_is_released(world: World, client: FlaskClient) -> None:
+    world.add_people(2)
+    world.launch(window=["00:00", "24:00"])
+    signed_in(client, APPROVER)
+    assert post(client, "/admin/stop").status_code == 303
+    world.send()
+    assert world.sent_to() == []
+    page = home(client)
+    assert "Mở lại việc gửi tin" in page
+    assert "đã dừng mọi việc gửi tin lúc" in page
+    assert post(client, "/admin/release").status_code == 303
+    world.send()
+    assert len(world.sent_to()) == 2
+
+
+def test_the_switch_is_not_everybodys(world: World, client: FlaskClient) -> None:
+    signed_in(client, AUTHOR)
+    assert "Dừng khẩn cấp" not in home(client)
+    assert post(client, "/admin/stop").status_code == 403
+    with world.runtime.db.read() as session:
+        assert not is_stopped(session)
+
+
+def test_an_incident_stays_until_someone_has_looked_and_is_kept(world: World, client: FlaskClient) -> None:
+    with world.runtime.db.write() as session:
+        add_incident(session, kind="sent_twice", subject="messages:7", now=world.now, gateway_ids=["a", "b"])
+    signed_in(client, APPROVER)
+    assert "1 sự cố cần xem" in home(client)
+    assert post(client, "/admin/incidents/1/seen").status_code == 303
+    assert "sự cố cần xem" not in home(client)
+    assert "Tổng đài nhận một tin hai lần" in client.get("/admin/incidents").text
