@@ -62,7 +62,7 @@ class HomeView(OfficeView):
                 may_stop=may_open(user.role, "admin.stop"),
                 has_lists=not attention.is_empty(session, user, ContactList.organisation_id),
                 has_campaigns=not attention.is_empty(session, user, Campaign.organisation_id),
-                to_list=_page(user, "uploads.create", "lists.index"),
+                to_list=_page(user, "imports.index"),
                 to_campaign=_page(user, "campaigns.create"),
                 has_sheet=may_open(user.role, "campaigns.sheet"),
             )
@@ -117,9 +117,9 @@ class HomeView(OfficeView):
         return redirect(url_for("admin.incidents"), code=303)
 
 
-def _page(user: User, *endpoints: str, **values: Any) -> str:
-    """The address of the first of these pages that the user may open; nothing where there is none."""
-    return next((url_for(name, **values) for name in endpoints if may_open(user.role, name)), "")
+def _page(user: User, endpoint: str, **values: Any) -> str:
+    """The address of a page that the user may open; nothing where they may not."""
+    return url_for(endpoint, **values) if may_open(user.role, endpoint) else ""
 
 
 def _read_tasks(session: Session, user: User) -> list[Task]:
@@ -170,7 +170,7 @@ def _read_tasks(session: Session, user: User) -> list[Task]:
                     name=line.list_name,
                 ),
                 line.file_name,
-                _page(user, "lists.review", import_id=line.id) or _page(user, "lists.index"),
+                _page(user, "lists.show", list_id=line.list_id),
                 "info",
                 _("Danh sách"),
             )
