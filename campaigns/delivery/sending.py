@@ -19,8 +19,9 @@ from datetime import UTC, datetime
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from campaigns.delivery.claims import Batch, Claim, claim
-from campaigns.delivery.lanes import SERVICE_LANE, Lane, open_lanes, still_open, suppressed_attempts
+from campaigns.delivery.claims import Claim, claim
+from campaigns.delivery.lanes import SERVICE_LANE, open_lanes, still_open, suppressed_attempts
+from campaigns.delivery.line import Counts, Job, line_up
 from campaigns.delivery.pace import reserve
 from campaigns.delivery.recording import record
 from campaigns.delivery.rendering import Renderer
@@ -43,34 +44,6 @@ OVER_BUDGET = (
 )
 
 
-@dataclass(slots=True)
-class _Job:
-    """A claim in the line. It may start from `starts_at` on, and no later than `fence` (both monotonic)."""
-
-    claim: Claim
-    starts_at: float
-    fence: float
-
-
-@dataclass(slots=True)
-class Counts:
-    """What one job did."""
-
-    claimed: int = 0
-    requested: int = 0
-    put_back: int = 0
-    skipped: int = 0
-
-
-def _line_up(lane: Lane, batch: Batch, starts_at: float, fence: float) -> list[_Job]:
-    jobs = []
-    for item in batch.claims:
-        jobs.append(_Job(item, starts_at, fence))
-        if lane.pace:
-            starts_at += item.segments / lane.pace
-    return jobs
-
-
 @dataclass
 class Sender:
     """Sends for `seconds`, or until told to stop. One for each job; the gateway outlives it."""
@@ -88,7 +61,7 @@ class Sender:
         self._renderer = Renderer(
             public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key)
         )
-        self._line: asyncio.Queue[_Job | None] = asyncio.Queue()
+        self._line: asyncio.Queue[Job | None] = asyncio.Queue()
         self._seen: list[tuple[Claim, Outcome | None]] = []
         self._open: dict[int, datetime] = {}
         self._waiting: set[int] = set()  # attempts in the line
@@ -148,7 +121,7 @@ class Sender:
             if not claimed:
                 await asyncio.sleep(0.05)
 
-    def _claim_next(self) -> list[_Job]:
+    def _claim_next(self) -> list[Job]:
         """A batch of the next lane in turn that has one; the service lane always goes first."""
         runtime, settings = self.runtime, self._settings
         with runtime.db.read() as session:
@@ -192,7 +165,7 @@ class Sender:
             self.counts.skipped += batch.skipped
             if batch.claims:
                 self._open[lane.id] = lane.closes_at
-                return _line_up(lane, batch, reserved.starts_at if reserved else 0.0, fence)
+                return line_up(lane, batch, reserved.starts_at if reserved else 0.0, fence)
         return []
 
     # -- send ----------------------------------------------------------------------------------------
@@ -205,7 +178,7 @@ class Sender:
             finally:
                 self._under_way -= 1
 
-    async def _send_one(self, job: _Job) -> None:
+    async def _send_one(self, job: Job) -> None:
         while (wait := job.starts_at - time.monotonic()) > 0 and self._may_start(job):
             await asyncio.sleep(min(wait, 0.25))
         may_start = self._may_start(job)
@@ -233,7 +206,7 @@ class Sender:
             outcome = Unseen(type(error).__name__)
         self._seen.append((claimed, outcome))
 
-    def _may_start(self, job: _Job) -> bool:
+    def _may_start(self, job: Job) -> bool:
         claimed = job.claim
         if (
             self.is_told_to_stop()

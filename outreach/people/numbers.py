@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from outreach.people.models import Phone, Suppression
@@ -20,11 +21,13 @@ def find_or_create_phones(
     found = dict(session.execute(select(Phone.e164, Phone.id).where(Phone.e164.in_(wanted))).all())
     missing = [number for number in wanted if number not in found]
     if missing:
-        made = session.execute(
-            insert(Phone).returning(Phone.e164, Phone.id),
+        # Another import may bring the same number at this moment: whoever is second takes the first one's row.
+        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        session.execute(
+            insert(Phone).on_conflict_do_nothing(index_elements=[Phone.e164]),
             [{"e164": e164, "created_at": now} for e164 in missing],
-        ).all()
-        found |= dict(made)
+        )
+        found |= dict(session.execute(select(Phone.e164, Phone.id).where(Phone.e164.in_(missing))).all())
         _remember_suppressions(session, {e164: found[e164] for e164 in missing}, secret_key=secret_key)
     return found
 
