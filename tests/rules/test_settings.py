@@ -11,6 +11,7 @@ from outreach import settings as module
 from outreach.settings import BadSettings, Settings
 
 STRONG = "x" * 32
+SECRETS = {"SECRET_KEY": STRONG, "TWILIO_ACCOUNT_SID": "AC" + "1" * 32, "TWILIO_AUTH_TOKEN": "t" * 32}
 
 
 @pytest.fixture(autouse=True)
@@ -147,17 +148,31 @@ def test_production_needs_the_gateways_credentials() -> None:
     ],
 )
 def test_only_twilios_own_host_is_live(environ: dict[str, str], is_live: bool) -> None:
-    assert read(**environ).is_live is is_live
+    assert read(**SECRETS, **environ).is_live is is_live
 
 
-def test_a_second_shell_finds_the_running_development(local_env: Path) -> None:
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "TWILIO_AUTH_TOKEN"])
+def test_nothing_is_live_on_a_guessed_secret_even_in_development(missing: str) -> None:
+    with pytest.raises(BadSettings, match=missing):
+        read(**{**SECRETS, missing: ""}, SMS_GATEWAY="twilio")
+
+
+def test_a_second_shell_finds_the_running_development(
+    local_env: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for item in fields(Settings):
+        monkeypatch.delenv(item.metadata["name"], raising=False)
     local_env.write_text(
         "# written by the start\nREDIS_URL=unix:///tmp/r.sock?db=0\nPUBLIC_BASE_URL=http://127.0.0.1:8010\n"
     )
-    assert read().redis_url == "unix:///tmp/r.sock?db=0"
-    assert read(PUBLIC_BASE_URL="http://127.0.0.1:9000").public_base_url == "http://127.0.0.1:9000"
-    # Production never takes what a development left lying about.
-    assert read(APP_ENV="production", SECRET_KEY=STRONG).redis_url == "redis://127.0.0.1:6379/0"
+    assert Settings.from_env().redis_url == "unix:///tmp/r.sock?db=0"
+    monkeypatch.setenv("PUBLIC_BASE_URL", "http://127.0.0.1:9000")
+    assert Settings.from_env().public_base_url == "http://127.0.0.1:9000"
+    # Production never takes what a development left lying about, nor does who names every variable.
+    monkeypatch.setenv("APP_ENV", "production")
+    monkeypatch.setenv("SECRET_KEY", STRONG)
+    assert Settings.from_env().redis_url == "redis://127.0.0.1:6379/0"
+    assert read().redis_url == "redis://127.0.0.1:6379/0"
 
 
 def test_report_recipients_are_separated_by_commas() -> None:
