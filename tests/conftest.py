@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from deploy.processes import follow_parent
+from outreach.access import users
+from outreach.db import Database
+from outreach.schema import upgrade
 from tests.servers import create_database, drop_database, make_folder, start_postgres, start_redis
 
 
@@ -45,7 +49,7 @@ def postgres_url(servers_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty database, once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/loa.db"
@@ -53,3 +57,47 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     url = create_database(request.getfixturevalue("postgres_url"))
     yield url
     drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(servers_folder: Path) -> Path:
+    """A file at the newest revision, to be copied: migrating anew takes longer than most tests."""
+    path = servers_folder / "template.db"
+    db = Database(f"sqlite:///{path}")
+    upgrade(db)
+    with db.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str) -> Iterator[str]:
+    """A database at the newest revision, to be copied."""
+    url = create_database(postgres_url)
+    db = Database(url)
+    upgrade(db)
+    db.close()
+    yield url
+    drop_database(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a migrated database without rows, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "loa.db")
+        yield f"sqlite:///{tmp_path}/loa.db"
+        return
+    template = request.getfixturevalue("migrated_postgres")
+    url = create_database(request.getfixturevalue("postgres_url"), template)
+    yield url
+    drop_database(url)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_passwords() -> Iterator[None]:
+    """Hashes that cost little: what is tested is that they are checked, not how hard they are to guess."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(users, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield

@@ -15,8 +15,8 @@ from outreach.schema import downgrade, is_current, upgrade
 
 
 @pytest.fixture
-def empty(database_url: str) -> Iterator[Database]:
-    db = Database(database_url.replace("postgresql://", "postgresql+psycopg://"))
+def empty(empty_database_url: str) -> Iterator[Database]:
+    db = Database(empty_database_url.replace("postgresql://", "postgresql+psycopg://"))
     yield db
     db.close()
 

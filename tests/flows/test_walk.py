@@ -119,10 +119,10 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path, database_url: str) -> Iterator[House]:
+def house(tmp_path: Path, empty_database_url: str) -> Iterator[House]:
     folder = tmp_path / "clone"
     folder.mkdir()
-    opened = House(folder, database_url)
+    opened = House(folder, empty_database_url)
     try:
         yield opened
     finally:
