@@ -8,8 +8,10 @@
   const fit = () => {
     const figures = live.querySelector("[data-state]");
     if (!figures) return;
+    // The sheet's own tag follows.
+    const tag = live.querySelector("[data-campaign-state]");
     for (const shown of document.querySelectorAll("[data-campaign-state]")) {
-      if (shown.textContent !== figures.dataset.stateWord) shown.textContent = figures.dataset.stateWord;
+      if (tag && !live.contains(shown) && shown.textContent !== tag.textContent) shown.replaceWith(tag.cloneNode(true));
     }
     for (const form of controls?.querySelectorAll("form") ?? []) {
       const fits = form.dataset.when.split(" ").includes(figures.dataset.state);
