@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 
 _POLICY = (
     "default-src 'self'; script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
@@ -34,6 +34,10 @@ def install_headers(app: Flask, *, is_https: bool) -> None:
     @app.after_request
     def add(response: Response) -> Response:
         headers = response.headers
+        # Flask's own redirect to the address with a slash names the host that the caller claims to have asked.
+        if headers.get("Location", "").startswith(request.host_url):
+            headers["Location"] = headers["Location"].removeprefix(request.host_url.rstrip("/"))
+            response.set_data("")
         headers.setdefault("Content-Security-Policy", _POLICY.format(nonce=csp_nonce()))
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Referrer-Policy", "same-origin")

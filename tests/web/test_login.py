@@ -1,0 +1,405 @@
+"""Signing in: who gets in, what a guesser learns, where it leads, and what ends it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from flask.testing import FlaskClient
+from redis import Redis
+from werkzeug.test import TestResponse
+
+from admin import login_brake
+from admin.app import create_app
+from outreach.access import users
+from outreach.access.models import AuditEvent, User
+from outreach.runtime import Runtime
+from outreach.settings import Settings
+from tests.flows.world import APPROVER, AUTHOR, PASSWORD, World
+from tests.web.office import signed_in, token
+
+NOBODY = "khong-co@loa.example"
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/loa.db"
+
+
+@pytest.fixture
+def client(settings: Settings, runtime: Runtime) -> FlaskClient:
+    """A browser that keeps nothing of a request, so that there may be two."""
+    return create_app(settings, runtime=runtime).test_client()
+
+
+def browser(settings: Settings, runtime: Runtime, **changes: Any) -> FlaskClient:
+    """A browser before a web with other settings."""
+    changed = replace(settings, **changes)
+    return create_app(changed, runtime=replace(runtime, settings=changed)).test_client()
+
+
+def sign_in(
+    client: FlaskClient, email: str = AUTHOR, password: str = "sai mật khẩu", *, query: str = "", **more: Any
+) -> TestResponse:
+    form = {"email": email, "password": password, "csrf_token": token(client, "/login")}
+    return client.post(f"/login{query}", data=form, **more)
+
+
+def is_in(client: FlaskClient) -> bool:
+    return client.get("/admin/").status_code == 200
+
+
+def without_secrets(page: str) -> str:
+    return re.sub(r'nonce="[^"]+"|name="csrf_token" value="[^"]+"', "", page)
+
+
+# -- guessing ------------------------------------------------------------------------------------------
+
+
+def test_wrong_password_and_unknown_address_read_the_same_and_take_the_same_work(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked: list[str] = []
+
+    class Watched(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> bool:
+            worked.append(str(hash).rsplit("$", 2)[0])  # the parameters: how much work it is
+            return super().verify(hash, password)
+
+    monkeypatch.setattr(users, "_hasher", Watched())
+    pages = []
+    for email in (AUTHOR, NOBODY):
+        response = sign_in(client, email)
+        assert response.status_code == 401
+        pages.append(without_secrets(response.text).replace(email, "EMAIL"))
+    assert pages[0] == pages[1]
+    assert "không đúng" in pages[0]
+    assert len({work.rsplit("$", 1)[0] for work in worked}) == 1
+    assert len(worked) == 2
+    assert not is_in(client)
+
+
+@pytest.mark.parametrize("email", ["", "\0", "canbo@loa.example\0", "'; --", "%", "a" * 3000])
+def test_a_strange_address_is_only_wrong(client: FlaskClient, world: World, email: str) -> None:
+    assert sign_in(client, email).status_code == 401
+
+
+def test_capitals_and_spaces_in_an_address_do_not_matter(client: FlaskClient, world: World) -> None:
+    assert sign_in(client, f" {AUTHOR.upper()} ", PASSWORD).status_code == 303
+
+
+def test_a_refused_address_and_password_stand_in_no_log(
+    client: FlaskClient, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    sign_in(client, NOBODY)
+    assert "login.refused" in caplog.text
+    assert NOBODY not in caplog.text
+    assert "sai mật khẩu" not in caplog.text
+
+
+def test_guessing_one_address_is_slowed_down_and_says_how_long(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(users, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    for _ in range(login_brake.FAILURES_PER_EMAIL):
+        assert sign_in(client).status_code == 401
+    held = sign_in(client, f" {AUTHOR.upper()}", PASSWORD)
+    assert held.status_code == 429
+    assert "đợi 15 phút" in held.text
+    assert 0 < int(held.headers["Retry-After"]) <= login_brake.WINDOW_S
+    assert not is_in(client)
+    # Others are not held up by it, and when its time is over the right password opens again.
+    assert sign_in(client, APPROVER, PASSWORD).status_code == 303
+    (key,) = world.runtime.redis.keys("loa:login:email:*")
+    assert 0 < world.runtime.redis.ttl(key) <= login_brake.WINDOW_S
+    world.runtime.redis.delete(key)
+    client.delete_cookie("session")
+    assert sign_in(client, AUTHOR, PASSWORD).status_code == 303
+
+
+def test_guessing_many_addresses_from_one_place_is_slowed_down(world: World) -> None:
+    redis, place = world.runtime.redis, "203.0.113.5"
+    for index in range(login_brake.FAILURES_PER_ADDRESS):
+        assert not login_brake.count_attempt(redis, email=f"{index}@loa.example", address=place)
+    assert login_brake.count_attempt(redis, email="new@loa.example", address=place)
+    assert not login_brake.count_attempt(redis, email="new@loa.example", address="203.0.113.6")
+
+
+def test_signing_in_rightly_uses_up_nothing(world: World) -> None:
+    redis, place = world.runtime.redis, "203.0.113.5"
+    for _ in range(login_brake.FAILURES_PER_ADDRESS + 1):
+        assert not login_brake.count_attempt(redis, email=AUTHOR, address=place)
+        login_brake.forget_attempt(redis, email=AUTHOR, address=place)
+
+
+def test_who_is_held_back_by_an_address_does_not_hold_back_the_office(world: World) -> None:
+    redis, place = world.runtime.redis, "203.0.113.5"
+    waits = [login_brake.count_attempt(redis, email=AUTHOR, address=place) for _ in range(60)]
+    assert waits[-1]
+    assert not login_brake.count_attempt(redis, email=APPROVER, address=place)
+
+
+def test_the_office_opens_without_redis(
+    settings: Settings, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = replace(world.runtime, redis=Redis.from_url(NOWHERE))
+    client = browser(settings, away)
+    assert sign_in(client).status_code == 401
+    assert sign_in(client, AUTHOR, PASSWORD).status_code == 303
+    assert "login.brake_away" in caplog.text
+
+
+# -- sessions ------------------------------------------------------------------------------------------
+
+
+def cookie(client: FlaskClient) -> str:
+    found = client.get_cookie("session")
+    assert found is not None
+    return found.value
+
+
+def test_signing_in_begins_a_session_of_its_own(client: FlaskClient, world: World) -> None:
+    planted_token = token(client, "/login")
+    with client.session_transaction() as session:
+        session.update(planted="by someone else", language="en")
+    planted = cookie(client)
+    signed_in(client, AUTHOR)  # with the cookie deleted it begins with none at all
+    client.set_cookie("session", planted)
+    assert not is_in(client)
+    assert sign_in(client, AUTHOR, PASSWORD).status_code == 303
+    with client.session_transaction() as session:
+        assert "planted" not in session
+        assert session["language"] == "en"
+    assert token(client) != planted_token
+    client.set_cookie("session", planted)
+    assert not is_in(client)
+
+
+def test_signing_out_ends_the_session_wherever_its_cookie_was_copied_to(
+    client: FlaskClient, world: World
+) -> None:
+    other = client.application.test_client()
+    signed_in(other, AUTHOR)
+    signed_in(client, AUTHOR)
+    copied = cookie(client)
+    assert client.get("/logout").status_code in (404, 405)
+    assert is_in(client)
+    gone = client.post("/logout", data={"csrf_token": token(client)})
+    assert (gone.status_code, gone.location) == (303, "/login")
+    assert not is_in(client)
+    client.set_cookie("session", copied)
+    assert not is_in(client)
+    assert is_in(other)  # the same user elsewhere goes on
+
+
+def test_a_session_ends_at_once_when_its_user_is_disabled_or_gets_another_password(
+    client: FlaskClient, world: World
+) -> None:
+    changes: tuple[dict[str, Any], ...] = (
+        {"is_active": False},
+        {"password_hash": users._hasher.hash("một mật khẩu khác")},
+    )
+    for email, change in zip((AUTHOR, APPROVER), changes, strict=True):
+        signed_in(client, email)
+        assert is_in(client)
+        with world.runtime.db.write() as session:
+            user = session.get_one(User, world.user(email).id)
+            for name, value in change.items():
+                setattr(user, name, value)
+        assert not is_in(client)
+        assert sign_in(client, email, PASSWORD).status_code == 401
+
+
+def test_a_session_ends_after_twelve_hours_without_a_page(client: FlaskClient) -> None:
+    assert client.application.permanent_session_lifetime.total_seconds() == 12 * 3600
+
+
+def test_signing_in_and_out_stand_on_record(client: FlaskClient, world: World) -> None:
+    signed_in(client, AUTHOR)
+    client.post("/logout", data={"csrf_token": token(client)})
+    with world.runtime.db.read() as session:
+        events = [(event.action, event.actor_id) for event in session.query(AuditEvent)]
+    me = world.user(AUTHOR).id
+    assert events[-2:] == [("login", me), ("logout", me)]
+
+
+# -- where it leads ------------------------------------------------------------------------------------
+
+ELSEWHERE = [
+    "//evil.example",
+    "///evil.example",
+    "////evil.example/%2f..",
+    "\\\\evil.example",
+    "/\\evil.example",
+    "\\/evil.example",
+    "/admin\\evil",
+    "https://evil.example/admin/",
+    "https:evil.example",
+    "https:/evil.example",
+    "HTTP://evil.example",
+    "http:///evil.example",
+    "javascript:alert(1)",
+    "java\nscript:alert(1)",
+    "data:text/html,x",
+    "evil.example",
+    "@evil.example",
+    " //evil.example",
+    "/\t/evil.example",
+    "/\n/evil.example",
+    "/\r\nSet-Cookie: a=b",
+    "/\0/evil.example",
+    "",
+]
+
+
+def test_nothing_leads_to_another_site(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("admin.login.check_password", lambda user, password: user is not None)
+    stranger = client.application.test_client()
+    signed_in(client, AUTHOR)
+    for target in ELSEWHERE:
+        there = {"query_string": {"next": target}}
+        form = {"email": AUTHOR, "password": PASSWORD, "csrf_token": token(stranger, "/login")}
+        answers = [
+            stranger.post("/login", data=form, **there),
+            client.get("/login", **there),
+            client.post("/language", data={"csrf_token": token(client), "next": target}),
+        ]
+        assert [(answer.status_code, answer.location) for answer in answers] == [
+            (303, "/admin/"),
+            (302, "/admin/"),
+            (303, "/admin/"),
+        ], target
+        stranger.delete_cookie("session")
+    for path in ("/%0d%0aSet-Cookie:a=b", "/%09/evil.example", "/%5cevil.example"):
+        location = client.get("/login", query_string={"next": path}).location
+        assert re.fullmatch(r"/[^/\\\s][^\\\s]*", location), location
+
+
+def test_it_leads_back_to_the_page_that_was_asked_for(client: FlaskClient, world: World) -> None:
+    asked = client.get("/admin/progress/?district=610")
+    assert asked.status_code == 302
+    assert asked.location.startswith("/login?")
+    page = client.get(asked.location)
+    form = {
+        "email": AUTHOR,
+        "password": PASSWORD,
+        "csrf_token": re.search(r'csrf_token" value="([^"]+)', page.text)[1],  # type: ignore[index]
+    }
+    assert client.post(asked.location, data=form).location == "/admin/progress/?district=610"
+
+
+def test_a_form_sent_without_a_session_leads_home_afterwards(client: FlaskClient, world: World) -> None:
+    sent = client.post("/admin/stop", data={"csrf_token": token(client, "/login")})
+    assert (sent.status_code, sent.location) == (302, "/login")
+
+
+def test_a_forged_host_name_stands_in_no_answer(client: FlaskClient, world: World) -> None:
+    evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"}
+    signed_in(client, AUTHOR)
+    for path in (
+        "/admin/",
+        "/admin",
+        "/admin/campaigns",
+        "/login",
+        "/admin/khong-co",
+        "/khong-co",
+        "/ABCDEFGH",
+    ):
+        response = client.get(path, headers=evil)
+        assert "evil.example" not in response.text + response.headers.get("Location", ""), path
+
+
+# -- forged forms, cookies and headers -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/login", "/logout", "/language", "/admin/stop"])
+def test_a_form_of_another_site_is_refused(client: FlaskClient, world: World, path: str) -> None:
+    signed_in(client, APPROVER)
+    stranger = client.application.test_client()
+    for forged in (None, "x", token(stranger, "/login")):
+        form = {"email": APPROVER, "password": PASSWORD, **({"csrf_token": forged} if forged else {})}
+        response = client.post(path, data=form)
+        assert response.status_code == 400
+        assert "Biểu mẫu đã hết hạn" in response.text
+    assert is_in(client)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_https"), [("https://loa.example", True), ("http://loa.example", False)]
+)
+def test_cookies_are_kept_from_scripts_and_other_sites(
+    settings: Settings, world: World, address: str, is_https: bool
+) -> None:
+    client = browser(settings, world.runtime, public_base_url=address)
+    answer = client.get("/login", base_url=address)
+    (set_cookie,) = answer.headers.getlist("Set-Cookie")
+    parts = {part.strip() for part in set_cookie.split(";")}
+    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= parts
+    assert ("Secure" in parts) is is_https
+    assert ("Strict-Transport-Security" in answer.headers) is is_https
+
+
+def test_every_kind_of_answer_carries_the_headers(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: Any) -> None:
+        raise RuntimeError
+
+    signed_in(client, AUTHOR)
+    kinds = {
+        "/admin/": 200,
+        "/admin/senders/": 403,
+        "/admin/campaigns/999/": 404,
+        "/admin/khong-co": 404,
+        "/khong-co": 404,
+        "/admin/stop": 405,
+        "/static/office.css": 200,
+        "/static/khong-co.css": 404,
+        "/login": 302,
+        "/ABCDEFGH": 404,
+        "/healthz": 200,
+        "/metrics": 200,
+    }
+    answers = {path: client.get(path) for path in kinds}
+    assert {path: answer.status_code for path, answer in answers.items()} == kinds
+    answers["forged"] = client.post("/logout")
+    monkeypatch.setattr("admin.views.home._read_tasks", broken)
+    answers["fault"] = client.get("/admin/")
+    assert (answers["forged"].status_code, answers["fault"].status_code) == (400, 500)
+    for path, answer in answers.items():
+        headers = answer.headers
+        assert headers["X-Content-Type-Options"] == "nosniff", path
+        assert headers["X-Frame-Options"] == "DENY", path
+        assert headers["Referrer-Policy"] in ("same-origin", "no-referrer"), path
+        policy = headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in policy, path
+        assert "base-uri 'none'" in policy, path
+        assert "script-src 'nonce-" in policy or "default-src 'none'" in policy, path
+        assert "unsafe" not in policy.replace("style-src 'unsafe-inline'", ""), path
+        if path != "/static/office.css":
+            assert headers["Cache-Control"] == "no-store", path
+
+
+def test_each_answer_has_a_nonce_of_its_own_and_every_script_carries_it(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    seen = set()
+    for path in ("/admin/", "/admin/", "/admin/campaigns/new", "/admin/progress/"):
+        answer = client.get(path)
+        (nonce,) = set(re.findall(r"'nonce-([^']+)'", answer.headers["Content-Security-Policy"]))
+        scripts = re.findall(r"<script\b[^>]*>", answer.text)
+        assert scripts, path
+        assert all(f'nonce="{nonce}"' in script for script in scripts), path
+        assert not re.search(r"<[^>]+\s(?:on\w+|style)=", answer.text), path
+        seen.add(nonce)
+    assert len(seen) == 4
