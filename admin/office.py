@@ -18,9 +18,13 @@ from werkzeug.exceptions import HTTPException
 from admin import texts
 from admin.headers import csp_nonce, install_headers
 from admin.login import install_login
+from admin.permissions import may_open
 from admin.views.campaigns import CampaignsView
 from admin.views.home import HomeView
+from admin.views.imports import ImportsView, allow_large_uploads
 from admin.views.inbox import InboxView
+from admin.views.lists import ListsView
+from admin.views.people import PeopleView
 from admin.views.progress import ProgressView
 from admin.views.running import RunningView
 from admin.views.senders import SendersView
@@ -44,6 +48,7 @@ def install_office(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> 
     )
     Babel(app, locale_selector=_language)
     install_headers(app, is_https=is_https)
+    allow_large_uploads(app)
     csrf = CSRFProtect(app)
     for blueprint in without_csrf:
         csrf.exempt(blueprint)
@@ -70,6 +75,9 @@ def create_views(runtime: Runtime) -> list[Any]:
         CampaignsView(runtime),
         InboxView(runtime),
         ProgressView(runtime),
+        PeopleView(runtime),
+        ListsView(runtime),
+        ImportsView(runtime),
         SendersView(runtime),
         RunningView(runtime),
     ]
@@ -88,8 +96,12 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
             "language": str(get_locale() or "vi"),
             "now": datetime.now(VIETNAM),
             "me": current_user,
+            "may": may,
             "sending_stopped": sending_stopped,
         }
+
+    def may(endpoint: str) -> bool:
+        return bool(current_user.is_authenticated and may_open(current_user.role, endpoint))
 
     def sending_stopped() -> bool:
         with runtime.db.read() as db:

@@ -10,6 +10,7 @@ from flask_babel import format_decimal, format_percent
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from admin.views import people_words
 from campaigns.replies import Label
 from campaigns.states import CampaignState, Exclusion, MessageState, SkipReason
 from campaigns.windows import VIETNAM
@@ -116,6 +117,7 @@ WORDS: dict[str, Any] = {
             OrganisationKind.AGENCY: _l("Cơ quan, đơn vị"),
         }.items()
     },
+    **people_words.WORDS,
 }
 
 

@@ -39,7 +39,7 @@ def receive(
     now: datetime,
 ) -> Upload:
     """Take a file in for a list, to be checked. Raises BadList, NotFound, NotAllowed."""
-    require_role(user, Role.STAFF)
+    require_role(user, Role.STAFF, Role.APPROVER)
     find_list(session, list_id, user=user)
     name = _tidy(file_name)
     upload = Upload(
@@ -63,7 +63,7 @@ def receive(
     except BaseException:
         forget_file(upload, folder)
         raise
-    _record(session, upload, "contacts.upload", user=user, now=now, bytes=upload.size)
+    _record(session, upload, "upload.receive", user=user, now=now, bytes=upload.size)
     return upload
 
 
@@ -103,7 +103,7 @@ def confirm(session: Session, upload_id: int, *, user: User, now: datetime) -> U
     upload.state = UploadState.STORING
     upload.progress = 0
     upload.due_at = now
-    _record(session, upload, "contacts.upload.confirm", user=user, now=now)
+    _record(session, upload, "upload.confirm", user=user, now=now)
     return upload
 
 
@@ -113,7 +113,7 @@ def cancel(session: Session, upload_id: int, *, user: User, now: datetime) -> Up
     if upload.state not in UNDER_WAY:
         raise WrongState("Lần nhập này đã kết thúc nên không hủy được nữa.")
     end(upload, UploadState.CANCELLED, now=now)
-    _record(session, upload, "contacts.upload.cancel", user=user, now=now, rows=upload.progress)
+    _record(session, upload, "upload.cancel", user=user, now=now, rows=upload.progress)
     return upload
 
 
@@ -134,7 +134,7 @@ def forget_file(upload: Upload, folder: Path) -> None:
 
 
 def _lock(session: Session, upload_id: int, *, user: User) -> Upload:
-    require_role(user, Role.STAFF)
+    require_role(user, Role.STAFF, Role.APPROVER)
     find_upload(session, upload_id, user=user)
     return session.get_one(Upload, upload_id, with_for_update=True, populate_existing=True)
 

@@ -1,0 +1,215 @@
+"""A list comes in: handed in, understood, confirmed, stored, and what could not be taken goes back as a file."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, abort, flash, make_response, redirect, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_login import current_user
+from sqlalchemy import select
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from admin.permissions import may_open
+from admin.views.base import OfficeView
+from campaigns.rings import ring_import
+from outreach.access import audit
+from outreach.access.models import User
+from outreach.errors import BadInput, LoaError, NotFound
+from outreach.people.issues import write_issues
+from outreach.people.lists import create_list, read_names, read_organisations, read_uploads
+from outreach.people.models import ContactList, ListImport, Upload, UploadState
+from outreach.people.uploads.receiving import (
+    LARGEST,
+    cancel,
+    confirm,
+    find_list,
+    find_upload,
+    forget_file,
+    receive,
+)
+from outreach.places.models import Area
+from outreach.runtime import Runtime
+
+_RECEIVE = "imports.receive"
+_FORM_AROUND = 64 * 1024  # bytes of the form beside the file
+_STILL = (UploadState.CHECKING, UploadState.STORING)
+
+
+def allow_large_uploads(app: Flask) -> None:
+    """Raise the limit of a request for a list, and only for who may hand one in. Call it before CSRF reads forms."""
+
+    @app.before_request
+    def allow() -> None:
+        if (
+            request.endpoint == _RECEIVE
+            and current_user.is_authenticated
+            and may_open(current_user.role, _RECEIVE)
+        ):
+            request.max_content_length = LARGEST + _FORM_AROUND
+
+    @app.errorhandler(RequestEntityTooLarge)
+    def too_large(error: RequestEntityTooLarge) -> ResponseReturnValue:
+        if request.endpoint != _RECEIVE or not current_user.is_authenticated:
+            return error.get_response(), 413
+        flash(
+            _("Tệp lớn hơn 30 MB nên không nhận được. Hãy chia danh sách thành nhiều tệp nhỏ hơn."), "error"
+        )
+        return redirect(url_for("imports.index"), code=303)
+
+
+class ImportsView(OfficeView):
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name="", endpoint="imports", url="/admin/imports")
+        self._folder = Path(runtime.settings.uploads_dir)
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """`?list=` is the list to begin with."""
+        return self._show_form(list_id=request.args.get("list", 0, type=int))
+
+    @expose("/", methods=["POST"])
+    def receive(self) -> ResponseReturnValue:
+        chosen: dict[str, Any] = {
+            "list_id": request.form.get("list", 0, type=int),
+            "new_name": request.form.get("new_name", "").strip(),
+            "organisation_id": request.form.get("organisation", 0, type=int),
+        }
+        try:
+            upload = self._receive(**chosen)
+        except NotFound:
+            abort(404)
+        except BadInput as error:
+            return self._show_form(error=str(error), **chosen), 400
+        ring_import(self.runtime.doorbell, upload.id)
+        return redirect(url_for(".show", upload_id=upload.id), code=303)
+
+    @expose("/<int:upload_id>/")
+    def show(self, upload_id: int) -> ResponseReturnValue:
+        return self.render("office/import.html", **self._read(upload_id))
+
+    @expose("/<int:upload_id>/live")
+    def live(self, upload_id: int) -> ResponseReturnValue:
+        """The part of the page that changes while a worker is at it."""
+        read = self._read(upload_id)
+        response = make_response(self.render("office/import_state.html", **read))
+        if not read["is_moving"]:
+            response.headers["X-Live"] = "end"
+        return response
+
+    @expose("/<int:upload_id>/confirm", methods=["POST"])
+    def confirm(self, upload_id: int) -> ResponseReturnValue:
+        try:
+            with self.writing() as (session, user):
+                confirm(session, upload_id, user=user, now=datetime.now(UTC))
+            ring_import(self.runtime.doorbell, upload_id)
+        except NotFound:
+            abort(404)
+        except LoaError as error:
+            flash(str(error), "error")
+        return redirect(url_for(".show", upload_id=upload_id), code=303)
+
+    @expose("/<int:upload_id>/cancel", methods=["POST"])
+    def cancel(self, upload_id: int) -> ResponseReturnValue:
+        try:
+            with self.writing() as (session, user):
+                upload = cancel(session, upload_id, user=user, now=datetime.now(UTC))
+            forget_file(upload, self._folder)
+        except NotFound:
+            abort(404)
+        except LoaError as error:
+            flash(str(error), "error")
+        return redirect(url_for(".show", upload_id=upload_id), code=303)
+
+    @expose("/errors/<int:import_id>.csv")
+    def errors(self, import_id: int) -> ResponseReturnValue:
+        """The rows that were not taken, with full numbers, as a file to correct. On record."""
+        try:
+            with self.writing() as (session, user), tempfile.TemporaryDirectory() as folder:
+                brought = session.get(ListImport, import_id)
+                if brought is None:
+                    abort(404)
+                find_list(session, brought.list_id, user=user)
+                file = Path(folder, "errors.csv")
+                rows = write_issues(session, import_id, file)
+                content = file.open("rb")
+                audit.record(
+                    session,
+                    actor_id=user.id,
+                    action="import.see_errors",
+                    subject=f"list_imports:{import_id}",
+                    now=datetime.now(UTC),
+                    rows=rows,
+                )
+        except NotFound:
+            abort(404)
+        stem = Path(brought.file_name).stem
+        return send_file(
+            content, mimetype="text/csv", as_attachment=True, download_name=f"{stem} - {_('cần sửa')}.csv"
+        )
+
+    def _receive(self, *, list_id: int, new_name: str, organisation_id: int) -> Upload:
+        file = request.files.get("file")
+        if file is None or not file.filename:
+            raise BadInput(
+                _("Chưa chọn tệp. Hãy chọn hoặc kéo thả tệp Excel, LibreOffice hoặc CSV vào ô bên dưới.")
+            )
+        if not list_id and not new_name:
+            raise BadInput(_("Chưa rõ nhập vào đâu. Hãy chọn một danh sách, hoặc gõ tên danh sách mới."))
+        now = datetime.now(UTC)
+        with self.writing() as (session, user):
+            if new_name:
+                list_id = create_list(
+                    session, name=new_name, organisation_id=organisation_id, user=user, now=now
+                ).id
+            return receive(
+                session,
+                file.stream,
+                file_name=file.filename,
+                list_id=list_id,
+                folder=self._folder,
+                user=user,
+                now=now,
+            )
+
+    def _show_form(
+        self, *, list_id: int = 0, new_name: str = "", organisation_id: int = 0, error: str = ""
+    ) -> str:
+        with self.reading() as (session, user):
+            lists = read_names(session, user)
+            organisations = read_organisations(session, user)
+            uploads = read_uploads(session, user, limit=20)
+            organisation_id = organisation_id or user.organisation_id or 0
+        return self.render(
+            "office/imports.html",
+            lists=lists,
+            organisations=organisations,
+            uploads=uploads,
+            list_id=list_id,
+            new_name=new_name,
+            organisation_id=organisation_id,
+            error=error,
+            megabytes=LARGEST // 2**20,
+        )
+
+    def _read(self, upload_id: int) -> dict[str, Any]:
+        with self.reading() as (session, user):
+            upload = find_upload(session, upload_id, user=user)
+            into = session.get_one(ContactList, upload.list_id)
+            brought = session.get(ListImport, upload.import_id) if upload.import_id else None
+            shown = upload.preview.get("rows", [])
+            codes = {row["area_code"] for row in shown if row["area_code"]}
+            areas = session.execute(select(Area.code, Area.kind, Area.name).where(Area.code.in_(codes)))
+            return {
+                "upload": upload,
+                "list_name": into.name,
+                "uploaded_by": session.get_one(User, upload.uploaded_by).email,
+                "brought": brought,
+                "areas": {code: f"{kind} {name}" for code, kind, name in areas},
+                "is_moving": upload.state in _STILL,
+            }

@@ -1,0 +1,247 @@
+"""The directory, and one person's page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import abort, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from admin.permissions import may_open
+from admin.views.base import OfficeView
+from campaigns.answering import Keys
+from campaigns.person import (
+    SAID_TO_AN_OFFICER,
+    has_answered,
+    read_talks,
+    record_answer,
+    visible_campaigns,
+)
+from campaigns.replies import Label
+from outreach.access.models import User
+from outreach.errors import LoaError, NotFound
+from outreach.people.directory import Wanted, read_page
+from outreach.people.lists import read_names, read_organisations
+from outreach.people.models import SuppressionReason
+from outreach.people.person import (
+    correct,
+    find_contact,
+    lift_suppression,
+    read_origins,
+    read_phones,
+    see_number,
+    suppress_number,
+)
+from outreach.places.models import Area, AreaLevel
+from outreach.runtime import Runtime
+
+_ANY = "any"
+
+
+class PeopleView(OfficeView):
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name=_l("Danh bạ"), endpoint="people", url="/admin/people")
+        self._keys = Keys(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """`?q=` a name or a number; list, organisation, area, smartphone, suppressed, campaign, answer; `?after=`."""
+        asked = request.args
+        wanted = Wanted(
+            text=asked.get("q", "")[:100].strip(),
+            list_id=asked.get("list", type=int),
+            organisation_id=asked.get("organisation", type=int),
+            area_code=asked.get("area", "")[:10],
+            smartphone=asked.get("smartphone", ""),
+            suppressed=bool(asked.get("suppressed")),
+        )
+        campaign_id, answer = asked.get("campaign", type=int), asked.get("answer", "")
+        label = _label(answer)
+        with self.reading() as (session, user):
+            also = []
+            if campaign_id is not None:
+                also.append(has_answered(session, user, campaign_id, label))
+            page = read_page(session, user, wanted, after=asked.get("after", "")[:20], also=also)
+            choices: dict[str, Any] = {
+                "lists": read_names(session, user),
+                "organisations": read_organisations(session, user),
+                "campaigns": visible_campaigns(session, user),
+                "districts": _areas(session),
+            }
+        kept = {key: value for key, value in asked.items() if value and key != "after"}
+        return self.render(
+            "office/people.html",
+            wanted=wanted,
+            campaign_id=campaign_id,
+            answer=answer,
+            labels=SAID_TO_AN_OFFICER,
+            page=page,
+            kept=kept,
+            is_first=not asked.get("after"),
+            **choices,
+        )
+
+    @expose("/<int:contact_id>/")
+    def show(self, contact_id: int) -> ResponseReturnValue:
+        return self._show(contact_id)
+
+    @expose("/<int:contact_id>/number", methods=["POST"])
+    def number(self, contact_id: int) -> ResponseReturnValue:
+        """The full number, shown once, on record."""
+        phone_id = request.form.get("phone", 0, type=int)
+        shown: dict[int, str] = {}
+
+        def see(session: Session, user: User, now: datetime) -> None:
+            shown[phone_id] = see_number(session, contact_id, phone_id, user=user, now=now)
+
+        if refused := self._do(contact_id, see):
+            return refused
+        return self._show(contact_id, numbers=shown)
+
+    @expose("/<int:contact_id>/correct", methods=["POST"])
+    def correct(self, contact_id: int) -> ResponseReturnValue:
+        form = request.form
+
+        def change(session: Session, user: User, now: datetime) -> None:
+            correct(
+                session,
+                contact_id,
+                name=form.get("name", ""),
+                village=form.get("village", ""),
+                area_code=form.get("area", ""),
+                user=user,
+                now=now,
+            )
+
+        return self._do(contact_id, change) or self._back(contact_id, _("Đã lưu thông tin."))
+
+    @expose("/<int:contact_id>/answer", methods=["POST"])
+    def answer(self, contact_id: int) -> ResponseReturnValue:
+        campaign_id = request.form.get("campaign", 0, type=int)
+        label = _label(request.form.get("answer", ""))
+        if label is None:
+            flash(_("Chưa chọn câu trả lời. Hãy chọn điều người dân đã nói rồi ghi lại."), "error")
+            return redirect(url_for(".show", contact_id=contact_id), code=303)
+        is_new = False
+
+        def record(session: Session, user: User, now: datetime) -> None:
+            nonlocal is_new
+            is_new = record_answer(
+                session, contact_id, campaign_id, label, user=user, keys=self._keys, now=now
+            )
+
+        if refused := self._do(contact_id, record):
+            return refused
+        said = (
+            _("Đã ghi câu trả lời.")
+            if is_new
+            else _("Câu trả lời này đã được ghi từ trước, không có gì thay đổi.")
+        )
+        return self._back(contact_id, said)
+
+    @expose("/<int:contact_id>/suppress", methods=["POST"])
+    def suppress(self, contact_id: int) -> ResponseReturnValue:
+        def act(session: Session, user: User, now: datetime) -> None:
+            suppress_number(
+                session,
+                contact_id,
+                request.form.get("phone", 0, type=int),
+                reason=_reason(),
+                note=request.form.get("note", ""),
+                secret_key=self._keys.secret_key,
+                user=user,
+                now=now,
+            )
+
+        said = _("Từ bây giờ không gửi tin đến số này nữa, ở mọi tổ chức.")
+        return self._do(contact_id, act) or self._back(contact_id, said)
+
+    @expose("/<int:contact_id>/lift", methods=["POST"])
+    def lift(self, contact_id: int) -> ResponseReturnValue:
+        def act(session: Session, user: User, now: datetime) -> None:
+            lift_suppression(
+                session,
+                contact_id,
+                request.form.get("phone", 0, type=int),
+                reason=_reason(),
+                note=request.form.get("note", ""),
+                user=user,
+                now=now,
+            )
+
+        return self._do(contact_id, act) or self._back(contact_id, _("Đã bỏ chặn số này với lý do đã chọn."))
+
+    def _show(self, contact_id: int, *, numbers: dict[int, str] | None = None) -> str:
+        with self.reading() as (session, user):
+            person = find_contact(session, contact_id, user=user)
+            area = session.get(Area, person.area_code) if person.area_code else None
+            district = session.get(Area, area.parent_code) if area and area.parent_code else None
+            read = {
+                "phones": read_phones(session, contact_id),
+                "origins": read_origins(session, contact_id, user=user),
+                "talks": read_talks(session, contact_id, user=user),
+                "districts": _areas(session),
+            }
+        return self.render(
+            "office/person.html",
+            person=person,
+            place=", ".join(f"{each.kind} {each.name}" for each in (area, district) if each),
+            numbers=numbers or {},
+            labels=SAID_TO_AN_OFFICER,
+            reasons=(SuppressionReason.OPT_OUT, SuppressionReason.WRONG_NUMBER),
+            may_change=may_open(current_user.role, "people.correct"),
+            **read,
+        )
+
+    def _do(
+        self, contact_id: int, act: Callable[[Session, User, datetime], None]
+    ) -> ResponseReturnValue | None:
+        """One deed in one transaction; where it is refused, the person's page with the reason."""
+        try:
+            with self.writing() as (session, user):
+                act(session, user, datetime.now(UTC))
+        except NotFound:
+            abort(404)
+        except LoaError as error:
+            flash(str(error), "error")
+            return redirect(url_for(".show", contact_id=contact_id), code=303)
+        return None
+
+    def _back(self, contact_id: int, said: str) -> ResponseReturnValue:
+        flash(said, "success")
+        return redirect(url_for(".show", contact_id=contact_id), code=303)
+
+
+def _label(value: str) -> Label | None:
+    return Label(value) if value in list(Label) else None
+
+
+def _reason() -> SuppressionReason:
+    value = request.form.get("reason", "")
+    if value not in list(SuppressionReason):
+        abort(400)
+    return SuppressionReason(value)
+
+
+def _areas(session: Session) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """(code, name, communes) of each district, for a choice."""
+    areas = session.execute(
+        select(Area.code, Area.kind, Area.name, Area.level, Area.parent_code).order_by(Area.name)
+    ).all()
+    return [
+        (
+            each.code,
+            f"{each.kind} {each.name}",
+            [(area.code, f"{area.kind} {area.name}") for area in areas if area.parent_code == each.code],
+        )
+        for each in areas
+        if each.level is AreaLevel.DISTRICT
+    ]

@@ -1,0 +1,264 @@
+"""The directory of everybody a user may see: searched by name or number, filtered, a page at a time.
+
+Quick at a million people because a page is a stretch of one index: it begins behind the last person shown
+(never OFFSET), and what is counted is counted only up to `MOST_COUNTED`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, false, func, literal, not_, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from outreach.access.models import Organisation, User
+from outreach.access.users import organisations_of
+from outreach.people.masking import masked
+from outreach.people.models import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
+from outreach.people.names import words_of
+from outreach.people.phone import read_phone_cell
+from outreach.places.areas import areas_within, descendants
+from outreach.places.models import Area
+
+ON_A_PAGE = 50
+MOST_COUNTED = 10_000
+# Fewer digits would be half of all people.
+FEWEST_DIGITS = 3
+
+_LAST = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to look for. `text` is a name's words or a number's digits; everything else narrows it down."""
+
+    text: str = ""
+    list_id: int | None = None
+    organisation_id: int | None = None
+    area_code: str = ""
+    smartphone: str = ""  # yes, no, unknown
+    suppressed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A person in the directory. `phones` are masked, each with whether it is suppressed."""
+
+    id: int
+    name: str
+    birth_year: int | None
+    place: str
+    village: str
+    has_smartphone: bool | None
+    phones: list[tuple[str, bool]] = field(default_factory=list)
+    lists: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`after` leads to the next page, "" where this is the last. `count` stops at `MOST_COUNTED`."""
+
+    lines: list[Line]
+    after: str
+    count: int
+    is_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """People in the order of one index."""
+
+    mark: str
+    key: InstrumentedAttribute[str]
+    where: ColumnElement[bool] | None = None
+
+
+def read_page(
+    session: Session,
+    user: User,
+    wanted: Wanted,
+    *,
+    after: str = "",
+    also: Sequence[ColumnElement[bool]] = (),
+) -> Page:
+    """One page of the people that a user may see. `also` are conditions on `Contact` from the floor above."""
+    conditions = [*_filters(session, user, wanted), *also]
+    stretches = _stretches(wanted.text)
+    ids = _ids(session, stretches, conditions, after=after)
+    more = len(ids) > ON_A_PAGE
+    shown = ids[:ON_A_PAGE]
+    count = 0
+    for stretch in stretches:
+        count += _count(session, stretch, conditions, most=MOST_COUNTED + 1 - count)
+    return Page(
+        lines=_lines(session, user, [contact_id for _, contact_id in shown]),
+        after=f"{shown[-1][0]}{shown[-1][1]}" if more else "",
+        count=min(count, MOST_COUNTED),
+        is_more=count > MOST_COUNTED,
+    )
+
+
+def visible_lists(session: Session, user: User) -> set[int] | None:
+    """The lists whose people a user may see; None means everybody, in a list or not."""
+    seen = organisations_of(session, user)
+    if seen is None:
+        return None
+    return set(session.scalars(select(ContactList.id).where(ContactList.organisation_id.in_(seen))))
+
+
+def is_in(lists: set[int]) -> ColumnElement[bool]:
+    """The condition that a contact stands in one of these lists."""
+    return exists(
+        select(literal(1)).where(Membership.contact_id == Contact.id, Membership.list_id.in_(lists))
+    )
+
+
+def _stretches(text: str) -> list[_Stretch]:
+    """A number's digits, or a name: first the names that begin so, then those whose given name does."""
+    digits = [letter for letter in text if letter.isdecimal()]
+    if digits and not any(letter.isalpha() for letter in text):
+        return [_Stretch("g", Contact.given_key, _has_number(text, "".join(digits)))]
+    words = words_of(text)
+    if not words:
+        return [_Stretch("g", Contact.given_key)]
+    begins_so = _begins(Contact.name_key, "".join(words))
+    *before, last = words
+    given = and_(
+        not_(begins_so),
+        _begins(Contact.given_key, last),
+        *(Contact.given_key.contains(f" {word}", autoescape=True) for word in before),
+    )
+    return [_Stretch("n", Contact.name_key, begins_so), _Stretch("g", Contact.given_key, given)]
+
+
+def _begins(column: InstrumentedAttribute[str], start: str) -> ColumnElement[bool]:
+    # A range, as every database answers it from the index.
+    return and_(column >= start, column < start + _LAST)
+
+
+def _has_number(text: str, digits: str) -> ColumnElement[bool]:
+    whole = read_phone_cell(text).numbers
+    if whole:
+        found: ColumnElement[bool] = Phone.e164.in_(whole)
+    elif len(digits) < FEWEST_DIGITS:
+        return false()
+    else:
+        found = _begins(Phone.backwards, digits[::-1])
+    return Contact.id.in_(
+        select(ContactPhone.contact_id).join(Phone, Phone.id == ContactPhone.phone_id).where(found)
+    )
+
+
+def _filters(session: Session, user: User, wanted: Wanted) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    lists = visible_lists(session, user)
+    if wanted.organisation_id is not None:
+        below = descendants(
+            session.execute(select(Organisation.id, Organisation.parent_id)), [wanted.organisation_id]
+        )
+        of_it = set(session.scalars(select(ContactList.id).where(ContactList.organisation_id.in_(below))))
+        lists = of_it if lists is None else lists & of_it
+    if wanted.list_id is not None:
+        lists = {wanted.list_id} if lists is None else lists & {wanted.list_id}
+    if lists is not None:
+        conditions.append(is_in(lists))
+    if wanted.area_code:
+        within = areas_within(session, [wanted.area_code])
+        if not _is_everywhere(session, within):
+            conditions.append(Contact.area_code.in_(within))
+    if wanted.smartphone in ("yes", "no"):
+        conditions.append(Contact.has_smartphone.is_(wanted.smartphone == "yes"))
+    elif wanted.smartphone == "unknown":
+        conditions.append(Contact.has_smartphone.is_(None))
+    if wanted.suppressed:
+        conditions.append(
+            Contact.id.in_(
+                select(ContactPhone.contact_id)
+                .join(Suppression, Suppression.phone_id == ContactPhone.phone_id)
+                .where(Suppression.lifted_at.is_(None))
+            )
+        )
+    return conditions
+
+
+def _is_everywhere(session: Session, within: set[str]) -> bool:
+    return session.scalar(select(func.count()).select_from(Area)) == len(within)
+
+
+def _ids(
+    session: Session, stretches: list[_Stretch], conditions: list[ColumnElement[bool]], *, after: str
+) -> list[tuple[str, int]]:
+    """Where each person stands: the stretch's mark and the id; one more than a page where there are more."""
+    found: list[tuple[str, int]] = []
+    mark, behind = after[:1], _behind(session, after)
+    for stretch in stretches:
+        if behind is not None and mark != stretch.mark and not found:
+            continue  # shown already
+        query = select(Contact.id).where(*conditions)
+        if stretch.where is not None:
+            query = query.where(stretch.where)
+        if behind is not None and mark == stretch.mark:
+            key, last = getattr(behind, stretch.key.key), behind.id
+            query = query.where(or_(stretch.key > key, and_(stretch.key == key, Contact.id > last)))
+            query = query.where(stretch.key >= key)  # what an index can begin at
+            behind = None
+        query = query.order_by(stretch.key, Contact.id).limit(ON_A_PAGE + 1 - len(found))
+        found += [(stretch.mark, contact_id) for contact_id in session.scalars(query)]
+        if len(found) > ON_A_PAGE:
+            break
+    return found
+
+
+def _behind(session: Session, after: str) -> Contact | None:
+    number = after[1:]
+    return session.get(Contact, int(number)) if number.isascii() and number.isdigit() else None
+
+
+def _count(session: Session, stretch: _Stretch, conditions: list[ColumnElement[bool]], *, most: int) -> int:
+    if most <= 0:
+        return 0
+    query = select(literal(1)).select_from(Contact).where(*conditions)
+    if stretch.where is not None:
+        query = query.where(stretch.where)
+    return session.scalar(select(func.count()).select_from(query.limit(most).subquery())) or 0
+
+
+def _lines(session: Session, user: User, ids: list[int]) -> list[Line]:
+    lines = {
+        contact.id: Line(
+            contact.id,
+            contact.name,
+            contact.birth_year,
+            f"{kind} {name}" if name else "",
+            contact.village,
+            contact.has_smartphone,
+        )
+        for contact, kind, name in session.execute(
+            select(Contact, Area.kind, Area.name)
+            .outerjoin(Area, Area.code == Contact.area_code)
+            .where(Contact.id.in_(ids))
+        )
+    }
+    suppressed = exists(
+        select(literal(1)).where(Suppression.phone_id == Phone.id, Suppression.lifted_at.is_(None))
+    )
+    phones: Any = session.execute(
+        select(ContactPhone.contact_id, Phone.e164, suppressed)
+        .join(Phone, Phone.id == ContactPhone.phone_id)
+        .where(ContactPhone.contact_id.in_(ids))
+        .order_by(ContactPhone.contact_id, ContactPhone.position)
+    )
+    for contact_id, e164, is_suppressed in phones:
+        lines[contact_id].phones.append((masked(e164), is_suppressed))
+    seen = visible_lists(session, user)
+    for contact_id, list_id, name in session.execute(
+        select(Membership.contact_id, ContactList.id, ContactList.name)
+        .join(ContactList, ContactList.id == Membership.list_id)
+        .where(Membership.contact_id.in_(ids))
+        .order_by(ContactList.name)
+    ):
+        if seen is None or list_id in seen:
+            lines[contact_id].lists.append(name)
+    return [lines[contact_id] for contact_id in ids]

@@ -1,0 +1,237 @@
+"""One person: who they are, how they came to us, whether they may be written to, and what an officer may put right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from outreach.access import audit
+from outreach.access.models import Organisation, Role, User
+from outreach.access.users import require_role
+from outreach.errors import BadInput, NotFound, WrongState
+from outreach.people.directory import is_in, visible_lists
+from outreach.people.models import (
+    Contact,
+    ContactList,
+    ContactPhone,
+    ListImport,
+    Membership,
+    Phone,
+    Suppression,
+    SuppressionReason,
+)
+from outreach.people.names import given_key, name_key
+from outreach.people.suppression import lift, lock_phone, suppress
+from outreach.places.models import Area, AreaLevel
+
+_LONGEST_NOTE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneLine:
+    """A person's phone; `sharers` are the other people on it."""
+
+    id: int
+    e164: str
+    sharers: int
+    suppressions: list[Suppression]
+
+    @property
+    def is_suppressed(self) -> bool:
+        return any(each.lifted_at is None for each in self.suppressions)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A list that a person stands in, with the import and the row that brought them."""
+
+    list_id: int
+    name: str
+    organisation: str
+    unit: str
+    file_name: str | None
+    imported_at: datetime | None
+    row: int | None
+
+
+def find_contact(session: Session, contact_id: int, *, user: User) -> Contact:
+    """A person whom the user may see. Raises NotFound."""
+    query = select(Contact).where(Contact.id == contact_id)
+    lists = visible_lists(session, user)
+    if lists is not None:
+        query = query.where(is_in(lists))
+    found = session.scalar(query)
+    if found is None:
+        raise NotFound("Không có người này, hoặc nằm ngoài phạm vi của bạn.")
+    return found
+
+
+def read_phones(session: Session, contact_id: int) -> list[PhoneLine]:
+    """A person's phones in order. The caller has found the person for the user."""
+    other = aliased(ContactPhone)
+    others = (
+        select(func.count())
+        .select_from(other)
+        .where(other.phone_id == Phone.id, other.contact_id != contact_id)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(Phone.id, Phone.e164, others)
+        .join(ContactPhone, ContactPhone.phone_id == Phone.id)
+        .where(ContactPhone.contact_id == contact_id)
+        .order_by(ContactPhone.position)
+    ).all()
+    history: dict[int | None, list[Suppression]] = {}
+    for each in session.scalars(
+        select(Suppression).where(Suppression.phone_id.in_([row.id for row in rows])).order_by(Suppression.id)
+    ):
+        history.setdefault(each.phone_id, []).append(each)
+    return [PhoneLine(id_, e164, sharers, history.get(id_, [])) for id_, e164, sharers in rows]
+
+
+def read_origins(session: Session, contact_id: int, *, user: User) -> list[Origin]:
+    """Through which lists we know a person, as far as the user may see them."""
+    query = (
+        select(
+            ContactList.id,
+            ContactList.name,
+            Organisation.name,
+            Membership.unit,
+            ListImport.file_name,
+            ListImport.imported_at,
+            Membership.row,
+        )
+        .join(ContactList, ContactList.id == Membership.list_id)
+        .join(Organisation, Organisation.id == ContactList.organisation_id)
+        .outerjoin(ListImport, ListImport.id == Membership.import_id)
+        .where(Membership.contact_id == contact_id)
+        .order_by(Organisation.name, ContactList.name)
+    )
+    lists = visible_lists(session, user)
+    if lists is not None:
+        query = query.where(Membership.list_id.in_(lists))
+    return [Origin(*row) for row in session.execute(query)]
+
+
+def correct(
+    session: Session,
+    contact_id: int,
+    *,
+    name: str,
+    village: str,
+    area_code: str,
+    user: User,
+    now: datetime,
+) -> Contact:
+    """Put right what a list had wrong. Raises BadInput, NotFound, NotAllowed."""
+    require_role(user, Role.STAFF, Role.APPROVER)
+    person = find_contact(session, contact_id, user=user)
+    name, village = " ".join(name.split())[:120], " ".join(village.split())[:120]
+    if not name:
+        raise BadInput("Họ tên không được để trống.")
+    level = select(Area.code).where(Area.code == area_code, Area.level == AreaLevel.COMMUNE)
+    if area_code and not session.scalar(level):
+        raise BadInput("Không có xã, phường này. Hãy chọn trong danh sách.")
+    wanted: dict[str, Any] = {"name": name, "village": village, "area_code": area_code or None}
+    changed = [key for key, value in wanted.items() if getattr(person, key) != value]
+    if changed:
+        for key, value in wanted.items():
+            setattr(person, key, value)
+        person.name_key, person.given_key, person.updated_at = name_key(name), given_key(name), now
+        _record(session, "contact.correct", contact_id, user=user, now=now, fields=changed)
+    return person
+
+
+def see_number(session: Session, contact_id: int, phone_id: int, *, user: User, now: datetime) -> str:
+    """The full number, for an officer who has business with the person; that they saw it is on record."""
+    require_role(user, Role.STAFF, Role.APPROVER)
+    phone = _phone(session, contact_id, phone_id, user=user)
+    _record(session, "contact.see_number", contact_id, user=user, now=now, phone=phone_id)
+    return phone.e164
+
+
+def suppress_number(
+    session: Session,
+    contact_id: int,
+    phone_id: int,
+    *,
+    reason: SuppressionReason,
+    note: str,
+    secret_key: str,
+    user: User,
+    now: datetime,
+) -> None:
+    """Write to this number no more, over all organisations. Raises BadInput without a note, WrongState."""
+    require_role(user, Role.STAFF, Role.APPROVER)
+    phone = _phone(session, contact_id, phone_id, user=user)
+    note = _note(note)
+    lock_phone(session, phone.id)
+    if not suppress(session, phone, reason=reason, source="officer", secret_key=secret_key, now=now):
+        raise WrongState("Số này đã được chặn với cùng lý do.")
+    session.flush()
+    _active(session, phone_id, reason).note = note
+    _record(session, "contact.suppress", contact_id, user=user, now=now, phone=phone_id, reason=reason.value)
+
+
+def lift_suppression(
+    session: Session,
+    contact_id: int,
+    phone_id: int,
+    *,
+    reason: SuppressionReason,
+    note: str,
+    user: User,
+    now: datetime,
+) -> None:
+    """Take a suppression back, at the person's own wish. The national list is for administrators alone."""
+    require_role(user, *([] if reason is SuppressionReason.DO_NOT_CALL else [Role.STAFF, Role.APPROVER]))
+    phone = _phone(session, contact_id, phone_id, user=user)
+    note = _note(note)
+    lock_phone(session, phone.id)
+    held = _active(session, phone_id, reason)
+    held.note = "\n".join(filter(None, [held.note, note]))
+    session.flush()
+    lift(session, phone_id, reason=reason, now=now)
+    _record(session, "contact.lift", contact_id, user=user, now=now, phone=phone_id, reason=reason.value)
+
+
+def _phone(session: Session, contact_id: int, phone_id: int, *, user: User) -> Phone:
+    find_contact(session, contact_id, user=user)
+    found = session.scalar(
+        select(Phone)
+        .join(ContactPhone, ContactPhone.phone_id == Phone.id)
+        .where(ContactPhone.contact_id == contact_id, Phone.id == phone_id)
+    )
+    if found is None:
+        raise NotFound("Người này không có số điện thoại đó.")
+    return found
+
+
+def _active(session: Session, phone_id: int, reason: SuppressionReason) -> Suppression:
+    found = session.scalar(
+        select(Suppression).where(
+            Suppression.phone_id == phone_id, Suppression.reason == reason, Suppression.lifted_at.is_(None)
+        )
+    )
+    if found is None:
+        raise WrongState("Số này không còn bị chặn với lý do đó. Hãy tải lại trang.")
+    return found
+
+
+def _note(note: str) -> str:
+    note = " ".join(note.split())[:_LONGEST_NOTE]
+    if not note:
+        raise BadInput("Hãy ghi rõ căn cứ, ví dụ “bà báo qua điện thoại ngày 5/9”.")
+    return note
+
+
+def _record(
+    session: Session, action: str, contact_id: int, *, user: User, now: datetime, **details: Any
+) -> None:
+    audit.record(
+        session, actor_id=user.id, action=action, subject=f"contacts:{contact_id}", now=now, **details
+    )
