@@ -123,7 +123,7 @@ def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]
         "unaccented": bool(form.get("unaccented")),
         "step": _steps(form, errors),
     }
-    hours = [form.get("window_from", "").strip(), form.get("window_to", "").strip()]
+    hours = [_clock(form.get("window_from", "")), _clock(form.get("window_to", ""))]
     if any(hours):
         data["window"] = hours
     for key in ("starts_at", "deadline"):
@@ -149,7 +149,7 @@ def _steps(form: Form, errors: dict[str, str]) -> list[dict[str, Any]]:
         if days.strip().isdecimal():
             step["after_days"] = int(days)
         if clock.strip():
-            step["at"] = clock.strip()
+            step["at"] = _clock(clock)
         steps.append(step)
     return steps
 
@@ -178,6 +178,12 @@ def _number(
         data[into] = read(typed)
     except ValueError:
         errors[name] = _("Hãy ghi một con số, ví dụ 5.000.000 hoặc 0,5.")
+
+
+def _clock(typed: str) -> str:
+    """08:30 for what people write: 8:30, 8h30, 8g30, 8h. Anything else stays, for the rules to refuse."""
+    found = re.fullmatch(r"(\d{1,2})\s*[:hg.]\s*(\d{2})?", typed.strip().lower())
+    return f"{int(found[1]):02d}:{found[2] or '00'}" if found else typed.strip()
 
 
 def _whole(typed: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -15,16 +14,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from admin.views.audiences import Audiences
 from admin.views.base import OfficeView
 from admin.views.campaign_fields import LABELS, Filled, Form, fill_content, fill_form, read_form
-from admin.views.campaign_words import show_doubts
+from admin.views.campaign_words import name_errors, show_doubts
 from campaigns.content import read_content
 from campaigns.draft import DEFAULT_KIND, read_draft
 from campaigns.editing import describe, find_list, suggest_text
 from campaigns.kinds import load_kinds
 from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign
 from campaigns.models import Campaign, Sender
-from campaigns.preview import EXAMPLE_NAME, Audience, Preview, foresee, preview
+from campaigns.preview import EXAMPLE_NAME, Preview, preview
 from campaigns.rings import ring_send
 from campaigns.states import CampaignState
 from campaigns.trial import send_trial
@@ -35,16 +35,13 @@ from outreach.people.models import ContactList, Membership
 from outreach.places.models import Area, AreaLevel
 from outreach.runtime import Runtime
 
-REMEMBER_S = 60.0  # an audience's count: while a text is being written it does not change
-_MOST_REMEMBERED = 50
-
 
 class CampaignFormPages(OfficeView):
     """Create, edit, copy, preview. The list and the sheet stand in `campaigns.py`."""
 
     def __init__(self, runtime: Runtime, **where: Any) -> None:
         super().__init__(runtime, **where)
-        self._audiences: dict[tuple[tuple[int, ...], tuple[str, ...]], tuple[float, Audience]] = {}
+        self.audiences = Audiences()
 
     @expose("/new", methods=["GET", "POST"])
     def create(self) -> ResponseReturnValue:
@@ -168,7 +165,7 @@ class CampaignFormPages(OfficeView):
             labels=LABELS,
             anchors=_ANCHORS,
             reminders=_reminders(filled.form),
-            shown_errors={} if fresh else filled.errors,
+            shown_errors={} if fresh else name_errors(filled.errors),
             **_shown(self.foresee(session, user, filled)),
         )
         return page
@@ -181,20 +178,8 @@ class CampaignFormPages(OfficeView):
                 lists.append(find_list(session, user, name).id)
             except BadInput as error:
                 filled.errors.setdefault("lists", str(error))
-        audience = self._remember(session, tuple(sorted(lists)), tuple(sorted(filled.draft.areas)))
+        audience = self.audiences.of_lists(session, lists, filled.draft.areas)
         return preview(session, filled.draft, audience, settings=self.runtime.settings, now=datetime.now(UTC))
-
-    def _remember(self, session: Session, lists: tuple[int, ...], areas: tuple[str, ...]) -> Audience:
-        """An audience counted within the last minute is not counted again for every letter that is typed."""
-        now = time.monotonic()
-        kept = self._audiences.get((lists, areas))
-        if kept and kept[0] > now:
-            return kept[1]
-        if len(self._audiences) >= _MOST_REMEMBERED:
-            self._audiences.clear()
-        audience = foresee(session, lists, areas)
-        self._audiences[lists, areas] = (now + REMEMBER_S, audience)
-        return audience
 
     # -- beginning ---------------------------------------------------------------------------------
 

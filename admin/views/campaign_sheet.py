@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from admin.views.campaign_words import ShownChange, show_changes
-from campaigns.audience import count_audience, sample_names
 from campaigns.content import Content, read_content
 from campaigns.draft import read_draft
 from campaigns.editing import describe
@@ -19,12 +18,11 @@ from campaigns.models import (
     Campaign,
     CampaignAuthor,
     CampaignDecision,
-    CampaignList,
     CampaignVersion,
     Goal,
     Recipient,
 )
-from campaigns.preview import SAMPLE, Audience, Preview, foresee, preview
+from campaigns.preview import Audience, Preview, preview
 from campaigns.progress import Share, share_of
 from campaigns.replies import Label
 from campaigns.responses import InstallReport
@@ -80,7 +78,13 @@ class Sheet:
 
 
 def read_sheet(
-    session: Session, campaign: Campaign, *, user: User, settings: Settings, now: datetime
+    session: Session,
+    campaign: Campaign,
+    audience: Audience,
+    *,
+    user: User,
+    settings: Settings,
+    now: datetime,
 ) -> Sheet:
     """A campaign for its author, its approver and whoever may read it."""
     kinds = load_kinds()
@@ -111,7 +115,7 @@ def read_sheet(
         content=read_content(campaign.content),
         kind=kinds.get(campaign.kind, {}).get("title", campaign.kind),
         areas=[area_names.get(code, code) for code in campaign.areas],
-        preview=preview(session, draft, _audience(session, campaign), settings=settings, now=now),
+        preview=preview(session, draft, audience, settings=settings, now=now),
         submissions=_submissions(session, list(versions)),
         changes=show_changes(changes, areas=area_names),
         compared_with=compared,
@@ -147,20 +151,12 @@ def _may(state: CampaignState, role: Role, *, is_author: bool) -> frozenset[str]
     return frozenset(may)
 
 
-def _audience(session: Session, campaign: Campaign) -> Audience:
-    """The frozen audience where there is one, else what it would be now."""
-    lists = session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)).all()
-    if campaign.recipients is None:
-        return foresee(session, lists, campaign.areas)
-    recipients, excluded = count_audience(session, campaign.id)
-    names = sample_names(session, lists, campaign.areas, recipients=recipients, most=SAMPLE)
-    return Audience(recipients, excluded, names)
-
-
 def _compare(
     campaign: Campaign, said: dict[str, Any], versions: list[CampaignVersion]
 ) -> tuple[int | None, list[Any]]:
-    """What the reader has not seen: a draft against what was submitted last, else the last two submissions."""
+    """What has changed: in a draft since it was submitted last, else between the last two submissions."""
+    if campaign.state not in _BEFORE_LAUNCH:
+        return None, []
     if campaign.state is CampaignState.DRAFT and versions:
         return versions[-1].n, compare(versions[-1].data, said)
     if len(versions) > 1:

@@ -127,6 +127,13 @@ _NAMES: dict[str, Any] = {
     "content.app.ios": _l("Liên kết iPhone"),
     "content.app.button": _l("Nút cài đặt"),
 }
+_FIELD_NAMES: dict[str, Any] = {
+    "goal": _l("Mục tiêu"),
+    "goal_percent": _l("Mục tiêu"),
+    "goal_denominator": _l("Số người có điện thoại thông minh"),
+    "content": _l("Câu hỏi, trang trả lời và lời đáp"),
+    "step": _l("Nhắc lại"),
+}
 _PARTS: dict[str, Any] = {
     "button": _l("chữ trên nút"),
     "thanks": _l("lời cảm ơn trên trang"),
@@ -134,6 +141,18 @@ _PARTS: dict[str, Any] = {
 }
 # Long enough for single words to be worth marking.
 _MARK_FROM = 30
+
+
+def name_errors(errors: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Key, name of the field and sentence, for the summary above a form."""
+    named = []
+    for key, sentence in errors.items():
+        if key.startswith("step-"):
+            name = _("Lần nhắc %(n)s", n=int(key[5:]) + 1)
+        else:
+            name = str(_NAMES.get(key) or _FIELD_NAMES.get(key, ""))
+        named.append((key, name, sentence))
+    return named
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,8 @@ class CampaignsView(CampaignFormPages):
     def _sheet(self, session: Session, user: User, campaign_id: int, **more: Any) -> str:
         campaign = find_campaign(session, campaign_id, user=user)
         now = datetime.now(UTC)
-        shown = read_sheet(session, campaign, user=user, settings=self.runtime.settings, now=now)
+        audience = self.audiences.of_campaign(session, campaign)
+        shown = read_sheet(session, campaign, audience, user=user, settings=self.runtime.settings, now=now)
         panel = read_panel(session, campaign, now, runtime=self.runtime) if shown.was_launched else None
         page: str = self.render(
             "office/campaign_sheet.html",

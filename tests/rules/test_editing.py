@@ -1,0 +1,63 @@
+"""A description laid over its kind and read back, a suggested text, changes between versions, marked accents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from campaigns.content import merge, read_content
+from campaigns.editing import changed_parts, suggest_text
+from campaigns.kinds import load_kinds
+from campaigns.links import ALPHABET, LENGTH
+from campaigns.preview import EXAMPLE_TOKEN, mark_accents
+from campaigns.versions import Change, compare
+from outreach.sms.template import Template
+from outreach.sms.text import unaccent
+
+CHANGES: list[dict[str, Any]] = [
+    {},
+    {"question": "Cài chưa?"},
+    {"answers": {"installed": {"reply": ""}, "refuse": {"reply": "Cam on ong/ba."}}},
+    {"app": {"button": "Cài"}, "why": ""},
+]
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+@pytest.mark.parametrize("kind", ["bluezone", "tiem-chung"])
+def test_what_was_changed_of_a_kind_is_found_again(kind: str, changes: dict[str, Any]) -> None:
+    base = load_kinds()[kind]
+    content = merge(base, changes)
+    assert merge(base, changed_parts(base, content)) == content
+
+
+@pytest.mark.parametrize("kind", ["bluezone", "tiem-chung"])
+def test_the_suggested_text_can_be_sent_and_says_how_to_stop(kind: str) -> None:
+    content = read_content(load_kinds()[kind])
+    template = Template.parse(suggest_text(content))
+    assert ("link" in template.fields) is bool(content.app)
+    assert "TC thôi nhận tin" in template.text
+    assert content.issuer in template.text
+
+
+def test_changes_are_told_part_by_part() -> None:
+    before = {"name": "A", "text": "Một", "step": [{"text": "x", "after_days": 2}], "goal": {"share": 0.5}}
+    after = {"name": "A", "text": "Hai", "goal": {"share": 0.6}, "pace": 20}
+    assert compare(before, after) == [
+        Change("text", "Một", "Hai"),
+        Change("goal.share", 0.5, 0.6),
+        Change("pace", None, 20),
+        Change("step.2", {"text": "x", "after_days": 2}, None),
+    ]
+
+
+@pytest.mark.parametrize("text", ["Mời đồng bào", "Y Blưm, ƀiă", "khong dau", "", "ê̆ 😀 €"])
+def test_marked_letters_are_those_that_lose_their_accents(text: str) -> None:
+    runs = mark_accents(text)
+    assert "".join(run for run, _ in runs) == unaccent(text)
+    assert all(run == "" or run.isalpha() for run, changed in runs if changed)
+
+
+def test_the_example_link_is_as_long_as_a_real_one() -> None:
+    assert len(EXAMPLE_TOKEN) == LENGTH
+    assert set(EXAMPLE_TOKEN) <= set(ALPHABET)
