@@ -13,7 +13,9 @@ from flask_babel import Babel, get_locale
 from flask_login import current_user
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter, Map
 
 from admin import texts
 from admin.headers import csp_nonce, install_headers
@@ -37,9 +39,17 @@ from outreach.runtime import Runtime
 LANGUAGES = ("vi", "en")
 
 
+class RowNumber(IntegerConverter):
+    """`<int:…>` in an address. What is larger than the database numbers its rows with leads to no page."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=2**63 - 1)
+
+
 def install_office(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> None:
     """Hang the office on the application. `without_csrf`: blueprints whose callers prove themselves otherwise."""
     is_https = runtime.settings.public_base_url.startswith("https:")
+    app.url_map.converters["int"] = RowNumber
     app.config.update(
         BABEL_DEFAULT_LOCALE="vi",
         BABEL_DEFAULT_TIMEZONE="Asia/Ho_Chi_Minh",
@@ -123,6 +133,12 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
     @app.errorhandler(CSRFError)
     def forged(_error: Exception) -> ResponseReturnValue:
         return page(400, *texts.form_expired())
+
+    @app.errorhandler(OverflowError)
+    @app.errorhandler(DataError)
+    def unusable(_error: Exception) -> ResponseReturnValue:
+        """A number or a letter that no database takes; no page offers one."""
+        return page(400, *texts.unusable()) if _is_ours() else show_page("try_later.html", 500)
 
     @app.errorhandler(LoaError)
     def refused(error: LoaError) -> ResponseReturnValue:

@@ -168,6 +168,12 @@ def form_expired() -> tuple[str, str]:
     )
 
 
+def unusable() -> tuple[str, str]:
+    return _("Địa chỉ hoặc biểu mẫu có giá trị không dùng được"), _(
+        "Có số quá lớn hoặc ký tự không hợp lệ. Chưa có gì được lưu. Hãy quay lại trang trước rồi thử lại."
+    )
+
+
 def refused_title() -> str:
     return _("Chưa thực hiện được")
 

@@ -11,6 +11,7 @@ from campaigns.messages import Incident
 from outreach.access import audit
 from outreach.access.models import Role, User
 from outreach.access.users import require_role
+from outreach.errors import NotFound
 
 
 def list_incidents(session: Session, *, limit: int = 200) -> list[Incident]:
@@ -25,8 +26,10 @@ def list_incidents(session: Session, *, limit: int = 200) -> list[Incident]:
 
 
 def mark_seen(session: Session, incident_id: int, *, user: User, now: datetime) -> None:
-    """Say that a person has looked. It stays in the list. Raises NotAllowed."""
+    """Say that a person has looked. It stays in the list. Raises NotAllowed, NotFound."""
     require_role(user, Role.APPROVER)
+    if session.get(Incident, incident_id) is None:
+        raise NotFound("Không có sự cố này.")
     seen = session.execute(
         update(Incident).where(Incident.id == incident_id, Incident.seen_at.is_(None)).values(seen_at=now)
     )

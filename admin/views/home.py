@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import flash, redirect, url_for
+from flask import abort, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -25,6 +25,7 @@ from campaigns.running import Panel, read_panel
 from campaigns.stopping import release_all, stop_all
 from campaigns.worklist import count_waiting
 from outreach.access.models import Role, User
+from outreach.errors import NotFound
 from outreach.people.models import ContactList
 from outreach.runtime import Runtime
 
@@ -112,8 +113,11 @@ class HomeView(OfficeView):
 
     @expose("/incidents/<int:incident_id>/seen", methods=["POST"])
     def see_incident(self, incident_id: int) -> ResponseReturnValue:
-        with self.writing() as (session, user):
-            mark_seen(session, incident_id, user=user, now=datetime.now(UTC))
+        try:
+            with self.writing() as (session, user):
+                mark_seen(session, incident_id, user=user, now=datetime.now(UTC))
+        except NotFound:
+            abort(404)
         return redirect(url_for("admin.incidents"), code=303)
 
 

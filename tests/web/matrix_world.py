@@ -1,0 +1,222 @@
+"""What the matrix walks over: one organisation with something of everything, its people, and a neighbour's.
+
+All that belongs to the organisation carries the same mark, so that it is noticed wherever it shows.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask, session, url_for
+from flask.testing import FlaskClient
+from flask_wtf.csrf import generate_csrf
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from campaigns.answering import Keys
+from campaigns.delivery.recording import add_incident
+from campaigns.draft import read_draft
+from campaigns.inbox import receive_reply
+from campaigns.kinds import load_kinds
+from campaigns.lifecycle import act, create_campaign
+from campaigns.models import Recipient, Sender
+from campaigns.states import CampaignAction
+from campaigns.sweep import sweep
+from outreach.access.models import Organisation, OrganisationKind, Role, User
+from outreach.people.models import (
+    Contact,
+    ContactList,
+    ContactPhone,
+    ImportIssue,
+    ListImport,
+    Membership,
+    Phone,
+    Upload,
+    UploadState,
+)
+from outreach.runtime import Runtime
+from outreach.sms.gateway import Inbound
+
+MARK = "7319"
+NUMBER = "+84912000731"
+NAME = f"Y Blốc {MARK}"
+LIST = f"Hội viên {MARK}"
+BODY = f"cài ở đâu vậy {MARK}"
+HERE, THERE = "PN", "TN"
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who asks: a role of the organisation (HERE) or of its neighbour (THERE); nobody without an id."""
+
+    name: str
+    user_id: str = ""
+
+
+class Office:
+    """The web over one database, and a session for each visitor made without its login page."""
+
+    def __init__(self, app: Flask, runtime: Runtime) -> None:
+        self.app, self.runtime = app, runtime
+        self.now = datetime.now(UTC)
+        self.visitors: dict[tuple[str, Role], Visitor] = {}
+        self.values: dict[str, Any] = {}
+        self._sessions = itertools.count()
+        with app.test_request_context():
+            self.token = generate_csrf()
+            self._secret = session["csrf_token"]
+        with runtime.db.write() as db:
+            self._add_people(db)
+            self._add_lists(db)
+        self._add_campaigns()
+
+    def ask(
+        self, visitor: Visitor, method: str, path: str, form: dict[str, Any] | None, *, token: bool = True
+    ) -> TestResponse:
+        """One request in a session of its own, with the page's token unless it is to be forged."""
+        browser: FlaskClient = self.app.test_client()
+        with browser.session_transaction() as begun:
+            begun["csrf_token"] = self._secret
+            if visitor.user_id:
+                begun["_user_id"] = f"{visitor.user_id}.matrix{next(self._sessions)}"
+        if method == "GET":
+            return browser.get(path)
+        return browser.open(
+            path, method=method, data={**(form or {}), **({"csrf_token": self.token} if token else {})}
+        )
+
+    def path(self, endpoint: str, **more: Any) -> str:
+        """The address of a route, with the organisation's objects in it."""
+        rule = next(self.app.url_map.iter_rules(endpoint))
+        with self.app.test_request_context():
+            return url_for(endpoint, **{name: self.values[name] for name in rule.arguments}, **more)
+
+    # -- what there is
+
+    def _add_people(self, db: Session) -> None:
+        front = Organisation(code="MTTQ", name="Ủy ban MTTQ", kind=OrganisationKind.FRONT)
+        db.add(front)
+        db.flush()
+        for code, name in ((HERE, f"Hội Phụ nữ {MARK}"), (THERE, "Đoàn Thanh niên")):
+            made = Organisation(code=code, name=name, kind=OrganisationKind.MASS, parent_id=front.id)
+            db.add(made)
+            db.flush()
+            self.values[code] = made.id
+            for role in Role:
+                is_above = role is Role.ADMINISTRATOR
+                user = User(
+                    email=f"{role.value}.{MARK if code == HERE else 'x'}.{code.lower()}@loa.example",
+                    role=role,
+                    organisation_id=None if is_above else made.id,
+                    password_hash=f"{code}-{role.value}".rjust(12, "-"),
+                    created_at=self.now,
+                )
+                db.add(user)
+                db.flush()
+                self.visitors[code, role] = Visitor(
+                    f"{role.value} of {code}", f"{user.id}.{user.password_hash[-12:]}"
+                )
+        self.values["organisation_id"] = self.values[HERE]
+        self.values["user_id"] = int(self.visitors[HERE, Role.LEADER].user_id.split(".")[0])
+
+    def _add_lists(self, db: Session) -> None:
+        made = ContactList(organisation_id=self.values[HERE], name=LIST, created_at=self.now)
+        person = Contact(
+            name=NAME, name_key=f"yblok{MARK}", created_at=self.now, updated_at=self.now, village=MARK
+        )
+        phone = Phone(e164=NUMBER, created_at=self.now)
+        db.add_all([made, person, phone, Sender(name="MTTQ")])
+        db.flush()
+        file = f"{MARK}.csv"
+        brought = ListImport(
+            list_id=made.id, file_name=file, sha256="0" * 64, imported_at=self.now, counts={"review": 1}
+        )
+        db.add(brought)
+        db.flush()
+        upload = Upload(
+            list_id=made.id,
+            file_name=file,
+            size=1,
+            sha256="0" * 64,
+            state=UploadState.CHECKING,
+            uploaded_by=int(self.visitors[HERE, Role.STAFF].user_id.split(".")[0]),
+            uploaded_at=self.now,
+        )
+        issue = ImportIssue(
+            import_id=brought.id,
+            row=2,
+            status="review",
+            reason="unsure_place",
+            cells=dict.fromkeys(("stt", "name", "village", "commune", "unit", "phone"), NAME),
+        )
+        add_incident(db, kind="sent_twice", subject="messages:1", now=self.now, gateway_ids=["a", "b"])
+        db.add_all(
+            [
+                ContactPhone(contact_id=person.id, phone_id=phone.id, position=1),
+                Membership(list_id=made.id, contact_id=person.id, import_id=brought.id, row=2),
+                upload,
+                issue,
+            ]
+        )
+        db.flush()
+        self.values |= {
+            "list_id": made.id,
+            "contact_id": person.id,
+            "phone_id": phone.id,
+            "import_id": brought.id,
+            "upload_id": upload.id,
+            "issue_id": issue.id,
+            "incident_id": 1,
+            "action": "pause",
+            "filename": "office.css",
+            "token": "AAAAAAAA",
+            "attempt": "1",
+        }
+
+    def _add_campaigns(self) -> None:
+        with self.runtime.db.write() as db:
+            staff, approver = (
+                db.get_one(User, int(self.visitors[HERE, role].user_id.split(".")[0]))
+                for role in (Role.STAFF, Role.APPROVER)
+            )
+            ids = []
+            for state in ("sending", "draft"):
+                draft = read_draft(
+                    {
+                        "name": f"Bluezone {state} {MARK}",
+                        "text": "[{name} ơi, ]mời cài Bluezone: {link}",
+                        "lists": [f"{HERE}/{LIST}"],
+                        "sender": "MTTQ",
+                        "goal": {"share": 0.5},
+                    },
+                    kinds=load_kinds(),
+                )
+                ids.append(create_campaign(db, draft, user=staff, now=self.now).id)
+            for action, user in (
+                (CampaignAction.SUBMIT, staff),
+                (CampaignAction.APPROVE, approver),
+                (CampaignAction.LAUNCH, staff),
+            ):
+                act(db, ids[0], action, user=user, now=self.now)
+        sweep(self.runtime, now=self.now)
+        with self.runtime.db.write() as db:
+            keys = Keys(secret_key=self.runtime.settings.secret_key, is_live=False)
+            reply = receive_reply(
+                db, Inbound(f"SM{MARK}", NUMBER, "MTTQ", BODY, False), keys=keys, now=datetime.now(UTC)
+            )
+            assert reply is not None
+            # As if the message to it had been sent.
+            reply.campaign_id = ids[0]
+            reply.recipient_id = db.scalars(select(Recipient.id)).one()
+            self.values |= {"launched_id": ids[0], "campaign_id": ids[1], "reply_id": reply.id}
+
+
+def dump(runtime: Runtime, *, without: str = "") -> list[str]:
+    """Every row of the database; of all tables but one."""
+    with sqlite3.connect(str(runtime.db.url.database)) as connection:
+        return [line for line in connection.iterdump() if f'"{without}"' not in line]

@@ -1,0 +1,425 @@
+"""Every route with every role, with nobody, and with the neighbour's people.
+
+The table below is the promise, written by hand; `admin.permissions` and the views keep it or the suite
+fails. A new route needs a row here, too.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from admin.app import create_app
+from admin.permissions import ROUTES
+from outreach.access.models import Role
+from outreach.runtime import open_runtime
+from outreach.settings import Settings
+from tests.web.matrix_world import BODY, HERE, LIST, MARK, NAME, NUMBER, THERE, Office, Visitor, dump
+
+# Administrator, Staff, aPprover, Leader, aUditor; a dot where the door stays closed.
+# `open` is for everybody: the status for nobody, then for who is signed in.
+TABLE = """
+GET  admin.index            ASPLU
+GET  admin.running          ASPLU
+POST admin.stop             A.P..
+POST admin.release          A.P..
+GET  admin.incidents        A.P.U
+POST admin.see_incident     A.P..
+GET  campaigns.index        ASP.U
+GET  campaigns.sheet        ASP.U
+GET  campaigns.create       ASP..
+POST campaigns.create       ASP..
+GET  campaigns.edit         ASP..
+POST campaigns.edit         ASP..
+POST campaigns.preview      ASP..
+POST campaigns.try_out      ASP..
+POST campaigns.submit       ASP..
+POST campaigns.give_back    ASP..
+POST campaigns.approve      A.P..
+POST campaigns.launch       ASP..
+POST campaigns.discard      ASP..
+GET  running.panel          ASP.U
+POST running.act            ASP..
+GET  inbox.index            ASP.U
+POST inbox.handle           ASP..
+POST inbox.undo             ASP..
+POST inbox.number           ASP..
+GET  progress.index         ASPLU
+GET  people.index           ASP.U
+GET  people.show            ASP.U
+POST people.number          ASP..
+POST people.correct         ASP..
+POST people.answer          ASP..
+POST people.suppress        ASP..
+POST people.lift            ASP..
+GET  lists.index            ASP.U
+GET  lists.show             ASP.U
+POST lists.create           ASP..
+GET  imports.index          ASP.U
+POST imports.receive        ASP..
+GET  imports.show           ASP.U
+GET  imports.live           ASP.U
+POST imports.confirm        ASP..
+POST imports.cancel         ASP..
+GET  imports.errors         ASP..
+GET  senders.index          A....
+POST senders.save           A....
+POST senders.remove         A....
+GET  login.show             open 200 302
+POST login.sign_in          open 401 401
+POST login.sign_out         open 303 303
+POST login.choose_language  open 303 303
+GET  office_static.static   open 200 200
+GET  health.healthz         open 200 200
+GET  health.readyz          open 503 503
+GET  health.metrics         open 200 200
+GET  answer_page.show       open 404 404
+POST answer_page.answer     open 404 404
+POST webhooks.inbound       open 403 403
+POST webhooks.status        open 403 403
+"""
+
+LETTERS = dict(zip("ASPLU", Role, strict=True))
+NOBODY = Visitor("nobody")
+ROLES = [Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER, Role.LEADER, Role.AUDITOR]
+WITHOUT_TOKEN = ("webhooks.", "answer_page.")  # their callers prove themselves otherwise
+OF_ALL = {"incident_id"}  # objects that belong to the installation, not to an organisation
+ABOUT_WHAT = {"running.panel": "launched_id", "running.act": "launched_id"}  # else the draft
+SHOWS_NUMBERS = {("GET", "imports.errors")}  # a file to correct, on record
+OPENED = {"GET": {200, 302}, "POST": {200, 204, 303, 409, 422}}
+FEWEST_CELLS = 600
+
+
+class Row(NamedTuple):
+    method: str
+    endpoint: str
+    roles: frozenset[Role]
+    is_open: tuple[int, int] | None  # for nobody, for who is signed in
+
+    @property
+    def needs_token(self) -> bool:
+        return self.method == "POST" and not self.endpoint.startswith(WITHOUT_TOKEN)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.endpoint}"
+
+
+def read_table() -> list[Row]:
+    rows = []
+    for line in TABLE.strip().splitlines():
+        method, endpoint, who, *statuses = line.split()
+        roles = frozenset(LETTERS[letter] for letter in who if letter in LETTERS)
+        is_open = (int(statuses[0]), int(statuses[1])) if who == "open" else None
+        rows.append(Row(method, endpoint, roles if is_open is None else frozenset(Role), is_open))
+    return rows
+
+
+ROWS = read_table()
+GUARDED = [row for row in ROWS if row.is_open is None]
+
+
+_NEW = itertools.count()
+
+
+def form(office: Office, row: Row) -> dict[str, Any]:
+    """What a form holds where an empty one would not get as far as the rules."""
+    values = office.values
+    phone = {"phone": values["phone_id"], "reason": "opt_out", "note": "xin thôi"}
+    draft = {
+        "name": f"Bluezone {MARK}",
+        "kind": "bluezone",
+        "sender": "MTTQ",
+        "lists": [f"{HERE}/{LIST}"],
+        "text": "Mời cài Bluezone: {link}",
+        "window_from": "08:00",
+        "window_to": "20:00",
+        "wish": "save",
+    }
+    filled = {
+        "campaigns.create": draft,
+        "campaigns.edit": draft,
+        "campaigns.give_back": {"reason": "Xin sửa câu đầu."},
+        "campaigns.try_out": {"trial_number": "0912000732"},
+        "inbox.handle": {"label": "question"},
+        "people.number": phone,
+        "people.correct": {"name": NAME},
+        "people.answer": {"campaign": values["launched_id"], "answer": "not_yet"},
+        "people.suppress": phone,
+        "people.lift": phone,
+        "lists.create": {"name": f"Mới {MARK} {next(_NEW)}", "organisation": values[HERE]},
+        "imports.receive": {"list": values["list_id"], "file": (BytesIO(b"STT\n1\n"), f"{MARK}.csv")},
+        "senders.save": {"name": "MTTQ"},
+        "senders.remove": {"name": "MTTQ"},
+    }
+    return filled.get(row.endpoint, {})
+
+
+# Pages whose address has no object in it but whose form or query names one of the organisation's.
+NAMED = [
+    ("GET", "campaigns.create", {"copy": "launched_id"}),
+    ("GET", "progress.index", {"campaign": "launched_id"}),
+    ("GET", "people.index", {"campaign": "launched_id"}),
+    ("GET", "people.index", {"list": "list_id"}),
+    ("GET", "people.index", {"organisation": "organisation_id"}),
+    ("GET", "imports.index", {"list": "list_id"}),
+    ("POST", "campaigns.create", {}),
+    ("POST", "lists.create", {}),
+    ("POST", "imports.receive", {}),
+]
+
+
+@pytest.fixture(scope="module")
+def office(
+    redis_url: str, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Office]:
+    folder = tmp_path_factory.mktemp("matrix")
+    shutil.copy(migrated_sqlite, folder / "loa.db")
+    settings = Settings.from_env(
+        {
+            "DATABASE_URL": f"sqlite:///{folder}/loa.db",
+            "REDIS_URL": redis_url,
+            "SECRET_KEY": "tests-only-" + "k" * 32,
+            "UPLOADS_DIR": str(folder / "uploads"),
+            "TWILIO_API_BASE_URL": "http://127.0.0.1:1",
+        }
+    )
+    runtime = open_runtime(settings)
+    runtime.redis.flushdb()
+    yield Office(create_app(settings, runtime=runtime), runtime)
+    runtime.close()
+
+
+def arguments(app: Flask, endpoint: str) -> set[str]:
+    return set().union(*(rule.arguments for rule in app.url_map.iter_rules(endpoint)))
+
+
+def has_object(office: Office, row: Row) -> bool:
+    return any(name.endswith("_id") for name in arguments(office.app, row.endpoint) - OF_ALL)
+
+
+def address(office: Office, row: Row, **query: Any) -> str:
+    kept = dict(office.values)
+    if about := ABOUT_WHAT.get(row.endpoint):
+        office.values["campaign_id"] = kept[about]
+    try:
+        return office.path(row.endpoint, **query)
+    finally:
+        office.values = kept
+
+
+def visitors(office: Office, row: Row, *, may: bool) -> list[Visitor]:
+    return [office.visitors[HERE, role] for role in ROLES if (role in row.roles) is may]
+
+
+def closed_cells(office: Office) -> Iterator[tuple[Row, Visitor, bool, Callable[[TestResponse], bool]]]:
+    """(row, who, with token, whether the answer is the right refusal)."""
+    for row in GUARDED:
+        yield row, NOBODY, True, _is_sent_to_sign_in
+        for visitor in visitors(office, row, may=False):
+            yield row, visitor, True, lambda answer: answer.status_code == 403
+    for row in ROWS:
+        if row.needs_token:
+            for visitor in (NOBODY, *(office.visitors[HERE, role] for role in ROLES)):
+                yield row, visitor, False, _is_called_forged
+
+
+def neighbours(office: Office) -> list[tuple[Role, Visitor]]:
+    return [(role, office.visitors[THERE, role]) for role in ROLES if role is not Role.ADMINISTRATOR]
+
+
+def _is_sent_to_sign_in(answer: TestResponse) -> bool:
+    return answer.status_code == 302 and answer.location.startswith("/login")
+
+
+def _is_called_forged(answer: TestResponse) -> bool:
+    return answer.status_code == 400 and "Biểu mẫu đã hết hạn" in answer.text
+
+
+def _is_let_in(row: Row, answer: TestResponse) -> bool:
+    return (
+        answer.status_code in OPENED[row.method]
+        and not (answer.location or "").startswith("/login")
+        and "không có quyền" not in answer.text
+    )
+
+
+def fail_with(lines: list[str]) -> None:
+    if lines:
+        pytest.fail("\n".join(lines), pytrace=False)
+
+
+def describe(row: Row, visitor: Visitor, answer: TestResponse) -> str:
+    where = f" -> {answer.location}" if answer.location else ""
+    return f"{row} as {visitor.name}: {answer.status_code}{where}"
+
+
+def leaks(answer: TestResponse, *words: str) -> list[str]:
+    return [word for word in words if word in answer.text]
+
+
+def spellings(e164: str) -> list[str]:
+    local = "0" + e164.removeprefix("+84")
+    return [e164, local, f"{local[:4]} {local[4:7]} {local[7:]}", f"{local[:4]}.{local[4:7]}.{local[7:]}"]
+
+
+# ------------------------------------------------------------------------------------------------------
+
+
+def test_every_route_has_a_row_and_every_row_a_route(office: Office) -> None:
+    routes = {
+        (method, rule.endpoint)
+        for rule in office.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    rows = [(row.method, row.endpoint) for row in ROWS]
+    assert len(rows) == len(set(rows))
+    fail_with(
+        [f"no row for {method} {endpoint}" for method, endpoint in sorted(routes - set(rows))]
+        + [f"no route for {method} {endpoint}" for method, endpoint in sorted(set(rows) - routes)]
+        + [
+            f"a permission without a route: {name}"
+            for name in sorted({*ROUTES} - {row.endpoint for row in ROWS})
+        ]
+    )
+
+
+def test_what_is_closed_stays_closed_and_nothing_changes(office: Office) -> None:
+    before, wrong = dump(office.runtime), []
+    for row, visitor, token, is_right in closed_cells(office):
+        answer = office.ask(visitor, row.method, address(office, row), form(office, row), token=token)
+        if not is_right(answer) or MARK in re.sub(r"\S*@\S*|\([^()]*\)", "", answer.text):
+            wrong.append(describe(row, visitor, answer))
+    fail_with(wrong)
+    assert dump(office.runtime) == before
+
+
+def test_nothing_of_an_organisation_is_there_for_its_neighbours(office: Office) -> None:
+    before, wrong = dump(office.runtime), []
+    for row in GUARDED:
+        for role, visitor in neighbours(office):
+            if role not in row.roles or not (row.method == "GET" or has_object(office, row)):
+                continue
+            answer = office.ask(visitor, row.method, address(office, row), form(office, row))
+            expected = {404} if has_object(office, row) else {200}
+            if answer.status_code not in expected or leaks(answer, MARK, *spellings(NUMBER)):
+                wrong.append(describe(row, visitor, answer))
+    fail_with(wrong)
+    assert dump(office.runtime) == before
+
+
+def test_what_a_form_or_a_query_names_is_looked_for_in_ones_own_scope(office: Office) -> None:
+    before, wrong = dump(office.runtime), []
+    for method, endpoint, query in NAMED:
+        row = next(row for row in ROWS if (row.method, row.endpoint) == (method, endpoint))
+        path = address(office, row, **{name: office.values[value] for name, value in query.items()})
+        for role, visitor in neighbours(office):
+            if role not in row.roles:
+                continue
+            answer = office.ask(visitor, method, path, form(office, row) if method == "POST" else None)
+            typed = MARK if method == "GET" else BODY
+            if answer.status_code not in (200, 400, 404, 409, 422) or leaks(answer, typed, NAME):
+                wrong.append(describe(row, visitor, answer))
+    fail_with(wrong)
+    assert dump(office.runtime) == before
+
+
+def test_an_object_that_cannot_be_is_not_found(office: Office) -> None:
+    wrong = []
+    for row in GUARDED:
+        names = [name for name in arguments(office.app, row.endpoint) if name.endswith("_id")]
+        if not names:
+            continue
+        for strange in (0, 2**31, 2**63, 10**40):
+            kept = dict(office.values)
+            office.values |= dict.fromkeys(names, strange)
+            answer = office.ask(
+                office.visitors[HERE, Role.ADMINISTRATOR],
+                row.method,
+                office.path(row.endpoint),
+                form(office, row),
+            )
+            office.values = kept
+            if answer.status_code != 404:
+                wrong.append(f"{row} of {strange:.0e}: {answer.status_code}")
+    fail_with(wrong)
+
+
+def test_a_query_that_cannot_be_is_no_fault_of_ours(office: Office) -> None:
+    names = ("page", "list", "campaign", "organisation", "copy", "after", "done", "user")
+    strange = {
+        **dict.fromkeys(names, 10**30),
+        **dict.fromkeys(("q", "district", "area", "state", "name"), "\0%"),
+    }
+    wrong = []
+    for row in (row for row in GUARDED if row.method == "GET"):
+        for query in (strange, *({name: value} for name, value in strange.items()), dict.fromkeys(names, -1)):
+            answer = office.ask(
+                office.visitors[HERE, Role.ADMINISTRATOR], "GET", address(office, row, **query), None
+            )
+            if answer.status_code not in (200, 302, 400, 404):
+                wrong.append(f"{row} with {query}: {answer.status_code}")
+    fail_with(wrong)
+
+
+def test_pages_open_for_their_roles_and_reading_changes_nothing(office: Office) -> None:
+    before, wrong = dump(office.runtime, without="audit_events"), []
+    for row in (row for row in GUARDED if row.method == "GET"):
+        for visitor in visitors(office, row, may=True):
+            answer = office.ask(visitor, "GET", address(office, row), None)
+            if not _is_let_in(row, answer):
+                wrong.append(describe(row, visitor, answer))
+            shown = [] if (row.method, row.endpoint) in SHOWS_NUMBERS else leaks(answer, *spellings(NUMBER))
+            if visitor is office.visitors[HERE, Role.LEADER]:
+                shown += leaks(answer, NAME, BODY)
+            if shown:
+                wrong.append(f"{describe(row, visitor, answer)} shows {shown}")
+    fail_with(wrong)
+    assert dump(office.runtime, without="audit_events") == before
+
+
+def test_what_is_open_is_open_for_everybody(office: Office) -> None:
+    wrong = []
+    for row in ROWS:
+        if row.is_open is None:
+            continue
+        for visitor in (NOBODY, *(office.visitors[HERE, role] for role in ROLES)):
+            answer = office.ask(visitor, row.method, address(office, row), {}, token=row.needs_token)
+            if answer.status_code != row.is_open[visitor is not NOBODY]:
+                wrong.append(describe(row, visitor, answer))
+    fail_with(wrong)
+
+
+def test_forms_are_taken_from_their_roles(office: Office) -> None:
+    wrong = []
+    for row in (row for row in GUARDED if row.method == "POST"):
+        for visitor in visitors(office, row, may=True):
+            answer = office.ask(visitor, "POST", address(office, row), form(office, row))
+            if not _is_let_in(row, answer):
+                wrong.append(describe(row, visitor, answer))
+    fail_with(wrong)
+
+
+def test_the_matrix_has_not_lost_its_cells(
+    office: Office, record_property: Callable[[str, object], None]
+) -> None:
+    closed = sum(1 for _cell in closed_cells(office))
+    opened = sum(len(visitors(office, row, may=True)) for row in GUARDED)
+    public = sum(1 + len(ROLES) for row in ROWS if row.is_open)
+    theirs = sum(
+        role in row.roles and (row.method == "GET" or has_object(office, row))
+        for row in GUARDED
+        for role, _visitor in neighbours(office)
+    )
+    cells = closed + opened + public + theirs
+    record_property("cells", cells)
+    print(f"{cells} cells: {closed} refused, {opened} let in, {public} open to all, {theirs} of neighbours")
+    assert cells >= FEWEST_CELLS
