@@ -2,7 +2,7 @@
 VENV ?= .venv
 export VENV
 
-.PHONY: help run test test-rules test-flows check lint types contracts format lock clean environment environment-dev
+.PHONY: help run test test-rules test-flows chaos check lint types contracts format lock clean environment environment-dev
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ test-flows: environment-dev  ## the tests with real parts alone
 	$(VENV)/bin/python -m pytest tests --ignore=tests/rules -n 2
 
 check: lint types contracts test  ## all that must hold before a change goes in
+
+chaos: environment-dev  ## a large send while everything around it breaks: ARGS="--messages 20000 --kills 20"
+	$(VENV)/bin/python -m tests.chaos $(ARGS)
 
 lint: environment-dev  ## form and common mistakes
 	$(VENV)/bin/ruff format --check .

@@ -27,19 +27,36 @@ def environment_of(settings: Settings) -> dict[str, str]:
 
 
 class Processes:
-    """Started by `flask --app wsgi …`; all are ended by `stop`."""
+    """Started by `flask --app wsgi …`; all are ended by `stop`. Their words go to `log` where one is given."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, log: Path | None = None) -> None:
+        self.log = log
         self.environment = environment_of(settings)
         self.running: list[subprocess.Popen[bytes]] = []
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """A process that goes on until it is ended."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "flask", "--app", "wsgi", *arguments], cwd=ROOT, env=self.environment
-        )
+        return self.start_program("flask", "--app", "wsgi", *arguments)
+
+    def start_program(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """A Python module as a program that goes on until it is ended."""
+        with open(self.log or os.devnull, "ab") as words:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=words if self.log else None,
+                stderr=words if self.log else None,
+            )
         self.running.append(process)
         return process
+
+    def said(self) -> str:
+        """What they have said so far."""
+        return self.log.read_text() if self.log else ""
+
+    def are_running(self) -> bool:
+        return all(process.poll() is None for process in self.running)
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """kill -9: no goodbye."""

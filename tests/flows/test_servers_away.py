@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -24,7 +22,7 @@ from outreach.runtime import open_runtime
 from outreach.schema import upgrade
 from outreach.settings import Settings
 from outreach.sms.simulator.running import RunningSimulator
-from tests.flows.processes import ROOT, Processes
+from tests.flows.processes import Processes
 from tests.flows.world import APPROVER, AUTHOR, World, number
 from tests.servers import Server, create_database, make_folder, start_postgres, start_redis
 
@@ -48,32 +46,6 @@ class Restartable:
 
     def start(self) -> None:
         self.server = self.begin()
-
-
-class Logged(Processes):
-    """Processes whose words are kept."""
-
-    def __init__(self, settings: Settings, log: Path) -> None:
-        super().__init__(settings)
-        self.log = log
-
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        with self.log.open("ab") as words:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
-                cwd=ROOT,
-                env=self.environment,
-                stdout=words,
-                stderr=words,
-            )
-        self.running.append(process)
-        return process
-
-    def said(self) -> str:
-        return self.log.read_text()
-
-    def are_running(self) -> bool:
-        return all(process.poll() is None for process in self.running)
 
 
 @pytest.fixture
@@ -100,15 +72,15 @@ def settings(settings: Settings, redis: Restartable) -> Settings:
 
 
 @pytest.fixture
-def processes(settings: Settings, tmp_path: Path) -> Iterator[Logged]:
-    made = Logged(settings, tmp_path / "processes.log")
+def processes(settings: Settings, tmp_path: Path) -> Iterator[Processes]:
+    made = Processes(settings, tmp_path / "processes.log")
     yield made
     made.stop()
 
 
 @pytest.fixture
 def on_postgres(
-    settings: Settings, postgres: Restartable, simulator: RunningSimulator, processes: Logged
+    settings: Settings, postgres: Restartable, simulator: RunningSimulator, processes: Processes
 ) -> Iterator[World]:
     """A world in the PostgreSQL that can be stopped; the processes work for it."""
     settings = replace(settings, database_url=create_database(postgres.url))
@@ -134,7 +106,7 @@ def assert_everybody_once(world: World, people: int) -> None:
     assert sorted(world.sent_to()) == [number(i) for i in range(people)]
 
 
-def assert_quiet(processes: Logged) -> None:
+def assert_quiet(processes: Processes) -> None:
     """No stack of Python's, and nobody's number."""
     assert "Traceback" not in processes.said()
     assert number(0)[:9] not in processes.said()
@@ -145,7 +117,7 @@ def assert_quiet(processes: Logged) -> None:
 
 @one_database
 def test_a_send_goes_on_when_redis_stops_and_comes_back(
-    world: World, simulator: RunningSimulator, processes: Logged, redis: Restartable
+    world: World, simulator: RunningSimulator, processes: Processes, redis: Restartable
 ) -> None:
     world.add_people(300)
     simulator.faults(latency_ms=150)
@@ -171,7 +143,7 @@ def test_a_send_goes_on_when_redis_stops_and_comes_back(
 
 @one_database
 def test_a_launch_while_redis_is_away_says_so_and_starts_by_itself_later(
-    world: World, processes: Logged, redis: Restartable
+    world: World, processes: Processes, redis: Restartable
 ) -> None:
     world.add_people(5)
     campaign = world.draft()
@@ -195,7 +167,7 @@ def test_a_launch_while_redis_is_away_says_so_and_starts_by_itself_later(
 
 @one_database
 def test_a_worker_that_waits_for_redis_can_be_told_to_stop(
-    world: World, processes: Logged, redis: Restartable
+    world: World, processes: Processes, redis: Restartable
 ) -> None:
     redis.stop()
     one, all_queues = processes.start("worker", "--queues", "send"), processes.start("worker")
@@ -208,7 +180,7 @@ def test_a_worker_that_waits_for_redis_can_be_told_to_stop(
 
 @one_database
 def test_a_redis_that_hangs_holds_nobody_up(
-    world: World, simulator: RunningSimulator, processes: Logged, redis: Restartable
+    world: World, simulator: RunningSimulator, processes: Processes, redis: Restartable
 ) -> None:
     world.add_people(2)
     processes.start("worker")
@@ -235,7 +207,7 @@ def test_a_redis_that_hangs_holds_nobody_up(
 
 @one_database
 def test_a_send_goes_on_when_the_database_stops_and_comes_back(
-    on_postgres: World, simulator: RunningSimulator, processes: Logged, postgres: Restartable
+    on_postgres: World, simulator: RunningSimulator, processes: Processes, postgres: Restartable
 ) -> None:
     world = on_postgres
     world.add_people(300)
@@ -255,7 +227,7 @@ def test_a_send_goes_on_when_the_database_stops_and_comes_back(
 
 @one_database
 def test_workers_that_start_without_a_database_wait_for_it(
-    on_postgres: World, processes: Logged, postgres: Restartable
+    on_postgres: World, processes: Processes, postgres: Restartable
 ) -> None:
     on_postgres.add_people(5)
     postgres.stop()
@@ -307,7 +279,7 @@ def test_what_the_gateway_brings_while_the_database_is_away_is_stored_when_it_re
 
 
 @one_database
-def test_commands_say_which_server_is_away(world: World, processes: Logged) -> None:
+def test_commands_say_which_server_is_away(world: World, processes: Processes) -> None:
     processes.environment["DATABASE_URL"] = "postgresql://loa@127.0.0.1:1/loa"
     done = processes.run("campaigns", "status", "1", "--json")
     assert (done.returncode, done.stdout) == (1, "")
