@@ -6,9 +6,10 @@ and marked as sent, so that running twice does no harm. Without SMTP_URL nothing
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from redis import RedisError
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign, CampaignAuthor, CampaignDecision, CampaignVersion
@@ -19,6 +20,9 @@ from outreach.access.models import Organisation, Role, User
 from outreach.access.users import organisations_of
 from outreach.mail import send_mail
 from outreach.runtime import Runtime
+
+_LOOK_AGAIN_S = 300
+_GIVE_UP_AFTER = timedelta(days=1)
 
 Due = tuple[type[CampaignVersion] | type[CampaignDecision], int, list[str], str, str]
 
@@ -53,6 +57,38 @@ def ring_for_notices(runtime: Runtime, campaign_id: int) -> None:
     """Have the mail sent that is due for a campaign, where there is a mail server."""
     if runtime.settings.smtp_url:
         ring_notify(runtime.doorbell, campaign_id)
+
+
+def ring_for_overdue(runtime: Runtime, *, now: datetime) -> int:
+    """Ring again, every few minutes for a day, for mail that a server or Redis kept from going; how many."""
+    if not runtime.settings.smtp_url:
+        return 0
+    try:
+        if not runtime.redis.set("loa:notices", 1, nx=True, ex=_LOOK_AGAIN_S):
+            return 0
+    except RedisError:
+        return 0
+    since = now - _GIVE_UP_AFTER
+    with runtime.db.read() as session:
+        overdue = session.scalars(
+            select(CampaignVersion.campaign_id)
+            .join(Campaign, Campaign.id == CampaignVersion.campaign_id)
+            .outerjoin(CampaignDecision, CampaignDecision.version_id == CampaignVersion.id)
+            .where(
+                or_(
+                    and_(
+                        Campaign.state == CampaignState.SUBMITTED,
+                        CampaignVersion.mailed_at.is_(None),
+                        CampaignVersion.submitted_at > since,
+                    ),
+                    and_(CampaignDecision.mailed_at.is_(None), CampaignDecision.decided_at > since),
+                )
+            )
+            .distinct()
+        ).all()
+    for campaign_id in overdue:
+        ring_notify(runtime.doorbell, campaign_id)
+    return len(overdue)
 
 
 def send_notices(runtime: Runtime, campaign_id: int, *, now: datetime) -> int:

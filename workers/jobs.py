@@ -8,10 +8,11 @@ from pathlib import Path
 
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.sending import Sender
-from campaigns.notices import send_notices
+from campaigns.notices import ring_for_overdue, send_notices
 from campaigns.rings import ring_import, ring_reconcile, ring_send, ring_sweep
 from campaigns.sweep import apply_all_statuses
 from campaigns.sweep import sweep as sweep_once
+from outreach.access.invitations import mail_invitation as mail_link
 from outreach.people.uploads.running import Work
 from outreach.people.uploads.running import run as run_upload
 from outreach.people.uploads.running import waiting as uploads_waiting
@@ -48,6 +49,7 @@ def sweep() -> dict[str, int]:
         uploads = uploads_waiting(session, now=datetime.now(UTC))
     for upload_id in uploads:
         ring_import(held.doorbell, upload_id)
+    ring_for_overdue(held, now=datetime.now(UTC))
     return asdict(done)
 
 
@@ -56,6 +58,12 @@ def import_list(upload_id: int) -> dict[str, int]:
     held = runtime()
     work = Work(held.db, Path(held.settings.uploads_dir), held.settings.secret_key, told_to_stop.is_set)
     return {"worked": int(run_upload(work, upload_id))}
+
+
+def mail_invitation(user_id: int) -> dict[str, int]:
+    """Send a user the link to choose a password by."""
+    held = runtime()
+    return {"mailed": mail_link(held.db, held.settings, user_id)}
 
 
 def reconcile() -> dict[str, int]:

@@ -15,7 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from rq import Queue
 
-from campaigns.notices import ring_for_notices, send_notices
+from campaigns.notices import ring_for_notices, ring_for_overdue, send_notices
 from campaigns.states import CampaignAction
 from outreach.doorbell import DEFAULT
 from outreach.mail import send_mail
@@ -118,6 +118,20 @@ def test_without_a_mail_server_nothing_is_rung_for(world: World) -> None:
     ring_for_notices(world.runtime, campaign_id)
     [job] = queue.jobs
     assert (job.func_name, job.args, job.retries_left) == ("workers.jobs.notify", (campaign_id,), 3)
+
+
+def test_mail_that_did_not_go_is_rung_for_again_within_minutes(
+    world: World, postbox: tuple[Postbox, str]
+) -> None:
+    campaign_id = world.draft()
+    world.act(campaign_id, CampaignAction.SUBMIT)
+    now = datetime.now(UTC)
+    assert ring_for_overdue(world.runtime, now=now) == 0
+    with_mail(world, postbox[1])
+    assert [ring_for_overdue(world.runtime, now=now) for _ in range(2)] == [1, 0]
+    assert notify(world, campaign_id) == 1
+    world.runtime.redis.delete("loa:notices")
+    assert ring_for_overdue(world.runtime, now=now) == 0
 
 
 def test_one_bad_address_does_not_keep_the_mail_from_the_others(postbox: tuple[Postbox, str]) -> None:
