@@ -14,6 +14,7 @@ from campaigns.draft import read_draft
 from campaigns.kinds import load_kinds
 from campaigns.lifecycle import STATE_NAMES, act, create_campaign
 from campaigns.models import Campaign
+from campaigns.notices import ring_for_notices
 from campaigns.rings import ring_sweep
 from campaigns.states import CampaignAction, CampaignState
 from campaigns.status import read_status
@@ -59,6 +60,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
                 user = find_user(session, email)
                 campaign = act(session, campaign_id, action, user=user, now=datetime.now(UTC))
                 state = campaign.state
+            ring_for_notices(runtime, campaign_id)
             is_heard = state not in (CampaignState.SENDING, CampaignState.CANCELLED) or ring_sweep(
                 runtime.doorbell
             )
