@@ -2,21 +2,24 @@
 VENV ?= .venv
 export VENV
 
-.PHONY: help run test test-rules test-flows chaos check lint types contracts format lock clean environment environment-dev
+.PHONY: help run test test-rules test-flows pictures chaos check lint types contracts format lock translations clean environment environment-dev chromium
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: environment  ## everything on this machine, until Ctrl-C: PORT=8000 SIMULATOR_PORT=8001
 	@exec $(VENV)/bin/python -m deploy.run
 
-test: test-rules test-flows  ## all tests: the pure ones, then those with databases, Redis and the simulator
+test: test-rules test-flows  ## all tests: the pure ones, then those with databases, Redis, the simulator and Chromium
 
 test-rules: environment-dev  ## the pure tests alone, in seconds
 	$(VENV)/bin/python -m pytest tests/rules
 
-test-flows: environment-dev  ## the tests with real parts alone
-	$(VENV)/bin/python -m pytest tests --ignore=tests/rules -n 2
+test-flows: environment-dev chromium  ## the tests with real parts alone
+	$(VENV)/bin/python -m pytest tests --ignore=tests/rules -n 2 --dist loadgroup
+
+pictures: environment-dev chromium  ## the pictures in docs/pictures, taken on the walk through the browser
+	LOA_PICTURES=1 $(VENV)/bin/python -m pytest tests/browser -q -k "walk or picture"
 
 check: lint types contracts test  ## all that must hold before a change goes in
 
@@ -41,6 +44,12 @@ lock: environment-dev  ## pin the newest versions of what requirements*.in name
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/uv pip compile -q -U --universal --python-version 3.11 requirements.in -o requirements.txt
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/uv pip compile -q -U --universal --python-version 3.11 requirements-dev.in -c requirements.txt -o requirements-dev.txt
 
+translations: environment-dev  ## take new texts of the pages into the English catalogue, and compile it
+	@mkdir -p var
+	$(VENV)/bin/pybabel -q extract -F admin/translations/babel.cfg -k _l --no-location --sort-output -o var/messages.pot admin
+	$(VENV)/bin/pybabel -q update -i var/messages.pot -d admin/translations --no-fuzzy-matching --no-wrap --ignore-obsolete --ignore-pot-creation-date
+	$(VENV)/bin/pybabel -q compile -d admin/translations
+
 clean:  ## remove the environment and caches; the data in var/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -50,3 +59,6 @@ environment:
 
 environment-dev:
 	@$(or $(PYTHON),python3) deploy/environment.py requirements-dev.txt
+
+chromium:
+	@$(or $(PYTHON),python3) deploy/chromium.py

@@ -1,0 +1,57 @@
+"""Chromium for the browser tests, and letters for what it shows: `python3 deploy/chromium.py`.
+
+It is the distribution's own, as a wheel has none: root installs it, everyone else is told the line to type.
+Needs nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+INSTALL = ("apt-get", "install", "-y", "--no-install-recommends", "chromium", "fonts-noto-core")
+
+
+class NoChromium(Exception):
+    """There is no Chromium and none could be installed; `str()` says what to do."""
+
+
+def find_chromium() -> str | None:
+    """The program's path, or None."""
+    return next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+def install_chromium() -> None:
+    """Install the distribution's package, as root. Raises NoChromium."""
+    if os.geteuid() != 0:
+        raise NoChromium(
+            "The browser tests need Chromium. Type this line, then the same command again:\n"
+            f"  sudo apt-get update && sudo {' '.join(INSTALL)}"
+        )
+    print("Installing Chromium for the browser tests (a minute or two, once)", flush=True)
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (("apt-get", "update"), INSTALL):
+        try:
+            done = subprocess.run(command, env=quiet, capture_output=True, text=True)
+        except FileNotFoundError as error:
+            raise NoChromium(
+                "The browser tests need Chromium on PATH, and there is no apt-get here."
+            ) from error
+        if done.returncode:
+            raise NoChromium(
+                f"`{' '.join(command)}` failed; Chromium is needed for the browser tests:\n"
+                f"{(done.stdout + done.stderr).strip()[-2000:]}"
+            )
+    if find_chromium() is None:
+        raise NoChromium("The package was installed, but no chromium is on PATH: install one by hand.")
+
+
+if __name__ == "__main__":
+    try:
+        if find_chromium() is None:
+            install_chromium()
+    except NoChromium as error:
+        sys.exit(str(error))

@@ -1,0 +1,94 @@
+"""A running office for all browser tests of a session, and tabs in which someone is signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from admin.demo import PASSWORD
+from deploy.chromium import find_chromium
+from tests.browser.furnishing import furnish
+from tests.browser.office import Office, running_office
+from tests.browser.visits import DESK, Visit
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+OpenAs = Callable[..., Visit]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One office for all: they run in one process, whatever the others do."""
+    for item in items:
+        if "tests/browser/" in item.nodeid:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session")
+def office(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Office]:
+    with running_office(tmp_path_factory.mktemp("office"), redis_url) as running:
+        running.made.update(furnish(running.runtime))
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = find_chromium()
+    assert program, "No Chromium: run `make test`, or type: apt-get install chromium"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def signed_in(office: Office, browser: Browser) -> Callable[[str], Any]:
+    """The cookies of someone who has signed in, once for each."""
+    kept: dict[str, Any] = {}
+
+    def sign_in(email: str) -> Any:
+        if email not in kept:
+            context = browser.new_context(locale="vi-VN")
+            page = context.new_page()
+            page.goto(f"{office.url}/login")
+            page.get_by_label("Thư điện tử").fill(email)
+            page.get_by_label("Mật khẩu").fill(PASSWORD)
+            page.get_by_role("button", name="Đăng nhập").click()
+            page.wait_for_url("**/admin/")
+            kept[email] = context.storage_state()
+            context.close()
+        return kept[email]
+
+    return sign_in
+
+
+@pytest.fixture
+def page_as(office: Office, browser: Browser, signed_in: Callable[[str], Any]) -> Iterator[OpenAs]:
+    """`page_as("canbo@loa.example")`, or `page_as(None)` for nobody: a tab. No fault may be left in the end."""
+    opened: list[tuple[BrowserContext, Visit]] = []
+
+    def open_as(email: str | None, *, size: Any = DESK, address: str | None = None) -> Visit:
+        context = browser.new_context(
+            viewport=size,
+            locale="vi-VN",
+            timezone_id="Asia/Ho_Chi_Minh",
+            storage_state=signed_in(email) if email else None,
+        )
+        context.set_default_timeout(15_000)
+        visit = Visit(context.new_page(), address or office.url)
+        opened.append((context, visit))
+        return visit
+
+    yield open_as
+    for context, _visit in opened:
+        context.close()
+    assert [fault for _context, visit in opened for fault in visit.faults] == []

@@ -1,0 +1,116 @@
+"""What stands in the office before the first visitor: a campaign in each state, a list in each, an incident."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from admin.demo import LOGINS, ORGANISATIONS, TEXT
+from campaigns.draft import read_draft
+from campaigns.kinds import load_kinds
+from campaigns.lifecycle import act, create_campaign, edit_campaign
+from campaigns.messages import Incident
+from campaigns.models import Campaign, Recipient
+from campaigns.responses import Reply
+from campaigns.rings import ring_import, ring_sweep
+from campaigns.senders import register_sender
+from campaigns.states import CampaignAction
+from outreach.access.users import find_user
+from outreach.people.models import ContactList
+from outreach.people.uploads.receiving import receive
+from outreach.runtime import Runtime
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+ADMINISTRATOR, AUTHOR, APPROVER, LEADER, AUDITOR = (email for email, *_ in LOGINS)
+SENDER = "MTTQKONTUM"
+LIST = ORGANISATIONS[1][2]  # a list of the Youth Union
+_A = CampaignAction
+
+
+def furnish(runtime: Runtime) -> dict[str, int]:
+    """The ids of what was put there, by the name of its state."""
+    now = datetime.now(UTC)
+    with runtime.db.write() as session:
+        register_sender(
+            session,
+            name=SENDER,
+            registered_on="2020-07-01",
+            note="Viettel, VinaPhone, MobiFone",
+            user=find_user(session, ADMINISTRATOR),
+            now=now,
+        )
+        made = _write_campaigns(session, now)
+        made["demo"] = session.scalars(select(func.min(Campaign.id))).one()
+        made["list"] = session.scalars(select(ContactList.id).where(ContactList.name == LIST)).one()
+        made["person"] = session.scalars(select(func.min(Recipient.contact_id)).join(Reply)).one()
+        session.add(Incident(kind="sent_twice", subject="messages:1", details={}, at=now))
+        made |= _hand_in(session, Path(runtime.settings.uploads_dir), now)
+    for upload_id in (made["ready"], made["unreadable"]):
+        ring_import(runtime.doorbell, upload_id)
+    ring_sweep(runtime.doorbell)
+    return made
+
+
+def _draft(name: str, **changes: Any) -> Any:
+    data = {"name": name, "text": TEXT, "lists": [LIST], "sender": SENDER, "goal": {"share": 0.5}}
+    return read_draft({**data, **changes}, kinds=load_kinds())
+
+
+def _write_campaigns(session: Session, now: datetime) -> dict[str, int]:
+    author, approver = find_user(session, AUTHOR), find_user(session, APPROVER)
+
+    def write(name: str, *actions: CampaignAction, **changes: Any) -> int:
+        campaign_id = create_campaign(session, _draft(name, **changes), user=author, now=now).id
+        for action in actions:
+            user = approver if action in (_A.APPROVE, _A.RETURN) else author
+            act(session, campaign_id, action, user=user, now=now, reason="Xin nêu rõ nơi giúp cài đặt.")
+        return campaign_id
+
+    closed = ["00:00", "00:01"] if now.hour != 17 else ["12:00", "12:01"]  # 17:00 UTC is midnight in Vietnam
+    reminder = [{"after_days": 2, "at": "18:00", "text": f"Nhac lai: {TEXT}"}]
+    returned = write("Vận động Đoàn viên cài Bluezone", _A.SUBMIT, _A.RETURN)
+    again = _draft(
+        "Vận động Đoàn viên cài Bluezone", text=TEXT.replace("{link}", "{link} Can giup: Doan xa.")
+    )
+    edit_campaign(session, returned, again, user=author, now=now)
+    act(session, returned, _A.SUBMIT, user=author, now=now)
+    return {
+        "draft": write("Nhắc cài Bluezone trước 20/8", step=reminder),
+        "submitted": returned,
+        "approved": write(
+            "Mời tiêm vắc xin đợt 2",
+            _A.SUBMIT,
+            _A.APPROVE,
+            kind="tiem-chung",
+            text="Moi ong/ba di tiem vac xin. Tra loi: 1 da tiem, 4 can giup, TC thoi nhan tin",
+        ),
+        "scheduled": write(
+            "Nhắc bật Bluetooth", _A.SUBMIT, _A.APPROVE, _A.LAUNCH, starts_at=now + timedelta(days=2)
+        ),
+        "standing_still": write(
+            "Cài Bluezone ngoài giờ", _A.SUBMIT, _A.APPROVE, _A.LAUNCH, window=closed, areas=["23281"]
+        ),
+        "cancelled": write("Cài Bluezone, bản thử", _A.SUBMIT, _A.CANCEL),
+    }
+
+
+def _hand_in(session: Session, folder: Path, now: datetime) -> dict[str, int]:
+    """A list to look at, and one that is none."""
+    author = find_user(session, AUTHOR)
+    into = session.scalars(select(ContactList).where(ContactList.name == LIST)).one()
+
+    def hand_in(name: str, content: bytes) -> int:
+        return receive(
+            session, BytesIO(content), file_name=name, list_id=into.id, folder=folder, user=author, now=now
+        ).id
+
+    sample = (DATA / "contacts_sample.csv").read_bytes()
+    return {
+        "ready": hand_in("chi doan to 2.csv", sample),
+        "unreadable": hand_in("khong co so.csv", "Họ và tên,Ghi chú\nA Thun,không có số\n".encode()),
+    }

@@ -1,0 +1,114 @@
+"""A whole office for a browser: web, workers, scheduler and training phones over a database with demo data."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from admin.demo import load_demo
+from deploy.processes import die_with_parent
+from deploy.redis_server import find_port
+from outreach.runtime import Runtime, open_runtime
+from outreach.schema import upgrade
+from outreach.settings import Settings
+from outreach.sms.simulator.running import RunningSimulator, running_simulator
+from tests.flows.processes import ROOT, environment_of
+
+PEOPLE = 300
+STARTING = 60.0  # seconds
+FLASK = ("flask", "--app", "wsgi")
+# The address is this machine's: a proxy that the surroundings name has no business here.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Office:
+    """The web is at `url`; `runtime` reaches what it works on; `made` has the ids of what stands in it."""
+
+    url: str
+    simulator: RunningSimulator
+    runtime: Runtime
+    made: dict[str, int] = field(default_factory=dict)
+
+
+@contextmanager
+def running_office(folder: Path, redis_url: str) -> Iterator[Office]:
+    """Everything that `make run` starts, for the length of a `with`. Raises RuntimeError with their words."""
+    port = find_port()
+    url = f"http://127.0.0.1:{port}"
+    with ExitStack() as at_the_end:
+        simulator = at_the_end.enter_context(
+            running_simulator(inbound_url=f"{url}/webhooks/twilio/inbound", public_url=url)
+        )
+        simulator.faults(sent_after_s=0.1, delivered_after_s=0.3)
+        settings = Settings.from_env(
+            {
+                "DATABASE_URL": f"sqlite:///{folder}/loa.db",
+                "REDIS_URL": redis_url,
+                "SECRET_KEY": "tests-only-" + "b" * 32,
+                "PUBLIC_BASE_URL": url,
+                "TWILIO_API_BASE_URL": simulator.url,
+                "TWILIO_ACCOUNT_SID": simulator.account_sid,
+                "TWILIO_AUTH_TOKEN": simulator.auth_token,
+                "UPLOADS_DIR": str(folder / "uploads"),
+                "SWEEP_S": "0.5",
+            }
+        )
+        runtime = open_runtime(settings)
+        at_the_end.callback(runtime.close)
+        upgrade(runtime.db)
+        load_demo(runtime, contacts=PEOPLE, now=datetime.now(UTC))
+        log = folder / "processes.log"
+        gunicorn = ("gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{port}", "--no-control-socket")
+        for command in (
+            (*gunicorn, "--worker-class", "gthread", "--threads", "8", "--graceful-timeout", "1"),
+            (*FLASK, "worker"),
+            (*FLASK, "scheduler"),
+        ):
+            process = _start(command, log, environment_of(settings))
+            at_the_end.callback(_end, process)
+        _wait(f"{url}/readyz", log)
+        yield Office(url, simulator, runtime)
+
+
+def _start(command: tuple[str, ...], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    with log.open("ab") as words:
+        return subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=ROOT,
+            env=environment,
+            stdout=words,
+            stderr=words,
+            start_new_session=True,
+            preexec_fn=die_with_parent(signal.SIGTERM),
+        )
+
+
+def _wait(url: str, log: Path) -> None:
+    limit = time.monotonic() + STARTING
+    while time.monotonic() < limit:
+        try:
+            with _opener.open(url, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise RuntimeError(f"the office did not start: {log.read_text()[-4000:]}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

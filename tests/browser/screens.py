@@ -1,0 +1,80 @@
+"""Every screen of the office, with the state that shows most of it, seen by the role that sees most.
+
+A route that is not here fails `test_every_route_is_looked_at`. `docs/screens.md` tells what each is for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.browser.furnishing import ADMINISTRATOR, APPROVER, AUDITOR, AUTHOR, LEADER
+
+
+@dataclass(frozen=True)
+class Screen:
+    """`path` may name what `furnish` made: `{draft}` is the id of the draft campaign."""
+
+    endpoint: str
+    path: str
+    email: str | None = ADMINISTRATOR
+    status: int = 200
+
+    @property
+    def id(self) -> str:
+        return f"{self.path} as {self.email.split('@')[0] if self.email else 'nobody'}"
+
+
+SCREENS = [
+    Screen("login.show", "/login", None),
+    # Home and progress: the same page tells each role something else.
+    Screen("admin.index", "/admin/"),
+    Screen("admin.index", "/admin/", AUTHOR),
+    Screen("admin.index", "/admin/", APPROVER),
+    Screen("admin.index", "/admin/", LEADER),
+    Screen("admin.index", "/admin/", AUDITOR),
+    Screen("admin.incidents", "/admin/incidents"),
+    Screen("progress.index", "/admin/progress/?campaign={demo}"),
+    Screen("progress.index", "/admin/progress/?campaign={demo}", LEADER),
+    Screen("progress.index", "/admin/progress/?campaign={demo}&district=608"),
+    Screen("progress.index", "/admin/progress/?campaign={standing_still}"),
+    # Campaigns, in each state.
+    Screen("campaigns.index", "/admin/campaigns/", AUTHOR),
+    Screen("campaigns.create", "/admin/campaigns/new", AUTHOR),
+    Screen("campaigns.create", "/admin/campaigns/new?copy={demo}", AUTHOR),
+    Screen("campaigns.edit", "/admin/campaigns/{draft}/edit", AUTHOR),
+    Screen("campaigns.sheet", "/admin/campaigns/{draft}/", AUTHOR),
+    Screen("campaigns.sheet", "/admin/campaigns/{submitted}/", APPROVER),
+    Screen("campaigns.sheet", "/admin/campaigns/{approved}/", AUTHOR),
+    Screen("campaigns.sheet", "/admin/campaigns/{scheduled}/", AUTHOR),
+    Screen("campaigns.sheet", "/admin/campaigns/{standing_still}/", AUTHOR),
+    Screen("campaigns.sheet", "/admin/campaigns/{cancelled}/", AUDITOR),
+    Screen("campaigns.sheet", "/admin/campaigns/{demo}/", AUTHOR),
+    Screen("senders.index", "/admin/senders/"),
+    Screen("inbox.index", "/admin/inbox/", AUTHOR),
+    Screen("inbox.index", "/admin/inbox/?label_filter=need_help", AUDITOR),
+    # People and their lists.
+    Screen("people.index", "/admin/people/", AUTHOR),
+    Screen("people.index", "/admin/people/?q=khong-co-ai", AUTHOR),
+    Screen("people.show", "/admin/people/{person}/", AUTHOR),
+    Screen("lists.index", "/admin/lists/", AUTHOR),
+    Screen("lists.show", "/admin/lists/{list}/", AUTHOR),
+    Screen("imports.index", "/admin/imports/", AUTHOR),
+    Screen("imports.show", "/admin/imports/{ready}/", AUTHOR),
+    Screen("imports.show", "/admin/imports/{unreadable}/", AUTHOR),
+    # Refusals.
+    Screen("admin.index", "/admin/campaigns/", LEADER, status=403),
+    Screen("admin.index", "/admin/campaigns/999999/", AUTHOR, status=404),
+]
+
+# Answers that are no page of their own: a part of one, a file, or for machines.
+NO_SCREENS = {
+    "admin.running",
+    "running.panel",
+    "imports.live",
+    "imports.errors",
+    "office_static.static",
+    "answer_page.show",  # a resident's: looked at in test_residents.py
+    "health.healthz",
+    "health.readyz",
+    "health.metrics",
+}

@@ -1,0 +1,29 @@
+"""Every screen at a desk's width and a phone's, in Vietnamese: nothing cut, nothing foreign, nothing out of reach."""
+
+from __future__ import annotations
+
+import pytest
+
+from admin.app import create_app
+from tests.browser.conftest import OpenAs
+from tests.browser.office import Office
+from tests.browser.screens import NO_SCREENS, SCREENS, Screen
+from tests.browser.visits import PHONE, find_faults, find_foreign_words
+
+
+def test_every_route_is_looked_at(office: Office) -> None:
+    app = create_app(office.runtime.settings, runtime=office.runtime)
+    routes = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
+    assert routes - {screen.endpoint for screen in SCREENS} - NO_SCREENS == set()
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.id)
+def test_screen_is_whole_and_vietnamese(screen: Screen, office: Office, page_as: OpenAs) -> None:
+    visit = page_as(screen.email)
+    page = visit.open(screen.path.format(**office.made), status=screen.status)
+    faults = [*find_faults(page), *find_foreign_words(page)]
+    visit.keep_look(f"{screen.id}-desk")
+    page.set_viewport_size(PHONE)
+    faults += find_faults(page)
+    visit.keep_look(f"{screen.id}-phone")
+    assert faults == []

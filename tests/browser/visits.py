@@ -1,0 +1,133 @@
+"""A page in the browser, and what must hold on every one."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import ConsoleMessage, Page, Request
+
+PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+SMALL_PHONE = {"width": 320, "height": 640}
+
+# Words that stand in no Vietnamese sentence; a test of templates would not see what an extension adds.
+ENGLISH = re.compile(
+    r"\b(the|and|with|save|search|edit|delete|create|created|submit|cancel|filter|apply|records?|select|"
+    r"choose|upload|download|next|previous|back|close|home|list|lists|user|users|name|date|none|null|true|"
+    r"false|views?|imports?|undefined|error|failed|sending|sent|draft|paused|completed|scheduled|approved|unknown|queued)\b",
+    re.IGNORECASE,
+)
+# A status or a word's key that nobody put into words: state.sending, need_help, %(count)s.
+KEYS = re.compile(r"\b[a-z]+[._][a-z]+_?[a-z]*\b(?!@)|%\([a-z]+\)s|\{\{|\}\}")
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+_AXE = Path(
+    next(iter(find_spec("axe_playwright_python").submodule_search_locations)), "axe.min.js"
+).read_text()
+
+
+@dataclass
+class Visit:
+    """One tab. `faults` collects what the browser complained of since it was opened."""
+
+    page: Page
+    address: str
+    faults: list[str] = field(default_factory=list)
+    expects: int | None = None  # a status the console may name
+
+    def __post_init__(self) -> None:
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
+        self.page.on("request", self._see)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        is_expected = self.expects is not None and f"status of {self.expects}" in message.text
+        if message.type in ("error", "warning") and not is_expected:
+            self.faults.append(f"console: {message.text}")
+
+    def _see(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob") and parts.hostname != "127.0.0.1":
+            self.faults.append(f"asks another machine: {request.url}")
+
+    def open(self, path: str, *, status: int = 200) -> Page:
+        self.expects = None if status < 400 else status
+        answer = self.page.goto(self.address + path)
+        assert answer is not None
+        assert answer.status == status, f"{path}: {answer.status}"
+        return self.page
+
+    def take_picture(self, name: str) -> None:
+        """For the README and docs/screens.md; only with LOA_PICTURES=1, as a picture differs every time."""
+        if os.environ.get("LOA_PICTURES"):
+            PICTURES.mkdir(exist_ok=True)
+            self.page.screenshot(path=PICTURES / f"{name}.png")
+
+    def keep_look(self, name: str) -> None:
+        """The whole page as a picture, for whoever wants to look at all of them: LOA_LOOKS=a folder."""
+        if folder := os.environ.get("LOA_LOOKS"):
+            file = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+            self.page.screenshot(path=Path(folder, f"{file}.png"), full_page=True)
+
+
+def find_faults(page: Page) -> list[str]:
+    """What would be wrong on any page, at its present width: shape, words, and what axe finds."""
+    width = page.viewport_size["width"]
+    seen: dict[str, Any] = page.evaluate(
+        """() => ({
+            across: document.scrollingElement.scrollWidth - window.innerWidth,
+            headings: document.querySelectorAll("h1").length,
+            title: document.title,
+            wide: [...document.querySelectorAll("body *")]
+                .filter((one) => one.getBoundingClientRect().right > window.innerWidth + 1)
+                .slice(0, 3).map((one) => one.outerHTML.slice(0, 120)),
+        })"""
+    )
+    faults = []
+    if seen["across"] > 0:
+        faults.append(f"at {width}px it scrolls sideways by {seen['across']}px: {seen['wide']}")
+    if seen["headings"] != 1:
+        faults.append(f"{seen['headings']} h1")
+    if not seen["title"].strip(" ·"):
+        faults.append("no title")
+    return [*faults, *ask_axe(page)]
+
+
+def find_foreign_words(page: Page) -> list[str]:
+    """English words and bare keys on a Vietnamese page. What people typed themselves is not the page's."""
+    text: str = page.evaluate(
+        """() => {
+            const copy = document.body.cloneNode(true);
+            for (const part of copy.querySelectorAll("[lang=en], script, style, textarea, .bubble")) part.remove();
+            const texts = [], walker = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT);
+            while (walker.nextNode()) texts.push(walker.currentNode.data.trim());
+            const labels = [...copy.querySelectorAll("[aria-label], [title], [placeholder], [alt]")].flatMap(
+                (one) => ["aria-label", "title", "placeholder", "alt"].map((name) => one.getAttribute(name) ?? ""));
+            return [document.title, ...texts, ...labels].filter(Boolean).join("\\n");
+        }"""
+    )
+    text = re.sub(r"\{(name|link)\}|\S+@\S+|https?://\S+|\S+\.(csv|xlsx|xls|ods|toml|vn)\b", " ", text)
+    return [
+        f"“{found[0]}” in “{text[max(0, found.start() - 30) : found.end() + 30].strip()}”"
+        for pattern in (ENGLISH, KEYS)
+        for found in pattern.finditer(text)
+    ]
+
+
+def ask_axe(page: Page) -> list[str]:
+    """What axe-core finds against WCAG 2.2 AA. It comes by the debugger, past the page's own policy."""
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(_AXE)
+    found = page.evaluate(
+        """(tags) => axe.run(document, {runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]})
+            .then((result) => result.violations.map((one) => [one.id, one.help,
+                one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160) + " " + node.failureSummary)]))""",
+        WCAG,
+    )
+    return [f"axe {rule}: {what} {nodes}" for rule, what, nodes in found]
