@@ -43,7 +43,9 @@ def press(world: World, campaign_id: int, action: A, email: str) -> Callable[[],
     def work() -> CampaignState:
         with world.runtime.db.write() as session:
             user = find_user(session, email)
-            return act(session, campaign_id, action, user=user, now=datetime.now(UTC)).state
+            return act(
+                session, campaign_id, action, user=user, now=datetime.now(UTC), reason="Xin sửa lại."
+            ).state
 
     return work
 

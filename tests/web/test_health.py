@@ -72,7 +72,7 @@ def test_a_database_that_is_not_migrated_is_named(client: FlaskClient, runtime: 
 
 def test_what_is_away_is_named_and_the_process_still_lives(settings: Settings) -> None:
     no_redis = client_with(settings, redis_url=NOWHERE)
-    assert missing(no_redis) == ["migrations", "redis"]
+    assert missing(no_redis) == ["redis"]
     no_database = client_with(
         settings, redis_url=NOWHERE, database_url="postgresql+psycopg://loa@127.0.0.1:1/loa"
     )
