@@ -21,15 +21,19 @@ from admin import texts
 from admin.headers import csp_nonce, install_headers
 from admin.login import install_login
 from admin.permissions import may_open
+from admin.views.account import AccountView, create_invitations
+from admin.views.audit import AuditView
 from admin.views.campaigns import CampaignsView
 from admin.views.home import HomeView
 from admin.views.imports import ImportsView, allow_large_uploads
 from admin.views.inbox import InboxView
 from admin.views.lists import ListsView
+from admin.views.organisations import OrganisationsView
 from admin.views.people import PeopleView
 from admin.views.progress import ProgressView
 from admin.views.running import RunningView
 from admin.views.senders import SendersView
+from admin.views.users import UsersView
 from campaigns.stopping import is_stopped
 from campaigns.web.pages import show_page
 from campaigns.windows import VIETNAM
@@ -63,6 +67,7 @@ def install_office(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> 
     for blueprint in without_csrf:
         csrf.exempt(blueprint)
     install_login(app, runtime)
+    app.register_blueprint(create_invitations(runtime))
     app.register_blueprint(
         Blueprint("office_static", __name__, static_folder="static", static_url_path="/static")
     )
@@ -88,6 +93,10 @@ def create_views(runtime: Runtime) -> list[Any]:
         PeopleView(runtime),
         ListsView(runtime),
         ImportsView(runtime),
+        OrganisationsView(runtime),
+        UsersView(runtime),
+        AuditView(runtime),
+        AccountView(runtime),
         SendersView(runtime),
         RunningView(runtime),
     ]

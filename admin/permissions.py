@@ -9,6 +9,7 @@ _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 _STAFF = frozenset({Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER})
 _APPROVER = frozenset({Role.ADMINISTRATOR, Role.APPROVER})
 _READERS = _STAFF | {Role.AUDITOR}
+_OVERSEERS = _ADMINISTRATOR | {Role.AUDITOR}
 
 ROUTES: dict[str, frozenset[Role]] = {
     "admin.index": _ALL,
@@ -17,6 +18,9 @@ ROUTES: dict[str, frozenset[Role]] = {
     "admin.release": _APPROVER,
     "admin.incidents": _APPROVER | {Role.AUDITOR},
     "admin.see_incident": _APPROVER,
+    "account.index": _ALL,
+    "account.password": _ALL,
+    "audit.index": _OVERSEERS,
     "campaigns.index": _READERS,
     "campaigns.sheet": _READERS,
     "campaigns.create": _STAFF,
@@ -42,6 +46,10 @@ ROUTES: dict[str, frozenset[Role]] = {
     "lists.index": _READERS,
     "lists.create": _STAFF,
     "lists.show": _READERS,
+    "organisations.index": _OVERSEERS,
+    "organisations.create": _ADMINISTRATOR,
+    "organisations.show": _OVERSEERS,
+    "organisations.change": _ADMINISTRATOR,
     "people.index": _READERS,
     "people.show": _READERS,
     "people.number": _STAFF,
@@ -52,6 +60,13 @@ ROUTES: dict[str, frozenset[Role]] = {
     "progress.index": _ALL,
     "running.panel": _READERS,
     "running.act": _STAFF,
+    "users.index": _OVERSEERS,
+    "users.create": _ADMINISTRATOR,
+    "users.show": _OVERSEERS,
+    "users.change": _ADMINISTRATOR,
+    "users.disable": _ADMINISTRATOR,
+    "users.enable": _ADMINISTRATOR,
+    "users.link": _ADMINISTRATOR,
     "senders.index": _ADMINISTRATOR,
     "senders.save": _ADMINISTRATOR,
     "senders.remove": _ADMINISTRATOR,

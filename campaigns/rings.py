@@ -33,5 +33,9 @@ def ring_reconcile(doorbell: Doorbell) -> bool:
     return doorbell.ring("workers.jobs.reconcile", queue=DEFAULT, timeout_s=_SEND_TIMEOUT_S)
 
 
+def ring_invitation(doorbell: Doorbell, user_id: int) -> bool:
+    return doorbell.ring("workers.jobs.mail_invitation", user_id, queue=DEFAULT, retries=_MAIL_RETRIES)
+
+
 def ring_notify(doorbell: Doorbell, campaign_id: int) -> bool:
     return doorbell.ring("workers.jobs.notify", campaign_id, queue=DEFAULT, retries=_MAIL_RETRIES)

@@ -12,6 +12,7 @@ from campaigns.notices import ring_for_overdue, send_notices
 from campaigns.rings import ring_import, ring_reconcile, ring_send, ring_sweep
 from campaigns.sweep import apply_all_statuses
 from campaigns.sweep import sweep as sweep_once
+from outreach.access.invitations import mail_invitation as mail_link
 from outreach.people.uploads.running import Work
 from outreach.people.uploads.running import run as run_upload
 from outreach.people.uploads.running import waiting as uploads_waiting
@@ -57,6 +58,12 @@ def import_list(upload_id: int) -> dict[str, int]:
     held = runtime()
     work = Work(held.db, Path(held.settings.uploads_dir), held.settings.secret_key, told_to_stop.is_set)
     return {"worked": int(run_upload(work, upload_id))}
+
+
+def mail_invitation(user_id: int) -> dict[str, int]:
+    """Send a user the link to choose a password by."""
+    held = runtime()
+    return {"mailed": mail_link(held.db, held.settings, user_id)}
 
 
 def reconcile() -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 
 from argon2 import PasswordHasher
@@ -15,6 +16,7 @@ from outreach.places.areas import areas_within, descendants
 
 _hasher = PasswordHasher()
 SHORTEST_PASSWORD = 10
+_NO_PASSWORD = "!"  # noqa: S105 - no hash begins so
 
 
 def find_user(session: Session, email: str) -> User:
@@ -46,31 +48,52 @@ def create_user(
     session: Session,
     *,
     email: str,
-    password: str,
+    password: str | None,
     role: Role,
     organisation_id: int | None,
     area_code: str | None,
     now: datetime,
+    name: str = "",
 ) -> User:
-    """A new user with an argon2 hash. Raises BadInput for a bad address, a short password or a taken e-mail."""
+    """A new user with an argon2 hash; without a password one who is yet to choose it.
+
+    Raises BadInput for a bad address, a short password or a taken e-mail.
+    """
     email = email.strip().lower()
     if email.count("@") != 1 or email.startswith("@") or email.endswith("@"):
         raise BadInput("Địa chỉ thư điện tử không đúng. Hãy kiểm tra lại.")
-    if len(password) < SHORTEST_PASSWORD:
-        raise BadInput(f"Mật khẩu phải có ít nhất {SHORTEST_PASSWORD} ký tự.")
+    password_hash = no_password() if password is None else hash_password(password)
     if session.execute(select(User.id).where(User.email == email)).first():
         raise BadInput("Địa chỉ thư điện tử này đã có tài khoản.")
     user = User(
         email=email,
+        name=" ".join(name.split())[:120],
         role=role,
         organisation_id=organisation_id,
         area_code=area_code,
-        password_hash=_hasher.hash(password),
+        password_hash=password_hash,
         created_at=now,
     )
     session.add(user)
     session.flush()
     return user
+
+
+def hash_password(password: str) -> str:
+    """Raises BadInput for one that is too short."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise BadInput(f"Mật khẩu phải có ít nhất {SHORTEST_PASSWORD} ký tự.")
+    return _hasher.hash(password)
+
+
+def no_password() -> str:
+    """What stands in a hash's place where no password opens the account; never the same twice."""
+    return f"{_NO_PASSWORD}{secrets.token_hex(16)}"
+
+
+def has_password(user: User) -> bool:
+    """False for one who was invited and has not chosen a password yet."""
+    return not user.password_hash.startswith(_NO_PASSWORD)
 
 
 def require_role(user: User, *roles: Role) -> None:

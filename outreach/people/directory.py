@@ -23,7 +23,7 @@ from outreach.places.areas import areas_within, descendants
 from outreach.places.models import Area
 
 ON_A_PAGE = 50
-MOST_COUNTED = 10_000
+MOST_COUNTED = 1_000
 # Fewer digits would be half of all people.
 FEWEST_DIGITS = 3
 

@@ -1,0 +1,78 @@
+"""The audit as administrators and auditors read it: who, what in words, when, which row."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+
+from flask import current_app, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+
+from admin.permissions import may_open
+from admin.views.audit_words import ACTIONS, SUBJECTS
+from admin.views.base import OfficeView
+from campaigns.windows import VIETNAM
+from outreach.access.journal import read_actors, read_journal
+from outreach.runtime import Runtime
+
+# Rows that have a page: its route, and what the route calls the id.
+_PAGES = {
+    "contacts": ("people.show", "contact_id"),
+    "contact_lists": ("lists.show", "list_id"),
+    "users": ("users.show", "user_id"),
+    "organisations": ("organisations.show", "organisation_id"),
+    "campaigns": ("campaigns.sheet", "campaign_id"),
+}
+
+
+class AuditView(OfficeView):
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name=_l("Nhật ký"), endpoint="audit", url="/admin/audit")
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """`?who=` a user, `?action=`, `?subject=` a row as table:id, `?day=` a date; `?before=` the last id shown."""
+        asked = request.args
+        day = _day(asked.get("day", ""))
+        with self.reading() as (session, user):
+            entries, is_more = read_journal(
+                session,
+                user,
+                who=asked.get("who", type=int),
+                action=asked.get("action", ""),
+                subject=asked.get("subject", "").strip(),
+                day=datetime.combine(day, time(), VIETNAM) if day else None,
+                before=asked.get("before", type=int),
+            )
+            actors = read_actors(session, user)
+        return self.render(
+            "office/audit.html",
+            entries=entries,
+            is_more=is_more,
+            actors=actors,
+            actions=ACTIONS,
+            subjects=SUBJECTS,
+            address=_address,
+            kept={key: value for key, value in asked.items() if value and key != "before"},
+            is_first=not asked.get("before"),
+        )
+
+
+def _address(subject: str) -> str:
+    """The page of a row; "" where there is none, or none that the reader may open."""
+    table, _sep, number = subject.partition(":")
+    endpoint, name = _PAGES.get(table, ("", ""))
+    if not number.isdigit() or endpoint not in current_app.view_functions:
+        return ""
+    if not may_open(current_user.role, endpoint):
+        return ""
+    return url_for(endpoint, **{name: int(number)})  # type: ignore[arg-type]
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,67 @@
+"""What the audit's actions are called in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+ACTIONS: dict[str, Any] = {
+    "login": _l("Đăng nhập"),
+    "logout": _l("Đăng xuất"),
+    "campaign.create": _l("Tạo chiến dịch"),
+    "campaign.edit": _l("Sửa chiến dịch"),
+    "campaign.submit": _l("Trình duyệt chiến dịch"),
+    "campaign.return": _l("Trả lại chiến dịch"),
+    "campaign.approve": _l("Duyệt chiến dịch"),
+    "campaign.schedule": _l("Hẹn giờ gửi"),
+    "campaign.launch": _l("Cho chạy chiến dịch"),
+    "campaign.start": _l("Bắt đầu gửi"),
+    "campaign.pause": _l("Tạm dừng chiến dịch"),
+    "campaign.resume": _l("Cho chạy tiếp chiến dịch"),
+    "campaign.complete": _l("Chiến dịch hoàn thành"),
+    "campaign.cancel": _l("Hủy chiến dịch"),
+    "message.test": _l("Gửi tin thử"),
+    "reply.handle": _l("Xử lý câu trả lời"),
+    "reply.undo": _l("Lấy lại việc xử lý câu trả lời"),
+    "reply.see_number": _l("Xem số trong hộp thư"),
+    "contacts.import": _l("Nhập danh sách"),
+    "upload.receive": _l("Tải tệp danh sách lên"),
+    "upload.confirm": _l("Xác nhận nhập danh sách"),
+    "upload.cancel": _l("Hủy nhập danh sách"),
+    "import.see_errors": _l("Tải tệp cần sửa"),
+    "list.create": _l("Tạo danh sách"),
+    "contact.see_number": _l("Xem số điện thoại"),
+    "contact.correct": _l("Sửa thông tin người dân"),
+    "contact.suppress": _l("Ngừng gửi tin đến một số"),
+    "contact.lift": _l("Bỏ chặn một số"),
+    "contact.answer": _l("Ghi câu trả lời trực tiếp"),
+    "user.create": _l("Tạo tài khoản"),
+    "user.change": _l("Đổi vai trò, phạm vi"),
+    "user.disable": _l("Khóa tài khoản"),
+    "user.enable": _l("Mở lại tài khoản"),
+    "user.link": _l("Tạo liên kết đặt mật khẩu"),
+    "user.password": _l("Đặt mật khẩu"),
+    "organisation.create": _l("Tạo tổ chức"),
+    "organisation.change": _l("Sửa tổ chức"),
+    "sender.register": _l("Ghi nhận tên người gửi"),
+    "sender.remove": _l("Xóa tên người gửi"),
+    "incident.see": _l("Xem sự cố"),
+    "sending.stop_all": _l("Dừng mọi việc gửi tin"),
+    "sending.release_all": _l("Mở lại việc gửi tin"),
+}
+
+SUBJECTS: dict[str, Any] = {
+    "campaigns": _l("chiến dịch"),
+    "contacts": _l("người dân"),
+    "contact_lists": _l("danh sách"),
+    "list_imports": _l("lần nhập"),
+    "users": _l("người dùng"),
+    "organisations": _l("tổ chức"),
+    "replies": _l("câu trả lời"),
+    "messages": _l("tin nhắn"),
+    "senders": _l("tên người gửi"),
+    "incidents": _l("sự cố"),
+    "switches": _l("công tắc"),
+    "sessions": _l("phiên đăng nhập"),
+}

@@ -1,0 +1,175 @@
+"""The tree of organisations: the Front's committee and who stands below it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import abort, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from admin.views.base import OfficeView
+from outreach.access.accounts import change_organisation, found_organisation
+from outreach.access.models import Organisation, OrganisationKind, User
+from outreach.access.users import visible_to
+from outreach.errors import LoaError, NotFound
+from outreach.people.lists import read_lists
+from outreach.places.models import Area, AreaLevel
+from outreach.runtime import Runtime
+
+
+class OrganisationsView(OfficeView):
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name=_l("Tổ chức"), endpoint="organisations", url="/admin/organisations")
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        return self._list()
+
+    @expose("/", methods=["POST"])
+    def create(self) -> ResponseReturnValue:
+        typed = _form()
+        try:
+            with self.writing() as (session, user):
+                made = found_organisation(session, user=user, now=datetime.now(UTC), **_checked(typed))
+        except LoaError as error:
+            return self._list(error=str(error), typed=typed), 400
+        flash(_("Đã tạo tổ chức “%(name)s”.", name=made.name), "success")
+        return redirect(url_for(".show", organisation_id=made.id), code=303)
+
+    @expose("/<int:organisation_id>/")
+    def show(self, organisation_id: int) -> ResponseReturnValue:
+        return self._show(organisation_id)
+
+    @expose("/<int:organisation_id>/change", methods=["POST"])
+    def change(self, organisation_id: int) -> ResponseReturnValue:
+        typed = _form()
+        try:
+            with self.writing() as (session, user):
+                change_organisation(
+                    session, organisation_id, user=user, now=datetime.now(UTC), **_checked(typed)
+                )
+        except NotFound:
+            abort(404)
+        except LoaError as error:
+            return self._show(organisation_id, error=str(error), typed=typed), 400
+        flash(_("Đã lưu thông tin tổ chức."), "success")
+        return redirect(url_for(".show", organisation_id=organisation_id), code=303)
+
+    def _list(self, *, error: str = "", typed: dict[str, Any] | None = None) -> str:
+        with self.reading() as (session, user):
+            rows = session.execute(
+                select(Organisation, Area.name)
+                .outerjoin(Area, Area.code == Organisation.area_code)
+                .where(visible_to(session, user, Organisation.id))
+                .order_by(Organisation.name)
+            ).all()
+            tree = _tree([(row, area or "") for row, area in rows])
+            read = {"organisations": choices_of_organisations(session), "areas": choices_of_areas(session)}
+        return self.render(
+            "office/organisations.html",
+            tree=tree,
+            kinds=list(OrganisationKind),
+            error=error,
+            typed=typed or {},
+            **read,
+        )
+
+    def _show(self, organisation_id: int, *, error: str = "", typed: dict[str, Any] | None = None) -> str:
+        with self.reading() as (session, user):
+            found = session.scalar(
+                select(Organisation).where(
+                    Organisation.id == organisation_id, visible_to(session, user, Organisation.id)
+                )
+            )
+            if found is None:
+                abort(404)
+            users = session.scalars(
+                select(User).where(User.organisation_id == organisation_id).order_by(User.email)
+            ).all()
+            lists = [line for line in read_lists(session, user) if line.organisation_id == organisation_id]
+            read = {"organisations": choices_of_organisations(session), "areas": choices_of_areas(session)}
+        typed = typed or {
+            "code": found.code,
+            "name": found.name,
+            "kind": found.kind.value,
+            "area_code": found.area_code,
+            "parent_id": found.parent_id,
+        }
+        return self.render(
+            "office/organisation.html",
+            found=found,
+            users=users,
+            lists=lists,
+            kinds=list(OrganisationKind),
+            error=error,
+            typed=typed,
+            **read,
+        )
+
+
+def choices_of_organisations(session: Session) -> list[tuple[int, str]]:
+    """(id, name) of every organisation: for administrators, who see them all."""
+    rows = session.execute(select(Organisation.id, Organisation.name).order_by(Organisation.name))
+    return [(found, name) for found, name in rows]
+
+
+def choices_of_areas(session: Session) -> list[tuple[str, str]]:
+    """(code, name) of the province, the districts and their communes, each behind what it lies in."""
+    areas = session.scalars(select(Area).order_by(Area.name)).all()
+    below: dict[str | None, list[Area]] = {}
+    for area in areas:
+        below.setdefault(area.parent_code, []).append(area)
+    found: list[tuple[str, str]] = []
+
+    def add(parent: str | None, depth: int) -> None:
+        for area in below.get(parent, []):
+            found.append((area.code, "\u2003" * depth + f"{area.kind} {area.name}"))
+            if area.level is not AreaLevel.COMMUNE:
+                add(area.code, depth + 1)
+
+    add(None, 0)
+    return found
+
+
+def _tree(rows: list[tuple[Organisation, str]]) -> list[dict[str, Any]]:
+    """Organisations with those below each; one whose parent is not among them stands at the top."""
+    ids = {row.id for row, _ in rows}
+    nodes: dict[int, dict[str, Any]] = {
+        row.id: {
+            "id": row.id,
+            "name": row.name,
+            "code": row.code,
+            "kind": row.kind,
+            "area": area,
+            "below": [],
+        }
+        for row, area in rows
+    }
+    top: list[dict[str, Any]] = []
+    for row, _area in rows:
+        home = nodes[row.parent_id]["below"] if row.parent_id in ids and row.parent_id else top
+        home.append(nodes[row.id])
+    return top
+
+
+def _form() -> dict[str, Any]:
+    form = request.form
+    return {
+        "code": form.get("code", ""),
+        "name": form.get("name", ""),
+        "kind": form.get("kind", ""),
+        "area_code": form.get("area", "") or None,
+        "parent_id": form.get("parent", type=int),
+    }
+
+
+def _checked(typed: dict[str, Any]) -> dict[str, Any]:
+    if typed["kind"] not in list(OrganisationKind):
+        abort(400)
+    return {**typed, "kind": OrganisationKind(typed["kind"])}

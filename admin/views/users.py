@@ -1,0 +1,203 @@
+"""Accounts: invited by a link, given a role and a scope, locked when someone leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import abort, flash, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from admin.views.base import OfficeView
+from admin.views.organisations import choices_of_areas, choices_of_organisations
+from campaigns.rings import ring_invitation
+from outreach.access.accounts import change_user, disable, enable, invite, renew_link
+from outreach.access.invitations import link_for
+from outreach.access.models import AuditEvent, Organisation, Role, User
+from outreach.access.users import has_password, visible_to
+from outreach.errors import LoaError, NotFound
+from outreach.places.models import Area
+from outreach.runtime import Runtime
+
+# Where the link waits for the one page that shows it.
+_LINK = "invitation"
+
+
+class UsersView(OfficeView):
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name=_l("Người dùng"), endpoint="users", url="/admin/users")
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """`?q=` a part of a name or an address."""
+        return self._list()
+
+    @expose("/", methods=["POST"])
+    def create(self) -> ResponseReturnValue:
+        typed = _form()
+        try:
+            with self.writing() as (db, user):
+                made = invite(
+                    db, email=request.form.get("email", ""), user=user, now=datetime.now(UTC), **_scope(typed)
+                )
+                session[_LINK] = [made.id, link_for(made, self.runtime.settings)]
+        except LoaError as error:
+            return self._list(error=str(error), typed={**typed, "email": request.form.get("email", "")}), 400
+        self._mail(made.id)
+        return redirect(url_for(".show", user_id=made.id), code=303)
+
+    @expose("/<int:user_id>/")
+    def show(self, user_id: int) -> ResponseReturnValue:
+        return self._show(user_id)
+
+    @expose("/<int:user_id>/change", methods=["POST"])
+    def change(self, user_id: int) -> ResponseReturnValue:
+        typed = _form()
+
+        def act(db: Session, user: User, now: datetime) -> None:
+            change_user(db, user_id, user=user, now=now, **_scope(typed))
+
+        return self._do(user_id, act, _("Đã lưu. Vai trò và phạm vi mới có hiệu lực ngay."))
+
+    @expose("/<int:user_id>/disable", methods=["POST"])
+    def disable(self, user_id: int) -> ResponseReturnValue:
+        def act(db: Session, user: User, now: datetime) -> None:
+            disable(db, user_id, user=user, now=now)
+
+        return self._do(
+            user_id, act, _("Đã khóa tài khoản. Mọi phiên đăng nhập của tài khoản này đã kết thúc.")
+        )
+
+    @expose("/<int:user_id>/enable", methods=["POST"])
+    def enable(self, user_id: int) -> ResponseReturnValue:
+        def act(db: Session, user: User, now: datetime) -> None:
+            session[_LINK] = [
+                user_id,
+                link_for(enable(db, user_id, user=user, now=now), self.runtime.settings),
+            ]
+
+        return self._do(
+            user_id, act, _("Đã mở lại tài khoản. Hãy chuyển liên kết bên dưới để đặt mật khẩu mới.")
+        )
+
+    @expose("/<int:user_id>/link", methods=["POST"])
+    def link(self, user_id: int) -> ResponseReturnValue:
+        """A new link, for one who lost the first or forgot the password."""
+        try:
+            with self.writing() as (db, user):
+                found = renew_link(db, user_id, user=user, now=datetime.now(UTC))
+                session[_LINK] = [user_id, link_for(found, self.runtime.settings)]
+        except NotFound:
+            abort(404)
+        self._mail(user_id)
+        return redirect(url_for(".show", user_id=user_id), code=303)
+
+    def _mail(self, user_id: int) -> None:
+        if self.runtime.settings.smtp_url:
+            ring_invitation(self.runtime.doorbell, user_id)
+
+    def _list(self, *, error: str = "", typed: dict[str, Any] | None = None) -> str:
+        asked = request.args.get("q", "")[:100].strip()
+        with self.reading() as (db, me):
+            query = (
+                select(User, Organisation.name, Area.name)
+                .outerjoin(Organisation, Organisation.id == User.organisation_id)
+                .outerjoin(Area, Area.code == User.area_code)
+                .where(visible_to(db, me, User.organisation_id))
+                .order_by(User.is_active.desc(), User.email)
+            )
+            if asked:
+                like = User.email.icontains(asked, autoescape=True) | User.name.icontains(
+                    asked, autoescape=True
+                )
+                query = query.where(like)
+            users = [
+                {
+                    "id": user.id,
+                    "email": user.email,
+                    "name": user.name,
+                    "role": user.role,
+                    "organisation": organisation,
+                    "area": area,
+                    "is_active": user.is_active,
+                    "is_waiting": not has_password(user),
+                }
+                for user, organisation, area in db.execute(query)
+            ]
+            read = {"organisations": choices_of_organisations(db), "areas": choices_of_areas(db)}
+        return self.render(
+            "office/users.html",
+            users=users,
+            roles=list(Role),
+            asked=asked,
+            error=error,
+            typed=typed or {},
+            **read,
+        )
+
+    def _show(self, user_id: int) -> str:
+        waiting = session.get(_LINK)
+        link = waiting[1] if waiting and waiting[0] == user_id else ""
+        if link:
+            session.pop(_LINK)
+        with self.reading() as (db, me):
+            found = db.scalar(
+                select(User).where(User.id == user_id, visible_to(db, me, User.organisation_id))
+            )
+            if found is None:
+                abort(404)
+            read = {
+                "organisations": choices_of_organisations(db),
+                "areas": choices_of_areas(db),
+                "last_login": db.scalar(
+                    select(func.max(AuditEvent.at)).where(
+                        AuditEvent.actor_id == user_id, AuditEvent.action == "login"
+                    )
+                ),
+                "is_me": me.id == user_id,
+            }
+        return self.render(
+            "office/user.html",
+            found=found,
+            is_waiting=not has_password(found),
+            roles=list(Role),
+            link=link,
+            is_mailed=bool(self.runtime.settings.smtp_url),
+            **read,
+        )
+
+    def _do(
+        self, user_id: int, act: Callable[[Session, User, datetime], None], said: str
+    ) -> ResponseReturnValue:
+        try:
+            with self.writing() as (db, user):
+                act(db, user, datetime.now(UTC))
+        except NotFound:
+            abort(404)
+        except LoaError as error:
+            flash(str(error), "error")
+        else:
+            flash(said, "success")
+        return redirect(url_for(".show", user_id=user_id), code=303)
+
+
+def _form() -> dict[str, Any]:
+    form = request.form
+    return {
+        "name": form.get("name", ""),
+        "role": form.get("role", ""),
+        "organisation_id": form.get("organisation", type=int),
+        "area_code": form.get("area", "") or None,
+    }
+
+
+def _scope(typed: dict[str, Any]) -> dict[str, Any]:
+    if typed["role"] not in list(Role):
+        abort(400)
+    return {**typed, "role": Role(typed["role"])}
