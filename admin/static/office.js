@@ -5,9 +5,15 @@
   const button = document.querySelector(".menu-button");
   const menu = document.getElementById("menu");
   if (button && menu) {
-    button.addEventListener("click", () => {
-      const open = menu.classList.toggle("open");
+    const show = (open) => {
+      menu.classList.toggle("open", open);
       button.setAttribute("aria-expanded", String(open));
+    };
+    button.addEventListener("click", () => show(!menu.classList.contains("open")));
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !menu.classList.contains("open")) return;
+      show(false);
+      button.focus();
     });
   }
 

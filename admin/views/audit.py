@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from admin.permissions import may_open
-from admin.views.audit_words import ACTIONS, SUBJECTS
+from admin.views.audit_words import ACTIONS, SUBJECTS, describe
 from admin.views.base import OfficeView
 from campaigns.windows import VIETNAM
 from outreach.access.journal import read_actors, read_journal
@@ -55,6 +55,7 @@ class AuditView(OfficeView):
             actions=ACTIONS,
             subjects=SUBJECTS,
             address=_address,
+            describe=describe,
             kept={key: value for key, value in asked.items() if value and key != "before"},
             is_first=not asked.get("before"),
         )

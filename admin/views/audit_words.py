@@ -1,10 +1,12 @@
-"""What the audit's actions are called in words."""
+"""What the audit's actions, and what it notes of them, are called in words."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
+
+from admin.texts import WORDS
 
 ACTIONS: dict[str, Any] = {
     "login": _l("Đăng nhập"),
@@ -65,3 +67,38 @@ SUBJECTS: dict[str, Any] = {
     "switches": _l("công tắc"),
     "sessions": _l("phiên đăng nhập"),
 }
+
+DETAILS: dict[str, Any] = {
+    "rows": _l("số dòng"),
+    "created": _l("người mới"),
+    "updated": _l("bổ sung"),
+    "merged": _l("gộp"),
+    "unchanged": _l("không đổi"),
+    "review": _l("chờ xem lại"),
+    "rejected": _l("không nhận"),
+    "upload": _l("lần tải lên"),
+    "bytes": _l("số byte"),
+    "role": _l("vai trò"),
+    "label": _l("nhãn"),
+    "suggested": _l("hệ thống đoán"),
+    "campaign": _l("chiến dịch"),
+    "phone": _l("mã số điện thoại"),
+    "reason": _l("lý do"),
+    "fields": _l("mục đã sửa"),
+}
+_VALUES: dict[str, dict[str, Any]] = {
+    "fields": {"name": _l("họ tên"), "village": _l("thôn, tổ dân phố"), "area_code": _l("xã, phường")},
+}
+_FAMILIES = {"role": "role", "label": "answer", "suggested": "answer", "reason": "suppression"}
+
+
+def describe(details: dict[str, Any]) -> list[tuple[str, str]]:
+    """Each noted fact as its name and its value in words; what has no words stands as it was noted."""
+    return [(str(DETAILS.get(key, key)), _in_words(key, value)) for key, value in details.items()]
+
+
+def _in_words(key: str, value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_in_words(key, each) for each in value)
+    known = _VALUES.get(key, {}).get(value) or WORDS.get(f"{_FAMILIES.get(key)}.{value}")
+    return str(known or value)

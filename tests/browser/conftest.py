@@ -35,8 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def office(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Office]:
-    with running_office(tmp_path_factory.mktemp("office"), redis_url) as running:
-        running.made.update(furnish(running.runtime))
+    with running_office(tmp_path_factory.mktemp("office"), redis_url, furnish) as running:
         yield running
 
 
@@ -76,11 +75,14 @@ def page_as(office: Office, browser: Browser, signed_in: Callable[[str], Any]) -
     """`page_as("canbo@loa.example")`, or `page_as(None)` for nobody: a tab. No fault may be left in the end."""
     opened: list[tuple[BrowserContext, Visit]] = []
 
-    def open_as(email: str | None, *, size: Any = DESK, address: str | None = None) -> Visit:
+    def open_as(
+        email: str | None, *, size: Any = DESK, address: str | None = None, script: bool = True
+    ) -> Visit:
         context = browser.new_context(
             viewport=size,
             locale="vi-VN",
             timezone_id="Asia/Ho_Chi_Minh",
+            java_script_enabled=script,
             storage_state=signed_in(email) if email else None,
         )
         context.set_default_timeout(15_000)

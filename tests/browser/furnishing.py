@@ -17,22 +17,30 @@ from campaigns.lifecycle import act, create_campaign, edit_campaign
 from campaigns.messages import Incident
 from campaigns.models import Campaign, Recipient
 from campaigns.responses import Reply
-from campaigns.rings import ring_import, ring_sweep
 from campaigns.senders import register_sender
 from campaigns.states import CampaignAction
+from outreach.access.invitations import link_for
+from outreach.access.models import Organisation
 from outreach.access.users import find_user
 from outreach.people.models import ContactList
-from outreach.people.uploads.receiving import receive
+from outreach.people.uploads.receiving import confirm, receive
+from outreach.people.uploads.running import Work, run
 from outreach.runtime import Runtime
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 ADMINISTRATOR, AUTHOR, APPROVER, LEADER, AUDITOR = (email for email, *_ in LOGINS)
 SENDER = "MTTQKONTUM"
 LIST = ORGANISATIONS[1][2]  # a list of the Youth Union
+SHORT_LIST = """Họ và tên,Số điện thoại,Xã/phường
+A Blưm,0905000901,xã Mường Hoong
+Y Hlan,0905000902,thị trấn Đăk Hà
+Y Sương,090500090,xã Ya Tăng
+A Huynh,không có,Phường Quang Trung
+"""
 _A = CampaignAction
 
 
-def furnish(runtime: Runtime) -> dict[str, int]:
+def furnish(runtime: Runtime) -> dict[str, Any]:
     """The ids of what was put there, by the name of its state."""
     now = datetime.now(UTC)
     with runtime.db.write() as session:
@@ -50,9 +58,11 @@ def furnish(runtime: Runtime) -> dict[str, int]:
         made["person"] = session.scalars(select(func.min(Recipient.contact_id)).join(Reply)).one()
         session.add(Incident(kind="sent_twice", subject="messages:1", details={}, at=now))
         made |= _hand_in(session, Path(runtime.settings.uploads_dir), now)
-    for upload_id in (made["ready"], made["unreadable"]):
-        ring_import(runtime.doorbell, upload_id)
-    ring_sweep(runtime.doorbell)
+        invited = find_user(session, LEADER)
+        made["user"] = invited.id
+        made["organisation"] = session.scalars(select(func.max(Organisation.id))).one()
+        made["invitation"] = link_for(invited, runtime.settings).rpartition("/")[2]
+    _work_on(runtime, made)
     return made
 
 
@@ -109,8 +119,19 @@ def _hand_in(session: Session, folder: Path, now: datetime) -> dict[str, int]:
             session, BytesIO(content), file_name=name, list_id=into.id, folder=folder, user=author, now=now
         ).id
 
-    sample = (DATA / "contacts_sample.csv").read_bytes()
     return {
-        "ready": hand_in("chi doan to 2.csv", sample),
+        "ready": hand_in("chi doan to 2.csv", (DATA / "contacts_sample.csv").read_bytes()),
         "unreadable": hand_in("khong co so.csv", "Họ và tên,Ghi chú\nA Thun,không có số\n".encode()),
+        "done": hand_in("chi doan to 3.csv", SHORT_LIST.encode()),
     }
+
+
+def _work_on(runtime: Runtime, made: dict[str, Any]) -> None:
+    """What a worker does with the files; one is confirmed."""
+    folder = Path(runtime.settings.uploads_dir)
+    work = Work(runtime.db, folder, runtime.settings.secret_key, lambda: False)
+    for name in ("ready", "unreadable", "done"):
+        run(work, made[name])
+    with runtime.db.write() as session:
+        confirm(session, made["done"], user=find_user(session, AUTHOR), now=datetime.now(UTC))
+    run(work, made["done"])

@@ -9,11 +9,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from admin.demo import load_demo
 from deploy.processes import die_with_parent
@@ -38,11 +39,13 @@ class Office:
     url: str
     simulator: RunningSimulator
     runtime: Runtime
-    made: dict[str, int] = field(default_factory=dict)
+    made: dict[str, Any]
 
 
 @contextmanager
-def running_office(folder: Path, redis_url: str) -> Iterator[Office]:
+def running_office(
+    folder: Path, redis_url: str, furnish: Callable[[Runtime], dict[str, Any]]
+) -> Iterator[Office]:
     """Everything that `make run` starts, for the length of a `with`. Raises RuntimeError with their words."""
     port = find_port()
     url = f"http://127.0.0.1:{port}"
@@ -68,6 +71,7 @@ def running_office(folder: Path, redis_url: str) -> Iterator[Office]:
         at_the_end.callback(runtime.close)
         upgrade(runtime.db)
         load_demo(runtime, contacts=PEOPLE, now=datetime.now(UTC))
+        made = furnish(runtime)
         log = folder / "processes.log"
         gunicorn = ("gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{port}", "--no-control-socket")
         for command in (
@@ -78,7 +82,7 @@ def running_office(folder: Path, redis_url: str) -> Iterator[Office]:
             process = _start(command, log, environment_of(settings))
             at_the_end.callback(_end, process)
         _wait(f"{url}/readyz", log)
-        yield Office(url, simulator, runtime)
+        yield Office(url, simulator, runtime, made)
 
 
 def _start(command: tuple[str, ...], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -61,6 +61,15 @@ SCREENS = [
     Screen("imports.index", "/admin/imports/", AUTHOR),
     Screen("imports.show", "/admin/imports/{ready}/", AUTHOR),
     Screen("imports.show", "/admin/imports/{unreadable}/", AUTHOR),
+    Screen("imports.show", "/admin/imports/{done}/", AUTHOR),
+    # Who uses the office, and what they did.
+    Screen("organisations.index", "/admin/organisations/"),
+    Screen("organisations.show", "/admin/organisations/{organisation}/"),
+    Screen("users.index", "/admin/users/"),
+    Screen("users.show", "/admin/users/{user}/"),
+    Screen("account.index", "/admin/account/", LEADER),
+    Screen("invitation.show", "/login/invitation/{invitation}", None),
+    Screen("audit.index", "/admin/audit/", AUDITOR),
     # Refusals.
     Screen("admin.index", "/admin/campaigns/", LEADER, status=403),
     Screen("admin.index", "/admin/campaigns/999999/", AUTHOR, status=404),

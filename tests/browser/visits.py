@@ -24,7 +24,7 @@ ENGLISH = re.compile(
     re.IGNORECASE,
 )
 # A status or a word's key that nobody put into words: state.sending, need_help, %(count)s.
-KEYS = re.compile(r"\b[a-z]+[._][a-z]+_?[a-z]*\b(?!@)|%\([a-z]+\)s|\{\{|\}\}")
+KEYS = re.compile(r"\b[a-z]+[._][a-z]+_?[a-z]*\b(?!@)|\b[a-z_]+:[0-9]+\b(?!\S)|%\([a-z]+\)s|\{\{|\}\}")
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 _AXE = Path(

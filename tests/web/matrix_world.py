@@ -76,12 +76,19 @@ class Office:
         self._add_campaigns()
 
     def ask(
-        self, visitor: Visitor, method: str, path: str, form: dict[str, Any] | None, *, token: bool = True
+        self,
+        visitor: Visitor,
+        method: str,
+        path: str,
+        form: dict[str, Any] | None = None,
+        *,
+        token: bool = True,
+        language: str = "vi",
     ) -> TestResponse:
         """One request in a session of its own, with the page's token unless it is to be forged."""
         browser: FlaskClient = self.app.test_client()
         with browser.session_transaction() as begun:
-            begun["csrf_token"] = self._secret
+            begun.update(csrf_token=self._secret, language=language)
             if visitor.user_id:
                 begun["_user_id"] = f"{visitor.user_id}.matrix{next(self._sessions)}"
         if method == "GET":
@@ -122,7 +129,17 @@ class Office:
                     f"{role.value} of {code}", f"{user.id}.{user.password_hash[-12:]}"
                 )
         self.values["organisation_id"] = self.values[HERE]
-        self.values["user_id"] = int(self.visitors[HERE, Role.LEADER].user_id.split(".")[0])
+        # One who visits nothing: what is done to them must not end a visitor's session.
+        spare = User(
+            email=f"spare.{MARK}@loa.example",
+            role=Role.STAFF,
+            organisation_id=self.values[HERE],
+            password_hash="spare".rjust(12, "-"),
+            created_at=self.now,
+        )
+        db.add(spare)
+        db.flush()
+        self.values["user_id"] = spare.id
 
     def _add_lists(self, db: Session) -> None:
         made = ContactList(organisation_id=self.values[HERE], name=LIST, created_at=self.now)

@@ -1,0 +1,61 @@
+"""Without a mouse: the way past the menu, the menu on a phone, and the question before something dangerous."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenAs
+from tests.browser.furnishing import AUTHOR, LEADER
+from tests.browser.office import Office
+from tests.browser.visits import PHONE, ask_axe
+
+
+def test_the_first_tab_leads_past_the_menu(page_as: OpenAs) -> None:
+    page = page_as(LEADER).open("/admin/")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Đến nội dung chính")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+
+
+def test_menu_of_a_phone_opens_and_leads_on(page_as: OpenAs) -> None:
+    page = page_as(LEADER, size=PHONE).open("/admin/")
+    button = page.get_by_role("button", name="Trình đơn")
+    link = page.get_by_role("link", name="Tiến độ", exact=True)
+    expect(button).to_have_attribute("aria-expanded", "false")
+    expect(link).to_be_hidden()
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(button).to_have_attribute("aria-expanded", "true")
+    expect(link).to_be_visible()
+    assert ask_axe(page) == []
+    page.keyboard.press("Escape")
+    expect(link).to_be_hidden()
+    expect(button).to_be_focused()
+    page.keyboard.press("Enter")
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Tiến độ")
+
+
+def test_dangerous_press_asks_and_escape_does_nothing(office: Office, page_as: OpenAs) -> None:
+    page = page_as(AUTHOR).open(f"/admin/campaigns/{office.made['draft']}/")
+    discard = page.get_by_role("button", name="Bỏ chiến dịch")
+    discard.focus()
+    page.keyboard.press("Enter")
+    question = page.get_by_role("dialog")
+    expect(question).to_contain_text("Bỏ chiến dịch này?")
+    assert page.evaluate("document.activeElement.closest('dialog') !== null")
+    assert ask_axe(page) == []
+    page.keyboard.press("Escape")
+    expect(question).to_be_hidden()
+    expect(discard).to_be_focused()
+    page.reload()
+    expect(page.locator("[data-campaign-state]").first).to_have_text("Bản nháp")
+
+
+def test_without_script_the_menu_is_open(page_as: OpenAs) -> None:
+    page = page_as(LEADER, size=PHONE, script=False).open("/admin/")
+    expect(page.get_by_role("link", name="Tiến độ", exact=True)).to_be_visible()

@@ -1,0 +1,157 @@
+"""Everything that people read in the office can be read in English, too."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.pofile import read_po
+from jinja2 import Environment, nodes
+
+from tests.rules.test_house import ROOT
+
+ADMIN = ROOT / "admin"
+FOLDER = ADMIN / "translations" / "en" / "LC_MESSAGES"
+TEMPLATES = sorted((ADMIN / "templates").rglob("*.html"))
+# Commands speak Vietnamese to operators; the demo's sentences are data.
+PYTHON = sorted(
+    path for path in ADMIN.rglob("*.py") if "cli" not in path.parts and not path.name.startswith("demo")
+)
+WRAPPERS = {"_", "_l", "gettext", "lazy_gettext"}
+VIETNAMESE = re.compile("[À-ÃÈ-ÊÌÍÒ-ÕÙÚÝà-ãè-êìíò-õùúýĂăĐđĨĩŨũƠơƯưẠ-ỹ]")
+PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
+# An example of what somebody types or texts stays as it is typed.
+QUOTED = re.compile(r"“[^”]*”|\[[^\]]*\]")
+UNWRAPPED = {"Tiếng Việt"}  # a language is called by its own name in every language
+
+
+@cache
+def catalogue() -> Catalog:
+    with (FOLDER / "messages.po").open("rb") as file:
+        return read_po(file, locale="en")
+
+
+@cache
+def texts() -> frozenset[str]:
+    """Every text of the pages, as `make translations` finds them."""
+    with (ADMIN / "translations" / "babel.cfg").open(encoding="utf-8") as file:
+        methods, options = parse_mapping_cfg(file)
+    found = extract_from_dir(str(ADMIN), methods, options, keywords=dict.fromkeys(WRAPPERS))
+    return frozenset(text for _file, _line, text, *_more in found if isinstance(text, str))
+
+
+def test_every_text_has_an_english_one_and_the_catalogue_holds_nothing_else() -> None:
+    english = {str(message.id) for message in catalogue() if message.id and message.string}
+    assert len(english) > 700
+    assert sorted(texts() - english) == [], "run `make translations`, then write the English ones"
+    assert sorted(english - texts()) == []
+    assert not any(message.fuzzy for message in catalogue() if message.id)
+
+
+def test_english_texts_keep_the_placeholders_and_are_english() -> None:
+    for message in catalogue():
+        if message.id:
+            vietnamese, english = str(message.id), str(message.string)
+            assert sorted(PLACEHOLDER.findall(english)) == sorted(PLACEHOLDER.findall(vietnamese)), vietnamese
+            assert "%" not in PLACEHOLDER.sub("", english), english
+            assert not VIETNAMESE.search(QUOTED.sub("", english)), english
+            assert english.strip() == english, english
+
+
+def test_the_compiled_catalogue_is_that_of_the_source() -> None:
+    with (FOLDER / "messages.mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    source = {str(message.id): str(message.string) for message in catalogue() if message.id}
+    for text, english in source.items():
+        assert compiled.gettext(text) == english
+    assert len([text for text in compiled._catalog if text]) == len(source)  # type: ignore[attr-defined]
+
+
+# -- nothing stands unwrapped --------------------------------------------------------------------------
+
+
+def is_for_people(text: str) -> bool:
+    return bool(VIETNAMESE.search(text)) and text.strip() not in UNWRAPPED
+
+
+def in_template(source: str) -> Iterator[tuple[int, str]]:
+    tree = Environment(extensions=["jinja2.ext.do"]).parse(source)
+    wrapped = {
+        id(argument)
+        for call in tree.find_all(nodes.Call)
+        if isinstance(call.node, nodes.Name) and call.node.name in WRAPPERS
+        for argument in call.args[:1]
+    }
+    for data in tree.find_all(nodes.TemplateData):
+        for line in re.split(r"[<>\n]", data.data):
+            if is_for_people(line):
+                yield data.lineno, line
+    for constant in tree.find_all(nodes.Const):
+        if isinstance(constant.value, str) and id(constant) not in wrapped and is_for_people(constant.value):
+            yield constant.lineno, constant.value
+
+
+def in_python(source: str) -> Iterator[tuple[int, str]]:
+    tree = ast.parse(source)
+    known: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in WRAPPERS:
+            known |= {id(each) for argument in node.args[:1] for each in ast.walk(argument)}
+        # Compared with what a table holds: nobody reads it.
+        elif isinstance(node, ast.Compare) or (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("startswith", "removeprefix")
+        ):
+            known |= {id(each) for each in ast.walk(node) if isinstance(each, ast.Constant)}
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body:
+            first = node.body[0]
+            if isinstance(first, ast.Expr):
+                known.add(id(first.value))
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in known
+            and is_for_people(node.value)
+        ):
+            yield node.lineno, node.value
+
+
+def complain(path: Path, found: Iterator[tuple[int, str]]) -> None:
+    name = path.relative_to(ROOT)
+    if lines := [f"{name}:{line}: {text.strip()}" for line, text in found]:
+        pytest.fail("\n".join(["not wrapped in _():", *lines]), pytrace=False)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_speaks_vietnamese_past_the_catalogue(path: Path) -> None:
+    complain(path, in_template(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=lambda path: path.name)
+def test_no_view_speaks_vietnamese_past_the_catalogue(path: Path) -> None:
+    complain(path, in_python(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("path", sorted((ADMIN / "static").glob("*.js")), ids=lambda path: path.name)
+def test_no_script_speaks_by_itself(path: Path) -> None:
+    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+    complain(path, ((number, line) for number, line in lines if is_for_people(line)))
+
+
+def test_an_unwrapped_word_is_noticed() -> None:
+    found = in_template(
+        "<p title=\"Số\">{{ _('Họ tên') }} Tên {{ 'Xã' }}</p>{% if x %}{{ _('a') if y else 'Mã' }}{% endif %}"
+    )
+    assert [text.strip() for _line, text in found] == ['p title="Số"', "Tên", "Xã", "Mã"]
+    source = 'def f():\n    """Tên."""\n    g(_("Số"), "Mã", f"Xã {x}")\n    return x == "Họ"\n'
+    assert [text for _line, text in in_python(source)] == ["Mã", "Xã "]

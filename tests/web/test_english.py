@@ -1,0 +1,122 @@
+"""The office in English: whatever is Vietnamese on a page is what somebody has entered."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.kinds import load_kinds
+from campaigns.preview import EXAMPLE_NAME
+from outreach.access.models import Role
+from outreach.db import Base
+from tests.rules.test_translations import QUOTED, VIETNAMESE
+from tests.web.matrix_world import HERE, Office, Visitor
+from tests.web.test_matrix import GUARDED, NOBODY, address, office
+
+__all__ = ["office"]  # the fixture
+
+READ_ALOUD = ("title", "aria-label", "placeholder", "alt", "data-ask", "data-ask-yes", "value", "label")
+
+
+class Reader(HTMLParser):
+    """What a person sees or hears of a page, except for what is marked as being in another language."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+        self._silent: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag in ("script", "style", "textarea") or (given.get("lang") == "vi" and tag != "html"):
+            self._silent.append(tag)
+        elif not self._silent:
+            self.said += [given[name] or "" for name in READ_ALOUD if name in given]
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._silent and self._silent[-1] == tag:
+            self._silent.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            self.said.append(data)
+
+
+def leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from leaves(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from leaves(each)
+
+
+def entered(db: Session) -> set[str]:
+    """Every text of the database and of the kinds, in the parts in which a page may show it."""
+    rows = [list(row) for table in Base.metadata.sorted_tables for row in db.execute(select(table))]
+    texts = {*leaves(rows), *leaves(json.loads(json.dumps(load_kinds(), default=str))), EXAMPLE_NAME}
+    return texts | {part.strip() for text in texts for part in re.split(r"\[|\]|\{\w+\}", text)}
+
+
+def vietnamese_of(page: str, known: list[str]) -> list[str]:
+    reader = Reader()
+    reader.feed(page)
+    found = []
+    for said in reader.said:
+        rest = QUOTED.sub("", said)
+        for text in known:
+            rest = rest.replace(text, "")
+        if VIETNAMESE.search(rest):
+            found.append(" ".join(said.split()))
+    return found
+
+
+@pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.LEADER])
+def test_english_pages_are_english(office: Office, role: Role) -> None:
+    with office.runtime.db.read() as db:
+        known = sorted((text for text in entered(db) if VIETNAMESE.search(text)), key=len, reverse=True)
+    visitor = office.visitors[HERE, role]
+    wrong = []
+    for row in GUARDED:
+        if row.method == "GET" and role in row.roles:
+            path = address(office, row)
+            answer = office.ask(visitor, "GET", path, language="en")
+            if "html" in answer.content_type:
+                wrong += [f"{row}: {text}" for text in vietnamese_of(answer.text, known)]
+                # The same eyes see that the page is Vietnamese otherwise.
+                assert vietnamese_of(office.ask(visitor, "GET", path).text, known), str(row)
+    if wrong:
+        pytest.fail("\n".join(wrong), pytrace=False)
+
+
+@pytest.mark.parametrize(
+    ("visitor", "path", "said"),
+    [
+        (NOBODY, "/login", "Password"),
+        (NOBODY, "/admin/khong-co", "There is no such page"),
+    ],
+)
+def test_pages_outside_are_english_too(office: Office, visitor: Visitor, path: str, said: str) -> None:
+    answer = office.ask(visitor, "GET", path, language="en")
+    assert said in answer.text
+    assert vietnamese_of(answer.text, []) == []
+    assert '<html lang="en">' in answer.text
+
+
+def test_the_switch_changes_the_language_and_back(office: Office) -> None:
+    browser = office.app.test_client()
+    for language, said in (("en", "Sign in"), ("vi", "Đăng nhập"), ("xx", "Đăng nhập")):
+        page = browser.get("/login").text
+        token = re.search(r'csrf_token" value="([^"]+)', page)
+        assert token
+        browser.post("/language", data={"language": language, "next": "/login", "csrf_token": token[1]})
+        assert f"<h1>{said}</h1>" in browser.get("/login").text
