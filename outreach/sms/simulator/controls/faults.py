@@ -48,8 +48,8 @@ class Faults:
     callbacks_off: bool = knob(
         False, Kind.FLAG, "Không báo trạng thái", "tin vẫn đi nhưng hệ thống không được báo"
     )
-    rate_undelivered: float = knob(0.0, Kind.SHARE, "Không tới máy", "undelivered: 30003, 30005, 30006")
-    rate_failed: float = knob(0.0, Kind.SHARE, "Gửi hỏng", "failed: 30007, 30008")
+    rate_undelivered: float = knob(0.0, Kind.SHARE, "Không tới máy", "mã 30003, 30005, 30006")
+    rate_failed: float = knob(0.0, Kind.SHARE, "Gửi hỏng", "mã 30007, 30008")
     list_delay_s: float = knob(
         0.0, Kind.SECONDS, "Danh sách hiện chậm", "tin chỉ hiện khi tra cứu sau chừng ấy"
     )
