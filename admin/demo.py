@@ -16,18 +16,18 @@ from sqlalchemy.orm import Session
 
 from admin.demo_bulk import send_in_bulk
 from admin.demo_people import ORGANISATIONS, invent_people
-from campaigns.answering import Keys, take_page_answer
+from campaigns.answers.inbox import receive_reply
+from campaigns.answers.taking import Keys, take_page_answer
 from campaigns.delivery.claims import claim
 from campaigns.delivery.lanes import SERVICE_LANE, Lane
 from campaigns.delivery.recording import Report, record, settle
 from campaigns.delivery.rendering import Renderer
-from campaigns.draft import read_draft
-from campaigns.inbox import receive_reply
-from campaigns.kinds import load_kinds
 from campaigns.lifecycle import act, create_campaign, open_step, steps_due
 from campaigns.links import LinkCipher
 from campaigns.messages import Attempt
 from campaigns.models import Recipient
+from campaigns.planning.draft import read_draft
+from campaigns.planning.kinds import load_kinds
 from campaigns.states import AttemptState, CampaignAction
 from outreach.access.models import OrganisationKind, Role
 from outreach.access.organisations import create_organisation

@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import String, and_, case, cast, delete, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
+from campaigns.answers.models import Answer, InstallReport, Source
 from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign, Recipient
-from campaigns.replies import Label
-from campaigns.responses import Answer, InstallReport, Source
+from campaigns.replies.classifier import Label
 from campaigns.states import AttemptState, MessageState
 from outreach.sms.text import measure
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from outreach.access.models import OrganisationKind
 from outreach.access.organisations import create_organisation
 from outreach.db import Base
-from outreach.people.importing import find_or_create_list
+from outreach.people.importing.storing import find_or_create_list
 from outreach.people.models import Contact, ContactPhone, Membership, Phone
 from outreach.people.names import given_key, name_key
 from outreach.places.models import Area, AreaLevel

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from admin.views import people_words
-from campaigns.replies import Label
+from campaigns.replies.classifier import Label
 from campaigns.states import CampaignState, Exclusion, MessageState, SkipReason
 from campaigns.windows import VIETNAM
 from outreach.access.models import OrganisationKind, Role

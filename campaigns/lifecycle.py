@@ -11,14 +11,14 @@ from datetime import datetime
 from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.audience import freeze_audience, queue_step
-from campaigns.draft import Draft
-from campaigns.editing import describe, write_draft
-from campaigns.kinds import load_kinds
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, CampaignAuthor, Step
+from campaigns.planning.audience import freeze_audience, queue_step
+from campaigns.planning.draft import Draft
+from campaigns.planning.editing import describe, write_draft
+from campaigns.planning.kinds import load_kinds
+from campaigns.planning.versions import record_decision, store_version
 from campaigns.states import CAMPAIGN_MOVES, UNSETTLED, CampaignAction, CampaignState, MessageState
-from campaigns.versions import record_decision, store_version
 from campaigns.windows import step_due_at
 from outreach.access import audit
 from outreach.access.models import Role, User

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from campaigns.replies import Label
+from campaigns.replies.classifier import Label
 from campaigns.states import CampaignState, Exclusion
 from outreach.db import Base, BigId, UtcDateTime, one_of
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.sending import Sender
-from campaigns.notices import ring_for_overdue, send_notices
+from campaigns.planning.notices import ring_for_overdue, send_notices
 from campaigns.rings import ring_import, ring_reconcile, ring_send, ring_sweep
 from campaigns.sweep import apply_all_statuses
 from campaigns.sweep import sweep as sweep_once
 from outreach.access.invitations import mail_invitation as mail_link
-from outreach.people.uploads.running import Work
-from outreach.people.uploads.running import run as run_upload
-from outreach.people.uploads.running import waiting as uploads_waiting
+from outreach.people.importing.uploads.running import Work
+from outreach.people.importing.uploads.running import run as run_upload
+from outreach.people.importing.uploads.running import waiting as uploads_waiting
 from workers.context import WORKER_NAME, gateway, run, runtime, told_to_stop
 
 # A job's own budget, well under its time limit: RQ's alarm must never break the event loop.

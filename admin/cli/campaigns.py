@@ -10,14 +10,14 @@ from typing import Any
 import click
 
 from admin.cli.speaking import LARGEST_ID, Group, acting_as, answer, json_option, notice
-from campaigns.draft import read_draft
-from campaigns.kinds import load_kinds
+from campaigns.figures.status import read_status
 from campaigns.lifecycle import STATE_NAMES, act, create_campaign
 from campaigns.models import Campaign
-from campaigns.notices import ring_for_notices
+from campaigns.planning.draft import read_draft
+from campaigns.planning.kinds import load_kinds
+from campaigns.planning.notices import ring_for_notices
 from campaigns.rings import ring_sweep
 from campaigns.states import CampaignAction, CampaignState
-from campaigns.status import read_status
 from outreach.access.users import find_user
 from outreach.errors import BadCampaign, NotFound
 from outreach.runtime import Runtime

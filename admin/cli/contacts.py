@@ -13,9 +13,9 @@ from admin.cli.speaking import Group, answer, json_option
 from outreach.access import audit
 from outreach.access.organisations import find_organisation
 from outreach.errors import BadInput
-from outreach.people.checking import check_list, write_check
-from outreach.people.importing import find_or_create_list, import_rows
-from outreach.people.issues import write_issues
+from outreach.people.importing.issues import write_issues
+from outreach.people.importing.storing import find_or_create_list, import_rows
+from outreach.people.reading.checking import check_list, write_check
 from outreach.places.matching import default_gazetteer
 from outreach.places.models import Area
 from outreach.runtime import Runtime

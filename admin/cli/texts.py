@@ -7,7 +7,7 @@ import json
 import click
 
 from admin.cli.speaking import Group, read_lines, write_line
-from campaigns.replies import classify
+from campaigns.replies.classifier import classify
 from outreach.errors import BadInput
 from outreach.runtime import Runtime
 from outreach.sms.text import measure

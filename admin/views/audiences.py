@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.audience import count_audience, sample_names
 from campaigns.models import Campaign, CampaignList
-from campaigns.preview import SAMPLE, Audience, foresee
+from campaigns.planning.audience import count_audience, sample_names
+from campaigns.planning.preview import SAMPLE, Audience, foresee
 
 REMEMBER_S = 60.0
 # What took long to count is good for longer, so that counting never takes more than this share of the time.

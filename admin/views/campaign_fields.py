@@ -10,9 +10,9 @@ from typing import Any
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from campaigns.content import merge
-from campaigns.draft import DEFAULT_KIND, Draft, read_draft
-from campaigns.replies import Label
+from campaigns.planning.content import merge
+from campaigns.planning.draft import DEFAULT_KIND, Draft, read_draft
+from campaigns.replies.classifier import Label
 from outreach.errors import BadInput
 
 Form = MultiDict[str, str]

@@ -18,16 +18,16 @@ from admin.views.audiences import Audiences
 from admin.views.base import OfficeView
 from admin.views.campaign_fields import LABELS, Filled, Form, fill_content, fill_form, read_form
 from admin.views.campaign_words import name_errors, show_doubts
-from campaigns.content import read_content
-from campaigns.draft import DEFAULT_KIND, read_draft
-from campaigns.editing import describe, find_list, suggest_text
-from campaigns.kinds import load_kinds
 from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign
 from campaigns.models import Campaign, Sender
-from campaigns.preview import EXAMPLE_NAME, Preview, preview
+from campaigns.planning.content import read_content
+from campaigns.planning.draft import DEFAULT_KIND, read_draft
+from campaigns.planning.editing import describe, find_list, suggest_text
+from campaigns.planning.kinds import load_kinds
+from campaigns.planning.preview import EXAMPLE_NAME, Preview, preview
+from campaigns.planning.trial import send_trial
 from campaigns.rings import ring_send
 from campaigns.states import CampaignState
-from campaigns.trial import send_trial
 from outreach.access.models import Organisation, User
 from outreach.access.users import visible_to
 from outreach.errors import BadInput, LoaError, NotFound

@@ -10,10 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from admin.views.campaign_words import ShownChange, show_changes
-from campaigns.content import Content, read_content
-from campaigns.draft import read_draft
-from campaigns.editing import describe
-from campaigns.kinds import load_kinds
+from campaigns.answers.models import InstallReport
+from campaigns.figures.share import Share, share_of
 from campaigns.models import (
     Campaign,
     CampaignAuthor,
@@ -22,12 +20,14 @@ from campaigns.models import (
     Goal,
     Recipient,
 )
-from campaigns.preview import Audience, Preview, preview
-from campaigns.progress import Share, share_of
-from campaigns.replies import Label
-from campaigns.responses import InstallReport
+from campaigns.planning.content import Content, read_content
+from campaigns.planning.draft import read_draft
+from campaigns.planning.editing import describe
+from campaigns.planning.kinds import load_kinds
+from campaigns.planning.preview import Audience, Preview, preview
+from campaigns.planning.versions import compare
+from campaigns.replies.classifier import Label
 from campaigns.states import CampaignState
-from campaigns.versions import compare
 from outreach.access.models import Organisation, Role, User
 from outreach.access.users import visible_to
 from outreach.places.models import Area

@@ -12,9 +12,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from admin.texts import WORDS, number, percent
-from campaigns.doubts import Doubt
-from campaigns.kinds import load_kinds
-from campaigns.versions import Change
+from campaigns.planning.doubts import Doubt
+from campaigns.planning.kinds import load_kinds
+from campaigns.planning.versions import Change
 
 # doubt: (how serious, what is wrong and what to do)
 DOUBTS: dict[Doubt, tuple[str, Any]] = {

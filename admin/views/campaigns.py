@@ -17,14 +17,14 @@ from admin.permissions import may_open
 from admin.views.campaign_form import CampaignFormPages
 from admin.views.campaign_sheet import read_campaigns, read_sheet
 from admin.views.campaign_words import show_doubts
+from campaigns.figures.running import read_panel
 from campaigns.lifecycle import act, find_campaign
 from campaigns.models import Step
-from campaigns.notices import ring_for_notices
-from campaigns.preview import EXAMPLE_NAME
+from campaigns.planning.notices import ring_for_notices
+from campaigns.planning.preview import EXAMPLE_NAME
+from campaigns.planning.trial import send_trial
 from campaigns.rings import ring_send, ring_sweep
-from campaigns.running import read_panel
 from campaigns.states import CampaignAction, CampaignState
-from campaigns.trial import send_trial
 from outreach.access.models import User
 from outreach.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime

@@ -15,15 +15,15 @@ from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
 from admin.views.base import OfficeView
-from campaigns import attention
-from campaigns.figures import list_launched, read_total
-from campaigns.incidents import list_incidents, mark_seen
+from campaigns.answers.worklist import count_waiting
+from campaigns.figures import attention
+from campaigns.figures.incidents import list_incidents, mark_seen
+from campaigns.figures.places import list_launched, read_total
+from campaigns.figures.running import Panel, read_panel
 from campaigns.models import Campaign
-from campaigns.replies import Label
+from campaigns.replies.classifier import Label
 from campaigns.rings import ring_sweep
-from campaigns.running import Panel, read_panel
 from campaigns.stopping import release_all, stop_all
-from campaigns.worklist import count_waiting
 from outreach.access.models import Role, User
 from outreach.errors import NotFound
 from outreach.people.models import ContactList

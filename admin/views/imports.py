@@ -21,10 +21,8 @@ from campaigns.rings import ring_import
 from outreach.access import audit
 from outreach.access.models import User
 from outreach.errors import BadInput, LoaError, NotFound
-from outreach.people.issues import write_issues
-from outreach.people.lists import create_list, read_names, read_organisations, read_uploads
-from outreach.people.models import ContactList, ListImport, Upload, UploadState
-from outreach.people.uploads.receiving import (
+from outreach.people.importing.issues import write_issues
+from outreach.people.importing.uploads.receiving import (
     LARGEST,
     cancel,
     confirm,
@@ -33,6 +31,8 @@ from outreach.people.uploads.receiving import (
     forget_file,
     receive,
 )
+from outreach.people.lists import create_list, read_names, read_organisations, read_uploads
+from outreach.people.models import ContactList, ListImport, Upload, UploadState
 from outreach.places.models import Area
 from outreach.runtime import Runtime
 

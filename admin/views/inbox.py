@@ -11,10 +11,10 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from admin.views.base import OfficeView
-from campaigns.answering import Keys
-from campaigns.handling import handle_reply, number_to_call, undo_handling
-from campaigns.replies import Label
-from campaigns.worklist import read_worklist
+from campaigns.answers.handling import handle_reply, number_to_call, undo_handling
+from campaigns.answers.taking import Keys
+from campaigns.answers.worklist import read_worklist
+from campaigns.replies.classifier import Label
 from outreach.errors import LoaError, NotFound
 from outreach.runtime import Runtime
 

@@ -17,15 +17,15 @@ from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
 from admin.views.base import OfficeView
-from campaigns.answering import Keys
-from campaigns.person import (
+from campaigns.answers.taking import Keys
+from campaigns.figures.person import (
     SAID_TO_AN_OFFICER,
     has_answered,
     read_talks,
     record_answer,
     visible_campaigns,
 )
-from campaigns.replies import Label
+from campaigns.replies.classifier import Label
 from outreach.access.models import User
 from outreach.errors import LoaError, NotFound
 from outreach.people.directory import Wanted, read_page

@@ -6,9 +6,9 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
-from outreach.people.columns import Column
 from outreach.people.models import SuppressionReason, UploadState
-from outreach.people.phone import PhoneStatus
+from outreach.people.phone.cells import PhoneStatus
+from outreach.people.reading.columns import Column
 
 _UPLOADS = {
     UploadState.CHECKING: _l("Đang kiểm tra"),

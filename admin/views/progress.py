@@ -16,7 +16,7 @@ from markupsafe import Markup
 from admin.charts import Bar, Goal, Tile, bar_chart, line_chart, tile_grid
 from admin.texts import number, percent
 from admin.views.base import OfficeView
-from campaigns.figures import Figures, Line, list_launched, read_figures
+from campaigns.figures.places import Figures, Line, list_launched, read_figures
 from campaigns.windows import VIETNAM
 from outreach.runtime import Runtime
 

@@ -9,9 +9,9 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 
 from admin.views.base import OfficeView
+from campaigns.figures.running import read_panel
 from campaigns.lifecycle import act, find_campaign
 from campaigns.rings import ring_sweep
-from campaigns.running import read_panel
 from campaigns.states import CampaignAction
 from outreach.errors import LoaError, NotFound
 from outreach.runtime import Runtime

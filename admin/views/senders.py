@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from admin.views.base import OfficeView
 from campaigns.models import Sender
-from campaigns.senders import register_sender, remove_sender
+from campaigns.planning.senders import register_sender, remove_sender
 from outreach.errors import BadInput, NotFound
 from outreach.runtime import Runtime
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from campaigns.draft import FIELDS
 from campaigns.links import LinkCipher
+from campaigns.planning.draft import FIELDS
 from outreach.sms.template import Template
 from outreach.sms.text import measure
 

@@ -9,11 +9,11 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.answering import Keys, take_page_answer
-from campaigns.content import Content, read_content
+from campaigns.answers.taking import Keys, take_page_answer
 from campaigns.links import LENGTH, LinkCipher
 from campaigns.models import Campaign, Recipient
-from campaigns.replies import Label
+from campaigns.planning.content import Content, read_content
+from campaigns.replies.classifier import Label
 from campaigns.rings import ring_send
 from campaigns.web.pages import harden, show_page
 from outreach.errors import BadInput

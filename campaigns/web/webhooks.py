@@ -10,9 +10,9 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import HTTPException
 
-from campaigns.answering import Keys
+from campaigns.answers.inbox import receive_reply
+from campaigns.answers.taking import Keys
 from campaigns.delivery.callbacks import store_status
-from campaigns.inbox import receive_reply
 from campaigns.rings import ring_apply, ring_send
 from outreach.runtime import Runtime
 

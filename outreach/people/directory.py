@@ -18,7 +18,7 @@ from outreach.access.users import organisations_of
 from outreach.people.masking import masked
 from outreach.people.models import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
 from outreach.people.names import words_of
-from outreach.people.phone import read_phone_cell
+from outreach.people.phone.cells import read_phone_cell
 from outreach.places.areas import areas_within, descendants
 from outreach.places.models import Area
 

@@ -11,20 +11,20 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from admin.demo import LOGINS, ORGANISATIONS, TEXT
-from campaigns.draft import read_draft
-from campaigns.kinds import load_kinds
+from campaigns.answers.models import Reply
 from campaigns.lifecycle import act, create_campaign, edit_campaign
 from campaigns.messages import Incident
 from campaigns.models import Campaign, Recipient
-from campaigns.responses import Reply
-from campaigns.senders import register_sender
+from campaigns.planning.draft import read_draft
+from campaigns.planning.kinds import load_kinds
+from campaigns.planning.senders import register_sender
 from campaigns.states import CampaignAction
 from outreach.access.invitations import link_for
 from outreach.access.models import Organisation
 from outreach.access.users import find_user
+from outreach.people.importing.uploads.receiving import confirm, receive
+from outreach.people.importing.uploads.running import Work, run
 from outreach.people.models import ContactList
-from outreach.people.uploads.receiving import confirm, receive
-from outreach.people.uploads.running import Work, run
 from outreach.runtime import Runtime
 
 DATA = Path(__file__).resolve().parents[1] / "data"

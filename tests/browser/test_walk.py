@@ -40,6 +40,8 @@ def test_an_officers_first_campaign(office: Office, page_as: OpenAs) -> None:
 
     leader = page_as(LEADER)
     read_it_as_leader(leader, percent_of(2, recipients))
+    leader.open(f"/admin/progress/?campaign={office.made['demo']}")
+    leader.take_picture("progress")
     be_refused_the_rest(leader, sheet)
 
 

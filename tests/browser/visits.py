@@ -67,7 +67,9 @@ class Visit:
         """For the README and docs/screens.md; only with LOA_PICTURES=1, as a picture differs every time."""
         if os.environ.get("LOA_PICTURES"):
             PICTURES.mkdir(exist_ok=True)
-            self.page.screenshot(path=PICTURES / f"{name}.png")
+            width, height = self.page.evaluate("[innerWidth, Math.min(innerHeight, 800)]")
+            clip = {"x": 0, "y": 0, "width": width, "height": height}
+            self.page.screenshot(path=PICTURES / f"{name}.png", clip=clip)
 
     def keep_look(self, name: str) -> None:
         """The whole page as a picture, for whoever wants to look at all of them: LOA_LOOKS=a folder."""

@@ -10,8 +10,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from outreach.people.checking import CheckedRow, check_list
-from outreach.people.importing import ImportCounts, find_or_create_list, import_rows
+from outreach.people.importing.storing import ImportCounts, find_or_create_list, import_rows
 from outreach.people.models import (
     Contact,
     ContactList,
@@ -19,6 +18,7 @@ from outreach.people.models import (
     Membership,
     Phone,
 )
+from outreach.people.reading.checking import CheckedRow, check_list
 from outreach.places.matching import default_gazetteer
 from outreach.places.models import Area
 from tests.flows.world import World, number

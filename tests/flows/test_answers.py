@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from campaigns.answering import take_page_answer
+from campaigns.answers.models import Reply, ReplyState
+from campaigns.answers.taking import take_page_answer
 from campaigns.models import Campaign
-from campaigns.replies import Label
-from campaigns.responses import Reply, ReplyState
+from campaigns.replies.classifier import Label
 from outreach.people.models import Phone, SuppressionReason
 from outreach.people.suppression import suppress
 from tests.flows.world import World, number

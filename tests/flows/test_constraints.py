@@ -11,10 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from campaigns.answers.models import Answer, InstallReport, Reply, ReplyState, Source
 from campaigns.messages import Attempt, Incident, Message
 from campaigns.models import Campaign, Recipient, Step
-from campaigns.replies import Label
-from campaigns.responses import Answer, InstallReport, Reply, ReplyState, Source
+from campaigns.replies.classifier import Label
 from campaigns.states import AttemptState, Exclusion, MessageKind
 from outreach.access.models import Role, User
 from outreach.db import Database

@@ -10,10 +10,9 @@ import pytest
 from sqlalchemy import select
 
 from outreach.errors import BadList
-from outreach.people import importing
-from outreach.people.checking import CheckedRow, check_list
-from outreach.people.importing import ImportCounts, import_rows
-from outreach.people.issues import defuse, write_issues
+from outreach.people.importing import storing as importing
+from outreach.people.importing.issues import defuse, write_issues
+from outreach.people.importing.storing import ImportCounts, import_rows
 from outreach.people.models import (
     Contact,
     ContactList,
@@ -25,6 +24,7 @@ from outreach.people.models import (
     Suppression,
     SuppressionReason,
 )
+from outreach.people.reading.checking import CheckedRow, check_list
 from outreach.people.suppression import hash_number
 from outreach.places.loading import load_areas
 from tests.flows.lists import (

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from outreach.people import importing
-from outreach.people.importing import ImportCounts
+from outreach.people.importing import storing as importing
+from outreach.people.importing.storing import ImportCounts
 from outreach.people.models import (
     Contact,
     ContactPhone,

@@ -15,7 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from rq import Queue
 
-from campaigns.notices import ring_for_notices, ring_for_overdue, send_notices
+from campaigns.planning.notices import ring_for_notices, ring_for_overdue, send_notices
 from campaigns.states import CampaignAction
 from outreach.doorbell import DEFAULT
 from outreach.mail import send_mail

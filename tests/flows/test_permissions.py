@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select, update
 
-from campaigns.draft import read_draft
-from campaigns.kinds import load_kinds
 from campaigns.lifecycle import (
     act,
     create_campaign,
     find_campaign,
 )
+from campaigns.planning.draft import read_draft
+from campaigns.planning.kinds import load_kinds
 from campaigns.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
 from outreach.access.models import Organisation, OrganisationKind, Role, User
 from outreach.access.organisations import create_organisation

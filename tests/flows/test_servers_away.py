@@ -14,9 +14,9 @@ from sqlalchemy import func, select
 from twilio.request_validator import RequestValidator
 
 from admin.app import create_app
+from campaigns.answers.models import Reply
 from campaigns.links import LinkCipher
 from campaigns.messages import StatusEvent
-from campaigns.responses import Reply
 from campaigns.states import CampaignAction
 from outreach.runtime import open_runtime
 from outreach.schema import upgrade

@@ -10,18 +10,18 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from campaigns.answering import Keys
+from campaigns.answers.inbox import receive_reply
+from campaigns.answers.models import Reply
+from campaigns.answers.taking import Keys
 from campaigns.delivery.reconcile import reconcile
 from campaigns.delivery.sending import Sender
-from campaigns.draft import read_draft
-from campaigns.inbox import receive_reply
-from campaigns.kinds import load_kinds
+from campaigns.figures.status import read_status
 from campaigns.lifecycle import act, create_campaign
 from campaigns.messages import Attempt
 from campaigns.models import Campaign, Recipient
-from campaigns.responses import Reply
+from campaigns.planning.draft import read_draft
+from campaigns.planning.kinds import load_kinds
 from campaigns.states import CampaignAction
-from campaigns.status import read_status
 from campaigns.sweep import sweep
 from campaigns.windows import VIETNAM
 from outreach.access.models import OrganisationKind, Role, User

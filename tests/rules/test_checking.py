@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from outreach.errors import BadInput, BadList
-from outreach.people.checking import Sex, check_list, write_check
-from outreach.people.phone import PhoneStatus, Reason
+from outreach.people.phone.cells import PhoneStatus, Reason
+from outreach.people.reading.checking import Sex, check_list, write_check
 from outreach.places.matching import default_gazetteer
 from tests.rules.checking_files import write_ods, write_xlsx
 

@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from outreach.errors import BadList
-from outreach.people.columns import Column, cell_text, find_header
+from outreach.people.reading.columns import Column, cell_text, find_header
 
 C = Column
 

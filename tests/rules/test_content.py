@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from campaigns.content import PAGE_LABELS, App, Wording, merge, read_content
-from campaigns.kinds import load_kinds
-from campaigns.replies import Label
+from campaigns.planning.content import PAGE_LABELS, App, Wording, merge, read_content
+from campaigns.planning.kinds import load_kinds
+from campaigns.replies.classifier import Label
 from outreach.errors import BadCampaign
 from outreach.sms.text import measure
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from campaigns.doubts import Doubt, Facts, look_over
-from campaigns.draft import read_draft
-from campaigns.kinds import load_kinds
+from campaigns.planning.doubts import Doubt, Facts, look_over
+from campaigns.planning.draft import read_draft
+from campaigns.planning.kinds import load_kinds
 
 NOW = datetime(2020, 8, 15, 1, 0, tzinfo=UTC)  # 08:00 in Vietnam
 SOUND = {

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from campaigns.draft import Draft, GoalDraft, StepDraft, read_draft
-from campaigns.kinds import load_kinds
+from campaigns.planning.draft import Draft, GoalDraft, StepDraft, read_draft
+from campaigns.planning.kinds import load_kinds
 from outreach.errors import BadCampaign, BadInput
 
 KINDS = load_kinds()

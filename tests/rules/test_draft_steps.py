@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from campaigns.draft import GoalDraft, StepDraft
+from campaigns.planning.draft import GoalDraft, StepDraft
 from outreach.errors import BadTemplate
 from tests.rules.test_draft import draft, refusal
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from campaigns.content import merge, read_content
-from campaigns.editing import changed_parts, suggest_text
-from campaigns.kinds import load_kinds
 from campaigns.links import ALPHABET, LENGTH
-from campaigns.preview import EXAMPLE_TOKEN, mark_accents
-from campaigns.versions import Change, compare
+from campaigns.planning.content import merge, read_content
+from campaigns.planning.editing import changed_parts, suggest_text
+from campaigns.planning.kinds import load_kinds
+from campaigns.planning.preview import EXAMPLE_TOKEN, mark_accents
+from campaigns.planning.versions import Change, compare
 from outreach.sms.template import Template
 from outreach.sms.text import unaccent
 

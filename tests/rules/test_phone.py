@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from outreach.people.phone import PhoneCell, PhoneStatus, PhoneWarning, Reason, read_phone_cell
+from outreach.people.phone.cells import PhoneCell, PhoneStatus, PhoneWarning, Reason, read_phone_cell
 
 A, B, C = "+84905000123", "+84913000248", "+84866000377"
 

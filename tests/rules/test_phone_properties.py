@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberType
 
-from outreach.people.phone import PhoneStatus, read_phone_cell
+from outreach.people.phone.cells import PhoneStatus, read_phone_cell
 
 PIECES = st.sampled_from(
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns.progress import Share, share_of
+from campaigns.figures.share import Share, share_of
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.replies import BLUEZONE, LONGEST, Label, Vocabulary, classify, explain
-from campaigns.replies_rules import RULES
+from campaigns.replies.classifier import BLUEZONE, LONGEST, Label, Vocabulary, classify, explain
+from campaigns.replies.rules import RULES
 
 DATA = Path(__file__).parents[1] / "data"
 

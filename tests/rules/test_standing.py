@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns.answers import SURE, Standing, counts, fold, needs_a_person
-from campaigns.replies import Label
+from campaigns.answers.standing import SURE, Standing, counts, fold, needs_a_person
+from campaigns.replies.classifier import Label
 
 L = Label
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from campaigns.standstill import Standstill, Stream, why_still
+from campaigns.figures.standstill import Standstill, Stream, why_still
 from campaigns.states import CampaignState
 
 NOW = datetime(2020, 8, 5, 3, tzinfo=UTC)  # 10:00 in Vietnam

@@ -18,13 +18,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from campaigns.answering import Keys
+from campaigns.answers.inbox import receive_reply
+from campaigns.answers.taking import Keys
 from campaigns.delivery.recording import add_incident
-from campaigns.draft import read_draft
-from campaigns.inbox import receive_reply
-from campaigns.kinds import load_kinds
 from campaigns.lifecycle import act, create_campaign
 from campaigns.models import Recipient, Sender
+from campaigns.planning.draft import read_draft
+from campaigns.planning.kinds import load_kinds
 from campaigns.states import CampaignAction
 from campaigns.sweep import sweep
 from outreach.access.models import Organisation, OrganisationKind, Role, User

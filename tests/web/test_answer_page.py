@@ -10,11 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import MetaData, select
 
-from campaigns.answers import LEAVES_OPEN
+from campaigns.answers.models import Answer
+from campaigns.answers.standing import LEAVES_OPEN
 from campaigns.links import LinkCipher
 from campaigns.models import Campaign, Recipient
-from campaigns.replies import Label
-from campaigns.responses import Answer
+from campaigns.replies.classifier import Label
 from campaigns.states import CampaignAction, CampaignState
 from outreach.people.models import SuppressionReason
 from outreach.people.suppression import active

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.kinds import load_kinds
-from campaigns.preview import EXAMPLE_NAME
+from campaigns.planning.kinds import load_kinds
+from campaigns.planning.preview import EXAMPLE_NAME
 from outreach.access.models import Role
 from outreach.db import Base
 from tests.rules.test_translations import QUOTED, VIETNAMESE

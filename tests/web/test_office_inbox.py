@@ -8,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from campaigns.replies import Label
-from campaigns.responses import Handling, Reply, ReplyState
+from campaigns.answers.models import Handling, Reply, ReplyState
+from campaigns.replies.classifier import Label
 from outreach.access.models import AuditEvent, OrganisationKind, Role
 from outreach.access.organisations import create_organisation
 from outreach.access.users import create_user

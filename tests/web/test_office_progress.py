@@ -8,16 +8,16 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from campaigns.answering import take_answer, undo_answer
-from campaigns.figures import Figures, read_figures, read_total
+from campaigns.answers.models import Source
+from campaigns.answers.taking import take_answer, undo_answer
+from campaigns.figures.places import Figures, read_figures, read_total
 from campaigns.models import Recipient
-from campaigns.replies import Label
-from campaigns.responses import Source
+from campaigns.replies.classifier import Label
 from campaigns.windows import VIETNAM
 from outreach.access.models import OrganisationKind, Role
 from outreach.access.organisations import create_organisation
 from outreach.access.users import create_user, find_user
-from outreach.people.importing import find_or_create_list
+from outreach.people.importing.storing import find_or_create_list
 from outreach.people.models import Contact, Membership
 from outreach.places.models import Area, AreaLevel
 from tests.flows.world import APPROVER, AUTHOR, LIST, PASSWORD, World

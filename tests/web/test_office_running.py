@@ -11,10 +11,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from campaigns.delivery.recording import Report, settle
+from campaigns.figures.running import Panel, read_panel
+from campaigns.figures.standstill import Standstill
 from campaigns.messages import Attempt
 from campaigns.models import Campaign
-from campaigns.running import Panel, read_panel
-from campaigns.standstill import Standstill
 from campaigns.states import AttemptState, CampaignAction, CampaignState, MessageState
 from campaigns.stopping import stop_all
 from outreach.access.models import OrganisationKind, Role

@@ -17,10 +17,10 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from admin.app import create_app
+from campaigns.answers.models import Reply, ReplyState
 from campaigns.links import LinkCipher
 from campaigns.messages import Attempt, StatusEvent
-from campaigns.replies import Label
-from campaigns.responses import Reply, ReplyState
+from campaigns.replies.classifier import Label
 from campaigns.states import AttemptState
 from outreach.people.models import Phone
 from outreach.settings import Settings

@@ -1,0 +1,98 @@
+"""Residents' replies: stored once, understood, applied, or left for a person to look at."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.answers.models import Reply, ReplyState, Source
+from campaigns.answers.standing import counts, needs_a_person
+from campaigns.answers.taking import Keys, take_answer
+from campaigns.messages import Attempt, Message
+from campaigns.models import Campaign, Recipient
+from campaigns.planning.content import read_content
+from campaigns.replies.classifier import BLUEZONE, Label, Vocabulary, classify
+from campaigns.states import AttemptState
+from outreach.people.models import Phone
+from outreach.people.phone.cells import read_phone_cell
+from outreach.sms.gateway import Inbound
+
+# A reply carries only its sender: it belongs to the latest message to that phone, for so long.
+BELONGS_FOR = timedelta(days=14)
+
+
+def receive_reply(session: Session, inbound: Inbound, *, keys: Keys, now: datetime) -> Reply | None:
+    """Store and apply one reply. None when it is here already: the gateway repeats what it is unsure of."""
+    if session.execute(select(Reply.id).where(Reply.gateway_id == inbound.gateway_id)).first():
+        return None
+    phone = session.scalar(select(Phone).where(Phone.e164 == inbound.sender))
+    recipient = _latest_recipient(session, phone, now=now) if phone else None
+    campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
+    if inbound.stopped:
+        label, confidence = Label.OPT_OUT, 1.0
+    else:
+        label, confidence = classify(inbound.body, vocabulary_of(campaign))
+    # Whoever asks to be left alone is, even a number that no list has brought yet.
+    is_known = phone is not None or _is_mobile(inbound.sender)
+    is_answer = counts(label, confidence) and (recipient is not None or (label is Label.OPT_OUT and is_known))
+    looks = needs_a_person(label, confidence) or not is_answer
+    reply = Reply(
+        gateway_id=inbound.gateway_id,
+        phone_id=phone.id if phone else None,
+        sender=inbound.sender[:32],
+        recipient_id=recipient.id if recipient else None,
+        campaign_id=campaign.id if campaign else None,
+        body=inbound.body,
+        label=label,
+        confidence=confidence,
+        state=ReplyState.INBOX if looks else ReplyState.APPLIED,
+        received_at=now,
+    )
+    session.add(reply)
+    session.flush()
+    if is_answer and phone is None:
+        phone = Phone(e164=inbound.sender, created_at=now)
+        session.add(phone)
+        session.flush()
+        reply.phone_id = phone.id
+    if is_answer and phone:
+        take_answer(
+            session,
+            phone_id=phone.id,
+            recipient=recipient,
+            label=label,
+            source=Source.SMS,
+            keys=keys,
+            now=now,
+            reply_id=reply.id,
+            confirm=not inbound.stopped,
+        )
+    return reply
+
+
+def _is_mobile(sender: str) -> bool:
+    return read_phone_cell(sender).numbers == (sender,)
+
+
+def vocabulary_of(campaign: Campaign | None) -> Vocabulary:
+    """The words by which a campaign's replies are understood."""
+    return BLUEZONE if campaign is None else read_content(campaign.content).vocabulary
+
+
+def _latest_recipient(session: Session, phone: Phone, *, now: datetime) -> Recipient | None:
+    """Who the latest campaign message to this phone was for. One under way counts: it may have arrived."""
+    return session.scalar(
+        select(Recipient)
+        .join(Message, Message.recipient_id == Recipient.id)
+        .join(Attempt, Attempt.message_id == Message.id)
+        .where(
+            Attempt.phone_id == phone.id,
+            Message.step_id.is_not(None),
+            Attempt.claimed_at > now - BELONGS_FOR,
+            Attempt.state.not_in((AttemptState.ABSENT, AttemptState.FAILED)),
+        )
+        .order_by(Attempt.claimed_at.desc(), Attempt.id.desc())
+        .limit(1)
+    )

@@ -1,0 +1,104 @@
+"""What came back: replies as received, answers as understood, and installs as counted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Float, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from campaigns.replies.classifier import Label
+from outreach.db import Base, BigId, UtcDateTime, one_of
+
+
+class Source(StrEnum):
+    """By which road an answer came."""
+
+    SMS = "sms"
+    PAGE = "page"
+    OFFICER = "officer"
+
+
+class ReplyState(StrEnum):
+    APPLIED = "applied"
+    INBOX = "inbox"  # a person has to look
+    HANDLED = "handled"
+
+
+class Reply(Base):
+    """A resident's SMS as it came. `recipient_id` is the latest message's within 14 days, or nobody's."""
+
+    __tablename__ = "replies"
+    __table_args__ = (Index("ix_replies_inbox", "state", "received_at"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    gateway_id: Mapped[str] = mapped_column(String(64), unique=True)
+    phone_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id"), index=True)
+    sender: Mapped[str] = mapped_column(String(32))
+    recipient_id: Mapped[int | None] = mapped_column(ForeignKey("recipients.id"), index=True)
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))
+    body: Mapped[str] = mapped_column(Text)
+    label: Mapped[Label] = mapped_column(one_of(Label))
+    confidence: Mapped[float] = mapped_column(Float)
+    state: Mapped[ReplyState] = mapped_column(one_of(ReplyState))
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Handling(Base):
+    """What an officer made of a reply, so that it can be taken back exactly.
+
+    `answer_id` is the answer recorded for it, `withdrawn_id` the one that the reply itself had given.
+    """
+
+    __tablename__ = "handlings"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    reply_id: Mapped[int] = mapped_column(ForeignKey("replies.id"), index=True)
+    label: Mapped[Label] = mapped_column(one_of(Label))
+    handled_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    handled_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
+    withdrawn_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
+    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Answer(Base):
+    """One thing that a phone told us in one campaign, by any road; a later one outdates it."""
+
+    __tablename__ = "answers"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    recipient_id: Mapped[int | None] = mapped_column(ForeignKey("recipients.id"), index=True)
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"), index=True)
+    phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"))
+    label: Mapped[Label] = mapped_column(one_of(Label))
+    source: Mapped[Source] = mapped_column(one_of(Source))
+    reply_id: Mapped[int | None] = mapped_column(ForeignKey("replies.id"), unique=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class InstallReport(Base):
+    """A self-reported install. Counts once a phone and campaign while it is not withdrawn."""
+
+    __tablename__ = "install_reports"
+    __table_args__ = (
+        Index(
+            "uq_install_reports_phone",
+            "campaign_id",
+            "phone_id",
+            unique=True,
+            postgresql_where=text("withdrawn_at IS NULL"),
+            sqlite_where=text("withdrawn_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"))
+    recipient_id: Mapped[int] = mapped_column(ForeignKey("recipients.id"))
+    answer_id: Mapped[int] = mapped_column(ForeignKey("answers.id"))
+    source: Mapped[Source] = mapped_column(one_of(Source))
+    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

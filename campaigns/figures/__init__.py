@@ -1,0 +1,1 @@
+"""Where things stand: figures that can be traced to rows."""

@@ -1,0 +1,194 @@
+"""What campaigns have to do with one person: what was sent and answered, and an answer given to an officer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, exists, literal, select
+from sqlalchemy.orm import Session
+
+from campaigns.answers.models import Answer, Reply, Source
+from campaigns.answers.taking import Keys, take_answer
+from campaigns.messages import Attempt, Message
+from campaigns.models import Campaign, Recipient
+from campaigns.replies.classifier import Label
+from campaigns.states import Exclusion, MessageState
+from outreach.access import audit
+from outreach.access.models import Role, User
+from outreach.access.users import require_role, visible_to
+from outreach.errors import BadInput, NotFound
+from outreach.people.models import Contact
+from outreach.people.person import find_contact
+
+# What a person says at the door; questions are for the inbox.
+SAID_TO_AN_OFFICER = (
+    Label.INSTALLED,
+    Label.NOT_YET,
+    Label.NO_SMARTPHONE,
+    Label.NEED_HELP,
+    Label.REFUSE,
+    Label.OPT_OUT,
+    Label.WRONG_NUMBER,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One line of the talk. `label` is what an answer was taken as; `text` stands where something was written."""
+
+    at: datetime
+    is_ours: bool
+    text: str = ""
+    state: MessageState | None = None
+    label: Label | None = None
+    source: Source | None = None
+    is_undone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A campaign with this person. `answer` is where they stand now."""
+
+    campaign_id: int
+    name: str
+    recipient_id: int
+    exclusion: Exclusion | None
+    answer: Label | None
+    said: list[Said] = field(default_factory=list)
+
+
+def read_talks(session: Session, contact_id: int, *, user: User) -> list[Talk]:
+    """What was sent to a person and came back, in the campaigns that the user may see, the latest first."""
+    find_contact(session, contact_id, user=user)
+    talks = [
+        Talk(campaign_id, name, recipient_id, exclusion, answer)
+        for campaign_id, name, recipient_id, exclusion, answer in session.execute(
+            select(Campaign.id, Campaign.name, Recipient.id, Recipient.exclusion, Recipient.answer)
+            .join(Recipient, Recipient.campaign_id == Campaign.id)
+            .where(Recipient.contact_id == contact_id, visible_to(session, user, Campaign.organisation_id))
+            .order_by(Campaign.id.desc())
+        )
+    ]
+    by_recipient: dict[int | None, Talk] = {talk.recipient_id: talk for talk in talks}
+    ids = [talk.recipient_id for talk in talks]
+    for recipient_id, said in [*_messages(session, ids), *_answers(session, ids)]:
+        by_recipient[recipient_id].said.append(said)
+    for talk in talks:
+        talk.said.sort(key=lambda said: said.at)
+    return talks
+
+
+def record_answer(
+    session: Session,
+    contact_id: int,
+    campaign_id: int,
+    label: Label,
+    *,
+    user: User,
+    keys: Keys,
+    now: datetime,
+) -> bool:
+    """An answer given at the door or by phone. False when it says again what already stands.
+
+    Raises BadInput where the person is not written to in this campaign, NotFound, NotAllowed.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    find_contact(session, contact_id, user=user)
+    recipient = session.scalar(
+        select(Recipient)
+        .join(Campaign, Campaign.id == Recipient.campaign_id)
+        .where(
+            Recipient.contact_id == contact_id,
+            Recipient.campaign_id == campaign_id,
+            visible_to(session, user, Campaign.organisation_id),
+        )
+    )
+    if recipient is None:
+        raise NotFound("Người này không có trong chiến dịch đó.")
+    if label not in SAID_TO_AN_OFFICER:
+        raise BadInput("Hãy chọn một câu trả lời trong danh sách.")
+    if recipient.phone_id is None or recipient.exclusion is not None:
+        raise BadInput(
+            "Người này không được gửi tin trong chiến dịch đó nên không tính câu trả lời. "
+            "Nếu nhiều người dùng chung số, hãy ghi cho người đứng tên nhận tin."
+        )
+    answer = take_answer(
+        session,
+        phone_id=recipient.phone_id,
+        recipient=recipient,
+        label=label,
+        source=Source.OFFICER,
+        keys=keys,
+        now=now,
+    )
+    if answer is not None:
+        audit.record(
+            session,
+            actor_id=user.id,
+            action="contact.answer",
+            subject=f"contacts:{contact_id}",
+            now=now,
+            campaign=campaign_id,
+            label=label.value,
+        )
+    return answer is not None
+
+
+def visible_campaigns(session: Session, user: User) -> list[tuple[int, str]]:
+    """(id, name) of the campaigns with an audience that a user may see, the latest first."""
+    return [
+        (campaign_id, name)
+        for campaign_id, name in session.execute(
+            select(Campaign.id, Campaign.name)
+            .where(Campaign.launched_at.is_not(None), visible_to(session, user, Campaign.organisation_id))
+            .order_by(Campaign.id.desc())
+        )
+    ]
+
+
+def has_answered(session: Session, user: User, campaign_id: int, label: Label | None) -> ColumnElement[bool]:
+    """The condition that a contact stands at this answer in a campaign; at any where none is given.
+
+    Raises NotFound for a campaign that the user may not see.
+    """
+    if campaign_id not in dict(visible_campaigns(session, user)):
+        raise NotFound("Không có chiến dịch này, hoặc nằm ngoài phạm vi của bạn.")
+    said = Recipient.answer.is_not(None) if label is None else Recipient.answer == label
+    return exists(
+        select(literal(1)).where(
+            Recipient.campaign_id == campaign_id, Recipient.contact_id == Contact.id, said
+        )
+    )
+
+
+def _messages(session: Session, recipients: list[int]) -> list[tuple[int | None, Said]]:
+    rows = session.execute(
+        select(Message.recipient_id, Message.state, Attempt.claimed_at, Attempt.body)
+        .join(Attempt, Attempt.message_id == Message.id)
+        .where(Message.recipient_id.in_(recipients))
+        .order_by(Attempt.id)
+    )
+    return [(recipient, Said(at, True, text=body, state=state)) for recipient, state, at, body in rows]
+
+
+def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, Said]]:
+    replies = session.execute(
+        select(Reply.recipient_id, Reply.received_at, Reply.body, Reply.label).where(
+            Reply.recipient_id.in_(recipients)
+        )
+    )
+    said = [
+        (recipient, Said(at, False, text=body, label=label, source=Source.SMS))
+        for recipient, at, body, label in replies
+    ]
+    answers = session.execute(
+        select(Answer.recipient_id, Answer.at, Answer.label, Answer.source, Answer.undone_at).where(
+            Answer.recipient_id.in_(recipients), Answer.source != Source.SMS
+        )
+    )
+    said += [
+        (recipient, Said(at, False, label=label, source=source, is_undone=undone is not None))
+        for recipient, at, label, source, undone in answers
+    ]
+    return said

@@ -1,0 +1,93 @@
+"""How far a campaign came: installs by day, and recipients at each step from written to, to installed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, String, cast, distinct, func, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from campaigns.answers.models import InstallReport
+from campaigns.messages import Message
+from campaigns.models import Campaign, Recipient, Step
+from campaigns.states import MessageState
+from campaigns.windows import VIETNAM
+from outreach.people.models import ContactList
+
+# With the gateway, whatever became of it there.
+TAKEN = (
+    MessageState.ACCEPTED,
+    MessageState.SENT,
+    MessageState.DELIVERED,
+    MessageState.UNDELIVERED,
+    MessageState.NO_REPORT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Recipients, each once. `delivered` is None while no report of delivery has come."""
+
+    sent: int
+    delivered: int | None
+
+
+def read_days(
+    session: Session, campaign: Campaign, seen: ColumnElement[bool], *, now: datetime
+) -> list[tuple[date, int]]:
+    """Reports that stood at the end of each day in Vietnam, from the launch to today or to the end.
+
+    `seen` is the condition on ContactList.organisation_id under which a row may be read.
+    """
+    if campaign.launched_at is None:
+        return []
+    made = _count_by_day(session, campaign.id, InstallReport.reported_at, seen)
+    withdrawn = _count_by_day(session, campaign.id, InstallReport.withdrawn_at, seen)
+    day = min([campaign.launched_at.astimezone(VIETNAM).date(), *made])
+    last = max([(campaign.ended_at or now).astimezone(VIETNAM).date(), *made, *withdrawn])
+    days, standing = [], 0
+    while day <= last:
+        standing += made.get(day, 0) - withdrawn.get(day, 0)
+        days.append((day, standing))
+        day += timedelta(days=1)
+    return days
+
+
+def _count_by_day(
+    session: Session,
+    campaign_id: int,
+    moment: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None],
+    seen: ColumnElement[bool],
+) -> dict[date, int]:
+    if session.get_bind().dialect.name == "postgresql":
+        day: ColumnElement[Any] = cast(func.date(func.timezone("Asia/Ho_Chi_Minh", moment)), String)
+    else:
+        day = func.date(moment, "+7 hours")
+    rows = session.execute(
+        select(day, func.count())
+        .select_from(InstallReport)
+        .join(Recipient, Recipient.id == InstallReport.recipient_id)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .where(InstallReport.campaign_id == campaign_id, moment.is_not(None), seen)
+        .group_by(day)
+    )
+    return {date.fromisoformat(text): count for text, count in rows}
+
+
+def read_reach(session: Session, campaign_id: int, seen: ColumnElement[bool]) -> Reach:
+    """Each recipient once, however many steps wrote to them."""
+    steps = select(Step.id).where(Step.campaign_id == campaign_id)
+    query = select(
+        func.count(distinct(Message.recipient_id)).filter(Message.state.in_(TAKEN)),
+        func.count(distinct(Message.recipient_id)).filter(Message.state == MessageState.DELIVERED),
+    ).where(Message.campaign_id == campaign_id, Message.step_id.in_(steps))
+    if not seen.compare(true()):
+        query = (
+            query.join(Recipient, Recipient.id == Message.recipient_id)
+            .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+            .where(seen)
+        )
+    sent, delivered = session.execute(query).one()
+    return Reach(sent, delivered or None)

@@ -1,0 +1,284 @@
+"""The figures of a campaign that is being sent: quick enough to be asked for every second by many.
+
+Counting 300,000 messages takes a while even from an index, so the counts of one look serve all who look
+within a moment; that moment grows with what the count cost. Everything else is a few reads by index.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from redis import Redis, RedisError
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.lanes import hours_of
+from campaigns.figures.standstill import Still, Stream, finish_at, why_still
+from campaigns.messages import Attempt, Message, Outbox
+from campaigns.models import Campaign, Step
+from campaigns.states import AttemptState, CampaignState, MessageState, SkipReason
+from campaigns.stopping import is_stopped
+from campaigns.windows import step_due_at
+from outreach.runtime import Runtime
+
+# Counts may cost this share of the time at most: what took 100 ms is good for a second.
+COUNT_SHARE = 0.1
+COUNT_AGAIN_S = 0.8
+KEEP_S = 3600
+
+# The rate is read off the newest attempts of all campaigns: ten seconds at 500 a second.
+NEWEST = 5_000
+SHORT, LONG = timedelta(seconds=10), timedelta(seconds=60)
+
+# Reports of delivery still come for a while after the end.
+REPORTS_COME = timedelta(hours=1)
+
+_NOT_ASKED = (AttemptState.SENDING, AttemptState.ABSENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Messages by step, state and reason for skipping; attempts by cause; segments that the gateway has."""
+
+    messages: list[tuple[int | None, MessageState, SkipReason | None, int]]
+    causes: list[tuple[str, int]]
+    segments: int
+    requests: int
+    counted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StepFigures:
+    number: int
+    total: int
+    states: dict[MessageState, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What the running page shows. Rates in messages a second; money in VND; None where not known."""
+
+    campaign_id: int
+    state: CampaignState
+    pause_reason: str
+    total: int
+    states: dict[MessageState, int]
+    steps: list[StepFigures]
+    next_step: int | None
+    next_step_at: datetime | None
+    skipped: dict[SkipReason, int]
+    causes: list[tuple[str, int]]
+    left: int
+    under_way: int
+    unknown: int
+    rate_now: float
+    rate_minute: float
+    still: Still | None
+    finish_at: datetime | None
+    segments: int
+    spent_vnd: int
+    estimate_vnd: int | None
+    budget_vnd: int | None
+    is_over: bool
+
+
+def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: Runtime) -> Panel:
+    """Where sending stands. Call it inside one `db.read()`."""
+    settings = runtime.settings
+    counts = _count_seldom(session, campaign, runtime.redis)
+    steps = session.scalars(select(Step).where(Step.campaign_id == campaign.id).order_by(Step.number)).all()
+    figures = [
+        StepFigures(step.number, sum(states.values()), states)
+        for step in steps
+        if (states := _states_of(counts, step.id))
+    ]
+    states = {
+        state: total for state in MessageState if (total := sum(f.states.get(state, 0) for f in figures))
+    }
+    skipped = {
+        reason: total
+        for reason in SkipReason
+        if (total := sum(row[3] for row in counts.messages if row[2] is reason))
+    }
+    left = states.get(MessageState.QUEUED, 0)
+    sending, unknown = states.get(MessageState.SENDING, 0), states.get(MessageState.UNKNOWN, 0)
+    coming = next((step for step in steps if step.opened_at is None), None)
+    next_step_at = (
+        step_due_at(campaign.launched_at, after_days=coming.after_days, at=coming.at)
+        if coming and campaign.launched_at
+        else None
+    )
+    rate_now, rate_minute, last_claim_at = _read_rates(session, campaign.id, now=now)
+    first_due_at, throttled = _first_due(session, campaign.id)
+    hours = hours_of(campaign, is_live=settings.is_live)
+    still = why_still(
+        Stream(
+            state=campaign.state,
+            is_stopped=is_stopped(session),
+            starts_at=campaign.starts_at,
+            deadline=campaign.deadline,
+            hours=hours,
+            queued=left,
+            sending=sending,
+            unknown=unknown,
+            first_due_at=first_due_at,
+            is_throttled=throttled > 0,
+            last_claim_at=last_claim_at,
+            opened_at=max((step.opened_at for step in steps if step.opened_at), default=None),
+            next_step_at=next_step_at,
+        ),
+        now=now,
+    )
+    price = settings.price_per_segment_vnd
+    spent = int(counts.segments * price)
+    return Panel(
+        campaign_id=campaign.id,
+        state=campaign.state,
+        pause_reason=campaign.pause_reason,
+        total=sum(states.values()),
+        states=states,
+        steps=figures,
+        next_step=coming.number if coming else None,
+        next_step_at=next_step_at,
+        skipped=skipped,
+        causes=counts.causes,
+        left=left,
+        under_way=sending + unknown,
+        unknown=unknown,
+        rate_now=rate_now,
+        rate_minute=rate_minute,
+        still=still,
+        finish_at=None if still or not left else finish_at(now, left=left, rate=rate_minute, hours=hours),
+        segments=counts.segments,
+        spent_vnd=spent,
+        # As the messages sent so far were, so will the rest be: the texts differ only by name.
+        estimate_vnd=spent + int(left * spent / counts.requests) if counts.requests else None,
+        budget_vnd=campaign.budget_vnd,
+        is_over=_is_over(campaign, states, now=now),
+    )
+
+
+def _states_of(counts: Counts, step_id: int) -> dict[MessageState, int]:
+    states: dict[MessageState, int] = {}
+    for step, state, _reason, count in counts.messages:
+        if step == step_id:
+            states[state] = states.get(state, 0) + count
+    return states
+
+
+def _is_over(campaign: Campaign, states: dict[MessageState, int], *, now: datetime) -> bool:
+    """Whether the campaign has ended and no figure of its sending will change any more."""
+    if campaign.state not in (CampaignState.COMPLETED, CampaignState.CANCELLED):
+        return False
+    if any(states.get(state) for state in (MessageState.SENDING, MessageState.UNKNOWN)):
+        return False
+    awaited = any(states.get(state) for state in (MessageState.ACCEPTED, MessageState.SENT))
+    return not awaited or campaign.ended_at is None or now - campaign.ended_at > REPORTS_COME
+
+
+# -- counts, shared by all who look
+
+
+def _count_seldom(session: Session, campaign: Campaign, redis: Redis) -> Counts:
+    """The counts of a moment ago, or new ones where they are too old. Without Redis always new ones."""
+    # A pause, a resume, an end: then old counts would contradict the state beside them.
+    key = f"loa:panel:{campaign.id}:{campaign.state.value}"
+    try:
+        kept = redis.get(key)
+        is_mine = kept is None or redis.set(f"{key}:fresh", 1, px=60_000, nx=True)
+    except RedisError:
+        return _count(session, campaign.id)
+    if not is_mine and kept:
+        return _unpack(kept)
+    began = time.monotonic()
+    counts = _count(session, campaign.id)
+    cost = time.monotonic() - began
+    try:
+        redis.set(key, _pack(counts), ex=KEEP_S)
+        redis.set(f"{key}:fresh", 1, px=int(1000 * max(COUNT_AGAIN_S, cost / COUNT_SHARE)))
+    except RedisError:
+        pass
+    return counts
+
+
+def _count(session: Session, campaign_id: int) -> Counts:
+    messages = session.execute(
+        select(Message.step_id, Message.state, Message.skip_reason, func.count())
+        .where(Message.campaign_id == campaign_id, Message.step_id.is_not(None))
+        .group_by(Message.step_id, Message.state, Message.skip_reason)
+    ).all()
+    attempts = session.execute(
+        select(Attempt.state, Attempt.cause, func.count(), func.sum(Attempt.segments))
+        # What is claimed may still go back unsent; the money is counted once the gateway was asked.
+        .where(Attempt.lane == campaign_id, Attempt.state.not_in(_NOT_ASKED))
+        .group_by(Attempt.state, Attempt.cause)
+    ).all()
+    causes: dict[str, int] = {}
+    for state, cause, count, _segments in attempts:
+        if state in (AttemptState.FAILED, AttemptState.UNDELIVERED):
+            causes[cause or "other"] = causes.get(cause or "other", 0) + count
+    return Counts(
+        messages=[(step, state, reason, count) for step, state, reason, count in messages],
+        causes=sorted(causes.items(), key=lambda item: -item[1]),
+        segments=sum(int(row[3]) for row in attempts),
+        requests=sum(row[2] for row in attempts),
+        counted_at=datetime.now(UTC),
+    )
+
+
+def _pack(counts: Counts) -> str:
+    return json.dumps(asdict(counts), default=str)
+
+
+def _unpack(kept: Any) -> Counts:
+    data = json.loads(kept)
+    return Counts(
+        messages=[
+            (step, MessageState(state), SkipReason(reason) if reason else None, count)
+            for step, state, reason, count in data["messages"]
+        ],
+        causes=[(cause, count) for cause, count in data["causes"]],
+        segments=data["segments"],
+        requests=data["requests"],
+        counted_at=datetime.fromisoformat(data["counted_at"]),
+    )
+
+
+# -- a few rows by index
+
+
+def _read_rates(session: Session, campaign_id: int, *, now: datetime) -> tuple[float, float, datetime | None]:
+    """Messages a second over ten seconds and a minute, and when one was claimed last."""
+    newest = session.scalar(select(func.max(Attempt.id))) or 0
+    batches = session.execute(
+        select(Attempt.claimed_at, func.count())
+        .where(Attempt.id > newest - NEWEST, Attempt.lane == campaign_id, Attempt.claimed_at > now - LONG)
+        .group_by(Attempt.claimed_at)
+        .order_by(Attempt.claimed_at)
+    ).all()
+    if not batches:
+        return 0.0, 0.0, None
+    return _rate(batches, now=now, over=SHORT), _rate(batches, now=now, over=LONG), batches[-1][0]
+
+
+def _rate(batches: Any, *, now: datetime, over: timedelta) -> float:
+    # What was sent quicker than the window is long, or began within it, is divided by its own length.
+    within = [(at, count) for at, count in batches if at > now - over]
+    if not within:
+        return 0.0
+    seconds = min(over, max(now - batches[0][0], timedelta(seconds=1))).total_seconds()
+    return sum(count for _at, count in within) / seconds
+
+
+def _first_due(session: Session, campaign_id: int) -> tuple[datetime | None, int]:
+    row = session.execute(
+        select(Outbox.not_before, Outbox.throttled)
+        .where(Outbox.lane == campaign_id)
+        .order_by(Outbox.not_before)
+        .limit(1)
+    ).first()
+    return (row.not_before, row.throttled) if row else (None, 0)

@@ -1,0 +1,1 @@
+"""A campaign before it is launched: its text, its audience, its cost, its approval."""

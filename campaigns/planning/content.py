@@ -1,0 +1,158 @@
+"""What a campaign says and asks, as data: the app or none, the question, the answers and their texts. Pure.
+
+A kind of campaign is a file in campaigns/planning/kinds; a campaign names its kind and may change any part of it.
+The labels are always the same nine; what `installed` means to people ("đã cài", "đã tiêm") is wording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from campaigns.replies.classifier import BLUEZONE, Label, Vocabulary
+from outreach.errors import BadCampaign
+
+# On the page, in this order; the other labels come only by SMS.
+PAGE_LABELS = (Label.INSTALLED, Label.NEED_HELP, Label.NO_SMARTPHONE, Label.OPT_OUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One answer: the button's text (none: no button), the page's thanks and the SMS sent back (none: no SMS)."""
+
+    button: str = ""
+    thanks: str = ""
+    reply: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What is to be installed and the only addresses that may be linked to."""
+
+    name: str
+    page: str
+    android: str = ""
+    ios: str = ""
+    button: str = "Cài đặt ứng dụng"
+
+    def address_for(self, user_agent: str) -> str:
+        """The store of this phone, else the official page."""
+        agent = user_agent.lower()
+        if self.android and "android" in agent:
+            return self.android
+        if self.ios and ("iphone" in agent or "ipad" in agent):
+            return self.ios
+        return self.page
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Everything of a campaign that a resident reads, and the words by which their replies are understood."""
+
+    title: str
+    question: str
+    issuer: str
+    why: str = ""
+    contact: str = ""
+    app: App | None = None
+    answers: Mapping[Label, Wording] = field(default_factory=dict)
+    vocabulary: Vocabulary = BLUEZONE
+
+    def wording(self, label: Label) -> Wording:
+        return self.answers.get(label, Wording())
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes` laid over it, table by table."""
+    merged = dict(base)
+    for key, value in changes.items():
+        below = merged.get(key)
+        merged[key] = (
+            merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+        )
+    return merged
+
+
+def read_content(data: Mapping[str, Any]) -> Content:
+    """Content from a kind's table. Raises BadCampaign for a missing, unknown or wrong part."""
+    known = {"title", "question", "issuer", "why", "contact", "app", "answers", "vocabulary"}
+    if unknown := sorted(set(data) - known):
+        raise BadCampaign(
+            f"Nội dung chiến dịch có mục không biết: {', '.join(unknown)}. Hãy bỏ hoặc sửa lại tên mục."
+        )
+    for name in ("title", "question", "issuer"):
+        if not str(data.get(name, "")).strip():
+            raise BadCampaign(f"Nội dung chiến dịch thiếu mục “{name}”. Hãy điền mục này.")
+    return Content(
+        title=str(data["title"]),
+        question=str(data["question"]),
+        issuer=str(data["issuer"]),
+        why=str(data.get("why", "")),
+        contact=str(data.get("contact", "")),
+        app=_read_app(data["app"]) if data.get("app") else None,
+        answers={_label(name): _read_wording(name, words) for name, words in _table(data, "answers").items()},
+        vocabulary=_read_vocabulary(_table(data, "vocabulary")),
+    )
+
+
+def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = data.get(name, {})
+    if not isinstance(value, Mapping):
+        raise BadCampaign(f"Mục “{name}” phải là một bảng.")
+    return value
+
+
+def _read_vocabulary(data: Mapping[str, Any]) -> Vocabulary:
+    if not data:
+        return BLUEZONE
+    parts = ("verbs", "done", "things", "other_things")
+    if not data.get("verbs") or set(data) - set(parts):
+        raise BadCampaign("Mục “vocabulary” cần verbs, có thể thêm done, things và other_things.")
+    return Vocabulary(**{part: _words(data, part) for part in parts})
+
+
+def _words(vocabulary: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    words = vocabulary.get(name, [])
+    if not isinstance(words, list):
+        raise BadCampaign(f"Mục “vocabulary.{name}” phải là một danh sách từ.")
+    return tuple(map(str, words))
+
+
+def _label(name: str) -> Label:
+    try:
+        return Label(name)
+    except ValueError:
+        raise BadCampaign(
+            f"Không có loại trả lời “{name}”. Các loại: {', '.join(label.value for label in Label)}."
+        ) from None
+
+
+def _read_wording(name: str, words: Any) -> Wording:
+    if not isinstance(words, Mapping) or set(words) - {"button", "thanks", "reply"}:
+        raise BadCampaign(f"Mục “answers.{name}” chỉ nhận button, thanks và reply.")
+    return Wording(**{key: str(value) for key, value in words.items()})
+
+
+def _read_app(data: Any) -> App:
+    if not isinstance(data, Mapping) or not {"name", "page"} <= set(data) <= {
+        "name",
+        "page",
+        "android",
+        "ios",
+        "button",
+    }:
+        raise BadCampaign("Mục “app” cần name và page, có thể thêm android, ios và button.")
+    for name in ("page", "android", "ios"):
+        if data.get(name) and not _is_https(str(data[name])):
+            raise BadCampaign(f"Địa chỉ “app.{name}” phải bắt đầu bằng https://.")
+    return App(**{key: str(value) for key, value in data.items()})
+
+
+def _is_https(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.scheme == "https" and bool(parts.hostname)

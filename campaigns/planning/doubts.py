@@ -1,0 +1,81 @@
+"""What looks wrong in a campaign that could be sent all the same: an officer is told before it is. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from campaigns.planning.content import read_content
+from campaigns.planning.draft import Draft
+from campaigns.windows import LIVE_HOURS, step_due_at
+from outreach.sms.text import unaccent
+
+# The words that people know from their operators and that end a campaign for them (domain, section 1).
+_STOP_WORDS = re.compile(r"\b(TC|HUY|DUNG|STOP)\b")
+_ADDRESS = re.compile(r"https?://|\bwww\.|\b[\w-]+\.(?:vn|com|net|org|info|app)\b", re.IGNORECASE)
+_LONG = 4  # segments
+_LIVE_CAP = 3
+
+
+class Doubt(StrEnum):
+    """Most serious first."""
+
+    EMPTY_AUDIENCE = "empty_audience"
+    SENDER_UNREGISTERED = "sender_unregistered"
+    NO_LINK = "no_link"
+    NO_STOP_WORD = "no_stop_word"
+    TYPED_ADDRESS = "typed_address"
+    LINK_UNSAFE = "link_unsafe"
+    NO_HOURS = "no_hours"
+    HOURS_TOO_WIDE = "hours_too_wide"
+    OVER_BUDGET = "over_budget"
+    DEADLINE_PAST = "deadline_past"
+    TOO_LATE = "too_late"
+    START_PAST = "start_past"
+    REMINDER_TOO_LATE = "reminder_too_late"
+    CAP_HIGH = "cap_high"
+    LONG_TEXT = "long_text"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the audience, the cost and the installation when a draft is looked over."""
+
+    recipients: int
+    segments: int  # of the longest rendering of any step
+    cost_vnd: int  # all steps to everybody
+    finishes_at: datetime | None
+    is_registered: bool
+    is_https: bool
+    now: datetime
+
+
+def look_over(draft: Draft, facts: Facts) -> list[Doubt]:
+    """Everything doubtful, the most serious first."""
+    texts = [step.text for step in draft.steps]
+    links = [("{link}" in text.replace(" ", "")) for text in texts]
+    starts = max(facts.now, draft.starts_at or facts.now)
+    last = draft.steps[-1]
+    last_due = step_due_at(starts, after_days=last.after_days, at=last.at)
+    has_app = read_content(draft.content).app is not None
+    found = {
+        Doubt.EMPTY_AUDIENCE: facts.recipients == 0,
+        Doubt.SENDER_UNREGISTERED: not facts.is_registered,
+        Doubt.NO_LINK: has_app and not all(links),
+        Doubt.NO_STOP_WORD: not all(_STOP_WORDS.search(unaccent(text)) for text in texts),
+        Doubt.TYPED_ADDRESS: any(_ADDRESS.search(text) for text in texts),
+        Doubt.LINK_UNSAFE: any(links) and not facts.is_https,
+        Doubt.NO_HOURS: draft.hours is None,
+        Doubt.HOURS_TOO_WIDE: draft.hours is not None
+        and (draft.hours[0] < LIVE_HOURS[0] or draft.hours[1] > LIVE_HOURS[1]),
+        Doubt.OVER_BUDGET: draft.budget_vnd is not None and facts.cost_vnd > draft.budget_vnd,
+        Doubt.DEADLINE_PAST: draft.deadline is not None and draft.deadline <= facts.now,
+        Doubt.TOO_LATE: bool(draft.deadline and facts.finishes_at and facts.finishes_at > draft.deadline),
+        Doubt.START_PAST: draft.starts_at is not None and draft.starts_at < facts.now,
+        Doubt.REMINDER_TOO_LATE: len(texts) > 1 and draft.deadline is not None and last_due >= draft.deadline,
+        Doubt.CAP_HIGH: draft.cap_per_day is not None and draft.cap_per_day > _LIVE_CAP,
+        Doubt.LONG_TEXT: facts.segments >= _LONG,
+    }
+    return [doubt for doubt in Doubt if found[doubt]]

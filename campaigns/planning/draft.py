@@ -1,0 +1,206 @@
+"""A campaign's description as people write it (a TOML file or a form), checked. Pure.
+
+Raises BadCampaign with one sentence for the first thing that is wrong; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from campaigns.planning.content import merge, read_content
+from campaigns.windows import VIETNAM, is_clock
+from outreach.errors import BadCampaign
+from outreach.sms.template import Template
+
+FIELDS = frozenset({"name", "link"})
+DEFAULT_KIND = "bluezone"
+
+# Twilio's rule for an alphanumeric sender; else a number in E.164, or a short code.
+_SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}|\+[1-9][0-9]{6,14}|[0-9]{3,8}")
+
+# What a column of the database holds; beyond it a limit means nothing.
+_MOST = 2_000_000_000
+
+_KNOWN: dict[str, Any] = {
+    "name": str,
+    "text": str,
+    "lists": list,
+    "sender": str,
+    "kind": str,
+    "areas": list,
+    "pace": (int, float),
+    "window": list,
+    "cap_per_day": int,
+    "budget_vnd": int,
+    "starts_at": (datetime, str),
+    "deadline": (datetime, str),
+    "unaccented": bool,
+    "content": dict,
+    "goal": dict,
+    "step": list,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StepDraft:
+    text: str
+    after_days: int = 0
+    at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GoalDraft:
+    share: float
+    denominator: int | None = None
+    date: str | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """`steps[0]` is the first message. Moments are in UTC, `hours` in Vietnam's time."""
+
+    name: str
+    lists: tuple[str, ...]
+    sender: str
+    content: Mapping[str, Any]
+    steps: tuple[StepDraft, ...]
+    kind: str = DEFAULT_KIND
+    areas: tuple[str, ...] = ()
+    pace: float | None = None
+    hours: tuple[str, str] | None = None
+    cap_per_day: int | None = None
+    budget_vnd: int | None = None
+    starts_at: datetime | None = None
+    deadline: datetime | None = None
+    unaccented: bool = False
+    goal: GoalDraft | None = None
+
+
+def read_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]]) -> Draft:
+    """A draft from the parsed file. `kinds` are the known kinds by name."""
+    for key, value in data.items():
+        if key not in _KNOWN:
+            raise BadCampaign(f"Không có mục “{key}”. Các mục: {', '.join(_KNOWN)}.")
+        if not isinstance(value, _KNOWN[key]) or (isinstance(value, bool) and _KNOWN[key] is not bool):
+            raise BadCampaign(f"Mục “{key}” không đúng kiểu. Hãy xem ví dụ trong tài liệu tham khảo.")
+    for key in ("name", "text", "lists", "sender"):
+        value = data.get(key)
+        if not value or (isinstance(value, str) and not value.strip()):
+            raise BadCampaign(f"Chiến dịch thiếu mục “{key}”. Hãy điền mục này.")
+    check_sender(data["sender"])
+    kind = data.get("kind", DEFAULT_KIND)
+    if kind not in kinds:
+        raise BadCampaign(f"Không có loại chiến dịch “{kind}”. Các loại: {', '.join(sorted(kinds))}.")
+    content = merge(kinds[kind], data.get("content", {}))
+    read_content(content)
+    draft = Draft(
+        name=" ".join(data["name"].split())[:120],
+        lists=tuple(map(str, data["lists"])),
+        sender=data["sender"],
+        content=content,
+        steps=(_step({"text": data["text"]}), *map(_step, data.get("step", ()))),
+        kind=kind,
+        areas=tuple(map(str, data.get("areas", ()))),
+        pace=_limit(data, "pace", 0.1),
+        hours=_hours(data.get("window")),
+        cap_per_day=_limit(data, "cap_per_day", 1),
+        budget_vnd=_limit(data, "budget_vnd", 1),
+        starts_at=_moment(data, "starts_at"),
+        deadline=_moment(data, "deadline"),
+        unaccented=data.get("unaccented", False),
+        goal=_goal(data.get("goal")),
+    )
+    days = [step.after_days for step in draft.steps]
+    if days != sorted(days):
+        raise BadCampaign("Các bước nhắc phải xếp theo số ngày tăng dần (after_days).")
+    if draft.starts_at and draft.deadline and draft.starts_at >= draft.deadline:
+        raise BadCampaign("Thời hạn (deadline) phải sau lúc bắt đầu (starts_at).")
+    return draft
+
+
+def check_sender(name: str) -> None:
+    """Raises BadCampaign for what no operator takes as a sender."""
+    if not _SENDER.fullmatch(name):
+        raise BadCampaign(
+            "Tên người gửi dài tối đa 11 ký tự, gồm chữ không dấu, chữ số, dấu cách và có ít nhất một chữ."
+        )
+
+
+def _step(data: Any) -> StepDraft:
+    if not isinstance(data, Mapping) or set(data) - {"text", "after_days", "at"}:
+        raise BadCampaign("Mỗi bước (step) chỉ nhận text, after_days và at.")
+    text = str(data.get("text", "")).strip()
+    if not text:
+        raise BadCampaign("Mỗi bước nhắn tin phải có nội dung (text).")
+    Template.parse(text, allowed=FIELDS)
+    days, clock = data.get("after_days", 0), data.get("at")
+    if not _is_whole(days) or not 0 <= days <= 365:
+        raise BadCampaign("Số ngày của bước nhắc (after_days) phải là số nguyên từ 0 đến 365.")
+    if clock is not None and not is_clock(str(clock)):
+        raise BadCampaign("Giờ của bước nhắc (at) viết dạng “08:30”.")
+    return StepDraft(text=text, after_days=days, at=None if clock is None else str(clock))
+
+
+def _goal(data: Mapping[str, Any] | None) -> GoalDraft | None:
+    if data is None:
+        return None
+    if set(data) - {"share", "denominator", "date", "source"}:
+        raise BadCampaign("Mục tiêu (goal) chỉ nhận share, denominator, date và source.")
+    share, denominator, day = data.get("share"), data.get("denominator"), data.get("date")
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+        raise BadCampaign("Tỷ lệ của mục tiêu (share) là số từ 0 đến 1, ví dụ 0.5 cho 50%.")
+    if denominator is not None:
+        if not _is_whole(denominator) or not 1 <= denominator <= _MOST:
+            raise BadCampaign("Mẫu số của mục tiêu (denominator) là số người, từ 1 trở lên.")
+        if not day or not data.get("source"):
+            raise BadCampaign("Mẫu số của mục tiêu phải kèm ngày (date) và nguồn số liệu (source).")
+    return GoalDraft(
+        share=float(share),
+        denominator=denominator,
+        date=_day(day) if day else None,
+        source=str(data.get("source", "")),
+    )
+
+
+def _day(value: Any) -> str:
+    try:
+        return date.fromisoformat(str(value)[:10]).isoformat()
+    except ValueError:
+        raise BadCampaign("Ngày của số liệu (date) viết dạng 2020-08-15.") from None
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether it is a whole number; TOML's true is not, though Python's is."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _hours(value: list[Any] | None) -> tuple[str, str] | None:
+    if value is None:
+        return None
+    if len(value) != 2 or not all(is_clock(str(clock)) for clock in value) or not value[0] < value[1]:
+        raise BadCampaign('Khung giờ gửi (window) viết dạng ["07:00", "21:00"], giờ đầu trước giờ cuối.')
+    return str(value[0]), str(value[1])
+
+
+def _limit(data: Mapping[str, Any], key: str, least: float) -> Any:
+    value = data.get(key)
+    # Put this way round, it refuses TOML's nan as well.
+    if value is not None and not least <= value <= _MOST:
+        raise BadCampaign(f"Mục “{key}” phải là số từ {least:g} đến {_MOST:,}.".replace(",", "."))
+    return value
+
+
+def _moment(data: Mapping[str, Any], key: str) -> datetime | None:
+    value = data.get(key)
+    if value is None:
+        return None
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=VIETNAM)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise BadCampaign(f"Mục “{key}” viết dạng 2020-08-18T08:00, giờ Việt Nam.") from None

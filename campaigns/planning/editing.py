@@ -1,0 +1,165 @@
+"""A draft's description, stored and read back: what stands in a campaign's file, in a form, in a version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.orm import Session
+
+from campaigns.models import Campaign, CampaignAuthor, CampaignList, Goal, Step
+from campaigns.planning.content import Content
+from campaigns.planning.draft import Draft
+from campaigns.replies.classifier import Label
+from campaigns.windows import VIETNAM
+from outreach.access.models import Organisation, User
+from outreach.access.users import visible_to
+from outreach.errors import BadCampaign
+from outreach.people.models import ContactList
+from outreach.places.models import Area
+
+
+def write_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User) -> None:
+    """Give a campaign everything that its description says; whoever does so is one of its authors.
+
+    Raises BadCampaign for a list or an area that is not there (or not the user's).
+    """
+    lists = [find_list(session, user, name) for name in draft.lists]
+    known = set(session.scalars(select(Area.code).where(Area.code.in_(draft.areas))))
+    if missing := [code for code in draft.areas if code not in known]:
+        raise BadCampaign(f"Không có mã địa bàn {', '.join(missing)}. Hãy nạp danh mục địa bàn hoặc sửa mã.")
+    campaign.name = draft.name
+    campaign.organisation_id = campaign.organisation_id or user.organisation_id or lists[0].organisation_id
+    campaign.sender = draft.sender
+    campaign.kind = draft.kind
+    campaign.content = dict(draft.content)
+    campaign.unaccented = draft.unaccented
+    campaign.areas = list(draft.areas)
+    campaign.pace = draft.pace
+    campaign.window_from, campaign.window_to = draft.hours or (None, None)
+    campaign.cap_per_day = draft.cap_per_day
+    campaign.budget_vnd = draft.budget_vnd
+    campaign.starts_at = draft.starts_at
+    campaign.deadline = draft.deadline
+    session.add(campaign)
+    session.flush()
+    for part in (Step, CampaignList, Goal):
+        session.execute(
+            delete(part).where(part.campaign_id == campaign.id).execution_options(synchronize_session="fetch")
+        )
+    session.add_all(
+        Step(campaign_id=campaign.id, number=number, text=step.text, after_days=step.after_days, at=step.at)
+        for number, step in enumerate(draft.steps, start=1)
+    )
+    session.add_all(CampaignList(campaign_id=campaign.id, list_id=found.id) for found in dict.fromkeys(lists))
+    if draft.goal:
+        session.add(
+            Goal(
+                campaign_id=campaign.id,
+                share=draft.goal.share,
+                denominator=draft.goal.denominator,
+                denominator_date=draft.goal.date,
+                denominator_source=draft.goal.source,
+            )
+        )
+    session.merge(CampaignAuthor(campaign_id=campaign.id, user_id=user.id))
+    session.flush()
+    session.expire(campaign, ["steps"])
+
+
+def find_list(session: Session, user: User, name: str) -> ContactList:
+    """A list by its name, or by ORGANISATION/name where two organisations use the same. Raises BadCampaign."""
+    query = (
+        select(ContactList)
+        .join(Organisation, Organisation.id == ContactList.organisation_id)
+        .where(
+            visible_to(session, user, ContactList.organisation_id),
+            or_(ContactList.name == name, Organisation.code + "/" + ContactList.name == name),
+        )
+    )
+    found = session.scalars(query).all()
+    if not found:
+        raise BadCampaign(f"Không có danh sách “{name}” mà bạn được dùng. Hãy nhập danh sách hoặc sửa tên.")
+    if len(found) > 1:
+        raise BadCampaign(f"Có {len(found)} danh sách tên “{name}”. Hãy viết dạng MÃ_TỔ_CHỨC/{name}.")
+    return found[0]
+
+
+def describe(
+    session: Session, campaign: Campaign, *, kinds: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The campaign as its file would say it: `read_draft` makes the same draft of it. Ready for JSON."""
+    first, *reminders = campaign.steps
+    lists = session.execute(
+        select(Organisation.code, ContactList.name)
+        .join(Organisation, Organisation.id == ContactList.organisation_id)
+        .join(CampaignList, CampaignList.list_id == ContactList.id)
+        .where(CampaignList.campaign_id == campaign.id)
+        .order_by(Organisation.code, ContactList.name)
+    ).all()
+    goal = session.scalar(select(Goal).where(Goal.campaign_id == campaign.id))
+    said = {
+        "name": campaign.name,
+        "kind": campaign.kind,
+        "sender": campaign.sender,
+        "lists": [f"{code}/{name}" for code, name in lists],
+        "areas": campaign.areas,
+        "text": first.text,
+        "unaccented": campaign.unaccented,
+        "step": [
+            _without_none({"after_days": step.after_days, "at": step.at, "text": step.text})
+            for step in reminders
+        ],
+        "window": [campaign.window_from, campaign.window_to] if campaign.window_from else None,
+        "starts_at": _clock_time(campaign.starts_at),
+        "deadline": _clock_time(campaign.deadline),
+        "pace": campaign.pace,
+        "cap_per_day": campaign.cap_per_day,
+        "budget_vnd": campaign.budget_vnd,
+        "goal": _without_none(
+            {
+                "share": goal.share,
+                "denominator": goal.denominator,
+                "date": goal.denominator_date,
+                "source": goal.denominator_source,
+            }
+        )
+        if goal
+        else None,
+        "content": changed_parts(kinds.get(campaign.kind, {}), campaign.content),
+    }
+    return _without_none(said)
+
+
+def _without_none(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if value is not None}
+
+
+def _clock_time(moment: datetime | None) -> str | None:
+    return moment.astimezone(VIETNAM).replace(tzinfo=None).isoformat("T", "minutes") if moment else None
+
+
+def changed_parts(base: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """What was changed of a kind's content: laid over `base` by `merge` it gives `content` again."""
+    changed: dict[str, Any] = {}
+    for key, value in content.items():
+        below = base.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            if parts := changed_parts(below, value):
+                changed[key] = parts
+        elif value != below:
+            changed[key] = value
+    return changed
+
+
+def suggest_text(content: Content) -> str:
+    """A first message to start from: who asks, what for, the link, how to answer, how to stop."""
+    asked = content.title[:1].lower() + content.title[1:]
+    link = ": {link}" if content.app else "."
+    menu = ["1 đã xong" if not content.app else "1 đã cài", "2 chưa"]
+    if content.wording(Label.NO_SMARTPHONE).reply:
+        menu.append("3 không có điện thoại thông minh")
+    menu.append("4 cần giúp")
+    return f"[{{name}} ơi, ]{content.issuer} mời ông/bà {asked}{link} Trả lời: {', '.join(menu)}, TC thôi nhận tin"

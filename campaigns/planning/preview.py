@@ -1,0 +1,175 @@
+"""What a campaign would send, to how many, at what cost and until when, before anything is stored."""
+
+from __future__ import annotations
+
+import statistics
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from campaigns.figures.standstill import finish_at
+from campaigns.models import Sender
+from campaigns.planning.audience import foresee_audience, sample_names
+from campaigns.planning.doubts import Doubt, Facts, look_over
+from campaigns.planning.draft import FIELDS, Draft
+from campaigns.states import Exclusion
+from campaigns.windows import common_hours, opens_at
+from outreach.settings import Settings
+from outreach.sms.template import Template
+from outreach.sms.text import Encoding, Measure, measure, unaccent
+
+SAMPLE = 1000  # people whose texts are measured; more of them change the figures by less than they round to
+
+# Looks like a link and is as long as one, and belongs to nobody.
+EXAMPLE_TOKEN = "xemthu22"  # noqa: S105
+EXAMPLE_NAME = "Y Blưm"
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom a draft reaches: the count, the excluded, and names to measure with."""
+
+    recipients: int
+    excluded: dict[Exclusion, int]
+    names: list[str]
+
+    @property
+    def people(self) -> int:
+        return self.recipients + sum(self.excluded.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Segments a person, over the sample; the total over everybody. `vnd` is the total's price."""
+
+    least: int
+    median: int
+    most: int
+    total: int
+    vnd: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepPreview:
+    """One message as people will read it. `marked`: the example in runs, true where accents go.
+
+    `is_marked`: they go indeed, as the draft is unaccented. `saved_vnd`: what that saves, or would.
+    """
+
+    text: str
+    marked: list[tuple[str, bool]]
+    encoding: Encoding
+    units: int
+    cost: Cost
+    saved_vnd: int
+    after_days: int
+    at: str | None
+    is_marked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """All that an author or an approver is shown. `begins_at` and `finishes_at` are of the first message."""
+
+    audience: Audience
+    steps: list[StepPreview]
+    begins_at: datetime
+    finishes_at: datetime | None
+    doubts: list[Doubt]
+
+    @property
+    def vnd(self) -> int:
+        return sum(step.cost.vnd for step in self.steps)
+
+
+def foresee(session: Session, lists: Sequence[int], areas: Sequence[str]) -> Audience:
+    """The audience of these lists and areas as it stands now, with at most SAMPLE names of it."""
+    recipients, excluded = foresee_audience(session, lists, areas)
+    names = sample_names(session, lists, areas, recipients=recipients, most=SAMPLE) if recipients else []
+    return Audience(recipients, excluded, names)
+
+
+def preview(
+    session: Session, draft: Draft, audience: Audience, *, settings: Settings, now: datetime
+) -> Preview:
+    """The draft as it would go out. `audience` comes from `foresee`: it changes less often than a text."""
+    link = f"{settings.public_base_url}/{EXAMPLE_TOKEN}"
+    price = settings.price_per_segment_vnd
+    steps = []
+    for step in draft.steps:
+        template = Template.parse(step.text, allowed=FIELDS)
+        example = template.render({"name": _example_name(audience), "link": link})
+        shown = measure(example, unaccented=draft.unaccented)
+        written = unicodedata.normalize("NFC", example)
+        costs = {
+            plain: _price(template, audience, link=link, price=price, unaccented=plain)
+            for plain in (False, True)
+        }
+        steps.append(
+            StepPreview(
+                text=shown.text,
+                marked=mark_accents(written),
+                encoding=shown.encoding,
+                units=shown.units,
+                cost=costs[draft.unaccented],
+                saved_vnd=costs[False].vnd - costs[True].vnd,
+                after_days=step.after_days,
+                at=step.at,
+                is_marked=draft.unaccented,
+            )
+        )
+    hours = common_hours(draft.hours, is_live=settings.is_live)
+    begins = opens_at(max(now, draft.starts_at or now), hours)
+    ends = None
+    if draft.pace:
+        ends = finish_at(begins, left=steps[0].cost.total, rate=draft.pace, hours=hours)
+    facts = Facts(
+        recipients=audience.recipients,
+        segments=max(step.cost.most for step in steps),
+        cost_vnd=sum(step.cost.vnd for step in steps),
+        finishes_at=ends,
+        is_registered=_is_registered(session, draft.sender),
+        is_https=settings.public_base_url.startswith("https:"),
+        now=now,
+    )
+    return Preview(audience, steps, begins, ends, look_over(draft, facts))
+
+
+def _example_name(audience: Audience) -> str:
+    """A made-up name: a resident's own would be seen by everyone who reads the draft."""
+    return EXAMPLE_NAME if audience.names or not audience.recipients else ""
+
+
+def _price(template: Template, audience: Audience, *, link: str, price: int, unaccented: bool) -> Cost:
+    names = audience.names or [EXAMPLE_NAME]
+    segments = sorted(
+        measure_for(template, name, link=link, unaccented=unaccented).segments for name in names
+    )
+    total = round(sum(segments) / len(segments) * audience.recipients)
+    return Cost(segments[0], round(statistics.median(segments)), segments[-1], total, total * price)
+
+
+def measure_for(template: Template, name: str, *, link: str, unaccented: bool) -> Measure:
+    """The text for one person, measured."""
+    return measure(template.render({"name": name, "link": link}), unaccented=unaccented)
+
+
+def mark_accents(text: str) -> list[tuple[str, bool]]:
+    """The unaccented text in runs, true for letters that lost something."""
+    runs: list[tuple[str, bool]] = []
+    for letter in text:
+        plain = unaccent(letter)
+        changed = plain != letter
+        if runs and runs[-1][1] is changed:
+            runs[-1] = (runs[-1][0] + plain, changed)
+        else:
+            runs.append((plain, changed))
+    return runs
+
+
+def _is_registered(session: Session, sender: str) -> bool:
+    found = session.get(Sender, sender)
+    return found is not None and found.registered_on is not None

@@ -1,0 +1,44 @@
+"""The register of senders: which names the operators have accepted, as an administrator enters it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from campaigns.models import Sender
+from campaigns.planning.draft import check_sender
+from outreach.access import audit
+from outreach.access.models import User
+from outreach.access.users import require_role
+from outreach.errors import BadInput, NotFound
+
+
+def register_sender(
+    session: Session, *, name: str, registered_on: str, note: str, user: User, now: datetime
+) -> None:
+    """Add a sender, or change what is known of it. Without a date it is applied for and not registered yet.
+
+    Raises NotAllowed for anyone but an administrator, BadInput for a name or a date that cannot be.
+    """
+    require_role(user)
+    name = " ".join(name.split())
+    check_sender(name)
+    day = None
+    if registered_on.strip():
+        try:
+            day = date.fromisoformat(registered_on.strip()).isoformat()
+        except ValueError:
+            raise BadInput("Ngày đăng ký chưa đúng. Hãy chọn lại ngày.") from None
+    session.merge(Sender(name=name, registered_on=day, note=note.strip()))
+    audit.record(session, actor_id=user.id, action="sender.register", subject=f"senders:{name}", now=now)
+
+
+def remove_sender(session: Session, name: str, *, user: User, now: datetime) -> None:
+    """Take a sender off the register; campaigns with it get a warning again. Raises NotFound, NotAllowed."""
+    require_role(user)
+    found = session.get(Sender, name)
+    if found is None:
+        raise NotFound(f"Không có tên người gửi {name} trong sổ.")
+    session.delete(found)
+    audit.record(session, actor_id=user.id, action="sender.remove", subject=f"senders:{name}", now=now)

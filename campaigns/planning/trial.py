@@ -1,0 +1,95 @@
+"""A test message to an officer's own phone: real road, real gateway, nobody's list."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.lanes import SERVICE_LANE
+from campaigns.messages import Message, Outbox
+from campaigns.planning.draft import FIELDS
+from campaigns.planning.preview import EXAMPLE_TOKEN, measure_for
+from campaigns.states import MessageKind, MessageState
+from campaigns.windows import closes_at, common_hours
+from outreach.access import audit
+from outreach.access.models import AuditEvent, Role, User
+from outreach.access.users import require_role
+from outreach.errors import BadInput
+from outreach.people.models import Phone, Suppression
+from outreach.people.phone.cells import read_phone_cell
+from outreach.people.suppression import hash_number
+from outreach.settings import Settings
+from outreach.sms.template import Template
+
+# Enough to get a text right, too few to write to people past the lists and the approval.
+MOST_AN_HOUR = 10
+_ACTION = "message.test"
+
+
+def send_trial(
+    session: Session,
+    *,
+    text: str,
+    unaccented: bool,
+    number: str,
+    user: User,
+    settings: Settings,
+    now: datetime,
+    campaign_id: int | None = None,
+) -> Message:
+    """Queue one message, rendered with the officer's own name and a link that opens nothing.
+
+    Raises BadInput for a number that is none or asked to be left alone, at night with a live gateway, and
+    beyond MOST_AN_HOUR; BadTemplate for a text that cannot be read.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    read = read_phone_cell(number)
+    if len(read.numbers) != 1:
+        raise BadInput("Số điện thoại chưa đúng. Hãy ghi một số di động của bạn, ví dụ 0905000123.")
+    if closes_at(now, common_hours(None, is_live=settings.is_live)) is None:
+        raise BadInput("Chỉ gửi tin từ 07:00 đến 22:00. Hãy gửi thử trong khung giờ này.")
+    # The user's own row is held, so that two presses at once count as two.
+    session.execute(select(User.id).where(User.id == user.id).with_for_update())
+    sent = session.scalar(
+        select(func.count())
+        .select_from(AuditEvent)
+        .where(
+            AuditEvent.actor_id == user.id,
+            AuditEvent.action == _ACTION,
+            AuditEvent.at > now - timedelta(hours=1),
+        )
+    )
+    if (sent or 0) >= MOST_AN_HOUR:
+        raise BadInput(f"Bạn đã gửi thử {MOST_AN_HOUR} tin trong một giờ qua. Hãy đợi rồi thử lại.")
+    e164 = read.numbers[0]
+    stopped = select(Suppression.id).where(
+        Suppression.number_hash == hash_number(e164, secret_key=settings.secret_key),
+        Suppression.lifted_at.is_(None),
+    )
+    if session.execute(stopped).first():
+        raise BadInput("Số này đã từ chối nhận tin nên không gửi thử được. Hãy dùng số khác.")
+    phone = session.scalar(select(Phone).where(Phone.e164 == e164))
+    if phone is None:
+        phone = Phone(e164=e164, created_at=now)
+        session.add(phone)
+        session.flush()
+    rendered = measure_for(
+        Template.parse(text, allowed=FIELDS),
+        user.name,
+        link=f"{settings.public_base_url}/{EXAMPLE_TOKEN}",
+        unaccented=unaccented,
+    )
+    message = Message(
+        kind=MessageKind.TEST,
+        campaign_id=campaign_id,
+        phone_id=phone.id,
+        text=rendered.text,
+        state=MessageState.QUEUED,
+    )
+    session.add(message)
+    session.flush()
+    session.add(Outbox(message_id=message.id, lane=SERVICE_LANE, not_before=now))
+    audit.record(session, actor_id=user.id, action=_ACTION, subject=f"messages:{message.id}", now=now)
+    return message

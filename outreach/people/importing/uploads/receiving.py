@@ -1,0 +1,174 @@
+"""A file handed in on the page: taken, confirmed, cancelled. The work on it stands in `running`.
+
+The file lies under the uploads folder, in a folder of its upload's id, until the upload has ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from outreach.access import audit
+from outreach.access.models import Role, User
+from outreach.access.users import require_role, visible_to
+from outreach.errors import BadList, NotFound, WrongState
+from outreach.people.importing.storing import begin_import
+from outreach.people.models import ContactList, Upload, UploadState
+
+LARGEST = 30 * 2**20  # bytes
+UNDER_WAY = (UploadState.CHECKING, UploadState.READY, UploadState.STORING)
+_BLOCK = 1 << 20
+_LONGEST_STEM = 60  # characters, of up to three bytes each; a file system takes 255 bytes
+
+
+def receive(
+    session: Session,
+    content: IO[bytes],
+    *,
+    file_name: str,
+    list_id: int,
+    folder: Path,
+    user: User,
+    now: datetime,
+) -> Upload:
+    """Take a file in for a list, to be checked. Raises BadList, NotFound, NotAllowed."""
+    require_role(user, Role.STAFF, Role.APPROVER)
+    find_list(session, list_id, user=user)
+    name = _tidy(file_name)
+    upload = Upload(
+        list_id=list_id,
+        file_name=name,
+        size=0,
+        sha256="",
+        uploaded_by=user.id,
+        uploaded_at=now,
+        due_at=now,
+    )
+    session.add(upload)
+    session.flush()
+    path = path_of(upload, folder)
+    try:
+        upload.size, upload.sha256 = _write(content, path)
+        if upload.size > LARGEST:
+            raise BadList(f"Tệp “{name}” lớn hơn 30 MB. Hãy chia danh sách thành nhiều tệp nhỏ hơn.")
+        if not upload.size:
+            raise BadList(f"Tệp “{name}” trống, không có nội dung nào. Hãy kiểm tra lại tệp gốc.")
+    except BaseException:
+        forget_file(upload, folder)
+        raise
+    _record(session, upload, "upload.receive", user=user, now=now, bytes=upload.size)
+    return upload
+
+
+def find_upload(session: Session, upload_id: int, *, user: User) -> Upload:
+    """An upload into a list that the user may see. Raises NotFound."""
+    upload = session.scalar(
+        select(Upload)
+        .join(ContactList, ContactList.id == Upload.list_id)
+        .where(Upload.id == upload_id, visible_to(session, user, ContactList.organisation_id))
+    )
+    if upload is None:
+        raise NotFound("Không có lần nhập này, hoặc nằm ngoài phạm vi của bạn.")
+    return upload
+
+
+def find_list(session: Session, list_id: int, *, user: User) -> ContactList:
+    """A list that the user may see. Raises NotFound."""
+    found = session.scalar(
+        select(ContactList).where(
+            ContactList.id == list_id, visible_to(session, user, ContactList.organisation_id)
+        )
+    )
+    if found is None:
+        raise NotFound("Không có danh sách này, hoặc nằm ngoài phạm vi của bạn.")
+    return found
+
+
+def confirm(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
+    """What was understood is right: store it. Raises WrongState when it is not ready."""
+    upload = _lock(session, upload_id, user=user)
+    if upload.state is not UploadState.READY:
+        raise WrongState("Lần nhập này không còn chờ xác nhận. Hãy tải lại trang để xem tình trạng mới nhất.")
+    brought = begin_import(
+        session, list_id=upload.list_id, file_name=upload.file_name, sha256=upload.sha256, now=now
+    )
+    upload.import_id = brought.id
+    upload.state = UploadState.STORING
+    upload.progress = 0
+    upload.due_at = now
+    _record(session, upload, "upload.confirm", user=user, now=now)
+    return upload
+
+
+def cancel(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
+    """Stop it. What a storing one has stored stays stored. Raises WrongState when it has ended."""
+    upload = _lock(session, upload_id, user=user)
+    if upload.state not in UNDER_WAY:
+        raise WrongState("Lần nhập này đã kết thúc nên không hủy được nữa.")
+    end(upload, UploadState.CANCELLED, now=now)
+    _record(session, upload, "upload.cancel", user=user, now=now, rows=upload.progress)
+    return upload
+
+
+def end(upload: Upload, state: UploadState, *, now: datetime, error: str = "") -> None:
+    """Nothing more is done for it; its preview goes, as its rows are people's."""
+    upload.state, upload.error, upload.ended_at, upload.due_at = state, error, now, None
+    upload.preview = {key: part for key, part in upload.preview.items() if key != "rows"}
+
+
+def path_of(upload: Upload, folder: Path) -> Path:
+    """Where its file lies. The name is the sender's own: what is said of the file names it."""
+    return folder / str(upload.id) / upload.file_name
+
+
+def forget_file(upload: Upload, folder: Path) -> None:
+    """Remove the file; it may be gone already."""
+    shutil.rmtree(path_of(upload, folder).parent, ignore_errors=True)
+
+
+def _lock(session: Session, upload_id: int, *, user: User) -> Upload:
+    require_role(user, Role.STAFF, Role.APPROVER)
+    find_upload(session, upload_id, user=user)
+    return session.get_one(Upload, upload_id, with_for_update=True, populate_existing=True)
+
+
+def _tidy(file_name: str) -> str:
+    """A name that is safe as a file's and that its sender knows again."""
+    name = PurePosixPath(file_name.replace("\\", "/")).name
+    name = re.sub(r"[^\w .()+,&-]", "_", name).strip(" .")
+    stem, dot, suffix = name.rpartition(".")
+    if not dot:
+        return name[:_LONGEST_STEM] or "danh-sach"
+    return f"{stem[:_LONGEST_STEM]}.{suffix[:5]}"
+
+
+def _write(content: IO[bytes], path: Path) -> tuple[int, str]:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    digest, size = hashlib.sha256(), 0
+    with path.open("wb") as file:
+        while size <= LARGEST and (block := content.read(_BLOCK)):
+            size += len(block)
+            digest.update(block)
+            file.write(block)
+    return size, digest.hexdigest()
+
+
+def _record(
+    session: Session, upload: Upload, action: str, *, user: User, now: datetime, **details: int
+) -> None:
+    audit.record(
+        session,
+        actor_id=user.id,
+        action=action,
+        subject=f"contact_lists:{upload.list_id}",
+        now=now,
+        upload=upload.id,
+        **details,
+    )

@@ -1,0 +1,176 @@
+"""The work on an upload: checked first, stored after the officer's word. Each chunk of rows is one transaction.
+
+A worker holds a lease while it works. One that was killed is followed by another when the lease has run out: a
+check starts anew, storing goes on behind the last stored row, as the rows and the count of them are one commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+
+from outreach.access import audit
+from outreach.db import Database
+from outreach.errors import BadList, LoaError
+from outreach.people.importing.storing import CHUNK, chunks, digest, store_rows
+from outreach.people.importing.uploads.preview import ROWS_SHOWN, Tally, describe_columns, show_row
+from outreach.people.importing.uploads.receiving import end, forget_file, path_of
+from outreach.people.models import ListImport, Upload, UploadState
+from outreach.people.reading.checking import CheckedRow, check_list
+from outreach.places.matching import default_gazetteer
+from outreach.places.models import Area
+
+# Longer than opening the largest workbook and storing one chunk take.
+LEASE = timedelta(seconds=30)
+_AT_WORK = (UploadState.CHECKING, UploadState.STORING)
+_SERVER_AWAY = (OperationalError, InterfaceError)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What working on uploads needs. `is_told_to_stop` is asked between two chunks."""
+
+    db: Database
+    folder: Path
+    secret_key: str
+    is_told_to_stop: Callable[[], bool]
+
+
+def waiting(session: Session, *, now: datetime) -> list[int]:
+    """Uploads that someone should be working on and nobody is."""
+    return list(
+        session.scalars(
+            select(Upload.id).where(Upload.state.in_(_AT_WORK), Upload.due_at <= now).order_by(Upload.id)
+        )
+    )
+
+
+def run(work: Work, upload_id: int) -> bool:
+    """Do what its state asks for, to the end or until told to stop. False where there is nothing to do."""
+    upload = _take(work, upload_id)
+    if upload is None:
+        return False
+    path = path_of(upload, work.folder)
+    try:
+        if not path.is_file() or digest(path) != upload.sha256:
+            raise BadList("Tệp đã lưu bị thay đổi hoặc không còn. Hãy chọn lại tệp gốc và nhập lại từ đầu.")
+        if upload.state is UploadState.CHECKING:
+            _check(work, upload, path)
+        else:
+            _store(work, upload, path)
+    except LoaError as error:
+        _fail(work, upload, str(error))
+    except _SERVER_AWAY:
+        raise  # another worker goes on when the lease has run out
+    except Exception:
+        _fail(
+            work,
+            upload,
+            "Hệ thống gặp lỗi khi xử lý tệp này. Hãy thử lưu lại tệp bằng Excel rồi nhập lại; "
+            "nếu vẫn lỗi, hãy báo người quản trị.",
+        )
+        raise
+    return True
+
+
+def _take(work: Work, upload_id: int) -> Upload | None:
+    now = datetime.now(UTC)
+    with work.db.write() as session:
+        upload = session.get(Upload, upload_id, with_for_update=True)
+        if upload is None or upload.state not in _AT_WORK or upload.due_at is None or upload.due_at > now:
+            return None
+        upload.due_at = now + LEASE
+        if upload.state is UploadState.CHECKING:
+            upload.progress = 0
+        return upload
+
+
+def _check(work: Work, upload: Upload, path: Path) -> None:
+    columns = describe_columns(path)
+    tally, shown, done = Tally(), list[CheckedRow](), 0
+    for chunk in chunks(check_list(path, default_gazetteer()), CHUNK):
+        with work.db.read() as session:
+            tally.add(session, chunk)
+        shown += chunk[: ROWS_SHOWN - len(shown)]
+        with work.db.write() as session:
+            held = _still_ours(session, work, upload, done=done)
+            if held is None:
+                return
+            done += len(chunk)
+            held.progress = done
+    with work.db.write() as session:
+        held = _still_ours(session, work, upload, done=done)
+        if held is None:
+            return
+        if not done:
+            raise BadList(f"Tệp “{upload.file_name}” không có người nào. Hãy kiểm tra lại tệp gốc.")
+        held.counts, held.total = dict(tally.counts), done
+        held.preview = {"sheets": columns, "rows": [show_row(row) for row in shown]}
+        held.state, held.due_at = UploadState.READY, None
+
+
+def _store(work: Work, upload: Upload, path: Path) -> None:
+    with work.db.read() as session:
+        known_areas = set(session.scalars(select(Area.code)))
+    done = upload.progress
+    rows = islice(check_list(path, default_gazetteer()), done, None)
+    for chunk in chunks(rows, CHUNK):
+        with work.db.write() as session:
+            held = _still_ours(session, work, upload, done=done)
+            if held is None:
+                return
+            brought = session.get_one(ListImport, held.import_id)
+            store_rows(
+                session,
+                chunk,
+                brought=brought,
+                known_areas=known_areas,
+                secret_key=work.secret_key,
+                now=datetime.now(UTC),
+            )
+            done += len(chunk)
+            held.progress = done
+    with work.db.write() as session:
+        held = _still_ours(session, work, upload, done=done)
+        if held is None:
+            return
+        now = datetime.now(UTC)
+        counts = session.get_one(ListImport, held.import_id).counts
+        end(held, UploadState.DONE, now=now)
+        audit.record(
+            session,
+            actor_id=held.uploaded_by,
+            action="contacts.import",
+            subject=f"contact_lists:{held.list_id}",
+            now=now,
+            **counts,
+        )
+    forget_file(upload, work.folder)
+
+
+def _still_ours(session: Session, work: Work, upload: Upload, *, done: int) -> Upload | None:
+    """Its row, locked and its lease renewed; None when it was cancelled, taken over, or we were told to stop."""
+    now = datetime.now(UTC)
+    held = session.get_one(Upload, upload.id, with_for_update=True)
+    if held.state is not upload.state or held.progress != done:
+        return None
+    if work.is_told_to_stop():
+        held.due_at = now
+        return None
+    held.due_at = now + LEASE
+    return held
+
+
+def _fail(work: Work, upload: Upload, error: str) -> None:
+    with work.db.write() as session:
+        held = session.get_one(Upload, upload.id, with_for_update=True)
+        if held.state is upload.state:
+            end(held, UploadState.FAILED, now=datetime.now(UTC), error=error)
+    forget_file(upload, work.folder)

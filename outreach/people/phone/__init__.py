@@ -1,0 +1,1 @@
+"""Any cell of a real list to numbers, or to the reason why not. Pure."""

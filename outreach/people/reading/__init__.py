@@ -1,0 +1,1 @@
+"""Files as organisations keep them to checked rows."""

@@ -1,0 +1,187 @@
+"""The sheets of a list's file: XLSX, XLS and ODS by calamine, CSV and TSV as a stream.
+
+What a file is, its first bytes say; a name that says otherwise is refused, as the sender may have picked the
+wrong file.
+"""
+
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+
+from outreach.errors import BadList
+from outreach.people.reading.text import Sheet, read_text_sheet
+
+_KINDS = {
+    ".xlsx": "Excel (.xlsx)",
+    ".xlsm": "Excel (.xlsx)",
+    ".xls": "Excel 97-2003 (.xls)",
+    ".ods": "LibreOffice (.ods)",
+    ".csv": "văn bản",
+    ".tsv": "văn bản",
+    ".txt": "văn bản",
+}
+_TEXT = "văn bản"
+_LARGEST_WORKBOOK = 50 * 2**20  # bytes; a list of 100,000 people takes about 6
+_LARGEST_UNPACKED = 600 * 2**20
+_LARGEST_TEXT = 500 * 2**20
+_MOST_CELLS = 10_000_000  # calamine lays a sheet out whole, from its first cell to its last
+_LARGE_HEAD = 1 << 16
+_FILLED_CELL = re.compile(rb'<c [^>]*?r="([A-Z]{1,3})(\d{1,7})"[^>]*[^/]>')
+_BEGINNINGS = (
+    (b"%PDF", "tệp PDF"),
+    (b"\x89PNG", "ảnh PNG"),
+    (b"\xff\xd8\xff", "ảnh JPEG"),
+    (b"Rar!", "tệp nén RAR"),
+    (b"7z\xbc\xaf", "tệp nén 7z"),
+    (b"{\\rtf", "văn bản Word (RTF)"),
+)
+
+
+def read_sheets(path: Path) -> Iterator[Sheet]:
+    """Each visible sheet of the file with its rows, blank ones too. A text file is one sheet without a name.
+
+    Raises BadList when the file is empty, too large, locked with a password, damaged or not what its name says.
+    """
+    kind = _check_kind(path)
+    if kind == _TEXT:
+        yield read_text_sheet(path)
+    else:
+        yield from _read_workbook(path)
+
+
+def _check_kind(path: Path) -> str:
+    said = _KINDS.get(path.suffix.lower())
+    if said is None:
+        raise BadList(
+            f"Không đọc được loại tệp “{path.suffix or path.name}”. "
+            "Hãy lưu danh sách thành Excel (.xlsx, .xls), LibreOffice (.ods) hoặc CSV (.csv) rồi nạp lại."
+        )
+    if not path.is_file():
+        raise BadList(f"Không tìm thấy tệp “{path.name}”. Hãy kiểm tra lại đường dẫn và tên tệp.")
+    size = path.stat().st_size
+    if size == 0:
+        raise BadList(
+            f"Tệp “{path.name}” trống, không có nội dung nào. Hãy kiểm tra lại tệp gốc rồi nạp lại."
+        )
+    if size > (_LARGEST_TEXT if said == _TEXT else _LARGEST_WORKBOOK):
+        raise _too_large(path)
+    found = _kind_by_content(path)
+    if found != said:
+        raise BadList(
+            f"Tệp “{path.name}” có đuôi “{path.suffix}” nhưng nội dung là {found}. "
+            "Hãy mở đúng danh sách, chọn Lưu thành (Save As) Excel (.xlsx) hoặc CSV UTF-8 rồi nạp lại."
+        )
+    return said
+
+
+def _kind_by_content(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(_LARGE_HEAD)
+        if head.startswith(b"PK\x03\x04"):
+            return _kind_of_zip(path)
+        if head.startswith(b"\xd0\xcf\x11\xe0"):
+            return _kind_of_compound(path, head + file.read(_LARGEST_WORKBOOK))
+    for beginning, kind in _BEGINNINGS:
+        if head.startswith(beginning):
+            return kind
+    if re.match(
+        rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|body|table|meta|\?xml)", head, re.IGNORECASE
+    ):
+        return "trang web (HTML hoặc XML)"
+    return _TEXT
+
+
+def _kind_of_zip(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+            kind = archive.read("mimetype").decode("ascii", "replace") if "mimetype" in names else ""
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+        raise _damaged(path) from error
+    if unpacked > _LARGEST_UNPACKED:
+        raise _too_large(path)
+    if "xl/workbook.xml" in names:
+        return _KINDS[".xlsx"]
+    if "opendocument.spreadsheet" in kind:
+        return _KINDS[".ods"]
+    if "word/document.xml" in names or "opendocument.text" in kind:
+        return "văn bản Word"
+    return "tệp nén hoặc loại tệp khác"
+
+
+def _kind_of_compound(path: Path, content: bytes) -> str:
+    """Old Office files, and new ones under a password, share one container; its entries' names tell them apart."""
+    if "EncryptedPackage".encode("utf-16-le") in content:
+        raise _locked(path)
+    if any(name.encode("utf-16-le") + b"\0\0" in content for name in ("Workbook", "Book")):
+        return _KINDS[".xls"]
+    return "văn bản Word" if "WordDocument".encode("utf-16-le") in content else "loại tệp khác"
+
+
+def _read_workbook(path: Path) -> Iterator[Sheet]:
+    if path.suffix.lower() in (".xlsx", ".xlsm"):
+        _check_extent(path)
+    try:
+        workbook = CalamineWorkbook.from_path(path)
+        for about in workbook.sheets_metadata:
+            if about.typ is SheetTypeEnum.WorkSheet and about.visible is SheetVisibleEnum.Visible:
+                yield Sheet(about.name, workbook.get_sheet_by_name(about.name).iter_rows())
+    except PasswordError as error:
+        raise _locked(path) from error
+    except CalamineError as error:
+        raise _damaged(path) from error
+
+
+def _check_extent(path: Path) -> None:
+    """Refuse a sheet whose last cell lies so far out that laying it out would exhaust the memory."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                    with archive.open(name) as file:
+                        rows, columns = _extent(file)
+                    if rows * columns > _MOST_CELLS:
+                        raise BadList(
+                            f"Tệp “{path.name}” có ô dữ liệu nằm quá xa (dòng {rows}, cột thứ {columns}). "
+                            "Hãy chép riêng vùng danh sách sang một tệp mới rồi nạp lại."
+                        )
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+        raise _damaged(path) from error
+
+
+def _extent(file: IO[bytes]) -> tuple[int, int]:
+    rows = columns = 0
+    rest = b""
+    while chunk := file.read(1 << 20):
+        text = rest + chunk
+        for letters, row in _FILLED_CELL.findall(text):
+            rows, columns = max(rows, int(row)), max(columns, _column_number(letters))
+        rest = text[-200:]  # a cell may lie across two chunks
+    return rows, columns
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _locked(path: Path) -> BadList:
+    return BadList(f"Tệp “{path.name}” được khóa bằng mật khẩu. Hãy gỡ mật khẩu, lưu lại rồi nạp lại.")
+
+
+def _damaged(path: Path) -> BadList:
+    return BadList(
+        f"Tệp “{path.name}” bị hỏng hoặc tải lên chưa đủ nên không mở được. "
+        "Hãy mở tệp bằng Excel, lưu thành tệp mới rồi nạp lại."
+    )
+
+
+def _too_large(path: Path) -> BadList:
+    return BadList(f"Tệp “{path.name}” quá lớn. Hãy chia danh sách thành nhiều tệp nhỏ hơn rồi nạp lần lượt.")
