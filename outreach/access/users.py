@@ -37,9 +37,10 @@ _NOBODY = _hasher.hash("nobody")
 
 
 def check_password(user: User | None, password: str) -> bool:
-    """Whether the password is the user's; takes as long where there is no user."""
+    """Whether the password is the user's; takes as long where there is no user, or none with a password."""
+    opens = user is not None and has_password(user)
     try:
-        return _hasher.verify(user.password_hash if user else _NOBODY, password) and user is not None
+        return _hasher.verify(user.password_hash if user and opens else _NOBODY, password) and opens
     except (VerificationError, InvalidHashError):
         return False
 

@@ -113,7 +113,7 @@ ABOUT_WHAT = {"running.panel": "launched_id", "running.act": "launched_id"}  # e
 SHOWS_NUMBERS = {("GET", "imports.errors")}  # a file to correct, on record
 OPENED = {"GET": {200, 302}, "POST": {200, 204, 303, 409, 422}}
 REFUSED_WITHIN = {"account.password": {400}}  # the old password is not the one that is typed here
-FEWEST_CELLS = 600
+FEWEST_CELLS = 750
 
 
 class Row(NamedTuple):
