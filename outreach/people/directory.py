@@ -58,11 +58,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`after` leads to the next page, "" where this is the last. `count` stops at `MOST_COUNTED`."""
+    """`after` leads to the next page, "" where this is the last.
+
+    `count` stops at `MOST_COUNTED`; None behind the first page, where it would only be the same again.
+    """
 
     lines: list[Line]
     after: str
-    count: int
+    count: int | None
     is_more: bool
 
 
@@ -90,12 +93,12 @@ def read_page(
     more = len(ids) > ON_A_PAGE
     shown = ids[:ON_A_PAGE]
     count = 0
-    for stretch in stretches:
+    for stretch in [] if after else stretches:
         count += _count(session, stretch, conditions, most=MOST_COUNTED + 1 - count)
     return Page(
         lines=_lines(session, user, [contact_id for _, contact_id in shown]),
         after=f"{shown[-1][0]}{shown[-1][1]}" if more else "",
-        count=min(count, MOST_COUNTED),
+        count=None if after else min(count, MOST_COUNTED),
         is_more=count > MOST_COUNTED,
     )
 
