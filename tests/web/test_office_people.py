@@ -1,0 +1,224 @@
+"""The directory finds people by what an officer knows of them; a person's page tells all and shows no number unasked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from campaigns.answers.models import Answer, InstallReport, Source
+from outreach.access.models import AuditEvent, OrganisationKind, Role
+from outreach.access.organisations import create_organisation
+from outreach.access.users import create_user, find_user
+from outreach.people.directory import Wanted, read_page
+from outreach.people.models import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
+from outreach.people.names import given_key, name_key
+from tests.flows.world import AUTHOR, PASSWORD, World, number
+from tests.web.office import post, signed_in
+
+NEIGHBOUR = "langben@loa.example"
+NAMES = ("Nguyễn Văn An", "Trần Thị Anh", "Lê An", "An Văn Nguyễn", "Đỗ Thị Ngọc Hoa", "A Thun")
+
+
+@pytest.fixture
+def people(world: World) -> dict[str, int]:
+    """Each name's contact; the n-th has the n-th sample number."""
+    made = {}
+    with world.runtime.db.write() as session:
+        for index, name in enumerate(NAMES):
+            person = Contact(name=name, name_key=name_key(name), created_at=world.now, updated_at=world.now)
+            phone = Phone(e164=number(index), created_at=world.now)
+            session.add_all([person, phone])
+            session.flush()
+            session.add(ContactPhone(contact_id=person.id, phone_id=phone.id, position=1))
+            session.add(Membership(list_id=world.list_id, contact_id=person.id))
+            made[name] = person.id
+    return made
+
+
+@pytest.fixture
+def neighbour(world: World) -> str:
+    """An officer of an organisation that has a list of its own, and no part in the other."""
+    with world.runtime.db.write() as session:
+        made = create_organisation(session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)
+        session.add(ContactList(organisation_id=made.id, name="Hội viên", created_at=world.now))
+        create_user(
+            session,
+            email=NEIGHBOUR,
+            password=PASSWORD,
+            role=Role.STAFF,
+            organisation_id=made.id,
+            area_code=None,
+            now=world.now,
+        )
+    return NEIGHBOUR
+
+
+def found(world: World, email: str = AUTHOR, **wanted: object) -> list[str]:
+    with world.runtime.db.read() as session:
+        page = read_page(session, find_user(session, email), Wanted(**wanted))  # type: ignore[arg-type]
+        return [line.name for line in page.lines]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("nguyen van", ["Nguyễn Văn An"]),
+        ("NGUYỄN VĂN AN", ["Nguyễn Văn An"]),
+        # names that begin so come first, then those whose given name does
+        ("an", ["An Văn Nguyễn", "Lê An", "Nguyễn Văn An", "Trần Thị Anh"]),
+        ("van an", ["Nguyễn Văn An"]),
+        ("le an", ["Lê An"]),
+        ("ngoc hoa", ["Đỗ Thị Ngọc Hoa"]),
+        ("do", ["Đỗ Thị Ngọc Hoa"]),
+        ("van", []),
+        ("0900000002", ["Lê An"]),
+        ("+84 900 000 002", ["Lê An"]),
+        ("002", ["Lê An"]),
+        ("02", []),
+        ("%", sorted(NAMES, key=given_key)),
+    ],
+)
+def test_people_are_found_by_a_name_s_beginning_or_a_number_s_end(
+    world: World, people: dict[str, int], text: str, names: list[str]
+) -> None:
+    assert found(world, text=text) == names
+
+
+def test_pages_follow_each_other_without_a_gap_or_a_repetition(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outreach.people.directory.ON_A_PAGE", 4)
+    world.add_people(9)
+    for name in ("Thun A", "Thun B", "A Thun"):
+        world.add_person(name, number(20))
+    with world.runtime.db.write() as session:
+        for person in session.scalars(select(Contact)):
+            person.name_key, person.given_key = name_key(person.name), given_key(person.name)
+
+    def pages(text: str) -> Iterator[int]:
+        after = ""
+        while True:
+            with world.runtime.db.read() as session:
+                page = read_page(session, find_user(session, AUTHOR), Wanted(text=text), after=after)
+            yield from (line.id for line in page.lines)
+            if not (after := page.after):
+                return
+
+    for text, count in (("", 12), ("thun", 3), ("a", 11)):
+        ids = list(pages(text))
+        assert len(ids) == len(set(ids)) == count, text
+
+
+def test_filters_narrow_down_together(world: World, people: dict[str, int]) -> None:
+    with world.runtime.db.write() as session:
+        session.execute(update(Contact).where(Contact.id == people["Lê An"]).values(has_smartphone=False))
+    assert found(world, smartphone="no") == ["Lê An"]
+    assert found(world, smartphone="no", text="nguyen") == []
+    assert len(found(world, list_id=world.list_id)) == len(NAMES)
+    assert found(world, list_id=world.list_id + 1) == []
+    assert found(world, area_code="62999") == []
+
+
+def test_a_neighbour_finds_nobody_of_ours(
+    client: FlaskClient, world: World, people: dict[str, int], neighbour: str
+) -> None:
+    assert found(world, neighbour) == []
+    assert found(world, neighbour, list_id=world.list_id) == []
+    assert found(world, neighbour, text="0900000002") == []
+    signed_in(client, neighbour)
+    person = f"/admin/people/{people['Lê An']}"
+    assert client.get(f"{person}/").status_code == 404
+    for act in ("number", "correct", "answer", "suppress", "lift"):
+        form = {
+            "phone": 1,
+            "name": "x",
+            "campaign": 1,
+            "answer": "installed",
+            "reason": "opt_out",
+            "note": "x",
+        }
+        assert post(client, f"{person}/{act}", **form).status_code == 404, act
+    assert client.get(f"/admin/lists/{world.list_id}/").status_code == 404
+    assert "Lê An" not in client.get("/admin/people/").text
+
+
+def test_numbers_are_masked_until_asked_for_and_the_look_is_on_record(
+    client: FlaskClient, world: World, people: dict[str, int]
+) -> None:
+    signed_in(client, AUTHOR)
+    person = f"/admin/people/{people['Lê An']}/"
+    for page in ("/admin/people/", person):
+        text = client.get(page).text
+        assert "0900•••002" in text
+        assert "0900000002" not in text
+        assert number(2) not in text
+    with world.runtime.db.read() as session:
+        phone_id = session.scalar(select(Phone.id).where(Phone.e164 == number(2)))
+    assert "0900000002" in post(client, f"{person}number", phone=phone_id).text
+    with world.runtime.db.read() as session:
+        event = session.scalars(select(AuditEvent).where(AuditEvent.action == "contact.see_number")).one()
+    assert event.subject == f"contacts:{people['Lê An']}"
+    assert event.details == {"phone": phone_id}
+
+
+def test_an_answer_at_the_door_counts_as_an_officers(client: FlaskClient, world: World) -> None:
+    world.add_people(1)
+    campaign_id = world.launch()
+    contact_id = world.recipient(number(0), campaign_id).contact_id
+    signed_in(client, AUTHOR)
+    page = post(client, f"/admin/people/{contact_id}/answer", campaign=campaign_id, answer="installed")
+    assert page.status_code == 303
+    assert "Đã ghi câu trả lời" in client.get(page.location).text
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Answer)).one().source is Source.OFFICER
+        assert session.scalars(select(InstallReport)).one().source is Source.OFFICER
+    listed = client.get(f"/admin/people/?campaign={campaign_id}&answer=installed").text
+    assert f"/admin/people/{contact_id}/" in listed
+    assert "Không tìm thấy ai" in client.get(f"/admin/people/?campaign={campaign_id}&answer=refuse").text
+
+
+def test_a_number_is_suppressed_and_lifted_with_a_reason_only(
+    client: FlaskClient, world: World, people: dict[str, int]
+) -> None:
+    signed_in(client, AUTHOR)
+    person = f"/admin/people/{people['Lê An']}/"
+    with world.runtime.db.read() as session:
+        phone_id = session.scalar(select(Phone.id).where(Phone.e164 == number(2)))
+    form = {"phone": phone_id, "reason": "wrong_number"}
+    post(client, f"{person}suppress", **form, note=" ")
+    assert found(world, suppressed=True) == []
+    post(client, f"{person}suppress", **form, note="ông báo nhầm số")
+    assert found(world, suppressed=True) == ["Lê An"]
+    assert "ông báo nhầm số" in client.get(person).text
+    post(client, f"{person}lift", **form, note="ông gọi lại")
+    assert found(world, suppressed=True) == []
+    with world.runtime.db.read() as session:
+        held = session.scalars(select(Suppression)).one()
+    assert held.note == "ông báo nhầm số\nông gọi lại"
+    assert held.lifted_at is not None
+    assert held.lifted_at <= datetime.now(UTC)
+
+
+def test_a_corrected_name_is_found_by_the_new_one(
+    client: FlaskClient, world: World, people: dict[str, int]
+) -> None:
+    signed_in(client, AUTHOR)
+    post(client, f"/admin/people/{people['Lê An']}/correct", name=" Lê  Ân Bình ", village="Thôn 2")
+    assert found(world, text="binh") == ["Lê Ân Bình"]
+    page = client.get(f"/admin/people/{people['Lê An']}/").text
+    assert re.search(r"<dd>Thôn 2</dd>", page)
+
+
+def test_a_list_is_made_once(client: FlaskClient, world: World) -> None:
+    signed_in(client, AUTHOR)
+    user = world.user(AUTHOR)
+    made = post(client, "/admin/lists/", name="Hội viên mới", organisation=user.organisation_id)
+    assert made.status_code == 303
+    again = post(client, "/admin/lists/", name="Hội viên mới", organisation=user.organisation_id)
+    assert again.status_code == 400
+    assert "đã có danh sách" in again.text

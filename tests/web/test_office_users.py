@@ -1,0 +1,183 @@
+"""Accounts: a link opens them once, a role counts at once, a leaver is out at once; the record of it is readable."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from itsdangerous import TimestampSigner
+
+from admin.app import create_app
+from outreach.access.models import Organisation, OrganisationKind, Role, User
+from outreach.access.organisations import create_organisation
+from outreach.access.users import create_user
+from tests.flows.world import APPROVER, AUTHOR, PASSWORD, World
+from tests.web.office import post, signed_in, token
+
+ADMINISTRATOR, NEW = "quantri@loa.example", "moi@loa.example"
+CHOSEN = "một mật khẩu mới"
+
+
+@pytest.fixture(autouse=True)
+def administrator(world: World) -> str:
+    with world.runtime.db.write() as session:
+        create_user(
+            session,
+            email=ADMINISTRATOR,
+            password=PASSWORD,
+            role=Role.ADMINISTRATOR,
+            organisation_id=None,
+            area_code=None,
+            now=world.now,
+        )
+    return ADMINISTRATOR
+
+
+@pytest.fixture
+def other(client: FlaskClient, world: World) -> FlaskClient:
+    """A second browser, before the same database."""
+    return create_app(world.runtime.settings, runtime=world.runtime).test_client()
+
+
+def invite(client: FlaskClient) -> tuple[int, str]:
+    """The new user's id and the path of their link."""
+    made = post(client, "/admin/users/", email=NEW, name="Y Hlan", role="staff")
+    assert made.status_code == 303
+    page = client.get(made.location).text
+    found = re.search(r'value="http://[^/]+(/login/invitation/[^"]+)"', page)
+    assert found
+    return int(made.location.rstrip("/").rsplit("/", 1)[-1]), found[1]
+
+
+def choose(browser: FlaskClient, link: str, password: str = CHOSEN, again: str | None = None) -> int:
+    form = {"csrf_token": token(browser, "/login"), "new": password, "again": again or password}
+    return browser.post(link, data=form).status_code
+
+
+def user_id(world: World, email: str) -> int:
+    return world.user(email).id
+
+
+def test_a_link_opens_an_account_once(client: FlaskClient, other: FlaskClient) -> None:
+    signed_in(client, ADMINISTRATOR)
+    _made, link = invite(client)
+    assert NEW in other.get(link).text
+    assert choose(other, link, "ngắn") == 400
+    assert choose(other, link, CHOSEN, "khác hẳn rồi") == 400
+    assert choose(other, link) == 303
+    assert choose(other, link) == 400
+    assert "đã được dùng" in other.get(link).text
+    signed_in(other, NEW, CHOSEN)
+    assert other.get("/admin/").status_code == 200
+
+
+def test_a_link_ends_after_three_days_and_no_letter_of_it_can_be_changed(
+    client: FlaskClient, other: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed_in(client, ADMINISTRATOR)
+    _made, link = invite(client)
+    changed = link[:-5] + ("A" if link[-5] != "A" else "B") + link[-4:]
+    assert other.get(changed).status_code == 400
+    for hours, answer in ((71, 200), (73, 400)):
+        then = int(world.in_hours(hours).timestamp())
+        monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _signer, then=then: then)
+        assert other.get(link).status_code == answer
+
+
+def test_nobody_signs_in_without_having_chosen_a_password(client: FlaskClient, other: FlaskClient) -> None:
+    signed_in(client, ADMINISTRATOR)
+    invite(client)
+    form = {"email": NEW, "password": "!", "csrf_token": token(other, "/login")}
+    assert other.post("/login", data=form).status_code == 401
+
+
+def test_a_leaver_is_out_at_once_and_an_old_link_lets_nobody_in(
+    client: FlaskClient, other: FlaskClient, world: World
+) -> None:
+    signed_in(other, AUTHOR)
+    assert other.get("/admin/").status_code == 200
+    signed_in(client, ADMINISTRATOR)
+    leaver, (new, link) = user_id(world, AUTHOR), invite(client)
+    for each in (leaver, new):
+        post(client, f"/admin/users/{each}/disable")
+    assert other.get("/admin/").status_code == 302
+    assert choose(other, link) == 400
+    post(client, f"/admin/users/{leaver}/enable")
+    form = {"email": AUTHOR, "password": PASSWORD, "csrf_token": token(other, "/login")}
+    assert other.post("/login", data=form).status_code == 401  # a new password is to be chosen
+
+
+def test_a_new_role_counts_from_the_next_click_on(
+    client: FlaskClient, other: FlaskClient, world: World
+) -> None:
+    signed_in(other, AUTHOR)
+    assert other.get("/admin/people/").status_code == 200
+    signed_in(client, ADMINISTRATOR)
+    post(client, f"/admin/users/{user_id(world, AUTHOR)}/change", name="A Thun", role="leader")
+    assert other.get("/admin/people/").status_code == 403
+
+
+def test_the_last_administrator_stays(client: FlaskClient, world: World) -> None:
+    signed_in(client, ADMINISTRATOR)
+    own = user_id(world, ADMINISTRATOR)
+    post(client, f"/admin/users/{own}/disable")
+    post(client, f"/admin/users/{own}/change", name="", role="staff")
+    with world.runtime.db.read() as session:
+        still = session.get_one(User, own)
+        assert (still.role, still.is_active) == (Role.ADMINISTRATOR, True)
+
+
+@pytest.mark.parametrize("email", ["không phải", AUTHOR])
+def test_an_address_that_cannot_be_taken_keeps_what_was_typed(client: FlaskClient, email: str) -> None:
+    signed_in(client, ADMINISTRATOR)
+    page = post(client, "/admin/users/", email=email, name="Y Hlan", role="approver")
+    assert page.status_code == 400
+    assert 'role="alert"' in page.text
+    assert 'value="Y Hlan"' in page.text
+
+
+def test_only_administrators_change_accounts(client: FlaskClient, world: World) -> None:
+    signed_in(client, APPROVER)
+    assert client.get("/admin/users/").status_code == 403
+    assert post(client, "/admin/users/", email=NEW, role="administrator").status_code == 403
+    assert post(client, f"/admin/users/{user_id(world, AUTHOR)}/link").status_code == 403
+
+
+def test_ones_own_password_ends_every_session(client: FlaskClient, other: FlaskClient) -> None:
+    signed_in(client, AUTHOR)
+    signed_in(other, AUTHOR)
+    form = {"current": PASSWORD, "new": CHOSEN, "again": CHOSEN}
+    assert post(client, "/admin/account/password", **{**form, "current": "sai"}).status_code == 400
+    assert post(client, "/admin/account/password", **{**form, "again": "khác"}).status_code == 400
+    assert post(client, "/admin/account/password", **form).status_code == 303
+    assert client.get("/admin/").status_code == other.get("/admin/").status_code == 302
+    signed_in(client, AUTHOR, CHOSEN)
+    assert client.get("/admin/").status_code == 200
+
+
+def test_an_organisation_cannot_stand_below_itself(client: FlaskClient, world: World) -> None:
+    signed_in(client, ADMINISTRATOR)
+    with world.runtime.db.write() as session:
+        below = create_organisation(
+            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
+        )
+        top = below.parent_id
+    form = {"code": "MTTQ", "name": "Ủy ban MTTQ tỉnh", "kind": "front"}
+    refused = post(client, f"/admin/organisations/{top}/change", **form, parent=below.id)
+    assert refused.status_code == 400
+    assert "trực thuộc nó" in refused.text
+    assert post(client, f"/admin/organisations/{top}/change", **form).status_code == 303
+    with world.runtime.db.read() as session:
+        assert session.get_one(Organisation, top).name == "Ủy ban MTTQ tỉnh"
+    assert "Ủy ban MTTQ tỉnh" in client.get("/admin/organisations/").text
+
+
+def test_the_record_tells_who_did_what(client: FlaskClient, world: World) -> None:
+    signed_in(client, ADMINISTRATOR)
+    made, _link = invite(client)
+    page = client.get("/admin/audit/?action=user.create").text
+    assert "Tạo tài khoản" in page
+    assert ADMINISTRATOR in page
+    assert f"/admin/users/{made}/" in page
+    assert "Không có việc nào như vậy" in client.get("/admin/audit/?action=user.create&day=2020-01-01").text
