@@ -1,4 +1,8 @@
-"""A running office for all browser tests of a session, and tabs in which someone is signed in."""
+"""A running office for all browser tests of a session, and tabs in which someone is signed in.
+
+What is shared ends with the last of them, not with the session: Playwright leaves an event loop running in
+the thread, in which other tests could start none of their own.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +37,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("browser"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def office(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Office]:
     with running_office(tmp_path_factory.mktemp("office"), redis_url, furnish) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     program = find_chromium()
     assert program, "No Chromium: run `make test`, or type: apt-get install chromium"
@@ -49,7 +53,7 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def signed_in(office: Office, browser: Browser) -> Callable[[str], Any]:
     """The cookies of someone who has signed in, once for each."""
     kept: dict[str, Any] = {}

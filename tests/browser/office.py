@@ -74,13 +74,14 @@ def running_office(
         made = furnish(runtime)
         log = folder / "processes.log"
         gunicorn = ("gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{port}", "--no-control-socket")
+        running: list[subprocess.Popen[bytes]] = []
+        at_the_end.callback(_end, running)
         for command in (
             (*gunicorn, "--worker-class", "gthread", "--threads", "8", "--graceful-timeout", "1"),
             (*FLASK, "worker"),
             (*FLASK, "scheduler"),
         ):
-            process = _start(command, log, environment_of(settings))
-            at_the_end.callback(_end, process)
+            running.append(_start(command, log, environment_of(settings)))
         _wait(f"{url}/readyz", log)
         yield Office(url, simulator, runtime, made)
 
@@ -109,10 +110,12 @@ def _wait(url: str, log: Path) -> None:
     raise RuntimeError(f"the office did not start: {log.read_text()[-4000:]}")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

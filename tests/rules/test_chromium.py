@@ -1,0 +1,18 @@
+"""What the browser tests say where there is no Chromium."""
+
+import pytest
+
+from deploy import chromium
+
+
+def test_without_chromium_the_line_to_type_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(chromium.NoChromium, match=r"sudo apt-get install .*chromium"):
+        chromium.install_chromium()
+
+
+def test_chromium_is_found_by_any_of_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "shutil.which", lambda name: f"/usr/bin/{name}" if name == "chromium-browser" else None
+    )
+    assert chromium.find_chromium() == "/usr/bin/chromium-browser"
