@@ -63,6 +63,8 @@ class OrganisationsView(OfficeView):
 
     def _list(self, *, error: str = "", typed: dict[str, Any] | None = None) -> str:
         with self.reading() as (session, user):
+            # A committee under nobody sees everything: not what a new organisation is by default.
+            typed = typed or {"kind": OrganisationKind.MASS.value, "parent_id": user.organisation_id}
             rows = session.execute(
                 select(Organisation, Area.name)
                 .outerjoin(Area, Area.code == Organisation.area_code)
@@ -76,7 +78,7 @@ class OrganisationsView(OfficeView):
             tree=tree,
             kinds=list(OrganisationKind),
             error=error,
-            typed=typed or {},
+            typed=typed,
             **read,
         )
 
