@@ -43,8 +43,6 @@ from outreach.people.person import (
 from outreach.places.models import Area, AreaLevel
 from outreach.runtime import Runtime
 
-_ANY = "any"
-
 
 class PeopleView(OfficeView):
     def __init__(self, runtime: Runtime) -> None:

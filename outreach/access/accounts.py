@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from outreach.access import audit
 from outreach.access.models import Organisation, OrganisationKind, Role, User
-from outreach.access.organisations import create_organisation, find_organisation
+from outreach.access.organisations import check_identity, create_organisation
 from outreach.access.users import check_password, create_user, hash_password, no_password, require_role
 from outreach.errors import BadInput, NotFound, WrongState
 from outreach.places.areas import descendants
@@ -155,13 +155,7 @@ def change_organisation(
     if found is None:
         raise NotFound("Không có tổ chức này.")
     code, name = code.strip()[:40], " ".join(name.split())[:200]
-    if not code or not name:
-        raise BadInput("Tổ chức phải có mã và tên.")
-    try:
-        if find_organisation(session, code).id != organisation_id:
-            raise BadInput(f"Mã tổ chức {code} đã có. Hãy chọn mã khác.")
-    except NotFound:
-        pass
+    check_identity(session, code=code, name=name, own_id=organisation_id)
     _check_scope(session, parent_id, area_code)
     below = descendants(session.execute(select(Organisation.id, Organisation.parent_id)), [organisation_id])
     if parent_id in below:

@@ -18,6 +18,15 @@ def find_organisation(session: Session, code: str) -> Organisation:
     return found
 
 
+def check_identity(session: Session, *, code: str, name: str, own_id: int | None = None) -> None:
+    """Raises BadInput where code or name is missing, or another organisation than `own_id` has the code."""
+    if not code.strip() or not name.strip():
+        raise BadInput("Tổ chức phải có mã và tên.")
+    holder = session.scalar(select(Organisation.id).where(Organisation.code == code))
+    if holder is not None and holder != own_id:
+        raise BadInput(f"Mã tổ chức {code} đã có. Hãy chọn mã khác.")
+
+
 def create_organisation(
     session: Session,
     *,
@@ -28,10 +37,7 @@ def create_organisation(
     parent_code: str | None = None,
 ) -> Organisation:
     """A new organisation. Raises BadInput for a taken code or an unknown area, NotFound for the parent."""
-    if not code.strip() or not name.strip():
-        raise BadInput("Tổ chức phải có mã và tên.")
-    if session.scalar(select(Organisation.id).where(Organisation.code == code)):
-        raise BadInput(f"Mã tổ chức {code} đã có. Hãy chọn mã khác.")
+    check_identity(session, code=code, name=name)
     if area_code and not session.scalar(select(Area.code).where(Area.code == area_code)):
         raise BadInput(f"Không có địa bàn mã {area_code}. Hãy nạp danh mục địa bàn trước.")
     parent = find_organisation(session, parent_code) if parent_code else None

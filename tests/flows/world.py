@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from campaigns.answers.inbox import receive_reply
 from campaigns.answers.models import Reply
@@ -17,7 +18,6 @@ from campaigns.delivery.reconcile import reconcile
 from campaigns.delivery.sending import Sender
 from campaigns.figures.status import read_status
 from campaigns.lifecycle import act, create_campaign
-from campaigns.messages import Attempt
 from campaigns.models import Campaign, Recipient
 from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
@@ -53,20 +53,26 @@ class World:
         with self.runtime.db.write() as session:
             front = create_organisation(session, code="MTTQ", name="Ủy ban MTTQ", kind=OrganisationKind.FRONT)
             for email, role in ((AUTHOR, Role.STAFF), (APPROVER, Role.APPROVER)):
-                create_user(
-                    session,
-                    email=email,
-                    password=PASSWORD,
-                    role=role,
-                    organisation_id=front.id,
-                    area_code=None,
-                    now=self.now,
-                )
+                self.add_officer(session, email, role, front.id)
             made = ContactList(organisation_id=front.id, name=LIST, created_at=self.now)
             session.add(made)
             session.flush()
             self.list_id = made.id
         self.keys = Keys(secret_key=self.runtime.settings.secret_key, is_live=False)
+
+    def add_officer(
+        self, session: Session, email: str, role: Role, organisation_id: int | None = None
+    ) -> User:
+        """A user with PASSWORD, in the caller's transaction; without an organisation they see everything."""
+        return create_user(
+            session,
+            email=email,
+            password=PASSWORD,
+            role=role,
+            organisation_id=organisation_id,
+            area_code=None,
+            now=self.now,
+        )
 
     # -- people
 
@@ -196,10 +202,6 @@ class World:
             )
             assert found is not None
             return found
-
-    def count_attempts(self) -> int:
-        with self.runtime.db.read() as session:
-            return session.scalar(select(func.count()).select_from(Attempt)) or 0
 
     def user(self, email: str) -> User:
         with self.runtime.db.read() as session:

@@ -14,10 +14,9 @@ from campaigns.models import Campaign, CampaignVersion, Recipient
 from campaigns.states import CampaignState, MessageKind
 from outreach.access.models import OrganisationKind, Role
 from outreach.access.organisations import create_organisation
-from outreach.access.users import create_user
 from outreach.people.models import ContactList, Membership, Phone, SuppressionReason
 from outreach.people.suppression import suppress
-from tests.flows.world import APPROVER, AUTHOR, LIST, PASSWORD, World, number
+from tests.flows.world import APPROVER, AUTHOR, LIST, World, number
 from tests.web.office import post, signed_in
 
 TEXT = "[{name} ơi, ]mời ông/bà cài Bluezone: {link} TC thôi nhận tin"
@@ -243,15 +242,7 @@ def test_a_campaign_of_a_neighbours_scope_is_not_there(client: FlaskClient, worl
         other = create_organisation(
             session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
         )
-        create_user(
-            session,
-            email="pn@loa.example",
-            password=PASSWORD,
-            role=Role.STAFF,
-            organisation_id=other.id,
-            area_code=None,
-            now=world.now,
-        )
+        world.add_officer(session, "pn@loa.example", Role.STAFF, other.id)
         session.add(ContactList(organisation_id=other.id, name="Hội viên PN", created_at=world.now))
     campaign_id = world.draft()
     signed_in(client, "pn@loa.example")
@@ -268,15 +259,7 @@ def test_a_campaign_of_a_neighbours_scope_is_not_there(client: FlaskClient, worl
 
 def test_an_administrator_keeps_the_register_of_senders(client: FlaskClient, world: World) -> None:
     with world.runtime.db.write() as session:
-        create_user(
-            session,
-            email="quantri@loa.example",
-            password=PASSWORD,
-            role=Role.ADMINISTRATOR,
-            organisation_id=None,
-            area_code=None,
-            now=world.now,
-        )
+        world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
     signed_in(client, AUTHOR)
     assert client.get("/admin/senders/").status_code == 403
     signed_in(client, "quantri@loa.example")

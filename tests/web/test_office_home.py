@@ -12,8 +12,7 @@ from campaigns.lifecycle import pause_by_itself
 from campaigns.states import CampaignAction
 from campaigns.stopping import is_stopped
 from outreach.access.models import Role
-from outreach.access.users import create_user
-from tests.flows.world import APPROVER, AUTHOR, PASSWORD, World, number
+from tests.flows.world import APPROVER, AUTHOR, World, number
 from tests.web.office import post, signed_in
 
 LEADER = "lanhdao@loa.example"
@@ -27,15 +26,7 @@ def database_url(tmp_path: Path) -> str:
 @pytest.fixture
 def leader(world: World) -> str:
     with world.runtime.db.write() as session:
-        create_user(
-            session,
-            email=LEADER,
-            password=PASSWORD,
-            role=Role.LEADER,
-            organisation_id=None,
-            area_code=None,
-            now=world.now,
-        )
+        world.add_officer(session, LEADER, Role.LEADER)
     return LEADER
 
 

@@ -12,9 +12,8 @@ from campaigns.answers.models import Handling, Reply, ReplyState
 from campaigns.replies.classifier import Label
 from outreach.access.models import AuditEvent, OrganisationKind, Role
 from outreach.access.organisations import create_organisation
-from outreach.access.users import create_user
 from outreach.people.models import Suppression
-from tests.flows.world import AUTHOR, PASSWORD, World, number
+from tests.flows.world import AUTHOR, World, number
 from tests.web.office import post, signed_in
 
 
@@ -118,15 +117,7 @@ def test_a_neighbours_reply_is_not_there_and_an_auditor_only_reads(
             ("pn@loa.example", Role.STAFF, other.id),
             ("kiemtra@loa.example", Role.AUDITOR, None),
         ):
-            create_user(
-                session,
-                email=email,
-                password=PASSWORD,
-                role=role,
-                organisation_id=organisation,
-                area_code=None,
-                now=world.now,
-            )
+            world.add_officer(session, email, role, organisation)
     signed_in(client, "pn@loa.example")
     assert "Không còn câu trả lời nào chờ xem" in client.get("/admin/inbox/").text
     assert post(client, f"/admin/inbox/{reply_id}/label", label="refuse").status_code == 404

@@ -13,11 +13,11 @@ from sqlalchemy import select, update
 from campaigns.answers.models import Answer, InstallReport, Source
 from outreach.access.models import AuditEvent, OrganisationKind, Role
 from outreach.access.organisations import create_organisation
-from outreach.access.users import create_user, find_user
+from outreach.access.users import find_user
 from outreach.people.directory import Wanted, read_page
 from outreach.people.models import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
 from outreach.people.names import given_key, name_key
-from tests.flows.world import AUTHOR, PASSWORD, World, number
+from tests.flows.world import AUTHOR, World, number
 from tests.web.office import post, signed_in
 
 NEIGHBOUR = "langben@loa.example"
@@ -46,15 +46,7 @@ def neighbour(world: World) -> str:
     with world.runtime.db.write() as session:
         made = create_organisation(session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)
         session.add(ContactList(organisation_id=made.id, name="Hội viên", created_at=world.now))
-        create_user(
-            session,
-            email=NEIGHBOUR,
-            password=PASSWORD,
-            role=Role.STAFF,
-            organisation_id=made.id,
-            area_code=None,
-            now=world.now,
-        )
+        world.add_officer(session, NEIGHBOUR, Role.STAFF, made.id)
     return NEIGHBOUR
 
 

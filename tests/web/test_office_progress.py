@@ -16,11 +16,11 @@ from campaigns.replies.classifier import Label
 from campaigns.windows import VIETNAM
 from outreach.access.models import OrganisationKind, Role
 from outreach.access.organisations import create_organisation
-from outreach.access.users import create_user, find_user
+from outreach.access.users import find_user
 from outreach.people.importing.storing import find_or_create_list
 from outreach.people.models import Contact, Membership
 from outreach.places.models import Area, AreaLevel
-from tests.flows.world import APPROVER, AUTHOR, LIST, PASSWORD, World
+from tests.flows.world import APPROVER, AUTHOR, LIST, World
 from tests.web.office import signed_in
 
 LEADER, NEIGHBOUR = "lanhdao@loa.example", "pn@loa.example"
@@ -44,15 +44,7 @@ def places(world: World) -> World:
             session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
         )
         for email, role, organisation in ((LEADER, Role.LEADER, None), (NEIGHBOUR, Role.STAFF, women.id)):
-            create_user(
-                session,
-                email=email,
-                password=PASSWORD,
-                role=role,
-                organisation_id=organisation,
-                area_code=None,
-                now=world.now,
-            )
+            world.add_officer(session, email, role, organisation)
         their_list = find_or_create_list(session, organisation_id=women.id, name="Phụ nữ", now=world.now).id
     world.add_people(8)
     with world.runtime.db.write() as session:

@@ -19,9 +19,9 @@ from campaigns.states import AttemptState, CampaignAction, CampaignState, Messag
 from campaigns.stopping import stop_all
 from outreach.access.models import OrganisationKind, Role
 from outreach.access.organisations import create_organisation
-from outreach.access.users import create_user, find_user
+from outreach.access.users import find_user
 from outreach.sms.gateway import Cause
-from tests.flows.world import APPROVER, AUTHOR, PASSWORD, World
+from tests.flows.world import APPROVER, AUTHOR, World
 from tests.web.office import signed_in, token
 
 ALL_DAY = ["00:00", "24:00"]
@@ -144,15 +144,7 @@ def test_a_neighbour_finds_nothing_and_a_leader_no_buttons(
             ("pn@loa.example", Role.STAFF, other.id),
             ("lanhdao@loa.example", Role.LEADER, None),
         ):
-            create_user(
-                session,
-                email=email,
-                password=PASSWORD,
-                role=role,
-                organisation_id=organisation,
-                area_code=None,
-                now=world.now,
-            )
+            world.add_officer(session, email, role, organisation)
     signed_in(client, "pn@loa.example")
     assert client.get(f"/admin/campaigns/{campaign_id}/running/").status_code == 404
     assert press(client, campaign_id, "pause") == 404

@@ -11,7 +11,6 @@ from itsdangerous import TimestampSigner
 from admin.app import create_app
 from outreach.access.models import Organisation, OrganisationKind, Role, User
 from outreach.access.organisations import create_organisation
-from outreach.access.users import create_user
 from tests.flows.world import APPROVER, AUTHOR, PASSWORD, World
 from tests.web.office import post, signed_in, token
 
@@ -22,15 +21,7 @@ CHOSEN = "một mật khẩu mới"
 @pytest.fixture(autouse=True)
 def administrator(world: World) -> str:
     with world.runtime.db.write() as session:
-        create_user(
-            session,
-            email=ADMINISTRATOR,
-            password=PASSWORD,
-            role=Role.ADMINISTRATOR,
-            organisation_id=None,
-            area_code=None,
-            now=world.now,
-        )
+        world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR)
     return ADMINISTRATOR
 
 
