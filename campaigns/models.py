@@ -14,7 +14,7 @@ from outreach.db import Base, BigId, UtcDateTime, one_of
 
 
 class Campaign(Base):
-    """`content` is everything a resident reads and is asked; see campaigns.content."""
+    """`content` is everything a resident reads and is asked; see campaigns.planning.content."""
 
     __tablename__ = "campaigns"
 

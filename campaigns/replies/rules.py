@@ -1,6 +1,6 @@
 """Which meanings, in which order, make which label. The first rule that fits decides (docs/replies.md).
 
-A rule is a regular expression whose letters are the meanings of `replies_words`, in the order in which the
+A rule is a regular expression whose letters are the meanings of `campaigns.replies.words`, in the order in which the
 reply has them; spaces do not count. `~` is any meaning but BREAK, so `~{0,2}` stays within a clause. Small
 words (PART) and the speaker's own pronoun (SELF) are already left out. BREAK is a comma or a full stop,
 MARK a question mark, NUMBER a number other than the menu's, X any other word. Each rule stands with its

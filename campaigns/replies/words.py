@@ -1,4 +1,4 @@
-"""The words of replies and what they mean: data only, the rules stand in `replies_rules`.
+"""The words of replies and what they mean: data only, the rules stand in `campaigns.replies.rules`.
 
 Accents do not matter (`cai` is `cài`), except in the words of HARD, each of which is only itself; within a
 phrase of several words its neighbours tell, so there its bare spelling matches as well. `a/b` is either

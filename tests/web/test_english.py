@@ -16,7 +16,7 @@ from campaigns.planning.kinds import load_kinds
 from campaigns.planning.preview import EXAMPLE_NAME
 from outreach.access.models import Role
 from outreach.db import Base
-from tests.rules.test_translations import QUOTED, VIETNAMESE
+from tests.house.test_translations import QUOTED, VIETNAMESE
 from tests.web.matrix_world import HERE, Office, Visitor
 from tests.web.test_matrix import GUARDED, NOBODY, address, office
 

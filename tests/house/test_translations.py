@@ -16,7 +16,7 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
 
-from tests.rules.test_house import ROOT
+from tests.house.test_house import ROOT
 
 ADMIN = ROOT / "admin"
 FOLDER = ADMIN / "translations" / "en" / "LC_MESSAGES"

@@ -16,7 +16,7 @@ import pytest
 
 from admin.app import create_app
 from outreach.settings import Settings
-from tests.rules.test_house import ROOT, tracked
+from tests.house.test_house import ROOT, tracked
 
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
