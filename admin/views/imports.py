@@ -149,9 +149,8 @@ class ImportsView(OfficeView):
         except NotFound:
             abort(404)
         stem = Path(brought.file_name).stem
-        return send_file(
-            content, mimetype="text/csv", as_attachment=True, download_name=f"{stem} - {_('cần sửa')}.csv"
-        )
+        name = " - ".join([stem, _("cần sửa")])
+        return send_file(content, mimetype="text/csv", as_attachment=True, download_name=f"{name}.csv")
 
     def _receive(self, *, list_id: int, new_name: str, organisation_id: int) -> Upload:
         file = request.files.get("file")
