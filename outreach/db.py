@@ -8,6 +8,8 @@ halfway when another one wrote in between.
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -123,6 +125,8 @@ class Database:
         self.engine.dispose()
 
 
+SQLITE_BUSY_S = 30
+
 # A dead peer must not hold a worker for the kernel's two hours.
 _PG_ARGS = {
     "connect_timeout": 5,
@@ -133,20 +137,36 @@ _PG_ARGS = {
 }
 
 
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Once for a file: the mode is kept in it. Of those who open a new file at once one switches it.
+
+    SQLite answers "locked" to the others at once, whatever the busy timeout: so we wait ourselves.
+    """
+    gives_up_at = time.monotonic() + SQLITE_BUSY_S
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > gives_up_at:
+                raise
+            time.sleep(0.01)
+
+
 def _create_sqlite_engine(url: Any) -> Engine:
     if url.database:
         # Where there can be no folder, connecting says so; commands that need no database go on.
         with suppress(OSError):
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        url, hide_parameters=True, connect_args={"timeout": 30, "check_same_thread": False}
+        url, hide_parameters=True, connect_args={"timeout": SQLITE_BUSY_S, "check_same_thread": False}
     )
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # BEGIN is ours, below
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+        for pragma in (f"busy_timeout={SQLITE_BUSY_S * 1000}", "synchronous=NORMAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        _switch_to_wal(connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
