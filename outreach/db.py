@@ -143,9 +143,10 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
     SQLite answers "locked" to the others at once, whatever the busy timeout: so we wait ourselves.
     """
     gives_up_at = time.monotonic() + SQLITE_BUSY_S
-    while connection.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
+    while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
+            return
         except sqlite3.OperationalError:
             if time.monotonic() > gives_up_at:
                 raise
