@@ -47,7 +47,7 @@ class Goal:
 
 
 def bar_chart(name: str, title: str, description: str, bars: Sequence[Bar], *, goal: Goal | None) -> Markup:
-    """Horizontal bars, one below the other, with the goal as a line through all. `name` is unique on a page."""
+    """Horizontal bars, one below the other, with the goal as a mark on each. `name` is unique on a page."""
     top = _round_up(max([0.1, *(bar.value or 0 for bar in bars), *([goal.value * 1.1] if goal else [])]))
     height = _TOP + _ROW * len(bars) + 4
     parts = []
@@ -69,12 +69,12 @@ def bar_chart(name: str, title: str, description: str, bars: Sequence[Bar], *, g
             )
     if goal:
         x = WIDTH * goal.value / top
-        parts.append(
-            Markup('<line class="goal" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(
-                _n(x), _TOP - 6, height - 2
-            )
-            + _goal_words(goal.text, x, _TOP - 10)
-        )
+        parts.append(_goal_words(goal.text, x, _TOP - 10))
+        # Across each bar alone: through the whole chart it would strike out words and numbers.
+        parts += [
+            Markup('<line class="goal" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(_n(x), y + 15, y + 33)
+            for y in range(_TOP, _TOP + _ROW * len(bars), _ROW)
+        ]
     return _frame(name, title, description, height, parts)
 
 

@@ -16,6 +16,7 @@ from campaigns.models import (
     Campaign,
     CampaignAuthor,
     CampaignDecision,
+    CampaignList,
     CampaignVersion,
     Goal,
     Recipient,
@@ -30,6 +31,7 @@ from campaigns.replies.classifier import Label
 from campaigns.states import CampaignState
 from outreach.access.models import Organisation, Role, User
 from outreach.access.users import visible_to
+from outreach.people.models import ContactList
 from outreach.places.models import Area
 from outreach.settings import Settings
 
@@ -65,6 +67,7 @@ class Sheet:
     said: dict[str, Any]
     content: Content
     kind: str
+    lists: list[tuple[str, str]]  # name, organisation
     areas: list[str]
     preview: Preview
     submissions: list[Decided]
@@ -114,10 +117,11 @@ def read_sheet(
         said=said,
         content=read_content(campaign.content),
         kind=kinds.get(campaign.kind, {}).get("title", campaign.kind),
+        lists=_lists(session, campaign),
         areas=[area_names.get(code, code) for code in campaign.areas],
         preview=preview(session, draft, audience, settings=settings, now=now),
         submissions=_submissions(session, list(versions)),
-        changes=show_changes(changes, areas=area_names),
+        changes=show_changes(changes, areas=area_names, organisations=_organisations(session)),
         compared_with=compared,
         is_author=is_author,
         may=_may(campaign.state, user.role, is_author=is_author),
@@ -125,6 +129,21 @@ def read_sheet(
         starts_at=campaign.starts_at,
         deadline=campaign.deadline,
     )
+
+
+def _lists(session: Session, campaign: Campaign) -> list[tuple[str, str]]:
+    rows = session.execute(
+        select(ContactList.name, Organisation.name)
+        .join(CampaignList, CampaignList.list_id == ContactList.id)
+        .join(Organisation, Organisation.id == ContactList.organisation_id)
+        .where(CampaignList.campaign_id == campaign.id)
+        .order_by(Organisation.name, ContactList.name)
+    )
+    return [(name, organisation) for name, organisation in rows]
+
+
+def _organisations(session: Session) -> dict[str, str]:
+    return dict(session.execute(select(Organisation.code, Organisation.name)).all())
 
 
 _BEFORE_LAUNCH = (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.APPROVED)

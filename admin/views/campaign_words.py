@@ -88,7 +88,9 @@ DOUBTS: dict[Doubt, tuple[str, Any]] = {
     ),
     Doubt.LONG_TEXT: (
         "info",
-        _l("Tin dài từ 4 đoạn trở lên: tốn tiền và ít người đọc hết. Hãy rút ngắn, hoặc bỏ dấu."),
+        _l(
+            "Mỗi người nhận bị tính cước từ 4 tin trở lên: tốn tiền và ít người đọc hết. Hãy rút ngắn, hoặc bỏ dấu."
+        ),
     ),
 }
 
@@ -165,11 +167,15 @@ class ShownChange:
     runs: list[tuple[str, str]]
 
 
-def show_changes(changes: list[Change], *, areas: Mapping[str, str]) -> list[ShownChange]:
-    """Changes with their names, values and marked words. `areas`: names by code."""
+def show_changes(
+    changes: list[Change], *, areas: Mapping[str, str], organisations: Mapping[str, str]
+) -> list[ShownChange]:
+    """Changes with their names, values and marked words. `areas`, `organisations`: names by code."""
     shown = []
     for change in changes:
-        before, after = (_show(change.key, value, areas) for value in (change.before, change.after))
+        before, after = (
+            _show(change.key, value, areas, organisations) for value in (change.before, change.after)
+        )
         is_text = min(len(before), len(after)) >= _MARK_FROM
         runs = _mark(before, after) if is_text else []
         shown.append(ShownChange(_name(change.key), before, after, runs))
@@ -187,13 +193,16 @@ def _name(key: str) -> str:
     return key
 
 
-def _show(key: str, value: Any, areas: Mapping[str, str]) -> str:
+def _show(key: str, value: Any, areas: Mapping[str, str], organisations: Mapping[str, str]) -> str:
     if value is None or value == "" or value == []:
         return str(_("để trống"))
     if key == "kind":
         return str(load_kinds().get(value, {}).get("title", value))
     if key == "areas":
         return ", ".join(areas.get(code, code) for code in value)
+    if key == "lists":
+        parts = [each.partition("/") for each in value]
+        return ", ".join(f"{name} ({organisations.get(code, code)})" for code, _sep, name in parts)
     if key == "window":
         return " – ".join(value)
     if key == "goal.share":

@@ -46,7 +46,7 @@ from outreach.runtime import Runtime
 
 class PeopleView(OfficeView):
     def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Danh bạ"), endpoint="people", url="/admin/people")
+        super().__init__(runtime, name=_l("Người dân"), endpoint="people", url="/admin/people")
         self._keys = Keys(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
 
     @expose("/")

@@ -19,7 +19,7 @@ _UPLOADS = {
     UploadState.CANCELLED: _l("Đã hủy"),
 }
 _COLUMNS = {
-    "": _l("không đọc"),
+    "": _l("không dùng"),
     "phone": _l("Số điện thoại"),
     Column.STT: _l("Số thứ tự"),
     Column.FAMILY_NAME: _l("Họ và tên đệm"),
@@ -37,9 +37,9 @@ _COLUMNS = {
     Column.LANGUAGE: _l("Ngôn ngữ"),
 }
 _ROWS = {
-    PhoneStatus.OK: _l("Nhận"),
+    PhoneStatus.OK: _l("Hợp lệ"),
     PhoneStatus.REVIEW: _l("Cần xem lại"),
-    PhoneStatus.REJECT: _l("Không nhận"),
+    PhoneStatus.REJECT: _l("Không hợp lệ"),
 }
 _REASONS = {
     "missing": _l("không có số điện thoại"),

@@ -43,10 +43,10 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Segments a person, over the sample; the total over everybody. `vnd` is the total's price."""
+    """Segments a person over the sample, the commonest as `usual`; the total over everybody, and its price."""
 
     least: int
-    median: int
+    usual: int
     most: int
     total: int
     vnd: int
@@ -149,7 +149,7 @@ def _price(template: Template, audience: Audience, *, link: str, price: int, una
         measure_for(template, name, link=link, unaccented=unaccented).segments for name in names
     )
     total = round(sum(segments) / len(segments) * audience.recipients)
-    return Cost(segments[0], round(statistics.median(segments)), segments[-1], total, total * price)
+    return Cost(segments[0], statistics.mode(segments), segments[-1], total, total * price)
 
 
 def measure_for(template: Template, name: str, *, link: str, unaccented: bool) -> Measure:

@@ -77,10 +77,10 @@ def write_the_campaign(author: Visit) -> None:
     expect(preview.locator(".bubble").first).to_contain_text("ơi, Hội Phụ nữ mời chị cài Bluezone")
     assert segments(preview) > unaccented
     page.get_by_role("checkbox", name="Gửi không dấu").check()
-    expect(preview).to_contain_text("Không dấu (GSM-7)")
+    expect(preview).to_contain_text("Tin không dấu:")
     for label in ("Gửi từ", "đến"):
         page.get_by_label(label, exact=True).fill("")  # the tests run at any hour
-    page.get_by_label("Tốc độ gửi, đoạn tin mỗi giây").fill("25")
+    page.get_by_label("Tốc độ gửi, số tin tính cước mỗi giây").fill("25")
     page.get_by_label("Tỷ lệ cần đạt (phần trăm)").fill("50")
     expect(preview).to_contain_text("người sẽ nhận tin")
     page.get_by_label("Tin nhắn", exact=True).scroll_into_view_if_needed()

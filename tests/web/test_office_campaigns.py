@@ -143,10 +143,10 @@ def test_the_preview_counts_the_audience_and_what_it_costs(client: FlaskClient, 
     assert "trong 5 người" in accented
     assert "Không có số điện thoại" in accented
     assert "Đã từ chối nhận tin" in accented
-    assert "Có dấu (UCS-2)" in accented
+    assert "Tin có dấu:" in accented
     assert "Bỏ dấu sẽ bớt" in accented
     plain = post(client, "/admin/campaigns/preview", **filled()).text
-    assert "Không dấu (GSM-7)" in plain
+    assert "Tin không dấu:" in plain
     assert "<mark>o</mark>i, m<mark>o</mark>i" in plain
     assert "Tên người gửi chưa có trong sổ đăng ký" in plain
     with world.runtime.db.read() as session:

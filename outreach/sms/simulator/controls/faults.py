@@ -48,8 +48,10 @@ class Faults:
     callbacks_off: bool = knob(
         False, Kind.FLAG, "Không báo trạng thái", "tin vẫn đi nhưng hệ thống không được báo"
     )
-    rate_undelivered: float = knob(0.0, Kind.SHARE, "Không tới máy", "mã 30003, 30005, 30006")
-    rate_failed: float = knob(0.0, Kind.SHARE, "Gửi hỏng", "mã 30007, 30008")
+    rate_undelivered: float = knob(
+        0.0, Kind.SHARE, "Không tới máy", "máy tắt, ngoài vùng phủ sóng, số không còn dùng"
+    )
+    rate_failed: float = knob(0.0, Kind.SHARE, "Gửi hỏng", "nhà mạng chặn hoặc gặp lỗi")
     list_delay_s: float = knob(
         0.0, Kind.SECONDS, "Danh sách hiện chậm", "tin chỉ hiện khi tra cứu sau chừng ấy"
     )

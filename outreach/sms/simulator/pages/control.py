@@ -16,8 +16,12 @@ from outreach.sms.simulator.world import World
 
 ADDRESS = "/dieu-khien"
 
-# Which knobs stand together on the page.
-FAULT_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+# Which knobs stand together on the page: those that a trainer turns, and folded away those for technicians.
+Layout = tuple[tuple[str, tuple[str, ...]], ...]
+FAULT_GROUPS: Layout = (
+    ("Đường tới máy", ("sent_after_s", "delivered_after_s", "rate_failed", "rate_undelivered")),
+)
+TECHNICAL_FAULTS: Layout = (
     (
         "Chậm và từ chối",
         (
@@ -28,26 +32,28 @@ FAULT_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "rate_500",
             "rate_cut_before",
             "rate_problem_json",
+            "gateway_stop",
         ),
     ),
     ("Đã nhận tin nhưng người gửi không biết", ("rate_500_after", "rate_cut", "rate_timeout", "timeout_s")),
-    (
-        "Đường tới máy",
-        ("sent_after_s", "delivered_after_s", "rate_failed", "rate_undelivered", "gateway_stop"),
-    ),
     (
         "Báo trạng thái và tra cứu",
         ("callbacks_repeat", "callbacks_shuffle", "callbacks_off", "list_delay_s", "reads_too"),
     ),
     ("Lặp lại được", ("seed",)),
 )
-HABIT_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+HABIT_GROUPS: Layout = (
     ("Tỉ lệ máy trả lời", LABELS),
-    ("Cách và lúc trả lời", ("by_link", "delay_min_s", "delay_max_s", "again_after_s", "seed")),
+    ("Cách và lúc trả lời", ("by_link", "delay_min_s", "delay_max_s", "again_after_s")),
 )
+TECHNICAL_HABITS: Layout = (("Lặp lại được", ("seed",)),)
 COUNTS: tuple[tuple[str, str], ...] = (
     ("accepted", "Tin đã nhận để gửi"),
     ("distinct_numbers", "Số máy khác nhau"),
+    ("inbound_sent", "Tin trả lời đã chuyển"),
+    ("link_answers_sent", "Trả lời qua liên kết"),
+)
+TECHNICAL_COUNTS: tuple[tuple[str, str], ...] = (
     ("in_flight", "Yêu cầu đang xử lý"),
     ("throttled", "Từ chối vì quá tải (429)"),
     ("server_errors", "Lỗi 500"),
@@ -56,10 +62,8 @@ COUNTS: tuple[tuple[str, str], ...] = (
     ("callbacks_sent", "Báo trạng thái đã gửi"),
     ("callbacks_pending", "Báo trạng thái đang chờ"),
     ("callbacks_failed", "Báo trạng thái không ai nhận"),
-    ("inbound_sent", "Tin trả lời đã chuyển"),
     ("inbound_pending", "Tin trả lời đang chờ"),
     ("inbound_failed", "Tin trả lời bị từ chối"),
-    ("link_answers_sent", "Trả lời qua liên kết"),
 )
 UNITS = {
     Kind.SHARE: "%",
@@ -92,7 +96,8 @@ class ControlPage:
         return self._page(notice=SAVED.get(request.query.get("da", ""), ""))
 
     async def refresh_counts(self, request: web.Request) -> web.Response:
-        return show("_counts.html", version="", counts=self._counts())
+        layout = TECHNICAL_COUNTS if "ky-thuat" in request.query else COUNTS
+        return show("_counts.html", version="", counts=self._counts(layout))
 
     async def save_habits(self, request: web.Request) -> web.StreamResponse:
         form = await read_form(request)
@@ -137,20 +142,26 @@ class ControlPage:
             notice=notice,
             problem=problem,
             habits=_fields(self._panel.habits, HABIT_GROUPS, habits_typed),
+            technical_habits=_fields(self._panel.habits, TECHNICAL_HABITS, habits_typed),
             faults=_fields(self._panel.faults, FAULT_GROUPS, faults_typed),
+            technical_faults=_fields(self._panel.faults, TECHNICAL_FAULTS, faults_typed),
+            is_technical=bool(faults_typed) or _differs(self._panel.faults, Faults(), TECHNICAL_FAULTS),
             is_faulty=self._panel.faults != Faults(),
             is_talking=any(getattr(self._panel.habits, label) for label in LABELS),
-            counts=self._counts(),
+            counts=self._counts(COUNTS),
+            technical_counts=self._counts(TECHNICAL_COUNTS),
         )
 
-    def _counts(self) -> list[tuple[str, int]]:
+    def _counts(self, layout: tuple[tuple[str, str], ...]) -> list[tuple[str, int]]:
         counts = self._world.count()
-        return [(label, counts[name]) for name, label in COUNTS]
+        return [(label, counts[name]) for name, label in layout]
 
 
-def _fields(
-    group: Any, layout: tuple[tuple[str, tuple[str, ...]], ...], typed: Mapping[str, str] | None
-) -> list[dict[str, Any]]:
+def _differs(group: Any, usual: Any, layout: Layout) -> bool:
+    return any(getattr(group, name) != getattr(usual, name) for _title, names in layout for name in names)
+
+
+def _fields(group: Any, layout: Layout, typed: Mapping[str, str] | None) -> list[dict[str, Any]]:
     known = {item.name: item for item in knobs_of(group)}
     return [
         {
