@@ -74,7 +74,7 @@ def start_redis(folder: Path, url: str | None = None) -> Server:
     raise NoServer(f"Redis does not start:\n{(folder / 'redis.log').read_text()}")
 
 
-def start_postgres(folder: Path) -> Server:
+def start_postgres(folder: Path, settings: dict[str, str] = POSTGRES_SETTINGS) -> Server:
     """A PostgreSQL with its data in `folder`, reached by a Unix socket there; again with what it held,
     where an earlier one has ended. Raises NoServer.
 
@@ -89,7 +89,7 @@ def start_postgres(folder: Path) -> Server:
         _make_postgres(home, user)
     programs = _programs_in(home) if user else _find_postgres()
     command = [programs / "postgres", "-D", home / "data", "-k", home]
-    command += [f"--{name}={value}" for name, value in POSTGRES_SETTINGS.items()]
+    command += [f"--{name}={value}" for name, value in settings.items()]
     process = _start(command, folder / "postgres.log", signal.SIGQUIT, **user)
     url = f"postgresql+psycopg://postgres@/postgres?host={home}"
     if not _wait(process, lambda: _connect(url).close(), psycopg.OperationalError):

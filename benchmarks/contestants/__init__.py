@@ -1,0 +1,28 @@
+"""Those who send: each a function that has a gateway accept some messages and says what it took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: messages, seconds, CPU seconds of the senders and of the servers they need, peak memory in MB."""
+
+    messages: int
+    seconds: float
+    sender_cpu_s: float
+    server_cpu_s: float
+    peak_mb: float
+
+    @property
+    def per_second(self) -> float:
+        return self.messages / self.seconds
+
+    @property
+    def cpu_per_1000(self) -> float:
+        return (self.sender_cpu_s + self.server_cpu_s) / self.messages * 1000
+
+    @property
+    def sender_cpu_per_1000(self) -> float:
+        return self.sender_cpu_s / self.messages * 1000

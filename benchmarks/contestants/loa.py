@@ -1,0 +1,111 @@
+"""This project as it is operated: worker processes, PostgreSQL, Redis, every check on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from sqlalchemy import text
+
+from benchmarks.contestants import Run
+from benchmarks.gateway import Gateway
+from benchmarks.ground import Ground
+from benchmarks.measuring import cpu_s, peak_mb
+from campaigns.rings import ring_send
+from outreach.runtime import Runtime, open_runtime
+from tests.flows.processes import Processes
+
+WARM_UP_S = 60.0
+ENDS_AFTER_S = 180.0
+
+_OPEN = text("SELECT count(*) FROM messages WHERE state IN ('queued', 'sending')")
+
+
+def run(
+    on: Ground,
+    gateway: Gateway,
+    template: str,
+    *,
+    workers: int,
+    messages: int,
+    in_flight: int = 100,
+    profile: Path | None = None,
+) -> Run:
+    """Send the `messages` that wait in a copy of `template`. The clock stops when every outcome is recorded.
+
+    With `profile` py-spy watches the first worker and writes its stacks there.
+    """
+    on.flush_redis()
+    with on.database(template) as url:
+        settings = on.settings(url, gateway_url=gateway.url, SEND_IN_FLIGHT=in_flight)
+        runtime = open_runtime(settings)
+        processes = Processes(settings, on.folder / "workers.log")
+        try:
+            started = [processes.start("worker", "--queues", "send") for _ in range(workers)]
+            pids = [process.pid for process in started]
+            _warm_up(runtime, workers)
+            before, served = cpu_s(pids), cpu_s(on.server_pids())
+            watcher = _watch(pids[0], profile) if profile else None
+            seconds = _send(runtime, gateway, messages)
+            senders, servers = cpu_s(pids) - before, cpu_s(on.server_pids()) - served
+            memory = peak_mb(pids)
+            if watcher:
+                watcher.wait()
+        finally:
+            processes.stop()
+            runtime.close()
+    return Run(messages, seconds, senders, servers, memory)
+
+
+def _warm_up(runtime: Runtime, workers: int) -> None:
+    """A job with nothing to send for each worker: what a worker loads and opens once is there after it."""
+    ends = time.monotonic() + WARM_UP_S
+    finished = 0
+    while finished < workers * 2:  # any worker may take any job
+        if runtime.redis.scard("rq:workers") >= workers and ring_send(runtime.doorbell):
+            while runtime.redis.exists("loa:rung:send"):
+                if time.monotonic() > ends:
+                    raise TimeoutError("the workers did not start")
+                time.sleep(0.02)
+            finished += 1
+        if time.monotonic() > ends:
+            raise TimeoutError("the workers did not start")
+        time.sleep(0.1)
+    time.sleep(1.0)  # the last of these jobs ends
+
+
+def _send(runtime: Runtime, gateway: Gateway, messages: int) -> float:
+    """From the campaign's resumption to the last record, in seconds."""
+    started = time.monotonic()
+    with runtime.db.write() as session:
+        session.execute(text("UPDATE campaigns SET state = 'sending'"))
+    accepted = 0
+    while accepted < messages:
+        ring_send(runtime.doorbell)  # as the sweep would
+        accepted = gateway.stats().accepted
+        if time.monotonic() - started > ENDS_AFTER_S:
+            raise TimeoutError(f"{accepted} of {messages} messages accepted")
+        time.sleep(0.05)
+    left = 1
+    while left:
+        with runtime.db.read() as session:
+            left = session.execute(_OPEN).scalar_one()
+        if time.monotonic() - started > ENDS_AFTER_S:
+            raise TimeoutError(f"{left} of {messages} messages not recorded")
+        time.sleep(0.01)
+    seconds = time.monotonic() - started
+    stats = gateway.stats()
+    assert stats.accepted == stats.distinct == messages, stats
+    return seconds
+
+
+def _watch(pid: int, profile: Path) -> subprocess.Popen[bytes]:
+    program = Path(sys.executable).with_name("py-spy")
+    command = [program, "record", "--pid", str(pid), "--format", "raw", "--rate", "200", "--threads"]
+    return subprocess.Popen(
+        [*command, "--duration", "5", "--gil", "--output", str(profile)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )

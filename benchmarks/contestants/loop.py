@@ -1,0 +1,109 @@
+"""The bare loops: so many requests under way at once and nothing else; no database, no queue.
+
+`python -m benchmarks.contestants.loop ours|library URL MESSAGES IN_FLIGHT` says "ready", waits for a line,
+sends, says how many seconds that took and waits for the end of its input.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import uvloop
+from twilio.http.async_http_client import AsyncTwilioHttpClient
+from twilio.rest import Client
+
+from benchmarks.contestants import Run
+from benchmarks.gateway import Gateway
+from benchmarks.measuring import cpu_s, peak_mb
+from outreach.settings import Settings
+from outreach.sms.gateway import Accepted, Outgoing
+from outreach.sms.twilio import TwilioGateway
+
+ROOT = Path(__file__).resolve().parents[2]
+BODY = "Chao A Thun {}, moi ong/ba cai Bluezone: http://127.0.0.1:8000/abcdefgh"
+Send = Callable[[int], Awaitable[None]]
+Close = Callable[[], Awaitable[None]]
+
+
+def number(index: int) -> str:
+    return f"+849{index:08}"
+
+
+def run(gateway: Gateway, client: str, *, messages: int, in_flight: int) -> Run:
+    """One run of either client, in a process of its own."""
+    command = [sys.executable, "-m", __name__, client, gateway.url, str(messages), str(in_flight)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            if process.stdout.readline() != "ready\n":
+                raise RuntimeError("the loop did not start")
+            before = cpu_s([process.pid])
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            seconds = float(process.stdout.readline())
+            cost = cpu_s([process.pid]) - before
+            memory = peak_mb([process.pid])
+        finally:
+            process.stdin.close()
+    stats = gateway.stats()
+    assert stats.distinct == messages, stats
+    return Run(messages, seconds, cost, 0.0, memory)
+
+
+async def _ours(url: str) -> tuple[Send, Close]:
+    gateway = TwilioGateway(Settings.from_env({"TWILIO_API_BASE_URL": url}))
+
+    async def send(i: int) -> None:
+        message = Outgoing(i, number(i), "MTTQ", BODY.format(i), validity_s=3600)
+        outcome = await gateway.send(message)
+        assert isinstance(outcome, Accepted), outcome
+
+    return send, gateway.close
+
+
+async def _library(url: str) -> tuple[Send, Close]:
+    settings = Settings.from_env({"TWILIO_API_BASE_URL": url})
+    http = AsyncTwilioHttpClient()
+    client = Client(settings.twilio_account_sid, settings.twilio_auth_token, http_client=http)
+    client.api.base_url = url
+
+    async def send(i: int) -> None:
+        await client.messages.create_async(
+            to=number(i),
+            from_="MTTQ",
+            body=BODY.format(i),
+            status_callback=f"http://127.0.0.1:8000/webhooks/twilio/status/{i}",
+            validity_period=3600,
+        )
+
+    return send, http.close
+
+
+async def _main(client: str, url: str, messages: int, in_flight: int) -> None:
+    send, close = await (_ours if client == "ours" else _library)(url)
+    numbers = iter(range(1, messages + 1))
+
+    async def one_after_another() -> None:
+        for i in numbers:
+            await send(i)
+
+    print("ready", flush=True)
+    sys.stdin.readline()
+    started = time.monotonic()
+    await asyncio.gather(*(one_after_another() for _ in range(in_flight)))
+    print(time.monotonic() - started, flush=True)
+    sys.stdin.read()
+    await close()
+
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    uvloop.run(_main(given[0], given[1], int(given[2]), int(given[3])))

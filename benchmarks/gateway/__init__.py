@@ -1,0 +1,99 @@
+"""The benchmarks' own gateway: a C program that answers more than 100,000 requests a second on one core."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+from deploy.processes import die_with_parent
+from deploy.redis_server import find_port
+
+SOURCE = Path(__file__).with_name("gateway.c")
+
+
+class NoCompiler(Exception):
+    """The gateway cannot be built; `str()` says what to do."""
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What the gateway has seen. `first` and `last` are Unix times of accepted messages, 0 for none."""
+
+    accepted: int
+    distinct: int  # numbers
+    throttled: int
+    most: int  # requests under way at once
+    first: float
+    last: float
+
+
+@dataclass(frozen=True)
+class Gateway:
+    url: str
+    pid: int
+    latency_ms: int
+    limit: int  # requests under way at once; 0 for none
+
+    @property
+    def per_second(self) -> float | None:
+        """What its latency and its limit let through, messages a second."""
+        return self.limit * 1000 / self.latency_ms if self.latency_ms and self.limit else None
+
+    def stats(self) -> Stats:
+        return Stats(**json.loads(self._get("_stats")))
+
+    def ledger(self) -> dict[int, int]:
+        """Accepted messages by calendar second (Unix time)."""
+        pairs = (line.split() for line in self._get("_ledger").splitlines())
+        return {int(second): int(accepted) for second, accepted in pairs}
+
+    def wait_for(self, accepted: int, *, seconds: float, look_every_s: float = 0.05) -> Stats:
+        """Return once so many have been accepted. Raises TimeoutError."""
+        ends = time.monotonic() + seconds
+        while (stats := self.stats()).accepted < accepted:
+            if time.monotonic() > ends:
+                raise TimeoutError(f"{stats.accepted} of {accepted} messages accepted in {seconds:.0f} s")
+            time.sleep(look_every_s)
+        return stats
+
+    def _get(self, page: str) -> str:
+        with urlopen(f"{self.url}/{page}", timeout=10) as answer:
+            return str(answer.read().decode())
+
+
+def build(folder: Path) -> Path:
+    """Compile it into `folder`. Raises NoCompiler."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        raise NoCompiler("The benchmarks' gateway is a C program: apt-get install gcc libc6-dev")
+    program = folder / "gateway"
+    subprocess.run([compiler, "-O2", "-o", str(program), str(SOURCE)], check=True)
+    return program
+
+
+@contextmanager
+def running(program: Path, *, latency_ms: int = 0, limit: int = 0) -> Iterator[Gateway]:
+    """A gateway that has seen nothing yet."""
+    port = find_port()
+    process = subprocess.Popen(
+        [program, str(port), str(latency_ms), str(limit)],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=die_with_parent(signal.SIGKILL),
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    try:
+        yield Gateway(f"http://127.0.0.1:{port}", process.pid, latency_ms, limit)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()

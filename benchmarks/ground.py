@@ -1,0 +1,207 @@
+"""Where benchmarks run: servers of their own, and databases filled by SQL."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from sqlalchemy import text
+
+from benchmarks import gateway
+from campaigns.lifecycle import act, create_campaign
+from campaigns.planning.draft import read_draft
+from campaigns.planning.kinds import load_kinds
+from campaigns.states import CampaignAction
+from campaigns.sweep import sweep
+from outreach.access.models import OrganisationKind, Role
+from outreach.access.organisations import create_organisation
+from outreach.access.users import create_user, find_user
+from outreach.db import Database
+from outreach.people.models import ContactList
+from outreach.runtime import Runtime, open_runtime
+from outreach.schema import upgrade
+from outreach.settings import Settings
+from tests.servers import Server, create_database, drop_database, make_folder, start_postgres, start_redis
+
+LIST = "Hội viên"
+AUTHOR, APPROVER = "canbo@loa.example", "duyet@loa.example"
+# One segment for every name below: without accents.
+TEXT = "[Chào {name}, ]mời ông/bà cài Bluezone: {link}"
+SUPPRESSED_OF = 100  # one number of so many
+
+# As a careful operator runs it: nothing is given up for speed.
+POSTGRES = {
+    "listen_addresses": "",
+    "shared_buffers": "512MB",
+    "max_wal_size": "4GB",
+    "max_connections": "100",
+}
+
+
+@dataclass(frozen=True)
+class Ground:
+    folder: Path
+    postgres: Server
+    redis: Server
+    gateway_program: Path
+
+    def settings(self, database: str, *, gateway_url: str = "http://127.0.0.1:1", **more: Any) -> Settings:
+        return Settings.from_env(
+            {
+                "DATABASE_URL": database,
+                "REDIS_URL": self.redis.url,
+                "SECRET_KEY": "benchmarks-only-" + "k" * 32,
+                "TWILIO_API_BASE_URL": gateway_url,
+                **{name: str(value) for name, value in more.items()},
+            }
+        )
+
+    def flush_redis(self) -> None:
+        Redis.from_url(self.redis.url).flushall()
+
+    def server_pids(self) -> list[int]:
+        """PostgreSQL and Redis: what a contestant that uses them has to pay for as well."""
+        return [
+            int((self.folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0]),
+            self._redis(),
+        ]
+
+    def _redis(self) -> int:
+        return int(Redis.from_url(self.redis.url).info("server")["process_id"])
+
+    @contextmanager
+    def database(self, template: str | None = None) -> Iterator[str]:
+        """A new database: empty with the tables, or a copy of `template`."""
+        url = create_database(self.postgres.url, template)
+        try:
+            if template is None:
+                db = Database(url)
+                upgrade(db)
+                db.close()
+            yield url
+        finally:
+            drop_database(url)
+
+
+@contextmanager
+def ground() -> Iterator[Ground]:
+    """PostgreSQL and Redis of this run's own, the gateway compiled."""
+    folder = make_folder()
+    try:
+        program = gateway.build(folder)
+        redis = start_redis(folder)
+        postgres = start_postgres(folder, POSTGRES)
+        try:
+            yield Ground(folder, postgres, redis, program)
+        finally:
+            postgres.stop()
+            redis.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# -- people and campaigns
+
+
+def add_people(db: Database, count: int) -> None:
+    """`count` people, each with a phone, in the list LIST; every SUPPRESSED_OF-th number has opted out.
+
+    Only into an empty database: the rows' numbers are those of the series.
+    """
+    now = datetime.now(UTC)
+    with db.write() as session:
+        front = create_organisation(session, code="MTTQ", name="Ủy ban MTTQ", kind=OrganisationKind.FRONT)
+        for email, role in ((AUTHOR, Role.STAFF), (APPROVER, Role.APPROVER)):
+            create_user(
+                session,
+                email=email,
+                password="mật khẩu dài",
+                role=role,
+                organisation_id=front.id,
+                area_code=None,
+                now=now,
+            )
+        made = ContactList(organisation_id=front.id, name=LIST, created_at=now)
+        session.add(made)
+        session.flush()
+        # Foreign keys are not looked up row by row for what one statement makes.
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        for statement in _PEOPLE:
+            session.execute(text(statement), {"count": count, "list": made.id, "of": SUPPRESSED_OF})
+
+
+_PEOPLE = (
+    """INSERT INTO phones (id, e164, backwards, created_at)
+       SELECT i, e164, reverse(e164), now()
+       FROM (SELECT i, '+849' || lpad(i::text, 8, '0') AS e164 FROM generate_series(1, :count) i) numbers""",
+    """INSERT INTO contacts (id, name, name_key, given_key, village, created_at, updated_at)
+       SELECT i, 'A Thun ' || i, 'athun' || i, i || ' thun a', '', now(), now() FROM generate_series(1, :count) i""",
+    "INSERT INTO contact_phones (contact_id, phone_id, position) SELECT i, i, 1 FROM generate_series(1, :count) i",
+    "INSERT INTO memberships (list_id, contact_id, unit) SELECT :list, i, '' FROM generate_series(1, :count) i",
+    """INSERT INTO suppressions (number_hash, phone_id, reason, source, note, created_at)
+       SELECT md5(i::text), i, 'opt_out', 'sms', '', now() FROM generate_series(CAST(:of AS int), CAST(:count AS int), CAST(:of AS int)) i""",
+    "SELECT setval(pg_get_serial_sequence('phones', 'id'), :count)",
+    "SELECT setval(pg_get_serial_sequence('contacts', 'id'), :count)",
+)
+
+
+def approve_campaign(runtime: Runtime, **changes: Any) -> int:
+    """A campaign to everybody, approved but not launched; its id. Caps, budget and pace on, none of them near."""
+    data = {
+        "name": "Bluezone",
+        "text": TEXT,
+        "lists": [LIST],
+        "sender": "MTTQ",
+        "unaccented": True,
+        "cap_per_day": 2,
+        "budget_vnd": 2_000_000_000,
+        "pace": 50_000,
+        **changes,
+    }
+    now = datetime.now(UTC)
+    with runtime.db.write() as session:
+        author, approver = find_user(session, AUTHOR), find_user(session, APPROVER)
+        campaign = create_campaign(session, read_draft(data, kinds=load_kinds()), user=author, now=now).id
+        act(session, campaign, CampaignAction.SUBMIT, user=author, now=now)
+        act(session, campaign, CampaignAction.APPROVE, user=approver, now=now)
+    return campaign
+
+
+def launch(runtime: Runtime, campaign: int) -> None:
+    with runtime.db.write() as session:
+        act(
+            session,
+            campaign,
+            CampaignAction.LAUNCH,
+            user=find_user(session, AUTHOR),
+            now=datetime.now(UTC),
+        )
+
+
+@contextmanager
+def ready_to_send(on: Ground, people: int, **changes: Any) -> Iterator[tuple[str, int]]:
+    """A database with a campaign whose messages wait in the outbox, paused, to be copied; and how many wait."""
+    with on.database() as url:
+        runtime = open_runtime(on.settings(url))
+        add_people(runtime.db, people)
+        campaign = approve_campaign(runtime, **changes)
+        launch(runtime, campaign)
+        sweep(runtime, now=datetime.now(UTC))
+        with runtime.db.write() as session:
+            session.execute(text("UPDATE campaigns SET state = 'paused'"))
+            waiting = session.execute(text("SELECT count(*) FROM outbox")).scalar_one()
+        vacuum(runtime.db)
+        runtime.close()
+        yield url, waiting
+
+
+def vacuum(db: Database) -> None:
+    """The statistics and the visibility that autovacuum would bring in its time."""
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))

@@ -1,0 +1,60 @@
+"""What a process and its descendants cost, from /proc, and how figures are shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import median
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the state on; nothing for a process that has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def family(roots: Iterable[int]) -> set[int]:
+    """These processes and all that descend from them."""
+    parents = {int(entry): _stat(int(entry)) for entry in os.listdir("/proc") if entry.isdigit()}
+    found = set(roots)
+    while more := {pid for pid, stat in parents.items() if stat and int(stat[1]) in found} - found:
+        found |= more
+    return found
+
+
+def cpu_s(roots: Iterable[int]) -> float:
+    """CPU seconds of these processes' families so far, with those of descendants that have ended."""
+    return sum(sum(map(int, stat[11:15])) for pid in family(roots) if (stat := _stat(pid))) / _TICKS
+
+
+def peak_mb(roots: Iterable[int]) -> float:
+    """The sum of the most resident memory that each living process of the families has had, in MB."""
+    total = 0
+    for pid in family(roots):
+        try:
+            status = Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+    return total / 1024
+
+
+def middle(values: Sequence[float]) -> float:
+    return median(values)
+
+
+def show(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown, its columns aligned for reading in a terminal."""
+    lines = [list(head), *(list(row) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    shown = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+        for line in lines
+    ]
+    shown.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(shown)

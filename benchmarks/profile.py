@@ -1,0 +1,54 @@
+"""Where a worker's time goes, from py-spy's stacks of the threads that hold the interpreter's lock."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from benchmarks.measuring import show
+
+# Of a stack the frame nearest to its end decides.
+PARTS = (
+    ("personal link, text, segments", r"campaigns/links|delivery/rendering|sms/template|sms/text"),
+    ("claim: the pace in Redis", r"delivery/pace"),
+    ("claim: PostgreSQL and its rows", r"delivery/(claims|lanes)|sending.*_claim_next"),
+    ("record: PostgreSQL and its rows", r"delivery/(recording|outbox)|_store \("),
+    ("look for pauses and opt-outs", r"_look \("),
+    ("twilio's library", r"twilio/(rest|base|http)/"),
+    ("HTTP: aiohttp, our transport", r"aiohttp/|sms/(transport|twilio)\.py|yarl|multidict|urllib"),
+    ("sending: the line, the senders", r"delivery/(sending|line)"),
+)
+ELSE = "event loop and the rest"
+LONGEST = 15
+
+
+def read(stacks: Path) -> list[tuple[list[str], int]]:
+    lines = (line.rpartition(" ") for line in stacks.read_text().splitlines())
+    return [(stack.split(";"), int(times)) for stack, _, times in lines]
+
+
+def part_of(stack: list[str]) -> str:
+    for frame in reversed(stack):
+        for name, pattern in PARTS:
+            if re.search(pattern, frame):
+                return name
+    return ELSE
+
+
+def describe(stacks: Path) -> str:
+    """Two tables: shares of the parts, and the functions in which most samples ended."""
+    read_stacks = read(stacks)
+    total = sum(times for _, times in read_stacks) or 1
+    parts: Counter[str] = Counter()
+    ends: Counter[tuple[str, str]] = Counter()
+    for stack, times in read_stacks:
+        part = part_of(stack)
+        parts[part] += times
+        ends[(re.sub(r":\d+\)$", ")", stack[-1]), part)] += times
+    first = show(["where", "share"], [[name, f"{times / total:.1%}"] for name, times in parts.most_common()])
+    second = show(
+        ["function", "in", "share"],
+        [[name, part, f"{times / total:.1%}"] for (name, part), times in ends.most_common(LONGEST)],
+    )
+    return f"{first}\n\n{second}\n\n{total} samples"
