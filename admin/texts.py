@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask
@@ -10,7 +10,7 @@ from flask_babel import format_decimal, format_percent
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.views import people_words
+from admin.views import case_words, people_words
 from campaigns.replies.classifier import Label
 from campaigns.states import CampaignState, Exclusion, MessageState, SkipReason
 from campaigns.windows import VIETNAM
@@ -118,6 +118,7 @@ WORDS: dict[str, Any] = {
         }.items()
     },
     **people_words.WORDS,
+    **case_words.WORDS,
 }
 
 
@@ -145,9 +146,32 @@ def moment(value: datetime | None) -> str:
     return f"{local:%H:%M} {local.day}/{local.month}/{local.year}"
 
 
+def clock(value: datetime) -> str:
+    """08:05 in Vietnam's time."""
+    return f"{value.astimezone(VIETNAM):%H:%M}"
+
+
+def lasting(span: timedelta) -> str:
+    """5 phút, 3 giờ, 2 ngày: rounded down to the largest unit."""
+    minutes = max(0, int(span.total_seconds() // 60))
+    if minutes >= 2880:
+        return _("%(n)s ngày", n=number(minutes // 1440))
+    if minutes >= 60:
+        return _("%(n)s giờ", n=number(minutes // 60))
+    return _("%(n)s phút", n=minutes)
+
+
 def install_filters(app: Flask) -> None:
     """Make them filters of the templates."""
-    app.jinja_env.filters.update(word=word, number=number, percent=percent, moment=moment, masked=masked)
+    app.jinja_env.filters.update(
+        word=word,
+        number=number,
+        percent=percent,
+        moment=moment,
+        clock=clock,
+        lasting=lasting,
+        masked=masked,
+    )
 
 
 def forbidden() -> tuple[str, str]:

@@ -24,9 +24,13 @@ ACTIONS: dict[str, Any] = {
     "campaign.complete": _l("Chiến dịch hoàn thành"),
     "campaign.cancel": _l("Hủy chiến dịch"),
     "message.test": _l("Gửi tin thử"),
-    "reply.handle": _l("Xử lý câu trả lời"),
-    "reply.undo": _l("Lấy lại việc xử lý câu trả lời"),
-    "reply.see_number": _l("Xem số trong hộp thư"),
+    "case.label": _l("Phân loại câu trả lời"),
+    "case.undo": _l("Hoàn tác phân loại"),
+    "case.take": _l("Nhận việc"),
+    "case.release": _l("Trả lại việc"),
+    "case.see_number": _l("Xem số trong hộp thư"),
+    "case.finish": _l("Ghi kết quả"),
+    "case.reopen": _l("Mở lại việc"),
     "contacts.import": _l("Nhập danh sách"),
     "upload.receive": _l("Tải tệp danh sách lên"),
     "upload.confirm": _l("Xác nhận nhập danh sách"),
@@ -60,7 +64,7 @@ SUBJECTS: dict[str, Any] = {
     "list_imports": _l("lần nhập"),
     "users": _l("người dùng"),
     "organisations": _l("tổ chức"),
-    "replies": _l("câu trả lời"),
+    "cases": _l("việc trong hộp thư"),
     "messages": _l("tin nhắn"),
     "senders": _l("tên người gửi"),
     "incidents": _l("sự cố"),
@@ -79,8 +83,9 @@ DETAILS: dict[str, Any] = {
     "upload": _l("lần tải lên"),
     "bytes": _l("số byte"),
     "role": _l("vai trò"),
-    "label": _l("nhãn"),
-    "suggested": _l("hệ thống đoán"),
+    "label": _l("loại"),
+    "suggested": _l("hệ thống gợi ý"),
+    "outcome": _l("kết quả"),
     "campaign": _l("chiến dịch"),
     "phone": _l("mã số điện thoại"),
     "reason": _l("lý do"),
@@ -89,7 +94,13 @@ DETAILS: dict[str, Any] = {
 _VALUES: dict[str, dict[str, Any]] = {
     "fields": {"name": _l("họ tên"), "village": _l("thôn, tổ dân phố"), "area_code": _l("xã, phường")},
 }
-_FAMILIES = {"role": "role", "label": "answer", "suggested": "answer", "reason": "suppression"}
+_FAMILIES = {
+    "role": "role",
+    "label": "answer",
+    "suggested": "answer",
+    "reason": "suppression",
+    "outcome": "outcome",
+}
 
 
 def describe(details: dict[str, Any]) -> list[tuple[str, str]]:

@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
 from admin.views.base import OfficeView
-from campaigns.answers.worklist import count_waiting
+from campaigns.casework.kinds import CaseKind
+from campaigns.casework.worklist import count_open
 from campaigns.figures import attention
 from campaigns.figures.incidents import list_incidents, mark_seen
 from campaigns.figures.places import list_launched, read_total
 from campaigns.figures.running import Panel, read_panel
 from campaigns.models import Campaign
-from campaigns.replies.classifier import Label
 from campaigns.rings import ring_sweep
 from campaigns.stopping import release_all, stop_all
 from outreach.access.models import Role, User
@@ -144,18 +144,18 @@ def _read_tasks(session: Session, user: User) -> list[Task]:
     for campaign in attention.read_paused(session, user):
         why = campaign.pause_reason or _("Một cán bộ đã tạm dừng.")
         tasks.append(Task(campaign.name, why, _sheet(user, campaign.id), "warn", _("Tạm dừng")))
-    replies = count_waiting(session, user) if may_open(user.role, "inbox.index") else {}
-    if help_count := replies.pop(Label.NEED_HELP, 0):
+    waiting = count_open(session, user) if may_open(user.role, "inbox.index") else {}
+    if help_count := waiting.pop(CaseKind.HELP, 0):
         tasks.append(
             Task(
-                _("%(count)s người cần giúp cài đặt", count=help_count),
+                _("%(count)s người cần giúp", count=help_count),
                 _("Gọi lại hoặc cử người đến giúp."),
-                url_for("inbox.index", label_filter=Label.NEED_HELP.value),
+                url_for("inbox.index", kind=CaseKind.HELP.value),
                 "warn",
                 _("Cần giúp"),
             )
         )
-    if count := sum(replies.values()):
+    if count := sum(waiting.values()):
         tasks.append(
             Task(
                 _("%(count)s câu trả lời chờ xem", count=count),

@@ -1,24 +1,33 @@
-"""Replies that wait for a person: one press each, and the number to call only when it is asked for."""
+"""The work list: help asked for, questions, replies to be read. One press each, and a page for what takes longer."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
 
+from admin.permissions import may_open
 from admin.views.base import OfficeView
-from campaigns.answers.handling import handle_reply, number_to_call, undo_handling
 from campaigns.answers.taking import Keys
-from campaigns.answers.worklist import read_worklist
+from campaigns.casework.cases import RESULTS, finish, number_to_call, release, reopen, take
+from campaigns.casework.handling import give_label, undo_label
+from campaigns.casework.kinds import WAITS_FOR_LABEL, WRITTEN, CaseKind, Outcome
+from campaigns.casework.worklist import Wanted, read_worklist
 from campaigns.replies.classifier import Label
+from campaigns.rings import ring_send
+from outreach.access.models import User
 from outreach.errors import LoaError, NotFound
 from outreach.runtime import Runtime
 
-ON_A_PAGE = 20
+# What narrows the list down goes along with every press.
+KEPT = ("kind", "campaign", "organisation", "area", "state", "order", "after")
 
 
 class InboxView(OfficeView):
@@ -28,75 +37,158 @@ class InboxView(OfficeView):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """`?label=` and `?district=` filter; `?done=` is the reply just handled, to take back."""
+        """`?kind=`, `campaign`, `organisation`, `area`, `state=done`, `order=newest`, `after`; `undo` is the case just left."""
         return self._show()
 
-    @expose("/<int:reply_id>/label", methods=["POST"])
-    def handle(self, reply_id: int) -> ResponseReturnValue:
-        """Confirm or correct; the focus goes to the reply after it."""
-        label = _label(request.form.get("label"))
+    @expose("/<int:case_id>/label", methods=["POST"])
+    def label(self, case_id: int) -> ResponseReturnValue:
+        """Confirm or correct; the focus goes to the case after it."""
+        label = _one_of(Label, request.form.get("label"))
         if label is None:
             abort(400)
-        try:
-            with self.writing() as (session, user):
-                handle_reply(session, reply_id, label, user=user, keys=self._keys, now=datetime.now(UTC))
-        except NotFound:
-            abort(404)
-        except LoaError as error:
-            flash(str(error), "error")
-            return redirect(_address(), code=303)
+        is_closed = False
+
+        def act(session: Session, user: User, now: datetime) -> None:
+            nonlocal is_closed
+            is_closed = give_label(session, case_id, label, user=user, keys=self._keys, now=now)
+
+        if refused := self._do(case_id, act):
+            return refused
+        ring_send(self.runtime.doorbell)  # an opt-out is confirmed at once
+        # What somebody now has to answer stays where it is.
+        after = request.form.get("next", type=int) if is_closed else case_id
+        return redirect(_address(undo=case_id, what=label.value, place=after), code=303)
+
+    @expose("/<int:case_id>/finish", methods=["POST"])
+    def finish(self, case_id: int) -> ResponseReturnValue:
+        outcome = _one_of(Outcome, request.form.get("outcome"))
+        if outcome is None:
+            flash(_("Chưa chọn đã làm gì. Hãy chọn rồi ghi lại."), "error")
+            return redirect(_address(place=case_id), code=303)
+
+        def act(session: Session, user: User, now: datetime) -> None:
+            finish(
+                session,
+                case_id,
+                outcome,
+                note=request.form.get("note", ""),
+                result=_one_of(Label, request.form.get("result")),
+                user=user,
+                keys=self._keys,
+                now=now,
+            )
+
+        if refused := self._do(case_id, act):
+            return refused
         after = request.form.get("next", type=int)
-        return redirect(_address(done=reply_id, to=label.value, place=after), code=303)
+        return redirect(_address(undo=case_id, what=outcome.value, place=after), code=303)
 
-    @expose("/<int:reply_id>/undo", methods=["POST"])
-    def undo(self, reply_id: int) -> ResponseReturnValue:
-        try:
-            with self.writing() as (session, user):
-                undo_handling(session, reply_id, user=user, keys=self._keys, now=datetime.now(UTC))
-        except NotFound:
-            abort(404)
-        except LoaError as error:
-            flash(str(error), "error")
-        else:
-            flash(_("Đã hoàn tác. Câu trả lời trở lại danh sách."), "success")
-        return redirect(_address(place=reply_id), code=303)
+    @expose("/<int:case_id>/undo", methods=["POST"])
+    def undo(self, case_id: int) -> ResponseReturnValue:
+        """Take a label back."""
 
-    @expose("/<int:reply_id>/number", methods=["POST"])
-    def number(self, reply_id: int) -> ResponseReturnValue:
+        def act(session: Session, user: User, now: datetime) -> None:
+            undo_label(session, case_id, user=user, keys=self._keys, now=now)
+
+        if refused := self._do(case_id, act):
+            return refused
+        flash(_("Đã hoàn tác. Việc trở lại danh sách."), "success")
+        return redirect(_address(place=case_id), code=303)
+
+    @expose("/<int:case_id>/reopen", methods=["POST"])
+    def reopen(self, case_id: int) -> ResponseReturnValue:
+        is_undone = True
+
+        def act(session: Session, user: User, now: datetime) -> None:
+            nonlocal is_undone
+            is_undone = reopen(session, case_id, user=user, now=now)
+
+        if refused := self._do(case_id, act):
+            return refused
+        flash(_("Đã mở lại. Việc trở lại danh sách cần làm."), "success")
+        if not is_undone:
+            flash(_("Người này đã trả lời thêm sau đó, nên câu trả lời mới được giữ nguyên."), "warning")
+        return redirect(_address(place=case_id), code=303)
+
+    @expose("/<int:case_id>/take", methods=["POST"])
+    def take(self, case_id: int) -> ResponseReturnValue:
+        def act(session: Session, user: User, now: datetime) -> None:
+            take(session, case_id, user=user, now=now)
+
+        return self._do(case_id, act) or redirect(_address(place=case_id), code=303)
+
+    @expose("/<int:case_id>/release", methods=["POST"])
+    def release(self, case_id: int) -> ResponseReturnValue:
+        def act(session: Session, user: User, now: datetime) -> None:
+            release(session, case_id, user=user, now=now)
+
+        return self._do(case_id, act) or redirect(_address(place=case_id), code=303)
+
+    @expose("/<int:case_id>/number", methods=["POST"])
+    def number(self, case_id: int) -> ResponseReturnValue:
         """The same page with one full number in it: no address or cookie may carry it."""
-        try:
-            with self.writing() as (session, user):
-                e164 = number_to_call(session, reply_id, user=user, now=datetime.now(UTC))
-        except NotFound:
-            abort(404)
-        return self._show(shown=(reply_id, e164))
+        shown: dict[int, str] = {}
 
-    def _show(self, shown: tuple[int, str] | None = None) -> ResponseReturnValue:
-        label = _label(request.values.get("label_filter"))
-        district = request.values.get("district") or None
+        def act(session: Session, user: User, now: datetime) -> None:
+            shown[case_id] = number_to_call(session, case_id, user=user, now=now)
+
+        return self._do(case_id, act) or self._show(numbers=shown)
+
+    def _show(self, numbers: dict[int, str] | None = None) -> ResponseReturnValue:
+        asked = request.values
+        wanted = Wanted(
+            kind=_one_of(CaseKind, asked.get("kind")),
+            campaign_id=asked.get("campaign", type=int),
+            organisation_id=asked.get("organisation", type=int),
+            area_code=asked.get("area", "")[:10],
+            is_done=asked.get("state") == "done",
+            newest_first=asked.get("order") == "newest",
+            after=asked.get("after", type=int),
+        )
         with self.reading() as (session, user):
-            work = read_worklist(session, user, label=label, district=district, limit=ON_A_PAGE)
+            work = read_worklist(session, user, wanted, now=datetime.now(UTC))
+            may_act = may_open(user.role, "inbox.label")
+            user_id = user.id
+        what = request.args.get("what")
         return self.render(
             "office/inbox.html",
             work=work,
-            label=label,
-            district=district,
+            wanted=wanted,
+            kept=_kept(),
+            may_act=may_act,
+            user_id=user_id,
+            numbers=numbers or {},
+            undo=request.args.get("undo", type=int),
+            given=_one_of(Label, what),
+            outcome=_one_of(Outcome, what),
             labels=list(Label),
-            shown_id=shown[0] if shown else None,
-            shown_number=shown[1] if shown else "",
-            shown_local="0" + shown[1].removeprefix("+84") if shown else "",
-            done=request.args.get("done", type=int),
-            done_label=_label(request.args.get("to")),
+            outcomes=WRITTEN,
+            results=RESULTS,
+            in_doubt=WAITS_FOR_LABEL,
         )
 
+    def _do(self, case_id: int, act: Callable[[Session, User, datetime], None]) -> ResponseReturnValue | None:
+        """One deed in one transaction; where it is refused, the list with the reason."""
+        try:
+            with self.writing() as (session, user):
+                act(session, user, datetime.now(UTC))
+        except NotFound:
+            abort(404)
+        except LoaError as error:
+            flash(str(error), "error")
+            return redirect(_address(place=case_id), code=303)
+        return None
 
-def _label(value: str | None) -> Label | None:
-    return Label(value) if value in set(Label) else None
+
+def _one_of(kind: Any, value: str | None) -> Any:
+    return kind(value) if value in set(kind) else None
+
+
+def _kept() -> dict[str, str]:
+    return {name: kept for name in KEPT if (kept := request.values.get(name))}
 
 
 def _address(*, place: int | None = None, **values: object) -> str:
-    """The list as it was filtered, with the focus on one reply."""
-    for name in ("label_filter", "district"):
-        if kept := request.form.get(name):
-            values[name] = kept
-    return url_for("inbox.index", _anchor=f"reply-{place}" if place else None, **values)  # type: ignore[arg-type]
+    """The list as it was narrowed down, with the focus on one case."""
+    values |= _kept()
+    return url_for("inbox.index", _anchor=f"case-{place}" if place else None, **values)  # type: ignore[arg-type]

@@ -8,8 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.answers.models import Reply, ReplyState, Source
-from campaigns.answers.standing import counts, needs_a_person
+from campaigns.answers.standing import counts
 from campaigns.answers.taking import Keys, take_answer
+from campaigns.casework.kinds import WAITS_FOR_LABEL, CaseKind, kind_of
+from campaigns.casework.opening import open_case, open_help
 from campaigns.messages import Attempt, Message
 from campaigns.models import Campaign, Recipient
 from campaigns.planning.content import read_content
@@ -36,8 +38,9 @@ def receive_reply(session: Session, inbound: Inbound, *, keys: Keys, now: dateti
         label, confidence = classify(inbound.body, vocabulary_of(campaign))
     # Whoever asks to be left alone is, even a number that no list has brought yet.
     is_known = phone is not None or _is_mobile(inbound.sender)
-    is_answer = counts(label, confidence) and (recipient is not None or (label is Label.OPT_OUT and is_known))
-    looks = needs_a_person(label, confidence) or not is_answer
+    is_matched = recipient is not None or (label is Label.OPT_OUT and is_known)
+    is_answer = counts(label, confidence) and is_matched
+    kind = kind_of(label, confidence, is_matched=is_matched)
     reply = Reply(
         gateway_id=inbound.gateway_id,
         phone_id=phone.id if phone else None,
@@ -47,7 +50,7 @@ def receive_reply(session: Session, inbound: Inbound, *, keys: Keys, now: dateti
         body=inbound.body,
         label=label,
         confidence=confidence,
-        state=ReplyState.INBOX if looks else ReplyState.APPLIED,
+        state=ReplyState.INBOX if kind in WAITS_FOR_LABEL else ReplyState.APPLIED,
         received_at=now,
     )
     session.add(reply)
@@ -69,6 +72,11 @@ def receive_reply(session: Session, inbound: Inbound, *, keys: Keys, now: dateti
             reply_id=reply.id,
             confirm=not inbound.stopped,
         )
+    if kind is CaseKind.HELP and recipient:
+        # Also where it says again what already stands: who asks after having been helped needs more.
+        open_help(session, recipient, reply=reply, now=now)
+    elif kind:
+        open_case(session, kind, recipient=recipient, phone_id=reply.phone_id, reply_id=reply.id, now=now)
     return reply
 
 

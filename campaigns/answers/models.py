@@ -21,9 +21,11 @@ class Source(StrEnum):
 
 
 class ReplyState(StrEnum):
-    APPLIED = "applied"
-    INBOX = "inbox"  # a person has to look
-    HANDLED = "handled"
+    """Who gave a reply its label."""
+
+    APPLIED = "applied"  # nobody had to
+    INBOX = "inbox"  # it is in doubt and waits for a person
+    HANDLED = "handled"  # a person
 
 
 class Reply(Base):

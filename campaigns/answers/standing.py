@@ -19,9 +19,6 @@ LEAVES_OPEN = frozenset({Label.QUESTION, Label.UNCLEAR})
 # Below this a person looks before anything is counted. An opt-out always counts at once.
 SURE = 0.6
 
-# A help request is counted and also looked at.
-FOR_A_PERSON = frozenset({Label.QUESTION, Label.UNCLEAR, Label.NEED_HELP})
-
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -44,11 +41,6 @@ def fold(labels: Sequence[Label]) -> Standing:
         elif given in TAKES_BACK:
             installed_by = None
     return Standing(label, installed_by)
-
-
-def needs_a_person(label: Label, confidence: float) -> bool:
-    """Whether a reply goes to the inbox, counted or not."""
-    return label in FOR_A_PERSON or confidence < SURE
 
 
 def counts(label: Label, confidence: float) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.answers.models import Answer, InstallReport, Source
 from campaigns.answers.standing import fold
+from campaigns.casework.opening import open_help, withdraw_help
 from campaigns.delivery.lanes import SERVICE_LANE, hours_of
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, Recipient
@@ -82,6 +83,8 @@ def take_answer(
     )
     if recipient:
         _bring_up_to_date(session, recipient, [*answers, answer], now=now)
+        if label is Label.NEED_HELP:
+            open_help(session, recipient, answer=answer, now=now)
     # An opt-out is confirmed once; on the page the other answers are thanked for on the spot.
     if label is Label.OPT_OUT:
         if is_new and confirm and not _is_confirmed(session, phone_id, now=now):
@@ -131,8 +134,16 @@ def undo_answer(session: Session, recipient: Recipient, *, now: datetime) -> Non
     reason = _SUPPRESSES.get(last.label)
     if reason:
         lift(session, recipient.phone_id, reason=reason, made_at=last.at, now=now)
+    if last.label is Label.NEED_HELP:
+        withdraw_help(session, last, now=now)
     session.flush()
     _bring_up_to_date(session, recipient, answers, now=now)
+
+
+def latest_answer(session: Session, recipient: Recipient | None) -> Answer | None:
+    """The answer that stands for a recipient, if any."""
+    answers = _answers(session, recipient)
+    return answers[-1] if answers else None
 
 
 def _answers(session: Session, recipient: Recipient | None) -> list[Answer]:

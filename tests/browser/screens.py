@@ -51,7 +51,8 @@ SCREENS = [
     Screen("campaigns.sheet", "/admin/campaigns/{demo}/", AUTHOR),
     Screen("senders.index", "/admin/senders/"),
     Screen("inbox.index", "/admin/inbox/", AUTHOR),
-    Screen("inbox.index", "/admin/inbox/?label_filter=need_help", AUDITOR),
+    Screen("inbox.index", "/admin/inbox/?kind=help", AUDITOR),
+    Screen("inbox.index", "/admin/inbox/?state=done", AUTHOR),
     # People and their lists.
     Screen("people.index", "/admin/people/", AUTHOR),
     Screen("people.index", "/admin/people/?q=khong-co-ai", AUTHOR),

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from campaigns.answers.models import Reply, ReplyState
 from campaigns.answers.taking import take_page_answer
+from campaigns.casework.kinds import CaseKind
 from campaigns.models import Campaign
 from campaigns.replies.classifier import Label
 from outreach.people.models import Phone, SuppressionReason
@@ -157,14 +158,15 @@ def test_what_is_no_answer_goes_to_the_inbox_and_counts_for_nothing(
 ) -> None:
     reply = world.reply(number(0), text, gateway_id="SM1")
     assert reply is not None
-    assert reply.state is ReplyState.INBOX
+    assert [case.reply_id for case in world.cases()] == [reply.id]
     assert world.status(campaign)["answers"] == {}
 
 
 def test_a_call_for_help_is_counted_and_looked_at(world: World, campaign: int) -> None:
     reply = world.reply(number(0), "giup toi voi", gateway_id="SM1")
     assert reply is not None
-    assert (reply.label, reply.state) == (Label.NEED_HELP, ReplyState.INBOX)
+    assert reply.label is Label.NEED_HELP
+    assert [(case.kind, case.reply_id) for case in world.cases()] == [(CaseKind.HELP, reply.id)]
     assert world.status(campaign)["answers"] == {"need_help": 1}
 
 

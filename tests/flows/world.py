@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from campaigns.answers.inbox import receive_reply
 from campaigns.answers.models import Reply
 from campaigns.answers.taking import Keys
+from campaigns.casework.models import Case
 from campaigns.delivery.reconcile import reconcile
 from campaigns.delivery.sending import Sender
 from campaigns.figures.status import read_status
@@ -202,6 +203,11 @@ class World:
             )
             assert found is not None
             return found
+
+    def cases(self) -> list[Case]:
+        """The open ones, the oldest first."""
+        with self.runtime.db.read() as session:
+            return list(session.scalars(select(Case).where(Case.done_at.is_(None)).order_by(Case.id)))
 
     def user(self, email: str) -> User:
         with self.runtime.db.read() as session:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from campaigns.answers.standing import SURE, Standing, counts, fold, needs_a_person
+from campaigns.answers.standing import SURE, Standing, counts, fold
+from campaigns.casework.kinds import CaseKind, held_until, kind_of
 from campaigns.replies.classifier import Label
 
 L = Label
+NOON = datetime(2020, 8, 15, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -49,37 +53,45 @@ BELOW = SURE - 0.01
 
 
 @pytest.mark.parametrize(
-    ("label", "confidence", "is_counted", "is_looked_at"),
+    ("label", "confidence", "is_counted", "kind"),
     [
-        ("installed", 1.0, True, False),
-        ("installed", SURE, True, False),
-        ("installed", BELOW, False, True),
-        ("not_yet", SURE, True, False),
-        ("not_yet", BELOW, False, True),
-        ("no_smartphone", SURE, True, False),
-        ("no_smartphone", BELOW, False, True),
-        ("refuse", SURE, True, False),
-        ("wrong_number", SURE, True, False),
-        ("wrong_number", BELOW, False, True),
+        ("installed", 1.0, True, None),
+        ("installed", SURE, True, None),
+        ("installed", BELOW, False, "unclear"),
+        ("not_yet", SURE, True, None),
+        ("not_yet", BELOW, False, "unclear"),
+        ("no_smartphone", SURE, True, None),
+        ("no_smartphone", BELOW, False, "unclear"),
+        ("refuse", SURE, True, None),
+        ("wrong_number", SURE, True, None),
+        ("wrong_number", BELOW, False, "unclear"),
         # Counted, and a person calls.
-        ("need_help", 1.0, True, True),
-        ("need_help", BELOW, False, True),
+        ("need_help", 1.0, True, "help"),
+        ("need_help", BELOW, False, "unclear"),
         # Whoever may have asked to be left alone is; a doubtful case is looked at as well.
-        ("opt_out", 1.0, True, False),
-        ("opt_out", BELOW, True, True),
-        ("opt_out", 0.0, True, True),
-        ("question", 1.0, False, True),
-        ("unclear", 1.0, False, True),
+        ("opt_out", 1.0, True, None),
+        ("opt_out", BELOW, True, "opt_out"),
+        ("opt_out", 0.0, True, "opt_out"),
+        ("question", 1.0, False, "question"),
+        ("question", BELOW, False, "unclear"),
+        ("unclear", 1.0, False, "unclear"),
     ],
 )
 def test_what_counts_by_itself_and_what_a_person_looks_at(
-    label: str, confidence: float, is_counted: bool, is_looked_at: bool
+    label: str, confidence: float, is_counted: bool, kind: str | None
 ) -> None:
     assert counts(L(label), confidence) is is_counted
-    assert needs_a_person(L(label), confidence) is is_looked_at
+    assert kind_of(L(label), confidence, is_matched=True) == (CaseKind(kind) if kind else None)
 
 
 def test_no_reply_falls_between_counting_and_looking() -> None:
     for label in L:
         for confidence in (0.0, BELOW, SURE, 1.0):
-            assert counts(label, confidence) or needs_a_person(label, confidence)
+            assert counts(label, confidence) or kind_of(label, confidence, is_matched=True)
+            assert kind_of(label, confidence, is_matched=False)
+
+
+def test_a_case_is_its_takers_alone_for_a_quarter_of_an_hour() -> None:
+    assert held_until(None, now=NOON) is None
+    assert held_until(NOON, now=NOON + timedelta(minutes=14)) == NOON + timedelta(minutes=15)
+    assert held_until(NOON, now=NOON + timedelta(minutes=15)) is None

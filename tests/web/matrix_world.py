@@ -20,6 +20,7 @@ from werkzeug.test import TestResponse
 
 from campaigns.answers.inbox import receive_reply
 from campaigns.answers.taking import Keys
+from campaigns.casework.models import Case
 from campaigns.delivery.recording import add_incident
 from campaigns.lifecycle import act, create_campaign
 from campaigns.models import Recipient, Sender
@@ -230,7 +231,10 @@ class Office:
             # As if the message to it had been sent.
             reply.campaign_id = ids[0]
             reply.recipient_id = db.scalars(select(Recipient.id)).one()
-            self.values |= {"launched_id": ids[0], "campaign_id": ids[1], "reply_id": reply.id}
+            case = db.scalars(select(Case)).one()
+            case.recipient_id, case.campaign_id = reply.recipient_id, ids[0]
+            case.organisation_id = self.values[HERE]
+            self.values |= {"launched_id": ids[0], "campaign_id": ids[1], "case_id": case.id}
 
 
 def dump(runtime: Runtime, *, without: str = "") -> list[str]:

@@ -50,9 +50,13 @@ POST campaigns.discard      ASP..
 GET  running.panel          ASP.U
 POST running.act            ASP..
 GET  inbox.index            ASP.U
-POST inbox.handle           ASP..
-POST inbox.undo             ASP..
+POST inbox.take             ASP..
+POST inbox.release          ASP..
 POST inbox.number           ASP..
+POST inbox.label            ASP..
+POST inbox.undo             ASP..
+POST inbox.finish           ASP..
+POST inbox.reopen           ASP..
 GET  progress.index         ASPLU
 GET  people.index           ASP.U
 GET  people.show            ASP.U
@@ -166,7 +170,8 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "campaigns.edit": draft,
         "campaigns.give_back": {"reason": "Xin sửa câu đầu."},
         "campaigns.try_out": {"trial_number": "0912000732"},
-        "inbox.handle": {"label": "question"},
+        "inbox.label": {"label": "unclear"},
+        "inbox.finish": {"outcome": "called"},
         "people.number": phone,
         "people.correct": {"name": NAME},
         "people.answer": {"campaign": values["launched_id"], "answer": "not_yet"},
@@ -191,6 +196,8 @@ NAMED = [
     ("GET", "people.index", {"campaign": "launched_id"}),
     ("GET", "people.index", {"list": "list_id"}),
     ("GET", "people.index", {"organisation": "organisation_id"}),
+    ("GET", "inbox.index", {"campaign": "launched_id"}),
+    ("GET", "inbox.index", {"organisation": "organisation_id"}),
     ("GET", "imports.index", {"list": "list_id"}),
     ("POST", "campaigns.create", {}),
     ("POST", "lists.create", {}),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from campaigns.answers.taking import take_page_answer
 from campaigns.delivery.recording import add_incident
 from campaigns.lifecycle import pause_by_itself
 from campaigns.states import CampaignAction
@@ -59,10 +60,13 @@ def test_what_needs_a_person_is_there_with_its_reason(world: World, client: Flas
     world.reply(number(0), "4", gateway_id="SM1")
     world.reply(number(1), "cài ở đâu vậy", gateway_id="SM2")
     with world.runtime.db.write() as session:
+        pressed = world.recipient(number(2), campaign_id).id
+        take_page_answer(session, pressed, "need_help", keys=world.keys, now=world.now)
+    with world.runtime.db.write() as session:
         pause_by_itself(session, campaign_id, reason="Cổng tin nhắn từ chối tài khoản.", now=world.now)
     signed_in(client, AUTHOR)
     page = home(client)
-    for text in ("1 người cần giúp", "1 câu trả lời chờ xem", "Cổng tin nhắn từ chối tài khoản."):
+    for text in ("2 người cần giúp", "1 câu trả lời chờ xem", "Cổng tin nhắn từ chối tài khoản."):
         assert text in page
 
 
@@ -74,7 +78,7 @@ def test_a_leader_sees_figures_only(world: World, client: FlaskClient, leader: s
     page = home(client)
     assert "mục tiêu 50,0%" in page
     assert "0,0% xong: 0 trong 2 tin" in page
-    for text in ("Việc cần xem", "Nháp của cán bộ", "Dừng khẩn cấp", "/admin/campaigns/"):
+    for text in ("Việc cần làm", "Nháp của cán bộ", "Dừng khẩn cấp", "/admin/campaigns/"):
         assert text not in page
     assert "2 tin" in client.get("/admin/running").text
 

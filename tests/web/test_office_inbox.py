@@ -1,4 +1,4 @@
-"""The inbox: one press a reply, taken back exactly, the number only on demand, and only within scope."""
+"""The work list on the page: one press each, taken back, counted and narrowed down, and only within scope."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from campaigns.answers.models import Handling, Reply, ReplyState
+from campaigns.answers.models import Handling
+from campaigns.answers.taking import take_page_answer
+from campaigns.casework import worklist
+from campaigns.casework.kinds import Outcome
+from campaigns.casework.models import Case
 from campaigns.replies.classifier import Label
 from outreach.access.models import AuditEvent, OrganisationKind, Role
 from outreach.access.organisations import create_organisation
-from outreach.people.models import Suppression
-from tests.flows.world import AUTHOR, World, number
+from outreach.people.models import Contact, Suppression
+from outreach.places.models import Area, AreaLevel
+from tests.flows.world import APPROVER, AUTHOR, World, number
 from tests.web.office import post, signed_in
 
 
@@ -26,18 +31,29 @@ def campaign_id(world: World) -> int:
 
 
 def receive(world: World, index: int, body: str) -> int:
-    reply = world.reply(number(index), body, gateway_id=f"SM{index}{len(body)}")
-    assert reply
-    return reply.id
+    """A reply that opens a case; the case's id."""
+    assert world.reply(number(index), body, gateway_id=f"SM{index}{len(body)}")
+    return world.cases()[-1].id
 
 
-def state(world: World, reply_id: int) -> ReplyState:
+def press_help(world: World, index: int, campaign_id: int) -> int:
+    recipient = world.recipient(number(index), campaign_id)
+    with world.runtime.db.write() as session:
+        take_page_answer(session, recipient.id, "need_help", keys=world.keys, now=world.now)
+    return world.cases()[-1].id
+
+
+def case(world: World, case_id: int) -> Case:
     with world.runtime.db.read() as session:
-        return session.get_one(Reply, reply_id).state
+        return session.get_one(Case, case_id)
 
 
 def stands(world: World, index: int, campaign_id: int) -> Label | None:
     return world.recipient(number(index), campaign_id).answer
+
+
+def shown(page: str) -> list[int]:
+    return [int(found) for found in re.findall(r'id="case-(\d+)"', page)]
 
 
 def test_one_press_gives_the_label_and_leads_to_the_next(
@@ -46,11 +62,11 @@ def test_one_press_gives_the_label_and_leads_to_the_next(
     first, second = receive(world, 0, "ok"), receive(world, 1, "ừ")
     signed_in(client, AUTHOR)
     page = client.get("/admin/inbox/").text
-    assert page.index(f'id="reply-{first}"') < page.index(f'id="reply-{second}"')
+    assert shown(page) == [first, second]
     assert number(0) not in page
     answer = post(client, f"/admin/inbox/{first}/label", label="installed", next=second)
-    assert answer.location.endswith(f"#reply-{second}")
-    assert state(world, first) is ReplyState.HANDLED
+    assert answer.location.endswith(f"#case-{second}")
+    assert case(world, first).outcome is Outcome.CLASSIFIED
     assert stands(world, 0, campaign_id) is Label.INSTALLED
     assert world.status(campaign_id)["self_reported"]["installed"] == 1
     with world.runtime.db.read() as session:
@@ -66,49 +82,148 @@ def test_a_press_is_taken_back_exactly(world: World, client: FlaskClient, campai
     with world.runtime.db.read() as session:
         assert session.scalar(select(Suppression).where(Suppression.lifted_at.is_(None)))
     assert post(client, f"/admin/inbox/{help_id}/undo").status_code == 303
-    assert state(world, help_id) is ReplyState.INBOX
+    assert [each.id for each in world.cases()] == [help_id]
     assert stands(world, 0, campaign_id) is Label.NEED_HELP
     with world.runtime.db.read() as session:
         assert session.scalar(select(Suppression).where(Suppression.lifted_at.is_(None))) is None
 
 
-def test_a_label_that_leaves_the_question_open_only_closes_the_reply(
+def test_help_stays_on_the_list_until_it_is_written_down_as_done_and_can_be_opened_again(
+    world: World, client: FlaskClient, campaign_id: int
+) -> None:
+    unclear = receive(world, 0, "ok")
+    signed_in(client, AUTHOR)
+    answer = post(client, f"/admin/inbox/{unclear}/label", label="need_help")
+    page = client.get(answer.location).text
+    assert shown(page) == [unclear]
+    assert "Việc vẫn mở đến khi có người ghi là đã xong" in page
+    answer = post(client, f"/admin/inbox/{unclear}/finish", outcome="visited", note="Đã đến nhà", result="")
+    assert "Đã ghi: Đã đến tận nơi." in client.get(answer.location).text
+    assert shown(client.get("/admin/inbox/").text) == []
+    done = client.get("/admin/inbox/?state=done").text
+    assert shown(done) == [unclear]
+    assert "Đã đến nhà" in done
+    post(client, f"/admin/inbox/{unclear}/reopen")
+    assert shown(client.get("/admin/inbox/").text) == [unclear]
+
+
+def test_a_question_is_not_answered_by_being_called_one(
     world: World, client: FlaskClient, campaign_id: int
 ) -> None:
     help_id = receive(world, 0, "4")
     signed_in(client, AUTHOR)
     post(client, f"/admin/inbox/{help_id}/label", label="question")
-    assert state(world, help_id) is ReplyState.HANDLED
     assert stands(world, 0, campaign_id) is None
+    assert shown(client.get("/admin/inbox/?kind=question").text) == [help_id]
 
 
 def test_of_two_who_press_at_once_one_is_told(world: World, client: FlaskClient, campaign_id: int) -> None:
-    reply_id = receive(world, 0, "ok")
+    case_id = receive(world, 0, "ok")
     signed_in(client, AUTHOR)
-    post(client, f"/admin/inbox/{reply_id}/label", label="installed")
-    post(client, f"/admin/inbox/{reply_id}/label", label="refuse")
-    assert "vừa được người khác xử lý" in client.get("/admin/inbox/").text
+    post(client, f"/admin/inbox/{case_id}/label", label="installed")
+    post(client, f"/admin/inbox/{case_id}/label", label="refuse")
+    assert "đã xử lý xong việc này" in client.get("/admin/inbox/").text
     assert stands(world, 0, campaign_id) is Label.INSTALLED
+
+
+def test_what_a_colleague_has_taken_is_theirs_for_a_while(
+    world: World, client: FlaskClient, campaign_id: int
+) -> None:
+    case_id = press_help(world, 0, campaign_id)
+    signed_in(client, APPROVER)
+    post(client, f"/admin/inbox/{case_id}/take")
+    assert "Bạn đã nhận việc này" in client.get("/admin/inbox/").text
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/inbox/").text
+    assert f"{APPROVER} đang xử lý" in page
+    assert f"/admin/inbox/{case_id}/finish" not in page
+    post(client, f"/admin/inbox/{case_id}/finish", outcome="called")
+    assert "đang xử lý việc này" in client.get("/admin/inbox/").text
+    assert case(world, case_id).done_at is None
 
 
 def test_the_number_is_shown_on_demand_and_that_is_on_record(
     world: World, client: FlaskClient, campaign_id: int
 ) -> None:
-    reply_id = receive(world, 0, "4")
+    case_id = press_help(world, 0, campaign_id)
     signed_in(client, AUTHOR)
     local = "0" + number(0).removeprefix("+84")
     assert local not in client.get("/admin/inbox/").text
-    assert local in post(client, f"/admin/inbox/{reply_id}/number").text
+    assert local in post(client, f"/admin/inbox/{case_id}/number").text
     with world.runtime.db.read() as session:
-        seen = session.scalars(select(AuditEvent).where(AuditEvent.action == "reply.see_number")).one()
-    assert (seen.subject, seen.actor_id) == (f"replies:{reply_id}", world.user(AUTHOR).id)
+        seen = session.scalars(select(AuditEvent).where(AuditEvent.action == "case.see_number")).one()
+    assert (seen.subject, seen.actor_id) == (f"cases:{case_id}", world.user(AUTHOR).id)
     assert not re.search(r"\d{7}", str(seen.details))
 
 
-def test_a_neighbours_reply_is_not_there_and_an_auditor_only_reads(
+def test_the_list_is_narrowed_down_and_every_filter_says_how_many(
     world: World, client: FlaskClient, campaign_id: int
 ) -> None:
-    reply_id = receive(world, 0, "cài ở đâu vậy")
+    with world.runtime.db.write() as session:
+        for code, name, level, parent in (
+            ("62", "Kon Tum", AreaLevel.PROVINCE, None),
+            ("611", "Đắk Glei", AreaLevel.DISTRICT, "62"),
+            ("23341", "Đắk Glei", AreaLevel.COMMUNE, "611"),
+        ):
+            session.add(Area(code=code, name=name, kind="x", level=level, parent_code=parent))
+            session.flush()
+        session.scalars(select(Contact).order_by(Contact.id)).first().area_code = "23341"  # type: ignore[union-attr]
+    later = world.launch(name="Đợt hai", window=["00:00", "24:00"])
+    world.send()
+    here = press_help(world, 0, later)
+    before = press_help(world, 1, campaign_id)
+    question = receive(world, 2, "cài ở đâu vậy")
+    signed_in(client, AUTHOR)
+    for query, expected in (
+        ("", [here, before, question]),
+        ("?order=newest", [question, before, here]),
+        ("?kind=help", [here, before]),
+        (f"?campaign={campaign_id}", [before]),
+        (f"?campaign={later}&kind=question", [question]),
+        ("?area=611", [here]),
+        ("?area=23341", [here]),
+        ("?area=23341&kind=question", []),
+        ("?organisation=999", []),
+    ):
+        assert shown(client.get(f"/admin/inbox/{query}").text) == expected, query
+    page = client.get("/admin/inbox/?kind=help").text
+    assert f'<option value="{campaign_id}">Bluezone (1)' in page
+    assert f'<option value="{later}">Đợt hai (1)' in page
+    assert ">x Đắk Glei (1)<" in page
+
+
+def test_pages_follow_each_other_without_gap_or_double(
+    world: World, client: FlaskClient, campaign_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worklist, "ON_A_PAGE", 2)
+    ids = [press_help(world, index, campaign_id) for index in range(4)] + [receive(world, 0, "ok")]
+    signed_in(client, AUTHOR)
+    for order, expected in (("", ids), ("newest", ids[::-1])):
+        path, found = f"/admin/inbox/?order={order}", []
+        while path:
+            page = client.get(path).text
+            found += shown(page)
+            following = re.search(r'href="([^"]+)" rel="next"|rel="next" href="([^"]+)"', page)
+            path = (following[1] or following[2]).replace("&amp;", "&") if following else ""
+        assert found == expected
+
+
+def test_the_home_page_the_list_and_the_directory_count_the_same(
+    world: World, client: FlaskClient, campaign_id: int
+) -> None:
+    press_help(world, 0, campaign_id)
+    press_help(world, 1, campaign_id)
+    receive(world, 2, "4")
+    signed_in(client, AUTHOR)
+    assert "3 người cần giúp" in client.get("/admin/").text
+    assert len(shown(client.get("/admin/inbox/?kind=help").text)) == 3
+    assert "3 người" in client.get(f"/admin/people/?campaign={campaign_id}&answer=need_help").text
+
+
+def test_a_neighbours_case_is_not_there_and_an_auditor_only_reads(
+    world: World, client: FlaskClient, campaign_id: int
+) -> None:
+    case_id = receive(world, 0, "cài ở đâu vậy")
     with world.runtime.db.write() as session:
         other = create_organisation(
             session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
@@ -119,11 +234,11 @@ def test_a_neighbours_reply_is_not_there_and_an_auditor_only_reads(
         ):
             world.add_officer(session, email, role, organisation)
     signed_in(client, "pn@loa.example")
-    assert "Không còn câu trả lời nào chờ xem" in client.get("/admin/inbox/").text
-    assert post(client, f"/admin/inbox/{reply_id}/label", label="refuse").status_code == 404
-    assert post(client, f"/admin/inbox/{reply_id}/number").status_code == 404
+    assert "Không còn việc nào phải làm" in client.get("/admin/inbox/").text
+    assert post(client, f"/admin/inbox/{case_id}/label", label="refuse").status_code == 404
+    assert post(client, f"/admin/inbox/{case_id}/number").status_code == 404
     signed_in(client, "kiemtra@loa.example")
     page = client.get("/admin/inbox/").text
     assert "cài ở đâu vậy" in page
     assert 'name="label"' not in page
-    assert post(client, f"/admin/inbox/{reply_id}/label", label="refuse").status_code == 403
+    assert post(client, f"/admin/inbox/{case_id}/label", label="refuse").status_code == 403

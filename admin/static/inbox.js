@@ -1,0 +1,20 @@
+// The work list by keys: a digit presses the button that shows it, in the case that has the focus.
+(() => {
+  "use strict";
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || !/^[0-9]$/.test(event.key)) return;
+    if (event.target.closest("input, select, textarea")) return;
+    const here = event.target.closest(".case, .undo");
+    if (!here) return;
+    const button =
+      event.key === "0" ? document.querySelector("[data-key='0']") : here.querySelector(`[aria-keyshortcuts='${event.key}']`);
+    if (!button) return;
+    event.preventDefault();
+    button.click();
+  });
+
+  // Also where the address is the same as before but for the place.
+  const place = location.hash && document.getElementById(location.hash.slice(1));
+  if (place) place.focus({ preventScroll: true });
+})();

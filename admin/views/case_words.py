@@ -1,0 +1,32 @@
+"""Words of the work list: what a case is about and how it ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+from campaigns.casework.kinds import CaseKind, Outcome
+
+_KINDS = {
+    CaseKind.HELP: _l("Cần giúp"),
+    CaseKind.QUESTION: _l("Câu hỏi"),
+    CaseKind.OPT_OUT: _l("Từ chối cần kiểm tra"),
+    CaseKind.UNCLEAR: _l("Chưa rõ ý"),
+    CaseKind.UNMATCHED: _l("Chưa rõ người gửi"),
+}
+_OUTCOMES = {
+    Outcome.CALLED: _l("Đã gọi điện"),
+    Outcome.VISITED: _l("Đã đến tận nơi"),
+    Outcome.MESSAGED: _l("Đã trả lời bằng tin nhắn"),
+    Outcome.SOLVED: _l("Người dân đã tự làm được"),
+    Outcome.UNREACHED: _l("Không liên lạc được"),
+    Outcome.CLASSIFIED: _l("Đã phân loại"),
+    Outcome.WITHDRAWN: _l("Người dân rút lại"),
+}
+
+WORDS: dict[str, Any] = {
+    f"{family}.{value.value}": words
+    for family, table in (("case", _KINDS), ("outcome", _OUTCOMES))
+    for value, words in table.items()
+}

@@ -1,0 +1,321 @@
+"""Who asks for help is helped once, whatever the road, and is not forgotten before somebody has done it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from campaigns.answers.taking import take_page_answer
+from campaigns.casework.cases import finish, number_to_call, release, reopen, take
+from campaigns.casework.handling import give_label, undo_label
+from campaigns.casework.kinds import CaseKind, Outcome
+from campaigns.casework.models import Case
+from campaigns.figures.person import record_answer
+from campaigns.replies.classifier import Label
+from outreach.access.models import AuditEvent, OrganisationKind, Role
+from outreach.access.organisations import create_organisation
+from outreach.errors import BadInput, NotAllowed, NotFound, WrongState
+from outreach.schema import downgrade, upgrade
+from tests.flows.test_two_at_once import at_once
+from tests.flows.world import AUTHOR, World, number
+
+COLLEAGUE = "dongnghiep@loa.example"
+
+
+@pytest.fixture
+def campaign(world: World) -> int:
+    world.add_people(4)
+    campaign = world.launch(window=["00:00", "24:00"])
+    world.send()
+    with world.runtime.db.write() as session:
+        world.add_officer(session, COLLEAGUE, Role.STAFF)
+    return campaign
+
+
+def press(world: World, campaign: int, answer: str, *, index: int = 0) -> None:
+    recipient = world.recipient(number(index), campaign)
+    with world.runtime.db.write() as session:
+        take_page_answer(session, recipient.id, answer, keys=world.keys, now=world.now)
+
+
+def do(
+    world: World, deed: Callable[..., Any], case_id: int, *args: Any, email: str = AUTHOR, **more: Any
+) -> Any:
+    """One officer's deed in its own transaction."""
+    more.setdefault("now", world.now)
+    if deed in (give_label, undo_label, finish):
+        more["keys"] = world.keys
+    if deed is finish:
+        more = {"note": "", "result": None, **more}
+    with world.runtime.db.write() as session:
+        return deed(session, case_id, *args, user=world.user(email), **more)
+
+
+def case(world: World, case_id: int) -> Case:
+    with world.runtime.db.read() as session:
+        return session.get_one(Case, case_id)
+
+
+def kinds(world: World) -> list[CaseKind]:
+    return [each.kind for each in world.cases()]
+
+
+# -- opened --------------------------------------------------------------------------------------------
+
+
+def test_help_asked_for_by_page_sms_and_officer_is_one_list(world: World, campaign: int) -> None:
+    press(world, campaign, "need_help", index=0)
+    world.reply(number(1), "4", gateway_id="SM1")
+    contact = world.recipient(number(2), campaign).contact_id
+    assert contact
+    with world.runtime.db.write() as session:
+        record_answer(
+            session,
+            contact,
+            campaign,
+            Label.NEED_HELP,
+            user=world.user(AUTHOR),
+            keys=world.keys,
+            now=world.now,
+        )
+    assert kinds(world) == [CaseKind.HELP] * 3
+    assert {each.organisation_id for each in world.cases()} == {world.user(AUTHOR).organisation_id}
+
+
+def test_who_asks_twice_is_helped_once_and_who_asks_again_later_once_more(
+    world: World, campaign: int
+) -> None:
+    press(world, campaign, "need_help")
+    press(world, campaign, "need_help")
+    world.reply(number(0), "4", gateway_id="SM1")
+    (first,) = world.cases()
+    do(world, finish, first.id, Outcome.CALLED)
+    assert world.cases() == []
+    press(world, campaign, "need_help")  # the page sent once more by a slow network
+    assert world.cases() == []
+    world.reply(number(0), "giup toi voi", gateway_id="SM2")
+    (again,) = world.cases()
+    assert again.id != first.id
+
+
+def test_help_taken_back_on_the_page_closes_the_request(world: World, campaign: int) -> None:
+    press(world, campaign, "need_help")
+    (asked,) = world.cases()
+    press(world, campaign, "undo")
+    assert world.cases() == []
+    assert case(world, asked.id).outcome is Outcome.WITHDRAWN
+    with pytest.raises(WrongState, match="rút lại"):
+        do(world, take, asked.id)
+    press(world, campaign, "need_help")
+    assert kinds(world) == [CaseKind.HELP]
+
+
+def test_who_says_meanwhile_that_it_is_done_still_waits_for_a_word_of_an_officer(
+    world: World, campaign: int
+) -> None:
+    press(world, campaign, "need_help")
+    press(world, campaign, "installed")
+    assert kinds(world) == [CaseKind.HELP]
+    do(world, finish, world.cases()[0].id, Outcome.SOLVED)
+    assert world.recipient(number(0), campaign).answer is Label.INSTALLED
+
+
+# -- done ----------------------------------------------------------------------------------------------
+
+
+def test_done_says_how_by_whom_and_what_the_resident_then_said(world: World, campaign: int) -> None:
+    press(world, campaign, "need_help")
+    (asked,) = world.cases()
+    do(world, finish, asked.id, Outcome.VISITED, note="  Đã đến   nhà ", result=Label.INSTALLED)
+    done = case(world, asked.id)
+    assert (done.outcome, done.note, done.done_by) == (
+        Outcome.VISITED,
+        "Đã đến nhà",
+        world.user(AUTHOR).id,
+    )
+    assert world.status(campaign)["self_reported"]["installed"] == 1
+    with pytest.raises(WrongState, match="đã xử lý xong"):
+        do(world, finish, asked.id, Outcome.CALLED, email=COLLEAGUE)
+
+
+def test_done_is_taken_back_with_what_was_recorded_unless_the_resident_spoke_since(
+    world: World, campaign: int
+) -> None:
+    press(world, campaign, "need_help")
+    (asked,) = world.cases()
+    do(world, finish, asked.id, Outcome.CALLED, result=Label.INSTALLED)
+    assert do(world, reopen, asked.id) is True
+    assert world.recipient(number(0), campaign).answer is Label.NEED_HELP
+    do(world, finish, asked.id, Outcome.CALLED, result=Label.INSTALLED)
+    press(world, campaign, "no_smartphone")
+    assert do(world, reopen, asked.id) is False
+    assert world.recipient(number(0), campaign).answer is Label.NO_SMARTPHONE
+    with pytest.raises(WrongState, match="đang mở"):
+        do(world, reopen, asked.id)
+
+
+def test_a_request_is_not_opened_again_beside_a_newer_one(world: World, campaign: int) -> None:
+    press(world, campaign, "need_help")
+    (asked,) = world.cases()
+    do(world, finish, asked.id, Outcome.CALLED)
+    world.reply(number(0), "4", gateway_id="SM1")
+    with pytest.raises(WrongState, match="khác đang mở"):
+        do(world, reopen, asked.id)
+
+
+def test_only_what_an_officer_may_write_ends_a_case(world: World, campaign: int) -> None:
+    press(world, campaign, "need_help")
+    (asked,) = world.cases()
+    for outcome, result in ((Outcome.CLASSIFIED, None), (Outcome.CALLED, Label.OPT_OUT)):
+        with pytest.raises(BadInput):
+            do(world, finish, asked.id, outcome, result=result)
+
+
+# -- labels --------------------------------------------------------------------------------------------
+
+
+def test_a_confirmed_call_for_help_stays_until_somebody_has_helped(world: World, campaign: int) -> None:
+    world.reply(number(0), "ok", gateway_id="SM1")
+    (unclear,) = world.cases()
+    assert unclear.kind is CaseKind.UNCLEAR
+    assert do(world, give_label, unclear.id, Label.NEED_HELP) is False
+    assert [(each.id, each.kind) for each in world.cases()] == [(unclear.id, CaseKind.HELP)]
+    assert world.recipient(number(0), campaign).answer is Label.NEED_HELP
+    do(world, undo_label, unclear.id)
+    assert [(each.id, each.kind) for each in world.cases()] == [(unclear.id, CaseKind.UNCLEAR)]
+    assert world.recipient(number(0), campaign).answer is None
+
+
+def test_a_second_call_for_help_joins_the_first(world: World, campaign: int) -> None:
+    press(world, campaign, "need_help")
+    world.reply(number(0), "ok", gateway_id="SM1")
+    first, unclear = world.cases()
+    assert do(world, give_label, unclear.id, Label.NEED_HELP) is True
+    assert [each.id for each in world.cases()] == [first.id]
+    do(world, undo_label, unclear.id)
+    assert [each.id for each in world.cases()] == [first.id, unclear.id]
+
+
+def test_a_label_is_not_taken_back_once_somebody_has_helped_or_the_resident_spoke(
+    world: World, campaign: int
+) -> None:
+    world.reply(number(0), "ok", gateway_id="SM1")
+    world.reply(number(1), "ok", gateway_id="SM2")
+    helped, spoke = world.cases()
+    do(world, give_label, helped.id, Label.NEED_HELP)
+    do(world, finish, helped.id, Outcome.CALLED)
+    with pytest.raises(WrongState, match="mở lại trước"):
+        do(world, undo_label, helped.id)
+    do(world, give_label, spoke.id, Label.INSTALLED)
+    press(world, campaign, "not_yet", index=1)
+    with pytest.raises(WrongState, match="trả lời thêm"):
+        do(world, undo_label, spoke.id)
+    assert case(world, spoke.id).done_at is not None
+
+
+def test_a_press_on_the_page_has_no_label_to_correct(world: World, campaign: int) -> None:
+    press(world, campaign, "need_help")
+    with pytest.raises(WrongState, match="trang trả lời"):
+        do(world, give_label, world.cases()[0].id, Label.INSTALLED)
+
+
+# -- who does it ---------------------------------------------------------------------------------------
+
+
+def test_what_one_has_taken_no_other_touches_until_the_time_is_over(world: World, campaign: int) -> None:
+    press(world, campaign, "need_help")
+    (asked,) = world.cases()
+    do(world, take, asked.id)
+    for deed, args in ((take, ()), (finish, (Outcome.CALLED,)), (number_to_call, ())):
+        with pytest.raises(WrongState, match="đang xử lý"):
+            do(world, deed, asked.id, *args, email=COLLEAGUE)
+    later = world.now + timedelta(minutes=16)
+    do(world, take, asked.id, email=COLLEAGUE, now=later)
+    assert case(world, asked.id).taken_by == world.user(COLLEAGUE).id
+    do(world, release, asked.id, email=COLLEAGUE, now=later)
+    assert case(world, asked.id).taken_by is None
+
+
+def test_seeing_the_number_takes_the_case_and_is_on_record(world: World, campaign: int) -> None:
+    press(world, campaign, "need_help")
+    (asked,) = world.cases()
+    assert do(world, number_to_call, asked.id) == number(0)
+    assert case(world, asked.id).taken_by == world.user(AUTHOR).id
+    with world.runtime.db.read() as session:
+        seen = session.scalars(select(AuditEvent).where(AuditEvent.action == "case.see_number")).one()
+    assert (seen.subject, seen.details) == (f"cases:{asked.id}", {})
+
+
+@pytest.mark.parametrize("deed", [take, finish])
+def test_of_two_officers_at_once_one_is_told(
+    world: World, campaign: int, deed: Callable[..., object]
+) -> None:
+    args = (Outcome.CALLED,) if deed is finish else ()
+    for index in range(3):
+        press(world, campaign, "need_help", index=index)
+    for asked in world.cases():
+        ends = at_once(
+            lambda: do(world, deed, asked.id, *args),  # noqa: B023 - used up within the turn
+            lambda: do(world, deed, asked.id, *args, email=COLLEAGUE),  # noqa: B023
+        )
+        assert sum(isinstance(end, WrongState) for end in ends) == 1
+
+
+def test_a_resident_and_an_officer_at_once_come_to_one_end(world: World, campaign: int) -> None:
+    for index in range(4):
+        press(world, campaign, "need_help", index=index)
+    for index, asked in enumerate(world.cases()):
+        ends = at_once(
+            lambda: do(world, finish, asked.id, Outcome.CALLED, result=Label.INSTALLED),  # noqa: B023
+            lambda: press(world, campaign, "undo", index=index),  # noqa: B023
+        )
+        done = case(world, asked.id)
+        # Taken back first: the officer is told. Done first: the undo takes the officer's answer back.
+        expected = Outcome.WITHDRAWN if isinstance(ends[0], WrongState) else Outcome.CALLED
+        assert done.outcome is expected
+
+
+def test_a_case_is_its_organisations_and_a_strangers_is_for_those_who_see_all(
+    world: World, campaign: int
+) -> None:
+    press(world, campaign, "need_help")
+    world.reply(number(900), "4", gateway_id="SM1")
+    known, stranger = world.cases()
+    assert stranger.organisation_id is None
+    with world.runtime.db.write() as session:
+        owner = create_organisation(
+            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
+        )
+        world.add_officer(session, "pn@loa.example", Role.STAFF, owner.id)
+        world.add_officer(session, "lanhdao@loa.example", Role.LEADER)
+    for each in (known, stranger):
+        assert do(world, number_to_call, each.id)
+        do(world, release, each.id)
+        with pytest.raises(NotFound):
+            do(world, take, each.id, email="pn@loa.example")
+        with pytest.raises(NotAllowed):
+            do(world, take, each.id, email="lanhdao@loa.example")
+
+
+def test_what_waited_before_there_were_cases_waits_still(world: World, campaign: int) -> None:
+    press(world, campaign, "need_help")
+    world.reply(number(1), "4", gateway_id="SM1")
+    world.reply(number(2), "ok", gateway_id="SM2")
+    world.reply(number(3), "da cai roi", gateway_id="SM3")
+    world.reply(number(900), "1", gateway_id="SM4")
+
+    def known() -> set[tuple[object, ...]]:
+        return {
+            (each.kind, each.recipient_id, each.organisation_id, each.reply_id, each.opened_at)
+            for each in world.cases()
+        }
+
+    before = known()
+    assert len(before) == 4
+    downgrade(world.runtime.db, "0005_directory")
+    upgrade(world.runtime.db)
+    assert known() == before
