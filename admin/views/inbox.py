@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
-from flask import abort, flash, redirect, request, url_for
+from flask import abort, flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -14,26 +12,20 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
-from admin.views.base import OfficeView
-from campaigns.answers.taking import Keys
-from campaigns.casework.cases import RESULTS, finish, number_to_call, release, reopen, take
+from admin.views.case_pages import CHOICES, CasePages, here, kept, list_address, one_of
+from campaigns.casework.cases import Reopened, finish, number_to_call, release, reopen, take
 from campaigns.casework.handling import give_label, undo_label
-from campaigns.casework.kinds import WAITS_FOR_LABEL, WRITTEN, CaseKind, Outcome
+from campaigns.casework.kinds import CaseKind, Outcome
 from campaigns.casework.worklist import Wanted, read_worklist
 from campaigns.replies.classifier import Label
 from campaigns.rings import ring_send
 from outreach.access.models import User
-from outreach.errors import LoaError, NotFound
 from outreach.runtime import Runtime
 
-# What narrows the list down goes along with every press.
-KEPT = ("kind", "campaign", "organisation", "area", "state", "order", "after")
 
-
-class InboxView(OfficeView):
+class InboxView(CasePages):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name=_l("Hộp thư trả lời"), endpoint="inbox", url="/admin/inbox")
-        self._keys = Keys(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -43,7 +35,7 @@ class InboxView(OfficeView):
     @expose("/<int:case_id>/label", methods=["POST"])
     def label(self, case_id: int) -> ResponseReturnValue:
         """Confirm or correct; the focus goes to the case after it."""
-        label = _one_of(Label, request.form.get("label"))
+        label = one_of(Label, request.form.get("label"))
         if label is None:
             abort(400)
         is_closed = False
@@ -57,14 +49,14 @@ class InboxView(OfficeView):
         ring_send(self.runtime.doorbell)  # an opt-out is confirmed at once
         # What somebody now has to answer stays where it is.
         after = request.form.get("next", type=int) if is_closed else case_id
-        return redirect(_address(undo=case_id, what=label.value, place=after), code=303)
+        return redirect(list_address(undo=case_id, what=label.value, place=after), code=303)
 
     @expose("/<int:case_id>/finish", methods=["POST"])
     def finish(self, case_id: int) -> ResponseReturnValue:
-        outcome = _one_of(Outcome, request.form.get("outcome"))
+        outcome = one_of(Outcome, request.form.get("outcome"))
         if outcome is None:
             flash(_("Chưa chọn đã làm gì. Hãy chọn rồi ghi lại."), "error")
-            return redirect(_address(place=case_id), code=303)
+            return redirect(here(case_id), code=303)
 
         def act(session: Session, user: User, now: datetime) -> None:
             finish(
@@ -72,7 +64,7 @@ class InboxView(OfficeView):
                 case_id,
                 outcome,
                 note=request.form.get("note", ""),
-                result=_one_of(Label, request.form.get("result")),
+                result=one_of(Label, request.form.get("result")),
                 user=user,
                 keys=self._keys,
                 now=now,
@@ -81,7 +73,7 @@ class InboxView(OfficeView):
         if refused := self._do(case_id, act):
             return refused
         after = request.form.get("next", type=int)
-        return redirect(_address(undo=case_id, what=outcome.value, place=after), code=303)
+        return redirect(list_address(undo=case_id, what=outcome.value, place=after), code=303)
 
     @expose("/<int:case_id>/undo", methods=["POST"])
     def undo(self, case_id: int) -> ResponseReturnValue:
@@ -93,36 +85,37 @@ class InboxView(OfficeView):
         if refused := self._do(case_id, act):
             return refused
         flash(_("Đã hoàn tác. Việc trở lại danh sách."), "success")
-        return redirect(_address(place=case_id), code=303)
+        return redirect(here(case_id), code=303)
 
     @expose("/<int:case_id>/reopen", methods=["POST"])
     def reopen(self, case_id: int) -> ResponseReturnValue:
-        is_undone = True
+        done: list[Reopened] = []
 
         def act(session: Session, user: User, now: datetime) -> None:
-            nonlocal is_undone
-            is_undone = reopen(session, case_id, user=user, now=now)
+            done.append(reopen(session, case_id, user=user, now=now))
 
         if refused := self._do(case_id, act):
             return refused
         flash(_("Đã mở lại. Việc trở lại danh sách cần làm."), "success")
-        if not is_undone:
+        if done[0].keeps_answer:
             flash(_("Người này đã trả lời thêm sau đó, nên câu trả lời mới được giữ nguyên."), "warning")
-        return redirect(_address(place=case_id), code=303)
+        if done[0].keeps_message:
+            flash(_("Tin trả lời đã gửi đi rồi nên không rút lại được."), "warning")
+        return redirect(here(case_id), code=303)
 
     @expose("/<int:case_id>/take", methods=["POST"])
     def take(self, case_id: int) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
             take(session, case_id, user=user, now=now)
 
-        return self._do(case_id, act) or redirect(_address(place=case_id), code=303)
+        return self._do(case_id, act) or redirect(here(case_id), code=303)
 
     @expose("/<int:case_id>/release", methods=["POST"])
     def release(self, case_id: int) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
             release(session, case_id, user=user, now=now)
 
-        return self._do(case_id, act) or redirect(_address(place=case_id), code=303)
+        return self._do(case_id, act) or redirect(here(case_id), code=303)
 
     @expose("/<int:case_id>/number", methods=["POST"])
     def number(self, case_id: int) -> ResponseReturnValue:
@@ -132,12 +125,16 @@ class InboxView(OfficeView):
         def act(session: Session, user: User, now: datetime) -> None:
             shown[case_id] = number_to_call(session, case_id, user=user, now=now)
 
-        return self._do(case_id, act) or self._show(numbers=shown)
+        if refused := self._do(case_id, act):
+            return refused
+        return (
+            self.show_case(case_id, numbers=shown) if request.form.get("page") else self._show(numbers=shown)
+        )
 
     def _show(self, numbers: dict[int, str] | None = None) -> ResponseReturnValue:
         asked = request.values
         wanted = Wanted(
-            kind=_one_of(CaseKind, asked.get("kind")),
+            kind=one_of(CaseKind, asked.get("kind")),
             campaign_id=asked.get("campaign", type=int),
             organisation_id=asked.get("organisation", type=int),
             area_code=asked.get("area", "")[:10],
@@ -154,41 +151,12 @@ class InboxView(OfficeView):
             "office/inbox.html",
             work=work,
             wanted=wanted,
-            kept=_kept(),
+            kept=kept(),
             may_act=may_act,
             user_id=user_id,
             numbers=numbers or {},
             undo=request.args.get("undo", type=int),
-            given=_one_of(Label, what),
-            outcome=_one_of(Outcome, what),
-            labels=list(Label),
-            outcomes=WRITTEN,
-            results=RESULTS,
-            in_doubt=WAITS_FOR_LABEL,
+            given=one_of(Label, what),
+            outcome=one_of(Outcome, what),
+            **CHOICES,
         )
-
-    def _do(self, case_id: int, act: Callable[[Session, User, datetime], None]) -> ResponseReturnValue | None:
-        """One deed in one transaction; where it is refused, the list with the reason."""
-        try:
-            with self.writing() as (session, user):
-                act(session, user, datetime.now(UTC))
-        except NotFound:
-            abort(404)
-        except LoaError as error:
-            flash(str(error), "error")
-            return redirect(_address(place=case_id), code=303)
-        return None
-
-
-def _one_of(kind: Any, value: str | None) -> Any:
-    return kind(value) if value in set(kind) else None
-
-
-def _kept() -> dict[str, str]:
-    return {name: kept for name in KEPT if (kept := request.values.get(name))}
-
-
-def _address(*, place: int | None = None, **values: object) -> str:
-    """The list as it was narrowed down, with the focus on one case."""
-    values |= _kept()
-    return url_for("inbox.index", _anchor=f"case-{place}" if place else None, **values)  # type: ignore[arg-type]

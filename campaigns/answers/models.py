@@ -81,6 +81,25 @@ class Answer(Base):
     undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class Place(StrEnum):
+    """Where an officer heard an answer."""
+
+    HOME = "home"
+    PHONE = "phone"
+    MEETING = "meeting"
+
+
+class OfficerEntry(Base):
+    """Who wrote an answer down for a resident, and where they heard it."""
+
+    __tablename__ = "officer_entries"
+
+    answer_id: Mapped[int] = mapped_column(ForeignKey("answers.id"), primary_key=True)
+    recorded_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    place: Mapped[Place] = mapped_column(one_of(Place))
+    note: Mapped[str] = mapped_column(Text, default="", server_default="")
+
+
 class InstallReport(Base):
     """A self-reported install. Counts once a phone and campaign while it is not withdrawn."""
 

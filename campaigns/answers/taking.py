@@ -237,6 +237,7 @@ def _is_confirmed(session: Session, phone_id: int, *, now: datetime) -> bool:
         .where(
             Message.phone_id == phone_id,
             Message.kind == MessageKind.CONFIRMATION,
+            Message.state != MessageState.CANCELLED,
             Answer.at > now - timedelta(days=1),
         )
     )
@@ -248,6 +249,10 @@ def _is_acknowledged(session: Session, answer: Answer) -> bool:
     earlier = (
         select(Message.id)
         .join(Answer, Answer.id == Message.answer_id)
-        .where(Message.recipient_id == answer.recipient_id, Answer.label == answer.label)
+        .where(
+            Message.recipient_id == answer.recipient_id,
+            Message.state != MessageState.CANCELLED,
+            Answer.label == answer.label,
+        )
     )
     return session.execute(earlier).first() is not None

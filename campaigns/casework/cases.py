@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -12,6 +13,7 @@ from campaigns.answers.taking import Keys, latest_answer, take_answer, undo_answ
 from campaigns.casework.kinds import WRITTEN, CaseKind, Outcome, held_until
 from campaigns.casework.models import Case
 from campaigns.casework.opening import find_open_help
+from campaigns.delivery.outbox import cancel_waiting
 from campaigns.models import Recipient
 from campaigns.replies.classifier import Label
 from campaigns.windows import VIETNAM
@@ -139,26 +141,38 @@ def close(case: Case, outcome: Outcome, *, user: User, now: datetime, note: str 
     case.note = " ".join(note.split())[:LONGEST_NOTE]
 
 
-def reopen(session: Session, case_id: int, *, user: User, now: datetime) -> bool:
-    """Put a case back among the open ones, and take back what was written down for the resident with it.
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """What could not be taken back with a case: the resident has answered since; the SMS has left."""
 
-    False where the resident has answered since, so that their answer stays. Raises NotFound, NotAllowed, WrongState.
+    keeps_answer: bool
+    keeps_message: bool
+
+
+def reopen(session: Session, case_id: int, *, user: User, now: datetime) -> Reopened:
+    """Put a case back among the open ones, and take back what was recorded for the resident and sent with it.
+
+    Raises NotFound, NotAllowed, WrongState.
     """
     case = hold(session, case_id, user=user, now=now)
     if case.done_at is None:
         raise WrongState("Việc này đang mở, không có gì để hoàn tác.")
+    if case.outcome not in WRITTEN:
+        raise WrongState("Việc này không do cán bộ ghi là đã xong nên không mở lại ở đây được.")
     if case.kind is CaseKind.HELP and case.recipient_id and find_open_help(session, case.recipient_id):
         raise WrongState("Người này đã có một việc cần giúp khác đang mở. Hãy làm tiếp ở việc đó.")
-    is_undone = True
+    keeps_answer = keeps_message = False
     if case.result_id and case.recipient_id:
         recipient = session.get_one(Recipient, case.recipient_id)
         latest = latest_answer(session, recipient)
-        is_undone = latest is not None and latest.id == case.result_id
-        if is_undone:
+        keeps_answer = latest is None or latest.id != case.result_id
+        if not keeps_answer:
             undo_answer(session, recipient, now=now)
+    if case.message_id and case.outcome is Outcome.MESSAGED:
+        keeps_message = not cancel_waiting(session, case.message_id)
     open_again(case)
     record(session, "case.reopen", case, user, now)
-    return is_undone
+    return Reopened(keeps_answer, keeps_message)
 
 
 def open_again(case: Case) -> None:

@@ -17,6 +17,8 @@ from campaigns.casework.cases import close, hold, hold_open, open_again, record
 from campaigns.casework.kinds import LEADS_ON, WAITS_FOR_LABEL, CaseKind, Outcome, kind_of
 from campaigns.casework.models import Case
 from campaigns.casework.opening import find_open_help
+from campaigns.delivery.outbox import cancel_waiting
+from campaigns.messages import Message
 from campaigns.models import Recipient
 from campaigns.replies.classifier import Label
 from outreach.access.models import User
@@ -111,6 +113,9 @@ def undo_label(session: Session, case_id: int, *, user: User, keys: Keys, now: d
         if latest is None or latest.id != handling.answer_id:
             raise WrongState("Người này đã trả lời thêm sau đó, nên không hoàn tác được nữa.")
         undo_answer(session, recipient, now=now)
+        confirmation = session.scalar(select(Message.id).where(Message.answer_id == handling.answer_id))
+        if confirmation:
+            cancel_waiting(session, confirmation)
     if handling.withdrawn_id and recipient and case.phone_id:
         take_answer(
             session,

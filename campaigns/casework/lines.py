@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from campaigns.answers.models import Handling, Reply
 from campaigns.casework.kinds import LEADS_ON, held_until
 from campaigns.casework.models import Case
+from campaigns.casework.texting import Sent, sent_for
 from campaigns.models import Campaign, Recipient
 from campaigns.replies.classifier import Label
 from outreach.access.models import Organisation, User
@@ -22,7 +23,8 @@ from outreach.places.models import Area
 class Line:
     """A case with what an officer needs to know of it.
 
-    `held_until`: while it is somebody's alone. `given`: the label that a person gave its reply.
+    `held_until`: while it is somebody's alone. `given`: the label that a person gave its reply. `sent`: the
+    messages that answered it.
     """
 
     case: Case
@@ -40,6 +42,7 @@ class Line:
     said_since: Label | None
     given: Label | None
     texts_since: list[str] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
 
     @property
     def means(self) -> Label | None:
@@ -64,7 +67,10 @@ def read_lines(session: Session, ids: list[int], areas: dict[str, Area], *, now:
     ).all()
     later = _texts_since(session, [row[0] for row in rows])
     given = _labels_given(session, [row[0] for row in rows])
-    lines = {row[0].id: _line(*row, areas=areas, later=later, given=given, now=now) for row in rows}
+    sent = sent_for(session, [row[0] for row in rows])
+    lines = {
+        row[0].id: _line(*row, areas=areas, later=later, given=given, sent=sent, now=now) for row in rows
+    }
     return [lines[case_id] for case_id in ids]
 
 
@@ -82,6 +88,7 @@ def _line(
     areas: dict[str, Area],
     later: dict[int, list[str]],
     given: dict[int | None, Label],
+    sent: dict[int, list[Sent]],
     now: datetime,
 ) -> Line:
     asked_at = reply.received_at if reply else case.opened_at
@@ -104,6 +111,7 @@ def _line(
         said_since=recipient.answer if recipient and is_newer and case.done_at is None else None,
         given=given.get(case.reply_id),
         texts_since=later.get(case.id, []),
+        sent=sent.get(case.id, []),
     )
 
 

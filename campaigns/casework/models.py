@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Text, text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.casework.kinds import CaseKind, Outcome
@@ -22,7 +22,7 @@ class Case(Base):
     __table_args__ = (
         Index(
             "ix_cases_open",
-            "organisation_id",
+            "opened_at",
             "id",
             postgresql_where=text("done_at IS NULL"),
             sqlite_where=text("done_at IS NULL"),
@@ -55,3 +55,16 @@ class Case(Base):
     note: Mapped[str] = mapped_column(Text, default="", server_default="")
     result_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))  # what the resident then said
     message_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"))  # the SMS that an officer wrote
+
+
+class SavedText(Base):
+    """An answer to use again. It is its organisation's, and of use to those below; without one it is for all."""
+
+    __tablename__ = "saved_texts"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"), index=True)
+    title: Mapped[str] = mapped_column(String(80))
+    text: Mapped[str] = mapped_column(Text)
+    changed_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from campaigns.casework.kinds import CaseKind
@@ -108,9 +108,13 @@ def _ids(session: Session, wanted: Wanted, scope: list[ColumnElement[bool]], wit
     if wanted.area_code:
         query = query.where(Case.area_code.in_(within))
     if wanted.after is not None:
-        query = query.where(Case.id < wanted.after if wanted.newest_first else Case.id > wanted.after)
-    order = Case.id.desc() if wanted.newest_first else Case.id
-    return list(session.scalars(query.order_by(order).limit(ON_A_PAGE + 1)))
+        last = session.execute(select(Case.opened_at, Case.id).where(Case.id == wanted.after)).first()
+        if last:
+            place = tuple_(Case.opened_at, Case.id)
+            query = query.where(place < tuple_(*last) if wanted.newest_first else place > tuple_(*last))
+    clock: list[Any] = [Case.opened_at, Case.id]
+    order = [column.desc() for column in clock] if wanted.newest_first else clock
+    return list(session.scalars(query.order_by(*order).limit(ON_A_PAGE + 1)))
 
 
 class _Choices:

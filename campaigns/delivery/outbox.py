@@ -1,4 +1,4 @@
-"""Back into the outbox: claims that never left, and messages whose attempt came to nothing."""
+"""Back into the outbox, what never left or came to nothing; and out of it, what is not to leave."""
 
 from __future__ import annotations
 
@@ -116,3 +116,16 @@ def requeue(session: Session, waiting: Sequence[Waiting]) -> None:
                 for item in kept
             ],
         )
+
+
+def cancel_waiting(session: Session, message_id: int) -> bool:
+    """Take one message back that still waits. False where it has left, or is leaving at this moment."""
+    # Never waits for a claim that has it: the claim may wait for the phone that the caller holds.
+    waiting = session.scalar(
+        select(Outbox.message_id).where(Outbox.message_id == message_id).with_for_update(skip_locked=True)
+    )
+    if waiting is None:
+        return False
+    session.execute(delete(Outbox).where(Outbox.message_id == message_id))
+    session.execute(update(Message).where(Message.id == message_id).values(state=MessageState.CANCELLED))
+    return True

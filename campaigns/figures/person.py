@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.answers.models import Answer, Reply, Source
 from campaigns.answers.taking import Keys, take_answer
+from campaigns.casework.texting import Sent, read_sent
 from campaigns.messages import Attempt, Message
 from campaigns.models import Campaign, Recipient
 from campaigns.replies.classifier import Label
@@ -44,6 +45,8 @@ class Said:
     label: Label | None = None
     source: Source | None = None
     is_undone: bool = False
+    # An answer to the resident that has not left, or never will.
+    waiting: Sent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,12 @@ def read_talks(session: Session, contact_id: int, *, user: User) -> list[Talk]:
     for talk in talks:
         talk.said.sort(key=lambda said: said.at)
     return talks
+
+
+def read_talk(session: Session, recipient_id: int) -> list[Said]:
+    """The same with one recipient, whom the user may see."""
+    said = [*_messages(session, [recipient_id]), *_answers(session, [recipient_id])]
+    return sorted((each for _recipient, each in said), key=lambda each: each.at)
 
 
 def record_answer(
@@ -169,7 +178,14 @@ def _messages(session: Session, recipients: list[int]) -> list[tuple[int | None,
         .where(Message.recipient_id.in_(recipients))
         .order_by(Attempt.id)
     )
-    return [(recipient, Said(at, True, text=body, state=state)) for recipient, state, at, body in rows]
+    said = [(recipient, Said(at, True, text=body, state=state)) for recipient, state, at, body in rows]
+    for sent in read_sent(session, Message.recipient_id.in_(recipients)):
+        at = sent.due_at or sent.answered_at
+        if sent.sent_at is None and at:
+            said.append(
+                (sent.recipient_id, Said(at, True, text=sent.text or "", state=sent.state, waiting=sent))
+            )
+    return said
 
 
 def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, Said]]:

@@ -12,12 +12,18 @@ from sqlalchemy.orm import Session
 
 from admin.demo import LOGINS, ORGANISATIONS, TEXT
 from campaigns.answers.models import Reply
+from campaigns.answers.taking import Keys
+from campaigns.casework.cases import finish, take
+from campaigns.casework.kinds import CaseKind, Outcome
+from campaigns.casework.models import Case
+from campaigns.casework.saved_texts import save_text
 from campaigns.lifecycle import act, create_campaign, edit_campaign
 from campaigns.messages import Incident
 from campaigns.models import Campaign, Recipient
 from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.senders import register_sender
+from campaigns.replies.classifier import Label
 from campaigns.states import CampaignAction
 from outreach.access.invitations import link_for
 from outreach.access.models import Organisation
@@ -56,6 +62,7 @@ def furnish(runtime: Runtime) -> dict[str, Any]:
         made["demo"] = session.scalars(select(func.min(Campaign.id))).one()
         made["list"] = session.scalars(select(ContactList.id).where(ContactList.name == LIST)).one()
         made["person"] = session.scalars(select(func.min(Recipient.contact_id)).join(Reply)).one()
+        made |= _work_through(session, now)
         session.add(Incident(kind="sent_twice", subject="messages:1", details={}, at=now))
         made |= _hand_in(session, Path(runtime.settings.uploads_dir), now)
         invited = find_user(session, LEADER)
@@ -107,6 +114,24 @@ def _write_campaigns(session: Session, now: datetime) -> dict[str, int]:
         ),
         "cancelled": write("Cài Bluezone, bản thử", _A.SUBMIT, _A.CANCEL),
     }
+
+
+def _work_through(session: Session, now: datetime) -> dict[str, int]:
+    """Of the residents' cases one is done, one in hand; a text is kept."""
+    author = find_user(session, AUTHOR)
+    keys = Keys(secret_key="furnishing" * 4, is_live=False)
+    helped, help_id, *_more = session.scalars(
+        select(Case.id).where(Case.kind == CaseKind.HELP).order_by(Case.opened_at)
+    )
+    note = "Đã cài giúp tại nhà, bà dùng máy của con."
+    finish(
+        session, helped, Outcome.VISITED, note=note, result=Label.INSTALLED, user=author, keys=keys, now=now
+    )
+    take(session, help_id, user=author, now=now)
+    text = "[{name} oi, ]can bo thon se den giup ong/ba trong tuan nay."
+    save_text(session, title="Hẹn đến nhà", text=text, text_id=None, user=author, now=now)
+    doubt = session.scalars(select(func.min(Case.id)).where(Case.kind == CaseKind.UNCLEAR)).one()
+    return {"help": help_id, "doubt": doubt}
 
 
 def _hand_in(session: Session, folder: Path, now: datetime) -> dict[str, int]:

@@ -53,6 +53,9 @@ SCREENS = [
     Screen("inbox.index", "/admin/inbox/", AUTHOR),
     Screen("inbox.index", "/admin/inbox/?kind=help", AUDITOR),
     Screen("inbox.index", "/admin/inbox/?state=done", AUTHOR),
+    Screen("inbox.show", "/admin/inbox/{help}/", AUTHOR),
+    Screen("inbox.show", "/admin/inbox/{doubt}/", AUDITOR),
+    Screen("inbox.texts", "/admin/inbox/texts", AUTHOR),
     # People and their lists.
     Screen("people.index", "/admin/people/", AUTHOR),
     Screen("people.index", "/admin/people/?q=khong-co-ai", AUTHOR),

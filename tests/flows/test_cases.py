@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from campaigns.answers.taking import take_page_answer
-from campaigns.casework.cases import finish, number_to_call, release, reopen, take
+from campaigns.casework.cases import Reopened, finish, number_to_call, release, reopen, take
 from campaigns.casework.handling import give_label, undo_label
 from campaigns.casework.kinds import CaseKind, Outcome
 from campaigns.casework.models import Case
@@ -148,11 +148,11 @@ def test_done_is_taken_back_with_what_was_recorded_unless_the_resident_spoke_sin
     press(world, campaign, "need_help")
     (asked,) = world.cases()
     do(world, finish, asked.id, Outcome.CALLED, result=Label.INSTALLED)
-    assert do(world, reopen, asked.id) is True
+    assert do(world, reopen, asked.id) == Reopened(keeps_answer=False, keeps_message=False)
     assert world.recipient(number(0), campaign).answer is Label.NEED_HELP
     do(world, finish, asked.id, Outcome.CALLED, result=Label.INSTALLED)
     press(world, campaign, "no_smartphone")
-    assert do(world, reopen, asked.id) is False
+    assert do(world, reopen, asked.id) == Reopened(keeps_answer=True, keeps_message=False)
     assert world.recipient(number(0), campaign).answer is Label.NO_SMARTPHONE
     with pytest.raises(WrongState, match="đang mở"):
         do(world, reopen, asked.id)

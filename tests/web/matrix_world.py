@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 
 from campaigns.answers.inbox import receive_reply
 from campaigns.answers.taking import Keys
-from campaigns.casework.models import Case
+from campaigns.casework.models import Case, SavedText
 from campaigns.delivery.recording import add_incident
 from campaigns.lifecycle import act, create_campaign
 from campaigns.models import Recipient, Sender
@@ -234,7 +234,21 @@ class Office:
             case = db.scalars(select(Case)).one()
             case.recipient_id, case.campaign_id = reply.recipient_id, ids[0]
             case.organisation_id = self.values[HERE]
-            self.values |= {"launched_id": ids[0], "campaign_id": ids[1], "case_id": case.id}
+            kept = SavedText(
+                organisation_id=self.values[HERE],
+                title=f"Hẹn gọi lại {MARK}",
+                text="Can bo se goi lai.",
+                changed_by=staff.id,
+                changed_at=self.now,
+            )
+            db.add(kept)
+            db.flush()
+            self.values |= {
+                "launched_id": ids[0],
+                "campaign_id": ids[1],
+                "case_id": case.id,
+                "text_id": kept.id,
+            }
 
 
 def dump(runtime: Runtime, *, without: str = "") -> list[str]:

@@ -50,6 +50,11 @@ POST campaigns.discard      ASP..
 GET  running.panel          ASP.U
 POST running.act            ASP..
 GET  inbox.index            ASP.U
+GET  inbox.show             ASP.U
+POST inbox.answer           ASP..
+GET  inbox.texts            ASP.U
+POST inbox.save_text        ASP..
+POST inbox.remove_text      ASP..
 POST inbox.take             ASP..
 POST inbox.release          ASP..
 POST inbox.number           ASP..
@@ -116,7 +121,10 @@ OF_ALL = {"incident_id"}  # objects that belong to the installation, not to an o
 ABOUT_WHAT = {"running.panel": "launched_id", "running.act": "launched_id"}  # else the draft
 SHOWS_NUMBERS = {("GET", "imports.errors")}  # a file to correct, on record
 OPENED = {"GET": {200, 302}, "POST": {200, 204, 303, 409, 422}}
-REFUSED_WITHIN = {"account.password": {400}}  # the old password is not the one that is typed here
+REFUSED_WITHIN = {
+    "account.password": {400},  # the old password is not the one that is typed here
+    "inbox.remove_text": {404},  # gone since the first of them removed it
+}
 FEWEST_CELLS = 750
 
 
@@ -171,6 +179,8 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "campaigns.give_back": {"reason": "Xin sửa câu đầu."},
         "campaigns.try_out": {"trial_number": "0912000732"},
         "inbox.label": {"label": "unclear"},
+        "inbox.answer": {"text": "Can bo se goi lai trong ngay."},
+        "inbox.save_text": {"title": f"Hẹn {MARK} {next(_NEW)}", "text": "Can bo se goi lai."},
         "inbox.finish": {"outcome": "called"},
         "people.number": phone,
         "people.correct": {"name": NAME},
@@ -202,6 +212,7 @@ NAMED = [
     ("POST", "campaigns.create", {}),
     ("POST", "lists.create", {}),
     ("POST", "imports.receive", {}),
+    ("GET", "inbox.texts", {"edit": "text_id"}),
 ]
 
 

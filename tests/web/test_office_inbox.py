@@ -6,13 +6,16 @@ import re
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from admin.texts import moment
 from campaigns.answers.models import Handling
 from campaigns.answers.taking import take_page_answer
 from campaigns.casework import worklist
 from campaigns.casework.kinds import Outcome
 from campaigns.casework.models import Case
+from campaigns.messages import Outbox
+from campaigns.models import Campaign
 from campaigns.replies.classifier import Label
 from outreach.access.models import AuditEvent, OrganisationKind, Role
 from outreach.access.organisations import create_organisation
@@ -190,6 +193,50 @@ def test_the_list_is_narrowed_down_and_every_filter_says_how_many(
     assert f'<option value="{campaign_id}">Bluezone (1)' in page
     assert f'<option value="{later}">Đợt hai (1)' in page
     assert ">x Đắk Glei (1)<" in page
+
+
+def test_why_no_answer_has_come_by_night_stands_beside_the_case_and_with_the_person(
+    world: World, client: FlaskClient, campaign_id: int
+) -> None:
+    with world.runtime.db.write() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        campaign.window_from, campaign.window_to = world.closed_window()
+    case_id = receive(world, 0, "4")
+    person = world.recipient(number(0), campaign_id).contact_id
+    signed_in(client, AUTHOR)
+    with world.runtime.db.read() as session:
+        due = session.scalars(select(Outbox.not_before)).one()
+    for path in ("/admin/inbox/", f"/admin/inbox/{case_id}/", f"/admin/people/{person}/"):
+        assert f"Tin trả lời sẽ gửi lúc {moment(due)}" in client.get(path).text, path
+    with world.runtime.db.write() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        campaign.window_from, campaign.window_to = "00:00", "24:00"
+        session.execute(update(Outbox).values(not_before=world.now))
+    world.send()
+    assert "Đã gửi tin trả lời lúc" in client.get("/admin/inbox/").text
+
+
+def test_an_answer_is_written_from_a_kept_text_and_stays_where_it_is_refused(
+    world: World, client: FlaskClient, campaign_id: int
+) -> None:
+    case_id = press_help(world, 0, campaign_id)
+    signed_in(client, AUTHOR)
+    assert post(client, "/admin/inbox/texts", title="Hẹn", text="[{name} oi, ]xem {link}").status_code == 303
+    page = client.get(f"/admin/inbox/{case_id}/?use=1").text
+    written = re.search(r"<textarea[^>]*>([^<]*)</textarea>", page)
+    assert written
+    assert re.fullmatch(r"A Thun 0 oi, xem http://\S+/\w{8}", written[1])
+    long = "ă" * 500
+    refused = post(client, f"/admin/inbox/{case_id}/answer", text=long, wish="done")
+    assert refused.status_code == 422
+    assert long in refused.text
+    answer = post(client, f"/admin/inbox/{case_id}/answer", text=written[1], wish="done")
+    assert answer.status_code == 303
+    world.send()
+    assert world.simulator.ledger()[-1]["Body"] == written[1]
+    page = client.get("/admin/inbox/?state=done").text
+    assert "Đã trả lời bằng tin nhắn" in page
+    assert "Đã gửi tin trả lời lúc" in page
 
 
 def test_pages_follow_each_other_without_gap_or_double(

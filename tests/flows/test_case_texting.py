@@ -1,0 +1,221 @@
+"""An officer's answer by SMS: within the hours and the cap, never to who opted out, once, and taken back in time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from campaigns.casework.cases import Reopened, finish, reopen
+from campaigns.casework.handling import give_label, undo_label
+from campaigns.casework.kinds import Outcome
+from campaigns.casework.models import Case
+from campaigns.casework.saved_texts import list_texts, remove_text, save_text
+from campaigns.casework.texting import answer_by_sms, read_sent
+from campaigns.messages import Message, Outbox
+from campaigns.models import Campaign
+from campaigns.replies.classifier import Label
+from campaigns.states import MessageState, SkipReason
+from outreach.access.models import OrganisationKind, Role
+from outreach.access.organisations import create_organisation
+from outreach.errors import BadInput, BadTemplate, NotFound, WrongState
+from outreach.people.models import Suppression
+from tests.flows.test_cases import case, do, press
+from tests.flows.test_two_at_once import at_once
+from tests.flows.world import AUTHOR, World, number
+
+TEXT = "Can bo se goi lai trong ngay."
+
+
+def asked(world: World, **changes: object) -> int:
+    """A campaign that somebody has asked for help in; the case's id. The gateway's record starts anew."""
+    world.add_people(2)
+    campaign = world.launch(**{"window": ["00:00", "24:00"], **changes})
+    world.send()
+    press(world, campaign, "need_help")
+    world.simulator.reset()
+    (opened,) = world.cases()
+    return opened.id
+
+
+def close_the_window(world: World) -> None:
+    """From now on it is not the campaign's hour."""
+    with world.runtime.db.write() as session:
+        campaign = session.scalars(select(Campaign)).one()
+        campaign.window_from, campaign.window_to = world.closed_window()
+
+
+def answer(world: World, case_id: int, text: str = TEXT, *, is_done: bool = True) -> datetime:
+    with world.runtime.db.write() as session:
+        return answer_by_sms(
+            session,
+            case_id,
+            text,
+            is_done=is_done,
+            user=world.user(AUTHOR),
+            keys=world.keys,
+            now=world.now,
+        )
+
+
+def message(world: World, case_id: int) -> Message:
+    with world.runtime.db.read() as session:
+        return session.get_one(Message, session.get_one(Case, case_id).message_id)
+
+
+def test_an_answer_goes_out_once_and_ends_the_case(world: World) -> None:
+    case_id = asked(world)
+    assert answer(world, case_id) == world.now
+    with pytest.raises(WrongState, match="đã xử lý xong"):
+        answer(world, case_id)
+    world.send()
+    assert [(line["To"], line["Body"]) for line in world.simulator.ledger()] == [(number(0), TEXT)]
+    assert case(world, case_id).outcome is Outcome.MESSAGED
+
+
+def test_an_answer_may_leave_the_case_open_and_is_not_sent_twice(world: World) -> None:
+    case_id = asked(world)
+    answer(world, case_id, is_done=False)
+    with pytest.raises(WrongState, match="chưa gửi xong"):
+        answer(world, case_id, "Xin doi them.")
+    world.send()
+    with pytest.raises(WrongState, match="đã gửi rồi"):
+        answer(world, case_id)
+    answer(world, case_id, "Can bo dang den.")
+    world.send()
+    assert len(world.sent_to()) == 2
+    assert case(world, case_id).done_at is not None
+
+
+def test_an_answer_waits_for_the_hours_and_can_be_taken_back_until_then(world: World) -> None:
+    case_id = asked(world)
+    close_the_window(world)
+    leaves_at = answer(world, case_id)
+    assert leaves_at > world.now
+    world.send()
+    assert world.sent_to() == []
+    with world.runtime.db.read() as session:
+        (waiting,) = read_sent(session, Message.id == message(world, case_id).id)
+    assert (waiting.state, waiting.due_at, waiting.sent_at) == (MessageState.QUEUED, leaves_at, None)
+    assert do(world, reopen, case_id) == Reopened(keeps_answer=False, keeps_message=False)
+    assert message(world, case_id).state is MessageState.CANCELLED
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Outbox)).all() == []
+    answer(world, case_id)  # the same words again: they have not been read
+    assert message(world, case_id).state is MessageState.QUEUED
+
+
+def test_what_has_left_stays_sent_when_the_case_is_opened_again(world: World) -> None:
+    case_id = asked(world)
+    answer(world, case_id)
+    world.send()
+    assert do(world, reopen, case_id) == Reopened(keeps_answer=False, keeps_message=True)
+    assert [each.id for each in world.cases()] == [case_id]
+
+
+def test_a_case_opened_again_while_its_answer_leaves_comes_to_one_end(world: World) -> None:
+    case_id = asked(world)
+    answer(world, case_id)
+    _sent, reopened = at_once(world.send, lambda: do(world, reopen, case_id))
+    assert isinstance(reopened, Reopened)
+    world.send()
+    assert len(world.sent_to()) == (1 if reopened.keeps_message else 0)
+    expected = message(world, case_id).state is not MessageState.CANCELLED
+    assert expected is reopened.keeps_message
+
+
+def test_who_opted_out_is_not_written_to_before_or_after(world: World) -> None:
+    case_id = asked(world)
+    answer(world, case_id, is_done=False)
+    world.reply(number(0), "TC", gateway_id="SM1", stopped=True)
+    world.send()
+    assert world.sent_to() == []
+    assert message(world, case_id).skip_reason is SkipReason.SUPPRESSED
+    with pytest.raises(WrongState, match="không nhận tin nữa"):
+        answer(world, case_id, "Xin loi.")
+
+
+def test_the_cap_holds_for_answers(world: World) -> None:
+    case_id = asked(world, cap_per_day=1)
+    answer(world, case_id)
+    world.send()
+    assert world.sent_to() == []
+    assert message(world, case_id).state is MessageState.QUEUED
+
+
+@pytest.mark.parametrize(("text", "said"), [("  ", "Chưa có nội dung"), ("ắ" * 300, "dài 5 tin nhắn")])
+def test_an_empty_and_a_long_answer_are_refused(world: World, text: str, said: str) -> None:
+    case_id = asked(world)
+    with pytest.raises(BadInput, match=said):
+        answer(world, case_id, text)
+
+
+def test_a_stranger_can_only_be_called(world: World) -> None:
+    world.reply(number(900), "4", gateway_id="SM1")
+    with pytest.raises(WrongState, match="Hãy gọi điện"):
+        answer(world, world.cases()[0].id)
+
+
+def test_an_opt_out_label_taken_back_before_its_confirmation_left_sends_nothing(world: World) -> None:
+    world.add_people(1)
+    world.launch(window=["00:00", "24:00"])
+    world.send()
+    world.simulator.reset()
+    world.reply(number(0), "ok", gateway_id="SM1")
+    (unclear,) = world.cases()
+    do(world, give_label, unclear.id, Label.OPT_OUT)
+    do(world, undo_label, unclear.id)
+    world.send()
+    assert world.sent_to() == []
+    do(world, give_label, unclear.id, Label.OPT_OUT)
+    world.send()
+    assert world.sent_to() == [number(0)]
+    with world.runtime.db.read() as session:
+        assert len(session.scalars(select(Suppression).where(Suppression.lifted_at.is_(None))).all()) == 1
+
+
+def test_a_finished_call_does_not_touch_an_answer_sent_before(world: World) -> None:
+    case_id = asked(world)
+    close_the_window(world)
+    answer(world, case_id, is_done=False)
+    do(world, finish, case_id, Outcome.CALLED)
+    do(world, reopen, case_id)
+    assert message(world, case_id).state is MessageState.QUEUED
+
+
+def test_kept_texts_are_an_organisations_own_and_those_above_it(world: World) -> None:
+    with world.runtime.db.write() as session:
+        for code in ("PN", "TN"):
+            made = create_organisation(
+                session, code=code, name=f"Hội {code}", kind=OrganisationKind.MASS, parent_code="MTTQ"
+            )
+            world.add_officer(session, f"{code.lower()}@loa.example", Role.STAFF, made.id)
+    ids = {}
+    for email in (AUTHOR, "pn@loa.example", "tn@loa.example"):
+        with world.runtime.db.write() as session:
+            saved = save_text(
+                session, title=email, text="Chao {name}.", text_id=None, user=world.user(email), now=world.now
+            )
+            ids[email] = saved.id
+    with world.runtime.db.read() as session:
+        assert [each.title for each in list_texts(session, world.user("pn@loa.example"))] == [
+            AUTHOR,
+            "pn@loa.example",
+        ]
+        assert len(list_texts(session, world.user(AUTHOR))) == 3
+    pn = world.user("pn@loa.example")
+    for other in (AUTHOR, "tn@loa.example"):
+        with world.runtime.db.write() as session:
+            with pytest.raises(NotFound):
+                remove_text(session, ids[other], user=pn, now=world.now)
+            with pytest.raises(NotFound):
+                save_text(session, title="x", text="x", text_id=ids[other], user=pn, now=world.now)
+            with pytest.raises(BadTemplate):
+                save_text(session, title="x", text="{ten}", text_id=None, user=pn, now=world.now)
+            with pytest.raises(BadInput):
+                save_text(session, title=" ", text="x", text_id=None, user=pn, now=world.now)
+    with world.runtime.db.write() as session:
+        remove_text(session, ids["pn@loa.example"], user=pn, now=world.now + timedelta(minutes=1))
+    with world.runtime.db.read() as session:
+        assert [each.title for each in list_texts(session, pn)] == [AUTHOR]
