@@ -28,6 +28,7 @@ from campaigns.messages import Attempt
 from campaigns.models import Recipient
 from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
+from campaigns.planning.senders import register_sender
 from campaigns.states import AttemptState, CampaignAction
 from outreach.access.models import OrganisationKind, Role
 from outreach.access.organisations import create_organisation
@@ -38,27 +39,31 @@ from outreach.places.loading import load_areas
 from outreach.places.models import Area
 from outreach.runtime import Runtime
 from outreach.settings import Settings
-from outreach.sms.gateway import Accepted, Inbound
+from outreach.sms.gateway import Accepted, Cause, Inbound
 
 UNITS = Path(__file__).resolve().parent.parent / "outreach" / "places" / "kontum_units.csv"
 
 # Shown by `demo load` and by `make run`; a live gateway refuses the whole data set.
 PASSWORD = "loa-demo-2020"  # noqa: S105
 LOGINS = (
-    ("quantri@loa.example", Role.ADMINISTRATOR, "quản trị"),
-    ("canbo@loa.example", Role.STAFF, "cán bộ Mặt trận"),
-    ("duyet@loa.example", Role.APPROVER, "người duyệt"),
-    ("lanhdao@loa.example", Role.LEADER, "lãnh đạo"),
-    ("kiemtra@loa.example", Role.AUDITOR, "kiểm tra"),
+    ("quantri@loa.example", Role.ADMINISTRATOR, "quản trị", "Trần Minh Đức"),
+    ("canbo@loa.example", Role.STAFF, "cán bộ Mặt trận", "Nguyễn Thu Hương"),
+    ("duyet@loa.example", Role.APPROVER, "người duyệt", "Lê Quang Sơn"),
+    ("lanhdao@loa.example", Role.LEADER, "lãnh đạo", "Phạm Thanh Bình"),
+    ("kiemtra@loa.example", Role.AUDITOR, "kiểm tra", "Đỗ Ngọc Nga"),
 )
+SENDER = "MTTQKONTUM"
 FRONT = ("MTTQ", "Ủy ban MTTQ Việt Nam tỉnh Kon Tum")
+# Written with accents and sent without, as the form suggests: one part fewer, and every phone can show it.
 TEXT = (
-    "[{name} oi, ]UB MTTQ tinh Kon Tum moi ong/ba cai Bluezone de phong dich: {link} "
-    "Tra loi: 1 da cai, 2 chua, 3 khong co smartphone, 4 can giup, TC thoi nhan tin"
+    "[{name} ơi, ]UB MTTQ tỉnh Kon Tum mời ông/bà cài Bluezone để phòng dịch: {link} "
+    "Trả lời: 1 đã cài, 2 chưa, 3 không có smartphone, 4 cần giúp, TC thôi nhận tin"
 )
 # More messages than these are sent and answered by a few statements, without the use cases: a million in a minute.
 _ONE_BY_ONE = 5_000
 
+# Why messages do not arrive, and how often among those.
+_LOST = ((Cause.UNREACHABLE, Cause.BAD_NUMBER, Cause.EXPIRED, Cause.BLOCKED), (60, 22, 12, 6))
 _SAID = (
     ("1", 46),
     ("2", 16),
@@ -86,7 +91,7 @@ def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
         front = create_organisation(
             session, code=FRONT[0], name=FRONT[1], kind=OrganisationKind.FRONT, area_code="62"
         )
-        for email, role, _ in LOGINS:
+        for email, role, _title, name in LOGINS:
             create_user(
                 session,
                 email=email,
@@ -95,7 +100,16 @@ def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
                 organisation_id=front.id,
                 area_code=None,
                 now=now,
+                name=name,
             )
+        register_sender(
+            session,
+            name=SENDER,
+            registered_on=(now - timedelta(days=30)).date().isoformat(),
+            note="Đăng ký giả định để tập huấn, gồm mẫu tin vận động cài Bluezone",
+            user=find_user(session, LOGINS[0][0]),
+            now=now,
+        )
         invent_people(session, contacts, under=FRONT[0], chance=chance, now=now)
         _run_campaign(session, runtime.settings, contacts=contacts, chance=chance, now=now)
     return contacts
@@ -111,9 +125,11 @@ def _run_campaign(
             "name": "Vận động cài đặt Bluezone, đợt 1",
             "text": TEXT,
             "lists": [name for _, _, name in ORGANISATIONS],
-            "sender": "MTTQKONTUM",
+            "sender": SENDER,
+            "unaccented": True,
+            "pace": 20,  # slow enough for a pause to be practised
             "goal": {"share": 0.5},
-            "step": [{"after_days": 5, "at": "18:00", "text": f"Nhac lai: {TEXT}"}],
+            "step": [{"after_days": 5, "at": "18:00", "text": f"Nhắc lại: {TEXT}"}],
         },
         kinds=load_kinds(),
     )
@@ -154,8 +170,12 @@ def _pretend_to_send(
     )
     accepted = [(item, Accepted(f"SM{chance.getrandbits(128):032x}")) for item in batch.claims]
     record(session, accepted, now=then, reconcile_s=settings.reconcile_s, secret_key=settings.secret_key)
-    ends = (AttemptState.DELIVERED, AttemptState.UNDELIVERED)
-    reports = [Report(item.attempt_id, chance.choices(ends, (96, 4))[0]) for item in batch.claims]
+    reports = [
+        Report(item.attempt_id, AttemptState.DELIVERED)
+        if chance.random() < 0.96
+        else Report(item.attempt_id, AttemptState.UNDELIVERED, cause=chance.choices(*_LOST)[0].value)
+        for item in batch.claims
+    ]
     settle(session, reports, now=then)
     return len(batch.claims) + batch.skipped
 
@@ -182,5 +202,5 @@ def _answer(session: Session, campaign_id: int, *, chance: random.Random, keys: 
             take_page_answer(session, recipient_id, pressed, keys=keys, now=at)
         else:
             text = chance.choices(words, weights)[0]
-            inbound = Inbound(f"SM{chance.getrandbits(128):032x}", e164, "MTTQKONTUM", text, stopped=False)
+            inbound = Inbound(f"SM{chance.getrandbits(128):032x}", e164, SENDER, text, stopped=False)
             receive_reply(session, inbound, keys=keys, now=at)

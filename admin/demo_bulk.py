@@ -12,11 +12,13 @@ from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign, Recipient
 from campaigns.replies.classifier import Label
 from campaigns.states import AttemptState, MessageState
+from outreach.sms.gateway import Cause
 from outreach.sms.text import measure
 
 _BODY = "UB MTTQ tinh Kon Tum moi ong/ba cai Bluezone de phong dich"
 # Of 25 messages one does not arrive; of five that do two are answered, and of ten answers eight say installed.
 _LOST_OF = 25
+_CAUSES = {0: Cause.UNREACHABLE, 25: Cause.BAD_NUMBER, 50: Cause.UNREACHABLE, 75: Cause.EXPIRED}  # of 100
 _ASKED_OF, _ANSWER = 5, 2
 
 
@@ -61,9 +63,11 @@ def _attempt(session: Session, campaign_id: int, these: object, is_lost: object,
         literal(0),
         literal("SMdemo") + cast(Message.id, String),
         literal(then, Attempt.claimed_at.type),
+        case(*((Message.id % 100 == rest, cause.value) for rest, cause in _CAUSES.items()), else_=None),
     ).where(these)  # type: ignore[arg-type]
     columns = (
-        "message_id n phone_id lane state worker body segments claimed_at times_absent gateway_id settled_at"
+        "message_id n phone_id lane state worker body segments claimed_at times_absent gateway_id settled_at "
+        "cause"
     )
     made = session.execute(insert(Attempt).from_select(columns.split(), rows))
     session.execute(

@@ -51,12 +51,19 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
     @click.option("--organisation", metavar="CODE")
     @click.option("--area", metavar="CODE")
+    @click.option("--name", default="", help="The full name.")
     @click.option(
         "--password-stdin", is_flag=True, required=True, help="The password is read from standard input."
     )
     @json_option
     def create_account(
-        email: str, role: str, organisation: str | None, area: str | None, password_stdin: bool, as_json: bool
+        email: str,
+        role: str,
+        organisation: str | None,
+        area: str | None,
+        name: str,
+        password_stdin: bool,
+        as_json: bool,
     ) -> None:
         """Create a user; the password comes on standard input, so that no process list shows it."""
         password = _read_password()
@@ -72,6 +79,7 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
                 organisation_id=found.id if found else None,
                 area_code=area,
                 now=now,
+                name=name,
             )
             audit.record(session, actor_id=None, action="user.create", subject=f"users:{user.id}", now=now)
         answer({"id": user.id, "email": user.email}, as_json=as_json, says=f"Đã tạo tài khoản {user.email}.")

@@ -41,7 +41,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     def load_invented(contacts: int, as_json: bool) -> None:
         """Fill an empty database with invented people and a campaign half done."""
         made = load_demo(runtime, contacts=contacts, now=datetime.now(UTC))
-        logins = "\n".join(f"  {email:24} {PASSWORD}   {title}" for email, _, title in LOGINS)
+        logins = "\n".join(f"  {email:24} {PASSWORD}   {title}" for email, _role, title, _name in LOGINS)
         answer(
             {"contacts": made, "logins": [email for email, *_ in LOGINS]},
             as_json=as_json,

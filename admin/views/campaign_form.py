@@ -69,7 +69,7 @@ class CampaignFormPages(OfficeView):
         filled = read_form(request.form, kinds=load_kinds())
         with self.reading() as (session, user):
             seen = self.foresee(session, user, filled)
-        return self.render("office/campaign_preview.html", filled=filled, **_shown(seen))
+        return self.render("office/campaign_preview.html", filled=filled, **self._shown(seen))
 
     # -- taking ------------------------------------------------------------------------------------
 
@@ -166,9 +166,14 @@ class CampaignFormPages(OfficeView):
             anchors=_ANCHORS,
             reminders=_reminders(filled.form),
             shown_errors={} if fresh else name_errors(filled.errors),
-            **_shown(self.foresee(session, user, filled)),
+            **self._shown(self.foresee(session, user, filled)),
         )
         return page
+
+    def _shown(self, seen: Preview) -> dict[str, Any]:
+        """What the preview's template needs."""
+        shown_doubts = show_doubts(seen.doubts, is_live=self.runtime.settings.is_live)
+        return {"preview": seen, "shown_doubts": shown_doubts, "example_name": EXAMPLE_NAME}
 
     def foresee(self, session: Session, user: User, filled: Filled) -> Preview:
         """The preview of what is right in a form."""
@@ -210,11 +215,6 @@ class CampaignFormPages(OfficeView):
 
 # Where an error's link leads: the field, or for what is no single field its group.
 _ANCHORS = {"window": "window_from", "goal": "goal_percent", "trial": "trial_number", "form": "name"}
-
-
-def _shown(seen: Preview) -> dict[str, Any]:
-    """What the preview's template needs."""
-    return {"preview": seen, "shown_doubts": show_doubts(seen.doubts), "example_name": EXAMPLE_NAME}
 
 
 def _reminders(form: Form) -> list[dict[str, Any]]:

@@ -70,7 +70,7 @@ class CampaignsView(CampaignFormPages):
             sheet=shown,
             panel=panel,
             campaign_id=campaign_id,
-            shown_doubts=show_doubts(shown.preview.doubts),
+            shown_doubts=show_doubts(shown.preview.doubts, is_live=self.runtime.settings.is_live),
             example_name=EXAMPLE_NAME,
             **more,
         )

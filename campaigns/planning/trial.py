@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.lanes import SERVICE_LANE
 from campaigns.messages import Message, Outbox
 from campaigns.planning.draft import FIELDS
-from campaigns.planning.preview import EXAMPLE_TOKEN, measure_for
+from campaigns.planning.preview import EXAMPLE_NAME, EXAMPLE_TOKEN, measure_for
 from campaigns.states import MessageKind, MessageState
 from campaigns.windows import closes_at, common_hours
 from outreach.access import audit
@@ -39,7 +39,7 @@ def send_trial(
     now: datetime,
     campaign_id: int | None = None,
 ) -> Message:
-    """Queue one message, rendered with the officer's own name and a link that opens nothing.
+    """Queue one message, rendered with the officer's own name (or an example) and a link that opens nothing.
 
     Raises BadInput for a number that is none or asked to be left alone, at night with a live gateway, and
     beyond MOST_AN_HOUR; BadTemplate for a text that cannot be read.
@@ -77,7 +77,7 @@ def send_trial(
         session.flush()
     rendered = measure_for(
         Template.parse(text, allowed=FIELDS),
-        user.name,
+        user.name or EXAMPLE_NAME,
         link=f"{settings.public_base_url}/{EXAMPLE_TOKEN}",
         unaccented=unaccented,
     )

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from admin.demo import LOGINS, ORGANISATIONS, TEXT
+from admin.demo import LOGINS, ORGANISATIONS, SENDER, TEXT
 from campaigns.answers.models import Reply
 from campaigns.answers.taking import Keys
 from campaigns.casework.cases import finish, take
@@ -22,7 +22,6 @@ from campaigns.messages import Incident
 from campaigns.models import Campaign, Recipient
 from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
-from campaigns.planning.senders import register_sender
 from campaigns.replies.classifier import Label
 from campaigns.states import CampaignAction
 from outreach.access.invitations import link_for
@@ -35,7 +34,6 @@ from outreach.runtime import Runtime
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 ADMINISTRATOR, AUTHOR, APPROVER, LEADER, AUDITOR = (email for email, *_ in LOGINS)
-SENDER = "MTTQKONTUM"
 LIST = ORGANISATIONS[1][2]  # a list of the Youth Union
 SHORT_LIST = """Họ và tên,Số điện thoại,Xã/phường
 A Blưm,0905000901,xã Mường Hoong
@@ -50,14 +48,6 @@ def furnish(runtime: Runtime) -> dict[str, Any]:
     """The ids of what was put there, by the name of its state."""
     now = datetime.now(UTC)
     with runtime.db.write() as session:
-        register_sender(
-            session,
-            name=SENDER,
-            registered_on="2020-07-01",
-            note="Viettel, VinaPhone, MobiFone",
-            user=find_user(session, ADMINISTRATOR),
-            now=now,
-        )
         made = _write_campaigns(session, now)
         made["demo"] = session.scalars(select(func.min(Campaign.id))).one()
         made["list"] = session.scalars(select(ContactList.id).where(ContactList.name == LIST)).one()
@@ -74,7 +64,14 @@ def furnish(runtime: Runtime) -> dict[str, Any]:
 
 
 def _draft(name: str, **changes: Any) -> Any:
-    data = {"name": name, "text": TEXT, "lists": [LIST], "sender": SENDER, "goal": {"share": 0.5}}
+    data = {
+        "name": name,
+        "text": TEXT,
+        "lists": [LIST],
+        "sender": SENDER,
+        "goal": {"share": 0.5},
+        "unaccented": True,
+    }
     return read_draft({**data, **changes}, kinds=load_kinds())
 
 
@@ -89,10 +86,10 @@ def _write_campaigns(session: Session, now: datetime) -> dict[str, int]:
         return campaign_id
 
     closed = ["00:00", "00:01"] if now.hour != 17 else ["12:00", "12:01"]  # 17:00 UTC is midnight in Vietnam
-    reminder = [{"after_days": 2, "at": "18:00", "text": f"Nhac lai: {TEXT}"}]
+    reminder = [{"after_days": 2, "at": "18:00", "text": f"Nhắc lại: {TEXT}"}]
     returned = write("Vận động Đoàn viên cài Bluezone", _A.SUBMIT, _A.RETURN)
     again = _draft(
-        "Vận động Đoàn viên cài Bluezone", text=TEXT.replace("{link}", "{link} Can giup: Doan xa.")
+        "Vận động Đoàn viên cài Bluezone", text=TEXT.replace("{link}", "{link} Cần giúp: Đoàn xã.")
     )
     edit_campaign(session, returned, again, user=author, now=now)
     act(session, returned, _A.SUBMIT, user=author, now=now)

@@ -19,6 +19,7 @@ from sqlalchemy import func, select, text
 from admin.app import create_app
 from campaigns.models import Campaign
 from outreach.access.models import AuditEvent, User
+from outreach.access.users import find_user
 from outreach.people.models import Contact, ContactList, ListImport
 from tests.flows.processes import ROOT
 from tests.flows.world import APPROVER, AUTHOR, LIST, TEXT, World
@@ -194,11 +195,22 @@ def test_organisations_and_users_are_created_once(operator: Operator, world: Wor
     made = operator.gets("organisations", "create", "PN", "Hội Phụ nữ", "--parent", "MTTQ")
     assert made["code"] == "PN"
     assert "đã có" in operator.is_told("organisations", "create", "PN", "Hội Phụ nữ")
-    user = ("users", "create", "Moi@loa.example", "--role", "staff", "--organisation", "PN")
+    user = (
+        "users",
+        "create",
+        "Moi@loa.example",
+        "--role",
+        "staff",
+        "--organisation",
+        "PN",
+        "--name",
+        "Y Hlan",
+    )
     assert operator.gets(*user, "--password-stdin", stdin="mật khẩu dài\n")["email"] == "moi@loa.example"
     assert "đã có tài khoản" in operator.is_told(*user, "--password-stdin", stdin="mật khẩu dài\n")
     with world.runtime.db.read() as session:
         recorded = list(session.scalars(select(AuditEvent.action)))
+        assert find_user(session, "moi@loa.example").name == "Y Hlan"
     assert recorded.count("organisation.create") == recorded.count("user.create") == 1
 
 

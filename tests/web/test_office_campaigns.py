@@ -9,11 +9,14 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from admin.views.campaign_words import show_doubts
 from campaigns.messages import Message
 from campaigns.models import Campaign, CampaignVersion, Recipient
+from campaigns.planning.doubts import Doubt
 from campaigns.states import CampaignState, MessageKind
 from outreach.access.models import OrganisationKind, Role
 from outreach.access.organisations import create_organisation
+from outreach.access.users import find_user
 from outreach.people.models import ContactList, Membership, Phone, SuppressionReason
 from outreach.people.suppression import suppress
 from tests.flows.world import APPROVER, AUTHOR, LIST, World, number
@@ -148,7 +151,8 @@ def test_the_preview_counts_the_audience_and_what_it_costs(client: FlaskClient, 
     plain = post(client, "/admin/campaigns/preview", **filled()).text
     assert "Tin không dấu:" in plain
     assert "<mark>o</mark>i, m<mark>o</mark>i" in plain
-    assert "Tên người gửi chưa có trong sổ đăng ký" in plain
+    assert "Đang tập huấn nên chưa cần" in plain
+    assert "Cần xử lý" not in plain
     with world.runtime.db.read() as session:
         assert session.scalar(select(Recipient.id)) is None
 
@@ -227,7 +231,7 @@ def test_a_test_message_goes_to_ones_own_number_and_stays_in_no_list(
         message = session.scalar(select(Message).where(Message.kind == MessageKind.TEST))
         assert message
         assert message.text
-        assert message.text.startswith("moi ong/ba cai Bluezone: http")
+        assert message.text.startswith("Y Blum oi, moi ong/ba cai Bluezone: http")
         assert session.scalar(select(Membership.contact_id)) is None
     for _ in range(9):
         post(client, "/admin/campaigns/new", **filled(wish="try", trial_number=own))
@@ -270,4 +274,24 @@ def test_an_administrator_keeps_the_register_of_senders(client: FlaskClient, wor
     assert post(client, "/admin/senders/save", **saved).status_code == 303
     assert "5/8/2020" in client.get("/admin/senders/").text
     signed_in(client, AUTHOR)
-    assert "chưa có trong sổ đăng ký" not in post(client, "/admin/campaigns/preview", **filled()).text
+    assert "được người quản trị ghi vào mục" not in post(client, "/admin/campaigns/preview", **filled()).text
+
+
+def test_an_unregistered_sender_is_urgent_only_where_messages_are_real(client: FlaskClient) -> None:
+    with client.application.test_request_context():
+        live, training = (
+            show_doubts([Doubt.SENDER_UNREGISTERED], is_live=is_live)[0] for is_live in (True, False)
+        )
+    assert (live[0], training[0]) == ("error", "info")
+    assert "Nhà mạng Việt Nam chặn" in live[1]
+
+
+def test_a_test_message_carries_the_officers_own_name(client: FlaskClient, world: World) -> None:
+    with world.runtime.db.write() as session:
+        find_user(session, AUTHOR).name = "Nguyễn Thu Hương"
+    signed_in(client, AUTHOR)
+    post(client, "/admin/campaigns/new", **filled(wish="try", trial_number="0905000123"))
+    with world.runtime.db.read() as session:
+        text = session.scalars(select(Message.text).where(Message.kind == MessageKind.TEST)).one()
+    assert text is not None
+    assert text.startswith("Nguyen Thu Huong oi, ")

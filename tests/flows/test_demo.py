@@ -1,0 +1,36 @@
+"""The demo's data: a newcomer finds a registered sender, officers with names, and reasons for what did not arrive."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select
+
+from admin import demo
+from campaigns.messages import Attempt
+from campaigns.models import Campaign, Sender
+from campaigns.states import AttemptState
+from outreach.access.models import User
+from outreach.runtime import Runtime
+from outreach.sms.gateway import Cause
+
+
+@pytest.mark.parametrize("one_by_one", [1_000, 0], ids=["by the use cases", "in bulk"])
+def test_the_demo_raises_no_question_that_it_does_not_answer(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, one_by_one: int
+) -> None:
+    monkeypatch.setattr(demo, "_ONE_BY_ONE", one_by_one)
+    demo.load_demo(runtime, contacts=600, now=datetime.now(UTC))
+    with runtime.db.read() as session:
+        campaign = session.scalars(select(Campaign)).one()
+        sender = session.get_one(Sender, campaign.sender)
+        lost = session.scalars(select(Attempt.cause).where(Attempt.state == AttemptState.UNDELIVERED)).all()
+        bodies = session.scalars(select(Attempt.body).where(Attempt.lane == campaign.id)).all()
+        names = session.scalars(select(User.name)).all()
+    assert sender.registered_on
+    assert all(names)
+    assert lost
+    assert set(lost) <= {cause.value for cause in Cause} - {Cause.OTHER.value}
+    assert all(body.isascii() for body in bodies)
+    assert campaign.pace == 20
