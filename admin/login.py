@@ -99,6 +99,13 @@ def _stamp(user: User) -> str:
 def _create_pages(runtime: Runtime) -> Blueprint:
     pages = Blueprint("login", __name__)
 
+    @pages.get("/")
+    def front() -> ResponseReturnValue:
+        """The bare address: residents who lost the end of their link, and officers who typed it."""
+        if current_user.is_authenticated:
+            return redirect(url_for("admin.index"))
+        return render_template("office/front.html")
+
     @pages.get("/login")
     def show() -> ResponseReturnValue:
         if current_user.is_authenticated:

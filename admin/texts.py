@@ -161,6 +161,11 @@ def lasting(span: timedelta) -> str:
     return _("%(n)s phút", n=minutes)
 
 
+def day(iso: str | None) -> str:
+    """15/8/2020; empty where there is none."""
+    return "/".join(part.lstrip("0") for part in reversed(iso.split("-"))) if iso else ""
+
+
 def install_filters(app: Flask) -> None:
     """Make them filters of the templates."""
     app.jinja_env.filters.update(
@@ -170,6 +175,7 @@ def install_filters(app: Flask) -> None:
         moment=moment,
         clock=clock,
         lasting=lasting,
+        day=day,
         masked=masked,
     )
 

@@ -66,7 +66,7 @@ def edit_campaign(session: Session, campaign_id: int, draft: Draft, *, user: Use
     if state is not CampaignState.DRAFT:
         raise WrongState(
             f"Chiến dịch đang ở trạng thái “{STATE_NAMES[state]}”, không sửa được nữa. "
-            "Hãy nhờ người duyệt trả lại, hoặc tạo bản sao."
+            "Hãy nhờ người duyệt trả lại, hoặc tạo chiến dịch mới từ mẫu này."
         )
     write_draft(session, campaign, draft, user=user)
     _record(session, campaign_id, user.id, "edit", now)

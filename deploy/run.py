@@ -121,7 +121,9 @@ async def welcome(plan: Plan, printer: Printer) -> None:
     except CannotRun as late:
         printer.show(f"\n{late}\nIt is being tried on. Ctrl-C ends everything.\n")
         return
-    printer.show(f"\nLoa is running.\n  web      {web}\n  phones   {phones}   (what residents receive)\n")
+    printer.show(
+        f"\nLoa is running.\n  web      {web}/login\n  phones   {phones}   (what residents receive)\n"
+    )
     if LOGINS.exists():
         printer.show(LOGINS.read_text().rstrip())
     printer.show("\nCtrl-C ends everything; the data stays in var/. Logs: var/log/\n")

@@ -17,7 +17,8 @@
     });
   }
 
-  // <form data-ask="What will happen" data-ask-yes="Do it">: asks before it is sent.
+  // <form data-ask="What will happen" data-ask-yes="Do it" data-ask-with="id">: asks before it is sent, and shows
+  // below the question what stands on the page under that id.
   const ask = document.getElementById("ask");
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -25,6 +26,10 @@
     if (!ask || !question || form.dataset.asked) return;
     event.preventDefault();
     ask.querySelector("#ask-text").textContent = question;
+    const beside = ask.querySelector("#ask-with");
+    const shown = document.getElementById(form.dataset.askWith);
+    beside.replaceChildren(...(shown ? [...shown.cloneNode(true).childNodes] : []));
+    beside.hidden = !shown;
     const yes = ask.querySelector("[data-answer=yes]");
     yes.textContent = event.submitter?.dataset.askYes || form.dataset.askYes || event.submitter?.textContent || "OK";
     const submitter = event.submitter;

@@ -21,8 +21,11 @@ from outreach.runtime import Runtime
 class OfficeView(BaseView):
     """A view that knows the runtime and lets in whom `admin.permissions` names.
 
-    `name` is its place in the menu (a lazy translation); a view without one is not in the menu.
+    `name` is its place in the menu (a lazy translation); a view without one is not in the menu, and `under`
+    names the endpoint of the view that is marked there instead.
     """
+
+    under = ""
 
     def __init__(self, runtime: Runtime, *, name: Any, endpoint: str, url: str, category: Any = None) -> None:
         super().__init__(name=name, endpoint=endpoint, url=url, category=category)
@@ -54,6 +57,9 @@ class OfficeView(BaseView):
 
     @contextmanager
     def writing(self) -> Iterator[tuple[Session, User]]:
-        """One transaction with the signed-in user's row; commits at the end."""
-        with self.runtime.db.write() as session:
-            yield session, session.get_one(User, current_user.id)
+        """One transaction with the signed-in user's row; commits at the end. NotFound becomes a 404 page."""
+        try:
+            with self.runtime.db.write() as session:
+                yield session, session.get_one(User, current_user.id)
+        except NotFound:
+            abort(404)

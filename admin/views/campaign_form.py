@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import abort, flash, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -30,7 +30,7 @@ from campaigns.rings import ring_send
 from campaigns.states import CampaignState
 from outreach.access.models import Organisation, User
 from outreach.access.users import visible_to
-from outreach.errors import BadInput, LoaError, NotFound
+from outreach.errors import BadInput, LoaError
 from outreach.people.models import ContactList, Membership
 from outreach.places.models import Area, AreaLevel
 from outreach.runtime import Runtime
@@ -84,8 +84,6 @@ class CampaignFormPages(OfficeView):
         if wish == "save" and not filled.errors:
             try:
                 return self._save(campaign_id, filled)
-            except NotFound:
-                abort(404)
             except BadInput as error:
                 filled.errors["lists"] = str(error)
             except LoaError as error:

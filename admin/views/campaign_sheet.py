@@ -67,7 +67,7 @@ class Sheet:
     said: dict[str, Any]
     content: Content
     kind: str
-    lists: list[tuple[str, str]]  # name, organisation
+    lists: list[tuple[int, str, str]]  # id, name, organisation
     areas: list[str]
     preview: Preview
     submissions: list[Decided]
@@ -76,6 +76,9 @@ class Sheet:
     is_author: bool
     may: frozenset[str]
     was_launched: bool
+    is_over: bool
+    launched_at: datetime | None
+    ended_at: datetime | None
     starts_at: datetime | None
     deadline: datetime | None
 
@@ -126,20 +129,23 @@ def read_sheet(
         is_author=is_author,
         may=_may(campaign.state, user.role, is_author=is_author),
         was_launched=campaign.state not in _BEFORE_LAUNCH and campaign.approved_at is not None,
+        is_over=campaign.state in (CampaignState.COMPLETED, CampaignState.CANCELLED),
+        launched_at=campaign.launched_at,
+        ended_at=campaign.ended_at,
         starts_at=campaign.starts_at,
         deadline=campaign.deadline,
     )
 
 
-def _lists(session: Session, campaign: Campaign) -> list[tuple[str, str]]:
+def _lists(session: Session, campaign: Campaign) -> list[tuple[int, str, str]]:
     rows = session.execute(
-        select(ContactList.name, Organisation.name)
+        select(ContactList.id, ContactList.name, Organisation.name)
         .join(CampaignList, CampaignList.list_id == ContactList.id)
         .join(Organisation, Organisation.id == ContactList.organisation_id)
         .where(CampaignList.campaign_id == campaign.id)
         .order_by(Organisation.name, ContactList.name)
     )
-    return [(name, organisation) for name, organisation in rows]
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def _organisations(session: Session) -> dict[str, str]:

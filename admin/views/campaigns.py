@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import abort, flash, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -26,7 +26,7 @@ from campaigns.planning.trial import send_trial
 from campaigns.rings import ring_send, ring_sweep
 from campaigns.states import CampaignAction, CampaignState
 from outreach.access.models import User
-from outreach.errors import BadInput, LoaError, NotFound
+from outreach.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 
 PAGE = 25
@@ -109,8 +109,6 @@ class CampaignsView(CampaignFormPages):
             with self.writing() as (session, user):
                 campaign = act(session, campaign_id, action, user=user, now=datetime.now(UTC), reason=reason)
                 state = campaign.state
-        except NotFound:
-            abort(404)
         except LoaError as error:
             with self.reading() as (session, user):
                 page = self._sheet(session, user, campaign_id, refused=str(error), typed_reason=reason)
@@ -140,8 +138,6 @@ class CampaignsView(CampaignFormPages):
                     now=datetime.now(UTC),
                     campaign_id=campaign_id,
                 )
-        except NotFound:
-            abort(404)
         except BadInput as error:
             with self.reading() as (session, user):
                 page = self._sheet(session, user, campaign_id, trial_error=str(error), trial_number=number)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import abort, flash, redirect, url_for
+from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -18,14 +18,13 @@ from admin.views.base import OfficeView
 from campaigns.casework.kinds import CaseKind
 from campaigns.casework.worklist import count_open
 from campaigns.figures import attention
-from campaigns.figures.incidents import list_incidents, mark_seen
+from campaigns.figures.incidents import count_incidents, list_incidents, mark_seen
 from campaigns.figures.places import list_launched, read_total
 from campaigns.figures.running import Panel, read_panel
 from campaigns.models import Campaign
 from campaigns.rings import ring_sweep
 from campaigns.stopping import release_all, stop_all
 from outreach.access.models import Role, User
-from outreach.errors import NotFound
 from outreach.people.models import ContactList
 from outreach.runtime import Runtime
 
@@ -106,18 +105,15 @@ class HomeView(OfficeView):
         with self.reading() as (session, user):
             rows = [
                 {name: getattr(row, name) for name in ("id", "kind", "subject", "at", "times", "seen_at")}
-                for row in list_incidents(session)
+                for row in list_incidents(session, user)
             ]
             may_see = may_open(user.role, "admin.see_incident")
         return self.render("office/incidents.html", incidents=rows, may_see=may_see)
 
     @expose("/incidents/<int:incident_id>/seen", methods=["POST"])
     def see_incident(self, incident_id: int) -> ResponseReturnValue:
-        try:
-            with self.writing() as (session, user):
-                mark_seen(session, incident_id, user=user, now=datetime.now(UTC))
-        except NotFound:
-            abort(404)
+        with self.writing() as (session, user):
+            mark_seen(session, incident_id, user=user, now=datetime.now(UTC))
         return redirect(url_for("admin.incidents"), code=303)
 
 
@@ -129,7 +125,7 @@ def _page(user: User, endpoint: str, **values: Any) -> str:
 def _read_tasks(session: Session, user: User) -> list[Task]:
     """The most pressing first. Each leads to where it is done."""
     tasks = []
-    if may_open(user.role, "admin.incidents") and (count := attention.count_incidents(session)):
+    if may_open(user.role, "admin.incidents") and (count := count_incidents(session, user)):
         tasks.append(
             Task(
                 _("%(count)s sự cố cần xem", count=count),

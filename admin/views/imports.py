@@ -64,6 +64,8 @@ def allow_large_uploads(app: Flask) -> None:
 
 
 class ImportsView(OfficeView):
+    under = "lists"
+
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name="", endpoint="imports", url="/admin/imports")
         self._folder = Path(runtime.settings.uploads_dir)

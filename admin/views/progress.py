@@ -68,7 +68,9 @@ class ProgressView(OfficeView):
 
 def _draw(figures: Figures, communes: Sequence[Line], district: Line | None) -> dict[str, Markup]:
     goal = Goal(figures.goal, _("Mục tiêu %(share)s", share=percent(figures.goal))) if figures.goal else None
-    about = _("Số máy tự báo đã cài, chia cho số người nhận tin chưa báo là không có điện thoại thông minh.")
+    about = _(
+        "Số máy tự báo đã cài, chia cho số người trong danh sách nhận tin chưa báo là không có điện thoại thông minh."
+    )
     charts = {
         "districts": bar_chart(
             "districts",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from flask import abort, flash, make_response, redirect, request
+from flask import flash, make_response, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 
@@ -13,7 +13,7 @@ from campaigns.figures.running import read_panel
 from campaigns.lifecycle import act, find_campaign
 from campaigns.rings import ring_sweep
 from campaigns.states import CampaignAction
-from outreach.errors import LoaError, NotFound
+from outreach.errors import LoaError
 from outreach.runtime import Runtime
 
 SHEET = "/admin/campaigns/{}/"
@@ -45,8 +45,6 @@ class RunningView(OfficeView):
         try:
             with self.writing() as (session, user):
                 act(session, campaign_id, CampaignAction(action), user=user, now=datetime.now(UTC))
-        except NotFound:
-            abort(404)
         except LoaError as error:
             if is_script:
                 return str(error), 409

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from flask import abort, flash, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -14,7 +14,7 @@ from sqlalchemy import select
 from admin.views.base import OfficeView
 from campaigns.models import Sender
 from campaigns.planning.senders import register_sender, remove_sender
-from outreach.errors import BadInput, NotFound
+from outreach.errors import BadInput
 from outreach.runtime import Runtime
 
 
@@ -32,7 +32,6 @@ class SendersView(OfficeView):
                 {
                     "name": sender.name,
                     "registered_on": sender.registered_on,
-                    "since": _day(sender.registered_on),
                     "note": sender.note,
                 }
                 for sender in session.scalars(select(Sender).order_by(Sender.name))
@@ -55,15 +54,7 @@ class SendersView(OfficeView):
 
     @expose("/remove", methods=["POST"])
     def remove(self) -> ResponseReturnValue:
-        try:
-            with self.writing() as (session, user):
-                remove_sender(session, request.form.get("name", ""), user=user, now=datetime.now(UTC))
-        except NotFound:
-            abort(404)
+        with self.writing() as (session, user):
+            remove_sender(session, request.form.get("name", ""), user=user, now=datetime.now(UTC))
         flash(_("Đã bỏ tên người gửi khỏi sổ."), "success")
         return redirect(url_for("senders.index"), code=303)
-
-
-def _day(iso: str | None) -> str:
-    """15/8/2020; empty where there is none."""
-    return "/".join(part.lstrip("0") for part in reversed(iso.split("-"))) if iso else ""

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.messages import Attempt, Incident
+from campaigns.messages import Attempt
 from campaigns.models import Campaign, Switch
 from campaigns.states import AttemptState, CampaignState
 from campaigns.stopping import STOP_ALL
@@ -109,12 +109,6 @@ def read_current(session: Session, user: User) -> list[Campaign]:
 def is_empty(session: Session, user: User, owner: Any) -> bool:
     """Whether the user sees no row at all; `owner` is the column of its organisation."""
     return session.execute(select(owner).where(visible_to(session, user, owner)).limit(1)).first() is None
-
-
-def count_incidents(session: Session) -> int:
-    """Incidents that nobody has looked at yet."""
-    unseen = select(func.count()).select_from(Incident).where(Incident.seen_at.is_(None))
-    return session.scalar(unseen) or 0
 
 
 def who_stopped(session: Session) -> tuple[str, datetime] | None:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, cast, distinct, func, select, true
+from sqlalchemy import ColumnElement, String, cast, distinct, exists, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from campaigns.answers.models import InstallReport
+from campaigns.figures.share import Share, share_of
 from campaigns.messages import Message
 from campaigns.models import Campaign, Recipient, Step
+from campaigns.replies.classifier import Label
 from campaigns.states import MessageState
 from campaigns.windows import VIETNAM
 from outreach.people.models import ContactList
@@ -28,10 +30,15 @@ TAKEN = (
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Recipients, each once. `delivered` is None while no report of delivery has come."""
+    """Recipients, each once. `delivered` is None while no report of delivery has come.
+
+    `share` is of those who were written to and have not said that they have no smartphone: only theirs
+    are the installs and the denominator.
+    """
 
     sent: int
     delivered: int | None
+    share: Share
 
 
 def read_days(
@@ -90,4 +97,22 @@ def read_reach(session: Session, campaign_id: int, seen: ColumnElement[bool]) ->
             .where(seen)
         )
     sent, delivered = session.execute(query).one()
-    return Reach(sent, delivered or None)
+    was_written_to = exists().where(
+        Message.recipient_id == Recipient.id, Message.step_id.in_(steps), Message.state.in_(TAKEN)
+    )
+    among = (
+        select(func.count())
+        .select_from(Recipient)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .where(Recipient.campaign_id == campaign_id, was_written_to, seen)
+    )
+    installed = among.join(InstallReport, InstallReport.recipient_id == Recipient.id).where(
+        InstallReport.campaign_id == campaign_id, InstallReport.withdrawn_at.is_(None)
+    )
+    share = share_of(
+        installed=session.scalar(installed) or 0,
+        recipients=sent,
+        no_smartphone=session.scalar(among.where(Recipient.answer == Label.NO_SMARTPHONE)) or 0,
+        entered=None,
+    )
+    return Reach(sent, delivered or None, share)

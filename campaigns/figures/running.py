@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.lanes import hours_of
-from campaigns.figures.standstill import Still, Stream, finish_at, why_still
+from campaigns.figures.standstill import Batch, Still, Stream, finish_at, rate_of, why_still
 from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign, Step
 from campaigns.states import AttemptState, CampaignState, MessageState, SkipReason
@@ -33,6 +33,8 @@ KEEP_S = 3600
 # The rate is read off the newest attempts of all campaigns: ten seconds at 500 a second.
 NEWEST = 5_000
 SHORT, LONG = timedelta(seconds=10), timedelta(seconds=60)
+# Before this nobody is told when it will be through: the first seconds say little.
+STEADY = timedelta(seconds=8)
 
 # Reports of delivery still come for a while after the end.
 REPORTS_COME = timedelta(hours=1)
@@ -83,6 +85,7 @@ class Panel:
     spent_vnd: int
     estimate_vnd: int | None
     budget_vnd: int | None
+    ended_at: datetime | None
     is_over: bool
 
 
@@ -112,7 +115,7 @@ def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: 
         if coming and campaign.launched_at
         else None
     )
-    rate_now, rate_minute, last_claim_at = _read_rates(session, campaign.id, now=now)
+    batches = _read_batches(session, campaign.id, now=now)
     first_due_at, throttled = _first_due(session, campaign.id)
     hours = hours_of(campaign, is_live=settings.is_live)
     still = why_still(
@@ -127,12 +130,13 @@ def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: 
             unknown=unknown,
             first_due_at=first_due_at,
             is_throttled=throttled > 0,
-            last_claim_at=last_claim_at,
+            last_claim_at=batches[-1][0] if batches else None,
             opened_at=max((step.opened_at for step in steps if step.opened_at), default=None),
             next_step_at=next_step_at,
         ),
         now=now,
     )
+    steady = rate_of(batches, now=now, over=LONG, least=STEADY)
     price = settings.price_per_segment_vnd
     spent = int(counts.segments * price)
     return Panel(
@@ -149,15 +153,16 @@ def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: 
         left=left,
         under_way=sending + unknown,
         unknown=unknown,
-        rate_now=rate_now,
-        rate_minute=rate_minute,
+        rate_now=rate_of(batches, now=now, over=SHORT),
+        rate_minute=rate_of(batches, now=now, over=LONG),
         still=still,
-        finish_at=None if still or not left else finish_at(now, left=left, rate=rate_minute, hours=hours),
+        finish_at=None if still or not left else finish_at(now, left=left, rate=steady, hours=hours),
         segments=counts.segments,
         spent_vnd=spent,
         # As the messages sent so far were, so will the rest be: the texts differ only by name.
         estimate_vnd=spent + int(left * spent / counts.requests) if counts.requests else None,
         budget_vnd=campaign.budget_vnd,
+        ended_at=campaign.ended_at,
         is_over=_is_over(campaign, states, now=now),
     )
 
@@ -251,8 +256,8 @@ def _unpack(kept: Any) -> Counts:
 # -- a few rows by index
 
 
-def _read_rates(session: Session, campaign_id: int, *, now: datetime) -> tuple[float, float, datetime | None]:
-    """Messages a second over ten seconds and a minute, and when one was claimed last."""
+def _read_batches(session: Session, campaign_id: int, *, now: datetime) -> list[Batch]:
+    """What was claimed in the last minute: when, and how many messages; the oldest first."""
     newest = session.scalar(select(func.max(Attempt.id))) or 0
     batches = session.execute(
         select(Attempt.claimed_at, func.count())
@@ -260,18 +265,7 @@ def _read_rates(session: Session, campaign_id: int, *, now: datetime) -> tuple[f
         .group_by(Attempt.claimed_at)
         .order_by(Attempt.claimed_at)
     ).all()
-    if not batches:
-        return 0.0, 0.0, None
-    return _rate(batches, now=now, over=SHORT), _rate(batches, now=now, over=LONG), batches[-1][0]
-
-
-def _rate(batches: Any, *, now: datetime, over: timedelta) -> float:
-    # What was sent quicker than the window is long, or began within it, is divided by its own length.
-    within = [(at, count) for at, count in batches if at > now - over]
-    if not within:
-        return 0.0
-    seconds = min(over, max(now - batches[0][0], timedelta(seconds=1))).total_seconds()
-    return sum(count for _at, count in within) / seconds
+    return [(at, count) for at, count in batches]
 
 
 def _first_due(session: Session, campaign_id: int) -> tuple[datetime | None, int]:

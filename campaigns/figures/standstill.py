@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -88,6 +89,32 @@ def why_still(stream: Stream, *, now: datetime) -> Still | None:
         return Still(why, stream.first_due_at)
     since = max(filter(None, (stream.last_claim_at, stream.opened_at, stream.first_due_at)))
     return Still(Standstill.GATEWAY) if now - since > NOBODY_SENDS_AFTER else None
+
+
+Batch = tuple[datetime, int]
+
+# Batches come at most two seconds apart; after this much silence the time without one counts, too.
+_SILENCE = timedelta(seconds=3)
+
+
+def rate_of(
+    batches: Sequence[Batch], *, now: datetime, over: timedelta, least: timedelta = timedelta(0)
+) -> float:
+    """Messages a second over the last `over`, from when batches were claimed and how many were in each.
+
+    Whole intervals between batches alone are counted, so that the figure does not rise and fall with each
+    of them. 0 where the batches span less than `least`.
+    """
+    within = [(at, count) for at, count in batches if at > now - over]
+    if not within:
+        return 0.0
+    first, (last, newest) = within[0][0], within[-1]
+    count = sum(count for _at, count in within)
+    if now - last <= _SILENCE and last > first:
+        end, count = last, count - newest
+    else:
+        end = max(now, first + timedelta(seconds=1))
+    return count / (end - first).total_seconds() if end - first >= least else 0.0
 
 
 def finish_at(now: datetime, *, left: int, rate: float, hours: Hours | None) -> datetime | None:

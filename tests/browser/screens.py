@@ -25,6 +25,7 @@ class Screen:
 
 
 SCREENS = [
+    Screen("login.front", "/", None),
     Screen("login.show", "/login", None),
     # Home and progress: the same page tells each role something else.
     Screen("admin.index", "/admin/"),

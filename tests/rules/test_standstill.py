@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from campaigns.figures.standstill import Standstill, Stream, why_still
+from campaigns.figures.standstill import Standstill, Stream, rate_of, why_still
 from campaigns.states import CampaignState
 
 NOW = datetime(2020, 8, 5, 3, tzinfo=UTC)  # 10:00 in Vietnam
@@ -70,3 +70,37 @@ def test_what_is_in_the_way(changes: dict[str, object], why: Standstill, until: 
 )
 def test_what_is_through_or_has_just_begun_is_not_held_up(changes: dict[str, object]) -> None:
     assert why_still(replace(MOVING, **changes), now=NOW) is None  # type: ignore[arg-type]
+
+
+MINUTE = timedelta(minutes=1)
+
+
+def batches(*ages: float, each: int = 20) -> list[tuple[datetime, int]]:
+    """Claimed so many seconds ago."""
+    return [(NOW - timedelta(seconds=age), each) for age in ages]
+
+
+@pytest.mark.parametrize("since_the_last", [0.0, 0.5, 1.0, 1.9])
+def test_the_rate_does_not_rise_and_fall_with_each_batch(since_the_last: float) -> None:
+    claimed = batches(*(since_the_last + age for age in range(40, -1, -2)))
+    assert rate_of(claimed, now=NOW, over=MINUTE) == pytest.approx(10)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "rate"),
+    [
+        ([], 0),
+        (batches(70), 0),  # too long ago
+        (batches(0), 20),  # one batch alone, within its first second
+        (batches(2), 10),
+        (batches(30, 28, 26, 24, 22, 20), 4),  # nothing for 20 seconds: the silence counts
+    ],
+)
+def test_the_rate_of_what_was_claimed(claimed: list[tuple[datetime, int]], rate: float) -> None:
+    assert rate_of(claimed, now=NOW, over=MINUTE) == pytest.approx(rate)
+
+
+def test_a_rate_of_a_few_seconds_promises_nothing() -> None:
+    least = timedelta(seconds=8)
+    assert rate_of(batches(4, 2, 0), now=NOW, over=MINUTE, least=least) == 0
+    assert rate_of(batches(8, 6, 4, 2, 0), now=NOW, over=MINUTE, least=least) == 10

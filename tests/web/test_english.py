@@ -102,6 +102,7 @@ def test_english_pages_are_english(office: Office, role: Role) -> None:
     ("visitor", "path", "said"),
     [
         (NOBODY, "/login", "Password"),
+        (NOBODY, "/", "Sign in"),
         (NOBODY, "/admin/khong-co", "There is no such page"),
     ],
 )

@@ -99,6 +99,7 @@ POST users.enable           A....
 POST users.link             A....
 GET  invitation.show        open 400 400
 POST invitation.choose      open 400 400
+GET  login.front            open 200 302
 GET  login.show             open 200 302
 POST login.sign_in          open 401 401
 POST login.sign_out         open 303 303

@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import select, update
 
 from campaigns.answers.taking import take_page_answer
 from campaigns.delivery.recording import add_incident
+from campaigns.figures.incidents import count_incidents
 from campaigns.lifecycle import pause_by_itself
+from campaigns.messages import Attempt, Message
+from campaigns.models import Campaign
 from campaigns.states import CampaignAction
 from campaigns.stopping import is_stopped
-from outreach.access.models import Role
+from outreach.access.models import OrganisationKind, Role
+from outreach.access.organisations import create_organisation
+from outreach.access.users import find_user
 from tests.flows.world import APPROVER, AUTHOR, World, number
 from tests.web.office import post, signed_in
 
@@ -114,3 +120,35 @@ def test_an_incident_stays_until_someone_has_looked_and_is_kept(world: World, cl
     assert post(client, "/admin/incidents/1/seen").status_code == 303
     assert "sự cố cần xem" not in home(client)
     assert "Tổng đài nhận một tin hai lần" in client.get("/admin/incidents").text
+
+
+def test_an_incident_is_seen_within_its_campaigns_scope_only(world: World, client: FlaskClient) -> None:
+    world.add_people(1)
+    world.launch(window=["00:00", "24:00"])
+    world.send()
+    with world.runtime.db.write() as session:
+        women = create_organisation(
+            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
+        )
+        world.add_officer(session, "pn@loa.example", Role.APPROVER, women.id)
+        for kind, row in (("sent_twice", session.scalars(select(Message)).one()),
+                          ("second_gateway_id", session.scalars(select(Attempt)).one())):  # fmt: skip
+            add_incident(session, kind=kind, subject=f"{row.__tablename__}:{row.id}", now=world.now)
+        session.flush()
+        theirs, ours = (find_user(session, email) for email in ("pn@loa.example", APPROVER))
+        assert (count_incidents(session, theirs), count_incidents(session, ours)) == (0, 2)
+        session.execute(update(Campaign).values(organisation_id=women.id))
+        assert count_incidents(session, theirs) == 2
+        session.execute(update(Campaign).values(organisation_id=ours.organisation_id))
+    signed_in(client, "pn@loa.example")
+    assert "Chưa có sự cố nào" in client.get("/admin/incidents").text
+    assert post(client, "/admin/incidents/1/seen").status_code == 404
+
+
+def test_the_bare_address_leads_officers_to_the_login(world: World, client: FlaskClient) -> None:
+    page = client.get("/")
+    assert page.status_code == 200
+    assert 'href="/login"' in page.text
+    assert "liên kết trong tin" in page.text
+    signed_in(client, AUTHOR)
+    assert client.get("/").location == "/admin/"

@@ -11,8 +11,10 @@ from sqlalchemy import select, update
 from campaigns.answers.models import Source
 from campaigns.answers.taking import take_answer, undo_answer
 from campaigns.figures.places import Figures, read_figures, read_total
+from campaigns.messages import Message
 from campaigns.models import Recipient
 from campaigns.replies.classifier import Label
+from campaigns.states import MessageState
 from campaigns.windows import VIETNAM
 from outreach.access.models import OrganisationKind, Role
 from outreach.access.organisations import create_organisation
@@ -115,7 +117,7 @@ def test_an_entered_figure_is_the_basis_for_those_who_see_the_whole(
     page = client.get("/admin/progress/").text
     assert "2,5%" in page
     assert "Sở TT&amp;TT" in page
-    assert "2020-08-01" in page
+    assert "1/8/2020" in page
 
 
 def test_days_add_up_and_a_withdrawn_report_leaves_its_day(places: World) -> None:
@@ -137,6 +139,28 @@ def test_reach_counts_each_person_once_and_does_not_invent_deliveries(places: Wo
     reach = figures(places, campaign_id).reach
     assert reach
     assert (reach.sent, reach.delivered) == (8, None)
+
+
+def test_the_share_of_those_written_to_has_a_denominator_and_installs_of_its_own(
+    places: World, client: FlaskClient
+) -> None:
+    campaign_id = launch(places)
+    answer(places, campaign_id, Label.INSTALLED, Label.INSTALLED, Label.NO_SMARTPHONE, Label.INSTALLED)
+    with places.runtime.db.write() as session:
+        recipients = session.scalars(select(Recipient.id).order_by(Recipient.id)).all()
+        # The first three were written to; the fourth told an officer at the door.
+        session.execute(
+            update(Message).where(Message.recipient_id.in_(recipients[:3])).values(state=MessageState.SENT)
+        )
+    read = figures(places, campaign_id)
+    assert (read.share.installed, read.share.denominator) == (3, 7)
+    assert read.reach
+    assert (read.reach.share.installed, read.reach.share.denominator) == (2, 2)
+    signed_in(client, LEADER)
+    page = client.get(f"/admin/progress/?campaign={campaign_id}").text
+    assert "So với toàn danh sách nhận tin" in page
+    assert "Riêng những người đã được gửi tin" in page
+    assert "Mới gửi tới 3 trong 8 người nhận." in page
 
 
 def test_a_leader_reads_figures_and_no_person(places: World, client: FlaskClient) -> None:

@@ -108,6 +108,33 @@ def test_pause_resume_and_cancel_take_effect_without_a_reload(
     assert "Đã hủy" in page.text
 
 
+def test_the_question_before_a_pause_tells_what_becomes_of_the_reminder(
+    world: World, client: FlaskClient
+) -> None:
+    world.add_people(2)
+    campaign = world.launch(window=ALL_DAY, step=[{"after_days": 2, "at": "18:00", "text": "Nhắc: {link}"}])
+    signed_in(client, AUTHOR)
+    sheet = client.get(f"/admin/campaigns/{campaign}/").text
+    assert re.search(r'data-ask="[^"]*Lần nhắc lại dự kiến lúc 18:00', sheet)
+
+
+def test_a_finished_campaign_says_when_and_leads_to_what_came_of_it(
+    world: World, client: FlaskClient, campaign_id: int
+) -> None:
+    world.act(campaign_id, CampaignAction.CANCEL)
+    signed_in(client, AUTHOR)
+    sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
+    assert "Đã hủy lúc" in sheet
+    assert "sẽ nhận tin" not in sheet
+    for path in (
+        f"/admin/progress/?campaign={campaign_id}",
+        f"/admin/people/?campaign={campaign_id}",
+        "/admin/inbox/",
+    ):
+        assert f'href="{path}"' in sheet
+        assert client.get(path).status_code == 200
+
+
 def test_without_script_a_press_leads_back_to_the_sheet(
     world: World, client: FlaskClient, campaign_id: int
 ) -> None:
