@@ -1,19 +1,22 @@
-"""Commands on texts alone; no database is needed."""
+"""Commands on texts. Only the examples come from a database."""
 
 from __future__ import annotations
 
+import csv
 import json
+from pathlib import Path
 
 import click
 
-from admin.cli.speaking import Group, read_lines, write_line
+from admin.cli.speaking import Group, answer, json_option, read_lines, write_line
+from campaigns.casework.examples import read_examples
 from campaigns.replies.classifier import classify
 from outreach.errors import BadInput
 from outreach.runtime import Runtime
 from outreach.sms.text import measure
 
 
-def text_commands(_runtime: Runtime) -> list[click.Command]:
+def text_commands(runtime: Runtime) -> list[click.Command]:
     replies = Group("replies", help="Understand residents' replies.")
     sms = Group("sms", help="Measure message texts.")
 
@@ -23,6 +26,22 @@ def text_commands(_runtime: Runtime) -> list[click.Command]:
         for line in read_lines():
             label, confidence = classify(line)
             write_line(f"{label.value}\t{confidence:.2f}")
+
+    @replies.command("examples")
+    @click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+    @click.option("--corrected", is_flag=True, help="Only where the officer chose another label.")
+    @json_option
+    def export_examples(file: Path, corrected: bool, as_json: bool) -> None:
+        """Replies with the label that officers gave them, for the classifier's test."""
+        with runtime.db.read() as session, file.open("w", encoding="utf-8", newline="") as out:
+            sheet = csv.writer(out, delimiter="\t", lineterminator="\n")
+            sheet.writerow(("text", "label", "suggested", "confidence"))
+            count = 0
+            for each in read_examples(session, corrected_only=corrected):
+                sheet.writerow((each.text, each.label.value, each.suggested.value, f"{each.confidence:.2f}"))
+                count += 1
+        says = f"Đã ghi {count} câu trả lời có nhãn của cán bộ vào {file}. Tên người trong câu vẫn còn: hãy xem lại."
+        answer({"examples": count}, as_json=as_json, says=says)
 
     @sms.command("measure")
     @click.option("--unaccented", is_flag=True, help="Without accents, as it would be sent.")

@@ -90,6 +90,7 @@ DETAILS: dict[str, Any] = {
     "label": _l("loại"),
     "suggested": _l("hệ thống gợi ý"),
     "outcome": _l("kết quả"),
+    "place": _l("nơi nghe"),
     "message": _l("tin nhắn"),
     "campaign": _l("chiến dịch"),
     "phone": _l("mã số điện thoại"),
@@ -97,7 +98,12 @@ DETAILS: dict[str, Any] = {
     "fields": _l("mục đã sửa"),
 }
 _VALUES: dict[str, dict[str, Any]] = {
-    "fields": {"name": _l("họ tên"), "village": _l("thôn, tổ dân phố"), "area_code": _l("xã, phường")},
+    "fields": {
+        "name": _l("họ tên"),
+        "village": _l("thôn, tổ dân phố"),
+        "area_code": _l("xã, phường"),
+        "has_smartphone": _l("điện thoại thông minh"),
+    },
 }
 _FAMILIES = {
     "role": "role",

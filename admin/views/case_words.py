@@ -1,4 +1,4 @@
-"""Words of the work list: what a case is about and how it ended."""
+"""Words of the work list: what a case is about and how it ended; where an officer heard an answer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from campaigns.answers.models import Place
 from campaigns.casework.kinds import CaseKind, Outcome
 
 _KINDS = {
@@ -24,9 +25,14 @@ _OUTCOMES = {
     Outcome.CLASSIFIED: _l("Đã phân loại"),
     Outcome.WITHDRAWN: _l("Người dân rút lại"),
 }
+_PLACES = {
+    Place.HOME: _l("tại nhà"),
+    Place.PHONE: _l("qua điện thoại"),
+    Place.MEETING: _l("tại cuộc họp"),
+}
 
 WORDS: dict[str, Any] = {
     f"{family}.{value.value}": words
-    for family, table in (("case", _KINDS), ("outcome", _OUTCOMES))
+    for family, table in (("case", _KINDS), ("outcome", _OUTCOMES), ("place", _PLACES))
     for value, words in table.items()
 }

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
 from admin.views.base import OfficeView
+from campaigns.answers.models import Place
 from campaigns.answers.taking import Keys
 from campaigns.figures.person import (
     SAID_TO_AN_OFFICER,
@@ -115,6 +116,7 @@ class PeopleView(OfficeView):
                 name=form.get("name", ""),
                 village=form.get("village", ""),
                 area_code=form.get("area", ""),
+                has_smartphone={"yes": True, "no": False}.get(form.get("smartphone", "")),
                 user=user,
                 now=now,
             )
@@ -124,16 +126,24 @@ class PeopleView(OfficeView):
     @expose("/<int:contact_id>/answer", methods=["POST"])
     def answer(self, contact_id: int) -> ResponseReturnValue:
         campaign_id = request.form.get("campaign", 0, type=int)
-        label = _label(request.form.get("answer", ""))
-        if label is None:
-            flash(_("Chưa chọn câu trả lời. Hãy chọn điều người dân đã nói rồi ghi lại."), "error")
+        label, place = _label(request.form.get("answer", "")), request.form.get("place")
+        if label is None or place not in list(Place):
+            flash(_("Hãy chọn điều người dân đã nói và nghe ở đâu rồi ghi lại."), "error")
             return redirect(url_for(".show", contact_id=contact_id), code=303)
         is_new = False
 
         def record(session: Session, user: User, now: datetime) -> None:
             nonlocal is_new
             is_new = record_answer(
-                session, contact_id, campaign_id, label, user=user, keys=self._keys, now=now
+                session,
+                contact_id,
+                campaign_id,
+                label,
+                place=Place(place),
+                note=request.form.get("note", ""),
+                user=user,
+                keys=self._keys,
+                now=now,
             )
 
         if refused := self._do(contact_id, record):
@@ -194,6 +204,7 @@ class PeopleView(OfficeView):
             place=", ".join(f"{each.kind} {each.name}" for each in (area, district) if each),
             numbers=numbers or {},
             labels=SAID_TO_AN_OFFICER,
+            places=list(Place),
             reasons=(SuppressionReason.OPT_OUT, SuppressionReason.WRONG_NUMBER),
             may_change=may_open(current_user.role, "people.correct"),
             **read,

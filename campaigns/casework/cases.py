@@ -8,8 +8,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.answers.models import Answer, Reply, Source
-from campaigns.answers.taking import Keys, latest_answer, take_answer, undo_answer
+from campaigns.answers.models import Answer, Place, Reply
+from campaigns.answers.officers import LONGEST_NOTE, write_down
+from campaigns.answers.taking import Keys, latest_answer, undo_answer
 from campaigns.casework.kinds import WRITTEN, CaseKind, Outcome, held_until
 from campaigns.casework.models import Case
 from campaigns.casework.opening import find_open_help
@@ -23,8 +24,6 @@ from outreach.access.users import require_role, visible_to
 from outreach.errors import BadInput, NotFound, WrongState
 from outreach.people.models import Phone
 from outreach.people.suppression import lock_phone
-
-LONGEST_NOTE = 300
 
 # What a resident may say in the end; the rest is for the person's page.
 RESULTS = (Label.INSTALLED, Label.NOT_YET, Label.NO_SMARTPHONE, Label.REFUSE)
@@ -121,16 +120,9 @@ def finish(
     case = hold_open(session, case_id, user=user, now=now)
     recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
     said: Answer | None = None
-    if result and recipient and case.phone_id:
-        said = take_answer(
-            session,
-            phone_id=case.phone_id,
-            recipient=recipient,
-            label=result,
-            source=Source.OFFICER,
-            keys=keys,
-            now=now,
-        )
+    if result and recipient:
+        place = Place.HOME if outcome is Outcome.VISITED else Place.PHONE
+        said = write_down(session, recipient, result, place=place, note=note, user=user, keys=keys, now=now)
     case.result_id = said.id if said else None
     close(case, outcome, user=user, now=now, note=note)
     record(session, "case.finish", case, user, now, outcome=outcome.value)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.answers.models import Handling, Reply
+from campaigns.answers.models import Answer, Handling, OfficerEntry, Reply, Source
 from campaigns.casework.kinds import LEADS_ON, held_until
 from campaigns.casework.models import Case
 from campaigns.casework.texting import Sent, sent_for
@@ -24,7 +25,7 @@ class Line:
     """A case with what an officer needs to know of it.
 
     `held_until`: while it is somebody's alone. `given`: the label that a person gave its reply. `sent`: the
-    messages that answered it.
+    messages that answered it. `asked_through`: how help was asked for; `entry`: what an officer wrote with it.
     """
 
     case: Case
@@ -43,6 +44,9 @@ class Line:
     given: Label | None
     texts_since: list[str] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
+    asked_through: Source | None = None
+    entry: OfficerEntry | None = None
+    entered_by: str = ""
 
     @property
     def means(self) -> Label | None:
@@ -52,19 +56,37 @@ class Line:
 
 def read_lines(session: Session, ids: list[int], areas: dict[str, Area], *, now: datetime) -> list[Line]:
     """These cases in this order. The caller has looked to it that the user may see them."""
-    taker, doer = aliased(User), aliased(User)
-    rows = session.execute(
-        select(Case, Reply, Recipient, Contact, Phone.e164, Campaign.name, Organisation.name, taker, doer)
-        .outerjoin(Reply, Reply.id == Case.reply_id)
-        .outerjoin(Recipient, Recipient.id == Case.recipient_id)
-        .outerjoin(Contact, Contact.id == Recipient.contact_id)
-        .outerjoin(Phone, Phone.id == Case.phone_id)
-        .outerjoin(Campaign, Campaign.id == Case.campaign_id)
-        .outerjoin(Organisation, Organisation.id == Case.organisation_id)
-        .outerjoin(taker, taker.id == Case.taken_by)
-        .outerjoin(doer, doer.id == Case.done_by)
-        .where(Case.id.in_(ids))
-    ).all()
+    taker, doer, recorder = aliased(User), aliased(User), aliased(User)
+    rows: list[Any] = list(
+        session.execute(
+            select(
+                Case,
+                Reply,
+                Recipient,
+                Contact,
+                Phone.e164,
+                Campaign.name,
+                Organisation.name,
+                taker,
+                doer,
+                Answer.source,
+                OfficerEntry,
+                recorder,
+            )
+            .outerjoin(Answer, Answer.id == Case.answer_id)
+            .outerjoin(OfficerEntry, OfficerEntry.answer_id == Case.answer_id)
+            .outerjoin(recorder, recorder.id == OfficerEntry.recorded_by)
+            .outerjoin(Reply, Reply.id == Case.reply_id)
+            .outerjoin(Recipient, Recipient.id == Case.recipient_id)
+            .outerjoin(Contact, Contact.id == Recipient.contact_id)
+            .outerjoin(Phone, Phone.id == Case.phone_id)
+            .outerjoin(Campaign, Campaign.id == Case.campaign_id)
+            .outerjoin(Organisation, Organisation.id == Case.organisation_id)
+            .outerjoin(taker, taker.id == Case.taken_by)
+            .outerjoin(doer, doer.id == Case.done_by)
+            .where(Case.id.in_(ids))
+        )
+    )
     later = _texts_since(session, [row[0] for row in rows])
     given = _labels_given(session, [row[0] for row in rows])
     sent = sent_for(session, [row[0] for row in rows])
@@ -84,6 +106,9 @@ def _line(
     organisation: str | None,
     taker: User | None,
     doer: User | None,
+    source: Source | None,
+    entry: OfficerEntry | None,
+    recorder: User | None,
     *,
     areas: dict[str, Area],
     later: dict[int, list[str]],
@@ -105,14 +130,21 @@ def _line(
         place=", ".join(f"{each.kind} {each.name}" for each in (area, above) if each),
         campaign=campaign or "",
         organisation=organisation or "",
-        taken_by=(taker.name or taker.email) if taker else "",
-        done_by=(doer.name or doer.email) if doer else "",
+        taken_by=_name(taker),
+        done_by=_name(doer),
         held_until=None if case.done_at else held_until(case.taken_at, now=now),
         said_since=recipient.answer if recipient and is_newer and case.done_at is None else None,
         given=given.get(case.reply_id),
         texts_since=later.get(case.id, []),
         sent=sent.get(case.id, []),
+        asked_through=source,
+        entry=entry,
+        entered_by=_name(recorder),
     )
+
+
+def _name(user: User | None) -> str:
+    return user.name or user.email if user else ""
 
 
 def _labels_given(session: Session, cases: list[Case]) -> dict[int | None, Label]:

@@ -8,8 +8,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, exists, literal, select
 from sqlalchemy.orm import Session
 
-from campaigns.answers.models import Answer, Reply, Source
-from campaigns.answers.taking import Keys, take_answer
+from campaigns.answers.models import Answer, OfficerEntry, Place, Reply, Source
+from campaigns.answers.officers import write_down
+from campaigns.answers.taking import Keys
 from campaigns.casework.texting import Sent, read_sent
 from campaigns.messages import Attempt, Message
 from campaigns.models import Campaign, Recipient
@@ -45,6 +46,10 @@ class Said:
     label: Label | None = None
     source: Source | None = None
     is_undone: bool = False
+    # What an officer wrote down, and who.
+    place: Place | None = None
+    note: str = ""
+    by: str = ""
     # An answer to the resident that has not left, or never will.
     waiting: Sent | None = None
 
@@ -94,11 +99,13 @@ def record_answer(
     campaign_id: int,
     label: Label,
     *,
+    place: Place,
+    note: str,
     user: User,
     keys: Keys,
     now: datetime,
 ) -> bool:
-    """An answer given at the door or by phone. False when it says again what already stands.
+    """An answer given at the door, by phone or at a meeting. False when it says again what already stands.
 
     Raises BadInput where the person is not written to in this campaign, NotFound, NotAllowed.
     """
@@ -122,15 +129,7 @@ def record_answer(
             "Người này không được gửi tin trong chiến dịch đó nên không tính câu trả lời. "
             "Nếu nhiều người dùng chung số, hãy ghi cho người đứng tên nhận tin."
         )
-    answer = take_answer(
-        session,
-        phone_id=recipient.phone_id,
-        recipient=recipient,
-        label=label,
-        source=Source.OFFICER,
-        keys=keys,
-        now=now,
-    )
+    answer = write_down(session, recipient, label, place=place, note=note, user=user, keys=keys, now=now)
     if answer is not None:
         audit.record(
             session,
@@ -140,6 +139,7 @@ def record_answer(
             now=now,
             campaign=campaign_id,
             label=label.value,
+            place=place.value,
         )
     return answer is not None
 
@@ -199,12 +199,21 @@ def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, 
         for recipient, at, body, label in replies
     ]
     answers = session.execute(
-        select(Answer.recipient_id, Answer.at, Answer.label, Answer.source, Answer.undone_at).where(
-            Answer.recipient_id.in_(recipients), Answer.source != Source.SMS
-        )
+        select(Answer, OfficerEntry.place, OfficerEntry.note, User.name, User.email)
+        .outerjoin(OfficerEntry, OfficerEntry.answer_id == Answer.id)
+        .outerjoin(User, User.id == OfficerEntry.recorded_by)
+        .where(Answer.recipient_id.in_(recipients), Answer.source != Source.SMS)
     )
-    said += [
-        (recipient, Said(at, False, label=label, source=source, is_undone=undone is not None))
-        for recipient, at, label, source, undone in answers
-    ]
+    for answer, place, note, name, email in answers:
+        line = Said(
+            answer.at,
+            False,
+            label=answer.label,
+            source=answer.source,
+            is_undone=answer.undone_at is not None,
+            place=place,
+            note=note or "",
+            by=name or email or "",
+        )
+        said.append((answer.recipient_id, line))
     return said

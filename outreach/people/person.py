@@ -124,6 +124,7 @@ def correct(
     name: str,
     village: str,
     area_code: str,
+    has_smartphone: bool | None,
     user: User,
     now: datetime,
 ) -> Contact:
@@ -136,7 +137,12 @@ def correct(
     level = select(Area.code).where(Area.code == area_code, Area.level == AreaLevel.COMMUNE)
     if area_code and not session.scalar(level):
         raise BadInput("Không có xã, phường này. Hãy chọn trong danh sách.")
-    wanted: dict[str, Any] = {"name": name, "village": village, "area_code": area_code or None}
+    wanted: dict[str, Any] = {
+        "name": name,
+        "village": village,
+        "area_code": area_code or None,
+        "has_smartphone": has_smartphone,
+    }
     changed = [key for key, value in wanted.items() if getattr(person, key) != value]
     if changed:
         for key, value in wanted.items():

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from campaigns.answers.models import OfficerEntry, Place
 from campaigns.answers.taking import take_page_answer
 from campaigns.casework.cases import Reopened, finish, number_to_call, release, reopen, take
+from campaigns.casework.examples import read_examples
 from campaigns.casework.handling import give_label, undo_label
 from campaigns.casework.kinds import CaseKind, Outcome
 from campaigns.casework.models import Case
@@ -78,6 +80,8 @@ def test_help_asked_for_by_page_sms_and_officer_is_one_list(world: World, campai
             contact,
             campaign,
             Label.NEED_HELP,
+            place=Place.HOME,
+            note="",
             user=world.user(AUTHOR),
             keys=world.keys,
             now=world.now,
@@ -138,6 +142,9 @@ def test_done_says_how_by_whom_and_what_the_resident_then_said(world: World, cam
         world.user(AUTHOR).id,
     )
     assert world.status(campaign)["self_reported"]["installed"] == 1
+    with world.runtime.db.read() as session:
+        entry = session.scalars(select(OfficerEntry)).one()
+    assert (entry.answer_id, entry.place, entry.note) == (done.result_id, Place.HOME, "Đã đến nhà")
     with pytest.raises(WrongState, match="đã xử lý xong"):
         do(world, finish, asked.id, Outcome.CALLED, email=COLLEAGUE)
 
@@ -319,3 +326,21 @@ def test_what_waited_before_there_were_cases_waits_still(world: World, campaign:
     downgrade(world.runtime.db, "0005_directory")
     upgrade(world.runtime.db)
     assert known() == before
+
+
+def test_what_officers_taught_is_written_out_without_numbers(world: World, campaign: int) -> None:
+    world.reply(number(0), "ok", gateway_id="SM1")
+    world.reply(number(1), "ừ\ngọi 0905.000.123 nhé", gateway_id="SM2")
+    world.reply(number(2), "ừ", gateway_id="SM3")
+    confirmed, corrected, undone = world.cases()
+    do(world, give_label, confirmed.id, Label.UNCLEAR)
+    do(world, give_label, corrected.id, Label.INSTALLED)
+    do(world, give_label, undone.id, Label.REFUSE)
+    do(world, undo_label, undone.id)
+    with world.runtime.db.read() as session:
+        assert [(each.text, each.label) for each in read_examples(session)] == [
+            ("ok", Label.UNCLEAR),
+            ("ừ gọi 0000.000.000 nhé", Label.INSTALLED),
+        ]
+        only = list(read_examples(session, corrected_only=True))
+    assert [each.label for each in only] == [Label.INSTALLED]

@@ -185,7 +185,7 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "inbox.finish": {"outcome": "called"},
         "people.number": phone,
         "people.correct": {"name": NAME},
-        "people.answer": {"campaign": values["launched_id"], "answer": "not_yet"},
+        "people.answer": {"campaign": values["launched_id"], "answer": "not_yet", "place": "home"},
         "people.suppress": phone,
         "people.lift": phone,
         "lists.create": {"name": f"Mới {MARK} {next(_NEW)}", "organisation": values[HERE]},

@@ -135,7 +135,7 @@ def test_what_a_colleague_has_taken_is_theirs_for_a_while(
     case_id = press_help(world, 0, campaign_id)
     signed_in(client, APPROVER)
     post(client, f"/admin/inbox/{case_id}/take")
-    assert "Bạn đã nhận việc này" in client.get("/admin/inbox/").text
+    assert "Bạn nhận việc này lúc" in client.get("/admin/inbox/").text
     signed_in(client, AUTHOR)
     page = client.get("/admin/inbox/").text
     assert f"{APPROVER} đang xử lý" in page

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from campaigns.answers.models import Answer, InstallReport, Source
+from campaigns.answers.models import Answer, InstallReport, OfficerEntry, Place, Source
 from outreach.access.models import AuditEvent, OrganisationKind, Role
 from outreach.access.organisations import create_organisation
 from outreach.access.users import find_user
@@ -131,6 +131,7 @@ def test_a_neighbour_finds_nobody_of_ours(
             "name": "x",
             "campaign": 1,
             "answer": "installed",
+            "place": "home",
             "reason": "opt_out",
             "note": "x",
         }
@@ -163,12 +164,24 @@ def test_an_answer_at_the_door_counts_as_an_officers(client: FlaskClient, world:
     campaign_id = world.launch()
     contact_id = world.recipient(number(0), campaign_id).contact_id
     signed_in(client, AUTHOR)
-    page = post(client, f"/admin/people/{contact_id}/answer", campaign=campaign_id, answer="installed")
+    said = {"campaign": campaign_id, "answer": "installed", "note": "máy của con"}
+    refused = post(client, f"/admin/people/{contact_id}/answer", **said)
+    assert "nghe ở đâu" in client.get(refused.location).text
+    page = post(client, f"/admin/people/{contact_id}/answer", **said, place="home")
     assert page.status_code == 303
-    assert "Đã ghi câu trả lời" in client.get(page.location).text
+    shown = client.get(page.location).text
+    for text in ("Đã ghi câu trả lời", f"cán bộ ghi ({AUTHOR}, tại nhà)", "máy của con"):
+        assert text in shown
     with world.runtime.db.read() as session:
         assert session.scalars(select(Answer)).one().source is Source.OFFICER
         assert session.scalars(select(InstallReport)).one().source is Source.OFFICER
+        entry = session.scalars(select(OfficerEntry)).one()
+        assert (entry.place, entry.recorded_by) == (Place.HOME, world.user(AUTHOR).id)
+        assert session.get_one(Contact, contact_id).has_smartphone is True
+    post(client, f"/admin/people/{contact_id}/answer", **{**said, "answer": "no_smartphone"}, place="meeting")
+    with world.runtime.db.read() as session:
+        assert session.get_one(Contact, contact_id).has_smartphone is False
+    post(client, f"/admin/people/{contact_id}/answer", **said, place="phone")
     listed = client.get(f"/admin/people/?campaign={campaign_id}&answer=installed").text
     assert f"/admin/people/{contact_id}/" in listed
     assert "Không tìm thấy ai" in client.get(f"/admin/people/?campaign={campaign_id}&answer=refuse").text
@@ -200,7 +213,14 @@ def test_a_corrected_name_is_found_by_the_new_one(
     client: FlaskClient, world: World, people: dict[str, int]
 ) -> None:
     signed_in(client, AUTHOR)
-    post(client, f"/admin/people/{people['Lê An']}/correct", name=" Lê  Ân Bình ", village="Thôn 2")
+    post(
+        client,
+        f"/admin/people/{people['Lê An']}/correct",
+        name=" Lê  Ân Bình ",
+        village="Thôn 2",
+        smartphone="no",
+    )
+    assert found(world, smartphone="no") == ["Lê Ân Bình"]
     assert found(world, text="binh") == ["Lê Ân Bình"]
     page = client.get(f"/admin/people/{people['Lê An']}/").text
     assert re.search(r"<dd>Thôn 2</dd>", page)
