@@ -2,7 +2,7 @@
 VENV ?= .venv
 export VENV
 
-.PHONY: help run test test-rules test-flows pictures chaos check lint types contracts format lock translations clean environment environment-dev chromium
+.PHONY: help run test test-rules test-flows pictures chaos bench check lint types contracts format lock translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ check: lint types contracts test  ## all that must hold before a change goes in
 
 chaos: environment-dev  ## a large send while everything around it breaks: ARGS="--messages 20000 --kills 20"
 	$(VENV)/bin/python -m tests.chaos $(ARGS)
+
+bench: environment-dev  ## messages a second and what else is measured, beside others: ARGS="--only sending,pace"
+	$(VENV)/bin/python -m benchmarks $(ARGS)
 
 lint: environment-dev  ## form and common mistakes
 	$(VENV)/bin/ruff format --check .

@@ -58,3 +58,13 @@ def show(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     ]
     shown.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(shown)
+
+
+def target(
+    what: str, value: float, *, at_least: float | None = None, at_most: float | None = None, form: str = ".2f"
+) -> str:
+    """A line that says what was to be reached and whether it was."""
+    holds = (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
+    bounds = [f"at least {at_least:{form}}"] if at_least is not None else []
+    bounds += [f"at most {at_most:{form}}"] if at_most is not None else []
+    return f"{'reached' if holds else 'MISSED '}  {what}: {value:{form}} ({', '.join(bounds)})"

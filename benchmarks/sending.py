@@ -8,70 +8,227 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from benchmarks import gateway, profile
-from benchmarks.contestants import Run, loa, loop
+from benchmarks.contestants import Run, kannel, loa, loop, queues
+from benchmarks.gateway import Gateway
 from benchmarks.ground import Ground, ground, ready_to_send
-from benchmarks.measuring import middle, show
+from benchmarks.measuring import middle, show, target
 
 IN_FLIGHT = 100
+LATENCY_MS = 100
+
+BARE, ONE, TWO, KANNEL = "our client, bare loop", "Loa, one worker", "Loa, two workers", "Kannel"
 
 
-def quick(on: Ground, *, messages: int, rounds: int, workers: int) -> None:
-    """The worker beside the bare loop, in turn, `rounds` times."""
-    ours: list[Run] = []
-    bare: list[Run] = []
-    with ready_to_send(on, messages) as (template, waiting):
-        for _ in range(rounds):
-            with gateway.running(on.gateway_program) as to:
-                bare.append(loop.run(to, "ours", messages=messages, in_flight=IN_FLIGHT))
-            with gateway.running(on.gateway_program) as to:
-                ours.append(loa.run(on, to, template, workers=workers, messages=waiting))
-            print(
-                f"bare loop {bare[-1].per_second:,.0f}/s, {workers} worker(s) {ours[-1].per_second:,.0f}/s: "
-                f"{ours[-1].per_second / bare[-1].per_second:.2f}",
-                file=sys.stderr,
+@dataclass(frozen=True)
+class Stage:
+    """What a run needs. Every template is a database in which as many messages wait as are sent from it."""
+
+    on: Ground
+    templates: dict[int, tuple[str, int]]
+    scale: float
+
+    def size(self, messages: int) -> int:
+        """So many messages in this run: hundreds, at least one."""
+        return max(1, round(messages * self.scale / 100)) * 100
+
+
+@dataclass
+class Contestant:
+    """`at_0` and `at_100`: messages in a run at no latency and at LATENCY_MS; the slow ones get fewer."""
+
+    name: str
+    at_0: int
+    at_100: int
+    send: Callable[[Stage, Gateway, int], Run]
+    runs: dict[int, list[Run]] = field(default_factory=dict)
+
+    def rate(self, latency_ms: int) -> float | None:
+        runs = self.runs.get(latency_ms)
+        return middle([run.per_second for run in runs]) if runs else None
+
+
+def _loa(workers: int) -> Callable[[Stage, Gateway, int], Run]:
+    def send(stage: Stage, to: Gateway, messages: int) -> Run:
+        template, waiting = stage.templates[messages]
+        # The account's limit is one for all workers.
+        in_flight = IN_FLIGHT // workers if to.limit else IN_FLIGHT
+        return loa.run(stage.on, to, template, workers=workers, messages=waiting, in_flight=in_flight)
+
+    return send
+
+
+def _loop(client: str) -> Callable[[Stage, Gateway, int], Run]:
+    return lambda _stage, to, messages: loop.run(to, client, messages=messages, in_flight=IN_FLIGHT)
+
+
+def contestants() -> list[Contestant]:
+    some = [
+        Contestant(ONE, 30_000, 10_000, _loa(1)),
+        Contestant(TWO, 30_000, 10_000, _loa(2)),
+        Contestant(BARE, 20_000, 5_000, _loop("ours")),
+        Contestant("twilio's async client, bare loop", 10_000, 5_000, _loop("library")),
+        Contestant(
+            "Celery, a task a message, 2 processes",
+            3_000,
+            100,
+            lambda stage, to, messages: queues.run_celery(stage.on, to, messages=messages),
+        ),
+        Contestant(
+            "RQ, a job a message, SimpleWorker",
+            600,
+            100,
+            lambda stage, to, messages: queues.run_rq(stage.on, to, messages=messages),
+        ),
+    ]
+    if kannel.is_installed():
+        some.append(
+            Contestant(
+                KANNEL,
+                20_000,
+                10_000,
+                lambda stage, to, messages: kannel.run(
+                    to, stage.on.folder, messages=messages, in_flight=IN_FLIGHT
+                ),
             )
-    base = middle([run.per_second for run in bare])
+        )
+    else:
+        print(f"Kannel is not installed and is left out: {kannel.HOW_TO_INSTALL}", file=sys.stderr)
+    return some
+
+
+def compare(on: Ground, *, rounds: int = 3, scale: float = 1.0) -> str:
+    """All of them in turn, `rounds` times; the table of the medians and what was to be reached."""
+    field_ = contestants()
+    sizes = {Stage(on, {}, scale).size(n) for n in (30_000, 10_000)}
+    with ready_to_send(on, max(sizes)) as large, ready_to_send(on, min(sizes)) as small:
+        stage = Stage(on, {max(sizes): large, min(sizes): small}, scale)
+        for _ in range(rounds):
+            for latency_ms in (0, LATENCY_MS):
+                for each in field_:
+                    _run(stage, each, latency_ms)
+    return f"{_table(field_)}\n\n{_targets(field_)}"
+
+
+def _run(stage: Stage, each: Contestant, latency_ms: int) -> None:
+    messages = stage.size(each.at_100 if latency_ms else each.at_0)
+    limit = IN_FLIGHT if latency_ms else 0
+    with gateway.running(stage.on.gateway_program, latency_ms=latency_ms, limit=limit) as to:
+        run = each.send(stage, to, messages)
+        if latency_ms:
+            # One clock for all, the gateway's: from the first message's arrival to the last one's answer.
+            stats = to.stats()
+            run = replace(run, seconds=stats.last - stats.first + latency_ms / 1000)
+    each.runs.setdefault(latency_ms, []).append(run)
+    print(f"  {each.name} at {latency_ms} ms: {run.per_second:,.0f}/s", file=sys.stderr, flush=True)
+
+
+def _rate(field_: list[Contestant], name: str, latency_ms: int = 0) -> float | None:
+    return next((each.rate(latency_ms) for each in field_ if each.name == name), None)
+
+
+def _table(field_: list[Contestant]) -> str:
+    bare = _rate(field_, BARE) or float("nan")
+    per_second = IN_FLIGHT * 1000 / LATENCY_MS
     rows = []
-    for name, runs in (("bare loop of our client", bare), (f"Loa, {workers} worker(s)", ours)):
-        rate = middle([run.per_second for run in runs])
+    for each in sorted(field_, key=lambda each: -(each.rate(0) or 0)):
+        runs, rate, late = each.runs[0], each.rate(0) or 0.0, each.rate(LATENCY_MS) or 0.0
         rows.append(
             [
-                name,
+                each.name,
                 f"{rate:,.0f}",
-                f"{rate / base:.2f}",
+                f"{rate / bare:.2f}",
+                f"{middle([run.sender_cpu_per_1000 for run in runs]):.3f}",
+                f"{middle([run.cpu_per_1000 for run in runs]):.3f}",
+                f"{middle([run.peak_mb for run in runs]):.0f}",
+                f"{late:,.0f}",
+                f"{late / per_second:.1%}",
+                f"{middle([run.cpu_per_1000 for run in each.runs[LATENCY_MS]]):.3f}",
+            ]
+        )
+    head = [
+        "",
+        "messages/s at 0 ms",
+        "of the bare loop",
+        "CPU s/1,000",
+        "with its servers",
+        "peak MB",
+        f"messages/s at {LATENCY_MS} ms",
+        "of the limit",
+        "CPU s/1,000 with its servers",
+    ]
+    return show(head, rows)
+
+
+def _targets(field_: list[Contestant]) -> str:
+    lines = []
+    one, two, bare = (_rate(field_, name) for name in (ONE, TWO, BARE))
+    if one and bare:
+        lines.append(target("one worker at 0 ms, of the bare loop", one / bare, at_least=0.7))
+    if two and (other := _rate(field_, KANNEL)):
+        lines.append(target("two workers at 0 ms, of Kannel", two / other, at_least=1.2))
+    for name in (ONE, TWO):
+        if late := _rate(field_, name, LATENCY_MS):
+            of_limit = late * LATENCY_MS / 1000 / IN_FLIGHT
+            lines.append(target(f"{name} at {LATENCY_MS} ms, of the limit", of_limit, at_least=0.97))
+    return "\n".join(lines)
+
+
+# -- on its own
+
+
+def quick(on: Ground, *, messages: int, rounds: int, workers: int) -> str:
+    """The worker beside the bare loop, in turn, `rounds` times, at no latency."""
+    ours = Contestant(f"Loa, {workers} worker(s)", messages, 0, _loa(workers))
+    bare = Contestant(BARE, messages, 0, _loop("ours"))
+    with ready_to_send(on, messages) as template:
+        stage = Stage(on, {messages: template}, 1.0)
+        for _ in range(rounds):
+            for each in (bare, ours):
+                _run(stage, each, 0)
+    rows = []
+    for each in (bare, ours):
+        rate, runs = each.rate(0) or 0.0, each.runs[0]
+        rows.append(
+            [
+                each.name,
+                f"{rate:,.0f}",
+                f"{rate / (bare.rate(0) or 1.0):.2f}",
                 f"{middle([run.sender_cpu_per_1000 for run in runs]):.3f}",
                 f"{middle([run.cpu_per_1000 for run in runs]):.3f}",
                 f"{middle([run.peak_mb for run in runs]):.0f}",
             ]
         )
-    head = ["0 ms", "messages/s", "of the bare loop", "CPU s/1,000", "with servers", "peak MB"]
-    print(show(head, rows))
+    head = ["0 ms", "messages/s", "of the bare loop", "CPU s/1,000", "with its servers", "peak MB"]
+    return show(head, rows)
 
 
-def watch(on: Ground, *, messages: int) -> None:
+def watch(on: Ground, *, messages: int) -> str:
     """One worker under py-spy."""
     stacks = on.folder / "stacks"
     with ready_to_send(on, messages) as (template, waiting), gateway.running(on.gateway_program) as to:
         run = loa.run(on, to, template, workers=1, messages=waiting, profile=stacks)
-        print(f"{run.per_second:,.0f} messages/s while watched\n")
-        print(profile.describe(stacks))
+    return f"{run.per_second:,.0f} messages/s while watched\n\n{profile.describe(stacks)}"
 
 
 def main(arguments: list[str] | None = None) -> None:
     options = argparse.ArgumentParser(prog="python -m benchmarks.sending")
     options.add_argument("--quick", action="store_true", help="one worker beside the bare loop")
     options.add_argument("--profile", action="store_true", help="where the worker's time goes")
-    options.add_argument("--messages", type=int, default=20_000)
-    options.add_argument("--rounds", type=int, default=1)
-    options.add_argument("--workers", type=int, default=1)
+    options.add_argument("--messages", type=int, default=20_000, help="with --quick and --profile")
+    options.add_argument("--workers", type=int, default=1, help="with --quick")
+    options.add_argument("--rounds", type=int, help="1 with --quick, else 3")
     given = options.parse_args(arguments)
     with ground() as on:
         if given.profile:
-            watch(on, messages=max(given.messages, 40_000))
+            print(watch(on, messages=max(given.messages, 40_000)))
+        elif given.quick:
+            print(quick(on, messages=given.messages, rounds=given.rounds or 1, workers=given.workers))
         else:
-            quick(on, messages=given.messages, rounds=given.rounds, workers=given.workers)
+            print(compare(on, rounds=given.rounds or 3))
 
 
 if __name__ == "__main__":

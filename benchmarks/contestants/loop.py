@@ -48,7 +48,10 @@ def run(gateway: Gateway, client: str, *, messages: int, in_flight: int) -> Run:
             before = cpu_s([process.pid])
             process.stdin.write("go\n")
             process.stdin.flush()
-            seconds = float(process.stdout.readline())
+            words = process.stdout.readline()
+            if not words:
+                raise RuntimeError("the loop ended: see its words above")
+            seconds = float(words)
             cost = cpu_s([process.pid]) - before
             memory = peak_mb([process.pid])
         finally:

@@ -1,0 +1,72 @@
+"""`make bench`: every part in turn, on servers of its own; figures beside others of the same run.
+
+`ARGS="--only sending,pace"` runs parts, `ARGS=--small` all of them in a few minutes at sizes that prove nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks import callbacks, claiming, launching, pace, sending
+from benchmarks.gateway import NoCompiler
+from benchmarks.ground import Ground, ground
+
+# Each takes the ground and, where they are given, its sizes, and returns what it has to say.
+PARTS: dict[str, Callable[..., str]] = {
+    "sending": sending.compare,
+    "pace": pace.main,
+    "callbacks": callbacks.main,
+    "launching": launching.main,
+    "claiming": claiming.main,
+}
+SMALL: dict[str, dict[str, Any]] = {
+    "sending": {"rounds": 1, "scale": 0.1},
+    "pace": {"seconds": 5},
+    "callbacks": {"count": 1_000, "rounds": 1},
+    "launching": {"recipients": 10_000},
+    "claiming": {"small": 6_000, "large": 60_000},
+}
+
+
+def machine() -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{os.cpu_count()} cores, {memory:.0f} GB, Python {platform.python_version()}, "
+        f"load before the start {os.getloadavg()[0]:.1f}"
+    )
+
+
+def run(on: Ground, names: list[str], sizes: dict[str, dict[str, Any]]) -> None:
+    for name in names:
+        started = time.monotonic()
+        print(f"\n## {name}\n", flush=True)
+        print(PARTS[name](on, **sizes.get(name, {})))
+        print(f"\n({time.monotonic() - started:.0f} s)", flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = argparse.ArgumentParser(prog="python -m benchmarks")
+    options.add_argument("--only", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
+    options.add_argument("--small", action="store_true", help="sizes that prove nothing, in a few minutes")
+    given = options.parse_args(arguments)
+    names = given.only.split(",")
+    if unknown := [name for name in names if name not in PARTS]:
+        options.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    print(machine())
+    try:
+        with ground() as on:
+            run(on, names, SMALL if given.small else {})
+    except NoCompiler as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

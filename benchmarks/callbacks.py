@@ -1,0 +1,159 @@
+"""Status callbacks a second until all are applied, beside an empty route under the same server.
+
+The same callbacks again, shuffled and each twice, must end in the same states.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import md5
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+from sqlalchemy import text
+from twilio.request_validator import RequestValidator
+
+from benchmarks.filling import campaign_of
+from benchmarks.ground import Ground
+from benchmarks.measuring import middle, target
+from benchmarks.posting import post, send_all
+from deploy.redis_server import find_port
+from outreach.runtime import Runtime, open_runtime
+from outreach.settings import Settings
+from tests.flows.processes import Processes
+
+CALLBACKS = 10_000  # two for each message
+ROUNDS = 3
+ENDS_AFTER_S = 120.0
+# As `make run` starts the web.
+SERVER = "gunicorn {app} --bind 127.0.0.1:{port} --worker-class gthread --workers 2 --threads 8 --no-control-socket"
+
+STARTS_WITHIN_S = 30.0
+
+_WAITING = text("SELECT count(*) FROM status_events WHERE applied_at IS NULL")
+_STATES = text(
+    "SELECT a.state, m.state, count(*), md5(string_agg(m.id::text, ',' ORDER BY m.id)) "
+    "FROM attempts a JOIN messages m ON m.id = a.message_id GROUP BY a.state, m.state ORDER BY a.state, m.state"
+)
+
+
+def callbacks(settings: Settings, port: int, count: int) -> list[bytes]:
+    """Each message's `sent` and then its end, in order, signed as Twilio signs."""
+    validator = RequestValidator(settings.twilio_auth_token)
+    made = []
+    for i in range(1, count // 2 + 1):
+        end = {"MessageStatus": "delivered"}
+        if i % 10 == 0:
+            end = {"MessageStatus": "undelivered", "ErrorCode": "30003"}
+        for status in ({"MessageStatus": "sent"}, end):
+            path = f"/webhooks/twilio/status/{i}"
+            form = {"MessageSid": f"SM{md5(str(i).encode()).hexdigest()}", "AccountSid": "AC", **status}
+            signature = validator.compute_signature(settings.public_base_url + path, form)
+            made.append(post(f"http://127.0.0.1:{port}{path}", form, X_Twilio_Signature=signature))
+    return made
+
+
+@contextmanager
+def server(settings: Settings, app: str, on: Ground, *, port: int) -> Iterator[Processes]:
+    """`app` under the web's server."""
+    processes = Processes(settings, on.folder / "web.log")
+    try:
+        processes.start_program(*SERVER.format(app=app, port=port).split())
+        ends = time.monotonic() + STARTS_WITHIN_S
+        while not _answers(port):
+            if time.monotonic() > ends:
+                raise TimeoutError(f"{app} does not start: see web.log")
+            time.sleep(0.05)
+        yield processes
+    finally:
+        processes.stop()
+
+
+def _answers(port: int) -> bool:
+    try:
+        urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).close()
+    except HTTPError:
+        pass  # the empty application has no such page
+    except OSError:
+        return False
+    return True
+
+
+def time_ours(on: Ground, template: str, count: int, *, twice: bool = False) -> tuple[float, list[object]]:
+    """Callbacks a second until all are applied, and the states in which everything ended."""
+    on.flush_redis()
+    port = find_port()
+    with on.database(template) as url:
+        settings = on.settings(url, PUBLIC_BASE_URL=f"http://127.0.0.1:{port}")
+        requests = callbacks(settings, port, count)
+        if twice:
+            requests *= 2
+            random.Random(1).shuffle(requests)
+        runtime = open_runtime(settings)
+        try:
+            with server(settings, "wsgi:app", on, port=port) as processes:
+                processes.start("worker", "--queues", "inbound")
+                while not runtime.redis.scard("rq:workers"):
+                    time.sleep(0.05)
+                _load(port, requests[:1])
+                started = time.monotonic()
+                _load(port, requests)
+                while _waiting(runtime):
+                    if time.monotonic() - started > ENDS_AFTER_S:
+                        raise TimeoutError("the callbacks were not applied")
+                    time.sleep(0.02)
+                rate = len(requests) / (time.monotonic() - started)
+            with runtime.db.read() as session:
+                states: list[object] = [tuple(row) for row in session.execute(_STATES)]
+        finally:
+            runtime.close()
+    return rate, states
+
+
+def _waiting(runtime: Runtime) -> int:
+    with runtime.db.read() as session:
+        return int(session.execute(_WAITING).scalar_one())
+
+
+def _load(port: int, requests: list[bytes]) -> float:
+    """Send them; the rate. All must have been taken."""
+    seconds, answers = send_all(port, requests)
+    assert set(answers) == {204}, answers
+    return len(requests) / seconds
+
+
+def time_empty(on: Ground, count: int) -> float:
+    """Requests a second to the route that does nothing; the same requests."""
+    port = find_port()
+    settings = on.settings("sqlite:///", PUBLIC_BASE_URL=f"http://127.0.0.1:{port}")
+    requests = callbacks(settings, port, count)
+    with server(settings, "benchmarks.empty:app", on, port=port):
+        _load(port, requests[:100])
+        return _load(port, requests)
+
+
+def main(on: Ground, *, count: int = CALLBACKS, rounds: int = ROUNDS) -> str:
+    with campaign_of(on, count // 2, sent_of=1, state="accepted") as (url, runtime):
+        runtime.close()
+        ours, empty = [], []
+        for _ in range(rounds):
+            empty.append(time_empty(on, count))
+            rate, in_order = time_ours(on, url, count)
+            ours.append(rate)
+        _, shuffled = time_ours(on, url, count, twice=True)
+    rate, bare = middle(ours), middle(empty)
+    return "\n".join(
+        [
+            f"{rate:,.0f} callbacks/s until all are applied, {bare:,.0f} requests/s to an empty route",
+            target("of the empty route", rate / bare, at_least=0.5),
+            f"{count:,} callbacks shuffled and each twice: "
+            + (
+                "the same states as in order"
+                if shuffled == in_order
+                else f"OTHER states: {in_order} {shuffled}"
+            ),
+        ]
+    )

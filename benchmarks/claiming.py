@@ -1,0 +1,61 @@
+"""The time of a claim in a small campaign and in one a hundred times as large, half of it sent already."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from benchmarks.filling import campaign_of
+from benchmarks.ground import Ground
+from benchmarks.measuring import middle, target
+from campaigns.delivery.claims import claim
+from campaigns.delivery.lanes import open_lanes
+from campaigns.delivery.rendering import Renderer
+from campaigns.links import LinkCipher
+from outreach.runtime import Runtime
+
+SMALL, LARGE = 30_000, 3_000_000
+CLAIM, CLAIMS = 500, 25
+WARM_UP = 5
+
+
+def time_claim(runtime: Runtime) -> float:
+    """Milliseconds: the lanes looked up, CLAIM messages claimed and committed."""
+    settings = runtime.settings
+    renderer = Renderer(public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key))
+    now = datetime.now(UTC)
+    started = time.perf_counter()
+    with runtime.db.read() as session:
+        lane = open_lanes(session, now=now, is_live=False)[0]
+    with runtime.db.write() as session:
+        batch = claim(
+            session,
+            lane,
+            limit=CLAIM,
+            segments=float("inf"),
+            now=now,
+            lease_s=settings.lease_s,
+            worker="benchmark",
+            renderer=renderer,
+            price_vnd=settings.price_per_segment_vnd,
+            is_live=False,
+            service_sender="LOA",
+        )
+    took = (time.perf_counter() - started) * 1000
+    assert len(batch.claims) + batch.skipped == CLAIM, "the outbox is empty"
+    return took
+
+
+def main(on: Ground, *, small: int = SMALL, large: int = LARGE) -> str:
+    claims = min(CLAIMS, small // 2 // CLAIM)
+    took: dict[int, float] = {}
+    for count in (small, large):
+        with campaign_of(on, count, sent_of=2, state="delivered") as (_, runtime):
+            took[count] = middle([time_claim(runtime) for _ in range(claims)][min(WARM_UP, claims - 1) :])
+    return "\n".join(
+        [
+            f"a claim of {CLAIM} messages: {took[small]:.1f} ms in a campaign of {small:,}, "
+            f"{took[large]:.1f} ms in one of {large:,}",
+            target("ratio", took[large] / took[small], at_most=1.5),
+        ]
+    )

@@ -1,0 +1,135 @@
+"""Kannel, in C: its HTTP SMSC over our gateway, fed through its own sendsms as an application would.
+
+A request to sendsms carries RECIPIENTS numbers, so that feeding costs Kannel as little as may be.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+from benchmarks.contestants import Run
+from benchmarks.contestants.loop import BODY, number
+from benchmarks.gateway import Gateway
+from benchmarks.measuring import cpu_s, peak_mb
+from deploy.processes import die_with_parent
+from deploy.redis_server import find_port
+
+RECIPIENTS = 100
+STARTS_WITHIN_S = 20.0
+ENDS_AFTER_S = 120.0
+HOW_TO_INSTALL = "apt-get install kannel"
+
+_SETTINGS = """
+group = core
+admin-port = {admin}
+admin-password = bench
+admin-allow-ip = "127.0.0.1"
+smsbox-port = {boxes}
+box-allow-ip = "127.0.0.1"
+log-level = 3
+sms-outgoing-queue-limit = 1000000
+
+group = smsc
+smsc = http
+smsc-id = gateway
+system-type = generic
+port = {smsc}
+connect-allow-ip = "127.0.0.1"
+send-url = "{gateway}/send?to=%p&from=%P&text=%b"
+status-success-regex = "queued"
+max-pending-submits = {in_flight}
+
+group = smsbox
+bearerbox-host = 127.0.0.1
+sendsms-port = {sendsms}
+log-level = 3
+
+group = sendsms-user
+username = bench
+password = bench
+max-messages = 1
+"""
+
+
+def is_installed() -> bool:
+    return shutil.which("bearerbox") is not None and shutil.which("smsbox") is not None
+
+
+def run(gateway: Gateway, folder: Path, *, messages: int, in_flight: int) -> Run:
+    """One run of both of its processes. `messages` is a multiple of RECIPIENTS."""
+    ports = {name: find_port() for name in ("admin", "boxes", "smsc", "sendsms")}
+    settings = folder / "kannel.conf"
+    settings.write_text(_SETTINGS.format(**ports, gateway=gateway.url, in_flight=in_flight))
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        with (folder / "kannel.log").open("ab") as words:
+            for program, page in (
+                ("bearerbox", f"http://127.0.0.1:{ports['admin']}/status.txt?password=bench"),
+                ("smsbox", f"http://127.0.0.1:{ports['sendsms']}/cgi-bin/sendsms?username=bench"),
+            ):
+                started.append(_start(program, settings, words))
+                _wait_until(lambda page=page: _answers(page))
+        time.sleep(1.0)  # the boxes find each other
+        pids = [process.pid for process in started]
+        before = cpu_s(pids)
+        with ThreadPoolExecutor(4) as feeders:
+            fed = [
+                feeders.submit(_feed, ports["sendsms"], first) for first in range(1, messages + 1, RECIPIENTS)
+            ]
+            stats = gateway.wait_for(messages, seconds=ENDS_AFTER_S)
+            for each in fed:
+                each.result()
+        return Run(messages, stats.last - stats.first, cpu_s(pids) - before, 0.0, peak_mb(pids))
+    finally:
+        for process in reversed(started):
+            process.kill()
+            process.wait()
+
+
+def _start(program: str, settings: Path, words: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [program, str(settings)],
+        stdout=words,
+        stderr=words,
+        cwd=settings.parent,
+        start_new_session=True,
+        preexec_fn=die_with_parent(signal.SIGKILL),
+    )
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    ends = time.monotonic() + STARTS_WITHIN_S
+    while not is_so():
+        if time.monotonic() > ends:
+            raise TimeoutError("Kannel does not start: see kannel.log")
+        time.sleep(0.1)
+
+
+def _answers(page: str) -> bool:
+    try:
+        urlopen(page, timeout=5).close()
+    except URLError as error:
+        return getattr(error, "code", None) is not None  # a refusal is an answer
+    except OSError:
+        return False
+    return True
+
+
+def _feed(port: int, first: int) -> None:
+    form = {
+        "username": "bench",
+        "password": "bench",
+        "from": "MTTQ",
+        "to": " ".join(number(i) for i in range(first, first + RECIPIENTS)),
+        "text": BODY.format(first),
+    }
+    urlopen(f"http://127.0.0.1:{port}/cgi-bin/sendsms?{urlencode(form)}", timeout=ENDS_AFTER_S).close()

@@ -1,0 +1,57 @@
+"""A campaign in the midst of its sending, written by a few statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import text
+
+from benchmarks.ground import Ground, add_people, approve_campaign, launch, vacuum
+from outreach.runtime import Runtime, open_runtime
+
+# What a launch and its sending leave behind; every `of`-th message has been sent.
+_FILL = (
+    # Foreign keys are not looked up row by row for what one statement makes.
+    "SET LOCAL session_replication_role = replica",
+    "UPDATE steps SET opened_at = now()",
+    """INSERT INTO recipients (id, campaign_id, contact_id, phone_id)
+       SELECT i, :campaign, i, i FROM generate_series(1, CAST(:count AS int)) i""",
+    """INSERT INTO messages (id, kind, campaign_id, step_id, recipient_id, phone_id, state)
+       SELECT i, 'step', :campaign, (SELECT min(id) FROM steps), i, i,
+              CASE WHEN i % :of = 0 THEN :state ELSE 'queued' END
+       FROM generate_series(1, CAST(:count AS int)) i""",
+    """INSERT INTO outbox (message_id, lane, not_before, n, throttled)
+       SELECT i, :campaign, now(), 1, 0 FROM generate_series(1, CAST(:count AS int)) i WHERE i % :of <> 0""",
+    """INSERT INTO attempts (id, message_id, n, phone_id, lane, state, worker, body, segments, claimed_at,
+                             times_absent, gateway_id, settled_at)
+       SELECT i, i, 1, i, :campaign, :state, 'earlier', 'Chao ong/ba, moi cai Bluezone', 1,
+              now() - interval '1 hour', 0, 'SM' || md5(i::text), now()
+       FROM generate_series(CAST(:of AS int), CAST(:count AS int), CAST(:of AS int)) i""",
+    *(
+        f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), :count)"
+        for table in ("recipients", "messages", "attempts")
+    ),
+)
+
+
+@contextmanager
+def campaign_of(on: Ground, count: int, *, sent_of: int, state: str) -> Iterator[tuple[str, Runtime]]:
+    """A sending campaign of `count` messages, each `sent_of`-th in `state`, the others in the outbox.
+
+    The number of a message is that of its attempt, its recipient and its phone.
+    """
+    with on.database() as url:
+        runtime = open_runtime(on.settings(url))
+        try:
+            add_people(runtime.db, count)
+            campaign = approve_campaign(runtime)
+            launch(runtime, campaign)
+            given = {"count": count, "campaign": campaign, "of": sent_of, "state": state}
+            with runtime.db.write() as session:
+                for statement in _FILL:
+                    session.execute(text(statement), given)
+            vacuum(runtime.db)
+            yield url, runtime
+        finally:
+            runtime.close()

@@ -1,0 +1,90 @@
+"""The launch of a large campaign: from the officer's word to a filled outbox, in a worker's job."""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy import text
+
+from benchmarks.ground import Ground, add_people, approve_campaign, launch, vacuum
+from benchmarks.measuring import target
+from outreach.runtime import Runtime, open_runtime
+from tests.flows.processes import Processes
+
+RECIPIENTS = 300_000
+STARTS_WITHIN_S = 60.0
+ENDS_AFTER_S = 120.0
+LONGEST_S = 10.0
+
+# The least that must be written: a recipient, a message and a row of the outbox for each, without a key.
+_PLAIN = (
+    "CREATE UNLOGGED TABLE plain_recipients AS SELECT c.id, cp.phone_id, c.area_code "
+    "FROM contacts c JOIN contact_phones cp ON cp.contact_id = c.id",
+    "CREATE UNLOGGED TABLE plain_messages AS SELECT id, phone_id, 'queued' AS state FROM plain_recipients",
+    "CREATE UNLOGGED TABLE plain_outbox AS SELECT id, 1 AS lane, now() AS not_before FROM plain_messages",
+)
+
+
+def main(on: Ground, *, recipients: int = RECIPIENTS) -> str:
+    """Seconds until the whole outbox is there, beside a bare copy of as many rows in the same database."""
+    people = round(recipients / 0.99)
+    with on.database() as url:
+        on.flush_redis()
+        settings = on.settings(url, SWEEP_S=0.5)
+        runtime = open_runtime(settings)
+        add_people(runtime.db, people)
+        vacuum(runtime.db)
+        campaign = approve_campaign(runtime)
+        bare = _copy(runtime)
+        processes = Processes(settings, on.folder / "workers.log")
+        try:
+            processes.start("worker", "--queues", "default")
+            processes.start("scheduler")
+            _wait_for_worker(runtime)
+            started = time.monotonic()
+            launch(runtime, campaign)
+            filled = _wait_for_outbox(runtime, campaign)
+            seconds = filled - started
+        finally:
+            processes.stop()
+        with runtime.db.read() as session:
+            waiting = session.execute(text("SELECT count(*) FROM outbox")).scalar_one()
+        runtime.close()
+    return "\n".join(
+        [
+            f"{waiting:,} recipients: {seconds:.1f} s, {seconds / bare:.1f} times a bare copy of as many rows",
+            target("seconds", seconds, at_most=LONGEST_S, form=".1f"),
+        ]
+    )
+
+
+def _copy(runtime: Runtime) -> float:
+    started = time.monotonic()
+    with runtime.db.write() as session:
+        for statement in _PLAIN:
+            session.execute(text(statement))
+    return time.monotonic() - started
+
+
+def _wait_for_worker(runtime: Runtime) -> None:
+    """A sweep has been answered: the worker has loaded what it needs."""
+    ends = time.monotonic() + STARTS_WITHIN_S
+    while not runtime.redis.scard("rq:workers") or runtime.redis.llen("rq:queue:default"):
+        if time.monotonic() > ends:
+            raise TimeoutError("no worker")
+        time.sleep(0.05)
+    time.sleep(3.0)
+
+
+def _wait_for_outbox(runtime: Runtime, campaign: int) -> float:
+    opened = text("SELECT count(*) FROM steps WHERE campaign_id = :campaign AND opened_at IS NOT NULL")
+    filled = text("SELECT EXISTS (SELECT FROM outbox WHERE lane = :campaign)")
+    started = time.monotonic()
+    while True:
+        with runtime.db.read() as session:
+            is_open = session.execute(opened, {"campaign": campaign}).scalar_one()
+            if is_open and session.execute(filled, {"campaign": campaign}).scalar_one():
+                return time.monotonic()
+        if time.monotonic() - started > ENDS_AFTER_S:
+            raise TimeoutError("the step was not opened")
+        time.sleep(0.02)
