@@ -35,31 +35,55 @@
     chosen.textContent = n ? chosen.dataset.chosen.replace("{n}", n) : chosen.dataset.none;
   };
 
+  let timer, running, again, typed = 0;
+  const ask = async (query) => {
+    const reply = await fetch(form.dataset.preview + query, {
+      method: "POST",
+      body: new URLSearchParams(new FormData(form)),
+      headers: { "X-Requested-With": "fetch" },
+      redirect: "error",
+    });
+    return reply.ok ? reply.text() : null;
+  };
+
+  // Many people take more than a second to count: the text is shown at once, the figures when they are there.
+  let counting = false;
+  const count = async () => {
+    if (counting || !preview.querySelector("[data-counting]")) return;
+    counting = true;
+    const before = typed;
+    try {
+      const html = await ask("");
+      if (html !== null && before === typed) preview.innerHTML = html;
+    } catch {
+      return; // the next letter asks again
+    } finally {
+      counting = false;
+    }
+    if (before !== typed) look();
+  };
+
   // One request at a time, the latest state of the form last.
-  let timer, running, again;
   const look = async () => {
     if (running) { again = true; return; }
     running = true;
     preview.setAttribute("aria-busy", "true");
     try {
-      const reply = await fetch(form.dataset.preview, {
-        method: "POST",
-        body: new URLSearchParams(new FormData(form)),
-        headers: { "X-Requested-With": "fetch" },
-        redirect: "error",
-      });
-      if (reply.ok) preview.innerHTML = await reply.text();
+      const html = await ask("?quick");
+      if (html !== null) preview.innerHTML = html;
     } catch {
       // The last preview stays; the button below asks again.
     } finally {
       running = false;
       preview.setAttribute("aria-busy", "false");
-      if (again) { again = false; look(); }
+      if (again) { again = false; look(); } else count();
     }
   };
+  count();
   form.addEventListener("input", (event) => {
     if (event.target.name === "areas") countAreas();
     if (event.target.name === "trial_number" || event.target.id === "kind") return;
+    typed += 1;
     clearTimeout(timer);
     timer = setTimeout(look, 350);
   });

@@ -30,6 +30,11 @@ class Audiences:
         """Whom these lists would reach, as of at most a minute ago (or twenty times the count's own time)."""
         return self._recall(session, (None, tuple(sorted(lists)), tuple(sorted(areas))))
 
+    def remembers(self, lists: Sequence[int], areas: Sequence[str]) -> bool:
+        """Whether `of_lists` would answer at once."""
+        kept = self._kept.get((None, tuple(sorted(lists)), tuple(sorted(areas))))
+        return not lists or (kept is not None and kept[0] > time.monotonic())
+
     def of_campaign(self, session: Session, campaign: Campaign) -> Audience:
         """Whom a campaign reaches: frozen where it was launched, else as `of_lists`."""
         lists = session.scalars(

@@ -17,14 +17,15 @@ from werkzeug.datastructures import MultiDict
 from admin.views.audiences import Audiences
 from admin.views.base import OfficeView
 from admin.views.campaign_fields import LABELS, Filled, Form, fill_content, fill_form, read_form
-from admin.views.campaign_words import name_errors, show_doubts
+from admin.views.campaign_words import name_errors, sent_a_trial, show_doubts
 from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign
 from campaigns.models import Campaign, Sender
 from campaigns.planning.content import read_content
+from campaigns.planning.doubts import Doubt
 from campaigns.planning.draft import DEFAULT_KIND, read_draft
 from campaigns.planning.editing import describe, find_list, suggest_text
 from campaigns.planning.kinds import load_kinds
-from campaigns.planning.preview import EXAMPLE_NAME, Preview, preview
+from campaigns.planning.preview import EXAMPLE_NAME, preview
 from campaigns.planning.trial import send_trial
 from campaigns.rings import ring_send
 from campaigns.states import CampaignState
@@ -65,11 +66,11 @@ class CampaignFormPages(OfficeView):
 
     @expose("/preview", methods=["POST"])
     def preview(self) -> ResponseReturnValue:
-        """The phone and the figures alone, for the form that is being filled."""
+        """The phone and the figures alone, for the form that is being filled; `?quick` does not wait for a count."""
         filled = read_form(request.form, kinds=load_kinds())
         with self.reading() as (session, user):
-            seen = self.foresee(session, user, filled)
-        return self.render("office/campaign_preview.html", filled=filled, **self._shown(seen))
+            shown = self._foresee(session, user, filled, may_count="quick" not in request.args)
+        return self.render("office/campaign_preview.html", filled=filled, **shown)
 
     # -- taking ------------------------------------------------------------------------------------
 
@@ -88,15 +89,14 @@ class CampaignFormPages(OfficeView):
                 filled.errors["lists"] = str(error)
             except LoaError as error:
                 filled.errors["form"] = str(error)
-        elif wish == "try":
-            self._try(filled)
         elif wish == "step":
             form.setlist("step_text", [*form.getlist("step_text"), ""])
             form.setlist("step_days", [*form.getlist("step_days"), "2"])
             form.setlist("step_at", [*form.getlist("step_at"), "18:00"])
+        tried = self._try(filled) if wish == "try" else ""
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user) if campaign_id else None
-            page = self._show(session, user, filled, campaign=campaign, fresh=wish != "save")
+            page = self._show(session, user, filled, campaign=campaign, fresh=wish != "save", tried=tried)
         return page, 422 if wish == "save" else 200
 
     def _save(self, campaign_id: int | None, filled: Filled) -> ResponseReturnValue:
@@ -109,11 +109,11 @@ class CampaignFormPages(OfficeView):
         flash(_("Đã lưu bản nháp. Hãy đọc lại lần cuối rồi trình duyệt."), "success")
         return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
 
-    def _try(self, filled: Filled) -> None:
-        """A test message of the first text; the sentence about it stands beside its button."""
+    def _try(self, filled: Filled) -> str:
+        """Send a test message of the first text. What is said of it stands beside its button, good or bad."""
         if "text" in filled.errors:
             filled.errors["trial"] = _("Hãy sửa nội dung tin trước khi gửi thử.")
-            return
+            return ""
         try:
             with self.writing() as (session, user):
                 send_trial(
@@ -127,12 +127,9 @@ class CampaignFormPages(OfficeView):
                 )
         except BadInput as error:
             filled.errors["trial"] = str(error)
-        else:
-            ring_send(self.runtime.doorbell)
-            flash(
-                _("Đã gửi tin thử. Tin sẽ đến trong ít giây; số này không được lưu vào danh sách nào."),
-                "success",
-            )
+            return ""
+        ring_send(self.runtime.doorbell)
+        return sent_a_trial()
 
     # -- showing -----------------------------------------------------------------------------------
 
@@ -144,6 +141,7 @@ class CampaignFormPages(OfficeView):
         *,
         campaign: Campaign | None,
         fresh: bool = False,
+        tried: str = "",
     ) -> str:
         senders = session.scalars(select(Sender).order_by(Sender.name)).all()
         page: str = self.render(
@@ -164,25 +162,34 @@ class CampaignFormPages(OfficeView):
             anchors=_ANCHORS,
             reminders=_reminders(filled.form),
             shown_errors={} if fresh else name_errors(filled.errors),
-            **self._shown(self.foresee(session, user, filled)),
+            tried=tried,
+            **self._foresee(session, user, filled, may_count=request.method == "POST"),
         )
         return page
 
-    def _shown(self, seen: Preview) -> dict[str, Any]:
-        """What the preview's template needs."""
-        shown_doubts = show_doubts(seen.doubts, is_live=self.runtime.settings.is_live)
-        return {"preview": seen, "shown_doubts": shown_doubts, "example_name": EXAMPLE_NAME}
-
-    def foresee(self, session: Session, user: User, filled: Filled) -> Preview:
-        """The preview of what is right in a form."""
+    def _foresee(
+        self, session: Session, user: User, filled: Filled, *, may_count: bool = True
+    ) -> dict[str, Any]:
+        """What the preview's template needs, of what is right in a form. Without `may_count` the page asks again."""
         lists = []
         for name in filled.lists:
             try:
                 lists.append(find_list(session, user, name).id)
             except BadInput as error:
                 filled.errors.setdefault("lists", str(error))
-        audience = self.audiences.of_lists(session, lists, filled.draft.areas)
-        return preview(session, filled.draft, audience, settings=self.runtime.settings, now=datetime.now(UTC))
+        is_counting = not may_count and not self.audiences.remembers(lists, filled.draft.areas)
+        chosen = [] if is_counting else lists
+        audience = self.audiences.of_lists(session, chosen, filled.draft.areas)
+        settings = self.runtime.settings
+        seen = preview(session, filled.draft, audience, settings=settings, now=datetime.now(UTC))
+        # Nobody is missing where nobody was chosen or counted yet.
+        doubts = [doubt for doubt in seen.doubts if chosen or doubt is not Doubt.EMPTY_AUDIENCE]
+        return {
+            "preview": seen,
+            "is_counting": is_counting,
+            "shown_doubts": show_doubts(doubts, is_live=settings.is_live),
+            "example_name": EXAMPLE_NAME,
+        }
 
     # -- beginning ---------------------------------------------------------------------------------
 

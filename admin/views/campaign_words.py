@@ -116,6 +116,10 @@ def show_doubts(doubts: Sequence[Doubt], *, is_live: bool) -> list[tuple[str, st
     return [(level, str(sentence)) for level, sentence in shown]
 
 
+def sent_a_trial() -> str:
+    return _("Đã gửi tin thử. Tin sẽ đến trong ít giây; số này không được lưu vào danh sách nào.")
+
+
 _NAMES: dict[str, Any] = {
     "name": _l("Tên chiến dịch"),
     "kind": _l("Loại chiến dịch"),

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from admin.permissions import may_open
 from admin.views.campaign_form import CampaignFormPages
 from admin.views.campaign_sheet import read_campaigns, read_sheet
-from admin.views.campaign_words import show_doubts
+from admin.views.campaign_words import sent_a_trial, show_doubts
 from campaigns.figures.running import read_panel
 from campaigns.lifecycle import act, find_campaign
 from campaigns.models import Step
@@ -56,8 +56,10 @@ class CampaignsView(CampaignFormPages):
 
     @expose("/<int:campaign_id>/")
     def sheet(self, campaign_id: int) -> ResponseReturnValue:
+        """`?tried` says that a test message has just been sent."""
+        tried = sent_a_trial() if "tried" in request.args else ""
         with self.reading() as (session, user):
-            return self._sheet(session, user, campaign_id)
+            return self._sheet(session, user, campaign_id, tried=tried)
 
     def _sheet(self, session: Session, user: User, campaign_id: int, **more: Any) -> str:
         campaign = find_campaign(session, campaign_id, user=user)
@@ -143,7 +145,5 @@ class CampaignsView(CampaignFormPages):
                 page = self._sheet(session, user, campaign_id, trial_error=str(error), trial_number=number)
             return page, 422
         ring_send(self.runtime.doorbell)
-        flash(
-            _("Đã gửi tin thử. Tin sẽ đến trong ít giây; số này không được lưu vào danh sách nào."), "success"
-        )
-        return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
+        shown_there = url_for("campaigns.sheet", campaign_id=campaign_id, tried=1, _anchor="trial")
+        return redirect(shown_there, code=303)

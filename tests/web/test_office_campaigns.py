@@ -157,6 +157,21 @@ def test_the_preview_counts_the_audience_and_what_it_costs(client: FlaskClient, 
         assert session.scalar(select(Recipient.id)) is None
 
 
+def test_nobody_is_missed_before_a_list_was_chosen_and_typing_waits_for_no_count(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    nobody = "Không có ai nhận tin"
+    assert nobody not in post(client, "/admin/campaigns/preview", **filled(lists=[])).text
+    assert nobody not in client.get("/admin/campaigns/new").text
+    quick = post(client, "/admin/campaigns/preview?quick", **filled()).text
+    assert "Đang tính số người nhận" in quick
+    assert "<mark>o</mark>i, m<mark>o</mark>i" in quick
+    assert nobody not in quick
+    assert nobody in post(client, "/admin/campaigns/preview", **filled()).text
+    assert "Đang tính" not in post(client, "/admin/campaigns/preview?quick", **filled()).text
+
+
 def test_a_return_needs_a_reason_and_the_next_submission_shows_what_changed(
     client: FlaskClient, world: World
 ) -> None:
@@ -222,7 +237,8 @@ def test_a_test_message_goes_to_ones_own_number_and_stays_in_no_list(
 ) -> None:
     signed_in(client, AUTHOR)
     own = "0905000123"
-    assert "Gửi thử" in post(client, "/admin/campaigns/new", **filled(wish="try", trial_number=own)).text
+    sent = post(client, "/admin/campaigns/new", **filled(wish="try", trial_number=own)).text
+    assert "Đã gửi tin thử" in sent[sent.index('id="trial"') :]
     wrong = post(client, "/admin/campaigns/new", **filled(wish="try", trial_number="một hai ba"))
     assert "Số điện thoại chưa đúng" in wrong.text
     world.send(3)
