@@ -140,25 +140,27 @@ def _run_campaign(
     act(session, campaign_id, CampaignAction.LAUNCH, user=author, now=then)
     open_step(session, steps_due(session, now=then)[0], now=then)
     keys = Keys(secret_key=settings.secret_key, is_live=False)
-    for _ in range(0, min(contacts // 2, _ONE_BY_ONE), 500):
-        _pretend_to_send(session, settings, campaign_id, chance=chance, then=then)
+    first = min(contacts // 2, _ONE_BY_ONE)
+    for sent in range(0, first, 500):
+        most = min(500, first - sent)
+        _pretend_to_send(session, settings, campaign_id, most=most, chance=chance, then=then)
     _answer(session, campaign_id, chance=chance, keys=keys, then=then)
     if contacts // 2 > _ONE_BY_ONE:
         send_in_bulk(session, campaign_id, contacts // 2 - _ONE_BY_ONE, then=then)
     act(session, campaign_id, CampaignAction.PAUSE, user=author, now=now)
-    while _pretend_to_send(session, settings, SERVICE_LANE, chance=chance, then=now):
+    while _pretend_to_send(session, settings, SERVICE_LANE, most=500, chance=chance, then=now):
         pass
 
 
 def _pretend_to_send(
-    session: Session, settings: Settings, lane_id: int, *, chance: random.Random, then: datetime
+    session: Session, settings: Settings, lane_id: int, *, most: int, chance: random.Random, then: datetime
 ) -> int:
-    """What a worker and the gateway would have done with one batch; how many messages."""
+    """What a worker and the gateway would have done with one batch of at most so many; how many messages."""
     renderer = Renderer(public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key))
     batch = claim(
         session,
         Lane(id=lane_id, closes_at=then),
-        limit=500,
+        limit=most,
         segments=math.inf,
         now=then,
         lease_s=settings.lease_s,

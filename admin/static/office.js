@@ -7,6 +7,7 @@
   if (button && menu) {
     const show = (open) => {
       menu.classList.toggle("open", open);
+      button.closest("header").classList.toggle("open", open);
       button.setAttribute("aria-expanded", String(open));
     };
     button.addEventListener("click", () => show(!menu.classList.contains("open")));

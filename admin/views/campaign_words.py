@@ -95,24 +95,20 @@ DOUBTS: dict[Doubt, tuple[str, Any]] = {
 }
 
 
-# What only keeps messages from arriving when they are sent to real people.
-_WHEN_LIVE: dict[Doubt, Any] = {
-    Doubt.SENDER_UNREGISTERED: _l(
-        "Khi gửi thật, tên người gửi và mẫu tin phải đăng ký trước với nhà mạng và được người quản trị ghi vào mục "
-        "Tên người gửi. Đang tập huấn nên chưa cần."
-    ),
-    Doubt.LINK_UNSAFE: _l(
-        "Khi gửi thật, liên kết trong tin phải là địa chỉ https. Đang tập huấn nên chưa cần."
-    ),
-}
+_UNREGISTERED_IN_TRAINING = _l(
+    "Khi gửi thật, tên người gửi và mẫu tin phải đăng ký trước với nhà mạng và được người quản trị ghi vào mục "
+    "Tên người gửi. Đang tập huấn nên chưa cần."
+)
 
 
 def show_doubts(doubts: Sequence[Doubt], *, is_live: bool) -> list[tuple[str, str]]:
-    """How serious and in which words; what matters to real messages alone is said softly while training."""
-    shown = [
-        ("info", _WHEN_LIVE[doubt]) if not is_live and doubt in _WHEN_LIVE else DOUBTS[doubt]
-        for doubt in doubts
-    ]
+    """How serious and in which words. In training what only real sending needs is said softly, or not at all."""
+    shown = []
+    for doubt in doubts:
+        if is_live or doubt not in (Doubt.SENDER_UNREGISTERED, Doubt.LINK_UNSAFE):
+            shown.append(DOUBTS[doubt])
+        elif doubt is Doubt.SENDER_UNREGISTERED:
+            shown.append(("info", _UNREGISTERED_IN_TRAINING))
     return [(level, str(sentence)) for level, sentence in shown]
 
 

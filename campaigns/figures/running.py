@@ -160,7 +160,7 @@ def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: 
         segments=counts.segments,
         spent_vnd=spent,
         # As the messages sent so far were, so will the rest be: the texts differ only by name.
-        estimate_vnd=spent + int(left * spent / counts.requests) if counts.requests else None,
+        estimate_vnd=spent + int((left + sending) * spent / counts.requests) if counts.requests else None,
         budget_vnd=campaign.budget_vnd,
         ended_at=campaign.ended_at,
         is_over=_is_over(campaign, states, now=now),

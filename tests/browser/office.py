@@ -25,7 +25,7 @@ from outreach.settings import Settings
 from outreach.sms.simulator.running import RunningSimulator, running_simulator
 from tests.flows.processes import ROOT, environment_of
 
-PEOPLE = 300
+PEOPLE = 600
 STARTING = 60.0  # seconds
 FLASK = ("flask", "--app", "wsgi")
 # The address is this machine's: a proxy that the surroundings name has no business here.
