@@ -18,6 +18,7 @@ from admin.demo_bulk import send_in_bulk
 from admin.demo_people import ORGANISATIONS, invent_people
 from campaigns.answers.inbox import receive_reply
 from campaigns.answers.taking import Keys, take_page_answer
+from campaigns.casework.saved_texts import save_text
 from campaigns.delivery.claims import claim
 from campaigns.delivery.lanes import SERVICE_LANE, Lane
 from campaigns.delivery.recording import Report, record, settle
@@ -75,6 +76,15 @@ _SAID = (
     ("ok", 4),
 )
 
+_KEPT = (
+    ("Hẹn gọi lại", "[{name} oi, ]da nhan tin cua ong/ba. Can bo se goi lai trong ngay."),
+    (
+        "Cách cài",
+        "[{name} oi, ]ong/ba bam vao {link} roi bam Cai dat Bluezone, cho cai xong thi mo len va bat Bluetooth.",
+    ),
+    ("Nơi giúp", "Can giup cai Bluezone, moi ong/ba mang dien thoai den nha van hoa thon, co can bo giup."),
+)
+
 
 def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
     """Fill an empty database in one transaction; the number of people.
@@ -110,6 +120,9 @@ def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
             user=find_user(session, LOGINS[0][0]),
             now=now,
         )
+        for title, text in _KEPT:
+            author = find_user(session, LOGINS[1][0])
+            save_text(session, title=title, text=text, text_id=None, user=author, now=now)
         invent_people(session, contacts, under=FRONT[0], chance=chance, now=now)
         _run_campaign(session, runtime.settings, contacts=contacts, chance=chance, now=now)
     return contacts

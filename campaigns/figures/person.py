@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from campaigns.answers.models import Answer, OfficerEntry, Place, Reply, Source
 from campaigns.answers.officers import write_down
 from campaigns.answers.taking import Keys
+from campaigns.casework.kinds import CaseKind
+from campaigns.casework.models import Case
 from campaigns.casework.texting import Sent, read_sent
 from campaigns.messages import Attempt, Message
 from campaigns.models import Campaign, Recipient
@@ -56,7 +58,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """A campaign with this person. `answer` is where they stand now."""
+    """A campaign with this person. `answer` is where they stand now, `cases` what waits for an officer."""
 
     campaign_id: int
     name: str
@@ -64,6 +66,7 @@ class Talk:
     exclusion: Exclusion | None
     answer: Label | None
     said: list[Said] = field(default_factory=list)
+    cases: list[tuple[int, CaseKind]] = field(default_factory=list)
 
 
 def read_talks(session: Session, contact_id: int, *, user: User) -> list[Talk]:
@@ -82,6 +85,17 @@ def read_talks(session: Session, contact_id: int, *, user: User) -> list[Talk]:
     ids = [talk.recipient_id for talk in talks]
     for recipient_id, said in [*_messages(session, ids), *_answers(session, ids)]:
         by_recipient[recipient_id].said.append(said)
+    waiting = session.execute(
+        select(Case.recipient_id, Case.id, Case.kind)
+        .where(
+            Case.recipient_id.in_(ids),
+            Case.done_at.is_(None),
+            visible_to(session, user, Case.organisation_id),
+        )
+        .order_by(Case.id)
+    )
+    for recipient_id, case_id, kind in waiting:
+        by_recipient[recipient_id].cases.append((case_id, kind))
     for talk in talks:
         talk.said.sort(key=lambda said: said.at)
     return talks

@@ -11,14 +11,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from admin.demo import LOGINS, ORGANISATIONS, SENDER, TEXT
+from campaigns.answers.inbox import receive_reply
 from campaigns.answers.models import Reply
 from campaigns.answers.taking import Keys
 from campaigns.casework.cases import finish, take
 from campaigns.casework.kinds import CaseKind, Outcome
 from campaigns.casework.models import Case
-from campaigns.casework.saved_texts import save_text
 from campaigns.lifecycle import act, create_campaign, edit_campaign
-from campaigns.messages import Incident
+from campaigns.messages import Attempt, Incident
 from campaigns.models import Campaign, Recipient
 from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
@@ -29,8 +29,9 @@ from outreach.access.models import Organisation
 from outreach.access.users import find_user
 from outreach.people.importing.uploads.receiving import confirm, receive
 from outreach.people.importing.uploads.running import Work, run
-from outreach.people.models import ContactList
+from outreach.people.models import ContactList, Phone
 from outreach.runtime import Runtime
+from outreach.sms.gateway import Inbound
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 ADMINISTRATOR, AUTHOR, APPROVER, LEADER, AUDITOR = (email for email, *_ in LOGINS)
@@ -114,7 +115,7 @@ def _write_campaigns(session: Session, now: datetime) -> dict[str, int]:
 
 
 def _work_through(session: Session, now: datetime) -> dict[str, int]:
-    """Of the residents' cases one is done, one in hand; a text is kept."""
+    """Of the residents' cases one is done, one in hand, one in doubt."""
     author = find_user(session, AUTHOR)
     keys = Keys(secret_key="furnishing" * 4, is_live=False)
     helped, help_id, *_more = session.scalars(
@@ -125,9 +126,14 @@ def _work_through(session: Session, now: datetime) -> dict[str, int]:
         session, helped, Outcome.VISITED, note=note, result=Label.INSTALLED, user=author, keys=keys, now=now
     )
     take(session, help_id, user=author, now=now)
-    text = "[{name} oi, ]can bo thon se den giup ong/ba trong tuan nay."
-    save_text(session, title="Hẹn đến nhà", text=text, text_id=None, user=author, now=now)
-    doubt = session.scalars(select(func.min(Case.id)).where(Case.kind == CaseKind.UNCLEAR)).one()
+    silent = (
+        select(Phone.e164)
+        .join(Recipient, Recipient.phone_id == Phone.id)
+        .join(Attempt, Attempt.phone_id == Phone.id)
+    )
+    e164 = session.scalars(silent.where(Recipient.answer.is_(None), Attempt.lane > 0).limit(1)).one()
+    assert receive_reply(session, Inbound("SMdoubt", e164, SENDER, "ok", False), keys=keys, now=now)
+    doubt = session.scalars(select(func.max(Case.id)).where(Case.kind == CaseKind.UNCLEAR)).one()
     return {"help": help_id, "doubt": doubt}
 
 

@@ -59,3 +59,26 @@ def test_dangerous_press_asks_and_escape_does_nothing(office: Office, page_as: O
 def test_without_script_the_menu_is_open(page_as: OpenAs) -> None:
     page = page_as(LEADER, size=PHONE, script=False).open("/admin/")
     expect(page.get_by_role("link", name="Tiến độ", exact=True)).to_be_visible()
+
+
+def test_a_digit_gives_the_label_and_nought_takes_it_back(office: Office, page_as: OpenAs) -> None:
+    page = page_as(AUTHOR).open(f"/admin/inbox/?kind=unclear#case-{office.made['doubt']}")
+    case = page.locator(f"#case-{office.made['doubt']}")
+    expect(case).to_be_focused()
+    page.keyboard.press("3")
+    expect(page.get_by_role("status").filter(has_text="Đã phân loại: Chưa cài.")).to_be_visible()
+    expect(case).to_have_count(0)
+    page.get_by_role("button", name="Hoàn tác").focus()
+    page.keyboard.press("0")
+    expect(case).to_be_focused()
+    assert ask_axe(page) == []
+
+
+def test_a_digit_typed_into_a_field_presses_nothing(office: Office, page_as: OpenAs) -> None:
+    page = page_as(AUTHOR).open(f"/admin/inbox/?kind=unclear#case-{office.made['doubt']}")
+    case = page.locator(f"#case-{office.made['doubt']}")
+    case.get_by_text("Ghi kết quả").click()
+    case.get_by_label("Ghi chú").fill("gọi sau ")
+    page.keyboard.press("5")
+    expect(case.get_by_label("Ghi chú")).to_have_value("gọi sau 5")
+    expect(case).to_be_visible()
