@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import BigInteger, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.recording import Report, settle
 from campaigns.messages import StatusEvent
 from campaigns.states import AttemptState
+from outreach.bulk import UNSYNCED, listed
 from outreach.sms.gateway import StatusReport
 
 APPLY_LIMIT = 1000
@@ -32,8 +33,15 @@ def store_status(session: Session, attempt_id: int, report: StatusReport, *, now
 
 def apply_statuses(session: Session, *, now: datetime) -> int:
     """Apply one round of waiting callbacks; how many there were. Order does not matter."""
-    events = session.scalars(
-        select(StatusEvent)
+    events = session.execute(
+        select(
+            StatusEvent.id,
+            StatusEvent.attempt_id,
+            StatusEvent.gateway_id,
+            StatusEvent.status,
+            StatusEvent.cause,
+            StatusEvent.code,
+        )
         .where(StatusEvent.applied_at.is_(None))
         .order_by(StatusEvent.id)
         .limit(APPLY_LIMIT)
@@ -49,8 +57,8 @@ def apply_statuses(session: Session, *, now: datetime) -> int:
     )
     session.execute(
         update(StatusEvent)
-        .where(StatusEvent.id.in_([event.id for event in events]))
-        .values(applied_at=now)
-        .execution_options(synchronize_session=False)
+        .where(StatusEvent.id.in_(listed(session, [event.id for event in events], BigInteger)))
+        .values(applied_at=now),
+        execution_options=UNSYNCED,
     )
     return len(events)

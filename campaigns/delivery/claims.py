@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import BigInteger, Select, SmallInteger, Text, delete, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.lanes import SERVICE_LANE, Lane, hours_of
@@ -17,6 +17,8 @@ from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign, Recipient, Step
 from campaigns.states import AttemptState, CampaignState, MessageKind, MessageState
 from campaigns.windows import closes_at
+from outreach.bulk import UNSYNCED, listed, rows
+from outreach.db import UtcDateTime
 from outreach.people.models import Contact, Phone, Suppression
 
 # How long what may not leave yet (over the cap, outside the hours) is left alone.
@@ -70,26 +72,23 @@ def claim(
     budget_left = _lock_lane(session, lane, price_vnd=price_vnd)
     if budget_left is None:
         return Batch([], 0)
-    rows = _lock_due(session, lane, limit=limit, now=now)
-    if not rows:
+    due = _lock_due(session, lane, limit=limit, now=now)
+    if not due:
         return Batch([], 0)
-    phone_ids = sorted({row.phone_id for row in rows})
-    session.execute(
-        select(Phone.id).where(Phone.id.in_(phone_ids)).order_by(Phone.id).with_for_update(key_share=True)
-    )
+    phones = listed(session, {row.phone_id for row in due}, BigInteger)
     suppressed = set(
         session.scalars(
             select(Suppression.phone_id).where(
-                Suppression.phone_id.in_(phone_ids), Suppression.lifted_at.is_(None)
+                Suppression.phone_id.in_(phones), Suppression.lifted_at.is_(None)
             )
         )
     )
-    recent = _count_recent(session, phone_ids, now=now) if is_live or any(r.cap_per_day for r in rows) else {}
+    recent = _count_recent(session, phones, now=now) if is_live or any(r.cap_per_day for r in due) else {}
 
     taken: list[tuple[Any, str, int]] = []
     refused: dict[Refusal, list[Any]] = {}
     over_budget = False
-    for row in rows:
+    for row in due:
         reason = why_not(
             kind=row.kind,
             step=row.step or 0,
@@ -119,13 +118,13 @@ def claim(
         session.execute(
             update(Campaign)
             .where(Campaign.id == lane.id)
-            .values(segments_taken=Campaign.segments_taken + total)
-            .execution_options(synchronize_session=False)
+            .values(segments_taken=Campaign.segments_taken + total),
+            execution_options=UNSYNCED,
         )
     ids = _write_attempts(session, lane, taken, now=now, lease_s=lease_s, worker=worker)
     claims = [
         Claim(
-            attempt_id=attempt_id,
+            attempt_id=ids[row.message_id],
             message_id=row.message_id,
             n=row.n,
             throttled=row.throttled,
@@ -138,7 +137,7 @@ def claim(
             closes_at=min(lane.closes_at, closes_at(now, hours_of(row, is_live=is_live)) or lane.closes_at),
             kind=row.kind,
         )
-        for attempt_id, (row, body, size) in zip(ids, taken, strict=True)
+        for row, body, size in taken
     ]
     return Batch(claims, skipped, over_budget)
 
@@ -189,16 +188,17 @@ def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Seq
         .where(Outbox.lane == lane.id, Outbox.not_before <= now)
         .order_by(Outbox.not_before, Outbox.message_id)
         .limit(limit)
-        .with_for_update(of=Outbox, skip_locked=True)
+        # The phones too, against an opt-out or another worker's cap; one that is held is met again later.
+        .with_for_update(of=[Outbox, Phone], skip_locked=True, key_share=True)
     ).all()
 
 
-def _count_recent(session: Session, phone_ids: list[int], *, now: datetime) -> dict[int, int]:
+def _count_recent(session: Session, phones: Select[Any], *, now: datetime) -> dict[int, int]:
     """Messages to each number in the last 24 hours, over all campaigns and organisations."""
     rows = session.execute(
         select(Attempt.phone_id, func.count(Attempt.message_id.distinct()))
         .where(
-            Attempt.phone_id.in_(phone_ids),
+            Attempt.phone_id.in_(phones),
             Attempt.claimed_at > now - timedelta(hours=24),
             Attempt.state.not_in((AttemptState.ABSENT, AttemptState.FAILED)),
         )
@@ -210,20 +210,22 @@ def _count_recent(session: Session, phone_ids: list[int], *, now: datetime) -> d
 def _put_aside(session: Session, refused: dict[Refusal, list[Any]], *, now: datetime) -> int:
     """Skip what must not be sent; what is only too early or over the cap is looked at again later."""
     skipped = 0
-    for refusal, rows in refused.items():
-        ids = [row.message_id for row in rows]
+    for refusal, refused_rows in refused.items():
+        ids = listed(session, [row.message_id for row in refused_rows], BigInteger)
         if refusal.skip is None:
             session.execute(
-                update(Outbox).where(Outbox.message_id.in_(ids)).values(not_before=now + LOOK_AGAIN)
+                update(Outbox).where(Outbox.message_id.in_(ids)).values(not_before=now + LOOK_AGAIN),
+                execution_options=UNSYNCED,
             )
             continue
         session.execute(
             update(Message)
             .where(Message.id.in_(ids))
-            .values(state=MessageState.SKIPPED, skip_reason=refusal.skip)
+            .values(state=MessageState.SKIPPED, skip_reason=refusal.skip),
+            execution_options=UNSYNCED,
         )
-        session.execute(delete(Outbox).where(Outbox.message_id.in_(ids)))
-        skipped += len(ids)
+        session.execute(delete(Outbox).where(Outbox.message_id.in_(ids)), execution_options=UNSYNCED)
+        skipped += len(refused_rows)
     return skipped
 
 
@@ -235,29 +237,54 @@ def _write_attempts(
     now: datetime,
     lease_s: float,
     worker: str,
-) -> Sequence[int]:
+) -> dict[int, int]:
+    """The attempts' ids by message."""
     if not taken:
-        return []
-    due_at = now + timedelta(seconds=lease_s)
-    ids = session.scalars(
-        insert(Attempt).returning(Attempt.id, sort_by_parameter_order=True),
+        return {}
+    claimed = rows(
+        session,
+        {
+            "message_id": BigInteger,
+            "n": SmallInteger,
+            "phone_id": BigInteger,
+            "body": Text,
+            "segments": SmallInteger,
+        },
         [
             {
                 "message_id": row.message_id,
                 "n": row.n,
                 "phone_id": row.phone_id,
-                "lane": lane.id,
-                "state": AttemptState.SENDING,
-                "worker": worker,
                 "body": body,
                 "segments": segments,
-                "claimed_at": now,
-                "due_at": due_at,
             }
             for row, body, segments in taken
         ],
-    ).all()
-    message_ids = [row.message_id for row, _, _ in taken]
-    session.execute(delete(Outbox).where(Outbox.message_id.in_(message_ids)))
-    session.execute(update(Message).where(Message.id.in_(message_ids)).values(state=MessageState.SENDING))
+    )
+    values = {
+        "message_id": claimed.c.message_id,
+        "n": claimed.c.n,
+        "phone_id": claimed.c.phone_id,
+        "lane": literal(lane.id, BigInteger),
+        "state": literal(AttemptState.SENDING.value),
+        "worker": literal(worker),
+        "body": claimed.c.body,
+        "segments": claimed.c.segments,
+        "claimed_at": literal(now, UtcDateTime),
+        "due_at": literal(now + timedelta(seconds=lease_s), UtcDateTime),
+        "times_absent": literal(0, SmallInteger),
+    }
+    ids: dict[int, int] = dict(
+        session.execute(
+            insert(Attempt)
+            .from_select(list(values), select(*values.values()))
+            .returning(Attempt.message_id, Attempt.id)
+        ).all()
+    )
+    messages = listed(session, ids, BigInteger)
+    session.execute(delete(Outbox).where(Outbox.message_id.in_(messages)), execution_options=UNSYNCED)
+    session.execute(
+        update(Message).where(Message.id.in_(messages)).values(state=MessageState.SENDING),
+        execution_options=UNSYNCED,
+    )
     return ids

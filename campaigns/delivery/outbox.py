@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import BigInteger, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.claims import Claim
@@ -14,6 +14,7 @@ from campaigns.delivery.lanes import SERVICE_LANE
 from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign
 from campaigns.states import AttemptState, CampaignState, MessageState
+from outreach.bulk import UNSYNCED, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ def put_back(session: Session, back: Sequence[PutBack]) -> None:
         session.scalars(
             delete(Attempt)
             .where(
-                Attempt.id.in_([item.claim.attempt_id for item in back]),
+                Attempt.id.in_(listed(session, [item.claim.attempt_id for item in back], BigInteger)),
                 Attempt.state.in_((AttemptState.SENDING, AttemptState.UNKNOWN)),
                 Attempt.gateway_id.is_(None),
             )
@@ -101,7 +102,10 @@ def requeue(session: Session, waiting: Sequence[Waiting]) -> None:
         ([item.message_id for item in kept], MessageState.QUEUED),
     ):
         if ids:
-            session.execute(update(Message).where(Message.id.in_(ids)).values(state=state))
+            session.execute(
+                update(Message).where(Message.id.in_(listed(session, ids, BigInteger))).values(state=state),
+                execution_options=UNSYNCED,
+            )
     if kept:
         session.execute(
             insert(Outbox),

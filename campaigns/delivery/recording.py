@@ -6,8 +6,9 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import BigInteger, String, delete, null, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.claims import Claim
@@ -23,6 +24,7 @@ from campaigns.states import (
     advance,
     message_state,
 )
+from outreach.bulk import UNSYNCED, listed, rows
 from outreach.people.models import SuppressionReason
 from outreach.people.suppression import lock_phone, suppress
 from outreach.sms.gateway import Accepted, Cause, Outcome, Refused, Throttled, Unseen
@@ -117,20 +119,23 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime) -> int
         by_attempt.setdefault(report.attempt_id, []).append(report)
     if not by_attempt:
         return 0
-    rows = session.execute(
+    held = session.execute(
         select(Attempt.id, Attempt.message_id, Attempt.n, Attempt.state, Attempt.gateway_id)
-        .where(Attempt.id.in_(by_attempt))
+        .where(Attempt.id.in_(listed(session, by_attempt, BigInteger)))
         .order_by(Attempt.id)
         .with_for_update()
     ).all()
     owner = _owners(session, {r.gateway_id for group in by_attempt.values() for r in group if r.gateway_id})
-    for missing in by_attempt.keys() - {row.id for row in rows}:
+    for missing in by_attempt.keys() - {row.id for row in held}:
         if any(report.gateway_id for report in by_attempt[missing]):
             log.warning("settle.no_such_attempt attempt=%s", missing)
-    changes: list[dict[str, object]] = []
+    moves: list[dict[str, object]] = []
+    named: list[dict[str, object]] = []  # only the gateway's id is new
+    looks: dict[datetime, list[int]] = {}  # unknown, and when they are looked up
     returned: list[int] = []  # messages given up as absent that the gateway has after all
     repeated: set[int] = set()
-    for row in rows:
+    changed: set[int] = set()
+    for row in held:
         state, gateway_id = row.state, row.gateway_id
         latest: Report | None = None
         for report in by_attempt[row.id]:
@@ -154,25 +159,57 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime) -> int
             returned.append(row.message_id)
         if row.n > 1 or row.state is AttemptState.ABSENT:
             repeated.add(row.message_id)
-        change: dict[str, object] = {"id": row.id, "gateway_id": gateway_id, "settled_at": now}
-        if latest:
-            change |= {"state": state, "due_at": latest.due_at, "cause": latest.cause, "code": latest.code}
-        changes.append(change)
-    if changes:
-        session.execute(update(Attempt), changes)
+        changed.add(row.id)
+        change: dict[str, object] = {"id": row.id, "gateway_id": gateway_id}
+        if latest is None:
+            named.append(change)
+            continue
+        moves.append({**change, "state": state.value, "cause": latest.cause, "code": latest.code})
+        if latest.due_at:
+            looks.setdefault(latest.due_at, []).append(row.id)
+    _write(session, moves, named, looks, now=now)
     if returned:
-        session.execute(delete(Outbox).where(Outbox.message_id.in_(returned)))
-    changed = {change["id"] for change in changes}
-    refresh_messages(session, [row.message_id for row in rows if row.id in changed])
+        session.execute(delete(Outbox).where(Outbox.message_id.in_(returned)), execution_options=UNSYNCED)
+    refresh_messages(session, [row.message_id for row in held if row.id in changed])
     _report_repeated(session, repeated, now=now)
-    return len(changes)
+    return len(changed)
 
 
-def _owners(session: Session, gateway_ids: set[str | None]) -> dict[str | None, int]:
+def _write(
+    session: Session,
+    moves: list[dict[str, object]],
+    named: list[dict[str, object]],
+    looks: dict[datetime, list[int]],
+    *,
+    now: datetime,
+) -> None:
+    columns = {"id": BigInteger, "gateway_id": String, "state": String, "cause": String, "code": String}
+    for changes, written in ((moves, ("gateway_id", "state", "cause", "code")), (named, ("gateway_id",))):
+        if changes:
+            new = rows(session, {name: columns[name] for name in ("id", *written)}, changes)
+            values: dict[str, Any] = {name: new.c[name] for name in written}
+            if changes is moves:
+                values["due_at"] = null()
+            session.execute(
+                update(Attempt).where(Attempt.id == new.c.id).values(settled_at=now, **values),
+                execution_options=UNSYNCED,
+            )
+    for due_at, ids in looks.items():
+        session.execute(
+            update(Attempt).where(Attempt.id.in_(listed(session, ids, BigInteger))).values(due_at=due_at),
+            execution_options=UNSYNCED,
+        )
+
+
+def _owners(session: Session, gateway_ids: set[str]) -> dict[str | None, int]:
     if not gateway_ids:
         return {}
-    rows = session.execute(select(Attempt.gateway_id, Attempt.id).where(Attempt.gateway_id.in_(gateway_ids)))
-    return dict(rows.all())
+    found = session.execute(
+        select(Attempt.gateway_id, Attempt.id).where(
+            Attempt.gateway_id.in_(listed(session, gateway_ids, String))
+        )
+    )
+    return dict(found.all())
 
 
 def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:
@@ -180,7 +217,7 @@ def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:
     attempts: dict[int, list[AttemptState]] = {}
     for message_id, state in session.execute(
         select(Attempt.message_id, Attempt.state)
-        .where(Attempt.message_id.in_(message_ids))
+        .where(Attempt.message_id.in_(listed(session, message_ids, BigInteger)))
         .order_by(Attempt.message_id, Attempt.n)
     ):
         attempts.setdefault(message_id, []).append(state)
@@ -192,14 +229,16 @@ def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:
     for derived, ids in by_state.items():
         session.execute(
             update(Message)
-            .where(Message.id.in_(ids), Message.state != derived)
-            .values(state=derived)
-            .execution_options(synchronize_session=False)
+            .where(Message.id.in_(listed(session, ids, BigInteger)), Message.state != derived)
+            .values(state=derived),
+            execution_options=UNSYNCED,
         )
 
 
 def _report_repeated(session: Session, message_ids: set[int], *, now: datetime) -> None:
     """A message that the gateway took twice is an incident that a person sees."""
+    if not message_ids:
+        return
     taken: dict[int, list[str]] = {}
     for message_id, gateway_id in session.execute(
         select(Attempt.message_id, Attempt.gateway_id).where(

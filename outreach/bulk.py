@@ -1,0 +1,48 @@
+"""Many rows in one statement, the same on both databases: they travel as one JSON parameter.
+
+A statement with a thousand parameters is compiled, parsed and planned anew each time, which cost a
+sending worker more than the rest of its work. One parameter keeps the statement's text constant.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import JSON, Select, String, bindparam, cast, column, func, select
+from sqlalchemy.orm import Session
+from sqlalchemy.sql import FromClause
+from sqlalchemy.types import TypeEngine
+
+# No object of these tables is held in the session: nothing is to be read back or brought up to date.
+UNSYNCED = {"synchronize_session": False}
+
+
+def listed(
+    session: Session, values: Collection[int] | Collection[str], kind: type[TypeEngine[Any]]
+) -> Select[Any]:
+    """`values` as a subquery of one column, for `.in_(…)`."""
+    sent = bindparam(None, json.dumps(list(values)), type_=String, unique=True)
+    if _is_postgresql(session):
+        value = func.json_array_elements_text(cast(sent, JSON)).table_valued("value").c.value
+        return select(cast(value, kind))
+    return select(func.json_each(sent).table_valued("value").c.value)
+
+
+def rows(
+    session: Session, columns: Mapping[str, type[TypeEngine[Any]]], data: Collection[Mapping[str, Any]]
+) -> FromClause:
+    """`data` as a table with these columns: numbers and texts only. What a row leaves out is NULL."""
+    sent = bindparam(None, json.dumps(list(data), ensure_ascii=False), type_=String, unique=True)
+    if _is_postgresql(session):
+        named = [column(name, kind()) for name, kind in columns.items()]
+        return func.json_to_recordset(cast(sent, JSON)).table_valued(*named).render_derived(with_types=True)
+    each = func.json_each(sent).table_valued("value").c.value
+    return select(
+        *(func.json_extract(each, f"$.{name}", type_=kind()).label(name) for name, kind in columns.items())
+    ).subquery()
+
+
+def _is_postgresql(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
