@@ -83,6 +83,7 @@ def claim(
             )
         )
     )
+    closing = {hours: closes_at(now, hours) for hours in {hours_of(row, is_live=is_live) for row in due}}
     recent = _count_recent(session, phones, now=now) if is_live or any(r.cap_per_day for r in due) else {}
 
     taken: list[tuple[Any, str, int]] = []
@@ -96,7 +97,7 @@ def claim(
             answered=row.answer is not None,
             recent=recent.get(row.phone_id, 0),
             cap=daily_cap(row.cap_per_day, is_live=is_live),
-            is_open=closes_at(now, hours_of(row, is_live=is_live)) is not None,
+            is_open=closing[hours_of(row, is_live=is_live)] is not None,
         )
         if reason:
             refused.setdefault(reason, []).append(row)
@@ -134,7 +135,7 @@ def claim(
             body=body,
             segments=size,
             # An acknowledgement has its own campaign's hours, whatever lane it is in.
-            closes_at=min(lane.closes_at, closes_at(now, hours_of(row, is_live=is_live)) or lane.closes_at),
+            closes_at=min(lane.closes_at, closing[hours_of(row, is_live=is_live)] or lane.closes_at),
             kind=row.kind,
         )
         for row, body, size in taken

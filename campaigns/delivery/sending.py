@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns.delivery.claims import Claim, claim
 from campaigns.delivery.lanes import SERVICE_LANE, open_lanes, still_open, suppressed_attempts
-from campaigns.delivery.line import Counts, Job, line_up
+from campaigns.delivery.line import Counts, Job, line_up, monotonic_of
 from campaigns.delivery.pace import reserve
 from campaigns.delivery.recording import record
 from campaigns.delivery.rendering import Renderer
@@ -34,6 +34,9 @@ from outreach.sms.gateway import Gateway, Outcome, Outgoing, Unseen
 log = logging.getLogger(__name__)
 
 CLAIM_LIMIT = 500
+HOLD_AHEAD = (
+    500  # the next batch is fetched while so many still wait: a claim takes as long as sending some of them
+)
 RECORD_EVERY_S = 0.2
 LOOK_EVERY_S = 0.5  # for pause, cancel and closed windows; a stop takes effect within it
 RETRY_DATABASE_S = 1.0
@@ -63,7 +66,7 @@ class Sender:
         )
         self._line: asyncio.Queue[Job | None] = asyncio.Queue()
         self._seen: list[tuple[Claim, Outcome | None]] = []
-        self._open: dict[int, datetime] = {}
+        self._open: dict[int, float] = {}  # lanes that may send, and until when (monotonic)
         self._waiting: set[int] = set()  # attempts in the line
         self._barred: set[int] = set()  # of these, those whose number was suppressed meanwhile
         self._under_way = 0
@@ -100,7 +103,7 @@ class Sender:
     async def _claim_all(self, ends_at: float) -> None:
         idle_since: float | None = None
         while time.monotonic() < ends_at and not self.is_told_to_stop() and not self._is_broken():
-            if self._line.qsize() > self._settings.send_in_flight:
+            if self._line.qsize() > HOLD_AHEAD:
                 await asyncio.sleep(0.005)
                 continue
             try:
@@ -164,7 +167,7 @@ class Sender:
             self.counts.claimed += len(batch.claims)
             self.counts.skipped += batch.skipped
             if batch.claims:
-                self._open[lane.id] = lane.closes_at
+                self._open[lane.id] = monotonic_of(lane.closes_at)
                 return line_up(lane, batch, reserved.starts_at if reserved else 0.0, fence)
         return []
 
@@ -182,14 +185,14 @@ class Sender:
         while (wait := job.starts_at - time.monotonic()) > 0 and self._may_start(job):
             await asyncio.sleep(min(wait, 0.25))
         may_start = self._may_start(job)
-        self._waiting.discard(job.claim.attempt_id)
+        claimed = job.claim
+        self._waiting.discard(claimed.attempt_id)
         if not may_start:
             self.counts.put_back += 1
-            self._seen.append((job.claim, None))
+            self._seen.append((claimed, None))
             return
         self.counts.requested += 1
-        claimed = job.claim
-        left_s = int((claimed.closes_at - datetime.now(UTC)).total_seconds())
+        left_s = int(job.closes_at - time.monotonic())
         message = Outgoing(
             attempt_id=claimed.attempt_id,
             to=claimed.to,
@@ -207,20 +210,18 @@ class Sender:
         self._seen.append((claimed, outcome))
 
     def _may_start(self, job: Job) -> bool:
-        claimed = job.claim
+        claimed, now = job.claim, time.monotonic()
         if (
-            self.is_told_to_stop()
+            now >= job.fence
+            or self.is_told_to_stop()
             or self._is_broken()
-            or time.monotonic() >= job.fence
             or claimed.attempt_id in self._barred
         ):
             return False
         closes_at = self._open.get(claimed.lane)
         if closes_at is None:
             return False
-        return claimed.kind is MessageKind.CONFIRMATION or datetime.now(UTC) < min(
-            closes_at, claimed.closes_at
-        )
+        return claimed.kind is MessageKind.CONFIRMATION or now < min(closes_at, job.closes_at)
 
     async def _watch(self) -> None:
         """Forget the lanes that were paused, cancelled or closed, and the numbers that opted out."""
@@ -235,7 +236,7 @@ class Sender:
                 continue
             for lane in lanes:  # lanes claimed meanwhile are not touched
                 if lane in still:
-                    self._open[lane] = still[lane]
+                    self._open[lane] = monotonic_of(still[lane])
                 else:
                     self._open.pop(lane, None)
 
