@@ -22,8 +22,11 @@ class LinkCipher:
     """A keyed permutation of the numbers below 31**8 (a Feistel network, walked until inside)."""
 
     def __init__(self, secret_key: str) -> None:
-        self._keys = [
-            hashlib.blake2b(f"link/{turn}/{secret_key}".encode(), digest_size=32).digest()
+        # Each round's hash with its key already taken in: a copy of it costs less than a new one.
+        self._keyed = [
+            hashlib.blake2b(
+                key=hashlib.blake2b(f"link/{turn}/{secret_key}".encode(), digest_size=32).digest(), digest_size=3
+            )
             for turn in range(_ROUNDS)
         ]
 
@@ -54,8 +57,9 @@ class LinkCipher:
         return number or None
 
     def _mix(self, turn: int, half: int) -> int:
-        digest = hashlib.blake2b(half.to_bytes(3, "big"), key=self._keys[turn], digest_size=3).digest()
-        return int.from_bytes(digest, "big") & (_HALF - 1)
+        mixed = self._keyed[turn].copy()
+        mixed.update(half.to_bytes(3, "big"))
+        return int.from_bytes(mixed.digest(), "big") & (_HALF - 1)
 
     def _encipher(self, number: int) -> int:
         left, right = divmod(number, _HALF)

@@ -25,7 +25,7 @@ from outreach.people.models import Contact, Phone, Suppression
 LOOK_AGAIN = timedelta(minutes=15)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claim:
     """One message that this worker owns until its lease ends."""
 

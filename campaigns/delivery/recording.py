@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 GIVES_UP_AFTER = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Report:
     """What is now known of one attempt. `due_at` only where it becomes unknown: when to look for it."""
 

@@ -44,7 +44,7 @@ class Cause(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outgoing:
     """One request. `attempt_id` goes into the callback's address; `validity_s` ends the gateway's tries."""
 
@@ -55,7 +55,7 @@ class Outgoing:
     validity_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Accepted:
     gateway_id: str
     status: DeliveryStatus = DeliveryStatus.ACCEPTED

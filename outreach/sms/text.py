@@ -1,5 +1,6 @@
 """What a text costs as an SMS, and the cheaper ways to write it (3GPP TS 23.038, Unicode TR29)."""
 
+import re
 import unicodedata
 from enum import StrEnum
 from typing import NamedTuple
@@ -28,6 +29,8 @@ UNACCENTED: dict[int, str | None] = {
 }
 
 _gsm7 = regex.compile("[" + regex.escape(BASIC + EXTENSION) + "]*").fullmatch
+# ASCII that GSM-7 lacks, or writes with two units, or joins into one grapheme (CR LF).
+_unusual = re.compile(r"[\x00-\x09\x0b-\x1f\x7f`\[\]{}\\^|~]").search
 _extension = regex.compile("[" + regex.escape(EXTENSION) + "]").findall
 # Characters of one unit each that never join a neighbour into one grapheme; Vietnamese is written with them.
 _plain = regex.compile(r"[\n\x20-\x7e\xa0-\xac\xae-\u02ff\u1e00-\u1eff\u2010-\u2027\u20a0-\u20bf]*").fullmatch
@@ -67,6 +70,8 @@ def measure(text: str, *, unaccented: bool = False) -> Measure:
         text = unicodedata.normalize("NFC", _mend(text))
         if unaccented:
             text = unaccent(text)
+    if text.isascii() and not _unusual(text):
+        return Measure(Encoding.GSM7, len(text), _count_parts(text, len(text), Encoding.GSM7, True), text)
     if not _gsm7(text):
         plainer = text.translate(TYPOGRAPHIC)
         if not _gsm7(plainer):
