@@ -25,7 +25,8 @@ class LinkCipher:
         # Each round's hash with its key already taken in: a copy of it costs less than a new one.
         self._keyed = [
             hashlib.blake2b(
-                key=hashlib.blake2b(f"link/{turn}/{secret_key}".encode(), digest_size=32).digest(), digest_size=3
+                key=hashlib.blake2b(f"link/{turn}/{secret_key}".encode(), digest_size=32).digest(),
+                digest_size=3,
             )
             for turn in range(_ROUNDS)
         ]

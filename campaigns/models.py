@@ -172,6 +172,7 @@ class Sender(Base):
 
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
     registered_on: Mapped[str | None] = mapped_column(String(10))
+    pace: Mapped[float | None] = mapped_column(Float)  # segments a second, over all its campaigns
     note: Mapped[str] = mapped_column(Text, default="")
 
 

@@ -172,6 +172,12 @@ class Settings:
     send_in_flight: int = _var(
         "SEND_IN_FLIGHT", 100, _whole(1, 10_000), "requests under way at once in one sending worker"
     )
+    account_in_flight: int = _var(
+        "ACCOUNT_IN_FLIGHT",
+        0,
+        _whole(0, 100_000),
+        "requests under way at once over all workers together, shared evenly between them; 0 is no limit",
+    )
     send_timeout_s: float = _var(
         "SEND_TIMEOUT_S", 10.0, _number(0.1, 120), "seconds to wait for the gateway's answer to one request"
     )

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Row, exists, select
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.pace import Pace
 from campaigns.messages import Attempt, Message, Outbox
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Sender
 from campaigns.states import CampaignState, MessageKind
 from campaigns.stopping import is_stopped
 from campaigns.windows import Hours, closes_at, common_hours
@@ -26,7 +27,7 @@ class Lane:
 
     id: int
     closes_at: datetime
-    pace: float | None = None
+    paces: tuple[Pace, ...] = ()
     budget_vnd: int | None = None
 
 
@@ -40,14 +41,31 @@ def open_lanes(session: Session, *, now: datetime, is_live: bool) -> list[Lane]:
         select(Outbox.message_id).where(Outbox.lane == SERVICE_LANE, Outbox.not_before <= now).limit(1)
     ).first():
         lanes.append(Lane(id=SERVICE_LANE, closes_at=now + timedelta(hours=1)))
-    for campaign in session.scalars(
-        select(Campaign).where(Campaign.state == CampaignState.SENDING, has_due).order_by(Campaign.id)
+    for campaign, pace in session.execute(
+        select(Campaign, Sender.pace)
+        .outerjoin(Sender, Sender.name == Campaign.sender)
+        .where(Campaign.state == CampaignState.SENDING, has_due)
+        .order_by(Campaign.id)
     ):
         if closes := sending_until(campaign, now=now, is_live=is_live):
+            paces = (
+                sender_pace(campaign.sender, pace),
+                Pace(f"campaign:{campaign.id}", campaign.pace) if campaign.pace else None,
+            )
             lanes.append(
-                Lane(id=campaign.id, closes_at=closes, pace=campaign.pace, budget_vnd=campaign.budget_vnd)
+                Lane(
+                    id=campaign.id,
+                    closes_at=closes,
+                    paces=tuple(filter(None, paces)),
+                    budget_vnd=campaign.budget_vnd,
+                )
             )
     return lanes
+
+
+def sender_pace(name: str, per_second: float | None) -> Pace | None:
+    """A sender's own pace, which all its campaigns and answers share; None where it has none."""
+    return Pace(f"sender:{name}", per_second) if per_second else None
 
 
 def still_open(session: Session, lanes: list[int], *, now: datetime, is_live: bool) -> dict[int, datetime]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from campaigns.delivery.claims import Batch, Claim
-from campaigns.delivery.lanes import Lane
+from campaigns.delivery.claims import Claim
+from campaigns.delivery.lanes import SERVICE_LANE
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
     """A claim in the line. It may start from `starts_at` on, and no later than `fence` or once its hours close.
 
@@ -33,14 +34,56 @@ class Counts:
     skipped: int = 0
 
 
-def line_up(lane: Lane, batch: Batch, starts_at: float, fence: float) -> list[Job]:
-    """The claims of a batch in the order and at the moments in which they may start."""
-    jobs = []
-    for item in batch.claims:
-        jobs.append(Job(item, starts_at, fence, monotonic_of(item.closes_at)))
-        if lane.pace:
-            starts_at += item.segments / lane.pace
-    return jobs
+class _Ready(asyncio.Queue[Job | None]):
+    """First in, first out; but answers to residents and tests go ahead of every campaign."""
+
+    def _put(self, item: Job | None) -> None:
+        if item is not None and item.claim.lane == SERVICE_LANE:
+            self._queue.appendleft(item)  # type: ignore[attr-defined]
+        else:
+            self._queue.append(item)  # type: ignore[attr-defined]
+
+
+class Line:
+    """Jobs that are due, and those whose moment is yet to come: a slow campaign holds up no other."""
+
+    def __init__(self) -> None:
+        self._ready = _Ready()
+        self._later: dict[Job, asyncio.TimerHandle] = {}
+
+    def __len__(self) -> int:
+        return self._ready.qsize() + len(self._later)
+
+    @property
+    def later(self) -> int:
+        """How many wait for their moment."""
+        return len(self._later)
+
+    def put(self, job: Job) -> None:
+        wait = job.starts_at - time.monotonic()
+        if wait <= 0:
+            self._ready.put_nowait(job)
+        else:
+            self._later[job] = asyncio.get_running_loop().call_later(wait, self._come_due, job)
+
+    def _come_due(self, job: Job) -> None:
+        del self._later[job]
+        self._ready.put_nowait(job)
+
+    async def get(self) -> Job | None:
+        """The next job that is due; None after the end."""
+        return await self._ready.get()
+
+    def release(self) -> None:
+        """Nothing more will start: hand all of them out at once, to be put back."""
+        for job, timer in list(self._later.items()):
+            timer.cancel()
+            self._come_due(job)
+
+    def end(self, takers: int) -> None:
+        """Tell as many takers that nothing follows."""
+        for _ in range(takers):
+            self._ready.put_nowait(None)
 
 
 def monotonic_of(moment: datetime) -> float:

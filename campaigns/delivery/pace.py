@@ -1,8 +1,10 @@
-"""Pace: segments a second for a lane, shared by all workers through Redis, without burst."""
+"""Pace: segments a second of a sender and of a campaign, shared by all workers through Redis, without burst."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from redis import Redis
 
@@ -11,55 +13,97 @@ from redis import Redis
 # in the outbox.
 AHEAD_S = 1.0
 
-# Redis's clock, so that workers on several machines agree. The lane's next free moment moves on by the
-# span that is reserved. Returns the milliseconds to wait and the end of the span, or nothing while enough
-# lies ahead.
+# Redis's clock, so that workers on several machines agree. Each key holds the moment (ms) from which its
+# sender or campaign is free again; a span begins when all of them are, and each moves on by what the span
+# takes of its own pace. Returns the milliseconds to wait and the new moments, or nothing while more than
+# ARGV[2] ms (where it is not negative) lie ahead.
 _RESERVE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + t[2] / 1000
-local free = tonumber(redis.call('GET', KEYS[1]) or '0')
-if free < now then free = now end
-if free - now > tonumber(ARGV[2]) then return {} end
-local till = string.format('%.3f', free + ARGV[1])
-redis.call('SET', KEYS[1], till, 'PX', math.ceil(free - now + ARGV[1]) + 60000)
-return {tostring(free - now), till}
+local start, free = now, {}
+for i, key in ipairs(KEYS) do
+  free[i] = math.max(now, tonumber(redis.call('GET', key) or '0'))
+  start = math.max(start, free[i])
+end
+local most = tonumber(ARGV[2])
+if most >= 0 and start - now > most then return {} end
+local given = {tostring(start - now)}
+for i, key in ipairs(KEYS) do
+  local till = string.format('%.3f', free[i] + ARGV[1] / ARGV[2 + i] * 1000)
+  redis.call('SET', key, till, 'PX', math.ceil(till - now) + 60000)
+  given[i + 1] = till
+end
+return given
 """
 
 # What was not needed goes back while nobody has reserved behind it; what was needed above it is added.
 _SETTLE = """
-local free = tonumber(redis.call('GET', KEYS[1]) or '0')
-local change = tonumber(ARGV[2])
-if change > 0 or string.format('%.3f', free) == ARGV[1] then
-  redis.call('SET', KEYS[1], string.format('%.3f', free + change), 'KEEPTTL')
+for i, key in ipairs(KEYS) do
+  local free = tonumber(redis.call('GET', key) or '0')
+  local change = ARGV[1] / ARGV[2 * i] * 1000
+  if change > 0 or string.format('%.3f', free) == ARGV[2 * i + 1] then
+    redis.call('SET', key, string.format('%.3f', free + change), 'KEEPTTL')
+  end
 end
 """
 
 
-class Reservation:
-    """A span of a lane's time; `starts_at` is monotonic. Settle it with what was really taken."""
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """`per_second` segments of whatever `name` stands for: a sender, or a campaign."""
 
-    def __init__(self, redis: Redis, key: str, *, starts_at: float, till: str, pace: float, segments: float):
-        self._redis, self._key, self._till, self._pace = redis, key, till, pace
+    name: str
+    per_second: float
+
+    @property
+    def key(self) -> str:
+        return f"loa:pace:{self.name}"
+
+
+class Reservation:
+    """A span of time; `starts_at` is monotonic. Settle it with what was really taken."""
+
+    def __init__(
+        self, redis: Redis, paces: Sequence[Pace], *, starts_at: float, till: list[str], segments: float
+    ):
+        self._redis, self._paces, self._till = redis, paces, till
         self.starts_at, self.segments = starts_at, segments
+
+    @property
+    def per_second(self) -> float:
+        """At which the span's segments may follow one another."""
+        return min(pace.per_second for pace in self._paces)
 
     def settle(self, segments: int) -> None:
         """Say how many segments were claimed."""
-        change_ms = (segments - self.segments) / self._pace * 1000
-        if change_ms:
-            self._redis.eval(_SETTLE, 1, self._key, self._till, change_ms)
+        if segments != self.segments:
+            each = [
+                part
+                for pace, till in zip(self._paces, self._till, strict=True)
+                for part in (pace.per_second, till)
+            ]
+            self._redis.eval(
+                _SETTLE, len(self._paces), *(p.key for p in self._paces), segments - self.segments, *each
+            )
 
 
-def reserve(redis: Redis, *, lane: int, pace: float) -> Reservation | None:
-    """Room for AHEAD_S at `pace` segments a second; None while enough of it is reserved already.
+def reserve(redis: Redis, paces: Sequence[Pace], *, segments: int | None = None) -> Reservation | None:
+    """Room for AHEAD_S of the slowest of these paces; None while enough of it is reserved already.
 
-    Raises redis.RedisError when Redis is away: then nothing paced may be claimed.
+    With `segments` room for just these, however much lies ahead: what goes before all others takes the
+    next place. Raises redis.RedisError when Redis is away: then nothing paced may be claimed.
     """
-    key = f"loa:pace:{lane}"
-    segments = max(1.0, pace * AHEAD_S)
-    granted: list[bytes] = redis.eval(_RESERVE, 1, key, segments / pace * 1000, AHEAD_S * 1000)
-    if not granted:
+    ahead_ms = AHEAD_S * 1000 if segments is None else -1
+    wanted = segments or max(1.0, min(pace.per_second for pace in paces) * AHEAD_S)
+    given: list[bytes] = redis.eval(
+        _RESERVE, len(paces), *(p.key for p in paces), wanted, ahead_ms, *(p.per_second for p in paces)
+    )
+    if not given:
         return None
-    starts_at = time.monotonic() + float(granted[0]) / 1000
     return Reservation(
-        redis, key, starts_at=starts_at, till=granted[1].decode(), pace=pace, segments=segments
+        redis,
+        paces,
+        starts_at=time.monotonic() + float(given[0]) / 1000,
+        till=[till.decode() for till in given[1:]],
+        segments=wanted,
     )

@@ -10,41 +10,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from campaigns.delivery.claims import Claim, claim
-from campaigns.delivery.lanes import SERVICE_LANE, open_lanes, still_open, suppressed_attempts
-from campaigns.delivery.line import Counts, Job, line_up, monotonic_of
-from campaigns.delivery.pace import reserve
+from campaigns.delivery.account import Account
+from campaigns.delivery.claims import Batch, Claim
+from campaigns.delivery.lanes import Lane, still_open, suppressed_attempts
+from campaigns.delivery.line import Counts, Job, Line, monotonic_of
 from campaigns.delivery.recording import record
-from campaigns.delivery.rendering import Renderer
-from campaigns.lifecycle import pause_by_itself
-from campaigns.links import LinkCipher
+from campaigns.delivery.turns import Turns
 from campaigns.states import MessageKind
 from outreach.runtime import Runtime
-from outreach.sms.gateway import Gateway, Outcome, Outgoing, Unseen
+from outreach.sms.gateway import Accepted, Gateway, Outcome, Outgoing, Throttled, Unseen
 
 log = logging.getLogger(__name__)
 
-CLAIM_LIMIT = 500
 HOLD_AHEAD = (
     500  # the next batch is fetched while so many still wait: a claim takes as long as sending some of them
 )
 RECORD_EVERY_S = 0.2
 LOOK_EVERY_S = 0.5  # for pause, cancel and closed windows; a stop takes effect within it
+BEAT_EVERY_S = 0.1  # for a halt of the gateway's that another worker met
 RETRY_DATABASE_S = 1.0
 IDLE_S = 0.3  # with nothing to claim and nothing under way for so long, the job ends
-
-OVER_BUDGET = (
-    "Đã dùng hết ngân sách của chiến dịch. Hãy hủy phần còn lại, hoặc lập chiến dịch mới cho phần đó."
-)
 
 
 @dataclass
@@ -61,33 +55,40 @@ class Sender:
     def __post_init__(self) -> None:
         settings = self.runtime.settings
         self._settings = settings
-        self._renderer = Renderer(
-            public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key)
+        self._turns = Turns(self.runtime, worker=self.worker)
+        self._account = Account(
+            self.runtime.redis,
+            account=settings.twilio_account_sid,
+            worker=self.worker,
+            limit=settings.account_in_flight or None,
         )
-        self._line: asyncio.Queue[Job | None] = asyncio.Queue()
+        self._line = Line()
         self._seen: list[tuple[Claim, Outcome | None]] = []
         self._open: dict[int, float] = {}  # lanes that may send, and until when (monotonic)
         self._waiting: set[int] = set()  # attempts in the line
         self._barred: set[int] = set()  # of these, those whose number was suppressed meanwhile
         self._under_way = 0
-        self._turn = 0
         self._over = False
 
     async def run(self, seconds: float) -> Counts:
         """The whole job. Returns when the time is up or there has been nothing to do for a moment."""
         ends_at = time.monotonic() + seconds
-        senders = [asyncio.create_task(self._send_all()) for _ in range(self._settings.send_in_flight)]
+        senders = [asyncio.create_task(self._send_all(i)) for i in range(self._settings.send_in_flight)]
         self._watcher = asyncio.create_task(self._watch())
+        beater = asyncio.create_task(self._beat())
         self._recorder = asyncio.create_task(self._record_all())
         try:
             await self._claim_all(ends_at)
         finally:
-            for _ in senders:
-                self._line.put_nowait(None)
+            while self._line.later and not self.is_told_to_stop() and not self._is_broken():
+                await asyncio.sleep(0.02)
+            self._line.release()
+            self._line.end(len(senders))
             await asyncio.gather(*senders)
             self._over = True
             self._watcher.cancel()
-            ended = await asyncio.gather(self._recorder, self._watcher, return_exceptions=True)
+            beater.cancel()
+            ended = await asyncio.gather(self._recorder, self._watcher, beater, return_exceptions=True)
             await self._record_last()
         for fault in ended:
             if isinstance(fault, Exception):
@@ -103,19 +104,19 @@ class Sender:
     async def _claim_all(self, ends_at: float) -> None:
         idle_since: float | None = None
         while time.monotonic() < ends_at and not self.is_told_to_stop() and not self._is_broken():
-            if self._line.qsize() > HOLD_AHEAD:
+            if len(self._line) > HOLD_AHEAD or self._is_halted():
                 await asyncio.sleep(0.005)
+                idle_since = None
                 continue
             try:
-                claimed = await asyncio.to_thread(self._claim_next)
+                claimed = await asyncio.to_thread(self._turns.next_batch)
             except (SQLAlchemyError, RedisError) as error:
                 log.warning("send.claim_failed error=%s", type(error).__name__)
                 await asyncio.sleep(RETRY_DATABASE_S)
                 continue
-            for job in claimed:
-                self._waiting.add(job.claim.attempt_id)
-                self._line.put_nowait(job)
-            if claimed or self._under_way or self._line.qsize() or self._seen:
+            if claimed:
+                self._take(*claimed)
+            if claimed or self._under_way or len(self._line) or self._seen:
                 idle_since = None
             else:
                 idle_since = idle_since or time.monotonic()
@@ -124,66 +125,37 @@ class Sender:
             if not claimed:
                 await asyncio.sleep(0.05)
 
-    def _claim_next(self) -> list[Job]:
-        """A batch of the next lane in turn that has one; the service lane always goes first."""
-        runtime, settings = self.runtime, self._settings
-        with runtime.db.read() as session:
-            lanes = open_lanes(session, now=datetime.now(UTC), is_live=settings.is_live)
-        self._turn += 1
-        campaigns = [lane for lane in lanes if lane.id != SERVICE_LANE]
-        first = self._turn % len(campaigns) if campaigns else 0
-        for lane in [
-            *(lane for lane in lanes if lane.id == SERVICE_LANE),
-            *campaigns[first:],
-            *campaigns[:first],
-        ]:
-            reserved = reserve(runtime.redis, lane=lane.id, pace=lane.pace) if lane.pace else None
-            if lane.pace and reserved is None:
-                continue  # enough lies ahead already
-            # In this order, and anew for each lane: however long its transaction has to wait, the fence
-            # stands before the end of the lease in the database.
-            fence = time.monotonic() + settings.lease_s - settings.send_timeout_s
-            now = datetime.now(UTC)
-            with runtime.db.write() as session:
-                batch = claim(
-                    session,
-                    lane,
-                    limit=CLAIM_LIMIT,
-                    segments=reserved.segments if reserved else math.inf,
-                    now=now,
-                    lease_s=settings.lease_s,
-                    worker=self.worker,
-                    renderer=self._renderer,
-                    price_vnd=settings.price_per_segment_vnd,
-                    is_live=settings.is_live,
-                    service_sender=settings.twilio_from,
-                )
-                if batch.over_budget and not batch.claims:
-                    pause_by_itself(session, lane.id, reason=OVER_BUDGET, now=now)
-            if reserved:
-                reserved.settle(sum(item.segments for item in batch.claims))
-            if batch.claims and not self.counts.claimed:
-                self.call_for_help()
-            self.counts.claimed += len(batch.claims)
-            self.counts.skipped += batch.skipped
-            if batch.claims:
-                self._open[lane.id] = monotonic_of(lane.closes_at)
-                return line_up(lane, batch, reserved.starts_at if reserved else 0.0, fence)
-        return []
+    def _take(self, lane: Lane, batch: Batch, jobs: list[Job]) -> None:
+        if jobs and not self.counts.claimed:
+            self.call_for_help()
+        self.counts.claimed += len(jobs)
+        self.counts.skipped += batch.skipped
+        if jobs:
+            self._open[lane.id] = monotonic_of(lane.closes_at)
+        for job in jobs:
+            self._waiting.add(job.claim.attempt_id)
+            self._line.put(job)
 
     # -- send ----------------------------------------------------------------------------------------
 
-    async def _send_all(self) -> None:
-        while (job := await self._line.get()) is not None:
+    async def _send_all(self, place: int) -> None:
+        while True:
+            while place >= self._account.share and not self._over:
+                await asyncio.sleep(0.02)  # another worker's share of the account
+            if (job := await self._line.get()) is None:
+                return
             self._under_way += 1
             try:
                 await self._send_one(job)
             finally:
                 self._under_way -= 1
 
+    def _is_halted(self) -> bool:
+        return time.monotonic() < self._account.halted_until
+
     async def _send_one(self, job: Job) -> None:
-        while (wait := job.starts_at - time.monotonic()) > 0 and self._may_start(job):
-            await asyncio.sleep(min(wait, 0.25))
+        while self._is_halted() and self._may_start(job):
+            await asyncio.sleep(0.02)
         may_start = self._may_start(job)
         claimed = job.claim
         self._waiting.discard(claimed.attempt_id)
@@ -201,12 +173,17 @@ class Sender:
             validity_s=max(1, left_s),
         )
         outcome: Outcome
+        asked_at = time.monotonic()
         try:
             outcome = await self.gateway.send(message)
         except Exception as error:
             # A fault of ours must not take the sender down; whether the request left is not known.
             log.exception("send.fault attempt=%s", claimed.attempt_id)
             outcome = Unseen(type(error).__name__)
+        if isinstance(outcome, Throttled):
+            self._account.refused(outcome.retry_after_s, now=time.monotonic())
+        elif isinstance(outcome, Accepted):
+            self._account.accepted(asked_at=asked_at)
         self._seen.append((claimed, outcome))
 
     def _may_start(self, job: Job) -> bool:
@@ -222,6 +199,17 @@ class Sender:
         if closes_at is None:
             return False
         return claimed.kind is MessageKind.CONFIRMATION or now < min(closes_at, job.closes_at)
+
+    async def _beat(self) -> None:
+        """Keep in step with the account's other workers. Without Redis each goes on with what it knew."""
+        try:
+            while True:
+                with suppress(RedisError):
+                    await asyncio.to_thread(self._account.beat)
+                await asyncio.sleep(BEAT_EVERY_S)
+        finally:
+            with suppress(RedisError):
+                self._account.leave()
 
     async def _watch(self) -> None:
         """Forget the lanes that were paused, cancelled or closed, and the numbers that opted out."""

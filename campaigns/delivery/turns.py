@@ -1,0 +1,104 @@
+"""Whose turn it is: the next batch of the lane that has waited longest, claimed within the pace."""
+
+from __future__ import annotations
+
+import math
+import time
+from datetime import UTC, datetime
+
+from redis import Redis
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.claims import Batch, claim
+from campaigns.delivery.lanes import SERVICE_LANE, Lane, open_lanes, sender_pace
+from campaigns.delivery.line import Job, monotonic_of
+from campaigns.delivery.pace import reserve
+from campaigns.delivery.rendering import Renderer
+from campaigns.lifecycle import pause_by_itself
+from campaigns.links import LinkCipher
+from campaigns.models import Sender
+from outreach.runtime import Runtime
+
+CLAIM_LIMIT = 500
+
+OVER_BUDGET = (
+    "Đã dùng hết ngân sách của chiến dịch. Hãy hủy phần còn lại, hoặc lập chiến dịch mới cho phần đó."
+)
+
+
+class Turns:
+    """One for each sending job. Fair between campaigns; answers to residents and tests go first."""
+
+    def __init__(self, runtime: Runtime, *, worker: str) -> None:
+        settings = runtime.settings
+        self._runtime, self._settings, self._worker = runtime, settings, worker
+        self._renderer = Renderer(
+            public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key)
+        )
+        self._served: dict[int, int] = {}  # lane: at which turn
+        self._turn = 0
+
+    def next_batch(self) -> tuple[Lane, Batch, list[Job]] | None:
+        """Claim for one lane; None when none may send anything now. Raises SQLAlchemyError, RedisError."""
+        with self._runtime.db.read() as session:
+            lanes = open_lanes(session, now=datetime.now(UTC), is_live=self._settings.is_live)
+        lanes.sort(key=lambda lane: (lane.id != SERVICE_LANE, self._served.get(lane.id, 0)))
+        for lane in lanes:
+            if taken := self._take(lane):
+                self._turn += 1
+                self._served[lane.id] = self._turn
+                return lane, *taken
+        return None
+
+    def _take(self, lane: Lane) -> tuple[Batch, list[Job]] | None:
+        runtime, settings = self._runtime, self._settings
+        reserved = reserve(runtime.redis, lane.paces) if lane.paces else None
+        if lane.paces and reserved is None:
+            return None  # enough lies ahead already
+        # In this order, and anew for each lane: however long its transaction has to wait, the fence
+        # stands before the end of the lease in the database.
+        fence = time.monotonic() + settings.lease_s - settings.send_timeout_s
+        now = datetime.now(UTC)
+        with runtime.db.write() as session:
+            batch = claim(
+                session,
+                lane,
+                limit=CLAIM_LIMIT,
+                segments=reserved.segments if reserved else math.inf,
+                now=now,
+                lease_s=settings.lease_s,
+                worker=self._worker,
+                renderer=self._renderer,
+                price_vnd=settings.price_per_segment_vnd,
+                is_live=settings.is_live,
+                service_sender=settings.twilio_from,
+            )
+            if batch.over_budget and not batch.claims:
+                pause_by_itself(session, lane.id, reason=OVER_BUDGET, now=now)
+            # Still inside: without Redis nothing is claimed that has a pace to keep.
+            starts = _next_places(session, runtime.redis, batch) if lane.id == SERVICE_LANE else {}
+        if reserved:
+            reserved.settle(sum(item.segments for item in batch.claims))
+        if not batch.claims and not batch.skipped:
+            return None
+        at, gap = (reserved.starts_at, 1 / reserved.per_second) if reserved else (0.0, 0.0)
+        jobs = []
+        for item in batch.claims:
+            starts_at = starts.get(item.attempt_id, at)
+            jobs.append(Job(item, starts_at, fence, monotonic_of(item.closes_at)))
+            at += item.segments * gap
+        return batch, jobs
+
+
+def _next_places(session: Session, redis: Redis, batch: Batch) -> dict[int, float]:
+    """For what goes before all campaigns: the next moments that are free at its sender's pace."""
+    names = {item.sender for item in batch.claims}
+    starts: dict[int, float] = {}
+    for sender in session.scalars(select(Sender).where(Sender.name.in_(names), Sender.pace.is_not(None))):
+        pace = sender_pace(sender.name, sender.pace)
+        for item in batch.claims:
+            if pace and item.sender == sender.name:
+                place = reserve(redis, [pace], segments=item.segments)
+                starts[item.attempt_id] = place.starts_at if place else 0.0
+    return starts
