@@ -191,7 +191,7 @@ def _pretend_to_send(
         else Report(item.attempt_id, AttemptState.UNDELIVERED, cause=chance.choices(*_LOST)[0].value)
         for item in batch.claims
     ]
-    settle(session, reports, now=then)
+    settle(session, reports, now=then, secret_key=settings.secret_key)
     return len(batch.claims) + batch.skipped
 
 

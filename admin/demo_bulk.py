@@ -8,7 +8,7 @@ from sqlalchemy import String, and_, case, cast, delete, func, insert, literal, 
 from sqlalchemy.orm import Session
 
 from campaigns.answers.models import Answer, InstallReport, Source
-from campaigns.messages import Attempt, Message, Outbox
+from campaigns.messages import Attempt, Message, Outbox, Tally
 from campaigns.models import Campaign, Recipient
 from campaigns.replies.classifier import Label
 from campaigns.states import AttemptState, MessageState
@@ -70,6 +70,16 @@ def _attempt(session: Session, campaign_id: int, these: object, is_lost: object,
         "cause"
     )
     made = session.execute(insert(Attempt).from_select(columns.split(), rows))
+    ended = session.execute(
+        select(Attempt.state, Attempt.cause, func.count(), func.sum(Attempt.segments))
+        .join(Message, Message.id == Attempt.message_id)
+        .where(these)  # type: ignore[arg-type]
+        .group_by(Attempt.state, Attempt.cause)
+    ).all()
+    session.add_all(
+        Tally(lane=campaign_id, state=state, cause=cause, n=n, segments=total, at=then)
+        for state, cause, n, total in ended
+    )
     session.execute(
         update(Campaign)
         .where(Campaign.id == campaign_id)

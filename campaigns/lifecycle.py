@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.rules import hash_content
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, CampaignAuthor, Step
 from campaigns.planning.audience import freeze_audience, queue_step
@@ -138,7 +139,11 @@ def act(
             raise WrongState("Chiến dịch đã quá thời hạn gửi. Hãy tạo chiến dịch mới với thời hạn khác.")
         values = {"launched_at": now}
     elif action is CampaignAction.RESUME:
-        values = {"pause_reason": "", "launched_at": func.coalesce(Campaign.launched_at, now)}
+        values = {
+            "pause_reason": "",
+            "launched_at": func.coalesce(Campaign.launched_at, now),
+            "resumed_at": now,
+        }
     before = campaign.state
     if (
         "launched_at" in values
@@ -242,7 +247,7 @@ def open_step(session: Session, step_id: int, *, now: datetime) -> bool:
     opened = session.execute(
         update(Step)
         .where(Step.id == step_id, Step.opened_at.is_(None))
-        .values(opened_at=now)
+        .values(opened_at=now, content_hash=hash_content(step.text, step=step.number))
         .execution_options(synchronize_session=False)
     )
     if opened.rowcount != 1:  # type: ignore[attr-defined]

@@ -71,8 +71,6 @@ class Attempt(Base):
             postgresql_where=text("state IN ('accepted', 'sent')"),
             sqlite_where=text("state IN ('accepted', 'sent')"),
         ),
-        # A campaign's causes and cost, without touching the rows with their texts.
-        Index("ix_attempts_figures", "lane", "state", "cause", "segments"),
         # A number that was put back is never used again: a late callback must not find a stranger.
         {"sqlite_autoincrement": True},
     )
@@ -94,6 +92,24 @@ class Attempt(Base):
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cause: Mapped[str | None] = mapped_column(String(24))
     code: Mapped[str | None] = mapped_column(String(24))
+
+
+class Tally(Base):
+    """What became of a lane's attempts, as changes: a campaign's causes and cost are sums over a few rows.
+
+    Written in the transaction that moves the attempts; the sweep folds old ones together.
+    """
+
+    __tablename__ = "tallies"
+    __table_args__ = (Index("ix_tallies_lane", "lane", "at"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    lane: Mapped[int] = mapped_column(BigId)
+    state: Mapped[AttemptState] = mapped_column(one_of(AttemptState))
+    cause: Mapped[str | None] = mapped_column(String(24))
+    n: Mapped[int] = mapped_column(Integer)
+    segments: Mapped[int] = mapped_column(Integer)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class StatusEvent(Base):

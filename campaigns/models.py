@@ -45,6 +45,7 @@ class Campaign(Base):
     submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    resumed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the last time
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     recipients: Mapped[int | None] = mapped_column(Integer)  # of the frozen audience; never changes again
 
@@ -64,6 +65,9 @@ class Step(Base):
     at: Mapped[str | None] = mapped_column(String(5))
     text: Mapped[str] = mapped_column(Text)
     opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    content_hash: Mapped[str | None] = mapped_column(
+        String(64)
+    )  # since it was opened; see rules.hash_content
 
     campaign: Mapped[Campaign] = relationship(back_populates="steps")
 

@@ -14,6 +14,7 @@ from campaigns.delivery.callbacks import APPLY_LIMIT, apply_statuses
 from campaigns.delivery.lanes import open_lanes
 from campaigns.delivery.reconcile import expire_leases, has_unknown_due
 from campaigns.delivery.recording import Report, settle
+from campaigns.delivery.tallying import fold
 from campaigns.lifecycle import complete_finished, open_step, start_scheduled, steps_due
 from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign
@@ -46,7 +47,7 @@ SILENT_LIMIT = 2000
 
 def sweep(runtime: Runtime, *, now: datetime) -> Swept:
     """One round, each part in a transaction of its own: what one of them cannot do stops no other."""
-    db, done = runtime.db, Swept()
+    db, done, key = runtime.db, Swept(), runtime.settings.secret_key
 
     def start() -> None:
         with db.write() as session:
@@ -54,7 +55,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> Swept:
 
     def expire() -> None:
         with db.write() as session:
-            done.leases_expired = expire_leases(session, now=now)
+            done.leases_expired = expire_leases(session, now=now, secret_key=key)
 
     def apply() -> None:
         done.statuses = apply_all_statuses(runtime, now=now)
@@ -62,7 +63,8 @@ def sweep(runtime: Runtime, *, now: datetime) -> Swept:
     def end_late() -> None:
         with db.write() as session:
             done.past_deadline = skip_past_deadline(session, now=now)
-            done.silent = give_up_silent(session, now=now)
+            done.silent = give_up_silent(session, now=now, secret_key=key)
+            fold(session, now=now)
 
     def complete() -> None:
         with db.write() as session:
@@ -99,7 +101,7 @@ def apply_all_statuses(runtime: Runtime, *, now: datetime) -> int:
     total = 0
     while True:
         with runtime.db.write() as session:
-            applied = apply_statuses(session, now=now)
+            applied = apply_statuses(session, now=now, secret_key=runtime.settings.secret_key)
         total += applied
         if applied < APPLY_LIMIT:
             return total
@@ -132,7 +134,7 @@ def skip_past_deadline(session: Session, *, now: datetime) -> int:
     return skipped.rowcount  # type: ignore[attr-defined]
 
 
-def give_up_silent(session: Session, *, now: datetime) -> int:
+def give_up_silent(session: Session, *, now: datetime, secret_key: str) -> int:
     """Attempts that the gateway took and never reported on become `no_report`; a late report still counts."""
     silent = session.scalars(
         select(Attempt.id)
@@ -142,4 +144,5 @@ def give_up_silent(session: Session, *, now: datetime) -> int:
         )
         .limit(SILENT_LIMIT)
     ).all()
-    return settle(session, [Report(attempt_id, AttemptState.NO_REPORT) for attempt_id in silent], now=now)
+    reports = [Report(attempt_id, AttemptState.NO_REPORT) for attempt_id in silent]
+    return settle(session, reports, now=now, secret_key=secret_key)

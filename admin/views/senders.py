@@ -32,6 +32,7 @@ class SendersView(OfficeView):
                 {
                     "name": sender.name,
                     "registered_on": sender.registered_on,
+                    "pace": f"{sender.pace:g}" if sender.pace else "",
                     "note": sender.note,
                 }
                 for sender in session.scalars(select(Sender).order_by(Sender.name))
@@ -43,7 +44,7 @@ class SendersView(OfficeView):
 
     @expose("/save", methods=["POST"])
     def save(self) -> ResponseReturnValue:
-        typed = {key: request.form.get(key, "") for key in ("name", "registered_on", "note")}
+        typed = {key: request.form.get(key, "") for key in ("name", "registered_on", "pace", "note")}
         try:
             with self.writing() as (session, user):
                 register_sender(session, **typed, user=user, now=datetime.now(UTC))

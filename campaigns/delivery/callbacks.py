@@ -31,7 +31,7 @@ def store_status(session: Session, attempt_id: int, report: StatusReport, *, now
     )
 
 
-def apply_statuses(session: Session, *, now: datetime) -> int:
+def apply_statuses(session: Session, *, now: datetime, secret_key: str) -> int:
     """Apply one round of waiting callbacks; how many there were. Order does not matter."""
     events = session.execute(
         select(
@@ -54,6 +54,7 @@ def apply_statuses(session: Session, *, now: datetime) -> int:
             for e in events
         ],
         now=now,
+        secret_key=secret_key,
     )
     session.execute(
         update(StatusEvent)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, SmallInteger, Text, delete, func, insert, literal, select, update
+from sqlalchemy import BigInteger, Select, SmallInteger, Text, delete, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.lanes import SERVICE_LANE, Lane, hours_of
@@ -84,7 +84,7 @@ def claim(
         )
     )
     closing = {hours: closes_at(now, hours) for hours in {hours_of(row, is_live=is_live) for row in due}}
-    recent = _count_recent(session, phones, now=now) if is_live or any(r.cap_per_day for r in due) else {}
+    recent, contents = _look_back(session, phones, now=now)
 
     taken: list[tuple[Any, str, int]] = []
     refused: dict[Refusal, list[Any]] = {}
@@ -95,6 +95,7 @@ def claim(
             step=row.step or 0,
             suppressed=row.phone_id in suppressed,
             answered=row.answer is not None,
+            repeated=(row.phone_id, row.content_hash) in contents,
             recent=recent.get(row.phone_id, 0),
             cap=daily_cap(row.cap_per_day, is_live=is_live),
             is_open=closing[hours_of(row, is_live=is_live)] is not None,
@@ -111,6 +112,7 @@ def claim(
         segments -= size
         budget_left -= size * price_vnd
         recent[row.phone_id] = recent.get(row.phone_id, 0) + 1
+        contents.add((row.phone_id, row.content_hash))
         taken.append((row, body, size))
 
     skipped = _put_aside(session, refused, now=now)
@@ -171,6 +173,7 @@ def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Seq
             Message.step_id,
             Step.number.label("step"),
             Step.text.label("step_text"),
+            Step.content_hash,
             Recipient.answer,
             Contact.name,
             Phone.e164,
@@ -194,18 +197,25 @@ def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Seq
     ).all()
 
 
-def _count_recent(session: Session, phones: Select[Any], *, now: datetime) -> dict[int, int]:
-    """Messages to each number in the last 24 hours, over all campaigns and organisations."""
-    rows = session.execute(
-        select(Attempt.phone_id, func.count(Attempt.message_id.distinct()))
+def _look_back(
+    session: Session, phones: Select[Any], *, now: datetime
+) -> tuple[dict[int, int], set[tuple[int, str | None]]]:
+    """Messages to each number in the last 24 hours, and their contents, over all campaigns and organisations."""
+    attempts = session.execute(
+        select(Attempt.phone_id, Attempt.message_id, Step.content_hash)
+        .join(Message, Message.id == Attempt.message_id)
+        .outerjoin(Step, Step.id == Message.step_id)
         .where(
             Attempt.phone_id.in_(phones),
             Attempt.claimed_at > now - timedelta(hours=24),
             Attempt.state.not_in((AttemptState.ABSENT, AttemptState.FAILED)),
         )
-        .group_by(Attempt.phone_id)
-    )
-    return dict(rows.all())
+        .distinct()
+    ).all()
+    recent: dict[int, int] = {}
+    for phone_id, _message, _content in attempts:
+        recent[phone_id] = recent.get(phone_id, 0) + 1
+    return recent, {(phone_id, content) for phone_id, _message, content in attempts if content}
 
 
 def _put_aside(session: Session, refused: dict[Refusal, list[Any]], *, now: datetime) -> int:

@@ -50,6 +50,7 @@ class Line:
     def __init__(self) -> None:
         self._ready = _Ready()
         self._later: dict[Job, asyncio.TimerHandle] = {}
+        self.is_ended = False
 
     def __len__(self) -> int:
         return self._ready.qsize() + len(self._later)
@@ -82,8 +83,17 @@ class Line:
 
     def end(self, takers: int) -> None:
         """Tell as many takers that nothing follows."""
+        self.is_ended = True
         for _ in range(takers):
             self._ready.put_nowait(None)
+
+    def left_over(self) -> list[Job]:
+        """What nobody took, after the end."""
+        jobs = []
+        while not self._ready.empty():
+            if job := self._ready.get_nowait():
+                jobs.append(job)
+        return jobs
 
 
 def monotonic_of(moment: datetime) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,6 +43,11 @@ def put_back(session: Session, back: Sequence[PutBack]) -> None:
             .execution_options(synchronize_session=False)
         )
     )
+    returned: Counter[int] = Counter()
+    for item in back:
+        if item.claim.attempt_id in undone:
+            returned[item.claim.lane] += item.claim.segments
+    give_back(session, returned)
     requeue(
         session,
         [
@@ -50,7 +56,6 @@ def put_back(session: Session, back: Sequence[PutBack]) -> None:
                 item.claim.lane,
                 item.claim.n,
                 item.not_before,
-                item.claim.segments,
                 item.throttled,
             )
             for item in back
@@ -61,14 +66,25 @@ def put_back(session: Session, back: Sequence[PutBack]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A row of the outbox to be. `segments` are those of the attempt that came to nothing."""
+    """A row of the outbox to be."""
 
     message_id: int
     lane: int
     n: int
     not_before: datetime
-    segments: int
     throttled: int = 0
+
+
+def give_back(session: Session, segments: Mapping[int, int]) -> None:
+    """Credit campaigns (by lane) with segments that are not charged after all; less than 0 charges them."""
+    for lane in sorted(segments):
+        if segments[lane] and lane != SERVICE_LANE:
+            session.execute(
+                update(Campaign)
+                .where(Campaign.id == lane)
+                .values(segments_taken=Campaign.segments_taken - segments[lane]),
+                execution_options=UNSYNCED,
+            )
 
 
 def requeue(session: Session, waiting: Sequence[Waiting]) -> None:
@@ -87,14 +103,6 @@ def requeue(session: Session, waiting: Sequence[Waiting]) -> None:
         )
         if state is CampaignState.CANCELLED
     }
-    for lane in lanes:
-        returned = sum(item.segments for item in waiting if item.lane == lane)
-        session.execute(
-            update(Campaign)
-            .where(Campaign.id == lane)
-            .values(segments_taken=Campaign.segments_taken - returned)
-            .execution_options(synchronize_session=False)
-        )
     dropped = [item.message_id for item in waiting if item.lane in cancelled]
     kept = [item for item in waiting if item.lane not in cancelled]
     for ids, state in (

@@ -38,7 +38,7 @@ class Found:
     away: int = 0
 
 
-def expire_leases(session: Session, *, now: datetime, limit: int = 2000) -> int:
+def expire_leases(session: Session, *, now: datetime, secret_key: str, limit: int = 2000) -> int:
     """Attempts whose worker has not reported in time become unknown, due to be looked up at once."""
     expired = session.scalars(
         select(Attempt.id)
@@ -48,7 +48,7 @@ def expire_leases(session: Session, *, now: datetime, limit: int = 2000) -> int:
         .with_for_update(skip_locked=True)
     ).all()
     reports = [Report(attempt_id, AttemptState.UNKNOWN, code="lease", due_at=now) for attempt_id in expired]
-    return settle(session, reports, now=now)
+    return settle(session, reports, now=now, secret_key=secret_key)
 
 
 def has_unknown_due(session: Session, *, now: datetime) -> bool:
@@ -87,7 +87,6 @@ def _take_due(runtime: Runtime) -> tuple[Sequence[Any], datetime]:
                 Attempt.lane,
                 Attempt.body,
                 Attempt.claimed_at,
-                Attempt.segments,
                 Phone.e164,
             )
             .join(Phone, Phone.id == Attempt.phone_id)
@@ -137,13 +136,16 @@ def _apply(
                 )
             else:
                 absent.append(row)
-        settle(session, reports, now=now)
+        key = runtime.settings.secret_key
+        settle(session, reports, now=now, secret_key=key)
         session.execute(
             update(Attempt)
             .where(Attempt.id.in_(postponed), Attempt.due_at == busy_until)
             .values(due_at=again_at)
         )
-        found.requeued = _count_absent(session, absent, now=now, busy_until=busy_until, again_at=again_at)
+        found.requeued = _count_absent(
+            session, absent, now=now, busy_until=busy_until, again_at=again_at, secret_key=key
+        )
         found.absent_once = len(absent) - found.requeued
     return found
 
@@ -160,7 +162,13 @@ def _owned_ids(session: Session, looked: Sequence[tuple[Any, list[Listed] | None
 
 
 def _count_absent(
-    session: Session, absent: Sequence[Any], *, now: datetime, busy_until: datetime, again_at: datetime
+    session: Session,
+    absent: Sequence[Any],
+    *,
+    now: datetime,
+    busy_until: datetime,
+    again_at: datetime,
+    secret_key: str,
 ) -> int:
     """Count one more look in vain; after the second the message goes back into the outbox. Returns how many."""
     rows = {row.id: row for row in absent}
@@ -178,9 +186,10 @@ def _count_absent(
         .where(Attempt.id.in_([item.id for item in times]))
         .values(times_absent=Attempt.times_absent + 1, due_at=again_at)
     )
-    settle(session, [Report(attempt_id, AttemptState.ABSENT) for attempt_id in gone], now=now)
+    reports = [Report(attempt_id, AttemptState.ABSENT) for attempt_id in gone]
+    settle(session, reports, now=now, secret_key=secret_key)
     requeue(
         session,
-        [Waiting(rows[i].message_id, rows[i].lane, rows[i].n + 1, now, rows[i].segments) for i in gone],
+        [Waiting(rows[i].message_id, rows[i].lane, rows[i].n + 1, now) for i in gone],
     )
     return len(gone)

@@ -12,10 +12,10 @@ from sqlalchemy import BigInteger, String, delete, null, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.claims import Claim
-from campaigns.delivery.lanes import SERVICE_LANE
+from campaigns.delivery.consequences import heed, stop_refused
 from campaigns.delivery.outbox import PutBack, put_back
 from campaigns.delivery.rules import back_off_s
-from campaigns.lifecycle import pause_by_itself
+from campaigns.delivery.tallying import Change, tally
 from campaigns.messages import Attempt, Incident, Message, Outbox
 from campaigns.states import (
     ACCEPTED_OR_BEYOND,
@@ -25,9 +25,7 @@ from campaigns.states import (
     message_state,
 )
 from outreach.bulk import UNSYNCED, listed, rows
-from outreach.people.models import SuppressionReason
-from outreach.people.suppression import lock_phone, suppress
-from outreach.sms.gateway import Accepted, Cause, Outcome, Refused, Throttled, Unseen
+from outreach.sms.gateway import Accepted, Outcome, Refused, Throttled, Unseen
 
 log = logging.getLogger(__name__)
 
@@ -80,35 +78,17 @@ def record(
                 reports.append(
                     Report(claim.attempt_id, AttemptState.FAILED, cause=cause.value, code=code[:24])
                 )
-    settle(session, reports, now=now)
+    settle(session, reports, now=now, secret_key=secret_key)
     put_back(session, back)
-    refusals = [(claim, outcome) for claim, outcome in outcomes if isinstance(outcome, Refused)]
-    _heed_refusals(session, refusals, now=now, secret_key=secret_key)
+    stopped = (
+        (claim.lane, outcome.code)
+        for claim, outcome in outcomes
+        if isinstance(outcome, Refused) and outcome.stops_campaign
+    )
+    stop_refused(session, stopped, now=now)
 
 
-def _heed_refusals(
-    session: Session, refusals: list[tuple[Claim, Refused]], *, now: datetime, secret_key: str
-) -> None:
-    opted_out = {claim.attempt_id for claim, refused in refusals if refused.cause is Cause.OPTED_OUT}
-    if opted_out:
-        phones = session.scalars(
-            select(Attempt.phone_id).where(Attempt.id.in_(opted_out)).distinct().order_by(Attempt.phone_id)
-        ).all()
-        for phone_id in phones:
-            suppress(
-                session,
-                lock_phone(session, phone_id),
-                reason=SuppressionReason.OPT_OUT,
-                source="gateway",
-                secret_key=secret_key,
-                now=now,
-            )
-    for lane, code in {(c.lane, r.code) for c, r in refusals if r.stops_campaign and c.lane != SERVICE_LANE}:
-        reason = f"Cổng tin nhắn từ chối tài khoản hoặc tên người gửi (mã {code}). Hãy báo người quản trị."
-        pause_by_itself(session, lane, reason=reason, now=now)
-
-
-def settle(session: Session, reports: Iterable[Report], *, now: datetime) -> int:
+def settle(session: Session, reports: Iterable[Report], *, now: datetime, secret_key: str) -> int:
     """Apply reports by rank; repeated, late and shuffled ones give the same end. Returns attempts changed.
 
     A gateway id stays with the attempt that had it first; a second one for the same message is an
@@ -120,7 +100,17 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime) -> int
     if not by_attempt:
         return 0
     held = session.execute(
-        select(Attempt.id, Attempt.message_id, Attempt.n, Attempt.state, Attempt.gateway_id)
+        select(
+            Attempt.id,
+            Attempt.message_id,
+            Attempt.n,
+            Attempt.state,
+            Attempt.gateway_id,
+            Attempt.lane,
+            Attempt.phone_id,
+            Attempt.segments,
+            Attempt.cause,
+        )
         .where(Attempt.id.in_(listed(session, by_attempt, BigInteger)))
         .order_by(Attempt.id)
         .with_for_update()
@@ -135,6 +125,7 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime) -> int
     returned: list[int] = []  # messages given up as absent that the gateway has after all
     repeated: set[int] = set()
     changed: set[int] = set()
+    changes: list[Change] = []
     for row in held:
         state, gateway_id = row.state, row.gateway_id
         latest: Report | None = None
@@ -164,6 +155,18 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime) -> int
         if latest is None:
             named.append(change)
             continue
+        changes.append(
+            Change(
+                row.lane,
+                row.phone_id,
+                row.segments,
+                row.state,
+                row.cause,
+                state,
+                latest.cause,
+                latest.code,
+            )
+        )
         moves.append({**change, "state": state.value, "cause": latest.cause, "code": latest.code})
         if latest.due_at:
             looks.setdefault(latest.due_at, []).append(row.id)
@@ -172,6 +175,8 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime) -> int
         session.execute(delete(Outbox).where(Outbox.message_id.in_(returned)), execution_options=UNSYNCED)
     refresh_messages(session, [row.message_id for row in held if row.id in changed])
     _report_repeated(session, repeated, now=now)
+    tally(session, changes, now=now)
+    heed(session, changes, now=now, secret_key=secret_key)
     return len(changed)
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Literal
 
-from campaigns.states import MessageKind, SkipReason
+from campaigns.states import AttemptState, MessageKind, SkipReason
+from outreach.sms.gateway import Cause
+from outreach.sms.text import unaccent
 
 LIVE_CAP = 3
 
@@ -15,6 +20,7 @@ class Refusal(Enum):
 
     SUPPRESSED = "suppressed"
     ANSWERED = "answered"
+    REPEATED = "cap"
     NOT_YET = "not_yet"
 
     @property
@@ -29,14 +35,16 @@ def why_not(
     step: int,
     suppressed: bool,
     answered: bool,
+    repeated: bool,
     recent: int,
     cap: int | None,
     is_open: bool,
 ) -> Refusal | None:
     """The first rule that a message breaks, or None: it may be sent.
 
-    `step` is 1 for a campaign's first message, more for a reminder, 0 for anything else; `recent` counts
-    the messages to the number in the last 24 hours; `is_open` says whether the hours allow it. The confirmation of an opt-out is exempt from all
+    `step` is 1 for a campaign's first message, more for a reminder, 0 for anything else; `repeated`
+    says that the number had the same content in the last 24 hours, from whatever campaign (Decree 90/2008
+    with 77/2012), `recent` how many messages it had; `is_open` whether the hours allow it. The confirmation of an opt-out is exempt from all
     (Decree 91/2020: confirmed once, at once). A test goes to the tester's own number: only suppression
     stops it.
     """
@@ -48,9 +56,17 @@ def why_not(
         return Refusal.ANSWERED
     if kind is MessageKind.TEST:
         return None
+    if kind is MessageKind.STEP and repeated:
+        return Refusal.REPEATED
     if not is_open or (cap is not None and recent >= cap):
         return Refusal.NOT_YET
     return None
+
+
+def hash_content(template: str, *, step: int) -> str:
+    """What tells one content from another: the template's letters without accents, case and spacing, and its step."""
+    plain = "".join(unaccent(template).lower().split())
+    return hashlib.sha256(f"{step}/{plain}".encode()).hexdigest()
 
 
 def daily_cap(cap: int | None, *, is_live: bool) -> int | None:
@@ -68,6 +84,46 @@ def back_off_s(times: int, retry_after_s: float | None, *, seed: int) -> float:
     """
     wait = retry_after_s if retry_after_s is not None else min(60.0, 0.5 * 2 ** min(times, 10))
     return wait * (1 + (seed % 101) / 200)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a failure for this cause means beyond the one message: see docs/reference.md."""
+
+    suppresses: Literal["opt_out", "wrong_number"] | None = None
+    pauses: bool = False
+
+
+_BAD_NUMBER = Policy(suppresses="wrong_number")
+_BAD_ACCOUNT = Policy(pauses=True)
+POLICIES = {
+    Cause.OPTED_OUT: Policy(suppresses="opt_out"),
+    Cause.BAD_NUMBER: _BAD_NUMBER,
+    Cause.NOT_MOBILE: _BAD_NUMBER,
+    Cause.ACCOUNT: _BAD_ACCOUNT,
+    Cause.BAD_SENDER: _BAD_ACCOUNT,
+}
+
+
+def policy_of(cause: str | None) -> Policy:
+    """The policy for a stored cause; a plain failure for any other."""
+    return POLICIES.get(Cause(cause), Policy()) if cause else Policy()
+
+
+# A campaign pauses itself when of its last outcomes so many failed: enough of them to be no chance, and
+# far more than the tenth of a list that is out of reach on any day.
+FAILURE_WINDOW = timedelta(minutes=10)
+FEWEST_FAILURES, FAILED_SHARE = 50, 0.3
+
+
+def fails_too_often(*, failed: int, well: int) -> bool:
+    """Whether so many of a window's outcomes failed that going on would waste money and patience."""
+    return failed >= FEWEST_FAILURES and failed / (failed + well) >= FAILED_SHARE
+
+
+def is_charged(state: AttemptState) -> bool:
+    """Whether an attempt in this state counts against the budget: all but what the gateway refused or never had."""
+    return state not in (AttemptState.FAILED, AttemptState.ABSENT)
 
 
 def is_same_message(*, body: str, claimed_at: datetime, listed_body: str, listed_at: datetime | None) -> bool:

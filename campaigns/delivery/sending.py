@@ -85,6 +85,7 @@ class Sender:
             self._line.release()
             self._line.end(len(senders))
             await asyncio.gather(*senders)
+            self._seen += [(job.claim, None) for job in self._line.left_over()]
             self._over = True
             self._watcher.cancel()
             beater.cancel()
@@ -140,7 +141,9 @@ class Sender:
 
     async def _send_all(self, place: int) -> None:
         while True:
-            while place >= self._account.share and not self._over:
+            while place >= self._account.share:
+                if self._line.is_ended:
+                    return
                 await asyncio.sleep(0.02)  # another worker's share of the account
             if (job := await self._line.get()) is None:
                 return

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
-from redis import Redis
+from redis import Redis, RedisError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -22,6 +24,9 @@ from outreach.runtime import Runtime
 
 CLAIM_LIMIT = 500
 
+# Fair over all workers together: each of them alone would begin with the same campaign.
+_SERVED, _REMEMBERED_S = "loa:served", 3600
+
 OVER_BUDGET = (
     "Đã dùng hết ngân sách của chiến dịch. Hãy hủy phần còn lại, hoặc lập chiến dịch mới cho phần đó."
 )
@@ -36,20 +41,32 @@ class Turns:
         self._renderer = Renderer(
             public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key)
         )
-        self._served: dict[int, int] = {}  # lane: at which turn
-        self._turn = 0
 
     def next_batch(self) -> tuple[Lane, Batch, list[Job]] | None:
         """Claim for one lane; None when none may send anything now. Raises SQLAlchemyError, RedisError."""
         with self._runtime.db.read() as session:
             lanes = open_lanes(session, now=datetime.now(UTC), is_live=self._settings.is_live)
-        lanes.sort(key=lambda lane: (lane.id != SERVICE_LANE, self._served.get(lane.id, 0)))
+        served = self._last_served() if len(lanes) > 1 else {}
+        lanes.sort(key=lambda lane: (lane.id != SERVICE_LANE, served.get(lane.id, 0.0)))
         for lane in lanes:
             if taken := self._take(lane):
-                self._turn += 1
-                self._served[lane.id] = self._turn
+                if len(lanes) > 1:
+                    self._note_served(lane)
                 return lane, *taken
         return None
+
+    def _last_served(self) -> dict[int, float]:
+        """When each lane had its last turn, with any worker. Without Redis nobody knows."""
+        try:
+            turns: Any = self._runtime.redis.zrange(_SERVED, 0, -1, withscores=True)
+            return {int(lane): float(at) for lane, at in turns}
+        except RedisError:
+            return {}
+
+    def _note_served(self, lane: Lane) -> None:
+        with suppress(RedisError):
+            self._runtime.redis.zadd(_SERVED, {str(lane.id): time.time()})
+            self._runtime.redis.expire(_SERVED, _REMEMBERED_S)
 
     def _take(self, lane: Lane) -> tuple[Batch, list[Job]] | None:
         runtime, settings = self._runtime, self._settings

@@ -17,10 +17,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.lanes import hours_of
+from campaigns.delivery.tallying import causes_and_segments
 from campaigns.figures.standstill import Batch, Still, Stream, finish_at, rate_of, why_still
 from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign, Step
-from campaigns.states import AttemptState, CampaignState, MessageState, SkipReason
+from campaigns.states import CampaignState, MessageState, SkipReason
 from campaigns.stopping import is_stopped
 from campaigns.windows import step_due_at
 from outreach.runtime import Runtime
@@ -38,8 +39,6 @@ STEADY = timedelta(seconds=8)
 
 # Reports of delivery still come for a while after the end.
 REPORTS_COME = timedelta(hours=1)
-
-_NOT_ASKED = (AttemptState.SENDING, AttemptState.ABSENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,21 +215,12 @@ def _count(session: Session, campaign_id: int) -> Counts:
         .where(Message.campaign_id == campaign_id, Message.step_id.is_not(None))
         .group_by(Message.step_id, Message.state, Message.skip_reason)
     ).all()
-    attempts = session.execute(
-        select(Attempt.state, Attempt.cause, func.count(), func.sum(Attempt.segments))
-        # What is claimed may still go back unsent; the money is counted once the gateway was asked.
-        .where(Attempt.lane == campaign_id, Attempt.state.not_in(_NOT_ASKED))
-        .group_by(Attempt.state, Attempt.cause)
-    ).all()
-    causes: dict[str, int] = {}
-    for state, cause, count, _segments in attempts:
-        if state in (AttemptState.FAILED, AttemptState.UNDELIVERED):
-            causes[cause or "other"] = causes.get(cause or "other", 0) + count
+    causes, segments, requests = causes_and_segments(session, campaign_id)
     return Counts(
         messages=[(step, state, reason, count) for step, state, reason, count in messages],
         causes=sorted(causes.items(), key=lambda item: -item[1]),
-        segments=sum(int(row[3]) for row in attempts),
-        requests=sum(row[2] for row in attempts),
+        segments=segments,
+        requests=requests,
         counted_at=datetime.now(UTC),
     )
 

@@ -15,11 +15,11 @@ from outreach.errors import BadInput, NotFound
 
 
 def register_sender(
-    session: Session, *, name: str, registered_on: str, note: str, user: User, now: datetime
+    session: Session, *, name: str, registered_on: str, pace: str = "", note: str, user: User, now: datetime
 ) -> None:
     """Add a sender, or change what is known of it. Without a date it is applied for and not registered yet.
 
-    Raises NotAllowed for anyone but an administrator, BadInput for a name or a date that cannot be.
+    `pace` is in segments a second over all its campaigns and answers; empty means as fast as it goes. Raises NotAllowed for anyone but an administrator, BadInput for a name or a date that cannot be.
     """
     require_role(user)
     name = " ".join(name.split())
@@ -30,8 +30,20 @@ def register_sender(
             day = date.fromisoformat(registered_on.strip()).isoformat()
         except ValueError:
             raise BadInput("Ngày đăng ký chưa đúng. Hãy chọn lại ngày.") from None
-    session.merge(Sender(name=name, registered_on=day, note=note.strip()))
+    session.merge(Sender(name=name, registered_on=day, pace=_read_pace(pace), note=note.strip()))
     audit.record(session, actor_id=user.id, action="sender.register", subject=f"senders:{name}", now=now)
+
+
+def _read_pace(typed: str) -> float | None:
+    if not typed.strip():
+        return None
+    try:
+        pace = float(typed.strip().replace(",", "."))
+    except ValueError:
+        pace = 0
+    if not 0 < pace <= 10_000:
+        raise BadInput("Tốc độ phải là số tin tính cước mỗi giây, lớn hơn 0 và không quá 10.000, ví dụ 50.")
+    return pace
 
 
 def remove_sender(session: Session, name: str, *, user: User, now: datetime) -> None:

@@ -146,7 +146,7 @@ def test_a_cap_holds_over_all_campaigns(world: World) -> None:
     world.add_people(5)
     first = world.launch(cap_per_day=1)
     world.send()
-    second = world.launch(cap_per_day=1, name="Bluezone lần hai")
+    second = world.launch(cap_per_day=1, name="Bluezone lần hai", text="Bluezone đã có bản mới: {link}")
     world.send(1)
     assert len(world.sent_to()) == 5
     assert world.status(first)["steps"][0]["messages"] == {"accepted": 5}

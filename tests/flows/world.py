@@ -145,13 +145,13 @@ class World:
     def sweep(self, *, at: datetime | None = None) -> None:
         sweep(self.runtime, now=at or datetime.now(UTC))
 
-    def send(self, seconds: float = 20) -> None:
+    def send(self, seconds: float = 20, *, worker: str = "test") -> None:
         """What a sending worker does until there is nothing to send."""
 
         async def job() -> None:
             gateway = self.runtime.open_gateway()
             try:
-                await Sender(self.runtime, gateway, "test", lambda: False, lambda: None).run(seconds)
+                await Sender(self.runtime, gateway, worker, lambda: False, lambda: None).run(seconds)
             finally:
                 await gateway.close()
 

@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from campaigns.delivery.rules import Refusal, back_off_s, daily_cap, is_same_message, why_not
+from campaigns.delivery.rules import (
+    Policy,
+    Refusal,
+    back_off_s,
+    daily_cap,
+    fails_too_often,
+    hash_content,
+    is_same_message,
+    policy_of,
+    why_not,
+)
 from campaigns.states import MessageKind, SkipReason
 
 K, R = MessageKind, Refusal
@@ -18,6 +28,7 @@ FREE: dict[str, Any] = {
     "suppressed": False,
     "answered": False,
     "recent": 0,
+    "repeated": False,
     "cap": None,
     "is_open": True,
 }
@@ -30,6 +41,11 @@ FREE: dict[str, Any] = {
         ({"suppressed": True}, R.SUPPRESSED),
         ({"is_open": False}, R.NOT_YET),
         # The cap, on each side.
+        ({"repeated": True}, R.REPEATED),
+        ({"repeated": True, "is_open": False}, R.REPEATED),
+        ({"repeated": True, "suppressed": True}, R.SUPPRESSED),
+        ({"repeated": True, "kind": K.ACKNOWLEDGEMENT, "step": 0}, None),
+        ({"repeated": True, "kind": K.TEST, "step": 0}, None),
         ({"cap": 3, "recent": 2}, None),
         ({"cap": 3, "recent": 3}, R.NOT_YET),
         ({"cap": 3, "recent": 4}, R.NOT_YET),
@@ -114,3 +130,41 @@ def test_a_listed_message_is_ours_by_its_text_and_its_time(
     assert (
         is_same_message(body="Mời cài", claimed_at=AT, listed_body=listed_body, listed_at=listed_at) is is_it
     )
+
+
+@pytest.mark.parametrize(
+    ("failed", "well", "expected"),
+    [
+        (0, 0, False),
+        (49, 0, False),  # too few to be more than chance
+        (50, 0, True),
+        (50, 116, True),
+        (50, 117, False),  # just under three in ten
+        (300, 700, True),
+        (100, 900, False),  # a tenth is out of reach on any day
+    ],
+)
+def test_a_campaign_that_fails_too_often(failed: int, well: int, expected: bool) -> None:
+    assert fails_too_often(failed=failed, well=well) is expected
+
+
+@pytest.mark.parametrize(
+    ("other", "step", "is_same"),
+    [
+        ("Mời bà con cài Bluezone: {link}", 1, True),
+        ("moi ba con  cai bluezone:{link}", 1, True),  # without accents it is no other message
+        ("Mời bà con cài Bluezone: {link}", 2, False),  # a reminder is a step of its own
+        ("Mời bà con cài Bluezone ngay: {link}", 1, False),
+    ],
+)
+def test_contents_are_told_apart_by_template_and_step(other: str, step: int, is_same: bool) -> None:
+    known = hash_content("Mời bà con cài Bluezone: {link}", step=1)
+    assert (hash_content(other, step=step) == known) is is_same
+
+
+def test_a_cause_that_says_nothing_of_number_or_account_has_no_consequence() -> None:
+    for cause in ("unreachable", "blocked", "other", None):
+        assert policy_of(cause) == Policy()
+    assert policy_of("bad_number").suppresses == "wrong_number"
+    assert policy_of("opted_out").suppresses == "opt_out"
+    assert policy_of("account").pauses

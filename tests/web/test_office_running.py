@@ -154,7 +154,7 @@ def test_failures_are_told_by_cause_in_words(world: World, client: FlaskClient, 
             Report(attempt_id, AttemptState.UNDELIVERED, cause=Cause.UNREACHABLE.value)
             for attempt_id in session.scalars(select(Attempt.id).limit(2))
         ]
-        settle(session, lost, now=world.now)
+        settle(session, lost, now=world.now, secret_key=world.runtime.settings.secret_key)
     signed_in(client, AUTHOR)
     text = client.get(f"/admin/campaigns/{campaign_id}/running/").text
     assert re.search(r"Máy tắt hoặc ngoài vùng phủ sóng</th><td[^>]*>2<", text)

@@ -1,0 +1,130 @@
+"""Tallies: what became of attempts, as sums. Figures and the watch over failures read these, not the attempts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.outbox import give_back
+from campaigns.delivery.rules import FAILURE_WINDOW, is_charged
+from campaigns.messages import Tally
+from campaigns.models import Campaign
+from campaigns.states import ACCEPTED_OR_BEYOND, AttemptState
+
+FAILURES = (AttemptState.FAILED, AttemptState.UNDELIVERED)
+
+# Older ones are folded together: nobody looks back that far by the minute.
+FOLD_AFTER = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class Change:
+    """One attempt's step from a state to the next; `segments` are those of the message."""
+
+    lane: int
+    phone_id: int
+    segments: int
+    before: AttemptState
+    cause_before: str | None
+    after: AttemptState
+    cause: str | None
+    code: str | None
+
+
+def tally(session: Session, changes: Sequence[Change], *, now: datetime) -> None:
+    """Note what changed, and settle the campaigns' budgets with it. In the transaction of the changes."""
+    sums: dict[tuple[int, AttemptState, str | None], list[int]] = defaultdict(lambda: [0, 0])
+    credits: dict[int, int] = defaultdict(int)
+    for change in changes:
+        for state, cause, sign in (
+            (change.before, change.cause_before, -1),
+            (change.after, change.cause, 1),
+        ):
+            if state in ACCEPTED_OR_BEYOND:
+                total = sums[change.lane, state, cause]
+                total[0] += sign
+                total[1] += sign * change.segments
+        credits[change.lane] += change.segments * (is_charged(change.before) - is_charged(change.after))
+    noted = [
+        {"lane": lane, "state": state, "cause": cause, "n": n, "segments": segments, "at": now}
+        for (lane, state, cause), (n, segments) in sums.items()
+        if n or segments
+    ]
+    if noted:
+        session.execute(insert(Tally), noted)
+    give_back(session, credits)
+
+
+def recent_outcomes(session: Session, lane: int, *, now: datetime) -> tuple[int, int]:
+    """Failed and well, of the outcomes of the last minutes; those before the campaign was resumed do not count."""
+    since = now - FAILURE_WINDOW
+    resumed_at = session.scalar(select(Campaign.resumed_at).where(Campaign.id == lane))
+    rows = session.execute(
+        select(Tally.state, func.sum(Tally.n))
+        .where(Tally.lane == lane, Tally.at > max(since, resumed_at or since))
+        .group_by(Tally.state)
+    ).all()
+    found = {state: int(n) for state, n in rows}
+    failed = sum(found.get(state, 0) for state in FAILURES)
+    # One that was taken and then delivered is there once: as much less "accepted" as there is more "delivered".
+    well = sum(n for state, n in found.items() if state not in FAILURES)
+    return failed, max(well, found.get(AttemptState.DELIVERED, 0))
+
+
+def fold(session: Session, *, now: datetime) -> int:
+    """Put old tallies of the same kind together; how many rows that saved."""
+    old = Tally.at < now - FOLD_AFTER
+    sums = session.execute(
+        select(
+            Tally.lane,
+            Tally.state,
+            Tally.cause,
+            func.sum(Tally.n).label("n"),
+            func.sum(Tally.segments).label("segments"),
+            func.max(Tally.at).label("at"),
+            func.max(Tally.id).label("last"),
+            func.count().label("rows"),
+        )
+        .where(old)
+        .group_by(Tally.lane, Tally.state, Tally.cause)
+        .having(func.count() > 1)
+    ).all()
+    for row in sums:
+        same = (Tally.lane == row.lane, Tally.state == row.state, Tally.cause.is_not_distinct_from(row.cause))
+        session.execute(delete(Tally).where(*same, Tally.id <= row.last, old))
+    if sums:
+        session.execute(
+            insert(Tally),
+            [
+                {
+                    "lane": row.lane,
+                    "state": row.state,
+                    "cause": row.cause,
+                    "n": row.n,
+                    "segments": row.segments,
+                    "at": row.at,
+                }
+                for row in sums
+            ],
+        )
+    return sum(row.rows - 1 for row in sums)
+
+
+def causes_and_segments(session: Session, lane: int) -> tuple[dict[str, int], int, int]:
+    """Of a lane: failures by cause; segments that are charged; requests that the gateway has answered."""
+    rows = session.execute(
+        select(Tally.state, Tally.cause, func.sum(Tally.n), func.sum(Tally.segments))
+        .where(Tally.lane == lane)
+        .group_by(Tally.state, Tally.cause)
+    ).all()
+    causes: dict[str, int] = defaultdict(int)
+    for state, cause, n, _segments in rows:
+        if state in FAILURES and n:
+            causes[cause or "other"] += int(n)
+    charged = [(int(n), int(segments)) for state, _cause, n, segments in rows if is_charged(state)]
+    return dict(causes), sum(segments for _n, segments in charged), sum(n for n, _segments in charged)

@@ -1,0 +1,161 @@
+"""What all workers and all campaigns share: a sender's pace, the account's halt, contents, numbers, failures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+
+from campaigns.delivery.recording import Report, settle
+from campaigns.messages import Attempt
+from campaigns.models import Campaign, Sender
+from campaigns.states import AttemptState, CampaignAction
+from outreach.people.models import Suppression
+from tests.flows.world import AUTHOR, World, number
+
+SHORT = {"unaccented": True}
+
+
+def set_sender_pace(world: World, pace: float) -> None:
+    with world.runtime.db.write() as session:
+        session.add(Sender(name="MTTQ", pace=pace))
+
+
+def send_with_two_workers(world: World, seconds: float) -> None:
+    with ThreadPoolExecutor() as pool:
+        for job in [pool.submit(world.send, seconds, worker=name) for name in ("one", "two")]:
+            job.result()
+
+
+def report(world: World, states: list[AttemptState], cause: str) -> None:
+    """What the gateway would report of the first attempts, in order."""
+    with world.runtime.db.write() as session:
+        attempts = session.scalars(select(Attempt.id).order_by(Attempt.id)).all()
+        reports = [
+            Report(attempt, state, cause=cause if state is AttemptState.UNDELIVERED else None, code="30000")
+            for attempt, state in zip(attempts, states, strict=False)
+        ]
+        settle(session, reports, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
+
+
+def test_campaigns_of_one_sender_share_its_pace_evenly(world: World) -> None:
+    world.add_people(80)
+    set_sender_pace(world, 20)
+    world.launch(text="Moi cai Bluezone mot", **SHORT)
+    world.launch(text="Moi cai Bluezone hai", **SHORT)
+    send_with_two_workers(world, 5)
+    ledger = world.simulator.ledger()
+    times = [line["accepted_at"] for line in ledger]
+    assert 80 <= len(times) <= 145
+    for i, first in enumerate(times):
+        # Four more than the pace for those that a busy machine let wait.
+        assert sum(first < at <= first + 0.98 for at in times[i:]) <= 24
+    shares = Counter(line["Body"] for line in ledger)
+    # Both workers may begin with the same campaign; from then on they take turns.
+    assert min(shares["Moi cai Bluezone mot"], shares["Moi cai Bluezone hai"]) >= 0.3 * len(times)
+
+
+def test_an_answer_goes_ahead_of_its_senders_bulk(world: World) -> None:
+    world.add_people(60)
+    set_sender_pace(world, 5)
+    world.launch(text="Moi cai Bluezone", **SHORT)
+    with ThreadPoolExecutor() as pool:
+        job = pool.submit(world.send, 6)
+        while not world.sent_to():
+            world.wait(0.05)
+        world.reply(world.sent_to()[0], "TC", gateway_id="SM-reply")
+        job.result()
+    bodies = [line["Body"] for line in world.simulator.ledger()]
+    confirmed = next(i for i, body in enumerate(bodies) if body != "Moi cai Bluezone")
+    assert confirmed <= 15  # two seconds of the pace lie reserved ahead, the rest is a busy machine
+
+
+def test_a_halt_is_obeyed_by_all_workers(world: World) -> None:
+    world.add_people(300)
+    world.simulator.faults(rate_429=1.0, retry_after_s=60, latency_ms=20)
+    campaign = world.launch(**SHORT)
+    send_with_two_workers(world, 2.5)
+    # Those under way when the first refusal came, with both workers, and not one more.
+    assert world.simulator.stats()["throttled"] <= 2 * world.runtime.settings.send_in_flight
+    assert world.status(campaign)["steps"][0]["messages"] == {"queued": 300}
+
+
+def test_the_same_content_is_not_sent_twice_a_day_to_a_number(world: World) -> None:
+    world.add_people(5)
+    world.launch(text="Mời bà con cài Bluezone: {link}")
+    world.send()
+    again = world.launch(text="Moi ba con cai  Bluezone: {link}", name="Lần hai")
+    other = world.launch(text="Bluezone có bản mới: {link}", name="Bản mới")
+    world.send()
+    assert world.status(again)["steps"][0]["messages"] == {"skipped": 5}
+    assert world.status(other)["steps"][0]["messages"] == {"accepted": 5}
+    assert len(world.sent_to()) == 10
+
+
+def test_two_workers_do_not_both_send_the_same_content(world: World) -> None:
+    world.add_people(200)
+    first = world.launch(text="Mời bà con cài Bluezone: {link}")
+    second = world.launch(text="Mời bà con cài Bluezone: {link}", name="Bản sao")
+    send_with_two_workers(world, 10)
+    assert sorted(world.sent_to()) == sorted(number(i) for i in range(200))
+    counts = Counter[str]()
+    for campaign in (first, second):
+        counts.update(world.status(campaign)["steps"][0]["messages"])
+    assert counts == {"accepted": 200, "skipped": 200}
+
+
+def test_a_number_that_does_not_exist_is_left_alone_from_then_on(world: World) -> None:
+    world.add_people(2)
+    world.launch()
+    world.send()
+    report(world, [AttemptState.UNDELIVERED, AttemptState.DELIVERED], "bad_number")
+    with world.runtime.db.read() as session:
+        assert [(s.reason.value, s.source) for s in session.scalars(select(Suppression))] == [
+            ("wrong_number", "gateway")
+        ]
+    later = world.launch(text="Tin khác: {link}")
+    assert world.status(later)["excluded"] == {"wrong_number": 1}
+
+
+def test_a_campaign_that_fails_too_often_pauses_itself_and_says_why(world: World) -> None:
+    world.add_people(200)
+    campaign = world.launch(pace=5000)
+    world.send()
+    report(world, [AttemptState.UNDELIVERED] * 59, "unreachable")
+    assert world.status(campaign)["state"] == "sending"
+    report(world, [AttemptState.UNDELIVERED] * 60, "unreachable")
+    status = world.status(campaign)
+    assert status["state"] == "paused"
+    assert "60 trên 200 tin không gửi được" in status["pause_reason"]
+    # Resumed by a person who has looked: what was is not held against it again.
+    world.act(campaign, CampaignAction.RESUME, AUTHOR)
+    report(world, [AttemptState.UNDELIVERED] * 61, "unreachable")
+    assert world.status(campaign)["state"] == "sending"
+
+
+def test_what_the_gateway_refuses_costs_nothing(world: World) -> None:
+    world.add_people(10)
+    world.simulator.faults(gateway_stop=True)
+    for i in range(10):
+        world.simulator.reply(number(i), "STOP", to="MTTQ")
+    campaign = world.launch(budget_vnd=1_000_000)
+    world.send()
+    assert world.status(campaign)["steps"][0]["messages"] == {"failed": 10}
+    with world.runtime.db.read() as session:
+        assert session.get_one(Campaign, campaign).segments_taken == 0
+
+
+def test_workers_share_the_accounts_requests_under_way(world: World) -> None:
+    world.add_people(200)
+    world.simulator.faults(latency_ms=200)
+    world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, account_in_flight=10))
+    world.launch(**SHORT)
+    send_with_two_workers(world, 2)
+    # Ten at a time, each for a fifth of a second.
+    assert 20 <= len(world.sent_to()) <= 140
+    times = [line["accepted_at"] for line in world.simulator.ledger()]
+    for i, first in enumerate(times):
+        assert sum(first <= at <= first + 0.15 for at in times[i:]) <= 12
