@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, SmallInteger, Text, delete, insert, literal, select, update
+from sqlalchemy import BigInteger, SmallInteger, Text, delete, insert, literal, select, update
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.history import look_back
 from campaigns.delivery.lanes import SERVICE_LANE, Lane, hours_of
 from campaigns.delivery.rendering import Renderer
 from campaigns.delivery.rules import Refusal, daily_cap, why_not
@@ -84,7 +85,7 @@ def claim(
         )
     )
     closing = {hours: closes_at(now, hours) for hours in {hours_of(row, is_live=is_live) for row in due}}
-    recent, contents = _look_back(session, phones, now=now)
+    recent, contents = look_back(session, phones, now=now)
 
     taken: list[tuple[Any, str, int]] = []
     refused: dict[Refusal, list[Any]] = {}
@@ -195,27 +196,6 @@ def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Seq
         # The phones too, against an opt-out or another worker's cap; one that is held is met again later.
         .with_for_update(of=[Outbox, Phone], skip_locked=True, key_share=True)
     ).all()
-
-
-def _look_back(
-    session: Session, phones: Select[Any], *, now: datetime
-) -> tuple[dict[int, int], set[tuple[int, str | None]]]:
-    """Messages to each number in the last 24 hours, and their contents, over all campaigns and organisations."""
-    attempts = session.execute(
-        select(Attempt.phone_id, Attempt.message_id, Step.content_hash)
-        .join(Message, Message.id == Attempt.message_id)
-        .outerjoin(Step, Step.id == Message.step_id)
-        .where(
-            Attempt.phone_id.in_(phones),
-            Attempt.claimed_at > now - timedelta(hours=24),
-            Attempt.state.not_in((AttemptState.ABSENT, AttemptState.FAILED)),
-        )
-        .distinct()
-    ).all()
-    recent: dict[int, int] = {}
-    for phone_id, _message, _content in attempts:
-        recent[phone_id] = recent.get(phone_id, 0) + 1
-    return recent, {(phone_id, content) for phone_id, _message, content in attempts if content}
 
 
 def _put_aside(session: Session, refused: dict[Refusal, list[Any]], *, now: datetime) -> int:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select, update
 
 from campaigns.delivery.reconcile import reconcile
-from campaigns.delivery.sending import Sender
+from campaigns.delivery.turns import Turns
 from campaigns.messages import Attempt, Message
 from campaigns.models import Campaign, Recipient
 from campaigns.states import AttemptState, CampaignState, MessageState
@@ -59,8 +59,7 @@ def test_a_lease_begins_when_it_is_taken_however_long_another_campaign_had_to_wa
     world.add_people(2)
     first = world.launch()
     world.launch(name="Đợt hai")
-    sender = Sender(world.runtime, SlowList(0), "test", lambda: False, lambda: None)
-    sender._turn = 1  # the next turn begins with the first campaign
+    turns = Turns(world.runtime, worker="test")  # begins with the first campaign
     held = threading.Event()
 
     def pause_slowly() -> None:
@@ -72,8 +71,10 @@ def test_a_lease_begins_when_it_is_taken_however_long_another_campaign_had_to_wa
     other = threading.Thread(target=pause_slowly)
     other.start()
     held.wait()
-    jobs = sender._claim_next()
+    batch = turns.next_batch()
     other.join()
+    assert batch is not None
+    jobs = batch[2]
     assert len(jobs) == 2
     taken = attempts(world)
     ends = min(attempt.due_at for attempt in taken if attempt.due_at)
