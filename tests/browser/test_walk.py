@@ -102,6 +102,8 @@ def approve_it(approver: Visit) -> None:
     page = approver.open("/admin/")
     page.get_by_role("link", name=CAMPAIGN).click()
     page.get_by_role("button", name="Duyệt", exact=True).click()
+    # The question shows what will be sent, as it will arrive.
+    expect(page.get_by_role("dialog")).to_contain_text("oi, Hoi Phu nu moi chi cai Bluezone")
     approver.take_picture("approval")
     page.get_by_role("dialog").get_by_role("button", name="Duyệt").click()
     expect(page.locator("[data-campaign-state]").first).to_have_text("Đã duyệt")

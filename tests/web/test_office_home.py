@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,11 @@ def test_an_incident_is_seen_within_its_campaigns_scope_only(world: World, clien
     signed_in(client, "pn@loa.example")
     assert "Chưa có sự cố nào" in client.get("/admin/incidents").text
     assert post(client, "/admin/incidents/1/seen").status_code == 404
+
+
+def test_the_page_for_handing_in_a_list_is_marked_in_the_menu(world: World, client: FlaskClient) -> None:
+    signed_in(client, AUTHOR)
+    assert re.search(r'href="/admin/lists/" class="active"', client.get("/admin/imports/").text)
 
 
 def test_the_bare_address_leads_officers_to_the_login(world: World, client: FlaskClient) -> None:
