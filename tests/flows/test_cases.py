@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from admin.app import create_app
 from campaigns.answers.models import OfficerEntry, Place
 from campaigns.answers.taking import take_page_answer
 from campaigns.casework.cases import Reopened, finish, number_to_call, release, reopen, take
@@ -328,7 +331,9 @@ def test_what_waited_before_there_were_cases_waits_still(world: World, campaign:
     assert known() == before
 
 
-def test_what_officers_taught_is_written_out_without_numbers(world: World, campaign: int) -> None:
+def test_what_officers_taught_is_written_out_without_numbers(
+    world: World, campaign: int, tmp_path: Path
+) -> None:
     world.reply(number(0), "ok", gateway_id="SM1")
     world.reply(number(1), "ừ\ngọi 0905.000.123 nhé", gateway_id="SM2")
     world.reply(number(2), "ừ", gateway_id="SM3")
@@ -344,3 +349,10 @@ def test_what_officers_taught_is_written_out_without_numbers(world: World, campa
         ]
         only = list(read_examples(session, corrected_only=True))
     assert [each.label for each in only] == [Label.INSTALLED]
+    file = tmp_path / "vi-du.tsv"
+    runner = create_app(world.runtime.settings, runtime=world.runtime).test_cli_runner()
+    done = runner.invoke(args=["replies", "examples", str(file), "--corrected", "--json"])
+    assert json.loads(done.stdout) == {"examples": 1}
+    head, line = file.read_text(encoding="utf-8").splitlines()
+    assert head == "text\tlabel\tsuggested\tconfidence"
+    assert line.startswith("ừ gọi 0000.000.000 nhé\tinstalled\t")
