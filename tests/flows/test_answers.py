@@ -75,7 +75,7 @@ def test_an_opt_out_is_confirmed_once_and_ends_all_sending_to_the_number(world: 
     assert len(confirmations) == 1
     assert "tu choi" in confirmations[0]["Body"]
     world.simulator.reset()
-    later = world.launch(name="Đợt hai")
+    later = world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")
     world.send()
     assert sorted(world.sent_to()) == [number(1), number(2)]
     assert world.status(later)["excluded"] == {"opted_out": 1}
@@ -171,7 +171,7 @@ def test_a_call_for_help_is_counted_and_looked_at(world: World, campaign: int) -
 
 
 def test_a_reply_belongs_to_the_latest_message_for_fourteen_days(world: World, campaign: int) -> None:
-    later = world.launch(name="Đợt hai")
+    later = world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")
     world.send()
     reply = world.reply(number(0), "1", gateway_id="SM1")
     assert reply is not None

@@ -171,7 +171,7 @@ def test_the_list_is_narrowed_down_and_every_filter_says_how_many(
             session.add(Area(code=code, name=name, kind="x", level=level, parent_code=parent))
             session.flush()
         session.scalars(select(Contact).order_by(Contact.id)).first().area_code = "23341"  # type: ignore[union-attr]
-    later = world.launch(name="Đợt hai", window=["00:00", "24:00"])
+    later = world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}", window=["00:00", "24:00"])
     world.send()
     here = press_help(world, 0, later)
     before = press_help(world, 1, campaign_id)
