@@ -9,6 +9,7 @@ every letter is in GSM-7.
 from __future__ import annotations
 
 import hashlib
+import re
 
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 LENGTH = 8
@@ -16,6 +17,14 @@ _SPACE = len(ALPHABET) ** LENGTH
 _HALF = 1 << 20  # two halves of 20 bits: the smallest even split that covers the space
 _ROUNDS = 6
 _VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
+
+
+_TOKEN_IN_A_LINK = re.compile(rf"(?<=/)[{ALPHABET}]{{{LENGTH}}}(?!\w)", re.IGNORECASE)
+
+
+def without_tokens(text: str) -> str:
+    """A text with its links' secrets hidden: whoever has one may answer as the resident."""
+    return _TOKEN_IN_A_LINK.sub("•" * LENGTH, text)
 
 
 class LinkCipher:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,17 +19,23 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     DateTime,
     Engine,
     Enum,
+    FromClause,
     Integer,
     MetaData,
     String,
     TypeDecorator,
     create_engine,
     event,
+    exists,
+    literal,
     make_url,
+    or_,
+    select,
 )
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeEngine
@@ -87,6 +93,18 @@ class Base(DeclarativeBase):
     )
 
 
+def is_pointed_to(table: FromClause, *, but: Collection[str] = ()) -> ColumnElement[bool]:
+    """The condition that a row of any table that this process knows, `but` some, has this row's id as a foreign key."""
+    return or_(
+        *(
+            exists(select(literal(1)).where(column == table.c.id))
+            for other in Base.metadata.sorted_tables
+            for column in other.columns
+            if other.name not in but and any(key.column is table.c.id for key in column.foreign_keys)
+        )
+    )
+
+
 class Database:
     """One engine of a process. Open no connection before a fork."""
 
@@ -126,6 +144,8 @@ class Database:
 
 
 SQLITE_BUSY_S = 30
+# A connection's share of memory; SQLite's own 2 MB make an import of 100,000 people read its indexes again and again.
+_SQLITE_CACHE_KB = 64 * 1024
 
 # A dead peer must not hold a worker for the kernel's two hours.
 _PG_ARGS = {
@@ -165,7 +185,8 @@ def _create_sqlite_engine(url: Any) -> Engine:
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # BEGIN is ours, below
-        for pragma in (f"busy_timeout={SQLITE_BUSY_S * 1000}", "synchronous=NORMAL", "foreign_keys=ON"):
+        pragmas = ("synchronous=NORMAL", "foreign_keys=ON", f"cache_size=-{_SQLITE_CACHE_KB}")
+        for pragma in (f"busy_timeout={SQLITE_BUSY_S * 1000}", *pragmas):
             connection.execute(f"PRAGMA {pragma}")
         _switch_to_wal(connection)
 

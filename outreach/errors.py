@@ -3,6 +3,7 @@
 LoaError
 ├── BadInput            the user's input cannot be taken; `str()` is the Vietnamese sentence to show
 │   ├── BadList         a file of contacts that cannot be read
+│   │   └── NoPhoneColumn   one in which no column holds phone numbers: a person may name it
 │   ├── BadTemplate     a message text with an unknown field or an unclosed bracket
 │   └── BadCampaign     a campaign file or form that cannot be taken
 ├── NotFound            no such row, or none that this user may see
@@ -21,6 +22,10 @@ class BadInput(LoaError):
 
 class BadList(BadInput):
     """A file of contacts that cannot be read."""
+
+
+class NoPhoneColumn(BadList):
+    """People are listed and no column is found to hold their phone numbers."""
 
 
 class BadTemplate(BadInput):

@@ -162,6 +162,12 @@ class Settings:
         _text,
         "where lists wait that were handed in on the page; web and workers must share it",
     )
+    upload_keep_days: int = _var(
+        "UPLOAD_KEEP_DAYS",
+        7,
+        _whole(1, 365),
+        "days after which a list that was handed in on the page and never confirmed is removed",
+    )
     smtp_url: str = _var("SMTP_URL", "", _url("smtp", "smtps"), "mail server for reports and notices")
     report_recipients: tuple[str, ...] = _var(
         "REPORT_RECIPIENTS", (), _addresses, "who gets the daily report, separated by commas"

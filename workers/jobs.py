@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
@@ -13,6 +13,7 @@ from campaigns.rings import ring_import, ring_reconcile, ring_send, ring_sweep
 from campaigns.sweep import apply_all_statuses
 from campaigns.sweep import sweep as sweep_once
 from outreach.access.invitations import mail_invitation as mail_link
+from outreach.people.importing.uploads.expiry import remove_unconfirmed
 from outreach.people.importing.uploads.running import Work
 from outreach.people.importing.uploads.running import run as run_upload
 from outreach.people.importing.uploads.running import waiting as uploads_waiting
@@ -49,6 +50,8 @@ def sweep() -> dict[str, int]:
         uploads = uploads_waiting(session, now=datetime.now(UTC))
     for upload_id in uploads:
         ring_import(held.doorbell, upload_id)
+    keep = timedelta(days=held.settings.upload_keep_days)
+    remove_unconfirmed(held.db, Path(held.settings.uploads_dir), keep=keep, now=datetime.now(UTC))
     ring_for_overdue(held, now=datetime.now(UTC))
     return asdict(done)
 

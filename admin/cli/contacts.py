@@ -48,7 +48,9 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--list", "list_name", required=True, metavar="NAME")
     @click.option("--organisation", required=True, metavar="CODE")
     @click.option(
-        "--errors", type=_RESULT, help="Where to write the rows that were not taken, with the reason."
+        "--errors",
+        type=_RESULT,
+        help="Where to write the rows that were not taken, with the reason: .csv or .xlsx.",
     )
     @json_option
     def bring_in(file: Path, list_name: str, organisation: str, errors: Path | None, as_json: bool) -> None:
@@ -84,7 +86,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
             says=(
                 f"Đã đọc {counts.rows} dòng: {counts.created} người mới, {counts.updated} bổ sung, "
                 f"{counts.merged} gộp, {counts.unchanged} không đổi, {counts.review} chờ xem lại, "
-                f"{counts.rejected} không nhận."
+                f"{counts.rejected} không hợp lệ."
             ),
         )
 

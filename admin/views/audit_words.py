@@ -83,7 +83,7 @@ DETAILS: dict[str, Any] = {
     "merged": _l("gộp"),
     "unchanged": _l("không đổi"),
     "review": _l("chờ xem lại"),
-    "rejected": _l("không nhận"),
+    "rejected": _l("không hợp lệ"),
     "upload": _l("lần tải lên"),
     "bytes": _l("số byte"),
     "role": _l("vai trò"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +19,22 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from admin.permissions import may_open
 from admin.views.base import OfficeView
+from admin.views.people_words import MEANINGS
 from campaigns.rings import ring_import
 from outreach.access import audit
-from outreach.access.models import User
+from outreach.access.models import Organisation, User
 from outreach.errors import BadInput, LoaError, NotFound
-from outreach.people.importing.issues import write_issues
+from outreach.people.importing.issues import count_reasons, write_issues
 from outreach.people.importing.uploads.receiving import (
     LARGEST,
     cancel,
     confirm,
+    correct_columns,
     find_list,
     find_upload,
     forget_file,
     receive,
+    undo,
 )
 from outreach.people.lists import create_list, read_names, read_organisations, read_uploads
 from outreach.people.models import ContactList, ListImport, Upload, UploadState
@@ -38,7 +43,8 @@ from outreach.runtime import Runtime
 
 _RECEIVE = "imports.receive"
 _FORM_AROUND = 64 * 1024  # bytes of the form beside the file
-_STILL = (UploadState.CHECKING, UploadState.STORING)
+_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_STILL = (UploadState.CHECKING, UploadState.STORING, UploadState.UNDOING)
 
 
 def allow_large_uploads(app: Flask) -> None:
@@ -104,31 +110,45 @@ class ImportsView(OfficeView):
             response.headers["X-Live"] = "end"
         return response
 
+    @expose("/<int:upload_id>/columns", methods=["POST"])
+    def columns(self, upload_id: int) -> ResponseReturnValue:
+        """What an officer says of the columns: `<signature>.<position>` is a meaning, "" where it is not read."""
+        said: dict[str, dict[str, str]] = {}
+        for name, meaning in request.form.items():
+            signature, dot, position = name.partition(".")
+            if dot:
+                said.setdefault(signature, {})[position] = meaning
+        return self._act(upload_id, partial(correct_columns, columns=said))
+
     @expose("/<int:upload_id>/confirm", methods=["POST"])
     def confirm(self, upload_id: int) -> ResponseReturnValue:
-        try:
-            with self.writing() as (session, user):
-                confirm(session, upload_id, user=user, now=datetime.now(UTC))
-            ring_import(self.runtime.doorbell, upload_id)
-        except NotFound:
-            abort(404)
-        except LoaError as error:
-            flash(str(error), "error")
-        return redirect(url_for(".show", upload_id=upload_id), code=303)
+        return self._act(upload_id, confirm)
 
     @expose("/<int:upload_id>/cancel", methods=["POST"])
     def cancel(self, upload_id: int) -> ResponseReturnValue:
+        return self._act(upload_id, cancel)
+
+    @expose("/<int:upload_id>/undo", methods=["POST"])
+    def undo(self, upload_id: int) -> ResponseReturnValue:
+        return self._act(upload_id, undo)
+
+    def _act(self, upload_id: int, act: Callable[..., Upload]) -> ResponseReturnValue:
+        """One deed in one transaction; a worker is woken for what it leaves to do, a file nobody needs goes."""
         try:
             with self.writing() as (session, user):
-                upload = cancel(session, upload_id, user=user, now=datetime.now(UTC))
-            forget_file(upload, self._folder)
+                upload = act(session, upload_id, user=user, now=datetime.now(UTC))
         except NotFound:
             abort(404)
         except LoaError as error:
             flash(str(error), "error")
+        else:
+            if upload.state in _STILL:
+                ring_import(self.runtime.doorbell, upload_id)
+            if upload.state is UploadState.CANCELLED:
+                forget_file(upload, self._folder)
         return redirect(url_for(".show", upload_id=upload_id), code=303)
 
-    @expose("/errors/<int:import_id>.csv")
+    @expose("/errors/<int:import_id>.xlsx")
     def errors(self, import_id: int) -> ResponseReturnValue:
         """The rows that were not taken, with full numbers, as a file to correct. On record."""
         try:
@@ -137,7 +157,7 @@ class ImportsView(OfficeView):
                 if brought is None:
                     abort(404)
                 find_list(session, brought.list_id, user=user)
-                file = Path(folder, "errors.csv")
+                file = Path(folder, "errors.xlsx")
                 rows = write_issues(session, import_id, file)
                 content = file.open("rb")
                 audit.record(
@@ -152,7 +172,7 @@ class ImportsView(OfficeView):
             abort(404)
         stem = Path(brought.file_name).stem
         name = " - ".join([stem, _("cần sửa")])
-        return send_file(content, mimetype="text/csv", as_attachment=True, download_name=f"{name}.csv")
+        return send_file(content, mimetype=_WORKBOOK, as_attachment=True, download_name=f"{name}.xlsx")
 
     def _receive(self, *, list_id: int, new_name: str, organisation_id: int) -> Upload:
         file = request.files.get("file")
@@ -209,6 +229,9 @@ class ImportsView(OfficeView):
             return {
                 "upload": upload,
                 "list_name": into.name,
+                "organisation": session.get_one(Organisation, into.organisation_id).name,
+                "reasons": count_reasons(session, brought.id) if brought else [],
+                "meanings": MEANINGS,
                 "uploaded_by": session.get_one(User, upload.uploaded_by).email,
                 "brought": brought,
                 "areas": {code: f"{kind} {name}" for code, kind, name in areas},

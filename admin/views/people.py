@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
+from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -44,6 +46,11 @@ from outreach.people.person import (
 from outreach.places.models import Area, AreaLevel
 from outreach.runtime import Runtime
 
+_SEARCHES = "searches"
+_SEARCHES_KEPT = 8  # an officer's open tabs; a cookie holds four kilobytes
+_LONGEST_SEARCH = 100
+_FILTERS = {"list", "organisation", "area", "smartphone", "suppressed", "campaign", "answer"}
+
 
 class PeopleView(OfficeView):
     def __init__(self, runtime: Runtime) -> None:
@@ -52,10 +59,10 @@ class PeopleView(OfficeView):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """`?q=` a name or a number; list, organisation, area, smartphone, suppressed, campaign, answer; `?after=`."""
+        """`?s=` what was searched for; list, organisation, area, smartphone, suppressed, campaign, answer; `?after=`."""
         asked = request.args
         wanted = Wanted(
-            text=asked.get("q", "")[:100].strip(),
+            text=_searched_for(asked.get("s", "")),
             list_id=asked.get("list", type=int),
             organisation_id=asked.get("organisation", type=int),
             area_code=asked.get("area", "")[:10],
@@ -66,7 +73,7 @@ class PeopleView(OfficeView):
         label = _label(answer)
         with self.reading() as (session, user):
             also = []
-            if campaign_id is not None:
+            if campaign_id is not None or label is not None:
                 also.append(has_answered(session, user, campaign_id, label))
             page = read_page(session, user, wanted, after=asked.get("after", "")[:20], also=also)
             choices: dict[str, Any] = {
@@ -87,6 +94,19 @@ class PeopleView(OfficeView):
             is_first=not asked.get("after"),
             **choices,
         )
+
+    @expose("/", methods=["POST"])
+    def search(self) -> ResponseReturnValue:
+        """Look for a name or a number: it must not stand in an address, which logs and histories keep."""
+        kept: dict[str, Any] = {
+            name: value for name, value in request.form.items() if value and name in _FILTERS
+        }
+        text = request.form.get("q", "")[:_LONGEST_SEARCH].strip()
+        if text:
+            kept["s"] = secrets.token_hex(4)
+            before = list(cookie.get(_SEARCHES, {}).items())
+            cookie[_SEARCHES] = dict([*before[1 - _SEARCHES_KEPT :], (kept["s"], text)])
+        return redirect(url_for(".index", **kept), code=303)
 
     @expose("/<int:contact_id>/")
     def show(self, contact_id: int) -> ResponseReturnValue:
@@ -227,6 +247,14 @@ class PeopleView(OfficeView):
     def _back(self, contact_id: int, said: str) -> ResponseReturnValue:
         flash(said, "success")
         return redirect(url_for(".show", contact_id=contact_id), code=303)
+
+
+def _searched_for(key: str) -> str:
+    """What an officer searched for, by its key: it stands in their own cookie and nowhere else."""
+    text = cookie.get(_SEARCHES, {}).get(key)
+    if key and text is None:
+        flash(_("Lượt tìm này đã cũ. Hãy gõ lại tên hoặc số cần tìm."), "info")
+    return text or ""
 
 
 def _label(value: str) -> Label | None:

@@ -6,21 +6,23 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from outreach.people.importing.aside import IssueStatus
 from outreach.people.models import SuppressionReason, UploadState
 from outreach.people.phone.cells import PhoneStatus
-from outreach.people.reading.columns import Column
+from outreach.people.reading.labels import PHONE, Column
 
 _UPLOADS = {
     UploadState.CHECKING: _l("Đang kiểm tra"),
     UploadState.READY: _l("Chờ xác nhận"),
     UploadState.STORING: _l("Đang lưu"),
+    UploadState.UNDOING: _l("Đang gỡ"),
     UploadState.DONE: _l("Đã nhập xong"),
     UploadState.FAILED: _l("Không nhập được"),
     UploadState.CANCELLED: _l("Đã hủy"),
 }
 _COLUMNS = {
     "": _l("không dùng"),
-    "phone": _l("Số điện thoại"),
+    PHONE: _l("Số điện thoại"),
     Column.STT: _l("Số thứ tự"),
     Column.FAMILY_NAME: _l("Họ và tên đệm"),
     Column.NAME: _l("Họ tên"),
@@ -35,11 +37,15 @@ _COLUMNS = {
     Column.NOTE: _l("Ghi chú"),
     Column.SMARTPHONE: _l("Có điện thoại thông minh"),
     Column.LANGUAGE: _l("Ngôn ngữ"),
+    Column.CORRECTS: _l("Mã dòng của tệp cần sửa"),
 }
+# In the order in which an officer looks for them.
+MEANINGS = ("", PHONE, Column.NAME, *(each for each in Column if each is not Column.NAME))
 _ROWS = {
     PhoneStatus.OK: _l("Hợp lệ"),
     PhoneStatus.REVIEW: _l("Cần xem lại"),
     PhoneStatus.REJECT: _l("Không hợp lệ"),
+    IssueStatus.QUESTION: _l("Đã nhập, cần hỏi thêm"),
 }
 _REASONS = {
     "missing": _l("không có số điện thoại"),
@@ -61,6 +67,8 @@ _REASONS = {
     "second_number_too_short": _l("số thứ hai thiếu chữ số"),
     "concatenated_numbers": _l("hai số viết liền nhau"),
     "unparsed_remainder": _l("còn phần chưa đọc được trong ô"),
+    "changed_name": _l("số này đã có một người tên gần giống"),
+    "birth_unclear": _l("chưa rõ là năm sinh hay tuổi"),
 }
 _SUPPRESSIONS = {
     SuppressionReason.OPT_OUT: _l("Người dân từ chối nhận tin"),

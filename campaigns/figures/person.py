@@ -14,6 +14,7 @@ from campaigns.answers.taking import Keys
 from campaigns.casework.kinds import CaseKind
 from campaigns.casework.models import Case
 from campaigns.casework.texting import Sent, read_sent
+from campaigns.links import without_tokens
 from campaigns.messages import Attempt, Message
 from campaigns.models import Campaign, Recipient
 from campaigns.replies.classifier import Label
@@ -170,17 +171,21 @@ def visible_campaigns(session: Session, user: User) -> list[tuple[int, str]]:
     ]
 
 
-def has_answered(session: Session, user: User, campaign_id: int, label: Label | None) -> ColumnElement[bool]:
-    """The condition that a contact stands at this answer in a campaign; at any where none is given.
-
-    Raises NotFound for a campaign that the user may not see.
+def has_answered(
+    session: Session, user: User, campaign_id: int | None, label: Label | None
+) -> ColumnElement[bool]:
+    """The condition that a contact stands at this answer, at any where none is given, in a campaign; in any that the
+    user may see where none is given. Raises NotFound for a campaign that the user may not see.
     """
-    if campaign_id not in dict(visible_campaigns(session, user)):
+    visible = dict(visible_campaigns(session, user)).keys()
+    if campaign_id is not None and campaign_id not in visible:
         raise NotFound("Không có chiến dịch này, hoặc nằm ngoài phạm vi của bạn.")
     said = Recipient.answer.is_not(None) if label is None else Recipient.answer == label
     return exists(
         select(literal(1)).where(
-            Recipient.campaign_id == campaign_id, Recipient.contact_id == Contact.id, said
+            Recipient.campaign_id.in_(visible if campaign_id is None else [campaign_id]),
+            Recipient.contact_id == Contact.id,
+            said,
         )
     )
 
@@ -192,12 +197,18 @@ def _messages(session: Session, recipients: list[int]) -> list[tuple[int | None,
         .where(Message.recipient_id.in_(recipients))
         .order_by(Attempt.id)
     )
-    said = [(recipient, Said(at, True, text=body, state=state)) for recipient, state, at, body in rows]
+    said = [
+        (recipient, Said(at, True, text=without_tokens(body), state=state))
+        for recipient, state, at, body in rows
+    ]
     for sent in read_sent(session, Message.recipient_id.in_(recipients)):
         at = sent.due_at or sent.answered_at
         if sent.sent_at is None and at:
             said.append(
-                (sent.recipient_id, Said(at, True, text=sent.text or "", state=sent.state, waiting=sent))
+                (
+                    sent.recipient_id,
+                    Said(at, True, text=without_tokens(sent.text or ""), state=sent.state, waiting=sent),
+                )
             )
     return said
 
@@ -209,7 +220,7 @@ def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, 
         )
     )
     said = [
-        (recipient, Said(at, False, text=body, label=label, source=Source.SMS))
+        (recipient, Said(at, False, text=without_tokens(body), label=label, source=Source.SMS))
         for recipient, at, body, label in replies
     ]
     answers = session.execute(

@@ -14,7 +14,8 @@ from outreach.places.areas import areas_within
 
 # Each person of the lists once, with one phone: the first of theirs that may be written to. A person
 # who opted out on any of their phones asked to be left alone on all of them; a wrong number only
-# rules out that number. Of several people on one phone the first has the message.
+# rules out that number. Of several people on one phone one has the message: whoever has no other phone before
+# those who have, then the first. The others are written to on their next phone that is nobody's yet.
 _AUDIENCE = """
 WITH people AS (
     SELECT m.contact_id, MIN(m.list_id) AS list_id
@@ -32,6 +33,8 @@ WITH people AS (
     SELECT p.contact_id, p.list_id, c.area_code, cp.phone_id,
            COALESCE(b.wrong, 0) AS wrong, COALESCE(b.do_not_call, 0) AS do_not_call,
            MAX(COALESCE(b.opted_out, 0)) OVER (PARTITION BY p.contact_id) AS opted_out,
+           SUM(CASE WHEN COALESCE(b.wrong, 0) + COALESCE(b.do_not_call, 0) = 0 THEN 1 ELSE 0 END)
+               OVER (PARTITION BY p.contact_id) AS usable,
            ROW_NUMBER() OVER (
                PARTITION BY p.contact_id
                ORDER BY COALESCE(b.wrong, 0) + COALESCE(b.do_not_call, 0), cp.position
@@ -41,20 +44,38 @@ WITH people AS (
     LEFT JOIN contact_phones cp ON cp.contact_id = p.contact_id
     LEFT JOIN blocked b ON b.phone_id = cp.phone_id
 ), judged AS (
-    SELECT contact_id, phone_id, list_id, area_code,
+    SELECT contact_id, phone_id, list_id, area_code, usable, choice,
            CASE WHEN phone_id IS NULL THEN 'no_phone'
                 WHEN opted_out = 1 THEN 'opted_out'
                 WHEN wrong = 1 THEN 'wrong_number'
                 WHEN do_not_call = 1 THEN 'do_not_call'
                 WHEN :everywhere = 0 AND (area_code IS NULL OR area_code NOT IN :areas) THEN 'outside_area'
            END AS exclusion
-    FROM reachable WHERE choice = 1
+    FROM reachable WHERE choice = 1 OR choice <= usable
+), ranked AS (
+    SELECT contact_id, phone_id, list_id, area_code, usable, exclusion,
+           ROW_NUMBER() OVER (
+               PARTITION BY phone_id, CASE WHEN exclusion IS NULL THEN 0 ELSE 1 END
+               ORDER BY CASE WHEN usable = 1 THEN 0 ELSE 1 END, contact_id
+           ) AS turn
+    FROM judged WHERE choice = 1
+), free AS (
+    SELECT j.contact_id, j.phone_id, j.choice,
+           ROW_NUMBER() OVER (PARTITION BY j.phone_id ORDER BY j.choice, j.contact_id) AS turn
+    FROM ranked r
+    JOIN judged j ON j.contact_id = r.contact_id AND j.choice > 1 AND j.exclusion IS NULL
+    WHERE r.exclusion IS NULL AND r.turn > 1 AND r.usable > 1
+      AND NOT EXISTS (
+          SELECT 1 FROM ranked t WHERE t.phone_id = j.phone_id AND t.exclusion IS NULL AND t.turn = 1
+      )
+), next_phone AS (
+    SELECT contact_id, phone_id, ROW_NUMBER() OVER (PARTITION BY contact_id ORDER BY choice) AS turn
+    FROM free WHERE turn = 1
 ), audience AS (
-    SELECT contact_id, phone_id, list_id, area_code,
-           COALESCE(exclusion, CASE WHEN ROW_NUMBER() OVER (
-               PARTITION BY phone_id, CASE WHEN exclusion IS NULL THEN 0 ELSE 1 END ORDER BY contact_id
-           ) > 1 THEN 'shared_phone' END) AS exclusion
-    FROM judged
+    SELECT r.contact_id, COALESCE(n.phone_id, r.phone_id) AS phone_id, r.list_id, r.area_code,
+           COALESCE(r.exclusion, CASE WHEN r.turn > 1 AND n.phone_id IS NULL THEN 'shared_phone' END) AS exclusion
+    FROM ranked r
+    LEFT JOIN next_phone n ON n.contact_id = r.contact_id AND n.turn = 1
 )
 """
 

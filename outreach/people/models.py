@@ -92,13 +92,31 @@ class ListImport(Base):
     file_name: Mapped[str] = mapped_column(String(200))
     sha256: Mapped[str] = mapped_column(String(64))
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    headers: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # the file's own, by sheet
     imported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ImportChange(Base):
+    """What an import added to a person who was there before it, so that it can be taken back."""
+
+    __tablename__ = "import_changes"
+
+    import_id: Mapped[int] = mapped_column(
+        ForeignKey("list_imports.id", ondelete="CASCADE"), primary_key=True
+    )
+    contact_id: Mapped[int] = mapped_column(
+        ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    fields: Mapped[list[str]] = mapped_column(JSON, default=list)  # of the contact; they were empty
+    phones: Mapped[list[int]] = mapped_column(JSON, default=list)
 
 
 class UploadState(StrEnum):
     CHECKING = "checking"  # read and counted; nothing is stored
     READY = "ready"  # waits for the officer's word
     STORING = "storing"
+    UNDOING = "undoing"  # what was stored is taken back
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -119,6 +137,9 @@ class Upload(Base):
     total: Mapped[int | None] = mapped_column(Integer)  # rows, known once checked
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # what the check found
     preview: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # columns and first rows, masked
+    # Columns that a person named, by the header's signature: of the organisation's earlier files and of this one.
+    corrected: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    tries: Mapped[int] = mapped_column(Integer, default=0)  # since it last moved
     error: Mapped[str] = mapped_column(Text, default="")
     uploaded_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     uploaded_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -128,8 +149,18 @@ class Upload(Base):
     import_id: Mapped[int | None] = mapped_column(ForeignKey("list_imports.id"))
 
 
+class ColumnMapping(Base):
+    """What an organisation's officers said of the columns of files with one header."""
+
+    __tablename__ = "column_mappings"
+
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"), primary_key=True)
+    signature: Mapped[str] = mapped_column(String(32), primary_key=True)
+    columns: Mapped[dict[str, str]] = mapped_column(JSON)  # position to meaning
+
+
 class Membership(Base):
-    """A person in a list, with the import and the row that brought them."""
+    """A person in a list, with the import and the row that brought them and the last import that had them too."""
 
     __tablename__ = "memberships"
 
@@ -138,12 +169,16 @@ class Membership(Base):
         ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True
     )
     import_id: Mapped[int | None] = mapped_column(ForeignKey("list_imports.id"))
+    last_import_id: Mapped[int | None] = mapped_column(ForeignKey("list_imports.id"))
     row: Mapped[int | None] = mapped_column(Integer)
     unit: Mapped[str] = mapped_column(String(120), default="")
 
 
 class ImportIssue(Base):
-    """A row that waits for a person's decision, or that could not be taken, as it stood in the file."""
+    """A row that waits for a person's decision, or that could not be taken, as it stood in the file.
+
+    status: review (not stored until someone decides), reject, question (stored; one thing about it is not clear).
+    """
 
     __tablename__ = "import_issues"
     __table_args__ = (UniqueConstraint("import_id", "row"),)
@@ -151,9 +186,16 @@ class ImportIssue(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     import_id: Mapped[int] = mapped_column(ForeignKey("list_imports.id", ondelete="CASCADE"))
     row: Mapped[int] = mapped_column(Integer)
-    status: Mapped[str] = mapped_column(String(10))  # review, reject
+    status: Mapped[str] = mapped_column(String(10))
     reason: Mapped[str] = mapped_column(String(40))
+    # The same row of the same list has the same key, whichever file brings it again.
+    key: Mapped[str] = mapped_column(String(32), default="", server_default="", index=True)
     cells: Mapped[dict[str, Any]] = mapped_column(JSON)
+    # Whom a question is about: the person stored, or the one whose name may have changed.
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"), index=True)
+    decision: Mapped[str | None] = mapped_column(String(20))
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class SuppressionReason(StrEnum):

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
+
+from rapidfuzz import fuzz
+
+_ALIKE = 85  # of 100; one letter in seven
 
 
 def name_key(name: str) -> str:
@@ -15,8 +20,26 @@ def given_key(name: str) -> str:
     return " ".join(reversed(words_of(name)))[:160]
 
 
+def may_be_renamed(before: str, now: str) -> bool:
+    """May these be one person's name, written in full, put right or changed? The same name is not meant.
+
+    Every word of one stands in the other ("Nguyễn Thị Hoa", "Nguyễn Thị Ngọc Hoa"), or hardly a letter differs.
+    """
+    first, second = words_of(before), words_of(now)
+    if min(len(first), len(second)) < 2 or first == second:
+        return False
+    if set(first) <= set(second) or set(second) <= set(first):
+        return True
+    # The particles A and Y of family names are too short to tell anybody apart.
+    return bool(fuzz.ratio("".join(first), "".join(second)) >= _ALIKE)
+
+
 def words_of(name: str) -> list[str]:
     """A name's words, unaccented and in lower case, without any mark."""
-    plain = unicodedata.normalize("NFD", name.lower()).replace("đ", "d")
-    words = ("".join(letter for letter in word if letter.isalnum()) for word in plain.split())
-    return [word for word in words if word]
+    return [plain for word in name.split() if (plain := _plain(word))]
+
+
+@lru_cache(maxsize=20_000)
+def _plain(word: str) -> str:
+    apart = unicodedata.normalize("NFD", word.lower()).replace("đ", "d")
+    return "".join(letter for letter in apart if letter.isalnum())

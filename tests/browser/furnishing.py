@@ -149,7 +149,8 @@ def _hand_in(session: Session, folder: Path, now: datetime) -> dict[str, int]:
 
     return {
         "ready": hand_in("chi doan to 2.csv", (DATA / "contacts_sample.csv").read_bytes()),
-        "unreadable": hand_in("khong co so.csv", "Họ và tên,Ghi chú\nA Thun,không có số\n".encode()),
+        "nameless": hand_in("khong co so.csv", "Họ và tên,Ghi chú\nA Thun,không có số\n".encode()),
+        "unreadable": hand_in("don xin.csv", "Kính gửi Ủy ban\n".encode()),
         "done": hand_in("chi doan to 3.csv", SHORT_LIST.encode()),
     }
 
@@ -158,7 +159,7 @@ def _work_on(runtime: Runtime, made: dict[str, Any]) -> None:
     """What a worker does with the files; one is confirmed."""
     folder = Path(runtime.settings.uploads_dir)
     work = Work(runtime.db, folder, runtime.settings.secret_key, lambda: False)
-    for name in ("ready", "unreadable", "done"):
+    for name in ("ready", "nameless", "unreadable", "done"):
         run(work, made[name])
     with runtime.db.write() as session:
         confirm(session, made["done"], user=find_user(session, AUTHOR), now=datetime.now(UTC))

@@ -59,12 +59,13 @@ SCREENS = [
     Screen("inbox.texts", "/admin/inbox/texts", AUTHOR),
     # People and their lists.
     Screen("people.index", "/admin/people/", AUTHOR),
-    Screen("people.index", "/admin/people/?q=khong-co-ai", AUTHOR),
+    Screen("people.index", "/admin/people/?area=00", AUTHOR),
     Screen("people.show", "/admin/people/{person}/", AUTHOR),
     Screen("lists.index", "/admin/lists/", AUTHOR),
     Screen("lists.show", "/admin/lists/{list}/", AUTHOR),
     Screen("imports.index", "/admin/imports/", AUTHOR),
     Screen("imports.show", "/admin/imports/{ready}/", AUTHOR),
+    Screen("imports.show", "/admin/imports/{nameless}/", AUTHOR),
     Screen("imports.show", "/admin/imports/{unreadable}/", AUTHOR),
     Screen("imports.show", "/admin/imports/{done}/", AUTHOR),
     # Who uses the office, and what they did.

@@ -127,6 +127,14 @@ PEOPLE = [
     Person("said no on the first", (26, 27), E.OPTED_OUT),
     Person("said no on the second", (28, 29), E.OPTED_OUT),
     Person("only shares a phone with them", (28,), 28),
+    # A phone that another one has: the next of theirs that is nobody's, and who has no other goes first.
+    Person("has two, shares the first", (50, 51), 51),
+    Person("has only the shared one", (50,), 50),
+    Person("has the shared one and one on the register", (50, 22), E.SHARED_PHONE),
+    Person("shares the first, then one that is taken, then has a free one", (50, 1, 52), 52),
+    Person("shares both with others", (50, 24), E.SHARED_PHONE),
+    Person("shares the next one with one who needs it, too", (50, 53), 53),
+    Person("comes after them", (50, 53), E.SHARED_PHONE),
     # Of those on one phone the first who may be written to has the message.
     Person("elsewhere, first on a phone", (32,), E.OUTSIDE_AREA, area=FAR),
     Person("second on that phone", (32,), 32),

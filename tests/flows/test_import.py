@@ -30,6 +30,7 @@ from outreach.places.loading import load_areas
 from tests.flows.lists import (
     EXPECTED,
     GAZETTEER,
+    HEADER,
     SAMPLE,
     UNITS,
     bring,
@@ -150,11 +151,12 @@ def test_the_rows_that_were_not_taken_come_back_to_be_put_right(office: World, t
     assert out.read_bytes().startswith(b"\xef\xbb\xbf")  # for Excel
     with out.open(encoding="utf-8-sig", newline="") as lines:
         landline, letters, ditto = csv.DictReader(lines)
-    assert landline["Dòng"] == "2"
+    assert [*landline][:6] == HEADER.split(",")
+    assert (landline["STT"], landline["Dòng trong tệp gốc"]) == ("2", "3")
     assert landline["Họ và tên"] == '\'=HYPERLINK("http://x")'
-    assert (landline["Thôn/Tổ dân phố"], landline["Xã/phường"]) == ("'+Thôn", "'@Đắk Mar")
+    assert (landline["Thôn"], landline["Xã/phường"]) == ("'+Thôn", "'@Đắk Mar")
     assert (landline["Tình trạng"], landline["Lý do"]) == (
-        "không nhận",
+        "không hợp lệ",
         "số điện thoại bàn, không nhận được tin nhắn",
     )
     assert letters["Họ và tên"] == "'-A Thun"

@@ -10,8 +10,11 @@ _RELATIONS = f"{_OFFICE}/officeDocument/2006/relationships"
 _RELATED = f'xmlns="{_OFFICE}/package/2006/relationships"'
 
 
-def write_xlsx(path: Path, sheets: dict, *, hidden: tuple = ()) -> Path:
-    """A workbook of sheets, each a list of rows; None leaves a cell out, {"B9": 1} puts cells where they say."""
+def write_xlsx(path: Path, sheets: dict, *, hidden: tuple = (), merged: tuple = ()) -> Path:
+    """A workbook of sheets, each a list of rows; None leaves a cell out, {"B9": 1} puts cells where they say.
+
+    `merged` are ranges like "B2:B4", in every sheet.
+    """
     names = list(sheets)
     listed = "".join(
         f'<sheet name={quoteattr(name)} sheetId="{n}" r:id="r{n}" state={quoteattr(_state(name in hidden))}/>'
@@ -33,7 +36,7 @@ def write_xlsx(path: Path, sheets: dict, *, hidden: tuple = ()) -> Path:
         )
         archive.writestr("xl/_rels/workbook.xml.rels", f"<Relationships {_RELATED}>{related}</Relationships>")
         for n, name in enumerate(names, 1):
-            archive.writestr(f"xl/worksheets/sheet{n}.xml", _sheet_xml(sheets[name]))
+            archive.writestr(f"xl/worksheets/sheet{n}.xml", _sheet_xml(sheets[name], merged))
     return path
 
 
@@ -41,7 +44,7 @@ def _state(is_hidden: bool) -> str:
     return "hidden" if is_hidden else "visible"
 
 
-def _sheet_xml(rows) -> str:
+def _sheet_xml(rows, merged=()) -> str:
     if isinstance(rows, dict):
         cells = rows
     else:
@@ -56,7 +59,9 @@ def _sheet_xml(rows) -> str:
         number = at.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
         lines[number] = lines.get(number, "") + _cell_xml(at, value)
     body = "".join(f'<row r="{number}">{line}</row>' for number, line in lines.items())
-    return f'<worksheet xmlns="{_MAIN}"><sheetData>{body}</sheetData></worksheet>'
+    ranges = "".join(f'<mergeCell ref="{each}"/>' for each in merged)
+    merges = f"<mergeCells>{ranges}</mergeCells>" if merged else ""
+    return f'<worksheet xmlns="{_MAIN}"><sheetData>{body}</sheetData>{merges}</worksheet>'
 
 
 def _cell_xml(at: str, value) -> str:
@@ -67,12 +72,17 @@ def _cell_xml(at: str, value) -> str:
 
 def write_ods(path: Path, rows: list) -> Path:
     """A LibreOffice sheet with the long empty tail that LibreOffice leaves behind."""
-    ns = "urn:oasis:names:tc:opendocument:xmlns"
     body = "".join(f"<table:table-row>{''.join(map(_ods_cell, row))}</table:table-row>" for row in rows)
     tail = (
         '<table:table-row table:number-rows-repeated="1048000">'
         '<table:table-cell table:number-columns-repeated="16384"/></table:table-row>'
     )
+    return ods_around(path, body + tail)
+
+
+def ods_around(path: Path, body: str) -> Path:
+    """A LibreOffice file around the rows of its one sheet."""
+    ns = "urn:oasis:names:tc:opendocument:xmlns"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
         archive.writestr("META-INF/manifest.xml", f'<manifest:manifest xmlns:manifest="{ns}:manifest:1.0"/>')
@@ -80,7 +90,7 @@ def write_ods(path: Path, rows: list) -> Path:
             "content.xml",
             f'<office:document-content xmlns:office="{ns}:office:1.0" xmlns:table="{ns}:table:1.0" '
             f'xmlns:text="{ns}:text:1.0"><office:body><office:spreadsheet><table:table table:name="DS">'
-            f"{body}{tail}</table:table></office:spreadsheet></office:body></office:document-content>",
+            f"{body}</table:table></office:spreadsheet></office:body></office:document-content>",
         )
     return path
 

@@ -8,7 +8,8 @@ import pytest
 
 from outreach.errors import BadInput, BadList
 from outreach.people.phone.cells import PhoneStatus, Reason
-from outreach.people.reading.checking import Sex, check_list, write_check
+from outreach.people.reading.checking import check_list, write_check
+from outreach.people.reading.rows import Sex
 from outreach.places.matching import default_gazetteer
 from tests.rules.checking_files import write_ods, write_xlsx
 
@@ -72,7 +73,7 @@ def test_what_is_known_of_a_person(tmp_path):
             tmp_path,
             "STT;Họ và tên;Năm sinh;Giới tính;Dân tộc;Thôn;Xã;Huyện;SĐT;Chi hội;Có smartphone;Ngôn ngữ;Ghi chú\n"
             " 7 ; Y   Blu\u031bm ;27/12/2004;nữ;Ba Na;Thôn 1;Đăk Long;Đắk Hà;905000123;CH 1;x;Ba Na;hộ nghèo\n"
-            "8;A Lâu;63;M;Kinh;nt;nt;nt;;nt;không;;\n",
+            "8;A Lâu;1963;M;Kinh;nt;nt;nt;;nt;không;;\n",
         )
     )
     first, second = rows
@@ -90,13 +91,20 @@ def test_what_is_known_of_a_person(tmp_path):
 @pytest.mark.parametrize(
     ("written_as", "year"),
     [
-        *[("1994", 1994), ("1988.0", 1988), ("5/8/41", 1941), ("20", 2020), ("21", 1921), ("41", 1941)],
+        *[("1994", 1994), ("1988.0", 1988), ("5/8/41", 1941), ("27/12/2004", 2004), ("5-8-26", 1926)],
         *[("sinh năm 1950", 1950), ("", None), ("nt", None), ("194", None), ("1", None)],
     ],
 )
 def test_a_year_of_birth(tmp_path, written_as, year):
     row = check(written(tmp_path, f"Họ tên,Năm sinh,SĐT\nY Blưm,{written_as},0905000123\n"))[0]
-    assert row.birth_year == year
+    assert (row.birth_year, row.birth_doubt) == (year, "")
+
+
+@pytest.mark.parametrize("written_as", ["41", "20", "99", "41.0", "5/8/12", "5/8/25"])
+def test_an_age_or_a_year_without_its_century_is_left_to_a_person(tmp_path, written_as):
+    row = check(written(tmp_path, f"Họ tên,Năm sinh,SĐT\nY Blưm,{written_as},0905000123\n"))[0]
+    assert (row.birth_year, row.birth_doubt) == (None, written_as.removesuffix(".0"))
+    assert row.phone.status is PhoneStatus.OK
 
 
 def test_years_of_men_and_women_in_columns_of_their_own(tmp_path):
@@ -169,6 +177,40 @@ def test_several_phone_columns_make_one_cell(tmp_path):
         ("+84866000377",),
         ("+84905000123",),
     ]
+
+
+def test_a_village_merged_over_its_people_is_theirs_and_a_title_over_two_rows_is_nobody_s(tmp_path):
+    rows = [
+        [None, "DANH SÁCH HỘI VIÊN"],
+        [],
+        [None, "Thôn", "Họ và tên", "Năm sinh", None, "SĐT"],
+        [None, None, None, "Nam", "Nữ", None],
+        [None, "Kon Klor", "A Lâu", 1980, None, "0905000123"],
+        [None, None, "Y Blưm", None, 1994, "0913000248"],
+        [None, None, "Y Hyar", None, 1995, "hỏng"],
+        [None, None, "A Thun", 1970, None, "0866000377"],
+    ]
+    path = tmp_path / "list.xlsx"
+    write_xlsx(path, {"DS": rows}, merged=("B1:F2", "B3:B4", "C3:C4", "D3:E3", "B5:B7"))
+    people = check(path)
+    assert [(each.line, each.name, each.village) for each in people] == [
+        (5, "A Lâu", "Kon Klor"),
+        (6, "Y Blưm", "Kon Klor"),
+        (7, "Y Hyar", "Kon Klor"),
+        (8, "A Thun", ""),
+    ]
+    assert people[2].as_written() == ["Kon Klor", "Y Hyar", "", "1995", "hỏng"]
+
+
+def test_a_row_is_given_back_as_it_stood_with_what_as_above_meant_and_without_ethnic_origin(tmp_path):
+    people = check(
+        written(
+            tmp_path,
+            'DANH SÁCH\n\nTT,Họ tên,Dân tộc,Thôn,SĐT\n1,Y Blưm,Ba Na,Thôn 1,0905000123\n2,  A Lâu,Ba Na,nt,"09O5\n000"\n',
+        )
+    )
+    assert [each.line for each in people] == [4, 5]
+    assert people[1].as_written() == ["2", "  A Lâu", "", "Thôn 1", "09O5\n000"]
 
 
 @pytest.mark.parametrize("name", ["list.xlsx", "list.xlsm", "list.ods"])

@@ -5,7 +5,9 @@ import datetime
 import pytest
 
 from outreach.errors import BadList
-from outreach.people.reading.columns import Column, cell_text, find_header
+from outreach.people.reading.cells import cell_text
+from outreach.people.reading.columns import find_header
+from outreach.people.reading.labels import Column
 
 C = Column
 
@@ -149,9 +151,36 @@ def test_a_single_column_of_phones():
     assert found(["SĐT"], ["0905000123"]) == ({}, (0,), 1)
 
 
-def test_people_without_phones_are_refused_naming_the_columns_found():
-    with pytest.raises(BadList, match=r"“TT”, “Họ tên”, “Thôn”\. .*“SĐT”"):
-        find_header([["TT", "Họ tên", "Thôn"], ["1", "Y Blưm", "Thôn 1"]])
+def test_people_without_phones_have_a_header_that_names_no_phone():
+    assert found(["TT", "Họ tên", "Thôn"], ["1", "Y Blưm", "Thôn 1"]) == (
+        {C.STT: 0, C.NAME: 1, C.VILLAGE: 2},
+        (),
+        1,
+    )
+
+
+def test_columns_that_a_person_named_are_read_as_they_said():
+    rows = [["TT", "Hội viên", "Liên lạc", "Nơi sống"], ["1", "Y Blưm", "0905000123", "Thôn 1"]]
+    header = find_header(rows)
+    assert header.phones == (2,)
+    named = {"1": "name", "2": "phone", "3": "village", "0": ""}
+    corrected = find_header(rows, {header.signature: named})
+    assert (corrected.columns, corrected.phones) == ({C.NAME: 1, C.VILLAGE: 3}, (2,))
+    # The same headings in another file are the same header; others are not.
+    assert find_header([rows[0], ["2", "A Lâu", "x", "y"]]).signature == header.signature
+    assert find_header([["TT", "Hội viên", "Nơi sống"], *rows[1:]]).signature != header.signature
+
+
+def test_headings_are_given_back_as_they_were_or_so_that_they_are_understood_without_the_row_below():
+    rows = [
+        ["STT", "Họ và tên", "Năm sinh", None, "Liên lạc", "Dân tộc"],
+        [None, None, "Nam", "Nữ", None, None],
+        ["1", "Y Blưm", None, "1994", "0905000123", "Ba Na"],
+    ]
+    labels = find_header(rows).labels_to_give_back()
+    assert labels == ["STT", "Họ và tên", "Năm sinh nam", "Năm sinh nữ", "SĐT", "Dân tộc"]
+    again = find_header([labels, rows[2]])
+    assert (again.columns, again.phones) == (find_header(rows).columns, (4,))
 
 
 def test_a_sheet_that_is_no_list_has_no_header():

@@ -2,9 +2,11 @@
 
 import datetime
 
+import phonenumbers
 import pytest
 
 from outreach.people.phone.cells import PhoneCell, PhoneStatus, PhoneWarning, Reason, read_phone_cell
+from outreach.people.phone.digits import is_mobile
 
 A, B, C = "+84905000123", "+84913000248", "+84866000377"
 
@@ -281,3 +283,11 @@ def test_cells_with_nothing_to_text(reason, cells):
 def test_seven_equal_digits_at_the_end_are_made_up_and_six_are_not():
     assert read_phone_cell("070" + "0" * 7).reason is Reason.PLACEHOLDER
     assert read_phone_cell("0901000000") == ok("+84901000000")
+
+
+def test_every_prefix_is_a_mobile_for_us_exactly_where_libphonenumber_says_so():
+    for prefix in range(3000, 10_000):
+        national = f"{prefix}00123"
+        parsed = phonenumbers.PhoneNumber(country_code=84, national_number=int(national))
+        says = phonenumbers.number_type(parsed) == phonenumbers.PhoneNumberType.MOBILE
+        assert is_mobile(national) == (says and national[0] in "35789"), national

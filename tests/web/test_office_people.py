@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from campaigns.answers.models import Answer, InstallReport, OfficerEntry, Place, Source
+from campaigns.links import LinkCipher
 from outreach.access.models import AuditEvent, OrganisationKind, Role
 from outreach.access.organisations import create_organisation
 from outreach.access.users import find_user
@@ -185,6 +186,63 @@ def test_an_answer_at_the_door_counts_as_an_officers(client: FlaskClient, world:
     listed = client.get(f"/admin/people/?campaign={campaign_id}&answer=installed").text
     assert f"/admin/people/{contact_id}/" in listed
     assert "Không tìm thấy ai" in client.get(f"/admin/people/?campaign={campaign_id}&answer=refuse").text
+
+
+def test_what_is_searched_for_stands_in_no_address(
+    client: FlaskClient, world: World, people: dict[str, int]
+) -> None:
+    signed_in(client, AUTHOR)
+    for text, name, other in (
+        ("0900000002", "Lê An", "A Thun"),
+        ("le an", "Lê An", "A Thun"),
+        ("thun", "A Thun", "Lê An"),
+    ):
+        found = post(client, "/admin/people/", q=text, smartphone="unknown")
+        assert found.status_code == 303
+        assert text.replace(" ", "") not in re.sub(r"[+ ]|%20", "", found.location)
+        assert "smartphone=unknown" in found.location
+        page = client.get(found.location).text
+        assert f">{name}</a>" in page
+        assert f">{other}</a>" not in page
+        assert f'value="{text}"' in page
+    # Each tab goes on with its own search; one that is long gone asks again.
+    assert ">A Thun</a>" in client.get(found.location).text
+    assert "Hãy gõ lại" in client.get("/admin/people/?s=0123abcd").text
+
+
+def test_an_answer_is_found_in_any_campaign_or_in_one(client: FlaskClient, world: World) -> None:
+    world.add_people(3)
+    campaigns = [world.launch(), world.launch()]
+    said = {}
+    signed_in(client, AUTHOR)
+    for index, (campaign_id, answer) in enumerate(zip(campaigns, ("installed", "refuse"), strict=True)):
+        said[answer] = world.recipient(number(index), campaign_id).contact_id
+        form = {"campaign": campaign_id, "answer": answer, "place": "home"}
+        post(client, f"/admin/people/{said[answer]}/answer", **form)
+    for query, expected in (
+        ("answer=installed", {"installed"}),
+        ("answer=refuse", {"refuse"}),
+        (f"answer=refuse&campaign={campaigns[0]}", set()),
+        (f"campaign={campaigns[1]}", {"refuse"}),
+        ("answer=opt_out", set()),
+    ):
+        page = client.get(f"/admin/people/?{query}").text
+        assert {answer for answer, person in said.items() if f"/admin/people/{person}/" in page} == expected
+
+
+def test_the_text_that_was_sent_is_shown_without_the_secret_of_its_link(
+    client: FlaskClient, world: World
+) -> None:
+    world.add_people(1)
+    campaign_id = world.launch()
+    world.send()
+    recipient = world.recipient(number(0), campaign_id)
+    token = LinkCipher(world.keys.secret_key).token(recipient.id)
+    assert token in world.simulator.ledger()[0]["Body"]
+    signed_in(client, AUTHOR)
+    page = client.get(f"/admin/people/{recipient.contact_id}/").text
+    assert token not in page
+    assert "/••••••••" in page
 
 
 def test_a_number_is_suppressed_and_lifted_with_a_reason_only(

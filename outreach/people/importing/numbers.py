@@ -2,43 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import exists, literal, select, text, update
 from sqlalchemy.orm import Session
 
+from outreach.people.importing.bulk import insert_rows, take_ids
 from outreach.people.models import Phone, Suppression
 from outreach.people.suppression import hash_number
 
+_INSERT_NUMBERS = text("""
+INSERT INTO phones (e164, backwards, created_at)
+SELECT number, reverse(number), :now FROM unnest(CAST(:numbers AS text[])) AS number
+ON CONFLICT (e164) DO NOTHING
+""")
+
 
 def find_or_create_phones(
-    session: Session, numbers: Sequence[str], *, secret_key: str, now: datetime
+    session: Session, numbers: Iterable[str], *, secret_key: str, now: datetime
 ) -> dict[str, int]:
     """Each number's row by the number, made where it is not there yet."""
     wanted = sorted(set(numbers))
     found = dict(session.execute(select(Phone.e164, Phone.id).where(Phone.e164.in_(wanted))).all())
     missing = [number for number in wanted if number not in found]
     if missing:
-        # Another import may bring the same number at this moment: whoever is second takes the first one's row.
-        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-        session.execute(
-            insert(Phone).on_conflict_do_nothing(index_elements=[Phone.e164]),
-            [{"e164": e164, "created_at": now} for e164 in missing],
-        )
-        found |= dict(session.execute(select(Phone.e164, Phone.id).where(Phone.e164.in_(missing))).all())
-        _remember_suppressions(session, {e164: found[e164] for e164 in missing}, secret_key=secret_key)
+        made = _make(session, missing, now=now)
+        _remember_suppressions(session, made, secret_key=secret_key)
+        found |= made
     return found
+
+
+def _make(session: Session, numbers: list[str], *, now: datetime) -> dict[str, int]:
+    table = Phone.__table__
+    if session.get_bind().dialect.name == "sqlite":  # the write lock is ours: nobody can bring them meanwhile
+        ids = take_ids(session, table, len(numbers))
+        rows = [(phone_id, e164, e164[::-1]) for phone_id, e164 in zip(ids, numbers, strict=True)]
+        insert_rows(session, table, ("id", "e164", "backwards"), rows, always={"created_at": now})
+        return dict(zip(numbers, ids, strict=True))
+    # A reply may bring the same number at this moment: whoever is second takes the first one's row.
+    session.execute(_INSERT_NUMBERS, {"numbers": numbers, "now": now})
+    return dict(session.execute(select(Phone.e164, Phone.id).where(Phone.e164.in_(numbers))).all())
 
 
 def _remember_suppressions(session: Session, phones: dict[str, int], *, secret_key: str) -> None:
     """A number that was suppressed before its person was erased is suppressed still when it returns."""
+    without_phone = Suppression.phone_id.is_(None)
+    if not session.scalar(select(exists(select(literal(1)).where(without_phone)))):
+        return
     by_hash = {hash_number(e164, secret_key=secret_key): phone_id for e164, phone_id in phones.items()}
     known = session.scalars(
-        select(Suppression.number_hash).where(
-            Suppression.number_hash.in_(by_hash), Suppression.phone_id.is_(None)
-        )
+        select(Suppression.number_hash).where(Suppression.number_hash.in_(by_hash), without_phone)
     ).all()
     for number_hash in set(known):
         session.execute(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, time, timedelta
 
 from outreach.people.phone import words as phone_text
-from outreach.people.phone.digits import LONGEST
+from outreach.people.phone.digits import LONGEST, Kind, read_digits
 from outreach.people.phone.groups import Group, in_order, read_groups, take_apart
 from outreach.people.phone.outcome import PhoneCell, PhoneStatus, PhoneWarning, Reason, reject
 
@@ -95,6 +95,9 @@ def _read_scientific(whole: str, fraction: str, exponent: str) -> PhoneCell:
 
 
 def _read_plain(digits: str) -> PhoneCell:
+    number = read_digits(digits)
+    if number.kind is Kind.MOBILE:
+        return PhoneCell(PhoneStatus.OK, (number.e164,), None, in_order(number.warnings))
     return read_groups([Group(digits)], text_present=False)
 
 

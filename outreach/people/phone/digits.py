@@ -7,6 +7,7 @@ numbers converted on 15/9/2018, zeros that a spreadsheet dropped, identity numbe
 import re
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from typing import Any
 
 import phonenumbers
 from phonenumbers import PhoneNumberType
@@ -28,10 +29,16 @@ _ALL_THE_SAME = re.compile(r"0+|(\d)\1{3,}")
 _SAME_TAIL = re.compile(r"(\d)\1{6}$")
 _SAME_PAIRS = re.compile(r"0?(\d\d)\1{3,}\d?")
 _COUNTING = "012345678901234567890"
-_COUNTING_DOWN = _COUNTING[::-1]
+_EIGHT_IN_A_ROW = {
+    line[start : start + 8] for line in (_COUNTING, _COUNTING[::-1]) for start in range(len(line) - 7)
+}
 _SERVICE = re.compile(r"1\d\d|10\d\d|1[89]00\d{4,6}")
 _CITIZEN_ID = re.compile(r"0(?:0[1-9]|[1-8]\d|9[0-6])[0-3]\d{8}")  # province, century and sex, year, serial
 _LOST_DIGITS = "000000"
+
+
+_VIETNAM: Any = phonenumbers.PhoneMetadata.metadata_for_region("VN")
+_MOBILE = re.compile(_VIETNAM.mobile.national_number_pattern)
 
 
 class Kind(Enum):
@@ -87,15 +94,18 @@ def read_digits(digits: str, *, international: bool = False) -> Number:
 def is_mobile(national: str) -> bool:
     """Is this, without its trunk 0, a valid mobile number of Vietnam?"""
     # libphonenumber also lists a few nine-digit machine ranges beginning with 1, which no person holds.
-    return len(national) == 9 and national[0] in "35789" and _type_of(national) == PhoneNumberType.MOBILE
+    # Its own pattern is asked directly, as a list asks it a million times; a test compares the two.
+    return len(national) == 9 and national[0] in "35789" and _MOBILE.fullmatch(national) is not None
 
 
 def is_made_up(digits: str) -> bool:
     """Is it one digit or pair repeated, or eight counting up or down, as one fills a required cell?"""
     if _ALL_THE_SAME.fullmatch(digits) or _SAME_TAIL.search(digits) or _SAME_PAIRS.fullmatch(digits):
         return True
-    windows = (digits[start : start + 8] for start in range(len(digits) - 7))
-    return any(window in _COUNTING or window in _COUNTING_DOWN for window in windows)
+    for start in range(len(digits) - 7):  # noqa: SIM110 - asked twice for every number
+        if digits[start : start + 8] in _EIGHT_IN_A_ROW:
+            return True
+    return False
 
 
 def split_concatenated(digits: str) -> tuple[Number, ...]:

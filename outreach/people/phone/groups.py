@@ -92,7 +92,7 @@ def read_groups(groups: Sequence[Group], *, text_present: bool) -> PhoneCell:
 def in_order(warnings: Iterable[PhoneWarning]) -> tuple[PhoneWarning, ...]:
     """Each warning once, in the order in which they are told."""
     given = set(warnings)
-    return tuple(warning for warning in PhoneWarning if warning in given)
+    return tuple(warning for warning in PhoneWarning if warning in given) if given else ()
 
 
 def _tell(found: Sequence[Number], left: Sequence[Reason], *, text_present: bool) -> PhoneCell:

@@ -1,83 +1,26 @@
-"""Which column of a list holds what: the header row under its titles, by the words that organisations use.
+"""Which column of a list holds what: the header row under its titles, by its words or by what stands below. Pure."""
 
-Ethnic origin is never read: it is sensitive, and the language to write in is what a campaign needs.
-"""
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
-import re
-import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date
-from enum import StrEnum
-
-from outreach.errors import BadList
+from outreach.errors import BadList, NoPhoneColumn
 from outreach.people.phone.cells import PhoneStatus, Reason, read_phone_cell
 from outreach.people.phone.words import unaccented
-
-Row = Sequence[object]
+from outreach.people.reading.cells import Row, cell_text
+from outreach.people.reading.labels import (
+    LONGEST_LABEL,
+    NOT_READ,
+    PHONE,
+    PLAIN_LABELS,
+    SENSITIVE,
+    Column,
+    meaning_of,
+)
 
 ROWS_SEARCHED = 40  # titles, header and enough people to recognise a phone column by what it holds
 _MOST_COLUMNS = 200
-_LONGEST_LABEL = 60
-
-
-class Column(StrEnum):
-    """What a column tells about a person; phone columns are kept apart, as there may be several."""
-
-    STT = "stt"
-    FAMILY_NAME = "family_name"
-    NAME = "name"
-    BIRTH = "birth"
-    BIRTH_OF_MEN = "birth_of_men"
-    BIRTH_OF_WOMEN = "birth_of_women"
-    SEX = "sex"
-    VILLAGE = "village"
-    COMMUNE = "commune"
-    DISTRICT = "district"
-    UNIT = "unit"
-    NOTE = "note"
-    SMARTPHONE = "smartphone"
-    LANGUAGE = "language"
-
-
-_PHONE = "phone"
-_NOT_READ = "not read"
-
-# The first that fits decides: "Điện thoại thông minh" is no phone number, "Tên chi hội" no person's name.
-_LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (meaning, re.compile(pattern))
-    for meaning, pattern in (
-        (Column.SMARTPHONE, r"\bsmart ?phone\b|\bthong minh\b|\bdttm\b"),
-        (_NOT_READ, r"\bdan toc\b|\bton giao\b|\bco (?:dt|sdt|dien thoai)\b|\bloai (?:dt|dien thoai)\b"),
-        (
-            _PHONE,
-            r"\b(?:sdt|dtdd|sddd|telephone|tel|phone|mobile|dien thoai|di dong|so dt|dt lien (?:he|lac))\b",
-        ),
-        (Column.FAMILY_NAME, r"^ho$|^ho (?:va )?(?:ten |chu )?(?:dem|lot|lot dem)$"),
-        (Column.UNIT, r"\bten (?:chi|to|don vi|co quan|hoi)\b(?! vien)"),
-        (
-            Column.NAME,
-            r"\bho (?:va )?ten\b|\bhoten\b|\bfull ?name\b|^(?:ten|name)$|^ten .*(?:vien|nguoi|dan|bo)\b",
-        ),
-        (Column.NAME, r"^(?:hoi|doan) vien$"),
-        (Column.BIRTH, r"\bnam sinh\b|\bngay sinh\b|\bsinh (?:nam|ngay)\b|\bntns\b|^ns$|\bbirth"),
-        (Column.SEX, r"\bgioi tinh\b|^gioi$|^gt$|^phai$|^nam nu$|\bsex\b|\bgender\b"),
-        (Column.NOTE, r"\bghi chu\b|\bnotes?\b|^gc$"),
-        (Column.LANGUAGE, r"\bngon ngu\b|^tieng\b|\blanguage\b"),
-        (Column.STT, r"^(?:stt|tt|so tt|so thu tu|no)$"),
-        (
-            Column.UNIT,
-            r"\bchi hoi\b|\bchi doan\b|\bcong doan\b|\bto chuc\b|\bdon vi\b|\bco quan\b|\bban ct|^unit$",
-        ),
-        (
-            Column.VILLAGE,
-            r"\bthon\b|\blang\b|\btdp\b|\bto dan pho\b|\bkhoi\b|\bxom\b|\bdia chi\b|\b(?:noi|cho) o\b",
-        ),
-        (Column.VILLAGE, r"\b(?:thuong|cu) tru\b|^to$|^village$|^address$"),
-        (Column.COMMUNE, r"\bxa\b|\bphuong\b|\bthi tran\b|\bcommune\b|\bward\b"),
-        (Column.DISTRICT, r"\bhuyen\b|\bthanh pho\b|^tp$|^quan$|\bdistrict\b"),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,49 +34,86 @@ class Header:
 
     def is_repeated_in(self, row: Row) -> bool:
         """Is this row the header again, as at the top of a printed page?"""
+        for position in self.phones:  # all that most rows need
+            if (
+                position >= min(len(row), len(self.labels))
+                or cell_text(row[position]) != self.labels[position]
+            ):
+                return False
         labels = tuple(cell_text(cell) for cell in row[: len(self.labels)])
         return any(self.labels) and labels == self.labels
 
+    def meanings(self) -> dict[int, str]:
+        """What each column that is read is taken for: a `Column`, or PHONE."""
+        return {position: column.value for column, position in self.columns.items()} | dict.fromkeys(
+            self.phones, PHONE
+        )
 
-def cell_text(cell: object) -> str:
-    """A cell as a person reads it: NFC, single spaces, no invisible marks; 12.0 from a spreadsheet is 12."""
-    if cell is None:
-        return ""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    if isinstance(cell, date):
-        return cell.strftime("%d/%m/%Y")
-    text = unicodedata.normalize("NFC", str(cell))
-    if not text.isprintable():
-        text = "".join(" " if letter.isspace() else letter for letter in text if _is_seen(letter))
-    return " ".join(text.split())
+    def labels_to_give_back(self) -> list[str]:
+        """The file's own headings, a plain one where its own would not be understood without the row below."""
+        meanings = self.meanings()
+        width = max(len(self.labels), *(position + 1 for position in meanings))
+        labels = [*self.labels, *[""] * (width - len(self.labels))]
+        for position, meaning in meanings.items():
+            if meaning_of(labels[position]) != meaning:
+                labels[position] = PLAIN_LABELS[meaning]
+        return labels
+
+    @property
+    def sensitive(self) -> frozenset[int]:
+        """The columns that we may not keep: ethnic origin and religion."""
+        return _sensitive(self.labels)
+
+    @property
+    def signature(self) -> str:
+        """The same for all lists with these headings in this order, whatever stands in them."""
+        said = "\n".join(map(unaccented, self.labels)) or f"#{max(self.phones, default=0)}"
+        return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
+
+    def corrected(self, columns: Mapping[str, str]) -> "Header":
+        """The header with what a person says of its columns: their positions and meanings, PHONE among them."""
+        said = {int(position): meaning for position, meaning in sorted(columns.items()) if meaning}
+        named: dict[Column, int] = {}
+        for position, meaning in said.items():
+            if meaning != PHONE:
+                named.setdefault(Column(meaning), position)
+        phones = tuple(position for position, meaning in said.items() if meaning == PHONE)
+        return replace(self, columns=named, phones=phones)
 
 
-def find_header(rows: Sequence[Row]) -> Header | None:
+@lru_cache(maxsize=100)
+def _sensitive(labels: tuple[str, ...]) -> frozenset[int]:
+    return frozenset(position for position, label in enumerate(labels) if SENSITIVE.search(unaccented(label)))
+
+
+def find_header(
+    rows: Sequence[Row], corrected: Mapping[str, Mapping[str, str]] | None = None
+) -> Header | None:
     """Find the header among a sheet's first rows; None if the sheet is no list of people at all.
 
-    Raises BadList when people are listed without a phone column, or the header is too wide.
+    `corrected` are columns that a person named, by the header's signature. A header without phones is one in which
+    no column was found to hold them. Raises BadList when it is too wide.
     """
-    header = _best_header(rows)
+    header = _best_header(rows) or _header_by_content(rows) or _header_of_names(rows)
     if header is None:
-        return _header_by_content(rows)
+        return None
     if sum(map(bool, header.labels)) > _MOST_COLUMNS:
         raise BadList(
             f"Dòng tiêu đề có hơn {_MOST_COLUMNS} cột nên không thể là một danh sách. "
             "Hãy giữ lại các cột cần thiết (họ tên, số điện thoại, thôn, xã…) rồi nạp lại."
         )
+    if corrected and header.signature in corrected:
+        return header.corrected(corrected[header.signature])
     if header.phones:
         return header
     phone = _guess_phone_column(rows[header.first_row :], taken=set(header.columns.values()))
-    if phone is None:
-        raise no_phone_column(header.labels)
-    return Header(header.labels, header.first_row, header.columns, (phone,))
+    return header if phone is None else replace(header, phones=(phone,))
 
 
-def no_phone_column(labels: Sequence[str]) -> BadList:
+def no_phone_column(labels: Sequence[str]) -> NoPhoneColumn:
     """The error that names the columns found and says what to do."""
-    found = ", ".join(f"“{label[:_LONGEST_LABEL]}”" for label in labels[:30] if label) or "không có cột nào"
-    return BadList(
+    found = ", ".join(f"“{label[:LONGEST_LABEL]}”" for label in labels[:30] if label) or "không có cột nào"
+    return NoPhoneColumn(
         f"Không tìm thấy cột số điện thoại. Các cột đọc được: {found}. "
         "Hãy đặt tên cột chứa số điện thoại là “SĐT” hoặc “Số điện thoại” ở dòng tiêu đề rồi nạp lại."
     )
@@ -141,7 +121,7 @@ def no_phone_column(labels: Sequence[str]) -> BadList:
 
 def count_known_labels(row: Row) -> int:
     """How many cells of a row are headings of a list of people."""
-    return len({meaning for cell in row if (meaning := _meaning(cell_text(cell)))})
+    return len({meaning for cell in row if (meaning := meaning_of(cell_text(cell)))})
 
 
 def _best_header(rows: Sequence[Row]) -> Header | None:
@@ -150,9 +130,9 @@ def _best_header(rows: Sequence[Row]) -> Header | None:
         labels = tuple(cell_text(cell) for cell in row)
         if any(_holds_a_number(label) for label in labels):
             continue
-        known = {meaning for label in labels if (meaning := _meaning(label))} - {_NOT_READ}
-        alone = known == {_PHONE} and sum(map(bool, labels)) == 1 and len("".join(labels)) <= 20
-        is_header = bool(known & {_PHONE, Column.NAME}) and (len(known) >= 2 or (alone and best is None))
+        known = {meaning for label in labels if (meaning := meaning_of(label))} - {NOT_READ}
+        alone = known == {PHONE} and sum(map(bool, labels)) == 1 and len("".join(labels)) <= 20
+        is_header = bool(known & {PHONE, Column.NAME}) and (len(known) >= 2 or (alone and best is None))
         if is_header and len(known) > most:
             best, most = index, len(known)
     return None if best is None else _read_header(rows, best)
@@ -160,7 +140,7 @@ def _best_header(rows: Sequence[Row]) -> Header | None:
 
 def _read_header(rows: Sequence[Row], index: int) -> Header:
     labels = [cell_text(cell) for cell in rows[index]]
-    meanings = [_meaning(label) for label in labels]
+    meanings = [meaning_of(label) for label in labels]
     first = index + 1
     if first < len(rows) and (below := _second_line(labels, meanings, rows[first])):
         meanings, first = below, first + 1
@@ -172,7 +152,7 @@ def _read_header(rows: Sequence[Row], index: int) -> Header:
             columns.setdefault(meaning, position)
     if Column.FAMILY_NAME in columns and Column.NAME not in columns:
         columns[Column.NAME] = columns.pop(Column.FAMILY_NAME)
-    phones = tuple(position for position, meaning in enumerate(meanings) if meaning == _PHONE)
+    phones = tuple(position for position, meaning in enumerate(meanings) if meaning == PHONE)
     return Header(tuple(labels), first, columns, phones)
 
 
@@ -185,7 +165,7 @@ def _second_line(labels: Sequence[str], meanings: Sequence[str], row: Row) -> li
     divided, above = [], ""
     for label, meaning, part in zip(labels, meanings, below, strict=True):
         above = label or above
-        found = meaning if not part else _meaning(part) or _meaning(f"{above} {part}")
+        found = meaning if not part else meaning_of(part) or meaning_of(f"{above} {part}")
         if part and (not found or meaning == Column.NAME):
             return None
         if found == Column.BIRTH and part:
@@ -212,6 +192,15 @@ def _header_by_content(rows: Sequence[Row]) -> Header | None:
     first = index + 1
     name = _guess_name_column(rows[first:])
     return Header(labels, first, {} if name is None else {Column.NAME: name}, (phone,))
+
+
+def _header_of_names(rows: Sequence[Row]) -> Header | None:
+    """A row that names one column for people's names among others that nobody knows: a person may say what they are."""
+    for index, row in enumerate(rows):
+        labels = [cell_text(cell) for cell in row]
+        if sum(map(bool, labels)) > 1 and any(meaning_of(label) == Column.NAME for label in labels):
+            return _read_header(rows, index)
+    return None
 
 
 def _may_be_header(row: Row, phone: int) -> bool:
@@ -243,15 +232,6 @@ def _guess_name_column(rows: Sequence[Row]) -> int | None:
     return names.index(max(names)) if any(names) else None
 
 
-def _meaning(label: str) -> str:
-    if not label or len(label) > _LONGEST_LABEL:
-        return ""
-    words = unaccented(label)
-    if re.search(r"\bđ\.?t\b", label.lower()):  # without its stroke it is as likely "dân tộc"
-        words += " dien thoai"
-    return next((meaning for meaning, pattern in _LABELS if pattern.search(words)), "")
-
-
 def _holds_a_number(label: str) -> bool:
     return sum(letter.isdecimal() for letter in label) >= 6
 
@@ -262,7 +242,3 @@ def _is_phone(cell: object) -> bool:
 
 def _at(row: Row, position: int) -> object:
     return row[position] if position < len(row) else None
-
-
-def _is_seen(letter: str) -> bool:
-    return letter.isspace() or unicodedata.category(letter) not in ("Cf", "Cc", "Cs")

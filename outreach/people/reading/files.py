@@ -6,13 +6,21 @@ wrong file.
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
-from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
 
 from outreach.errors import BadList
+from outreach.people.reading.extent import check_extent
 from outreach.people.reading.text import Sheet, read_text_sheet
 
 _KINDS = {
@@ -28,9 +36,9 @@ _TEXT = "văn bản"
 _LARGEST_WORKBOOK = 50 * 2**20  # bytes; a list of 100,000 people takes about 6
 _LARGEST_UNPACKED = 600 * 2**20
 _LARGEST_TEXT = 500 * 2**20
-_MOST_CELLS = 10_000_000  # calamine lays a sheet out whole, from its first cell to its last
+_MOST_MERGED = 1000  # rows; more is no village of a list
 _LARGE_HEAD = 1 << 16
-_FILLED_CELL = re.compile(rb'<c [^>]*?r="([A-Z]{1,3})(\d{1,7})"[^>]*[^/]>')
+_DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError)
 _BEGINNINGS = (
     (b"%PDF", "tệp PDF"),
     (b"\x89PNG", "ảnh PNG"),
@@ -101,7 +109,7 @@ def _kind_of_zip(path: Path) -> str:
             names = set(archive.namelist())
             unpacked = sum(entry.file_size for entry in archive.infolist())
             kind = archive.read("mimetype").decode("ascii", "replace") if "mimetype" in names else ""
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+    except _DAMAGED as error:
         raise _damaged(path) from error
     if unpacked > _LARGEST_UNPACKED:
         raise _too_large(path)
@@ -124,52 +132,29 @@ def _kind_of_compound(path: Path, content: bytes) -> str:
 
 
 def _read_workbook(path: Path) -> Iterator[Sheet]:
-    if path.suffix.lower() in (".xlsx", ".xlsm"):
-        _check_extent(path)
     try:
+        if path.suffix.lower() != ".xls":  # which cannot reach far
+            check_extent(path)
         workbook = CalamineWorkbook.from_path(path)
         for about in workbook.sheets_metadata:
             if about.typ is SheetTypeEnum.WorkSheet and about.visible is SheetVisibleEnum.Visible:
-                yield Sheet(about.name, workbook.get_sheet_by_name(about.name).iter_rows())
+                sheet = workbook.get_sheet_by_name(about.name)
+                yield Sheet(about.name, sheet.iter_rows(), _merged_below(sheet))
     except PasswordError as error:
         raise _locked(path) from error
-    except CalamineError as error:
+    except (CalamineError, *_DAMAGED) as error:
         raise _damaged(path) from error
 
 
-def _check_extent(path: Path) -> None:
-    """Refuse a sheet whose last cell lies so far out that laying it out would exhaust the memory."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                    with archive.open(name) as file:
-                        rows, columns = _extent(file)
-                    if rows * columns > _MOST_CELLS:
-                        raise BadList(
-                            f"Tệp “{path.name}” có ô dữ liệu nằm quá xa (dòng {rows}, cột thứ {columns}). "
-                            "Hãy chép riêng vùng danh sách sang một tệp mới rồi nạp lại."
-                        )
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
-        raise _damaged(path) from error
-
-
-def _extent(file: IO[bytes]) -> tuple[int, int]:
-    rows = columns = 0
-    rest = b""
-    while chunk := file.read(1 << 20):
-        text = rest + chunk
-        for letters, row in _FILLED_CELL.findall(text):
-            rows, columns = max(rows, int(row)), max(columns, _column_number(letters))
-        rest = text[-200:]  # a cell may lie across two chunks
-    return rows, columns
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
+def _merged_below(sheet: CalamineSheet) -> frozenset[tuple[int, int]]:
+    first_column = sheet.start[1] if sheet.start else 0  # rows begin with the first column that is used
+    return frozenset(
+        (row + 1, column - first_column)
+        for (top, left), (bottom, right) in sheet.merged_cell_ranges or ()
+        if bottom - top < _MOST_MERGED
+        for row in range(top + 1, bottom + 1)
+        for column in range(left, right + 1)
+    )
 
 
 def _locked(path: Path) -> BadList:

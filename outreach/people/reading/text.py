@@ -1,7 +1,7 @@
 """A CSV or TSV file as a stream of rows, its encoding and separator guessed.
 
-Excel in Vietnam saves CSV as UTF-8, as UTF-16 ("Unicode text") or in windows-1258, parted by commas, semicolons
-or tabs as the computer is set.
+Excel in Vietnam saves CSV as UTF-8, as UTF-16 ("Unicode text") or in windows-1258, a list in an old font in
+windows-1252, parted by commas, semicolons or tabs as the computer is set.
 """
 
 import codecs
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from outreach.errors import BadList
 from outreach.people.reading.columns import ROWS_SEARCHED, count_known_labels
+from outreach.people.reading.legacy import count_syllables, guess_font, to_unicode
 
 _CHUNK = 1 << 20
 _HEAD = 1 << 16
@@ -22,10 +23,14 @@ _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One sheet of a list; its rows are read once."""
+    """One sheet of a list; its rows are read once, the first is the spreadsheet's row 1.
+
+    `merged` are the cells, by row from 1 and position from 0, that a merged cell above them covers.
+    """
 
     name: str
     rows: Iterator[Sequence[object]]
+    merged: frozenset[tuple[int, int]] = frozenset()
 
 
 def read_text_sheet(path: Path) -> Sheet:
@@ -66,7 +71,17 @@ def _guess_encoding(path: Path) -> str:
             f"Tệp “{path.name}” không phải là văn bản. Hãy mở danh sách bằng Excel, chọn Lưu thành (Save As) "
             "CSV UTF-8 hoặc Excel (.xlsx) rồi nạp lại."
         )
-    return "utf-8" if _is_utf8(path) else "cp1258"
+    return "utf-8" if _is_utf8(path) else _of_old_windows(head)
+
+
+def _of_old_windows(head: bytes) -> str:
+    """Vietnamese Windows, or Western Windows with Vietnamese in an old font."""
+    lines = head.decode("cp1252", "replace").splitlines()
+    font = guess_font(lines)
+    if font is None:
+        return "cp1258"
+    as_font = count_syllables(to_unicode(line, font) for line in lines)
+    return "cp1252" if as_font > count_syllables(head.decode("cp1258", "replace").splitlines()) else "cp1258"
 
 
 def _is_utf8(path: Path) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,52 +16,58 @@ from outreach.people.masking import masked
 from outreach.people.models import Contact, ContactPhone, Phone
 from outreach.people.names import name_key
 from outreach.people.phone.cells import PhoneStatus
-from outreach.people.reading.checking import CheckedRow
-from outreach.people.reading.columns import ROWS_SEARCHED, cell_text, find_header
-from outreach.people.reading.files import read_sheets
+from outreach.people.reading.cells import cell_text
+from outreach.people.reading.columns import ROWS_SEARCHED
+from outreach.people.reading.lists import read_list_sheets
+from outreach.people.reading.rows import CheckedRow
 
 # Rows shown as they will be stored, and the longest text of a cell among them.
 ROWS_SHOWN = 20
 _LONGEST = 60
+_EXAMPLES = 3
+_LONGEST_EXAMPLE = 30
+_LONG_NUMBER = re.compile(r"(\d{2,4})[\d .\-]{2,}(\d{3})")
 
 
-def describe_columns(path: Path) -> list[dict[str, Any]]:
-    """Each sheet that holds people, with its labels and what each column is taken for ("" where it is not read)."""
+def describe_columns(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Each sheet that holds people: its header's signature, and each column's position, label, what it is taken for
+    ("" where it is not read) and first texts, the numbers in them masked.
+    """
     sheets = []
-    for sheet in read_sheets(path):
-        first = list(islice((row for row in sheet.rows if any(map(cell_text, row))), ROWS_SEARCHED))
-        header = find_header(first)
+    for sheet in read_list_sheets(path, corrected):
+        header = sheet.header
         if header is None:
             continue
-        meanings = {position: column.value for column, position in header.columns.items()}
-        meanings |= dict.fromkeys(header.phones, "phone")
-        width = max([len(header.labels), *(position + 1 for position in meanings)])
-        labels = [*header.labels, *[""] * (width - len(header.labels))]
-        sheets.append(
-            {
-                "sheet": sheet.name,
-                "columns": [
-                    [label[:_LONGEST], meanings.get(position, "")]
-                    for position, label in enumerate(labels)
-                    if label or position in meanings
-                ],
-            }
-        )
+        meanings = header.meanings()
+        below = [row for _, row in islice(sheet.rows, ROWS_SEARCHED)]
+        width = max(len(header.labels), *(position + 1 for position in meanings), 0)
+        columns = []
+        for position, label in enumerate([*header.labels, *[""] * width][:width]):
+            hidden = position in header.sensitive
+            examples = [] if hidden else _examples(row[position] for row in below if position < len(row))
+            if label or examples or position in meanings:
+                columns.append([position, label[:_LONGEST], meanings.get(position, ""), examples])
+        sheets.append({"sheet": sheet.name, "signature": header.signature, "columns": columns})
     return sheets
+
+
+def _examples(cells: Iterable[object]) -> list[str]:
+    texts = (text for cell in cells if (text := cell_text(cell)))
+    return [_LONG_NUMBER.sub(r"\1•••\2", text)[:_LONGEST_EXAMPLE] for text in islice(texts, _EXAMPLES)]
 
 
 def show_row(row: CheckedRow) -> dict[str, Any]:
     """A row as it will be stored. Numbers are masked: the preview stays in the database."""
     return {
-        "row": row.row,
+        "sheet": row.sheet,
+        "line": row.line,
         "name": row.name[:_LONGEST],
         "birth_year": row.birth_year,
+        "birth_doubt": row.birth_doubt,
         "sex": row.sex.value if row.sex else "",
         "village": row.village[:_LONGEST],
         "commune": row.commune[:_LONGEST],
-        "area_code": row.place.code or "",
-        "unit": row.unit[:_LONGEST],
-        "has_smartphone": row.has_smartphone,
+        "area_code": row.place.code,
         "phones": [masked(number) for number in row.phone.numbers],
         "status": row.phone.status.value,
         "reason": row.phone.reason or "",
@@ -72,7 +79,9 @@ class Tally:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter(
-            dict.fromkeys(("rows", "ok", "review", "reject", "duplicates", "known", "no_place"), 0)
+            dict.fromkeys(
+                ("rows", "ok", "review", "reject", "duplicates", "known", "no_place", "questions"), 0
+            )
         )
         self._seen: set[int] = set()
 
@@ -94,6 +103,7 @@ class Tally:
                 self.counts["known"] += 1
             self._seen.update(hashes)
             self.counts["no_place"] += row.place.code is None
+            self.counts["questions"] += bool(row.birth_doubt)
 
 
 def _known(session: Session, rows: Sequence[CheckedRow]) -> set[tuple[str, str]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -18,12 +20,15 @@ from sqlalchemy.orm import Session
 from outreach.access import audit
 from outreach.access.models import Role, User
 from outreach.access.users import require_role, visible_to
-from outreach.errors import BadList, NotFound, WrongState
+from outreach.errors import BadInput, BadList, NotFound, WrongState
 from outreach.people.importing.storing import begin_import
+from outreach.people.importing.uploads.mappings import read_mappings, remember_mappings
 from outreach.people.models import ContactList, Upload, UploadState
+from outreach.people.reading.labels import PHONE, Column
 
 LARGEST = 30 * 2**20  # bytes
-UNDER_WAY = (UploadState.CHECKING, UploadState.READY, UploadState.STORING)
+_MANY = ("", PHONE)  # meanings that several columns may have
+_MEANINGS = {*_MANY, *Column}
 _BLOCK = 1 << 20
 _LONGEST_STEM = 60  # characters, of up to three bytes each; a file system takes 255 bytes
 
@@ -50,6 +55,7 @@ def receive(
         uploaded_by=user.id,
         uploaded_at=now,
         due_at=now,
+        corrected=read_mappings(session, list_id),
     )
     session.add(upload)
     session.flush()
@@ -91,30 +97,87 @@ def find_list(session: Session, list_id: int, *, user: User) -> ContactList:
     return found
 
 
+def correct_columns(
+    session: Session,
+    upload_id: int,
+    *,
+    columns: Mapping[str, Mapping[str, str]],
+    user: User,
+    now: datetime,
+) -> Upload:
+    """Read it again with columns as a person names them: by the header's signature, position to meaning.
+
+    Raises BadInput for a meaning that there is not or a header without phones, WrongState when it is not ready.
+    """
+    upload = _lock_ready(session, upload_id, user=user)
+    headers = {sheet["signature"]: sheet["columns"] for sheet in upload.preview.get("sheets", [])}
+    for signature, meanings in columns.items():
+        positions = {str(position) for position, *_ in headers.get(signature, [])}
+        if not meanings.keys() <= positions or not set(meanings.values()) <= _MEANINGS:
+            raise BadInput("Không hiểu cách chọn cột. Hãy tải lại trang rồi chọn lại.")
+        if PHONE not in meanings.values():
+            raise BadInput("Chưa có cột nào là số điện thoại. Hãy chọn cột chứa số điện thoại.")
+        twice = [
+            each for each, count in Counter(meanings.values()).items() if count > 1 and each not in _MANY
+        ]
+        if twice:
+            raise BadInput(
+                "Có hai cột cùng một nội dung. Mỗi nội dung, trừ số điện thoại, chỉ chọn cho một cột."
+            )
+    upload.corrected = {**upload.corrected, **columns}
+    upload.state, upload.progress, upload.tries, upload.due_at = UploadState.CHECKING, 0, 0, now
+    upload.preview, upload.counts, upload.total = {}, {}, None
+    return upload
+
+
 def confirm(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
-    """What was understood is right: store it. Raises WrongState when it is not ready."""
-    upload = _lock(session, upload_id, user=user)
-    if upload.state is not UploadState.READY:
-        raise WrongState("Lần nhập này không còn chờ xác nhận. Hãy tải lại trang để xem tình trạng mới nhất.")
+    """What was understood is right: store it. Raises WrongState when it is not ready, BadInput without phones."""
+    upload = _lock_ready(session, upload_id, user=user)
+    if upload.preview.get("problem"):
+        raise BadInput("Chưa có cột nào là số điện thoại. Hãy chọn cột chứa số điện thoại.")
     brought = begin_import(
         session, list_id=upload.list_id, file_name=upload.file_name, sha256=upload.sha256, now=now
     )
     upload.import_id = brought.id
     upload.state = UploadState.STORING
-    upload.progress = 0
+    upload.progress = upload.tries = 0
     upload.due_at = now
+    remember_mappings(session, upload)
     _record(session, upload, "upload.confirm", user=user, now=now)
     return upload
 
 
 def cancel(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
-    """Stop it. What a storing one has stored stays stored. Raises WrongState when it has ended."""
+    """Stop it; what a storing one has stored is taken back. Raises WrongState when it has ended."""
     upload = _lock(session, upload_id, user=user)
-    if upload.state not in UNDER_WAY:
+    rows = upload.progress
+    if upload.state is UploadState.STORING:
+        begin_undoing(upload, now=now)
+    elif upload.state in (UploadState.CHECKING, UploadState.READY):
+        end(upload, UploadState.CANCELLED, now=now)
+    else:
         raise WrongState("Lần nhập này đã kết thúc nên không hủy được nữa.")
-    end(upload, UploadState.CANCELLED, now=now)
-    _record(session, upload, "upload.cancel", user=user, now=now, rows=upload.progress)
+    _record(session, upload, "upload.cancel", user=user, now=now, rows=rows)
     return upload
+
+
+def undo(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
+    """Take back all that it stored. Raises WrongState when it did not come to its end, or was undone."""
+    upload = _lock(session, upload_id, user=user)
+    if upload.state is not UploadState.DONE:
+        raise WrongState(
+            "Lần nhập này không hoàn tác được nữa. Hãy tải lại trang để xem tình trạng mới nhất."
+        )
+    begin_undoing(upload, now=now)
+    _record(session, upload, "upload.undo", user=user, now=now, rows=upload.total or 0)
+    return upload
+
+
+def begin_undoing(upload: Upload, *, now: datetime, error: str = "") -> None:
+    """A worker takes back what it stored; with an error it ends as failed, else as cancelled."""
+    upload.state, upload.error, upload.due_at = UploadState.UNDOING, error, now
+    upload.progress = upload.tries = 0
+    upload.ended_at = None
 
 
 def end(upload: Upload, state: UploadState, *, now: datetime, error: str = "") -> None:
@@ -137,6 +200,13 @@ def _lock(session: Session, upload_id: int, *, user: User) -> Upload:
     require_role(user, Role.STAFF, Role.APPROVER)
     find_upload(session, upload_id, user=user)
     return session.get_one(Upload, upload_id, with_for_update=True, populate_existing=True)
+
+
+def _lock_ready(session: Session, upload_id: int, *, user: User) -> Upload:
+    upload = _lock(session, upload_id, user=user)
+    if upload.state is not UploadState.READY:
+        raise WrongState("Lần nhập này không còn chờ xác nhận. Hãy tải lại trang để xem tình trạng mới nhất.")
+    return upload
 
 
 def _tidy(file_name: str) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -18,18 +19,22 @@ from sqlalchemy.orm import Session
 
 from outreach.access import audit
 from outreach.db import Database
-from outreach.errors import BadList, LoaError
+from outreach.errors import BadList, LoaError, NoPhoneColumn
+from outreach.people.importing.bulk import rarely_collected
 from outreach.people.importing.storing import CHUNK, chunks, digest, store_rows
+from outreach.people.importing.undoing import undo_rows
 from outreach.people.importing.uploads.preview import ROWS_SHOWN, Tally, describe_columns, show_row
-from outreach.people.importing.uploads.receiving import end, forget_file, path_of
+from outreach.people.importing.uploads.receiving import begin_undoing, end, forget_file, path_of
 from outreach.people.models import ListImport, Upload, UploadState
-from outreach.people.reading.checking import CheckedRow, check_list
+from outreach.people.reading.checking import check_list
+from outreach.people.reading.rows import CheckedRow
 from outreach.places.matching import default_gazetteer
 from outreach.places.models import Area
 
 # Longer than opening the largest workbook and storing one chunk take.
 LEASE = timedelta(seconds=30)
-_AT_WORK = (UploadState.CHECKING, UploadState.STORING)
+_AT_WORK = (UploadState.CHECKING, UploadState.STORING, UploadState.UNDOING)
+MOST_TRIES = 3  # workers that may end over it without having moved it on
 _SERVER_AWAY = (OperationalError, InterfaceError)
 
 
@@ -59,12 +64,16 @@ def run(work: Work, upload_id: int) -> bool:
         return False
     path = path_of(upload, work.folder)
     try:
+        if upload.state is UploadState.UNDOING:
+            _undo(work, upload)
+            return True
         if not path.is_file() or digest(path) != upload.sha256:
             raise BadList("Tệp đã lưu bị thay đổi hoặc không còn. Hãy chọn lại tệp gốc và nhập lại từ đầu.")
-        if upload.state is UploadState.CHECKING:
-            _check(work, upload, path)
-        else:
-            _store(work, upload, path)
+        with rarely_collected():
+            if upload.state is UploadState.CHECKING:
+                _check(work, upload, path)
+            else:
+                _store(work, upload, path)
     except LoaError as error:
         _fail(work, upload, str(error))
     except _SERVER_AWAY:
@@ -86,16 +95,50 @@ def _take(work: Work, upload_id: int) -> Upload | None:
         upload = session.get(Upload, upload_id, with_for_update=True)
         if upload is None or upload.state not in _AT_WORK or upload.due_at is None or upload.due_at > now:
             return None
+        if upload.tries >= MOST_TRIES:
+            _give_up(upload, now=now)
+            return None
+        upload.tries += 1
         upload.due_at = now + LEASE
         if upload.state is UploadState.CHECKING:
             upload.progress = 0
         return upload
 
 
+def _give_up(upload: Upload, *, now: datetime) -> None:
+    """Every worker that took it ended over it: the next one would, too."""
+    tried = f"Hệ thống đã thử {MOST_TRIES} lần mà không xử lý được tệp này. "
+    if upload.state is UploadState.STORING:
+        begin_undoing(
+            upload, now=now, error=f"{tried}Hãy chia danh sách thành nhiều tệp nhỏ hơn rồi nhập lại."
+        )
+    elif upload.state is UploadState.CHECKING:
+        end(
+            upload,
+            UploadState.FAILED,
+            now=now,
+            error=f"{tried}Hãy chép danh sách sang một tệp Excel mới, hoặc chia thành nhiều tệp nhỏ hơn.",
+        )
+    else:
+        end(
+            upload,
+            UploadState.FAILED,
+            now=now,
+            error=f"Hệ thống đã thử {MOST_TRIES} lần mà chưa gỡ hết những gì đã lưu. Hãy báo người quản trị.",
+        )
+
+
 def _check(work: Work, upload: Upload, path: Path) -> None:
-    columns = describe_columns(path)
+    columns = describe_columns(path, upload.corrected)
     tally, shown, done = Tally(), list[CheckedRow](), 0
-    for chunk in chunks(check_list(path, default_gazetteer()), CHUNK):
+    try:
+        first = next(rows := check_list(path, default_gazetteer(), upload.corrected), None)
+    except NoPhoneColumn as error:
+        if not columns:
+            raise
+        _ask_for_columns(work, upload, columns, str(error))
+        return
+    for chunk in chunks(chain([first] if first else [], rows), CHUNK):
         with work.db.read() as session:
             tally.add(session, chunk)
         shown += chunk[: ROWS_SHOWN - len(shown)]
@@ -116,11 +159,20 @@ def _check(work: Work, upload: Upload, path: Path) -> None:
         held.state, held.due_at = UploadState.READY, None
 
 
+def _ask_for_columns(work: Work, upload: Upload, columns: list[dict[str, Any]], problem: str) -> None:
+    with work.db.write() as session:
+        held = _still_ours(session, work, upload, done=0)
+        if held is not None:
+            held.counts, held.total = {}, None
+            held.preview = {"sheets": columns, "rows": [], "problem": problem}
+            held.state, held.due_at = UploadState.READY, None
+
+
 def _store(work: Work, upload: Upload, path: Path) -> None:
     with work.db.read() as session:
         known_areas = set(session.scalars(select(Area.code)))
     done = upload.progress
-    rows = islice(check_list(path, default_gazetteer()), done, None)
+    rows = islice(check_list(path, default_gazetteer(), upload.corrected), done, None)
     for chunk in chunks(rows, CHUNK):
         with work.db.write() as session:
             held = _still_ours(session, work, upload, done=done)
@@ -155,6 +207,28 @@ def _store(work: Work, upload: Upload, path: Path) -> None:
     forget_file(upload, work.folder)
 
 
+def _undo(work: Work, upload: Upload) -> None:
+    done = upload.progress
+    while True:
+        with work.db.write() as session:
+            held = _still_ours(session, work, upload, done=done)
+            if held is None:
+                return
+            now = datetime.now(UTC)
+            taken = undo_rows(session, session.get_one(ListImport, held.import_id), limit=CHUNK, now=now)
+            if not taken:
+                end(
+                    held,
+                    UploadState.FAILED if held.error else UploadState.CANCELLED,
+                    now=now,
+                    error=held.error,
+                )
+                break
+            done += taken
+            held.progress = done
+    forget_file(upload, work.folder)
+
+
 def _still_ours(session: Session, work: Work, upload: Upload, *, done: int) -> Upload | None:
     """Its row, locked and its lease renewed; None when it was cancelled, taken over, or we were told to stop."""
     now = datetime.now(UTC)
@@ -162,15 +236,22 @@ def _still_ours(session: Session, work: Work, upload: Upload, *, done: int) -> U
     if held.state is not upload.state or held.progress != done:
         return None
     if work.is_told_to_stop():
-        held.due_at = now
+        held.due_at, held.tries = now, 0
         return None
     held.due_at = now + LEASE
+    if held.state is not UploadState.CHECKING and done > upload.progress:  # a check begins anew each time
+        held.tries = 1
     return held
 
 
 def _fail(work: Work, upload: Upload, error: str) -> None:
     with work.db.write() as session:
         held = session.get_one(Upload, upload.id, with_for_update=True)
-        if held.state is upload.state:
-            end(held, UploadState.FAILED, now=datetime.now(UTC), error=error)
+        if held.state is not upload.state:
+            return
+        now = datetime.now(UTC)
+        if held.state is UploadState.STORING:
+            begin_undoing(held, now=now, error=error)
+        else:
+            end(held, UploadState.FAILED, now=now, error=error)
     forget_file(upload, work.folder)

@@ -1,0 +1,148 @@
+"""Rows kept aside for a person: those that could not be taken, those to decide, and questions about those taken.
+
+The same row of the same list is asked about once, whichever file brings it again: what was decided stays decided.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from outreach.people.models import ImportIssue, ListImport
+from outreach.people.names import name_key
+from outreach.people.reading.rows import CheckedRow
+
+
+class Decision(StrEnum):
+    TAKEN = "taken"  # stored, with the number as read or as a person put it right
+    SAME = "same"  # the person of the directory, whose name stays
+    RENAMED = "renamed"  # the person of the directory, with the name of the row
+    DROPPED = "dropped"
+    ANSWERED = "answered"  # what a question asked for is known now, or is left open for good
+    CORRECTED = "corrected"  # put right in a file that came in later
+    SUPERSEDED = "superseded"  # a later file brought the same row; it is asked there
+
+
+STORED = (Decision.TAKEN, Decision.SAME, Decision.RENAMED)
+
+
+class IssueStatus(StrEnum):
+    REVIEW = "review"
+    REJECT = "reject"
+    QUESTION = "question"
+
+
+def keep_aside(
+    session: Session,
+    kept: Sequence[tuple[CheckedRow, IssueStatus, str, int | None]],
+    *,
+    brought: ListImport,
+    now: datetime,
+) -> list[IssueStatus | None]:
+    """Keep rows aside, each with its status, reason and the person it is about.
+
+    The status that each is counted as: None where it was decided before to take it, or asked before.
+    """
+    if not kept:
+        return []
+    keys = [_key(row, brought, reason) for row, _, reason, _ in kept]
+    before = _decided_before(session, keys)
+    issues, counted = [], list[IssueStatus | None]()
+    for (row, status, reason, contact_id), key in zip(kept, keys, strict=True):
+        decided = before.get(key)
+        if decided in STORED or (status is IssueStatus.QUESTION and key in before):
+            counted.append(None)
+            continue
+        counted.append(IssueStatus.REJECT if decided else status)
+        issues.append(
+            {
+                "import_id": brought.id,
+                "row": row.row,
+                "status": status.value,
+                "reason": reason[:40],
+                "key": key,
+                "cells": describe(row),
+                "contact_id": contact_id,
+                "decision": decided,
+                "decided_at": now if decided else None,
+            }
+        )
+    session.execute(
+        update(ImportIssue)
+        .where(
+            ImportIssue.key.in_([each["key"] for each in issues]),
+            ImportIssue.decision.is_(None),
+            ImportIssue.status != IssueStatus.QUESTION,
+        )
+        .values(decision=Decision.SUPERSEDED, decided_at=now)
+    )
+    if issues:
+        session.execute(insert(ImportIssue), issues)
+    headers = {row.sheet: row.header.labels_to_give_back() for row, *_ in kept}
+    if not headers.keys() <= brought.headers.keys():
+        brought.headers = {**brought.headers, **headers}
+    return counted
+
+
+def close_corrected(
+    session: Session, rows: Sequence[CheckedRow], *, brought: ListImport, now: datetime
+) -> None:
+    """Rows that put right a row of an earlier import into the same list: that one needs no decision any more."""
+    for row in rows:
+        import_id, dot, number = row.corrects.removeprefix("L").partition(".")
+        if not (dot and import_id.isdecimal() and number.isdecimal() and len(row.corrects) < 30):
+            continue
+        same_list = select(ListImport.id).where(
+            ListImport.id == int(import_id), ListImport.list_id == brought.list_id
+        )
+        session.execute(
+            update(ImportIssue)
+            .where(
+                ImportIssue.import_id.in_(same_list),
+                ImportIssue.row == int(number),
+                ImportIssue.decision.is_(None),
+            )
+            .values(decision=Decision.CORRECTED, decided_at=now)
+        )
+
+
+def describe(row: CheckedRow) -> dict[str, Any]:
+    """A row as it is kept: where it stood, its own cells, and what was understood of it."""
+    return {
+        "sheet": row.sheet,
+        "line": row.line,
+        "source": row.as_written(),
+        "name": row.name,
+        "birth_year": row.birth_year,
+        "birth_doubt": row.birth_doubt,
+        "sex": row.sex.value if row.sex else None,
+        "village": row.village,
+        "commune": row.commune,
+        "area_code": row.place.code,
+        "unit": row.unit,
+        "has_smartphone": row.has_smartphone,
+        "phone": row.phone_text,
+        "numbers": list(row.phone.numbers),
+    }
+
+
+def _key(row: CheckedRow, brought: ListImport, reason: str) -> str:
+    said = (brought.list_id, reason, name_key(row.name), row.village, row.phone_text, row.birth_doubt)
+    return hashlib.blake2b(repr(said).encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def _decided_before(session: Session, keys: Sequence[str]) -> dict[str, str | None]:
+    """The last decision on each key that was asked about before; None where it is open."""
+    rows = session.execute(
+        select(ImportIssue.key, ImportIssue.decision)
+        .where(ImportIssue.key.in_(set(keys)))
+        .where(ImportIssue.decision.is_(None) | (ImportIssue.decision != Decision.SUPERSEDED))
+        .order_by(ImportIssue.id)
+    )
+    return {key: decision for key, decision in rows}  # noqa: C416 - typed so

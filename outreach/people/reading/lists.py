@@ -1,0 +1,84 @@
+"""The sheets of a file that hold people: in Unicode, their header found, every row with its number in the sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+from outreach.people.reading.cells import Row, cell_text
+from outreach.people.reading.columns import ROWS_SEARCHED, Header, find_header
+from outreach.people.reading.files import read_sheets
+from outreach.people.reading.legacy import Font, guess_font, to_unicode
+
+
+@dataclass(frozen=True, slots=True)
+class ListSheet:
+    """`header` is None where the sheet is no list of people. `first` are its first rows, header and titles among
+    them; `rows` are those below the header, blank ones left out, each with its number as a spreadsheet counts.
+    """
+
+    name: str
+    header: Header | None
+    first: list[Row]
+    rows: Iterator[tuple[int, Row]]
+    merged: frozenset[tuple[int, int]]
+
+
+def read_list_sheets(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> Iterator[ListSheet]:
+    """Each visible sheet in order, to be read before the next is asked for. Raises BadList as the floors below do.
+
+    `corrected` are the columns that a person named, by the header's signature.
+    """
+    for sheet in read_sheets(path):
+        numbered: Iterator[tuple[int, Row]] = (
+            (line, row) for line, row in enumerate(sheet.rows, 1) if _is_filled(row)
+        )
+        begun = list(islice(numbered, ROWS_SEARCHED))
+        fonts = _fonts([row for _, row in begun])
+        if fonts:
+            begun = [(line, _convert(row, fonts)) for line, row in begun]
+            numbered = _converted(numbered, fonts)
+        first = [row for _, row in begun]
+        header = find_header(first, corrected)
+        below = begun[header.first_row :] if header else []
+        yield ListSheet(sheet.name, header, first, chain(below, numbered), sheet.merged)
+
+
+def _is_filled(row: Row) -> bool:
+    for cell in row:  # noqa: SIM110 - twice as fast as any()
+        if cell is not None and cell != "" and cell_text(cell):
+            return True
+    return False
+
+
+def _fonts(rows: Sequence[Row]) -> dict[int, Font]:
+    """The columns written in an old font; one that shows nothing either way goes with the sheet."""
+    texts = [[cell for cell in row if isinstance(cell, str)] for row in rows]
+    of_sheet = guess_font(text for row in texts for text in row)
+    fonts = {}
+    for position in range(max(map(len, rows), default=0)):
+        column = [cell for row in rows if position < len(row) and isinstance(cell := row[position], str)]
+        font = guess_font(column)
+        if font is None and of_sheet and not any(map(_is_plain_vietnamese, column)):
+            font = of_sheet
+        if font:
+            fonts[position] = font
+    return fonts
+
+
+def _is_plain_vietnamese(text: str) -> bool:
+    return any("\u1e00" <= letter <= "\u1eff" or letter in "ăâđêôơưĂÂĐÊÔƠƯ" for letter in text)
+
+
+def _converted(rows: Iterator[tuple[int, Row]], fonts: dict[int, Font]) -> Iterator[tuple[int, Row]]:
+    for line, row in rows:
+        yield line, _convert(row, fonts)
+
+
+def _convert(row: Row, fonts: dict[int, Font]) -> Row:
+    return [
+        to_unicode(cell, fonts[position]) if isinstance(cell, str) and position in fonts else cell
+        for position, cell in enumerate(row)
+    ]

@@ -1,0 +1,127 @@
+"""What was not taken comes back in the file's own columns, is put right, and is asked about once only."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from python_calamine import CalamineWorkbook
+from sqlalchemy import select
+
+from outreach.people.importing.aside import Decision
+from outreach.people.importing.issues import count_reasons, write_issues
+from outreach.people.importing.storing import ImportCounts
+from outreach.people.models import Contact, ImportIssue, ListImport
+from tests.flows.lists import bring, count, local, people, write
+from tests.flows.world import World, number
+from tests.rules.checking_files import write_xlsx
+
+
+def last_import(world: World) -> int:
+    with world.runtime.db.read() as session:
+        return max(session.scalars(select(ListImport.id)))
+
+
+def give_back(world: World, out: Path) -> int:
+    with world.runtime.db.read() as session:
+        return write_issues(session, last_import(world), out)
+
+
+def issues(world: World) -> list[tuple[int, str, str | None]]:
+    """(import, reason, decision) in their order."""
+    with world.runtime.db.read() as session:
+        rows = session.scalars(select(ImportIssue).order_by(ImportIssue.id))
+        return [(each.import_id, each.reason, each.decision) for each in rows]
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_corrected_file_comes_in_again_and_closes_what_it_puts_right(
+    world: World, tmp_path: Path, kind: str
+) -> None:
+    lines = [f"1,Y Hlan,,,,{local(1)}", "2,=A Thun,,Thôn 1,Đắk Mar,09050", '3,Y Rơ,,nt,nt,"09O5 OOO 123"']
+    assert bring(world, write(tmp_path, *lines)).created == 1
+    out = tmp_path / f"errors.{kind}"
+    assert give_back(world, out) == 2
+    if kind == "csv":
+        out.write_bytes(out.read_bytes().replace(b"09050,", f"{local(2)},".encode()))
+    else:
+        header, first, second = CalamineWorkbook.from_path(out).get_sheet_by_index(0).to_python()
+        assert second[:6] == ["3", "Y Rơ", "", "Thôn 1", "Đắk Mar", "09O5 OOO 123"]
+        write_xlsx(out, {"DS": [header, [*first[:5], local(2), *first[6:]], second]})
+    again = bring(world, out)
+    assert again == ImportCounts(rows=2, created=1, review=1)
+    assert people(world) == {"Y Hlan": [number(1)], "=A Thun": [number(2)]}
+    assert [decision for _, _, decision in issues(world)] == [Decision.CORRECTED, Decision.SUPERSEDED, None]
+
+
+def test_the_same_row_from_another_file_is_asked_about_once(world: World, tmp_path: Path) -> None:
+    file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123", "2,A Thun,,,,hỏng")
+    for _ in range(2):
+        assert bring(world, file) == ImportCounts(rows=2, review=1, rejected=1)
+    assert [decision for _, _, decision in issues(world)] == [Decision.SUPERSEDED] * 2 + [None] * 2
+    assert give_back(world, tmp_path / "errors.csv") == 2
+    # In another list it is another question.
+    bring(world, file, "Danh sách khác")
+    assert [decision for _, _, decision in issues(world)][2:] == [None] * 4
+
+
+def test_a_row_that_was_dropped_is_not_asked_about_again(world: World, tmp_path: Path) -> None:
+    file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
+    bring(world, file)
+    with world.runtime.db.write() as session:
+        session.scalars(select(ImportIssue)).one().decision = Decision.DROPPED
+    assert bring(world, file) == ImportCounts(rows=1, rejected=1)
+    assert [decision for _, _, decision in issues(world)] == [Decision.DROPPED] * 2
+
+
+def test_sheets_of_different_shapes_come_back_each_in_its_own_columns(world: World, tmp_path: Path) -> None:
+    sheets = {
+        "Thôn 1": [["DANH SÁCH"], [], ["STT", "Họ tên", "Dân tộc", "SĐT"], [1, "Y Hlan", "Ba Na", "09050"]],
+        "Thôn 2": [["Số máy", "Tên", "Tổ"], ["xyz", "A Thun", 3]],
+    }
+    bring(world, write_xlsx(tmp_path / "list.xlsx", sheets))
+    give_back(world, tmp_path / "errors.xlsx")
+    book = CalamineWorkbook.from_path(tmp_path / "errors.xlsx")
+    assert book.sheet_names == ["Thôn 1", "Thôn 2"]
+    first, second = (book.get_sheet_by_name(name).to_python() for name in book.sheet_names)
+    assert first[0][:4] == ["STT", "Họ tên", "Dân tộc", "SĐT"]
+    # Ethnic origin is not ours to keep.
+    assert first[1] == ["1", "Y Hlan", "", "09050", "không hợp lệ", "thiếu chữ số", "4", "L1.1"]
+    assert second[1][:3] == ["xyz", "A Thun", "3"]
+    assert second[1][5:] == ["2", "L1.2"]
+    give_back(world, tmp_path / "errors.csv")
+    with (tmp_path / "errors.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["Họ tên"], row["SĐT"], row["Tên"], row["Số máy"]) for row in rows] == [
+        ("Y Hlan", "09050", "", ""),
+        ("", "", "A Thun", "xyz"),
+    ]
+
+
+def test_two_digits_for_a_birth_year_are_a_question_and_no_guess(world: World, tmp_path: Path) -> None:
+    file = write(tmp_path, f"1,Y Hlan,41,,,{local(1)}", f"2,A Thun,1990,,,{local(2)}")
+    assert bring(world, file).created == 2
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Contact.birth_year).order_by(Contact.id)).all() == [None, 1990]
+        (issue,) = session.scalars(select(ImportIssue)).all()
+        assert (issue.status, issue.reason, issue.cells["birth_doubt"]) == ("question", "birth_unclear", "41")
+        assert issue.contact_id is not None
+        assert count_reasons(session, issue.import_id) == [("question", "birth_unclear", 1)]
+    assert bring(world, file).unchanged == 2
+    assert count(world, ImportIssue) == 1
+
+
+def test_a_changed_name_is_a_question_and_no_overwrite(world: World, tmp_path: Path) -> None:
+    bring(world, write(tmp_path, f"1,Nguyễn Thị Hoa,1990,,,{local(1)}"))
+    # Another phone, another year, another name altogether: another person.
+    others = [
+        f"1,Nguyễn Thị Ngọc Hoa,1990,,,{local(2)}",
+        f"2,Nguyễn Thị Ngọc Hoa,1970,,,{local(1)}",
+        f"3,Trần Văn Nam,1990,,,{local(1)}",
+    ]
+    assert bring(world, write(tmp_path, *others)).created == 3
+    renamed = write(tmp_path, f"1,Nguyễn Thị Hoà Bình,,,,{local(3)}", f"2,Nguyen Thị Hoan,1990,,,{local(1)}")
+    assert bring(world, renamed) == ImportCounts(rows=2, created=1, review=1)
+    assert [(reason, decision) for _, reason, decision in issues(world)] == [("changed_name", None)]
+    assert "Nguyễn Thị Hoa" in people(world)

@@ -1,0 +1,84 @@
+"""Lists in the fonts of before Unicode, as they stand in the file when the font is gone."""
+
+import csv
+
+import pytest
+
+from outreach.people.reading.checking import check_list
+from outreach.people.reading.legacy import Font, guess_font, to_unicode
+from outreach.places.matching import default_gazetteer
+from tests.rules.checking_files import write_xlsx
+
+PLAIN = ["Nguyễn Văn An", "Trần Thị Ngọc Hoa", "Đỗ Thị Hường", "Huỳnh Quyết Thắng", "Y Blưm", "không có"]
+TCVN3 = [
+    "NguyÔn V¨n An",
+    "TrÇn ThÞ Ngäc Hoa",
+    "§ç ThÞ H\u00adêng",
+    "Huúnh QuyÕt Th¾ng",
+    "Y Bl\u00adm",
+    "kh«ng cã",
+]
+VNI = [
+    "Nguyeãn Vaên An",
+    "Traàn Thò Ngoïc Hoa",
+    "Ñoã Thò Höôøng",
+    "Huyønh Quyeát Thaéng",
+    "Y Blöm",
+    "khoâng coù",
+]
+HEADERS = {
+    Font.TCVN3: ["TT", "Hä vµ tªn", "X·", "§iÖn tho¹i"],
+    Font.VNI: ["TT", "Hoï vaø teân", "Xaõ", "Ñieän thoaïi"],
+}
+PLACES = {Font.TCVN3: "§¾k La", Font.VNI: "Ñaék La"}
+
+
+@pytest.mark.parametrize(("font", "texts"), [(Font.TCVN3, TCVN3), (Font.VNI, VNI)])
+def test_an_old_font_is_recognised_and_converted(font, texts):
+    assert guess_font(texts) is font
+    assert [to_unicode(text, font) for text in texts] == PLAIN
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        PLAIN,
+        [],
+        ["A Thun", "0905000123"],
+        ["Hà", "Tùng", "Hòa", "Võ Hùng", "Lê Quý Ðôn"],
+        ["Café 25°C ±2", "½ suất", "Nguyễn Văn An"],
+    ],
+)
+def test_unicode_is_left_alone(texts):
+    assert guess_font(texts) is None
+
+
+def test_capitals_that_the_font_made_stay_capitals():
+    assert to_unicode("NGUYÔN V¡N ¶NH", Font.TCVN3) == "NGUYỄN VĂN ẢNH"
+    assert to_unicode("NGUYEÃN VAÊN AÛNH", Font.VNI) == "NGUYỄN VĂN ẢNH"
+    assert to_unicode("§Æng ThÞ ¸nh", Font.TCVN3) == "Đặng Thị ánh"
+
+
+@pytest.mark.parametrize(("font", "names"), [(Font.TCVN3, TCVN3), (Font.VNI, VNI)])
+@pytest.mark.parametrize("kind", ["xlsx", "csv"])
+def test_a_whole_list_in_an_old_font(tmp_path, font, names, kind):
+    people = [[n, name, PLACES[font], f"0905000{n:03}"] for n, name in enumerate(names[:5], 1)]
+    rows = [HEADERS[font], *people, [6, names[0], PLACES[font], names[5]]]
+    path = tmp_path / f"list.{kind}"
+    if kind == "csv":  # as Excel on a Western Windows saves it
+        with path.open("w", encoding="cp1252", newline="") as file:
+            csv.writer(file).writerows(rows)
+    else:
+        write_xlsx(path, {"DS": rows})
+    read = list(check_list(path, default_gazetteer()))
+    assert [each.name for each in read] == [*PLAIN[:5], PLAIN[0]]
+    assert {each.commune_code for each in read} == {"23524"}
+    assert read[5].phone.reason == "no_phone_stated"
+    assert read[5].as_written()[1:3] == [PLAIN[0], "Đắk La"]
+
+
+def test_columns_in_unicode_beside_columns_in_an_old_font(tmp_path):
+    people = [[n, name, "Xã Hòa Bình", f"0905000{n:03}"] for n, name in enumerate(TCVN3[:5], 1)]
+    path = write_xlsx(tmp_path / "list.xlsx", {"DS": [["STT", "Họ và tên", "Xã", "SĐT"], *people]})
+    read = list(check_list(path, default_gazetteer()))
+    assert [(each.name, each.commune) for each in read] == [(name, "Xã Hòa Bình") for name in PLAIN[:5]]

@@ -1,0 +1,54 @@
+"""Handing a list in, and the worker's part of it."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from werkzeug.test import TestResponse
+
+from outreach.people.importing.uploads import running
+from outreach.people.importing.uploads.running import Work
+from outreach.people.models import Upload
+from outreach.settings import Settings
+from tests.flows.world import World
+from tests.web.office import token
+
+SAMPLE = Path(__file__).parents[1] / "data" / "contacts_sample.csv"
+PLAIN = "STT,Họ và tên,SĐT\n" + "".join(f"{i},A Thun {i},0905000{i:03d}\n" for i in range(1, 8))
+
+
+@pytest.fixture
+def settings(settings: Settings, tmp_path: Path) -> Settings:
+    return replace(settings, uploads_dir=str(tmp_path / "uploads"))
+
+
+def hand_in(client: FlaskClient, world: World, name: str, content: bytes) -> TestResponse:
+    form = {"csrf_token": token(client), "list": world.list_id, "file": (io.BytesIO(content), name)}
+    return client.post("/admin/imports/", data=form, content_type="multipart/form-data")
+
+
+def work_on(world: World, upload_id: int = 1, *, stops: list[bool] | None = None) -> bool:
+    """What a worker does; told to stop at the question at which `stops` says so."""
+    settings = world.runtime.settings
+    asked = iter(stops or [])
+    work = Work(world.runtime.db, Path(settings.uploads_dir), settings.secret_key, lambda: next(asked, False))
+    return running.run(work, upload_id)
+
+
+def upload(world: World, upload_id: int = 1) -> Upload:
+    with world.runtime.db.read() as session:
+        return session.get_one(Upload, upload_id)
+
+
+def count(world: World, model: type) -> int:
+    with world.runtime.db.read() as session:
+        return session.scalar(select(func.count()).select_from(model)) or 0
+
+
+def files(world: World) -> list[Path]:
+    return [path for path in Path(world.runtime.settings.uploads_dir).rglob("*") if path.is_file()]

@@ -1,0 +1,115 @@
+"""Imports that do not come to their end: stopped, undone, given up, forgotten. Nothing is left half stored."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from outreach.people.importing.uploads import running
+from outreach.people.importing.uploads.expiry import remove_unconfirmed
+from outreach.people.models import Contact, Membership, Phone, Upload, UploadState
+from tests.flows.world import AUTHOR, World
+from tests.web.importing import PLAIN, count, files, hand_in, settings, upload, work_on
+from tests.web.office import post, signed_in
+
+__all__ = ["settings"]  # a fixture
+
+
+def stored_by_half(client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three of seven people are stored when the worker is told to stop."""
+    monkeypatch.setattr(running, "CHUNK", 3)
+    signed_in(client, AUTHOR)
+    hand_in(client, world, "a.csv", PLAIN.encode())
+    work_on(world)
+    post(client, "/admin/imports/1/confirm")
+    work_on(world, stops=[False, True])
+    assert count(world, Contact) == 3
+
+
+def test_a_cancelled_import_takes_back_what_it_has_stored(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored_by_half(client, world, monkeypatch)
+    post(client, "/admin/imports/1/cancel")
+    assert "Đang gỡ" in client.get("/admin/imports/1/").text
+    work_on(world)
+    assert upload(world).state is UploadState.CANCELLED
+    assert "đã được hoàn tác" in client.get("/admin/imports/1/").text
+    assert count(world, Contact) == count(world, Phone) == count(world, Membership) == 0
+    assert files(world) == []
+
+
+def test_a_file_that_breaks_while_it_is_stored_leaves_nothing_behind(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored_by_half(client, world, monkeypatch)
+    (file,) = files(world)
+    file.write_text(PLAIN.replace("A Thun", "Y Hlan"), encoding="utf-8")
+    work_on(world)
+    assert upload(world).state is UploadState.UNDOING
+    work_on(world)
+    assert upload(world).state is UploadState.FAILED
+    assert "bị thay đổi" in client.get("/admin/imports/1/").text
+    assert count(world, Contact) == 0
+
+
+def test_an_import_is_undone_at_any_time(client: FlaskClient, world: World) -> None:
+    signed_in(client, AUTHOR)
+    hand_in(client, world, "a.csv", PLAIN.encode())
+    work_on(world)
+    post(client, "/admin/imports/1/confirm")
+    work_on(world)
+    assert "Hoàn tác lần nhập" in client.get("/admin/imports/1/").text
+    post(client, "/admin/imports/1/undo")
+    work_on(world)
+    assert count(world, Contact) == count(world, Phone) == 0
+    assert "đã hoàn tác" in client.get(f"/admin/lists/{world.list_id}/").text
+    again = post(client, "/admin/imports/1/undo")
+    assert "không hoàn tác được nữa" in client.get(again.location).text
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_an_import_that_ends_its_worker_three_times_is_given_up(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch, confirmed: bool
+) -> None:
+    if confirmed:
+        stored_by_half(client, world, monkeypatch)
+    else:
+        signed_in(client, AUTHOR)
+        hand_in(client, world, "a.csv", PLAIN.encode())
+
+    def die(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    check_list = running.check_list
+    monkeypatch.setattr(running, "check_list", die)
+    for _ in range(running.MOST_TRIES):
+        with pytest.raises(KeyboardInterrupt):
+            work_on(world)
+        with world.runtime.db.write() as session:
+            session.execute(update(Upload).values(due_at=datetime.now(UTC)))
+    monkeypatch.setattr(running, "check_list", check_list)
+    assert not work_on(world)
+    work_on(world)  # takes back what was stored
+    assert upload(world).state is UploadState.FAILED
+    assert "đã thử 3 lần" in client.get("/admin/imports/1/").text
+    assert count(world, Contact) == 0
+
+
+def test_a_file_that_nobody_confirms_is_removed_after_some_days(client: FlaskClient, world: World) -> None:
+    signed_in(client, AUTHOR)
+    for _ in range(2):
+        hand_in(client, world, "a.csv", PLAIN.encode())
+    work_on(world, 1)
+    folder, keep = Path(world.runtime.settings.uploads_dir), timedelta(days=7)
+    now = datetime.now(UTC)
+    assert remove_unconfirmed(world.runtime.db, folder, keep=keep, now=now + timedelta(days=6)) == 0
+    assert remove_unconfirmed(world.runtime.db, folder, keep=keep, now=now + timedelta(days=8)) == 1
+    assert upload(world, 1).state is UploadState.CANCELLED
+    assert "sau 7 ngày không có ai xác nhận" in client.get("/admin/imports/1/").text
+    assert upload(world, 2).state is UploadState.CHECKING  # a worker's turn, not an officer's
+    assert len(files(world)) == 1
