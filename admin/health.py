@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from campaigns.messages import Attempt, Incident, Outbox, StatusEvent
 from campaigns.models import Campaign
 from campaigns.states import AttemptState, CampaignState
+from outreach.doorbell import RESCUES
 from outreach.runtime import Runtime
 from outreach.schema import is_current
 
@@ -57,6 +58,9 @@ def create_health(runtime: Runtime) -> Blueprint:
         except RedisError:
             workers = float("nan")  # not known, and not none
         Gauge("loa_workers", "Live worker processes.", registry=registry).set(workers)
+        rescues = Gauge("loa_sweep_rescues", "Work that only the sweep found.", ["kind"], registry=registry)
+        for kind in ("leases", "callbacks", "bells"):
+            rescues.labels(kind).set(_read_rescues(runtime, kind))
         return generate_latest(registry), {"Content-Type": CONTENT_TYPE_LATEST}
 
     return health
@@ -67,6 +71,13 @@ def count_workers(runtime: Runtime) -> int:
     keys = Worker.all_keys(connection=runtime.redis)
     # A worker that was killed leaves its name in the set; its own key runs out.
     return int(runtime.redis.exists(*keys)) if keys else 0
+
+
+def _read_rescues(runtime: Runtime, kind: str) -> float:
+    try:
+        return float(runtime.redis.hget(RESCUES, kind) or 0)
+    except RedisError:
+        return float("nan")
 
 
 def _measure(session: Session, registry: CollectorRegistry) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.rules import hash_content
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, CampaignAuthor, Step
-from campaigns.planning.audience import freeze_audience, queue_step
+from campaigns.planning.audience import freeze_audience, queue_step, take_back
 from campaigns.planning.draft import Draft
 from campaigns.planning.editing import describe, write_draft
 from campaigns.planning.kinds import load_kinds
@@ -45,6 +45,7 @@ _WHO = {
     CampaignAction.PAUSE: (Role.STAFF, Role.APPROVER),
     CampaignAction.RESUME: (Role.STAFF, Role.APPROVER),
     CampaignAction.CANCEL: (Role.STAFF, Role.APPROVER),
+    CampaignAction.UNDO: (Role.STAFF, Role.APPROVER),
 }
 
 
@@ -112,7 +113,7 @@ def act(
     now: datetime,
     reason: str = "",
 ) -> Campaign:
-    """Submit, return, approve, launch, pause, resume or cancel. Raises NotFound, NotAllowed, WrongState.
+    """Submit, return, approve, launch, pause, resume, cancel or undo. Raises NotFound, NotAllowed, WrongState.
 
     `reason` belongs to a return; without one an approver's is refused (BadInput).
     """
@@ -144,6 +145,9 @@ def act(
             "launched_at": func.coalesce(Campaign.launched_at, now),
             "resumed_at": now,
         }
+    elif action is CampaignAction.UNDO:
+        take_back(session, campaign_id)
+        values = {"pause_reason": "", "launched_at": None, "resumed_at": None, "recipients": None}
     before = campaign.state
     if (
         "launched_at" in values

@@ -30,6 +30,7 @@ class CampaignAction(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     CANCEL = "cancel"
+    UNDO = "undo"
     COMPLETE = "complete"
 
 
@@ -48,6 +49,8 @@ CAMPAIGN_MOVES: dict[CampaignAction, tuple[frozenset[CampaignState], CampaignSta
     CampaignAction.RESUME: (frozenset({_C.PAUSED}), _C.SENDING),
     # A campaign that has ended stays ended: its figures have been reported.
     CampaignAction.CANCEL: (frozenset(_C) - {_C.COMPLETED, _C.CANCELLED}, _C.CANCELLED),
+    # Only until its first message has left: then it is as if it had never been launched.
+    CampaignAction.UNDO: (frozenset({_C.SCHEDULED, _C.SENDING, _C.PAUSED}), _C.APPROVED),
     CampaignAction.COMPLETE: (frozenset({_C.SENDING}), _C.COMPLETED),
 }
 

@@ -36,6 +36,7 @@ class Swept:
     silent: int = 0
     completed: int = 0
     failed: int = 0
+    bells_lost: int = 0
     has_to_send: bool = False
     has_unknown: bool = False
 

@@ -21,6 +21,10 @@ SEND, INBOUND, DEFAULT, IMPORTS = QUEUES = ("send", "inbound", "default", "impor
 STANDS_S = 30
 
 
+# How often the sweep was needed, by kind; since Redis was last emptied.
+RESCUES = "loa:rescues"
+
+
 def ring_key(description: str) -> str:
     """Redis key that says "rung and not yet answered"; the worker removes it as the job starts."""
     return f"loa:rung:{description}"
@@ -53,3 +57,20 @@ class Doorbell:
             log.warning("doorbell.lost job=%s ids=%s error=%s", job, ids, type(error).__name__)
             return False
         return True
+
+    def is_silent(self, queue: str) -> bool:
+        """Whether a queue has neither a job that waits nor one that is being worked on."""
+        try:
+            waiting = Queue(queue, connection=self.redis)
+            return not len(waiting) and not len(waiting.started_job_registry)
+        except RedisError:
+            return False
+
+    def note_rescues(self, **found: int) -> None:
+        """Count what only the sweep has found: work whose bell was lost, or whose worker had ended."""
+        try:
+            for kind, count in found.items():
+                if count:
+                    self.redis.hincrby(RESCUES, kind, count)
+        except RedisError:
+            log.warning("doorbell.rescues_not_counted")

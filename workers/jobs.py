@@ -13,6 +13,7 @@ from campaigns.rings import ring_import, ring_reconcile, ring_send, ring_sweep
 from campaigns.sweep import apply_all_statuses
 from campaigns.sweep import sweep as sweep_once
 from outreach.access.invitations import mail_invitation as mail_link
+from outreach.doorbell import SEND
 from outreach.people.importing.uploads.expiry import remove_unconfirmed
 from outreach.people.importing.uploads.running import Work
 from outreach.people.importing.uploads.running import run as run_upload
@@ -43,7 +44,9 @@ def sweep() -> dict[str, int]:
     held = runtime()
     done = sweep_once(held, now=datetime.now(UTC))
     if done.has_to_send:
+        done.bells_lost = int(held.doorbell.is_silent(SEND))
         ring_send(held.doorbell)
+    held.doorbell.note_rescues(leases=done.leases_expired, callbacks=done.statuses, bells=done.bells_lost)
     if done.has_unknown:
         ring_reconcile(held.doorbell)
     with held.db.read() as session:

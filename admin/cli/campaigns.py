@@ -29,6 +29,7 @@ _ACTIONS = {
     CampaignAction.PAUSE: "Stop within a second; what waits stays.",
     CampaignAction.RESUME: "Go on after a pause.",
     CampaignAction.CANCEL: "End it; what waits is not sent.",
+    CampaignAction.UNDO: "Take a launch back, as long as no message has left.",
 }
 
 _which = click.argument("campaign_id", type=click.IntRange(1, LARGEST_ID), metavar="ID")

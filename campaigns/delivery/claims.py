@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -73,7 +74,9 @@ def claim(
     budget_left = _lock_lane(session, lane, price_vnd=price_vnd)
     if budget_left is None:
         return Batch([], 0)
-    due = _lock_due(session, lane, limit=limit, now=now)
+    # No message has less than one segment: no more rows are held than can be taken.
+    most = limit if segments >= limit else max(1, math.ceil(segments))
+    due = _lock_due(session, lane, limit=most, now=now)
     if not due:
         return Batch([], 0)
     phones = listed(session, {row.phone_id for row in due}, BigInteger)
@@ -162,11 +165,21 @@ def _lock_lane(session: Session, lane: Lane, *, price_vnd: int) -> float | None:
 
 
 def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Sequence[Any]:
+    # First a few rows of the outbox by its index, then what belongs to them: whatever the planner believes
+    # about a campaign of millions that was queued a moment ago.
+    due = (
+        select(Outbox.message_id, Outbox.n, Outbox.throttled)
+        .where(Outbox.lane == lane.id, Outbox.not_before <= now)
+        .order_by(Outbox.not_before, Outbox.message_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .subquery()
+    )
     return session.execute(
         select(
-            Outbox.message_id,
-            Outbox.n,
-            Outbox.throttled,
+            due.c.message_id,
+            due.c.n,
+            due.c.throttled,
             Message.kind,
             Message.text,
             Message.phone_id,
@@ -184,17 +197,15 @@ def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Seq
             Campaign.window_from,
             Campaign.window_to,
         )
-        .join(Message, Message.id == Outbox.message_id)
+        .join(Message, Message.id == due.c.message_id)
         .join(Phone, Phone.id == Message.phone_id)
         .outerjoin(Campaign, Campaign.id == Message.campaign_id)
         .outerjoin(Step, Step.id == Message.step_id)
         .outerjoin(Recipient, Recipient.id == Message.recipient_id)
         .outerjoin(Contact, Contact.id == Recipient.contact_id)
-        .where(Outbox.lane == lane.id, Outbox.not_before <= now)
-        .order_by(Outbox.not_before, Outbox.message_id)
-        .limit(limit)
+        .order_by(due.c.message_id)
         # The phones too, against an opt-out or another worker's cap; one that is held is met again later.
-        .with_for_update(of=[Outbox, Phone], skip_locked=True, key_share=True)
+        .with_for_update(of=Phone, skip_locked=True, key_share=True)
     ).all()
 
 

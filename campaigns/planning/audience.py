@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import TextClause, bindparam, func, select, text
+from sqlalchemy import TextClause, bindparam, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
+from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, CampaignList, Recipient, Step
-from campaigns.states import Exclusion
+from campaigns.states import Exclusion, MessageState
+from outreach.bulk import UNSYNCED
+from outreach.errors import WrongState
 from outreach.places.areas import areas_within
 
 # Each person of the lists once, with one phone: the first of theirs that may be written to. A person
@@ -168,6 +171,29 @@ def queue_step(session: Session, step: Step, *, now: datetime) -> None:
     """Write a step's messages and put those to be sent into the outbox, in two statements."""
     session.execute(_MESSAGES, {"campaign": step.campaign_id, "step": step.id, "number": step.number})
     session.execute(_OUTBOX, {"campaign": step.campaign_id, "step": step.id, "now": now})
+
+
+def take_back(session: Session, campaign_id: int) -> None:
+    """Undo what a launch wrote, as long as no message has left. Raises WrongState afterwards.
+
+    Holds the campaign's row, which a claim takes first: none can begin meanwhile.
+    """
+    session.execute(select(Campaign.id).where(Campaign.id == campaign_id).with_for_update()).all()
+    has_left = select(Message.id).where(
+        Message.campaign_id == campaign_id,
+        Message.state.not_in((MessageState.QUEUED, MessageState.SKIPPED)),
+    )
+    if session.execute(has_left.limit(1)).first():
+        raise WrongState(
+            "Đã có tin rời đi nên không thu hồi được nữa. Có thể tạm dừng, hoặc hủy phần chưa gửi."
+        )
+    session.execute(delete(Outbox).where(Outbox.lane == campaign_id), execution_options=UNSYNCED)
+    for table in (Message, Recipient):
+        session.execute(delete(table).where(table.campaign_id == campaign_id), execution_options=UNSYNCED)
+    session.execute(
+        update(Step).where(Step.campaign_id == campaign_id).values(opened_at=None, content_hash=None),
+        execution_options=UNSYNCED,
+    )
 
 
 def count_audience(session: Session, campaign_id: int) -> tuple[int, dict[Exclusion, int]]:

@@ -33,6 +33,7 @@ C, A = CampaignState, AttemptState
         ("pause", "sending scheduled", "paused"),
         ("resume", "paused", "sending"),
         ("cancel", "draft submitted approved scheduled sending paused", "cancelled"),
+        ("undo", "scheduled sending paused", "approved"),
         ("complete", "sending", "completed"),
     ],
 )
