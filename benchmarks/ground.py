@@ -202,6 +202,7 @@ def ready_to_send(on: Ground, people: int, **changes: Any) -> Iterator[tuple[str
 
 
 def vacuum(db: Database) -> None:
-    """The statistics and the visibility that autovacuum would bring in its time."""
+    """What autovacuum and the checkpointer would do in their time, so that they do not do it meanwhile."""
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
+        connection.execute(text("CHECKPOINT"))
