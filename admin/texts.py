@@ -80,7 +80,7 @@ WORDS: dict[str, Any] = {
             SkipReason.ANSWERED: _l("Đã trả lời"),
             SkipReason.UNREACHABLE: _l("Không liên lạc được"),
             SkipReason.DEADLINE: _l("Quá thời hạn"),
-            SkipReason.CAP: _l("Vượt số tin mỗi ngày"),
+            SkipReason.REPEATED: _l("Đã nhận tin cùng nội dung trong 24 giờ"),
         }.items()
     },
     **{
@@ -95,6 +95,7 @@ WORDS: dict[str, Any] = {
             Cause.BAD_TEXT: _l("Nội dung không được chấp nhận"),
             Cause.ACCOUNT: _l("Lỗi tài khoản tổng đài"),
             Cause.EXPIRED: _l("Hết hạn chờ"),
+            Cause.BUSY: _l("Tổng đài hoặc nhà mạng quá tải"),
             Cause.SAMPLE_NUMBER: _l("Số mẫu, không gửi thật"),
             Cause.OTHER: _l("Nguyên nhân khác"),
         }.items()

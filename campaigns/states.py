@@ -137,4 +137,4 @@ class SkipReason(StrEnum):
     ANSWERED = "answered"
     UNREACHABLE = "unreachable"
     DEADLINE = "deadline"
-    CAP = "cap"
+    REPEATED = "cap"  # had the same content within 24 hours

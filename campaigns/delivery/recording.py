@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.claims import Claim
 from campaigns.delivery.consequences import heed, stop_refused
 from campaigns.delivery.outbox import PutBack, put_back
-from campaigns.delivery.rules import back_off_s
+from campaigns.delivery.rules import back_off_s, policy_of
 from campaigns.delivery.tallying import Change, tally
 from campaigns.messages import Attempt, Incident, Message, Outbox
 from campaigns.states import (
@@ -70,7 +70,7 @@ def record(
                 reports.append(
                     Report(claim.attempt_id, AttemptState.UNKNOWN, code=detail[:24], due_at=look_at)
                 )
-            case Refused(stops_campaign=True) if claim.throttled < GIVES_UP_AFTER:
+            case Refused(cause) if policy_of(cause).pauses and claim.throttled < GIVES_UP_AFTER:
                 # The account or the sender was refused, not this message: it waits for them to be put right.
                 wait = back_off_s(claim.throttled, None, seed=claim.message_id)
                 back.append(PutBack(claim, now + timedelta(seconds=wait), claim.throttled + 1))
@@ -83,7 +83,7 @@ def record(
     stopped = (
         (claim.lane, outcome.code)
         for claim, outcome in outcomes
-        if isinstance(outcome, Refused) and outcome.stops_campaign
+        if isinstance(outcome, Refused) and policy_of(outcome.cause).pauses
     )
     stop_refused(session, stopped, now=now)
 

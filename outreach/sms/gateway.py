@@ -40,6 +40,7 @@ class Cause(StrEnum):
     BAD_TEXT = "bad_text"
     ACCOUNT = "account"
     EXPIRED = "expired"
+    BUSY = "busy"
     SAMPLE_NUMBER = "sample_number"
     OTHER = "other"
 
@@ -65,8 +66,6 @@ class Accepted:
 class Refused:
     cause: Cause
     code: str
-    # The account or the sender is at fault, not this number: going on would fail for everyone.
-    stops_campaign: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """Twilio, and the only place that knows its library.
 
 The library builds and parses requests; underneath stands our own transport. What comes back is
-translated into the port's outcomes: 429 was never processed, a 4xx is final, a 5xx, a timeout or a cut
-connection may have been processed and is Unseen.
+translated into the port's outcomes, an answer that is no yes in `twilio_errors`. A timeout or a cut
+connection may have been processed and is Unseen; a connection that never came about was not.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import math
 import re
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
-from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
+from twilio.base.exceptions import TwilioException
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.request_validator import RequestValidator
@@ -37,7 +38,7 @@ from outreach.sms.gateway import (
     Unseen,
 )
 from outreach.sms.transport import NotSent, Transport
-from outreach.sms.twilio_errors import STATUSES, STOPS_CAMPAIGN, cause_of
+from outreach.sms.twilio_errors import STATUSES, cause_of, read_answer
 
 # Its INFO lines print addresses with numbers in them.
 logging.getLogger("twilio").setLevel(logging.WARNING)
@@ -78,12 +79,9 @@ class _HttpClient(AsyncHttpClient):
         status, text, reply_headers = await self._transport.request(
             method, uri, params=params, form=data, headers=headers or {}, authorization=self._basic(auth)
         )
-        if status == 429:
-            # The library's exception drops the headers, and with them Retry-After.
-            raise _TooMany(_seconds(reply_headers.get("Retry-After")))
-        if status == 408 or status // 100 not in (2, 4):
-            # Decided here: the library takes the status of a problem from its body, whatever HTTP said.
-            raise _Unclear(status)
+        if status // 100 != 2:
+            # Decided here: the library drops the headers, and takes a problem's status from its body.
+            raise _No(read_answer(status, _code_in(text), _seconds(reply_headers.get("Retry-After"))))
         return Response(status, text, reply_headers)
 
     def _basic(self, auth: tuple[str, str] | None) -> str:
@@ -95,18 +93,21 @@ class _HttpClient(AsyncHttpClient):
         return self._authorization[auth]
 
 
-class _TooMany(Exception):
-    def __init__(self, retry_after_s: float | None) -> None:
-        super().__init__("429")
-        self.retry_after_s = retry_after_s
+class _No(Exception):
+    """An answer other than 2xx."""
+
+    def __init__(self, outcome: Refused | Throttled | Unseen) -> None:
+        super().__init__(type(outcome).__name__)
+        self.outcome = outcome
 
 
-class _Unclear(Exception):
-    """No answer by which to tell whether the request was processed."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(str(status))
-        self.status = status
+def _code_in(text: str) -> str | None:
+    """Twilio's error code in a body of either form; None where there is none."""
+    try:
+        code = str(json.loads(text)["code"])
+    except _UNREADABLE:
+        return None
+    return code if re.fullmatch(r"[0-9]{5}", code) else None
 
 
 def _seconds(value: str | None) -> float | None:
@@ -152,14 +153,12 @@ class TwilioGateway:
             if not created.sid:
                 return Unseen("no_id")
             return Accepted(created.sid, _status(created.status) or DeliveryStatus.ACCEPTED)
-        except _TooMany as error:
-            return Throttled(error.retry_after_s)
+        except _No as error:
+            if isinstance(error.outcome, Refused) and error.outcome.cause is Cause.OTHER:
+                log.warning("twilio.new_refusal code=%s", error.outcome.code)
+            return error.outcome
         except NotSent:
             return Throttled(None)
-        except _Unclear as error:
-            return Unseen(f"http_{error.status}")
-        except (TwilioRestException, TwilioServiceException) as error:
-            return _refused(error)
         except (TimeoutError, TwilioException, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
             return Unseen(type(error).__name__)
 
@@ -167,7 +166,7 @@ class TwilioGateway:
         """The newest messages to `number`, at most LIST_LIMIT. Raises GatewayAway."""
         try:
             found = await self._client.messages.list_async(to=number, limit=LIST_LIMIT, page_size=LIST_LIMIT)
-        except (_TooMany, _Unclear, NotSent, TwilioException) as error:
+        except (_No, NotSent, TwilioException) as error:
             raise GatewayAway(type(error).__name__) from error
         except (TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
             raise GatewayAway(type(error).__name__) from error
@@ -186,17 +185,6 @@ class TwilioGateway:
 
     async def close(self) -> None:
         await self._transport.close()
-
-
-def _refused(error: TwilioRestException | TwilioServiceException) -> Outcome:
-    """The outcome of a 4xx other than 408 and 429."""
-    if str(error.code) == "20429":
-        return Throttled(None)
-    code = str(error.code or error.status)
-    cause = Cause.ACCOUNT if error.status in (401, 403) else cause_of(code)
-    if cause is Cause.OTHER:
-        log.warning("twilio.new_refusal status=%s code=%s", error.status, code)
-    return Refused(cause, code, stops_campaign=cause in STOPS_CAMPAIGN)
 
 
 def _status(word: str | None) -> DeliveryStatus | None:

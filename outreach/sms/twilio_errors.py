@@ -1,47 +1,82 @@
-"""Twilio's error codes in our words, translated once, here.
+"""Twilio's errors in our words, translated once, here: what an answer that is no yes means. Pure.
 
 Source: Twilio's error dictionary. A code that is not in the table is a plain refusal of cause OTHER.
+docs/reference.md shows the table with what follows from each.
 """
 
 from __future__ import annotations
 
-from outreach.sms.gateway import Cause, DeliveryStatus
+from outreach.sms.gateway import Cause, DeliveryStatus, Refused, Throttled, Unseen
 
-CAUSES: dict[str, Cause] = {
-    # while creating a message
-    "21211": Cause.BAD_NUMBER,
-    "21214": Cause.BAD_NUMBER,
-    "21217": Cause.BAD_NUMBER,
-    "21265": Cause.BAD_NUMBER,
-    "21614": Cause.NOT_MOBILE,
-    "21610": Cause.OPTED_OUT,
-    "21408": Cause.BLOCKED,
-    "21612": Cause.UNREACHABLE,
-    "21602": Cause.BAD_TEXT,
-    "21617": Cause.BAD_TEXT,
-    "21603": Cause.BAD_SENDER,
-    "21606": Cause.BAD_SENDER,
-    "21212": Cause.BAD_SENDER,
-    "21659": Cause.BAD_SENDER,
-    "21660": Cause.BAD_SENDER,
-    "21703": Cause.BAD_SENDER,
-    "20003": Cause.ACCOUNT,
-    "20005": Cause.ACCOUNT,
-    "20404": Cause.ACCOUNT,
-    "21609": Cause.OTHER,
-    "30002": Cause.ACCOUNT,
-    # in callbacks
-    "30003": Cause.UNREACHABLE,
-    "30004": Cause.BLOCKED,
-    "30005": Cause.BAD_NUMBER,
-    "30006": Cause.NOT_MOBILE,
-    "30007": Cause.BLOCKED,
-    "30008": Cause.OTHER,
-    "30036": Cause.EXPIRED,
+_C = Cause
+
+# code: (cause, meaning). Those from 30000 on come in reports on a message, the others answer a request.
+ERRORS: dict[str, tuple[Cause, str]] = {
+    # the account
+    "10001": (_C.ACCOUNT, "account is not active"),
+    "20003": (_C.ACCOUNT, "wrong account or token"),
+    "20005": (_C.ACCOUNT, "account is not active"),
+    "20403": (_C.ACCOUNT, "account may not do this"),
+    "20404": (_C.ACCOUNT, "no such account"),
+    "20429": (_C.BUSY, "too many requests at once"),
+    "21408": (_C.ACCOUNT, "account has no permission for this country"),
+    "21608": (_C.ACCOUNT, "trial account: number is not verified"),
+    "21609": (_C.ACCOUNT, "address for reports (`PUBLIC_BASE_URL`) is not valid"),
+    # the sender
+    "21212": (_C.BAD_SENDER, "sender is not valid"),
+    "21267": (_C.BAD_SENDER, "trial account: no sender name allowed"),
+    "21603": (_C.BAD_SENDER, "sender is missing"),
+    "21606": (_C.BAD_SENDER, "sender is not the account's"),
+    "21611": (_C.BUSY, "the sender's queue is full"),
+    "21659": (_C.BAD_SENDER, "sender is not a number of the gateway's"),
+    "21660": (_C.BAD_SENDER, "sender is another account's"),
+    "21661": (_C.BAD_SENDER, "sender cannot send SMS"),
+    "21701": (_C.BAD_SENDER, "no such messaging service"),
+    "21703": (_C.BAD_SENDER, "messaging service has no sender that fits"),
+    "21704": (_C.BAD_SENDER, "messaging service has no sender"),
+    "21705": (_C.BAD_SENDER, "messaging service is not valid"),
+    # the number
+    "21211": (_C.BAD_NUMBER, "number is not valid"),
+    "21214": (_C.BAD_NUMBER, "number cannot be reached"),
+    "21217": (_C.BAD_NUMBER, "number does not seem valid"),
+    "21265": (_C.BAD_NUMBER, "number is a short code"),
+    "21266": (_C.BAD_NUMBER, "number is the sender's own"),
+    "21610": (_C.OPTED_OUT, "number texted STOP to the gateway"),
+    "21612": (_C.BLOCKED, "no way from this sender to this number"),
+    "21614": (_C.NOT_MOBILE, "number is not a mobile"),
+    "21635": (_C.NOT_MOBILE, "number is a landline"),
+    # the text
+    "21602": (_C.BAD_TEXT, "text is empty"),
+    "21617": (_C.BAD_TEXT, "text is longer than 1600 characters"),
+    "21619": (_C.BAD_TEXT, "text is missing"),
+    # in reports
+    "30001": (_C.BUSY, "the queue was full"),
+    "30002": (_C.ACCOUNT, "account was suspended"),
+    "30003": (_C.UNREACHABLE, "handset is off or out of reach"),
+    "30004": (_C.BLOCKED, "blocked by network or handset"),
+    "30005": (_C.BAD_NUMBER, "number is unknown or out of service"),
+    "30006": (_C.NOT_MOBILE, "landline, or a network out of reach"),
+    "30007": (_C.BLOCKED, "filtered as spam"),
+    "30008": (_C.OTHER, "unknown error of the network"),
+    "30017": (_C.BUSY, "the network was congested"),
+    "30018": (_C.BAD_SENDER, "the network wants the sender registered"),
+    "30022": (_C.BUSY, "too many at once for the network"),
+    "30023": (_C.BUSY, "too many in a day for the network"),
+    "30024": (_C.BAD_SENDER, "sender is not set up at the network"),
+    "30032": (_C.BAD_SENDER, "sender is not verified"),
+    "30033": (_C.ACCOUNT, "the sender's registration was suspended"),
+    "30034": (_C.BAD_SENDER, "sender is not registered"),
+    "30035": (_C.BAD_SENDER, "sender is still being set up"),
+    "30036": (_C.EXPIRED, "still waiting when its validity ended"),
+    "30037": (_C.ACCOUNT, "account may not send"),
+    "30410": (_C.BUSY, "the network did not answer in time"),
+    "30450": (_C.BLOCKED, "blocked as likely fraud"),
+    "30454": (_C.ACCOUNT, "trial account has no messages left"),
+    "63038": (_C.ACCOUNT, "the account's messages of the day are used up"),
 }
 
-# With these every further message of the campaign would fail the same way.
-STOPS_CAMPAIGN = frozenset({Cause.ACCOUNT, Cause.BAD_SENDER})
+# HTTP statuses that say no to the account, where there is no code that says more.
+_ACCOUNT_STATUSES = (401, 403, 404)
 
 # Twilio's statuses before "sent" differ only in where the message waits.
 STATUSES: dict[str, DeliveryStatus] = {
@@ -60,4 +95,22 @@ STATUSES: dict[str, DeliveryStatus] = {
 
 def cause_of(code: str | None) -> Cause:
     """Our word for a code; OTHER for one that is new to us or absent."""
-    return CAUSES.get(code or "", Cause.OTHER)
+    return ERRORS[code][0] if code in ERRORS else Cause.OTHER
+
+
+def read_answer(
+    status: int, code: str | None, retry_after_s: float | None = None
+) -> Refused | Throttled | Unseen:
+    """What an HTTP status that is no 2xx says of the request, with Twilio's code where its body has one.
+
+    Only a 4xx is a no: 408, 3xx and 5xx leave open whether the message was taken, whatever the body says.
+    """
+    if status == 408 or status // 100 != 4:
+        return Unseen(f"http_{status}")
+    cause = cause_of(code)
+    if code not in ERRORS and status in _ACCOUNT_STATUSES:
+        cause = Cause.ACCOUNT
+    # A day's limit comes as 429, too, and to go on knocking would not help.
+    if cause is Cause.BUSY or (status == 429 and cause is not Cause.ACCOUNT):
+        return Throttled(retry_after_s)
+    return Refused(cause, code or str(status))

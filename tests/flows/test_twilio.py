@@ -113,12 +113,12 @@ def test_a_number_that_the_gateway_has_stopped_is_opted_out(
 
 
 def test_a_sender_that_is_refused_would_fail_for_everybody(training: Settings) -> None:
-    assert send(training, sender="Mặt trận") == Refused(Cause.BAD_SENDER, "21212", stops_campaign=True)
+    assert send(training, sender="Mặt trận") == Refused(Cause.BAD_SENDER, "21212")
 
 
 def test_wrong_credentials_would_fail_for_everybody(simulator: RunningSimulator, training: Settings) -> None:
     settings = settings_for(training.api_base_url, twilio_auth_token="wrong")
-    assert send(settings) == Refused(Cause.ACCOUNT, "20003", stops_campaign=True)
+    assert send(settings) == Refused(Cause.ACCOUNT, "20003")
     assert simulator.stats()["requests"] == 1
 
 
@@ -127,9 +127,16 @@ def test_wrong_credentials_would_fail_for_everybody(simulator: RunningSimulator,
     [
         (400, refusal(400, 99999), Refused(Cause.OTHER, "99999")),
         (400, problem(400, 21610), Refused(Cause.OPTED_OUT, "21610")),
-        (403, refusal(403, 20003), Refused(Cause.ACCOUNT, "20003", stops_campaign=True)),
-        (403, "<html>Forbidden</html>", Refused(Cause.ACCOUNT, "403", stops_campaign=True)),
-        (404, refusal(404, 20404), Refused(Cause.ACCOUNT, "20404", stops_campaign=True)),
+        (403, refusal(403, 20003), Refused(Cause.ACCOUNT, "20003")),
+        (403, "<html>Forbidden</html>", Refused(Cause.ACCOUNT, "403")),
+        (404, refusal(404, 20404), Refused(Cause.ACCOUNT, "20404")),
+        (404, "<html>Not found</html>", Refused(Cause.ACCOUNT, "404")),
+        (401, "", Refused(Cause.ACCOUNT, "401")),
+        (400, refusal(400, 21611), Throttled(None)),
+        (400, refusal(400, 20429), Throttled(None)),
+        # The limit of a day: no use to go on.
+        (429, refusal(429, 63038), Refused(Cause.ACCOUNT, "63038")),
+        (400, '{"code": "Nguyễn Văn A"}', Refused(Cause.OTHER, "400")),
         (400, "no JSON", Refused(Cause.OTHER, "400")),
         (400, "", Refused(Cause.OTHER, "400")),
         # May have been processed.

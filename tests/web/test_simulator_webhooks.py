@@ -147,7 +147,7 @@ def test_sent_then_delivered_is_reported_and_signed(simulator: RunningSimulator,
     ("fault", "states", "codes"),
     [
         ("rate_undelivered", ["sent", "undelivered"], {"30003", "30005", "30006"}),
-        ("rate_failed", ["failed"], {"30007", "30008"}),
+        ("rate_failed", ["failed"], {"30001", "30007", "30008"}),
     ],
 )
 def test_failure_is_reported_with_its_code(

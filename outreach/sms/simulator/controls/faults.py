@@ -51,7 +51,7 @@ class Faults:
     rate_undelivered: float = knob(
         0.0, Kind.SHARE, "Không tới máy", "máy tắt, ngoài vùng phủ sóng, số không còn dùng"
     )
-    rate_failed: float = knob(0.0, Kind.SHARE, "Gửi hỏng", "nhà mạng chặn hoặc gặp lỗi")
+    rate_failed: float = knob(0.0, Kind.SHARE, "Gửi hỏng", "quá tải, nhà mạng chặn hoặc gặp lỗi")
     list_delay_s: float = knob(
         0.0, Kind.SECONDS, "Danh sách hiện chậm", "tin chỉ hiện khi tra cứu sau chừng ấy"
     )
@@ -113,7 +113,7 @@ def befalls_after(faults: Faults, chance: float) -> Mishap | None:
 
 def fail_in_transit(faults: Faults, chance: float) -> int | None:
     """Twilio's error code for a message that never leaves, or None."""
-    return _code(chance, faults.rate_failed, (30007, 30008))
+    return _code(chance, faults.rate_failed, (30001, 30007, 30008))
 
 
 def fail_at_phone(faults: Faults, chance: float) -> int | None:
