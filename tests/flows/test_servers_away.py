@@ -134,7 +134,7 @@ def test_a_send_goes_on_when_redis_stops_and_comes_back(
     assert_everybody_once(world, 300)
     # And the same processes, which nobody has restarted, do the next work.
     simulator.reset()
-    later = world.launch(name="Đợt hai")
+    later = world.launch(name="Đợt hai", text="Đợt hai, mời cài: {link}")
     wait_until(lambda: is_completed(world, later))
     assert_everybody_once(world, 300)
     assert processes.are_running()
@@ -196,7 +196,7 @@ def test_a_redis_that_hangs_holds_nobody_up(
     assert time.monotonic() - asked_at < 5
     assert world.status(first)["answers"] == {"installed": 1}
     simulator.reset()
-    later = world.launch(name="Đợt hai")
+    later = world.launch(name="Đợt hai", text="Đợt hai, mời cài: {link}")
     wait_until(lambda: is_completed(world, later))
     assert processes.are_running()
     assert_quiet(processes)
