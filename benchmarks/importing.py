@@ -1,0 +1,182 @@
+"""Rows a second from a file to the directory, and memory at the most, beside the floor in the same run.
+
+The floor reads the same file with the same library and has `phonenumbers` parse and validate each number; nothing is
+stored. Each runs in a process of its own, so that the one's memory is not the other's.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import phonenumbers
+from python_calamine import CalamineWorkbook
+from sqlalchemy import select
+
+from benchmarks.ground import Ground
+from benchmarks.measuring import peak_mb, show, target
+from outreach.access.models import OrganisationKind
+from outreach.access.organisations import create_organisation
+from outreach.db import Database
+from outreach.people.importing.storing import find_or_create_list, import_rows
+from outreach.people.importing.workbook import write_workbook
+from outreach.people.models import ContactList
+from outreach.people.reading.checking import check_list
+from outreach.places.matching import default_gazetteer
+
+ROWS = 100_000
+LARGE = 1_000_000
+MOST_TIMES_THE_FLOOR = 2.5
+MOST_MB = 400.0
+
+_HEADER = [
+    "STT",
+    "Họ và tên",
+    "Năm sinh",
+    "Giới tính",
+    "Dân tộc",
+    "Thôn/Tổ dân phố",
+    "Xã/phường",
+    "SĐT",
+    "Chi hội",
+    "Ghi chú",
+]
+_PHONE = 7
+_FAMILY, _MIDDLE, _GIVEN = (
+    ["Nguyễn", "Trần", "Lê", "Phạm", "Huỳnh", "Y", "A"],
+    ["Văn", "Thị", "Công", "Ngọc"],
+    ["An", "Bình", "Hoa", "Thun", "Hlan", "Sương"],
+)
+_COMMUNES = (
+    "xã MƯỜNG HOONG",
+    "Măng Buk",
+    "T.T Dak Ha",
+    "xã Hòa Bình",
+    "Đăk Mar",
+    "X. Đắk Rơwa",
+    "phường Quyết Thắng",
+)
+_PREFIXES = ("90", "91", "97", "32", "35", "38", "70", "79", "81", "84", "86", "88", "58")
+
+
+def rows(count: int) -> Iterator[list[str]]:
+    """A list as it is kept: of ten numbers one is written oddly, one is old and one is none."""
+    chance = random.Random(5)
+    for n in range(1, count + 1):
+        digits = f"{n * 7919 % 10**7:07d}"
+        number = f"0{_PREFIXES[n % len(_PREFIXES)]}{digits}"
+        match n % 10:
+            case 0:
+                number = number[:-2]
+            case 1:
+                number = f"0168{digits}"
+            case 2:
+                number = f"+84 {number[1:4]}.{number[4:7]}.{number[7:]}"
+        name = f"{chance.choice(_FAMILY)} {chance.choice(_MIDDLE)} {chance.choice(_GIVEN)}"
+        yield [
+            *(str(n), name, str(1940 + n % 60), ("Nam", "Nữ")[n % 2], "Kinh", f"Thôn {n % 12 + 1}"),
+            *(_COMMUNES[n % len(_COMMUNES)], number, f"CH Phụ nữ thôn {n % 12 + 1}", ""),
+        ]
+
+
+def main(on: Ground, *, count: int = ROWS, large: int = LARGE) -> str:
+    """Both kinds of file at `count` rows, CSV at `large` too; the same file again in the end changes nothing."""
+    said, verdicts = [], []
+    for suffix, size in ((".xlsx", count), (".csv", count), (".csv", large)):
+        file = write_list(on.folder / f"list-{size}{suffix}", size)
+        floor = _alone("floor", file)
+        with on.database() as url:
+            done, again = _alone("bring", file, url), _alone("bring", file, url)
+        times = done["seconds"] / floor["seconds"]
+        for what, figures in (("floor", floor), ("import", done), ("the same again", again)):
+            ratio = f"{figures['seconds'] / floor['seconds']:.2f}"
+            speed = f"{size / figures['seconds']:,.0f}"
+            said.append(
+                (
+                    f"{size:,} {suffix}",
+                    what,
+                    f"{figures['seconds']:.1f}",
+                    speed,
+                    f"{figures['mb']:.0f}",
+                    ratio,
+                )
+            )
+        if suffix == ".xlsx":
+            verdicts.append(target(f"{suffix} in floors", times, at_most=MOST_TIMES_THE_FLOOR))
+        if size == large:
+            verdicts.append(target("MB at the most", done["mb"], at_most=MOST_MB, form=".0f"))
+        changed = sum(again["counts"][name] for name in ("created", "updated", "merged"))
+        verdicts.append(target(f"changed by {suffix} again", changed, at_most=0, form=".0f"))
+        file.unlink()
+    head = ("file", "what", "s", "rows/s", "MB", "floors")
+    return "\n".join([show(head, said), "", *verdicts])
+
+
+def write_list(path: Path, count: int) -> Path:
+    """A file of so many rows; by its name a workbook or CSV."""
+    if path.suffix == ".xlsx":
+        write_workbook(path, {"DS": (row for part in ([_HEADER], rows(count)) for row in part)})
+    else:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(row for part in ([_HEADER], rows(count)) for row in part)
+    return path
+
+
+def floor(path: Path) -> dict[str, int]:
+    """Read the file, parse and validate its numbers."""
+    valid = 0
+    for row in _read(path):
+        try:
+            valid += phonenumbers.is_valid_number(phonenumbers.parse(str(row[_PHONE]), "VN"))
+        except phonenumbers.NumberParseException:
+            continue
+    return {"valid": valid}
+
+
+def bring(path: Path, url: str) -> dict[str, int]:
+    """What `contacts import` does."""
+    db, now = Database(url), datetime.now(UTC)
+    with db.write() as session:
+        into = session.scalar(select(ContactList))
+        if into is None:
+            owner = create_organisation(session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)
+            into = find_or_create_list(session, organisation_id=owner.id, name="Hội viên", now=now)
+        checked = check_list(path, default_gazetteer())
+        more = {"known_areas": set(), "secret_key": "k", "now": now}
+        _, counts = import_rows(session, checked, into=into, file=path, **more)
+    db.close()
+    return asdict(counts)
+
+
+def _read(path: Path) -> Iterator[list[object]]:
+    if path.suffix == ".xlsx":
+        yield from CalamineWorkbook.from_path(path).get_sheet_by_index(0).iter_rows()
+    else:
+        with path.open(encoding="utf-8", newline="") as file:
+            yield from csv.reader(file)
+
+
+def _alone(what: str, *arguments: object) -> dict[str, object]:
+    """`what` in a process of its own: seconds without its start, MB at the most, and its counts."""
+    command = [sys.executable, "-m", "benchmarks.importing", what, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return json.loads(done.stdout)
+
+
+if __name__ == "__main__":
+    name, file, *rest = sys.argv[1:]
+    started = time.perf_counter()
+    counts = {"floor": floor, "bring": bring}[name](Path(file), *rest)
+    seconds = time.perf_counter() - started
+    print(json.dumps({"seconds": seconds, "mb": peak_mb([os.getpid()]), "counts": counts}))
