@@ -56,6 +56,8 @@ ROUTES: dict[str, frozenset[Role]] = {
     "inbox.number": _STAFF,
     "lists.index": _READERS,
     "lists.create": _STAFF,
+    "lists.waiting": _STAFF,
+    "lists.decide": _STAFF,
     "lists.show": _READERS,
     "organisations.index": _OVERSEERS,
     "organisations.create": _ADMINISTRATOR,

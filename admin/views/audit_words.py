@@ -41,7 +41,10 @@ ACTIONS: dict[str, Any] = {
     "upload.receive": _l("Tải tệp danh sách lên"),
     "upload.confirm": _l("Xác nhận nhập danh sách"),
     "upload.cancel": _l("Hủy nhập danh sách"),
+    "upload.undo": _l("Hoàn tác lần nhập"),
     "import.see_errors": _l("Tải tệp cần sửa"),
+    "import.see_waiting": _l("Xem các dòng chờ quyết định"),
+    "import.decide": _l("Quyết định một dòng chờ"),
     "list.create": _l("Tạo danh sách"),
     "contact.see_number": _l("Xem số điện thoại"),
     "contact.correct": _l("Sửa thông tin người dân"),
@@ -81,6 +84,8 @@ SUBJECTS: dict[str, Any] = {
 
 DETAILS: dict[str, Any] = {
     "rows": _l("số dòng"),
+    "row": _l("dòng"),
+    "decision": _l("quyết định"),
     "created": _l("người mới"),
     "updated": _l("bổ sung"),
     "merged": _l("gộp"),
@@ -101,6 +106,13 @@ DETAILS: dict[str, Any] = {
     "fields": _l("mục đã sửa"),
 }
 _VALUES: dict[str, dict[str, Any]] = {
+    "decision": {
+        "taken": _l("nhận"),
+        "same": _l("một người, giữ tên cũ"),
+        "renamed": _l("một người, đổi tên"),
+        "dropped": _l("bỏ"),
+        "answered": _l("đã trả lời"),
+    },
     "fields": {
         "name": _l("họ tên"),
         "village": _l("thôn, tổ dân phố"),

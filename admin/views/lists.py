@@ -11,7 +11,10 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from admin.views.base import OfficeView
-from outreach.errors import BadInput, NotFound
+from outreach.access import audit
+from outreach.errors import BadInput, LoaError, NotFound
+from outreach.people.importing.aside import Decision
+from outreach.people.importing.deciding import BIRTH_UNCLEAR, birth_years, decide, read_waiting
 from outreach.people.lists import (
     create_list,
     read_imports,
@@ -58,6 +61,57 @@ class ListsView(OfficeView):
             imports = read_imports(session, list_id)
             uploads = read_uploads(session, user, list_id=list_id, only_open=True)
         return self.render("office/list.html", list=found[0], imports=imports, uploads=uploads)
+
+    @expose("/waiting")
+    def waiting(self) -> ResponseReturnValue:
+        """Rows that wait for a decision, with the numbers as they stand in the file: on record. `?list=` is one list."""
+        list_id = request.args.get("list", type=int)
+        now = datetime.now(UTC)
+        with self.writing() as (session, user):
+            rows, count = read_waiting(session, user, list_id=list_id)
+            if rows:
+                subject = f"list_imports:{rows[0].issue.import_id}"
+                audit.record(
+                    session,
+                    actor_id=user.id,
+                    action="import.see_waiting",
+                    subject=subject,
+                    now=now,
+                    rows=len(rows),
+                )
+        years = {
+            each.issue.id: birth_years(each.issue.cells["birth_doubt"], this_year=now.year)
+            for each in rows
+            if each.issue.reason == BIRTH_UNCLEAR
+        }
+        return self.render(
+            "office/waiting.html", rows=rows, count=count, list_id=list_id, years=years, this_year=now.year
+        )
+
+    @expose("/waiting/<int:issue_id>", methods=["POST"])
+    def decide(self, issue_id: int) -> ResponseReturnValue:
+        """`decision`, with the year behind a dot where a question asks for one; `phone` the number put right."""
+        decision, _dot, year = request.form.get("decision", "").partition(".")
+        if decision not in list(Decision):
+            abort(400)
+        try:
+            with self.writing() as (session, user):
+                decide(
+                    session,
+                    issue_id,
+                    Decision(decision),
+                    user=user,
+                    secret_key=self.runtime.settings.secret_key,
+                    now=datetime.now(UTC),
+                    phone=request.form.get("phone", ""),
+                    birth_year=int(year) if year.isdecimal() else None,
+                )
+        except NotFound:
+            abort(404)
+        except LoaError as error:
+            flash(str(error), "error")
+        where = url_for(".waiting", list=request.args.get("list", type=int), _anchor="next")
+        return redirect(where, code=303)
 
     def _show(self, *, error: str = "", name: str = "", organisation_id: int = 0) -> str:
         with self.reading() as (session, user):

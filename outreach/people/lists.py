@@ -21,7 +21,7 @@ _STILL_OPEN = (UploadState.CHECKING, UploadState.READY, UploadState.STORING)
 
 @dataclass(frozen=True, slots=True)
 class ListLine:
-    """A list with its figures. review: rows of its imports that wait for a decision."""
+    """A list with its figures. review: rows of its imports that wait for a decision, questions among them."""
 
     id: int
     name: str
@@ -46,7 +46,14 @@ def read_lists(session: Session, user: User, *, list_id: int | None = None) -> l
     rows = session.execute(query).all()
     ids = [made.id for made, _ in rows]
     people = _counts(session, Membership.list_id, ids)
-    review = _counts(session, ListImport.list_id, ids, ImportIssue, ImportIssue.status == "review")
+    review = _counts(
+        session,
+        ListImport.list_id,
+        ids,
+        ImportIssue,
+        ImportIssue.status != "reject",
+        ImportIssue.decision.is_(None),
+    )
     brought = {
         list_id: (count, last)
         for list_id, count, last in session.execute(

@@ -41,6 +41,7 @@ A Blưm,0905000901,xã Mường Hoong
 Y Hlan,0905000902,thị trấn Đăk Hà
 Y Sương,090500090,xã Ya Tăng
 A Huynh,không có,Phường Quang Trung
+Y Rơ,09O5 OOO 903,xã Ya Tăng
 """
 _A = CampaignAction
 

@@ -63,6 +63,7 @@ SCREENS = [
     Screen("people.show", "/admin/people/{person}/", AUTHOR),
     Screen("lists.index", "/admin/lists/", AUTHOR),
     Screen("lists.show", "/admin/lists/{list}/", AUTHOR),
+    Screen("lists.waiting", "/admin/lists/waiting", AUTHOR),
     Screen("imports.index", "/admin/imports/", AUTHOR),
     Screen("imports.show", "/admin/imports/{ready}/", AUTHOR),
     Screen("imports.show", "/admin/imports/{nameless}/", AUTHOR),

@@ -152,7 +152,11 @@ class Office:
         db.flush()
         file = f"{MARK}.csv"
         brought = ListImport(
-            list_id=made.id, file_name=file, sha256="0" * 64, imported_at=self.now, counts={"review": 1}
+            list_id=made.id,
+            file_name=file,
+            sha256="0" * 64,
+            imported_at=self.now,
+            counts={"review": 1, "rejected": 0},
         )
         db.add(brought)
         db.flush()
@@ -169,8 +173,12 @@ class Office:
             import_id=brought.id,
             row=2,
             status="review",
-            reason="unsure_place",
-            cells=dict.fromkeys(("stt", "name", "village", "commune", "unit", "phone"), NAME),
+            reason="letter_substitution",
+            key="1",
+            cells={
+                **dict.fromkeys(("sheet", "name", "village", "commune", "unit", "phone"), NAME),
+                **{"line": 3, "source": [NAME], "numbers": [], "birth_doubt": ""},
+            },
         )
         add_incident(db, kind="sent_twice", subject="messages:1", now=self.now, gateway_ids=["a", "b"])
         db.add_all(

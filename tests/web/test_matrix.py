@@ -74,6 +74,8 @@ POST people.lift            ASP..
 GET  lists.index            ASP.U
 GET  lists.show             ASP.U
 POST lists.create           ASP..
+GET  lists.waiting          ASP..
+POST lists.decide           ASP..
 GET  imports.index          ASP.U
 POST imports.receive        ASP..
 GET  imports.show           ASP.U
@@ -123,7 +125,8 @@ ROLES = [Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER, Role.LEADER, Role.AUDITO
 WITHOUT_TOKEN = ("webhooks.", "answer_page.")  # their callers prove themselves otherwise
 OF_ALL = {"incident_id"}  # objects that belong to the installation, not to an organisation
 ABOUT_WHAT = {"running.panel": "launched_id", "running.act": "launched_id"}  # else the draft
-SHOWS_NUMBERS = {("GET", "imports.errors")}  # a file to correct, on record
+# A file to correct, and rows to decide on: on record.
+SHOWS_NUMBERS = {("GET", "imports.errors"), ("GET", "lists.waiting")}
 OPENED = {"GET": {200, 302}, "POST": {200, 204, 303, 409, 422}}
 REFUSED_WITHIN = {
     "account.password": {400},  # the old password is not the one that is typed here
@@ -191,6 +194,7 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "people.answer": {"campaign": values["launched_id"], "answer": "not_yet", "place": "home"},
         "people.suppress": phone,
         "people.lift": phone,
+        "lists.decide": {"decision": "dropped"},
         "lists.create": {"name": f"Mới {MARK} {next(_NEW)}", "organisation": values[HERE]},
         "imports.receive": {"list": values["list_id"], "file": (BytesIO(b"STT\n1\n"), f"{MARK}.csv")},
         "senders.save": {"name": "MTTQ"},

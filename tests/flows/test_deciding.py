@@ -1,0 +1,94 @@
+"""Rows that waited for a person are stored as that person says, and counted so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from outreach.errors import BadInput, WrongState
+from outreach.people.importing.aside import Decision
+from outreach.people.importing.deciding import birth_years, decide, read_waiting
+from outreach.people.importing.storing import ImportCounts
+from outreach.people.models import Contact, ListImport
+from tests.flows.lists import bring, local, people, write
+from tests.flows.world import AUTHOR, World, number
+
+
+def say(world: World, decision: Decision, **more: Any) -> None:
+    """Decide on the first row that waits."""
+    with world.runtime.db.write() as session:
+        user = world.user(AUTHOR)
+        (first, *_), _count = read_waiting(session, user)
+        now = datetime(2026, 9, 1, tzinfo=UTC)
+        decide(session, first.issue.id, decision, user=user, secret_key="k", now=now, **more)
+
+
+def counts(world: World, import_id: int) -> ImportCounts:
+    with world.runtime.db.read() as session:
+        return ImportCounts(**session.get_one(ListImport, import_id).counts)
+
+
+def test_a_doubtful_number_is_taken_as_read_put_right_or_dropped(world: World, tmp_path: Path) -> None:
+    file = write(tmp_path, *[f"{n},Y Hlan {n},,,,09O5 OOO 12{n}" for n in (1, 2, 3)])
+    assert bring(world, file).review == 3
+    say(world, Decision.TAKEN)
+    with pytest.raises(BadInput, match="không phải là một số"):
+        say(world, Decision.TAKEN, phone="12")
+    say(world, Decision.TAKEN, phone=local(7))
+    say(world, Decision.DROPPED)
+    assert people(world) == {"Y Hlan 1": ["+84905000121"], "Y Hlan 2": [number(7)]}
+    assert counts(world, 1) == ImportCounts(rows=3, created=2, rejected=1)
+    # What was decided is not asked again.
+    assert bring(world, file) == ImportCounts(rows=3, unchanged=2, rejected=1)
+    with world.runtime.db.read() as session:
+        assert read_waiting(session, world.user(AUTHOR)) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("decision", "names"),
+    [
+        (Decision.SAME, ["Nguyễn Thị Hoa"]),
+        (Decision.RENAMED, ["Nguyễn Thị Ngọc Hoa"]),
+        (Decision.TAKEN, ["Nguyễn Thị Hoa", "Nguyễn Thị Ngọc Hoa"]),
+        (Decision.DROPPED, ["Nguyễn Thị Hoa"]),
+    ],
+)
+def test_a_changed_name_is_decided_by_a_person(
+    world: World, tmp_path: Path, decision: Decision, names: list[str]
+) -> None:
+    bring(world, write(tmp_path, f"1,Nguyễn Thị Hoa,,,,{local(1)}"))
+    bring(world, write(tmp_path, f"1,Nguyễn Thị Ngọc Hoa,1990,,,{local(1)} / {local(2)}"))
+    say(world, decision)
+    assert sorted(people(world)) == names
+    assert sum(map(len, people(world).values())) == {1: 2, 2: 3}[len(names)] - (decision is Decision.DROPPED)
+
+
+def test_a_year_or_an_age_is_said_by_a_person(world: World, tmp_path: Path) -> None:
+    assert birth_years("41", this_year=2026) == [1941, 1985]
+    assert birth_years("5/8/12", this_year=2026) == [1912, 2012]
+    file = write(tmp_path, f"1,Y Hlan,41,,,{local(1)}", f"2,A Lâu,63,,,{local(2)}", f"3,Y Rơ,20,,,{local(3)}")
+    bring(world, file)
+    say(world, Decision.ANSWERED, birth_year=1985)
+    with pytest.raises(BadInput, match="không khớp"):
+        say(world, Decision.ANSWERED, birth_year=1999)
+    with pytest.raises(BadInput, match="tải lại trang"):
+        say(world, Decision.TAKEN)
+    say(world, Decision.ANSWERED, birth_year=1963)
+    say(world, Decision.ANSWERED)
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Contact.birth_year).order_by(Contact.id)).all() == [1985, 1963, None]
+    assert bring(world, file).unchanged == 3
+
+
+def test_a_row_is_decided_once(world: World, tmp_path: Path) -> None:
+    bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121"))
+    user = world.user(AUTHOR)
+    more: dict[str, Any] = {"user": user, "secret_key": "k", "now": world.now}
+    with world.runtime.db.write() as session:
+        decide(session, 1, Decision.TAKEN, **more)
+    with world.runtime.db.write() as session, pytest.raises(WrongState):
+        decide(session, 1, Decision.DROPPED, **more)

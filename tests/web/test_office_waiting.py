@@ -1,0 +1,46 @@
+"""Rows that wait for an officer come one after the other and go by one key."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from outreach.access.models import AuditEvent
+from outreach.people.models import Contact
+from tests.flows.lists import bring, local, people, write
+from tests.flows.world import AUTHOR, LIST, World
+from tests.web.office import post, signed_in
+
+
+def test_an_officer_decides_row_after_row(client: FlaskClient, world: World, tmp_path: Path) -> None:
+    bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121", f"2,A Lâu,41,,,{local(2)}"), LIST)
+    signed_in(client, AUTHOR)
+    assert f"/admin/lists/waiting?list={world.list_id}" in client.get("/admin/lists/").text
+    page = client.get("/admin/lists/waiting").text
+    assert "còn 2 dòng" in page
+    assert "09O5 OOO 121" in page
+    assert "0905000121" in page
+    assert re.search(r'value="answered.1941" aria-keyshortcuts="1"', page)
+    answer = post(client, "/admin/lists/waiting/1", decision="taken", phone="0260 3000123")
+    assert "không phải là một số di động" in client.get(answer.location).text
+    post(client, "/admin/lists/waiting/1", decision="taken")
+    page = client.get(post(client, "/admin/lists/waiting/2", decision="answered.1941").location).text
+    assert "Không có dòng nào chờ quyết định" in page
+    assert people(world)["Y Hlan"] == ["+84905000121"]
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(Contact.birth_year).where(Contact.name == "A Lâu")) == 1941
+        events = session.scalars(select(AuditEvent).where(AuditEvent.action == "import.decide")).all()
+    assert [event.details["decision"] for event in events] == ["taken", "answered"]
+    assert "0905000121" not in str([event.details for event in events])
+
+
+def test_a_decision_that_there_is_not_is_refused(client: FlaskClient, world: World, tmp_path: Path) -> None:
+    bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121"), LIST)
+    signed_in(client, AUTHOR)
+    for decision in ("", "deleted", "corrected", "superseded", "same"):
+        post(client, "/admin/lists/waiting/1", decision=decision)
+    assert "còn 1 dòng" in client.get("/admin/lists/waiting").text
+    assert post(client, "/admin/lists/waiting/99", decision="taken").status_code == 404
