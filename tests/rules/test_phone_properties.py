@@ -1,5 +1,8 @@
 """What holds for any cell at all."""
 
+import random
+import re
+
 import phonenumbers
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -88,3 +91,51 @@ def test_reading_a_number_that_was_read_changes_nothing(tail, prefix, digit):
     read = read_phone_cell(number)
     if read.status is PhoneStatus.OK:
         assert read_phone_cell(read.numbers[0]) == read
+
+
+DIRT = [
+    "",
+    " ",
+    ".",
+    "-",
+    "/",
+    ";",
+    "\n",
+    "\u200b",
+    "\xa0",
+    "(0)",
+    "+84",
+    "84",
+    "0",
+    "O",
+    "l",
+    "?",
+    " gọi tối",
+    "CMND ",
+    "E+08",
+    ".0",
+    "x",
+]
+
+
+def dirty_cells(count):
+    """Numbers as hurried hands type them: cut, doubled, parted, with signs and words within. The same each time."""
+    chance = random.Random(91)
+    for _ in range(count):
+        number = (
+            f"0{chance.choice(['90', '32', '84', '126', '168', '260', '12'])}{chance.randrange(10**7):07}"
+        )
+        for _ in range(chance.randrange(5)):
+            at = chance.randrange(len(number) + 1)
+            number = number[:at] + chance.choice(DIRT) + number[at + chance.choice([0, 0, 0, 1]) :]
+        yield number if chance.random() > 0.1 else float(re.sub(r"\D", "", number) or 0)
+
+
+def test_of_ten_thousand_dirty_cells_none_raises_and_none_gives_a_number_that_is_none():
+    read = [read_phone_cell(cell) for cell in dirty_cells(10_000)]
+    numbers = {number for cell in read for number in cell.numbers}
+    assert len(numbers) > 3000
+    assert [
+        number for number in numbers if not phonenumbers.is_valid_number(phonenumbers.parse(number))
+    ] == []
+    assert {cell.status for cell in read} == set(PhoneStatus)
