@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, render_template, request, session
 from flask.typing import ResponseReturnValue
@@ -41,6 +42,7 @@ from outreach.errors import LoaError
 from outreach.runtime import Runtime
 
 LANGUAGES = ("vi", "en")
+THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class RowNumber(IntegerConverter):
@@ -117,6 +119,7 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
             "me": current_user,
             "may": may,
             "sending_stopped": sending_stopped,
+            "training_phones": training_phones,
         }
 
     def may(endpoint: str) -> bool:
@@ -125,6 +128,12 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
     def sending_stopped() -> bool:
         with runtime.db.read() as db:
             return is_stopped(db)
+
+    def training_phones() -> str:
+        """Where the training phones are seen; empty where they are not, or only a browser elsewhere asks."""
+        settings = runtime.settings
+        asked, spoken = (urlsplit(url).hostname for url in (request.host_url, settings.api_base_url))
+        return settings.api_base_url if {asked, spoken} <= THIS_MACHINE and not settings.is_live else ""
 
     def page(status: int, title: str, what_to_do: str) -> ResponseReturnValue:
         if request.accept_mimetypes.best == "application/json":

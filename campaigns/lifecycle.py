@@ -263,8 +263,15 @@ def open_step(session: Session, step_id: int, *, now: datetime) -> bool:
 
 
 def complete_finished(session: Session, *, now: datetime) -> list[int]:
-    """End the campaigns that have opened every step and have nothing left to send or to clear up."""
-    unsettled = exists().where(Message.campaign_id == Campaign.id, Message.state.in_(UNSETTLED))
+    """End the campaigns that have opened every step and have nothing left to send or to clear up.
+
+    Answers to residents do not keep one open: they come, and wait for their hour, after its end as well.
+    """
+    unsettled = exists().where(
+        Message.campaign_id == Campaign.id,
+        Message.step_id.is_not(None),
+        Message.state.in_(UNSETTLED),
+    )
     unopened = exists().where(Step.campaign_id == Campaign.id, Step.opened_at.is_(None))
     finished = session.scalars(
         select(Campaign.id).where(Campaign.state == CampaignState.SENDING, ~unopened, ~unsettled)

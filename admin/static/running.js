@@ -47,6 +47,7 @@
         method: "POST", body: new FormData(form), headers: { "X-Requested-With": "fetch" }, redirect: "error",
       });
       if (!reply.ok) throw new Error(reply.status === 409 ? await reply.text() : "");
+      document.querySelector("#main > .note.success")?.remove(); // what it said is past
       await look();
     } catch (reason) {
       if (reason instanceof TypeError || !reason.message) return form.submit();

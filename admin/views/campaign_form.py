@@ -203,7 +203,7 @@ class CampaignFormPages(OfficeView):
                 "unaccented": True,
                 "window": ["08:00", "20:00"],
                 "pace": 20,
-                "cap_per_day": 1,
+                "cap_per_day": 3,
                 "goal": {"share": 0.5},
             },
             kinds=load_kinds(),

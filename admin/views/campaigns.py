@@ -95,7 +95,7 @@ class CampaignsView(CampaignFormPages):
     @expose("/<int:campaign_id>/launch", methods=["POST"])
     def launch(self, campaign_id: int) -> ResponseReturnValue:
         return self._move(
-            campaign_id, CampaignAction.LAUNCH, _("Bắt đầu gửi. Tiến trình hiện ngay trên trang này.")
+            campaign_id, CampaignAction.LAUNCH, _("Đã cho gửi. Tiến trình hiện ngay trên trang này.")
         )
 
     @expose("/<int:campaign_id>/discard", methods=["POST"])

@@ -56,7 +56,9 @@ class HomeView(OfficeView):
                 panels=self._panels(session, user, now),
                 goals=[
                     read_total(session, campaign_id, user=user)
-                    for campaign_id, *_more in list_launched(session, user, limit=GOALS_SHOWN)
+                    for campaign_id, *_more in list_launched(
+                        session, user, limit=GOALS_SHOWN, cancelled=False
+                    )
                 ],
                 stopped=attention.who_stopped(session),
                 may_stop=may_open(user.role, "admin.stop"),
@@ -137,6 +139,19 @@ def _read_tasks(session: Session, user: User) -> list[Task]:
         )
     for campaign in attention.read_submitted(session, user):
         tasks.append(_approval(campaign, user))
+    for campaign in attention.read_decided(session, user):
+        more = _("Mở ra và bấm gửi.") if may_open(user.role, "campaigns.launch") else _("Chờ cán bộ bấm gửi.")
+        tasks.append(Task(campaign.name, more, _sheet(user, campaign.id), "good", _("Đã duyệt")))
+    for campaign in attention.read_returned(session, user):
+        tasks.append(
+            Task(
+                campaign.name,
+                _("Người duyệt trả lại. Sửa rồi trình lần nữa."),
+                _sheet(user, campaign.id),
+                "warn",
+                _("Trả lại"),
+            )
+        )
     for campaign in attention.read_paused(session, user):
         why = campaign.pause_reason or _("Một cán bộ đã tạm dừng.")
         tasks.append(Task(campaign.name, why, _sheet(user, campaign.id), "warn", _("Tạm dừng")))

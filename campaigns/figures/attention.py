@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from campaigns.messages import Attempt
-from campaigns.models import Campaign, Switch
+from campaigns.models import Campaign, CampaignDecision, CampaignVersion, Switch
 from campaigns.states import AttemptState, CampaignState
 from campaigns.stopping import STOP_ALL
 from outreach.access.models import User
@@ -53,6 +53,33 @@ def read_submitted(session: Session, user: User) -> list[CampaignLine]:
         CampaignLine(row.id, row.name, submitted_at=row.submitted_at, by_user=row.created_by == user.id)
         for row in rows
     ]
+
+
+def read_decided(session: Session, user: User) -> list[CampaignLine]:
+    """Campaigns that are approved and wait for somebody to send them, the oldest first."""
+    rows = session.execute(
+        select(Campaign.id, Campaign.name)
+        .where(Campaign.state == CampaignState.APPROVED, visible_to(session, user, Campaign.organisation_id))
+        .order_by(Campaign.approved_at)
+        .limit(SHOWN)
+    )
+    return [CampaignLine(row.id, row.name) for row in rows]
+
+
+def read_returned(session: Session, user: User) -> list[CampaignLine]:
+    """The user's own drafts that an approver sent back, the newest first."""
+    sent_back = exists().where(
+        CampaignVersion.campaign_id == Campaign.id,
+        CampaignDecision.version_id == CampaignVersion.id,
+        CampaignDecision.reason != "",
+    )
+    rows = session.execute(
+        select(Campaign.id, Campaign.name)
+        .where(Campaign.state == CampaignState.DRAFT, Campaign.created_by == user.id, sent_back)
+        .order_by(Campaign.id.desc())
+        .limit(SHOWN)
+    )
+    return [CampaignLine(row.id, row.name) for row in rows]
 
 
 def read_paused(session: Session, user: User) -> list[CampaignLine]:

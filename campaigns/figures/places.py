@@ -18,6 +18,7 @@ from campaigns.figures.reach import Reach, read_days, read_reach
 from campaigns.figures.share import Share, share_of
 from campaigns.models import Campaign, CampaignList, Goal, Recipient
 from campaigns.replies.classifier import Label
+from campaigns.states import CampaignState
 from outreach.access.models import Organisation, User
 from outreach.access.users import visible_to
 from outreach.errors import NotFound
@@ -81,11 +82,14 @@ class Figures:
     reach: Reach | None = None
 
 
-def list_launched(session: Session, user: User, *, limit: int = 50) -> list[tuple[int, str, datetime]]:
-    """The campaigns whose figures a user may see, newest first: id, name, launch."""
+def list_launched(
+    session: Session, user: User, *, limit: int = 50, cancelled: bool = True
+) -> list[tuple[int, str, datetime]]:
+    """The campaigns whose figures a user may see, newest first: id, name, launch; `cancelled` ones among them."""
+    wanted = [] if cancelled else [Campaign.state != CampaignState.CANCELLED]
     rows = session.execute(
         select(Campaign.id, Campaign.name, Campaign.launched_at)
-        .where(Campaign.launched_at.is_not(None), _takes_part(session, user))
+        .where(Campaign.launched_at.is_not(None), _takes_part(session, user), *wanted)
         .order_by(Campaign.launched_at.desc(), Campaign.id.desc())
         .limit(limit)
     )

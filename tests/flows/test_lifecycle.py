@@ -17,7 +17,7 @@ from campaigns.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
 from campaigns.windows import VIETNAM
 from outreach.access.models import AuditEvent, User
 from outreach.errors import WrongState
-from tests.flows.world import APPROVER, AUTHOR, World
+from tests.flows.world import APPROVER, AUTHOR, World, number
 
 A, C = CampaignAction, CampaignState
 
@@ -202,6 +202,17 @@ def test_steps_are_due_by_their_days_and_their_hour(world: World) -> None:
 
 
 # -- the end
+
+
+def test_an_answer_that_waits_does_not_keep_a_campaign_open(world: World) -> None:
+    world.add_people(1)
+    campaign = world.launch(cap_per_day=1)
+    world.send()
+    world.reply(number(0), "4", gateway_id="SM1")
+    world.send()
+    assert len(world.sent_to()) == 1
+    world.sweep()
+    assert state(world, campaign) is C.COMPLETED
 
 
 def test_a_campaign_ends_after_its_last_step(world: World) -> None:

@@ -60,6 +60,37 @@ def test_the_approver_finds_what_waits_for_them_and_the_author_that_it_waits(
     assert "Chờ người duyệt" in home(client)
 
 
+def test_the_author_finds_what_was_returned_and_what_may_be_sent(world: World, client: FlaskClient) -> None:
+    returned, approved = world.draft(name="Đợt một"), world.draft(name="Đợt hai")
+    for campaign_id in (returned, approved):
+        world.act(campaign_id, CampaignAction.SUBMIT)
+    signed_in(client, APPROVER)
+    post(client, f"/admin/campaigns/{returned}/return", reason="Thiếu tên cơ quan.")
+    post(client, f"/admin/campaigns/{approved}/approve")
+    signed_in(client, AUTHOR)
+    page = home(client)
+    assert re.search(r"Đã duyệt</span>\s*<div><a[^>]*>Đợt hai</a><p[^>]*>Mở ra và bấm gửi", page)
+    assert re.search(r"Trả lại</span>\s*<div><a[^>]*>Đợt một</a><p[^>]*>Người duyệt trả lại", page)
+
+
+def test_the_training_phones_are_one_press_away_on_this_machine_only(
+    world: World, client: FlaskClient
+) -> None:
+    signed_in(client, AUTHOR)
+    link = f'href="{world.runtime.settings.api_base_url}"'
+    assert link in home(client)
+    assert link not in client.get("/admin/", headers={"Host": "loa.example"}).text
+
+
+def test_what_was_cancelled_is_no_goal_any_more(world: World, client: FlaskClient, leader: str) -> None:
+    world.add_people(2)
+    campaign_id = world.launch(window=["00:00", "24:00"], goal={"share": 0.5})
+    world.act(campaign_id, CampaignAction.CANCEL)
+    signed_in(client, leader)
+    assert "mục tiêu 50,0%" not in home(client)
+    assert "mục tiêu 50,0%" in client.get("/admin/progress/").text
+
+
 def test_what_needs_a_person_is_there_with_its_reason(world: World, client: FlaskClient) -> None:
     world.add_people(3)
     campaign_id = world.launch(window=["00:00", "24:00"])

@@ -106,6 +106,7 @@ def test_pause_resume_and_cancel_take_effect_without_a_reload(
     page = client.get(f"/admin/campaigns/{campaign_id}/running/")
     assert page.headers["X-Live"] == "end"
     assert "Đã hủy" in page.text
+    assert "đã gửi trước khi hủy: 0 trong" in page.text
 
 
 def test_the_question_before_a_pause_tells_what_becomes_of_the_reminder(
