@@ -23,7 +23,7 @@ from campaigns.delivery.claims import claim
 from campaigns.delivery.lanes import SERVICE_LANE, Lane
 from campaigns.delivery.recording import Report, record, settle
 from campaigns.delivery.rendering import Renderer
-from campaigns.lifecycle import act, create_campaign, open_step, steps_due
+from campaigns.lifecycle import act, create_campaign
 from campaigns.links import LinkCipher
 from campaigns.messages import Attempt
 from campaigns.models import Recipient
@@ -31,6 +31,7 @@ from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.senders import register_sender
 from campaigns.states import AttemptState, CampaignAction
+from campaigns.timetable import open_step, steps_due
 from outreach.access.models import OrganisationKind, Role
 from outreach.access.organisations import create_organisation
 from outreach.access.users import create_user, find_user

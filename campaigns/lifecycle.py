@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.rules import hash_content
 from campaigns.messages import Message, Outbox
-from campaigns.models import Campaign, CampaignAuthor, Step
-from campaigns.planning.audience import freeze_audience, queue_step, take_back
+from campaigns.models import Campaign, CampaignAuthor
+from campaigns.planning.audience import take_back
 from campaigns.planning.draft import Draft
 from campaigns.planning.editing import describe, write_draft
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.versions import record_decision, store_version
-from campaigns.states import CAMPAIGN_MOVES, UNSETTLED, CampaignAction, CampaignState, MessageState
-from campaigns.windows import step_due_at
+from campaigns.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState
 from outreach.access import audit
 from outreach.access.models import Role, User
 from outreach.access.users import require_role, visible_to
@@ -204,83 +202,6 @@ def _cancel_queued(session: Session, campaign_id: int) -> None:
         .execution_options(synchronize_session=False)
     )
     session.execute(delete(Outbox).where(Outbox.lane == campaign_id))
-
-
-def start_scheduled(session: Session, *, now: datetime) -> list[int]:
-    """Set off the campaigns whose time has come; their ids."""
-    due = session.scalars(
-        select(Campaign.id).where(Campaign.state == CampaignState.SCHEDULED, Campaign.starts_at <= now)
-    ).all()
-    return [
-        campaign_id
-        for campaign_id in due
-        if move(session, campaign_id, CampaignAction.LAUNCH, now=now, launched_at=now)
-    ]
-
-
-def steps_due(session: Session, *, now: datetime) -> list[int]:
-    """Of each sending campaign the next step, where its time has come. The ids.
-
-    A reminder waits until the step before it has gone out: nobody gets two at once because a pause, a
-    slow pace or a cap held the first one back.
-    """
-    still_waits = exists().where(Outbox.lane == Campaign.id)
-    steps = session.scalars(
-        select(Step)
-        .join(Campaign)
-        .where(Campaign.state == CampaignState.SENDING, Step.opened_at.is_(None), ~still_waits)
-        .order_by(Step.campaign_id, Step.number)
-    ).all()
-    following = {step.campaign_id: step for step in reversed(steps)}
-    return [
-        step.id
-        for step in following.values()
-        if step.campaign.launched_at
-        and step_due_at(step.campaign.launched_at, after_days=step.after_days, at=step.at) <= now
-    ]
-
-
-def open_step(session: Session, step_id: int, *, now: datetime) -> bool:
-    """Materialise a step's messages, the audience before the first. False when another was quicker."""
-    step = session.get_one(Step, step_id)
-    campaign = session.execute(
-        select(Campaign).where(Campaign.id == step.campaign_id).with_for_update()
-    ).scalar_one()
-    if campaign.state is not CampaignState.SENDING:
-        return False
-    opened = session.execute(
-        update(Step)
-        .where(Step.id == step_id, Step.opened_at.is_(None))
-        .values(opened_at=now, content_hash=hash_content(step.text, step=step.number))
-        .execution_options(synchronize_session=False)
-    )
-    if opened.rowcount != 1:  # type: ignore[attr-defined]
-        return False
-    if step.number == 1:
-        freeze_audience(session, campaign)
-    queue_step(session, step, now=now)
-    return True
-
-
-def complete_finished(session: Session, *, now: datetime) -> list[int]:
-    """End the campaigns that have opened every step and have nothing left to send or to clear up.
-
-    Answers to residents do not keep one open: they come, and wait for their hour, after its end as well.
-    """
-    unsettled = exists().where(
-        Message.campaign_id == Campaign.id,
-        Message.step_id.is_not(None),
-        Message.state.in_(UNSETTLED),
-    )
-    unopened = exists().where(Step.campaign_id == Campaign.id, Step.opened_at.is_(None))
-    finished = session.scalars(
-        select(Campaign.id).where(Campaign.state == CampaignState.SENDING, ~unopened, ~unsettled)
-    ).all()
-    return [
-        campaign_id
-        for campaign_id in finished
-        if move(session, campaign_id, CampaignAction.COMPLETE, now=now)
-    ]
 
 
 def _record(

@@ -13,7 +13,11 @@ from outreach.db import Base, BigId, UtcDateTime, one_of
 
 
 class Message(Base):
-    """One text to one phone. A step's text is rendered when it is claimed; the others bring their own."""
+    """One text to one phone. A step's text is rendered when it is claimed; the others bring their own.
+
+    Campaign and step are no foreign keys, nor are an outbox's message and an attempt's phone: they are
+    written with what has just been read, by the hundred thousand.
+    """
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -24,8 +28,8 @@ class Message(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     kind: Mapped[MessageKind] = mapped_column(one_of(MessageKind))
-    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))
-    step_id: Mapped[int | None] = mapped_column(ForeignKey("steps.id"))
+    campaign_id: Mapped[int | None] = mapped_column(BigId)
+    step_id: Mapped[int | None] = mapped_column(BigId)
     recipient_id: Mapped[int | None] = mapped_column(ForeignKey("recipients.id"), index=True)
     phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"), index=True)
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
@@ -43,7 +47,7 @@ class Outbox(Base):
     __tablename__ = "outbox"
     __table_args__ = (Index("ix_outbox_claim", "lane", "not_before", "message_id"),)
 
-    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), primary_key=True)
+    message_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     lane: Mapped[int] = mapped_column(BigId)
     not_before: Mapped[datetime] = mapped_column(UtcDateTime)
     n: Mapped[int] = mapped_column(SmallInteger, default=1)  # number of the attempt to come
@@ -78,7 +82,7 @@ class Attempt(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"))
     n: Mapped[int] = mapped_column(SmallInteger)
-    phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"))
+    phone_id: Mapped[int] = mapped_column(BigId)
     lane: Mapped[int] = mapped_column(BigId)
     state: Mapped[AttemptState] = mapped_column(one_of(AttemptState), default=AttemptState.SENDING)
     worker: Mapped[str] = mapped_column(String(60))

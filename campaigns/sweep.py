@@ -15,10 +15,10 @@ from campaigns.delivery.lanes import open_lanes
 from campaigns.delivery.reconcile import expire_leases, has_unknown_due
 from campaigns.delivery.recording import Report, settle
 from campaigns.delivery.tallying import fold
-from campaigns.lifecycle import complete_finished, open_step, start_scheduled, steps_due
 from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign
 from campaigns.states import AttemptState, CampaignState, MessageState, SkipReason
+from campaigns.timetable import complete_finished, open_step, start_scheduled, steps_due
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)

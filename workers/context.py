@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 import threading
 from collections.abc import Coroutine
 from functools import cache
@@ -32,6 +33,8 @@ def runtime() -> Runtime:
 
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
+    # The loop is never kept waiting for long by a thread that talks to the database.
+    sys.setswitchinterval(0.001)
     return uvloop.new_event_loop()
 
 

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.lanes import SERVICE_LANE
 from campaigns.delivery.rules import FAILURE_WINDOW, fails_too_often, policy_of
-from campaigns.delivery.tallying import FAILURES, Change, recent_outcomes
+from campaigns.delivery.tallying import recent_outcomes
 from campaigns.lifecycle import pause_by_itself
 from outreach.people.models import SuppressionReason
 from outreach.people.suppression import lock_phone, suppress
 
 
-def heed(session: Session, changes: Sequence[Change], *, now: datetime, secret_key: str) -> None:
-    """Draw the consequences of the failures among these changes, in their transaction."""
-    failed = [change for change in changes if change.after in FAILURES]
-    left_alone = {
-        (change.phone_id, reason) for change in failed if (reason := policy_of(change.cause).suppresses)
-    }
+@dataclass(slots=True)
+class Failure:
+    """An attempt that has just failed, and how."""
+
+    lane: int
+    phone_id: int
+    cause: str | None
+    code: str | None
+
+
+def heed(session: Session, failed: Sequence[Failure], *, now: datetime, secret_key: str) -> None:
+    """Draw the consequences of failures, in the transaction that writes them."""
+    left_alone = {(item.phone_id, reason) for item in failed if (reason := policy_of(item.cause).suppresses)}
     for phone_id, reason in sorted(left_alone):
         suppress(
             session,
@@ -33,7 +41,7 @@ def heed(session: Session, changes: Sequence[Change], *, now: datetime, secret_k
     stop_refused(
         session, ((item.lane, item.code) for item in failed if policy_of(item.cause).pauses), now=now
     )
-    for lane in sorted({change.lane for change in failed} - {SERVICE_LANE}):
+    for lane in sorted({item.lane for item in failed} - {SERVICE_LANE}):
         bad, well = recent_outcomes(session, lane, now=now)
         if fails_too_often(failed=bad, well=well):
             minutes = int(FAILURE_WINDOW.total_seconds() / 60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,10 +13,10 @@ from sqlalchemy import BigInteger, String, delete, null, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.claims import Claim
-from campaigns.delivery.consequences import heed, stop_refused
+from campaigns.delivery.consequences import Failure, heed, stop_refused
 from campaigns.delivery.outbox import PutBack, put_back
 from campaigns.delivery.rules import back_off_s, policy_of
-from campaigns.delivery.tallying import Change, tally
+from campaigns.delivery.tallying import FAILURES, Move, Moved, tally
 from campaigns.messages import Attempt, Incident, Message, Outbox
 from campaigns.states import (
     ACCEPTED_OR_BEYOND,
@@ -125,7 +126,8 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime, secret
     returned: list[int] = []  # messages given up as absent that the gateway has after all
     repeated: set[int] = set()
     changed: set[int] = set()
-    changes: list[Change] = []
+    stepped: dict[Move, Moved] = defaultdict(Moved)
+    failed: list[Failure] = []
     for row in held:
         state, gateway_id = row.state, row.gateway_id
         latest: Report | None = None
@@ -155,19 +157,13 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime, secret
         if latest is None:
             named.append(change)
             continue
-        changes.append(
-            Change(
-                row.lane,
-                row.phone_id,
-                row.segments,
-                row.state,
-                row.cause,
-                state,
-                latest.cause,
-                latest.code,
-            )
-        )
-        moves.append({**change, "state": state.value, "cause": latest.cause, "code": latest.code})
+        step = stepped[Move(row.lane, row.state, row.cause, state, latest.cause)]
+        step.n += 1
+        step.segments += row.segments
+        if state in FAILURES:
+            failed.append(Failure(row.lane, row.phone_id, latest.cause, latest.code))
+        change["state"], change["cause"], change["code"] = state.value, latest.cause, latest.code
+        moves.append(change)
         if latest.due_at:
             looks.setdefault(latest.due_at, []).append(row.id)
     _write(session, moves, named, looks, now=now)
@@ -175,8 +171,8 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime, secret
         session.execute(delete(Outbox).where(Outbox.message_id.in_(returned)), execution_options=UNSYNCED)
     refresh_messages(session, [row.message_id for row in held if row.id in changed])
     _report_repeated(session, repeated, now=now)
-    tally(session, changes, now=now)
-    heed(session, changes, now=now, secret_key=secret_key)
+    tally(session, stepped, now=now)
+    heed(session, failed, now=now, secret_key=secret_key)
     return len(changed)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
@@ -22,38 +23,39 @@ FAILURES = (AttemptState.FAILED, AttemptState.UNDELIVERED)
 FOLD_AFTER = timedelta(hours=1)
 
 
-@dataclass(slots=True)
-class Change:
-    """One attempt's step from a state to the next; `segments` are those of the message."""
+class Move(NamedTuple):
+    """A step of attempts from one state, with its cause, to the next."""
 
     lane: int
-    phone_id: int
-    segments: int
     before: AttemptState
     cause_before: str | None
     after: AttemptState
     cause: str | None
-    code: str | None
 
 
-def tally(session: Session, changes: Sequence[Change], *, now: datetime) -> None:
+@dataclass(slots=True)
+class Moved:
+    """How many attempts took a step, and the segments of their messages."""
+
+    n: int = 0
+    segments: int = 0
+
+
+def tally(session: Session, moves: Mapping[Move, Moved], *, now: datetime) -> None:
     """Note what changed, and settle the campaigns' budgets with it. In the transaction of the changes."""
-    sums: dict[tuple[int, AttemptState, str | None], list[int]] = defaultdict(lambda: [0, 0])
+    sums: dict[tuple[int, AttemptState, str | None], Moved] = defaultdict(Moved)
     credits: dict[int, int] = defaultdict(int)
-    for change in changes:
-        for state, cause, sign in (
-            (change.before, change.cause_before, -1),
-            (change.after, change.cause, 1),
-        ):
+    for move, moved in moves.items():
+        for state, cause, sign in ((move.before, move.cause_before, -1), (move.after, move.cause, 1)):
             if state in ACCEPTED_OR_BEYOND:
-                total = sums[change.lane, state, cause]
-                total[0] += sign
-                total[1] += sign * change.segments
-        credits[change.lane] += change.segments * (is_charged(change.before) - is_charged(change.after))
+                total = sums[move.lane, state, cause]
+                total.n += sign * moved.n
+                total.segments += sign * moved.segments
+        credits[move.lane] += moved.segments * (is_charged(move.before) - is_charged(move.after))
     noted = [
-        {"lane": lane, "state": state, "cause": cause, "n": n, "segments": segments, "at": now}
-        for (lane, state, cause), (n, segments) in sums.items()
-        if n or segments
+        {"lane": lane, "state": state, "cause": cause, "n": total.n, "segments": total.segments, "at": now}
+        for (lane, state, cause), total in sums.items()
+        if total.n or total.segments
     ]
     if noted:
         session.execute(insert(Tally), noted)

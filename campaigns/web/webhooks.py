@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from campaigns.answers.inbox import receive_reply
 from campaigns.answers.taking import Keys
-from campaigns.delivery.callbacks import store_status
+from campaigns.delivery.callbacks import StatusWriter
 from campaigns.rings import ring_apply, ring_send
 from outreach.runtime import Runtime
 
@@ -29,6 +29,7 @@ def create_webhooks(runtime: Runtime) -> Blueprint:
     """`/webhooks/twilio/…`: 403 on a bad signature with nothing stored, 2xx only once stored."""
     hooks = Blueprint("webhooks", __name__, url_prefix="/webhooks/twilio")
     keys = Keys(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+    statuses = StatusWriter(runtime.db, stored=lambda: ring_apply(runtime.doorbell))
 
     @hooks.before_request
     def check_signature() -> None:
@@ -52,9 +53,7 @@ def create_webhooks(runtime: Runtime) -> Blueprint:
         report = runtime.webhooks.read_status(_storable(request.form))
         if report.status is None:
             log.warning("webhook.unknown_status attempt=%s", attempt_id)
-        with runtime.db.write() as session:
-            store_status(session, attempt_id, report, now=datetime.now(UTC))
-        ring_apply(runtime.doorbell)
+        statuses.store(attempt_id, report, now=datetime.now(UTC))
         return "", 204
 
     @hooks.post("/inbound")

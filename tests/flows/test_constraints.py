@@ -237,7 +237,6 @@ STRANGE = (
     "UPDATE users SET role = 'king'",
     "UPDATE areas SET level = 'planet'",
     "UPDATE messages SET phone_id = 999",
-    "UPDATE recipients SET campaign_id = 999",
     "DELETE FROM phones",
     "DELETE FROM campaigns",
     "UPDATE phones SET e164 = NULL",

@@ -7,13 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from campaigns.lifecycle import (
-    STATE_NAMES,
-    move,
-    steps_due,
-)
+from campaigns.lifecycle import STATE_NAMES, move
 from campaigns.models import Campaign, Step
 from campaigns.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
+from campaigns.timetable import steps_due
 from campaigns.windows import VIETNAM
 from outreach.access.models import AuditEvent, User
 from outreach.errors import WrongState

@@ -153,9 +153,9 @@ def test_workers_share_the_accounts_requests_under_way(world: World) -> None:
     world.simulator.faults(latency_ms=200)
     world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, account_in_flight=10))
     world.launch(**SHORT)
-    send_with_two_workers(world, 2)
-    # Ten at a time, each for a fifth of a second.
-    assert 20 <= len(world.sent_to()) <= 140
+    send_with_two_workers(world, 4)
+    assert len(world.sent_to()) >= 10
     times = [line["accepted_at"] for line in world.simulator.ledger()]
     for i, first in enumerate(times):
+        # Ten at a time, each for a fifth of a second.
         assert sum(first <= at <= first + 0.15 for at in times[i:]) <= 12

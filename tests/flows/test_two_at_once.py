@@ -10,10 +10,11 @@ from threading import Barrier
 import pytest
 from sqlalchemy import func, select
 
-from campaigns.lifecycle import act, open_step, steps_due
+from campaigns.lifecycle import act
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, Recipient
 from campaigns.states import CampaignAction, CampaignState
+from campaigns.timetable import open_step, steps_due
 from outreach.access.models import AuditEvent, Role
 from outreach.access.users import find_user
 from outreach.errors import WrongState
