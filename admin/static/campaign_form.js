@@ -6,6 +6,7 @@
   const preview = document.getElementById("preview");
   if (!form || !preview) return;
 
+  document.getElementById("look-again").remove(); // the preview follows by itself
   const errors = document.getElementById("errors");
   if (errors) errors.focus();
 
