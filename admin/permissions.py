@@ -74,6 +74,7 @@ ROUTES: dict[str, frozenset[Role]] = {
     "progress.index": _ALL,
     "running.panel": _READERS,
     "running.act": _STAFF,
+    "running.decide": _STAFF,
     "users.index": _OVERSEERS,
     "users.create": _ADMINISTRATOR,
     "users.show": _OVERSEERS,

@@ -148,7 +148,7 @@ def act(
         values = {"pause_reason": "", "launched_at": None, "resumed_at": None, "recipients": None}
     before = campaign.state
     if (
-        "launched_at" in values
+        values.get("launched_at") is not None
         and before in CAMPAIGN_MOVES[action][0]
         and not campaign.launched_at
         and campaign.starts_at

@@ -6,15 +6,18 @@
   if (!live) return;
 
   const fit = () => {
-    const figures = live.querySelector("[data-state]");
+    const figures = live.querySelector("[data-actions]");
     if (!figures) return;
     // The sheet's own tag follows.
     const tag = live.querySelector("[data-campaign-state]");
     for (const shown of document.querySelectorAll("[data-campaign-state]")) {
       if (tag && !live.contains(shown) && shown.textContent !== tag.textContent) shown.replaceWith(tag.cloneNode(true));
     }
+    const undecided = document.getElementById("undecided");
+    undecided.hidden = !figures.dataset.undecided;
+    undecided.querySelector("p").textContent = figures.dataset.undecided;
     for (const form of controls?.querySelectorAll("form") ?? []) {
-      const fits = form.dataset.when.split(" ").includes(figures.dataset.state);
+      const fits = figures.dataset.actions.split(" ").includes(form.dataset.action);
       // A button that goes away under the focus hands it to the one that comes instead.
       const had = !fits && form.contains(document.activeElement);
       form.hidden = !fits;
@@ -34,7 +37,7 @@
   // The question comes first (office.js); what is answered with yes arrives here.
   controls?.addEventListener("submit", async (event) => {
     const form = event.target;
-    if (!form.dataset.asked) return;
+    if (!form.dataset.asked || form.dataset.action === "undo") return; // undone, it is another sheet
     event.preventDefault();
     event.stopPropagation();
     delete form.dataset.asked;

@@ -100,6 +100,7 @@ DETAILS: dict[str, Any] = {
     "outcome": _l("kết quả"),
     "place": _l("nơi nghe"),
     "message": _l("tin nhắn"),
+    "messages": _l("số tin"),
     "campaign": _l("chiến dịch"),
     "phone": _l("mã số điện thoại"),
     "reason": _l("lý do"),

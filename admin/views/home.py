@@ -14,6 +14,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
+from admin.texts import number
 from admin.views.base import OfficeView
 from campaigns.casework.kinds import CaseKind
 from campaigns.casework.worklist import count_open
@@ -52,7 +53,7 @@ class HomeView(OfficeView):
         with self.reading() as (session, user):
             return self.render(
                 "office/home.html",
-                tasks=_read_tasks(session, user) if user.role is not Role.LEADER else [],
+                tasks=_read_tasks(session, user, now) if user.role is not Role.LEADER else [],
                 panels=self._panels(session, user, now),
                 goals=[
                     read_total(session, campaign_id, user=user)
@@ -124,7 +125,7 @@ def _page(user: User, endpoint: str, **values: Any) -> str:
     return url_for(endpoint, **values) if may_open(user.role, endpoint) else ""
 
 
-def _read_tasks(session: Session, user: User) -> list[Task]:
+def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     """The most pressing first. Each leads to where it is done."""
     tasks = []
     if may_open(user.role, "admin.incidents") and (count := count_incidents(session, user)):
@@ -155,6 +156,8 @@ def _read_tasks(session: Session, user: User) -> list[Task]:
     for campaign in attention.read_paused(session, user):
         why = campaign.pause_reason or _("Một cán bộ đã tạm dừng.")
         tasks.append(Task(campaign.name, why, _sheet(user, campaign.id), "warn", _("Tạm dừng")))
+    unknown = attention.read_unknown(session, user, now=now)
+    tasks += [_decision(campaign, user) for campaign in unknown if campaign.undecided]
     waiting = count_open(session, user) if may_open(user.role, "inbox.index") else {}
     if help_count := waiting.pop(CaseKind.HELP, 0):
         tasks.append(
@@ -190,17 +193,38 @@ def _read_tasks(session: Session, user: User) -> list[Task]:
                 _("Danh sách"),
             )
         )
-    for campaign in attention.read_unknown(session, user):
-        tasks.append(
-            Task(
-                _("%(count)s tin chưa rõ kết quả: %(name)s", count=campaign.unknown, name=campaign.name),
-                _("Hệ thống đang tra lại ở tổng đài và chỉ gửi lại khi chắc chắn tin chưa đi."),
-                _sheet(user, campaign.id),
-                "info",
-                _("Đang xác minh"),
-            )
-        )
+    for campaign in unknown:
+        if campaign.unknown > campaign.undecided:
+            tasks.append(_lookup(campaign, user))
     return tasks
+
+
+def _decision(campaign: attention.CampaignLine, user: User) -> Task:
+    return Task(
+        _(
+            "%(count)s tin chưa rõ kết quả quá một giờ: %(name)s",
+            count=number(campaign.undecided),
+            name=campaign.name,
+        ),
+        _("Không tra cứu được ở tổng đài. Hãy chọn gửi lại, hoặc coi như đã gửi."),
+        _page(user, "campaigns.sheet", campaign_id=campaign.id, _anchor="undecided"),
+        "warn",
+        _("Cần quyết định"),
+    )
+
+
+def _lookup(campaign: attention.CampaignLine, user: User) -> Task:
+    return Task(
+        _(
+            "%(count)s tin chưa rõ kết quả: %(name)s",
+            count=number(campaign.unknown - campaign.undecided),
+            name=campaign.name,
+        ),
+        _("Hệ thống đang tra lại ở tổng đài và chỉ gửi lại khi chắc chắn tin chưa đi."),
+        _sheet(user, campaign.id),
+        "info",
+        _("Đang xác minh"),
+    )
 
 
 def _approval(campaign: attention.CampaignLine, user: User) -> Task:

@@ -1,4 +1,4 @@
-"""A campaign that is being sent: its figures as they change, and pause, resume and cancel beside them."""
+"""A campaign that is being sent: its figures as they change, and what can be done with it beside them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 from flask import flash, make_response, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
+from flask_babel import gettext as _
 
+from admin.texts import number
 from admin.views.base import OfficeView
+from campaigns.delivery.deciding import decide_unknown
 from campaigns.figures.running import read_panel
 from campaigns.lifecycle import act, find_campaign
-from campaigns.rings import ring_sweep
+from campaigns.rings import ring_send, ring_sweep
 from campaigns.states import CampaignAction
 from outreach.errors import LoaError
 from outreach.runtime import Runtime
@@ -38,9 +41,9 @@ class RunningView(OfficeView):
             response.headers["X-Live"] = "end"
         return response
 
-    @expose("/<any(pause, resume, cancel):action>", methods=["POST"])
+    @expose("/<any(pause, resume, undo, cancel):action>", methods=["POST"])
     def act(self, campaign_id: int, action: str) -> ResponseReturnValue:
-        """One press. With script the figures follow by themselves, without it the sheet comes anew."""
+        """One press. With script the figures follow by themselves; without it, and when undone, the sheet comes anew."""
         is_script = request.headers.get("X-Requested-With") == "fetch"
         try:
             with self.writing() as (session, user):
@@ -51,4 +54,28 @@ class RunningView(OfficeView):
             flash(str(error), "error")
         else:
             ring_sweep(self.runtime.doorbell)
+            if action == CampaignAction.UNDO:
+                flash(_("Đã thu hồi lệnh gửi. Chưa ai nhận tin; chiến dịch trở về “Đã duyệt”."), "success")
         return ("", 204) if is_script else redirect(SHEET.format(campaign_id), code=303)
+
+    @expose("/undecided/<any(resend, keep):choice>", methods=["POST"])
+    def decide(self, campaign_id: int, choice: str) -> ResponseReturnValue:
+        """What nobody can look up is sent again, or counts as sent."""
+        is_resend = choice == "resend"
+        with self.writing() as (session, user):
+            count = decide_unknown(
+                session,
+                campaign_id,
+                resend=is_resend,
+                user=user,
+                now=datetime.now(UTC),
+                secret_key=self.runtime.settings.secret_key,
+            )
+        if not count:
+            flash(_("Không còn tin nào cần quyết định."), "info")
+        elif is_resend:
+            ring_send(self.runtime.doorbell)
+            flash(_("Đã xếp %(count)s tin vào hàng để gửi lại.", count=number(count)), "success")
+        else:
+            flash(_("Đã ghi %(count)s tin là đã gửi.", count=number(count)), "success")
+        return redirect(SHEET.format(campaign_id), code=303)

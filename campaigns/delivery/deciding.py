@@ -18,6 +18,7 @@ from outreach.access.models import Role, User
 from outreach.access.users import require_role
 
 # The gateway's own list settles the rest within minutes; what is older has a list that cannot be had.
+# The pages say “quá một giờ”.
 DECIDE_AFTER = timedelta(hours=1)
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import case, exists, func, select
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.deciding import DECIDE_AFTER
 from campaigns.messages import Attempt
 from campaigns.models import Campaign, CampaignDecision, CampaignVersion, Switch
 from campaigns.states import AttemptState, CampaignState
@@ -22,7 +23,7 @@ SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class CampaignLine:
-    """`by_user`: the user wrote it. `unknown`: requests whose outcome nobody saw."""
+    """`by_user`: the user wrote it. `unknown`: requests whose outcome nobody saw; `undecided` of them are old."""
 
     id: int
     name: str
@@ -30,6 +31,7 @@ class CampaignLine:
     submitted_at: datetime | None = None
     by_user: bool = False
     unknown: int = 0
+    undecided: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +95,23 @@ def read_paused(session: Session, user: User) -> list[CampaignLine]:
     return [CampaignLine(row.id, row.name, pause_reason=row.pause_reason) for row in rows]
 
 
-def read_unknown(session: Session, user: User) -> list[CampaignLine]:
+def read_unknown(session: Session, user: User, *, now: datetime) -> list[CampaignLine]:
     """Campaigns with requests whose outcome nobody saw."""
+    is_old = case((Attempt.claimed_at < now - DECIDE_AFTER, 1), else_=0)
     rows = session.execute(
-        select(Campaign.id, Campaign.name, func.count().label("unknown"))
+        select(
+            Campaign.id,
+            Campaign.name,
+            func.count().label("unknown"),
+            func.sum(is_old).label("undecided"),
+        )
         .join(Attempt, Attempt.lane == Campaign.id)
         .where(Attempt.state == AttemptState.UNKNOWN, visible_to(session, user, Campaign.organisation_id))
         .group_by(Campaign.id, Campaign.name)
         .order_by(Campaign.id.desc())
         .limit(SHOWN)
     )
-    return [CampaignLine(row.id, row.name, unknown=row.unknown) for row in rows]
+    return [CampaignLine(row.id, row.name, unknown=row.unknown, undecided=row.undecided) for row in rows]
 
 
 def read_imports_to_review(session: Session, user: User) -> list[ImportLine]:

@@ -16,12 +16,14 @@ from redis import Redis, RedisError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.deciding import count_undecided
 from campaigns.delivery.lanes import hours_of
 from campaigns.delivery.tallying import causes_and_segments
 from campaigns.figures.standstill import Batch, Still, Stream, finish_at, rate_of, why_still
 from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign, Step
-from campaigns.states import CampaignState, MessageState, SkipReason
+from campaigns.planning.audience import has_left
+from campaigns.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState, SkipReason
 from campaigns.stopping import is_stopped
 from campaigns.windows import step_due_at
 from outreach.runtime import Runtime
@@ -37,6 +39,10 @@ SHORT, LONG = timedelta(seconds=10), timedelta(seconds=60)
 # Before this nobody is told when it will be through: the first seconds say little.
 STEADY = timedelta(seconds=8)
 
+# What the page has a button for, while a campaign is under way.
+UNDER_WAY = (CampaignState.SCHEDULED, CampaignState.SENDING, CampaignState.PAUSED)
+CONTROLS = (CampaignAction.PAUSE, CampaignAction.RESUME, CampaignAction.UNDO, CampaignAction.CANCEL)
+
 # Reports of delivery still come for a while after the end.
 REPORTS_COME = timedelta(hours=1)
 
@@ -49,6 +55,7 @@ class Counts:
     causes: list[tuple[str, int]]
     segments: int
     requests: int
+    has_left: bool
     counted_at: datetime
 
 
@@ -61,7 +68,10 @@ class StepFigures:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """What the running page shows. Rates in messages a second; money in VND; None where not known."""
+    """What the running page shows. Rates in messages a second; money in VND; None where not known.
+
+    `actions` is what may be done with the campaign now; `undecided` of the unknown wait for a person.
+    """
 
     campaign_id: int
     state: CampaignState
@@ -76,6 +86,8 @@ class Panel:
     left: int
     under_way: int
     unknown: int
+    undecided: int
+    actions: list[CampaignAction]
     rate_now: float
     rate_minute: float
     still: Still | None
@@ -152,6 +164,14 @@ def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: 
         left=left,
         under_way=sending + unknown,
         unknown=unknown,
+        undecided=count_undecided(session, campaign.id, now=now) if unknown else 0,
+        actions=[
+            action
+            for action in CONTROLS
+            if campaign.state in UNDER_WAY
+            and campaign.state in CAMPAIGN_MOVES[action][0]
+            and not (action is CampaignAction.UNDO and counts.has_left)
+        ],
         rate_now=rate_of(batches, now=now, over=SHORT),
         rate_minute=rate_of(batches, now=now, over=LONG),
         still=still,
@@ -221,6 +241,7 @@ def _count(session: Session, campaign_id: int) -> Counts:
         causes=sorted(causes.items(), key=lambda item: -item[1]),
         segments=segments,
         requests=requests,
+        has_left=has_left(session, campaign_id),
         counted_at=datetime.now(UTC),
     )
 
@@ -239,6 +260,7 @@ def _unpack(kept: Any) -> Counts:
         causes=[(cause, count) for cause, count in data["causes"]],
         segments=data["segments"],
         requests=data["requests"],
+        has_left=data["has_left"],
         counted_at=datetime.fromisoformat(data["counted_at"]),
     )
 

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from admin.demo import LOGINS, ORGANISATIONS, SENDER, TEXT
@@ -18,12 +18,12 @@ from campaigns.casework.cases import finish, take
 from campaigns.casework.kinds import CaseKind, Outcome
 from campaigns.casework.models import Case
 from campaigns.lifecycle import act, create_campaign, edit_campaign
-from campaigns.messages import Attempt, Incident
+from campaigns.messages import Attempt, Incident, Message
 from campaigns.models import Campaign, Recipient
 from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
 from campaigns.replies.classifier import Label
-from campaigns.states import CampaignAction
+from campaigns.states import AttemptState, CampaignAction, MessageState
 from outreach.access.invitations import link_for
 from outreach.access.models import Organisation
 from outreach.access.users import find_user
@@ -55,6 +55,7 @@ def furnish(runtime: Runtime) -> dict[str, Any]:
         made["list"] = session.scalars(select(ContactList.id).where(ContactList.name == LIST)).one()
         made["person"] = session.scalars(select(func.min(Recipient.contact_id)).join(Reply)).one()
         made |= _work_through(session, now)
+        _lose_sight(session, made["demo"], now)
         session.add(Incident(kind="sent_twice", subject="messages:1", details={}, at=now))
         made |= _hand_in(session, Path(runtime.settings.uploads_dir), now)
         invited = find_user(session, LEADER)
@@ -136,6 +137,26 @@ def _work_through(session: Session, now: datetime) -> dict[str, int]:
     assert receive_reply(session, Inbound("SMdoubt", e164, SENDER, "ok", False), keys=keys, now=now)
     doubt = session.scalars(select(func.max(Case.id)).where(Case.kind == CaseKind.UNCLEAR)).one()
     return {"help": help_id, "doubt": doubt}
+
+
+def _lose_sight(session: Session, campaign_id: int, now: datetime) -> None:
+    """Three messages of which nobody has seen the outcome for two hours."""
+    lost = session.execute(
+        select(Attempt.id, Attempt.message_id)
+        .where(Attempt.lane == campaign_id)
+        .order_by(Attempt.id)
+        .limit(3)
+    ).all()
+    ids = [row.id for row in lost]
+    session.execute(
+        update(Attempt)
+        .where(Attempt.id.in_(ids))
+        .values(
+            state=AttemptState.UNKNOWN, claimed_at=now - timedelta(hours=2), due_at=now + timedelta(days=1)
+        )
+    )
+    messages = [row.message_id for row in lost]
+    session.execute(update(Message).where(Message.id.in_(messages)).values(state=MessageState.UNKNOWN))
 
 
 def _hand_in(session: Session, folder: Path, now: datetime) -> dict[str, int]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import func, select, update
 
+from campaigns.answers.models import Place
+from campaigns.answers.officers import write_down
 from campaigns.delivery.deciding import count_undecided, decide_unknown
 from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Recipient
-from campaigns.states import AttemptState, CampaignAction, MessageState
+from campaigns.planning.trial import send_trial
+from campaigns.replies.classifier import Label
+from campaigns.states import CampaignAction
 from outreach.errors import WrongState
 from tests.flows.world import AUTHOR, World, number
 
@@ -35,6 +39,14 @@ def test_a_launch_is_undone_as_if_it_had_never_been(world: World) -> None:
     world.sweep()
     world.send()
     assert sorted(world.sent_to()) == sorted(number(i) for i in range(21))
+
+
+def test_a_launch_that_waits_for_its_hour_is_undone_as_well(world: World) -> None:
+    world.add_people(1)
+    campaign = world.launch(starts_at=world.in_hours(2))
+    assert world.status(campaign)["state"] == "scheduled"
+    world.act(campaign, CampaignAction.UNDO)
+    assert world.status(campaign)["state"] == "approved"
 
 
 def test_once_a_message_has_left_a_launch_cannot_be_undone(world: World) -> None:
@@ -68,17 +80,7 @@ def leave_unknown(world: World) -> int:
     world.add_people(5)
     campaign = world.launch()
     world.send()
-    long_ago = datetime.now(UTC) - timedelta(hours=2)
-    with world.runtime.db.write() as session:
-        session.execute(
-            update(Attempt).values(
-                state=AttemptState.UNKNOWN,
-                gateway_id=None,
-                claimed_at=long_ago,
-                due_at=datetime.now(UTC) + timedelta(hours=1),
-            )
-        )
-        session.execute(update(Message).values(state=MessageState.UNKNOWN))
+    world.lose_sight()
     return campaign
 
 
@@ -119,3 +121,50 @@ def test_a_moment_ago_nobody_has_to_decide(world: World) -> None:
     with world.runtime.db.write() as session:
         session.execute(update(Attempt).values(claimed_at=datetime.now(UTC)))
         assert count_undecided(session, campaign, now=datetime.now(UTC)) == 0
+
+
+def test_a_test_message_to_an_officer_does_not_keep_a_launch_from_being_undone(world: World) -> None:
+    world.add_people(3)
+    campaign = world.launch()
+    with world.runtime.db.write() as session:
+        send_trial(
+            session,
+            text="Mời cài: {link}",
+            unaccented=True,
+            number="0905000999",
+            user=world.user(AUTHOR),
+            settings=world.runtime.settings,
+            now=datetime.now(UTC),
+            campaign_id=campaign,
+        )
+        session.execute(update(Outbox).where(Outbox.lane == campaign).values(not_before=world.in_hours(1)))
+    world.send(1)
+    assert world.sent_to() == ["+84905000999"]
+    world.act(campaign, CampaignAction.UNDO)
+    assert (count(world, Message), count(world, Attempt)) == (1, 1)
+
+
+def test_what_waits_to_be_sent_again_may_have_left(world: World) -> None:
+    campaign = leave_unknown(world)
+    decide(world, campaign, resend=True)
+    with pytest.raises(WrongState, match="không thu hồi được nữa"):
+        world.act(campaign, CampaignAction.UNDO)
+
+
+def test_an_answer_that_an_officer_wrote_down_is_not_lost_by_an_undo(world: World) -> None:
+    world.add_people(1)
+    campaign = world.launch()
+    person = world.recipient(number(0), campaign).id
+    with world.runtime.db.write() as session:
+        write_down(
+            session,
+            session.get_one(Recipient, person),
+            Label.INSTALLED,
+            place=Place.HOME,
+            note="",
+            user=world.user(AUTHOR),
+            keys=world.keys,
+            now=datetime.now(UTC),
+        )
+    with pytest.raises(WrongState, match="đã ghi câu trả lời"):
+        world.act(campaign, CampaignAction.UNDO)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from campaigns.answers.inbox import receive_reply
@@ -19,10 +19,11 @@ from campaigns.delivery.reconcile import reconcile
 from campaigns.delivery.sending import Sender
 from campaigns.figures.status import read_status
 from campaigns.lifecycle import act, create_campaign
+from campaigns.messages import Attempt, Message
 from campaigns.models import Campaign, Recipient
 from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
-from campaigns.states import CampaignAction
+from campaigns.states import AttemptState, CampaignAction, MessageState
 from campaigns.sweep import sweep
 from campaigns.windows import VIETNAM
 from outreach.access.models import OrganisationKind, Role, User
@@ -166,6 +167,24 @@ class World:
                 await gateway.close()
 
         asyncio.run(job())
+
+    def lose_sight(self) -> None:
+        """Of all that was sent nobody has seen the outcome for two hours."""
+        now = datetime.now(UTC)
+        with self.runtime.db.write() as session:
+            session.execute(
+                update(Attempt).values(
+                    state=AttemptState.UNKNOWN,
+                    gateway_id=None,
+                    claimed_at=now - timedelta(hours=2),
+                    due_at=now + timedelta(hours=1),
+                )
+            )
+            session.execute(
+                update(Message)
+                .where(Message.id.in_(select(Attempt.message_id)))
+                .values(state=MessageState.UNKNOWN)
+            )
 
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)

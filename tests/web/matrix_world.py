@@ -199,6 +199,7 @@ class Office:
             "issue_id": issue.id,
             "incident_id": 1,
             "action": "pause",
+            "choice": "keep",
             "filename": "office.css",
             "token": "AAAAAAAA",
             "attempt": "1",

@@ -49,6 +49,7 @@ POST campaigns.launch       ASP..
 POST campaigns.discard      ASP..
 GET  running.panel          ASP.U
 POST running.act            ASP..
+POST running.decide         ASP..
 GET  inbox.index            ASP.U
 GET  inbox.show             ASP.U
 POST inbox.answer           ASP..
@@ -124,7 +125,11 @@ NOBODY = Visitor("nobody")
 ROLES = [Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER, Role.LEADER, Role.AUDITOR]
 WITHOUT_TOKEN = ("webhooks.", "answer_page.")  # their callers prove themselves otherwise
 OF_ALL = {"incident_id"}  # objects that belong to the installation, not to an organisation
-ABOUT_WHAT = {"running.panel": "launched_id", "running.act": "launched_id"}  # else the draft
+ABOUT_WHAT = {
+    "running.panel": "launched_id",
+    "running.act": "launched_id",
+    "running.decide": "launched_id",
+}  # else the draft
 # A file to correct, and rows to decide on: on record.
 SHOWS_NUMBERS = {("GET", "imports.errors"), ("GET", "lists.waiting")}
 OPENED = {"GET": {200, 302}, "POST": {200, 204, 303, 409, 422}}

@@ -136,6 +136,51 @@ def test_a_finished_campaign_says_when_and_leads_to_what_came_of_it(
         assert client.get(path).status_code == 200
 
 
+def test_a_launch_is_undone_by_a_button_that_is_there_until_a_message_has_left(
+    world: World, client: FlaskClient, campaign_id: int
+) -> None:
+    signed_in(client, AUTHOR)
+    form = {"csrf_token": token(client)}
+    assert CampaignAction.UNDO in read(world, campaign_id).actions
+    undone = client.post(f"/admin/campaigns/{campaign_id}/running/undo", data=form, follow_redirects=True)
+    assert "Chưa ai nhận tin" in undone.text
+    assert state(world, campaign_id) is CampaignState.APPROVED
+    world.act(campaign_id, CampaignAction.LAUNCH)
+    world.sweep()
+    world.send()
+    world.runtime.redis.flushdb()
+    assert read(world, campaign_id).actions == [CampaignAction.PAUSE, CampaignAction.CANCEL]
+    assert press(client, campaign_id, "undo") == 409
+    assert state(world, campaign_id) is CampaignState.SENDING
+
+
+@pytest.mark.parametrize(
+    ("choice", "told", "becomes"),
+    [
+        ("resend", "Đã xếp 6 tin vào hàng để gửi lại.", MessageState.QUEUED),
+        ("keep", "Đã ghi 6 tin là đã gửi.", MessageState.NO_REPORT),
+    ],
+)
+def test_what_stays_unknown_is_decided_on_the_page(
+    world: World, client: FlaskClient, campaign_id: int, choice: str, told: str, becomes: MessageState
+) -> None:
+    world.send()
+    world.lose_sight()
+    world.runtime.redis.flushdb()
+    signed_in(client, AUTHOR)
+    asked = "6 tin chưa rõ kết quả quá một giờ"
+    assert asked in client.get("/admin/").text
+    sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
+    assert asked in sheet
+    assert "Bạn không cần làm gì" not in sheet
+    path, form = f"/admin/campaigns/{campaign_id}/running/undecided/{choice}", {"csrf_token": token(client)}
+    assert told in client.post(path, data=form, follow_redirects=True).text
+    world.runtime.redis.flushdb()
+    assert read(world, campaign_id).states == {becomes: 6}
+    assert asked not in client.get("/admin/").text
+    assert "Không còn tin nào cần quyết định" in client.post(path, data=form, follow_redirects=True).text
+
+
 def test_without_script_a_press_leads_back_to_the_sheet(
     world: World, client: FlaskClient, campaign_id: int
 ) -> None:
@@ -176,6 +221,8 @@ def test_a_neighbour_finds_nothing_and_a_leader_no_buttons(
     signed_in(client, "pn@loa.example")
     assert client.get(f"/admin/campaigns/{campaign_id}/running/").status_code == 404
     assert press(client, campaign_id, "pause") == 404
+    assert press(client, campaign_id, "undecided/keep") == 404
     signed_in(client, "lanhdao@loa.example")
     assert press(client, campaign_id, "pause") == 403
+    assert press(client, campaign_id, "undecided/keep") == 403
     assert state(world, campaign_id) is CampaignState.SENDING
