@@ -22,7 +22,7 @@ from campaigns.links import LinkCipher
 from campaigns.models import Sender
 from outreach.runtime import Runtime
 
-CLAIM_LIMIT = 500
+CLAIM_LIMIT = 1000
 
 # Fair over all workers together: each of them alone would begin with the same campaign.
 _SERVED, _REMEMBERED_S = "loa:served", 3600

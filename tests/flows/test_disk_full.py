@@ -1,0 +1,48 @@
+"""A full disk: sending stands still, loses nothing, and goes on by itself once there is room."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+
+from tests.flows.world import World, number
+
+ENOUGH = 1_000_000
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_send_goes_on_when_the_full_disk_has_room_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    # SQLite's own limit says what a full disk says; PostgreSQL's disk is not ours to fill.
+    world.add_people(1500)
+    campaign = world.launch()
+    db = world.runtime.db
+    with db.engine.connect() as connection:
+        pages = connection.execute(text("PRAGMA page_count")).scalar_one()
+    most = [pages + 60]  # room for a first claim and not for all that follows
+
+    @event.listens_for(db.engine, "checkout")
+    def limit(connection: Any, *_: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count = {most[0]}")
+
+    db.engine.dispose()
+    with ThreadPoolExecutor() as pool:
+        sending = pool.submit(world.send, 30)
+        world.wait(4)
+        assert len(world.sent_to()) < 1500
+        assert "send.claim_failed" in caplog.text or "send.record_failed" in caplog.text
+        most[0] = ENOUGH
+        sending.result()
+    for _ in range(20):
+        world.sweep()
+        if world.status(campaign)["state"] == "completed":
+            break
+        world.wait(0.6)
+        world.reconcile()
+        world.send(5)
+    assert sorted(world.sent_to()) == sorted(number(i) for i in range(1500))
+    assert world.status(campaign)["state"] == "completed"
