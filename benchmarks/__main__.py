@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import callbacks, claiming, importing, launching, pace, sending
+from benchmarks import callbacks, claiming, importing, launching, pace, pages, sending
 from benchmarks.gateway import NoCompiler
 from benchmarks.ground import Ground, ground
 
@@ -24,6 +24,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "callbacks": callbacks.main,
     "launching": launching.main,
     "claiming": claiming.main,
+    "pages": pages.main,
     "importing": importing.main,
 }
 SMALL: dict[str, dict[str, Any]] = {
@@ -32,6 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "callbacks": {"count": 1_000, "rounds": 1},
     "launching": {"recipients": 10_000},
     "claiming": {"small": 6_000, "large": 60_000},
+    "pages": {"people": 10_000, "times": 10},
     "importing": {"count": 5_000, "large": 20_000},
 }
 

@@ -28,6 +28,9 @@ _FILL = (
        SELECT i, i, 1, i, :campaign, :state, 'earlier', 'Chao ong/ba, moi cai Bluezone', 1,
               now() - interval '1 hour', 0, 'SM' || md5(i::text), now()
        FROM generate_series(CAST(:of AS int), CAST(:count AS int), CAST(:of AS int)) i""",
+    """INSERT INTO tallies (lane, state, cause, n, segments, at)
+       SELECT lane, state, NULL, COUNT(*), SUM(segments), now() FROM attempts GROUP BY lane, state""",
+    "UPDATE campaigns SET recipients = :count WHERE id = :campaign",
     *(
         f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), :count)"
         for table in ("recipients", "messages", "attempts")

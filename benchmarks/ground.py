@@ -121,7 +121,7 @@ def add_people(db: Database, count: int) -> None:
             create_user(
                 session,
                 email=email,
-                password="mật khẩu dài",
+                password=PASSWORD,
                 role=role,
                 organisation_id=front.id,
                 area_code=None,

@@ -1,0 +1,86 @@
+"""The office's pages over a province's people: milliseconds of each, in turn, with other names and numbers each time."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+from flask.testing import FlaskClient
+
+from admin.app import create_app
+from benchmarks.filling import campaign_of
+from benchmarks.ground import PASSWORD, Ground
+from benchmarks.measuring import show, target
+from tests.flows.world import AUTHOR
+
+PEOPLE = 1_000_000
+TIMES = 40
+LONGEST_MS = 200.0
+
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+def main(on: Ground, *, people: int = PEOPLE, times: int = TIMES) -> str:
+    """The 95th of a hundred for each page, and the worst of them all."""
+    with campaign_of(on, people, sent_of=2, state="delivered") as (_, runtime):
+        client = create_app(runtime.settings).test_client()
+        form = {"email": AUTHOR, "password": PASSWORD, "csrf_token": _token(client, "/login")}
+        assert client.post("/login", data=form).status_code == 303
+        campaign = 1
+
+        def get(path: str) -> None:
+            answer = client.get(path)
+            assert answer.status_code == 200, (path, answer.status_code)
+
+        def search(text: str) -> None:
+            found = client.post(
+                "/admin/people/", data={"q": text, "csrf_token": _token(client, "/admin/people/")}
+            )
+            assert found.status_code == 303
+            nonlocal began
+            began = time.perf_counter()  # the page that was asked for, not the one with the form
+            get(found.location)
+
+        began = 0.0
+        pages: dict[str, Callable[[int], None]] = {
+            "contact list": lambda i: get("/admin/people/"),
+            "contact list, further on": lambda i: get(f"/admin/people/?after={i * people // times}"),
+            "search by name": lambda i: search(f"a thun {i * 37}"),
+            "search by a number's end": lambda i: search(f"{i * 613 % 10_000:04}"),
+            "filtered by smartphone": lambda i: get("/admin/people/?smartphone=unknown"),
+            "filtered by opt-out": lambda i: get("/admin/people/?suppressed=1"),
+            "a person": lambda i: get(f"/admin/people/{1 + i * people // (times + 1)}/"),
+            "campaigns": lambda i: get("/admin/campaigns/"),
+            "a campaign": lambda i: get(f"/admin/campaigns/{campaign}/"),
+            "a campaign's progress": lambda i: get(f"/admin/progress/{campaign}/"),
+            "home": lambda i: get("/admin/"),
+        }
+        took: dict[str, list[float]] = {}
+        for name, ask in pages.items():
+            ask(0)  # what a process loads once
+            for i in range(times):
+                began = time.perf_counter()
+                ask(i)
+                took.setdefault(name, []).append((time.perf_counter() - began) * 1000)
+    rows = [
+        [name, f"{sorted(ms)[len(ms) // 2]:.0f}", f"{_p95(ms):.0f}", f"{max(ms):.0f}"]
+        for name, ms in took.items()
+    ]
+    head = [f"{people:,} people, ms", "median", "p95", "worst"]
+    return "\n".join(
+        [
+            show(head, rows),
+            target("slowest page's p95", max(map(_p95, took.values())), at_most=LONGEST_MS, form=".0f"),
+        ]
+    )
+
+
+def _p95(values: list[float]) -> float:
+    return sorted(values)[max(0, -(-len(values) * 95 // 100) - 1)]
+
+
+def _token(client: FlaskClient, path: str) -> str:
+    found = _TOKEN.search(client.get(path).text)
+    assert found, path
+    return found[1]
