@@ -31,6 +31,7 @@ from tests.servers import Server, create_database, drop_database, make_folder, s
 
 LIST = "Hội viên"
 AUTHOR, APPROVER = "canbo@loa.example", "duyet@loa.example"
+PASSWORD = "mật khẩu dài"
 # One segment for every name below: without accents.
 TEXT = "[Chào {name}, ]mời ông/bà cài Bluezone: {link}"
 SUPPRESSED_OF = 100  # one number of so many
