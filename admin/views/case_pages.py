@@ -76,7 +76,7 @@ class CasePages(OfficeView):
         if leaves_at > datetime.now(UTC):
             flash(_("Ngoài giờ gửi tin. Tin trả lời sẽ gửi lúc %(at)s.", at=moment(leaves_at)), "success")
         else:
-            flash(_("Tin trả lời đang được gửi."), "success")
+            flash(_("Tin trả lời đã được xếp để gửi; việc này cho biết khi nào tin đi."), "success")
         if is_done:
             after = request.form.get("next", type=int)
             return redirect(list_address(undo=case_id, what=Outcome.MESSAGED.value, place=after), code=303)
