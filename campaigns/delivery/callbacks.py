@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime
@@ -18,6 +19,8 @@ from campaigns.states import AttemptState
 from outreach.bulk import UNSYNCED, listed
 from outreach.db import Database
 from outreach.sms.gateway import StatusReport
+
+log = logging.getLogger(__name__)
 
 APPLY_LIMIT = 1000
 
@@ -70,7 +73,11 @@ class StatusWriter:
             else:
                 for _, is_durable in batch:
                     is_durable.set_result(None)
-                self._stored()
+                try:
+                    self._stored()
+                except Exception:
+                    # The sweep finds what was stored; this thread must outlive whatever the bell met.
+                    log.exception("callbacks.bell_failed")
 
 
 def apply_statuses(session: Session, *, now: datetime, secret_key: str) -> int:

@@ -68,6 +68,7 @@ def test_a_digit_gives_the_label_and_nought_takes_it_back(office: Office, page_a
     page.keyboard.press("3")
     expect(page.get_by_role("status").filter(has_text="Đã phân loại: Chưa cài.")).to_be_visible()
     expect(case).to_have_count(0)
+    page.wait_for_load_state("load")  # the keys are heard once the script is there
     page.get_by_role("button", name="Hoàn tác").focus()
     page.keyboard.press("0")
     expect(case).to_be_focused()
