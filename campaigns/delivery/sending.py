@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 HOLD_AHEAD = (
     500  # the next batch is fetched while so many still wait: a claim takes as long as sending some of them
 )
-RECORD_EVERY_S = 0.4
+RECORD_EVERY_S = 0.2
 LOOK_EVERY_S = 0.5  # for pause, cancel and closed windows; a stop takes effect within it
 BEAT_EVERY_S = 0.1  # for a halt of the gateway's that another worker met
 RETRY_DATABASE_S = 1.0
