@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
-from flask import abort, current_app, request
+from flask import abort, current_app, flash, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import BaseView
 from flask_login import current_user
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
 from outreach.access.models import User
-from outreach.errors import NotFound
+from outreach.errors import LoaError, NotFound
 from outreach.runtime import Runtime
 
 
@@ -63,3 +64,15 @@ class OfficeView(BaseView):
                 yield session, session.get_one(User, current_user.id)
         except NotFound:
             abort(404)
+
+    def attempt(
+        self, act: Callable[[Session, User, datetime], None], *, else_to: str
+    ) -> ResponseReturnValue | None:
+        """One deed in one transaction; where it is refused, the way to `else_to` with the reason."""
+        try:
+            with self.writing() as (session, user):
+                act(session, user, datetime.now(UTC))
+        except LoaError as error:
+            flash(str(error), "error")
+            return redirect(else_to, code=303)
+        return None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import abort, flash, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -29,7 +29,7 @@ from campaigns.planning.draft import FIELDS
 from campaigns.replies.classifier import Label
 from campaigns.rings import ring_send
 from outreach.access.models import User
-from outreach.errors import LoaError, NotFound
+from outreach.errors import LoaError
 from outreach.places.models import Area
 from outreach.runtime import Runtime
 from outreach.sms.template import Template
@@ -67,8 +67,6 @@ class CasePages(OfficeView):
                 leaves_at = answer_by_sms(
                     session, case_id, text, is_done=is_done, user=user, keys=self._keys, now=leaves_at
                 )
-        except NotFound:
-            abort(404)
         except LoaError as error:
             flash(str(error), "error")
             return self.show_case(case_id, text=text, status=422)
@@ -142,8 +140,6 @@ class CasePages(OfficeView):
                     user=user,
                     now=datetime.now(UTC),
                 )
-        except NotFound:
-            abort(404)
         except LoaError as error:
             flash(str(error), "error")
             typed = {"title": form.get("title", ""), "text": form.get("text", "")}
@@ -153,11 +149,8 @@ class CasePages(OfficeView):
 
     @expose("/texts/<int:text_id>/remove", methods=["POST"])
     def remove_text(self, text_id: int) -> ResponseReturnValue:
-        try:
-            with self.writing() as (session, user):
-                remove_text(session, text_id, user=user, now=datetime.now(UTC))
-        except NotFound:
-            abort(404)
+        with self.writing() as (session, user):
+            remove_text(session, text_id, user=user, now=datetime.now(UTC))
         flash(_("Đã xóa mẫu tin."), "success")
         return redirect(url_for("inbox.texts"), code=303)
 
@@ -178,16 +171,7 @@ class CasePages(OfficeView):
         return page, status
 
     def _do(self, case_id: int, act: Callable[[Session, User, datetime], None]) -> ResponseReturnValue | None:
-        """One deed in one transaction; where it is refused, the list with the reason."""
-        try:
-            with self.writing() as (session, user):
-                act(session, user, datetime.now(UTC))
-        except NotFound:
-            abort(404)
-        except LoaError as error:
-            flash(str(error), "error")
-            return redirect(here(case_id), code=303)
-        return None
+        return self.attempt(act, else_to=here(case_id))
 
 
 def one_of(kind: Any, value: str | None) -> Any:

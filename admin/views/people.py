@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
@@ -30,7 +30,6 @@ from campaigns.figures.person import (
 )
 from campaigns.replies.classifier import Label
 from outreach.access.models import User
-from outreach.errors import LoaError, NotFound
 from outreach.people.directory import Wanted, read_page
 from outreach.people.lists import read_names, read_organisations
 from outreach.people.models import SuppressionReason
@@ -233,16 +232,7 @@ class PeopleView(OfficeView):
     def _do(
         self, contact_id: int, act: Callable[[Session, User, datetime], None]
     ) -> ResponseReturnValue | None:
-        """One deed in one transaction; where it is refused, the person's page with the reason."""
-        try:
-            with self.writing() as (session, user):
-                act(session, user, datetime.now(UTC))
-        except NotFound:
-            abort(404)
-        except LoaError as error:
-            flash(str(error), "error")
-            return redirect(url_for(".show", contact_id=contact_id), code=303)
-        return None
+        return self.attempt(act, else_to=url_for(".show", contact_id=contact_id))
 
     def _back(self, contact_id: int, said: str) -> ResponseReturnValue:
         flash(said, "success")

@@ -175,16 +175,11 @@ class UsersView(OfficeView):
     def _do(
         self, user_id: int, act: Callable[[Session, User, datetime], None], said: str
     ) -> ResponseReturnValue:
-        try:
-            with self.writing() as (db, user):
-                act(db, user, datetime.now(UTC))
-        except NotFound:
-            abort(404)
-        except LoaError as error:
-            flash(str(error), "error")
-        else:
-            flash(said, "success")
-        return redirect(url_for(".show", user_id=user_id), code=303)
+        back = url_for(".show", user_id=user_id)
+        if refused := self.attempt(act, else_to=back):
+            return refused
+        flash(said, "success")
+        return redirect(back, code=303)
 
 
 def _form() -> dict[str, Any]:

@@ -29,7 +29,7 @@ if tonumber(ARGV[1]) > redis.call('PTTL', KEYS[1]) then redis.call('SET', KEYS[1
 
 
 class Account:
-    """What one worker knows of it. Times are monotonic seconds; Redis is asked by `beat` and `tell` alone."""
+    """What one worker knows of it. Times are monotonic seconds; Redis is asked by `beat` and `leave` alone."""
 
     def __init__(self, redis: Redis, *, account: str, worker: str, limit: int | None) -> None:
         self._redis, self._worker, self._limit = redis, worker, limit
