@@ -13,7 +13,14 @@ from deploy.processes import follow_parent
 from outreach.access import users
 from outreach.db import Database
 from outreach.schema import upgrade
-from tests.servers import create_database, drop_database, make_folder, start_postgres, start_redis
+from tests.servers import (
+    create_database,
+    drop_database,
+    empty_database,
+    make_folder,
+    start_postgres,
+    start_redis,
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,9 +78,16 @@ def migrated_sqlite(servers_folder: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    """The address of a migrated SQLite database without rows."""
+    shutil.copy(migrated_sqlite, tmp_path / "loa.db")
+    return f"sqlite:///{tmp_path}/loa.db"
+
+
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres_url: str) -> Iterator[str]:
-    """A database at the newest revision, to be copied."""
+    """A database at the newest revision, for one test after the other: making one takes longer than most tests."""
     url = create_database(postgres_url)
     db = Database(url)
     upgrade(db)
@@ -83,16 +97,13 @@ def migrated_postgres(postgres_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest) -> str:
     """The address of a migrated database without rows, once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "loa.db")
-        yield f"sqlite:///{tmp_path}/loa.db"
-        return
-    template = request.getfixturevalue("migrated_postgres")
-    url = create_database(request.getfixturevalue("postgres_url"), template)
-    yield url
-    drop_database(url)
+        return str(request.getfixturevalue("sqlite_url"))
+    url = str(request.getfixturevalue("migrated_postgres"))
+    empty_database(url)
+    return url
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -119,7 +119,7 @@ def _make_postgres(home: Path, user: dict[str, Any]) -> None:
 
 
 def create_database(server: str, template: str | None = None) -> str:
-    """The address of a new database on the server: empty, or a copy of the one at the address `template`."""
+    """The address of a new database on the server: without tables, or a copy of the one at the address `template`."""
     name = f"t{secrets.token_hex(8)}"
     source = make_url(template).database if template else "template0"
     with _connect(server) as connection:
@@ -139,6 +139,36 @@ def drop_database(url: str) -> None:
         connection.execute(
             sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(address.database))
         )
+
+
+def empty_database(url: str) -> None:
+    """As it was when it had just been migrated, whatever was left there and whoever is still connected to it."""
+    with _connect(url) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.execute(_EMPTY)
+
+
+# Rows are deleted, as there are few: to truncate makes a new file for each table and index.
+_EMPTY = """
+DO $$
+DECLARE
+    name text;
+BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR name IN SELECT oid::regclass FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+                AND relname <> 'alembic_version'
+    LOOP
+        EXECUTE 'DELETE FROM ' || name;
+    END LOOP;
+    FOR name IN SELECT format('%I', sequencename) FROM pg_sequences WHERE last_value IS NOT NULL
+    LOOP
+        EXECUTE 'ALTER SEQUENCE ' || name || ' RESTART';
+    END LOOP;
+END $$
+"""
 
 
 def _find_postgres() -> Path:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
+from campaigns.delivery import sending
 from outreach.runtime import Runtime, open_runtime
-from outreach.schema import upgrade
 from outreach.settings import Settings
 from outreach.sms.simulator.running import RunningSimulator, running_simulator
 from tests.flows.world import World
@@ -19,6 +19,15 @@ def shared_simulator() -> Iterator[RunningSimulator]:
     """One process for all tests of this session; each test gets it empty."""
     with running_simulator() as simulator:
         yield simulator
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_ends() -> Iterator[None]:
+    """A sending job in a test ends soon after it has found nothing more: hundreds of them do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sending, "IDLE_S", 0.05)
+        patch.setattr(sending, "RECORD_EVERY_S", 0.02)
+        yield
 
 
 @pytest.fixture
@@ -50,7 +59,6 @@ def settings(database_url: str, redis_url: str, simulator: RunningSimulator) -> 
 @pytest.fixture
 def runtime(settings: Settings) -> Iterator[Runtime]:
     opened = open_runtime(settings)
-    upgrade(opened.db)
     Redis.from_url(settings.redis_url).flushdb()
     yield opened
     opened.close()

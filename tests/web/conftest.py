@@ -12,6 +12,7 @@ from outreach.runtime import Runtime
 from outreach.settings import Settings
 from tests.flows import conftest as flows
 
+quick_ends = flows.quick_ends
 shared_simulator = flows.shared_simulator
 simulator = flows.simulator
 settings = flows.settings

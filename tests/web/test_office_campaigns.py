@@ -25,10 +25,10 @@ from tests.web.office import post, signed_in
 TEXT = "[{name} ơi, ]mời ông/bà cài Bluezone: {link} TC thôi nhận tin"
 
 
-@pytest.fixture(params=["sqlite"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Any) -> str:
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
     """The pages run the same statements as the flows, which are tested on both databases."""
-    return f"sqlite:///{tmp_path}/loa.db"
+    return sqlite_url
 
 
 def filled(**changes: Any) -> dict[str, Any]:
