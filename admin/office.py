@@ -32,6 +32,7 @@ from admin.views.lists import ListsView
 from admin.views.organisations import OrganisationsView
 from admin.views.people import PeopleView
 from admin.views.progress import ProgressView
+from admin.views.rights import RightsView
 from admin.views.running import RunningView
 from admin.views.senders import SendersView
 from admin.views.users import UsersView
@@ -93,6 +94,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         InboxView(runtime),
         ProgressView(runtime),
         PeopleView(runtime),
+        RightsView(runtime),
         ListsView(runtime),
         ImportsView(runtime),
         OrganisationsView(runtime),

@@ -51,6 +51,10 @@ ACTIONS: dict[str, Any] = {
     "contact.suppress": _l("Ngừng gửi tin đến một số"),
     "contact.lift": _l("Bỏ chặn một số"),
     "contact.answer": _l("Ghi câu trả lời trực tiếp"),
+    "contact.erase": _l("Xóa dữ liệu cá nhân theo yêu cầu"),
+    "contact.export": _l("Xuất dữ liệu cho người dân"),
+    "request.write_down": _l("Ghi yêu cầu về dữ liệu cá nhân"),
+    "request.finish": _l("Trả lời yêu cầu về dữ liệu cá nhân"),
     "user.create": _l("Tạo tài khoản"),
     "user.change": _l("Đổi vai trò, phạm vi"),
     "user.disable": _l("Khóa tài khoản"),
@@ -101,6 +105,8 @@ DETAILS: dict[str, Any] = {
     "place": _l("nơi nghe"),
     "message": _l("tin nhắn"),
     "messages": _l("số tin"),
+    "replies": _l("số câu trả lời"),
+    "kind": _l("loại yêu cầu"),
     "campaign": _l("chiến dịch"),
     "phone": _l("mã số điện thoại"),
     "reason": _l("lý do"),
@@ -127,6 +133,7 @@ _FAMILIES = {
     "suggested": "answer",
     "reason": "suppression",
     "outcome": "outcome",
+    "kind": "request",
 }
 
 

@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _l
 
 from campaigns.answers.models import Place
 from campaigns.casework.kinds import CaseKind, Outcome
+from campaigns.rights.models import RequestKind
 
 _KINDS = {
     CaseKind.HELP: _l("Cần giúp"),
@@ -30,9 +31,20 @@ _PLACES = {
     Place.PHONE: _l("qua điện thoại"),
     Place.MEETING: _l("tại cuộc họp"),
 }
+_REQUESTS = {
+    RequestKind.EXPORT: _l("Xem dữ liệu về mình"),
+    RequestKind.CORRECT: _l("Sửa dữ liệu"),
+    RequestKind.OBJECT: _l("Phản đối việc xử lý dữ liệu"),
+    RequestKind.ERASE: _l("Xóa dữ liệu"),
+}
 
 WORDS: dict[str, Any] = {
     f"{family}.{value.value}": words
-    for family, table in (("case", _KINDS), ("outcome", _OUTCOMES), ("place", _PLACES))
+    for family, table in (
+        ("case", _KINDS),
+        ("outcome", _OUTCOMES),
+        ("place", _PLACES),
+        ("request", _REQUESTS),
+    )
     for value, words in table.items()
 }

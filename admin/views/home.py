@@ -23,6 +23,7 @@ from campaigns.figures.incidents import count_incidents, list_incidents, mark_se
 from campaigns.figures.places import list_launched, read_total
 from campaigns.figures.running import Panel, read_panel
 from campaigns.models import Campaign
+from campaigns.rights.requests import count_pressing
 from campaigns.rings import ring_sweep
 from campaigns.stopping import release_all, stop_all
 from outreach.access.models import Role, User
@@ -158,6 +159,7 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
         tasks.append(Task(campaign.name, why, _sheet(user, campaign.id), "warn", _("Tạm dừng")))
     unknown = attention.read_unknown(session, user, now=now)
     tasks += [_decision(campaign, user) for campaign in unknown if campaign.undecided]
+    tasks += _rights(session, user, now)
     waiting = count_open(session, user) if may_open(user.role, "inbox.index") else {}
     if help_count := waiting.pop(CaseKind.HELP, 0):
         tasks.append(
@@ -196,6 +198,23 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     for campaign in unknown:
         if campaign.unknown > campaign.undecided:
             tasks.append(_lookup(campaign, user))
+    return tasks
+
+
+def _rights(session: Session, user: User, now: datetime) -> list[Task]:
+    """People's requests that press: two working days are the law's."""
+    if not may_open(user.role, "rights.index"):
+        return []
+    overdue, soon = count_pressing(session, user, now=now)
+    where = url_for("rights.index")
+    more = _("Xem, sửa, xóa hoặc phản đối: luật cho hai ngày làm việc.")
+    tasks = []
+    if overdue:
+        said = _("%(count)s yêu cầu về dữ liệu cá nhân đã quá hạn", count=overdue)
+        tasks.append(Task(said, more, where, "bad", _("Quá hạn")))
+    if soon:
+        said = _("%(count)s yêu cầu về dữ liệu cá nhân đến hạn", count=soon)
+        tasks.append(Task(said, more, where, "warn", _("Đến hạn")))
     return tasks
 
 

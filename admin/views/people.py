@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
@@ -29,6 +29,8 @@ from campaigns.figures.person import (
     visible_campaigns,
 )
 from campaigns.replies.classifier import Label
+from campaigns.rights.models import RequestKind
+from campaigns.rights.requests import read_requests
 from outreach.access.models import User
 from outreach.people.directory import Wanted, read_page
 from outreach.people.lists import read_names, read_organisations
@@ -215,6 +217,7 @@ class PeopleView(OfficeView):
                 "phones": read_phones(session, contact_id),
                 "origins": read_origins(session, contact_id, user=user),
                 "talks": read_talks(session, contact_id, user=user),
+                "requests": read_requests(session, user, now=datetime.now(UTC), contact_id=contact_id),
                 "districts": _areas(session),
             }
         return self.render(
@@ -224,6 +227,7 @@ class PeopleView(OfficeView):
             numbers=numbers or {},
             labels=SAID_TO_AN_OFFICER,
             places=list(Place),
+            request_kinds=list(RequestKind),
             reasons=(SuppressionReason.OPT_OUT, SuppressionReason.WRONG_NUMBER),
             may_change=may_open(current_user.role, "people.correct"),
             **read,

@@ -17,6 +17,7 @@ from campaigns.models import Campaign, Recipient
 from campaigns.planning.content import read_content
 from campaigns.replies.classifier import BLUEZONE, Label, Vocabulary, classify
 from campaigns.states import AttemptState
+from outreach.people.importing.numbers import find_or_create_phones
 from outreach.people.models import Phone
 from outreach.people.phone.cells import read_phone_cell
 from outreach.sms.gateway import Inbound
@@ -56,9 +57,8 @@ def receive_reply(session: Session, inbound: Inbound, *, keys: Keys, now: dateti
     session.add(reply)
     session.flush()
     if is_answer and phone is None:
-        phone = Phone(e164=inbound.sender, created_at=now)
-        session.add(phone)
-        session.flush()
+        made = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
+        phone = session.get_one(Phone, made[inbound.sender])
         reply.phone_id = phone.id
     if is_answer and phone:
         take_answer(

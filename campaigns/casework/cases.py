@@ -22,7 +22,7 @@ from outreach.access import audit
 from outreach.access.models import Role, User
 from outreach.access.users import require_role, visible_to
 from outreach.errors import BadInput, NotFound, WrongState
-from outreach.people.models import Phone
+from outreach.people.models import ERASED, Phone
 from outreach.people.suppression import lock_phone
 
 # What a resident may say in the end; the rest is for the person's page.
@@ -151,6 +151,8 @@ def reopen(session: Session, case_id: int, *, user: User, now: datetime) -> Reop
         raise WrongState("Việc này đang mở, không có gì để hoàn tác.")
     if case.outcome not in WRITTEN:
         raise WrongState("Việc này không do cán bộ ghi là đã xong nên không mở lại ở đây được.")
+    if case.phone_id and session.get_one(Phone, case.phone_id).e164.startswith(ERASED):
+        raise WrongState("Dữ liệu của người này đã được xóa theo yêu cầu nên không mở lại được.")
     if case.kind is CaseKind.HELP and case.recipient_id and find_open_help(session, case.recipient_id):
         raise WrongState("Người này đã có một việc cần giúp khác đang mở. Hãy làm tiếp ở việc đó.")
     keeps_answer = keeps_message = False

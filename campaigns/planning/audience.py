@@ -111,7 +111,8 @@ SELECT 'step', r.campaign_id, :step, r.id, r.phone_id,
 FROM recipients r
 JOIN (
     SELECT r.id,
-           CASE WHEN EXISTS (SELECT 1 FROM suppressions x WHERE x.phone_id = r.phone_id AND x.lifted_at IS NULL)
+           CASE WHEN r.contact_id IS NULL  -- the person was erased
+                  OR EXISTS (SELECT 1 FROM suppressions x WHERE x.phone_id = r.phone_id AND x.lifted_at IS NULL)
                 THEN 'suppressed'
                 WHEN :number > 1 AND r.answer IS NOT NULL THEN 'answered'
                 WHEN :number > 1 AND EXISTS (

@@ -17,7 +17,8 @@ from outreach.access import audit
 from outreach.access.models import AuditEvent, Role, User
 from outreach.access.users import require_role
 from outreach.errors import BadInput
-from outreach.people.models import Phone, Suppression
+from outreach.people.importing.numbers import find_or_create_phones
+from outreach.people.models import Suppression
 from outreach.people.phone.cells import read_phone_cell
 from outreach.people.suppression import hash_number
 from outreach.settings import Settings
@@ -70,11 +71,7 @@ def send_trial(
     )
     if session.execute(stopped).first():
         raise BadInput("Số này đã từ chối nhận tin nên không gửi thử được. Hãy dùng số khác.")
-    phone = session.scalar(select(Phone).where(Phone.e164 == e164))
-    if phone is None:
-        phone = Phone(e164=e164, created_at=now)
-        session.add(phone)
-        session.flush()
+    phones = find_or_create_phones(session, [e164], secret_key=settings.secret_key, now=now)
     rendered = measure_for(
         Template.parse(text, allowed=FIELDS),
         user.name or EXAMPLE_NAME,
@@ -84,7 +81,7 @@ def send_trial(
     message = Message(
         kind=MessageKind.TEST,
         campaign_id=campaign_id,
-        phone_id=phone.id,
+        phone_id=phones[e164],
         text=rendered.text,
         state=MessageState.QUEUED,
     )

@@ -52,7 +52,11 @@ def create_answer_page(runtime: Runtime) -> Blueprint:
             and session.execute(
                 select(Recipient, Campaign.content)
                 .join(Campaign, Campaign.id == Recipient.campaign_id)
-                .where(Recipient.id == recipient_id, Recipient.exclusion.is_(None))
+                .where(
+                    Recipient.id == recipient_id,
+                    Recipient.exclusion.is_(None),
+                    Recipient.contact_id.is_not(None),  # else the person was erased
+                )
             ).first()
         )
         return (row[0], read_content(row[1])) if row else None

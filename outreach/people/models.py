@@ -21,6 +21,10 @@ def _given_key(context: Any) -> str:
     return given_key(str(context.get_current_parameters().get("name") or ""))
 
 
+# What stands in a number's place once everybody on it was erased: "#" and the row's id. Figures still count the row.
+ERASED = "#"
+
+
 class Phone(Base):
     """A number that can be written to. People share it; it alone is suppressed, capped and counted."""
 
@@ -230,3 +234,18 @@ class Suppression(Base):
     note: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     lifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Erasure(Base):
+    """A number of somebody whose data were erased, as keyed hashes: a list must not bring them back unnoticed.
+
+    `is_gone`: nobody else was on the number, so whoever it comes back with may be meant.
+    """
+
+    __tablename__ = "erasures"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    number_hash: Mapped[str] = mapped_column(String(64), index=True)
+    person_hash: Mapped[str] = mapped_column(String(64), index=True)
+    is_gone: Mapped[bool] = mapped_column(Boolean)
+    erased_at: Mapped[datetime] = mapped_column(UtcDateTime)

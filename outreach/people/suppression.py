@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from outreach.people.models import Phone, Suppression, SuppressionReason
+from outreach.people.models import ERASED, Phone, Suppression, SuppressionReason
 
 
 def hash_number(e164: str, *, secret_key: str) -> str:
@@ -33,8 +33,8 @@ def suppress(
     secret_key: str,
     now: datetime,
 ) -> bool:
-    """Suppress a number. False when it already was for this reason. The phone's row must be locked."""
-    if active(session, phone.id, reason):
+    """Suppress a number. False when it already was for this reason, or was erased. The phone's row must be locked."""
+    if phone.e164.startswith(ERASED) or active(session, phone.id, reason):
         return False
     session.add(
         Suppression(

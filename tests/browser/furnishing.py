@@ -23,6 +23,8 @@ from campaigns.models import Campaign, Recipient
 from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
 from campaigns.replies.classifier import Label
+from campaigns.rights.models import RequestKind
+from campaigns.rights.requests import finish_request, write_down_request
 from campaigns.states import AttemptState, CampaignAction, MessageState
 from outreach.access.invitations import link_for
 from outreach.access.models import Organisation
@@ -55,6 +57,7 @@ def furnish(runtime: Runtime) -> dict[str, Any]:
         made["list"] = session.scalars(select(ContactList.id).where(ContactList.name == LIST)).one()
         made["person"] = session.scalars(select(func.min(Recipient.contact_id)).join(Reply)).one()
         made |= _work_through(session, now)
+        _ask(session, made["person"], now)
         _lose_sight(session, made["demo"], now)
         session.add(Incident(kind="sent_twice", subject="messages:1", details={}, at=now))
         made |= _hand_in(session, Path(runtime.settings.uploads_dir), now)
@@ -137,6 +140,25 @@ def _work_through(session: Session, now: datetime) -> dict[str, int]:
     assert receive_reply(session, Inbound("SMdoubt", e164, SENDER, "ok", False), keys=keys, now=now)
     doubt = session.scalars(select(func.max(Case.id)).where(Case.kind == CaseKind.UNCLEAR)).one()
     return {"help": help_id, "doubt": doubt}
+
+
+def _ask(session: Session, contact_id: int, now: datetime) -> None:
+    """Of a person's requests one is answered, one overdue, one due."""
+    author = find_user(session, AUTHOR)
+    for kind, days in ((RequestKind.CORRECT, 12), (RequestKind.EXPORT, 9), (RequestKind.ERASE, 0)):
+        asked = write_down_request(
+            session,
+            contact_id,
+            kind,
+            asked_by="chính bà, tại nhà",
+            asked_on=(now - timedelta(days=days)).date(),
+            user=author,
+            now=now,
+        )
+        if kind is RequestKind.CORRECT:
+            finish_request(
+                session, asked.id, answer="đã sửa tên thôn, báo bà qua điện thoại", user=author, now=now
+            )
 
 
 def _lose_sight(session: Session, campaign_id: int, now: datetime) -> None:

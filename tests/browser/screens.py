@@ -61,6 +61,8 @@ SCREENS = [
     Screen("people.index", "/admin/people/", AUTHOR),
     Screen("people.index", "/admin/people/?area=00", AUTHOR),
     Screen("people.show", "/admin/people/{person}/", AUTHOR),
+    Screen("rights.index", "/admin/requests/", APPROVER),
+    Screen("rights.index", "/admin/requests/?state=done", AUTHOR),
     Screen("lists.index", "/admin/lists/", AUTHOR),
     Screen("lists.show", "/admin/lists/{list}/", AUTHOR),
     Screen("lists.waiting", "/admin/lists/waiting", AUTHOR),

@@ -26,6 +26,7 @@ from campaigns.lifecycle import act, create_campaign
 from campaigns.models import Recipient, Sender
 from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
+from campaigns.rights.models import PersonRequest, RequestKind
 from campaigns.states import CampaignAction
 from campaigns.sweep import sweep
 from outreach.access.models import Organisation, OrganisationKind, Role, User
@@ -252,7 +253,20 @@ class Office:
             )
             db.add(kept)
             db.flush()
+            asked = PersonRequest(
+                kind=RequestKind.CORRECT,
+                contact_id=self.values["contact_id"],
+                organisation_id=self.values[HERE],
+                asked_by=MARK,
+                asked_at=self.now,
+                due_at=self.now,
+                recorded_by=staff.id,
+                recorded_at=self.now,
+            )
+            db.add(asked)
+            db.flush()
             self.values |= {
+                "request_id": asked.id,
                 "launched_id": ids[0],
                 "campaign_id": ids[1],
                 "case_id": case.id,

@@ -72,6 +72,11 @@ POST people.correct         ASP..
 POST people.answer          ASP..
 POST people.suppress        ASP..
 POST people.lift            ASP..
+GET  rights.index           ASP.U
+POST rights.write_down      ASP..
+POST rights.finish          ASP..
+POST rights.erase           A.P..
+POST rights.export          A.P..
 GET  lists.index            ASP.U
 GET  lists.show             ASP.U
 POST lists.create           ASP..
@@ -199,6 +204,9 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "people.answer": {"campaign": values["launched_id"], "answer": "not_yet", "place": "home"},
         "people.suppress": phone,
         "people.lift": phone,
+        "rights.write_down": {"kind": "export", "asked_by": MARK},
+        "rights.finish": {"answer": MARK},
+        "rights.erase": {"understood": "1"},  # of a request for something else: refused, and the person stays
         "lists.decide": {"decision": "dropped"},
         "lists.create": {"name": f"Mới {MARK} {next(_NEW)}", "organisation": values[HERE]},
         "imports.receive": {"list": values["list_id"], "file": (BytesIO(b"STT\n1\n"), f"{MARK}.csv")},

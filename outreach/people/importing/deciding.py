@@ -13,6 +13,7 @@ from outreach.access import audit
 from outreach.access.models import Organisation, Role, User
 from outreach.access.users import require_role, visible_to
 from outreach.errors import BadInput, NotFound, WrongState
+from outreach.people.erased import WAS_ERASED
 from outreach.people.importing.aside import Decision, IssueStatus
 from outreach.people.importing.joining import Joiner
 from outreach.people.importing.numbers import find_or_create_phones
@@ -111,6 +112,8 @@ def decide(
         _answer(session, issue, birth_year, now=now)
     elif decision is Decision.DROPPED:
         _count(brought, "rejected")
+        if issue.reason == WAS_ERASED:
+            issue.cells = {}
     else:
         _store(session, issue, brought, decision, phone=phone, secret_key=secret_key, now=now)
     issue.decision, issue.decided_by, issue.decided_at = decision.value, user.id, now

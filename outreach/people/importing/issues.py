@@ -38,6 +38,7 @@ REASONS = {
     "concatenated_numbers": "hai số viết liền nhau",
     "unparsed_remainder": "còn phần chưa đọc được trong ô",
     "changed_name": "số này đã có một người tên gần giống: là một người hay hai người?",
+    "was_erased": "dữ liệu của người dùng số này đã được xóa theo yêu cầu: chỉ nhập lại nếu chính họ đồng ý",
     "birth_unclear": "năm sinh chỉ có hai chữ số: là năm sinh hay là tuổi?",
 }
 _STATUS = {IssueStatus.REVIEW: "cần xem lại", IssueStatus.REJECT: "không hợp lệ"}

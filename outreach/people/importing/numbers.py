@@ -24,13 +24,19 @@ def find_or_create_phones(
 ) -> dict[str, int]:
     """Each number's row by the number, made where it is not there yet."""
     wanted = sorted(set(numbers))
-    found = dict(session.execute(select(Phone.e164, Phone.id).where(Phone.e164.in_(wanted))).all())
+    found = find_phones(session, wanted)
     missing = [number for number in wanted if number not in found]
     if missing:
         made = _make(session, missing, now=now)
         _remember_suppressions(session, made, secret_key=secret_key)
         found |= made
     return found
+
+
+def find_phones(session: Session, numbers: Iterable[str]) -> dict[str, int]:
+    """The rows of those numbers that are there."""
+    wanted = select(Phone.e164, Phone.id).where(Phone.e164.in_(sorted(set(numbers))))
+    return dict(session.execute(wanted).all())
 
 
 def _make(session: Session, numbers: list[str], *, now: datetime) -> dict[str, int]:

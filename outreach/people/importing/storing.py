@@ -17,10 +17,11 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from outreach.people.erased import WAS_ERASED, find_erased
 from outreach.people.importing.aside import IssueStatus, close_corrected, keep_aside
 from outreach.people.importing.bulk import rarely_collected
 from outreach.people.importing.joining import Joiner, Person
-from outreach.people.importing.numbers import find_or_create_phones
+from outreach.people.importing.numbers import find_or_create_phones, find_phones
 from outreach.people.models import ContactList, ListImport
 from outreach.people.phone.cells import PhoneStatus
 from outreach.people.reading.rows import CheckedRow
@@ -111,8 +112,15 @@ def store_rows(
     """Store one chunk of an import's rows and add to its counts, in the caller's transaction."""
     lock_imports(session)
     good = [row for row in rows if row.phone.status is PhoneStatus.OK]
-    phones = find_or_create_phones(
-        session, (number for row in good for number in row.phone.numbers), secret_key=secret_key, now=now
+    erased = find_erased(session, good, secret_key=secret_key)
+    phones = find_phones(
+        session, (number for row in good if row.row in erased for number in row.phone.numbers)
+    )
+    phones |= find_or_create_phones(
+        session,
+        (number for row in good if row.row not in erased for number in row.phone.numbers),
+        secret_key=secret_key,
+        now=now,
     )
     joiner = Joiner(session, brought, phones=phones, known_areas=known_areas, now=now)
     counts = Counter[str]({"rows": len(rows)})
@@ -121,6 +129,9 @@ def store_rows(
     for row in rows:
         if row.phone.status is not PhoneStatus.OK:
             aside.append((row, IssueStatus(row.phone.status), row.phone.reason or "", None))
+            continue
+        if row.row in erased and not (phones.keys() >= {*row.phone.numbers} and joiner.find(row)):
+            aside.append((row, IssueStatus.REVIEW, WAS_ERASED, None))
             continue
         person = joiner.find(row)
         renamed = None if person else joiner.find_renamed(row)

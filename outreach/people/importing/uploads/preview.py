@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from outreach.people.erased import find_erased
 from outreach.people.masking import masked
 from outreach.people.models import Contact, ContactPhone, Phone
 from outreach.people.names import name_key
@@ -77,7 +78,8 @@ def show_row(row: CheckedRow) -> dict[str, Any]:
 class Tally:
     """Counts a file's rows as the import would take them."""
 
-    def __init__(self) -> None:
+    def __init__(self, secret_key: str) -> None:
+        self._secret_key = secret_key
         self.counts: Counter[str] = Counter(
             dict.fromkeys(
                 ("rows", "ok", "review", "reject", "duplicates", "known", "no_place", "questions"), 0
@@ -92,6 +94,7 @@ class Tally:
         self.counts["rows"] += len(rows)
         for row in rows:
             self.counts[row.phone.status.value] += 1
+        erased = find_erased(session, good, secret_key=self._secret_key)
         for row in good:
             key = name_key(row.name)
             people = [(number, key) for number in row.phone.numbers]
@@ -101,6 +104,10 @@ class Tally:
                 self.counts["duplicates"] += 1
             elif any(person in known for person in people):
                 self.counts["known"] += 1
+            elif row.row in erased:  # asked about, as a doubtful number is
+                self.counts["ok"] -= 1
+                self.counts["review"] += 1
+                continue
             self._seen.update(hashes)
             self.counts["no_place"] += row.place.code is None
             self.counts["questions"] += bool(row.birth_doubt)

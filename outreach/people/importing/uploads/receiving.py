@@ -181,9 +181,13 @@ def begin_undoing(upload: Upload, *, now: datetime, error: str = "") -> None:
 
 
 def end(upload: Upload, state: UploadState, *, now: datetime, error: str = "") -> None:
-    """Nothing more is done for it; its preview goes, as its rows are people's."""
+    """Nothing more is done for it; of its preview only the columns stay, as the rest is people's."""
     upload.state, upload.error, upload.ended_at, upload.due_at = state, error, now, None
-    upload.preview = {key: part for key, part in upload.preview.items() if key != "rows"}
+    sheets = [
+        {**sheet, "columns": [[*column[:3], []] for column in sheet["columns"]]}
+        for sheet in upload.preview.get("sheets", [])
+    ]
+    upload.preview = {**upload.preview, "sheets": sheets, "rows": []} if upload.preview else {}
 
 
 def path_of(upload: Upload, folder: Path) -> Path:

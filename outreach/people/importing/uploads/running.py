@@ -130,7 +130,7 @@ def _give_up(upload: Upload, *, now: datetime) -> None:
 
 def _check(work: Work, upload: Upload, path: Path) -> None:
     columns = describe_columns(path, upload.corrected)
-    tally, shown, done = Tally(), list[CheckedRow](), 0
+    tally, shown, done = Tally(work.secret_key), list[CheckedRow](), 0
     try:
         first = next(rows := check_list(path, default_gazetteer(), upload.corrected), None)
     except NoPhoneColumn as error:

@@ -1,0 +1,150 @@
+"""People's requests about their own data: the work list, and what answers them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from flask import abort, flash, redirect, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from admin.texts import WORDS
+from admin.views.audit_words import ACTIONS
+from admin.views.base import OfficeView
+from campaigns.answers.models import Source
+from campaigns.casework.kinds import CaseKind, Outcome
+from campaigns.replies.classifier import Label
+from campaigns.rights.dossier import Deed, compile_dossier, write_dossier
+from campaigns.rights.erasing import erase
+from campaigns.rights.models import RequestKind
+from campaigns.rights.requests import finish_request, read_requests, write_down_request
+from campaigns.states import Exclusion, MessageState
+from outreach.access.models import User
+from outreach.errors import LoaError
+from outreach.people.models import SuppressionReason
+from outreach.runtime import Runtime
+
+_FAMILIES: dict[type[StrEnum], str] = {
+    CaseKind: "case",
+    Exclusion: "excluded",
+    Label: "answer",
+    MessageState: "message",
+    Outcome: "outcome",
+    RequestKind: "request",
+    Source: "source",
+    SuppressionReason: "suppression",
+}
+FORMATS = {
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "json": "application/json",
+}
+
+
+class RightsView(OfficeView):
+    under = "people"
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name="", endpoint="rights", url="/admin/requests")
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """`?state=done` shows those that were answered."""
+        is_done = request.args.get("state") == "done"
+        with self.reading() as (session, user):
+            lines = read_requests(session, user, now=datetime.now(UTC), is_done=is_done)
+            return self.render("office/requests.html", lines=lines, is_done=is_done)
+
+    @expose("/of/<int:contact_id>", methods=["POST"])
+    def write_down(self, contact_id: int) -> ResponseReturnValue:
+        back = url_for("people.show", contact_id=contact_id, _anchor="requests")
+        form = request.form
+        kind, asked_on = form.get("kind", ""), form.get("asked_on", "")
+        try:
+            day = date.fromisoformat(asked_on) if asked_on else None
+        except ValueError:
+            abort(400)
+        if kind not in list(RequestKind):
+            abort(400)
+
+        def act(session: Session, user: User, now: datetime) -> None:
+            write_down_request(
+                session,
+                contact_id,
+                RequestKind(kind),
+                asked_by=form.get("asked_by", ""),
+                asked_on=day,
+                user=user,
+                now=now,
+            )
+
+        return self._do(act, back, _("Đã ghi yêu cầu. Hãy trả lời trước hạn."))
+
+    @expose("/<int:request_id>/finish", methods=["POST"])
+    def finish(self, request_id: int) -> ResponseReturnValue:
+        def act(session: Session, user: User, now: datetime) -> None:
+            finish_request(session, request_id, answer=request.form.get("answer", ""), user=user, now=now)
+
+        return self._do(act, self._back(), _("Đã ghi câu trả lời cho yêu cầu."))
+
+    @expose("/<int:request_id>/erase", methods=["POST"])
+    def erase(self, request_id: int) -> ResponseReturnValue:
+        """For good: the form has a box to tick, besides the question that a script asks."""
+
+        def act(session: Session, user: User, now: datetime) -> None:
+            erase(session, request_id, secret_key=self.runtime.settings.secret_key, user=user, now=now)
+
+        if not request.form.get("understood"):
+            flash(_("Hãy đánh dấu vào ô xác nhận rồi mới xóa."), "error")
+            return redirect(self._back(), code=303)
+        said = _("Đã xóa dữ liệu cá nhân của người này. Số liệu của các chiến dịch được giữ nguyên.")
+        return self._do(act, url_for(".index"), said, else_to=self._back())
+
+    @expose("/<int:request_id>/export", methods=["POST"])
+    def export(self, request_id: int) -> ResponseReturnValue:
+        """A file for the person, in Vietnamese. On record."""
+        kind = request.form.get("format", "xlsx")
+        if kind not in FORMATS:
+            abort(400)
+        try:
+            with self.writing() as (session, user):
+                parts = compile_dossier(session, request_id, user=user, now=datetime.now(UTC))
+        except LoaError as error:
+            flash(str(error), "error")
+            return redirect(self._back(), code=303)
+        with tempfile.TemporaryDirectory() as folder, force_locale("vi"):
+            file = Path(folder, f"dossier.{kind}")
+            write_dossier(parts, file, _in_words)
+            content = BytesIO(file.read_bytes())
+        name = f"du lieu ca nhan {request_id}.{kind}"
+        return send_file(content, mimetype=FORMATS[kind], as_attachment=True, download_name=name)
+
+    def _do(
+        self, act: Callable[[Session, User, datetime], None], back: str, said: str, *, else_to: str = ""
+    ) -> ResponseReturnValue:
+        if refused := self.attempt(act, else_to=else_to or back):
+            return refused
+        flash(said, "success")
+        return redirect(back, code=303)
+
+    def _back(self) -> str:
+        """Where the form stood: the person's page, or the work list."""
+        contact_id = request.form.get("contact", 0, type=int)
+        if contact_id:
+            return url_for("people.show", contact_id=contact_id, _anchor="requests")
+        return url_for(".index")
+
+
+def _in_words(value: StrEnum | Deed) -> str:
+    if isinstance(value, Deed):
+        return str(ACTIONS.get(value.action, value.action))
+    words: dict[str, Any] = WORDS
+    return str(words.get(f"{_FAMILIES.get(type(value))}.{value.value}", value.value))

@@ -1,0 +1,217 @@
+"""Forgetting somebody at their own request: what tells of them goes everywhere, the figures stay.
+
+Recipients, messages, answers and counted installs keep their rows, which no longer lead to anybody. Keyed hashes
+of the numbers outlive the person, so that suppressions hold and a list that has them again is asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    String,
+    cast,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
+
+from campaigns.answers.models import Answer, OfficerEntry, Reply
+from campaigns.casework.kinds import Outcome
+from campaigns.casework.models import Case
+from campaigns.messages import Attempt, Message, Outbox
+from campaigns.models import Recipient
+from campaigns.rights.models import PersonRequest, RequestKind
+from campaigns.rights.requests import hold_request
+from campaigns.states import AttemptState, MessageState, SkipReason
+from outreach.access import audit
+from outreach.access.models import Role, User
+from outreach.access.users import require_role
+from outreach.bulk import UNSYNCED, listed
+from outreach.errors import BadInput, WrongState
+from outreach.people.erased import remember_erased
+from outreach.people.importing.forgetting import forget_rows
+from outreach.people.importing.storing import lock_imports
+from outreach.people.models import ERASED, Contact, ContactPhone, Phone, Suppression
+from outreach.people.person import find_contact
+from outreach.people.suppression import lock_phone
+
+_ON_ITS_WAY = (AttemptState.SENDING, AttemptState.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One of the person's numbers; `is_gone` where nobody else has it."""
+
+    id: int
+    e164: str
+    is_gone: bool
+
+
+def erase(session: Session, request_id: int, *, secret_key: str, user: User, now: datetime) -> None:
+    """Erase the person of an open request to be erased, over all organisations. There is no way back.
+
+    Raises NotFound, NotAllowed, BadInput for another kind of request, WrongState while a message is on its way.
+    """
+    require_role(user, Role.APPROVER)
+    request = hold_request(session, request_id, user=user)
+    if request.kind is not RequestKind.ERASE or request.contact_id is None:
+        raise BadInput("Yêu cầu này không phải là yêu cầu xóa dữ liệu.")
+    person = find_contact(session, request.contact_id, user=user)
+    contact_id, name = person.id, person.name
+    lock_imports(session)
+    numbers = _numbers(session, contact_id)
+    recipients = session.scalars(select(Recipient.id).where(Recipient.contact_id == contact_id)).all()
+    gone = [number.id for number in numbers if number.is_gone]
+    messages = _hold_messages(session, recipients, numbers, gone)
+    _forget_messages(session, messages)
+    replies = _forget_talk(session, recipients, numbers, gone, user=user, now=now)
+    rows = forget_rows(
+        session, contact_id, name, [number.e164 for number in numbers], user_id=user.id, now=now
+    )
+    remember_erased(
+        session,
+        name,
+        [(number.e164, number.is_gone) for number in numbers if not number.e164.startswith(ERASED)],
+        secret_key=secret_key,
+        now=now,
+    )
+    _forget_numbers(session, gone)
+    session.execute(
+        update(PersonRequest)
+        .where(PersonRequest.contact_id == contact_id)
+        .values(
+            asked_by="",
+            answer="",
+            done_by=func.coalesce(PersonRequest.done_by, user.id),
+            done_at=func.coalesce(PersonRequest.done_at, now, type_=PersonRequest.done_at.type),
+        ),
+        execution_options=UNSYNCED,
+    )
+    session.execute(delete(Contact).where(Contact.id == contact_id), execution_options=UNSYNCED)
+    session.expire_all()
+    audit.record(
+        session,
+        actor_id=user.id,
+        action="contact.erase",
+        subject=f"contacts:{contact_id}",
+        now=now,
+        messages=len(messages),
+        replies=replies,
+        rows=rows,
+    )
+
+
+def _numbers(session: Session, contact_id: int) -> list[Number]:
+    """Those that are theirs, and those by which a campaign reached them once, in the order in which they are locked."""
+    other = aliased(ContactPhone)
+    theirs = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
+    used = select(Recipient.phone_id).where(Recipient.contact_id == contact_id)
+    is_shared = exists().where(other.phone_id == Phone.id, other.contact_id != contact_id)
+    rows = session.execute(
+        select(Phone.id, Phone.e164, is_shared)
+        .where(or_(Phone.id.in_(theirs), Phone.id.in_(used)))
+        .order_by(Phone.id)
+    )
+    return [Number(id_, e164, not shared) for id_, e164, shared in rows]
+
+
+def _hold_messages(
+    session: Session, recipients: Sequence[int], numbers: Sequence[Number], gone: Sequence[int]
+) -> list[int]:
+    """Their messages, with attempts and phones locked, in that order as whoever records an outcome has them."""
+    theirs = select(Message.id).where(
+        or_(
+            Message.recipient_id.in_(listed(session, recipients, BigInteger)),
+            Message.phone_id.in_(listed(session, gone, BigInteger)),
+        )
+    )
+    attempts = select(Attempt.id).where(Attempt.message_id.in_(theirs)).order_by(Attempt.id)
+    session.execute(attempts.with_for_update()).all()
+    for number in numbers:
+        lock_phone(session, number.id)
+    if session.execute(attempts.where(Attempt.state.in_(_ON_ITS_WAY)).limit(1)).first():
+        raise WrongState(
+            "Một tin đến người này đang được gửi hoặc chưa rõ kết quả. Hãy đợi có kết quả rồi bấm xóa lại."
+        )
+    return list(session.scalars(theirs))
+
+
+def _forget_messages(session: Session, ids: Sequence[int]) -> None:
+    """What waits does not leave any more; of what has left the texts go, which carry name and link."""
+    theirs = listed(session, ids, BigInteger)
+    session.execute(delete(Outbox).where(Outbox.message_id.in_(theirs)), execution_options=UNSYNCED)
+    waiting = (Message.id.in_(theirs), Message.state == MessageState.QUEUED)
+    for condition, values in (
+        (
+            (*waiting, Message.step_id.is_not(None)),
+            {"state": MessageState.SKIPPED, "skip_reason": SkipReason.SUPPRESSED},
+        ),
+        ((*waiting, Message.step_id.is_(None)), {"state": MessageState.CANCELLED}),
+        ((Message.id.in_(theirs), Message.text.is_not(None)), {"text": ""}),
+    ):
+        session.execute(update(Message).where(*condition).values(values), execution_options=UNSYNCED)
+    session.execute(
+        update(Attempt).where(Attempt.message_id.in_(theirs)).values(body=""), execution_options=UNSYNCED
+    )
+
+
+def _forget_talk(
+    session: Session,
+    recipients: Sequence[int],
+    numbers: Sequence[Number],
+    gone: Sequence[int],
+    *,
+    user: User,
+    now: datetime,
+) -> int:
+    """What they wrote and what officers noted; open cases end. How many replies."""
+
+    def theirs(table: type[Reply] | type[Answer] | type[Case]) -> ColumnElement[bool]:
+        return or_(
+            table.recipient_id.in_(listed(session, recipients, BigInteger)),
+            table.phone_id.in_(listed(session, gone, BigInteger)),
+        )
+
+    # Also from before a list brought the number.
+    senders = listed(session, [number.e164 for number in numbers if number.is_gone], String)
+    emptied = session.execute(
+        update(Reply).where(or_(theirs(Reply), Reply.sender.in_(senders))).values(body="", sender=""),
+        execution_options=UNSYNCED,
+    )
+    answers = select(Answer.id).where(theirs(Answer))
+    session.execute(
+        update(OfficerEntry).where(OfficerEntry.answer_id.in_(answers)).values(note=""),
+        execution_options=UNSYNCED,
+    )
+    session.execute(update(Case).where(theirs(Case)).values(note=""), execution_options=UNSYNCED)
+    session.execute(
+        update(Case)
+        .where(theirs(Case), Case.done_at.is_(None))
+        .values(outcome=Outcome.WITHDRAWN, done_by=user.id, done_at=now),
+        execution_options=UNSYNCED,
+    )
+    return int(emptied.rowcount)  # type: ignore[attr-defined]
+
+
+def _forget_numbers(session: Session, gone: Sequence[int]) -> None:
+    """Numbers that nobody else has; their suppressions live on by the hash, to meet them when they return."""
+    theirs = listed(session, gone, BigInteger)
+    session.execute(
+        update(Suppression).where(Suppression.phone_id.in_(theirs)).values(phone_id=None, note=""),
+        execution_options=UNSYNCED,
+    )
+    marked = literal(ERASED, String) + cast(Phone.id, String)
+    session.execute(
+        update(Phone).where(Phone.id.in_(theirs)).values(e164=marked, backwards=marked, language=None),
+        execution_options=UNSYNCED,
+    )

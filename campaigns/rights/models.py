@@ -1,0 +1,48 @@
+"""People's requests about their own data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from outreach.db import Base, BigId, UtcDateTime, one_of
+
+
+class RequestKind(StrEnum):
+    EXPORT = "export"  # to see what is kept
+    CORRECT = "correct"
+    OBJECT = "object"  # to what is done with them
+    ERASE = "erase"
+
+
+class PersonRequest(Base):
+    """One request, from the day it was made to its answer. Once the person is erased it says no more than that.
+
+    `organisation_id` is that of the officer who wrote it down; without one it is for those who see everything.
+    """
+
+    __tablename__ = "person_requests"
+    __table_args__ = (
+        Index(
+            "ix_person_requests_open",
+            "due_at",
+            postgresql_where=text("done_at IS NULL"),
+            sqlite_where=text("done_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    kind: Mapped[RequestKind] = mapped_column(one_of(RequestKind))
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"), index=True)
+    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
+    asked_by: Mapped[str] = mapped_column(String(120), default="", server_default="")
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    recorded_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    done_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    answer: Mapped[str] = mapped_column(Text, default="", server_default="")

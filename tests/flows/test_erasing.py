@@ -1,0 +1,269 @@
+"""Somebody asks to be forgotten: nothing tells of them any more, and no figure changes."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from campaigns.answers.models import Place
+from campaigns.casework.cases import finish, take
+from campaigns.casework.kinds import Outcome
+from campaigns.figures.person import record_answer
+from campaigns.links import LinkCipher
+from campaigns.messages import Attempt, Message, Outbox
+from campaigns.replies.classifier import Label
+from campaigns.rights.erasing import erase
+from campaigns.rights.models import PersonRequest, RequestKind
+from campaigns.rights.requests import write_down_request
+from campaigns.states import AttemptState
+from outreach.errors import BadInput, NotAllowed, NotFound, WrongState
+from outreach.people.importing.aside import Decision
+from outreach.people.importing.deciding import decide, read_waiting
+from outreach.people.models import Contact, Erasure, ImportIssue, Phone, Suppression, SuppressionReason
+from outreach.people.person import suppress_number
+from tests.flows.lists import bring, count, local, people, write
+from tests.flows.world import APPROVER, AUTHOR, World, number
+
+NAME = "Y Blốc Kđăm"
+OTHER = "A Thun Kđăm"
+SHARED, OWN = number(7), number(8)
+
+
+def ask(world: World, contact_id: int, kind: RequestKind = RequestKind.ERASE) -> int:
+    with world.runtime.db.write() as session:
+        return write_down_request(
+            session,
+            contact_id,
+            kind,
+            asked_by=f"chính {NAME}",
+            asked_on=None,
+            user=world.user(AUTHOR),
+            now=world.now,
+        ).id
+
+
+def forget(world: World, request_id: int, email: str = APPROVER) -> None:
+    with world.runtime.db.write() as session:
+        erase(session, request_id, secret_key=world.keys.secret_key, user=world.user(email), now=world.now)
+
+
+def dump(world: World) -> str:
+    """Every row that the database holds, a line each, as it would be read."""
+    tables = Contact.metadata.sorted_tables
+    with world.runtime.db.read() as session:
+        found = [(table.name, *row) for table in tables for row in session.execute(select(table))]
+    return "\n".join(json.dumps(row, ensure_ascii=False, default=str) for row in found)
+
+
+@pytest.fixture
+def person(world: World, tmp_path: Path) -> int:
+    """Somebody on a number of their own and on one that they share, brought by a list; their id."""
+    bring(
+        world,
+        write(
+            tmp_path,
+            f"1,{NAME},1960,Thôn 1,,{local(8)}; {local(7)}",
+            f"2,{OTHER},1985,Thôn 1,,{local(7)}",
+            f"3,{NAME},60,Thôn 1,,{local(8)}",
+            f"4,{NAME},1960,Thôn 1,,0900 OOO 008",
+            f"5,{NAME},1960,Thôn 1,,không có",
+        ),
+    )
+    with world.runtime.db.read() as session:
+        return session.scalars(select(Contact.id).where(Contact.name == NAME)).one()
+
+
+@pytest.fixture
+def campaign(world: World, person: int) -> int:
+    """Sent to them and answered in every way."""
+    world.add_people(2)
+    found = world.launch(
+        text="Chào {name}, mời cài: {link}", step=[{"after_days": 2, "text": "Nhắc {name}: {link}"}]
+    )
+    world.send(5)
+    world.reply(OWN, f"giup toi voi, toi la {NAME}", gateway_id="SM1")
+    (case,) = world.cases()
+    with world.runtime.db.write() as session:
+        author = world.user(AUTHOR)
+        take(session, case.id, user=author, now=world.now)
+        finish(
+            session,
+            case.id,
+            Outcome.CALLED,
+            note=f"{NAME} nhờ con",
+            result=None,
+            user=author,
+            keys=world.keys,
+            now=world.now,
+        )
+        record_answer(
+            session,
+            person,
+            found,
+            Label.INSTALLED,
+            place=Place.HOME,
+            note=f"bà {NAME} tự cài",
+            user=author,
+            keys=world.keys,
+            now=world.now,
+        )
+    world.reply(number(0), "1", gateway_id="SM2")
+    return found
+
+
+def test_nothing_of_them_is_left_and_no_figure_changes(world: World, person: int, campaign: int) -> None:
+    with world.runtime.db.write() as session:
+        phone = session.scalars(select(Phone.id).where(Phone.e164 == OWN)).one()
+        suppress_number(
+            session,
+            person,
+            phone,
+            reason=SuppressionReason.OPT_OUT,
+            note=f"{NAME} gọi điện",
+            secret_key=world.keys.secret_key,
+            user=world.user(AUTHOR),
+            now=world.now,
+        )
+    before = world.status(campaign)
+    token = LinkCipher(world.keys.secret_key).token(world.recipient(OWN, campaign).id)
+    assert token in dump(world)
+    forget(world, ask(world, person))
+    after = dump(world)
+    for told in (NAME, "Y Bloc", OWN, OWN[3:], OWN[::-1], token, "OOO 008"):
+        assert [line for line in after.splitlines() if told in line] == []
+    assert OTHER in after
+    assert SHARED in after
+    assert world.status(campaign) == before
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Suppression.phone_id)).all() == [None]
+
+
+def test_later_steps_and_what_still_waits_do_not_reach_them(world: World, person: int, campaign: int) -> None:
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Outbox.message_id)).all() != []  # acknowledgements
+    forget(world, ask(world, person))
+    before = world.sent_to().count(OWN)
+    world.send(5)
+    world.sweep(at=world.now + timedelta(days=3))
+    world.send(5)
+    assert world.sent_to().count(OWN) == before
+    steps = world.status(campaign)["steps"]
+    assert len(steps) == 2
+    assert {sum(step["messages"].values()) for step in steps} == {world.status(campaign)["recipients"]}
+
+
+def test_who_is_being_written_to_is_erased_only_once_that_is_known(
+    world: World, person: int, campaign: int
+) -> None:
+    request_id = ask(world, person)
+    with world.runtime.db.write() as session:
+        theirs = select(Message.id).where(Message.recipient_id == world.recipient(OWN, campaign).id)
+        session.execute(
+            update(Attempt).where(Attempt.message_id.in_(theirs)).values(state=AttemptState.UNKNOWN)
+        )
+    before = dump(world)
+    with pytest.raises(WrongState, match="đợi có kết quả"):
+        forget(world, request_id)
+    assert dump(world) == before
+
+
+def test_a_list_that_has_them_again_is_asked_about(world: World, person: int, tmp_path: Path) -> None:
+    with world.runtime.db.write() as session:
+        phone = session.scalars(select(Phone.id).where(Phone.e164 == OWN)).one()
+        suppress_number(
+            session,
+            person,
+            phone,
+            reason=SuppressionReason.OPT_OUT,
+            note="xin thôi",
+            secret_key=world.keys.secret_key,
+            user=world.user(AUTHOR),
+            now=world.now,
+        )
+    forget(world, ask(world, person))
+    again = write(
+        tmp_path,
+        f"1,{NAME},1960,Thôn 1,,{local(8)}",  # the number was theirs alone: whoever comes with it
+        f"2,Y Bloc,1960,Thôn 2,,{local(8)}",
+        f"3,{NAME.upper()},1960,Thôn 1,,{local(7)}",  # the number is somebody else's, too
+        f"4,Y Hlan,1990,Thôn 1,,{local(7)}",
+        f"5,{OTHER},1985,Thôn 1,,{local(7)}",
+        name="again.csv",
+    )
+    counts = bring(world, again, "Danh sách mới")
+    assert (counts.review, counts.created, counts.merged) == (3, 1, 1)
+    assert sorted(people(world)) == [OTHER, "Y Hlan"]
+    assert not count_phones(world, OWN)
+    taken, dropped = waiting(world)[0], waiting(world)[1]
+    settle(world, taken, Decision.TAKEN)
+    settle(world, dropped, Decision.DROPPED)
+    assert people(world)[NAME] == [OWN]
+    with world.runtime.db.read() as session:
+        issue = session.get_one(ImportIssue, dropped)
+        assert issue.cells == {}
+        # The wish to be left alone has outlived them.
+        phone = session.scalars(select(Phone.id).where(Phone.e164 == OWN)).one()
+        assert session.scalars(select(Suppression.phone_id)).all() == [phone]
+    assert bring(world, again, "Danh sách mới").unchanged == 3
+
+
+def waiting(world: World) -> list[int]:
+    with world.runtime.db.read() as session:
+        rows, _count = read_waiting(session, world.user(AUTHOR))
+        return [row.issue.id for row in rows if row.issue.reason == "was_erased"]
+
+
+def settle(world: World, issue_id: int, decision: Decision) -> None:
+    with world.runtime.db.write() as session:
+        decide(
+            session,
+            issue_id,
+            decision,
+            user=world.user(AUTHOR),
+            secret_key=world.keys.secret_key,
+            now=world.now,
+        )
+
+
+def count_phones(world: World, e164: str) -> int:
+    with world.runtime.db.read() as session:
+        return len(session.scalars(select(Phone.id).where(Phone.e164 == e164)).all())
+
+
+def test_who_opted_out_and_was_erased_may_write_again(world: World, campaign: int, person: int) -> None:
+    world.reply(OWN, "TC", gateway_id="SM3")
+    forget(world, ask(world, person))
+    world.reply(OWN, "TC", gateway_id="SM4")
+    with world.runtime.db.read() as session:
+        held = session.scalars(select(Suppression).where(Suppression.lifted_at.is_(None))).all()
+        assert [each.reason for each in held] == [SuppressionReason.OPT_OUT]
+        assert held[0].phone_id == session.scalars(select(Phone.id).where(Phone.e164 == OWN)).one()
+
+
+def test_only_an_approver_erases_and_only_at_the_persons_request(world: World, person: int) -> None:
+    with pytest.raises(NotAllowed):
+        forget(world, ask(world, person), AUTHOR)
+    with pytest.raises(BadInput, match="không phải là yêu cầu xóa"):
+        forget(world, ask(world, person, RequestKind.EXPORT))
+    with pytest.raises(WrongState, match="đã có một yêu cầu"):
+        ask(world, person)
+    assert count(world, Erasure) == 0
+
+
+def test_erasing_answers_every_open_request_and_cannot_be_done_twice(world: World, person: int) -> None:
+    ask(world, person, RequestKind.CORRECT)
+    request_id = ask(world, person)
+    forget(world, request_id)
+    with world.runtime.db.read() as session:
+        requests = session.scalars(select(PersonRequest)).all()
+        assert {(each.asked_by, each.contact_id, each.done_at is None) for each in requests} == {
+            ("", None, False)
+        }
+    with pytest.raises(WrongState, match="đã được trả lời"):
+        forget(world, request_id)
+    with pytest.raises(NotFound):
+        ask(world, person)
