@@ -69,7 +69,11 @@ WORDS: dict[str, Any] = {
             Exclusion.OPTED_OUT: _l("Đã từ chối nhận tin"),
             Exclusion.WRONG_NUMBER: _l("Số báo nhầm"),
             Exclusion.DO_NOT_CALL: _l("Trong danh sách không làm phiền"),
+            Exclusion.NO_BASIS: _l("Chỉ có trong danh sách không được nhắn tin"),
             Exclusion.OUTSIDE_AREA: _l("Ngoài địa bàn"),
+            Exclusion.OTHER_LANGUAGE: _l("Dùng ngôn ngữ khác"),
+            Exclusion.SMARTPHONE: _l("Không đúng điều kiện về điện thoại thông minh"),
+            Exclusion.ANSWERS: _l("Không đúng điều kiện về câu trả lời trước đây"),
             Exclusion.SHARED_PHONE: _l("Chung số với người khác đã có trong danh sách"),
         }.items()
     },

@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+    true,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from campaigns.replies.classifier import Label
@@ -30,6 +42,8 @@ class Campaign(Base):
     content: Mapped[dict[str, Any]] = mapped_column(JSON)
     unaccented: Mapped[bool] = mapped_column(Boolean, default=False)
     areas: Mapped[list[str]] = mapped_column(JSON, default=list)  # codes; empty means everywhere
+    # What people must be besides; see campaigns.planning.whom.
+    conditions: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
     pace: Mapped[float | None] = mapped_column(Float)  # segments a second
     window_from: Mapped[str | None] = mapped_column(String(5))  # HH:MM, Asia/Ho_Chi_Minh
     window_to: Mapped[str | None] = mapped_column(String(5))
@@ -73,10 +87,27 @@ class Step(Base):
 
 
 class CampaignList(Base):
+    """A list that a campaign writes to: chosen itself, or one of an organisation that was chosen."""
+
     __tablename__ = "campaign_lists"
 
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
     list_id: Mapped[int] = mapped_column(ForeignKey("contact_lists.id"), primary_key=True)
+    is_chosen: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+
+
+class Segment(Base):
+    """An audience's description under a name, for an organisation's next campaigns."""
+
+    __tablename__ = "segments"
+    __table_args__ = (UniqueConstraint("organisation_id", "name"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
+    name: Mapped[str] = mapped_column(String(80))
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)  # lists, areas and conditions, as in a campaign's file
+    saved_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    saved_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Recipient(Base):

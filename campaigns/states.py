@@ -121,7 +121,11 @@ class Exclusion(StrEnum):
     OPTED_OUT = "opted_out"
     WRONG_NUMBER = "wrong_number"
     DO_NOT_CALL = "do_not_call"
+    NO_BASIS = "no_basis"  # none of the lists that bring this person may be written to
     OUTSIDE_AREA = "outside_area"
+    OTHER_LANGUAGE = "other_language"
+    SMARTPHONE = "smartphone"  # one, none, or not known: not what the campaign asks for
+    ANSWERS = "answers"  # what was answered earlier is not what the campaign asks for
     SHARED_PHONE = "shared_phone"  # another person of this audience has the message on the same phone
 
 

@@ -6,7 +6,7 @@
   const preview = document.getElementById("preview");
   if (!form || !preview) return;
 
-  document.getElementById("look-again").remove(); // the preview follows by itself
+  for (const id of ["look-again", "count-again"]) document.getElementById(id).remove(); // the preview follows by itself
   const errors = document.getElementById("errors");
   if (errors) errors.focus();
 
@@ -83,7 +83,7 @@
   count();
   form.addEventListener("input", (event) => {
     if (event.target.name === "areas") countAreas();
-    if (event.target.name === "trial_number" || event.target.id === "kind") return;
+    if (["trial_number", "segment", "segment_name"].includes(event.target.name) || event.target.id === "kind") return;
     typed += 1;
     clearTimeout(timer);
     timer = setTimeout(look, 350);

@@ -1,65 +1,82 @@
-"""Audiences remembered for a while: counting 300,000 people takes a second, and a letter typed changes none of them."""
+"""The crowd remembered for a while: reading a million people takes seconds, counting an audience of theirs does not."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from datetime import UTC, datetime
+from threading import Lock
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.models import Campaign, CampaignList
-from campaigns.planning.audience import count_audience, sample_names
-from campaigns.planning.preview import SAMPLE, Audience, foresee
+from campaigns.models import Campaign
+from campaigns.planning.audience import count_audience, sample_names, whom_of
+from campaigns.planning.census import read_census
+from campaigns.planning.crowd import Crowd
+from campaigns.planning.preview import SAMPLE, Audience
+from campaigns.planning.whom import Whom
+from outreach.people.models import ContactList, ListImport, Upload
 
-REMEMBER_S = 60.0
-# What took long to count is good for longer, so that counting never takes more than this share of the time.
-_COUNT_SHARE = 0.05
+# A crowd is good for so many times what reading it took: reading never takes more than a twentieth of the time.
+_GOOD_FOR = 20.0
+_GOOD_AT_LEAST_S = 1.0
 _MOST_REMEMBERED = 100
 
-_Key = tuple[int | None, tuple[int, ...], tuple[str, ...]]
+_Lists = tuple[int | None, int | None, datetime | None]
 
 
 class Audiences:
     """One for each process of the web."""
 
     def __init__(self) -> None:
-        self._kept: dict[_Key, tuple[float, Audience]] = {}
+        self._crowds: dict[str, tuple[float, _Lists, datetime, Crowd]] = {}
+        self._frozen: dict[tuple[int, datetime | None], Audience] = {}
+        self._reading = Lock()
 
-    def of_lists(self, session: Session, lists: Sequence[int], areas: Sequence[str]) -> Audience:
-        """Whom these lists would reach, as of at most a minute ago (or twenty times the count's own time)."""
-        return self._recall(session, (None, tuple(sorted(lists)), tuple(sorted(areas))))
+    def of(self, session: Session, whom: Whom) -> Audience:
+        """Whom a campaign would reach; `counted_at` says as of when."""
+        if not whom.lists:
+            return Audience(0, {}, [])
+        with self._reading:
+            crowd, at = self._crowd(session, whom.kind)
+        return Audience(*crowd.count(whom, names=SAMPLE), at)
 
-    def remembers(self, lists: Sequence[int], areas: Sequence[str]) -> bool:
-        """Whether `of_lists` would answer at once."""
-        kept = self._kept.get((None, tuple(sorted(lists)), tuple(sorted(areas))))
-        return not lists or (kept is not None and kept[0] > time.monotonic())
+    def remembers(self, session: Session, whom: Whom) -> bool:
+        """Whether `of` would answer at once."""
+        return not whom.lists or self._is_good(session, whom.kind)
 
     def of_campaign(self, session: Session, campaign: Campaign) -> Audience:
-        """Whom a campaign reaches: frozen where it was launched, else as `of_lists`."""
-        lists = session.scalars(
-            select(CampaignList.list_id)
-            .where(CampaignList.campaign_id == campaign.id)
-            .order_by(CampaignList.list_id)
-        ).all()
+        """Whom a campaign reaches: frozen where it was launched, else as `of`."""
         if campaign.recipients is None:
-            return self.of_lists(session, lists, campaign.areas)
-        return self._recall(session, (campaign.id, tuple(lists), tuple(sorted(campaign.areas))))
+            return self.of(session, whom_of(session, campaign))
+        found = self._frozen.get((campaign.id, campaign.launched_at))
+        if found is None:
+            recipients, excluded = count_audience(session, campaign.id)
+            names = sample_names(session, campaign.id, recipients=recipients, most=SAMPLE)
+            found = Audience(recipients, excluded, names)
+            if len(self._frozen) >= _MOST_REMEMBERED:
+                self._frozen.clear()
+            self._frozen[campaign.id, campaign.launched_at] = found
+        return found
 
-    def _recall(self, session: Session, key: _Key) -> Audience:
-        kept = self._kept.get(key)
-        if kept and kept[0] > time.monotonic():
-            return kept[1]
-        if len(self._kept) >= _MOST_REMEMBERED:
-            self._kept.clear()
-        begun = time.monotonic()
-        campaign_id, lists, areas = key
-        if campaign_id is None:
-            audience = foresee(session, lists, areas)
-        else:
-            recipients, excluded = count_audience(session, campaign_id)
-            names = sample_names(session, lists, areas, recipients=recipients, most=SAMPLE)
-            audience = Audience(recipients, excluded, names)
-        took = time.monotonic() - begun
-        self._kept[key] = (begun + max(REMEMBER_S, took / _COUNT_SHARE), audience)
-        return audience
+    def _crowd(self, session: Session, kind: str) -> tuple[Crowd, datetime]:
+        if not self._is_good(session, kind):
+            begun, at, lists = time.monotonic(), datetime.now(UTC), _lists_as_of(session)
+            crowd = read_census(session, kind)
+            took = time.monotonic() - begun
+            self._crowds[kind] = (begun + took + max(_GOOD_AT_LEAST_S, took * _GOOD_FOR), lists, at, crowd)
+        _until, _lists, at, crowd = self._crowds[kind]
+        return crowd, at
+
+    def _is_good(self, session: Session, kind: str) -> bool:
+        kept = self._crowds.get(kind)
+        return kept is not None and kept[0] > time.monotonic() and kept[1] == _lists_as_of(session)
+
+
+def _lists_as_of(session: Session) -> _Lists:
+    """Changes with each list and each import: an officer who has just brought people in must find them."""
+    return (
+        session.scalar(select(func.max(ContactList.id))),
+        session.scalar(select(func.max(ListImport.id))),
+        session.scalar(select(func.max(Upload.ended_at))),
+    )

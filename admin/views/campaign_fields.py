@@ -51,6 +51,8 @@ def read_form(form: Form, *, kinds: Kinds) -> Filled:
     for key, value in data.items():
         if key in errors:
             continue
+        if key == "lists" and not value and data["organisations"]:
+            continue
         if key in required and not value:
             errors[key] = required[key]
         elif key == "step":
@@ -117,8 +119,10 @@ def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]
         "name": form.get("name", "").strip(),
         "kind": kind,
         "sender": form.get("sender", "").strip(),
-        "lists": form.getlist("lists"),
-        "areas": form.getlist("areas"),
+        **{
+            part: form.getlist(part)
+            for part in ("lists", "organisations", "areas", "languages", "smartphone")
+        },
         "text": form.get("text", "").replace("\r\n", "\n").strip(),
         "unaccented": bool(form.get("unaccented")),
         "step": _steps(form, errors),
@@ -126,7 +130,7 @@ def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]
     hours = [_clock(form.get("window_from", "")), _clock(form.get("window_to", ""))]
     if any(hours):
         data["window"] = hours
-    for key in ("starts_at", "deadline"):
+    for key in ("starts_at", "deadline", "answered"):
         if form.get(key, "").strip():
             data[key] = form[key].strip()
     for key, read in (("pace", _decimal), ("cap_per_day", _whole), ("budget_vnd", _whole)):
@@ -232,8 +236,9 @@ def fill_form(data: Mapping[str, Any], *, kinds: Kinds) -> Form:
             "goal_source": goal.get("source", ""),
         }
     )
-    form.setlist("lists", list(data.get("lists", ())))
-    form.setlist("areas", list(data.get("areas", ())))
+    for part in ("lists", "organisations", "areas", "languages", "smartphone"):
+        form.setlist(part, list(data.get(part, ())))
+    form["answered"] = data.get("answered", "")
     steps = data.get("step", ())
     form.setlist("step_text", [step["text"] for step in steps])
     form.setlist("step_days", [str(step.get("after_days", 0)) for step in steps])

@@ -10,30 +10,31 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from admin.views.audiences import Audiences
 from admin.views.base import OfficeView
+from admin.views.campaign_choices import read_choices, usual_sender
 from admin.views.campaign_fields import LABELS, Filled, Form, fill_content, fill_form, read_form
+from admin.views.campaign_segments import WISHES, act_on_segment
 from admin.views.campaign_words import name_errors, sent_a_trial, show_doubts
 from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign
 from campaigns.models import Campaign, Sender
+from campaigns.planning.audience import lists_of_organisations, make_whom
 from campaigns.planning.content import read_content
 from campaigns.planning.doubts import Doubt
 from campaigns.planning.draft import DEFAULT_KIND, read_draft
-from campaigns.planning.editing import describe, find_list, suggest_text
+from campaigns.planning.editing import describe, find_list, find_organisations, suggest_text
 from campaigns.planning.kinds import load_kinds
-from campaigns.planning.preview import EXAMPLE_NAME, preview
+from campaigns.planning.preview import EXAMPLE_NAME, Audience, preview
 from campaigns.planning.trial import send_trial
+from campaigns.planning.whom import Whom
 from campaigns.rings import ring_send
 from campaigns.states import CampaignState
-from outreach.access.models import Organisation, User
-from outreach.access.users import visible_to
+from outreach.access.models import User
 from outreach.errors import BadInput, LoaError
-from outreach.people.models import ContactList, Membership
-from outreach.places.models import Area, AreaLevel
 from outreach.runtime import Runtime
 
 
@@ -93,10 +94,15 @@ class CampaignFormPages(OfficeView):
             form.setlist("step_text", [*form.getlist("step_text"), ""])
             form.setlist("step_days", [*form.getlist("step_days"), "2"])
             form.setlist("step_at", [*form.getlist("step_at"), "18:00"])
+        kept = ""
+        if wish in WISHES:
+            kept, filled = self._segment(wish, filled)
         tried = self._try(filled) if wish == "try" else ""
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user) if campaign_id else None
-            page = self._show(session, user, filled, campaign=campaign, fresh=wish != "save", tried=tried)
+            page = self._show(
+                session, user, filled, campaign=campaign, fresh=wish != "save", tried=tried, kept=kept
+            )
         return page, 422 if wish == "save" else 200
 
     def _save(self, campaign_id: int | None, filled: Filled) -> ResponseReturnValue:
@@ -108,6 +114,16 @@ class CampaignFormPages(OfficeView):
                 edit_campaign(session, campaign_id, draft, user=user, now=now)
         flash(_("Đã lưu bản nháp. Hãy đọc lại lần cuối rồi trình duyệt."), "success")
         return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
+
+    def _segment(self, wish: str, filled: Filled) -> tuple[str, Filled]:
+        """What is said of it, good or bad, stands beside the segments."""
+        try:
+            with self.writing() as (session, user):
+                said = act_on_segment(session, user, filled, wish, now=datetime.now(UTC))
+        except BadInput as error:
+            filled.errors["segment"] = str(error)
+            return "", filled
+        return said, read_form(filled.form, kinds=load_kinds())
 
     def _try(self, filled: Filled) -> str:
         """Send a test message of the first text. What is said of it stands beside its button, good or bad."""
@@ -142,6 +158,7 @@ class CampaignFormPages(OfficeView):
         campaign: Campaign | None,
         fresh: bool = False,
         tried: str = "",
+        kept: str = "",
     ) -> str:
         senders = session.scalars(select(Sender).order_by(Sender.name)).all()
         page: str = self.render(
@@ -150,19 +167,21 @@ class CampaignFormPages(OfficeView):
             form=filled.form,
             # A form that nobody has sent yet is not scolded for what is still empty.
             errors={
-                k: v for k, v in filled.errors.items() if not fresh or filled.form.get(k) or k == "trial"
+                k: v
+                for k, v in filled.errors.items()
+                if not fresh or filled.form.get(k) or k in ("trial", "segment")
             },
             campaign={"id": campaign.id, "name": campaign.name} if campaign else None,
             kinds={name: kind["title"] for name, kind in load_kinds().items()},
             has_app=bool(filled.draft.content.get("app")),
-            lists=_lists(session, user),
-            districts=_districts(session),
+            choices=read_choices(session, user),
             senders=[sender.name for sender in senders],
             labels=LABELS,
             anchors=_ANCHORS,
             reminders=_reminders(filled.form),
             shown_errors={} if fresh else name_errors(filled.errors),
             tried=tried,
+            kept=kept,
             **self._foresee(session, user, filled, may_count=request.method == "POST"),
         )
         return page
@@ -171,25 +190,32 @@ class CampaignFormPages(OfficeView):
         self, session: Session, user: User, filled: Filled, *, may_count: bool = True
     ) -> dict[str, Any]:
         """What the preview's template needs, of what is right in a form. Without `may_count` the page asks again."""
-        lists = []
-        for name in filled.lists:
-            try:
-                lists.append(find_list(session, user, name).id)
-            except BadInput as error:
-                filled.errors.setdefault("lists", str(error))
-        is_counting = not may_count and not self.audiences.remembers(lists, filled.draft.areas)
-        chosen = [] if is_counting else lists
-        audience = self.audiences.of_lists(session, chosen, filled.draft.areas)
+        whom = self._whom(session, user, filled)
+        is_counting = not may_count and not self.audiences.remembers(session, whom)
+        audience = Audience(0, {}, []) if is_counting else self.audiences.of(session, whom)
         settings = self.runtime.settings
         seen = preview(session, filled.draft, audience, settings=settings, now=datetime.now(UTC))
         # Nobody is missing where nobody was chosen or counted yet.
-        doubts = [doubt for doubt in seen.doubts if chosen or doubt is not Doubt.EMPTY_AUDIENCE]
+        is_counted = bool(whom.lists) and not is_counting
+        doubts = [doubt for doubt in seen.doubts if is_counted or doubt is not Doubt.EMPTY_AUDIENCE]
         return {
             "preview": seen,
             "is_counting": is_counting,
+            "is_chosen": bool(whom.lists),
             "shown_doubts": show_doubts(doubts, is_live=settings.is_live),
             "example_name": EXAMPLE_NAME,
         }
+
+    def _whom(self, session: Session, user: User, filled: Filled) -> Whom:
+        """Whom the form is for, without what is wrong in it."""
+        lists, conditions = set(), filled.draft.conditions
+        try:
+            lists = {find_list(session, user, name).id for name in filled.lists}
+            owners = find_organisations(session, user, conditions.organisations)
+            lists |= lists_of_organisations(session, [each.code for each in owners])
+        except BadInput as error:
+            filled.errors.setdefault("lists", str(error))
+        return make_whom(session, filled.draft.kind, lists, filled.draft.areas, conditions)
 
     # -- beginning ---------------------------------------------------------------------------------
 
@@ -198,7 +224,7 @@ class CampaignFormPages(OfficeView):
         content = load_kinds()[DEFAULT_KIND]
         return fill_form(
             {
-                "sender": _usual_sender(session, user),
+                "sender": usual_sender(session, user),
                 "text": suggest_text(read_content(content)),
                 "unaccented": True,
                 "window": ["08:00", "20:00"],
@@ -219,7 +245,13 @@ class CampaignFormPages(OfficeView):
 
 
 # Where an error's link leads: the field, or for what is no single field its group.
-_ANCHORS = {"window": "window_from", "goal": "goal_percent", "trial": "trial_number", "form": "name"}
+_ANCHORS = {
+    "window": "window_from",
+    "goal": "goal_percent",
+    "trial": "trial_number",
+    "segment": "segment",
+    "form": "name",
+}
 
 
 def _reminders(form: Form) -> list[dict[str, Any]]:
@@ -232,55 +264,3 @@ def _reminders(form: Form) -> list[dict[str, Any]]:
         written += bool(text.strip())
         rows.append({"index": index, "text": text, "days": days, "at": clock, "key": key})
     return rows
-
-
-def _usual_sender(session: Session, user: User) -> str:
-    registered = session.scalar(
-        select(Sender.name).where(Sender.registered_on.is_not(None)).order_by(Sender.name).limit(1)
-    )
-    latest = session.scalar(
-        select(Campaign.sender)
-        .where(visible_to(session, user, Campaign.organisation_id))
-        .order_by(Campaign.id.desc())
-        .limit(1)
-    )
-    return registered or latest or ""
-
-
-def _lists(session: Session, user: User) -> list[dict[str, Any]]:
-    """The lists that the user may write to, with how many people stand in each."""
-    counts = select(Membership.list_id, func.count().label("people")).group_by(Membership.list_id).subquery()
-    rows = session.execute(
-        select(Organisation.code, Organisation.name, ContactList.name.label("list"), counts.c.people)
-        .join(Organisation, Organisation.id == ContactList.organisation_id)
-        .outerjoin(counts, counts.c.list_id == ContactList.id)
-        .where(visible_to(session, user, ContactList.organisation_id))
-        .order_by(Organisation.name, ContactList.name)
-    )
-    return [
-        {
-            "key": f"{row.code}/{row.list}",
-            "name": row.list,
-            "organisation": row.name,
-            "people": row.people or 0,
-        }
-        for row in rows
-    ]
-
-
-def _districts(session: Session) -> list[dict[str, Any]]:
-    """The districts by name, each with its communes."""
-    areas = session.scalars(select(Area).order_by(Area.name)).all()
-    return [
-        {
-            "code": district.code,
-            "name": f"{district.kind} {district.name}",
-            "communes": [
-                {"code": area.code, "name": f"{area.kind} {area.name}"}
-                for area in areas
-                if area.parent_code == district.code
-            ],
-        }
-        for district in areas
-        if district.level is AreaLevel.DISTRICT
-    ]

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from admin.views.campaign_words import ShownChange, show_changes
+from admin.views.campaign_words import ShownChange, show_changes, show_conditions
 from campaigns.answers.models import InstallReport
 from campaigns.figures.share import Share, share_of
 from campaigns.models import (
@@ -69,6 +69,7 @@ class Sheet:
     kind: str
     lists: list[tuple[int, str, str]]  # id, name, organisation
     areas: list[str]
+    conditions: list[tuple[str, str]]  # what else people must be, in words
     preview: Preview
     submissions: list[Decided]
     changes: list[ShownChange]
@@ -122,6 +123,7 @@ def read_sheet(
         kind=kinds.get(campaign.kind, {}).get("title", campaign.kind),
         lists=_lists(session, campaign),
         areas=[area_names.get(code, code) for code in campaign.areas],
+        conditions=show_conditions(said, organisations=_organisations(session)),
         preview=preview(session, draft, audience, settings=settings, now=now),
         submissions=_submissions(session, list(versions)),
         changes=show_changes(changes, areas=area_names, organisations=_organisations(session)),

@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from admin.texts import WORDS, number, percent
+from admin.views.campaign_choices import ANSWERED, LANGUAGES, SMARTPHONE
 from campaigns.planning.doubts import Doubt
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.versions import Change
@@ -122,6 +123,11 @@ _NAMES: dict[str, Any] = {
     "sender": _l("Tên người gửi"),
     "lists": _l("Danh sách"),
     "areas": _l("Địa bàn"),
+    "organisations": _l("Mọi danh sách của tổ chức"),
+    "languages": _l("Ngôn ngữ"),
+    "smartphone": _l("Điện thoại thông minh"),
+    "answered": _l("Câu trả lời trước đây"),
+    "segment": _l("Nhóm đã lưu"),
     "text": _l("Nội dung tin"),
     "unaccented": _l("Bỏ dấu"),
     "window": _l("Khung giờ gửi"),
@@ -198,6 +204,15 @@ def show_changes(
     return shown
 
 
+def show_conditions(said: Mapping[str, Any], *, organisations: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What a campaign asks of people besides lists and areas: (name, values)."""
+    return [
+        (str(_NAMES[key]), _show(key, said[key], {}, organisations))
+        for key in ("organisations", *_CHOICES)
+        if said.get(key)
+    ]
+
+
 def _name(key: str) -> str:
     if key in _NAMES:
         return str(_NAMES[key])
@@ -216,6 +231,13 @@ def _show(key: str, value: Any, areas: Mapping[str, str], organisations: Mapping
         return str(load_kinds().get(value, {}).get("title", value))
     if key == "areas":
         return ", ".join(areas.get(code, code) for code in value)
+    if key == "organisations":
+        return ", ".join(organisations.get(code, code) for code in value)
+    if key in _CHOICES:
+        words = _CHOICES[key]
+        return ", ".join(
+            str(words.get(each, each)) for each in ([value] if isinstance(value, str) else value)
+        )
     if key == "lists":
         parts = [each.partition("/") for each in value]
         return ", ".join(f"{name} ({organisations.get(code, code)})" for code, _sep, name in parts)
@@ -237,6 +259,9 @@ def _show(key: str, value: Any, areas: Mapping[str, str], organisations: Mapping
         day, _sep, clock = str(value).partition("T")
         return f"{clock} {'/'.join(part.lstrip('0') for part in reversed(day.split('-')))}"
     return str(value)
+
+
+_CHOICES = {"languages": LANGUAGES, "smartphone": SMARTPHONE, "answered": ANSWERED}
 
 
 def _mark(before: str, after: str) -> list[tuple[str, str]]:

@@ -2,105 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import TextClause, bindparam, delete, func, select, text, update
+from sqlalchemy import bindparam, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from campaigns.answers.models import Answer
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, CampaignList, Recipient, Step
+from campaigns.planning.audience_sql import frozen
+from campaigns.planning.whom import Conditions, Whom, make_conditions, read_conditions
 from campaigns.states import Exclusion, MessageState
+from outreach.access.models import Organisation
 from outreach.bulk import UNSYNCED
 from outreach.errors import WrongState
-from outreach.places.areas import areas_within
-
-# Each person of the lists once, with one phone: the first of theirs that may be written to. A person
-# who opted out on any of their phones asked to be left alone on all of them; a wrong number only
-# rules out that number. Of several people on one phone one has the message: whoever has no other phone before
-# those who have, then the first. The others are written to on their next phone that is nobody's yet.
-_AUDIENCE = """
-WITH people AS (
-    SELECT m.contact_id, MIN(m.list_id) AS list_id
-    FROM memberships m
-    WHERE m.list_id IN :lists AND m.contact_id % :every = 0
-    GROUP BY m.contact_id
-), blocked AS (
-    SELECT phone_id,
-           MAX(CASE WHEN reason = 'opt_out' THEN 1 ELSE 0 END) AS opted_out,
-           MAX(CASE WHEN reason = 'wrong_number' THEN 1 ELSE 0 END) AS wrong,
-           MAX(CASE WHEN reason = 'do_not_call' THEN 1 ELSE 0 END) AS do_not_call
-    FROM suppressions WHERE lifted_at IS NULL AND phone_id IS NOT NULL
-    GROUP BY phone_id
-), reachable AS (
-    SELECT p.contact_id, p.list_id, c.area_code, cp.phone_id,
-           COALESCE(b.wrong, 0) AS wrong, COALESCE(b.do_not_call, 0) AS do_not_call,
-           MAX(COALESCE(b.opted_out, 0)) OVER (PARTITION BY p.contact_id) AS opted_out,
-           SUM(CASE WHEN COALESCE(b.wrong, 0) + COALESCE(b.do_not_call, 0) = 0 THEN 1 ELSE 0 END)
-               OVER (PARTITION BY p.contact_id) AS usable,
-           ROW_NUMBER() OVER (
-               PARTITION BY p.contact_id
-               ORDER BY COALESCE(b.wrong, 0) + COALESCE(b.do_not_call, 0), cp.position
-           ) AS choice
-    FROM people p
-    JOIN contacts c ON c.id = p.contact_id
-    LEFT JOIN contact_phones cp ON cp.contact_id = p.contact_id
-    LEFT JOIN blocked b ON b.phone_id = cp.phone_id
-), judged AS (
-    SELECT contact_id, phone_id, list_id, area_code, usable, choice,
-           CASE WHEN phone_id IS NULL THEN 'no_phone'
-                WHEN opted_out = 1 THEN 'opted_out'
-                WHEN wrong = 1 THEN 'wrong_number'
-                WHEN do_not_call = 1 THEN 'do_not_call'
-                WHEN :everywhere = 0 AND (area_code IS NULL OR area_code NOT IN :areas) THEN 'outside_area'
-           END AS exclusion
-    FROM reachable WHERE choice = 1 OR choice <= usable
-), ranked AS (
-    SELECT contact_id, phone_id, list_id, area_code, usable, exclusion,
-           ROW_NUMBER() OVER (
-               PARTITION BY phone_id, CASE WHEN exclusion IS NULL THEN 0 ELSE 1 END
-               ORDER BY CASE WHEN usable = 1 THEN 0 ELSE 1 END, contact_id
-           ) AS turn
-    FROM judged WHERE choice = 1
-), free AS (
-    SELECT j.contact_id, j.phone_id, j.choice,
-           ROW_NUMBER() OVER (PARTITION BY j.phone_id ORDER BY j.choice, j.contact_id) AS turn
-    FROM ranked r
-    JOIN judged j ON j.contact_id = r.contact_id AND j.choice > 1 AND j.exclusion IS NULL
-    WHERE r.exclusion IS NULL AND r.turn > 1 AND r.usable > 1
-      AND NOT EXISTS (
-          SELECT 1 FROM ranked t WHERE t.phone_id = j.phone_id AND t.exclusion IS NULL AND t.turn = 1
-      )
-), next_phone AS (
-    SELECT contact_id, phone_id, ROW_NUMBER() OVER (PARTITION BY contact_id ORDER BY choice) AS turn
-    FROM free WHERE turn = 1
-), audience AS (
-    SELECT r.contact_id, COALESCE(n.phone_id, r.phone_id) AS phone_id, r.list_id, r.area_code,
-           COALESCE(r.exclusion, CASE WHEN r.turn > 1 AND n.phone_id IS NULL THEN 'shared_phone' END) AS exclusion
-    FROM ranked r
-    LEFT JOIN next_phone n ON n.contact_id = r.contact_id AND n.turn = 1
-)
-"""
-
-
-def _over_audience(start: str, end: str) -> TextClause:
-    return text(start + _AUDIENCE + end).bindparams(
-        bindparam("lists", expanding=True), bindparam("areas", expanding=True)
-    )
-
-
-# Storing and counting read the same audience, so that what was promised is what is frozen.
-_FREEZE = _over_audience(
-    "INSERT INTO recipients (campaign_id, contact_id, phone_id, list_id, area_code, exclusion)",
-    "SELECT :campaign, contact_id, phone_id, list_id, area_code, exclusion FROM audience ORDER BY contact_id",
-)
-_COUNT = _over_audience("", "SELECT exclusion, COUNT(*) FROM audience GROUP BY exclusion")
-_NAMES = _over_audience(
-    "",
-    "SELECT c.name FROM audience a JOIN contacts c ON c.id = a.contact_id "
-    "WHERE a.exclusion IS NULL ORDER BY a.contact_id LIMIT :most",
-)
+from outreach.people.models import Contact, ContactList, LegalBasis
+from outreach.places.areas import areas_within, descendants
 
 # For each recipient one message of the step; those for whom it makes no sense are there as skipped, so
 # that every step adds up to the recipients.
@@ -134,39 +52,47 @@ WHERE campaign_id = :campaign AND step_id = :step AND state = 'queued'
 
 def freeze_audience(session: Session, campaign: Campaign) -> None:
     """Write the recipients and the excluded, in one statement. Once a campaign, before its first step."""
-    lists = session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)).all()
-    whom = _parameters(session, lists, campaign.areas)
-    session.execute(_FREEZE, {"campaign": campaign.id, **whom})
+    add_lists(session, campaign)
+    statement, given = frozen(whom_of(session, campaign))
+    session.execute(statement, {"campaign": campaign.id, **given})
     campaign.recipients = count_audience(session, campaign.id)[0]
 
 
-def foresee_audience(
-    session: Session, lists: Sequence[int], areas: Sequence[str]
-) -> tuple[int, dict[Exclusion, int]]:
-    """Recipients, and the excluded by reason, as they would be frozen now."""
-    rows = session.execute(_COUNT, _parameters(session, lists, areas)).all()
-    counts: dict[str | None, int] = dict(rows)
-    recipients = counts.pop(None, 0)
-    return recipients, {reason: counts[reason] for reason in Exclusion if reason in counts}
+def whom_of(session: Session, campaign: Campaign) -> Whom:
+    """Whom a campaign is for, by the lists that it has now."""
+    lists = session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id))
+    return make_whom(session, campaign.kind, set(lists), campaign.areas, read_conditions(campaign.conditions))
 
 
-def sample_names(
-    session: Session, lists: Sequence[int], areas: Sequence[str], *, recipients: int, most: int
-) -> list[str]:
-    """Names of at most `most` recipients, spread evenly over the `recipients` there would be."""
-    whom = _parameters(session, lists, areas, every=max(1, -(-recipients // most)))
-    return list(session.scalars(_NAMES, {"most": most, **whom}))
+def make_whom(
+    session: Session, kind: str, lists: Collection[int], areas: Sequence[str], conditions: Conditions
+) -> Whom:
+    """A description with its areas and the lists' bases looked up. `lists` hold those of its organisations."""
+    within = areas_within(session, areas) if areas else ()
+    unfounded = session.scalars(
+        select(ContactList.id).where(ContactList.id.in_(lists), ContactList.basis == LegalBasis.NONE)
+    )
+    return Whom(kind, frozenset(lists), frozenset(unfounded), make_conditions(conditions, within))
 
 
-def _parameters(
-    session: Session, lists: Sequence[int], areas: Sequence[str], *, every: int = 1
-) -> dict[str, object]:
-    return {
-        "lists": list(lists),
-        "every": every,
-        "everywhere": 0 if areas else 1,
-        "areas": sorted(areas_within(session, areas)) or [""],
-    }
+def lists_of_organisations(session: Session, codes: Collection[str]) -> set[int]:
+    """The lists of these organisations and of those below them."""
+    if not codes:
+        return set()
+    named = session.scalars(select(Organisation.id).where(Organisation.code.in_(codes)))
+    below = descendants(session.execute(select(Organisation.id, Organisation.parent_id)), list(named))
+    return set(session.scalars(select(ContactList.id).where(ContactList.organisation_id.in_(below))))
+
+
+def add_lists(session: Session, campaign: Campaign) -> None:
+    """Give a campaign the lists that its organisations have now and did not have when it was written."""
+    there = set(session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)))
+    codes = read_conditions(campaign.conditions).organisations
+    session.add_all(
+        CampaignList(campaign_id=campaign.id, list_id=list_id, is_chosen=False)
+        for list_id in sorted(lists_of_organisations(session, codes) - there)
+    )
+    session.flush()
 
 
 def queue_step(session: Session, step: Step, *, now: datetime) -> None:
@@ -224,3 +150,20 @@ def count_audience(session: Session, campaign_id: int) -> tuple[int, dict[Exclus
     ).all()
     recipients = sum(count for reason, count in rows if reason is None)
     return recipients, {reason: count for reason, count in rows if reason is not None}
+
+
+def sample_names(session: Session, campaign_id: int, *, recipients: int, most: int) -> list[str]:
+    """Names of about `most` of a frozen audience's `recipients`, evenly chosen by their phones."""
+    every = max(1, recipients // most)
+    return list(
+        session.scalars(
+            select(Contact.name)
+            .join(Recipient, Recipient.contact_id == Contact.id)
+            .where(
+                Recipient.campaign_id == campaign_id,
+                Recipient.exclusion.is_(None),
+                Recipient.phone_id % every == 0,
+            )
+            .limit(2 * most)
+        )
+    )

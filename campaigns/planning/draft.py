@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
 from campaigns.planning.content import merge, read_content
+from campaigns.planning.whom import Conditions, read_conditions
 from campaigns.windows import VIETNAM, is_clock
 from outreach.errors import BadCampaign
 from outreach.sms.template import Template
@@ -32,6 +33,10 @@ _KNOWN: dict[str, Any] = {
     "sender": str,
     "kind": str,
     "areas": list,
+    "organisations": list,
+    "languages": list,
+    "smartphone": list,
+    "answered": str,
     "pace": (int, float),
     "window": list,
     "cap_per_day": int,
@@ -71,6 +76,7 @@ class Draft:
     steps: tuple[StepDraft, ...]
     kind: str = DEFAULT_KIND
     areas: tuple[str, ...] = ()
+    conditions: Conditions = field(default_factory=Conditions)
     pace: float | None = None
     hours: tuple[str, str] | None = None
     cap_per_day: int | None = None
@@ -89,7 +95,7 @@ def read_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]
         if not isinstance(value, _KNOWN[key]) or (isinstance(value, bool) and _KNOWN[key] is not bool):
             raise BadCampaign(f"Mục “{key}” không đúng kiểu. Hãy xem ví dụ trong tài liệu tham khảo.")
     for key in ("name", "text", "lists", "sender"):
-        value = data.get(key)
+        value = data.get(key) or (key == "lists" and data.get("organisations"))
         if not value or (isinstance(value, str) and not value.strip()):
             raise BadCampaign(f"Chiến dịch thiếu mục “{key}”. Hãy điền mục này.")
     check_sender(data["sender"])
@@ -100,12 +106,13 @@ def read_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]
     read_content(content)
     draft = Draft(
         name=" ".join(data["name"].split())[:120],
-        lists=tuple(map(str, data["lists"])),
+        lists=tuple(map(str, data.get("lists", ()))),
         sender=data["sender"],
         content=content,
         steps=(_step({"text": data["text"]}), *map(_step, data.get("step", ()))),
         kind=kind,
         areas=tuple(map(str, data.get("areas", ()))),
+        conditions=read_conditions(data),
         pace=_limit(data, "pace", 0.1),
         hours=_hours(data.get("window")),
         cap_per_day=_limit(data, "cap_per_day", 1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign, CampaignAuthor, CampaignList, Goal, Step
+from campaigns.planning.audience import add_lists
 from campaigns.planning.content import Content
 from campaigns.planning.draft import Draft
 from campaigns.replies.classifier import Label
@@ -24,19 +25,25 @@ from outreach.places.models import Area
 def write_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User) -> None:
     """Give a campaign everything that its description says; whoever does so is one of its authors.
 
-    Raises BadCampaign for a list or an area that is not there (or not the user's).
+    Raises BadCampaign for a list, an organisation or an area that is not there (or not the user's).
     """
     lists = [find_list(session, user, name) for name in draft.lists]
+    owners = find_organisations(session, user, draft.conditions.organisations)
     known = set(session.scalars(select(Area.code).where(Area.code.in_(draft.areas))))
     if missing := [code for code in draft.areas if code not in known]:
         raise BadCampaign(f"Không có mã địa bàn {', '.join(missing)}. Hãy nạp danh mục địa bàn hoặc sửa mã.")
     campaign.name = draft.name
-    campaign.organisation_id = campaign.organisation_id or user.organisation_id or lists[0].organisation_id
+    campaign.organisation_id = (
+        campaign.organisation_id
+        or user.organisation_id
+        or (lists[0].organisation_id if lists else owners[0].id)
+    )
     campaign.sender = draft.sender
     campaign.kind = draft.kind
     campaign.content = dict(draft.content)
     campaign.unaccented = draft.unaccented
     campaign.areas = list(draft.areas)
+    campaign.conditions = draft.conditions.as_data()
     campaign.pace = draft.pace
     campaign.window_from, campaign.window_to = draft.hours or (None, None)
     campaign.cap_per_day = draft.cap_per_day
@@ -54,6 +61,8 @@ def write_draft(session: Session, campaign: Campaign, draft: Draft, *, user: Use
         for number, step in enumerate(draft.steps, start=1)
     )
     session.add_all(CampaignList(campaign_id=campaign.id, list_id=found.id) for found in dict.fromkeys(lists))
+    session.flush()
+    add_lists(session, campaign)
     if draft.goal:
         session.add(
             Goal(
@@ -87,6 +96,23 @@ def find_list(session: Session, user: User, name: str) -> ContactList:
     return found[0]
 
 
+def find_organisations(session: Session, user: User, codes: Sequence[str]) -> list[Organisation]:
+    """Organisations by their code, in that order. Raises BadCampaign."""
+    found = {
+        each.code: each
+        for each in session.scalars(
+            select(Organisation).where(
+                Organisation.code.in_(codes), visible_to(session, user, Organisation.id)
+            )
+        )
+    }
+    if missing := [code for code in codes if code not in found]:
+        raise BadCampaign(
+            f"Không có tổ chức mã {missing[0]} mà bạn được dùng. Hãy sửa mã hoặc bỏ tổ chức này."
+        )
+    return [found[code] for code in codes]
+
+
 def describe(
     session: Session, campaign: Campaign, *, kinds: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
@@ -96,7 +122,7 @@ def describe(
         select(Organisation.code, ContactList.name)
         .join(Organisation, Organisation.id == ContactList.organisation_id)
         .join(CampaignList, CampaignList.list_id == ContactList.id)
-        .where(CampaignList.campaign_id == campaign.id)
+        .where(CampaignList.campaign_id == campaign.id, CampaignList.is_chosen)
         .order_by(Organisation.code, ContactList.name)
     ).all()
     goal = session.scalar(select(Goal).where(Goal.campaign_id == campaign.id))
@@ -106,6 +132,7 @@ def describe(
         "sender": campaign.sender,
         "lists": [f"{code}/{name}" for code, name in lists],
         "areas": campaign.areas,
+        **campaign.conditions,
         "text": first.text,
         "unaccented": campaign.unaccented,
         "step": [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from campaigns.figures.standstill import finish_at
 from campaigns.models import Sender
-from campaigns.planning.audience import foresee_audience, sample_names
 from campaigns.planning.doubts import Doubt, Facts, look_over
 from campaigns.planning.draft import FIELDS, Draft
 from campaigns.states import Exclusion
@@ -30,11 +28,12 @@ EXAMPLE_NAME = "Y Blưm"
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Whom a draft reaches: the count, the excluded, and names to measure with."""
+    """Whom a draft reaches: the count, the excluded, and names to measure with, as of a moment."""
 
     recipients: int
     excluded: dict[Exclusion, int]
     names: list[str]
+    counted_at: datetime | None = None  # None: frozen
 
     @property
     def people(self) -> int:
@@ -85,17 +84,10 @@ class Preview:
         return sum(step.cost.vnd for step in self.steps)
 
 
-def foresee(session: Session, lists: Sequence[int], areas: Sequence[str]) -> Audience:
-    """The audience of these lists and areas as it stands now, with at most SAMPLE names of it."""
-    recipients, excluded = foresee_audience(session, lists, areas)
-    names = sample_names(session, lists, areas, recipients=recipients, most=SAMPLE) if recipients else []
-    return Audience(recipients, excluded, names)
-
-
 def preview(
     session: Session, draft: Draft, audience: Audience, *, settings: Settings, now: datetime
 ) -> Preview:
-    """The draft as it would go out. `audience` comes from `foresee`: it changes less often than a text."""
+    """The draft as it would go out, to this audience."""
     link = f"{settings.public_base_url}/{EXAMPLE_TOKEN}"
     price = settings.price_per_segment_vnd
     steps = []

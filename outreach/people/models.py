@@ -74,8 +74,20 @@ class ContactPhone(Base):
     position: Mapped[int] = mapped_column(Integer)
 
 
+class LegalBasis(StrEnum):
+    """On what basis the people of a list may be written to."""
+
+    CONSENT = "consent"  # they agreed
+    MEMBERSHIP = "membership"  # members of the organisation, by its statute
+    DUTY = "duty"  # a task given by the state
+    NONE = "none"  # none: the list is not written to
+
+
 class ContactList(Base):
-    """An organisation's list, filled by its imports."""
+    """An organisation's list, filled by its imports.
+
+    Its people may be written to by that organisation and those above it, on its basis; None: not on record yet.
+    """
 
     __tablename__ = "contact_lists"
     __table_args__ = (UniqueConstraint("organisation_id", "name"),)
@@ -84,6 +96,11 @@ class ContactList(Base):
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"))
     name: Mapped[str] = mapped_column(String(120))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    basis: Mapped[LegalBasis | None] = mapped_column(one_of(LegalBasis))
+    basis_since: Mapped[str | None] = mapped_column(String(10))  # YYYY-MM-DD
+    basis_note: Mapped[str] = mapped_column(
+        String(200), default="", server_default=""
+    )  # the paper it rests on
 
 
 class ListImport(Base):

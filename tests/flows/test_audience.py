@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from campaigns.models import Recipient
+from campaigns.lifecycle import create_campaign
+from campaigns.models import Campaign, CampaignList, Recipient
+from campaigns.planning.audience import count_audience, freeze_audience, whom_of
+from campaigns.planning.census import read_census
+from campaigns.planning.draft import read_draft
+from campaigns.planning.kinds import load_kinds
 from campaigns.states import Exclusion
-from outreach.people.models import Contact, ContactList, Membership, Phone, Suppression, SuppressionReason
+from outreach.access.models import OrganisationKind
+from outreach.access.organisations import create_organisation
+from outreach.access.users import find_user
+from outreach.people.models import (
+    Contact,
+    ContactList,
+    ContactPhone,
+    LegalBasis,
+    Membership,
+    Phone,
+    Suppression,
+    SuppressionReason,
+)
 from outreach.people.suppression import hash_number
 from outreach.places.models import Area, AreaLevel
-from tests.flows.world import LIST, World, number
+from tests.flows.world import AUTHOR, LIST, TEXT, World, number
 
 TOWN, COMMUNE, FAR = "608", "23281", "23425"
 OUT, WRONG, CALL = SuppressionReason.OPT_OUT, SuppressionReason.WRONG_NUMBER, SuppressionReason.DO_NOT_CALL
@@ -72,6 +91,13 @@ def audience(world: World, campaign_id: int) -> dict[str, str]:
     found = {name: exclusion.value if exclusion else e164 for name, exclusion, e164 in rows}
     assert len(found) == len(rows), "someone stands twice in the audience"
     return found
+
+
+def foresee(world: World, campaign_id: int) -> tuple[int, dict[Exclusion, int]]:
+    """What the office says before a campaign is launched."""
+    with world.runtime.db.read() as session:
+        whom = whom_of(session, session.get_one(Campaign, campaign_id))
+        return read_census(session, whom.kind).count(whom)[:2]
 
 
 @dataclass
@@ -150,6 +176,7 @@ def test_everybody_is_written_to_or_excluded_for_one_reason(places: World) -> No
     for index, reasons in BLOCKED.items():
         suppress(places, number(index), *reasons)
     suppress(places, number(40), OUT, WRONG, CALL, lifted=True)
+    foreseen = foresee(places, places.draft(areas=[TOWN]))
     campaign = places.launch(areas=[TOWN])
 
     expected = {
@@ -165,6 +192,7 @@ def test_everybody_is_written_to_or_excluded_for_one_reason(places: World) -> No
     assert status["excluded"] == {reason.value: count for reason, count in reasons.items()}
     assert status["recipients"] + sum(status["excluded"].values()) == len(PEOPLE)
     assert status["steps"] == [{"step": 1, "messages": {"queued": status["recipients"]}}]
+    assert foreseen == (status["recipients"], reasons)
     places.send()
     assert sorted(places.sent_to()) == sorted(value for value in expected.values() if value.startswith("+"))
 
@@ -228,3 +256,99 @@ def test_an_audience_without_recipients_completes(world: World) -> None:
     campaign = world.launch()
     status = world.status(campaign)
     assert (status["recipients"], status["excluded"], status["state"]) == (0, {"no_phone": 1}, "completed")
+
+
+WANTED: list[dict[str, Any]] = [
+    {"lists": ["L0"]},
+    {"lists": ["L0", "L2"], "areas": [TOWN]},
+    {"lists": ["L2"]},
+    {"lists": ["L1"], "smartphone": ["yes", "unknown"]},
+    {"lists": ["L0", "L1", "L2"], "languages": ["vi"]},
+    {"organisations": ["PN"], "languages": ["sed", "bdq"], "smartphone": ["no"]},
+    {"lists": ["L0", "L1"], "answered": "no"},
+    {"lists": ["L0", "L1"], "answered": "not_installed", "areas": ["62"], "smartphone": ["yes"]},
+    {"lists": ["L0"], "organisations": ["PN"], "answered": "yes"},
+    {"lists": ["L0", "L1", "L2"], "answered": "installed", "languages": ["sed", "vi"]},
+    {"lists": ["L0", "L1"], "answered": "no", "kind": "tiem-chung", "text": "Mời tiêm. TC thôi nhận tin"},
+]
+
+
+def test_what_was_counted_is_what_is_frozen_whatever_is_asked_for(places: World) -> None:
+    """People and phones in every tangle: the quick count and the statement that freezes agree."""
+    dice = random.Random(1)
+    with places.runtime.db.write() as session:
+        women = create_organisation(session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)
+        front = session.get_one(ContactList, places.list_id).organisation_id
+        lists = [
+            ContactList(organisation_id=owner, name=f"L{i}", created_at=places.now, basis=basis)
+            for i, (owner, basis) in enumerate(
+                ((front, None), (women.id, LegalBasis.DUTY), (front, LegalBasis.NONE))
+            )
+        ]
+        phones = [
+            Phone(
+                e164=number(i), created_at=places.now, language=dice.choice([None, None, "vi", "sed", "bdq"])
+            )
+            for i in range(60)
+        ]
+        session.add_all([*lists, *phones])
+        session.flush()
+        for phone in phones:
+            for reason in SuppressionReason:
+                if dice.random() < 0.1:
+                    session.add(
+                        Suppression(
+                            number_hash=f"{phone.id}",
+                            phone_id=phone.id,
+                            reason=reason,
+                            source="sms",
+                            created_at=places.now,
+                            lifted_at=places.now if dice.random() < 0.3 else None,
+                        )
+                    )
+        earlier = create_campaign(
+            session,
+            read_draft({"name": "x", "text": TEXT, "lists": [LIST], "sender": "MTTQ"}, kinds=load_kinds()),
+            user=find_user(session, AUTHOR),
+            now=places.now,
+        ).id
+        for i in range(100):
+            person = Contact(
+                name=f"A {i}",
+                name_key=f"a{i}",
+                created_at=places.now,
+                updated_at=places.now,
+                area_code=dice.choice([COMMUNE, FAR, None]),
+                has_smartphone=dice.choice([True, False, None]),
+            )
+            session.add(person)
+            session.flush()
+            theirs = dice.sample(phones, dice.choice([0, 1, 1, 1, 2, 2, 3]))
+            for position, phone in enumerate(theirs, start=1):
+                session.add(ContactPhone(contact_id=person.id, phone_id=phone.id, position=position))
+            for made in dice.sample(lists, dice.choice([1, 1, 2, 3])):
+                session.add(Membership(list_id=made.id, contact_id=person.id))
+            answer = dice.choice([None, "installed", "need_help"])
+            if theirs and answer:
+                session.add(
+                    Recipient(
+                        campaign_id=earlier,
+                        contact_id=person.id,
+                        phone_id=theirs[0].id,
+                        answer=answer,
+                        exclusion=Exclusion.SHARED_PHONE,  # so that several of a phone may stand there
+                    )
+                )
+    seen = Counter[Exclusion]()
+    for wanted in WANTED:
+        campaign_id = places.draft(**{"lists": [], **wanted})
+        foreseen = foresee(places, campaign_id)
+        with places.runtime.db.write() as session:
+            freeze_audience(session, session.get_one(Campaign, campaign_id))
+            frozen, excluded = count_audience(session, campaign_id)
+            chosen = select(CampaignList.list_id).where(CampaignList.campaign_id == campaign_id)
+            people = select(Membership.contact_id).where(Membership.list_id.in_(chosen)).distinct()
+            assert frozen + sum(excluded.values()) == len(session.scalars(people).all()), wanted
+        assert foreseen == (frozen, excluded), wanted
+        seen.update(excluded)
+    assert set(seen) == set(Exclusion)

@@ -11,6 +11,7 @@ import pytest
 
 from campaigns.planning.draft import Draft, GoalDraft, StepDraft, read_draft
 from campaigns.planning.kinds import load_kinds
+from campaigns.planning.whom import Answered, Conditions, Smartphone, read_conditions
 from outreach.errors import BadCampaign, BadInput
 
 KINDS = load_kinds()
@@ -231,3 +232,28 @@ def test_the_deadline_comes_after_the_start() -> None:
     assert draft(starts_at=start, deadline="2020-08-18T08:01").deadline
     for deadline in (start, "2020-08-18T07:59"):
         assert "deadline" in refusal(starts_at=start, deadline=deadline)
+
+
+def test_whom_it_is_for_is_read_with_the_rest() -> None:
+    read = draft(organisations=["PN"], languages=["sed", "vi"], smartphone=["yes", "unknown"], answered="no")
+    assert read.conditions == Conditions(
+        ("PN",), ("sed", "vi"), (Smartphone.YES, Smartphone.UNKNOWN), Answered.NO
+    )
+    assert read_conditions(read.conditions.as_data()) == read.conditions
+    assert draft().conditions.as_data() == {}
+    without = {key: value for key, value in LEAST.items() if key != "lists"}
+    assert read_draft({**without, "organisations": ["PN"]}, kinds=KINDS).lists == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("languages", ["xx"], "Không có ngôn ngữ “xx”"),
+        ("smartphone", ["maybe"], "chỉ nhận: yes, unknown, no"),
+        ("smartphone", "yes", "không đúng kiểu"),
+        ("answered", "perhaps", "not_installed"),
+        ("organisations", "PN", "không đúng kiểu"),
+    ],
+)
+def test_a_condition_that_is_none_is_refused(key: str, value: Any, told: str) -> None:
+    assert told in refusal(**{key: value})

@@ -11,13 +11,13 @@ from sqlalchemy import select
 
 from admin.views.campaign_words import show_doubts
 from campaigns.messages import Message
-from campaigns.models import Campaign, CampaignVersion, Recipient
+from campaigns.models import Campaign, CampaignVersion, Recipient, Segment
 from campaigns.planning.doubts import Doubt
 from campaigns.states import CampaignState, MessageKind
 from outreach.access.models import OrganisationKind, Role
 from outreach.access.organisations import create_organisation
 from outreach.access.users import find_user
-from outreach.people.models import ContactList, Membership, Phone, SuppressionReason
+from outreach.people.models import Contact, ContactList, LegalBasis, Membership, Phone, SuppressionReason
 from outreach.people.suppression import suppress
 from tests.flows.world import APPROVER, AUTHOR, LIST, World, number
 from tests.web.office import post, signed_in
@@ -311,3 +311,49 @@ def test_a_test_message_carries_the_officers_own_name(client: FlaskClient, world
         text = session.scalars(select(Message.text).where(Message.kind == MessageKind.TEST)).one()
     assert text is not None
     assert text.startswith("Nguyen Thu Huong oi, ")
+
+
+def test_an_audience_is_narrowed_kept_under_a_name_and_used_again(client: FlaskClient, world: World) -> None:
+    """As a storm warning needs it: some communes, then the same people again in the next campaign."""
+    world.add_people(4)
+    with world.runtime.db.write() as session:
+        front = session.get_one(ContactList, world.list_id).organisation_id
+        people = session.scalars(select(Contact).order_by(Contact.id)).all()
+        for person, has_one in zip(people, (True, True, False, None), strict=True):
+            person.has_smartphone = has_one
+        session.add(
+            ContactList(
+                organisation_id=front, name="Chỉ để tra cứu", created_at=world.now, basis=LegalBasis.NONE
+            )
+        )
+    signed_in(client, AUTHOR)
+    asked = {"lists": [], "organisations": ["MTTQ"], "smartphone": ["yes", "unknown"], "answered": "no"}
+    new = "/admin/campaigns/new"
+    page = post(client, new, **filled(**asked, wish="look")).text
+    assert re.search(r'figure">3</strong>\s*người sẽ nhận tin, trong 4 người', page)
+    assert "Không đúng điều kiện về điện thoại thông minh: <strong>1</strong>" in page
+    assert "không được nhắn tin" in page
+
+    nameless = post(client, new, **filled(**asked, wish="save_segment")).text
+    assert "Hãy đặt tên cho nhóm" in nameless
+    assert 'value="unknown" checked' in nameless
+    kept = post(client, new, **filled(**asked, wish="save_segment", segment_name="Vùng lũ")).text
+    assert "Đã lưu nhóm “Vùng lũ”" in kept
+    with world.runtime.db.read() as session:
+        segment = session.scalars(select(Segment)).one()
+    used = post(
+        client, new, **filled(name="Bão số 5", lists=[], wish="use_segment", segment=str(segment.id))
+    ).text
+    assert 'value="Bão số 5"' in used
+    assert 'value="unknown" checked' in used
+    assert '<option value="no" selected' in used
+
+    campaign_id = save(client, **asked)
+    sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
+    assert "Chưa rõ" in sheet
+    edited = client.get(f"/admin/campaigns/{campaign_id}/edit").text
+    assert 'value="MTTQ" checked' in edited
+    assert "Đã xóa nhóm" in post(client, new, **filled(wish="remove_segment", segment=str(segment.id))).text
+    assert (
+        "Hãy chọn một nhóm" in post(client, new, **filled(wish="use_segment", segment=str(segment.id))).text
+    )

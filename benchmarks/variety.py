@@ -1,0 +1,56 @@
+"""A province's variety given to people who were all alike: places, lists, languages, shared and second phones, answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import text
+
+import outreach.places
+from outreach.access.models import OrganisationKind
+from outreach.access.organisations import create_organisation
+from outreach.db import Database
+from outreach.people.models import ContactList
+from outreach.places.loading import load_areas
+
+ORGANISATIONS = ("PN", "ND", "TN", "CCB")
+_LISTS_EACH = 5
+
+# Of ten people one is on the phone of another; of fifty one has a second phone behind a shared one.
+_VARIETY = (
+    "SET LOCAL session_replication_role = replica",
+    """UPDATE contacts SET area_code = codes[1 + id % (array_length(codes, 1) + 1)],
+              has_smartphone = CASE id % 5 WHEN 0 THEN NULL WHEN 1 THEN false ELSE true END
+       FROM (SELECT array_agg(code) AS codes FROM areas WHERE level = 'commune') all_areas""",
+    """UPDATE phones SET language = CASE id % 10 WHEN 0 THEN 'sed' WHEN 1 THEN 'bdq' ELSE 'jra' END
+       WHERE id % 10 < 3""",
+    "UPDATE contact_phones SET phone_id = phone_id - 1 WHERE contact_id % 10 = 0",
+    "INSERT INTO contact_phones (contact_id, phone_id, position) SELECT id, id, 2 FROM contacts WHERE id % 50 = 0",
+    """INSERT INTO memberships (list_id, contact_id, unit)
+       SELECT :first + id / 3 % :lists, id, '' FROM contacts WHERE id % 3 = 0""",
+    """UPDATE recipients SET answer = CASE WHEN id % 10 < 2 THEN 'installed' ELSE 'need_help' END, answered_at = now()
+       WHERE id % 10 < 3""",
+)
+
+
+def add_variety(db: Database) -> list[str]:
+    """Into a database filled by `campaign_of`; the new lists as a campaign's form names them."""
+    now = datetime.now(UTC)
+    names = []
+    with db.write() as session:
+        load_areas(session, Path(next(iter(outreach.places.__path__)), "kontum_units.csv"))
+        lists = []
+        for code in ORGANISATIONS:
+            owner = create_organisation(
+                session, code=code, name=code, kind=OrganisationKind.MASS, parent_code="MTTQ"
+            )
+            for n in range(_LISTS_EACH):
+                lists.append(ContactList(organisation_id=owner.id, name=f"Danh sách {n}", created_at=now))
+                names.append(f"{code}/Danh sách {n}")
+        session.add_all(lists)
+        session.flush()
+        given = {"first": min(each.id for each in lists), "lists": len(lists)}
+        for statement in _VARIETY:
+            session.execute(text(statement), given if ":first" in statement else {})
+    return names
