@@ -12,8 +12,9 @@ from benchmarks.measuring import show
 PARTS = (
     ("personal link, text, segments", r"campaigns/links|delivery/rendering|sms/template|sms/text"),
     ("claim: the pace in Redis", r"delivery/pace"),
-    ("claim: PostgreSQL and its rows", r"delivery/(claims|lanes)|sending.*_claim_next"),
-    ("record: PostgreSQL and its rows", r"delivery/(recording|outbox)|_store \("),
+    ("claim: PostgreSQL and its rows", r"delivery/(claims|lanes|turns)"),
+    ("record: PostgreSQL and its rows", r"delivery/(recording|outbox)"),
+    ("to the clerk and back", r"concurrent/futures/process|multiprocessing/"),
     ("look for pauses and opt-outs", r"_look \("),
     ("twilio's library", r"twilio/(rest|base|http)/"),
     ("HTTP: aiohttp, our transport", r"aiohttp/|sms/(transport|twilio)\.py|yarl|multidict|urllib"),

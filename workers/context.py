@@ -33,7 +33,7 @@ def runtime() -> Runtime:
 
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
-    # The loop is never kept waiting for long by a thread that talks to the database.
+    # The loop is never kept waiting for long by a thread of this process.
     sys.setswitchinterval(0.001)
     return uvloop.new_event_loop()
 

@@ -24,6 +24,7 @@ from outreach.doorbell import QUEUES, ring_key
 from outreach.errors import BadInput
 from outreach.runtime import Runtime
 from workers import context
+from workers.clerk import clerk
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ def work(runtime: Runtime, queue: str) -> None:
     if not context.told_to_stop.is_set():
         # RQ gives up where Redis is away as a job ends. The same process starts afresh.
         log.warning("worker.starts_again queue=%s", queue)
+        clerk().end()
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - our own command line
 
 

@@ -10,19 +10,21 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any
 
-from sqlalchemy import BigInteger, insert, select, update
+from sqlalchemy import BigInteger, String, case, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.recording import Report, settle
 from campaigns.messages import StatusEvent
 from campaigns.states import AttemptState
-from outreach.bulk import UNSYNCED, listed
-from outreach.db import Database
+from outreach.bulk import UNSYNCED, listed, rows
+from outreach.db import Database, UtcDateTime
 from outreach.sms.gateway import StatusReport
 
 log = logging.getLogger(__name__)
 
 APPLY_LIMIT = 1000
+
+_COLUMNS = {"attempt_id": BigInteger, "gateway_id": String, "status": String, "cause": String, "code": String}
 
 
 class StatusWriter:
@@ -31,7 +33,7 @@ class StatusWriter:
     def __init__(self, db: Database, *, stored: Callable[[], object]) -> None:
         """`stored` is called once for each transaction, after its commit."""
         self._db, self._stored = db, stored
-        self._waiting: SimpleQueue[tuple[dict[str, Any], Future[None]]] = SimpleQueue()
+        self._waiting: SimpleQueue[tuple[dict[str, Any], datetime, Future[None]]] = SimpleQueue()
         self._starting = Lock()
         self._thread: Thread | None = None
 
@@ -46,11 +48,9 @@ class StatusWriter:
             "status": report.status.value if report.status else "",
             "cause": report.cause.value if report.cause else None,
             "code": report.code[:24] if report.code else None,
-            "received_at": now,
-            "applied_at": None if report.status else now,
         }
         is_durable: Future[None] = Future()
-        self._waiting.put((event, is_durable))
+        self._waiting.put((event, now, is_durable))
         # Not earlier: the server forks its processes after the application was made.
         if self._thread is None:
             with self._starting:
@@ -66,18 +66,28 @@ class StatusWriter:
                 batch.append(self._waiting.get())
             try:
                 with self._db.write() as session:
-                    session.execute(insert(StatusEvent), [event for event, _ in batch])
+                    _insert(session, [event for event, _, _ in batch], now=batch[0][1])
             except Exception as error:
-                for _, is_durable in batch:
+                for _, _, is_durable in batch:
                     is_durable.set_exception(error)
             else:
-                for _, is_durable in batch:
+                for _, _, is_durable in batch:
                     is_durable.set_result(None)
                 try:
                     self._stored()
                 except Exception:
                     # The sweep finds what was stored; this thread must outlive whatever the bell met.
                     log.exception("callbacks.bell_failed")
+
+
+def _insert(session: Session, events: list[dict[str, Any]], *, now: datetime) -> None:
+    new = rows(session, _COLUMNS, events)
+    values = {
+        **{name: new.c[name] for name in _COLUMNS},
+        "received_at": literal(now, UtcDateTime),
+        "applied_at": case((new.c.status == "", literal(now, UtcDateTime))),
+    }
+    session.execute(insert(StatusEvent).from_select(list(values), select(*values.values())))
 
 
 def apply_statuses(session: Session, *, now: datetime, secret_key: str) -> int:

@@ -6,7 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, String, delete, null, select, update
@@ -26,6 +26,7 @@ from campaigns.states import (
     message_state,
 )
 from outreach.bulk import UNSYNCED, listed, rows
+from outreach.runtime import Runtime
 from outreach.sms.gateway import Accepted, Outcome, Refused, Throttled, Unseen
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,18 @@ class Report:
     cause: str | None = None
     code: str | None = None
     due_at: datetime | None = None
+
+
+def store(runtime: Runtime, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> None:
+    """`record` in a transaction of its own. May be repeated. Raises SQLAlchemyError."""
+    with runtime.db.write() as session:
+        record(
+            session,
+            outcomes,
+            now=datetime.now(UTC),
+            reconcile_s=runtime.settings.reconcile_s,
+            secret_key=runtime.settings.secret_key,
+        )
 
 
 def record(

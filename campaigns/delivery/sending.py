@@ -1,8 +1,8 @@
 """One job's sending: a full pipeline from claim to record, without a barrier between batches.
 
 Three kinds of task share one event loop. The claimer keeps the line short but never empty; the senders
-take from it, each one request at a time; the recorder stores outcomes in bulk. Database work runs in
-threads. No request starts once the worker was told to stop, the campaign was paused, the window is about
+take from it, each one request at a time; the recorder stores outcomes in bulk. Claims and records are made
+by a clerk beside the loop. No request starts once the worker was told to stop, the campaign was paused, the window is about
 to close, or the lease would not outlast the request: then the message goes back unsent.
 """
 
@@ -21,10 +21,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns.delivery.account import Account
 from campaigns.delivery.claims import Batch, Claim
+from campaigns.delivery.clerk import Away, Clerk
 from campaigns.delivery.lanes import Lane, still_open, suppressed_attempts
 from campaigns.delivery.line import Counts, Job, Line, monotonic_of
-from campaigns.delivery.recording import record
-from campaigns.delivery.turns import Turns
+from campaigns.delivery.recording import store
+from campaigns.delivery.turns import next_batch
 from campaigns.states import MessageKind
 from outreach.runtime import Runtime
 from outreach.sms.gateway import Accepted, Gateway, Outcome, Outgoing, Throttled, Unseen
@@ -47,6 +48,7 @@ class Sender:
 
     runtime: Runtime
     gateway: Gateway
+    clerk: Clerk
     worker: str
     is_told_to_stop: Callable[[], bool]
     call_for_help: Callable[[], object]  # at the first batch, once
@@ -55,7 +57,6 @@ class Sender:
     def __post_init__(self) -> None:
         settings = self.runtime.settings
         self._settings = settings
-        self._turns = Turns(self.runtime, worker=self.worker)
         self._account = Account(
             self.runtime.redis,
             account=settings.twilio_account_sid,
@@ -110,9 +111,9 @@ class Sender:
                 idle_since = None
                 continue
             try:
-                claimed = await asyncio.to_thread(self._turns.next_batch)
-            except (SQLAlchemyError, RedisError) as error:
-                log.warning("send.claim_failed error=%s", type(error).__name__)
+                claimed = await self.clerk(next_batch, self.worker)
+            except Away as error:
+                log.warning("send.claim_failed error=%s", error)
                 await asyncio.sleep(RETRY_DATABASE_S)
                 continue
             if claimed:
@@ -249,9 +250,9 @@ class Sender:
         if not seen:
             return True
         try:
-            await asyncio.to_thread(self._store, seen)
-        except SQLAlchemyError as error:
-            log.warning("send.record_failed count=%s error=%s", len(seen), type(error).__name__)
+            await self.clerk(store, seen)
+        except Away as error:
+            log.warning("send.record_failed count=%s error=%s", len(seen), error)
             self._seen = seen + self._seen
             return False
         return True
@@ -261,13 +262,3 @@ class Sender:
         gives_up_at = time.monotonic() + self._settings.lease_s
         while self._seen and not await self._record_seen() and time.monotonic() < gives_up_at:
             await asyncio.sleep(RETRY_DATABASE_S)
-
-    def _store(self, seen: list[tuple[Claim, Outcome | None]]) -> None:
-        with self.runtime.db.write() as session:
-            record(
-                session,
-                seen,
-                now=datetime.now(UTC),
-                reconcile_s=self._settings.reconcile_s,
-                secret_key=self._settings.secret_key,
-            )

@@ -32,9 +32,15 @@ OVER_BUDGET = (
 )
 
 
-class Turns:
-    """One for each sending job. Fair between campaigns; answers to residents and tests go first."""
+def next_batch(runtime: Runtime, worker: str) -> tuple[Lane, Batch, list[Job]] | None:
+    """Claim for one lane; None when none may send anything now. Raises SQLAlchemyError, RedisError.
 
+    Fair between campaigns; answers to residents and tests go first.
+    """
+    return _Turns(runtime, worker=worker).next_batch()
+
+
+class _Turns:
     def __init__(self, runtime: Runtime, *, worker: str) -> None:
         settings = runtime.settings
         self._runtime, self._settings, self._worker = runtime, settings, worker
@@ -43,7 +49,6 @@ class Turns:
         )
 
     def next_batch(self) -> tuple[Lane, Batch, list[Job]] | None:
-        """Claim for one lane; None when none may send anything now. Raises SQLAlchemyError, RedisError."""
         with self._runtime.db.read() as session:
             lanes = open_lanes(session, now=datetime.now(UTC), is_live=self._settings.is_live)
         served = self._last_served() if len(lanes) > 1 else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -32,15 +33,20 @@ def find_by_email(session: Session, email: str) -> User | None:
     return session.scalar(select(User).where(User.email == email.strip().lower(), User.is_active))
 
 
-# Verified when there is no such user, so that guessing addresses by the clock leads nowhere.
-_NOBODY = _hasher.hash("nobody")
+@cache
+def _hash_of_nobody() -> str:
+    """Verified when there is no such user, so that guessing addresses by the clock leads nowhere.
+
+    Made when first needed: it costs on purpose, and commands and workers never need it.
+    """
+    return _hasher.hash("nobody")
 
 
 def check_password(user: User | None, password: str) -> bool:
     """Whether the password is the user's; takes as long where there is no user, or none with a password."""
     opens = user is not None and has_password(user)
     try:
-        return _hasher.verify(user.password_hash if user and opens else _NOBODY, password) and opens
+        return _hasher.verify(user.password_hash if user and opens else _hash_of_nobody(), password) and opens
     except (VerificationError, InvalidHashError):
         return False
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +81,37 @@ def test_a_worker_told_to_stop_gives_back_what_it_has_not_sent(
     messages = world.status(campaign)["steps"][0]["messages"]
     assert set(messages) == {"accepted", "queued"}
     assert len(world.sent_to()) == messages["accepted"] < 400
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_clerk_killed_in_the_middle_is_followed_by_another(
+    world: World, simulator: RunningSimulator, processes: Processes
+) -> None:
+    world.add_people(300)
+    simulator.faults(latency_ms=100)
+    campaign = world.launch()
+    sender = processes.start("worker", "--queues", "send")
+    ring_send(world.runtime.doorbell)
+    killed = set()
+    ends = time.monotonic() + 60
+    while world.status(campaign)["state"] != "completed" and time.monotonic() < ends:
+        if not killed and simulator.stats()["accepted"] > 50:
+            killed = {pid for pid in children_of(sender.pid) if "spawn_main" in command_of(pid)}
+            assert len(killed) == 1
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+        world.sweep()
+        world.reconcile()
+        ring_send(world.runtime.doorbell)
+        time.sleep(0.1)
+    assert killed
+    assert sender.poll() is None
+    assert Counter(world.sent_to()) == Counter(number(i) for i in range(300))
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def command_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().decode()

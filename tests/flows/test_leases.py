@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select, update
 
 from campaigns.delivery.reconcile import reconcile
-from campaigns.delivery.turns import Turns
+from campaigns.delivery.turns import next_batch
 from campaigns.messages import Attempt, Message
 from campaigns.models import Campaign, Recipient
 from campaigns.states import AttemptState, CampaignState, MessageState
@@ -59,7 +59,6 @@ def test_a_lease_begins_when_it_is_taken_however_long_another_campaign_had_to_wa
     world.add_people(2)
     first = world.launch()
     world.launch(name="Đợt hai")
-    turns = Turns(world.runtime, worker="test")  # begins with the first campaign
     held = threading.Event()
 
     def pause_slowly() -> None:
@@ -71,7 +70,7 @@ def test_a_lease_begins_when_it_is_taken_however_long_another_campaign_had_to_wa
     other = threading.Thread(target=pause_slowly)
     other.start()
     held.wait()
-    batch = turns.next_batch()
+    batch = next_batch(world.runtime, "test")  # begins with the first campaign
     other.join()
     assert batch is not None
     jobs = batch[2]

@@ -15,6 +15,7 @@ from campaigns.answers.inbox import receive_reply
 from campaigns.answers.models import Reply
 from campaigns.answers.taking import Keys
 from campaigns.casework.models import Case
+from campaigns.delivery.clerk import attend
 from campaigns.delivery.reconcile import reconcile
 from campaigns.delivery.sending import Sender
 from campaigns.figures.status import read_status
@@ -146,13 +147,18 @@ class World:
     def sweep(self, *, at: datetime | None = None) -> None:
         sweep(self.runtime, now=at or datetime.now(UTC))
 
+    async def clerk(self, function: Any, *args: Any) -> Any:
+        return await asyncio.to_thread(attend, self.runtime, function, *args)
+
     def send(self, seconds: float = 20, *, worker: str = "test") -> None:
         """What a sending worker does until there is nothing to send."""
 
         async def job() -> None:
             gateway = self.runtime.open_gateway()
             try:
-                await Sender(self.runtime, gateway, worker, lambda: False, lambda: None).run(seconds)
+                await Sender(self.runtime, gateway, self.clerk, worker, lambda: False, lambda: None).run(
+                    seconds
+                )
             finally:
                 await gateway.close()
 
