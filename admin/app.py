@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from admin.cli import register_commands
 from admin.health import create_health
 from admin.office import install_office
+from campaigns.web.agency_page import create_agency_page
 from campaigns.web.answer_page import create_answer_page
 from campaigns.web.pages import register_error_pages
 from campaigns.web.webhooks import create_webhooks
@@ -32,7 +33,12 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     register_error_pages(app)
     # Their callers prove themselves by a signature or by the token in the address.
-    for_outsiders = [create_health(runtime), create_webhooks(runtime), create_answer_page(runtime)]
+    for_outsiders = [
+        create_health(runtime),
+        create_webhooks(runtime),
+        create_answer_page(runtime),
+        create_agency_page(runtime),
+    ]
     for blueprint in for_outsiders:
         app.register_blueprint(blueprint)
     install_office(app, runtime, without_csrf=for_outsiders)

@@ -23,6 +23,7 @@ from admin.headers import csp_nonce, install_headers
 from admin.login import install_login
 from admin.permissions import may_open
 from admin.views.account import AccountView, create_invitations
+from admin.views.agencies import AgenciesView
 from admin.views.audit import AuditView
 from admin.views.campaigns import CampaignsView
 from admin.views.home import HomeView
@@ -93,6 +94,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         CampaignsView(runtime),
         InboxView(runtime),
         ProgressView(runtime),
+        AgenciesView(runtime),
         PeopleView(runtime),
         RightsView(runtime),
         ListsView(runtime),

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from campaigns.agencies.models import Road
 from campaigns.answers.models import Place
 from campaigns.casework.kinds import CaseKind, Outcome
 from campaigns.rights.models import RequestKind
@@ -37,6 +38,11 @@ _REQUESTS = {
     RequestKind.OBJECT: _l("Phản đối việc xử lý dữ liệu"),
     RequestKind.ERASE: _l("Xóa dữ liệu"),
 }
+_ROADS = {
+    Road.FORM: _l("cán bộ nhập"),
+    Road.LINK: _l("qua liên kết"),
+    Road.FILE: _l("từ tệp"),
+}
 
 WORDS: dict[str, Any] = {
     f"{family}.{value.value}": words
@@ -45,6 +51,7 @@ WORDS: dict[str, Any] = {
         ("outcome", _OUTCOMES),
         ("place", _PLACES),
         ("request", _REQUESTS),
+        ("road", _ROADS),
     )
     for value, words in table.items()
 }

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from admin.permissions import may_open
 from admin.texts import number
 from admin.views.base import OfficeView
+from campaigns.agencies.overview import is_anything_handed_in, read_overview
 from campaigns.casework.kinds import CaseKind
 from campaigns.casework.worklist import count_open
 from campaigns.figures import attention
@@ -26,6 +27,7 @@ from campaigns.models import Campaign
 from campaigns.rights.requests import count_pressing
 from campaigns.rings import ring_sweep
 from campaigns.stopping import release_all, stop_all
+from campaigns.windows import VIETNAM
 from outreach.access.models import Role, User
 from outreach.people.models import ContactList
 from outreach.runtime import Runtime
@@ -193,6 +195,17 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
                 _page(user, "lists.show", list_id=line.list_id),
                 "info",
                 _("Danh sách"),
+            )
+        )
+    today = now.astimezone(VIETNAM).date()
+    if is_anything_handed_in(session, user) and (missing := read_overview(session, user, day=today).missing):
+        tasks.append(
+            Task(
+                _("%(count)s cơ quan chưa nộp số liệu hôm nay", count=len(missing)),
+                _("Báo cáo gửi trước 14 giờ. Nhập giúp, hoặc gửi liên kết cho người nộp."),
+                url_for("agencies.index"),
+                "info",
+                _("Cơ quan"),
             )
         )
     for campaign in unknown:

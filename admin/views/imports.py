@@ -41,32 +41,39 @@ from outreach.people.models import ContactList, ListImport, Upload, UploadState
 from outreach.places.models import Area
 from outreach.runtime import Runtime
 
-_RECEIVE = "imports.receive"
+_WITH_FILE = {"imports.receive": LARGEST, "agencies.file": 2 * 2**20}  # bytes
 _FORM_AROUND = 64 * 1024  # bytes of the form beside the file
 _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _STILL = (UploadState.CHECKING, UploadState.STORING, UploadState.UNDOING)
 
 
 def allow_large_uploads(app: Flask) -> None:
-    """Raise the limit of a request for a list, and only for who may hand one in. Call it before CSRF reads forms."""
+    """Raise the limit of a request with a file, and only for who may hand one in. Call it before CSRF reads forms."""
+
+    def may_hand_in() -> bool:
+        endpoint = request.endpoint
+        return (
+            endpoint in _WITH_FILE and current_user.is_authenticated and may_open(current_user.role, endpoint)
+        )
 
     @app.before_request
     def allow() -> None:
-        if (
-            request.endpoint == _RECEIVE
-            and current_user.is_authenticated
-            and may_open(current_user.role, _RECEIVE)
-        ):
-            request.max_content_length = LARGEST + _FORM_AROUND
+        if may_hand_in():
+            request.max_content_length = _WITH_FILE[request.endpoint or ""] + _FORM_AROUND
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(error: RequestEntityTooLarge) -> ResponseReturnValue:
-        if request.endpoint != _RECEIVE or not current_user.is_authenticated:
+        if not may_hand_in():
             return error.get_response(), 413
+        endpoint = request.endpoint or ""
         flash(
-            _("Tệp lớn hơn 30 MB nên không nhận được. Hãy chia danh sách thành nhiều tệp nhỏ hơn."), "error"
+            _(
+                "Tệp lớn hơn %(n)s MB nên không nhận được. Hãy chia thành nhiều tệp nhỏ hơn.",
+                n=_WITH_FILE[endpoint] // 2**20,
+            ),
+            "error",
         )
-        return redirect(url_for("imports.index"), code=303)
+        return redirect(url_for(f"{endpoint.partition('.')[0]}.index"), code=303)
 
 
 class ImportsView(OfficeView):

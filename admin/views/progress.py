@@ -16,7 +16,10 @@ from markupsafe import Markup
 from admin.charts import Bar, Goal, Tile, bar_chart, line_chart, tile_grid
 from admin.texts import number, percent
 from admin.views.base import OfficeView
+from campaigns.agencies.counts import GOAL
+from campaigns.agencies.overview import read_overview
 from campaigns.figures.places import Figures, Line, list_launched, read_figures
+from campaigns.models import Campaign
 from campaigns.windows import VIETNAM
 from outreach.runtime import Runtime
 
@@ -47,6 +50,9 @@ class ProgressView(OfficeView):
             campaigns = list_launched(session, user)
             chosen = request.args.get("campaign", type=int) or (campaigns[0][0] if campaigns else None)
             figures = read_figures(session, chosen, user=user, now=now) if chosen else None
+            agencies = None
+            if chosen and figures and session.get_one(Campaign, chosen).content.get("app"):
+                agencies = read_overview(session, user, day=now.astimezone(VIETNAM).date())
         if figures is None:
             return self.render("office/progress_empty.html")
         district = next(
@@ -59,6 +65,8 @@ class ProgressView(OfficeView):
             campaigns=campaigns,
             figures=figures,
             as_of=now,
+            agencies=agencies,
+            agency_goal=GOAL,
             district=district,
             communes=communes,
             days=_day_rows(figures),

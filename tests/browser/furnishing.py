@@ -11,6 +11,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from admin.demo import LOGINS, ORGANISATIONS, SENDER, TEXT
+from campaigns.agencies.counts import Counts
+from campaigns.agencies.links import address_of, make_link
+from campaigns.agencies.reports import hand_in_by_form
 from campaigns.answers.inbox import receive_reply
 from campaigns.answers.models import Reply
 from campaigns.answers.taking import Keys
@@ -26,8 +29,10 @@ from campaigns.replies.classifier import Label
 from campaigns.rights.models import RequestKind
 from campaigns.rights.requests import finish_request, write_down_request
 from campaigns.states import AttemptState, CampaignAction, MessageState
+from campaigns.windows import VIETNAM
 from outreach.access.invitations import link_for
-from outreach.access.models import Organisation
+from outreach.access.models import Organisation, OrganisationKind
+from outreach.access.organisations import create_organisation
 from outreach.access.users import find_user
 from outreach.people.importing.uploads.receiving import confirm, receive
 from outreach.people.importing.uploads.running import Work, run
@@ -58,6 +63,7 @@ def furnish(runtime: Runtime) -> dict[str, Any]:
         made["person"] = session.scalars(select(func.min(Recipient.contact_id)).join(Reply)).one()
         made |= _work_through(session, now)
         _ask(session, made["person"], now)
+        made |= _hand_in_figures(session, runtime, now)
         _lose_sight(session, made["demo"], now)
         session.add(Incident(kind="sent_twice", subject="messages:1", details={}, at=now))
         made |= _hand_in(session, Path(runtime.settings.uploads_dir), now)
@@ -159,6 +165,28 @@ def _ask(session: Session, contact_id: int, now: datetime) -> None:
             finish_request(
                 session, asked.id, answer="đã sửa tên thôn, báo bà qua điện thoại", user=author, now=now
             )
+
+
+def _hand_in_figures(session: Session, runtime: Runtime, now: datetime) -> dict[str, Any]:
+    """Of three agencies one has handed in today, corrected, one yesterday and not all, one never."""
+    author = find_user(session, AUTHOR)
+    today = now.astimezone(VIETNAM).date()
+    ids = [
+        create_organisation(
+            session, code=code, name=name, kind=OrganisationKind.AGENCY, parent_code="MTTQ"
+        ).id
+        for code, name in (("SYT", "Sở Y tế"), ("SGD", "Sở Giáo dục và Đào tạo"), ("STC", "Sở Tài chính"))
+    ]
+    for agency, counts, days in (
+        (ids[0], Counts(1204, 1180, 950), 1),
+        (ids[0], Counts(1204, 1180, 1102), 0),
+        (ids[0], Counts(1204, 1181, 1120), 0),
+        (ids[1], Counts(310, None, 255), 1),
+    ):
+        day = today - timedelta(days=days)
+        hand_in_by_form(session, agency, counts, day=day, note="", user=author, now=now)
+    link = make_link(session, ids[0], holder="chị Hoa, văn phòng Sở", days=14, user=author, now=now)
+    return {"agency": ids[0], "agency_token": address_of(link, runtime.settings).rpartition("/")[2]}
 
 
 def _lose_sight(session: Session, campaign_id: int, now: datetime) -> None:

@@ -38,6 +38,10 @@ SCREENS = [
     Screen("progress.index", "/admin/progress/?campaign={demo}", LEADER),
     Screen("progress.index", "/admin/progress/?campaign={demo}&district=608"),
     Screen("progress.index", "/admin/progress/?campaign={standing_still}"),
+    Screen("agencies.index", "/admin/agencies/", AUTHOR),
+    Screen("agencies.index", "/admin/agencies/", LEADER),
+    Screen("agencies.show", "/admin/agencies/{agency}/", AUTHOR),
+    Screen("agency_page.form", "/agency/{agency_token}", None),
     # Campaigns, in each state.
     Screen("campaigns.index", "/admin/campaigns/", AUTHOR),
     Screen("campaigns.create", "/admin/campaigns/new", AUTHOR),

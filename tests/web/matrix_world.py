@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import sqlite3
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask, session, url_for
@@ -18,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from campaigns.agencies.models import AgencyLink
 from campaigns.answers.inbox import receive_reply
 from campaigns.answers.taking import Keys
 from campaigns.casework.models import Case, SavedText
@@ -131,6 +132,12 @@ class Office:
                     f"{role.value} of {code}", f"{user.id}.{user.password_hash[-12:]}"
                 )
         self.values["organisation_id"] = self.values[HERE]
+        agency = Organisation(
+            code="SYT", name=f"Trạm Y tế {MARK}", kind=OrganisationKind.AGENCY, parent_id=self.values[HERE]
+        )
+        db.add(agency)
+        db.flush()
+        self.values["agency_id"] = agency.id
         # One who visits nothing: what is done to them must not end a visitor's session.
         spare = User(
             email=f"spare.{MARK}@loa.example",
@@ -263,8 +270,16 @@ class Office:
                 recorded_by=staff.id,
                 recorded_at=self.now,
             )
-            db.add(asked)
+            link = AgencyLink(
+                organisation_id=self.values["agency_id"],
+                holder=MARK,
+                expires_at=self.now + timedelta(days=1),
+                made_by=staff.id,
+                made_at=self.now,
+            )
+            db.add_all([asked, link])
             db.flush()
+            self.values["link_id"] = link.id
             self.values |= {
                 "request_id": asked.id,
                 "launched_id": ids[0],

@@ -64,6 +64,12 @@ POST inbox.undo             ASP..
 POST inbox.finish           ASP..
 POST inbox.reopen           ASP..
 GET  progress.index         ASPLU
+GET  agencies.index         ASPLU
+GET  agencies.show          ASPLU
+POST agencies.hand_in       ASP..
+POST agencies.link          ASP..
+POST agencies.end           ASP..
+POST agencies.file          ASP..
 GET  people.index           ASP.U
 POST people.search          ASP.U
 GET  people.show            ASP.U
@@ -119,6 +125,8 @@ GET  office_static.static   open 200 200
 GET  health.healthz         open 200 200
 GET  health.readyz          open 503 503
 GET  health.metrics         open 200 200
+GET  agency_page.form       open 404 404
+POST agency_page.hand_in    open 404 404
 GET  answer_page.show       open 404 404
 POST answer_page.answer     open 404 404
 POST webhooks.inbound       open 403 403
@@ -128,13 +136,14 @@ POST webhooks.status        open 403 403
 LETTERS = dict(zip("ASPLU", Role, strict=True))
 NOBODY = Visitor("nobody")
 ROLES = [Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER, Role.LEADER, Role.AUDITOR]
-WITHOUT_TOKEN = ("webhooks.", "answer_page.")  # their callers prove themselves otherwise
+WITHOUT_TOKEN = ("webhooks.", "answer_page.", "agency_page.")  # their callers prove themselves otherwise
 OF_ALL = {"incident_id"}  # objects that belong to the installation, not to an organisation
 ABOUT_WHAT = {
     "running.panel": "launched_id",
     "running.act": "launched_id",
     "running.decide": "launched_id",
 }  # else the draft
+OF_THE_AGENCY = {"agencies.show", "agencies.hand_in", "agencies.link", "agencies.end"}
 # A file to correct, and rows to decide on: on record.
 SHOWS_NUMBERS = {("GET", "imports.errors"), ("GET", "lists.waiting")}
 OPENED = {"GET": {200, 302}, "POST": {200, 204, 303, 409, 422}}
@@ -204,6 +213,8 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "people.answer": {"campaign": values["launched_id"], "answer": "not_yet", "place": "home"},
         "people.suppress": phone,
         "people.lift": phone,
+        "agencies.hand_in": {"day": office.now.strftime("%Y-%m-%d"), "staff": "7319"},
+        "agencies.link": {"holder": MARK, "days": "3"},
         "rights.write_down": {"kind": "export", "asked_by": MARK},
         "rights.finish": {"answer": MARK},
         "rights.erase": {"understood": "1"},  # of a request for something else: refused, and the person stays
@@ -270,6 +281,8 @@ def address(office: Office, row: Row, **query: Any) -> str:
     kept = dict(office.values)
     if about := ABOUT_WHAT.get(row.endpoint):
         office.values["campaign_id"] = kept[about]
+    if row.endpoint in OF_THE_AGENCY:
+        office.values["organisation_id"] = kept["agency_id"]
     try:
         return office.path(row.endpoint, **query)
     finally:

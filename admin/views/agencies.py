@@ -1,0 +1,155 @@
+"""Agencies' staff against the goal of everybody: who has not handed in today, the figures, the links to hand in by."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from flask import abort, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from admin.views.base import OfficeView
+from campaigns.agencies.counts import GOAL
+from campaigns.agencies.files import hand_in_file
+from campaigns.agencies.links import LONGEST_DAYS, address_of, end_link, make_link, read_links
+from campaigns.agencies.overview import read_history, read_overview
+from campaigns.agencies.reports import find_agency, hand_in_by_form, read_counts
+from campaigns.web.agency_page import FIELDS, read_day
+from campaigns.windows import VIETNAM
+from outreach.access.models import User
+from outreach.errors import BadInput, LoaError, NotFound
+from outreach.runtime import Runtime
+
+_DAYS = 14  # for which a link is good, unless an officer says otherwise
+
+
+class AgenciesView(OfficeView):
+    under = "progress"
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name="", endpoint="agencies", url="/admin/agencies")
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """`?day=` is the day as of which the figures are; today by itself."""
+        today = _today()
+        try:
+            day = min(read_day(request.args.get("day") or today.isoformat()), today)
+        except BadInput:
+            day = today
+        with self.reading() as (session, user):
+            overview = read_overview(session, user, day=day)
+        return self.render(
+            "office/agencies.html", overview=overview, goal=GOAL, today=today.isoformat(), day=day.isoformat()
+        )
+
+    @expose("/<int:organisation_id>/")
+    def show(self, organisation_id: int) -> ResponseReturnValue:
+        return self._show(organisation_id)
+
+    @expose("/<int:organisation_id>/report", methods=["POST"])
+    def hand_in(self, organisation_id: int) -> ResponseReturnValue:
+        typed = {name: request.form.get(name, "")[:400] for name in FIELDS}
+        try:
+            with self.writing() as (session, user):
+                hand_in_by_form(
+                    session,
+                    organisation_id,
+                    read_counts(*(typed[name] for name in FIELDS[1:4])),
+                    day=read_day(typed["day"]),
+                    note=typed["note"],
+                    user=user,
+                    now=datetime.now(UTC),
+                )
+        except NotFound:
+            abort(404)
+        except BadInput as error:
+            return self._show(organisation_id, typed=typed, error=str(error)), 422
+        flash(_("Đã ghi số liệu."), "success")
+        return redirect(url_for(".show", organisation_id=organisation_id), code=303)
+
+    @expose("/<int:organisation_id>/link", methods=["POST"])
+    def link(self, organisation_id: int) -> ResponseReturnValue:
+        """Shown on the page for as long as it opens: whoever may see the agency may pass it on."""
+
+        def act(session: Session, user: User, now: datetime) -> None:
+            days = request.form.get("days", _DAYS, type=int)
+            make_link(
+                session,
+                organisation_id,
+                holder=request.form.get("holder", ""),
+                days=days,
+                user=user,
+                now=now,
+            )
+
+        return self._do(organisation_id, act, _("Đã tạo liên kết. Hãy gửi cho đúng người."))
+
+    @expose("/<int:organisation_id>/links/<int:link_id>/end", methods=["POST"])
+    def end(self, organisation_id: int, link_id: int) -> ResponseReturnValue:
+        def act(session: Session, user: User, now: datetime) -> None:
+            end_link(session, link_id, user=user, now=now)
+
+        return self._do(organisation_id, act, _("Đã ngừng liên kết."))
+
+    @expose("/file", methods=["POST"])
+    def file(self) -> ResponseReturnValue:
+        """Many agencies' figures of a day in one file."""
+        given = request.files.get("file")
+        try:
+            if given is None or not given.filename:
+                raise BadInput(_("Chưa chọn tệp. Hãy chọn tệp Excel, LibreOffice hoặc CSV."))
+            with tempfile.TemporaryDirectory() as folder, self.writing() as (session, user):
+                path = Path(folder, f"figures{Path(given.filename).suffix[:8]}")
+                given.save(path)
+                count = hand_in_file(
+                    session,
+                    path,
+                    day=read_day(request.form.get("day", "")),
+                    user=user,
+                    now=datetime.now(UTC),
+                )
+        except LoaError as error:
+            flash(str(error), "error")
+        else:
+            flash(_("Đã ghi số liệu của %(count)s cơ quan.", count=count), "success")
+        return redirect(url_for(".index"), code=303)
+
+    def _show(self, organisation_id: int, *, typed: dict[str, str] | None = None, error: str = "") -> str:
+        now = datetime.now(UTC)
+        with self.reading() as (session, user):
+            agency = find_agency(session, organisation_id, user=user)
+            history = read_history(session, organisation_id)
+            links = [
+                (link, address_of(link, self.runtime.settings))
+                for link in read_links(session, organisation_id, now=now)
+            ]
+            return self.render(
+                "office/agency.html",
+                agency=agency,
+                history=history,
+                links=links,
+                typed=typed or {"day": _today().isoformat()},
+                error=error,
+                today=_today().isoformat(),
+                days=_DAYS,
+                longest=LONGEST_DAYS,
+            )
+
+    def _do(
+        self, organisation_id: int, act: Callable[[Session, User, datetime], None], said: str
+    ) -> ResponseReturnValue:
+        back = url_for(".show", organisation_id=organisation_id)
+        if refused := self.attempt(act, else_to=back):
+            return refused
+        flash(said, "success")
+        return redirect(back, code=303)
+
+
+def _today() -> date:
+    return datetime.now(VIETNAM).date()

@@ -1,0 +1,102 @@
+"""Links by which somebody at an agency hands in its figures without an account."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from itsdangerous import BadSignature, URLSafeSerializer
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.agencies.models import AgencyLink
+from campaigns.agencies.reports import find_agency
+from outreach.access import audit
+from outreach.access.models import Role, User
+from outreach.access.users import require_role
+from outreach.errors import BadInput, NotFound, WrongState
+from outreach.settings import Settings
+
+LONGEST_DAYS = 60
+
+
+def make_link(
+    session: Session, organisation_id: int, *, holder: str, days: int, user: User, now: datetime
+) -> AgencyLink:
+    """A link for one person at an agency, good for so many days. Raises BadInput, NotFound, NotAllowed."""
+    require_role(user, Role.STAFF, Role.APPROVER)
+    find_agency(session, organisation_id, user=user)
+    holder = " ".join(holder.split())[:120]
+    if not holder:
+        raise BadInput("Hãy ghi liên kết giao cho ai, ví dụ “chị Hoa, văn phòng Sở Y tế”.")
+    if not 1 <= days <= LONGEST_DAYS:
+        raise BadInput(f"Liên kết dùng được từ 1 đến {LONGEST_DAYS} ngày.")
+    link = AgencyLink(
+        organisation_id=organisation_id,
+        holder=holder,
+        expires_at=now + timedelta(days=days),
+        made_by=user.id,
+        made_at=now,
+    )
+    session.add(link)
+    session.flush()
+    _record(session, "agency.link", link, user=user, now=now)
+    return link
+
+
+def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> AgencyLink:
+    """Nobody hands in by it any more. Raises NotFound, NotAllowed, WrongState when it has ended."""
+    require_role(user, Role.STAFF, Role.APPROVER)
+    link = session.get(AgencyLink, link_id, with_for_update=True)
+    if link is None:
+        raise NotFound("Không có liên kết này.")
+    find_agency(session, link.organisation_id, user=user)
+    if link.ended_at is not None:
+        raise WrongState("Liên kết này đã bị ngừng từ trước.")
+    link.ended_at = now
+    _record(session, "agency.end_link", link, user=user, now=now)
+    return link
+
+
+def address_of(link: AgencyLink, settings: Settings) -> str:
+    """The link's full address."""
+    return f"{settings.public_base_url}/agency/{_serializer(settings.secret_key).dumps(link.id)}"
+
+
+def open_link(session: Session, token: str, *, secret_key: str, now: datetime) -> AgencyLink | None:
+    """The link behind a token; None when it has ended or expired, or never was ours."""
+    try:
+        link_id = _serializer(secret_key).loads(token)
+    except BadSignature:
+        return None
+    link = session.get(AgencyLink, link_id) if isinstance(link_id, int) else None
+    return link if link and link.ended_at is None and now < link.expires_at else None
+
+
+def read_links(session: Session, organisation_id: int, *, now: datetime) -> list[AgencyLink]:
+    """An agency's links that still open, the latest first."""
+    return list(
+        session.scalars(
+            select(AgencyLink)
+            .where(
+                AgencyLink.organisation_id == organisation_id,
+                AgencyLink.ended_at.is_(None),
+                AgencyLink.expires_at > now,
+            )
+            .order_by(AgencyLink.id.desc())
+        )
+    )
+
+
+def _serializer(secret_key: str) -> URLSafeSerializer:
+    return URLSafeSerializer(secret_key, salt="agency")
+
+
+def _record(session: Session, action: str, link: AgencyLink, *, user: User, now: datetime) -> None:
+    audit.record(
+        session,
+        actor_id=user.id,
+        action=action,
+        subject=f"organisations:{link.organisation_id}",
+        now=now,
+        link=link.id,
+    )
