@@ -21,7 +21,7 @@ def csp_nonce() -> str:
 
 
 def install_headers(app: Flask, *, is_https: bool) -> None:
-    """Set on every response that has not set its own (the answer page has a stricter policy)."""
+    """Set on every response. What comes with a policy of its own has its other headers too: residents' pages."""
     app.config.update(
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -34,11 +34,15 @@ def install_headers(app: Flask, *, is_https: bool) -> None:
     @app.after_request
     def add(response: Response) -> Response:
         headers = response.headers
+        if is_https:
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        if "Content-Security-Policy" in headers:
+            return response
         # Flask's own redirect to the address with a slash names the host that the caller claims to have asked.
         if headers.get("Location", "").startswith(request.host_url):
             headers["Location"] = headers["Location"].removeprefix(request.host_url.rstrip("/"))
             response.set_data("")
-        headers.setdefault("Content-Security-Policy", _POLICY.format(nonce=csp_nonce()))
+        headers["Content-Security-Policy"] = _POLICY.format(nonce=csp_nonce())
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Referrer-Policy", "same-origin")
         headers.setdefault("X-Frame-Options", "DENY")
@@ -46,6 +50,4 @@ def install_headers(app: Flask, *, is_https: bool) -> None:
         headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
         if not headers.get("Cache-Control"):
             headers["Cache-Control"] = "no-store"
-        if is_https:
-            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         return response

@@ -7,6 +7,8 @@ import logging
 
 from redis import Redis, RedisError
 
+from outreach.brake import count
+
 log = logging.getLogger(__name__)
 
 WINDOW_S = 15 * 60
@@ -23,13 +25,9 @@ def count_attempt(redis: Redis, *, email: str, address: str) -> int:
     limits = {_email_key(email): FAILURES_PER_EMAIL, _address_key(address): FAILURES_PER_ADDRESS}
     try:
         for key, limit in limits.items():
-            with redis.pipeline() as pipe:
-                pipe.incr(key)
-                pipe.expire(key, WINDOW_S, nx=True)
-                pipe.ttl(key)
-                count, _was_new, left = pipe.execute()
-            if count > limit:
-                return max(1, int(left))
+            times, left = count(redis, key, window_s=WINDOW_S)
+            if times > limit:
+                return left
     except RedisError as error:
         log.warning("login.brake_away error=%s", type(error).__name__)
     return 0

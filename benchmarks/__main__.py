@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import callbacks, claiming, importing, launching, pace, pages, sending
+from benchmarks import answering, callbacks, claiming, importing, launching, pace, pages, sending
 from benchmarks.gateway import NoCompiler
 from benchmarks.ground import Ground, ground
 
@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "sending": sending.compare,
     "pace": pace.main,
     "callbacks": callbacks.main,
+    "answering": answering.main,
     "launching": launching.main,
     "claiming": claiming.main,
     "pages": pages.main,
@@ -31,6 +32,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "sending": {"rounds": 1, "scale": 0.1},
     "pace": {"seconds": 5},
     "callbacks": {"count": 1_000, "rounds": 1},
+    "answering": {"people": 1_000, "seconds": 2, "rounds": 1},
     "launching": {"recipients": 10_000},
     "claiming": {"small": 6_000, "large": 60_000},
     "pages": {"people": 10_000, "times": 10},

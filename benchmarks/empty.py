@@ -1,4 +1,4 @@
-"""A web application that does nothing: what the server and Flask themselves take of a callback's time."""
+"""A web application that does nothing: what the server and Flask themselves take of a request's time."""
 
 from flask import Flask
 
@@ -8,3 +8,8 @@ app = Flask(__name__)
 @app.post("/webhooks/twilio/status/<attempt>")
 def status(attempt: str) -> tuple[str, int]:
     return "", 204
+
+
+@app.get("/<string(length=8):token>")
+def page(token: str) -> str:
+    return ""

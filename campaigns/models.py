@@ -151,6 +151,19 @@ class Recipient(Base):
     clicked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # pressed "install" on the page
 
 
+class Opening(Base):
+    """When a recipient's page was first asked for: by a person or by a program that looks at links, nobody knows.
+
+    A table of its own, narrow and without foreign keys: thousands may come in a second.
+    """
+
+    __tablename__ = "openings"
+
+    campaign_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    recipient_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Goal(Base):
     """A campaign's target share, and the entered figure it is a share of, with its date and source."""
 

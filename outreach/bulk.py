@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import JSON, Select, String, bindparam, cast, column, func, select
+from sqlalchemy import JSON, BindParameter, Select, String, bindparam, cast, column, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import FromClause
 from sqlalchemy.types import TypeEngine
@@ -24,7 +24,16 @@ def listed(
 ) -> Select[Any]:
     """`values` as a subquery of one column, for `.in_(…)`."""
     sent = bindparam(None, json.dumps(list(values)), type_=String, unique=True)
-    if _is_postgresql(session):
+    return _listed(sent, kind, is_postgresql=_is_postgresql(session))
+
+
+def listed_later(parameter: str, kind: type[TypeEngine[Any]], *, is_postgresql: bool) -> Select[Any]:
+    """As `listed`, for a statement that is made once: `parameter` is given with it, as JSON."""
+    return _listed(bindparam(parameter, type_=String), kind, is_postgresql=is_postgresql)
+
+
+def _listed(sent: BindParameter[Any], kind: type[TypeEngine[Any]], *, is_postgresql: bool) -> Select[Any]:
+    if is_postgresql:
         value = func.json_array_elements_text(cast(sent, JSON)).table_valued("value").c.value
         return select(cast(value, kind))
     return select(func.json_each(sent).table_valued("value").c.value)

@@ -139,6 +139,15 @@ class Database:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
+    def connect_for_glances(self) -> Connection:
+        """A connection for single SELECTs without a transaction around them, which would cost as much again.
+
+        For one thread at a time; the caller keeps it, and rolls back after each on SQLite's account.
+        """
+        if self.is_postgresql:
+            return self.engine.execution_options(isolation_level="AUTOCOMMIT").connect()
+        return self.engine.connect()
+
     def close(self) -> None:
         self.engine.dispose()
 

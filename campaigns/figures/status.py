@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from campaigns.answers.models import InstallReport
 from campaigns.figures.share import share_of
 from campaigns.messages import Message
-from campaigns.models import Campaign, Goal, Recipient
+from campaigns.models import Campaign, Goal, Opening, Recipient
 from campaigns.planning.audience import count_audience
 from campaigns.replies.classifier import Label
 
@@ -18,6 +18,12 @@ from campaigns.replies.classifier import Label
 def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
     """The contract's `campaigns status`, and what was answered. Call it inside one `db.read()`."""
     recipients, excluded = count_audience(session, campaign.id)
+    opened = session.scalar(
+        select(func.count()).select_from(Opening).where(Opening.campaign_id == campaign.id)
+    )
+    clicked = session.scalar(
+        select(func.count(Recipient.clicked_at)).where(Recipient.campaign_id == campaign.id)
+    )
     messages: dict[int, dict[str, int]] = {}
     for step_id, state, count in session.execute(
         select(Message.step_id, Message.state, func.count())
@@ -57,6 +63,7 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
             for step in campaign.steps
             if step.opened_at
         ],
+        "page": {"opened": opened or 0, "clicked": clicked or 0},
         "answers": answers,
         "self_reported": {
             "installed": share.installed,

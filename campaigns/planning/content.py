@@ -6,11 +6,13 @@ The labels are always the same nine; what `installed` means to people ("đã cà
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from campaigns.planning.page_words import PAGE_WORDS
 from campaigns.replies.classifier import BLUEZONE, Label, Vocabulary
 from outreach.errors import BadCampaign
 
@@ -56,9 +58,11 @@ class Content:
     issuer: str
     why: str = ""
     contact: str = ""
+    phone: str = ""  # to call, as it is dialled
     app: App | None = None
     answers: Mapping[Label, Wording] = field(default_factory=dict)
     vocabulary: Vocabulary = BLUEZONE
+    page: Mapping[str, str] = field(default_factory=lambda: PAGE_WORDS)
 
     def wording(self, label: Label) -> Wording:
         return self.answers.get(label, Wording())
@@ -77,7 +81,7 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
 
 def read_content(data: Mapping[str, Any]) -> Content:
     """Content from a kind's table. Raises BadCampaign for a missing, unknown or wrong part."""
-    known = {"title", "question", "issuer", "why", "contact", "app", "answers", "vocabulary"}
+    known = {"title", "question", "issuer", "why", "contact", "phone", "app", "answers", "vocabulary", "page"}
     if unknown := sorted(set(data) - known):
         raise BadCampaign(
             f"Nội dung chiến dịch có mục không biết: {', '.join(unknown)}. Hãy bỏ hoặc sửa lại tên mục."
@@ -91,9 +95,11 @@ def read_content(data: Mapping[str, Any]) -> Content:
         issuer=str(data["issuer"]),
         why=str(data.get("why", "")),
         contact=str(data.get("contact", "")),
+        phone=_read_phone(data.get("phone", "")),
         app=_read_app(data["app"]) if data.get("app") else None,
         answers={_label(name): _read_wording(name, words) for name, words in _table(data, "answers").items()},
         vocabulary=_read_vocabulary(_table(data, "vocabulary")),
+        page=_read_page(_table(data, "page")),
     )
 
 
@@ -102,6 +108,19 @@ def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise BadCampaign(f"Mục “{name}” phải là một bảng.")
     return value
+
+
+def _read_phone(value: Any) -> str:
+    phone = str(value).strip()
+    if phone and not re.fullmatch(r"\+?[0-9][0-9 .]{2,18}[0-9]", phone):
+        raise BadCampaign("Mục “phone” của nội dung là một số điện thoại để gọi, chỉ gồm chữ số.")
+    return phone
+
+
+def _read_page(words: Mapping[str, Any]) -> Mapping[str, str]:
+    if unknown := sorted(set(words) - set(PAGE_WORDS)):
+        raise BadCampaign(f"Mục “page” có câu không biết: {', '.join(unknown)}. Hãy bỏ hoặc sửa lại tên.")
+    return PAGE_WORDS | {name: str(value) for name, value in words.items() if str(value).strip()}
 
 
 def _read_vocabulary(data: Mapping[str, Any]) -> Vocabulary:

@@ -10,14 +10,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import String, cast, or_, select
+from sqlalchemy import String, and_, cast, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.answers.models import Answer, OfficerEntry, Reply, Source
 from campaigns.casework.models import Case
 from campaigns.links import without_tokens
 from campaigns.messages import Attempt, Message
-from campaigns.models import Campaign, Recipient
+from campaigns.models import Campaign, Opening, Recipient
 from campaigns.rights.models import PersonRequest, RequestKind
 from campaigns.rights.requests import hold_request
 from campaigns.windows import VIETNAM
@@ -166,16 +166,25 @@ def _lists(session: Session, contact_id: int) -> Part:
 def _campaigns(session: Session, contact_id: int) -> Part:
     rows = session.execute(
         select(
-            Campaign.name, Recipient.exclusion, Recipient.answer, Recipient.answered_at, Recipient.clicked_at
+            Campaign.name,
+            Recipient.exclusion,
+            Recipient.answer,
+            Recipient.answered_at,
+            Opening.at,
+            Recipient.clicked_at,
         )
         .join(Campaign, Campaign.id == Recipient.campaign_id)
+        .outerjoin(
+            Opening,
+            and_(Opening.campaign_id == Recipient.campaign_id, Opening.recipient_id == Recipient.id),
+        )
         .where(Recipient.contact_id == contact_id)
         .order_by(Campaign.id)
     )
     return Part(
         "Chiến dịch",
-        ("Chiến dịch", "Không gửi vì", "Câu trả lời hiện nay", "Trả lời lúc", "Bấm cài lúc"),
-        [(name, why, answer, _at(at), _at(clicked)) for name, why, answer, at, clicked in rows],
+        ("Chiến dịch", "Không gửi vì", "Câu trả lời hiện nay", "Trả lời lúc", "Mở trang lúc", "Bấm cài lúc"),
+        [(name, why, answer, *map(_at, moments)) for name, why, answer, *moments in rows],
     )
 
 

@@ -1,0 +1,96 @@
+"""The answer page as bytes. Of all that a resident can see there are a handful of pages for each campaign and
+language: each is written once and kept."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+
+from jinja2 import Environment, FileSystemLoader
+
+from campaigns.planning.content import Content
+from campaigns.replies.classifier import Label
+
+MOST_KEPT = 500
+
+# Labels that have a button where the campaign gives it a text.
+BUTTONS = (Label.INSTALLED, Label.NOT_YET, Label.NEED_HELP, Label.NO_SMARTPHONE, Label.OPT_OUT)
+
+# After these nobody is asked to install any more.
+NOT_INSTALLING = frozenset({Label.INSTALLED, Label.NO_SMARTPHONE, Label.OPT_OUT, Label.WRONG_NUMBER})
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """All that one page differs from another by. `launched_at`: since then the campaign's texts stand still."""
+
+    campaign_id: int
+    launched_at: datetime | None
+    language: str
+    given: Label | None
+    has_clicked: bool
+    is_left_alone: bool
+    is_about: bool = False
+    list_id: int | None = None  # whose list the person was in: only where the page names it
+
+
+class Pages:
+    """Writes pages and keeps them. `load` brings a campaign's content in a language, and an organisation's name."""
+
+    def __init__(self, load: Callable[[Sight], tuple[Content, str]]) -> None:
+        self._load = load
+        self._lock = Lock()
+        self._kept: OrderedDict[Sight, bytes] = OrderedDict()
+        self._templates = Environment(
+            loader=FileSystemLoader(Path(__file__).parent / "templates"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def show(self, sight: Sight) -> bytes:
+        page = self._kept.get(sight)
+        if page is None:
+            page = self._write(sight)
+            with self._lock:
+                self._kept[sight] = page
+                if len(self._kept) > MOST_KEPT:
+                    self._kept.popitem(last=False)
+        return page
+
+    def _write(self, sight: Sight) -> bytes:
+        content, organisation = self._load(sight)
+        buttons = {label: content.wording(label).button for label in BUTTONS if content.wording(label).button}
+        words, given = content.page, sight.given
+        values = {
+            "said": (buttons.get(given) or words.get(f"said_{given}", "")) if given else "",
+            "app": content.app.name if content.app else "",
+            "installed": buttons.get(Label.INSTALLED) or words["said_installed"],
+            "contact": content.contact or words["issuer_contact"],
+            "phone": content.phone,
+            "issuer": content.issuer,
+            "organisation": organisation or content.issuer,
+        }
+
+        def say(name: str) -> str:
+            sentence = words.get(name, "")
+            for field, value in values.items():
+                sentence = sentence.replace(f"{{{field}}}", value)
+            return sentence
+
+        template = self._templates.get_template("about.html" if sight.is_about else "answer.html")
+        return template.render(
+            lang=sight.language,
+            content=content,
+            say=say,
+            given=given,
+            thanks=content.wording(given).thanks if given else "",
+            buttons=buttons,
+            offers_app=content.app is not None and given not in NOT_INSTALLING,
+            has_clicked=sight.has_clicked and given is None,
+            is_left_alone=sight.is_left_alone and given is not Label.OPT_OUT,
+        ).encode()
