@@ -7,10 +7,11 @@ sending worker more than the rest of its work. One parameter keeps the statement
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import JSON, BindParameter, Select, String, bindparam, cast, column, func, select
+from sqlalchemy import JSON, BindParameter, Select, String, bindparam, cast, column, func, select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import FromClause
 from sqlalchemy.types import TypeEngine
@@ -51,6 +52,22 @@ def rows(
     return select(
         *(func.json_extract(each, f"$.{name}", type_=kind()).label(name) for name, kind in columns.items())
     ).subquery()
+
+
+@contextmanager
+def over_everybody(session: Session) -> Iterator[None]:
+    """For a statement over all people: no nested loops, no compiling.
+
+    PostgreSQL knows nothing of how many rows come out of a statement's own parts, guesses a few, and would then walk a
+    million rows for each of a hundred thousand.
+    """
+    if _is_postgresql(session):
+        for setting in ("enable_nestloop = off", "jit = off"):
+            session.execute(text(f"SET LOCAL {setting}"))
+    yield
+    if _is_postgresql(session):
+        for setting in ("enable_nestloop", "jit"):
+            session.execute(text(f"SET LOCAL {setting} TO DEFAULT"))
 
 
 def _is_postgresql(session: Session) -> bool:

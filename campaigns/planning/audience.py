@@ -15,7 +15,7 @@ from campaigns.planning.audience_sql import frozen
 from campaigns.planning.whom import Conditions, Whom, make_conditions, read_conditions
 from campaigns.states import Exclusion, MessageState
 from outreach.access.models import Organisation
-from outreach.bulk import UNSYNCED
+from outreach.bulk import UNSYNCED, over_everybody
 from outreach.errors import WrongState
 from outreach.people.models import Contact, ContactList, LegalBasis
 from outreach.places.areas import areas_within, descendants
@@ -54,7 +54,8 @@ def freeze_audience(session: Session, campaign: Campaign) -> None:
     """Write the recipients and the excluded, in one statement. Once a campaign, before its first step."""
     add_lists(session, campaign)
     statement, given = frozen(whom_of(session, campaign))
-    session.execute(statement, {"campaign": campaign.id, **given})
+    with over_everybody(session):
+        session.execute(statement, {"campaign": campaign.id, **given})
     campaign.recipients = count_audience(session, campaign.id)[0]
 
 

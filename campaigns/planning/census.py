@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sqlalchemy import BigInteger, exists, func, literal, select, text
+from sqlalchemy import BigInteger, exists, func, literal, select
 from sqlalchemy.orm import Session
 
 from campaigns.planning.audience_sql import census
 from campaigns.planning.crowd import Alike, Crowd, Sharer
 from campaigns.states import Exclusion
-from outreach.bulk import listed
+from outreach.bulk import listed, over_everybody
 from outreach.people.models import Contact, ContactPhone, Suppression, SuppressionReason
 
 # People whose texts may be measured, chosen by their id; of fewer, everybody.
@@ -27,9 +27,9 @@ def read_census(session: Session, kind: str) -> Crowd:
     lists: dict[str, frozenset[int]] = {}
     alone: dict[int, Alike] = {}
     sharers: list[tuple[int, Alike, int, int]] = []
-    if is_postgresql:  # seconds of one statement: compiling it would cost more than it saves
-        session.execute(text("SET LOCAL jit = off"))
-    for row in session.execute(census(is_postgresql=is_postgresql), {"kind": kind, "every": every}):
+    with over_everybody(session):
+        rows = session.execute(census(is_postgresql=is_postgresql), {"kind": kind, "every": every}).all()
+    for row in rows:
         *key, shared_id, contact_id, usable, number = row
         alike = kinds.get(tuple(key))
         if alike is None:

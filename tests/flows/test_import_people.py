@@ -97,3 +97,15 @@ def test_a_commune_that_is_not_loaded_stays_open(world: World, tmp_path: Path) -
     bring(world, write(tmp_path, f"1,Y Hlan,1990,Thôn 1,Đắk Mar,{local(1)}"))
     with world.runtime.db.read() as session:
         assert session.scalars(select(Contact.area_code)).all() == [None]
+
+
+def test_a_list_says_which_language_a_phone_is_written_to_in(office: World, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    rows = [f"1,Y Hlan,tiếng Ba Na,{local(1)}", f"2,A Thun,Xơ-đăng,{local(2)}", f"3,A Nam,Anh,{local(3)}"]
+    file.write_text("\n".join(["STT,Họ và tên,Ngôn ngữ,SĐT", *rows]), encoding="utf-8")
+    bring(office, file)
+    file.write_text(f"STT,Họ và tên,Ngôn ngữ,SĐT\n1,Y Hlan,Gia Rai,{local(1)}\n", encoding="utf-8")
+    bring(office, file)
+    with office.runtime.db.read() as session:
+        spoken = dict(session.execute(select(Phone.e164, Phone.language)).all())
+    assert spoken == {number(1): "bdq", number(2): "sed", number(3): None}

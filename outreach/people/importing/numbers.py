@@ -8,7 +8,9 @@ from datetime import datetime
 from sqlalchemy import exists, literal, select, text, update
 from sqlalchemy.orm import Session
 
+from outreach.bulk import UNSYNCED
 from outreach.people.importing.bulk import insert_rows, take_ids
+from outreach.people.languages import language_code
 from outreach.people.models import Phone, Suppression
 from outreach.people.suppression import hash_number
 
@@ -37,6 +39,19 @@ def find_phones(session: Session, numbers: Iterable[str]) -> dict[str, int]:
     """The rows of those numbers that are there."""
     wanted = select(Phone.e164, Phone.id).where(Phone.e164.in_(sorted(set(numbers))))
     return dict(session.execute(wanted).all())
+
+
+def remember_languages(session: Session, spoken: Iterable[tuple[str, Iterable[int]]]) -> None:
+    """Give phones the language that a list writes beside them, where none was known: (as written, phones)."""
+    phones: dict[str, set[int]] = {}
+    for written, ids in spoken:
+        if written and (code := language_code(written)):
+            phones.setdefault(code, set()).update(ids)
+    for code, ids in sorted(phones.items()):
+        session.execute(
+            update(Phone).where(Phone.id.in_(sorted(ids)), Phone.language.is_(None)).values(language=code),
+            execution_options=UNSYNCED,
+        )
 
 
 def _make(session: Session, numbers: list[str], *, now: datetime) -> dict[str, int]:

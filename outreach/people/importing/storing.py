@@ -21,7 +21,7 @@ from outreach.people.erased import WAS_ERASED, find_erased
 from outreach.people.importing.aside import IssueStatus, close_corrected, keep_aside
 from outreach.people.importing.bulk import rarely_collected
 from outreach.people.importing.joining import Joiner, Person
-from outreach.people.importing.numbers import find_or_create_phones, find_phones
+from outreach.people.importing.numbers import find_or_create_phones, find_phones, remember_languages
 from outreach.people.models import ContactList, ListImport
 from outreach.people.phone.cells import PhoneStatus
 from outreach.people.reading.rows import CheckedRow
@@ -121,6 +121,10 @@ def store_rows(
         (number for row in good if row.row not in erased for number in row.phone.numbers),
         secret_key=secret_key,
         now=now,
+    )
+    remember_languages(
+        session,
+        ((row.language, [phones[each] for each in row.phone.numbers if each in phones]) for row in good),
     )
     joiner = Joiner(session, brought, phones=phones, known_areas=known_areas, now=now)
     counts = Counter[str]({"rows": len(rows)})
