@@ -33,6 +33,7 @@ from admin.views.lists import ListsView
 from admin.views.organisations import OrganisationsView
 from admin.views.people import PeopleView
 from admin.views.progress import ProgressView
+from admin.views.register import RegisterView
 from admin.views.rights import RightsView
 from admin.views.running import RunningView
 from admin.views.senders import SendersView
@@ -104,6 +105,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         AuditView(runtime),
         AccountView(runtime),
         SendersView(runtime),
+        RegisterView(runtime),
         RunningView(runtime),
     ]
 

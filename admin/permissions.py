@@ -86,6 +86,8 @@ ROUTES: dict[str, frozenset[Role]] = {
     "running.panel": _READERS,
     "running.act": _STAFF,
     "running.decide": _STAFF,
+    "register.index": _OVERSEERS,
+    "register.receive": _ADMINISTRATOR,
     "users.index": _OVERSEERS,
     "users.create": _ADMINISTRATOR,
     "users.show": _OVERSEERS,

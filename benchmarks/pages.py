@@ -18,6 +18,8 @@ from benchmarks.variety import ORGANISATIONS, add_variety
 PEOPLE = 1_000_000
 TIMES = 40
 LONGEST_MS = 200.0
+# What the whole province is asked of as one types.
+_ASKED = ("contact list", "search", "filtered", "audience")
 DISTRICTS = ["608", "610", "611", "612", "613", "614", "615", "616", "617", "618"]
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
@@ -107,7 +109,18 @@ def main(on: Ground, *, people: int = PEOPLE, times: int = TIMES) -> str:
         [
             show(head, rows),
             f"a process's first count, when it reads everybody: {first_count:.1f} s",
-            target("slowest page's p95", max(map(_p95, took.values())), at_most=LONGEST_MS, form=".0f"),
+            *(
+                target(
+                    name,
+                    max(_p95(ms) for page, ms in took.items() if (page.startswith(_ASKED)) is asked),
+                    at_most=LONGEST_MS,
+                    form=".0f",
+                )
+                for name, asked in (
+                    ("audience and contact list, slowest p95", True),
+                    ("other pages, slowest p95", False),
+                )
+            ),
         ]
     )
 

@@ -29,6 +29,12 @@ def ring_import(doorbell: Doorbell, upload_id: int) -> bool:
     return doorbell.ring("workers.jobs.import_list", upload_id, queue=IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
 
 
+def ring_register(doorbell: Doorbell, register_id: int) -> bool:
+    return doorbell.ring(
+        "workers.jobs.import_register", register_id, queue=IMPORTS, timeout_s=_IMPORT_TIMEOUT_S
+    )
+
+
 def ring_reconcile(doorbell: Doorbell) -> bool:
     return doorbell.ring("workers.jobs.reconcile", queue=DEFAULT, timeout_s=_SEND_TIMEOUT_S)
 

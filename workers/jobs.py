@@ -10,7 +10,7 @@ from pathlib import Path
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.sending import Sender
 from campaigns.planning.notices import ring_for_overdue, send_notices
-from campaigns.rings import ring_import, ring_reconcile, ring_send, ring_sweep
+from campaigns.rings import ring_import, ring_reconcile, ring_register, ring_send, ring_sweep
 from campaigns.sweep import apply_all_statuses
 from campaigns.sweep import sweep as sweep_once
 from outreach.access.invitations import mail_invitation as mail_link
@@ -19,6 +19,7 @@ from outreach.people.importing.uploads.expiry import remove_unconfirmed
 from outreach.people.importing.uploads.running import Work
 from outreach.people.importing.uploads.running import run as run_upload
 from outreach.people.importing.uploads.running import waiting as uploads_waiting
+from outreach.people.register import handing_in
 from workers.clerk import clerk
 from workers.context import WORKER_NAME, gateway, run, runtime, told_to_stop
 
@@ -58,6 +59,9 @@ def sweep() -> dict[str, int]:
         ring_reconcile(held.doorbell)
     with held.db.read() as session:
         uploads = uploads_waiting(session, now=datetime.now(UTC))
+        registers = handing_in.waiting(session, now=datetime.now(UTC))
+    for register_id in registers:
+        ring_register(held.doorbell, register_id)
     for upload_id in uploads:
         ring_import(held.doorbell, upload_id)
     keep = timedelta(days=held.settings.upload_keep_days)
@@ -71,6 +75,13 @@ def import_list(upload_id: int) -> dict[str, int]:
     held = runtime()
     work = Work(held.db, Path(held.settings.uploads_dir), held.settings.secret_key, told_to_stop.is_set)
     return {"worked": int(run_upload(work, upload_id))}
+
+
+def import_register(register_id: int) -> dict[str, int]:
+    """Put a register of numbers that want no advertising in the former one's place."""
+    held = runtime()
+    folder, key = Path(held.settings.uploads_dir), held.settings.secret_key
+    return {"worked": int(handing_in.run(held.db, folder, register_id, secret_key=key))}
 
 
 def mail_invitation(user_id: int) -> dict[str, int]:

@@ -15,7 +15,10 @@ from outreach.access.organisations import find_organisation
 from outreach.errors import BadInput
 from outreach.people.importing.issues import write_issues
 from outreach.people.importing.storing import find_or_create_list, import_rows
+from outreach.people.models import Register
 from outreach.people.reading.checking import check_list, write_check
+from outreach.people.register.handing_in import end
+from outreach.people.register.replacing import replace_register
 from outreach.places.matching import default_gazetteer
 from outreach.places.models import Area
 from outreach.runtime import Runtime
@@ -87,6 +90,27 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
                 f"Đã đọc {counts.rows} dòng: {counts.created} người mới, {counts.updated} bổ sung, "
                 f"{counts.merged} gộp, {counts.unchanged} không đổi, {counts.review} chờ xem lại, "
                 f"{counts.rejected} không hợp lệ."
+            ),
+        )
+
+    @contacts.command("do-not-call")
+    @_file
+    @json_option
+    def replace_do_not_call(file: Path, as_json: bool) -> None:
+        """Put a file of the national DoNotCall register in the former one's place."""
+        now = datetime.now(UTC)
+        with runtime.db.write() as session:
+            counts = asdict(replace_register(session, file, secret_key=runtime.settings.secret_key, now=now))
+            register = Register(file_name=file.name[:200], handed_in_at=now)
+            session.add(register)
+            session.flush()
+            end(session, register, counts, now=now)
+        answer(
+            counts,
+            as_json=as_json,
+            says=(
+                f"Danh sách không làm phiền nay có {counts['numbers']} số: thêm {counts['added']}, bỏ "
+                f"{counts['removed']}. {counts['people']} người trong hệ thống có số trong danh sách này."
             ),
         )
 

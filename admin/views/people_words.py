@@ -81,6 +81,7 @@ _SOURCES = {
     "page": _l("trang trả lời"),
     "officer": _l("cán bộ ghi"),
     "gateway": _l("tổng đài"),
+    "register": _l("danh sách quốc gia"),
     "import": _l("danh sách nhập"),
 }
 _SEXES = {"m": _l("Nam"), "f": _l("Nữ"), "male": _l("Nam"), "female": _l("Nữ")}

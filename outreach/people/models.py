@@ -241,13 +241,20 @@ class Suppression(Base):
             postgresql_where=text("lifted_at IS NULL"),
             sqlite_where=text("lifted_at IS NULL"),
         ),
+        # Most of a national register is nobody's number here; one that a list brings is looked up among them.
+        Index(
+            "ix_suppressions_unknown",
+            "number_hash",
+            postgresql_where=text("phone_id IS NULL"),
+            sqlite_where=text("phone_id IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     number_hash: Mapped[str] = mapped_column(String(64))
     phone_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id", ondelete="SET NULL"), index=True)
     reason: Mapped[SuppressionReason] = mapped_column(one_of(SuppressionReason))
-    source: Mapped[str] = mapped_column(String(20))  # sms, page, officer, gateway, import
+    source: Mapped[str] = mapped_column(String(20))  # sms, page, officer, gateway, import, register
     note: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     lifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -266,3 +273,26 @@ class Erasure(Base):
     person_hash: Mapped[str] = mapped_column(String(64), index=True)
     is_gone: Mapped[bool] = mapped_column(Boolean)
     erased_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class RegisterState(StrEnum):
+    WAITING = "waiting"  # for a worker, or at work
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Register(Base):
+    """A file of the national register of numbers that want no advertising, handed in on the page or by command."""
+
+    __tablename__ = "registers"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    file_name: Mapped[str] = mapped_column(String(200))
+    state: Mapped[RegisterState] = mapped_column(one_of(RegisterState), default=RegisterState.WAITING)
+    counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    error: Mapped[str] = mapped_column(Text, default="")
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    handed_in_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    handed_in_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when a worker may take it
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

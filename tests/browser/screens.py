@@ -55,6 +55,8 @@ SCREENS = [
     Screen("campaigns.sheet", "/admin/campaigns/{cancelled}/", AUDITOR),
     Screen("campaigns.sheet", "/admin/campaigns/{demo}/", AUTHOR),
     Screen("senders.index", "/admin/senders/"),
+    Screen("register.index", "/admin/do-not-call/"),
+    Screen("register.index", "/admin/do-not-call/", AUDITOR),
     Screen("inbox.index", "/admin/inbox/", AUTHOR),
     Screen("inbox.index", "/admin/inbox/?kind=help", AUDITOR),
     Screen("inbox.index", "/admin/inbox/?state=done", AUTHOR),

@@ -100,6 +100,8 @@ GET  imports.errors         ASP..
 GET  senders.index          A....
 POST senders.save           A....
 POST senders.remove         A....
+GET  register.index         A...U
+POST register.receive       A....
 GET  account.index          ASPLU
 POST account.password       ASPLU
 GET  audit.index            A...U
@@ -222,6 +224,7 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "lists.create": {"name": f"Mới {MARK} {next(_NEW)}", "organisation": values[HERE]},
         "imports.receive": {"list": values["list_id"], "file": (BytesIO(b"STT\n1\n"), f"{MARK}.csv")},
         "senders.save": {"name": "MTTQ"},
+        "register.receive": {"file": (BytesIO(b"0905000001\n"), "dnc.csv")},
         "organisations.create": {"code": f"X{next(_NEW)}", "name": f"Hội {MARK}", "kind": "mass"},
         "organisations.change": {"code": HERE, "name": f"Hội Phụ nữ {MARK}", "kind": "mass"},
         "users.create": {"email": f"moi{next(_NEW)}@loa.example", "role": "staff"},

@@ -46,7 +46,7 @@ def receive(
     """Take a file in for a list, to be checked. Raises BadList, NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     find_list(session, list_id, user=user)
-    name = _tidy(file_name)
+    name = tidy(file_name)
     upload = Upload(
         list_id=list_id,
         file_name=name,
@@ -213,7 +213,7 @@ def _lock_ready(session: Session, upload_id: int, *, user: User) -> Upload:
     return upload
 
 
-def _tidy(file_name: str) -> str:
+def tidy(file_name: str) -> str:
     """A name that is safe as a file's and that its sender knows again."""
     name = PurePosixPath(file_name.replace("\\", "/")).name
     name = re.sub(r"[^\w .()+,&-]", "_", name).strip(" .")

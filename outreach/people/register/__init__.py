@@ -1,0 +1,1 @@
+"""The national register of numbers that want no advertising (DoNotCall, Decree 91/2020)."""

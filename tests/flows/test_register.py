@@ -1,0 +1,163 @@
+"""The national register of numbers that want no advertising: its newest file counts, whole or not at all."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from outreach.access.models import Role, User
+from outreach.errors import BadList, NotAllowed
+from outreach.people.models import Phone, Register, RegisterState, Suppression, SuppressionReason
+from outreach.people.register import handing_in
+from outreach.people.register.reading import RegisterCounts, read_register
+from outreach.people.register.replacing import replace_register
+from outreach.people.suppression import suppress
+from tests.flows.lists import bring, local, write
+from tests.flows.world import AUTHOR, World, number
+
+
+def put(world: World, file: Path) -> dict[str, int]:
+    with world.runtime.db.write() as session:
+        return asdict(replace_register(session, file, secret_key=world.keys.secret_key, now=world.now))
+
+
+def listed(tmp_path: Path, *indexes: int) -> Path:
+    file = tmp_path / "dnc.csv"
+    file.write_text("".join(f"{local(i)}\n" for i in indexes), encoding="utf-8")
+    return file
+
+
+def on_register(world: World) -> set[str]:
+    """The people's numbers that are suppressed for the register's sake."""
+    with world.runtime.db.read() as session:
+        query = (
+            select(Phone.e164)
+            .join(Suppression, Suppression.phone_id == Phone.id)
+            .where(Suppression.reason == SuppressionReason.DO_NOT_CALL, Suppression.lifted_at.is_(None))
+        )
+        return set(session.scalars(query))
+
+
+def test_the_newest_file_replaces_the_one_before_it(world: World, tmp_path: Path) -> None:
+    world.add_people(4, first=1)
+    with world.runtime.db.write() as session:
+        phone = session.scalars(select(Phone).where(Phone.e164 == number(4))).one()
+        suppress(
+            session,
+            phone,
+            reason=SuppressionReason.DO_NOT_CALL,
+            source="officer",
+            secret_key=world.keys.secret_key,
+            now=world.now,
+        )
+    first = put(world, listed(tmp_path, 1, 2, 2, 4, 50))
+    assert first == {
+        "rows": 5,
+        "numbers": 4,
+        "other": 0,
+        "unread": 0,
+        "added": 3,
+        "removed": 0,
+        "people": 3,
+    }
+    assert on_register(world) == {number(1), number(2), number(4)}
+    again = put(world, listed(tmp_path, 1, 2, 2, 4, 50))
+    assert (again["added"], again["removed"]) == (0, 0)
+
+    second = put(world, listed(tmp_path, 2, 3))
+    assert (second["added"], second["removed"], second["people"]) == (1, 2, 2)
+    # What an officer wrote down is no entry of the register and stays.
+    assert on_register(world) == {number(2), number(3), number(4)}
+    campaign = world.launch()
+    assert world.status(campaign)["excluded"] == {"do_not_call": 3}
+
+
+def test_a_number_of_the_register_that_a_later_list_brings_is_left_alone(
+    world: World, tmp_path: Path
+) -> None:
+    put(world, listed(tmp_path, 7))
+    bring(world, write(tmp_path, f"1,Y Hlan,,,,{local(7)}", f"2,A Thun,,,,{local(8)}"))
+    assert on_register(world) == {number(7)}
+
+
+def test_a_file_without_numbers_changes_nothing(world: World, tmp_path: Path) -> None:
+    world.add_people(1, first=1)
+    put(world, listed(tmp_path, 1))
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("Họ và tên,Xã\nY Hlan,Đắk Mar\n", encoding="utf-8")
+    with pytest.raises(BadList):
+        put(world, wrong)
+    assert on_register(world) == {number(1)}
+
+
+def test_a_file_from_the_page_is_worked_on_once_and_then_gone(world: World, tmp_path: Path) -> None:
+    world.add_people(2, first=1)
+    content = listed(tmp_path, 1).read_bytes()
+    with world.runtime.db.write() as session:
+        staff = session.scalars(select(User).where(User.email == AUTHOR)).one()
+        boss = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
+        given = {"file_name": "DNC.csv", "folder": tmp_path / "uploads", "now": world.now}
+        with pytest.raises(NotAllowed):
+            handing_in.hand_in(session, io.BytesIO(content), user=staff, **given)
+        good = handing_in.hand_in(session, io.BytesIO(content), user=boss, **given).id
+        bad = handing_in.hand_in(session, io.BytesIO(b"Ten\nA\n"), user=boss, **given).id
+
+    def work(register_id: int) -> bool:
+        key = world.keys.secret_key
+        return handing_in.run(world.runtime.db, tmp_path / "uploads", register_id, secret_key=key)
+
+    with world.runtime.db.read() as session:
+        assert handing_in.waiting(session, now=world.now) == [good, bad]
+    assert [work(good), work(good), work(bad)] == [True, False, True]
+    with world.runtime.db.read() as session:
+        done, failed = session.get_one(Register, good), session.get_one(Register, bad)
+        assert handing_in.waiting(session, now=world.now + timedelta(days=1)) == []
+    assert (done.state, done.counts["people"]) == (RegisterState.DONE, 1)
+    assert failed.state is RegisterState.FAILED
+    assert "không có cột nào chứa số di động" in failed.error
+    assert on_register(world) == {number(1)}
+    assert list((tmp_path / "uploads").iterdir()) == []
+
+
+def test_a_worker_that_died_over_it_is_followed_by_another(world: World, tmp_path: Path) -> None:
+    with world.runtime.db.write() as session:
+        boss = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
+        content = io.BytesIO(listed(tmp_path, 1).read_bytes())
+        given = handing_in.hand_in(
+            session, content, file_name="a.csv", folder=tmp_path, user=boss, now=world.now
+        ).id
+        session.execute(update(Register).values(tries=1, due_at=world.now + timedelta(hours=1)))
+    assert not handing_in.run(world.runtime.db, tmp_path, given, secret_key=world.keys.secret_key)
+    with world.runtime.db.write() as session:
+        session.execute(update(Register).values(due_at=world.now))
+    assert handing_in.run(world.runtime.db, tmp_path, given, secret_key=world.keys.secret_key)
+
+
+FILES = [
+    ("0905000001\n0905000002\n", [1, 2], 0, 0),
+    (
+        "STT;Số thuê bao;Ngày đăng ký\n1;84905000001;01/07/2020 09:05\n2;84905000002;01/07/2020\n",
+        [1, 2],
+        0,
+        0,
+    ),
+    ("+84905000001\t2020\n02603861234\t2020\n0905000002\t2020\n", [1, 2], 1, 0),
+    ("Danh sách\nSố điện thoại\n905000001\n905.000.002\n09050000034567\n", [1, 2], 0, 1),
+]
+
+
+@pytest.mark.parametrize(("content", "indexes", "other", "unread"), FILES, ids=range(len(FILES)))
+def test_the_numbers_are_found_whatever_stands_beside_them(
+    content: str, indexes: list[int], other: int, unread: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "dnc.csv"
+    file.write_text(content, encoding="utf-8")
+    counts = RegisterCounts()
+    found = list(read_register(file, counts))
+    assert found == [f"+84905000{i:03d}" for i in indexes]
+    assert (counts.other, counts.unread) == (other, unread)
