@@ -119,13 +119,18 @@ class ImportsView(OfficeView):
 
     @expose("/<int:upload_id>/columns", methods=["POST"])
     def columns(self, upload_id: int) -> ResponseReturnValue:
-        """What an officer says of the columns: `<signature>.<position>` is a meaning, "" where it is not read."""
+        """What an officer says of the columns: `<signature>.<position>` is a meaning, "" where it is not read;
+        `line.<sheet's place>` is its header's line.
+        """
         said: dict[str, dict[str, str]] = {}
+        lines: dict[int, str] = {}
         for name, meaning in request.form.items():
             signature, dot, position = name.partition(".")
-            if dot:
+            if signature == "line" and position.isdecimal():
+                lines[int(position)] = meaning
+            elif dot:
                 said.setdefault(signature, {})[position] = meaning
-        return self._act(upload_id, partial(correct_columns, columns=said))
+        return self._act(upload_id, partial(correct_columns, columns=said, lines=lines))
 
     @expose("/<int:upload_id>/confirm", methods=["POST"])
     def confirm(self, upload_id: int) -> ResponseReturnValue:

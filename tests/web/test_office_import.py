@@ -99,6 +99,31 @@ def test_a_worker_that_ended_halfway_is_followed_without_a_duplicate(
     assert count(world, Contact) == count(world, ContactPhone) == 7
 
 
+def test_a_worker_after_the_other_may_end_as_long_as_each_moves_it_on(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "CHUNK", 1)
+    signed_in(client, AUTHOR)
+    hand_in(client, world, "a.csv", PLAIN.encode())
+    work_on(world)
+    post(client, "/admin/imports/1/confirm")
+    store = running.store_rows
+
+    def store_one(*args: object, **more: object) -> None:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        store(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(running, "store_rows", store_one)
+    for stored in range(1, running.MOST_TRIES + 3):
+        calls = iter([1])
+        with pytest.raises(KeyboardInterrupt):
+            work_on(world)
+        assert (upload(world).progress, upload(world).state) == (stored, UploadState.STORING)
+        with world.runtime.db.write() as session:
+            session.execute(update(Upload).values(due_at=datetime.now(UTC)))
+
+
 def test_a_worker_told_to_stop_leaves_the_rest_to_the_next(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +222,46 @@ def test_columns_are_named_by_hand_read_again_and_remembered(client: FlaskClient
     hand_in(client, world, "c.csv", b"Ho ten,Lien he\nA Rin,0905000124\nA,khong\nB,khong\nC,khong\n")
     work_on(world, 2)
     assert upload(world, 2).counts["ok"] == 1
+
+
+def test_the_header_is_put_on_another_line_by_hand(client: FlaskClient, world: World) -> None:
+    signed_in(client, AUTHOR)
+    rows = "".join(f"Y Hlan {i},0905000{i:03d},Thôn {i}\n" for i in range(1, 8))
+    guide = "Cách ghi,Họ tên,SĐT,Năm sinh\n,viết hoa,mười số,bốn số\n"
+    hand_in(client, world, "a.csv", f"{guide}Họ và tên,Máy,Chỗ\n{rows}".encode())
+    work_on(world)
+    assert upload(world).counts["ok"] == 0
+    page = client.get("/admin/imports/1/").text
+    assert re.search(r'<option value="1" selected>Dòng 1: Cách ghi · Họ tên', page)
+    assert "0905000001" not in page
+    fields = columns_of(page)
+    wrong = post(client, "/admin/imports/1/columns", **{"line.0": "999"})
+    assert "Không có dòng tiêu đề như vậy" in client.get(wrong.location).text
+    # The columns on the page are those of the other header: they are guessed anew.
+    post(client, "/admin/imports/1/columns", **{"line.0": "3", fields["Họ tên"]: "", fields["SĐT"]: ""})
+    work_on(world)
+    assert upload(world).counts["ok"] == 7
+    fields = columns_of(client.get("/admin/imports/1/").text)
+    named = {fields["Họ và tên"]: "name", fields["Máy"]: "phone", fields["Chỗ"]: "village"}
+    post(client, "/admin/imports/1/columns", **{"line.0": "3"}, **named)
+    work_on(world)
+    post(client, "/admin/imports/1/confirm")
+    work_on(world)
+    with world.runtime.db.read() as session:
+        assert set(session.scalars(select(Contact.village))) == {f"Thôn {i}" for i in range(1, 8)}
+    # What ended keeps nothing that people wrote.
+    assert "Y Hlan" not in str(upload(world).preview)
+
+
+def test_a_list_that_begins_with_its_first_person_loses_nobody(client: FlaskClient, world: World) -> None:
+    signed_in(client, AUTHOR)
+    rows = "".join(f"Hội viên {i},0905000{i:03d}\n" for i in range(1, 8))
+    hand_in(client, world, "a.csv", rows.encode())
+    work_on(world)
+    post(client, "/admin/imports/1/columns", **{"line.0": "0"})
+    work_on(world)
+    assert upload(world).counts["ok"] == 7
+    assert "Không có dòng tiêu đề</option>" in client.get("/admin/imports/1/").text
 
 
 def test_two_people_import_the_same_file_at_once(client: FlaskClient, world: World) -> None:

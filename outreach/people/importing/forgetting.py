@@ -81,7 +81,13 @@ def _forget_previews(session: Session, key: str, numbers: set[str]) -> None:
             if name_key(row["name"]) != key or numbers.isdisjoint(row["phones"])
         ]
         sheets = [
-            {**sheet, "columns": [_without(column, key) for column in sheet["columns"]]}
+            {
+                **sheet,
+                "lines": [
+                    [line, "" if key in name_key(said) else said] for line, said in sheet.get("lines", [])
+                ],
+                "columns": [_without(column, key) for column in sheet["columns"]],
+            }
             for sheet in upload.preview.get("sheets", [])
         ]
         upload.preview = {**upload.preview, "rows": rows, "sheets": sheets}

@@ -21,14 +21,14 @@ def check_list(
 ) -> Iterator[CheckedRow]:
     """Yield each person of the file in order; of a CSV file only one row is held at a time.
 
-    `corrected` are the columns that a person named, by the header's signature. Raises BadList, on the first row or
+    `corrected` is what a person said of columns and headers (see `read_list_sheets`). Raises BadList, on the first row or
     while reading, when the file cannot be read as a list; NoPhoneColumn when people are listed without phones.
     """
     count = lists = 0
     labels: tuple[str, ...] = ()
     for sheet in read_list_sheets(path, corrected or {}):
         if sheet.header is None:
-            labels = max((labels, *(tuple(map(cell_text, row)) for row in sheet.first)), key=_filled)
+            labels = max((labels, *(tuple(map(cell_text, row)) for _, row in sheet.first)), key=_filled)
             continue
         if not sheet.header.phones:
             raise no_phone_column(sheet.header.labels)

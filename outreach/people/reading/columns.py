@@ -20,6 +20,7 @@ from outreach.people.reading.labels import (
 )
 
 ROWS_SEARCHED = 40  # titles, header and enough people to recognise a phone column by what it holds
+NO_HEADER = -1  # a list that begins with its first person
 _MOST_COLUMNS = 200
 
 
@@ -87,14 +88,25 @@ def _sensitive(labels: tuple[str, ...]) -> frozenset[int]:
 
 
 def find_header(
-    rows: Sequence[Row], corrected: Mapping[str, Mapping[str, str]] | None = None
+    rows: Sequence[Row],
+    corrected: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    at: int | None = None,
 ) -> Header | None:
     """Find the header among a sheet's first rows; None if the sheet is no list of people at all.
 
-    `corrected` are columns that a person named, by the header's signature. A header without phones is one in which
-    no column was found to hold them. Raises BadList when it is too wide.
+    `corrected` are columns that a person named, by the header's signature; `at` is the row that a person chose, from
+    0, or NO_HEADER. A header without phones is one in which no column was found to hold them. Raises BadList when it
+    is too wide.
     """
-    header = _best_header(rows) or _header_by_content(rows) or _header_of_names(rows)
+    header: Header | None
+    if at == NO_HEADER:
+        name = _guess_name_column(rows)
+        header = Header((), 0, {} if name is None else {Column.NAME: name})
+    elif at is not None:
+        header = _read_header(rows, at)
+    else:
+        header = _best_header(rows) or _header_by_content(rows) or _header_of_names(rows)
     if header is None:
         return None
     if sum(map(bool, header.labels)) > _MOST_COLUMNS:

@@ -8,20 +8,22 @@ from itertools import chain, islice
 from pathlib import Path
 
 from outreach.people.reading.cells import Row, cell_text
-from outreach.people.reading.columns import ROWS_SEARCHED, Header, find_header
+from outreach.people.reading.columns import NO_HEADER, ROWS_SEARCHED, Header, find_header
 from outreach.people.reading.files import read_sheets
 from outreach.people.reading.legacy import Font, guess_font, to_unicode
 
 
 @dataclass(frozen=True, slots=True)
 class ListSheet:
-    """`header` is None where the sheet is no list of people. `first` are its first rows, header and titles among
-    them; `rows` are those below the header, blank ones left out, each with its number as a spreadsheet counts.
+    """`header` is None where the sheet is no list of people, `line` its row. `first` are its first rows, header and
+    titles among them; `rows` are those below the header. Blank rows are left out, each other has its number as a
+    spreadsheet counts; 0 is the line of a header that is not there.
     """
 
     name: str
     header: Header | None
-    first: list[Row]
+    line: int
+    first: list[tuple[int, Row]]
     rows: Iterator[tuple[int, Row]]
     merged: frozenset[tuple[int, int]]
 
@@ -29,7 +31,7 @@ class ListSheet:
 def read_list_sheets(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> Iterator[ListSheet]:
     """Each visible sheet in order, to be read before the next is asked for. Raises BadList as the floors below do.
 
-    `corrected` are the columns that a person named, by the header's signature.
+    `corrected` is what a person said: the columns, by the header's signature, and the header's line, by `line_key`.
     """
     for sheet in read_sheets(path):
         numbered: Iterator[tuple[int, Row]] = (
@@ -40,10 +42,30 @@ def read_list_sheets(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> 
         if fonts:
             begun = [(line, _convert(row, fonts)) for line, row in begun]
             numbered = _converted(numbered, fonts)
-        first = [row for _, row in begun]
-        header = find_header(first, corrected)
+        chosen = corrected.get(line_key(sheet.name), {}).get("line")
+        header = find_header([row for _, row in begun], corrected, at=_index_of(chosen, begun))
         below = begun[header.first_row :] if header else []
-        yield ListSheet(sheet.name, header, first, chain(below, numbered), sheet.merged)
+        line = _line_of(header, begun) if header else 0
+        yield ListSheet(sheet.name, header, line, begun, chain(below, numbered), sheet.merged)
+
+
+def line_key(sheet: str) -> str:
+    """Under which key a person's choice of a sheet's header stands among the corrections."""
+    return f"line of {sheet}"
+
+
+def _index_of(chosen: str | None, begun: Sequence[tuple[int, Row]]) -> int | None:
+    """Among the first rows, the one that a person chose by its line; None where nobody did."""
+    if chosen is None:
+        return None
+    if chosen == "0":
+        return NO_HEADER
+    return next((index for index, (line, _) in enumerate(begun) if str(line) == chosen), None)
+
+
+def _line_of(header: Header, begun: Sequence[tuple[int, Row]]) -> int:
+    above = reversed(begun[: header.first_row]) if header.labels else iter(())
+    return next((line for line, row in above if tuple(map(cell_text, row)) == header.labels), 0)
 
 
 def _is_filled(row: Row) -> bool:

@@ -24,6 +24,7 @@ from outreach.people.reading.rows import CheckedRow
 
 # Rows shown as they will be stored, and the longest text of a cell among them.
 ROWS_SHOWN = 20
+LINES_OFFERED = 15  # to choose the header from
 _LONGEST = 60
 _EXAMPLES = 3
 _LONGEST_EXAMPLE = 30
@@ -31,8 +32,9 @@ _LONG_NUMBER = re.compile(r"(\d{2,4})[\d .\-]{2,}(\d{3})")
 
 
 def describe_columns(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
-    """Each sheet that holds people: its header's signature, and each column's position, label, what it is taken for
-    ("" where it is not read) and first texts, the numbers in them masked.
+    """Each sheet that holds people: its header's line and signature, the lines that may be it with the beginning of
+    what they say, and each column's position, label, what it is taken for ("" where it is not read) and first texts.
+    Long numbers are masked.
     """
     sheets = []
     for sheet in read_list_sheets(path, corrected):
@@ -48,26 +50,40 @@ def describe_columns(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> 
             examples = [] if hidden else _examples(row[position] for row in below if position < len(row))
             if label or examples or position in meanings:
                 columns.append([position, label[:_LONGEST], meanings.get(position, ""), examples])
-        sheets.append({"sheet": sheet.name, "signature": header.signature, "columns": columns})
+        lines = [
+            [line, _beginning(cell for position, cell in enumerate(row) if position not in header.sensitive)]
+            for line, row in sheet.first
+            if len(sheet.first) <= LINES_OFFERED or line <= max(sheet.line, sheet.first[LINES_OFFERED][0])
+        ]
+        found = {"sheet": sheet.name, "signature": header.signature, "line": sheet.line}
+        sheets.append({**found, "lines": lines, "columns": columns})
     return sheets
+
+
+def _beginning(cells: Iterable[object]) -> str:
+    return _masked_text(" · ".join(text for cell in cells if (text := cell_text(cell))))
 
 
 def _examples(cells: Iterable[object]) -> list[str]:
     texts = (text for cell in cells if (text := cell_text(cell)))
-    return [_LONG_NUMBER.sub(r"\1•••\2", text)[:_LONGEST_EXAMPLE] for text in islice(texts, _EXAMPLES)]
+    return [_masked_text(text)[:_LONGEST_EXAMPLE] for text in islice(texts, _EXAMPLES)]
+
+
+def _masked_text(text: str) -> str:
+    return _LONG_NUMBER.sub(r"\1•••\2", text)[:_LONGEST]
 
 
 def show_row(row: CheckedRow) -> dict[str, Any]:
-    """A row as it will be stored. Numbers are masked: the preview stays in the database."""
+    """A row as it will be stored. Numbers are masked wherever a wrong guess may have put them."""
     return {
         "sheet": row.sheet,
         "line": row.line,
-        "name": row.name[:_LONGEST],
+        "name": _masked_text(row.name),
         "birth_year": row.birth_year,
         "birth_doubt": row.birth_doubt,
         "sex": row.sex.value if row.sex else "",
-        "village": row.village[:_LONGEST],
-        "commune": row.commune[:_LONGEST],
+        "village": _masked_text(row.village),
+        "commune": _masked_text(row.commune),
         "area_code": row.place.code,
         "phones": [masked(number) for number in row.phone.numbers],
         "status": row.phone.status.value,

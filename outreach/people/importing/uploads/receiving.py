@@ -9,10 +9,10 @@ import hashlib
 import re
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -25,6 +25,7 @@ from outreach.people.importing.storing import begin_import
 from outreach.people.importing.uploads.mappings import read_mappings, remember_mappings
 from outreach.people.models import ContactList, Upload, UploadState
 from outreach.people.reading.labels import PHONE, Column
+from outreach.people.reading.lists import line_key
 
 LARGEST = 30 * 2**20  # bytes
 _MANY = ("", PHONE)  # meanings that several columns may have
@@ -102,15 +103,22 @@ def correct_columns(
     upload_id: int,
     *,
     columns: Mapping[str, Mapping[str, str]],
+    lines: Mapping[int, str] | None = None,
     user: User,
     now: datetime,
 ) -> Upload:
-    """Read it again with columns as a person names them: by the header's signature, position to meaning.
+    """Read it again with columns as a person names them: by the header's signature, position to meaning; and with
+    the headers on other lines, by the sheet's place among those shown. Of a sheet that has another header now the
+    columns are guessed anew.
 
     Raises BadInput for a meaning that there is not or a header without phones, WrongState when it is not ready.
     """
     upload = _lock_ready(session, upload_id, user=user)
-    headers = {sheet["signature"]: sheet["columns"] for sheet in upload.preview.get("sheets", [])}
+    sheets = upload.preview.get("sheets", [])
+    moved = _moved(sheets, lines or {})
+    left = {sheet["signature"] for sheet in sheets if line_key(sheet["sheet"]) in moved}
+    columns = {signature: meanings for signature, meanings in columns.items() if signature not in left}
+    headers = {sheet["signature"]: sheet["columns"] for sheet in sheets}
     for signature, meanings in columns.items():
         positions = {str(position) for position, *_ in headers.get(signature, [])}
         if not meanings.keys() <= positions or not set(meanings.values()) <= _MEANINGS:
@@ -124,10 +132,23 @@ def correct_columns(
             raise BadInput(
                 "Có hai cột cùng một nội dung. Mỗi nội dung, trừ số điện thoại, chỉ chọn cho một cột."
             )
-    upload.corrected = {**upload.corrected, **columns}
+    upload.corrected = {**upload.corrected, **columns, **moved}
     upload.state, upload.progress, upload.tries, upload.due_at = UploadState.CHECKING, 0, 0, now
     upload.preview, upload.counts, upload.total = {}, {}, None
     return upload
+
+
+def _moved(sheets: Sequence[Mapping[str, Any]], lines: Mapping[int, str]) -> dict[str, dict[str, str]]:
+    """The sheets whose header a person says is on another line, as it stands among the corrections."""
+    moved = {}
+    for index, line in lines.items():
+        sheet = sheets[index] if index < len(sheets) else {}
+        offered = {"0", *(str(number) for number, _ in sheet.get("lines", ()))}
+        if line not in offered:
+            raise BadInput("Không có dòng tiêu đề như vậy. Hãy tải lại trang rồi chọn lại.")
+        if line != str(sheet["line"]):
+            moved[line_key(sheet["sheet"])] = {"line": line}
+    return moved
 
 
 def confirm(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
@@ -184,7 +205,7 @@ def end(upload: Upload, state: UploadState, *, now: datetime, error: str = "") -
     """Nothing more is done for it; of its preview only the columns stay, as the rest is people's."""
     upload.state, upload.error, upload.ended_at, upload.due_at = state, error, now, None
     sheets = [
-        {**sheet, "columns": [[*column[:3], []] for column in sheet["columns"]]}
+        {**sheet, "lines": [], "columns": [[*column[:3], []] for column in sheet["columns"]]}
         for sheet in upload.preview.get("sheets", [])
     ]
     upload.preview = {**upload.preview, "sheets": sheets, "rows": []} if upload.preview else {}

@@ -239,8 +239,8 @@ def _still_ours(session: Session, work: Work, upload: Upload, *, done: int) -> U
         held.due_at, held.tries = now, 0
         return None
     held.due_at = now + LEASE
-    if held.state is not UploadState.CHECKING and done > upload.progress:  # a check begins anew each time
-        held.tries = 1
+    if held.state is not UploadState.CHECKING:  # a check begins anew each time
+        held.tries = 0  # with the chunk that comes now
     return held
 
 

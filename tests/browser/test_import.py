@@ -1,0 +1,64 @@
+"""A list of 5,000 people in the worst shape goes through the office: read, understood, put right, stored, undone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import expect
+from sqlalchemy import func, select
+
+from outreach.people.models import ContactList, ListImport, Membership, Upload
+from tests.browser.conftest import OpenAs
+from tests.browser.furnishing import AUTHOR
+from tests.browser.office import Office
+from tests.browser.visits import DESK, PHONE, find_faults, find_foreign_words
+from tests.browser.worst_list import write_worst_list
+
+PEOPLE = 5000
+LIST = "Hội viên, tệp khó"
+LONGEST = 2750  # pixels of the first rows on a phone
+
+
+def test_five_thousand_rows_in_the_worst_shape(office: Office, page_as: OpenAs, tmp_path: Path) -> None:
+    file = write_worst_list(tmp_path / "danh sách hội viên.xlsx", PEOPLE)
+    visit = page_as(AUTHOR)
+    page = visit.open("/admin/imports/")
+    page.locator("input[type=file]").set_input_files(file)
+    page.locator("#list").select_option("")
+    page.get_by_label("Tên danh sách", exact=True).fill(LIST)
+    page.get_by_role("button", name="Tải lên và xem trước").click()
+    page.get_by_role("heading", name="Xem trước: chưa có gì được lưu").wait_for(timeout=60_000)
+    page.reload()
+    faults = [*find_faults(page), *find_foreign_words(page)]
+    visit.keep_look("import-worst-preview-desk")
+    for sheet in range(1, 5):
+        expect(page.get_by_role("heading", name=f"Trang tính “Cụm {sheet}”")).to_be_visible()
+    with office.runtime.db.read() as session:
+        upload = session.scalars(select(Upload).order_by(Upload.id.desc()).limit(1)).one()
+        assert (upload.total, upload.counts["rows"]) == (PEOPLE, PEOPLE)
+        assert 0.6 < upload.counts["ok"] / PEOPLE < 0.8
+        names = [row["name"] for row in upload.preview["rows"]]
+    assert any("Nguyễn Thị Hoa" in name for name in names)
+    page.set_viewport_size(PHONE)
+    faults += find_faults(page)
+    visit.keep_look("import-worst-preview-phone")
+    first = page.locator("section[aria-labelledby=first-rows]")
+    assert (first.bounding_box() or {})["height"] < LONGEST
+    first.get_by_text("Xem thêm 15 dòng").click()
+    expect(first.locator("tbody tr:visible")).to_have_count(20)
+    page.set_viewport_size(DESK)
+    page.get_by_role("button", name="Nhập vào danh sách").click()
+    page.get_by_role("heading", name="Kết quả").wait_for(timeout=60_000)
+    page.reload()
+    faults += [*find_faults(page), *find_foreign_words(page)]
+    visit.keep_look("import-worst-done-desk")
+    page.set_viewport_size(PHONE)
+    faults += find_faults(page)
+    visit.keep_look("import-worst-done-phone")
+    assert faults == []
+    with office.runtime.db.read() as session:
+        list_id = session.scalars(select(ContactList.id).where(ContactList.name == LIST)).one()
+        counts = session.scalars(select(ListImport).where(ListImport.list_id == list_id)).one().counts
+        members = session.scalar(select(func.count()).where(Membership.list_id == list_id))
+        assert sum(counts.values()) == 2 * PEOPLE
+        assert members == counts["created"]

@@ -1,0 +1,84 @@
+"""A worker of imports killed in the middle of a file: another one goes on, and nobody is there twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, update
+
+from campaigns.rings import ring_import
+from outreach.people.importing.uploads.receiving import confirm, receive
+from outreach.people.importing.uploads.running import Work, run
+from outreach.people.models import Contact, ContactPhone, ListImport, Membership, Phone, Upload, UploadState
+from outreach.settings import Settings
+from tests.flows.processes import Processes
+from tests.flows.world import AUTHOR, World, number
+
+PEOPLE = 8_000
+
+
+@pytest.fixture
+def settings(settings: Settings, tmp_path: Path) -> Settings:
+    return replace(settings, uploads_dir=str(tmp_path / "uploads"))
+
+
+@pytest.fixture
+def processes(settings: Settings) -> Iterator[Processes]:
+    made = Processes(settings)
+    yield made
+    made.stop()
+
+
+def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(
+    world: World, processes: Processes
+) -> None:
+    rows = "".join(f"{i},A Thun {i},{number(i)}\n" for i in range(1, PEOPLE + 1))
+    folder = Path(world.runtime.settings.uploads_dir)
+    with world.runtime.db.write() as session:
+        upload = receive(
+            session,
+            BytesIO(f"STT,Họ và tên,SĐT\n{rows}".encode()),
+            file_name="a.csv",
+            list_id=world.list_id,
+            folder=folder,
+            user=world.user(AUTHOR),
+            now=datetime.now(UTC),
+        )
+    run(Work(world.runtime.db, folder, world.keys.secret_key, lambda: False), upload.id)
+    with world.runtime.db.write() as session:
+        confirm(session, upload.id, user=world.user(AUTHOR), now=datetime.now(UTC))
+    worker = processes.start("worker", "--queues", "imports")
+    ring_import(world.runtime.doorbell, upload.id)
+    wait_for(lambda: look(world, upload.id).progress > 0)
+    processes.kill(worker)
+    killed_at = look(world, upload.id).progress
+    assert 0 < killed_at < PEOPLE
+    with world.runtime.db.write() as session:  # as if its lease had run out
+        session.execute(update(Upload).values(due_at=datetime.now(UTC)))
+    processes.start("worker", "--queues", "imports")
+    ring_import(world.runtime.doorbell, upload.id)
+    wait_for(lambda: look(world, upload.id).state is not UploadState.STORING)
+    assert look(world, upload.id).state is UploadState.DONE
+    with world.runtime.db.read() as session:
+        for table in (Contact, ContactPhone, Membership, Phone):
+            assert session.scalar(select(func.count()).select_from(table)) == PEOPLE
+        counts = session.scalars(select(ListImport)).one().counts
+        assert (counts["rows"], counts["created"]) == (PEOPLE, PEOPLE)
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def look(world: World, upload_id: int) -> Upload:
+    with world.runtime.db.read() as session:
+        return session.get_one(Upload, upload_id)
