@@ -16,7 +16,7 @@ from outreach.access.models import OrganisationKind
 from outreach.access.organisations import create_organisation
 from outreach.db import Base
 from outreach.people.importing.storing import find_or_create_list
-from outreach.people.models import Contact, ContactPhone, Membership, Phone
+from outreach.people.models import Contact, ContactPhone, LegalBasis, Membership, Phone
 from outreach.people.names import given_key, name_key
 from outreach.places.models import Area, AreaLevel
 
@@ -72,7 +72,9 @@ def invent_people(session: Session, count: int, *, under: str, chance: random.Ra
         made = create_organisation(
             session, code=code, name=name, kind=OrganisationKind.MASS, area_code="62", parent_code=under
         )
-        lists.append(find_or_create_list(session, organisation_id=made.id, name=list_name, now=now).id)
+        brought = find_or_create_list(session, organisation_id=made.id, name=list_name, now=now)
+        brought.basis, brought.basis_note = LegalBasis.MEMBERSHIP, "Điều lệ của tổ chức"
+        lists.append(brought.id)
     numbers = _numbers(count)
     for start in range(1, count + 1, _CHUNK):
         # The tables are empty: a person and their phone get the same number.

@@ -62,6 +62,7 @@ ROUTES: dict[str, frozenset[Role]] = {
     "inbox.number": _STAFF,
     "lists.index": _READERS,
     "lists.create": _STAFF,
+    "lists.basis": _STAFF,
     "lists.waiting": _STAFF,
     "lists.decide": _STAFF,
     "lists.show": _READERS,

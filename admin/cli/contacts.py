@@ -13,9 +13,10 @@ from admin.cli.speaking import Group, answer, json_option
 from outreach.access import audit
 from outreach.access.organisations import find_organisation
 from outreach.errors import BadInput
+from outreach.people.basis import give_basis
 from outreach.people.importing.issues import write_issues
 from outreach.people.importing.storing import find_or_create_list, import_rows
-from outreach.people.models import Register
+from outreach.people.models import LegalBasis, Register
 from outreach.people.reading.checking import check_list, write_check
 from outreach.people.register.handing_in import end
 from outreach.people.register.replacing import replace_register
@@ -55,8 +56,20 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         type=_RESULT,
         help="Where to write the rows that were not taken, with the reason: .csv or .xlsx.",
     )
+    @click.option(
+        "--basis", type=click.Choice(list(LegalBasis)), help="On what basis the list is written to."
+    )
+    @click.option("--basis-note", default="", metavar="TEXT", help="The paper that it rests on.")
     @json_option
-    def bring_in(file: Path, list_name: str, organisation: str, errors: Path | None, as_json: bool) -> None:
+    def bring_in(
+        file: Path,
+        list_name: str,
+        organisation: str,
+        errors: Path | None,
+        basis: str | None,
+        basis_note: str,
+        as_json: bool,
+    ) -> None:
         """Bring a file into an organisation's list. The same file again changes nothing."""
         _keep_apart(file, errors)
         now = datetime.now(UTC)
@@ -64,6 +77,9 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         with runtime.db.write() as session:
             owner = find_organisation(session, organisation)
             into = find_or_create_list(session, organisation_id=owner.id, name=list_name, now=now)
+            if basis:
+                today = now.date()
+                give_basis(into, basis=basis, since=today.isoformat(), note=basis_note, today=today)
             brought, counts = import_rows(
                 session,
                 check_list(file, gazetteer),

@@ -39,7 +39,7 @@ class Audiences:
             return Audience(0, {}, [])
         with self._reading:
             crowd, at = self._crowd(session, whom.kind)
-        return Audience(*crowd.count(whom, names=SAMPLE), at)
+        return Audience(*crowd.count(whom, names=SAMPLE), at, whom.is_recorded)
 
     def remembers(self, session: Session, whom: Whom) -> bool:
         """Whether `of` would answer at once."""

@@ -38,6 +38,7 @@ ACTIONS: dict[str, Any] = {
     "saved_text.save": _l("Lưu mẫu tin"),
     "saved_text.remove": _l("Xóa mẫu tin"),
     "contacts.import": _l("Nhập danh sách"),
+    "list.basis": _l("Ghi căn cứ nhắn tin"),
     "register.receive": _l("Tải danh sách không làm phiền lên"),
     "register.replace": _l("Thay danh sách không làm phiền"),
     "segment.save": _l("Lưu nhóm người nhận"),
@@ -97,6 +98,7 @@ SUBJECTS: dict[str, Any] = {
 
 DETAILS: dict[str, Any] = {
     "rows": _l("số dòng"),
+    "basis": _l("căn cứ"),
     "numbers": _l("số điện thoại"),
     "other": _l("số không phải di động"),
     "unread": _l("dòng không đọc được"),
@@ -146,6 +148,7 @@ _VALUES: dict[str, dict[str, Any]] = {
 }
 _FAMILIES = {
     "role": "role",
+    "basis": "basis",
     "label": "answer",
     "suggested": "answer",
     "reason": "suppression",

@@ -13,6 +13,7 @@ from campaigns.planning.segments import read_segments
 from campaigns.planning.whom import Answered, Smartphone
 from outreach.access.models import Organisation, User
 from outreach.access.users import visible_to
+from outreach.people.importing.uploads.receiving import find_list
 from outreach.people.models import ContactList, LegalBasis, Membership
 from outreach.places.models import Area, AreaLevel
 
@@ -108,6 +109,12 @@ def _districts(session: Session) -> list[dict[str, Any]]:
         for district in areas
         if district.level is AreaLevel.DISTRICT
     ]
+
+
+def list_key(session: Session, user: User, list_id: int) -> str:
+    """A list as the form names it. Raises NotFound."""
+    found = find_list(session, list_id, user=user)
+    return f"{session.get_one(Organisation, found.organisation_id).code}/{found.name}"
 
 
 def _organisations(session: Session, user: User) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from werkzeug.datastructures import MultiDict
 
 from admin.views.audiences import Audiences
 from admin.views.base import OfficeView
-from admin.views.campaign_choices import read_choices, usual_sender
+from admin.views.campaign_choices import list_key, read_choices, usual_sender
 from admin.views.campaign_fields import LABELS, Filled, Form, fill_content, fill_form, read_form
 from admin.views.campaign_segments import WISHES, act_on_segment
 from admin.views.campaign_words import name_errors, sent_a_trial, show_doubts
@@ -52,6 +52,8 @@ class CampaignFormPages(OfficeView):
         with self.reading() as (session, user):
             copied = request.args.get("copy", type=int)
             form = self._copy(session, user, copied) if copied else self._suggest(session, user)
+            if begun := request.args.get("list", type=int):
+                form.setlist("lists", [list_key(session, user, begun)])
             return self._show(session, user, read_form(form, kinds=load_kinds()), campaign=None, fresh=True)
 
     @expose("/<int:campaign_id>/edit", methods=["GET", "POST"])

@@ -23,6 +23,13 @@ DOUBTS: dict[Doubt, tuple[str, Any]] = {
         "error",
         _l("Không có ai nhận tin. Hãy chọn danh sách khác, hoặc mở rộng địa bàn."),
     ),
+    Doubt.NO_BASIS: (
+        "warning",
+        _l(
+            "Có danh sách chưa ghi căn cứ nhắn tin. Hãy mở trang danh sách và ghi: người dân đã đồng ý, là hội viên, "
+            "hay nhiệm vụ được giao."
+        ),
+    ),
     Doubt.SENDER_UNREGISTERED: (
         "error",
         _l(

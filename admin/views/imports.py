@@ -20,6 +20,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from admin.permissions import may_open
 from admin.views.base import OfficeView
 from admin.views.people_words import MEANINGS
+from campaigns.planning.editing import campaigns_of_list
 from campaigns.rings import ring_import
 from outreach.access import audit
 from outreach.access.models import Organisation, User
@@ -198,7 +199,13 @@ class ImportsView(OfficeView):
         with self.writing() as (session, user):
             if new_name:
                 list_id = create_list(
-                    session, name=new_name, organisation_id=organisation_id, user=user, now=now
+                    session,
+                    name=new_name,
+                    organisation_id=organisation_id,
+                    user=user,
+                    now=now,
+                    basis=request.form.get("basis", ""),
+                    basis_note=request.form.get("basis_note", ""),
                 ).id
             return receive(
                 session,
@@ -234,6 +241,7 @@ class ImportsView(OfficeView):
         with self.reading() as (session, user):
             upload = find_upload(session, upload_id, user=user)
             into = session.get_one(ContactList, upload.list_id)
+            by = session.get_one(User, upload.uploaded_by)
             brought = session.get(ListImport, upload.import_id) if upload.import_id else None
             shown = upload.preview.get("rows", [])
             codes = {row["area_code"] for row in shown if row["area_code"]}
@@ -244,7 +252,8 @@ class ImportsView(OfficeView):
                 "organisation": session.get_one(Organisation, into.organisation_id).name,
                 "reasons": count_reasons(session, brought.id) if brought else [],
                 "meanings": MEANINGS,
-                "uploaded_by": session.get_one(User, upload.uploaded_by).email,
+                "uploaded_by": by.name or by.email,
+                "campaigns": campaigns_of_list(session, user, into.id),
                 "brought": brought,
                 "areas": {code: f"{kind} {name}" for code, kind, name in areas},
                 "is_moving": upload.state in _STILL,

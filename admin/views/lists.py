@@ -13,6 +13,7 @@ from flask_babel import lazy_gettext as _l
 from admin.views.base import OfficeView
 from outreach.access import audit
 from outreach.errors import BadInput, LoaError, NotFound
+from outreach.people.basis import record_basis
 from outreach.people.importing.aside import Decision
 from outreach.people.importing.deciding import BIRTH_UNCLEAR, birth_years, decide, read_waiting
 from outreach.people.lists import (
@@ -40,7 +41,13 @@ class ListsView(OfficeView):
         try:
             with self.writing() as (session, user):
                 made = create_list(
-                    session, name=name, organisation_id=organisation_id, user=user, now=datetime.now(UTC)
+                    session,
+                    name=name,
+                    organisation_id=organisation_id,
+                    user=user,
+                    now=datetime.now(UTC),
+                    basis=request.form.get("basis", ""),
+                    basis_note=request.form.get("basis_note", ""),
                 )
         except NotFound:
             abort(404)
@@ -54,13 +61,44 @@ class ListsView(OfficeView):
 
     @expose("/<int:list_id>/")
     def show(self, list_id: int) -> ResponseReturnValue:
+        return self._show_list(list_id)
+
+    @expose("/<int:list_id>/basis", methods=["POST"])
+    def basis(self, list_id: int) -> ResponseReturnValue:
+        """On what basis the people of the list may be written to."""
+        typed = {key: request.form.get(key, "") for key in ("basis", "basis_note", "since")}
+        try:
+            with self.writing() as (session, user):
+                record_basis(
+                    session,
+                    list_id,
+                    basis=typed["basis"],
+                    since=typed["since"],
+                    note=typed["basis_note"],
+                    user=user,
+                    now=datetime.now(UTC),
+                )
+        except BadInput as error:
+            return self._show_list(list_id, typed=typed, error=str(error)), 422
+        flash(_("Đã ghi căn cứ nhắn tin. Mọi chiến dịch chưa gửi tính theo căn cứ này."), "success")
+        return redirect(url_for(".show", list_id=list_id), code=303)
+
+    def _show_list(self, list_id: int, *, typed: dict[str, str] | None = None, error: str = "") -> str:
         with self.reading() as (session, user):
             found = read_lists(session, user, list_id=list_id)
             if not found:
                 abort(404)
             imports = read_imports(session, list_id)
             uploads = read_uploads(session, user, list_id=list_id, only_open=True)
-        return self.render("office/list.html", list=found[0], imports=imports, uploads=uploads)
+        page: str = self.render(
+            "office/list.html",
+            list=found[0],
+            imports=imports,
+            uploads=uploads,
+            typed=typed or {},
+            error=error,
+        )
+        return page
 
     @expose("/waiting")
     def waiting(self) -> ResponseReturnValue:

@@ -7,7 +7,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from outreach.people.importing.aside import IssueStatus
-from outreach.people.models import SuppressionReason, UploadState
+from outreach.people.models import LegalBasis, SuppressionReason, UploadState
 from outreach.people.phone.cells import PhoneStatus
 from outreach.people.reading.labels import PHONE, Column
 
@@ -86,6 +86,13 @@ _SOURCES = {
 }
 _SEXES = {"m": _l("Nam"), "f": _l("Nữ"), "male": _l("Nam"), "female": _l("Nữ")}
 
+_BASES = {
+    LegalBasis.CONSENT: _l("Người dân đã đồng ý"),
+    LegalBasis.MEMBERSHIP: _l("Hội viên, đoàn viên của tổ chức"),
+    LegalBasis.DUTY: _l("Nhiệm vụ được giao, có văn bản"),
+    LegalBasis.NONE: _l("Không được nhắn tin"),
+}
+
 WORDS: dict[str, Any] = {
     f"{family}.{getattr(value, 'value', value)}": words
     for family, table in (
@@ -96,6 +103,7 @@ WORDS: dict[str, Any] = {
         ("suppression", _SUPPRESSIONS),
         ("source", _SOURCES),
         ("sex", _SEXES),
+        ("basis", _BASES),
     )
     for value, words in table.items()
 }

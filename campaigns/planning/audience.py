@@ -70,10 +70,16 @@ def make_whom(
 ) -> Whom:
     """A description with its areas and the lists' bases looked up. `lists` hold those of its organisations."""
     within = areas_within(session, areas) if areas else ()
-    unfounded = session.scalars(
-        select(ContactList.id).where(ContactList.id.in_(lists), ContactList.basis == LegalBasis.NONE)
+    bases = dict(
+        session.execute(select(ContactList.id, ContactList.basis).where(ContactList.id.in_(lists))).all()
     )
-    return Whom(kind, frozenset(lists), frozenset(unfounded), make_conditions(conditions, within))
+    return Whom(
+        kind,
+        frozenset(lists),
+        frozenset(list_id for list_id, basis in bases.items() if basis is LegalBasis.NONE),
+        make_conditions(conditions, within),
+        is_recorded=None not in bases.values(),
+    )
 
 
 def lists_of_organisations(session: Session, codes: Collection[str]) -> set[int]:

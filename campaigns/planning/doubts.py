@@ -23,6 +23,7 @@ class Doubt(StrEnum):
     """Most serious first."""
 
     EMPTY_AUDIENCE = "empty_audience"
+    NO_BASIS = "no_basis"
     SENDER_UNREGISTERED = "sender_unregistered"
     NO_LINK = "no_link"
     NO_STOP_WORD = "no_stop_word"
@@ -48,6 +49,7 @@ class Facts:
     cost_vnd: int  # all steps to everybody
     finishes_at: datetime | None
     is_registered: bool
+    is_founded: bool  # every list has on record on what basis it is written to
     is_https: bool
     now: datetime
 
@@ -62,6 +64,7 @@ def look_over(draft: Draft, facts: Facts) -> list[Doubt]:
     has_app = read_content(draft.content).app is not None
     found = {
         Doubt.EMPTY_AUDIENCE: facts.recipients == 0,
+        Doubt.NO_BASIS: not facts.is_founded,
         Doubt.SENDER_UNREGISTERED: not facts.is_registered,
         Doubt.NO_LINK: has_app and not all(links),
         Doubt.NO_STOP_WORD: not all(_STOP_WORDS.search(unaccent(text)) for text in texts),

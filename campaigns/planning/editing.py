@@ -14,6 +14,7 @@ from campaigns.planning.audience import add_lists
 from campaigns.planning.content import Content
 from campaigns.planning.draft import Draft
 from campaigns.replies.classifier import Label
+from campaigns.states import CampaignState
 from campaigns.windows import VIETNAM
 from outreach.access.models import Organisation, User
 from outreach.access.users import visible_to
@@ -111,6 +112,21 @@ def find_organisations(session: Session, user: User, codes: Sequence[str]) -> li
             f"Không có tổ chức mã {missing[0]} mà bạn được dùng. Hãy sửa mã hoặc bỏ tổ chức này."
         )
     return [found[code] for code in codes]
+
+
+def campaigns_of_list(session: Session, user: User, list_id: int) -> list[tuple[int, str]]:
+    """(id, name) of the campaigns that write to a list, as far as the user may see them; not those given up."""
+    query = (
+        select(Campaign.id, Campaign.name)
+        .join(CampaignList, CampaignList.campaign_id == Campaign.id)
+        .where(
+            CampaignList.list_id == list_id,
+            Campaign.state != CampaignState.CANCELLED,
+            visible_to(session, user, Campaign.organisation_id),
+        )
+        .order_by(Campaign.id.desc())
+    )
+    return [(campaign_id, name) for campaign_id, name in session.execute(query)]
 
 
 def describe(

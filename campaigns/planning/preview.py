@@ -34,6 +34,7 @@ class Audience:
     excluded: dict[Exclusion, int]
     names: list[str]
     counted_at: datetime | None = None  # None: frozen
+    is_founded: bool = True  # every list has on record on what basis it is written to
 
     @property
     def people(self) -> int:
@@ -123,6 +124,7 @@ def preview(
         segments=max(step.cost.most for step in steps),
         cost_vnd=sum(step.cost.vnd for step in steps),
         finishes_at=ends,
+        is_founded=audience.is_founded,
         is_registered=_is_registered(session, draft.sender),
         is_https=settings.public_base_url.startswith("https:"),
         now=now,

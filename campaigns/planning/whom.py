@@ -86,6 +86,8 @@ class Condition:
 class Whom:
     """A description with everything looked up. `unfounded`: those of the lists that may not be written to.
 
+    `is_recorded`: the basis of each list is on record.
+
     `kind`: the campaign's, whose earlier answers count. `conditions` in their order of precedence.
     """
 
@@ -93,6 +95,7 @@ class Whom:
     lists: frozenset[int]
     unfounded: frozenset[int] = frozenset()
     conditions: tuple[Condition, ...] = ()
+    is_recorded: bool = True
 
 
 def read_conditions(data: Mapping[str, Any]) -> Conditions:

@@ -6,14 +6,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from outreach.access import audit
 from outreach.access.models import Organisation, Role, User
 from outreach.access.users import require_role, visible_to
 from outreach.errors import BadInput, NotFound
-from outreach.people.models import ContactList, ImportIssue, ListImport, Membership, Upload, UploadState
+from outreach.people.basis import give_basis
+from outreach.people.models import (
+    ContactList,
+    ImportIssue,
+    LegalBasis,
+    ListImport,
+    Membership,
+    Upload,
+    UploadState,
+)
 
 LONGEST_NAME = 120
 _STILL_OPEN = (UploadState.CHECKING, UploadState.READY, UploadState.STORING)
@@ -31,6 +40,9 @@ class ListLine:
     imports: int
     review: int
     last_import: datetime | None
+    basis: LegalBasis | None
+    basis_since: str | None
+    basis_note: str
 
 
 def read_lists(session: Session, user: User, *, list_id: int | None = None) -> list[ListLine]:
@@ -72,6 +84,9 @@ def read_lists(session: Session, user: User, *, list_id: int | None = None) -> l
             imports=brought.get(made.id, (0, None))[0],
             review=review.get(made.id, 0),
             last_import=brought.get(made.id, (0, None))[1],
+            basis=made.basis,
+            basis_since=made.basis_since,
+            basis_note=made.basis_note,
         )
         for made, organisation in rows
     ]
@@ -114,7 +129,7 @@ def read_uploads(
 ) -> list[tuple[Upload, str, str]]:
     """The latest uploads into the lists that a user may see: (upload, list, who handed it in)."""
     query = (
-        select(Upload, ContactList.name, User.email)
+        select(Upload, ContactList.name, case((User.name != "", User.name), else_=User.email))
         .join(ContactList, ContactList.id == Upload.list_id)
         .join(User, User.id == Upload.uploaded_by)
         .where(visible_to(session, user, ContactList.organisation_id))
@@ -125,7 +140,7 @@ def read_uploads(
         query = query.where(Upload.list_id == list_id)
     if only_open:
         query = query.where(Upload.state.in_(_STILL_OPEN))
-    return [(upload, name, email) for upload, name, email in session.execute(query)]
+    return [(upload, name, by) for upload, name, by in session.execute(query)]
 
 
 def read_imports(session: Session, list_id: int, *, limit: int = 100) -> list[ListImport]:
@@ -137,9 +152,16 @@ def read_imports(session: Session, list_id: int, *, limit: int = 100) -> list[Li
 
 
 def create_list(
-    session: Session, *, name: str, organisation_id: int, user: User, now: datetime
+    session: Session,
+    *,
+    name: str,
+    organisation_id: int,
+    user: User,
+    now: datetime,
+    basis: str = "",
+    basis_note: str = "",
 ) -> ContactList:
-    """A new list. Raises BadInput for an empty or taken name, NotFound, NotAllowed."""
+    """A new list; its basis counts from today. Raises BadInput for an empty or taken name or a basis, NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     name = " ".join(name.split())
     if not name:
@@ -157,6 +179,8 @@ def create_list(
     if session.scalar(taken):
         raise BadInput(f"Tổ chức này đã có danh sách tên “{name}”. Hãy chọn danh sách đó hoặc đặt tên khác.")
     made = ContactList(organisation_id=owner, name=name, created_at=now)
+    if basis:
+        give_basis(made, basis=basis, since=now.date().isoformat(), note=basis_note, today=now.date())
     session.add(made)
     session.flush()
     audit.record(

@@ -18,6 +18,7 @@ from outreach.people.models import (
     Contact,
     ContactList,
     ContactPhone,
+    LegalBasis,
     ListImport,
     Membership,
     Phone,
@@ -56,6 +57,8 @@ class Origin:
     file_name: str | None
     imported_at: datetime | None
     row: int | None
+    basis: LegalBasis | None
+    basis_since: str | None
 
 
 def find_contact(session: Session, contact_id: int, *, user: User) -> Contact:
@@ -104,6 +107,8 @@ def read_origins(session: Session, contact_id: int, *, user: User) -> list[Origi
             ListImport.file_name,
             ListImport.imported_at,
             Membership.row,
+            ContactList.basis,
+            ContactList.basis_since,
         )
         .join(ContactList, ContactList.id == Membership.list_id)
         .join(Organisation, Organisation.id == ContactList.organisation_id)

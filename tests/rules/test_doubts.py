@@ -26,6 +26,7 @@ FACTS = Facts(
     cost_vnd=35_000,
     finishes_at=NOW + timedelta(hours=1),
     is_registered=True,
+    is_founded=True,
     is_https=True,
     now=NOW,
 )
@@ -81,6 +82,7 @@ def test_what_is_just_right_is_not(changes: dict[str, Any]) -> None:
     ("fact", "doubt"),
     [
         ({"recipients": 0}, Doubt.EMPTY_AUDIENCE),
+        ({"is_founded": False}, Doubt.NO_BASIS),
         ({"is_registered": False}, Doubt.SENDER_UNREGISTERED),
         ({"is_https": False}, Doubt.LINK_UNSAFE),
         ({"segments": 4}, Doubt.LONG_TEXT),

@@ -86,6 +86,7 @@ POST rights.export          A.P..
 GET  lists.index            ASP.U
 GET  lists.show             ASP.U
 POST lists.create           ASP..
+POST lists.basis            ASP..
 GET  lists.waiting          ASP..
 POST lists.decide           ASP..
 GET  imports.index          ASP.U
@@ -222,6 +223,7 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "rights.erase": {"understood": "1"},  # of a request for something else: refused, and the person stays
         "lists.decide": {"decision": "dropped"},
         "lists.create": {"name": f"Mới {MARK} {next(_NEW)}", "organisation": values[HERE]},
+        "lists.basis": {"basis": "consent", "basis_note": MARK},
         "imports.receive": {"list": values["list_id"], "file": (BytesIO(b"STT\n1\n"), f"{MARK}.csv")},
         "senders.save": {"name": "MTTQ"},
         "register.receive": {"file": (BytesIO(b"0905000001\n"), "dnc.csv")},

@@ -1,0 +1,86 @@
+"""On what basis a list is written to: given with the list or later, shown wherever it counts, and counted."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from outreach.access.models import User
+from outreach.people.models import ContactList, LegalBasis
+from outreach.settings import Settings
+from tests.flows.world import AUTHOR, LIST, TEXT, World
+from tests.web.importing import PLAIN, hand_in, settings, work_on
+from tests.web.office import post, signed_in, token
+
+__all__ = ["settings"]  # a fixture: files lie in the test's own folder
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """The pages run the same statements as the flows, which are tested on both databases."""
+    return sqlite_url
+
+
+def test_a_list_without_a_basis_is_doubted_and_one_that_may_not_be_written_to_reaches_nobody(
+    client: FlaskClient, world: World
+) -> None:
+    world.add_people(2)
+    signed_in(client, AUTHOR)
+    page, form = f"/admin/lists/{world.list_id}/", "/admin/campaigns/new"
+    asked = {"lists": f"MTTQ/{LIST}", "text": TEXT, "sender": "MTTQ", "kind": "bluezone", "wish": "look"}
+    assert "im lặng không phải là đồng ý" in client.get(page).text
+    assert "Có danh sách chưa ghi căn cứ" in post(client, form, **asked).text
+
+    refused = post(client, f"{page}basis", basis="duty", basis_note=" ", since="2020-08-10")
+    assert refused.status_code == 422
+    assert "phải ghi số văn bản" in refused.text
+    assert 'value="2020-08-10"' in refused.text
+    for wrong in (
+        {"basis": ""},
+        {"basis": "consent", "since": "2999-01-01"},
+        {"basis": "consent", "since": "x"},
+    ):
+        assert post(client, f"{page}basis", **wrong).status_code == 422
+    assert (
+        post(client, f"{page}basis", basis="duty", basis_note="CV 12", since="2020-08-10").status_code == 303
+    )
+    assert "Nhiệm vụ được giao, có văn bản</strong>, từ 10/8/2020: CV 12" in client.get(page).text
+    assert "từ 10/8/2020" in client.get("/admin/people/1/").text
+    assert "Có danh sách chưa ghi căn cứ" not in post(client, form, **asked).text
+
+    assert post(client, f"{page}basis", basis="none").status_code == 303
+    campaign = world.launch()
+    assert world.status(campaign)["excluded"] == {"no_basis": 2}
+    assert "Chỉ có trong danh sách không được nhắn tin" in client.get(f"/admin/campaigns/{campaign}/").text
+
+
+def test_an_import_gives_its_new_list_a_basis_and_leads_on_to_a_campaign(
+    client: FlaskClient, world: World, settings: Settings
+) -> None:
+    with world.runtime.db.write() as session:
+        session.scalars(select(User).where(User.email == AUTHOR)).one().name = "Nguyễn Thu Hương"
+    signed_in(client, AUTHOR)
+    new = {"new_name": "Mới", "organisation": 1, "basis": "consent", "basis_note": "Phiếu 8/2020"}
+    file = {"file": (io.BytesIO(PLAIN.encode()), "moi.csv"), "csrf_token": token(client)}
+    sent = client.post("/admin/imports/", data={**new, **file}, content_type="multipart/form-data")
+    assert sent.status_code == 303
+    with world.runtime.db.read() as session:
+        made = session.scalars(select(ContactList).where(ContactList.name == "Mới")).one()
+    assert (made.basis, made.basis_note) == (LegalBasis.CONSENT, "Phiếu 8/2020")
+
+    assert hand_in(client, world, "b.csv", PLAIN.encode()).status_code == 303
+    assert work_on(world, 2)
+    assert post(client, "/admin/imports/2/confirm").status_code == 303
+    assert work_on(world, 2)
+    world.draft(name="Đợt hai")
+    done = client.get("/admin/imports/2/").text
+    assert "Nguyễn Thu Hương" in done
+    assert AUTHOR not in done
+    assert f'href="/admin/campaigns/new?list={world.list_id}"' in done
+    assert "Chiến dịch đang dùng danh sách này: Đợt hai." in done
+    begun = client.get(f"/admin/campaigns/new?list={world.list_id}").text
+    assert f'value="MTTQ/{LIST}" checked' in begun
+    assert client.get("/admin/campaigns/new?list=999").status_code == 404
