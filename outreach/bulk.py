@@ -40,11 +40,23 @@ def _listed(sent: BindParameter[Any], kind: type[TypeEngine[Any]], *, is_postgre
     return select(func.json_each(sent).table_valued("value").c.value)
 
 
+def as_text(data: Collection[Mapping[str, Any]]) -> str:
+    """How `rows` sends its data."""
+    return json.dumps(list(data), ensure_ascii=False)
+
+
 def rows(
-    session: Session, columns: Mapping[str, type[TypeEngine[Any]]], data: Collection[Mapping[str, Any]]
+    session: Session,
+    columns: Mapping[str, type[TypeEngine[Any]]],
+    data: Collection[Mapping[str, Any]] | BindParameter[str],
 ) -> FromClause:
-    """`data` as a table with these columns: numbers and texts only. What a row leaves out is NULL."""
-    sent = bindparam(None, json.dumps(list(data), ensure_ascii=False), type_=String, unique=True)
+    """`data` as a table with these columns: numbers and texts only. What a row leaves out is NULL.
+
+    For a statement that is made once and used again and again: the parameter that will carry `as_text` of it.
+    """
+    sent = (
+        data if isinstance(data, BindParameter) else bindparam(None, as_text(data), type_=String, unique=True)
+    )
     if _is_postgresql(session):
         named = [column(name, kind()) for name, kind in columns.items()]
         return func.json_to_recordset(cast(sent, JSON)).table_valued(*named).render_derived(with_types=True)

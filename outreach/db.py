@@ -148,6 +148,18 @@ class Database:
             return self.engine.execution_options(isolation_level="AUTOCOMMIT").connect()
         return self.engine.connect()
 
+    @contextmanager
+    def hold(self) -> Iterator[Session]:
+        """One connection for many short transactions, each ended by the session's `commit()`.
+
+        On PostgreSQL each statement is a transaction by itself: a round trip where there would be three.
+        """
+        engine = self._write_engine
+        if self.is_postgresql:
+            engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection, Session(connection) as session:
+            yield session
+
     def close(self) -> None:
         self.engine.dispose()
 
