@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from deploy.processes import follow_parent
 from outreach.access import users
 from outreach.db import Database
-from outreach.schema import upgrade
+from outreach.schema import is_current, upgrade
 from tests.servers import (
     create_database,
     drop_database,
@@ -102,6 +102,10 @@ def database_url(request: pytest.FixtureRequest) -> str:
     if request.param == "sqlite":
         return str(request.getfixturevalue("sqlite_url"))
     url = str(request.getfixturevalue("migrated_postgres"))
+    db = Database(url)
+    if not is_current(db):  # a test before has taken it down
+        upgrade(db)
+    db.close()
     empty_database(url)
     return url
 
