@@ -84,6 +84,7 @@ WORDS: dict[str, Any] = {
             SkipReason.ANSWERED: _l("Đã trả lời"),
             SkipReason.UNREACHABLE: _l("Không liên lạc được"),
             SkipReason.DEADLINE: _l("Quá thời hạn"),
+            SkipReason.HELD_OUT: _l("Giữ lại để đo tác dụng"),
             SkipReason.REPEATED: _l("Đã nhận tin cùng nội dung trong 24 giờ"),
         }.items()
     },

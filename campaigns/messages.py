@@ -36,6 +36,8 @@ class Message(Base):
     text: Mapped[str | None] = mapped_column(Text)
     state: Mapped[MessageState] = mapped_column(one_of(MessageState), default=MessageState.QUEUED)
     skip_reason: Mapped[SkipReason | None] = mapped_column(one_of(SkipReason))
+    # Of a step's comparison: 0 held out, 1 its text, 2 its second text; see planning.lots.
+    arm: Mapped[int | None] = mapped_column(SmallInteger)
 
 
 class Outbox(Base):

@@ -61,6 +61,8 @@ class Campaign(Base):
     launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     resumed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the last time
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Of the lots by which people are held out of a step and texts are shared out; see planning.lots.
+    seed: Mapped[int | None] = mapped_column(Integer)
     recipients: Mapped[int | None] = mapped_column(Integer)  # of the frozen audience; never changes again
 
     steps: Mapped[list[Step]] = relationship(order_by="Step.number", back_populates="campaign")
@@ -78,6 +80,9 @@ class Step(Base):
     after_days: Mapped[int] = mapped_column(Integer, default=0)
     at: Mapped[str | None] = mapped_column(String(5))
     text: Mapped[str] = mapped_column(Text)
+    text_b: Mapped[str | None] = mapped_column(Text)  # to be compared with `text`: half of the people get it
+    texts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")  # by language
+    hold_out: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")  # share left without it
     opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     content_hash: Mapped[str | None] = mapped_column(
         String(64)
@@ -146,6 +151,7 @@ class Recipient(Base):
     list_id: Mapped[int | None] = mapped_column(BigId)
     area_code: Mapped[str | None] = mapped_column(String(10))
     exclusion: Mapped[Exclusion | None] = mapped_column(one_of(Exclusion))
+    lot: Mapped[int | None] = mapped_column(Integer)  # see planning.lots
     answer: Mapped[Label | None] = mapped_column(one_of(Label))
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     clicked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # pressed "install" on the page

@@ -141,4 +141,5 @@ class SkipReason(StrEnum):
     ANSWERED = "answered"
     UNREACHABLE = "unreachable"
     DEADLINE = "deadline"
+    HELD_OUT = "held_out"  # by lot, so that the step's effect can be measured
     REPEATED = "cap"  # had the same content within 24 hours

@@ -10,6 +10,13 @@ from typing import Any
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
+from admin.views.campaign_variants import (
+    fill_variants,
+    first_variants,
+    keep_unshown,
+    read_unshown,
+    step_variants,
+)
 from campaigns.planning.content import merge
 from campaigns.planning.draft import DEFAULT_KIND, Draft, read_draft
 from campaigns.replies.classifier import Label
@@ -126,6 +133,7 @@ def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]
         "text": form.get("text", "").replace("\r\n", "\n").strip(),
         "unaccented": bool(form.get("unaccented")),
         "step": _steps(form, errors),
+        **first_variants(form, errors),
     }
     hours = [_clock(form.get("window_from", "")), _clock(form.get("window_to", ""))]
     if any(hours):
@@ -145,11 +153,21 @@ def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]
 
 def _steps(form: Form, errors: dict[str, str]) -> list[dict[str, Any]]:
     steps = []
-    columns = zip(form.getlist("step_text"), form.getlist("step_days"), form.getlist("step_at"), strict=False)
-    for text, days, clock in columns:
+    columns = zip(
+        form.getlist("step_text"),
+        form.getlist("step_days"),
+        form.getlist("step_at"),
+        step_variants(form, errors),
+        strict=False,
+    )
+    for text, days, clock, variants in columns:
         if not text.strip():
             continue
-        step: dict[str, Any] = {"text": text.replace("\r\n", "\n").strip(), "after_days": days.strip()}
+        step: dict[str, Any] = {
+            "text": text.replace("\r\n", "\n").strip(),
+            "after_days": days.strip(),
+            **variants,
+        }
         if days.strip().isdecimal():
             step["after_days"] = int(days)
         if clock.strip():
@@ -201,6 +219,7 @@ def _decimal(typed: str) -> float:
 
 def _content(form: Form, base: Mapping[str, Any]) -> dict[str, Any]:
     content: dict[str, Any] = {name: form.get(f"c.{name}", "").strip() for name in CONTENT_FIELDS}
+    content |= read_unshown(form)
     if base.get("app"):
         content["app"] = {name: form.get(f"c.app.{name}", "").strip() for name in APP_FIELDS}
     content["answers"] = {}
@@ -243,6 +262,7 @@ def fill_form(data: Mapping[str, Any], *, kinds: Kinds) -> Form:
     form.setlist("step_text", [step["text"] for step in steps])
     form.setlist("step_days", [str(step.get("after_days", 0)) for step in steps])
     form.setlist("step_at", [step.get("at", "") for step in steps])
+    fill_variants(form, data, list(steps))
     fill_content(form, merge(kinds.get(kind, {}), data.get("content", {})))
     return form
 
@@ -250,6 +270,7 @@ def fill_form(data: Mapping[str, Any], *, kinds: Kinds) -> Form:
 def fill_content(form: Form, content: Mapping[str, Any]) -> None:
     """Put a kind's texts into the form's fields."""
     form["content_of"] = form["kind"]
+    keep_unshown(form, content)
     for name in CONTENT_FIELDS:
         form[f"c.{name}"] = str(content.get(name, ""))
     for name in APP_FIELDS:

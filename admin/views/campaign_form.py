@@ -19,6 +19,7 @@ from admin.views.base import OfficeView
 from admin.views.campaign_choices import list_key, read_choices, usual_sender
 from admin.views.campaign_fields import LABELS, Filled, Form, fill_content, fill_form, read_form
 from admin.views.campaign_segments import WISHES, act_on_segment
+from admin.views.campaign_variants import LANGUAGES, variant_rows
 from admin.views.campaign_words import name_errors, sent_a_trial, show_doubts
 from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign
 from campaigns.models import Campaign, Sender
@@ -181,6 +182,8 @@ class CampaignFormPages(OfficeView):
             labels=LABELS,
             anchors=_ANCHORS,
             reminders=_reminders(filled.form),
+            languages=LANGUAGES,
+            first_variants=_first_variants(filled.form),
             shown_errors={} if fresh else name_errors(filled.errors),
             tried=tried,
             kept=kept,
@@ -259,10 +262,21 @@ _ANCHORS = {
 def _reminders(form: Form) -> list[dict[str, Any]]:
     """The rows of reminders as typed; an empty one has no error, as it is no reminder."""
     rows: list[dict[str, Any]] = []
-    columns = zip(form.getlist("step_text"), form.getlist("step_days"), form.getlist("step_at"), strict=False)
+    columns = zip(
+        form.getlist("step_text"),
+        form.getlist("step_days"),
+        form.getlist("step_at"),
+        variant_rows(form),
+        strict=False,
+    )
     written = 0
-    for index, (text, days, clock) in enumerate(columns):
+    for index, (text, days, clock, variants) in enumerate(columns):
         key = f"step-{written}" if text.strip() else ""
         written += bool(text.strip())
-        rows.append({"index": index, "text": text, "days": days, "at": clock, "key": key})
+        rows.append({"index": index, "text": text, "days": days, "at": clock, "key": key, **variants})
     return rows
+
+
+def _first_variants(form: Form) -> dict[str, Any]:
+    texts = {code: form.get(f"texts.{code}", "") for code in LANGUAGES}
+    return {"text_b": form.get("text_b", ""), "hold_out": form.get("hold_out", ""), "texts": texts}

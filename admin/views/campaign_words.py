@@ -136,6 +136,9 @@ _NAMES: dict[str, Any] = {
     "answered": _l("Câu trả lời trước đây"),
     "segment": _l("Nhóm đã lưu"),
     "text": _l("Nội dung tin"),
+    "text_b": _l("Nội dung thứ hai"),
+    "texts": _l("Nội dung theo ngôn ngữ"),
+    "hold_out": _l("Giữ lại không nhắn"),
     "unaccented": _l("Bỏ dấu"),
     "window": _l("Khung giờ gửi"),
     "starts_at": _l("Bắt đầu gửi"),
@@ -225,6 +228,8 @@ def _name(key: str) -> str:
         return str(_NAMES[key])
     if key.startswith("step."):
         return str(_("Lần nhắc %(n)s", n=int(key[5:]) - 1))
+    if key.startswith("texts."):
+        return str(LANGUAGES.get(key.removeprefix("texts."), key))
     if key.startswith("content.answers."):
         label, part = key.removeprefix("content.answers.").rsplit(".", 1)
         return f"{WORDS.get(f'answer.{label}', label)}: {_PARTS.get(part, part)}"
@@ -250,7 +255,7 @@ def _show(key: str, value: Any, areas: Mapping[str, str], organisations: Mapping
         return ", ".join(f"{name} ({organisations.get(code, code)})" for code, _sep, name in parts)
     if key == "window":
         return " – ".join(value)
-    if key == "goal.share":
+    if key in ("goal.share", "hold_out"):
         return percent(value)
     if isinstance(value, bool):
         return str(_("có") if value else _("không"))
@@ -261,7 +266,9 @@ def _show(key: str, value: Any, areas: Mapping[str, str], organisations: Mapping
     if isinstance(value, Mapping):
         when = _("sau %(days)s ngày", days=value.get("after_days", 0))
         clock = _(", lúc %(at)s", at=value["at"]) if value.get("at") else ""
-        return f"{when}{clock}: {value.get('text', '')}"
+        held = _(", giữ lại %(share)s", share=percent(value["hold_out"])) if value.get("hold_out") else ""
+        texts = [value.get("text", ""), value.get("text_b") or "", *(value.get("texts") or {}).values()]
+        return f"{when}{clock}{held}: {' / '.join(filter(None, texts))}"
     if key in ("starts_at", "deadline"):
         day, _sep, clock = str(value).partition("T")
         return f"{clock} {'/'.join(part.lstrip('0') for part in reversed(day.split('-')))}"

@@ -16,7 +16,10 @@ from sqlalchemy.orm import Session
 from admin.permissions import may_open
 from admin.views.campaign_form import CampaignFormPages
 from admin.views.campaign_sheet import read_campaigns, read_sheet
+from admin.views.campaign_variants import LANGUAGES
 from admin.views.campaign_words import sent_a_trial, show_doubts
+from admin.views.ladder_words import show_lifts
+from campaigns.figures.lift import read_lifts
 from campaigns.figures.running import read_panel
 from campaigns.lifecycle import act, find_campaign
 from campaigns.models import Step
@@ -71,6 +74,8 @@ class CampaignsView(CampaignFormPages):
             "office/campaign_sheet.html",
             sheet=shown,
             panel=panel,
+            lifts=show_lifts(read_lifts(session, campaign)) if shown.was_launched else [],
+            languages=LANGUAGES,
             campaign_id=campaign_id,
             shown_doubts=show_doubts(shown.preview.doubts, is_live=self.runtime.settings.is_live),
             example_name=EXAMPLE_NAME,

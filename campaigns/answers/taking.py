@@ -201,7 +201,7 @@ def _acknowledge(
 ) -> None:
     """Queue the answer to an answer: an opt-out's at once, the others within the hours and once a label."""
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
-    content: Content | None = read_content(campaign.content) if campaign else None
+    content: Content | None = read_content(campaign.content, phone.language) if campaign else None
     text = content.wording(answer.label).reply if content else ""
     is_opt_out = answer.label is Label.OPT_OUT
     if is_opt_out:

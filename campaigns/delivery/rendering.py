@@ -6,8 +6,16 @@ from typing import Any
 
 from campaigns.links import LinkCipher
 from campaigns.planning.draft import FIELDS
+from campaigns.planning.lots import SECOND_TEXT
 from outreach.sms.template import Template
 from outreach.sms.text import measure
+
+
+def text_for(row: Any) -> str:
+    """Of a step's texts the one in the phone's language, else the one that the lot gave, in Vietnamese."""
+    own: str | None = row.texts.get(row.language) if row.texts else None
+    chosen: str = own or (row.text_b if row.arm == SECOND_TEXT and row.text_b else row.step_text)
+    return chosen
 
 
 class Renderer:
@@ -23,15 +31,16 @@ class Renderer:
         return f"{self._base}/{self._cipher.token(recipient_id)}"
 
     def render(self, row: Any, *, unaccented: bool) -> tuple[str, int]:
-        """Body and segments of a claimed row (step_text or text, name, recipient_id)."""
+        """Body and segments of a claimed row (step_text and its variants, or text; name, recipient_id)."""
         if row.text is not None:
             measured = measure(row.text)
             return measured.text, measured.segments
-        template = self._templates.get(row.step_text)
+        step_text = text_for(row)
+        template = self._templates.get(step_text)
         if template is None:
             if len(self._templates) > 100:
                 self._templates.clear()
-            template = self._templates[row.step_text] = Template.parse(row.step_text, allowed=FIELDS)
+            template = self._templates[step_text] = Template.parse(step_text, allowed=FIELDS)
         values = {"name": row.name or "", "link": self.link(row.recipient_id)}
         measured = measure(template.render(values), unaccented=unaccented)
         return measured.text, measured.segments

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
@@ -12,23 +13,28 @@ from campaigns.answers.models import Answer
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, CampaignList, Recipient, Step
 from campaigns.planning.audience_sql import frozen
+from campaigns.planning.lots import P, arm_sql
 from campaigns.planning.whom import Conditions, Whom, make_conditions, read_conditions
 from campaigns.states import Exclusion, MessageState
 from outreach.access.models import Organisation
 from outreach.bulk import UNSYNCED, over_everybody
 from outreach.errors import WrongState
+from outreach.people.languages import NAMES as LANGUAGES
 from outreach.people.models import Contact, ContactList, LegalBasis
 from outreach.places.areas import areas_within, descendants
 
 # For each recipient one message of the step; those for whom it makes no sense are there as skipped, so
 # that every step adds up to the recipients.
-_MESSAGES = text("""
-INSERT INTO messages (kind, campaign_id, step_id, recipient_id, phone_id, state, skip_reason)
-SELECT 'step', r.campaign_id, :step, r.id, r.phone_id,
-       CASE WHEN s.skip IS NULL THEN 'queued' ELSE 'skipped' END, s.skip
-FROM recipients r
-JOIN (
-    SELECT r.id,
+# Those who remain are shared out by lot, among them who is held out; whoever has a text in their own language gets
+# that one, and is no part of a comparison of two others.
+_MESSAGES = """
+INSERT INTO messages (kind, campaign_id, step_id, recipient_id, phone_id, state, skip_reason, arm)
+SELECT 'step', campaign_id, :step, id, phone_id,
+       CASE WHEN skip IS NULL AND (arm IS NULL OR arm > 0) THEN 'queued' ELSE 'skipped' END,
+       COALESCE(skip, CASE WHEN arm = 0 THEN 'held_out' END),
+       CASE WHEN skip IS NULL THEN arm END
+FROM (
+    SELECT r.id, r.campaign_id, r.phone_id, {arm} AS arm,
            CASE WHEN r.contact_id IS NULL  -- the person was erased
                   OR EXISTS (SELECT 1 FROM suppressions x WHERE x.phone_id = r.phone_id AND x.lifted_at IS NULL)
                 THEN 'suppressed'
@@ -38,10 +44,11 @@ JOIN (
                     AND m.state IN ('failed', 'undelivered')
                 ) THEN 'unreachable'
            END AS skip
-    FROM recipients r WHERE r.campaign_id = :campaign AND r.exclusion IS NULL
-) s ON s.id = r.id
-ORDER BY r.id
-""")
+    FROM recipients r {languages}
+    WHERE r.campaign_id = :campaign AND r.exclusion IS NULL
+) s
+ORDER BY id
+"""
 
 _OUTBOX = text("""
 INSERT INTO outbox (message_id, lane, not_before, n, throttled)
@@ -53,7 +60,8 @@ WHERE campaign_id = :campaign AND step_id = :step AND state = 'queued'
 def freeze_audience(session: Session, campaign: Campaign) -> None:
     """Write the recipients and the excluded, in one statement. Once a campaign, before its first step."""
     add_lists(session, campaign)
-    statement, given = frozen(whom_of(session, campaign))
+    campaign.seed = campaign.seed or secrets.randbelow(P - 1) + 1
+    statement, given = frozen(whom_of(session, campaign), seed=campaign.seed)
     with over_everybody(session):
         session.execute(statement, {"campaign": campaign.id, **given})
     campaign.recipients = count_audience(session, campaign.id)[0]
@@ -104,8 +112,27 @@ def add_lists(session: Session, campaign: Campaign) -> None:
 
 def queue_step(session: Session, step: Step, *, now: datetime) -> None:
     """Write a step's messages and put those to be sent into the outbox, in two statements."""
-    session.execute(_MESSAGES, {"campaign": step.campaign_id, "step": step.id, "number": step.number})
+    session.execute(
+        text(_MESSAGES.format(**_shared_out(step))),
+        {"campaign": step.campaign_id, "step": step.id, "number": step.number},
+    )
     session.execute(_OUTBOX, {"campaign": step.campaign_id, "step": step.id, "now": now})
+
+
+def _shared_out(step: Step) -> dict[str, str]:
+    """The parts of _MESSAGES by which a step is compared with none, or two texts with one another."""
+    if not step.hold_out and not step.text_b:
+        return {"arm": "CAST(NULL AS integer)", "languages": ""}
+    seed, has_second = step.campaign.seed or 1, bool(step.text_b)
+    drawn = arm_sql("r.lot", seed, step.number, hold_out=step.hold_out, has_second=has_second)
+    codes = ", ".join(f"'{code}'" for code in sorted(step.texts) if code in LANGUAGES)
+    if not has_second or not codes:
+        return {"arm": drawn, "languages": ""}
+    alone = arm_sql("r.lot", seed, step.number, hold_out=step.hold_out, has_second=False)
+    return {
+        "arm": f"CASE WHEN p.language IN ({codes}) THEN {alone} ELSE {drawn} END",
+        "languages": "JOIN phones p ON p.id = r.phone_id",
+    }
 
 
 def has_left(session: Session, campaign_id: int) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, TextClause, bindparam, text
 
+from campaigns.planning.lots import lot_sql
 from campaigns.planning.whom import USUAL_LANGUAGE, Field, Whom
 
 _BLOCKED = """
@@ -66,7 +67,7 @@ _UNREACHABLE = """
 # rules out that number. Of several people on one phone one has the message: whoever has no other phone before
 # those who have, then the first. The others are written to on their next phone that is nobody's yet.
 _FROZEN = """
-INSERT INTO recipients (campaign_id, contact_id, phone_id, list_id, area_code, exclusion)
+INSERT INTO recipients (campaign_id, contact_id, phone_id, list_id, area_code, exclusion, lot)
 WITH people AS (
     SELECT m.contact_id, MIN(CASE WHEN m.list_id NOT IN :unfounded THEN m.list_id END) AS founded_id,
            MIN(m.list_id) AS list_id
@@ -109,7 +110,7 @@ WITH people AS (
     FROM ranked r
     LEFT JOIN next_phone n ON n.contact_id = r.contact_id AND n.turn = 1
 )
-SELECT :campaign, contact_id, phone_id, list_id, area_code, exclusion FROM audience ORDER BY contact_id
+SELECT :campaign, contact_id, phone_id, list_id, area_code, exclusion, {lot} FROM audience ORDER BY contact_id
 """
 
 # Everybody who stands in a list, those who are alike as one row with their number. By themselves, with their id,
@@ -151,7 +152,7 @@ GROUP BY lists, area, smartphone, language, history, unreachable, shared_id, con
 """
 
 
-def frozen(whom: Whom) -> tuple[TextClause, dict[str, Any]]:
+def frozen(whom: Whom, *, seed: int) -> tuple[TextClause, dict[str, Any]]:
     """The statement that writes an audience into `recipients`, to be given `campaign`; and its other parameters."""
     asked = [condition.field for condition in whom.conditions]
     given: dict[str, Any] = {"lists": sorted(whom.lists), "unfounded": sorted(whom.unfounded) or [-1]}
@@ -171,6 +172,7 @@ def frozen(whom: Whom) -> tuple[TextClause, dict[str, Any]]:
         choice=_CHOICE,
         unreachable=_UNREACHABLE.strip(),
         conditions=clauses,
+        lot=lot_sql("contact_id", seed),
     )
     many: list[BindParameter[Any]] = [
         bindparam(name, expanding=True) for name, value in given.items() if isinstance(value, list)

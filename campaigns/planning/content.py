@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from campaigns.planning.page_words import PAGE_WORDS
 from campaigns.replies.classifier import BLUEZONE, Label, Vocabulary
 from outreach.errors import BadCampaign
+from outreach.people.languages import NAMES as LANGUAGES
 
 # On the page, in this order; the other labels come only by SMS.
 PAGE_LABELS = (Label.INSTALLED, Label.NEED_HELP, Label.NO_SMARTPHONE, Label.OPT_OUT)
@@ -63,6 +64,7 @@ class Content:
     answers: Mapping[Label, Wording] = field(default_factory=dict)
     vocabulary: Vocabulary = BLUEZONE
     page: Mapping[str, str] = field(default_factory=lambda: PAGE_WORDS)
+    language: str = "vi"
 
     def wording(self, label: Label) -> Wording:
         return self.answers.get(label, Wording())
@@ -79,8 +81,24 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def read_content(data: Mapping[str, Any]) -> Content:
-    """Content from a kind's table. Raises BadCampaign for a missing, unknown or wrong part."""
+def read_content(data: Mapping[str, Any], language: str | None = None) -> Content:
+    """Content from a kind's table, in a language as far as it has been translated, else in Vietnamese.
+
+    Raises BadCampaign for a missing, unknown or wrong part; what is wrong in any language is wrong in all.
+    """
+    languages = _table(data, "languages")
+    if unknown := sorted(set(languages) - set(LANGUAGES)):
+        raise BadCampaign(f"Nội dung có ngôn ngữ không biết: {unknown[0]}. Các mã: {', '.join(LANGUAGES)}.")
+    plain = {key: value for key, value in data.items() if key != "languages"}
+    read = _read(plain, "vi")
+    for code in languages:
+        translated = _read(merge(plain, _table(languages, code)), code)
+        if code == language:
+            read = translated
+    return read
+
+
+def _read(data: Mapping[str, Any], language: str) -> Content:
     known = {"title", "question", "issuer", "why", "contact", "phone", "app", "answers", "vocabulary", "page"}
     if unknown := sorted(set(data) - known):
         raise BadCampaign(
@@ -100,6 +118,7 @@ def read_content(data: Mapping[str, Any]) -> Content:
         answers={_label(name): _read_wording(name, words) for name, words in _table(data, "answers").items()},
         vocabulary=_read_vocabulary(_table(data, "vocabulary")),
         page=_read_page(_table(data, "page")),
+        language=language,
     )
 
 

@@ -15,6 +15,7 @@ from campaigns.planning.content import merge, read_content
 from campaigns.planning.whom import Conditions, read_conditions
 from campaigns.windows import VIETNAM, is_clock
 from outreach.errors import BadCampaign
+from outreach.people.languages import NAMES as LANGUAGES
 from outreach.sms.template import Template
 
 FIELDS = frozenset({"name", "link"})
@@ -47,14 +48,22 @@ _KNOWN: dict[str, Any] = {
     "content": dict,
     "goal": dict,
     "step": list,
+    "text_b": str,
+    "texts": dict,
+    "hold_out": (int, float),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class StepDraft:
+    """`text_b` is compared with `text`; `texts` are by language; `hold_out` is the share left without it, by lot."""
+
     text: str
     after_days: int = 0
     at: str | None = None
+    text_b: str | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+    hold_out: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +118,10 @@ def read_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]
         lists=tuple(map(str, data.get("lists", ()))),
         sender=data["sender"],
         content=content,
-        steps=(_step({"text": data["text"]}), *map(_step, data.get("step", ()))),
+        steps=(
+            _step({key: data[key] for key in _OF_FIRST if key in data}),
+            *map(_step, data.get("step", ())),
+        ),
         kind=kind,
         areas=tuple(map(str, data.get("areas", ()))),
         conditions=read_conditions(data),
@@ -138,19 +150,47 @@ def check_sender(name: str) -> None:
         )
 
 
+# What the first step says stands in the file's own table.
+_OF_FIRST = ("text", "text_b", "texts", "hold_out")
+
+# More than half of the people left without a reminder would cost more than knowing its effect is worth.
+MOST_HELD_OUT = 0.5
+
+
 def _step(data: Any) -> StepDraft:
-    if not isinstance(data, Mapping) or set(data) - {"text", "after_days", "at"}:
-        raise BadCampaign("Mỗi bước (step) chỉ nhận text, after_days và at.")
+    if not isinstance(data, Mapping) or set(data) - {*_OF_FIRST, "after_days", "at"}:
+        raise BadCampaign("Mỗi bước (step) chỉ nhận text, text_b, texts, hold_out, after_days và at.")
     text = str(data.get("text", "")).strip()
     if not text:
         raise BadCampaign("Mỗi bước nhắn tin phải có nội dung (text).")
-    Template.parse(text, allowed=FIELDS)
+    second = str(data.get("text_b") or "").strip()
+    texts = _texts(data.get("texts") or {})
+    for each in (text, second, *texts.values()):
+        Template.parse(each, allowed=FIELDS)
+    held = data.get("hold_out", 0)
+    if isinstance(held, bool) or not isinstance(held, int | float) or not 0 <= held <= MOST_HELD_OUT:
+        raise BadCampaign("Tỷ lệ giữ lại để đo (hold_out) là số từ 0 đến 0.5, ví dụ 0.1 cho 10%.")
     days, clock = data.get("after_days", 0), data.get("at")
     if not _is_whole(days) or not 0 <= days <= 365:
         raise BadCampaign("Số ngày của bước nhắc (after_days) phải là số nguyên từ 0 đến 365.")
     if clock is not None and not is_clock(str(clock)):
         raise BadCampaign("Giờ của bước nhắc (at) viết dạng “08:30”.")
-    return StepDraft(text=text, after_days=days, at=None if clock is None else str(clock))
+    return StepDraft(
+        text=text,
+        after_days=days,
+        at=None if clock is None else str(clock),
+        text_b=second or None,
+        texts=texts,
+        hold_out=float(held),
+    )
+
+
+def _texts(data: Any) -> dict[str, str]:
+    if not isinstance(data, Mapping) or (unknown := sorted(set(data) - set(LANGUAGES) | {"vi"} & set(data))):
+        codes = ", ".join(f"{code} ({name})" for code, name in LANGUAGES.items() if code != "vi")
+        named = f" “{unknown[0]}”" if isinstance(data, Mapping) else ""
+        raise BadCampaign(f"Nội dung theo ngôn ngữ (texts) không nhận{named}. Các mã: {codes}.")
+    return {code: str(text).strip() for code, text in data.items() if str(text).strip()}
 
 
 def _goal(data: Mapping[str, Any] | None) -> GoalDraft | None:

@@ -58,7 +58,16 @@ def write_draft(session: Session, campaign: Campaign, draft: Draft, *, user: Use
             delete(part).where(part.campaign_id == campaign.id).execution_options(synchronize_session="fetch")
         )
     session.add_all(
-        Step(campaign_id=campaign.id, number=number, text=step.text, after_days=step.after_days, at=step.at)
+        Step(
+            campaign_id=campaign.id,
+            number=number,
+            text=step.text,
+            text_b=step.text_b,
+            texts=dict(step.texts),
+            hold_out=step.hold_out,
+            after_days=step.after_days,
+            at=step.at,
+        )
         for number, step in enumerate(draft.steps, start=1)
     )
     session.add_all(CampaignList(campaign_id=campaign.id, list_id=found.id) for found in dict.fromkeys(lists))
@@ -150,9 +159,12 @@ def describe(
         "areas": campaign.areas,
         **campaign.conditions,
         "text": first.text,
+        **_compared(first),
         "unaccented": campaign.unaccented,
         "step": [
-            _without_none({"after_days": step.after_days, "at": step.at, "text": step.text})
+            _without_none(
+                {"after_days": step.after_days, "at": step.at, "text": step.text, **_compared(step)}
+            )
             for step in reminders
         ],
         "window": [campaign.window_from, campaign.window_to] if campaign.window_from else None,
@@ -174,6 +186,11 @@ def describe(
         "content": changed_parts(kinds.get(campaign.kind, {}), campaign.content),
     }
     return _without_none(said)
+
+
+def _compared(step: Step) -> dict[str, Any]:
+    """A step's other texts and the share held out of it; None where there is nothing."""
+    return {"text_b": step.text_b, "texts": step.texts or None, "hold_out": step.hold_out or None}
 
 
 def _without_none(table: dict[str, Any]) -> dict[str, Any]:

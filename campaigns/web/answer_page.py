@@ -39,7 +39,7 @@ def create_answer_page(runtime: Runtime) -> Blueprint:
 
     def load(sight: Sight) -> tuple[Content, str]:
         with runtime.db.read() as session:
-            return _content(session, sight.campaign_id), _organisation(session, sight.list_id)
+            return _content(session, sight.campaign_id, sight.language), _organisation(session, sight.list_id)
 
     pages = Pages(load)
 
@@ -67,7 +67,7 @@ def create_answer_page(runtime: Runtime) -> Blueprint:
         sight = Sight(
             campaign_id=found.campaign_id,
             launched_at=found.launched_at,
-            language="vi",
+            language=found.language,
             given=found.answer,
             has_clicked=found.clicked_at is not None,
             is_left_alone=found.left_alone is not None,
@@ -96,10 +96,9 @@ def create_answer_page(runtime: Runtime) -> Blueprint:
     return page
 
 
-def _content(session: Session, campaign_id: int) -> Content:
-    return read_content(
-        session.execute(select(Campaign.content).where(Campaign.id == campaign_id)).scalar_one()
-    )
+def _content(session: Session, campaign_id: int, language: str | None = None) -> Content:
+    content = session.execute(select(Campaign.content).where(Campaign.id == campaign_id)).scalar_one()
+    return read_content(content, language)
 
 
 def _organisation(session: Session, list_id: int | None) -> str:

@@ -30,7 +30,7 @@ class Sight:
 
     campaign_id: int
     launched_at: datetime | None
-    language: str
+    language: str | None  # the phone's; where nothing was translated the page is Vietnamese
     given: Label | None
     has_clicked: bool
     is_left_alone: bool
@@ -84,7 +84,7 @@ class Pages:
 
         template = self._templates.get_template("about.html" if sight.is_about else "answer.html")
         return template.render(
-            lang=sight.language,
+            lang=content.language,
             content=content,
             say=say,
             given=given,

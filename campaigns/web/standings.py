@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from campaigns.models import Campaign, Recipient
 from outreach.bulk import listed_later
 from outreach.db import Database
-from outreach.people.models import Suppression, SuppressionReason
+from outreach.people.models import Phone, Suppression, SuppressionReason
 
 _STANDINGS = (
     select(
@@ -25,9 +25,11 @@ _STANDINGS = (
         Recipient.list_id,
         Recipient.answer,
         Recipient.clicked_at,
+        Phone.language,
         Suppression.id.label("left_alone"),
     )
     .join(Campaign, Campaign.id == Recipient.campaign_id)
+    .join(Phone, Phone.id == Recipient.phone_id)
     .outerjoin(
         Suppression,
         and_(

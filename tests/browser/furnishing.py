@@ -106,7 +106,10 @@ def _write_campaigns(session: Session, now: datetime) -> dict[str, int]:
     edit_campaign(session, returned, again, user=author, now=now)
     act(session, returned, _A.SUBMIT, user=author, now=now)
     return {
-        "draft": write("Nhắc cài Bluezone trước 20/8", step=reminder),
+        "draft": write(
+            "Nhắc cài Bluezone trước 20/8",
+            step=[{**reminder[0], "hold_out": 0.1, "text_b": f"Còn ít ngày: {TEXT}"}],
+        ),
         "submitted": returned,
         "approved": write(
             "Mời tiêm vắc xin đợt 2",
@@ -119,7 +122,14 @@ def _write_campaigns(session: Session, now: datetime) -> dict[str, int]:
             "Nhắc bật Bluetooth", _A.SUBMIT, _A.APPROVE, _A.LAUNCH, starts_at=now + timedelta(days=2)
         ),
         "standing_still": write(
-            "Cài Bluezone ngoài giờ", _A.SUBMIT, _A.APPROVE, _A.LAUNCH, window=closed, areas=["23281"]
+            "Cài Bluezone ngoài giờ",
+            _A.SUBMIT,
+            _A.APPROVE,
+            _A.LAUNCH,
+            window=closed,
+            areas=["23281"],
+            hold_out=0.3,
+            text_b=f"Xin giúp: {TEXT}",
         ),
         "cancelled": write("Cài Bluezone, bản thử", _A.SUBMIT, _A.CANCEL),
     }

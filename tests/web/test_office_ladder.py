@@ -1,0 +1,118 @@
+"""The form and the sheet of a campaign with texts by language, two texts to compare, and people held out."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from admin.views.ladder_words import show_lifts
+from campaigns.figures.lift import Arm, _measure
+from campaigns.models import Recipient, Step
+from tests.flows.world import AUTHOR, World, number
+from tests.web.office import post, signed_in
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+EXTRAS = {
+    "text_b": "Xin cài: {link}",
+    "hold_out": 0.1,
+    "texts": {"sed": "[sed] {link}"},
+    "step": [{"text": "Nhắc: {link}", "after_days": 2, "hold_out": 0.25, "texts": {"jra": "[jra] {link}"}}],
+    "content": {
+        "page": {"next": "Sau đó"},
+        "languages": {"sed": {"title": "[sed]"}},
+        "phone": "0260 386 0000",
+    },
+}
+
+
+def fields(page: str) -> list[tuple[str, str]]:
+    """What a form would send as it stands."""
+    found = []
+    main = page[page.index('name="name"') - 400 :]
+    for tag in re.finditer(r"<(input|textarea)\b([^>]*)>(?:([^<]*)</textarea>)?", main):
+        name = re.search(r'name="([^"]*)"', tag[2])
+        value = re.search(r'value="([^"]*)"', tag[2])
+        is_off = 'type="checkbox"' in tag[2] and " checked" not in tag[2]
+        if name and not is_off and name[1] != "csrf_token":
+            raw = tag[3] if tag[1] == "textarea" else (value[1] if value else "")
+            found.append((name[1], (raw or "").replace("&#34;", '"').replace("&amp;", "&")))
+    return found
+
+
+def test_what_a_campaign_says_in_other_texts_outlives_the_form_and_stands_on_the_sheet(
+    client: FlaskClient, world: World
+) -> None:
+    world.add_people(1)
+    campaign = world.draft(**EXTRAS)
+    signed_in(client, AUTHOR)
+    with world.runtime.db.read() as session:
+        before = [
+            (s.text, s.text_b, s.texts, s.hold_out)
+            for s in session.scalars(select(Step).order_by(Step.number))
+        ]
+    page = client.get(f"/admin/campaigns/{campaign}/edit").text
+    form = [*fields(page), ("wish", "save"), ("kind", "bluezone"), ("lists", "MTTQ/Hội viên")]
+    kept: dict[str, list[str]] = {}
+    for name, value in form:
+        kept.setdefault(name, []).append(value)
+    kept["wish"] = ["save"]
+    answer = post(client, f"/admin/campaigns/{campaign}/edit", **kept)
+    assert answer.status_code == 303, re.findall(r'class="field-error"[^>]*>([^<]*)', answer.text)
+    with world.runtime.db.read() as session:
+        assert [
+            (s.text, s.text_b, s.texts, s.hold_out)
+            for s in session.scalars(select(Step).order_by(Step.number))
+        ] == before
+        content = session.scalars(select(Step)).first().campaign.content  # type: ignore[union-attr]
+    assert content["page"] == {"next": "Sau đó"}
+    assert content["languages"] == {"sed": {"title": "[sed]"}}
+    assert content["phone"] == "0260 386 0000"
+    sheet = client.get(f"/admin/campaigns/{campaign}/").text
+    for said in ("Xin cài: {link}", "[sed] {link}", "[jra] {link}", "10,0% số người", "25,0% số người"):
+        assert said in sheet
+
+
+def test_a_share_that_is_no_number_is_said_beside_its_field(client: FlaskClient, world: World) -> None:
+    signed_in(client, AUTHOR)
+    answer = post(client, "/admin/campaigns/new", wish="save", hold_out="mười", text_b="{ten}")
+    assert answer.status_code == 422
+    assert "là một con số phần trăm" in answer.text
+    too_many = post(client, "/admin/campaigns/new", wish="save", hold_out="80")
+    assert "từ 0 đến 0.5" in too_many.text
+
+
+def test_the_sheet_says_in_a_sentence_what_a_step_brought(client: FlaskClient, world: World) -> None:
+    world.add_people(40)
+    campaign = world.launch(hold_out=0.5)
+    with world.runtime.db.write() as session:
+        session.execute(update(Recipient).values(clicked_at=None))
+    world.send()
+    for e164 in world.sent_to()[:3]:
+        world.reply(e164, "1", gateway_id=f"SM-{e164}")
+    signed_in(client, AUTHOR)
+    page = client.get(f"/admin/campaigns/{campaign}/").text
+    assert "Từng tin có tác dụng đến đâu" in page
+    assert "người giữ lại không nhắn có 0,0%" in page
+    assert number(0) not in page
+
+
+@pytest.mark.parametrize(
+    ("arms", "said"),
+    [
+        ({0: Arm(500, 20), 1: Arm(500, 60)}, "Tin này có tác dụng."),
+        ({0: Arm(500, 60), 1: Arm(500, 20)}, "nên xem lại nội dung"),
+        ({0: Arm(50, 2), 1: Arm(50, 3)}, "Chưa đủ số liệu"),
+        ({1: Arm(500, 20), 2: Arm(500, 60)}, "Nội dung thứ hai tốt hơn."),
+        ({1: Arm(500, 60), 2: Arm(500, 20)}, "Nội dung thứ nhất tốt hơn."),
+    ],
+)
+def test_the_verdict_follows_the_interval(client: FlaskClient, arms: dict[int, Arm], said: str) -> None:
+    with client.application.test_request_context():
+        shown = show_lifts([_measure(2, arms)])
+    assert said in shown[0].verdict
+    assert len(shown) == 1
+    assert "khoảng tin cậy 95%" in shown[0].sure
