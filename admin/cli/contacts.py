@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from admin.cli.speaking import Group, answer, json_option
 from outreach.access import audit
@@ -19,6 +20,7 @@ from outreach.people.importing.storing import find_or_create_list, import_rows
 from outreach.people.models import LegalBasis, Register
 from outreach.people.reading.checking import check_list, write_check
 from outreach.people.register.handing_in import end
+from outreach.people.register.reading import RegisterCounts
 from outreach.people.register.replacing import replace_register
 from outreach.places.matching import default_gazetteer
 from outreach.places.models import Area
@@ -57,7 +59,9 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         help="Where to write the rows that were not taken, with the reason: .csv or .xlsx.",
     )
     @click.option(
-        "--basis", type=click.Choice(list(LegalBasis)), help="On what basis the list is written to."
+        "--basis",
+        type=click.Choice([each.value for each in LegalBasis]),
+        help="On what basis the list is written to.",
     )
     @click.option("--basis-note", default="", metavar="TEXT", help="The paper that it rests on.")
     @json_option
@@ -115,12 +119,15 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     def replace_do_not_call(file: Path, as_json: bool) -> None:
         """Put a file of the national DoNotCall register in the former one's place."""
         now = datetime.now(UTC)
-        with runtime.db.write() as session:
-            counts = asdict(replace_register(session, file, secret_key=runtime.settings.secret_key, now=now))
+
+        def record(session: Session, found: RegisterCounts) -> None:
             register = Register(file_name=file.name[:200], handed_in_at=now)
             session.add(register)
             session.flush()
-            end(session, register, counts, now=now)
+            end(session, register, found, now=datetime.now(UTC))
+
+        key = runtime.settings.secret_key
+        counts = asdict(replace_register(runtime.db, file, secret_key=key, now=now, record=record))
         answer(
             counts,
             as_json=as_json,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from campaigns.models import Segment
 from campaigns.planning.whom import read_conditions
 from outreach.access import audit
-from outreach.access.models import Role, User
+from outreach.access.models import Organisation, Role, User
 from outreach.access.users import require_role, visible_to
 from outreach.errors import BadInput, NotFound
 
@@ -50,10 +50,14 @@ def save_segment(
     if not data.get("lists") and not data.get("organisations"):
         raise BadInput("Hãy chọn ít nhất một danh sách hoặc tổ chức rồi lưu nhóm.")
     read_conditions(data)
+    # Of two officers who save the same name at once the second replaces the first one's.
+    session.execute(
+        select(Organisation.id).where(Organisation.id == user.organisation_id).with_for_update(key_share=True)
+    ).all()
     segment = session.scalar(
-        select(Segment)
-        .where(Segment.organisation_id.is_not_distinct_from(user.organisation_id), Segment.name == name)
-        .with_for_update()
+        select(Segment).where(
+            Segment.organisation_id.is_not_distinct_from(user.organisation_id), Segment.name == name
+        )
     )
     if segment is None:
         segment = Segment(organisation_id=user.organisation_id, name=name)

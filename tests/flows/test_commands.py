@@ -20,7 +20,7 @@ from admin.app import create_app
 from campaigns.models import Campaign
 from outreach.access.models import AuditEvent, User
 from outreach.access.users import find_user
-from outreach.people.models import Contact, ContactList, ListImport
+from outreach.people.models import Contact, ContactList, LegalBasis, ListImport, Register
 from tests.flows.processes import ROOT
 from tests.flows.world import APPROVER, AUTHOR, LIST, TEXT, World
 from tests.rules.checking_files import write_xlsx
@@ -274,6 +274,26 @@ def test_a_list_comes_in_and_a_second_time_changes_nothing(
     assert len(errors.read_text("utf-8-sig").splitlines()) == 1 + first["review"] + first["rejected"]
     again = operator.gets(*command)
     assert (again["created"], again["updated"], again["merged"]) == (0, 0, 0)
+
+
+@one_database
+def test_the_register_is_replaced_and_a_list_is_given_its_basis(
+    operator: Operator, world: World, tmp_path: Path
+) -> None:
+    world.add_people(2, first=1)
+    file = write(tmp_path, "0900000001\n0900000009\n", "dnc.csv")
+    assert operator.gets("contacts", "do-not-call", file) == {
+        "rows": 2, "numbers": 2, "other": 0, "unread": 0, "added": 2, "removed": 0, "people": 1,
+    }  # fmt: skip
+    empty = write(tmp_path, "Ho ten\nA\n", "none.csv")
+    assert "không có cột nào chứa số di động" in operator.is_told("contacts", "do-not-call", empty)
+    bring = ("contacts", "import", SAMPLE, "--list", "Tổ 1", "--organisation", "MTTQ", "--basis", "duty")
+    assert "phải ghi số văn bản" in operator.is_told(*bring)
+    operator.gets(*bring, "--basis-note", "CV 12")
+    with world.runtime.db.read() as session:
+        made = session.scalars(select(ContactList).where(ContactList.name == "Tổ 1")).one()
+        assert session.scalars(select(Register.counts)).one()["added"] == 2
+    assert (made.basis, made.basis_note) == (LegalBasis.DUTY, "CV 12")
 
 
 def bad_lists(folder: Path) -> dict[str, tuple[Path, str]]:

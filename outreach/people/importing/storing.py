@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -25,6 +26,8 @@ from outreach.people.importing.numbers import find_or_create_phones, find_phones
 from outreach.people.models import ContactList, ListImport
 from outreach.people.phone.cells import PhoneStatus
 from outreach.people.reading.rows import CheckedRow
+
+Row = TypeVar("Row")
 
 # Rows looked up and written together; memory holds no more than these.
 CHUNK = 1000
@@ -161,7 +164,7 @@ def lock_imports(session: Session) -> None:
         session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
-def chunks(rows: Iterable[CheckedRow], size: int) -> Iterator[list[CheckedRow]]:
+def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
     """Lists of `size` rows, the last one shorter."""
     iterator = iter(rows)
     while chunk := list(islice(iterator, size)):

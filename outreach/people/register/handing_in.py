@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +20,7 @@ from outreach.db import Database
 from outreach.errors import BadList, LoaError
 from outreach.people.importing.uploads.receiving import LARGEST, tidy
 from outreach.people.models import Register, RegisterState
+from outreach.people.register.reading import RegisterCounts
 from outreach.people.register.replacing import replace_register
 
 # Longer than the largest file takes: another worker takes it only when this one has died.
@@ -89,9 +91,7 @@ def run(db: Database, folder: Path, register_id: int, *, secret_key: str) -> boo
     try:
         if tries > MOST_TRIES:
             raise BadList("Hệ thống đã thử nhiều lần mà không xử lý được tệp này. Hãy báo người quản trị.")
-        with db.write() as session:
-            counts = replace_register(session, path, secret_key=secret_key, now=now)
-            end(session, session.get_one(Register, register_id), asdict(counts), now=datetime.now(UTC))
+        replace_register(db, path, secret_key=secret_key, now=now, record=partial(_end, register_id))
     except LoaError as refused:
         error = str(refused)
     except _SERVER_AWAY:
@@ -110,11 +110,16 @@ def run(db: Database, folder: Path, register_id: int, *, secret_key: str) -> boo
     return True
 
 
-def end(session: Session, register: Register, counts: dict[str, int], *, now: datetime) -> None:
+def _end(register_id: int, session: Session, counts: RegisterCounts) -> None:
+    end(session, session.get_one(Register, register_id), counts, now=datetime.now(UTC))
+
+
+def end(session: Session, register: Register, counts: RegisterCounts, *, now: datetime) -> None:
     """Say what came of it, in the transaction of what came of it."""
+    found = asdict(counts)
     register.state, register.counts, register.due_at, register.ended_at = (
         RegisterState.DONE,
-        counts,
+        found,
         None,
         now,
     )
@@ -124,7 +129,7 @@ def end(session: Session, register: Register, counts: dict[str, int], *, now: da
         action="register.replace",
         subject=f"registers:{register.id}",
         now=now,
-        **counts,
+        **found,
     )
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from sqlalchemy import BigInteger, String, bindparam, column, distinct, func, select, table, text, update
 from sqlalchemy.orm import Session
 
 from outreach.bulk import UNSYNCED, listed, over_everybody, rows
+from outreach.db import Database
 from outreach.people.importing.bulk import insert_rows, rarely_collected
-from outreach.people.importing.storing import lock_imports
+from outreach.people.importing.storing import chunks, lock_imports
 from outreach.people.models import Phone, Suppression
 from outreach.people.register.reading import RegisterCounts, read_register
 from outreach.people.suppression import number_hasher
@@ -43,24 +45,51 @@ WHERE EXISTS (SELECT 1 FROM register_numbers r WHERE r.phone_id = cp.phone_id)
 """
 
 
-def replace_register(session: Session, path: Path, *, secret_key: str, now: datetime) -> RegisterCounts:
-    """Make the register what a file says, in the caller's transaction: all of it or nothing. Raises BadList.
+def replace_register(
+    db: Database,
+    path: Path,
+    *,
+    secret_key: str,
+    now: datetime,
+    record: Callable[[Session, RegisterCounts], None],
+) -> RegisterCounts:
+    """Make the register what a file says, in one transaction with what `record` writes: all of it or nothing.
 
-    Memory holds a few thousand numbers at a time, whatever the file's size.
+    The file is read before that transaction begins, as SQLite lets nobody else write meanwhile. Memory holds a few
+    thousand numbers at a time, whatever the file's size. Raises BadList.
     """
     counts = RegisterCounts()
     hashed = number_hasher(secret_key)
-    last = session.scalar(select(func.max(Phone.id))) or 0
-    _make_stage(session)
-    numbers = read_register(path, counts)
-    with rarely_collected():
-        while chunk := list(islice(numbers, _CHUNK)):
-            known = _known(session, chunk)
-            staged = [(hashed(e164), known.get(e164)) for e164 in chunk]
-            insert_rows(session, _STAGED, ("number_hash", "phone_id"), staged)
-    # From here to the end no list brings a number that this one does not see.
-    lock_imports(session)
-    _add_new_phones(session, last, hashed)
+    with db.write() as session:
+        lock_imports(session)  # no list is about to bring a phone below the last one
+        last = session.scalar(select(func.max(Phone.id))) or 0
+    with TemporaryFile("w+", encoding="ascii") as hashes, rarely_collected():
+        with db.read() as session:
+            for chunk in chunks(read_register(path, counts), _CHUNK):
+                known = _known(session, chunk)
+                hashes.writelines(f"{hashed(e164)} {known.get(e164, '')}\n" for e164 in chunk)
+        hashes.seek(0)
+        with db.write() as session:
+            _stage(session, hashes)
+            # From here to the end no list brings a number that this one does not see.
+            lock_imports(session)
+            _add_new_phones(session, last, hashed)
+            _replace(session, counts, now)
+            record(session, counts)
+    return counts
+
+
+def _stage(session: Session, hashes: IO[str]) -> None:
+    session.execute(text("DROP TABLE IF EXISTS register_numbers"))
+    session.execute(
+        text("CREATE TEMPORARY TABLE register_numbers (number_hash VARCHAR(64), phone_id BIGINT)")
+    )
+    lines = (line.rstrip("\n").partition(" ") for line in hashes)
+    for chunk in chunks(((number, int(phone) if phone else None) for number, _, phone in lines), _CHUNK):
+        insert_rows(session, _STAGED, ("number_hash", "phone_id"), chunk)
+
+
+def _replace(session: Session, counts: RegisterCounts, now: datetime) -> None:
     for column_name in ("number_hash", "phone_id"):
         session.execute(text(f"CREATE INDEX register_{column_name} ON register_numbers ({column_name})"))
     _lock_phones(session)
@@ -70,14 +99,6 @@ def replace_register(session: Session, path: Path, *, secret_key: str, now: date
         counts.added = _changed(session, _ADD, now)
         counts.people = session.scalar(text(_COUNT_PEOPLE)) or 0
     session.execute(text("DROP TABLE register_numbers"))
-    return counts
-
-
-def _make_stage(session: Session) -> None:
-    session.execute(text("DROP TABLE IF EXISTS register_numbers"))
-    session.execute(
-        text("CREATE TEMPORARY TABLE register_numbers (number_hash VARCHAR(64), phone_id BIGINT)")
-    )
 
 
 def _known(session: Session, numbers: list[str]) -> dict[str, int]:
