@@ -65,6 +65,7 @@ ROUTES: dict[str, frozenset[Role]] = {
     "lists.basis": _STAFF,
     "lists.waiting": _STAFF,
     "lists.decide": _STAFF,
+    "lists.retract": _STAFF,
     "lists.show": _READERS,
     "organisations.index": _OVERSEERS,
     "organisations.create": _ADMINISTRATOR,

@@ -50,6 +50,7 @@ ACTIONS: dict[str, Any] = {
     "import.see_errors": _l("Tải tệp cần sửa"),
     "import.see_waiting": _l("Xem các dòng chờ quyết định"),
     "import.decide": _l("Quyết định một dòng chờ"),
+    "import.retract": _l("Hoàn tác quyết định về dòng chờ"),
     "list.create": _l("Tạo danh sách"),
     "contact.see_number": _l("Xem số điện thoại"),
     "contact.correct": _l("Sửa thông tin người dân"),

@@ -9,13 +9,17 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
 
 from admin.views.base import OfficeView
 from outreach.access import audit
+from outreach.access.models import User
 from outreach.errors import BadInput, LoaError, NotFound
 from outreach.people.basis import record_basis
 from outreach.people.importing.aside import Decision
-from outreach.people.importing.deciding import BIRTH_UNCLEAR, birth_years, decide, read_waiting
+from outreach.people.importing.deciding import BIRTH_UNCLEAR, MOST_ALIKE, birth_years, decide
+from outreach.people.importing.retracting import read_last, retract
+from outreach.people.importing.waiting import count_alike, read_waiting
 from outreach.people.lists import (
     create_list,
     read_imports,
@@ -107,6 +111,8 @@ class ListsView(OfficeView):
         now = datetime.now(UTC)
         with self.writing() as (session, user):
             rows, count = read_waiting(session, user, list_id=list_id)
+            alike = count_alike(session, rows)
+            last = read_last(session, user, now=now)
             if rows:
                 subject = f"list_imports:{rows[0].issue.import_id}"
                 audit.record(
@@ -123,18 +129,29 @@ class ListsView(OfficeView):
             if each.issue.reason == BIRTH_UNCLEAR
         }
         return self.render(
-            "office/waiting.html", rows=rows, count=count, list_id=list_id, years=years, this_year=now.year
+            "office/waiting.html",
+            rows=rows,
+            count=count,
+            alike=alike,
+            most_alike=MOST_ALIKE,
+            last=last,
+            list_id=list_id,
+            years=years,
+            this_year=now.year,
         )
 
     @expose("/waiting/<int:issue_id>", methods=["POST"])
     def decide(self, issue_id: int) -> ResponseReturnValue:
-        """`decision`, with the year behind a dot where a question asks for one; `phone` the number put right."""
+        """`decision`, with the year behind a dot where a question asks for one; `phone` the number put right; `alike`
+        where it is for all rows of the file that wait for the same reason.
+        """
         decision, _dot, year = request.form.get("decision", "").partition(".")
         if decision not in list(Decision):
             abort(400)
+        and_alike = bool(request.form.get("alike"))
         try:
             with self.writing() as (session, user):
-                decide(
+                rows = decide(
                     session,
                     issue_id,
                     Decision(decision),
@@ -143,13 +160,33 @@ class ListsView(OfficeView):
                     now=datetime.now(UTC),
                     phone=request.form.get("phone", ""),
                     birth_year=int(year) if year.isdecimal() else None,
+                    and_alike=and_alike,
                 )
         except NotFound:
             abort(404)
         except LoaError as error:
             flash(str(error), "error")
-        where = url_for(".waiting", list=request.args.get("list", type=int), _anchor="next")
-        return redirect(where, code=303)
+        else:
+            if and_alike:
+                flash(_("Đã quyết định như nhau cho %(n)s dòng.", n=rows), "success")
+        return redirect(self._next(), code=303)
+
+    @expose("/waiting/<int:issue_id>/retract", methods=["POST"])
+    def retract(self, issue_id: int) -> ResponseReturnValue:
+        """Take one's own decision back, with all rows that were decided by the same press."""
+        taken_back = 0
+
+        def act(session: Session, user: User, now: datetime) -> None:
+            nonlocal taken_back
+            taken_back = retract(session, issue_id, user=user, now=now)
+
+        if refused := self.attempt(act, else_to=self._next()):
+            return refused
+        flash(_("Đã hoàn tác: %(n)s dòng chờ quyết định trở lại.", n=taken_back), "success")
+        return redirect(self._next(), code=303)
+
+    def _next(self) -> str:
+        return url_for(".waiting", list=request.args.get("list", type=int), _anchor="next")
 
     def _show(self, *, error: str = "", name: str = "", organisation_id: int = 0) -> str:
         with self.reading() as (session, user):

@@ -120,7 +120,11 @@ def read_imports_to_review(session: Session, user: User) -> list[ImportLine]:
         select(ListImport.id, ContactList.id, ContactList.name, ListImport.file_name, func.count())
         .join(ImportIssue, ImportIssue.import_id == ListImport.id)
         .join(ContactList, ContactList.id == ListImport.list_id)
-        .where(ImportIssue.status == "review", visible_to(session, user, ContactList.organisation_id))
+        .where(
+            ImportIssue.status == "review",
+            ImportIssue.decision.is_(None),
+            visible_to(session, user, ContactList.organisation_id),
+        )
         .group_by(ListImport.id, ContactList.id, ContactList.name, ListImport.file_name)
         .order_by(ListImport.id.desc())
         .limit(SHOWN)

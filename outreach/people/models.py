@@ -215,6 +215,7 @@ class ImportIssue(Base):
     # Whom a question is about: the person stored, or the one whose name may have changed.
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"), index=True)
     decision: Mapped[str | None] = mapped_column(String(20))
+    undo: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # what the decision did, to take it back
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

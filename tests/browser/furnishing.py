@@ -49,6 +49,7 @@ Y Hlan,0905000902,thị trấn Đăk Hà
 Y Sương,090500090,xã Ya Tăng
 A Huynh,không có,Phường Quang Trung
 Y Rơ,09O5 OOO 903,xã Ya Tăng
+A Rin,09O5 OOO 904,xã Ya Tăng
 """
 _A = CampaignAction
 

@@ -11,8 +11,9 @@ from sqlalchemy import select
 
 from outreach.errors import BadInput, WrongState
 from outreach.people.importing.aside import Decision
-from outreach.people.importing.deciding import birth_years, decide, read_waiting
+from outreach.people.importing.deciding import birth_years, decide
 from outreach.people.importing.storing import ImportCounts
+from outreach.people.importing.waiting import read_waiting
 from outreach.people.models import Contact, ListImport
 from tests.flows.lists import bring, local, people, write
 from tests.flows.world import AUTHOR, World, number

@@ -22,7 +22,8 @@ from campaigns.rights.requests import write_down_request
 from campaigns.states import AttemptState
 from outreach.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.people.importing.aside import Decision
-from outreach.people.importing.deciding import decide, read_waiting
+from outreach.people.importing.deciding import decide
+from outreach.people.importing.waiting import read_waiting
 from outreach.people.models import Contact, Erasure, ImportIssue, Phone, Suppression, SuppressionReason
 from outreach.people.person import suppress_number
 from tests.flows.lists import bring, count, local, people, write

@@ -89,6 +89,7 @@ POST lists.create           ASP..
 POST lists.basis            ASP..
 GET  lists.waiting          ASP..
 POST lists.decide           ASP..
+POST lists.retract          ASP..
 GET  imports.index          ASP.U
 POST imports.receive        ASP..
 GET  imports.show           ASP.U

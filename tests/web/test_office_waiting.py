@@ -44,3 +44,26 @@ def test_a_decision_that_there_is_not_is_refused(client: FlaskClient, world: Wor
         post(client, "/admin/lists/waiting/1", decision=decision)
     assert "còn 1 dòng" in client.get("/admin/lists/waiting").text
     assert post(client, "/admin/lists/waiting/99", decision="taken").status_code == 404
+
+
+def test_one_press_for_all_rows_alike_and_one_to_take_it_back(
+    client: FlaskClient, world: World, tmp_path: Path
+) -> None:
+    rows = [f"{n},Y Hlan {n},,,,09O5 OOO 12{n}" for n in range(1, 6)]
+    bring(world, write(tmp_path, *rows, f"6,A Lâu,41,,,{local(2)}"), LIST)
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/lists/waiting").text
+    assert "Như nhau cho cả 5 dòng" in page
+    assert "Hoàn tác" not in page
+    assert "5 dòng chờ xem lại" in client.get("/admin/").text
+    page = client.get(post(client, "/admin/lists/waiting/2", decision="taken", alike="1").location).text
+    assert "Đã quyết định như nhau cho 5 dòng" in page
+    assert "còn 1 dòng" in page
+    assert "dòng chờ xem lại" not in client.get("/admin/").text
+    assert len(people(world)) == 6
+    retract = re.search(r'action="(/admin/lists/waiting/\d+/retract)"', page)
+    assert retract
+    page = client.get(post(client, retract[1]).location).text
+    assert "5 dòng chờ quyết định trở lại" in page
+    assert "còn 6 dòng" in page
+    assert list(people(world)) == ["A Lâu"]

@@ -1,76 +1,34 @@
-"""Rows that wait for a person: read one after the other, decided by one key, stored as the import would have done."""
+"""Rows that wait for a person: decided by one key, one or all alike, and stored as the import would have done."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.access import audit
-from outreach.access.models import Organisation, Role, User
-from outreach.access.users import require_role, visible_to
-from outreach.errors import BadInput, NotFound, WrongState
+from outreach.access.models import Role, User
+from outreach.access.users import require_role
+from outreach.errors import BadInput, WrongState
 from outreach.people.erased import WAS_ERASED
 from outreach.people.importing.aside import Decision, IssueStatus
 from outreach.people.importing.joining import Joiner
 from outreach.people.importing.numbers import find_or_create_phones
 from outreach.people.importing.storing import lock_imports
-from outreach.people.models import Contact, ContactList, ImportIssue, ListImport
+from outreach.people.importing.waiting import IS_WAITING, find_issue
+from outreach.people.models import Contact, ImportIssue, ListImport, Membership
 from outreach.people.names import given_key, name_key
 from outreach.people.phone.cells import PhoneStatus, read_phone_cell
 from outreach.people.reading.columns import Header
 from outreach.people.reading.rows import CheckedRow, Sex
 from outreach.places.matching import PlaceMatch
 
+MOST_ALIKE = 2000  # rows decided at once
 CHANGED_NAME, BIRTH_UNCLEAR = "changed_name", "birth_unclear"
-_WAITING = (
-    ImportIssue.key != "",  # what came in before rows could be decided on is only given back as a file
-    ImportIssue.decision.is_(None),
-    ImportIssue.status.in_((IssueStatus.REVIEW, IssueStatus.QUESTION)),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A row with the list and file that brought it; `known_as` is the name of whom it may be, or is."""
-
-    issue: ImportIssue
-    file_name: str
-    list_id: int
-    list_name: str
-    organisation: str
-    known_as: str | None
-
-
-def read_waiting(
-    session: Session, user: User, *, list_id: int | None = None, limit: int = 20
-) -> tuple[list[Waiting], int]:
-    """The rows that wait in the lists that a user may see, the oldest first, and how many there are."""
-    query = (
-        select(
-            ImportIssue,
-            ListImport.file_name,
-            ContactList.id,
-            ContactList.name,
-            Organisation.name,
-            Contact.name,
-        )
-        .join(ListImport, ListImport.id == ImportIssue.import_id)
-        .join(ContactList, ContactList.id == ListImport.list_id)
-        .join(Organisation, Organisation.id == ContactList.organisation_id)
-        .outerjoin(Contact, Contact.id == ImportIssue.contact_id)
-        .where(visible_to(session, user, ContactList.organisation_id), *_WAITING)
-    )
-    if list_id is not None:
-        query = query.where(ContactList.id == list_id)
-    count = session.scalar(
-        select(func.count()).select_from(query.with_only_columns(ImportIssue.id).subquery())
-    )
-    rows = session.execute(query.order_by(ImportIssue.id).limit(limit))
-    return [Waiting(*row) for row in rows], count or 0
 
 
 def decide(
@@ -83,20 +41,16 @@ def decide(
     now: datetime,
     phone: str = "",
     birth_year: int | None = None,
-) -> ImportIssue:
-    """Carry out what a person says of a row; `phone` is the number put right, `birth_year` what a question asked for.
+    and_alike: bool = False,
+) -> int:
+    """Carry out what a person says of a row, or of it `and_alike`: up to MOST_ALIKE rows of its file that wait for the
+    same reason. How many rows. `phone` is the number put right, `birth_year` what a question asked for; of rows alike
+    it is the same reading of two digits, not the same year.
 
     Raises NotFound, NotAllowed, WrongState when it was decided already, BadInput for a number that is none.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
-    found = session.execute(
-        select(ImportIssue.id)
-        .join(ListImport, ListImport.id == ImportIssue.import_id)
-        .join(ContactList, ContactList.id == ListImport.list_id)
-        .where(ImportIssue.id == issue_id, visible_to(session, user, ContactList.organisation_id))
-    ).first()
-    if found is None:
-        raise NotFound("Không có dòng này, hoặc nằm ngoài phạm vi của bạn.")
+    find_issue(session, issue_id, user=user)
     lock_imports(session)
     issue = session.get_one(ImportIssue, issue_id, with_for_update=True, populate_existing=True)
     if issue.decision is not None or issue.status == IssueStatus.REJECT or not issue.key:
@@ -107,16 +61,21 @@ def decide(
         or (decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is None)
     ):
         raise BadInput("Không quyết định như vậy được cho dòng này. Hãy tải lại trang.")
-    brought = session.get_one(ListImport, issue.import_id)
+    if and_alike and phone.strip():
+        raise BadInput("Số gõ tay chỉ dùng được cho một dòng. Hãy bỏ đánh dấu “như nhau”, hoặc xóa số đã gõ.")
+    issues = [issue, *(_alike(session, issue, decision) if and_alike else ())]
+    brought = session.get_one(ListImport, issue.import_id, with_for_update=True)
     if decision is Decision.ANSWERED:
-        _answer(session, issue, birth_year, now=now)
+        _answer(session, issues, birth_year, now=now)
     elif decision is Decision.DROPPED:
-        _count(brought, "rejected")
-        if issue.reason == WAS_ERASED:
-            issue.cells = {}
+        _count(brought, "rejected", len(issues))
+        for each in issues:
+            if each.reason == WAS_ERASED:
+                each.cells = {}
     else:
-        _store(session, issue, brought, decision, phone=phone, secret_key=secret_key, now=now)
-    issue.decision, issue.decided_by, issue.decided_at = decision.value, user.id, now
+        _store(session, issues, brought, decision, phone=phone, secret_key=secret_key, now=now)
+    for each in issues:
+        each.decision, each.decided_by, each.decided_at = decision.value, user.id, now
     audit.record(
         session,
         actor_id=user.id,
@@ -125,8 +84,30 @@ def decide(
         now=now,
         row=issue.row,
         decision=decision.value,
+        **({"rows": len(issues)} if and_alike else {}),
     )
-    return issue
+    return len(issues)
+
+
+def _alike(session: Session, issue: ImportIssue, decision: Decision) -> list[ImportIssue]:
+    found = session.scalars(
+        select(ImportIssue)
+        .where(
+            ImportIssue.import_id == issue.import_id,
+            ImportIssue.reason == issue.reason,
+            ImportIssue.status == issue.status,
+            ImportIssue.id != issue.id,
+            *IS_WAITING,
+        )
+        .order_by(ImportIssue.id)
+        .limit(MOST_ALIKE - 1)
+        .with_for_update()
+    )
+    if decision in (Decision.SAME, Decision.RENAMED):
+        return [each for each in found if each.contact_id is not None]
+    if decision is Decision.TAKEN:
+        return [each for each in found if each.cells["numbers"]]
+    return list(found)
 
 
 def birth_years(doubt: str, *, this_year: int) -> list[int]:
@@ -138,18 +119,33 @@ def birth_years(doubt: str, *, this_year: int) -> list[int]:
     return [year for year in dict.fromkeys(years) if year < this_year]
 
 
-def _answer(session: Session, issue: ImportIssue, birth_year: int | None, *, now: datetime) -> None:
-    person = session.get(Contact, issue.contact_id) if issue.contact_id else None
-    if birth_year is None or person is None or person.birth_year is not None:
+def _answer(
+    session: Session, issues: Sequence[ImportIssue], birth_year: int | None, *, now: datetime
+) -> None:
+    if birth_year is None:
         return
-    if birth_year not in birth_years(issue.cells["birth_doubt"], this_year=now.year):
-        raise BadInput("Năm sinh không khớp với ô trong tệp. Hãy tải lại trang.")
-    person.birth_year, person.updated_at = birth_year, now
+    said = int(issues[0].cells["birth_doubt"][-2:])
+    # As a year of the last century or of this one, or as an age, whichever the first row is answered with.
+    reading = next(
+        (number for number in (1900, 2000) if number + said == birth_year),
+        None if now.year - said == birth_year else -1,
+    )
+    for issue in issues:
+        person = session.get(Contact, issue.contact_id) if issue.contact_id else None
+        digits = int(issue.cells["birth_doubt"][-2:])
+        year = now.year - digits if reading is None else reading + digits
+        if year not in birth_years(issue.cells["birth_doubt"], this_year=now.year):
+            if issue is issues[0]:
+                raise BadInput("Năm sinh không khớp với ô trong tệp. Hãy tải lại trang.")
+            continue
+        if person is not None and person.birth_year is None:
+            person.birth_year, person.updated_at = year, now
+            issue.undo = {"contact": person.id, "fields": ["birth_year"]}
 
 
 def _store(
     session: Session,
-    issue: ImportIssue,
+    issues: Sequence[ImportIssue],
     brought: ListImport,
     decision: Decision,
     *,
@@ -157,34 +153,59 @@ def _store(
     secret_key: str,
     now: datetime,
 ) -> None:
-    numbers = issue.cells["numbers"]
+    numbers = {issue.id: issue.cells["numbers"] for issue in issues}
     if phone.strip():
         read = read_phone_cell(phone)
         if read.status is not PhoneStatus.OK:
             raise BadInput(
                 "Số vừa gõ không phải là một số di động đúng. Hãy kiểm tra lại, ví dụ 0905 000 123."
             )
-        numbers = list(read.numbers)
-    row = _row(issue, numbers)
-    phones = find_or_create_phones(session, numbers, secret_key=secret_key, now=now)
-    code = issue.cells["area_code"]
-    joiner = Joiner(session, brought, phones=phones, known_areas={code} if code else set(), now=now)
-    person = joiner.find(row)
-    if decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is not None:
-        person = joiner.load(issue.contact_id)
-    person, outcome = joiner.join(row, person)
+        numbers[issues[0].id] = list(read.numbers)
+    phones = find_or_create_phones(session, chain(*numbers.values()), secret_key=secret_key, now=now)
+    codes = {issue.cells["area_code"] for issue in issues} - {None}
+    joiner = Joiner(session, brought, phones=phones, known_areas=codes, now=now)
+    stored = []
+    for issue in issues:
+        row = _row(issue, numbers[issue.id])
+        person = joiner.find(row)
+        if decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is not None:
+            person = joiner.load(issue.contact_id)
+        before = (len(person.added), len(person.phones_added)) if person else (0, 0)
+        stands = person is not None and joiner.stands_in_list(person)
+        person, outcome = joiner.join(row, person)
+        stored.append(
+            (issue, person, outcome, stands, person.added[before[0] :], person.phones_added[before[1] :])
+        )
+    last = dict(
+        session.execute(
+            select(Membership.contact_id, Membership.last_import_id).where(
+                Membership.list_id == brought.list_id,
+                Membership.contact_id.in_({person.id for _issue, person, *_more in stored}),
+            )
+        ).all()
+    )
     joiner.write()
-    if decision is Decision.RENAMED:
-        held = session.get_one(Contact, person.id)
-        held.name, held.updated_at = row.name[:120], now
-        held.name_key, held.given_key = name_key(held.name), given_key(held.name)
-    _count(brought, outcome)
+    for issue, person, outcome, stands, fields, added in stored:
+        issue.undo = {
+            "contact": person.id,
+            "outcome": outcome,
+            "joined": not stands,
+            "fields": fields,
+            "phones": added,
+            "last": last.get(person.id),
+        }
+        if decision is Decision.RENAMED:
+            held = session.get_one(Contact, person.id)
+            issue.undo = {**issue.undo, "name": held.name}
+            held.name, held.updated_at = issue.cells["name"][:120], now
+            held.name_key, held.given_key = name_key(held.name), given_key(held.name)
+        _count(brought, outcome)
 
 
-def _count(brought: ListImport, outcome: str) -> None:
+def _count(brought: ListImport, outcome: str, rows: int = 1) -> None:
     counts = dict(brought.counts)
-    counts["review"] -= 1
-    counts[outcome] += 1
+    counts["review"] -= rows
+    counts[outcome] += rows
     brought.counts = counts
 
 

@@ -51,7 +51,7 @@ def forget_rows(
         if issue.decision in (None, Decision.SUPERSEDED):
             issue.decision = Decision.ANSWERED if is_question else Decision.DROPPED
             issue.decided_by, issue.decided_at = user_id, now
-        issue.cells, issue.key, issue.contact_id = {}, "", None
+        issue.cells, issue.key, issue.contact_id, issue.undo = {}, "", None, None
     _forget_previews(session, key, {masked(number) for number in numbers})
     return len(found)
 

@@ -90,6 +90,10 @@ class Joiner:
                     return person
         return None
 
+    def stands_in_list(self, person: Person) -> bool:
+        """Whether they stand in this list already, from before or by a row further up."""
+        return person.is_new or person.id in self._members
+
     def load(self, contact_id: int) -> Person:
         """Somebody who may be on none of the chunk's phones."""
         self._look_up({contact_id} - self._people.keys())

@@ -56,11 +56,12 @@ def _undo_memberships(session: Session, brought: ListImport, limit: int) -> int:
     )
     gone = [contact_id for contact_id, last in rows if last is None]
     session.execute(delete(Membership).where(*theirs, Membership.contact_id.in_(gone)))
-    _remove_people(session, gone)
+    remove_people(session, gone)
     return len(rows)
 
 
-def _remove_people(session: Session, ids: Sequence[int]) -> None:
+def remove_people(session: Session, ids: Sequence[int]) -> None:
+    """Those of them who stand in no list any more and to whom nothing points, with the numbers that were theirs alone."""
     table: Any = Contact.__table__
     elsewhere = exists(select(literal(1)).where(Membership.contact_id == table.c.id))
     removable = session.scalars(
@@ -72,10 +73,10 @@ def _remove_people(session: Session, ids: Sequence[int]) -> None:
         select(ContactPhone.phone_id).where(ContactPhone.contact_id.in_(removable)).distinct()
     ).all()
     session.execute(delete(Contact).where(Contact.id.in_(removable)))
-    _remove_phones(session, phones)
+    remove_phones(session, phones)
 
 
-def _remove_phones(session: Session, ids: Sequence[int]) -> None:
+def remove_phones(session: Session, ids: Sequence[int]) -> None:
     """Numbers that nobody has any more; a suppression knows its number by the hash."""
     table: Any = Phone.__table__
     session.execute(delete(Phone).where(table.c.id.in_(ids), ~is_pointed_to(table, but={"suppressions"})))
@@ -100,7 +101,7 @@ def _undo_changes(session: Session, brought: ListImport, limit: int, *, now: dat
         )
         session.delete(change)
     session.flush()
-    _remove_phones(session, [phone_id for change in changes for phone_id in change.phones])
+    remove_phones(session, [phone_id for change in changes for phone_id in change.phones])
     return len(changes)
 
 

@@ -1,0 +1,161 @@
+"""One word for all rows of a file that wait for the same reason, and back again as if it had never been said."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from outreach.errors import BadInput, NotFound, WrongState
+from outreach.people.importing.aside import Decision
+from outreach.people.importing.deciding import decide
+from outreach.people.importing.retracting import read_last, retract
+from outreach.people.importing.waiting import read_waiting
+from outreach.people.models import (
+    Contact,
+    ContactPhone,
+    ImportChange,
+    ImportIssue,
+    ListImport,
+    Membership,
+)
+from tests.flows.lists import bring, local, people, write
+from tests.flows.world import APPROVER, AUTHOR, World, number
+
+_KEPT = (ContactPhone, ImportChange, Membership, ListImport, ImportIssue)
+
+
+def everything(world: World) -> list[Any]:
+    """The directory and the imports as they are, but for when somebody was last changed."""
+    with world.runtime.db.read() as session:
+        rows = [
+            (table.__tablename__, *row)
+            for table in _KEPT
+            for row in session.execute(select(*table.__table__.columns))
+        ]
+        named = select(Contact.id, Contact.name, Contact.name_key, Contact.given_key, Contact.birth_year)
+        rows += [
+            ("contacts", *row, village)
+            for *row, village in session.execute(named.add_columns(Contact.village))
+        ]
+    return sorted(map(repr, rows))
+
+
+def say(world: World, decision: Decision, *, row: int = 0, after: int = 0, **more: Any) -> int:
+    """Decide on a row that waits, and on all like it; how many."""
+    with world.runtime.db.write() as session:
+        user = world.user(AUTHOR)
+        rows, _count = read_waiting(session, user)
+        now = world.now + timedelta(seconds=after)
+        return decide(
+            session, rows[row].issue.id, decision, user=user, secret_key="k", now=now, and_alike=True, **more
+        )
+
+
+def take_back(world: World, email: str = AUTHOR) -> int:
+    with world.runtime.db.write() as session:
+        user = world.user(email)
+        last = read_last(session, world.user(AUTHOR), now=world.now)
+        assert last is not None
+        return retract(session, last.issue_id, user=user, now=world.now)
+
+
+@pytest.fixture
+def waiting(world: World, tmp_path: Path) -> World:
+    """Four numbers in doubt, two of one person and one of somebody known; two changed names; another file's doubt."""
+    known = (f"1,Nguyễn Thị Hoa,,,,{local(1)}", f"2,Trần Văn Đức,,,,{local(2)}", "3,Y Rơ,,,,0905000129")
+    bring(world, write(tmp_path, *known))
+    rows = [f"{n},Y Hlan {n},199{n},Thôn {n},,09O5 OOO 12{n}" for n in (1, 2)]
+    rows += ["3,Y Hlan 1,1991,,,09O5 OOO 121", "4,Y Rơ,1980,Thôn 4,,09O5 OOO 129"]
+    rows += [f"5,Nguyễn Thị Ngọc Hoa,1970,,,{local(1)} / {local(3)}", f"6,Trần Văn Đút,1975,,,{local(2)}"]
+    assert bring(world, write(tmp_path, *rows, name="b.csv")).review == 6
+    assert (
+        bring(world, write(tmp_path, "1,A Thun,,,,09O5 OOO 125", name="c.csv"), "Danh sách khác").review == 1
+    )
+    return world
+
+
+def test_doubtful_numbers_of_one_file_are_taken_together_and_given_back(waiting: World) -> None:
+    before = everything(waiting)
+    assert say(waiting, Decision.TAKEN) == 4
+    assert people(waiting) | {"Trần Văn Đức": []} == {
+        "Nguyễn Thị Hoa": [number(1)],
+        "Trần Văn Đức": [],
+        "Y Hlan 1": ["+84905000121"],
+        "Y Hlan 2": ["+84905000122"],
+        "Y Rơ": ["+84905000129"],
+    }
+    with waiting.runtime.db.read() as session:
+        counts = session.get_one(ListImport, 2).counts
+        assert (counts["created"], counts["merged"], counts["updated"], counts["review"]) == (2, 1, 1, 2)
+        assert session.scalars(select(Contact.birth_year).where(Contact.name == "Y Rơ")).one() == 1980
+    assert take_back(waiting) == 4
+    assert everything(waiting) == before
+
+
+@pytest.mark.parametrize("decision", [Decision.SAME, Decision.RENAMED, Decision.TAKEN, Decision.DROPPED])
+def test_changed_names_of_one_file_are_decided_together_and_given_back(
+    waiting: World, decision: Decision
+) -> None:
+    before = everything(waiting)
+    assert say(waiting, decision, row=4) == 2
+    names = {"Nguyễn Thị Hoa", "Trần Văn Đức"}
+    renamed = {"Nguyễn Thị Ngọc Hoa", "Trần Văn Đút"}
+    expected = {Decision.RENAMED: renamed, Decision.TAKEN: names | renamed}.get(decision, names)
+    assert set(people(waiting)) == expected | {"Y Rơ"}
+    assert take_back(waiting) == 2
+    assert everything(waiting) == before
+
+
+def test_two_digits_are_read_in_the_same_way_in_all_rows(world: World, tmp_path: Path) -> None:
+    ages = (41, 63, 20, 75)
+    bring(world, write(tmp_path, *(f"{n},Y Hlan {n},{age},,,{local(n)}" for n, age in enumerate(ages, 1))))
+    before = everything(world)
+    this_year = world.now.year
+    assert say(world, Decision.ANSWERED, birth_year=this_year - 41) == 4
+    with world.runtime.db.read() as session:
+        years = session.scalars(select(Contact.birth_year).order_by(Contact.id)).all()
+        assert years == [this_year - age for age in ages]
+    assert take_back(world) == 4
+    assert everything(world) == before
+    assert say(world, Decision.ANSWERED, birth_year=1941, after=1) == 4
+    with world.runtime.db.read() as session:
+        years = session.scalars(select(Contact.birth_year).order_by(Contact.id)).all()
+        assert years == [1941, 1963, 1920, 1975]
+
+
+def test_what_has_been_done_since_stays(waiting: World) -> None:
+    say(waiting, Decision.TAKEN)
+    with waiting.runtime.db.write() as session:
+        person = session.scalars(select(Contact).where(Contact.name == "Y Hlan 2")).one()
+        person_id = person.id
+    campaign = waiting.launch()
+    take_back(waiting)
+    assert waiting.recipient("+84905000122", campaign).contact_id == person_id
+    with waiting.runtime.db.read() as session:
+        assert session.get(Membership, (waiting.list_id, person_id)) is None
+        assert session.get(Contact, person_id) is not None
+
+
+def test_only_ones_own_last_decision_is_taken_back_and_once(waiting: World) -> None:
+    say(waiting, Decision.DROPPED)
+    with pytest.raises(WrongState, match="không hoàn tác được"):
+        take_back(waiting, APPROVER)
+    take_back(waiting)
+    with waiting.runtime.db.write() as session:
+        user = waiting.user(AUTHOR)
+        assert read_last(session, user, now=waiting.now) is None
+        with pytest.raises(WrongState):
+            retract(session, 1, user=user, now=waiting.now)
+        with pytest.raises(NotFound):
+            retract(session, 99, user=user, now=waiting.now)
+
+
+def test_a_number_typed_by_hand_is_for_one_row(waiting: World) -> None:
+    before = everything(waiting)
+    with pytest.raises(BadInput, match="chỉ dùng được cho một dòng"):
+        say(waiting, Decision.TAKEN, phone=local(9))
+    assert everything(waiting) == before
