@@ -37,7 +37,10 @@ GIVES_UP_AFTER = 10
 
 @dataclass(slots=True)
 class Report:
-    """What is now known of one attempt. `due_at` only where it becomes unknown: when to look for it."""
+    """What is now known of one attempt.
+
+    `due_at` only where it becomes unknown: when to look for it. `segments` where the gateway says what it charges.
+    """
 
     attempt_id: int
     state: AttemptState
@@ -45,6 +48,7 @@ class Report:
     cause: str | None = None
     code: str | None = None
     due_at: datetime | None = None
+    segments: int | None = None
 
 
 def store(runtime: Runtime, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> None:
@@ -77,8 +81,10 @@ def record(
             case Throttled(retry_after_s):
                 wait = back_off_s(claim.throttled, retry_after_s, seed=claim.message_id)
                 back.append(PutBack(claim, now + timedelta(seconds=wait), claim.throttled + 1))
-            case Accepted(gateway_id, status):
-                reports.append(Report(claim.attempt_id, AttemptState(status.value), gateway_id))
+            case Accepted(gateway_id, status, segments):
+                reports.append(
+                    Report(claim.attempt_id, AttemptState(status.value), gateway_id, segments=segments)
+                )
             case Unseen(detail):
                 look_at = now + timedelta(seconds=reconcile_s)
                 reports.append(
@@ -136,6 +142,7 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime, secret
     moves: list[dict[str, object]] = []
     named: list[dict[str, object]] = []  # only the gateway's id is new
     looks: dict[datetime, list[int]] = {}  # unknown, and when they are looked up
+    charged: dict[int, list[int]] = {}  # by segments, those for which the gateway counts other than we did
     returned: list[int] = []  # messages given up as absent that the gateway has after all
     repeated: set[int] = set()
     changed: set[int] = set()
@@ -173,13 +180,16 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime, secret
         step = stepped[Move(row.lane, row.state, row.cause, state, latest.cause)]
         step.n += 1
         step.segments += row.segments
+        if latest.segments and latest.segments != row.segments:
+            step.more += latest.segments - row.segments
+            charged.setdefault(latest.segments, []).append(row.id)
         if state in FAILURES:
             failed.append(Failure(row.lane, row.phone_id, latest.cause, latest.code))
         change["state"], change["cause"], change["code"] = state.value, latest.cause, latest.code
         moves.append(change)
         if latest.due_at:
             looks.setdefault(latest.due_at, []).append(row.id)
-    _write(session, moves, named, looks, now=now)
+    _write(session, moves, named, looks, charged, now=now)
     if returned:
         session.execute(delete(Outbox).where(Outbox.message_id.in_(returned)), execution_options=UNSYNCED)
     refresh_messages(session, [row.message_id for row in held if row.id in changed])
@@ -194,6 +204,7 @@ def _write(
     moves: list[dict[str, object]],
     named: list[dict[str, object]],
     looks: dict[datetime, list[int]],
+    charged: dict[int, list[int]],
     *,
     now: datetime,
 ) -> None:
@@ -208,11 +219,14 @@ def _write(
                 update(Attempt).where(Attempt.id == new.c.id).values(settled_at=now, **values),
                 execution_options=UNSYNCED,
             )
-    for due_at, ids in looks.items():
-        session.execute(
-            update(Attempt).where(Attempt.id.in_(listed(session, ids, BigInteger))).values(due_at=due_at),
-            execution_options=UNSYNCED,
-        )
+    for column, groups in (("due_at", looks), ("segments", charged)):
+        for value, ids in groups.items():
+            session.execute(
+                update(Attempt)
+                .where(Attempt.id.in_(listed(session, ids, BigInteger)))
+                .values({column: value}),
+                execution_options=UNSYNCED,
+            )
 
 
 def _owners(session: Session, gateway_ids: set[str]) -> dict[str | None, int]:

@@ -35,10 +35,11 @@ class Move(NamedTuple):
 
 @dataclass(slots=True)
 class Moved:
-    """How many attempts took a step, and the segments of their messages."""
+    """How many attempts took a step, the segments of their messages, and what the gateway counts beyond them."""
 
     n: int = 0
     segments: int = 0
+    more: int = 0
 
 
 def tally(session: Session, moves: Mapping[Move, Moved], *, now: datetime) -> None:
@@ -46,12 +47,16 @@ def tally(session: Session, moves: Mapping[Move, Moved], *, now: datetime) -> No
     sums: dict[tuple[int, AttemptState, str | None], Moved] = defaultdict(Moved)
     credits: dict[int, int] = defaultdict(int)
     for move, moved in moves.items():
-        for state, cause, sign in ((move.before, move.cause_before, -1), (move.after, move.cause, 1)):
+        after = moved.segments + moved.more
+        for state, cause, n, segments in (
+            (move.before, move.cause_before, -moved.n, -moved.segments),
+            (move.after, move.cause, moved.n, after),
+        ):
             if state in ACCEPTED_OR_BEYOND:
                 total = sums[move.lane, state, cause]
-                total.n += sign * moved.n
-                total.segments += sign * moved.segments
-        credits[move.lane] += moved.segments * (is_charged(move.before) - is_charged(move.after))
+                total.n += n
+                total.segments += segments
+        credits[move.lane] += moved.segments * is_charged(move.before) - after * is_charged(move.after)
     noted = [
         {"lane": lane, "state": state, "cause": cause, "n": total.n, "segments": total.segments, "at": now}
         for (lane, state, cause), total in sums.items()

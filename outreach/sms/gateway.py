@@ -58,8 +58,11 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Accepted:
+    """`segments`: how many the gateway charges, where it says so at once."""
+
     gateway_id: str
     status: DeliveryStatus = DeliveryStatus.ACCEPTED
+    segments: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

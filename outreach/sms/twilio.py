@@ -152,7 +152,8 @@ class TwilioGateway:
             created = await self._client.messages.create_async(**fields)
             if not created.sid:
                 return Unseen("no_id")
-            return Accepted(created.sid, _status(created.status) or DeliveryStatus.ACCEPTED)
+            status = _status(created.status) or DeliveryStatus.ACCEPTED
+            return Accepted(created.sid, status, _segments(created.num_segments))
         except _No as error:
             if isinstance(error.outcome, Refused) and error.outcome.cause is Cause.OTHER:
                 log.warning("twilio.new_refusal code=%s", error.outcome.code)
@@ -185,6 +186,11 @@ class TwilioGateway:
 
     async def close(self) -> None:
         await self._transport.close()
+
+
+def _segments(number: str | None) -> int | None:
+    """A messaging service answers 0 before it has chosen its sender."""
+    return int(number) or None if number and number.isascii() and number.isdigit() else None
 
 
 def _status(word: str | None) -> DeliveryStatus | None:

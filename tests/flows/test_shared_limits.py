@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,10 +11,14 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from campaigns.delivery.recording import Report, settle
+from campaigns.delivery.sending import Sender as SendingJob
+from campaigns.delivery.tallying import causes_and_segments
 from campaigns.messages import Attempt
 from campaigns.models import Campaign, Sender
 from campaigns.states import AttemptState, CampaignAction
 from outreach.people.models import Suppression
+from outreach.sms.gateway import Accepted, Listed, Outcome, Outgoing
+from outreach.sms.text import measure
 from tests.flows.world import AUTHOR, World, number
 
 SHORT = {"unaccented": True}
@@ -145,6 +150,30 @@ def test_what_the_gateway_refuses_costs_nothing(world: World) -> None:
     assert world.status(campaign)["steps"][0]["messages"] == {"failed": 10}
     with world.runtime.db.read() as session:
         assert session.get_one(Campaign, campaign).segments_taken == 0
+
+
+def test_what_the_gateway_charges_is_what_the_budget_has_paid(world: World) -> None:
+    class Dearer:
+        """Counts a segment more than we do."""
+
+        async def send(self, message: Outgoing) -> Outcome:
+            return Accepted(f"SM{message.attempt_id}", segments=measure(message.body).segments + 1)
+
+        async def list_to(self, _number: str) -> list[Listed]:
+            return []
+
+        async def close(self) -> None:
+            return None
+
+    world.add_people(3)
+    campaign = world.launch(text="Moi cai Bluezone", budget_vnd=1_000_000, **SHORT)
+    sender = SendingJob(world.runtime, Dearer(), world.clerk, "test", lambda: False, lambda: None)
+    asyncio.run(sender.run(20))
+    with world.runtime.db.read() as session:
+        assert session.get_one(Campaign, campaign).segments_taken == 6
+        _causes, charged, answered = causes_and_segments(session, campaign)
+        assert (charged, answered) == (6, 3)
+        assert set(session.scalars(select(Attempt.segments))) == {2}
 
 
 def test_workers_share_the_accounts_requests_under_way(world: World) -> None:

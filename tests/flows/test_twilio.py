@@ -53,7 +53,7 @@ def test_an_accepted_message_has_an_id_and_went_as_it_was(
 ) -> None:
     outcome = send(training)
     (line,) = simulator.ledger()
-    assert outcome == Accepted(line["sid"], DeliveryStatus.ACCEPTED)
+    assert outcome == Accepted(line["sid"], DeliveryStatus.ACCEPTED, segments=1)
     assert (line["To"], line["Body"]) == (TO, BODY)
 
 
