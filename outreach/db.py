@@ -175,6 +175,8 @@ _PG_ARGS = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "application_name": "loa",
+    # Nor may the locks of a peer that vanished in the middle of a transaction hold up the others.
+    "options": "-c idle_in_transaction_session_timeout=60s",
 }
 
 

@@ -1,0 +1,129 @@
+"""A worker that alone is cut off from the database, while the others and the gateway go on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Coroutine, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url
+
+from campaigns.rings import ring_send
+from outreach.settings import Settings
+from outreach.sms.simulator.running import RunningSimulator
+from tests.flows.processes import Processes
+from tests.flows.world import World, number
+
+PEOPLE = 400
+
+
+class Wire:
+    """A port that leads to PostgreSQL's socket, until it is cut: then what is open is closed, or hangs."""
+
+    def __init__(self, socket: str) -> None:
+        self._socket = socket
+        self._open = asyncio.Event()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+        self._loop.call_soon(self._open.set)
+        self._server = self._loop.run_until_complete(asyncio.start_server(self._connect, "127.0.0.1", 0))
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._open.wait()
+        there, back = await asyncio.open_unix_connection(self._socket)
+        self._writers |= {writer, back}
+        await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                await self._open.wait()
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def cut(self, *, hangs: bool) -> None:
+        async def work() -> None:
+            self._open.clear()
+            for writer in self._writers if not hangs else ():
+                writer.transport.abort()
+
+        self._do(work())
+
+    def mend(self) -> None:
+        async def work() -> None:
+            self._open.set()
+
+        self._do(work())
+
+    def close(self) -> None:
+        self.mend()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return replace(settings, send_in_flight=10)
+
+
+@pytest.fixture
+def wire(settings: Settings) -> Iterator[Wire]:
+    made = Wire(f"{make_url(settings.database_url).query['host']}/.s.PGSQL.5432")
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("hangs", [False, True], ids=["closed", "hangs"])
+def test_a_worker_cut_off_from_the_database_sends_nothing_twice_and_nothing_is_lost(
+    world: World, simulator: RunningSimulator, settings: Settings, wire: Wire, hangs: bool
+) -> None:
+    world.add_people(PEOPLE)
+    simulator.faults(latency_ms=100)
+    campaign = world.launch()
+    database = make_url(settings.database_url)
+    through = database.set(host="127.0.0.1", port=wire.port, query={}).render_as_string(hide_password=False)
+    cut_off = Processes(replace(settings, database_url=through))
+    others = Processes(settings)
+    try:
+        lone = cut_off.start("worker", "--queues", "send")
+        ring_send(world.runtime.doorbell)
+        wait_until(lambda: simulator.stats()["accepted"] > 40)
+        wire.cut(hangs=hangs)
+        others.start("worker", "--queues", "send")
+        cut_at = time.monotonic()
+        ends = cut_at + 60
+        while world.status(campaign)["state"] != "completed" and time.monotonic() < ends:
+            # Longer than a lease: what it held was looked up meanwhile, and is sent by another.
+            if time.monotonic() > cut_at + settings.lease_s + 2:
+                wire.mend()
+            world.sweep()
+            world.reconcile()
+            ring_send(world.runtime.doorbell)
+            time.sleep(0.1)
+        assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))
+        assert lone.poll() is None
+    finally:
+        wire.mend()
+        cut_off.stop()
+        others.stop()
+
+
+def wait_until(holds: Any) -> None:
+    ends = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
