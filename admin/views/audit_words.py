@@ -54,6 +54,7 @@ ACTIONS: dict[str, Any] = {
     "list.create": _l("Tạo danh sách"),
     "contact.see_number": _l("Xem số điện thoại"),
     "contact.correct": _l("Sửa thông tin người dân"),
+    "contact.add_number": _l("Thêm số điện thoại"),
     "contact.suppress": _l("Ngừng gửi tin đến một số"),
     "contact.lift": _l("Bỏ chặn một số"),
     "contact.answer": _l("Ghi câu trả lời trực tiếp"),
@@ -142,6 +143,8 @@ _VALUES: dict[str, dict[str, Any]] = {
     },
     "fields": {
         "name": _l("họ tên"),
+        "birth_year": _l("năm sinh"),
+        "sex": _l("giới tính"),
         "village": _l("thôn, tổ dân phố"),
         "area_code": _l("xã, phường"),
         "has_smartphone": _l("điện thoại thông minh"),

@@ -36,6 +36,7 @@ from outreach.people.directory import Wanted, read_page
 from outreach.people.lists import read_names, read_organisations
 from outreach.people.models import SuppressionReason
 from outreach.people.person import (
+    add_number,
     correct,
     find_contact,
     lift_suppression,
@@ -135,6 +136,8 @@ class PeopleView(OfficeView):
                 session,
                 contact_id,
                 name=form.get("name", ""),
+                birth_year=form.get("birth_year", ""),
+                sex=form.get("sex", ""),
                 village=form.get("village", ""),
                 area_code=form.get("area", ""),
                 has_smartphone={"yes": True, "no": False}.get(form.get("smartphone", "")),
@@ -143,6 +146,14 @@ class PeopleView(OfficeView):
             )
 
         return self._do(contact_id, change) or self._back(contact_id, _("Đã lưu thông tin."))
+
+    @expose("/<int:contact_id>/add-number", methods=["POST"])
+    def add_number(self, contact_id: int) -> ResponseReturnValue:
+        def act(session: Session, user: User, now: datetime) -> None:
+            number = request.form.get("number", "")[:40]
+            add_number(session, contact_id, number, secret_key=self._keys.secret_key, user=user, now=now)
+
+        return self._do(contact_id, act) or self._back(contact_id, _("Đã thêm số điện thoại."))
 
     @expose("/<int:contact_id>/answer", methods=["POST"])
     def answer(self, contact_id: int) -> ResponseReturnValue:

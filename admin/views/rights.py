@@ -23,19 +23,21 @@ from admin.views.base import OfficeView
 from campaigns.answers.models import Source
 from campaigns.casework.kinds import CaseKind, Outcome
 from campaigns.replies.classifier import Label
-from campaigns.rights.dossier import Deed, compile_dossier, write_dossier
+from campaigns.rights.dossier import compile_dossier
 from campaigns.rights.erasing import erase
+from campaigns.rights.handing_out import Deed, write_dossier
 from campaigns.rights.models import RequestKind
 from campaigns.rights.requests import finish_request, read_requests, write_down_request
 from campaigns.states import Exclusion, MessageState
 from outreach.access.models import User
 from outreach.errors import LoaError
-from outreach.people.models import SuppressionReason
+from outreach.people.models import LegalBasis, SuppressionReason
 from outreach.runtime import Runtime
 
 _FAMILIES: dict[type[StrEnum], str] = {
     CaseKind: "case",
     Exclusion: "excluded",
+    LegalBasis: "basis",
     Label: "answer",
     MessageState: "message",
     Outcome: "outcome",

@@ -1,13 +1,9 @@
-"""All that is kept about one person, over all organisations, as a file to hand to them. In Vietnamese: it is theirs."""
+"""All that is kept about one person, over all organisations, in Vietnamese: it is theirs."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import String, and_, cast, or_, select
@@ -18,6 +14,7 @@ from campaigns.casework.models import Case
 from campaigns.links import without_tokens
 from campaigns.messages import Attempt, Message
 from campaigns.models import Campaign, Opening, Recipient
+from campaigns.rights.handing_out import Deed, Part
 from campaigns.rights.models import PersonRequest, RequestKind
 from campaigns.rights.requests import hold_request
 from campaigns.windows import VIETNAM
@@ -25,7 +22,7 @@ from outreach.access import audit
 from outreach.access.models import AuditEvent, Organisation, Role, User
 from outreach.access.users import require_role
 from outreach.errors import BadInput
-from outreach.people.importing.workbook import write_workbook
+from outreach.people.languages import NAMES
 from outreach.people.models import (
     Contact,
     ContactList,
@@ -38,22 +35,6 @@ from outreach.people.models import (
 )
 from outreach.people.person import find_contact
 from outreach.places.models import Area
-
-
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """What the audit calls something that was done."""
-
-    action: str
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of the file: `rows` under `labels`, each a text, a number, a status, a `Deed` or None."""
-
-    title: str
-    labels: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
 
 
 def compile_dossier(session: Session, request_id: int, *, user: User, now: datetime) -> list[Part]:
@@ -83,30 +64,6 @@ def compile_dossier(session: Session, request_id: int, *, user: User, now: datet
     ]
 
 
-def write_dossier(parts: Sequence[Part], path: Path, in_words: Callable[[StrEnum | Deed], str]) -> None:
-    """By the file's name an XLSX, a sheet for each part, or JSON. `in_words` says a status for people."""
-
-    def told(value: Any) -> Any:
-        return in_words(value) if isinstance(value, StrEnum | Deed) else value
-
-    rows = {part.title: [[told(value) for value in row] for row in part.rows] for part in parts}
-    if path.suffix == ".json":
-        data = {
-            part.title: [dict(zip(part.labels, row, strict=True)) for row in rows[part.title]]
-            for part in parts
-        }
-        path.write_text(json.dumps(data, ensure_ascii=False, indent=2), encoding="utf-8")
-        return
-    sheets = {
-        part.title: [
-            part.labels,
-            *(["" if value is None else str(value) for value in row] for row in rows[part.title]),
-        ]
-        for part in parts
-    }
-    write_workbook(path, sheets)
-
-
 def _about(session: Session, person: Contact) -> Part:
     area = session.get(Area, person.area_code) if person.area_code else None
     above = session.get(Area, area.parent_code) if area and area.parent_code else None
@@ -126,7 +83,12 @@ def _about(session: Session, person: Contact) -> Part:
 def _phones(session: Session, contact_id: int) -> Part:
     rows = session.execute(
         select(
-            Phone.e164, Suppression.reason, Suppression.created_at, Suppression.lifted_at, Suppression.note
+            Phone.e164,
+            Phone.language,
+            Suppression.reason,
+            Suppression.created_at,
+            Suppression.lifted_at,
+            Suppression.note,
         )
         .join(ContactPhone, ContactPhone.phone_id == Phone.id)
         .outerjoin(Suppression, Suppression.phone_id == Phone.id)
@@ -135,8 +97,11 @@ def _phones(session: Session, contact_id: int) -> Part:
     )
     return Part(
         "Số điện thoại",
-        ("Số", "Ngừng gửi tin vì", "Từ lúc", "Bỏ chặn lúc", "Căn cứ"),
-        [(e164, reason, _at(at), _at(lifted), note) for e164, reason, at, lifted, note in rows],
+        ("Số", "Ngôn ngữ nhận tin", "Ngừng gửi tin vì", "Từ lúc", "Bỏ chặn lúc", "Căn cứ"),
+        [
+            (e164, NAMES.get(language or ""), reason, _at(at), _at(lifted), note)
+            for e164, language, reason, at, lifted, note in rows
+        ],
     )
 
 
@@ -148,6 +113,8 @@ def _lists(session: Session, contact_id: int) -> Part:
             Membership.unit,
             ListImport.file_name,
             Membership.row,
+            ContactList.basis,
+            ContactList.basis_since,
             ListImport.imported_at,
         )
         .join(ContactList, ContactList.id == Membership.list_id)
@@ -158,7 +125,16 @@ def _lists(session: Session, contact_id: int) -> Part:
     )
     return Part(
         "Danh sách",
-        ("Tổ chức", "Danh sách", "Chi hội, đơn vị", "Từ tệp", "Dòng", "Nhập lúc"),
+        (
+            "Tổ chức",
+            "Danh sách",
+            "Chi hội, đơn vị",
+            "Từ tệp",
+            "Dòng",
+            "Căn cứ gửi tin",
+            "Căn cứ từ ngày",
+            "Nhập lúc",
+        ),
         [(*told, _at(at)) for *told, at in rows],
     )
 
@@ -184,7 +160,7 @@ def _campaigns(session: Session, contact_id: int) -> Part:
     return Part(
         "Chiến dịch",
         ("Chiến dịch", "Không gửi vì", "Câu trả lời hiện nay", "Trả lời lúc", "Mở trang lúc", "Bấm cài lúc"),
-        [(name, why, answer, *map(_at, moments)) for name, why, answer, *moments in rows],
+        [(*told, _at(answered), _at(opened), _at(clicked)) for *told, answered, opened, clicked in rows],
     )
 
 

@@ -14,6 +14,7 @@ from outreach.access.models import Organisation, Role, User
 from outreach.access.users import require_role
 from outreach.errors import BadInput, NotFound, WrongState
 from outreach.people.directory import is_in, visible_lists
+from outreach.people.importing.numbers import find_or_create_phones
 from outreach.people.models import (
     Contact,
     ContactList,
@@ -26,10 +27,12 @@ from outreach.people.models import (
     SuppressionReason,
 )
 from outreach.people.names import given_key, name_key
+from outreach.people.phone.cells import PhoneStatus, read_phone_cell
 from outreach.people.suppression import lift, lock_phone, suppress
 from outreach.places.models import Area, AreaLevel
 
 _LONGEST_NOTE = 300
+_EARLIEST_BIRTH = 1900
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +130,15 @@ def correct(
     contact_id: int,
     *,
     name: str,
+    birth_year: str,
+    sex: str,
     village: str,
     area_code: str,
     has_smartphone: bool | None,
     user: User,
     now: datetime,
 ) -> Contact:
-    """Put right what a list had wrong. Raises BadInput, NotFound, NotAllowed."""
+    """Put right what a list had wrong; `sex` is m, f or "". Raises BadInput, NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     person = find_contact(session, contact_id, user=user)
     name, village = " ".join(name.split())[:120], " ".join(village.split())[:120]
@@ -142,8 +147,13 @@ def correct(
     level = select(Area.code).where(Area.code == area_code, Area.level == AreaLevel.COMMUNE)
     if area_code and not session.scalar(level):
         raise BadInput("Không có xã, phường này. Hãy chọn trong danh sách.")
+    year = birth_year.strip()
+    if year and not (year.isascii() and year.isdecimal() and _EARLIEST_BIRTH <= int(year) <= now.year):
+        raise BadInput(f"Năm sinh phải từ {_EARLIEST_BIRTH} đến {now.year}, hoặc để trống.")
     wanted: dict[str, Any] = {
         "name": name,
+        "birth_year": int(year) if year else None,
+        "sex": sex if sex in ("m", "f") else None,
         "village": village,
         "area_code": area_code or None,
         "has_smartphone": has_smartphone,
@@ -155,6 +165,29 @@ def correct(
         person.name_key, person.given_key, person.updated_at = name_key(name), given_key(name), now
         _record(session, "contact.correct", contact_id, user=user, now=now, fields=changed)
     return person
+
+
+def add_number(
+    session: Session, contact_id: int, number: str, *, secret_key: str, user: User, now: datetime
+) -> None:
+    """One more number of the person's, behind those they have. Raises BadInput, NotFound, NotAllowed.
+
+    A campaign writes to the first that may be written to: one that is wrong is suppressed, not removed.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    person = find_contact(session, contact_id, user=user)
+    read = read_phone_cell(number)
+    if read.status is not PhoneStatus.OK or len(read.numbers) != 1:
+        raise BadInput("Số điện thoại chưa đúng. Hãy gõ một số di động, ví dụ 0905 000 123.")
+    e164 = read.numbers[0]
+    phone_id = find_or_create_phones(session, [e164], secret_key=secret_key, now=now)[e164]
+    theirs = select(ContactPhone.position).where(ContactPhone.contact_id == contact_id)
+    if session.execute(theirs.where(ContactPhone.phone_id == phone_id)).first():
+        raise BadInput("Người này đã có số đó.")
+    position = max(session.scalars(theirs), default=0) + 1
+    session.add(ContactPhone(contact_id=contact_id, phone_id=phone_id, position=position))
+    person.updated_at = now
+    _record(session, "contact.add_number", contact_id, user=user, now=now, phone=phone_id)
 
 
 def see_number(session: Session, contact_id: int, phone_id: int, *, user: User, now: datetime) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -253,6 +256,42 @@ def test_only_an_approver_erases_and_only_at_the_persons_request(world: World, p
     with pytest.raises(WrongState, match="đã có một yêu cầu"):
         ask(world, person)
     assert count(world, Erasure) == 0
+
+
+def test_erased_while_the_campaign_is_being_sent_they_get_it_once_or_not_at_all(world: World) -> None:
+    world.add_people(300)
+    with world.runtime.db.read() as session:
+        ids = session.scalars(select(Contact.id).order_by(Contact.id.desc()).limit(20)).all()
+    requests = [ask(world, contact_id) for contact_id in ids]
+    world.simulator.faults(latency_ms=30, callbacks_off=True)
+    campaign = world.launch()
+    with ThreadPoolExecutor(3) as pool:
+        halves = (requests[::2], requests[1::2])
+        done = [pool.submit(world.send, 20), *(pool.submit(forget_all, world, half) for half in halves)]
+        for each in done:
+            each.result()
+    assert max(Counter(world.sent_to()).values()) == 1
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Contact.id).where(Contact.id.in_(ids))).all() == []
+        assert session.scalars(select(Outbox.message_id)).all() == []
+    messages = world.status(campaign)["steps"][0]["messages"]
+    assert messages["accepted"] == len(world.sent_to())
+    assert sum(messages.values()) == world.status(campaign)["recipients"] == 300
+
+
+def forget_all(world: World, requests: list[int]) -> None:
+    """As an officer would: whoever is being written to is tried again."""
+    for request_id in requests:
+        ends = time.monotonic() + 20
+        while time.monotonic() < ends:
+            try:
+                forget(world, request_id)
+            except WrongState as error:
+                if "đã được trả lời" in str(error):
+                    break
+                time.sleep(0.02)
+            else:
+                break
 
 
 def test_erasing_answers_every_open_request_and_cannot_be_done_twice(world: World, person: int) -> None:

@@ -75,6 +75,7 @@ POST people.search          ASP.U
 GET  people.show            ASP.U
 POST people.number          ASP..
 POST people.correct         ASP..
+POST people.add_number      ASP..
 POST people.answer          ASP..
 POST people.suppress        ASP..
 POST people.lift            ASP..
@@ -214,6 +215,7 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "inbox.finish": {"outcome": "called"},
         "people.number": phone,
         "people.correct": {"name": NAME},
+        "people.add_number": {"number": "0912000733"},
         "people.answer": {"campaign": values["launched_id"], "answer": "not_yet", "place": "home"},
         "people.suppress": phone,
         "people.lift": phone,

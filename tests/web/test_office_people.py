@@ -284,6 +284,45 @@ def test_a_corrected_name_is_found_by_the_new_one(
     assert re.search(r"<dd>Thôn 2</dd>", page)
 
 
+def test_year_and_sex_are_corrected_and_what_cannot_be_is_refused(
+    client: FlaskClient, world: World, people: dict[str, int]
+) -> None:
+    signed_in(client, AUTHOR)
+    path = f"/admin/people/{people['Lê An']}"
+    post(client, f"{path}/correct", name="Lê An", birth_year="1961", sex="f")
+    for year in ("1899", "2999", "61 tuổi"):
+        answer = post(client, f"{path}/correct", name="Lê An", birth_year=year, sex="m")
+        assert "Năm sinh phải từ 1900" in client.get(answer.location).text
+    with world.runtime.db.read() as session:
+        person = session.get_one(Contact, people["Lê An"])
+        assert (person.birth_year, person.sex) == (1961, "f")
+        (event,) = session.scalars(select(AuditEvent).where(AuditEvent.action == "contact.correct"))
+        assert event.details == {"fields": ["birth_year", "sex"]}
+
+
+def test_a_campaign_writes_to_the_number_that_was_added_once_the_other_is_wrong(
+    client: FlaskClient, world: World, people: dict[str, int]
+) -> None:
+    signed_in(client, AUTHOR)
+    person = people["Lê An"]
+    path = f"/admin/people/{person}"
+    for wrong in ("không có", "0260 3000123", "0905000777; 0905000778"):
+        answer = post(client, f"{path}/add-number", number=wrong)
+        assert "Số điện thoại chưa đúng" in client.get(answer.location).text
+    post(client, f"{path}/add-number", number="0905.000.777")
+    again = post(client, f"{path}/add-number", number="+84 905 000 777")
+    assert "Người này đã có số đó" in client.get(again.location).text
+    with world.runtime.db.read() as session:
+        wrong_id, right_id = session.scalars(
+            select(ContactPhone.phone_id)
+            .where(ContactPhone.contact_id == person)
+            .order_by(ContactPhone.position)
+        )
+    post(client, f"{path}/suppress", phone=wrong_id, reason="wrong_number", note="bà báo")
+    campaign = world.launch()
+    assert world.recipient("+84905000777", campaign).phone_id == right_id
+
+
 def test_a_list_is_made_once(client: FlaskClient, world: World) -> None:
     signed_in(client, AUTHOR)
     user = world.user(AUTHOR)
