@@ -148,6 +148,7 @@ _VALUES: dict[str, dict[str, Any]] = {
         "village": _l("thôn, tổ dân phố"),
         "area_code": _l("xã, phường"),
         "has_smartphone": _l("điện thoại thông minh"),
+        "language": _l("ngôn ngữ"),
     },
 }
 _FAMILIES = {

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
 from admin.views.base import OfficeView
+from admin.views.campaign_choices import LANGUAGES
 from campaigns.answers.models import Place
 from campaigns.answers.taking import Keys
 from campaigns.figures.person import (
@@ -35,12 +36,12 @@ from outreach.access.models import User
 from outreach.people.directory import Wanted, read_page
 from outreach.people.lists import read_names, read_organisations
 from outreach.people.models import SuppressionReason
+from outreach.people.origins import read_origins
 from outreach.people.person import (
     add_number,
     correct,
     find_contact,
     lift_suppression,
-    read_origins,
     read_phones,
     see_number,
     suppress_number,
@@ -143,6 +144,7 @@ class PeopleView(OfficeView):
                 has_smartphone={"yes": True, "no": False}.get(form.get("smartphone", "")),
                 user=user,
                 now=now,
+                language=form.get("language"),
             )
 
         return self._do(contact_id, change) or self._back(contact_id, _("Đã lưu thông tin."))
@@ -226,6 +228,7 @@ class PeopleView(OfficeView):
             district = session.get(Area, area.parent_code) if area and area.parent_code else None
             read = {
                 "phones": read_phones(session, contact_id),
+                "languages": LANGUAGES,
                 "origins": read_origins(session, contact_id, user=user),
                 "talks": read_talks(session, contact_id, user=user),
                 "requests": read_requests(session, user, now=datetime.now(UTC), contact_id=contact_id),

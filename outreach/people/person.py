@@ -6,22 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from outreach.access import audit
-from outreach.access.models import Organisation, Role, User
+from outreach.access.models import Role, User
 from outreach.access.users import require_role
+from outreach.bulk import UNSYNCED
 from outreach.errors import BadInput, NotFound, WrongState
 from outreach.people.directory import is_in, visible_lists
 from outreach.people.importing.numbers import find_or_create_phones
+from outreach.people.languages import NAMES
 from outreach.people.models import (
     Contact,
-    ContactList,
     ContactPhone,
-    LegalBasis,
-    ListImport,
-    Membership,
     Phone,
     Suppression,
     SuppressionReason,
@@ -41,27 +39,13 @@ class PhoneLine:
 
     id: int
     e164: str
+    language: str | None
     sharers: int
     suppressions: list[Suppression]
 
     @property
     def is_suppressed(self) -> bool:
         return any(each.lifted_at is None for each in self.suppressions)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """A list that a person stands in, with the import and the row that brought them."""
-
-    list_id: int
-    name: str
-    organisation: str
-    unit: str
-    file_name: str | None
-    imported_at: datetime | None
-    row: int | None
-    basis: LegalBasis | None
-    basis_since: str | None
 
 
 def find_contact(session: Session, contact_id: int, *, user: User) -> Contact:
@@ -86,7 +70,7 @@ def read_phones(session: Session, contact_id: int) -> list[PhoneLine]:
         .scalar_subquery()
     )
     rows = session.execute(
-        select(Phone.id, Phone.e164, others)
+        select(Phone.id, Phone.e164, Phone.language, others)
         .join(ContactPhone, ContactPhone.phone_id == Phone.id)
         .where(ContactPhone.contact_id == contact_id)
         .order_by(ContactPhone.position)
@@ -96,33 +80,9 @@ def read_phones(session: Session, contact_id: int) -> list[PhoneLine]:
         select(Suppression).where(Suppression.phone_id.in_([row.id for row in rows])).order_by(Suppression.id)
     ):
         history.setdefault(each.phone_id, []).append(each)
-    return [PhoneLine(id_, e164, sharers, history.get(id_, [])) for id_, e164, sharers in rows]
-
-
-def read_origins(session: Session, contact_id: int, *, user: User) -> list[Origin]:
-    """Through which lists we know a person, as far as the user may see them."""
-    query = (
-        select(
-            ContactList.id,
-            ContactList.name,
-            Organisation.name,
-            Membership.unit,
-            ListImport.file_name,
-            ListImport.imported_at,
-            Membership.row,
-            ContactList.basis,
-            ContactList.basis_since,
-        )
-        .join(ContactList, ContactList.id == Membership.list_id)
-        .join(Organisation, Organisation.id == ContactList.organisation_id)
-        .outerjoin(ListImport, ListImport.id == Membership.import_id)
-        .where(Membership.contact_id == contact_id)
-        .order_by(Organisation.name, ContactList.name)
-    )
-    lists = visible_lists(session, user)
-    if lists is not None:
-        query = query.where(Membership.list_id.in_(lists))
-    return [Origin(*row) for row in session.execute(query)]
+    return [
+        PhoneLine(id_, e164, language, sharers, history.get(id_, [])) for id_, e164, language, sharers in rows
+    ]
 
 
 def correct(
@@ -137,8 +97,12 @@ def correct(
     has_smartphone: bool | None,
     user: User,
     now: datetime,
+    language: str | None = None,
 ) -> Contact:
-    """Put right what a list had wrong; `sex` is m, f or "". Raises BadInput, NotFound, NotAllowed."""
+    """Put right what a list had wrong; `sex` is m, f or "". Raises BadInput, NotFound, NotAllowed.
+
+    `language` is the code in which the person's phones are written to, "" for none on record; None leaves it.
+    """
     require_role(user, Role.STAFF, Role.APPROVER)
     person = find_contact(session, contact_id, user=user)
     name, village = " ".join(name.split())[:120], " ".join(village.split())[:120]
@@ -150,6 +114,8 @@ def correct(
     year = birth_year.strip()
     if year and not (year.isascii() and year.isdecimal() and _EARLIEST_BIRTH <= int(year) <= now.year):
         raise BadInput(f"Năm sinh phải từ {_EARLIEST_BIRTH} đến {now.year}, hoặc để trống.")
+    if language and language not in NAMES:
+        raise BadInput("Không có ngôn ngữ này. Hãy chọn trong danh sách.")
     wanted: dict[str, Any] = {
         "name": name,
         "birth_year": int(year) if year else None,
@@ -159,6 +125,8 @@ def correct(
         "has_smartphone": has_smartphone,
     }
     changed = [key for key, value in wanted.items() if getattr(person, key) != value]
+    if language is not None and _speak(session, contact_id, language or None):
+        changed.append("language")
     if changed:
         for key, value in wanted.items():
             setattr(person, key, value)
@@ -188,6 +156,18 @@ def add_number(
     session.add(ContactPhone(contact_id=contact_id, phone_id=phone_id, position=position))
     person.updated_at = now
     _record(session, "contact.add_number", contact_id, user=user, now=now, phone=phone_id)
+
+
+def _speak(session: Session, contact_id: int, language: str | None) -> bool:
+    """Write to the person's phones in this language from now on; False where that was so."""
+    theirs = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
+    changed = session.execute(
+        update(Phone)
+        .where(Phone.id.in_(theirs), Phone.language.is_distinct_from(language))
+        .values(language=language),
+        execution_options=UNSYNCED,
+    )
+    return changed.rowcount > 0  # type: ignore[attr-defined]
 
 
 def see_number(session: Session, contact_id: int, phone_id: int, *, user: User, now: datetime) -> str:

@@ -277,11 +277,15 @@ def test_a_corrected_name_is_found_by_the_new_one(
         name=" Lê  Ân Bình ",
         village="Thôn 2",
         smartphone="no",
+        language="sed",
     )
     assert found(world, smartphone="no") == ["Lê Ân Bình"]
     assert found(world, text="binh") == ["Lê Ân Bình"]
     page = client.get(f"/admin/people/{people['Lê An']}/").text
     assert re.search(r"<dd>Thôn 2</dd>", page)
+    assert "<dd>Xơ Đăng</dd>" in page
+    wrong = post(client, f"/admin/people/{people['Lê An']}/correct", name="Lê Ân Bình", language="xx")
+    assert "Không có ngôn ngữ này" in client.get(wrong.location).text
 
 
 def test_year_and_sex_are_corrected_and_what_cannot_be_is_refused(
