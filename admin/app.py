@@ -13,6 +13,7 @@ from admin.office import install_office
 from campaigns.web.agency_page import create_agency_page
 from campaigns.web.answer_page import create_answer_page
 from campaigns.web.pages import register_error_pages
+from campaigns.web.roads import create_roads
 from campaigns.web.webhooks import create_webhooks
 from outreach.runtime import Runtime, open_runtime
 from outreach.settings import Settings
@@ -36,6 +37,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     for_outsiders = [
         create_health(runtime),
         create_webhooks(runtime),
+        create_roads(runtime),
         create_answer_page(runtime),
         create_agency_page(runtime),
     ]

@@ -12,6 +12,7 @@ from redis.retry import Retry
 from outreach.db import Database
 from outreach.doorbell import Doorbell
 from outreach.settings import Settings
+from outreach.sms.android import AndroidGateway
 from outreach.sms.gateway import Gateway, Webhooks
 from outreach.sms.twilio import TwilioGateway, TwilioWebhooks
 
@@ -31,6 +32,8 @@ class Runtime:
 
     def open_gateway(self) -> Gateway:
         """A gateway of the running event loop; the caller closes it. The simulator speaks Twilio's API."""
+        if self.settings.sms_gateway == "phone":
+            return AndroidGateway(self.settings)
         return TwilioGateway(self.settings)
 
     def close(self) -> None:

@@ -8,92 +8,25 @@ a second shell reaches the same database and Redis.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from outreach import setting_checks as checks
 from outreach.errors import BadInput
+from outreach.sms.push import DEFAULT_FIELDS, Fields, read_fields
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL_ENV = ROOT / "var" / "env"
 TWILIO_API = "https://api.twilio.com"
+THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 WEAK_SECRET = "development-only-secret"  # noqa: S105 - refused in production
 
 
 class BadSettings(BadInput):
     """One or more variables are wrong; `str()` lists them all, a line each."""
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in schemes:
-            raise ValueError(f"phải là địa chỉ bắt đầu bằng {' hoặc '.join(s + ':' for s in schemes)}")
-        if parts.scheme in ("http", "https") and not parts.hostname:
-            raise ValueError("phải có tên máy chủ, ví dụ https://example.vn")
-        _check_port(value)
-        return value.rstrip("/") if "http" in schemes else value
-
-    return check
-
-
-def _database(value: str) -> str:
-    # The driver is ours to choose; operators write the plain scheme.
-    value = re.sub(r"^(postgres|postgresql)://", "postgresql+psycopg://", value)
-    if not value.startswith(("postgresql+psycopg://", "sqlite:///")):
-        raise ValueError("phải bắt đầu bằng postgresql:// hoặc sqlite:///")
-    _check_port(value)
-    return value
-
-
-def _check_port(value: str) -> None:
-    try:
-        _ = urlsplit(value).port
-    except ValueError:
-        raise ValueError("cổng (port) trong địa chỉ phải là một số") from None
-
-
-def _choice(*allowed: str) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if value not in allowed:
-            raise ValueError(f"phải là một trong: {', '.join(allowed)}")
-        return value
-
-    return check
-
-
-def _number(low: float, high: float) -> Callable[[str], float]:
-    def check(value: str) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            raise ValueError("phải là một số") from None
-        if not low <= number <= high:
-            raise ValueError(f"phải từ {low:g} đến {high:g}")
-        return number
-
-    return check
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def check(value: str) -> int:
-        number = _number(low, high)(value)
-        if number != int(number):
-            raise ValueError("phải là số nguyên")
-        return int(number)
-
-    return check
-
-
-def _addresses(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def _var(
@@ -111,22 +44,22 @@ class Settings:
     app_env: str = _var(
         "APP_ENV",
         "development",
-        _choice("development", "production"),
+        checks.choice("development", "production"),
         "`production` refuses to start with a missing or weak secret",
     )
     database_url: str = _var(
         "DATABASE_URL",
         f"sqlite:///{ROOT / 'var' / 'loa.db'}",
-        _database,
+        checks.database,
         "PostgreSQL (`postgresql://…`) or SQLite (`sqlite:///path`)",
     )
     redis_url: str = _var(
-        "REDIS_URL", "redis://127.0.0.1:6379/0", _url("redis", "rediss", "unix"), "the queue's Redis"
+        "REDIS_URL", "redis://127.0.0.1:6379/0", checks.url("redis", "rediss", "unix"), "the queue's Redis"
     )
     secret_key: str = _var(
         "SECRET_KEY",
         WEAK_SECRET,
-        _text,
+        checks.text,
         "at least 32 characters in production; signs sessions, keys the personal links and the hashes of "
         "suppressed numbers, so changing it ends all links already sent",
         secret=True,
@@ -134,70 +67,101 @@ class Settings:
     public_base_url: str = _var(
         "PUBLIC_BASE_URL",
         "http://127.0.0.1:8000",
-        _url("http", "https"),
+        checks.url("http", "https"),
         "under which residents and the gateway reach the web; stands in links and signatures",
     )
     sms_gateway: str = _var(
-        "SMS_GATEWAY", "simulator", _choice("simulator", "twilio"), "who carries the messages"
+        "SMS_GATEWAY", "simulator", checks.choice("simulator", "twilio", "phone"), "who carries the messages"
     )
-    twilio_account_sid: str = _var("TWILIO_ACCOUNT_SID", "AC" + "0" * 32, _text, "Twilio's account")
+    twilio_account_sid: str = _var("TWILIO_ACCOUNT_SID", "AC" + "0" * 32, checks.text, "Twilio's account")
     twilio_auth_token: str = _var(
-        "TWILIO_AUTH_TOKEN", "simulator", _text, "Twilio's token; also signs its webhooks", secret=True
+        "TWILIO_AUTH_TOKEN", "simulator", checks.text, "Twilio's token; also signs its webhooks", secret=True
     )
     twilio_from: str = _var(
-        "TWILIO_FROM", "LOA", _text, "sender of messages that belong to no campaign (confirmations, tests)"
+        "TWILIO_FROM",
+        "LOA",
+        checks.text,
+        "sender of messages that belong to no campaign (confirmations, tests)",
     )
     twilio_messaging_service_sid: str = _var(
-        "TWILIO_MESSAGING_SERVICE_SID", "", _text, "sends through this service instead of a sender"
+        "TWILIO_MESSAGING_SERVICE_SID", "", checks.text, "sends through this service instead of a sender"
     )
     twilio_api_base_url: str = _var(
         "TWILIO_API_BASE_URL",
         "",
-        _url("http", "https"),
+        checks.url("http", "https"),
         "another server that speaks Twilio's API; then nothing is live",
+    )
+    phone_api_base_url: str = _var(
+        "PHONE_API_BASE_URL", "", checks.url("http", "https"), "where SMS Gateway for Android speaks its API"
+    )
+    phone_login: str = _var("PHONE_LOGIN", "", checks.text, "the app's login")
+    phone_password: str = _var("PHONE_PASSWORD", "", checks.text, "the app's password", secret=True)
+    phone_webhook_key: str = _var(
+        "PHONE_WEBHOOK_KEY", "", checks.text, "the app's signing key; signs what it calls", secret=True
+    )
+    push_secret: str = _var(
+        "PUSH_SECRET",
+        "",
+        checks.text,
+        "what a short code's operator proves itself by; without it nothing is taken",
+        secret=True,
+    )
+    push_proof: str = _var(
+        "PUSH_PROOF",
+        "signature",
+        checks.choice("signature", "secret"),
+        "what stands in PUSH_HEADER: the body's HMAC-SHA256 under the secret, or the secret itself",
+    )
+    push_header: str = _var("PUSH_HEADER", "X-Signature", checks.text, "the header with the proof")
+    push_fields: Fields = _var(  # noqa: RUF009 - a tuple, whatever its name
+        "PUSH_FIELDS", DEFAULT_FIELDS, read_fields, "what the operator calls id, sender, recipient and body"
     )
     uploads_dir: str = _var(
         "UPLOADS_DIR",
         str(ROOT / "var" / "uploads"),
-        _text,
+        checks.text,
         "where lists wait that were handed in on the page; web and workers must share it",
     )
     upload_keep_days: int = _var(
         "UPLOAD_KEEP_DAYS",
         7,
-        _whole(1, 365),
+        checks.whole(1, 365),
         "days after which a list that was handed in on the page and never confirmed is removed",
     )
-    smtp_url: str = _var("SMTP_URL", "", _url("smtp", "smtps"), "mail server for reports and notices")
+    smtp_url: str = _var("SMTP_URL", "", checks.url("smtp", "smtps"), "mail server for reports and notices")
     report_recipients: tuple[str, ...] = _var(
-        "REPORT_RECIPIENTS", (), _addresses, "who gets the daily report, separated by commas"
+        "REPORT_RECIPIENTS", (), checks.addresses, "who gets the daily report, separated by commas"
     )
     price_per_segment_vnd: int = _var(
-        "PRICE_PER_SEGMENT_VND", 350, _whole(0, 100_000), "an estimate until the gateway bills, in VND"
+        "PRICE_PER_SEGMENT_VND", 350, checks.whole(0, 100_000), "an estimate until the gateway bills, in VND"
     )
     send_in_flight: int = _var(
-        "SEND_IN_FLIGHT", 100, _whole(1, 10_000), "requests under way at once in one sending worker"
+        "SEND_IN_FLIGHT", 100, checks.whole(1, 10_000), "requests under way at once in one sending worker"
     )
     account_in_flight: int = _var(
         "ACCOUNT_IN_FLIGHT",
         0,
-        _whole(0, 100_000),
+        checks.whole(0, 100_000),
         "requests under way at once over all workers together, shared evenly between them; 0 is no limit",
     )
     send_timeout_s: float = _var(
-        "SEND_TIMEOUT_S", 10.0, _number(0.1, 120), "seconds to wait for the gateway's answer to one request"
+        "SEND_TIMEOUT_S",
+        10.0,
+        checks.number(0.1, 120),
+        "seconds to wait for the gateway's answer to one request",
     )
     lease_s: float = _var(
-        "LEASE_S", 60.0, _number(1, 3600), "seconds for which a worker owns the messages it has claimed"
+        "LEASE_S", 60.0, checks.number(1, 3600), "seconds for which a worker owns the messages it has claimed"
     )
     reconcile_s: float = _var(
         "RECONCILE_S",
         60.0,
-        _number(0.2, 3600),
+        checks.number(0.2, 3600),
         "seconds between two looks into the gateway's list for a message whose outcome nobody saw",
     )
     sweep_s: float = _var(
-        "SWEEP_S", 5.0, _number(0.2, 600), "seconds between two sweeps for work that should be moving"
+        "SWEEP_S", 5.0, checks.number(0.2, 600), "seconds between two sweeps for work that should be moving"
     )
 
     @classmethod
@@ -241,21 +205,33 @@ class Settings:
                     for name in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
                     if not environ.get(name, "").strip()
                 ]
+        if self.sms_gateway == "phone":
+            wrong += [
+                f"{name}: bắt buộc với SMS_GATEWAY=phone"
+                for name in ("PHONE_API_BASE_URL", "PHONE_LOGIN", "PHONE_PASSWORD", "PHONE_WEBHOOK_KEY")
+                if not environ.get(name, "").strip()
+            ]
+        if self.push_secret and len(self.push_secret) < 16:
+            wrong.append("PUSH_SECRET: phải có ít nhất 16 ký tự ngẫu nhiên")
         if self.lease_s <= self.send_timeout_s:
             wrong.append("LEASE_S: phải lớn hơn SEND_TIMEOUT_S, nếu không sẽ không gửi được tin nào")
         return wrong
 
     @property
     def api_base_url(self) -> str:
-        """Where Twilio's API is spoken: its own host, the simulator's, or another that was named."""
+        """Where the gateway's API is spoken: the phone's, Twilio's own host, the simulator's, or another that was named."""
+        if self.sms_gateway == "phone":
+            return self.phone_api_base_url
         if self.twilio_api_base_url:
             return self.twilio_api_base_url
         return TWILIO_API if self.sms_gateway == "twilio" else "http://127.0.0.1:8001"
 
     @property
     def is_live(self) -> bool:
-        """Whether messages reach real people: only Twilio's own host does (design: Live)."""
+        """Whether messages reach real people: Twilio's own host does, and a phone that is not on this machine."""
         host = (urlsplit(self.api_base_url).hostname or "").rstrip(".")
+        if self.sms_gateway == "phone":
+            return host not in THIS_MACHINE
         return host == "twilio.com" or host.endswith(".twilio.com")
 
 

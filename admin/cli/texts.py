@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from admin.cli.speaking import Group, answer, json_option, read_lines, write_line
+from campaigns.answers.reply_log import import_log
+from campaigns.answers.taking import Keys
 from campaigns.casework.examples import read_examples
 from campaigns.replies.classifier import classify
+from campaigns.rings import ring_send
 from outreach.errors import BadInput
 from outreach.runtime import Runtime
 from outreach.sms.text import measure
@@ -42,6 +46,22 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
                 count += 1
         says = f"Đã ghi {count} câu trả lời có nhãn của cán bộ vào {file}. Tên người trong câu vẫn còn: hãy xem lại."
         answer({"examples": count}, as_json=as_json, says=says)
+
+    @replies.command("import")
+    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @json_option
+    def import_replies(file: Path, as_json: bool) -> None:
+        """A log of replies (CSV, Excel) as an operator or a phone exports it; the same file again changes nothing."""
+        settings = runtime.settings
+        keys = Keys(secret_key=settings.secret_key, is_live=settings.is_live)
+        done = import_log(runtime.db, file, keys=keys, now=datetime.now(UTC))
+        ring_send(runtime.doorbell)
+        says = f"Đã đọc {done.rows} dòng: {done.new} câu trả lời mới, {done.known} câu đã có."
+        if done.unreadable:
+            lines = ", ".join(map(str, done.unreadable[:20]))
+            says += f" Không đọc được dòng {lines}{'…' if len(done.unreadable) > 20 else ''}."
+        counts = {"rows": done.rows, "new": done.new, "known": done.known, "unreadable": done.unreadable}
+        answer(counts, as_json=as_json, says=says)
 
     @sms.command("measure")
     @click.option("--unaccented", is_flag=True, help="Without accents, as it would be sent.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.answers.models import Reply, ReplyState, Source
+from campaigns.answers.models import Reply, ReplyState, Road, Source
 from campaigns.answers.standing import counts
 from campaigns.answers.taking import Keys, take_answer
 from campaigns.casework.kinds import WAITS_FOR_LABEL, CaseKind, kind_of
@@ -20,17 +21,39 @@ from campaigns.states import AttemptState
 from outreach.people.importing.numbers import find_or_create_phones
 from outreach.people.models import Phone
 from outreach.people.phone.cells import read_phone_cell
+from outreach.people.suppression import lock_phone
 from outreach.sms.gateway import Inbound
 
 # A reply carries only its sender: it belongs to the latest message to that phone, for so long.
 BELONGS_FOR = timedelta(days=14)
 
 
-def receive_reply(session: Session, inbound: Inbound, *, keys: Keys, now: datetime) -> Reply | None:
-    """Store and apply one reply. None when it is here already: the gateway repeats what it is unsure of."""
+# The same words from the same number by two roads are one reply when no more lies between them: the roads' clocks
+# and delays differ.
+SAME_WITHIN = timedelta(minutes=15)
+
+
+def receive_reply(
+    session: Session,
+    inbound: Inbound,
+    *,
+    keys: Keys,
+    now: datetime,
+    road: Road = Road.TWILIO,
+    same_within: timedelta = SAME_WITHIN,
+) -> Reply | None:
+    """Store and apply one reply, received at `now`. None when it is here already, by this road or another.
+
+    A gateway repeats what it is unsure of. What a log brings late does not undo what was said since, but for an
+    opt-out.
+    """
     if session.execute(select(Reply.id).where(Reply.gateway_id == inbound.gateway_id)).first():
         return None
     phone = session.scalar(select(Phone).where(Phone.e164 == inbound.sender))
+    if phone:
+        lock_phone(session, phone.id)  # the other road's may be on its way at this moment
+    if _came_by_another_road(session, inbound, road, now=now, within=same_within):
+        return None
     recipient = _latest_recipient(session, phone, now=now) if phone else None
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
     if inbound.stopped:
@@ -42,6 +65,8 @@ def receive_reply(session: Session, inbound: Inbound, *, keys: Keys, now: dateti
     is_matched = recipient is not None or (label is Label.OPT_OUT and is_known)
     is_answer = counts(label, confidence) and is_matched
     kind = kind_of(label, confidence, is_matched=is_matched)
+    if label is not Label.OPT_OUT and recipient and recipient.answered_at and recipient.answered_at > now:
+        is_answer, kind = False, None
     reply = Reply(
         gateway_id=inbound.gateway_id,
         phone_id=phone.id if phone else None,
@@ -53,6 +78,7 @@ def receive_reply(session: Session, inbound: Inbound, *, keys: Keys, now: dateti
         confidence=confidence,
         state=ReplyState.INBOX if kind in WAITS_FOR_LABEL else ReplyState.APPLIED,
         received_at=now,
+        road=road,
     )
     session.add(reply)
     session.flush()
@@ -78,6 +104,25 @@ def receive_reply(session: Session, inbound: Inbound, *, keys: Keys, now: dateti
     elif kind:
         open_case(session, kind, recipient=recipient, phone_id=reply.phone_id, reply_id=reply.id, now=now)
     return reply
+
+
+def _came_by_another_road(
+    session: Session, inbound: Inbound, road: Road, *, now: datetime, within: timedelta
+) -> bool:
+    said = _words(inbound.body)
+    others = session.scalars(
+        select(Reply.body).where(
+            Reply.sender == inbound.sender[:32],
+            Reply.received_at.between(now - within, now + within),
+            Reply.road != road,
+        )
+    )
+    return any(_words(body) == said for body in others)
+
+
+def _words(body: str) -> str:
+    """What stays the same whatever a road does to a text: letters composed, case and spacing."""
+    return " ".join(unicodedata.normalize("NFC", body).casefold().split())
 
 
 def _is_mobile(sender: str) -> bool:

@@ -20,6 +20,15 @@ class Source(StrEnum):
     OFFICER = "officer"
 
 
+class Road(StrEnum):
+    """Which way a reply came to us."""
+
+    TWILIO = "twilio"
+    PUSH = "push"  # a domestic short code's operator
+    PHONE = "phone"  # an Android phone with a SIM
+    LOG = "log"  # a file that an operator or a phone exported
+
+
 class ReplyState(StrEnum):
     """Who gave a reply its label."""
 
@@ -32,7 +41,10 @@ class Reply(Base):
     """A resident's SMS as it came. `recipient_id` is the latest message's within 14 days, or nobody's."""
 
     __tablename__ = "replies"
-    __table_args__ = (Index("ix_replies_inbox", "state", "received_at"),)
+    __table_args__ = (
+        Index("ix_replies_inbox", "state", "received_at"),
+        Index("ix_replies_sender_received_at", "sender", "received_at"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     gateway_id: Mapped[str] = mapped_column(String(64), unique=True)
@@ -45,6 +57,7 @@ class Reply(Base):
     confidence: Mapped[float] = mapped_column(Float)
     state: Mapped[ReplyState] = mapped_column(one_of(ReplyState))
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    road: Mapped[Road] = mapped_column(one_of(Road), default=Road.TWILIO, server_default="twilio")
 
 
 class Handling(Base):

@@ -62,15 +62,15 @@ async def reconcile(runtime: Runtime, gateway: Gateway) -> Found:
     due, busy_until = await asyncio.to_thread(_take_due, runtime)
     at_once = asyncio.Semaphore(LOOKS_AT_ONCE)
 
-    async def look(number: str) -> list[Listed] | None:
+    async def look(number: str, attempt_id: int) -> list[Listed] | None:
         async with at_once:
             try:
-                return await gateway.list_to(number)
+                return await gateway.list_to(number, attempt_id=attempt_id)
             except GatewayAway as error:
                 log.warning("reconcile.list_away error=%s", error)
                 return None
 
-    lists = await asyncio.gather(*(look(row.e164) for row in due))
+    lists = await asyncio.gather(*(look(row.e164, row.id) for row in due))
     looked = list(zip(due, lists, strict=True))
     return await asyncio.to_thread(_apply, runtime, looked, busy_until)
 
@@ -151,6 +151,8 @@ def _apply(
 
 
 def _is_same(row: Any, item: Listed) -> bool:
+    if item.attempt_id is not None:
+        return bool(item.attempt_id == row.id)
     return is_same_message(
         body=row.body, claimed_at=row.claimed_at, listed_body=item.body, listed_at=item.created_at
     )

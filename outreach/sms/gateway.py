@@ -96,6 +96,7 @@ class Listed:
     status: DeliveryStatus
     cause: Cause | None = None
     code: str | None = None
+    attempt_id: int | None = None  # where the gateway knows a message by an id of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,8 @@ class Gateway(Protocol):
 
     async def send(self, message: Outgoing) -> Outcome: ...
 
-    async def list_to(self, number: str) -> list[Listed]:
-        """The newest messages to one number. Raises GatewayAway when the list cannot be had."""
+    async def list_to(self, number: str, *, attempt_id: int) -> list[Listed]:
+        """The newest messages to one number, or the attempt's own. Raises GatewayAway when they cannot be had."""
         ...
 
     async def close(self) -> None: ...

@@ -68,6 +68,7 @@ class Transport:
         form: Mapping[str, Any] | None,
         headers: Mapping[str, str],
         authorization: str,
+        body: bytes | None = None,
     ) -> tuple[int, str, Mapping[str, str]]:
         """Status, text and headers. Raises NotSent, or aiohttp's and asyncio's errors once bytes may have left."""
         if params:
@@ -78,7 +79,7 @@ class Transport:
             async with self._session.request(
                 method,
                 target,
-                data=encode_form(form) if form else None,
+                data=encode_form(form) if form else body,
                 headers={**headers, "Authorization": authorization},
                 allow_redirects=False,
             ) as response:

@@ -37,15 +37,13 @@ from outreach.sms.gateway import (
     Throttled,
     Unseen,
 )
+from outreach.sms.samples import is_sample
 from outreach.sms.transport import NotSent, Transport
 from outreach.sms.twilio_errors import STATUSES, cause_of, read_answer
 
 # Its INFO lines print addresses with numbers in them.
 logging.getLogger("twilio").setLevel(logging.WARNING)
 log = logging.getLogger(__name__)
-
-# Numbers of the committed sample: real subscribers may hold them, so a live gateway never gets one.
-SAMPLE_NUMBER = re.compile(r"^\+84\d{3}000\d{3}$")
 
 # An unsent message has no sent date, so the list is asked by number alone; newest first.
 LIST_LIMIT = 200
@@ -135,7 +133,7 @@ class TwilioGateway:
 
     async def send(self, message: Outgoing) -> Outcome:
         """One POST, never repeated here."""
-        if self._is_live and SAMPLE_NUMBER.match(message.to):
+        if self._is_live and is_sample(message.to):
             return Refused(Cause.SAMPLE_NUMBER, "sample")
         fields: dict[str, Any] = {
             "to": message.to,
@@ -163,7 +161,7 @@ class TwilioGateway:
         except (TimeoutError, TwilioException, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
             return Unseen(type(error).__name__)
 
-    async def list_to(self, number: str) -> list[Listed]:
+    async def list_to(self, number: str, *, attempt_id: int = 0) -> list[Listed]:
         """The newest messages to `number`, at most LIST_LIMIT. Raises GatewayAway."""
         try:
             found = await self._client.messages.list_async(to=number, limit=LIST_LIMIT, page_size=LIST_LIMIT)

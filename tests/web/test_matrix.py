@@ -136,12 +136,19 @@ GET  answer_page.show       open 404 404
 POST answer_page.answer     open 404 404
 POST webhooks.inbound       open 403 403
 POST webhooks.status        open 403 403
+POST roads.phone            open 404 404
+POST roads.push             open 404 404
 """
 
 LETTERS = dict(zip("ASPLU", Role, strict=True))
 NOBODY = Visitor("nobody")
 ROLES = [Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER, Role.LEADER, Role.AUDITOR]
-WITHOUT_TOKEN = ("webhooks.", "answer_page.", "agency_page.")  # their callers prove themselves otherwise
+WITHOUT_TOKEN = (
+    "webhooks.",
+    "roads.",
+    "answer_page.",
+    "agency_page.",
+)  # their callers prove themselves otherwise
 OF_ALL = {"incident_id"}  # objects that belong to the installation, not to an organisation
 ABOUT_WHAT = {
     "running.panel": "launched_id",

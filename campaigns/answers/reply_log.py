@@ -1,0 +1,164 @@
+"""A log of replies that an operator or a phone exported (CSV, Excel), stored and applied as if they had come one by one.
+
+The same file again changes nothing, and what came by another road already counts once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+from campaigns.answers.inbox import BELONGS_FOR, SAME_WITHIN, receive_reply
+from campaigns.answers.models import Road
+from campaigns.answers.taking import Keys
+from campaigns.windows import VIETNAM
+from outreach.db import Database
+from outreach.errors import BadList
+from outreach.people.reading.files import read_sheets
+from outreach.sms.gateway import Inbound
+from outreach.sms.push import as_number
+from outreach.sms.text import unaccent
+
+# What logs call their columns, without accents, spaces and case.
+_COLUMNS = {
+    "sender": {"so", "sodienthoai", "sdt", "sodt", "nguoigui", "tuso", "from", "sender", "msisdn", "phone", "phonenumber", "number", "address"},
+    "body": {"noidung", "tinnhan", "noidungtin", "traloi", "text", "body", "message", "content"},
+    "at": {"thoigian", "luc", "ngay", "ngaygio", "gio", "nhanluc", "time", "date", "datetime", "receivedat", "timestamp"},
+}  # fmt: skip
+_LOOK_FOR_HEADER = 20  # rows
+
+_TIMES = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M", "%d/%m/%Y")
+
+_AT_ONCE = 200  # replies in one transaction: a page may answer between two
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """A row's reply. `at` is None where the log does not say; `same_within` says how exactly it does."""
+
+    number: int
+    sender: str
+    body: str
+    at: datetime | None
+    same_within: timedelta
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Rows read; stored as new; known already by this road or another; unreadable, by the file's row."""
+
+    rows: int = 0
+    new: int = 0
+    known: int = 0
+    unreadable: list[int] = field(default_factory=list)
+
+
+def import_log(db: Database, path: Path, *, keys: Keys, now: datetime) -> Outcome:
+    """Store a log's replies. Raises BadList for a file that is no log."""
+    outcome = Outcome()
+    log = read_log(path)
+    while rows := list(islice(log, _AT_ONCE)):
+        with db.write() as session:
+            for row in rows:
+                outcome.rows += 1
+                if isinstance(row, int):
+                    outcome.unreadable.append(row)
+                    continue
+                reply = receive_reply(
+                    session,
+                    Inbound(_identity(row), row.sender, "", row.body, False),
+                    keys=keys,
+                    now=min(row.at or now, now),
+                    road=Road.LOG,
+                    same_within=row.same_within,
+                )
+                outcome.new += reply is not None
+                outcome.known += reply is None
+    return outcome
+
+
+def read_log(path: Path) -> Iterator[LogRow | int]:
+    """Its rows below the header; the bare number of one without a sender or with a time that is none."""
+    for sheet in read_sheets(path):
+        columns: dict[str, int] | None = None
+        for number, cells in enumerate(sheet.rows, start=1):
+            if columns is None:
+                columns = _find_columns(cells)
+                if columns is None and number >= _LOOK_FOR_HEADER:
+                    break
+                continue
+            if any(str(cell or "").strip() for cell in cells):
+                yield _read_row(number, cells, columns)
+        if columns is None:
+            raise BadList(
+                "Không thấy dòng tiêu đề có cột số điện thoại và cột nội dung. "
+                "Hãy đặt tên cột, ví dụ “Số điện thoại”, “Nội dung”, “Thời gian”, rồi nạp lại."
+            )
+
+
+def _find_columns(cells: Sequence[object]) -> dict[str, int] | None:
+    found: dict[str, int] = {}
+    for place, cell in enumerate(cells):
+        label = re.sub(r"[^a-z]", "", unaccent(str(cell or "")).lower())
+        for name, labels in _COLUMNS.items():
+            if label in labels:
+                found.setdefault(name, place)
+    return found if {"sender", "body"} <= found.keys() else None
+
+
+def _read_row(number: int, cells: Sequence[object], columns: Mapping[str, int]) -> LogRow | int:
+    def cell(name: str) -> object:
+        place = columns.get(name)
+        return cells[place] if place is not None and place < len(cells) else None
+
+    sender = as_number(_text(cell("sender")))
+    try:
+        at, is_day = _read_time(cell("at"))
+    except ValueError:
+        return number
+    if not sender:
+        return number
+    same_within = SAME_WITHIN if at and not is_day else timedelta(days=1) if at else BELONGS_FOR
+    return LogRow(number, sender, _text(cell("body")), at, same_within)
+
+
+def _text(cell: object) -> str:
+    # A spreadsheet keeps a number, and the answer "1" as well, as 1.0.
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell if cell is not None else "").replace("\0", "").strip()
+
+
+def _read_time(cell: object) -> tuple[datetime | None, bool]:
+    """The moment in UTC, and whether it is only a day. Raises ValueError for what is no time."""
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        return None, False
+    if isinstance(cell, date) and not isinstance(cell, datetime):
+        return _utc(datetime(cell.year, cell.month, cell.day)), True  # noqa: DTZ001 - Vietnam's, below
+    if isinstance(cell, datetime):
+        return _utc(cell), False
+    said = " ".join(str(cell).split())
+    try:
+        return _utc(datetime.fromisoformat(said)), len(said) <= 10
+    except ValueError:
+        pass
+    for form in _TIMES:
+        try:
+            return _utc(datetime.strptime(said, form)), form == _TIMES[-1]  # noqa: DTZ007 - Vietnam's, below
+        except ValueError:
+            continue
+    raise ValueError(said)
+
+
+def _utc(moment: datetime) -> datetime:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=VIETNAM)).astimezone(UTC)
+
+
+def _identity(row: LogRow) -> str:
+    once = "\0".join((row.sender, row.at.isoformat() if row.at else "", row.body))
+    return f"log:{hashlib.sha256(once.encode()).hexdigest()[:40]}"

@@ -1,0 +1,209 @@
+"""Replies by a short code's operator and by a phone: proven, stored once, and the same by two roads counted once."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from admin.app import create_app
+from campaigns.answers.models import InstallReport, Reply, Road
+from campaigns.answers.reply_log import import_log
+from campaigns.messages import Attempt, StatusEvent
+from campaigns.replies.classifier import Label
+from campaigns.windows import VIETNAM
+from outreach.sms.android import MessageNames
+from outreach.sms.push import read_fields
+from tests.flows.world import World, number
+
+SECRET, KEY = "push-secret-of-a-test", "signing-key"
+one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+Push = Callable[..., int]
+
+
+@pytest.fixture
+def campaign(world: World) -> int:
+    world.add_people(3, first=15)
+    campaign = world.launch()
+    world.send()
+    return campaign
+
+
+@pytest.fixture
+def roads(world: World) -> FlaskClient:
+    settings = replace(world.runtime.settings, push_secret=SECRET, phone_webhook_key=KEY)
+    world.runtime = replace(world.runtime, settings=settings)
+    return create_app(settings, runtime=world.runtime).test_client()
+
+
+def sign(content: bytes, key: str) -> str:
+    return hmac.new(key.encode(), content, hashlib.sha256).hexdigest()
+
+
+def push(client: FlaskClient, *, proof: str | None = None, **said: str) -> Any:
+    body = "&".join(f"{name}={value}" for name, value in said.items()).encode()
+    headers = {"X-Signature": sign(body, SECRET) if proof is None else proof}
+    return client.post(
+        "/webhooks/push", data=body, headers=headers, content_type="application/x-www-form-urlencoded"
+    )
+
+
+def call(
+    client: FlaskClient, event: str, moment: str = "1606262400", *, key: str = KEY, **payload: Any
+) -> Any:
+    body = json.dumps(
+        {"deviceId": "d", "event": event, "id": "e", "webhookId": "w", "payload": payload}
+    ).encode()
+    headers = {"X-Timestamp": moment, "X-Signature": sign(body + moment.encode(), key)}
+    return client.post("/webhooks/phone", data=body, headers=headers, content_type="application/json")
+
+
+def replies(world: World) -> list[tuple[Road, Label]]:
+    with world.runtime.db.read() as session:
+        return [(reply.road, reply.label) for reply in session.scalars(select(Reply).order_by(Reply.id))]
+
+
+def installs(world: World) -> int:
+    with world.runtime.db.read() as session:
+        return session.scalar(select(func.count()).select_from(InstallReport)) or 0
+
+
+def test_a_push_is_stored_once_and_its_number_is_understood(
+    roads: FlaskClient, world: World, campaign: int
+) -> None:
+    for _ in range(2):
+        answer = push(roads, id="m1", **{"from": number(15)[1:]}, to="8099", text="da cai roi")
+        assert answer.status_code == 200
+    assert replies(world) == [(Road.PUSH, Label.INSTALLED)]
+    assert world.status(campaign)["answers"] == {"installed": 1}
+    assert push(roads, id="m2", **{"from": "0" + number(16)[3:]}, text="TC").status_code == 200
+    assert world.status(campaign)["answers"] == {"installed": 1, "opt_out": 1}
+
+
+@one_database
+def test_a_push_that_proves_nothing_is_refused_and_an_incomplete_one_is_told_why(
+    roads: FlaskClient, world: World, campaign: int
+) -> None:
+    for proof in ("", "0" * 64, SECRET):
+        assert push(roads, proof=proof, id="m1", **{"from": number(15)}, text="1").status_code == 403
+    refused = push(roads, text="1")
+    assert (refused.status_code, refused.text) == (400, "Thiếu “id” hoặc “from”.")
+    assert push(roads, id="x" * 80, **{"from": number(15)}, text="1").status_code == 400
+    assert replies(world) == []
+
+
+@one_database
+def test_names_of_fields_and_a_plain_secret_are_settings(world: World, campaign: int) -> None:
+    settings = replace(
+        world.runtime.settings,
+        push_secret=SECRET,
+        push_proof="secret",
+        push_header="X-Key",
+        push_fields=read_fields("id=mo_id, sender=msisdn,recipient=code,body=content"),
+    )
+    client = create_app(settings, runtime=replace(world.runtime, settings=settings)).test_client()
+    said = f'{{"mo_id": 7, "msisdn": "{number(15)}", "content": "cài rồi\\u0000 \\ud800"}}'
+    for content, key, status in ((said, "no", 403), (said, SECRET, 200), ("[1]", SECRET, 400)):
+        answer = client.post(
+            "/webhooks/push", data=content, headers={"X-Key": key}, content_type="application/json"
+        )
+        assert answer.status_code == status
+    assert replies(world) == [(Road.PUSH, Label.INSTALLED)]
+
+
+@one_database
+def test_a_road_that_is_not_set_up_is_not_there(client: FlaskClient, world: World) -> None:
+    assert client.post("/webhooks/push", data={"id": "1"}).status_code == 404
+    assert client.post("/webhooks/phone", data="{}").status_code == 404
+
+
+def test_a_phone_s_replies_and_reports_are_taken(roads: FlaskClient, world: World, campaign: int) -> None:
+    said = {
+        "phoneNumber": number(15),
+        "message": "1",
+        "messageId": "abc",
+        "receivedAt": "2020-08-15T08:00:00+07:00",
+    }
+    for _ in range(2):
+        assert call(roads, "sms:received", **said).status_code == 204
+    assert replies(world) == [(Road.PHONE, Label.INSTALLED)]
+    # The same words a minute later are another reply; the app gives both the same id.
+    assert (
+        call(roads, "sms:received", **{**said, "receivedAt": "2020-08-15T08:01:00+07:00"}).status_code == 204
+    )
+    assert len(replies(world)) == 2
+    with world.runtime.db.read() as session:
+        attempt = session.scalars(select(Attempt.id)).first() or 0
+    name = MessageNames(world.runtime.settings.secret_key).name(attempt)
+    assert call(roads, "sms:delivered", messageId=name, phoneNumber=number(15)).status_code == 204
+    assert call(roads, "sms:delivered", messageId="somebody-else's").status_code == 204
+    assert call(roads, "system:ping", health={}).status_code == 204
+    with world.runtime.db.read() as session:
+        events = session.execute(select(StatusEvent.attempt_id, StatusEvent.status)).all()
+    assert [tuple(event) for event in events] == [(attempt, "delivered")]
+
+
+@one_database
+def test_a_phone_that_proves_nothing_is_refused(roads: FlaskClient, world: World) -> None:
+    assert call(roads, "sms:received", key="other", phoneNumber=number(15), message="1").status_code == 403
+    body = b"{}"
+    headers = {"X-Timestamp": "2", "X-Signature": sign(body + b"1", KEY)}
+    assert roads.post("/webhooks/phone", data=body, headers=headers).status_code == 403
+    for content in (b"", b"[]", b"{", b'"x"'):
+        headers = {"X-Timestamp": "1", "X-Signature": sign(content + b"1", KEY)}
+        assert roads.post("/webhooks/phone", data=content, headers=headers).status_code == 400
+    assert replies(world) == []
+
+
+def test_the_same_reply_by_two_roads_counts_once(
+    roads: FlaskClient, world: World, campaign: int, tmp_path: Path
+) -> None:
+    assert push(roads, id="m1", **{"from": number(15)}, text="da  cai roi").status_code == 200
+    assert (
+        call(roads, "sms:received", sender=number(15), message="Da cai roi", receivedAt="x").status_code
+        == 204
+    )
+    log = tmp_path / "log.csv"
+    moment = world.now.astimezone(VIETNAM)
+    rows = [
+        "Số điện thoại,Nội dung,Thời gian",
+        f"{number(15)},da cai roi,{moment:%d/%m/%Y %H:%M:%S}",
+        f"{number(16)},1,{moment:%d/%m/%Y %H:%M:%S}",
+    ]
+    log.write_text("\n".join(rows), encoding="utf-8")
+    for new in (1, 0):
+        done = import_log(world.runtime.db, log, keys=world.keys, now=world.in_hours(0.1))
+        assert (done.rows, done.new, done.known, done.unreadable) == (2, new, 2 - new, [])
+    assert replies(world) == [(Road.PUSH, Label.INSTALLED), (Road.LOG, Label.INSTALLED)]
+    assert installs(world) == 2
+
+
+@one_database
+def test_what_a_log_brings_late_undoes_nothing_but_a_stop_counts(
+    world: World, campaign: int, tmp_path: Path
+) -> None:
+    world.reply(number(15), "1", gateway_id="SM1")
+    world.reply(number(16), "1", gateway_id="SM2")
+    earlier = (world.now - timedelta(seconds=30)).astimezone(VIETNAM)
+    log = tmp_path / "log.csv"
+    log.write_text(
+        "from;message;time\n"
+        f"{number(15)};chua cai;{earlier.isoformat()}\n"
+        f"{number(16)};TC;{earlier.isoformat()}\n"
+        f"{number(17)};1;hôm qua\n"
+        f";1;{earlier.isoformat()}\n",
+        encoding="utf-8",
+    )
+    done = import_log(world.runtime.db, log, keys=world.keys, now=world.in_hours(0.1))
+    assert (done.rows, done.new, done.unreadable) == (4, 2, [4, 5])
+    assert world.recipient(number(15), campaign).answer is Label.INSTALLED
+    assert world.status(campaign)["answers"] == {"installed": 1, "opt_out": 1}
