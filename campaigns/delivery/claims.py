@@ -97,7 +97,8 @@ def claim(
         reason = why_not(
             kind=row.kind,
             step=row.step or 0,
-            suppressed=row.phone_id in suppressed,
+            # Whose recipient leads to nobody was erased, perhaps while the step was being opened.
+            suppressed=row.phone_id in suppressed or (row.step_id is not None and row.contact_id is None),
             answered=row.answer is not None,
             repeated=(row.phone_id, row.content_hash) in contents,
             recent=recent.get(row.phone_id, 0),
@@ -193,6 +194,7 @@ def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Seq
             Phone.language,
             Step.content_hash,
             Recipient.answer,
+            Recipient.contact_id,
             Contact.name,
             Phone.e164,
             Campaign.sender,

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from campaigns.answers.models import Place
 from campaigns.casework.cases import finish, take
@@ -18,11 +18,12 @@ from campaigns.casework.kinds import Outcome
 from campaigns.figures.person import record_answer
 from campaigns.links import LinkCipher
 from campaigns.messages import Attempt, Message, Outbox
+from campaigns.models import Step
 from campaigns.replies.classifier import Label
 from campaigns.rights.erasing import erase
 from campaigns.rights.models import PersonRequest, RequestKind
 from campaigns.rights.requests import write_down_request
-from campaigns.states import AttemptState
+from campaigns.states import AttemptState, MessageKind, MessageState
 from outreach.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.people.importing.aside import Decision
 from outreach.people.importing.deciding import decide
@@ -158,6 +159,31 @@ def test_later_steps_and_what_still_waits_do_not_reach_them(world: World, person
     steps = world.status(campaign)["steps"]
     assert len(steps) == 2
     assert {sum(step["messages"].values()) for step in steps} == {world.status(campaign)["recipients"]}
+
+
+def test_a_message_written_for_them_at_the_last_moment_is_not_sent(
+    world: World, person: int, campaign: int
+) -> None:
+    recipient = world.recipient(OWN, campaign)
+    forget(world, ask(world, person))
+    before = len(world.sent_to())
+    with world.runtime.db.write() as session:  # as a step does that was being opened meanwhile
+        step_id = session.scalars(select(func.max(Step.id)).where(Step.campaign_id == campaign)).one()
+        message = Message(
+            kind=MessageKind.STEP,
+            campaign_id=campaign,
+            step_id=step_id,
+            recipient_id=recipient.id,
+            phone_id=recipient.phone_id,
+        )
+        session.add(message)
+        session.flush()
+        session.add(Outbox(message_id=message.id, lane=campaign, not_before=world.now))
+    world.send(5)
+    with world.runtime.db.read() as session:
+        assert session.get_one(Message, message.id).state is MessageState.SKIPPED
+    assert OWN not in world.sent_to()[before:]
+    assert not any(number.startswith("#") for number in world.sent_to())
 
 
 def test_who_is_being_written_to_is_erased_only_once_that_is_known(
