@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 
 from redis import Redis
@@ -39,6 +40,15 @@ class Runtime:
     def close(self) -> None:
         self.db.close()
         self.redis.close()
+
+
+def spare_what_is_loaded() -> None:
+    """The collector no longer looks through all modules and tables again and again, once they are loaded.
+
+    It cost a sender a seventh of its time; young garbage is looked for less often, too.
+    """
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def open_runtime(settings: Settings) -> Runtime:

@@ -16,7 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from campaigns.delivery.clerk import Away, attend
 from deploy.processes import follow_parent
-from outreach.runtime import Runtime
+from outreach.runtime import Runtime, spare_what_is_loaded
 from workers import context
 
 P = ParamSpec("P")
@@ -62,6 +62,8 @@ def _begin() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     follow_parent(signal.SIGKILL)
+    context.runtime()
+    spare_what_is_loaded()
 
 
 def _call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
