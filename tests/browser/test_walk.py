@@ -166,7 +166,7 @@ def share_at_home(author: Visit) -> str:
 def read_it_as_leader(leader: Visit, share: str) -> None:
     page = leader.open("/admin/")
     page.get_by_role("link", name=CAMPAIGN).first.click()
-    expect(page.locator(".standing .big strong")).to_have_text(share)
+    expect(page.locator("[aria-labelledby=standing] .big strong")).to_have_text(share)
     expect(page.get_by_role("main")).to_contain_text(ORGANISATION)
 
 
