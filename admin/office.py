@@ -29,6 +29,7 @@ from admin.views.campaigns import CampaignsView
 from admin.views.home import HomeView
 from admin.views.imports import ImportsView, allow_large_uploads
 from admin.views.inbox import InboxView
+from admin.views.installs import InstallsView
 from admin.views.lists import ListsView
 from admin.views.organisations import OrganisationsView
 from admin.views.people import PeopleView
@@ -107,6 +108,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         SendersView(runtime),
         RegisterView(runtime),
         RunningView(runtime),
+        InstallsView(runtime),
     ]
 
 

@@ -60,6 +60,7 @@ ROUTES: dict[str, frozenset[Role]] = {
     "inbox.finish": _STAFF,
     "inbox.reopen": _STAFF,
     "inbox.number": _STAFF,
+    "installs.index": _READERS,
     "lists.index": _READERS,
     "lists.create": _STAFF,
     "lists.basis": _STAFF,

@@ -98,7 +98,7 @@ def list_launched(
 
 def read_figures(session: Session, campaign_id: int, *, user: User, now: datetime) -> Figures:
     """All figures of a campaign. Raises NotFound. Call it inside one `db.read()`."""
-    campaign, goal, is_whole = _find(session, campaign_id, user=user)
+    campaign, goal, is_whole = find_counted(session, campaign_id, user=user)
     tallies = _read_tallies(session, campaign_id, user=user)
     areas = {area.code: area for area in session.scalars(select(Area))}
     names = dict(session.execute(select(Organisation.id, Organisation.name)).all())
@@ -120,7 +120,7 @@ def read_figures(session: Session, campaign_id: int, *, user: User, now: datetim
 
 def read_total(session: Session, campaign_id: int, *, user: User) -> Figures:
     """The campaign's share alone, quickly where the user sees the whole of it. Raises NotFound."""
-    campaign, goal, is_whole = _find(session, campaign_id, user=user)
+    campaign, goal, is_whole = find_counted(session, campaign_id, user=user)
     if is_whole:
         total = _count_whole(session, campaign)
     else:
@@ -175,7 +175,8 @@ def _takes_part(session: Session, user: User) -> ColumnElement[bool]:
 Key = tuple[str | None, int | None]  # area, organisation
 
 
-def _find(session: Session, campaign_id: int, *, user: User) -> tuple[Campaign, Goal | None, bool]:
+def find_counted(session: Session, campaign_id: int, *, user: User) -> tuple[Campaign, Goal | None, bool]:
+    """A campaign whose figures a user may see, its goal, and whether they see all its lists. Raises NotFound."""
     campaign = session.scalar(select(Campaign).where(Campaign.id == campaign_id, _takes_part(session, user)))
     if campaign is None:
         raise NotFound(f"Không có chiến dịch số {campaign_id} mà bạn được xem.")

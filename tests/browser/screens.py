@@ -54,6 +54,7 @@ SCREENS = [
     Screen("campaigns.sheet", "/admin/campaigns/{standing_still}/", AUTHOR),
     Screen("campaigns.sheet", "/admin/campaigns/{cancelled}/", AUDITOR),
     Screen("campaigns.sheet", "/admin/campaigns/{demo}/", AUTHOR),
+    Screen("installs.index", "/admin/campaigns/{demo}/installs/?all=1", AUTHOR),
     Screen("senders.index", "/admin/senders/"),
     Screen("register.index", "/admin/do-not-call/"),
     Screen("register.index", "/admin/do-not-call/", AUDITOR),

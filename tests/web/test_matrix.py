@@ -49,6 +49,7 @@ POST campaigns.launch       ASP..
 POST campaigns.discard      ASP..
 GET  running.panel          ASP.U
 POST running.act            ASP..
+GET  installs.index         ASP.U
 POST running.decide         ASP..
 GET  inbox.index            ASP.U
 GET  inbox.show             ASP.U
@@ -152,6 +153,7 @@ WITHOUT_TOKEN = (
 OF_ALL = {"incident_id"}  # objects that belong to the installation, not to an organisation
 ABOUT_WHAT = {
     "running.panel": "launched_id",
+    "installs.index": "launched_id",
     "running.act": "launched_id",
     "running.decide": "launched_id",
 }  # else the draft

@@ -1,0 +1,100 @@
+"""The reports behind a figure: as many as it says, each with its source, and those taken back when asked for."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from campaigns.answers.models import Source
+from campaigns.answers.taking import take_answer
+from campaigns.figures.places import read_figures
+from campaigns.replies.classifier import Label
+from outreach.access.users import find_user
+from tests.flows.world import AUTHOR, World, number
+from tests.web import test_office_progress as progress
+from tests.web.office import signed_in
+
+places = progress.places
+INSTALLED = ((0, Source.SMS), (1, Source.PAGE), (2, Source.OFFICER), (5, Source.PAGE))
+
+
+def tell(world: World, campaign: int, person: int, label: Label, source: Source, *, minutes: int = 0) -> None:
+    e164 = number(person)
+    with world.runtime.db.write() as session:
+        recipient = session.merge(world.recipient(e164, campaign))
+        take_answer(
+            session,
+            phone_id=recipient.phone_id or 0,
+            recipient=recipient,
+            label=label,
+            source=source,
+            keys=world.keys,
+            now=world.now + timedelta(minutes=minutes),
+        )
+
+
+def rows(page: str) -> int:
+    body = re.search(r"<tbody>(.*)</tbody>", page, re.DOTALL)
+    return body[1].count("<tr>") if body else 0
+
+
+@pytest.fixture
+def campaign(places: World) -> int:
+    campaign = progress.launch(places)
+    for person, source in INSTALLED:
+        tell(places, campaign, person, Label.INSTALLED, source)
+    return campaign
+
+
+def test_a_figure_leads_to_as_many_reports_as_it_says(
+    client: FlaskClient,
+    places: World,
+    campaign: int,
+) -> None:
+    signed_in(client, AUTHOR)
+    shown = client.get(f"/admin/progress/?campaign={campaign}").text
+    links = re.findall(rf'<a href="(/admin/campaigns/{campaign}/installs/\?[^"]+)">(\d+)</a>', shown)
+    assert len(links) >= 2  # a district and an organisation
+    for link, figure in links:
+        assert rows(client.get(link.replace("&amp;", "&")).text) == int(figure), link
+    page = client.get(f"/admin/campaigns/{campaign}/installs/").text
+    with places.runtime.db.read() as session:
+        figures = read_figures(session, campaign, user=find_user(session, AUTHOR), now=places.now)
+    assert rows(page) == figures.total.installed == 4
+    for said in ("tin nhắn", "trang trả lời", "cán bộ"):
+        assert said in page.lower()
+    assert number(0) not in page
+
+
+def test_a_report_taken_back_is_shown_when_asked_for_and_a_phone_counts_once(
+    client: FlaskClient,
+    places: World,
+    campaign: int,
+) -> None:
+    signed_in(client, AUTHOR)
+    tell(places, campaign, 0, Label.NOT_YET, Source.SMS, minutes=1)  # "cài rồi nhưng xóa rồi"
+    path = f"/admin/campaigns/{campaign}/installs/"
+    assert rows(client.get(path).text) == 3
+    with_history = client.get(f"{path}?all=1").text
+    assert rows(with_history) == 4
+    assert "rút lại" in with_history
+    tell(places, campaign, 0, Label.INSTALLED, Source.PAGE, minutes=2)
+    assert rows(client.get(path).text) == 4
+    assert rows(client.get(f"{path}?all=1").text) == 5
+    assert rows(client.get(f"{path}?source=page").text) == 3
+    assert rows(client.get(f"{path}?source=nothing").text) == 4
+    assert client.get("/admin/campaigns/999/installs/").status_code == 404
+
+
+def test_each_sees_the_reports_of_their_own_lists(
+    client: FlaskClient,
+    places: World,
+    campaign: int,
+) -> None:
+    signed_in(client, progress.NEIGHBOUR)
+    page = client.get(f"/admin/campaigns/{campaign}/installs/").text
+    assert rows(page) == 1
+    assert "A Thun 5" in page
