@@ -25,6 +25,7 @@ from campaigns.messages import Attempt, Incident, Message
 from campaigns.models import Campaign, Recipient
 from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
+from campaigns.planning.segments import save_segment
 from campaigns.replies.classifier import Label
 from campaigns.rights.models import RequestKind
 from campaigns.rights.requests import finish_request, write_down_request
@@ -36,7 +37,7 @@ from outreach.access.organisations import create_organisation
 from outreach.access.users import find_user
 from outreach.people.importing.uploads.receiving import confirm, receive
 from outreach.people.importing.uploads.running import Work, run
-from outreach.people.models import ContactList, Phone
+from outreach.people.models import ContactList, Phone, Register
 from outreach.runtime import Runtime
 from outreach.sms.gateway import Inbound
 
@@ -66,6 +67,7 @@ def furnish(runtime: Runtime) -> dict[str, Any]:
         _ask(session, made["person"], now)
         made |= _hand_in_figures(session, runtime, now)
         _lose_sight(session, made["demo"], now)
+        _narrow(session, now)
         session.add(Incident(kind="sent_twice", subject="messages:1", details={}, at=now))
         made |= _hand_in(session, Path(runtime.settings.uploads_dir), now)
         invited = find_user(session, LEADER)
@@ -117,6 +119,9 @@ def _write_campaigns(session: Session, now: datetime) -> dict[str, int]:
             _A.SUBMIT,
             _A.APPROVE,
             kind="tiem-chung",
+            smartphone=["yes", "unknown"],
+            languages=["vi"],
+            answered="no",
             text="Moi ong/ba di tiem vac xin. Tra loi: 1 da tiem, 4 can giup, TC thoi nhan tin",
         ),
         "scheduled": write(
@@ -134,6 +139,27 @@ def _write_campaigns(session: Session, now: datetime) -> dict[str, int]:
         ),
         "cancelled": write("Cài Bluezone, bản thử", _A.SUBMIT, _A.CANCEL),
     }
+
+
+def _narrow(session: Session, now: datetime) -> None:
+    """A segment kept for next time, and two files of the national register."""
+    said = {"organisations": [ORGANISATIONS[0][0]], "areas": ["608"], "smartphone": ["yes", "unknown"]}
+    save_segment(
+        session, "Thành phố, có điện thoại thông minh", said, user=find_user(session, AUTHOR), now=now
+    )
+    counts = {"rows": 120_000, "numbers": 119_204, "other": 512, "unread": 3, "added": 119_204, "removed": 0}
+    told = {"handed_in_by": find_user(session, ADMINISTRATOR).id, "handed_in_at": now, "ended_at": now}
+    session.add_all(
+        [
+            Register(file_name="DNC 8-2020.csv", state="done", counts={**counts, "people": 17}, **told),
+            Register(
+                file_name="bao cao.xlsx",
+                state="failed",
+                error="Tệp “bao cao.xlsx” không có cột nào chứa số di động.",
+                **told,
+            ),
+        ]
+    )
 
 
 def _work_through(session: Session, now: datetime) -> dict[str, int]:
