@@ -11,9 +11,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import String, insert, select, update
 from sqlalchemy.orm import Session
 
+from outreach.bulk import listed
 from outreach.people.models import ImportIssue, ListImport
 from outreach.people.names import name_key
 from outreach.people.reading.rows import CheckedRow
@@ -76,7 +77,7 @@ def keep_aside(
     session.execute(
         update(ImportIssue)
         .where(
-            ImportIssue.key.in_([each["key"] for each in issues]),
+            ImportIssue.key.in_(listed(session, [str(each["key"]) for each in issues], String)),
             ImportIssue.decision.is_(None),
             ImportIssue.status != IssueStatus.QUESTION,
         )
@@ -141,7 +142,7 @@ def _decided_before(session: Session, keys: Sequence[str]) -> dict[str, str | No
     """The last decision on each key that was asked about before; None where it is open."""
     rows = session.execute(
         select(ImportIssue.key, ImportIssue.decision)
-        .where(ImportIssue.key.in_(set(keys)))
+        .where(ImportIssue.key.in_(listed(session, set(keys), String)))
         .where(ImportIssue.decision.is_(None) | (ImportIssue.decision != Decision.SUPERSEDED))
         .order_by(ImportIssue.id)
     )

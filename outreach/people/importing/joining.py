@@ -11,9 +11,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import BigInteger, bindparam, select, update
 from sqlalchemy.orm import Session
 
+from outreach.bulk import UNSYNCED, listed
 from outreach.people.importing.bulk import insert_rows, take_ids
 from outreach.people.models import Contact, ContactList, ContactPhone, ImportChange, ListImport, Membership
 from outreach.people.names import given_key, may_be_renamed, name_key
@@ -64,7 +65,8 @@ class Joiner:
         self._made: list[Person] = []
         self._memberships: list[tuple[Person, CheckedRow]] = []
         self._here_again: set[int] = set()
-        on_them = select(ContactPhone.contact_id).where(ContactPhone.phone_id.in_(list(phones.values())))
+        theirs = listed(session, list(phones.values()), BigInteger)
+        on_them = select(ContactPhone.contact_id).where(ContactPhone.phone_id.in_(theirs))
         self._look_up(set(session.scalars(on_them)))
 
     def find(self, row: CheckedRow) -> Person | None:
@@ -147,9 +149,11 @@ class Joiner:
             self._session.execute(
                 update(Membership)
                 .where(
-                    Membership.list_id == self._brought.list_id, Membership.contact_id.in_(self._here_again)
+                    Membership.list_id == self._brought.list_id,
+                    Membership.contact_id.in_(listed(self._session, self._here_again, BigInteger)),
                 )
-                .values(last_import_id=self._brought.id)
+                .values(last_import_id=self._brought.id),
+                execution_options=UNSYNCED,
             )
         if grown:
             self._write_changes(grown)
@@ -157,15 +161,16 @@ class Joiner:
     def _look_up(self, ids: set[int]) -> None:
         if not ids:
             return
+        people = listed(self._session, ids, BigInteger)
         facts = [getattr(Contact, name) for name in _FACTS]
         columns = select(Contact.id, Contact.name, Contact.name_key, *facts)
         for contact_id, name, key, *known in self._session.execute(
-            columns.where(Contact.id.in_(ids)).order_by(Contact.id)
+            columns.where(Contact.id.in_(people)).order_by(Contact.id)
         ):
             self._people[contact_id] = Person(contact_id, name, key, dict(zip(_FACTS, known, strict=True)))
         for contact_id, phone_id in self._session.execute(
             select(ContactPhone.contact_id, ContactPhone.phone_id)
-            .where(ContactPhone.contact_id.in_(ids))
+            .where(ContactPhone.contact_id.in_(people))
             .order_by(ContactPhone.contact_id, ContactPhone.position)
         ):
             self._people[contact_id].phones.append(phone_id)
@@ -173,7 +178,7 @@ class Joiner:
         self._members |= dict(
             self._session.execute(
                 select(Membership.contact_id, Membership.import_id).where(
-                    Membership.list_id == self._brought.list_id, Membership.contact_id.in_(ids)
+                    Membership.list_id == self._brought.list_id, Membership.contact_id.in_(people)
                 )
             ).all()
         )
@@ -187,7 +192,7 @@ class Joiner:
                 .join(ContactList, ContactList.id == Membership.list_id)
                 .where(
                     ContactList.organisation_id == owner.scalar_subquery(),
-                    Membership.contact_id.in_(list(self._people)),
+                    Membership.contact_id.in_(listed(self._session, self._people, BigInteger)),
                 )
             )
         )
@@ -239,7 +244,7 @@ class Joiner:
         )
         of_this = select(ImportChange).where(
             ImportChange.import_id == self._brought.id,
-            ImportChange.contact_id.in_([each.id for each in grown]),
+            ImportChange.contact_id.in_(listed(self._session, [each.id for each in grown], BigInteger)),
         )
         held = {each.contact_id: each for each in self._session.scalars(of_this)}
         for person in grown:

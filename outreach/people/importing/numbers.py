@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import exists, literal, select, text, update
+from sqlalchemy import BigInteger, String, exists, literal, select, text, update
 from sqlalchemy.orm import Session
 
-from outreach.bulk import UNSYNCED
+from outreach.bulk import UNSYNCED, listed
 from outreach.people.importing.bulk import insert_rows, take_ids
 from outreach.people.languages import language_code
 from outreach.people.models import Phone, Suppression
@@ -37,7 +37,7 @@ def find_or_create_phones(
 
 def find_phones(session: Session, numbers: Iterable[str]) -> dict[str, int]:
     """The rows of those numbers that are there."""
-    wanted = select(Phone.e164, Phone.id).where(Phone.e164.in_(sorted(set(numbers))))
+    wanted = select(Phone.e164, Phone.id).where(Phone.e164.in_(listed(session, sorted(set(numbers)), String)))
     return dict(session.execute(wanted).all())
 
 
@@ -49,7 +49,9 @@ def remember_languages(session: Session, spoken: Iterable[tuple[str, Iterable[in
             phones.setdefault(code, set()).update(ids)
     for code, ids in sorted(phones.items()):
         session.execute(
-            update(Phone).where(Phone.id.in_(sorted(ids)), Phone.language.is_(None)).values(language=code),
+            update(Phone)
+            .where(Phone.id.in_(listed(session, sorted(ids), BigInteger)), Phone.language.is_(None))
+            .values(language=code),
             execution_options=UNSYNCED,
         )
 
@@ -63,7 +65,7 @@ def _make(session: Session, numbers: list[str], *, now: datetime) -> dict[str, i
         return dict(zip(numbers, ids, strict=True))
     # A reply may bring the same number at this moment: whoever is second takes the first one's row.
     session.execute(_INSERT_NUMBERS, {"numbers": numbers, "now": now})
-    return dict(session.execute(select(Phone.e164, Phone.id).where(Phone.e164.in_(numbers))).all())
+    return find_phones(session, numbers)
 
 
 def _remember_suppressions(session: Session, phones: dict[str, int], *, secret_key: str) -> None:
@@ -73,7 +75,9 @@ def _remember_suppressions(session: Session, phones: dict[str, int], *, secret_k
         return
     by_hash = {hash_number(e164, secret_key=secret_key): phone_id for e164, phone_id in phones.items()}
     known = session.scalars(
-        select(Suppression.number_hash).where(Suppression.number_hash.in_(by_hash), without_phone)
+        select(Suppression.number_hash).where(
+            Suppression.number_hash.in_(listed(session, by_hash, String)), without_phone
+        )
     ).all()
     for number_hash in set(known):
         session.execute(
