@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import String, and_, case, cast, delete, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
+from campaigns.answers.counters import count_anew
 from campaigns.answers.models import Answer, InstallReport, Source
 from campaigns.messages import Attempt, Message, Outbox, Tally
 from campaigns.models import Campaign, Recipient
@@ -119,3 +120,4 @@ def _answer(session: Session, campaign_id: int, *, first: int, last: int, then: 
     ).where(Answer.id > before, Answer.label == Label.INSTALLED)
     columns = ["campaign_id", "phone_id", "recipient_id", "answer_id", "source", "reported_at"]
     session.execute(insert(InstallReport).from_select(columns, installed))
+    count_anew(session, campaign_id)

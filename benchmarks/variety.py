@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 import outreach.places
+from campaigns.answers.counters import count_anew
+from campaigns.models import Campaign
 from outreach.access.models import OrganisationKind
 from outreach.access.organisations import create_organisation
 from outreach.db import Database
@@ -53,4 +55,6 @@ def add_variety(db: Database) -> list[str]:
         given = {"first": min(each.id for each in lists), "lists": len(lists)}
         for statement in _VARIETY:
             session.execute(text(statement), given if ":first" in statement else {})
+        for campaign_id in session.scalars(select(Campaign.id)):
+            count_anew(session, campaign_id)
     return names

@@ -10,6 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from campaigns.answers.counters import fold_counters
 from campaigns.delivery.callbacks import APPLY_LIMIT, apply_statuses
 from campaigns.delivery.lanes import open_lanes
 from campaigns.delivery.reconcile import expire_leases, has_unknown_due
@@ -66,6 +67,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> Swept:
             done.past_deadline = skip_past_deadline(session, now=now)
             done.silent = give_up_silent(session, now=now, secret_key=key)
             fold(session, now=now)
+            fold_counters(session)
 
     def complete() -> None:
         with db.write() as session:

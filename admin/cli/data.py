@@ -7,16 +7,20 @@ from pathlib import Path
 
 import click
 
-from admin.cli.speaking import Group, answer, json_option
+from admin.cli.speaking import Failure, Group, answer, json_option
 from admin.demo import LOGINS, PASSWORD, load_demo
+from campaigns.answers.counters import Difference, differences
 from outreach.places.loading import load_areas
 from outreach.runtime import Runtime
 from outreach.schema import upgrade
+
+SHOWN = 20  # differences that are spelled out
 
 
 def data_commands(runtime: Runtime) -> list[click.Command]:
     db = Group("db", help="The database's shape.")
     areas = Group("areas", help="Provinces, districts and communes.")
+    counters = Group("counters", help="The sums behind the figures.")
     demo = Group("demo", help="Invented data for trying and training.")
 
     @db.command("upgrade")
@@ -48,4 +52,31 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
             says=f"Đã tạo {made} người trong danh sách mẫu. Tài khoản dùng thử:\n{logins}",
         )
 
-    return [db, areas, demo]
+    @counters.command("verify")
+    @json_option
+    def verify_counters(as_json: bool) -> None:
+        """Count all recipients anew and compare; fails where a counter says something else."""
+        with runtime.db.read() as session:
+            sums, wrong = differences(session)
+        if wrong:
+            said = "\n".join(f"  {_where(found)}" for found in wrong[:SHOWN])
+            raise Failure(f"{len(wrong)} số đếm không khớp với danh sách người nhận tin:\n{said}")
+        answer({"sums": sums, "different": 0}, as_json=as_json, says=f"Cả {sums} số đếm đều khớp.")
+
+    return [db, areas, counters, demo]
+
+
+def _where(found: Difference) -> str:
+    campaign_id, list_id, area, said, day = found.key
+    parts = [
+        f"chiến dịch {campaign_id}",
+        f"danh sách {list_id or 'chưa rõ'}",
+        f"địa bàn {area or 'chưa rõ'}",
+        f"ngày {day}" if day else f"trả lời {said or 'chưa có'}",
+    ]
+    what = (
+        f"đếm lại {found.counted.people} người, đang ghi {found.kept.people}"
+        if found.counted.people != found.kept.people
+        else f"đếm lại {found.counted.installed} máy đã cài, đang ghi {found.kept.installed}"
+    )
+    return f"{', '.join(parts)}: {what}"

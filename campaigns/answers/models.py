@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Float, ForeignKey, Index, String, Text, text
+from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.replies.classifier import Label
@@ -136,3 +136,32 @@ class InstallReport(Base):
     source: Mapped[Source] = mapped_column(one_of(Source))
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Counter(Base):
+    """Where a campaign's recipients stand, as changes: by list, area and answer, and installs by their day besides.
+
+    Written in the transaction that changes it and folded by the sweep; see answers.counters. A row counts
+    `people` of an answer (`day` is NULL) or `installed` more or fewer on a day in Vietnam.
+    """
+
+    __tablename__ = "counters"
+    __table_args__ = (
+        Index(None, "campaign_id"),
+        # A change takes somebody away from where they stood: what is folded already has no such row.
+        Index(
+            "ix_counters_unfolded",
+            "campaign_id",
+            postgresql_where=text("people < 0"),
+            sqlite_where=text("people < 0"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(BigId)
+    list_id: Mapped[int | None] = mapped_column(BigId)
+    area_code: Mapped[str | None] = mapped_column(String(10))
+    answer: Mapped[Label | None] = mapped_column(one_of(Label))
+    day: Mapped[str | None] = mapped_column(String(10))  # YYYY-MM-DD
+    people: Mapped[int] = mapped_column(Integer)
+    installed: Mapped[int] = mapped_column(Integer)

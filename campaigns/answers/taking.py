@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from campaigns.answers.counters import Standing, note_change
 from campaigns.answers.models import Answer, InstallReport, Source
 from campaigns.answers.standing import fold
 from campaigns.casework.opening import open_help, withdraw_help
@@ -163,6 +164,7 @@ def _bring_up_to_date(
 ) -> None:
     """Make the recipient's row and the counted install say what the standing answers amount to."""
     standing = fold([answer.label for answer in answers])
+    said = recipient.answer
     recipient.answer = standing.label
     recipient.answered_at = answers[-1].at if standing.label else None
     counted = session.scalar(
@@ -172,11 +174,13 @@ def _bring_up_to_date(
             InstallReport.withdrawn_at.is_(None),
         )
     )
+    at = now
     if standing.installed_by is None:
         if counted:
             counted.withdrawn_at = now
     elif counted is None:
         by = answers[standing.installed_by]
+        at = by.at
         session.add(
             InstallReport(
                 campaign_id=recipient.campaign_id,
@@ -188,6 +192,13 @@ def _bring_up_to_date(
             )
         )
     session.flush()
+    note_change(
+        session,
+        recipient,
+        Standing(said, counted is not None),
+        Standing(standing.label, standing.installed_by is not None),
+        at=at,
+    )
 
 
 def _acknowledge(

@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.answers.models import InstallReport
+from campaigns.answers.models import Counter
 from campaigns.figures.reach import Reach, read_days, read_reach
 from campaigns.figures.share import Share, share_of
-from campaigns.models import Campaign, CampaignList, Goal, Recipient
+from campaigns.models import Campaign, CampaignList, Goal
 from campaigns.replies.classifier import Label
 from campaigns.states import CampaignState
 from outreach.access.models import Organisation, User
@@ -119,26 +119,10 @@ def read_figures(session: Session, campaign_id: int, *, user: User, now: datetim
 
 
 def read_total(session: Session, campaign_id: int, *, user: User) -> Figures:
-    """The campaign's share alone, quickly where the user sees the whole of it. Raises NotFound."""
+    """The campaign's share alone. Raises NotFound."""
     campaign, goal, is_whole = find_counted(session, campaign_id, user=user)
-    if is_whole:
-        total = _count_whole(session, campaign)
-    else:
-        total = _sum(_read_tallies(session, campaign_id, user=user).values())
+    total = _sum(_read_tallies(session, campaign_id, user=user).values())
     return Figures(**_head(campaign, goal, total, is_whole=is_whole))
-
-
-def _count_whole(session: Session, campaign: Campaign) -> Tally:
-    def count(*conditions: ColumnElement[bool]) -> int:
-        return session.scalar(select(func.count()).where(*conditions)) or 0
-
-    audience = (Recipient.campaign_id == campaign.id, Recipient.exclusion.is_(None))
-    return Tally(
-        recipients=campaign.recipients if campaign.recipients is not None else count(*audience),
-        no_smartphone=count(Recipient.campaign_id == campaign.id, Recipient.answer == Label.NO_SMARTPHONE),
-        answered=count(Recipient.campaign_id == campaign.id, Recipient.answer.is_not(None)),
-        installed=count(InstallReport.campaign_id == campaign.id, InstallReport.withdrawn_at.is_(None)),
-    )
 
 
 def _head(campaign: Campaign, goal: Goal | None, total: Tally, *, is_whole: bool) -> dict[str, Any]:
@@ -191,25 +175,23 @@ def find_counted(session: Session, campaign_id: int, *, user: User) -> tuple[Cam
 def _read_tallies(session: Session, campaign_id: int, *, user: User) -> dict[Key, Tally]:
     seen = visible_to(session, user, ContactList.organisation_id)
     tallies: dict[Key, Tally] = {}
-    for area, organisation, answer, count in session.execute(
-        select(Recipient.area_code, ContactList.organisation_id, Recipient.answer, func.count())
-        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-        .where(Recipient.campaign_id == campaign_id, Recipient.exclusion.is_(None), seen)
-        .group_by(Recipient.area_code, ContactList.organisation_id, Recipient.answer)
+    for area, organisation, answer, people, installed in session.execute(
+        select(
+            Counter.area_code,
+            ContactList.organisation_id,
+            Counter.answer,
+            func.sum(Counter.people),
+            func.sum(Counter.installed),
+        )
+        .outerjoin(ContactList, ContactList.id == Counter.list_id)
+        .where(Counter.campaign_id == campaign_id, seen)
+        .group_by(Counter.area_code, ContactList.organisation_id, Counter.answer)
     ):
         tally = tallies.setdefault((area, organisation), Tally())
-        tally.recipients += count
-        tally.no_smartphone += count if answer is Label.NO_SMARTPHONE else 0
-        tally.answered += count if answer else 0
-    for area, organisation, count in session.execute(
-        select(Recipient.area_code, ContactList.organisation_id, func.count())
-        .select_from(InstallReport)
-        .join(Recipient, Recipient.id == InstallReport.recipient_id)
-        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-        .where(InstallReport.campaign_id == campaign_id, InstallReport.withdrawn_at.is_(None), seen)
-        .group_by(Recipient.area_code, ContactList.organisation_id)
-    ):
-        tallies.setdefault((area, organisation), Tally()).installed += count
+        tally.recipients += int(people)
+        tally.no_smartphone += int(people) if answer is Label.NO_SMARTPHONE else 0
+        tally.answered += int(people) if answer else 0
+        tally.installed += int(installed)
     return tallies
 
 

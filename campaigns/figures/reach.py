@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, String, cast, distinct, exists, func, select, true
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, distinct, exists, func, select, true
+from sqlalchemy.orm import Session
 
-from campaigns.answers.models import InstallReport
+from campaigns.answers.models import Counter, InstallReport
 from campaigns.figures.share import Share, share_of
 from campaigns.messages import Message
 from campaigns.models import Campaign, Recipient, Step
@@ -50,37 +49,23 @@ def read_days(
     """
     if campaign.launched_at is None:
         return []
-    made = _count_by_day(session, campaign.id, InstallReport.reported_at, seen)
-    withdrawn = _count_by_day(session, campaign.id, InstallReport.withdrawn_at, seen)
-    day = min([campaign.launched_at.astimezone(VIETNAM).date(), *made])
-    last = max([(campaign.ended_at or now).astimezone(VIETNAM).date(), *made, *withdrawn])
+    changes = {
+        date.fromisoformat(day or ""): int(count)
+        for day, count in session.execute(
+            select(Counter.day, func.sum(Counter.installed))
+            .outerjoin(ContactList, ContactList.id == Counter.list_id)
+            .where(Counter.campaign_id == campaign.id, Counter.day.is_not(None), seen)
+            .group_by(Counter.day)
+        )
+    }
+    day = min([campaign.launched_at.astimezone(VIETNAM).date(), *changes])
+    last = max([(campaign.ended_at or now).astimezone(VIETNAM).date(), *changes])
     days, standing = [], 0
     while day <= last:
-        standing += made.get(day, 0) - withdrawn.get(day, 0)
+        standing += changes.get(day, 0)
         days.append((day, standing))
         day += timedelta(days=1)
     return days
-
-
-def _count_by_day(
-    session: Session,
-    campaign_id: int,
-    moment: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None],
-    seen: ColumnElement[bool],
-) -> dict[date, int]:
-    if session.get_bind().dialect.name == "postgresql":
-        day: ColumnElement[Any] = cast(func.date(func.timezone("Asia/Ho_Chi_Minh", moment)), String)
-    else:
-        day = func.date(moment, "+7 hours")
-    rows = session.execute(
-        select(day, func.count())
-        .select_from(InstallReport)
-        .join(Recipient, Recipient.id == InstallReport.recipient_id)
-        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-        .where(InstallReport.campaign_id == campaign_id, moment.is_not(None), seen)
-        .group_by(day)
-    )
-    return {date.fromisoformat(text): count for text, count in rows}
 
 
 def read_reach(session: Session, campaign_id: int, seen: ColumnElement[bool]) -> Reach:

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
+from campaigns.answers.counters import count_anew, forget_counters
 from campaigns.answers.models import Answer
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, CampaignList, Recipient, Step
@@ -65,6 +66,7 @@ def freeze_audience(session: Session, campaign: Campaign) -> None:
     with over_everybody(session):
         session.execute(statement, {"campaign": campaign.id, **given})
     campaign.recipients = count_audience(session, campaign.id)[0]
+    count_anew(session, campaign.id)
 
 
 def whom_of(session: Session, campaign: Campaign) -> Whom:
@@ -169,6 +171,7 @@ def take_back(session: Session, campaign_id: int) -> None:
         execution_options=UNSYNCED,
     )
     session.execute(delete(Recipient).where(Recipient.campaign_id == campaign_id), execution_options=UNSYNCED)
+    forget_counters(session, campaign_id)
     session.execute(
         update(Step).where(Step.campaign_id == campaign_id).values(opened_at=None, content_hash=None),
         execution_options=UNSYNCED,

@@ -1,0 +1,195 @@
+"""Counters of where recipients stand: figures by place, organisation and day are sums over them, not over people.
+
+Every change of a recipient's answer or counted install is noted here in its own transaction. Rows are only added,
+so that nobody waits for anybody; the sweep folds them together. `differences` counts the people anew and compares.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, ColumnElement, Executable, String, cast, delete, func, insert, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from campaigns.answers.models import Counter, InstallReport
+from campaigns.models import Recipient
+from campaigns.replies.classifier import Label
+from campaigns.windows import VIETNAM
+from outreach.bulk import UNSYNCED, listed
+
+# Changes of a campaign that may stand beside its sums: a reader adds up that many rows more.
+FOLD_BEYOND = 500
+
+_KEY = (Counter.campaign_id, Counter.list_id, Counter.area_code, Counter.answer, Counter.day)
+
+
+class Key(NamedTuple):
+    """What is counted together."""
+
+    campaign_id: int
+    list_id: int | None
+    area_code: str | None
+    answer: Label | None
+    day: str | None
+
+
+class Count(NamedTuple):
+    people: int
+    installed: int
+
+
+class Standing(NamedTuple):
+    """What a recipient's row and their counted install say."""
+
+    answer: Label | None
+    is_installed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A key whose counters say something else than the people."""
+
+    key: Key
+    counted: Count
+    kept: Count
+
+
+def note_change(
+    session: Session, recipient: Recipient, before: Standing, after: Standing, *, at: datetime
+) -> None:
+    """Somebody stands elsewhere now; an install came or went on the day of `at`. In the transaction of the change."""
+    if before == after or recipient.exclusion is not None:
+        return
+    where = {
+        "campaign_id": recipient.campaign_id,
+        "list_id": recipient.list_id,
+        "area_code": recipient.area_code,
+    }
+    changes: list[tuple[Label | None, str | None, int, int]] = [
+        (before.answer, None, -1, 0),
+        (after.answer, None, 1, 0),
+    ]
+    if before.is_installed != after.is_installed:
+        day = at.astimezone(VIETNAM).date().isoformat()
+        changes.append((None, day, 0, after.is_installed - before.is_installed))
+    session.execute(
+        insert(Counter),
+        [
+            {**where, "answer": answer, "day": day, "people": people, "installed": installed}
+            for answer, day, people, installed in changes
+        ],
+    )
+
+
+def count_anew(session: Session, campaign_id: int) -> None:
+    """Put what the people say in place of a campaign's counters: once they are frozen, or written by a few statements."""
+    forget_counters(session, campaign_id)
+    _store(session, _count_people(session, Recipient.campaign_id == campaign_id))
+
+
+def forget_counters(session: Session, campaign_id: int) -> None:
+    """A launch was taken back: nobody stands anywhere."""
+    session.execute(delete(Counter).where(Counter.campaign_id == campaign_id), execution_options=UNSYNCED)
+
+
+def fold_counters(session: Session) -> int:
+    """Put a campaign's changes together once there are many; how many rows that saved."""
+    many = session.scalars(
+        select(Counter.campaign_id)
+        .where(Counter.people < 0)
+        .group_by(Counter.campaign_id)
+        .having(func.count() > FOLD_BEYOND)
+        .order_by(Counter.campaign_id)
+    ).all()
+    return sum(_fold(session, campaign_id) for campaign_id in many)
+
+
+def _fold(session: Session, campaign_id: int) -> int:
+    # By their ids: a change that is committed meanwhile stays what it is, whatever its number.
+    rows: Sequence[Any] = session.execute(
+        select(Counter.id, *_KEY, Counter.people, Counter.installed)
+        .where(Counter.campaign_id == campaign_id)
+        .order_by(Counter.id)
+        .with_for_update()
+    ).all()
+    sums = _sum((Key(*row[1:6]), row.people, row.installed) for row in rows)
+    ids = listed(session, [row.id for row in rows], BigInteger)
+    session.execute(delete(Counter).where(Counter.id.in_(ids)), execution_options=UNSYNCED)
+    return len(rows) - _store(session, sums)
+
+
+def differences(session: Session) -> tuple[int, list[Difference]]:
+    """How many sums there are, and those that the people contradict. Call it inside one `db.read()`."""
+    counted = _count_people(session, Recipient.campaign_id.is_not(None))
+    kept = _sum(
+        (Key(*row[:5]), *row[5:])
+        for row in _read(
+            session, select(*_KEY, func.sum(Counter.people), func.sum(Counter.installed)).group_by(*_KEY)
+        )
+    )
+    nothing = Count(0, 0)
+    wrong = [
+        Difference(key, counted.get(key, nothing), kept.get(key, nothing))
+        for key in counted.keys() | kept.keys()
+        if counted.get(key, nothing) != kept.get(key, nothing)
+    ]
+    wrong.sort(key=lambda found: tuple(str(part or "") for part in found.key))
+    return len(counted), wrong
+
+
+def _count_people(session: Session, which: ColumnElement[bool]) -> dict[Key, Count]:
+    where = (Recipient.campaign_id, Recipient.list_id, Recipient.area_code)
+    who = (which, Recipient.exclusion.is_(None))
+    found: list[tuple[Key, int, int]] = [
+        (Key(row[0], row[1], row[2], row[3], None), row[4], 0)
+        for row in _read(
+            session,
+            select(*where, Recipient.answer, func.count()).where(*who).group_by(*where, Recipient.answer),
+        )
+    ]
+    for moment, sign in ((InstallReport.reported_at, 1), (InstallReport.withdrawn_at, -1)):
+        day = day_sql(session, moment)
+        found += [
+            (Key(row[0], row[1], row[2], None, row[3]), 0, sign * row[4])
+            for row in _read(
+                session,
+                select(*where, day, func.count())
+                .join(InstallReport, InstallReport.recipient_id == Recipient.id)
+                .where(*who, moment.is_not(None))
+                .group_by(*where, day),
+            )
+        ]
+    return _sum(found)
+
+
+def day_sql(
+    session: Session, moment: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
+) -> ColumnElement[str]:
+    """The day of a moment in Vietnam, YYYY-MM-DD."""
+    if session.get_bind().dialect.name == "postgresql":
+        return cast(func.date(func.timezone("Asia/Ho_Chi_Minh", moment)), String)
+    return func.date(moment, "+7 hours")
+
+
+def _read(session: Session, query: Executable) -> Sequence[Any]:
+    return session.execute(query).all()
+
+
+def _sum(found: Any) -> dict[Key, Count]:
+    sums: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
+    for key, people, installed in found:
+        sums[key][0] += int(people)
+        sums[key][1] += int(installed)
+    return {key: Count(*both) for key, both in sums.items() if any(both)}
+
+
+def _store(session: Session, sums: Mapping[Key, Count]) -> int:
+    if sums:
+        session.execute(
+            insert(Counter), [{**key._asdict(), **count._asdict()} for key, count in sums.items()]
+        )
+    return len(sums)

@@ -1,0 +1,200 @@
+"""The counters behind the figures say what the people say, whatever happened and in whichever order."""
+
+from __future__ import annotations
+
+import random
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskCliRunner
+from sqlalchemy import String, cast, func, select, update
+
+from admin.app import create_app
+from campaigns.answers import counters
+from campaigns.answers.counters import differences, fold_counters
+from campaigns.answers.models import Counter, Source
+from campaigns.answers.taking import take_answer, undo_answer
+from campaigns.models import Recipient
+from campaigns.replies.classifier import Label
+from campaigns.rights.erasing import erase
+from campaigns.rights.models import RequestKind
+from campaigns.rights.requests import write_down_request
+from campaigns.states import CampaignAction
+from outreach.errors import WrongState
+from outreach.people.models import Contact, SuppressionReason
+from outreach.people.person import suppress_number
+from outreach.places.models import Area, AreaLevel
+from tests.flows.processes import ROOT
+from tests.flows.world import APPROVER, AUTHOR, World
+
+PEOPLE = 12
+
+
+def check(world: World) -> int:
+    with world.runtime.db.read() as session:
+        sums, wrong = differences(session)
+    assert wrong == []
+    return sums
+
+
+def says(world: World, recipient_id: int, label: Label, *, days: int = 0) -> None:
+    with world.runtime.db.write() as session:
+        recipient = session.get_one(Recipient, recipient_id)
+        assert recipient.phone_id
+        take_answer(
+            session,
+            phone_id=recipient.phone_id,
+            recipient=recipient,
+            label=label,
+            source=Source.PAGE,
+            keys=world.keys,
+            now=world.now + timedelta(days=days),
+        )
+
+
+def takes_back(world: World, recipient_id: int, *, days: int = 0) -> None:
+    with world.runtime.db.write() as session:
+        undo_answer(session, session.get_one(Recipient, recipient_id), now=world.now + timedelta(days=days))
+
+
+def recipients(world: World) -> list[int]:
+    with world.runtime.db.read() as session:
+        return list(
+            session.scalars(
+                select(Recipient.id)
+                .where(Recipient.exclusion.is_(None), Recipient.contact_id.is_not(None))
+                .order_by(Recipient.id)
+            )
+        )
+
+
+@pytest.fixture
+def crowd(world: World) -> World:
+    """People of three places, one of whom cannot be reached."""
+    world.add_people(PEOPLE)
+    world.add_person("Y Blốc")
+    with world.runtime.db.write() as session:
+        session.add_all(
+            Area(code=str(n), name=f"Nơi {n}", kind="Huyện", level=AreaLevel.DISTRICT) for n in range(3)
+        )
+        session.flush()
+        session.execute(update(Contact).values(area_code=cast(Contact.id % 3, String)))
+    return world
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_history_leaves_counters_that_the_people_confirm(
+    crowd: World, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counters, "FOLD_BEYOND", 4)
+    dice = random.Random(seed)
+    campaign_id = crowd.launch()
+    if dice.random() < 0.7:
+        crowd.act(campaign_id, CampaignAction.UNDO)  # the launch is taken back, and made again
+        check(crowd)
+        crowd.act(campaign_id, CampaignAction.LAUNCH)
+        crowd.sweep()
+    for day in range(32):
+        who = dice.choice(recipients(crowd))
+        try:
+            match dice.choice(["says"] * 5 + ["takes back"] * 3 + ["fold", "suppressed", "erased"]):
+                case "says":
+                    says(crowd, who, dice.choice([Label.INSTALLED, *Label]), days=day // 8)
+                case "takes back":
+                    takes_back(crowd, who, days=day // 8)
+                case "fold":
+                    with crowd.runtime.db.write() as session:
+                        fold_counters(session)
+                case "suppressed":
+                    _suppress(crowd, who)
+                case "erased":
+                    _erase(crowd, who)
+        except WrongState:
+            pass  # the number is suppressed already
+    assert check(crowd) > 3
+
+
+def _suppress(world: World, recipient_id: int) -> None:
+    with world.runtime.db.write() as session:
+        recipient = session.get_one(Recipient, recipient_id)
+        assert recipient.contact_id
+        assert recipient.phone_id
+        suppress_number(
+            session,
+            recipient.contact_id,
+            recipient.phone_id,
+            reason=SuppressionReason.OPT_OUT,
+            note="gọi điện xin thôi",
+            secret_key=world.keys.secret_key,
+            user=world.user(AUTHOR),
+            now=world.now,
+        )
+
+
+def _erase(world: World, recipient_id: int) -> None:
+    with world.runtime.db.write() as session:
+        contact_id = session.get_one(Recipient, recipient_id).contact_id
+        assert contact_id
+        request = write_down_request(
+            session,
+            contact_id,
+            RequestKind.ERASE,
+            asked_by="chính họ",
+            asked_on=None,
+            user=world.user(AUTHOR),
+            now=world.now,
+        )
+        erase(session, request.id, secret_key=world.keys.secret_key, user=world.user(APPROVER), now=world.now)
+
+
+def test_answers_while_the_counters_are_folded_are_all_counted(
+    crowd: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counters, "FOLD_BEYOND", 0)
+    crowd.launch()
+    people = recipients(crowd)[:8]
+
+    def fold(_: int) -> None:
+        with crowd.runtime.db.write() as session:
+            fold_counters(session)
+
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(says, crowd, who, Label.INSTALLED) for who in people]
+        jobs += [pool.submit(fold, n) for n in range(6)]
+        for job in jobs:
+            job.result()
+    check(crowd)
+    fold(0)
+    check(crowd)
+    with crowd.runtime.db.read() as session:
+        assert session.scalar(select(func.sum(Counter.installed))) == 8
+        assert session.scalar(select(func.min(Counter.people))) == 0  # nothing is left to be folded
+
+
+def test_a_counter_that_is_wrong_is_named(crowd: World) -> None:
+    runner: FlaskCliRunner = create_app(crowd.runtime.settings).test_cli_runner()
+    campaign_id = crowd.launch()
+    says(crowd, recipients(crowd)[0], Label.INSTALLED)
+    assert runner.invoke(args=["counters", "verify"]).exit_code == 0
+    with crowd.runtime.db.write() as session:
+        session.execute(update(Counter).where(Counter.day.is_not(None)).values(installed=4))
+    told = runner.invoke(args=["counters", "verify"])
+    assert told.exit_code == 1
+    assert told.stdout == ""
+    assert f"chiến dịch {campaign_id}" in told.stderr
+    assert "đếm lại 1 máy đã cài, đang ghi 4" in told.stderr
+
+
+def test_where_a_recipient_stands_is_changed_in_one_place() -> None:
+    changes = re.compile(r"\brecipient\.answer = |\bInstallReport\(\n|withdrawn_at = |update\(Recipient\)")
+    found = {
+        str(path.relative_to(ROOT))
+        for package in ("campaigns", "workers", "outreach", "admin")
+        for path in Path(ROOT, package).rglob("*.py")
+        if changes.search(path.read_text(encoding="utf-8"))
+    }
+    # The demo writes in bulk and has everything counted anew.
+    assert found == {"campaigns/answers/taking.py", "admin/demo_bulk.py"}
