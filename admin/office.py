@@ -35,6 +35,7 @@ from admin.views.organisations import OrganisationsView
 from admin.views.people import PeopleView
 from admin.views.progress import ProgressView
 from admin.views.register import RegisterView
+from admin.views.reply_log import ReplyLogView
 from admin.views.rights import RightsView
 from admin.views.running import RunningView
 from admin.views.senders import SendersView
@@ -109,6 +110,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         RegisterView(runtime),
         RunningView(runtime),
         InstallsView(runtime),
+        ReplyLogView(runtime),
     ]
 
 

@@ -87,6 +87,8 @@ ROUTES: dict[str, frozenset[Role]] = {
     "rights.finish": _STAFF,
     "rights.erase": _APPROVER,
     "rights.export": _APPROVER,
+    "reply_log.index": _ADMINISTRATOR,
+    "reply_log.receive": _ADMINISTRATOR,
     "running.panel": _READERS,
     "running.act": _STAFF,
     "running.decide": _STAFF,

@@ -52,6 +52,7 @@ ACTIONS: dict[str, Any] = {
     "import.decide": _l("Quyết định một dòng chờ"),
     "import.retract": _l("Hoàn tác quyết định về dòng chờ"),
     "list.create": _l("Tạo danh sách"),
+    "reply.import": _l("Nhập nhật ký tin trả lời"),
     "contact.see_number": _l("Xem số điện thoại"),
     "contact.correct": _l("Sửa thông tin người dân"),
     "contact.add_number": _l("Thêm số điện thoại"),

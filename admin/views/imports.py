@@ -42,7 +42,12 @@ from outreach.people.models import ContactList, ListImport, Upload, UploadState
 from outreach.places.models import Area
 from outreach.runtime import Runtime
 
-_WITH_FILE = {"imports.receive": LARGEST, "register.receive": LARGEST, "agencies.file": 2 * 2**20}  # bytes
+_WITH_FILE = {
+    "imports.receive": LARGEST,
+    "register.receive": LARGEST,
+    "agencies.file": 2 * 2**20,
+    "reply_log.receive": 2 * 2**20,
+}  # bytes
 _FORM_AROUND = 64 * 1024  # bytes of the form beside the file
 _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _STILL = (UploadState.CHECKING, UploadState.STORING, UploadState.UNDOING)

@@ -58,10 +58,19 @@ class Outcome:
     unreadable: list[int] = field(default_factory=list)
 
 
-def import_log(db: Database, path: Path, *, keys: Keys, now: datetime) -> Outcome:
-    """Store a log's replies. Raises BadList for a file that is no log."""
+def import_log(
+    db: Database, path: Path, *, keys: Keys, now: datetime, most_rows: int | None = None
+) -> Outcome:
+    """Store a log's replies. Raises BadList for a file that is no log or longer than `most_rows`."""
     outcome = Outcome()
     log = read_log(path)
+    if most_rows is not None:
+        rows = list(islice(log, most_rows + 1))
+        if len(rows) > most_rows:
+            raise BadList(
+                f"Tệp có hơn {most_rows} dòng. Hãy chia nhỏ, hoặc nhờ người quản trị nhập bằng lệnh trên máy chủ."
+            )
+        log = iter(rows)
     while rows := list(islice(log, _AT_ONCE)):
         with db.write() as session:
             for row in rows:

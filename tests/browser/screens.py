@@ -56,6 +56,7 @@ SCREENS = [
     Screen("campaigns.sheet", "/admin/campaigns/{demo}/", AUTHOR),
     Screen("installs.index", "/admin/campaigns/{demo}/installs/?all=1", AUTHOR),
     Screen("senders.index", "/admin/senders/"),
+    Screen("reply_log.index", "/admin/reply-log/"),
     Screen("register.index", "/admin/do-not-call/"),
     Screen("register.index", "/admin/do-not-call/", AUDITOR),
     Screen("inbox.index", "/admin/inbox/", AUTHOR),
