@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
+from campaigns.answers.counters import differences
 from campaigns.answers.models import Place
 from campaigns.casework.cases import finish, take
 from campaigns.casework.kinds import Outcome
@@ -145,6 +146,7 @@ def test_nothing_of_them_is_left_and_no_figure_changes(world: World, person: int
     assert world.status(campaign) == before
     with world.runtime.db.read() as session:
         assert session.scalars(select(Suppression.phone_id)).all() == [None]
+        assert differences(session)[1] == []
 
 
 def test_later_steps_and_what_still_waits_do_not_reach_them(world: World, person: int, campaign: int) -> None:
