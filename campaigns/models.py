@@ -142,6 +142,12 @@ class Recipient(Base):
             postgresql_where=text("answer IS NOT NULL"),
             sqlite_where=text("answer IS NOT NULL"),
         ),
+        Index(
+            "ix_recipients_clicked",
+            "campaign_id",
+            postgresql_where=text("clicked_at IS NOT NULL"),
+            sqlite_where=text("clicked_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from campaigns.answers.models import Counter, InstallReport
 from campaigns.figures.share import Share, share_of
 from campaigns.messages import Message
-from campaigns.models import Campaign, Recipient, Step
+from campaigns.models import Campaign, Opening, Recipient, Step
 from campaigns.replies.classifier import Label
 from campaigns.states import MessageState
 from campaigns.windows import VIETNAM
@@ -31,12 +31,15 @@ TAKEN = (
 class Reach:
     """Recipients, each once. `delivered` is None while no report of delivery has come.
 
+    `opened` is unverified: programs that look at links ask for the page as well. `clicked` pressed "install".
     `share` is of those who were written to and have not said that they have no smartphone: only theirs
     are the installs and the denominator.
     """
 
     sent: int
     delivered: int | None
+    opened: int
+    clicked: int
     share: Share
 
 
@@ -100,4 +103,23 @@ def read_reach(session: Session, campaign_id: int, seen: ColumnElement[bool]) ->
         no_smartphone=session.scalar(among.where(Recipient.answer == Label.NO_SMARTPHONE)) or 0,
         entered=None,
     )
-    return Reach(sent, delivered or None, share)
+    whose = (
+        select(func.count())
+        .select_from(Recipient)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .where(Recipient.campaign_id == campaign_id, seen)
+    )
+    opened = select(func.count()).select_from(Opening).where(Opening.campaign_id == campaign_id)
+    if not seen.compare(true()):
+        opened = (
+            opened.join(Recipient, Recipient.id == Opening.recipient_id)
+            .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+            .where(seen)
+        )
+    return Reach(
+        sent=sent,
+        delivered=delivered or None,
+        opened=session.scalar(opened) or 0,
+        clicked=session.scalar(whose.where(Recipient.clicked_at.is_not(None))) or 0,
+        share=share,
+    )

@@ -16,12 +16,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
-from sqlalchemy import MetaData, select
+from sqlalchemy import MetaData, select, true
 from werkzeug.serving import make_server
 
 from admin.app import create_app
 from campaigns.answers.models import Answer
 from campaigns.answers.standing import LEAVES_OPEN
+from campaigns.figures.reach import read_reach
 from campaigns.links import LinkCipher
 from campaigns.models import Campaign, Opening, Recipient
 from campaigns.replies.classifier import Label
@@ -30,7 +31,7 @@ from campaigns.web import openings
 from campaigns.web.failed_tokens import MOST, WINDOW_S
 from campaigns.web.showing import BUTTONS
 from outreach.doorbell import Doorbell
-from outreach.people.models import Phone, SuppressionReason
+from outreach.people.models import ContactList, Phone, SuppressionReason
 from outreach.people.suppression import active
 from outreach.settings import Settings
 from tests.flows.world import World, number
@@ -142,6 +143,11 @@ def test_who_opened_the_page_is_noted_once_and_counted_apart(
     press(client, token, "install")
     time.sleep(0.2)
     assert world.status(campaign)["page"] == {"opened": 1, "clicked": 1}
+    with world.runtime.db.read() as session:
+        reach = read_reach(session, campaign, true())
+        apart = read_reach(session, campaign, ContactList.organisation_id == 0)
+    assert (reach.opened, reach.clicked) == (1, 1)
+    assert (apart.opened, apart.clicked) == (0, 0)
     assert world.status(campaign)["answers"] == {}
 
 
