@@ -28,7 +28,7 @@ class SlowList:
     async def send(self, message: Outgoing) -> Outcome:
         return Accepted(f"SM{message.attempt_id}")
 
-    async def list_to(self, number: str) -> list[Listed]:
+    async def list_to(self, number: str, *, attempt_id: int) -> list[Listed]:
         self.looks += 1
         await asyncio.sleep(self.seconds)
         return []

@@ -159,7 +159,7 @@ def test_what_the_gateway_charges_is_what_the_budget_has_paid(world: World) -> N
         async def send(self, message: Outgoing) -> Outcome:
             return Accepted(f"SM{message.attempt_id}", segments=measure(message.body).segments + 1)
 
-        async def list_to(self, _number: str) -> list[Listed]:
+        async def list_to(self, _number: str, *, attempt_id: int) -> list[Listed]:
             return []
 
         async def close(self) -> None:
