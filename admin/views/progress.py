@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from math import ceil
 from typing import Any
 
 from flask import request
@@ -18,6 +19,7 @@ from admin.texts import number, percent
 from admin.views.base import OfficeView
 from campaigns.agencies.counts import GOAL
 from campaigns.agencies.overview import read_overview
+from campaigns.figures.forecast import forecast, required_per_day
 from campaigns.figures.places import Figures, Line, list_launched, read_figures
 from campaigns.models import Campaign
 from campaigns.windows import VIETNAM
@@ -49,7 +51,11 @@ class ProgressView(OfficeView):
         with self.reading() as (session, user):
             campaigns = list_launched(session, user)
             chosen = request.args.get("campaign", type=int) or (campaigns[0][0] if campaigns else None)
-            figures = read_figures(session, chosen, user=user, now=now) if chosen else None
+            figures = (
+                read_figures(session, chosen, user=user, redis=self.runtime.redis, now=now)
+                if chosen
+                else None
+            )
             agencies = None
             if chosen and figures and session.get_one(Campaign, chosen).content.get("app"):
                 agencies = read_overview(session, user, day=now.astimezone(VIETNAM).date())
@@ -71,7 +77,34 @@ class ProgressView(OfficeView):
             communes=communes,
             days=_day_rows(figures),
             charts=_draw(figures, communes, district),
+            outlook=_look_ahead(figures, today=now.astimezone(VIETNAM).date()),
         )
+
+
+def _look_ahead(figures: Figures, *, today: date) -> dict[str, Any] | None:
+    """What is needed a day and when the goal will be reached, while the campaign goes on and has a goal."""
+    if not figures.goal or not figures.days or figures.days[-1][0] < today:
+        return None
+    ahead = forecast(figures.days, denominator=figures.share.denominator, goal=figures.goal, today=today)
+    deadline = figures.deadline.astimezone(VIETNAM).date() if figures.deadline else None
+    needed = (
+        required_per_day(
+            installed=figures.share.installed,
+            denominator=figures.share.denominator,
+            goal=figures.goal,
+            today=today,
+            deadline=deadline,
+        )
+        if deadline
+        else None
+    )
+    return {
+        "forecast": ahead,
+        "is_reached": ahead is not None and ahead.likely is not None and ahead.likely <= today,
+        "needed": ceil(needed) if needed is not None else None,
+        "deadline": deadline,
+        "is_past": deadline is not None and deadline < today,
+    }
 
 
 def _draw(figures: Figures, communes: Sequence[Line], district: Line | None) -> dict[str, Markup]:

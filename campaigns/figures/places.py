@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from redis import Redis
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.answers.models import Counter
-from campaigns.figures.reach import Reach, read_days, read_reach
+from campaigns.figures.reach import Reach, read_days, read_reach_seldom
 from campaigns.figures.share import Share, share_of
 from campaigns.models import Campaign, CampaignList, Goal
 from campaigns.replies.classifier import Label
@@ -96,7 +97,7 @@ def list_launched(
     return [(row.id, row.name, row.launched_at) for row in rows]
 
 
-def read_figures(session: Session, campaign_id: int, *, user: User, now: datetime) -> Figures:
+def read_figures(session: Session, campaign_id: int, *, user: User, redis: Redis, now: datetime) -> Figures:
     """All figures of a campaign. Raises NotFound. Call it inside one `db.read()`."""
     campaign, goal, is_whole = find_counted(session, campaign_id, user=user)
     tallies = _read_tallies(session, campaign_id, user=user)
@@ -114,7 +115,7 @@ def read_figures(session: Session, campaign_id: int, *, user: User, now: datetim
             lambda code: names.get(int(code), "") if code else "",
         ),
         days=read_days(session, campaign, seen, now=now),
-        reach=read_reach(session, campaign_id, seen),
+        reach=read_reach_seldom(session, campaign_id, seen, reader_id=user.id, redis=redis, now=now),
     )
 
 

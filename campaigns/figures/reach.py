@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
+from redis import Redis
 from sqlalchemy import ColumnElement, distinct, exists, func, select, true
 from sqlalchemy.orm import Session
 
 from campaigns.answers.models import Counter, InstallReport
+from campaigns.figures.seldom import seldom
 from campaigns.figures.share import Share, share_of
 from campaigns.messages import Message
 from campaigns.models import Campaign, Opening, Recipient, Step
@@ -16,6 +18,9 @@ from campaigns.replies.classifier import Label
 from campaigns.states import MessageState
 from campaigns.windows import VIETNAM
 from outreach.people.models import ContactList
+
+# Less than anybody looks twice in.
+AGAIN_S = 0.5
 
 # With the gateway, whatever became of it there.
 TAKEN = (
@@ -33,7 +38,7 @@ class Reach:
 
     `opened` is unverified: programs that look at links ask for the page as well. `clicked` pressed "install".
     `share` is of those who were written to and have not said that they have no smartphone: only theirs
-    are the installs and the denominator.
+    are the installs and the denominator. `counted_at` is when.
     """
 
     sent: int
@@ -41,6 +46,7 @@ class Reach:
     opened: int
     clicked: int
     share: Share
+    counted_at: datetime
 
 
 def read_days(
@@ -71,7 +77,27 @@ def read_days(
     return days
 
 
-def read_reach(session: Session, campaign_id: int, seen: ColumnElement[bool]) -> Reach:
+def read_reach_seldom(
+    session: Session,
+    campaign_id: int,
+    seen: ColumnElement[bool],
+    *,
+    reader_id: int,
+    redis: Redis,
+    now: datetime,
+) -> Reach:
+    """As `read_reach`, or what it said to the same reader a moment ago: messages have no counters by person."""
+    data = seldom(
+        redis,
+        f"loa:reach:{campaign_id}:{reader_id}",
+        lambda: asdict(read_reach(session, campaign_id, seen, now=now)),
+        at_least_s=AGAIN_S,
+    )
+    share, counted_at = Share(**data.pop("share")), datetime.fromisoformat(data.pop("counted_at"))
+    return Reach(**data, share=share, counted_at=counted_at)
+
+
+def read_reach(session: Session, campaign_id: int, seen: ColumnElement[bool], *, now: datetime) -> Reach:
     """Each recipient once, however many steps wrote to them."""
     steps = select(Step.id).where(Step.campaign_id == campaign_id)
     query = select(
@@ -122,4 +148,5 @@ def read_reach(session: Session, campaign_id: int, seen: ColumnElement[bool]) ->
         opened=session.scalar(opened) or 0,
         clicked=session.scalar(whose.where(Recipient.clicked_at.is_not(None))) or 0,
         share=share,
+        counted_at=now,
     )

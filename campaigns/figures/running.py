@@ -6,19 +6,18 @@ within a moment; that moment grows with what the count cost. Everything else is 
 
 from __future__ import annotations
 
-import json
-import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from redis import Redis, RedisError
+from redis import Redis
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.deciding import count_undecided
 from campaigns.delivery.lanes import hours_of
 from campaigns.delivery.tallying import causes_and_segments
+from campaigns.figures.seldom import seldom
 from campaigns.figures.standstill import Batch, Still, Stream, finish_at, rate_of, why_still
 from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign, Step
@@ -28,10 +27,7 @@ from campaigns.stopping import is_stopped
 from campaigns.windows import step_due_at
 from outreach.runtime import Runtime
 
-# Counts may cost this share of the time at most: what took 100 ms is good for a second.
-COUNT_SHARE = 0.1
 COUNT_AGAIN_S = 0.8
-KEEP_S = 3600
 
 # The rate is read off the newest attempts of all campaigns: ten seconds at 500 a second.
 NEWEST = 5_000
@@ -211,22 +207,7 @@ def _count_seldom(session: Session, campaign: Campaign, redis: Redis) -> Counts:
     """The counts of a moment ago, or new ones where they are too old. Without Redis always new ones."""
     # A pause, a resume, an end: then old counts would contradict the state beside them.
     key = f"loa:panel:{campaign.id}:{campaign.state.value}"
-    try:
-        kept = redis.get(key)
-        is_mine = kept is None or redis.set(f"{key}:fresh", 1, px=60_000, nx=True)
-    except RedisError:
-        return _count(session, campaign.id)
-    if not is_mine and kept:
-        return _unpack(kept)
-    began = time.monotonic()
-    counts = _count(session, campaign.id)
-    cost = time.monotonic() - began
-    try:
-        redis.set(key, _pack(counts), ex=KEEP_S)
-        redis.set(f"{key}:fresh", 1, px=int(1000 * max(COUNT_AGAIN_S, cost / COUNT_SHARE)))
-    except RedisError:
-        pass
-    return counts
+    return _unpack(seldom(redis, key, lambda: asdict(_count(session, campaign.id)), at_least_s=COUNT_AGAIN_S))
 
 
 def _count(session: Session, campaign_id: int) -> Counts:
@@ -246,12 +227,7 @@ def _count(session: Session, campaign_id: int) -> Counts:
     )
 
 
-def _pack(counts: Counts) -> str:
-    return json.dumps(asdict(counts), default=str)
-
-
-def _unpack(kept: Any) -> Counts:
-    data = json.loads(kept)
+def _unpack(data: dict[str, Any]) -> Counts:
     return Counts(
         messages=[
             (step, MessageState(state), SkipReason(reason) if reason else None, count)

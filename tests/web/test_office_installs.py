@@ -62,7 +62,8 @@ def test_a_figure_leads_to_as_many_reports_as_it_says(
         assert rows(client.get(link.replace("&amp;", "&")).text) == int(figure), link
     page = client.get(f"/admin/campaigns/{campaign}/installs/").text
     with places.runtime.db.read() as session:
-        figures = read_figures(session, campaign, user=find_user(session, AUTHOR), now=places.now)
+        user = find_user(session, AUTHOR)
+        figures = read_figures(session, campaign, user=user, redis=places.runtime.redis, now=places.now)
     assert rows(page) == figures.total.installed == 4
     for said in ("tin nhắn", "trang trả lời", "cán bộ"):
         assert said in page.lower()

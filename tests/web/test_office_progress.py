@@ -10,9 +10,10 @@ from sqlalchemy import select, update
 
 from campaigns.answers.models import Source
 from campaigns.answers.taking import take_answer, undo_answer
+from campaigns.figures import reach
 from campaigns.figures.places import Figures, read_figures, read_total
 from campaigns.messages import Message
-from campaigns.models import Recipient
+from campaigns.models import Campaign, Recipient
 from campaigns.replies.classifier import Label
 from campaigns.states import MessageState
 from campaigns.windows import VIETNAM
@@ -85,7 +86,7 @@ def answer(world: World, campaign_id: int, *labels: Label, at: datetime | None =
 def figures(world: World, campaign_id: int, email: str = APPROVER) -> Figures:
     with world.runtime.db.read() as session:
         user = find_user(session, email)
-        read = read_figures(session, campaign_id, user=user, now=datetime.now(UTC))
+        read = read_figures(session, campaign_id, user=user, redis=world.runtime.redis, now=datetime.now(UTC))
         total = read_total(session, campaign_id, user=user)
     assert (total.share, total.total) == (read.share, read.total)  # the quick way says the same
     return read
@@ -136,9 +137,26 @@ def test_days_add_up_and_a_withdrawn_report_leaves_its_day(places: World) -> Non
 def test_reach_counts_each_person_once_and_does_not_invent_deliveries(places: World) -> None:
     campaign_id = launch(places)
     places.send()
-    reach = figures(places, campaign_id).reach
-    assert reach
-    assert (reach.sent, reach.delivered) == (8, None)
+    read = figures(places, campaign_id).reach
+    assert read
+    assert (read.sent, read.delivered) == (8, None)
+
+
+def test_reach_is_counted_once_for_a_reader_who_looks_again_and_says_when(
+    places: World, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "AGAIN_S", 60)
+    campaign_id = launch(places)
+    signed_in(client, LEADER)
+    assert "số đếm lúc" not in client.get("/admin/progress/").text
+    first = figures(places, campaign_id).reach
+    with places.runtime.db.write() as session:
+        session.execute(update(Message).values(state=MessageState.DELIVERED))
+    assert figures(places, campaign_id).reach == first
+    assert "số đếm lúc" in client.get("/admin/progress/").text
+    seen = figures(places, campaign_id, NEIGHBOUR).reach  # who has not looked yet, and at their own people
+    assert seen
+    assert (seen.sent, seen.delivered) == (4, 4)
 
 
 def test_the_share_of_those_written_to_has_a_denominator_and_installs_of_its_own(
@@ -189,3 +207,24 @@ def test_what_is_beyond_ones_scope_is_not_there(places: World, client: FlaskClie
 def test_before_the_first_campaign_the_page_says_what_will_come(world: World, client: FlaskClient) -> None:
     signed_in(client, AUTHOR)
     assert "Chưa có chiến dịch nào được gửi" in client.get("/admin/progress/").text
+
+
+def test_the_page_says_what_is_needed_a_day_and_when_the_goal_will_be_reached(
+    places: World, client: FlaskClient
+) -> None:
+    today = datetime.now(VIETNAM).replace(hour=0, minute=0, second=0, microsecond=0)
+    campaign_id = launch(places, deadline=(today + timedelta(days=1, hours=23)).isoformat())
+    signed_in(client, LEADER)
+    page = client.get("/admin/progress/").text
+    assert "Cần thêm 2 máy mỗi ngày" in page  # four of eight, today and tomorrow
+    assert "Chưa đủ ngày để dự báo." in page
+    with places.runtime.db.write() as session:
+        session.get_one(Campaign, campaign_id).launched_at = today - timedelta(days=8)
+    for n in (6, 3):
+        answer(places, campaign_id, *[Label.INSTALLED] * (3 - n // 3), at=today - timedelta(days=n))
+    page = client.get("/admin/progress/").text
+    assert "Cần thêm 1 máy mỗi ngày" in page
+    assert "7 ngày gần nhất" in page
+    assert "cũng có thể hơn một năm nữa" in page  # two installs say little
+    answer(places, campaign_id, *[Label.INSTALLED] * 4)
+    assert "mỗi ngày" not in client.get("/admin/progress/").text  # it is reached
