@@ -144,8 +144,8 @@ def test_who_opened_the_page_is_noted_once_and_counted_apart(
     time.sleep(0.2)
     assert world.status(campaign)["page"] == {"opened": 1, "clicked": 1}
     with world.runtime.db.read() as session:
-        reach = read_reach(session, campaign, true())
-        apart = read_reach(session, campaign, ContactList.organisation_id == 0)
+        reach = read_reach(session, campaign, true(), now=world.now)
+        apart = read_reach(session, campaign, ContactList.organisation_id == 0, now=world.now)
     assert (reach.opened, reach.clicked) == (1, 1)
     assert (apart.opened, apart.clicked) == (0, 0)
     assert world.status(campaign)["answers"] == {}
