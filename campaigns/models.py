@@ -189,6 +189,24 @@ class Goal(Base):
     denominator_source: Mapped[str] = mapped_column(String(200), default="")
 
 
+class OfficialInstalls(Base):
+    """Installs that the app's maker or a department has made known for a place: so many until the end of a day.
+
+    Rows are only added: of a place's rows for a day the last one counts. Never added to what residents report.
+    """
+
+    __tablename__ = "official_installs"
+    __table_args__ = (Index(None, "area_code", "day", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    area_code: Mapped[str] = mapped_column(ForeignKey("areas.code"))
+    day: Mapped[str] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam
+    installed: Mapped[int] = mapped_column(Integer)
+    source: Mapped[str] = mapped_column(String(200))
+    entered_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    entered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class CampaignVersion(Base):
     """What an author submitted, each time: the approver sees what has changed since the last one."""
 

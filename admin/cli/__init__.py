@@ -8,6 +8,7 @@ from admin.cli.access import access_commands
 from admin.cli.campaigns import campaign_commands
 from admin.cli.contacts import contact_commands
 from admin.cli.data import data_commands
+from admin.cli.figures import figure_commands
 from admin.cli.processes import process_commands
 from admin.cli.texts import text_commands
 from outreach.runtime import Runtime
@@ -20,6 +21,7 @@ def register_commands(app: Flask, runtime: Runtime) -> None:
         campaign_commands,
         contact_commands,
         data_commands,
+        figure_commands,
         process_commands,
         text_commands,
     ):

@@ -59,6 +59,7 @@ ACTIONS: dict[str, Any] = {
     "contact.suppress": _l("Ngừng gửi tin đến một số"),
     "contact.lift": _l("Bỏ chặn một số"),
     "contact.answer": _l("Ghi câu trả lời trực tiếp"),
+    "official.import": _l("Nhập số liệu cài đặt chính thức"),
     "contact.erase": _l("Xóa dữ liệu cá nhân theo yêu cầu"),
     "contact.export": _l("Xuất dữ liệu cho người dân"),
     "request.write_down": _l("Ghi yêu cầu về dữ liệu cá nhân"),

@@ -22,6 +22,7 @@ from campaigns.agencies.overview import read_overview
 from campaigns.figures.forecast import forecast, required_per_day
 from campaigns.figures.places import Figures, Line, list_launched, read_figures
 from campaigns.models import Campaign
+from campaigns.official import Official, latest_official
 from campaigns.windows import VIETNAM
 from outreach.runtime import Runtime
 
@@ -57,8 +58,11 @@ class ProgressView(OfficeView):
                 else None
             )
             agencies = None
+            official: dict[str, Official] = {}
             if chosen and figures and session.get_one(Campaign, chosen).content.get("app"):
                 agencies = read_overview(session, user, day=now.astimezone(VIETNAM).date())
+                if figures.is_whole:
+                    official = latest_official(session, today=now.astimezone(VIETNAM).date())
         if figures is None:
             return self.render("office/progress_empty.html")
         district = next(
@@ -73,6 +77,7 @@ class ProgressView(OfficeView):
             as_of=now,
             agencies=agencies,
             agency_goal=GOAL,
+            official=official,
             district=district,
             communes=communes,
             days=_day_rows(figures),

@@ -1,0 +1,152 @@
+"""Official installs by district and commune: brought in day by day, shown beside what residents report, never with it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from campaigns.models import OfficialInstalls
+from campaigns.windows import VIETNAM
+from outreach.access import audit
+from outreach.access.models import Role, User
+from outreach.access.users import organisations_of, require_role
+from outreach.errors import BadInput, NotAllowed
+from outreach.places.models import Area, AreaLevel
+
+COLUMNS = ("day", "area", "installed", "source")
+MOST = 2**31 - 1
+SHOWN = 20  # wrong lines that are spelled out
+
+# 12500 or 12.500, as one writes it in Vietnam.
+_COUNT = re.compile(r"\d{1,10}|\d{1,3}(?:\.\d{3})+")
+
+
+@dataclass(frozen=True, slots=True)
+class Official:
+    """A place's latest figure. Of a district without one of its own: its communes', once each has one."""
+
+    installed: int
+    day: str  # of communes the oldest one's
+    source: str
+    is_sum: bool = False
+
+
+def import_official(session: Session, content: bytes, *, user: User, now: datetime) -> tuple[int, int]:
+    """A CSV in UTF-8 with COLUMNS; how many figures are new, and how many stood there already.
+
+    All of the file or none of it. Raises BadInput with the wrong lines; NotAllowed for whoever does not see the whole
+    province.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    if organisations_of(session, user) is not None:
+        raise NotAllowed("Chỉ cán bộ của cấp tỉnh được nhập số liệu chính thức.")
+    rows = _read(content, today=now.astimezone(VIETNAM).date(), areas=_areas(session))
+    standing = {
+        (row.area_code, row.day): (row.installed, row.source)
+        for row in session.scalars(select(OfficialInstalls).order_by(OfficialInstalls.id))
+    }
+    new = [row for row in rows if standing.get((row[1], row[0])) != row[2:]]
+    session.add_all(
+        OfficialInstalls(
+            area_code=area, day=day, installed=installed, source=source, entered_by=user.id, entered_at=now
+        )
+        for day, area, installed, source in new
+    )
+    audit.record(
+        session,
+        actor_id=user.id,
+        action="official.import",
+        subject="official_installs",
+        now=now,
+        new=len(new),
+        same=len(rows) - len(new),
+    )
+    return len(new), len(rows) - len(new)
+
+
+def latest_official(session: Session, *, today: date) -> dict[str, Official]:
+    """By area: what is known until today. A place that is not in it is not known."""
+    newest = (
+        select(
+            OfficialInstalls,
+            func.row_number()
+            .over(
+                partition_by=OfficialInstalls.area_code,
+                order_by=(OfficialInstalls.day.desc(), OfficialInstalls.id.desc()),
+            )
+            .label("turn"),
+        )
+        .where(OfficialInstalls.day <= today.isoformat())
+        .subquery()
+    )
+    known = {
+        row.area_code: Official(row.installed, row.day, row.source)
+        for row in session.execute(select(newest).where(newest.c.turn == 1))
+    }
+    communes: dict[str, list[str]] = {}
+    for area in session.scalars(select(Area).where(Area.level == AreaLevel.COMMUNE)):
+        communes.setdefault(area.parent_code or "", []).append(area.code)
+    for district, below in communes.items():
+        if district not in known and all(code in known for code in below):
+            parts = [known[code] for code in below]
+            known[district] = Official(
+                sum(part.installed for part in parts),
+                min(part.day for part in parts),
+                "; ".join(sorted({part.source for part in parts})),
+                is_sum=True,
+            )
+    return known
+
+
+def _areas(session: Session) -> set[str]:
+    """Where figures are told for: districts and communes; the province's is their sum."""
+    levels = (AreaLevel.DISTRICT, AreaLevel.COMMUNE)
+    return set(session.scalars(select(Area.code).where(Area.level.in_(levels))))
+
+
+def _read(content: bytes, *, today: date, areas: set[str]) -> list[tuple[str, str, int, str]]:
+    try:
+        lines = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        if tuple(lines.fieldnames or ()) != COLUMNS:
+            raise BadInput(f"Dòng đầu của tệp phải là: {','.join(COLUMNS)}.")
+        found = list(lines)
+    except UnicodeDecodeError as error:
+        raise BadInput("Tệp không phải UTF-8. Hãy lưu lại dưới dạng CSV UTF-8.") from error
+    except csv.Error as error:
+        raise BadInput("Tệp không phải CSV. Hãy lưu lại dưới dạng CSV UTF-8.") from error
+    rows, wrong, there = [], [], set()
+    for n, line in enumerate(found, start=2):
+        day, area, count, source = ((line.get(name) or "").strip() for name in COLUMNS)
+        why = (
+            _day_trouble(day, today)
+            or (f"không có huyện hay xã nào mang mã {area}" if area not in areas else "")
+            or ("số máy phải là số nguyên không âm" if not _COUNT.fullmatch(count) else "")
+            or ("số máy quá lớn" if int(count.replace(".", "")) > MOST else "")
+            or ("thiếu nguồn, hoặc nguồn dài quá 200 chữ" if not 0 < len(source) <= 200 else "")
+            or ("ngày và địa bàn này đã có ở dòng trên" if (day, area) in there else "")
+        )
+        if why:
+            wrong.append(f"dòng {n}: {why}")
+            continue
+        there.add((day, area))
+        rows.append((day, area, int(count.replace(".", "")), source))
+    if wrong:
+        more = f"; và {len(wrong) - SHOWN} dòng nữa" if len(wrong) > SHOWN else ""
+        raise BadInput(f"Chưa nhập gì. {'; '.join(wrong[:SHOWN])}{more}.")
+    return rows
+
+
+def _day_trouble(day: str, today: date) -> str:
+    try:
+        found = date.fromisoformat(day) if len(day) == 10 else None
+    except ValueError:
+        found = None
+    if found is None:
+        return "ngày phải viết như 2020-08-20"
+    return "ngày này chưa tới" if found > today else ""

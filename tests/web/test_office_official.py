@@ -1,0 +1,105 @@
+"""Official installs: brought in whole or not at all, corrected by a later row, shown beside what residents report."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from campaigns.models import OfficialInstalls
+from campaigns.official import Official, import_official, latest_official
+from campaigns.replies.classifier import Label
+from outreach.errors import BadInput, NotAllowed
+from tests.flows.world import AUTHOR, World
+from tests.web.office import signed_in
+from tests.web.test_office_progress import LEADER, NEIGHBOUR, answer, launch, places
+
+__all__ = ["places"]
+
+HEAD = "day,area,installed,source\n"
+TODAY = date(2020, 8, 20)
+
+
+def bring(world: World, lines: str, *, head: str = HEAD, email: str = AUTHOR) -> tuple[int, int]:
+    with world.runtime.db.write() as session:
+        return import_official(session, (head + lines).encode(), user=world.user(email), now=world.now)
+
+
+def known(world: World, *, today: date = TODAY) -> dict[str, Official]:
+    with world.runtime.db.read() as session:
+        return latest_official(session, today=today)
+
+
+def test_of_a_place_the_latest_day_and_of_a_day_the_last_row_counts(places: World) -> None:
+    first = "2020-08-17,608,1.250,Bộ TT&TT\n2020-08-18,608,1300,Bộ TT&TT\n"
+    assert bring(places, first) == (2, 0)
+    assert bring(places, first) == (0, 2)  # the same file again
+    assert bring(places, "2020-08-18,608,1310,Sở TT&TT\n2020-08-25,608,2000,Sở TT&TT\n") == (2, 0)
+    assert known(places)["608"] == Official(1310, "2020-08-18", "Sở TT&TT")
+    assert known(places, today=date(2020, 8, 17))["608"].installed == 1250
+    assert "615" not in known(places)
+
+
+def test_a_district_is_the_sum_of_its_communes_once_all_are_known_and_its_own_figure_before_that(
+    places: World,
+) -> None:
+    bring(places, "2020-08-17,23281,40,Sở\n")
+    assert known(places)["608"] == Official(40, "2020-08-17", "Sở", is_sum=True)
+    bring(places, "2020-08-16,608,90,Bộ\n")
+    assert known(places)["608"] == Official(90, "2020-08-16", "Bộ")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("2020-8-17,608,1,Bộ\n", "dòng 3: ngày phải viết như 2020-08-20"),
+        ("2999-01-01,608,1,Bộ\n", "dòng 3: ngày này chưa tới"),
+        ("2020-08-17,62,1,Bộ\n", "dòng 3: không có huyện hay xã nào mang mã 62"),
+        ("2020-08-17,608,-1,Bộ\n", "dòng 3: số máy phải là số nguyên không âm"),
+        ("2020-08-17,608,,Bộ\n", "dòng 3: số máy phải là số nguyên không âm"),
+        ("2020-08-17,608,9999999999,Bộ\n", "dòng 3: số máy quá lớn"),
+        ("2020-08-17,608,1,\n", "dòng 3: thiếu nguồn"),
+        ("2020-08-16,608,2,Bộ\n", "dòng 3: ngày và địa bàn này đã có ở dòng trên"),
+    ],
+)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_file_with_a_wrong_line_brings_nothing(places: World, line: str, said: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(said)):
+        bring(places, "2020-08-16,608,1,Bộ\n" + line)
+    with places.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(OfficialInstalls)) == 0
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_who_may_bring_official_figures_and_in_which_form(places: World) -> None:
+    for email in (NEIGHBOUR, LEADER):
+        with pytest.raises(NotAllowed):
+            bring(places, "2020-08-17,608,1,Bộ\n", email=email)
+    with pytest.raises(BadInput, match="Dòng đầu của tệp phải là"):
+        bring(places, "2020-08-17;608;1;Bộ\n", head="day;area;installed;source\n")
+
+
+def test_both_sources_stand_side_by_side_and_what_is_unknown_says_so(
+    places: World, client: FlaskClient
+) -> None:
+    campaign_id = launch(places)
+    answer(places, campaign_id, Label.INSTALLED)
+    signed_in(client, LEADER)
+    assert "Số tự báo và số chính thức" not in client.get("/admin/progress/").text
+    bring(places, "2020-08-17,608,1.250,Sở TT&TT\n")
+    page = client.get("/admin/progress/").text
+    table = page.split('id="official-title"')[1].split("</section>")[0]
+    rows = [
+        re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", row)
+        for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    ]
+    assert ["Huyện Kon Tum", "1", "1.250", "1.249", "17/8/2020", "Sở TT&amp;TT"] in rows
+    assert ["Huyện Đắk Hà", "0", "chưa rõ", "chưa rõ", "", ""] in rows
+    assert ["Huyện Ia H&#39;Drai", "chưa rõ", "chưa rõ", "chưa rõ", "", ""] in rows
+    signed_in(client, NEIGHBOUR)
+    assert (
+        'id="official-title"' not in client.get("/admin/progress/").text
+    )  # they see but a part of the reports
