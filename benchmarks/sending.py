@@ -67,8 +67,8 @@ def _loop(client: str) -> Callable[[Stage, Gateway, int], Run]:
 
 def contestants() -> list[Contestant]:
     some = [
-        Contestant(ONE, 30_000, 10_000, _loa(1)),
-        Contestant(TWO, 30_000, 10_000, _loa(2)),
+        Contestant(ONE, 60_000, 10_000, _loa(1)),
+        Contestant(TWO, 60_000, 10_000, _loa(2)),
         Contestant(BARE, 20_000, 5_000, _loop("ours")),
         Contestant("twilio's async client, bare loop", 10_000, 5_000, _loop("library")),
         Contestant(
@@ -103,7 +103,7 @@ def contestants() -> list[Contestant]:
 def compare(on: Ground, *, rounds: int = 3, scale: float = 1.0) -> str:
     """All of them in turn, `rounds` times; the table of the medians and what was to be reached."""
     field_ = contestants()
-    sizes = {Stage(on, {}, scale).size(n) for n in (30_000, 10_000)}
+    sizes = {Stage(on, {}, scale).size(n) for n in (60_000, 10_000)}
     with ready_to_send(on, max(sizes)) as large, ready_to_send(on, min(sizes)) as small:
         stage = Stage(on, {max(sizes): large, min(sizes): small}, scale)
         for _ in range(rounds):

@@ -153,3 +153,11 @@ def test_a_number_that_may_be_real_is_noticed(text: str) -> None:
 )
 def test_sample_numbers_and_other_figures_are_let_pass(text: str) -> None:
     assert strange_numbers(spell(text)) == []
+
+
+def test_who_develops_has_all_that_runs() -> None:
+    def pins(name: str) -> set[str]:
+        lines = (ROOT / name).read_text().splitlines()
+        return {line.split(";")[0].strip() for line in lines if "==" in line and not line.startswith(" ")}
+
+    assert pins("requirements.txt") <= pins("requirements-dev.txt")
