@@ -82,6 +82,7 @@ ROUTES: dict[str, frozenset[Role]] = {
     "people.suppress": _STAFF,
     "people.lift": _STAFF,
     "progress.index": _ALL,
+    "progress.official": _STAFF,
     "rights.index": _READERS,
     "rights.write_down": _STAFF,
     "rights.finish": _STAFF,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -43,10 +44,29 @@ def import_official(session: Session, content: bytes, *, user: User, now: dateti
     All of the file or none of it. Raises BadInput with the wrong lines; NotAllowed for whoever does not see the whole
     province.
     """
+    return _store(session, _lines(content), user=user, now=now)
+
+
+def enter_official(
+    session: Session, *, day: str, area: str, installed: str, source: str, user: User, now: datetime
+) -> bool:
+    """One figure as typed into a form; False when it stood there already. Raises as `import_official`."""
+    return _store(session, [("", (day, area, installed, source))], user=user, now=now)[0] == 1
+
+
+def may_enter(session: Session, user: User) -> bool:
+    """Whether official figures are theirs to enter: staff of the province."""
+    roles = (Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR)
+    return user.role in roles and organisations_of(session, user) is None
+
+
+def _store(
+    session: Session, lines: Sequence[tuple[str, tuple[str, ...]]], *, user: User, now: datetime
+) -> tuple[int, int]:
     require_role(user, Role.STAFF, Role.APPROVER)
     if organisations_of(session, user) is not None:
         raise NotAllowed("Chỉ cán bộ của cấp tỉnh được nhập số liệu chính thức.")
-    rows = _read(content, today=now.astimezone(VIETNAM).date(), areas=_areas(session))
+    rows = _check(lines, today=now.astimezone(VIETNAM).date(), areas=_areas(session))
     standing = {
         (row.area_code, row.day): (row.installed, row.source)
         for row in session.scalars(select(OfficialInstalls).order_by(OfficialInstalls.id))
@@ -110,7 +130,8 @@ def _areas(session: Session) -> set[str]:
     return set(session.scalars(select(Area.code).where(Area.level.in_(levels))))
 
 
-def _read(content: bytes, *, today: date, areas: set[str]) -> list[tuple[str, str, int, str]]:
+def _lines(content: bytes) -> list[tuple[str, tuple[str, ...]]]:
+    """The lines of a file, each with how it is called."""
     try:
         lines = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         if tuple(lines.fieldnames or ()) != COLUMNS:
@@ -120,9 +141,17 @@ def _read(content: bytes, *, today: date, areas: set[str]) -> list[tuple[str, st
         raise BadInput("Tệp không phải UTF-8. Hãy lưu lại dưới dạng CSV UTF-8.") from error
     except csv.Error as error:
         raise BadInput("Tệp không phải CSV. Hãy lưu lại dưới dạng CSV UTF-8.") from error
+    return [
+        (f"dòng {n}: ", tuple((line.get(name) or "").strip() for name in COLUMNS))
+        for n, line in enumerate(found, start=2)
+    ]
+
+
+def _check(
+    lines: Sequence[tuple[str, tuple[str, ...]]], *, today: date, areas: set[str]
+) -> list[tuple[str, str, int, str]]:
     rows, wrong, there = [], [], set()
-    for n, line in enumerate(found, start=2):
-        day, area, count, source = ((line.get(name) or "").strip() for name in COLUMNS)
+    for name, (day, area, count, source) in lines:
         why = (
             _day_trouble(day, today)
             or (f"không có huyện hay xã nào mang mã {area}" if area not in areas else "")
@@ -132,7 +161,7 @@ def _read(content: bytes, *, today: date, areas: set[str]) -> list[tuple[str, st
             or ("ngày và địa bàn này đã có ở dòng trên" if (day, area) in there else "")
         )
         if why:
-            wrong.append(f"dòng {n}: {why}")
+            wrong.append(name + why)
             continue
         there.add((day, area))
         rows.append((day, area, int(count.replace(".", "")), source))

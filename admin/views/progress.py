@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from math import ceil
 from typing import Any
 
-from flask import request
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -22,8 +22,9 @@ from campaigns.agencies.overview import read_overview
 from campaigns.figures.forecast import forecast, required_per_day
 from campaigns.figures.places import Figures, Line, list_launched, read_figures
 from campaigns.models import Campaign
-from campaigns.official import Official, latest_official
+from campaigns.official import COLUMNS, Official, enter_official, latest_official, may_enter
 from campaigns.windows import VIETNAM
+from outreach.errors import LoaError
 from outreach.runtime import Runtime
 
 # How the districts of Kon Tum lie towards each other: column and row by GSO code. No map is needed.
@@ -48,6 +49,22 @@ class ProgressView(OfficeView):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         """`?campaign=` chooses the campaign (the newest by itself), `?district=` the communes shown."""
+        return self._show()
+
+    @expose("/official", methods=["POST"])
+    def official(self) -> ResponseReturnValue:
+        """An official figure of a district, as somebody at the province's committee types it."""
+        typed = {name: request.form.get(name, "").strip()[:400] for name in COLUMNS}
+        try:
+            with self.writing() as (session, user):
+                enter_official(session, **typed, user=user, now=datetime.now(UTC))
+        except LoaError as error:
+            return self._show(typed=typed, error=str(error)), 422
+        flash(_("Đã ghi số liệu."), "success")
+        to = url_for(".index", campaign=request.args.get("campaign", type=int), _anchor="official")
+        return redirect(to, code=303)
+
+    def _show(self, *, typed: dict[str, str] | None = None, error: str = "") -> str:
         now = datetime.now(UTC)
         with self.reading() as (session, user):
             campaigns = list_launched(session, user)
@@ -59,10 +76,12 @@ class ProgressView(OfficeView):
             )
             agencies = None
             official: dict[str, Official] = {}
+            enters = False
             if chosen and figures and session.get_one(Campaign, chosen).content.get("app"):
                 agencies = read_overview(session, user, day=now.astimezone(VIETNAM).date())
                 if figures.is_whole:
                     official = latest_official(session, today=now.astimezone(VIETNAM).date())
+                    enters = may_enter(session, user)
         if figures is None:
             return self.render("office/progress_empty.html")
         district = next(
@@ -78,6 +97,10 @@ class ProgressView(OfficeView):
             agencies=agencies,
             agency_goal=GOAL,
             official=official,
+            enters=enters,
+            typed=typed or {},
+            error=error,
+            today=now.astimezone(VIETNAM).date().isoformat(),
             district=district,
             communes=communes,
             days=_day_rows(figures),

@@ -65,6 +65,7 @@ POST inbox.undo             ASP..
 POST inbox.finish           ASP..
 POST inbox.reopen           ASP..
 GET  progress.index         ASPLU
+POST progress.official      ASP..
 GET  agencies.index         ASPLU
 GET  agencies.show          ASPLU
 POST agencies.hand_in       ASP..

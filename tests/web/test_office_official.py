@@ -103,3 +103,29 @@ def test_both_sources_stand_side_by_side_and_what_is_unknown_says_so(
     assert (
         'id="official-title"' not in client.get("/admin/progress/").text
     )  # they see but a part of the reports
+
+
+def test_a_figure_is_typed_into_the_page_and_a_wrong_one_is_kept_to_be_put_right(
+    places: World, client: FlaskClient
+) -> None:
+    launch(places)
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/progress/").text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert token
+    form = {
+        "day": "2020-08-17",
+        "area": "608",
+        "installed": "nhiều",
+        "source": "Sở Y",
+        "csrf_token": token[1],
+    }
+    refused = client.post("/admin/progress/official", data=form)
+    assert refused.status_code == 422
+    assert "số máy phải là số nguyên không âm" in refused.text
+    assert 'value="nhiều"' in refused.text
+    assert 'value="Sở Y"' in refused.text
+    assert client.post("/admin/progress/official", data={**form, "installed": "1.250"}).status_code == 303
+    assert known(places)["608"] == Official(1250, "2020-08-17", "Sở Y")
+    signed_in(client, NEIGHBOUR)
+    assert "official-count" not in client.get("/admin/progress/").text
