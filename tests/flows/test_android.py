@@ -42,6 +42,7 @@ def phone() -> Iterator[PhoneServer]:
 def over_phone(phone: PhoneServer) -> Settings:
     return Settings.from_env(
         {
+            "APP_ENV": "test",
             "SECRET_KEY": SECRET,
             "SMS_GATEWAY": "phone",
             "PHONE_API_BASE_URL": phone.url,
@@ -127,11 +128,22 @@ def test_what_nobody_saw_is_unseen_and_what_never_left_waits(
         look(replace(over_phone, phone_password="other"), 7)
 
 
-def test_a_phone_elsewhere_is_live_and_gets_no_sample_number(over_phone: Settings) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"app_env": "development"},
+        {"app_env": "production"},
+        {"phone_api_base_url": "https://phone.loa.example"},
+    ],
+)
+def test_a_phone_is_live_wherever_its_server_stands_and_gets_no_sample_number(
+    over_phone: Settings, phone: PhoneServer, changes: dict[str, str]
+) -> None:
     assert not over_phone.is_live
-    live = replace(over_phone, phone_api_base_url="https://phone.loa.example")
+    live = replace(over_phone, **changes)  # type: ignore[arg-type]
     assert live.is_live
     assert send(live) == Refused(Cause.SAMPLE_NUMBER, "sample")
+    assert phone.asked == 0
 
 
 def test_a_campaign_goes_over_the_phone_and_a_lost_answer_is_found_again(
