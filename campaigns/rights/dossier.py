@@ -33,6 +33,7 @@ from outreach.people.models import (
     Phone,
     Suppression,
 )
+from outreach.people.names import name_key
 from outreach.people.person import find_contact
 from outreach.places.models import Area
 
@@ -58,7 +59,7 @@ def compile_dossier(session: Session, request_id: int, *, user: User, now: datet
         _messages(session, recipients),
         _answers(session, recipients),
         _cases(session, recipients),
-        _rows_aside(session, person.id),
+        _rows_aside(session, person),
         _requests(session, person.id),
         _deeds(session, person.id),
     ]
@@ -212,23 +213,28 @@ def _cases(session: Session, recipients: Sequence[int]) -> Part:
     )
 
 
-def _rows_aside(session: Session, contact_id: int) -> Part:
-    cells = cast(ImportIssue.cells, String)
+def _rows_aside(session: Session, person: Contact) -> Part:
+    """Those about them, and those with their name beside one of their numbers: others may share the number."""
+    key, cells = person.name_key, cast(ImportIssue.cells, String)
     numbers = session.scalars(
         select(Phone.e164)
         .join(ContactPhone, ContactPhone.phone_id == Phone.id)
-        .where(ContactPhone.contact_id == contact_id)
+        .where(ContactPhone.contact_id == person.id)
     ).all()
     rows = session.execute(
-        select(ListImport.file_name, ImportIssue.cells)
+        select(ListImport.file_name, ImportIssue.cells, ImportIssue.contact_id)
         .join(ListImport, ListImport.id == ImportIssue.import_id)
-        .where(or_(ImportIssue.contact_id == contact_id, *(cells.contains(number) for number in numbers)))
+        .where(or_(ImportIssue.contact_id == person.id, *(cells.contains(number) for number in numbers)))
         .order_by(ImportIssue.id)
     )
     return Part(
         "Dòng để riêng khi nhập",
         ("Từ tệp", "Dòng", "Nội dung"),
-        [(name, said.get("line"), " | ".join(map(str, said.get("source", ())))) for name, said in rows],
+        [
+            (name, said.get("line"), " | ".join(map(str, said.get("source", ()))))
+            for name, said, about in rows
+            if about == person.id or (key and name_key(said.get("name", "")) == key)
+        ],
     )
 
 

@@ -76,13 +76,21 @@ def erase(session: Session, request_id: int, *, secret_key: str, user: User, now
     messages = _hold_messages(session, recipients, numbers, gone)
     _forget_messages(session, messages)
     replies = _forget_talk(session, recipients, numbers, gone, user=user, now=now)
+    # A number of a former campaign may have gone with somebody else: its mark is in every row.
+    real = [number for number in numbers if not number.e164.startswith(ERASED)]
     rows = forget_rows(
-        session, contact_id, name, [number.e164 for number in numbers], user_id=user.id, now=now
+        session,
+        contact_id,
+        name,
+        own=[number.e164 for number in real if number.is_gone],
+        shared=[number.e164 for number in real if not number.is_gone],
+        user_id=user.id,
+        now=now,
     )
     remember_erased(
         session,
         name,
-        [(number.e164, number.is_gone) for number in numbers if not number.e164.startswith(ERASED)],
+        [(number.e164, number.is_gone) for number in real],
         secret_key=secret_key,
         now=now,
     )

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from outreach.errors import BadInput, NotFound, WrongState
 from outreach.people.importing.aside import Decision
 from outreach.people.importing.deciding import decide
+from outreach.people.importing.forgetting import forget_rows
 from outreach.people.importing.retracting import read_last, retract
 from outreach.people.importing.waiting import read_waiting
 from outreach.people.models import (
@@ -138,6 +139,21 @@ def test_what_has_been_done_since_stays(waiting: World) -> None:
     with waiting.runtime.db.read() as session:
         assert session.get(Membership, (waiting.list_id, person_id)) is None
         assert session.get(Contact, person_id) is not None
+
+
+def test_a_row_that_was_emptied_since_stays_as_it_was_decided(waiting: World) -> None:
+    assert say(waiting, Decision.TAKEN) == 4
+    with waiting.runtime.db.write() as session:
+        person = session.scalars(select(Contact).where(Contact.name == "Y Hlan 2")).one()
+        forget_rows(
+            session, person.id, person.name, own=["+84905000122"], shared=[], user_id=1, now=waiting.now
+        )
+    assert take_back(waiting) == 3
+    with waiting.runtime.db.read() as session:
+        emptied = session.scalars(select(ImportIssue).where(ImportIssue.key == "")).one()
+        assert (emptied.decision, emptied.cells) == (Decision.TAKEN, {})
+        counts = session.get_one(ListImport, 2).counts
+    assert (counts["review"], counts["created"]) == (5, 1)
 
 
 def test_only_ones_own_last_decision_is_taken_back_and_once(waiting: World) -> None:

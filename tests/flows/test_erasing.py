@@ -19,17 +19,26 @@ from campaigns.casework.kinds import Outcome
 from campaigns.figures.person import record_answer
 from campaigns.links import LinkCipher
 from campaigns.messages import Attempt, Message, Outbox
-from campaigns.models import Step
+from campaigns.models import Recipient, Step
 from campaigns.replies.classifier import Label
+from campaigns.rights.dossier import compile_dossier
 from campaigns.rights.erasing import erase
 from campaigns.rights.models import PersonRequest, RequestKind
-from campaigns.rights.requests import write_down_request
+from campaigns.rights.requests import finish_request, write_down_request
 from campaigns.states import AttemptState, MessageKind, MessageState
 from outreach.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.people.importing.aside import Decision
 from outreach.people.importing.deciding import decide
 from outreach.people.importing.waiting import read_waiting
-from outreach.people.models import Contact, Erasure, ImportIssue, Phone, Suppression, SuppressionReason
+from outreach.people.models import (
+    ERASED,
+    Contact,
+    Erasure,
+    ImportIssue,
+    Phone,
+    Suppression,
+    SuppressionReason,
+)
 from outreach.people.person import suppress_number
 from tests.flows.lists import bring, count, local, people, write
 from tests.flows.world import APPROVER, AUTHOR, World, number
@@ -147,6 +156,43 @@ def test_nothing_of_them_is_left_and_no_figure_changes(world: World, person: int
     with world.runtime.db.read() as session:
         assert session.scalars(select(Suppression.phone_id)).all() == [None]
         assert differences(session)[1] == []
+
+
+def test_rows_set_aside_of_others_on_a_shared_number_stay_and_are_not_handed_out(
+    world: World, person: int, tmp_path: Path
+) -> None:
+    more = write(
+        tmp_path,
+        "1,Y Hlan,1962,Thôn 1,,0900 OOO 007",
+        f"2,{NAME},1960,Thôn 1,,0900 OOO 007",
+        "3,A Rin,1970,Thôn 1,,0900 OOO 009",
+        f"4,{NAME},1960,Thôn 1,,{local(7)}",
+        name="more.csv",
+    )
+    assert bring(world, more).review == 3
+    campaign = world.launch()
+    with world.runtime.db.write() as session:  # reached once by a number that was erased with somebody else
+        erased = Phone(e164=f"{ERASED}99", backwards="99", created_at=world.now)
+        session.add(erased)
+        session.flush()
+        theirs = (Recipient.campaign_id == campaign, Recipient.contact_id == person)
+        session.execute(update(Recipient).where(*theirs).values(phone_id=erased.id))
+    request_id = ask(world, person, RequestKind.EXPORT)
+    with world.runtime.db.write() as session:
+        parts = compile_dossier(session, request_id, user=world.user(APPROVER), now=world.now)
+    (aside,) = (part.rows for part in parts if part.title == "Dòng để riêng khi nhập")
+    assert ["Y Hlan" in cells or "A Rin" in cells for *_, cells in aside] == [False] * len(aside)
+    assert ("more.csv", 3) in {(name, line) for name, line, _ in aside}
+    with world.runtime.db.write() as session:
+        finish_request(session, request_id, answer="đã gửi", user=world.user(APPROVER), now=world.now)
+    forget(world, ask(world, person))
+    with world.runtime.db.read() as session:
+        kept = [
+            (issue.cells["name"], issue.decision)
+            for issue in session.scalars(select(ImportIssue))
+            if issue.cells
+        ]
+    assert sorted(kept) == [("A Rin", None), ("Y Hlan", None)]
 
 
 def test_later_steps_and_what_still_waits_do_not_reach_them(world: World, person: int, campaign: int) -> None:

@@ -18,12 +18,19 @@ from outreach.people.names import name_key
 
 
 def forget_rows(
-    session: Session, contact_id: int, name: str, numbers: Sequence[str], *, user_id: int, now: datetime
+    session: Session,
+    contact_id: int,
+    name: str,
+    *,
+    own: Sequence[str],
+    shared: Sequence[str],
+    user_id: int,
+    now: datetime,
 ) -> int:
-    """Empty the rows set aside that are about somebody, or have one of their numbers, or their name in a file that
-    brought them; and the previews that show them. How many rows.
+    """Empty the rows set aside that are about somebody, or have one of their own numbers in E.164, or their name beside
+    one that they share, or their name in a file that brought them; and the previews that show them. How many rows.
     """
-    key = name_key(name)
+    key, numbers = name_key(name), (*own, *shared)
     brought = select(Membership.import_id).where(Membership.contact_id == contact_id)
     again = select(Membership.last_import_id).where(Membership.contact_id == contact_id)
     files = {each for each in session.scalars(brought.union(again)) if each is not None}
@@ -40,7 +47,7 @@ def forget_rows(
     found = [
         issue_id
         for issue_id, about, said in candidates
-        if about == contact_id or (said and _is_about(said, key, numbers))
+        if about == contact_id or (said and _is_about(said, key, own, shared))
     ]
     for issue in session.scalars(
         select(ImportIssue).where(ImportIssue.id.in_(found)).with_for_update()
@@ -56,12 +63,17 @@ def forget_rows(
     return len(found)
 
 
-def _is_about(said: dict[str, Any], key: str, numbers: Sequence[str]) -> bool:
-    """One of their numbers, read or as digits in the cell; or their name beside no number at all."""
-    digits = "".join(filter(str.isdecimal, said["phone"]))
-    if not {*said["numbers"]}.isdisjoint(numbers) or any(each[3:] in digits for each in numbers):
+def _is_about(said: dict[str, Any], key: str, own: Sequence[str], shared: Sequence[str]) -> bool:
+    """One of their own numbers, read or as digits in the cell; or their name beside one that they share or none."""
+    if _has_one(said, own):
         return True
-    return bool(key) and not said["numbers"] and name_key(said["name"]) == key
+    is_theirs = bool(key) and name_key(said["name"]) == key
+    return is_theirs and (not said["numbers"] or _has_one(said, shared))
+
+
+def _has_one(said: dict[str, Any], numbers: Sequence[str]) -> bool:
+    digits = "".join(filter(str.isdecimal, said["phone"]))
+    return not {*said["numbers"]}.isdisjoint(numbers) or any(each[3:] in digits for each in numbers)
 
 
 def _count_dropped(session: Session, import_id: int) -> None:

@@ -92,6 +92,7 @@ def _together(session: Session, first: ImportIssue) -> Sequence[ImportIssue]:
             ImportIssue.import_id == first.import_id,
             ImportIssue.decided_by == first.decided_by,
             ImportIssue.decided_at == first.decided_at,
+            ImportIssue.key != "",  # emptied since, as the person was erased
         )
         .order_by(ImportIssue.id)
     ).all()
