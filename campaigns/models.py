@@ -84,9 +84,6 @@ class Step(Base):
     texts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")  # by language
     hold_out: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")  # share left without it
     opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    content_hash: Mapped[str | None] = mapped_column(
-        String(64)
-    )  # since it was opened; see rules.hash_content
 
     campaign: Mapped[Campaign] = relationship(back_populates="steps")
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.rules import hash_content
 from campaigns.lifecycle import move
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, Step
@@ -56,14 +55,15 @@ def open_step(session: Session, step_id: int, *, now: datetime) -> bool:
     """Materialise a step's messages, the audience before the first. False when another was quicker."""
     step = session.get_one(Step, step_id)
     campaign = session.execute(
-        select(Campaign).where(Campaign.id == step.campaign_id).with_for_update()
+        # Answers go on coming while it is written: they only need the campaign to be there.
+        select(Campaign).where(Campaign.id == step.campaign_id).with_for_update(key_share=True)
     ).scalar_one()
     if campaign.state is not CampaignState.SENDING:
         return False
     opened = session.execute(
         update(Step)
         .where(Step.id == step_id, Step.opened_at.is_(None))
-        .values(opened_at=now, content_hash=hash_content(step.text, step=step.number))
+        .values(opened_at=now)
         .execution_options(synchronize_session=False)
     )
     if opened.rowcount != 1:  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.history import look_back
 from campaigns.delivery.lanes import SERVICE_LANE, Lane, hours_of
-from campaigns.delivery.rendering import Renderer
+from campaigns.delivery.rendering import Renderer, content_of
 from campaigns.delivery.rules import Refusal, daily_cap, why_not
 from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign, Recipient, Step
@@ -94,13 +94,14 @@ def claim(
     refused: dict[Refusal, list[Any]] = {}
     over_budget = False
     for row in due:
+        content = content_of(row, language=row.language, arm=row.arm) if row.step_text else None
         reason = why_not(
             kind=row.kind,
             step=row.step or 0,
             # Whose recipient leads to nobody was erased, perhaps while the step was being opened.
             suppressed=row.phone_id in suppressed or (row.step_id is not None and row.contact_id is None),
             answered=row.answer is not None,
-            repeated=(row.phone_id, row.content_hash) in contents,
+            repeated=(row.phone_id, content) in contents,
             recent=recent.get(row.phone_id, 0),
             cap=daily_cap(row.cap_per_day, is_live=is_live),
             is_open=closing[hours_of(row, is_live=is_live)] is not None,
@@ -117,7 +118,8 @@ def claim(
         segments -= size
         budget_left -= size * price_vnd
         recent[row.phone_id] = recent.get(row.phone_id, 0) + 1
-        contents.add((row.phone_id, row.content_hash))
+        if content:
+            contents.add((row.phone_id, content))
         taken.append((row, body, size))
 
     skipped = _put_aside(session, refused, now=now)
@@ -192,7 +194,6 @@ def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Seq
             Step.texts,
             Message.arm,
             Phone.language,
-            Step.content_hash,
             Recipient.answer,
             Recipient.contact_id,
             Contact.name,

@@ -8,19 +8,21 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.rendering import content_of
 from campaigns.messages import Attempt, Message
 from campaigns.models import Step
 from campaigns.states import AttemptState
+from outreach.people.models import Phone
 
 
 def look_back(
     session: Session, phones: Select[Any], *, now: datetime
-) -> tuple[dict[int, int], set[tuple[int, str | None]]]:
+) -> tuple[dict[int, int], set[tuple[int, str]]]:
     """Messages to each number in the last 24 hours, and their contents, over all campaigns and organisations."""
     attempts = session.execute(
-        select(Attempt.phone_id, Attempt.message_id, Step.content_hash)
+        select(Attempt.phone_id, Attempt.message_id, Message.step_id, Message.arm, Phone.language)
         .join(Message, Message.id == Attempt.message_id)
-        .outerjoin(Step, Step.id == Message.step_id)
+        .join(Phone, Phone.id == Attempt.phone_id)
         .where(
             Attempt.phone_id.in_(phones),
             Attempt.claimed_at > now - timedelta(hours=24),
@@ -28,7 +30,14 @@ def look_back(
         )
         .distinct()
     ).all()
+    texts = select(Step.id, Step.number.label("step"), Step.text.label("step_text"), Step.text_b, Step.texts)
+    steps = {
+        step.id: step for step in session.execute(texts.where(Step.id.in_({row.step_id for row in attempts})))
+    }
     recent: dict[int, int] = {}
-    for phone_id, _message, _content in attempts:
-        recent[phone_id] = recent.get(phone_id, 0) + 1
-    return recent, {(phone_id, content) for phone_id, _message, content in attempts if content}
+    contents = set()
+    for row in attempts:
+        recent[row.phone_id] = recent.get(row.phone_id, 0) + 1
+        if step := steps.get(row.step_id):
+            contents.add((row.phone_id, content_of(step, language=row.language, arm=row.arm)))
+    return recent, contents

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from campaigns.delivery.rules import hash_content
 from campaigns.links import LinkCipher
 from campaigns.planning.draft import FIELDS
 from campaigns.planning.lots import SECOND_TEXT
@@ -11,11 +12,18 @@ from outreach.sms.template import Template
 from outreach.sms.text import measure
 
 
-def text_for(row: Any) -> str:
-    """Of a step's texts the one in the phone's language, else the one that the lot gave, in Vietnamese."""
-    own: str | None = row.texts.get(row.language) if row.texts else None
-    chosen: str = own or (row.text_b if row.arm == SECOND_TEXT and row.text_b else row.step_text)
+def text_for(step: Any, *, language: str | None, arm: int | None) -> str:
+    """Of a step's texts (step_text, text_b, texts) the one in the phone's language, else the one that the lot gave,
+    in Vietnamese.
+    """
+    own: str | None = step.texts.get(language) if step.texts else None
+    chosen: str = own or (step.text_b if arm == SECOND_TEXT and step.text_b else step.step_text)
     return chosen
+
+
+def content_of(step: Any, *, language: str | None, arm: int | None) -> str:
+    """What nobody is to get again within a day, whichever campaign says it."""
+    return hash_content(text_for(step, language=language, arm=arm), step=step.step)
 
 
 class Renderer:
@@ -35,7 +43,7 @@ class Renderer:
         if row.text is not None:
             measured = measure(row.text)
             return measured.text, measured.segments
-        step_text = text_for(row)
+        step_text = text_for(row, language=row.language, arm=row.arm)
         template = self._templates.get(step_text)
         if template is None:
             if len(self._templates) > 100:

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import Literal
 
 from campaigns.states import AttemptState, MessageKind, SkipReason
@@ -63,6 +64,7 @@ def why_not(
     return None
 
 
+@lru_cache(maxsize=256)
 def hash_content(template: str, *, step: int) -> str:
     """What tells one content from another: the template's letters without accents, case and spacing, and its step."""
     plain = "".join(unaccent(template).lower().split())

@@ -173,7 +173,7 @@ def take_back(session: Session, campaign_id: int) -> None:
     session.execute(delete(Recipient).where(Recipient.campaign_id == campaign_id), execution_options=UNSYNCED)
     forget_counters(session, campaign_id)
     session.execute(
-        update(Step).where(Step.campaign_id == campaign_id).values(opened_at=None, content_hash=None),
+        update(Step).where(Step.campaign_id == campaign_id).values(opened_at=None),
         execution_options=UNSYNCED,
     )
 

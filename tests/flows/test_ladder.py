@@ -126,6 +126,27 @@ def test_each_gets_the_text_in_their_language_and_who_has_none_the_vietnamese_on
     assert {bodies[number(i)] == "Xin cài:" for i in (0, 2, 3) if arms[number(i)] == 2} <= {True}
 
 
+def test_the_same_content_is_what_a_number_gets_in_its_own_language(world: World) -> None:
+    world.add_people(2)
+    with world.runtime.db.write() as session:
+        session.execute(update(Phone).where(Phone.e164 == number(1)).values(language="sed"))
+    world.launch(text="Mời cài: {link}", texts={"sed": "[sed] {link}"})
+    world.send()
+    again = world.launch(name="Đợt hai", text="Xin mời cài: {link}", texts={"sed": "[SED]  {link}"})
+    other = world.launch(name="Đợt ba", text="Mời cài: {link}", texts={"sed": "[khác] {link}"})
+    world.send()
+    sent = [(line["To"], line["Body"].split(" http")[0]) for line in world.simulator.ledger()]
+    # To each what is new to them, whatever the others get.
+    assert sorted(sent) == sorted(
+        [
+            *((number(0), "Mời cài:"), (number(1), "[sed]")),
+            *((number(0), "Xin mời cài:"), (number(1), "[khác]")),
+        ]
+    )
+    for campaign in (again, other):
+        assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 1, "skipped": 1}
+
+
 @pytest.mark.parametrize("hold_out", [0.5, 0.1])
 def test_the_databases_draw_as_the_rule_does(world: World, hold_out: float) -> None:
     world.add_people(300)

@@ -10,6 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Enum, inspect
 
+import admin.app  # noqa: F401 - all tables
 from outreach.db import Base, Database
 from outreach.schema import downgrade, is_current, upgrade
 
