@@ -41,20 +41,24 @@ def receive_reply(
     now: datetime,
     road: Road = Road.TWILIO,
     same_within: timedelta = SAME_WITHIN,
+    acknowledge: bool = True,
 ) -> Reply | None:
     """Store and apply one reply, received at `now`. None when it is here already, by this road or another.
 
-    A gateway repeats what it is unsure of. What a log brings late does not undo what was said since, but for an
-    opt-out.
+    A gateway repeats what it is unsure of. `same_within` says how exactly `now` is known. What a log brings late
+    does not undo what was said since, but for an opt-out.
     """
     if session.execute(select(Reply.id).where(Reply.gateway_id == inbound.gateway_id)).first():
         return None
     phone = session.scalar(select(Phone).where(Phone.e164 == inbound.sender))
     if phone:
         lock_phone(session, phone.id)  # the other road's may be on its way at this moment
-    if _came_by_another_road(session, inbound, road, now=now, within=same_within):
+        session.refresh(phone)
+        if phone.e164 != inbound.sender:
+            phone = None  # erased while we waited: whoever writes now is a stranger
+    if _is_here_already(session, inbound, road, now=now, within=same_within):
         return None
-    recipient = _latest_recipient(session, phone, now=now) if phone else None
+    recipient = _latest_recipient(session, phone, now=now, within=same_within) if phone else None
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
     if inbound.stopped:
         label, confidence = Label.OPT_OUT, 1.0
@@ -65,8 +69,12 @@ def receive_reply(
     is_matched = recipient is not None or (label is Label.OPT_OUT and is_known)
     is_answer = counts(label, confidence) and is_matched
     kind = kind_of(label, confidence, is_matched=is_matched)
-    if label is not Label.OPT_OUT and recipient and recipient.answered_at and recipient.answered_at > now:
-        is_answer, kind = False, None
+    at = now
+    if recipient and recipient.answered_at and recipient.answered_at > now:
+        if label is Label.OPT_OUT:
+            at = recipient.answered_at  # it stands from now on, so it is what is taken back first
+        else:
+            is_answer, kind = False, None
     reply = Reply(
         gateway_id=inbound.gateway_id,
         phone_id=phone.id if phone else None,
@@ -94,9 +102,9 @@ def receive_reply(
             label=label,
             source=Source.SMS,
             keys=keys,
-            now=now,
+            now=at,
             reply_id=reply.id,
-            confirm=not inbound.stopped,
+            acknowledge=acknowledge and not inbound.stopped,
         )
     if kind is CaseKind.HELP and recipient:
         # Also where it says again what already stands: who asks after having been helped needs more.
@@ -106,18 +114,17 @@ def receive_reply(
     return reply
 
 
-def _came_by_another_road(
+def _is_here_already(
     session: Session, inbound: Inbound, road: Road, *, now: datetime, within: timedelta
 ) -> bool:
+    """Whether another road brought it, or, of a log that tells no times, an earlier log."""
     said = _words(inbound.body)
-    others = session.scalars(
-        select(Reply.body).where(
-            Reply.sender == inbound.sender[:32],
-            Reply.received_at.between(now - within, now + within),
-            Reply.road != road,
-        )
+    others = select(Reply.body).where(
+        Reply.sender == inbound.sender[:32], Reply.received_at.between(now - within, now + within)
     )
-    return any(_words(body) == said for body in others)
+    if within < BELONGS_FOR:
+        others = others.where(Reply.road != road)
+    return any(_words(body) == said for body in session.scalars(others))
 
 
 def _words(body: str) -> str:
@@ -134,8 +141,10 @@ def vocabulary_of(campaign: Campaign | None) -> Vocabulary:
     return BLUEZONE if campaign is None else read_content(campaign.content).vocabulary
 
 
-def _latest_recipient(session: Session, phone: Phone, *, now: datetime) -> Recipient | None:
-    """Who the latest campaign message to this phone was for. One under way counts: it may have arrived."""
+def _latest_recipient(
+    session: Session, phone: Phone, *, now: datetime, within: timedelta
+) -> Recipient | None:
+    """Who the latest campaign message to this phone before it was for. One under way counts: it may have arrived."""
     return session.scalar(
         select(Recipient)
         .join(Message, Message.recipient_id == Recipient.id)
@@ -144,6 +153,7 @@ def _latest_recipient(session: Session, phone: Phone, *, now: datetime) -> Recip
             Attempt.phone_id == phone.id,
             Message.step_id.is_not(None),
             Attempt.claimed_at > now - BELONGS_FOR,
+            Attempt.claimed_at <= now + within,
             Attempt.state.not_in((AttemptState.ABSENT, AttemptState.FAILED)),
         )
         .order_by(Attempt.claimed_at.desc(), Attempt.id.desc())

@@ -1,6 +1,7 @@
 """A log of replies that an operator or a phone exported (CSV, Excel), stored and applied as if they had come one by one.
 
-The same file again changes nothing, and what came by another road already counts once.
+The same file again changes nothing, and what came by another road already counts once. Only what was said within
+the last hour is answered by SMS.
 """
 
 from __future__ import annotations
@@ -13,15 +14,22 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
+from sqlalchemy import BigInteger, select
+from sqlalchemy.orm import Session
+
 from campaigns.answers.inbox import BELONGS_FOR, SAME_WITHIN, receive_reply
 from campaigns.answers.models import Road
 from campaigns.answers.taking import Keys
 from campaigns.windows import VIETNAM
+from outreach.bulk import listed
 from outreach.db import Database
 from outreach.errors import BadList
+from outreach.people.importing.numbers import find_phones
+from outreach.people.models import Phone
 from outreach.people.reading.files import read_sheets
 from outreach.sms.gateway import Inbound
 from outreach.sms.push import as_number
+from outreach.sms.signing import make_id
 from outreach.sms.text import unaccent
 
 # What logs call their columns, without accents, spaces and case.
@@ -33,6 +41,12 @@ _COLUMNS = {
 _LOOK_FOR_HEADER = 20  # rows
 
 _TIMES = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M", "%d/%m/%Y")
+
+_EARLIEST = 2000  # the year; before it nobody wrote us, whatever a cell says
+_LATEST = 9998
+
+# Whoever wrote earlier expects no message any more.
+_ACKNOWLEDGED_FOR = timedelta(hours=1)
 
 _AT_ONCE = 200  # replies in one transaction: a page may answer between two
 
@@ -64,6 +78,8 @@ def import_log(
     """Store a log's replies. Raises BadList for a file that is no log or longer than `most_rows`."""
     outcome = Outcome()
     log = read_log(path)
+    with path.open("rb") as file:
+        file_hash = hashlib.file_digest(file, "sha256").hexdigest()
     if most_rows is not None:
         rows = list(islice(log, most_rows + 1))
         if len(rows) > most_rows:
@@ -73,18 +89,27 @@ def import_log(
         log = iter(rows)
     while rows := list(islice(log, _AT_ONCE)):
         with db.write() as session:
+            _lock_phones(session, {row.sender for row in rows if isinstance(row, LogRow)})
             for row in rows:
                 outcome.rows += 1
                 if isinstance(row, int):
                     outcome.unreadable.append(row)
                     continue
+                # Without a time the same row in another file may be another reply; only the same file is known by it.
+                identity = make_id(
+                    row.sender,
+                    row.at.isoformat() if row.at else file_hash,
+                    row.body,
+                    secret_key=keys.secret_key,
+                )
                 reply = receive_reply(
                     session,
-                    Inbound(_identity(row), row.sender, "", row.body, False),
+                    Inbound(f"log:{identity}", row.sender, "", row.body, False),
                     keys=keys,
                     now=min(row.at or now, now),
                     road=Road.LOG,
                     same_within=row.same_within,
+                    acknowledge=row.at is not None and now - row.at <= _ACKNOWLEDGED_FOR,
                 )
                 outcome.new += reply is not None
                 outcome.known += reply is None
@@ -165,9 +190,14 @@ def _read_time(cell: object) -> tuple[datetime | None, bool]:
 
 
 def _utc(moment: datetime) -> datetime:
+    if not _EARLIEST <= moment.year <= _LATEST:
+        raise ValueError(moment.year)
     return (moment if moment.tzinfo else moment.replace(tzinfo=VIETNAM)).astimezone(UTC)
 
 
-def _identity(row: LogRow) -> str:
-    once = "\0".join((row.sender, row.at.isoformat() if row.at else "", row.body))
-    return f"log:{hashlib.sha256(once.encode()).hexdigest()[:40]}"
+def _lock_phones(session: Session, numbers: set[str]) -> None:
+    """In the order of their ids, as everybody does: a log's own order may cross another transaction's."""
+    ids = listed(session, sorted(find_phones(session, numbers).values()), BigInteger)
+    session.execute(
+        select(Phone.id).where(Phone.id.in_(ids)).order_by(Phone.id).with_for_update(key_share=True)
+    ).all()

@@ -50,12 +50,12 @@ def take_answer(
     keys: Keys,
     now: datetime,
     reply_id: int | None = None,
-    confirm: bool = True,
+    acknowledge: bool = True,
 ) -> Answer | None:
     """Record an answer with all that follows from it. None when it says again what already stands.
 
-    `recipient` is None for a phone that is in no campaign: then only its opt-out counts. `confirm` is
-    False where the gateway has answered an opt-out itself.
+    `recipient` is None for a phone that is in no campaign: then only its opt-out counts. `acknowledge` is
+    False where no message is to answer it: the gateway has, or it was said long ago.
     """
     phone = lock_phone(session, phone_id)
     if recipient:
@@ -87,8 +87,10 @@ def take_answer(
         if label is Label.NEED_HELP:
             open_help(session, recipient, answer=answer, now=now)
     # An opt-out is confirmed once; on the page the other answers are thanked for on the spot.
+    if not acknowledge:
+        return answer
     if label is Label.OPT_OUT:
-        if is_new and confirm and not _is_confirmed(session, phone_id, now=now):
+        if is_new and not _is_confirmed(session, phone_id, now=now):
             _acknowledge(session, answer, phone, recipient, keys=keys, now=now)
     elif source is Source.SMS:
         _acknowledge(session, answer, phone, recipient, keys=keys, now=now)

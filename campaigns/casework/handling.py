@@ -125,7 +125,7 @@ def undo_label(session: Session, case_id: int, *, user: User, keys: Keys, now: d
             source=Source.SMS,
             keys=keys,
             now=now,
-            confirm=False,
+            acknowledge=False,
         )
     reply.state = ReplyState.INBOX if kind in WAITS_FOR_LABEL else ReplyState.APPLIED
     handling.undone_at = now

@@ -43,14 +43,17 @@ def create_roads(runtime: Runtime) -> Blueprint:
     def store(message: Inbound, road: Road) -> None:
         if len(message.gateway_id) > LONGEST_GATEWAY_ID:
             abort(400)
-        for _ in range(2):
-            try:
-                with runtime.db.write() as session:
-                    receive_reply(session, message, keys=keys, now=datetime.now(UTC), road=road)
-            except IntegrityError:
-                log.info("webhook.inbound_repeated")  # at the same moment; the other call has stored it
-            else:
-                break
+
+        def receive() -> None:
+            with runtime.db.write() as session:
+                receive_reply(session, message, keys=keys, now=datetime.now(UTC), road=road)
+
+        try:
+            receive()
+        except IntegrityError:
+            # At the same moment; the other call has stored it. Anything else shows again, and the caller repeats.
+            log.info("webhook.inbound_repeated")
+            receive()
         ring_send(runtime.doorbell)
 
     def check(is_proven: bool) -> None:
@@ -87,7 +90,7 @@ def create_roads(runtime: Runtime) -> Blueprint:
         payload = event.get("payload")
         if isinstance(payload, dict):
             event = {**event, "payload": _storable(payload)}
-        told = read_event(event)
+        told = read_event(event, secret_key=settings.secret_key)
         if isinstance(told, Inbound):
             store(told, Road.PHONE)
         elif told:

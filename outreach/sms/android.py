@@ -35,6 +35,7 @@ from outreach.sms.gateway import (
 )
 from outreach.sms.push import as_number
 from outreach.sms.samples import is_sample
+from outreach.sms.signing import make_id
 from outreach.sms.transport import NotSent, Transport
 
 # Its log lines carry addresses and answers.
@@ -190,7 +191,7 @@ class MessageNames:
         return int(number) if number != name and number.isdecimal() and len(number) <= 18 else None
 
 
-def read_event(event: Mapping[str, Any]) -> tuple[str, StatusReport] | Inbound | None:
+def read_event(event: Mapping[str, Any], *, secret_key: str) -> tuple[str, StatusReport] | Inbound | None:
     """What a webhook of the app says: a message's id and its report, a reply, or nothing of interest."""
     payload = event.get("payload")
     if not isinstance(payload, Mapping):
@@ -207,9 +208,9 @@ def read_event(event: Mapping[str, Any]) -> tuple[str, StatusReport] | Inbound |
     if name != "sms:received" or not sender:
         return None
     # The app's message id is made of the content and comes again with the same words; the moment tells them apart.
-    once = "\0".join((sender, said.get("receivedAt", ""), said.get("message", "")))
+    once = make_id(sender, said.get("receivedAt", ""), said.get("message", ""), secret_key=secret_key)
     return Inbound(
-        gateway_id=f"phone:{hashlib.sha256(once.encode()).hexdigest()[:40]}",
+        gateway_id=f"phone:{once}",
         sender=as_number(sender),
         recipient=said.get("recipient", ""),
         body=said.get("message", ""),

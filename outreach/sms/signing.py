@@ -1,4 +1,4 @@
-"""Signatures of calls that come to us: HMAC-SHA256 in hexadecimal. Pure."""
+"""Signatures of calls that come to us, and ids for calls that bring none: HMAC-SHA256 in hexadecimal. Pure."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ def is_signed(content: bytes, *, key: str, signature: str | None) -> bool:
         return False
     expected = hmac.new(key.encode(), content, hashlib.sha256).hexdigest()
     return hmac.compare_digest(expected.encode(), signature.strip().lower().encode())
+
+
+def make_id(*parts: str, secret_key: str) -> str:
+    """40 characters that are the same for the same parts. Keyed: numbers and texts are few enough to be guessed."""
+    return hmac.new(f"reply/{secret_key}".encode(), "\0".join(parts).encode(), hashlib.sha256).hexdigest()[
+        :40
+    ]
 
 
 def is_secret(given: str | None, *, secret: str) -> bool:

@@ -13,14 +13,19 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from admin.app import create_app
 from campaigns.answers.models import InstallReport, Reply, Road
 from campaigns.answers.reply_log import import_log
+from campaigns.answers.taking import undo_answer
 from campaigns.messages import Attempt, StatusEvent
 from campaigns.replies.classifier import Label
 from campaigns.windows import VIETNAM
+from outreach.people.models import Phone
+from outreach.people.suppression import lock_phone
 from outreach.sms.android import MessageNames
 from outreach.sms.push import read_fields
 from tests.flows.world import World, number
@@ -200,10 +205,82 @@ def test_what_a_log_brings_late_undoes_nothing_but_a_stop_counts(
         f"{number(15)};chua cai;{earlier.isoformat()}\n"
         f"{number(16)};TC;{earlier.isoformat()}\n"
         f"{number(17)};1;hôm qua\n"
-        f";1;{earlier.isoformat()}\n",
+        f";1;{earlier.isoformat()}\n"
+        f"{number(17)};1;01/01/0001 00:00:00\n",
         encoding="utf-8",
     )
     done = import_log(world.runtime.db, log, keys=world.keys, now=world.in_hours(0.1))
-    assert (done.rows, done.new, done.unreadable) == (4, 2, [4, 5])
+    assert (done.rows, done.new, done.unreadable) == (5, 2, [4, 5, 6])
     assert world.recipient(number(15), campaign).answer is Label.INSTALLED
     assert world.status(campaign)["answers"] == {"installed": 1, "opt_out": 1}
+    # It stands as the latest, so it is what "pressed by mistake" takes back.
+    with world.runtime.db.write() as session:
+        undo_answer(session, session.merge(world.recipient(number(16), campaign)), now=world.in_hours(0.2))
+    assert world.status(campaign)["answers"] == {"installed": 2}
+
+
+@one_database
+def test_an_old_reply_belongs_to_the_message_before_it_and_is_not_answered(
+    world: World, campaign: int, tmp_path: Path
+) -> None:
+    with world.runtime.db.write() as session:
+        session.execute(update(Attempt).values(claimed_at=world.now - timedelta(days=3)))
+    later = world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")
+    world.send()
+    world.simulator.reset()
+    old, new = (moment.astimezone(VIETNAM).isoformat() for moment in (world.in_hours(-30), world.in_hours(0)))
+    log = tmp_path / "log.csv"
+    log.write_text(
+        f"from;message;time\n{number(15)};1;{old}\n{number(16)};TC;{old}\n{number(17)};TC;{new}\n",
+        encoding="utf-8",
+    )
+    assert import_log(world.runtime.db, log, keys=world.keys, now=world.in_hours(0.1)).new == 3
+    assert world.status(campaign)["answers"] == {"installed": 1, "opt_out": 1}
+    assert world.status(later)["answers"] == {"opt_out": 1}
+    world.send()
+    assert world.sent_to() == [number(17)]
+
+
+@one_database
+def test_a_log_without_times_is_known_by_its_file_and_for_fourteen_days(
+    world: World, campaign: int, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "1.csv", tmp_path / "2.csv"
+    first.write_text(f"from;text\n{number(15)};TC\n", encoding="utf-8")
+    second.write_text(f"from;text\n{number(15)};TC\n{number(16)};1\n", encoding="utf-8")
+
+    def new(log: Path, days: int) -> int:
+        return import_log(
+            world.runtime.db, log, keys=world.keys, now=world.now + timedelta(days=days, hours=1)
+        ).new
+
+    assert [new(first, 0), new(second, 1), new(first, 30), new(second, 30)] == [1, 1, 0, 1]
+
+
+@one_database
+def test_what_cannot_be_stored_is_not_said_to_be(
+    roads: FlaskClient, campaign: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise IntegrityError("", {}, Exception())
+
+    monkeypatch.setattr("campaigns.web.roads.receive_reply", fail)
+    assert push(roads, id="m1", **{"from": number(15)}, text="1").status_code == 500
+
+
+@one_database
+def test_a_reply_that_waited_for_an_erasure_says_nothing_of_the_erased(
+    world: World, campaign: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def erase_first(session: Session, phone_id: int) -> Phone:
+        session.execute(
+            update(Phone).where(Phone.id == phone_id).values(e164=f"#{phone_id}"),
+            execution_options={"synchronize_session": False},
+        )
+        return lock_phone(session, phone_id)
+
+    monkeypatch.setattr("campaigns.answers.inbox.lock_phone", erase_first)
+    reply = world.reply(number(15), "1", gateway_id="SM1")
+    assert reply is not None
+    assert (reply.phone_id, reply.recipient_id) == (None, None)
+    assert world.status(campaign)["answers"] == {}
