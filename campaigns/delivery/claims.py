@@ -22,6 +22,7 @@ from campaigns.windows import closes_at
 from outreach.bulk import UNSYNCED, listed, rows
 from outreach.db import UtcDateTime
 from outreach.people.models import Contact, Phone, Suppression
+from outreach.people.suppression import people_left_alone
 
 # How long what may not leave yet (over the cap, outside the hours) is left alone.
 LOOK_AGAIN = timedelta(minutes=15)
@@ -87,6 +88,7 @@ def claim(
             )
         )
     )
+    left_alone = people_left_alone(session, {row.contact_id for row in due if row.contact_id})
     closing = {hours: closes_at(now, hours) for hours in {hours_of(row, is_live=is_live) for row in due}}
     recent, contents = look_back(session, phones, now=now)
 
@@ -99,7 +101,8 @@ def claim(
             kind=row.kind,
             step=row.step or 0,
             # Whose recipient leads to nobody was erased, perhaps while the step was being opened.
-            suppressed=row.phone_id in suppressed or (row.step_id is not None and row.contact_id is None),
+            suppressed=row.phone_id in suppressed
+            or (row.step_id is not None and (row.contact_id is None or row.contact_id in left_alone)),
             answered=row.answer is not None,
             repeated=(row.phone_id, content) in contents,
             recent=recent.get(row.phone_id, 0),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import BigInteger, select, update
 from sqlalchemy.orm import Session
 
-from outreach.people.models import ERASED, Phone, Suppression, SuppressionReason
+from outreach.bulk import listed
+from outreach.people.models import ERASED, ContactPhone, Phone, Suppression, SuppressionReason
 
 
 def hash_number(e164: str, *, secret_key: str) -> str:
@@ -84,3 +85,18 @@ def lift(
     if made_at is not None:
         query = query.where(Suppression.created_at == made_at)
     session.execute(query.values(lifted_at=now))
+
+
+def people_left_alone(session: Session, contacts: Collection[int]) -> set[int]:
+    """Of these people those who opted out on any of their phones: they are left alone on all of them."""
+    return set(
+        session.scalars(
+            select(ContactPhone.contact_id)
+            .join(Suppression, Suppression.phone_id == ContactPhone.phone_id)
+            .where(
+                ContactPhone.contact_id.in_(listed(session, contacts, BigInteger)),
+                Suppression.reason == SuppressionReason.OPT_OUT,
+                Suppression.lifted_at.is_(None),
+            )
+        )
+    )

@@ -208,3 +208,13 @@ def test_a_wrong_number_is_not_written_to_again_but_the_person_s_other_phone_is(
     world.launch(name="Đợt hai")
     world.send()
     assert world.sent_to() == [number(2)]
+
+
+def test_who_opts_out_on_their_second_phone_is_not_written_to_on_the_first(world: World) -> None:
+    world.add_person("Y Hai Máy", number(10), number(11))
+    world.add_person("Y Một Máy", number(12))
+    campaign = world.launch()
+    world.reply(number(11), "TC", gateway_id="SM1")
+    world.send()
+    assert [line["To"] for line in world.simulator.ledger() if line["To"] != number(11)] == [number(12)]
+    assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 1, "skipped": 1}
