@@ -81,13 +81,8 @@ def claim(
     if not due:
         return Batch([], 0)
     phones = listed(session, {row.phone_id for row in due}, BigInteger)
-    suppressed = set(
-        session.scalars(
-            select(Suppression.phone_id).where(
-                Suppression.phone_id.in_(phones), Suppression.lifted_at.is_(None)
-            )
-        )
-    )
+    standing = select(Suppression.phone_id).where(Suppression.lifted_at.is_(None))
+    suppressed = set(session.scalars(standing.where(Suppression.phone_id.in_(phones))))
     left_alone = people_left_alone(session, {row.contact_id for row in due if row.contact_id})
     closing = {hours: closes_at(now, hours) for hours in {hours_of(row, is_live=is_live) for row in due}}
     recent, contents = look_back(session, phones, now=now)
