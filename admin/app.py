@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
-from flask import Flask
+from flask import Flask, Request
+from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin.cli import register_commands
@@ -22,10 +24,28 @@ from outreach.settings import Settings
 MAX_FORM_BYTES = 64 * 1024
 
 
+class _Typed(ImmutableMultiDict[str, Any]):
+    """Fields without NUL: nobody types it, and PostgreSQL has no place for it in a text."""
+
+    def __init__(self, fields: Any = None) -> None:
+        pairs = fields.items(multi=True) if isinstance(fields, ImmutableMultiDict) else fields or ()
+        super().__init__(
+            [(name, value.replace("\0", "") if isinstance(value, str) else value) for name, value in pairs]
+        )
+
+
+class _Request(Request):
+    @property
+    def parameter_storage_class(self) -> type[ImmutableMultiDict[str, Any]]:  # type: ignore[override]
+        # A signature is over the fields as they came; the webhooks clean them once it is checked.
+        return ImmutableMultiDict if self.path.startswith("/webhooks/") else _Typed
+
+
 def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     """The Flask application, with the command line. Connects to nothing yet."""
     runtime = runtime or open_runtime(settings)
     app = Flask("admin", static_folder=None)
+    app.request_class = _Request
     app.config.update(SECRET_KEY=settings.secret_key, MAX_CONTENT_LENGTH=MAX_FORM_BYTES)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     # One proxy stands in front in production; addresses in texts and signatures come from PUBLIC_BASE_URL.

@@ -135,7 +135,7 @@ def _create_pages(runtime: Runtime) -> Blueprint:
             page = render_template("office/login.html", error=error, email=email)
             return page, 429, {"Retry-After": str(wait)}
         with runtime.db.read() as db:
-            user = find_by_email(db, email.replace("\0", ""))
+            user = find_by_email(db, email)
             # An unknown address takes as long as a wrong password, and reads the same.
             if not check_password(user, request.form.get("password", "")) or user is None:
                 current_app.logger.warning("login.refused user=%s", user.id if user else None)

@@ -227,6 +227,11 @@ class Settings:
         return TWILIO_API if self.sms_gateway == "twilio" else "http://127.0.0.1:8001"
 
     @property
+    def takes_replies(self) -> bool:
+        """Whether residents' replies by SMS come back to us: Twilio has no way back from Vietnam."""
+        return self.sms_gateway == "simulator" or bool(self.push_secret or self.phone_webhook_key)
+
+    @property
     def is_live(self) -> bool:
         """Whether messages reach real people: Twilio's own host does, and every phone.
 

@@ -41,8 +41,7 @@ def create_answer_page(runtime: Runtime) -> Blueprint:
         with runtime.db.read() as session:
             return _content(session, sight.campaign_id, sight.language), _organisation(session, sight.list_id)
 
-    pages = Pages(load)
-
+    pages = Pages(load, takes_replies=runtime.settings.takes_replies)
     standings = Standings(runtime.db)
 
     def find(token: str) -> Row[Any] | None:

@@ -39,10 +39,14 @@ class Sight:
 
 
 class Pages:
-    """Writes pages and keeps them. `load` brings a campaign's content in a language, and an organisation's name."""
+    """Writes pages and keeps them. `load` brings a campaign's content in a language, and an organisation's name.
 
-    def __init__(self, load: Callable[[Sight], tuple[Content, str]]) -> None:
+    `takes_replies`: whether a reply by SMS comes back to us; only then a page asks for one.
+    """
+
+    def __init__(self, load: Callable[[Sight], tuple[Content, str]], *, takes_replies: bool) -> None:
         self._load = load
+        self._takes_replies = takes_replies
         self._lock = Lock()
         self._kept: OrderedDict[Sight, bytes] = OrderedDict()
         self._templates = Environment(
@@ -92,5 +96,6 @@ class Pages:
             buttons=buttons,
             offers_app=content.app is not None and given not in NOT_INSTALLING,
             has_clicked=sight.has_clicked and given is None,
+            takes_replies=self._takes_replies,
             is_left_alone=sight.is_left_alone and given is not Label.OPT_OUT,
         ).encode()

@@ -183,12 +183,18 @@ def test_a_page_says_who_why_with_which_data_and_how_to_object(
     for said in (
         "Ủy ban MTTQ Việt Nam tỉnh Kon Tum gửi tin nhắn",
         "Ủy ban nhân dân tỉnh vận động",
-        "trong danh sách của Ủy ban MTTQ;",
+        "năm sinh, giới tính, số điện thoại",
+        "nếu danh sách của Ủy ban MTTQ có ghi;",
+        "và các đợt sau cùng loại",
+        "Trả lời tin nhắn bằng chữ TC",
         "Muốn xem, sửa hoặc xóa thông tin",
     ):
         assert said in page
     assert "A Thun" not in page  # a link goes from hand to hand
     assert buttons(page) == ["opt_out"]
+    by_twilio = replace(world.runtime.settings, sms_gateway="twilio")
+    elsewhere = create_app(by_twilio, runtime=replace(world.runtime, settings=by_twilio)).test_client()
+    assert "bằng chữ TC" not in read(elsewhere, f"{token}?about")  # no reply would come back
     press(client, token, "opt_out")
     page = read(client, f"{token}?about")
     assert buttons(page) == []
@@ -393,7 +399,7 @@ NO_ANSWERS: list[dict[str, Any]] = [
     {"data": {"answer": ""}},
     {"data": {}},
     {"data": {"answer": "refuse"}},  # a label, but none of the page's
-    {"data": {"answer": "installed\0"}},
+    {"data": {"answer": "\0"}},
     {"data": b"\xff\xfe\x00answer", "content_type": "application/octet-stream"},
     {"json": {"answer": "installed"}},
     {"data": "answer=%FF%FE", "content_type": "application/x-www-form-urlencoded"},

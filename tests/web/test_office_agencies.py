@@ -147,7 +147,9 @@ def test_by_a_link_nobody_signs_in_and_only_figures_go_in(
     assert "Sở Y tế" in page.text
     assert page.headers["X-Robots-Tag"] == "noindex"
     figures = {"day": today().isoformat(), "staff": "100", "with_smartphone": "90", "installed": "80"}
-    assert stranger.post(path, data=figures).status_code == 303
+    assert stranger.post(path, data=figures | {"note": "đủ\0 cả"}).status_code == 303
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(AgencyReport.note)).all() == ["đủ cả"]
     assert "Đã nộp số liệu hôm nay" in stranger.get(path).text
     refused = stranger.post(path, data=figures | {"installed": "95"})
     assert (refused.status_code, reports(world)) == (422, [(100, 90, 80, "link")])
