@@ -85,10 +85,15 @@ def note_change(
     )
 
 
-def count_anew(session: Session, campaign_id: int) -> None:
-    """Put what the people say in place of a campaign's counters: once they are frozen, or written by a few statements."""
+def count_anew(session: Session, campaign_id: int) -> int:
+    """Put what the people say in place of a campaign's counters: once they are frozen, or written by a few statements.
+
+    Returns the recipients.
+    """
     forget_counters(session, campaign_id)
-    _store(session, _count_people(session, Recipient.campaign_id == campaign_id))
+    counted = _count_people(session, Recipient.campaign_id == campaign_id)
+    _store(session, counted)
+    return sum(count.people for count in counted.values())
 
 
 def forget_counters(session: Session, campaign_id: int) -> None:

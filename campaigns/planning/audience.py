@@ -65,8 +65,7 @@ def freeze_audience(session: Session, campaign: Campaign) -> None:
     statement, given = frozen(whom_of(session, campaign), seed=campaign.seed)
     with over_everybody(session):
         session.execute(statement, {"campaign": campaign.id, **given})
-    campaign.recipients = count_audience(session, campaign.id)[0]
-    count_anew(session, campaign.id)
+    campaign.recipients = count_anew(session, campaign.id)
 
 
 def whom_of(session: Session, campaign: Campaign) -> Whom:
