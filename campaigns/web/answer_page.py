@@ -44,22 +44,22 @@ def create_answer_page(runtime: Runtime) -> Blueprint:
     pages = Pages(load, takes_replies=runtime.settings.takes_replies)
     standings = Standings(runtime.db)
 
-    def find(token: str) -> Row[Any] | None:
+    def find(token: str) -> Row[Any] | Response:
+        """Whose link it is, or the page that says why nothing opens."""
         recipient_id = cipher.recipient_id(token)
-        return standings.find(recipient_id) if recipient_id else None
-
-    def opens_nothing() -> ResponseReturnValue:
-        if wait_s := failed_tokens.count(request.remote_addr or ""):
+        found = standings.find(recipient_id) if recipient_id else None
+        address = request.remote_addr or ""
+        if wait_s := failed_tokens.hit(address) if found else failed_tokens.miss(address):
             refused = show_page("too_many.html", 429)
             refused.headers["Retry-After"] = str(wait_s)
             return refused
-        return show_page("no_such_link.html", 404)
+        return found or show_page("no_such_link.html", 404)
 
     @page.get(f"/<string(length={LENGTH}):token>")
     def show(token: str) -> ResponseReturnValue:
         found = find(token)
-        if found is None:
-            return opens_nothing()
+        if isinstance(found, Response):
+            return found
         if request.method == "GET":
             openings.note(found.campaign_id, found.id, now=datetime.now(UTC))
         is_about = ABOUT in request.args
@@ -79,8 +79,8 @@ def create_answer_page(runtime: Runtime) -> Blueprint:
     def answer(token: str) -> ResponseReturnValue:
         word = request.form.get("answer", "")
         found = find(token)
-        if found is None:
-            return opens_nothing()
+        if isinstance(found, Response):
+            return found
         try:
             with runtime.db.write() as session:
                 take_page_answer(session, found.id, word, keys=keys, now=datetime.now(UTC))

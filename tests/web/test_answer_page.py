@@ -217,9 +217,25 @@ def test_guessing_is_slowed_and_nobody_else_pays_for_it(
     assert "Xin thử lại sau ít phút" in refused.text
     assert client.post("/zzzzzzzz", data={"answer": "installed"}, headers=GUESSER).status_code == 429
     assert client.get("/zzzzzzzz", headers=NEIGHBOUR).status_code == 404
-    # Thousands of phones stand behind a carrier's address: right links are never held back.
-    assert client.get(f"/{token}", headers=GUESSER).status_code == 200
-    assert client.post(f"/{token}", data={"answer": "installed"}, headers=GUESSER).status_code == 303
+    # Nor does a guess that hits open anything or answer for anybody.
+    assert client.get(f"/{token}", headers=GUESSER).status_code == 429
+    assert client.post(f"/{token}", data={"answer": "installed"}, headers=GUESSER).status_code == 429
+    assert answers(world) == []
+    assert client.get(f"/{token}", headers=NEIGHBOUR).status_code == 200
+
+
+@one_database
+def test_a_carrier_s_address_where_most_links_are_right_is_never_held_back(
+    client: FlaskClient, world: World, campaign: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("campaigns.web.failed_tokens.MOST", 3)
+    token = token_of(world, campaign)
+    carrier = {"X-Forwarded-For": "203.0.113.9"}
+    for _ in range(5):
+        assert client.get("/zzzzzzzz", headers=carrier).status_code == 404
+        for _ in range(2):
+            assert client.get(f"/{token}", headers=carrier).status_code == 200
+    assert client.post(f"/{token}", data={"answer": "installed"}, headers=carrier).status_code == 303
 
 
 @one_database
