@@ -115,25 +115,30 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
 
     @contacts.command("do-not-call")
     @_file
+    @click.option("--shrink", is_flag=True, help="The file is the whole register: all other numbers go.")
     @json_option
-    def replace_do_not_call(file: Path, as_json: bool) -> None:
+    def replace_do_not_call(file: Path, shrink: bool, as_json: bool) -> None:
         """Put a file of the national DoNotCall register in the former one's place."""
         now = datetime.now(UTC)
 
         def record(session: Session, found: RegisterCounts) -> None:
-            register = Register(file_name=file.name[:200], handed_in_at=now)
+            register = Register(file_name=file.name[:200], may_shrink=shrink, handed_in_at=now)
             session.add(register)
             session.flush()
             end(session, register, found, now=datetime.now(UTC))
 
         key = runtime.settings.secret_key
-        counts = asdict(replace_register(runtime.db, file, secret_key=key, now=now, record=record))
+        counts = asdict(
+            replace_register(runtime.db, file, secret_key=key, now=now, record=record, may_shrink=shrink)
+        )
+        left_out = ", ".join(f"“{name}”" for name in counts["skipped"])
         answer(
             counts,
             as_json=as_json,
             says=(
                 f"Danh sách không làm phiền nay có {counts['numbers']} số: thêm {counts['added']}, bỏ "
                 f"{counts['removed']}. {counts['people']} người trong hệ thống có số trong danh sách này."
+                + (f" Không lấy trang {left_out}: 200 dòng đầu không có số di động." if left_out else "")
             ),
         )
 

@@ -42,6 +42,7 @@ class RegisterView(OfficeView):
                     folder=Path(self.runtime.settings.uploads_dir),
                     user=user,
                     now=datetime.now(UTC),
+                    may_shrink="shrink" in request.form,
                 )
         except BadInput as error:
             return self._show(str(error)), 400

@@ -293,6 +293,7 @@ class Register(Base):
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     error: Mapped[str] = mapped_column(Text, default="")
     tries: Mapped[int] = mapped_column(Integer, default=0)
+    may_shrink: Mapped[bool] = mapped_column(Boolean, default=False)
     handed_in_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     handed_in_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when a worker may take it

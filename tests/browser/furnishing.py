@@ -39,6 +39,7 @@ from outreach.access.users import find_user
 from outreach.people.importing.uploads.receiving import confirm, receive
 from outreach.people.importing.uploads.running import Work, run
 from outreach.people.models import ContactList, Phone, Register
+from outreach.people.register.replacing import too_few_left
 from outreach.runtime import Runtime
 from outreach.sms.gateway import Inbound
 
@@ -152,11 +153,16 @@ def _narrow(session: Session, now: datetime) -> None:
     told = {"handed_in_by": find_user(session, ADMINISTRATOR).id, "handed_in_at": now, "ended_at": now}
     session.add_all(
         [
-            Register(file_name="DNC 8-2020.csv", state="done", counts={**counts, "people": 17}, **told),
             Register(
-                file_name="bao cao.xlsx",
+                file_name="DNC 8-2020.xlsx",
+                state="done",
+                counts={**counts, "people": 17, "skipped": ["Ghi chú"]},
+                **told,
+            ),
+            Register(
+                file_name="DNC moi.csv",
                 state="failed",
-                error="Tệp “bao cao.xlsx” không có cột nào chứa số di động.",
+                error=str(too_few_left(119_101, 119_204)),
                 **told,
             ),
         ]

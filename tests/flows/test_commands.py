@@ -284,7 +284,11 @@ def test_the_register_is_replaced_and_a_list_is_given_its_basis(
     file = write(tmp_path, "0900000001\n0900000009\n", "dnc.csv")
     assert operator.gets("contacts", "do-not-call", file) == {
         "rows": 2, "numbers": 2, "other": 0, "unread": 0, "added": 2, "removed": 0, "people": 1,
+        "skipped": [],
     }  # fmt: skip
+    part = write(tmp_path, "0900000001\n", "part.csv")
+    assert "thiếu 1 trong 2 số" in operator.is_told("contacts", "do-not-call", part)
+    assert operator.gets("contacts", "do-not-call", "--shrink", part)["removed"] == 1
     empty = write(tmp_path, "Ho ten\nA\n", "none.csv")
     assert "không có cột nào chứa số di động" in operator.is_told("contacts", "do-not-call", empty)
     bring = ("contacts", "import", SAMPLE, "--list", "Tổ 1", "--organisation", "MTTQ", "--basis", "duty")
@@ -292,7 +296,7 @@ def test_the_register_is_replaced_and_a_list_is_given_its_basis(
     operator.gets(*bring, "--basis-note", "CV 12")
     with world.runtime.db.read() as session:
         made = session.scalars(select(ContactList).where(ContactList.name == "Tổ 1")).one()
-        assert session.scalars(select(Register.counts)).one()["added"] == 2
+        assert [each["removed"] for each in session.scalars(select(Register.counts))] == [0, 1]
     assert (made.basis, made.basis_note) == (LegalBasis.DUTY, "CV 12")
 
 

@@ -6,12 +6,14 @@ import io
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from outreach.access.models import Role, User
 from outreach.errors import BadList, NotAllowed
+from outreach.people.importing.workbook import write_workbook
 from outreach.people.models import Phone, Register, RegisterState, Suppression, SuppressionReason
 from outreach.people.register import handing_in
 from outreach.people.register.reading import RegisterCounts, read_register
@@ -21,10 +23,14 @@ from tests.flows.lists import bring, local, write
 from tests.flows.world import AUTHOR, World, number
 
 
-def put(world: World, file: Path) -> dict[str, int]:
-    key = world.keys.secret_key
+def put(world: World, file: Path, *, may_shrink: bool = False) -> dict[str, Any]:
     counts = replace_register(
-        world.runtime.db, file, secret_key=key, now=world.now, record=lambda _session, _counts: None
+        world.runtime.db,
+        file,
+        secret_key=world.keys.secret_key,
+        now=world.now,
+        record=lambda _session, _counts: None,
+        may_shrink=may_shrink,
     )
     return asdict(counts)
 
@@ -67,12 +73,13 @@ def test_the_newest_file_replaces_the_one_before_it(world: World, tmp_path: Path
         "added": 3,
         "removed": 0,
         "people": 3,
+        "skipped": [],
     }
     assert on_register(world) == {number(1), number(2), number(4)}
     again = put(world, listed(tmp_path, 1, 2, 2, 4, 50))
     assert (again["added"], again["removed"]) == (0, 0)
 
-    second = put(world, listed(tmp_path, 2, 3))
+    second = put(world, listed(tmp_path, 2, 3), may_shrink=True)
     assert (second["added"], second["removed"], second["people"]) == (1, 2, 2)
     # What an officer wrote down is no entry of the register and stays.
     assert on_register(world) == {number(2), number(3), number(4)}
@@ -86,6 +93,52 @@ def test_a_number_of_the_register_that_a_later_list_brings_is_left_alone(
     put(world, listed(tmp_path, 7))
     bring(world, write(tmp_path, f"1,Y Hlan,,,,{local(7)}", f"2,A Thun,,,,{local(8)}"))
     assert on_register(world) == {number(7)}
+
+
+def test_a_file_that_takes_away_more_than_a_fifth_is_taken_only_when_somebody_says_so(
+    world: World, tmp_path: Path
+) -> None:
+    world.add_people(5, first=1)
+    put(world, listed(tmp_path, 1, 2, 3, 4, 5))
+    assert put(world, listed(tmp_path, 1, 2, 3, 4, 6))["removed"] == 1
+    before = on_register(world)
+    with pytest.raises(BadList, match=r"thiếu 2 trong 5 số .* Chưa có gì thay đổi.* --shrink"):
+        put(world, listed(tmp_path, 1, 2, 3, 5))
+    assert on_register(world) == before
+
+    with world.runtime.db.write() as session:
+        boss = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
+        content = listed(tmp_path, 5).read_bytes()
+        refused, taken = (
+            handing_in.hand_in(
+                session,
+                io.BytesIO(content),
+                file_name="a.csv",
+                folder=tmp_path,
+                user=boss,
+                now=world.now,
+                may_shrink=said,
+            ).id
+            for said in (False, True)
+        )
+    for register_id in (refused, taken):
+        handing_in.run(world.runtime.db, tmp_path, register_id, secret_key=world.keys.secret_key)
+    with world.runtime.db.read() as session:
+        states = [session.get_one(Register, each).state for each in (refused, taken)]
+    assert states == [RegisterState.FAILED, RegisterState.DONE]
+    assert on_register(world) == {number(5)}
+
+
+def test_a_sheet_without_a_number_at_its_head_is_named(tmp_path: Path) -> None:
+    sheets = {
+        "Ghi chú": [["Danh sách"], *[["không"]] * 200, ["0905000003"]],
+        "Số": [["0905000001"]],
+        "Trống": [[""]],
+    }
+    write_workbook(tmp_path / "dnc.xlsx", sheets)
+    counts = RegisterCounts()
+    assert list(read_register(tmp_path / "dnc.xlsx", counts)) == ["+84905000001"]
+    assert counts.skipped == ["Ghi chú"]
 
 
 def test_a_file_without_numbers_changes_nothing(world: World, tmp_path: Path) -> None:

@@ -30,11 +30,20 @@ _SERVER_AWAY = (OperationalError, InterfaceError)
 
 
 def hand_in(
-    session: Session, content: IO[bytes], *, file_name: str, folder: Path, user: User, now: datetime
+    session: Session,
+    content: IO[bytes],
+    *,
+    file_name: str,
+    folder: Path,
+    user: User,
+    now: datetime,
+    may_shrink: bool = False,
 ) -> Register:
     """Take a file in for a worker. Administrators only. Raises BadList, NotAllowed."""
     require_role(user)
-    register = Register(file_name=tidy(file_name), handed_in_by=user.id, handed_in_at=now, due_at=now)
+    register = Register(
+        file_name=tidy(file_name), may_shrink=may_shrink, handed_in_by=user.id, handed_in_at=now, due_at=now
+    )
     session.add(register)
     session.flush()
     path = path_of(register, folder)
@@ -86,12 +95,19 @@ def run(db: Database, folder: Path, register_id: int, *, secret_key: str) -> boo
             return False
         register.tries += 1
         register.due_at = now + LEASE
-        tries = register.tries
+        tries, may_shrink = register.tries, register.may_shrink
     path, error = path_of(register, folder), ""
     try:
         if tries > MOST_TRIES:
             raise BadList("Hệ thống đã thử nhiều lần mà không xử lý được tệp này. Hãy báo người quản trị.")
-        replace_register(db, path, secret_key=secret_key, now=now, record=partial(_end, register_id))
+        replace_register(
+            db,
+            path,
+            secret_key=secret_key,
+            now=now,
+            record=partial(_end, register_id),
+            may_shrink=may_shrink,
+        )
     except LoaError as refused:
         error = str(refused)
     except _SERVER_AWAY:
@@ -129,7 +145,7 @@ def end(session: Session, register: Register, counts: RegisterCounts, *, now: da
         action="register.replace",
         subject=f"registers:{register.id}",
         now=now,
-        **found,
+        **{name: count for name, count in found.items() if name != "skipped"},
     )
 
 

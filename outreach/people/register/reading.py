@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 
@@ -28,6 +28,7 @@ class RegisterCounts:
 
     numbers: different mobile numbers. other: numbers that are no mobiles of Vietnam. unread: what looks like a number
     and is none. added, removed: against the file before it. people: persons of the directory with one of its numbers.
+    skipped: names of sheets that were left out, as their first 200 rows have no number.
     """
 
     rows: int = 0
@@ -37,6 +38,7 @@ class RegisterCounts:
     added: int = 0
     removed: int = 0
     people: int = 0
+    skipped: list[str] = field(default_factory=list)
 
 
 def read_register(path: Path, counts: RegisterCounts) -> Iterator[str]:
@@ -47,6 +49,8 @@ def read_register(path: Path, counts: RegisterCounts) -> Iterator[str]:
         first = list(islice(filled, _ROWS_LOOKED_AT))
         column = _number_column(first)
         if column is None:
+            if first:
+                counts.skipped.append(sheet.name)
             continue
         found = True
         for row in chain(first, filled):

@@ -13,15 +13,23 @@ from sqlalchemy.orm import Session
 
 from outreach.bulk import UNSYNCED, listed, over_everybody, rows
 from outreach.db import Database
+from outreach.errors import BadList
 from outreach.people.importing.bulk import insert_rows, rarely_collected
 from outreach.people.importing.storing import chunks, lock_imports
-from outreach.people.models import Phone, Suppression
+from outreach.people.models import Phone, Suppression, SuppressionReason
 from outreach.people.register.reading import RegisterCounts, read_register
 from outreach.people.suppression import number_hasher
 
 _CHUNK = 5_000
+# The register grows. A file that takes away more of what stands is a part of it, a delta or another list.
+_MOST_REMOVED = 0.2
 _STAGED = table("register_numbers", column("number_hash", String), column("phone_id", BigInteger))
 
+_STANDING = (
+    Suppression.reason == SuppressionReason.DO_NOT_CALL,
+    Suppression.source == "register",
+    Suppression.lifted_at.is_(None),
+)
 _REMOVE = """
 UPDATE suppressions SET lifted_at = :now
 WHERE reason = 'do_not_call' AND source = 'register' AND lifted_at IS NULL
@@ -52,11 +60,13 @@ def replace_register(
     secret_key: str,
     now: datetime,
     record: Callable[[Session, RegisterCounts], None],
+    may_shrink: bool = False,
 ) -> RegisterCounts:
     """Make the register what a file says, in one transaction with what `record` writes: all of it or nothing.
 
-    The file is read before that transaction begins, as SQLite lets nobody else write meanwhile. Memory holds a few
-    thousand numbers at a time, whatever the file's size. Raises BadList.
+    More than a fifth of the standing numbers goes only where somebody has said so, by `may_shrink`. The file is read
+    before that transaction begins, as SQLite lets nobody else write meanwhile. Memory holds a few thousand numbers at a
+    time, whatever the file's size. Raises BadList.
     """
     counts = RegisterCounts()
     hashed = number_hasher(secret_key)
@@ -74,7 +84,7 @@ def replace_register(
             # From here to the end no list brings a number that this one does not see.
             lock_imports(session)
             _add_new_phones(session, last, hashed)
-            _replace(session, counts, now)
+            _replace(session, counts, now, may_shrink=may_shrink)
             record(session, counts)
     return counts
 
@@ -89,16 +99,30 @@ def _stage(session: Session, hashes: IO[str]) -> None:
         insert_rows(session, _STAGED, ("number_hash", "phone_id"), chunk)
 
 
-def _replace(session: Session, counts: RegisterCounts, now: datetime) -> None:
+def _replace(session: Session, counts: RegisterCounts, now: datetime, *, may_shrink: bool) -> None:
     for column_name in ("number_hash", "phone_id"):
         session.execute(text(f"CREATE INDEX register_{column_name} ON register_numbers ({column_name})"))
     _lock_phones(session)
     with over_everybody(session):
         counts.numbers = session.scalar(select(func.count(distinct(_STAGED.c.number_hash)))) or 0
+        standing = session.scalar(select(func.count()).select_from(Suppression).where(*_STANDING)) or 0
         counts.removed = _changed(session, _REMOVE, now)
+        if not may_shrink and counts.removed > standing * _MOST_REMOVED:
+            raise too_few_left(counts.removed, standing)
         counts.added = _changed(session, _ADD, now)
         counts.people = session.scalar(text(_COUNT_PEOPLE)) or 0
     session.execute(text("DROP TABLE register_numbers"))
+
+
+def too_few_left(removed: int, standing: int) -> BadList:
+    """Of a file that takes `removed` of the `standing` numbers away, unasked."""
+    told = f"{removed:,} trong {standing:,} số đang có".replace(",", ".")
+    return BadList(
+        f"Tệp thiếu {told}: nhập vào thì các số đó có thể được nhắn tin trở lại. Chưa có gì thay đổi. Nếu tệp chỉ là một "
+        "phần hoặc chỉ có số mới, hãy tải toàn bộ danh sách từ hệ thống DoNotCall rồi nhập lại. Nếu tệp đúng là toàn bộ "
+        "danh sách, hãy nhập lại và đánh dấu “Tệp này là toàn bộ danh sách, các số khác được bỏ ra” (dùng lệnh trên máy "
+        "chủ thì thêm --shrink)."
+    )
 
 
 def _known(session: Session, numbers: list[str]) -> dict[str, int]:
