@@ -49,7 +49,7 @@ def test_on_the_smallest_phone_without_script_one_answers_takes_it_back_and_stop
     page.get_by_role("button", name="Tôi bấm nhầm, xin chọn lại").click()
     page.get_by_text("Ông/bà đã trả lời").wait_for(state="detached")
     page.get_by_role("link", name="Ai gửi tin này?").click()
-    page.get_by_text("trong danh sách của").wait_for()
+    page.get_by_text("nếu danh sách của").wait_for()
     look("about", f"{link}?about")
     page.get_by_role("link", name="Quay lại trang trả lời").click()
     page.get_by_role("button", name="Không nhận tin nữa").click()
