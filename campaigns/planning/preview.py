@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from campaigns.figures.standstill import finish_at
 from campaigns.models import Sender
 from campaigns.planning.doubts import Doubt, Facts, look_over
-from campaigns.planning.draft import FIELDS, Draft
+from campaigns.planning.draft import FIELDS, Draft, StepDraft
 from campaigns.states import Exclusion
 from campaigns.windows import common_hours, opens_at
 from outreach.settings import Settings
@@ -43,13 +43,17 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Segments a person over the sample, the commonest as `usual`; the total over everybody, and its price."""
+    """Segments a person over the sample, the commonest as `usual`; the total over everybody, and its price.
+
+    `is_upper`: total and price are no more than the most, as how many speak which language is not counted.
+    """
 
     least: int
     usual: int
     most: int
     total: int
     vnd: int
+    is_upper: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,10 @@ class Preview:
     def vnd(self) -> int:
         return sum(step.cost.vnd for step in self.steps)
 
+    @property
+    def is_upper(self) -> bool:
+        return any(step.cost.is_upper for step in self.steps)
+
 
 def preview(
     session: Session, draft: Draft, audience: Audience, *, settings: Settings, now: datetime
@@ -98,7 +106,7 @@ def preview(
         shown = measure(example, unaccented=draft.unaccented)
         written = unicodedata.normalize("NFC", example)
         costs = {
-            plain: _price(template, audience, link=link, price=price, unaccented=plain)
+            plain: estimate(step, audience, link=link, price=price, unaccented=plain)
             for plain in (False, True)
         }
         steps.append(
@@ -137,13 +145,31 @@ def _example_name(audience: Audience) -> str:
     return EXAMPLE_NAME if audience.names or not audience.recipients else ""
 
 
-def _price(template: Template, audience: Audience, *, link: str, price: int, unaccented: bool) -> Cost:
+def estimate(step: StepDraft, audience: Audience, *, link: str, price: int, unaccented: bool) -> Cost:
+    """What a step takes, at `price` đồng a segment: half of the people get its second text, and where it is
+    translated, everybody the text that costs the most.
+    """
     names = audience.names or [EXAMPLE_NAME]
-    segments = sorted(
-        measure_for(template, name, link=link, unaccented=unaccented).segments for name in names
+
+    def segments(*texts: str) -> list[int]:
+        templates = [Template.parse(text, allowed=FIELDS) for text in texts]
+        return [
+            measure_for(template, name, link=link, unaccented=unaccented).segments
+            for template in templates
+            for name in names
+        ]
+
+    drawn = segments(step.text, step.text_b) if step.text_b else segments(step.text)
+    each = [drawn, *map(segments, step.texts.values())]
+    total = round(max(sum(found) / len(found) for found in each) * audience.recipients)
+    return Cost(
+        least=min(map(min, each)),
+        usual=statistics.mode(sorted(drawn)),
+        most=max(map(max, each)),
+        total=total,
+        vnd=total * price,
+        is_upper=bool(step.texts),
     )
-    total = round(sum(segments) / len(segments) * audience.recipients)
-    return Cost(segments[0], statistics.mode(segments), segments[-1], total, total * price)
 
 
 def measure_for(template: Template, name: str, *, link: str, unaccented: bool) -> Measure:

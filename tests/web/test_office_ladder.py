@@ -72,7 +72,14 @@ def test_what_a_campaign_says_in_other_texts_outlives_the_form_and_stands_on_the
     assert content["languages"] == {"sed": {"title": "[sed]"}}
     assert content["phone"] == "0260 386 0000"
     sheet = client.get(f"/admin/campaigns/{campaign}/").text
-    for said in ("Xin cài: {link}", "[sed] {link}", "[jra] {link}", "10,0% số người", "25,0% số người"):
+    for said in (
+        "Xin cài: {link}",
+        "[sed] {link}",
+        "[jra] {link}",
+        "10,0% số người",
+        "25,0% số người",
+        "tính theo bản tốn nhất",
+    ):
         assert said in sheet
 
 
