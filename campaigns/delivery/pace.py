@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -87,14 +88,17 @@ class Reservation:
             )
 
 
-def reserve(redis: Redis, paces: Sequence[Pace], *, segments: int | None = None) -> Reservation | None:
-    """Room for AHEAD_S of the slowest of these paces; None while enough of it is reserved already.
+def reserve(
+    redis: Redis, paces: Sequence[Pace], *, most: float = math.inf, segments: int | None = None
+) -> Reservation | None:
+    """Room for AHEAD_S of the slowest of these paces, or for `most` segments; None while enough is reserved already.
 
+    No more than can be taken: until it is settled, what others reserve lies behind all of it.
     With `segments` room for just these, however much lies ahead: what goes before all others takes the
     next place. Raises redis.RedisError when Redis is away: then nothing paced may be claimed.
     """
     ahead_ms = AHEAD_S * 1000 if segments is None else -1
-    wanted = segments or max(1.0, min(pace.per_second for pace in paces) * AHEAD_S)
+    wanted = segments or max(1.0, min(most, min(pace.per_second for pace in paces) * AHEAD_S))
     given: list[bytes] = redis.eval(
         _RESERVE, len(paces), *(p.key for p in paces), wanted, ahead_ms, *(p.per_second for p in paces)
     )

@@ -25,16 +25,17 @@ from campaigns.delivery.clerk import Away, Clerk
 from campaigns.delivery.lanes import Lane, still_open, suppressed_attempts
 from campaigns.delivery.line import Counts, Job, Line, monotonic_of
 from campaigns.delivery.recording import store
-from campaigns.delivery.turns import next_batch
+from campaigns.delivery.turns import CLAIM_LIMIT, next_batch
 from campaigns.states import MessageKind
 from outreach.runtime import Runtime
 from outreach.sms.gateway import Accepted, Gateway, Outcome, Outgoing, Throttled, Unseen
 
 log = logging.getLogger(__name__)
 
-HOLD_AHEAD = (
-    500  # the next batch is fetched while so many still wait: a claim takes as long as sending some of them
-)
+# A claim is what this worker sends in so long, so that at a campaign's end none is left with much more than the
+# others; the next is fetched while half of it still waits.
+CLAIM_FOR_S = 0.5
+LEAST_CLAIM = 200
 RECORD_EVERY_S = 0.2
 LOOK_EVERY_S = 0.5  # for pause, cancel and closed windows; a stop takes effect within it
 BEAT_EVERY_S = 0.1  # for a halt of the gateway's that another worker met
@@ -105,13 +106,16 @@ class Sender:
 
     async def _claim_all(self, ends_at: float) -> None:
         idle_since: float | None = None
+        began = time.monotonic()
         while time.monotonic() < ends_at and not self.is_told_to_stop() and not self._is_broken():
-            if len(self._line) > HOLD_AHEAD or self._is_halted():
+            a_second = self.counts.requested / max(0.2, time.monotonic() - began)
+            limit = int(min(CLAIM_LIMIT, max(LEAST_CLAIM, a_second * CLAIM_FOR_S)))
+            if len(self._line) > limit / 2 or self._is_halted():
                 await asyncio.sleep(0.005)
                 idle_since = None
                 continue
             try:
-                claimed = await self.clerk(next_batch, self.worker)
+                claimed = await self.clerk(next_batch, self.worker, limit)
             except Away as error:
                 log.warning("send.claim_failed error=%s", error)
                 await asyncio.sleep(RETRY_DATABASE_S)

@@ -32,18 +32,20 @@ OVER_BUDGET = (
 )
 
 
-def next_batch(runtime: Runtime, worker: str) -> tuple[Lane, Batch, list[Job]] | None:
-    """Claim for one lane; None when none may send anything now. Raises SQLAlchemyError, RedisError.
+def next_batch(
+    runtime: Runtime, worker: str, limit: int = CLAIM_LIMIT
+) -> tuple[Lane, Batch, list[Job]] | None:
+    """Claim up to `limit` messages of one lane; None when none may send now. Raises SQLAlchemyError, RedisError.
 
     Fair between campaigns; answers to residents and tests go first.
     """
-    return _Turns(runtime, worker=worker).next_batch()
+    return _Turns(runtime, worker=worker, limit=limit).next_batch()
 
 
 class _Turns:
-    def __init__(self, runtime: Runtime, *, worker: str) -> None:
+    def __init__(self, runtime: Runtime, *, worker: str, limit: int) -> None:
         settings = runtime.settings
-        self._runtime, self._settings, self._worker = runtime, settings, worker
+        self._runtime, self._settings, self._worker, self._limit = runtime, settings, worker, limit
         self._renderer = Renderer(
             public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key)
         )
@@ -75,7 +77,7 @@ class _Turns:
 
     def _take(self, lane: Lane) -> tuple[Batch, list[Job]] | None:
         runtime, settings = self._runtime, self._settings
-        reserved = reserve(runtime.redis, lane.paces) if lane.paces else None
+        reserved = reserve(runtime.redis, lane.paces, most=self._limit) if lane.paces else None
         if lane.paces and reserved is None:
             return None  # enough lies ahead already
         # In this order, and anew for each lane: however long its transaction has to wait, the fence
@@ -86,7 +88,7 @@ class _Turns:
             batch = claim(
                 session,
                 lane,
-                limit=CLAIM_LIMIT,
+                limit=self._limit,
                 segments=reserved.segments if reserved else math.inf,
                 now=now,
                 lease_s=settings.lease_s,
