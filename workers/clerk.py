@@ -6,6 +6,7 @@ In one process the two would want the same interpreter: while a claim was read a
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +19,9 @@ from campaigns.delivery.clerk import Away, attend
 from deploy.processes import follow_parent
 from outreach.runtime import Runtime, spare_what_is_loaded
 from workers import context
+
+# Where processors are short the event loop goes first: the clerk works ahead of it, and need only keep up.
+GIVES_WAY = 5
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,6 +66,7 @@ def _begin() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     follow_parent(signal.SIGKILL)
+    os.nice(GIVES_WAY)
     context.runtime()
     spare_what_is_loaded()
 

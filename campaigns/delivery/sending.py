@@ -33,8 +33,9 @@ from outreach.sms.gateway import Accepted, Gateway, Outcome, Outgoing, Throttled
 log = logging.getLogger(__name__)
 
 # A claim is what this worker sends in so long, so that at a campaign's end none is left with much more than the
-# others; the next is fetched while half of it still waits.
+# others; the next is fetched while there is still enough for the time that a claim and a record take.
 CLAIM_FOR_S = 0.5
+AHEAD_S = 0.25
 LEAST_CLAIM = 200
 RECORD_EVERY_S = 0.2
 LOOK_EVERY_S = 0.5  # for pause, cancel and closed windows; a stop takes effect within it
@@ -110,7 +111,7 @@ class Sender:
         while time.monotonic() < ends_at and not self.is_told_to_stop() and not self._is_broken():
             a_second = self.counts.requested / max(0.2, time.monotonic() - began)
             limit = int(min(CLAIM_LIMIT, max(LEAST_CLAIM, a_second * CLAIM_FOR_S)))
-            if len(self._line) > limit / 2 or self._is_halted():
+            if len(self._line) > max(LEAST_CLAIM / 2, a_second * AHEAD_S) or self._is_halted():
                 await asyncio.sleep(0.005)
                 idle_since = None
                 continue
