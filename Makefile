@@ -1,6 +1,8 @@
 # `make help` lists what there is. VENV names the environment's folder, PYTHON what to make it with.
 VENV ?= .venv
 export VENV
+# Tests start hundreds of processes: what one has compiled the next need not.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run test test-rules test-flows pictures chaos bench check lint types contracts format lock translations clean environment environment-dev chromium
 
