@@ -85,13 +85,15 @@ def note_change(
     )
 
 
-def count_anew(session: Session, campaign_id: int) -> int:
-    """Put what the people say in place of a campaign's counters: once they are frozen, or written by a few statements.
-
-    Returns the recipients.
-    """
+def count_anew(session: Session, campaign_id: int) -> None:
+    """Put what the people say in place of a campaign's counters, where a few statements have written them."""
     forget_counters(session, campaign_id)
-    counted = _count_people(session, Recipient.campaign_id == campaign_id)
+    _store(session, _count_people(session, Recipient.campaign_id == campaign_id))
+
+
+def count_frozen(session: Session, campaign_id: int) -> int:
+    """Count the people of a campaign that begins: nobody has installed anything yet. Returns the recipients."""
+    counted = _sum(_standing(session, Recipient.campaign_id == campaign_id))
     _store(session, counted)
     return sum(count.people for count in counted.values())
 
@@ -146,26 +148,30 @@ def differences(session: Session) -> tuple[int, list[Difference]]:
     return len(counted), wrong
 
 
+_WHERE = (Recipient.campaign_id, Recipient.list_id, Recipient.area_code)
+
+
+def _standing(session: Session, which: ColumnElement[bool]) -> list[tuple[Key, int, int]]:
+    query = (
+        select(*_WHERE, Recipient.answer, func.count())
+        .where(which, Recipient.exclusion.is_(None))
+        .group_by(*_WHERE, Recipient.answer)
+    )
+    return [(Key(row[0], row[1], row[2], row[3], None), row[4], 0) for row in _read(session, query)]
+
+
 def _count_people(session: Session, which: ColumnElement[bool]) -> dict[Key, Count]:
-    where = (Recipient.campaign_id, Recipient.list_id, Recipient.area_code)
-    who = (which, Recipient.exclusion.is_(None))
-    found: list[tuple[Key, int, int]] = [
-        (Key(row[0], row[1], row[2], row[3], None), row[4], 0)
-        for row in _read(
-            session,
-            select(*where, Recipient.answer, func.count()).where(*who).group_by(*where, Recipient.answer),
-        )
-    ]
+    found = _standing(session, which)
     for moment, sign in ((InstallReport.reported_at, 1), (InstallReport.withdrawn_at, -1)):
         day = day_sql(session, moment)
         found += [
             (Key(row[0], row[1], row[2], None, row[3]), 0, sign * row[4])
             for row in _read(
                 session,
-                select(*where, day, func.count())
+                select(*_WHERE, day, func.count())
                 .join(InstallReport, InstallReport.recipient_id == Recipient.id)
-                .where(*who, moment.is_not(None))
-                .group_by(*where, day),
+                .where(which, Recipient.exclusion.is_(None), moment.is_not(None))
+                .group_by(*_WHERE, day),
             )
         ]
     return _sum(found)

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
-from campaigns.answers.counters import count_anew, forget_counters
+from campaigns.answers.counters import count_frozen, forget_counters
 from campaigns.answers.models import Answer
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, CampaignList, Recipient, Step
@@ -65,7 +65,7 @@ def freeze_audience(session: Session, campaign: Campaign) -> None:
     statement, given = frozen(whom_of(session, campaign), seed=campaign.seed)
     with over_everybody(session):
         session.execute(statement, {"campaign": campaign.id, **given})
-    campaign.recipients = count_anew(session, campaign.id)
+    campaign.recipients = count_frozen(session, campaign.id)
 
 
 def whom_of(session: Session, campaign: Campaign) -> Whom:
