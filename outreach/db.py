@@ -144,21 +144,17 @@ class Database:
 
         For one thread at a time; the caller keeps it, and rolls back after each on SQLite's account.
         """
-        if self.is_postgresql:
-            return self.engine.execution_options(isolation_level="AUTOCOMMIT").connect()
-        return self.engine.connect()
+        return self._singly(self.engine).connect()
 
     @contextmanager
     def hold(self) -> Iterator[Session]:
-        """One connection for many short transactions, each ended by the session's `commit()`.
-
-        On PostgreSQL each statement is a transaction by itself: a round trip where there would be three.
-        """
-        engine = self._write_engine
-        if self.is_postgresql:
-            engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection, Session(connection) as session:
+        """One connection for many short transactions of one statement, each ended by the session's `commit()`."""
+        with self._singly(self._write_engine).connect() as connection, Session(connection) as session:
             yield session
+
+    def _singly(self, engine: Engine) -> Engine:
+        """On PostgreSQL each statement is a transaction by itself: a round trip where there would be three."""
+        return engine.execution_options(isolation_level="AUTOCOMMIT") if self.is_postgresql else engine
 
     def close(self) -> None:
         self.engine.dispose()

@@ -19,21 +19,20 @@ from campaigns.rights.models import PersonRequest, RequestKind
 from campaigns.rights.requests import hold_request
 from campaigns.windows import VIETNAM
 from outreach.access import audit
-from outreach.access.models import AuditEvent, Organisation, Role, User
+from outreach.access.models import AuditEvent, Role, User
 from outreach.access.users import require_role
 from outreach.errors import BadInput
 from outreach.people.languages import NAMES
 from outreach.people.models import (
     Contact,
-    ContactList,
     ContactPhone,
     ImportIssue,
     ListImport,
-    Membership,
     Phone,
     Suppression,
 )
 from outreach.people.names import name_key
+from outreach.people.origins import origins_in
 from outreach.people.person import find_contact
 from outreach.places.models import Area
 
@@ -107,23 +106,6 @@ def _phones(session: Session, contact_id: int) -> Part:
 
 
 def _lists(session: Session, contact_id: int) -> Part:
-    rows = session.execute(
-        select(
-            Organisation.name,
-            ContactList.name,
-            Membership.unit,
-            ListImport.file_name,
-            Membership.row,
-            ContactList.basis,
-            ContactList.basis_since,
-            ListImport.imported_at,
-        )
-        .join(ContactList, ContactList.id == Membership.list_id)
-        .join(Organisation, Organisation.id == ContactList.organisation_id)
-        .outerjoin(ListImport, ListImport.id == Membership.import_id)
-        .where(Membership.contact_id == contact_id)
-        .order_by(Organisation.name, ContactList.name)
-    )
     return Part(
         "Danh sách",
         (
@@ -136,7 +118,19 @@ def _lists(session: Session, contact_id: int) -> Part:
             "Căn cứ từ ngày",
             "Nhập lúc",
         ),
-        [(*told, _at(at)) for *told, at in rows],
+        [
+            (
+                each.organisation,
+                each.name,
+                each.unit,
+                each.file_name,
+                each.row,
+                each.basis,
+                each.basis_since,
+                _at(each.imported_at),
+            )
+            for each in origins_in(session, contact_id, lists=None)
+        ],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,6 +31,11 @@ class Origin:
 
 def read_origins(session: Session, contact_id: int, *, user: User) -> list[Origin]:
     """Through which lists we know a person, as far as the user may see them."""
+    return origins_in(session, contact_id, lists=visible_lists(session, user))
+
+
+def origins_in(session: Session, contact_id: int, *, lists: Collection[int] | None) -> list[Origin]:
+    """Those of a person that are in these lists; None stands for the lists of all organisations."""
     query = (
         select(
             ContactList.id,
@@ -48,7 +54,6 @@ def read_origins(session: Session, contact_id: int, *, user: User) -> list[Origi
         .where(Membership.contact_id == contact_id)
         .order_by(Organisation.name, ContactList.name)
     )
-    lists = visible_lists(session, user)
     if lists is not None:
         query = query.where(Membership.list_id.in_(lists))
     return [Origin(*row) for row in session.execute(query)]
