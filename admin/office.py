@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, render_template, request, session
+from flask import Blueprint, Flask, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import Admin
 from flask_admin.theme import Bootstrap4Theme
@@ -19,6 +19,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map
 
 from admin import texts
+from admin.guides import section_of
 from admin.headers import csp_nonce, install_headers
 from admin.login import install_login
 from admin.permissions import may_open
@@ -26,6 +27,7 @@ from admin.views.account import AccountView, create_invitations
 from admin.views.agencies import AgenciesView
 from admin.views.audit import AuditView
 from admin.views.campaigns import CampaignsView
+from admin.views.guides import GuidesView
 from admin.views.home import HomeView
 from admin.views.imports import ImportsView, allow_large_uploads
 from admin.views.inbox import InboxView
@@ -111,6 +113,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         RunningView(runtime),
         InstallsView(runtime),
         ReplyLogView(runtime),
+        GuidesView(runtime),
     ]
 
 
@@ -130,10 +133,16 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
             "may": may,
             "sending_stopped": sending_stopped,
             "training_phones": training_phones,
+            "guide_here": guide_here,
         }
 
     def may(endpoint: str) -> bool:
         return bool(current_user.is_authenticated and may_open(current_user.role, endpoint))
+
+    def guide_here() -> str:
+        """The section of the guides that tells about the page asked for."""
+        guide, anchor = section_of(request.endpoint)
+        return url_for("guides.show", guide=guide, _anchor=anchor or None)
 
     def sending_stopped() -> bool:
         with runtime.db.read() as db:

@@ -41,6 +41,9 @@ SCREENS = [
     Screen("agencies.index", "/admin/agencies/", AUTHOR),
     Screen("agencies.index", "/admin/agencies/", LEADER),
     Screen("agencies.show", "/admin/agencies/{agency}/", AUTHOR),
+    Screen("guides.index", "/admin/huong-dan/", LEADER),
+    Screen("guides.show", "/admin/huong-dan/can-bo", AUTHOR),
+    Screen("guides.show", "/admin/huong-dan/quan-tri"),
     Screen("agency_page.form", "/agency/{agency_token}", None),
     # Campaigns, in each state.
     Screen("campaigns.index", "/admin/campaigns/", AUTHOR),
@@ -99,6 +102,7 @@ NO_SCREENS = {
     "imports.live",
     "imports.errors",
     "office_static.static",
+    "guides.picture",
     "answer_page.show",  # a resident's: looked at in test_residents.py
     "health.healthz",
     "health.readyz",

@@ -68,7 +68,7 @@ class Office:
         self.app, self.runtime = app, runtime
         self.now = datetime.now(UTC)
         self.visitors: dict[tuple[str, Role], Visitor] = {}
-        self.values: dict[str, Any] = {}
+        self.values: dict[str, Any] = {"guide": "can-bo", "picture": "home.png"}
         self._sessions = itertools.count()
         with app.test_request_context():
             self.token = generate_csrf()

@@ -109,6 +109,9 @@ GET  reply_log.index        A....
 POST reply_log.receive      A....
 GET  register.index         A...U
 POST register.receive       A....
+GET  guides.index           ASPLU
+GET  guides.show            ASPLU
+GET  guides.picture         ASPLU
 GET  account.index          ASPLU
 POST account.password       ASPLU
 GET  audit.index            A...U

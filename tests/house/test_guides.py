@@ -1,0 +1,48 @@
+"""The guides say what is: buttons and pages under their own names, and a section for every page of the office."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from admin.guides import PICTURES, SECTIONS, names, read_guide, section_of
+from admin.permissions import ROUTES
+from tests.house.test_house import ROOT
+from tests.house.test_translations import catalogue
+
+GUIDES = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "huong-dan").glob("*.md")}
+
+
+def shown_words() -> set[str]:
+    """Whatever the office's pages say, without a colon behind it."""
+    return {str(message.id).strip(" .:") for message in catalogue() if isinstance(message.id, str)}
+
+
+@pytest.mark.parametrize("guide", sorted(GUIDES))
+def test_what_a_guide_tells_to_press_stands_on_a_page_under_that_name(guide: str) -> None:
+    # Bold is kept for what stands on the screen.
+    named = re.findall(r"\*\*([^*]+)\*\*", GUIDES[guide])
+    assert named
+    assert [words for words in named if words not in shown_words()] == []
+
+
+def test_every_page_leads_to_a_section_that_exists() -> None:
+    views = {endpoint.partition(".")[0] for endpoint in ROUTES} - {"guides", "running"}
+    assert sorted(views - set(SECTIONS)) == []
+    for page in [*SECTIONS, "guides.index", None]:
+        guide, anchor = section_of(page)
+        found = read_guide(guide)
+        assert found is not None
+        assert not anchor or f'id="{anchor}"' in found.html, page
+
+
+def test_every_guide_can_be_read_with_its_pictures() -> None:
+    assert set(names()) == set(GUIDES)
+    for name in names():
+        found = read_guide(name)
+        assert found is not None
+        assert len(found.html) > 500
+        for picture in re.findall(r'src="pictures/([^"]+)"', found.html):
+            assert (PICTURES / picture).is_file()
+    assert read_guide("../reference") is None
