@@ -51,7 +51,7 @@ def create_campaign(session: Session, draft: Draft, *, user: User, now: datetime
     """Store a draft. Raises BadCampaign for a list or an area that is not there (or not the user's)."""
     require_role(user, Role.STAFF, Role.APPROVER)
     campaign = Campaign(state=CampaignState.DRAFT, created_by=user.id, created_at=now)
-    write_draft(session, campaign, draft, user=user)
+    write_draft(session, campaign, draft, user=user, now=now)
     _record(session, campaign.id, user.id, "create", now)
     return campaign
 
@@ -68,7 +68,7 @@ def edit_campaign(session: Session, campaign_id: int, draft: Draft, *, user: Use
             f"Chiến dịch đang ở trạng thái “{STATE_NAMES[state]}”, không sửa được nữa. "
             "Hãy nhờ người duyệt trả lại, hoặc tạo chiến dịch mới từ mẫu này."
         )
-    write_draft(session, campaign, draft, user=user)
+    write_draft(session, campaign, draft, user=user, now=now)
     _record(session, campaign_id, user.id, "edit", now)
     return campaign
 

@@ -173,19 +173,6 @@ class Opening(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Goal(Base):
-    """A campaign's target share, and the entered figure it is a share of, with its date and source."""
-
-    __tablename__ = "goals"
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), unique=True)
-    share: Mapped[float] = mapped_column(Float)
-    denominator: Mapped[int | None] = mapped_column(Integer)  # unknown stays unknown, never zero
-    denominator_date: Mapped[str | None] = mapped_column(String(10))
-    denominator_source: Mapped[str] = mapped_column(String(200), default="")
-
-
 class OfficialInstalls(Base):
     """Installs that the app's maker or a department has made known for a place: so many until the end of a day.
 

@@ -1,4 +1,4 @@
-"""Agencies' staff against the goal of everybody: who has not handed in today, the figures, the links to hand in by."""
+"""Agencies' staff against their goal: who has not handed in today, the figures, the links to hand in by."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from admin.views.base import OfficeView
-from campaigns.agencies.counts import GOAL
 from campaigns.agencies.files import hand_in_file
 from campaigns.agencies.links import LONGEST_DAYS, address_of, end_link, make_link, read_links
 from campaigns.agencies.overview import read_history, read_overview
 from campaigns.agencies.reports import find_agency, hand_in_by_form, read_counts
+from campaigns.goals.reading import read_staff_goal
 from campaigns.web.agency_page import FIELDS, read_day
 from campaigns.windows import VIETNAM
 from outreach.access.models import User
@@ -44,8 +44,9 @@ class AgenciesView(OfficeView):
             day = today
         with self.reading() as (session, user):
             overview = read_overview(session, user, day=day)
+            goal = read_staff_goal(session, at=datetime.now(UTC))
         return self.render(
-            "office/agencies.html", overview=overview, goal=GOAL, today=today.isoformat(), day=day.isoformat()
+            "office/agencies.html", overview=overview, goal=goal, today=today.isoformat(), day=day.isoformat()
         )
 
     @expose("/<int:organisation_id>/")

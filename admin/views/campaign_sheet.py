@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 from admin.views.campaign_words import ShownChange, show_changes, show_conditions
 from campaigns.answers.models import InstallReport
 from campaigns.figures.share import Share, share_of
+from campaigns.goals.reading import read_campaign_goals
 from campaigns.models import (
     Campaign,
     CampaignAuthor,
     CampaignDecision,
     CampaignList,
     CampaignVersion,
-    Goal,
     Recipient,
 )
 from campaigns.planning.content import Content, read_content
@@ -274,11 +274,8 @@ def _shares(session: Session, campaigns: list[Campaign]) -> dict[int, Share]:
             .group_by(Recipient.campaign_id)
         ).all()
     )
-    entered = dict(
-        session.execute(
-            select(Goal.campaign_id, Goal.denominator).where(Goal.campaign_id.in_(launched))
-        ).all()
-    )
+    goals = read_campaign_goals(session, launched)
+    entered = {campaign_id: goal.denominator.value for campaign_id, goal in goals.items() if goal.denominator}
     return {
         campaign_id: share_of(
             installed=installed.get(campaign_id, 0),

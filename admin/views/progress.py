@@ -17,10 +17,10 @@ from markupsafe import Markup
 from admin.charts import Bar, Goal, Tile, bar_chart, line_chart, tile_grid
 from admin.texts import number, percent
 from admin.views.base import OfficeView
-from campaigns.agencies.counts import GOAL
 from campaigns.agencies.overview import read_overview
 from campaigns.figures.forecast import forecast, required_per_day
 from campaigns.figures.places import Figures, Line, list_launched, read_figures
+from campaigns.goals.reading import read_staff_goal
 from campaigns.models import Campaign
 from campaigns.official import COLUMNS, Official, enter_official, latest_official, may_enter
 from campaigns.windows import VIETNAM
@@ -75,9 +75,11 @@ class ProgressView(OfficeView):
                 else None
             )
             agencies = None
+            staff_goal = None
             official: dict[str, Official] = {}
             enters = False
             if chosen and figures and session.get_one(Campaign, chosen).content.get("app"):
+                staff_goal = read_staff_goal(session, at=now)
                 agencies = read_overview(session, user, day=now.astimezone(VIETNAM).date())
                 if figures.is_whole:
                     official = latest_official(session, today=now.astimezone(VIETNAM).date())
@@ -95,7 +97,7 @@ class ProgressView(OfficeView):
             figures=figures,
             as_of=now,
             agencies=agencies,
-            agency_goal=GOAL,
+            agency_goal=staff_goal,
             official=official,
             enters=enters,
             typed=typed or {},

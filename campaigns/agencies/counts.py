@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-# Everybody with a smartphone (the letter of the People's Committee, 1).
-GOAL = 1.0
+from campaigns.goals.goal import people_for
+
 MOST_STAFF = 100_000
 _FALL = 0.05  # of what was said before: more is asked about
 _CHANGE_OF_STAFF = 0.2
@@ -68,6 +68,10 @@ class Total:
     @property
     def share(self) -> float | None:
         return self.installed / self.with_smartphone if self.with_smartphone else None
+
+    def short_of(self, goal: float) -> int:
+        """People who are missing for a share of the known ones; 0 once it is reached."""
+        return max(0, (people_for(goal, self.with_smartphone) or 0) - self.installed)
 
 
 def find_problem(counts: Counts) -> Problem | None:

@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 from campaigns.answers.models import Counter
 from campaigns.figures.reach import Reach, read_days, read_reach_seldom
 from campaigns.figures.share import Share, share_of
-from campaigns.models import Campaign, CampaignList, Goal
+from campaigns.goals.goal import Goal
+from campaigns.goals.reading import read_campaign_goals
+from campaigns.models import Campaign, CampaignList
 from campaigns.replies.classifier import Label
 from campaigns.states import CampaignState
 from outreach.access.models import Organisation, User
@@ -127,7 +129,7 @@ def read_total(session: Session, campaign_id: int, *, user: User) -> Figures:
 
 
 def _head(campaign: Campaign, goal: Goal | None, total: Tally, *, is_whole: bool) -> dict[str, Any]:
-    entered = goal.denominator if goal and is_whole else None
+    known = goal.denominator if goal and is_whole else None
     return {
         "campaign_id": campaign.id,
         "name": campaign.name,
@@ -138,10 +140,10 @@ def _head(campaign: Campaign, goal: Goal | None, total: Tally, *, is_whole: bool
             installed=total.installed,
             recipients=total.recipients,
             no_smartphone=total.no_smartphone,
-            entered=entered,
+            entered=known.value if known else None,
         ),
-        "denominator_date": goal.denominator_date if goal and entered is not None else None,
-        "denominator_source": goal.denominator_source if goal and entered is not None else "",
+        "denominator_date": known.as_of.isoformat() if known else None,
+        "denominator_source": known.source if known else "",
         "is_whole": is_whole,
         "total": total,
     }
@@ -165,7 +167,7 @@ def find_counted(session: Session, campaign_id: int, *, user: User) -> tuple[Cam
     campaign = session.scalar(select(Campaign).where(Campaign.id == campaign_id, _takes_part(session, user)))
     if campaign is None:
         raise NotFound(f"Không có chiến dịch số {campaign_id} mà bạn được xem.")
-    goal = session.scalar(select(Goal).where(Goal.campaign_id == campaign_id))
+    goal = read_campaign_goals(session, [campaign_id]).get(campaign_id)
     seen = visible_to(session, user, ContactList.organisation_id)
     hidden = (
         select(CampaignList.list_id).join(ContactList).where(CampaignList.campaign_id == campaign_id, ~seen)

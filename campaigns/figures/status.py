@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from campaigns.answers.models import InstallReport
 from campaigns.figures.share import share_of
+from campaigns.goals.reading import read_campaign_goals
 from campaigns.messages import Message
-from campaigns.models import Campaign, Goal, Opening, Recipient
+from campaigns.models import Campaign, Opening, Recipient
 from campaigns.planning.audience import count_audience
 from campaigns.replies.classifier import Label
 
@@ -44,12 +45,13 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
         .select_from(InstallReport)
         .where(InstallReport.campaign_id == campaign.id, InstallReport.withdrawn_at.is_(None))
     )
-    goal = session.scalar(select(Goal).where(Goal.campaign_id == campaign.id))
+    goal = read_campaign_goals(session, [campaign.id]).get(campaign.id)
+    known = goal.denominator if goal else None
     share = share_of(
         installed=installed or 0,
         recipients=recipients,
         no_smartphone=answers.get(Label.NO_SMARTPHONE.value, 0),
-        entered=goal.denominator if goal else None,
+        entered=known.value if known else None,
     )
     return {
         "id": campaign.id,
@@ -71,7 +73,7 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
             "basis": share.basis,
             "share": share.value,
             "goal": goal.share if goal else None,
-            "denominator_date": goal.denominator_date if goal else None,
-            "denominator_source": goal.denominator_source if goal else None,
+            "denominator_date": known.as_of.isoformat() if known else None,
+            "denominator_source": known.source if known else None,
         },
     }

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.models import Campaign, CampaignAuthor, CampaignList, Goal, Step
+from campaigns.goals.entering import note_denominator, note_goal
+from campaigns.goals.reading import campaign_subject, read_campaign_goals
+from campaigns.models import Campaign, CampaignAuthor, CampaignList, Step
 from campaigns.planning.audience import add_lists
 from campaigns.planning.content import Content
-from campaigns.planning.draft import Draft
+from campaigns.planning.draft import Draft, GoalDraft
 from campaigns.replies.classifier import Label
 from campaigns.states import CampaignState
 from campaigns.windows import VIETNAM
@@ -23,7 +25,7 @@ from outreach.people.models import ContactList
 from outreach.places.models import Area
 
 
-def write_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User) -> None:
+def write_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User, now: datetime) -> None:
     """Give a campaign everything that its description says; whoever does so is one of its authors.
 
     Raises BadCampaign for a list, an organisation or an area that is not there (or not the user's).
@@ -53,7 +55,7 @@ def write_draft(session: Session, campaign: Campaign, draft: Draft, *, user: Use
     campaign.deadline = draft.deadline
     session.add(campaign)
     session.flush()
-    for part in (Step, CampaignList, Goal):
+    for part in (Step, CampaignList):
         session.execute(
             delete(part).where(part.campaign_id == campaign.id).execution_options(synchronize_session="fetch")
         )
@@ -73,19 +75,32 @@ def write_draft(session: Session, campaign: Campaign, draft: Draft, *, user: Use
     session.add_all(CampaignList(campaign_id=campaign.id, list_id=found.id) for found in dict.fromkeys(lists))
     session.flush()
     add_lists(session, campaign)
-    if draft.goal:
-        session.add(
-            Goal(
-                campaign_id=campaign.id,
-                share=draft.goal.share,
-                denominator=draft.goal.denominator,
-                denominator_date=draft.goal.date,
-                denominator_source=draft.goal.source,
-            )
-        )
+    _write_goal(session, campaign, draft.goal, user=user, now=now)
     session.merge(CampaignAuthor(campaign_id=campaign.id, user_id=user.id))
     session.flush()
     session.expire(campaign, ["steps"])
+
+
+def _write_goal(
+    session: Session, campaign: Campaign, goal: GoalDraft | None, *, user: User, now: datetime
+) -> None:
+    """What the file says is the last word in the books, unless it stands there already."""
+    subject = campaign_subject(campaign)
+    deadline = campaign.deadline.astimezone(VIETNAM).date() if campaign.deadline else None
+    note_goal(
+        session, subject, share=goal.share if goal else None, deadline=deadline, basis="", user=user, now=now
+    )
+    standing = read_campaign_goals(session, [campaign.id]).get(campaign.id)
+    known = standing.denominator if standing else None
+    if known and (goal is None or goal.date != known.as_of.isoformat() or goal.denominator is None):
+        note_denominator(
+            session, subject, value=None, as_of=known.as_of, source=known.source, user=user, now=now
+        )
+    if goal and goal.denominator is not None and goal.date:
+        as_of = date.fromisoformat(goal.date)
+        note_denominator(
+            session, subject, value=goal.denominator, as_of=as_of, source=goal.source, user=user, now=now
+        )
 
 
 def find_list(session: Session, user: User, name: str) -> ContactList:
@@ -150,7 +165,8 @@ def describe(
         .where(CampaignList.campaign_id == campaign.id, CampaignList.is_chosen)
         .order_by(Organisation.code, ContactList.name)
     ).all()
-    goal = session.scalar(select(Goal).where(Goal.campaign_id == campaign.id))
+    goal = read_campaign_goals(session, [campaign.id]).get(campaign.id)
+    known = goal.denominator if goal else None
     said = {
         "name": campaign.name,
         "kind": campaign.kind,
@@ -176,9 +192,9 @@ def describe(
         "goal": _without_none(
             {
                 "share": goal.share,
-                "denominator": goal.denominator,
-                "date": goal.denominator_date,
-                "source": goal.denominator_source,
+                "denominator": known.value if known else None,
+                "date": known.as_of.isoformat() if known else None,
+                "source": known.source if known else "",
             }
         )
         if goal

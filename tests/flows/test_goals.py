@@ -1,0 +1,172 @@
+"""Goals and denominators are books: what stood at a moment can be told at any later one."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select, text
+
+from campaigns.goals.entering import enter_denominator, find_subject, set_goal
+from campaigns.goals.goal import Scope, Subject
+from campaigns.goals.models import GoalEntry
+from campaigns.goals.reading import read_campaign_goals, read_goals, read_history, read_staff_goal
+from campaigns.lifecycle import edit_campaign
+from campaigns.planning.draft import read_draft
+from campaigns.planning.kinds import load_kinds
+from outreach.access.models import OrganisationKind, Role
+from outreach.access.organisations import create_organisation
+from outreach.access.users import find_user
+from outreach.db import Database
+from outreach.errors import BadInput, NotAllowed
+from outreach.places.models import Area, AreaLevel
+from outreach.schema import downgrade, upgrade
+from tests.flows.world import AUTHOR, LIST, TEXT, World
+
+PROVINCE = Subject("bluezone", Scope.RESIDENTS, area="62")
+
+
+@pytest.fixture
+def province(world: World) -> World:
+    with world.runtime.db.write() as session:
+        session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
+        for code, kind in (("STTTT", OrganisationKind.AGENCY), ("PN", OrganisationKind.MASS)):
+            made = create_organisation(session, code=code, name=code, kind=kind, parent_code="MTTQ")
+        world.add_officer(session, "pn@loa.example", Role.STAFF, made.id)
+    return world
+
+
+def goal(
+    world: World, share: str = "50", *, email: str = AUTHOR, at: datetime, deadline: str = "2020-08-20"
+) -> bool:
+    with world.runtime.db.write() as session:
+        return set_goal(
+            session,
+            PROVINCE,
+            share=share,
+            deadline=deadline,
+            basis="Công văn 2020",
+            user=find_user(session, email),
+            now=at,
+        )
+
+
+def people(world: World, value: str, as_of: str, *, at: datetime, source: str = "Sở TT&TT") -> bool:
+    with world.runtime.db.write() as session:
+        user = find_user(session, AUTHOR)
+        return enter_denominator(
+            session, PROVINCE, value=value, as_of=as_of, source=source, user=user, now=at
+        )
+
+
+def test_what_stood_at_a_moment_stays_so_whatever_is_entered_later(province: World) -> None:
+    first = datetime(2020, 8, 10, 3, tzinfo=UTC)
+    later = first + timedelta(days=2)
+    assert goal(province, at=first)
+    assert people(province, "120.000", "2020-08-01", at=first)
+    assert not goal(province, at=later)  # the same again
+    assert not people(province, "120000", "2020-08-01", at=later)
+    assert people(province, "130.000", "2020-08-09", at=later)  # of an earlier day, known later
+    assert goal(province, "60", at=later)
+    with province.runtime.db.read() as session:
+        then = read_goals(session, at=first, kind="bluezone").goals[PROVINCE]
+        now = read_goals(session, at=later).goals[PROVINCE]
+        goals, entered = read_history(session, PROVINCE)
+        assert read_goals(session, at=first - timedelta(seconds=1)).goals == {}
+    assert then.denominator
+    assert (then.share, then.target, then.denominator.source) == (0.5, 60_000, "Sở TT&TT")
+    assert (then.deadline, then.basis) == (date(2020, 8, 20), "Công văn 2020")
+    assert (now.share, now.target) == (0.6, 78_000)
+    assert [each and each.share for each in goals] == [0.6, 0.5]
+    assert [each.value for each in entered] == [130_000, 120_000]
+
+
+def test_what_is_taken_back_is_unknown_again_and_an_ended_goal_is_gone(province: World) -> None:
+    now = province.now
+    goal(province, at=now)
+    people(province, "120.000", "2020-08-01", at=now)
+    people(province, "", "2020-08-01", at=now)
+    with province.runtime.db.read() as session:
+        stands = read_goals(session, at=now).goals[PROVINCE]
+    assert (stands.denominator, stands.target) == (None, None)
+    assert goal(province, "", at=now)
+    assert not goal(province, "", at=now)
+    with province.runtime.db.read() as session:
+        assert read_goals(session, at=now).goals == {}
+
+
+def test_only_staff_of_the_province_set_goals_and_subjects_must_be_there(province: World) -> None:
+    with pytest.raises(NotAllowed):
+        goal(province, email="pn@loa.example", at=province.now)
+    with province.runtime.db.read() as session:
+        find = {"kinds": load_kinds(), "kind": "bluezone"}
+        assert find_subject(session, **find, scope="residents", place="62") == PROVINCE
+        assert find_subject(session, **find, scope="staff", place="") == Subject("bluezone", Scope.STAFF)
+        assert find_subject(session, **find, scope="staff", place="STTTT").organisation
+        for scope, place in (
+            ("residents", "99"),
+            ("residents", ""),
+            ("staff", "PN"),
+            ("members", "STTTT"),
+            ("members", ""),
+            ("audience", "1"),
+        ):
+            with pytest.raises(BadInput):
+                find_subject(session, **find, scope=scope, place=place)
+        with pytest.raises(BadInput):
+            find_subject(session, kind="bao-so-5", scope="staff", place="", kinds=load_kinds())
+
+
+def test_a_campaigns_file_writes_into_the_book_only_what_is_new(world: World) -> None:
+    entered = {"share": 0.5, "denominator": 60, "date": "2020-08-15", "source": "Tổ rà soát"}
+    campaign_id = world.draft(goal=entered)
+
+    def edit(**changes: object) -> None:
+        data = {"name": "B", "text": TEXT, "lists": [LIST], "sender": "MTTQ", **changes}
+        with world.runtime.db.write() as session:
+            draft = read_draft(data, kinds=load_kinds())
+            edit_campaign(session, campaign_id, draft, user=find_user(session, AUTHOR), now=world.now)
+
+    def stands() -> tuple[float, int | None] | None:
+        with world.runtime.db.read() as session:
+            found = read_campaign_goals(session, [campaign_id]).get(campaign_id)
+            assert (
+                read_goals(session, at=datetime.now(UTC)).goals == {}
+            )  # a campaign's own goal is nobody else's
+            return found and (found.share, found.denominator.value if found.denominator else None)
+
+    edit(goal=entered)
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(GoalEntry)) == 1
+    assert stands() == (0.5, 60)
+    edit(goal={"share": 0.6})
+    assert stands() == (0.6, None)
+    edit()
+    assert stands() is None
+    edit(goal=entered)
+    assert stands() == (0.5, 60)
+
+
+def test_goals_of_before_keep_their_meaning_through_the_migration(province: World) -> None:
+    """One row a campaign, and everybody for agencies' staff: up, and down again."""
+    entered = {"share": 0.5, "denominator": 60, "date": "2020-08-15", "source": "Tổ rà soát"}
+    campaigns = [
+        province.draft(goal=entered, deadline="2020-08-20T21:00"),
+        province.draft(goal={"share": 0.7}),
+    ]
+    db: Database = province.runtime.db
+    downgrade(db, "0023_shrink")
+    with db.read() as session:
+        rows = session.execute(text("SELECT campaign_id, share, denominator FROM goals ORDER BY 1")).all()
+    assert [tuple(row) for row in rows] == [(campaigns[0], 0.5, 60), (campaigns[1], 0.7, None)]
+    upgrade(db)
+    with db.read() as session:
+        goals = read_campaign_goals(session, campaigns)
+        staff = read_staff_goal(session, at=datetime(2020, 8, 1, tzinfo=UTC))
+    first, second = (goals[campaign] for campaign in campaigns)
+    assert first.denominator
+    assert (first.share, first.deadline, first.target) == (0.5, date(2020, 8, 20), 30)
+    assert (first.denominator.source, first.denominator.as_of) == ("Tổ rà soát", date(2020, 8, 15))
+    assert (second.share, second.denominator) == (0.7, None)
+    assert staff
+    assert staff.share == 1.0

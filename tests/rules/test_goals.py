@@ -1,0 +1,121 @@
+"""What stood at a moment, how many people make up a share, and what may be typed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from campaigns.goals.goal import (
+    Denominator,
+    Goal,
+    Goals,
+    Scope,
+    Subject,
+    people_for,
+    standing_denominator,
+)
+from campaigns.goals.typed import read_as_of, read_count, read_deadline, read_share
+from outreach.errors import BadInput
+
+NOW = datetime(2020, 8, 15, 3, tzinfo=UTC)
+PROVINCE = Subject("bluezone", Scope.RESIDENTS, area="62")
+DISTRICT = PROVINCE._replace(area="608")
+
+
+def entered(value: int | None, day: int, source: str = "Sở TT&TT") -> Denominator:
+    return Denominator(value, date(2020, 8, day), source, "Hương", NOW)
+
+
+@pytest.mark.parametrize(
+    ("history", "stands"),
+    [
+        ([], None),
+        ([entered(120, 1)], (120, 1)),
+        ([entered(120, 1), entered(130, 5)], (130, 5)),
+        ([entered(130, 5), entered(120, 1)], (130, 5)),  # an older day, entered late
+        ([entered(120, 1), entered(125, 1)], (125, 1)),  # a correction
+        ([entered(120, 1), entered(130, 5), entered(None, 5)], (120, 1)),  # the newer one is taken back
+        ([entered(120, 1), entered(None, 1)], None),  # unknown, not nought
+        ([entered(None, 1), entered(120, 1)], (120, 1)),
+    ],
+)
+def test_of_what_was_entered_the_newest_known_day_stands(
+    history: list[Denominator], stands: tuple[int, int] | None
+) -> None:
+    found = standing_denominator(history)
+    assert (found and (found.value, found.as_of.day)) == stands
+
+
+@pytest.mark.parametrize(
+    ("share", "of", "people"),
+    [(0.5, 10, 5), (0.5, 11, 6), (1.0, 7, 7), (0.1, 30, 3), (0.3, 10, 3), (0.5, None, None), (0.5, 0, None)],
+)
+def test_less_than_a_person_short_is_short(share: float, of: int | None, people: int | None) -> None:
+    assert people_for(share, of) == people
+
+
+def test_a_place_is_measured_by_the_nearest_goal_and_its_own_people() -> None:
+    goal = Goal(PROVINCE, 0.5, date(2020, 8, 20), "", "Hương", NOW, entered(200, 1))
+    goals = Goals({PROVINCE: goal}, {PROVINCE: entered(200, 1), DISTRICT: entered(80, 2)})
+    district = goals.nearest(DISTRICT, ["62"])
+    assert district
+    assert (district.share, district.target) == (0.5, 40)
+    commune = goals.nearest(PROVINCE._replace(area="23281"), ["608", "62"])
+    assert commune
+    assert (commune.share, commune.target) == (0.5, None)  # nobody knows of how many
+    assert goals.nearest(PROVINCE._replace(kind="tiem-chung"), []) is None
+    stricter = replace(goal, subject=DISTRICT, share=0.6)
+    own = Goals({**goals.goals, DISTRICT: stricter}, goals.denominators).nearest(DISTRICT, ["62"])
+    assert own
+    assert (own.share, own.target) == (0.6, 48)
+
+
+@pytest.mark.parametrize(
+    ("read", "typed", "value"),
+    [
+        (read_share, "50", 0.5),
+        (read_share, " 62,5 % ", 0.625),
+        (read_share, "100%", 1.0),
+        (read_share, "", None),
+        (read_count, "120.000", 120_000),
+        (read_count, "120000", 120_000),
+        (read_count, " ", None),
+        (read_deadline, "2020-08-20", date(2020, 8, 20)),
+        (read_deadline, "", None),
+    ],
+)
+def test_what_is_typed_is_read(read: Any, typed: str, value: object) -> None:
+    assert read(typed) == value
+
+
+@pytest.mark.parametrize(
+    ("read", "typed"),
+    [
+        (read_share, "0"),
+        (read_share, "101"),
+        (read_share, "nửa"),
+        (read_share, "-5"),
+        (read_count, "0"),
+        (read_count, "-3"),
+        (read_count, "12,5"),
+        (read_count, "1.20"),
+        (read_count, "²"),
+        (read_count, "9999999999"),
+        (read_deadline, "20/8/2020"),
+        (read_deadline, "2020-08-32"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(read: Any, typed: str) -> None:
+    with pytest.raises(BadInput):
+        read(typed)
+
+
+def test_a_figure_is_of_a_day_that_has_come() -> None:
+    today = date(2020, 8, 15)
+    assert read_as_of("2020-08-15", today=today) == today
+    for typed in ("2020-08-16", "", "15/8/2020"):
+        with pytest.raises(BadInput):
+            read_as_of(typed, today=today)
