@@ -36,6 +36,7 @@ from admin.views.lists import ListsView
 from admin.views.organisations import OrganisationsView
 from admin.views.people import PeopleView
 from admin.views.progress import ProgressView
+from admin.views.publicity import PublicityView
 from admin.views.register import RegisterView
 from admin.views.reply_log import ReplyLogView
 from admin.views.rights import RightsView
@@ -100,6 +101,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         InboxView(runtime),
         ProgressView(runtime),
         AgenciesView(runtime),
+        PublicityView(runtime),
         PeopleView(runtime),
         RightsView(runtime),
         ListsView(runtime),

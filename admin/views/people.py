@@ -14,7 +14,6 @@ from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
@@ -46,7 +45,8 @@ from outreach.people.person import (
     see_number,
     suppress_number,
 )
-from outreach.places.models import Area, AreaLevel
+from outreach.places.areas import read_districts
+from outreach.places.models import Area
 from outreach.runtime import Runtime
 
 _SEARCHES = "searches"
@@ -83,7 +83,7 @@ class PeopleView(OfficeView):
                 "lists": read_names(session, user),
                 "organisations": read_organisations(session, user),
                 "campaigns": visible_campaigns(session, user),
-                "districts": _areas(session),
+                "districts": read_districts(session),
             }
         kept = {key: value for key, value in asked.items() if value and key != "after"}
         return self.render(
@@ -232,7 +232,7 @@ class PeopleView(OfficeView):
                 "origins": read_origins(session, contact_id, user=user),
                 "talks": read_talks(session, contact_id, user=user),
                 "requests": read_requests(session, user, now=datetime.now(UTC), contact_id=contact_id),
-                "districts": _areas(session),
+                "districts": read_districts(session),
             }
         return self.render(
             "office/person.html",
@@ -274,19 +274,3 @@ def _reason() -> SuppressionReason:
     if value not in list(SuppressionReason):
         abort(400)
     return SuppressionReason(value)
-
-
-def _areas(session: Session) -> list[tuple[str, str, list[tuple[str, str]]]]:
-    """(code, name, communes) of each district, for a choice."""
-    areas = session.execute(
-        select(Area.code, Area.kind, Area.name, Area.level, Area.parent_code).order_by(Area.name)
-    ).all()
-    return [
-        (
-            each.code,
-            f"{each.kind} {each.name}",
-            [(area.code, f"{area.kind} {area.name}") for area in areas if area.parent_code == each.code],
-        )
-        for each in areas
-        if each.level is AreaLevel.DISTRICT
-    ]

@@ -8,7 +8,7 @@ from typing import TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from outreach.places.models import Area
+from outreach.places.models import Area, AreaLevel
 
 Key = TypeVar("Key", int, str)
 
@@ -31,3 +31,25 @@ def descendants(rows: Iterable[tuple[Key, Key | None]], roots: Iterable[Key]) ->
 def areas_within(session: Session, codes: Iterable[str]) -> set[str]:
     """The areas named and all below them."""
     return descendants(session.execute(select(Area.code, Area.parent_code)), codes)
+
+
+def read_districts(session: Session) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """(code, name, communes) of each district, for a choice; a commune is (code, name)."""
+    areas = session.execute(
+        select(Area.code, Area.kind, Area.name, Area.level, Area.parent_code).order_by(Area.name)
+    ).all()
+    return [
+        (
+            each.code,
+            f"{each.kind} {each.name}",
+            [(area.code, f"{area.kind} {area.name}") for area in areas if area.parent_code == each.code],
+        )
+        for each in areas
+        if each.level is AreaLevel.DISTRICT
+    ]
+
+
+def read_provinces(session: Session) -> list[tuple[str, str]]:
+    """(code, name) of what stands above the districts."""
+    above = session.scalars(select(Area).where(Area.level == AreaLevel.PROVINCE).order_by(Area.code))
+    return [(area.code, f"{area.kind} {area.name}") for area in above]

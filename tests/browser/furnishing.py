@@ -27,6 +27,8 @@ from campaigns.official import import_official
 from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.segments import save_segment
+from campaigns.publicity.entry import Entry, Kind
+from campaigns.publicity.log import enter
 from campaigns.replies.classifier import Label
 from campaigns.rights.models import RequestKind
 from campaigns.rights.requests import finish_request, write_down_request
@@ -232,7 +234,39 @@ def _hand_in_figures(session: Session, runtime: Runtime, now: datetime) -> dict[
     lines = "day,area,installed,source\n2020-08-20,608,31.250,Sở Thông tin và Truyền thông\n2020-08-19,610,16,Bộ TT&TT\n"
     import_official(session, lines.encode(), user=author, now=now)
     link = make_link(session, ids[0], holder="chị Hoa, văn phòng Sở", days=14, user=author, now=now)
-    return {"agency": ids[0], "agency_token": address_of(link, runtime.settings).rpartition("/")[2]}
+    for entry, area in (
+        (
+            Entry(
+                Kind.LOUDSPEAKER,
+                today - timedelta(days=3),
+                today,
+                2,
+                who="Đài truyền thanh xã",
+                place="Thôn 3",
+            ),
+            "23281",
+        ),
+        (
+            Entry(Kind.MEETING, today, today, 1, 64, who="Ban công tác Mặt trận", place="Nhà rông thôn 1"),
+            "23284",
+        ),
+        (Entry(Kind.RADIO, today, today, 3, who="Đài PT-TH tỉnh", about="Hướng dẫn cài Bluezone"), "62"),
+    ):
+        entered = enter(
+            session,
+            entry,
+            area=area,
+            organisation_id=author.organisation_id or 1,
+            campaign_id=None,
+            form_key="",
+            user=author,
+            now=now,
+        )
+    return {
+        "entry": entered.id,
+        "agency": ids[0],
+        "agency_token": address_of(link, runtime.settings).rpartition("/")[2],
+    }
 
 
 def _lose_sight(session: Session, campaign_id: int, now: datetime) -> None:

@@ -45,6 +45,10 @@ SCREENS = [
     Screen("guides.show", "/admin/huong-dan/can-bo", AUTHOR),
     Screen("guides.show", "/admin/huong-dan/quan-tri"),
     Screen("agency_page.form", "/agency/{agency_token}", None),
+    Screen("publicity.index", "/admin/publicity/", AUTHOR),
+    Screen("publicity.index", "/admin/publicity/?kind=newspaper", LEADER),
+    Screen("publicity.create", "/admin/publicity/new", AUTHOR),
+    Screen("publicity.show", "/admin/publicity/{entry}/", AUTHOR),
     # Campaigns, in each state.
     Screen("campaigns.index", "/admin/campaigns/", AUTHOR),
     Screen("campaigns.create", "/admin/campaigns/new", AUTHOR),

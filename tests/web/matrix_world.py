@@ -27,9 +27,12 @@ from campaigns.lifecycle import act, create_campaign
 from campaigns.models import Recipient, Sender
 from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
+from campaigns.publicity.entry import Entry, Kind
+from campaigns.publicity.log import enter
 from campaigns.rights.models import PersonRequest, RequestKind
 from campaigns.states import CampaignAction
 from campaigns.sweep import sweep
+from campaigns.windows import VIETNAM
 from outreach.access.models import Organisation, OrganisationKind, Role, User
 from outreach.people.models import (
     Contact,
@@ -42,6 +45,7 @@ from outreach.people.models import (
     Upload,
     UploadState,
 )
+from outreach.places.models import Area, AreaLevel
 from outreach.runtime import Runtime
 from outreach.sms.gateway import Inbound
 
@@ -277,8 +281,20 @@ class Office:
                 made_by=staff.id,
                 made_at=self.now,
             )
-            db.add_all([asked, link])
+            db.add_all([asked, link, Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE)])
             db.flush()
+            today = self.now.astimezone(VIETNAM).date()
+            told = enter(
+                db,
+                Entry(Kind.LOUDSPEAKER, today, today, 2, place=f"Thôn {MARK}"),
+                area="62",
+                organisation_id=self.values[HERE],
+                campaign_id=None,
+                form_key="",
+                user=staff,
+                now=self.now,
+            )
+            self.values["entry_id"] = told.id
             self.values["link_id"] = link.id
             self.values |= {
                 "request_id": asked.id,

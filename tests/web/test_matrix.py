@@ -72,6 +72,12 @@ POST agencies.hand_in       ASP..
 POST agencies.link          ASP..
 POST agencies.end           ASP..
 POST agencies.file          ASP..
+GET  publicity.index        ASPLU
+GET  publicity.create       ASP..
+POST publicity.enter        ASP..
+GET  publicity.show         ASPLU
+POST publicity.correct      ASP..
+POST publicity.withdraw     ASP..
 GET  people.index           ASP.U
 POST people.search          ASP.U
 GET  people.show            ASP.U
@@ -236,6 +242,9 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "people.lift": phone,
         "agencies.hand_in": {"day": office.now.strftime("%Y-%m-%d"), "staff": "7319"},
         "agencies.link": {"holder": MARK, "days": "3"},
+        "publicity.enter": {"kind": "radio", "area": "62", "organisation": values[HERE]},
+        "publicity.correct": {"kind": "radio", "version": values["entry_id"]},
+        "publicity.withdraw": {"version": values["entry_id"]},
         "rights.write_down": {"kind": "export", "asked_by": MARK},
         "rights.finish": {"answer": MARK},
         "rights.erase": {"understood": "1"},  # of a request for something else: refused, and the person stays
@@ -269,6 +278,9 @@ NAMED = [
     ("POST", "lists.create", {}),
     ("POST", "imports.receive", {}),
     ("GET", "inbox.texts", {"edit": "text_id"}),
+    ("GET", "publicity.index", {"organisation": "organisation_id"}),
+    ("GET", "publicity.create", {"copy": "entry_id"}),
+    ("POST", "publicity.enter", {}),
 ]
 
 

@@ -1,0 +1,253 @@
+"""The outreach log: what was told by radio, television, newspapers, loudspeakers, at meetings and at the door."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+
+from admin.charts import Bar, bar_chart
+from admin.texts import number, word
+from admin.views.base import OfficeView
+from campaigns.figures.places import list_launched
+from campaigns.publicity.entry import Kind, Summary, read_entry
+from campaigns.publicity.log import correct, enter, withdraw
+from campaigns.publicity.models import Activity
+from campaigns.publicity.reading import (
+    Wanted,
+    by_district,
+    read_last_of,
+    read_page,
+    read_summary,
+    read_versions,
+)
+from campaigns.windows import VIETNAM
+from outreach.access.models import User
+from outreach.access.users import visible_to
+from outreach.errors import BadInput, NotFound, WrongState
+from outreach.people.lists import read_organisations
+from outreach.places.areas import read_districts, read_provinces
+from outreach.runtime import Runtime
+
+_SHOWN_DAYS = 7  # unless somebody asks for others
+_FIELDS = ("kind", "first", "last", "times", "people", "who", "place", "about")
+
+
+class PublicityView(OfficeView):
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name=_l("Tuyên truyền"), endpoint="publicity", url="/admin/publicity")
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """`?first=`, `?last=` are days; kind, area, organisation, campaign; `?after=` goes on."""
+        asked = request.args
+        today = _today()
+        last = _day(asked.get("last")) or today
+        first = min(_day(asked.get("first")) or last - timedelta(days=_SHOWN_DAYS - 1), last)
+        wanted = Wanted(
+            first,
+            last,
+            kind=next((kind for kind in Kind if kind == asked.get("kind")), None),
+            area=asked.get("area", "").replace("\0", "")[:10],
+            organisation_id=asked.get("organisation", type=int),
+            campaign_id=asked.get("campaign", type=int),
+        )
+        after = asked.get("after", type=int)
+        with self.reading() as (session, user):
+            seen = visible_to(session, user, Activity.organisation_id)
+            summary = read_summary(session, wanted, seen=seen)
+            districts = by_district(session, summary)
+            lines, is_more = read_page(session, wanted, user=user, after=after)
+            choices = _read_choices(session, user)
+        kept = {key: value for key, value in asked.items() if value and key != "after"}
+        return self.render(
+            "office/publicity.html",
+            wanted=wanted,
+            summary=summary,
+            by_district=districts,
+            kinds=list(Kind),
+            chart=_draw(summary),
+            lines=lines,
+            after=lines[-1].activity.id if is_more else None,
+            is_first=after is None,
+            kept=kept,
+            today=today.isoformat(),
+            **choices,
+        )
+
+    @expose("/new")
+    def create(self) -> ResponseReturnValue:
+        """`?copy=` begins with another entry, done once more today."""
+        with self.reading() as (session, user):
+            copied = request.args.get("copy", type=int)
+            before = read_versions(session, copied, user=user)[0].activity if copied else None
+            typed = _typed_of(before) if before else _begin(read_last_of(session, user), user)
+        today = _today().isoformat()
+        return self._form(typed | {"first": today, "last": today, "form_key": secrets.token_hex(16)})
+
+    @expose("/new", methods=["POST"])
+    def enter(self) -> ResponseReturnValue:
+        typed = _typed()
+        try:
+            with self.writing() as (session, user):
+                now = datetime.now(UTC)
+                enter(
+                    session,
+                    read_entry(typed, today=now.astimezone(VIETNAM).date()),
+                    **_where(typed),
+                    form_key=typed["form_key"],
+                    user=user,
+                    now=now,
+                )
+        except BadInput as error:
+            return self._form(typed, error=str(error)), 422
+        flash(_("Đã ghi."), "success")
+        return redirect(url_for(".create" if request.form.get("next") else ".index"), code=303)
+
+    @expose("/<int:entry_id>/")
+    def show(self, entry_id: int) -> ResponseReturnValue:
+        return self._show(entry_id)
+
+    @expose("/<int:entry_id>/correct", methods=["POST"])
+    def correct(self, entry_id: int) -> ResponseReturnValue:
+        typed = _typed()
+        try:
+            with self.writing() as (session, user):
+                now = datetime.now(UTC)
+                _check_entry(session, entry_id, user)
+                correct(
+                    session,
+                    request.form.get("version", 0, type=int),
+                    read_entry(typed, today=now.astimezone(VIETNAM).date()),
+                    **_where(typed),
+                    user=user,
+                    now=now,
+                )
+        except BadInput as error:
+            return self._show(entry_id, typed=typed, error=str(error)), 422
+        except WrongState as error:
+            return self._show(entry_id, error=str(error)), 409
+        flash(_("Đã sửa. Bản trước vẫn được lưu."), "success")
+        return redirect(url_for(".show", entry_id=entry_id), code=303)
+
+    @expose("/<int:entry_id>/withdraw", methods=["POST"])
+    def withdraw(self, entry_id: int) -> ResponseReturnValue:
+        def act(session: Session, user: User, now: datetime) -> None:
+            _check_entry(session, entry_id, user)
+            withdraw(session, request.form.get("version", 0, type=int), user=user, now=now)
+
+        back = url_for(".show", entry_id=entry_id)
+        if refused := self.attempt(act, else_to=back):
+            return refused
+        flash(_("Đã bỏ mục này, không tính nữa. Muốn tính lại, hãy ghi lại ở dưới."), "success")
+        return redirect(back, code=303)
+
+    def _show(self, entry_id: int, *, typed: dict[str, str] | None = None, error: str = "") -> str:
+        with self.reading() as (session, user):
+            versions = read_versions(session, entry_id, user=user)
+            choices = _read_choices(session, user)
+        page: str = self.render(
+            "office/publicity_entry.html",
+            entry_id=entry_id,
+            versions=versions,
+            typed=typed or _typed_of(versions[0].activity),
+            error=error,
+            kinds=list(Kind),
+            today=_today().isoformat(),
+            **choices,
+        )
+        return page
+
+    def _form(self, typed: dict[str, str], *, error: str = "") -> str:
+        with self.reading() as (session, user):
+            choices = _read_choices(session, user)
+        page: str = self.render(
+            "office/publicity_new.html",
+            typed=typed,
+            error=error,
+            kinds=list(Kind),
+            today=_today().isoformat(),
+            **choices,
+        )
+        return page
+
+
+def _read_choices(session: Session, user: User) -> dict[str, Any]:
+    return {
+        "organisations": read_organisations(session, user),
+        "campaigns": [(each, name) for each, name, _launched in list_launched(session, user)],
+        "provinces": read_provinces(session),
+        "districts": read_districts(session),
+    }
+
+
+def _check_entry(session: Session, entry_id: int, user: User) -> None:
+    """Raises NotFound for an entry outside of the user's scope, and for a version of another one."""
+    versions = {line.activity.id for line in read_versions(session, entry_id, user=user)}
+    if request.form.get("version", 0, type=int) not in versions:
+        raise NotFound("Không có mục này, hoặc nằm ngoài phạm vi của bạn.")
+
+
+def _typed() -> dict[str, str]:
+    names = (*_FIELDS, "area", "organisation", "campaign", "form_key")
+    return {name: request.form.get(name, "").replace("\0", "").strip()[:400] for name in names}
+
+
+def _where(typed: dict[str, str]) -> dict[str, Any]:
+    return {
+        "area": typed["area"],
+        "organisation_id": _id(typed["organisation"]) or 0,
+        "campaign_id": _id(typed["campaign"]),
+    }
+
+
+def _id(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
+
+
+def _typed_of(row: Activity) -> dict[str, str]:
+    return {
+        **{name: str(getattr(row, name) or "") for name in _FIELDS},
+        "kind": row.kind.value,
+        "people": "" if row.people is None else str(row.people),
+        "area": row.area_code,
+        "organisation": str(row.organisation_id),
+        "campaign": str(row.campaign_id or ""),
+    }
+
+
+def _begin(last: Activity | None, user: User) -> dict[str, str]:
+    """An empty form, with the place and organisation of what was entered last."""
+    if last:
+        kept = _typed_of(last)
+        return {name: kept[name] for name in ("area", "organisation", "campaign", "who")} | {"times": "1"}
+    area = user.area_code or (user.organisation.area_code if user.organisation else None)
+    return {"area": area or "", "organisation": str(user.organisation_id or ""), "times": "1"}
+
+
+def _draw(summary: Summary) -> Any:
+    most = max((tally.times for tally in summary.kinds.values()), default=0)
+    bars = [
+        Bar(word(kind, "publicity"), summary.kinds[kind].times / most, number(summary.kinds[kind].times))
+        for kind in sorted(summary.kinds, key=lambda kind: -summary.kinds[kind].times)
+    ]
+    about = _("Số lần phát, đăng, họp hoặc đến nhà trong những ngày đã chọn.")
+    return bar_chart("kinds", _("Số lần theo hình thức"), about, bars, goal=None) if bars else None
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text and len(text) == 10 else None
+    except ValueError:
+        return None
+
+
+def _today() -> date:
+    return datetime.now(VIETNAM).date()

@@ -1,0 +1,1 @@
+"""What is done besides messages: radio, television, newspapers, loudspeakers, meetings, visits."""

@@ -1,0 +1,133 @@
+"""One entry of the outreach log as it is typed, and what many amount to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+
+from outreach.errors import BadInput
+
+LONGEST_DAYS = 31  # of one entry: what goes on longer is entered month by month
+LONGEST_AGO = timedelta(days=366)
+MOST_TIMES = 100  # a day
+MOST_PEOPLE = 100_000  # at one meeting or on one round of visits
+LONGEST_TEXT = 200
+
+
+class Kind(StrEnum):
+    """By which way people were told."""
+
+    RADIO = "radio"
+    TELEVISION = "television"
+    NEWSPAPER = "newspaper"
+    PORTAL = "portal"  # a web page, also an organisation's page in a social network
+    LOUDSPEAKER = "loudspeaker"
+    MEETING = "meeting"
+    VISITS = "visits"  # from door to door
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`times` a day, on every day from `first` to `last`. `people` were there or were visited each time; None: unknown.
+
+    `who` did it: a station, a newspaper, an officer. `place` within the area: a village, a hall.
+    """
+
+    kind: Kind
+    first: date
+    last: date
+    times: int
+    people: int | None = None
+    who: str = ""
+    place: str = ""
+    about: str = ""
+
+
+@dataclass(slots=True)
+class Tally:
+    """`entries` touch the days asked for; `times` and `people` are of these days alone; `people` where it is known."""
+
+    entries: int = 0
+    times: int = 0
+    people: int | None = None
+
+    def add(self, times: int, people: int | None) -> None:
+        self.entries += 1
+        self.times += times
+        if people is not None:
+            self.people = (self.people or 0) + people * times
+
+
+@dataclass(slots=True)
+class Summary:
+    """Of some days: by kind, by area's code as entered, and by day (there `entries` are those of the day)."""
+
+    total: Tally = field(default_factory=Tally)
+    kinds: dict[Kind, Tally] = field(default_factory=dict)
+    areas: dict[str, Tally] = field(default_factory=dict)
+    days: dict[date, Tally] = field(default_factory=dict)
+
+
+def read_entry(typed: Mapping[str, str], *, today: date) -> Entry:
+    """From a form: kind, first, last, times, people, who, place, about. Raises BadInput with what to do."""
+    try:
+        kind = Kind(typed.get("kind", ""))
+    except ValueError as error:
+        raise BadInput("Hãy chọn hình thức tuyên truyền.") from error
+    first = _day(typed.get("first", "")) or today
+    last = _day(typed.get("last", "")) or first
+    if last < first:
+        raise BadInput("Ngày cuối phải bằng hoặc sau ngày đầu.")
+    if last > today:
+        raise BadInput("Chỉ ghi việc đã làm: ngày không được sau hôm nay.")
+    if first < today - LONGEST_AGO:
+        raise BadInput("Ngày quá xa. Hãy kiểm tra lại năm.")
+    if (last - first).days >= LONGEST_DAYS:
+        raise BadInput(f"Một lần ghi nhiều nhất {LONGEST_DAYS} ngày. Hãy chia thành nhiều lần ghi.")
+    times = _count(typed.get("times", ""), most=MOST_TIMES, of="Số lần trong ngày")
+    people = _count(typed.get("people", ""), most=MOST_PEOPLE, of="Số người")
+    if times == 0:
+        raise BadInput("Số lần trong ngày phải từ 1 trở lên.")
+    who, place, about = (" ".join(typed.get(name, "").split()) for name in ("who", "place", "about"))
+    if max(len(who), len(place), len(about)) > LONGEST_TEXT:
+        raise BadInput(f"Mỗi ô ghi nhiều nhất {LONGEST_TEXT} chữ. Hãy viết ngắn lại.")
+    return Entry(kind, first, last, 1 if times is None else times, people, who, place, about)
+
+
+def summarise(entries: Iterable[tuple[Entry, str]], *, first: date, last: date) -> Summary:
+    """What entries, each with its area's code, amount to on the days from `first` to `last`, both included."""
+    summary = Summary()
+    for entry, area in entries:
+        begins, ends = max(entry.first, first), min(entry.last, last)
+        days = (ends - begins).days + 1
+        if days <= 0:
+            continue
+        for tally in (
+            summary.total,
+            summary.kinds.setdefault(entry.kind, Tally()),
+            summary.areas.setdefault(area, Tally()),
+        ):
+            tally.add(entry.times * days, entry.people)
+        for n in range(days):
+            summary.days.setdefault(begins + timedelta(days=n), Tally()).add(entry.times, entry.people)
+    return summary
+
+
+def _day(text: str) -> date | None:
+    if not text.strip():
+        return None
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError as error:
+        raise BadInput("Ngày không đúng. Hãy chọn lại ngày.") from error
+
+
+def _count(text: str, *, most: int, of: str) -> int | None:
+    digits = text.strip().replace(".", "").replace(" ", "").replace("\u00a0", "")
+    if not digits:
+        return None
+    if not digits.isascii() or not digits.isdecimal() or int(digits[:12]) > most:
+        raise BadInput(f"{of} phải là một số, nhiều nhất {most}. Chưa rõ thì để trống.")
+    return int(digits)
