@@ -31,7 +31,7 @@ from campaigns.publicity.reading import (
 from campaigns.windows import VIETNAM
 from outreach.access.models import User
 from outreach.access.users import visible_to
-from outreach.errors import BadInput, NotFound, WrongState
+from outreach.errors import BadInput, WrongState
 from outreach.people.lists import read_organisations
 from outreach.places.areas import read_districts, read_provinces
 from outreach.runtime import Runtime
@@ -121,11 +121,11 @@ class PublicityView(OfficeView):
         try:
             with self.writing() as (session, user):
                 now = datetime.now(UTC)
-                _check_entry(session, entry_id, user)
                 correct(
                     session,
-                    request.form.get("version", 0, type=int),
+                    entry_id,
                     read_entry(typed, today=now.astimezone(VIETNAM).date()),
+                    version=_id(request.form.get("version", "")) or 0,
                     **_where(typed),
                     user=user,
                     now=now,
@@ -140,8 +140,8 @@ class PublicityView(OfficeView):
     @expose("/<int:entry_id>/withdraw", methods=["POST"])
     def withdraw(self, entry_id: int) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
-            _check_entry(session, entry_id, user)
-            withdraw(session, request.form.get("version", 0, type=int), user=user, now=now)
+            version = _id(request.form.get("version", "")) or 0
+            withdraw(session, entry_id, version=version, user=user, now=now)
 
         back = url_for(".show", entry_id=entry_id)
         if refused := self.attempt(act, else_to=back):
@@ -186,13 +186,6 @@ def _read_choices(session: Session, user: User) -> dict[str, Any]:
         "provinces": read_provinces(session),
         "districts": read_districts(session),
     }
-
-
-def _check_entry(session: Session, entry_id: int, user: User) -> None:
-    """Raises NotFound for an entry outside of the user's scope, and for a version of another one."""
-    versions = {line.activity.id for line in read_versions(session, entry_id, user=user)}
-    if request.form.get("version", 0, type=int) not in versions:
-        raise NotFound("Không có mục này, hoặc nằm ngoài phạm vi của bạn.")
 
 
 def _typed() -> dict[str, str]:

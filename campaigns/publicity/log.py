@@ -47,20 +47,21 @@ def enter(
 
 def correct(
     session: Session,
-    version_id: int,
+    entry_id: int,
     entry: Entry,
     *,
+    version: int,
     area: str,
     organisation_id: int,
     campaign_id: int | None,
     user: User,
     now: datetime,
 ) -> Activity:
-    """Put another version in the place of one that stands, also of a withdrawn one.
+    """Put another version in the place of the one that stands, also of a withdrawn one.
 
     Raises NotAllowed, NotFound, BadInput, and WrongState where somebody else has replaced it meanwhile.
     """
-    before = _replace(session, version_id, user=user, now=now)
+    before = _replace(session, entry_id, version=version, user=user, now=now)
     where = _check_where(
         session, area=area, organisation_id=organisation_id, campaign_id=campaign_id, user=user
     )
@@ -71,9 +72,9 @@ def correct(
     return made
 
 
-def withdraw(session: Session, version_id: int, *, user: User, now: datetime) -> None:
+def withdraw(session: Session, entry_id: int, *, version: int, user: User, now: datetime) -> None:
     """What was entered in error counts no longer; it stays to be read. Raises as `correct`."""
-    before = _replace(session, version_id, user=user, now=now)
+    before = _replace(session, entry_id, version=version, user=user, now=now)
     kept = {
         column.key: getattr(before, column.key)
         for column in Activity.__mapper__.column_attrs
@@ -85,17 +86,19 @@ def withdraw(session: Session, version_id: int, *, user: User, now: datetime) ->
     _note(session, made, action="publicity.withdraw", user=user, now=now)
 
 
-def _replace(session: Session, version_id: int, *, user: User, now: datetime) -> Activity:
+def _replace(session: Session, entry_id: int, *, version: int, user: User, now: datetime) -> Activity:
     require_role(user, Role.STAFF, Role.APPROVER)
     before = session.scalar(
-        select(Activity).where(Activity.id == version_id, visible_to(session, user, Activity.organisation_id))
+        select(Activity).where(
+            Activity.id == version,
+            Activity.entry_id == entry_id,
+            visible_to(session, user, Activity.organisation_id),
+        )
     )
     if before is None:
         raise NotFound("Không có mục này, hoặc nằm ngoài phạm vi của bạn.")
     replaced = session.execute(
-        update(Activity)
-        .where(Activity.id == version_id, Activity.replaced_at.is_(None))
-        .values(replaced_at=now)
+        update(Activity).where(Activity.id == version, Activity.replaced_at.is_(None)).values(replaced_at=now)
     )
     if replaced.rowcount != 1:  # type: ignore[attr-defined]
         raise WrongState("Người khác vừa sửa mục này. Hãy xem bản mới rồi sửa lại nếu cần.")
