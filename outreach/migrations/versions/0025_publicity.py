@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0024_publicity"
-down_revision = "0023_shrink"
+revision = "0025_publicity"
+down_revision = "0024_goals"
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _KINDS = ("radio", "television", "newspaper", "portal", "loudspeaker", "meeting", "visits")
