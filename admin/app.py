@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from flask import Flask, Request
+from flask import Flask, Request, request
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -17,6 +17,7 @@ from campaigns.web.answer_page import create_answer_page
 from campaigns.web.pages import register_error_pages
 from campaigns.web.roads import create_roads
 from campaigns.web.webhooks import create_webhooks
+from outreach.access import audit
 from outreach.runtime import Runtime, open_runtime
 from outreach.settings import Settings
 
@@ -52,6 +53,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    app.before_request(lambda: audit.come_from(request.remote_addr or ""))
     register_error_pages(app)
     # Their callers prove themselves by a signature or by the token in the address.
     for_outsiders = [

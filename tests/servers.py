@@ -159,7 +159,7 @@ DECLARE
 BEGIN
     SET LOCAL session_replication_role = replica;
     FOR name IN SELECT oid::regclass FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
-                AND relname <> 'alembic_version'
+                AND relname NOT IN ('alembic_version', 'audit_head')
     LOOP
         EXECUTE 'DELETE FROM ' || name;
     END LOOP;
@@ -167,6 +167,7 @@ BEGIN
     LOOP
         EXECUTE 'ALTER SEQUENCE ' || name || ' RESTART';
     END LOOP;
+    UPDATE audit_head SET last_id = 0, hash = repeat('0', 64);
 END $$
 """
 

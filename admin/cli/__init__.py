@@ -11,6 +11,7 @@ from admin.cli.data import data_commands
 from admin.cli.figures import figure_commands
 from admin.cli.processes import process_commands
 from admin.cli.texts import text_commands
+from admin.cli.trail import trail_commands
 from outreach.runtime import Runtime
 
 
@@ -24,6 +25,7 @@ def register_commands(app: Flask, runtime: Runtime) -> None:
         figure_commands,
         process_commands,
         text_commands,
+        trail_commands,
     ):
         for command in make(runtime):
             app.cli.add_command(command)

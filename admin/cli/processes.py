@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from admin.cli.speaking import Command
+from outreach.access import audit
 from outreach.runtime import Runtime
 from workers.processes import keep_children, parse_queues, work
 from workers.scheduler import keep_time
@@ -15,6 +16,7 @@ def process_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--queues", metavar="A,B", help="send, inbound, default; all where none is named.")
     def worker(queues: str | None) -> None:
         """Work on one queue, or keep a child for each of several."""
+        audit.come_from("")
         names = parse_queues(queues)
         if len(names) == 1:
             work(runtime, names[0])

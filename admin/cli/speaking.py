@@ -14,6 +14,7 @@ from flask.cli import AppGroup
 from redis import RedisError
 from sqlalchemy.exc import DataError, DBAPIError
 
+from outreach.access import audit
 from outreach.errors import LoaError
 
 LARGEST_ID = 2**63 - 1  # what the database numbers rows with
@@ -54,6 +55,7 @@ class _Speaking:
         for stream in (sys.stdout, sys.stderr):
             # Whatever the machine's language is set to.
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+        audit.come_from(audit.COMMAND)
         try:
             return super().invoke(ctx)  # type: ignore[misc]
         except click.exceptions.NoArgsIsHelpError:

@@ -11,10 +11,11 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from admin.permissions import may_open
-from admin.views.audit_words import ACTIONS, SUBJECTS, describe
+from admin.views.audit_words import ACTIONS, SUBJECTS, describe, describe_changes
 from admin.views.base import OfficeView
 from campaigns.windows import VIETNAM
 from outreach.access.journal import read_actors, read_journal
+from outreach.access.trail.verifying import read_head
 from outreach.runtime import Runtime
 
 # Rows that have a page: its route, and what the route calls the id.
@@ -33,7 +34,7 @@ class AuditView(OfficeView):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """`?who=` a user, `?action=`, `?subject=` a row as table:id, `?day=` a date; `?before=` the last id shown."""
+        """`?who=` a user, `?action=`, `?subject=` a row as table:id, `?origin=` an address, `?day=` a date; `?before=` the last id shown."""
         asked = request.args
         day = _day(asked.get("day", ""))
         with self.reading() as (session, user):
@@ -43,10 +44,12 @@ class AuditView(OfficeView):
                 who=asked.get("who", type=int),
                 action=asked.get("action", ""),
                 subject=asked.get("subject", "").strip(),
+                origin=asked.get("origin", "").strip(),
                 day=datetime.combine(day, time(), VIETNAM) if day else None,
                 before=asked.get("before", type=int),
             )
             actors = read_actors(session, user)
+            head = read_head(session)
         return self.render(
             "office/audit.html",
             entries=entries,
@@ -56,6 +59,8 @@ class AuditView(OfficeView):
             subjects=SUBJECTS,
             address=_address,
             describe=describe,
+            describe_changes=describe_changes,
+            head=head,
             kept={key: value for key, value in asked.items() if value and key != "before"},
             is_first=not asked.get("before"),
         )

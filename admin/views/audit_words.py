@@ -7,6 +7,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from admin.texts import WORDS
+from outreach.people.masking import masked
 
 ACTIONS: dict[str, Any] = {
     "login": _l("Đăng nhập"),
@@ -155,6 +156,7 @@ _VALUES: dict[str, dict[str, Any]] = {
         "dropped": _l("bỏ"),
         "answered": _l("đã trả lời"),
     },
+    "sex": {"m": _l("nam"), "f": _l("nữ")},
     "fields": {
         "name": _l("họ tên"),
         "birth_year": _l("năm sinh"),
@@ -163,6 +165,13 @@ _VALUES: dict[str, dict[str, Any]] = {
         "area_code": _l("xã, phường"),
         "has_smartphone": _l("điện thoại thông minh"),
         "language": _l("ngôn ngữ"),
+        "email": _l("thư điện tử"),
+        "number": _l("số điện thoại"),
+        "role": _l("vai trò"),
+        "organisation_id": _l("tổ chức số"),
+        "parent_id": _l("tổ chức cấp trên số"),
+        "code": _l("mã"),
+        "kind": _l("loại"),
     },
 }
 _FAMILIES = {
@@ -179,6 +188,27 @@ _FAMILIES = {
 def describe(details: dict[str, Any]) -> list[tuple[str, str]]:
     """Each noted fact as its name and its value in words; what has no words stands as it was noted."""
     return [(str(DETAILS.get(key, key)), _in_words(key, value)) for key, value in details.items()]
+
+
+def describe_changes(changes: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Each changed field as its name, its value before and after; numbers masked, as elsewhere."""
+    return [
+        (_field(key), _value(key, before), _value(key, after)) for key, (before, after) in changes.items()
+    ]
+
+
+def _field(key: str) -> str:
+    return str(_VALUES["fields"].get(key, key))
+
+
+def _value(key: str, value: Any) -> str:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return str(_l("có") if value else _l("không"))
+    if key == "number":
+        return masked(value)
+    return str(WORDS.get(f"{key}.{value}") or _VALUES["sex"].get(value) or value)
 
 
 def _in_words(key: str, value: Any) -> str:

@@ -60,7 +60,7 @@ def compile_dossier(session: Session, request_id: int, *, user: User, now: datet
         _cases(session, recipients),
         _rows_aside(session, person),
         _requests(session, person.id),
-        _deeds(session, person.id),
+        _deeds(session, person.id, now),
     ]
 
 
@@ -251,14 +251,18 @@ def _requests(session: Session, contact_id: int) -> Part:
     )
 
 
-def _deeds(session: Session, contact_id: int) -> Part:
-    """What was done with their data and when; who did it is the office's to answer for."""
+def _deeds(session: Session, contact_id: int, now: datetime) -> Part:
+    """What was done with their data and when, this very export the last; who did it is the office's to answer for."""
     rows = session.execute(
         select(AuditEvent.at, AuditEvent.action)
         .where(AuditEvent.subject == f"contacts:{contact_id}")
         .order_by(AuditEvent.id)
     )
-    return Part("Nhật ký", ("Lúc", "Việc"), [(_at(at), Deed(action)) for at, action in rows])
+    return Part(
+        "Nhật ký",
+        ("Lúc", "Việc"),
+        [(_at(at), Deed(action)) for at, action in [*rows, (now, "contact.export")]],
+    )
 
 
 def _at(moment: datetime | None) -> str:

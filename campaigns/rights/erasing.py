@@ -108,6 +108,7 @@ def erase(session: Session, request_id: int, *, secret_key: str, user: User, now
     )
     session.execute(delete(Contact).where(Contact.id == contact_id), execution_options=UNSYNCED)
     session.expire_all()
+    audit.forget(session, [f"contacts:{contact_id}"], now=now)
     audit.record(
         session,
         actor_id=user.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -61,9 +62,24 @@ def change_user(
     if changed.role is Role.ADMINISTRATOR and role is not Role.ADMINISTRATOR:
         _keep_one(session, changed)
     _check_scope(session, organisation_id, area_code)
-    changed.name = " ".join(name.split())[:120]
-    changed.role, changed.organisation_id, changed.area_code = role, organisation_id, area_code
-    _record(session, "user.change", changed, user=user, now=now, role=role.value)
+    wanted: dict[str, Any] = {
+        "name": " ".join(name.split())[:120],
+        "role": role,
+        "organisation_id": organisation_id,
+        "area_code": area_code,
+    }
+    changes = audit.differences(changed, wanted)
+    for key, value in wanted.items():
+        setattr(changed, key, value)
+    audit.record_change(
+        session,
+        actor_id=user.id,
+        action="user.change",
+        subject=f"users:{changed.id}",
+        now=now,
+        changes=changes,
+        details={"role": role.value},
+    )
     return changed
 
 
@@ -160,10 +176,24 @@ def change_organisation(
     below = descendants(session.execute(select(Organisation.id, Organisation.parent_id)), [organisation_id])
     if parent_id in below:
         raise BadInput("Tổ chức cấp trên không thể là chính tổ chức này hoặc tổ chức trực thuộc nó.")
-    found.code, found.name, found.kind = code, name, kind
-    found.area_code, found.parent_id = area_code, parent_id
-    audit.record(
-        session, actor_id=user.id, action="organisation.change", subject=f"organisations:{found.id}", now=now
+    wanted: dict[str, Any] = {
+        "code": code,
+        "name": name,
+        "kind": kind,
+        "area_code": area_code,
+        "parent_id": parent_id,
+    }
+    changes = audit.differences(found, wanted)
+    for key, value in wanted.items():
+        setattr(found, key, value)
+    audit.record_change(
+        session,
+        actor_id=user.id,
+        action="organisation.change",
+        subject=f"organisations:{found.id}",
+        now=now,
+        changes=changes,
+        details={},
     )
     return found
 

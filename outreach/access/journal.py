@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from outreach.access.models import AuditEvent, User
+from outreach.access.models import AuditEvent, AuditValues, User
 from outreach.access.users import visible_to
 
 ON_A_PAGE = 50
@@ -26,6 +26,9 @@ class Entry:
     action: str
     subject: str
     details: dict[str, Any]
+    origin: str
+    changes: dict[str, Any]  # field: [before, after]
+    is_emptied: bool  # there were changes, and an erasure has taken them
 
 
 def read_journal(
@@ -35,6 +38,7 @@ def read_journal(
     who: int | None = None,
     action: str = "",
     subject: str = "",
+    origin: str = "",
     day: datetime | None = None,
     before: int | None = None,
 ) -> tuple[list[Entry], bool]:
@@ -43,8 +47,9 @@ def read_journal(
     `day` is the first moment of the day wanted; `before` the id of the last entry shown.
     """
     query = (
-        select(AuditEvent, User.name, User.email)
+        select(AuditEvent, User.name, User.email, AuditValues)
         .outerjoin(User, User.id == AuditEvent.actor_id)
+        .outerjoin(AuditValues, AuditValues.event_id == AuditEvent.id)
         .where(visible_to(session, user, User.organisation_id))
         .order_by(AuditEvent.id.desc())
         .limit(ON_A_PAGE + 1)
@@ -55,6 +60,8 @@ def read_journal(
         query = query.where(AuditEvent.action == action)
     if subject:
         query = query.where(AuditEvent.subject == subject)
+    if origin:
+        query = query.where(AuditEvent.origin == origin)
     if day is not None:
         query = query.where(AuditEvent.at >= day, AuditEvent.at < day + timedelta(days=1))
     if before is not None:
@@ -68,8 +75,11 @@ def read_journal(
             event.action,
             event.subject,
             event.details,
+            event.origin,
+            (values.changes if values else None) or {},
+            values is not None and values.emptied_at is not None,
         )
-        for event, name, email in session.execute(query)
+        for event, name, email, values in session.execute(query)
     ]
     return entries[:ON_A_PAGE], len(entries) > ON_A_PAGE
 

@@ -56,14 +56,42 @@ class User(Base):
 
 
 class AuditEvent(Base):
-    """Who did what to which row, when. Details hold ids and counts, never numbers, names or texts."""
+    """Who did what to which row, when and from where. Details hold ids and counts, never numbers, names or texts.
+
+    An entry is never changed: its hash covers it and the entry before (trail/chain.py). It outlives what it is about.
+    """
 
     __tablename__ = "audit_events"
     __table_args__ = (Index(None, "actor_id", "id"), Index(None, "subject", "id"))
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)  # without a gap
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
-    actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    actor_id: Mapped[int | None] = mapped_column(BigId)
+    origin: Mapped[str] = mapped_column(String(64))  # an address, "command", or nothing
     action: Mapped[str] = mapped_column(String(60))
     subject: Mapped[str] = mapped_column(String(60))  # table:id
-    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    values_digest: Mapped[str] = mapped_column(String(64))  # salted; "" where there are no values
+    previous: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditValues(Base):
+    """Fields before and after a deed, kept beside the chain so that an erasure can empty them."""
+
+    __tablename__ = "audit_values"
+
+    event_id: Mapped[int] = mapped_column(ForeignKey("audit_events.id"), primary_key=True)
+    salt: Mapped[str | None] = mapped_column(String(32))
+    changes: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # field: [before, after]
+    emptied_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class AuditHead(Base):
+    """The chain's end, one row: whoever appends holds it, and entries cut off at the end are missed."""
+
+    __tablename__ = "audit_head"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    last_id: Mapped[int] = mapped_column(BigId)
+    hash: Mapped[str] = mapped_column(String(64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -124,14 +125,15 @@ def correct(
         "area_code": area_code or None,
         "has_smartphone": has_smartphone,
     }
-    changed = [key for key, value in wanted.items() if getattr(person, key) != value]
+    changes = audit.differences(person, wanted)
+    changed = list(changes)
     if language is not None and _speak(session, contact_id, language or None):
         changed.append("language")
     if changed:
         for key, value in wanted.items():
             setattr(person, key, value)
         person.name_key, person.given_key, person.updated_at = name_key(name), given_key(name), now
-        _record(session, "contact.correct", contact_id, user=user, now=now, fields=changed)
+        _record(session, "contact.correct", contact_id, user=user, now=now, changes=changes, fields=changed)
     return person
 
 
@@ -155,7 +157,15 @@ def add_number(
     position = max(session.scalars(theirs), default=0) + 1
     session.add(ContactPhone(contact_id=contact_id, phone_id=phone_id, position=position))
     person.updated_at = now
-    _record(session, "contact.add_number", contact_id, user=user, now=now, phone=phone_id)
+    _record(
+        session,
+        "contact.add_number",
+        contact_id,
+        user=user,
+        now=now,
+        changes={"number": (None, e164)},
+        phone=phone_id,
+    )
 
 
 def _speak(session: Session, contact_id: int, language: str | None) -> bool:
@@ -254,8 +264,21 @@ def _note(note: str) -> str:
 
 
 def _record(
-    session: Session, action: str, contact_id: int, *, user: User, now: datetime, **details: Any
+    session: Session,
+    action: str,
+    contact_id: int,
+    *,
+    user: User,
+    now: datetime,
+    changes: Mapping[str, tuple[Any, Any]] | None = None,
+    **details: Any,
 ) -> None:
-    audit.record(
-        session, actor_id=user.id, action=action, subject=f"contacts:{contact_id}", now=now, **details
+    audit.record_change(
+        session,
+        actor_id=user.id,
+        action=action,
+        subject=f"contacts:{contact_id}",
+        now=now,
+        changes=changes or {},
+        details=details,
     )

@@ -215,6 +215,23 @@ def test_organisations_and_users_are_created_once(operator: Operator, world: Wor
 
 
 @one_database
+def test_audit_verify_says_where_the_chain_ends_and_names_the_first_break(
+    operator: Operator, world: World
+) -> None:
+    operator.types("organisations", "create", "A", "Hội A")
+    operator.types("organisations", "create", "B", "Hội B")
+    whole = operator.gets("audit", "verify")
+    assert (whole["entries"], whole["emptied"]) == (int(whole["head"].split(":")[0]), 0)
+    assert operator.gets("audit", "verify", "--anchor", whole["head"]) == whole
+    assert "Mốc" in operator.is_told("audit", "verify", "--anchor", "1:abc")
+    with world.runtime.db.write() as session:
+        last = whole["entries"]
+        assert session.get_one(AuditEvent, last).origin == "command"
+        session.execute(text(f"UPDATE audit_events SET actor_id = 1 WHERE id = {last}"))
+    assert f"số {last}, đã bị sửa" in operator.is_told("audit", "verify")
+
+
+@one_database
 def test_a_user_that_cannot_be_is_refused(operator: Operator, world: World) -> None:
     before = count(world, User)
     create = ("users", "create", "moi@loa.example", "--role", "staff", "--password-stdin")

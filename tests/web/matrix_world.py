@@ -305,7 +305,7 @@ class Office:
             }
 
 
-def dump(runtime: Runtime, *, without: str = "") -> list[str]:
-    """Every row of the database; of all tables but one."""
+def dump(runtime: Runtime, *, without: str = "-") -> list[str]:
+    """Every row of the database; of all tables but those whose name begins so."""
     with sqlite3.connect(str(runtime.db.url.database)) as connection:
-        return [line for line in connection.iterdump() if f'"{without}"' not in line]
+        return [line for line in connection.iterdump() if f'"{without}' not in line]

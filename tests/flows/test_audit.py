@@ -1,0 +1,210 @@
+"""The audit is a chain: whoever changes, removes or adds an entry behind its back is found out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import func, select, text
+
+from outreach.access import audit
+from outreach.access.models import AuditEvent, AuditValues
+from outreach.access.trail.chain import Break, Fault
+from outreach.access.trail.verifying import Anchor, read_head, verify
+from outreach.db import Database
+from outreach.schema import downgrade, upgrade
+
+NOW = datetime(2020, 8, 12, 3, 4, 5, 678, tzinfo=UTC)
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url.replace("postgresql://", "postgresql+psycopg://"))
+    yield opened
+    opened.close()
+
+
+def note(db: Database, times: int = 1, *, actor_id: int | None = 7) -> None:
+    for number in range(times):
+        with db.write() as session:
+            audit.record(
+                session,
+                actor_id=actor_id,
+                action="login",
+                subject=f"users:{number}",
+                now=NOW,
+                rows=number,
+            )
+
+
+def correct(db: Database, subject: str) -> None:
+    with db.write() as session:
+        audit.record_change(
+            session,
+            actor_id=7,
+            action="contact.correct",
+            subject=subject,
+            now=NOW,
+            changes={"name": ("Y Blốc", "Y Blôk")},
+            details={},
+        )
+
+
+def find(db: Database, *anchors: Anchor) -> Break | None:
+    with db.read() as session:
+        return verify(session, anchors).broken
+
+
+def tamper(db: Database, *statements: str) -> None:
+    with db.write() as session:
+        for statement in statements:
+            session.execute(text(statement))
+
+
+COPY = (
+    "INSERT INTO audit_events (id, at, actor_id, origin, action, subject, details, values_digest, previous, hash)"
+    " SELECT {id}, at, actor_id, origin, action, subject, details, values_digest, {previous}, hash"
+    " FROM audit_events WHERE id = {of}"
+)
+FORGERIES: list[tuple[str, list[str], Break]] = [
+    ("who", ["UPDATE audit_events SET actor_id = 8 WHERE id = 4"], Break(4, Fault.CHANGED)),
+    ("where", ["UPDATE audit_events SET origin = '10.0.0.1' WHERE id = 1"], Break(1, Fault.CHANGED)),
+    ("what", ["UPDATE audit_events SET details = '{}' WHERE id = 6"], Break(6, Fault.CHANGED)),
+    (
+        "values",
+        ["""UPDATE audit_values SET changes = '{"name": ["A", "B"]}' WHERE event_id = 2"""],
+        Break(2, Fault.VALUES),
+    ),
+    ("removed", ["DELETE FROM audit_events WHERE id = 3"], Break(3, Fault.REMOVED)),
+    ("removed first", ["DELETE FROM audit_events WHERE id = 1"], Break(1, Fault.REMOVED)),
+    ("removed last", ["DELETE FROM audit_events WHERE id >= 5"], Break(5, Fault.REMOVED)),
+    ("inserted at the end", [COPY.format(id=7, of=6, previous="previous")], Break(7, Fault.INSERTED)),
+    ("inserted before all", [COPY.format(id=0, of=1, previous="previous")], Break(0, Fault.INSERTED)),
+    (
+        "put in another's place",
+        ["DELETE FROM audit_events WHERE id = 4", COPY.format(id=4, of=5, previous="previous")],
+        Break(4, Fault.CHANGED),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("statements", "found"), [row[1:] for row in FORGERIES], ids=[row[0] for row in FORGERIES]
+)
+def test_the_first_entry_that_was_forged_is_named(db: Database, statements: list[str], found: Break) -> None:
+    note(db)
+    correct(db, "contacts:1")
+    note(db, times=4)
+    assert find(db) is None
+    if "DELETE" in statements[0]:
+        statements = ["DELETE FROM audit_values", *statements]
+    tamper(db, *statements)
+    assert find(db) == found
+    # Whoever works is not held up by it, and covers nothing up.
+    note(db, times=2)
+    assert find(db) == found
+
+
+def test_a_tail_cut_off_with_the_chains_end_is_told_by_a_head_that_was_noted_elsewhere(db: Database) -> None:
+    note(db, times=3)
+    with db.read() as session:
+        noted = read_head(session)
+    note(db, times=2)
+    assert find(db, noted) is None
+    tamper(
+        db,
+        "DELETE FROM audit_events WHERE id > 2",
+        "UPDATE audit_head SET last_id = 2, hash = (SELECT hash FROM audit_events WHERE id = 2)",
+    )
+    assert find(db) is None
+    assert find(db, noted) == Break(3, Fault.REMOVED)
+    note(db)
+    assert find(db, noted) == Break(3, Fault.CHANGED)
+
+
+def test_many_at_once_make_one_chain(db: Database) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: note(db, times=6), range(8)))
+    with db.read() as session:
+        verdict = verify(session)
+        assert session.scalar(select(func.max(AuditEvent.id))) == 48
+    assert (verdict.entries, verdict.broken) == (48, None)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_long_transaction_that_has_noted_something_holds_nobody_up(db: Database) -> None:
+    noted, over = threading.Event(), threading.Event()
+
+    def work_long() -> None:
+        with db.write() as session:
+            audit.record(session, actor_id=None, action="register.replace", subject="registers:1", now=NOW)
+            session.flush()
+            noted.set()
+            assert over.wait(20)
+
+    with ThreadPoolExecutor(1) as pool:
+        long = pool.submit(work_long)
+        assert noted.wait(20)
+        note(db)
+        assert not long.done()
+        over.set()
+        long.result(20)
+    with db.read() as session:
+        assert session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all() == [
+            "login",
+            "register.replace",
+        ]
+    assert find(db) is None
+
+
+def test_what_was_not_done_is_not_on_record(db: Database) -> None:
+    def fail() -> None:
+        with db.write() as session:
+            audit.record(session, actor_id=7, action="login", subject="users:7", now=NOW)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with db.write() as session:
+        audit.record(session, actor_id=7, action="login", subject="users:7", now=NOW)
+        session.rollback()
+    note(db)
+    with db.read() as session:
+        assert verify(session).entries == 1
+
+
+def test_erasing_the_values_leaves_the_chain_whole_and_no_way_to_guess_them(db: Database) -> None:
+    note(db)
+    for subject in ("contacts:1", "contacts:2"):
+        correct(db, subject)
+    with db.write() as session:
+        audit.forget(session, ["contacts:1"], now=NOW)
+    with db.read() as session:
+        verdict = verify(session)
+        kept = {row.event_id: (row.salt, row.changes) for row in session.scalars(select(AuditValues))}
+        digests = session.scalars(
+            select(AuditEvent.values_digest).where(AuditEvent.values_digest != "")
+        ).all()
+    assert (verdict.broken, verdict.emptied) == (None, 1)
+    assert kept[2] == (None, None)
+    assert kept[3][1] == {"name": ["Y Blốc", "Y Blôk"]}
+    assert len(set(digests)) == 2  # the same values, salted
+
+
+def test_entries_from_before_the_chain_are_chained(empty_database_url: str) -> None:
+    db = Database(empty_database_url.replace("postgresql://", "postgresql+psycopg://"))
+    upgrade(db)
+    note(db, times=4, actor_id=None)
+    with db.write() as session:
+        session.execute(text("DELETE FROM audit_events WHERE id = 2"))
+    downgrade(db, "0023_shrink")
+    upgrade(db)
+    assert find(db) is None
+    note(db, times=2)
+    assert find(db) is None
+    tamper(db, "UPDATE audit_events SET subject = 'users:9' WHERE id = 3")
+    assert find(db) == Break(3, Fault.CHANGED)
+    db.close()

@@ -1,0 +1,98 @@
+"""The audit's chain: what a hash covers, and which entry is named when something does not fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from outreach.access.trail.chain import GENESIS, Break, Fault, Link, digest, find_break, seal
+
+NOW = datetime(2020, 8, 12, 3, 4, 5, tzinfo=UTC)
+
+
+def make(id: int, previous: str, **more: Any) -> Link:
+    parts: dict[str, Any] = {
+        "id": id,
+        "at": NOW,
+        "actor_id": 7,
+        "origin": "10.0.0.9",
+        "action": "login",
+        "subject": "users:7",
+        "details": {"rows": 3},
+        "values_digest": "",
+        **more,
+    }
+    return Link(**parts, previous=previous, hash=seal(previous, **parts))
+
+
+def chain(*ids: int) -> list[Link]:
+    links: list[Link] = []
+    for id in ids:
+        links.append(make(id, links[-1].hash if links else GENESIS))
+    return links
+
+
+WHOLE = chain(1, 2, 3, 4, 5)
+END = WHOLE[-1].hash
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"at": NOW.replace(second=6)},
+        {"actor_id": None},
+        {"origin": ""},
+        {"action": "logout"},
+        {"subject": "users:8"},
+        {"details": {"rows": 4}},
+        {"values_digest": "0"},
+        {"previous": GENESIS},
+        {"hash": GENESIS},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_whatever_is_changed_in_an_entry_names_it(change: dict[str, Any]) -> None:
+    forged = [*WHOLE[:2], replace(WHOLE[2], **change), *WHOLE[3:]]
+    assert find_break(forged, last_id=5, last_hash=END) == Break(3, Fault.CHANGED)
+
+
+CASES: list[tuple[str, list[Link], Break | None]] = [
+    ("whole", WHOLE, None),
+    ("first removed", WHOLE[1:], Break(1, Fault.REMOVED)),
+    ("two removed", [WHOLE[0], *WHOLE[3:]], Break(2, Fault.REMOVED)),
+    ("last removed", WHOLE[:-1], Break(5, Fault.REMOVED)),
+    ("all removed", [], Break(1, Fault.REMOVED)),
+    ("one behind the end", [*WHOLE, make(6, END)], Break(6, Fault.INSERTED)),
+    ("one of no chain behind the end", [*WHOLE, replace(WHOLE[3], id=6)], Break(6, Fault.INSERTED)),
+    ("one in between", [*WHOLE[:2], make(2, GENESIS), *WHOLE[2:]], Break(2, Fault.INSERTED)),
+    (
+        "one in another's place",
+        [*WHOLE[:2], make(3, WHOLE[1].hash, actor_id=1), *WHOLE[3:]],
+        Break(4, Fault.REMOVED),
+    ),
+]
+
+
+@pytest.mark.parametrize(("links", "found"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_the_first_entry_that_does_not_fit_is_named(links: list[Link], found: Break | None) -> None:
+    assert find_break(links, last_id=5, last_hash=END) == found
+
+
+def test_gaps_from_before_the_chain_break_nothing() -> None:
+    links = chain(2, 5, 6)
+    assert find_break(links, last_id=6, last_hash=links[-1].hash) is None
+    assert find_break([links[0], links[2]], last_id=6, last_hash=links[-1].hash) == Break(3, Fault.REMOVED)
+
+
+def test_values_are_held_against_their_digest_as_long_as_they_are_kept() -> None:
+    link = make(1, GENESIS, values_digest=digest("salt", {"name": ["A", "B"]}))
+    for kept, found in (
+        ({"salt": "salt", "values": {"name": ["A", "B"]}}, None),
+        ({}, None),
+        ({"salt": "salt", "values": {"name": ["A", "C"]}}, Break(1, Fault.VALUES)),
+        ({"salt": "other", "values": {"name": ["A", "B"]}}, Break(1, Fault.VALUES)),
+    ):
+        assert find_break([replace(link, **kept)], last_id=1, last_hash=link.hash) == found  # type: ignore[arg-type]
