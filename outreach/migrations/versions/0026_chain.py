@@ -11,8 +11,8 @@ from alembic import op
 
 from outreach.access.trail.chain import GENESIS, seal
 
-revision = "0024_chain"
-down_revision = "0023_shrink"
+revision = "0026_chain"
+down_revision = "0025_publicity"
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _TEXTS = {"origin": 64, "values_digest": 64, "previous": 64, "hash": 64}
