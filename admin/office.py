@@ -27,6 +27,7 @@ from admin.views.account import AccountView, create_invitations
 from admin.views.agencies import AgenciesView
 from admin.views.audit import AuditView
 from admin.views.campaigns import CampaignsView
+from admin.views.goals import GoalsView
 from admin.views.guides import GuidesView
 from admin.views.home import HomeView
 from admin.views.imports import ImportsView, allow_large_uploads
@@ -102,6 +103,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         ProgressView(runtime),
         AgenciesView(runtime),
         PublicityView(runtime),
+        GoalsView(runtime),
         PeopleView(runtime),
         RightsView(runtime),
         ListsView(runtime),

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from admin.views import case_words, people_words, publicity_words
+from campaigns.goals.goal import Scope
 from campaigns.replies.classifier import Label
 from campaigns.states import CampaignState, Exclusion, MessageState, SkipReason
 from campaigns.windows import VIETNAM
@@ -121,6 +122,15 @@ WORDS: dict[str, Any] = {
             OrganisationKind.FRONT: _l("Ủy ban Mặt trận"),
             OrganisationKind.MASS: _l("Tổ chức chính trị - xã hội"),
             OrganisationKind.AGENCY: _l("Cơ quan, đơn vị"),
+        }.items()
+    },
+    **{
+        f"scope.{scope.value}": word
+        for scope, word in {
+            Scope.RESIDENTS: _l("người dân"),
+            Scope.STAFF: _l("cán bộ, người lao động cơ quan"),
+            Scope.MEMBERS: _l("đoàn viên, hội viên"),
+            Scope.AUDIENCE: _l("người nhận tin của chiến dịch"),
         }.items()
     },
     **people_words.WORDS,

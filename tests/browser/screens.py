@@ -41,6 +41,8 @@ SCREENS = [
     Screen("agencies.index", "/admin/agencies/", AUTHOR),
     Screen("agencies.index", "/admin/agencies/", LEADER),
     Screen("agencies.show", "/admin/agencies/{agency}/", AUTHOR),
+    Screen("goals.index", "/admin/goals/?subject=residents:62", AUTHOR),
+    Screen("goals.index", "/admin/goals/", LEADER),
     Screen("guides.index", "/admin/huong-dan/", LEADER),
     Screen("guides.show", "/admin/huong-dan/can-bo", AUTHOR),
     Screen("guides.show", "/admin/huong-dan/quan-tri"),

@@ -78,6 +78,9 @@ POST publicity.enter        ASP..
 GET  publicity.show         ASPLU
 POST publicity.correct      ASP..
 POST publicity.withdraw     ASP..
+GET  goals.index            ASPLU
+POST goals.set_goal         ASP..
+POST goals.enter            ASP..
 GET  people.index           ASP.U
 POST people.search          ASP.U
 GET  people.show            ASP.U

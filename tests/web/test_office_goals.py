@@ -1,0 +1,95 @@
+"""Goals on the page and by command: set by staff of the province, read by all, with where each figure comes from."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+
+from campaigns.goals.files import import_denominators
+from campaigns.goals.reading import read_goals
+from campaigns.planning.kinds import load_kinds
+from outreach.errors import BadInput
+from tests.flows.world import AUTHOR, World
+from tests.web.office import signed_in
+from tests.web.test_office_progress import LEADER, NEIGHBOUR, places
+
+__all__ = ["places"]
+
+HEAD = "scope,place,value,as_of,source\n"
+
+
+def token(page: str) -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found
+    return found[1]
+
+
+def test_a_goal_and_its_people_are_set_on_the_page_and_what_was_typed_wrong_is_kept(
+    places: World, client: FlaskClient
+) -> None:
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/goals/").text
+    assert "Chưa đặt mục tiêu nào" in page
+    goal = {
+        "subject": "residents:62",
+        "share": "50",
+        "deadline": "2020-08-20",
+        "basis": "Công văn của UBND tỉnh",
+        "csrf_token": token(page),
+    }
+    refused = client.post("/admin/goals/set?kind=bluezone", data={**goal, "share": "nửa"})
+    assert refused.status_code == 422
+    assert "số phần trăm trên 0" in refused.text
+    assert 'value="nửa"' in refused.text
+    assert 'value="Công văn của UBND tỉnh"' in refused.text
+    assert client.post("/admin/goals/set?kind=bluezone", data=goal).status_code == 303
+    assert "chưa rõ" in client.get("/admin/goals/").text  # of how many people nobody knows yet
+    people = {
+        "subject": "residents:62",
+        "value": "120.001",
+        "as_of": "2020-08-01",
+        "source": "Sở TT&TT",
+        "csrf_token": goal["csrf_token"],
+    }
+    assert client.post("/admin/goals/denominator?kind=bluezone", data=people).status_code == 303
+    page = client.get("/admin/goals/?subject=residents:62").text
+    for said in ("50,0%", "hết ngày 20/8/2020", "120.001", "ngày 1/8/2020, nguồn: Sở TT&amp;TT", "60.001"):
+        assert said in page, said
+    assert client.get("/admin/goals/?kind=tiem-chung").text.count("120.001") == 0
+
+
+def test_others_read_the_goals_and_set_none(places: World, client: FlaskClient) -> None:
+    for email in (LEADER, NEIGHBOUR):
+        signed_in(client, email)
+        page = client.get("/admin/goals/")
+        assert page.status_code == 200
+        assert 'id="share"' not in page.text
+    form = {"subject": "staff:", "share": "100", "csrf_token": token(page.text)}
+    client.post("/admin/goals/set?kind=bluezone", data=form)
+    assert "Chỉ cán bộ của cấp tỉnh" in client.get("/admin/goals/").text
+    with places.runtime.db.read() as session:
+        assert read_goals(session, at=places.now).goals == {}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_file_of_denominators_is_taken_whole_or_not_at_all(places: World) -> None:
+    def bring(lines: str) -> tuple[int, int]:
+        with places.runtime.db.write() as session:
+            return import_denominators(
+                session,
+                (HEAD + lines).encode(),
+                kind="bluezone",
+                kinds=load_kinds(),
+                user=places.user(AUTHOR),
+                now=places.now,
+            )
+
+    good = "residents,608,1.250,2020-08-01,Sở\nmembers,PN,300,2020-08-01,Hội\n"
+    with pytest.raises(BadInput, match=r"dòng 4: Không có địa bàn.*dòng 5: Ngày của số liệu"):
+        bring(good + "residents,99,1,2020-08-01,Sở\nresidents,615,1,hôm qua,Sở\n")
+    with places.runtime.db.read() as session:
+        assert read_goals(session, at=places.now).denominators == {}
+    assert bring(good) == (2, 0)
+    assert bring(good) == (0, 2)
