@@ -16,13 +16,18 @@ from campaigns.web.agency_page import create_agency_page
 from campaigns.web.answer_page import create_answer_page
 from campaigns.web.pages import register_error_pages
 from campaigns.web.roads import create_roads
+from campaigns.web.status_calls import StatusCalls
+from campaigns.web.threaded import Application, Threaded
 from campaigns.web.webhooks import create_webhooks
 from outreach.access import audit
+from outreach.people.importing.uploads.receiving import LARGEST
 from outreach.runtime import Runtime, open_runtime
 from outreach.settings import Settings
 
 # A webhook or an answer is a few hundred bytes; lists come by another road.
 MAX_FORM_BYTES = 64 * 1024
+
+THREADS = 16  # of one of the web's processes
 
 
 class _Typed(ImmutableMultiDict[str, Any]):
@@ -46,6 +51,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     """The Flask application, with the command line. Connects to nothing yet."""
     runtime = runtime or open_runtime(settings)
     app = Flask("admin", static_folder=None)
+    app.extensions["runtime"] = runtime
     app.request_class = _Request
     app.config.update(SECRET_KEY=settings.secret_key, MAX_CONTENT_LENGTH=MAX_FORM_BYTES)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
@@ -68,3 +74,9 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     install_office(app, runtime, without_csrf=for_outsiders)
     register_commands(app, runtime)
     return app
+
+
+def create_front(app: Flask) -> Application:
+    """`app` for a server with an event loop: its requests in threads, status callbacks without."""
+    others = Threaded(app, threads=THREADS, most_bytes=LARGEST + MAX_FORM_BYTES)
+    return StatusCalls(app.extensions["runtime"], others=others, most_bytes=MAX_FORM_BYTES)

@@ -64,8 +64,8 @@ def main(on: Ground, *, people: int = PEOPLE, seconds: int = SECONDS, rounds: in
         script = on.folder / "links.lua"
         script.write_text(_SCRIPT.replace("LINKS", str(links)))
         for _ in range(rounds):
-            empty.append(time_page(on, settings, "benchmarks.empty:app", script, seconds))
-            ours.append(time_page(on, settings, "wsgi:app", script, seconds))
+            empty.append(time_page(on, settings, "benchmarks.empty:served", script, seconds))
+            ours.append(time_page(on, settings, "asgi:app", script, seconds))
     rate, bare = middle(ours), middle(empty)
     return "\n".join(
         [

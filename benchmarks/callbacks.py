@@ -30,7 +30,7 @@ CALLBACKS = 10_000  # two for each message
 ROUNDS = 3
 ENDS_AFTER_S = 120.0
 # As `make run` starts the web.
-SERVER = "gunicorn {app} --bind 127.0.0.1:{port} --worker-class gthread --workers 2 --threads 16 --no-control-socket"
+SERVER = "gunicorn {app} --bind 127.0.0.1:{port} --worker-class uvicorn_worker.UvicornWorker --workers 2 --no-control-socket"
 
 STARTS_WITHIN_S = 30.0
 
@@ -97,7 +97,7 @@ def time_ours(
             random.Random(1).shuffle(requests)
         runtime = open_runtime(settings)
         try:
-            with server(settings, "wsgi:app", on, port=port) as processes:
+            with server(settings, "asgi:app", on, port=port) as processes:
                 processes.start("worker", "--queues", "inbound")
                 while not runtime.redis.scard("rq:workers"):
                     time.sleep(0.05)
@@ -134,7 +134,7 @@ def time_empty(on: Ground, count: int) -> float:
     port = find_port()
     settings = on.settings("sqlite:///", PUBLIC_BASE_URL=f"http://127.0.0.1:{port}")
     requests = callbacks(settings, port, count)
-    with server(settings, "benchmarks.empty:app", on, port=port):
+    with server(settings, "benchmarks.empty:served", on, port=port):
         _load(port, requests[:100])
         return _load(port, requests)
 

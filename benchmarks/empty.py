@@ -2,6 +2,9 @@
 
 from flask import Flask
 
+from admin.app import MAX_FORM_BYTES, THREADS
+from campaigns.web.threaded import Threaded
+
 app = Flask(__name__)
 
 
@@ -13,3 +16,6 @@ def status(attempt: str) -> tuple[str, int]:
 @app.get("/<string(length=8):token>")
 def page(token: str) -> str:
     return ""
+
+
+served = Threaded(app, threads=THREADS, most_bytes=MAX_FORM_BYTES)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
-from queue import Empty, SimpleQueue
-from threading import Lock, Thread
-from typing import Any
+from typing import NamedTuple, Self
 
 from sqlalchemy import BigInteger, Insert, String, bindparam, case, cast, insert, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.recording import Report, settle
@@ -23,93 +18,72 @@ from outreach.bulk import UNSYNCED, as_text, listed, rows
 from outreach.db import Database, UtcDateTime
 from outreach.sms.gateway import StatusReport
 
-log = logging.getLogger(__name__)
-
 APPLY_LIMIT = 1000
-# Those that come within it share a statement and its wait for the disk; nobody waits for a callback.
-GATHER_S = 0.005
-RING_EVERY_S = 0.1  # for those that follow one another
-HOLD_S = 1.0  # a connection is kept for so long for the next
 
 _COLUMNS = {"attempt_id": BigInteger, "gateway_id": String, "status": String, "cause": String, "code": String}
 
 
-@dataclass(slots=True)
-class _Waiting:
-    event: dict[str, Any]
-    came_at: datetime
-    is_durable: Future[None]
+class Callback(NamedTuple):
+    """What a gateway said of an attempt, as it is stored. A status that is new to us is empty."""
+
+    attempt_id: int
+    gateway_id: str
+    status: str
+    cause: str | None
+    code: str | None
+
+    @classmethod
+    def of(cls, attempt_id: int, report: StatusReport) -> Self:
+        return cls(
+            attempt_id,
+            report.gateway_id[:64],
+            report.status.value if report.status else "",
+            report.cause.value if report.cause else None,
+            report.code[:24] if report.code else None,
+        )
 
 
-class StatusWriter:
-    """Stores the callbacks that come at the same time in one transaction: each costs a fraction of its own."""
+class CallbackStore:
+    """A connection over which callbacks are stored, made at the first ones and kept until `let_go`. For one thread at a time."""
 
-    def __init__(self, db: Database, *, stored: Callable[[], object]) -> None:
-        """`stored` is called after a commit; once for those that follow one another closely."""
-        self._db, self._stored = db, stored
-        self._waiting: SimpleQueue[_Waiting] = SimpleQueue()
-        self._told_at = 0.0
-        self._starting = Lock()
-        self._thread: Thread | None = None
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._held: AbstractContextManager[Session] | None = None
+        self._session: Session
+        self._insertion: Insert
 
-    def store(self, attempt_id: int, report: StatusReport, *, now: datetime) -> None:
-        """Return once what came is durable; raises what the transaction raised, and then nothing is stored.
+    def store(self, callbacks: Sequence[Callback], *, now: datetime) -> None:
+        """Return once they are durable; raises what the database raised, and then none is stored.
 
         A status that is new to us is kept too, already applied: it changes nothing.
         """
-        event = {
-            "attempt_id": attempt_id,
-            "gateway_id": report.gateway_id[:64],
-            "status": report.status.value if report.status else "",
-            "cause": report.cause.value if report.cause else None,
-            "code": report.code[:24] if report.code else None,
-        }
-        is_durable: Future[None] = Future()
-        self._waiting.put(_Waiting(event, now, is_durable))
-        # Not earlier: the server forks its processes after the application was made.
-        if self._thread is None:
-            with self._starting:
-                if self._thread is None:
-                    self._thread = Thread(target=self._write_all, name="status-writer", daemon=True)
-                    self._thread.start()
-        is_durable.result()
-
-    def _write_all(self) -> None:
-        while True:
-            batch = [self._waiting.get()]
-            try:
-                with self._db.hold() as session:
-                    insertion = _insertion(session)
-                    while batch:
-                        time.sleep(GATHER_S)
-                        batch += self._come_within(0, most=APPLY_LIMIT - len(batch))
-                        events = as_text([each.event for each in batch])
-                        session.connection().execute(insertion, {"events": events, "now": batch[0].came_at})
-                        session.commit()
-                        for each in batch:
-                            each.is_durable.set_result(None)
-                        batch = self._come_within(self._told_at + RING_EVERY_S - time.monotonic())
-                        if time.monotonic() >= self._told_at + RING_EVERY_S:
-                            self._tell()
-                        batch = batch or self._come_within(HOLD_S)
-            except Exception as error:
-                for each in batch:
-                    each.is_durable.set_exception(error)
-
-    def _come_within(self, seconds: float, *, most: int = 1) -> list[_Waiting]:
-        come: list[_Waiting] = []
-        with suppress(Empty):
-            while len(come) < most:
-                come.append(self._waiting.get(timeout=max(0.0, seconds)))
-        return come
-
-    def _tell(self) -> None:
-        self._told_at = time.monotonic()
+        is_kept = self._held is not None
         try:
-            self._stored()
-        except Exception:
-            # The sweep finds what was stored; this thread must outlive whatever the bell met.
-            log.exception("callbacks.bell_failed")
+            self._store(callbacks, now=now)
+        except OperationalError:
+            # One that was kept may have been cut meanwhile, which shows only now.
+            if not is_kept:
+                raise
+            self._store(callbacks, now=now)
+
+    def _store(self, callbacks: Sequence[Callback], *, now: datetime) -> None:
+        try:
+            if self._held is None:
+                held = self._db.hold()
+                self._session, self._held = held.__enter__(), held
+                self._insertion = _insertion(self._session)
+            events = as_text([each._asdict() for each in callbacks])
+            self._session.connection().execute(self._insertion, {"events": events, "now": now})
+            self._session.commit()
+        except BaseException:
+            self.let_go()
+            raise
+
+    def let_go(self) -> None:
+        """Give the connection back; what was not committed is gone."""
+        held, self._held = self._held, None
+        if held:
+            held.__exit__(None, None, None)
 
 
 def _insertion(session: Session) -> Insert:

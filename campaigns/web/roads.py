@@ -15,9 +15,9 @@ from werkzeug.exceptions import HTTPException
 from campaigns.answers.inbox import receive_reply
 from campaigns.answers.models import Road
 from campaigns.answers.taking import Keys
-from campaigns.delivery.callbacks import StatusWriter
-from campaigns.rings import ring_apply, ring_send
-from campaigns.web.webhooks import LONGEST_GATEWAY_ID
+from campaigns.delivery.callbacks import Callback
+from campaigns.rings import ring_send
+from campaigns.web.webhooks import LONGEST_GATEWAY_ID, store_callback
 from outreach.errors import BadInput
 from outreach.runtime import Runtime
 from outreach.sms.android import MessageNames, read_event
@@ -34,7 +34,6 @@ def create_roads(runtime: Runtime) -> Blueprint:
     settings = runtime.settings
     keys = Keys(secret_key=settings.secret_key, is_live=settings.is_live)
     names = MessageNames(settings.secret_key)
-    statuses = StatusWriter(runtime.db, stored=lambda: ring_apply(runtime.doorbell))
 
     @roads.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> ResponseReturnValue:
@@ -97,7 +96,7 @@ def create_roads(runtime: Runtime) -> Blueprint:
             identity, report = told
             attempt_id = names.attempt_id(identity)
             if attempt_id is not None:  # others use the phone as well
-                statuses.store(attempt_id, report, now=datetime.now(UTC))
+                store_callback(runtime, Callback.of(attempt_id, report), now=datetime.now(UTC))
         return "", 204
 
     return roads

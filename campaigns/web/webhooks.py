@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from flask import Blueprint, abort, request
@@ -12,9 +13,10 @@ from werkzeug.exceptions import HTTPException
 
 from campaigns.answers.inbox import receive_reply
 from campaigns.answers.taking import Keys
-from campaigns.delivery.callbacks import StatusWriter
+from campaigns.delivery.callbacks import Callback, CallbackStore
 from campaigns.rings import ring_apply, ring_send
 from outreach.runtime import Runtime
+from outreach.sms.gateway import Webhooks
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,6 @@ def create_webhooks(runtime: Runtime) -> Blueprint:
     """`/webhooks/twilio/…`: 403 on a bad signature with nothing stored, 2xx only once stored."""
     hooks = Blueprint("webhooks", __name__, url_prefix="/webhooks/twilio")
     keys = Keys(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
-    statuses = StatusWriter(runtime.db, stored=lambda: ring_apply(runtime.doorbell))
 
     @hooks.before_request
     def check_signature() -> None:
@@ -46,14 +47,10 @@ def create_webhooks(runtime: Runtime) -> Blueprint:
     # The id comes as text: Python refuses to read a number of thousands of digits.
     @hooks.post("/status/<attempt>")
     def status(attempt: str) -> ResponseReturnValue:
-        attempt_id = _read_id(attempt)
-        if attempt_id is None:
-            log.warning("webhook.no_such_attempt")
+        callback = read_status_call(runtime.webhooks, attempt, request.form)
+        if callback is None:
             abort(404)
-        report = runtime.webhooks.read_status(_storable(request.form))
-        if report.status is None:
-            log.warning("webhook.unknown_status attempt=%s", attempt_id)
-        statuses.store(attempt_id, report, now=datetime.now(UTC))
+        store_callback(runtime, callback, now=datetime.now(UTC))
         return "", 204
 
     @hooks.post("/inbound")
@@ -78,12 +75,34 @@ def create_webhooks(runtime: Runtime) -> Blueprint:
     return hooks
 
 
+def read_status_call(webhooks: Webhooks, attempt: str, form: Mapping[str, str]) -> Callback | None:
+    """What a genuine call said of the attempt in its address; None where that is no id."""
+    attempt_id = _read_id(attempt)
+    if attempt_id is None:
+        log.warning("webhook.no_such_attempt")
+        return None
+    report = webhooks.read_status(_storable(form))
+    if report.status is None:
+        log.warning("webhook.unknown_status attempt=%s", attempt_id)
+    return Callback.of(attempt_id, report)
+
+
+def store_callback(runtime: Runtime, callback: Callback, *, now: datetime) -> None:
+    """Store one by itself; where many come there is `status_calls`. Raises what the transaction raised."""
+    store = CallbackStore(runtime.db)
+    try:
+        store.store([callback], now=now)
+    finally:
+        store.let_go()
+    ring_apply(runtime.doorbell)
+
+
 def _read_id(text: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_ID))):
         return None
     return int(text) if int(text) <= LARGEST_ID else None
 
 
-def _storable(form: dict[str, str]) -> dict[str, str]:
+def _storable(form: Mapping[str, str]) -> dict[str, str]:
     """The form's fields, the first of each name, without NUL: PostgreSQL has no place for it in a text."""
     return {name: value.replace("\0", "") for name, value in form.items()}

@@ -73,11 +73,11 @@ def running_office(
         load_demo(runtime, contacts=PEOPLE, now=datetime.now(UTC))
         made = furnish(runtime)
         log = folder / "processes.log"
-        gunicorn = ("gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{port}", "--no-control-socket")
+        gunicorn = ("gunicorn", "asgi:app", "--bind", f"127.0.0.1:{port}", "--no-control-socket")
         running: list[subprocess.Popen[bytes]] = []
         at_the_end.callback(_end, running)
         for command in (
-            (*gunicorn, "--worker-class", "gthread", "--threads", "8", "--graceful-timeout", "1"),
+            (*gunicorn, "--worker-class", "uvicorn_worker.UvicornWorker", "--graceful-timeout", "1"),
             (*FLASK, "worker"),
             (*FLASK, "scheduler"),
         ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +15,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 from twilio.request_validator import RequestValidator
 from werkzeug.datastructures import MultiDict
-from werkzeug.test import TestResponse
+from werkzeug.wrappers import Response
 
-from admin.app import create_app
+from admin.app import create_app, create_front
 from campaigns.answers.models import Reply, ReplyState
 from campaigns.links import LinkCipher
 from campaigns.messages import Attempt, StatusEvent
@@ -25,6 +26,7 @@ from campaigns.states import AttemptState
 from outreach.people.models import Phone
 from outreach.settings import Settings
 from tests.flows.world import World, number
+from tests.web.asgi_client import AsgiClient
 
 INBOUND = "/webhooks/twilio/inbound"
 SECRET_TEXT = "nha toi o thon Kon Ro Bang"
@@ -46,28 +48,38 @@ def settings(settings: Settings) -> Settings:
     return replace(settings, public_base_url="https://loa.example")
 
 
+@pytest.fixture(params=["event loop", "threads"])
+def caller(request: pytest.FixtureRequest, client: FlaskClient) -> Iterator[FlaskClient | AsgiClient]:
+    """Whoever calls the web, under either kind of server."""
+    if request.param == "threads":
+        yield client
+        return
+    with closing(AsgiClient(create_front(client.application))) as through_the_front:
+        yield through_the_front
+
+
 class Gateway:
     """Calls the web as Twilio does."""
 
-    def __init__(self, client: FlaskClient, settings: Settings) -> None:
+    def __init__(self, client: FlaskClient | AsgiClient, settings: Settings) -> None:
         self.client, self.base = client, settings.public_base_url
         self.validator = RequestValidator(settings.twilio_auth_token)
 
-    def post(self, path: str, form: Any, *, signature: str | None = None, **more: Any) -> TestResponse:
+    def post(self, path: str, form: Any, *, signature: str | None = None, **more: Any) -> Response:
         signature = signature or self.validator.compute_signature(self.base + path, form)
         return self.client.post(path, data=form, headers={"X-Twilio-Signature": signature}, **more)
 
-    def status(self, attempt: object, word: str, **fields: str) -> TestResponse:
+    def status(self, attempt: object, word: str, **fields: str) -> Response:
         form = {"MessageSid": f"SM{attempt}"[:34], "MessageStatus": word, **fields}
         return self.post(f"/webhooks/twilio/status/{attempt}", form)
 
-    def inbound(self, sender: str, body: str, sid: str = "SM1") -> TestResponse:
+    def inbound(self, sender: str, body: str, sid: str = "SM1") -> Response:
         return self.post(INBOUND, {"MessageSid": sid, "From": sender, "To": "MTTQ", "Body": body})
 
 
 @pytest.fixture
-def gateway(client: FlaskClient, settings: Settings) -> Gateway:
-    return Gateway(client, settings)
+def gateway(caller: FlaskClient | AsgiClient, settings: Settings) -> Gateway:
+    return Gateway(caller, settings)
 
 
 def stored(world: World) -> tuple[int, int]:

@@ -1,0 +1,158 @@
+"""A WSGI application under a server with an event loop: each request in a thread, but a thread only while it is worked on.
+
+A form is read to its end before a thread takes it, and an answer leaves without one, so that slow callers hold
+up nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+from urllib.parse import unquote_to_bytes
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+Headers = list[tuple[bytes, bytes]]
+
+IN_MEMORY = 256 * 1024  # bytes of a request or an answer; more goes by way of the disk, or piece by piece
+SENT_WITHIN_S = 300.0  # a piece, to a caller that reads slowly
+
+
+class HungUp(Exception):
+    """The caller went away before all of the request had come."""
+
+
+class Threaded:
+    """The ASGI application that answers as `app` does."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]], *, threads: int, most_bytes: int) -> None:
+        """`most_bytes`: of a request; of a larger one `app` sees only how large it says it is."""
+        self._app, self._most_bytes = app, most_bytes
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="web")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        environ = _environ(scope)
+        body: IO[bytes] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the thread closes it, whoever hangs up meanwhile
+        try:
+            environ["CONTENT_LENGTH"] = str(await self._read(environ, body, receive))
+        except HungUp:
+            body.close()
+            return
+        environ["wsgi.input"] = body
+        loop = asyncio.get_running_loop()
+
+        def send_now(message: Message) -> None:
+            asyncio.run_coroutine_threadsafe(_send(send, message), loop).result(SENT_WITHIN_S)
+
+        for message in await loop.run_in_executor(self._threads, self._work, environ, send_now):
+            await send(message)
+
+    async def _read(self, environ: dict[str, Any], into: IO[bytes], receive: Receive) -> int:
+        """The request's body; its length, or what it is said to be where that is too much."""
+        said = environ.get("CONTENT_LENGTH", "")
+        if said.isdigit() and int(said) > self._most_bytes:
+            return int(said)
+        length, more = 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise HungUp
+            piece = message.get("body", b"")
+            length += len(piece)
+            if length <= self._most_bytes:
+                into.write(piece)
+            more = message.get("more_body", False)
+        into.seek(0)
+        return length
+
+    def _work(self, environ: dict[str, Any], send_now: Callable[[Message], None]) -> list[Message]:
+        """In a thread: what is left to be sent when the application is done."""
+        unsent: list[Message] = []
+        pieces: list[bytes] = []
+
+        def start(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[[bytes], None]:
+            named = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+            unsent[:] = [
+                {"type": "http.response.start", "status": int(status.split(" ", 1)[0]), "headers": named}
+            ]
+            return pieces.append
+
+        with environ["wsgi.input"]:
+            parts = self._app(environ, start)
+            try:
+                size = 0
+                for part in parts:
+                    pieces.append(part)
+                    size += len(part)
+                    if size > IN_MEMORY:
+                        content = {"type": "http.response.body", "body": b"".join(pieces), "more_body": True}
+                        for message in (*unsent, content):
+                            send_now(message)
+                        unsent.clear()
+                        pieces.clear()
+                        size = 0
+            finally:
+                if close := getattr(parts, "close", None):
+                    close()
+        return [*unsent, {"type": "http.response.body", "body": b"".join(pieces)}]
+
+
+async def _send(send: Send, message: Message) -> None:
+    await send(message)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    for what in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{what}.complete"})
+
+
+def _environ(scope: Scope) -> dict[str, Any]:
+    path = scope.get("raw_path")
+    decoded = unquote_to_bytes(path) if path is not None else scope["path"].encode()
+    host, port = scope.get("server") or ("localhost", 80)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": scope.get("root_path", ""),
+        "PATH_INFO": decoded.decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port or 0),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+    }
+    if scope.get("client"):
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = scope["client"][0], str(scope["client"][1])
+    for name, value in scope["headers"]:
+        if b"_" in name:
+            continue  # it would pass for the one with a dash, which only the proxy may set
+        key = name.decode("latin-1").upper().replace("-", "_")
+        key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+        text = value.decode("latin-1")
+        joint = "; " if key == "HTTP_COOKIE" else ","
+        environ[key] = f"{environ[key]}{joint}{text}" if key in environ else text
+    return environ

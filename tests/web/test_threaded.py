@@ -1,0 +1,107 @@
+"""The office under a server with an event loop: the same answers, and no thread for those who are slow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import closing
+from typing import Any
+
+import pytest
+from flask import Flask, Response, request
+
+from campaigns.web.threaded import IN_MEMORY, Threaded
+from tests.web.asgi_client import AsgiClient
+
+app = Flask(__name__)
+
+
+@app.post("/told")
+def told() -> dict[str, Any]:
+    names = ("X-Forwarded-For", "Cookie", "X-Twice")
+    return {
+        "body": request.get_data(as_text=True),
+        "query": request.args.to_dict(),
+        "headers": [request.headers.get(name) for name in names],
+    }
+
+
+@app.post("/làng/<name>")
+def named(name: str) -> str:
+    return name
+
+
+@app.post("/large")
+def large() -> Response:
+    return Response(
+        (b"x" * 1000 for _ in range(IN_MEMORY // 250)), headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
+    )
+
+
+@app.errorhandler(413)
+def too_large(_error: Exception) -> tuple[str, int]:
+    return "quá lớn", 413
+
+
+def scope(path: str, *headers: tuple[bytes, bytes]) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "headers": list(headers),
+        "http_version": "1.1",
+    }
+
+
+def answers(body: Iterable[dict[str, Any]], asked: dict[str, Any]) -> list[Any]:
+    sent: list[Any] = []
+    coming = iter(body)
+
+    async def receive() -> dict[str, Any]:
+        return next(coming)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(Threaded(app, threads=1, most_bytes=10_000)(asked, receive, send))
+    return sent
+
+
+def test_a_request_arrives_whole_and_a_header_cannot_pass_for_the_proxys() -> None:
+    headers = {"X-Forwarded-For": "192.0.2.1", "Cookie": "a=1; b=2"}
+    with closing(AsgiClient(Threaded(app, threads=1, most_bytes=10_000))) as client:
+        told = client.post("/told?chữ=có", data="Kon Rơ Bàng", headers=headers).json
+        assert client.post("/làng/Kon Rơ").get_data(as_text=True) == "Kon Rơ"
+    assert told == {
+        "body": "Kon Rơ Bàng",
+        "query": {"chữ": "có"},
+        "headers": ["192.0.2.1", "a=1; b=2", None],
+    }
+    forged = [(b"x_forwarded_for", b"10.0.0.1"), (b"x-twice", b"1"), (b"x-twice", b"2")]
+    *_, body = answers([{"type": "http.request", "body": b""}], scope("/told", *forged))
+    assert b'"headers":[null,null,"1,2"]' in body["body"]
+
+
+def test_a_large_answer_leaves_piece_by_piece_with_all_its_headers() -> None:
+    start, *pieces = answers([{"type": "http.request", "body": b""}], scope("/large"))
+    assert [value for name, value in start["headers"] if name == b"set-cookie"] == [b"a=1", b"b=2"]
+    assert len(pieces) > 2
+    assert sum(len(piece["body"]) for piece in pieces) == IN_MEMORY // 250 * 1000
+    assert [bool(piece.get("more_body")) for piece in pieces] == [True] * (len(pieces) - 1) + [False]
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+def test_of_a_request_that_is_too_large_nothing_is_kept(
+    is_announced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.config, "MAX_CONTENT_LENGTH", 10_000)
+    length = [(b"content-length", b"20000")] if is_announced else []
+    pieces = [{"type": "http.request", "body": b"x" * 10_000, "more_body": i < 2} for i in range(3)]
+    start, body = answers(pieces, scope("/told", *length))
+    assert (start["status"], body["body"].decode()) == (413, "quá lớn")
+
+
+def test_who_hangs_up_in_the_middle_of_a_request_has_asked_for_nothing() -> None:
+    came = [{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}]
+    assert answers(came, scope("/told")) == []
