@@ -35,6 +35,11 @@ def ring_register(doorbell: Doorbell, register_id: int) -> bool:
     )
 
 
+def ring_count_reach(doorbell: Doorbell, campaign_id: int) -> bool:
+    """With the lists, whose work takes as long: a sweep must not wait for it."""
+    return doorbell.ring("workers.jobs.count_reach", campaign_id, queue=IMPORTS, timeout_s=_SEND_TIMEOUT_S)
+
+
 def ring_reconcile(doorbell: Doorbell) -> bool:
     return doorbell.ring("workers.jobs.reconcile", queue=DEFAULT, timeout_s=_SEND_TIMEOUT_S)
 

@@ -10,7 +10,15 @@ from pathlib import Path
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.sending import Sender
 from campaigns.planning.notices import ring_for_overdue, send_notices
-from campaigns.rings import ring_import, ring_reconcile, ring_register, ring_send, ring_sweep
+from campaigns.reach.keeping import keep_reach, left_to_count
+from campaigns.rings import (
+    ring_count_reach,
+    ring_import,
+    ring_reconcile,
+    ring_register,
+    ring_send,
+    ring_sweep,
+)
 from campaigns.sweep import apply_all_statuses
 from campaigns.sweep import sweep as sweep_once
 from outreach.access.invitations import mail_invitation as mail_link
@@ -60,10 +68,13 @@ def sweep() -> dict[str, int]:
     with held.db.read() as session:
         uploads = uploads_waiting(session, now=datetime.now(UTC))
         registers = handing_in.waiting(session, now=datetime.now(UTC))
+        uncounted = left_to_count(session, now=datetime.now(UTC))
     for register_id in registers:
         ring_register(held.doorbell, register_id)
     for upload_id in uploads:
         ring_import(held.doorbell, upload_id)
+    for campaign_id in uncounted:
+        ring_count_reach(held.doorbell, campaign_id)
     keep = timedelta(days=held.settings.upload_keep_days)
     remove_unconfirmed(held.db, Path(held.settings.uploads_dir), keep=keep, now=datetime.now(UTC))
     ring_for_overdue(held, now=datetime.now(UTC))
@@ -82,6 +93,11 @@ def import_register(register_id: int) -> dict[str, int]:
     held = runtime()
     folder, key = Path(held.settings.uploads_dir), held.settings.secret_key
     return {"worked": int(handing_in.run(held.db, folder, register_id, secret_key=key))}
+
+
+def count_reach(campaign_id: int) -> dict[str, int]:
+    """Count how far a large campaign has come, for all who look at it."""
+    return {"counts": keep_reach(runtime().db, campaign_id, now=datetime.now(UTC))}
 
 
 def mail_invitation(user_id: int) -> dict[str, int]:

@@ -10,6 +10,7 @@ import click
 from admin.cli.speaking import Failure, Group, answer, json_option
 from admin.demo import LOGINS, PASSWORD, load_demo
 from campaigns.answers.counters import Difference, differences
+from campaigns.reach.proving import disagreements
 from outreach.places.loading import load_areas
 from outreach.runtime import Runtime
 from outreach.schema import upgrade
@@ -58,10 +59,21 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         """Count all recipients anew and compare; fails where a counter says something else."""
         with runtime.db.read() as session:
             sums, wrong = differences(session)
+            compared, apart = disagreements(session)
         if wrong:
             said = "\n".join(f"  {_where(found)}" for found in wrong[:SHOWN])
             raise Failure(f"{len(wrong)} số đếm không khớp với danh sách người nhận tin:\n{said}")
-        answer({"sums": sums, "different": 0}, as_json=as_json, says=f"Cả {sums} số đếm đều khớp.")
+        if apart:
+            said = "\n".join(
+                f"  chiến dịch {each.campaign_id}, {each.source} {each.what}: đếm lại {each.counted}, đang ghi {each.other}"
+                for each in apart[:SHOWN]
+            )
+            raise Failure(f"{len(apart)} số về kết quả gửi không khớp:\n{said}")
+        answer(
+            {"sums": sums + compared, "different": 0},
+            as_json=as_json,
+            says=f"Cả {sums + compared} số đếm đều khớp.",
+        )
 
     return [db, areas, counters, demo]
 

@@ -23,6 +23,7 @@ from campaigns.figures.places import Figures, Line, list_launched, read_figures
 from campaigns.goals.reading import read_staff_goal
 from campaigns.models import Campaign
 from campaigns.official import COLUMNS, Official, enter_official, latest_official, may_enter
+from campaigns.rings import ring_count_reach
 from campaigns.windows import VIETNAM
 from outreach.errors import LoaError
 from outreach.runtime import Runtime
@@ -69,11 +70,7 @@ class ProgressView(OfficeView):
         with self.reading() as (session, user):
             campaigns = list_launched(session, user)
             chosen = request.args.get("campaign", type=int) or (campaigns[0][0] if campaigns else None)
-            figures = (
-                read_figures(session, chosen, user=user, redis=self.runtime.redis, now=now)
-                if chosen
-                else None
-            )
+            figures = read_figures(session, chosen, user=user, now=now) if chosen else None
             agencies = None
             staff_goal = None
             official: dict[str, Official] = {}
@@ -86,6 +83,8 @@ class ProgressView(OfficeView):
                     enters = may_enter(session, user)
         if figures is None:
             return self.render("office/progress_empty.html")
+        if figures.reach and figures.reach.is_due:
+            ring_count_reach(self.runtime.doorbell, figures.campaign_id)
         district = next(
             (line for line in figures.districts if line.code and line.code == request.args.get("district")),
             None,

@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from redis import Redis
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.answers.models import Counter
-from campaigns.figures.reach import Reach, read_days, read_reach_seldom
+from campaigns.figures.days import read_days
 from campaigns.figures.share import Share, share_of
 from campaigns.goals.goal import Goal
 from campaigns.goals.reading import read_campaign_goals
 from campaigns.models import Campaign, CampaignList
+from campaigns.reach.reading import Reach, read_reach
 from campaigns.replies.classifier import Label
 from campaigns.states import CampaignState
 from outreach.access.models import Organisation, User
-from outreach.access.users import visible_to
+from outreach.access.users import organisations_of, visible_to
 from outreach.errors import NotFound
 from outreach.people.models import ContactList
 from outreach.places.models import Area, AreaLevel
@@ -99,7 +99,7 @@ def list_launched(
     return [(row.id, row.name, row.launched_at) for row in rows]
 
 
-def read_figures(session: Session, campaign_id: int, *, user: User, redis: Redis, now: datetime) -> Figures:
+def read_figures(session: Session, campaign_id: int, *, user: User, now: datetime) -> Figures:
     """All figures of a campaign. Raises NotFound. Call it inside one `db.read()`."""
     campaign, goal, is_whole = find_counted(session, campaign_id, user=user)
     tallies = _read_tallies(session, campaign_id, user=user)
@@ -117,7 +117,7 @@ def read_figures(session: Session, campaign_id: int, *, user: User, redis: Redis
             lambda code: names.get(int(code), "") if code else "",
         ),
         days=read_days(session, campaign, seen, now=now),
-        reach=read_reach_seldom(session, campaign_id, seen, reader_id=user.id, redis=redis, now=now),
+        reach=read_reach(session, campaign, seen=organisations_of(session, user), now=now),
     )
 
 

@@ -16,6 +16,7 @@ from campaigns.models import Campaign, CampaignList, Recipient, Step
 from campaigns.planning.audience_sql import frozen
 from campaigns.planning.lots import P, arm_sql
 from campaigns.planning.whom import Conditions, Whom, make_conditions, read_conditions
+from campaigns.reach.keeping import forget_reach
 from campaigns.states import Exclusion, MessageState
 from outreach.access.models import Organisation
 from outreach.bulk import UNSYNCED, over_everybody
@@ -171,6 +172,7 @@ def take_back(session: Session, campaign_id: int) -> None:
     )
     session.execute(delete(Recipient).where(Recipient.campaign_id == campaign_id), execution_options=UNSYNCED)
     forget_counters(session, campaign_id)
+    forget_reach(session, campaign_id)
     session.execute(
         update(Step).where(Step.campaign_id == campaign_id).values(opened_at=None),
         execution_options=UNSYNCED,

@@ -63,7 +63,7 @@ def test_a_figure_leads_to_as_many_reports_as_it_says(
     page = client.get(f"/admin/campaigns/{campaign}/installs/").text
     with places.runtime.db.read() as session:
         user = find_user(session, AUTHOR)
-        figures = read_figures(session, campaign, user=user, redis=places.runtime.redis, now=places.now)
+        figures = read_figures(session, campaign, user=user, now=places.now)
     assert rows(page) == figures.total.installed == 4
     for said in ("tin nhắn", "trang trả lời", "cán bộ"):
         assert said in page.lower()

@@ -10,10 +10,11 @@ from sqlalchemy import select, update
 
 from campaigns.answers.models import Source
 from campaigns.answers.taking import take_answer, undo_answer
-from campaigns.figures import reach
 from campaigns.figures.places import Figures, read_figures, read_total
 from campaigns.messages import Message
 from campaigns.models import Campaign, Recipient
+from campaigns.reach import reading
+from campaigns.reach.keeping import keep_reach
 from campaigns.replies.classifier import Label
 from campaigns.states import MessageState
 from campaigns.windows import VIETNAM
@@ -86,7 +87,7 @@ def answer(world: World, campaign_id: int, *labels: Label, at: datetime | None =
 def figures(world: World, campaign_id: int, email: str = APPROVER) -> Figures:
     with world.runtime.db.read() as session:
         user = find_user(session, email)
-        read = read_figures(session, campaign_id, user=user, redis=world.runtime.redis, now=datetime.now(UTC))
+        read = read_figures(session, campaign_id, user=user, now=datetime.now(UTC))
         total = read_total(session, campaign_id, user=user)
     assert (total.share, total.total) == (read.share, read.total)  # the quick way says the same
     return read
@@ -134,29 +135,39 @@ def test_days_add_up_and_a_withdrawn_report_leaves_its_day(places: World) -> Non
     assert days[-1][0] == datetime.now(VIETNAM).date()
 
 
-def test_reach_counts_each_person_once_and_does_not_invent_deliveries(places: World) -> None:
+def test_reach_counts_each_person_once_and_does_not_invent_deliveries(
+    places: World, client: FlaskClient
+) -> None:
     campaign_id = launch(places)
     places.send()
     read = figures(places, campaign_id).reach
     assert read
-    assert (read.sent, read.delivered) == (8, None)
+    assert (read.total.written, read.total.arrived) == (8, 0)
+    signed_in(client, LEADER)
+    assert "Chưa có báo cáo đến máy nào" in client.get("/admin/progress/").text
 
 
-def test_reach_is_counted_once_for_a_reader_who_looks_again_and_says_when(
+def test_a_large_campaign_s_reach_is_as_of_the_moment_at_which_a_worker_counted_it(
     places: World, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reach, "AGAIN_S", 60)
+    monkeypatch.setattr(reading, "is_small", lambda _campaign: False)
     campaign_id = launch(places)
     signed_in(client, LEADER)
-    assert "số đếm lúc" not in client.get("/admin/progress/").text
-    first = figures(places, campaign_id).reach
+    assert "đang đếm lần đầu" in client.get("/admin/progress/").text
+    assert places.runtime.redis.exists("loa:rung:count_reach-1")  # who looks has it counted
+    keep_reach(places.runtime.db, campaign_id, now=datetime.now(UTC))
+    assert "số đếm lúc" in client.get("/admin/progress/").text
     with places.runtime.db.write() as session:
         session.execute(update(Message).values(state=MessageState.DELIVERED))
-    assert figures(places, campaign_id).reach == first
-    assert "số đếm lúc" in client.get("/admin/progress/").text
-    seen = figures(places, campaign_id, NEIGHBOUR).reach  # who has not looked yet, and at their own people
-    assert seen
-    assert (seen.sent, seen.delivered) == (4, 4)
+    for email, arrived in ((APPROVER, 0), (NEIGHBOUR, 0)):
+        read = figures(places, campaign_id, email).reach
+        assert read
+        assert read.total.arrived == arrived
+    keep_reach(places.runtime.db, campaign_id, now=datetime.now(UTC))
+    for email, arrived in ((APPROVER, 8), (NEIGHBOUR, 4)):
+        read = figures(places, campaign_id, email).reach
+        assert read
+        assert read.total.arrived == arrived
 
 
 def test_the_share_of_those_written_to_has_a_denominator_and_installs_of_its_own(
@@ -173,7 +184,7 @@ def test_the_share_of_those_written_to_has_a_denominator_and_installs_of_its_own
     read = figures(places, campaign_id)
     assert (read.share.installed, read.share.denominator) == (3, 7)
     assert read.reach
-    assert (read.reach.share.installed, read.reach.share.denominator) == (2, 2)
+    assert (read.reach.total.share.installed, read.reach.total.share.denominator) == (2, 2)
     signed_in(client, LEADER)
     page = client.get(f"/admin/progress/?campaign={campaign_id}").text
     assert "So với toàn danh sách nhận tin" in page

@@ -1,0 +1,78 @@
+"""A province in the midst of its third message: people with places and lists, three steps, what became of each, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import text
+
+from benchmarks.filling import campaign_of
+from benchmarks.ground import Ground, vacuum
+from benchmarks.variety import add_variety
+from campaigns.answers.counters import count_anew
+from outreach.runtime import Runtime
+
+# Of twenty messages one was refused, one not delivered, three are without a report.
+_BECAME = """CASE WHEN i % 20 = 0 THEN 'failed' WHEN i % 20 = 1 THEN 'undelivered'
+                  WHEN i % 20 < 5 THEN 'no_report' ELSE 'delivered' END"""
+_CAUSE = "CASE WHEN i % 20 < 2 THEN CASE WHEN i % 3 = 0 THEN 'bad_number' ELSE 'unreachable' END END"
+
+# The first step is there, all of it delivered; the last `waiting` messages of the third wait in the outbox.
+_FILL = (
+    "SET LOCAL session_replication_role = replica",
+    """UPDATE recipients SET area_code = contacts.area_code,
+              list_id = COALESCE(
+                  (SELECT max(list_id) FROM memberships WHERE memberships.contact_id = contacts.id), list_id),
+              exclusion = CASE WHEN recipients.id % 50 = 0 THEN 'opted_out' END,
+              clicked_at = CASE WHEN recipients.id % 10 < 2 THEN now() - interval '3 days' END
+       FROM contacts WHERE contacts.id = recipients.contact_id""",
+    "DELETE FROM messages WHERE recipient_id % 50 = 0",
+    "DELETE FROM attempts WHERE message_id % 50 = 0",
+    """INSERT INTO steps (campaign_id, number, after_days, text)
+       SELECT :campaign, n, 2, text FROM steps, generate_series(2, 3) n WHERE campaign_id = :campaign AND number = 1""",
+    """UPDATE steps SET opened_at = now() - CASE number WHEN 1 THEN interval '4 days' WHEN 2 THEN interval '2 days'
+                                                        ELSE interval '2 hours' END""",
+    f"""INSERT INTO messages (id, kind, campaign_id, step_id, recipient_id, phone_id, state)
+        SELECT i + (number - 1) * CAST(:people AS bigint), 'step', :campaign, steps.id, i, i,
+               CASE WHEN number = 3 AND i > CAST(:people AS int) - :waiting THEN 'queued' ELSE {_BECAME} END
+        FROM steps, generate_series(1, CAST(:people AS int)) i
+        WHERE campaign_id = :campaign AND number > 1 AND i % 50 <> 0
+        ORDER BY number, i""",
+    f"""INSERT INTO attempts (id, message_id, n, phone_id, lane, state, worker, body, segments, claimed_at,
+                              times_absent, gateway_id, settled_at, cause)
+        SELECT m.id, m.id, 1, i, :campaign, state, 'earlier', 'Chao ong/ba, moi cai Bluezone', 1,
+               now() - interval '30 hours', 0, 'SM' || md5(m.id::text), now(), {_CAUSE}
+        FROM (SELECT *, recipient_id AS i FROM messages WHERE step_id > 1 AND state <> 'queued') m""",
+    """INSERT INTO outbox (message_id, lane, not_before, n, throttled)
+       SELECT id, :campaign, now(), 1, 0 FROM messages WHERE state = 'queued'""",
+    "DELETE FROM tallies",
+    """INSERT INTO tallies (lane, state, cause, n, segments, at)
+       SELECT lane, state, cause, COUNT(*), SUM(segments), now() - interval '1 day' FROM attempts GROUP BY lane, state, cause""",
+    """INSERT INTO openings (campaign_id, recipient_id, at)
+       SELECT :campaign, id, now() - (id % 96) * interval '1 hour' FROM recipients WHERE id % 10 < 4 AND exclusion IS NULL""",
+    """INSERT INTO answers (id, recipient_id, campaign_id, phone_id, label, source, at)
+       SELECT id, id, :campaign, phone_id, answer, 'page', now() - (id % 96) * interval '1 hour'
+       FROM recipients WHERE answer IS NOT NULL""",
+    """INSERT INTO install_reports (campaign_id, phone_id, recipient_id, answer_id, source, reported_at)
+       SELECT campaign_id, phone_id, recipient_id, id, source, at FROM answers WHERE label = 'installed'""",
+    "UPDATE recipients SET answered_at = answers.at FROM answers WHERE answers.recipient_id = recipients.id",
+    *(
+        f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))"
+        for table in ("messages", "attempts", "answers", "install_reports")
+    ),
+)
+
+
+@contextmanager
+def province_of(on: Ground, people: int, *, waiting: int) -> Iterator[tuple[str, Runtime]]:
+    """A campaign to `people` of whom each has had two messages and most the third; `waiting` of it are still to go."""
+    with campaign_of(on, people, sent_of=1, state="delivered") as (url, runtime):
+        add_variety(runtime.db)
+        given = {"people": people, "campaign": 1, "waiting": waiting}
+        with runtime.db.write() as session:
+            for statement in _FILL:
+                session.execute(text(statement), {k: v for k, v in given.items() if f":{k}" in statement})
+            count_anew(session, 1)
+        vacuum(runtime.db)
+        yield url, runtime

@@ -1,0 +1,191 @@
+"""Counting a campaign's reach from its people, messages and answers: a few statements over all of them.
+
+Every count is by the organisation of the list that brought the recipient, and by their place, as frozen at the launch.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select, text
+from sqlalchemy.orm import Session, aliased
+
+from campaigns.answers.models import InstallReport
+from campaigns.messages import Attempt, Message
+from campaigns.models import Opening, Recipient, Step
+from campaigns.reach.measures import FAILED, TAKEN, Measure
+from campaigns.replies.classifier import Label
+from campaigns.states import ACCEPTED_OR_BEYOND, AttemptState, MessageState
+from outreach.bulk import over_everybody
+from outreach.people.models import ContactList
+
+_CHARGED = tuple(sorted(ACCEPTED_OR_BEYOND - {AttemptState.FAILED}))
+
+
+class Key(NamedTuple):
+    """What is counted together; `step_id` is None for what is of people, whatever the step."""
+
+    step_id: int | None
+    organisation_id: int | None
+    area_code: str | None
+    measure: Measure
+    detail: str
+
+
+def count_reach(session: Session, campaign_id: int) -> dict[Key, int]:
+    """All counts of a campaign, none of them zero. Call it inside one `db.read()`: they add up."""
+    if session.get_bind().dialect.name == "postgresql":
+        # On one core: the others are the sender's and the readers'.
+        session.execute(text("SET LOCAL max_parallel_workers_per_gather = 0"))
+    with over_everybody(session):
+        counted = [
+            *_count_people(session, campaign_id),
+            *_count_messages(session, campaign_id),
+            *_count_deeds(session, campaign_id),
+        ]
+    owners = dict(session.execute(select(ContactList.id, ContactList.organisation_id)).all())
+    sums: dict[Key, int] = defaultdict(int)
+    for step_id, list_id, area, measure, detail, n in counted:
+        owner = owners.get(list_id) if list_id else None
+        sums[Key(step_id, owner, area, measure, detail)] += n
+    return {key: n for key, n in sums.items() if n}
+
+
+Found = tuple[int | None, int | None, str | None, Measure, str, int]
+
+_WHERE = (Recipient.list_id, Recipient.area_code)
+
+
+def _count_people(session: Session, campaign_id: int) -> Iterable[Found]:
+    of_it = Recipient.campaign_id == campaign_id
+    for list_id, area, reason, n in session.execute(
+        select(*_WHERE, Recipient.exclusion, func.count()).where(of_it).group_by(*_WHERE, Recipient.exclusion)
+    ):
+        measure = Measure.EXCLUDED if reason else Measure.RECIPIENTS
+        yield None, list_id, area, measure, reason.value if reason else "", n
+    written = (
+        select(
+            Message.recipient_id,
+            func.max(case((Message.state == MessageState.DELIVERED, 1), else_=0)).label("arrived"),
+        )
+        .where(Message.campaign_id == campaign_id, Message.step_id.is_not(None), Message.state.in_(TAKEN))
+        .group_by(Message.recipient_id)
+        .subquery()
+    )
+    is_without = case((Recipient.answer == Label.NO_SMARTPHONE, 1), else_=0)
+    for list_id, area, n, arrived, without, installed in session.execute(
+        select(
+            *_WHERE,
+            func.count(),
+            func.sum(written.c.arrived),
+            func.sum(is_without),
+            func.count(InstallReport.id),
+        )
+        .join(written, written.c.recipient_id == Recipient.id)
+        .outerjoin(
+            InstallReport,
+            and_(
+                InstallReport.recipient_id == Recipient.id,
+                InstallReport.campaign_id == campaign_id,
+                InstallReport.withdrawn_at.is_(None),
+            ),
+        )
+        .where(of_it)
+        .group_by(*_WHERE)
+    ):
+        yield None, list_id, area, Measure.WRITTEN, "", n
+        yield None, list_id, area, Measure.ARRIVED, "", int(arrived)
+        yield None, list_id, area, Measure.WRITTEN_WITHOUT, "", int(without)
+        yield None, list_id, area, Measure.WRITTEN_INSTALLED, "", installed
+
+
+def _count_messages(session: Session, campaign_id: int) -> Iterable[Found]:
+    of_it = (Message.campaign_id == campaign_id, Message.step_id.is_not(None))
+    what = (Message.step_id, *_WHERE, Message.state, Message.skip_reason)
+    for step_id, list_id, area, state, reason, n in session.execute(
+        select(*what, func.count())
+        .join(Recipient, Recipient.id == Message.recipient_id)
+        .where(*of_it)
+        .group_by(*what)
+    ):
+        yield step_id, list_id, area, Measure.MESSAGES, state.value, n
+        if reason:
+            yield step_id, list_id, area, Measure.SKIPPED, reason.value, n
+    later = aliased(Attempt)
+    is_last = ~(
+        select(literal(1))
+        .where(later.message_id == Attempt.message_id, later.state == Attempt.state, later.n > Attempt.n)
+        .exists()
+    )
+    cause = func.coalesce(Attempt.cause, "other")
+    for step_id, list_id, area, why, n in session.execute(
+        select(Message.step_id, *_WHERE, cause, func.count())
+        .join(Recipient, Recipient.id == Message.recipient_id)
+        .join(Attempt, and_(Attempt.message_id == Message.id, Attempt.state == Message.state))
+        .where(*of_it, Message.state.in_(FAILED), is_last)
+        .group_by(Message.step_id, *_WHERE, cause)
+    ):
+        yield step_id, list_id, area, Measure.CAUSES, why, n
+    for step_id, list_id, area, segments in session.execute(
+        select(Message.step_id, *_WHERE, func.sum(Attempt.segments))
+        .join(Message, Message.id == Attempt.message_id)
+        .join(Recipient, Recipient.id == Message.recipient_id)
+        .where(*of_it, Attempt.lane == campaign_id, Attempt.state.in_(_CHARGED))
+        .group_by(Message.step_id, *_WHERE)
+    ):
+        yield step_id, list_id, area, Measure.SEGMENTS, "", int(segments)
+
+
+def _count_deeds(session: Session, campaign_id: int) -> Iterable[Found]:
+    """Of the step that was the latest when they were done."""
+    opened: list[tuple[int, datetime | None]] = [
+        (step_id, at)
+        for step_id, at in session.execute(
+            select(Step.id, Step.opened_at)
+            .where(Step.campaign_id == campaign_id, Step.opened_at.is_not(None))
+            .order_by(Step.number)
+        )
+    ]
+    if not opened:
+        return
+
+    def step_at(moment: Any) -> ColumnElement[int]:
+        first, *others = opened
+        later = [(moment >= at, literal(step_id)) for step_id, at in reversed(others)]
+        return case(*later, else_=first[0]) if later else literal(first[0])
+
+    def grouped(step: ColumnElement[int], *more: Any) -> Select[Any]:
+        return (
+            select(step.label("step"), *_WHERE, *more, func.count())
+            .where(Recipient.campaign_id == campaign_id, Recipient.exclusion.is_(None))
+            .group_by("step", *_WHERE, *more)
+        )
+
+    queries = (
+        (
+            Measure.OPENED,
+            grouped(step_at(Opening.at))
+            .join(Opening, Opening.recipient_id == Recipient.id)
+            .where(Opening.campaign_id == campaign_id),
+        ),
+        (
+            Measure.CLICKED,
+            grouped(step_at(Recipient.clicked_at)).where(Recipient.clicked_at.is_not(None)),
+        ),
+        (
+            Measure.ANSWERS,
+            grouped(step_at(Recipient.answered_at), Recipient.answer).where(Recipient.answer.is_not(None)),
+        ),
+        (
+            Measure.INSTALLED,
+            grouped(step_at(InstallReport.reported_at))
+            .join(InstallReport, InstallReport.recipient_id == Recipient.id)
+            .where(InstallReport.campaign_id == campaign_id, InstallReport.withdrawn_at.is_(None)),
+        ),
+    )
+    for measure, query in queries:
+        for step_id, list_id, area, *label, n in session.execute(query):
+            yield step_id, list_id, area, measure, label[0].value if label else "", n

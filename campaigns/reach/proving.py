@@ -1,0 +1,142 @@
+"""Proving a campaign's reach: what joining people, messages and attempts gives, beside sums that came about otherwise."""
+
+from __future__ import annotations
+
+from collections import Counter as Sums
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from campaigns.answers.models import Counter
+from campaigns.delivery.tallying import causes_and_segments
+from campaigns.messages import Message
+from campaigns.models import Campaign
+from campaigns.reach.counting import Key, count_reach
+from campaigns.reach.measures import Measure
+from campaigns.reach.models import ReachCount
+from outreach.people.models import ContactList
+
+# Frozen at the launch: whenever these were counted, they are what they were.
+_FROZEN = (Measure.RECIPIENTS, Measure.EXCLUDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Two ways to the same count that lead to different ones. `source` is where the other came from."""
+
+    campaign_id: int
+    source: str
+    what: str
+    counted: int
+    other: int
+
+
+def disagreements(session: Session) -> tuple[int, list[Disagreement]]:
+    """How many counts were compared, and those that disagree. Call it inside one `db.read()`.
+
+    Counted anew: people and messages. Beside them the counters that answers have moved, the tallies that the sender
+    has written, messages by the index of their states, and the counts that are kept for readers, as far as they never change.
+    """
+    compared, wrong = 0, []
+    for campaign_id in session.scalars(
+        select(Campaign.id).where(Campaign.launched_at.is_not(None)).order_by(Campaign.id)
+    ):
+        counted = count_reach(session, campaign_id)
+        for source, ours, theirs in (
+            ("counters", *_answers(session, campaign_id, counted)),
+            ("messages", *_states(session, campaign_id, counted)),
+            ("tallies", *_segments(session, campaign_id, counted)),
+            ("reach_counts", *_kept(session, campaign_id, counted)),
+        ):
+            keys = sorted(ours.keys() | theirs.keys())
+            compared += len(keys)
+            wrong += [
+                Disagreement(campaign_id, source, key, ours[key], theirs[key])
+                for key in keys
+                if ours[key] != theirs[key]
+            ]
+    return compared, wrong
+
+
+Pair = tuple[Sums[str], Sums[str]]
+
+
+def _add(into: Sums[str], found: Iterable[tuple[str, int]]) -> Sums[str]:
+    for key, n in found:
+        into[key] += n
+    return into
+
+
+def _answers(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pair:
+    ours = _add(
+        Sums(),
+        (
+            (f"{key.organisation_id} {key.area_code} {key.measure.value} {key.detail}", n)
+            for key, n in counted.items()
+            if key.measure in (Measure.ANSWERS, Measure.INSTALLED)
+        ),
+    )
+    theirs: Sums[str] = Sums()
+    for owner, area, answer, people, installed in session.execute(
+        select(
+            ContactList.organisation_id,
+            Counter.area_code,
+            Counter.answer,
+            func.sum(Counter.people),
+            func.sum(Counter.installed),
+        )
+        .outerjoin(ContactList, ContactList.id == Counter.list_id)
+        .where(Counter.campaign_id == campaign_id)
+        .group_by(ContactList.organisation_id, Counter.area_code, Counter.answer)
+    ):
+        if answer:
+            theirs[f"{owner} {area} {Measure.ANSWERS.value} {answer.value}"] += int(people)
+        theirs[f"{owner} {area} {Measure.INSTALLED.value} "] += int(installed)
+    return ours, theirs
+
+
+def _states(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pair:
+    ours = _add(
+        Sums(),
+        ((f"{key.step_id} {key.detail}", n) for key, n in counted.items() if key.measure is Measure.MESSAGES),
+    )
+    theirs: Sums[str] = Sums()
+    for step_id, state, n in session.execute(
+        select(Message.step_id, Message.state, func.count())
+        .where(Message.campaign_id == campaign_id, Message.step_id.is_not(None))
+        .group_by(Message.step_id, Message.state)
+    ):
+        theirs[f"{step_id} {state.value}"] += n
+    return ours, theirs
+
+
+def _segments(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pair:
+    ours = _add(Sums(), (("segments", n) for key, n in counted.items() if key.measure is Measure.SEGMENTS))
+    return ours, Sums({"segments": causes_and_segments(session, campaign_id)[1]})
+
+
+def _kept(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pair:
+    kept = session.execute(
+        select(
+            ReachCount.organisation_id,
+            ReachCount.area_code,
+            ReachCount.measure,
+            ReachCount.detail,
+            ReachCount.n,
+        ).where(ReachCount.campaign_id == campaign_id, ReachCount.measure.in_(_FROZEN))
+    ).all()
+    if not kept:
+        return Sums(), Sums()
+    ours = _add(
+        Sums(),
+        (
+            (f"{key.organisation_id} {key.area_code} {key.measure.value} {key.detail}", n)
+            for key, n in counted.items()
+            if key.measure in _FROZEN
+        ),
+    )
+    return ours, _add(
+        Sums(), ((f"{owner} {area} {measure.value} {detail}", n) for owner, area, measure, detail, n in kept)
+    )

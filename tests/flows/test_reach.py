@@ -1,0 +1,256 @@
+"""How far a campaign reached: counted over all, it says what each person, message and answer says, whatever happened."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter as Sums
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import String, cast, select, update
+
+from campaigns.answers.models import InstallReport
+from campaigns.delivery.recording import Report, settle
+from campaigns.messages import Attempt, Message
+from campaigns.models import Campaign, Opening, Recipient, Step
+from campaigns.reach import keeping, reading
+from campaigns.reach.counting import Key, count_reach
+from campaigns.reach.keeping import keep_reach, left_to_count
+from campaigns.reach.measures import FAILED, TAKEN, Measure
+from campaigns.reach.models import Counted, ReachCount
+from campaigns.reach.proving import disagreements
+from campaigns.reach.reading import read_reach
+from campaigns.replies.classifier import Label
+from campaigns.states import AttemptState, CampaignAction, MessageState
+from outreach.access.models import OrganisationKind
+from outreach.access.organisations import create_organisation
+from outreach.people.models import Contact, ContactList, Membership
+from outreach.places.models import Area, AreaLevel
+from tests.flows.test_counters import recipients, says, takes_back
+from tests.flows.world import World, number
+
+PEOPLE = 12
+_CHARGED = {
+    AttemptState.ACCEPTED,
+    AttemptState.SENT,
+    AttemptState.NO_REPORT,
+    AttemptState.UNDELIVERED,
+    AttemptState.DELIVERED,
+}
+
+
+@pytest.fixture
+def crowd(world: World) -> World:
+    """People of three places and two organisations; one has no phone, one opted out, two share a phone."""
+    world.add_people(PEOPLE)
+    world.add_person("Y Blốc")
+    world.add_person("A Chung", number(0))
+    with world.runtime.db.write() as session:
+        session.add_all(
+            Area(code=str(n), name=f"Nơi {n}", kind="Huyện", level=AreaLevel.DISTRICT) for n in range(3)
+        )
+        session.flush()
+        session.execute(update(Contact).values(area_code=cast(Contact.id % 3, String)))
+        women = create_organisation(
+            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
+        )
+        theirs = ContactList(organisation_id=women.id, name="Chi hội", created_at=world.now)
+        session.add(theirs)
+        session.flush()
+        session.execute(update(Membership).where(Membership.contact_id % 2 == 0).values(list_id=theirs.id))
+    world.reply(number(3), "TC", gateway_id="SMbefore")
+    return world
+
+
+def launch(world: World) -> int:
+    return world.launch(
+        lists=["MTTQ/Hội viên", "PN/Chi hội"], step=[{"after_days": 1, "at": "09:00", "text": "Nhắc: {link}"}]
+    )
+
+
+def count_one_by_one(world: World, campaign_id: int) -> dict[Key, int]:
+    """The same, by looking at each row."""
+    sums: Sums[Key] = Sums()
+    with world.runtime.db.read() as session:
+        owners = {each.id: each.organisation_id for each in session.scalars(select(ContactList))}
+        steps = session.scalars(
+            select(Step)
+            .where(Step.campaign_id == campaign_id, Step.opened_at.is_not(None))
+            .order_by(Step.number)
+        ).all()
+        messages = session.scalars(select(Message).where(Message.step_id.is_not(None))).all()
+        attempts = session.scalars(select(Attempt).order_by(Attempt.n)).all()
+        reports = {
+            each.recipient_id
+            for each in session.scalars(select(InstallReport).where(InstallReport.withdrawn_at.is_(None)))
+        }
+        reported_at = {each.recipient_id: each.reported_at for each in session.scalars(select(InstallReport))}
+        opened_at = {each.recipient_id: each.at for each in session.scalars(select(Opening))}
+        for one in session.scalars(select(Recipient).where(Recipient.campaign_id == campaign_id)):
+
+            def note(measure: Measure, detail: str = "", n: int = 1, step: int | None = None, of=one) -> None:  # type: ignore[no-untyped-def]
+                owner = owners[of.list_id] if of.list_id else None
+                sums[Key(step, owner, of.area_code, measure, detail)] += n
+
+            def step_of(at: datetime | None) -> int:
+                latest = [step.id for step in steps if at and step.opened_at and step.opened_at <= at]
+                return latest[-1] if latest else steps[0].id
+
+            if one.exclusion:
+                note(Measure.EXCLUDED, one.exclusion.value)
+                continue
+            note(Measure.RECIPIENTS)
+            mine = [message for message in messages if message.recipient_id == one.id]
+            if any(message.state in TAKEN for message in mine):
+                note(Measure.WRITTEN)
+                note(Measure.ARRIVED, n=any(message.state is MessageState.DELIVERED for message in mine))
+                note(Measure.WRITTEN_INSTALLED, n=one.id in reports)
+                note(Measure.WRITTEN_WITHOUT, n=one.answer is Label.NO_SMARTPHONE)
+            for message in mine:
+                note(Measure.MESSAGES, message.state.value, step=message.step_id)
+                if message.skip_reason:
+                    note(Measure.SKIPPED, message.skip_reason.value, step=message.step_id)
+                tried = [attempt for attempt in attempts if attempt.message_id == message.id]
+                if message.state in FAILED:
+                    why = next(each.cause for each in reversed(tried) if each.state == message.state.value)
+                    note(Measure.CAUSES, why or "other", step=message.step_id)
+                for attempt in tried:
+                    if attempt.state in _CHARGED:
+                        note(Measure.SEGMENTS, n=attempt.segments, step=message.step_id)
+            if one.id in opened_at:
+                note(Measure.OPENED, step=step_of(opened_at[one.id]))
+            if one.clicked_at:
+                note(Measure.CLICKED, step=step_of(one.clicked_at))
+            if one.answer:
+                note(Measure.ANSWERS, one.answer.value, step=step_of(one.answered_at))
+            if one.id in reports:
+                note(Measure.INSTALLED, step=step_of(reported_at[one.id]))
+    return {key: n for key, n in sums.items() if n}
+
+
+def check(world: World, campaign_id: int) -> dict[Key, int]:
+    with world.runtime.db.read() as session:
+        counted = count_reach(session, campaign_id)
+        compared, wrong = disagreements(session)
+    assert counted == count_one_by_one(world, campaign_id)
+    assert wrong == []
+    assert compared > 5
+    return counted
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_history_is_counted_as_each_row_says(
+    crowd: World, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "SMALL", 0)
+    dice = random.Random(seed)
+    campaign_id = launch(crowd)
+    crowd.send()
+    kept: dict[Key, int] = {}
+    for turn in range(24):
+        now = datetime.now(UTC)
+        match dice.choice(["outcome"] * 6 + ["says"] * 4 + ["takes back", "opens", "clicks", "keep", "keep"]):
+            case "outcome":
+                _report(crowd, dice)
+            case "says":
+                says(
+                    crowd,
+                    dice.choice(recipients(crowd)),
+                    dice.choice([Label.INSTALLED, *Label]),
+                    days=turn // 8,
+                )
+            case "takes back":
+                takes_back(crowd, dice.choice(recipients(crowd)), days=turn // 8)
+            case "opens":
+                with crowd.runtime.db.write() as session:
+                    who = dice.choice(recipients(crowd))
+                    if not session.get(Opening, (campaign_id, who)):
+                        session.add(Opening(campaign_id=campaign_id, recipient_id=who, at=now))
+            case "clicks":
+                with crowd.runtime.db.write() as session:
+                    session.get_one(Recipient, dice.choice(recipients(crowd))).clicked_at = now
+            case "keep":
+                keep_reach(crowd.runtime.db, campaign_id, now=now)
+                kept = count_one_by_one(crowd, campaign_id)
+        if turn == 12:
+            crowd.sweep(at=now + timedelta(days=2))  # the second step
+            if dice.random() < 0.5:
+                crowd.send()
+            else:
+                crowd.act(campaign_id, CampaignAction.CANCEL)
+        assert _kept(crowd, campaign_id) == kept
+    assert len(check(crowd, campaign_id)) > 20
+
+
+def _report(world: World, dice: random.Random) -> None:
+    """The gateway says something of an attempt: late, repeated or new."""
+    with world.runtime.db.write() as session:
+        attempt = dice.choice(session.scalars(select(Attempt.id).order_by(Attempt.id)).all())
+        state = dice.choice(
+            [AttemptState.DELIVERED, AttemptState.DELIVERED, AttemptState.FAILED, AttemptState.UNDELIVERED]
+        )
+        cause = dice.choice(["unreachable", "busy"]) if state is not AttemptState.DELIVERED else None
+        segments = dice.choice([None, 2])
+        report = Report(attempt, state, cause=cause, segments=segments)
+        settle(session, [report], now=datetime.now(UTC), secret_key=world.keys.secret_key)
+
+
+def _kept(world: World, campaign_id: int) -> dict[Key, int]:
+    with world.runtime.db.read() as session:
+        rows = session.scalars(select(ReachCount).where(ReachCount.campaign_id == campaign_id))
+        return {
+            Key(row.step_id, row.organisation_id, row.area_code, row.measure, row.detail): row.n
+            for row in rows
+        }
+
+
+def test_what_is_kept_reads_as_what_is_counted_at_once_also_for_those_who_see_a_part(
+    crowd: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign_id = launch(crowd)
+    crowd.send()
+    says(crowd, recipients(crowd)[0], Label.INSTALLED)
+    with crowd.runtime.db.read() as session:
+        women = session.scalars(
+            select(ContactList.organisation_id).where(ContactList.name == "Chi hội")
+        ).one()
+        campaign = session.get_one(Campaign, campaign_id)
+        at_once = [read_reach(session, campaign, seen=seen, now=crowd.now) for seen in (None, {women})]
+    monkeypatch.setattr(reading, "is_small", lambda _campaign: False)
+    with crowd.runtime.db.read() as session:
+        first = read_reach(session, session.get_one(Campaign, campaign_id), seen=None, now=crowd.now)
+    assert (first.counted_at, first.is_due, first.total.recipients) == (None, True, 0)
+    keep_reach(crowd.runtime.db, campaign_id, now=crowd.now)
+    with crowd.runtime.db.read() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        kept = [read_reach(session, campaign, seen=seen, now=crowd.now) for seen in (None, {women})]
+        later = read_reach(session, campaign, seen=None, now=crowd.now + timedelta(minutes=1))
+    assert kept == at_once
+    assert (kept[0].is_due, later.is_due) == (False, True)
+    whole, part = kept
+    assert whole.total.recipients + sum(whole.total.excluded.values()) == PEOPLE + 2
+    assert 0 < part.total.sent < whole.total.sent == whole.total.written == whole.total.recipients
+    assert set(part.organisations) == {women}
+    assert sum(each.sent for each in whole.areas.values()) == whole.total.sent
+
+
+def test_a_worker_keeps_large_campaigns_counted_and_never_puts_older_counts_in_the_place_of_newer(
+    crowd: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign_id, db = launch(crowd), crowd.runtime.db
+
+    def left(hours: float) -> list[int]:
+        with db.read() as session:
+            return left_to_count(session, now=crowd.in_hours(hours))
+
+    assert left(0) == []  # small: counted when it is read
+    monkeypatch.setattr(keeping, "SMALL", 0)
+    assert left(0) == [campaign_id]
+    assert keep_reach(db, campaign_id, now=crowd.in_hours(1)) > 0
+    assert keep_reach(db, campaign_id, now=crowd.in_hours(0.5)) == 0
+    assert (left(1), left(1.2)) == ([], [campaign_id])
+    crowd.act(campaign_id, CampaignAction.UNDO)
+    with db.read() as session:
+        assert session.scalars(select(Counted.at)).all() == []
+    assert _kept(crowd, campaign_id) == {}
+    assert keep_reach(db, campaign_id, now=crowd.in_hours(2)) == 0
