@@ -90,8 +90,13 @@ def _store(
     return len(new), len(rows) - len(new)
 
 
-def latest_official(session: Session, *, today: date) -> dict[str, Official]:
-    """By area: what is known until today. A place that is not in it is not known."""
+def latest_official(
+    session: Session, *, today: date, known_until: datetime | None = None
+) -> dict[str, Official]:
+    """By area: what is known until today. A place that is not in it is not known.
+
+    `known_until` leaves out what was entered later.
+    """
     newest = (
         select(
             OfficialInstalls,
@@ -102,7 +107,10 @@ def latest_official(session: Session, *, today: date) -> dict[str, Official]:
             )
             .label("turn"),
         )
-        .where(OfficialInstalls.day <= today.isoformat())
+        .where(
+            OfficialInstalls.day <= today.isoformat(),
+            *([OfficialInstalls.entered_at <= known_until] if known_until else []),
+        )
         .subquery()
     )
     known = {

@@ -50,3 +50,7 @@ def ring_invitation(doorbell: Doorbell, user_id: int) -> bool:
 
 def ring_notify(doorbell: Doorbell, campaign_id: int) -> bool:
     return doorbell.ring("workers.jobs.notify", campaign_id, queue=DEFAULT, retries=_MAIL_RETRIES)
+
+
+def ring_report(doorbell: Doorbell) -> bool:
+    return doorbell.ring("workers.jobs.daily_report", queue=DEFAULT, timeout_s=_SEND_TIMEOUT_S)

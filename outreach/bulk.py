@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import JSON, BindParameter, Select, String, bindparam, cast, column, func, select, text
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import FromClause
 from sqlalchemy.types import TypeEngine
@@ -64,6 +66,12 @@ def rows(
     return select(
         *(func.json_extract(each, f"$.{name}", type_=kind()).label(name) for name, kind in columns.items())
     ).subquery()
+
+
+def add_missing(session: Session, table: type[Any], data: Collection[Mapping[str, Any]]) -> None:
+    """Insert rows; those whose key is there already are left as they are, also while somebody else adds them."""
+    insert = postgresql_insert if _is_postgresql(session) else sqlite_insert
+    session.execute(insert(table).values(list(data)).on_conflict_do_nothing())
 
 
 @contextmanager

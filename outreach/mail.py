@@ -1,4 +1,4 @@
-"""Plain-text mail by SMTP. The address of the server says everything: host, login, encryption, sender."""
+"""Plain-text mail by SMTP, with files where there are any. The address of the server says everything: host, login, encryption, sender."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import smtplib
 import ssl
 from collections.abc import Sequence
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -16,12 +17,28 @@ log = logging.getLogger(__name__)
 TIMEOUT_S = 20.0
 
 
-def send_mail(smtp_url: str, *, to: Sequence[str], subject: str, body: str) -> int:
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    name: str
+    mime: str  # application/pdf
+    content: bytes
+
+
+def send_mail(
+    smtp_url: str,
+    *,
+    to: Sequence[str],
+    subject: str,
+    body: str,
+    attachments: Sequence[Attachment] = (),
+    message_id: str = "",
+) -> int:
     """Send one mail, each recipient in an envelope of their own, none seeing the others; how many were taken.
 
     `smtp_url` is `smtp://user:password@host:587/?from=loa@example.vn` (STARTTLS wherever the server offers it,
     demanded before a password is sent) or `smtps://…` (encrypted from the start). An address that the server
-    does not take is passed over. Raises smtplib.SMTPException or OSError when the server is away or refuses.
+    does not take is passed over. `message_id`: the part before the @, the same for a mail that may have gone out
+    already, so that a mail program shows it once. Raises smtplib.SMTPException or OSError when the server is away or refuses.
     """
     parts = urlsplit(smtp_url)
     host, user = parts.hostname or "localhost", unquote(parts.username or "")
@@ -35,9 +52,12 @@ def send_mail(smtp_url: str, *, to: Sequence[str], subject: str, body: str) -> i
         for address in to:
             mail = EmailMessage()
             mail["From"], mail["To"], mail["Subject"] = sender, address, subject
-            mail["Date"], mail["Message-ID"] = formatdate(localtime=True), make_msgid(domain=host)
+            mail["Date"], mail["Message-ID"] = formatdate(localtime=True), _message_id(message_id, host)
             mail["Auto-Submitted"] = "auto-generated"
             mail.set_content(body)
+            for each in attachments:
+                main, _slash, sub = each.mime.partition("/")
+                mail.add_attachment(each.content, maintype=main, subtype=sub, filename=each.name)
             try:
                 server.send_message(mail)
             except smtplib.SMTPRecipientsRefused:
@@ -45,6 +65,10 @@ def send_mail(smtp_url: str, *, to: Sequence[str], subject: str, body: str) -> i
             else:
                 taken += 1
         return taken
+
+
+def _message_id(own: str, host: str) -> str:
+    return f"<{own}@{host}>" if own else make_msgid(domain=host)
 
 
 def _connect(scheme: str, host: str, port: int | None) -> smtplib.SMTP:

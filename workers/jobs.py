@@ -11,6 +11,7 @@ from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.sending import Sender
 from campaigns.planning.notices import ring_for_overdue, send_notices
 from campaigns.reach.keeping import keep_reach, left_to_count
+from campaigns.report.ticking import ring_for_report, tick
 from campaigns.rings import (
     ring_count_reach,
     ring_import,
@@ -78,6 +79,7 @@ def sweep() -> dict[str, int]:
     keep = timedelta(days=held.settings.upload_keep_days)
     remove_unconfirmed(held.db, Path(held.settings.uploads_dir), keep=keep, now=datetime.now(UTC))
     ring_for_overdue(held, now=datetime.now(UTC))
+    ring_for_report(held, now=datetime.now(UTC))
     return asdict(done)
 
 
@@ -116,3 +118,8 @@ def reconcile() -> dict[str, int]:
 def notify(campaign_id: int) -> dict[str, int]:
     """Mail what is due about a campaign's approval."""
     return {"told": send_notices(runtime(), campaign_id, now=datetime.now(UTC))}
+
+
+def daily_report() -> dict[str, int]:
+    """Do what is due about the day's report: chase, alarm, freeze, issue, mail, correct."""
+    return {"done": len(tick(runtime(), now=datetime.now(UTC)))}

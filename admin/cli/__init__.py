@@ -10,6 +10,7 @@ from admin.cli.contacts import contact_commands
 from admin.cli.data import data_commands
 from admin.cli.figures import figure_commands
 from admin.cli.processes import process_commands
+from admin.cli.reports import report_commands
 from admin.cli.texts import text_commands
 from admin.cli.trail import trail_commands
 from outreach.runtime import Runtime
@@ -24,6 +25,7 @@ def register_commands(app: Flask, runtime: Runtime) -> None:
         data_commands,
         figure_commands,
         process_commands,
+        report_commands,
         text_commands,
         trail_commands,
     ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -49,9 +49,10 @@ class Entry:
     stands: bool
 
 
-def read_overview(session: Session, user: User, *, day: date) -> Overview:
-    """The agencies of the user's scope as of a day, by name."""
-    seen = (Organisation.kind == OrganisationKind.AGENCY, visible_to(session, user, Organisation.id))
+def read_standing(
+    session: Session, *, day: date, known_until: datetime | None = None
+) -> dict[int, AgencyReport]:
+    """By agency: the report that stands as of a day. `known_until` leaves out what was handed in later."""
     latest = (
         select(
             AgencyReport.id,
@@ -62,15 +63,24 @@ def read_overview(session: Session, user: User, *, day: date) -> Overview:
             )
             .label("turn"),
         )
-        .where(AgencyReport.day <= day.isoformat())
+        .where(
+            AgencyReport.day <= day.isoformat(),
+            *([AgencyReport.reported_at <= known_until] if known_until else []),
+        )
         .subquery()
     )
-    standing = {
+    return {
         report.organisation_id: report
         for report in session.scalars(
             select(AgencyReport).join(latest, latest.c.id == AgencyReport.id).where(latest.c.turn == 1)
         )
     }
+
+
+def read_overview(session: Session, user: User, *, day: date) -> Overview:
+    """The agencies of the user's scope as of a day, by name."""
+    seen = (Organisation.kind == OrganisationKind.AGENCY, visible_to(session, user, Organisation.id))
+    standing = read_standing(session, day=day)
     rosters = dict(
         session.execute(
             select(ContactList.organisation_id, func.count(Membership.contact_id.distinct()))

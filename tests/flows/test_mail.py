@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from rq import Queue
 
 from campaigns.planning.notices import ring_for_notices, ring_for_overdue, send_notices
 from campaigns.states import CampaignAction
 from outreach.doorbell import DEFAULT
 from outreach.mail import send_mail
+from tests.flows.postbox import Postbox, running_postbox
 from tests.flows.world import APPROVER, AUTHOR, World
-
-
-class Postbox:
-    """What a mail server took; one address it never takes."""
-
-    def __init__(self) -> None:
-        self.mails: list[tuple[str, EmailMessage]] = []
-
-    async def handle_RCPT(
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
-    ) -> str:
-        if address.startswith("nobody@"):
-            return "550 no such mailbox"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
-        assert isinstance(envelope.content, bytes)
-        mail = message_from_bytes(envelope.content, policy=policy.default)
-        assert isinstance(mail, EmailMessage)
-        self.mails += [(address, mail) for address in envelope.rcpt_tos]
-        return "250 OK"
 
 
 @pytest.fixture
@@ -50,14 +24,8 @@ def database_url(sqlite_url: str) -> str:
 
 @pytest.fixture
 def postbox() -> Iterator[tuple[Postbox, str]]:
-    box = Postbox()
-    with socket.socket() as taken:  # aiosmtpd cannot choose a port itself
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    server = Controller(box, hostname="127.0.0.1", port=port)
-    server.start()
-    yield box, f"smtp://127.0.0.1:{port}/?from=loa@loa.example"
-    server.stop()
+    with running_postbox() as box:
+        yield box, box.url
 
 
 def with_mail(world: World, url: str) -> None:

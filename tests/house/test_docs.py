@@ -99,7 +99,7 @@ def commands(group: click.Group, *above: str) -> Iterator[str]:
 def test_every_command_stands_in_the_reference_and_nothing_else() -> None:
     explained = set()
     for cells in table(section(REFERENCE, "Commands")):
-        words = re.match(r"`((?:[a-z-]+(?:\\\|[a-z-]+)* ?)+)", cells[0])
+        words = re.match(r"`((?:[a-z][a-z-]*(?:\\\|[a-z-]+)* ?)+)", cells[0])
         assert words, cells[0]
         above, _space, names = words[1].strip().rpartition(" ")
         explained |= {f"{above} {name}".strip() for name in names.split("\\|")}

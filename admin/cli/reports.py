@@ -1,0 +1,89 @@
+"""The daily report by command: its files, where it stands, what is due, corrections, proof."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+
+from admin.cli.speaking import Failure, Group, answer, json_option, notice
+from campaigns.report.issues.building import file_name
+from campaigns.report.issues.keeping import build_without_issuing, read_files, verify_issues
+from campaigns.report.standing import read_day
+from campaigns.report.ticking import tick
+from outreach.runtime import Runtime
+
+
+class _Day(click.ParamType[date]):
+    name = "day"
+
+    def convert(self, value: str, _parameter: click.Parameter | None, _context: click.Context | None) -> date:
+        try:
+            if len(value) == 10:
+                return date.fromisoformat(value)
+        except ValueError:
+            pass
+        self.fail("YYYY-MM-DD")
+
+
+_which = click.option("--date", "day", type=_Day(), required=True, metavar="YYYY-MM-DD")
+
+
+def report_commands(runtime: Runtime) -> list[click.Command]:
+    reports = Group("reports", help="The daily report.")
+
+    @reports.command("daily")
+    @_which
+    @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
+    @json_option
+    def daily(day: date, out: Path, as_json: bool) -> None:
+        """The day's documents: as issued, with its corrections, or built now where none was."""
+        now = datetime.now(UTC)
+        out.mkdir(parents=True, exist_ok=True)
+        with runtime.db.read() as session:
+            files = read_files(session, day.isoformat())
+        is_issued = bool(files)
+        if not is_issued:
+            files = {
+                file_name(day.isoformat(), 0, kind): content
+                for kind, content in build_without_issuing(runtime, day, now=now).items()
+            }
+            notice(
+                "Ngày này chưa phát hành báo cáo; văn bản được dựng từ số liệu hiện có, chưa được lưu lại."
+            )
+        for name, content in files.items():
+            (out / name).write_bytes(content)
+        done = {"day": day.isoformat(), "issued": is_issued, "files": sorted(files)}
+        answer(done, as_json=as_json, says=f"Đã ghi {len(files)} tệp vào {out}.")
+
+    @reports.command("status")
+    @_which
+    @json_option
+    def status(day: date, as_json: bool) -> None:
+        """Where a day's report stands."""
+        with runtime.db.read() as session:
+            standing = read_day(session, day, runtime.settings, now=datetime.now(UTC))
+        data = standing.as_data()
+        answer(data, as_json=as_json, says="\n".join(f"{name}: {value}" for name, value in data.items()))
+
+    @reports.command("run")
+    @json_option
+    def run(as_json: bool) -> None:
+        """What the scheduler does about the report, once and now."""
+        done = [deed.value for deed in tick(runtime, now=datetime.now(UTC))]
+        says = f"Đã làm: {', '.join(done)}." if done else "Chưa có việc gì đến giờ."
+        answer({"done": done}, as_json=as_json, says=says)
+
+    @reports.command("verify")
+    @json_option
+    def verify(as_json: bool) -> None:
+        """Build every issued report anew and compare it with what was issued; fails where they differ."""
+        with runtime.db.read() as session:
+            checked, wrong = verify_issues(session)
+        if wrong:
+            raise Failure(f"{len(wrong)} báo cáo không khớp: {'; '.join(wrong)}.")
+        says = f"Đã dựng lại {checked} báo cáo đã phát hành, tất cả đều khớp."
+        answer({"issues": checked, "different": 0}, as_json=as_json, says=says)
+
+    return [reports]

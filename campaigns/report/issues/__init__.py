@@ -1,0 +1,1 @@
+"""What is issued: frozen, built, kept as bytes, shown by links."""

@@ -1,0 +1,106 @@
+"""The documents as they were issued, and the proof that they can be built again from what was frozen."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zipfile
+from datetime import date, datetime
+from io import BytesIO
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.report.forms import current_form
+from campaigns.report.issues.building import build, file_name, paper_of
+from campaigns.report.models import FileKind, ReportFile, ReportIssue
+from campaigns.report.paper.composing import compose
+from campaigns.report.snapshot.counting import freezes_at, take_snapshot
+from campaigns.report.snapshot.figures import read_snapshot
+from campaigns.windows import VIETNAM
+from outreach.errors import BadInput, NotFound
+from outreach.runtime import Runtime
+
+# Where the words and figures of the two kinds of archive stand.
+_WORDS = {
+    FileKind.DOCX: re.compile(r"word/document\.xml"),
+    FileKind.XLSX: re.compile(r"xl/(?:sharedStrings|worksheets/sheet\d+)\.xml"),
+}
+
+
+def read_files(session: Session, day: str) -> dict[str, bytes]:
+    """The files of a day's report and of its corrections, by name; empty where none was issued."""
+    rows = session.execute(
+        select(ReportIssue.n, ReportFile.kind, ReportFile.content)
+        .join(ReportFile, ReportFile.issue_id == ReportIssue.id)
+        .where(ReportIssue.day == day)
+        .order_by(ReportIssue.n, ReportFile.kind)
+    )
+    return {file_name(day, n, kind): content for n, kind, content in rows}
+
+
+def read_file(session: Session, day: str, *, n: int, kind: FileKind) -> bytes:
+    """One file as it was issued. Raises NotFound."""
+    content = session.scalar(
+        select(ReportFile.content)
+        .join(ReportIssue, ReportIssue.id == ReportFile.issue_id)
+        .where(ReportIssue.day == day, ReportIssue.n == n, ReportFile.kind == kind)
+    )
+    if content is None:
+        raise NotFound("Chưa có văn bản này.")
+    return content
+
+
+def build_without_issuing(runtime: Runtime, day: date, *, now: datetime) -> dict[FileKind, bytes]:
+    """What the documents of a day would be: as of its hour of freezing, or as of now before it. Nothing is kept.
+
+    Raises BadInput for a day that is yet to come.
+    """
+    if day > now.astimezone(VIETNAM).date():
+        raise BadInput(f"Ngày {day:%d/%m/%Y} chưa tới, chưa lập được báo cáo.")
+    with runtime.db.read() as session:
+        form = current_form(session)
+        known_until = min(freezes_at(day, form), now)
+        paper = compose(take_snapshot(session, form, day=day, known_until=known_until), form)
+    return build(paper, made_at=now)
+
+
+def verify_issues(session: Session) -> tuple[int, list[str]]:
+    """Build every issue anew: how many there are, and of each that differs its day, its number and what differs."""
+    issues = session.scalars(
+        select(ReportIssue).where(ReportIssue.issued_at.is_not(None)).order_by(ReportIssue.day, ReportIssue.n)
+    ).all()
+    wrong = []
+    for issue in issues:
+        if why := _differs(session, issue):
+            wrong.append(f"{issue.day}, lần {issue.n}: {why}")
+    return len(issues), wrong
+
+
+def _differs(session: Session, issue: ReportIssue) -> str:
+    if read_snapshot(issue.snapshot).digest != issue.digest:
+        return "số liệu đã chốt không khớp mã kiểm tra"
+    kept = {
+        row.kind: row for row in session.scalars(select(ReportFile).where(ReportFile.issue_id == issue.id))
+    }
+    if set(kept) != set(FileKind):
+        return "thiếu tệp"
+    for kind, row in kept.items():
+        if hashlib.sha256(row.content).hexdigest() != row.sha256:
+            return f"tệp {kind.value} đã bị thay đổi"
+    fresh = build(paper_of(issue), made_at=issue.frozen_at)
+    for kind in _WORDS:
+        if words_of(kept[kind].content, kind) != words_of(fresh[kind], kind):
+            return f"tệp {kind.value} dựng lại có nội dung khác"
+    return ""
+
+
+def words_of(content: bytes, kind: FileKind) -> list[str]:
+    """All words and figures of a DOCX or an XLSX, in order."""
+    found = []
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        for name in sorted(archive.namelist()):
+            if _WORDS[kind].fullmatch(name):
+                text = archive.read(name).decode()
+                found += [part for part in re.split(r"<[^>]*>", text) if part.strip()]
+    return found

@@ -1,0 +1,127 @@
+"""What becomes of a day's report: figures frozen, documents issued, mail sent. Issues and files are never changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from outreach.db import Base, BigId, UtcDateTime, one_of
+
+
+class ReportForm(Base):
+    """Letterhead, words and hours as somebody saved them; the last row counts. See campaigns.report.form."""
+
+    __tablename__ = "report_forms"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    saved_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    saved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ReportDay(Base):
+    """What has happened on a day, and the lock under which it happens once.
+
+    `marks` are the newest rows that were looked at for late figures, `pending` the changes that were found and are not
+    in an issue yet.
+    """
+
+    __tablename__ = "report_days"
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)  # YYYY-MM-DD, in Vietnam
+    chased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    alarmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # that somebody is missing
+    undelivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # that the report is not out
+    failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # freezing or issuing, the last time
+    by_hand_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # taken there some other way
+    by_hand_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    marks: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
+    pending: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+
+
+class ReportIssue(Base):
+    """A report (`n` is 0) or one of its corrections (1, 2 …), with all that its documents are built from."""
+
+    __tablename__ = "report_issues"
+    __table_args__ = (UniqueConstraint("day", "n"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    day: Mapped[str] = mapped_column(String(10))
+    n: Mapped[int] = mapped_column(Integer)
+    snapshot: Mapped[dict[str, Any]] = mapped_column(JSON)
+    digest: Mapped[str] = mapped_column(String(64))
+    form: Mapped[dict[str, Any]] = mapped_column(JSON)
+    changes: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    written_on: Mapped[str] = mapped_column(String(10))  # the day at its head
+    frozen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    issued_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    issued_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # nobody: by itself
+
+
+class FileKind(StrEnum):
+    DOCX = "docx"
+    PDF = "pdf"
+    XLSX = "xlsx"
+
+
+class ReportFile(Base):
+    """A document as it was issued."""
+
+    __tablename__ = "report_files"
+
+    issue_id: Mapped[int] = mapped_column(ForeignKey("report_issues.id"), primary_key=True)
+    kind: Mapped[FileKind] = mapped_column(one_of(FileKind), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
+class Purpose(StrEnum):
+    """What a mail is for."""
+
+    CHASE = "chase"
+    ALARM_MISSING = "alarm_missing"
+    ALARM_UNDELIVERED = "alarm_undelivered"
+    REPORT = "report"
+    CORRECTION = "correction"
+
+
+class ReportMail(Base):
+    """A mail to one address. `key` says what it is about, so that it is written once whoever writes it.
+
+    `next_at`: not before; whoever sends it moves that on first, so that two never send it at once.
+    """
+
+    __tablename__ = "report_mails"
+    __table_args__ = (UniqueConstraint("key"), Index(None, "day"), Index(None, "sent_at", "next_at"))
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(340))
+    day: Mapped[str] = mapped_column(String(10))
+    purpose: Mapped[Purpose] = mapped_column(one_of(Purpose))
+    issue_id: Mapped[int | None] = mapped_column(ForeignKey("report_issues.id"))
+    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
+    link_id: Mapped[int | None] = mapped_column(ForeignKey("agency_links.id"))
+    address: Mapped[str] = mapped_column(String(254))
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)  # of no use after it
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    error: Mapped[str] = mapped_column(String(60), default="")
+    refused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the server does not take the address
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ReportLink(Base):
+    """By which anybody who has it sees a day's report, until it expires or is ended."""
+
+    __tablename__ = "report_links"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), index=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    made_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,101 @@
+"""A report as PDF, and its charts as pictures, by Typst with fonts of our own: nothing of the machine's is asked for.
+
+Liberation Serif has the widths of Times New Roman and all Vietnamese letters (SIL Open Font License, see fonts/).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import typst
+
+from campaigns.report.paper.blocks import Block, Chart, Paper, Paragraph, Table
+from campaigns.report.paper.words import cell
+
+_HERE = Path(__file__).parent
+_PICTURE_PPI = 220
+
+
+def write_pdf(paper: Paper) -> bytes:
+    """The file, the same bytes for the same paper."""
+    return _compile(paper, "pdf")
+
+
+def draw_charts(paper: Paper) -> dict[str, bytes]:
+    """Each chart of the paper as PNG, by its name."""
+    return {
+        block.name: _compile(paper, "png", chart=block.name)
+        for block in paper.blocks
+        if isinstance(block, Chart)
+    }
+
+
+def _compile(paper: Paper, form: Literal["pdf", "png"], **more: str) -> bytes:
+    return typst.compile(
+        str(_HERE / "report.typ"),
+        root=str(_HERE),
+        font_paths=[str(_HERE / "fonts")],
+        ignore_system_fonts=True,
+        format=form,
+        ppi=_PICTURE_PPI if form == "png" else None,
+        sys_inputs={"paper": json.dumps(_as_data(paper), ensure_ascii=False), **more},
+        timestamp=0,
+    )
+
+
+def _as_data(paper: Paper) -> dict[str, Any]:
+    return {
+        **{
+            name: getattr(paper, name)
+            for name in (
+                "title",
+                "superior",
+                "issuer",
+                "number",
+                "place_and_day",
+                "kind",
+                "subject",
+                "addressees",
+                "copies",
+            )
+        },
+        "signature": paper.signature.lines,
+        "blocks": _blocks(paper.blocks),
+        "appendices": [
+            {
+                "title": appendix.title,
+                "subject": appendix.subject,
+                "reference": appendix.reference,
+                "landscape": appendix.is_landscape,
+                "blocks": _blocks(appendix.blocks),
+            }
+            for appendix in paper.appendices
+        ],
+    }
+
+
+def _blocks(blocks: Sequence[Block]) -> list[dict[str, Any]]:
+    return [_block(block) for block in blocks]
+
+
+def _block(block: Block) -> dict[str, Any]:
+    if isinstance(block, Paragraph):
+        return {"type": "paragraph", "style": block.style.value, "text": block.text}
+    if isinstance(block, Table):
+        return {
+            "type": "table",
+            "caption": block.caption,
+            "columns": [
+                {"title": column.title, "width": column.width, "side": column.side.value}
+                for column in block.columns
+            ],
+            "rows": [
+                [{"text": cell(value), "unknown": value is None} for value in row] for row in block.rows
+            ],
+            "total": block.has_total,
+        }
+    return {"type": "chart", "share": block.is_share, **asdict(block)}

@@ -1,0 +1,1 @@
+"""The figures of one day as data, and how they are counted."""

@@ -1,0 +1,54 @@
+"""A real mail server on this machine that keeps what it takes."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+class Postbox:
+    """What a mail server took; one address it never takes."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[str, EmailMessage]] = []
+        self.url = ""
+
+    async def handle_RCPT(
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if address.startswith("nobody@"):
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+        assert isinstance(envelope.content, bytes)
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self.mails += [(address, mail) for address in envelope.rcpt_tos]
+        return "250 OK"
+
+    def take(self) -> list[tuple[str, EmailMessage]]:
+        """What came since the last time."""
+        taken, self.mails = self.mails, []
+        return taken
+
+
+@contextmanager
+def running_postbox() -> Iterator[Postbox]:
+    """A server that runs as long as the block."""
+    box = Postbox()
+    with socket.socket() as taken:  # aiosmtpd cannot choose a port itself
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    server = Controller(box, hostname="127.0.0.1", port=port)
+    server.start()
+    box.url = f"smtp://127.0.0.1:{port}/?from=loa@loa.example"
+    yield box
+    server.stop()

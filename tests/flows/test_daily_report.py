@@ -1,0 +1,289 @@
+"""The day of a report played through: chased, alarmed, frozen, sent, corrected; also after the scheduler was down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from email.message import EmailMessage
+
+import pytest
+from sqlalchemy import func, select, update
+
+from campaigns.agencies.counts import Counts
+from campaigns.agencies.links import make_link
+from campaigns.agencies.models import Road
+from campaigns.agencies.reports import Giver, hand_in
+from campaigns.answers.taking import take_page_answer
+from campaigns.official import enter_official
+from campaigns.report.day import Deed
+from campaigns.report.forms import current_form
+from campaigns.report.issues.issuing import freeze, newest_issue, read_issues
+from campaigns.report.issues.keeping import read_files, verify_issues, words_of
+from campaigns.report.models import FileKind, ReportMail
+from campaigns.report.snapshot.counting import take_snapshot
+from campaigns.report.snapshot.figures import Snapshot, read_snapshot
+from campaigns.report.ticking import tick
+from campaigns.windows import VIETNAM
+from outreach.access.models import OrganisationKind, Role
+from outreach.access.organisations import create_organisation
+from outreach.access.users import find_user
+from outreach.errors import BadInput
+from outreach.places.models import Area, AreaLevel
+from tests.flows.postbox import Postbox, running_postbox
+from tests.flows.world import APPROVER, AUTHOR, World, number
+
+LEADERS = ("lanhdao@loa.example", "bcd@loa.example")
+D = Deed
+
+
+@pytest.fixture
+def box() -> Iterator[Postbox]:
+    with running_postbox() as running:
+        yield running
+
+
+class Province:
+    """A campaign under way, and three agencies: one with a user, one with a link, one without any address."""
+
+    def __init__(self, world: World, smtp_url: str) -> None:
+        self.world = world
+        self.post_to(smtp_url)
+        world.add_people(6)
+        self.campaign_id = world.launch(deadline=world.in_hours(72))
+        self.day = (world.now.astimezone(VIETNAM) + timedelta(days=1)).date()
+        with world.runtime.db.write() as session:
+            session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
+            session.flush()
+            for code, name in (("608", "Kon Tum"), ("610", "Đắk Glei")):
+                session.add(
+                    Area(code=code, name=name, kind="Huyện", level=AreaLevel.DISTRICT, parent_code="62")
+                )
+            self.health, self.schools, self.finance = (
+                create_organisation(session, code=code, name=name, kind=OrganisationKind.AGENCY).id
+                for code, name in (("SYT", "Sở Y tế"), ("SGD", "Sở Giáo dục"), ("STC", "Sở Tài chính"))
+            )
+            world.add_officer(session, "syt@loa.example", Role.STAFF, self.health)
+            make_link(
+                session,
+                self.schools,
+                holder="chị Hoa <hoa@sgd.loa.example>",
+                days=14,
+                user=find_user(session, AUTHOR),
+                now=world.now,
+            )
+
+    def post_to(self, smtp_url: str) -> None:
+        settings = replace(self.world.runtime.settings, smtp_url=smtp_url, report_recipients=LEADERS)
+        self.world.runtime = replace(self.world.runtime, settings=settings)
+
+    def at(self, clock: str, *, day: date | None = None) -> datetime:
+        return datetime.fromisoformat(f"{day or self.day}T{clock}:00").replace(tzinfo=VIETNAM).astimezone(UTC)
+
+    def tick(self, clock: str, *, day: date | None = None) -> list[Deed]:
+        return tick(self.world.runtime, now=self.at(clock, day=day))
+
+    def hand_in(self, agency: int, clock: str, *, installed: int, note: str = "") -> None:
+        with self.world.runtime.db.write() as session:
+            hand_in(
+                session,
+                agency,
+                Counts(120, 100, installed),
+                day=self.day,
+                note=note,
+                giver=Giver(Road.FORM),
+                now=self.at(clock),
+            )
+
+    def answer(self, index: int, clock: str) -> None:
+        """A resident presses "installed" at an hour of the day, whenever that becomes known."""
+        recipient = self.world.recipient(number(index), self.campaign_id)
+        with self.world.runtime.db.write() as session:
+            take_page_answer(session, recipient.id, "installed", keys=self.world.keys, now=self.at(clock))
+
+    def snapshot(self) -> Snapshot:
+        with self.world.runtime.db.read() as session:
+            found = newest_issue(session, self.day.isoformat())
+            assert found is not None
+            return read_snapshot(found.snapshot)
+
+    def files(self) -> dict[str, bytes]:
+        with self.world.runtime.db.read() as session:
+            return read_files(session, self.day.isoformat())
+
+
+@pytest.fixture
+def province(world: World, box: Postbox) -> Province:
+    return Province(world, box.url)
+
+
+def addressees(mails: list[tuple[str, EmailMessage]]) -> list[str]:
+    return sorted(address for address, _mail in mails)
+
+
+def body(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content()).replace("\r\n", "\n")
+
+
+def test_a_day_from_the_first_reminder_to_the_correction(province: Province, box: Postbox) -> None:
+    assert province.tick("10:59") == []
+    province.hand_in(province.health, "10:59", installed=90)
+
+    # 11:00: those without figures are asked, by link where they have no account; who has no address stands on the page.
+    assert province.tick("11:00") == [D.CHASE, D.DELIVER]
+    [(address, mail)] = box.take()
+    assert address == "hoa@sgd.loa.example"
+    assert "Sở Giáo dục" in body(mail)
+    assert "/agency/" in body(mail)
+    assert province.tick("11:01") == []
+
+    # 13:00: the officers of the province are told who is missing.
+    province.answer(0, "12:10")
+    assert province.tick("13:00") == [D.ALARM_MISSING, D.DELIVER]
+    mails = box.take()
+    assert addressees(mails) == sorted([AUTHOR, APPROVER])
+    assert "- Sở Giáo dục\n- Sở Tài chính" in body(mails[0][1])
+    assert "Sở Y tế" not in body(mails[0][1])
+
+    # 13:30: frozen, issued, out.
+    assert province.tick("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
+    mails = box.take()
+    assert addressees(mails) == sorted(LEADERS)
+    [docx, pdf, xlsx] = sorted(part.get_filename() or "" for part in mails[0][1].iter_attachments())
+    assert (docx, pdf, xlsx) == tuple(f"report-{province.day}.{kind.value}" for kind in FileKind)
+    assert "/report/" in body(mails[0][1])
+    snapshot = province.snapshot()
+    assert snapshot.whole.reported.reported == 1
+    assert set(snapshot.missing) == {"Sở Giáo dục", "Sở Tài chính"}
+    assert province.tick("13:31") == []
+    issued = province.files()
+
+    # Late and corrected figures: a correction at its hour, which says what changed; what was issued stays.
+    province.hand_in(province.schools, "14:20", installed=70)
+    province.hand_in(province.health, "14:30", installed=95)
+    assert province.tick("16:29") == []
+    assert province.tick("16:30") == [D.CORRECT, D.ISSUE, D.DELIVER]
+    mails = box.take()
+    assert addressees(mails) == sorted(LEADERS)
+    assert "Sở Y tế: số người đã hoàn thành: 95 (đã báo cáo: 90)" in body(mails[0][1])
+    assert "Sở Giáo dục: số người đã hoàn thành: 70 (đã báo cáo: chưa rõ)" in body(mails[0][1])
+    files = province.files()
+    assert {name: files[name] for name in issued} == issued
+    words = " ".join(words_of(files[f"report-{province.day}-dinh-chinh-1.docx"], FileKind.DOCX))
+    assert "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH" in words
+    assert province.tick("16:31") == []
+
+    with province.world.runtime.db.read() as session:
+        assert verify_issues(session) == (2, [])
+
+
+def test_the_report_is_out_before_two_though_the_scheduler_was_down_from_one(
+    province: Province, box: Postbox
+) -> None:
+    province.hand_in(province.health, "10:30", installed=90)
+    province.tick("12:59")
+    box.take()
+    province.answer(0, "13:29")
+    province.answer(1, "13:31")
+    province.hand_in(province.schools, "13:40", installed=70)
+    with province.world.runtime.db.read() as session:
+        form = current_form(session)
+        on_time = take_snapshot(session, form, day=province.day, known_until=province.at("13:30"))
+    assert province.tick("13:50") == [D.FREEZE, D.ISSUE, D.DELIVER]
+    assert addressees(box.take()) == sorted(LEADERS)
+    # What came after 13:30 is not in it: it says what it would have said on time.
+    assert province.snapshot() == on_time
+    assert on_time.whole.reported.reported == 1
+    assert "Sở Giáo dục" in on_time.missing
+    assert province.tick("16:30") == [D.CORRECT, D.ISSUE, D.DELIVER]
+    assert "Sở Giáo dục" not in province.snapshot().missing
+    assert province.snapshot().whole.reported.reported == 1
+
+
+def test_a_mail_server_that_is_away_is_tried_again_and_the_officers_are_alarmed(
+    province: Province, box: Postbox
+) -> None:
+    province.hand_in(province.health, "10:30", installed=90)
+    province.post_to("smtp://127.0.0.1:1")
+    assert province.tick("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
+    assert province.tick("13:30") == []
+    assert province.tick("13:32") == [D.DELIVER]
+    assert province.tick("13:45") == [D.DELIVER, D.ALARM_UNDELIVERED, D.DELIVER]
+    province.post_to(box.url)
+    assert province.tick("13:47") == [D.DELIVER]
+    assert addressees(box.take()) == sorted([*LEADERS, AUTHOR, APPROVER])
+    assert province.tick("13:49") == []
+
+
+def test_an_address_that_is_refused_keeps_the_report_from_nobody_else_and_alarms(
+    province: Province, box: Postbox
+) -> None:
+    settings = replace(province.world.runtime.settings, report_recipients=("nobody@loa.example", LEADERS[0]))
+    province.world.runtime = replace(province.world.runtime, settings=settings)
+    assert province.tick("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
+    assert addressees(box.take()) == [LEADERS[0]]
+    assert province.tick("13:45") == [D.ALARM_UNDELIVERED, D.DELIVER]
+
+
+def test_two_schedulers_at_once_send_once(province: Province, box: Postbox) -> None:
+    with ThreadPoolExecutor(2) as both:
+        list(both.map(lambda _: province.tick("13:30"), range(2)))
+    province.tick("13:31")
+    assert addressees(box.take()) == sorted(LEADERS)
+    with province.world.runtime.db.read() as session:
+        assert len(read_issues(session, province.day.isoformat())) == 1
+        assert session.scalar(select(func.count()).select_from(ReportMail)) == len(LEADERS)
+
+
+def test_a_mail_that_may_have_gone_out_is_sent_again_as_the_same_one(
+    province: Province, box: Postbox
+) -> None:
+    province.tick("13:30")
+    first = {mail["Message-ID"] for _, mail in box.take()}
+    with province.world.runtime.db.write() as session:  # killed after sending, before it was noted
+        session.execute(update(ReportMail).values(sent_at=None))
+    assert province.tick("13:31") == []
+    assert province.tick("13:34") == [D.DELIVER]
+    assert {mail["Message-ID"] for _, mail in box.take()} == first
+
+
+def test_what_was_answered_before_the_hour_and_entered_after_it_makes_a_correction(
+    province: Province,
+) -> None:
+    province.tick("13:30")
+    province.answer(0, "13:10")  # from a log that an operator sent later
+    province.answer(1, "13:45")
+    with province.world.runtime.db.write() as session:
+        user = province.world.add_officer(session, "tinh@loa.example", Role.STAFF)
+        enter_official(
+            session,
+            day=province.day.isoformat(),
+            area="608",
+            installed="12.500",
+            source="Sở TT&TT",
+            user=user,
+            now=province.at("14:05"),
+        )
+    assert province.tick("16:30") == [D.CORRECT, D.ISSUE, D.DELIVER]
+    with province.world.runtime.db.read() as session:
+        changes = {
+            each["what"]: (each["before"], each["after"])
+            for each in read_issues(session, province.day.isoformat())[1].changes
+        }
+    assert changes == {"Số chính thức, Huyện Kon Tum": (None, 12500), "Số tự báo, Tỉnh Kon Tum": (0, 1)}
+
+
+def test_a_day_without_anything_under_way_has_no_report_of_itself(province: Province, box: Postbox) -> None:
+    after = province.day + timedelta(days=9)
+    assert [province.tick(clock, day=after) for clock in ("11:00", "13:00", "13:50")] == [[], [], []]
+    freeze(province.world.runtime, after, now=province.at("14:10", day=after))
+    assert province.tick("14:11", day=after) == [D.ISSUE, D.DELIVER]
+    assert addressees(box.take()) == sorted(LEADERS)
+
+
+def test_nobody_freezes_figures_that_are_not_there_yet(province: Province) -> None:
+    with pytest.raises(BadInput, match="13:30"):
+        freeze(province.world.runtime, province.day, now=province.at("13:29"))

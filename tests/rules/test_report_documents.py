@@ -1,0 +1,281 @@
+"""The form of an official report (Decree 30/2020, Appendix I; the 15 points), read from the documents themselves."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any
+
+import pytest
+from docx import Document
+from docx.document import Document as Docx
+from docx.enum.section import WD_ORIENT
+from docx.oxml.ns import qn
+from docx.shared import Cm, Mm, Pt
+from pypdf import PdfReader
+from python_calamine import CalamineWorkbook
+
+from campaigns.report.changes import Kind, find_changes
+from campaigns.report.issues.building import build
+from campaigns.report.issues.keeping import words_of
+from campaigns.report.models import FileKind
+from campaigns.report.paper.composing import compose, compose_correction
+from campaigns.report.paper.words import long_day, percent, said, short_day
+from campaigns.report.snapshot.figures import read_snapshot
+from tests.rules.report_sample import DAY, FORM, sample
+
+NOW = datetime(2020, 8, 5, 6, 31, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[FileKind, bytes]:
+    return build(compose(sample(), FORM), made_at=NOW)
+
+
+@pytest.fixture(scope="module")
+def docx(files: dict[FileKind, bytes]) -> Docx:
+    return Document(BytesIO(files[FileKind.DOCX]))
+
+
+def paragraphs(docx: Docx) -> list[Any]:
+    """All of them, also within tables."""
+    inside = [
+        line for table in docx.tables for row in table.rows for cell in row.cells for line in cell.paragraphs
+    ]
+    return [*docx.paragraphs, *inside]
+
+
+def find(docx: Docx, text: str) -> Any:
+    return next(line for line in paragraphs(docx) if line.text.startswith(text))
+
+
+def look(line: Any) -> tuple[float, bool, bool]:
+    """Size in points, bold, italic."""
+    [run] = line.runs
+    return run.font.size.pt, bool(run.bold), bool(run.italic)
+
+
+def rules_of(cell: Any) -> list[float]:
+    """The widths in millimetres of the rules drawn in a cell."""
+    width = cell.width
+    return [
+        (width - line.paragraph_format.left_indent - line.paragraph_format.right_indent) / Mm(1)
+        for line in cell.paragraphs
+        if line._p.find(f"{qn('w:pPr')}/{qn('w:pBdr')}") is not None
+    ]
+
+
+def test_points_1_to_3_paper_margins_and_font(docx: Docx) -> None:
+    upright, *appendices = docx.sections
+    assert (round(upright.page_width / Mm(1)), round(upright.page_height / Mm(1))) == (210, 297)
+    assert [each.orientation for each in appendices] == [
+        WD_ORIENT.PORTRAIT,
+        WD_ORIENT.LANDSCAPE,
+        WD_ORIENT.PORTRAIT,
+    ]
+    for section in docx.sections:
+        assert 20 <= section.top_margin / Mm(1) <= 25.01
+        assert 20 <= section.bottom_margin / Mm(1) <= 25.01
+        assert 30 <= section.left_margin / Mm(1) <= 35.01
+        assert 15 <= section.right_margin / Mm(1) <= 20.01
+    for line in paragraphs(docx):
+        for run in line.runs:
+            fonts = run._r.rPr.rFonts if run._r.rPr is not None else None
+            if run.text:
+                assert {fonts.get(qn(f"w:{script}")) for script in ("ascii", "hAnsi", "cs")} == {
+                    "Times New Roman"
+                }
+                assert str(run.font.color.rgb) == "000000"
+
+
+def test_point_4_page_numbers_above_hidden_on_the_first_page_and_an_appendix_counts_by_itself(
+    docx: Docx,
+) -> None:
+    for n, section in enumerate(docx.sections):
+        assert section.different_first_page_header_footer
+        assert section.first_page_header.paragraphs[0].text == ""
+        [line] = section.header.paragraphs
+        assert "PAGE" in line._p.xml
+        assert line.alignment == 1
+        assert {run.font.size.pt for run in line.runs} == {14}
+        start = section._sectPr.find(qn("w:pgNumType"))
+        assert (start is not None and start.get(qn("w:start")) == "1") == (n > 0)
+
+
+def test_points_5_to_8_the_head(docx: Docx) -> None:
+    issuing, country = docx.tables[0].rows[0].cells
+    assert [line.text for line in country.paragraphs][:2] == [
+        "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM",
+        "Độc lập - Tự do - Hạnh phúc",
+    ]
+    assert [look(line) for line in country.paragraphs[:2]] == [(12, True, False), (13, True, False)]
+    assert rules_of(country) == [pytest.approx(56.1, abs=1)]  # as wide as the motto at 13 points
+    *superior, issuer, _rule = issuing.paragraphs
+    assert [look(line) for line in superior] == [(12, False, False)] * 2
+    assert look(issuer) == (12, True, False)
+    [rule] = rules_of(issuing)
+    assert 42.5 / 3 <= rule <= 42.5 / 2  # BAN THƯỜNG TRỰC at 12 points is 42.5 mm wide
+    number, day = (cell.paragraphs[0] for cell in docx.tables[0].rows[1].cells)
+    assert re.fullmatch(r"Số: {3,}/BC-MTTQ-BTT", number.text)
+    assert look(number) == (13, False, False)
+    assert day.text == "Kon Tum, ngày 05 tháng 8 năm 2020"
+    assert look(day) == (13, False, True)
+
+
+def test_points_9_to_12_title_addressees_bases_and_body(docx: Docx) -> None:
+    assert look(find(docx, "BÁO CÁO")) == (14, True, False)
+    subject = find(docx, "Kết quả vận động cài đặt ứng dụng Bluezone")
+    assert look(subject) == (14, True, False)
+    assert subject.alignment == 1
+    assert look(find(docx, "Kính gửi:")) == (14, False, False)
+    assert [line.text[-1] for line in docx.paragraphs if line.text.startswith(("- Ủy ban", "- Ban Chỉ"))] == [
+        ";",
+        ".",
+    ]
+    bases = [line for line in docx.paragraphs if line.text.startswith(("Căn cứ", "Thực hiện chỉ đạo"))]
+    assert [line.text[-1] for line in bases] == [";", "."]
+    assert {look(line) for line in bases} == {(14, False, True)}
+    body = find(docx, "Ban Thường trực Ủy ban")
+    assert look(body) == (14, False, False)
+    shape = body.paragraph_format
+    assert shape.first_line_indent == Cm(1.27)
+    assert body.alignment == 3
+    assert shape.space_before >= Pt(6)
+    assert 1 <= shape.line_spacing <= 1.5
+
+
+def test_points_13_and_14_who_signs_and_who_gets_a_copy(docx: Docx) -> None:
+    copies, signing = (
+        next(table for table in docx.tables if "Nơi nhận:" in table.cell(0, 0).text).rows[0].cells
+    )
+    lines = [line for line in signing.paragraphs if line.text]
+    assert [line.text for line in lines] == ["TM. BAN THƯỜNG TRỰC", "KT. CHỦ TỊCH", "PHÓ CHỦ TỊCH"]
+    assert {look(line) for line in lines} == {(14, True, False)}
+    assert signing.paragraphs[-1].text == ""  # the name is the signer's to write
+    title, *listed = copies.paragraphs
+    assert look(title) == (12, True, True)
+    assert {look(line) for line in listed} == {(11, False, False)}
+    assert all(line.text.startswith("- ") and line.text.endswith(";") for line in listed[:-1])
+    assert listed[-1].text == "- Lưu: VT, BTT."
+
+
+def test_point_15_numbers_and_tables_over_pages(docx: Docx, files: dict[FileKind, bytes]) -> None:
+    words = " ".join(words_of(files[FileKind.DOCX], FileKind.DOCX))
+    assert "540.438" in words
+    assert "50,3%" in words
+    tables = [table for table in docx.tables if table.style.name == "Table Grid"]
+    assert len(tables) == 5
+    for table in tables:
+        for n, row in enumerate(table.rows):
+            properties = row._tr.trPr
+            assert properties.find(qn("w:cantSplit")) is not None
+            assert (properties.find(qn("w:tblHeader")) is not None) == (n == 0)
+
+
+def test_the_pdf_says_the_same_in_the_same_form(files: dict[FileKind, bytes]) -> None:
+    pdf = PdfReader(BytesIO(files[FileKind.PDF]))
+    pages = [" ".join(page.extract_text().split()) for page in pdf.pages]
+    sizes = [(round(float(page.mediabox.width) / 72 * 25.4), page.mediabox.height) for page in pdf.pages]
+    assert sizes[0][0] == 210
+    assert 297 in [width for width, _ in sizes]
+    fonts = {
+        str(font.get_object()["/BaseFont"]).partition("+")[2]
+        for page in pdf.pages
+        for font in page["/Resources"]["/Font"].values()
+    }
+    assert fonts <= {f"LiberationSerif{face}" for face in ("", "-Bold", "-Italic", "-BoldItalic")}
+    assert "Độc lập - Tự do - Hạnh phúc" in pages[0]
+    assert "ngày 05 tháng 8 năm 2020" in pages[0]
+    assert not pages[0].startswith("1 ")
+    assert pages[1].startswith("2 ")
+    first = next(n for n, page in enumerate(pages) if "PHỤ LỤC II " in page)
+    assert pages[first].startswith("PHỤ LỤC II")
+    assert pages[first + 1].startswith("2 TT Xã, phường, thị trấn")  # its own numbers, and the header again
+
+
+def test_the_sheets_hold_numbers_that_look_as_in_the_report(files: dict[FileKind, bytes]) -> None:
+    book = CalamineWorkbook.from_filelike(BytesIO(files[FileKind.XLSX]))
+    districts = book.get_sheet_by_name("Huyện, thành phố").to_python()
+    head = next(n for n, row in enumerate(districts) if row[0] == "TT")
+    assert districts[head + 1][1:7] == [
+        "Thành phố Kon Tum",
+        31250,
+        "05/8/2020",
+        62125,
+        pytest.approx(0.503, abs=1e-3),
+        634,
+    ]
+    assert districts[head + 2][1:4] == ["Huyện Đắk Glei", "chưa rõ", "chưa rõ"]
+    with zipfile.ZipFile(BytesIO(files[FileKind.XLSX])) as archive:
+        styles = archive.read("xl/styles.xml").decode()
+        sheets = [archive.read(name).decode() for name in archive.namelist() if "worksheets/sheet" in name]
+        defined = archive.read("xl/workbook.xml").decode()
+        assert any(name.startswith("xl/charts/") for name in archive.namelist())
+    assert set(re.findall(r'<name val="([^"]+)"', styles)) == {
+        "Times New Roman",
+        "Calibri",
+    }  # Calibri: of no cell
+    assert '0"."000' in styles.replace("&quot;", '"')
+    assert all('paperSize="9"' in sheet for sheet in sheets)
+    assert defined.count("_xlnm.Print_Titles") == 5
+
+
+def test_a_fresh_build_says_the_same(files: dict[FileKind, bytes]) -> None:
+    kept = read_snapshot(json.loads(json.dumps(sample().as_data())))
+    assert kept.digest == sample().digest
+    again = build(compose(kept, FORM), made_at=NOW)
+    assert again[FileKind.PDF] == files[FileKind.PDF]
+    for kind in (FileKind.DOCX, FileKind.XLSX):
+        assert words_of(again[kind], kind) == words_of(files[kind], kind)
+
+
+def test_self_reports_and_official_figures_never_meet() -> None:
+    text = "\n".join(getattr(block, "text", "") for block in compose(sample(), FORM).blocks)
+    assert "31.250 máy đã cài đặt" in text
+    assert "634 người tự báo" in text
+    assert f"{31250 + 634:,}".replace(",", ".") not in text
+    assert "Chưa đủ số liệu của tất cả các huyện" in text  # one of two districts is not the province
+    assert "1.102/1.180 người có điện thoại thông minh" in text  # of the agency that gave both figures
+
+
+def test_a_correction_says_what_changed_from_what_to_what() -> None:
+    before = sample()
+    late = replace(before.agencies[2], staff=80, with_smartphone=78, installed=70, day=DAY, is_missing=False)
+    after = replace(before, agencies=(replace(before.agencies[0], installed=1110), before.agencies[1], late))
+    changes = find_changes(before, after)
+    assert [(each.what, each.before, each.after, each.kind) for each in changes] == [
+        ("Sở Y tế: số người đã hoàn thành", 1102, 1110, Kind.CORRECTED),
+        ("Sở Tài chính: tổng số người", None, 80, Kind.ADDED),
+        ("Sở Tài chính: người có điện thoại thông minh", None, 78, Kind.ADDED),
+        ("Sở Tài chính: số người đã hoàn thành", None, 70, Kind.ADDED),
+    ]
+    paper = compose_correction(after, FORM, changes, n=1, written_on="2020-08-06")
+    assert paper.kind == "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH"
+    assert paper.place_and_day == "Kon Tum, ngày 06 tháng 8 năm 2020"
+    assert find_changes(before, before) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (long_day("2020-08-05"), "ngày 05 tháng 8 năm 2020"),
+        (long_day("2020-02-10"), "ngày 10 tháng 02 năm 2020"),
+        (long_day("2020-12-31"), "ngày 31 tháng 12 năm 2020"),
+        (short_day("2021-01-09"), "09/01/2021"),
+        (percent(0.5034), "50,3%"),
+        (percent(0.5), "50,0%"),
+        (percent(0.5, is_exact=True), "50%"),
+        (percent(0.9999), "99,9%"),
+        (percent(1.0), "100,0%"),
+        (said(540438), "540.438"),
+        (said(9), "09"),
+        (said(10), "10"),
+        (said(0), "0"),
+    ],
+)
+def test_numbers_and_days_are_written_as_the_decree_wants_them(written: str, expected: str) -> None:
+    assert written == expected
