@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from enum import StrEnum
 
 from redis import Redis, RedisError
 
@@ -14,6 +15,9 @@ log = logging.getLogger(__name__)
 WINDOW_S = 15 * 60
 FAILURES_PER_EMAIL = 10
 FAILURES_PER_ADDRESS = 30  # an office of many sits behind one
+REQUESTS_S = 3600
+REQUESTS_PER_EMAIL = 3
+REQUESTS_PER_ADDRESS = 20
 
 
 def count_attempt(redis: Redis, *, email: str, address: str) -> int:
@@ -31,6 +35,38 @@ def count_attempt(redis: Redis, *, email: str, address: str) -> int:
     except RedisError as error:
         log.warning("login.brake_away error=%s", type(error).__name__)
     return 0
+
+
+class Allowed(StrEnum):
+    YES = "yes"
+    SILENTLY_NOT = "silently_not"  # the address has had its mails: whoever asks must not learn that it exists
+    WAIT = "wait"
+
+
+def count_request(redis: Redis, *, email: str, address: str) -> Allowed:
+    """Count a request for a link by mail, so that nobody's postbox is filled and no place asks for everybody."""
+    try:
+        if count(redis, f"{_address_key(address)}:link", window_s=REQUESTS_S)[0] > REQUESTS_PER_ADDRESS:
+            return Allowed.WAIT
+        if count(redis, f"{_email_key(email)}:link", window_s=REQUESTS_S)[0] > REQUESTS_PER_EMAIL:
+            return Allowed.SILENTLY_NOT
+    except RedisError as error:
+        log.warning("login.brake_away error=%s", type(error).__name__)
+    return Allowed.YES
+
+
+def may_try_own_password(redis: Redis, user_id: int) -> bool:
+    """Whoever sits down at an open page guesses its user's password no faster than at the door."""
+    try:
+        return count(redis, f"loa:login:own:{user_id}", window_s=WINDOW_S)[0] <= FAILURES_PER_EMAIL
+    except RedisError as error:
+        log.warning("login.brake_away error=%s", type(error).__name__)
+        return True
+
+
+def lift_brake(redis: Redis, email: str) -> None:
+    """Let an account try again at once. Raises redis.RedisError."""
+    redis.delete(_email_key(email))
 
 
 def forget_attempt(redis: Redis, *, email: str, address: str) -> None:

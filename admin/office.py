@@ -22,6 +22,7 @@ from admin import texts
 from admin.guides import section_of
 from admin.headers import csp_nonce, install_headers
 from admin.login import install_login
+from admin.login_pages import create_login_pages
 from admin.permissions import may_open
 from admin.views.account import AccountView, create_invitations
 from admin.views.agencies import AgenciesView
@@ -42,6 +43,7 @@ from admin.views.register import RegisterView
 from admin.views.reply_log import ReplyLogView
 from admin.views.rights import RightsView
 from admin.views.running import RunningView
+from admin.views.second_factor import SecondFactorView
 from admin.views.senders import SendersView
 from admin.views.users import UsersView
 from campaigns.stopping import is_stopped
@@ -78,6 +80,7 @@ def install_office(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> 
     for blueprint in without_csrf:
         csrf.exempt(blueprint)
     install_login(app, runtime)
+    app.register_blueprint(create_login_pages(runtime))
     app.register_blueprint(create_invitations(runtime))
     app.register_blueprint(
         Blueprint("office_static", __name__, static_folder="static", static_url_path="/static")
@@ -112,6 +115,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         UsersView(runtime),
         AuditView(runtime),
         AccountView(runtime),
+        SecondFactorView(runtime),
         SendersView(runtime),
         RegisterView(runtime),
         RunningView(runtime),

@@ -48,6 +48,10 @@ def ring_invitation(doorbell: Doorbell, user_id: int) -> bool:
     return doorbell.ring("workers.jobs.mail_invitation", user_id, queue=DEFAULT, retries=_MAIL_RETRIES)
 
 
+def ring_reset(doorbell: Doorbell, user_id: int) -> bool:
+    return doorbell.ring("workers.jobs.mail_reset", user_id, queue=DEFAULT, retries=_MAIL_RETRIES)
+
+
 def ring_notify(doorbell: Doorbell, campaign_id: int) -> bool:
     return doorbell.ring("workers.jobs.notify", campaign_id, queue=DEFAULT, retries=_MAIL_RETRIES)
 

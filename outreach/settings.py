@@ -64,6 +64,13 @@ class Settings:
         "suppressed numbers, so changing it ends all links already sent",
         secret=True,
     )
+    second_factor: str = _var(
+        "SECOND_FACTOR",
+        "",
+        checks.choice("required", "optional"),
+        "whether administrators and approvers must have a second factor; `required` in production where nothing is set, "
+        "else `optional`, so that the demo's logins open with a password alone",
+    )
     public_base_url: str = _var(
         "PUBLIC_BASE_URL",
         "http://127.0.0.1:8000",
@@ -225,6 +232,11 @@ class Settings:
         if self.twilio_api_base_url:
             return self.twilio_api_base_url
         return TWILIO_API if self.sms_gateway == "twilio" else "http://127.0.0.1:8001"
+
+    @property
+    def requires_second_factor(self) -> bool:
+        """Whether administrators and approvers get no further than its set-up without one."""
+        return self.second_factor == "required" or (not self.second_factor and self.app_env == "production")
 
     @property
     def takes_replies(self) -> bool:

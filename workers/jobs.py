@@ -23,6 +23,7 @@ from campaigns.rings import (
 from campaigns.sweep import apply_all_statuses
 from campaigns.sweep import sweep as sweep_once
 from outreach.access.invitations import mail_invitation as mail_link
+from outreach.access.invitations import mail_reset as mail_new_password
 from outreach.doorbell import SEND
 from outreach.people.importing.uploads.expiry import remove_unconfirmed
 from outreach.people.importing.uploads.running import Work
@@ -106,6 +107,12 @@ def mail_invitation(user_id: int) -> dict[str, int]:
     """Send a user the link to choose a password by."""
     held = runtime()
     return {"mailed": mail_link(held.db, held.settings, user_id)}
+
+
+def mail_reset(user_id: int) -> dict[str, int]:
+    """Send a user who has forgotten the password a link; 0 is nobody."""
+    held = runtime()
+    return {"mailed": mail_new_password(held.db, held.settings, user_id)}
 
 
 def reconcile() -> dict[str, int]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 
 import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from admin.cli.speaking import Group, answer, json_option
+from admin.cli.entry import add_entry_commands
+from admin.cli.speaking import Group, answer, json_option, read_password
 from outreach.access import audit
 from outreach.access.models import OrganisationKind, Role
 from outreach.access.organisations import create_organisation, find_organisation
@@ -66,7 +66,7 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
         as_json: bool,
     ) -> None:
         """Create a user; the password comes on standard input, so that no process list shows it."""
-        password = _read_password()
+        password = read_password()
         now = datetime.now(UTC)
         with runtime.db.write() as session:
             found = find_organisation(session, organisation) if organisation else None
@@ -84,14 +84,8 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
             audit.record(session, actor_id=None, action="user.create", subject=f"users:{user.id}", now=now)
         answer({"id": user.id, "email": user.email}, as_json=as_json, says=f"Đã tạo tài khoản {user.email}.")
 
+    add_entry_commands(users, runtime)
     return [organisations, users]
-
-
-def _read_password() -> str:
-    try:
-        return sys.stdin.buffer.read().decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise BadInput("Mật khẩu phải là văn bản UTF-8. Hãy gõ lại mật khẩu.") from None
 
 
 def _check_area(session: Session, code: str | None) -> None:

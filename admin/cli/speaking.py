@@ -15,7 +15,7 @@ from redis import RedisError
 from sqlalchemy.exc import DataError, DBAPIError
 
 from outreach.access import audit
-from outreach.errors import LoaError
+from outreach.errors import BadInput, LoaError
 
 LARGEST_ID = 2**63 - 1  # what the database numbers rows with
 
@@ -143,6 +143,14 @@ def answer(data: dict[str, Any], *, as_json: bool, says: str) -> None:
 def notice(says: str) -> None:
     """Something that a person should know beside the result."""
     click.echo(says, err=True)
+
+
+def read_password() -> str:
+    """All of standard input, so that no process list shows a password. Raises BadInput."""
+    try:
+        return sys.stdin.buffer.read().decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise BadInput("Mật khẩu phải là văn bản UTF-8. Hãy gõ lại mật khẩu.") from None
 
 
 def read_lines() -> Iterator[str]:

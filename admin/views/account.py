@@ -8,10 +8,12 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
-from flask_login import logout_user
+from flask_login import current_user, logout_user
 
+from admin.login_brake import may_try_own_password
 from admin.views.base import OfficeView
 from outreach.access.accounts import change_password
+from outreach.access.entry.sessions import end_other_sessions, end_session, read_sessions
 from outreach.access.invitations import choose_password, find_invited
 from outreach.access.users import SHORTEST_PASSWORD
 from outreach.errors import BadInput
@@ -24,7 +26,7 @@ class AccountView(OfficeView):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        return self.render("office/account.html", error="", shortest=SHORTEST_PASSWORD)
+        return self._page()
 
     @expose("/password", methods=["POST"])
     def password(self) -> ResponseReturnValue:
@@ -33,6 +35,8 @@ class AccountView(OfficeView):
         try:
             if new != request.form.get("again", ""):
                 raise BadInput(_("Hai lần gõ mật khẩu mới không giống nhau. Hãy gõ lại."))
+            if not may_try_own_password(self.runtime.redis, current_user.id):
+                raise BadInput(_("Đã gõ sai quá nhiều lần. Hãy đợi 15 phút rồi thử lại."))
             with self.writing() as (session, user):
                 change_password(
                     session,
@@ -42,10 +46,29 @@ class AccountView(OfficeView):
                     now=datetime.now(UTC),
                 )
         except BadInput as error:
-            return self.render("office/account.html", error=str(error), shortest=SHORTEST_PASSWORD), 400
+            return self._page(error=str(error)), 400
         logout_user()
         flash(_("Đã đổi mật khẩu. Hãy đăng nhập lại bằng mật khẩu mới."), "success")
         return redirect(url_for("login.show"), code=303)
+
+    @expose("/sessions/<int:session_id>/end", methods=["POST"])
+    def end_session(self, session_id: int) -> ResponseReturnValue:
+        with self.writing() as (db, user):
+            end_session(db, session_id, user=user, now=datetime.now(UTC))
+        flash(_("Đã đăng xuất máy đó."), "success")
+        return redirect(url_for(".index"), code=303)
+
+    @expose("/sessions/end-others", methods=["POST"])
+    def end_others(self) -> ResponseReturnValue:
+        with self.writing() as (db, user):
+            end_other_sessions(db, key=current_user.session_key, user=user, now=datetime.now(UTC))
+        flash(_("Đã đăng xuất khỏi mọi máy khác."), "success")
+        return redirect(url_for(".index"), code=303)
+
+    def _page(self, *, error: str = "") -> str:
+        with self.reading() as (db, user):
+            sessions = read_sessions(db, user.id, now=datetime.now(UTC))
+        return self.render("office/account.html", error=error, shortest=SHORTEST_PASSWORD, sessions=sessions)
 
 
 def create_invitations(runtime: Runtime) -> Blueprint:

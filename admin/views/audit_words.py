@@ -12,6 +12,14 @@ from outreach.people.masking import masked
 ACTIONS: dict[str, Any] = {
     "login": _l("Đăng nhập"),
     "logout": _l("Đăng xuất"),
+    "session.end": _l("Đăng xuất một máy khác"),
+    "session.end_all": _l("Đăng xuất khỏi mọi máy"),
+    "second_factor.set_up": _l("Bật xác thực hai lớp"),
+    "second_factor.remove": _l("Bỏ xác thực hai lớp"),
+    "second_factor.renew_codes": _l("Tạo mã khôi phục mới"),
+    "second_factor.recover": _l("Đăng nhập bằng mã khôi phục"),
+    "user.forgot": _l("Yêu cầu liên kết vì quên mật khẩu"),
+    "user.unlock": _l("Bỏ khóa tạm đăng nhập"),
     "campaign.create": _l("Tạo chiến dịch"),
     "campaign.edit": _l("Sửa chiến dịch"),
     "campaign.submit": _l("Trình duyệt chiến dịch"),
@@ -124,6 +132,7 @@ SUBJECTS: dict[str, Any] = {
 
 DETAILS: dict[str, Any] = {
     "rows": _l("số dòng"),
+    "sessions": _l("số máy"),
     "basis": _l("căn cứ"),
     "numbers": _l("số điện thoại"),
     "other": _l("số không phải di động"),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import abort, current_app, flash, redirect, request
+from flask import abort, current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import BaseView
 from flask_login import current_user
@@ -17,6 +17,9 @@ from admin.permissions import may_open
 from outreach.access.models import User
 from outreach.errors import LoaError, NotFound
 from outreach.runtime import Runtime
+
+# What is open to an administrator or approver who has yet to set up the second factor that the settings ask for.
+_BEFORE_SET_UP = frozenset({"account", "second_factor"})
 
 
 class OfficeView(BaseView):
@@ -33,7 +36,11 @@ class OfficeView(BaseView):
         self.runtime = runtime
 
     def is_accessible(self) -> bool:
-        return bool(current_user.is_authenticated and may_open(current_user.role, request.endpoint))
+        return bool(
+            current_user.is_authenticated
+            and may_open(current_user.role, request.endpoint)
+            and (not current_user.must_set_up or self.endpoint in _BEFORE_SET_UP)
+        )
 
     def is_visible(self) -> bool:
         return bool(
@@ -45,6 +52,8 @@ class OfficeView(BaseView):
     def inaccessible_callback(self, name: str, **kwargs: Any) -> ResponseReturnValue:
         if not current_user.is_authenticated:
             return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+        if current_user.must_set_up and may_open(current_user.role, request.endpoint):
+            return redirect(url_for("second_factor.index"), code=303)
         abort(403)
 
     @contextmanager

@@ -17,7 +17,16 @@ from sqlalchemy.orm import Session
 from admin.views.base import OfficeView
 from admin.views.organisations import choices_of_areas, choices_of_organisations
 from campaigns.rings import ring_invitation
-from outreach.access.accounts import change_user, disable, enable, invite, renew_link
+from outreach.access.accounts import (
+    change_user,
+    disable,
+    drop_second_factor,
+    enable,
+    end_everywhere,
+    invite,
+    renew_link,
+)
+from outreach.access.entry.sessions import read_sessions
 from outreach.access.invitations import link_for
 from outreach.access.models import AuditEvent, Organisation, Role, User
 from outreach.access.users import has_password, visible_to
@@ -98,6 +107,20 @@ class UsersView(OfficeView):
         self._mail(user_id)
         return redirect(url_for(".show", user_id=user_id), code=303)
 
+    @expose("/<int:user_id>/sign-out", methods=["POST"])
+    def sign_out(self, user_id: int) -> ResponseReturnValue:
+        def act(db: Session, user: User, now: datetime) -> None:
+            end_everywhere(db, user_id, user=user, now=now)
+
+        return self._do(user_id, act, _("Đã đăng xuất người này khỏi mọi máy."))
+
+    @expose("/<int:user_id>/second-factor", methods=["POST"])
+    def drop_second_factor(self, user_id: int) -> ResponseReturnValue:
+        def act(db: Session, user: User, now: datetime) -> None:
+            drop_second_factor(db, user_id, user=user, now=now)
+
+        return self._do(user_id, act, _("Đã bỏ xác thực hai lớp của tài khoản này."))
+
     def _mail(self, user_id: int) -> None:
         if self.runtime.settings.smtp_url:
             ring_invitation(self.runtime.doorbell, user_id)
@@ -161,6 +184,7 @@ class UsersView(OfficeView):
                     )
                 ),
                 "is_me": me.id == user_id,
+                "sessions": read_sessions(db, user_id, now=datetime.now(UTC)),
             }
         return self.render(
             "office/user.html",

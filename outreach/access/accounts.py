@@ -9,6 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from outreach.access import audit
+from outreach.access.entry.second_factor import remove_second_factor
+from outreach.access.entry.sessions import end_sessions
 from outreach.access.models import Organisation, OrganisationKind, Role, User
 from outreach.access.organisations import check_identity, create_organisation
 from outreach.access.users import check_password, create_user, hash_password, no_password, require_role
@@ -92,6 +94,7 @@ def disable(session: Session, user_id: int, *, user: User, now: datetime) -> Use
     if leaver.role is Role.ADMINISTRATOR:
         _keep_one(session, leaver)
     leaver.is_active, leaver.password_hash = False, no_password()
+    end_sessions(session, leaver.id, now=now)
     _record(session, "user.disable", leaver, user=user, now=now)
     return leaver
 
@@ -115,6 +118,21 @@ def renew_link(session: Session, user_id: int, *, user: User, now: datetime) -> 
     return found
 
 
+def end_everywhere(session: Session, user_id: int, *, user: User, now: datetime) -> int:
+    """Sign a user out on every device, as when one was lost; how many there were."""
+    require_role(user)
+    found = _lock(session, user_id)
+    ended = end_sessions(session, found.id, now=now)
+    _record(session, "session.end_all", found, user=user, now=now, sessions=ended)
+    return ended
+
+
+def drop_second_factor(session: Session, user_id: int, *, user: User, now: datetime) -> None:
+    """For who lost telephone and recovery codes: whoever asks must be known in person. Raises WrongState."""
+    require_role(user)
+    remove_second_factor(session, user_id, actor_id=user.id, now=now)
+
+
 def change_password(session: Session, *, current: str, new: str, user: User, now: datetime) -> None:
     """One's own; ends every session of the account. Raises BadInput for a wrong or a short one."""
     if not check_password(user, current):
@@ -122,6 +140,7 @@ def change_password(session: Session, *, current: str, new: str, user: User, now
     if new == current:
         raise BadInput("Mật khẩu mới phải khác mật khẩu hiện tại.")
     user.password_hash = hash_password(new)
+    end_sessions(session, user.id, now=now)
     _record(session, "user.password", user, user=user, now=now)
 
 
@@ -221,6 +240,6 @@ def _check_scope(session: Session, organisation_id: int | None, area_code: str |
 
 
 def _record(
-    session: Session, action: str, subject: User, *, user: User, now: datetime, **details: str
+    session: Session, action: str, subject: User, *, user: User, now: datetime, **details: str | int
 ) -> None:
     audit.record(session, actor_id=user.id, action=action, subject=f"users:{subject.id}", now=now, **details)

@@ -1,14 +1,18 @@
-"""Links by which a user chooses a password: signed, for 72 hours, and once, as the hash in them changes with it."""
+"""Links by which a user chooses a password: signed, for a time, and once, as the hash in them changes with it.
+
+An administrator's link (an invitation) is good for 72 hours; one that anybody may ask for on the sign-in page for two.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 from sqlalchemy.orm import Session
 
 from outreach.access import audit
+from outreach.access.entry.sessions import end_sessions
 from outreach.access.models import User
 from outreach.access.users import hash_password
 from outreach.db import Database
@@ -17,6 +21,8 @@ from outreach.mail import send_mail
 from outreach.settings import Settings
 
 VALID_FOR = timedelta(hours=72)
+RESET_VALID_FOR = timedelta(hours=2)
+_KINDS = {"invitation": VALID_FOR, "reset": RESET_VALID_FOR}
 
 _SUBJECT = "Loa: đặt mật khẩu cho tài khoản của bạn"
 _BODY = """Kính gửi ông/bà,
@@ -29,19 +35,29 @@ mật khẩu; liên kết chỉ dùng được một lần:
 Nếu ông/bà không chờ thư này, hãy bỏ qua thư và báo cho người quản trị.
 """
 
+_RESET_SUBJECT = "Loa: đặt lại mật khẩu"
+_RESET_BODY = """Kính gửi ông/bà,
+
+Có người, có lẽ là ông/bà, vừa báo quên mật khẩu của tài khoản Loa này. Hãy mở liên kết sau trong vòng 2 giờ và chọn
+một mật khẩu mới; liên kết chỉ dùng được một lần:
+
+{link}
+
+Nếu ông/bà không yêu cầu, hãy bỏ qua thư này: mật khẩu hiện tại vẫn như cũ.
+"""
+
 
 def link_for(user: User, settings: Settings) -> str:
     """The address to pass on to the user, and to nobody else."""
-    token = _serializer(settings.secret_key).dumps([user.id, _fingerprint(user)])
-    return f"{settings.public_base_url}/login/invitation/{token}"
+    return _link(user, settings, "invitation")
 
 
 def find_invited(session: Session, token: str, *, secret_key: str, is_locked: bool = False) -> User:
     """Whom a link belongs to. Raises BadInput when it was used, is too old or was never ours."""
     try:
-        user_id, fingerprint = _serializer(secret_key).loads(token, max_age=int(VALID_FOR.total_seconds()))
+        user_id, fingerprint = _read(token, secret_key)
     except SignatureExpired as error:
-        raise BadInput("Liên kết đã quá 72 giờ. Hãy xin người quản trị một liên kết mới.") from error
+        raise BadInput("Liên kết đã quá hạn. Hãy xin người quản trị một liên kết mới.") from error
     except (BadSignature, ValueError, TypeError) as error:
         raise BadInput(
             "Liên kết không đúng hoặc bị cắt mất một phần. Hãy mở lại từ thư hoặc xin liên kết mới."
@@ -56,22 +72,64 @@ def choose_password(session: Session, token: str, password: str, *, secret_key: 
     """Take the password and end the link. Raises BadInput."""
     user = find_invited(session, token, secret_key=secret_key, is_locked=True)
     user.password_hash = hash_password(password)
+    end_sessions(session, user.id, now=now)
     audit.record(session, actor_id=user.id, action="user.password", subject=f"users:{user.id}", now=now)
     return user
 
 
 def mail_invitation(db: Database, settings: Settings, user_id: int) -> int:
     """Send the link to its user; 0 where no mail server is set or the user is gone."""
+    return _mail(db, settings, user_id, "invitation")
+
+
+def mail_reset(db: Database, settings: Settings, user_id: int) -> int:
+    """As above, for a user who has forgotten the password; 0 as well where the address was nobody's."""
+    mailed = _mail(db, settings, user_id, "reset")
+    if mailed:
+        with db.write() as session:
+            audit.record(
+                session,
+                actor_id=None,
+                action="user.forgot",
+                subject=f"users:{user_id}",
+                now=datetime.now(UTC),
+            )
+    return mailed
+
+
+def _mail(db: Database, settings: Settings, user_id: int, kind: str) -> int:
     with db.read() as session:
         user = session.get(User, user_id)
         if user is None or not user.is_active or not settings.smtp_url:
             return 0
-        to, link = user.email, link_for(user, settings)
-    return send_mail(settings.smtp_url, to=[to], subject=_SUBJECT, body=_BODY.format(link=link))
+        to, link = user.email, _link(user, settings, kind)
+    subject, body = (_SUBJECT, _BODY) if kind == "invitation" else (_RESET_SUBJECT, _RESET_BODY)
+    return send_mail(settings.smtp_url, to=[to], subject=subject, body=body.format(link=link))
 
 
-def _serializer(secret_key: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(secret_key, salt="invitation")
+def _link(user: User, settings: Settings, kind: str) -> str:
+    token = _serializer(settings.secret_key, kind).dumps([user.id, _fingerprint(user)])
+    return f"{settings.public_base_url}/login/invitation/{token}"
+
+
+def _read(token: str, secret_key: str) -> tuple[int, str]:
+    refused: BadSignature | None = None
+    for kind, valid_for in _KINDS.items():
+        try:
+            user_id, fingerprint = _serializer(secret_key, kind).loads(
+                token, max_age=int(valid_for.total_seconds())
+            )
+        except SignatureExpired:
+            raise
+        except BadSignature as error:
+            refused = error
+        else:
+            return user_id, fingerprint
+    raise refused or BadSignature("no kind")
+
+
+def _serializer(secret_key: str, kind: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(secret_key, salt=kind)
 
 
 def _fingerprint(user: User) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, String
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from outreach.db import Base, BigId, UtcDateTime, one_of
@@ -51,8 +51,40 @@ class User(Base):
     password_hash: Mapped[str] = mapped_column(String(200))
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # A second factor: what its secret is made of, the last half minute whose code was used, and wrong codes since.
+    totp_nonce: Mapped[str | None] = mapped_column(String(32))
+    totp_step: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
+    wrong_codes: Mapped[int] = mapped_column(default=0, server_default="0")
+    wrong_code_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     organisation: Mapped[Organisation | None] = relationship()
+
+
+class RecoveryCode(Base):
+    """Stands in for a telephone that is lost, once; kept as a keyed hash."""
+
+    __tablename__ = "recovery_codes"
+    __table_args__ = (UniqueConstraint("user_id", "code_hash"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    code_hash: Mapped[str] = mapped_column(String(64))
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class UserSession(Base):
+    """Somebody signed in on some device. Its cookie opens nothing once the row has ended or is gone."""
+
+    __tablename__ = "user_sessions"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(32), unique=True)  # in the signed cookie
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    began_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)  # to within some minutes
+    address: Mapped[str] = mapped_column(String(64))
+    device: Mapped[str] = mapped_column(String(60))
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class AuditEvent(Base):

@@ -94,6 +94,8 @@ SCREENS = [
     Screen("users.index", "/admin/users/"),
     Screen("users.show", "/admin/users/{user}/"),
     Screen("account.index", "/admin/account/", LEADER),
+    Screen("second_factor.index", "/admin/account/second-factor/", LEADER),
+    Screen("login.forgotten", "/login/forgotten", None),
     Screen("invitation.show", "/login/invitation/{invitation}", None),
     Screen("audit.index", "/admin/audit/", AUDITOR),
     # Refusals.
@@ -103,6 +105,7 @@ SCREENS = [
 
 # Answers that are no page of their own: a part of one, a file, or for machines.
 NO_SCREENS = {
+    "login.ask_code",  # after a right password alone: looked at in test_second_factor.py
     "admin.running",
     "running.panel",
     "imports.live",

@@ -5,7 +5,6 @@ All that belongs to the organisation carries the same mark, so that it is notice
 
 from __future__ import annotations
 
-import itertools
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from typing import Any
 from flask import Flask, session, url_for
 from flask.testing import FlaskClient
 from flask_wtf.csrf import generate_csrf
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -33,7 +32,8 @@ from campaigns.rights.models import PersonRequest, RequestKind
 from campaigns.states import CampaignAction
 from campaigns.sweep import sweep
 from campaigns.windows import VIETNAM
-from outreach.access.models import Organisation, OrganisationKind, Role, User
+from outreach.access.entry.sessions import begin_session, find_session
+from outreach.access.models import Organisation, OrganisationKind, Role, User, UserSession
 from outreach.people.models import (
     Contact,
     ContactList,
@@ -73,7 +73,6 @@ class Office:
         self.now = datetime.now(UTC)
         self.visitors: dict[tuple[str, Role], Visitor] = {}
         self.values: dict[str, Any] = {"guide": "can-bo", "picture": "home.png"}
-        self._sessions = itertools.count()
         with app.test_request_context():
             self.token = generate_csrf()
             self._secret = session["csrf_token"]
@@ -81,6 +80,8 @@ class Office:
             self._add_people(db)
             self._add_lists(db)
         self._add_campaigns()
+        for visitor in self.visitors.values():
+            self._open_session(visitor)
 
     def ask(
         self,
@@ -97,12 +98,25 @@ class Office:
         with browser.session_transaction() as begun:
             begun.update(csrf_token=self._secret, language=language)
             if visitor.user_id:
-                begun["_user_id"] = f"{visitor.user_id}.matrix{next(self._sessions)}"
+                begun["_user_id"] = f"{visitor.user_id}.{self._open_session(visitor)}"
         if method == "GET":
             return browser.get(path)
         return browser.open(
             path, method=method, data={**(form or {}), **({"csrf_token": self.token} if token else {})}
         )
+
+    def _open_session(self, visitor: Visitor) -> str:
+        """The visitor's session, begun anew where what was asked before has ended it; its key."""
+        number = int(visitor.user_id.split(".")[0])
+        with self.runtime.db.read() as db:
+            held = find_session(db, number, f"matrix{number}", now=datetime.now(UTC))
+        if held is None:
+            with self.runtime.db.write() as db:
+                db.execute(delete(UserSession).where(UserSession.key == f"matrix{number}"))
+                begin_session(
+                    db, number, address="", user_agent="", now=datetime.now(UTC)
+                ).key = f"matrix{number}"
+        return f"matrix{number}"
 
     def path(self, endpoint: str, **more: Any) -> str:
         """The address of a route, with the organisation's objects in it."""
@@ -153,6 +167,7 @@ class Office:
         db.add(spare)
         db.flush()
         self.values["user_id"] = spare.id
+        self.values["session_id"] = begin_session(db, spare.id, address="", user_agent="", now=self.now).id
 
     def _add_lists(self, db: Session) -> None:
         made = ContactList(organisation_id=self.values[HERE], name=LIST, created_at=self.now)

@@ -266,7 +266,7 @@ ELSEWHERE = [
 def test_nothing_leads_to_another_site(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("admin.login.check_password", lambda user, password: user is not None)
+    monkeypatch.setattr("admin.login_pages.check_password", lambda user, password: user is not None)
     stranger = client.application.test_client()
     signed_in(client, AUTHOR)
     for target in ELSEWHERE:

@@ -123,6 +123,12 @@ GET  guides.show            ASPLU
 GET  guides.picture         ASPLU
 GET  account.index          ASPLU
 POST account.password       ASPLU
+POST account.end_session    ASPLU
+POST account.end_others     ASPLU
+GET  second_factor.index    ASPLU
+POST second_factor.confirm  ASPLU
+POST second_factor.renew    ASPLU
+POST second_factor.remove   ASPLU
 GET  audit.index            A...U
 GET  organisations.index    A...U
 GET  organisations.show     A...U
@@ -135,11 +141,17 @@ POST users.change           A....
 POST users.disable          A....
 POST users.enable           A....
 POST users.link             A....
+POST users.sign_out         A....
+POST users.drop_second_factor A....
 GET  invitation.show        open 400 400
 POST invitation.choose      open 400 400
 GET  login.front            open 200 302
 GET  login.show             open 200 302
 POST login.sign_in          open 401 401
+GET  login.ask_code         open 302 302
+POST login.check            open 303 303
+GET  login.forgotten        open 200 200
+POST login.ask_for_link     open 200 200
 POST login.sign_out         open 303 303
 POST login.choose_language  open 303 303
 GET  office_static.static   open 200 200
@@ -178,6 +190,10 @@ SHOWS_NUMBERS = {("GET", "imports.errors"), ("GET", "lists.waiting")}
 OPENED = {"GET": {200, 302}, "POST": {200, 204, 303, 409, 422}}
 REFUSED_WITHIN = {
     "account.password": {400},  # the old password is not the one that is typed here
+    "account.end_session": {404},  # another's: what is one's own is known to its page alone
+    "second_factor.confirm": {400},  # no telephone has read the code
+    "second_factor.renew": {400},
+    "second_factor.remove": {400},
     "inbox.remove_text": {404},  # gone since the first of them removed it
 }
 FEWEST_CELLS = 750

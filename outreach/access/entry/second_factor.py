@@ -1,0 +1,170 @@
+"""The second factor: codes of a telephone's authenticator (TOTP, RFC 6238), and recovery codes for when it is lost.
+
+The secret is made of the installation's key and a nonce: whoever reads the database alone learns no code.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import pyotp
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from outreach.access import audit
+from outreach.access.models import RecoveryCode, Role, User
+from outreach.errors import BadInput, NotFound, WrongState
+
+STEP_S = 30
+WRONG_CODES = 5
+WAIT = timedelta(minutes=15)
+RECOVERY_CODES = 10
+MUST_HAVE_ONE = frozenset({Role.ADMINISTRATOR, Role.APPROVER})
+
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that are mistaken for each other
+_GROUPS = (4, 4, 4)
+
+
+class Verdict(StrEnum):
+    RIGHT = "right"
+    RECOVERED = "recovered"  # a recovery code, used up now
+    WRONG = "wrong"
+    WAIT = "wait"
+
+
+def has_second_factor(user: User) -> bool:
+    return user.totp_nonce is not None
+
+
+def new_nonce() -> str:
+    return secrets.token_hex(16)
+
+
+def secret_of(user_id: int, nonce: str, *, secret_key: str) -> str:
+    """What the telephone keeps, in base32."""
+    made = hmac.new(secret_key.encode(), f"totp:{user_id}:{nonce}".encode(), hashlib.sha256)
+    return base64.b32encode(made.digest()[:20]).decode()
+
+
+def address_of(secret: str, email: str) -> str:
+    """The `otpauth://` address that a QR code carries to the telephone."""
+    return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name="Loa")
+
+
+def set_up(
+    session: Session, user: User, *, nonce: str, code: str, secret_key: str, now: datetime
+) -> list[str]:
+    """Take a second factor into use once the telephone has shown a right code; new recovery codes.
+
+    Raises BadInput for a wrong code, WrongState where there is a second factor already.
+    """
+    user = _lock(session, user.id)
+    if has_second_factor(user):
+        raise WrongState("Tài khoản đã có xác thực hai lớp. Hãy tải lại trang.")
+    step = _find_step(secret_of(user.id, nonce, secret_key=secret_key), code, after=0, now=now)
+    if step is None:
+        raise BadInput("Mã chưa đúng. Hãy xem giờ của điện thoại có đúng không và gõ mã đang hiện.")
+    user.totp_nonce, user.totp_step, user.wrong_codes = nonce, step, 0
+    _record(session, "second_factor.set_up", user, user.id, now=now)
+    return _renew_codes(session, user, secret_key=secret_key)
+
+
+def check_code(session: Session, user_id: int, code: str, *, secret_key: str, now: datetime) -> Verdict:
+    """Hold a code against the user's telephone and recovery codes. Each opens once; five wrong ones, then a wait.
+
+    Kept in the database, not in Redis: with a password known there are only a million codes, and none may be tried freely.
+    """
+    user = _lock(session, user_id)
+    if user.totp_nonce is None:
+        return Verdict.WRONG
+    if user.wrong_code_at is not None and user.wrong_code_at <= now - WAIT:
+        user.wrong_codes = 0
+    if user.wrong_codes >= WRONG_CODES:
+        return Verdict.WAIT
+    code = "".join(code.split()).lower().replace("-", "")
+    step = _find_step(
+        secret_of(user.id, user.totp_nonce, secret_key=secret_key), code, after=user.totp_step, now=now
+    )
+    if step is not None:
+        user.totp_step, user.wrong_codes = step, 0
+        return Verdict.RIGHT
+    held = session.scalar(
+        select(RecoveryCode).where(
+            RecoveryCode.user_id == user.id,
+            RecoveryCode.code_hash == _hash(code, user.id, secret_key),
+            RecoveryCode.used_at.is_(None),
+        )
+    )
+    if held is not None:
+        held.used_at, user.wrong_codes = now, 0
+        _record(session, "second_factor.recover", user, user.id, now=now)
+        return Verdict.RECOVERED
+    user.wrong_codes, user.wrong_code_at = user.wrong_codes + 1, now
+    return Verdict.WRONG
+
+
+def count_recovery_codes(session: Session, user_id: int) -> int:
+    """Those that are left."""
+    left = select(func.count()).where(RecoveryCode.user_id == user_id, RecoveryCode.used_at.is_(None))
+    return session.scalar(left) or 0
+
+
+def renew_recovery_codes(session: Session, user: User, *, secret_key: str, now: datetime) -> list[str]:
+    """New ones; the former open nothing any more. Raises WrongState without a second factor."""
+    user = _lock(session, user.id)
+    if not has_second_factor(user):
+        raise WrongState("Tài khoản chưa có xác thực hai lớp.")
+    _record(session, "second_factor.renew_codes", user, user.id, now=now)
+    return _renew_codes(session, user, secret_key=secret_key)
+
+
+def remove_second_factor(session: Session, user_id: int, *, actor_id: int | None, now: datetime) -> None:
+    """For who lost telephone and codes, or wants another telephone. Raises NotFound, WrongState."""
+    user = _lock(session, user_id)
+    if not has_second_factor(user):
+        raise WrongState("Tài khoản này không có xác thực hai lớp.")
+    user.totp_nonce, user.wrong_codes = None, 0
+    session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
+    _record(session, "second_factor.remove", user, actor_id, now=now)
+
+
+def _find_step(secret: str, code: str, *, after: int, now: datetime) -> int | None:
+    """The half minute whose code this is, of the present one and its neighbours, and later than the last one used."""
+    current, totp, found = int(now.timestamp()) // STEP_S, pyotp.TOTP(secret), None
+    for step in (current - 1, current, current + 1):
+        if hmac.compare_digest(totp.at(step * STEP_S).encode(), code.encode()) and step > after:
+            found = step
+    return found
+
+
+def _renew_codes(session: Session, user: User, *, secret_key: str) -> list[str]:
+    session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
+    codes = [
+        "-".join("".join(secrets.choice(_LETTERS) for _ in range(length)) for length in _GROUPS)
+        for _ in range(RECOVERY_CODES)
+    ]
+    session.add_all(
+        RecoveryCode(user_id=user.id, code_hash=_hash(code.replace("-", ""), user.id, secret_key))
+        for code in codes
+    )
+    return codes
+
+
+def _hash(code: str, user_id: int, secret_key: str) -> str:
+    return hmac.new(secret_key.encode(), f"recovery:{user_id}:{code}".encode(), hashlib.sha256).hexdigest()
+
+
+def _lock(session: Session, user_id: int) -> User:
+    found = session.get(User, user_id, with_for_update={"of": User}, populate_existing=True)
+    if found is None:
+        raise NotFound("Không có người dùng này.")
+    return found
+
+
+def _record(session: Session, action: str, subject: User, actor_id: int | None, *, now: datetime) -> None:
+    audit.record(session, actor_id=actor_id, action=action, subject=f"users:{subject.id}", now=now)

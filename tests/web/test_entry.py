@@ -1,0 +1,357 @@
+"""Beyond the password: second factors, sessions that can be ended, and a forgotten password."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyotp
+import pytest
+from flask.testing import FlaskClient
+from itsdangerous import TimestampSigner
+from rq import Queue
+from sqlalchemy import select, update
+from werkzeug.test import TestResponse
+
+from admin import login_brake
+from admin.app import create_app
+from outreach.access.entry.devices import name_device
+from outreach.access.entry.second_factor import WRONG_CODES
+from outreach.access.invitations import mail_reset
+from outreach.access.models import AuditEvent, Role, User, UserSession
+from outreach.doorbell import DEFAULT
+from tests.flows import test_mail as mail
+from tests.flows.test_mail import Postbox
+from tests.flows.world import APPROVER, AUTHOR, PASSWORD, World
+from tests.web.office import signed_in, token
+
+postbox = mail.postbox
+ADMINISTRATOR = "quantri@loa.example"
+LEADER = "lanhdao@loa.example"
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
+@pytest.fixture(autouse=True)
+def officers(world: World) -> None:
+    with world.runtime.db.write() as session:
+        world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR)
+        world.add_officer(session, LEADER, Role.LEADER)
+
+
+@pytest.fixture
+def client(world: World) -> FlaskClient:
+    return browser(world)
+
+
+def browser(world: World, **settings: Any) -> FlaskClient:
+    """Another browser, before a web with other settings."""
+    changed = replace(world.runtime.settings, **settings)
+    return create_app(changed, runtime=replace(world.runtime, settings=changed)).test_client()
+
+
+def is_in(client: FlaskClient) -> bool:
+    return client.get("/admin/account/").status_code == 200
+
+
+def post(client: FlaskClient, path: str, **form: Any) -> TestResponse:
+    """Press a button; the account's page opens to everybody."""
+    return client.post(path, data={"csrf_token": token(client, "/admin/account/"), **form})
+
+
+def set_up(client: FlaskClient) -> tuple[pyotp.TOTP, list[str]]:
+    """Turn the second factor on, as a telephone would; it, and the recovery codes."""
+    page = client.get("/admin/account/second-factor/").text
+    assert "<svg" in page
+    secret = re.search(r'class="secret">([^<]+)<', page)
+    assert secret
+    totp = pyotp.TOTP(secret[1].replace(" ", ""))
+    done = post(client, "/admin/account/second-factor/", code=totp.now())
+    assert done.status_code == 200
+    codes = re.findall(r"<li><code>([^<]+)</code>", done.text)
+    assert len(set(codes)) == 10
+    return totp, codes
+
+
+def next_code(totp: pyotp.TOTP) -> str:
+    """The one after the present: taken, as clocks differ, and not used yet."""
+    return totp.at(datetime.now(UTC) + timedelta(seconds=30))
+
+
+def type_password(client: FlaskClient, email: str = APPROVER) -> str:
+    client.delete_cookie("session")
+    form = {"email": email, "password": PASSWORD, "csrf_token": token(client, "/login")}
+    return str(client.post("/login?next=/admin/audit/", data=form).location)
+
+
+def type_code(client: FlaskClient, code: str) -> int:
+    form = {"code": code, "csrf_token": token(client, "/login/code")}
+    return client.post("/login/code", data=form).status_code
+
+
+def test_with_a_second_factor_the_password_alone_opens_nothing(client: FlaskClient, world: World) -> None:
+    signed_in(client, APPROVER)
+    client.get("/admin/account/second-factor/")
+    assert post(client, "/admin/account/second-factor/", code="000000").status_code == 400
+    totp, codes = set_up(client)
+    used = totp.now()
+    assert type_password(client) == "/login/code?next=/admin/audit/"
+    assert not is_in(client)
+    assert type_code(client, used) == 401  # the code that turned it on has been seen on the way
+    assert type_code(client, next_code(totp)) == 303
+    assert is_in(client)
+    # The telephone is lost: each recovery code opens once.
+    for status in (303, 401):
+        type_password(client)
+        assert type_code(client, codes[0].upper()) == status
+    with world.runtime.db.read() as session:
+        dump = session.execute(select(User.totp_nonce).where(User.email == APPROVER)).scalar_one()
+    assert totp.secret not in str(dump)
+
+
+def test_codes_cannot_be_guessed_and_the_wait_ends(client: FlaskClient, world: World) -> None:
+    signed_in(client, APPROVER)
+    totp, codes = set_up(client)
+    type_password(client)
+    for _ in range(WRONG_CODES):
+        assert type_code(client, "123456") == 401
+    assert type_code(client, next_code(totp)) == 429
+    type_password(client)  # another attempt with the right password is the same attempt
+    assert type_code(client, codes[1]) == 429
+    with world.runtime.db.write() as session:
+        session.execute(update(User).values(wrong_code_at=datetime.now(UTC) - timedelta(minutes=16)))
+    assert type_code(client, next_code(totp)) == 303
+
+
+def test_the_time_between_password_and_code_is_short_and_belongs_to_one_browser(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed_in(client, APPROVER)
+    totp, _codes = set_up(client)
+    assert browser(world).get("/login/code").location == "/login"
+    type_password(client)
+    monkeypatch.setattr("admin.login_pages.HALF_IN_FOR", timedelta(0))
+    assert client.get("/login/code").location == "/login"
+    form = {"code": next_code(totp), "csrf_token": token(client, "/login")}
+    assert client.post("/login/code", data=form).location == "/login"
+    assert not is_in(client)
+
+
+def test_where_it_is_required_administrators_and_approvers_get_no_further_without(world: World) -> None:
+    client = browser(world, second_factor="required")
+    for email, must in ((ADMINISTRATOR, True), (APPROVER, True), (AUTHOR, False), (LEADER, False)):
+        signed_in(client, email)
+        for path in ("/admin/", "/admin/progress/"):
+            answer = client.get(path)
+            found = (answer.status_code, answer.location)
+            assert found == ((303, "/admin/account/second-factor/") if must else (200, None)), (email, path)
+        assert post(client, "/admin/account/sessions/end-others").status_code == 303
+    signed_in(client, APPROVER)
+    stopped = client.post("/admin/stop", data={"csrf_token": token(client, "/admin/account/")})
+    assert stopped.location == "/admin/account/second-factor/"
+    set_up(client)
+    assert client.get("/admin/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("app_env", "second_factor", "required"),
+    [
+        ("production", "", True),
+        ("production", "optional", False),
+        ("development", "", False),
+        ("development", "required", True),
+    ],
+)
+def test_production_requires_it_where_nothing_else_is_said(
+    world: World, app_env: str, second_factor: str, required: bool
+) -> None:
+    settings = replace(world.runtime.settings, app_env=app_env, second_factor=second_factor)
+    assert settings.requires_second_factor is required
+
+
+def test_it_is_taken_off_by_ones_password_or_by_an_administrator(client: FlaskClient, world: World) -> None:
+    signed_in(client, APPROVER)
+    set_up(client)
+    assert post(client, "/admin/account/second-factor/remove", password="sai").status_code == 400
+    assert post(client, "/admin/account/second-factor/codes", password=PASSWORD).status_code == 200
+    assert post(client, "/admin/account/second-factor/remove", password=PASSWORD).status_code == 303
+    assert type_password(client) == "/admin/audit/"
+    set_up(client)
+    other = signed_in(browser(world), ADMINISTRATOR)
+    number = world.user(APPROVER).id
+    assert "Đang bật" in other.get(f"/admin/users/{number}/").text
+    assert post(other, f"/admin/users/{number}/second-factor").status_code == 303
+    assert type_password(client) == "/admin/audit/"
+    with world.runtime.db.read() as session:
+        deeds = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
+    assert [deed for deed in deeds if deed.startswith("second_factor")] == [
+        "second_factor.set_up",
+        "second_factor.renew_codes",
+        "second_factor.remove",
+        "second_factor.set_up",
+        "second_factor.remove",
+    ]
+
+
+# -- sessions ------------------------------------------------------------------------------------------
+
+
+def test_one_sees_where_one_is_signed_in_and_ends_it_from_elsewhere(
+    client: FlaskClient, world: World
+) -> None:
+    elsewhere = browser(world)
+    elsewhere.environ_base["HTTP_USER_AGENT"] = (
+        "Mozilla/5.0 (Linux; Android 10) Chrome/84.0 Mobile Safari/537.36"
+    )
+    elsewhere.environ_base["REMOTE_ADDR"] = "203.0.113.9"
+    third = browser(world)
+    for each in (client, elsewhere, third):
+        signed_in(each, AUTHOR)
+    page = client.get("/admin/account/").text
+    assert "Chrome, Android" in page
+    assert "203.0.113.9" in page
+    with world.runtime.db.read() as session:
+        ids = session.scalars(select(UserSession.id).order_by(UserSession.id)).all()
+    stranger = signed_in(browser(world), APPROVER)
+    assert post(stranger, f"/admin/account/sessions/{ids[1]}/end").status_code == 404
+    assert is_in(elsewhere)
+    assert post(client, f"/admin/account/sessions/{ids[1]}/end").status_code == 303
+    assert [is_in(each) for each in (client, elsewhere, third)] == [True, False, True]
+    post(client, "/admin/account/sessions/end-others")
+    assert [is_in(each) for each in (client, third, stranger)] == [True, False, True]
+    administrator = signed_in(browser(world), ADMINISTRATOR)
+    post(administrator, f"/admin/users/{world.user(AUTHOR).id}/sign-out")
+    assert not is_in(client)
+
+
+def test_a_session_that_saw_no_page_for_twelve_hours_is_over_whatever_its_cookie_says(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    for hours, stays in ((11, True), (13, False)):
+        with world.runtime.db.write() as session:
+            session.execute(update(UserSession).values(seen_at=datetime.now(UTC) - timedelta(hours=hours)))
+        assert is_in(client) is stays
+        if stays:
+            with world.runtime.db.read() as session:
+                seen = session.scalars(select(UserSession.seen_at)).one()
+            assert datetime.now(UTC) - seen < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        (
+            "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/84.0 Safari/537.36 Edg/84.0",
+            "Edge, Windows",
+        ),
+        ("Mozilla/5.0 (Windows NT 6.1) coc_coc_browser/86.0 Chrome/80.0 Safari/537.36", "Cốc Cốc, Windows"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 13_6 like Mac OS X) Version/13.1 Safari/604.1",
+            "Safari, iPhone",
+        ),
+        ("curl/7.68", ""),
+    ],
+)
+def test_devices_are_called_by_names_that_people_know(agent: str, name: str) -> None:
+    assert name_device(agent) == name
+
+
+# -- a forgotten password ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def office_with_mail(world: World, postbox: tuple[Postbox, str]) -> tuple[FlaskClient, Postbox]:
+    box, url = postbox
+    mail.with_mail(world, url)
+    return browser(world), box
+
+
+def forget(client: FlaskClient, email: str, host: str = "http://localhost") -> TestResponse:
+    page = client.get("/login/forgotten", base_url=host).text
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found
+    answer = client.post("/login/forgotten", data={"email": email, "csrf_token": found[1]}, base_url=host)
+    assert answer.status_code in (200, 429)
+    return answer
+
+
+def run_mail_jobs(world: World) -> int:
+    """Send what was rung for; how many mails went."""
+    queue, sent = Queue(DEFAULT, connection=world.runtime.redis), 0
+    for job in queue.jobs:
+        sent += mail_reset(world.runtime.db, world.runtime.settings, *job.args)
+    queue.empty()
+    world.runtime.redis.delete(*(world.runtime.redis.keys("loa:rung:*") or ["-"]))
+    return sent
+
+
+def test_a_forgotten_password_is_chosen_anew_by_mail(
+    office_with_mail: tuple[FlaskClient, Postbox], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, box = office_with_mail
+    signed_in(client, AUTHOR)
+    elsewhere = browser(world)
+    known = forget(elsewhere, f" {AUTHOR.upper()}", "http://evil.example")
+    assert run_mail_jobs(world) == 1
+    unknown = forget(elsewhere, "khong-co@loa.example")
+    assert run_mail_jobs(world) == 0
+    strip = re.compile(r'nonce="[^"]+"|value="[^"]+"')
+    assert strip.sub("", known.text) == strip.sub("", unknown.text)
+    ((to, letter),) = box.mails
+    assert to == AUTHOR
+    link = re.search(r"(http\S+)(/login/invitation/\S+)", letter.get_content())
+    assert link
+    assert link[1] == world.runtime.settings.public_base_url
+    for hours, status in ((3, 400), (1, 200)):
+        then = int(world.in_hours(hours).timestamp())
+        monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _signer, then=then: then)
+        assert elsewhere.get(link[2]).status_code == status
+    monkeypatch.undo()
+    form = {"csrf_token": token(elsewhere, "/login"), "new": "một câu khác hẳn", "again": "một câu khác hẳn"}
+    assert elsewhere.post(link[2], data=form).status_code == 303
+    assert not is_in(client)
+    signed_in(elsewhere, AUTHOR, "một câu khác hẳn")
+
+
+def test_nobodys_postbox_is_filled(office_with_mail: tuple[FlaskClient, Postbox], world: World) -> None:
+    client, box = office_with_mail
+    pages = set()
+    for _ in range(login_brake.REQUESTS_PER_EMAIL + 2):
+        answer = forget(client, AUTHOR)
+        pages.add((answer.status_code, re.sub(r'(nonce|value)="[^"]+"', "", answer.text)))
+        run_mail_jobs(world)
+    assert len(pages) == 1
+    assert len(box.mails) == login_brake.REQUESTS_PER_EMAIL
+    for number in range(login_brake.REQUESTS_PER_ADDRESS):
+        held = forget(client, f"{number}@loa.example")
+    assert held.status_code == 429
+
+
+def test_commands_help_who_cannot_get_in(client: FlaskClient, world: World) -> None:
+    operator = client.application.test_cli_runner()
+
+    def types(*words: str, stdin: str = "") -> str:
+        done = operator.invoke(args=["users", *words], input=stdin)
+        assert done.exit_code == 0, done.stderr
+        return done.stdout
+
+    signed_in(client, APPROVER)
+    set_up(client)
+    assert "Đang đăng nhập ở 1 máy" in types("sessions", APPROVER)
+    types("sessions", APPROVER, "--end")
+    assert not is_in(client)
+    types("remove-second-factor", APPROVER)
+    types("reset-password", APPROVER, "--password-stdin", stdin="một câu khác hẳn\n")
+    for _ in range(login_brake.FAILURES_PER_EMAIL + 1):
+        login_brake.count_attempt(world.runtime.redis, email=APPROVER, address="203.0.113.9")
+    types("unlock", APPROVER)
+    signed_in(client, APPROVER, "một câu khác hẳn")
+    link = re.search(r"/login/invitation/\S+", types("reset-password", APPROVER))
+    assert link
+    assert APPROVER in client.get(link[0]).text
