@@ -6,7 +6,7 @@ Words and numbers come in as they are to be read. What is not known has no bar, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -44,6 +44,16 @@ class Goal:
 
     value: float
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Where a count goes from its last point to the goal: places among the days, None beyond what can be told."""
+
+    likely: float | None
+    earliest: float | None
+    latest: float | None
+    needed_by: float | None  # the deadline, while it lies ahead and the goal is not reached
 
 
 def bar_chart(name: str, title: str, description: str, bars: Sequence[Bar], *, goal: Goal | None) -> Markup:
@@ -86,10 +96,17 @@ def line_chart(
     *,
     goal: Goal | None,
     deadline: tuple[int, str] | None,
+    ahead: Ahead | None = None,
 ) -> Markup:
-    """A count over the days: (day's words, count, count's words). `deadline` is a place among the days, and words."""
+    """A count over the days: (day's words, count, count's words). `deadline` is a place among the days, and words.
+
+    With `ahead` the fan of the forecast and, dashed, the way that the goal by the deadline would take.
+    """
     left, right, low, high = 4, WIDTH - 4, 190, 34
-    last = max(len(points) - 1, deadline[0] if deadline else 0, 1)
+    last: float = max(len(points) - 1, deadline[0] if deadline else 0, 1)
+    if ahead and goal and points:
+        # A forecast far off must not press the days that were into a corner.
+        last = max(last, min(ahead.latest or 2 * last, 2 * last))
     top = max([1, *(count for _, count, _ in points), *([int(goal.value * 1.08)] if goal else [])])
 
     def at(place: float, count: float) -> tuple[str, str]:
@@ -104,6 +121,8 @@ def line_chart(
                 left, _n(float(y) - 6), goal.text
             )
         )
+    if ahead and goal and points:
+        parts += _draw_ahead(points, goal, ahead, last, at)
     if deadline:
         x, _ = at(deadline[0], 0)
         parts.append(
@@ -132,6 +151,45 @@ def line_chart(
                 )
             )
     return _frame(name, title, description, low + 38, parts)
+
+
+def _draw_ahead(
+    points: Sequence[tuple[str, int, str]],
+    goal: Goal,
+    ahead: Ahead,
+    last: float,
+    at: Callable[[float, float], tuple[str, str]],
+) -> list[Markup]:
+    """From the last point: a fan between the earliest and the latest day, the likely way, and the needed one."""
+    start, count = len(points) - 1, points[-1][1]
+
+    def end(place: float | None) -> tuple[str, str]:
+        # What ends beyond the edge is cut off where it meets it; what ends nowhere stays level.
+        if place is None:
+            return at(last, count)
+        if place <= last:
+            return at(place, goal.value)
+        return at(last, count + (goal.value - count) * (last - start) / (place - start))
+
+    first, soon, late = at(start, count), end(ahead.earliest), end(ahead.latest)
+    corner = at(last, goal.value)
+    fan = [
+        first,
+        soon,
+        *([corner] if ahead.earliest is not None and ahead.earliest < last and late[0] == corner[0] else []),
+        late,
+    ]
+    parts = [
+        Markup('<polygon class="fan" points="{}"/>').format(" ".join(f"{x},{y}" for x, y in fan)),
+        _way("likely", first, end(ahead.likely)),
+    ]
+    if ahead.needed_by is not None and ahead.needed_by > start:
+        parts.append(_way("needed", first, at(ahead.needed_by, goal.value)))
+    return parts
+
+
+def _way(look: str, start: tuple[str, str], end: tuple[str, str]) -> Markup:
+    return Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(look, *start, *end)
 
 
 def tile_grid(name: str, title: str, description: str, tiles: Sequence[Tile], *, goal: Goal | None) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -121,15 +121,23 @@ def latest_official(
     for area in session.scalars(select(Area).where(Area.level == AreaLevel.COMMUNE)):
         communes.setdefault(area.parent_code or "", []).append(area.code)
     for district, below in communes.items():
-        if district not in known and all(code in known for code in below):
-            parts = [known[code] for code in below]
-            known[district] = Official(
-                sum(part.installed for part in parts),
-                min(part.day for part in parts),
-                "; ".join(sorted({part.source for part in parts})),
-                is_sum=True,
-            )
+        if district not in known and (together := add_up_official(known, below)):
+            known[district] = together
     return known
+
+
+def add_up_official(known: Mapping[str, Official], places: Iterable[str]) -> Official | None:
+    """Of many places together, as of the oldest of their days; None unless each is known."""
+    parts = [known.get(code) for code in places]
+    found = [part for part in parts if part]
+    if not found or len(found) < len(parts):
+        return None
+    return Official(
+        sum(part.installed for part in found),
+        min(part.day for part in found),
+        "; ".join(sorted({part.source for part in found})),
+        is_sum=True,
+    )
 
 
 def _areas(session: Session) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from campaigns.agencies.counts import Counts, Total, add_up
@@ -77,19 +77,11 @@ def read_standing(
     }
 
 
-def read_overview(session: Session, user: User, *, day: date) -> Overview:
-    """The agencies of the user's scope as of a day, by name."""
+def read_overview(session: Session, user: User, *, day: date, with_rosters: bool = True) -> Overview:
+    """The agencies of the user's scope as of a day, by name; without their rosters it reads no lists."""
     seen = (Organisation.kind == OrganisationKind.AGENCY, visible_to(session, user, Organisation.id))
     standing = read_standing(session, day=day)
-    rosters = dict(
-        session.execute(
-            select(ContactList.organisation_id, func.count(Membership.contact_id.distinct()))
-            .join(Membership, Membership.list_id == ContactList.id)
-            .join(Organisation, Organisation.id == ContactList.organisation_id)
-            .where(*seen)
-            .group_by(ContactList.organisation_id)
-        ).all()
-    )
+    rosters = _count_rosters(session, seen) if with_rosters else {}
     agencies = []
     for agency_id, name in session.execute(
         select(Organisation.id, Organisation.name).where(*seen).order_by(Organisation.name)
@@ -100,6 +92,18 @@ def read_overview(session: Session, user: User, *, day: date) -> Overview:
             Agency(agency_id, name, counts, report.day if report else None, rosters.get(agency_id, 0))
         )
     return Overview(day, agencies, add_up(agency.counts for agency in agencies))
+
+
+def _count_rosters(session: Session, seen: tuple[ColumnElement[bool], ...]) -> dict[int, int]:
+    return dict(
+        session.execute(
+            select(ContactList.organisation_id, func.count(Membership.contact_id.distinct()))
+            .join(Membership, Membership.list_id == ContactList.id)
+            .join(Organisation, Organisation.id == ContactList.organisation_id)
+            .where(*seen)
+            .group_by(ContactList.organisation_id)
+        ).all()
+    )
 
 
 def read_history(session: Session, organisation_id: int, *, limit: int = 100) -> list[Entry]:

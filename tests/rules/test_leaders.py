@@ -1,0 +1,154 @@
+"""Places against a goal, whether it will be reached, and what needs a leader's word."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from campaigns.figures.forecast import Forecast
+from campaigns.figures.leaders.concerns import Concern, Worry, find_concerns
+from campaigns.figures.leaders.measuring import (
+    Basis,
+    Line,
+    Outlook,
+    Table,
+    Tally,
+    furthest_behind,
+    look_ahead,
+    measure,
+)
+from campaigns.goals.goal import Denominator
+
+NOW = datetime(2020, 8, 15, 3, tzinfo=UTC)
+DAY = date(2020, 8, 20)
+
+
+def known(value: int) -> Denominator:
+    return Denominator(value, date(2020, 8, 1), "Sở TT&TT", "Hương", NOW)
+
+
+def table(counted: dict[str | None, Tally], entered: dict[str, int], goal: float | None = 0.5) -> Table:
+    return measure(
+        counted,
+        name_of=lambda code: f"Huyện {code}" if code else "",
+        goal_of=lambda code: goal,
+        entered={code: known(value) for code, value in entered.items()},
+    )
+
+
+COUNTED = {
+    "608": Tally(installed=30, recipients=100, no_smartphone=20),
+    "615": Tally(installed=30, recipients=60),
+    "618": Tally(),
+    None: Tally(installed=9, recipients=10),
+}
+
+
+def test_places_are_measured_on_entered_figures_once_each_with_people_has_one() -> None:
+    found = table(COUNTED, {"608": 100, "615": 50})
+    assert found.basis is Basis.ENTERED
+    assert [(line.code, line.share, line.missing, line.rank) for line in found.lines] == [
+        ("615", 0.6, 0, 1),
+        ("608", 0.3, 20, 2),
+        ("618", None, None, None),  # not known, never nought
+        (None, None, None, None),  # nobody enters how many live nowhere
+    ]
+
+
+def test_until_then_all_of_them_are_measured_on_recipients() -> None:
+    found = table(COUNTED, {"608": 100})
+    assert (found.basis, found.entered) == (Basis.RECIPIENTS, 1)
+    assert [(line.code, line.denominator, line.missing) for line in found.lines] == [
+        ("615", 60, 0),
+        ("608", 80, 10),
+        ("618", None, None),
+        (None, 10, 0),
+    ]
+
+
+def test_without_a_goal_there_is_a_share_and_no_gap() -> None:
+    line = table(COUNTED, {}, goal=None).lines[0]
+    assert (line.share, line.missing) == (0.5, None)
+
+
+def test_the_largest_gap_in_people_comes_first() -> None:
+    counted = {code: Tally(installed=n, recipients=of) for code, n, of in (("a", 10, 200), ("b", 0, 40))}
+    assert [
+        line.code
+        for line in furthest_behind(table({**counted, None: Tally(recipients=900)}, {}).lines, most=3)
+    ] == ["a", "b"]
+
+
+def ahead(earliest: int | None, latest: int | None) -> Forecast:
+    first, last = (None if day is None else date(2020, 8, day) for day in (earliest, latest))
+    return Forecast(first, first, last, 10.0, 14)
+
+
+@pytest.mark.parametrize(
+    ("share", "deadline", "forecast", "outlook"),
+    [
+        (0.5, DAY, None, Outlook.REACHED),
+        (0.2, DAY, ahead(17, 20), Outlook.ON_TRACK),
+        (0.2, DAY, ahead(17, 21), Outlook.AT_RISK),
+        (0.2, DAY, ahead(20, None), Outlook.AT_RISK),
+        (0.2, DAY, ahead(21, 25), Outlook.OFF_TRACK),
+        (0.2, DAY, ahead(None, None), Outlook.OFF_TRACK),
+        (0.2, DAY, None, Outlook.UNKNOWN),
+        (0.2, date(2020, 8, 15), None, Outlook.UNKNOWN),  # the last day is not over
+        (0.2, date(2020, 8, 14), ahead(17, 18), Outlook.PAST),
+        (0.2, None, ahead(17, 18), Outlook.OPEN),
+        (None, DAY, ahead(17, 18), Outlook.UNKNOWN),
+    ],
+)
+def test_whether_it_will_be_reached_is_told_by_the_whole_range(
+    share: float | None, deadline: date | None, forecast: Forecast | None, outlook: Outlook
+) -> None:
+    today = date(2020, 8, 15)
+    assert look_ahead(share=share, goal=0.5, deadline=deadline, today=today, ahead=forecast) is outlook
+
+
+def concerns(**changes: object) -> list[Concern]:
+    calm: dict[str, object] = {
+        "has_goal": True,
+        "has_denominator": True,
+        "share": 0.3,
+        "outlook": Outlook.ON_TRACK,
+        "districts": [],
+        "official": {},
+        "agencies_missing": [],
+        "submitted": [],
+        "paused": [],
+    }
+    return find_concerns(**{**calm, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, []),
+        ({"has_goal": False, "has_denominator": False, "share": None}, [Concern(Worry.NO_GOAL)]),
+        ({"has_denominator": False, "share": None}, [Concern(Worry.NO_DENOMINATOR)]),
+        ({"share": 1.2, "outlook": Outlook.REACHED}, [Concern(Worry.TOO_MANY)]),
+        ({"outlook": Outlook.OFF_TRACK}, [Concern(Worry.OFF_TRACK)]),
+        (
+            {"outlook": Outlook.AT_RISK, "paused": ["Đợt 1"]},
+            [Concern(Worry.AT_RISK), Concern(Worry.PAUSED, 1, ("Đợt 1",))],
+        ),
+        ({"agencies_missing": ["A", "B", "C", "D"]}, [Concern(Worry.AGENCIES_MISSING, 4, ("A", "B", "C"))]),
+    ],
+)
+def test_what_needs_a_word_is_said_and_nothing_else(changes: dict[str, object], found: list[Concern]) -> None:
+    assert concerns(**changes) == found
+
+
+def test_districts_that_fall_behind_or_say_more_than_the_official_figure_are_named() -> None:
+    lines: list[Line] = table(COUNTED, {}).lines
+    found = concerns(districts=lines, official={"608": 29, "615": 30})
+    assert found == [
+        Concern(Worry.BEHIND, 10, ("Huyện 608",)),
+        Concern(Worry.NOT_STARTED, 1, ("Huyện 618",)),
+        Concern(Worry.OFFICIAL_MISSING, 1, ("Huyện 618",)),
+        Concern(Worry.MORE_THAN_OFFICIAL, 1, ("Huyện 608",)),
+    ]
+    assert Worry.BEHIND not in [each.worry for each in concerns(districts=lines, outlook=Outlook.REACHED)]
