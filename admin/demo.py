@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.demo_bulk import send_in_bulk
+from admin.demo_figures import invent_figures
 from admin.demo_people import ORGANISATIONS, invent_people
 from campaigns.answers.inbox import receive_reply
 from campaigns.answers.taking import Keys, take_page_answer
@@ -23,8 +24,6 @@ from campaigns.delivery.claims import claim
 from campaigns.delivery.lanes import SERVICE_LANE, Lane
 from campaigns.delivery.recording import Report, record, settle
 from campaigns.delivery.rendering import Renderer
-from campaigns.goals.entering import enter_denominator, find_subject, set_goal
-from campaigns.goals.goal import Scope, Subject
 from campaigns.lifecycle import act, create_campaign
 from campaigns.links import LinkCipher
 from campaigns.messages import Attempt
@@ -34,14 +33,13 @@ from campaigns.planning.kinds import load_kinds
 from campaigns.planning.senders import register_sender
 from campaigns.states import AttemptState, CampaignAction
 from campaigns.timetable import open_step, steps_due
-from campaigns.windows import VIETNAM
 from outreach.access.models import OrganisationKind, Role
 from outreach.access.organisations import create_organisation
 from outreach.access.users import create_user, find_user
 from outreach.errors import BadInput
 from outreach.people.models import Contact, Phone
 from outreach.places.loading import load_areas
-from outreach.places.models import Area, AreaLevel
+from outreach.places.models import Area
 from outreach.runtime import Runtime
 from outreach.settings import Settings
 from outreach.sms.gateway import Accepted, Cause, Inbound
@@ -79,23 +77,6 @@ _SAID = (
     ("da cai roi", 14),
     ("ok", 4),
 )
-
-LETTER = "Công văn của UBND tỉnh Kon Tum về đẩy mạnh cài đặt Bluezone, tháng 8 năm 2020"
-EXAMPLE = "SỐ VÍ DỤ để tập huấn, không phải số liệu thật: ước từ dân số, thay bằng số của Sở TT&TT"
-# People by district: estimates from the census of 2019 and the shares of 2022.
-_RESIDENTS = {
-    "608": 165_563,
-    "615": 74_172,
-    "611": 60_545,
-    "616": 49_838,
-    "612": 47_935,
-    "610": 47_770,
-    "614": 28_956,
-    "617": 27_334,
-    "613": 26_246,
-    "618": 12_080,
-}
-_ADULTS, _WITH_SMARTPHONE = 0.65, 0.56
 
 _KEPT = (
     ("Hẹn gọi lại", "[{name} oi, ]da nhan tin cua ong/ba. Can bo se goi lai trong ngay."),
@@ -144,39 +125,10 @@ def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
         for title, text in _KEPT:
             author = find_user(session, LOGINS[1][0])
             save_text(session, title=title, text=text, text_id=None, user=author, now=now)
-        _set_goals(session, now=now)
         invent_people(session, contacts, under=FRONT[0], chance=chance, now=now)
+        invent_figures(session, contacts, under=FRONT[0], user=find_user(session, LOGINS[1][0]), now=now)
         _run_campaign(session, runtime.settings, contacts=contacts, chance=chance, now=now)
     return contacts
-
-
-def _set_goals(session: Session, *, now: datetime) -> None:
-    """The letter's two goals. What they are shares of is made up, and says so."""
-    then = now - timedelta(days=4)
-    staff = find_user(session, LOGINS[1][0])
-    for place, scope, share in (("62", "residents", "50"), ("", "staff", "100")):
-        subject = find_subject(session, kind="bluezone", scope=scope, place=place, kinds=load_kinds())
-        set_goal(
-            session,
-            subject,
-            share=share,
-            deadline=(now + timedelta(days=12)).astimezone(VIETNAM).date().isoformat(),
-            basis=LETTER,
-            user=staff,
-            now=then,
-        )
-    districts = session.scalars(select(Area).where(Area.level == AreaLevel.DISTRICT)).all()
-    owners = {area.code: round(_RESIDENTS[area.code] * _ADULTS * _WITH_SMARTPHONE, -2) for area in districts}
-    for code, count in {"62": sum(owners.values()), **owners}.items():
-        enter_denominator(
-            session,
-            Subject("bluezone", Scope.RESIDENTS, area=code),
-            value=f"{count:.0f}",
-            as_of=then.astimezone(VIETNAM).date().isoformat(),
-            source=EXAMPLE,
-            user=staff,
-            now=then,
-        )
 
 
 def _run_campaign(

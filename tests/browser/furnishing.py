@@ -221,7 +221,7 @@ def _hand_in_figures(session: Session, runtime: Runtime, now: datetime) -> dict[
         create_organisation(
             session, code=code, name=name, kind=OrganisationKind.AGENCY, parent_code="MTTQ"
         ).id
-        for code, name in (("SYT", "Sở Y tế"), ("SGD", "Sở Giáo dục và Đào tạo"), ("STC", "Sở Tài chính"))
+        for code, name in (("SNV", "Sở Nội vụ"), ("SXD", "Sở Xây dựng"), ("STP", "Sở Tư pháp"))
     ]
     for agency, counts, days in (
         (ids[0], Counts(1204, 1180, 950), 1),
