@@ -29,22 +29,13 @@ class Tally:
     no_smartphone: int = 0
     answered: int = 0
     own_installed: int = 0  # of the one campaign
-    sent: int = 0
+    sent: int | None = None
     delivered: int | None = None
 
     def add(self, other: Tally) -> None:
-        for name in (
-            "installed",
-            "today",
-            "recipients",
-            "no_smartphone",
-            "answered",
-            "own_installed",
-            "sent",
-        ):
+        """All but `sent` and `delivered`, which come from another count."""
+        for name in ("installed", "today", "recipients", "no_smartphone", "answered", "own_installed"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        if other.delivered is not None:
-            self.delivered = (self.delivered or 0) + other.delivered
 
     @property
     def could_install(self) -> int:

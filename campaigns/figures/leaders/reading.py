@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import TypeVar
+from datetime import date, datetime
 
 from redis import Redis
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.agencies.counts import Total
-from campaigns.agencies.overview import Agency, read_overview
 from campaigns.figures.forecast import Forecast, forecast, required_per_day
-from campaigns.figures.leaders.counting import Scope, Where, count_days, count_tallies
+from campaigns.figures.leaders.counting import Scope, count_days, count_tallies
 from campaigns.figures.leaders.measuring import (
     Basis,
     Line,
@@ -23,25 +19,21 @@ from campaigns.figures.leaders.measuring import (
     Table,
     Tally,
     look_ahead,
-    measure,
     measure_line,
 )
+from campaigns.figures.leaders.staff import Agencies, read_agencies
+from campaigns.figures.leaders.tables import Places, add_reach, add_up, grouped, organisations_table
 from campaigns.figures.places import find_counted, hides_lists, takes_part
-from campaigns.goals.goal import Denominator, Goal, Goals, Subject, people_for
-from campaigns.goals.goal import Scope as GoalScope
+from campaigns.goals.goal import Goal, Goals, people_for
 from campaigns.goals.reading import read_goals
 from campaigns.models import Campaign
 from campaigns.official import Official, add_up_official, latest_official
-from campaigns.reach.measures import Counts
 from campaigns.reach.reading import Reach, read_reach
 from campaigns.windows import VIETNAM
-from outreach.access.models import Organisation, User
+from outreach.access.models import User
 from outreach.access.users import organisations_of, visible_to
 from outreach.people.models import ContactList
-from outreach.places.models import Area, AreaLevel
 
-Code = TypeVar("Code", bound=Hashable)
-Counted = TypeVar("Counted", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +53,6 @@ class Head:
     @property
     def target(self) -> int | None:
         return people_for(self.goal.share, self.line.denominator) if self.goal else None
-
-
-@dataclass(frozen=True, slots=True)
-class AgencyLine:
-    """An agency against its goal; `today` is installed less what stood at the end of yesterday."""
-
-    agency: Agency
-    goal: float | None
-    missing: int | None
-    today: int | None
-    has_reported: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Agencies:
-    lines: list[AgencyLine]
-    total: Total
-    goal: Goal | None
-    today: int | None
-
-    @property
-    def missing(self) -> list[str]:
-        """Those that have handed in nothing today."""
-        return [line.agency.name for line in self.lines if not line.has_reported]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +96,9 @@ def read_leaders(session: Session, campaign_id: int, *, user: User, redis: Redis
     reach = read_reach(session, chosen, seen=own_lists, now=now)
     tallies = count_tallies(session, scope, redis=redis, now=now)
     goals = read_goals(session, at=now, kind=chosen.kind)
-    places = _Places(session, goals, chosen.kind)
+    places = Places(session, goals, chosen.kind)
     place_goal = goals.goals.get(places.subject(places.top)) if is_whole and places.top else None
-    total = _sum(tallies.values())
+    total = add_up(tallies.values())
     days = count_days(session, scope, redis=redis, now=now)
     if place_goal:
         head = _head(place_goal, total, Basis.ENTERED, days, is_of_place=True, today=today)
@@ -138,16 +106,18 @@ def read_leaders(session: Session, campaign_id: int, *, user: User, redis: Redis
         own_scope = Scope([chosen], chosen, seen, scope.name)
         if len(campaigns) > 1:
             days = count_days(session, own_scope, redis=redis, now=now)
-            total = _sum(count_tallies(session, own_scope, redis=redis, now=now).values())
+            total = add_up(count_tallies(session, own_scope, redis=redis, now=now).values())
         basis = Basis.ENTERED if own_goal and own_goal.denominator and is_own_whole else Basis.RECIPIENTS
         head = _head(own_goal, total, basis, days, is_of_place=False, today=today)
     yardstick = head.goal.share if head.goal else None
     entered = goals.denominators if is_whole else {}
-    by_place = _grouped(tallies, lambda where: where.area)
-    _add_reach(by_place, reach, reach.areas, lambda area: area)
-    by_district = _grouped(tallies, lambda where: places.district_of(where.area))
-    _add_reach(by_district, reach, reach.areas, places.district_of)
-    organisations, rolled_up = _organisations(session, user, tallies, reach, goals, chosen.kind, yardstick)
+    by_place = grouped(tallies, lambda where: where.area)
+    add_reach(by_place, reach, reach.areas, lambda area: area)
+    by_district = grouped(tallies, lambda where: places.district_of(where.area))
+    add_reach(by_district, reach, reach.areas, places.district_of)
+    organisations, rolled_up = organisations_table(
+        session, user, tallies, reach, goals, chosen.kind, yardstick
+    )
     has_app = bool(chosen.content.get("app"))
     official = latest_official(session, today=today) if has_app and is_whole else None
     return Leaders(
@@ -176,7 +146,7 @@ def read_leaders(session: Session, campaign_id: int, *, user: User, redis: Redis
         rolled_up=rolled_up,
         official=official,
         official_whole=add_up_official(official, places.districts) if official else None,
-        agencies=_agencies(session, user, goals, chosen.kind, today=today) if has_app else None,
+        agencies=read_agencies(session, user, goals, chosen.kind, today=today) if has_app else None,
     )
 
 
@@ -211,166 +181,6 @@ def _head(
         ahead=ahead,
     )
     return Head(is_of_place, goal, line, basis, ahead, needed, outlook, days)
-
-
-class _Places:
-    """The tree of areas, and what stands for each."""
-
-    def __init__(self, session: Session, goals: Goals, kind: str) -> None:
-        self.areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
-        self.goals, self.kind = goals, kind
-        tops = [area.code for area in self.areas.values() if area.level is AreaLevel.PROVINCE]
-        self.top = tops[0] if len(tops) == 1 else None
-        self.districts = [area.code for area in self.areas.values() if area.level is AreaLevel.DISTRICT]
-
-    def subject(self, code: str) -> Subject:
-        return Subject(self.kind, GoalScope.RESIDENTS, area=code)
-
-    def district_of(self, code: str | None) -> str | None:
-        return next(
-            (each for each in self._upwards(code) if self.areas[each].level is AreaLevel.DISTRICT), None
-        )
-
-    def table(
-        self,
-        counted: Mapping[str | None, Tally],
-        entered: Mapping[Subject, Denominator],
-        yardstick: float | None,
-        *,
-        others: Iterable[str] = (),
-    ) -> Table:
-        """`others` are shown although nothing was counted there; `yardstick` where no goal of residents is set."""
-        all_of_them: dict[str | None, Tally] = {code: Tally() for code in others}
-        all_of_them.update(counted)
-        codes = [code for code in all_of_them if code]
-        known = {code: entered[self.subject(code)] for code in codes if self.subject(code) in entered}
-
-        def goal_of(code: str | None) -> float | None:
-            found = self.goals.nearest(self.subject(code), self._upwards(code)[1:]) if code else None
-            return found.share if found else yardstick
-
-        return measure(all_of_them, name_of=self._name_of, goal_of=goal_of, entered=known)
-
-    def _name_of(self, code: str | None) -> str:
-        area = self.areas.get(code or "")
-        return f"{area.kind} {area.name}" if area else ""
-
-    def _upwards(self, code: str | None) -> list[str]:
-        found: list[str] = []
-        while code and code in self.areas and code not in found:
-            found.append(code)
-            code = self.areas[code].parent_code
-        return found
-
-
-def _organisations(
-    session: Session,
-    user: User,
-    tallies: Mapping[Where, Tally],
-    reach: Reach,
-    goals: Goals,
-    kind: str,
-    yardstick: float | None,
-) -> tuple[Table, frozenset[str]]:
-    """Those at the top of what the user sees, and those right below them with all that is below these."""
-    rows = session.execute(
-        select(Organisation.id, Organisation.parent_id, Organisation.name).where(
-            visible_to(session, user, Organisation.id)
-        )
-    ).all()
-    parents: dict[int, int | None] = {row.id: row.parent_id for row in rows}
-    names = {str(row.id): row.name for row in rows}
-
-    def shown(organisation: int | None) -> str | None:
-        found, above = organisation, parents.get(organisation or 0)
-        # Up to the one whose own parent stands at the top of what the user sees.
-        while above in parents and parents[above] in parents and above != organisation:
-            found, above = above, parents[above]
-        return str(found) if found is not None else None
-
-    counted = _grouped(tallies, lambda where: shown(where.organisation))
-    _add_reach(counted, reach, reach.organisations, shown)
-    subjects = {code: Subject(kind, GoalScope.MEMBERS, organisation=int(code)) for code in counted if code}
-    entered = {
-        code: goals.denominators[each] for code, each in subjects.items() if each in goals.denominators
-    }
-
-    def goal_of(code: str | None) -> float | None:
-        own = goals.goals.get(subjects[code]) if code else None
-        return own.share if own else yardstick
-
-    table = measure(counted, name_of=lambda code: names.get(code or "", ""), goal_of=goal_of, entered=entered)
-    return table, frozenset(
-        code
-        for where in tallies
-        if where.organisation is not None
-        and (code := shown(where.organisation))
-        and code != str(where.organisation)
-    )
-
-
-def _agencies(session: Session, user: User, goals: Goals, kind: str, *, today: date) -> Agencies:
-    stands = read_overview(session, user, day=today, with_rosters=False)
-    before = {
-        agency.id: agency.counts.installed if agency.counts else None
-        for agency in read_overview(session, user, day=today - timedelta(days=1), with_rosters=False).agencies
-    }
-    common = goals.goals.get(Subject(kind, GoalScope.STAFF))
-    lines = []
-    for agency in stands.agencies:
-        own = goals.goals.get(Subject(kind, GoalScope.STAFF, organisation=agency.id)) or common
-        counts = agency.counts
-        target = people_for(own.share, counts.with_smartphone) if own and counts else None
-        installed = counts.installed if counts else None
-        was = before[agency.id]
-        lines.append(
-            AgencyLine(
-                agency=agency,
-                goal=own.share if own else None,
-                missing=max(0, target - installed) if target is not None and installed is not None else None,
-                today=installed - was if installed is not None and was is not None else None,
-                has_reported=agency.day == today.isoformat(),
-            )
-        )
-    # The largest gap first; what is not known before those that are there.
-    lines.sort(
-        key=lambda line: (line.missing == 0, line.missing is None, -(line.missing or 0), line.agency.name)
-    )
-    changes = [line.today for line in lines if line.today is not None]
-    return Agencies(lines, stands.total, common, sum(changes) if changes else None)
-
-
-def _grouped(tallies: Mapping[Where, Tally], code_of: Callable[[Where], Code]) -> dict[Code, Tally]:
-    groups: dict[Code, Tally] = {}
-    for where, tally in tallies.items():
-        groups.setdefault(code_of(where), Tally()).add(tally)
-    return groups
-
-
-def _add_reach(
-    groups: Mapping[Code, Tally],
-    reach: Reach,
-    counts: Mapping[Counted, Counts],
-    code_of: Callable[[Counted], Code],
-) -> None:
-    """What was sent and arrived, by people; nothing where it was not counted yet, or no report of delivery has come."""
-    if reach.counted_at is None:
-        return
-    for each in groups.values():
-        each.sent = 0
-        each.delivered = 0 if reach.total.arrived else None
-    for key, count in counts.items():
-        if (tally := groups.get(code_of(key))) is not None:
-            tally.sent = (tally.sent or 0) + count.written
-            if tally.delivered is not None:
-                tally.delivered += count.arrived
-
-
-def _sum(tallies: Iterable[Tally]) -> Tally:
-    total = Tally()
-    for tally in tallies:
-        total.add(tally)
-    return total
 
 
 def _name_of(organisations: set[int] | None) -> str:
