@@ -35,7 +35,6 @@ from outreach.access.users import organisations_of, visible_to
 from outreach.people.models import ContactList
 
 
-
 @dataclass(frozen=True, slots=True)
 class Head:
     """The goal that leads the page. `is_of_place`: residents' of the whole province, over all campaigns of the kind;
