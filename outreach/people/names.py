@@ -36,7 +36,7 @@ def may_be_renamed(before: str, now: str) -> bool:
 
 def words_of(name: str) -> list[str]:
     """A name's words, unaccented and in lower case, without any mark."""
-    return [plain for word in name.split() if (plain := _plain(word))]
+    return [*filter(None, map(_plain, name.split()))]
 
 
 @lru_cache(maxsize=20_000)

@@ -6,17 +6,18 @@ The same row of the same list is asked about once, whichever file brings it agai
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import String, insert, select, update
+from sqlalchemy import String, select, update
 from sqlalchemy.orm import Session
 
-from outreach.bulk import listed
+from outreach.bulk import UNSYNCED, listed
+from outreach.people.importing.bulk import insert_rows
 from outreach.people.models import ImportIssue, ListImport
-from outreach.people.names import name_key
 from outreach.people.reading.rows import CheckedRow
 
 
@@ -30,6 +31,7 @@ class Decision(StrEnum):
     SUPERSEDED = "superseded"  # a later file brought the same row; it is asked there
 
 
+_COLUMNS = ("import_id", "row", "status", "reason", "key", "cells", "contact_id", "decision")
 STORED = (Decision.TAKEN, Decision.SAME, Decision.RENAMED)
 
 
@@ -54,40 +56,36 @@ def keep_aside(
         return []
     keys = [_key(row, brought, reason) for row, _, reason, _ in kept]
     before = _decided_before(session, keys)
-    issues, counted = [], list[IssueStatus | None]()
+    waiting, decided_on = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    counted = list[IssueStatus | None]()
     for (row, status, reason, contact_id), key in zip(kept, keys, strict=True):
         decided = before.get(key)
         if decided in STORED or (status is IssueStatus.QUESTION and key in before):
             counted.append(None)
             continue
         counted.append(IssueStatus.REJECT if decided else status)
-        issues.append(
-            {
-                "import_id": brought.id,
-                "row": row.row,
-                "status": status.value,
-                "reason": reason[:40],
-                "key": key,
-                "cells": describe(row),
-                "contact_id": contact_id,
-                "decision": decided,
-                "decided_at": now if decided else None,
-            }
-        )
+        cells = json.dumps(describe(row), ensure_ascii=False)
+        issue = (brought.id, row.row, status.value, reason[:40], key, cells, contact_id, decided)
+        (decided_on if decided else waiting).append(issue)
+    asked_again = [key for *_, key, _cells, _person, _decision in (*waiting, *decided_on)]
     session.execute(
         update(ImportIssue)
         .where(
-            ImportIssue.key.in_(listed(session, [str(each["key"]) for each in issues], String)),
+            ImportIssue.key.in_(listed(session, asked_again, String)),
             ImportIssue.decision.is_(None),
             ImportIssue.status != IssueStatus.QUESTION,
         )
-        .values(decision=Decision.SUPERSEDED, decided_at=now)
+        .values(decision=Decision.SUPERSEDED, decided_at=now),
+        execution_options=UNSYNCED,
     )
-    if issues:
-        session.execute(insert(ImportIssue), issues)
-    headers = {row.sheet: row.header.labels_to_give_back() for row, *_ in kept}
-    if not headers.keys() <= brought.headers.keys():
-        brought.headers = {**brought.headers, **headers}
+    insert_rows(session, ImportIssue.__table__, _COLUMNS, waiting)
+    insert_rows(session, ImportIssue.__table__, _COLUMNS, decided_on, always={"decided_at": now})
+    headers = {row.sheet: row.header for row, *_ in kept}
+    if new := headers.keys() - brought.headers.keys():
+        brought.headers = {
+            **brought.headers,
+            **{sheet: header.labels_to_give_back() for sheet, header in headers.items() if sheet in new},
+        }
     return counted
 
 
@@ -134,7 +132,7 @@ def describe(row: CheckedRow) -> dict[str, Any]:
 
 
 def _key(row: CheckedRow, brought: ListImport, reason: str) -> str:
-    said = (brought.list_id, reason, name_key(row.name), row.village, row.phone_text, row.birth_doubt)
+    said = (brought.list_id, reason, row.name_key, row.village, row.phone_text, row.birth_doubt)
     return hashlib.blake2b(repr(said).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 

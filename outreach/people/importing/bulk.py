@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from sqlalchemy import FromClause, func, select, text
 from sqlalchemy.orm import Session
+
+Row = TypeVar("Row")
+
+
+def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    """Lists of `size` rows, the last one shorter."""
+    iterator = iter(rows)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
 
 
 @contextmanager
@@ -50,10 +60,11 @@ def insert_rows(
     always = always or {}
     names = ", ".join(f'"{name}"' for name in (*columns, *always))
     if session.get_bind().dialect.name == "postgresql":
+        same = tuple(map(str, always.values()))  # written out once, not with each row
         cursor = session.connection().connection.cursor()
         with cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy:
             for row in rows:
-                copy.write_row((*row, *always.values()))
+                copy.write_row(row + same)
         return
     tail = tuple(map(_for_sqlite, always.values()))
     marks = ", ".join("?" * (len(columns) + len(always)))

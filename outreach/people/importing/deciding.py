@@ -163,7 +163,7 @@ def _store(
         numbers[issues[0].id] = list(read.numbers)
     phones = find_or_create_phones(session, chain(*numbers.values()), secret_key=secret_key, now=now)
     codes = {issue.cells["area_code"] for issue in issues} - {None}
-    joiner = Joiner(session, brought, phones=phones, known_areas=codes, now=now)
+    joiner = Joiner(session, brought, phones=phones, in_use=phones.values(), known_areas=codes, now=now)
     stored = []
     for issue in issues:
         row = _row(issue, numbers[issue.id])
@@ -218,6 +218,8 @@ def _row(issue: ImportIssue, numbers: list[str]) -> CheckedRow:
         sheet=cells["sheet"],
         stt="",
         name=cells["name"],
+        name_key=name_key(cells["name"]),
+        given_key=given_key(cells["name"]),
         birth_year=cells["birth_year"],
         sex=Sex(cells["sex"]) if cells["sex"] else None,
         village=cells["village"],

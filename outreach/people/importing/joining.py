@@ -6,6 +6,7 @@ query.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 from outreach.bulk import UNSYNCED, listed
 from outreach.people.importing.bulk import insert_rows, take_ids
 from outreach.people.models import Contact, ContactList, ContactPhone, ImportChange, ListImport, Membership
-from outreach.people.names import given_key, may_be_renamed, name_key
+from outreach.people.names import may_be_renamed
 from outreach.people.reading.rows import CheckedRow
 
 _FACTS = ("birth_year", "sex", "area_code", "village", "has_smartphone")
@@ -53,9 +54,11 @@ class Joiner:
         brought: ListImport,
         *,
         phones: dict[str, int],
+        in_use: Collection[int],
         known_areas: set[str],
         now: datetime,
     ) -> None:
+        """`in_use` are those of the phones that somebody may be on already."""
         self._session, self._brought, self._now = session, brought, now
         self._phones, self._known_areas = phones, known_areas
         self._people: dict[int, Person] = {}
@@ -63,15 +66,17 @@ class Joiner:
         # Of those who stand in this list already, the import that brought them.
         self._members: dict[int, int | None] = {}
         self._made: list[Person] = []
+        self._given: list[str] = []  # theirs
         self._memberships: list[tuple[Person, CheckedRow]] = []
         self._here_again: set[int] = set()
-        theirs = listed(session, list(phones.values()), BigInteger)
-        on_them = select(ContactPhone.contact_id).where(ContactPhone.phone_id.in_(theirs))
-        self._look_up(set(session.scalars(on_them)))
+        if in_use:
+            theirs = listed(session, in_use, BigInteger)
+            on_them = select(ContactPhone.contact_id).where(ContactPhone.phone_id.in_(theirs))
+            self._look_up(set(session.scalars(on_them)))
 
     def find(self, row: CheckedRow) -> Person | None:
         """The same name on the same phone is the same person; of two the older one is meant."""
-        key = name_key(row.name)
+        key = row.name_key
         for phone_id in self._phones_of(row):
             for person in self._on_phone.get(phone_id, ()):
                 if person.key == key:
@@ -130,7 +135,8 @@ class Joiner:
         for person, new_id in zip(self._made, ids, strict=True):
             person.id = new_id
         contacts = [
-            (each.id, each.name, each.key, given_key(each.name), *each.facts.values()) for each in self._made
+            (each.id, each.name, each.key, given, *each.facts.values())
+            for each, given in zip(self._made, self._given, strict=True)
         ]
         columns = ("id", "name", "name_key", "given_key", *_FACTS)
         moment = {"created_at": self._now, "updated_at": self._now}
@@ -218,10 +224,11 @@ class Joiner:
 
     def _make(self, row: CheckedRow) -> Person:
         phones = list(dict.fromkeys(self._phones_of(row)))
-        person = Person(0, row.name[:120], name_key(row.name), self._facts(row), phones, is_new=True)
+        person = Person(0, row.name[:120], row.name_key, self._facts(row), phones, is_new=True)
         for phone_id in phones:
             self._on_phone.setdefault(phone_id, []).append(person)
         self._made.append(person)
+        self._given.append(row.given_key)
         self._memberships.append((person, row))
         return person
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import BigInteger, String, exists, literal, select, text, update
@@ -17,7 +17,7 @@ from outreach.people.suppression import hash_number
 _INSERT_NUMBERS = text("""
 INSERT INTO phones (e164, backwards, created_at)
 SELECT number, reverse(number), :now FROM unnest(CAST(:numbers AS text[])) AS number
-ON CONFLICT (e164) DO NOTHING
+ON CONFLICT (e164) DO NOTHING RETURNING e164, id
 """)
 
 
@@ -28,16 +28,25 @@ def find_or_create_phones(
     wanted = sorted(set(numbers))
     found = find_phones(session, wanted)
     missing = [number for number in wanted if number not in found]
-    if missing:
-        made = _make(session, missing, now=now)
-        _remember_suppressions(session, made, secret_key=secret_key)
-        found |= made
-    return found
+    return found | create_phones(session, missing, secret_key=secret_key, now=now)
 
 
-def find_phones(session: Session, numbers: Iterable[str]) -> dict[str, int]:
+def create_phones(
+    session: Session, numbers: Sequence[str], *, secret_key: str, now: datetime
+) -> dict[str, int]:
+    """Rows of numbers that were not there a moment ago, by number; each once, in order."""
+    if not numbers:
+        return {}
+    made = _make(session, numbers, now=now)
+    _remember_suppressions(session, made, secret_key=secret_key)
+    return made
+
+
+def find_phones(session: Session, numbers: Collection[str]) -> dict[str, int]:
     """The rows of those numbers that are there."""
-    wanted = select(Phone.e164, Phone.id).where(Phone.e164.in_(listed(session, sorted(set(numbers)), String)))
+    if not numbers:
+        return {}
+    wanted = select(Phone.e164, Phone.id).where(Phone.e164.in_(listed(session, numbers, String)))
     return dict(session.execute(wanted).all())
 
 
@@ -56,7 +65,7 @@ def remember_languages(session: Session, spoken: Iterable[tuple[str, Iterable[in
         )
 
 
-def _make(session: Session, numbers: list[str], *, now: datetime) -> dict[str, int]:
+def _make(session: Session, numbers: Sequence[str], *, now: datetime) -> dict[str, int]:
     table = Phone.__table__
     if session.get_bind().dialect.name == "sqlite":  # the write lock is ours: nobody can bring them meanwhile
         ids = take_ids(session, table, len(numbers))
@@ -64,8 +73,8 @@ def _make(session: Session, numbers: list[str], *, now: datetime) -> dict[str, i
         insert_rows(session, table, ("id", "e164", "backwards"), rows, always={"created_at": now})
         return dict(zip(numbers, ids, strict=True))
     # A reply may bring the same number at this moment: whoever is second takes the first one's row.
-    session.execute(_INSERT_NUMBERS, {"numbers": numbers, "now": now})
-    return find_phones(session, numbers)
+    made: dict[str, int] = dict(session.execute(_INSERT_NUMBERS, {"numbers": [*numbers], "now": now}).all())
+    return made | find_phones(session, [number for number in numbers if number not in made])
 
 
 def _remember_suppressions(session: Session, phones: dict[str, int], *, secret_key: str) -> None:

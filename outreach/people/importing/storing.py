@@ -8,29 +8,26 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from outreach.people.erased import WAS_ERASED, find_erased
+from outreach.people.importing.ahead import chunks_ahead
 from outreach.people.importing.aside import IssueStatus, close_corrected, keep_aside
 from outreach.people.importing.bulk import rarely_collected
 from outreach.people.importing.joining import Joiner, Person
-from outreach.people.importing.numbers import find_or_create_phones, find_phones, remember_languages
+from outreach.people.importing.numbers import create_phones, find_phones, remember_languages
 from outreach.people.models import ContactList, ListImport
 from outreach.people.phone.cells import PhoneStatus
 from outreach.people.reading.rows import CheckedRow
 
-Row = TypeVar("Row")
-
 # Rows looked up and written together; memory holds no more than these.
-CHUNK = 1000
+CHUNK = 2000
 
 # Any number will do, as long as it is no one else's.
 _LOCK = 620_823_282
@@ -81,8 +78,9 @@ def import_rows(
 ) -> tuple[ListImport, ImportCounts]:
     """Store the rows of one file in one list, in the caller's transaction: all of them or none."""
     brought = begin_import(session, list_id=into.id, file_name=file.name, sha256=digest(file), now=now)
-    with rarely_collected():
-        for chunk in chunks(rows, CHUNK):
+    # PostgreSQL proves with each row that the import is there: not over a hundred versions of its counts.
+    with rarely_collected(), session.no_autoflush:
+        for chunk in chunks_ahead(rows, CHUNK):
             store_rows(
                 session, chunk, brought=brought, known_areas=known_areas, secret_key=secret_key, now=now
             )
@@ -116,20 +114,16 @@ def store_rows(
     lock_imports(session)
     good = [row for row in rows if row.phone.status is PhoneStatus.OK]
     erased = find_erased(session, good, secret_key=secret_key)
-    phones = find_phones(
-        session, (number for row in good if row.row in erased for number in row.phone.numbers)
-    )
-    phones |= find_or_create_phones(
-        session,
-        (number for row in good if row.row not in erased for number in row.phone.numbers),
-        secret_key=secret_key,
-        now=now,
+    known = find_phones(session, {number for row in good for number in row.phone.numbers})
+    brought_now = {number for row in good if row.row not in erased for number in row.phone.numbers}
+    phones = known | create_phones(
+        session, sorted(brought_now - known.keys()), secret_key=secret_key, now=now
     )
     remember_languages(
         session,
         ((row.language, [phones[each] for each in row.phone.numbers if each in phones]) for row in good),
     )
-    joiner = Joiner(session, brought, phones=phones, known_areas=known_areas, now=now)
+    joiner = Joiner(session, brought, phones=phones, in_use=known.values(), known_areas=known_areas, now=now)
     counts = Counter[str]({"rows": len(rows)})
     aside: list[tuple[CheckedRow, IssueStatus, str, int | None]] = []
     unclear: list[tuple[CheckedRow, Person]] = []
@@ -162,13 +156,6 @@ def lock_imports(session: Session) -> None:
     """Two imports that both find a person missing would both make them: one chunk at a time."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-
-
-def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    """Lists of `size` rows, the last one shorter."""
-    iterator = iter(rows)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
 
 
 def digest(file: Path) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, time, timedelta
 
 from outreach.people.phone import words as phone_text
-from outreach.people.phone.digits import LONGEST, Kind, read_digits
+from outreach.people.phone.digits import LONGEST, Kind, is_made_up, is_mobile, read_digits
 from outreach.people.phone.groups import Group, in_order, read_groups, take_apart
 from outreach.people.phone.outcome import PhoneCell, PhoneStatus, PhoneWarning, Reason, reject
 
@@ -19,6 +19,10 @@ __all__ = ["PhoneCell", "PhoneStatus", "PhoneWarning", "Reason", "read_phone_cel
 _MOST_GROUPS = 40
 _MOST_LETTERS = 1000
 _SCIENTIFIC = re.compile(r"(\d+)(?:[.,](\d+))? ?[eE] ?\+?(\d{1,3})")
+# 0905 000 123, 090.500.0123, +84 905-000-123
+_WRITTEN_AS_USUAL = re.compile(
+    r"(?:(0)|\+?(84)[ .]?)([0-9]{2,3})(?:\.([0-9]{3})\.|-([0-9]{3})-| ([0-9]{3}) )([0-9]{3,4})"
+)
 _GROUPED_WITH_DECIMALS = re.compile(r"(\d{9,12}|\d{1,3}(?:,\d{3})+|\d{1,3}(?:\.\d{3})+)[.,]0{1,2}")
 # The second O, o and I of each set are Cyrillic.
 _LETTERS_FOR_DIGITS = str.maketrans("OoОоQDlLIiІSsZzB", "0000001111155228")
@@ -52,8 +56,14 @@ def _read_numeric(cell: int | float) -> PhoneCell:
 
 
 def _read_text(cell: str) -> PhoneCell:
-    if len(cell) == 10 and cell.isascii() and cell.isdigit():  # nine cells in ten
-        return _read_plain(cell)
+    if len(cell) <= LONGEST:  # nine cells in ten; what follows reads them as well, at twenty times the price
+        if cell.isdigit() and cell.isascii():
+            return _read_plain(cell)
+        if usual := _WRITTEN_AS_USUAL.fullmatch(cell):
+            before, *groups = filter(None, usual.groups())
+            national = "".join(groups)
+            if is_mobile(national) and not (is_made_up(before + national) or is_made_up(national)):
+                return PhoneCell(PhoneStatus.OK, (f"+84{national}",))
     if len(cell) > _MOST_LETTERS:
         return reject(Reason.NO_VALID_NUMBER)
     text = phone_text.clean(cell)
@@ -98,6 +108,8 @@ def _read_plain(digits: str) -> PhoneCell:
     number = read_digits(digits)
     if number.kind is Kind.MOBILE:
         return PhoneCell(PhoneStatus.OK, (number.e164,), None, in_order(number.warnings))
+    if number.reason and not number.e164 and len(digits) <= LONGEST:  # too short to be several
+        return reject(number.reason)
     return read_groups([Group(digits)], text_present=False)
 
 

@@ -26,7 +26,7 @@ NEW_PREFIX = {
 LONGEST = 15  # digits of an international number (E.164)
 
 _ALL_THE_SAME = re.compile(r"0+|(\d)\1{3,}")
-_SAME_TAIL = re.compile(r"(\d)\1{6}$")
+_SAME_TAIL = 7
 _SAME_PAIRS = re.compile(r"0?(\d\d)\1{3,}\d?")
 _COUNTING = "012345678901234567890"
 _EIGHT_IN_A_ROW = {
@@ -100,7 +100,9 @@ def is_mobile(national: str) -> bool:
 
 def is_made_up(digits: str) -> bool:
     """Is it one digit or pair repeated, or eight counting up or down, as one fills a required cell?"""
-    if _ALL_THE_SAME.fullmatch(digits) or _SAME_TAIL.search(digits) or _SAME_PAIRS.fullmatch(digits):
+    if len(set(digits)) <= 3 and (_ALL_THE_SAME.fullmatch(digits) or _SAME_PAIRS.fullmatch(digits)):
+        return True
+    if digits and digits[-_SAME_TAIL:] == digits[-1] * _SAME_TAIL:
         return True
     for start in range(len(digits) - 7):  # noqa: SIM110 - asked twice for every number
         if digits[start : start + 8] in _EIGHT_IN_A_ROW:

@@ -35,9 +35,10 @@ def check_list(
         lists += 1
         reader = RowReader(sheet.header, gazetteer, sheet=sheet.name, merged=sheet.merged)
         for line, row in sheet.rows:
-            if reader.is_person(row):
+            person = reader.read(row, line=line, number=count + 1)
+            if person is not None:
                 count += 1
-                yield reader.read(row, line=line, number=count)
+                yield person
     if not lists:
         raise no_phone_column(labels) if any(labels) else _no_rows(path)
 

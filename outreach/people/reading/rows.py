@@ -9,6 +9,7 @@ from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 
+from outreach.people.names import given_key, name_key
 from outreach.people.phone.cells import PhoneCell, read_phone_cell
 from outreach.people.phone.words import is_ditto, unaccented
 from outreach.people.reading.cells import Row, cell_text, written
@@ -50,13 +51,16 @@ class CheckedRow:
     `row` counts the people of the whole file from 1, over all its sheets; `line` is the row's number in its sheet
     as a spreadsheet shows it. `birth_year` is None when absent or unreadable; where the cell may be a year or an
     age, it stands in `birth_doubt`. `has_smartphone` is None when the list does not say. `corrects` names the
-    row of an earlier import that this one puts right, "L12.345" for row 345 of import 12.
+    row of an earlier import that this one puts right, "L12.345" for row 345 of import 12. `name_key` and `given_key` are
+    those of the name (see `names`).
     """
 
     row: int
     sheet: str
     stt: str
     name: str
+    name_key: str
+    given_key: str
     birth_year: int | None
     sex: Sex | None
     village: str
@@ -116,68 +120,66 @@ class RowReader:
         self._births = [header.columns[column] for column in _BIRTHS if column in header.columns]
         self._has_commune = Column.COMMUNE in header.columns
 
-    def is_person(self, row: Row) -> bool:
-        """Is this row a person, not a title, a total, a signature or the header again?"""
-        header = self._header
-        if any(cell_text(cell) for cell in self._phones(row)):
-            return not header.is_repeated_in(row)
-        number, name = self._text(row, Column.STT), self._text(row, Column.NAME)
+    def read(self, row: Row, *, line: int, number: int) -> CheckedRow | None:
+        """The person of a row, `line` and `number` being its `line` and `row`; None where it is none: a title, a total,
+        a signature, the header again.
+        """
+        width = len(row)
+        said = {column: cell_text(row[at]) for column, at in self._columns.items() if at < width}
+        phones = [row[at] for at in self._header.phones if at < width and cell_text(row[at])]
+        if self._header.is_repeated_in(row) if phones else not self._names_a_person(row, said):
+            return None
+        above, text = self._above, said.get
+        for column in _PLACES:
+            place = text(column)
+            if place:
+                if not _is_ditto(place):
+                    above[column] = place
+            elif not self._merged or (line, self._columns.get(column)) not in self._merged:
+                above[column] = ""
+        village, commune, district = above[Column.VILLAGE], above[Column.COMMUNE], above[Column.DISTRICT]
+        in_address = not self._has_commune and _NAMES_A_COMMUNE.search(unaccented(village))
+        birth_year, birth_doubt = self._birth(row)
+        family, name = text(Column.FAMILY_NAME), text(Column.NAME, "")
+        if family:
+            name = f"{family} {name}".strip()
+        return CheckedRow(
+            row=number,
+            sheet=self._sheet,
+            stt=text(Column.STT, ""),
+            name=name,
+            name_key=name_key(name),
+            given_key=given_key(name),
+            birth_year=birth_year,
+            sex=self._sex(said),
+            village=village,
+            commune=commune,
+            district=district,
+            place=self._gazetteer.match(village if in_address else commune, district),
+            unit=above[Column.UNIT],
+            note=text(Column.NOTE, ""),
+            language=text(Column.LANGUAGE, ""),
+            has_smartphone=_yes_or_no(text(Column.SMARTPHONE, "")),
+            phone_text="; ".join(map(cell_text, phones)),
+            phone=_read_phones(phones),
+            line=line,
+            birth_doubt=birth_doubt,
+            corrects=text(Column.CORRECTS, ""),
+            header=self._header,
+            cells=row,
+        )
+
+    def _names_a_person(self, row: Row, said: dict[Column, str]) -> bool:
+        """Is this row a person although it has no phone?"""
+        number, name = said.get(Column.STT, ""), said.get(Column.NAME, "")
         others = sum(map(bool, map(cell_text, row))) - bool(number) - bool(name)
-        if Column.NAME not in header.columns:
+        if Column.NAME not in self._columns:
             return others > 0
         if not name:
             return number.isdigit() and others > 0
         if _TITLE.match(unaccented(name)) and not number.isdigit():
             return False
         return others > 0 or not _SECTION_NUMBER.fullmatch(number)
-
-    def read(self, row: Row, *, line: int, number: int) -> CheckedRow:
-        """The person of a row; `line` and `number` are its `line` and `row`."""
-        above = self._above
-        for column in _PLACES:
-            text = self._text(row, column)
-            if text:
-                if not _is_ditto(text):
-                    above[column] = text
-            elif not self._merged or (line, self._header.columns.get(column)) not in self._merged:
-                above[column] = ""
-        village, commune, district = above[Column.VILLAGE], above[Column.COMMUNE], above[Column.DISTRICT]
-        phones = [cell for cell in self._phones(row) if cell_text(cell)]
-        in_address = not self._has_commune and _NAMES_A_COMMUNE.search(unaccented(village))
-        birth_year, birth_doubt = self._birth(row)
-        family, given = self._text(row, Column.FAMILY_NAME), self._text(row, Column.NAME)
-        return CheckedRow(
-            row=number,
-            sheet=self._sheet,
-            stt=self._text(row, Column.STT),
-            name=f"{family} {given}".strip() if family else given,
-            birth_year=birth_year,
-            sex=self._sex(row),
-            village=village,
-            commune=commune,
-            district=district,
-            place=self._gazetteer.match(village if in_address else commune, district),
-            unit=above[Column.UNIT],
-            note=self._text(row, Column.NOTE),
-            language=self._text(row, Column.LANGUAGE),
-            has_smartphone=_yes_or_no(self._text(row, Column.SMARTPHONE)),
-            phone_text="; ".join(map(cell_text, phones)),
-            phone=_read_phones(phones),
-            line=line,
-            birth_doubt=birth_doubt,
-            corrects=self._text(row, Column.CORRECTS),
-            header=self._header,
-            cells=row,
-        )
-
-    def _phones(self, row: Row) -> list[object]:
-        return [row[position] for position in self._header.phones if position < len(row)]
-
-    def _text(self, row: Row, column: Column) -> str:
-        position = self._columns.get(column)
-        if position is None or position >= len(row):
-            return ""
-        return cell_text(row[position])
 
     def _birth(self, row: Row) -> tuple[int | None, str]:
         doubt = ""
@@ -188,13 +190,13 @@ class RowReader:
             doubt = doubt or unclear
         return None, doubt
 
-    def _sex(self, row: Row) -> Sex | None:
-        said = _sex(self._text(row, Column.SEX))
-        if said or len(self._births) < 2:
-            return said
-        if self._text(row, Column.BIRTH_OF_MEN):
+    def _sex(self, said: dict[Column, str]) -> Sex | None:
+        known = _sex(said.get(Column.SEX, ""))
+        if known or len(self._births) < 2:
+            return known
+        if said.get(Column.BIRTH_OF_MEN):
             return Sex.MALE
-        return Sex.FEMALE if self._text(row, Column.BIRTH_OF_WOMEN) else None
+        return Sex.FEMALE if said.get(Column.BIRTH_OF_WOMEN) else None
 
 
 def read_birth(cell: object) -> tuple[int | None, str]:

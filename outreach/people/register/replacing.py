@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from outreach.bulk import UNSYNCED, listed, over_everybody, rows
 from outreach.db import Database
 from outreach.errors import BadList
-from outreach.people.importing.bulk import insert_rows, rarely_collected
-from outreach.people.importing.storing import chunks, lock_imports
+from outreach.people.importing.bulk import chunks, insert_rows, rarely_collected
+from outreach.people.importing.storing import lock_imports
 from outreach.people.models import Phone, Suppression, SuppressionReason
 from outreach.people.register.reading import RegisterCounts, read_register
 from outreach.people.suppression import number_hasher

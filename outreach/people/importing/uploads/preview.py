@@ -9,13 +9,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import String, select
 from sqlalchemy.orm import Session
 
+from outreach.bulk import listed
 from outreach.people.erased import find_erased
 from outreach.people.masking import masked
 from outreach.people.models import Contact, ContactPhone, Phone
-from outreach.people.names import name_key
 from outreach.people.phone.cells import PhoneStatus
 from outreach.people.reading.cells import cell_text
 from outreach.people.reading.columns import ROWS_SEARCHED
@@ -112,8 +112,7 @@ class Tally:
             self.counts[row.phone.status.value] += 1
         erased = find_erased(session, good, secret_key=self._secret_key)
         for row in good:
-            key = name_key(row.name)
-            people = [(number, key) for number in row.phone.numbers]
+            people = [(number, row.name_key) for number in row.phone.numbers]
             # Of a million rows the hashes alone are kept.
             hashes = [hash(person) for person in people]
             if any(each in self._seen for each in hashes):
@@ -135,6 +134,6 @@ def _known(session: Session, rows: Sequence[CheckedRow]) -> set[tuple[str, str]]
         select(Phone.e164, Contact.name_key)
         .join(ContactPhone, ContactPhone.phone_id == Phone.id)
         .join(Contact, Contact.id == ContactPhone.contact_id)
-        .where(Phone.e164.in_(numbers))
+        .where(Phone.e164.in_(listed(session, numbers, String)))
     )
     return {(e164, key) for e164, key in found}

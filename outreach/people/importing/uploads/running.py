@@ -20,8 +20,9 @@ from sqlalchemy.orm import Session
 from outreach.access import audit
 from outreach.db import Database
 from outreach.errors import BadList, LoaError, NoPhoneColumn
+from outreach.people.importing.ahead import chunks_ahead
 from outreach.people.importing.bulk import rarely_collected
-from outreach.people.importing.storing import CHUNK, chunks, digest, store_rows
+from outreach.people.importing.storing import CHUNK, digest, store_rows
 from outreach.people.importing.undoing import undo_rows
 from outreach.people.importing.uploads.preview import ROWS_SHOWN, Tally, describe_columns, show_row
 from outreach.people.importing.uploads.receiving import begin_undoing, end, forget_file, path_of
@@ -138,7 +139,7 @@ def _check(work: Work, upload: Upload, path: Path) -> None:
             raise
         _ask_for_columns(work, upload, columns, str(error))
         return
-    for chunk in chunks(chain([first] if first else [], rows), CHUNK):
+    for chunk in chunks_ahead(chain([first] if first else [], rows), CHUNK):
         with work.db.read() as session:
             tally.add(session, chunk)
         shown += chunk[: ROWS_SHOWN - len(shown)]
@@ -173,7 +174,7 @@ def _store(work: Work, upload: Upload, path: Path) -> None:
         known_areas = set(session.scalars(select(Area.code)))
     done = upload.progress
     rows = islice(check_list(path, default_gazetteer(), upload.corrected), done, None)
-    for chunk in chunks(rows, CHUNK):
+    for chunk in chunks_ahead(rows, CHUNK):
         with work.db.write() as session:
             held = _still_ours(session, work, upload, done=done)
             if held is None:
