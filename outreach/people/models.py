@@ -181,16 +181,19 @@ class ColumnMapping(Base):
 
 
 class Membership(Base):
-    """A person in a list, with the import and the row that brought them and the last import that had them too."""
+    """A person in a list, with the import and the row that brought them and the last import that had them too.
+
+    Lists and imports are never deleted, and one statement writes thousands of rows of one of them: without foreign keys.
+    """
 
     __tablename__ = "memberships"
 
-    list_id: Mapped[int] = mapped_column(ForeignKey("contact_lists.id"), primary_key=True)
+    list_id: Mapped[int] = mapped_column(BigId, primary_key=True)
     contact_id: Mapped[int] = mapped_column(
         ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True
     )
-    import_id: Mapped[int | None] = mapped_column(ForeignKey("list_imports.id"))
-    last_import_id: Mapped[int | None] = mapped_column(ForeignKey("list_imports.id"))
+    import_id: Mapped[int | None] = mapped_column(BigId)
+    last_import_id: Mapped[int | None] = mapped_column(BigId)
     row: Mapped[int | None] = mapped_column(Integer)
     unit: Mapped[str] = mapped_column(String(120), default="")
 

@@ -93,6 +93,27 @@ def test_reading_a_number_that_was_read_changes_nothing(tail, prefix, digit):
         assert read_phone_cell(read.numbers[0]) == read
 
 
+PLAIN = st.one_of(
+    st.text("0123456789", min_size=1, max_size=15),
+    st.builds(
+        lambda before, parts, sign: before + sign.join(parts),
+        st.sampled_from(["0", "84", "+84", "+84 ", "84.", "0 "]),
+        st.lists(
+            st.sampled_from(["90", "905", "32", "000", "987", "654", "123", "3210"]), min_size=2, max_size=4
+        ),
+        st.sampled_from([" ", ".", "-"]),
+    ),
+)
+
+
+@few
+@given(PLAIN)
+@example("0987654300")
+@example("84987654300")
+def test_a_plain_cell_is_read_in_one_look_as_it_would_be_among_marks_that_nobody_sees(cell):
+    assert read_phone_cell(cell) == read_phone_cell(cell + "\u200b" * 16)
+
+
 DIRT = [
     "",
     " ",

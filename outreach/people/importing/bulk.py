@@ -39,9 +39,9 @@ def take_ids(session: Session, table: FromClause, count: int) -> list[int]:
         return []
     if session.get_bind().dialect.name == "postgresql":
         sequence = text(
-            "SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)"
+            "SELECT array_agg(nextval(pg_get_serial_sequence(:table, 'id'))) FROM generate_series(1, :count)"
         )
-        return list(session.scalars(sequence, {"table": str(table), "count": count}))
+        return session.execute(sequence, {"table": str(table), "count": count}).scalar_one()
     last = session.scalar(select(func.max(table.c.id))) or 0
     return list(range(last + 1, last + 1 + count))
 

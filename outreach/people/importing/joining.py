@@ -19,8 +19,9 @@ from outreach.bulk import UNSYNCED, listed
 from outreach.people.importing.bulk import insert_rows, take_ids
 from outreach.people.models import Contact, ContactList, ContactPhone, ImportChange, ListImport, Membership
 from outreach.people.names import may_be_renamed
-from outreach.people.reading.rows import CheckedRow
+from outreach.people.reading.rows import CheckedRow, Sex
 
+_LETTER: dict[Sex | None, str | None] = {None: None, Sex.MALE: "m", Sex.FEMALE: "f"}
 _FACTS = ("birth_year", "sex", "area_code", "village", "has_smartphone")
 
 
@@ -76,15 +77,16 @@ class Joiner:
 
     def find(self, row: CheckedRow) -> Person | None:
         """The same name on the same phone is the same person; of two the older one is meant."""
-        key = row.name_key
-        for phone_id in self._phones_of(row):
-            for person in self._on_phone.get(phone_id, ()):
-                if person.key == key:
+        for number in row.phone.numbers:
+            for person in self._on_phone.get(self._phones[number], ()):
+                if person.key == row.name_key:
                     return person
         return None
 
     def find_renamed(self, row: CheckedRow) -> Person | None:
         """Somebody of this organisation's lists, brought by an earlier file, whose name this may be now."""
+        if not self._people:
+            return None
         for phone_id in self._phones_of(row):
             for person in self._on_phone.get(phone_id, ()):
                 if (
@@ -209,7 +211,7 @@ class Joiner:
     def _facts(self, row: CheckedRow) -> dict[str, Any]:
         return {
             "birth_year": row.birth_year,
-            "sex": row.sex.value[0] if row.sex else None,
+            "sex": _LETTER[row.sex],
             "area_code": row.place.code if row.place.code in self._known_areas else None,
             "village": row.village[:120],
             "has_smartphone": row.has_smartphone,
@@ -223,7 +225,7 @@ class Joiner:
         )
 
     def _make(self, row: CheckedRow) -> Person:
-        phones = list(dict.fromkeys(self._phones_of(row)))
+        phones = self._phones_of(row)
         person = Person(0, row.name[:120], row.name_key, self._facts(row), phones, is_new=True)
         for phone_id in phones:
             self._on_phone.setdefault(phone_id, []).append(person)

@@ -26,8 +26,8 @@ from outreach.people.models import ContactList, ListImport
 from outreach.people.phone.cells import PhoneStatus
 from outreach.people.reading.rows import CheckedRow
 
-# Rows looked up and written together; memory holds no more than these.
-CHUNK = 2000
+# Rows looked up and written together; memory holds these and the next ones.
+CHUNK = 4000
 
 # Any number will do, as long as it is no one else's.
 _LOCK = 620_823_282
@@ -121,7 +121,11 @@ def store_rows(
     )
     remember_languages(
         session,
-        ((row.language, [phones[each] for each in row.phone.numbers if each in phones]) for row in good),
+        (
+            (row.language, [phones[each] for each in row.phone.numbers if each in phones])
+            for row in good
+            if row.language
+        ),
     )
     joiner = Joiner(session, brought, phones=phones, in_use=known.values(), known_areas=known_areas, now=now)
     counts = Counter[str]({"rows": len(rows)})
