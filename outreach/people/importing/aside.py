@@ -94,6 +94,8 @@ def close_corrected(
 ) -> None:
     """Rows that put right a row of an earlier import into the same list: that one needs no decision any more."""
     for row in rows:
+        if not row.corrects:
+            continue
         import_id, dot, number = row.corrects.removeprefix("L").partition(".")
         if not (dot and import_id.isdecimal() and number.isdecimal() and len(row.corrects) < 30):
             continue

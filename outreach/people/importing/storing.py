@@ -114,11 +114,11 @@ def store_rows(
     lock_imports(session)
     good = [row for row in rows if row.phone.status is PhoneStatus.OK]
     erased = find_erased(session, good, secret_key=secret_key)
-    known = find_phones(session, {number for row in good for number in row.phone.numbers})
-    brought_now = {number for row in good if row.row not in erased for number in row.phone.numbers}
-    phones = known | create_phones(
-        session, sorted(brought_now - known.keys()), secret_key=secret_key, now=now
-    )
+    numbers = {number for row in good for number in row.phone.numbers}
+    known = find_phones(session, numbers)
+    if erased:
+        numbers = {number for row in good if row.row not in erased for number in row.phone.numbers}
+    phones = known | create_phones(session, sorted(numbers - known.keys()), secret_key=secret_key, now=now)
     remember_languages(
         session,
         (
