@@ -98,9 +98,8 @@ class ContactList(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     basis: Mapped[LegalBasis | None] = mapped_column(one_of(LegalBasis))
     basis_since: Mapped[str | None] = mapped_column(String(10))  # YYYY-MM-DD
-    basis_note: Mapped[str] = mapped_column(
-        String(200), default="", server_default=""
-    )  # the paper it rests on
+    # The paper it rests on.
+    basis_note: Mapped[str] = mapped_column(String(200), default="", server_default="")
 
 
 class ListImport(Base):
@@ -181,13 +180,11 @@ class ColumnMapping(Base):
 
 
 class Membership(Base):
-    """A person in a list, with the import and the row that brought them and the last import that had them too.
-
-    Lists and imports are never deleted, and one statement writes thousands of rows of one of them: without foreign keys.
-    """
+    """A person in a list, with the import and the row that brought them and the last import that had them too."""
 
     __tablename__ = "memberships"
 
+    # Lists and imports are never deleted; foreign keys to them were proven for each row of a file, a tenth of its time.
     list_id: Mapped[int] = mapped_column(BigId, primary_key=True)
     contact_id: Mapped[int] = mapped_column(
         ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True
