@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0029_memberships"
-down_revision = "0028_reports"
+revision = "0030_memberships"
+down_revision = "0029_entry"
 
 _KEYS = {"list_id": "contact_lists", "import_id": "list_imports", "last_import_id": "list_imports"}
 
