@@ -4,7 +4,7 @@ export VENV
 # Tests start hundreds of processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-rules test-flows pictures chaos bench check lint types contracts format lock translations clean environment environment-dev chromium
+.PHONY: help run test test-rules test-flows pictures chaos check-deploy drill-restore drill-hosts bench check lint types contracts format lock translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,15 @@ check: lint types contracts test  ## all that must hold before a change goes in
 
 chaos: environment-dev  ## a large send while everything around it breaks: ARGS="--messages 20000 --kills 20"
 	$(VENV)/bin/python -m tests.chaos $(ARGS)
+
+check-deploy: environment-dev  ## systemd's units, nginx, alert rules, Redis and the compose file's schema, each by its own program
+	$(VENV)/bin/python -m deploy.check
+
+drill-restore: environment-dev  ## lose the database in the middle of a send, restore a backup, send on: ARGS="--messages 4000"
+	$(VENV)/bin/python -m tests.drills.restore $(ARGS)
+
+drill-hosts: environment-dev  ## one host and two with workers, one of them cut off in the middle of a send: as root, ARGS="--messages 20000"
+	$(VENV)/bin/python -m tests.drills.hosts $(ARGS)
 
 bench: environment-dev  ## messages a second and what else is measured, beside others: ARGS="--only sending,pace"
 	$(VENV)/bin/python -m benchmarks $(ARGS)

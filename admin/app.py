@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from flask import Flask, Request, request
@@ -20,6 +19,7 @@ from campaigns.web.status_calls import StatusCalls
 from campaigns.web.threaded import Application, Threaded
 from campaigns.web.webhooks import create_webhooks
 from outreach.access import audit
+from outreach.logs import set_up_logs
 from outreach.people.importing.uploads.receiving import LARGEST
 from outreach.runtime import Runtime, open_runtime
 from outreach.settings import Settings
@@ -57,8 +57,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     # One proxy stands in front in production; addresses in texts and signatures come from PUBLIC_BASE_URL.
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    set_up_logs(settings)
     app.before_request(lambda: audit.come_from(request.remote_addr or ""))
     register_error_pages(app)
     # Their callers prove themselves by a signature or by the token in the address.

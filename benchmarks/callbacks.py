@@ -30,7 +30,7 @@ CALLBACKS = 10_000  # two for each message
 ROUNDS = 3
 ENDS_AFTER_S = 120.0
 # As `make run` starts the web.
-SERVER = "gunicorn {app} --bind 127.0.0.1:{port} --worker-class uvicorn_worker.UvicornWorker --workers 2 --no-control-socket"
+SERVER = "gunicorn {app} --bind 127.0.0.1:{port} --worker-class deploy.web_worker.DrainingWorker --workers 2 --no-control-socket"
 
 STARTS_WITHIN_S = 30.0
 

@@ -40,6 +40,10 @@ def ring_count_reach(doorbell: Doorbell, campaign_id: int) -> bool:
     return doorbell.ring("workers.jobs.count_reach", campaign_id, queue=IMPORTS, timeout_s=_SEND_TIMEOUT_S)
 
 
+def ring_clear(doorbell: Doorbell, campaign_id: int) -> bool:
+    return doorbell.ring("workers.jobs.clear", campaign_id, queue=IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
+
+
 def ring_reconcile(doorbell: Doorbell) -> bool:
     return doorbell.ring("workers.jobs.reconcile", queue=DEFAULT, timeout_s=_SEND_TIMEOUT_S)
 

@@ -13,17 +13,20 @@ from outreach.access.models import Role, User
 from outreach.access.users import require_role
 
 STOP_ALL = "stop_all"
+# On from the moment at which a backup's data is there until it is known what may have been sent since.
+RESTORING = "restoring"
 
 
 def is_stopped(session: Session) -> bool:
     """Whether all sending is stopped."""
-    return session.scalar(select(Switch.name).where(Switch.name == STOP_ALL)) is not None
+    stops = Switch.name.in_((STOP_ALL, RESTORING))
+    return session.scalar(select(Switch.name).where(stops).limit(1)) is not None
 
 
 def stop_all(session: Session, *, user: User, now: datetime) -> None:
     """No request starts within a second; what waits stays, as do all states. Twice does no harm."""
     require_role(user, Role.APPROVER)
-    if not is_stopped(session):
+    if session.get(Switch, STOP_ALL) is None:
         session.add(Switch(name=STOP_ALL, turned_by=user.id, turned_at=now))
         audit.record(
             session, actor_id=user.id, action="sending.stop_all", subject="switches:stop_all", now=now

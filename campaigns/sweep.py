@@ -15,9 +15,11 @@ from campaigns.delivery.callbacks import APPLY_LIMIT, apply_statuses
 from campaigns.delivery.lanes import open_lanes
 from campaigns.delivery.reconcile import expire_leases, has_unknown_due
 from campaigns.delivery.recording import Report, settle
+from campaigns.delivery.rendering import renderer_of
+from campaigns.delivery.restoring import doubt_waiting, restored_since
 from campaigns.delivery.tallying import fold
 from campaigns.messages import Attempt, Message, Outbox
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Step
 from campaigns.states import AttemptState, CampaignState, MessageState, SkipReason
 from campaigns.timetable import complete_finished, open_step, start_scheduled, steps_due
 from outreach.runtime import Runtime
@@ -93,10 +95,26 @@ def _open_steps(runtime: Runtime, done: Swept, *, now: datetime) -> None:
     for step_id in due:
         try:
             with runtime.db.write() as session:
-                done.steps_opened += open_step(session, step_id, now=now)
+                if open_step(session, step_id, now=now):
+                    done.steps_opened += 1
+                    _doubt_after_restore(runtime, session, step_id, now=now)
         except DBAPIError as error:
             done.failed += 1
             log.error("sweep.step_failed step=%s error=%s", step_id, type(error.orig).__name__)
+
+
+def _doubt_after_restore(runtime: Runtime, session: Session, step_id: int, *, now: datetime) -> None:
+    """A step of a campaign that a restore brought back may have been opened and sent after the backup as well."""
+    campaign_id = session.get_one(Step, step_id).campaign_id
+    if backup_id := restored_since(session, campaign_id):
+        doubt_waiting(
+            session,
+            campaign_id,
+            backup_id=backup_id,
+            renderer=renderer_of(runtime.settings),
+            look_at=now,
+            now=now,
+        )
 
 
 def apply_all_statuses(runtime: Runtime, *, now: datetime) -> int:

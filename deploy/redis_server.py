@@ -63,7 +63,9 @@ def find_port(preferred: int | None = None) -> int:
     return next(port for port in random.sample(PORTS, len(PORTS)) if can_listen(port))
 
 
-def prepare_redis(folder: Path, *, password: str, keep: bool, port: int | None = None) -> RedisServer:
+def prepare_redis(
+    folder: Path, *, password: str, keep: bool, port: int | None = None, bind: str = "127.0.0.1"
+) -> RedisServer:
     """Write the settings of a server whose data lies in `folder`; `keep` makes them outlive a crash.
 
     The password keeps other users of the machine out, and other clones that were told an outdated port.
@@ -75,7 +77,7 @@ def prepare_redis(folder: Path, *, password: str, keep: bool, port: int | None =
     settings = folder / "redis.conf"
     settings.touch(mode=0o600)
     settings.write_text(
-        f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir "{folder.resolve()}"\n'
+        f'bind {bind}\nport {port}\nrequirepass {password}\ndir "{folder.resolve()}"\n'
         f'appendonly {"yes" if keep else "no"}\nappendfsync everysec\nsave ""\n'
         # The queue must never lose keys to make room.
         "maxmemory-policy noeviction\nloglevel warning\n"

@@ -59,7 +59,7 @@ def services(plan: Plan) -> dict[str, list[str]]:
         f" --inbound-url http://127.0.0.1:{plan.port}/webhooks/twilio/inbound --public-url"
     )
     web = (
-        f"-m gunicorn asgi:app --bind 127.0.0.1:{plan.port} --worker-class uvicorn_worker.UvicornWorker --workers 2"
+        f"-m gunicorn asgi:app --bind 127.0.0.1:{plan.port} --worker-class deploy.web_worker.DrainingWorker --workers 2"
         " --graceful-timeout 5 --no-control-socket"
     )
     return {

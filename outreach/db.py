@@ -170,6 +170,8 @@ _PG_ARGS = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
+    # Nor for a quarter of an hour where something was under way as it vanished: then no keepalive is sent.
+    "tcp_user_timeout": 20_000,
     "application_name": "loa",
     # Nor may the locks of a peer that vanished in the middle of a transaction hold up the others.
     "options": "-c idle_in_transaction_session_timeout=60s",

@@ -9,8 +9,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError
 
 from outreach.db import Database
+from outreach.errors import WrongState
 
 _HERE = Path(__file__).parent / "migrations"
 
@@ -46,9 +48,33 @@ def _run(db: Database, action: object, revision: str) -> None:
 def is_current(db: Database) -> bool:
     """Whether the database stands at the newest revision."""
     with db.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == _newest()
+        return MigrationContext.configure(connection).get_current_revision() == newest()
+
+
+def require_current(db: Database) -> None:
+    """Raise WrongState where the database is of another version than this program: it would go wrong in the middle.
+
+    One that is away says nothing, and is waited for as ever.
+    """
+    try:
+        with db.engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+    except DBAPIError:
+        return
+    if found == newest():
+        return
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found is None or found in known:
+        raise WrongState(
+            f"Cơ sở dữ liệu ở phiên bản {found or 'trống'}, chương trình cần {newest()}. "
+            "Hãy sao lưu rồi chạy “flask --app wsgi db upgrade”, sau đó khởi động lại."
+        )
+    raise WrongState(
+        f"Cơ sở dữ liệu ở phiên bản {found}, mới hơn chương trình ({newest()}). Hãy cài phiên bản Loa mới nhất."
+    )
 
 
 @cache
-def _newest() -> str | None:
+def newest() -> str | None:
+    """The revision that this program was written for."""
     return ScriptDirectory.from_config(_config()).get_current_head()

@@ -170,6 +170,22 @@ class Settings:
     sweep_s: float = _var(
         "SWEEP_S", 5.0, checks.number(0.2, 600), "seconds between two sweeps for work that should be moving"
     )
+    retention_days: int = _var(
+        "RETENTION_DAYS",
+        90,
+        checks.whole(1, 3650),
+        "days after a campaign's end after which what is personal in it is removed",
+    )
+    log_format: str = _var(
+        "LOG_FORMAT", "text", checks.choice("text", "json"), "lines for people, or a JSON object a line"
+    )
+    sentry_dsn: str = _var(
+        "SENTRY_DSN",
+        "",
+        checks.url("http", "https"),
+        "where faults are reported; nothing is sent without it",
+        secret=True,
+    )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:

@@ -57,7 +57,7 @@ def make_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-", dir=place))
 
 
-def start_redis(folder: Path, url: str | None = None) -> Server:
+def start_redis(folder: Path, url: str | None = None, *, bind: str = "127.0.0.1") -> Server:
     """A Redis that keeps nothing, at the address of an earlier one that has ended where it is given.
 
     Raises NoRedis, or NoServer with what it said.
@@ -66,7 +66,7 @@ def start_redis(folder: Path, url: str | None = None) -> Server:
     for _ in range(5):
         # Another process may take the port between the look and the start: then the next one is tried.
         password = earlier.password or secrets.token_hex(8)
-        redis_server = prepare_redis(folder, password=password, keep=False, port=earlier.port)
+        redis_server = prepare_redis(folder, password=password, keep=False, port=earlier.port, bind=bind)
         process = _start(redis_server.command, folder / "redis.log", signal.SIGKILL)
         with redis.Redis.from_url(redis_server.url) as client:
             if _wait(process, client.ping, redis.RedisError):
@@ -118,9 +118,9 @@ def _make_postgres(home: Path, user: dict[str, Any]) -> None:
         raise NoServer(f"initdb failed; TEST_POSTGRES_URL can name another server:\n{made.stderr}")
 
 
-def create_database(server: str, template: str | None = None) -> str:
+def create_database(server: str, template: str | None = None, *, name: str | None = None) -> str:
     """The address of a new database on the server: without tables, or a copy of the one at the address `template`."""
-    name = f"t{secrets.token_hex(8)}"
+    name = name or f"t{secrets.token_hex(8)}"
     source = make_url(template).database if template else "template0"
     with _connect(server) as connection:
         connection.execute(

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from campaigns.delivery.reconcile import LOOK_LIMIT
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.sending import Sender
 from campaigns.planning.notices import ring_for_overdue, send_notices
 from campaigns.reach.keeping import keep_reach, left_to_count
 from campaigns.report.ticking import ring_for_report, tick
+from campaigns.rights.retention import campaigns_due
+from campaigns.rights.retention import clear as clear_campaign
 from campaigns.rings import (
+    ring_clear,
     ring_count_reach,
     ring_import,
     ring_reconcile,
@@ -35,6 +40,9 @@ from workers.context import WORKER_NAME, gateway, run, runtime, told_to_stop
 
 # A job's own budget, well under its time limit: RQ's alarm must never break the event loop.
 SEND_FOR_S = 20.0
+
+# The sweep waits in the same queue.
+LOOK_FOR_S = 4.0
 
 GATHER_S = 0.2
 
@@ -71,10 +79,13 @@ def sweep() -> dict[str, int]:
         uploads = uploads_waiting(session, now=datetime.now(UTC))
         registers = handing_in.waiting(session, now=datetime.now(UTC))
         uncounted = left_to_count(session, now=datetime.now(UTC))
+        over = campaigns_due(session, days=held.settings.retention_days, now=datetime.now(UTC))
     for register_id in registers:
         ring_register(held.doorbell, register_id)
     for upload_id in uploads:
         ring_import(held.doorbell, upload_id)
+    for campaign_id in over:
+        ring_clear(held.doorbell, campaign_id)
     for campaign_id in uncounted:
         ring_count_reach(held.doorbell, campaign_id)
     keep = timedelta(days=held.settings.upload_keep_days)
@@ -82,6 +93,15 @@ def sweep() -> dict[str, int]:
     ring_for_overdue(held, now=datetime.now(UTC))
     ring_for_report(held, now=datetime.now(UTC))
     return asdict(done)
+
+
+def clear(campaign_id: int) -> dict[str, int]:
+    """Remove what is personal in a campaign that ended long ago."""
+    held, now = runtime(), datetime.now(UTC)
+    days = held.settings.retention_days
+    with held.db.read() as session:
+        is_due = campaign_id in campaigns_due(session, days=days, now=now)
+    return asdict(clear_campaign(held.db, campaign_id, days=days, now=now)) if is_due else {}
 
 
 def import_list(upload_id: int) -> dict[str, int]:
@@ -116,10 +136,16 @@ def mail_reset(user_id: int) -> dict[str, int]:
 
 
 def reconcile() -> dict[str, int]:
-    """Look up a round of unknown outcomes."""
-    found = asdict(run(look_up_unknown(runtime(), gateway())))
+    """Look up unknown outcomes for a while: after a restore there are as many as there were messages."""
+    total: Counter[str] = Counter()
+    ends_at = time.monotonic() + LOOK_FOR_S
+    while time.monotonic() < ends_at and not told_to_stop.is_set():
+        found = asdict(run(look_up_unknown(runtime(), gateway())))
+        total.update(found)
+        if sum(found.values()) < LOOK_LIMIT:
+            break
     ring_sweep(runtime().doorbell)
-    return found
+    return dict(total)
 
 
 def notify(campaign_id: int) -> dict[str, int]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from flask import Flask
 
 from admin.cli.access import access_commands
+from admin.cli.backups import backup_commands
 from admin.cli.campaigns import campaign_commands
 from admin.cli.contacts import contact_commands
 from admin.cli.data import data_commands
 from admin.cli.figures import figure_commands
 from admin.cli.processes import process_commands
 from admin.cli.reports import report_commands
+from admin.cli.retention import retention_commands
 from admin.cli.texts import text_commands
 from admin.cli.trail import trail_commands
 from outreach.runtime import Runtime
@@ -20,12 +22,14 @@ def register_commands(app: Flask, runtime: Runtime) -> None:
     """Hang every command on the application."""
     for make in (
         access_commands,
+        backup_commands,
         campaign_commands,
         contact_commands,
         data_commands,
         figure_commands,
         process_commands,
         report_commands,
+        retention_commands,
         text_commands,
         trail_commands,
     ):

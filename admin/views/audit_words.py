@@ -102,6 +102,9 @@ ACTIONS: dict[str, Any] = {
     "incident.see": _l("Xem sự cố"),
     "sending.stop_all": _l("Dừng mọi việc gửi tin"),
     "sending.release_all": _l("Mở lại việc gửi tin"),
+    "campaign.clear": _l("Xóa dữ liệu cá nhân hết hạn lưu giữ"),
+    "backup.create": _l("Sao lưu dữ liệu"),
+    "backup.restore": _l("Khôi phục từ bản sao lưu"),
 }
 
 SUBJECTS: dict[str, Any] = {
@@ -128,9 +131,12 @@ SUBJECTS: dict[str, Any] = {
     "incidents": _l("sự cố"),
     "switches": _l("công tắc"),
     "sessions": _l("phiên đăng nhập"),
+    "backups": _l("bản sao lưu"),
 }
 
 DETAILS: dict[str, Any] = {
+    "kept": _l("người được giữ lại"),
+    "notes": _l("số ghi chú"),
     "rows": _l("số dòng"),
     "sessions": _l("số máy"),
     "basis": _l("căn cứ"),

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, SmallInteger, Text, delete, insert, literal, select, update
+from sqlalchemy import BigInteger, delete, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.history import look_back
 from campaigns.delivery.lanes import SERVICE_LANE, Lane, hours_of
+from campaigns.delivery.laying import what_belongs_to, write_attempts
 from campaigns.delivery.rendering import Renderer, content_of
 from campaigns.delivery.rules import Refusal, daily_cap, why_not
-from campaigns.messages import Attempt, Message, Outbox
-from campaigns.models import Campaign, Recipient, Step
+from campaigns.messages import Message, Outbox
+from campaigns.models import Campaign
 from campaigns.states import AttemptState, CampaignState, MessageKind, MessageState
 from campaigns.windows import closes_at
-from outreach.bulk import UNSYNCED, listed, rows
-from outreach.db import UtcDateTime
-from outreach.people.models import Contact, Phone, Suppression
+from outreach.bulk import UNSYNCED, listed
+from outreach.people.models import Phone, Suppression
 from outreach.people.suppression import people_left_alone
 
 # How long what may not leave yet (over the cap, outside the hours) is left alone.
@@ -129,7 +129,15 @@ def claim(
             .values(segments_taken=Campaign.segments_taken + total),
             execution_options=UNSYNCED,
         )
-    ids = _write_attempts(session, lane, taken, now=now, lease_s=lease_s, worker=worker)
+    ids = write_attempts(
+        session,
+        lane.id,
+        taken,
+        state=AttemptState.SENDING,
+        worker=worker,
+        now=now,
+        due_at=now + timedelta(seconds=lease_s),
+    )
     claims = [
         Claim(
             attempt_id=ids[row.message_id],
@@ -177,38 +185,7 @@ def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Seq
         .subquery()
     )
     return session.execute(
-        select(
-            due.c.message_id,
-            due.c.n,
-            due.c.throttled,
-            Message.kind,
-            Message.text,
-            Message.phone_id,
-            Message.recipient_id,
-            Message.step_id,
-            Step.number.label("step"),
-            Step.text.label("step_text"),
-            Step.text_b,
-            Step.texts,
-            Message.arm,
-            Phone.language,
-            Recipient.answer,
-            Recipient.contact_id,
-            Contact.name,
-            Phone.e164,
-            Campaign.sender,
-            Campaign.unaccented,
-            Campaign.cap_per_day,
-            Campaign.window_from,
-            Campaign.window_to,
-        )
-        .join(Message, Message.id == due.c.message_id)
-        .join(Phone, Phone.id == Message.phone_id)
-        .outerjoin(Campaign, Campaign.id == Message.campaign_id)
-        .outerjoin(Step, Step.id == Message.step_id)
-        .outerjoin(Recipient, Recipient.id == Message.recipient_id)
-        .outerjoin(Contact, Contact.id == Recipient.contact_id)
-        .order_by(due.c.message_id)
+        what_belongs_to(due)
         # The phones too, against an opt-out or another worker's cap; one that is held is met again later.
         .with_for_update(of=Phone, skip_locked=True, key_share=True)
     ).all()
@@ -234,64 +211,3 @@ def _put_aside(session: Session, refused: dict[Refusal, list[Any]], *, now: date
         session.execute(delete(Outbox).where(Outbox.message_id.in_(ids)), execution_options=UNSYNCED)
         skipped += len(refused_rows)
     return skipped
-
-
-def _write_attempts(
-    session: Session,
-    lane: Lane,
-    taken: list[tuple[Any, str, int]],
-    *,
-    now: datetime,
-    lease_s: float,
-    worker: str,
-) -> dict[int, int]:
-    """The attempts' ids by message."""
-    if not taken:
-        return {}
-    claimed = rows(
-        session,
-        {
-            "message_id": BigInteger,
-            "n": SmallInteger,
-            "phone_id": BigInteger,
-            "body": Text,
-            "segments": SmallInteger,
-        },
-        [
-            {
-                "message_id": row.message_id,
-                "n": row.n,
-                "phone_id": row.phone_id,
-                "body": body,
-                "segments": segments,
-            }
-            for row, body, segments in taken
-        ],
-    )
-    values = {
-        "message_id": claimed.c.message_id,
-        "n": claimed.c.n,
-        "phone_id": claimed.c.phone_id,
-        "lane": literal(lane.id, BigInteger),
-        "state": literal(AttemptState.SENDING.value),
-        "worker": literal(worker),
-        "body": claimed.c.body,
-        "segments": claimed.c.segments,
-        "claimed_at": literal(now, UtcDateTime),
-        "due_at": literal(now + timedelta(seconds=lease_s), UtcDateTime),
-        "times_absent": literal(0, SmallInteger),
-    }
-    ids: dict[int, int] = dict(
-        session.execute(
-            insert(Attempt)
-            .from_select(list(values), select(*values.values()))
-            .returning(Attempt.message_id, Attempt.id)
-        ).all()
-    )
-    messages = listed(session, ids, BigInteger)
-    session.execute(delete(Outbox).where(Outbox.message_id.in_(messages)), execution_options=UNSYNCED)
-    session.execute(
-        update(Message).where(Message.id.in_(messages)).values(state=MessageState.SENDING),
-        execution_options=UNSYNCED,
-    )
-    return ids

@@ -26,6 +26,7 @@ def _undecided(campaign_id: int, *, now: datetime) -> tuple[Any, ...]:
     return (
         Attempt.lane == campaign_id,
         Attempt.state == AttemptState.UNKNOWN,
+        Attempt.gateway_id.is_(None),  # after a restore: of these the gateway has the message
         Attempt.claimed_at < now - DECIDE_AFTER,
     )
 

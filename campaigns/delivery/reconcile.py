@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.outbox import Waiting, requeue
 from campaigns.delivery.recording import Report, settle
-from campaigns.delivery.rules import is_same_message
+from campaigns.delivery.restoring import backups_by_worker
+from campaigns.delivery.rules import is_same_but_for_link, is_same_message
 from campaigns.messages import Attempt
 from campaigns.states import AttemptState
 from outreach.people.models import Phone
@@ -59,24 +60,29 @@ def has_unknown_due(session: Session, *, now: datetime) -> bool:
 
 async def reconcile(runtime: Runtime, gateway: Gateway) -> Found:
     """Look up one round of unknown attempts: adopt what is found, send again what is absent twice."""
-    due, busy_until = await asyncio.to_thread(_take_due, runtime)
+    due, busy_until, backups = await asyncio.to_thread(_take_due, runtime)
     at_once = asyncio.Semaphore(LOOKS_AT_ONCE)
 
-    async def look(number: str, attempt_id: int) -> list[Listed] | None:
+    # A phone knows a message by its attempt alone, and that of a lost one is lost: a person has to decide.
+    asks_by_number = runtime.settings.sms_gateway != "phone"
+
+    async def look(row: Any) -> list[Listed] | None:
+        if row.worker in backups and not asks_by_number:
+            return None
         async with at_once:
             try:
-                return await gateway.list_to(number, attempt_id=attempt_id)
+                return await gateway.list_to(row.e164, attempt_id=row.id)
             except GatewayAway as error:
                 log.warning("reconcile.list_away error=%s", error)
                 return None
 
-    lists = await asyncio.gather(*(look(row.e164, row.id) for row in due))
+    lists = await asyncio.gather(*map(look, due))
     looked = list(zip(due, lists, strict=True))
-    return await asyncio.to_thread(_apply, runtime, looked, busy_until)
+    return await asyncio.to_thread(_apply, runtime, looked, busy_until, backups)
 
 
-def _take_due(runtime: Runtime) -> tuple[Sequence[Any], datetime]:
-    """The attempts to look up, and until when they are ours: no second look begins before."""
+def _take_due(runtime: Runtime) -> tuple[Sequence[Any], datetime, dict[str, datetime]]:
+    """The attempts to look up, and until when they are ours: no second look begins before. And the backups restored."""
     now = datetime.now(UTC)
     with runtime.db.write() as session:
         due = session.execute(
@@ -87,6 +93,8 @@ def _take_due(runtime: Runtime) -> tuple[Sequence[Any], datetime]:
                 Attempt.lane,
                 Attempt.body,
                 Attempt.claimed_at,
+                Attempt.worker,
+                Attempt.gateway_id,
                 Phone.e164,
             )
             .join(Phone, Phone.id == Attempt.phone_id)
@@ -101,17 +109,23 @@ def _take_due(runtime: Runtime) -> tuple[Sequence[Any], datetime]:
         session.execute(
             update(Attempt).where(Attempt.id.in_([row.id for row in due])).values(due_at=busy_until)
         )
-    return due, busy_until
+        return due, busy_until, backups_by_worker(session)
 
 
 def _apply(
-    runtime: Runtime, looked: Sequence[tuple[Any, list[Listed] | None]], busy_until: datetime
+    runtime: Runtime,
+    looked: Sequence[tuple[Any, list[Listed] | None]],
+    busy_until: datetime,
+    backups: Mapping[str, datetime],
 ) -> Found:
     now = datetime.now(UTC)
     again_at = now + timedelta(seconds=runtime.settings.reconcile_s)
     found = Found()
     with runtime.db.write() as session:
-        fits = [(row, listed and [item for item in listed if _is_same(row, item)]) for row, listed in looked]
+        fits = [
+            (row, listed and [item for item in listed if _is_same(row, item, backups.get(row.worker))])
+            for row, listed in looked
+        ]
         owned = _owned_ids(session, fits)
         absent: list[Any] = []
         postponed: list[int] = []
@@ -121,7 +135,14 @@ def _apply(
                 found.away += 1
                 postponed.append(row.id)
                 continue
-            match = next((item for item in listed if item.gateway_id not in owned), None)
+            match = next(
+                (
+                    item
+                    for item in listed
+                    if item.gateway_id == row.gateway_id or item.gateway_id not in owned
+                ),
+                None,
+            )
             if match:
                 owned.add(match.gateway_id)
                 found.adopted += 1
@@ -134,6 +155,10 @@ def _apply(
                         code=match.code,
                     )
                 )
+            elif row.gateway_id:
+                # Known from before a restore: the gateway took it, however short its list is.
+                found.adopted += 1
+                reports.append(Report(row.id, AttemptState.ACCEPTED, row.gateway_id))
             else:
                 absent.append(row)
         key = runtime.settings.secret_key
@@ -150,7 +175,13 @@ def _apply(
     return found
 
 
-def _is_same(row: Any, item: Listed) -> bool:
+def _is_same(row: Any, item: Listed, backup_taken_at: datetime | None) -> bool:
+    if row.gateway_id:
+        return bool(item.gateway_id == row.gateway_id)
+    if backup_taken_at:
+        return is_same_but_for_link(
+            body=row.body, since=backup_taken_at, listed_body=item.body, listed_at=item.created_at
+        )
     if item.attempt_id is not None:
         return bool(item.attempt_id == row.id)
     return is_same_message(

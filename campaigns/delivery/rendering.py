@@ -26,6 +26,11 @@ def content_of(step: Any, *, language: str | None, arm: int | None) -> str:
     return hash_content(text_for(step, language=language, arm=arm), step=step.step)
 
 
+def renderer_of(settings: Any) -> Renderer:
+    """The installation's own (public_base_url, secret_key)."""
+    return Renderer(public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key))
+
+
 class Renderer:
     """Parses each template once; holds no more than the steps under way."""
 

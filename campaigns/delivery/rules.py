@@ -9,6 +9,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Literal
 
+from campaigns.links import without_tokens
 from campaigns.states import AttemptState, MessageKind, SkipReason
 from outreach.sms.gateway import Cause
 from outreach.sms.text import unaccent
@@ -134,5 +135,17 @@ def is_same_message(*, body: str, claimed_at: datetime, listed_body: str, listed
     Same text, and created no earlier than a minute before the attempt: clocks differ, and the gateway
     gives whole seconds. (The number is what the list was asked by.)
     """
-    recent = listed_at is None or listed_at >= claimed_at - timedelta(minutes=1)
-    return recent and listed_body == body
+    return is_recent(claimed_at, listed_at) and listed_body == body
+
+
+def is_same_but_for_link(*, body: str, since: datetime, listed_body: str, listed_at: datetime | None) -> bool:
+    """As `is_same_message`, for what may have been sent between a backup and its restore, `since` the backup.
+
+    Recipients that were frozen in between are gone, and who is frozen anew has another personal link.
+    """
+    return is_recent(since, listed_at) and without_tokens(listed_body) == without_tokens(body)
+
+
+def is_recent(since: datetime, listed_at: datetime | None) -> bool:
+    """Whether the gateway's moment may lie after one of ours."""
+    return listed_at is None or listed_at >= since - timedelta(minutes=1)

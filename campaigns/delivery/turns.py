@@ -16,9 +16,8 @@ from campaigns.delivery.claims import Batch, claim
 from campaigns.delivery.lanes import SERVICE_LANE, Lane, open_lanes, sender_pace
 from campaigns.delivery.line import Job, monotonic_of
 from campaigns.delivery.pace import reserve
-from campaigns.delivery.rendering import Renderer
+from campaigns.delivery.rendering import renderer_of
 from campaigns.lifecycle import pause_by_itself
-from campaigns.links import LinkCipher
 from campaigns.models import Sender
 from outreach.runtime import Runtime
 
@@ -46,9 +45,7 @@ class _Turns:
     def __init__(self, runtime: Runtime, *, worker: str, limit: int) -> None:
         settings = runtime.settings
         self._runtime, self._settings, self._worker, self._limit = runtime, settings, worker, limit
-        self._renderer = Renderer(
-            public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key)
-        )
+        self._renderer = renderer_of(settings)
 
     def next_batch(self) -> tuple[Lane, Batch, list[Job]] | None:
         with self._runtime.db.read() as session:

@@ -46,7 +46,7 @@ from outreach.people.models import ERASED, Contact, ContactPhone, Phone, Suppres
 from outreach.people.person import find_contact
 from outreach.people.suppression import lock_phone
 
-_ON_ITS_WAY = (AttemptState.SENDING, AttemptState.UNKNOWN)
+ON_ITS_WAY = (AttemptState.SENDING, AttemptState.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def erase(session: Session, request_id: int, *, secret_key: str, user: User, now
         secret_key=secret_key,
         now=now,
     )
-    _forget_numbers(session, gone)
+    forget_numbers(session, gone)
     session.execute(
         update(PersonRequest)
         .where(PersonRequest.contact_id == contact_id)
@@ -148,7 +148,7 @@ def _hold_messages(
     session.execute(attempts.with_for_update()).all()
     for number in numbers:
         lock_phone(session, number.id)
-    if session.execute(attempts.where(Attempt.state.in_(_ON_ITS_WAY)).limit(1)).first():
+    if session.execute(attempts.where(Attempt.state.in_(ON_ITS_WAY)).limit(1)).first():
         raise WrongState(
             "Một tin đến người này đang được gửi hoặc chưa rõ kết quả. Hãy đợi có kết quả rồi bấm xóa lại."
         )
@@ -212,7 +212,7 @@ def _forget_talk(
     return int(emptied.rowcount)  # type: ignore[attr-defined]
 
 
-def _forget_numbers(session: Session, gone: Sequence[int]) -> None:
+def forget_numbers(session: Session, gone: Sequence[int]) -> None:
     """Numbers that nobody else has; their suppressions live on by the hash, to meet them when they return."""
     theirs = listed(session, gone, BigInteger)
     session.execute(

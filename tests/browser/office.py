@@ -77,7 +77,7 @@ def running_office(
         running: list[subprocess.Popen[bytes]] = []
         at_the_end.callback(_end, running)
         for command in (
-            (*gunicorn, "--worker-class", "uvicorn_worker.UvicornWorker", "--graceful-timeout", "1"),
+            (*gunicorn, "--worker-class", "deploy.web_worker.DrainingWorker", "--graceful-timeout", "1"),
             (*FLASK, "worker"),
             (*FLASK, "scheduler"),
         ):

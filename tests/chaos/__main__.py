@@ -115,7 +115,7 @@ def run(folder: Path, *, messages: int, kills: int, seed: int) -> int:
         world.add_people(messages)
         simulator.faults(**FAULTS, seed=seed)
         stage = Field(Processes(settings, folder / "processes.log"), random.Random(seed))
-        web = f"gunicorn asgi:app --bind 127.0.0.1:{port} --worker-class uvicorn_worker.UvicornWorker --no-control-socket"
+        web = f"gunicorn asgi:app --bind 127.0.0.1:{port} --worker-class deploy.web_worker.DrainingWorker --no-control-socket"
         stage.processes.start_program(*web.split())
         try:
             campaign = world.launch()

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 from rq import Queue, SimpleWorker
+from sqlalchemy import text, update
 
 from admin.app import create_app
+from campaigns.messages import Outbox, StatusEvent
+from campaigns.rings import ring_send
+from outreach.backups.models import Backup
+from outreach.errors import WrongState
 from outreach.runtime import Runtime, open_runtime
-from outreach.schema import downgrade
+from outreach.schema import downgrade, newest, require_current, upgrade
 from outreach.settings import Settings
+from tests.flows.processes import ROOT, Processes
 from tests.flows.world import World
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -106,3 +115,58 @@ def test_metrics_without_redis_leave_out_what_is_not_known(settings: Settings, r
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 def test_probes_are_read_only(client: FlaskClient, path: str) -> None:
     assert client.post(path).status_code == 405
+
+
+def test_metrics_say_for_how_long_something_waits(
+    client: FlaskClient, runtime: Runtime, world: World
+) -> None:
+    quiet = metrics(client)
+    assert quiet["loa_callback_lag_seconds"] == quiet["loa_outbox_age_seconds"] == quiet["loa_send_rate"] == 0
+    assert quiet["loa_backup_age_seconds"] != quiet["loa_backup_age_seconds"]  # none ever
+    world.add_people(4)
+    world.launch()
+    ring_send(runtime.doorbell)
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    with runtime.db.write() as session:
+        session.execute(update(Outbox).values(not_before=an_hour_ago))
+        session.add(StatusEvent(attempt_id=1, gateway_id="", status="sent", received_at=an_hour_ago))
+        session.add(Backup(taken_at=an_hour_ago, finished_at=an_hour_ago, key_check=""))
+    late = metrics(client)
+    for name in ("outbox_age", "callback_lag", "backup_age"):
+        assert 3600 <= late[f"loa_{name}_seconds"] < 3700
+    assert late["loa_queue_jobs send"] == 1
+    assert 0 <= late["loa_queue_age_seconds send"] < 60
+    world.send()
+    sent = metrics(client)
+    assert sent["loa_attempts_answered"] == 4
+    assert sent["loa_send_rate"] == pytest.approx(4 / 60)
+
+
+def test_every_metric_that_the_dashboard_and_the_alerts_name_exists(client: FlaskClient) -> None:
+    shown = {name.split(" ")[0] for name in metrics(client)}
+    for name in ("alerts.yml", "dashboard.json"):
+        text = (ROOT / "deploy" / "monitoring" / name).read_text(encoding="utf-8")
+        named = set(re.findall(r"\bloa_\w+", text))
+        assert len(named) > 8, name
+        assert named <= shown, name
+    dashboard = json.loads((ROOT / "deploy" / "monitoring" / "dashboard.json").read_text(encoding="utf-8"))
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+
+
+def test_a_program_refuses_a_database_of_another_version(settings: Settings, runtime: Runtime) -> None:
+    require_current(runtime.db)
+    downgrade(runtime.db, "-1")
+    try:
+        with pytest.raises(WrongState, match="db upgrade"):
+            require_current(runtime.db)
+        processes = Processes(settings)
+        assert processes.run("worker", "--queues", "send").returncode == 1
+        assert "db upgrade" in processes.run("scheduler").stderr
+    finally:
+        upgrade(runtime.db)
+    with runtime.db.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999_later'"))
+    with pytest.raises(WrongState, match="mới hơn"):
+        require_current(runtime.db)
+    with runtime.db.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = :newest"), {"newest": newest()})

@@ -90,6 +90,7 @@ def running_simulator(
     public_url: str = "",
     data: Path | None = None,
     keep: int | None = None,
+    host: str = "127.0.0.1",
     account_sid: str = "AC" + "0" * 32,
     auth_token: str = "simulator",  # noqa: S107 - opens nothing but this training gateway
 ) -> Iterator[RunningSimulator]:
@@ -97,7 +98,7 @@ def running_simulator(
 
     Raises RuntimeError with the process's own words when it does not start.
     """
-    command = [sys.executable, "-m", "outreach.sms.simulator", "--port", "0"]
+    command = [sys.executable, "-m", "outreach.sms.simulator", "--host", host, "--port", "0"]
     command += ["--inbound-url", inbound_url, "--public-url", public_url]
     command += ["--data", str(data)] if data else []
     command += ["--keep", str(keep)] if keep else []
@@ -117,7 +118,7 @@ def running_simulator(
             if "http://" not in ready:
                 words.seek(0)
                 raise RuntimeError(f"the simulator did not start: {words.read()[-2000:]}")
-            url = ready[ready.index("http://") :].strip()
+            url = ready[ready.index("http://") :].strip().replace("0.0.0.0", "127.0.0.1")  # noqa: S104
             yield RunningSimulator(url, account_sid, auth_token)
         finally:
             process.terminate()

@@ -1,0 +1,139 @@
+"""`make check-deploy`: what stands in deploy/, read by the programs that it is for: systemd, nginx, Prometheus, Redis.
+
+The compose file is held against its schema and nothing more: it was never run. What a program is missing for is named,
+and is a failure unless `--where-found` is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from deploy.redis_server import find_port, find_redis_program
+
+HERE = Path(__file__).resolve().parent
+INSTALLED = "/srv/loa"  # where the units expect it
+SETTLES_S = 1.0
+
+
+class Missing(Exception):
+    """A program is not here; `str()` says how to get it."""
+
+
+class Wrong(Exception):
+    """What a program said against a file."""
+
+
+def run(command: Sequence[str | Path], **options: object) -> str:
+    """What it says. Raises Wrong where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, **options)  # type: ignore[call-overload]
+    said = str(done.stdout + done.stderr).strip()
+    if done.returncode:
+        raise Wrong(said)
+    return said
+
+
+def need(program: str, package: str) -> str:
+    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if found is None:
+        raise Missing(f"no {program}: apt-get install {package}")
+    return found
+
+
+def check_systemd(folder: Path) -> str:
+    """`systemd-analyze verify`, with the units' paths set to this clone's."""
+    analyze = need("systemd-analyze", "systemd")
+    for unit in sorted((HERE / "systemd").iterdir()):
+        text = unit.read_text().replace(f"{INSTALLED}/.venv/bin", str(Path(sys.executable).parent))
+        text = text.replace(INSTALLED, str(HERE.parent)).replace("User=loa\nGroup=loa\n", "")
+        (folder / unit.name).write_text(text)
+    (folder / "loa-worker@.service").rename(folder / "loa-worker@send.service")
+    units = sorted(path for path in folder.iterdir() if path.suffix in (".service", ".socket", ".timer"))
+    said = run([analyze, "verify", "--man=no", *units])
+    if "loa" in said:  # it warns of what it does not know and goes on
+        raise Wrong(said)
+    return f"{len(units)} units"
+
+
+def check_nginx(folder: Path) -> str:
+    """`nginx -t`, with a certificate made for the purpose."""
+    nginx, openssl = need("nginx", "nginx-light"), need("openssl", "openssl")
+    key, certificate = folder / "privkey.pem", folder / "fullchain.pem"
+    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=loa.example.vn"]
+    run([openssl, *request, "-keyout", key, "-out", certificate])
+    site = (HERE / "nginx" / "loa.conf").read_text().replace("/etc/loa/tls", str(folder))
+    (folder / "site.conf").write_text(site)
+    (folder / "nginx.conf").write_text(
+        f"pid {folder}/nginx.pid;\nerror_log {folder}/error.log;\nevents {{}}\nhttp {{ include {folder}/site.conf; }}\n"
+    )
+    return run([nginx, "-t", "-q", "-p", folder, "-c", folder / "nginx.conf"]) or "syntax and files"
+
+
+def check_prometheus(_folder: Path) -> str:
+    promtool = need("promtool", "prometheus")
+    return run([promtool, "check", "rules", HERE / "monitoring" / "alerts.yml"]).split("\n")[1].strip()
+
+
+def check_redis(folder: Path) -> str:
+    """The program starts with the settings, on a port of its own."""
+    settings = [str(HERE / "redis" / "loa.conf"), "--port", str(find_port()), "--dir", str(folder)]
+    command = [str(find_redis_program()), *settings]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        said, _ = process.communicate(timeout=SETTLES_S)
+    except subprocess.TimeoutExpired:
+        if not any(folder.glob("appendonlydir/*.aof")):
+            raise Wrong("no append-only file was made") from None
+        return "starts, with its append-only file"
+    finally:
+        process.terminate()
+        process.wait()
+    raise Wrong(said)
+
+
+def check_compose(_folder: Path) -> str:
+    if importlib.util.find_spec("check_jsonschema") is None:
+        raise Missing("no check-jsonschema: it is one of requirements-dev.txt")
+    schema = ["--builtin-schema", "vendor.compose-spec"]
+    run([sys.executable, "-m", "check_jsonschema", *schema, HERE / "docker" / "compose.yaml"])
+    return "against its schema only, not run"
+
+
+CHECKS: dict[str, Callable[[Path], str]] = {
+    "systemd": check_systemd,
+    "nginx": check_nginx,
+    "prometheus": check_prometheus,
+    "redis": check_redis,
+    "compose": check_compose,
+}
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(prog="python -m deploy.check")
+    options.add_argument(
+        "--where-found", action="store_true", help="a program that is not here is no failure"
+    )
+    given = options.parse_args()
+    failed = False
+    for name, check in CHECKS.items():
+        with tempfile.TemporaryDirectory(prefix="loa-check-") as folder:
+            try:
+                print(f"{name:<11} ok: {check(Path(folder))}")
+            except Missing as missing:
+                failed |= not given.where_found
+                print(f"{name:<11} not checked, {missing}")
+            except Wrong as wrong:
+                failed = True
+                print(f"{name:<11} wrong: {wrong}")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

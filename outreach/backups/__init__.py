@@ -1,0 +1,1 @@
+"""The database in one file, and back: PostgreSQL by its own programs, SQLite by itself."""

@@ -1,0 +1,147 @@
+"""Putting a backup in the database's place, with all sending stopped from the first moment at which it is there.
+
+Workers that nobody has stopped find the data as soon as they look again. So the switch comes with the data, in one
+transaction; `campaigns.delivery.restoring` takes it off once it is known what may have been sent since.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import inspect, select
+from sqlalchemy.orm import Session
+
+from outreach.access.models import User
+from outreach.backups.making import server_version
+from outreach.backups.models import Backup, check_of
+from outreach.backups.programs import address_of, environment_for, explain, find_programs
+from outreach.db import Database
+from outreach.errors import BadInput
+from outreach.schema import upgrade
+
+_POSTGRESQL, _SQLITE = b"PGDMP", b"SQLite format 3\0"
+
+Settle = Callable[[Session, Backup], None]
+
+
+def restore_backup(db: Database, path: Path, *, secret_key: str, replace: bool, settle: Settle) -> None:
+    """Load the file, bring it to the newest form, and call `settle` in one transaction before anything can be sent.
+
+    Raises BadInput: the file is none or of the other kind, the database holds data and `replace` is not given, the
+    SECRET_KEY is another; OSError.
+    """
+    with path.open("rb") as file:
+        head = file.read(16)
+    if not head.startswith(_POSTGRESQL if db.is_postgresql else _SQLITE):
+        raise BadInput(
+            f"{path} không phải là bản sao lưu của loại cơ sở dữ liệu trong DATABASE_URL. "
+            "Bản .dump cần PostgreSQL, bản .sqlite cần SQLite."
+        )
+    if not replace and _holds_data(db):
+        raise BadInput(
+            "Cơ sở dữ liệu đang có dữ liệu, khôi phục sẽ thay toàn bộ. "
+            "Nếu đúng là muốn vậy, hãy thêm --replace; nên sao lưu một lần nữa trước đó."
+        )
+    if db.is_postgresql:
+        _load_dump(db, path)
+        _prepare(db, secret_key=secret_key, settle=settle)
+    else:
+        _load_file(db, path, secret_key=secret_key, settle=settle)
+
+
+def _holds_data(db: Database) -> bool:
+    if not db.is_postgresql and not Path(str(db.url.database)).exists():
+        return False
+    if not inspect(db.engine).has_table("users"):
+        return False
+    with db.read() as session:
+        return session.scalar(select(User.id).limit(1)) is not None
+
+
+def _prepare(db: Database, *, secret_key: str, settle: Settle) -> None:
+    upgrade(db)
+    with db.write() as session:
+        backup = session.scalars(select(Backup).order_by(Backup.id.desc()).limit(1)).first()
+        if backup is None or backup.key_check != check_of(secret_key):
+            raise BadInput(
+                "SECRET_KEY không phải là khóa lúc sao lưu: liên kết đã gửi và số đã chặn sẽ không còn khớp. "
+                "Hãy đặt lại SECRET_KEY cũ rồi khôi phục lại. Từ giờ đến lúc đó không tin nào được gửi."
+            )
+        settle(session, backup)
+
+
+# Nobody in particular turns it: the first user stands for the installation.
+_STOP = (
+    "INSERT INTO public.switches (name, turned_by, turned_at) "
+    "SELECT 'restoring', min(id), now() FROM public.users HAVING min(id) IS NOT NULL ON CONFLICT DO NOTHING"
+)
+
+
+def _load_dump(db: Database, path: Path) -> None:
+    programs = find_programs(server_version(db))
+    db.close()
+    read = [str(programs / "pg_restore"), "--no-owner", "--no-privileges", "--file=-", str(path)]
+    write = [
+        *(str(programs / "psql"), "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"),
+        *("--dbname", address_of(db.url), "--output=/dev/null"),
+        *("--command=DROP SCHEMA IF EXISTS public CASCADE", "--command=CREATE SCHEMA public"),
+        *("--file=-", f"--command={_STOP}"),
+    ]
+    environment = environment_for(db.url)
+    # To its end first: psql would take a file that breaks off for one that is over.
+    tried = subprocess.run([*read[:-2], "--file=/dev/null", str(path)], capture_output=True)  # noqa: S603
+    if tried.returncode:
+        raise BadInput(f"Bản sao lưu không đọc được đến cuối, dữ liệu cũ còn nguyên: {explain(tried.stderr)}")
+    with subprocess.Popen(read, stdout=subprocess.PIPE, env=environment) as reading:  # noqa: S603
+        done = subprocess.run(  # noqa: S603 - PostgreSQL's own programs
+            write, stdin=reading.stdout, capture_output=True, env=environment
+        )
+    if done.returncode or reading.returncode:
+        raise BadInput(f"Không nạp được bản sao lưu, dữ liệu cũ còn nguyên: {explain(done.stderr)}")
+
+
+def _load_file(db: Database, path: Path, *, secret_key: str, settle: Settle) -> None:
+    target = Path(str(db.url.database))
+    db.close()
+    _end_former(target)
+    new = target.with_name(target.name + ".restoring")
+    for leftover in _files_of(new):
+        leftover.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    shutil.copyfile(path, new)
+    restored = Database(f"sqlite:///{new}")
+    try:
+        _prepare(restored, secret_key=secret_key, settle=settle)
+        with restored.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        restored.close()
+    for file in _files_of(target)[1:]:
+        file.unlink(missing_ok=True)
+    new.replace(target)
+
+
+def _end_former(target: Path) -> None:
+    """Raise BadInput while a process has the database open: it would go on with the file that is no longer there."""
+    if not target.exists():
+        return
+    connection = sqlite3.connect(target, timeout=1)
+    try:
+        # Only the last one with a file in WAL mode may take it out of it.
+        connection.execute("PRAGMA journal_mode=DELETE").fetchone()
+    except sqlite3.OperationalError as error:
+        raise BadInput(
+            "Còn tiến trình đang mở cơ sở dữ liệu. Hãy dừng web, worker và scheduler rồi khôi phục lại."
+        ) from error
+    except sqlite3.DatabaseError:
+        return  # what is broken is what is to be replaced
+    finally:
+        connection.close()
+
+
+def _files_of(path: Path) -> list[Path]:
+    return [path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))]

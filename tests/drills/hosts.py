@@ -1,0 +1,202 @@
+"""`make drill-hosts`: web, database, Redis and gateway on one host, workers on two others, one of them cut off in the
+middle of a send and brought back.
+
+The hosts are network namespaces of this machine. First one worker host sends, then both, at a gateway that takes
+100 ms; then a cable is pulled for longer than a lease. Prints the rates, and how many were lost, written to twice or
+left open. Exit status 1 if any, or if two hosts are not at least 1.6 times one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
+
+from rq import Queue, Worker
+
+from campaigns.states import CampaignAction
+from outreach.doorbell import SEND
+from outreach.runtime import open_runtime
+from outreach.schema import upgrade
+from outreach.settings import Settings
+from outreach.sms.simulator.running import RunningSimulator, running_simulator
+from tests.drills.namespaces import NET, Hosts, NoNamespaces, hosts
+from tests.flows.processes import Processes, environment_of
+from tests.flows.world import World
+from tests.servers import POSTGRES_SETTINGS, make_folder, start_postgres, start_redis
+
+LATENCY_MS = 100
+SLOWER_MS = 400  # so that there is a middle to be cut off in
+LEASE_S = 5.0
+AT_LEAST = 1.6
+ENDS_AFTER_S = 120.0
+WEB_PORT = 8000  # of a network of its own: nobody else has it
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(prog="python -m tests.drills.hosts")
+    options.add_argument("--messages", type=int, default=20_000)
+    options.add_argument("--in-flight", type=int, default=100, help="requests under way in each worker host")
+    options.add_argument("--at-least", type=float, default=AT_LEAST, help="times one host that two must send")
+    options.add_argument("--inside", nargs=3, metavar="HOST", help=argparse.SUPPRESS)
+    given = options.parse_args()
+    if given.inside:
+        made = Hosts(given.inside[0], tuple(given.inside[1:]))
+        return run(made, messages=given.messages, in_flight=given.in_flight, at_least=given.at_least)
+    try:
+        with hosts(2) as made:
+            # From here on this process is the main host, and so is all that it starts.
+            inside = ["ip", "netns", "exec", made.main, sys.executable, "-m", "tests.drills.hosts"]
+            return subprocess.run([*inside, *sys.argv[1:], "--inside", made.main, *made.workers]).returncode
+    except NoNamespaces as error:
+        print(f"The drill cannot be played here: {error}", file=sys.stderr)
+        return 2
+
+
+def run(made: Hosts, *, messages: int, in_flight: int, at_least: float) -> int:
+    folder = make_folder()
+    rules = folder / "pg_hba.conf"
+    rules.write_text(
+        f"local all all trust\nhost all all 127.0.0.1/32 trust\nhost all all {NET}.0.0/16 trust\n"
+    )
+    rules.chmod(0o644)
+    postgres = start_postgres(folder, {**POSTGRES_SETTINGS, "listen_addresses": "*", "hba_file": str(rules)})
+    redis = start_redis(folder, bind="0.0.0.0")
+    inbound = f"http://127.0.0.1:{WEB_PORT}/webhooks/twilio/inbound"
+    try:
+        with running_simulator(host="0.0.0.0", inbound_url=inbound) as simulator:
+            settings = Settings.from_env(
+                {
+                    "DATABASE_URL": "postgresql://postgres@127.0.0.1/postgres",
+                    "REDIS_URL": redis.url,
+                    "SECRET_KEY": "drill-only-" + "k" * 32,
+                    "PUBLIC_BASE_URL": f"http://127.0.0.1:{WEB_PORT}",
+                    "TWILIO_API_BASE_URL": simulator.url,
+                    "TWILIO_ACCOUNT_SID": simulator.account_sid,
+                    "TWILIO_AUTH_TOKEN": simulator.auth_token,
+                    "SEND_IN_FLIGHT": str(in_flight),
+                    "SEND_TIMEOUT_S": "2",
+                    "LEASE_S": str(LEASE_S),
+                    "RECONCILE_S": "1",
+                    "SWEEP_S": "1",
+                }
+            )
+            runtime = open_runtime(settings)
+            upgrade(runtime.db)
+            processes = Processes(settings, folder / "processes.log")
+            stage = Stage(made, World(runtime, simulator), simulator, processes, messages)
+            try:
+                return stage.play(at_least=at_least)
+            finally:
+                processes.stop()
+                runtime.close()
+    finally:
+        redis.stop()
+        postgres.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass
+class Stage:
+    made: Hosts
+    world: World
+    simulator: RunningSimulator
+    processes: Processes
+    messages: int
+    rates: dict[int, float] = field(default_factory=dict)
+
+    def start_worker_host(self, which: int) -> None:
+        """What an operator starts on a machine of its own: sending, and the work of the default queue."""
+        here, main = self.world.runtime.settings, self.made.main_at(which)
+        there = replace(
+            here,
+            database_url=here.database_url.replace("127.0.0.1", main),
+            redis_url=here.redis_url.replace("127.0.0.1", main),
+            twilio_api_base_url=f"http://{main}:{urlsplit(self.simulator.url).port}",
+        )
+        inside = ["ip", "netns", "exec", self.made.workers[which - 1], sys.executable, "-m", "flask"]
+        with open(self.processes.log or os.devnull, "ab") as words:
+            for queue in ("send", "default"):
+                process = subprocess.Popen(
+                    [*inside, "--app", "wsgi", "worker", "--queues", queue],
+                    env=environment_of(there),
+                    stdout=words,
+                    stderr=words,
+                )
+                self.processes.running.append(process)
+
+    def accepted(self) -> int:
+        return int(self.simulator.stats()["accepted"])
+
+    def wait_until(self, what: str, is_so: Callable[[], bool]) -> float:
+        ends = time.monotonic() + ENDS_AFTER_S
+        while not is_so():
+            if time.monotonic() > ends:
+                print(
+                    f"{what}: not within {ENDS_AFTER_S:g} s\n{self.processes.said()[-3000:]}", file=sys.stderr
+                )
+                raise SystemExit(1)
+            time.sleep(0.05)
+        return time.monotonic()
+
+    def measure(self, *, first: float, last: float) -> float:
+        """Messages a second between two shares of the campaign."""
+        began = self.wait_until("the send", lambda: self.accepted() >= self.messages * first)
+        at_first = self.accepted()
+        ended = self.wait_until("the send", lambda: self.accepted() >= self.messages * last)
+        return (self.accepted() - at_first) / (ended - began)
+
+    def play(self, *, at_least: float) -> int:
+        self.world.add_people(self.messages)
+        self.simulator.faults(latency_ms=LATENCY_MS, callbacks_off=True)
+        web = f"gunicorn wsgi:app --bind 127.0.0.1:{WEB_PORT} --worker-class gthread --threads 8 --no-control-socket"
+        self.processes.start_program(*web.split())
+        self.processes.start("worker", "--queues", "inbound")
+        self.processes.start("scheduler")
+        campaign = self.world.launch()
+        self.start_worker_host(1)
+        one = self.measure(first=0.05, last=0.3)
+        # Held while the other starts, so that both have something to send.
+        self.world.act(campaign, CampaignAction.PAUSE)
+        self.start_worker_host(2)
+        self.wait_until("the second host", lambda: self.senders() == 2)
+        held_at = self.accepted() / self.messages
+        self.world.act(campaign, CampaignAction.RESUME)
+        two = self.measure(first=held_at + 0.05, last=held_at + 0.25)
+        self.simulator.faults(latency_ms=SLOWER_MS, callbacks_off=False)
+        at_cut = self.accepted()
+        self.made.cut(2)
+        time.sleep(LEASE_S * 2)
+        meanwhile = self.accepted() - at_cut
+        self.made.join(2)
+        back_at = time.monotonic()
+        self.wait_until("the end", lambda: self.world.status(campaign)["state"] == "completed")
+        seconds = time.monotonic() - back_at
+        sent = Counter(self.world.sent_to())
+        twice = sum(times > 1 for times in sent.values())
+        lost = self.messages - len(sent)
+        counts = self.world.status(campaign)["steps"][0]["messages"]
+        still_open = sum(counts.get(state, 0) for state in ("unknown", "sending", "queued"))
+        print(f"one worker host {one:.0f}/s, two {two:.0f}/s: {two / one:.2f} times, at {LATENCY_MS} ms")
+        print(
+            f"cut off for {LEASE_S * 2:g} s at {at_cut} of {self.messages}: the other host sent {meanwhile} meanwhile"
+        )
+        print(f"the end {seconds:.1f} s after it was back")
+        print(f"lost {lost}  twice {twice}  open {still_open}  states {counts}")
+        return 1 if lost or twice or still_open or two < at_least * one else 0
+
+    def senders(self) -> int:
+        """Workers at the send queue that give signs of life."""
+        redis = self.world.runtime.redis
+        return len(Worker.all_keys(queue=Queue(SEND, connection=redis)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

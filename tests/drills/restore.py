@@ -1,0 +1,159 @@
+"""`make drill-restore`: the database is lost in the middle of a send and restored from a backup that is older.
+
+Real processes throughout: PostgreSQL, Redis, the simulator, workers and the scheduler, which nobody stops while the
+database goes and comes back. Prints how many were lost, written to twice or left open, and how long it took. Exit status 1 if any.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
+
+from campaigns.states import CampaignAction
+from outreach.runtime import open_runtime
+from outreach.schema import upgrade
+from outreach.settings import Settings
+from outreach.sms.simulator.running import RunningSimulator, running_simulator
+from tests.flows.processes import Processes
+from tests.flows.world import World
+from tests.servers import create_database, drop_database, make_folder, start_postgres, start_redis
+
+ENDS_AFTER_S = 500.0
+SENT_WITHIN_S = 25.0  # so that there is time for a backup in the middle
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(prog="python -m tests.drills.restore")
+    options.add_argument("--messages", type=int, default=4000)
+    given = options.parse_args()
+    folder = make_folder()
+    try:
+        return run(folder, messages=given.messages)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass
+class Stage:
+    """What stands, and what took how long (seconds)."""
+
+    world: World
+    simulator: RunningSimulator
+    processes: Processes
+    server: str
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - began
+
+    def accepted(self) -> int:
+        return int(self.simulator.stats()["accepted"])
+
+    def wait_until(self, what: str, is_so: Callable[[], bool]) -> None:
+        ends = time.monotonic() + ENDS_AFTER_S
+        while time.monotonic() < ends:
+            try:
+                if is_so():
+                    return
+            except DBAPIError:
+                pass  # the pool holds connections to the database that is gone
+            time.sleep(0.05)
+        raise SystemExit(f"{what}: not within {ENDS_AFTER_S:g} s")
+
+
+def run(folder: Path, *, messages: int) -> int:
+    postgres, redis = start_postgres(folder), start_redis(folder)
+    with running_simulator() as simulator:
+        settings = Settings.from_env(
+            {
+                "DATABASE_URL": create_database(postgres.url),
+                "REDIS_URL": redis.url,
+                "SECRET_KEY": "drill-only-" + "k" * 32,
+                "TWILIO_API_BASE_URL": simulator.url,
+                "TWILIO_ACCOUNT_SID": simulator.account_sid,
+                "TWILIO_AUTH_TOKEN": simulator.auth_token,
+                "SEND_IN_FLIGHT": "50",
+                "SEND_TIMEOUT_S": "3",
+                "LEASE_S": "8",
+                "RECONCILE_S": "2",
+                "SWEEP_S": "1",
+            }
+        )
+        runtime = open_runtime(settings)
+        upgrade(runtime.db)
+        world = World(runtime, simulator)
+        stage = Stage(world, simulator, Processes(settings, folder / "processes.log"), postgres.url)
+        try:
+            return play(stage, folder, messages=messages)
+        finally:
+            stage.processes.stop()
+            runtime.close()
+            redis.stop()
+            postgres.stop()
+
+
+def play(stage: Stage, folder: Path, *, messages: int) -> int:
+    world, simulator, processes = stage.world, stage.simulator, stage.processes
+    world.add_people(messages)
+    simulator.faults(latency_ms=60, rate_cut=0.02, rate_500=0.01, seed=1, callbacks_off=True)
+    campaign = world.launch(pace=messages / SENT_WITHIN_S)
+    for queue in ("default", "send", "send"):
+        processes.start("worker", "--queues", queue)
+    processes.start("scheduler")
+    stage.wait_until("half of it", lambda: stage.accepted() > messages * 0.3)
+    with stage.timed("backup"):
+        made = processes.ask("backup", "create", str(folder / "backups"))
+    at_backup = stage.accepted()
+    stage.wait_until("more of it", lambda: stage.accepted() > max(messages * 0.6, at_backup))
+    url = world.runtime.settings.database_url
+    drop_database(url)
+    at_loss = stage.accepted()
+    create_database(stage.server, name=make_url(url).database)
+    with stage.timed("restore"):
+        restored = processes.ask("backup", "restore", made["file"])
+    after_restore = stage.accepted()
+    with stage.timed("looking up"):
+        stage.wait_until("all known", lambda: is_all_known(world, campaign))
+    before_resuming = stage.accepted()
+    waiting = world.status(campaign)["steps"][0]["messages"].get("queued", 0)
+    world.act(campaign, CampaignAction.RESUME)
+    with stage.timed("the rest"):
+        stage.wait_until("the end", lambda: world.status(campaign)["state"] == "completed")
+    sent = Counter(world.sent_to())
+    twice = sum(times > 1 for times in sent.values())
+    lost = messages - len(sent)
+    counts = world.status(campaign)["steps"][0]["messages"]
+    still_open = sum(counts.get(state, 0) for state in ("unknown", "sending", "queued"))
+    print(f"messages {messages}: {at_backup} had left at the backup, {at_loss} when the database was lost,")
+    print(
+        f"  {after_restore} when it was back (workers went on with what they held), {before_resuming} before resuming"
+    )
+    print(
+        f"in the backup: {restored['waiting']} waited, {restored['under_way']} under way, {restored['reported_on']} taken"
+    )
+    print(f"after the looks {waiting} wait, the others were found")
+    print("seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in stage.seconds.items()))
+    print(f"lost {lost}  twice {twice}  open {still_open}  states {counts}")
+    return 1 if lost or twice or still_open else 0
+
+
+def is_all_known(world: World, campaign: int) -> bool:
+    counts = world.status(campaign)["steps"][0]["messages"]
+    return not counts.get("unknown") and not counts.get("sending")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""Workers on two hosts of their own, one of them cut off in the middle of a send and brought back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.drills.namespaces import NoNamespaces, hosts
+from tests.flows.processes import ROOT
+
+
+@pytest.fixture
+def namespaces() -> None:
+    try:
+        with hosts(1):
+            pass
+    except NoNamespaces as error:
+        pytest.skip(f"not played on this machine: {error}")
+
+
+@pytest.mark.usefixtures("namespaces")
+def test_a_worker_host_that_is_cut_off_loses_nothing_and_sends_nothing_twice() -> None:
+    # Small: what two hosts bring is measured by `make drill-hosts` on a machine without other work.
+    drill = [
+        sys.executable,
+        "-m",
+        "tests.drills.hosts",
+        "--messages",
+        "1500",
+        "--in-flight",
+        "16",
+        "--at-least",
+        "0",
+    ]
+    done = subprocess.run(drill, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "lost 0  twice 0  open 0" in done.stdout

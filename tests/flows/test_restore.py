@@ -1,0 +1,247 @@
+"""A database lost in the middle of a send and restored from a backup: nobody is written to twice, nobody is left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+
+from campaigns.delivery.deciding import count_undecided, decide_unknown
+from campaigns.delivery.rendering import renderer_of
+from campaigns.delivery.restoring import Restored, settle_restored
+from campaigns.messages import Attempt
+from campaigns.models import Campaign, Recipient
+from campaigns.states import AttemptState, CampaignAction
+from campaigns.stopping import is_stopped
+from outreach.access.models import AuditEvent
+from outreach.backups.loading import restore_backup
+from outreach.backups.making import create_backup
+from outreach.errors import BadInput
+from outreach.settings import Settings
+from outreach.sms.simulator.running import RunningSimulator
+from tests.flows.world import APPROVER, World, number
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Few requests at once, so that there is a middle; a lease that is soon over, as looks into the list begin after it."""
+    return replace(settings, lease_s=1.2, send_timeout_s=0.6, reconcile_s=0.3, send_in_flight=10)
+
+
+def back_up(world: World, folder: Path) -> Path:
+    runtime = world.runtime
+    made = create_backup(
+        runtime.db, folder, secret_key=runtime.settings.secret_key, keep=None, now=datetime.now(UTC)
+    )
+    return made.path
+
+
+def restore(world: World, path: Path, *, secret_key: str | None = None, replace: bool = True) -> Restored:
+    runtime = world.runtime
+    came: list[Restored] = []
+    restore_backup(
+        runtime.db,
+        path,
+        secret_key=secret_key or runtime.settings.secret_key,
+        replace=replace,
+        settle=lambda session, backup: came.append(
+            settle_restored(
+                session,
+                backup,
+                renderer=renderer_of(runtime.settings),
+                lease_s=runtime.settings.lease_s,
+                now=datetime.now(UTC),
+            )
+        ),
+    )
+    return came[0]
+
+
+def look_until_known(world: World, campaign: int) -> None:
+    for _ in range(40):
+        world.wait(0.3)
+        world.sweep()
+        world.reconcile()
+        if "unknown" not in world.status(campaign)["steps"][0]["messages"]:
+            return
+    pytest.fail("some stay unknown")
+
+
+def send_some(world: World, simulator: RunningSimulator, *, until: int) -> None:
+    while simulator.stats()["accepted"] < until:
+        world.send(0.3)
+
+
+def test_who_was_written_to_after_the_backup_gets_no_second_message_and_nobody_is_left_out(
+    world: World, simulator: RunningSimulator, tmp_path: Path
+) -> None:
+    world.add_people(300)
+    simulator.faults(latency_ms=40)
+    campaign = world.launch()
+    send_some(world, simulator, until=60)
+    path = back_up(world, tmp_path)
+    in_backup = simulator.stats()["accepted"]
+    send_some(world, simulator, until=in_backup + 60)
+    after_backup = simulator.stats()["accepted"]
+    assert after_backup < 300
+
+    restored = restore(world, path)
+
+    assert restored.paused == 1
+    assert restored.waiting + restored.under_way + restored.reported_on == 300
+    counts = world.status(campaign)
+    assert counts["state"] == "paused"
+    assert counts["steps"][0]["messages"] == {"unknown": 300}
+    world.send(0.1)
+    look_until_known(world, campaign)
+    assert simulator.stats()["accepted"] == after_backup, "nothing leaves before a person says so"
+    assert world.status(campaign)["steps"][0]["messages"]["queued"] == 300 - after_backup
+    world.act(campaign, CampaignAction.RESUME)
+    world.send(20)
+    world.sweep()
+    assert Counter(world.sent_to()) == Counter(number(i) for i in range(300))
+    with world.runtime.db.read() as session:
+        spent = session.get_one(Campaign, campaign).segments_taken
+        charged = sum(session.scalars(select(Attempt.segments).where(Attempt.gateway_id.is_not(None))))
+    assert spent == charged
+
+
+def test_a_campaign_that_was_launched_after_the_backup_is_not_sent_again(
+    world: World, simulator: RunningSimulator, tmp_path: Path
+) -> None:
+    world.add_people(40)
+    campaign = world.draft()
+    world.act(campaign, CampaignAction.SUBMIT)
+    world.act(campaign, CampaignAction.APPROVE, APPROVER)
+    path = back_up(world, tmp_path)
+    with world.runtime.db.read() as session:
+        last = session.scalars(select(Recipient.id).order_by(Recipient.id.desc())).first() or 0
+    world.act(campaign, CampaignAction.LAUNCH)
+    world.sweep()
+    world.send(20)
+    assert len(world.sent_to()) == 40
+
+    restore(world, path)
+    world.act(campaign, CampaignAction.LAUNCH)
+    world.sweep()
+    look_until_known(world, campaign)
+    world.send(5)
+
+    assert len(world.sent_to()) == 40
+    assert world.status(campaign)["steps"][0]["messages"].keys() <= {"accepted", "sent", "delivered"}
+    if world.runtime.db.is_postgresql:
+        with world.runtime.db.read() as session:
+            lost = last + 40
+            assert session.scalar(select(Recipient.id).where(Recipient.id <= lost)) is None, (
+                "a link that was sent must not come to lead to another person"
+            )
+
+
+def test_a_report_that_was_lost_comes_from_the_gateways_list_and_is_never_resent(
+    world: World, simulator: RunningSimulator, tmp_path: Path
+) -> None:
+    world.add_people(5)
+    campaign = world.launch()
+    world.send()
+    path = back_up(world, tmp_path)
+    restore(world, path)
+    later = datetime.now(UTC).replace(year=datetime.now(UTC).year + 1)
+    with world.runtime.db.write() as session:
+        assert count_undecided(session, campaign, now=later) == 0
+        user = world.user(APPROVER)
+        key = world.runtime.settings.secret_key
+        assert decide_unknown(session, campaign, resend=True, user=user, now=later, secret_key=key) == 0
+    look_until_known(world, campaign)
+    with world.runtime.db.read() as session:
+        assert set(session.scalars(select(Attempt.state))) <= {
+            AttemptState.SENT,
+            AttemptState.DELIVERED,
+            AttemptState.ACCEPTED,
+        }
+
+
+def test_numbers_of_attempts_that_are_lost_are_not_given_again(world: World, tmp_path: Path) -> None:
+    world.add_people(4)
+    world.launch()
+    path = back_up(world, tmp_path)
+    world.send()
+    with world.runtime.db.read() as session:
+        lost = max(session.scalars(select(Attempt.id)))
+    restore(world, path)
+    with world.runtime.db.read() as session:
+        doubted = session.scalars(select(Attempt)).all()
+    assert len(doubted) == 4
+    world.wait(0.4)
+    look_until_known(world, 1)
+    with world.runtime.db.write() as session:
+        made = session.scalars(select(Attempt).limit(1)).one()
+        session.execute(text("DELETE FROM outbox"))
+        session.add(
+            Attempt(
+                message_id=made.message_id,
+                n=9,
+                phone_id=made.phone_id,
+                lane=made.lane,
+                worker="test",
+                body="",
+                segments=1,
+                claimed_at=datetime.now(UTC),
+            )
+        )
+        session.flush()
+        assert max(session.scalars(select(Attempt.id))) > lost + 1_000_000
+
+
+def test_a_backup_is_refused_with_another_key_and_then_nothing_is_sent(
+    world: World, simulator: RunningSimulator, tmp_path: Path
+) -> None:
+    world.add_people(3)
+    world.launch()
+    path = back_up(world, tmp_path)
+    with pytest.raises(BadInput, match="--replace"):
+        restore(world, path, replace=False)
+    with pytest.raises(BadInput, match="SECRET_KEY"):
+        restore(world, path, secret_key="k" * 40)
+    if world.runtime.db.is_postgresql:  # SQLite's own file was not touched
+        world.send(0.5)
+        assert world.sent_to() == []
+        with world.runtime.db.read() as session:
+            assert is_stopped(session)
+    restore(world, path)
+    with world.runtime.db.read() as session:
+        assert not is_stopped(session)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_file_that_breaks_off_changes_nothing(world: World, tmp_path: Path) -> None:
+    world.add_people(50)
+    campaign = world.launch()
+    path = back_up(world, tmp_path)
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(BadInput, match="còn nguyên"):
+        restore(world, path)
+    assert world.status(campaign)["state"] == "sending"
+
+
+def test_older_files_go_and_the_backup_is_on_record(world: World, tmp_path: Path) -> None:
+    for second in range(3):
+        create_backup(
+            world.runtime.db,
+            tmp_path / "backups",
+            secret_key=world.runtime.settings.secret_key,
+            keep=2,
+            now=datetime(2020, 8, 15, 3, 0, second, tzinfo=UTC),
+        )
+    kept = sorted((tmp_path / "backups").iterdir())
+    assert [path.name[:20] for path in kept] == [
+        "loa-20200815T030001Z",
+        "loa-20200815T030002Z",
+    ]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in kept)
+    with world.runtime.db.read() as session:
+        actions = session.scalars(select(AuditEvent.action)).all()
+    assert actions.count("backup.create") == 3

@@ -1,0 +1,124 @@
+"""What is personal in a campaign goes a set time after its end; figures and hashed suppressions stay."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from campaigns.answers.counters import differences
+from campaigns.answers.models import Reply
+from campaigns.messages import Attempt
+from campaigns.models import Campaign, Recipient
+from campaigns.rights.retention import Cleared, campaigns_due, clear, foresee
+from campaigns.states import CampaignAction
+from outreach.access.models import AuditEvent
+from outreach.people.models import Contact, Phone, Suppression
+from outreach.sms.simulator.running import RunningSimulator
+from tests.flows.world import World, number
+
+DAYS = 90
+
+
+def end_and_wait(world: World, campaign: int, *, days: int) -> datetime:
+    """A campaign that is over, so many days later; its people untouched since."""
+    ended = datetime.now(UTC)
+    with world.runtime.db.write() as session:
+        session.execute(
+            update(Campaign).where(Campaign.id == campaign).values(ended_at=ended, state="completed")
+        )
+        session.execute(update(Contact).values(updated_at=ended - timedelta(days=1)))
+    return ended + timedelta(days=days)
+
+
+def due(world: World, now: datetime) -> list[int]:
+    with world.runtime.db.read() as session:
+        return campaigns_due(session, days=DAYS, now=now)
+
+
+def expected(world: World, campaign: int, now: datetime) -> Cleared:
+    with world.runtime.db.read() as session:
+        return foresee(session, campaign, days=DAYS, now=now)
+
+
+def counted(world: World) -> dict[type, int]:
+    with world.runtime.db.read() as session:
+        return {
+            table: session.scalar(select(func.count()).select_from(table)) or 0
+            for table in (Contact, Phone, Recipient, Attempt, Reply, Suppression)
+        }
+
+
+def test_people_and_texts_go_after_ninety_days_and_the_figures_stay(
+    world: World, simulator: RunningSimulator
+) -> None:
+    world.add_people(5)
+    campaign = world.launch()
+    world.send()
+    world.reply(number(0), "da cai roi", gateway_id="SM1")
+    world.reply(number(1), "TC", gateway_id="SM2")
+    world.send()
+    status: dict[str, Any] = world.status(campaign)
+    assert due(world, end_and_wait(world, campaign, days=89)) == []
+    now = end_and_wait(world, campaign, days=91)
+    assert due(world, now) == [campaign]
+    before, foreseen = counted(world), expected(world, campaign, now)
+    assert counted(world) == before, "to look changes nothing"
+    assert (foreseen.people, foreseen.kept, foreseen.numbers, foreseen.replies) == (5, 0, 5, 2)
+
+    done = clear(world.runtime.db, campaign, days=DAYS, now=now)
+
+    assert asdict(done) == asdict(foreseen)
+    after = world.status(campaign)
+    assert {**after, "state": ""} == {**status, "state": ""}
+    with world.runtime.db.read() as session:
+        assert counted(world) == {**before, Contact: 0}
+        assert all(e164.startswith("#") for e164 in session.scalars(select(Phone.e164)))
+        bodies = session.scalars(select(Attempt.body).join(Recipient, Recipient.phone_id == Attempt.phone_id))
+        assert not [body for body in bodies if "Thun" in body or "http" in body]
+        assert {(row.body, row.sender) for row in session.scalars(select(Reply))} == {("", "")}
+        assert set(session.scalars(select(Recipient.contact_id))) == {None}
+        opted_out = session.scalars(select(Suppression)).one()
+        assert (opted_out.phone_id, opted_out.lifted_at) == (None, None)
+        assert opted_out.number_hash
+        assert differences(session)[1] == []
+        entry = session.scalars(select(AuditEvent).where(AuditEvent.action == "campaign.clear")).one()
+        assert entry.details["people"] == 5
+    assert due(world, now) == [], "once"
+
+
+def test_who_is_needed_elsewhere_or_was_brought_anew_stays(world: World) -> None:
+    world.add_people(3)
+    first = world.launch()
+    world.send()
+    now = end_and_wait(world, first, days=91)
+    # A draft on the same list: its people are about to be written to.
+    draft = world.draft(name="Tiêm chủng", text="Mời ông/bà đi tiêm: {link}")
+    assert expected(world, first, now).people == 0
+    world.act(draft, CampaignAction.CANCEL)
+    with world.runtime.db.write() as session:
+        session.execute(
+            update(Campaign).where(Campaign.id == draft).values(ended_at=now - timedelta(days=100))
+        )
+        someone = session.scalars(select(Contact).order_by(Contact.id)).first()
+        assert someone is not None
+        someone.updated_at = now - timedelta(days=1)
+        kept = someone.id
+    foreseen = expected(world, first, now)
+    assert (foreseen.people, foreseen.kept) == (2, 1)
+    clear(world.runtime.db, first, days=DAYS, now=now)
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Contact.id)).all() == [kept]
+        assert [e164 for e164 in session.scalars(select(Phone.e164)) if not e164.startswith("#")] == [
+            number(0)
+        ]
+
+
+def test_a_campaign_with_a_message_on_its_way_waits(world: World, simulator: RunningSimulator) -> None:
+    world.add_people(2)
+    campaign = world.launch()
+    simulator.faults(rate_cut=1.0)
+    world.send()
+    assert due(world, end_and_wait(world, campaign, days=91)) == []
