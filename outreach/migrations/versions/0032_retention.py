@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0031_retention"
-down_revision = "0030_backups"
+revision = "0032_retention"
+down_revision = "0031_backups"
 
 
 def upgrade() -> None:

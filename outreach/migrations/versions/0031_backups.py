@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0030_backups"
-down_revision = "0029_entry"
+revision = "0031_backups"
+down_revision = "0030_memberships"
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
