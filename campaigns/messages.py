@@ -9,14 +9,15 @@ from sqlalchemy import JSON, ForeignKey, Index, Integer, SmallInteger, String, T
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.states import AttemptState, MessageKind, MessageState, SkipReason
-from outreach.db import Base, BigId, UtcDateTime, one_of
+from outreach.db import Base, BigId, UtcDateTime, one_of, points_to
 
 
 class Message(Base):
     """One text to one phone. A step's text is rendered when it is claimed; the others bring their own.
 
-    Campaign and step are no foreign keys, nor are an outbox's message and an attempt's phone: they are
-    written with what has just been read, by the hundred thousand.
+    Campaign, step, recipient and phone are no foreign keys, nor are an outbox's message and an attempt's phone: they are
+    written with what has just been read, by the hundred thousand. A recipient's phone is one, and whoever removes
+    phones asks for messages to them (`is_pointed_to`).
     """
 
     __tablename__ = "messages"
@@ -30,8 +31,8 @@ class Message(Base):
     kind: Mapped[MessageKind] = mapped_column(one_of(MessageKind))
     campaign_id: Mapped[int | None] = mapped_column(BigId)
     step_id: Mapped[int | None] = mapped_column(BigId)
-    recipient_id: Mapped[int | None] = mapped_column(ForeignKey("recipients.id"), index=True)
-    phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"), index=True)
+    recipient_id: Mapped[int | None] = mapped_column(BigId, index=True)
+    phone_id: Mapped[int] = mapped_column(BigId, index=True, info=points_to("phones"))
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
     text: Mapped[str | None] = mapped_column(Text)
     state: Mapped[MessageState] = mapped_column(one_of(MessageState), default=MessageState.QUEUED)

@@ -82,11 +82,11 @@ def over_everybody(session: Session) -> Iterator[None]:
     million rows for each of a hundred thousand.
     """
     if _is_postgresql(session):
-        for setting in ("enable_nestloop = off", "jit = off"):
+        for setting in ("enable_nestloop = off", "jit = off", "work_mem = '64MB'"):
             session.execute(text(f"SET LOCAL {setting}"))
     yield
     if _is_postgresql(session):
-        for setting in ("enable_nestloop", "jit"):
+        for setting in ("enable_nestloop", "jit", "work_mem"):
             session.execute(text(f"SET LOCAL {setting} TO DEFAULT"))
 
 

@@ -24,10 +24,10 @@ from sqlalchemy import (
     DateTime,
     Engine,
     Enum,
-    FromClause,
     Integer,
     MetaData,
     String,
+    TableClause,
     TypeDecorator,
     create_engine,
     event,
@@ -93,14 +93,26 @@ class Base(DeclarativeBase):
     )
 
 
-def is_pointed_to(table: FromClause, *, but: Collection[str] = ()) -> ColumnElement[bool]:
-    """The condition that a row of any table that this process knows, `but` some, has this row's id as a foreign key."""
+def points_to(table: str) -> dict[str, Any]:
+    """A column's `info`: it holds ids of `table` without a foreign key, which would be looked up for each row written."""
+    return {"points_to": table}
+
+
+def is_pointed_to(table: TableClause, *, but: Collection[str] = ()) -> ColumnElement[bool]:
+    """The condition that a row of any table that this process knows, `but` some, names this row by its id.
+
+    Where no foreign key says so (`points_to`), hold the row `FOR UPDATE` before you ask.
+    """
     return or_(
         *(
             exists(select(literal(1)).where(column == table.c.id))
             for other in Base.metadata.sorted_tables
             for column in other.columns
-            if other.name not in but and any(key.column is table.c.id for key in column.foreign_keys)
+            if other.name not in but
+            and (
+                any(key.column is table.c.id for key in column.foreign_keys)
+                or column.info.get("points_to") == table.name
+            )
         )
     )
 

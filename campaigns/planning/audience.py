@@ -37,8 +37,7 @@ SELECT 'step', campaign_id, :step, id, phone_id,
        CASE WHEN skip IS NULL THEN arm END
 FROM (
     SELECT r.id, r.campaign_id, r.phone_id, {arm} AS arm,
-           CASE WHEN r.contact_id IS NULL  -- the person was erased
-                  OR EXISTS (SELECT 1 FROM suppressions x WHERE x.phone_id = r.phone_id AND x.lifted_at IS NULL)
+           CASE WHEN r.contact_id IS NULL OR x.phone_id IS NOT NULL  -- the person was erased, or the number opted out
                 THEN 'suppressed'
                 WHEN :number > 1 AND r.answer IS NOT NULL THEN 'answered'
                 WHEN :number > 1 AND EXISTS (
@@ -46,7 +45,9 @@ FROM (
                     AND m.state IN ('failed', 'undelivered')
                 ) THEN 'unreachable'
            END AS skip
-    FROM recipients r {languages}
+    FROM recipients r
+    LEFT JOIN (SELECT DISTINCT phone_id FROM suppressions WHERE lifted_at IS NULL) x ON x.phone_id = r.phone_id
+    {languages}
     WHERE r.campaign_id = :campaign AND r.exclusion IS NULL
 ) s
 ORDER BY id
@@ -114,10 +115,11 @@ def add_lists(session: Session, campaign: Campaign) -> None:
 
 def queue_step(session: Session, step: Step, *, now: datetime) -> None:
     """Write a step's messages and put those to be sent into the outbox, in two statements."""
-    session.execute(
-        text(_MESSAGES.format(**_shared_out(step))),
-        {"campaign": step.campaign_id, "step": step.id, "number": step.number},
-    )
+    with over_everybody(session):
+        session.execute(
+            text(_MESSAGES.format(**_shared_out(step))),
+            {"campaign": step.campaign_id, "step": step.id, "number": step.number},
+        )
     session.execute(_OUTBOX, {"campaign": step.campaign_id, "step": step.id, "now": now})
 
 

@@ -18,7 +18,7 @@ from outreach.access.models import AuditEvent, Role, User
 from outreach.access.users import require_role
 from outreach.errors import BadInput
 from outreach.people.importing.numbers import find_or_create_phones
-from outreach.people.models import Suppression
+from outreach.people.models import Phone, Suppression
 from outreach.people.phone.cells import read_phone_cell
 from outreach.people.suppression import hash_number
 from outreach.settings import Settings
@@ -71,7 +71,11 @@ def send_trial(
     )
     if session.execute(stopped).first():
         raise BadInput("Số này đã từ chối nhận tin nên không gửi thử được. Hãy dùng số khác.")
-    phones = find_or_create_phones(session, [e164], secret_key=settings.secret_key, now=now)
+    phone_id = find_or_create_phones(session, [e164], secret_key=settings.secret_key, now=now)[e164]
+    # Held until the message is there: an import that is undone at this moment leaves it.
+    session.execute(
+        select(Phone.id).where(Phone.id == phone_id).with_for_update(read=True, key_share=True)
+    ).one()
     rendered = measure_for(
         Template.parse(text, allowed=FIELDS),
         user.name or EXAMPLE_NAME,
@@ -81,7 +85,7 @@ def send_trial(
     message = Message(
         kind=MessageKind.TEST,
         campaign_id=campaign_id,
-        phone_id=phones[e164],
+        phone_id=phone_id,
         text=rendered.text,
         state=MessageState.QUEUED,
     )

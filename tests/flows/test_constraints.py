@@ -236,7 +236,7 @@ STRANGE = (
     "UPDATE attempts SET state = 'queued'",
     "UPDATE users SET role = 'king'",
     "UPDATE areas SET level = 'planet'",
-    "UPDATE messages SET phone_id = 999",
+    "UPDATE recipients SET phone_id = 999",
     "DELETE FROM phones",
     "DELETE FROM campaigns",
     "UPDATE phones SET e164 = NULL",

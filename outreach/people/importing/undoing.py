@@ -79,6 +79,8 @@ def remove_people(session: Session, ids: Sequence[int]) -> None:
 def remove_phones(session: Session, ids: Sequence[int]) -> None:
     """Numbers that nobody has any more; a suppression knows its number by the hash."""
     table: Any = Phone.__table__
+    # A message that is being written to one of them holds it: what is asked next sees that message.
+    session.execute(select(table.c.id).where(table.c.id.in_(ids)).order_by(table.c.id).with_for_update())
     session.execute(delete(Phone).where(table.c.id.in_(ids), ~is_pointed_to(table, but={"suppressions"})))
 
 
