@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, CampaignAuthor
+from campaigns.planning.approvals import approvers_of
 from campaigns.planning.audience import take_back
 from campaigns.planning.draft import Draft
 from campaigns.planning.editing import describe, write_draft
@@ -110,10 +111,12 @@ def act(
     user: User,
     now: datetime,
     reason: str = "",
+    approvals: int = 1,
 ) -> Campaign:
     """Submit, return, approve, launch, pause, resume, cancel or undo. Raises NotFound, NotAllowed, WrongState.
 
-    `reason` belongs to a return; without one an approver's is refused (BadInput).
+    `reason` belongs to a return; without one an approver's is refused (BadInput). `approvals`: how many it takes
+    (planning/approvals.py). Until the last of them the campaign stays submitted.
     """
     campaign = find_campaign(session, campaign_id, user=user)
     require_role(user, *_WHO[action])
@@ -132,8 +135,15 @@ def act(
         # Four eyes, administrators included.
         if is_author:
             raise NotAllowed("Người soạn chiến dịch không được tự duyệt. Hãy nhờ người khác duyệt.")
+        if _is_one_of_more(session, campaign_id, approvals, user=user, now=now):
+            return campaign
         values = {"approved_at": now, "approved_by": user.id}
     elif action is CampaignAction.LAUNCH:
+        if approvals > 1 and len(approvers_of(session, campaign_id)) < approvals:
+            raise WrongState(
+                "Số người nhận hoặc chi phí nay đã đến mức phải có hai người duyệt, mà mới một người duyệt. "
+                "Hãy rút lại để sửa rồi trình duyệt lại."
+            )
         if campaign.deadline and campaign.deadline <= now:
             raise WrongState("Chiến dịch đã quá thời hạn gửi. Hãy tạo chiến dịch mới với thời hạn khác.")
         values = {"launched_at": now}
@@ -176,6 +186,21 @@ def act(
         _cancel_queued(session, campaign_id)
     _record(session, campaign_id, user.id, action.value, now)
     return campaign
+
+
+def _is_one_of_more(session: Session, campaign_id: int, approvals: int, *, user: User, now: datetime) -> bool:
+    """Keep an approval after which others are still needed; False where it is the last one."""
+    state = session.scalar(select(Campaign.state).where(Campaign.id == campaign_id).with_for_update())
+    if approvals == 1 or state is not CampaignState.SUBMITTED:
+        return False
+    given = approvers_of(session, campaign_id)
+    if user.id in given:
+        raise WrongState("Bạn đã duyệt chiến dịch này. Cần thêm một người khác duyệt.")
+    if len(given) + 1 >= approvals:
+        return False
+    record_decision(session, campaign_id, approved=True, reason="", user_id=user.id, now=now)
+    _record(session, campaign_id, user.id, "approve_first", now)
+    return True
 
 
 def _is_author(session: Session, campaign: Campaign, user: User) -> bool:

@@ -143,6 +143,18 @@ class Settings:
     price_per_segment_vnd: int = _var(
         "PRICE_PER_SEGMENT_VND", 350, checks.whole(0, 100_000), "an estimate until the gateway bills, in VND"
     )
+    two_approvals_people: int = _var(
+        "TWO_APPROVALS_PEOPLE",
+        0,
+        checks.whole(0, 100_000_000),
+        "from so many recipients on a campaign takes two people's approval; 0 is never",
+    )
+    two_approvals_vnd: int = _var(
+        "TWO_APPROVALS_VND",
+        0,
+        checks.whole(0, 1_000_000_000),
+        "from such a cost on, in VND, a campaign takes two people's approval; 0 is never",
+    )
     send_in_flight: int = _var(
         "SEND_IN_FLIGHT", 100, checks.whole(1, 10_000), "requests under way at once in one sending worker"
     )

@@ -11,8 +11,9 @@ import click
 
 from admin.cli.speaking import LARGEST_ID, Group, acting_as, answer, json_option, notice
 from campaigns.figures.status import read_status
-from campaigns.lifecycle import STATE_NAMES, act, create_campaign
+from campaigns.lifecycle import STATE_NAMES, act, create_campaign, find_campaign
 from campaigns.models import Campaign
+from campaigns.planning.approvals import approvals_needed
 from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.notices import ring_for_notices
@@ -57,10 +58,16 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
         @acting_as
         @json_option
         def run(campaign_id: int, email: str, as_json: bool) -> None:
+            now, needed = datetime.now(UTC), 1
+            if action in (CampaignAction.APPROVE, CampaignAction.LAUNCH):
+                with runtime.db.read() as session:
+                    campaign = find_campaign(session, campaign_id, user=find_user(session, email))
+                    needed = approvals_needed(session, campaign, settings=runtime.settings, now=now)
             with runtime.db.write() as session:
                 user = find_user(session, email)
-                campaign = act(session, campaign_id, action, user=user, now=datetime.now(UTC))
+                campaign = act(session, campaign_id, action, user=user, now=now, approvals=needed)
                 state = campaign.state
+            is_half = action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED
             ring_for_notices(runtime, campaign_id)
             is_heard = state not in (CampaignState.SENDING, CampaignState.CANCELLED) or ring_sweep(
                 runtime.doorbell
@@ -68,7 +75,8 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
             answer(
                 {"id": campaign_id, "state": state.value},
                 as_json=as_json,
-                says=f"Chiến dịch số {campaign_id}: {STATE_NAMES[state]}.",
+                says=f"Chiến dịch số {campaign_id}: {STATE_NAMES[state]}."
+                + (" Cần thêm một người khác duyệt." if is_half else ""),
             )
             if not is_heard:
                 notice(

@@ -25,6 +25,7 @@ ACTIONS: dict[str, Any] = {
     "campaign.submit": _l("Trình duyệt chiến dịch"),
     "campaign.return": _l("Trả lại chiến dịch"),
     "campaign.approve": _l("Duyệt chiến dịch"),
+    "campaign.approve_first": _l("Duyệt chiến dịch, lần thứ nhất"),
     "campaign.schedule": _l("Hẹn giờ gửi"),
     "campaign.launch": _l("Cho chạy chiến dịch"),
     "campaign.start": _l("Bắt đầu gửi"),

@@ -21,6 +21,7 @@ from campaigns.models import (
     CampaignVersion,
     Recipient,
 )
+from campaigns.planning.approvals import approvers_of, count_needed
 from campaigns.planning.content import Content, read_content
 from campaigns.planning.draft import read_draft
 from campaigns.planning.editing import describe
@@ -75,6 +76,8 @@ class Sheet:
     changes: list[ShownChange]
     compared_with: int | None
     is_author: bool
+    approvals: int  # how many it takes
+    approved_by: list[str]  # who has given one to what was submitted last
     may: frozenset[str]
     was_launched: bool
     is_over: bool
@@ -109,6 +112,9 @@ def read_sheet(
     )
     organisation = session.get(Organisation, campaign.organisation_id) if campaign.organisation_id else None
     approver = session.get(User, campaign.approved_by) if campaign.approved_by else None
+    shown = preview(session, draft, audience, settings=settings, now=now)
+    given = approvers_of(session, campaign.id)
+    may = _may(campaign.state, user.role, is_author=is_author)
     return Sheet(
         id=campaign.id,
         name=campaign.name,
@@ -124,12 +130,19 @@ def read_sheet(
         lists=_lists(session, campaign),
         areas=[area_names.get(code, code) for code in campaign.areas],
         conditions=show_conditions(said, organisations=_organisations(session)),
-        preview=preview(session, draft, audience, settings=settings, now=now),
+        preview=shown,
         submissions=_submissions(session, list(versions)),
         changes=show_changes(changes, areas=area_names, organisations=_organisations(session)),
         compared_with=compared,
         is_author=is_author,
-        may=_may(campaign.state, user.role, is_author=is_author),
+        approvals=count_needed(
+            shown.audience.recipients,
+            shown.vnd,
+            from_people=settings.two_approvals_people,
+            from_vnd=settings.two_approvals_vnd,
+        ),
+        approved_by=[_shown(session.get_one(User, number)) for number in given],
+        may=may - {"approve"} if user.id in given else may,
         was_launched=campaign.state not in _BEFORE_LAUNCH and campaign.approved_at is not None,
         is_over=campaign.state in (CampaignState.COMPLETED, CampaignState.CANCELLED),
         launched_at=campaign.launched_at,

@@ -23,6 +23,7 @@ from campaigns.figures.lift import read_lifts
 from campaigns.figures.running import read_panel
 from campaigns.lifecycle import act, find_campaign
 from campaigns.models import Step
+from campaigns.planning.approvals import approvals_needed
 from campaigns.planning.notices import ring_for_notices
 from campaigns.planning.preview import EXAMPLE_NAME
 from campaigns.planning.trial import send_trial
@@ -111,10 +112,16 @@ class CampaignsView(CampaignFormPages):
 
     def _move(self, campaign_id: int, action: CampaignAction, done: str) -> ResponseReturnValue:
         """One step; what refuses it is told on the sheet, with what was typed still there."""
-        reason = request.form.get("reason", "")
+        reason, now, needed = request.form.get("reason", ""), datetime.now(UTC), 1
+        if action in (CampaignAction.APPROVE, CampaignAction.LAUNCH):
+            with self.reading() as (session, user):
+                campaign = find_campaign(session, campaign_id, user=user)
+                needed = approvals_needed(session, campaign, settings=self.runtime.settings, now=now)
         try:
             with self.writing() as (session, user):
-                campaign = act(session, campaign_id, action, user=user, now=datetime.now(UTC), reason=reason)
+                campaign = act(
+                    session, campaign_id, action, user=user, now=now, reason=reason, approvals=needed
+                )
                 state = campaign.state
         except LoaError as error:
             with self.reading() as (session, user):
@@ -124,6 +131,8 @@ class CampaignsView(CampaignFormPages):
             ring_for_notices(self.runtime, campaign_id)
         if state in (CampaignState.SENDING, CampaignState.CANCELLED):
             ring_sweep(self.runtime.doorbell)
+        if action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED:
+            done = _("Đã ghi nhận lần duyệt thứ nhất. Cần thêm một người khác duyệt.")
         flash(done, "success")
         return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
 

@@ -13,6 +13,7 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign, CampaignAuthor, CampaignDecision, CampaignVersion
+from campaigns.planning.approvals import approvers_of
 from campaigns.planning.versions import newest_version
 from campaigns.rings import ring_notify
 from campaigns.states import CampaignState
@@ -30,6 +31,15 @@ _REQUEST = """Kính gửi đồng chí,
 
 Chiến dịch “{name}” của {organisation} đã được trình duyệt (lần {n}).
 Mời đồng chí xem nội dung, người nhận và chi phí, rồi duyệt hoặc trả lại tại:
+
+{link}
+
+Loa gửi thư này tự động, xin không trả lời thư.
+"""
+_SECOND = """Kính gửi đồng chí,
+
+Chiến dịch “{name}” của {organisation} (lần trình {n}) đã có một người duyệt. Vì số người nhận hoặc chi phí lớn, cần thêm
+một người nữa. Mời đồng chí xem nội dung, người nhận và chi phí, rồi duyệt hoặc trả lại tại:
 
 {link}
 
@@ -137,6 +147,10 @@ def _due(session: Session, campaign_id: int, *, base: str) -> list[Due]:
         return [(CampaignVersion, version.id, to, f"Chờ duyệt: {campaign.name}", _REQUEST.format(**facts))]
     if decision.mailed_at:
         return []
+    if decision.approved and campaign.state is CampaignState.SUBMITTED:
+        to = _approvers(session, campaign, authors | set(approvers_of(session, campaign_id)))
+        subject = f"Chờ người thứ hai duyệt: {campaign.name}"
+        return [(CampaignDecision, decision.id, to, subject, _SECOND.format(**facts))]
     to = [
         user.email
         for user in session.scalars(

@@ -1,0 +1,52 @@
+"""How many people have to approve a campaign: two above an audience or a cost that the settings name."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.models import Campaign, CampaignDecision
+from campaigns.planning.audience import whom_of
+from campaigns.planning.census import read_census
+from campaigns.planning.draft import read_draft
+from campaigns.planning.editing import describe
+from campaigns.planning.kinds import load_kinds
+from campaigns.planning.preview import SAMPLE, Audience, preview
+from campaigns.planning.versions import newest_version
+from outreach.settings import Settings
+
+
+def count_needed(recipients: int, vnd: int, *, from_people: int, from_vnd: int) -> int:
+    """2 for so many people or so much money, else 1. A limit of 0 is none."""
+    is_large = bool(from_people) and recipients >= from_people
+    is_dear = bool(from_vnd) and vnd >= from_vnd
+    return 2 if is_large or is_dear else 1
+
+
+def approvals_needed(session: Session, campaign: Campaign, *, settings: Settings, now: datetime) -> int:
+    """By the audience and the cost as they are now: lists grow between writing and sending."""
+    limits = {"from_people": settings.two_approvals_people, "from_vnd": settings.two_approvals_vnd}
+    if not any(limits.values()):
+        return 1
+    kinds = load_kinds()
+    draft = read_draft(describe(session, campaign, kinds=kinds), kinds=kinds)
+    whom = whom_of(session, campaign)
+    counted = read_census(session, campaign.kind).count(whom, names=SAMPLE) if whom.lists else (0, {}, [])
+    shown = preview(session, draft, Audience(*counted), settings=settings, now=now)
+    return count_needed(shown.audience.recipients, shown.vnd, **limits)
+
+
+def approvers_of(session: Session, campaign_id: int) -> list[int]:
+    """Who has approved what was submitted last, the first of them first. Without a submission nobody has."""
+    version = newest_version(session, campaign_id)
+    if version is None:
+        return []
+    return list(
+        session.scalars(
+            select(CampaignDecision.decided_by)
+            .where(CampaignDecision.version_id == version.id, CampaignDecision.approved)
+            .order_by(CampaignDecision.id)
+        )
+    )

@@ -1,0 +1,131 @@
+"""Above an audience or a cost that the settings name it takes two people, neither an author, to approve a campaign."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from admin.app import create_app
+from campaigns.lifecycle import act
+from campaigns.models import Campaign
+from campaigns.planning.approvals import approvals_needed, count_needed
+from campaigns.planning.notices import send_notices
+from campaigns.states import CampaignAction, CampaignState
+from outreach.access.models import Role
+from outreach.errors import LoaError, WrongState
+from tests.flows import test_mail as mail
+from tests.flows.test_mail import Postbox
+from tests.flows.world import APPROVER, AUTHOR, World
+from tests.web.office import signed_in, token
+
+postbox = mail.postbox
+SECOND, THIRD = "duyet2@loa.example", "duyet3@loa.example"
+_A = CampaignAction
+
+
+@pytest.mark.parametrize(
+    ("recipients", "vnd", "limits", "needed"),
+    [
+        (1_000_000, 10**9, (0, 0), 1),
+        (49_999, 0, (50_000, 0), 1),
+        (50_000, 0, (50_000, 0), 2),
+        (10, 5_000_000, (50_000, 5_000_000), 2),
+        (10, 4_999_999, (50_000, 5_000_000), 1),
+    ],
+)
+def test_how_many_it_takes(recipients: int, vnd: int, limits: tuple[int, int], needed: int) -> None:
+    assert count_needed(recipients, vnd, from_people=limits[0], from_vnd=limits[1]) == needed
+
+
+@pytest.fixture
+def large(world: World) -> int:
+    """A submitted campaign to five people, where three are many; its id."""
+    settings = replace(world.runtime.settings, two_approvals_people=3)
+    world.runtime = replace(world.runtime, settings=settings)
+    world.add_people(5)
+    with world.runtime.db.write() as session:
+        for email in (SECOND, THIRD):
+            world.add_officer(session, email, Role.APPROVER)
+    campaign_id = world.draft()
+    press(world, campaign_id, _A.SUBMIT, AUTHOR)
+    return campaign_id
+
+
+def press(world: World, campaign_id: int, action: CampaignAction, email: str) -> CampaignState:
+    with world.runtime.db.read() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        needed = approvals_needed(session, campaign, settings=world.runtime.settings, now=world.now)
+    with world.runtime.db.write() as session:
+        user = world.user(email)
+        return act(
+            session, campaign_id, action, user=user, now=world.now, approvals=needed, reason="Sửa câu đầu."
+        ).state
+
+
+def test_two_different_people_approve_and_an_approval_falls_with_what_it_was_for(
+    world: World, large: int
+) -> None:
+    assert press(world, large, _A.APPROVE, APPROVER) is CampaignState.SUBMITTED
+    with pytest.raises(WrongState):
+        press(world, large, _A.APPROVE, APPROVER)
+    with pytest.raises(WrongState):
+        press(world, large, _A.LAUNCH, AUTHOR)
+    assert press(world, large, _A.RETURN, SECOND) is CampaignState.DRAFT
+    press(world, large, _A.SUBMIT, AUTHOR)
+    assert press(world, large, _A.APPROVE, SECOND) is CampaignState.SUBMITTED
+    assert press(world, large, _A.APPROVE, THIRD) is CampaignState.APPROVED
+    assert press(world, large, _A.LAUNCH, AUTHOR) is CampaignState.SENDING
+
+
+def test_a_list_that_grew_since_its_one_approval_does_not_go(world: World, large: int) -> None:
+    few = replace(world.runtime.settings, two_approvals_people=6)
+    world.runtime = replace(world.runtime, settings=few)
+    assert press(world, large, _A.APPROVE, APPROVER) is CampaignState.APPROVED
+    world.add_people(1, first=5)
+    with pytest.raises(WrongState, match="hai người duyệt"):
+        press(world, large, _A.LAUNCH, AUTHOR)
+
+
+def test_two_who_approve_at_once_are_two(world: World, large: int) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        states = list(pool.map(lambda email: press(world, large, _A.APPROVE, email), (SECOND, THIRD)))
+    assert sorted(states) == [CampaignState.APPROVED, CampaignState.SUBMITTED]
+
+
+def test_one_who_approves_twice_at_once_is_one(world: World, large: int) -> None:
+    def try_to(_turn: int) -> str:
+        try:
+            return press(world, large, _A.APPROVE, SECOND).value
+        except LoaError:
+            return "refused"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(try_to, range(2))) == ["refused", "submitted"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_page_the_command_and_the_mail_say_that_a_second_is_needed(
+    world: World, large: int, postbox: tuple[Postbox, str]
+) -> None:
+    box, url = postbox
+    mail.with_mail(world, url)
+    app = create_app(world.runtime.settings, runtime=world.runtime)
+    client = signed_in(app.test_client(), APPROVER)
+    sheet = f"/admin/campaigns/{large}/"
+    assert "cần hai người duyệt" in client.get(sheet).text
+    form: dict[str, Any] = {"csrf_token": token(client)}
+    done = client.post(f"{sheet}approve", data=form, follow_redirects=True).text
+    assert "lần duyệt thứ nhất" in done
+    assert "Đang chờ người thứ hai duyệt" in done
+    assert f'action="{sheet}approve"' not in done
+    send_notices(world.runtime, large, now=datetime.now(UTC))
+    assert {to for to, _mail in box.mails} == {SECOND, THIRD}
+    assert "người thứ hai" in str(box.mails[0][1]["Subject"])
+    runner = app.test_cli_runner()
+    typed = runner.invoke(args=["campaigns", "approve", str(large), "--as", SECOND, "--json"])
+    assert json.loads(typed.stdout)["state"] == "approved"
