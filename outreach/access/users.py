@@ -112,19 +112,28 @@ def require_role(user: User, *roles: Role) -> None:
 def organisations_of(session: Session, user: User) -> set[int] | None:
     """The organisations whose rows a user may see; None means every one.
 
-    With an organisation: it and all below it. With an area alone: those that sit in it. Administrators,
-    users without either, and the people of the committee that stands above all others see everything.
+    With an organisation: it and all below it. With an area alone: those that sit in it or below. With both: one's own
+    organisation, and of those below it the ones that sit in the area. Administrators, users without either, and the
+    people of the committee that stands above all others see everything; those of them with an area, what is in it.
     """
     if user.role is Role.ADMINISTRATOR or (user.organisation_id is None and user.area_code is None):
         return None
+    within = _sitting_in(session, user.area_code)
     if user.organisation_id is None:
-        areas = areas_within(session, [user.area_code or ""])
-        return set(session.scalars(select(Organisation.id).where(Organisation.area_code.in_(areas))))
+        return within
     own = session.get_one(Organisation, user.organisation_id)
     if own.parent_id is None and own.kind is OrganisationKind.FRONT:
+        return None if within is None else within | {own.id}
+    below = descendants(session.execute(select(Organisation.id, Organisation.parent_id)), [own.id])
+    return below if within is None else (below & within) | {own.id}
+
+
+def _sitting_in(session: Session, area_code: str | None) -> set[int] | None:
+    """The organisations of an area and of those below it; None for no area."""
+    if area_code is None:
         return None
-    rows = session.execute(select(Organisation.id, Organisation.parent_id))
-    return descendants(rows, [own.id])
+    areas = areas_within(session, [area_code])
+    return set(session.scalars(select(Organisation.id).where(Organisation.area_code.in_(areas))))
 
 
 def visible_to(

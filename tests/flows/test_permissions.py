@@ -140,6 +140,11 @@ def test_a_campaign_is_seen_by_its_organisation_and_those_above(world: World) ->
         ("HPN-617", None): False,
         ("DOAN", None): False,
         (None, "617"): False,
+        ("HPN", "608"): True,
+        ("HPN", "617"): False,
+        ("MTTQ", "62"): True,
+        ("MTTQ", "617"): False,
+        ("HPN-608", "617"): True,  # one's own, wherever one works
     }
     for index, ((organisation, area), is_seen) in enumerate(sees.items()):
         email = add_user(
