@@ -8,6 +8,7 @@ from flask import Flask, Request, request
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from admin.api.document import create_api
 from admin.cli import register_commands
 from admin.health import create_health
 from admin.office import install_office
@@ -60,13 +61,14 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     set_up_logs(settings)
     app.before_request(lambda: audit.come_from(request.remote_addr or ""))
     register_error_pages(app)
-    # Their callers prove themselves by a signature or by the token in the address.
+    # Their callers prove themselves by a signature or by a token.
     for_outsiders = [
         create_health(runtime),
         create_webhooks(runtime),
         create_roads(runtime),
         create_answer_page(runtime),
         create_agency_page(runtime),
+        create_api(runtime),
     ]
     for blueprint in for_outsiders:
         app.register_blueprint(blueprint)

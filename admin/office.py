@@ -19,6 +19,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map
 
 from admin import texts
+from admin.api.problems import is_api, of_http
 from admin.guides import section_of
 from admin.headers import csp_nonce, install_headers
 from admin.login import install_login
@@ -45,6 +46,7 @@ from admin.views.rights import RightsView
 from admin.views.running import RunningView
 from admin.views.second_factor import SecondFactorView
 from admin.views.senders import SendersView
+from admin.views.tokens import TokensView
 from admin.views.users import UsersView
 from campaigns.stopping import is_stopped
 from campaigns.web.pages import show_page
@@ -114,6 +116,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         OrganisationsView(runtime),
         UsersView(runtime),
         AuditView(runtime),
+        TokensView(runtime),
         AccountView(runtime),
         SecondFactorView(runtime),
         SendersView(runtime),
@@ -172,8 +175,14 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
         return page(403, *texts.forbidden()) if _is_ours() else error
 
     @app.errorhandler(404)
-    def not_found(_error: Exception) -> ResponseReturnValue:
+    def not_found(error: HTTPException) -> ResponseReturnValue:
+        if is_api():
+            return of_http(error)
         return page(404, *texts.not_found()) if _is_ours() else show_page("no_such_link.html", 404)
+
+    @app.errorhandler(405)
+    def wrong_method(error: HTTPException) -> ResponseReturnValue:
+        return of_http(error) if is_api() else error
 
     @app.errorhandler(CSRFError)
     def forged(_error: Exception) -> ResponseReturnValue:

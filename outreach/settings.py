@@ -136,6 +136,12 @@ class Settings:
         checks.whole(1, 365),
         "days after which a list that was handed in on the page and never confirmed is removed",
     )
+    api_requests_per_minute: int = _var(
+        "API_REQUESTS_PER_MINUTE",
+        120,
+        checks.whole(1, 100_000),
+        "requests of one token to /api/v1 in a minute",
+    )
     smtp_url: str = _var("SMTP_URL", "", checks.url("smtp", "smtps"), "mail server for reports and notices")
     report_recipients: tuple[str, ...] = _var(
         "REPORT_RECIPIENTS", (), checks.addresses, "who gets the daily report, separated by commas"

@@ -14,6 +14,7 @@ from admin.cli.processes import process_commands
 from admin.cli.reports import report_commands
 from admin.cli.retention import retention_commands
 from admin.cli.texts import text_commands
+from admin.cli.tokens import token_commands
 from admin.cli.trail import trail_commands
 from outreach.runtime import Runtime
 
@@ -31,6 +32,7 @@ def register_commands(app: Flask, runtime: Runtime) -> None:
         report_commands,
         retention_commands,
         text_commands,
+        token_commands,
         trail_commands,
     ):
         for command in make(runtime):

@@ -89,8 +89,6 @@ ACTIONS: dict[str, Any] = {
     "report.link": _l("Tạo liên kết xem báo cáo"),
     "report.end_link": _l("Ngừng liên kết xem báo cáo"),
     "report.send_again": _l("Gửi lại báo cáo ngày"),
-    "report.export": _l("Xuất báo cáo ngày ra tệp"),
-    "reply.export": _l("Xuất câu trả lời có nhãn ra tệp"),
     "report.by_hand": _l("Ghi đã gửi báo cáo bằng cách khác"),
     "user.create": _l("Tạo tài khoản"),
     "user.change": _l("Đổi vai trò, phạm vi"),
@@ -100,6 +98,9 @@ ACTIONS: dict[str, Any] = {
     "user.password": _l("Đặt mật khẩu"),
     "organisation.create": _l("Tạo tổ chức"),
     "organisation.change": _l("Sửa tổ chức"),
+    "token.create": _l("Tạo mã truy cập"),
+    "token.end": _l("Thu hồi mã truy cập"),
+    "api.contacts": _l("Hệ thống khác gửi danh sách vào"),
     "sender.register": _l("Ghi nhận tên người gửi"),
     "sender.remove": _l("Xóa tên người gửi"),
     "incident.see": _l("Xem sự cố"),
@@ -111,8 +112,6 @@ ACTIONS: dict[str, Any] = {
 }
 
 SUBJECTS: dict[str, Any] = {
-    "replies": _l("câu trả lời"),
-    "reports": _l("báo cáo ngày"),
     "campaigns": _l("chiến dịch"),
     "contacts": _l("người dân"),
     "contact_lists": _l("danh sách"),
@@ -134,6 +133,7 @@ SUBJECTS: dict[str, Any] = {
     "report_links": _l("liên kết xem báo cáo"),
     "segments": _l("nhóm người nhận"),
     "incidents": _l("sự cố"),
+    "api_tokens": _l("mã truy cập"),
     "switches": _l("công tắc"),
     "sessions": _l("phiên đăng nhập"),
     "backups": _l("bản sao lưu"),
@@ -171,8 +171,6 @@ DETAILS: dict[str, Any] = {
     "message": _l("tin nhắn"),
     "messages": _l("số tin"),
     "replies": _l("số câu trả lời"),
-    "day": _l("ngày"),
-    "files": _l("số tệp"),
     "kind": _l("loại yêu cầu"),
     "correction": _l("lần đính chính"),
     "mails": _l("số thư"),
@@ -183,6 +181,9 @@ DETAILS: dict[str, Any] = {
     "phone": _l("mã số điện thoại"),
     "reason": _l("lý do"),
     "fields": _l("mục đã sửa"),
+    "rights": _l("quyền"),
+    "days": _l("số ngày"),
+    "token": _l("mã truy cập số"),
 }
 _VALUES: dict[str, dict[str, Any]] = {
     "decision": {
@@ -218,6 +219,7 @@ _FAMILIES = {
     "reason": "suppression",
     "outcome": "outcome",
     "kind": "request",
+    "rights": "right",
 }
 
 

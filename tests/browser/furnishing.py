@@ -37,6 +37,8 @@ from campaigns.windows import VIETNAM
 from outreach.access.invitations import link_for
 from outreach.access.models import Organisation, OrganisationKind
 from outreach.access.organisations import create_organisation
+from outreach.access.tokens.keeping import end_token, make_token
+from outreach.access.tokens.models import Right
 from outreach.access.users import find_user
 from outreach.people.importing.uploads.receiving import confirm, receive
 from outreach.people.importing.uploads.running import Work, run
@@ -74,12 +76,24 @@ def furnish(runtime: Runtime) -> dict[str, Any]:
         _narrow(session, now)
         session.add(Incident(kind="sent_twice", subject="messages:1", details={}, at=now))
         made |= _hand_in(session, Path(runtime.settings.uploads_dir), now)
+        _open_to_others(session, now)
         invited = find_user(session, LEADER)
         made["user"] = invited.id
         made["organisation"] = session.scalars(select(func.max(Organisation.id))).one()
         made["invitation"] = link_for(invited, runtime.settings).rpartition("/")[2]
     _work_on(runtime, made)
     return made
+
+
+def _open_to_others(session: Session, now: datetime) -> None:
+    """A token in use, one that was ended."""
+    owner = session.scalars(select(Organisation.id).where(Organisation.code == ORGANISATIONS[0][0])).one()
+    user = find_user(session, ADMINISTRATOR)
+    for name, rights in (("Cổng dữ liệu của tỉnh", list(Right)), ("Phần mềm cũ", [Right.FIGURES_READ])):
+        token, _text = make_token(
+            session, name=name, organisation_id=owner, rights=rights, days=365, user=user, now=now
+        )
+    end_token(session, token.id, user=user, now=now)
 
 
 def _draft(name: str, **changes: Any) -> Any:

@@ -93,6 +93,8 @@ SCREENS = [
     Screen("organisations.show", "/admin/organisations/{organisation}/"),
     Screen("users.index", "/admin/users/"),
     Screen("users.show", "/admin/users/{user}/"),
+    Screen("tokens.index", "/admin/tokens/"),
+    Screen("tokens.index", "/admin/tokens/", AUDITOR),
     Screen("account.index", "/admin/account/", LEADER),
     Screen("second_factor.index", "/admin/account/second-factor/", LEADER),
     Screen("login.forgotten", "/login/forgotten", None),
@@ -107,6 +109,14 @@ SCREENS = [
 NO_SCREENS = {
     "login.ask_code",  # after a right password alone: looked at in test_second_factor.py
     "admin.running",
+    "api.list_campaigns",
+    "api.show_campaign",
+    "api.show_figures",
+    "api.list_goals",
+    "api.list_official",
+    "api.show_import",
+    "api.show_set_aside",
+    "api.show_document",
     "running.panel",
     "imports.live",
     "imports.errors",

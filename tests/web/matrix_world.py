@@ -34,6 +34,7 @@ from campaigns.sweep import sweep
 from campaigns.windows import VIETNAM
 from outreach.access.entry.sessions import begin_session, find_session
 from outreach.access.models import Organisation, OrganisationKind, Role, User, UserSession
+from outreach.access.tokens.models import ApiToken
 from outreach.people.models import (
     Contact,
     ContactList,
@@ -75,13 +76,13 @@ class Office:
         self.values: dict[str, Any] = {"guide": "can-bo", "picture": "home.png"}
         with app.test_request_context():
             self.token = generate_csrf()
-            self.secret = session["csrf_token"]
+            self._secret = session["csrf_token"]
         with runtime.db.write() as db:
             self._add_people(db)
             self._add_lists(db)
         self._add_campaigns()
         for visitor in self.visitors.values():
-            self.open_session(visitor)
+            self._open_session(visitor)
 
     def ask(
         self,
@@ -96,16 +97,16 @@ class Office:
         """One request in a session of its own, with the page's token unless it is to be forged."""
         browser: FlaskClient = self.app.test_client()
         with browser.session_transaction() as begun:
-            begun.update(csrf_token=self.secret, language=language)
+            begun.update(csrf_token=self._secret, language=language)
             if visitor.user_id:
-                begun["_user_id"] = f"{visitor.user_id}.{self.open_session(visitor)}"
+                begun["_user_id"] = f"{visitor.user_id}.{self._open_session(visitor)}"
         if method == "GET":
             return browser.get(path)
         return browser.open(
             path, method=method, data={**(form or {}), **({"csrf_token": self.token} if token else {})}
         )
 
-    def open_session(self, visitor: Visitor) -> str:
+    def _open_session(self, visitor: Visitor) -> str:
         """The visitor's session, begun anew where what was asked before has ended it; its key."""
         number = int(visitor.user_id.split(".")[0])
         with self.runtime.db.read() as db:
@@ -150,6 +151,18 @@ class Office:
                     f"{role.value} of {code}", f"{user.id}.{user.password_hash[-12:]}"
                 )
         self.values["organisation_id"] = self.values[HERE]
+        token = ApiToken(
+            name=MARK,
+            hash=MARK,
+            organisation_id=self.values[HERE],
+            rights=[],
+            made_by=int(self.visitors[HERE, Role.ADMINISTRATOR].user_id.split(".")[0]),
+            made_at=self.now,
+            expires_at=self.now + timedelta(days=1),
+        )
+        db.add(token)
+        db.flush()
+        self.values["api_token_id"] = token.id
         agency = Organisation(
             code="SYT", name=f"Trạm Y tế {MARK}", kind=OrganisationKind.AGENCY, parent_id=self.values[HERE]
         )

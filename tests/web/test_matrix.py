@@ -134,6 +134,9 @@ GET  organisations.index    A...U
 GET  organisations.show     A...U
 POST organisations.create   A....
 POST organisations.change   A....
+GET  tokens.index         A...U
+POST tokens.create        A....
+POST tokens.end           A....
 GET  users.index            A...U
 GET  users.show             A...U
 POST users.create           A....
@@ -158,6 +161,15 @@ GET  office_static.static   open 200 200
 GET  health.healthz         open 200 200
 GET  health.readyz          open 503 503
 GET  health.metrics         open 200 200
+GET  api.list_campaigns    open 401 401
+GET  api.show_campaign     open 401 401
+GET  api.show_figures      open 401 401
+GET  api.list_goals        open 401 401
+GET  api.list_official     open 401 401
+POST api.import_contacts   open 401 401
+GET  api.show_import       open 401 401
+GET  api.show_set_aside    open 401 401
+GET  api.show_document     open 200 200
 GET  agency_page.form       open 404 404
 POST agency_page.hand_in    open 404 404
 GET  answer_page.show       open 404 404
@@ -176,6 +188,7 @@ WITHOUT_TOKEN = (
     "roads.",
     "answer_page.",
     "agency_page.",
+    "api.",
 )  # their callers prove themselves otherwise
 OF_ALL = {"incident_id"}  # objects that belong to the installation, not to an organisation
 ABOUT_WHAT = {
@@ -279,6 +292,7 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "users.create": {"email": f"moi{next(_NEW)}@loa.example", "role": "staff"},
         "users.change": {"name": MARK, "role": "staff", "organisation": values[HERE]},
         "senders.remove": {"name": "MTTQ"},
+        "tokens.create": {"name": MARK, "organisation": values[HERE], "right": "figures:read", "days": "30"},
     }
     return filled.get(row.endpoint, {})
 

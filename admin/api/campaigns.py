@@ -1,0 +1,167 @@
+"""Campaigns out: which there are, and where each stands."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Response, jsonify, request, url_for
+from sqlalchemy import select
+from werkzeug.exceptions import BadRequest
+
+from admin.api.gate import bearer
+from admin.api.paging import NEXT, PARAMETERS, read_page
+from admin.api.routing import ID, Api, ref
+from campaigns.figures.status import read_status
+from campaigns.lifecycle import find_campaign
+from campaigns.models import Campaign
+from campaigns.replies.classifier import Label
+from campaigns.states import CampaignState, Exclusion, MessageState
+from outreach.access.tokens.models import Right
+from outreach.access.users import visible_to
+
+COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
+SHARE: dict[str, Any] = {
+    "type": ["number", "null"],
+    "minimum": 0,
+    "description": "null where it is not known",
+}
+MOMENT: dict[str, Any] = {"type": ["string", "null"], "format": "date-time", "description": "UTC"}
+
+
+def counts_of(kind: type[Label] | type[Exclusion] | type[MessageState]) -> dict[str, Any]:
+    """Schema of counts by these names; what is not there is zero."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {each.value: COUNT for each in kind},
+    }
+
+
+def strict(properties: dict[str, Any]) -> dict[str, Any]:
+    """Schema of an object that has all of these and nothing else."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(properties),
+        "properties": properties,
+    }
+
+
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "Campaign": strict(
+        {
+            "id": ID,
+            "name": {"type": "string"},
+            "kind": {"type": "string"},
+            "state": {"enum": [each.value for each in CampaignState]},
+            "created_at": MOMENT,
+            "launched_at": MOMENT,
+            "deadline": MOMENT,
+            "ended_at": MOMENT,
+            "address": {"type": "string"},
+        }
+    ),
+    "CampaignPage": strict({"campaigns": {"type": "array", "items": ref("Campaign")}, "next": NEXT}),
+    "SelfReported": strict(
+        {
+            "installed": COUNT,
+            "denominator": {"type": ["integer", "null"]},
+            "basis": {
+                "type": ["string", "null"],
+                "description": "`entered`: against the entered figure; `recipients`: against those written to who have not said that they have no smartphone",
+            },
+            "share": SHARE,
+            "goal": SHARE,
+            "denominator_date": {"type": ["string", "null"], "format": "date"},
+            "denominator_source": {"type": ["string", "null"]},
+        }
+    ),
+    "CampaignStatus": strict(
+        {
+            "id": ID,
+            "name": {"type": "string"},
+            "state": {"enum": [each.value for each in CampaignState]},
+            "pause_reason": {"type": "string"},
+            "recipients": COUNT,
+            "excluded": counts_of(Exclusion),
+            "steps": {
+                "type": "array",
+                "items": strict({"step": {"type": "integer"}, "messages": counts_of(MessageState)}),
+            },
+            "page": strict({"opened": COUNT, "clicked": COUNT}),
+            "answers": counts_of(Label),
+            "self_reported": ref("SelfReported"),
+        }
+    ),
+}
+_STATE: dict[str, Any] = {
+    "name": "state",
+    "in": "query",
+    "schema": {"type": "string", "enum": [each.value for each in CampaignState]},
+}
+
+
+def add_campaign_routes(api: Api) -> None:
+    runtime = api.runtime
+
+    @api.route(
+        "GET",
+        "/campaigns",
+        right=Right.CAMPAIGNS_READ,
+        summary="Campaigns of the token's organisation and those under it, the newest first",
+        parameters=[*PARAMETERS, _STATE],
+        answers={200: ("A page of them", ref("CampaignPage"))},
+    )
+    def list_campaigns() -> Response:
+        limit, after = read_page()
+        state = request.args.get("state")
+        if state is not None and state not in list(CampaignState):
+            raise BadRequest
+        with runtime.db.read() as session:
+            query = (
+                select(Campaign)
+                .where(visible_to(session, bearer().as_user(), Campaign.organisation_id))
+                .order_by(Campaign.id.desc())
+                .limit(limit + 1)
+            )
+            if after is not None:
+                query = query.where(Campaign.id < after)
+            if state is not None:
+                query = query.where(Campaign.state == state)
+            found = session.scalars(query).all()
+        more: dict[str, Any] = {"after": found[limit - 1].id, "limit": limit} if len(found) > limit else {}
+        return jsonify(
+            campaigns=[_describe(each) for each in found[:limit]],
+            next=url_for("api.list_campaigns", **more, state=state) if more else None,
+        )
+
+    @api.route(
+        "GET",
+        "/campaigns/<int:campaign_id>",
+        right=Right.CAMPAIGNS_READ,
+        summary="Where a campaign stands, as `campaigns status --json` tells it",
+        answers={200: ("As it stands", ref("CampaignStatus"))},
+    )
+    def show_campaign(campaign_id: int) -> Response:
+        with runtime.db.read() as session:
+            return jsonify(read_status(session, find_campaign(session, campaign_id, user=bearer().as_user())))
+
+
+def _describe(campaign: Campaign) -> dict[str, Any]:
+    return {
+        "id": campaign.id,
+        "name": campaign.name,
+        "kind": campaign.kind,
+        "state": campaign.state.value,
+        "created_at": moment(campaign.created_at),
+        "launched_at": moment(campaign.launched_at),
+        "deadline": moment(campaign.deadline),
+        "ended_at": moment(campaign.ended_at),
+        "address": url_for("api.show_campaign", campaign_id=campaign.id),
+    }
+
+
+def moment(at: datetime | None) -> str | None:
+    """A moment as RFC 3339 has it."""
+    return at.isoformat() if at else None

@@ -1,0 +1,232 @@
+"""Contacts in: rows of people, by the very rules of a file."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Response, jsonify, request, url_for
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from admin.api.gate import bearer
+from admin.api.paging import NEXT, PARAMETERS, USUAL, read_page
+from admin.api.routing import ID, Api, ref
+from admin.api.rows import SCHEMAS as BODY_SCHEMAS
+from admin.api.rows import check_rows
+from campaigns.rings import ring_import
+from outreach.access.tokens.models import Right
+from outreach.people.importing.aside import IssueStatus
+from outreach.people.importing.issues import REASONS
+from outreach.people.importing.storing import ImportCounts
+from outreach.people.importing.uploads.receiving import LARGEST
+from outreach.people.importing.uploads.rows_in import (
+    TakenMeanwhile,
+    find_received,
+    find_upload_of_token,
+    receive_rows,
+)
+from outreach.people.importing.uploads.running import Work, run
+from outreach.people.models import ContactList, ImportIssue, ListImport, Upload, UploadState
+
+LONGEST_KEY = 100
+# Up to so many are stored while the caller waits; more of them by a worker.
+AT_ONCE = 1000
+
+SCHEMAS: dict[str, dict[str, Any]] = {
+    **BODY_SCHEMAS,
+    "Counts": {
+        "type": "object",
+        "description": "What came of the rows; the last six add up to `rows`",
+        "additionalProperties": False,
+        "required": list(ImportCounts.__dataclass_fields__),
+        "properties": {each: {"type": "integer", "minimum": 0} for each in ImportCounts.__dataclass_fields__},
+    },
+    "SetAside": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["row", "status", "reason", "detail"],
+        "properties": {
+            "row": {"type": "integer", "minimum": 1, "description": "Place among the rows sent, from 1"},
+            "status": {
+                "enum": [each.value for each in IssueStatus],
+                "description": "`question`: stored, and one thing about it is not clear",
+            },
+            "reason": {"type": "string"},
+            "detail": {"type": "string", "description": "the reason in Vietnamese"},
+        },
+    },
+    "Import": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["id", "state", "list", "rows", "done", "counts", "set_aside", "error", "address"],
+        "properties": {
+            "id": ID,
+            "state": {"enum": [each.value for each in UploadState]},
+            "list": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["id", "name"],
+                "properties": {"id": ID, "name": {"type": "string"}},
+            },
+            "rows": {"type": "integer", "minimum": 1},
+            "done": {"type": "integer", "minimum": 0, "description": "rows stored so far"},
+            "counts": {
+                "anyOf": [ref("Counts"), {"type": "null"}],
+                "description": "null until it is done, and once it was undone",
+            },
+            "set_aside": ref("SetAsidePage"),
+            "error": {"type": "string", "description": "why it failed, in Vietnamese; else empty"},
+            "address": {"type": "string", "description": "Where to ask for this again"},
+        },
+    },
+    "SetAsidePage": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["rows", "next"],
+        "properties": {"rows": {"type": "array", "items": ref("SetAside")}, "next": NEXT},
+    },
+}
+
+_KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "Chosen anew for each handing in; a repeat with the same key and body changes nothing",
+    "schema": {"type": "string", "pattern": f"^[!-~]{{1,{LONGEST_KEY}}}$"},
+}
+
+
+def add_contact_routes(api: Api) -> None:
+    runtime = api.runtime
+    folder = Path(runtime.settings.uploads_dir)
+    work = Work(runtime.db, folder, runtime.settings.secret_key, lambda: False)
+
+    @api.blueprint.before_request
+    def allow_many() -> None:
+        if request.method == "POST":
+            request.max_content_length = LARGEST
+
+    def receive_once(rows: list[dict[str, Any]], *, tries: int = 3, **said: str) -> tuple[int, bool]:
+        """The upload, and whether it was made here: of those that come at once one makes it."""
+        try:
+            with runtime.db.write() as session:
+                made = receive_rows(
+                    session, rows, folder=folder, bearer=bearer(), now=datetime.now(UTC), **said
+                )
+            return made.id, True
+        except TakenMeanwhile:
+            with runtime.db.read() as session:
+                found = find_received(session, bearer(), said["key"], sha256=said["sha256"])
+            if found is not None:
+                return found, False
+            if tries == 1:
+                raise
+        return receive_once(rows, tries=tries - 1, **said)
+
+    @api.route(
+        "POST",
+        "/contacts/imports",
+        right=Right.CONTACTS_WRITE,
+        summary="Hand in people for a list",
+        parameters=[_KEY],
+        body=ref("Rows"),
+        answers={200: ("Stored", ref("Import")), 202: ("Taken in; ask its address", ref("Import"))},
+        refusals=(404, 409, 413, 415, 422),
+    )
+    def import_contacts() -> Response:
+        key = request.headers.get("Idempotency-Key", "")
+        if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable() and " " not in key):
+            raise BadRequest("Thiếu tiêu đề Idempotency-Key")
+        if request.mimetype != "application/json":
+            raise UnsupportedMediaType
+        sha256 = hashlib.sha256(request.get_data()).hexdigest()
+        with runtime.db.read() as session:
+            upload_id = find_received(session, bearer(), key, sha256=sha256)
+        if upload_id is None:
+            try:
+                body = request.get_json()
+            except RecursionError as error:
+                raise BadRequest from error
+            organisation, name, rows = check_rows(body)
+            upload_id, is_ours = receive_once(
+                rows, organisation=organisation, list_name=name, key=key, sha256=sha256
+            )
+            if is_ours and len(rows) <= AT_ONCE:
+                run(work, upload_id)
+        with runtime.db.read() as session:
+            found = _describe(session, find_upload_of_token(session, upload_id, bearer=bearer()))
+        is_under_way = found["state"] in (UploadState.STORING, UploadState.UNDOING)
+        if is_under_way:
+            ring_import(runtime.doorbell, upload_id)
+        answer = jsonify(found)
+        answer.status_code = 202 if is_under_way else 200
+        answer.headers["Location"] = found["address"]
+        return answer
+
+    @api.route(
+        "GET",
+        "/contacts/imports/<int:import_id>",
+        right=Right.CONTACTS_WRITE,
+        summary="What has come of a handing in",
+        answers={200: ("As it stands", ref("Import"))},
+    )
+    def show_import(import_id: int) -> Response:
+        with runtime.db.read() as session:
+            return jsonify(_describe(session, find_upload_of_token(session, import_id, bearer=bearer())))
+
+    @api.route(
+        "GET",
+        "/contacts/imports/<int:import_id>/set-aside",
+        right=Right.CONTACTS_WRITE,
+        summary="Rows that were not taken or are asked about, with the reason, in the order sent",
+        parameters=PARAMETERS,
+        answers={200: ("A page of them", ref("SetAsidePage"))},
+    )
+    def show_set_aside(import_id: int) -> Response:
+        limit, after = read_page()
+        with runtime.db.read() as session:
+            upload = find_upload_of_token(session, import_id, bearer=bearer())
+            return jsonify(_set_aside(session, upload, limit=limit, after=after or 0))
+
+
+def _set_aside(session: Session, upload: Upload, *, limit: int = USUAL, after: int = 0) -> dict[str, Any]:
+    """So many rows behind `after`, without a number or a name: their sender knows them by their place."""
+    issues = session.execute(
+        select(ImportIssue.row, ImportIssue.status, ImportIssue.reason)
+        .where(ImportIssue.import_id == upload.import_id, ImportIssue.row > after)
+        .order_by(ImportIssue.row)
+        .limit(limit + 1)
+    ).all()
+    more = {"after": issues[limit - 1].row, "limit": limit} if len(issues) > limit else None
+    return {
+        "rows": [
+            {
+                "row": issue.row,
+                "status": issue.status,
+                "reason": issue.reason,
+                "detail": REASONS.get(issue.reason, issue.reason),
+            }
+            for issue in issues[:limit]
+        ],
+        "next": url_for("api.show_set_aside", import_id=upload.id, **more) if more else None,
+    }
+
+
+def _describe(session: Session, upload: Upload) -> dict[str, Any]:
+    into = session.get_one(ContactList, upload.list_id)
+    counts = session.get_one(ListImport, upload.import_id).counts
+    return {
+        "id": upload.id,
+        "state": upload.state,
+        "list": {"id": into.id, "name": into.name},
+        "rows": upload.total,
+        "done": upload.total if upload.state is UploadState.DONE else upload.progress,
+        "counts": counts if upload.state is UploadState.DONE else None,
+        "set_aside": _set_aside(session, upload),
+        "error": upload.error,
+        "address": url_for("api.show_import", import_id=upload.id),
+    }

@@ -1,0 +1,251 @@
+"""Figures out: what residents report, what goals there are, what is officially known. Three routes, never one figure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Response, jsonify
+
+from admin.api.campaigns import COUNT, MOMENT, SHARE, moment, strict
+from admin.api.gate import bearer
+from admin.api.routing import ID, Api, ref
+from campaigns.figures.leaders.measuring import Basis, Line, Table
+from campaigns.figures.leaders.reading import Leaders, read_leaders
+from campaigns.goals.goal import Goal, Scope
+from campaigns.goals.reading import read_goals
+from campaigns.official import latest_official
+from campaigns.windows import VIETNAM
+from outreach.access.tokens.models import Right
+from outreach.access.users import organisations_of
+from outreach.errors import NotAllowed
+
+_DAY: dict[str, Any] = {"type": "string", "format": "date", "description": "in Vietnam"}
+_LINE: dict[str, Any] = {
+    "code": {"type": ["string", "null"], "description": "null for those of whom it is not known"},
+    "name": {"type": "string"},
+    "installed": COUNT,
+    "recipients": {**COUNT, "description": "people of this campaign"},
+    "no_smartphone": COUNT,
+    "answered": COUNT,
+    "denominator": {"type": ["integer", "null"]},
+    "share": SHARE,
+    "missing": {"type": ["integer", "null"], "description": "people short of the goal"},
+    "rank": {"type": ["integer", "null"]},
+}
+_BASIS: dict[str, Any] = {
+    "enum": [each.value for each in Basis],
+    "description": "`entered`: of people as entered; `recipients`: of those written to who have not said that they have no smartphone",
+}
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "FigureTable": strict(
+        {
+            "basis": {**_BASIS, "description": "of every line's share, so that they can be compared"},
+            "lines": {"type": "array", "items": ref("FigureLine")},
+        }
+    ),
+    "FigureLine": strict(_LINE),
+    "Figures": strict(
+        {
+            "campaign": ID,
+            "kind": {"type": "string"},
+            "as_of": MOMENT,
+            "campaigns": {
+                **COUNT,
+                "description": "of this kind; installs are counted over all of them, each phone once",
+            },
+            "is_whole": {
+                "type": "boolean",
+                "description": "false where they write to lists outside the token's scope, too",
+            },
+            "self_reported": strict(
+                {
+                    **_LINE,
+                    "basis": _BASIS,
+                    "goal": SHARE,
+                    "deadline": {"type": ["string", "null"], "format": "date"},
+                    "target": {"type": ["integer", "null"]},
+                    "is_of_place": {
+                        "type": "boolean",
+                        "description": "the goal is residents' of the whole province; else the campaign's own",
+                    },
+                }
+            ),
+            "districts": ref("FigureTable"),
+            "communes": {
+                "type": "object",
+                "additionalProperties": ref("FigureTable"),
+                "description": "by the district's code",
+            },
+            "organisations": {**ref("FigureTable"), "description": "`code` is the organisation's number"},
+            "days": {
+                "type": "array",
+                "items": strict({"day": _DAY, "installed": {"type": "integer"}}),
+                "description": "standing reports at the end of each day",
+            },
+        }
+    ),
+    "Goal": strict(
+        {
+            "kind": {"type": "string", "description": "of campaigns"},
+            "scope": {"enum": [each.value for each in Scope if each is not Scope.AUDIENCE]},
+            "area": {"type": ["string", "null"]},
+            "organisation": {"type": ["integer", "null"]},
+            "share": {"type": "number", "minimum": 0, "maximum": 1},
+            "deadline": {"type": ["string", "null"], "format": "date"},
+            "basis": {"type": "string", "description": "the paper that asks for it"},
+            "denominator": {
+                "anyOf": [
+                    strict({"value": {"type": "integer"}, "as_of": _DAY, "source": {"type": "string"}}),
+                    {"type": "null"},
+                ]
+            },
+            "target": {"type": ["integer", "null"], "description": "people with whom it is reached"},
+        }
+    ),
+    "Goals": strict({"as_of": MOMENT, "goals": {"type": "array", "items": ref("Goal")}}),
+    "Official": strict(
+        {
+            "as_of": _DAY,
+            "areas": {
+                "type": "array",
+                "items": strict(
+                    {
+                        "area": {"type": "string"},
+                        "installed": COUNT,
+                        "day": _DAY,
+                        "source": {"type": "string"},
+                        "is_sum": {"type": "boolean", "description": "of the district's communes"},
+                    }
+                ),
+            },
+        }
+    ),
+}
+
+
+def add_figure_routes(api: Api) -> None:
+    runtime = api.runtime
+
+    @api.route(
+        "GET",
+        "/campaigns/<int:campaign_id>/figures",
+        right=Right.FIGURES_READ,
+        summary="What residents report, as the leaders' page has it: by district, commune, organisation and day",
+        answers={200: ("Self-reports alone; official figures never enter", ref("Figures"))},
+    )
+    def show_figures(campaign_id: int) -> Response:
+        now = datetime.now(UTC)
+        with runtime.db.read() as session:
+            found = read_leaders(session, campaign_id, user=bearer().as_user(), redis=runtime.redis, now=now)
+        return jsonify(_describe(found, now))
+
+    @api.route(
+        "GET",
+        "/goals",
+        right=Right.FIGURES_READ,
+        summary="Goals in force, each with the figure that it is a share of",
+        answers={200: ("Those of places and agencies, and of organisations of the scope", ref("Goals"))},
+    )
+    def list_goals() -> Response:
+        now = datetime.now(UTC)
+        with runtime.db.read() as session:
+            seen = organisations_of(session, bearer().as_user())
+            goals = [
+                goal
+                for subject, goal in read_goals(session, at=now).goals.items()
+                if subject.organisation is None or seen is None or subject.organisation in seen
+            ]
+        return jsonify(as_of=moment(now), goals=[_describe_goal(goal) for goal in goals])
+
+    @api.route(
+        "GET",
+        "/official-figures",
+        right=Right.FIGURES_READ,
+        summary="Installs that the app's maker or a department has made known, by place",
+        answers={200: ("Never added to self-reports", ref("Official"))},
+    )
+    def list_official() -> Response:
+        today = datetime.now(UTC).astimezone(VIETNAM).date()
+        with runtime.db.read() as session:
+            if organisations_of(session, bearer().as_user()) is not None:
+                raise NotAllowed("Số liệu chính thức chỉ dành cho mã truy cập của cấp tỉnh.")
+            known = latest_official(session, today=today)
+        return jsonify(
+            as_of=today.isoformat(),
+            areas=[
+                {
+                    "area": area,
+                    "installed": each.installed,
+                    "day": each.day,
+                    "source": each.source,
+                    "is_sum": each.is_sum,
+                }
+                for area, each in sorted(known.items())
+            ],
+        )
+
+
+def _describe(found: Leaders, now: datetime) -> dict[str, Any]:
+    head = found.head
+    return {
+        "campaign": found.chosen.id,
+        "kind": found.chosen.kind,
+        # To the minute: who asks again meanwhile is told that nothing is new.
+        "as_of": moment(now.replace(second=0, microsecond=0)),
+        "campaigns": found.campaigns,
+        "is_whole": found.is_whole,
+        "self_reported": {
+            **_describe_line(head.line),
+            "basis": head.basis.value,
+            "goal": head.goal.share if head.goal else None,
+            "deadline": head.goal.deadline.isoformat() if head.goal and head.goal.deadline else None,
+            "target": head.target,
+            "is_of_place": head.is_of_place,
+        },
+        "districts": _describe_table(found.districts),
+        "communes": {district: _describe_table(table) for district, table in found.communes.items()},
+        "organisations": _describe_table(found.organisations),
+        "days": [{"day": day.isoformat(), "installed": installed} for day, installed in head.days],
+    }
+
+
+def _describe_table(table: Table) -> dict[str, Any]:
+    return {"basis": table.basis.value, "lines": [_describe_line(line) for line in table.lines]}
+
+
+def _describe_line(line: Line) -> dict[str, Any]:
+    tally = line.tally
+    return {
+        "code": line.code,
+        "name": line.name,
+        "installed": tally.installed,
+        "recipients": tally.recipients,
+        "no_smartphone": tally.no_smartphone,
+        "answered": tally.answered,
+        "denominator": line.denominator,
+        "share": line.share,
+        "missing": line.missing,
+        "rank": line.rank,
+    }
+
+
+def _describe_goal(goal: Goal) -> dict[str, Any]:
+    known = goal.denominator
+    return {
+        "kind": goal.subject.kind,
+        "scope": goal.subject.scope.value,
+        "area": goal.subject.area,
+        "organisation": goal.subject.organisation,
+        "share": goal.share,
+        "deadline": goal.deadline.isoformat() if goal.deadline else None,
+        "basis": goal.basis,
+        "denominator": {
+            "value": known.value,
+            "as_of": known.as_of.isoformat(),
+            "source": known.source,
+        }
+        if known
+        else None,
+        "target": goal.target,
+    }

@@ -1,0 +1,123 @@
+"""Making, showing and ending tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from outreach.access import audit
+from outreach.access.models import Organisation, User
+from outreach.access.tokens.models import ApiToken, Right
+from outreach.access.users import require_role, visible_to
+from outreach.errors import BadInput, NotFound, WrongState
+
+# So that a token is known as one wherever it turns up: in a log, in a repository.
+PREFIX = "loa_"
+LONGEST_NAME = 80
+MOST_DAYS = 730
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLine:
+    """A token with the names of its organisation and of who made it."""
+
+    token: ApiToken
+    organisation: str
+    made_by: str
+
+    def is_open(self, now: datetime) -> bool:
+        return self.token.ended_at is None and self.token.expires_at > now
+
+
+def digest(token: str) -> str:
+    """What is kept of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def make_token(
+    session: Session,
+    *,
+    name: str,
+    organisation_id: int,
+    rights: Collection[str],
+    days: int,
+    user: User,
+    now: datetime,
+) -> tuple[ApiToken, str]:
+    """A token for an organisation and those under it, and its text, which is never seen again.
+
+    Raises BadInput, NotFound for the organisation, NotAllowed for anybody but an administrator.
+    """
+    require_role(user)
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME:
+        raise BadInput(f"Hãy đặt tên cho mã truy cập, tối đa {LONGEST_NAME} chữ: hệ thống nào dùng mã này.")
+    if not rights or not set(rights) <= set(Right):
+        raise BadInput("Hãy chọn ít nhất một quyền cho mã truy cập.")
+    if not 1 <= days <= MOST_DAYS:
+        raise BadInput(f"Mã truy cập có hạn từ 1 đến {MOST_DAYS} ngày. Hết hạn thì tạo mã mới.")
+    owner = session.scalar(
+        select(Organisation.id).where(
+            Organisation.id == organisation_id, visible_to(session, user, Organisation.id)
+        )
+    )
+    if owner is None:
+        raise NotFound("Không có tổ chức này. Hãy chọn tổ chức trong danh sách.")
+    text = PREFIX + secrets.token_urlsafe(32)
+    token = ApiToken(
+        name=name,
+        hash=digest(text),
+        organisation_id=owner,
+        rights=sorted(set(rights)),
+        made_by=user.id,
+        made_at=now,
+        expires_at=now + timedelta(days=days),
+    )
+    session.add(token)
+    session.flush()
+    audit.record(
+        session,
+        actor_id=user.id,
+        action="token.create",
+        subject=f"api_tokens:{token.id}",
+        now=now,
+        rights=token.rights,
+        days=days,
+    )
+    return token, text
+
+
+def end_token(session: Session, token_id: int, *, user: User, now: datetime) -> None:
+    """From now on it opens nothing. Raises NotFound, NotAllowed, WrongState where it was ended before."""
+    require_role(user)
+    found = session.scalar(
+        select(ApiToken.id).where(
+            ApiToken.id == token_id, visible_to(session, user, ApiToken.organisation_id)
+        )
+    )
+    if found is None:
+        raise NotFound(f"Không có mã truy cập số {token_id}.")
+    ended = session.execute(
+        update(ApiToken).where(ApiToken.id == token_id, ApiToken.ended_at.is_(None)).values(ended_at=now)
+    )
+    if ended.rowcount != 1:  # type: ignore[attr-defined]
+        raise WrongState("Mã truy cập này đã bị thu hồi trước đó.")
+    audit.record(session, actor_id=user.id, action="token.end", subject=f"api_tokens:{token_id}", now=now)
+
+
+def read_tokens(session: Session, user: User) -> list[TokenLine]:
+    """The tokens that a user may see, the newest first."""
+    rows = session.execute(
+        select(ApiToken, Organisation.name, User.name, User.email)
+        .join(Organisation, Organisation.id == ApiToken.organisation_id)
+        .join(User, User.id == ApiToken.made_by)
+        .where(visible_to(session, user, ApiToken.organisation_id))
+        .order_by(ApiToken.id.desc())
+    )
+    return [TokenLine(token, organisation, name or email) for token, organisation, name, email in rows]

@@ -1,0 +1,191 @@
+"""People as rows of another system: written down as a file of a list, and from there on like any other.
+
+So whatever holds for a file holds for them: numbers, places and names are read alike, a killed worker is followed by
+one that goes on, and the import can be undone on its page. Nobody confirms it: whoever sends rows names their parts.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from outreach.access import audit
+from outreach.access.models import Organisation
+from outreach.access.tokens.opening import Bearer
+from outreach.access.users import visible_to
+from outreach.db import Base, BigId, UtcDateTime
+from outreach.errors import BadInput, NotFound, WrongState
+from outreach.people.importing.storing import begin_import, digest, find_or_create_list
+from outreach.people.importing.uploads.receiving import path_of
+from outreach.people.models import ContactList, Upload, UploadState
+from outreach.people.reading.labels import PHONE, PLAIN_LABELS, Column
+from outreach.people.reading.lists import line_key
+
+_YES, _NO = "có", "không"
+
+
+class Part(NamedTuple):
+    """What a row may tell of a person: under which heading it is written down, and its longest text."""
+
+    column: str
+    longest: int
+    says: str
+
+
+PARTS: dict[str, Part] = {
+    "name": Part(Column.NAME, 120, "full name"),
+    "phone": Part(PHONE, 120, "one or several numbers, as written"),
+    "birth": Part(Column.BIRTH, 40, "year or date of birth"),
+    "sex": Part(Column.SEX, 20, "nam, nữ, m or f"),
+    "village": Part(Column.VILLAGE, 120, "thôn, tổ dân phố"),
+    "commune": Part(Column.COMMUNE, 120, "xã, phường, thị trấn"),
+    "district": Part(Column.DISTRICT, 120, "huyện, thành phố"),
+    "unit": Part(Column.UNIT, 120, "branch of the organisation"),
+    "language": Part(Column.LANGUAGE, 40, "language to write in, by name or ISO 639 code"),
+    "smartphone": Part(Column.SMARTPHONE, 0, "whether the person has one"),
+    "note": Part(Column.NOTE, 200, "anything else"),
+}
+
+
+class RowsReceived(Base):
+    """One handing in of rows, by the key that its sender gave it: a repeat finds the first one."""
+
+    __tablename__ = "rows_received"
+    __table_args__ = (UniqueConstraint("token_id", "key"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    token_id: Mapped[int] = mapped_column(ForeignKey("api_tokens.id"))
+    key: Mapped[str] = mapped_column(String(100))
+    sha256: Mapped[str] = mapped_column(String(64))  # of the body that came with it
+    upload_id: Mapped[int] = mapped_column(ForeignKey("uploads.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class TakenMeanwhile(WrongState):
+    """The same key, or the same new list, came in twice at once; the other one was first."""
+
+
+def find_received(session: Session, bearer: Bearer, key: str, *, sha256: str) -> int | None:
+    """The upload that a key stands for. Raises BadInput where other rows came with it."""
+    found = session.scalar(
+        select(RowsReceived).where(RowsReceived.token_id == bearer.token_id, RowsReceived.key == key)
+    )
+    if found is None:
+        return None
+    if found.sha256 != sha256:
+        raise BadInput(
+            "Khóa Idempotency-Key này đã dùng cho một lần gửi khác nội dung. Hãy dùng khóa mới cho dữ liệu mới."
+        )
+    return found.upload_id
+
+
+def receive_rows(
+    session: Session,
+    rows: Sequence[Mapping[str, object]],
+    *,
+    list_name: str,
+    organisation: str,
+    key: str,
+    sha256: str,
+    folder: Path,
+    bearer: Bearer,
+    now: datetime,
+) -> Upload:
+    """Take rows in for a list, made where there is none of this name; a worker, or whoever asks `run`, stores them.
+
+    Raises NotFound for an organisation outside the token's, TakenMeanwhile. The use of the token is on record.
+    """
+    user = bearer.as_user()
+    owner = session.scalar(
+        select(Organisation).where(
+            Organisation.code == organisation, visible_to(session, user, Organisation.id)
+        )
+    )
+    if owner is None:
+        raise NotFound("Không có tổ chức mã này, hoặc nằm ngoài phạm vi của mã truy cập.")
+    path = None
+    try:
+        into = find_or_create_list(session, organisation_id=owner.id, name=list_name, now=now)
+        upload = Upload(
+            list_id=into.id,
+            file_name=f"API {now:%Y-%m-%d %H.%M.%S}.csv",
+            size=0,
+            sha256="",
+            state=UploadState.STORING,
+            total=len(rows),
+            corrected={line_key(""): {"line": "1"}},
+            uploaded_by=bearer.answers,
+            uploaded_at=now,
+            due_at=now,
+        )
+        session.add(upload)
+        session.flush()
+        session.add(
+            RowsReceived(token_id=bearer.token_id, key=key, sha256=sha256, upload_id=upload.id, at=now)
+        )
+        session.flush()
+        path = path_of(upload, folder)
+        _write(rows, path)
+        upload.size, upload.sha256 = path.stat().st_size, digest(path)
+        upload.import_id = begin_import(
+            session, list_id=into.id, file_name=upload.file_name, sha256=upload.sha256, now=now
+        ).id
+    except IntegrityError as error:
+        raise TakenMeanwhile("Cùng một lần gửi đang được xử lý. Hãy gửi lại sau giây lát.") from error
+    except BaseException:
+        if path is not None:
+            shutil.rmtree(path.parent, ignore_errors=True)
+        raise
+    audit.record(
+        session,
+        actor_id=None,
+        action="api.contacts",
+        subject=f"contact_lists:{into.id}",
+        now=now,
+        token=bearer.token_id,
+        upload=upload.id,
+        rows=len(rows),
+    )
+    return upload
+
+
+def find_upload_of_token(session: Session, upload_id: int, *, bearer: Bearer) -> Upload:
+    """An upload that came in by a token, into a list of the bearer's scope. Raises NotFound."""
+    upload = session.scalar(
+        select(Upload)
+        .join(ContactList, ContactList.id == Upload.list_id)
+        .where(
+            Upload.id == upload_id,
+            Upload.id.in_(select(RowsReceived.upload_id)),
+            visible_to(session, bearer.as_user(), ContactList.organisation_id),
+        )
+    )
+    if upload is None:
+        raise NotFound(f"Không có lần nhập số {upload_id} trong phạm vi của mã truy cập.")
+    return upload
+
+
+def _write(rows: Sequence[Mapping[str, object]], path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        file.write("sep=,\r\n")  # nothing is left to be guessed
+        writer = csv.writer(file)
+        writer.writerow([PLAIN_LABELS[Column.STT], *(PLAIN_LABELS[part.column] for part in PARTS.values())])
+        for number, row in enumerate(rows, start=1):
+            writer.writerow([str(number), *(_cell(row.get(name)) for name in PARTS)])
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return _YES if value else _NO
+    return " ".join(str(value).replace("\0", "").split())

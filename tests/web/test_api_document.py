@@ -1,0 +1,154 @@
+"""The interface is what its OpenAPI document says: every route and nothing else, whatever is sent to it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis.generation import GenerationMode
+
+from admin.app import create_app
+from campaigns.lifecycle import create_campaign
+from campaigns.planning.draft import read_draft
+from campaigns.planning.kinds import load_kinds
+from outreach.access.models import OrganisationKind, Role
+from outreach.access.organisations import create_organisation
+from outreach.access.tokens.keeping import make_token
+from outreach.access.tokens.models import Right
+from outreach.access.users import create_user
+from outreach.people.importing.storing import find_or_create_list
+from outreach.runtime import open_runtime
+from outreach.settings import Settings
+
+EXAMPLES = 12  # for each operation, once with what the document allows and once with what it does not
+LONGEST_S = 20  # of this process's own time
+FEWEST_CASES = 200
+
+
+def _for_us(case: schemathesis.Case) -> schemathesis.Case:
+    """Rows for an organisation that there is, under a new key: what is made up is none, and may come again."""
+    case.body["organisation"] = "MTTQ"
+    case.headers["Idempotency-Key"] = uuid4().hex
+    return case
+
+
+class Interface:
+    """The application with one campaign and one list that rows were handed in for, and a token with every right."""
+
+    def __init__(self, app: Flask, token: str) -> None:
+        self.app, self.headers = app, {"Authorization": f"Bearer {token}"}
+        self.client = app.test_client()
+        body = {"organisation": "MTTQ", "list": "Hội viên", "rows": [{"name": "A Thun"}]}
+        sent = self.client.post(
+            "/api/v1/contacts/imports", json=body, headers={**self.headers, "Idempotency-Key": "1"}
+        )
+        assert sent.status_code == 200
+
+
+@pytest.fixture(scope="module")
+def interface(
+    redis_url: str, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Interface]:
+    folder = tmp_path_factory.mktemp("interface")
+    shutil.copy(migrated_sqlite, folder / "loa.db")
+    runtime = open_runtime(
+        Settings.from_env(
+            {
+                "DATABASE_URL": f"sqlite:///{folder}/loa.db",
+                "REDIS_URL": redis_url,
+                "SECRET_KEY": "tests-only-" + "k" * 32,
+                "UPLOADS_DIR": str(folder / "uploads"),
+                "API_REQUESTS_PER_MINUTE": "100000",
+            }
+        )
+    )
+    runtime.redis.flushdb()
+    now = datetime.now(UTC)
+    with runtime.db.write() as session:
+        front = create_organisation(session, code="MTTQ", name="Ủy ban MTTQ", kind=OrganisationKind.FRONT)
+        administrator = create_user(
+            session,
+            email="quantri@loa.example",
+            password=None,
+            role=Role.ADMINISTRATOR,
+            organisation_id=front.id,
+            area_code=None,
+            now=now,
+        )
+        find_or_create_list(session, organisation_id=front.id, name="Hội viên", now=now)
+        data: dict[str, Any] = {"name": "Bluezone", "text": "Mời cài: {link}", "sender": "MTTQ"}
+        draft = read_draft({**data, "lists": ["Hội viên"], "goal": {"share": 0.5}}, kinds=load_kinds())
+        create_campaign(session, draft, user=administrator, now=now)
+        _token, text = make_token(
+            session,
+            name="Cổng dữ liệu",
+            organisation_id=front.id,
+            rights=list(Right),
+            days=30,
+            user=administrator,
+            now=now,
+        )
+    yield Interface(create_app(runtime.settings, runtime=runtime), text)
+    runtime.close()
+
+
+def test_the_document_tells_of_every_route_and_of_nothing_else(interface: Interface) -> None:
+    document = interface.client.get("/api/v1/openapi.json").get_json()
+    told = {(method.upper(), path) for path, operations in document["paths"].items() for method in operations}
+    there = {
+        (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
+        for rule in interface.app.url_map.iter_rules()
+        if rule.rule.startswith("/api/")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert told == there
+    assert document["openapi"] == "3.1.0"
+    used = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
+    assert used == set(document["components"]["schemas"])
+
+
+def test_whatever_is_sent_is_answered_as_the_document_says(interface: Interface) -> None:
+    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", interface.app)
+    asked, begun = Counter[int](), time.process_time()
+    strategies = []
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        strategies.append(operation.as_strategy(GenerationMode.POSITIVE))
+        if there := {each.name: 1 for each in operation.path_parameters}:
+            strategies.append(operation.as_strategy(GenerationMode.POSITIVE, path_parameters=there))
+        if operation.body:
+            strategies.append(operation.as_strategy(GenerationMode.POSITIVE).map(_for_us))
+        if there or operation.query or operation.body:
+            strategies.append(operation.as_strategy(GenerationMode.NEGATIVE, headers=interface.headers))
+    for strategy in strategies:
+
+        @seed(20200820)
+        @settings(
+            max_examples=EXAMPLES,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=strategy)
+        def ask(case: schemathesis.Case) -> None:
+            answer = case.call_and_validate(headers=interface.headers)
+            asked[answer.status_code] += 1
+
+        ask()
+    took = time.process_time() - begun
+    print(f"{asked.total()} cases in {took:.1f} s: {dict(sorted(asked.items()))}")
+    assert asked.total() >= FEWEST_CASES
+    assert asked[200] > 50
+    assert took < LONGEST_S
