@@ -21,6 +21,7 @@ from werkzeug.test import TestResponse
 from admin.app import create_app
 from admin.permissions import ROUTES
 from outreach.access.models import Role
+from outreach.access.trail.verifying import read_head
 from outreach.runtime import open_runtime
 from outreach.settings import Settings
 from tests.web.matrix_world import BODY, HERE, LIST, MARK, NAME, NUMBER, THERE, Office, Visitor, dump
@@ -399,6 +400,12 @@ def _is_let_in(row: Row, answer: TestResponse) -> bool:
     )
 
 
+def last_entry(office: Office) -> int:
+    """The number of the audit's last entry."""
+    with office.runtime.db.read() as session:
+        return read_head(session).id
+
+
 def fail_with(lines: list[str]) -> None:
     if lines:
         pytest.fail("\n".join(lines), pytrace=False)
@@ -549,9 +556,27 @@ def test_forms_are_taken_from_their_roles(office: Office) -> None:
     wrong = []
     for row in (row for row in GUARDED if row.method == "POST"):
         for visitor in visitors(office, row, may=True):
+            before = last_entry(office)
             answer = office.ask(visitor, "POST", address(office, row), form(office, row))
             if not _is_let_in(row, answer):
                 wrong.append(describe(row, visitor, answer))
+            if leaks(answer, *spellings(NUMBER)) and last_entry(office) == before:
+                wrong.append(f"{describe(row, visitor, answer)} shows a number and nobody will know")
+    fail_with(wrong)
+
+
+def test_what_shows_whole_numbers_is_on_record(office: Office) -> None:
+    wrong = []
+    for method, endpoint in sorted(SHOWS_NUMBERS | {("POST", "people.number"), ("POST", "inbox.number")}):
+        row, shown = next(row for row in ROWS if (row.method, row.endpoint) == (method, endpoint)), 0
+        for visitor in visitors(office, row, may=True):
+            before = last_entry(office)
+            answer = office.ask(visitor, method, address(office, row), form(office, row))
+            shown += answer.status_code == 200  # whoever has not taken the case is sent back
+            if answer.status_code == 200 and last_entry(office) == before:
+                wrong.append(describe(row, visitor, answer))
+        if not shown:
+            wrong.append(f"{row} showed nothing")
     fail_with(wrong)
 
 
