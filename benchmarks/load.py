@@ -1,0 +1,255 @@
+"""`python -m benchmarks.load`: staff and leaders at their pages while a province is written to and its callbacks come in.
+
+50 people turn pages (a page each 3 to 7 seconds; five of them keep a campaign's running page open, which asks each
+second), one sending worker works at the pace that fills the time, and for each message the gateway took a signed
+`delivered` comes in. Everything runs on this machine, with the settings of a careful operator. Exit status 1 for an
+error, a page slower than 500 ms at the 95th of a hundred, or a message that is lost, sent twice or without its report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import multiprocessing
+import random
+import re
+import sys
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import aiohttp
+from sqlalchemy import text
+from twilio.request_validator import RequestValidator
+
+from benchmarks import gateway
+from benchmarks.__main__ import machine
+from benchmarks.callbacks import server
+from benchmarks.ground import PASSWORD, Ground, add_people, approve_campaign, ground, launch, vacuum
+from benchmarks.measuring import show, target
+from benchmarks.posting import post, send_all
+from deploy.redis_server import find_port
+from outreach.access.models import Role
+from outreach.access.users import create_user
+from outreach.runtime import Runtime, open_runtime
+from outreach.settings import Settings
+
+LONGEST_MS = 500.0
+BETWEEN_S = (3.0, 7.0)
+WATCHERS = 5
+ENDS_AFTER_S = 180.0
+
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+_TAKEN = text(
+    "SELECT id, gateway_id FROM attempts WHERE gateway_id IS NOT NULL AND id > :last ORDER BY id LIMIT 2000"
+)
+_STATES = text("SELECT state, count(*) FROM messages GROUP BY state")
+
+
+@dataclass
+class Seen:
+    """What those who browsed saw: milliseconds by page, and what was no 200."""
+
+    ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    errors: Counter[str] = field(default_factory=Counter)
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
+    options.add_argument("--messages", type=int, default=300_000)
+    options.add_argument("--minutes", type=float, default=10.0)
+    options.add_argument("--people", type=int, default=50, help="staff and leaders who turn pages")
+    given = options.parse_args()
+    print(machine(), flush=True)
+    with ground() as on, gateway.running(on.gateway_program, latency_ms=20) as far:
+        return run(on, far, messages=given.messages, seconds=given.minutes * 60, people=given.people)
+
+
+def run(on: Ground, far: gateway.Gateway, *, messages: int, seconds: float, people: int) -> int:
+    port = find_port()
+    with on.database() as url:
+        settings = on.settings(url, gateway_url=far.url, PUBLIC_BASE_URL=f"http://127.0.0.1:{port}")
+        runtime = open_runtime(settings)
+        try:
+            add_people(runtime.db, messages)
+            users = add_officers(runtime, people)
+            # A little faster than the time allows, so that it is over before the browsing is.
+            campaign = approve_campaign(runtime, pace=messages / (seconds * 0.9))
+            vacuum(runtime.db)
+            with server(settings, "asgi:app", on, port=port) as processes:
+                for queue in ("send", "inbound", "default"):
+                    processes.start("worker", "--queues", queue)
+                processes.start("scheduler")
+                wait_for_workers(runtime, 3)
+                poster = multiprocessing.get_context("spawn").Process(
+                    target=report_all, args=(settings, port)
+                )
+                poster.start()
+                launch(runtime, campaign)
+                began = time.monotonic()
+                seen = asyncio.run(browse(port, users, campaign=campaign, messages=messages, seconds=seconds))
+                counts = wait_for_reports(runtime)
+                took = time.monotonic() - began
+                poster.terminate()
+                poster.join()
+            return tell(seen, far.stats(), counts, seconds=took)
+        finally:
+            runtime.close()
+
+
+def wait_for_workers(runtime: Runtime, count: int) -> None:
+    ends = time.monotonic() + ENDS_AFTER_S
+    while int(runtime.redis.scard("rq:workers")) < count:
+        if time.monotonic() > ends:
+            raise TimeoutError("the workers did not start")
+        time.sleep(0.2)
+
+
+def add_officers(runtime: Runtime, count: int) -> list[tuple[str, Role]]:
+    """Four of five are staff, the others leaders."""
+    users = [(f"nguoi{i}@loa.example", Role.LEADER if i % 5 == 0 else Role.STAFF) for i in range(count)]
+    with runtime.db.write() as session:
+        for email, role in users:
+            create_user(
+                session,
+                email=email,
+                password=PASSWORD,
+                role=role,
+                organisation_id=None,
+                area_code=None,
+                now=datetime.now(UTC),
+            )
+    return users
+
+
+# -- who browses
+
+
+def pages_of(role: Role, chance: random.Random, *, campaign: int, messages: int) -> tuple[str, str]:
+    """A page's kind and its address."""
+    anybody = chance.randint(1, messages)
+    pages = [("home", "/admin/"), ("progress", "/admin/progress/")]
+    if role is Role.STAFF:
+        pages += [
+            ("people", "/admin/people/"),
+            ("people, further on", f"/admin/people/?after={anybody}"),
+            ("a person", f"/admin/people/{anybody}/"),
+            ("campaigns", "/admin/campaigns/"),
+            ("a campaign", f"/admin/campaigns/{campaign}/"),
+            ("inbox", "/admin/inbox/"),
+            ("lists", "/admin/lists/"),
+        ]
+    return chance.choice(pages)
+
+
+async def browse(
+    port: int, users: list[tuple[str, Role]], *, campaign: int, messages: int, seconds: float
+) -> Seen:
+    seen, ends_at = Seen(), time.monotonic() + seconds
+    running = ("running", f"/admin/campaigns/{campaign}/running/")
+
+    async def person(i: int, email: str, role: Role) -> None:
+        chance = random.Random(i)
+        # As the one proxy in front tells it: each from an address of their own.
+        headers = {"X-Forwarded-For": f"10.1.{i // 250}.{i % 250 + 1}"}
+        # An address without a name has no cookies otherwise. A connection for each request, as the proxy makes them.
+        jar, each_its_own = aiohttp.CookieJar(unsafe=True), aiohttp.TCPConnector(force_close=True)
+        async with aiohttp.ClientSession(
+            f"http://127.0.0.1:{port}", headers=headers, cookie_jar=jar, connector=each_its_own
+        ) as session:
+            await asyncio.sleep(chance.uniform(0, BETWEEN_S[1]))
+            await log_in(session, email)
+            watches = role is Role.STAFF and i <= WATCHERS + 1
+            while time.monotonic() < ends_at:
+                kind, address = (
+                    running if watches else pages_of(role, chance, campaign=campaign, messages=messages)
+                )
+                await look(session, seen, kind, address)
+                await asyncio.sleep(1.0 if watches else chance.uniform(*BETWEEN_S))
+
+    await asyncio.gather(*(person(i, email, role) for i, (email, role) in enumerate(users)))
+    return seen
+
+
+async def log_in(session: aiohttp.ClientSession, email: str) -> None:
+    async with session.get("/login") as page:
+        found = _TOKEN.search(await page.text())
+    assert found, "the login page has no token"
+    form = {"email": email, "password": PASSWORD, "csrf_token": found[1]}
+    async with session.post("/login", data=form, allow_redirects=False) as reply:
+        assert reply.status == 303, reply.status
+
+
+async def look(session: aiohttp.ClientSession, seen: Seen, kind: str, address: str) -> None:
+    began = time.perf_counter()
+    try:
+        async with session.get(address, allow_redirects=False) as reply:
+            await reply.read()
+            if reply.status != 200:
+                seen.errors[f"{kind}: {reply.status}"] += 1
+    except (aiohttp.ClientError, TimeoutError) as error:
+        seen.errors[f"{kind}: {type(error).__name__}"] += 1
+    seen.ms[kind].append((time.perf_counter() - began) * 1000)
+
+
+# -- the gateway's reports
+
+
+def report_all(settings: Settings, port: int) -> None:
+    """A signed `delivered` for each message that the gateway took, a moment later; in a process of its own."""
+    runtime, validator = open_runtime(settings), RequestValidator(settings.twilio_auth_token)
+    last = 0
+    while True:
+        with runtime.db.read() as session:
+            taken = session.execute(_TAKEN, {"last": last}).all()
+        requests = []
+        for attempt_id, gateway_id in taken:
+            path = f"/webhooks/twilio/status/{attempt_id}"
+            form = {"MessageSid": gateway_id, "MessageStatus": "delivered"}
+            signature = validator.compute_signature(settings.public_base_url + path, form)
+            requests.append(post(f"http://127.0.0.1:{port}{path}", form, X_Twilio_Signature=signature))
+        if requests:
+            _, answers = send_all(port, requests)
+            assert set(answers) == {204}, answers
+            last = taken[-1].id
+        time.sleep(0.5)
+
+
+def wait_for_reports(runtime: Runtime) -> dict[str, int]:
+    """The messages by state once none is under way any more, or the patience is over."""
+    ends = time.monotonic() + ENDS_AFTER_S
+    while True:
+        with runtime.db.read() as session:
+            counts = {state: int(n) for state, n in session.execute(_STATES)}
+        if set(counts) == {"delivered"} or time.monotonic() > ends:
+            return counts
+        time.sleep(0.5)
+
+
+def tell(seen: Seen, sent: gateway.Stats, counts: dict[str, int], *, seconds: float) -> int:
+    everything = sorted(each for ms in seen.ms.values() for each in ms)
+    rows = [
+        [kind, f"{len(ms):,}", f"{_share(ms, 0.5):.0f}", f"{_share(ms, 0.95):.0f}", f"{max(ms):.0f}"]
+        for kind, ms in sorted(seen.ms.items())
+    ]
+    print(show(["page, ms", "asked", "median", "p95", "worst"], rows))
+    total = sum(counts.values())
+    lost, twice = total - sent.distinct, sent.accepted - sent.distinct
+    unreported = total - counts.get("delivered", 0)
+    print(
+        f"{sent.accepted:,} messages in {sent.last - sent.first:.0f} s, all over after {seconds:.0f} s: {counts}"
+    )
+    print(f"lost {lost}  twice {twice}  without a report {unreported}")
+    print(f"{len(everything):,} pages, errors: {dict(seen.errors) or 'none'}")
+    p95 = _share(everything, 0.95)
+    print(target("p95 of all pages, ms", p95, at_most=LONGEST_MS, form=".0f"))
+    return int(bool(lost or twice or unreported or seen.errors or p95 > LONGEST_MS))
+
+
+def _share(values: list[float], share: float) -> float:
+    return sorted(values)[max(0, -(-int(len(values) * share * 100) // 100) - 1)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
