@@ -15,6 +15,7 @@ from admin.office import install_office
 from campaigns.web.agency_page import create_agency_page
 from campaigns.web.answer_page import create_answer_page
 from campaigns.web.pages import register_error_pages
+from campaigns.web.report_page import create_report_page
 from campaigns.web.roads import create_roads
 from campaigns.web.status_calls import StatusCalls
 from campaigns.web.threaded import Application, Threaded
@@ -69,6 +70,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
         create_answer_page(runtime),
         create_agency_page(runtime),
         create_api(runtime),
+        create_report_page(runtime),
     ]
     for blueprint in for_outsiders:
         app.register_blueprint(blueprint)

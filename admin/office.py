@@ -42,6 +42,7 @@ from admin.views.progress import ProgressView
 from admin.views.publicity import PublicityView
 from admin.views.register import RegisterView
 from admin.views.reply_log import ReplyLogView
+from admin.views.report import ReportView
 from admin.views.rights import RightsView
 from admin.views.running import RunningView
 from admin.views.second_factor import SecondFactorView
@@ -107,6 +108,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         InboxView(runtime),
         ProgressView(runtime),
         AgenciesView(runtime),
+        ReportView(runtime),
         PublicityView(runtime),
         GoalsView(runtime),
         PeopleView(runtime),

@@ -24,6 +24,8 @@ from campaigns.figures.incidents import count_incidents, list_incidents, mark_se
 from campaigns.figures.places import list_launched, read_total
 from campaigns.figures.running import Panel, read_panel
 from campaigns.models import Campaign
+from campaigns.report.forms import may_issue
+from campaigns.report.standing import Alarm, read_alarm
 from campaigns.rights.requests import count_pressing
 from campaigns.rings import ring_sweep
 from campaigns.stopping import release_all, stop_all
@@ -141,6 +143,7 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
                 _("Sự cố"),
             )
         )
+    tasks += _report(session, user, now)
     for campaign in attention.read_submitted(session, user):
         tasks.append(_approval(campaign, user))
     for campaign in attention.read_decided(session, user):
@@ -257,6 +260,19 @@ def _lookup(campaign: attention.CampaignLine, user: User) -> Task:
         "info",
         _("Đang xác minh"),
     )
+
+
+def _report(session: Session, user: User, now: datetime) -> list[Task]:
+    """An alarm about today's report, for those who look after it."""
+    alarm = read_alarm(session, now.astimezone(VIETNAM).date()) if may_issue(session, user) else None
+    if alarm is None:
+        return []
+    if alarm is Alarm.UNDELIVERED:
+        text, look = _("Báo cáo ngày chưa đến được tất cả nơi nhận"), "bad"
+    else:
+        text, look = _("Còn nơi chưa nộp số liệu cho báo cáo ngày"), "warn"
+    more = _("Mở ra để xem lý do và việc cần làm.")
+    return [Task(text, more, _page(user, "report.index"), look, _("Báo cáo ngày"))]
 
 
 def _approval(campaign: attention.CampaignLine, user: User) -> Task:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.report.changes import Change, in_words
@@ -38,6 +38,13 @@ class State(StrEnum):
     DELIVERED = "delivered"
 
 
+class Hurdle(StrEnum):
+    """What keeps mail from going: a setting that is missing."""
+
+    NO_SERVER = "no_server"
+    NO_RECIPIENTS = "no_recipients"
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """`missing` have not handed in for the day; `addressed` of them can be written to. `hurdles` keep mail from going."""
@@ -54,7 +61,7 @@ class Standing:
     issues: Sequence[ReportIssue]
     mails: Sequence[ReportMail]
     links: Sequence[tuple[ReportLink, str]]
-    hurdles: Sequence[str]
+    hurdles: Sequence[Hurdle]
 
     @property
     def pending(self) -> list[str]:
@@ -96,7 +103,7 @@ class Standing:
                 for purpose in Purpose
                 if (of := [mail for mail in self.mails if mail.purpose is purpose])
             },
-            "hurdles": list(self.hurdles),
+            "hurdles": [hurdle.value for hurdle in self.hurdles],
         }
 
 
@@ -112,9 +119,9 @@ def read_day(session: Session, day: date, settings: Settings, *, now: datetime) 
     addressees = find_addressees(session, [each.id for each in missing], now=now)
     hurdles = []
     if not settings.smtp_url:
-        hurdles.append("Chưa khai báo máy chủ thư (SMTP_URL): báo cáo không tự gửi đi được.")
+        hurdles.append(Hurdle.NO_SERVER)
     if not settings.report_recipients:
-        hurdles.append("Chưa khai báo nơi nhận báo cáo (REPORT_RECIPIENTS).")
+        hurdles.append(Hurdle.NO_RECIPIENTS)
     return Standing(
         day=day,
         state=_state(session, day, held, issues, form=form, now=now),
@@ -130,6 +137,43 @@ def read_day(session: Session, day: date, settings: Settings, *, now: datetime) 
         links=[(link, address_of(link, settings)) for link in read_links(session, iso, now=now)],
         hurdles=hurdles,
     )
+
+
+class Alarm(StrEnum):
+    MISSING = "missing"
+    UNDELIVERED = "undelivered"
+
+
+def read_alarm(session: Session, day: date) -> Alarm | None:
+    """The alarm that stands on a day, by a few reads of single rows."""
+    iso = day.isoformat()
+    held = session.get(ReportDay, iso)
+    if held is None:
+        return None
+    issues = read_issues(session, iso)
+    if held.undelivered_at and held.by_hand_at is None and not is_delivered(session, iso):
+        return Alarm.UNDELIVERED
+    return Alarm.MISSING if held.alarmed_at and not issues else None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A day's report in the list of all: when it was issued, how often it was corrected."""
+
+    day: str
+    issued_at: datetime | None
+    corrections: int
+
+
+def read_history(session: Session, *, limit: int = 60) -> list[Past]:
+    """The reports of the last days, the newest first."""
+    rows = session.execute(
+        select(ReportIssue.day, func.min(ReportIssue.issued_at), func.max(ReportIssue.n))
+        .group_by(ReportIssue.day)
+        .order_by(ReportIssue.day.desc())
+        .limit(limit)
+    )
+    return [Past(*row) for row in rows]
 
 
 def _state(

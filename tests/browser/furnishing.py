@@ -30,6 +30,10 @@ from campaigns.planning.segments import save_segment
 from campaigns.publicity.entry import Entry, Kind
 from campaigns.publicity.log import enter
 from campaigns.replies.classifier import Label
+from campaigns.report.issues.issuing import correct, freeze, issue
+from campaigns.report.issues.links import address_of as report_address
+from campaigns.report.issues.links import end_link as end_report_link
+from campaigns.report.issues.links import make_link as make_report_link
 from campaigns.rights.models import RequestKind
 from campaigns.rights.requests import finish_request, write_down_request
 from campaigns.states import AttemptState, CampaignAction, MessageState
@@ -82,7 +86,25 @@ def furnish(runtime: Runtime) -> dict[str, Any]:
         made["organisation"] = session.scalars(select(func.max(Organisation.id))).one()
         made["invitation"] = link_for(invited, runtime.settings).rpartition("/")[2]
     _work_on(runtime, made)
-    return made
+    return made | _report(runtime, now)
+
+
+def _report(runtime: Runtime, now: datetime) -> dict[str, str]:
+    """Yesterday's report, corrected, and the links to it; the day before's link has been ended."""
+    yesterday = now.astimezone(VIETNAM).date() - timedelta(days=1)
+    before = yesterday - timedelta(days=1)
+    freeze(runtime, yesterday, now=now)
+    issue(runtime, yesterday, now=now)
+    correct(runtime, yesterday, now=now)
+    issue(runtime, yesterday, now=now)
+    with runtime.db.write() as session:
+        [ended, shown] = (
+            make_report_link(session, day.isoformat(), days=7, user=None, now=now)
+            for day in (before, yesterday)
+        )
+        end_report_link(session, ended.id, user=find_user(session, AUTHOR), now=now)
+    tokens = [report_address(link, runtime.settings).rpartition("/")[2] for link in (ended, shown)]
+    return {"yesterday": yesterday.isoformat(), "ended_token": tokens[0], "report_token": tokens[1]}
 
 
 def _open_to_others(session: Session, now: datetime) -> None:

@@ -270,6 +270,8 @@ def test_a_correction_says_what_changed_from_what_to_what() -> None:
         (percent(0.5), "50,0%"),
         (percent(0.5, is_exact=True), "50%"),
         (percent(0.9999), "99,9%"),
+        (percent(0.0004), "dưới 0,1%"),
+        (percent(0.0), "0,0%"),
         (percent(1.0), "100,0%"),
         (said(540438), "540.438"),
         (said(9), "09"),

@@ -28,6 +28,7 @@ from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
 from campaigns.publicity.entry import Entry, Kind
 from campaigns.publicity.log import enter
+from campaigns.report.models import ReportLink
 from campaigns.rights.models import PersonRequest, RequestKind
 from campaigns.states import CampaignAction
 from campaigns.sweep import sweep
@@ -169,6 +170,10 @@ class Office:
         db.add(agency)
         db.flush()
         self.values["agency_id"] = agency.id
+        report_link = ReportLink(day="2020-08-20", expires_at=self.now + timedelta(days=9), made_at=self.now)
+        db.add(report_link)
+        db.flush()
+        self.values |= {"report_link_id": report_link.id, "n": 0, "kind": "pdf"}
         # One who visits nothing: what is done to them must not end a visitor's session.
         spare = User(
             email=f"spare.{MARK}@loa.example",

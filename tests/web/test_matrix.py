@@ -82,6 +82,19 @@ POST publicity.withdraw     ASP..
 GET  goals.index            ASPLU
 POST goals.set_goal         ASP..
 POST goals.enter            ASP..
+GET  report.index           ASPLU
+GET  report.live            ASPLU
+GET  report.preview         ASPLU
+GET  report.file            ASPLU
+POST report.issue           ASP..
+POST report.correct         ASP..
+POST report.look            ASP..
+POST report.send            ASP..
+POST report.by_hand         ASP..
+POST report.link            ASP..
+POST report.end_link        ASP..
+GET  report.form            ASP..
+POST report.form            ASP..
 GET  people.index           ASP.U
 POST people.search          ASP.U
 GET  people.show            ASP.U
@@ -173,6 +186,8 @@ GET  api.show_set_aside    open 401 401
 GET  api.show_document     open 200 200
 GET  agency_page.form       open 404 404
 POST agency_page.hand_in    open 404 404
+GET  report_page.show       open 404 404
+GET  report_page.file       open 404 404
 GET  answer_page.show       open 404 404
 POST answer_page.answer     open 404 404
 POST webhooks.inbound       open 403 403
@@ -191,7 +206,7 @@ WITHOUT_TOKEN = (
     "agency_page.",
     "api.",
 )  # their callers prove themselves otherwise
-OF_ALL = {"incident_id"}  # objects that belong to the installation, not to an organisation
+OF_ALL = {"incident_id", "report_link_id"}  # objects that belong to the installation, not to an organisation
 ABOUT_WHAT = {
     "running.panel": "launched_id",
     "installs.index": "launched_id",
@@ -203,6 +218,7 @@ OF_THE_AGENCY = {"agencies.show", "agencies.hand_in", "agencies.link", "agencies
 SHOWS_NUMBERS = {("GET", "imports.errors"), ("GET", "lists.waiting")}
 OPENED = {"GET": {200, 302}, "POST": {200, 204, 303, 409, 422}}
 REFUSED_WITHIN = {
+    "report.file": {404},  # nothing is issued yet
     "account.password": {400},  # the old password is not the one that is typed here
     "account.end_session": {404},  # another's: what is one's own is known to its page alone
     "second_factor.confirm": {400},  # no telephone has read the code

@@ -43,11 +43,13 @@ def said(value: int) -> str:
 def percent(value: float, *, is_exact: bool = False) -> str:
     """50,3%; a goal (`is_exact`) without a nought after the comma: 50%.
 
-    Rounded down where rounding would say that everybody is reached when somebody is not.
+    Rounding never says that everybody is reached when somebody is not, or nobody when somebody is.
     """
     shown = f"{value * 100:.1f}"
     if value < 1 and shown == "100.0":
         shown = "99.9"
+    if value > 0 and shown == "0.0":
+        return "dưới 0,1%"
     if is_exact:
         shown = shown.removesuffix(".0")
     return shown.replace(".", ",") + "%"

@@ -1,0 +1,156 @@
+"""The daily report's page in words: the hours of the day with what became of each, mail, the form's fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from admin.texts import lasting
+from campaigns.report.mail.mailing import end_of
+from campaigns.report.models import Purpose, ReportMail
+from campaigns.report.standing import Hurdle, Standing, State
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """One hour of the day: `done_at` when it happened, else `left` until it, in words; `look` marks an alarm."""
+
+    clock: str
+    text: str
+    done_at: datetime | None
+    left: str = ""
+    look: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MailLine:
+    """A kind of mail: how many went, wait, were refused; `error` of the last try that failed."""
+
+    purpose: str
+    sent: int
+    waiting: int
+    refused: list[str]
+    error: str
+
+
+PURPOSES: dict[Purpose, Any] = {
+    Purpose.CHASE: _l("Nhắc nơi chưa nộp"),
+    Purpose.ALARM_MISSING: _l("Báo động còn thiếu số liệu"),
+    Purpose.ALARM_UNDELIVERED: _l("Báo động chưa gửi được báo cáo"),
+    Purpose.REPORT: _l("Gửi báo cáo"),
+    Purpose.CORRECTION: _l("Gửi báo cáo đính chính"),
+}
+
+
+HURDLES: dict[Hurdle, Any] = {
+    Hurdle.NO_SERVER: _l("Chưa khai báo máy chủ thư (SMTP_URL): báo cáo không tự gửi đi được."),
+    Hurdle.NO_RECIPIENTS: _l("Chưa khai báo nơi nhận báo cáo (REPORT_RECIPIENTS)."),
+}
+
+
+def hours_of_the_day(standing: Standing, now: datetime) -> list[Hour]:
+    """The timetable with what has happened and how long it is to what is to come."""
+    hours, held, iso = standing.form.hours, standing.held, standing.day.isoformat()
+    first = standing.issues[0] if standing.issues else None
+
+    def hour(clock: str, text: str, done_at: datetime | None, look: str = "") -> Hour:
+        to_come = end_of(iso, clock) - now
+        left = ""
+        if done_at is None and to_come.total_seconds() > 0 and standing.state is not State.NOT_WANTED:
+            left = _("còn %(time)s", time=lasting(to_come))
+        return Hour(clock, text, done_at, left, look)
+
+    delivered = [mail.sent_at for mail in standing.mails if mail.purpose is Purpose.REPORT and mail.sent_at]
+    is_there = standing.state is State.DELIVERED
+    there_at = held.by_hand_at or max(delivered, default=None) if is_there else None
+    corrections = [each.issued_at for each in standing.issues[1:] if each.issued_at]
+    lines = [
+        hour(hours.chase, _("Nhắc nơi chưa nộp số liệu"), held.chased_at),
+        hour(
+            hours.alarm,
+            _("Báo động nơi còn thiếu"),
+            held.alarmed_at,
+            "bad" if standing.is_missing_alarm else "",
+        ),
+        hour(hours.freeze, _("Chốt số liệu, lập văn bản, gửi đi"), first.issued_at if first else None),
+    ]
+    if held.undelivered_at:
+        look = "bad" if standing.is_undelivered_alarm else ""
+        lines.append(hour(hours.undelivered, _("Báo động chưa gửi được"), held.undelivered_at, look))
+    return [
+        *lines,
+        hour(hours.deadline, _("Phải đến nơi nhận trước giờ này"), there_at),
+        hour(hours.correct, _("Số liệu đến muộn thành báo cáo đính chính"), max(corrections, default=None)),
+    ]
+
+
+def mail_lines(standing: Standing) -> list[MailLine]:
+    """A line for each kind of mail that was written."""
+    lines = []
+    for purpose, words in PURPOSES.items():
+        of: list[ReportMail] = [mail for mail in standing.mails if mail.purpose is purpose]
+        if of:
+            waiting = [mail for mail in of if mail.sent_at is None and mail.refused_at is None]
+            lines.append(
+                MailLine(
+                    str(words),
+                    sum(mail.sent_at is not None for mail in of),
+                    len(waiting),
+                    [mail.address for mail in of if mail.refused_at],
+                    next((mail.error for mail in waiting if mail.error), ""),
+                )
+            )
+    return lines
+
+
+# name, label, how many lines (0: one that is typed into a single field), hint
+FIELDS: tuple[tuple[str, Any, int, Any], ...] = (
+    ("superior", _l("Cơ quan chủ quản (chữ in hoa, mỗi dòng một dòng)"), 2, ""),
+    ("issuer", _l("Cơ quan ban hành (chữ in hoa đậm)"), 0, ""),
+    ("issuer_in_text", _l("Tên cơ quan ban hành trong câu văn"), 0, ""),
+    ("symbol", _l("Ký hiệu sau số"), 0, _l("Số do văn thư ghi khi đăng ký; Loa không cấp số.")),
+    ("place", _l("Địa danh"), 0, ""),
+    ("subject", _l("Trích yếu"), 0, ""),
+    ("addressees", _l("Kính gửi (mỗi nơi một dòng)"), 3, ""),
+    ("bases", _l("Căn cứ (mỗi căn cứ một dòng)"), 4, ""),
+    (
+        "deed",
+        _l("Việc được vận động"),
+        0,
+        _l("Ví dụ: cài đặt ứng dụng Bluezone; tiêm vắc xin phòng COVID-19."),
+    ),
+    ("done", _l("Động từ ngắn"), 0, _l("Ví dụ: cài đặt; tiêm. Dùng trong “đã …”, “chưa …”.")),
+    ("staff", _l("Nhóm của cơ quan, đơn vị"), 0, ""),
+    ("residents", _l("Nhóm người dân"), 0, ""),
+    ("proposals", _l("Đề xuất, kiến nghị (mỗi ý một dòng)"), 4, ""),
+    ("signature", _l("Thẩm quyền và chức vụ ký (mỗi dòng một dòng)"), 3, ""),
+    ("copies", _l("Nơi nhận (mỗi nơi một dòng)"), 5, ""),
+    ("filed", _l("Lưu"), 0, ""),
+    ("since", _l("Chỉ tính các đợt từ ngày"), 0, _l("Viết như 2020-07-31; để trống là tất cả các đợt.")),
+    ("link_days", _l("Liên kết xem báo cáo dùng được (ngày)"), 0, ""),
+)
+HOUR_FIELDS: tuple[tuple[str, Any], ...] = (
+    ("chase", _l("Nhắc nơi chưa nộp")),
+    ("alarm", _l("Báo động nơi còn thiếu")),
+    ("freeze", _l("Chốt số liệu")),
+    ("undelivered", _l("Báo động chưa gửi được")),
+    ("deadline", _l("Phải đến nơi trước")),
+    ("correct", _l("Gửi đính chính")),
+)
+
+
+def typed_form(form: Mapping[str, str]) -> dict[str, Any]:
+    """What was typed, as `read_form` takes it."""
+    data: dict[str, Any] = {"kind": form.get("kind", "")}
+    for name, _label, lines, _hint in FIELDS:
+        text = form.get(name, "")
+        data[name] = text.splitlines() if lines else text
+    days = form.get("link_days", "").strip()
+    data["link_days"] = int(days) if days.isascii() and days.isdecimal() and len(days) < 5 else 0
+    data["hours"] = {name: form.get(f"hour_{name}", "") for name, _label in HOUR_FIELDS}
+    return data

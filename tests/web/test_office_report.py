@@ -1,0 +1,205 @@
+"""The daily report's pages: what an officer sees and does, and what is behind the link without an account."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+
+import pytest
+from docx import Document
+from flask.testing import FlaskClient
+
+from admin.app import create_app
+from campaigns.agencies.counts import Counts
+from campaigns.agencies.reports import hand_in_by_form
+from campaigns.answers.taking import take_page_answer
+from campaigns.report.issues.issuing import freeze, issue
+from campaigns.report.issues.links import address_of, read_links
+from campaigns.report.models import ReportLink
+from campaigns.windows import VIETNAM
+from outreach.access.models import OrganisationKind, Role
+from outreach.access.organisations import create_organisation
+from outreach.access.users import find_user
+from tests.flows.postbox import running_postbox
+from tests.flows.world import AUTHOR, World, number
+from tests.web.office import post, signed_in
+
+YESTERDAY = (datetime.now(VIETNAM) - timedelta(days=1)).date()
+PAGE = f"/admin/report/?day={YESTERDAY}"
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
+@pytest.fixture
+def agency(world: World) -> int:
+    """A campaign under way with one install, and an agency that handed in today for yesterday: too late."""
+    world.add_people(3)
+    campaign_id = world.launch()
+    recipient = world.recipient(number(0), campaign_id)
+    with world.runtime.db.write() as session:
+        take_page_answer(session, recipient.id, "installed", keys=world.keys, now=datetime.now(UTC))
+        world.add_officer(session, "lanhdao@loa.example", Role.LEADER)
+        made = create_organisation(session, code="SYT", name="Sở Y tế", kind=OrganisationKind.AGENCY)
+        hand_in_by_form(
+            session,
+            made.id,
+            Counts(120, 100, 90),
+            day=YESTERDAY,
+            note="",
+            user=find_user(session, AUTHOR),
+            now=datetime.now(UTC),
+        )
+        return made.id
+
+
+@pytest.fixture
+def issued(world: World, agency: int) -> int:
+    now = datetime.now(UTC)
+    assert freeze(world.runtime, YESTERDAY, now=now)
+    assert issue(world.runtime, YESTERDAY, now=now)
+    return agency
+
+
+def link(world: World) -> str:
+    """The path of the report's link."""
+    with world.runtime.db.read() as session:
+        [found] = read_links(session, YESTERDAY.isoformat(), now=datetime.now(UTC))
+    return address_of(found, world.runtime.settings).removeprefix(world.runtime.settings.public_base_url)
+
+
+def test_a_day_that_was_missed_is_frozen_by_hand_and_read(
+    client: FlaskClient, world: World, agency: int
+) -> None:
+    signed_in(client, AUTHOR)
+    assert "Chưa lập báo cáo nào." in client.get(PAGE).text
+    assert post(client, "/admin/report/issue", day=YESTERDAY).status_code == 303
+    page = client.get(PAGE).text
+    assert "Đã phát hành" in page
+    assert "Sở Y tế" in page  # it had not handed in by the hour
+    assert "không có địa chỉ thư" in page
+    taken = client.get(f"/admin/report/file?day={YESTERDAY}&n=0&kind=docx")
+    assert f"report-{YESTERDAY}.docx" in taken.headers["Content-Disposition"]
+    assert "BÁO CÁO" in [line.text for line in Document(BytesIO(taken.data)).paragraphs]
+    read = client.get(f"/admin/report/preview?day={YESTERDAY}&n=0").text
+    assert "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM" in read
+    assert "Sở Y tế" in read
+
+
+def test_what_came_late_is_shown_and_issued_as_a_correction(
+    client: FlaskClient, world: World, issued: int
+) -> None:
+    signed_in(client, AUTHOR)
+    post(client, "/admin/report/look", day=YESTERDAY)
+    assert "Sở Y tế: số người đã hoàn thành: 90 (đã báo cáo: chưa rõ)" in client.get(PAGE).text
+    post(client, "/admin/report/correct", day=YESTERDAY)
+    page = client.get(PAGE).text
+    assert "Bổ sung, đính chính lần 1" in page
+    assert "Chưa thấy số liệu nào thay đổi" in page
+    public = client.get(link(world)).text
+    assert "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH" in public
+    first = client.get(f"{link(world)}?n=0").text
+    assert "Báo cáo này đã được bổ sung, đính chính." in first
+
+
+def test_the_link_shows_aggregates_to_anybody_until_it_is_ended_or_over(
+    client: FlaskClient, world: World, issued: int
+) -> None:
+    path = link(world)
+    page = client.get(path)
+    assert page.status_code == 200
+    assert "Chỉ có số liệu tổng hợp" in page.text
+    assert "A Thun" not in page.text
+    assert not re.search(r"(?:\+84|0)\d{9}", page.text)
+    assert page.headers["X-Robots-Tag"] == "noindex"
+    pdf = client.get(f"{path}/0.pdf")
+    assert pdf.data.startswith(b"%PDF")
+    assert [client.get(f"{path}/{rest}").status_code for rest in ("0.exe", "7.pdf")] == [404, 404]
+    assert client.get(path[:-3] + "abc").status_code == 404
+    with world.runtime.db.write() as session:
+        session.get_one(ReportLink, 1).expires_at = datetime.now(UTC)
+    for gone in (path, f"{path}/0.pdf"):
+        answer = client.get(gone)
+        assert answer.status_code == 410
+        assert "Liên kết đã hết hạn" in answer.text
+    signed_in(client, AUTHOR)
+    post(client, "/admin/report/link", day=YESTERDAY)
+    again = link(world)
+    assert client.get(again).status_code == 200
+    [end] = re.findall(r'action="(/admin/report/link/\d+/end)"', client.get(PAGE).text)
+    post(client, end, day=YESTERDAY)
+    assert "Liên kết đã bị ngừng" in client.get(again).text
+
+
+def test_leaders_of_the_province_read_and_change_nothing(
+    client: FlaskClient, world: World, issued: int
+) -> None:
+    signed_in(client, "lanhdao@loa.example")
+    page = client.get(PAGE).text
+    assert "Tải PDF" in page
+    assert "Gửi lại" not in page
+    assert post(client, "/admin/report/send", day=YESTERDAY).status_code == 403
+
+
+def test_whoever_sees_a_part_is_led_to_their_own_figures(
+    client: FlaskClient, world: World, issued: int
+) -> None:
+    with world.runtime.db.write() as session:
+        world.add_officer(session, "syt@loa.example", Role.STAFF, issued)
+    signed_in(client, "syt@loa.example")
+    for path in (
+        PAGE,
+        f"/admin/report/preview?day={YESTERDAY}",
+        f"/admin/report/file?day={YESTERDAY}&kind=pdf",
+    ):
+        assert "do cán bộ cấp tỉnh lập và gửi" in client.get(path).text
+    post(client, "/admin/report/link", day=YESTERDAY)
+    assert "do cán bộ cấp tỉnh lập và gửi" in client.get("/admin/report/").text
+
+
+@pytest.fixture
+def mailed(world: World) -> Iterator[FlaskClient]:
+    """The same office with a mail server."""
+    with running_postbox() as box:
+        settings = replace(
+            world.runtime.settings, smtp_url=box.url, report_recipients=("lanhdao@loa.example",)
+        )
+        runtime = replace(world.runtime, settings=settings)
+        with create_app(settings, runtime=runtime).test_client() as client:
+            yield client
+
+
+def test_a_report_is_sent_again_or_noted_as_taken_there(
+    client: FlaskClient, mailed: FlaskClient, world: World, issued: int
+) -> None:
+    signed_in(client, AUTHOR)
+    post(client, "/admin/report/send", day=YESTERDAY)
+    assert "Chưa khai báo máy chủ thư" in client.get(PAGE).text
+    signed_in(mailed, AUTHOR)
+    post(mailed, "/admin/report/send", day=YESTERDAY)
+    assert "Đang gửi lại đến 1 nơi nhận." in mailed.get(PAGE).text
+    post(mailed, "/admin/report/by-hand", day=YESTERDAY)
+    assert "Báo cáo đã đến tất cả nơi nhận." in mailed.get(PAGE).text
+
+
+def test_the_form_is_changed_for_the_next_report_and_wrong_entries_lose_nothing(
+    client: FlaskClient, world: World, issued: int
+) -> None:
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/report/form").text
+    typed = dict(re.findall(r'<input id="(\w+)" name="\w+" (?:type="time" required )?value="([^"]*)"', page))
+    typed |= dict(re.findall(r'<textarea id="(\w+)"[^>]*>([^<]*)</textarea>', page))
+    typed |= {"kind": "tiem-chung", "subject": "Kết quả vận động tiêm vắc xin", "hour_freeze": "14:30"}
+    refused = post(client, "/admin/report/form", **typed)
+    assert refused.status_code == 422
+    assert "các giờ phải theo thứ tự" in refused.text
+    assert "Kết quả vận động tiêm vắc xin" in refused.text
+    assert post(client, "/admin/report/form", **{**typed, "hour_freeze": "13:20"}).status_code == 303
+    assert "Kết quả vận động tiêm vắc xin" in client.get("/admin/report/preview").text
+    before = client.get(f"/admin/report/preview?day={YESTERDAY}&n=0").text
+    assert "Kết quả vận động cài đặt ứng dụng Bluezone" in before
