@@ -221,6 +221,7 @@ def test_the_sheets_hold_numbers_that_look_as_in_the_report(files: dict[FileKind
     }  # Calibri: of no cell
     assert '0"."000' in styles.replace("&quot;", '"')
     assert all('paperSize="9"' in sheet for sheet in sheets)
+    assert all('<headerFooter differentFirst="1"><oddHeader>&amp;C' in sheet for sheet in sheets)
     assert defined.count("_xlnm.Print_Titles") == 5
 
 

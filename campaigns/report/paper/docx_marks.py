@@ -68,7 +68,7 @@ def draw_rule(line: Paragraph, width: float, within: float) -> None:
     aside = Mm(max(0.0, (within - width) / 2))
     shape = line.paragraph_format
     shape.left_indent = shape.right_indent = aside
-    shape.space_before, shape.space_after, shape.line_spacing = Pt(1), Pt(0), Pt(4)
+    shape.space_before, shape.space_after, shape.line_spacing = Pt(2), Pt(0), Pt(4)
     borders, top = OxmlElement("w:pBdr"), OxmlElement("w:top")
     for name, value in (("val", "single"), ("sz", "6"), ("space", "1"), ("color", "000000")):
         top.set(qn(f"w:{name}"), value)

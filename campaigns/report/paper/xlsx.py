@@ -6,6 +6,7 @@ share's comma is the machine's own in Excel, as no format can carry one.
 
 from __future__ import annotations
 
+import zipfile
 from datetime import datetime
 from io import BytesIO
 from typing import Any
@@ -21,7 +22,7 @@ SHARE = "[$-42A]0.0%"
 _FONT = {"font_name": "Times New Roman", "font_size": 12, "valign": "vcenter"}
 _MARGINS = {"left": 30 / 25.4, "right": 15 / 25.4, "top": 20 / 25.4, "bottom": 20 / 25.4}
 _COLUMNS = 9  # of the first sheet
-_LETTERS_A_LINE = 92  # of the first sheet, at 13 points
+_LETTERS_A_LINE = 112  # of the first sheet, at 13 points
 
 
 class _Book:
@@ -45,7 +46,7 @@ class _Book:
         if is_landscape:
             made.set_landscape()
         made.set_margins(**_MARGINS)
-        # The number above, in the middle; none on the first page.
+        # The number above, in the middle.
         made.set_header('&C&"Times New Roman,Regular"&14&P', {"margin": 10 / 25.4})
         made.fit_to_pages(1, 0)
         made.hide_gridlines(2)
@@ -56,7 +57,6 @@ def write_xlsx(paper: Paper, *, made_at: datetime) -> bytes:
     """The file."""
     book = _Book(paper, made_at)
     first = book.sheet("Báo cáo", is_landscape=False)
-    first.set_header('&C&"Times New Roman,Regular"&14&P', {"margin": 10 / 25.4})
     row = _head(book, first, paper)
     for block in paper.blocks:
         if isinstance(block, Paragraph):
@@ -75,7 +75,22 @@ def write_xlsx(paper: Paper, *, made_at: datetime) -> bytes:
                     book, block, appendix.subject, is_landscape=appendix.is_landscape, above=appendix
                 )
     book.book.close()
-    return book.held.getvalue()
+    return _hide_first_numbers(book.held.getvalue())
+
+
+def _hide_first_numbers(content: bytes) -> bytes:
+    """No page number on a sheet's first page: Excel can, the library has no word for it."""
+    changed = BytesIO()
+    with (
+        zipfile.ZipFile(BytesIO(content)) as made,
+        zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as kept,
+    ):
+        for item in made.infolist():
+            part = made.read(item)
+            if item.filename.startswith("xl/worksheets/sheet"):
+                part = part.replace(b"<headerFooter>", b'<headerFooter differentFirst="1">')
+            kept.writestr(item, part)
+    return changed.getvalue()
 
 
 def _head(book: _Book, sheet: Any, paper: Paper) -> int:
@@ -142,8 +157,14 @@ def _table_sheet(
         )
     row = len(lines) + 1
     if above:
+        sheet.set_row(row - 1, 34)
         sheet.merge_range(
-            row - 1, 0, row - 1, last, above.reference, book.style(font_size=13, italic=True, align="center")
+            row - 1,
+            0,
+            row - 1,
+            last,
+            above.reference,
+            book.style(font_size=13, italic=True, align="center", text_wrap=True),
         )
         row += 1
     parts = sum(column.width for column in table.columns)
@@ -174,7 +195,8 @@ def _cell(book: _Book, sheet: Any, at: tuple[int, int], value: Any, *, bold: boo
 
 def _chart_sheet(book: _Book, charts: list[Chart]) -> None:
     """Each chart beside the figures that it is drawn from."""
-    sheet = book.sheet("Biểu đồ", is_landscape=True)
+    sheet = book.sheet("Biểu đồ", is_landscape=False)
+    sheet.fit_to_pages(1, 1)
     sheet.set_column(0, 0, 26)
     sheet.set_column(1, 2, 12)
     row = 0
