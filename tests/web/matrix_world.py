@@ -201,7 +201,7 @@ class Office:
             file_name=file,
             sha256="0" * 64,
             imported_at=self.now,
-            counts={"review": 1, "rejected": 0},
+            counts={"created": 0, "updated": 0, "merged": 0, "unchanged": 0, "review": 1, "rejected": 0},
         )
         db.add(brought)
         db.flush()
@@ -223,6 +223,7 @@ class Office:
             cells={
                 **dict.fromkeys(("sheet", "name", "village", "commune", "unit", "phone"), NAME),
                 **{"line": 3, "source": [NAME], "numbers": [], "birth_doubt": ""},
+                **dict.fromkeys(("birth_year", "sex", "area_code", "has_smartphone")),
             },
         )
         add_incident(db, kind="sent_twice", subject="messages:1", now=self.now, gateway_ids=["a", "b"])
