@@ -40,10 +40,12 @@ from admin.views.organisations import OrganisationsView
 from admin.views.people import PeopleView
 from admin.views.progress import ProgressView
 from admin.views.publicity import PublicityView
+from admin.views.reach import ReachView
 from admin.views.register import RegisterView
 from admin.views.reply_log import ReplyLogView
 from admin.views.report import ReportView
 from admin.views.rights import RightsView
+from admin.views.rounds import RoundsView
 from admin.views.running import RunningView
 from admin.views.second_factor import SecondFactorView
 from admin.views.senders import SendersView
@@ -110,6 +112,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         AgenciesView(runtime),
         ReportView(runtime),
         PublicityView(runtime),
+        RoundsView(runtime),
         GoalsView(runtime),
         PeopleView(runtime),
         RightsView(runtime),
@@ -125,6 +128,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         RegisterView(runtime),
         RunningView(runtime),
         InstallsView(runtime),
+        ReachView(runtime),
         ReplyLogView(runtime),
         GuidesView(runtime),
     ]

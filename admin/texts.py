@@ -10,7 +10,7 @@ from flask_babel import format_decimal, format_percent
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.views import case_words, connection_words, people_words, publicity_words
+from admin.views import case_words, connection_words, people_words, publicity_words, round_words
 from campaigns.goals.goal import Scope
 from campaigns.replies.classifier import Label
 from campaigns.states import CampaignState, Exclusion, MessageState, SkipReason
@@ -137,6 +137,7 @@ WORDS: dict[str, Any] = {
     **case_words.WORDS,
     **connection_words.WORDS,
     **publicity_words.WORDS,
+    **round_words.WORDS,
 }
 
 

@@ -18,18 +18,20 @@ from admin.views.campaign_form import CampaignFormPages
 from admin.views.campaign_sheet import read_campaigns, read_sheet
 from admin.views.campaign_variants import LANGUAGES
 from admin.views.campaign_words import sent_a_trial, show_doubts
-from admin.views.ladder_words import show_lifts
-from campaigns.figures.lift import read_lifts
+from admin.views.ladder_words import ShownLift, show_lifts
+from campaigns.figures.lift import lifts_of
 from campaigns.figures.running import read_panel
 from campaigns.lifecycle import act, find_campaign
-from campaigns.models import Step
+from campaigns.models import Campaign, Step
 from campaigns.planning.approvals import approvals_needed
 from campaigns.planning.notices import ring_for_notices
 from campaigns.planning.preview import EXAMPLE_NAME
 from campaigns.planning.trial import send_trial
+from campaigns.reach.reading import read_reach
 from campaigns.rings import ring_send, ring_sweep
 from campaigns.states import CampaignAction, CampaignState
 from outreach.access.models import User
+from outreach.access.users import organisations_of
 from outreach.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 
@@ -75,7 +77,7 @@ class CampaignsView(CampaignFormPages):
             "office/campaign_sheet.html",
             sheet=shown,
             panel=panel,
-            lifts=show_lifts(read_lifts(session, campaign)) if shown.was_launched else [],
+            lifts=_read_lifts(session, campaign, user) if shown.was_launched else [],
             languages=LANGUAGES,
             campaign_id=campaign_id,
             shown_doubts=show_doubts(shown.preview.doubts, is_live=self.runtime.settings.is_live),
@@ -161,3 +163,10 @@ class CampaignsView(CampaignFormPages):
         ring_send(self.runtime.doorbell)
         shown_there = url_for("campaigns.sheet", campaign_id=campaign_id, tried=1, _anchor="trial")
         return redirect(shown_there, code=303)
+
+
+def _read_lifts(session: Session, campaign: Campaign, user: User) -> list[ShownLift]:
+    if not any(step.hold_out or step.text_b for step in campaign.steps):
+        return []
+    seen = organisations_of(session, user)
+    return show_lifts(lifts_of(campaign, read_reach(session, campaign, seen=seen, now=datetime.now(UTC))))

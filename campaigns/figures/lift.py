@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func, select
-from sqlalchemy.orm import Session
-
-from campaigns.answers.models import InstallReport
 from campaigns.figures.intervals import Difference, compare_shares
-from campaigns.messages import Message
-from campaigns.models import Campaign, Step
+from campaigns.models import Campaign
 from campaigns.planning.lots import FIRST_TEXT, HELD_OUT, SECOND_TEXT
+from campaigns.reach.measures import Counts, Measure
+from campaigns.reach.reading import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +39,18 @@ class StepLift:
     texts: Difference | None
 
 
-def read_lifts(session: Session, campaign: Campaign) -> list[StepLift]:
-    """Of each opened step that held people out or had two texts."""
-    opened = [step for step in campaign.steps if step.opened_at]
-    lifts = []
-    for place, step in enumerate(opened):
-        if step.hold_out or step.text_b:
-            until = opened[place + 1] if place + 1 < len(opened) else None
-            lifts.append(_measure(step.number, _arms(session, step, until)))
-    return lifts
-
-
-def _arms(session: Session, step: Step, until: Step | None) -> dict[int, Arm]:
-    reported = [
-        InstallReport.campaign_id == Message.campaign_id,
-        InstallReport.phone_id == Message.phone_id,
-        InstallReport.withdrawn_at.is_(None),
-        InstallReport.reported_at >= step.opened_at,
+def lifts_of(campaign: Campaign, reach: Reach) -> list[StepLift]:
+    """Of each opened step that held people out or had two texts, among those whom the reach counts."""
+    return [
+        _measure(step.number, _arms(reach.steps[step.id]))
+        for step in campaign.steps
+        if step.opened_at and (step.hold_out or step.text_b) and step.id in reach.steps
     ]
-    if until:
-        reported.append(InstallReport.reported_at < until.opened_at)
-    rows = session.execute(
-        select(Message.arm, func.count(), func.count(InstallReport.id))
-        .outerjoin(InstallReport, and_(*reported))
-        .where(Message.campaign_id == step.campaign_id, Message.step_id == step.id, Message.arm.is_not(None))
-        .group_by(Message.arm)
-    )
-    return {arm: Arm(people, installed) for arm, people, installed in rows if arm is not None}
+
+
+def _arms(counts: Counts) -> dict[int, Arm]:
+    people, installed = (counts.by.get(measure, {}) for measure in (Measure.ARMS, Measure.ARMS_INSTALLED))
+    return {int(arm): Arm(n, installed.get(arm, 0)) for arm, n in people.items()}
 
 
 def _measure(number: int, arms: dict[int, Arm]) -> StepLift:

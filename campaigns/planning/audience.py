@@ -17,6 +17,7 @@ from campaigns.planning.audience_sql import frozen
 from campaigns.planning.lots import P, arm_sql
 from campaigns.planning.whom import Conditions, Whom, make_conditions, read_conditions
 from campaigns.reach.keeping import forget_reach
+from campaigns.rounds.models import Round
 from campaigns.states import Exclusion, MessageState
 from outreach.access.models import Organisation
 from outreach.bulk import UNSYNCED, over_everybody
@@ -165,6 +166,11 @@ def take_back(session: Session, campaign_id: int) -> None:
     if session.execute(select(Answer.id).where(Answer.recipient_id.in_(recipients)).limit(1)).first():
         raise WrongState(
             "Cán bộ đã ghi câu trả lời cho chiến dịch này nên không thu hồi được nữa. "
+            "Có thể tạm dừng, hoặc hủy phần chưa gửi."
+        )
+    if session.execute(select(Round.id).where(Round.campaign_id == campaign_id).limit(1)).first():
+        raise WrongState(
+            "Đã lập phiếu đến nhà từ danh sách của chiến dịch này nên không thu hồi được nữa. "
             "Có thể tạm dừng, hoặc hủy phần chưa gửi."
         )
     session.execute(delete(Outbox).where(Outbox.lane == campaign_id), execution_options=UNSYNCED)

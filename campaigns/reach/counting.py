@@ -45,6 +45,7 @@ def count_reach(session: Session, campaign_id: int) -> dict[Key, int]:
             *_count_people(session, campaign_id),
             *_count_messages(session, campaign_id),
             *_count_deeds(session, campaign_id),
+            *_count_arms(session, campaign_id),
         ]
     owners = dict(session.execute(select(ContactList.id, ContactList.organisation_id)).all())
     sums: dict[Key, int] = defaultdict(int)
@@ -141,21 +142,9 @@ def _count_messages(session: Session, campaign_id: int) -> Iterable[Found]:
 
 def _count_deeds(session: Session, campaign_id: int) -> Iterable[Found]:
     """Of the step that was the latest when they were done."""
-    opened: list[tuple[int, datetime | None]] = [
-        (step_id, at)
-        for step_id, at in session.execute(
-            select(Step.id, Step.opened_at)
-            .where(Step.campaign_id == campaign_id, Step.opened_at.is_not(None))
-            .order_by(Step.number)
-        )
-    ]
+    opened = _opened(session, campaign_id)
     if not opened:
         return
-
-    def step_at(moment: Any) -> ColumnElement[int]:
-        first, *others = opened
-        later = [(moment >= at, literal(step_id)) for step_id, at in reversed(others)]
-        return case(*later, else_=first[0]) if later else literal(first[0])
 
     def grouped(step: ColumnElement[int], *more: Any) -> Select[Any]:
         return (
@@ -167,21 +156,23 @@ def _count_deeds(session: Session, campaign_id: int) -> Iterable[Found]:
     queries = (
         (
             Measure.OPENED,
-            grouped(step_at(Opening.at))
+            grouped(_step_at(Opening.at, opened))
             .join(Opening, Opening.recipient_id == Recipient.id)
             .where(Opening.campaign_id == campaign_id),
         ),
         (
             Measure.CLICKED,
-            grouped(step_at(Recipient.clicked_at)).where(Recipient.clicked_at.is_not(None)),
+            grouped(_step_at(Recipient.clicked_at, opened)).where(Recipient.clicked_at.is_not(None)),
         ),
         (
             Measure.ANSWERS,
-            grouped(step_at(Recipient.answered_at), Recipient.answer).where(Recipient.answer.is_not(None)),
+            grouped(_step_at(Recipient.answered_at, opened), Recipient.answer).where(
+                Recipient.answer.is_not(None)
+            ),
         ),
         (
             Measure.INSTALLED,
-            grouped(step_at(InstallReport.reported_at))
+            grouped(_step_at(InstallReport.reported_at, opened))
             .join(InstallReport, InstallReport.recipient_id == Recipient.id)
             .where(InstallReport.campaign_id == campaign_id, InstallReport.withdrawn_at.is_(None)),
         ),
@@ -189,3 +180,47 @@ def _count_deeds(session: Session, campaign_id: int) -> Iterable[Found]:
     for measure, query in queries:
         for step_id, list_id, area, *label, n in session.execute(query):
             yield step_id, list_id, area, measure, label[0].value if label else "", n
+
+
+def _count_arms(session: Session, campaign_id: int) -> Iterable[Found]:
+    """Everybody counts for the arm that the lot gave them, whether their message came to be sent or not."""
+    opened = _opened(session, campaign_id)
+    compared = select(Step.id).where(
+        Step.campaign_id == campaign_id, (Step.hold_out > 0) | Step.text_b.is_not(None)
+    )
+    if not opened or session.execute(compared.limit(1)).first() is None:
+        return
+    reported = (
+        InstallReport.campaign_id == Message.campaign_id,
+        InstallReport.phone_id == Message.phone_id,
+        InstallReport.withdrawn_at.is_(None),
+        InstallReport.reported_at >= opened[0][1],
+        _step_at(InstallReport.reported_at, opened) == Message.step_id,
+    )
+    for step_id, list_id, area, arm, people, installed in session.execute(
+        select(Message.step_id, *_WHERE, Message.arm, func.count(), func.count(InstallReport.id))
+        .join(Recipient, Recipient.id == Message.recipient_id)
+        .outerjoin(InstallReport, and_(*reported))
+        .where(Message.campaign_id == campaign_id, Message.step_id.in_(compared), Message.arm.is_not(None))
+        .group_by(Message.step_id, *_WHERE, Message.arm)
+    ):
+        yield step_id, list_id, area, Measure.ARMS, str(arm), people
+        yield step_id, list_id, area, Measure.ARMS_INSTALLED, str(arm), installed
+
+
+def _opened(session: Session, campaign_id: int) -> list[tuple[int, datetime | None]]:
+    return [
+        (step_id, at)
+        for step_id, at in session.execute(
+            select(Step.id, Step.opened_at)
+            .where(Step.campaign_id == campaign_id, Step.opened_at.is_not(None))
+            .order_by(Step.number)
+        )
+    ]
+
+
+def _step_at(moment: Any, opened: list[tuple[int, datetime | None]]) -> ColumnElement[int]:
+    """The step that was the latest at a moment; the first one before all."""
+    first, *others = opened
+    later = [(moment >= at, literal(step_id)) for step_id, at in reversed(others)]
+    return case(*later, else_=first[0]) if later else literal(first[0])

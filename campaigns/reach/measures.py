@@ -43,6 +43,9 @@ class Measure(StrEnum):
     CLICKED = "clicked"
     ANSWERS = "answers"  # by label, as they stand
     INSTALLED = "installed"  # reports that stand
+    # Of a step that is compared: whom the lot put where (planning.lots), and who of them reported an install meanwhile.
+    ARMS = "arms"
+    ARMS_INSTALLED = "arms_installed"
 
 
 @dataclass(slots=True)

@@ -17,6 +17,8 @@ from campaigns.models import Campaign, Opening, Recipient
 from campaigns.rights.handing_out import Deed, Part
 from campaigns.rights.models import PersonRequest, RequestKind
 from campaigns.rights.requests import hold_request
+from campaigns.rounds.models import Round, RoundLine, RoundResult
+from campaigns.rounds.visiting import line_code
 from campaigns.windows import VIETNAM
 from outreach.access import audit
 from outreach.access.models import AuditEvent, Role, User
@@ -58,6 +60,7 @@ def compile_dossier(session: Session, request_id: int, *, user: User, now: datet
         _messages(session, recipients),
         _answers(session, recipients),
         _cases(session, recipients),
+        _visits(session, person.id),
         _rows_aside(session, person),
         _requests(session, person.id),
         _deeds(session, person.id, now),
@@ -204,6 +207,26 @@ def _cases(session: Session, recipients: Sequence[int]) -> Part:
         "Việc cán bộ xử lý",
         ("Mở lúc", "Loại", "Xong lúc", "Kết quả", "Ghi chú"),
         [(_at(opened), kind, _at(done), outcome, note) for opened, kind, done, outcome, note in rows],
+    )
+
+
+def _visits(session: Session, contact_id: int) -> Part:
+    rows = session.execute(
+        select(
+            Round.made_at, Round.id, RoundLine.n, RoundLine.why, RoundResult.outcome, RoundResult.entered_at
+        )
+        .join(RoundLine, RoundLine.round_id == Round.id)
+        .outerjoin(RoundResult, and_(RoundResult.line_id == RoundLine.id, RoundResult.undone_at.is_(None)))
+        .where(RoundLine.contact_id == contact_id)
+        .order_by(Round.id, RoundResult.id)
+    )
+    return Part(
+        "Phiếu đến nhà",
+        ("Lập lúc", "Mã dòng", "Vì", "Kết quả", "Ghi lúc"),
+        [
+            (_at(made), line_code(round_id, n), why, outcome, _at(entered))
+            for made, round_id, n, why, outcome, entered in rows
+        ],
     )
 
 

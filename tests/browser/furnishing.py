@@ -36,6 +36,9 @@ from campaigns.report.issues.links import end_link as end_report_link
 from campaigns.report.issues.links import make_link as make_report_link
 from campaigns.rights.models import RequestKind
 from campaigns.rights.requests import finish_request, write_down_request
+from campaigns.rounds.entering import enter_results
+from campaigns.rounds.sheets import make_round
+from campaigns.rounds.visiting import Outcome as VisitOutcome
 from campaigns.states import AttemptState, CampaignAction, MessageState
 from campaigns.windows import VIETNAM
 from outreach.access.invitations import link_for
@@ -46,7 +49,7 @@ from outreach.access.tokens.models import Right
 from outreach.access.users import find_user
 from outreach.people.importing.uploads.receiving import confirm, receive
 from outreach.people.importing.uploads.running import Work, run
-from outreach.people.models import ContactList, Phone, Register
+from outreach.people.models import Contact, ContactList, Phone, Register
 from outreach.people.register.replacing import too_few_left
 from outreach.runtime import Runtime
 from outreach.sms.gateway import Inbound
@@ -76,6 +79,7 @@ def furnish(runtime: Runtime) -> dict[str, Any]:
         made |= _work_through(session, now)
         _ask(session, made["person"], now)
         made |= _hand_in_figures(session, runtime, now)
+        made["round"] = _send_round(session, made["demo"], now)
         _lose_sight(session, made["demo"], now)
         _narrow(session, now)
         session.add(Incident(kind="sent_twice", subject="messages:1", details={}, at=now))
@@ -303,6 +307,39 @@ def _hand_in_figures(session: Session, runtime: Runtime, now: datetime) -> dict[
         "agency": ids[0],
         "agency_token": address_of(link, runtime.settings).rpartition("/")[2],
     }
+
+
+def _send_round(session: Session, campaign_id: int, now: datetime) -> int:
+    """A sheet of whom nothing has reached, half of it brought back."""
+    author = find_user(session, AUTHOR)
+    areas = session.execute(
+        select(Contact.area_code, func.count())
+        .join(Recipient, Recipient.contact_id == Contact.id)
+        .join(Message, Message.recipient_id == Recipient.id)
+        .where(
+            Recipient.campaign_id == campaign_id,
+            Recipient.answer.is_(None),
+            Message.state == MessageState.DELIVERED,
+        )
+        .group_by(Contact.area_code)
+        .order_by(func.count().desc(), Contact.area_code)
+    ).first()
+    assert areas
+    made = make_round(
+        session,
+        campaign_id,
+        list_id=None,
+        area_code=areas[0],
+        village=None,
+        officer="ông A Thun, Ban công tác Mặt trận",
+        again=False,
+        user=author,
+        now=now,
+    )
+    keys = Keys(secret_key="furnishing" * 4, is_live=False)
+    found: dict[int, VisitOutcome | None] = {1: VisitOutcome.NOT_YET, 2: VisitOutcome.ABSENT}
+    enter_results(session, made.id, found, user=author, keys=keys, now=now)
+    return made.id
 
 
 def _lose_sight(session: Session, campaign_id: int, now: datetime) -> None:

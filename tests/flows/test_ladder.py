@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
-from campaigns.figures.lift import Arm, read_lifts
+from campaigns.figures.lift import Arm, StepLift, lifts_of
 from campaigns.messages import Message
 from campaigns.models import Campaign, Recipient, Step
 from campaigns.planning.lots import HELD_OUT, arm, lot
+from campaigns.reach.reading import read_reach
 from campaigns.states import SkipReason
 from outreach.people.models import Phone
 from tests.flows.test_reminders import later, skipped
@@ -43,6 +45,11 @@ def standing(world: World, campaign: int) -> dict[str, tuple[int, int, bool]]:
             .where(Recipient.campaign_id == campaign)
         )
         return {e164: (id_, lot_, answer is not None) for e164, id_, lot_, answer in rows}
+
+
+def read_lifts(session: Session, campaign_id: int, world: World) -> list[StepLift]:
+    campaign = session.get_one(Campaign, campaign_id)
+    return lifts_of(campaign, read_reach(session, campaign, seen=None, now=world.now))
 
 
 def test_over_the_days_nobody_who_answered_or_was_held_out_is_reminded_and_the_lift_is_what_came(
@@ -85,11 +92,7 @@ def test_over_the_days_nobody_who_answered_or_was_held_out_is_reminded_and_the_l
         for e164 in alone:
             world.reply(e164, "da cai roi", gateway_id=f"SM-alone-{step}")
         with world.runtime.db.read() as session:
-            lift = next(
-                each
-                for each in read_lifts(session, session.get_one(Campaign, campaign))
-                if each.number == step
-            )
+            lift = next(each for each in read_lifts(session, campaign, world) if each.number == step)
             installed = {
                 e164
                 for e164, answer in session.execute(

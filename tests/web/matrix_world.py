@@ -30,6 +30,8 @@ from campaigns.publicity.entry import Entry, Kind
 from campaigns.publicity.log import enter
 from campaigns.report.models import ReportLink
 from campaigns.rights.models import PersonRequest, RequestKind
+from campaigns.rounds.models import Round, RoundLine
+from campaigns.rounds.visiting import Why
 from campaigns.states import CampaignAction
 from campaigns.sweep import sweep
 from campaigns.windows import VIETNAM
@@ -329,6 +331,26 @@ class Office:
                 now=self.now,
             )
             self.values["entry_id"] = told.id
+            sheet = Round(
+                campaign_id=ids[0],
+                organisation_id=self.values[HERE],
+                list_id=self.values["list_id"],
+                village=MARK,
+                officer=MARK,
+                made_by=staff.id,
+                made_at=self.now,
+            )
+            db.add(sheet)
+            db.flush()
+            line = RoundLine(
+                round_id=sheet.id,
+                n=1,
+                contact_id=self.values["contact_id"],
+                recipient_id=db.scalars(select(Recipient.id)).one(),
+                why=Why.NO_ANSWER,
+            )
+            db.add(line)
+            self.values["round_id"] = sheet.id
             self.values["link_id"] = link.id
             self.values |= {
                 "request_id": asked.id,

@@ -73,6 +73,14 @@ POST agencies.hand_in       ASP..
 POST agencies.link          ASP..
 POST agencies.end           ASP..
 POST agencies.file          ASP..
+GET  rounds.index           ASP.U
+POST rounds.make            ASP..
+GET  rounds.show            ASP.U
+POST rounds.enter           ASP..
+POST rounds.undo            ASP..
+GET  rounds.sheet           ASP..
+GET  reach.index            ASPLU
+POST reach.file             ASPLU
 GET  publicity.index        ASPLU
 GET  publicity.create       ASP..
 POST publicity.enter        ASP..
@@ -210,12 +218,14 @@ OF_ALL = {"incident_id", "report_link_id"}  # objects that belong to the install
 ABOUT_WHAT = {
     "running.panel": "launched_id",
     "installs.index": "launched_id",
+    "reach.index": "launched_id",
+    "reach.file": "launched_id",
     "running.act": "launched_id",
     "running.decide": "launched_id",
 }  # else the draft
 OF_THE_AGENCY = {"agencies.show", "agencies.hand_in", "agencies.link", "agencies.end"}
 # A file to correct, and rows to decide on: on record.
-SHOWS_NUMBERS = {("GET", "imports.errors"), ("GET", "lists.waiting")}
+SHOWS_NUMBERS = {("GET", "imports.errors"), ("GET", "lists.waiting"), ("GET", "rounds.sheet")}
 OPENED = {"GET": {200, 302}, "POST": {200, 204, 303, 409, 422}}
 REFUSED_WITHIN = {
     "report.file": {404},  # nothing is issued yet
@@ -291,6 +301,8 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "people.lift": phone,
         "agencies.hand_in": {"day": office.now.strftime("%Y-%m-%d"), "staff": "7319"},
         "agencies.link": {"holder": MARK, "days": "3"},
+        "rounds.make": {"campaign": values["launched_id"], "list": values["list_id"]},
+        "rounds.enter": {"k1": "2"},
         "publicity.enter": {"kind": "radio", "area": "62", "organisation": values[HERE]},
         "publicity.correct": {"kind": "radio", "version": values["entry_id"]},
         "publicity.withdraw": {"version": values["entry_id"]},
@@ -328,6 +340,8 @@ NAMED = [
     ("POST", "lists.create", {}),
     ("POST", "imports.receive", {}),
     ("GET", "inbox.texts", {"edit": "text_id"}),
+    ("GET", "rounds.index", {"campaign": "launched_id", "list": "list_id"}),
+    ("POST", "rounds.make", {}),
     ("GET", "publicity.index", {"organisation": "organisation_id"}),
     ("GET", "publicity.create", {"copy": "entry_id"}),
     ("POST", "publicity.enter", {}),

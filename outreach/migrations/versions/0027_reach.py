@@ -24,6 +24,8 @@ _MEASURES = (
     "clicked",
     "answers",
     "installed",
+    "arms",
+    "arms_installed",
 )
 
 

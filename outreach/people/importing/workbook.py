@@ -1,4 +1,4 @@
-"""A workbook of texts, written row by row. Every cell is a text: no spreadsheet runs one, none loses a zero."""
+"""A workbook written row by row. Every cell is a text or a whole number: no spreadsheet runs one, no text loses a zero."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOT_IN_A_NAME = re.compile(r"[\[\]:*?/\\']")
 _LONGEST_NAME = 31
 
 
-def write_workbook(path: Path, sheets: Mapping[str, Iterable[Sequence[str]]]) -> None:
+def write_workbook(path: Path, sheets: Mapping[str, Iterable[Sequence[str | int]]]) -> None:
     """Write an XLSX of sheets, each under its name with its rows, the first of which is the header."""
     names = _names(sheets)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -52,7 +52,9 @@ def _names(sheets: Iterable[str]) -> list[str]:
     return taken
 
 
-def _cell(text: str) -> str:
+def _cell(text: str | int) -> str:
+    if isinstance(text, int):
+        return f"<c><v>{text}</v></c>"
     if not text:
         return "<c/>"
     seen = escape(_NOT_IN_XML.sub("", text))

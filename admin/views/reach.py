@@ -1,0 +1,185 @@
+"""How far a campaign reached: whom it was for, what became of each step's messages, by organisation and place."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flask import Response, abort, request
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from admin.views.base import OfficeView
+from admin.views.ladder_words import show_lifts
+from admin.views.reach_words import file_rows, step_name, step_rows
+from campaigns.figures.lift import lifts_of
+from campaigns.figures.places import find_counted
+from campaigns.reach.measures import Counts
+from campaigns.reach.reading import read_parts, read_reach
+from campaigns.rings import ring_count_reach
+from outreach.access import audit
+from outreach.access.models import Organisation
+from outreach.access.users import organisations_of
+from outreach.people.importing.issues import defuse
+from outreach.people.importing.workbook import write_workbook
+from outreach.places.models import Area, AreaLevel
+from outreach.runtime import Runtime
+
+_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A district, a commune or an organisation; without a name those of whom it is not known."""
+
+    code: str
+    name: str
+    counts: Counts
+
+
+class ReachView(OfficeView):
+    """Not in the menu: a campaign and its progress lead here."""
+
+    under = "progress"
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name="", endpoint="reach", url="/admin/campaigns/<int:campaign_id>/reach")
+
+    @expose("/")
+    def index(self, campaign_id: int) -> ResponseReturnValue:
+        """`?step=` shows organisations and places for one step alone, by its number; `?district=` its communes."""
+        now, asked = datetime.now(UTC), request.args.get("step", type=int)
+        with self.reading() as (session, user):
+            campaign, _goal, _is_whole = find_counted(session, campaign_id, user=user)
+            opened = [step for step in campaign.steps if step.opened_at]
+            chosen = next((step for step in opened if step.number == asked), None)
+            reach = read_reach(
+                session,
+                campaign,
+                seen=organisations_of(session, user),
+                now=now,
+                step_id=chosen.id if chosen else None,
+            )
+            districts, communes = _by_place(session, reach.areas)
+            price = self.runtime.settings.price_per_segment_vnd
+            district = next((each for each in districts if each.code == request.args.get("district")), None)
+            page: str = self.render(
+                "office/reach.html",
+                campaign=campaign,
+                reach=reach,
+                steps=[(step.number, step_name(step.number)) for step in opened],
+                chosen=chosen.number if chosen else None,
+                rows=step_rows(
+                    (reach.steps.get(step.id, Counts()) for step in opened), reach.total, price=price
+                ),
+                organisations=_by_organisation(session, reach.organisations),
+                districts=districts,
+                district=district,
+                communes=communes.get(district.code, []) if district else [],
+                lifts=show_lifts(lifts_of(campaign, reach)),
+                price=price,
+            )
+        if reach.is_due:
+            ring_count_reach(self.runtime.doorbell, campaign_id)
+        return page
+
+    @expose("/file", methods=["POST"])
+    def file(self, campaign_id: int) -> ResponseReturnValue:
+        """All of it by step, organisation and place, as XLSX or CSV; on record."""
+        form = request.form.get("form", "xlsx")
+        if form not in _TYPES:
+            abort(404)
+        now = datetime.now(UTC)
+        with self.writing() as (session, user):
+            campaign, _goal, _is_whole = find_counted(session, campaign_id, user=user)
+            rows = file_rows(
+                read_parts(session, campaign, seen=organisations_of(session, user)),
+                steps={step.id: step.number for step in campaign.steps},
+                organisations=dict(session.execute(select(Organisation.id, Organisation.name)).all()),
+                places=_places(session),
+                price=self.runtime.settings.price_per_segment_vnd,
+            )
+            audit.record(
+                session,
+                actor_id=user.id,
+                action="reach.export",
+                subject=f"campaigns:{campaign_id}",
+                now=now,
+                rows=len(rows) - 1,
+            )
+        name = f"ket-qua-gui-{campaign_id}.{form}"
+        return Response(
+            _as_csv(rows) if form == "csv" else _as_xlsx(rows),
+            content_type=_TYPES[form],
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+
+def _by_organisation(session: Session, counts: Mapping[int | None, Counts]) -> list[Line]:
+    names = dict(session.execute(select(Organisation.id, Organisation.name)).all())
+    lines = [Line(str(owner or ""), names.get(owner or 0, ""), each) for owner, each in counts.items()]
+    return sorted(lines, key=_most_first)
+
+
+def _by_place(
+    session: Session, counts: Mapping[str | None, Counts]
+) -> tuple[list[Line], dict[str, list[Line]]]:
+    """The districts, and of each its communes."""
+    areas = {area.code: area for area in session.scalars(select(Area))}
+    districts: dict[str, Line] = {}
+    communes: dict[str, list[Line]] = {}
+    for code, each in counts.items():
+        area = areas.get(code or "")
+        above = areas.get(area.parent_code or "") if area and area.level is AreaLevel.COMMUNE else area
+        key = above.code if above else ""
+        line = districts.setdefault(key, Line(key, _name(above), Counts()))
+        line.counts.merge(each)
+        if area and above is not area:
+            communes.setdefault(key, []).append(Line(area.code, _name(area), each))
+    for lines in communes.values():
+        lines.sort(key=_most_first)
+    return sorted(districts.values(), key=_most_first), communes
+
+
+def _places(session: Session) -> dict[str, tuple[str, str]]:
+    areas = {area.code: area for area in session.scalars(select(Area))}
+    return {
+        code: (_name(areas.get(area.parent_code or "")), _name(area))
+        if area.level is AreaLevel.COMMUNE
+        else (_name(area), "")
+        for code, area in areas.items()
+    }
+
+
+def _name(area: Area | None) -> str:
+    return f"{area.kind} {area.name}" if area else ""
+
+
+def _most_first(line: Line) -> tuple[bool, int, str]:
+    return not line.name, -line.counts.sent, line.name
+
+
+def _as_csv(rows: list[list[str | int]]) -> bytes:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    for row in rows:
+        writer.writerow([defuse(cell) if isinstance(cell, str) else cell for cell in row])
+    return out.getvalue().encode("utf-8-sig")  # the mark makes Excel read Vietnamese
+
+
+def _as_xlsx(rows: list[list[str | int]]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "reach.xlsx")
+        write_workbook(path, {_("Kết quả gửi"): rows})
+        return path.read_bytes()

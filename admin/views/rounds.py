@@ -1,0 +1,195 @@
+"""Sheets for the officer who goes from door to door: made village by village, printed, entered with one key a line."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+
+from admin.views.base import OfficeView
+from campaigns.answers.taking import Keys
+from campaigns.figures.places import list_launched
+from campaigns.rounds.entering import enter_results, undo_entry
+from campaigns.rounds.people import Village, find_villages
+from campaigns.rounds.sheets import (
+    find_round,
+    list_rounds,
+    make_round,
+    read_lines,
+    read_sheet,
+    record_print,
+)
+from campaigns.rounds.visiting import KEYS, Outcome, read_keys
+from campaigns.windows import VIETNAM
+from outreach.access.models import User
+from outreach.errors import BadInput
+from outreach.people.lists import read_names
+from outreach.places.areas import read_districts
+from outreach.runtime import Runtime
+
+_WHOLE = "*"  # in the form: all villages on one sheet
+
+
+class RoundsView(OfficeView):
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name=_l("Đến từng nhà"), endpoint="rounds", url="/admin/rounds")
+        self._keys = Keys(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """`?campaign=`, `?list=`, `?area=` show whom nothing has reached there, by village."""
+        return self._index()
+
+    @expose("/", methods=["POST"])
+    def make(self) -> ResponseReturnValue:
+        form = request.form
+        village = form.get("village", _WHOLE)
+        try:
+            with self.writing() as (session, user):
+                made = make_round(
+                    session,
+                    form.get("campaign", 0, type=int),
+                    list_id=form.get("list", type=int),
+                    area_code=form.get("area", "").replace("\0", "")[:10],
+                    village=None if village == _WHOLE else village,
+                    officer=form.get("officer", "").replace("\0", ""),
+                    again=bool(form.get("again")),
+                    user=user,
+                    now=datetime.now(UTC),
+                )
+        except BadInput as error:
+            return self._index(asked=form, error=str(error)), 422
+        flash(_("Đã lập phiếu. Hãy in và giao cho người đi."), "success")
+        return redirect(url_for(".show", round_id=made.id), code=303)
+
+    def _index(self, *, asked: Any = None, error: str = "") -> str:
+        asked = request.args if asked is None else asked
+        campaign_id, list_id = asked.get("campaign", type=int), asked.get("list", type=int)
+        area = asked.get("area", "").replace("\0", "")[:10]
+        villages: list[Village] | None = None
+        with self.reading() as (session, user):
+            campaigns = [(each, name) for each, name, _launched in list_launched(session, user)]
+            if campaign_id in dict(campaigns) and (list_id is not None or area):
+                try:
+                    villages = find_villages(
+                        session,
+                        campaign_id or 0,
+                        list_id=list_id,
+                        area_code=area or None,
+                        user=user,
+                        now=datetime.now(UTC),
+                    )
+                except BadInput as refused:
+                    error = error or str(refused)
+            page: str = self.render(
+                "office/rounds.html",
+                sheets=list_rounds(session, user),
+                campaigns=campaigns,
+                lists=read_names(session, user),
+                districts=read_districts(session),
+                campaign_id=campaign_id,
+                list_id=list_id,
+                area=area,
+                villages=villages,
+                whole=_WHOLE,
+                error=error,
+            )
+        return page
+
+    @expose("/<int:round_id>/")
+    def show(self, round_id: int) -> ResponseReturnValue:
+        return self._show(round_id)
+
+    @expose("/<int:round_id>/enter", methods=["POST"])
+    def enter(self, round_id: int) -> ResponseReturnValue:
+        """One key for each line, all at once."""
+        typed = {
+            int(name[1:]): text[:4]
+            for name, text in request.form.items()
+            if name[:1] == "k" and name[1:].isdecimal() and len(name) < 6
+        }
+        outcomes, wrong = read_keys(typed)
+        if wrong:
+            error = _(
+                "Chưa ghi gì. Phím ở dòng %(lines)s không đúng, hãy dùng các phím trong bảng.",
+                lines=", ".join(map(str, wrong)),
+            )
+            return self._show(round_id, typed=typed, error=error), 422
+        with self.writing() as (session, user):
+            done = enter_results(
+                session, round_id, outcomes, user=user, keys=self._keys, now=datetime.now(UTC)
+            )
+        flash(
+            _("Đã ghi %(n)s dòng.", n=done.saved) if done.saved else _("Không có gì thay đổi."),
+            "success",
+        )
+        self._say_outdated(done.outdated)
+        return redirect(url_for(".show", round_id=round_id), code=303)
+
+    @expose("/<int:round_id>/undo", methods=["POST"])
+    def undo(self, round_id: int) -> ResponseReturnValue:
+        undone: list[int] = []
+
+        def act(session: Session, user: User, now: datetime) -> None:
+            done = undo_entry(session, round_id, user=user, keys=self._keys, now=now)
+            undone.extend((done.saved, done.outdated))
+
+        back = url_for(".show", round_id=round_id)
+        if refused := self.attempt(act, else_to=back):
+            return refused
+        flash(_("Đã hoàn tác %(n)s dòng của lần ghi vừa rồi.", n=undone[0]), "success")
+        self._say_outdated(undone[1])
+        return redirect(back, code=303)
+
+    @expose("/<int:round_id>/sheet")
+    def sheet(self, round_id: int) -> ResponseReturnValue:
+        """To be printed: on record, and how many full numbers stand on it; `?numbers=1` asks for them."""
+        with self.writing() as (session, user):
+            found = read_sheet(session, round_id, user=user)
+            with_numbers = bool(request.args.get("numbers"))
+            lines = read_lines(session, round_id, with_numbers=with_numbers)
+            numbers = sum(bool(line.phone) for line in lines) if with_numbers else 0
+            record_print(session, round_id, numbers=numbers, user=user, now=datetime.now(UTC))
+            return self.render(
+                "office/round_sheet.html",
+                sheet=found,
+                lines=lines,
+                keys=_named_keys(),
+                with_numbers=with_numbers,
+                printed=datetime.now(VIETNAM),
+            )
+
+    def _show(self, round_id: int, *, typed: dict[int, str] | None = None, error: str = "") -> str:
+        with self.reading() as (session, user):
+            find_round(session, round_id, user=user)
+            lines = read_lines(session, round_id)
+            page: str = self.render(
+                "office/round.html",
+                sheet=read_sheet(session, round_id, user=user),
+                lines=lines,
+                keys=_named_keys(),
+                key_of={outcome: key for key, outcome in KEYS.items()},
+                counts={
+                    outcome: n for outcome in Outcome if (n := sum(line.outcome is outcome for line in lines))
+                },
+                typed=typed or {},
+                error=error,
+            )
+        return page
+
+    def _say_outdated(self, count: int) -> None:
+        if count:
+            flash(
+                _("%(n)s người đã tự trả lời sau đó: câu trả lời của họ được giữ.", n=count),
+                "warning",
+            )
+
+
+def _named_keys() -> list[tuple[str, Outcome]]:
+    return list(KEYS.items())

@@ -1,0 +1,175 @@
+"""Whom nothing has reached yet: the people of a list or a place, village by village. Within a user's scope."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, ColumnElement, select
+from sqlalchemy.orm import Session
+
+from campaigns.messages import Message
+from campaigns.models import Recipient
+from campaigns.rights.models import PersonRequest, RequestKind
+from campaigns.rounds.models import Round, RoundLine, RoundResult
+from campaigns.rounds.visiting import Outcome, Why, why_visit
+from campaigns.states import MessageState
+from outreach.access.models import User
+from outreach.access.users import visible_to
+from outreach.bulk import listed
+from outreach.errors import BadInput
+from outreach.people.models import (
+    Contact,
+    ContactList,
+    ContactPhone,
+    Membership,
+    Suppression,
+    SuppressionReason,
+)
+from outreach.people.names import name_key
+
+# People of one place or list among whom is looked: a commune has some thousands.
+MOST_LOOKED_AT = 20_000
+# A sheet without results is somebody's work for so long; then its people may go on another one.
+IN_HAND_FOR = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody to visit. `is_in_hand`: on another sheet of this campaign, whose results are still to come."""
+
+    contact_id: int
+    recipient_id: int
+    given_key: str
+    village: str
+    why: Why
+    is_in_hand: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Village:
+    """People whose villages are spelled alike; `key` is what the spellings have in common, empty where none is known."""
+
+    key: str
+    name: str
+    people: list[Person]
+
+    @property
+    def free(self) -> list[Person]:
+        return [person for person in self.people if not person.is_in_hand]
+
+
+def find_villages(
+    session: Session,
+    campaign_id: int,
+    *,
+    list_id: int | None,
+    area_code: str | None,
+    user: User,
+    now: datetime,
+) -> list[Village]:
+    """Whom to visit, of a list or a commune or both, by village. Raises BadInput where that is too many to look at."""
+    if list_id is None and not area_code:
+        raise BadInput("Hãy chọn một danh sách hoặc một xã, phường.")
+    conditions: list[ColumnElement[bool]] = [Recipient.campaign_id == campaign_id]
+    query = select(
+        Recipient.id, Recipient.exclusion, Recipient.answer, Contact.id, Contact.given_key, Contact.village
+    ).join(Contact, Contact.id == Recipient.contact_id)
+    if list_id is not None:
+        query = query.join(Membership, Membership.contact_id == Contact.id).join(
+            ContactList, ContactList.id == Membership.list_id
+        )
+        conditions.append(Membership.list_id == list_id)
+    else:
+        query = query.join(ContactList, ContactList.id == Recipient.list_id)
+    conditions.append(visible_to(session, user, ContactList.organisation_id))
+    if area_code:
+        conditions.append(Contact.area_code == area_code)
+    rows = session.execute(query.where(*conditions).limit(MOST_LOOKED_AT + 1)).all()
+    if len(rows) > MOST_LOOKED_AT:
+        raise BadInput(f"Có hơn {MOST_LOOKED_AT} người. Hãy chọn thêm xã, phường.")
+    contacts = [row[3] for row in rows]
+    states = _states(session, [row[0] for row in rows])
+    peace, in_hand = _want_peace(session, contacts), _in_hand(session, campaign_id, contacts, now=now)
+    villages: dict[str, Village] = {}
+    for recipient_id, exclusion, answer, contact_id, given_key, village in rows:
+        why = why_visit(
+            exclusion=exclusion,
+            answer=answer,
+            states=states.get(recipient_id, []),
+            wants_peace=contact_id in peace,
+        )
+        if why:
+            key = name_key(village)
+            found = villages.setdefault(key, Village(key, village, []))
+            found.people.append(
+                Person(contact_id, recipient_id, given_key, village, why, contact_id in in_hand)
+            )
+    for found in villages.values():
+        found.people.sort(key=lambda person: (person.given_key, person.contact_id))
+    return sorted(villages.values(), key=lambda village: (not village.key, village.name))
+
+
+def _states(session: Session, recipients: Sequence[int]) -> dict[int, list[MessageState]]:
+    states: dict[int, list[MessageState]] = {}
+    for recipient_id, state in session.execute(
+        select(Message.recipient_id, Message.state).where(
+            Message.recipient_id.in_(listed(session, recipients, BigInteger)), Message.step_id.is_not(None)
+        )
+    ):
+        states.setdefault(recipient_id or 0, []).append(state)
+    return states
+
+
+def _want_peace(session: Session, contacts: Sequence[int]) -> set[int]:
+    """Who has opted out on a phone or at the door, and who objects to what is done with them."""
+    among = listed(session, contacts, BigInteger)
+    opted_out = (
+        select(ContactPhone.contact_id)
+        .join(Suppression, Suppression.phone_id == ContactPhone.phone_id)
+        .where(
+            ContactPhone.contact_id.in_(among),
+            Suppression.reason == SuppressionReason.OPT_OUT,
+            Suppression.lifted_at.is_(None),
+        )
+    )
+    objects = select(PersonRequest.contact_id).where(
+        PersonRequest.contact_id.in_(among), PersonRequest.kind == RequestKind.OBJECT
+    )
+    at_the_door = (
+        select(RoundLine.contact_id)
+        .join(RoundResult, RoundResult.line_id == RoundLine.id)
+        .where(
+            RoundLine.contact_id.in_(among),
+            RoundResult.outcome == Outcome.OPT_OUT,
+            RoundResult.undone_at.is_(None),
+        )
+    )
+    return {found for query in (opted_out, objects, at_the_door) for found in session.scalars(query) if found}
+
+
+def _in_hand(session: Session, campaign_id: int, contacts: Sequence[int], *, now: datetime) -> set[int]:
+    has_result = (
+        select(RoundResult.id)
+        .where(
+            RoundResult.line_id == RoundLine.id,
+            RoundResult.undone_at.is_(None),
+            RoundResult.outcome.is_not(None),
+        )
+        .exists()
+    )
+    return {
+        contact_id
+        for contact_id in session.scalars(
+            select(RoundLine.contact_id)
+            .join(Round, Round.id == RoundLine.round_id)
+            .where(
+                Round.campaign_id == campaign_id,
+                Round.made_at > now - IN_HAND_FOR,
+                RoundLine.contact_id.in_(listed(session, contacts, BigInteger)),
+                ~has_result,
+            )
+        )
+        if contact_id
+    }

@@ -1,0 +1,266 @@
+"""Sheets: made, listed, read. Who saw a sheet, and whether with full numbers, is on record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session, aliased
+
+from campaigns.figures.places import find_counted
+from campaigns.models import Campaign, Recipient
+from campaigns.rounds.models import Round, RoundLine, RoundResult
+from campaigns.rounds.people import find_villages
+from campaigns.rounds.visiting import Outcome, line_code
+from outreach.access import audit
+from outreach.access.models import Organisation, Role, User
+from outreach.access.users import require_role, visible_to
+from outreach.errors import BadInput, NotFound
+from outreach.people.masking import masked
+from outreach.people.models import Contact, ContactList, ContactPhone, Phone
+from outreach.places.models import Area
+
+# Lines of a sheet: a day's round, and still quick to enter.
+MOST_LINES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line as the sheet shows it. `contact_id` is None for a person who was erased; `outcome` None: not entered yet."""
+
+    n: int
+    code: str
+    contact_id: int | None
+    name: str
+    birth_year: int | None
+    village: str
+    phone: str
+    row: RoundLine
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """`done` of `lines` have a result."""
+
+    round: Round
+    campaign: str
+    organisation: str
+    place: str
+    lines: int
+    done: int
+
+
+def make_round(
+    session: Session,
+    campaign_id: int,
+    *,
+    list_id: int | None,
+    area_code: str | None,
+    village: str | None,
+    officer: str,
+    again: bool,
+    user: User,
+    now: datetime,
+) -> Round:
+    """A sheet of the people to visit: of one village by its key, or of all where `village` is None.
+
+    Who is on another sheet already is left out unless `again`. Raises NotAllowed, NotFound, BadInput.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    campaign, _goal, _is_whole = find_counted(session, campaign_id, user=user)
+    villages = [
+        each
+        for each in find_villages(
+            session, campaign_id, list_id=list_id, area_code=area_code, user=user, now=now
+        )
+        if village is None or each.key == village
+    ]
+    people = [person for each in villages for person in (each.people if again else each.free)]
+    if not people:
+        raise BadInput("Không còn ai cần đến nhà ở đây, hoặc mọi người đã có trong phiếu khác.")
+    if len(people) > MOST_LINES:
+        raise BadInput(
+            f"Có {len(people)} người, nhiều hơn {MOST_LINES} dòng của một phiếu. Hãy chọn từng thôn."
+        )
+    owner = _owner(session, list_id, campaign, user)
+    made = Round(
+        campaign_id=campaign_id,
+        organisation_id=owner,
+        list_id=list_id,
+        area_code=area_code or None,
+        village=villages[0].name if village is not None else "",
+        officer=" ".join(officer.split())[:120],
+        made_by=user.id,
+        made_at=now,
+    )
+    session.add(made)
+    session.flush()
+    session.add_all(
+        RoundLine(
+            round_id=made.id,
+            n=n,
+            contact_id=person.contact_id,
+            recipient_id=person.recipient_id,
+            why=person.why,
+        )
+        for n, person in enumerate(people, 1)
+    )
+    session.flush()
+    audit.record(
+        session,
+        actor_id=user.id,
+        action="round.make",
+        subject=f"rounds:{made.id}",
+        now=now,
+        campaign=campaign_id,
+        rows=len(people),
+    )
+    return made
+
+
+def find_round(session: Session, round_id: int, *, user: User, hold: bool = False) -> Round:
+    """A sheet that the user may see; `hold` locks it against other savings. Raises NotFound."""
+    query = select(Round).where(Round.id == round_id, visible_to(session, user, Round.organisation_id))
+    found = session.scalar(query.with_for_update() if hold else query)
+    if found is None:
+        raise NotFound("Không có phiếu này, hoặc nằm ngoài phạm vi của bạn.")
+    return found
+
+
+def list_rounds(session: Session, user: User, *, limit: int = 100) -> list[Sheet]:
+    """The sheets of a user's scope, the newest first."""
+    return _sheets(
+        session,
+        select(Round)
+        .where(visible_to(session, user, Round.organisation_id))
+        .order_by(Round.id.desc())
+        .limit(limit),
+    )
+
+
+def read_sheet(session: Session, round_id: int, *, user: User) -> Sheet:
+    """Raises NotFound."""
+    found = find_round(session, round_id, user=user)
+    return _sheets(session, select(Round).where(Round.id == found.id))[0]
+
+
+def read_lines(session: Session, round_id: int, *, with_numbers: bool = False) -> list[Line]:
+    """A sheet's lines in their order, numbers masked unless asked for: then the caller has it put on record."""
+    first_phone = (
+        select(ContactPhone.phone_id)
+        .where(ContactPhone.contact_id == RoundLine.contact_id)
+        .order_by(ContactPhone.position)
+        .limit(1)
+        .correlate(RoundLine)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(RoundLine, Contact, Phone.e164)
+        .join(Recipient, Recipient.id == RoundLine.recipient_id)
+        .outerjoin(Contact, Contact.id == RoundLine.contact_id)
+        .outerjoin(Phone, Phone.id == func.coalesce(Recipient.phone_id, first_phone))
+        .where(RoundLine.round_id == round_id)
+        .order_by(RoundLine.n)
+    ).all()
+    standing = standing_results(session, round_id)
+    lines = []
+    for row, contact, e164 in rows:
+        result = standing.get(row.id)
+        number = (e164 if with_numbers else masked(e164)) if e164 and contact else ""
+        lines.append(
+            Line(
+                n=row.n,
+                code=line_code(round_id, row.n),
+                contact_id=contact.id if contact else None,
+                name=contact.name if contact else "",
+                birth_year=contact.birth_year if contact else None,
+                village=contact.village if contact else "",
+                phone=number,
+                row=row,
+                outcome=result.outcome if result else None,
+            )
+        )
+    return lines
+
+
+def record_print(session: Session, round_id: int, *, numbers: int, user: User, now: datetime) -> None:
+    """Somebody has printed a sheet, with so many full numbers."""
+    audit.record(
+        session,
+        actor_id=user.id,
+        action="round.print",
+        subject=f"rounds:{round_id}",
+        now=now,
+        numbers=numbers,
+    )
+
+
+def standing_results(session: Session, round_id: int) -> dict[int, RoundResult]:
+    """By line: the last result that is not undone."""
+    rows = session.scalars(
+        select(RoundResult)
+        .join(RoundLine, RoundLine.id == RoundResult.line_id)
+        .where(RoundLine.round_id == round_id, RoundResult.undone_at.is_(None))
+        .order_by(RoundResult.id)
+    )
+    return {row.line_id: row for row in rows}
+
+
+def _owner(session: Session, list_id: int | None, campaign: Campaign, user: User) -> int:
+    """Whose sheet it is: the list's organisation, else the officer's own, else that of the campaign."""
+    of_list = session.get(ContactList, list_id) if list_id else None
+    found = of_list.organisation_id if of_list else user.organisation_id or campaign.organisation_id
+    if found is None:
+        found = session.scalar(select(Organisation.id).order_by(Organisation.id).limit(1))
+    if found is None:
+        raise BadInput("Chưa có tổ chức nào. Hãy tạo tổ chức trước.")
+    return found
+
+
+def _sheets(session: Session, query: object) -> list[Sheet]:
+    rounds = list(session.scalars(query))  # type: ignore[call-overload]
+    ids = [each.id for each in rounds]
+    totals: dict[int, int] = dict(
+        session.execute(
+            select(RoundLine.round_id, func.count())
+            .where(RoundLine.round_id.in_(ids))
+            .group_by(RoundLine.round_id)
+        ).all()
+    )
+    later = aliased(RoundResult)
+    is_outdated = exists().where(
+        later.line_id == RoundResult.line_id, later.undone_at.is_(None), later.id > RoundResult.id
+    )
+    done: dict[int, int] = dict(
+        session.execute(
+            select(RoundLine.round_id, func.count())
+            .join(RoundResult, RoundResult.line_id == RoundLine.id)
+            .where(
+                RoundLine.round_id.in_(ids),
+                RoundResult.undone_at.is_(None),
+                RoundResult.outcome.is_not(None),
+                ~is_outdated,
+            )
+            .group_by(RoundLine.round_id)
+        ).all()
+    )
+    campaigns = dict(session.execute(select(Campaign.id, Campaign.name)).all())
+    owners = dict(session.execute(select(Organisation.id, Organisation.name)).all())
+    lists = dict(session.execute(select(ContactList.id, ContactList.name)).all())
+    sheets = []
+    for each in rounds:
+        area = session.get(Area, each.area_code) if each.area_code else None
+        place = [each.village, f"{area.kind} {area.name}" if area else "", lists.get(each.list_id or 0, "")]
+        sheets.append(
+            Sheet(
+                each,
+                campaigns.get(each.campaign_id, ""),
+                owners.get(each.organisation_id, ""),
+                ", ".join(filter(None, place)),
+                totals.get(each.id, 0),
+                done.get(each.id, 0),
+            )
+        )
+    return sheets

@@ -1,0 +1,60 @@
+"""Who is visited at the door, and the keys by which results are entered."""
+
+from __future__ import annotations
+
+import pytest
+
+from campaigns.replies.classifier import Label
+from campaigns.rounds.visiting import KEYS, Outcome, Why, line_code, read_keys, why_visit
+from campaigns.states import Exclusion, MessageState
+
+_M = MessageState
+
+
+@pytest.mark.parametrize(
+    ("exclusion", "answer", "states", "why"),
+    [
+        (Exclusion.NO_PHONE, None, [], Why.NO_PHONE),
+        (Exclusion.OPTED_OUT, None, [], None),
+        (Exclusion.WRONG_NUMBER, None, [], None),
+        (Exclusion.DO_NOT_CALL, None, [], None),
+        (Exclusion.SHARED_PHONE, None, [], None),
+        (Exclusion.OUTSIDE_AREA, None, [], None),
+        (None, None, [_M.FAILED], Why.FAILED),
+        (None, None, [_M.FAILED, _M.UNDELIVERED], Why.FAILED),
+        (None, None, [_M.UNDELIVERED, _M.SKIPPED], Why.FAILED),
+        (None, None, [_M.DELIVERED, _M.FAILED], Why.NO_ANSWER),
+        (None, None, [_M.NO_REPORT], Why.NO_ANSWER),
+        (None, None, [_M.ACCEPTED], Why.NO_ANSWER),
+        (None, None, [_M.QUEUED], None),  # it may still come
+        (None, None, [_M.DELIVERED, _M.QUEUED], None),
+        (None, None, [_M.FAILED, _M.UNKNOWN], None),
+        (None, None, [_M.SKIPPED], None),
+        (None, None, [_M.CANCELLED], None),
+        (None, None, [], None),
+        (None, Label.INSTALLED, [_M.DELIVERED], None),
+        (None, Label.REFUSE, [_M.FAILED], None),
+        (None, Label.NEED_HELP, [_M.DELIVERED], None),  # a case of its own
+        (None, Label.QUESTION, [_M.DELIVERED], Why.NO_ANSWER),
+        (None, Label.UNCLEAR, [_M.DELIVERED], Why.NO_ANSWER),
+        (Exclusion.NO_PHONE, Label.NOT_YET, [], None),
+    ],
+)
+def test_who_is_visited(
+    exclusion: Exclusion | None, answer: Label | None, states: list[MessageState], why: Why | None
+) -> None:
+    told = {"exclusion": exclusion, "answer": answer, "states": states}
+    assert why_visit(**told, wants_peace=False) is why  # type: ignore[arg-type]
+    assert why_visit(**told, wants_peace=True) is None  # type: ignore[arg-type]
+
+
+def test_keys_are_those_that_residents_know_and_a_wrong_one_is_named() -> None:
+    assert [KEYS[key].value for key in "1234"] == ["installed", "not_yet", "no_smartphone", "need_help"]
+    read, wrong = read_keys({1: " 1 ", 2: "", 3: "9", 4: "0", 12: "x"})
+    assert read == {1: Outcome.INSTALLED, 2: None, 4: Outcome.ABSENT}
+    assert wrong == [3, 12]
+    assert set(KEYS.values()) == set(Outcome)
+
+
+def test_a_line_s_code_names_its_sheet() -> None:
+    assert (line_code(12, 7), line_code(3, 120)) == ("12-07", "3-120")

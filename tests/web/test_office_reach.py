@@ -1,0 +1,79 @@
+"""A campaign's reach in the office: by step, organisation and place, for whoever may see it, and as a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from flask.testing import FlaskClient
+from python_calamine import CalamineWorkbook
+from sqlalchemy import select, update
+
+from campaigns.messages import Message
+from campaigns.models import Recipient
+from campaigns.replies.classifier import Label
+from campaigns.states import MessageState
+from outreach.access.models import AuditEvent, Organisation
+from tests.flows.test_counters import says
+from tests.flows.world import AUTHOR, World
+from tests.web.office import post, signed_in
+from tests.web.test_office_progress import LEADER, NEIGHBOUR, launch, places
+
+__all__ = ["places"]
+
+
+@pytest.fixture
+def campaign(places: World) -> int:
+    """Eight recipients in two organisations, all written to; the first one's message arrived and they installed."""
+    campaign_id = launch(places)
+    places.send()
+    with places.runtime.db.write() as session:
+        first = session.scalars(select(Recipient.id).order_by(Recipient.id)).first()
+        assert first
+        session.execute(
+            update(Message).where(Message.recipient_id == first).values(state=MessageState.DELIVERED)
+        )
+        session.execute(update(Organisation).where(Organisation.code == "PN").values(name="=Hội Phụ nữ"))
+    says(places, first, Label.INSTALLED)
+    return campaign_id
+
+
+def test_the_page_tells_each_step_organisation_and_place_to_those_who_may_see_them(
+    campaign: int, client: FlaskClient
+) -> None:
+    path = f"/admin/campaigns/{campaign}/reach/"
+    signed_in(client, LEADER)
+    page = client.get(path).text
+    for told in ("Tin đầu", "Đã đến máy", "Tự báo đã xong", "Đếm lúc", "Huyện Kon Tum", "=Hội Phụ nữ"):
+        assert told in page
+    assert "Xã 23281" not in page
+    assert "Xã 23281" in client.get(f"{path}?district=608&step=1").text
+    signed_in(client, NEIGHBOUR)
+    page = client.get(path).text
+    assert "Ủy ban MTTQ" not in page.split("Theo tổ chức")[1]
+    assert "<strong>4</strong>" in page
+
+
+def test_the_files_hold_the_same_by_step_organisation_and_place_and_are_on_record(
+    places: World, campaign: int, client: FlaskClient
+) -> None:
+    path = f"/admin/campaigns/{campaign}/reach/file"
+    signed_in(client, AUTHOR)
+    head, *lines = csv.reader(io.StringIO(post(client, path, form="csv").data.decode("utf-8-sig")))
+    assert head[:5] == ["Bước", "Tổ chức", "Huyện, thành phố", "Xã, phường, thị trấn", "Mã địa bàn"]
+    delivered = head.index("Tin: Đã đến máy")
+    assert sum(int(line[delivered]) for line in lines) == 1
+    assert sum(int(line[head.index("Người nhận")]) for line in lines) == 8
+    assert {line[1] for line in lines} == {"Ủy ban MTTQ", "'=Hội Phụ nữ"}  # no spreadsheet runs it
+    book = CalamineWorkbook.from_filelike(io.BytesIO(post(client, path, form="xlsx").data))
+    sheet = book.get_sheet_by_index(0).to_python()
+    assert sheet[0] == head
+    assert sum(row[delivered] for row in sheet[1:]) == 1  # a number, not a text
+    assert post(client, path, form="pdf").status_code == 404
+    signed_in(client, NEIGHBOUR)
+    theirs = post(client, path, form="csv").data.decode("utf-8-sig")
+    assert "Ủy ban MTTQ" not in theirs
+    with places.runtime.db.read() as session:
+        told = session.scalars(select(AuditEvent).where(AuditEvent.action == "reach.export")).all()
+    assert [event.subject for event in told] == [f"campaigns:{campaign}"] * 3

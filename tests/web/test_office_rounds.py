@@ -1,0 +1,172 @@
+"""Sheets for visits: who stands on them, what is printed of them, and what comes back, entered, repeated and undone."""
+
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from campaigns.answers.models import Answer, InstallReport, OfficerEntry, Place
+from campaigns.messages import Message
+from campaigns.models import Recipient
+from campaigns.reach.proving import disagreements
+from campaigns.replies.classifier import Label
+from campaigns.rights.models import RequestKind
+from campaigns.rights.requests import write_down_request
+from campaigns.states import CampaignAction, MessageState
+from outreach.access.models import AuditEvent, Role
+from outreach.errors import WrongState
+from outreach.people.models import Contact, Suppression, SuppressionReason
+from outreach.people.suppression import active
+from tests.flows.test_counters import recipients, says
+from tests.flows.world import AUTHOR, World, number
+from tests.web.office import post, signed_in
+
+# 0 and 1 live in village 3, as "Thôn 3" and "thôn 3"; 2 and 3 in village 4; 4 has no phone.
+FULL = number(0).replace("+84", "0")
+
+
+@pytest.fixture
+def campaign(world: World, client: FlaskClient) -> int:
+    world.add_people(4)
+    world.add_person("Y Blốc")
+    with world.runtime.db.write() as session:
+        for place, person in enumerate(session.scalars(select(Contact).order_by(Contact.id))):
+            person.village = ("Thôn 3", "thôn 3", "Thôn 4", "Thôn 4", "Thôn 3")[place]
+    campaign_id = world.launch()
+    world.send()
+    with world.runtime.db.write() as session:
+        session.execute(update(Message).values(state=MessageState.NO_REPORT))
+    signed_in(client, AUTHOR)
+    return campaign_id
+
+
+def make(client: FlaskClient, campaign: int, **more: str) -> str:
+    made = post(client, "/admin/rounds/", campaign=campaign, list=1, **{"village": "thon3", **more})
+    assert made.status_code in (303, 422)
+    return made.location or made.text
+
+
+def answers(world: World) -> list[tuple[str, bool]]:
+    """Labels in their order, and whether each still stands."""
+    with world.runtime.db.read() as session:
+        rows = session.scalars(select(Answer).order_by(Answer.id))
+        return [(row.label.value, row.undone_at is None) for row in rows]
+
+
+def test_a_sheet_holds_those_whom_nothing_has_reached_and_nobody_who_wants_peace(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    world.add_people(3, first=4)
+    _first, second, third, fourth = recipients(world)
+    with world.runtime.db.write() as session:
+        session.execute(
+            update(Message).where(Message.recipient_id == second).values(state=MessageState.UNDELIVERED)
+        )
+        contact = session.get_one(Recipient, fourth).contact_id
+        assert contact
+        write_down_request(
+            session,
+            contact,
+            RequestKind.OBJECT,
+            asked_by="chính ông",
+            asked_on=None,
+            user=world.user(AUTHOR),
+            now=world.now,
+        )
+    says(world, third, Label.NOT_YET)
+    page = client.get(f"/admin/rounds/?campaign={campaign}&list=1").text
+    assert page.count("Thôn 4") == 0  # one has answered, one objects
+    assert page.count('name="village" value="thon3"') == 1
+    show = make(client, campaign, officer="ông A Thun")
+    page = client.get(show).text
+    for told in ("1-01", "1-03", "Chưa có số điện thoại", "Tin không đến được", "Chưa trả lời", "ông A Thun"):
+        assert told in page
+    # Nobody is sent to the same door twice.
+    assert "đã có trong phiếu khác" in make(client, campaign)
+    assert client.get(make(client, campaign, again="1")).status_code == 200
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(AuditEvent.details).where(AuditEvent.action == "round.make")).first()
+
+
+def test_numbers_are_masked_on_paper_unless_asked_for_and_each_print_is_on_record(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    show = make(client, campaign)
+    assert FULL not in client.get(show).text
+    plain = client.get(f"{show}sheet").text
+    assert FULL not in plain
+    assert f"{FULL[:4]}•••{FULL[-3:]}" in plain
+    assert plain.count('class="box"') == 3 * 7
+    assert FULL in client.get(f"{show}sheet?numbers=1").text
+    with world.runtime.db.read() as session:
+        told = session.scalars(select(AuditEvent).where(AuditEvent.action == "round.print")).all()
+    assert [event.details["numbers"] for event in told] == [0, 2]
+    with world.runtime.db.write() as session:
+        world.add_officer(session, "kiemtra@loa.example", Role.AUDITOR)
+    signed_in(client, "kiemtra@loa.example")
+    assert client.get(show).status_code == 200
+    assert client.get(f"{show}sheet").status_code == 403
+
+
+def test_what_comes_back_counts_as_answers_however_often_it_is_saved_and_is_undone_as_a_whole(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    show = make(client, campaign)
+    keys = {"k1": "1", "k2": "2", "k3": "0"}
+    for _again in range(2):
+        assert post(client, f"{show}enter", **keys).status_code == 303
+    stand = answers(world)
+    assert sorted(stand) == [("installed", True), ("not_yet", True)]
+    with world.runtime.db.read() as session:
+        assert {row.place for row in session.scalars(select(OfficerEntry))} == {Place.HOME}
+        assert session.scalars(select(InstallReport.withdrawn_at)).all() == [None]
+        assert disagreements(session)[1] == []
+    page = client.get(show).text
+    assert "3/3" in page
+    # A slip of the finger: corrected, then undone.
+    post(client, f"{show}enter", **keys | {"k1": "3"})
+    assert ("installed", False) in answers(world)
+    assert post(client, f"{show}undo").status_code == 303
+    assert [label for label, stands in answers(world) if stands] == ["not_yet", "installed"]
+    # An emptied field takes its result back; a wrong key saves nothing.
+    post(client, f"{show}enter", **keys | {"k2": ""})
+    assert [label for label, stands in answers(world) if stands] == ["installed"]
+    wrong = post(client, f"{show}enter", k1="2", k2="8")
+    assert (wrong.status_code, "dòng 2" in wrong.text, 'value="8"' in wrong.text) == (422, True, True)
+    assert [label for label, stands in answers(world) if stands] == ["installed"]
+
+
+def test_who_wants_to_be_left_alone_is_and_what_they_say_later_is_not_undone(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    show = make(client, campaign)
+    with world.runtime.db.read() as session:
+        phone = session.scalars(select(Recipient.phone_id).order_by(Recipient.id)).first()
+    assert phone
+    post(client, f"{show}enter", k1="6", k3="6")
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Suppression.reason)).all() == [SuppressionReason.OPT_OUT]
+    # Neither is on another sheet, though one has no phone to be suppressed; the third is.
+    assert "Đã lập" in client.get(make(client, campaign, again="1")).text
+    assert 'name="k2"' not in client.get("/admin/rounds/2/").text
+    post(client, f"{show}undo")
+    with world.runtime.db.read() as session:
+        assert not active(session, phone, SuppressionReason.OPT_OUT)
+    post(client, f"{show}enter", k1="2")
+    says(world, recipients(world)[0], Label.INSTALLED, days=1)
+    post(client, f"{show}undo")
+    assert "câu trả lời của họ được giữ" in client.get(show).text
+    assert [label for label, stands in answers(world) if stands] == ["not_yet", "installed"]
+
+
+def test_a_launch_from_whose_lists_a_sheet_was_made_is_not_taken_back(
+    world: World, client: FlaskClient
+) -> None:
+    world.add_people(1)
+    world.add_person("Y Blốc")
+    campaign_id = world.launch()
+    signed_in(client, AUTHOR)
+    assert make(client, campaign_id, village="*").startswith("/admin/rounds/")
+    with pytest.raises(WrongState, match="phiếu đến nhà"):
+        world.act(campaign_id, CampaignAction.UNDO)
