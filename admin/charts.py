@@ -48,12 +48,14 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """Where a count goes from its last point to the goal: places among the days, None beyond what can be told."""
+    """Where a count goes from its last point to the goal, as places among the days.
 
-    likely: float | None
-    earliest: float | None
-    latest: float | None
-    needed_by: float | None  # the deadline, while it lies ahead and the goal is not reached
+    `fan` is the earliest, the likely and the latest day of a forecast, each None where it is beyond telling; None where
+    there is no forecast. `needed_by` is the deadline, while it lies ahead and the goal is not reached.
+    """
+
+    fan: tuple[float | None, float | None, float | None] | None
+    needed_by: float | None
 
 
 def bar_chart(name: str, title: str, description: str, bars: Sequence[Bar], *, goal: Goal | None) -> Markup:
@@ -106,7 +108,7 @@ def line_chart(
     last: float = max(len(points) - 1, deadline[0] if deadline else 0, 1)
     if ahead and goal and points:
         # A forecast far off must not press the days that were into a corner.
-        last = max(last, min(ahead.latest or 2 * last, 2 * last))
+        last = max(last, min((ahead.fan[2] or 2 * last) if ahead.fan else 0, 2 * last))
     top = max([1, *(count for _, count, _ in points), *([int(goal.value * 1.08)] if goal else [])])
 
     def at(place: float, count: float) -> tuple[str, str]:
@@ -135,7 +137,8 @@ def line_chart(
         spots = [at(place, count) for place, (_, count, _) in enumerate(points)]
         path = " ".join(f"{x},{y}" for x, y in spots)
         x, y = spots[-1]
-        beside = "end" if float(x) > WIDTH / 2 else "start"
+        # What lies ahead is to the right.
+        beside = "end" if float(x) > (WIDTH / 5 if ahead else WIDTH / 2) else "start"
         parts.append(
             Markup('<polyline class="line" points="{}"/>').format(path)
             + Markup('<circle class="dot" cx="{}" cy="{}" r="4"/>').format(x, y)
@@ -171,18 +174,18 @@ def _draw_ahead(
             return at(place, goal.value)
         return at(last, count + (goal.value - count) * (last - start) / (place - start))
 
-    first, soon, late = at(start, count), end(ahead.earliest), end(ahead.latest)
-    corner = at(last, goal.value)
-    fan = [
-        first,
-        soon,
-        *([corner] if ahead.earliest is not None and ahead.earliest < last and late[0] == corner[0] else []),
-        late,
-    ]
-    parts = [
-        Markup('<polygon class="fan" points="{}"/>').format(" ".join(f"{x},{y}" for x, y in fan)),
-        _way("likely", first, end(ahead.likely)),
-    ]
+    first = at(start, count)
+    parts = []
+    if ahead.fan:
+        soon, likely, late = (end(place) for place in ahead.fan)
+        # Where the late edge leaves the picture, the fan reaches up into its corner.
+        top = at(last, goal.value)
+        corner = [top] if late[1] != top[1] else []
+        points_of_fan = " ".join(f"{x},{y}" for x, y in [first, soon, *corner, late])
+        parts = [
+            Markup('<polygon class="fan" points="{}"/>').format(points_of_fan),
+            _way("likely", first, likely),
+        ]
     if ahead.needed_by is not None and ahead.needed_by > start:
         parts.append(_way("needed", first, at(ahead.needed_by, goal.value)))
     return parts

@@ -100,18 +100,16 @@ def _draw_days(head: Head, today: date) -> Markup:
 
 
 def _ahead(head: Head, today: date) -> Ahead | None:
-    if head.ahead is None or head.outlook is Outlook.REACHED or not head.days:
+    if head.outlook is Outlook.REACHED or not head.days:
         return None
     first = head.days[0][0]
 
     def place(day: date | None) -> float | None:
         return (day - first).days if day else None
 
-    by = head.goal.deadline if head.goal else None
+    by, told = head.goal.deadline if head.goal else None, head.ahead
     return Ahead(
-        likely=place(head.ahead.likely),
-        earliest=place(head.ahead.earliest),
-        latest=place(head.ahead.latest),
+        fan=(place(told.earliest), place(told.likely), place(told.latest)) if told else None,
         needed_by=place(by) if by and by >= today else None,
     )
 

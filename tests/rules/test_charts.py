@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from admin.charts import WIDTH, Bar, Goal, Tile, bar_chart, line_chart, tile_grid
+from admin.charts import WIDTH, Ahead, Bar, Goal, Tile, bar_chart, line_chart, tile_grid
 
 GOAL = Goal(0.5, "Mục tiêu 50%")
 
@@ -103,3 +103,29 @@ def test_a_chart_of_no_day_or_one_is_drawn(points: list[tuple[str, int, str]]) -
 def test_a_tile_is_the_darker_the_nearer_the_goal(share: float | None, level: str) -> None:
     svg = tile_grid("t", "T", "M", [Tile("A", share, "", 0, 0)], goal=GOAL)
     assert f'class="tile-{level}"' in svg
+
+
+@pytest.mark.parametrize(
+    ("fan", "corners"),
+    [((20, 25, 28), 3), ((20, 25, 90), 4), ((20, 60, None), 4), ((None, None, None), 4)],
+)
+def test_a_forecast_opens_from_the_last_day_and_stays_within_the_picture(
+    fan: tuple[int | None, int | None, int | None], corners: int
+) -> None:
+    points = [(f"{n}/8", 10 * n, str(10 * n)) for n in range(15)]
+    ahead = Ahead(fan=fan, needed_by=18)
+    svg = line_chart("d", "T", "M", points, goal=Goal(300, "300"), deadline=(18, "Hạn"), ahead=ahead)
+    drawn = re.search(r'class="fan" points="([^"]+)"', svg)
+    dot = re.search(r'class="dot" cx="([\d.]+)" cy="([\d.]+)"', svg)
+    assert drawn
+    assert dot
+    corner = [tuple(map(float, each.split(","))) for each in drawn[1].split()]
+    assert corner[0] == (float(dot[1]), float(dot[2]))
+    assert len(corner) == corners
+    assert all(0 <= x <= WIDTH and 0 <= y <= 190 for x, y in corner)
+    assert 'class="needed"' in svg
+    alone = line_chart(
+        "d", "T", "M", points, goal=Goal(300, "300"), deadline=None, ahead=Ahead(fan=None, needed_by=None)
+    )
+    assert 'class="fan"' not in alone
+    assert 'class="needed"' not in alone
