@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import answering, callbacks, claiming, importing, launching, pace, pages, sending
+from benchmarks import answering, callbacks, claiming, importing, launching, leaders, pace, pages, sending
 from benchmarks.gateway import NoCompiler
 from benchmarks.ground import Ground, ground
 
@@ -26,6 +26,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "launching": launching.main,
     "claiming": claiming.main,
     "pages": pages.main,
+    "leaders": leaders.main,
     "importing": importing.main,
 }
 SMALL: dict[str, dict[str, Any]] = {
@@ -36,6 +37,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "launching": {"recipients": 10_000},
     "claiming": {"small": 6_000, "large": 60_000},
     "pages": {"people": 10_000, "times": 10},
+    "leaders": {"people": 20_000, "seconds": 10},
     "importing": {"count": 5_000, "large": 20_000},
 }
 

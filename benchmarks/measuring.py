@@ -48,6 +48,11 @@ def middle(values: Sequence[float]) -> float:
     return median(values)
 
 
+def percentile(values: Sequence[float], of_100: int) -> float:
+    """The value that so many of a hundred do not exceed."""
+    return sorted(values)[max(0, -(-len(values) * of_100 // 100) - 1)]
+
+
 def show(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table in Markdown, its columns aligned for reading in a terminal."""
     lines = [list(head), *(list(row) for row in rows)]

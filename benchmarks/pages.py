@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from admin.app import create_app
 from benchmarks.filling import campaign_of
 from benchmarks.ground import AUTHOR, LIST, PASSWORD, TEXT, Ground, vacuum
-from benchmarks.measuring import show, target
+from benchmarks.measuring import percentile, show, target
 from benchmarks.variety import ORGANISATIONS, add_variety
 
 PEOPLE = 1_000_000
@@ -101,7 +101,7 @@ def main(on: Ground, *, people: int = PEOPLE, times: int = TIMES) -> str:
                 ask(i)
                 took.setdefault(name, []).append((time.perf_counter() - began) * 1000)
     rows = [
-        [name, f"{sorted(ms)[len(ms) // 2]:.0f}", f"{_p95(ms):.0f}", f"{max(ms):.0f}"]
+        [name, f"{sorted(ms)[len(ms) // 2]:.0f}", f"{percentile(ms, 95):.0f}", f"{max(ms):.0f}"]
         for name, ms in took.items()
     ]
     head = [f"{people:,} people, ms", "median", "p95", "worst"]
@@ -112,7 +112,9 @@ def main(on: Ground, *, people: int = PEOPLE, times: int = TIMES) -> str:
             *(
                 target(
                     name,
-                    max(_p95(ms) for page, ms in took.items() if (page.startswith(_ASKED)) is asked),
+                    max(
+                        percentile(ms, 95) for page, ms in took.items() if (page.startswith(_ASKED)) is asked
+                    ),
                     at_most=LONGEST_MS,
                     form=".0f",
                 )
@@ -123,10 +125,6 @@ def main(on: Ground, *, people: int = PEOPLE, times: int = TIMES) -> str:
             ),
         ]
     )
-
-
-def _p95(values: list[float]) -> float:
-    return sorted(values)[max(0, -(-len(values) * 95 // 100) - 1)]
 
 
 def _token(client: FlaskClient, path: str) -> str:

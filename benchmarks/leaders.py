@@ -1,0 +1,232 @@
+"""Leaders read while a campaign is sent: milliseconds of a page over a million people and three messages each."""
+
+from __future__ import annotations
+
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection, RemoteDisconnected
+from urllib.parse import urlencode
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from benchmarks import gateway
+from benchmarks.callbacks import server
+from benchmarks.ground import APPROVER, PASSWORD, Ground
+from benchmarks.measuring import percentile, show, target
+from benchmarks.province import province_of
+from campaigns.agencies.counts import Counts
+from campaigns.agencies.reports import hand_in_by_form
+from campaigns.goals.entering import enter_denominator, set_goal
+from campaigns.goals.goal import Scope, Subject
+from campaigns.official import enter_official
+from campaigns.planning.draft import DEFAULT_KIND
+from campaigns.windows import VIETNAM
+from deploy.redis_server import find_port
+from outreach.access.models import OrganisationKind, Role
+from outreach.access.organisations import create_organisation
+from outreach.access.users import create_user, find_user
+from outreach.db import Database
+from outreach.places.models import Area, AreaLevel
+from outreach.runtime import Runtime
+from tests.flows.processes import Processes
+
+PEOPLE = 1_000_000
+SECONDS = 60
+PACE = 200  # segments a second; each message has one
+READERS = 8
+PAUSE_S = 1.0  # between two pages of a reader: nobody reads one faster
+AGENCIES = 40
+COUNTED_WITHIN_S = 240.0
+LONGEST_MS = 200.0
+PAGES = {
+    "leader's page": "/admin/progress/?campaign=1",
+    "leader's page, a district": "/admin/progress/?campaign=1&district=615",
+}
+
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+def main(on: Ground, *, people: int = PEOPLE, seconds: int = SECONDS) -> str:
+    """Pages by READERS in turn, each after a pause, while PACE messages a second leave."""
+    waiting = PACE * (seconds + 120)
+    with (
+        gateway.running(on.gateway_program) as to,
+        province_of(on, people, waiting=min(waiting, people // 2)) as (url, runtime),
+    ):
+        on.flush_redis()
+        add_figures(runtime.db)
+        settings = on.settings(url, gateway_url=to.url)
+        processes = Processes(settings, on.folder / "workers.log")
+        port = find_port()
+        try:
+            with server(settings, "asgi:app", on, port=port):
+                for queue in ("send", "default", "imports"):
+                    processes.start("worker", "--queues", queue)
+                processes.start("scheduler")
+                readers = [Reader(port, f"lanhdao{n}@loa.example") for n in range(READERS)]
+                began = time.monotonic()
+                _wait_until_counted(readers[0], runtime)
+                first_count = time.monotonic() - began
+                _send(runtime)
+                to.wait_for(1, seconds=30.0)
+                took = _read(readers, seconds, warm_up=True)
+                sent = to.stats().accepted
+                began = time.monotonic()
+                took = _read(readers, seconds)
+                rate = (to.stats().accepted - sent) / (time.monotonic() - began)
+                hardest = _read(readers, seconds / 4, pause_s=0.0)
+        finally:
+            processes.stop()
+    head = [f"{people:,} people, ms", "pages", "median", "p95", "worst"]
+    rows = [
+        [name, f"{len(ms)}", f"{percentile(ms, 50):.0f}", f"{percentile(ms, 95):.0f}", f"{max(ms):.0f}"]
+        for name, ms in {
+            **took,
+            **{f"{name}, without a pause": ms for name, ms in hardest.items()},
+        }.items()
+    ]
+    return "\n".join(
+        [
+            show(head, rows),
+            f"{READERS} readers, {PAUSE_S:g} s between two pages of one; counted for the first time in {first_count:.0f} s",
+            target("messages/s meanwhile, of the pace", rate / PACE, at_least=0.95, form=".1%"),
+            *(
+                target(f"{name}, p95 ms", percentile(ms, 95), at_most=LONGEST_MS, form=".0f")
+                for name, ms in took.items()
+            ),
+        ]
+    )
+
+
+class Reader:
+    """A leader with a session and a connection of their own."""
+
+    def __init__(self, port: int, email: str) -> None:
+        self.connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        self.cookie = ""
+        token = _TOKEN.search(self.get("/login"))
+        assert token
+        form = urlencode({"email": email, "password": PASSWORD, "csrf_token": token[1]})
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": self.cookie}
+        self.connection.request("POST", "/login", form, headers)
+        self._read(303)
+
+    def get(self, path: str) -> str:
+        try:
+            self.connection.request("GET", path, headers={"Cookie": self.cookie})
+            return self._read(200)
+        except RemoteDisconnected:  # the server ends connections that were idle for a few seconds
+            self.connection.close()
+            self.connection.request("GET", path, headers={"Cookie": self.cookie})
+            return self._read(200)
+
+    def _read(self, status: int) -> str:
+        answer = self.connection.getresponse()
+        body = answer.read().decode()
+        assert answer.status == status, (answer.status, body[:200])
+        if set_cookie := answer.getheader("Set-Cookie"):
+            self.cookie = set_cookie.split(";", 1)[0]
+        return body
+
+
+def _read(
+    readers: list[Reader], seconds: float, *, pause_s: float = PAUSE_S, warm_up: bool = False
+) -> dict[str, list[float]]:
+    """Milliseconds by page. `warm_up` opens each page a few times: what a process loads once."""
+    ends = time.monotonic() + seconds
+
+    def read(n: int) -> list[tuple[str, float]]:
+        found = []
+        time.sleep(pause_s * n / len(readers))  # not all at once
+        turn = n
+        while time.monotonic() < ends and not (warm_up and turn > n + 4):
+            name, path = list(PAGES.items())[turn % len(PAGES)]
+            began = time.perf_counter()
+            page = readers[n].get(path)
+            found.append((name, (time.perf_counter() - began) * 1000))
+            assert "<svg" in page
+            turn += 1
+            time.sleep(pause_s)
+        return found
+
+    with ThreadPoolExecutor(len(readers)) as pool:
+        took: dict[str, list[float]] = {}
+        for found in pool.map(read, range(len(readers))):
+            for name, ms in found:
+                took.setdefault(name, []).append(ms)
+    return took
+
+
+def _wait_until_counted(reader: Reader, runtime: Runtime) -> None:
+    """Who looks has a large campaign counted; a campaign of a few is counted at each look."""
+    ends = time.monotonic() + COUNTED_WITHIN_S
+    while "đang đếm lần đầu" in reader.get(PAGES["leader's page"]):
+        if time.monotonic() > ends:
+            raise TimeoutError("nobody counts: see workers.log")
+        time.sleep(0.5)
+
+
+def _send(runtime: Runtime) -> None:
+    with runtime.db.write() as session:
+        session.execute(text("UPDATE campaigns SET state = 'sending', pace = :pace"), {"pace": PACE})
+
+
+def add_figures(db: Database) -> None:
+    """Readers, goals, a denominator for every place, official installs of a week, agencies that report daily."""
+    now = datetime.now(UTC)
+    today = now.astimezone(VIETNAM).date()
+    with db.write() as session:
+        for n in range(READERS):
+            _add_reader(session, f"lanhdao{n}@loa.example", now)
+        user = find_user(session, APPROVER)
+        province = Subject(DEFAULT_KIND, Scope.RESIDENTS, area="62")
+        for subject, share in ((province, "50"), (Subject(DEFAULT_KIND, Scope.STAFF), "100")):
+            deadline = (today + timedelta(days=5)).isoformat()
+            set_goal(session, subject, share=share, deadline=deadline, basis="", user=user, now=now)
+        areas = session.scalars(select(Area)).all()
+        for area in areas:
+            enter_denominator(
+                session,
+                province._replace(area=area.code),
+                value="1200000" if area.code == "62" else "12000",
+                as_of="2020-08-01",
+                source="Sở TT&TT",
+                user=user,
+                now=now,
+            )
+        for ago in range(7):
+            day = (today - timedelta(days=ago)).isoformat()
+            for area in areas:
+                if area.level is AreaLevel.DISTRICT:
+                    enter_official(
+                        session,
+                        day=day,
+                        area=area.code,
+                        installed=str(9_000 - 100 * ago),
+                        source="Sở TT&TT",
+                        user=user,
+                        now=now,
+                    )
+        for n in range(AGENCIES):
+            made = create_organisation(
+                session, code=f"S{n}", name=f"Sở thứ {n}", kind=OrganisationKind.AGENCY, parent_code="MTTQ"
+            )
+            for ago in range(7, n % 2 - 1, -1):
+                counts = Counts(400, 390, 380 - 20 * ago)
+                day_of_it = today - timedelta(days=ago)
+                hand_in_by_form(session, made.id, counts, day=day_of_it, note="", user=user, now=now)
+
+
+def _add_reader(session: Session, email: str, now: datetime) -> None:
+    create_user(
+        session,
+        email=email,
+        password=PASSWORD,
+        role=Role.LEADER,
+        organisation_id=None,
+        area_code=None,
+        now=now,
+    )
