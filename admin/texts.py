@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask
-from flask_babel import format_decimal, format_percent
+from flask_babel import format_decimal, format_percent, get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -149,6 +149,8 @@ def word(value: Any, family: str) -> str:
 
 def number(value: float | None) -> str:
     """540.438; a dash for what is not known."""
+    if isinstance(value, int):  # most of them, and Babel takes its time
+        return f"{value:,}" if str(get_locale()) == "en" else f"{value:,}".replace(",", ".")
     return "–" if value is None else str(format_decimal(value))
 
 

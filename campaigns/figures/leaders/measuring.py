@@ -34,8 +34,12 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """All but `sent` and `delivered`, which come from another count."""
-        for name in ("installed", "today", "recipients", "no_smartphone", "answered", "own_installed"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.installed += other.installed
+        self.today += other.today
+        self.recipients += other.recipients
+        self.no_smartphone += other.no_smartphone
+        self.answered += other.answered
+        self.own_installed += other.own_installed
 
     @property
     def could_install(self) -> int:

@@ -21,6 +21,7 @@ from campaigns.figures.leaders.measuring import (
     look_ahead,
     measure_line,
 )
+from campaigns.figures.leaders.reaching import read_reach_once
 from campaigns.figures.leaders.staff import Agencies, read_agencies
 from campaigns.figures.leaders.tables import Places, add_reach, add_up, grouped, organisations_table
 from campaigns.figures.places import find_counted, hides_lists, takes_part
@@ -28,7 +29,7 @@ from campaigns.goals.goal import Goal, Goals, people_for
 from campaigns.goals.reading import read_goals
 from campaigns.models import Campaign
 from campaigns.official import Official, add_up_official, latest_official
-from campaigns.reach.reading import Reach, read_reach
+from campaigns.reach.reading import Reach
 from campaigns.windows import VIETNAM
 from outreach.access.models import User
 from outreach.access.users import organisations_of, visible_to
@@ -92,7 +93,7 @@ def read_leaders(session: Session, campaign_id: int, *, user: User, redis: Redis
     seen = visible_to(session, user, ContactList.organisation_id)
     own_lists = organisations_of(session, user)
     scope = Scope(campaigns, chosen, seen, _name_of(own_lists))
-    reach = read_reach(session, chosen, seen=own_lists, now=now)
+    reach = read_reach_once(session, chosen, seen=own_lists, name=scope.name, now=now)
     tallies = count_tallies(session, scope, redis=redis, now=now)
     goals = read_goals(session, at=now, kind=chosen.kind)
     places = Places(session, goals, chosen.kind)

@@ -27,6 +27,7 @@ class Places:
     def __init__(self, session: Session, goals: Goals, kind: str) -> None:
         self.areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
         self.goals, self.kind = goals, kind
+        self._districts: dict[str | None, str | None] = {None: None}
         tops = [area.code for area in self.areas.values() if area.level is AreaLevel.PROVINCE]
         self.top = tops[0] if len(tops) == 1 else None
         self.districts = [area.code for area in self.areas.values() if area.level is AreaLevel.DISTRICT]
@@ -35,9 +36,10 @@ class Places:
         return Subject(self.kind, Scope.RESIDENTS, area=code)
 
     def district_of(self, code: str | None) -> str | None:
-        return next(
-            (each for each in self._upwards(code) if self.areas[each].level is AreaLevel.DISTRICT), None
-        )
+        if code not in self._districts:
+            above = (each for each in self._upwards(code) if self.areas[each].level is AreaLevel.DISTRICT)
+            self._districts[code] = next(above, None)
+        return self._districts[code]
 
     def table(
         self,
