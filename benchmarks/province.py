@@ -57,6 +57,8 @@ _FILL = (
     """INSERT INTO install_reports (campaign_id, phone_id, recipient_id, answer_id, source, reported_at)
        SELECT campaign_id, phone_id, recipient_id, id, source, at FROM answers WHERE label = 'installed'""",
     "UPDATE recipients SET answered_at = answers.at FROM answers WHERE answers.recipient_id = recipients.id",
+    # Nothing leaves before whoever measures lets it.
+    "UPDATE campaigns SET state = 'paused'",
     *(
         f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))"
         for table in ("messages", "attempts", "answers", "install_reports")
@@ -66,7 +68,7 @@ _FILL = (
 
 @contextmanager
 def province_of(on: Ground, people: int, *, waiting: int) -> Iterator[tuple[str, Runtime]]:
-    """A campaign to `people` of whom each has had two messages and most the third; `waiting` of it are still to go."""
+    """A paused campaign to `people` of whom each has had two messages and most the third; `waiting` of it are to go."""
     with campaign_of(on, people, sent_of=1, state="delivered") as (url, runtime):
         add_variety(runtime.db)
         given = {"people": people, "campaign": 1, "waiting": waiting}
