@@ -1,0 +1,188 @@
+"""Every command with every role: those that act as somebody let in whom their office is for, and nobody else.
+
+The table is the promise, written by hand; a new command needs a row. Commands without `--as` are the operator's, who
+has the machine: what they do stands in the audit as done from the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import Result
+from sqlalchemy import func, select
+
+from admin.app import create_app
+from campaigns.models import Campaign
+from campaigns.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
+from outreach.access.models import AuditEvent, OrganisationKind, Role, User
+from outreach.access.organisations import create_organisation
+from tests.flows.test_lifecycle import put
+from tests.flows.world import LIST, TEXT, World
+
+# Administrator, Staff, aPprover, Leader, aUditor; `operator` is for nobody in particular.
+TABLE = """
+campaigns create            ASP..
+campaigns submit            ASP..
+campaigns approve           A.P..
+campaigns launch            ASP..
+campaigns pause             ASP..
+campaigns resume            ASP..
+campaigns cancel            ASP..
+campaigns undo              ASP..
+goals set                   ASP..
+goals denominators          ASP..
+official import             ASP..
+campaigns status            operator
+areas load                  operator
+audit verify                operator
+backup create               operator
+backup restore              operator
+contacts check              operator
+contacts do-not-call        operator
+contacts import             operator
+counters verify             operator
+db upgrade                  operator
+demo load                   operator
+organisations create        operator
+replies classify            operator
+replies examples            operator
+replies import              operator
+reports daily               operator
+reports run                 operator
+reports status              operator
+reports verify              operator
+retention run               operator
+retention show              operator
+scheduler                   operator
+sms measure                 operator
+users create                operator
+users remove-second-factor  operator
+users reset-password        operator
+users sessions              operator
+users unlock                operator
+worker                      operator
+"""
+LETTERS = dict(zip("ASPLU", Role, strict=True))
+ROWS = {line[:28].strip(): line[28:].strip() for line in TABLE.strip().splitlines()}
+ACTING = {name: who for name, who in ROWS.items() if who != "operator"}
+OF_A_CAMPAIGN = {name for name in ACTING if name.startswith("campaigns ") and name != "campaigns create"}
+FEWEST_CELLS = 100
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
+class Terminal:
+    """Types commands as one user after the other."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.world = world
+        self.app = create_app(world.runtime.settings, runtime=world.runtime)
+        self.campaign = world.draft()
+        self.files = {
+            "campaigns create": (
+                "c.toml",
+                f'name = "Bluezone"\ntext = "{TEXT}"\nlists = ["{LIST}"]\nsender = "MTTQ"\n',
+            ),
+            "goals denominators": (
+                "d.csv",
+                "scope,place,value,as_of,source\nmembers,MTTQ,300,2020-08-01,Hội\n",
+            ),
+            "official import": ("o.csv", "day,area,installed,source\n"),
+        }
+        for name, content in self.files.values():
+            (folder / name).write_text(content, encoding="utf-8")
+        self.folder = folder
+
+    def type(self, name: str, email: str) -> Result:
+        words: list[Any] = name.split()
+        if name in self.files:
+            words.append(self.folder / self.files[name][0])
+        elif name == "goals set":
+            words += ["members", "--place", "MTTQ", "--share", "50", "--deadline", "2030-08-20"]
+        else:
+            self._make_ready(CampaignAction(words[1]))
+            words.append(self.campaign)
+        return self.app.test_cli_runner().invoke(args=[*map(str, words), "--as", email])
+
+    def _make_ready(self, action: CampaignAction) -> None:
+        before = min(CAMPAIGN_MOVES[action][0], key=list(CampaignState).index)
+        put(self.world, self.campaign, state=before)
+
+
+@pytest.fixture
+def terminal(world: World, tmp_path: Path) -> Terminal:
+    with world.runtime.db.write() as session:
+        front = world.user("canbo@loa.example").organisation_id
+        other = create_organisation(session, code="TN", name="Hội khác", kind=OrganisationKind.MASS)
+        for role in Role:
+            world.add_officer(session, f"{role.value}@here.example", role, front)
+            if role is not Role.ADMINISTRATOR:
+                world.add_officer(session, f"{role.value}@there.example", role, other.id)
+    return Terminal(world, tmp_path)
+
+
+def commands(group: Any, *above: str) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, *above, name)
+        else:
+            yield " ".join((*above, name)), command
+
+
+def test_every_command_has_a_row_and_says_as_whom_where_it_acts_as_somebody(terminal: Terminal) -> None:
+    found = dict(commands(terminal.app.cli))
+    assert sorted(found) == sorted(ROWS)
+    as_somebody = {
+        name for name, command in found.items() if any("--as" in part.opts for part in command.params)
+    }
+    assert as_somebody == set(ACTING)
+
+
+def test_each_role_gets_as_far_as_its_office_and_no_further(
+    terminal: Terminal, world: World, record_property: Any
+) -> None:
+    wrong, cells = [], 0
+    for name, who in ACTING.items():
+        allowed = {LETTERS[letter] for letter in who if letter in LETTERS}
+        for role in Role:
+            done = terminal.type(name, f"{role.value}@here.example")
+            is_refused = "không có quyền" in done.stderr or "Chỉ cán bộ" in done.stderr
+            if is_refused is (role in allowed) or (is_refused and done.exit_code == 0):
+                wrong.append(f"{name} as {role.value}: {done.exit_code} {done.stderr[:80]}")
+            cells += 1
+            if role is Role.ADMINISTRATOR or name not in OF_A_CAMPAIGN:
+                continue
+            theirs = terminal.type(name, f"{role.value}@there.example")
+            if theirs.exit_code == 0 or "mà bạn được xem" not in theirs.stderr:
+                wrong.append(f"{name} as {role.value} of another organisation: {theirs.stderr[:80]}")
+            cells += 1
+        for stranger in ("khong-co@here.example", ""):
+            if terminal.type(name, stranger).exit_code == 0:
+                wrong.append(f"{name} as nobody")
+            cells += 1
+    record_property("cells", cells)
+    print(f"{cells} cells of commands and roles")
+    assert wrong == []
+    assert cells >= FEWEST_CELLS
+
+
+def test_a_locked_account_types_nothing_and_what_is_typed_is_on_record_as_typed(
+    terminal: Terminal, world: World
+) -> None:
+    assert terminal.type("campaigns submit", "staff@here.example").exit_code == 0
+    with world.runtime.db.write() as session:
+        events = session.scalars(select(AuditEvent).where(AuditEvent.action == "campaign.submit")).all()
+        assert [event.origin for event in events] == ["command"]
+        session.execute(User.__table__.update().values(is_active=False))  # type: ignore[attr-defined]
+        drafts = session.scalar(select(func.count()).select_from(Campaign))
+    for name in ACTING:
+        assert terminal.type(name, "administrator@here.example").exit_code != 0
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(Campaign)) == drafts
