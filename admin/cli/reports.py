@@ -12,6 +12,7 @@ from campaigns.report.issues.building import file_name
 from campaigns.report.issues.keeping import build_without_issuing, read_files, verify_issues
 from campaigns.report.standing import read_day
 from campaigns.report.ticking import tick
+from outreach.access import audit
 from outreach.runtime import Runtime
 
 
@@ -54,6 +55,16 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
             )
         for name, content in files.items():
             (out / name).write_bytes(content)
+        with runtime.db.write() as session:
+            audit.record(
+                session,
+                actor_id=None,
+                action="report.export",
+                subject="reports:all",
+                now=now,
+                day=day.isoformat(),
+                files=len(files),
+            )
         done = {"day": day.isoformat(), "issued": is_issued, "files": sorted(files)}
         answer(done, as_json=as_json, says=f"Đã ghi {len(files)} tệp vào {out}.")
 

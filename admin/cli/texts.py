@@ -15,6 +15,7 @@ from campaigns.answers.taking import Keys
 from campaigns.casework.examples import read_examples
 from campaigns.replies.classifier import classify
 from campaigns.rings import ring_send
+from outreach.access import audit
 from outreach.errors import BadInput
 from outreach.runtime import Runtime
 from outreach.sms.text import measure
@@ -37,13 +38,21 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
     @json_option
     def export_examples(file: Path, corrected: bool, as_json: bool) -> None:
         """Replies with the label that officers gave them, for the classifier's test."""
-        with runtime.db.read() as session, file.open("w", encoding="utf-8", newline="") as out:
+        with runtime.db.write() as session, file.open("w", encoding="utf-8", newline="") as out:
             sheet = csv.writer(out, delimiter="\t", lineterminator="\n")
             sheet.writerow(("text", "label", "suggested", "confidence"))
             count = 0
             for each in read_examples(session, corrected_only=corrected):
                 sheet.writerow((each.text, each.label.value, each.suggested.value, f"{each.confidence:.2f}"))
                 count += 1
+            audit.record(
+                session,
+                actor_id=None,
+                action="reply.export",
+                subject="replies:all",
+                now=datetime.now(UTC),
+                replies=count,
+            )
         says = f"Đã ghi {count} câu trả lời có nhãn của cán bộ vào {file}. Tên người trong câu vẫn còn: hãy xem lại."
         answer({"examples": count}, as_json=as_json, says=says)
 

@@ -94,6 +94,8 @@ ACTIONS: dict[str, Any] = {
     "report.link": _l("Tạo liên kết xem báo cáo"),
     "report.end_link": _l("Ngừng liên kết xem báo cáo"),
     "report.send_again": _l("Gửi lại báo cáo ngày"),
+    "report.export": _l("Xuất báo cáo ngày ra tệp"),
+    "reply.export": _l("Xuất câu trả lời có nhãn ra tệp"),
     "report.by_hand": _l("Ghi đã gửi báo cáo bằng cách khác"),
     "user.create": _l("Tạo tài khoản"),
     "user.change": _l("Đổi vai trò, phạm vi"),
@@ -117,6 +119,8 @@ ACTIONS: dict[str, Any] = {
 }
 
 SUBJECTS: dict[str, Any] = {
+    "replies": _l("câu trả lời"),
+    "reports": _l("báo cáo ngày"),
     "campaigns": _l("chiến dịch"),
     "contacts": _l("người dân"),
     "contact_lists": _l("danh sách"),
@@ -177,6 +181,8 @@ DETAILS: dict[str, Any] = {
     "message": _l("tin nhắn"),
     "messages": _l("số tin"),
     "replies": _l("số câu trả lời"),
+    "day": _l("ngày"),
+    "files": _l("số tệp"),
     "kind": _l("loại yêu cầu"),
     "correction": _l("lần đính chính"),
     "mails": _l("số thư"),

@@ -70,7 +70,7 @@ def read_unshown(form: Form) -> dict[str, Any]:
     """What `keep_unshown` put there; whatever else stands in its place is nothing."""
     try:
         kept = json.loads(form.get("content_more") or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return {part: kept[part] for part in UNSHOWN if part in kept} if isinstance(kept, dict) else {}
 

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from campaigns.answers.counters import count_frozen, forget_counters
-from campaigns.answers.models import Answer
+from campaigns.answers.models import Answer, Reply
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, CampaignList, Recipient, Step
 from campaigns.planning.audience_sql import frozen
@@ -163,7 +163,8 @@ def take_back(session: Session, campaign_id: int) -> None:
             "Đã có tin rời đi nên không thu hồi được nữa. Có thể tạm dừng, hoặc hủy phần chưa gửi."
         )
     recipients = select(Recipient.id).where(Recipient.campaign_id == campaign_id)
-    if session.execute(select(Answer.id).where(Answer.recipient_id.in_(recipients)).limit(1)).first():
+    answered = (select(kind.id).where(kind.recipient_id.in_(recipients)).limit(1) for kind in (Answer, Reply))
+    if any(session.execute(found).first() for found in answered):
         raise WrongState(
             "Cán bộ đã ghi câu trả lời cho chiến dịch này nên không thu hồi được nữa. "
             "Có thể tạm dừng, hoặc hủy phần chưa gửi."

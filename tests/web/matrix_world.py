@@ -79,13 +79,13 @@ class Office:
         self.values: dict[str, Any] = {"guide": "can-bo", "picture": "home.png"}
         with app.test_request_context():
             self.token = generate_csrf()
-            self._secret = session["csrf_token"]
+            self.secret = session["csrf_token"]
         with runtime.db.write() as db:
             self._add_people(db)
             self._add_lists(db)
         self._add_campaigns()
         for visitor in self.visitors.values():
-            self._open_session(visitor)
+            self.open_session(visitor)
 
     def ask(
         self,
@@ -100,16 +100,16 @@ class Office:
         """One request in a session of its own, with the page's token unless it is to be forged."""
         browser: FlaskClient = self.app.test_client()
         with browser.session_transaction() as begun:
-            begun.update(csrf_token=self._secret, language=language)
+            begun.update(csrf_token=self.secret, language=language)
             if visitor.user_id:
-                begun["_user_id"] = f"{visitor.user_id}.{self._open_session(visitor)}"
+                begun["_user_id"] = f"{visitor.user_id}.{self.open_session(visitor)}"
         if method == "GET":
             return browser.get(path)
         return browser.open(
             path, method=method, data={**(form or {}), **({"csrf_token": self.token} if token else {})}
         )
 
-    def _open_session(self, visitor: Visitor) -> str:
+    def open_session(self, visitor: Visitor) -> str:
         """The visitor's session, begun anew where what was asked before has ended it; its key."""
         number = int(visitor.user_id.split(".")[0])
         with self.runtime.db.read() as db:

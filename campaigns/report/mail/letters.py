@@ -20,6 +20,7 @@ from campaigns.report.paper.words import percent, said, short_day
 from campaigns.report.snapshot.figures import read_snapshot
 from campaigns.report.snapshot.sources import read_agencies
 from outreach.access.models import Organisation
+from outreach.access.trail.verifying import read_head
 from outreach.errors import NotFound
 from outreach.mail import Attachment
 from outreach.settings import Settings
@@ -68,7 +69,9 @@ Xem và tải văn bản, không cần đăng nhập, đến hết ngày {until}
 
 {link}
 
-Văn bản gửi kèm chưa có số và chữ ký; bản chính do văn thư phát hành."""
+Văn bản gửi kèm chưa có số và chữ ký; bản chính do văn thư phát hành.
+
+Mốc nhật ký, để đối chiếu khi kiểm tra: {anchor}"""
 
 _CORRECTION = """Kính gửi đồng chí,
 
@@ -141,8 +144,12 @@ def _issued(session: Session, issue: ReportIssue, settings: Settings) -> Letter:
         shown = "\n".join(lines[:_MOST_CHANGES]) + (f"\n- và {more} số liệu khác." if more > 0 else "")
         body = _CORRECTION.format(n=issue.n, count=said(len(lines)), changes=shown + "\n", **facts)
         return Letter(f"Báo cáo bổ sung, đính chính ngày {day} (lần {issue.n})", body + _END, files)
+    # Outside the database: entries cut off at the audit's end are missed by whoever keeps the mail.
     body = _REPORT.format(
-        subject=form.subject[:1].lower() + form.subject[1:], figures=_figures(issue, form), **facts
+        anchor=read_head(session),
+        subject=form.subject[:1].lower() + form.subject[1:],
+        figures=_figures(issue, form),
+        **facts,
     )
     return Letter(f"Báo cáo {form.subject[:1].lower()}{form.subject[1:]}, ngày {day}", body + _END, files)
 

@@ -1,0 +1,296 @@
+"""A hostile crawl: nothing breaks, nothing leaks, nothing of residents stands in logs, jobs or metrics."""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from flask.testing import FlaskClient
+from redis import Redis
+from rq import Queue
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from admin.app import create_app
+from campaigns.links import LinkCipher
+from campaigns.rings import ring_notify
+from outreach.access.models import Role
+from outreach.access.trail.verifying import verify
+from outreach.doorbell import DEFAULT
+from outreach.runtime import open_runtime
+from outreach.settings import Settings
+from tests.web import hostile
+from tests.web.hostile import SCRIPT, Attack
+from tests.web.matrix_world import BODY, HERE, NAME, NUMBER, THERE, Office, Visitor
+from tests.web.test_matrix import spellings
+from workers.processes import LoaWorker
+
+FEWEST_REQUESTS = 5000
+KEY = "tests-only-" + "k" * 32
+# What shows a whole number on purpose, on record.
+REVEALS = {"people.number", "inbox.number", "imports.errors", "lists.waiting", "rights.export"}
+# What ends the thing that is asked about: last, so that all else still has something to find.
+LAST = re.compile(r"discard|erase|undo|cancel|retract|remove|disable|end|lift|stop|release|delete")
+MAY_BE_AWAY = {"health.readyz", "health.healthz"}  # no worker runs here
+NOBODY = Visitor("nobody")
+
+
+@dataclass
+class Watch:
+    """What a crawl has seen: how much it asked, and what was wrong."""
+
+    secrets: list[str]
+    asked: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def look(self, attack: Attack, visitor: Visitor, answer: TestResponse, *, is_stranger: bool) -> None:
+        self.asked += 1
+        text = answer.get_data().decode("utf-8", "replace")
+        faults = []
+        if answer.status_code >= 500 and not (attack.endpoint in MAY_BE_AWAY and answer.status_code == 503):
+            faults.append(f"status {answer.status_code}")
+        place = answer.headers.get("Location", "")
+        if urlsplit(place).netloc or place.startswith(("//", "/\\")):
+            faults.append(f"leads to {place[:60]}")
+        if "X-Evil" in answer.headers:
+            faults.append("header split")
+        if SCRIPT[2:] in text and answer.mimetype == "text/html":
+            faults.append("script stands in the page")
+        shown = self.secrets if is_stranger else spellings(NUMBER)
+        if is_stranger or attack.endpoint not in REVEALS:
+            faults += [f"shows {secret!r}" for secret in shown if secret in text or secret in place]
+        if faults:
+            self.wrong.append(f"{attack} as {visitor.name}: {', '.join(faults)}")
+
+
+@pytest.fixture(scope="module")
+def logged() -> Iterator[list[str]]:
+    """All that is logged from INFO up, as lines."""
+    lines: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(self.format(record))
+
+    handler, root = Keep(level=logging.INFO), logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    yield lines
+    root.removeHandler(handler)
+    root.setLevel(before)
+
+
+@pytest.fixture(scope="module")
+def office(
+    redis_url: str, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, logged: list[str]
+) -> Iterator[Office]:
+    folder = tmp_path_factory.mktemp("hostile")
+    shutil.copy(migrated_sqlite, folder / "loa.db")
+    settings = Settings.from_env(
+        {
+            "DATABASE_URL": f"sqlite:///{folder}/loa.db",
+            "REDIS_URL": redis_url,
+            "SECRET_KEY": KEY,
+            "UPLOADS_DIR": str(folder / "uploads"),
+            "TWILIO_API_BASE_URL": "http://127.0.0.1:1",
+            "SMTP_URL": "smtp://127.0.0.1:1",
+            "PUSH_SECRET": "p" * 20,
+            "PHONE_WEBHOOK_KEY": "w" * 20,
+        }
+    )
+    runtime = open_runtime(settings)
+    runtime.redis.flushdb()
+    yield Office(create_app(settings, runtime=runtime), runtime)
+    runtime.close()
+
+
+class Crawler:
+    """Sends attacks as one visitor or another, in sessions that are opened anew when an attack has ended them."""
+
+    def __init__(self, office: Office, watch: Watch) -> None:
+        self.office, self.watch = office, watch
+        self.client: FlaskClient = office.app.test_client(use_cookies=False)
+        self._serializer = office.app.session_interface.get_signing_serializer(office.app)  # type: ignore[attr-defined]
+
+    def send(self, attack: Attack, visitor: Visitor, *, is_stranger: bool) -> TestResponse:
+        headers = {"Cookie": self._cookie(visitor), **attack.headers}
+        more: dict[str, Any] = {}
+        if attack.body is not None:
+            more = {"content_type": attack.body[0], "data": attack.body[1]}
+        elif attack.fields is not None:
+            key = "query_string" if attack.method == "GET" else "data"
+            more = {key: {**_encodable(attack.fields), "csrf_token": self.office.token}}
+        elif attack.method not in ("GET", "HEAD", "OPTIONS", "TRACE"):
+            more = {"data": {"csrf_token": self.office.token}}
+        answer = self.client.open(attack.path, method=attack.method, headers=headers, **more)
+        self.watch.look(attack, visitor, answer, is_stranger=is_stranger)
+        return answer
+
+    def _cookie(self, visitor: Visitor) -> str:
+        held = {"csrf_token": self.office.secret, "language": "vi"}
+        if visitor.user_id:
+            held["_user_id"] = f"{visitor.user_id}.{self.office.open_session(visitor)}"
+        return f"session={self._serializer.dumps(held)}"
+
+
+def _encodable(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.encode("utf-8", "replace").decode() for name, value in fields.items()}
+
+
+def rules_of(office: Office) -> list[Rule]:
+    return sorted(office.app.url_map.iter_rules(), key=lambda rule: (rule.rule, sorted(rule.methods or ())))
+
+
+def discover(
+    crawler: Crawler, visitor: Visitor
+) -> tuple[list[tuple[str, hostile.Form]], set[tuple[str, str]]]:
+    """The forms and queries of every page that a visitor may open, each form once."""
+    forms: dict[tuple[str, str, tuple[str, ...]], tuple[str, hostile.Form]] = {}
+    queries: set[tuple[str, str]] = set()
+    adapter = crawler.office.app.url_map.bind("localhost")
+    about = crawler.office.values
+    for rule in rules_of(crawler.office):
+        if "GET" not in (rule.methods or ()):
+            continue
+        for campaign in (
+            {about["campaign_id"], about["launched_id"]} if "campaign_id" in rule.arguments else {0}
+        ):
+            path = hostile.fill(rule, {**about, "campaign_id": campaign})
+            answer = crawler.send(Attack("GET", path, rule.endpoint), visitor, is_stranger=False)
+            if answer.status_code != 200 or answer.mimetype != "text/html":
+                continue
+            queries |= hostile.read_queries(answer.text)
+            for form in hostile.read_forms(answer.text, path):
+                # Raises where a form leads nowhere.
+                endpoint = str(adapter.match(urlsplit(form.action).path, method=form.method)[0])
+                if form.method == "GET":
+                    queries |= {(urlsplit(form.action).path, name) for name in form.values}
+                else:
+                    forms.setdefault((endpoint, form.action, tuple(form.values)), (endpoint, form))
+    return list(forms.values()), queries
+
+
+def test_a_hostile_crawl_breaks_nothing_and_learns_nothing(
+    office: Office, logged: list[str], record_property: Any
+) -> None:
+    dice = random.Random(7319)
+    rules, values = rules_of(office), dict(office.values)
+    link = LinkCipher(KEY).token(1)
+    secrets = [NAME, BODY, *spellings(NUMBER), link, KEY]
+    watch = Watch(secrets)
+    crawler = Crawler(office, watch)
+    staff, administrator = office.visitors[HERE, Role.STAFF], office.visitors[HERE, Role.ADMINISTRATOR]
+    neighbour, leader = office.visitors[THERE, Role.STAFF], office.visitors[HERE, Role.LEADER]
+    for visitor in (NOBODY, neighbour, leader):
+        for attack in hostile.every_method(rules, values):
+            crawler.send(attack, visitor, is_stranger=True)
+    for attack in hostile.raw_bodies(rules, values):
+        crawler.send(attack, neighbour, is_stranger=True)
+    for attack in (*hostile.strange_headers(rules, dice, 4), *hostile.strange_paths(rules, dice, 7)):
+        crawler.send(attack, administrator, is_stranger=False)
+    known: set[object] = set()
+    for visitor in (staff, administrator):
+        forms, queries = discover(crawler, visitor)
+        assert len(forms) > 20
+        assert len(queries) > 20
+        # What the administrator sees beyond the staff's.
+        forms = [found for found in forms if (found[0], *found[1].values) not in known]
+        queries -= known
+        known |= {(endpoint, *form.values) for endpoint, form in forms} | queries
+        forms.sort(key=lambda found: bool(LAST.search(found[0])))
+        for attack in hostile.strange_queries(queries, dice, 3):
+            crawler.send(attack, visitor, is_stranger=False)
+        for attack in hostile.strange_fields(forms, dice, 2):
+            crawler.send(attack, visitor, is_stranger=False)
+    discover(crawler, administrator)  # what was stored is shown as text
+    # A resident's own link, and what somebody does with it.
+    own = [Attack(method, f"/{link}", "answer_page.show") for method in hostile.METHODS]
+    own += [
+        Attack("POST", f"/{link}", "answer_page.answer", fields={"answer": value})
+        for value in hostile.IN_FIELDS
+    ]
+    for attack in own:
+        crawler.send(attack, NOBODY, is_stranger=False)
+    record_property("requests", watch.asked)
+    print(f"{watch.asked} hostile requests, {len(watch.wrong)} wrong")
+    if watch.wrong:
+        pytest.fail("\n".join(watch.wrong[:40]), pytrace=False)
+    assert watch.asked >= FEWEST_REQUESTS
+    # What was left behind elsewhere: nothing of residents, of officers, or of what was typed.
+    metrics = crawler.client.get("/metrics").text
+    kept = {"log": "\n".join(logged), "redis": read_all(office.runtime.redis), "metrics": metrics}
+    private = [*secrets, "@loa.example", "alert(", "evil.example", "etc/passwd"]
+    assert [(place, each) for place, text in kept.items() for each in private if each in text] == []
+    with office.runtime.db.read() as session:
+        assert verify(session).broken is None
+
+
+def fail_as_a_job(number: int) -> None:
+    raise ValueError(f"Key (name, e164)=({NAME}, {NUMBER}) already exists: {BODY} {number}")
+
+
+def test_a_job_that_fails_over_residents_data_leaves_none_of_it(
+    office: Office, logged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.jobs.notify", fail_as_a_job)
+    ring_notify(office.runtime.doorbell, 7319)
+    before = len(logged)
+    redis = office.runtime.redis
+    LoaWorker([Queue(DEFAULT, connection=redis)], connection=redis).work(burst=True, logging_level="WARNING")
+    kept, said = read_all(redis), "\n".join(logged[before:])
+    assert "job.failed job=notify-7319 error=ValueError" in said
+    assert "workers.jobs.notify" in kept or "notify-7319" in kept
+    private = [NAME, BODY, *spellings(NUMBER)]
+    assert [secret for secret in private if secret in kept + said] == []
+
+
+def read_all(redis: Redis) -> str:
+    """Everything in Redis as one text: job arguments and results, queues, counters of brakes."""
+    found = []
+    for key in redis.keys("*"):
+        kind = redis.type(key)
+        value: Any = {
+            b"string": redis.get,
+            b"hash": redis.hgetall,
+            b"set": redis.smembers,
+            b"list": lambda key: redis.lrange(key, 0, -1),
+            b"zset": lambda key: redis.zrange(key, 0, -1, withscores=True),
+            b"stream": redis.xrange,
+        }[kind](key)
+        found.append(f"{key!r} {value!r}")
+    return "\n".join(found)
+
+
+def test_a_fault_with_residents_data_in_its_words_tells_nobody(
+    office: Office, logged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: Any, **_more: Any) -> None:
+        raise ValueError(f"Key (name, e164)=({NAME}, {NUMBER}) already exists: {BODY}")
+
+    staff = office.visitors[HERE, Role.STAFF]
+    watch = Watch([NAME, BODY, *spellings(NUMBER)])
+    crawler = Crawler(office, watch)
+    monkeypatch.setattr("admin.views.people.correct", broken)
+    monkeypatch.setattr("admin.views.home._read_tasks", broken)
+    before = len(logged)
+    person = f"/admin/people/{office.values['contact_id']}/correct"
+    for attack in (
+        Attack("POST", person, "people.correct", fields={"name": NAME}),
+        Attack("GET", "/admin/", "admin.index"),
+    ):
+        answer = crawler.send(attack, staff, is_stranger=True)
+        assert answer.status_code == 500
+    assert [line for line in watch.wrong if "shows" in line] == []
+    said = "\n".join(logged[before:])
+    assert said.count("web.fault") == 2
+    assert "ValueError" in said
+    assert [secret for secret in watch.secrets if secret in said] == []
