@@ -36,6 +36,9 @@ campaigns undo              ASP..
 goals set                   ASP..
 goals denominators          ASP..
 official import             ASP..
+tokens create               A....
+tokens list                 A...U
+tokens end                  A....
 campaigns status            operator
 areas load                  operator
 audit verify                operator
@@ -104,6 +107,12 @@ class Terminal:
         words: list[Any] = name.split()
         if name in self.files:
             words.append(self.folder / self.files[name][0])
+        elif name == "tokens create":
+            words += ["Cổng dịch vụ", "--organisation", "MTTQ", "--right", "figures:read"]
+        elif name == "tokens end":
+            words.append(1)
+        elif name == "tokens list":
+            pass
         elif name == "goals set":
             words += ["members", "--place", "MTTQ", "--share", "50", "--deadline", "2030-08-20"]
         else:

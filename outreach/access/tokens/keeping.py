@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from outreach.access import audit
-from outreach.access.models import Organisation, User
+from outreach.access.models import Organisation, Role, User
 from outreach.access.tokens.models import ApiToken, Right
 from outreach.access.users import require_role, visible_to
 from outreach.errors import BadInput, NotFound, WrongState
@@ -112,7 +112,8 @@ def end_token(session: Session, token_id: int, *, user: User, now: datetime) -> 
 
 
 def read_tokens(session: Session, user: User) -> list[TokenLine]:
-    """The tokens that a user may see, the newest first."""
+    """The tokens that a user may see, the newest first. Raises NotAllowed but for administrators and auditors."""
+    require_role(user, Role.AUDITOR)
     rows = session.execute(
         select(ApiToken, Organisation.name, User.name, User.email)
         .join(Organisation, Organisation.id == ApiToken.organisation_id)
