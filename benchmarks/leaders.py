@@ -59,6 +59,8 @@ def main(on: Ground, *, people: int = PEOPLE, seconds: int = SECONDS) -> str:
     ):
         on.flush_redis()
         add_figures(runtime.db)
+        with runtime.db.write() as session:  # nothing leaves before it is counted
+            session.execute(text("UPDATE campaigns SET state = 'paused'"))
         settings = on.settings(url, gateway_url=to.url)
         processes = Processes(settings, on.folder / "workers.log")
         port = find_port()
