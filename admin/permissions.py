@@ -90,6 +90,7 @@ ROUTES: dict[str, frozenset[Role]] = {
     "people.number": _STAFF,
     "people.correct": _STAFF,
     "people.add_number": _STAFF,
+    "people.remove_number": _STAFF,
     "people.answer": _STAFF,
     "people.suppress": _STAFF,
     "people.lift": _STAFF,

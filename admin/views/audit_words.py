@@ -66,6 +66,7 @@ ACTIONS: dict[str, Any] = {
     "contact.see_number": _l("Xem số điện thoại"),
     "contact.correct": _l("Sửa thông tin người dân"),
     "contact.add_number": _l("Thêm số điện thoại"),
+    "contact.remove_number": _l("Gỡ số điện thoại khỏi một người"),
     "contact.suppress": _l("Ngừng gửi tin đến một số"),
     "contact.lift": _l("Bỏ chặn một số"),
     "contact.answer": _l("Ghi câu trả lời trực tiếp"),

@@ -36,8 +36,8 @@ from outreach.people.directory import Wanted, read_page
 from outreach.people.lists import read_names, read_organisations
 from outreach.people.models import SuppressionReason
 from outreach.people.origins import read_origins
+from outreach.people.own_numbers import add_number, read_removed, remove_number
 from outreach.people.person import (
-    add_number,
     correct,
     find_contact,
     lift_suppression,
@@ -157,6 +157,28 @@ class PeopleView(OfficeView):
 
         return self._do(contact_id, act) or self._back(contact_id, _("Đã thêm số điện thoại."))
 
+    @expose("/<int:contact_id>/remove-number", methods=["POST"])
+    def remove_number(self, contact_id: int) -> ResponseReturnValue:
+        """With the right number in its place, where it is known."""
+        number = request.form.get("number", "")[:40].strip()
+
+        def act(session: Session, user: User, now: datetime) -> None:
+            remove_number(
+                session,
+                contact_id,
+                request.form.get("phone", 0, type=int),
+                note=request.form.get("note", ""),
+                secret_key=self._keys.secret_key,
+                user=user,
+                now=now,
+            )
+            if number:
+                key = self._keys.secret_key
+                add_number(session, contact_id, number, secret_key=key, user=user, now=now)
+
+        said = _("Đã thay số điện thoại.") if number else _("Đã gỡ số điện thoại.")
+        return self._do(contact_id, act) or self._back(contact_id, said)
+
     @expose("/<int:contact_id>/answer", methods=["POST"])
     def answer(self, contact_id: int) -> ResponseReturnValue:
         campaign_id = request.form.get("campaign", 0, type=int)
@@ -228,6 +250,7 @@ class PeopleView(OfficeView):
             district = session.get(Area, area.parent_code) if area and area.parent_code else None
             read = {
                 "phones": read_phones(session, contact_id),
+                "removed": read_removed(session, contact_id),
                 "languages": LANGUAGES,
                 "origins": read_origins(session, contact_id, user=user),
                 "talks": read_talks(session, contact_id, user=user),

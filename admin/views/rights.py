@@ -27,8 +27,9 @@ from campaigns.rights.dossier import compile_dossier
 from campaigns.rights.erasing import erase
 from campaigns.rights.handing_out import Deed, write_dossier
 from campaigns.rights.models import RequestKind
-from campaigns.rights.requests import finish_request, read_requests, write_down_request
+from campaigns.rights.requests import finish_request, load_calendar, read_requests, write_down_request
 from campaigns.states import Exclusion, MessageState
+from campaigns.windows import VIETNAM
 from outreach.access.models import User
 from outreach.errors import LoaError
 from outreach.people.models import LegalBasis, SuppressionReason
@@ -63,7 +64,14 @@ class RightsView(OfficeView):
         is_done = request.args.get("state") == "done"
         with self.reading() as (session, user):
             lines = read_requests(session, user, now=datetime.now(UTC), is_done=is_done)
-            return self.render("office/requests.html", lines=lines, is_done=is_done)
+            calendar = load_calendar()
+            return self.render(
+                "office/requests.html",
+                lines=lines,
+                is_done=is_done,
+                known_until=calendar.known_until,
+                is_running_out=calendar.is_running_out(datetime.now(VIETNAM).date()),
+            )
 
     @expose("/of/<int:contact_id>", methods=["POST"])
     def write_down(self, contact_id: int) -> ResponseReturnValue:

@@ -15,6 +15,7 @@ from typing import Any
 from campaigns.windows import VIETNAM
 
 WORKING_DAYS = 2
+NOTICE = timedelta(days=61)
 _SATURDAY = 5
 
 
@@ -25,6 +26,15 @@ class Calendar:
     every_year: frozenset[tuple[int, int]]
     off: frozenset[date]
     worked: frozenset[date]
+
+    @property
+    def known_until(self) -> int:
+        """The last year whose own days off are listed: later ones are counted as if they had none but the fixed."""
+        return max((day.year for day in self.off), default=0)
+
+    def is_running_out(self, today: date) -> bool:
+        """Whether next year's days off should be known by now and are not: two months before its New Year."""
+        return (today + NOTICE).year > self.known_until
 
     def is_working(self, day: date) -> bool:
         if day in self.worked:

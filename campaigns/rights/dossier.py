@@ -35,6 +35,7 @@ from outreach.people.models import (
 )
 from outreach.people.names import name_key
 from outreach.people.origins import origins_in
+from outreach.people.own_numbers import read_removed
 from outreach.people.person import find_contact
 from outreach.places.models import Area
 
@@ -104,6 +105,17 @@ def _phones(session: Session, contact_id: int) -> Part:
         [
             (e164, NAMES.get(language or ""), reason, _at(at), _at(lifted), note)
             for e164, language, reason, at, lifted, note in rows
+        ]
+        + [
+            (
+                each.e164,
+                "",
+                "không còn là số của người này",
+                _at(each.removed_at),
+                _at(each.back_at),
+                each.note,
+            )
+            for each in read_removed(session, contact_id)
         ],
     )
 

@@ -43,6 +43,7 @@ from outreach.people.erased import remember_erased
 from outreach.people.importing.forgetting import forget_rows
 from outreach.people.importing.storing import lock_imports
 from outreach.people.models import ERASED, Contact, ContactPhone, Phone, Suppression
+from outreach.people.own_numbers import RemovedPhone
 from outreach.people.person import find_contact
 from outreach.people.suppression import lock_phone
 
@@ -122,14 +123,15 @@ def erase(session: Session, request_id: int, *, secret_key: str, user: User, now
 
 
 def _numbers(session: Session, contact_id: int) -> list[Number]:
-    """Those that are theirs, and those by which a campaign reached them once, in the order in which they are locked."""
+    """Those that are theirs or were, and those by which a campaign reached them, in the order in which they are locked."""
     other = aliased(ContactPhone)
     theirs = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
+    former = select(RemovedPhone.phone_id).where(RemovedPhone.contact_id == contact_id)
     used = select(Recipient.phone_id).where(Recipient.contact_id == contact_id)
     is_shared = exists().where(other.phone_id == Phone.id, other.contact_id != contact_id)
     rows = session.execute(
         select(Phone.id, Phone.e164, is_shared)
-        .where(or_(Phone.id.in_(theirs), Phone.id.in_(used)))
+        .where(or_(Phone.id.in_(theirs), Phone.id.in_(used), Phone.id.in_(former)))
         .order_by(Phone.id)
     )
     return [Number(id_, e164, not shared) for id_, e164, shared in rows]

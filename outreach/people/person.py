@@ -16,17 +16,9 @@ from outreach.access.users import require_role
 from outreach.bulk import UNSYNCED
 from outreach.errors import BadInput, NotFound, WrongState
 from outreach.people.directory import is_in, visible_lists
-from outreach.people.importing.numbers import find_or_create_phones
 from outreach.people.languages import NAMES
-from outreach.people.models import (
-    Contact,
-    ContactPhone,
-    Phone,
-    Suppression,
-    SuppressionReason,
-)
+from outreach.people.models import Contact, ContactPhone, Phone, Suppression, SuppressionReason
 from outreach.people.names import given_key, name_key
-from outreach.people.phone.cells import PhoneStatus, read_phone_cell
 from outreach.people.suppression import lift, lock_phone, suppress
 from outreach.places.models import Area, AreaLevel
 
@@ -133,39 +125,10 @@ def correct(
         for key, value in wanted.items():
             setattr(person, key, value)
         person.name_key, person.given_key, person.updated_at = name_key(name), given_key(name), now
-        _record(session, "contact.correct", contact_id, user=user, now=now, changes=changes, fields=changed)
+        record_deed(
+            session, "contact.correct", contact_id, user=user, now=now, changes=changes, fields=changed
+        )
     return person
-
-
-def add_number(
-    session: Session, contact_id: int, number: str, *, secret_key: str, user: User, now: datetime
-) -> None:
-    """One more number of the person's, behind those they have. Raises BadInput, NotFound, NotAllowed.
-
-    A campaign writes to the first that may be written to: one that is wrong is suppressed, not removed.
-    """
-    require_role(user, Role.STAFF, Role.APPROVER)
-    person = find_contact(session, contact_id, user=user)
-    read = read_phone_cell(number)
-    if read.status is not PhoneStatus.OK or len(read.numbers) != 1:
-        raise BadInput("Số điện thoại chưa đúng. Hãy gõ một số di động, ví dụ 0905 000 123.")
-    e164 = read.numbers[0]
-    phone_id = find_or_create_phones(session, [e164], secret_key=secret_key, now=now)[e164]
-    theirs = select(ContactPhone.position).where(ContactPhone.contact_id == contact_id)
-    if session.execute(theirs.where(ContactPhone.phone_id == phone_id)).first():
-        raise BadInput("Người này đã có số đó.")
-    position = max(session.scalars(theirs), default=0) + 1
-    session.add(ContactPhone(contact_id=contact_id, phone_id=phone_id, position=position))
-    person.updated_at = now
-    _record(
-        session,
-        "contact.add_number",
-        contact_id,
-        user=user,
-        now=now,
-        changes={"number": (None, e164)},
-        phone=phone_id,
-    )
 
 
 def _speak(session: Session, contact_id: int, language: str | None) -> bool:
@@ -183,8 +146,8 @@ def _speak(session: Session, contact_id: int, language: str | None) -> bool:
 def see_number(session: Session, contact_id: int, phone_id: int, *, user: User, now: datetime) -> str:
     """The full number, for an officer who has business with the person; that they saw it is on record."""
     require_role(user, Role.STAFF, Role.APPROVER)
-    phone = _phone(session, contact_id, phone_id, user=user)
-    _record(session, "contact.see_number", contact_id, user=user, now=now, phone=phone_id)
+    phone = find_phone(session, contact_id, phone_id, user=user)
+    record_deed(session, "contact.see_number", contact_id, user=user, now=now, phone=phone_id)
     return phone.e164
 
 
@@ -201,14 +164,16 @@ def suppress_number(
 ) -> None:
     """Write to this number no more, over all organisations. Raises BadInput without a note, WrongState."""
     require_role(user, Role.STAFF, Role.APPROVER)
-    phone = _phone(session, contact_id, phone_id, user=user)
-    note = _note(note)
+    phone = find_phone(session, contact_id, phone_id, user=user)
+    note = read_note(note)
     lock_phone(session, phone.id)
     if not suppress(session, phone, reason=reason, source="officer", secret_key=secret_key, now=now):
         raise WrongState("Số này đã được chặn với cùng lý do.")
     session.flush()
     _active(session, phone_id, reason).note = note
-    _record(session, "contact.suppress", contact_id, user=user, now=now, phone=phone_id, reason=reason.value)
+    record_deed(
+        session, "contact.suppress", contact_id, user=user, now=now, phone=phone_id, reason=reason.value
+    )
 
 
 def lift_suppression(
@@ -223,17 +188,18 @@ def lift_suppression(
 ) -> None:
     """Take a suppression back, at the person's own wish. The national list is for administrators alone."""
     require_role(user, *([] if reason is SuppressionReason.DO_NOT_CALL else [Role.STAFF, Role.APPROVER]))
-    phone = _phone(session, contact_id, phone_id, user=user)
-    note = _note(note)
+    phone = find_phone(session, contact_id, phone_id, user=user)
+    note = read_note(note)
     lock_phone(session, phone.id)
     held = _active(session, phone_id, reason)
     held.note = "\n".join(filter(None, [held.note, note]))
     session.flush()
     lift(session, phone_id, reason=reason, now=now)
-    _record(session, "contact.lift", contact_id, user=user, now=now, phone=phone_id, reason=reason.value)
+    record_deed(session, "contact.lift", contact_id, user=user, now=now, phone=phone_id, reason=reason.value)
 
 
-def _phone(session: Session, contact_id: int, phone_id: int, *, user: User) -> Phone:
+def find_phone(session: Session, contact_id: int, phone_id: int, *, user: User) -> Phone:
+    """One of the numbers of a person whom the user may see. Raises NotFound."""
     find_contact(session, contact_id, user=user)
     found = session.scalar(
         select(Phone)
@@ -256,14 +222,15 @@ def _active(session: Session, phone_id: int, reason: SuppressionReason) -> Suppr
     return found
 
 
-def _note(note: str) -> str:
+def read_note(note: str) -> str:
+    """On what grounds an officer acts, in one line. Raises BadInput where nothing is said."""
     note = " ".join(note.split())[:_LONGEST_NOTE]
     if not note:
         raise BadInput("Hãy ghi rõ căn cứ, ví dụ “bà báo qua điện thoại ngày 5/9”.")
     return note
 
 
-def _record(
+def record_deed(
     session: Session,
     action: str,
     contact_id: int,
@@ -273,6 +240,7 @@ def _record(
     changes: Mapping[str, tuple[Any, Any]] | None = None,
     **details: Any,
 ) -> None:
+    """What was done to a person goes on record: ids, and the values before and after where there are any."""
     audit.record_change(
         session,
         actor_id=user.id,

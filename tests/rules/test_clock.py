@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import campaigns.rights
-from campaigns.rights.clock import Urgency, due_at, read_calendar, urgency
+from campaigns.rights.clock import Calendar, Urgency, due_at, read_calendar, urgency
 from campaigns.windows import VIETNAM
 
 DATA = (Path(campaigns.rights.__file__).parent / "holidays.toml").read_text(encoding="utf-8")
@@ -66,3 +66,19 @@ def test_days_worked_in_exchange_are_weekends() -> None:
 def test_a_calendar_that_makes_no_sense_is_refused(span: object) -> None:
     with pytest.raises(ValueError, match="span of days"):
         read_calendar({"every_year": [], "off": [span], "worked": []})
+
+
+@pytest.mark.parametrize(
+    ("today", "is_asked_for"),
+    [("2026-10-31", False), ("2026-11-01", True), ("2026-12-31", True), ("2027-01-01", True)],
+)
+def test_next_years_days_off_are_asked_for_two_months_before_it_begins(
+    today: str, is_asked_for: bool
+) -> None:
+    calendar = Calendar(frozenset(), frozenset({date(2026, 2, 17)}), frozenset())
+    assert calendar.known_until == 2026
+    assert calendar.is_running_out(date.fromisoformat(today)) is is_asked_for
+
+
+def test_a_calendar_without_days_off_is_always_asked_about() -> None:
+    assert Calendar(frozenset(), frozenset(), frozenset()).is_running_out(date(2026, 1, 1))

@@ -109,6 +109,7 @@ GET  people.show            ASP.U
 POST people.number          ASP..
 POST people.correct         ASP..
 POST people.add_number      ASP..
+POST people.remove_number   ASP..
 POST people.answer          ASP..
 POST people.suppress        ASP..
 POST people.lift            ASP..
@@ -296,6 +297,7 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "people.number": phone,
         "people.correct": {"name": NAME},
         "people.add_number": {"number": "0912000733"},
+        "people.remove_number": {**phone, "number": NUMBER},  # taken off and given back
         "people.answer": {"campaign": values["launched_id"], "answer": "not_yet", "place": "home"},
         "people.suppress": phone,
         "people.lift": phone,

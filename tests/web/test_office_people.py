@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -16,8 +17,11 @@ from outreach.access.models import AuditEvent, OrganisationKind, Role
 from outreach.access.organisations import create_organisation
 from outreach.access.users import find_user
 from outreach.people.directory import Wanted, read_page
+from outreach.people.importing.storing import import_rows
 from outreach.people.models import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
 from outreach.people.names import given_key, name_key
+from outreach.people.reading.checking import check_list
+from outreach.places.matching import default_gazetteer
 from tests.flows.world import AUTHOR, World, number
 from tests.web.office import post, signed_in
 
@@ -325,6 +329,66 @@ def test_a_campaign_writes_to_the_number_that_was_added_once_the_other_is_wrong(
     post(client, f"{path}/suppress", phone=wrong_id, reason="wrong_number", note="bà báo")
     campaign = world.launch()
     assert world.recipient("+84905000777", campaign).phone_id == right_id
+
+
+def test_a_number_taken_off_a_person_is_history_and_no_old_list_brings_it_back(
+    client: FlaskClient, world: World, people: dict[str, int], tmp_path: Path
+) -> None:
+    signed_in(client, AUTHOR)
+    person = people["Lê An"]
+    path, wrong = f"/admin/people/{person}", number(NAMES.index("Lê An"))
+    with world.runtime.db.read() as session:
+        phone_id = session.scalars(
+            select(ContactPhone.phone_id).where(ContactPhone.contact_id == person)
+        ).one()
+    without_note = post(client, f"{path}/remove-number", phone=phone_id)
+    assert "Hãy ghi rõ căn cứ" in client.get(without_note.location).text
+    bad = post(client, f"{path}/remove-number", phone=phone_id, note="gõ nhầm", number="không có")
+    assert "Số điện thoại chưa đúng" in client.get(bad.location).text
+    done = post(client, f"{path}/remove-number", phone=phone_id, note="gõ nhầm", number="0905000777")
+    page = client.get(done.location).text
+    assert "Đã thay số điện thoại" in page
+    assert "Số đã gỡ" in page
+    assert "gõ nhầm" in page
+    list_file = tmp_path / "a.csv"
+    list_file.write_text(
+        f"Họ và tên,Năm sinh,SĐT\nLê An,1961,{wrong}\nA Khác,1970,{wrong}\n", encoding="utf-8"
+    )
+    with world.runtime.db.write() as session:
+        _, counts = import_rows(
+            session,
+            check_list(list_file, default_gazetteer()),
+            into=session.get_one(ContactList, world.list_id),
+            file=list_file,
+            known_areas=set(),
+            secret_key=world.keys.secret_key,
+            now=datetime.now(UTC),
+        )
+        assert (counts.created, counts.updated) == (1, 1)  # the year of birth alone
+    with world.runtime.db.read() as session:
+        theirs = session.scalars(
+            select(Phone.e164).join(ContactPhone).where(ContactPhone.contact_id == person)
+        ).all()
+        assert theirs == ["+84905000777"]
+        # Nobody else had it: what waits for it would reach a stranger.
+        assert session.scalars(select(Suppression.reason)).all() == ["wrong_number"]
+
+
+def test_a_number_that_others_share_goes_on_being_written_to_when_one_of_them_gives_it_up(
+    client: FlaskClient, world: World, people: dict[str, int]
+) -> None:
+    signed_in(client, AUTHOR)
+    one, other = people["Lê An"], people["A Thun"]
+    with world.runtime.db.write() as session:
+        phone_id = session.scalars(select(ContactPhone.phone_id).where(ContactPhone.contact_id == one)).one()
+        session.add(ContactPhone(contact_id=other, phone_id=phone_id, position=2))
+    post(client, f"/admin/people/{one}/remove-number", phone=phone_id, note="số của anh trai")
+    with world.runtime.db.read() as session:
+        owners = session.scalars(
+            select(ContactPhone.contact_id).where(ContactPhone.phone_id == phone_id)
+        ).all()
+        assert owners == [other]
+        assert session.scalars(select(Suppression)).all() == []
 
 
 def test_a_list_is_made_once(client: FlaskClient, world: World) -> None:

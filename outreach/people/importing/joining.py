@@ -19,6 +19,7 @@ from outreach.bulk import UNSYNCED, listed
 from outreach.people.importing.bulk import insert_rows, take_ids
 from outreach.people.models import Contact, ContactList, ContactPhone, ImportChange, ListImport, Membership
 from outreach.people.names import may_be_renamed
+from outreach.people.own_numbers import former_owners
 from outreach.people.reading.rows import CheckedRow, Sex
 
 _LETTER: dict[Sex | None, str | None] = {None: None, Sex.MALE: "m", Sex.FEMALE: "f"}
@@ -70,10 +71,13 @@ class Joiner:
         self._given: list[str] = []  # theirs
         self._memberships: list[tuple[Person, CheckedRow]] = []
         self._here_again: set[int] = set()
+        # (person, phone) that an officer parted: the same name with that number is the person, without the number.
+        self._parted: set[tuple[int, int]] = set()
         if in_use:
             theirs = listed(session, in_use, BigInteger)
             on_them = select(ContactPhone.contact_id).where(ContactPhone.phone_id.in_(theirs))
-            self._look_up(set(session.scalars(on_them)))
+            self._parted = former_owners(session, in_use)
+            self._look_up({*session.scalars(on_them), *(person for person, _phone in self._parted)})
 
     def find(self, row: CheckedRow) -> Person | None:
         """The same name on the same phone is the same person; of two the older one is meant."""
@@ -81,6 +85,10 @@ class Joiner:
             for person in self._on_phone.get(self._phones[number], ()):
                 if person.key == row.name_key:
                     return person
+        for contact_id, phone_id in self._parted:
+            person = self._people[contact_id]
+            if person.key == row.name_key and phone_id in self._phones_of(row):
+                return person
         return None
 
     def find_renamed(self, row: CheckedRow) -> Person | None:
@@ -115,7 +123,7 @@ class Joiner:
         grown = len(person.added) + len(person.phones_added)
         person.fill(self._facts(row))
         for phone_id in self._phones_of(row):
-            if phone_id not in person.phones:
+            if phone_id not in person.phones and (person.id, phone_id) not in self._parted:
                 person.phones.append(phone_id)
                 person.phones_added.append(phone_id)
                 self._on_phone.setdefault(phone_id, []).append(person)

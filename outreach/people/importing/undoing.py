@@ -26,7 +26,7 @@ from outreach.people.models import (
 )
 
 # Tables whose rows go with a person, or live on without.
-_PART_OF_A_PERSON = {"memberships", "contact_phones", "import_changes", "import_issues"}
+_PART_OF_A_PERSON = {"memberships", "contact_phones", "import_changes", "import_issues", "removed_phones"}
 
 
 def undo_rows(session: Session, brought: ListImport, *, limit: int, now: datetime) -> int:
