@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0033_removed"
-down_revision = "0032_retention"
+revision = "0034_removed"
+down_revision = "0033_launching"
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
