@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0034_removed"
-down_revision = "0033_launching"
+revision = "0036_removed"
+down_revision = "0035_rounds"
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
