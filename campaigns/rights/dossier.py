@@ -25,14 +25,7 @@ from outreach.access.models import AuditEvent, Role, User
 from outreach.access.users import require_role
 from outreach.errors import BadInput
 from outreach.people.languages import NAMES
-from outreach.people.models import (
-    Contact,
-    ContactPhone,
-    ImportIssue,
-    ListImport,
-    Phone,
-    Suppression,
-)
+from outreach.people.models import Contact, ContactPhone, ImportIssue, ListImport, Phone, Suppression
 from outreach.people.names import name_key
 from outreach.people.origins import origins_in
 from outreach.people.own_numbers import read_removed

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, delete, exists, func, or_, select, update
+from sqlalchemy import BigInteger, CompoundSelect, Select, delete, exists, func, or_, select, union, update
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.answers.models import Answer, OfficerEntry, Reply
@@ -27,6 +27,7 @@ from outreach.access import audit
 from outreach.bulk import UNSYNCED, listed
 from outreach.db import Database
 from outreach.people.models import Contact, ContactPhone, ImportIssue, ListImport, Membership, Phone
+from outreach.people.own_numbers import RemovedPhone
 
 SLICE = 1000
 
@@ -62,13 +63,14 @@ def foresee(session: Session, campaign_id: int, *, days: int, now: datetime) -> 
     leaves = _leaving(campaign_id, cutoff=now - timedelta(days=days)).subquery()
     theirs = select(leaves.c.contact_id)
     stays = aliased(ContactPhone)
-    numbers = (
-        select(ContactPhone.phone_id)
-        .where(
-            ContactPhone.contact_id.in_(theirs),
-            ~exists().where(stays.phone_id == ContactPhone.phone_id, stays.contact_id.not_in(theirs)),
+    numbers = union(
+        *(
+            select(held.phone_id).where(
+                held.contact_id.in_(theirs),
+                ~exists().where(stays.phone_id == held.phone_id, stays.contact_id.not_in(theirs)),
+            )
+            for held in (ContactPhone, RemovedPhone)
         )
-        .distinct()
     )
     people = _count(session, select(leaves.c.contact_id))
     audience = select(Recipient.contact_id).where(
@@ -118,7 +120,7 @@ def clear(db: Database, campaign_id: int, *, days: int, now: datetime) -> Cleare
     return done
 
 
-def _count(session: Session, found: Select[Any]) -> int:
+def _count(session: Session, found: Select[Any] | CompoundSelect[Any]) -> int:
     return session.scalar(select(func.count()).select_from(found.subquery())) or 0
 
 
@@ -159,7 +161,10 @@ def _forget_people(session: Session, people: Sequence[int]) -> int:
     """Out of the directory, with the numbers that nobody else has; how many numbers."""
     theirs = listed(session, people, BigInteger)
     phones = session.scalars(
-        select(ContactPhone.phone_id).where(ContactPhone.contact_id.in_(theirs)).distinct()
+        union(
+            select(ContactPhone.phone_id).where(ContactPhone.contact_id.in_(theirs)),
+            select(RemovedPhone.phone_id).where(RemovedPhone.contact_id.in_(theirs)),
+        )
     ).all()
     held = select(Phone.id).where(Phone.id.in_(listed(session, phones, BigInteger))).order_by(Phone.id)
     session.execute(held.with_for_update()).all()

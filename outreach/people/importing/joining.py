@@ -78,6 +78,9 @@ class Joiner:
             on_them = select(ContactPhone.contact_id).where(ContactPhone.phone_id.in_(theirs))
             self._parted = former_owners(session, in_use)
             self._look_up({*session.scalars(on_them), *(person for person, _phone in self._parted)})
+        self._was_on_phone: dict[int, list[Person]] = {}
+        for contact_id, phone_id in sorted(self._parted):
+            self._was_on_phone.setdefault(phone_id, []).append(self._people[contact_id])
 
     def find(self, row: CheckedRow) -> Person | None:
         """The same name on the same phone is the same person; of two the older one is meant."""
@@ -85,10 +88,10 @@ class Joiner:
             for person in self._on_phone.get(self._phones[number], ()):
                 if person.key == row.name_key:
                     return person
-        for contact_id, phone_id in self._parted:
-            person = self._people[contact_id]
-            if person.key == row.name_key and phone_id in self._phones_of(row):
-                return person
+        for number in row.phone.numbers if self._parted else ():
+            for person in self._was_on_phone.get(self._phones[number], ()):
+                if person.key == row.name_key:
+                    return person
         return None
 
     def find_renamed(self, row: CheckedRow) -> Person | None:
