@@ -226,7 +226,7 @@ def test_a_token_reaches_its_organisation_and_those_under_it_alone(other: Other,
 def test_campaigns_and_figures_are_what_the_office_sees(other: Other, world: World) -> None:
     world.add_people(3)
     campaign = world.launch(goal={"share": 0.5, "denominator": 100, "date": "2020-08-01", "source": "Sở"})
-    world.draft(name="Đợt 2")
+    assert other.get(f"/api/v1/campaigns/{world.draft(name='Đợt 2')}/figures").status_code == 404
     with world.runtime.db.write() as session:
         recipient = session.merge(world.recipient(number(0), campaign))
         assert recipient.phone_id

@@ -33,6 +33,7 @@ from campaigns.reach.reading import Reach
 from campaigns.windows import VIETNAM
 from outreach.access.models import User
 from outreach.access.users import organisations_of, visible_to
+from outreach.errors import NotFound
 from outreach.people.models import ContactList
 
 
@@ -79,8 +80,10 @@ class Leaders:
 
 
 def read_leaders(session: Session, campaign_id: int, *, user: User, redis: Redis, now: datetime) -> Leaders:
-    """Raises NotFound for a campaign that the user may not see. Call it inside one `db.read()`."""
+    """Raises NotFound for a campaign that the user may not see, or that was never launched. Call it inside one `db.read()`."""
     chosen, own_goal, is_own_whole = find_counted(session, campaign_id, user=user)
+    if chosen.launched_at is None:
+        raise NotFound(f"Chiến dịch số {campaign_id} chưa được gửi nên chưa có số liệu.")
     today = now.astimezone(VIETNAM).date()
     campaigns = list(
         session.scalars(
