@@ -169,13 +169,14 @@ def share_at_home(author: Visit) -> str:
 def read_it_as_leader(leader: Visit, share: str) -> None:
     page = leader.open("/admin/")
     page.get_by_role("link", name=CAMPAIGN).first.click()
-    expect(page.locator("[aria-labelledby=standing] .big strong")).to_have_text(share)
+    # The head of the page is the province; the campaign that was chosen stands step by step below.
+    expect(page.locator("table.reach tbody tr").last).to_contain_text(share)
     expect(page.get_by_role("main")).to_contain_text(ORGANISATION)
 
 
 def be_refused_the_rest(leader: Visit, sheet: str) -> None:
     menu = leader.page.get_by_role("navigation", name="Trình đơn chính")
-    assert menu.get_by_role("link").all_inner_texts() == ["Trang chủ", "Tiến độ"]
+    assert menu.get_by_role("link").all_inner_texts() == ["Trang chủ", "Tiến độ", "Báo cáo ngày", "Tuyên truyền"]
     for path in (
         sheet,
         "/admin/campaigns/",

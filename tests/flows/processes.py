@@ -21,7 +21,8 @@ def environment_of(settings: Settings) -> dict[str, str]:
     given = {}
     for item in fields(settings):
         value = getattr(settings, item.name)
-        if value != item.default:
+        # Words are said also where they are the default: the clone may hold the settings of `make run`.
+        if value != item.default or (value and isinstance(value, str)):
             given[item.metadata["name"]] = ",".join(value) if isinstance(value, tuple) else str(value)
     return {**os.environ, **given}
 
