@@ -15,7 +15,7 @@ from outreach.sms.twilio import TwilioGateway
 
 TO = "+84905000123"
 BODY = "Mời ông/bà cài Bluezone"
-TIMEOUT_S = 0.4
+TIMEOUT_S = 0.8
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
