@@ -32,6 +32,7 @@ from admin.views.campaigns import CampaignsView
 from admin.views.goals import GoalsView
 from admin.views.guides import GuidesView
 from admin.views.home import HomeView
+from admin.views.hooks import HooksView
 from admin.views.imports import ImportsView, allow_large_uploads
 from admin.views.inbox import InboxView
 from admin.views.installs import InstallsView
@@ -122,6 +123,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         UsersView(runtime),
         AuditView(runtime),
         TokensView(runtime),
+        HooksView(runtime),
         AccountView(runtime),
         SecondFactorView(runtime),
         SendersView(runtime),

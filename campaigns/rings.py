@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outreach.doorbell import DEFAULT, IMPORTS, INBOUND, SEND, Doorbell
+from outreach.doorbell import DEFAULT, HOOKS, IMPORTS, INBOUND, SEND, Doorbell
 
 # Longer than a job's own budget and the wait for the last request and record.
 _SEND_TIMEOUT_S = 300
@@ -42,6 +42,10 @@ def ring_count_reach(doorbell: Doorbell, campaign_id: int) -> bool:
 
 def ring_clear(doorbell: Doorbell, campaign_id: int) -> bool:
     return doorbell.ring("workers.jobs.clear", campaign_id, queue=IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
+
+
+def ring_hooks(doorbell: Doorbell) -> bool:
+    return doorbell.ring("workers.jobs.tell_others", queue=HOOKS)
 
 
 def ring_reconcile(doorbell: Doorbell) -> bool:

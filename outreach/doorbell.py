@@ -13,8 +13,8 @@ from rq import Queue, Retry
 
 log = logging.getLogger(__name__)
 
-# Lists have a queue of their own: minutes of work must not hold up a sweep.
-SEND, INBOUND, DEFAULT, IMPORTS = QUEUES = ("send", "inbound", "default", "imports")
+# Lists have a queue of their own: minutes of work must not hold up a sweep. So have webhooks: nor must a slow receiver.
+SEND, INBOUND, DEFAULT, IMPORTS, HOOKS = QUEUES = ("send", "inbound", "default", "imports", "hooks")
 
 
 # How long one ring stands for those that follow it, where no worker has answered yet.

@@ -11,6 +11,8 @@ from pathlib import Path
 from campaigns.delivery.reconcile import LOOK_LIMIT
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.sending import Sender
+from campaigns.hooks.delivering import deliver, forget_old
+from campaigns.hooks.gathering import catch_up, is_anybody_told
 from campaigns.planning.notices import ring_for_overdue, send_notices
 from campaigns.reach.keeping import keep_reach, left_to_count
 from campaigns.report.ticking import ring_for_report, tick
@@ -19,6 +21,7 @@ from campaigns.rights.retention import clear as clear_campaign
 from campaigns.rings import (
     ring_clear,
     ring_count_reach,
+    ring_hooks,
     ring_import,
     ring_reconcile,
     ring_register,
@@ -40,6 +43,7 @@ from workers.context import WORKER_NAME, gateway, run, runtime, told_to_stop
 
 # A job's own budget, well under its time limit: RQ's alarm must never break the event loop.
 SEND_FOR_S = 20.0
+TELL_FOR_S = 20.0
 
 # The sweep waits in the same queue.
 LOOK_FOR_S = 4.0
@@ -79,6 +83,7 @@ def sweep() -> dict[str, int]:
         uploads = uploads_waiting(session, now=datetime.now(UTC))
         registers = handing_in.waiting(session, now=datetime.now(UTC))
         uncounted = left_to_count(session, now=datetime.now(UTC))
+        is_told = is_anybody_told(session)
         over = campaigns_due(session, days=held.settings.retention_days, now=datetime.now(UTC))
     for register_id in registers:
         ring_register(held.doorbell, register_id)
@@ -88,6 +93,8 @@ def sweep() -> dict[str, int]:
         ring_clear(held.doorbell, campaign_id)
     for campaign_id in uncounted:
         ring_count_reach(held.doorbell, campaign_id)
+    if is_told:
+        ring_hooks(held.doorbell)
     keep = timedelta(days=held.settings.upload_keep_days)
     remove_unconfirmed(held.db, Path(held.settings.uploads_dir), keep=keep, now=datetime.now(UTC))
     ring_for_overdue(held, now=datetime.now(UTC))
@@ -133,6 +140,16 @@ def mail_reset(user_id: int) -> dict[str, int]:
     """Send a user who has forgotten the password a link; 0 is nobody."""
     held = runtime()
     return {"mailed": mail_new_password(held.db, held.settings, user_id)}
+
+
+def tell_others() -> dict[str, int]:
+    """Put what has happened into line for those who subscribed to it, and send what is due."""
+    held, now = runtime(), datetime.now(UTC)
+    told = catch_up(held.db, now=now)
+    done = run(deliver(held, for_s=TELL_FOR_S, is_told_to_stop=told_to_stop.is_set))
+    with held.db.write() as session:
+        forget_old(session, now=now)
+    return {"told": told, **asdict(done)}
 
 
 def reconcile() -> dict[str, int]:

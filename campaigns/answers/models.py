@@ -126,6 +126,13 @@ class InstallReport(Base):
             postgresql_where=text("withdrawn_at IS NULL"),
             sqlite_where=text("withdrawn_at IS NULL"),
         ),
+        # Few are taken back: a report that stands is not in it.
+        Index(
+            "ix_install_reports_withdrawn",
+            "withdrawn_at",
+            postgresql_where=text("withdrawn_at IS NOT NULL"),
+            sqlite_where=text("withdrawn_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

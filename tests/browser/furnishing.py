@@ -20,6 +20,10 @@ from campaigns.answers.taking import Keys
 from campaigns.casework.cases import finish, take
 from campaigns.casework.kinds import CaseKind, Outcome
 from campaigns.casework.models import Case
+from campaigns.hooks.lining_up import put
+from campaigns.hooks.models import DeliveryState
+from campaigns.hooks.rules import EventKind
+from campaigns.hooks.subscribing import OFFERED, subscribe
 from campaigns.lifecycle import act, create_campaign, edit_campaign
 from campaigns.messages import Attempt, Incident, Message
 from campaigns.models import Campaign, Recipient
@@ -84,7 +88,7 @@ def furnish(runtime: Runtime) -> dict[str, Any]:
         _narrow(session, now)
         session.add(Incident(kind="sent_twice", subject="messages:1", details={}, at=now))
         made |= _hand_in(session, Path(runtime.settings.uploads_dir), now)
-        _open_to_others(session, now)
+        made["hook"] = _open_to_others(session, now)
         invited = find_user(session, LEADER)
         made["user"] = invited.id
         made["organisation"] = session.scalars(select(func.max(Organisation.id))).one()
@@ -111,8 +115,8 @@ def _report(runtime: Runtime, now: datetime) -> dict[str, str]:
     return {"yesterday": yesterday.isoformat(), "ended_token": tokens[0], "report_token": tokens[1]}
 
 
-def _open_to_others(session: Session, now: datetime) -> None:
-    """A token in use, one that was ended."""
+def _open_to_others(session: Session, now: datetime) -> int:
+    """A token in use, one that was ended; the id of a webhook's subscription with events in each state."""
     owner = session.scalars(select(Organisation.id).where(Organisation.code == ORGANISATIONS[0][0])).one()
     user = find_user(session, ADMINISTRATOR)
     for name, rights in (("Cổng dữ liệu của tỉnh", list(Right)), ("Phần mềm cũ", [Right.FIGURES_READ])):
@@ -120,6 +124,30 @@ def _open_to_others(session: Session, now: datetime) -> None:
             session, name=name, organisation_id=owner, rights=rights, days=365, user=user, now=now
         )
     end_token(session, token.id, user=user, now=now)
+    hook = subscribe(
+        session,
+        name="Kho dữ liệu của tỉnh",
+        url="https://dulieu.example.vn/loa/tin-bao",
+        organisation_id=owner,
+        kinds=OFFERED,
+        is_production=True,
+        user=user,
+        now=now,
+    )
+    for number, (kind, state, tries, status) in enumerate(
+        [
+            (EventKind.PING, DeliveryState.DELIVERED, 1, 204),
+            (EventKind.ANSWER_RECORDED, DeliveryState.DELIVERED, 3, 200),
+            (EventKind.INSTALL_REPORTED, DeliveryState.FAILED, 17, 400),
+            (EventKind.MESSAGE_FINAL, DeliveryState.WAITING, 2, None),
+        ]
+    ):
+        told = put(hook, kind, f"{kind}:{number}", {}, at=now, now=now)
+        told.state, told.tries, told.status = state, tries, status
+        session.add(told)
+    hook.tries, hook.due_at = 2, now + timedelta(minutes=2)
+    session.flush()
+    return hook.id
 
 
 def _draft(name: str, **changes: Any) -> Any:

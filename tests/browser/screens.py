@@ -108,6 +108,8 @@ SCREENS = [
     Screen("users.index", "/admin/users/"),
     Screen("users.show", "/admin/users/{user}/"),
     Screen("tokens.index", "/admin/tokens/"),
+    Screen("hooks.index", "/admin/hooks/"),
+    Screen("hooks.show", "/admin/hooks/{hook}/"),
     Screen("tokens.index", "/admin/tokens/", AUDITOR),
     Screen("account.index", "/admin/account/", LEADER),
     Screen("second_factor.index", "/admin/account/second-factor/", LEADER),

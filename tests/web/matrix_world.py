@@ -22,6 +22,9 @@ from campaigns.answers.inbox import receive_reply
 from campaigns.answers.taking import Keys
 from campaigns.casework.models import Case, SavedText
 from campaigns.delivery.recording import add_incident
+from campaigns.hooks.lining_up import put
+from campaigns.hooks.models import DeliveryState, Subscription
+from campaigns.hooks.rules import EventKind
 from campaigns.lifecycle import act, create_campaign
 from campaigns.models import Recipient, Sender
 from campaigns.planning.draft import read_draft
@@ -166,6 +169,22 @@ class Office:
         db.add(token)
         db.flush()
         self.values["api_token_id"] = token.id
+        hook = Subscription(
+            name=MARK,
+            url="http://127.0.0.1:1/",
+            organisation_id=self.values[HERE],
+            kinds=["opt_out"],
+            salt=MARK,
+            made_by=token.made_by,
+            made_at=self.now,
+        )
+        db.add(hook)
+        db.flush()
+        told = put(hook, EventKind.OPT_OUT, "opt_out:1", {}, at=self.now, now=self.now)
+        told.state = DeliveryState.FAILED
+        db.add(told)
+        db.flush()
+        self.values |= {"hook_id": hook.id, "delivery_id": told.id}
         agency = Organisation(
             code="SYT", name=f"Trạm Y tế {MARK}", kind=OrganisationKind.AGENCY, parent_id=self.values[HERE]
         )

@@ -1,0 +1,223 @@
+"""Events to their receivers: in order for each, several receivers at once, again until one takes it or a day is over.
+
+A subscription is worked on under a lease. Whoever is killed with an answer not yet written down leaves the event in
+line; when the lease has run out it goes once more, under the same id: at least once, and a receiver can tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from campaigns.hooks.guarded import open_client
+from campaigns.hooks.models import Delivery, DeliveryState, Subscription
+from campaigns.hooks.rules import TRIED_FOR, Outcome, check_url, judge, try_again_at
+from campaigns.hooks.signing import secret_of, sign
+from campaigns.hooks.subscribing import close
+from outreach.errors import BadInput
+from outreach.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+RECEIVERS_AT_ONCE = 20
+# Longer than a receiver may take to answer.
+LEASE = timedelta(seconds=30)
+KEPT = timedelta(days=30)
+
+
+@dataclass(slots=True)
+class Delivered:
+    """What a round did."""
+
+    delivered: int = 0
+    in_vain: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: a status, or why there was none; seconds after which the receiver wants to be asked again."""
+
+    status: int | None
+    error: str = ""
+    asked_s: int = 0
+
+
+def has_due(session: Session, *, now: datetime) -> list[int]:
+    """Subscriptions that have something to be sent now and that nobody works on."""
+    return list(
+        session.scalars(
+            select(Subscription.id)
+            .where(*_is_free(now), exists().where(*_is_due(now), Delivery.subscription_id == Subscription.id))
+            .order_by(Subscription.id)
+        )
+    )
+
+
+async def deliver(runtime: Runtime, *, for_s: float, is_told_to_stop: Callable[[], bool]) -> Delivered:
+    """Send what is due, for so many seconds at most."""
+    with runtime.db.read() as session:
+        due = has_due(session, now=datetime.now(UTC))
+    done, ends_at = Delivered(), time.monotonic() + for_s
+    if not due:
+        return done
+    turns = asyncio.Semaphore(RECEIVERS_AT_ONCE)
+    async with open_client(is_production=runtime.settings.app_env == "production") as client:
+
+        async def serve(subscription_id: int) -> None:
+            async with turns:
+                courier = _Courier(runtime, client, subscription_id, done)
+                while time.monotonic() < ends_at and not is_told_to_stop() and await courier.send_next():
+                    pass
+                courier.let_go()
+
+        await asyncio.gather(*map(serve, due))
+    return done
+
+
+def forget_old(session: Session, *, now: datetime) -> int:
+    """Remove what came to its end long ago; how many."""
+    gone = session.execute(
+        delete(Delivery)
+        .where(Delivery.state != DeliveryState.WAITING, Delivery.ended_at < now - KEPT)
+        .execution_options(synchronize_session=False)
+    )
+    return gone.rowcount  # type: ignore[attr-defined]
+
+
+class _Courier:
+    """One worker's hold on one subscription."""
+
+    def __init__(
+        self, runtime: Runtime, client: aiohttp.ClientSession, subscription_id: int, done: Delivered
+    ) -> None:
+        self._runtime, self._client, self._id, self._done = runtime, client, subscription_id, done
+        self._lease: datetime | None = None
+
+    async def send_next(self) -> bool:
+        """Send the first event of the line and write down what came of it; whether there may be another."""
+        found = self._take()
+        if found is None:
+            return False
+        subscription, delivery = found
+        reply = await self._post(subscription, delivery)
+        return self._record(delivery.id, reply)
+
+    def let_go(self) -> None:
+        if self._lease is None:
+            return
+        with self._runtime.db.write() as session:
+            session.execute(
+                update(Subscription)
+                .where(Subscription.id == self._id, Subscription.leased_until == self._lease)
+                .values(leased_until=None)
+            )
+
+    def _take(self) -> tuple[Subscription, Delivery] | None:
+        """The subscription, leased or its lease renewed, and what is first in its line."""
+        now = datetime.now(UTC)
+        lease = now + LEASE
+        with self._runtime.db.write() as session:
+            ours = Subscription.leased_until == self._lease if self._lease else None
+            free = _is_free(now) if ours is None else (ours,)
+            taken = session.execute(
+                update(Subscription)
+                .where(Subscription.id == self._id, *free)
+                .values(leased_until=lease)
+                .execution_options(synchronize_session=False)
+            )
+            if taken.rowcount != 1:  # type: ignore[attr-defined]
+                self._lease = None
+                return None
+            self._lease = lease
+            first = select(Delivery).where(Delivery.subscription_id == self._id, *_is_due(now))
+            delivery = session.scalar(first.order_by(Delivery.id).limit(1))
+            return (session.get_one(Subscription, self._id), delivery) if delivery else None
+
+    async def _post(self, subscription: Subscription, delivery: Delivery) -> Reply:
+        settings = self._runtime.settings
+        try:
+            url = check_url(subscription.url, is_production=settings.app_env == "production")
+        except BadInput:
+            return Reply(403, "address")
+        event = {"type": delivery.kind, "timestamp": delivery.at.isoformat(), "data": delivery.data}
+        body = json.dumps(event, ensure_ascii=False).encode()
+        timestamp = int(time.time())
+        secret = secret_of(subscription.salt, secret_key=settings.secret_key)
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": delivery.event_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": sign(secret, event_id=delivery.event_id, timestamp=timestamp, body=body),
+        }
+        try:
+            async with self._client.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+                wait = answer.headers.get("Retry-After", "")
+                return Reply(answer.status, asked_s=int(wait) if wait.isdecimal() and len(wait) < 6 else 0)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            return Reply(None, type(error).__name__)
+
+    def _record(self, delivery_id: int, reply: Reply) -> bool:
+        """Write down what came of a try; whether the line goes on."""
+        now, outcome = datetime.now(UTC), judge(reply.status)
+        with self._runtime.db.write() as session:
+            subscription = session.get_one(Subscription, self._id, with_for_update=True)
+            delivery = session.get_one(Delivery, delivery_id, with_for_update=True)
+            if delivery.state is not DeliveryState.WAITING:  # it was ended meanwhile
+                return False
+            delivery.tries += 1
+            delivery.status, delivery.error = reply.status, reply.error[:60]
+            if outcome is Outcome.DELIVERED:
+                delivery.state, delivery.ended_at = DeliveryState.DELIVERED, now
+                subscription.tries, subscription.due_at = 0, None
+                self._done.delivered += 1
+                return True
+            self._done.in_vain += 1
+            log.warning(
+                "webhook.in_vain subscription=%s delivery=%s status=%s error=%s",
+                self._id, delivery_id, reply.status, reply.error,
+            )  # fmt: skip
+            if outcome is Outcome.GONE:
+                close(session, self._id, now=now)
+                return False
+            if outcome is Outcome.REFUSED:
+                delivery.due_at = try_again_at(delivery.tries, now=now)
+                if now - delivery.since >= TRIED_FOR:
+                    delivery.state, delivery.ended_at = DeliveryState.FAILED, now
+                    self._done.failed += 1
+                return True
+            subscription.tries += 1
+            subscription.due_at = try_again_at(subscription.tries, now=now, asked_s=reply.asked_s)
+            late = session.execute(
+                update(Delivery)
+                .where(
+                    Delivery.subscription_id == self._id,
+                    Delivery.state == DeliveryState.WAITING,
+                    Delivery.since <= now - TRIED_FOR,
+                )
+                .values(state=DeliveryState.FAILED, ended_at=now)
+                .execution_options(synchronize_session=False)
+            )
+            self._done.failed += late.rowcount  # type: ignore[attr-defined]
+            return False
+
+
+def _is_free(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Subscription.ended_at.is_(None),
+        or_(Subscription.due_at.is_(None), Subscription.due_at <= now),
+        or_(Subscription.leased_until.is_(None), Subscription.leased_until <= now),
+    )
+
+
+def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (Delivery.state == DeliveryState.WAITING, Delivery.due_at <= now)

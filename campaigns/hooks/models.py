@@ -1,0 +1,80 @@
+"""Who is told what, and what became of telling them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from outreach.db import Base, BigId, UtcDateTime, one_of
+
+
+class Subscription(Base):
+    """An organisation's wish to be told of these kinds of events, of its own and of those under it.
+
+    `due_at` and `tries`: while the receiver is away its events wait in line. `leased_until`: a worker is at it.
+    """
+
+    __tablename__ = "webhook_subscriptions"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+    url: Mapped[str] = mapped_column(String(500))
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"))
+    kinds: Mapped[list[str]] = mapped_column(JSON)
+    salt: Mapped[str] = mapped_column(String(32))  # of its secret
+    made_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class DeliveryState(StrEnum):
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class Delivery(Base):
+    """One event for one subscription: what is told, and how far that came. `event_id` is the same at every try."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        UniqueConstraint("subscription_id", "key"),
+        Index(
+            "ix_webhook_deliveries_waiting",
+            "subscription_id",
+            "id",
+            postgresql_where=text("state = 'waiting'"),
+            sqlite_where=text("state = 'waiting'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    subscription_id: Mapped[int] = mapped_column(ForeignKey("webhook_subscriptions.id"))
+    event_id: Mapped[str] = mapped_column(String(40), unique=True)
+    key: Mapped[str] = mapped_column(String(80))  # what happened, so that it is told once
+    kind: Mapped[str] = mapped_column(String(24))
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)  # ids, labels and counts
+    at: Mapped[datetime] = mapped_column(UtcDateTime)  # when it happened
+    since: Mapped[datetime] = mapped_column(UtcDateTime)  # from when the day of trying counts
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    state: Mapped[DeliveryState] = mapped_column(one_of(DeliveryState), default=DeliveryState.WAITING)
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    status: Mapped[int | None] = mapped_column(Integer)  # of the last answer
+    error: Mapped[str] = mapped_column(String(60), default="")  # where none came
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Bookmark(Base):
+    """How far what happened has been read, one row: see `gathering`."""
+
+    __tablename__ = "webhook_bookmark"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    places: Mapped[dict[str, Any]] = mapped_column(JSON)

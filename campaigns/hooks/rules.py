@@ -1,0 +1,89 @@
+"""Where a webhook may go, what an answer to it means, and when it is tried again. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
+
+from outreach.errors import BadInput
+
+LONGEST_URL = 500
+# After this long it has failed, and a person decides.
+TRIED_FOR = timedelta(days=1)
+# Seconds until the next try; the last one stands for all that follow.
+BACK_OFF_S = (5, 30, 120, 300, 900, 1800, 3600, 7200)
+_LONGEST_WAIT_S = 3600  # that a receiver may ask for
+
+# By these an address inside may look like one outside: NAT64 and 6to4.
+_DISGUISES = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"))
+
+
+class EventKind(StrEnum):
+    ANSWER_RECORDED = "answer.recorded"
+    INSTALL_REPORTED = "install.reported"
+    INSTALL_WITHDRAWN = "install.withdrawn"
+    OPT_OUT = "opt_out"
+    CAMPAIGN_STATE = "campaign.state"
+    MESSAGE_FINAL = "message.final"
+    PING = "ping"  # asked for by a person, to see whether it arrives
+
+
+class Outcome(StrEnum):
+    DELIVERED = "delivered"
+    REFUSED = "refused"  # the receiver is there and does not want this one: it steps aside
+    AWAY = "away"  # nobody there, or not now: all wait behind it, in their order
+    GONE = "gone"  # the receiver says that it will never be there again
+
+
+def check_url(url: str, *, is_production: bool) -> str:
+    """The address of a receiver. Raises BadInput, also for an address of this network written as a number."""
+    url = url.strip()
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise BadInput("Địa chỉ nhận không đúng. Hãy chép lại từ hệ thống nhận.") from error
+    if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url or not host:
+        raise BadInput("Địa chỉ nhận không đúng. Hãy chép lại từ hệ thống nhận.")
+    if parts.scheme != "https" and (is_production or parts.scheme != "http"):
+        raise BadInput("Địa chỉ nhận phải bắt đầu bằng https://.")
+    if parts.username or parts.password or parts.fragment:
+        raise BadInput("Địa chỉ nhận không được chứa tên đăng nhập, mật khẩu hay dấu #.")
+    try:
+        number = ip_address(host)
+    except ValueError:
+        is_inside = is_production and (host == "localhost" or host.endswith(".localhost"))
+    else:
+        is_inside = not may_connect(number, is_production=is_production)
+    if is_inside:
+        raise BadInput("Địa chỉ nhận nằm trong mạng nội bộ. Chỉ gửi đến địa chỉ công khai.")
+    return url
+
+
+def may_connect(address: IPv4Address | IPv6Address, *, is_production: bool) -> bool:
+    """Whether a webhook may go to this number: to public ones, and outside production to this machine."""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped:
+            return may_connect(address.ipv4_mapped, is_production=is_production)
+        if any(address in each for each in _DISGUISES):
+            return False
+    if address.is_loopback:
+        return not is_production
+    return address.is_global and not address.is_multicast
+
+
+def judge(status: int | None) -> Outcome:
+    """What an answer means; None where none came."""
+    if status is None or status in (408, 425, 429) or status >= 500:
+        return Outcome.AWAY
+    if 200 <= status < 300:
+        return Outcome.DELIVERED
+    return Outcome.GONE if status == 410 else Outcome.REFUSED
+
+
+def try_again_at(tries: int, *, now: datetime, asked_s: int = 0) -> datetime:
+    """After so many tries in vain; no sooner than the receiver asked for, within an hour."""
+    wait = BACK_OFF_S[min(max(tries, 1), len(BACK_OFF_S)) - 1]
+    return now + timedelta(seconds=max(wait, min(asked_s, _LONGEST_WAIT_S)))

@@ -1,0 +1,378 @@
+"""What happens reaches whoever subscribed to it: once put into line, in order, signed, until it is taken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from campaigns.answers.models import Answer, Source
+from campaigns.answers.taking import take_answer, undo_answer
+from campaigns.delivery.recording import Report, settle
+from campaigns.hooks.delivering import Delivered, deliver, forget_old
+from campaigns.hooks.gathering import catch_up
+from campaigns.hooks.guarded import GuardedResolver
+from campaigns.hooks.models import Delivery, DeliveryState, Subscription
+from campaigns.hooks.signing import secret_of
+from campaigns.hooks.subscribing import OFFERED, end_subscription, send_again, subscribe, try_out
+from campaigns.messages import Attempt
+from campaigns.models import Recipient
+from campaigns.replies.classifier import Label
+from campaigns.rings import ring_hooks
+from campaigns.states import AttemptState, CampaignAction
+from outreach.access.models import Organisation, OrganisationKind, Role
+from outreach.access.organisations import create_organisation
+from outreach.access.users import find_user
+from tests.flows.processes import Processes
+from tests.flows.test_killed_imports import wait_for
+from tests.flows.webhook_receiver import Receiver
+from tests.flows.world import World, number
+
+ADMINISTRATOR = "quantri@loa.example"
+_L = Label
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.close()
+
+
+@pytest.fixture(autouse=True)
+def administrator(world: World) -> None:
+    with world.runtime.db.write() as session:
+        world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR)
+        create_organisation(
+            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
+        )
+
+
+def listen(
+    world: World, receiver: Receiver, *, organisation: str = "MTTQ", kinds: Sequence[str] = OFFERED
+) -> int:
+    """A subscription of this receiver's; its id."""
+    with world.runtime.db.write() as session:
+        made = subscribe(
+            session,
+            name="Kho dữ liệu",
+            url=receiver.url,
+            organisation_id=session.scalars(
+                select(Organisation.id).where(Organisation.code == organisation)
+            ).one(),
+            kinds=kinds,
+            is_production=False,
+            user=find_user(session, ADMINISTRATOR),
+            now=datetime.now(UTC),
+        )
+        receiver.secret = secret_of(made.salt, secret_key=world.runtime.settings.secret_key)
+        return made.id
+
+
+def tell(world: World) -> Delivered:
+    """A round of the worker."""
+    catch_up(world.runtime.db, now=datetime.now(UTC))
+    return asyncio.run(deliver(world.runtime, for_s=20, is_told_to_stop=lambda: False))
+
+
+def in_time(world: World) -> None:
+    """As if every wait were over."""
+    with world.runtime.db.write() as session:
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        session.execute(update(Subscription).values(due_at=None, leased_until=None))
+        session.execute(update(Delivery).values(due_at=past))
+
+
+def says(world: World, campaign: int, index: int, label: Label) -> None:
+    with world.runtime.db.write() as session:
+        recipient = session.merge(world.recipient(number(index), campaign))
+        assert recipient.phone_id
+        take_answer(
+            session,
+            phone_id=recipient.phone_id,
+            recipient=recipient,
+            label=label,
+            source=Source.PAGE,
+            keys=world.keys,
+            now=datetime.now(UTC),
+        )
+
+
+def line(world: World) -> list[Delivery]:
+    with world.runtime.db.read() as session:
+        return list(session.scalars(select(Delivery).order_by(Delivery.id)))
+
+
+def test_what_happens_is_told_with_ids_and_labels_alone(world: World, receiver: Receiver) -> None:
+    world.add_people(3)
+    campaign = world.launch()
+    says(world, campaign, 0, _L.NOT_YET)
+    listen(world, receiver)  # what was before is told to nobody
+    tell(world)
+    assert receiver.got == []
+
+    says(world, campaign, 0, _L.INSTALLED)
+    says(world, campaign, 1, _L.OPT_OUT)
+    tell(world)
+    with world.runtime.db.write() as session:
+        undo_answer(session, session.merge(world.recipient(number(0), campaign)), now=datetime.now(UTC))
+    world.act(campaign, CampaignAction.PAUSE)
+    tell(world)
+    assert tell(world).delivered == 0
+
+    told = {got.kind: got.event["data"] for got in receiver.got}
+    assert [got.kind for got in receiver.got] == [
+        "answer.recorded", "answer.recorded", "install.reported", "opt_out", "install.withdrawn", "campaign.state",
+    ]  # fmt: skip
+    recipient = world.recipient(number(0), campaign).id
+    first = receiver.got[0].event["data"]
+    assert (first["campaign"], first["recipient"], first["label"], first["source"]) == (
+        campaign, recipient, "installed", "page",
+    )  # fmt: skip
+    assert told["install.withdrawn"]["report"] == told["install.reported"]["report"]
+    assert len(told["opt_out"]["people"]) == 1
+    assert told["campaign.state"] == {"campaign": campaign, "state": "paused", "before": "sending"}
+    assert receiver.forged == 0
+    assert len({got.event_id for got in receiver.got}) == len(receiver.got)
+    for got in receiver.got:
+        assert "+84" not in got.text
+        assert "A Thun" not in got.text
+
+
+def test_messages_that_came_to_their_end_are_counted_by_batch(world: World, receiver: Receiver) -> None:
+    world.add_people(4)
+    listen(world, receiver, kinds=["message.final", "campaign.state"])
+    campaign = world.launch()
+    world.send()
+    with world.runtime.db.write() as session:
+        reports = [Report(each, AttemptState.DELIVERED) for each in session.scalars(select(Attempt.id))]
+        settle(session, reports, now=datetime.now(UTC), secret_key=world.keys.secret_key)
+    tell(world)
+    finals = [got.event["data"] for got in receiver.got if got.kind == "message.final"]
+    assert finals == [{"campaign": campaign, "messages": {"delivered": 4}, "more": {"delivered": 4}}]
+    states = [got.event["data"]["state"] for got in receiver.got if got.kind == "campaign.state"]
+    assert states == ["sending"]
+
+
+def test_an_organisation_hears_of_its_own_people_alone(world: World, receiver: Receiver) -> None:
+    world.add_people(2)
+    campaign = world.launch()
+    listen(world, receiver, organisation="PN")
+    says(world, campaign, 0, _L.INSTALLED)
+    says(world, campaign, 1, _L.OPT_OUT)
+    world.act(campaign, CampaignAction.PAUSE)
+    tell(world)
+    assert receiver.got == []
+
+
+def test_a_receiver_that_was_away_gets_everything_in_order_under_the_same_ids(
+    world: World, receiver: Receiver
+) -> None:
+    world.add_people(5)
+    campaign = world.launch()
+    listen(world, receiver, kinds=["answer.recorded"])
+    receiver.answers = [503]
+    says(world, campaign, 0, _L.NOT_YET)
+    says(world, campaign, 1, _L.NOT_YET)
+    done = tell(world)
+    assert (done.delivered, done.in_vain) == (0, 1)  # the second waits behind the first
+    assert tell(world).in_vain == 0  # and both for their time
+    receiver.close()
+    for index in (2, 3, 4):
+        says(world, campaign, index, _L.NOT_YET)
+        in_time(world)
+        tell(world)
+    with world.runtime.db.read() as session:
+        held = session.scalars(select(Subscription)).one()
+        assert held.tries == 4
+        assert held.due_at is not None
+        assert 100 < (held.due_at - datetime.now(UTC)).total_seconds() <= 300
+    receiver.open()
+    in_time(world)
+    assert tell(world).delivered == 5
+    taken = receiver.taken()
+    assert [got.event["data"]["answer"] for got in taken] == sorted(
+        got.event["data"]["answer"] for got in taken
+    )
+    assert [got.event_id for got in taken] == [each.event_id for each in line(world)]
+    assert receiver.got[0].event_id == taken[0].event_id
+    assert receiver.forged == 0
+
+
+def test_an_event_that_is_refused_steps_aside_and_fails_after_a_day(world: World, receiver: Receiver) -> None:
+    world.add_people(2)
+    campaign = world.launch()
+    subscription = listen(world, receiver, kinds=["answer.recorded"])
+    receiver.answers = [302]  # no redirect is followed
+    says(world, campaign, 0, _L.NOT_YET)
+    says(world, campaign, 1, _L.NOT_YET)
+    assert tell(world).delivered == 1
+    first, second = line(world)
+    assert (first.state, second.state) == (DeliveryState.WAITING, DeliveryState.DELIVERED)
+    with world.runtime.db.write() as session:
+        session.execute(update(Delivery).values(since=datetime.now(UTC) - timedelta(days=1)))
+    in_time(world)
+    receiver.answers = [400]
+    assert tell(world).failed == 1
+    assert line(world)[0].state is DeliveryState.FAILED
+    assert tell(world).delivered == 0
+    with world.runtime.db.write() as session:
+        user = find_user(session, ADMINISTRATOR)
+        send_again(session, subscription, first.id, user=user, now=datetime.now(UTC))
+    assert tell(world).delivered == 1
+    assert receiver.got[-1].event_id == first.event_id
+    with world.runtime.db.write() as session:
+        assert forget_old(session, now=datetime.now(UTC) + timedelta(days=31)) == 2
+
+
+def test_a_receiver_that_is_away_for_a_day_gets_no_more_of_what_is_that_old(
+    world: World, receiver: Receiver
+) -> None:
+    world.add_people(3)
+    campaign = world.launch()
+    listen(world, receiver, kinds=["answer.recorded"])
+    says(world, campaign, 0, _L.NOT_YET)
+    says(world, campaign, 1, _L.NOT_YET)
+    receiver.answers = [500]
+    tell(world)
+    with world.runtime.db.write() as session:
+        session.execute(update(Delivery).values(since=datetime.now(UTC) - timedelta(days=1)))
+    says(world, campaign, 2, _L.NOT_YET)
+    in_time(world)
+    receiver.answers = [500]
+    assert tell(world).failed == 2
+    assert [each.state.value for each in line(world)] == ["failed", "failed", "waiting"]
+
+
+def test_a_receiver_that_is_gone_ends_its_subscription(world: World, receiver: Receiver) -> None:
+    subscription = listen(world, receiver)
+    with world.runtime.db.write() as session:
+        user = find_user(session, ADMINISTRATOR)
+        try_out(session, subscription, user=user, now=datetime.now(UTC))
+        try_out(session, subscription, user=user, now=datetime.now(UTC))
+    receiver.answers = [410]
+    tell(world)
+    assert len(receiver.got) == 1
+    assert [each.state.value for each in line(world)] == ["failed", "failed"]
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Subscription)).one().ended_at
+
+
+def test_a_worker_killed_in_between_is_followed_by_one_that_sends_the_same_again(
+    world: World, receiver: Receiver
+) -> None:
+    world.add_people(3)
+    campaign = world.launch()
+    listen(world, receiver, kinds=["answer.recorded"])
+    for index in range(3):
+        says(world, campaign, index, _L.NOT_YET)
+    processes = Processes(world.runtime.settings)
+    try:
+        receiver.holds = 0.3
+        worker = processes.start("worker", "--queues", "hooks")
+        ring_hooks(world.runtime.doorbell)
+        wait_for(lambda: receiver.asked == 2)
+        processes.kill(worker)  # the second is with the receiver, its answer with nobody
+        wait_for(lambda: len(receiver.got) == 2)
+        receiver.holds = 0.0
+        in_time(world)  # as if its lease had run out
+        processes.start("worker", "--queues", "hooks")
+        ring_hooks(world.runtime.doorbell)
+        wait_for(lambda: len(receiver.got) == 4)
+    finally:
+        processes.stop()
+    first, second, again, third = (got.event_id for got in receiver.got)
+    assert second == again
+    assert len({first, second, third}) == 3
+    assert [each.event_id for each in line(world)] == [first, second, third]
+
+
+def test_two_workers_never_work_on_one_receiver_at_once(world: World, receiver: Receiver) -> None:
+    world.add_people(4)
+    campaign = world.launch()
+    listen(world, receiver, kinds=["answer.recorded"])
+    for index in range(4):
+        says(world, campaign, index, _L.NOT_YET)
+    catch_up(world.runtime.db, now=datetime.now(UTC))
+    receiver.holds = 0.05
+
+    async def both() -> None:
+        await asyncio.gather(
+            *(deliver(world.runtime, for_s=20, is_told_to_stop=lambda: False) for _ in range(2))
+        )
+
+    asyncio.run(both())
+    ids = [got.event_id for got in receiver.got]
+    assert ids == [each.event_id for each in line(world)]
+
+
+def test_an_answer_whose_transaction_ends_late_is_not_passed_over(world: World, receiver: Receiver) -> None:
+    if not world.runtime.db.is_postgresql:
+        return  # SQLite has one writer: no number is given before another's transaction has ended
+    world.add_people(2)
+    campaign = world.launch()
+    listen(world, receiver, kinds=["answer.recorded"])
+    early, late = (world.recipient(number(index), campaign) for index in range(2))
+
+    def add(session: Session, recipient: Recipient) -> int:
+        answer = Answer(
+            recipient_id=recipient.id,
+            campaign_id=campaign,
+            phone_id=recipient.phone_id,
+            label=_L.NOT_YET,
+            source=Source.PAGE,
+            at=datetime.now(UTC),
+        )
+        session.add(answer)
+        session.flush()
+        return answer.id
+
+    with world.runtime.db.write() as slow:
+        first = add(slow, early)
+        with world.runtime.db.write() as quick:
+            second = add(quick, late)
+        assert second > first
+        for _ in range(3):
+            tell(world)
+        assert receiver.got == []  # the later number is there; the earlier one may still come
+    tell(world)
+    tell(world)
+    assert [got.event["data"]["answer"] for got in receiver.got] == [first, second]
+
+
+def test_no_name_leads_a_webhook_into_this_machine_in_production(world: World, receiver: Receiver) -> None:
+    subscription = listen(world, receiver)
+    with world.runtime.db.write() as session:
+        try_out(session, subscription, user=find_user(session, ADMINISTRATOR), now=datetime.now(UTC))
+    world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, app_env="production"))
+    assert tell(world).in_vain == 1
+    assert line(world)[0].error == "address"
+    assert receiver.asked == 0
+
+    async def look_up(is_production: bool) -> int:
+        resolver = GuardedResolver(is_production=is_production)
+        return len(await resolver.resolve("localhost", 80))
+
+    assert asyncio.run(look_up(False)) >= 1
+    with pytest.raises(OSError, match="no public address"):
+        asyncio.run(look_up(True))
+
+
+def test_nothing_is_read_where_nobody_listens(world: World, receiver: Receiver) -> None:
+    world.add_people(1)
+    campaign = world.launch()
+    subscription = listen(world, receiver, kinds=["answer.recorded"])
+    with world.runtime.db.write() as session:
+        end_subscription(session, subscription, user=find_user(session, ADMINISTRATOR), now=datetime.now(UTC))
+    says(world, campaign, 0, _L.INSTALLED)
+    assert catch_up(world.runtime.db, now=datetime.now(UTC)) == 0
+    # Who subscribes again hears of what comes after.
+    listen(world, receiver, kinds=["answer.recorded"])
+    says(world, campaign, 0, _L.NOT_YET)
+    tell(world)
+    assert [got.event["data"]["label"] for got in receiver.got] == ["not_yet"]

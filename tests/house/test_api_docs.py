@@ -1,0 +1,60 @@
+"""What docs/api.md shows to type and to copy is right: routes, bodies, and the check of a signature."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import time
+from typing import Any
+
+from admin.api.rows import check_rows
+from admin.app import create_app
+from campaigns.hooks.rules import BACK_OFF_S, EventKind
+from campaigns.hooks.signing import secret_of, sign
+from outreach.access.tokens.models import Right
+from outreach.settings import Settings
+from tests.house.test_house import ROOT
+
+PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_every_curl_asks_a_route_that_exists_with_a_body_that_is_taken() -> None:
+    adapter = create_app(Settings.from_env({})).url_map.bind("localhost")
+    asked = 0
+    for block in blocks("bash"):
+        for command in re.split(r"\n(?=curl )", block):
+            words = shlex.split(command.replace("\\\n", " "))
+            body = words[words.index("-d") + 1] if "-d" in words else None
+            address = next(word for word in words if word.startswith("$LOA/")).removeprefix("$LOA")
+            adapter.match(address.partition("?")[0], method="POST" if body else "GET")
+            assert "Authorization: Bearer $TOKEN" in words
+            if body:
+                check_rows(json.loads(body))
+            asked += 1
+    assert asked >= 8
+
+
+def test_the_page_names_every_right_and_every_event() -> None:
+    assert [right for right in Right if f"`{right.value}`" not in PAGE] == []
+    assert [kind for kind in EventKind if f"`{kind.value}`" not in PAGE] == []
+    assert BACK_OFF_S == (5, 30, 120, 300, 900, 1800, 3600, 7200)  # as the page says it in words
+
+
+def test_a_receiver_that_copies_the_check_knows_our_signature_from_another() -> None:
+    names: dict[str, Any] = {}
+    exec(blocks("python")[0], names)
+    secret, body, now = secret_of("5a17", secret_key="k" * 32), blocks("json")[0].encode(), int(time.time())
+    headers = {"webhook-id": "evt_1", "webhook-timestamp": str(now)}
+    signed = sign(secret, event_id="evt_1", timestamp=now, body=body)
+    check = names["is_from_loa"]
+    assert check(secret, {**headers, "webhook-signature": f"v1,other {signed}"}, body)
+    assert not check(secret, {**headers, "webhook-signature": signed}, body + b" ")
+    assert not check(secret, {**headers, "webhook-id": "evt_2", "webhook-signature": signed}, body)
+    old = sign(secret, event_id="evt_1", timestamp=now - 400, body=body)
+    late = {**headers, "webhook-timestamp": str(now - 400), "webhook-signature": old}
+    assert not check(secret, late, body)

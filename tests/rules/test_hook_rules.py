@@ -1,0 +1,103 @@
+"""Webhooks: where they may go, what an answer means, when the next try is, and how a receiver checks one."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from datetime import UTC, datetime
+from ipaddress import ip_address
+
+import pytest
+
+from campaigns.hooks.rules import BACK_OFF_S, Outcome, check_url, judge, may_connect, try_again_at
+from campaigns.hooks.signing import secret_of, sign
+from outreach.errors import BadInput
+
+NOW = datetime(2020, 8, 5, 7, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("url", "in_production", "in_development"),
+    [
+        ("https://dulieu.example.vn/loa", True, True),
+        ("https://dulieu.example.vn:8443/loa?nguon=1", True, True),
+        ("http://dulieu.example.vn/loa", False, True),
+        ("http://127.0.0.1:9000/", False, True),
+        ("https://127.0.0.1/", False, True),
+        ("http://localhost:9000/", False, True),
+        ("https://localhost/", False, True),
+        ("https://[::1]/", False, True),
+        ("https://10.0.0.5/", False, False),
+        ("https://192.168.1.1/", False, False),
+        ("https://169.254.169.254/latest/meta-data", False, False),
+        ("https://[fd00::1]/", False, False),
+        ("https://[::ffff:10.0.0.5]/", False, False),
+        ("https://0.0.0.0/", False, False),
+        ("ftp://dulieu.example.vn/", False, False),
+        ("https://ai:do@dulieu.example.vn/", False, False),
+        ("https://dulieu.example.vn/#a", False, False),
+        ("https://dulieu.example.vn:99999/", False, False),
+        ("https:///loa", False, False),
+        ("https://dulieu.example.vn/a b", False, False),
+        ("https://dữliệu.example.vn/", False, False),
+        ("https://dulieu.example.vn/" + "a" * 500, False, False),
+        ("", False, False),
+    ],
+)
+def test_an_address_is_taken_or_refused(url: str, in_production: bool, in_development: bool) -> None:
+    for is_production, is_taken in ((True, in_production), (False, in_development)):
+        if is_taken:
+            assert check_url(f" {url} ", is_production=is_production) == url
+        else:
+            with pytest.raises(BadInput):
+                check_url(url, is_production=is_production)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "10.1.2.3", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
+        "255.255.255.255", "192.0.2.1", "fe80::1", "fc00::1", "ff02::1", "::", "::ffff:192.168.0.1",
+        "64:ff9b::a00:1", "2002:a00:1::1",
+    ],
+)  # fmt: skip
+def test_no_webhook_goes_inside(number: str) -> None:
+    assert not may_connect(ip_address(number), is_production=True)
+    assert not may_connect(ip_address(number), is_production=False)
+
+
+def test_this_machine_is_reached_outside_production_alone() -> None:
+    for number in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"):
+        assert not may_connect(ip_address(number), is_production=True)
+        assert may_connect(ip_address(number), is_production=False)
+    assert may_connect(ip_address("8.8.8.8"), is_production=True)
+    assert may_connect(ip_address("2001:4860:4860::8888"), is_production=True)
+
+
+def test_what_an_answer_means() -> None:
+    meant = {status: judge(status) for status in (200, 202, 204, 301, 400, 404, 408, 410, 425, 429, 500, 503)}
+    assert [status for status in meant if meant[status] is Outcome.DELIVERED] == [200, 202, 204]
+    assert [status for status in meant if meant[status] is Outcome.REFUSED] == [301, 400, 404]
+    assert [status for status in meant if meant[status] is Outcome.AWAY] == [408, 425, 429, 500, 503]
+    assert judge(410) is Outcome.GONE
+    assert judge(None) is Outcome.AWAY
+
+
+def test_the_next_try_comes_later_each_time() -> None:
+    waits = [(try_again_at(tries, now=NOW) - NOW).total_seconds() for tries in range(1, 12)]
+    assert waits == [*BACK_OFF_S, *[BACK_OFF_S[-1]] * 3]
+    assert (try_again_at(1, now=NOW, asked_s=60) - NOW).total_seconds() == 60
+    assert (try_again_at(1, now=NOW, asked_s=10**6) - NOW).total_seconds() == 3600
+
+
+def test_a_receiver_can_check_a_signature() -> None:
+    secret = secret_of("5a17", secret_key="k" * 32)
+    assert secret != secret_of("5a18", secret_key="k" * 32)
+    body = b'{"type": "ping"}'
+    signed = sign(secret, event_id="evt_1", timestamp=1596610800, body=body)
+    # As Standard Webhooks has it, written out anew.
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    wanted = hmac.new(key, b"evt_1.1596610800." + body, hashlib.sha256).digest()
+    assert signed == "v1," + base64.b64encode(wanted).decode()
+    assert len(key) == 32
