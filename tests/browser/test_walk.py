@@ -176,7 +176,12 @@ def read_it_as_leader(leader: Visit, share: str) -> None:
 
 def be_refused_the_rest(leader: Visit, sheet: str) -> None:
     menu = leader.page.get_by_role("navigation", name="Trình đơn chính")
-    assert menu.get_by_role("link").all_inner_texts() == ["Trang chủ", "Tiến độ", "Báo cáo ngày", "Tuyên truyền"]
+    assert menu.get_by_role("link").all_inner_texts() == [
+        "Trang chủ",
+        "Tiến độ",
+        "Báo cáo ngày",
+        "Tuyên truyền",
+    ]
     for path in (
         sheet,
         "/admin/campaigns/",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0036_webhooks"
-down_revision = "0035_rounds"
+revision = "0037_webhooks"
+down_revision = "0036_removed"
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _STATES = ("waiting", "delivered", "failed")
