@@ -14,6 +14,8 @@ from admin.health import create_health
 from admin.office import install_office
 from campaigns.web.agency_page import create_agency_page
 from campaigns.web.answer_page import create_answer_page
+from campaigns.web.desk import Desk
+from campaigns.web.page_calls import PageCalls
 from campaigns.web.pages import register_error_pages
 from campaigns.web.report_page import create_report_page
 from campaigns.web.roads import create_roads
@@ -62,12 +64,13 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     set_up_logs(settings)
     app.before_request(lambda: audit.come_from(request.remote_addr or ""))
     register_error_pages(app)
+    desk = app.extensions["desk"] = Desk(runtime)
     # Their callers prove themselves by a signature or by a token.
     for_outsiders = [
         create_health(runtime),
         create_webhooks(runtime),
         create_roads(runtime),
-        create_answer_page(runtime),
+        create_answer_page(runtime, desk),
         create_agency_page(runtime),
         create_api(runtime),
         create_report_page(runtime),
@@ -80,6 +83,9 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
 
 
 def create_front(app: Flask) -> Application:
-    """`app` for a server with an event loop: its requests in threads, status callbacks without."""
-    others = Threaded(app, threads=THREADS, most_bytes=LARGEST + MAX_FORM_BYTES)
-    return StatusCalls(app.extensions["runtime"], others=others, most_bytes=MAX_FORM_BYTES)
+    """`app` for a server with an event loop: its requests in threads, status callbacks and residents' pages without."""
+    runtime: Runtime = app.extensions["runtime"]
+    office = Threaded(app, threads=THREADS, most_bytes=LARGEST + MAX_FORM_BYTES)
+    is_https = runtime.settings.public_base_url.startswith("https:")
+    pages = PageCalls(runtime.db, app.extensions["desk"], others=office, is_https=is_https)
+    return StatusCalls(runtime, others=pages, most_bytes=MAX_FORM_BYTES)

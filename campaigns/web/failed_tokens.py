@@ -38,6 +38,10 @@ class FailedTokens:
         self._away_until = 0.0
         self._watched: dict[str, float] = {}  # address to the end of its window, as this process knows it
 
+    def is_watched(self, address: str) -> bool:
+        """Whether a hit of this address has to be counted."""
+        return address in self._watched
+
     def miss(self, address: str) -> int:
         """Count a token that opened nothing."""
         now = time.monotonic()

@@ -56,8 +56,12 @@ class Pages:
             lstrip_blocks=True,
         )
 
+    def kept(self, sight: Sight) -> bytes | None:
+        """The page, where it was written before."""
+        return self._kept.get(sight)
+
     def show(self, sight: Sight) -> bytes:
-        page = self._kept.get(sight)
+        page = self.kept(sight)
         if page is None:
             page = self._write(sight)
             with self._lock:

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Response
 
 from campaigns.web.threaded import Application
 
+Answer = TypeVar("Answer")
+
 
 class AsgiClient:
-    """`post` as Flask's own client has it. End it with `close`."""
+    """`get` and `post` as Flask's own client has them. End it with `close`."""
 
     def __init__(self, app: Application) -> None:
         self._app = app
         self._runner = asyncio.Runner()
 
+    def get(self, path: str, **request: Any) -> Response:
+        return self.run(self.ask("GET", path, **request))
+
     def post(self, path: str, **request: Any) -> Response:
-        return self._runner.run(self._ask(EnvironBuilder(path, method="POST", **request)))
+        return self.run(self.ask("POST", path, **request))
+
+    def run(self, asked: Coroutine[Any, Any, Answer]) -> Answer:
+        """Whatever is to be asked at once, in the client's own event loop."""
+        return self._runner.run(asked)
+
+    async def ask(self, method: str, path: str, **request: Any) -> Response:
+        return await self._ask(EnvironBuilder(path, method=method, **request))
 
     async def _ask(self, request: EnvironBuilder) -> Response:
         environ = request.get_environ()
@@ -38,7 +51,7 @@ class AsgiClient:
 
         scope = {
             "type": "http",
-            "method": "POST",
+            "method": environ["REQUEST_METHOD"],
             "path": environ["PATH_INFO"].encode("latin-1").decode(),
             "query_string": environ["QUERY_STRING"].encode("latin-1"),
             "headers": [(name.encode(), value.encode("latin-1", "ignore")) for name, value in headers],

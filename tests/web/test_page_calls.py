@@ -1,0 +1,119 @@
+"""Residents' pages before Flask: the same page, and whatever is not plain is left to Flask."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from admin.app import create_front
+from campaigns.links import LinkCipher
+from campaigns.models import Opening
+from campaigns.web import openings
+from campaigns.web.failed_tokens import MOST
+from campaigns.web.page_calls import PageCalls
+from tests.flows.world import World, number
+from tests.web.asgi_client import AsgiClient
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openings, "EVERY_S", 0.05)
+
+
+@pytest.fixture
+def front(client: FlaskClient) -> Iterator[AsgiClient]:
+    with closing(AsgiClient(create_front(client.application))) as through_the_front:
+        yield through_the_front
+
+
+@pytest.fixture
+def tokens(world: World) -> list[str]:
+    world.add_people(3)
+    campaign = world.launch()
+    cipher = LinkCipher(world.runtime.settings.secret_key)
+    return [cipher.token(world.recipient(number(i), campaign).id) for i in range(3)]
+
+
+def test_the_page_is_the_one_that_flask_shows(
+    front: AsgiClient, client: FlaskClient, tokens: list[str]
+) -> None:
+    written = client.get(f"/{tokens[0]}")  # from here on it is kept
+    before_flask = front.get(f"/{tokens[1]}")
+    assert before_flask.status_code == 200
+    assert before_flask.data == written.data
+    # Nothing is stored, so nothing varies.
+    said = {name.lower(): value for name, value in written.headers.items() if name != "Vary"}
+    assert {name.lower(): value for name, value in before_flask.headers.items()} == said
+    assert front.post(f"/{tokens[1]}", data={"answer": "installed"}).status_code == 303
+    assert "đã cài" in front.get(f"/{tokens[1]}").get_data(as_text=True)
+    assert front.get(f"/{tokens[1]}").data != before_flask.data
+
+
+def test_it_is_answered_without_flask(client: FlaskClient, world: World, tokens: list[str]) -> None:
+    client.get(f"/{tokens[0]}")
+
+    async def nobody(*_request: object) -> None:
+        raise AssertionError("left to the other application")
+
+    desk = client.application.extensions["desk"]
+    with closing(AsgiClient(PageCalls(world.runtime.db, desk, others=nobody, is_https=True))) as alone:
+        pages = [alone.get(f"/{token}") for token in tokens]
+        assert all(page.status_code == 200 for page in pages)
+        assert pages[0].headers["Strict-Transport-Security"] == "max-age=31536000"
+        for path, headers in (
+            (f"/{tokens[0]}?about", {}),
+            (f"/{tokens[0]}", {"Cookie": "session=x"}),
+            ("/zzzzzzzz", {}),
+        ):
+            with pytest.raises(AssertionError, match="left"):
+                alone.get(path, headers=headers)
+
+
+def test_many_at_once_share_a_look_up_and_each_opening_is_noted(
+    front: AsgiClient, client: FlaskClient, world: World, tokens: list[str]
+) -> None:
+    client.get(f"/{tokens[0]}")
+
+    async def all_at_once() -> list[int]:
+        answers = await asyncio.gather(*(front.ask("GET", f"/{token}") for token in tokens * 20))
+        return [answer.status_code for answer in answers]
+
+    assert front.run(all_at_once()) == [200] * 60
+    limit = time.monotonic() + 10
+    while True:
+        with world.runtime.db.read() as session:
+            if session.scalar(select(func.count()).select_from(Opening)) == 3:
+                break
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
+def test_who_guesses_is_held_up_here_as_well(
+    front: AsgiClient, client: FlaskClient, tokens: list[str]
+) -> None:
+    client.get(f"/{tokens[0]}")
+    guesser = {"X-Forwarded-For": "203.0.113.9"}
+    statuses = [front.get("/zzzzzzzz", headers=guesser).status_code for _ in range(MOST + 1)]
+    assert statuses[0] == 404
+    assert front.get(f"/{tokens[0]}", headers=guesser).status_code == 429
+    assert front.get(f"/{tokens[0]}", headers={"X-Forwarded-For": "203.0.113.8"}).status_code == 200
+
+
+def test_a_look_up_that_fails_here_is_made_once_more_by_flask(
+    front: AsgiClient, client: FlaskClient, world: World, tokens: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.get(f"/{tokens[0]}")
+
+    def away() -> None:
+        raise ConnectionError("away")
+
+    monkeypatch.setattr(type(world.runtime.db), "connect_for_glances", lambda _self: away())
+    answer = front.get(f"/{tokens[1]}")
+    # Flask's look-ups have a connection of their own since the first page.
+    assert answer.status_code == 200
