@@ -71,9 +71,7 @@ class Line:
         """All that is new; what was told before stays as it is. How many."""
         keys = {each.key for each in self._deliveries if each.kind == EventKind.INSTALL_WITHDRAWN}
         known = set(
-            self.session.execute(
-                select(Delivery.subscription_id, Delivery.key).where(Delivery.key.in_(keys))
-            ).tuples()
+            self.session.execute(select(Delivery.subscription_id, Delivery.key).where(Delivery.key.in_(keys)))
             if keys
             else ()
         )

@@ -156,9 +156,9 @@ def tell_of_finals(line: Line, before: dict[str, Any] | None) -> dict[str, Any]:
         if n:
             counts.setdefault(lane, {})[state.value] = int(n)
     owners = dict(
-        line.session.execute(select(Campaign.id, Campaign.organisation_id).where(Campaign.id.in_(counts)))
-        .tuples()
-        .all()
+        line.session.execute(
+            select(Campaign.id, Campaign.organisation_id).where(Campaign.id.in_(counts))
+        ).all()
     )
     told: dict[str, Any] = {}
     for campaign_id, states in counts.items():

@@ -97,8 +97,8 @@ def test_both_sources_stand_side_by_side_and_what_is_unknown_says_so(
         for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
     ]
     assert ["Huyện Kon Tum", "1", "1.250", "+1.249", "17/8/2020", "Sở TT&amp;TT"] in rows
-    assert ["Huyện Đắk Hà", "0", "chưa rõ", "chưa rõ", "", ""] in rows
-    assert ["Huyện Ia H&#39;Drai", "chưa rõ", "chưa rõ", "chưa rõ", "", ""] in rows
+    assert ["Huyện Đắk Hà", "0", "chưa rõ", "–", "", ""] in rows
+    assert ["Huyện Ia H&#39;Drai", "chưa rõ", "chưa rõ", "–", "", ""] in rows
     signed_in(client, NEIGHBOUR)
     assert (
         'id="official-title"' not in client.get("/admin/progress/").text
