@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -67,6 +67,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> Swept:
     def end_late() -> None:
         with db.write() as session:
             done.past_deadline = skip_past_deadline(session, now=now)
+        with db.write() as session:
             done.silent = give_up_silent(session, now=now, secret_key=key)
             fold(session, now=now)
             fold_counters(session)
@@ -130,17 +131,23 @@ def apply_all_statuses(runtime: Runtime, *, now: datetime) -> int:
 
 def skip_past_deadline(session: Session, *, now: datetime) -> int:
     """After a campaign's deadline the rest is not sent."""
+    # Held until the end, as in `requeue`: whoever puts a message back meanwhile is waited for, or waits and is
+    # met by the next sweep.
     late = session.scalars(
-        select(Campaign.id).where(
-            Campaign.state.in_((CampaignState.SENDING, CampaignState.PAUSED)), Campaign.deadline <= now
+        select(Campaign.id)
+        .where(
+            Campaign.state.in_((CampaignState.SENDING, CampaignState.PAUSED)),
+            Campaign.deadline <= now,
+            exists().where(Outbox.lane == Campaign.id),
         )
+        .order_by(Campaign.id)
+        .with_for_update(key_share=True, of=Campaign)
     ).all()
-    # In the order of a claim: first the outbox, then the messages.
-    waiting = session.scalars(
-        select(Outbox.message_id).where(Outbox.lane.in_(late)).order_by(Outbox.message_id).with_for_update()
-    ).all()
-    if not waiting:
+    if not late:
         return 0
+    # In the order of a claim: first the outbox, then the messages.
+    waiting = select(Outbox.message_id).where(Outbox.lane.in_(late)).order_by(Outbox.message_id)
+    session.execute(waiting.with_for_update()).all()
     skipped = session.execute(
         update(Message)
         .where(

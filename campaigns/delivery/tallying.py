@@ -16,6 +16,7 @@ from campaigns.delivery.rules import FAILURE_WINDOW, is_charged
 from campaigns.messages import Tally
 from campaigns.models import Campaign
 from campaigns.states import ACCEPTED_OR_BEYOND, AttemptState
+from outreach.bulk import UNSYNCED
 
 FAILURES = (AttemptState.FAILED, AttemptState.UNDELIVERED)
 
@@ -84,42 +85,41 @@ def recent_outcomes(session: Session, lane: int, *, now: datetime) -> tuple[int,
 
 
 def fold(session: Session, *, now: datetime) -> int:
-    """Put old tallies of the same kind together; how many rows that saved."""
+    """Put old tallies of the same kind together; how many rows that saved. Of two at once each row is one's alone."""
     old = Tally.at < now - FOLD_AFTER
-    sums = session.execute(
-        select(
-            Tally.lane,
-            Tally.state,
-            Tally.cause,
-            func.sum(Tally.n).label("n"),
-            func.sum(Tally.segments).label("segments"),
-            func.max(Tally.at).label("at"),
-            func.max(Tally.id).label("last"),
-            func.count().label("rows"),
-        )
+    kinds = session.execute(
+        select(Tally.lane, Tally.state, Tally.cause)
         .where(old)
         .group_by(Tally.lane, Tally.state, Tally.cause)
         .having(func.count() > 1)
+        .order_by(Tally.lane, Tally.state, Tally.cause)
     ).all()
-    for row in sums:
-        same = (Tally.lane == row.lane, Tally.state == row.state, Tally.cause.is_not_distinct_from(row.cause))
-        session.execute(delete(Tally).where(*same, Tally.id <= row.last, old))
-    if sums:
-        session.execute(
-            insert(Tally),
-            [
-                {
-                    "lane": row.lane,
-                    "state": row.state,
-                    "cause": row.cause,
-                    "n": row.n,
-                    "segments": row.segments,
-                    "at": row.at,
-                }
-                for row in sums
-            ],
+    folded: list[dict[str, object]] = []
+    taken = 0
+    for kind in kinds:
+        same = (
+            Tally.lane == kind.lane,
+            Tally.state == kind.state,
+            Tally.cause.is_not_distinct_from(kind.cause),
         )
-    return sum(row.rows - 1 for row in sums)
+        # What came back is what is summed: another sweep may have folded some of it since it was looked for.
+        rows = session.execute(
+            delete(Tally).where(*same, old).returning(Tally.n, Tally.segments, Tally.at),
+            execution_options=UNSYNCED,
+        ).all()
+        if rows:
+            taken += len(rows)
+            folded.append(
+                {
+                    **kind._asdict(),
+                    "n": sum(row.n for row in rows),
+                    "segments": sum(row.segments for row in rows),
+                    "at": max(row.at for row in rows),
+                }
+            )
+    if folded:
+        session.execute(insert(Tally), folded)
+    return taken - len(folded)
 
 
 def causes_and_segments(session: Session, lane: int) -> tuple[dict[str, int], int, int]:

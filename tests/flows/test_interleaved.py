@@ -1,0 +1,82 @@
+"""Two transactions over the same rows, one in the middle of the other: nothing is lost and nothing counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import timedelta
+
+from sqlalchemy import event, func, select
+from sqlalchemy.orm import ORMExecuteState, Session
+
+from campaigns.delivery.outbox import PutBack, put_back
+from campaigns.delivery.tallying import FOLD_AFTER, fold
+from campaigns.delivery.turns import next_batch
+from campaigns.messages import Message, Outbox, Tally
+from campaigns.states import AttemptState, MessageState
+from campaigns.sweep import skip_past_deadline
+from tests.flows.world import World
+
+# What waits for a lock of the transaction in whose middle it began has not come to its end by then.
+BLOCKED_S = 0.7
+
+
+def interleave(world: World, first: Callable[[Session], object], second: Callable[[Session], object]) -> None:
+    """`second` begins before the first DELETE of `first`; both have committed when this returns."""
+    begun: list[Future[None]] = []
+
+    def run_second() -> None:
+        with world.runtime.db.write() as session:
+            second(session)
+
+    with ThreadPoolExecutor(1) as pool:
+        with world.runtime.db.write() as session:
+
+            def begin(state: ORMExecuteState) -> None:
+                if state.is_delete and not begun:
+                    begun.append(pool.submit(run_second))
+                    wait(begun, timeout=BLOCKED_S)
+
+            event.listen(session, "do_orm_execute", begin)
+            first(session)
+        begun[0].result()
+
+
+def test_what_is_put_back_while_the_deadline_passes_is_skipped_with_the_rest(world: World) -> None:
+    world.add_people(5)
+    campaign = world.launch(deadline=world.in_hours(1))
+    taken = next_batch(world.runtime, "test", limit=2)
+    assert taken is not None
+    claims = taken[1].claims
+
+    late = world.in_hours(2)
+    interleave(
+        world,
+        lambda session: skip_past_deadline(session, now=late),
+        lambda session: put_back(session, [PutBack(item, world.now) for item in claims]),
+    )
+    with world.runtime.db.read() as session:
+        queued = session.scalars(select(Message.id).where(Message.state == MessageState.QUEUED)).all()
+        assert sorted(session.scalars(select(Outbox.message_id))) == sorted(queued)
+    world.sweep(at=late)
+    assert world.status(campaign)["steps"][0]["messages"] == {"skipped": 5}
+    assert world.status(campaign)["state"] == "completed"
+
+
+def test_two_sweeps_at_once_fold_a_tally_once(world: World) -> None:
+    old = world.now - FOLD_AFTER - timedelta(minutes=1)
+    with world.runtime.db.write() as session:
+        for n in (1, 2, 3):
+            session.add(
+                Tally(lane=1, state=AttemptState.FAILED, cause="account", n=n, segments=2 * n, at=old)
+            )
+            session.add(Tally(lane=1, state=AttemptState.SENT, n=n, segments=n, at=old))
+
+    interleave(world, *[lambda session: fold(session, now=world.now)] * 2)
+    with world.runtime.db.read() as session:
+        sums = session.execute(
+            select(Tally.state, func.sum(Tally.n), func.sum(Tally.segments), func.count())
+            .group_by(Tally.state)
+            .order_by(Tally.state)
+        ).all()
+    assert [tuple(row) for row in sums] == [(AttemptState.FAILED, 6, 12, 1), (AttemptState.SENT, 6, 6, 1)]
