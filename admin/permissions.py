@@ -29,6 +29,7 @@ ROUTES: dict[str, frozenset[Role]] = {
     "agencies.index": _ALL,
     "agencies.show": _ALL,
     "agencies.hand_in": _STAFF,
+    "agencies.roster": _STAFF,
     "agencies.link": _STAFF,
     "agencies.end": _STAFF,
     "agencies.file": _STAFF,

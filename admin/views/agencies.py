@@ -18,6 +18,9 @@ from campaigns.agencies.files import hand_in_file
 from campaigns.agencies.links import LONGEST_DAYS, address_of, end_link, make_link, read_links
 from campaigns.agencies.overview import read_history, read_overview
 from campaigns.agencies.reports import find_agency, hand_in_by_form, read_counts
+from campaigns.agencies.rosters import HandedIn, hand_in_roster, read_roster
+from campaigns.answers.taking import Keys
+from campaigns.figures.person import visible_campaigns
 from campaigns.goals.reading import read_staff_goal
 from campaigns.web.agency_page import FIELDS, read_day
 from campaigns.windows import VIETNAM
@@ -33,6 +36,7 @@ class AgenciesView(OfficeView):
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name="", endpoint="agencies", url="/admin/agencies")
+        self._keys = Keys(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -72,6 +76,38 @@ class AgenciesView(OfficeView):
         except BadInput as error:
             return self._show(organisation_id, typed=typed, error=str(error)), 422
         flash(_("Đã ghi số liệu."), "success")
+        return redirect(url_for(".show", organisation_id=organisation_id), code=303)
+
+    @expose("/<int:organisation_id>/roster", methods=["POST"])
+    def roster(self, organisation_id: int) -> ResponseReturnValue:
+        """Its people by name: the figures are counted from them, and in the campaign each mark counts as an install."""
+        typed = {name: request.form.get(name, "")[:400] for name in ("day", "note", "campaign")}
+        given = request.files.get("file")
+        try:
+            if given is None or not given.filename:
+                raise BadInput(_("Chưa chọn tệp. Hãy chọn tệp Excel, LibreOffice hoặc CSV."))
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder, f"roster{Path(given.filename).suffix[:8]}")
+                given.save(path)
+                people = read_roster(path)
+            with self.writing() as (session, user):
+                handed_in = hand_in_roster(
+                    session,
+                    organisation_id,
+                    people,
+                    day=read_day(typed["day"]),
+                    campaign_id=request.form.get("campaign", type=int),
+                    note=typed["note"],
+                    user=user,
+                    keys=self._keys,
+                    now=datetime.now(UTC),
+                )
+                said = _tell(handed_in)
+        except NotFound:
+            abort(404)
+        except LoaError as error:
+            return self._show(organisation_id, roster=typed, roster_error=str(error)), 422
+        flash(said, "success")
         return redirect(url_for(".show", organisation_id=organisation_id), code=303)
 
     @expose("/<int:organisation_id>/link", methods=["POST"])
@@ -121,7 +157,15 @@ class AgenciesView(OfficeView):
             flash(_("Đã ghi số liệu của %(count)s cơ quan.", count=count), "success")
         return redirect(url_for(".index"), code=303)
 
-    def _show(self, organisation_id: int, *, typed: dict[str, str] | None = None, error: str = "") -> str:
+    def _show(
+        self,
+        organisation_id: int,
+        *,
+        typed: dict[str, str] | None = None,
+        error: str = "",
+        roster: dict[str, str] | None = None,
+        roster_error: str = "",
+    ) -> str:
         now = datetime.now(UTC)
         with self.reading() as (session, user):
             agency = find_agency(session, organisation_id, user=user)
@@ -137,6 +181,9 @@ class AgenciesView(OfficeView):
                 links=links,
                 typed=typed or {"day": _today().isoformat()},
                 error=error,
+                roster=roster or {"day": _today().isoformat()},
+                roster_error=roster_error,
+                campaigns=visible_campaigns(session, user),
                 today=_today().isoformat(),
                 days=_DAYS,
                 longest=LONGEST_DAYS,
@@ -150,6 +197,30 @@ class AgenciesView(OfficeView):
             return refused
         flash(said, "success")
         return redirect(back, code=303)
+
+
+def _tell(handed_in: HandedIn) -> str:
+    report = handed_in.report
+    said = [
+        _("Đã ghi: %(staff)s người, %(count)s người đã cài.", staff=report.staff, count=report.installed),
+        _("Trong chiến dịch, %(count)s người được ghi là đã cài.", count=handed_in.marked)
+        if handed_in.marked
+        else "",
+        _("%(count)s người không còn được tính.", count=handed_in.taken_back) if handed_in.taken_back else "",
+        _(
+            "%(count)s người đã tự trả lời khác; câu trả lời của họ được giữ nguyên.",
+            count=handed_in.contrary,
+        )
+        if handed_in.contrary
+        else "",
+        _(
+            "%(count)s số trong danh sách không nhận tin của chiến dịch nên chỉ tính vào số liệu của cơ quan.",
+            count=handed_in.strangers,
+        )
+        if handed_in.strangers
+        else "",
+    ]
+    return " ".join(filter(None, said))
 
 
 def _today() -> date:

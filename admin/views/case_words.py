@@ -31,6 +31,7 @@ _PLACES = {
     Place.HOME: _l("tại nhà"),
     Place.PHONE: _l("qua điện thoại"),
     Place.MEETING: _l("tại cuộc họp"),
+    Place.ROSTER: _l("theo danh sách cơ quan"),
 }
 _REQUESTS = {
     RequestKind.EXPORT: _l("Xem dữ liệu về mình"),
@@ -42,6 +43,7 @@ _ROADS = {
     Road.FORM: _l("cán bộ nhập"),
     Road.LINK: _l("qua liên kết"),
     Road.FILE: _l("từ tệp"),
+    Road.ROSTER: _l("từ danh sách"),
 }
 
 WORDS: dict[str, Any] = {

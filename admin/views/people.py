@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from admin.permissions import may_open
 from admin.views.base import OfficeView
 from admin.views.campaign_choices import LANGUAGES
-from campaigns.answers.models import Place
+from campaigns.answers.models import HEARD, Place
 from campaigns.answers.taking import Keys
 from campaigns.figures.person import (
     SAID_TO_AN_OFFICER,
@@ -183,7 +183,7 @@ class PeopleView(OfficeView):
     def answer(self, contact_id: int) -> ResponseReturnValue:
         campaign_id = request.form.get("campaign", 0, type=int)
         label, place = _label(request.form.get("answer", "")), request.form.get("place")
-        if label is None or place not in list(Place):
+        if label is None or place not in HEARD:
             flash(_("Hãy chọn điều người dân đã nói và nghe ở đâu rồi ghi lại."), "error")
             return redirect(url_for(".show", contact_id=contact_id), code=303)
         is_new = False
@@ -263,7 +263,7 @@ class PeopleView(OfficeView):
             place=", ".join(f"{each.kind} {each.name}" for each in (area, district) if each),
             numbers=numbers or {},
             labels=SAID_TO_AN_OFFICER,
-            places=list(Place),
+            places=HEARD,
             request_kinds=list(RequestKind),
             reasons=(SuppressionReason.OPT_OUT, SuppressionReason.WRONG_NUMBER),
             may_change=may_open(current_user.role, "people.correct"),

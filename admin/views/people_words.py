@@ -80,6 +80,7 @@ _SOURCES = {
     "sms": _l("tin nhắn"),
     "page": _l("trang trả lời"),
     "officer": _l("cán bộ ghi"),
+    "roster": _l("danh sách cơ quan"),
     "gateway": _l("tổng đài"),
     "register": _l("danh sách quốc gia"),
     "import": _l("danh sách nhập"),

@@ -16,7 +16,8 @@ class Road(StrEnum):
 
     FORM = "form"  # an officer, signed in
     LINK = "link"
-    FILE = "file"
+    FILE = "file"  # many agencies' figures
+    ROSTER = "roster"  # its people by name
 
 
 class AgencyLink(Base):

@@ -18,6 +18,7 @@ class Source(StrEnum):
     SMS = "sms"
     PAGE = "page"
     OFFICER = "officer"
+    ROSTER = "roster"  # their agency says so
 
 
 class Road(StrEnum):
@@ -100,6 +101,11 @@ class Place(StrEnum):
     HOME = "home"
     PHONE = "phone"
     MEETING = "meeting"
+    ROSTER = "roster"  # an agency's list of its people
+
+
+# What an officer may choose: the rest comes from a file.
+HEARD = (Place.HOME, Place.PHONE, Place.MEETING)
 
 
 class OfficerEntry(Base):

@@ -29,6 +29,7 @@ def write_down(
     user: User,
     keys: Keys,
     now: datetime,
+    source: Source = Source.OFFICER,
 ) -> Answer | None:
     """An answer with who wrote it down and where they heard it. None when it says again what already stands."""
     if recipient.phone_id is None:
@@ -38,7 +39,7 @@ def write_down(
         phone_id=recipient.phone_id,
         recipient=recipient,
         label=label,
-        source=Source.OFFICER,
+        source=source,
         keys=keys,
         now=now,
     )

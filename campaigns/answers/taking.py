@@ -64,7 +64,10 @@ def take_answer(
     answers = _answers(session, recipient)
     reason = _SUPPRESSES.get(label)
     is_suppressed = reason is not None and active(session, phone_id, reason)
-    if answers and answers[-1].label is label and (reason is None or is_suppressed):
+    # Their own word is kept beside the same said of them: a roster takes back only its own.
+    is_own_word = bool(answers) and answers[-1].source is Source.ROSTER and source is not Source.ROSTER
+    is_same = bool(answers) and answers[-1].label is label and not is_own_word
+    if is_same and (reason is None or is_suppressed):
         return None
     if recipient is None and is_suppressed:
         return None

@@ -70,6 +70,7 @@ POST progress.official      ASP..
 GET  agencies.index         ASPLU
 GET  agencies.show          ASPLU
 POST agencies.hand_in       ASP..
+POST agencies.roster        ASP..
 POST agencies.link          ASP..
 POST agencies.end           ASP..
 POST agencies.file          ASP..
@@ -230,7 +231,7 @@ ABOUT_WHAT = {
     "running.act": "launched_id",
     "running.decide": "launched_id",
 }  # else the draft
-OF_THE_AGENCY = {"agencies.show", "agencies.hand_in", "agencies.link", "agencies.end"}
+OF_THE_AGENCY = {"agencies.show", "agencies.hand_in", "agencies.roster", "agencies.link", "agencies.end"}
 # A file to correct, and rows to decide on: on record.
 SHOWS_NUMBERS = {("GET", "imports.errors"), ("GET", "lists.waiting"), ("GET", "rounds.sheet")}
 OPENED = {"GET": {200, 302}, "POST": {200, 204, 303, 409, 422}}
@@ -308,6 +309,10 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "people.suppress": phone,
         "people.lift": phone,
         "agencies.hand_in": {"day": office.now.strftime("%Y-%m-%d"), "staff": "7319"},
+        "agencies.roster": {
+            "day": office.now.strftime("%Y-%m-%d"),
+            "file": (BytesIO(b"Ten,SDT,Da cai\nA B,0905000001,x\n"), "roster.csv"),
+        },
         "agencies.link": {"holder": MARK, "days": "3"},
         "rounds.make": {"campaign": values["launched_id"], "list": values["list_id"]},
         "rounds.enter": {"k1": "2"},

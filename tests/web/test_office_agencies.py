@@ -12,10 +12,12 @@ from werkzeug.test import TestResponse
 
 from campaigns.agencies.links import address_of
 from campaigns.agencies.models import AgencyLink, AgencyReport
+from campaigns.answers.models import InstallReport
 from campaigns.windows import VIETNAM
 from outreach.access.models import AuditEvent, OrganisationKind, Role
 from outreach.access.organisations import create_organisation
-from tests.flows.world import AUTHOR, World
+from outreach.people.models import Phone
+from tests.flows.world import AUTHOR, World, number
 from tests.web.office import post, signed_in
 
 LEADER = "lanhdao@loa.example"
@@ -198,3 +200,88 @@ def test_a_file_brings_many_agencies_or_none(world: World, client: FlaskClient, 
     assert "trùng cơ quan" in send_file(client, header, "1,Sở Y tế,100,90,80,,", "2,Sở Y tế,100,90,80,,")
     assert "Không tìm thấy dòng tiêu đề" in send_file(client, "Kính gửi Ủy ban,1")
     assert len(reports(world)) == 2
+
+
+def hand_in_roster(client: FlaskClient, agency: int, *lines: str, **form: str) -> TestResponse:
+    content = "\n".join(("STT,Họ và tên,SĐT,Điện thoại thông minh,Đã cài", *lines)).encode()
+    file = (BytesIO(content), "can bo.csv")
+    values = {"day": today().isoformat(), "note": "danh sách"} | form
+    return post(client, f"/admin/agencies/{agency}/roster", file=file, **values)
+
+
+def installs(world: World) -> list[tuple[str, str, bool]]:
+    """Each report's number, source and whether it stands."""
+    with world.runtime.db.read() as session:
+        rows = session.execute(
+            select(Phone.e164, InstallReport)
+            .join(Phone, Phone.id == InstallReport.phone_id)
+            .order_by(InstallReport.id)
+        )
+        return [(e164, report.source.value, report.withdrawn_at is None) for e164, report in rows]
+
+
+def test_a_roster_is_counted_and_its_marks_are_its_peoples_reports(
+    world: World, client: FlaskClient, agencies: list[int]
+) -> None:
+    world.add_people(4, first=1)
+    campaign = world.launch()
+    world.send()
+    own = [number(index) for index in range(1, 5)]
+    world.reply(own[3], "xoa roi", gateway_id="SM1")
+    rows = [
+        f"1,Nguyễn Văn An,{own[0]},x,x",
+        f"2,Trần Thị Bình,{own[1]},x,",
+        f"3,Lê Cường,{own[2]},x,đã cài",
+        f"4,Y Dung,{own[3]},x,x",
+        "5,A Đức,0905000999,,x",
+        "6,Phạm Em,,không,",
+    ]
+    answer = hand_in_roster(client, agencies[0], *rows, campaign=str(campaign))
+    assert answer.status_code == 303
+    page = client.get(f"/admin/agencies/{agencies[0]}/").text
+    assert "Đã ghi: 6 người, 4 người đã cài. Trong chiến dịch, 2 người được ghi là đã cài." in page
+    assert "1 người đã tự trả lời khác; câu trả lời của họ được giữ nguyên." in page
+    assert "1 số trong danh sách không nhận tin của chiến dịch" in page
+    assert reports(world) == [(6, 5, 4, "roster")]
+    marked = [(own[0], "roster", True), (own[2], "roster", True)]
+    assert installs(world) == marked
+    # The same again is one more row of figures and not one more install.
+    hand_in_roster(client, agencies[0], *rows, campaign=str(campaign))
+    assert installs(world) == marked
+    # A later list without the mark takes it back, where nobody has said otherwise.
+    world.reply(own[2], "da cai roi", gateway_id="SM2")
+    unmarked = [rows[0].removesuffix("x"), rows[1], rows[2].removesuffix("đã cài"), *rows[3:]]
+    hand_in_roster(client, agencies[0], *unmarked, campaign=str(campaign))
+    assert [standing for _number, _source, standing in installs(world)] == [False, True]
+    yesterday = (today() - timedelta(days=1)).isoformat()
+    hand_in_roster(client, agencies[0], *rows, campaign=str(campaign), day=yesterday)
+    assert [standing for _number, _source, standing in installs(world)] == [False, True]
+    shown = client.get(f"/admin/campaigns/{campaign}/installs/?source=roster").text
+    assert "danh sách cơ quan" in shown
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["1,An,0905000001,x,đang cài"], "Dòng 2: không hiểu “đang cài” ở cột “Đã cài”"),
+        ([], "không có người nào"),
+    ],
+)
+def test_a_roster_that_is_not_understood_says_where_and_stores_nothing(
+    world: World, client: FlaskClient, agencies: list[int], lines: list[str], told: str
+) -> None:
+    answer = hand_in_roster(client, agencies[0], *lines, note="ghi chú này")
+    assert answer.status_code == 422
+    assert told in answer.text
+    assert "ghi chú này" in answer.text
+    assert reports(world) == []
+
+
+def test_a_roster_without_a_column_of_marks_says_which_it_needs(
+    world: World, client: FlaskClient, agencies: list[int]
+) -> None:
+    file = (BytesIO("Họ và tên,SĐT\nAn,0905000001\n".encode()), "can bo.csv")
+    answer = post(client, f"/admin/agencies/{agencies[0]}/roster", file=file, day=today().isoformat())
+    assert answer.status_code == 422
+    assert "Hãy đặt tên cột đó là “Đã cài”" in answer.text
+    assert reports(world) == []

@@ -159,7 +159,7 @@ class RowReader:
             unit=above[Column.UNIT],
             note=text(Column.NOTE, ""),
             language=text(Column.LANGUAGE, ""),
-            has_smartphone=_yes_or_no(text(Column.SMARTPHONE, "")),
+            has_smartphone=read_yes_or_no(text(Column.SMARTPHONE, "")),
             phone_text="; ".join(map(cell_text, phones)),
             phone=_read_phones(phones),
             line=line,
@@ -229,7 +229,8 @@ def _sex(text: str) -> Sex | None:
 
 
 @lru_cache(maxsize=1000)
-def _yes_or_no(text: str) -> bool | None:
+def read_yes_or_no(text: str) -> bool | None:
+    """A mark or a word of a list: x, ✓, có, 1, rồi; không, 0, chưa. None where it is neither."""
     words = unaccented(text)
     if text in _TICKS or _YES.fullmatch(words):
         return True
