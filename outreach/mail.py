@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 # A job's whole limit is longer; a server that says nothing for so long will not say it later.
 TIMEOUT_S = 20.0
+_FINAL = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,9 @@ def send_mail(
 
     `smtp_url` is `smtp://user:password@host:587/?from=loa@example.vn` (STARTTLS wherever the server offers it,
     demanded before a password is sent) or `smtps://…` (encrypted from the start). An address that the server
-    does not take is passed over. `message_id`: the part before the @, the same for a mail that may have gone out
-    already, so that a mail program shows it once. Raises smtplib.SMTPException or OSError when the server is away or refuses.
+    does not take (5xx) is passed over. `message_id`: the part before the @, the same for a mail that may have gone out
+    already, so that a mail program shows it once. Raises smtplib.SMTPException or OSError when the server is away,
+    and what `is_about_one_mail` tells apart when it took none and asked to be tried again later.
     """
     parts = urlsplit(smtp_url)
     host, user = parts.hostname or "localhost", unquote(parts.username or "")
@@ -48,7 +50,7 @@ def send_mail(
             if not isinstance(server.sock, ssl.SSLSocket):
                 raise smtplib.SMTPNotSupportedError("no encryption, so no password")
             server.login(user, unquote(parts.password or ""))
-        taken = 0
+        taken, later = 0, None
         for address in to:
             mail = EmailMessage()
             mail["From"], mail["To"], mail["Subject"] = sender, address, subject
@@ -60,11 +62,29 @@ def send_mail(
                 mail.add_attachment(each.content, maintype=main, subtype=sub, filename=each.name)
             try:
                 server.send_message(mail)
-            except smtplib.SMTPRecipientsRefused:
-                log.warning("mail.address_refused")
+            except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
+                code = _code_of(error)
+                log.warning("mail.refused code=%d", code)
+                # RFC 5321, 4.2.1: below 500 the same mail may be taken another time (greylisting, a full mailbox).
+                later = error if code < _FINAL else later
             else:
                 taken += 1
+        if later is not None and not taken:
+            raise later
         return taken
+
+
+def is_about_one_mail(error: Exception) -> bool:
+    """Whether a server that works has put off this mail, so that it may well take another one."""
+    return isinstance(
+        error, (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError)
+    )
+
+
+def _code_of(error: smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) -> int:
+    if isinstance(error, smtplib.SMTPDataError):
+        return error.smtp_code
+    return next(code for code, _said in error.recipients.values())
 
 
 def _message_id(own: str, host: str) -> str:

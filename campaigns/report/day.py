@@ -39,8 +39,8 @@ class Happened:
     """Of one day. `is_wanted`: it is today, and something is under way that a report is due on; what somebody has frozen
     by hand goes on without. `missing`: how many agencies have not handed in.
 
-    `may_deliver`: mail waits and its turn has come (a server that refused gets a pause). `is_delivered`: nothing waits
-    or was refused. `has_changed`: what was frozen is no longer what is known.
+    `may_deliver`: mail waits and its turn has come (a server that refused gets a pause). `is_delivered`: everybody it
+    is for has it. `has_changed`: what was frozen is no longer what is known.
     """
 
     is_wanted: bool

@@ -17,12 +17,11 @@ from campaigns.report.forms import current_form
 from campaigns.report.issues.issuing import read_issues
 from campaigns.report.issues.links import address_of, read_links
 from campaigns.report.mail.chasing import find_addressees
-from campaigns.report.mail.mailing import end_of
+from campaigns.report.mail.mailing import end_of, is_delivered
 from campaigns.report.models import Purpose, ReportDay, ReportIssue, ReportLink, ReportMail
 from campaigns.report.snapshot.counting import freezes_at
 from campaigns.report.snapshot.figures import Agency
 from campaigns.report.snapshot.sources import is_anything_running, read_agencies
-from campaigns.report.ticking import is_delivered
 from campaigns.windows import VIETNAM
 from outreach.settings import Settings
 

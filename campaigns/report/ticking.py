@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from redis import RedisError
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.report.day import Deed, Happened, next_deed
@@ -18,8 +18,8 @@ from campaigns.report.form import Form
 from campaigns.report.forms import current_form
 from campaigns.report.issues.issuing import correct, freeze, hold, issue, look_for_changes, newest_issue
 from campaigns.report.mail import chasing
-from campaigns.report.mail.mailing import deliver, waiting
-from campaigns.report.models import Purpose, ReportDay, ReportIssue, ReportMail
+from campaigns.report.mail.mailing import deliver, is_delivered, waiting
+from campaigns.report.models import ReportDay, ReportIssue, ReportMail
 from campaigns.report.snapshot.sources import is_anything_running, read_agencies
 from campaigns.rings import ring_report
 from campaigns.windows import VIETNAM
@@ -103,13 +103,6 @@ def read_happened(session: Session, day: date, *, form: Form, has_server: bool, 
         has_changed=bool(held.pending),
         has_just_failed=held.failed_at is not None and now < held.failed_at + TRY_AGAIN,
     )
-
-
-def is_delivered(session: Session, day: str) -> bool:
-    """Whether the report was mailed to everybody it is for; without anybody it was not."""
-    mails = select(func.count()).where(ReportMail.day == day, ReportMail.purpose == Purpose.REPORT)
-    everybody = session.scalar(mails) or 0
-    return everybody > 0 and session.scalar(mails.where(ReportMail.sent_at.is_(None))) == 0
 
 
 def _days(runtime: Runtime, now: datetime) -> Sequence[date]:

@@ -13,22 +13,29 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class Postbox:
-    """What a mail server took; one address it never takes."""
+    """What a mail server took; one address it never takes, others not while they are `put_off`: at RCPT, or at DATA."""
 
     def __init__(self) -> None:
         self.mails: list[tuple[str, EmailMessage]] = []
         self.url = ""
+        self.put_off: dict[str, str] = {}
+        self.put_off_at_data: dict[str, str] = {}
 
     async def handle_RCPT(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         if address.startswith("nobody@"):
             return "550 no such mailbox"
+        if address in self.put_off:
+            return self.put_off[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         assert isinstance(envelope.content, bytes)
+        for address in envelope.rcpt_tos:
+            if address in self.put_off_at_data:
+                return self.put_off_at_data[address]
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
         self.mails += [(address, mail) for address in envelope.rcpt_tos]

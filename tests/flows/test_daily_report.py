@@ -22,9 +22,12 @@ from campaigns.report.day import Deed
 from campaigns.report.forms import current_form
 from campaigns.report.issues.issuing import freeze, newest_issue, read_issues
 from campaigns.report.issues.keeping import read_files, verify_issues, words_of
+from campaigns.report.issues.sending import send_again
+from campaigns.report.mail.mailing import is_delivered
 from campaigns.report.models import FileKind, ReportMail
 from campaigns.report.snapshot.counting import take_snapshot
 from campaigns.report.snapshot.figures import Snapshot, read_snapshot
+from campaigns.report.standing import Alarm, read_alarm
 from campaigns.report.ticking import tick
 from campaigns.windows import VIETNAM
 from outreach.access.models import OrganisationKind, Role
@@ -228,6 +231,40 @@ def test_an_address_that_is_refused_keeps_the_report_from_nobody_else_and_alarms
     assert province.tick("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
     assert addressees(box.take()) == [LEADERS[0]]
     assert province.tick("13:45") == [D.ALARM_UNDELIVERED, D.DELIVER]
+
+
+@pytest.mark.parametrize(
+    ("at", "code"),
+    [("put_off", "421 busy"), ("put_off", "450 greylisted"), ("put_off_at_data", "451 try again later")],
+)
+def test_an_address_that_is_put_off_is_tried_again_and_keeps_nobody_else_waiting(
+    province: Province, box: Postbox, at: str, code: str
+) -> None:
+    getattr(box, at)[LEADERS[0]] = code
+    assert province.tick("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
+    assert addressees(box.take()) == [LEADERS[1]]
+    assert province.tick("13:45") == [D.DELIVER, D.ALARM_UNDELIVERED, D.DELIVER]
+    assert addressees(box.take()) == sorted([AUTHOR, APPROVER])
+    getattr(box, at).clear()
+    assert province.tick("13:47") == [D.DELIVER]
+    assert addressees(box.take()) == [LEADERS[0]]
+    with province.world.runtime.db.read() as session:
+        assert is_delivered(session, province.day.isoformat())
+
+
+def test_what_was_sent_again_and_taken_ends_the_alarm(province: Province, box: Postbox) -> None:
+    box.put_off[LEADERS[0]] = "550 mailbox is closed"
+    province.tick("13:30")
+    province.tick("13:45")
+    box.put_off.clear()
+    with province.world.runtime.db.write() as session:
+        user = province.world.add_officer(session, "tinh@loa.example", Role.STAFF)
+        iso = province.day.isoformat()
+        send_again(session, iso, province.world.runtime.settings, user=user, now=province.at("13:50"))
+        assert read_alarm(session, province.day) is Alarm.UNDELIVERED
+    province.tick("13:51")
+    with province.world.runtime.db.read() as session:
+        assert read_alarm(session, province.day) is None
 
 
 def test_two_schedulers_at_once_send_once(province: Province, box: Postbox) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from smtplib import SMTPRecipientsRefused
 
 import pytest
 from rq import Queue
@@ -106,6 +107,21 @@ def test_one_bad_address_does_not_keep_the_mail_from_the_others(postbox: tuple[P
     to = ["nobody@loa.example", "duyet@loa.example"]
     assert send_mail(url, to=to, subject="Chờ duyệt", body="Mời xem.\n") == 1
     assert [address for address, _ in box.mails] == ["duyet@loa.example"]
+
+
+def test_an_approver_whose_server_puts_the_mail_off_gets_it_later(
+    world: World, postbox: tuple[Postbox, str]
+) -> None:
+    box, url = postbox
+    with_mail(world, url)
+    campaign_id = world.draft()
+    world.act(campaign_id, CampaignAction.SUBMIT)
+    box.put_off[APPROVER] = "450 greylisted"
+    with pytest.raises(SMTPRecipientsRefused):
+        notify(world, campaign_id)
+    box.put_off.clear()
+    assert notify(world, campaign_id) == 1
+    assert [address for address, _ in box.mails] == [APPROVER]
 
 
 def test_a_password_is_not_sent_without_encryption(postbox: tuple[Postbox, str]) -> None:

@@ -10,7 +10,7 @@ import smtplib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.report.mail.letters import letter_of
@@ -18,7 +18,7 @@ from campaigns.report.models import Purpose, ReportMail
 from campaigns.windows import VIETNAM
 from outreach.bulk import add_missing
 from outreach.errors import NotFound
-from outreach.mail import send_mail
+from outreach.mail import is_about_one_mail, send_mail
 from outreach.runtime import Runtime
 
 # Longer than a server may take for one mail; then whoever claimed it has ended.
@@ -77,8 +77,27 @@ def waiting(day: str, *, now: datetime) -> tuple[ColumnElement[bool], ...]:
     )
 
 
+def is_delivered(session: Session, day: str) -> bool:
+    """Whether everybody the report is for was mailed it, at whichever try; without anybody it was not.
+
+    A correction holds the whole report.
+    """
+    address = func.lower(ReportMail.address)
+    of_day = select(address).where(ReportMail.day == day)
+    everybody = set(session.scalars(of_day.where(ReportMail.purpose == Purpose.REPORT)))
+    reached = session.scalars(
+        of_day.where(
+            ReportMail.purpose.in_((Purpose.REPORT, Purpose.CORRECTION)), ReportMail.sent_at.is_not(None)
+        )
+    )
+    return bool(everybody) and everybody <= set(reached)
+
+
 def deliver(runtime: Runtime, day: str, *, now: datetime) -> int:
-    """Send a day's mails that are due, the report before all others; how many. A server that is away gets a pause."""
+    """Send a day's mails that are due, the report before all others; how many.
+
+    A server that is away gets a pause; one that puts off a mail is asked about the others.
+    """
     if not runtime.settings.smtp_url:
         return 0
     sent = 0
@@ -96,6 +115,8 @@ def deliver(runtime: Runtime, day: str, *, now: datetime) -> int:
                     .where(ReportMail.id == mail.id)
                     .values(next_at=now + PAUSE, error=type(error).__name__)
                 )
+                if is_about_one_mail(error):
+                    continue
                 # The others would meet the same server: they wait, too, and nobody waits for them.
                 session.execute(update(ReportMail).where(*waiting(day, now=now)).values(next_at=now + PAUSE))
             return sent
@@ -110,7 +131,7 @@ def _claim(session: Session, day: str, *, now: datetime) -> ReportMail | None:
     mail = session.scalar(
         select(ReportMail)
         .where(*waiting(day, now=now))
-        .order_by(ReportMail.purpose.desc(), ReportMail.id)
+        .order_by(ReportMail.purpose.desc(), ReportMail.tries, ReportMail.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
