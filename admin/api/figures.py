@@ -24,7 +24,10 @@ _DAY: dict[str, Any] = {"type": "string", "format": "date", "description": "in V
 _LINE: dict[str, Any] = {
     "code": {"type": ["string", "null"], "description": "null for those of whom it is not known"},
     "name": {"type": "string"},
-    "installed": COUNT,
+    "installed": {
+        **COUNT,
+        "description": "of the people that the share is of: on the basis `recipients` what they said in this campaign",
+    },
     "recipients": {**COUNT, "description": "people of this campaign"},
     "no_smartphone": COUNT,
     "answered": COUNT,
@@ -52,7 +55,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "as_of": MOMENT,
             "campaigns": {
                 **COUNT,
-                "description": "of this kind; installs are counted over all of them, each phone once",
+                "description": "of this kind; on the basis `entered` of a place installs are over all of them, each phone once",
             },
             "is_whole": {
                 "type": "boolean",
@@ -219,7 +222,7 @@ def _describe_line(line: Line) -> dict[str, Any]:
     return {
         "code": line.code,
         "name": line.name,
-        "installed": tally.installed,
+        "installed": line.installed,
         "recipients": tally.recipients,
         "no_smartphone": tally.no_smartphone,
         "answered": tally.answered,

@@ -38,10 +38,10 @@ def table(counted: dict[str | None, Tally], entered: dict[str, int], goal: float
 
 
 COUNTED = {
-    "608": Tally(installed=30, recipients=100, no_smartphone=20),
-    "615": Tally(installed=30, recipients=60),
+    "608": Tally(installed=30, own_installed=25, recipients=100, no_smartphone=20),
+    "615": Tally(installed=30, own_installed=30, recipients=60),
     "618": Tally(),
-    None: Tally(installed=9, recipients=10),
+    None: Tally(installed=9, own_installed=9, recipients=10),
 }
 
 
@@ -56,14 +56,14 @@ def test_places_are_measured_on_entered_figures_once_each_with_people_has_one() 
     ]
 
 
-def test_until_then_all_of_them_are_measured_on_recipients() -> None:
+def test_until_then_all_of_them_are_measured_on_recipients_and_on_what_these_said() -> None:
     found = table(COUNTED, {"608": 100})
     assert (found.basis, found.entered) == (Basis.RECIPIENTS, 1)
-    assert [(line.code, line.denominator, line.missing) for line in found.lines] == [
-        ("615", 60, 0),
-        ("608", 80, 10),
-        ("618", None, None),
-        (None, 10, 0),
+    assert [(line.code, line.installed, line.denominator, line.missing) for line in found.lines] == [
+        ("615", 30, 60, 0),
+        ("608", 25, 80, 15),
+        ("618", 0, None, None),
+        (None, 9, 10, 0),
     ]
 
 
@@ -73,7 +73,7 @@ def test_without_a_goal_there_is_a_share_and_no_gap() -> None:
 
 
 def test_the_largest_gap_in_people_comes_first() -> None:
-    counted = {code: Tally(installed=n, recipients=of) for code, n, of in (("a", 10, 200), ("b", 0, 40))}
+    counted = {code: Tally(own_installed=n, recipients=of) for code, n, of in (("a", 10, 200), ("b", 0, 40))}
     assert [
         line.code
         for line in furthest_behind(table({**counted, None: Tally(recipients=900)}, {}).lines, most=3)
@@ -146,7 +146,7 @@ def test_districts_that_fall_behind_or_say_more_than_the_official_figure_are_nam
     lines: list[Line] = table(COUNTED, {}).lines
     found = concerns(districts=lines, official={"608": 29, "615": 30})
     assert found == [
-        Concern(Worry.BEHIND, 10, ("Huyện 608",)),
+        Concern(Worry.BEHIND, 15, ("Huyện 608",)),
         Concern(Worry.NOT_STARTED, 1, ("Huyện 618",)),
         Concern(Worry.OFFICIAL_MISSING, 1, ("Huyện 618",)),
         Concern(Worry.MORE_THAN_OFFICIAL, 1, ("Huyện 608",)),

@@ -298,6 +298,24 @@ def test_the_provinces_goal_counts_each_phone_once_over_all_campaigns_of_a_kind(
     assert (part.head.is_of_place, part.districts.basis) == (False, Basis.RECIPIENTS)
 
 
+def test_after_a_second_campaign_places_are_measured_on_what_was_said_in_it(
+    places: World, client: FlaskClient
+) -> None:
+    first = launch(places)
+    answer(places, first, Label.INSTALLED, Label.INSTALLED, Label.INSTALLED)
+    second = launch(places)
+    answer(places, second, Label.NOT_YET, Label.NOT_YET, Label.NOT_YET, Label.INSTALLED)
+    read = figures(places, second)
+    assert (read.head.line.installed, read.total.installed) == (1, 4)
+    line = next(line for line in read.districts.lines if line.code == "608")
+    assert read.districts.basis is Basis.RECIPIENTS
+    assert (line.installed, line.today, line.denominator, line.share, line.missing) == (1, 1, 4, 1 / 4, 1)
+    signed_in(client, LEADER)
+    page = client.get(f"/admin/progress/?campaign={second}").text
+    cells = page.split('id="districts"')[1].split("Huyện Kon Tum</a>")[1].split("</tr>")[0]
+    assert re.findall(r'class="num">\+?(?:<a[^>]*>)?(\d+)', cells) == ["1", "1", "1", "4", "4", "0", "4"]
+
+
 def figures_of_a_part(world: World, campaign_id: int) -> Leaders:
     with world.runtime.db.read() as session:
         user = find_user(session, NEIGHBOUR)

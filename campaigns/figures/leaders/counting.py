@@ -65,13 +65,14 @@ def count_tallies(session: Session, scope: Scope, *, redis: Redis, now: datetime
             func.sum(case((is_chosen, Counter.installed), else_=0)),
             func.sum(Counter.installed),
             func.sum(case((Counter.day == today, Counter.installed), else_=0)),
+            func.sum(case((is_chosen & (Counter.day == today), Counter.installed), else_=0)),
         )
         .outerjoin(ContactList, ContactList.id == Counter.list_id)
         .where(Counter.campaign_id.in_(scope.ids), scope.seen)
         .group_by(Counter.area_code, ContactList.organisation_id, Counter.answer)
     )
     tallies: dict[Where, Tally] = {}
-    for area, organisation, answer, people, own, installed, new in rows:
+    for area, organisation, answer, people, own, installed, new, own_new in rows:
         tally = tallies.setdefault(Where(area, organisation), Tally())
         tally.recipients += int(people)
         tally.no_smartphone += int(people) if answer is Label.NO_SMARTPHONE else 0
@@ -79,6 +80,7 @@ def count_tallies(session: Session, scope: Scope, *, redis: Redis, now: datetime
         tally.own_installed += int(own)
         tally.installed += int(installed)
         tally.today += int(new)
+        tally.own_today += int(own_new)
     for area, organisation, day, count in _said_again(session, scope, redis=redis):
         tally = tallies.setdefault(Where(area, organisation), Tally())
         tally.installed -= count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -28,7 +28,8 @@ class Tally:
     recipients: int = 0
     no_smartphone: int = 0
     answered: int = 0
-    own_installed: int = 0  # of the one campaign
+    own_installed: int = 0  # of the one campaign, as is `own_today`
+    own_today: int = 0
     sent: int | None = None
     delivered: int | None = None
 
@@ -40,6 +41,12 @@ class Tally:
         self.no_smartphone += other.no_smartphone
         self.answered += other.answered
         self.own_installed += other.own_installed
+        self.own_today += other.own_today
+
+    @property
+    def of_the_campaign(self) -> Tally:
+        """The same people, and no installs but those of their campaign."""
+        return replace(self, installed=self.own_installed, today=self.own_today)
 
     @property
     def could_install(self) -> int:
@@ -54,13 +61,16 @@ class Tally:
 class Line:
     """One place or organisation; `code` is None for those of whom it is not known.
 
-    `denominator`, `share` and `missing` (people short of the goal, 0 once it is reached) are None where not known.
+    `installed` and `today` are of the people that the denominator counts: over all campaigns of a kind where these are
+    people of a place, of the one campaign where they are its recipients. `denominator`, `share` and `missing` (people short of the goal, 0 once it is reached) are None where not known.
     `rank` counts from 1 among those whose share is known.
     """
 
     code: str | None
     name: str
     tally: Tally
+    installed: int
+    today: int
     denominator: int | None
     entered: Denominator | None
     share: float | None
@@ -118,13 +128,14 @@ def measure_line(
     basis: Basis,
 ) -> Line:
     """One line on a basis. Nobody who could install is not known, never nought."""
-    denominator = (
-        (entered.value if entered else None) if basis is Basis.ENTERED else tally.could_install or None
-    )
-    share = tally.installed / denominator if denominator else None
+    if basis is Basis.ENTERED:
+        installed, today, denominator = tally.installed, tally.today, entered.value if entered else None
+    else:
+        installed, today, denominator = tally.own_installed, tally.own_today, tally.could_install or None
+    share = installed / denominator if denominator else None
     target = people_for(goal, denominator) if goal else None
-    missing = max(0, target - tally.installed) if target is not None else None
-    return Line(code, name, tally, denominator, entered, share, missing)
+    missing = max(0, target - installed) if target is not None else None
+    return Line(code, name, tally, installed, today, denominator, entered, share, missing)
 
 
 def _furthest_first(line: Line) -> tuple[bool, bool, float, str]:
@@ -132,10 +143,7 @@ def _furthest_first(line: Line) -> tuple[bool, bool, float, str]:
 
 
 def _with_rank(line: Line, place: int) -> Line:
-    rank = place if line.code is not None and line.share is not None else None
-    return Line(
-        line.code, line.name, line.tally, line.denominator, line.entered, line.share, line.missing, rank
-    )
+    return replace(line, rank=place if line.code is not None and line.share is not None else None)
 
 
 class Outlook(StrEnum):

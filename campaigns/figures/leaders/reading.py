@@ -60,7 +60,8 @@ class Head:
 class Leaders:
     """As of now, for one reader. `chosen` is the campaign whose messages are counted; `campaigns` are all of its kind.
 
-    `official` and `agencies` are None where the kind has nothing to install.
+    `total` is over all of them, as the tallies of its parts are. `official` and `agencies` are None where the kind
+    has nothing to install.
     """
 
     chosen: Campaign
@@ -106,12 +107,11 @@ def read_leaders(session: Session, campaign_id: int, *, user: User, redis: Redis
     if place_goal:
         head = _head(place_goal, total, Basis.ENTERED, days, is_of_place=True, today=today)
     else:
-        own_scope = Scope([chosen], chosen, seen, scope.name)
         if len(campaigns) > 1:
+            own_scope = Scope([chosen], chosen, seen, scope.name)
             days = count_days(session, own_scope, redis=redis, now=now)
-            total = add_up(count_tallies(session, own_scope, redis=redis, now=now).values())
         basis = Basis.ENTERED if own_goal and own_goal.denominator and is_own_whole else Basis.RECIPIENTS
-        head = _head(own_goal, total, basis, days, is_of_place=False, today=today)
+        head = _head(own_goal, total.of_the_campaign, basis, days, is_of_place=False, today=today)
     yardstick = head.goal.share if head.goal else None
     entered = goals.denominators if is_whole else {}
     by_place = grouped(tallies, lambda where: where.area)
