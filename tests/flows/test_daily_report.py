@@ -17,6 +17,7 @@ from campaigns.agencies.links import make_link
 from campaigns.agencies.models import Road
 from campaigns.agencies.reports import Giver, hand_in
 from campaigns.answers.taking import take_page_answer
+from campaigns.messages import Attempt
 from campaigns.official import enter_official
 from campaigns.report.day import Deed
 from campaigns.report.forms import current_form
@@ -29,6 +30,7 @@ from campaigns.report.snapshot.counting import take_snapshot
 from campaigns.report.snapshot.figures import Snapshot, read_snapshot
 from campaigns.report.standing import Alarm, read_alarm
 from campaigns.report.ticking import tick
+from campaigns.states import AttemptState
 from campaigns.windows import VIETNAM
 from outreach.access.models import OrganisationKind, Role
 from outreach.access.organisations import create_organisation
@@ -321,6 +323,25 @@ def test_a_day_without_anything_under_way_has_no_report_of_itself(province: Prov
     freeze(province.world.runtime, after, now=province.at("14:10", day=after))
     assert province.tick("14:11", day=after) == [D.ISSUE, D.DELIVER]
     assert addressees(box.take()) == sorted(LEADERS)
+
+
+def test_a_campaign_s_line_counts_those_written_to_and_what_had_been_sent_whatever_became_of_it(
+    world: World, box: Postbox
+) -> None:
+    world.add_person("Không có số máy")  # in the list, and excluded
+    province = Province(world, box.url)
+    world.send()
+
+    def line() -> tuple[int, int]:
+        with world.runtime.db.read() as session:
+            form, as_of = current_form(session), province.at("13:30")
+            [sent] = take_snapshot(session, form, day=province.day, known_until=as_of).campaigns
+            return sent.recipients, sent.sent
+
+    assert line() == (6, 6)
+    with world.runtime.db.write() as session:  # reported between 13:30 and a late build
+        session.execute(update(Attempt).values(state=AttemptState.FAILED, settled_at=province.at("13:40")))
+    assert line() == (6, 6)
 
 
 def test_nobody_freezes_figures_that_are_not_there_yet(province: Province) -> None:

@@ -365,3 +365,24 @@ def test_agencies_stand_with_their_gap_their_change_and_who_is_missing(
     assert words[:7] == ["Sở SYT", "đã nộp", "83,3%", "5", "+5", "25", "30"]
     assert words[8:] == ["Sở STTTT", "chưa nộp", *["chưa rõ"] * 5, "–"]
     assert "1 cơ quan chưa nộp số liệu hôm nay" in page
+
+
+def test_an_agency_that_has_not_handed_in_today_has_no_change_since_yesterday(places: World) -> None:
+    campaign_id = launch(places)
+    today = datetime.now(VIETNAM).date()
+    with places.runtime.db.write() as session:
+        made = create_organisation(
+            session, code="SYT", name="Sở Y tế", kind=OrganisationKind.AGENCY, parent_code="MTTQ"
+        )
+        hand_in_by_form(
+            session,
+            made.id,
+            Counts(40, 30, 20),
+            day=today - timedelta(days=1),
+            note="",
+            user=find_user(session, APPROVER),
+            now=datetime.now(UTC),
+        )
+    staff = figures(places, campaign_id).agencies
+    assert staff is not None
+    assert ([line.today for line in staff.lines], staff.today) == ([None], None)

@@ -15,7 +15,8 @@ from outreach.access.models import User
 
 @dataclass(frozen=True, slots=True)
 class AgencyLine:
-    """An agency against its goal; `today` is installed less what stood at the end of yesterday."""
+    """An agency against its goal; `today` is installed less what stood at the end of yesterday, None until the agency
+    has reported today."""
 
     agency: Agency
     goal: float | None
@@ -52,13 +53,14 @@ def read_agencies(session: Session, user: User, goals: Goals, kind: str, *, toda
         target = people_for(own.share, counts.with_smartphone) if own and counts else None
         installed = counts.installed if counts else None
         was = before[agency.id]
+        has_reported = agency.day == today.isoformat()
         lines.append(
             AgencyLine(
                 agency=agency,
                 goal=own.share if own else None,
                 missing=max(0, target - installed) if target is not None and installed is not None else None,
-                today=installed - was if installed is not None and was is not None else None,
-                has_reported=agency.day == today.isoformat(),
+                today=installed - was if has_reported and installed is not None and was is not None else None,
+                has_reported=has_reported,
             )
         )
     # The largest gap first; what is not known before those that are there.

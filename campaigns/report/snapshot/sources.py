@@ -15,11 +15,10 @@ from campaigns.agencies.overview import read_standing
 from campaigns.goals.goal import Goals, Scope, Subject
 from campaigns.goals.reading import read_goals
 from campaigns.messages import Attempt
-from campaigns.models import Campaign, Recipient, Step
+from campaigns.models import Campaign, Step
 from campaigns.official import latest_official
 from campaigns.publicity.entry import Kind
 from campaigns.publicity.reading import Wanted, read_summary
-from campaigns.reach.measures import TAKEN
 from campaigns.report.snapshot.figures import Agency, Official, Outreach, Owners, Place, Sent
 from campaigns.report.snapshot.self_reports import add_up, count_self_reports
 from campaigns.states import AttemptState, CampaignState
@@ -27,7 +26,6 @@ from campaigns.windows import VIETNAM
 from outreach.access.models import Organisation, OrganisationKind
 
 _OUTREACH_FOR = timedelta(days=60)  # unless the form names a day
-_TAKEN = [AttemptState(state.value) for state in TAKEN]
 
 
 def find_campaigns(session: Session, *, kind: str, since: str, as_of: datetime) -> list[Campaign]:
@@ -122,18 +120,16 @@ def read_sent(session: Session, campaigns: Sequence[Campaign], *, as_of: datetim
 
 def _sent(session: Session, campaign: Campaign, as_of: datetime) -> Sent:
     phones = select(func.count(Attempt.phone_id.distinct())).where(Attempt.lane == campaign.id)
-    taken = session.scalar(phones.where(Attempt.state.in_(_TAKEN), Attempt.claimed_at <= as_of))
+    # Whatever became of it since: what the gateway took and could not deliver was sent all the same.
+    taken = session.scalar(phones.where(Attempt.gateway_id.is_not(None), Attempt.claimed_at <= as_of))
     delivered = session.scalar(
         phones.where(Attempt.state == AttemptState.DELIVERED, Attempt.settled_at <= as_of)
-    )
-    recipients = session.scalar(
-        select(func.count()).select_from(Recipient).where(Recipient.campaign_id == campaign.id)
     )
     own = add_up(list(count_self_reports(session, [campaign.id], as_of=as_of).values()))
     return Sent(
         name=campaign.name,
         launched_on=_day(campaign.launched_at),
-        recipients=recipients or 0,
+        recipients=campaign.recipients or 0,
         sent=taken or 0,
         delivered=delivered or None,
         reported=own,
