@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from itertools import zip_longest
+from typing import Any, TypeVar
 
 from campaigns.publicity.entry import Kind as Means
-from campaigns.report.paper.words import MEANS, Cell, cell
-from campaigns.report.snapshot.figures import Agency, Place, Snapshot
+from campaigns.report.paper.words import MEANS, Cell, cell, short_day
+from campaigns.report.snapshot.figures import Agency, Body, Outreach, Place, Reported, Sent, Snapshot
+
+Each = TypeVar("Each")
+# Of what is printed and is no figure that stands by itself.
+OTHER = "Nội dung khác (tên gọi, mục tiêu, ngày bắt đầu)"
 
 
 class Kind(StrEnum):
@@ -42,67 +47,190 @@ def in_words(change: Change) -> str:
     return f"{change.what}: {cell(change.after)} (đã báo cáo: {before})"
 
 
-def find_changes(said: Snapshot, now: Snapshot) -> list[Change]:
-    """From the snapshot that a report was made of to the same hour's as it is known now."""
-    pairs = [*_places(said, now), *_agencies(said, now), *_others(said, now)]
-    return [change for change in pairs if change.before != change.after]
+def find_changes(said: Snapshot, now: Snapshot, *, done: str) -> list[Change]:
+    """From the snapshot that a report was made of to the same hour's as it is known now: every figure that is printed.
+
+    `done` is the form's verb. Where all that differs is no figure of its own, one line says that something does.
+    """
+    pairs = [
+        *_places(said, now),
+        *_bodies(said, now),
+        *_agencies(said, now, done=done),
+        *_campaigns(said, now, done=done),
+        *_outreach(said, now),
+        *_days(said, now),
+    ]
+    changes = [change for change in pairs if change.before != change.after]
+    if _differs_otherwise(said, now):
+        changes.append(Change(OTHER, "như báo cáo đã gửi", "như báo cáo dưới đây"))
+    return changes
+
+
+def _pairs(
+    said: Iterable[Each], now: Iterable[Each], key: Callable[[Each], Hashable]
+) -> Iterator[tuple[Each | None, Each | None]]:
+    """What was said and what is known of each, in the order of now; what is there no longer comes last."""
+    before = {key(each): each for each in said}
+    for each in now:
+        yield before.pop(key(each), None), each
+    for gone in before.values():
+        yield gone, None
 
 
 def _places(said: Snapshot, now: Snapshot) -> Iterator[Change]:
-    for before, after in _by_code(said, now):
-        name = after.name
-        yield Change(
-            f"Số chính thức, {name}",
-            before.official.installed if before.official else None,
-            after.official.installed if after.official else None,
-        )
-        yield Change(
-            f"Người có điện thoại thông minh, {name}",
-            before.owners.count if before.owners else None,
-            after.owners.count if after.owners else None,
-        )
-        yield Change(f"Số tự báo, {name}", _reported(before), _reported(after))
-        yield Change(f"Số thuộc diện nhắn tin, {name}", _could(before), _could(after))
-
-
-def _by_code(said: Snapshot, now: Snapshot) -> Iterator[tuple[Place, Place]]:
-    yield said.whole, now.whole
+    yield from _place(said.whole, now.whole, has_source=True, is_whole=True)
+    districts = {place.code for place in (*said.districts, *now.districts)}
     for was, are in ((said.districts, now.districts), (said.communes, now.communes)):
-        before: Mapping[str, Place] = {place.code: place for place in was}
-        yield from ((before[place.code], place) for place in are if place.code in before)
+        for before, after in _pairs(was, are, lambda place: place.code):
+            some = after or before
+            assert some is not None
+            nothing = Place(some.code, some.name, Reported())
+            # Districts' sources are named where the province has no figure of its own.
+            is_named = some.code in districts and now.whole.official is None
+            yield from _place(before or nothing, after or nothing, has_source=is_named)
 
 
-def _reported(place: Place) -> int | None:
-    return place.reported.reported if place.reported.recipients else None
-
-
-def _could(place: Place) -> int | None:
-    return place.reported.could if place.reported.recipients else None
-
-
-def _agencies(said: Snapshot, now: Snapshot) -> Iterator[Change]:
-    before = {agency.id: agency for agency in said.agencies}
-    for after in now.agencies:
-        was = before.get(after.id) or Agency(after.id, after.name, None, None, None, None, is_missing=True)
-        # A figure of an earlier day stood in for the one that was missing: what is handed in now is an addition.
-        is_late = was.is_missing and not after.is_missing
-        for what, old, new in (
-            ("tổng số người", was.staff, after.staff),
-            ("người có điện thoại thông minh", was.with_smartphone, after.with_smartphone),
-            ("số người đã hoàn thành", was.installed, after.installed),
-        ):
-            yield Change(f"{after.name}: {what}", None if is_late else old, new)
-
-
-def _others(said: Snapshot, now: Snapshot) -> Iterator[Change]:
-    sent = {each.name: each for each in said.campaigns}
-    for each in now.campaigns:
-        if was := sent.get(each.name):
-            yield Change(f"Đợt “{each.name}”: đến máy", was.delivered, each.delivered)
-    heard = {each.kind: each for each in said.outreach}
-    for line in now.outreach:
-        before = heard.get(line.kind)
-        yield Change(f"{MEANS[Means(line.kind)]}: số lượt", before.times if before else None, line.times)
+def _place(before: Place, after: Place, *, has_source: bool, is_whole: bool = False) -> Iterator[Change]:
+    name = after.name
+    was, is_now = before.official, after.official
+    yield Change(
+        f"Số chính thức, {name}", was.installed if was else None, is_now.installed if is_now else None
+    )
+    if was and is_now:
+        yield Change(f"Số chính thức, {name}: tính đến ngày", short_day(was.day), short_day(is_now.day))
+        if has_source:
+            yield Change(f"Số chính thức, {name}: nguồn", was.source, is_now.source)
+    had, has = before.owners, after.owners
+    yield Change(
+        f"Người có điện thoại thông minh, {name}", had.count if had else None, has.count if has else None
+    )
+    if is_whole and was and is_now and had and has:
         yield Change(
-            f"{MEANS[Means(line.kind)]}: số lượt người", before.people if before else None, line.people
+            f"Người có điện thoại thông minh, {name}: số liệu ngày", short_day(had.day), short_day(has.day)
         )
+        yield Change(f"Người có điện thoại thông minh, {name}: nguồn", had.source, has.source)
+    yield Change(f"Số tự báo, {name}", _reported(before.reported), _reported(after.reported))
+    yield Change(f"Số thuộc diện nhắn tin, {name}", _could(before.reported), _could(after.reported))
+
+
+def _reported(reported: Reported) -> int | None:
+    return reported.reported if reported.recipients else None
+
+
+def _could(reported: Reported) -> int | None:
+    return reported.could if reported.recipients else None
+
+
+def _bodies(said: Snapshot, now: Snapshot) -> Iterator[Change]:
+    for was, after in _paired_bodies(said, now):
+        some = after or was
+        assert some is not None
+        nothing = Body(some.name, Reported())
+        before, known = (was or nothing).reported, (after or nothing).reported
+        yield Change(f"{some.name}: đã trả lời", before.answered if was else None, known.answered)
+        yield Change(f"{some.name}: số tự báo", _reported(before), _reported(known))
+        yield Change(f"{some.name}: số thuộc diện nhắn tin", _could(before), _could(known))
+
+
+def _paired_bodies(said: Snapshot, now: Snapshot) -> Iterator[tuple[Body | None, Body | None]]:
+    is_known = all(each.id is not None for each in said.bodies)
+    return _pairs(said.bodies, now.bodies, lambda body: body.id if is_known else body.name)
+
+
+def _agencies(said: Snapshot, now: Snapshot, *, done: str) -> Iterator[Change]:
+    for was, after in _pairs(said.agencies, now.agencies, lambda agency: agency.id):
+        some = after or was
+        assert some is not None
+        nothing = Agency(some.id, some.name, None, None, None, None, is_missing=True)
+        before, known = was or nothing, after or nothing
+        # A figure of an earlier day stood in for the one that was missing: what is handed in now is an addition.
+        is_late = before.is_missing and not known.is_missing
+        figures = [
+            Change(f"{some.name}: {what}", None if is_late and new is not None else old, new)
+            for what, old, new in (
+                ("tổng số người", before.staff, known.staff),
+                ("người có điện thoại thông minh", before.with_smartphone, known.with_smartphone),
+                (f"số người đã {done}", before.installed, known.installed),
+            )
+        ]
+        yield from figures
+        if all(change.before == change.after for change in figures):
+            yield Change(f"{some.name}: số liệu ngày", _day(before.day), _day(known.day))
+
+
+def _day(day: str | None) -> str | None:
+    return short_day(day) if day else None
+
+
+def _campaigns(said: Snapshot, now: Snapshot, *, done: str) -> Iterator[Change]:
+    names = [each.name for each in now.campaigns]
+    for was, after in _paired_campaigns(said, now):
+        some = after or was
+        assert some is not None
+        name = f"Đợt “{some.name}”"
+        if names.count(some.name) > 1:
+            name += f", bắt đầu {short_day(some.launched_on)}"
+        before = _sent(was, done=done)
+        for what, known in _sent(after, done=done).items():
+            yield Change(f"{name}: {what}", before[what], known)
+
+
+def _paired_campaigns(said: Snapshot, now: Snapshot) -> Iterator[tuple[Sent | None, Sent | None]]:
+    if all(each.id is not None for each in said.campaigns):
+        return _pairs(said.campaigns, now.campaigns, lambda campaign: campaign.id)
+    # An earlier issue does not say which is which; their order stays.
+    return zip_longest(said.campaigns, now.campaigns)
+
+
+def _sent(sent: Sent | None, *, done: str) -> dict[str, int | None]:
+    return {
+        "người nhận": sent.recipients if sent else None,
+        "đã gửi": sent.sent if sent else None,
+        "đến máy": sent.delivered if sent else None,
+        "trả lời": sent.reported.answered if sent else None,
+        f"tự báo đã {done}": sent.reported.reported if sent else None,
+    }
+
+
+def _outreach(said: Snapshot, now: Snapshot) -> Iterator[Change]:
+    for was, after in _pairs(said.outreach, now.outreach, lambda line: line.kind):
+        some = after or was
+        assert some is not None
+        name = MEANS[Means(some.kind)]
+        known = after or Outreach(some.kind, 0, 0, None)
+        yield Change(f"{name}: số lượt", was.times if was else None, known.times)
+        yield Change(f"{name}: số lượt trong ngày", was.today if was else 0, known.today)
+        yield Change(f"{name}: số lượt người", was.people if was else None, known.people)
+
+
+def _days(said: Snapshot, now: Snapshot) -> Iterator[Change]:
+    """Self-reports as they stood day by day; the last day but one is mostly what the report before is."""
+    if (said.before, now.before) != (_day_before(said), _day_before(now)):
+        yield Change("Số tự báo của kỳ báo cáo trước", said.before, now.before)
+    for was, after in _pairs(said.days, now.days, lambda day: day[0]):
+        day = (after or was or ("", 0))[0]
+        yield Change(
+            f"Số tự báo, cộng dồn đến {short_day(day)}", was[1] if was else None, after[1] if after else None
+        )
+
+
+def _day_before(snapshot: Snapshot) -> int | None:
+    return snapshot.days[-2][1] if len(snapshot.days) > 1 else None
+
+
+def _differs_otherwise(said: Snapshot, now: Snapshot) -> bool:
+    """Whether goals, or what something is called, or since when it is counted, are printed differently."""
+    if (said.residents, said.staff, said.since) != (now.residents, now.staff, now.since):
+        return True
+    places = (
+        *_pairs(said.districts, now.districts, lambda place: place.code),
+        *_pairs(said.communes, now.communes, lambda place: place.code),
+    )
+    agencies = _pairs(said.agencies, now.agencies, lambda agency: agency.id)
+    return any(
+        was and after and was.name != after.name
+        for pairs in (places, agencies, _paired_bodies(said, now), _paired_campaigns(said, now))
+        for was, after in pairs
+    ) or any(
+        was and after and was.launched_on != after.launched_on for was, after in _paired_campaigns(said, now)
+    )

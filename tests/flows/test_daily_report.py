@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -19,6 +20,9 @@ from campaigns.agencies.reports import Giver, hand_in
 from campaigns.answers.taking import take_page_answer
 from campaigns.messages import Attempt
 from campaigns.official import enter_official
+from campaigns.publicity.entry import Entry
+from campaigns.publicity.entry import Kind as Means
+from campaigns.publicity.log import correct, enter
 from campaigns.report.day import Deed
 from campaigns.report.forms import current_form
 from campaigns.report.issues.issuing import freeze, newest_issue, read_issues
@@ -26,6 +30,7 @@ from campaigns.report.issues.keeping import read_files, verify_issues, words_of
 from campaigns.report.issues.sending import send_again
 from campaigns.report.mail.mailing import is_delivered
 from campaigns.report.models import FileKind, ReportMail
+from campaigns.report.paper.words import short_day
 from campaigns.report.snapshot.counting import take_snapshot
 from campaigns.report.snapshot.figures import Snapshot, read_snapshot
 from campaigns.report.standing import Alarm, read_alarm
@@ -175,8 +180,8 @@ def test_a_day_from_the_first_reminder_to_the_correction(province: Province, box
     assert province.tick("16:30") == [D.CORRECT, D.ISSUE, D.DELIVER]
     mails = box.take()
     assert addressees(mails) == sorted(LEADERS)
-    assert "Sở Y tế: số người đã hoàn thành: 95 (đã báo cáo: 90)" in body(mails[0][1])
-    assert "Sở Giáo dục: số người đã hoàn thành: 70 (đã báo cáo: chưa rõ)" in body(mails[0][1])
+    assert "Sở Y tế: số người đã cài đặt: 95 (đã báo cáo: 90)" in body(mails[0][1])
+    assert "Sở Giáo dục: số người đã cài đặt: 70 (đã báo cáo: chưa rõ)" in body(mails[0][1])
     files = province.files()
     assert {name: files[name] for name in issued} == issued
     words = " ".join(words_of(files[f"report-{province.day}-dinh-chinh-1.docx"], FileKind.DOCX))
@@ -314,7 +319,41 @@ def test_what_was_answered_before_the_hour_and_entered_after_it_makes_a_correcti
             each["what"]: (each["before"], each["after"])
             for each in read_issues(session, province.day.isoformat())[1].changes
         }
-    assert changes == {"Số chính thức, Huyện Kon Tum": (None, 12500), "Số tự báo, Tỉnh Kon Tum": (0, 1)}
+    assert changes == {
+        "Số chính thức, Huyện Kon Tum": (None, 12500),
+        "Số tự báo, Tỉnh Kon Tum": (0, 1),
+        "Ủy ban MTTQ: đã trả lời": (0, 1),
+        "Ủy ban MTTQ: số tự báo": (0, 1),
+        "Đợt “Bluezone”: trả lời": (0, 1),
+        "Đợt “Bluezone”: tự báo đã cài đặt": (0, 1),
+        f"Số tự báo, cộng dồn đến {short_day(province.day.isoformat())}": (0, 1),
+    }
+
+
+def test_outreach_that_is_moved_to_another_day_corrects_the_day_it_was_on(province: Province) -> None:
+    def told(day: date) -> Entry:
+        return Entry(Means.RADIO, day, day, 3, None, "Đài huyện", "Đăk Glei", "")
+
+    with province.world.runtime.db.write() as session:
+        user = province.world.add_officer(session, "tinh@loa.example", Role.STAFF)
+        front = find_user(session, AUTHOR).organisation_id
+        assert front is not None
+        where: Any = {"area": "62", "organisation_id": front, "campaign_id": None}
+        made = enter(session, told(province.day), **where, form_key="", user=user, now=province.at("10:00"))
+        entry_id, version = made.entry_id, made.id
+    province.tick("13:30")
+    with province.world.runtime.db.write() as session:
+        user = find_user(session, "tinh@loa.example")
+        later = told(province.day + timedelta(days=1))
+        assert entry_id is not None
+        correct(session, entry_id, later, version=version, **where, user=user, now=province.at("14:00"))
+    assert province.tick("16:30") == [D.CORRECT, D.ISSUE, D.DELIVER]
+    with province.world.runtime.db.read() as session:
+        changes = read_issues(session, province.day.isoformat())[1].changes
+    assert [(each["what"], each["before"], each["after"]) for each in changes] == [
+        ("Phát thanh: số lượt", 3, 0),
+        ("Phát thanh: số lượt trong ngày", 3, 0),
+    ]
 
 
 def test_a_day_without_anything_under_way_has_no_report_of_itself(province: Province, box: Postbox) -> None:

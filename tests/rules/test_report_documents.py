@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
@@ -25,7 +26,7 @@ from campaigns.report.issues.keeping import words_of
 from campaigns.report.models import FileKind
 from campaigns.report.paper.composing import compose, compose_correction
 from campaigns.report.paper.words import long_day, percent, said, short_day
-from campaigns.report.snapshot.figures import read_snapshot
+from campaigns.report.snapshot.figures import Official, Outreach, Snapshot, read_snapshot
 from tests.rules.report_sample import DAY, FORM, sample
 
 NOW = datetime(2020, 8, 5, 6, 31, tzinfo=UTC)
@@ -247,17 +248,115 @@ def test_a_correction_says_what_changed_from_what_to_what() -> None:
     before = sample()
     late = replace(before.agencies[2], staff=80, with_smartphone=78, installed=70, day=DAY, is_missing=False)
     after = replace(before, agencies=(replace(before.agencies[0], installed=1110), before.agencies[1], late))
-    changes = find_changes(before, after)
+    changes = find_changes(before, after, done=FORM.done)
     assert [(each.what, each.before, each.after, each.kind) for each in changes] == [
-        ("Sở Y tế: số người đã hoàn thành", 1102, 1110, Kind.CORRECTED),
+        ("Sở Y tế: số người đã cài đặt", 1102, 1110, Kind.CORRECTED),
         ("Sở Tài chính: tổng số người", None, 80, Kind.ADDED),
         ("Sở Tài chính: người có điện thoại thông minh", None, 78, Kind.ADDED),
-        ("Sở Tài chính: số người đã hoàn thành", None, 70, Kind.ADDED),
+        ("Sở Tài chính: số người đã cài đặt", None, 70, Kind.ADDED),
     ]
     paper = compose_correction(after, FORM, changes, n=1, written_on="2020-08-06")
     assert paper.kind == "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH"
     assert paper.place_and_day == "Kon Tum, ngày 06 tháng 8 năm 2020"
-    assert find_changes(before, before) == []
+    assert find_changes(before, before, done=FORM.done) == []
+
+
+def full() -> Snapshot:
+    """The sample with nothing unknown that could be known, and two campaigns of one name."""
+    plain = sample(communes=2)
+    city = plain.districts[0]
+    commune = replace(plain.communes[0], official=Official(12, DAY, "UBND xã"), owners=city.owners)
+    return replace(
+        plain,
+        whole=replace(plain.whole, official=Official(40000, DAY, "Sở TT&TT")),
+        communes=(commune, plain.communes[1]),
+        bodies=(replace(plain.bodies[0], id=3),),
+        campaigns=tuple(
+            replace(plain.campaigns[0], id=n, delivered=900 + n, launched_on=f"2020-08-0{n}") for n in (1, 2)
+        ),
+        outreach=(Outreach("radio", 12, 3, 50),),
+    )
+
+
+def altered(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """The same with one leaf after the other altered, and the leaf's name."""
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in items:
+        for name, other in altered(value, (*path, key)):
+            yield (
+                name,
+                {**data, key: other} if isinstance(data, dict) else [*data[:key], other, *data[key + 1 :]],
+            )
+    if isinstance(data, bool):
+        yield ".".join(map(str, path)), not data
+    elif isinstance(data, int | float):
+        yield ".".join(map(str, path)), data + 1
+    elif isinstance(data, str):
+        is_day = re.fullmatch(r"\d{4}-\d\d-\d\d", data)
+        yield ".".join(map(str, path)), "2020-07-07" if is_day else f"{data}1"
+
+
+@pytest.mark.parametrize("has_own", [True, False])
+def test_a_correction_lists_whatever_is_printed_differently_and_nothing_else(has_own: bool) -> None:
+    """Each figure, name and day of a snapshot in turn; what tells which is which stays."""
+    before = full()
+    if not has_own:
+        before = replace(before, whole=replace(before.whole, official=None))
+    data = json.loads(json.dumps(before.as_data()))
+    seen = 0
+    for name, other in altered(data):
+        if (name.startswith(("day", "as_of")) and not name.startswith("days")) or name.endswith(
+            (".id", ".code", ".kind", "is_missing", ".district")
+        ):
+            continue
+        after = read_snapshot(other)
+        is_printed = compose(before, FORM) != compose(after, FORM)
+        assert bool(find_changes(before, after, done=FORM.done)) == is_printed, name
+        seen += 1
+    assert seen > 60
+
+
+def test_of_two_campaigns_of_one_name_each_is_compared_with_itself() -> None:
+    before = full()
+    first, second = before.campaigns
+    after = replace(before, campaigns=(first, replace(second, delivered=950)))
+    assert [(each.what, each.before, each.after) for each in find_changes(before, after, done=FORM.done)] == [
+        ("Đợt “Đợt 1”, bắt đầu 02/8/2020: đến máy", 902, 950)
+    ]
+    # An earlier issue, whose campaigns have no id.
+    old = read_snapshot(
+        {**before.as_data(), "campaigns": [{**each, "id": None} for each in before.as_data()["campaigns"]]}
+    )
+    assert [each.what for each in find_changes(old, after, done=FORM.done)] == [
+        "Đợt “Đợt 1”, bắt đầu 02/8/2020: đến máy"
+    ]
+    assert old.digest == read_snapshot(old.as_data()).digest
+    assert "id" not in old.as_data()["campaigns"][0]
+
+
+def test_what_is_there_no_longer_is_a_change() -> None:
+    before = full()
+    after = replace(before, outreach=(), campaigns=before.campaigns[:1])
+    assert [(each.what, each.before, each.after) for each in find_changes(before, after, done=FORM.done)] == [
+        ("Đợt “Đợt 1”: người nhận", 1300, None),
+        ("Đợt “Đợt 1”: đã gửi", 1290, None),
+        ("Đợt “Đợt 1”: đến máy", 902, None),
+        ("Đợt “Đợt 1”: trả lời", 700, None),
+        ("Đợt “Đợt 1”: tự báo đã cài đặt", 634, None),
+        ("Phát thanh: số lượt", 12, 0),
+        ("Phát thanh: số lượt trong ngày", 3, 0),
+        ("Phát thanh: số lượt người", 50, None),
+    ]
+
+
+def test_a_figure_that_an_agency_leaves_out_today_is_a_change() -> None:
+    before = sample()
+    late = replace(before.agencies[1], staff=None, day=DAY, is_missing=False)
+    after = replace(before, agencies=(before.agencies[0], late, before.agencies[2]))
+    assert [(each.what, each.before, each.after) for each in find_changes(before, after, done=FORM.done)] == [
+        ("Sở Giáo dục và Đào tạo: tổng số người", 310, None),
+        ("Sở Giáo dục và Đào tạo: số người đã cài đặt", None, 255),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_what_came_late_is_shown_and_issued_as_a_correction(
 ) -> None:
     signed_in(client, AUTHOR)
     post(client, "/admin/report/look", day=YESTERDAY)
-    assert "Sở Y tế: số người đã hoàn thành: 90 (đã báo cáo: chưa rõ)" in client.get(PAGE).text
+    assert "Sở Y tế: số người đã cài đặt: 90 (đã báo cáo: chưa rõ)" in client.get(PAGE).text
     post(client, "/admin/report/correct", day=YESTERDAY)
     page = client.get(PAGE).text
     assert "Bổ sung, đính chính lần 1" in page

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from campaigns.agencies.models import AgencyReport
 from campaigns.answers.models import Answer
@@ -121,7 +121,7 @@ def correct(runtime: Runtime, day: date, *, now: datetime, user: User | None = N
         marks = read_marks(session)
         said, form = read_snapshot(before.snapshot), read_form(before.form)
         snapshot = take_snapshot(session, form, day=day, known_until=now)
-        changes = find_changes(said, snapshot)
+        changes = find_changes(said, snapshot, done=form.done)
         held.marks, held.pending = marks, []
         if not changes:
             return []
@@ -155,8 +155,9 @@ def look_for_changes(runtime: Runtime, day: date, *, now: datetime) -> int:
         ):
             held.marks = marks
             return len(held.pending)
-        snapshot = take_snapshot(session, read_form(issued.form), day=day, known_until=now)
-        changes = find_changes(read_snapshot(issued.snapshot), snapshot)
+        form = read_form(issued.form)
+        snapshot = take_snapshot(session, form, day=day, known_until=now)
+        changes = find_changes(read_snapshot(issued.snapshot), snapshot, done=form.done)
         held.marks, held.pending = marks, [change.as_data() for change in changes]
         return len(changes)
 
@@ -189,12 +190,13 @@ def read_marks(session: Session) -> dict[str, int]:
 
 def _speaks_of(session: Session, day: date, as_of: datetime, marks: dict[str, int]) -> bool:
     """Whether one of the rows added since speaks of the day: most speak of a later hour."""
-    iso = day.isoformat()
+    iso, earlier = day.isoformat(), aliased(Activity)
     of_the_day = {
         "agency_reports": AgencyReport.day <= iso,
         "official_installs": OfficialInstalls.day <= iso,
         "denominators": DenominatorEntry.as_of <= iso,
-        "activities": Activity.first <= iso,
+        # One that was moved to another day, too: an earlier version of it speaks of this one.
+        "activities": Activity.entry_id.in_(select(earlier.entry_id).where(earlier.first <= iso)),
         "answers": Answer.at <= as_of,
     }
     return any(

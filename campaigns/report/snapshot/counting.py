@@ -134,8 +134,8 @@ def _bodies(session: Session, said: Mapping[Where, Reported]) -> tuple[Body, ...
     for (_area, organisation), reported in said.items():
         if organisation is not None:
             by_body.setdefault(organisation, []).append(reported)
-    bodies = [Body(names.get(each, ""), add_up(parts)) for each, parts in by_body.items()]
-    return tuple(sorted(bodies, key=lambda body: body.name))
+    bodies = [Body(names.get(each, ""), add_up(parts), each) for each, parts in by_body.items()]
+    return tuple(sorted(bodies, key=lambda body: (body.name, body.id)))
 
 
 def _full_name(area: Area) -> str:

@@ -71,10 +71,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """An organisation with the people of its lists."""
+    """An organisation with the people of its lists; its id is None in issues of before it was kept."""
 
     name: str
     reported: Reported
+    id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class Agency:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What one campaign wrote. `delivered` is None while no report of delivery has come."""
+    """What one campaign wrote. `delivered` is None while no report of delivery has come; the id as a body's."""
 
     name: str
     launched_on: str
@@ -106,6 +107,7 @@ class Sent:
     sent: int
     delivered: int | None
     reported: Reported
+    id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,11 @@ class Snapshot:
 
     def as_data(self) -> dict[str, Any]:
         """What `read_snapshot` reads."""
-        return asdict(self)
+        data = asdict(self)
+        for each in (*data["bodies"], *data["campaigns"]):
+            if each["id"] is None:  # as it was frozen, or its digest would be another
+                del each["id"]
+        return data
 
     @property
     def digest(self) -> str:
@@ -178,7 +184,7 @@ def read_snapshot(data: Mapping[str, Any]) -> Snapshot:
         whole=_place(data["whole"]),
         districts=tuple(_place(each) for each in data["districts"]),
         communes=tuple(_place(each) for each in data["communes"]),
-        bodies=tuple(Body(each["name"], Reported(**each["reported"])) for each in data["bodies"]),
+        bodies=tuple(Body(**{**each, "reported": Reported(**each["reported"])}) for each in data["bodies"]),
         agencies=tuple(Agency(**each) for each in data["agencies"]),
         campaigns=tuple(
             Sent(**{**each, "reported": Reported(**each["reported"])}) for each in data["campaigns"]

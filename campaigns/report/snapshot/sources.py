@@ -133,6 +133,7 @@ def _sent(session: Session, campaign: Campaign, as_of: datetime) -> Sent:
         sent=taken or 0,
         delivered=delivered or None,
         reported=own,
+        id=campaign.id,
     )
 
 
