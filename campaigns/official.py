@@ -183,7 +183,8 @@ def _check(
         rows.append((day, area, int(count.replace(".", "")), source))
     if wrong:
         more = f"; và {len(wrong) - SHOWN} dòng nữa" if len(wrong) > SHOWN else ""
-        raise BadInput(f"Chưa nhập gì. {'; '.join(wrong[:SHOWN])}{more}.")
+        said = "; ".join(wrong[:SHOWN])
+        raise BadInput(f"Chưa nhập gì. {said[:1].upper()}{said[1:]}{more}.")
     return rows
 
 

@@ -18,6 +18,7 @@ from outreach.runtime import Runtime
 
 class _Day(click.ParamType[date]):
     name = "day"
+    fits = "Phải là một ngày, viết năm-tháng-ngày như 2020-08-20."
 
     def convert(self, value: str, _parameter: click.Parameter | None, _context: click.Context | None) -> date:
         try:
@@ -25,7 +26,7 @@ class _Day(click.ParamType[date]):
                 return date.fromisoformat(value)
         except ValueError:
             pass
-        self.fail("YYYY-MM-DD")
+        self.fail(self.fits)
 
 
 _which = click.option("--date", "day", type=_Day(), required=True, metavar="YYYY-MM-DD")

@@ -128,7 +128,7 @@ def _what_fits(kind: Any) -> str:
         return "Không có tệp này, hoặc không đọc, ghi được ở đó."
     if isinstance(kind, click.IntRange):
         return f"Phải là số nguyên từ {kind.min}."
-    return ""
+    return str(getattr(kind, "fits", ""))  # a kind of our own
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")

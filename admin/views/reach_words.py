@@ -46,7 +46,7 @@ def step_rows(steps: Iterable[Counts], total: Counts, *, price: float) -> list[R
     rows = [
         row(_("Tin của bước này"), lambda each: each.messages),
         row(
-            _("Không gửi vì đến lượt thì không cần hoặc không được"), lambda each: sum(each.skipped.values())
+            _("Bỏ qua khi đến lượt (không cần hoặc không được gửi)"), lambda each: sum(each.skipped.values())
         ),
         *parts(Measure.SKIPPED, "skip"),
         row(_("Còn chờ hoặc đang xác minh"), lambda each: each.waiting),
@@ -143,8 +143,16 @@ def _column(measure: Measure, detail: str) -> str:
     }
     if not detail:
         return names[measure]
+    if measure in (Measure.ARMS, Measure.ARMS_INSTALLED):
+        return f"{names[measure]}: {_arm(detail)}"
     family = families.get(measure)
     return f"{names[measure]}: {_word(family, detail) if family else detail}"
+
+
+def _arm(detail: str) -> str:
+    """A group of the comparison, by its number (planning.lots)."""
+    words = {"0": _("không nhắn"), "1": _("nội dung thứ nhất"), "2": _("nội dung thứ hai")}
+    return words.get(detail, detail)
 
 
 def _word(family: str, detail: str) -> str:

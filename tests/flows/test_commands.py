@@ -260,6 +260,11 @@ def test_a_user_that_cannot_be_is_refused(operator: Operator, world: World) -> N
         ("campaigns status 1 --xml", "Không có tùy chọn --xml"),
         ("campaigns send 1", "Không có lệnh send"),
         ("campaigns status 1 2", "Lệnh không đúng"),
+        (
+            "reports daily --date 20/8/2020 --out x",
+            "--date không đúng. Phải là một ngày, viết năm-tháng-ngày như 2020-08-20.",
+        ),
+        ("reports status --date 2020-02-30", "như 2020-08-20."),
         ("campaigns create khong-co.toml --as a@loa.example", "Không có tệp này"),
         ("users create a@loa.example --role king --password-stdin", "Chọn một trong: administrator, staff"),
         ("users create a@loa.example --role staff", "Thiếu --password-stdin"),

@@ -55,14 +55,14 @@ def test_a_district_is_the_sum_of_its_communes_once_all_are_known_and_its_own_fi
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("2020-8-17,608,1,Bộ\n", "dòng 3: ngày phải viết như 2020-08-20"),
-        ("2999-01-01,608,1,Bộ\n", "dòng 3: ngày này chưa tới"),
-        ("2020-08-17,62,1,Bộ\n", "dòng 3: không có huyện hay xã nào mang mã 62"),
-        ("2020-08-17,608,-1,Bộ\n", "dòng 3: số máy phải là số nguyên không âm"),
-        ("2020-08-17,608,,Bộ\n", "dòng 3: số máy phải là số nguyên không âm"),
-        ("2020-08-17,608,9999999999,Bộ\n", "dòng 3: số máy quá lớn"),
-        ("2020-08-17,608,1,\n", "dòng 3: thiếu nguồn"),
-        ("2020-08-16,608,2,Bộ\n", "dòng 3: ngày và địa bàn này đã có ở dòng trên"),
+        ("2020-8-17,608,1,Bộ\n", "Chưa nhập gì. Dòng 3: ngày phải viết như 2020-08-20"),
+        ("2999-01-01,608,1,Bộ\n", "Chưa nhập gì. Dòng 3: ngày này chưa tới"),
+        ("2020-08-17,62,1,Bộ\n", "Chưa nhập gì. Dòng 3: không có huyện hay xã nào mang mã 62"),
+        ("2020-08-17,608,-1,Bộ\n", "Chưa nhập gì. Dòng 3: số máy phải là số nguyên không âm"),
+        ("2020-08-17,608,,Bộ\n", "Chưa nhập gì. Dòng 3: số máy phải là số nguyên không âm"),
+        ("2020-08-17,608,9999999999,Bộ\n", "Chưa nhập gì. Dòng 3: số máy quá lớn"),
+        ("2020-08-17,608,1,\n", "Chưa nhập gì. Dòng 3: thiếu nguồn"),
+        ("2020-08-16,608,2,Bộ\n", "Chưa nhập gì. Dòng 3: ngày và địa bàn này đã có ở dòng trên"),
     ],
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -122,7 +122,7 @@ def test_a_figure_is_typed_into_the_page_and_a_wrong_one_is_kept_to_be_put_right
     }
     refused = client.post("/admin/progress/official", data=form)
     assert refused.status_code == 422
-    assert "số máy phải là số nguyên không âm" in refused.text
+    assert "Số máy phải là số nguyên không âm" in refused.text
     assert 'value="nhiều"' in refused.text
     assert 'value="Sở Y"' in refused.text
     assert client.post("/admin/progress/official", data={**form, "installed": "1.250"}).status_code == 303
