@@ -39,6 +39,7 @@ from outreach.people.importing.uploads.receiving import (
 )
 from outreach.people.lists import create_list, read_names, read_organisations, read_uploads
 from outreach.people.models import ContactList, ListImport, Upload, UploadState
+from outreach.people.reading.lists import LEFT_OUT
 from outreach.places.models import Area
 from outreach.runtime import Runtime
 
@@ -50,6 +51,7 @@ _WITH_FILE = {
 }  # bytes
 _FORM_AROUND = 64 * 1024  # bytes of the form beside the file
 _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_LONGEST_PLACE = 4  # digits: a workbook has no ten thousand sheets
 _STILL = (UploadState.CHECKING, UploadState.STORING, UploadState.UNDOING)
 
 
@@ -126,13 +128,13 @@ class ImportsView(OfficeView):
     @expose("/<int:upload_id>/columns", methods=["POST"])
     def columns(self, upload_id: int) -> ResponseReturnValue:
         """What an officer says of the columns: `<signature>.<position>` is a meaning, "" where it is not read;
-        `line.<sheet's place>` is its header's line.
+        `line.<sheet's place>` is its header's line, or that it is left out.
         """
         said: dict[str, dict[str, str]] = {}
         lines: dict[int, str] = {}
         for name, meaning in request.form.items():
             signature, dot, position = name.partition(".")
-            if signature == "line" and position.isdecimal():
+            if signature == "line" and position.isdecimal() and len(position) <= _LONGEST_PLACE:
                 lines[int(position)] = meaning
             elif dot:
                 said.setdefault(signature, {})[position] = meaning
@@ -257,6 +259,7 @@ class ImportsView(OfficeView):
                 "organisation": session.get_one(Organisation, into.organisation_id).name,
                 "reasons": count_reasons(session, brought.id) if brought else [],
                 "meanings": MEANINGS,
+                "left_out": LEFT_OUT,
                 "uploaded_by": by.name or by.email,
                 "campaigns": campaigns_of_list(session, user, into.id),
                 "brought": brought,

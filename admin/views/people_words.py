@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _l
 from outreach.people.importing.aside import IssueStatus
 from outreach.people.models import LegalBasis, SuppressionReason, UploadState
 from outreach.people.phone.cells import PhoneStatus
-from outreach.people.reading.labels import PHONE, Column
+from outreach.people.reading.labels import NOT_READ, PHONE, Column
 
 _UPLOADS = {
     UploadState.CHECKING: _l("Đang kiểm tra"),
@@ -22,6 +22,7 @@ _UPLOADS = {
 }
 _COLUMNS = {
     "": _l("không dùng"),
+    NOT_READ: _l("Dân tộc, tôn giáo: không đọc, không lưu"),
     PHONE: _l("Số điện thoại"),
     Column.STT: _l("Số thứ tự"),
     Column.FAMILY_NAME: _l("Họ và tên đệm"),

@@ -131,7 +131,7 @@ def read_log(path: Path) -> Iterator[LogRow | int]:
         if columns is None:
             raise BadList(
                 "Không thấy dòng tiêu đề có cột số điện thoại và cột nội dung. "
-                "Hãy đặt tên cột, ví dụ “Số điện thoại”, “Nội dung”, “Thời gian”, rồi nạp lại."
+                "Hãy đặt tên cột, ví dụ “Số điện thoại”, “Nội dung”, “Thời gian”, rồi nhập lại."
             )
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from outreach.errors import BadInput, BadList
+from outreach.errors import BadInput, BadList, NoPhoneColumn
 from outreach.people.phone.cells import PhoneStatus, Reason
 from outreach.people.reading.checking import check_list, write_check
+from outreach.people.reading.lists import LEFT_OUT, line_key
 from outreach.people.reading.rows import Sex
 from outreach.places.matching import default_gazetteer
 from tests.rules.checking_files import write_ods, write_xlsx
@@ -164,6 +165,29 @@ def test_sheets_each_have_their_own_header_and_rows_count_on(tmp_path):
     ]
 
 
+def test_people_of_a_sheet_without_phones_are_rows_whose_number_is_missing(tmp_path):
+    header = ["STT", "Họ và tên", "Thôn"]
+    sheets = {
+        "Thôn 1": [header, [1, "Y Hyar", "Thôn 1"], header, [2, "Y Rơ", "Thôn 1"]],
+        "Thôn 2": ROWS,
+        "Thôn 3": [header, [1, "A Rin", "Thôn 3"]],
+    }
+    path = write_xlsx(tmp_path / "list.xlsx", sheets)
+    missing, ok = (PhoneStatus.REJECT, Reason.MISSING), (PhoneStatus.OK, None)
+    assert [(each.row, each.name, (each.phone.status, each.phone.reason)) for each in check(path)] == [
+        (1, "Y Hyar", missing),
+        (2, "Y Rơ", missing),
+        (3, "Y Blưm", ok),
+        (4, "A Lâu", ok),
+        (5, "A Rin", missing),
+    ]
+    only = {line_key("Thôn 1"): {"line": LEFT_OUT}}
+    assert names(check_list(path, GAZETTEER, only)) == ["Y Blưm", "A Lâu", "A Rin"]
+    without = {line_key("Thôn 2"): {"line": LEFT_OUT}}
+    with pytest.raises(NoPhoneColumn, match="“STT”, “Họ và tên”, “Thôn”"):
+        list(check_list(path, GAZETTEER, without))
+
+
 def test_the_commune_stands_in_the_address_when_it_has_no_column(tmp_path):
     people = check(written(tmp_path, 'Họ tên,Địa chỉ,SĐT\nY Blưm,"Thôn 4, xã Đắk La",0905000123\n'))
     assert (people[0].commune_code, people[0].commune) == ("23524", "")
@@ -211,6 +235,14 @@ def test_a_row_is_given_back_as_it_stood_with_what_as_above_meant_and_without_et
     )
     assert [each.line for each in people] == [4, 5]
     assert people[1].as_written() == ["2", "  A Lâu", "", "Thôn 1", "09O5\n000"]
+
+
+def test_ethnic_origin_under_a_second_line_or_without_a_header_is_given_back_to_nobody(tmp_path):
+    people = "1,Y Blưm,Ba Na,0905000123\n2,Y Hyar,Ba Na,0913000248\n3,A Lâu,Xơ Đăng,hỏng\n"
+    for header in ("", "TT,Họ tên,Lý lịch,SĐT\n,,Dân tộc,\n"):
+        rows = check(written(tmp_path, header + people))
+        assert [each.as_written() for each in rows][-1] == ["3", "A Lâu", "", "hỏng"]
+        assert names(rows) == ["Y Blưm", "Y Hyar", "A Lâu"]
 
 
 @pytest.mark.parametrize("name", ["list.xlsx", "list.xlsm", "list.ods"])

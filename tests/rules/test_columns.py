@@ -89,6 +89,7 @@ def test_names_of_a_phone_column(label):
         (C.NOTE, ["Ghi chú", "GHI CHU"]),
         (C.SMARTPHONE, ["Có smartphone", "Điện thoại thông minh", "Smart phone", "Sử dụng ĐT thông minh"]),
         (C.LANGUAGE, ["Ngôn ngữ", "Tiếng", "Language"]),
+        (C.CORRECTS, ["Mã dòng (giữ nguyên)", "Mã dòng"]),
     ],
 )
 def test_names_of_the_other_columns(column, labels):
@@ -99,6 +100,76 @@ def test_names_of_the_other_columns(column, labels):
 
 def test_ethnic_origin_is_not_read():
     assert found(["Họ tên", "Dân tộc", "DT", "SĐT"]) == ({C.NAME: 0}, (3,), 1)
+
+
+ORIGINS = [
+    "Kinh",
+    "Ba Na",
+    "Xơ-đăng",
+    "Gia Rai",
+    "Giẻ Triêng",
+    "Brâu",
+    "Rơ Măm",
+    "dân tộc Thái",
+    "Tày",
+    "H'Mông",
+]
+PEOPLE = [[f"Y Hlan {n}", origin, f"090500012{n}"] for n, origin in enumerate(ORIGINS)]
+
+
+def with_origins(rows, corrected=None):
+    header = find_header(rows, corrected)
+    assert 1 not in (*header.columns.values(), *header.phones)
+    return header.sensitive
+
+
+@pytest.mark.parametrize(
+    "headings",
+    [
+        [],
+        [["Họ tên", "", "SĐT"]],
+        [["Họ tên", "DT", "SĐT"]],
+        [["Họ tên", "Thành phần", "SĐT"]],
+        [["Họ tên", "Ghi chú", "SĐT"]],
+        [["Họ tên", "Lý lịch", "SĐT"], ["", "Dân tộc", ""]],
+        [["Họ tên", "Dân tộc", "Liên hệ"], ["thường gọi", "", "SĐT"]],
+        [["Danh sách", "Dân tộc", "Liên lạc"], ["Họ tên", "", "SĐT"]],
+    ],
+)
+def test_ethnic_origin_is_known_by_its_heading_wherever_it_stands_and_by_what_the_column_holds(headings):
+    rows = [*headings, *PEOPLE]
+    header = find_header(rows)
+    assert with_origins(rows) == {1}
+    assert with_origins(rows, {header.signature: {"0": "name", "1": "unit", "2": "phone"}}) == {1}
+
+
+@pytest.mark.parametrize(
+    ("headings", "values"),
+    [
+        ([["Họ tên", "Lý lịch", "Lý lịch", "SĐT"], ["", "Dân tộc", "Đảng viên", ""]], ["x", "", "x"]),
+        ([["Họ tên", "Dân tộc", "", "SĐT"], ["", "Kinh", "Khác", ""]], ["x", "", "x"]),
+        ([["Họ tên", "DT", "", "SĐT"]], ["K", "BN", "XĐ"]),
+        ([["Họ tên", "Đạo", "", "SĐT"]], ["không", "Công giáo", "không"]),
+    ],
+)
+def test_marks_and_abbreviations_under_such_a_heading_are_not_read_either(headings, values):
+    people = [[f"Y Hlan {n}", value, "", f"090500012{n}"] for n, value in enumerate(values)]
+    assert 1 in find_header([*headings, *people]).sensitive
+
+
+def test_names_languages_and_phones_are_not_taken_for_ethnic_origin():
+    given = [[n, name, "0905000123"] for n, name in enumerate(["Hoa", "Thái", "Kinh"])]
+    assert find_header([["STT", "Tên", "SĐT"], *given]).sensitive == frozenset()
+    header = find_header([["Họ tên", "Ngôn ngữ", "SĐT"], *PEOPLE])
+    assert (header.columns, header.sensitive) == ({C.NAME: 0, C.LANGUAGE: 1}, frozenset())
+    header = find_header([["Họ tên", "DT"], *[["Y Hlan", "0905000123"]] * 2, ["A Rin", "không"]])
+    assert (header.phones, header.sensitive) == ((1,), frozenset())
+    villages = [[f"Y Hlan {n}", f"Thôn {n}", "có", "0905000123"] for n in range(3)]
+    assert find_header([["Họ tên", "Nơi ở", "Zalo", "SĐT"], *villages]).sensitive == frozenset()
+
+
+def test_a_lineage_s_code_is_no_row_to_put_right():
+    assert found(["Họ tên", "Mã dòng họ", "SĐT"]) == ({C.NAME: 0}, (2,), 1)
 
 
 def test_titles_above_the_header_and_a_line_of_numbers_below_are_passed_over():

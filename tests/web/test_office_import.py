@@ -14,7 +14,9 @@ from sqlalchemy import select, update
 
 from outreach.people.importing.uploads import running
 from outreach.people.models import Contact, ContactPhone, ListImport, Membership, Phone, Upload, UploadState
+from outreach.people.reading.lists import LEFT_OUT
 from tests.flows.world import AUTHOR, World
+from tests.rules.checking_files import write_xlsx
 from tests.web.importing import PLAIN, SAMPLE, count, files, hand_in, settings, upload, work_on
 from tests.web.office import post, signed_in
 
@@ -191,7 +193,9 @@ def test_a_cancelled_import_is_worked_on_no_more(client: FlaskClient, world: Wor
 
 def columns_of(page: str) -> dict[str, str]:
     """Each column's field by its heading."""
-    rows = re.findall(r'<th scope="row" id="column-[^"]+">([^<]+)</th>.*?<select name="([^"]+)"', page, re.S)
+    rows = re.findall(
+        r'<th scope="row" id="column-[^"]+">([^<]+)</th>(?:(?!<th).)*<select name="([^"]+)"', page, re.S
+    )
     return dict(rows)
 
 
@@ -222,6 +226,82 @@ def test_columns_are_named_by_hand_read_again_and_remembered(client: FlaskClient
     hand_in(client, world, "c.csv", b"Ho ten,Lien he\nA Rin,0905000124\nA,khong\nB,khong\nC,khong\n")
     work_on(world, 2)
     assert upload(world, 2).counts["ok"] == 1
+
+
+def workbook(tmp_path: Path, sheets: dict[str, list[list[str]]]) -> bytes:
+    return write_xlsx(tmp_path / "villages.xlsx", sheets).read_bytes()
+
+
+WITHOUT_PHONES = [["STT", "Họ và tên", "Ghi chú"], ["1", "Y Hlan", "già"], ["2", "A Rin", ""]]
+
+
+def test_a_sheet_of_people_without_phones_comes_back_or_is_left_out(
+    client: FlaskClient, world: World, tmp_path: Path
+) -> None:
+    with_phones = [["STT", "Họ và tên", "SĐT"], ["1", "A Thun", "0905000123"]]
+    signed_in(client, AUTHOR)
+    content = workbook(tmp_path, {"Thôn 1": WITHOUT_PHONES, "Thôn 2": with_phones})
+    hand_in(client, world, "a.xlsx", content)
+    work_on(world)
+    assert upload(world).counts.items() >= {"rows": 3, "ok": 1, "reject": 2}.items()
+    page = client.get("/admin/imports/1/").text
+    assert "Trang tính này không có cột số điện thoại" in page
+    # Columns of such a sheet may be put right; it need not have a number.
+    fields = columns_of(page)
+    named = {fields["Ghi chú"]: "village", "line.0": "1", "line.1": "1"}
+    post(client, "/admin/imports/1/columns", **named)
+    work_on(world)
+    assert upload(world).counts.items() >= {"rows": 3, "ok": 1, "reject": 2}.items()
+    nobody = post(client, "/admin/imports/1/columns", **{"line.0": LEFT_OUT, "line.1": LEFT_OUT})
+    assert "Mọi trang tính" in client.get(nobody.location).text
+    post(client, "/admin/imports/1/columns", **{**named, "line.0": LEFT_OUT})
+    work_on(world)
+    page = client.get("/admin/imports/1/").text
+    assert "Trang tính này không được nhập" in page
+    assert "Trang tính này không có cột số điện thoại" not in page
+    post(client, "/admin/imports/1/confirm")
+    work_on(world)
+    assert (count(world, Contact), upload(world).counts["rows"]) == (1, 1)
+
+
+def test_sheets_of_which_none_has_phones_lead_to_their_columns_and_the_file_stays(
+    client: FlaskClient, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "CHUNK", 1)
+    signed_in(client, AUTHOR)
+    hand_in(client, world, "a.xlsx", workbook(tmp_path, {"Thôn 1": WITHOUT_PHONES, "Thôn 2": WITHOUT_PHONES}))
+    work_on(world)
+    assert upload(world).state is UploadState.READY
+    assert len(files(world)) == 1
+    fields = columns_of(client.get("/admin/imports/1/").text)
+    post(client, "/admin/imports/1/columns", **{fields["Ghi chú"]: "phone", fields["Họ và tên"]: "name"})
+    work_on(world)
+    assert upload(world).counts.items() >= {"rows": 4, "ok": 0}.items()
+
+
+def test_ethnic_origin_is_neither_shown_nor_offered_to_be_read(client: FlaskClient, world: World) -> None:
+    signed_in(client, AUTHOR)
+    people = "".join(f"Y Hlan {n},Xơ Đăng,0905000{n:03d}\n" for n in range(1, 8))
+    hand_in(client, world, "a.csv", f"Họ và tên,Lý lịch,SĐT\n,Dân tộc,\n{people}".encode())
+    work_on(world)
+    page = client.get("/admin/imports/1/").text
+    assert "Xơ Đăng" not in page
+    assert "Dân tộc, tôn giáo: không đọc, không lưu" in page
+    signature = columns_of(page)["SĐT"].partition(".")[0]
+    refused = post(
+        client, "/admin/imports/1/columns", **{f"{signature}.1": "unit", f"{signature}.2": "phone"}
+    )
+    assert "Không hiểu cách chọn cột" in client.get(refused.location).text
+
+
+def test_a_sheet_that_is_not_there_is_refused(client: FlaskClient, world: World) -> None:
+    signed_in(client, AUTHOR)
+    hand_in(client, world, "a.csv", PLAIN.encode())
+    work_on(world)
+    for place in ("line.7", "line.9999"):
+        refused = post(client, "/admin/imports/1/columns", **{place: "0"})
+        assert refused.status_code == 303
+        assert "Không có dòng tiêu đề như vậy" in client.get(refused.location).text
 
 
 def test_the_header_is_put_on_another_line_by_hand(client: FlaskClient, world: World) -> None:

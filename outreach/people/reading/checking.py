@@ -22,24 +22,31 @@ def check_list(
     """Yield each person of the file in order; of a CSV file only one row is held at a time.
 
     `corrected` is what a person said of columns and headers (see `read_list_sheets`). Raises BadList, on the first row or
-    while reading, when the file cannot be read as a list; NoPhoneColumn when people are listed without phones.
+    while reading, when the file cannot be read as a list. People of a sheet without phones are rows without one;
+    NoPhoneColumn says, at the end, that no sheet has any.
     """
-    count = lists = 0
+    count = 0
+    has_phones = False
     labels: tuple[str, ...] = ()
     for sheet in read_list_sheets(path, corrected or {}):
+        if sheet.is_left_out:
+            continue
         if sheet.header is None:
-            labels = max((labels, *(tuple(map(cell_text, row)) for _, row in sheet.first)), key=_filled)
+            rows = (tuple(map(cell_text, row)) for _, row in sheet.first)
+            labels = labels if count else max((labels, *rows), key=_filled)
             continue
         if not sheet.header.phones:
-            raise no_phone_column(sheet.header.labels)
-        lists += 1
+            labels = sheet.header.labels
+            if not sheet.name:  # there is no other
+                break
+        has_phones = has_phones or bool(sheet.header.phones)
         reader = RowReader(sheet.header, gazetteer, sheet=sheet.name, merged=sheet.merged)
         for line, row in sheet.rows:
             person = reader.read(row, line=line, number=count + 1)
             if person is not None:
                 count += 1
                 yield person
-    if not lists:
+    if not has_phones:
         raise no_phone_column(labels) if any(labels) else _no_rows(path)
 
 
@@ -78,7 +85,7 @@ def write_check(path: Path, out: Path, gazetteer: Gazetteer) -> dict[str, int]:
 
 
 def _no_rows(path: Path) -> BadList:
-    return BadList(f"Tệp “{path.name}” không có dòng dữ liệu nào. Hãy kiểm tra lại tệp gốc rồi nạp lại.")
+    return BadList(f"Tệp “{path.name}” không có dòng dữ liệu nào. Hãy kiểm tra lại tệp gốc rồi nhập lại.")
 
 
 def _filled(labels: Sequence[str]) -> int:

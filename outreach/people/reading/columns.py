@@ -3,25 +3,34 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 from outreach.errors import BadList, NoPhoneColumn
-from outreach.people.phone.cells import PhoneStatus, Reason, read_phone_cell
+from outreach.people.phone.cells import Reason, read_phone_cell
 from outreach.people.phone.words import unaccented
 from outreach.people.reading.cells import Row, cell_text
+from outreach.people.reading.contents import (
+    MOST_COLUMNS,
+    cell_at,
+    guess_name_column,
+    guess_phone_column,
+    is_phone,
+)
 from outreach.people.reading.labels import (
     LONGEST_LABEL,
     NOT_READ,
     PHONE,
     PLAIN_LABELS,
-    SENSITIVE,
     Column,
     meaning_of,
+)
+from outreach.people.reading.sensitive import (
+    is_sensitive_heading,
+    may_be_sensitive_heading,
+    tell_of_origin,
 )
 
 ROWS_SEARCHED = 40  # titles, header and enough people to recognise a phone column by what it holds
 NO_HEADER = -1  # a list that begins with its first person
-_MOST_COLUMNS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,7 @@ class Header:
     first_row: int
     columns: dict[Column, int] = field(default_factory=dict)
     phones: tuple[int, ...] = ()
+    sensitive: frozenset[int] = frozenset()  # which we may not keep: ethnic origin and religion
 
     def is_repeated_in(self, row: Row) -> bool:
         """Is this row the header again, as at the top of a printed page?"""
@@ -61,11 +71,6 @@ class Header:
         return labels
 
     @property
-    def sensitive(self) -> frozenset[int]:
-        """The columns that we may not keep: ethnic origin and religion."""
-        return _sensitive(self.labels)
-
-    @property
     def signature(self) -> str:
         """The same for all lists with these headings in this order, whatever stands in them."""
         said = "\n".join(map(unaccented, self.labels)) or f"#{max(self.phones, default=0)}"
@@ -82,11 +87,6 @@ class Header:
         return replace(self, columns=named, phones=phones)
 
 
-@lru_cache(maxsize=100)
-def _sensitive(labels: tuple[str, ...]) -> frozenset[int]:
-    return frozenset(position for position, label in enumerate(labels) if SENSITIVE.search(unaccented(label)))
-
-
 def find_header(
     rows: Sequence[Row],
     corrected: Mapping[str, Mapping[str, str]] | None = None,
@@ -101,7 +101,7 @@ def find_header(
     """
     header: Header | None
     if at == NO_HEADER:
-        name = _guess_name_column(rows)
+        name = guess_name_column(rows)
         header = Header((), 0, {} if name is None else {Column.NAME: name})
     elif at is not None:
         header = _read_header(rows, at)
@@ -109,17 +109,17 @@ def find_header(
         header = _best_header(rows) or _header_by_content(rows) or _header_of_names(rows)
     if header is None:
         return None
-    if sum(map(bool, header.labels)) > _MOST_COLUMNS:
+    if sum(map(bool, header.labels)) > MOST_COLUMNS:
         raise BadList(
-            f"Dòng tiêu đề có hơn {_MOST_COLUMNS} cột nên không thể là một danh sách. "
-            "Hãy giữ lại các cột cần thiết (họ tên, số điện thoại, thôn, xã…) rồi nạp lại."
+            f"Dòng tiêu đề có hơn {MOST_COLUMNS} cột nên không thể là một danh sách. "
+            "Hãy giữ lại các cột cần thiết (họ tên, số điện thoại, thôn, xã…) rồi nhập lại."
         )
     if corrected and header.signature in corrected:
-        return header.corrected(corrected[header.signature])
-    if header.phones:
-        return header
-    phone = _guess_phone_column(rows[header.first_row :], taken=set(header.columns.values()))
-    return header if phone is None else replace(header, phones=(phone,))
+        header = header.corrected(corrected[header.signature])
+    elif not header.phones:
+        phone = guess_phone_column(rows[header.first_row :], taken=set(header.columns.values()))
+        header = header if phone is None else replace(header, phones=(phone,))
+    return _without_sensitive(header, rows)
 
 
 def no_phone_column(labels: Sequence[str]) -> NoPhoneColumn:
@@ -127,7 +127,7 @@ def no_phone_column(labels: Sequence[str]) -> NoPhoneColumn:
     found = ", ".join(f"“{label[:LONGEST_LABEL]}”" for label in labels[:30] if label) or "không có cột nào"
     return NoPhoneColumn(
         f"Không tìm thấy cột số điện thoại. Các cột đọc được: {found}. "
-        "Hãy đặt tên cột chứa số điện thoại là “SĐT” hoặc “Số điện thoại” ở dòng tiêu đề rồi nạp lại."
+        "Hãy đặt tên cột chứa số điện thoại là “SĐT” hoặc “Số điện thoại” ở dòng tiêu đề rồi nhập lại."
     )
 
 
@@ -168,6 +168,59 @@ def _read_header(rows: Sequence[Row], index: int) -> Header:
     return Header(tuple(labels), first, columns, phones)
 
 
+def _without_sensitive(header: Header, rows: Sequence[Row]) -> Header:
+    """The header with the columns that we may not keep, none of which is read."""
+    by_heading = _headed_as_sensitive(header, rows)
+    # A language has the name of its people, and people are called Thái and Hoa.
+    named = {header.columns.get(column) for column in (Column.LANGUAGE, Column.NAME, Column.FAMILY_NAME)}
+    below = rows[header.first_row :]
+    by_content = {
+        position
+        for position in range(min(max(map(len, below), default=0), MOST_COLUMNS))
+        if position not in named and position not in header.phones and _holds_origins(header, below, position)
+    }
+    sensitive = frozenset(by_heading | by_content)
+    return replace(
+        header,
+        columns={column: at for column, at in header.columns.items() if at not in sensitive},
+        phones=tuple(at for at in header.phones if at not in sensitive),
+        sensitive=sensitive,
+    )
+
+
+def _headed_as_sensitive(header: Header, rows: Sequence[Row]) -> set[int]:
+    """By the header itself, a second line under merged headings, or a first line that is less of a header."""
+    found = {position for position, label in enumerate(header.labels) if is_sensitive_heading(label)}
+    at = next((n for n, row in enumerate(rows) if tuple(map(cell_text, row)) == header.labels), None)
+    if at is None:
+        return found
+    above = ""
+    for position, (label, part) in enumerate(zip(header.labels, _words(rows, at + 1, header), strict=True)):
+        above = label or above
+        if part and is_sensitive_heading(f"{above} {part}"):
+            found.add(position)
+    first_line = _words(rows, at - 1, header)
+    known = {*header.columns.values(), *header.phones}
+    if sum(map(bool, first_line)) > 1:
+        found |= {n for n, label in enumerate(first_line) if is_sensitive_heading(label) and n not in known}
+    return found
+
+
+def _words(rows: Sequence[Row], index: int, header: Header) -> list[str]:
+    """What stands above or below each heading; nothing where it is a person's row, as its figures show."""
+    row = rows[index] if 0 <= index < len(rows) else ()
+    texts = [cell_text(cell_at(row, position)) for position in range(len(header.labels))]
+    return [""] * len(texts) if any(letter.isdecimal() for text in texts for letter in text) else texts
+
+
+def _holds_origins(header: Header, rows: Sequence[Row], position: int) -> bool:
+    cells = [cell_at(row, position) for row in rows]
+    if tell_of_origin(map(cell_text, cells)):
+        return True
+    label = header.labels[position] if position < len(header.labels) else ""
+    return may_be_sensitive_heading(label) and not any(map(is_phone, cells))
+
+
 def _second_line(labels: Sequence[str], meanings: Sequence[str], row: Row) -> list[str] | None:
     """The meanings when the row below divides merged headings: "Năm sinh" into men and women, "Địa chỉ" into places."""
     below = [cell_text(cell) for cell in row[: len(labels)]]
@@ -194,15 +247,15 @@ def _numbers_the_columns(row: Row) -> bool:
 
 def _header_by_content(rows: Sequence[Row]) -> Header | None:
     """A list whose header says nothing that we know, or that has none: go by what its columns hold."""
-    phone = _guess_phone_column(rows, taken=set())
+    phone = guess_phone_column(rows, taken=set())
     if phone is None:
         return None
-    first_phone = next(index for index, row in enumerate(rows) if _is_phone(_at(row, phone)))
+    first_phone = next(index for index, row in enumerate(rows) if is_phone(cell_at(row, phone)))
     above = (index for index in range(first_phone) if _may_be_header(rows[index], phone))
     index = next(above, -1)
     labels = tuple(cell_text(cell) for cell in rows[index]) if index >= 0 else ()
     first = index + 1
-    name = _guess_name_column(rows[first:])
+    name = guess_name_column(rows[first:])
     return Header(labels, first, {} if name is None else {Column.NAME: name}, (phone,))
 
 
@@ -219,38 +272,10 @@ def _may_be_header(row: Row, phone: int) -> bool:
     """Words and no figures, also over the phones, where they do not say that someone has none."""
     texts = [text for cell in row if (text := cell_text(cell))]
     figures = any(letter.isdecimal() for text in texts for letter in text)
-    over_phones = _at(row, phone)
+    over_phones = cell_at(row, phone)
     in_words = read_phone_cell(over_phones).reason is Reason.MISSING and cell_text(over_phones) != ""
     return len(texts) > 1 and not figures and in_words
 
 
-def _guess_phone_column(rows: Sequence[Row], *, taken: set[int]) -> int | None:
-    """The column of which most filled cells hold a phone number."""
-    best, most = None, 0
-    for position in range(min(max(map(len, rows), default=0), _MOST_COLUMNS)):
-        filled = [cell for row in rows if cell_text(cell := _at(row, position))]
-        phones = sum(map(_is_phone, filled))
-        if position not in taken and phones > most and 2 * phones > len(filled):
-            best, most = position, phones
-    return best
-
-
-def _guess_name_column(rows: Sequence[Row]) -> int | None:
-    names = [0] * min(max(map(len, rows), default=0), _MOST_COLUMNS)
-    for row in rows:
-        for position, cell in enumerate(row[: len(names)]):
-            text = cell_text(cell)
-            names[position] += " " in text and not any(letter.isdecimal() for letter in text)
-    return names.index(max(names)) if any(names) else None
-
-
 def _holds_a_number(label: str) -> bool:
     return sum(letter.isdecimal() for letter in label) >= 6
-
-
-def _is_phone(cell: object) -> bool:
-    return read_phone_cell(cell).status is not PhoneStatus.REJECT
-
-
-def _at(row: Row, position: int) -> object:
-    return row[position] if position < len(row) else None

@@ -34,7 +34,7 @@ def _check_xlsx(archive: zipfile.ZipFile, name: str, path: Path) -> None:
     if rows * columns > _MOST_CELLS:
         raise BadList(
             f"Tệp “{path.name}” có ô dữ liệu nằm quá xa (dòng {rows}, cột thứ {columns}). "
-            "Hãy chép riêng vùng danh sách sang một tệp mới rồi nạp lại."
+            "Hãy chép riêng vùng danh sách sang một tệp mới rồi nhập lại."
         )
 
 
@@ -62,7 +62,7 @@ def _check_ods(archive: zipfile.ZipFile, name: str, path: Path) -> None:
     if cells > _MOST_CELLS:
         raise BadList(
             f"Tệp “{path.name}” có {cells} ô dữ liệu, quá nhiều cho một danh sách. "
-            "Hãy chép riêng vùng danh sách sang một tệp mới rồi nạp lại."
+            "Hãy chép riêng vùng danh sách sang một tệp mới rồi nhập lại."
         )
 
 

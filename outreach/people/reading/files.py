@@ -66,14 +66,14 @@ def _check_kind(path: Path) -> str:
     if said is None:
         raise BadList(
             f"Không đọc được loại tệp “{path.suffix or path.name}”. "
-            "Hãy lưu danh sách thành Excel (.xlsx, .xls), LibreOffice (.ods) hoặc CSV (.csv) rồi nạp lại."
+            "Hãy lưu danh sách thành Excel (.xlsx, .xls), LibreOffice (.ods) hoặc CSV (.csv) rồi nhập lại."
         )
     if not path.is_file():
         raise BadList(f"Không tìm thấy tệp “{path.name}”. Hãy kiểm tra lại đường dẫn và tên tệp.")
     size = path.stat().st_size
     if size == 0:
         raise BadList(
-            f"Tệp “{path.name}” trống, không có nội dung nào. Hãy kiểm tra lại tệp gốc rồi nạp lại."
+            f"Tệp “{path.name}” trống, không có nội dung nào. Hãy kiểm tra lại tệp gốc rồi nhập lại."
         )
     if size > (_LARGEST_TEXT if said == _TEXT else _LARGEST_WORKBOOK):
         raise _too_large(path)
@@ -81,7 +81,7 @@ def _check_kind(path: Path) -> str:
     if found != said:
         raise BadList(
             f"Tệp “{path.name}” có đuôi “{path.suffix}” nhưng nội dung là {found}. "
-            "Hãy mở đúng danh sách, chọn Lưu thành (Save As) Excel (.xlsx) hoặc CSV UTF-8 rồi nạp lại."
+            "Hãy mở đúng danh sách, chọn Lưu thành (Save As) Excel (.xlsx) hoặc CSV UTF-8 rồi nhập lại."
         )
     return said
 
@@ -158,15 +158,17 @@ def _merged_below(sheet: CalamineSheet) -> frozenset[tuple[int, int]]:
 
 
 def _locked(path: Path) -> BadList:
-    return BadList(f"Tệp “{path.name}” được khóa bằng mật khẩu. Hãy gỡ mật khẩu, lưu lại rồi nạp lại.")
+    return BadList(f"Tệp “{path.name}” được khóa bằng mật khẩu. Hãy gỡ mật khẩu, lưu lại rồi nhập lại.")
 
 
 def _damaged(path: Path) -> BadList:
     return BadList(
         f"Tệp “{path.name}” bị hỏng hoặc tải lên chưa đủ nên không mở được. "
-        "Hãy mở tệp bằng Excel, lưu thành tệp mới rồi nạp lại."
+        "Hãy mở tệp bằng Excel, lưu thành tệp mới rồi nhập lại."
     )
 
 
 def _too_large(path: Path) -> BadList:
-    return BadList(f"Tệp “{path.name}” quá lớn. Hãy chia danh sách thành nhiều tệp nhỏ hơn rồi nạp lần lượt.")
+    return BadList(
+        f"Tệp “{path.name}” quá lớn. Hãy chia danh sách thành nhiều tệp nhỏ hơn rồi nhập lần lượt."
+    )

@@ -7,6 +7,7 @@ import re
 from enum import StrEnum
 
 from outreach.people.phone.words import unaccented
+from outreach.people.reading.sensitive import is_sensitive_heading
 
 LONGEST_LABEL = 60
 
@@ -33,15 +34,14 @@ class Column(StrEnum):
 
 PHONE = "phone"
 NOT_READ = "not read"
-SENSITIVE = re.compile(r"\bdan toc\b|\bton giao\b")
 
 # The first that fits decides: "Điện thoại thông minh" is no phone number, "Tên chi hội" no person's name.
 _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (meaning, re.compile(pattern))
     for meaning, pattern in (
-        (Column.CORRECTS, r"^ma dong\b"),
+        (Column.CORRECTS, r"^ma dong(?: giu nguyen)?$"),
         (Column.SMARTPHONE, r"\bsmart ?phone\b|\bthong minh\b|\bdttm\b"),
-        (NOT_READ, r"\bdan toc\b|\bton giao\b|\bco (?:dt|sdt|dien thoai)\b|\bloai (?:dt|dien thoai)\b"),
+        (NOT_READ, r"\bco (?:dt|sdt|dien thoai)\b|\bloai (?:dt|dien thoai)\b"),
         (
             PHONE,
             r"\b(?:sdt|dtdd|sddd|telephone|tel|phone|mobile|dien thoai|di dong|so dt|so may|dt lien (?:he|lac))\b",
@@ -100,6 +100,8 @@ def meaning_of(label: str) -> str:
     """What a heading means: a `Column`, PHONE, NOT_READ, or "" where it is none that we know."""
     if not label or len(label) > LONGEST_LABEL:
         return ""
+    if is_sensitive_heading(label):
+        return NOT_READ
     words = unaccented(label)
     if re.search(r"\bđ\.?t\b", label.lower()):  # without its stroke it is as likely "dân tộc"
         words += " dien thoai"

@@ -12,12 +12,14 @@ from outreach.people.reading.columns import NO_HEADER, ROWS_SEARCHED, Header, fi
 from outreach.people.reading.files import read_sheets
 from outreach.people.reading.legacy import Font, guess_font, to_unicode
 
+LEFT_OUT = "left out"  # in the place of a line: nobody of this sheet is wanted
+
 
 @dataclass(frozen=True, slots=True)
 class ListSheet:
     """`header` is None where the sheet is no list of people, `line` its row. `first` are its first rows, header and
     titles among them; `rows` are those below the header. Blank rows are left out, each other has its number as a
-    spreadsheet counts; 0 is the line of a header that is not there.
+    spreadsheet counts; 0 is the line of a header that is not there. `is_left_out` is what a person said of it.
     """
 
     name: str
@@ -26,12 +28,14 @@ class ListSheet:
     first: list[tuple[int, Row]]
     rows: Iterator[tuple[int, Row]]
     merged: frozenset[tuple[int, int]]
+    is_left_out: bool = False
 
 
 def read_list_sheets(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> Iterator[ListSheet]:
     """Each visible sheet in order, to be read before the next is asked for. Raises BadList as the floors below do.
 
-    `corrected` is what a person said: the columns, by the header's signature, and the header's line, by `line_key`.
+    `corrected` is what a person said: the columns, by the header's signature, and the header's line or LEFT_OUT, by
+    `line_key`.
     """
     for sheet in read_sheets(path):
         numbered: Iterator[tuple[int, Row]] = (
@@ -46,7 +50,9 @@ def read_list_sheets(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> 
         header = find_header([row for _, row in begun], corrected, at=_index_of(chosen, begun))
         below = begun[header.first_row :] if header else []
         line = _line_of(header, begun) if header else 0
-        yield ListSheet(sheet.name, header, line, begun, chain(below, numbered), sheet.merged)
+        yield ListSheet(
+            sheet.name, header, line, begun, chain(below, numbered), sheet.merged, chosen == LEFT_OUT
+        )
 
 
 def line_key(sheet: str) -> str:
@@ -56,7 +62,7 @@ def line_key(sheet: str) -> str:
 
 def _index_of(chosen: str | None, begun: Sequence[tuple[int, Row]]) -> int | None:
     """Among the first rows, the one that a person chose by its line; None where nobody did."""
-    if chosen is None:
+    if chosen is None or chosen == LEFT_OUT:
         return None
     if chosen == "0":
         return NO_HEADER

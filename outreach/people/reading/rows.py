@@ -171,6 +171,8 @@ class RowReader:
 
     def _names_a_person(self, row: Row, said: dict[Column, str]) -> bool:
         """Is this row a person although it has no phone?"""
+        if not self._header.phones and self._header.is_repeated_in(row):
+            return False
         number, name = said.get(Column.STT, ""), said.get(Column.NAME, "")
         others = sum(map(bool, map(cell_text, row))) - bool(number) - bool(name)
         if Column.NAME not in self._columns:

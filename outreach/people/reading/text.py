@@ -69,7 +69,7 @@ def _guess_encoding(path: Path) -> str:
     if len(head) - len(head.translate(None, _CONTROL)) > len(head) // 200:
         raise BadList(
             f"Tệp “{path.name}” không phải là văn bản. Hãy mở danh sách bằng Excel, chọn Lưu thành (Save As) "
-            "CSV UTF-8 hoặc Excel (.xlsx) rồi nạp lại."
+            "CSV UTF-8 hoặc Excel (.xlsx) rồi nhập lại."
         )
     return "utf-8" if _is_utf8(path) else _of_old_windows(head)
 
@@ -129,12 +129,12 @@ def _score(lines: list[str], separator: str) -> tuple[int, int]:
 def _open_quote(path: Path, line: int) -> BadList:
     return BadList(
         f"Tệp “{path.name}” có dấu ngoặc kép mở mà không đóng, trước dòng {line}. "
-        "Hãy mở tệp bằng Excel, sửa ô đó và lưu lại rồi nạp lại."
+        "Hãy mở tệp bằng Excel, sửa ô đó và lưu lại rồi nhập lại."
     )
 
 
 def _unreadable(path: Path) -> BadList:
     return BadList(
         f"Tệp “{path.name}” có chữ không đọc được (sai bảng mã hoặc bị hỏng). "
-        "Hãy mở tệp bằng Excel, chọn Lưu thành (Save As) CSV UTF-8 rồi nạp lại."
+        "Hãy mở tệp bằng Excel, chọn Lưu thành (Save As) CSV UTF-8 rồi nhập lại."
     )

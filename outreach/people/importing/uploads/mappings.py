@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.people.models import ColumnMapping, ContactList, Upload
+from outreach.people.reading.labels import PHONE
 
 
 def read_mappings(session: Session, list_id: int) -> dict[str, dict[str, str]]:
@@ -21,10 +22,10 @@ def read_mappings(session: Session, list_id: int) -> dict[str, dict[str, str]]:
 
 
 def remember_mappings(session: Session, upload: Upload) -> None:
-    """Remember the columns of the headers that this file has, where a person named them."""
+    """Remember the columns of the headers that this file has, where a person named them and phones among them."""
     owner = session.get_one(ContactList, upload.list_id).organisation_id
     headers: list[dict[str, Any]] = upload.preview.get("sheets", [])
     for signature in {sheet["signature"] for sheet in headers} & upload.corrected.keys():
-        session.merge(
-            ColumnMapping(organisation_id=owner, signature=signature, columns=upload.corrected[signature])
-        )
+        columns = upload.corrected[signature]
+        if PHONE in columns.values():
+            session.merge(ColumnMapping(organisation_id=owner, signature=signature, columns=columns))

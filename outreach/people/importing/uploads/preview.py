@@ -19,7 +19,8 @@ from outreach.people.models import Contact, ContactPhone, Phone
 from outreach.people.phone.cells import PhoneStatus
 from outreach.people.reading.cells import cell_text
 from outreach.people.reading.columns import ROWS_SEARCHED
-from outreach.people.reading.lists import read_list_sheets
+from outreach.people.reading.labels import NOT_READ
+from outreach.people.reading.lists import LEFT_OUT, read_list_sheets
 from outreach.people.reading.rows import CheckedRow
 
 # Rows shown as they will be stored, and the longest text of a cell among them.
@@ -33,8 +34,8 @@ _LONG_NUMBER = re.compile(r"(\d{2,4})[\d .\-]{2,}(\d{3})")
 
 def describe_columns(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
     """Each sheet that holds people: its header's line and signature, the lines that may be it with the beginning of
-    what they say, and each column's position, label, what it is taken for ("" where it is not read) and first texts.
-    Long numbers are masked.
+    what they say, and each column's position, label, what it is taken for ("" where it is not read, NOT_READ where it
+    may not be) and first texts. Long numbers are masked. A sheet that is left out has LEFT_OUT for its line, no signature and no columns.
     """
     sheets = []
     for sheet in read_list_sheets(path, corrected):
@@ -43,20 +44,23 @@ def describe_columns(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> 
             continue
         meanings = header.meanings()
         below = [row for _, row in islice(sheet.rows, ROWS_SEARCHED)]
-        width = max(len(header.labels), *(position + 1 for position in meanings), 0)
+        width = max(len(header.labels), *(position + 1 for position in {*meanings, *header.sensitive}), 0)
         columns = []
         for position, label in enumerate([*header.labels, *[""] * width][:width]):
             hidden = position in header.sensitive
             examples = [] if hidden else _examples(row[position] for row in below if position < len(row))
-            if label or examples or position in meanings:
-                columns.append([position, label[:_LONGEST], meanings.get(position, ""), examples])
+            if label or examples or hidden or position in meanings:
+                meaning = NOT_READ if hidden else meanings.get(position, "")
+                columns.append([position, label[:_LONGEST], meaning, examples])
         lines = [
             [line, _beginning(cell for position, cell in enumerate(row) if position not in header.sensitive)]
             for line, row in sheet.first
             if len(sheet.first) <= LINES_OFFERED or line <= max(sheet.line, sheet.first[LINES_OFFERED][0])
         ]
-        found = {"sheet": sheet.name, "signature": header.signature, "line": sheet.line}
-        sheets.append({**found, "lines": lines, "columns": columns})
+        found = {"sheet": sheet.name, "signature": header.signature, "line": sheet.line, "columns": columns}
+        if sheet.is_left_out:
+            found |= {"signature": "", "line": LEFT_OUT, "columns": []}
+        sheets.append({**found, "lines": lines})
     return sheets
 
 

@@ -9,7 +9,7 @@ import hashlib
 import re
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -24,8 +24,8 @@ from outreach.errors import BadInput, BadList, NotFound, WrongState
 from outreach.people.importing.storing import begin_import
 from outreach.people.importing.uploads.mappings import read_mappings, remember_mappings
 from outreach.people.models import ContactList, Upload, UploadState
-from outreach.people.reading.labels import PHONE, Column
-from outreach.people.reading.lists import line_key
+from outreach.people.reading.labels import NOT_READ, PHONE, Column
+from outreach.people.reading.lists import LEFT_OUT, line_key
 
 LARGEST = 30 * 2**20  # bytes
 _MANY = ("", PHONE)  # meanings that several columns may have
@@ -108,23 +108,32 @@ def correct_columns(
     now: datetime,
 ) -> Upload:
     """Read it again with columns as a person names them: by the header's signature, position to meaning; and with
-    the headers on other lines, by the sheet's place among those shown. Of a sheet that has another header now the
-    columns are guessed anew.
+    the headers on other lines, or the sheet left out, by the sheet's place among those shown. Of a sheet that has
+    another header now the columns are guessed anew.
 
-    Raises BadInput for a meaning that there is not or a header without phones, WrongState when it is not ready.
+    Raises BadInput for a meaning that there is not or when no sheet has phones, WrongState when it is not ready.
     """
     upload = _lock_ready(session, upload_id, user=user)
     sheets = upload.preview.get("sheets", [])
     moved = _moved(sheets, lines or {})
-    left = {sheet["signature"] for sheet in sheets if line_key(sheet["sheet"]) in moved}
-    columns = {signature: meanings for signature, meanings in columns.items() if signature not in left}
+    kept, anew = list[dict[str, Any]](), list[dict[str, Any]]()
+    for sheet in sheets:
+        line = moved.get(line_key(sheet["sheet"]), {}).get("line", str(sheet["line"]))
+        if line != LEFT_OUT:
+            (kept if line == str(sheet["line"]) else anew).append(sheet)
+    if not kept and not anew:
+        raise BadInput("Mọi trang tính đều được chọn là không nhập. Hãy để lại ít nhất một trang tính.")
     headers = {sheet["signature"]: sheet["columns"] for sheet in sheets}
+    still = {sheet["signature"] for sheet in kept} - {sheet["signature"] for sheet in anew}
+    gone = headers.keys() - still
+    columns = {signature: meanings for signature, meanings in columns.items() if signature not in gone}
+    if not anew and not any(PHONE in _meanings(sheet, columns) for sheet in kept):
+        raise BadInput("Chưa có cột nào là số điện thoại. Hãy chọn cột chứa số điện thoại.")
     for signature, meanings in columns.items():
-        positions = {str(position) for position, *_ in headers.get(signature, [])}
+        offered = headers.get(signature, [])
+        positions = {str(position) for position, _, meaning, _ in offered if meaning != NOT_READ}
         if not meanings.keys() <= positions or not set(meanings.values()) <= _MEANINGS:
             raise BadInput("Không hiểu cách chọn cột. Hãy tải lại trang rồi chọn lại.")
-        if PHONE not in meanings.values():
-            raise BadInput("Chưa có cột nào là số điện thoại. Hãy chọn cột chứa số điện thoại.")
         twice = [
             each for each, count in Counter(meanings.values()).items() if count > 1 and each not in _MANY
         ]
@@ -138,13 +147,20 @@ def correct_columns(
     return upload
 
 
+def _meanings(sheet: Mapping[str, Any], columns: Mapping[str, Mapping[str, str]]) -> Collection[str]:
+    """What a sheet's columns are taken for, as a person says or as it was understood."""
+    said = columns.get(sheet["signature"])
+    return said.values() if said is not None else [meaning for _, _, meaning, _ in sheet["columns"]]
+
+
 def _moved(sheets: Sequence[Mapping[str, Any]], lines: Mapping[int, str]) -> dict[str, dict[str, str]]:
-    """The sheets whose header a person says is on another line, as it stands among the corrections."""
+    """The sheets whose header a person says is on another line, or that are left out, as it stands among the
+    corrections.
+    """
     moved = {}
     for index, line in lines.items():
-        sheet = sheets[index] if index < len(sheets) else {}
-        offered = {"0", *(str(number) for number, _ in sheet.get("lines", ()))}
-        if line not in offered:
+        sheet = sheets[index] if index < len(sheets) else None
+        if sheet is None or line not in {"0", LEFT_OUT, *(str(number) for number, _ in sheet["lines"])}:
             raise BadInput("Không có dòng tiêu đề như vậy. Hãy tải lại trang rồi chọn lại.")
         if line != str(sheet["line"]):
             moved[line_key(sheet["sheet"])] = {"line": line}

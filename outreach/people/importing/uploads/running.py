@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -133,22 +133,21 @@ def _check(work: Work, upload: Upload, path: Path) -> None:
     columns = describe_columns(path, upload.corrected)
     tally, shown, done = Tally(work.secret_key), list[CheckedRow](), 0
     try:
-        first = next(rows := check_list(path, default_gazetteer(), upload.corrected), None)
+        for chunk in chunks_ahead(check_list(path, default_gazetteer(), upload.corrected), CHUNK):
+            with work.db.read() as session:
+                tally.add(session, chunk)
+            shown += chunk[: ROWS_SHOWN - len(shown)]
+            with work.db.write() as session:
+                held = _still_ours(session, work, upload, done=done)
+                if held is None:
+                    return
+                done += len(chunk)
+                held.progress = done
     except NoPhoneColumn as error:
         if not columns:
             raise
-        _ask_for_columns(work, upload, columns, str(error))
+        _ask_for_columns(work, upload, columns, str(error), done=done)
         return
-    for chunk in chunks_ahead(chain([first] if first else [], rows), CHUNK):
-        with work.db.read() as session:
-            tally.add(session, chunk)
-        shown += chunk[: ROWS_SHOWN - len(shown)]
-        with work.db.write() as session:
-            held = _still_ours(session, work, upload, done=done)
-            if held is None:
-                return
-            done += len(chunk)
-            held.progress = done
     with work.db.write() as session:
         held = _still_ours(session, work, upload, done=done)
         if held is None:
@@ -160,9 +159,11 @@ def _check(work: Work, upload: Upload, path: Path) -> None:
         held.state, held.due_at = UploadState.READY, None
 
 
-def _ask_for_columns(work: Work, upload: Upload, columns: list[dict[str, Any]], problem: str) -> None:
+def _ask_for_columns(
+    work: Work, upload: Upload, columns: list[dict[str, Any]], problem: str, *, done: int
+) -> None:
     with work.db.write() as session:
-        held = _still_ours(session, work, upload, done=0)
+        held = _still_ours(session, work, upload, done=done)
         if held is not None:
             held.counts, held.total = {}, None
             held.preview = {"sheets": columns, "rows": [], "problem": problem}
