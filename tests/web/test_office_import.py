@@ -12,8 +12,18 @@ from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select, update
 
+from outreach.people.importing.aside import Decision
 from outreach.people.importing.uploads import running
-from outreach.people.models import Contact, ContactPhone, ListImport, Membership, Phone, Upload, UploadState
+from outreach.people.models import (
+    Contact,
+    ContactPhone,
+    ImportIssue,
+    ListImport,
+    Membership,
+    Phone,
+    Upload,
+    UploadState,
+)
 from outreach.people.reading.lists import LEFT_OUT
 from tests.flows.world import AUTHOR, World
 from tests.rules.checking_files import write_xlsx
@@ -226,6 +236,51 @@ def test_columns_are_named_by_hand_read_again_and_remembered(client: FlaskClient
     hand_in(client, world, "c.csv", b"Ho ten,Lien he\nA Rin,0905000124\nA,khong\nB,khong\nC,khong\n")
     work_on(world, 2)
     assert upload(world, 2).counts["ok"] == 1
+
+
+def test_the_preview_counts_what_the_import_then_does(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "CHUNK", 7)
+    signed_in(client, AUTHOR)
+
+    def bring(upload_id: int, *lines: str) -> tuple[dict[str, int], dict[str, int]]:
+        hand_in(client, world, "a.csv", "\n".join(("Họ và tên,SĐT", *lines)).encode())
+        work_on(world, upload_id)
+        post(client, f"/admin/imports/{upload_id}/confirm")
+        work_on(world, upload_id)
+        with world.runtime.db.read() as session:
+            return upload(world, upload_id).counts, session.scalars(
+                select(ListImport.counts).order_by(ListImport.id.desc())
+            ).first() or {}
+
+    numbers = [f"0905000{n:03d}" for n in range(1, 40)]
+    bring(1, *(f"A Thun Hlan,{number}" for number in numbers[:30]))
+    lines = [
+        *(f"A Ngọc Thun Hlan,{number}" for number in numbers[:20]),  # lengthened: a person decides
+        *(f"A Thun Hlan,{number}" for number in numbers[15:30]),
+        *(f"Y Rin,{number}" for number in numbers[25:]),
+        *(f"Y Rin,{number}" for number in numbers[35:]),
+        *(f"Y Lan,{number.replace('000', 'OOO')}" for number in numbers[:8]),
+        "A Bôi,không có",
+    ]
+    for upload_id in (2, 3):
+        previewed, stored = bring(upload_id, *lines)
+        assert previewed["rows"] == stored["rows"] == len(lines)
+        assert (previewed["review"], previewed["reject"]) == (stored["review"], stored["rejected"])
+        assert previewed["ok"] == stored["rows"] - stored["review"] - stored["rejected"]
+        assert previewed["ok"] - previewed["duplicates"] - previewed["known"] == stored["created"]
+        if upload_id == 2:
+            assert (stored["review"], stored["created"], previewed["duplicates"]) == (28, 14, 4)
+        with world.runtime.db.write() as session:  # some are dropped, some taken
+            for decision, rest in ((Decision.DROPPED, 0), (Decision.SAME, 1)):
+                session.execute(
+                    update(ImportIssue)
+                    .where(ImportIssue.status == "review", ImportIssue.id % 3 == rest)
+                    .values(decision=decision)
+                )
+    assert stored["review"] < 28
+    assert previewed["reject"] > 1
 
 
 def workbook(tmp_path: Path, sheets: dict[str, list[list[str]]]) -> bytes:

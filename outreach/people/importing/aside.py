@@ -60,10 +60,9 @@ def keep_aside(
     counted = list[IssueStatus | None]()
     for (row, status, reason, contact_id), key in zip(kept, keys, strict=True):
         decided = before.get(key)
-        if decided in STORED or (status is IssueStatus.QUESTION and key in before):
-            counted.append(None)
+        counted.append(_counted_as(status, decided, was_asked=key in before))
+        if counted[-1] is None:
             continue
-        counted.append(IssueStatus.REJECT if decided else status)
         cells = json.dumps(describe(row), ensure_ascii=False)
         issue = (brought.id, row.row, status.value, reason[:40], key, cells, contact_id, decided)
         (decided_on if decided else waiting).append(issue)
@@ -87,6 +86,24 @@ def keep_aside(
             **{sheet: header.labels_to_give_back() for sheet, header in headers.items() if sheet in new},
         }
     return counted
+
+
+def count_aside(
+    session: Session, kept: Sequence[tuple[CheckedRow, IssueStatus, str, int | None]], *, brought: ListImport
+) -> list[IssueStatus | None]:
+    """What `keep_aside` would count each row as; nothing is kept."""
+    keys = [_key(row, brought, reason) for row, _, reason, _ in kept]
+    before = _decided_before(session, keys) if keys else {}
+    return [
+        _counted_as(status, before.get(key), was_asked=key in before)
+        for (_, status, _, _), key in zip(kept, keys, strict=True)
+    ]
+
+
+def _counted_as(status: IssueStatus, decided: str | None, *, was_asked: bool) -> IssueStatus | None:
+    if decided in STORED or (status is IssueStatus.QUESTION and was_asked):
+        return None
+    return IssueStatus.REJECT if decided else status
 
 
 def close_corrected(

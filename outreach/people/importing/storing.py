@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -132,16 +132,9 @@ def store_rows(
     aside: list[tuple[CheckedRow, IssueStatus, str, int | None]] = []
     unclear: list[tuple[CheckedRow, Person]] = []
     for row in rows:
-        if row.phone.status is not PhoneStatus.OK:
-            aside.append((row, IssueStatus(row.phone.status), row.phone.reason or "", None))
-            continue
-        if row.row in erased and not (phones.keys() >= {*row.phone.numbers} and joiner.find(row)):
-            aside.append((row, IssueStatus.REVIEW, WAS_ERASED, None))
-            continue
-        person = joiner.find(row)
-        renamed = None if person else joiner.find_renamed(row)
-        if renamed:
-            aside.append((row, IssueStatus.REVIEW, "changed_name", renamed.id))
+        person, why_not = place_row(row, joiner, phones=phones, erased=erased)
+        if why_not:
+            aside.append((row, *why_not))
             continue
         person, outcome = joiner.join(row, person)
         counts[outcome] += 1
@@ -154,6 +147,22 @@ def store_rows(
     keep_aside(session, questions, brought=brought, now=now)
     close_corrected(session, rows, brought=brought, now=now)
     brought.counts = {name: count + counts[name] for name, count in brought.counts.items()}
+
+
+def place_row(
+    row: CheckedRow, joiner: Joiner, *, phones: Mapping[str, int], erased: Collection[int]
+) -> tuple[Person | None, tuple[IssueStatus, str, int | None] | None]:
+    """Who a row is, None for somebody new; or why it is kept aside: as what, the reason and the person it is about."""
+    if row.phone.status is not PhoneStatus.OK:
+        return None, (IssueStatus(row.phone.status), row.phone.reason or "", None)
+    was_erased = row.row in erased
+    person = None if was_erased and not phones.keys() >= {*row.phone.numbers} else joiner.find(row)
+    if person:
+        return person, None
+    if was_erased:
+        return None, (IssueStatus.REVIEW, WAS_ERASED, None)
+    renamed = joiner.find_renamed(row)
+    return None, (IssueStatus.REVIEW, "changed_name", renamed.id) if renamed else None
 
 
 def lock_imports(session: Session) -> None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import String, select
 from sqlalchemy.orm import Session
 
-from outreach.bulk import listed
 from outreach.people.erased import find_erased
+from outreach.people.importing.aside import IssueStatus, count_aside
+from outreach.people.importing.joining import Joiner
+from outreach.people.importing.numbers import find_phones
+from outreach.people.importing.storing import place_row
 from outreach.people.masking import masked
-from outreach.people.models import Contact, ContactPhone, Phone
+from outreach.people.models import ListImport
 from outreach.people.phone.cells import PhoneStatus
 from outreach.people.reading.cells import cell_text
 from outreach.people.reading.columns import ROWS_SEARCHED
@@ -29,6 +32,7 @@ LINES_OFFERED = 15  # to choose the header from
 _LONGEST = 60
 _EXAMPLES = 3
 _LONGEST_EXAMPLE = 30
+_NO_PHONE = 0  # the id of a number that nobody has yet
 _LONG_NUMBER = re.compile(r"(\d{2,4})[\d .\-]{2,}(\d{3})")
 
 
@@ -77,8 +81,8 @@ def _masked_text(text: str) -> str:
     return _LONG_NUMBER.sub(r"\1•••\2", text)[:_LONGEST]
 
 
-def show_row(row: CheckedRow) -> dict[str, Any]:
-    """A row as it will be stored. Numbers are masked wherever a wrong guess may have put them."""
+def show_row(row: CheckedRow, status: str, reason: str) -> dict[str, Any]:
+    """A row as it will be stored, or why it will not. Numbers are masked wherever a wrong guess may have put them."""
     return {
         "sheet": row.sheet,
         "line": row.line,
@@ -90,15 +94,16 @@ def show_row(row: CheckedRow) -> dict[str, Any]:
         "commune": _masked_text(row.commune),
         "area_code": row.place.code,
         "phones": [masked(number) for number in row.phone.numbers],
-        "status": row.phone.status.value,
-        "reason": row.phone.reason or "",
+        "status": status,
+        "reason": reason,
     }
 
 
 class Tally:
-    """Counts a file's rows as the import would take them."""
+    """Counts a file's rows as the import into a list would take them."""
 
-    def __init__(self, secret_key: str) -> None:
+    def __init__(self, list_id: int, secret_key: str) -> None:
+        self._brought = ListImport(id=0, list_id=list_id)  # of no row yet, and never stored
         self._secret_key = secret_key
         self.counts: Counter[str] = Counter(
             dict.fromkeys(
@@ -106,38 +111,51 @@ class Tally:
             )
         )
         self._seen: set[int] = set()
+        self._joined: set[int] = set()
 
-    def add(self, session: Session, rows: Sequence[CheckedRow]) -> None:
-        """duplicates: the same person on the same phone further up in this file. known: one of the directory."""
+    def add(self, session: Session, rows: Sequence[CheckedRow]) -> list[tuple[str, str]]:
+        """Each row's status, and the reason why it is not ok.
+
+        duplicates: the same person on the same phone further up in this file. known: one of the directory.
+        """
         good = [row for row in rows if row.phone.status is PhoneStatus.OK]
-        known = _known(session, good)
-        self.counts["rows"] += len(rows)
-        for row in rows:
-            self.counts[row.phone.status.value] += 1
         erased = find_erased(session, good, secret_key=self._secret_key)
-        for row in good:
-            people = [(number, row.name_key) for number in row.phone.numbers]
+        known = find_phones(session, {number for row in good for number in row.phone.numbers})
+        new = (number for row in good if row.row not in erased for number in row.phone.numbers)
+        phones = dict.fromkeys(new, _NO_PHONE) | known
+        joiner = Joiner(
+            session,
+            self._brought,
+            phones=phones,
+            in_use=known.values(),
+            known_areas=set(),
+            now=datetime.now(UTC),
+        )
+        told, aside = list[tuple[str, str]](), list[tuple[CheckedRow, IssueStatus, str, int | None]]()
+        for row in rows:
             # Of a million rows the hashes alone are kept.
-            hashes = [hash(person) for person in people]
-            if any(each in self._seen for each in hashes):
+            hashes = [hash((number, row.name_key)) for number in row.phone.numbers]
+            is_ok = row.phone.status is PhoneStatus.OK
+            if is_ok and any(each in self._seen for each in hashes):
                 self.counts["duplicates"] += 1
-            elif any(person in known for person in people):
-                self.counts["known"] += 1
-            elif row.row in erased:  # asked about, as a doubtful number is
-                self.counts["ok"] -= 1
-                self.counts["review"] += 1
-                continue
+            else:
+                person, why_not = place_row(row, joiner, phones=phones, erased=erased)
+                if why_not and why_not[2] not in self._joined:
+                    aside.append((row, *why_not))
+                    told.append((why_not[0].value, why_not[1]))
+                    continue
+                if person:
+                    self.counts["known"] += 1
+                    if not joiner.stands_in_list(person):
+                        self._joined.add(person.id)
+                    joiner.join(row, person)
+            told.append((PhoneStatus.OK.value, ""))
             self._seen.update(hashes)
             self.counts["no_place"] += row.place.code is None
             self.counts["questions"] += bool(row.birth_doubt)
-
-
-def _known(session: Session, rows: Sequence[CheckedRow]) -> set[tuple[str, str]]:
-    numbers = {number for row in rows for number in row.phone.numbers}
-    found = session.execute(
-        select(Phone.e164, Contact.name_key)
-        .join(ContactPhone, ContactPhone.phone_id == Phone.id)
-        .join(Contact, Contact.id == ContactPhone.contact_id)
-        .where(Phone.e164.in_(listed(session, numbers, String)))
-    )
-    return {(e164, key) for e164, key in found}
+        kept = count_aside(session, aside, brought=self._brought)
+        self.counts["known"] += kept.count(None)  # taken before
+        self.counts.update(status.value for status in kept if status)
+        self.counts["ok"] += len(rows) - len(aside) + kept.count(None)
+        self.counts["rows"] += len(rows)
+        return told

@@ -28,7 +28,6 @@ from outreach.people.importing.uploads.preview import ROWS_SHOWN, Tally, describ
 from outreach.people.importing.uploads.receiving import begin_undoing, end, forget_file, path_of
 from outreach.people.models import ListImport, Upload, UploadState
 from outreach.people.reading.checking import check_list
-from outreach.people.reading.rows import CheckedRow
 from outreach.places.matching import default_gazetteer
 from outreach.places.models import Area
 
@@ -131,12 +130,13 @@ def _give_up(upload: Upload, *, now: datetime) -> None:
 
 def _check(work: Work, upload: Upload, path: Path) -> None:
     columns = describe_columns(path, upload.corrected)
-    tally, shown, done = Tally(work.secret_key), list[CheckedRow](), 0
+    tally, shown, done = Tally(upload.list_id, work.secret_key), list[dict[str, Any]](), 0
     try:
         for chunk in chunks_ahead(check_list(path, default_gazetteer(), upload.corrected), CHUNK):
             with work.db.read() as session:
-                tally.add(session, chunk)
-            shown += chunk[: ROWS_SHOWN - len(shown)]
+                told = tally.add(session, chunk)
+            first = zip(chunk[: ROWS_SHOWN - len(shown)], told, strict=False)
+            shown += [show_row(row, *said) for row, said in first]
             with work.db.write() as session:
                 held = _still_ours(session, work, upload, done=done)
                 if held is None:
@@ -155,7 +155,7 @@ def _check(work: Work, upload: Upload, path: Path) -> None:
         if not done:
             raise BadList(f"Tệp “{upload.file_name}” không có người nào. Hãy kiểm tra lại tệp gốc.")
         held.counts, held.total = dict(tally.counts), done
-        held.preview = {"sheets": columns, "rows": [show_row(row) for row in shown]}
+        held.preview = {"sheets": columns, "rows": shown}
         held.state, held.due_at = UploadState.READY, None
 
 
