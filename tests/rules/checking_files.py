@@ -7,13 +7,16 @@ from xml.sax.saxutils import escape, quoteattr
 _OFFICE = "http://schemas.openxmlformats.org"
 _MAIN = f"{_OFFICE}/spreadsheetml/2006/main"
 _RELATIONS = f"{_OFFICE}/officeDocument/2006/relationships"
+HIDDEN = ' spans="1:3" hidden="1"'
 _RELATED = f'xmlns="{_OFFICE}/package/2006/relationships"'
 
 
-def write_xlsx(path: Path, sheets: dict, *, hidden: tuple = (), merged: tuple = ()) -> Path:
+def write_xlsx(
+    path: Path, sheets: dict, *, hidden: tuple = (), merged: tuple = (), hidden_rows: tuple = ()
+) -> Path:
     """A workbook of sheets, each a list of rows; None leaves a cell out, {"B9": 1} puts cells where they say.
 
-    `merged` are ranges like "B2:B4", in every sheet.
+    `merged` are ranges like "B2:B4", `hidden_rows` numbers like "2", in every sheet.
     """
     names = list(sheets)
     listed = "".join(
@@ -36,7 +39,7 @@ def write_xlsx(path: Path, sheets: dict, *, hidden: tuple = (), merged: tuple = 
         )
         archive.writestr("xl/_rels/workbook.xml.rels", f"<Relationships {_RELATED}>{related}</Relationships>")
         for n, name in enumerate(names, 1):
-            archive.writestr(f"xl/worksheets/sheet{n}.xml", _sheet_xml(sheets[name], merged))
+            archive.writestr(f"xl/worksheets/sheet{n}.xml", _sheet_xml(sheets[name], merged, hidden_rows))
     return path
 
 
@@ -44,7 +47,7 @@ def _state(is_hidden: bool) -> str:
     return "hidden" if is_hidden else "visible"
 
 
-def _sheet_xml(rows, merged=()) -> str:
+def _sheet_xml(rows, merged=(), hidden_rows=()) -> str:
     if isinstance(rows, dict):
         cells = rows
     else:
@@ -58,7 +61,10 @@ def _sheet_xml(rows, merged=()) -> str:
     for at, value in cells.items():
         number = at.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
         lines[number] = lines.get(number, "") + _cell_xml(at, value)
-    body = "".join(f'<row r="{number}">{line}</row>' for number, line in lines.items())
+    body = "".join(
+        f'<row r="{number}"{HIDDEN if number in hidden_rows else ""}>{line}</row>'
+        for number, line in lines.items()
+    )
     ranges = "".join(f'<mergeCell ref="{each}"/>' for each in merged)
     merges = f"<mergeCells>{ranges}</mergeCells>" if merged else ""
     return f'<worksheet xmlns="{_MAIN}"><sheetData>{body}</sheetData>{merges}</worksheet>'

@@ -9,10 +9,11 @@ import pytest
 from outreach.errors import BadInput, BadList, NoPhoneColumn
 from outreach.people.phone.cells import PhoneStatus, Reason
 from outreach.people.reading.checking import check_list, write_check
+from outreach.people.reading.files import Unseen, read_sheets
 from outreach.people.reading.lists import LEFT_OUT, line_key
 from outreach.people.reading.rows import Sex
 from outreach.places.matching import default_gazetteer
-from tests.rules.checking_files import write_ods, write_xlsx
+from tests.rules.checking_files import ods_around, write_ods, write_xlsx
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 GAZETTEER = default_gazetteer()
@@ -186,6 +187,27 @@ def test_people_of_a_sheet_without_phones_are_rows_whose_number_is_missing(tmp_p
     without = {line_key("Thôn 2"): {"line": LEFT_OUT}}
     with pytest.raises(NoPhoneColumn, match="“STT”, “Họ và tên”, “Thôn”"):
         list(check_list(path, GAZETTEER, without))
+
+
+def test_what_is_hidden_is_told(tmp_path):
+    sheets = {"Thôn 1": ROWS, "Nháp": ROWS, "Thôn 2": ROWS, "Rất kín": ROWS}
+    path = tmp_path / "list.xlsx"
+    write_xlsx(path, sheets, hidden=("Nháp", "Rất kín"), hidden_rows=("2", "3"))
+    unseen = Unseen()
+    assert [sheet.name for sheet in read_sheets(path, unseen)] == ["Thôn 1", "Thôn 2"]
+    assert unseen == Unseen(["Nháp", "Rất kín"], 4)
+    cells = (
+        '<table:table-cell office:value-type="float" office:value="1"><text:p>1</text:p></table:table-cell>'
+        * 2
+    )
+    rows = (
+        f"<table:table-row>{cells}</table:table-row>"
+        f'<table:table-row table:visibility="filter" table:number-rows-repeated="3">{cells}</table:table-row>'
+        '<table:table-row table:visibility="collapse" table:number-rows-repeated="900">'
+        "<table:table-cell/></table:table-row>"
+    )
+    assert len([*read_sheets(ods_around(tmp_path / "list.ods", rows), unseen)]) == 1
+    assert unseen.rows == 3
 
 
 def test_the_commune_stands_in_the_address_when_it_has_no_column(tmp_path):

@@ -349,6 +349,22 @@ def test_ethnic_origin_is_neither_shown_nor_offered_to_be_read(client: FlaskClie
     assert "Không hiểu cách chọn cột" in client.get(refused.location).text
 
 
+def test_sheets_that_are_left_out_and_rows_that_nobody_sees_are_told(
+    client: FlaskClient, world: World, tmp_path: Path
+) -> None:
+    signed_in(client, AUTHOR)
+    people = [["STT", "Họ và tên", "SĐT"], ["1", "A Thun", "0905000123"], ["2", "Y Rin", "0905000124"]]
+    sheets = {"Thôn 1": people, "Hướng dẫn": [["Ghi đủ họ tên"]], "Nháp": people}
+    path = write_xlsx(tmp_path / "a.xlsx", sheets, hidden=("Nháp",), hidden_rows=("3",))
+    hand_in(client, world, "a.xlsx", path.read_bytes())
+    work_on(world)
+    page = client.get("/admin/imports/1/").text
+    assert "Trang tính ẩn không được nhập: Nháp." in page
+    assert "không nhận ra là danh sách người nên không được nhập: Hướng dẫn." in page
+    assert "1 dòng ẩn cũng được đọc." in page
+    assert upload(world).counts["ok"] == 2
+
+
 def test_a_sheet_that_is_not_there_is_refused(client: FlaskClient, world: World) -> None:
     signed_in(client, AUTHOR)
     hand_in(client, world, "a.csv", PLAIN.encode())

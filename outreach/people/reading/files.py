@@ -8,6 +8,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from python_calamine import (
@@ -49,8 +50,18 @@ _BEGINNINGS = (
 )
 
 
-def read_sheets(path: Path) -> Iterator[Sheet]:
+@dataclass(slots=True)
+class Unseen:
+    """What whoever opens a workbook does not see of it: sheets, which are not read, and rows, which are."""
+
+    sheets: list[str] = field(default_factory=list)
+    rows: int = 0
+
+
+def read_sheets(path: Path, unseen: Unseen | None = None) -> Iterator[Sheet]:
     """Each visible sheet of the file with its rows, blank ones too. A text file is one sheet without a name.
+
+    What is hidden is told in `unseen`; of an old Excel file its rows are not known.
 
     Raises BadList when the file is empty, too large, locked with a password, damaged or not what its name says.
     """
@@ -58,7 +69,7 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
     if kind == _TEXT:
         yield read_text_sheet(path)
     else:
-        yield from _read_workbook(path)
+        yield from _read_workbook(path, unseen or Unseen())
 
 
 def _check_kind(path: Path) -> str:
@@ -131,13 +142,17 @@ def _kind_of_compound(path: Path, content: bytes) -> str:
     return "văn bản Word" if "WordDocument".encode("utf-16-le") in content else "loại tệp khác"
 
 
-def _read_workbook(path: Path) -> Iterator[Sheet]:
+def _read_workbook(path: Path, unseen: Unseen) -> Iterator[Sheet]:
     try:
         if path.suffix.lower() != ".xls":  # which cannot reach far
-            check_extent(path)
+            unseen.rows = check_extent(path)
         workbook = CalamineWorkbook.from_path(path)
         for about in workbook.sheets_metadata:
-            if about.typ is SheetTypeEnum.WorkSheet and about.visible is SheetVisibleEnum.Visible:
+            if about.typ is not SheetTypeEnum.WorkSheet:
+                continue
+            if about.visible is not SheetVisibleEnum.Visible:
+                unseen.sheets.append(about.name)
+            else:
                 sheet = workbook.get_sheet_by_name(about.name)
                 yield Sheet(about.name, sheet.iter_rows(), _merged_below(sheet))
     except PasswordError as error:

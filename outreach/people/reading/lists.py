@@ -9,7 +9,7 @@ from pathlib import Path
 
 from outreach.people.reading.cells import Row, cell_text
 from outreach.people.reading.columns import NO_HEADER, ROWS_SEARCHED, Header, find_header
-from outreach.people.reading.files import read_sheets
+from outreach.people.reading.files import Unseen, read_sheets
 from outreach.people.reading.legacy import Font, guess_font, to_unicode
 
 LEFT_OUT = "left out"  # in the place of a line: nobody of this sheet is wanted
@@ -31,13 +31,15 @@ class ListSheet:
     is_left_out: bool = False
 
 
-def read_list_sheets(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> Iterator[ListSheet]:
+def read_list_sheets(
+    path: Path, corrected: Mapping[str, Mapping[str, str]], unseen: Unseen | None = None
+) -> Iterator[ListSheet]:
     """Each visible sheet in order, to be read before the next is asked for. Raises BadList as the floors below do.
 
     `corrected` is what a person said: the columns, by the header's signature, and the header's line or LEFT_OUT, by
     `line_key`.
     """
-    for sheet in read_sheets(path):
+    for sheet in read_sheets(path, unseen):
         numbered: Iterator[tuple[int, Row]] = (
             (line, row) for line, row in enumerate(sheet.rows, 1) if _is_filled(row)
         )

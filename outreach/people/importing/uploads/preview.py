@@ -22,6 +22,7 @@ from outreach.people.models import ListImport
 from outreach.people.phone.cells import PhoneStatus
 from outreach.people.reading.cells import cell_text
 from outreach.people.reading.columns import ROWS_SEARCHED
+from outreach.people.reading.files import Unseen
 from outreach.people.reading.labels import NOT_READ
 from outreach.people.reading.lists import LEFT_OUT, read_list_sheets
 from outreach.people.reading.rows import CheckedRow
@@ -36,15 +37,18 @@ _NO_PHONE = 0  # the id of a number that nobody has yet
 _LONG_NUMBER = re.compile(r"(\d{2,4})[\d .\-]{2,}(\d{3})")
 
 
-def describe_columns(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
-    """Each sheet that holds people: its header's line and signature, the lines that may be it with the beginning of
+def describe_sheets(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """How a file was understood. `sheets`: each sheet that holds people: its header's line and signature, the lines that may be it with the beginning of
     what they say, and each column's position, label, what it is taken for ("" where it is not read, NOT_READ where it
     may not be) and first texts. Long numbers are masked. A sheet that is left out has LEFT_OUT for its line, no signature and no columns.
+    `hidden_sheets` and `other_sheets`: names of those that are not read, the others as they are no lists.
+    `hidden_rows`: how many nobody sees who opens the file, and are read.
     """
-    sheets = []
-    for sheet in read_list_sheets(path, corrected):
+    sheets, unseen, others = list[dict[str, Any]](), Unseen(), list[str]()
+    for sheet in read_list_sheets(path, corrected, unseen):
         header = sheet.header
         if header is None:
+            others += [sheet.name] if sheet.first else []
             continue
         meanings = header.meanings()
         below = [row for _, row in islice(sheet.rows, ROWS_SEARCHED)]
@@ -65,7 +69,12 @@ def describe_columns(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> 
         if sheet.is_left_out:
             found |= {"signature": "", "line": LEFT_OUT, "columns": []}
         sheets.append({**found, "lines": lines})
-    return sheets
+    return {
+        "sheets": sheets,
+        "hidden_sheets": unseen.sheets,
+        "other_sheets": others,
+        "hidden_rows": unseen.rows,
+    }
 
 
 def _beginning(cells: Iterable[object]) -> str:

@@ -24,7 +24,7 @@ from outreach.people.importing.ahead import chunks_ahead
 from outreach.people.importing.bulk import rarely_collected
 from outreach.people.importing.storing import CHUNK, digest, store_rows
 from outreach.people.importing.undoing import undo_rows
-from outreach.people.importing.uploads.preview import ROWS_SHOWN, Tally, describe_columns, show_row
+from outreach.people.importing.uploads.preview import ROWS_SHOWN, Tally, describe_sheets, show_row
 from outreach.people.importing.uploads.receiving import begin_undoing, end, forget_file, path_of
 from outreach.people.models import ListImport, Upload, UploadState
 from outreach.people.reading.checking import check_list
@@ -129,7 +129,7 @@ def _give_up(upload: Upload, *, now: datetime) -> None:
 
 
 def _check(work: Work, upload: Upload, path: Path) -> None:
-    columns = describe_columns(path, upload.corrected)
+    understood = describe_sheets(path, upload.corrected)
     tally, shown, done = Tally(upload.list_id, work.secret_key), list[dict[str, Any]](), 0
     try:
         for chunk in chunks_ahead(check_list(path, default_gazetteer(), upload.corrected), CHUNK):
@@ -144,9 +144,9 @@ def _check(work: Work, upload: Upload, path: Path) -> None:
                 done += len(chunk)
                 held.progress = done
     except NoPhoneColumn as error:
-        if not columns:
+        if not understood["sheets"]:
             raise
-        _ask_for_columns(work, upload, columns, str(error), done=done)
+        _ask_for_columns(work, upload, understood, str(error), done=done)
         return
     with work.db.write() as session:
         held = _still_ours(session, work, upload, done=done)
@@ -155,18 +155,18 @@ def _check(work: Work, upload: Upload, path: Path) -> None:
         if not done:
             raise BadList(f"Tệp “{upload.file_name}” không có người nào. Hãy kiểm tra lại tệp gốc.")
         held.counts, held.total = dict(tally.counts), done
-        held.preview = {"sheets": columns, "rows": shown}
+        held.preview = {**understood, "rows": shown}
         held.state, held.due_at = UploadState.READY, None
 
 
 def _ask_for_columns(
-    work: Work, upload: Upload, columns: list[dict[str, Any]], problem: str, *, done: int
+    work: Work, upload: Upload, understood: dict[str, Any], problem: str, *, done: int
 ) -> None:
     with work.db.write() as session:
         held = _still_ours(session, work, upload, done=done)
         if held is not None:
             held.counts, held.total = {}, None
-            held.preview = {"sheets": columns, "rows": [], "problem": problem}
+            held.preview = {**understood, "rows": [], "problem": problem}
             held.state, held.due_at = UploadState.READY, None
 
 
