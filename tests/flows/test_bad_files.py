@@ -26,14 +26,28 @@ def add_to(path, name, content):
     return path
 
 
-def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path):
-    bomb = add_to(write_xlsx(tmp_path / "list.xlsx", {"DS": ROWS}), "xl/media/fill.bin", bytes(650 * 2**20))
+# The entry "mimetype" is the one that is read to tell what the file is.
+@pytest.mark.parametrize(
+    ("entry", "size", "problem"),
+    [
+        ("xl/media/fill.bin", 650 * 2**20, "quá lớn"),
+        ("mimetype", 650 * 2**20, "quá lớn"),
+        ("mimetype", 100 * 2**20, "tệp nén hoặc loại tệp khác"),
+    ],
+)
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path, entry, size, problem):
+    path = tmp_path / "list.ods"
+    if entry != "mimetype":
+        path = write_xlsx(tmp_path / "list.xlsx", {"DS": ROWS})
+    bomb = add_to(path, entry, bytes(size))
     assert bomb.stat().st_size < 2**20
     tracemalloc.start()
-    with pytest.raises(BadList, match="quá lớn"):
-        check(bomb)
-    assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
-    tracemalloc.stop()
+    try:
+        with pytest.raises(BadList, match=problem):
+            check(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_few_letters_that_stand_for_millions_of_cells_are_refused(tmp_path):

@@ -39,6 +39,7 @@ _LARGEST_UNPACKED = 600 * 2**20
 _LARGEST_TEXT = 500 * 2**20
 _MOST_MERGED = 1000  # rows; more is no village of a list
 _LARGE_HEAD = 1 << 16
+_LONGEST_KIND = 100  # bytes; the spreadsheet's is 46
 _DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError)
 _BEGINNINGS = (
     (b"%PDF", "tệp PDF"),
@@ -118,12 +119,11 @@ def _kind_of_zip(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-            kind = archive.read("mimetype").decode("ascii", "replace") if "mimetype" in names else ""
+            if sum(entry.file_size for entry in archive.infolist()) > _LARGEST_UNPACKED:
+                raise _too_large(path)
+            kind = _said_kind(archive) if "mimetype" in names else ""
     except _DAMAGED as error:
         raise _damaged(path) from error
-    if unpacked > _LARGEST_UNPACKED:
-        raise _too_large(path)
     if "xl/workbook.xml" in names:
         return _KINDS[".xlsx"]
     if "opendocument.spreadsheet" in kind:
@@ -131,6 +131,12 @@ def _kind_of_zip(path: Path) -> str:
     if "word/document.xml" in names or "opendocument.text" in kind:
         return "văn bản Word"
     return "tệp nén hoặc loại tệp khác"
+
+
+def _said_kind(archive: zipfile.ZipFile) -> str:
+    """What an OpenDocument file says that it is: never more of the entry than such a name takes."""
+    with archive.open("mimetype") as entry:
+        return entry.read(_LONGEST_KIND).decode("ascii", "replace")
 
 
 def _kind_of_compound(path: Path, content: bytes) -> str:
