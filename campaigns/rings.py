@@ -44,6 +44,10 @@ def ring_clear(doorbell: Doorbell, campaign_id: int) -> bool:
     return doorbell.ring("workers.jobs.clear", campaign_id, queue=IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
 
 
+def ring_expire(doorbell: Doorbell) -> bool:
+    return doorbell.ring("workers.jobs.expire", queue=IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
+
+
 def ring_hooks(doorbell: Doorbell) -> bool:
     return doorbell.ring("workers.jobs.tell_others", queue=HOOKS)
 

@@ -16,6 +16,7 @@ from campaigns.hooks.gathering import catch_up, is_anybody_told
 from campaigns.planning.notices import ring_for_overdue, send_notices
 from campaigns.reach.keeping import keep_reach, left_to_count
 from campaigns.report.ticking import ring_for_report, tick
+from campaigns.rights.expiry import remove_expired, ring_for_expired
 from campaigns.rights.retention import campaigns_due
 from campaigns.rights.retention import clear as clear_campaign
 from campaigns.rings import (
@@ -98,6 +99,7 @@ def sweep() -> dict[str, int]:
         ring_hooks(held.doorbell)
     keep = timedelta(days=held.settings.upload_keep_days)
     remove_unconfirmed(held.db, Path(held.settings.uploads_dir), keep=keep, now=datetime.now(UTC))
+    ring_for_expired(held)
     ring_for_overdue(held, now=datetime.now(UTC))
     ring_for_report(held, now=datetime.now(UTC))
     return asdict(done)
@@ -110,6 +112,12 @@ def clear(campaign_id: int) -> dict[str, int]:
     with held.db.read() as session:
         is_due = campaign_id in campaigns_due(session, days=days, now=now)
     return asdict(clear_campaign(held.db, campaign_id, days=days, now=now)) if is_due else {}
+
+
+def expire() -> dict[str, int]:
+    """Remove what is personal beside the campaigns and has had its time."""
+    held = runtime()
+    return asdict(remove_expired(held.db, days=held.settings.retention_days, now=datetime.now(UTC)))
 
 
 def import_list(upload_id: int) -> dict[str, int]:

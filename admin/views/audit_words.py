@@ -118,6 +118,7 @@ ACTIONS: dict[str, Any] = {
     "sending.stop_all": _l("Dừng mọi việc gửi tin"),
     "sending.release_all": _l("Mở lại việc gửi tin"),
     "campaign.clear": _l("Xóa dữ liệu cá nhân hết hạn lưu giữ"),
+    "retention.expire": _l("Xóa dữ liệu cá nhân hết hạn ngoài các chiến dịch"),
     "backup.create": _l("Sao lưu dữ liệu"),
     "backup.restore": _l("Khôi phục từ bản sao lưu"),
 }
@@ -152,6 +153,7 @@ SUBJECTS: dict[str, Any] = {
     "switches": _l("công tắc"),
     "sessions": _l("phiên đăng nhập"),
     "backups": _l("bản sao lưu"),
+    "retention": _l("lưu giữ dữ liệu cá nhân"),
 }
 
 DETAILS: dict[str, Any] = {
@@ -186,6 +188,9 @@ DETAILS: dict[str, Any] = {
     "message": _l("tin nhắn"),
     "messages": _l("số tin"),
     "replies": _l("số câu trả lời"),
+    "cases": _l("số việc"),
+    "requests": _l("số yêu cầu về dữ liệu"),
+    "entries": _l("số lần sửa trong nhật ký"),
     "day": _l("ngày"),
     "files": _l("số tệp"),
     "kind": _l("loại yêu cầu"),

@@ -75,7 +75,7 @@ def erase(session: Session, request_id: int, *, secret_key: str, user: User, now
     recipients = session.scalars(select(Recipient.id).where(Recipient.contact_id == contact_id)).all()
     gone = [number.id for number in numbers if number.is_gone]
     messages = _hold_messages(session, recipients, numbers, gone)
-    _forget_messages(session, messages)
+    forget_messages(session, messages)
     replies = _forget_talk(session, recipients, numbers, gone, user=user, now=now)
     # A number of a former campaign may have gone with somebody else: its mark is in every row.
     real = [number for number in numbers if not number.e164.startswith(ERASED)]
@@ -157,7 +157,7 @@ def _hold_messages(
     return list(session.scalars(theirs))
 
 
-def _forget_messages(session: Session, ids: Sequence[int]) -> None:
+def forget_messages(session: Session, ids: Sequence[int]) -> None:
     """What waits does not leave any more; of what has left the texts go, which carry name and link."""
     theirs = listed(session, ids, BigInteger)
     session.execute(delete(Outbox).where(Outbox.message_id.in_(theirs)), execution_options=UNSYNCED)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import event, func, select, update
+from sqlalchemy import Select, event, func, select, update
 from sqlalchemy.orm import Session
 
 from outreach.access.models import AuditEvent, AuditHead, AuditValues
@@ -94,13 +94,31 @@ def differences(row: object, wanted: Mapping[str, Any]) -> dict[str, tuple[Any, 
 
 def forget(session: Session, subjects: Collection[str], *, now: datetime) -> None:
     """Empty the values before and after of all that was done to these rows; the entries stay."""
-    ids = select(AuditEvent.id).where(AuditEvent.subject.in_(subjects))
-    session.execute(
+    empty_values(session, select(AuditEvent.id).where(AuditEvent.subject.in_(subjects)), now=now)
+
+
+def entries_with_values(table: str, *, before: datetime) -> Select[Any]:
+    """The ids of older entries about a table's rows whose values before and after are still there."""
+    return (
+        select(AuditEvent.id)
+        .join(AuditValues, AuditValues.event_id == AuditEvent.id)
+        .where(
+            AuditEvent.subject.startswith(f"{table}:"),
+            AuditEvent.at < before,
+            AuditValues.emptied_at.is_(None),
+        )
+    )
+
+
+def empty_values(session: Session, ids: Sequence[int] | Select[Any], *, now: datetime) -> int:
+    """Empty the values of these entries; of how many they were there."""
+    emptied = session.execute(
         update(AuditValues)
         .where(AuditValues.event_id.in_(ids), AuditValues.emptied_at.is_(None))
         .values(salt=None, changes=None, emptied_at=now)
         .execution_options(synchronize_session=False)
     )
+    return int(emptied.rowcount)  # type: ignore[attr-defined]
 
 
 @event.listens_for(Session, "before_commit")

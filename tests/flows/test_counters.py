@@ -196,9 +196,5 @@ def test_where_a_recipient_stands_is_changed_in_one_place() -> None:
         for path in Path(ROOT, package).rglob("*.py")
         if changes.search(path.read_text(encoding="utf-8"))
     }
-    # The demo writes in bulk and has everything counted anew; retention forgets who it was, not what they said.
-    assert found == {
-        "campaigns/answers/taking.py",
-        "admin/demo_bulk.py",
-        "campaigns/rights/retention.py",
-    }
+    # The demo writes in bulk and has everything counted anew.
+    assert found == {"campaigns/answers/taking.py", "admin/demo_bulk.py"}

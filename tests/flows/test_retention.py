@@ -15,7 +15,7 @@ from campaigns.models import Campaign, Recipient
 from campaigns.rights.retention import Cleared, campaigns_due, clear, foresee
 from campaigns.states import CampaignAction
 from outreach.access.models import AuditEvent
-from outreach.people.models import Contact, Phone, Suppression
+from outreach.people.models import Contact, ListImport, Membership, Phone, Suppression
 from outreach.sms.simulator.running import RunningSimulator
 from tests.flows.world import World, number
 
@@ -95,6 +95,7 @@ def test_who_is_needed_elsewhere_or_was_brought_anew_stays(world: World) -> None
     world.send()
     now = end_and_wait(world, first, days=91)
     # A draft on the same list: its people are about to be written to.
+    world.now = now - timedelta(days=1)
     draft = world.draft(name="Tiêm chủng", text="Mời ông/bà đi tiêm: {link}")
     assert expected(world, first, now).people == 0
     world.act(draft, CampaignAction.CANCEL)
@@ -122,3 +123,42 @@ def test_a_campaign_with_a_message_on_its_way_waits(world: World, simulator: Run
     simulator.faults(rate_cut=1.0)
     world.send()
     assert due(world, end_and_wait(world, campaign, days=91)) == []
+
+
+def test_who_was_kept_goes_when_the_reason_is_gone(world: World) -> None:
+    world.add_people(3)
+    campaign = world.launch()
+    world.send()
+    ended = end_and_wait(world, campaign, days=0)
+    with world.runtime.db.write() as session:
+        again = ListImport(
+            list_id=world.list_id, file_name="ds.xlsx", sha256="0" * 64, imported_at=ended + timedelta(days=5)
+        )
+        session.add(again)
+        session.flush()
+        session.execute(update(Membership).values(last_import_id=again.id))
+    for day, left in ((91, 3), (96, 0)):
+        now = ended + timedelta(days=day)
+        assert due(world, now) == [campaign]
+        done = clear(world.runtime.db, campaign, days=DAYS, now=now)
+        assert (done.kept, counted(world)[Contact]) == (left, left)
+    assert due(world, ended + timedelta(days=98)) == [], "nobody is left"
+    with world.runtime.db.read() as session:
+        assert session.query(AuditEvent).filter_by(action="campaign.clear").count() == 2
+
+
+def test_a_draft_or_a_pause_that_was_left_lying_keeps_nobody(
+    world: World, simulator: RunningSimulator
+) -> None:
+    world.add_people(2)
+    paused = world.launch(name="Tiêm chủng", window=world.closed_window())
+    world.act(paused, CampaignAction.PAUSE)
+    world.draft(name="Chưa gửi")
+    campaign = world.launch()
+    world.send()
+    now = end_and_wait(world, campaign, days=91)
+    assert expected(world, campaign, now - timedelta(days=1, seconds=5)).people == 0
+    now += timedelta(minutes=1)
+    assert clear(world.runtime.db, campaign, days=DAYS, now=now).people == 2
+    world.act(paused, CampaignAction.RESUME)
+    assert world.status(paused)["steps"][0]["messages"] == {"skipped": 2}, "nothing is left to go to anybody"

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, cast, or_, select
+from sqlalchemy import BigInteger, ColumnElement, String, cast, or_, select
 from sqlalchemy.orm import Session
 
+from outreach.bulk import listed
 from outreach.people.importing.aside import Decision, IssueStatus
 from outreach.people.masking import masked
 from outreach.people.models import ImportIssue, ListImport, Membership, Upload, UploadState
@@ -52,15 +53,38 @@ def forget_rows(
     for issue in session.scalars(
         select(ImportIssue).where(ImportIssue.id.in_(found)).with_for_update()
     ).all():
-        is_question = issue.status == IssueStatus.QUESTION
-        if issue.decision is None and issue.status == IssueStatus.REVIEW:
-            _count_dropped(session, issue.import_id)
-        if issue.decision in (None, Decision.SUPERSEDED):
-            issue.decision = Decision.ANSWERED if is_question else Decision.DROPPED
-            issue.decided_by, issue.decided_at = user_id, now
+        _end(session, issue, user_id=user_id, now=now)
         issue.cells, issue.key, issue.contact_id, issue.undo = {}, "", None, None
     _forget_previews(session, key, {masked(number) for number in numbers})
     return len(found)
+
+
+def is_undecided() -> ColumnElement[bool]:
+    """The condition that nobody has decided on a row set aside: what could not be taken is never decided on."""
+    return or_(ImportIssue.decision.is_(None), ImportIssue.decision == Decision.SUPERSEDED)
+
+
+def forget_aside(session: Session, ids: Sequence[int], *, now: datetime) -> int:
+    """Empty these rows set aside, as nobody will decide on them any more; how many."""
+    found = session.scalars(
+        select(ImportIssue)
+        .where(ImportIssue.id.in_(listed(session, ids, BigInteger)))
+        .order_by(ImportIssue.id)
+        .with_for_update()
+    ).all()
+    for issue in found:
+        _end(session, issue, user_id=None, now=now)
+        issue.cells, issue.key, issue.undo = {}, "", None
+    return len(found)
+
+
+def _end(session: Session, issue: ImportIssue, *, user_id: int | None, now: datetime) -> None:
+    is_question = issue.status == IssueStatus.QUESTION
+    if issue.decision is None and issue.status == IssueStatus.REVIEW:
+        _count_dropped(session, issue.import_id)
+    if issue.decision in (None, Decision.SUPERSEDED):
+        issue.decision = Decision.ANSWERED if is_question else Decision.DROPPED
+        issue.decided_by, issue.decided_at = user_id, now
 
 
 def _is_about(said: dict[str, Any], key: str, own: Sequence[str], shared: Sequence[str]) -> bool:
