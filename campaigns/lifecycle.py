@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, CampaignAuthor
-from campaigns.planning.approvals import approvers_of
+from campaigns.planning.approvals import WAITS_FOR_SECOND, approvers_of, is_held
 from campaigns.planning.audience import take_back
 from campaigns.planning.draft import Draft
 from campaigns.planning.editing import describe, write_draft
 from campaigns.planning.kinds import load_kinds
-from campaigns.planning.versions import record_decision, store_version
+from campaigns.planning.versions import ask_again, record_decision, store_version
 from campaigns.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState
 from outreach.access import audit
 from outreach.access.models import Role, User
@@ -135,6 +135,8 @@ def act(
         # Four eyes, administrators included.
         if is_author:
             raise NotAllowed("Người soạn chiến dịch không được tự duyệt. Hãy nhờ người khác duyệt.")
+        if is_held(campaign):
+            return _approve_held(session, campaign_id, user=user, now=now)
         if _is_one_of_more(session, campaign_id, approvals, user=user, now=now):
             return campaign
         values = {"approved_at": now, "approved_by": user.id}
@@ -193,14 +195,42 @@ def _is_one_of_more(session: Session, campaign_id: int, approvals: int, *, user:
     state = session.scalar(select(Campaign.state).where(Campaign.id == campaign_id).with_for_update())
     if approvals == 1 or state is not CampaignState.SUBMITTED:
         return False
-    given = approvers_of(session, campaign_id)
-    if user.id in given:
-        raise WrongState("Bạn đã duyệt chiến dịch này. Cần thêm một người khác duyệt.")
+    given = _refuse_twice(session, campaign_id, user)
     if len(given) + 1 >= approvals:
         return False
     record_decision(session, campaign_id, approved=True, reason="", user_id=user.id, now=now)
     _record(session, campaign_id, user.id, "approve_first", now)
     return True
+
+
+def _approve_held(session: Session, campaign_id: int, *, user: User, now: datetime) -> Campaign:
+    """The second approval of a campaign whose audience had grown when it was to start: it goes on."""
+    _refuse_twice(session, campaign_id, user)
+    if not move(
+        session, campaign_id, CampaignAction.RESUME, now=now, pause_reason="", launched_at=now, resumed_at=now
+    ):
+        raise WrongState("Chiến dịch không còn chờ người thứ hai duyệt. Hãy tải lại để xem.")
+    record_decision(session, campaign_id, approved=True, reason="", user_id=user.id, now=now)
+    _record(session, campaign_id, user.id, CampaignAction.APPROVE.value, now)
+    return session.get_one(Campaign, campaign_id)
+
+
+def _refuse_twice(session: Session, campaign_id: int, user: User) -> list[int]:
+    """Who has approved; one who has already cannot be the second."""
+    given = approvers_of(session, campaign_id)
+    if user.id in given:
+        raise WrongState("Bạn đã duyệt chiến dịch này. Cần thêm một người khác duyệt.")
+    return given
+
+
+def hold_for_second(session: Session, campaign_id: int, *, now: datetime) -> None:
+    """Stop a campaign whose audience, once frozen, needs another approval; it counts as not launched yet. The mail about
+    its last approval is due again, to those who may give the second.
+    """
+    reason = WAITS_FOR_SECOND
+    if move(session, campaign_id, CampaignAction.PAUSE, now=now, pause_reason=reason, launched_at=None):
+        _record(session, campaign_id, None, "pause", now, reason=reason)
+        ask_again(session, campaign_id)
 
 
 def _is_author(session: Session, campaign: Campaign, user: User) -> bool:

@@ -18,8 +18,11 @@ from campaigns.delivery.recording import Report, settle
 from campaigns.delivery.rendering import renderer_of
 from campaigns.delivery.restoring import doubt_waiting, restored_since
 from campaigns.delivery.tallying import fold
+from campaigns.lifecycle import hold_for_second
 from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign, Step
+from campaigns.planning.approvals import approvals_needed, approvers_of
+from campaigns.planning.notices import ring_for_notices
 from campaigns.states import AttemptState, CampaignState, MessageState, SkipReason
 from campaigns.timetable import complete_finished, open_step, start_scheduled, steps_due
 from outreach.runtime import Runtime
@@ -97,11 +100,32 @@ def _open_steps(runtime: Runtime, done: Swept, *, now: datetime) -> None:
         try:
             with runtime.db.write() as session:
                 if open_step(session, step_id, now=now):
-                    done.steps_opened += 1
+                    _refuse_unapproved(runtime, session, step_id, now=now)
                     _doubt_after_restore(runtime, session, step_id, now=now)
+                    done.steps_opened += 1
+        except _NotApproved as found:
+            with runtime.db.write() as session:
+                hold_for_second(session, found.campaign_id, now=now)
+            ring_for_notices(runtime, found.campaign_id)
         except DBAPIError as error:
             done.failed += 1
             log.error("sweep.step_failed step=%s error=%s", step_id, type(error.orig).__name__)
+
+
+class _NotApproved(Exception):
+    def __init__(self, campaign_id: int) -> None:
+        super().__init__(campaign_id)
+        self.campaign_id = campaign_id
+
+
+def _refuse_unapproved(runtime: Runtime, session: Session, step_id: int, *, now: datetime) -> None:
+    """Lists may have grown since the approval, as late as now: the audience that was just frozen counts."""
+    step = session.get_one(Step, step_id)
+    if step.number > 1:
+        return
+    needed = approvals_needed(session, step.campaign, settings=runtime.settings, now=now)
+    if needed > 1 and len(approvers_of(session, step.campaign_id)) < needed:
+        raise _NotApproved(step.campaign_id)
 
 
 def _doubt_after_restore(runtime: Runtime, session: Session, step_id: int, *, now: datetime) -> None:

@@ -21,7 +21,7 @@ from campaigns.models import (
     CampaignVersion,
     Recipient,
 )
-from campaigns.planning.approvals import approvers_of, count_needed
+from campaigns.planning.approvals import approvers_of, is_held, needed_for
 from campaigns.planning.content import Content, read_content
 from campaigns.planning.draft import read_draft
 from campaigns.planning.editing import describe
@@ -78,6 +78,7 @@ class Sheet:
     is_author: bool
     approvals: int  # how many it takes
     approved_by: list[str]  # who has given one to what was submitted last
+    is_held: bool  # stands still until a second one is given
     may: frozenset[str]
     was_launched: bool
     is_over: bool
@@ -114,7 +115,10 @@ def read_sheet(
     approver = session.get(User, campaign.approved_by) if campaign.approved_by else None
     shown = preview(session, draft, audience, settings=settings, now=now)
     given = approvers_of(session, campaign.id)
-    may = _may(campaign.state, user.role, is_author=is_author)
+    held = is_held(campaign)
+    may = _may(CampaignState.SUBMITTED if held else campaign.state, user.role, is_author=is_author)
+    if held:
+        may -= {"discard", "withdraw", "return"}
     return Sheet(
         id=campaign.id,
         name=campaign.name,
@@ -135,13 +139,9 @@ def read_sheet(
         changes=show_changes(changes, areas=area_names, organisations=_organisations(session)),
         compared_with=compared,
         is_author=is_author,
-        approvals=count_needed(
-            shown.audience.recipients,
-            shown.vnd,
-            from_people=settings.two_approvals_people,
-            from_vnd=settings.two_approvals_vnd,
-        ),
+        approvals=needed_for(shown, settings),
         approved_by=[_shown(session.get_one(User, number)) for number in given],
+        is_held=held,
         may=may - {"approve"} if user.id in given else may,
         was_launched=campaign.state not in _BEFORE_LAUNCH and campaign.approved_at is not None,
         is_over=campaign.state in (CampaignState.COMPLETED, CampaignState.CANCELLED),

@@ -13,7 +13,7 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign, CampaignAuthor, CampaignDecision, CampaignVersion
-from campaigns.planning.approvals import approvers_of
+from campaigns.planning.approvals import approvers_of, is_held
 from campaigns.planning.versions import newest_version
 from campaigns.rings import ring_notify
 from campaigns.states import CampaignState
@@ -147,7 +147,7 @@ def _due(session: Session, campaign_id: int, *, base: str) -> list[Due]:
         return [(CampaignVersion, version.id, to, f"Chờ duyệt: {campaign.name}", _REQUEST.format(**facts))]
     if decision.mailed_at:
         return []
-    if decision.approved and campaign.state is CampaignState.SUBMITTED:
+    if decision.approved and (campaign.state is CampaignState.SUBMITTED or is_held(campaign)):
         to = _approvers(session, campaign, authors | set(approvers_of(session, campaign_id)))
         subject = f"Chờ người thứ hai duyệt: {campaign.name}"
         return [(CampaignDecision, decision.id, to, subject, _SECOND.format(**facts))]

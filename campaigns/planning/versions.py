@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.models import CampaignDecision, CampaignVersion
@@ -47,6 +47,18 @@ def record_decision(
             CampaignDecision(
                 version_id=version.id, approved=approved, reason=reason, decided_by=user_id, decided_at=now
             )
+        )
+
+
+def ask_again(session: Session, campaign_id: int) -> None:
+    """The mail about the last decision on the newest version is due once more."""
+    version = newest_version(session, campaign_id)
+    if version:
+        last = select(func.max(CampaignDecision.id)).where(CampaignDecision.version_id == version.id)
+        session.execute(
+            update(CampaignDecision)
+            .where(CampaignDecision.id == last.scalar_subquery())
+            .values(mailed_at=None)
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -91,6 +91,50 @@ def test_a_list_that_grew_since_its_one_approval_does_not_go(world: World, large
         press(world, large, _A.LAUNCH, AUTHOR)
 
 
+@pytest.mark.parametrize("how", ["at its start date", "after a pause", "between the press and the start"])
+def test_an_audience_that_has_grown_by_its_start_waits_for_a_second_and_then_goes(
+    world: World, large: int, postbox: tuple[Postbox, str], how: str
+) -> None:
+    box, url = postbox
+    mail.with_mail(world, url)
+    few = replace(world.runtime.settings, two_approvals_people=6)
+    world.runtime = replace(world.runtime, settings=few)
+    starts_at = world.now - timedelta(minutes=1)
+    with world.runtime.db.write() as session:
+        campaign = session.get_one(Campaign, large)
+        if how != "between the press and the start":
+            campaign.starts_at = world.in_hours(1)
+    press(world, large, _A.APPROVE, APPROVER)
+    press(world, large, _A.LAUNCH, AUTHOR)
+    if how == "after a pause":
+        press(world, large, _A.PAUSE, AUTHOR)
+    world.add_people(1, first=5)
+    with world.runtime.db.write() as session:
+        session.get_one(Campaign, large).starts_at = starts_at
+    if how == "after a pause":
+        press(world, large, _A.RESUME, AUTHOR)
+
+    world.sweep()
+
+    status = world.status(large)
+    assert status["state"] == "paused"
+    assert "người thứ hai" in status["pause_reason"]
+    world.send(0.2)
+    assert world.sent_to() == []
+    send_notices(world.runtime, large, now=datetime.now(UTC))
+    assert {to for to, _mail in box.mails} == {SECOND, THIRD}
+    with pytest.raises(WrongState, match="Bạn đã duyệt"):
+        press(world, large, _A.APPROVE, APPROVER)
+    press(world, large, _A.RESUME, AUTHOR)
+    world.sweep()
+    assert world.status(large)["state"] == "paused", "an author's press is no approval"
+
+    assert press(world, large, _A.APPROVE, SECOND) is CampaignState.SENDING
+    world.sweep()
+    world.send()
+    assert len(world.sent_to()) == 6
+
+
 def test_two_who_approve_at_once_are_two(world: World, large: int) -> None:
     with ThreadPoolExecutor(2) as pool:
         states = list(pool.map(lambda email: press(world, large, _A.APPROVE, email), (SECOND, THIRD)))
@@ -129,3 +173,23 @@ def test_the_page_the_command_and_the_mail_say_that_a_second_is_needed(
     runner = app.test_cli_runner()
     typed = runner.invoke(args=["campaigns", "approve", str(large), "--as", SECOND, "--json"])
     assert json.loads(typed.stdout)["state"] == "approved"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_who_is_to_be_the_second_finds_the_button_and_the_first_does_not(world: World, large: int) -> None:
+    few = replace(world.runtime.settings, two_approvals_people=6)
+    world.runtime = replace(world.runtime, settings=few)
+    press(world, large, _A.APPROVE, APPROVER)
+    press(world, large, _A.LAUNCH, AUTHOR)
+    world.add_people(1, first=5)
+    world.sweep()
+    app, sheet = create_app(world.runtime.settings, runtime=world.runtime), f"/admin/campaigns/{large}/"
+    button = f'action="{sheet}approve"'
+    for email in (AUTHOR, APPROVER):
+        page = signed_in(app.test_client(), email).get(sheet).text
+        assert "Chưa tin nào được gửi" in page
+        assert button not in page
+    client = signed_in(app.test_client(), SECOND)
+    assert button in client.get(sheet).text
+    client.post(f"{sheet}approve", data={"csrf_token": token(client)})
+    assert world.status(large)["state"] == "sending"
