@@ -63,8 +63,7 @@ def require_current(db: Database) -> None:
         return
     if found == newest():
         return
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found is None or found in known:
+    if found is None or is_known(found):
         raise WrongState(
             f"Cơ sở dữ liệu ở phiên bản {found or 'trống'}, chương trình cần {newest()}. "
             "Hãy sao lưu rồi chạy “flask --app wsgi db upgrade”, sau đó khởi động lại."
@@ -72,6 +71,11 @@ def require_current(db: Database) -> None:
     raise WrongState(
         f"Cơ sở dữ liệu ở phiên bản {found}, mới hơn chương trình ({newest()}). Hãy cài phiên bản Loa mới nhất."
     )
+
+
+def is_known(revision: str) -> bool:
+    """Whether this program can bring a database of that revision to its own; one of a newer program it cannot."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 @cache

@@ -73,5 +73,9 @@ def _say(restored: Restored, *, age_s: float) -> str:
         f"Đã khôi phục dữ liệu của {age_s / 60:.0f} phút trước. Đã tạm dừng {restored.paused} chiến dịch; {open_now} tin "
         "đang chờ đối soát với tổng đài. Hãy chạy lại web, worker và scheduler, chờ hết tin chưa rõ kết quả "
         "(campaigns status) rồi mới cho gửi tiếp. Câu trả lời, số bị chặn và yêu cầu xóa dữ liệu từ lúc sao lưu "
-        "đến nay không có trong bản sao: hãy nhập lại (replies import) và làm lại."
+        "đến nay không có trong bản sao: hãy nhập lại (replies import) và làm lại.\n"
+        f"Mọi người phải đăng nhập lại; {restored.tokens} mã truy cập của hệ thống khác đã bị thu hồi, hãy tạo mã mới.\n"
+        "Những gì sau đây trở lại như lúc sao lưu, hãy xem từng mục và khóa hoặc ngừng lại cái không còn được dùng: "
+        "tài khoản đã khóa, đã đổi vai trò hoặc đổi mật khẩu; mã khôi phục đã dùng; xác thực hai lớp đã bỏ hoặc đã bật; "
+        "liên kết nộp số liệu của cơ quan; liên kết xem báo cáo; nơi nhận tin báo."
     )

@@ -26,6 +26,8 @@ from campaigns.states import AttemptState, CampaignState
 from campaigns.stopping import RESTORING
 from campaigns.windows import VIETNAM
 from outreach.access import audit
+from outreach.access.entry.sessions import end_all_sessions
+from outreach.access.tokens.keeping import end_tokens
 from outreach.backups.models import Backup
 from outreach.bulk import UNSYNCED
 
@@ -42,12 +44,16 @@ _GAP = 100_000_000
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore came to: campaigns paused, messages that waited or whose outcome is open, and those on the way."""
+    """What a restore came to: campaigns paused, messages that waited or whose outcome is open, and those on the way;
+    people signed out, and tokens of other systems ended.
+    """
 
     paused: int
     waiting: int
     under_way: int
     reported_on: int
+    sessions: int = 0
+    tokens: int = 0
 
 
 def worker_of(backup_id: int) -> str:
@@ -83,6 +89,9 @@ def settle_restored(
             session, lane, backup_id=backup.id, renderer=renderer, look_at=look_at, now=now
         )
     _skip_numbers(session)
+    # Whoever was signed out since then, by themselves or as a device was lost, would be in again; a token likewise.
+    sessions = end_all_sessions(session, now=now)
+    tokens = end_tokens(session, actor_id=None, now=now)
     backup.restored_at = now
     session.execute(delete(Switch).where(Switch.name == RESTORING))
     audit.record(
@@ -92,8 +101,10 @@ def settle_restored(
         subject=f"backups:{backup.id}",
         now=now,
         messages=waiting + under_way + reported_on,
+        sessions=sessions,
+        tokens=tokens,
     )
-    return Restored(paused, waiting, under_way, reported_on)
+    return Restored(paused, waiting, under_way, reported_on, sessions, tokens)
 
 
 def doubt_waiting(

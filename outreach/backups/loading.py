@@ -6,6 +6,7 @@ transaction; `campaigns.delivery.restoring` takes it off once it is known what m
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -21,7 +22,7 @@ from outreach.backups.models import Backup, check_of
 from outreach.backups.programs import address_of, environment_for, explain, find_programs
 from outreach.db import Database
 from outreach.errors import BadInput
-from outreach.schema import upgrade
+from outreach.schema import is_known, newest, upgrade
 
 _POSTGRESQL, _SQLITE = b"PGDMP", b"SQLite format 3\0"
 
@@ -31,8 +32,8 @@ Settle = Callable[[Session, Backup], None]
 def restore_backup(db: Database, path: Path, *, secret_key: str, replace: bool, settle: Settle) -> None:
     """Load the file, bring it to the newest form, and call `settle` in one transaction before anything can be sent.
 
-    Raises BadInput: the file is none or of the other kind, the database holds data and `replace` is not given, the
-    SECRET_KEY is another; OSError.
+    Raises BadInput: the file is none or of the other kind or of a newer program, the database holds data and `replace` is
+    not given, the SECRET_KEY is another. The database is then as it was. OSError.
     """
     with path.open("rb") as file:
         head = file.read(16)
@@ -47,8 +48,8 @@ def restore_backup(db: Database, path: Path, *, secret_key: str, replace: bool, 
             "Nếu đúng là muốn vậy, hãy thêm --replace; nên sao lưu một lần nữa trước đó."
         )
     if db.is_postgresql:
-        _load_dump(db, path)
-        _prepare(db, secret_key=secret_key, settle=settle)
+        _load_dump(db, path, secret_key=secret_key)
+        _prepare(db, settle=settle)
     else:
         _load_file(db, path, secret_key=secret_key, settle=settle)
 
@@ -62,16 +63,24 @@ def _holds_data(db: Database) -> bool:
         return session.scalar(select(User.id).limit(1)) is not None
 
 
-def _prepare(db: Database, *, secret_key: str, settle: Settle) -> None:
+def _prepare(db: Database, *, settle: Settle) -> None:
     upgrade(db)
     with db.write() as session:
-        backup = session.scalars(select(Backup).order_by(Backup.id.desc()).limit(1)).first()
-        if backup is None or backup.key_check != check_of(secret_key):
-            raise BadInput(
-                "SECRET_KEY không phải là khóa lúc sao lưu: liên kết đã gửi và số đã chặn sẽ không còn khớp. "
-                "Hãy đặt lại SECRET_KEY cũ rồi khôi phục lại. Từ giờ đến lúc đó không tin nào được gửi."
-            )
-        settle(session, backup)
+        settle(session, session.scalars(select(Backup).order_by(Backup.id.desc()).limit(1)).one())
+
+
+def _check(key_check: str | None, revision: str | None, *, secret_key: str) -> None:
+    """Raise BadInput where what the file says of itself is not for this program or this SECRET_KEY."""
+    if not revision or not is_known(revision):
+        raise BadInput(
+            f"Bản sao lưu ở phiên bản {revision or 'trống'}, chương trình ({newest()}) không đọc được; "
+            "dữ liệu cũ còn nguyên. Hãy cài phiên bản Loa mới nhất rồi khôi phục lại."
+        )
+    if key_check != check_of(secret_key):
+        raise BadInput(
+            "SECRET_KEY không phải là khóa lúc sao lưu: liên kết đã gửi và số đã chặn sẽ không còn khớp. "
+            "Dữ liệu cũ còn nguyên. Hãy đặt lại SECRET_KEY cũ rồi khôi phục lại."
+        )
 
 
 # Nobody in particular turns it: the first user stands for the installation.
@@ -81,7 +90,7 @@ _STOP = (
 )
 
 
-def _load_dump(db: Database, path: Path) -> None:
+def _load_dump(db: Database, path: Path, *, secret_key: str) -> None:
     programs = find_programs(server_version(db))
     db.close()
     read = [str(programs / "pg_restore"), "--no-owner", "--no-privileges", "--file=-", str(path)]
@@ -96,6 +105,10 @@ def _load_dump(db: Database, path: Path) -> None:
     tried = subprocess.run([*read[:-2], "--file=/dev/null", str(path)], capture_output=True)  # noqa: S603
     if tried.returncode:
         raise BadInput(f"Bản sao lưu không đọc được đến cuối, dữ liệu cũ còn nguyên: {explain(tried.stderr)}")
+    backups, versions = _rows_of(programs, path, "backups"), _rows_of(programs, path, "alembic_version")
+    newest_backup = max(backups, key=lambda row: int(row["id"]), default={})
+    revision = versions[0]["version_num"] if versions else None
+    _check(newest_backup.get("key_check"), revision, secret_key=secret_key)
     with subprocess.Popen(read, stdout=subprocess.PIPE, env=environment) as reading:  # noqa: S603
         done = subprocess.run(  # noqa: S603 - PostgreSQL's own programs
             write, stdin=reading.stdout, capture_output=True, env=environment
@@ -104,7 +117,25 @@ def _load_dump(db: Database, path: Path) -> None:
         raise BadInput(f"Không nạp được bản sao lưu, dữ liệu cũ còn nguyên: {explain(done.stderr)}")
 
 
+def _rows_of(programs: Path, path: Path, table: str) -> list[dict[str, str]]:
+    """A small table's rows as they stand in a dump, which is not loaded."""
+    read = [str(programs / "pg_restore"), "--data-only", f"--table={table}", "--file=-", str(path)]
+    done = subprocess.run(read, capture_output=True, text=True)  # noqa: S603 - PostgreSQL's own program
+    if done.returncode:
+        raise BadInput(f"Bản sao lưu không đọc được, dữ liệu cũ còn nguyên: {explain(done.stderr)}")
+    copied = re.search(r"^COPY \S+ \((.+)\) FROM stdin;\n(.*?)^\\\.$", done.stdout, re.DOTALL | re.MULTILINE)
+    if copied is None:
+        return []
+    columns = [column.strip().strip('"') for column in copied[1].split(",")]
+    return [dict(zip(columns, line.split("\t"), strict=True)) for line in copied[2].splitlines()]
+
+
 def _load_file(db: Database, path: Path, *, secret_key: str, settle: Settle) -> None:
+    _check(
+        _value_in(path, "SELECT key_check FROM backups ORDER BY id DESC LIMIT 1"),
+        _value_in(path, "SELECT version_num FROM alembic_version"),
+        secret_key=secret_key,
+    )
     target = Path(str(db.url.database))
     db.close()
     _end_former(target)
@@ -115,7 +146,7 @@ def _load_file(db: Database, path: Path, *, secret_key: str, settle: Settle) -> 
     shutil.copyfile(path, new)
     restored = Database(f"sqlite:///{new}")
     try:
-        _prepare(restored, secret_key=secret_key, settle=settle)
+        _prepare(restored, settle=settle)
         with restored.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
@@ -123,6 +154,17 @@ def _load_file(db: Database, path: Path, *, secret_key: str, settle: Settle) -> 
     for file in _files_of(target)[1:]:
         file.unlink(missing_ok=True)
     new.replace(target)
+
+
+def _value_in(path: Path, query: str) -> str | None:
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)
+    try:
+        found = connection.execute(query).fetchone()
+    except sqlite3.DatabaseError:  # no such table, or no database
+        return None
+    finally:
+        connection.close()
+    return str(found[0]) if found else None
 
 
 def _end_former(target: Path) -> None:

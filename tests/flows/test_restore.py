@@ -17,10 +17,14 @@ from campaigns.messages import Attempt
 from campaigns.models import Campaign, Recipient
 from campaigns.states import AttemptState, CampaignAction
 from campaigns.stopping import is_stopped
-from outreach.access.models import AuditEvent
+from outreach.access.entry.sessions import begin_session, find_session
+from outreach.access.models import AuditEvent, Organisation, Role
+from outreach.access.tokens.keeping import make_token
+from outreach.access.tokens.opening import open_token
 from outreach.backups.loading import restore_backup
 from outreach.backups.making import create_backup
 from outreach.errors import BadInput
+from outreach.schema import newest
 from outreach.settings import Settings
 from outreach.sms.simulator.running import RunningSimulator
 from tests.flows.world import APPROVER, World, number
@@ -196,24 +200,65 @@ def test_numbers_of_attempts_that_are_lost_are_not_given_again(world: World, tmp
         assert max(session.scalars(select(Attempt.id))) > lost + 1_000_000
 
 
-def test_a_backup_is_refused_with_another_key_and_then_nothing_is_sent(
+def test_a_backup_of_another_key_is_refused_and_the_database_goes_on_as_it_was(
     world: World, simulator: RunningSimulator, tmp_path: Path
 ) -> None:
     world.add_people(3)
-    world.launch()
     path = back_up(world, tmp_path)
+    campaign = world.launch()
     with pytest.raises(BadInput, match="--replace"):
         restore(world, path, replace=False)
-    with pytest.raises(BadInput, match="SECRET_KEY"):
+    with pytest.raises(BadInput, match=r"SECRET_KEY[\s\S]*còn nguyên"):
         restore(world, path, secret_key="k" * 40)
-    if world.runtime.db.is_postgresql:  # SQLite's own file was not touched
-        world.send(0.5)
-        assert world.sent_to() == []
-        with world.runtime.db.read() as session:
-            assert is_stopped(session)
+    assert world.status(campaign)["state"] == "sending", "it was launched after the backup"
+    world.send()
+    assert len(world.sent_to()) == 3
     restore(world, path)
     with world.runtime.db.read() as session:
         assert not is_stopped(session)
+        assert session.scalars(select(Campaign.id)).all() == []
+
+
+def test_a_backup_of_a_newer_program_is_refused_and_the_database_goes_on_as_it_was(
+    world: World, tmp_path: Path
+) -> None:
+    change = "UPDATE alembic_version SET version_num = '{}'"
+    with world.runtime.db.write() as session:
+        session.execute(text(change.format("9999_later")))
+    path = back_up(world, tmp_path)
+    with world.runtime.db.write() as session:
+        session.execute(text(change.format(newest())))
+    world.add_people(3)
+    campaign = world.launch()
+    with pytest.raises(BadInput, match="9999_later"):
+        restore(world, path)
+    assert world.status(campaign)["state"] == "sending"
+
+
+def test_nobody_is_signed_in_and_no_token_opens_after_a_restore(world: World, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    with world.runtime.db.write() as session:
+        administrator = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
+        organisation = session.scalars(select(Organisation.id)).one()
+        begun = begin_session(session, administrator.id, address="10.0.0.1", user_agent="", now=now)
+        _token, secret = make_token(
+            session,
+            name="Cổng",
+            organisation_id=organisation,
+            rights=["figures:read"],
+            days=30,
+            user=administrator,
+            now=now,
+        )
+        user_id, key = administrator.id, begun.key
+    path = back_up(world, tmp_path)
+    restored = restore(world, path)
+    assert (restored.sessions, restored.tokens) == (1, 1)
+    with world.runtime.db.read() as session:
+        assert find_session(session, user_id, key, now=now) is None
+        assert open_token(session, secret, now=now) is None
+        actions = session.scalars(select(AuditEvent.action)).all()
+        assert actions.count("token.end") == 1
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -83,6 +83,12 @@ def end_sessions(session: Session, user_id: int, *, now: datetime, but: str = ""
     return len(ended)
 
 
+def end_all_sessions(session: Session, *, now: datetime) -> int:
+    """Sign everybody out everywhere; of how many devices."""
+    ended = session.execute(update(UserSession).where(*_open(now)).values(ended_at=now))
+    return int(ended.rowcount)  # type: ignore[attr-defined]
+
+
 def end_other_sessions(session: Session, *, key: str, user: User, now: datetime) -> int:
     """Sign oneself out everywhere but here."""
     ended = end_sessions(session, user.id, now=now, but=key)

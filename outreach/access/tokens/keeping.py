@@ -111,6 +111,20 @@ def end_token(session: Session, token_id: int, *, user: User, now: datetime) -> 
     audit.record(session, actor_id=user.id, action="token.end", subject=f"api_tokens:{token_id}", now=now)
 
 
+def end_tokens(session: Session, *, actor_id: int | None, now: datetime, made_by: int | None = None) -> int:
+    """End all that are open, or those that one user made and answers for; each is on record. How many."""
+    still_open = [ApiToken.ended_at.is_(None), ApiToken.expires_at > now]
+    if made_by is not None:
+        still_open.append(ApiToken.made_by == made_by)
+    found = session.scalars(select(ApiToken).where(*still_open).order_by(ApiToken.id).with_for_update()).all()
+    for token in found:
+        token.ended_at = now
+        audit.record(
+            session, actor_id=actor_id, action="token.end", subject=f"api_tokens:{token.id}", now=now
+        )
+    return len(found)
+
+
 def read_tokens(session: Session, user: User) -> list[TokenLine]:
     """The tokens that a user may see, the newest first. Raises NotAllowed but for administrators and auditors."""
     require_role(user, Role.AUDITOR)
