@@ -34,7 +34,7 @@ from campaigns.sweep import sweep as sweep_once
 from outreach.access.invitations import mail_invitation as mail_link
 from outreach.access.invitations import mail_reset as mail_new_password
 from outreach.doorbell import SEND
-from outreach.people.importing.uploads.expiry import remove_unconfirmed
+from outreach.people.importing.uploads.expiry import remove_ended, remove_unconfirmed
 from outreach.people.importing.uploads.running import Work
 from outreach.people.importing.uploads.running import run as run_upload
 from outreach.people.importing.uploads.running import waiting as uploads_waiting
@@ -98,7 +98,9 @@ def sweep() -> dict[str, int]:
     if is_told:
         ring_hooks(held.doorbell)
     keep = timedelta(days=held.settings.upload_keep_days)
-    remove_unconfirmed(held.db, Path(held.settings.uploads_dir), keep=keep, now=datetime.now(UTC))
+    folder = Path(held.settings.uploads_dir)
+    remove_unconfirmed(held.db, folder, keep=keep, now=datetime.now(UTC))
+    remove_ended(held.db, folder, now=datetime.now(UTC))
     ring_for_expired(held)
     ring_for_overdue(held, now=datetime.now(UTC))
     ring_for_report(held, now=datetime.now(UTC))

@@ -10,8 +10,16 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from outreach.people.importing.uploads import running
-from outreach.people.importing.uploads.expiry import remove_unconfirmed
-from outreach.people.models import Contact, Membership, Phone, Upload, UploadState
+from outreach.people.importing.uploads.expiry import remove_ended, remove_unconfirmed
+from outreach.people.models import (
+    Contact,
+    Membership,
+    Phone,
+    Register,
+    RegisterState,
+    Upload,
+    UploadState,
+)
 from tests.flows.world import AUTHOR, World
 from tests.web.importing import PLAIN, count, files, hand_in, settings, upload, work_on
 from tests.web.office import post, signed_in
@@ -113,3 +121,36 @@ def test_a_file_that_nobody_confirms_is_removed_after_some_days(client: FlaskCli
     assert "sau 7 ngày không có ai xác nhận" in client.get("/admin/imports/1/").text
     assert upload(world, 2).state is UploadState.CHECKING  # a worker's turn, not an officer's
     assert len(files(world)) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "is_kept"),
+    [(state, state not in ("done", "failed", "cancelled")) for state in UploadState],
+)
+def test_a_file_whose_worker_died_at_its_end_does_not_stay(
+    client: FlaskClient, world: World, state: UploadState, is_kept: bool
+) -> None:
+    signed_in(client, AUTHOR)
+    hand_in(client, world, "a.csv", PLAIN.encode())
+    with world.runtime.db.write() as session:
+        session.execute(update(Upload).values(state=state))
+    folder, now = Path(world.runtime.settings.uploads_dir), datetime.now(UTC)
+    assert remove_ended(world.runtime.db, folder, now=now) == (0 if is_kept else 1)
+    assert bool(files(world)) is is_kept
+
+
+def test_a_register_that_was_given_up_does_not_stay_either_nor_what_was_broken_off(world: World) -> None:
+    folder, now = Path(world.runtime.settings.uploads_dir), datetime.now(UTC)
+    with world.runtime.db.write() as session:
+        for number, state in ((1, RegisterState.FAILED), (2, RegisterState.WAITING)):
+            session.add(Register(id=number, file_name="a.csv", state=state, handed_in_at=now))
+    for name in ("register-1", "register-2", "register-3", "99", "not-ours"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "a.csv").write_text("0905000123")
+
+    def left_after(days: int) -> list[str]:
+        remove_ended(world.runtime.db, folder, now=now + timedelta(days=days))
+        return sorted(path.name for path in folder.iterdir())
+
+    assert left_after(0) == ["99", "not-ours", "register-2", "register-3"], "one may be on its way in"
+    assert left_after(2) == ["not-ours", "register-2"]
