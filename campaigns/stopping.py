@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from campaigns.models import Switch
 from outreach.access import audit
 from outreach.access.models import Role, User
-from outreach.access.users import require_role
+from outreach.access.users import organisations_of, require_role
+from outreach.errors import NotAllowed
 
 STOP_ALL = "stop_all"
 # On from the moment at which a backup's data is there until it is known what may have been sent since.
@@ -33,9 +34,20 @@ def stop_all(session: Session, *, user: User, now: datetime) -> None:
         )
 
 
+def may_release(session: Session, user: User) -> bool:
+    """Whether the user may let sending go on: who stopped it, or one who sees everything, as it holds up everybody."""
+    turned_by = session.scalar(select(Switch.turned_by).where(Switch.name == STOP_ALL))
+    return turned_by == user.id or organisations_of(session, user) is None
+
+
 def release_all(session: Session, *, user: User, now: datetime) -> None:
-    """Sending goes on where it was."""
+    """Sending goes on where it was. Raises NotAllowed (`may_release`)."""
     require_role(user, Role.APPROVER)
+    if not may_release(session, user):
+        raise NotAllowed(
+            "Chỉ người đã dừng hoặc người phụ trách toàn bộ hệ thống mới mở lại được việc gửi tin. "
+            "Hãy liên hệ với họ."
+        )
     session.execute(delete(Switch).where(Switch.name == STOP_ALL))
     audit.record(
         session, actor_id=user.id, action="sending.release_all", subject="switches:stop_all", now=now

@@ -28,7 +28,7 @@ from campaigns.report.forms import may_issue
 from campaigns.report.standing import Alarm, read_alarm
 from campaigns.rights.requests import count_pressing
 from campaigns.rings import ring_sweep
-from campaigns.stopping import release_all, stop_all
+from campaigns.stopping import may_release, release_all, stop_all
 from campaigns.windows import VIETNAM
 from outreach.access.models import Role, User
 from outreach.people.models import ContactList
@@ -68,6 +68,7 @@ class HomeView(OfficeView):
                 ],
                 stopped=attention.who_stopped(session),
                 may_stop=may_open(user.role, "admin.stop"),
+                may_release=may_release(session, user),
                 has_lists=not attention.is_empty(session, user, ContactList.organisation_id),
                 has_campaigns=not attention.is_empty(session, user, Campaign.organisation_id),
                 to_list=_page(user, "imports.index"),
@@ -102,8 +103,11 @@ class HomeView(OfficeView):
 
     @expose("/release", methods=["POST"])
     def release(self) -> ResponseReturnValue:
-        with self.writing() as (session, user):
-            release_all(session, user=user, now=datetime.now(UTC))
+        def act(session: Session, user: User, now: datetime) -> None:
+            release_all(session, user=user, now=now)
+
+        if refused := self.attempt(act, else_to=url_for("admin.index")):
+            return refused
         ring_sweep(self.runtime.doorbell)
         flash(_("Đã mở lại. Các chiến dịch đang gửi sẽ tiếp tục trong vài giây."), "success")
         return redirect(url_for("admin.index"), code=303)

@@ -135,6 +135,36 @@ def test_the_switch_stops_every_campaign_until_it_is_released(world: World, clie
     assert len(world.sent_to()) == 2
 
 
+def test_who_did_not_stop_all_sending_lets_it_go_on_only_when_they_see_everything(
+    world: World, client: FlaskClient
+) -> None:
+    small = ("pn@loa.example", "xa@loa.example")
+    with world.runtime.db.write() as session:
+        below = create_organisation(
+            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
+        )
+        for email in small:
+            world.add_officer(session, email, Role.APPROVER, below.id)
+
+    def release(email: str) -> str:
+        page: str = post(signed_in(client, email), "/admin/release").text
+        return client.get("/admin/").text + page
+
+    for stopper, refused, allowed in ((APPROVER, small[0], APPROVER), (small[0], small[1], small[0])):
+        post(signed_in(client, stopper), "/admin/stop")
+        assert 'action="/admin/release"' not in signed_in(client, refused).get("/admin/").text
+        assert "người phụ trách toàn bộ hệ thống mới mở lại được việc gửi tin" in release(refused)
+        with world.runtime.db.read() as session:
+            assert is_stopped(session)
+        release(allowed)
+        with world.runtime.db.read() as session:
+            assert not is_stopped(session)
+    post(signed_in(client, small[0]), "/admin/stop")
+    release(APPROVER)
+    with world.runtime.db.read() as session:
+        assert not is_stopped(session)
+
+
 def test_the_switch_is_not_everybodys(world: World, client: FlaskClient) -> None:
     signed_in(client, AUTHOR)
     assert "Dừng khẩn cấp" not in home(client)
