@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from admin.views.base import OfficeView
 from admin.views.organisations import choices_of_areas, choices_of_organisations
+from campaigns.hooks.models import Subscription
 from campaigns.rings import ring_invitation
 from outreach.access.accounts import (
     change_user,
@@ -29,6 +30,7 @@ from outreach.access.accounts import (
 from outreach.access.entry.sessions import read_sessions
 from outreach.access.invitations import link_for
 from outreach.access.models import AuditEvent, Organisation, Role, User
+from outreach.access.tokens.models import ApiToken
 from outreach.access.users import has_password, visible_to
 from outreach.errors import LoaError, NotFound
 from outreach.places.models import Area
@@ -70,14 +72,18 @@ class UsersView(OfficeView):
         typed = _form()
 
         def act(db: Session, user: User, now: datetime) -> None:
-            change_user(db, user_id, user=user, now=now, **_scope(typed))
+            left = _left_behind(db, user_id, now=now)
+            if change_user(db, user_id, user=user, now=now, **_scope(typed)).role is not Role.ADMINISTRATOR:
+                _tell(left)
 
         return self._do(user_id, act, _("Đã lưu. Vai trò và phạm vi mới có hiệu lực ngay."))
 
     @expose("/<int:user_id>/disable", methods=["POST"])
     def disable(self, user_id: int) -> ResponseReturnValue:
         def act(db: Session, user: User, now: datetime) -> None:
+            left = _left_behind(db, user_id, now=now)
             disable(db, user_id, user=user, now=now)
+            _tell(left)
 
         return self._do(
             user_id, act, _("Đã khóa tài khoản. Mọi phiên đăng nhập của tài khoản này đã kết thúc.")
@@ -204,6 +210,35 @@ class UsersView(OfficeView):
             return refused
         flash(said, "success")
         return redirect(back, code=303)
+
+
+def _left_behind(db: Session, user_id: int, *, now: datetime) -> tuple[list[str], list[str]]:
+    """The names of the open tokens and webhooks that a user has made."""
+    tokens = select(ApiToken.name).where(
+        ApiToken.made_by == user_id, ApiToken.ended_at.is_(None), ApiToken.expires_at > now
+    )
+    hooks = select(Subscription.name).where(Subscription.made_by == user_id, Subscription.ended_at.is_(None))
+    return list(db.scalars(tokens.order_by(ApiToken.id))), list(db.scalars(hooks.order_by(Subscription.id)))
+
+
+def _tell(left: tuple[list[str], list[str]]) -> None:
+    tokens, hooks = left
+    if tokens:
+        flash(
+            _(
+                "Đã thu hồi mã truy cập do người này tạo: %(names)s. Hệ thống còn cần thì hãy tạo mã mới cho hệ thống đó.",
+                names=", ".join(tokens),
+            ),
+            "warning",
+        )
+    if hooks:
+        flash(
+            _(
+                "Nơi nhận tin báo do người này thêm vẫn hoạt động: %(names)s. Nơi nào không còn cần thì hãy ngừng.",
+                names=", ".join(hooks),
+            ),
+            "warning",
+        )
 
 
 def _form() -> dict[str, Any]:

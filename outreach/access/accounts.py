@@ -13,6 +13,7 @@ from outreach.access.entry.second_factor import remove_second_factor
 from outreach.access.entry.sessions import end_sessions
 from outreach.access.models import Organisation, OrganisationKind, Role, User
 from outreach.access.organisations import check_identity, create_organisation
+from outreach.access.tokens.keeping import end_tokens
 from outreach.access.users import check_password, create_user, hash_password, no_password, require_role
 from outreach.errors import BadInput, NotFound, WrongState
 from outreach.places.areas import descendants
@@ -58,11 +59,15 @@ def change_user(
     user: User,
     now: datetime,
 ) -> User:
-    """Another role or scope; it counts from the next click on. Raises BadInput, NotFound, WrongState, NotAllowed."""
+    """Another role or scope; it counts from the next click on. Raises BadInput, NotFound, WrongState, NotAllowed.
+
+    Who is no administrator any more no longer answers for tokens: theirs end.
+    """
     require_role(user)
     changed = _lock(session, user_id)
     if changed.role is Role.ADMINISTRATOR and role is not Role.ADMINISTRATOR:
         _keep_one(session, changed)
+        end_tokens(session, actor_id=user.id, made_by=changed.id, now=now)
     _check_scope(session, organisation_id, area_code)
     wanted: dict[str, Any] = {
         "name": " ".join(name.split())[:120],
@@ -86,7 +91,9 @@ def change_user(
 
 
 def disable(session: Session, user_id: int, *, user: User, now: datetime) -> User:
-    """A leaver: signed out everywhere at once, and no password or link opens the account any more."""
+    """A leaver: signed out everywhere at once, no password or link opens the account any more, and the tokens that they
+    made for other systems end.
+    """
     require_role(user)
     leaver = _lock(session, user_id)
     if leaver.id == user.id:
@@ -95,6 +102,7 @@ def disable(session: Session, user_id: int, *, user: User, now: datetime) -> Use
         _keep_one(session, leaver)
     leaver.is_active, leaver.password_hash = False, no_password()
     end_sessions(session, leaver.id, now=now)
+    end_tokens(session, actor_id=user.id, made_by=leaver.id, now=now)
     _record(session, "user.disable", leaver, user=user, now=now)
     return leaver
 

@@ -7,10 +7,15 @@ import re
 import pytest
 from flask.testing import FlaskClient
 from itsdangerous import TimestampSigner
+from sqlalchemy import select
 
 from admin.app import create_app
-from outreach.access.models import Organisation, OrganisationKind, Role, User
+from campaigns.hooks.models import Subscription
+from outreach.access.models import AuditEvent, Organisation, OrganisationKind, Role, User
 from outreach.access.organisations import create_organisation
+from outreach.access.tokens.keeping import make_token
+from outreach.access.tokens.opening import open_token
+from outreach.access.users import find_user
 from tests.flows.world import APPROVER, AUTHOR, PASSWORD, World
 from tests.web.office import post, signed_in, token
 
@@ -107,6 +112,52 @@ def test_a_new_role_counts_from_the_next_click_on(
     signed_in(client, ADMINISTRATOR)
     post(client, f"/admin/users/{user_id(world, AUTHOR)}/change", name="A Thun", role="leader")
     assert other.get("/admin/people/").status_code == 403
+
+
+@pytest.mark.parametrize("how", ["disable", "change"])
+def test_who_is_no_administrator_any_more_leaves_no_token_that_opens(
+    client: FlaskClient, world: World, how: str
+) -> None:
+    now = world.now
+    with world.runtime.db.write() as session:
+        leaver = world.add_officer(session, "cu@loa.example", Role.ADMINISTRATOR)
+        organisation = session.scalars(select(Organisation.id)).one()
+        secrets = {
+            maker.email: make_token(
+                session,
+                name=f"Cổng của {maker.email}",
+                organisation_id=organisation,
+                rights=["figures:read"],
+                days=30,
+                user=maker,
+                now=now,
+            )[1]
+            for maker in (leaver, find_user(session, ADMINISTRATOR))
+        }
+        session.add(
+            Subscription(
+                name="Trục liên thông",
+                url="https://example.vn/loa",
+                organisation_id=organisation,
+                kinds=[],
+                salt="s",
+                made_by=leaver.id,
+                made_at=now,
+            )
+        )
+        number = leaver.id
+    signed_in(client, ADMINISTRATOR)
+    kept = post(client, f"/admin/users/{number}/change", name="Cũ", role="administrator")
+    assert "Đã thu hồi" not in client.get(kept.location).text
+    page = client.get(post(client, f"/admin/users/{number}/{how}", name="Cũ", role="staff").location).text
+    assert "Cổng của cu@loa.example" in page
+    assert "Trục liên thông" in page
+    with world.runtime.db.read() as session:
+        assert open_token(session, secrets["cu@loa.example"], now=now) is None
+        assert open_token(session, secrets[ADMINISTRATOR], now=now)
+        ended = session.scalars(select(AuditEvent).where(AuditEvent.action == "token.end")).one()
+        assert ended.actor_id == find_user(session, ADMINISTRATOR).id
+        assert session.scalars(select(Subscription.ended_at)).one() is None
 
 
 def test_the_last_administrator_stays(client: FlaskClient, world: World) -> None:
