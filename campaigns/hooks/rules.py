@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -15,6 +16,9 @@ TRIED_FOR = timedelta(days=1)
 # Seconds until the next try; the last one stands for all that follow.
 BACK_OFF_S = (5, 30, 120, 300, 900, 1800, 3600, 7200)
 _LONGEST_WAIT_S = 3600  # that a receiver may ask for
+
+# A name whose last part is one is no name (WHATWG URL, "ends in a number").
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 
 # By these an address inside may look like one outside: NAT64 and 6to4.
 _DISGUISES = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"))
@@ -38,14 +42,18 @@ class Outcome(StrEnum):
 
 
 def check_url(url: str, *, is_production: bool) -> str:
-    """The address of a receiver. Raises BadInput, also for an address of this network written as a number."""
+    """The address of a receiver. Raises BadInput, also for an address of this network written as a number, and for any
+    number that is not written in full: programs read 127.1 and 0x7f000001 as this machine.
+    """
     url = url.strip()
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname or "", parts.port
     except ValueError as error:
         raise BadInput("Địa chỉ nhận không đúng. Hãy chép lại từ hệ thống nhận.") from error
-    if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url or not host:
+    host = host.removesuffix(".")
+    is_odd = not url.isascii() or not url.isprintable() or " " in url or "%" in host
+    if len(url) > LONGEST_URL or is_odd or not host:
         raise BadInput("Địa chỉ nhận không đúng. Hãy chép lại từ hệ thống nhận.")
     if parts.scheme != "https" and (is_production or parts.scheme != "http"):
         raise BadInput("Địa chỉ nhận phải bắt đầu bằng https://.")
@@ -53,7 +61,9 @@ def check_url(url: str, *, is_production: bool) -> str:
         raise BadInput("Địa chỉ nhận không được chứa tên đăng nhập, mật khẩu hay dấu #.")
     try:
         number = ip_address(host)
-    except ValueError:
+    except ValueError as error:
+        if _NUMBER.fullmatch(host.rpartition(".")[2]):
+            raise BadInput("Địa chỉ nhận không đúng. Hãy dùng tên miền, hoặc viết đủ bốn số.") from error
         is_inside = is_production and (host == "localhost" or host.endswith(".localhost"))
     else:
         is_inside = not may_connect(number, is_production=is_production)
