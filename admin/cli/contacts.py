@@ -84,6 +84,10 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
             if basis:
                 today = now.date()
                 give_basis(into, basis=basis, since=today.isoformat(), note=basis_note, today=today)
+                subject = f"contact_lists:{into.id}"
+                audit.record(
+                    session, actor_id=None, action="list.basis", subject=subject, now=now, basis=basis
+                )
             brought, counts = import_rows(
                 session,
                 check_list(file, gazetteer),
@@ -102,7 +106,11 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
                 **asdict(counts),
             )
             if errors:
-                write_issues(session, brought.id, errors)
+                rows = write_issues(session, brought.id, errors)
+                subject = f"list_imports:{brought.id}"
+                audit.record(
+                    session, actor_id=None, action="import.see_errors", subject=subject, now=now, rows=rows
+                )
         answer(
             asdict(counts),
             as_json=as_json,

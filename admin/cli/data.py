@@ -11,6 +11,7 @@ from admin.cli.speaking import Failure, Group, answer, json_option
 from admin.demo import LOGINS, PASSWORD, load_demo
 from campaigns.answers.counters import Difference, differences
 from campaigns.reach.proving import disagreements
+from outreach.access import audit
 from outreach.places.loading import load_areas
 from outreach.runtime import Runtime
 from outreach.schema import upgrade
@@ -38,6 +39,14 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         """Load areas from a CSV with the columns of kontum_units.csv."""
         with runtime.db.write() as session:
             communes = load_areas(session, file)
+            audit.record(
+                session,
+                actor_id=None,
+                action="areas.load",
+                subject="areas:all",
+                now=datetime.now(UTC),
+                communes=communes,
+            )
         answer({"communes": communes}, as_json=as_json, says=f"Đã nạp {communes} xã, phường, thị trấn.")
 
     @demo.command("load")

@@ -63,7 +63,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
         """A log of replies (CSV, Excel) as an operator or a phone exports it; the same file again changes nothing."""
         settings = runtime.settings
         keys = Keys(secret_key=settings.secret_key, is_live=settings.is_live)
-        done = import_log(runtime.db, file, keys=keys, now=datetime.now(UTC))
+        done = import_log(runtime.db, file, keys=keys, actor_id=None, now=datetime.now(UTC))
         ring_send(runtime.doorbell)
         says = f"Đã đọc {done.rows} dòng: {done.new} câu trả lời mới, {done.known} câu đã có."
         if done.unreadable:

@@ -62,6 +62,7 @@ ACTIONS: dict[str, Any] = {
     "import.decide": _l("Quyết định một dòng chờ"),
     "import.retract": _l("Hoàn tác quyết định về dòng chờ"),
     "list.create": _l("Tạo danh sách"),
+    "areas.load": _l("Nạp địa bàn"),
     "reply.import": _l("Nhập nhật ký tin trả lời"),
     "contact.see_number": _l("Xem số điện thoại"),
     "contact.correct": _l("Sửa thông tin người dân"),
@@ -95,6 +96,7 @@ ACTIONS: dict[str, Any] = {
     "report.link": _l("Tạo liên kết xem báo cáo"),
     "report.end_link": _l("Ngừng liên kết xem báo cáo"),
     "report.send_again": _l("Gửi lại báo cáo ngày"),
+    "report.download": _l("Tải tệp báo cáo ngày"),
     "report.export": _l("Xuất báo cáo ngày ra tệp"),
     "reply.export": _l("Xuất câu trả lời có nhãn ra tệp"),
     "report.by_hand": _l("Ghi đã gửi báo cáo bằng cách khác"),
@@ -153,6 +155,7 @@ SUBJECTS: dict[str, Any] = {
     "switches": _l("công tắc"),
     "sessions": _l("phiên đăng nhập"),
     "backups": _l("bản sao lưu"),
+    "areas": _l("địa bàn"),
     "retention": _l("lưu giữ dữ liệu cá nhân"),
 }
 
@@ -193,6 +196,9 @@ DETAILS: dict[str, Any] = {
     "entries": _l("số lần sửa trong nhật ký"),
     "day": _l("ngày"),
     "files": _l("số tệp"),
+    "file": _l("tệp"),
+    "tokens": _l("số mã truy cập"),
+    "communes": _l("số xã, phường"),
     "kind": _l("loại yêu cầu"),
     "correction": _l("lần đính chính"),
     "mails": _l("số thư"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 
 from flask import abort, flash, redirect, request, url_for
@@ -113,15 +114,14 @@ class ListsView(OfficeView):
             rows, count = read_waiting(session, user, list_id=list_id)
             alike = count_alike(session, rows)
             last = read_last(session, user, now=now)
-            if rows:
-                subject = f"list_imports:{rows[0].issue.import_id}"
+            for import_id, seen in Counter(each.issue.import_id for each in rows).items():
                 audit.record(
                     session,
                     actor_id=user.id,
                     action="import.see_waiting",
-                    subject=subject,
+                    subject=f"list_imports:{import_id}",
                     now=now,
-                    rows=len(rows),
+                    rows=seen,
                 )
         years = {
             each.issue.id: birth_years(each.issue.cells["birth_doubt"], this_year=now.year)

@@ -10,13 +10,13 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
+from flask_login import current_user
 
 from admin.texts import number
 from admin.views.base import OfficeView
 from campaigns.answers.reply_log import Outcome, import_log
 from campaigns.answers.taking import Keys
 from campaigns.rings import ring_send
-from outreach.access import audit
 from outreach.errors import BadInput
 from outreach.runtime import Runtime
 
@@ -47,20 +47,15 @@ class ReplyLogView(OfficeView):
                 path = Path(folder, f"log{Path(file.filename).suffix.lower()}")
                 file.save(path)
                 done = import_log(
-                    self.runtime.db, path, keys=self._keys, now=datetime.now(UTC), most_rows=MOST_ROWS
+                    self.runtime.db,
+                    path,
+                    keys=self._keys,
+                    actor_id=current_user.id,
+                    now=datetime.now(UTC),
+                    most_rows=MOST_ROWS,
                 )
         except BadInput as error:
             return self._show(str(error)), 400
-        with self.writing() as (session, user):
-            audit.record(
-                session,
-                actor_id=user.id,
-                action="reply.import",
-                subject=f"users:{user.id}",
-                now=datetime.now(UTC),
-                rows=done.rows,
-                new=done.new,
-            )
         ring_send(self.runtime.doorbell)
         flash(_say(done), "success" if done.new or not done.unreadable else "error")
         return redirect(url_for(".index"), code=303)

@@ -21,7 +21,7 @@ from campaigns.report.form import Form
 from campaigns.report.forms import current_form, may_issue, require_province, save_form
 from campaigns.report.issues.building import MIME, file_name, paper_of
 from campaigns.report.issues.issuing import correct, freeze, issue, look_for_changes, read_issues
-from campaigns.report.issues.keeping import read_file
+from campaigns.report.issues.keeping import read_file, record_download
 from campaigns.report.issues.links import end_link, make_link
 from campaigns.report.issues.sending import note_by_hand, send_again
 from campaigns.report.models import FileKind, ReportLink
@@ -87,10 +87,11 @@ class ReportView(OfficeView):
                 return self.render("office/report_elsewhere.html")
         try:
             kind = FileKind(request.args.get("kind", ""))
-            with self.runtime.db.read() as session:
-                content = read_file(session, day.isoformat(), n=n, kind=kind)
-        except (ValueError, NotFound):
+        except ValueError:
             abort(404)
+        with self.writing() as (session, user):
+            content = read_file(session, day.isoformat(), n=n, kind=kind)
+            record_download(session, day.isoformat(), n=n, kind=kind, actor_id=user.id, now=datetime.now(UTC))
         name = file_name(day.isoformat(), n, kind)
         return send_file(io.BytesIO(content), MIME[kind], as_attachment=True, download_name=name)
 

@@ -21,6 +21,7 @@ from campaigns.answers.inbox import BELONGS_FOR, SAME_WITHIN, receive_reply
 from campaigns.answers.models import Road
 from campaigns.answers.taking import Keys
 from campaigns.windows import VIETNAM
+from outreach.access import audit
 from outreach.bulk import listed
 from outreach.db import Database
 from outreach.errors import BadList
@@ -73,9 +74,18 @@ class Outcome:
 
 
 def import_log(
-    db: Database, path: Path, *, keys: Keys, now: datetime, most_rows: int | None = None
+    db: Database,
+    path: Path,
+    *,
+    keys: Keys,
+    actor_id: int | None,
+    now: datetime,
+    most_rows: int | None = None,
 ) -> Outcome:
-    """Store a log's replies. Raises BadList for a file that is no log or longer than `most_rows`."""
+    """Store a log's replies, on record with those of each transaction; without an actor it was a command.
+
+    Raises BadList for a file that is no log or longer than `most_rows`.
+    """
     outcome = Outcome()
     log = read_log(path)
     with path.open("rb") as file:
@@ -90,6 +100,7 @@ def import_log(
     while rows := list(islice(log, _AT_ONCE)):
         with db.write() as session:
             _lock_phones(session, {row.sender for row in rows if isinstance(row, LogRow)})
+            new_before = outcome.new
             for row in rows:
                 outcome.rows += 1
                 if isinstance(row, int):
@@ -113,6 +124,15 @@ def import_log(
                 )
                 outcome.new += reply is not None
                 outcome.known += reply is None
+            audit.record(
+                session,
+                actor_id=actor_id,
+                action="reply.import",
+                subject="replies:all",
+                now=now,
+                rows=len(rows),
+                new=outcome.new - new_before,
+            )
     return outcome
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from campaigns.report.form import read_form
 from campaigns.report.issues.building import MIME, file_name, paper_of
 from campaigns.report.issues.issuing import read_issues
-from campaigns.report.issues.keeping import read_file
+from campaigns.report.issues.keeping import read_file, record_download
 from campaigns.report.issues.links import find_link, is_open
 from campaigns.report.models import FileKind, ReportIssue, ReportLink
 from campaigns.report.paper.words import cell, short_day
@@ -64,7 +64,7 @@ def create_report_page(runtime: Runtime) -> Blueprint:
 
     @page.get("/report/<token>/<int:n>.<kind>")
     def file(token: str, n: int, kind: str) -> ResponseReturnValue:
-        with runtime.db.read() as session:
+        with runtime.db.write() as session:
             link = find(session, token)
             if not isinstance(link, ReportLink):
                 return link
@@ -75,6 +75,8 @@ def create_report_page(runtime: Runtime) -> Blueprint:
                 content = read_file(session, link.day, n=n, kind=wanted)
             except NotFound:
                 return show_page("no_such_link.html", 404)
+            now = datetime.now(UTC)
+            record_download(session, link.day, n=n, kind=wanted, actor_id=None, now=now, link=link.id)
         name = file_name(link.day, n, wanted)
         return harden(send_file(io.BytesIO(content), MIME[wanted], as_attachment=True, download_name=name))
 

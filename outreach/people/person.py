@@ -119,7 +119,8 @@ def correct(
     }
     changes = audit.differences(person, wanted)
     changed = list(changes)
-    if language is not None and _speak(session, contact_id, language or None):
+    if language is not None and (spoken := _speak(session, contact_id, language or None)):
+        changes["language"] = spoken
         changed.append("language")
     if changed:
         for key, value in wanted.items():
@@ -131,16 +132,15 @@ def correct(
     return person
 
 
-def _speak(session: Session, contact_id: int, language: str | None) -> bool:
-    """Write to the person's phones in this language from now on; False where that was so."""
+def _speak(session: Session, contact_id: int, language: str | None) -> tuple[str | None, str | None] | None:
+    """Write to the person's phones in this language from now on: before and after, or None where that was so."""
     theirs = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
-    changed = session.execute(
-        update(Phone)
-        .where(Phone.id.in_(theirs), Phone.language.is_distinct_from(language))
-        .values(language=language),
-        execution_options=UNSYNCED,
-    )
-    return changed.rowcount > 0  # type: ignore[attr-defined]
+    others = (Phone.id.in_(theirs), Phone.language.is_distinct_from(language))
+    before = session.scalars(select(Phone.language).where(*others).order_by(Phone.id).with_for_update()).all()
+    if not before:
+        return None
+    session.execute(update(Phone).where(*others).values(language=language), execution_options=UNSYNCED)
+    return ", ".join(dict.fromkeys(each for each in before if each)) or None, language
 
 
 def see_number(session: Session, contact_id: int, phone_id: int, *, user: User, now: datetime) -> str:

@@ -88,6 +88,15 @@ def run(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.C
     )
 
 
+def recorded(world: World, action: str) -> list[tuple[str, dict[str, Any]]]:
+    """What the audit has of the deeds of a kind."""
+    with world.runtime.db.read() as session:
+        events = session.scalars(
+            select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id)
+        )
+        return [(event.subject, event.details) for event in events]
+
+
 # -- campaigns
 
 
@@ -294,6 +303,8 @@ def test_a_list_comes_in_and_a_second_time_changes_nothing(
     assert list(first) == ["rows", "created", "updated", "merged", "unchanged", "review", "rejected"]
     assert first["rows"] == 110 == sum(first.values()) - first["rows"]
     assert len(errors.read_text("utf-8-sig").splitlines()) == 1 + first["review"] + first["rejected"]
+    left_out = {"rows": first["review"] + first["rejected"]}
+    assert recorded(world, "import.see_errors") == [("list_imports:1", left_out)]
     again = operator.gets(*command)
     assert (again["created"], again["updated"], again["merged"]) == (0, 0, 0)
 
@@ -320,6 +331,7 @@ def test_the_register_is_replaced_and_a_list_is_given_its_basis(
         made = session.scalars(select(ContactList).where(ContactList.name == "Tổ 1")).one()
         assert [each["removed"] for each in session.scalars(select(Register.counts))] == [0, 1]
     assert (made.basis, made.basis_note) == (LegalBasis.DUTY, "CV 12")
+    assert recorded(world, "list.basis") == [(f"contact_lists:{made.id}", {"basis": "duty"})]
 
 
 def bad_lists(folder: Path) -> dict[str, tuple[Path, str]]:
@@ -415,6 +427,18 @@ def test_areas_that_are_no_list_of_communes_are_refused(
     assert "UTF-8" in operator.is_told("areas", "load", write(tmp_path, b"\xff\xfe\xff", "b.csv"))
     header = UNITS.read_text("utf-8-sig").splitlines()[0]
     assert "không có dòng nào" in operator.is_told("areas", "load", write(tmp_path, header + "\n", "c.csv"))
+    assert recorded(world, "areas.load") == [("areas:all", {"communes": 102})] * 2
+
+
+@one_database
+def test_a_log_of_replies_is_on_record_with_what_it_brought(
+    operator: Operator, world: World, tmp_path: Path
+) -> None:
+    log = write(tmp_path, "from;text\n0905000123;TC\n0905000124;TC\n", "log.csv")
+    for _ in range(2):
+        assert operator.gets("replies", "import", log)["rows"] == 2
+    said = [("replies:all", {"rows": 2, "new": new}) for new in (2, 0)]
+    assert recorded(world, "reply.import") == said
 
 
 def test_demo_data_come_into_an_empty_database_only(operator: Operator, world: World) -> None:

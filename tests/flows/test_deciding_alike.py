@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from outreach.access.models import AuditEvent, AuditValues
 from outreach.errors import BadInput, NotFound, WrongState
 from outreach.people.importing.aside import Decision
 from outreach.people.importing.deciding import decide
@@ -64,6 +65,17 @@ def take_back(world: World, email: str = AUTHOR) -> int:
         return retract(session, last.issue_id, user=user, now=world.now)
 
 
+def names_on_record(world: World) -> set[tuple[str, str]]:
+    """The names before and after, as the audit has them beside the people."""
+    with world.runtime.db.read() as session:
+        changes = session.scalars(
+            select(AuditValues.changes)
+            .join(AuditEvent, AuditEvent.id == AuditValues.event_id)
+            .where(AuditEvent.action == "contact.correct", AuditEvent.subject.startswith("contacts:"))
+        )
+        return {tuple(each["name"]) for each in changes if each}
+
+
 @pytest.fixture
 def waiting(world: World, tmp_path: Path) -> World:
     """Four numbers in doubt, two of one person and one of somebody known; two changed names; another file's doubt."""
@@ -107,7 +119,13 @@ def test_changed_names_of_one_file_are_decided_together_and_given_back(
     renamed = {"Nguyễn Thị Ngọc Hoa", "Trần Văn Đút"}
     expected = {Decision.RENAMED: renamed, Decision.TAKEN: names | renamed}.get(decision, names)
     assert set(people(waiting)) == expected | {"Y Rơ"}
+    assert names_on_record(waiting) == (
+        {("Nguyễn Thị Hoa", "Nguyễn Thị Ngọc Hoa"), ("Trần Văn Đức", "Trần Văn Đút")}
+        if decision is Decision.RENAMED
+        else set()
+    )
     assert take_back(waiting) == 2
+    assert len(names_on_record(waiting)) == (4 if decision is Decision.RENAMED else 0)
     assert everything(waiting) == before
 
 

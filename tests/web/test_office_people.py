@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from campaigns.answers.models import Answer, InstallReport, OfficerEntry, Place, Source
 from campaigns.links import LinkCipher
-from outreach.access.models import AuditEvent, OrganisationKind, Role
+from outreach.access.models import AuditEvent, AuditValues, OrganisationKind, Role
 from outreach.access.organisations import create_organisation
 from outreach.access.users import find_user
 from outreach.people.directory import Wanted, read_page
@@ -288,6 +288,10 @@ def test_a_corrected_name_is_found_by_the_new_one(
     page = client.get(f"/admin/people/{people['Lê An']}/").text
     assert re.search(r"<dd>Thôn 2</dd>", page)
     assert "<dd>Xơ Đăng</dd>" in page
+    with world.runtime.db.read() as session:
+        values = session.scalars(select(AuditValues.changes)).one()
+    assert values is not None
+    assert values["language"] == [None, "sed"]
     wrong = post(client, f"/admin/people/{people['Lê An']}/correct", name="Lê Ân Bình", language="xx")
     assert "Không có ngôn ngữ này" in client.get(wrong.location).text
 

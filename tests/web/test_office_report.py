@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from typing import Any
 
 import pytest
 from docx import Document
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from admin.app import create_app
 from campaigns.agencies.counts import Counts
@@ -20,7 +22,7 @@ from campaigns.report.issues.issuing import freeze, issue
 from campaigns.report.issues.links import address_of, read_links
 from campaigns.report.models import ReportLink
 from campaigns.windows import VIETNAM
-from outreach.access.models import OrganisationKind, Role
+from outreach.access.models import AuditEvent, OrganisationKind, Role
 from outreach.access.organisations import create_organisation
 from outreach.access.users import find_user
 from tests.flows.postbox import running_postbox
@@ -73,6 +75,13 @@ def link(world: World) -> str:
     return address_of(found, world.runtime.settings).removeprefix(world.runtime.settings.public_base_url)
 
 
+def downloads(world: World) -> list[tuple[int | None, dict[str, Any]]]:
+    """Who took which file with them, as the audit has it."""
+    with world.runtime.db.read() as session:
+        events = session.scalars(select(AuditEvent).where(AuditEvent.action == "report.download"))
+        return [(event.actor_id, event.details) for event in events]
+
+
 def test_a_day_that_was_missed_is_frozen_by_hand_and_read(
     client: FlaskClient, world: World, agency: int
 ) -> None:
@@ -86,6 +95,9 @@ def test_a_day_that_was_missed_is_frozen_by_hand_and_read(
     taken = client.get(f"/admin/report/file?day={YESTERDAY}&n=0&kind=docx")
     assert f"report-{YESTERDAY}.docx" in taken.headers["Content-Disposition"]
     assert "BÁO CÁO" in [line.text for line in Document(BytesIO(taken.data)).paragraphs]
+    assert client.get(f"/admin/report/file?day={YESTERDAY}&n=7&kind=docx").status_code == 404
+    said = {"day": YESTERDAY.isoformat(), "correction": 0, "file": "docx"}
+    assert downloads(world) == [(world.user(AUTHOR).id, said)]
     read = client.get(f"/admin/report/preview?day={YESTERDAY}&n=0").text
     assert "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM" in read
     assert "Sở Y tế" in read
@@ -120,6 +132,9 @@ def test_the_link_shows_aggregates_to_anybody_until_it_is_ended_or_over(
     pdf = client.get(f"{path}/0.pdf")
     assert pdf.data.startswith(b"%PDF")
     assert [client.get(f"{path}/{rest}").status_code for rest in ("0.exe", "7.pdf")] == [404, 404]
+    assert downloads(world) == [
+        (None, {"day": YESTERDAY.isoformat(), "correction": 0, "file": "pdf", "link": 1})
+    ]
     assert client.get(path[:-3] + "abc").status_code == 404
     with world.runtime.db.write() as session:
         session.get_one(ReportLink, 1).expires_at = datetime.now(UTC)

@@ -37,6 +37,21 @@ def test_an_officer_decides_row_after_row(client: FlaskClient, world: World, tmp
     assert "0905000121" not in str([event.details for event in events])
 
 
+def test_who_looked_is_on_record_with_each_file_whose_rows_were_shown(
+    client: FlaskClient, world: World, tmp_path: Path
+) -> None:
+    bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121", "2,A Lâu,,,,09O5 OOO 122"), LIST)
+    bring(world, write(tmp_path, "1,Y Rơ,,,,09O5 OOO 123", name="b.csv"), LIST)
+    signed_in(client, AUTHOR)
+    client.get("/admin/lists/waiting")
+    with world.runtime.db.read() as session:
+        events = session.scalars(select(AuditEvent).where(AuditEvent.action == "import.see_waiting")).all()
+    assert [(event.subject, event.details) for event in events] == [
+        ("list_imports:1", {"rows": 2}),
+        ("list_imports:2", {"rows": 1}),
+    ]
+
+
 def test_a_decision_that_there_is_not_is_refused(client: FlaskClient, world: World, tmp_path: Path) -> None:
     bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121"), LIST)
     signed_in(client, AUTHOR)

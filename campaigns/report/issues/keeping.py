@@ -18,6 +18,7 @@ from campaigns.report.paper.composing import compose
 from campaigns.report.snapshot.counting import freezes_at, take_snapshot
 from campaigns.report.snapshot.figures import read_snapshot
 from campaigns.windows import VIETNAM
+from outreach.access import audit
 from outreach.errors import BadInput, NotFound
 from outreach.runtime import Runtime
 
@@ -49,6 +50,23 @@ def read_file(session: Session, day: str, *, n: int, kind: FileKind) -> bytes:
     if content is None:
         raise NotFound("Chưa có văn bản này.")
     return content
+
+
+def record_download(
+    session: Session, day: str, *, n: int, kind: FileKind, actor_id: int | None, now: datetime, **by: int
+) -> None:
+    """That somebody took a file with them goes on record: a user, or whoever holds a link, which `by` names."""
+    audit.record(
+        session,
+        actor_id=actor_id,
+        action="report.download",
+        subject="reports:all",
+        now=now,
+        day=day,
+        correction=n,
+        file=kind.value,
+        **by,
+    )
 
 
 def build_without_issuing(runtime: Runtime, day: date, *, now: datetime) -> dict[FileKind, bytes]:

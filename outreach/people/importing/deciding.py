@@ -22,6 +22,7 @@ from outreach.people.importing.storing import lock_imports
 from outreach.people.importing.waiting import IS_WAITING, find_issue
 from outreach.people.models import Contact, ImportIssue, ListImport, Membership
 from outreach.people.names import given_key, name_key
+from outreach.people.person import record_deed
 from outreach.people.phone.cells import PhoneStatus, read_phone_cell
 from outreach.people.reading.columns import Header
 from outreach.people.reading.rows import CheckedRow, Sex
@@ -73,7 +74,7 @@ def decide(
             if each.reason == WAS_ERASED:
                 each.cells = {}
     else:
-        _store(session, issues, brought, decision, phone=phone, secret_key=secret_key, now=now)
+        _store(session, issues, brought, decision, phone=phone, secret_key=secret_key, user=user, now=now)
     for each in issues:
         each.decision, each.decided_by, each.decided_at = decision.value, user.id, now
     audit.record(
@@ -151,6 +152,7 @@ def _store(
     *,
     phone: str,
     secret_key: str,
+    user: User,
     now: datetime,
 ) -> None:
     numbers = {issue.id: issue.cells["numbers"] for issue in issues}
@@ -199,7 +201,25 @@ def _store(
             issue.undo = {**issue.undo, "name": held.name}
             held.name, held.updated_at = issue.cells["name"][:120], now
             held.name_key, held.given_key = name_key(held.name), given_key(held.name)
+            record_name(session, held, before=issue.undo["name"], issue=issue, user=user, now=now)
         _count(brought, outcome)
+
+
+def record_name(
+    session: Session, person: Contact, *, before: str, issue: ImportIssue, user: User, now: datetime
+) -> None:
+    """A row has given somebody another name, or that was taken back: it stands with what was done to the person."""
+    if person.name != before:
+        record_deed(
+            session,
+            "contact.correct",
+            person.id,
+            user=user,
+            now=now,
+            changes={"name": (before, person.name)},
+            fields=["name"],
+            row=issue.row,
+        )
 
 
 def _count(brought: ListImport, outcome: str, rows: int = 1) -> None:

@@ -16,6 +16,7 @@ from outreach.access.users import require_role
 from outreach.errors import WrongState
 from outreach.people.erased import WAS_ERASED
 from outreach.people.importing.aside import Decision
+from outreach.people.importing.deciding import record_name
 from outreach.people.importing.storing import lock_imports
 from outreach.people.importing.undoing import remove_people, remove_phones
 from outreach.people.importing.waiting import find_issue
@@ -71,7 +72,7 @@ def retract(session: Session, issue_id: int, *, user: User, now: datetime) -> in
             counts[outcome] -= 1
             counts["review"] += 1
         if issue.undo:
-            _take_back(session, brought, issue, issue.undo, now=now)
+            _take_back(session, brought, issue, issue.undo, user=user, now=now)
         issue.decision = issue.decided_by = issue.decided_at = issue.undo = None
     brought.counts = counts
     audit.record(
@@ -99,14 +100,21 @@ def _together(session: Session, first: ImportIssue) -> Sequence[ImportIssue]:
 
 
 def _take_back(
-    session: Session, brought: ListImport, issue: ImportIssue, undo: dict[str, Any], *, now: datetime
+    session: Session,
+    brought: ListImport,
+    issue: ImportIssue,
+    undo: dict[str, Any],
+    *,
+    user: User,
+    now: datetime,
 ) -> None:
     person = session.get(Contact, undo["contact"])
     if person is None:
         return
     if undo.get("name") is not None and person.name == issue.cells["name"][:120]:
-        person.name, person.name_key = undo["name"], name_key(undo["name"])
-        person.given_key = given_key(undo["name"])
+        renamed, person.name = person.name, undo["name"]
+        person.name_key, person.given_key = name_key(person.name), given_key(person.name)
+        record_name(session, person, before=renamed, issue=issue, user=user, now=now)
     for name in undo["fields"]:
         setattr(person, name, "" if name == "village" else None)
     person.updated_at = now
