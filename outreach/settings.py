@@ -122,7 +122,7 @@ class Settings:
     )
     push_header: str = _var("PUSH_HEADER", "X-Signature", checks.text, "the header with the proof")
     push_fields: Fields = _var(  # noqa: RUF009 - a tuple, whatever its name
-        "PUSH_FIELDS", DEFAULT_FIELDS, read_fields, "what the operator calls id, sender, recipient and body"
+        "PUSH_FIELDS", DEFAULT_FIELDS, read_fields, "what the operator calls id, sender, recipient, body, at"
     )
     uploads_dir: str = _var(
         "UPLOADS_DIR",

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from admin.permissions import may_open
 from admin.views.case_pages import CHOICES, CasePages, here, kept, list_address, one_of
 from campaigns.casework.cases import Reopened, finish, number_to_call, release, reopen, take
-from campaigns.casework.handling import give_label, undo_label
+from campaigns.casework.handling import Labelled, give_label, undo_label
 from campaigns.casework.kinds import CaseKind, Outcome
 from campaigns.casework.worklist import Wanted, read_worklist
 from campaigns.replies.classifier import Label
@@ -38,17 +38,20 @@ class InboxView(CasePages):
         label = one_of(Label, request.form.get("label"))
         if label is None:
             abort(400)
-        is_closed = False
+        done: list[Labelled] = []
 
         def act(session: Session, user: User, now: datetime) -> None:
-            nonlocal is_closed
-            is_closed = give_label(session, case_id, label, user=user, keys=self._keys, now=now)
+            done.append(give_label(session, case_id, label, user=user, keys=self._keys, now=now))
 
         if refused := self._do(case_id, act):
             return refused
         ring_send(self.runtime.doorbell)  # an opt-out is confirmed at once
+        if not done[0].is_counted:
+            flash(
+                _("Tin này chưa tính là câu trả lời của ai, vì số gửi không thuộc chiến dịch nào."), "warning"
+            )
         # What somebody now has to answer stays where it is.
-        after = request.form.get("next", type=int) if is_closed else case_id
+        after = request.form.get("next", type=int) if done[0].is_closed else case_id
         return redirect(list_address(undo=case_id, what=label.value, place=after), code=303)
 
     @expose("/<int:case_id>/finish", methods=["POST"])

@@ -32,6 +32,9 @@ BELONGS_FOR = timedelta(days=14)
 # and delays differ.
 SAME_WITHIN = timedelta(minutes=15)
 
+# Whoever wrote earlier expects no message any more.
+ACKNOWLEDGED_FOR = timedelta(hours=1)
+
 
 def receive_reply(
     session: Session,
@@ -45,7 +48,7 @@ def receive_reply(
 ) -> Reply | None:
     """Store and apply one reply, received at `now`. None when it is here already, by this road or another.
 
-    A gateway repeats what it is unsure of. `same_within` says how exactly `now` is known. What a log brings late
+    A gateway repeats what it is unsure of. `same_within` says how exactly `now` is known. What comes late
     does not undo what was said since, but for an opt-out.
     """
     if session.execute(select(Reply.id).where(Reply.gateway_id == inbound.gateway_id)).first():
@@ -62,10 +65,12 @@ def receive_reply(
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
     if inbound.stopped:
         label, confidence = Label.OPT_OUT, 1.0
+    elif inbound.asked_help:
+        label, confidence = Label.NEED_HELP, 1.0
     else:
         label, confidence = classify(inbound.body, vocabulary_of(campaign))
     # Whoever asks to be left alone is, even a number that no list has brought yet.
-    is_known = phone is not None or _is_mobile(inbound.sender)
+    is_known = phone is not None or is_mobile_number(inbound.sender)
     is_matched = recipient is not None or (label is Label.OPT_OUT and is_known)
     is_answer = counts(label, confidence) and is_matched
     kind = kind_of(label, confidence, is_matched=is_matched)
@@ -104,7 +109,7 @@ def receive_reply(
             keys=keys,
             now=at,
             reply_id=reply.id,
-            acknowledge=acknowledge and not inbound.stopped,
+            acknowledge=acknowledge and not (inbound.stopped or inbound.asked_help),
         )
     if kind is CaseKind.HELP and recipient:
         # Also where it says again what already stands: who asks after having been helped needs more.
@@ -132,7 +137,8 @@ def _words(body: str) -> str:
     return " ".join(unicodedata.normalize("NFC", body).casefold().split())
 
 
-def _is_mobile(sender: str) -> bool:
+def is_mobile_number(sender: str) -> bool:
+    """Whether a reply's sender is a number that can be written to: no short code, no name."""
     return read_phone_cell(sender).numbers == (sender,)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import BigInteger, select
 from sqlalchemy.orm import Session
 
-from campaigns.answers.inbox import BELONGS_FOR, SAME_WITHIN, receive_reply
+from campaigns.answers.inbox import ACKNOWLEDGED_FOR, BELONGS_FOR, SAME_WITHIN, receive_reply
 from campaigns.answers.models import Road
 from campaigns.answers.taking import Keys
 from campaigns.windows import VIETNAM
@@ -45,9 +45,6 @@ _TIMES = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y 
 
 _EARLIEST = 2000  # the year; before it nobody wrote us, whatever a cell says
 _LATEST = 9998
-
-# Whoever wrote earlier expects no message any more.
-_ACKNOWLEDGED_FOR = timedelta(hours=1)
 
 _AT_ONCE = 200  # replies in one transaction: a page may answer between two
 
@@ -120,7 +117,7 @@ def import_log(
                     now=min(row.at or now, now),
                     road=Road.LOG,
                     same_within=row.same_within,
-                    acknowledge=row.at is not None and now - row.at <= _ACKNOWLEDGED_FOR,
+                    acknowledge=row.at is not None and now - row.at <= ACKNOWLEDGED_FOR,
                 )
                 outcome.new += reply is not None
                 outcome.known += reply is None

@@ -16,8 +16,11 @@ TAKES_BACK = frozenset({Label.NOT_YET, Label.REFUSE, Label.NO_SMARTPHONE, Label.
 # These are no answer to the question: a person looks, and reminders go on.
 LEAVES_OPEN = frozenset({Label.QUESTION, Label.UNCLEAR})
 
-# Below this a person looks before anything is counted. An opt-out always counts at once.
-SURE = 0.6
+# Below this a person looks before anything is counted. An opt-out always counts at once, and is looked at as well.
+SURE = 0.7
+
+# An install is what leaders are told of: it is not claimed on what may mean something else.
+_SURER = {Label.INSTALLED: 0.8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,11 @@ def fold(labels: Sequence[Label]) -> Standing:
     return Standing(label, installed_by)
 
 
+def is_sure(label: Label, confidence: float) -> bool:
+    """Whether a reply's label needs no person's look."""
+    return confidence >= _SURER.get(label, SURE)
+
+
 def counts(label: Label, confidence: float) -> bool:
     """Whether a reply is taken as an answer without a person's look."""
-    return label is Label.OPT_OUT or (label not in LEAVES_OPEN and confidence >= SURE)
+    return label is Label.OPT_OUT or (label not in LEAVES_OPEN and is_sure(label, confidence))

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from campaigns.answers.acknowledging import (
+    is_confirmed,
+    queue_answer,
+    withdraw_acknowledgements,
+    withdraw_message,
+)
 from campaigns.answers.counters import Standing, note_change
 from campaigns.answers.models import Answer, InstallReport, Source
 from campaigns.answers.standing import fold
 from campaigns.casework.opening import open_help, withdraw_help
-from campaigns.delivery.lanes import SERVICE_LANE, hours_of
-from campaigns.messages import Message, Outbox
-from campaigns.models import Campaign, Recipient
-from campaigns.planning.content import PAGE_LABELS, Content, read_content
+from campaigns.models import Recipient
+from campaigns.planning.content import PAGE_LABELS
 from campaigns.replies.classifier import Label
-from campaigns.states import MessageKind, MessageState
-from campaigns.windows import VIETNAM, opens_at
 from outreach.errors import BadInput
-from outreach.people.models import Phone, SuppressionReason
+from outreach.people.models import SuppressionReason
 from outreach.people.suppression import active, lift, lock_phone, suppress
 
-# Decree 91/2020: received, when, and from when on; no advertising.
-OPT_OUT_REPLY = "Da nhan yeu cau tu choi luc {time}. Tu bay gio chung toi khong gui tin den so nay nua."
-
-_SUPPRESSES = {
+# Not written to again, on whatever list the number stands.
+SUPPRESSES = {
     Label.OPT_OUT: SuppressionReason.OPT_OUT,
     Label.WRONG_NUMBER: SuppressionReason.WRONG_NUMBER,
 }
@@ -54,7 +54,7 @@ def take_answer(
 ) -> Answer | None:
     """Record an answer with all that follows from it. None when it says again what already stands.
 
-    `recipient` is None for a phone that is in no campaign: then only its opt-out counts. `acknowledge` is
+    `recipient` is None for a phone that is in no campaign: then only what SUPPRESSES counts. `acknowledge` is
     False where no message is to answer it: the gateway has, or it was said long ago.
     """
     phone = lock_phone(session, phone_id)
@@ -62,7 +62,7 @@ def take_answer(
         # What was read before the lock may be outdated by whoever held it.
         session.refresh(recipient)
     answers = _answers(session, recipient)
-    reason = _SUPPRESSES.get(label)
+    reason = SUPPRESSES.get(label)
     is_suppressed = reason is not None and active(session, phone_id, reason)
     # Their own word is kept beside the same said of them: a roster takes back only its own.
     is_own_word = bool(answers) and answers[-1].source is Source.ROSTER and source is not Source.ROSTER
@@ -86,6 +86,8 @@ def take_answer(
         session, phone, reason=reason, source=source.value, secret_key=keys.secret_key, now=now
     )
     if recipient:
+        if answers:
+            withdraw_acknowledgements(session, recipient)
         _bring_up_to_date(session, recipient, [*answers, answer], now=now)
         if label is Label.NEED_HELP:
             open_help(session, recipient, answer=answer, now=now)
@@ -93,24 +95,33 @@ def take_answer(
     if not acknowledge:
         return answer
     if label is Label.OPT_OUT:
-        if is_new and not _is_confirmed(session, phone_id, now=now):
-            _acknowledge(session, answer, phone, recipient, keys=keys, now=now)
+        if is_new and not is_confirmed(session, phone_id, now=now):
+            queue_answer(session, answer, phone, recipient, is_live=keys.is_live, now=now)
     elif source is Source.SMS:
-        _acknowledge(session, answer, phone, recipient, keys=keys, now=now)
+        queue_answer(session, answer, phone, recipient, is_live=keys.is_live, now=now)
     return answer
 
 
 def take_page_answer(
-    session: Session, recipient_id: int, word: str, *, keys: Keys, now: datetime
+    session: Session,
+    recipient_id: int,
+    word: str,
+    *,
+    keys: Keys,
+    now: datetime,
+    given: str | None = None,
 ) -> Recipient:
-    """A press on the page: a label, `install` (the click) or `undo`. Raises BadInput for anything else."""
+    """A press on the page: a label, `install` (the click) or `undo`. Raises BadInput for anything else.
+
+    `given` is the label that the page showed as it offered to undo it: a press that comes twice undoes it once.
+    """
     recipient = session.get_one(Recipient, recipient_id)
     if recipient.phone_id is None:
         raise BadInput("Liên kết này không còn dùng được.")
     if word == "install":
         recipient.clicked_at = recipient.clicked_at or now
     elif word == "undo":
-        undo_answer(session, recipient, now=now)
+        undo_answer(session, recipient, given=given, now=now)
     elif word in [*PAGE_LABELS, Label.NOT_YET]:
         take_answer(
             session,
@@ -126,24 +137,63 @@ def take_page_answer(
     return recipient
 
 
-def undo_answer(session: Session, recipient: Recipient, *, now: datetime) -> None:
-    """Take the latest answer back, an opt-out included. Without one nothing happens."""
+def undo_answer(session: Session, recipient: Recipient, *, now: datetime, given: str | None = None) -> None:
+    """Take the latest answer back, an opt-out included. Without one nothing happens.
+
+    With `given` only while that is where the recipient stands.
+    """
+    answers = _hold_answers(session, recipient)
+    if answers and given in (None, recipient.answer):
+        *others, last = answers
+        _undo(session, last, others, recipient, now=now)
+
+
+def take_back(session: Session, answer_id: int, *, now: datetime, is_mistaken: bool = False) -> bool:
+    """Undo one answer, also of a phone that is in no campaign. False where another was given since, which stands.
+
+    One that `is_mistaken`, as nobody meant it, is taken out from under what was said since.
+    """
+    answer = session.get_one(Answer, answer_id)
+    recipient = session.get_one(Recipient, answer.recipient_id) if answer.recipient_id else None
+    if recipient is None:
+        lock_phone(session, answer.phone_id)
+        session.refresh(answer)
+        if answer.undone_at is None:
+            _undo(session, answer, [], None, now=now)
+        return True
     if recipient.phone_id is None:
-        return
+        return True  # erased since: nothing of it leads to anybody
+    answers = _hold_answers(session, recipient)
+    others = [each for each in answers if each.id != answer_id]
+    if len(others) == len(answers) or not (is_mistaken or answers[-1].id == answer_id):
+        return False
+    _undo(session, answer, others, recipient, now=now)
+    return True
+
+
+def _hold_answers(session: Session, recipient: Recipient) -> list[Answer]:
+    """The answers that stand, their phone locked. None of a person who was erased."""
+    if recipient.phone_id is None:
+        return []
     lock_phone(session, recipient.phone_id)
     session.refresh(recipient)
-    answers = _answers(session, recipient)
-    if not answers:
-        return
-    last = answers.pop()
-    last.undone_at = now
-    reason = _SUPPRESSES.get(last.label)
+    return _answers(session, recipient)
+
+
+def _undo(
+    session: Session, answer: Answer, others: list[Answer], recipient: Recipient | None, *, now: datetime
+) -> None:
+    """Take an answer back; `others` are what stands without it."""
+    answer.undone_at = now
+    reason = SUPPRESSES.get(answer.label)
     if reason:
-        lift(session, recipient.phone_id, reason=reason, made_at=last.at, now=now)
-    if last.label is Label.NEED_HELP:
-        withdraw_help(session, last, now=now)
+        lift(session, answer.phone_id, reason=reason, made_at=answer.at, now=now)
+    withdraw_message(session, answer)
+    if answer.label is Label.NEED_HELP:
+        withdraw_help(session, answer, now=now)
     session.flush()
-    _bring_up_to_date(session, recipient, answers, now=now)
+    if recipient:
+        _bring_up_to_date(session, recipient, others, now=now)
 
 
 def latest_answer(session: Session, recipient: Recipient | None) -> Answer | None:
@@ -204,71 +254,3 @@ def _bring_up_to_date(
         Standing(standing.label, standing.installed_by is not None),
         at=at,
     )
-
-
-def _acknowledge(
-    session: Session,
-    answer: Answer,
-    phone: Phone,
-    recipient: Recipient | None,
-    *,
-    keys: Keys,
-    now: datetime,
-) -> None:
-    """Queue the answer to an answer: an opt-out's at once, the others within the hours and once a label."""
-    campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
-    content: Content | None = read_content(campaign.content, phone.language) if campaign else None
-    text = content.wording(answer.label).reply if content else ""
-    is_opt_out = answer.label is Label.OPT_OUT
-    if is_opt_out:
-        text = text or OPT_OUT_REPLY
-    elif not text or campaign is None or _is_acknowledged(session, answer):
-        return
-    message = Message(
-        kind=MessageKind.CONFIRMATION if is_opt_out else MessageKind.ACKNOWLEDGEMENT,
-        campaign_id=campaign.id if campaign else None,
-        recipient_id=recipient.id if recipient else None,
-        phone_id=phone.id,
-        answer_id=answer.id,
-        text=text.replace("{time}", f"{now.astimezone(VIETNAM):%H:%M ngay %d/%m/%Y}"),
-        state=MessageState.QUEUED,
-    )
-    session.add(message)
-    session.flush()
-    hours = hours_of(campaign, is_live=keys.is_live) if campaign else None
-    session.add(
-        Outbox(
-            message_id=message.id,
-            lane=SERVICE_LANE,
-            not_before=now if is_opt_out else opens_at(now, hours),
-        )
-    )
-
-
-def _is_confirmed(session: Session, phone_id: int, *, now: datetime) -> bool:
-    """Whether an opt-out of this number was confirmed within a day: pressing to and fro sends no more."""
-    earlier = (
-        select(Message.id)
-        .join(Answer, Answer.id == Message.answer_id)
-        .where(
-            Message.phone_id == phone_id,
-            Message.kind == MessageKind.CONFIRMATION,
-            Message.state != MessageState.CANCELLED,
-            Answer.at > now - timedelta(days=1),
-        )
-    )
-    return session.execute(earlier).first() is not None
-
-
-def _is_acknowledged(session: Session, answer: Answer) -> bool:
-    """Whether this recipient has been thanked for the same answer before: no talk between two machines."""
-    earlier = (
-        select(Message.id)
-        .join(Answer, Answer.id == Message.answer_id)
-        .where(
-            Message.recipient_id == answer.recipient_id,
-            Message.state != MessageState.CANCELLED,
-            Answer.label == answer.label,
-        )
-    )
-    return session.execute(earlier).first() is not None

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.answers.models import Answer, Place, Reply
 from campaigns.answers.officers import LONGEST_NOTE, write_down
-from campaigns.answers.taking import Keys, latest_answer, undo_answer
+from campaigns.answers.taking import Keys, take_back
 from campaigns.casework.kinds import WRITTEN, CaseKind, Outcome, held_until
 from campaigns.casework.models import Case
 from campaigns.casework.opening import find_open_help
@@ -156,12 +156,8 @@ def reopen(session: Session, case_id: int, *, user: User, now: datetime) -> Reop
     if case.kind is CaseKind.HELP and case.recipient_id and find_open_help(session, case.recipient_id):
         raise WrongState("Người này đã có một việc cần giúp khác đang mở. Hãy làm tiếp ở việc đó.")
     keeps_answer = keeps_message = False
-    if case.result_id and case.recipient_id:
-        recipient = session.get_one(Recipient, case.recipient_id)
-        latest = latest_answer(session, recipient)
-        keeps_answer = latest is None or latest.id != case.result_id
-        if not keeps_answer:
-            undo_answer(session, recipient, now=now)
+    if case.result_id:
+        keeps_answer = not take_back(session, case.result_id, now=now)
     if case.message_id and case.outcome is Outcome.MESSAGED:
         keeps_message = not cancel_waiting(session, case.message_id)
     open_again(case)

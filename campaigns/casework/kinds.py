@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from campaigns.answers.standing import SURE
+from campaigns.answers.standing import is_sure
 from campaigns.replies.classifier import Label
 
 
@@ -45,7 +45,7 @@ def kind_of(label: Label, confidence: float, *, is_matched: bool) -> CaseKind | 
 
     `is_matched`: it can be counted for somebody.
     """
-    if confidence < SURE:
+    if not is_sure(label, confidence):
         return CaseKind.OPT_OUT if label is Label.OPT_OUT else CaseKind.UNCLEAR
     if label is Label.UNCLEAR:
         return CaseKind.UNCLEAR

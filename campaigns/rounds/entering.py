@@ -11,9 +11,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.answers.models import Place
 from campaigns.answers.officers import write_down
-from campaigns.answers.taking import Keys, latest_answer, undo_answer
-from campaigns.delivery.outbox import cancel_waiting
-from campaigns.messages import Message
+from campaigns.answers.taking import Keys, take_back
 from campaigns.models import Recipient
 from campaigns.replies.classifier import Label
 from campaigns.rounds.models import RoundLine, RoundResult
@@ -162,11 +160,4 @@ def _take_back(session: Session, result: RoundResult, recipient: Recipient, *, n
     """Undo the answer that a result gave. False where the person has said something else since: that stands."""
     if result.answer_id is None:
         return True
-    latest = latest_answer(session, recipient)
-    if latest is None or latest.id != result.answer_id:
-        return False
-    undo_answer(session, recipient, now=now)
-    confirmation = session.scalar(select(Message.id).where(Message.answer_id == result.answer_id))
-    if confirmation:
-        cancel_waiting(session, confirmation)
-    return True
+    return take_back(session, result.answer_id, now=now)

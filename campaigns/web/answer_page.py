@@ -49,13 +49,13 @@ def create_answer_page(runtime: Runtime, desk: Desk) -> Blueprint:
 
     @page.post(f"/<string(length={LENGTH}):token>")
     def answer(token: str) -> ResponseReturnValue:
-        word = request.form.get("answer", "")
+        word, given = request.form.get("answer", ""), request.form.get("given")
         found = find(token)
         if isinstance(found, Response):
             return found
         try:
             with runtime.db.write() as session:
-                take_page_answer(session, found.id, word, keys=keys, now=datetime.now(UTC))
+                take_page_answer(session, found.id, word, keys=keys, now=datetime.now(UTC), given=given)
                 app = content_of(session, found.campaign_id).app if word == "install" else None
         except BadInput as error:
             return show_page("bad_answer.html", 400, message=str(error), token=token)

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import HTTPException
 
-from campaigns.answers.inbox import receive_reply
+from campaigns.answers.inbox import ACKNOWLEDGED_FOR, receive_reply
 from campaigns.answers.models import Road
 from campaigns.answers.taking import Keys
 from campaigns.delivery.callbacks import Callback
@@ -45,7 +45,11 @@ def create_roads(runtime: Runtime) -> Blueprint:
 
         def receive() -> None:
             with runtime.db.write() as session:
-                receive_reply(session, message, keys=keys, now=datetime.now(UTC), road=road)
+                now = datetime.now(UTC)
+                at = min(message.received_at or now, now)
+                receive_reply(
+                    session, message, keys=keys, now=at, road=road, acknowledge=now - at <= ACKNOWLEDGED_FOR
+                )
 
         try:
             receive()

@@ -33,6 +33,7 @@ from outreach.sms.gateway import (
     Throttled,
     Unseen,
 )
+from outreach.sms.moments import read_moment
 from outreach.sms.push import as_number
 from outreach.sms.samples import is_sample
 from outreach.sms.signing import make_id
@@ -215,4 +216,5 @@ def read_event(event: Mapping[str, Any], *, secret_key: str) -> tuple[str, Statu
         recipient=said.get("recipient", ""),
         body=said.get("message", ""),
         stopped=False,
+        received_at=read_moment(said.get("receivedAt", "")),
     )

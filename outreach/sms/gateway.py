@@ -111,13 +111,19 @@ class StatusReport:
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A resident's message, parsed. `sender` is E.164; `stopped` when the gateway took it as an opt-out."""
+    """A resident's message, parsed. `sender` is E.164.
+
+    `stopped` when the gateway took it as an opt-out, `asked_help` when as a call for help: it has answered both itself.
+    `received_at` is when it came to the gateway, None where that does not say.
+    """
 
     gateway_id: str
     sender: str
     recipient: str
     body: str
     stopped: bool
+    asked_help: bool = False
+    received_at: datetime | None = None
 
 
 class Gateway(Protocol):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from outreach.errors import BadInput
 from outreach.people.phone.cells import read_phone_cell
 from outreach.sms.gateway import Inbound
+from outreach.sms.moments import read_moment
 
 
 class Fields(NamedTuple):
@@ -17,6 +18,7 @@ class Fields(NamedTuple):
     sender: str = "from"
     recipient: str = "to"
     body: str = "text"
+    at: str = "at"
 
     def __str__(self) -> str:
         return ",".join(f"{ours}={theirs}" for ours, theirs in self._asdict().items())
@@ -31,7 +33,7 @@ def read_fields(text: str) -> Fields:
     for part in filter(None, map(str.strip, text.split(","))):
         ours, sign, theirs = part.partition("=")
         if not sign or ours.strip() not in named or not theirs.strip():
-            raise ValueError(f"viết dạng id=…,sender=…,recipient=…,body=…; không hiểu “{part}”")
+            raise ValueError(f"viết dạng id=…,sender=…,recipient=…,body=…,at=…; không hiểu “{part}”")
         named[ours.strip()] = theirs.strip()
     return Fields(**named)
 
@@ -48,6 +50,7 @@ def read_push(said: Mapping[str, str], fields: Fields) -> Inbound:
         recipient=said.get(fields.recipient, ""),
         body=said.get(fields.body, ""),
         stopped=False,
+        received_at=read_moment(said.get(fields.at, "")),
     )
 
 

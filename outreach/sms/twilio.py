@@ -225,4 +225,5 @@ class TwilioWebhooks:
             recipient=form.get("To") or "",
             body=form.get("Body") or "",
             stopped=form.get("OptOutType") == "STOP",
+            asked_help=form.get("OptOutType") == "HELP",
         )

@@ -27,10 +27,10 @@ def campaign(world: World) -> int:
     return campaign
 
 
-def press(world: World, campaign: int, answer: str, *, index: int = 0) -> None:
+def press(world: World, campaign: int, answer: str, *, index: int = 0, given: str | None = None) -> None:
     recipient = world.recipient(number(index), campaign)
     with world.runtime.db.write() as session:
-        take_page_answer(session, recipient.id, answer, keys=world.keys, now=world.now)
+        take_page_answer(session, recipient.id, answer, keys=world.keys, now=world.now, given=given)
 
 
 def share(world: World, campaign: int) -> tuple[int, int]:
@@ -111,7 +111,26 @@ def test_pressing_to_and_fro_sends_one_confirmation(world: World, campaign: int)
         press(world, campaign, "opt_out")
         press(world, campaign, "undo")
     world.send()
+    assert world.sent_to() == []  # each was taken back before its confirmation had left
+    for _ in range(4):
+        press(world, campaign, "opt_out")
+        world.send()
+        press(world, campaign, "undo")
     assert world.sent_to() == [number(0)]
+
+
+def test_an_undo_that_comes_twice_takes_back_what_the_page_showed_and_no_more(
+    world: World, campaign: int
+) -> None:
+    press(world, campaign, "opt_out")
+    press(world, campaign, "not_yet")
+    for _ in range(2):
+        press(world, campaign, "undo", given="not_yet")
+    assert world.recipient(number(0), campaign).answer is Label.OPT_OUT
+    world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")
+    world.send()
+    told = [line["To"] for line in world.simulator.ledger() if "Bluezone" in line["Body"]]
+    assert sorted(told) == [number(1), number(2)]
 
 
 def test_undo_takes_back_no_opt_out_but_its_own(world: World, campaign: int) -> None:
@@ -122,27 +141,60 @@ def test_undo_takes_back_no_opt_out_but_its_own(world: World, campaign: int) -> 
         suppress(session, phone, reason=reason, source="officer", secret_key=key, now=world.in_hours(-1))
     press(world, campaign, "opt_out")
     press(world, campaign, "undo")
-    world.launch(name="Đợt hai")
+    world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")
     world.send()
-    assert number(0) not in world.sent_to()
+    assert sorted(world.sent_to()) == [number(1), number(2)]
 
 
 def test_undo_of_an_opt_out_lets_the_number_be_written_to_again(world: World, campaign: int) -> None:
     press(world, campaign, "opt_out")
     press(world, campaign, "undo")
-    world.launch(name="Đợt hai")
+    world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")
     world.send()
-    assert number(0) in world.sent_to()
+    assert sorted(world.sent_to()) == [number(0), number(1), number(2)]
 
 
 def test_each_answer_is_acknowledged_once(world: World, campaign: int) -> None:
     world.reply(number(0), "1", gateway_id="SM1")
+    world.send()
     world.reply(number(0), "2", gateway_id="SM2")
+    world.send()
     world.reply(number(0), "1", gateway_id="SM3")
     world.send()
     bodies = [line["Body"] for line in world.simulator.ledger()]
     assert len(bodies) == 2
     assert bodies[0].startswith("Cam on")
+
+
+def test_nobody_is_thanked_for_what_they_have_taken_back_meanwhile(world: World, campaign: int) -> None:
+    world.reply(number(0), "1", gateway_id="SM1")
+    press(world, campaign, "undo")
+    world.reply(number(1), "1", gateway_id="SM2")
+    world.reply(number(1), "2", gateway_id="SM3")
+    world.reply(number(2), "1", gateway_id="SM4")
+    world.reply(number(2), "TC", gateway_id="SM5")
+    world.send()
+    texts = {line["To"]: line["Body"] for line in world.simulator.ledger()}
+    assert len(world.sent_to()) == 2
+    assert "nhan lai so 1" in texts[number(1)]
+    assert "tu choi" in texts[number(2)]
+
+
+def test_a_campaign_without_accents_answers_without_them(world: World) -> None:
+    world.add_people(2)
+    replies = {
+        "installed": {"reply": "Cảm ơn ông/bà"},
+        "opt_out": {"reply": "Đã nhận lời từ chối lúc {time}."},
+    }
+    world.launch(unaccented=True, content={"answers": replies})
+    world.send()
+    world.simulator.reset()
+    world.reply(number(0), "1", gateway_id="SM1")
+    world.reply(number(1), "TC", gateway_id="SM2")
+    world.send()
+    texts = {line["To"]: line["Body"] for line in world.simulator.ledger()}
+    assert texts[number(0)] == "Cam on ong/ba"
+    assert texts[number(1)].startswith("Da nhan loi tu choi luc ")
 
 
 def test_a_repeated_webhook_changes_nothing(world: World, campaign: int) -> None:
@@ -195,6 +247,16 @@ def test_an_opt_out_that_the_gateway_has_answered_is_not_answered_twice(world: W
     world.send()
     assert world.sent_to() == []
     assert world.status(campaign)["answers"] == {"opt_out": 1}
+
+
+def test_a_call_for_help_that_the_gateway_has_answered_is_not_answered_twice(
+    world: World, campaign: int
+) -> None:
+    world.reply(number(0), "HELP", gateway_id="SM1", asked_help=True)
+    world.send()
+    assert world.sent_to() == []
+    assert [case.kind for case in world.cases()] == [CaseKind.HELP]
+    assert world.status(campaign)["answers"] == {"need_help": 1}
 
 
 def test_a_wrong_number_is_not_written_to_again_but_the_person_s_other_phone_is(world: World) -> None:

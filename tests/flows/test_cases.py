@@ -16,7 +16,7 @@ from campaigns.answers.models import OfficerEntry, Place
 from campaigns.answers.taking import take_page_answer
 from campaigns.casework.cases import Reopened, finish, number_to_call, release, reopen, take
 from campaigns.casework.examples import read_examples
-from campaigns.casework.handling import give_label, undo_label
+from campaigns.casework.handling import Labelled, give_label, undo_label
 from campaigns.casework.kinds import CaseKind, Outcome
 from campaigns.casework.models import Case
 from campaigns.figures.person import record_answer
@@ -24,6 +24,7 @@ from campaigns.replies.classifier import Label
 from outreach.access.models import AuditEvent, OrganisationKind, Role
 from outreach.access.organisations import create_organisation
 from outreach.errors import BadInput, NotAllowed, NotFound, WrongState
+from outreach.people.models import Phone, Suppression
 from outreach.schema import downgrade, upgrade
 from tests.flows.test_two_at_once import at_once
 from tests.flows.world import AUTHOR, World, number
@@ -63,6 +64,17 @@ def do(
 def case(world: World, case_id: int) -> Case:
     with world.runtime.db.read() as session:
         return session.get_one(Case, case_id)
+
+
+def stopped(world: World) -> dict[str, str]:
+    """Why numbers are not written to, by number."""
+    with world.runtime.db.read() as session:
+        found = session.execute(
+            select(Phone.e164, Suppression.reason)
+            .join(Suppression, Suppression.phone_id == Phone.id)
+            .where(Suppression.lifted_at.is_(None))
+        )
+        return {e164: reason.value for e164, reason in found}
 
 
 def kinds(world: World) -> list[CaseKind]:
@@ -192,7 +204,7 @@ def test_a_confirmed_call_for_help_stays_until_somebody_has_helped(world: World,
     world.reply(number(0), "ok", gateway_id="SM1")
     (unclear,) = world.cases()
     assert unclear.kind is CaseKind.UNCLEAR
-    assert do(world, give_label, unclear.id, Label.NEED_HELP) is False
+    assert do(world, give_label, unclear.id, Label.NEED_HELP) == Labelled(is_closed=False, is_counted=True)
     assert [(each.id, each.kind) for each in world.cases()] == [(unclear.id, CaseKind.HELP)]
     assert world.recipient(number(0), campaign).answer is Label.NEED_HELP
     do(world, undo_label, unclear.id)
@@ -204,7 +216,7 @@ def test_a_second_call_for_help_joins_the_first(world: World, campaign: int) -> 
     press(world, campaign, "need_help")
     world.reply(number(0), "ok", gateway_id="SM1")
     first, unclear = world.cases()
-    assert do(world, give_label, unclear.id, Label.NEED_HELP) is True
+    assert do(world, give_label, unclear.id, Label.NEED_HELP).is_closed
     assert [each.id for each in world.cases()] == [first.id]
     do(world, undo_label, unclear.id)
     assert [each.id for each in world.cases()] == [first.id, unclear.id]
@@ -231,6 +243,64 @@ def test_a_press_on_the_page_has_no_label_to_correct(world: World, campaign: int
     press(world, campaign, "need_help")
     with pytest.raises(WrongState, match="trang trả lời"):
         do(world, give_label, world.cases()[0].id, Label.INSTALLED)
+
+
+@pytest.mark.parametrize("label", [Label.OPT_OUT, Label.WRONG_NUMBER])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_number_in_no_campaign_is_left_alone_by_an_officer_s_label_until_it_is_taken_back(
+    world: World, campaign: int, label: Label, is_known: bool
+) -> None:
+    sender = number(0) if is_known else number(900)
+    world.reply(sender, "ok", gateway_id="SM1", now=world.now + timedelta(days=15))
+    (unclear,) = world.cases()
+    assert unclear.recipient_id is None
+    for _ in range(2):
+        assert do(world, give_label, unclear.id, label) == Labelled(is_closed=True, is_counted=True)
+        assert stopped(world) == {sender: label.value}
+        do(world, undo_label, unclear.id)
+        assert stopped(world) == {}
+    assert kinds(world) == [CaseKind.UNCLEAR]
+    world.send()
+    assert number(900) not in world.sent_to()
+
+
+def test_a_label_that_counts_for_nobody_says_so(world: World, campaign: int) -> None:
+    world.reply(number(900), "1", gateway_id="SM1")
+    world.reply("8099", "ok", gateway_id="SM2")
+    world.reply(number(901), "ok", gateway_id="SM3")
+    stranger, short_code, unclear = world.cases()
+    assert do(world, give_label, stranger.id, Label.INSTALLED).is_counted is False
+    assert do(world, give_label, short_code.id, Label.OPT_OUT).is_counted is False
+    assert do(world, give_label, unclear.id, Label.UNCLEAR).is_counted is True
+    assert stopped(world) == {}
+
+
+@pytest.mark.parametrize("sender", [number(0), number(900)])
+def test_a_doubtful_opt_out_counts_until_somebody_finds_that_it_was_none(
+    world: World, campaign: int, sender: str
+) -> None:
+    world.reply(sender, "phiền quá", gateway_id="SM1")
+    (doubtful,) = world.cases()
+    assert doubtful.kind is CaseKind.OPT_OUT
+    assert stopped(world) == {sender: "opt_out"}
+    for _ in range(2):
+        do(world, give_label, doubtful.id, Label.REFUSE)
+        assert stopped(world) == {}
+        do(world, undo_label, doubtful.id)
+        assert stopped(world) == {sender: "opt_out"}
+    do(world, give_label, doubtful.id, Label.OPT_OUT)
+    assert stopped(world) == {sender: "opt_out"}
+
+
+def test_an_opt_out_that_was_none_is_lifted_though_something_was_said_since(
+    world: World, campaign: int
+) -> None:
+    world.reply(number(0), "phiền quá", gateway_id="SM1")
+    (doubtful,) = world.cases()
+    press(world, campaign, "need_help")
+    do(world, give_label, doubtful.id, Label.UNCLEAR)
+    assert stopped(world) == {}
+    assert world.recipient(number(0), campaign).answer is Label.NEED_HELP
 
 
 # -- who does it ---------------------------------------------------------------------------------------

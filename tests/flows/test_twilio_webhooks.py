@@ -107,7 +107,7 @@ def test_a_status_callback_is_read(form: dict[str, str], report: StatusReport) -
         ),
         (
             {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "HELP", "OptOutType": "HELP"},
-            Inbound("SM1", TO, "MTTQ", "HELP", stopped=False),
+            Inbound("SM1", TO, "MTTQ", "HELP", stopped=False, asked_help=True),
         ),
         (
             {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "START", "OptOutType": "START"},

@@ -214,7 +214,9 @@ class World:
 
     def reply(self, sender: str, body: str, *, gateway_id: str, **more: Any) -> Reply | None:
         with self.runtime.db.write() as session:
-            inbound = Inbound(gateway_id, sender, "MTTQ", body, more.get("stopped", False))
+            inbound = Inbound(
+                gateway_id, sender, "MTTQ", body, more.get("stopped", False), more.get("asked_help", False)
+            )
             return receive_reply(session, inbound, keys=self.keys, now=more.get("now", datetime.now(UTC)))
 
     def recipient(self, e164: str, campaign_id: int) -> Recipient:

@@ -8,7 +8,7 @@ import pytest
 
 from campaigns.answers.standing import SURE, Standing, counts, fold
 from campaigns.casework.kinds import CaseKind, held_until, kind_of
-from campaigns.replies.classifier import Label
+from campaigns.replies.classifier import Label, classify
 
 L = Label
 NOON = datetime(2020, 8, 15, 12, tzinfo=UTC)
@@ -56,8 +56,8 @@ BELOW = SURE - 0.01
     ("label", "confidence", "is_counted", "kind"),
     [
         ("installed", 1.0, True, None),
-        ("installed", SURE, True, None),
-        ("installed", BELOW, False, "unclear"),
+        ("installed", 0.8, True, None),
+        ("installed", 0.79, False, "unclear"),  # "có cài" may as well ask
         ("not_yet", SURE, True, None),
         ("not_yet", BELOW, False, "unclear"),
         ("no_smartphone", SURE, True, None),
@@ -82,6 +82,23 @@ def test_what_counts_by_itself_and_what_a_person_looks_at(
 ) -> None:
     assert counts(L(label), confidence) is is_counted
     assert kind_of(L(label), confidence, is_matched=True) == (CaseKind(kind) if kind else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_counted", "kind"),
+    [
+        ("phiền quá", True, "opt_out"),
+        ("tu choi nhan tin", True, None),
+        ("co cai", False, "unclear"),
+        ("da cai roi", True, None),
+    ],
+)
+def test_a_doubtful_opt_out_counts_and_is_looked_at_and_a_doubtful_install_waits(
+    text: str, is_counted: bool, kind: str | None
+) -> None:
+    label, confidence = classify(text)
+    assert counts(label, confidence) is is_counted
+    assert kind_of(label, confidence, is_matched=True) == (CaseKind(kind) if kind else None)
 
 
 def test_no_reply_falls_between_counting_and_looking() -> None:

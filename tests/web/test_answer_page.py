@@ -126,6 +126,21 @@ def test_each_answer_is_taken_shown_and_harmless_when_repeated(
     assert ("install" in buttons(page)) is (answer not in NO_APP)
 
 
+@one_database
+def test_an_undo_pressed_twice_on_a_slow_network_undoes_once(
+    client: FlaskClient, world: World, campaign: int
+) -> None:
+    token = token_of(world, campaign)
+    press(client, token, "opt_out")
+    press(client, token, "installed")
+    form = re.search(r'name="given" value="(\w+)"><button class="undo"', read(client, token))
+    assert form
+    for _ in range(2):
+        client.post(f"/{token}", data={"answer": "undo", "given": form[1]})
+    assert answers(world) == ["opt_out"]
+    assert not may_be_written_to(world, world.recipient(number(0), campaign))
+
+
 def opened(world: World) -> int:
     with world.runtime.db.read() as session:
         return len(session.scalars(select(Opening.recipient_id)).all())

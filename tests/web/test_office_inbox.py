@@ -91,6 +91,15 @@ def test_a_press_is_taken_back_exactly(world: World, client: FlaskClient, campai
         assert session.scalar(select(Suppression).where(Suppression.lifted_at.is_(None))) is None
 
 
+def test_a_label_for_a_number_in_no_campaign_says_that_it_counts_for_nobody(
+    world: World, client: FlaskClient, campaign_id: int
+) -> None:
+    stranger = receive(world, 900, "1")
+    signed_in(client, AUTHOR)
+    answer = post(client, f"/admin/inbox/{stranger}/label", label="installed")
+    assert "chưa tính là câu trả lời của ai" in client.get(answer.location).text
+
+
 def test_help_stays_on_the_list_until_it_is_written_down_as_done_and_can_be_opened_again(
     world: World, client: FlaskClient, campaign_id: int
 ) -> None:

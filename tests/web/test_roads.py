@@ -136,14 +136,15 @@ def test_a_phone_s_replies_and_reports_are_taken(roads: FlaskClient, world: Worl
         "phoneNumber": number(15),
         "message": "1",
         "messageId": "abc",
-        "receivedAt": "2020-08-15T08:00:00+07:00",
+        "receivedAt": world.now.isoformat(),
     }
     for _ in range(2):
         assert call(roads, "sms:received", **said).status_code == 204
     assert replies(world) == [(Road.PHONE, Label.INSTALLED)]
     # The same words a minute later are another reply; the app gives both the same id.
     assert (
-        call(roads, "sms:received", **{**said, "receivedAt": "2020-08-15T08:01:00+07:00"}).status_code == 204
+        call(roads, "sms:received", **{**said, "receivedAt": world.in_hours(0.02).isoformat()}).status_code
+        == 204
     )
     assert len(replies(world)) == 2
     with world.runtime.db.read() as session:
@@ -155,6 +156,27 @@ def test_a_phone_s_replies_and_reports_are_taken(roads: FlaskClient, world: Worl
     with world.runtime.db.read() as session:
         events = session.execute(select(StatusEvent.attempt_id, StatusEvent.status)).all()
     assert [tuple(event) for event in events] == [(attempt, "delivered")]
+
+
+@one_database
+def test_what_a_phone_or_an_operator_delivers_late_undoes_nothing_but_a_stop_counts(
+    roads: FlaskClient, world: World, campaign: int
+) -> None:
+    with world.runtime.db.write() as session:
+        session.execute(update(Attempt).values(claimed_at=world.in_hours(-5)))
+    world.simulator.reset()
+    for index in (15, 16):
+        world.reply(number(index), "1", gateway_id=f"SM{index}")
+    late = world.in_hours(-2)
+    call(roads, "sms:received", sender=number(15), message="chua cai", receivedAt=late.isoformat())
+    push(roads, id="m1", **{"from": number(16)}, text="chua cai", at=str(int(late.timestamp())))
+    push(roads, id="m2", **{"from": number(17)}, text="TC", at=str(int(late.timestamp() * 1000)))
+    assert world.status(campaign)["answers"] == {"installed": 2, "opt_out": 1}
+    with world.runtime.db.read() as session:
+        received = session.scalars(select(Reply.received_at).where(Reply.road != Road.TWILIO)).all()
+    assert all(abs(each - late) < timedelta(seconds=1) for each in received)
+    world.send()
+    assert number(17) not in world.sent_to()  # whoever wrote hours ago gets no message out of the blue
 
 
 @one_database
