@@ -29,7 +29,7 @@ class Vocabulary:
     verbs: tuple[str, ...]
     """What people are asked to do: cài, tải; tiêm, chích."""
     done: tuple[str, ...]
-    """Single words that say by themselves that it is done."""
+    """What says by itself that it is done."""
     things: tuple[str, ...]
     """Names of the app or the vaccine. Near misspellings of names of five letters or more are recognised."""
     other_things: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ BLUEZONE = Vocabulary(
         "cài", "cài đặt", "cài app", "cài vô", "cài hoài", "cài mãi", "tải", "tải về", "tải xuống", "tải mãi", "quét mã",
         "down", "down về", "download", "install", "installing", "set up", "setup",
     ),
-    done=("installed", "downloaded"),
+    done=("installed", "downloaded", "done installing", "finished installing"),
     things=("bluezone", "blue zone", "blu zone", "app", "apps", "ứng dụng", "phần mềm"),
     other_things=(
         "zalo", "ncovi", "facebook", "fb", "messenger", "tiktok", "youtube", "vssid", "vneid", "gmail", "momo", "game",
@@ -93,14 +93,15 @@ def explain(text: str, vocabulary: Vocabulary = BLUEZONE) -> Explanation:
 
 
 def _read_signs(text: str, vocabulary: Vocabulary) -> str:
-    phrases = _index_phrases(vocabulary)
-    words = split_words(text[:LONGEST], HARD)
+    phrases, lengths = _index_phrases(vocabulary)
+    words = tuple(split_words(text[:LONGEST], HARD))
     signs: list[str] = []
     at = 0
     while at < len(words):
-        for phrase, sign in phrases.get(words[at], ()):
-            if len(phrase) == 1 or tuple(words[at : at + len(phrase)]) == phrase:
-                at += len(phrase)
+        for length in lengths.get(words[at], ()):
+            sign = phrases.get(words[at : at + length])
+            if sign:
+                at += length
                 if sign not in _PASSED_OVER:
                     signs.append(sign)
                 break
@@ -121,12 +122,15 @@ def _read_unknown(word: str, vocabulary: Vocabulary) -> str:
         Levenshtein.normalized_similarity(word, thing) > 0.7 for thing in vocabulary.things
     ):
         return _SIGN["THING"]
+    # The one long word among those that stop everything, and the most misspelt.
+    if len(word) > 8 and Levenshtein.normalized_similarity(word, "unsubscribe") > 0.7:
+        return _SIGN["STOP"]
     return _SIGN["X"] if is_vietnamese(word) else _SIGN["OTHERTHING"]
 
 
 @lru_cache(maxsize=8)
-def _index_phrases(vocabulary: Vocabulary) -> dict[str, list[tuple[tuple[str, ...], str]]]:
-    """First word -> the phrases that begin with it and their signs, the longest first."""
+def _index_phrases(vocabulary: Vocabulary) -> tuple[dict[tuple[str, ...], str], dict[str, list[int]]]:
+    """Phrase -> its sign, and a phrase's first word -> how many words such phrases have, the longest first."""
     found: dict[tuple[str, ...], str] = {}
     own = {
         "VERB": vocabulary.verbs,
@@ -142,11 +146,11 @@ def _index_phrases(vocabulary: Vocabulary) -> dict[str, list[tuple[tuple[str, ..
                 spellings = [{word, unaccent_word(word)} if len(words) > 1 else {word} for word in words]
                 for spelled in product(*spellings):
                     found.setdefault(spelled, _SIGN[name])
-    phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-    for spelled, sign in sorted(found.items(), key=lambda entry: -len(entry[0])):
-        if spelled:
-            phrases.setdefault(spelled[0], []).append((spelled, sign))
-    return phrases
+    found.pop((), None)
+    lengths: dict[str, set[int]] = {}
+    for spelled in found:
+        lengths.setdefault(spelled[0], set()).add(len(spelled))
+    return found, {word: sorted(counts, reverse=True) for word, counts in lengths.items()}
 
 
 def _compile(rule: str) -> re.Pattern[str]:

@@ -23,6 +23,9 @@ _OLD_STYLE = {
 
 _pieces = re.compile(r"[^\W_]+(?:[\u0300-\u036f]+[^\W_]*)*|[?,.;:!\n()/]+").findall
 _stretched = re.compile(r"(.)\1{2,}")
+# No syllable ends in a vowel and g: "dừg" is short for "dừng". Nor in a letter twice: "đừngg".
+_cut_ending = re.compile("(?<=[aeiouyà-ỹ])g$")
+_doubled_ending = re.compile(r"(?<=..)([ginh])\1$")
 _marks = re.compile("[\u0300-\u036f]")
 _onset = re.compile("(?:ngh|dd|[ckgnt]h|gi(?=[aeouy])|ng|ph|qu|tr|[bcdghklmnpqrstvx])?")
 _syllable = re.compile(
@@ -62,6 +65,7 @@ TEENCODE = {
         "xong": "xog sog song sông xg",
         "cai": "caj kai kài càj cày cay",
         "chua": "ch chwa chuă",
+        "stop": "stpo sotp stp stopp",
         "ok": "oke okie okê okla oki okey okay okk okela",
         "smartphone": "smp smartfone smatphone smarphone smartphon samrtphone",
         "nha": "nhá nhaz",
@@ -82,6 +86,10 @@ TEENCODE |= {glued: " ".join(_parts(glued)) for glued in _GLUED.split()}
 
 # Stop words that people spell letter by letter: T/C, H.U.Y.
 SPELLED_OUT = frozenset({"tc", "huy", "dung", "stop"})
+# and what they are written together with: STOPALL, HUYDK, TC1.
+_glued_stop = re.compile(
+    "(stop|tc|huy|hủy|huỷ|ngung|ngừng)(all|dk|đk|dky|dv|qc|sms|tin|now|tb|nhan|[1-9][0-9]*)"
+).fullmatch
 _NO_MARKS = str.maketrans("", "", "?,.;:!\n()/")
 
 
@@ -115,10 +123,14 @@ def _spell(piece: str, kept: frozenset[str]) -> tuple[str, ...]:
     if not piece.isascii() and _is_cp1258(piece):
         piece = unicodedata.normalize("NFC", piece.translate(_CP1258))
     piece = piece.lower()
+    if glued := _glued_stop(piece):
+        return tuple(word for part in glued.groups() for word in _spell(part, kept))
     if piece[:2] in ("dd", "d9") and ("đ" + piece[2:] in TEENCODE or not piece.isascii()):
         piece = "đ" + piece[2:]
     if piece not in TEENCODE:
         piece = _stretched.sub(r"\1", piece)
+    if piece not in TEENCODE and piece not in ENGLISH:
+        piece = _cut_ending.sub("ng", _doubled_ending.sub(r"\1", piece))
     typed = read_keystrokes(piece) or piece
     for spelling in (piece, typed):
         if spelling in kept:

@@ -6,9 +6,9 @@ word. The longest phrase wins; of phrases equal without accents, the one that st
 """
 
 _HARD = """
-    bàn bán bày bận bố chớ chờ chị chỉ chỗ chú chừ còn cái cãi cóc cô dùng dũng dạ dấu dụng dừng giờ gõ gởi hơi hồi hộ
-    hội hủy hỏng kẹt lời lợi lầm lộn má mãi mô mấy mẹ mố mốt mời mở mỏ mỗi ngày ngủ nhấn nó quà quên răng rành rảnh sợ thẻ thưởng
-    thằng tài tại túi tối tội vợ à ép ứ đau đâu đã đúng đăng đơ đeo đầu đòi đồ đổi đời đợi đứng đừng
+    bàn bán bày bận bố bộ chán chân chớ chờ chữ chị chỉ chỗ chú chừ còn cái cãi cóc cô dùng dũng dạ dấu dụng dừng giờ gõ gởi hơi hồi hộ
+    hội hủy hỏng kẹt lời lợi lầm lộn má mã mãi mô mấy mẹ mố mốt mời mở mỏ mỗi ngày ngủ nhấn nhắn nhỏ nhớ nó nói quà quên răng rành rảnh rời sợ thẻ thưởng
+    thằng tài tại tiệm tự túi tối tội vợ à ép ứ đau đâu đã đúng đăng đơ đeo đầu đòi đó đồ đổi đời đợi đứng đừng
 """
 HARD = frozenset(_HARD.split())
 
@@ -16,10 +16,11 @@ HARD = frozenset(_HARD.split())
 MEANINGS: dict[str, str] = {
     # Words that would be mistaken for others without their accents; names; slogans.
     "X": """
-        bàn | bán | cái | cãi | dũng | dấu | dụng | đăng | đau | đầu | đeo | đồ | đời | gõ | hơi | hồi | hội | lời | mấy
-        mỏ | mỗi | mời | ngày | ngủ | nó | tài | tại | thẻ | tội | có thể | đeo khẩu trang | hỗ trợ tiền/gạo/covid/dịch
-        tiền/gạo hỗ trợ | không phải nhắc/lo | phản hồi | stop covid/corona/dịch/ncov | tên/là huy/dung | tên/là a/anh/chị/em huy/dung
-        anh/chị/chú/bác huy | huy/dung đây | gõ gì/chữ | chúng ta | nhà số | xin phép | theo hướng dẫn | cũng được | đi làm | có chi
+        bàn | bán | cái | cãi | bộ | mã | mất điện/nước | bị mất điện/nước | chán | chân | chữ | cứu trợ/đói/nạn/hộ | đừng/chớ lo | nhỏ | nhớ | tiệm | tự | rời | đó có | dũng | dấu | dụng | đăng | đau | đầu | đeo | đồ | đời | gõ | hơi | hồi | hội | lời | mấy
+        mỏ | mỗi | mời | ngày | ngủ | nó | tài | tại | thẻ | tội | đeo khẩu trang | hỗ trợ tiền/gạo/covid/dịch
+        tiền/gạo hỗ trợ | không phải nhắc/lo | khỏi nhắc/lo | phản hồi | đứng tên | kiểm tra/coi/xem lại giúp | bỏ lỡ/sót/quên/qua | huy/dung nghe đây
+        gần đây/nhà/trường/ủy/xã/chợ/bên | stop covid/corona/dịch/ncov | tên/là huy/dung | tên/là a/anh/chị/em huy/dung
+        huy/dung đây | gõ gì/chữ | chúng ta | nhà số | xin phép | theo hướng dẫn | cũng được | đi làm | có chi
     """,
     "SPAM": """
         trúng thưởng | khuyến mãi | vay tiền/nhanh/vốn | lãi suất | giá rẻ | soạn dk/đk | quý khách | cuộc gọi nhỡ | gọi nhỡ
@@ -27,34 +28,43 @@ MEANINGS: dict[str, str] = {
     """,
     # --- leave me alone ---
     "STOP": """
-        stop | dừng | ngừng | ngưng | tc | hủy | unsubscribe | unsub | optout | opt out | quit | cancel | end | off | kết thúc
-        dừng lại/ngay/đi/hẳn | dừng nữa | đừng nữa | tạm dừng | thôi đi | hủy đăng ký/ki | hủy dk | hủy dịch vụ | hủy bỏ
+        stop | dừng | ngừng | ngưng | tc | hủy | unsubscribe | unsub | optout | opt out | quit | cancel | end | off | kết thúc | chấm dứt
+        thôi/nghỉ/bớt nhắn/gửi/gởi/spam/nhắc/gọi
+        dừng lại/ngay/đi/hẳn | dừng nữa | đừng nữa | tạm dừng | thôi đi | hủy đăng ký/ki | hủy dk/dv | hủy dịch vụ | hủy bỏ
         hủy tin/nhận | hủy đi/giúp
     """,
     "DONT": "đừng | chớ | cấm | đừng có | đừng bao giờ | đừng bắt/ép",
-    "DUNG": "dung",
-    "HUY": "huy",
+    "DUNG": "dung | đứng | đùng | đưng | đụng | dưng | dững",
+    "HUY": "huy | remove",
     "REJECT": "từ chối",
     "STRIKE": """
-        xóa/bỏ/loại/gỡ/rút/gạch số/tên/sim | xóa thông tin | khỏi ds | bỏ/loại tôi/em/tui | khỏi danh sách | ra danh sách | chặn | block | remove me/my | take me off
-        opt me out | leave me alone | tắt tin nhắn | tắt thông báo | báo công an | tôi kiện | no more | no sms | chớ nhắn/gửi
+        xóa/bỏ/loại/gỡ/rút/gạch số/tên/sim | khỏi ds | khỏi danh sách | ra danh sách | khỏi hệ thống/nhóm/group/list
+        bỏ/loại/xóa/gỡ/rút tôi/em/tui/mình/tao | rút/rời/thoát/out nhóm/group | rút/thoát/out khỏi | chặn | block
+        remove/delete me/my/this | take me/my/this off | take my number | opt me out | leave me alone | go away
+        để/cho tôi/em/tui/mình/tao/tau/anh/chị/bác/cô/chú/ông/bà/con yên | để yên | người ta yên | yên thân
+        báo công an | báo nhà mạng | báo tổng đài | báo cáo spam/số | tố cáo | report spam | tôi/tui/đi kiện | kiện cho/đó
+        không/chưa đăng ký nhận/tin | đừng điện | no more | no sms/text/message/messages | chớ nhắn/gửi
     """,
+    "DROP": "bỏ | loại | rút | gạch | cắt | khóa | ngắt | tắt | delete | dẹp cái/mấy/tin",
+    "NAME": "tên | họ tên | thông tin | thông tin cá nhân | dữ liệu | hồ sơ | thuê bao | my/this/phone number",
+    "LIST": "danh sách | ds | danh bạ | nhóm",
+    "KEEP": "lưu | lưu giữ | giữ | lưu lại | lấy",
     "MSG": """
-        nhắn | nhắn tin | tin nhắn | gửi | gởi | gửi/gởi tin | gửi/gởi tin nhắn | nhận tin nhắn | nhắn gửi/gởi | sms | spam
+        nhắn | nhan | nhắn tin | tin nhắn | gửi | gởi | gửi/gởi tin | gửi/gởi tin nhắn | nhận tin nhắn | nhắn gửi/gởi | sms | spam
         làm phiền | liên lạc | quấy rầy/rối/phá | phiền | quảng cáo | qc | thông báo | text | text me | texting | sending | send
-        message | messages | contact/call/bother/disturb me
+        message | messages | contact/call/bother/disturb me | contact | bother | disturb | nhắc | nhắc nhở | réo
     """,
     "CALL": "gọi | liên hệ",
     "TIN": "tin",
     "ANNOY": """
-        phiền quá/lắm/ghê/thật | bực mình | bị làm phiền | làm phiền quá/lắm | nhắn ít thôi | spam hoài/quá/mãi/suốt/nhiều
+        phiền quá/lắm/ghê/thật/phức/chết | ngày/giờ/hôm nào cũng nhắn/gửi/gởi | nhắn/gửi/gởi gì/chi nhắn/gửi/gởi/lắm/hoài | bực mình | bị làm phiền | làm phiền quá/lắm | nhắn/gửi ít thôi/lại | cứ/còn nhắn/gửi/gởi nữa | spam hoài/quá/mãi/suốt/nhiều
         nhắn/gửi/gởi hoài/miết/suốt/mãi | nhắn/gửi/gởi tin hoài/miết/suốt/mãi/nhiều/liên
     """,
     # --- not the person ---
     "WRONGNO": """
         nhầm | lộn | nhầm/lộn/sai/lạc số/người/máy/sim/rồi | lầm số/người | nhầm số điện thoại | nhầm điện thoại
-        nhầm/lộn tên | cho người khác | chuyển đi rồi | nhắn/gửi/gởi/gọi nhầm/lộn | nhắn/gửi tin nhầm/lộn | wrong number/person/num | not me | wrong | số khác rồi | số công/cơ ty/quan | đổi số/chủ/sim
-        chủ/số cũ | người khác dùng/xài | của người khác | số mới mua/làm | sim mới | sim/số này mới
+        nhầm/lộn tên | cho người khác | chuyển đi rồi | nhắn/gửi/gởi/gọi nhầm/lộn | nhắn/gửi tin nhầm/lộn | wrong number/person/num | not me | wrong | số khác rồi | này mua lại | mua lại sim/số | số/của công/cơ/trường/trạm ty/quan/học/y | số/sim của công/cơ/trường/trạm ty/quan/học/y | đổi số/chủ/sim/người
+        chủ/số cũ | chủ cũ bỏ/đổi/bán/trả số/sim | người khác dùng/xài | của người khác | số mới mua/làm | sim mới | sim/số này mới
         mới mua/làm/dùng/xài sim/số | không dùng/xài số này | không còn dùng/xài số | số này không còn
         không phải tôi/mình/tui/tau/tao/me/em
     """,
@@ -64,14 +74,14 @@ MEANINGS: dict[str, str] = {
     """,
     "NOTBE": "không phải | không phải là | đâu phải | đâu phải là | i am not | im not | i m not | this is not",
     "OWNER": "số của | của | số/sim này | chủ số | chủ thuê bao | người này/đó/ấy | ông/bà/bác/anh/chị/cô/chú ấy",
-    "DIED": "mất rồi | đã mất | qua đời | chết rồi",
+    "DIED": "mất lâu rồi | mất năm | mất rồi | đã mất | qua đời | chết rồi",
     # --- the phone itself ---
     "SMART": """
         smartphone | smart phone | thông minh | lướt | máy lướt | đời mới | lướt được | cảm ứng | quẹt | android | iphone | máy xịn | máy thông minh/quẹt
         máy cảm ứng | điện thoại thông minh | điện thoại cảm ứng | điện thoại xịn/quẹt
     """,
     "BRICK": """
-        cục gạch | đen trắng | trắng đen | bàn phím | bấm phím | phím bấm | bấm nút | nút bấm | kiểu bấm | mỗi phím | phổ thông | cổ lỗ sĩ | không lên/vô mạng | không lên được mạng | máy/thoại rách
+        cục gạch | đen trắng | trắng đen | máy/thoại đồ cổ | loại/kiểu bấm số | basic/old/button phone | phone with buttons | bàn phím | bấm phím | phím bấm | bấm nút | nút bấm | kiểu bấm | mỗi phím | phổ thông | cổ lỗ sĩ | không lên/vô mạng | không lên được mạng | máy/thoại rách
         máy phím/nút/bấm/bàn/thường/dỏm | cùi | cùi bắp | đồ cổ | đập đá | điện thoại bàn/thường/bấm
         điện thoại bình thường | 1280 | 1202 | 1200 | feature/dumb phone | no smartphone/smart | không có internet/3g
         không lên/vô/kết mạng được | không lên/vô được mạng | không có mạng internet | lên mạng không được
@@ -79,33 +89,46 @@ MEANINGS: dict[str, str] = {
     """,
     "NOKIA": "nokia | itel | masstel | mobell | philips",
     "CALLONLY": """
-        chỉ nghe/gọi | chỉ để/biết/có nghe/gọi | chỉ gọi điện/được | chỉ dùng gọi/nghe/để | chỉ nhắn tin | nghe gọi
+        chỉ nghe/gọi | chỉ để/biết/có nghe/gọi | chỉ gọi điện/được | chỉ dùng gọi/nghe/để | chỉ nhắn tin | dùng nhắn tin thôi | nghe gọi | để gọi/nghe thôi
         nghe với/và gọi | gọi với/và nghe/nhắn | nhắn tin với/và gọi | gọi điện được thôi | only call/calls
     """,
     "DEVICE": "máy | điện thoại | phone | samsung | oppo | xiaomi | vivo | realme | huawei",
     # --- no, never, not yet ---
-    "NEVER": "đéo | đếch | dek | éo | cóc | khỏi | miễn | dẹp | còn lâu | việc gì phải | việc gì tôi/em/mình phải | mắc gì",
+    "NEVER": "never | đéo | đếch | dek | éo | cóc | khỏi | miễn | dẹp | còn lâu | việc gì phải | việc gì tôi/em/mình phải | mắc gì",
     "DENY": """
         không/đâu phải chưa/không | không/đâu phải là chưa/không | không phải tôi/em/mình không
-        ai/sao nói/bảo/kêu chưa/không | ai/sao nói/bảo/kêu tôi/em/mình/tui chưa/không | sao lại nói/bảo/kêu chưa/không | ai/sao nói/bảo/kêu là chưa/không
+        ai/sao nói/bảo/kêu chưa/không | ai/sao nói/bảo/kêu tôi/em/mình/tui/con/cháu chưa/không | sao lại nói/bảo/kêu chưa/không | ai/sao nói/bảo/kêu là chưa/không
     """,
-    "NOHAVE": "có đâu | lấy đâu ra | đâu có | làm gì có | có mô | mô có",
-    "NOTYET": "chưa | nào đã | not yet | haven t | havent | have not",
+    "NOHAVE": "làm chi có | có đâu | lấy đâu ra | đâu có | làm gì có | có mô | mô có",
+    "SAID": "ai/sao nói/bảo/kêu | ai/sao nói/bảo/kêu là | ai/sao nói/bảo/kêu tôi/em/mình/tui/con/cháu",
+    "NOTYET": """
+        chưa | nào đã | not yet | haven t | havent | have not | trừ/thiếu/chừa tôi/tui/em/mình/tao/anh/chị/bác
+        còn mỗi tôi/tui/em/mình
+    """,
     "KNOW": "biết",
     "NOKNOW": """
-        không biết/hiểu | chưa biết/hiểu | đâu biết | biết đâu/mô mà | đâu có biết | don t know | dont know
+        không biết/hiểu | chưa biết/hiểu | không rõ | đâu biết | biết đâu/mô mà | đâu có biết | don t know | dont know
     """,
     "UNABLE": "không thể | cannot | can t | cant | unable",
     "NOT": "không | ứ | not | doesn t | doesnt | didn t | don t | dont | do not",
     # --- done ---
-    "PAST": "đã | vừa | mới | vừa mới | mới vừa | i have | have | i ve",
+    "DID": "đã | vừa | vừa mới | mới vừa | i have | have | i ve",
+    "JUST": "mới",
     "DA": "da",
-    "YES": "dạ | vâng | yes | yep | da em/con/cháu/anh/chị/tôi/mình/tui/bác",
-    "ALREADY": "rồi | already | lâu lắm",
+    "YES": "dạ | báo cáo | vâng | yes | yep | da em/con/cháu/anh/chị/tôi/mình/tui/bác",
+    "ALREADY": "rồi | already | lâu lắm/lắc",
+    "HALF": "được nửa | nửa chừng | giữa chừng | nửa đường | một nửa | dở dang | dang dở | lưng chừng",
+    "DOUBT": """
+        chắc | chắc là | hình như | có lẽ | dường như | có khi | tưởng | tưởng là | cứ tưởng | nghĩ là | tôi/tui/em/mình nghĩ | nghe nói/đâu/bảo
+        không/chưa nhớ/chắc | không/chưa nhớ là | không nhớ rõ | chưa rõ | mang máng | đoán là | có thể | nếu | nếu như | nếu mà | giả sử | giá mà | ước gì | rồi thì phải | maybe | i think
+        probably | perhaps | not sure
+    """,
+    "SAY": "nói | nói là | bảo | bảo là | kêu | kêu là",
+    "TOLD": "ai cũng nói/bảo/kêu | giáo nói/bảo/kêu | bảo/kêu/dặn/biểu/nói/nhắc/giục con/cháu/vợ/chồng/nó/thằng/mấy/tụi/bọn/đứa",
     "FINISHED": "xong | xong xuôi | hoàn thành | thành công | hoàn tất | done | finish | finished | completed",
     "AGAIN": "lại",
     "REMOVED": """
-        xóa | gỡ | gỡ bỏ | gỡ ra | uninstall | uninstalled | deleted | removed | mất app | reset máy | mất hết/tiêu/mất/máy | mất điện thoại | bị mất | đổi máy
+        xóa | gỡ | gỡ bỏ | gỡ ra | tháo | tháo ra | uninstall | uninstalled | deleted | removed | mất app | reset máy | mất hết/tiêu/mất/máy | mất điện thoại | bị mất | đổi máy
         đổi điện thoại
     """,
     "CAN": "được | nổi",
@@ -117,34 +140,34 @@ MEANINGS: dict[str, str] = {
     "MO": "mo",
     "DO": "làm | làm theo | mần | thực hiện",
     "ERROR": """
-        lỗi | treo | đơ | bị đơ | bị văng | là văng | văng ra | đứng máy | trang trắng | màn hình trắng/đen | hỏng | kẹt
-        bị kẹt | không tương thích | không hỗ trợ | link die/hư | quay vòng | xoay vòng | quay/load hoài/mãi | thoát ra | thoát | quay quay | trang lạ | link chết | đứng ở/màn/hình | đòi mật/đăng | quên tài khoản | không có tài khoản | cứ báo | bắt/đòi nhập
+        lỗi | treo | đơ | bị đơ | bị văng | là văng/tắt | văng ra | đứng máy | trang trắng | màn hình trắng/đen | hỏng | kẹt
+        bị kẹt | không tương thích | không hỗ trợ | link die/hư | quay vòng | xoay vòng | quay/load hoài/mãi | thoát ra | thoát | quay quay | xoay xoay | trang lạ | link chết | đứng ở/màn/hình | đòi mật/đăng | quên tài khoản | không có tài khoản | cứ báo | bắt/đòi nhập
+        rồi đứng hình/im/yên/máy | tự dừng/tắt/thoát/văng/đóng | tự động dừng/tắt/thoát | bị đứng | bị/báo dừng | báo đầy/lỗi/thiếu | dừng ở màn/trang/bước | bộ nhớ/lượng đầy | kêu/yêu/bắt/đòi đăng
         hết/đầy/thiếu bộ nhớ | hết/đầy/thiếu dung lượng | không đủ/còn bộ nhớ | không đủ/còn dung lượng | không đủ/còn chỗ
         quên mật khẩu | quên pass | không có mã/otp | đòi mã | không ra/thấy/có gì | không thấy đâu | ch play không có
         máy yếu | đầy máy | trục trặc | error | failed | crash
     """,
     "HELP": """
-        giúp | giúp đỡ | hướng dẫn | hỗ trợ | help | cứu | support | call me | nhờ cán bộ | qua/tới/đến/xuống nhà tôi/em/giúp/cài/hướng | bày
+        giúp | giúp đỡ | hướng dẫn | hỗ trợ | help | cứu | support | call me | nhờ cán bộ | cần người/ai chỉ/giúp/bày/hướng | qua/tới/đến/xuống nhà tôi/em/giúp/cài/hướng | bày
         gọi lại cho/hướng | gọi cho tôi/em/mình | ai chỉ | chỉ em/tôi/tui/mình/con/bác/cháu/giúp/cách/lại/với
         bày cho/em/tui | hộ | hộ tôi/em/mình/với/bà/bác/con/cho | mù tịt | không biết cách | chưa biết cách | không biết chữ | mù công nghệ | không rành công nghệ | không rành
     """,
     "FOR": "cho",
     # --- later ---
     "PLAN": """
-        sẽ | để | đợi | doi | chờ | sắp | đang | liền | hứa | lát | lát nữa | xí nữa | xíu | chút xíu | tí | chút/tí nữa | từ từ | gần xong
+        sẽ | để | đợi | doi | chờ | sắp | hẹn | dự định | cũng/đang/có tính/định | cuối/đầu tháng | đang | liền | hứa | lát | lát nữa | xí nữa | xíu | chút xíu | tí | chút/tí nữa | từ từ | gần | gần xong
         bận | bận quá | đang bận | quên | quên mất/cài | quên chưa | later | tomorrow | tonight | will | i ll | soon
         khi/lúc/hôm/bữa nào/mô/rảnh/có/về | ngày mai/mốt | mai mốt | cuối tuần | đầu tháng | tuần/tháng sau/tới | chủ nhật
-        vài/mấy bữa/hôm/ngày nữa | vài bữa | lúc/bữa/hôm/khi khác | qua tuần | rảnh/ranh thì/rồi/sẽ | sẽ làm/thực | đang sửa | máy/thoại hư/hỏng | đang hỏng | sửa xong | thứ 2/3/4/5/6/7 | bây giờ/chừ | về nhà em/tôi/sẽ/cài/mới/rồi | lấy về | hết pin | chưa rảnh/kịp
-        chưa có thời gian | hết 3g/4g/data/mạng/tiền | hết dung lượng mạng/data/4g | không có mạng/wifi/4g/sóng
+        vài/mấy bữa/hôm/ngày nữa | vài bữa | lúc/bữa/hôm/khi khác | qua tuần | rảnh/ranh thì/rồi/sẽ | sẽ làm/thực | đang sửa | máy/thoại hư/hỏng | đang hỏng | sửa xong | thứ 2/3/4/5/6/7 | bây giờ/chừ | về nhà em/tôi/sẽ/cài/mới/rồi | lấy về | hết pin | chưa rảnh/kịp | không kịp
+        chưa/không có thời gian | hết 3g/4g/data/mạng/tiền | hết dung lượng mạng/data/4g | không có mạng/wifi/4g/sóng
         mạng yếu/chậm | có wifi/mạng/tiền mới | đang load/chờ
     """,
     "NOW": "ngay",
     "BY": "nhờ | nhờ con/người/em/cháu/thằng/anh/chị/bạn",
-    "SOON": """
-        mai | mốt | sáng | trưa | chiều | tối | túi | giờ | chừ | hôm nay | chiều/tối nay/ni | tối về | sau
-    """,
+    "LATER": "mai | mốt | chiều | tối | túi | tối về | sau",
+    "TODAY": "bữa nay/ni | sáng | trưa | giờ | chừ | hôm nay | chiều/tối nay/ni",
     "PASTTIME": """
-        hôm qua/trước/kia | bữa trước/qua | hồi sáng/trưa/chiều/hôm | tối/chiều qua | sáng nay | tuần trước | lâu | từ | từ đầu
+        hôm qua/trước/kia/bữa | bữa trước/qua/hổm | hổm rày | cách đây | hồi sáng/trưa/chiều/hôm | tối/chiều qua | sáng nay | tuần/tháng/năm trước | hồi tuần/tháng/năm trước | năm ngoái | lâu | từ | từ đầu
     """,
     # --- asking ---
     "WHERE": "ở đâu | ở mô | ở chỗ nào | chỗ nào | vô đâu/mô | where | link đâu/mô | từ đâu",
@@ -161,7 +184,7 @@ MEANINGS: dict[str, str] = {
     "WHATFOR": "làm/mần gì/chi | làm gì/chi cho | chi/gì cho | mà làm gì/chi",
     "WHO": "ai vậy/thế/đó/đấy/đây/rứa/ri/nhắn/gửi | who | nào nhắn/gửi | số của ai | của ai | hỏi/gặp/số ai | liên hệ ai",
     "WHOIS": "là ai",
-    "SOURCE": "sao có/biết số | lấy số | có số tôi/em/tui/mình | biết số | lấy thông tin",
+    "SOURCE": "sao có/biết số | lấy số | ai/đâu cho/đưa số | có số tôi/em/tui/mình | biết số | lấy thông tin",
     "COST": """
         tốn/mất/trả/thu/tính/trừ tiền | tốn/mất/thu phí | phí | miễn phí | free | cost | fee | bao nhiêu tiền/mb | how much
         pay | mất pin/mạng/gì | mất dung lượng | tốn pin/mạng/data/4g/3g/gì | tốn dung lượng | nặng/chậm máy | mấy tuổi | ngày mấy
@@ -169,7 +192,7 @@ MEANINGS: dict[str, str] = {
     "HOWMUCH": "bao nhiêu",
     "RISK": """
         lừa đảo | lộ thông tin | mất thông tin | theo dõi | an toàn | virus | hack | scam | phạt | bắt buộc | bị gì | có sao
-        bảo mật | tác dụng | lợi ích | quà | thưởng | tiếng dân/kinh/xơ/ba/gia | lợi gì | lợi | nguy hiểm | nhà nước | bộ y tế | thật không | real | uy tín | đáng tin | tin được | safe | legit
+        lộ | bị lộ | danh bạ | ảnh hưởng | định vị | bảo mật | tác dụng | lợi ích | quà | thưởng | tiếng dân/kinh/xơ/ba/gia | lợi gì | lợi | nguy hiểm | nhà nước | bộ y tế | thật không | real | uy tín | đáng tin | tin được | safe | legit
     """,
     "LINK": "link | đường link | đường dẫn",
     "STORE": "ch play | chplay | app store | appstore | google play",
@@ -181,23 +204,33 @@ MEANINGS: dict[str, str] = {
     # --- willing or not ---
     "WANT": """
         muốn | thích | cần | cần thiết | quan tâm | đồng ý | thèm | nhu cầu | có nhu cầu | có hứng | rảnh | rảnh để | bị
-        tham gia | chịu | want | interested
+        tham gia | chịu | tiếp tục | cho phép | có ý/dự định | want | interested
     """,
     "REFUSE": """
-        không tin | không bao giờ | nhất quyết/định không | mặc kệ | đời nào | không ham | không hứng | vớ vẩn | nhảm | rác | app rác | ép | no thanks | no way
+        không tin | không bao giờ | nhất quyết/định không | mặc kệ | đời nào | không ham | không hứng | vớ vẩn | nhảm | rác | app rác | ép | đừng/bắt ép | mắc mớ | mắc mớ gì/chi | no thanks | no way
         not interested | refuse
     """,
     "ENOUGH": "thôi",
     # --- people and small words ---
     "SELF": """
         em | anh | tôi | mình | tui | má | bố | mẹ | tao | tau | con | cháu | bác | cô | chú | chị | ông | bà | ba | i | my
-        me | cán bộ | bạn | nhà em/tôi/mình | chúng tôi | tụi em | bọn em
+        me | đồng chí | cán bộ | cán bộ thôn/xã/làng | bạn | nhà em/tôi/mình | chúng tôi | tụi em | bọn em
     """,
     "KIN": """
         chồng | vợ | chồng em/tôi/chị | vợ tôi/em/mình/anh | con trai | con gái | con trai/gái tôi/em/bác | con tôi/em
         bố/mẹ/ba tôi/em | thằng | đứa con | vk | ck | vk/ck em | ông/bà xã | em trai/gái | anh trai | chị gái | bạn em/tôi/mình
+        hàng xóm | ông/bà nội/ngoại | thím | sếp | cô/thầy giáo | trưởng thôn/làng/bản | thôn trưởng | già làng | bí thư | chủ tịch
+        bác/ông/bà/cậu/anh/chị/em tôi/tui | nhà bên/kế | máy cơ quan | máy công ty
+        bạn bè/gái/trai | đồng nghiệp | người nhà/yêu | họ hàng | công an | bộ đội | thanh niên | nhân viên | chủ tiệm
+        anh/chị hai/ba | con út/cả/đầu | mấy/tụi/bọn/cái đứa | mấy/tụi/bọn/lũ đứa/đám nhỏ/nó | tụi/bọn/lũ nhỏ/nó/trẻ | đứa nhỏ/cháu | thằng/con cháu/nhỏ | cháu nội/ngoại
+        con dâu/rể | của con/mẹ/má/ba/bố | máy vợ | vợ nói/bảo/kêu | ba/bố/cha má/mẹ | người ta | bên xã/thôn/huyện/đoàn | cả/mọi làng/xóm/thôn
     """,
-    "ALL": "hết | cả nhà | vợ chồng | hai vợ chồng",
+    "FORKIN": "cho mẹ/má/ba/bố/cha/con/cháu | cho bà con | cho ba/bố/cha má/mẹ | cho ông bà | cho mấy/tụi đứa",
+    "OR": "hay | hay là | hoặc",
+    "ALL": """
+        cho cả | tất cả | đều | hết | cả nhà | vợ chồng | hai vợ chồng
+        tôi/em/mình/tui/anh/chị và/với/cùng vợ/chồng/con/ba/mẹ | tôi/em/mình/tui/anh/chị và/với/cùng bố/ba mẹ
+    """,
     "BUT": "nhưng | nhưng mà | còn | mà | chứ | but",
     "USE": "dùng | xài | sử dụng | dùng điện thoại/máy/số",
     "RIGHT": "đúng | chính xác | phải rồi | đúng rồi/vậy/thế/rứa",
@@ -208,12 +241,12 @@ MEANINGS: dict[str, str] = {
         đã nhận được tin nhắn | biết/hiểu/nghe/đọc/thấy/xem rồi | đã xem/đọc/biết/hiểu/rõ
     """,
     "NUMWORD": "số | chọn | phím | bấm số | chọn số | nhắn số | câu | trả lời | đáp án | phương án",
-    "NUM1": "số một | chọn một",
-    "NUM2": "số hai | chọn hai",
-    "NUM3": "số ba | chọn ba",
-    "NUM4": "số bốn | chọn bốn",
+    "NUM1": "số một | chọn một | bấm/nhấn 1",
+    "NUM2": "số hai | chọn hai | bấm/nhấn 2",
+    "NUM3": "số ba | chọn ba | bấm/nhấn 3",
+    "NUM4": "số bốn | chọn bốn | bấm/nhấn 4",
     "PART": """
-        a | ạ | ấy | cả | các | chắc | chút | chứ sao | cứ | cũng | for | đây | đấy | đi | đó | hihi | haha | hoài | hen | is | it | là
+        mấy chú/bác/cháu | a | ạ | ấy | cả | các | chắc chắn | chút | chứ sao | chứ sao không | cứ | cũng | for | đây | đấy | đi | đó | do | hihi | haha | hoài | hen | is | it | là
         lắm | luôn | lun | mãi | nay | này | nào | nè | nghe | nghen | nha | nhé | nhen | nữa | ơi | please | pls | quá | rất
         sir | this | thì | thưa | to | và | vẫn | với | y | vui lòng | xin vui lòng | làm ơn | yêu cầu | đề nghị
     """,
