@@ -16,7 +16,10 @@ from outreach.access.organisations import find_organisation
 from outreach.errors import BadInput
 from outreach.people.basis import give_basis
 from outreach.people.importing.issues import write_issues
-from outreach.people.importing.storing import find_or_create_list, import_rows
+from outreach.people.importing.storing import CHUNK, find_or_create_list, import_rows
+from outreach.people.importing.undoing import undo_rows
+from outreach.people.importing.uploads.by_command import end_undone, hold_import
+from outreach.people.importing.uploads.mappings import read_mappings
 from outreach.people.models import LegalBasis, Register
 from outreach.people.reading.checking import check_list, write_check
 from outreach.people.register.handing_in import end
@@ -90,7 +93,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
                 )
             brought, counts = import_rows(
                 session,
-                check_list(file, gazetteer),
+                check_list(file, gazetteer, read_mappings(session, into.id)),
                 into=into,
                 file=file,
                 known_areas=set(session.scalars(select(Area.code))),
@@ -112,13 +115,27 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
                     session, actor_id=None, action="import.see_errors", subject=subject, now=now, rows=rows
                 )
         answer(
-            asdict(counts),
+            {"import": brought.id, **asdict(counts)},
             as_json=as_json,
             says=(
-                f"Đã đọc {counts.rows} dòng: {counts.created} người mới, {counts.updated} bổ sung, "
+                f"Lần nhập {brought.id}. Đã đọc {counts.rows} dòng: {counts.created} người mới, {counts.updated} bổ sung, "
                 f"{counts.merged} gộp, {counts.unchanged} không đổi, {counts.review} chờ xem lại, "
                 f"{counts.rejected} không hợp lệ."
             ),
+        )
+
+    @contacts.command("undo")
+    @click.argument("import_id", metavar="IMPORT", type=int)
+    @json_option
+    def take_back(import_id: int, as_json: bool) -> None:
+        """Take an import back, by the number that `contacts import` gave: who came by it alone goes."""
+        key, people = runtime.settings.secret_key, 0
+        while done := _undo_some(runtime, import_id, key):
+            people += done
+        answer(
+            {"import": import_id, "people": people},
+            as_json=as_json,
+            says=f"Đã hoàn tác lần nhập {import_id}: gỡ những gì tệp đã đưa vào của {people} người.",
         )
 
     @contacts.command("do-not-call")
@@ -151,6 +168,17 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         )
 
     return [contacts]
+
+
+def _undo_some(runtime: Runtime, import_id: int, secret_key: str) -> int:
+    """A part of it, in a transaction of its own, so that others get on meanwhile; 0 once all is done."""
+    now = datetime.now(UTC)
+    with runtime.db.write() as session:
+        brought = hold_import(session, import_id)
+        done = undo_rows(session, brought, limit=CHUNK, secret_key=secret_key, now=now)
+        if not done:
+            end_undone(session, brought, now=now)
+        return done
 
 
 def _keep_apart(file: Path, out: Path | None) -> None:

@@ -48,6 +48,7 @@ ACTIONS: dict[str, Any] = {
     "saved_text.save": _l("Lưu mẫu tin"),
     "saved_text.remove": _l("Xóa mẫu tin"),
     "contacts.import": _l("Nhập danh sách"),
+    "contacts.undo": _l("Hoàn tác lần nhập"),
     "list.basis": _l("Ghi căn cứ nhắn tin"),
     "register.receive": _l("Tải danh sách không làm phiền lên"),
     "register.replace": _l("Thay danh sách không làm phiền"),

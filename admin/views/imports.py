@@ -34,6 +34,7 @@ from outreach.people.importing.uploads.receiving import (
     find_list,
     find_upload,
     forget_file,
+    may_be_undone,
     receive,
     undo,
 )
@@ -257,6 +258,7 @@ class ImportsView(OfficeView):
                 "upload": upload,
                 "list_name": into.name,
                 "organisation": session.get_one(Organisation, into.organisation_id).name,
+                "may_undo": may_be_undone(session, upload),
                 "reasons": count_reasons(session, brought.id) if brought else [],
                 "meanings": MEANINGS,
                 "left_out": LEFT_OUT,

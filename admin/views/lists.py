@@ -178,7 +178,8 @@ class ListsView(OfficeView):
 
         def act(session: Session, user: User, now: datetime) -> None:
             nonlocal taken_back
-            taken_back = retract(session, issue_id, user=user, now=now)
+            key = self.runtime.settings.secret_key
+            taken_back = retract(session, issue_id, secret_key=key, user=user, now=now)
 
         if refused := self.attempt(act, else_to=self._next()):
             return refused

@@ -171,6 +171,7 @@ class PeopleView(OfficeView):
                 secret_key=self._keys.secret_key,
                 user=user,
                 now=now,
+                said_stop=request.form.get("who", "") != "other",
             )
             if number:
                 key = self._keys.secret_key

@@ -118,7 +118,7 @@ class ListImport(Base):
 
 
 class ImportChange(Base):
-    """What an import added to a person who was there before it, so that it can be taken back."""
+    """What an import told of a person who was there before it, so that it can be taken back."""
 
     __tablename__ = "import_changes"
 
@@ -128,7 +128,7 @@ class ImportChange(Base):
     contact_id: Mapped[int] = mapped_column(
         ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True
     )
-    fields: Mapped[list[str]] = mapped_column(JSON, default=list)  # of the contact; they were empty
+    fields: Mapped[dict[str, list[Any]]] = mapped_column(JSON, default=dict)  # name to before, its own
     phones: Mapped[list[int]] = mapped_column(JSON, default=list)
 
 
@@ -202,7 +202,7 @@ class ImportIssue(Base):
     """
 
     __tablename__ = "import_issues"
-    __table_args__ = (UniqueConstraint("import_id", "row"),)
+    __table_args__ = (UniqueConstraint("import_id", "row", "status"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     import_id: Mapped[int] = mapped_column(ForeignKey("list_imports.id", ondelete="CASCADE"))

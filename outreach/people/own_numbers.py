@@ -4,11 +4,11 @@ lags behind does not bring it back.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Text, delete, select, update
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Text, delete, false, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from outreach.access.models import Role, User
@@ -17,14 +17,20 @@ from outreach.bulk import listed
 from outreach.db import Base, BigId, UtcDateTime
 from outreach.errors import BadInput
 from outreach.people.importing.numbers import find_or_create_phones
-from outreach.people.models import Contact, ContactPhone, Phone, SuppressionReason
+from outreach.people.models import Contact, ContactPhone, Phone, Suppression, SuppressionReason
 from outreach.people.person import find_contact, find_phone, read_note, record_deed
 from outreach.people.phone.cells import PhoneStatus, read_phone_cell
-from outreach.people.suppression import lock_phone, suppress
+from outreach.people.suppression import (
+    active,
+    carry_opt_outs,
+    lock_phones,
+    people_left_alone,
+    suppress,
+)
 
 
 class RemovedPhone(Base):
-    """A number that is not the person's, from `removed_at` until `back_at`."""
+    """A number that is not the person's, from `removed_at` until `back_at`; `said_stop` where they opted out on it."""
 
     __tablename__ = "removed_phones"
 
@@ -32,6 +38,7 @@ class RemovedPhone(Base):
     contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
     phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"), index=True)
     note: Mapped[str] = mapped_column(Text)
+    said_stop: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     removed_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     removed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     back_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -56,6 +63,7 @@ def add_number(
         raise BadInput("Người này đã có số đó.")
     position = max(session.scalars(theirs), default=0) + 1
     session.add(ContactPhone(contact_id=contact_id, phone_id=phone_id, position=position))
+    keep_left_alone(session, {contact_id: [phone_id]}, source="officer", secret_key=secret_key, now=now)
     _give_back(session, contact_id, phone_id, now=now)
     person.updated_at = now
     record_deed(
@@ -78,15 +86,23 @@ def remove_number(
     secret_key: str,
     user: User,
     now: datetime,
+    said_stop: bool = True,
 ) -> None:
     """The number is not this person's; what was sent to it and its suppressions stay. Raises BadInput without a note.
 
-    One that nobody else has is not written to any more: messages under way to it would reach a stranger.
+    One that nobody else has is not written to any more: messages under way to it would reach a stranger. An opt-out on
+    it was the person's, whose other numbers are left alone as well, unless whoever else has the number `said_stop`:
+    False says so.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     phone = find_phone(session, contact_id, phone_id, user=user)
     note = read_note(note)
-    lock_phone(session, phone_id)
+    theirs = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
+    lock_phones(session, session.scalars(theirs).all())
+    said_stop = said_stop and active(session, phone_id, SuppressionReason.OPT_OUT)
+    if said_stop:
+        links = [(contact_id, phone_id)]
+        carry_opt_outs(session, links, source="officer", note=note, secret_key=secret_key, now=now)
     session.execute(
         delete(ContactPhone).where(ContactPhone.contact_id == contact_id, ContactPhone.phone_id == phone_id)
     )
@@ -94,7 +110,14 @@ def remove_number(
         wrong = SuppressionReason.WRONG_NUMBER
         suppress(session, phone, reason=wrong, source="officer", secret_key=secret_key, now=now)
     session.add(
-        RemovedPhone(contact_id=contact_id, phone_id=phone_id, note=note, removed_by=user.id, removed_at=now)
+        RemovedPhone(
+            contact_id=contact_id,
+            phone_id=phone_id,
+            note=note,
+            said_stop=said_stop,
+            removed_by=user.id,
+            removed_at=now,
+        )
     )
     session.get_one(Contact, contact_id).updated_at = now
     changes = {"number": (phone.e164, None)}
@@ -137,6 +160,44 @@ def former_owners(session: Session, phones: Collection[int]) -> set[tuple[int, i
         )
     )
     return {(contact_id, phone_id) for contact_id, phone_id in found}
+
+
+def keep_left_alone(
+    session: Session, added: Mapping[int, Collection[int]], *, source: str, secret_key: str, now: datetime
+) -> None:
+    """Numbers that people have just been given (person to phones): of those who opted out on a number that they have no
+    more and have not said otherwise since, the new ones are suppressed as well.
+    """
+    if not added:
+        return
+    opt_out = SuppressionReason.OPT_OUT
+    said_stop = set(
+        session.scalars(
+            select(RemovedPhone.contact_id)
+            .join(Suppression, Suppression.phone_id == RemovedPhone.phone_id)
+            .where(
+                RemovedPhone.contact_id.in_(listed(session, added, BigInteger)),
+                RemovedPhone.said_stop,
+                RemovedPhone.back_at.is_(None),
+                Suppression.reason == opt_out,
+                Suppression.lifted_at.is_(None),
+            )
+        )
+    )
+    if not said_stop:
+        return
+    held: dict[int, set[int]] = {contact_id: set() for contact_id in said_stop}
+    for contact_id, phone_id in session.execute(
+        select(ContactPhone.contact_id, ContactPhone.phone_id).where(
+            ContactPhone.contact_id.in_(listed(session, said_stop, BigInteger))
+        )
+    ):
+        held[contact_id].add(phone_id)
+    # Whose other numbers may be written to again has said so.
+    left_alone = people_left_alone(session, said_stop)
+    left_alone |= {contact_id for contact_id, phones in held.items() if phones <= {*added[contact_id]}}
+    for phone in lock_phones(session, {phone_id for each in left_alone for phone_id in added[each]}):
+        suppress(session, phone, reason=opt_out, source=source, secret_key=secret_key, now=now)
 
 
 def _give_back(session: Session, contact_id: int, phone_id: int, *, now: datetime) -> None:

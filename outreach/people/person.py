@@ -40,6 +40,12 @@ class PhoneLine:
     def is_suppressed(self) -> bool:
         return any(each.lifted_at is None for each in self.suppressions)
 
+    @property
+    def is_opted_out(self) -> bool:
+        """Whoever has it asked to be left alone, on whatever number."""
+        opt_out = SuppressionReason.OPT_OUT
+        return any(each.reason is opt_out and each.lifted_at is None for each in self.suppressions)
+
 
 def find_contact(session: Session, contact_id: int, *, user: User) -> Contact:
     """A person whom the user may see. Raises NotFound."""

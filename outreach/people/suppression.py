@@ -31,6 +31,11 @@ def number_hasher(secret_key: str) -> Callable[[str], str]:
     return hashed
 
 
+def lock_phones(session: Session, ids: Collection[int]) -> list[Phone]:
+    """As `lock_phone`, several in the order in which everybody locks them."""
+    return [lock_phone(session, phone_id) for phone_id in sorted(ids)]
+
+
 def lock_phone(session: Session, phone_id: int) -> Phone:
     """The phone's row, locked until the transaction ends: a claim of the same phone waits, or we for it."""
     return session.execute(
@@ -46,6 +51,7 @@ def suppress(
     source: str,
     secret_key: str,
     now: datetime,
+    note: str = "",
 ) -> bool:
     """Suppress a number. False when it already was for this reason, or was erased. The phone's row must be locked."""
     if phone.e164.startswith(ERASED) or active(session, phone.id, reason):
@@ -56,6 +62,7 @@ def suppress(
             phone_id=phone.id,
             reason=reason,
             source=source,
+            note=note,
             created_at=now,
         )
     )
@@ -100,3 +107,36 @@ def people_left_alone(session: Session, contacts: Collection[int]) -> set[int]:
             )
         )
     )
+
+
+def carry_opt_outs(
+    session: Session,
+    links: Collection[tuple[int, int]],
+    *,
+    source: str,
+    note: str,
+    secret_key: str,
+    now: datetime,
+) -> None:
+    """Before these links (person, phone) go: who opted out on such a phone stays left alone, as all their numbers are
+    suppressed from now on. What waits to be sent to them is not sent.
+    """
+    leaving = listed(session, {phone_id for _person, phone_id in links}, BigInteger)
+    opted_out = set(
+        session.scalars(
+            select(Suppression.phone_id).where(
+                Suppression.phone_id.in_(leaving),
+                Suppression.reason == SuppressionReason.OPT_OUT,
+                Suppression.lifted_at.is_(None),
+            )
+        )
+    )
+    people = {contact_id for contact_id, phone_id in links if phone_id in opted_out}
+    if not people:
+        return
+    theirs = select(ContactPhone.phone_id).where(
+        ContactPhone.contact_id.in_(listed(session, people, BigInteger))
+    )
+    for phone in lock_phones(session, set(session.scalars(theirs))):
+        opt_out = SuppressionReason.OPT_OUT
+        suppress(session, phone, reason=opt_out, source=source, note=note, secret_key=secret_key, now=now)

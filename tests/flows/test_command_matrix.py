@@ -47,6 +47,7 @@ backup restore              operator
 contacts check              operator
 contacts do-not-call        operator
 contacts import             operator
+contacts undo               operator
 counters verify             operator
 db upgrade                  operator
 demo load                   operator

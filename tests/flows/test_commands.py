@@ -20,7 +20,9 @@ from admin.app import create_app
 from campaigns.models import Campaign
 from outreach.access.models import AuditEvent, User
 from outreach.access.users import find_user
-from outreach.people.models import Contact, ContactList, LegalBasis, ListImport, Register
+from outreach.people.models import ColumnMapping, Contact, ContactList, LegalBasis, ListImport, Register
+from outreach.people.reading.columns import Header
+from outreach.people.reading.labels import PHONE
 from tests.flows.processes import ROOT
 from tests.flows.world import APPROVER, AUTHOR, LIST, TEXT, World
 from tests.rules.checking_files import write_xlsx
@@ -300,6 +302,7 @@ def test_a_list_comes_in_and_a_second_time_changes_nothing(
     errors = tmp_path / "loi.csv"
     command = ("contacts", "import", SAMPLE, "--list", "Tổ 1", "--organisation", "MTTQ")
     first = operator.gets(*command, "--errors", errors)
+    assert first.pop("import") == 1
     assert list(first) == ["rows", "created", "updated", "merged", "unchanged", "review", "rejected"]
     assert first["rows"] == 110 == sum(first.values()) - first["rows"]
     assert len(errors.read_text("utf-8-sig").splitlines()) == 1 + first["review"] + first["rejected"]
@@ -307,6 +310,26 @@ def test_a_list_comes_in_and_a_second_time_changes_nothing(
     assert recorded(world, "import.see_errors") == [("list_imports:1", left_out)]
     again = operator.gets(*command)
     assert (again["created"], again["updated"], again["merged"]) == (0, 0, 0)
+
+
+@one_database
+def test_an_import_by_command_knows_the_columns_that_officers_named_and_is_taken_back(
+    operator: Operator, world: World, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "Ho ten,Di dong\nA Thun,0905000123\nY Hlan,0905000124\n", "a.csv")
+    with world.runtime.db.write() as session:
+        owner = session.get_one(ContactList, world.list_id).organisation_id
+        signature = Header(("Ho ten", "Di dong"), 1).signature
+        columns = {"0": "village", "1": PHONE}
+        session.add(ColumnMapping(organisation_id=owner, signature=signature, columns=columns))
+    bring = operator.gets("contacts", "import", path, "--list", "A", "--organisation", "MTTQ")
+    assert bring["created"] == 2
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Contact.village).order_by(Contact.id)).all() == ["A Thun", "Y Hlan"]
+    assert operator.gets("contacts", "undo", bring["import"]) == {"import": bring["import"], "people": 2}
+    assert count(world, Contact) == 0
+    assert "đã được hoàn tác" in operator.is_told("contacts", "undo", bring["import"])
+    assert "Không có lần nhập số 99" in operator.is_told("contacts", "undo", 99)
 
 
 @one_database

@@ -125,3 +125,16 @@ def test_a_changed_name_is_a_question_and_no_overwrite(world: World, tmp_path: P
     assert bring(world, renamed) == ImportCounts(rows=2, created=1, review=1)
     assert [(reason, decision) for _, reason, decision in issues(world)] == [("changed_name", None)]
     assert "Nguyễn Thị Hoa" in people(world)
+
+
+@pytest.mark.parametrize(
+    "code", ["L1.99999999999", "L99999999999.1", "12.30000000001", "1.1", "L1.1 ", "L١.١"]
+)
+def test_a_code_that_no_file_of_ours_gave_a_row_is_passed_over(
+    world: World, tmp_path: Path, code: str
+) -> None:
+    bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123"))
+    file = tmp_path / "again.csv"
+    file.write_text(f"STT,Họ và tên,SĐT,Mã dòng (giữ nguyên)\n1,A Thun,{local(1)},{code}\n", encoding="utf-8")
+    assert bring(world, file).created == 1
+    assert [decision for *_, decision in issues(world)] == [Decision.CORRECTED if code[-1] == " " else None]

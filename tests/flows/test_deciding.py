@@ -12,10 +12,12 @@ from sqlalchemy import select
 from outreach.errors import BadInput, WrongState
 from outreach.people.importing.aside import Decision
 from outreach.people.importing.deciding import birth_years, decide
+from outreach.people.importing.retracting import retract
 from outreach.people.importing.storing import ImportCounts
 from outreach.people.importing.waiting import read_waiting
-from outreach.people.models import Contact, ListImport
+from outreach.people.models import Contact, ListImport, Phone
 from tests.flows.lists import bring, local, people, write
+from tests.flows.test_deciding_alike import everything
 from tests.flows.world import AUTHOR, World, number
 
 
@@ -93,3 +95,56 @@ def test_a_row_is_decided_once(world: World, tmp_path: Path) -> None:
         decide(session, 1, Decision.TAKEN, **more)
     with world.runtime.db.write() as session, pytest.raises(WrongState):
         decide(session, 1, Decision.DROPPED, **more)
+
+
+def test_what_a_row_says_beside_its_doubtful_number_is_kept(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(
+        "STT,Họ và tên,Năm sinh,Ngôn ngữ,SĐT\n1,Y Hlan,41,tiếng Ba Na,09O5 OOO 121\n", encoding="utf-8"
+    )
+    bring(world, file)
+    before = everything(world)
+    say(world, Decision.TAKEN)
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Phone.language)).all() == ["bdq"]
+        ((question, *_), _count) = read_waiting(session, world.user(AUTHOR))
+        assert (question.issue.reason, question.issue.cells["birth_doubt"]) == ("birth_unclear", "41")
+    with world.runtime.db.write() as session:
+        user = world.user(AUTHOR)
+        retract(session, 1, secret_key="k", user=user, now=world.now)
+    assert everything(world) == before
+    say(world, Decision.TAKEN)
+    say(world, Decision.ANSWERED, birth_year=1941)
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Contact.birth_year)).all() == [1941]
+
+
+def test_a_commune_that_is_not_in_the_database_is_left_open(world: World, tmp_path: Path) -> None:
+    bring(world, write(tmp_path, "1,Y Hlan,,,Đắk Mar,09O5 OOO 121"))
+    say(world, Decision.TAKEN)
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Contact.area_code)).all() == [None]
+
+
+@pytest.mark.parametrize(
+    ("decision", "expected"),
+    [
+        (Decision.TAKEN, {"Nguyễn Văn Hùng": 1960, "Nguyễn Văn Hưng": 1990}),
+        (Decision.SAME, {"Nguyễn Văn Hùng": 1960}),
+    ],
+)
+@pytest.mark.parametrize("in_one_file", [True, False])
+def test_two_on_one_phone_whose_names_differ_in_accents_alone_are_two_or_one_as_a_person_says(
+    world: World, tmp_path: Path, in_one_file: bool, decision: Decision, expected: dict[str, int]
+) -> None:
+    father = f"1,Nguyễn Văn Hùng,1960,,,{local(1)}"
+    son = f"2,Nguyễn Văn Hưng,1990,,,{local(1)}"
+    for lines in ((father, son),) if in_one_file else ((father,), (son,)):
+        bring(world, write(tmp_path, *lines))
+    say(world, decision)
+    with world.runtime.db.read() as session:
+        assert dict(session.execute(select(Contact.name, Contact.birth_year)).all()) == expected
+    assert bring(world, write(tmp_path, father, son)).unchanged == 2
+    # Written without accents, or without a year, it is one of them.
+    more = [f"1,NGUYEN VAN HUNG,1990,,,{local(1)}", f"2,Nguyễn Văn Hung,,,,{local(1)}"]
+    assert bring(world, write(tmp_path, *more)).unchanged == 2

@@ -62,7 +62,7 @@ def take_back(world: World, email: str = AUTHOR) -> int:
         user = world.user(email)
         last = read_last(session, world.user(AUTHOR), now=world.now)
         assert last is not None
-        return retract(session, last.issue_id, user=user, now=world.now)
+        return retract(session, last.issue_id, secret_key="k", user=user, now=world.now)
 
 
 def names_on_record(world: World) -> set[tuple[str, str]]:
@@ -183,9 +183,9 @@ def test_only_ones_own_last_decision_is_taken_back_and_once(waiting: World) -> N
         user = waiting.user(AUTHOR)
         assert read_last(session, user, now=waiting.now) is None
         with pytest.raises(WrongState):
-            retract(session, 1, user=user, now=waiting.now)
+            retract(session, 1, secret_key="k", user=user, now=waiting.now)
         with pytest.raises(NotFound):
-            retract(session, 99, user=user, now=waiting.now)
+            retract(session, 99, secret_key="k", user=user, now=waiting.now)
 
 
 def test_a_number_typed_by_hand_is_for_one_row(waiting: World) -> None:

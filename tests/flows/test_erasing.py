@@ -287,6 +287,24 @@ def test_a_list_that_has_them_again_is_asked_about(world: World, person: int, tm
         phone = session.scalars(select(Phone.id).where(Phone.e164 == OWN)).one()
         assert session.scalars(select(Suppression.phone_id)).all() == [phone]
     assert bring(world, again, "Danh sách mới").unchanged == 3
+    with world.runtime.db.read() as session:
+        kept = [issue.cells for issue in session.scalars(select(ImportIssue)) if issue.decision == "dropped"]
+    assert not any(kept)
+
+
+def test_who_is_not_to_come_back_is_forgotten_wherever_they_were_asked_about(
+    world: World, person: int, tmp_path: Path
+) -> None:
+    forget(world, ask(world, person))
+    again = write(tmp_path, f"1,{NAME},1960,Thôn 1,,{local(8)}", f"2,{NAME},1960,Thôn 1,,{local(8)}")
+    for _ in range(2):
+        assert bring(world, again).review == 2
+    first, _second = waiting(world)
+    settle(world, first, Decision.DROPPED)
+    assert waiting(world) == []
+    assert NAME not in dump(world)
+    assert bring(world, again).rejected == 2
+    assert NAME not in dump(world)
 
 
 def waiting(world: World) -> list[int]:

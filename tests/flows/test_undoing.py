@@ -9,11 +9,21 @@ from sqlalchemy import select
 
 from campaigns.models import Recipient
 from outreach.people.importing import storing as importing
+from outreach.people.importing.again import Sighting
+from outreach.people.importing.aside import Decision
+from outreach.people.importing.deciding import decide
 from outreach.people.importing.undoing import undo_rows
-from outreach.people.models import Contact, ImportChange, ImportIssue, ListImport, Membership, Phone
+from outreach.people.models import (
+    Contact,
+    ImportChange,
+    ImportIssue,
+    ListImport,
+    Membership,
+    Phone,
+)
 from outreach.places.loading import load_areas
 from tests.flows.lists import UNITS, bring, count, directory, local, write
-from tests.flows.world import LIST, World, number
+from tests.flows.world import AUTHOR, LIST, World, number
 
 
 @pytest.fixture
@@ -28,7 +38,13 @@ def undo(world: World, import_id: int, *, limit: int = 1000) -> int:
     steps = 0
     while True:
         with world.runtime.db.write() as session:
-            done = undo_rows(session, session.get_one(ListImport, import_id), limit=limit, now=world.now)
+            done = undo_rows(
+                session,
+                session.get_one(ListImport, import_id),
+                limit=limit,
+                secret_key=world.keys.secret_key,
+                now=world.now,
+            )
         if not done:
             return steps
         steps += 1
@@ -94,3 +110,80 @@ def test_what_it_asked_again_is_asked_by_the_earlier_file(
         assert [(each.import_id, each.decision) for each in session.scalars(select(ImportIssue))] == [
             (1, None)
         ]
+
+
+def test_each_file_of_a_list_vouches_for_those_that_it_had(office: World, tmp_path: Path) -> None:
+    both = [f"1,Y Hlan,,,,{local(1)}", f"2,A Lâu,,,,{local(2)}"]
+    for lines in (both, both[:1], both, both):
+        bring(office, write(tmp_path, *lines))
+    undo(office, 4)
+    undo(office, 3)
+    undo(office, 1)
+    assert [row[0] for row in directory(office)] == ["Y Hlan"]  # of the second file
+    undo(office, 2)
+    assert directory(office) == []
+    assert count(office, Sighting) == 0
+
+
+def test_a_row_decided_in_one_file_is_there_by_the_next_that_has_it_too(
+    office: World, tmp_path: Path
+) -> None:
+    file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
+    bring(office, file)
+    with office.runtime.db.write() as session:
+        decide(session, 1, Decision.TAKEN, user=office.user(AUTHOR), secret_key="k", now=office.now)
+    assert bring(office, file).unchanged == 1
+    undo(office, 1)
+    assert [row[0] for row in directory(office)] == ["Y Hlan"]
+    undo(office, 2)
+    assert directory(office) == []
+
+
+@pytest.mark.parametrize("order", [(2, 3), (3, 2)])
+def test_what_another_file_says_too_goes_with_the_last_of_them(
+    office: World, tmp_path: Path, order: tuple[int, int]
+) -> None:
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"))
+    before = directory(office)
+    more = write(tmp_path, f"1,Y Hlan,1990,Thôn 2,Đắk Mar,{local(1)} / {local(2)}")
+    bring(office, more)
+    bring(office, more, "Danh sách khác")
+    undo(office, order[0])
+    ((_, born, _, area, village, first, second, *_),) = directory(office)
+    assert (born, area, village, first, second) == (1990, "23512", "Thôn 2", number(1), number(2))
+    undo(office, order[1])
+    assert directory(office) == before
+
+
+def test_what_an_officer_has_put_right_since_stays(office: World, tmp_path: Path) -> None:
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"))
+    bring(office, write(tmp_path, f"1,Y Hlan,1990,Thôn 2,,{local(1)}"))
+    with office.runtime.db.write() as session:
+        session.scalars(select(Contact)).one().birth_year = 1985
+    undo(office, 2)
+    ((_, born, _, _, village, *_),) = directory(office)
+    assert (born, village) == (1985, "")
+
+
+def with_smartphones(tmp_path: Path, *has: str) -> Path:
+    file = tmp_path / "phones.csv"
+    rows = [f"{n},Y Hlan {n},{each},{local(n)}" for n, each in enumerate(has, start=1)]
+    file.write_text("\n".join(["STT,Họ và tên,Điện thoại thông minh,SĐT", *rows]), encoding="utf-8")
+    return file
+
+
+def test_the_newer_file_knows_who_has_a_smartphone_now(office: World, tmp_path: Path) -> None:
+    def has() -> list[bool | None]:
+        with office.runtime.db.read() as session:
+            return list(session.scalars(select(Contact.has_smartphone).order_by(Contact.id)))
+
+    bring(office, with_smartphones(tmp_path, "không", "", "có"))
+    newer = bring(office, with_smartphones(tmp_path, "có", "có", ""))
+    assert (newer.updated, newer.unchanged) == (2, 1)
+    assert has() == [True, True, True]
+    bring(office, with_smartphones(tmp_path, "không", "có", "có"))
+    assert has() == [False, True, True]
+    undo(office, 2)
+    assert has() == [False, True, True]
+    undo(office, 3)
+    assert has() == [False, None, True]

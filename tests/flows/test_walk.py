@@ -155,7 +155,7 @@ def test_from_an_empty_directory_to_a_risen_share(house: House) -> None:
         house.flask("users", "create", email, "--role", role, "--password-stdin", stdin="một mật khẩu dài\n")
     counts = house.ask("contacts", "import", str(SAMPLE), "--list", "Tổ 1", "--organisation", "TO1")
     assert counts["rows"] == 110
-    assert sum(counts.values()) == 2 * counts["rows"]
+    assert sum(counts.values()) - counts["import"] == 2 * counts["rows"]
 
     file = house.folder / "to1.toml"
     file.write_text(CAMPAIGN, encoding="utf-8")

@@ -378,6 +378,26 @@ def test_a_number_taken_off_a_person_is_history_and_no_old_list_brings_it_back(
         assert session.scalars(select(Suppression.reason)).all() == ["wrong_number"]
 
 
+def test_whose_wish_to_be_left_alone_it_was_is_said_with_the_number_that_goes(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    for first, who in ((801, "person"), (811, "other")):
+        person = world.add_person("Y Hlan", number(first), number(first + 1))
+        path = f"/admin/people/{person}"
+        assert "Ai đã từ chối nhận tin" not in client.get(f"{path}/").text
+        with world.runtime.db.read() as session:
+            phone_id = session.scalars(select(Phone.id).where(Phone.e164 == number(first))).one()
+        post(client, f"{path}/suppress", phone=phone_id, reason="opt_out", note="bà xin thôi")
+        page = client.get(f"{path}/").text
+        assert "không gửi tin: đã từ chối ở số khác" in page
+        assert 'value="person" checked' in page
+        post(client, f"{path}/remove-number", phone=phone_id, note="đổi số", who=who)
+        page = client.get(f"{path}/").text
+        assert ("không gửi tin" in page) is (who == "person")
+        assert ('<span class="tag good">nhận tin' in page) is (who == "other")
+
+
 def test_a_number_that_others_share_goes_on_being_written_to_when_one_of_them_gives_it_up(
     client: FlaskClient, world: World, people: dict[str, int]
 ) -> None:

@@ -80,6 +80,35 @@ def test_an_import_is_undone_at_any_time(client: FlaskClient, world: World) -> N
     assert "không hoàn tác được nữa" in client.get(again.location).text
 
 
+def test_taking_back_that_broke_off_is_asked_for_again(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed_in(client, AUTHOR)
+    hand_in(client, world, "a.csv", PLAIN.encode())
+    work_on(world)
+    post(client, "/admin/imports/1/confirm")
+    work_on(world)
+    post(client, "/admin/imports/1/undo")
+
+    def break_off(*_args: object, **_more: object) -> None:
+        raise RuntimeError
+
+    undo_rows = running.undo_rows
+    monkeypatch.setattr(running, "undo_rows", break_off)
+    with pytest.raises(RuntimeError):
+        work_on(world)
+    monkeypatch.setattr(running, "undo_rows", undo_rows)
+    assert upload(world).state is UploadState.FAILED
+    page = client.get("/admin/imports/1/").text
+    assert "Chưa gỡ hết những gì tệp này đã đưa vào" in page
+    assert "/admin/imports/1/undo" in page
+    post(client, "/admin/imports/1/undo")
+    work_on(world)
+    assert upload(world).state is UploadState.CANCELLED
+    assert count(world, Contact) == 0
+    assert "/admin/imports/1/undo" not in client.get("/admin/imports/1/").text
+
+
 @pytest.mark.parametrize("confirmed", [False, True])
 def test_an_import_that_ends_its_worker_three_times_is_given_up(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch, confirmed: bool

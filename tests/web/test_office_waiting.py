@@ -9,9 +9,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from outreach.access.models import AuditEvent
+from outreach.people.erased import remember_erased
 from outreach.people.models import Contact
 from tests.flows.lists import bring, local, people, write
-from tests.flows.world import AUTHOR, LIST, World
+from tests.flows.world import AUTHOR, LIST, World, number
 from tests.web.office import post, signed_in
 
 
@@ -82,3 +83,18 @@ def test_one_press_for_all_rows_alike_and_one_to_take_it_back(
     assert "5 dòng chờ quyết định trở lại" in page
     assert "còn 6 dòng" in page
     assert list(people(world)) == ["A Lâu"]
+
+
+def test_who_was_erased_is_dropped_by_the_first_key_and_taken_after_a_question(
+    client: FlaskClient, world: World, tmp_path: Path
+) -> None:
+    with world.runtime.db.write() as session:
+        remember_erased(
+            session, "Y Hlan", [(number(1), True)], secret_key=world.keys.secret_key, now=world.now
+        )
+    bring(world, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), LIST)
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/lists/waiting").text
+    assert "chỉ nhập lại nếu chính họ đồng ý" in page
+    assert re.search(r'value="dropped" aria-keyshortcuts="1" class="primary"', page)
+    assert re.search(r'value="taken" aria-keyshortcuts="2" data-ask="Nhập lại người', page)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +17,8 @@ from sqlalchemy import String, select, update
 from sqlalchemy.orm import Session
 
 from outreach.bulk import UNSYNCED, listed
+from outreach.people.erased import WAS_ERASED
+from outreach.people.importing.again import see_again
 from outreach.people.importing.bulk import insert_rows
 from outreach.people.models import ImportIssue, ListImport
 from outreach.people.reading.rows import CheckedRow
@@ -32,6 +35,8 @@ class Decision(StrEnum):
 
 
 _COLUMNS = ("import_id", "row", "status", "reason", "key", "cells", "contact_id", "decision")
+# The code that a file to correct gives a row: within what an id and a row's number may be.
+_CODE = re.compile(r"L([0-9]{1,9})\.([0-9]{1,9})")
 STORED = (Decision.TAKEN, Decision.SAME, Decision.RENAMED)
 
 
@@ -58,14 +63,20 @@ def keep_aside(
     before = _decided_before(session, keys)
     waiting, decided_on = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
     counted = list[IssueStatus | None]()
+    stored = set[int]()
     for (row, status, reason, contact_id), key in zip(kept, keys, strict=True):
-        decided = before.get(key)
+        decided, person = before.get(key, (None, None))
+        if decided in STORED and person:
+            stored.add(person)
         counted.append(_counted_as(status, decided, was_asked=key in before))
         if counted[-1] is None:
             continue
-        cells = json.dumps(describe(row), ensure_ascii=False)
+        # Of whom was erased, and is not to come back, nothing is kept.
+        told = {} if reason == WAS_ERASED and decided else describe(row)
+        cells = json.dumps(told, ensure_ascii=False)
         issue = (brought.id, row.row, status.value, reason[:40], key, cells, contact_id, decided)
         (decided_on if decided else waiting).append(issue)
+    see_again(session, stored, brought=brought)
     asked_again = [key for *_, key, _cells, _person, _decision in (*waiting, *decided_on)]
     session.execute(
         update(ImportIssue)
@@ -95,7 +106,7 @@ def count_aside(
     keys = [_key(row, brought, reason) for row, _, reason, _ in kept]
     before = _decided_before(session, keys) if keys else {}
     return [
-        _counted_as(status, before.get(key), was_asked=key in before)
+        _counted_as(status, before.get(key, (None,))[0], was_asked=key in before)
         for (_, status, _, _), key in zip(kept, keys, strict=True)
     ]
 
@@ -111,19 +122,17 @@ def close_corrected(
 ) -> None:
     """Rows that put right a row of an earlier import into the same list: that one needs no decision any more."""
     for row in rows:
-        if not row.corrects:
-            continue
-        import_id, dot, number = row.corrects.removeprefix("L").partition(".")
-        if not (dot and import_id.isdecimal() and number.isdecimal() and len(row.corrects) < 30):
+        code = _CODE.fullmatch(row.corrects) if row.corrects else None
+        if code is None:
             continue
         same_list = select(ListImport.id).where(
-            ListImport.id == int(import_id), ListImport.list_id == brought.list_id
+            ListImport.id == int(code[1]), ListImport.list_id == brought.list_id
         )
         session.execute(
             update(ImportIssue)
             .where(
                 ImportIssue.import_id.in_(same_list),
-                ImportIssue.row == int(number),
+                ImportIssue.row == int(code[2]),
                 ImportIssue.decision.is_(None),
             )
             .values(decision=Decision.CORRECTED, decided_at=now)
@@ -144,6 +153,7 @@ def describe(row: CheckedRow) -> dict[str, Any]:
         "commune": row.commune,
         "area_code": row.place.code,
         "unit": row.unit,
+        "language": row.language,
         "has_smartphone": row.has_smartphone,
         "phone": row.phone_text,
         "numbers": list(row.phone.numbers),
@@ -155,12 +165,12 @@ def _key(row: CheckedRow, brought: ListImport, reason: str) -> str:
     return hashlib.blake2b(repr(said).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
-def _decided_before(session: Session, keys: Sequence[str]) -> dict[str, str | None]:
-    """The last decision on each key that was asked about before; None where it is open."""
+def _decided_before(session: Session, keys: Sequence[str]) -> dict[str, tuple[str | None, int | None]]:
+    """The last decision on each key that was asked about before, and whom it stored; None where it is open."""
     rows = session.execute(
-        select(ImportIssue.key, ImportIssue.decision)
+        select(ImportIssue.key, ImportIssue.decision, ImportIssue.undo)
         .where(ImportIssue.key.in_(listed(session, set(keys), String)))
         .where(ImportIssue.decision.is_(None) | (ImportIssue.decision != Decision.SUPERSEDED))
         .order_by(ImportIssue.id)
     )
-    return {key: decision for key, decision in rows}  # noqa: C416 - typed so
+    return {key: (decision, (undo or {}).get("contact")) for key, decision, undo in rows}

@@ -15,18 +15,20 @@ from outreach.access.models import Role, User
 from outreach.access.users import require_role
 from outreach.errors import BadInput, WrongState
 from outreach.people.erased import WAS_ERASED
-from outreach.people.importing.aside import Decision, IssueStatus
+from outreach.people.importing.aside import STORED, Decision, IssueStatus, keep_aside
 from outreach.people.importing.joining import Joiner
-from outreach.people.importing.numbers import find_or_create_phones
+from outreach.people.importing.numbers import find_or_create_phones, remember_languages
 from outreach.people.importing.storing import lock_imports
 from outreach.people.importing.waiting import IS_WAITING, find_issue
 from outreach.people.models import Contact, ImportIssue, ListImport, Membership
 from outreach.people.names import given_key, name_key
+from outreach.people.own_numbers import keep_left_alone
 from outreach.people.person import record_deed
 from outreach.people.phone.cells import PhoneStatus, read_phone_cell
 from outreach.people.reading.columns import Header
 from outreach.people.reading.rows import CheckedRow, Sex
 from outreach.places.matching import PlaceMatch
+from outreach.places.models import Area
 
 MOST_ALIKE = 2000  # rows decided at once
 CHANGED_NAME, BIRTH_UNCLEAR = "changed_name", "birth_unclear"
@@ -70,9 +72,8 @@ def decide(
         _answer(session, issues, birth_year, now=now)
     elif decision is Decision.DROPPED:
         _count(brought, "rejected", len(issues))
-        for each in issues:
-            if each.reason == WAS_ERASED:
-                each.cells = {}
+        if issue.reason == WAS_ERASED:
+            _forget(session, issues, user=user, now=now)
     else:
         _store(session, issues, brought, decision, phone=phone, secret_key=secret_key, user=user, now=now)
     for each in issues:
@@ -111,6 +112,22 @@ def _alike(session: Session, issue: ImportIssue, decision: Decision) -> list[Imp
     return list(found)
 
 
+def _forget(session: Session, issues: Sequence[ImportIssue], *, user: User, now: datetime) -> None:
+    """Of whom was erased nothing stays in these rows, nor where the same row was asked about by another file."""
+    dropped = {issue.id for issue in issues}
+    for same in session.scalars(
+        select(ImportIssue)
+        .where(ImportIssue.key.in_({issue.key for issue in issues}))
+        .where(ImportIssue.decision.is_(None) | ImportIssue.decision.not_in(STORED))
+        .with_for_update()
+    ):
+        if same.id not in dropped:
+            if same.decision is None:
+                _count(session.get_one(ListImport, same.import_id, with_for_update=True), "rejected")
+            same.decision, same.decided_by, same.decided_at = Decision.DROPPED.value, user.id, now
+        same.cells = {}
+
+
 def birth_years(doubt: str, *, this_year: int) -> list[int]:
     """The years that two digits may mean, the likeliest first: of the last century, of this one, an age."""
     digits = int(doubt[-2:])
@@ -141,7 +158,7 @@ def _answer(
             continue
         if person is not None and person.birth_year is None:
             person.birth_year, person.updated_at = year, now
-            issue.undo = {"contact": person.id, "fields": ["birth_year"]}
+            issue.undo = {"contact": person.id, "values": {"birth_year": [None, year]}}
 
 
 def _store(
@@ -165,19 +182,27 @@ def _store(
         numbers[issues[0].id] = list(read.numbers)
     phones = find_or_create_phones(session, chain(*numbers.values()), secret_key=secret_key, now=now)
     codes = {issue.cells["area_code"] for issue in issues} - {None}
-    joiner = Joiner(session, brought, phones=phones, in_use=phones.values(), known_areas=codes, now=now)
+    known_areas = set(session.scalars(select(Area.code).where(Area.code.in_(codes))))
+    joiner = Joiner(session, brought, phones=phones, in_use=phones.values(), known_areas=known_areas, now=now)
+    rows = {issue.id: _row(issue, numbers[issue.id]) for issue in issues}
+    remember_languages(
+        session, ((row.language, [phones[each] for each in row.phone.numbers]) for row in rows.values())
+    )
     stored = []
     for issue in issues:
-        row = _row(issue, numbers[issue.id])
+        row = rows[issue.id]
         person = joiner.find(row)
         if decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is not None:
             person = joiner.load(issue.contact_id)
-        before = (len(person.added), len(person.phones_added)) if person else (0, 0)
+        facts, phones_before = ({**person.facts}, len(person.phones_added)) if person else ({}, 0)
         stands = person is not None and joiner.stands_in_list(person)
+        is_new = person is None or person.is_new
         person, outcome = joiner.join(row, person)
-        stored.append(
-            (issue, person, outcome, stands, person.added[before[0] :], person.phones_added[before[1] :])
-        )
+        values = {
+            name: [known, person.facts[name]] for name, known in facts.items() if person.facts[name] != known
+        }
+        added = person.phones_added[phones_before:]
+        stored.append((issue, person, outcome, stands, {} if is_new else values, added))
     last = dict(
         session.execute(
             select(Membership.contact_id, Membership.last_import_id).where(
@@ -187,12 +212,19 @@ def _store(
         ).all()
     )
     joiner.write()
-    for issue, person, outcome, stands, fields, added in stored:
+    keep_left_alone(session, joiner.numbers_added(), source="import", secret_key=secret_key, now=now)
+    questions = [
+        (rows[issue.id], IssueStatus.QUESTION, BIRTH_UNCLEAR, person.id)
+        for issue, person, *_more in stored
+        if rows[issue.id].birth_doubt and person.facts["birth_year"] is None
+    ]
+    keep_aside(session, questions, brought=brought, now=now)
+    for issue, person, outcome, stands, values, added in stored:
         issue.undo = {
             "contact": person.id,
             "outcome": outcome,
             "joined": not stands,
-            "fields": fields,
+            "values": values,
             "phones": added,
             "last": last.get(person.id),
         }
@@ -248,13 +280,13 @@ def _row(issue: ImportIssue, numbers: list[str]) -> CheckedRow:
         place=PlaceMatch(cells["area_code"]),
         unit=cells["unit"],
         note="",
-        language="",
+        language=cells.get("language", ""),  # not kept of rows set aside by earlier versions
         has_smartphone=cells["has_smartphone"],
         phone_text=cells["phone"],
         phone=phone,
         line=cells["line"],
-        birth_doubt="",
+        birth_doubt=cells["birth_doubt"],
         corrects="",
         header=Header((), 0),
-        cells=[],
+        cells=cells["source"],
     )

@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, String, cast, or_, select
 from sqlalchemy.orm import Session
 
 from outreach.bulk import listed
+from outreach.people.importing.again import Sighting
 from outreach.people.importing.aside import Decision, IssueStatus
 from outreach.people.masking import masked
 from outreach.people.models import ImportIssue, ListImport, Membership, Upload, UploadState
@@ -34,7 +35,8 @@ def forget_rows(
     key, numbers = name_key(name), (*own, *shared)
     brought = select(Membership.import_id).where(Membership.contact_id == contact_id)
     again = select(Membership.last_import_id).where(Membership.contact_id == contact_id)
-    files = {each for each in session.scalars(brought.union(again)) if each is not None}
+    between = select(Sighting.import_id).where(Sighting.contact_id == contact_id)
+    files = {each for each in session.scalars(brought.union(again, between)) if each is not None}
     cells = cast(ImportIssue.cells, String)
     candidates = session.execute(
         select(ImportIssue.id, ImportIssue.contact_id, ImportIssue.cells).where(

@@ -7,7 +7,6 @@ query.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -15,36 +14,14 @@ from typing import Any
 from sqlalchemy import BigInteger, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from outreach.bulk import UNSYNCED, listed
+from outreach.bulk import listed
+from outreach.people.importing.again import see_again
 from outreach.people.importing.bulk import insert_rows, take_ids
+from outreach.people.importing.persons import FACTS, Person, facts_of
 from outreach.people.models import Contact, ContactList, ContactPhone, ImportChange, ListImport, Membership
 from outreach.people.names import may_be_renamed
 from outreach.people.own_numbers import former_owners
-from outreach.people.reading.rows import CheckedRow, Sex
-
-_LETTER: dict[Sex | None, str | None] = {None: None, Sex.MALE: "m", Sex.FEMALE: "f"}
-_FACTS = ("birth_year", "sex", "area_code", "village", "has_smartphone")
-
-
-@dataclass(slots=True, eq=False)
-class Person:
-    """Somebody on the chunk's phones. A new one has no id until written; `added` is what this chunk adds to others."""
-
-    id: int
-    name: str
-    key: str
-    facts: dict[str, Any]
-    phones: list[int] = field(default_factory=list)
-    added: list[str] = field(default_factory=list)
-    phones_added: list[int] = field(default_factory=list)
-    is_new: bool = False
-
-    def fill(self, brought: dict[str, Any]) -> None:
-        """Add what was not known; never overwrite: a changed value is a question for a person."""
-        for name, value in brought.items():
-            if value not in (None, "") and self.facts[name] in (None, ""):
-                self.facts[name] = value
-                self.added.append(name)
+from outreach.people.reading.rows import CheckedRow
 
 
 class Joiner:
@@ -71,6 +48,8 @@ class Joiner:
         self._given: list[str] = []  # theirs
         self._memberships: list[tuple[Person, CheckedRow]] = []
         self._here_again: set[int] = set()
+        # What other imports added to people of before: values and phones.
+        self._told: dict[int, list[tuple[dict[str, list[Any]], list[int]]]] = {}
         # (person, phone) that an officer parted: the same name with that number is the person, without the number.
         self._parted: set[tuple[int, int]] = set()
         if in_use:
@@ -83,10 +62,14 @@ class Joiner:
             self._was_on_phone.setdefault(phone_id, []).append(self._people[contact_id])
 
     def find(self, row: CheckedRow) -> Person | None:
-        """The same name on the same phone is the same person; of two the older one is meant."""
+        """The same name on the same phone is the same person; of two the older one is meant. Not one whose name differs in
+        its accents, and who differs in more (see `find_renamed`).
+        """
         for number in row.phone.numbers:
             for person in self._on_phone.get(self._phones[number], ()):
-                if person.key == row.name_key:
+                if person.key == row.name_key and (
+                    person.name == row.name or not person.is_namesake(row, self._known_areas)
+                ):
                     return person
         for number in row.phone.numbers if self._parted else ():
             for person in self._was_on_phone.get(self._phones[number], ()):
@@ -95,7 +78,13 @@ class Joiner:
         return None
 
     def find_renamed(self, row: CheckedRow) -> Person | None:
-        """Somebody of this organisation's lists, brought by an earlier file, whose name this may be now."""
+        """Somebody who may be meant by another name: of this organisation's lists, brought by an earlier file; or with the
+        same letters and other accents, but of another sex or year.
+        """
+        for number in row.phone.numbers:
+            for person in self._on_phone.get(self._phones[number], ()):
+                if person.key == row.name_key and person.is_namesake(row, self._known_areas):
+                    return person
         if not self._people:
             return None
         for phone_id in self._phones_of(row):
@@ -103,7 +92,7 @@ class Joiner:
                 if (
                     not person.is_new
                     and may_be_renamed(person.name, row.name)
-                    and not self._contradicts(person, row)
+                    and not person.contradicts(self._facts(row))
                     and self._members.get(person.id) != self._brought.id
                     and person.id in self._of_the_organisation
                 ):
@@ -123,13 +112,16 @@ class Joiner:
         """Store a row as this person, or as a new one: created, merged, updated, unchanged (see `ImportCounts`)."""
         if person is None:
             return self._make(row), "created"
-        grown = len(person.added) + len(person.phones_added)
-        person.fill(self._facts(row))
+        brought = self._facts(row)
+        changed = person.fill(brought, newer=self._newer(person, brought))
         for phone_id in self._phones_of(row):
             if phone_id not in person.phones and (person.id, phone_id) not in self._parted:
                 person.phones.append(phone_id)
                 person.phones_added.append(phone_id)
                 self._on_phone.setdefault(phone_id, []).append(person)
+                changed = True
+        for told in self._told.get(person.id, ()):
+            person.confirm(*told, brought=brought, on=self._phones_of(row))
         if person.is_new:  # further up in this chunk
             return person, "merged"
         if person.id not in self._members:
@@ -139,8 +131,11 @@ class Joiner:
         if self._members[person.id] == self._brought.id:  # further up in this file
             return person, "merged"
         self._here_again.add(person.id)
-        changed = len(person.added) + len(person.phones_added) > grown
         return person, "updated" if changed else "unchanged"
+
+    def numbers_added(self) -> dict[int, list[int]]:
+        """People of before, with the phones that they were given."""
+        return {each.id: each.phones_added for each in self._people.values() if each.phones_added}
 
     def write(self) -> None:
         """Write all that was joined."""
@@ -151,7 +146,7 @@ class Joiner:
             (each.id, each.name, each.key, given, *each.facts.values())
             for each, given in zip(self._made, self._given, strict=True)
         ]
-        columns = ("id", "name", "name_key", "given_key", *_FACTS)
+        columns = ("id", "name", "name_key", "given_key", *FACTS)
         moment = {"created_at": self._now, "updated_at": self._now}
         insert_rows(self._session, Contact.__table__, columns, contacts, always=moment)
         grown = [each for each in self._people.values() if each.added or each.phones_added]
@@ -164,29 +159,23 @@ class Joiner:
             [(person.id, row.row, row.unit[:120]) for person, row in self._memberships],
             always={"list_id": self._brought.list_id, "import_id": self._brought.id},
         )
-        if self._here_again:
-            self._session.execute(
-                update(Membership)
-                .where(
-                    Membership.list_id == self._brought.list_id,
-                    Membership.contact_id.in_(listed(self._session, self._here_again, BigInteger)),
-                )
-                .values(last_import_id=self._brought.id),
-                execution_options=UNSYNCED,
-            )
+        see_again(self._session, self._here_again, brought=self._brought)
         if grown:
-            self._write_changes(grown)
+            self._write_facts(grown)
+        told = [each for each in self._people.values() if each.confirmed or each.phones_confirmed]
+        if grown or told:
+            self._write_changes({each.id: each for each in (*grown, *told)}.values())
 
     def _look_up(self, ids: set[int]) -> None:
         if not ids:
             return
         people = listed(self._session, ids, BigInteger)
-        facts = [getattr(Contact, name) for name in _FACTS]
+        facts = [getattr(Contact, name) for name in FACTS]
         columns = select(Contact.id, Contact.name, Contact.name_key, *facts)
         for contact_id, name, key, *known in self._session.execute(
             columns.where(Contact.id.in_(people)).order_by(Contact.id)
         ):
-            self._people[contact_id] = Person(contact_id, name, key, dict(zip(_FACTS, known, strict=True)))
+            self._people[contact_id] = Person(contact_id, name, key, dict(zip(FACTS, known, strict=True)))
         for contact_id, phone_id in self._session.execute(
             select(ContactPhone.contact_id, ContactPhone.phone_id)
             .where(ContactPhone.contact_id.in_(people))
@@ -201,6 +190,13 @@ class Joiner:
                 )
             ).all()
         )
+
+        for contact_id, fields, phones in self._session.execute(
+            select(ImportChange.contact_id, ImportChange.fields, ImportChange.phones).where(
+                ImportChange.contact_id.in_(people), ImportChange.import_id != self._brought.id
+            )
+        ):
+            self._told.setdefault(contact_id, []).append((fields, phones))
 
     @cached_property
     def _of_the_organisation(self) -> set[int]:
@@ -220,20 +216,15 @@ class Joiner:
         return [self._phones[number] for number in row.phone.numbers]
 
     def _facts(self, row: CheckedRow) -> dict[str, Any]:
-        return {
-            "birth_year": row.birth_year,
-            "sex": _LETTER[row.sex],
-            "area_code": row.place.code if row.place.code in self._known_areas else None,
-            "village": row.village[:120],
-            "has_smartphone": row.has_smartphone,
-        }
+        return facts_of(row, self._known_areas)
 
-    def _contradicts(self, person: Person, row: CheckedRow) -> bool:
-        brought = self._facts(row)
-        return any(
-            person.facts[name] and brought[name] and person.facts[name] != brought[name]
-            for name in ("birth_year", "sex")
-        )
+    def _newer(self, person: Person, brought: dict[str, Any]) -> Collection[str]:
+        """What this file knows better than the lists of the same organisation before it."""
+        known = person.facts["has_smartphone"]
+        if known is None or brought["has_smartphone"] in (None, known) or person.is_new:
+            return ()
+        is_of_this_file = self._members.get(person.id) == self._brought.id
+        return () if is_of_this_file or person.id not in self._of_the_organisation else ("has_smartphone",)
 
     def _make(self, row: CheckedRow) -> Person:
         phones = self._phones_of(row)
@@ -254,24 +245,31 @@ class Joiner:
         columns = ("contact_id", "phone_id", "position")
         insert_rows(self._session, ContactPhone.__table__, columns, rows)
 
-    def _write_changes(self, grown: list[Person]) -> None:
+    def _write_facts(self, grown: list[Person]) -> None:
         table: Any = Contact.__table__
         self._session.execute(
             update(table)
             .where(table.c.id == bindparam("_id"))
-            .values({**{name: bindparam(f"_{name}") for name in _FACTS}, "updated_at": self._now}),
-            [{"_id": each.id, **{f"_{name}": each.facts[name] for name in _FACTS}} for each in grown],
+            .values({**{name: bindparam(f"_{name}") for name in FACTS}, "updated_at": self._now}),
+            [{"_id": each.id, **{f"_{name}": each.facts[name] for name in FACTS}} for each in grown],
         )
+
+    def _write_changes(self, people: Collection[Person]) -> None:
         of_this = select(ImportChange).where(
             ImportChange.import_id == self._brought.id,
-            ImportChange.contact_id.in_(listed(self._session, [each.id for each in grown], BigInteger)),
+            ImportChange.contact_id.in_(listed(self._session, [each.id for each in people], BigInteger)),
         )
         held = {each.contact_id: each for each in self._session.scalars(of_this)}
-        for person in grown:
+        for person in people:
             change = held.get(person.id)
             if change is None:
-                change = ImportChange(import_id=self._brought.id, contact_id=person.id, fields=[], phones=[])
+                change = ImportChange(import_id=self._brought.id, contact_id=person.id, fields={}, phones=[])
                 self._session.add(change)
-            change.fields = [*change.fields, *person.added]
-            change.phones = [*change.phones, *person.phones_added]
+            told = {
+                name: [change.fields[name][0] if name in change.fields else before, value]
+                for name, (before, value) in (person.confirmed | person.added).items()
+            }
+            change.fields = {**change.fields, **told}
+            phones = [*person.phones_added, *person.phones_confirmed]
+            change.phones = [*change.phones, *(each for each in phones if each not in change.phones)]
         self._session.flush()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,12 +15,13 @@ from outreach.access.models import Role, User
 from outreach.access.users import require_role
 from outreach.errors import WrongState
 from outreach.people.erased import WAS_ERASED
-from outreach.people.importing.aside import Decision
+from outreach.people.importing.again import hand_on
+from outreach.people.importing.aside import Decision, IssueStatus
 from outreach.people.importing.deciding import record_name
 from outreach.people.importing.storing import lock_imports
-from outreach.people.importing.undoing import remove_people, remove_phones
+from outreach.people.importing.undoing import others_of, remove_links, remove_people, take_back
 from outreach.people.importing.waiting import find_issue
-from outreach.people.models import Contact, ContactPhone, ImportChange, ImportIssue, ListImport, Membership
+from outreach.people.models import Contact, ImportChange, ImportIssue, ListImport, Membership
 from outreach.people.names import given_key, name_key
 
 OFFERED_FOR = timedelta(hours=1)
@@ -52,7 +53,7 @@ def read_last(session: Session, user: User, *, now: datetime) -> Last | None:
     return Last(latest.id, len(_together(session, latest)), latest.decided_at)
 
 
-def retract(session: Session, issue_id: int, *, user: User, now: datetime) -> int:
+def retract(session: Session, issue_id: int, *, secret_key: str, user: User, now: datetime) -> int:
     """Take a decision back; how many rows wait again. Raises NotFound, NotAllowed, WrongState where there is none of
     the user's. What others have changed of a person since stays as they left it.
     """
@@ -72,7 +73,7 @@ def retract(session: Session, issue_id: int, *, user: User, now: datetime) -> in
             counts[outcome] -= 1
             counts["review"] += 1
         if issue.undo:
-            _take_back(session, brought, issue, issue.undo, user=user, now=now)
+            _take_back(session, brought, issue, issue.undo, secret_key=secret_key, user=user, now=now)
         issue.decision = issue.decided_by = issue.decided_at = issue.undo = None
     brought.counts = counts
     audit.record(
@@ -106,8 +107,17 @@ def _take_back(
     undo: dict[str, Any],
     *,
     user: User,
+    secret_key: str,
     now: datetime,
 ) -> None:
+    if issue.status != IssueStatus.QUESTION:  # what was asked about the row once it was stored
+        session.execute(
+            delete(ImportIssue).where(
+                ImportIssue.import_id == issue.import_id,
+                ImportIssue.row == issue.row,
+                ImportIssue.status == IssueStatus.QUESTION,
+            )
+        )
     person = session.get(Contact, undo["contact"])
     if person is None:
         return
@@ -115,14 +125,11 @@ def _take_back(
         renamed, person.name = person.name, undo["name"]
         person.name_key, person.given_key = name_key(person.name), given_key(person.name)
         record_name(session, person, before=renamed, issue=issue, user=user, now=now)
-    for name in undo["fields"]:
-        setattr(person, name, "" if name == "village" else None)
+    told = others_of(session, brought, [person.id])[person.id]
+    values, phones = undo.get("values", {}), undo.get("phones", [])
+    take_back(person, values, told)
     person.updated_at = now
-    phones = undo.get("phones", [])
-    session.execute(
-        delete(ContactPhone).where(ContactPhone.contact_id == person.id, ContactPhone.phone_id.in_(phones))
-    )
-    _forget_change(session, brought.id, person.id, undo["fields"], phones)
+    _forget_change(session, brought.id, person.id, values, phones)
     theirs = (Membership.list_id == brought.list_id, Membership.contact_id == person.id)
     if undo.get("joined") is False:
         session.execute(
@@ -131,29 +138,26 @@ def _take_back(
             .values(last_import_id=undo["last"])
         )
     elif undo.get("joined"):
-        # A later file of this list had them too: they are that one's now.
-        session.execute(
-            update(Membership)
-            .where(*theirs, Membership.import_id == brought.id, Membership.last_import_id.is_not(None))
-            .values(import_id=Membership.last_import_id, last_import_id=None, row=None)
-        )
+        hand_on(session, [person.id], brought=brought)
         session.execute(
             delete(Membership).where(*theirs, Membership.import_id == brought.id, Membership.row == issue.row)
         )
     session.flush()
     if undo.get("outcome") == "created":
         session.expunge(person)
-        remove_people(session, [person.id])
-    remove_phones(session, phones)
+        remove_people(session, [person.id], secret_key=secret_key, now=now)
+    kept = {phone_id for other in told for phone_id in other.phones}
+    links = [(person.id, phone_id) for phone_id in phones if phone_id not in kept]
+    remove_links(session, links, secret_key=secret_key, now=now)
 
 
 def _forget_change(
-    session: Session, import_id: int, contact_id: int, fields: Sequence[str], phones: Sequence[int]
+    session: Session, import_id: int, contact_id: int, values: Collection[str], phones: Collection[int]
 ) -> None:
     change = session.get(ImportChange, (import_id, contact_id))
     if change is None:
         return
-    change.fields = [name for name in change.fields if name not in fields]
+    change.fields = {name: told for name, told in change.fields.items() if name not in values}
     change.phones = [phone_id for phone_id in change.phones if phone_id not in phones]
     if not change.fields and not change.phones:
         session.delete(change)

@@ -20,9 +20,11 @@ from outreach.people.erased import WAS_ERASED, find_erased
 from outreach.people.importing.ahead import chunks_ahead
 from outreach.people.importing.aside import IssueStatus, close_corrected, keep_aside
 from outreach.people.importing.bulk import rarely_collected
-from outreach.people.importing.joining import Joiner, Person
+from outreach.people.importing.joining import Joiner
 from outreach.people.importing.numbers import create_phones, find_phones, remember_languages
+from outreach.people.importing.persons import Person
 from outreach.people.models import ContactList, ListImport
+from outreach.people.own_numbers import keep_left_alone
 from outreach.people.phone.cells import PhoneStatus
 from outreach.people.reading.rows import CheckedRow
 
@@ -141,6 +143,8 @@ def store_rows(
         if row.birth_doubt and person.facts["birth_year"] is None:
             unclear.append((row, person))
     joiner.write()
+    keep_left_alone(session, joiner.numbers_added(), source="import", secret_key=secret_key, now=now)
+    aside = [(row, status, reason, _whom(row, about, joiner=joiner)) for row, status, reason, about in aside]
     for status in keep_aside(session, aside, brought=brought, now=now):
         counts[_COUNTED[status]] += 1
     questions = [(row, IssueStatus.QUESTION, "birth_unclear", person.id) for row, person in unclear]
@@ -163,6 +167,12 @@ def place_row(
         return None, (IssueStatus.REVIEW, WAS_ERASED, None)
     renamed = joiner.find_renamed(row)
     return None, (IssueStatus.REVIEW, "changed_name", renamed.id) if renamed else None
+
+
+def _whom(row: CheckedRow, about: int | None, *, joiner: Joiner) -> int | None:
+    """Whom a row kept aside is about: somebody of the same chunk has an id only once written."""
+    person = joiner.find_renamed(row) if about == 0 else None
+    return person.id if person else about
 
 
 def lock_imports(session: Session) -> None:

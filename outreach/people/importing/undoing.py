@@ -5,14 +5,16 @@ Somebody to whom a campaign points stays in the directory without this list, as 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, literal, select, update
+from sqlalchemy import BigInteger, delete, exists, literal, select, update
 from sqlalchemy.orm import Session
 
+from outreach.bulk import listed
 from outreach.db import is_pointed_to
+from outreach.people.importing.again import hand_on, unsee
 from outreach.people.importing.aside import Decision
 from outreach.people.importing.storing import lock_imports
 from outreach.people.models import (
@@ -24,44 +26,51 @@ from outreach.people.models import (
     Membership,
     Phone,
 )
+from outreach.people.suppression import carry_opt_outs
+
+# What is said of an opt-out that somebody's other numbers take over.
+CARRIED = "Chuyển từ một số khác của người này, khi hoàn tác một lần nhập."
 
 # Tables whose rows go with a person, or live on without.
-_PART_OF_A_PERSON = {"memberships", "contact_phones", "import_changes", "import_issues", "removed_phones"}
+_PART_OF_A_PERSON = {
+    "memberships",
+    "contact_phones",
+    "import_changes",
+    "import_issues",
+    "removed_phones",
+    "sightings",
+}
 
 
-def undo_rows(session: Session, brought: ListImport, *, limit: int, now: datetime) -> int:
+def undo_rows(session: Session, brought: ListImport, *, limit: int, secret_key: str, now: datetime) -> int:
     """Take back up to `limit` of what an import did; how many, 0 once all is gone. In the caller's transaction."""
     lock_imports(session)
-    done = _undo_memberships(session, brought, limit) or _undo_changes(session, brought, limit, now=now)
+    done = _undo_memberships(session, brought, limit, secret_key=secret_key, now=now)
+    done = done or _undo_changes(session, brought, limit, secret_key=secret_key, now=now)
     if not done:
         _undo_rest(session, brought)
         brought.undone_at = now
     return done
 
 
-def _undo_memberships(session: Session, brought: ListImport, limit: int) -> int:
+def _undo_memberships(
+    session: Session, brought: ListImport, limit: int, *, secret_key: str, now: datetime
+) -> int:
     theirs = (Membership.list_id == brought.list_id, Membership.import_id == brought.id)
-    rows = session.execute(
-        select(Membership.contact_id, Membership.last_import_id)
-        .where(*theirs)
-        .order_by(Membership.contact_id)
-        .limit(limit)
+    people = session.scalars(
+        select(Membership.contact_id).where(*theirs).order_by(Membership.contact_id).limit(limit)
     ).all()
-    # A later file of this list had them too: they are that one's now. Which row it was, it did not say.
-    kept = [contact_id for contact_id, last in rows if last is not None]
-    session.execute(
-        update(Membership)
-        .where(*theirs, Membership.contact_id.in_(kept))
-        .values(import_id=Membership.last_import_id, last_import_id=None, row=None)
-    )
-    gone = [contact_id for contact_id, last in rows if last is None]
+    gone = sorted(hand_on(session, people, brought=brought))
     session.execute(delete(Membership).where(*theirs, Membership.contact_id.in_(gone)))
-    remove_people(session, gone)
-    return len(rows)
+    remove_people(session, gone, secret_key=secret_key, now=now)
+    return len(people)
 
 
-def remove_people(session: Session, ids: Sequence[int]) -> None:
-    """Those of them who stand in no list any more and to whom nothing points, with the numbers that were theirs alone."""
+def remove_people(session: Session, ids: Sequence[int], *, secret_key: str, now: datetime) -> None:
+    """Those of them who stand in no list any more and to whom nothing points, with the numbers that were theirs alone.
+
+    An opt-out on one of their numbers outlives them on all of them, as suppressions do.
+    """
     table: Any = Contact.__table__
     elsewhere = exists(select(literal(1)).where(Membership.contact_id == table.c.id))
     removable = session.scalars(
@@ -69,14 +78,44 @@ def remove_people(session: Session, ids: Sequence[int]) -> None:
             table.c.id.in_(ids), ~elsewhere, ~is_pointed_to(table, but=_PART_OF_A_PERSON)
         )
     ).all()
-    phones = session.scalars(
-        select(ContactPhone.phone_id).where(ContactPhone.contact_id.in_(removable)).distinct()
-    ).all()
+    links = [
+        (contact_id, phone_id)
+        for contact_id, phone_id in session.execute(
+            select(ContactPhone.contact_id, ContactPhone.phone_id).where(
+                ContactPhone.contact_id.in_(removable)
+            )
+        )
+    ]
+    carry_opt_outs(session, links, source="import", note=CARRIED, secret_key=secret_key, now=now)
     session.execute(delete(Contact).where(Contact.id.in_(removable)))
-    remove_phones(session, phones)
+    remove_phones(session, {phone_id for _person, phone_id in links})
 
 
-def remove_phones(session: Session, ids: Sequence[int]) -> None:
+def remove_links(
+    session: Session,
+    links: Collection[tuple[int, int]],
+    *,
+    secret_key: str,
+    now: datetime,
+) -> None:
+    """These numbers are no more these people's (person, phone), who stay left alone where they opted out on one."""
+    if not links:
+        return
+    carry_opt_outs(session, links, source="import", note=CARRIED, secret_key=secret_key, now=now)
+    phones: dict[int, list[int]] = {}
+    for contact_id, phone_id in links:
+        phones.setdefault(contact_id, []).append(phone_id)
+    for contact_id, theirs in phones.items():
+        session.execute(
+            delete(ContactPhone).where(
+                ContactPhone.contact_id == contact_id, ContactPhone.phone_id.in_(theirs)
+            )
+        )
+    session.flush()
+    remove_phones(session, {phone_id for _person, phone_id in links})
+
+
+def remove_phones(session: Session, ids: Collection[int]) -> None:
     """Numbers that nobody has any more; a suppression knows its number by the hash."""
     table: Any = Phone.__table__
     # A message that is being written to one of them holds it: what is asked next sees that message.
@@ -84,35 +123,61 @@ def remove_phones(session: Session, ids: Sequence[int]) -> None:
     session.execute(delete(Phone).where(table.c.id.in_(ids), ~is_pointed_to(table, but={"suppressions"})))
 
 
-def _undo_changes(session: Session, brought: ListImport, limit: int, *, now: datetime) -> int:
+def take_back(person: Contact, values: Mapping[str, Sequence[Any]], others: Sequence[ImportChange]) -> None:
+    """Give a person the values of before (name to that and the import's own), where the import's still stand and none of
+    the other imports says the same.
+    """
+    for name, (before, value) in values.items():
+        told = [other for other in others if name in other.fields]
+        if any(other.fields[name][1] == value for other in told):
+            continue
+        if getattr(person, name) == value:
+            setattr(person, name, before)
+        for other in told:
+            if other.fields[name][0] == value:
+                other.fields = {**other.fields, name: [before, other.fields[name][1]]}
+
+
+def others_of(
+    session: Session, brought: ListImport, people: Collection[int]
+) -> dict[int, list[ImportChange]]:
+    """What other imports told of these people."""
+    found: dict[int, list[ImportChange]] = {contact_id: [] for contact_id in people}
+    for change in session.scalars(
+        select(ImportChange).where(
+            ImportChange.contact_id.in_(listed(session, people, BigInteger)),
+            ImportChange.import_id != brought.id,
+        )
+    ):
+        found[change.contact_id].append(change)
+    return found
+
+
+def _undo_changes(
+    session: Session, brought: ListImport, limit: int, *, secret_key: str, now: datetime
+) -> int:
     changes = session.scalars(
         select(ImportChange)
         .where(ImportChange.import_id == brought.id)
         .order_by(ImportChange.contact_id)
         .limit(limit)
     ).all()
+    others = others_of(session, brought, [change.contact_id for change in changes])
+    links = []
     for change in changes:
-        person = session.get_one(Contact, change.contact_id)
-        for name in change.fields:
-            setattr(person, name, "" if name == "village" else None)
+        person, told = session.get_one(Contact, change.contact_id), others[change.contact_id]
+        take_back(person, change.fields, told)
         person.updated_at = now
-        session.execute(
-            delete(ContactPhone).where(
-                ContactPhone.contact_id == person.id, ContactPhone.phone_id.in_(change.phones)
-            )
-        )
+        kept = {phone_id for other in told for phone_id in other.phones}
+        links += [(person.id, phone_id) for phone_id in change.phones if phone_id not in kept]
         session.delete(change)
     session.flush()
-    remove_phones(session, [phone_id for change in changes for phone_id in change.phones])
+    remove_links(session, links, secret_key=secret_key, now=now)
     return len(changes)
 
 
 def _undo_rest(session: Session, brought: ListImport) -> None:
-    session.execute(
-        update(Membership)
-        .where(Membership.list_id == brought.list_id, Membership.last_import_id == brought.id)
-        .values(last_import_id=None)
-    )
+    unsee(session, brought=brought)
     theirs = ImportIssue.import_id == brought.id
     # What an earlier file asked is asked there again.
     session.execute(

@@ -23,12 +23,13 @@ from outreach.access.users import require_role, visible_to
 from outreach.errors import BadInput, BadList, NotFound, WrongState
 from outreach.people.importing.storing import begin_import
 from outreach.people.importing.uploads.mappings import read_mappings, remember_mappings
-from outreach.people.models import ContactList, Upload, UploadState
+from outreach.people.models import ContactList, ListImport, Upload, UploadState
 from outreach.people.reading.labels import NOT_READ, PHONE, Column
 from outreach.people.reading.lists import LEFT_OUT, line_key
 
 LARGEST = 30 * 2**20  # bytes
 _MANY = ("", PHONE)  # meanings that several columns may have
+ENDED = (UploadState.DONE, UploadState.FAILED, UploadState.CANCELLED)
 _MEANINGS = {*_MANY, *Column}
 _BLOCK = 1 << 20
 _LONGEST_STEM = 60  # characters, of up to three bytes each; a file system takes 255 bytes
@@ -199,15 +200,22 @@ def cancel(session: Session, upload_id: int, *, user: User, now: datetime) -> Up
 
 
 def undo(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
-    """Take back all that it stored. Raises WrongState when it did not come to its end, or was undone."""
+    """Take back all that it stored. Raises WrongState while it is worked on, or where nothing is left of it."""
     upload = _lock(session, upload_id, user=user)
-    if upload.state is not UploadState.DONE:
+    if not may_be_undone(session, upload):
         raise WrongState(
             "Lần nhập này không hoàn tác được nữa. Hãy tải lại trang để xem tình trạng mới nhất."
         )
     begin_undoing(upload, now=now)
     _record(session, upload, "upload.undo", user=user, now=now, rows=upload.total or 0)
     return upload
+
+
+def may_be_undone(session: Session, upload: Upload) -> bool:
+    """Has it ended with something stored? Also by taking back that did not come to its end."""
+    if upload.state not in ENDED or upload.import_id is None:
+        return False
+    return session.get_one(ListImport, upload.import_id).undone_at is None
 
 
 def begin_undoing(upload: Upload, *, now: datetime, error: str = "") -> None:

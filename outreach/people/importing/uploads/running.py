@@ -35,6 +35,7 @@ from outreach.places.models import Area
 LEASE = timedelta(seconds=30)
 _AT_WORK = (UploadState.CHECKING, UploadState.STORING, UploadState.UNDOING)
 MOST_TRIES = 3  # workers that may end over it without having moved it on
+_NOT_UNDONE = "Chưa gỡ hết những gì tệp này đã đưa vào. Hãy bấm “Hoàn tác lần nhập” lần nữa; nếu vẫn lỗi, hãy báo người quản trị."
 _SERVER_AWAY = (OperationalError, InterfaceError)
 
 
@@ -82,7 +83,9 @@ def run(work: Work, upload_id: int) -> bool:
         _fail(
             work,
             upload,
-            "Hệ thống gặp lỗi khi xử lý tệp này. Hãy thử lưu lại tệp bằng Excel rồi nhập lại; "
+            _NOT_UNDONE
+            if upload.state is UploadState.UNDOING
+            else "Hệ thống gặp lỗi khi xử lý tệp này. Hãy thử lưu lại tệp bằng Excel rồi nhập lại; "
             "nếu vẫn lỗi, hãy báo người quản trị.",
         )
         raise
@@ -124,7 +127,7 @@ def _give_up(upload: Upload, *, now: datetime) -> None:
             upload,
             UploadState.FAILED,
             now=now,
-            error=f"Hệ thống đã thử {MOST_TRIES} lần mà chưa gỡ hết những gì đã lưu. Hãy báo người quản trị.",
+            error=f"Hệ thống đã thử {MOST_TRIES} lần. {_NOT_UNDONE}",
         )
 
 
@@ -217,7 +220,8 @@ def _undo(work: Work, upload: Upload) -> None:
             if held is None:
                 return
             now = datetime.now(UTC)
-            taken = undo_rows(session, session.get_one(ListImport, held.import_id), limit=CHUNK, now=now)
+            brought = session.get_one(ListImport, held.import_id)
+            taken = undo_rows(session, brought, limit=CHUNK, secret_key=work.secret_key, now=now)
             if not taken:
                 end(
                     held,
