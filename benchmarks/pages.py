@@ -70,7 +70,7 @@ def main(on: Ground, *, people: int = PEOPLE, times: int = TIMES) -> str:
             "contact list": lambda i: get("/admin/people/"),
             "contact list, further on": lambda i: get(f"/admin/people/?after={i * people // times}"),
             "search by name": lambda i: search(f"a thun {i * 37}"),
-            "search by a number's end": lambda i: search(f"{i * 613 % 10_000:04}"),
+            "search by a number's end": lambda i: search(f"{i * 613 % 1_000:03}"),
             "filtered by smartphone": lambda i: get("/admin/people/?smartphone=unknown"),
             "filtered by opt-out": lambda i: get("/admin/people/?suppressed=1"),
             "a person": lambda i: get(f"/admin/people/{1 + i * people // (times + 1)}/"),

@@ -66,6 +66,7 @@ ACTIONS: dict[str, Any] = {
     "areas.load": _l("Nạp địa bàn"),
     "reply.import": _l("Nhập nhật ký tin trả lời"),
     "contact.see_number": _l("Xem số điện thoại"),
+    "contact.search_number": _l("Tìm theo số điện thoại"),
     "contact.correct": _l("Sửa thông tin người dân"),
     "contact.add_number": _l("Thêm số điện thoại"),
     "contact.remove_number": _l("Gỡ số điện thoại khỏi một người"),

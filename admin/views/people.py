@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
-from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -19,6 +17,7 @@ from sqlalchemy.orm import Session
 from admin.permissions import may_open
 from admin.views.base import OfficeView
 from admin.views.campaign_choices import LANGUAGES
+from admin.views.searches import keep_search, searched_for
 from campaigns.answers.models import HEARD, Place
 from campaigns.answers.taking import Keys
 from campaigns.figures.person import (
@@ -32,7 +31,7 @@ from campaigns.replies.classifier import Label
 from campaigns.rights.models import RequestKind
 from campaigns.rights.requests import read_requests
 from outreach.access.models import User
-from outreach.people.directory import Wanted, read_page
+from outreach.people.directory import Wanted, read_page, record_search
 from outreach.people.lists import read_names, read_organisations
 from outreach.people.models import SuppressionReason
 from outreach.people.origins import read_origins
@@ -49,8 +48,6 @@ from outreach.places.areas import read_districts
 from outreach.places.models import Area
 from outreach.runtime import Runtime
 
-_SEARCHES = "searches"
-_SEARCHES_KEPT = 8  # an officer's open tabs; a cookie holds four kilobytes
 _LONGEST_SEARCH = 100
 _FILTERS = {"list", "organisation", "area", "smartphone", "suppressed", "campaign", "answer"}
 
@@ -65,7 +62,7 @@ class PeopleView(OfficeView):
         """`?s=` what was searched for; list, organisation, area, smartphone, suppressed, campaign, answer; `?after=`."""
         asked = request.args
         wanted = Wanted(
-            text=_searched_for(asked.get("s", "")),
+            text=searched_for(asked.get("s", "")),
             list_id=asked.get("list", type=int),
             organisation_id=asked.get("organisation", type=int),
             area_code=asked.get("area", "")[:10],
@@ -94,7 +91,8 @@ class PeopleView(OfficeView):
             labels=SAID_TO_AN_OFFICER,
             page=page,
             kept=kept,
-            is_first=not asked.get("after"),
+            is_first=page.count is not None,
+            may_see_numbers=may_open(current_user.role, "people.number"),
             **choices,
         )
 
@@ -105,10 +103,14 @@ class PeopleView(OfficeView):
             name: value for name, value in request.form.items() if value and name in _FILTERS
         }
         text = request.form.get("q", "")[:_LONGEST_SEARCH].strip()
+
+        def record(session: Session, user: User, now: datetime) -> None:
+            record_search(session, text, user=user, now=now)
+
+        if refused := self.attempt(record, else_to=url_for(".index", **kept)):
+            return refused
         if text:
-            kept["s"] = secrets.token_hex(4)
-            before = list(cookie.get(_SEARCHES, {}).items())
-            cookie[_SEARCHES] = dict([*before[1 - _SEARCHES_KEPT :], (kept["s"], text)])
+            kept["s"] = keep_search(text)
         return redirect(url_for(".index", **kept), code=303)
 
     @expose("/<int:contact_id>/")
@@ -279,14 +281,6 @@ class PeopleView(OfficeView):
     def _back(self, contact_id: int, said: str) -> ResponseReturnValue:
         flash(said, "success")
         return redirect(url_for(".show", contact_id=contact_id), code=303)
-
-
-def _searched_for(key: str) -> str:
-    """What an officer searched for, by its key: it stands in their own cookie and nowhere else."""
-    text = cookie.get(_SEARCHES, {}).get(key)
-    if key and text is None:
-        flash(_("Lượt tìm này đã cũ. Hãy gõ lại tên hoặc số cần tìm."), "info")
-    return text or ""
 
 
 def _label(value: str) -> Label | None:

@@ -8,31 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, literal, not_, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, literal, not_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from outreach.access import audit
 from outreach.access.models import Organisation, User
-from outreach.access.users import organisations_of
+from outreach.access.users import organisations_of, require_role
+from outreach.people.by_number import (
+    SEE_NUMBERS,
+    begins,
+    has_number,
+    has_phone,
+    is_of_a_number,
+    whole_numbers,
+)
 from outreach.people.masking import masked
 from outreach.people.models import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
 from outreach.people.names import words_of
-from outreach.people.phone.cells import read_phone_cell
 from outreach.places.areas import areas_within, descendants
 from outreach.places.models import Area
 
 ON_A_PAGE = 50
 MOST_COUNTED = 1_000
-# Fewer digits would be half of all people.
-FEWEST_DIGITS = 3
-
-_LAST = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to look for. `text` is a name's words or a number's digits; everything else narrows it down."""
+    """What to look for. `text` is a name's words, a number's last three digits, or all of them where the user may see
+    numbers; everything else narrows it down.
+    """
 
     text: str = ""
     list_id: int | None = None
@@ -86,21 +93,46 @@ def read_page(
     after: str = "",
     also: Sequence[ColumnElement[bool]] = (),
 ) -> Page:
-    """One page of the people that a user may see. `also` are conditions on `Contact` from the floor above."""
+    """One page of the people that a user may see, the first where `after` is nobody of them. `also` are conditions on
+    `Contact` from the floor above.
+    """
     conditions = [*_filters(session, user, wanted), *also]
-    stretches = _stretches(wanted.text)
-    ids = _ids(session, stretches, conditions, after=after)
+    stretches = _stretches(wanted.text, user)
+    behind = _behind(session, stretches, conditions, after=after)
+    ids = _ids(session, stretches, conditions, mark=after[:1], behind=behind)
     more = len(ids) > ON_A_PAGE
     shown = ids[:ON_A_PAGE]
     count = 0
-    for stretch in [] if after else stretches:
+    for stretch in [] if behind else stretches:
         count += _count(session, stretch, conditions, most=MOST_COUNTED + 1 - count)
     return Page(
         lines=_lines(session, user, [contact_id for _, contact_id in shown]),
         after=f"{shown[-1][0]}{shown[-1][1]}" if more else "",
-        count=None if after else min(count, MOST_COUNTED),
+        count=None if behind else min(count, MOST_COUNTED),
         is_more=count > MOST_COUNTED,
     )
+
+
+def record_search(session: Session, text: str, *, user: User, now: datetime) -> None:
+    """Whom a whole number belongs to is on record for whoever looks for it, as a look at the number is.
+
+    Raises NotAllowed where the user may not see numbers. Other texts are nobody's number.
+    """
+    numbers = whole_numbers(text)
+    if not numbers:
+        return
+    require_role(user, *SEE_NUMBERS)
+    theirs = select(Contact.id).where(*_filters(session, user, Wanted()), has_phone(Phone.e164.in_(numbers)))
+    found = [*map(str, session.scalars(theirs))]
+    for who in found or ["all"]:
+        audit.record(
+            session,
+            actor_id=user.id,
+            action="contact.search_number",
+            subject=f"contacts:{who}",
+            now=now,
+            found=len(found),
+        )
 
 
 def visible_lists(session: Session, user: User) -> set[int] | None:
@@ -118,40 +150,21 @@ def is_in(lists: set[int]) -> ColumnElement[bool]:
     )
 
 
-def _stretches(text: str) -> list[_Stretch]:
+def _stretches(text: str, user: User) -> list[_Stretch]:
     """A number's digits, or a name: first the names that begin so, then those whose given name does."""
-    digits = [letter for letter in text if letter.isdecimal()]
-    if digits and not any(letter.isalpha() for letter in text):
-        return [_Stretch("g", Contact.given_key, _has_number(text, "".join(digits)))]
+    if is_of_a_number(text):
+        return [_Stretch("g", Contact.given_key, has_number(text, user))]
     words = words_of(text)
     if not words:
         return [_Stretch("g", Contact.given_key)]
-    begins_so = _begins(Contact.name_key, "".join(words))
+    begins_so = begins(Contact.name_key, "".join(words))
     *before, last = words
     given = and_(
         not_(begins_so),
-        _begins(Contact.given_key, last),
+        begins(Contact.given_key, last),
         *(Contact.given_key.contains(f" {word}", autoescape=True) for word in before),
     )
     return [_Stretch("n", Contact.name_key, begins_so), _Stretch("g", Contact.given_key, given)]
-
-
-def _begins(column: InstrumentedAttribute[str], start: str) -> ColumnElement[bool]:
-    # A range, as every database answers it from the index.
-    return and_(column >= start, column < start + _LAST)
-
-
-def _has_number(text: str, digits: str) -> ColumnElement[bool]:
-    whole = read_phone_cell(text).numbers
-    if whole:
-        found: ColumnElement[bool] = Phone.e164.in_(whole)
-    elif len(digits) < FEWEST_DIGITS:
-        return false()
-    else:
-        found = _begins(Phone.backwards, digits[::-1])
-    return Contact.id.in_(
-        select(ContactPhone.contact_id).join(Phone, Phone.id == ContactPhone.phone_id).where(found)
-    )
 
 
 def _filters(session: Session, user: User, wanted: Wanted) -> list[ColumnElement[bool]]:
@@ -191,11 +204,15 @@ def _is_everywhere(session: Session, within: set[str]) -> bool:
 
 
 def _ids(
-    session: Session, stretches: list[_Stretch], conditions: list[ColumnElement[bool]], *, after: str
+    session: Session,
+    stretches: list[_Stretch],
+    conditions: list[ColumnElement[bool]],
+    *,
+    mark: str,
+    behind: Contact | None,
 ) -> list[tuple[str, int]]:
     """Where each person stands: the stretch's mark and the id; one more than a page where there are more."""
     found: list[tuple[str, int]] = []
-    mark, behind = after[:1], _behind(session, after)
     for stretch in stretches:
         if behind is not None and mark != stretch.mark and not found:
             continue  # shown already
@@ -214,9 +231,16 @@ def _ids(
     return found
 
 
-def _behind(session: Session, after: str) -> Contact | None:
+def _behind(
+    session: Session, stretches: list[_Stretch], conditions: list[ColumnElement[bool]], *, after: str
+) -> Contact | None:
+    """The last person of the page before. Anybody else's place would tell where in the order of names they stand."""
     number = after[1:]
-    return session.get(Contact, int(number)) if number.isascii() and number.isdigit() else None
+    stretch = next((each for each in stretches if each.mark == after[:1]), None)
+    if stretch is None or not (number.isascii() and number.isdigit()):
+        return None
+    query = select(Contact).where(Contact.id == int(number), *conditions)
+    return session.scalar(query if stretch.where is None else query.where(stretch.where))
 
 
 def _count(session: Session, stretch: _Stretch, conditions: list[ColumnElement[bool]], *, most: int) -> int:

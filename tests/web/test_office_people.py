@@ -77,6 +77,10 @@ def found(world: World, email: str = AUTHOR, **wanted: object) -> list[str]:
         ("+84 900 000 002", ["Lê An"]),
         ("002", ["Lê An"]),
         ("02", []),
+        # More than a masked number shows would find out the rest of it, digit by digit.
+        ("0002", []),
+        ("000002", []),
+        ("900000002", ["Lê An"]),
         ("%", sorted(NAMES, key=given_key)),
     ],
 )
@@ -84,6 +88,59 @@ def test_people_are_found_by_a_name_s_beginning_or_a_number_s_end(
     world: World, people: dict[str, int], text: str, names: list[str]
 ) -> None:
     assert found(world, text=text) == names
+
+
+def test_a_number_is_found_whole_only_by_who_may_see_it_and_that_is_on_record(
+    client: FlaskClient, world: World, people: dict[str, int]
+) -> None:
+    auditor = "thanhtra@loa.example"
+    with world.runtime.db.write() as session:
+        world.add_officer(session, auditor, Role.AUDITOR, None)
+    assert found(world, auditor, text="0900000002") == []
+    assert found(world, auditor, text="002") == ["Lê An"]
+
+    signed_in(client, auditor)
+    refused = client.get(post(client, "/admin/people/", q="0900 000 002").location).text
+    assert "không có quyền" in refused
+    assert "hoặc đủ cả số" not in refused
+    assert ">Lê An</a>" in client.get(post(client, "/admin/people/", q="002").location).text
+
+    signed_in(client, AUTHOR)
+    for text in ("0900 000 002", "0900000099", "le an", "002"):
+        page = client.get(post(client, "/admin/people/", q=text).location).text
+        assert "hoặc đủ cả số" in page
+    with world.runtime.db.read() as session:
+        events = session.scalars(select(AuditEvent).where(AuditEvent.action == "contact.search_number")).all()
+    assert [(event.actor_id, event.subject, event.details) for event in events] == [
+        (world.user(AUTHOR).id, f"contacts:{people['Lê An']}", {"found": 1}),
+        (world.user(AUTHOR).id, "contacts:all", {"found": 0}),
+    ]
+
+
+def test_somebody_else_s_place_is_no_place_to_go_on_from(
+    world: World, people: dict[str, int], neighbour: str
+) -> None:
+    with world.runtime.db.write() as session:
+        theirs = session.scalars(select(ContactList).where(ContactList.id != world.list_id)).one()
+        for name in ("An Anh", "Lê Anh"):
+            person = Contact(
+                name=name,
+                name_key=name_key(name),
+                given_key=given_key(name),
+                created_at=world.now,
+                updated_at=world.now,
+            )
+            session.add(person)
+            session.flush()
+            session.add(Membership(list_id=theirs.id, contact_id=person.id))
+    stranger = people["Lê An"]
+    with world.runtime.db.read() as session:
+        user = find_user(session, neighbour)
+        for after in (f"g{stranger}", f"n{stranger}", "g999", "x1", "g²", "g"):
+            page = read_page(session, user, Wanted(), after=after)
+            assert ([line.name for line in page.lines], page.count) == (["An Anh", "Lê Anh"], 2), after
+        page = read_page(session, user, Wanted(), after=f"g{person.id - 1}")
+        assert ([line.name for line in page.lines], page.count) == (["Lê Anh"], None)
 
 
 def test_pages_follow_each_other_without_a_gap_or_a_repetition(
