@@ -18,6 +18,7 @@ from campaigns.figures.places import list_launched
 from campaigns.rounds.entering import enter_results, undo_entry
 from campaigns.rounds.people import Village, find_villages
 from campaigns.rounds.sheets import (
+    Line,
     find_round,
     list_rounds,
     make_round,
@@ -121,10 +122,20 @@ class RoundsView(OfficeView):
                 lines=", ".join(map(str, wrong)),
             )
             return self._show(round_id, typed=typed, error=error), 422
-        with self.writing() as (session, user):
-            done = enter_results(
-                session, round_id, outcomes, user=user, keys=self._keys, now=datetime.now(UTC)
-            )
+        try:
+            visited_at = _moment(request.form.get("visited", ""))
+            with self.writing() as (session, user):
+                done = enter_results(
+                    session,
+                    round_id,
+                    outcomes,
+                    user=user,
+                    keys=self._keys,
+                    now=datetime.now(UTC),
+                    visited_at=visited_at,
+                )
+        except BadInput as refused:
+            return self._show(round_id, typed=typed, error=str(refused)), 422
         flash(
             _("Đã ghi %(n)s dòng.", n=done.saved) if done.saved else _("Không có gì thay đổi."),
             "success",
@@ -179,6 +190,7 @@ class RoundsView(OfficeView):
                     outcome: n for outcome in Outcome if (n := sum(line.outcome is outcome for line in lines))
                 },
                 typed=typed or {},
+                visited=request.form.get("visited") or f"{_last_visit(lines):%Y-%m-%dT%H:%M}",
                 error=error,
             )
         return page
@@ -189,6 +201,20 @@ class RoundsView(OfficeView):
                 _("%(n)s người đã tự trả lời sau đó: câu trả lời của họ được giữ.", n=count),
                 "warning",
             )
+
+
+def _last_visit(lines: list[Line]) -> datetime:
+    """When the officer was there by what was entered last, else now: a sheet is mostly one round."""
+    visits = [line.visited_at for line in lines if line.visited_at]
+    return max(visits, default=datetime.now(UTC)).astimezone(VIETNAM)
+
+
+def _moment(written: str) -> datetime | None:
+    """The field's day and hour in Vietnam; None where it is empty. Raises BadInput."""
+    try:
+        return datetime.fromisoformat(written).replace(tzinfo=VIETNAM) if written else None
+    except ValueError as error:
+        raise BadInput(_("Chưa ghi gì. “Đi lúc” không phải là ngày và giờ.")) from error
 
 
 def _named_keys() -> list[tuple[str, Outcome]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.replies.classifier import Label
@@ -108,7 +108,14 @@ class Place(StrEnum):
 HEARD = (Place.HOME, Place.PHONE, Place.MEETING)
 
 
-class OfficerEntry(Base):
+class WroteSmartphone:
+    """Of an officer's entry: whether it changed what is known of the person's phone, and what was known before."""
+
+    changed_smartphone: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    had_smartphone: Mapped[bool | None] = mapped_column(Boolean)
+
+
+class OfficerEntry(WroteSmartphone, Base):
     """Who wrote an answer down for a resident, and where they heard it."""
 
     __tablename__ = "officer_entries"

@@ -7,16 +7,13 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from campaigns.answers.models import Answer, OfficerEntry, Place, Source
+from campaigns.answers.smartphones import note_smartphone
 from campaigns.answers.taking import Keys, take_answer
 from campaigns.models import Recipient
 from campaigns.replies.classifier import Label
 from outreach.access.models import User
-from outreach.people.models import Contact
 
 LONGEST_NOTE = 300
-
-# What such an answer says of the person's phone.
-_HAS_SMARTPHONE = {Label.INSTALLED: True, Label.NO_SMARTPHONE: False}
 
 
 def write_down(
@@ -29,9 +26,10 @@ def write_down(
     user: User,
     keys: Keys,
     now: datetime,
+    at: datetime | None = None,
     source: Source = Source.OFFICER,
 ) -> Answer | None:
-    """An answer with who wrote it down and where they heard it. None when it says again what already stands."""
+    """An answer with who wrote it down and where they heard it, at `at` or now. None when it says again what stands."""
     if recipient.phone_id is None:
         return None
     answer = take_answer(
@@ -41,12 +39,12 @@ def write_down(
         label=label,
         source=source,
         keys=keys,
-        now=now,
+        now=at or now,
     )
+    entry: OfficerEntry | None = None
     if answer:
         note = " ".join(note.split())[:LONGEST_NOTE]
-        session.add(OfficerEntry(answer_id=answer.id, recorded_by=user.id, place=place, note=note))
-    contact = session.get(Contact, recipient.contact_id) if recipient.contact_id else None
-    if contact and label in _HAS_SMARTPHONE and contact.has_smartphone is not _HAS_SMARTPHONE[label]:
-        contact.has_smartphone, contact.updated_at = _HAS_SMARTPHONE[label], now
+        entry = OfficerEntry(answer_id=answer.id, recorded_by=user.id, place=place, note=note)
+        session.add(entry)
+    note_smartphone(session, recipient.contact_id, label, entry, now=now)
     return answer

@@ -15,7 +15,8 @@ from campaigns.answers.acknowledging import (
     withdraw_message,
 )
 from campaigns.answers.counters import Standing, note_change
-from campaigns.answers.models import Answer, InstallReport, Source
+from campaigns.answers.models import Answer, InstallReport, OfficerEntry, Source
+from campaigns.answers.smartphones import put_back_smartphone
 from campaigns.answers.standing import fold
 from campaigns.casework.opening import open_help, withdraw_help
 from campaigns.models import Recipient
@@ -189,6 +190,9 @@ def _undo(
     if reason:
         lift(session, answer.phone_id, reason=reason, made_at=answer.at, now=now)
     withdraw_message(session, answer)
+    entry = session.get(OfficerEntry, answer.id) if answer.source not in (Source.SMS, Source.PAGE) else None
+    if entry and recipient:
+        put_back_smartphone(session, recipient.contact_id, answer.label, entry, now=now)
     if answer.label is Label.NEED_HELP:
         withdraw_help(session, answer, now=now)
     session.flush()

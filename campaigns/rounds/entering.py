@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.answers.models import Place
 from campaigns.answers.officers import write_down
+from campaigns.answers.smartphones import note_smartphone, put_back_smartphone
 from campaigns.answers.taking import Keys, take_back
 from campaigns.models import Recipient
 from campaigns.replies.classifier import Label
-from campaigns.rounds.models import RoundLine, RoundResult
+from campaigns.rounds.models import Round, RoundLine, RoundResult
 from campaigns.rounds.sheets import find_round, standing_results
 from campaigns.rounds.visiting import Outcome
+from campaigns.windows import VIETNAM
 from outreach.access import audit
 from outreach.access.models import Role, User
 from outreach.access.users import require_role
-from outreach.errors import WrongState
+from outreach.errors import BadInput, WrongState
 from outreach.people.models import Contact
+from outreach.people.suppression import lock_phone
+
+# An officer's clock may be a little ahead of ours.
+_CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +46,16 @@ def enter_results(
     user: User,
     keys: Keys,
     now: datetime,
+    visited_at: datetime | None = None,
 ) -> Entered:
     """Save what was found, by the lines' numbers; None takes back what was entered. The same again changes nothing.
 
-    Raises NotAllowed, NotFound.
+    `visited_at` is when it was said, now where it is not given: what a person has said since stands, but for an
+    opt-out. Raises BadInput for a visit in the future or before the sheet was made, NotAllowed, NotFound.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
-    find_round(session, round_id, user=user, hold=True)
+    found = find_round(session, round_id, user=user, hold=True)
+    at = _moment_of_visit(visited_at or now, found, now=now)
     standing = standing_results(session, round_id)
     entry = _last_entry(session, round_id) + 1
     saved = outdated = 0
@@ -54,13 +63,20 @@ def enter_results(
         before = standing.get(line.id)
         if line.n not in outcomes or outcomes[line.n] is (before.outcome if before else None):
             continue
-        if before and not _take_back(session, before, recipient, now=now):
-            outdated += 1
+        is_taken_back = before is None or _take_back(session, before, line, recipient, now=now)
         result = RoundResult(
-            line_id=line.id, outcome=outcomes[line.n], entry=entry, entered_by=user.id, entered_at=now
+            line_id=line.id,
+            outcome=outcomes[line.n],
+            entry=entry,
+            entered_by=user.id,
+            entered_at=now,
+            visited_at=at,
         )
         session.add(result)
-        _give(session, result, line, recipient, user=user, keys=keys, now=now)
+        if _says_something(result):
+            outdated += not _give(session, result, line, recipient, user=user, keys=keys, now=now)
+        else:
+            outdated += not is_taken_back
         saved += 1
     if saved:
         session.flush()
@@ -68,6 +84,14 @@ def enter_results(
             session, actor_id=user.id, action="round.enter", subject=f"rounds:{round_id}", now=now, rows=saved
         )
     return Entered(saved, outdated)
+
+
+def _moment_of_visit(at: datetime, sheet: Round, *, now: datetime) -> datetime:
+    if at > now + _CLOCKS_DIFFER:
+        raise BadInput("Chưa ghi gì. “Đi lúc” ở sau lúc này, hãy xem lại ngày và giờ.")
+    if at.astimezone(VIETNAM).date() < sheet.made_at.astimezone(VIETNAM).date():
+        raise BadInput("Chưa ghi gì. “Đi lúc” ở trước ngày lập phiếu, hãy xem lại ngày và giờ.")
+    return min(at, now)
 
 
 def undo_entry(session: Session, round_id: int, *, user: User, keys: Keys, now: datetime) -> Entered:
@@ -83,8 +107,7 @@ def undo_entry(session: Session, round_id: int, *, user: User, keys: Keys, now: 
         result = standing.get(line.id)
         if result is None or result.entry != entry:
             continue
-        if not _take_back(session, result, recipient, now=now):
-            outdated += 1
+        outdated += not _take_back(session, result, line, recipient, now=now)
         result.undone_at = now
         session.flush()
         saved += 1
@@ -94,7 +117,7 @@ def undo_entry(session: Session, round_id: int, *, user: User, keys: Keys, now: 
             .order_by(RoundResult.id.desc())
             .limit(1)
         )
-        if earlier:
+        if earlier and _says_something(earlier):
             _give(session, earlier, line, recipient, user=user, keys=keys, now=now)
     audit.record(
         session, actor_id=user.id, action="round.undo", subject=f"rounds:{round_id}", now=now, rows=saved
@@ -125,6 +148,10 @@ def _last_entry(session: Session, round_id: int) -> int:
     )
 
 
+def _says_something(result: RoundResult) -> bool:
+    return result.outcome not in (None, Outcome.ABSENT)
+
+
 def _give(
     session: Session,
     result: RoundResult,
@@ -134,30 +161,42 @@ def _give(
     user: User,
     keys: Keys,
     now: datetime,
-) -> None:
-    """Let a result count as the person's answer, where there is one and a phone to count it for."""
+) -> bool:
+    """Let a result count as the person's answer, where there is a phone to count it for.
+
+    False where the person has said something else since: that stands, unless they asked to be left alone at the door.
+    """
     result.answer_id = None
-    if result.outcome is None or result.outcome is Outcome.ABSENT:
-        return
-    if recipient.phone_id is not None and recipient.exclusion is None:
-        answer = write_down(
-            session,
-            recipient,
-            Label(result.outcome.value),
-            place=Place.HOME,
-            note="",
-            user=user,
-            keys=keys,
-            now=now,
-        )
-        result.answer_id = answer.id if answer else None
-    elif result.outcome is Outcome.NO_SMARTPHONE and line.contact_id:
-        contact = session.get_one(Contact, line.contact_id)
-        contact.has_smartphone, contact.updated_at = False, now
-
-
-def _take_back(session: Session, result: RoundResult, recipient: Recipient, *, now: datetime) -> bool:
-    """Undo the answer that a result gave. False where the person has said something else since: that stands."""
-    if result.answer_id is None:
+    result.changed_smartphone, result.had_smartphone = False, None
+    label = Label(str(result.outcome))
+    if recipient.phone_id is None or recipient.exclusion is not None:
+        if label is Label.NO_SMARTPHONE:
+            note_smartphone(session, line.contact_id, label, result, now=now)
         return True
-    return take_back(session, result.answer_id, now=now)
+    lock_phone(session, recipient.phone_id)
+    session.refresh(recipient)
+    at = result.visited_at or result.entered_at
+    if recipient.answered_at and recipient.answered_at > at and recipient.answer is not label:
+        if label is not Label.OPT_OUT:
+            return False
+        at = recipient.answered_at  # it stands from now on, so it is what is taken back first
+    contact = session.get(Contact, recipient.contact_id) if recipient.contact_id else None
+    had = contact.has_smartphone if contact else None
+    answer = write_down(
+        session, recipient, label, place=Place.HOME, note="", user=user, keys=keys, now=now, at=at
+    )
+    result.answer_id = answer.id if answer else None
+    if contact and contact.has_smartphone is not had:
+        result.changed_smartphone, result.had_smartphone = True, had
+    return True
+
+
+def _take_back(
+    session: Session, result: RoundResult, line: RoundLine, recipient: Recipient, *, now: datetime
+) -> bool:
+    """Undo the answer that a result gave. False where the person has said something else since: that stands."""
+    is_undone = result.answer_id is None or take_back(session, result.answer_id, now=now)
+    if _says_something(result):
+        contact_id = recipient.contact_id or line.contact_id
+        put_back_smartphone(session, contact_id, Label(str(result.outcome)), result, now=now)
+    return is_undone

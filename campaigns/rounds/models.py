@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, SmallInteger, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from campaigns.answers.models import WroteSmartphone
 from campaigns.rounds.visiting import Outcome, Why
 from outreach.db import Base, BigId, UtcDateTime, one_of
 
@@ -41,11 +42,12 @@ class RoundLine(Base):
     why: Mapped[Why] = mapped_column(one_of(Why))
 
 
-class RoundResult(Base):
+class RoundResult(WroteSmartphone, Base):
     """What was found at the door; of a line's results the last one that is not undone counts.
 
     `answer_id` is the answer it gave: none where it said what stood already, nobody was there, or there is no phone to
-    count an answer for. `entry` is one saving of the page, which is undone as a whole.
+    count an answer for, or the person has said something else since `visited_at`. `entry` is one saving of the page,
+    which is undone as a whole.
     """
 
     __tablename__ = "round_results"
@@ -60,4 +62,5 @@ class RoundResult(Base):
     entry: Mapped[int] = mapped_column(SmallInteger)  # from 1, for each sheet
     entered_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     entered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    visited_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: not asked for then
     undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

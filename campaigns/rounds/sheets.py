@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from campaigns.figures.places import find_counted
 from campaigns.models import Campaign, Recipient
+from campaigns.replies.classifier import Label
 from campaigns.rounds.models import Round, RoundLine, RoundResult
 from campaigns.rounds.people import find_villages
 from campaigns.rounds.visiting import Outcome, line_code
@@ -27,7 +28,10 @@ MOST_LINES = 200
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line as the sheet shows it. `contact_id` is None for a person who was erased; `outcome` None: not entered yet."""
+    """A line as the sheet shows it. `contact_id` is None for a person who was erased; `outcome` None: not entered yet.
+
+    `answer` is where the person stands now, by whatever road.
+    """
 
     n: int
     code: str
@@ -38,6 +42,9 @@ class Line:
     phone: str
     row: RoundLine
     outcome: Outcome | None
+    visited_at: datetime | None
+    answer: Label | None
+    answered_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +164,7 @@ def read_lines(session: Session, round_id: int, *, with_numbers: bool = False) -
         .scalar_subquery()
     )
     rows = session.execute(
-        select(RoundLine, Contact, Phone.e164)
+        select(RoundLine, Recipient, Contact, Phone.e164)
         .join(Recipient, Recipient.id == RoundLine.recipient_id)
         .outerjoin(Contact, Contact.id == RoundLine.contact_id)
         .outerjoin(Phone, Phone.id == func.coalesce(Recipient.phone_id, first_phone))
@@ -166,7 +173,7 @@ def read_lines(session: Session, round_id: int, *, with_numbers: bool = False) -
     ).all()
     standing = standing_results(session, round_id)
     lines = []
-    for row, contact, e164 in rows:
+    for row, recipient, contact, e164 in rows:
         result = standing.get(row.id)
         number = (e164 if with_numbers else masked(e164)) if e164 and contact else ""
         lines.append(
@@ -180,6 +187,9 @@ def read_lines(session: Session, round_id: int, *, with_numbers: bool = False) -
                 phone=number,
                 row=row,
                 outcome=result.outcome if result else None,
+                visited_at=result.visited_at if result else None,
+                answer=recipient.answer,
+                answered_at=recipient.answered_at,
             )
         )
     return lines

@@ -24,7 +24,7 @@ from campaigns.replies.classifier import Label
 from outreach.access.models import AuditEvent, OrganisationKind, Role
 from outreach.access.organisations import create_organisation
 from outreach.errors import BadInput, NotAllowed, NotFound, WrongState
-from outreach.people.models import Phone, Suppression
+from outreach.people.models import Contact, Phone, Suppression
 from outreach.schema import downgrade, upgrade
 from tests.flows.test_two_at_once import at_once
 from tests.flows.world import AUTHOR, World, number
@@ -178,6 +178,20 @@ def test_done_is_taken_back_with_what_was_recorded_unless_the_resident_spoke_sin
     assert world.recipient(number(0), campaign).answer is Label.NO_SMARTPHONE
     with pytest.raises(WrongState, match="đang mở"):
         do(world, reopen, asked.id)
+
+
+def test_what_was_known_of_the_phone_comes_back_with_the_case(world: World, campaign: int) -> None:
+    press(world, campaign, "need_help")
+    (asked,) = world.cases()
+    do(world, finish, asked.id, Outcome.CALLED, result=Label.NO_SMARTPHONE)
+    contact_id = world.recipient(number(0), campaign).contact_id
+    assert contact_id
+    known = []
+    for deed in (lambda: None, lambda: do(world, reopen, asked.id)):
+        deed()
+        with world.runtime.db.read() as session:
+            known.append(session.get_one(Contact, contact_id).has_smartphone)
+    assert known == [False, None]
 
 
 def test_a_request_is_not_opened_again_beside_a_newer_one(world: World, campaign: int) -> None:

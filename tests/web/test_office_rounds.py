@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
@@ -13,7 +15,9 @@ from campaigns.reach.proving import disagreements
 from campaigns.replies.classifier import Label
 from campaigns.rights.models import RequestKind
 from campaigns.rights.requests import write_down_request
+from campaigns.rounds.models import Round
 from campaigns.states import CampaignAction, MessageState
+from campaigns.windows import VIETNAM
 from outreach.access.models import AuditEvent, Role
 from outreach.errors import WrongState
 from outreach.people.models import Contact, Suppression, SuppressionReason
@@ -158,6 +162,64 @@ def test_who_wants_to_be_left_alone_is_and_what_they_say_later_is_not_undone(
     post(client, f"{show}undo")
     assert "câu trả lời của họ được giữ" in client.get(show).text
     assert [label for label, stands in answers(world) if stands] == ["not_yet", "installed"]
+
+
+def smartphones(world: World) -> list[bool | None]:
+    with world.runtime.db.read() as session:
+        return list(session.scalars(select(Contact.has_smartphone).order_by(Contact.id)))
+
+
+def test_what_is_entered_in_the_evening_does_not_undo_what_was_said_since_the_visit(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    show = make(client, campaign)
+    with world.runtime.db.write() as session:
+        session.execute(update(Round).values(made_at=world.now - timedelta(days=1)))
+    at = world.now - timedelta(minutes=30)
+    visited = at.astimezone(VIETNAM).strftime("%Y-%m-%dT%H:%M")
+    for place, label in enumerate((Label.INSTALLED, Label.NOT_YET)):
+        says(world, recipients(world)[place], label)
+    page = client.get(show).text
+    assert "đang ghi: Đã cài" in page
+    post(client, f"{show}enter", k1="2", k2="6", k3="3", visited=visited)
+    page = client.get(show).text
+    assert f'value="{visited}"' in page  # a correction is of the same visit
+    assert "1 người đã tự trả lời sau đó" in page
+    assert [label for label, stands in answers(world) if stands] == ["installed", "not_yet", "opt_out"]
+    assert "3/3" in page  # kept on the sheet
+    post(client, f"{show}undo")
+    assert [label for label, stands in answers(world) if stands] == ["installed", "not_yet"]
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Suppression.lifted_at)).one()
+    # What is said at a later visit counts.
+    post(client, f"{show}enter", k1="3")
+    assert answers(world)[-1] == ("no_smartphone", True)
+
+
+def test_a_visit_lies_between_the_sheet_and_now(world: World, client: FlaskClient, campaign: int) -> None:
+    show = make(client, campaign)
+    for days, told in ((1, "ở sau lúc này"), (-1, "ở trước ngày lập phiếu")):
+        day = (world.now + timedelta(days=days)).astimezone(VIETNAM)
+        refused = post(client, f"{show}enter", k1="2", visited=f"{day:%Y-%m-%dT%H:%M}")
+        assert (refused.status_code, told in refused.text) == (422, True)
+    assert post(client, f"{show}enter", k1="2", visited="hôm qua").status_code == 422
+    assert answers(world) == []
+
+
+def test_what_was_known_of_a_phone_is_known_again_when_the_entry_was_a_slip(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    show = make(client, campaign)
+    post(client, f"{show}enter", k1="3", k2="1", k3="3")
+    assert smartphones(world) == [False, True, None, None, False]
+    post(client, f"{show}enter", k1="1", k2="2", k3="0")
+    assert smartphones(world) == [True, None, None, None, None]
+    post(client, f"{show}undo")
+    assert smartphones(world) == [False, True, None, None, False]
+    with world.runtime.db.write() as session:
+        session.execute(update(Contact).where(Contact.name == "Y Blốc").values(has_smartphone=True))
+    post(client, f"{show}undo")
+    assert smartphones(world) == [None, None, None, None, True]  # written by somebody else since
 
 
 def test_a_launch_from_whose_lists_a_sheet_was_made_is_not_taken_back(
