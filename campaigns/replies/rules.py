@@ -233,6 +233,8 @@ RULES: tuple[tuple[Label, float, str, str], ...] = (
     (Label.UNCLEAR, 0.60, "^ [^THING]* OTHERTHING [^THING]* $", "có cài facebook rồi"),
     (Label.UNCLEAR, 0.60, "VERB X? (DEVICE KIN|KIN ALREADY)", "cài trên máy con tôi rồi"),
     (Label.NOT_YET, 0.80, "(?<![PAST DA VERB]) FINISHED VERB $", "ăn cơm xong cài"),
+    # who has it may be the sender by name, or somebody else
+    (Label.INSTALLED, 0.75, "^ (YES|DA|BREAK)* X{1,3} (PAST|DA)? VERB THING? ALL? (ALREADY|FINISHED)+ $", "Y Bông cài rồi"),
     (Label.INSTALLED, 0.96, "(PAST|DA) (HAVE|CAN)? VERB (?!~? (WHAT|WHATFOR|PURPOSE|RISK|HOW|TAGQ|HELP $))",
      "mới cài hôm qua nè"),
     (Label.INSTALLED, 0.96, "VERB [^BREAK NOT NOTYET OTHERTHING REMOVED WHAT HOW]{0,5} (ALREADY|FINISHED)",

@@ -267,6 +267,7 @@ def test_doubt_shows_in_the_confidence():
     assert classify("đã cài rồi").confidence > 0.9
     assert classify("abc xyz").confidence < 0.5
     assert classify("cài làm gì").confidence < 0.7
+    assert classify("Y Bông cài rồi").confidence < 0.8
 
 
 def test_a_decision_can_be_explained():
