@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Enum, inspect
+from sqlalchemy import Enum, inspect, select, text
 
 import admin.app  # noqa: F401 - all tables
 from outreach.db import Base, Database
+from outreach.people.models import ImportChange
 from outreach.schema import downgrade, is_current, upgrade
 
 
@@ -86,3 +87,30 @@ def test_every_status_that_the_code_knows_is_one_that_the_database_takes(db: Dat
                 for value in column.type.enums:
                     assert f"'{value}'" in checks, f"{table.name}.{column.name} {value}"
     assert seen >= 12
+
+
+def test_what_imports_told_before_is_taken_back_as_it_was(db: Database) -> None:
+    downgrade(db, "0038_rosters")
+    told = text(
+        "INSERT INTO import_changes (import_id, contact_id, fields, phones) VALUES (1, 1, :said, '[]')"
+    )
+    now = "2026-09-01 00:00:00"
+    with db.engine.execution_options(writes=True).begin() as connection:
+        for statement in (
+            "INSERT INTO organisations (id, code, name, kind) VALUES (1, 'A', 'A', 'front')",
+            f"INSERT INTO contact_lists (id, organisation_id, name, created_at) VALUES (1, 1, 'L', '{now}')",
+            "INSERT INTO list_imports (id, list_id, file_name, sha256, counts, headers, imported_at)"
+            f" VALUES (1, 1, 'a', '', '{{}}', '{{}}', '{now}')",
+            "INSERT INTO contacts (id, name, name_key, birth_year, village, created_at, updated_at)"
+            f" VALUES (1, 'Y Hlan', 'yhlan', 1990, '', '{now}', '{now}')",
+        ):
+            connection.execute(text(statement))
+        connection.execute(told, {"said": '["birth_year", "village"]'})
+    upgrade(db)
+    fields = select(ImportChange.fields)
+    with db.read() as session:
+        assert session.scalars(fields).all() == [{"birth_year": [None, 1990]}]
+    downgrade(db, "0038_rosters")
+    with db.read() as session:
+        assert session.scalars(fields).all() == [["birth_year"]]
+    upgrade(db)
