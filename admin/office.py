@@ -37,6 +37,7 @@ from admin.views.imports import ImportsView, allow_large_uploads
 from admin.views.inbox import InboxView
 from admin.views.installs import InstallsView
 from admin.views.lists import ListsView
+from admin.views.long_forms import allow_long_forms
 from admin.views.organisations import OrganisationsView
 from admin.views.people import PeopleView
 from admin.views.progress import ProgressView
@@ -82,6 +83,7 @@ def install_office(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> 
     Babel(app, locale_selector=_language)
     install_headers(app, is_https=is_https)
     allow_large_uploads(app)
+    allow_long_forms(app)
     csrf = CSRFProtect(app)
     for blueprint in without_csrf:
         csrf.exempt(blueprint)

@@ -61,6 +61,7 @@ class Campaign(Base):
     launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     resumed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the last time
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    corrected_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # its texts, once launched
     cleared_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # of what is personal
     # Of the lots by which people are held out of a step and texts are shared out; see planning.lots.
     seed: Mapped[int | None] = mapped_column(Integer)

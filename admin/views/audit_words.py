@@ -7,6 +7,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from admin.texts import WORDS
+from admin.views.text_names import name_of_text
 from outreach.people.masking import masked
 
 ACTIONS: dict[str, Any] = {
@@ -22,6 +23,7 @@ ACTIONS: dict[str, Any] = {
     "user.unlock": _l("Bỏ khóa tạm đăng nhập"),
     "campaign.create": _l("Tạo chiến dịch"),
     "campaign.edit": _l("Sửa chiến dịch"),
+    "campaign.correct": _l("Sửa câu chữ của chiến dịch đã gửi"),
     "campaign.submit": _l("Trình duyệt chiến dịch"),
     "campaign.return": _l("Trả lại chiến dịch"),
     "campaign.approve": _l("Duyệt chiến dịch"),
@@ -266,6 +268,8 @@ def describe_changes(changes: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _field(key: str) -> str:
+    if key.startswith("content."):
+        return name_of_text(key.removeprefix("content."))
     return str(_VALUES["fields"].get(key, key))
 
 

@@ -10,25 +10,16 @@ from typing import Any
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from admin.views.campaign_variants import (
-    fill_variants,
-    first_variants,
-    keep_unshown,
-    read_unshown,
-    step_variants,
-)
+from admin.views.campaign_variants import fill_variants, first_variants, step_variants
+from admin.views.text_fields import fill_texts, read_texts
 from campaigns.planning.content import merge
 from campaigns.planning.draft import DEFAULT_KIND, Draft, read_draft
-from campaigns.replies.classifier import Label
+from campaigns.planning.text_checks import wrong_texts
+from campaigns.planning.texts import take_apart
 from outreach.errors import BadInput
 
 Form = MultiDict[str, str]
 Kinds = Mapping[str, Mapping[str, Any]]
-
-CONTENT_FIELDS = ("title", "question", "issuer", "why", "contact")
-APP_FIELDS = ("name", "page", "android", "ios", "button")
-WORDING_FIELDS = ("button", "thanks", "reply")
-LABELS = tuple(Label)
 
 # Enough of a campaign for one part to be checked by itself.
 _SKELETON: dict[str, Any] = {"name": "-", "text": "-", "lists": ["-"], "sender": "LOA"}
@@ -64,6 +55,8 @@ def read_form(form: Form, *, kinds: Kinds) -> Filled:
             errors[key] = required[key]
         elif key == "step":
             good[key] = _check_steps(value, errors, kinds)
+        elif key == "content" and (wrong := wrong_texts(merge(kinds[data["kind"]], value))):
+            errors |= {f"c.{path}": sentence for path, sentence in wrong.items()}
         elif sentence := _what_is_wrong({**_SKELETON, "kind": data["kind"], key: value}, kinds):
             errors[key] = sentence
         else:
@@ -218,16 +211,8 @@ def _decimal(typed: str) -> float:
 
 
 def _content(form: Form, base: Mapping[str, Any]) -> dict[str, Any]:
-    content: dict[str, Any] = {name: form.get(f"c.{name}", "").strip() for name in CONTENT_FIELDS}
-    content |= read_unshown(form)
-    if base.get("app"):
-        content["app"] = {name: form.get(f"c.app.{name}", "").strip() for name in APP_FIELDS}
-    content["answers"] = {}
-    for label in LABELS:
-        wording = {part: form.get(f"c.{label.value}.{part}", "").strip() for part in WORDING_FIELDS}
-        if any(wording.values()) or label.value in base.get("answers", {}):
-            content["answers"][label.value] = wording
-    return content
+    texts, _rest = take_apart(base)
+    return read_texts(form, over=texts)
 
 
 def fill_form(data: Mapping[str, Any], *, kinds: Kinds) -> Form:
@@ -270,16 +255,7 @@ def fill_form(data: Mapping[str, Any], *, kinds: Kinds) -> Form:
 def fill_content(form: Form, content: Mapping[str, Any]) -> None:
     """Put a kind's texts into the form's fields."""
     form["content_of"] = form["kind"]
-    keep_unshown(form, content)
-    for name in CONTENT_FIELDS:
-        form[f"c.{name}"] = str(content.get(name, ""))
-    for name in APP_FIELDS:
-        form[f"c.app.{name}"] = str(content.get("app", {}).get(name, ""))
-    for label in LABELS:
-        for part in WORDING_FIELDS:
-            form[f"c.{label.value}.{part}"] = str(
-                content.get("answers", {}).get(label.value, {}).get(part, "")
-            )
+    fill_texts(form, content)
 
 
 def _typed(number: float | None) -> str:

@@ -17,10 +17,11 @@ from werkzeug.datastructures import MultiDict
 from admin.views.audiences import Audiences
 from admin.views.base import OfficeView
 from admin.views.campaign_choices import list_key, read_choices, usual_sender
-from admin.views.campaign_fields import LABELS, Filled, Form, fill_content, fill_form, read_form
+from admin.views.campaign_fields import Filled, Form, fill_content, fill_form, read_form
 from admin.views.campaign_segments import WISHES, act_on_segment
-from admin.views.campaign_variants import LANGUAGES, variant_rows
+from admin.views.campaign_variants import LANGUAGES, languages_written, variant_rows
 from admin.views.campaign_words import name_errors, sent_a_trial, show_doubts
+from admin.views.text_fields import add_language, show_languages, show_texts
 from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign
 from campaigns.models import Campaign, Sender
 from campaigns.planning.audience import lists_of_organisations, make_whom
@@ -97,6 +98,8 @@ class CampaignFormPages(OfficeView):
             form.setlist("step_text", [*form.getlist("step_text"), ""])
             form.setlist("step_days", [*form.getlist("step_days"), "2"])
             form.setlist("step_at", [*form.getlist("step_at"), "18:00"])
+        elif wish == "language":
+            add_language(form, form.get("add_language", ""))
         kept = ""
         if wish in WISHES:
             kept, filled = self._segment(wish, filled)
@@ -176,10 +179,10 @@ class CampaignFormPages(OfficeView):
             },
             campaign={"id": campaign.id, "name": campaign.name} if campaign else None,
             kinds={name: kind["title"] for name, kind in load_kinds().items()},
-            has_app=bool(filled.draft.content.get("app")),
             choices=read_choices(session, user),
             senders=[sender.name for sender in senders],
-            labels=LABELS,
+            texts=show_texts(filled.form, filled.errors),
+            **show_languages(filled.form, filled.errors, written=languages_written(filled.form)),
             anchors=_ANCHORS,
             reminders=_reminders(filled.form),
             languages=LANGUAGES,

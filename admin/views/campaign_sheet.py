@@ -23,7 +23,7 @@ from campaigns.models import (
 )
 from campaigns.planning.approvals import approvers_of, is_held, needed_for
 from campaigns.planning.content import Content, read_content
-from campaigns.planning.draft import read_draft
+from campaigns.planning.draft import read_kept
 from campaigns.planning.editing import describe
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.preview import Audience, Preview, preview
@@ -100,7 +100,7 @@ def read_sheet(
     """A campaign for its author, its approver and whoever may read it."""
     kinds = load_kinds()
     said = describe(session, campaign, kinds=kinds)
-    draft = read_draft(said, kinds=kinds)
+    draft = read_kept(said, kinds=kinds)
     versions = session.scalars(
         select(CampaignVersion).where(CampaignVersion.campaign_id == campaign.id).order_by(CampaignVersion.n)
     ).all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from itertools import zip_longest
 from typing import Any
@@ -16,9 +15,6 @@ Form = MultiDict[str, str]
 
 # Whose texts staff enter: everybody else gets the Vietnamese one.
 LANGUAGES = {code: name for code, name in ALL_LANGUAGES.items() if code != "vi"}
-
-# Parts of a campaign's content that have no field: they are kept as they came.
-UNSHOWN = ("page", "languages", "phone")
 
 
 def first_variants(form: Form, errors: dict[str, str]) -> dict[str, Any]:
@@ -50,6 +46,15 @@ def variant_rows(form: Form) -> list[dict[str, Any]]:
     ]
 
 
+def languages_written(form: Form) -> set[str]:
+    """The languages that some message is typed in."""
+    return {
+        code
+        for code in LANGUAGES
+        if any([*form.getlist(f"texts.{code}"), *form.getlist(f"step_texts.{code}")])
+    }
+
+
 def fill_variants(form: Form, data: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> None:
     """Put the variants of a description into the form's fields."""
     form["text_b"], form["hold_out"] = data.get("text_b") or "", _percent(data)
@@ -58,21 +63,6 @@ def fill_variants(form: Form, data: Mapping[str, Any], steps: list[Mapping[str, 
     for code in LANGUAGES:
         form[f"texts.{code}"] = (data.get("texts") or {}).get(code, "")
         form.setlist(f"step_texts.{code}", [(step.get("texts") or {}).get(code, "") for step in steps])
-
-
-def keep_unshown(form: Form, content: Mapping[str, Any]) -> None:
-    form["content_more"] = json.dumps(
-        {part: content[part] for part in UNSHOWN if content.get(part)}, ensure_ascii=False
-    )
-
-
-def read_unshown(form: Form) -> dict[str, Any]:
-    """What `keep_unshown` put there; whatever else stands in its place is nothing."""
-    try:
-        kept = json.loads(form.get("content_more") or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return {part: kept[part] for part in UNSHOWN if part in kept} if isinstance(kept, dict) else {}
 
 
 def _variants(

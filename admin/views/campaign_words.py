@@ -11,8 +11,9 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.texts import WORDS, number, percent
+from admin.texts import number, percent
 from admin.views.campaign_choices import ANSWERED, LANGUAGES, SMARTPHONE
+from admin.views.text_names import name_of_text
 from campaigns.planning.doubts import Doubt
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.versions import Change
@@ -150,16 +151,6 @@ _NAMES: dict[str, Any] = {
     "goal.denominator": _l("Số người có điện thoại thông minh"),
     "goal.date": _l("Ngày của số liệu"),
     "goal.source": _l("Nguồn số liệu"),
-    "content.title": _l("Việc cần làm"),
-    "content.question": _l("Câu hỏi"),
-    "content.issuer": _l("Cơ quan gửi"),
-    "content.why": _l("Vì sao"),
-    "content.contact": _l("Nơi hỏi thêm"),
-    "content.app.name": _l("Ứng dụng"),
-    "content.app.page": _l("Trang tải ứng dụng"),
-    "content.app.android": _l("Liên kết Android"),
-    "content.app.ios": _l("Liên kết iPhone"),
-    "content.app.button": _l("Nút cài đặt"),
 }
 _FIELD_NAMES: dict[str, Any] = {
     "goal": _l("Mục tiêu"),
@@ -167,11 +158,6 @@ _FIELD_NAMES: dict[str, Any] = {
     "goal_denominator": _l("Số người có điện thoại thông minh"),
     "content": _l("Câu hỏi, trang trả lời và lời đáp"),
     "step": _l("Nhắc lại"),
-}
-_PARTS: dict[str, Any] = {
-    "button": _l("chữ trên nút"),
-    "thanks": _l("lời cảm ơn trên trang"),
-    "reply": _l("tin trả lời"),
 }
 # Long enough for single words to be worth marking.
 _MARK_FROM = 30
@@ -183,6 +169,8 @@ def name_errors(errors: Mapping[str, str]) -> list[tuple[str, str, str]]:
     for key, sentence in errors.items():
         if key.startswith("step-"):
             name = _("Lần nhắc %(n)s", n=int(key[5:]) + 1)
+        elif key.startswith("c."):
+            name = name_of_text(key.removeprefix("c."))
         else:
             name = str(_NAMES.get(key) or _FIELD_NAMES.get(key, ""))
         named.append((key, name, sentence))
@@ -230,9 +218,8 @@ def _name(key: str) -> str:
         return str(_("Lần nhắc %(n)s", n=int(key[5:]) - 1))
     if key.startswith("texts."):
         return str(LANGUAGES.get(key.removeprefix("texts."), key))
-    if key.startswith("content.answers."):
-        label, part = key.removeprefix("content.answers.").rsplit(".", 1)
-        return f"{WORDS.get(f'answer.{label}', label)}: {_PARTS.get(part, part)}"
+    if key.startswith("content."):
+        return name_of_text(key.removeprefix("content."))
     return key
 
 

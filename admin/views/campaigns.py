@@ -14,16 +14,18 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
-from admin.views.campaign_form import CampaignFormPages
+from admin.views.campaign_correcting import CampaignTextPages
 from admin.views.campaign_sheet import read_campaigns, read_sheet
 from admin.views.campaign_variants import LANGUAGES
 from admin.views.campaign_words import sent_a_trial, show_doubts
 from admin.views.ladder_words import ShownLift, show_lifts
+from admin.views.text_names import own_texts
 from campaigns.figures.lift import lifts_of
 from campaigns.figures.running import read_panel
 from campaigns.lifecycle import act, find_campaign
 from campaigns.models import Campaign, Step
 from campaigns.planning.approvals import approvals_needed
+from campaigns.planning.correcting import may_be_corrected
 from campaigns.planning.notices import ring_for_notices
 from campaigns.planning.preview import EXAMPLE_NAME
 from campaigns.planning.trial import send_trial
@@ -38,7 +40,7 @@ from outreach.runtime import Runtime
 PAGE = 25
 
 
-class CampaignsView(CampaignFormPages):
+class CampaignsView(CampaignTextPages):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name=_l("Chiến dịch"), endpoint="campaigns", url="/admin/campaigns")
 
@@ -77,6 +79,8 @@ class CampaignsView(CampaignFormPages):
             "office/campaign_sheet.html",
             sheet=shown,
             panel=panel,
+            may_correct=may_open(user.role, "campaigns.texts") and may_be_corrected(campaign),
+            own_texts=own_texts(shown.said.get("content", {})),
             lifts=_read_lifts(session, campaign, user) if shown.was_launched else [],
             languages=LANGUAGES,
             campaign_id=campaign_id,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from campaigns.models import Campaign, CampaignDecision
 from campaigns.planning.audience import sample_names, whom_of
 from campaigns.planning.census import read_census
-from campaigns.planning.draft import read_draft
+from campaigns.planning.draft import read_kept
 from campaigns.planning.editing import describe
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.preview import SAMPLE, Audience, Preview, preview
@@ -45,7 +45,7 @@ def approvals_needed(session: Session, campaign: Campaign, *, settings: Settings
     if not (settings.two_approvals_people or settings.two_approvals_vnd):
         return 1
     kinds = load_kinds()
-    draft = read_draft(describe(session, campaign, kinds=kinds), kinds=kinds)
+    draft = read_kept(describe(session, campaign, kinds=kinds), kinds=kinds)
     whom = whom_of(session, campaign)
     counted: tuple[int, dict[Exclusion, int], list[str]] = (0, {}, [])
     if campaign.recipients is not None:

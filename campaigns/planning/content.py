@@ -14,8 +14,15 @@ from urllib.parse import urlsplit
 
 from campaigns.planning.page_words import PAGE_WORDS
 from campaigns.replies.classifier import BLUEZONE, Label, Vocabulary
-from outreach.errors import BadCampaign
+from outreach.errors import BadCampaign, BadTemplate
 from outreach.people.languages import NAMES as LANGUAGES
+from outreach.sms.template import Template
+
+# What is filled into an SMS sent back, and into the page's sentences and steps.
+REPLY_FIELDS = frozenset({"name", "link", "time"})
+PAGE_FIELDS = frozenset({"said", "app", "installed", "contact", "phone", "issuer", "organisation"})
+
+APP_BUTTON = "Cài đặt ứng dụng"
 
 # On the page, in this order; the other labels come only by SMS.
 PAGE_LABELS = (Label.INSTALLED, Label.NEED_HELP, Label.NO_SMARTPHONE, Label.OPT_OUT)
@@ -23,11 +30,14 @@ PAGE_LABELS = (Label.INSTALLED, Label.NEED_HELP, Label.NO_SMARTPHONE, Label.OPT_
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """One answer: the button's text (none: no button), the page's thanks and the SMS sent back (none: no SMS)."""
+    """One answer: the button's text (none: no button), the page's thanks, the SMS sent back (none: no SMS), and what
+    the page tells people to do then, one thing after the other.
+    """
 
     button: str = ""
     thanks: str = ""
     reply: str = ""
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,7 @@ class App:
     page: str
     android: str = ""
     ios: str = ""
-    button: str = "Cài đặt ứng dụng"
+    button: str = APP_BUTTON
 
     def address_for(self, user_agent: str) -> str:
         """The store of this phone, else the official page."""
@@ -66,8 +76,23 @@ class Content:
     page: Mapping[str, str] = field(default_factory=lambda: PAGE_WORDS)
     language: str = "vi"
 
+    @property
+    def dialled(self) -> str:
+        """The phone to call as a link needs it."""
+        return re.sub(r"[^0-9+]", "", self.phone)
+
     def wording(self, label: Label) -> Wording:
         return self.answers.get(label, Wording())
+
+
+def render_reply(text: str, values: Mapping[str, str]) -> str:
+    """An SMS sent back, for one person; `values` of REPLY_FIELDS. What was stored before fields were checked goes as
+    it stands, with the time: an answer must not fail on it.
+    """
+    try:
+        return Template.parse(text, allowed=REPLY_FIELDS).render(values)
+    except BadTemplate:
+        return text.replace("{time}", values.get("time", ""))
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,10 +117,26 @@ def read_content(data: Mapping[str, Any], language: str | None = None) -> Conten
     plain = {key: value for key, value in data.items() if key != "languages"}
     read = _read(plain, "vi")
     for code in languages:
-        translated = _read(merge(plain, _table(languages, code)), code)
+        translated = _read(merge(plain, _said_in(plain, _table(languages, code))), code)
         if code == language:
             read = translated
     return read
+
+
+def _said_in(plain: Mapping[str, Any], language: Mapping[str, Any]) -> dict[str, Any]:
+    """What a language says: of what is empty there, and of an app that there is not, the Vietnamese stands."""
+    said = _without_blank(language)
+    if not plain.get("app"):
+        said.pop("app", None)
+    return said
+
+
+def _without_blank(table: Mapping[str, Any], depth: int = 3) -> dict[str, Any]:
+    return {
+        key: _without_blank(value, depth - 1) if isinstance(value, Mapping) and depth else value
+        for key, value in table.items()
+        if value not in ("", [])
+    }
 
 
 def _read(data: Mapping[str, Any], language: str) -> Content:
@@ -131,7 +172,7 @@ def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _read_phone(value: Any) -> str:
     phone = str(value).strip()
-    if phone and not re.fullmatch(r"\+?[0-9][0-9 .]{2,18}[0-9]", phone):
+    if phone and not re.fullmatch(r"\+?[0-9(][0-9 .()-]{1,22}", phone):
         raise BadCampaign("Mục “phone” của nội dung là một số điện thoại để gọi, chỉ gồm chữ số.")
     return phone
 
@@ -168,9 +209,13 @@ def _label(name: str) -> Label:
 
 
 def _read_wording(name: str, words: Any) -> Wording:
-    if not isinstance(words, Mapping) or set(words) - {"button", "thanks", "reply"}:
-        raise BadCampaign(f"Mục “answers.{name}” chỉ nhận button, thanks và reply.")
-    return Wording(**{key: str(value) for key, value in words.items()})
+    if not isinstance(words, Mapping) or set(words) - {"button", "thanks", "reply", "steps"}:
+        raise BadCampaign(f"Mục “answers.{name}” chỉ nhận button, thanks, reply và steps.")
+    steps = words.get("steps", [])
+    if not isinstance(steps, list):
+        raise BadCampaign(f"Mục “answers.{name}.steps” phải là một danh sách câu, mỗi câu một bước.")
+    said = {key: str(value) for key, value in words.items() if key != "steps"}
+    return Wording(**said, steps=tuple(filter(None, (str(step).strip() for step in steps))))
 
 
 def _read_app(data: Any) -> App:
@@ -185,7 +230,7 @@ def _read_app(data: Any) -> App:
     for name in ("page", "android", "ios"):
         if data.get(name) and not _is_https(str(data[name])):
             raise BadCampaign(f"Địa chỉ “app.{name}” phải bắt đầu bằng https://.")
-    return App(**{key: str(value) for key, value in data.items()})
+    return App(**{key: str(value) for key, value in data.items() if value or key in ("name", "page")})
 
 
 def _is_https(address: str) -> bool:

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from campaigns.planning.content import merge, read_content
+from campaigns.planning.text_checks import check_texts
 from campaigns.planning.whom import Conditions, read_conditions
 from campaigns.windows import VIETNAM, is_clock
 from outreach.errors import BadCampaign
@@ -98,6 +99,13 @@ class Draft:
 
 def read_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]]) -> Draft:
     """A draft from the parsed file. `kinds` are the known kinds by name."""
+    draft = read_kept(data, kinds=kinds)
+    check_texts(draft.content)
+    return draft
+
+
+def read_kept(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]]) -> Draft:
+    """As `read_draft`, for a campaign that is kept already: its texts were checked by the rules of its day."""
     for key, value in data.items():
         if key not in _KNOWN:
             raise BadCampaign(f"Không có mục “{key}”. Các mục: {', '.join(_KNOWN)}.")

@@ -44,6 +44,7 @@ def sight_of(found: Row[Any], *, is_about: bool) -> Sight:
     return Sight(
         campaign_id=found.campaign_id,
         launched_at=found.launched_at,
+        corrected_at=found.corrected_at,
         language=found.language,
         given=found.answer,
         has_clicked=found.clicked_at is not None,

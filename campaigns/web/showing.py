@@ -26,10 +26,13 @@ NOT_INSTALLING = frozenset({Label.INSTALLED, Label.NO_SMARTPHONE, Label.OPT_OUT,
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """All that one page differs from another by. `launched_at`: since then the campaign's texts stand still."""
+    """All that one page differs from another by. Since `launched_at` the campaign's texts stand still, or since
+    `corrected_at`.
+    """
 
     campaign_id: int
     launched_at: datetime | None
+    corrected_at: datetime | None
     language: str | None  # the phone's; where nothing was translated the page is Vietnamese
     given: Label | None
     has_clicked: bool

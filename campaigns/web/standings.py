@@ -22,6 +22,7 @@ _STANDINGS = (
         Recipient.id,
         Recipient.campaign_id,
         Campaign.launched_at,
+        Campaign.corrected_at,
         Recipient.list_id,
         Recipient.answer,
         Recipient.clicked_at,

@@ -41,6 +41,8 @@ GET  campaigns.create       ASP..
 POST campaigns.create       ASP..
 GET  campaigns.edit         ASP..
 POST campaigns.edit         ASP..
+GET  campaigns.texts        A.P..
+POST campaigns.texts        A.P..
 POST campaigns.preview      ASP..
 POST campaigns.try_out      ASP..
 POST campaigns.submit       ASP..
@@ -295,6 +297,7 @@ def form(office: Office, row: Row) -> dict[str, Any]:
     filled = {
         "campaigns.create": draft,
         "campaigns.edit": draft,
+        "campaigns.texts": {"wish": "save", "c.contact": MARK},
         "campaigns.give_back": {"reason": "Xin sửa câu đầu."},
         "campaigns.try_out": {"trial_number": "0912000732"},
         "inbox.label": {"label": "unclear"},

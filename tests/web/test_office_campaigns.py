@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from admin.views.campaign_words import show_doubts
 from campaigns.messages import Message
 from campaigns.models import Campaign, CampaignVersion, Recipient, Segment
 from campaigns.planning.doubts import Doubt
+from campaigns.planning.texts import PATHS, take_apart
 from campaigns.states import CampaignState, MessageKind
 from outreach.access.models import OrganisationKind, Role
 from outreach.access.organisations import create_organisation
@@ -230,6 +232,126 @@ def test_a_copy_brings_everything_but_the_dates(client: FlaskClient, world: Worl
     assert "2030-08-18" not in form
     original = client.get(f"/admin/campaigns/{campaign_id}/edit").text
     assert 'value="2030-08-18T08:00"' in original
+
+
+CONTENT = {
+    "phone": "0260 386 0000",
+    "app": {"name": "Sổ sức khỏe", "page": "https://example.vn/tai"},
+    "answers": {"need_help": {"steps": ["Mở liên kết.", "Bấm nút."]}},
+    "vocabulary": {"verbs": ["tiêm", "uống"]},
+    "page": {"ask": "Xin hỏi {contact}."},
+    "languages": {"sed": {"title": "Tiêu đề XĐ", "page": {"next": "Tiếp XĐ"}}},
+}
+
+
+def form_of(page: str, name: str = "campaign-form") -> dict[str, Any]:
+    """What a browser would send back of a page's form, unchanged."""
+    reader = _Fields()
+    begins = page.index(f'class="{name}"')
+    reader.feed(page[begins : page.index("</form>", begins)])
+    return {**reader.found, "wish": "save"}
+
+
+class _Fields(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, list[str]] = {}
+        self._in = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
+        if tag == "select" or (tag == "textarea" and said.get("name")):
+            self._in = said.get("name") or ""
+        if tag == "textarea":
+            self.found.setdefault(self._in, []).append("")
+        elif (tag == "option" and "selected" in said) or (
+            tag == "input"
+            and said.get("name")
+            and (said.get("type") not in ("checkbox", "radio") or "checked" in said)
+        ):
+            name = self._in if tag == "option" else said["name"] or ""
+            self.found.setdefault(name, []).append(said.get("value") or "")
+
+    def handle_data(self, data: str) -> None:
+        if self.lasttag == "textarea" and self._in:
+            self.found[self._in][-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("select", "textarea"):
+            self._in = ""
+
+
+def test_nothing_that_residents_read_is_lost_by_saving_or_copying(client: FlaskClient, world: World) -> None:
+    world.add_people(1)
+    original = world.draft(kind="tiem-chung", content=CONTENT)
+    before = campaign(world, original).content
+    signed_in(client, AUTHOR)
+    edit = f"/admin/campaigns/{original}/edit"
+    save(client, edit, **form_of(client.get(edit).text))
+    assert campaign(world, original).content == before
+    copy = save(client, **form_of(client.get(f"/admin/campaigns/new?copy={original}").text))
+    assert campaign(world, copy).content == before
+
+
+def test_every_text_of_the_answer_page_can_be_written_in_the_form(client: FlaskClient, world: World) -> None:
+    world.add_people(1)
+    signed_in(client, AUTHOR)
+    new = form_of(client.get("/admin/campaigns/new").text)
+    page = post(client, "/admin/campaigns/new", **{**new, "wish": "language", "add_language": "jra"}).text
+    assert 'placeholder="Cần hỏi thêm, xin ông/bà gặp {contact}."' in page
+    assert 'name="c.languages.jra.page.ask"' in page
+    assert 'name="c.languages.sed.page.ask"' not in page
+    typed = {
+        **form_of(page),
+        **filled(),
+        "c.phone": "1022",
+        "c.page.ask": "Hỏi {contact}.",
+        "c.answers.need_help.steps": "Mở liên kết.\r\nBấm “Cài đặt”.",
+        "c.languages.jra.title": "Tiêu đề JR",
+        "c.languages.jra.answers.opt_out.thanks": "Cảm ơn JR",
+    }
+    kept = campaign(world, save(client, **typed)).content
+    assert (kept["phone"], kept["page"]) == ("1022", {"ask": "Hỏi {contact}."})
+    assert kept["answers"]["need_help"]["steps"] == ["Mở liên kết.", "Bấm “Cài đặt”."]
+    assert kept["languages"] == {
+        "jra": {"title": "Tiêu đề JR", "answers": {"opt_out": {"thanks": "Cảm ơn JR"}}}
+    }
+
+
+def test_a_campaign_with_every_text_in_every_language_can_still_be_saved(
+    client: FlaskClient, world: World
+) -> None:
+    world.add_people(1)
+    sentence = "Ông/bà đã trả lời rồi, xin cảm ơn. " * 4
+    said = {
+        path: sentence.strip() for path in PATHS if path.startswith("languages.") and ".reply" not in path
+    }
+    signed_in(client, AUTHOR)
+    new = form_of(client.get("/admin/campaigns/new").text)
+    typed = {**new, **filled(), **{f"c.{path}": text for path, text in said.items()}}
+    kept = campaign(world, save(client, **typed)).content
+    assert len(take_apart(kept)[0]) > len(said)
+
+
+def test_a_wrong_text_is_told_beside_its_field(client: FlaskClient, world: World) -> None:
+    signed_in(client, AUTHOR)
+    new = form_of(client.get("/admin/campaigns/new").text)
+    wrong = {
+        **new,
+        **filled(),
+        "c.phone": "0905",
+        "c.answers.installed.reply": "{ten} ơi",
+        "c.page.call": "Gọi {so}",
+    }
+    answer = post(client, "/admin/campaigns/new", **wrong)
+    assert answer.status_code == 422
+    assert set(re.findall(r'id="error-([^"]+)"', answer.text)) == {
+        "c.phone", "c.answers.installed.reply", "c.page.call",
+    }  # fmt: skip
+    for typed in ("0905", "{ten} ơi", "Gọi {so}"):
+        assert typed in answer.text
+    assert 'href="#c.phone"' in answer.text
+    assert "Số điện thoại để hỏi:" in answer.text
 
 
 def test_a_test_message_goes_to_ones_own_number_and_stays_in_no_list(

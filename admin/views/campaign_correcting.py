@@ -1,0 +1,98 @@
+"""A launched campaign's texts, corrected: the same fields as in the form, for whoever may approve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+
+from admin.views.campaign_form import CampaignFormPages
+from admin.views.campaign_words import name_errors
+from admin.views.text_fields import (
+    Form,
+    add_language,
+    fill_texts,
+    show_languages,
+    show_texts,
+    typed_texts,
+)
+from campaigns.lifecycle import find_campaign
+from campaigns.planning.correcting import correct_texts, corrected, may_be_corrected
+from campaigns.planning.text_checks import wrong_texts
+from campaigns.planning.texts import is_correctable
+from outreach.access.models import User
+from outreach.errors import LoaError
+
+
+class CampaignTextPages(CampaignFormPages):
+    @expose("/<int:campaign_id>/texts", methods=["GET", "POST"])
+    def texts(self, campaign_id: int) -> ResponseReturnValue:
+        """The texts of the answer page and of what is sent back; a draft's are edited with the rest of it."""
+        form: Form = MultiDict(request.form)
+        if request.method == "POST":
+            return self._correct(campaign_id, form)
+        with self.reading() as (session, user):
+            campaign = find_campaign(session, campaign_id, user=user)
+            if not may_be_corrected(campaign):
+                return redirect(url_for("campaigns.sheet", campaign_id=campaign_id))
+            fill_texts(form, campaign.content)
+            form["since"] = campaign.corrected_at.isoformat() if campaign.corrected_at else ""
+            return self._show_texts(session, user, campaign_id, form, {})
+
+    def _correct(self, campaign_id: int, form: Form) -> ResponseReturnValue:
+        typed, errors, is_kept = typed_texts(form), {}, form.get("wish") == "save"
+        with self.reading() as (session, user):
+            content = find_campaign(session, campaign_id, user=user).content
+        if is_kept:
+            wrong = wrong_texts(corrected(content, typed))
+            errors = {f"c.{path}": sentence for path, sentence in wrong.items()}
+        else:
+            add_language(form, form.get("add_language", ""))
+        if is_kept and not errors:
+            try:
+                with self.writing() as (session, user):
+                    n = correct_texts(
+                        session,
+                        campaign_id,
+                        typed,
+                        since=_moment(form.get("since", "")),
+                        user=user,
+                        now=datetime.now(UTC),
+                    )
+            except LoaError as error:
+                errors["form"] = str(error)
+            else:
+                told = _("Đã sửa %(n)s câu.", n=n) if n else _("Không có gì thay đổi.")
+                flash(told, "success")
+                return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
+        with self.reading() as (session, user):
+            page = self._show_texts(session, user, campaign_id, form, errors)
+        return page, 422 if errors else 200
+
+    def _show_texts(
+        self, session: Session, user: User, campaign_id: int, form: Form, errors: Mapping[str, str]
+    ) -> str:
+        campaign = find_campaign(session, campaign_id, user=user)
+        page: str = self.render(
+            "office/campaign_correct.html",
+            campaign={"id": campaign.id, "name": campaign.name},
+            form=form,
+            shown_errors=name_errors(errors),
+            texts=show_texts(form, errors, may_change=is_correctable),
+            **show_languages(form, errors, may_change=is_correctable),
+        )
+        return page
+
+
+def _moment(text: str) -> datetime | None:
+    """As the page wrote it; what nobody wrote so is no moment, and is told as somebody else's correction."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

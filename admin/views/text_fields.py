@@ -1,0 +1,221 @@
+"""The fields for what residents read, to and from a campaign's content: grouped, each with what stands where it is empty."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from werkzeug.datastructures import MultiDict
+
+from admin.texts import WORDS
+from admin.views.campaign_choices import LANGUAGES as ALL_LANGUAGES
+from admin.views.campaign_variants import LANGUAGES
+from admin.views.text_names import name_of_text
+from campaigns.answers.acknowledging import OPT_OUT_REPLY
+from campaigns.planning.content import APP_BUTTON
+from campaigns.planning.page_words import PAGE_WORDS
+from campaigns.planning.texts import APP, PATHS, WORDING, put_together, take_apart
+from campaigns.replies.classifier import Label
+
+Form = MultiDict[str, str]
+
+_MAIN = ("title", "question", "issuer", "why", "contact", "phone")
+_LONG = ("why", "thanks", "reply", "steps")
+# A sentence that is longer has a field of several lines.
+_LONG_FROM = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """`key` is its name in the form; `placeholder` what stands where it is empty."""
+
+    key: str
+    name: str
+    value: str
+    placeholder: str
+    is_long: bool
+    error: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: str
+    fields: list[Field]
+
+    @property
+    def is_wrong(self) -> bool:
+        return any(field.error for field in self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """All fields in one language. `app` and `answers` are folded, `page` twice."""
+
+    code: str
+    language: str
+    main: list[Field]
+    app: Group
+    answers: list[Group]
+    page: list[Group]
+
+    @property
+    def is_page_wrong(self) -> bool:
+        return any(group.is_wrong for group in self.page)
+
+    @property
+    def is_wrong(self) -> bool:
+        groups = [Group("", self.main), self.app, *self.answers, *self.page]
+        return any(group.is_wrong for group in groups)
+
+
+def fill_texts(form: Form, content: Mapping[str, Any]) -> None:
+    """Put content into the form's fields; what has none is kept beside them."""
+    texts, rest = take_apart(content)
+    for path in PATHS:
+        form.poplist(f"c.{path}")
+        if path in texts or not path.startswith("languages."):
+            form[f"c.{path}"] = texts.get(path, "")
+    form["content_more"] = json.dumps(rest, ensure_ascii=False)
+    form.setlist("page_language", [code for code in LANGUAGES if _is_in(texts, code)])
+
+
+def read_texts(form: Form, *, over: Container[str] = ()) -> dict[str, Any]:
+    """The content as the form has it. `over`: the paths of what stands below, see `put_together`."""
+    return put_together(typed_texts(form), _kept(form), over=over)
+
+
+def typed_texts(form: Form) -> dict[str, str]:
+    """The texts that the form had fields for, by path."""
+    return {path: form[f"c.{path}"].replace("\r\n", "\n").strip() for path in PATHS if f"c.{path}" in form}
+
+
+def _kept(form: Form) -> dict[str, Any]:
+    """What `fill_texts` put beside the fields; whatever else stands in its place is nothing."""
+    try:
+        kept = json.loads(form.get("content_more") or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return take_apart(kept)[1] if isinstance(kept, dict) else {}
+
+
+def add_language(form: Form, code: str) -> None:
+    """Give a language its fields; an unknown one has none."""
+    if code in LANGUAGES and code not in form.getlist("page_language"):
+        form.setlist("page_language", [*form.getlist("page_language"), code])
+
+
+def show_languages(
+    form: Form,
+    errors: Mapping[str, str],
+    *,
+    written: Container[str] = (),
+    may_change: Callable[[str], bool] = lambda path: True,
+) -> dict[str, Any]:
+    """What the template needs for the other languages: those that were asked for and those that messages are
+    `written` in have fields, the others can be added.
+    """
+    asked = form.getlist("page_language")
+    added = form.get("add_language", "") if form.get("wish") == "language" else ""
+    shown = [code for code in LANGUAGES if code in asked or code in written]
+    return {
+        "translated": [show_texts(form, errors, code, may_change=may_change) for code in shown],
+        "addable": [(code, name) for code, name in LANGUAGES.items() if code not in shown],
+        "added": added,
+    }
+
+
+def show_texts(
+    form: Form,
+    errors: Mapping[str, str],
+    code: str = "vi",
+    *,
+    may_change: Callable[[str], bool] = lambda path: True,
+) -> Texts:
+    """The fields of a language. `may_change`: which of all paths have one here."""
+    prefix = "" if code == "vi" else f"languages.{code}."
+
+    def fields(paths: Iterable[str]) -> list[Field]:
+        return [field(path) for path in paths if prefix + path in _KNOWN and may_change(prefix + path)]
+
+    def field(path: str) -> Field:
+        key, last = f"c.{prefix}{path}", path.rpartition(".")[2]
+        value, default = form.get(key, ""), _default(path)
+        placeholder = default if code == "vi" else form.get(f"c.{path}") or default
+        return Field(
+            key=key,
+            name=str(_NAMES.get(last) if path.startswith("answers.") else name_of_text(path)),
+            value=value,
+            placeholder=placeholder,
+            is_long=last in _LONG or len(placeholder) > _LONG_FROM or "\n" in value,
+            error=errors.get(key, ""),
+            hint=_hint(path, last, code),
+        )
+
+    return Texts(
+        code=code,
+        language=str(ALL_LANGUAGES[code]),
+        main=fields(_MAIN),
+        app=Group(_("Ứng dụng cần cài"), fields(f"app.{part}" for part in APP)),
+        answers=[
+            Group(
+                _("Khi người dân trả lời: %(answer)s", answer=WORDS[f"answer.{label.value}"]),
+                fields(f"answers.{label.value}.{part}" for part in WORDING),
+            )
+            for label in Label
+        ],
+        page=[Group(title, fields(f"page.{name}" for name in names)) for title, names in _page_groups()],
+    )
+
+
+def _page_groups() -> list[tuple[str, list[str]]]:
+    """Every sentence of the answer page, by where it stands."""
+    rest = list(PAGE_WORDS)
+    groups = []
+    for title, begins in (
+        (_("Việc tiếp theo, sau khi trả lời"), ("next",)),
+        (_("Gọi tên các câu trả lời"), ("said_",)),
+        (_("Trang “Về tin nhắn này”"), ("about_", "issuer_")),
+    ):
+        names = [name for name in rest if name.startswith(begins)]
+        rest = [name for name in rest if name not in names]
+        groups.append((title, names))
+    return [(_("Trang trả lời"), rest), *groups]
+
+
+def _default(path: str) -> str:
+    if path.startswith("page."):
+        return PAGE_WORDS[path.removeprefix("page.")]
+    return {"app.button": APP_BUTTON, "answers.opt_out.reply": OPT_OUT_REPLY}.get(path, "")
+
+
+def _hint(path: str, last: str, code: str) -> str:
+    if path == "phone":
+        return _("Hiện thành nút gọi trên trang. Ví dụ: 0260 386 0000, hay số đường dây nóng như 1022.")
+    if last == "steps":
+        return _("Mỗi dòng một bước; trang tự đánh số.")
+    if last != "reply":
+        return ""
+    known = _("{name} là tên người nhận, {link} là liên kết riêng của họ, {time} là lúc họ trả lời.")
+    if code != "vi":
+        return str(known)
+    if path == "answers.opt_out.reply":
+        return " ".join([known, _("Để trống: gửi câu “%(text)s”", text=OPT_OUT_REPLY)])
+    return " ".join([known, _("Để trống: không nhắn lại.")])
+
+
+_KNOWN = frozenset(PATHS)
+_NAMES: dict[str, Any] = {
+    "button": _l("Chữ trên nút của trang trả lời"),
+    "thanks": _l("Lời cảm ơn trên trang"),
+    "reply": _l("Tin nhắn trả lời"),
+    "steps": _l("Các bước hướng dẫn trên trang"),
+}
+
+
+def _is_in(texts: Mapping[str, str], code: str) -> bool:
+    return any(path.startswith(f"languages.{code}.") for path in texts)

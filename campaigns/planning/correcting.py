@@ -1,0 +1,91 @@
+"""The texts that residents still read, corrected while a campaign runs: the page's, and what is sent back.
+
+Pages show them at once, as do acknowledgements that are yet to be queued. What was asked of whom, and the app's
+addresses, stay as they were approved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.models import Campaign
+from campaigns.planning.content import read_content
+from campaigns.planning.text_checks import check_texts
+from campaigns.planning.texts import is_correctable, put_together, take_apart
+from campaigns.states import CampaignState
+from outreach.access import audit
+from outreach.access.models import Role, User
+from outreach.access.users import require_role, visible_to
+from outreach.errors import NotFound, WrongState
+
+_OPEN = frozenset(
+    {CampaignState.SCHEDULED, CampaignState.SENDING, CampaignState.PAUSED, CampaignState.COMPLETED}
+)
+
+
+def may_be_corrected(campaign: Campaign) -> bool:
+    """Whether people may hold a link to its page; before that it is taken back and edited as a whole."""
+    return campaign.state in _OPEN or (
+        campaign.state is CampaignState.CANCELLED and campaign.launched_at is not None
+    )
+
+
+def corrected(content: Mapping[str, Any], typed: Mapping[str, str]) -> dict[str, Any]:
+    """The content with the texts that were typed, by path; those that are no one's to correct stay."""
+    texts, rest = take_apart(content)
+    wanted = {path: text for path, text in typed.items() if is_correctable(path)}
+    return put_together({**texts, **wanted}, rest, over=texts)
+
+
+def correct_texts(
+    session: Session,
+    campaign_id: int,
+    typed: Mapping[str, str],
+    *,
+    since: datetime | None,
+    user: User,
+    now: datetime,
+) -> int:
+    """Correct a launched campaign's texts; how many became others. `since`: its `corrected_at` when they were read.
+
+    Raises NotFound, NotAllowed, BadCampaign, and WrongState before the launch or where somebody was quicker.
+    """
+    require_role(user, Role.APPROVER)
+    campaign = session.scalar(
+        select(Campaign)
+        .where(Campaign.id == campaign_id, visible_to(session, user, Campaign.organisation_id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if campaign is None:
+        raise NotFound(f"Không có chiến dịch số {campaign_id} mà bạn được xem.")
+    if not may_be_corrected(campaign):
+        raise WrongState("Chiến dịch chưa gửi. Hãy rút lại để sửa trong bản nháp.")
+    if campaign.corrected_at != since:
+        raise WrongState("Người khác vừa sửa câu chữ của chiến dịch này. Hãy tải lại trang rồi sửa tiếp.")
+    content = corrected(campaign.content, typed)
+    read_content(content)
+    check_texts(content)
+    before, after = take_apart(campaign.content)[0], take_apart(content)[0]
+    changes = {
+        f"content.{path}": (before.get(path, ""), after.get(path, ""))
+        for path in {**before, **after}
+        if before.get(path, "") != after.get(path, "")
+    }
+    if changes:
+        campaign.content, campaign.corrected_at = content, now
+        audit.record_change(
+            session,
+            actor_id=user.id,
+            action="campaign.correct",
+            subject=f"campaigns:{campaign_id}",
+            now=now,
+            changes=changes,
+            details={},
+        )
+    return len(changes)

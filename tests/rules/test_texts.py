@@ -1,0 +1,153 @@
+"""What residents read: taken apart into fields and put together again, and checked before it is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from campaigns.planning.content import merge, read_content, render_reply
+from campaigns.planning.kinds import load_kinds
+from campaigns.planning.page_words import PAGE_WORDS
+from campaigns.planning.text_checks import can_be_called, check_texts, wrong_texts
+from campaigns.planning.texts import PATHS, is_correctable, put_together, take_apart
+from campaigns.replies.classifier import Label
+from outreach.errors import BadCampaign
+
+EVERYTHING: dict[str, Any] = {
+    "title": "Tiêm",
+    "question": "Tiêm chưa?",
+    "issuer": "Mặt trận",
+    "phone": "1022",
+    "app": {"name": "Sổ sức khỏe", "page": "https://example.vn"},
+    "answers": {"need_help": {"reply": "Mo {link}", "steps": ["Mở liên kết.", "Bấm nút."]}},
+    "vocabulary": {"verbs": ["tiêm"]},
+    "page": {"ask": "Hỏi {contact}."},
+    "languages": {"sed": {"title": "T", "answers": {"installed": {"button": "B"}}, "page": {"next": "N"}}},
+}
+
+
+@pytest.mark.parametrize("content", [EVERYTHING, *load_kinds().values(), {"app": False}, {"mới": {"a": 1}}])
+def test_what_is_taken_apart_is_put_together_as_it_was(content: dict[str, Any]) -> None:
+    texts, rest = take_apart(content)
+    assert put_together(texts, rest) == content
+
+
+def test_only_texts_have_a_path_and_the_rest_stays_together() -> None:
+    texts, rest = take_apart(EVERYTHING)
+    assert rest == {"vocabulary": {"verbs": ["tiêm"]}}
+    assert texts["answers.need_help.steps"] == "Mở liên kết.\nBấm nút."
+    assert texts["languages.sed.page.next"] == "N"
+    assert set(texts) <= set(PATHS)
+    for path in (
+        *(f"page.{name}" for name in PAGE_WORDS),
+        *(f"answers.{each.value}.reply" for each in Label),
+    ):
+        assert path in PATHS
+        assert f"languages.jra.{path}" in PATHS
+
+
+def test_an_empty_text_is_left_out_unless_another_would_show_through() -> None:
+    assert put_together({"why": "", "contact": ""}, {}, over={"why"}) == {"why": ""}
+    assert put_together({"answers.need_help.steps": ""}, {}, over={"answers.need_help.steps"}) == {
+        "answers": {"need_help": {"steps": []}}
+    }
+
+
+def test_without_any_of_its_texts_an_app_is_none() -> None:
+    base = load_kinds()["bluezone"]
+    texts, rest = take_apart(base)
+    emptied = {path: "" if path.startswith("app.") else text for path, text in texts.items()}
+    assert read_content(merge(base, put_together(emptied, rest, over=texts))).app is None
+    assert "app" not in put_together({"app.name": "", "app.page": ""}, {})
+
+
+@pytest.mark.parametrize(
+    "rest", [{"answers": "x"}, {"answers": {"need_help": []}}, {"languages": {"sed": 1}}]
+)
+def test_what_stands_in_a_tables_place_gives_way(rest: dict[str, Any]) -> None:
+    texts = {"answers.need_help.reply": "r", "languages.sed.title": "t"}
+    assert take_apart(put_together(texts, rest))[0] == texts
+
+
+def test_addresses_of_the_app_are_not_corrected_on_the_way() -> None:
+    assert is_correctable("answers.installed.reply")
+    assert is_correctable("languages.sed.page.ask")
+    assert is_correctable("app.button")
+    for path in ("app.page", "app.android", "app.ios", "app.name", "vocabulary", "x"):
+        assert not is_correctable(path)
+
+
+@pytest.mark.parametrize(
+    ("written", "is_one"),
+    [
+        ("0905 000 123", True),
+        ("+84 905 000 123", True),
+        ("0260 386 0000", True),
+        ("(0260) 386.0000", True),
+        ("1022", True),
+        ("113", True),
+        ("1900 9095", True),
+        ("18001119", True),
+        ("0905", False),
+        ("905000123", False),  # no phone dials it so
+        ("84905000123", False),
+        ("01685000123", False),  # not in use since 2018
+        ("0000000000", False),
+        ("+1 202 555 0100", False),
+        ("gọi trạm y tế", False),
+        ("", False),
+    ],
+)
+def test_a_phone_to_call_is_one_that_can_be_dialled(written: str, is_one: bool) -> None:
+    assert can_be_called(written) is is_one
+    if is_one:
+        assert read_content({**EVERYTHING, "phone": written}).dialled.lstrip("+").isdigit()
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "says"),
+    [
+        ({"phone": "0905"}, "phone", "1022"),
+        ({"answers": {"installed": {"reply": "{ten} ơi"}}}, "answers.installed.reply", "{link}, {name}, {time}"),
+        ({"answers": {"installed": {"reply": "Mo {link"}}}, "answers.installed.reply", "gõ hai lần"),
+        ({"answers": {"need_help": {"steps": ["Mở {lnk}."]}}}, "answers.need_help.steps", "{lnk}"),
+        ({"page": {"call": "Gọi {number}"}}, "page.call", "{phone}"),
+        ({"languages": {"sed": {"page": {"ask": "{name}"}}}}, "languages.sed.page.ask", "{contact}"),
+        ({"languages": {"sed": {"answers": {"opt_out": {"reply": "{x}"}}}}}, "languages.sed.answers.opt_out.reply", "x"),
+        ({"app": {"page": ""}}, "app.page", "trang tải"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_by_its_path(changes: dict[str, Any], path: str, says: str) -> None:
+    wrong = wrong_texts(merge(EVERYTHING, changes))
+    assert list(wrong) == [path]
+    assert says in wrong[path]
+    with pytest.raises(BadCampaign, match=path):
+        check_texts(merge(EVERYTHING, changes))
+
+
+@pytest.mark.parametrize("content", [EVERYTHING, *load_kinds().values()])
+def test_nothing_is_wrong_with_what_comes_with_the_kinds(content: dict[str, Any]) -> None:
+    assert wrong_texts(content) == {}
+
+
+def test_what_a_language_leaves_empty_is_vietnamese() -> None:
+    blank = {"title": "", "answers": {"need_help": {"reply": "", "steps": []}}, "page": {"ask": ""}}
+    read = read_content({**EVERYTHING, "languages": {"jra": blank}}, "jra")
+    assert (read.title, read.page["ask"]) == ("Tiêm", "Hỏi {contact}.")
+    assert read.wording(Label.NEED_HELP).steps == ("Mở liên kết.", "Bấm nút.")
+    without = {**EVERYTHING, "app": False, "languages": {"jra": {"app": {"button": "B"}}}}
+    assert read_content(without, "jra").app is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "sent"),
+    [
+        ("[{name} oi, ]mo {link} luc {time}", "A Thun", "A Thun oi, mo L luc T"),
+        ("[{name} oi, ]mo {link} luc {time}", "", "mo L luc T"),
+        ("Luc {time} [gap", "A", "Luc T [gap"),  # kept before it was checked
+        ("{ten} luc {time}", "A", "{ten} luc T"),
+    ],
+)
+def test_an_acknowledgement_is_filled_in(text: str, name: str, sent: str) -> None:
+    assert render_reply(text, {"name": name, "link": "L", "time": "T"}) == sent

@@ -1,0 +1,114 @@
+"""The texts of a campaign that was launched, corrected while it runs."""
+
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from campaigns.messages import Message
+from campaigns.models import Campaign
+from outreach.access.models import AuditEvent, AuditValues
+from tests.flows.world import APPROVER, AUTHOR, World, number
+from tests.web.office import post, signed_in
+from tests.web.test_answer_page import press as press_button
+from tests.web.test_answer_page import read, token_of
+from tests.web.test_office_campaigns import form_of
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """The pages run the same statements as the flows, which are tested on both databases."""
+    return sqlite_url
+
+
+@pytest.fixture
+def running(world: World) -> int:
+    world.add_people(3)
+    campaign = world.launch(content={"vocabulary": {"verbs": ["cài"]}, "phone": "1022"})
+    world.send(3)  # a reply belongs to what was sent
+    return campaign
+
+
+def acknowledgements(world: World) -> list[str | None]:
+    with world.runtime.db.read() as session:
+        return list(
+            session.scalars(select(Message.text).where(Message.step_id.is_(None)).order_by(Message.id))
+        )
+
+
+def test_a_correction_shows_at_once_on_pages_and_in_what_is_sent_back_from_then_on(
+    client: FlaskClient, world: World, running: int
+) -> None:
+    token = token_of(world, running, 2)
+    press_button(client, token, "installed")
+    assert "Cảm ơn ông/bà đã cài Bluezone." in read(client, token)
+    world.reply(number(0), "1", gateway_id="SM1")
+    path = f"/admin/campaigns/{running}/texts"
+    signed_in(client, APPROVER)
+    typed = {
+        **form_of(client.get(path).text, "texts-form"),
+        "c.answers.installed.thanks": "Cảm ơn ông bà.",
+        "c.answers.installed.reply": "Da nhan, cam on ong ba.",
+        "c.page.again": "Xin bấm lại nếu cần",
+        "c.app.page": "https://example.vn/gia-mao",
+    }
+    assert post(client, path, **typed).status_code == 303
+    page = read(client, token)
+    assert "Cảm ơn ông bà." in page
+    assert "Xin bấm lại nếu cần" in page
+    world.reply(number(1), "1", gateway_id="SM2")
+    first, second = acknowledgements(world)
+    assert first
+    assert first.startswith("Cam on ong/ba da cai Bluezone.")
+    assert second == "Da nhan, cam on ong ba."
+    with world.runtime.db.read() as session:
+        content = session.get_one(Campaign, running).content
+        entry = session.scalars(select(AuditEvent).where(AuditEvent.action == "campaign.correct")).one()
+        changes = session.scalars(select(AuditValues.changes).where(AuditValues.event_id == entry.id)).one()
+    assert content["app"]["page"] == "https://bluezone.gov.vn/taiapp"
+    assert content["vocabulary"] == {"verbs": ["cài"]}
+    assert changes
+    assert set(changes) == {
+        "content.answers.installed.thanks", "content.answers.installed.reply", "content.page.again",
+    }  # fmt: skip
+    assert changes["content.page.again"] == ["", "Xin bấm lại nếu cần"]
+    assert "Cảm ơn ông bà." in client.get(f"/admin/campaigns/{running}/").text
+
+
+def test_who_corrects_after_somebody_else_or_wrongly_is_told_and_keeps_what_was_typed(
+    client: FlaskClient, world: World, running: int
+) -> None:
+    path = f"/admin/campaigns/{running}/texts"
+    signed_in(client, APPROVER)
+    seen = form_of(client.get(path).text, "texts-form")
+    wrong = post(client, path, **{**seen, "c.phone": "0905", "c.answers.need_help.reply": "{ten} ơi"})
+    assert wrong.status_code == 422
+    assert 'id="error-c.answers.need_help.reply"' in wrong.text
+    assert "{ten} ơi" in wrong.text
+    assert 'id="error-form"' not in wrong.text
+    empty = post(client, path, **{**seen, "c.question": ""})
+    assert empty.status_code == 422
+    added = post(client, path, **{**seen, "wish": "language", "add_language": "sed"})
+    assert 'name="c.languages.sed.title"' in added.text
+    assert post(client, path, **{**seen, "c.why": "Vì sức khỏe."}).status_code == 303
+    late = post(client, path, **{**seen, "c.why": "Vì mọi người."})
+    assert late.status_code == 422
+    assert "Người khác vừa sửa" in late.text
+    assert "Vì mọi người." in late.text
+
+
+def test_only_whoever_may_approve_corrects_and_only_what_was_launched(
+    client: FlaskClient, world: World, running: int
+) -> None:
+    draft = world.draft()
+    signed_in(client, AUTHOR)
+    assert "Sửa câu chữ" not in client.get(f"/admin/campaigns/{running}/").text
+    assert client.get(f"/admin/campaigns/{running}/texts").status_code == 403
+    signed_in(client, APPROVER)
+    assert "Sửa câu chữ" in client.get(f"/admin/campaigns/{running}/").text
+    assert "Sửa câu chữ" not in client.get(f"/admin/campaigns/{draft}/").text
+    assert client.get(f"/admin/campaigns/{draft}/texts").status_code == 302
+    refused = post(client, f"/admin/campaigns/{draft}/texts", wish="save", **{"c.title": "Khác"})
+    assert refused.status_code == 422
+    assert "Chiến dịch chưa gửi" in refused.text
