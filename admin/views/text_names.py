@@ -33,6 +33,7 @@ NAMES: dict[str, Any] = {
     "page.come_back": _l("Sau khi bấm nút cài đặt"),
     "page.again": _l("Đầu mục các nút, khi đã trả lời"),
     "page.next": _l("Đầu mục việc tiếp theo"),
+    "page.steps": _l("Đầu mục các bước"),
     "page.ask": _l("Câu chỉ nơi hỏi thêm"),
     "page.call": _l("Nút gọi điện"),
     "page.about": _l("Liên kết đến trang “Về tin nhắn này”"),

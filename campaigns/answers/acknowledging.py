@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 from campaigns.answers.models import Answer
 from campaigns.delivery.lanes import SERVICE_LANE, hours_of
 from campaigns.delivery.outbox import cancel_waiting
+from campaigns.delivery.rendering import LINK
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, Recipient
-from campaigns.planning.content import Content, read_content
+from campaigns.planning.content import Content, read_content, render_reply
 from campaigns.replies.classifier import Label
 from campaigns.states import MessageKind, MessageState
 from campaigns.windows import VIETNAM, opens_at
-from outreach.people.models import Phone
+from outreach.people.models import Contact, Phone
 from outreach.sms.text import measure
 
 # Decree 91/2020: received, when, and from when on; no advertising.
@@ -41,7 +42,12 @@ def queue_answer(
         text = text or OPT_OUT_REPLY
     elif not text or campaign is None or _is_acknowledged(session, answer):
         return
-    text = text.replace("{time}", f"{now.astimezone(VIETNAM):%H:%M ngay %d/%m/%Y}")
+    values = {
+        "name": _name_of(session, recipient),
+        "link": LINK if recipient else "",  # filled in as it leaves: no text keeps a token
+        "time": f"{now.astimezone(VIETNAM):%H:%M ngay %d/%m/%Y}",
+    }
+    text = render_reply(text, values)
     message = Message(
         kind=MessageKind.CONFIRMATION if is_opt_out else MessageKind.ACKNOWLEDGEMENT,
         campaign_id=campaign.id if campaign else None,
@@ -98,6 +104,11 @@ def is_confirmed(session: Session, phone_id: int, *, now: datetime) -> bool:
         )
     )
     return session.execute(earlier).first() is not None
+
+
+def _name_of(session: Session, recipient: Recipient | None) -> str:
+    person = session.get(Contact, recipient.contact_id) if recipient and recipient.contact_id else None
+    return person.name if person else ""
 
 
 def _is_acknowledged(session: Session, answer: Answer) -> bool:

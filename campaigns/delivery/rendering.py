@@ -11,6 +11,9 @@ from campaigns.planning.lots import SECOND_TEXT
 from outreach.sms.template import Template
 from outreach.sms.text import measure
 
+# What stands in a stored text for the personal link.
+LINK = "{link}"
+
 
 def text_for(step: Any, *, language: str | None, arm: int | None) -> str:
     """Of a step's texts (step_text, text_b, texts) the one in the phone's language, else the one that the lot gave,
@@ -46,7 +49,10 @@ class Renderer:
     def render(self, row: Any, *, unaccented: bool) -> tuple[str, int]:
         """Body and segments of a claimed row (step_text and its variants, or text; name, recipient_id)."""
         if row.text is not None:
-            measured = measure(row.text)
+            text = row.text
+            if LINK in text and row.recipient_id is not None:
+                text = text.replace(LINK, self.link(row.recipient_id))
+            measured = measure(text)
             return measured.text, measured.segments
         step_text = text_for(row, language=row.language, arm=row.arm)
         template = self._templates.get(step_text)

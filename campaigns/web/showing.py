@@ -87,11 +87,13 @@ class Pages:
             "organisation": organisation or content.issuer,
         }
 
-        def say(name: str) -> str:
-            sentence = words.get(name, "")
+        def fill(sentence: str) -> str:
             for field, value in values.items():
                 sentence = sentence.replace(f"{{{field}}}", value)
             return sentence
+
+        def say(name: str) -> str:
+            return fill(words.get(name, ""))
 
         template = self._templates.get_template("about.html" if sight.is_about else "answer.html")
         return template.render(
@@ -100,6 +102,7 @@ class Pages:
             say=say,
             given=given,
             thanks=content.wording(given).thanks if given else "",
+            steps=[fill(step) for step in content.wording(given).steps] if given else [],
             buttons=buttons,
             offers_app=content.app is not None and given not in NOT_INSTALLING,
             has_clicked=sight.has_clicked and given is None,

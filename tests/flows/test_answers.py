@@ -10,6 +10,8 @@ from sqlalchemy import select
 from campaigns.answers.models import Reply, ReplyState
 from campaigns.answers.taking import take_page_answer
 from campaigns.casework.kinds import CaseKind
+from campaigns.links import LinkCipher
+from campaigns.messages import Message
 from campaigns.models import Campaign
 from campaigns.replies.classifier import Label
 from outreach.people.models import Phone, SuppressionReason
@@ -195,6 +197,24 @@ def test_a_campaign_without_accents_answers_without_them(world: World) -> None:
     texts = {line["To"]: line["Body"] for line in world.simulator.ledger()}
     assert texts[number(0)] == "Cam on ong/ba"
     assert texts[number(1)].startswith("Da nhan loi tu choi luc ")
+
+
+def test_an_acknowledgement_carries_the_name_and_the_link_and_keeps_no_token(world: World) -> None:
+    world.add_person("A Thun", number(0))
+    reply = "[{name} oi, ]da nhan luc {time}. Xem lai: {link}"
+    campaign = world.launch(content={"answers": {"installed": {"reply": reply}}})
+    world.send()
+    world.reply(number(0), "1", gateway_id="SM1")
+    world.send()
+    settings = world.runtime.settings
+    token = LinkCipher(settings.secret_key).token(world.recipient(number(0), campaign).id)
+    sent = world.simulator.ledger()[-1]["Body"]
+    assert sent.startswith("A Thun oi, da nhan luc ")
+    assert sent.endswith(f"Xem lai: {settings.public_base_url}/{token}")
+    with world.runtime.db.read() as session:
+        kept = session.scalars(select(Message.text).where(Message.answer_id.is_not(None))).one()
+    assert kept
+    assert token not in kept
 
 
 def test_a_repeated_webhook_changes_nothing(world: World, campaign: int) -> None:

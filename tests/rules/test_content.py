@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from campaigns.planning.content import PAGE_LABELS, App, Wording, merge, read_content
+from campaigns.planning.content import PAGE_LABELS, App, Wording, merge, read_content, render_reply
 from campaigns.planning.kinds import load_kinds
 from campaigns.replies.classifier import Label
 from outreach.errors import BadCampaign
@@ -114,8 +114,26 @@ def test_every_kind_can_be_read_and_lets_people_leave(kind: str) -> None:
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_what_is_sent_back_fits_one_plain_message(kind: str) -> None:
     for label, wording in read_content(KINDS[kind]).answers.items():
-        measured = measure(wording.reply.replace("{time}", "18:05 ngay 18/08/2020"))
-        assert (measured.encoding, measured.segments) in {("GSM-7", 1), ("GSM-7", 0)}, label
+        values = {"time": "18:05 ngay 18/08/2020", "link": "https://bluezone.kontum.gov.vn/abcdefgh"}
+        measured = measure(render_reply(wording.reply, values))
+        # Whoever needs help gets the steps and the link.
+        most = 2 if label is Label.NEED_HELP else 1
+        assert measured.encoding == "GSM-7", label
+        assert measured.segments <= most, label
+
+
+def test_whoever_needs_help_with_the_app_gets_the_steps_by_sms_and_on_the_page() -> None:
+    wording = read_content(KINDS["bluezone"]).wording(Label.NEED_HELP)
+    assert "{link}" in wording.reply
+    assert "goi lai" in wording.reply
+    assert "3." in wording.reply
+    assert len(wording.steps) >= 3
+
+
+@pytest.mark.parametrize("steps", ["Mở", {"1": "Mở"}])
+def test_steps_are_a_list(steps: Any) -> None:
+    with pytest.raises(BadCampaign, match=r"need_help\.steps"):
+        read_content({**LEAST, "answers": {"need_help": {"steps": steps}}})
 
 
 def test_the_page_offers_what_can_be_pressed() -> None:

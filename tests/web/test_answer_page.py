@@ -183,6 +183,9 @@ def test_after_the_answer_one_reads_what_follows_and_whom_to_call(client: FlaskC
     page = read(client, token)
     assert "Cán bộ ở thôn, tổ dân phố sẽ liên hệ" in page  # thanks
     assert "Cán bộ gọi điện hoặc đến gặp ông/bà." in page  # what follows
+    assert "Muốn tự làm, xin theo từng bước" in page
+    steps = re.findall(r"<li>(.+)</li>", page[page.index("<ol>") : page.index("</ol>")])
+    assert steps[-1] == "Quay lại trang này, bấm “Tôi đã cài xong”."
     assert 'href="tel:02603860000"' in page
     assert "Gọi 0260 386 0000" in page
 
