@@ -34,7 +34,7 @@ from outreach.places.models import Area
 from outreach.runtime import Runtime
 from outreach.sms.template import Template
 
-KEPT = ("kind", "campaign", "organisation", "area", "state", "order", "after")
+KEPT = ("kind", "campaign", "organisation", "area", "mine", "state", "order", "after")
 CHOICES = {
     "labels": list(Label),
     "outcomes": WRITTEN,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from flask import abort, flash, redirect, request
@@ -29,7 +30,7 @@ class InboxView(CasePages):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """`?kind=`, `campaign`, `organisation`, `area`, `state=done`, `order=newest`, `after`; `undo` is the case just left."""
+        """`?kind=`, `campaign`, `organisation`, `area`, `mine=1`, `state=done`, `order=newest`, `after`; `undo` is the case just left."""
         return self._show()
 
     @expose("/<int:case_id>/label", methods=["POST"])
@@ -146,6 +147,8 @@ class InboxView(CasePages):
             after=asked.get("after", type=int),
         )
         with self.reading() as (session, user):
+            if asked.get("mine"):
+                wanted = replace(wanted, taken_by=user.id)
             work = read_worklist(session, user, wanted, now=datetime.now(UTC))
             may_act = may_open(user.role, "inbox.label")
             user_id = user.id

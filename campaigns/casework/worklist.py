@@ -37,6 +37,7 @@ class Wanted:
     campaign_id: int | None = None
     organisation_id: int | None = None
     area_code: str = ""
+    taken_by: int | None = None
     is_done: bool = False
     newest_first: bool = False
     after: int | None = None
@@ -62,6 +63,7 @@ class Worklist:
     campaigns: list[Choice]
     organisations: list[Choice]
     districts: list[Choice]
+    own: int  # those that the user has taken
     after: int | None
 
 
@@ -93,6 +95,7 @@ def read_worklist(session: Session, user: User, wanted: Wanted, *, now: datetime
         campaigns=choices.named("campaign_id", Campaign),
         organisations=choices.named("organisation_id", Organisation),
         districts=choices.districts(),
+        own=choices.taken_by(user.id),
         after=shown[-1] if len(ids) > ON_A_PAGE else None,
     )
 
@@ -107,6 +110,8 @@ def _ids(session: Session, wanted: Wanted, scope: list[ColumnElement[bool]], wit
         query = query.where(Case.organisation_id == wanted.organisation_id)
     if wanted.area_code:
         query = query.where(Case.area_code.in_(within))
+    if wanted.taken_by is not None:
+        query = query.where(Case.taken_by == wanted.taken_by)
     if wanted.after is not None:
         last = session.execute(select(Case.opened_at, Case.id).where(Case.id == wanted.after)).first()
         if last:
@@ -129,23 +134,26 @@ class _Choices:
         areas: dict[str, Area],
     ) -> None:
         self._session, self._wanted, self._areas, self._within = session, wanted, areas, within
-        columns = (Case.kind, Case.campaign_id, Case.organisation_id, Case.area_code)
+        columns = (Case.kind, Case.campaign_id, Case.organisation_id, Case.area_code, Case.taken_by)
         self._rows = session.execute(select(*columns, func.count()).where(*scope).group_by(*columns)).all()
         self.total = sum(count for *_keys, count in self._matching(""))
 
-    def _matching(self, without: str) -> Iterable[tuple[CaseKind, int | None, int | None, str | None, int]]:
+    def _matching(
+        self, without: str
+    ) -> Iterable[tuple[CaseKind, int | None, int | None, str | None, int | None, int]]:
         wanted = self._wanted
-        for kind, campaign_id, organisation_id, area_code, count in self._rows:
+        for kind, campaign_id, organisation_id, area_code, taken_by, count in self._rows:
             if (
                 (without == "kind" or wanted.kind in (None, kind))
                 and (without == "campaign_id" or wanted.campaign_id in (None, campaign_id))
                 and (without == "organisation_id" or wanted.organisation_id in (None, organisation_id))
                 and (without == "area_code" or not wanted.area_code or area_code in self._within)
+                and (without == "taken_by" or wanted.taken_by in (None, taken_by))
             ):
-                yield kind, campaign_id, organisation_id, area_code, count
+                yield kind, campaign_id, organisation_id, area_code, taken_by, count
 
     def _counted(self, column: str) -> Counter[Any]:
-        place = ("kind", "campaign_id", "organisation_id", "area_code").index(column)
+        place = ("kind", "campaign_id", "organisation_id", "area_code", "taken_by").index(column)
         counted: Counter[Any] = Counter()
         for row in self._matching(column):
             counted[row[place]] += row[-1]
@@ -154,6 +162,9 @@ class _Choices:
     def kinds(self) -> list[Choice]:
         counted = self._counted("kind")
         return [Choice(kind.value, "", counted[kind]) for kind in CaseKind]
+
+    def taken_by(self, user_id: int) -> int:
+        return self._counted("taken_by")[user_id]
 
     def named(self, column: str, table: type[Campaign] | type[Organisation]) -> list[Choice]:
         counted = self._counted(column)

@@ -145,6 +145,11 @@ def test_what_a_colleague_has_taken_is_theirs_for_a_while(
     signed_in(client, APPROVER)
     post(client, f"/admin/inbox/{case_id}/take")
     assert "Bạn nhận việc này lúc" in client.get("/admin/inbox/").text
+    other = press_help(world, 1, campaign_id)
+    assert shown(client.get("/admin/inbox/").text) == [case_id, other]
+    mine = client.get("/admin/inbox/?mine=1").text
+    assert shown(mine) == [case_id]
+    assert "Việc của tôi (1)" in mine
     signed_in(client, AUTHOR)
     page = client.get("/admin/inbox/").text
     assert f"{APPROVER} đang xử lý" in page
