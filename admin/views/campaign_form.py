@@ -233,7 +233,9 @@ class CampaignFormPages(OfficeView):
         return fill_form(
             {
                 "sender": usual_sender(session, user),
-                "text": suggest_text(read_content(content)),
+                "text": suggest_text(
+                    read_content(content), takes_replies=self.runtime.settings.takes_replies
+                ),
                 "unaccented": True,
                 "window": ["08:00", "20:00"],
                 "pace": 20,

@@ -46,6 +46,19 @@ DOUBTS: dict[Doubt, tuple[str, Any]] = {
         "warning",
         _l("Tin chưa nói cách thôi nhận. Hãy thêm, ví dụ: “TC thôi nhận tin” (Nghị định 91/2020)."),
     ),
+    Doubt.ASKS_FOR_REPLY: (
+        "error",
+        _l(
+            "Tin mời trả lời bằng tin nhắn, nhưng tổng đài đang dùng không nhận được tin trả lời: lời đáp và lời từ chối "
+            "sẽ không tới hệ thống. Hãy viết, ví dụ: “Trả lời hoặc từ chối tại liên kết”."
+        ),
+    ),
+    Doubt.NO_WAY_OUT: (
+        "warning",
+        _l(
+            "Tin chưa nói cách từ chối. Hãy thêm, ví dụ: “Trả lời hoặc từ chối tại liên kết” (Nghị định 91/2020)."
+        ),
+    ),
     Doubt.TYPED_ADDRESS: (
         "warning",
         _l(

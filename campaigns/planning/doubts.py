@@ -14,6 +14,11 @@ from outreach.sms.text import unaccent
 
 # The words that people know from their operators and that end a campaign for them (domain, section 1).
 _STOP_WORDS = re.compile(r"\b(TC|HUY|DUNG|STOP)\b")
+_REFUSING = re.compile(r"\btu choi\b|\b(?:thoi|ngung|khong) nhan\b")
+# "Trả lời: 1 đã cài", "nhắn lại số 4", "soạn TC", "trả lời tin này".
+_ASKS = re.compile(
+    r"\b(?:tra loi|nhan(?: lai| tin)?|soan)\b[ :]*(?:bang )?(?:tin|chu|so|phim)?[ :]*(?:nay\b|\d\b|tc\b|huy\b|dung\b|stop\b)"
+)
 _ADDRESS = re.compile(r"https?://|\bwww\.|\b[\w-]+\.(?:vn|com|net|org|info|app)\b", re.IGNORECASE)
 _LONG = 4  # segments
 _LIVE_CAP = 3
@@ -26,7 +31,9 @@ class Doubt(StrEnum):
     NO_BASIS = "no_basis"
     SENDER_UNREGISTERED = "sender_unregistered"
     NO_LINK = "no_link"
+    ASKS_FOR_REPLY = "asks_for_reply"
     NO_STOP_WORD = "no_stop_word"
+    NO_WAY_OUT = "no_way_out"
     TYPED_ADDRESS = "typed_address"
     LINK_UNSAFE = "link_unsafe"
     NO_HOURS = "no_hours"
@@ -50,13 +57,23 @@ class Facts:
     finishes_at: datetime | None
     is_registered: bool
     is_founded: bool  # every list has on record on what basis it is written to
+    takes_replies: bool  # by SMS: without a way back whoever replies is not heard
     is_https: bool
     now: datetime
+
+
+def asks_for_reply(text: str) -> bool:
+    """Whether a text asks people to answer by SMS, or names a word that ends it for them."""
+    plain = unaccent(text)
+    return bool(_ASKS.search(plain.lower()) or _STOP_WORDS.search(plain))
 
 
 def look_over(draft: Draft, facts: Facts) -> list[Doubt]:
     """Everything doubtful, the most serious first."""
     texts = [step.text for step in draft.steps]
+    written = [
+        text for step in draft.steps for text in (step.text, step.text_b, *step.texts.values()) if text
+    ]
     links = [("{link}" in text.replace(" ", "")) for text in texts]
     starts = max(facts.now, draft.starts_at or facts.now)
     last = draft.steps[-1]
@@ -66,8 +83,12 @@ def look_over(draft: Draft, facts: Facts) -> list[Doubt]:
         Doubt.EMPTY_AUDIENCE: facts.recipients == 0,
         Doubt.NO_BASIS: not facts.is_founded,
         Doubt.SENDER_UNREGISTERED: not facts.is_registered,
-        Doubt.NO_LINK: has_app and not all(links),
-        Doubt.NO_STOP_WORD: not all(_STOP_WORDS.search(unaccent(text)) for text in texts),
+        Doubt.NO_LINK: (has_app or not facts.takes_replies) and not all(links),
+        Doubt.ASKS_FOR_REPLY: not facts.takes_replies and any(map(asks_for_reply, written)),
+        Doubt.NO_STOP_WORD: facts.takes_replies
+        and not all(_STOP_WORDS.search(unaccent(text)) for text in texts),
+        Doubt.NO_WAY_OUT: not facts.takes_replies
+        and not all(_REFUSING.search(unaccent(text).lower()) for text in texts),
         Doubt.TYPED_ADDRESS: any(_ADDRESS.search(text) for text in texts),
         Doubt.LINK_UNSAFE: any(links) and not facts.is_https,
         Doubt.NO_HOURS: draft.hours is None,

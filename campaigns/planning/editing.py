@@ -230,9 +230,16 @@ def changed_parts(base: Mapping[str, Any], content: Mapping[str, Any]) -> dict[s
     return changed
 
 
-def suggest_text(content: Content) -> str:
-    """A first message to start from: who asks, what for, the link, how to answer, how to stop."""
+def suggest_text(content: Content, *, takes_replies: bool) -> str:
+    """A first message to start from: who asks, what for, the link, how to answer, how to stop.
+
+    Without `takes_replies` no reply by SMS comes back to us, and all of it is done behind the link.
+    """
     asked = content.title[:1].lower() + content.title[1:]
+    if not takes_replies:
+        return (
+            f"[{{name}} ơi, ]{content.issuer} mời ông/bà {asked}: {{link}} Trả lời hoặc từ chối tại liên kết"
+        )
     link = ": {link}" if content.app else "."
     menu = ["1 đã xong" if not content.app else "1 đã cài", "2 chưa"]
     if content.wording(Label.NO_SMARTPHONE).reply:

@@ -134,6 +134,7 @@ def preview(
         finishes_at=ends,
         is_founded=audience.is_founded,
         is_registered=_is_registered(session, draft.sender),
+        takes_replies=settings.takes_replies,
         is_https=settings.public_base_url.startswith("https:"),
         now=now,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from campaigns.planning.doubts import Doubt, Facts, look_over
+from campaigns.planning.doubts import Doubt, Facts, asks_for_reply, look_over
 from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
 
@@ -27,6 +27,7 @@ FACTS = Facts(
     finishes_at=NOW + timedelta(hours=1),
     is_registered=True,
     is_founded=True,
+    takes_replies=True,
     is_https=True,
     now=NOW,
 )
@@ -107,3 +108,48 @@ def test_the_most_serious_stands_first() -> None:
     found = doubts(replace(FACTS, recipients=0, is_registered=False), text="Mời cài", cap_per_day=9)
     assert found[:2] == [Doubt.EMPTY_AUDIENCE, Doubt.SENDER_UNREGISTERED]
     assert found[-1] is Doubt.CAP_HIGH
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("Trả lời: 1 đã cài, 2 chưa", True),
+        ("Tra loi so 4 neu can giup", True),
+        ("Nhắn lại số 1 khi cài xong", True),
+        ("Trả lời bằng chữ TC", True),
+        ("Soạn TC để từ chối", True),
+        ("xin trả lời tin này", True),
+        ("TC thôi nhận tin", True),
+        ("Trả lời hoặc từ chối tại liên kết", False),
+        ("Mời cài trước ngày 20/8: {link}", False),
+        ("Xin trả lời câu hỏi ở liên kết trước 20/8", False),
+        ("Soạn sẵn giấy tờ", False),
+    ],
+)
+def test_a_text_that_asks_for_a_reply_is_told_from_one_that_does_not(text: str, asks: bool) -> None:
+    assert asks_for_reply(text) is asks
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Mời cài: {link} Trả lời hoặc từ chối tại liên kết", []),
+        ("Mời cài: {link} Trả lời: 1 đã cài. Từ chối tại liên kết", [Doubt.ASKS_FOR_REPLY]),
+        ("Mời cài: {link} TC thôi nhận tin", [Doubt.ASKS_FOR_REPLY]),
+        ("Mời cài: {link}", [Doubt.NO_WAY_OUT]),
+    ],
+)
+def test_where_no_reply_comes_back_a_text_that_asks_for_one_is_doubtful(
+    text: str, found: list[Doubt]
+) -> None:
+    one_way = replace(FACTS, takes_replies=False)
+    assert doubts(one_way, text=text) == found
+    second = "Mời cài: {link} Từ chối tại liên kết"
+    assert doubts(one_way, text=second, text_b=text) == [
+        each for each in found if each is Doubt.ASKS_FOR_REPLY
+    ]
+
+
+def test_without_an_app_the_link_is_needed_where_no_reply_comes_back() -> None:
+    without = {"kind": "tiem-chung", "text": "Mời tiêm vắc xin. Không muốn nhận: từ chối ở trạm."}
+    assert doubts(replace(FACTS, takes_replies=False), **without) == [Doubt.NO_LINK]

@@ -8,6 +8,7 @@ import pytest
 
 from campaigns.links import ALPHABET, LENGTH
 from campaigns.planning.content import merge, read_content
+from campaigns.planning.doubts import asks_for_reply
 from campaigns.planning.editing import changed_parts, suggest_text
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.preview import EXAMPLE_TOKEN, mark_accents
@@ -34,10 +35,18 @@ def test_what_was_changed_of_a_kind_is_found_again(kind: str, changes: dict[str,
 @pytest.mark.parametrize("kind", ["bluezone", "tiem-chung"])
 def test_the_suggested_text_can_be_sent_and_says_how_to_stop(kind: str) -> None:
     content = read_content(load_kinds()[kind])
-    template = Template.parse(suggest_text(content))
+    template = Template.parse(suggest_text(content, takes_replies=True))
     assert ("link" in template.fields) is bool(content.app)
     assert "TC thôi nhận tin" in template.text
     assert content.issuer in template.text
+
+
+@pytest.mark.parametrize("kind", ["bluezone", "tiem-chung"])
+def test_without_a_way_back_for_replies_everything_is_done_behind_the_link(kind: str) -> None:
+    template = Template.parse(suggest_text(read_content(load_kinds()[kind]), takes_replies=False))
+    assert "link" in template.fields
+    assert "Trả lời hoặc từ chối tại liên kết" in template.text
+    assert not asks_for_reply(template.text)
 
 
 def test_changes_are_told_part_by_part() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0040_corrected"
-down_revision = "0039_takenback"
+revision = "0041_corrected"
+down_revision = "0040_visits"
 
 
 def upgrade() -> None:
