@@ -13,6 +13,12 @@ from sqlalchemy import FromClause, func, select, text
 from sqlalchemy.orm import Session
 
 Row = TypeVar("Row")
+# The sequence is looked up once (OFFSET keeps it so): with each id it would cost an import a twentieth of its time.
+_TAKE_IDS = text("""
+SELECT array_agg(nextval(its.sequence))
+FROM (SELECT CAST(pg_get_serial_sequence(:table, 'id') AS regclass) AS sequence OFFSET 0) AS its,
+     generate_series(1, :count)
+""")
 
 
 def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
@@ -38,10 +44,7 @@ def take_ids(session: Session, table: FromClause, count: int) -> list[int]:
     if not count:
         return []
     if session.get_bind().dialect.name == "postgresql":
-        sequence = text(
-            "SELECT array_agg(nextval(pg_get_serial_sequence(:table, 'id'))) FROM generate_series(1, :count)"
-        )
-        return session.execute(sequence, {"table": str(table), "count": count}).scalar_one()
+        return session.execute(_TAKE_IDS, {"table": str(table), "count": count}).scalar_one()
     last = session.scalar(select(func.max(table.c.id))) or 0
     return list(range(last + 1, last + 1 + count))
 
