@@ -16,6 +16,7 @@ ROUTES: dict[str, frozenset[Role]] = {
     "admin.running": _ALL,
     "admin.stop": _APPROVER,
     "admin.release": _APPROVER,
+    "admin.decide": _STAFF,
     "admin.incidents": _APPROVER | {Role.AUDITOR},
     "admin.see_incident": _APPROVER,
     "account.index": _ALL,

@@ -55,6 +55,9 @@ class Outbox(Base):
     not_before: Mapped[datetime] = mapped_column(UtcDateTime)
     n: Mapped[int] = mapped_column(SmallInteger, default=1)  # number of the attempt to come
     throttled: Mapped[int] = mapped_column(SmallInteger, default=0)  # times put back unprocessed
+    refused: Mapped[int] = mapped_column(
+        SmallInteger, default=0, server_default="0"
+    )  # of these, for the account
 
 
 class Attempt(Base):

@@ -16,9 +16,11 @@ from sqlalchemy.orm import Session
 from admin.permissions import may_open
 from admin.texts import number
 from admin.views.base import OfficeView
+from admin.views.running import decide_and_tell
 from campaigns.agencies.overview import is_anything_handed_in, read_overview
 from campaigns.casework.kinds import CaseKind
 from campaigns.casework.worklist import count_open
+from campaigns.delivery.deciding import count_without_campaign
 from campaigns.figures import attention
 from campaigns.figures.incidents import count_incidents, list_incidents, mark_seen
 from campaigns.figures.places import list_launched, read_total
@@ -69,6 +71,7 @@ class HomeView(OfficeView):
                 stopped=attention.who_stopped(session),
                 may_stop=may_open(user.role, "admin.stop"),
                 may_release=may_release(session, user),
+                undecided=count_without_campaign(session, user, now=now),
                 has_lists=not attention.is_empty(session, user, ContactList.organisation_id),
                 has_campaigns=not attention.is_empty(session, user, Campaign.organisation_id),
                 to_list=_page(user, "imports.index"),
@@ -110,6 +113,12 @@ class HomeView(OfficeView):
             return refused
         ring_sweep(self.runtime.doorbell)
         flash(_("Đã mở lại. Các chiến dịch đang gửi sẽ tiếp tục trong vài giây."), "success")
+        return redirect(url_for("admin.index"), code=303)
+
+    @expose("/undecided/<any(resend, keep):choice>", methods=["POST"])
+    def decide(self, choice: str) -> ResponseReturnValue:
+        """As on a campaign's sheet, for what belongs to no campaign."""
+        decide_and_tell(self, None, choice)
         return redirect(url_for("admin.index"), code=303)
 
     @expose("/incidents")

@@ -61,21 +61,26 @@ class RunningView(OfficeView):
     @expose("/undecided/<any(resend, keep):choice>", methods=["POST"])
     def decide(self, campaign_id: int, choice: str) -> ResponseReturnValue:
         """What nobody can look up is sent again, or counts as sent."""
-        is_resend = choice == "resend"
-        with self.writing() as (session, user):
-            count = decide_unknown(
-                session,
-                campaign_id,
-                resend=is_resend,
-                user=user,
-                now=datetime.now(UTC),
-                secret_key=self.runtime.settings.secret_key,
-            )
-        if not count:
-            flash(_("Không còn tin nào cần quyết định."), "info")
-        elif is_resend:
-            ring_send(self.runtime.doorbell)
-            flash(_("Đã xếp %(count)s tin vào hàng để gửi lại.", count=number(count)), "success")
-        else:
-            flash(_("Đã ghi %(count)s tin là đã gửi.", count=number(count)), "success")
+        decide_and_tell(self, campaign_id, choice)
         return redirect(SHEET.format(campaign_id), code=303)
+
+
+def decide_and_tell(view: OfficeView, campaign_id: int | None, choice: str) -> None:
+    """Send again what nobody can look up, or count it as sent, and say on the next page how many that were."""
+    is_resend = choice == "resend"
+    with view.writing() as (session, user):
+        count = decide_unknown(
+            session,
+            campaign_id,
+            resend=is_resend,
+            user=user,
+            now=datetime.now(UTC),
+            secret_key=view.runtime.settings.secret_key,
+        )
+    if not count:
+        flash(_("Không còn tin nào cần quyết định."), "info")
+    elif is_resend:
+        ring_send(view.runtime.doorbell)
+        flash(_("Đã xếp %(count)s tin vào hàng để gửi lại.", count=number(count)), "success")
+    else:
+        flash(_("Đã ghi %(count)s tin là đã gửi.", count=number(count)), "success")

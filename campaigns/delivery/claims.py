@@ -36,6 +36,7 @@ class Claim:
     message_id: int
     n: int
     throttled: int
+    refused: int
     lane: int
     to: str
     sender: str
@@ -144,6 +145,7 @@ def claim(
             message_id=row.message_id,
             n=row.n,
             throttled=row.throttled,
+            refused=row.refused,
             lane=lane.id,
             to=row.e164,
             sender=row.sender or service_sender,
@@ -177,7 +179,7 @@ def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Seq
     # First a few rows of the outbox by its index, then what belongs to them: whatever the planner believes
     # about a campaign of millions that was queued a moment ago.
     due = (
-        select(Outbox.message_id, Outbox.n, Outbox.throttled)
+        select(Outbox.message_id, Outbox.n, Outbox.throttled, Outbox.refused)
         .where(Outbox.lane == lane.id, Outbox.not_before <= now)
         .order_by(Outbox.not_before, Outbox.message_id)
         .limit(limit)

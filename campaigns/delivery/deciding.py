@@ -5,48 +5,78 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.lanes import SERVICE_LANE
 from campaigns.delivery.outbox import Waiting, requeue
 from campaigns.delivery.recording import Report, settle
 from campaigns.lifecycle import find_campaign
-from campaigns.messages import Attempt
-from campaigns.states import AttemptState
+from campaigns.messages import Attempt, Message
+from campaigns.states import AttemptState, MessageKind
 from outreach.access import audit
 from outreach.access.models import Role, User
-from outreach.access.users import require_role
+from outreach.access.users import organisations_of, require_role
+from outreach.errors import NotAllowed
 
 # The gateway's own list settles the rest within minutes; what is older has a list that cannot be had.
 # The pages say “quá một giờ”.
 DECIDE_AFTER = timedelta(hours=1)
 
 
-def _undecided(campaign_id: int, *, now: datetime) -> tuple[Any, ...]:
+# The campaign to which an attempt belongs: its lane, and where that is the one for answers, the campaign that the
+# answer is about. None for what belongs to no campaign: answers to strangers, tests.
+CAMPAIGN_OF_ATTEMPT = case(
+    (
+        Attempt.lane == SERVICE_LANE,
+        select(Message.campaign_id)
+        .where(Message.id == Attempt.message_id, Message.kind != MessageKind.TEST)
+        .correlate(Attempt)
+        .scalar_subquery(),
+    ),
+    else_=Attempt.lane,
+)
+
+
+def _undecided(campaign_id: int | None, *, now: datetime) -> tuple[Any, ...]:
     return (
-        Attempt.lane == campaign_id,
         Attempt.state == AttemptState.UNKNOWN,
         Attempt.gateway_id.is_(None),  # after a restore: of these the gateway has the message
         Attempt.claimed_at < now - DECIDE_AFTER,
+        CAMPAIGN_OF_ATTEMPT.is_not_distinct_from(campaign_id),
     )
 
 
-def count_undecided(session: Session, campaign_id: int, *, now: datetime) -> int:
-    """Messages of a campaign of which nobody can say whether the gateway has them."""
-    return (
-        session.scalar(select(func.count()).select_from(Attempt).where(*_undecided(campaign_id, now=now)))
-        or 0
+def count_undecided(session: Session, campaign_id: int, *, now: datetime) -> tuple[int, int]:
+    """Messages of a campaign of which nobody can say whether the gateway has them: of its steps, and answers."""
+    is_answer = Attempt.lane == SERVICE_LANE
+    found = session.execute(
+        select(is_answer, func.count()).where(*_undecided(campaign_id, now=now)).group_by(is_answer)
     )
+    counts = {bool(answers): count for answers, count in found}
+    return counts.get(False, 0), counts.get(True, 0)
+
+
+def count_without_campaign(session: Session, user: User, *, now: datetime) -> int:
+    """The same of what belongs to no campaign, for those who see everything."""
+    if organisations_of(session, user) is not None:
+        return 0
+    query = select(func.count()).select_from(Attempt).where(*_undecided(None, now=now))
+    return session.scalar(query) or 0
 
 
 def decide_unknown(
-    session: Session, campaign_id: int, *, resend: bool, user: User, now: datetime, secret_key: str
+    session: Session, campaign_id: int | None, *, resend: bool, user: User, now: datetime, secret_key: str
 ) -> int:
     """Send them again (somebody may then get two), or let them stand as sent without a report; how many.
 
-    A report that still comes counts all the same. Raises NotFound, NotAllowed.
+    Without a campaign what belongs to none, for those who see everything. A report that still comes counts all the
+    same. Raises NotFound, NotAllowed.
     """
-    find_campaign(session, campaign_id, user=user)
+    if campaign_id is not None:
+        find_campaign(session, campaign_id, user=user)
+    elif organisations_of(session, user) is not None:
+        raise NotAllowed("Tài khoản của bạn không có quyền làm việc này.")
     require_role(user, Role.STAFF, Role.APPROVER)
     attempts = session.execute(
         select(Attempt.id, Attempt.message_id, Attempt.lane, Attempt.n)
@@ -64,7 +94,7 @@ def decide_unknown(
         session,
         actor_id=user.id,
         action="campaign.unknown_resend" if resend else "campaign.unknown_keep",
-        subject=f"campaigns:{campaign_id}",
+        subject=f"campaigns:{campaign_id}" if campaign_id is not None else "messages:0",
         now=now,
         messages=len(attempts),
     )

@@ -29,12 +29,13 @@ from outreach.people.models import Contact, Phone
 
 
 def what_belongs_to(waiting: Subquery) -> Select[Any]:
-    """All that decides on some rows of the outbox (message_id, n, throttled) and makes their texts, by message."""
+    """All that decides on some rows of the outbox (message_id, n, throttled, refused) and makes their texts, by message."""
     return (
         select(
             waiting.c.message_id,
             waiting.c.n,
             waiting.c.throttled,
+            waiting.c.refused,
             Message.kind,
             Message.text,
             Message.phone_id,

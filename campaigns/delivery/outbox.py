@@ -25,6 +25,7 @@ class PutBack:
     claim: Claim
     not_before: datetime
     throttled: int = 0
+    refused: int = 0
 
 
 def put_back(session: Session, back: Sequence[PutBack]) -> None:
@@ -57,6 +58,7 @@ def put_back(session: Session, back: Sequence[PutBack]) -> None:
                 item.claim.n,
                 item.not_before,
                 item.throttled,
+                item.refused,
             )
             for item in back
             if item.claim.attempt_id in undone
@@ -73,6 +75,7 @@ class Waiting:
     n: int
     not_before: datetime
     throttled: int = 0
+    refused: int = 0
 
 
 def give_back(session: Session, segments: Mapping[int, int]) -> None:
@@ -124,6 +127,7 @@ def requeue(session: Session, waiting: Sequence[Waiting]) -> None:
                     "n": item.n,
                     "not_before": item.not_before,
                     "throttled": min(item.throttled, 100),
+                    "refused": item.refused,
                 }
                 for item in kept
             ],

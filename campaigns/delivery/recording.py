@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.claims import Claim
 from campaigns.delivery.consequences import Failure, heed, stop_refused
+from campaigns.delivery.lanes import SERVICE_LANE
 from campaigns.delivery.outbox import PutBack, put_back
-from campaigns.delivery.rules import back_off_s, policy_of
+from campaigns.delivery.rules import back_off_s, gives_up, policy_of
 from campaigns.delivery.tallying import FAILURES, Move, Moved, tally
 from campaigns.messages import Attempt, Incident, Message, Outbox
 from campaigns.states import (
@@ -30,9 +31,6 @@ from outreach.runtime import Runtime
 from outreach.sms.gateway import Accepted, Outcome, Refused, Throttled, Unseen
 
 log = logging.getLogger(__name__)
-
-# With each try the campaign pauses, so that a person has resumed it in vain this often.
-GIVES_UP_AFTER = 10
 
 
 @dataclass(slots=True)
@@ -77,10 +75,11 @@ def record(
     for claim, outcome in outcomes:
         match outcome:
             case None:
-                back.append(PutBack(claim, now, claim.throttled))
+                back.append(PutBack(claim, now, claim.throttled, claim.refused))
             case Throttled(retry_after_s):
                 wait = back_off_s(claim.throttled, retry_after_s, seed=claim.message_id)
-                back.append(PutBack(claim, now + timedelta(seconds=wait), claim.throttled + 1))
+                not_before = now + timedelta(seconds=wait)
+                back.append(PutBack(claim, not_before, claim.throttled + 1, claim.refused))
             case Accepted(gateway_id, status, segments):
                 reports.append(
                     Report(claim.attempt_id, AttemptState(status.value), gateway_id, segments=segments)
@@ -90,10 +89,13 @@ def record(
                 reports.append(
                     Report(claim.attempt_id, AttemptState.UNKNOWN, code=detail[:24], due_at=look_at)
                 )
-            case Refused(cause) if policy_of(cause).pauses and claim.throttled < GIVES_UP_AFTER:
+            case Refused(cause) if policy_of(cause).pauses and not gives_up(
+                claim.refused + 1, is_service=claim.lane == SERVICE_LANE
+            ):
                 # The account or the sender was refused, not this message: it waits for them to be put right.
-                wait = back_off_s(claim.throttled, None, seed=claim.message_id)
-                back.append(PutBack(claim, now + timedelta(seconds=wait), claim.throttled + 1))
+                wait = back_off_s(claim.refused, None, seed=claim.message_id)
+                not_before = now + timedelta(seconds=wait)
+                back.append(PutBack(claim, not_before, claim.throttled + 1, claim.refused + 1))
             case Refused(cause, code):
                 reports.append(
                     Report(claim.attempt_id, AttemptState.FAILED, cause=cause.value, code=code[:24])

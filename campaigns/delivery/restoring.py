@@ -114,7 +114,7 @@ def doubt_waiting(
     total, last = 0, 0
     while True:
         waiting = (
-            select(Outbox.message_id, Outbox.n, Outbox.throttled)
+            select(Outbox.message_id, Outbox.n, Outbox.throttled, Outbox.refused)
             .where(Outbox.lane == lane, Outbox.message_id > last)
             .order_by(Outbox.message_id)
             .limit(SLICE)

@@ -89,6 +89,17 @@ def back_off_s(times: int, retry_after_s: float | None, *, seed: int) -> float:
     return wait * (1 + (seed % 101) / 200)
 
 
+# A campaign pauses with each refusal of its account or sender, so that a person has resumed it in vain this often.
+GIVES_UP_AFTER = 10
+# Answers to residents and tests are never paused and are tried about once a minute: for a day at least.
+SERVICE_GIVES_UP_AFTER = 1500
+
+
+def gives_up(refused: int, *, is_service: bool) -> bool:
+    """Whether a message fails whose account or sender was refused for the `refused`-th time."""
+    return refused >= (SERVICE_GIVES_UP_AFTER if is_service else GIVES_UP_AFTER)
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What a failure for this cause means beyond the one message: see docs/reference.md."""

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import case, exists, func, select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.deciding import DECIDE_AFTER
+from campaigns.delivery.deciding import CAMPAIGN_OF_ATTEMPT, DECIDE_AFTER
 from campaigns.messages import Attempt
 from campaigns.models import Campaign, CampaignDecision, CampaignVersion, Switch
 from campaigns.states import AttemptState, CampaignState
@@ -105,7 +105,7 @@ def read_unknown(session: Session, user: User, *, now: datetime) -> list[Campaig
             func.count().label("unknown"),
             func.sum(is_old).label("undecided"),
         )
-        .join(Attempt, Attempt.lane == Campaign.id)
+        .join(Attempt, Campaign.id == CAMPAIGN_OF_ATTEMPT)
         .where(Attempt.state == AttemptState.UNKNOWN, visible_to(session, user, Campaign.organisation_id))
         .group_by(Campaign.id, Campaign.name)
         .order_by(Campaign.id.desc())

@@ -66,7 +66,8 @@ class StepFigures:
 class Panel:
     """What the running page shows. Rates in messages a second; money in VND; None where not known.
 
-    `actions` is what may be done with the campaign now; `undecided` of the unknown wait for a person.
+    `actions` is what may be done with the campaign now; `undecided` of the unknown wait for a person, and so do
+    `undecided_answers` to residents, which are no part of the steps' figures.
     """
 
     campaign_id: int
@@ -83,6 +84,7 @@ class Panel:
     under_way: int
     unknown: int
     undecided: int
+    undecided_answers: int
     actions: list[CampaignAction]
     rate_now: float
     rate_minute: float
@@ -143,6 +145,7 @@ def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: 
         ),
         now=now,
     )
+    undecided, undecided_answers = count_undecided(session, campaign.id, now=now)
     steady = rate_of(batches, now=now, over=LONG, least=STEADY)
     price = settings.price_per_segment_vnd
     spent = int(counts.segments * price)
@@ -160,7 +163,8 @@ def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: 
         left=left,
         under_way=sending + unknown,
         unknown=unknown,
-        undecided=count_undecided(session, campaign.id, now=now) if unknown else 0,
+        undecided=undecided,
+        undecided_answers=undecided_answers,
         actions=[
             action
             for action in CONTROLS

@@ -6,11 +6,12 @@ import re
 
 from admin.texts import WORDS
 from campaigns.delivery.account import FIRST_HALT_S, LONGEST_HALT_S
-from campaigns.delivery.recording import GIVES_UP_AFTER
 from campaigns.delivery.rules import (
     FAILED_SHARE,
     FAILURE_WINDOW,
     FEWEST_FAILURES,
+    GIVES_UP_AFTER,
+    SERVICE_GIVES_UP_AFTER,
     back_off_s,
     policy_of,
 )
@@ -78,6 +79,7 @@ def test_the_waits_of_the_reference_are_those_of_the_code() -> None:
         f"{first:g} s, doubling up to {longest:g} s",
         f"from {FIRST_HALT_S:g} s, doubling up to {LONGEST_HALT_S:g} s",
         f"refused {GIVES_UP_AFTER} times",
+        f"{SERVICE_GIVES_UP_AFTER:,} times",
         f"{FEWEST_FAILURES} messages and {FAILED_SHARE:.0%} of the outcomes of {minutes:g} minutes",
     ):
         assert said in " ".join(SECTION.split()), said

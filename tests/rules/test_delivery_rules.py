@@ -13,6 +13,7 @@ from campaigns.delivery.rules import (
     back_off_s,
     daily_cap,
     fails_too_often,
+    gives_up,
     hash_content,
     is_same_message,
     policy_of,
@@ -168,3 +169,25 @@ def test_a_cause_that_says_nothing_of_number_or_account_has_no_consequence() -> 
     assert policy_of("bad_number").suppresses == "wrong_number"
     assert policy_of("opted_out").suppresses == "opt_out"
     assert policy_of("account").pauses
+
+
+@pytest.mark.parametrize(
+    ("refused", "is_service", "expected"),
+    [
+        (1, False, False),
+        (9, False, False),
+        (10, False, True),
+        (10, True, False),
+        (1499, True, False),
+        (1500, True, True),
+    ],
+)
+def test_an_answer_to_a_resident_outlasts_a_fault_of_the_account(
+    refused: int, is_service: bool, expected: bool
+) -> None:
+    assert gives_up(refused, is_service=is_service) is expected
+
+
+def test_an_answer_to_a_resident_is_tried_for_a_day_at_least() -> None:
+    waits = [back_off_s(times, None, seed=0) for times in range(1499)]
+    assert sum(waits) > timedelta(hours=24).total_seconds()

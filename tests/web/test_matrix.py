@@ -33,6 +33,7 @@ GET  admin.index            ASPLU
 GET  admin.running          ASPLU
 POST admin.stop             A.P..
 POST admin.release          A.P..
+POST admin.decide           ASP..
 GET  admin.incidents        A.P.U
 POST admin.see_incident     A.P..
 GET  campaigns.index        ASP.U

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from campaigns.delivery.recording import Report, settle
 from campaigns.figures import running
@@ -21,7 +21,7 @@ from outreach.access.models import OrganisationKind, Role
 from outreach.access.organisations import create_organisation
 from outreach.access.users import find_user
 from outreach.sms.gateway import Cause
-from tests.flows.world import APPROVER, AUTHOR, World
+from tests.flows.world import APPROVER, AUTHOR, World, number
 from tests.web.office import signed_in, token
 
 ALL_DAY = ["00:00", "24:00"]
@@ -180,6 +180,34 @@ def test_what_stays_unknown_is_decided_on_the_page(
     assert read(world, campaign_id).states == {becomes: 6}
     assert asked not in client.get("/admin/").text
     assert "Không còn tin nào cần quyết định" in client.post(path, data=form, follow_redirects=True).text
+
+
+def test_answers_whose_end_nobody_saw_are_decided_on_the_page_and_those_to_strangers_at_home(
+    world: World, client: FlaskClient, campaign_id: int
+) -> None:
+    world.send()
+    world.reply(number(0), "TC", gateway_id="SM1")
+    world.reply(number(99), "TC", gateway_id="SM2")
+    world.send(1)
+    with world.runtime.db.write() as session:
+        session.execute(
+            update(Attempt)
+            .where(Attempt.lane == 0)
+            .values(state=AttemptState.UNKNOWN, gateway_id=None, claimed_at=world.in_hours(-2))
+        )
+    world.runtime.redis.flushdb()
+    signed_in(client, AUTHOR)
+    sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
+    assert "Trong đó 1 tin là lời xác nhận" in sheet
+    assert "tin đang gửi dở" not in sheet
+    form = {"csrf_token": token(client)}
+    path = f"/admin/campaigns/{campaign_id}/running/undecided/keep"
+    assert "Đã ghi 1 tin là đã gửi." in client.post(path, data=form, follow_redirects=True).text
+    asked = "1 tin xác nhận, trả lời người dân hoặc tin thử"
+    assert asked in client.get("/admin/").text
+    told = client.post("/admin/undecided/resend", data=form, follow_redirects=True).text
+    assert "Đã xếp 1 tin vào hàng để gửi lại." in told
+    assert asked not in told
 
 
 def test_without_script_a_press_leads_back_to_the_sheet(
