@@ -154,7 +154,7 @@ def _run_campaign(
     act(session, campaign_id, CampaignAction.SUBMIT, user=author, now=then)
     act(session, campaign_id, CampaignAction.APPROVE, user=approver, now=then)
     act(session, campaign_id, CampaignAction.LAUNCH, user=author, now=then)
-    open_step(session, steps_due(session, now=then)[0], now=then)
+    open_step(session, steps_due(session, now=then)[0], settings=settings, now=then)
     keys = Keys(secret_key=settings.secret_key, is_live=False)
     first = min(contacts // 2, _ONE_BY_ONE)
     for sent in range(0, first, 500):

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, CampaignAuthor
-from campaigns.planning.approvals import WAITS_FOR_SECOND, approvers_of, is_held
+from campaigns.planning.approvals import WAITS_FOR_SECOND, Terms, approvers_of, is_held
 from campaigns.planning.audience import take_back
+from campaigns.planning.budget import refusal_of
 from campaigns.planning.draft import Draft
 from campaigns.planning.editing import describe, write_draft
 from campaigns.planning.kinds import load_kinds
@@ -111,12 +112,12 @@ def act(
     user: User,
     now: datetime,
     reason: str = "",
-    approvals: int = 1,
+    terms: Terms = Terms(),  # noqa: B008 - frozen
 ) -> Campaign:
     """Submit, return, approve, launch, pause, resume, cancel or undo. Raises NotFound, NotAllowed, WrongState.
 
-    `reason` belongs to a return; without one an approver's is refused (BadInput). `approvals`: how many it takes
-    (planning/approvals.py). Until the last of them the campaign stays submitted.
+    `reason` belongs to a return; without one an approver's is refused (BadInput). `terms`: how many approvals it takes
+    (until the last of them the campaign stays submitted), and what it would cost, which a launch's budget must cover.
     """
     campaign = find_campaign(session, campaign_id, user=user)
     require_role(user, *_WHO[action])
@@ -137,15 +138,17 @@ def act(
             raise NotAllowed("Người soạn chiến dịch không được tự duyệt. Hãy nhờ người khác duyệt.")
         if is_held(campaign):
             return _approve_held(session, campaign_id, user=user, now=now)
-        if _is_one_of_more(session, campaign_id, approvals, user=user, now=now):
+        if _is_one_of_more(session, campaign_id, terms.approvals, user=user, now=now):
             return campaign
         values = {"approved_at": now, "approved_by": user.id}
     elif action is CampaignAction.LAUNCH:
-        if approvals > 1 and len(approvers_of(session, campaign_id)) < approvals:
+        if terms.approvals > 1 and len(approvers_of(session, campaign_id)) < terms.approvals:
             raise WrongState(
                 "Số người nhận hoặc chi phí nay đã đến mức phải có hai người duyệt, mà mới một người duyệt. "
                 "Hãy rút lại để sửa rồi trình duyệt lại."
             )
+        if beyond := refusal_of(estimate_vnd=terms.estimate_vnd, budget_vnd=campaign.budget_vnd):
+            raise WrongState(beyond)
         if campaign.deadline and campaign.deadline <= now:
             raise WrongState("Chiến dịch đã quá thời hạn gửi. Hãy tạo chiến dịch mới với thời hạn khác.")
         values = {"launched_at": now}
@@ -157,7 +160,13 @@ def act(
         }
     elif action is CampaignAction.UNDO:
         take_back(session, campaign_id)
-        values = {"pause_reason": "", "launched_at": None, "resumed_at": None, "recipients": None}
+        values = {
+            "pause_reason": "",
+            "launched_at": None,
+            "resumed_at": None,
+            "recipients": None,
+            "price_vnd": None,
+        }
     before = campaign.state
     if (
         values.get("launched_at") is not None

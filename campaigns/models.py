@@ -49,6 +49,9 @@ class Campaign(Base):
     window_to: Mapped[str | None] = mapped_column(String(5))
     cap_per_day: Mapped[int | None] = mapped_column(Integer)  # messages a number in 24 hours
     budget_vnd: Mapped[int | None] = mapped_column(Integer)
+    price_vnd: Mapped[int | None] = mapped_column(
+        Integer
+    )  # of a segment, as it was when the audience was frozen
     # Segments claimed and not put back: what the budget is held against, under the campaign's lock.
     segments_taken: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -86,6 +89,8 @@ class Step(Base):
     texts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")  # by language
     hold_out: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")  # share left without it
     opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Of a message on average, as it was when the audience was frozen: what the budget puts aside for it.
+    segments_each: Mapped[float | None] = mapped_column(Float)
 
     campaign: Mapped[Campaign] = relationship(back_populates="steps")
 

@@ -21,7 +21,7 @@ from campaigns.delivery.tallying import fold
 from campaigns.lifecycle import hold_for_second
 from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign, Step
-from campaigns.planning.approvals import approvals_needed, approvers_of
+from campaigns.planning.approvals import approvers_of, read_terms
 from campaigns.planning.notices import ring_for_notices
 from campaigns.states import AttemptState, CampaignState, MessageState, SkipReason
 from campaigns.timetable import complete_finished, open_step, start_scheduled, steps_due
@@ -99,7 +99,7 @@ def _open_steps(runtime: Runtime, done: Swept, *, now: datetime) -> None:
     for step_id in due:
         try:
             with runtime.db.write() as session:
-                if open_step(session, step_id, now=now):
+                if open_step(session, step_id, settings=runtime.settings, now=now):
                     _refuse_unapproved(runtime, session, step_id, now=now)
                     _doubt_after_restore(runtime, session, step_id, now=now)
                     done.steps_opened += 1
@@ -123,7 +123,7 @@ def _refuse_unapproved(runtime: Runtime, session: Session, step_id: int, *, now:
     step = session.get_one(Step, step_id)
     if step.number > 1:
         return
-    needed = approvals_needed(session, step.campaign, settings=runtime.settings, now=now)
+    needed = read_terms(session, step.campaign, settings=runtime.settings, now=now).approvals
     if needed > 1 and len(approvers_of(session, step.campaign_id)) < needed:
         raise _NotApproved(step.campaign_id)
 

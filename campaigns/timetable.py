@@ -7,12 +7,14 @@ from datetime import datetime
 from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.lifecycle import move
+from campaigns.lifecycle import move, pause_by_itself
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, Step
 from campaigns.planning.audience import freeze_audience, queue_step
+from campaigns.planning.budget import fix_terms
 from campaigns.states import UNSETTLED, CampaignAction, CampaignState
 from campaigns.windows import step_due_at
+from outreach.settings import Settings
 
 
 def start_scheduled(session: Session, *, now: datetime) -> list[int]:
@@ -51,8 +53,11 @@ def steps_due(session: Session, *, now: datetime) -> list[int]:
     ]
 
 
-def open_step(session: Session, step_id: int, *, now: datetime) -> bool:
-    """Materialise a step's messages, the audience before the first. False when another was quicker."""
+def open_step(session: Session, step_id: int, *, settings: Settings, now: datetime) -> bool:
+    """Materialise a step's messages, before the first the audience with its price. False when another was quicker.
+
+    A campaign whose audience has grown beyond its budget pauses with all messages waiting.
+    """
     step = session.get_one(Step, step_id)
     campaign = session.execute(
         # Answers go on coming while it is written: they only need the campaign to be there.
@@ -68,9 +73,13 @@ def open_step(session: Session, step_id: int, *, now: datetime) -> bool:
     )
     if opened.rowcount != 1:  # type: ignore[attr-defined]
         return False
+    beyond = ""
     if step.number == 1:
         freeze_audience(session, campaign)
+        beyond = fix_terms(session, campaign, settings=settings)
     queue_step(session, step, now=now)
+    if beyond:
+        pause_by_itself(session, campaign.id, reason=beyond, now=now)
     return True
 
 

@@ -13,7 +13,7 @@ from admin.cli.speaking import LARGEST_ID, Group, acting_as, answer, json_option
 from campaigns.figures.status import read_status
 from campaigns.lifecycle import STATE_NAMES, act, create_campaign, find_campaign
 from campaigns.models import Campaign
-from campaigns.planning.approvals import approvals_needed
+from campaigns.planning.approvals import Terms, read_terms
 from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.notices import ring_for_notices
@@ -58,14 +58,14 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
         @acting_as
         @json_option
         def run(campaign_id: int, email: str, as_json: bool) -> None:
-            now, needed = datetime.now(UTC), 1
+            now, terms = datetime.now(UTC), Terms()
             if action in (CampaignAction.APPROVE, CampaignAction.LAUNCH):
                 with runtime.db.read() as session:
                     campaign = find_campaign(session, campaign_id, user=find_user(session, email))
-                    needed = approvals_needed(session, campaign, settings=runtime.settings, now=now)
+                    terms = read_terms(session, campaign, settings=runtime.settings, now=now)
             with runtime.db.write() as session:
                 user = find_user(session, email)
-                campaign = act(session, campaign_id, action, user=user, now=now, approvals=needed)
+                campaign = act(session, campaign_id, action, user=user, now=now, terms=terms)
                 state = campaign.state
             is_half = action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED
             ring_for_notices(runtime, campaign_id)

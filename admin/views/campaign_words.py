@@ -84,7 +84,7 @@ DOUBTS: dict[Doubt, tuple[str, Any]] = {
     Doubt.OVER_BUDGET: (
         "warning",
         _l(
-            "Chi phí ước tính vượt ngân sách: chiến dịch sẽ tự dừng giữa chừng. Hãy tăng ngân sách hoặc rút ngắn tin."
+            "Chi phí ước tính vượt ngân sách: chiến dịch sẽ không gửi được. Hãy tăng ngân sách, bớt người nhận hoặc rút ngắn tin."
         ),
     ),
     Doubt.DEADLINE_PAST: (

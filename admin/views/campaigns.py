@@ -24,7 +24,7 @@ from campaigns.figures.lift import lifts_of
 from campaigns.figures.running import read_panel
 from campaigns.lifecycle import act, find_campaign
 from campaigns.models import Campaign, Step
-from campaigns.planning.approvals import approvals_needed
+from campaigns.planning.approvals import Terms, read_terms
 from campaigns.planning.correcting import may_be_corrected
 from campaigns.planning.notices import ring_for_notices
 from campaigns.planning.preview import EXAMPLE_NAME
@@ -118,16 +118,14 @@ class CampaignsView(CampaignTextPages):
 
     def _move(self, campaign_id: int, action: CampaignAction, done: str) -> ResponseReturnValue:
         """One step; what refuses it is told on the sheet, with what was typed still there."""
-        reason, now, needed = request.form.get("reason", ""), datetime.now(UTC), 1
+        reason, now, terms = request.form.get("reason", ""), datetime.now(UTC), Terms()
         if action in (CampaignAction.APPROVE, CampaignAction.LAUNCH):
             with self.reading() as (session, user):
                 campaign = find_campaign(session, campaign_id, user=user)
-                needed = approvals_needed(session, campaign, settings=self.runtime.settings, now=now)
+                terms = read_terms(session, campaign, settings=self.runtime.settings, now=now)
         try:
             with self.writing() as (session, user):
-                campaign = act(
-                    session, campaign_id, action, user=user, now=now, reason=reason, approvals=needed
-                )
+                campaign = act(session, campaign_id, action, user=user, now=now, reason=reason, terms=terms)
                 state = campaign.state
         except LoaError as error:
             with self.reading() as (session, user):

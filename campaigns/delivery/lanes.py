@@ -29,6 +29,7 @@ class Lane:
     closes_at: datetime
     paces: tuple[Pace, ...] = ()
     budget_vnd: int | None = None
+    price_vnd: int | None = None
 
 
 def open_lanes(session: Session, *, now: datetime, is_live: bool) -> list[Lane]:
@@ -65,6 +66,7 @@ def open_lanes(session: Session, *, now: datetime, is_live: bool) -> list[Lane]:
                     closes_at=closes,
                     paces=tuple(filter(None, paces)),
                     budget_vnd=campaign.budget_vnd,
+                    price_vnd=campaign.price_vnd,
                 )
             )
     return lanes

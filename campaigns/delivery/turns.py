@@ -19,6 +19,7 @@ from campaigns.delivery.pace import reserve
 from campaigns.delivery.rendering import renderer_of
 from campaigns.lifecycle import pause_by_itself
 from campaigns.models import Sender
+from campaigns.planning.budget import price_of
 from outreach.runtime import Runtime
 
 CLAIM_LIMIT = 1000
@@ -91,7 +92,7 @@ class _Turns:
                 lease_s=settings.lease_s,
                 worker=self._worker,
                 renderer=self._renderer,
-                price_vnd=settings.price_per_segment_vnd,
+                price_vnd=price_of(lane.price_vnd, settings),
                 is_live=settings.is_live,
                 service_sender=settings.twilio_from,
             )

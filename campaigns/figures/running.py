@@ -22,6 +22,7 @@ from campaigns.figures.standstill import Batch, Still, Stream, finish_at, rate_o
 from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign, Step
 from campaigns.planning.audience import has_left
+from campaigns.planning.budget import price_of, reserve_of
 from campaigns.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState, SkipReason
 from campaigns.stopping import is_stopped
 from campaigns.windows import step_due_at
@@ -93,6 +94,7 @@ class Panel:
     segments: int
     spent_vnd: int
     estimate_vnd: int | None
+    reserved_vnd: int
     budget_vnd: int | None
     ended_at: datetime | None
     is_over: bool
@@ -147,7 +149,7 @@ def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: 
     )
     undecided, undecided_answers = count_undecided(session, campaign.id, now=now)
     steady = rate_of(batches, now=now, over=LONG, least=STEADY)
-    price = settings.price_per_segment_vnd
+    price = price_of(campaign.price_vnd, settings)
     spent = int(counts.segments * price)
     return Panel(
         campaign_id=campaign.id,
@@ -180,6 +182,16 @@ def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: 
         spent_vnd=spent,
         # As the messages sent so far were, so will the rest be: the texts differ only by name.
         estimate_vnd=spent + int((left + sending) * spent / counts.requests) if counts.requests else None,
+        reserved_vnd=reserve_of(
+            (
+                (_states_of(counts, step.id).get(MessageState.QUEUED, 0), step.segments_each)
+                if step.opened_at
+                else (campaign.recipients or 0, step.segments_each)
+                for step in steps
+                if campaign.state in UNDER_WAY
+            ),
+            price_vnd=price,
+        ),
         budget_vnd=campaign.budget_vnd,
         ended_at=campaign.ended_at,
         is_over=_is_over(campaign, states, now=now),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -38,12 +39,20 @@ def needed_for(shown: Preview, settings: Settings) -> int:
     return count_needed(shown.audience.recipients, shown.vnd, **limits)
 
 
-def approvals_needed(session: Session, campaign: Campaign, *, settings: Settings, now: datetime) -> int:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an approval or a launch is measured against; `estimate_vnd` is None where nobody asked for the cost."""
+
+    approvals: int = 1
+    estimate_vnd: int | None = None
+
+
+def read_terms(session: Session, campaign: Campaign, *, settings: Settings, now: datetime) -> Terms:
     """By the audience and the cost as they are now, lists grow between writing and sending; by the frozen audience once
     there is one.
     """
-    if not (settings.two_approvals_people or settings.two_approvals_vnd):
-        return 1
+    if not (settings.two_approvals_people or settings.two_approvals_vnd) and campaign.budget_vnd is None:
+        return Terms()
     kinds = load_kinds()
     draft = read_kept(describe(session, campaign, kinds=kinds), kinds=kinds)
     whom = whom_of(session, campaign)
@@ -54,7 +63,7 @@ def approvals_needed(session: Session, campaign: Campaign, *, settings: Settings
     elif whom.lists:
         counted = read_census(session, campaign.kind).count(whom, names=SAMPLE)
     shown = preview(session, draft, Audience(*counted), settings=settings, now=now)
-    return needed_for(shown, settings)
+    return Terms(needed_for(shown, settings), shown.vnd)
 
 
 def is_held(campaign: Campaign) -> bool:

@@ -183,7 +183,7 @@ def take_back(session: Session, campaign_id: int) -> None:
     forget_counters(session, campaign_id)
     forget_reach(session, campaign_id)
     session.execute(
-        update(Step).where(Step.campaign_id == campaign_id).values(opened_at=None),
+        update(Step).where(Step.campaign_id == campaign_id).values(opened_at=None, segments_each=None),
         execution_options=UNSYNCED,
     )
 

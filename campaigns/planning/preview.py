@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from campaigns.figures.standstill import finish_at
-from campaigns.models import Sender
+from campaigns.models import Sender, Step
 from campaigns.planning.doubts import Doubt, Facts, look_over
 from campaigns.planning.draft import FIELDS, Draft, StepDraft
 from campaigns.states import Exclusion
@@ -146,7 +146,7 @@ def _example_name(audience: Audience) -> str:
     return EXAMPLE_NAME if audience.names or not audience.recipients else ""
 
 
-def estimate(step: StepDraft, audience: Audience, *, link: str, price: int, unaccented: bool) -> Cost:
+def estimate(step: StepDraft | Step, audience: Audience, *, link: str, price: int, unaccented: bool) -> Cost:
     """What a step takes, at `price` đồng a segment: half of the people get its second text, and where it is
     translated, everybody the text that costs the most.
     """

@@ -13,7 +13,7 @@ import pytest
 from admin.app import create_app
 from campaigns.lifecycle import act
 from campaigns.models import Campaign
-from campaigns.planning.approvals import approvals_needed, count_needed
+from campaigns.planning.approvals import count_needed, read_terms
 from campaigns.planning.notices import send_notices
 from campaigns.states import CampaignAction, CampaignState
 from outreach.access.models import Role
@@ -59,11 +59,11 @@ def large(world: World) -> int:
 def press(world: World, campaign_id: int, action: CampaignAction, email: str) -> CampaignState:
     with world.runtime.db.read() as session:
         campaign = session.get_one(Campaign, campaign_id)
-        needed = approvals_needed(session, campaign, settings=world.runtime.settings, now=world.now)
+        terms = read_terms(session, campaign, settings=world.runtime.settings, now=world.now)
     with world.runtime.db.write() as session:
         user = world.user(email)
         return act(
-            session, campaign_id, action, user=user, now=world.now, approvals=needed, reason="Sửa câu đầu."
+            session, campaign_id, action, user=user, now=world.now, terms=terms, reason="Sửa câu đầu."
         ).state
 
 

@@ -114,7 +114,7 @@ def test_of_two_sweeps_one_opens_the_step(world: World) -> None:
 
     def work() -> bool:
         with world.runtime.db.write() as session:
-            return open_step(session, step, now=now)
+            return open_step(session, step, settings=world.runtime.settings, now=now)
 
     assert sorted(map(bool, at_once(work, work, work))) == [False, False, True]
     with world.runtime.db.read() as session:

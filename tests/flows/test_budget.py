@@ -1,0 +1,128 @@
+"""A campaign's budget: put aside at the launch, at the price of that day, given back as messages fall away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from campaigns.figures.running import Panel, read_panel
+from campaigns.lifecycle import act
+from campaigns.models import Campaign
+from campaigns.planning.approvals import read_terms
+from campaigns.states import CampaignAction, CampaignState
+from outreach.errors import WrongState
+from tests.flows.world import APPROVER, AUTHOR, World, number
+
+ONE_SEGMENT: dict[str, Any] = {"unaccented": True, "text": "Moi ong/ba cai Bluezone"}
+PRICE = 350
+
+
+def panel(world: World, campaign_id: int) -> Panel:
+    world.runtime.redis.flushdb()
+    with world.runtime.db.read() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        return read_panel(session, campaign, datetime.now(UTC), runtime=world.runtime)
+
+
+def approved(world: World, **changes: Any) -> int:
+    campaign_id = world.draft(**ONE_SEGMENT, **changes)
+    world.act(campaign_id, CampaignAction.SUBMIT)
+    world.act(campaign_id, CampaignAction.APPROVE, APPROVER)
+    return campaign_id
+
+
+def press_launch(world: World, campaign_id: int) -> CampaignState:
+    """As page and command do."""
+    with world.runtime.db.write() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        terms = read_terms(session, campaign, settings=world.runtime.settings, now=world.now)
+        user = world.user(AUTHOR)
+        return act(session, campaign_id, CampaignAction.LAUNCH, user=user, now=world.now, terms=terms).state
+
+
+def change_price(world: World, price: int) -> None:
+    settings = replace(world.runtime.settings, price_per_segment_vnd=price)
+    world.runtime = replace(world.runtime, settings=settings)
+
+
+def test_a_launch_that_would_cost_more_than_its_budget_is_refused(world: World) -> None:
+    world.add_people(10)
+    campaign = approved(world, budget_vnd=10 * PRICE - 1)
+    with pytest.raises(WrongState, match=r"3\.500 đồng vượt ngân sách 3\.499 đồng"):
+        press_launch(world, campaign)
+    assert world.status(campaign)["state"] == "approved"
+    enough = approved(world, budget_vnd=10 * PRICE, name="Đủ ngân sách")
+    assert press_launch(world, enough) is CampaignState.SENDING
+
+
+def test_an_audience_that_grew_beyond_the_budget_pauses_before_its_first_message(world: World) -> None:
+    world.add_people(10)
+    campaign = approved(world, budget_vnd=10 * PRICE)
+    press_launch(world, campaign)
+    world.add_people(1, first=10)
+    world.sweep()
+    status = world.status(campaign)
+    assert status["state"] == "paused"
+    assert "11 người nhận, dự kiến 3.850 đồng, vượt ngân sách 3.500 đồng" in status["pause_reason"]
+    assert status["steps"][0]["messages"] == {"queued": 11}
+    world.send(1)
+    assert world.sent_to() == []
+    # Taken back, nothing of it is left.
+    world.act(campaign, CampaignAction.UNDO)
+    with world.runtime.db.read() as session:
+        found = session.get_one(Campaign, campaign)
+        assert (found.price_vnd, found.steps[0].segments_each) == (None, None)
+
+
+def test_a_campaign_keeps_the_price_of_its_launch(world: World) -> None:
+    world.add_people(10)
+    campaign = world.launch(**ONE_SEGMENT, budget_vnd=10 * PRICE)
+    change_price(world, 1000)
+    world.send()
+    world.sweep()
+    assert len(world.sent_to()) == 10
+    assert panel(world, campaign).spent_vnd == 10 * PRICE
+    later = world.launch(**{**ONE_SEGMENT, "text": "Bluezone co ban moi"}, name="Lần hai")
+    assert panel(world, later).reserved_vnd == 10 * 1000
+
+
+def test_what_was_launched_before_prices_were_kept_goes_by_the_setting(world: World) -> None:
+    world.add_people(2)
+    campaign = world.launch(**ONE_SEGMENT)
+    with world.runtime.db.write() as session:
+        found = session.get_one(Campaign, campaign)
+        found.price_vnd = found.steps[0].segments_each = None
+    change_price(world, 1000)
+    world.send()
+    shown = panel(world, campaign)
+    assert (shown.spent_vnd, shown.reserved_vnd) == (2000, 0)
+
+
+def test_what_is_put_aside_shrinks_as_messages_leave_or_fall_away(world: World) -> None:
+    world.add_people(10)
+    campaign = world.launch(
+        **ONE_SEGMENT,
+        deadline=world.in_hours(48),
+        step=[{"after_days": 1, "at": "18:00", "text": "Moi ong/ba cai Bluezone lan nua"}],
+    )
+    assert panel(world, campaign).reserved_vnd == 20 * PRICE
+    world.reply(number(0), "TC", gateway_id="SM1")
+    world.send()
+    shown = panel(world, campaign)
+    assert (shown.spent_vnd, shown.reserved_vnd) == (9 * PRICE, 10 * PRICE)
+    # The reminder goes to those who have not opted out.
+    world.sweep(at=world.in_hours(47))
+    assert panel(world, campaign).reserved_vnd == 9 * PRICE
+    world.sweep(at=world.in_hours(49))
+    assert panel(world, campaign).reserved_vnd == 0
+
+
+def test_a_cancelled_campaign_puts_nothing_aside(world: World) -> None:
+    world.add_people(3)
+    campaign = world.launch(**ONE_SEGMENT)
+    assert panel(world, campaign).reserved_vnd == 3 * PRICE
+    world.act(campaign, CampaignAction.CANCEL)
+    assert panel(world, campaign).reserved_vnd == 0

@@ -1,0 +1,44 @@
+"""A campaign's money before it is spent."""
+
+from __future__ import annotations
+
+import pytest
+
+from campaigns.planning.budget import amount, refusal_of, reserve_of
+
+
+@pytest.mark.parametrize(
+    ("estimate", "budget", "is_refused"),
+    [(None, 100, False), (100, None, False), (100, 100, False), (101, 100, True), (0, 1, False)],
+)
+def test_a_launch_beyond_its_budget_is_refused(
+    estimate: int | None, budget: int | None, is_refused: bool
+) -> None:
+    assert bool(refusal_of(estimate_vnd=estimate, budget_vnd=budget)) is is_refused
+
+
+def test_the_refusal_names_both_amounts_and_what_to_do() -> None:
+    said = refusal_of(estimate_vnd=12_000_000, budget_vnd=5_000_000)
+    for part in ("12.000.000 đồng", "5.000.000 đồng", "Hãy rút lại để tăng ngân sách"):
+        assert part in said
+
+
+@pytest.mark.parametrize(
+    ("steps", "reserve"),
+    [
+        ([], 0),
+        ([(10, 2.0)], 7_000),
+        ([(10, 2.0), (20, 1.5)], 17_500),
+        ([(10, None)], 0),  # opened before its segments were kept
+        ([(0, 3.0)], 0),
+        ([(3, 1.1)], 1_155),
+    ],
+)
+def test_what_has_not_left_is_put_aside_by_its_segments(
+    steps: list[tuple[int, float | None]], reserve: int
+) -> None:
+    assert reserve_of(steps, price_vnd=350) == reserve
+
+
+def test_an_amount_is_written_as_in_vietnamese() -> None:
+    assert [amount(n) for n in (0, 999, 1_000, 1_234_567)] == ["0", "999", "1.000", "1.234.567"]
