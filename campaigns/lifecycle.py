@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign, CampaignAuthor
+from campaigns.money import refusal_of
 from campaigns.planning.approvals import WAITS_FOR_SECOND, Terms, approvers_of, is_held
 from campaigns.planning.audience import take_back
-from campaigns.planning.budget import refusal_of
 from campaigns.planning.draft import Draft
 from campaigns.planning.editing import describe, write_draft
 from campaigns.planning.kinds import load_kinds

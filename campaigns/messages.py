@@ -102,6 +102,7 @@ class Attempt(Base):
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cause: Mapped[str | None] = mapped_column(String(24))
     code: Mapped[str | None] = mapped_column(String(24))
+    price_vnd: Mapped[int | None] = mapped_column(Integer)  # what the gateway billed; None until then
 
 
 class Tally(Base):

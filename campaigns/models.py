@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Float,
     ForeignKey,
@@ -54,6 +55,9 @@ class Campaign(Base):
     )  # of a segment, as it was when the audience was frozen
     # Segments claimed and not put back: what the budget is held against, under the campaign's lock.
     segments_taken: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    # What the gateway has billed: of the segments taken so many, and in all so much. Raised with the attempts' prices.
+    priced_segments: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    priced_vnd: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     deadline: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))

@@ -52,6 +52,11 @@ def ring_hooks(doorbell: Doorbell) -> bool:
     return doorbell.ring("workers.jobs.tell_others", queue=HOOKS)
 
 
+def ring_bills(doorbell: Doorbell) -> bool:
+    """With the lists: a day of a large campaign is hundreds of pages."""
+    return doorbell.ring("workers.jobs.settle_bills", queue=IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
+
+
 def ring_reconcile(doorbell: Doorbell) -> bool:
     return doorbell.ring("workers.jobs.reconcile", queue=DEFAULT, timeout_s=_SEND_TIMEOUT_S)
 

@@ -74,3 +74,9 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 def addresses(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def read_lines(written: str) -> dict[str, str]:
+    """`NAME=value` a line."""
+    lines = written.splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))

@@ -149,6 +149,12 @@ class Settings:
     price_per_segment_vnd: int = _var(
         "PRICE_PER_SEGMENT_VND", 350, checks.whole(0, 100_000), "an estimate until the gateway bills, in VND"
     )
+    usd_vnd: float = _var(
+        "USD_VND",
+        23_200.0,
+        checks.number(1, 1_000_000),
+        "đồng for a dollar, for gateways that bill in dollars",
+    )
     two_approvals_people: int = _var(
         "TWO_APPROVALS_PEOPLE",
         0,
@@ -291,8 +297,4 @@ class Settings:
 
 
 def _read_local_env() -> dict[str, str]:
-    try:
-        lines = LOCAL_ENV.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return {}
-    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return checks.read_lines(LOCAL_ENV.read_text("utf-8")) if os.access(LOCAL_ENV, os.R_OK) else {}

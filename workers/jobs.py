@@ -8,6 +8,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from campaigns.delivery.billing import is_due as bills_are_due
+from campaigns.delivery.billing import settle_bills as read_bills
 from campaigns.delivery.reconcile import LOOK_LIMIT
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.sending import Sender
@@ -20,6 +22,7 @@ from campaigns.rights.expiry import remove_expired, ring_for_expired
 from campaigns.rights.retention import campaigns_due
 from campaigns.rights.retention import clear as clear_campaign
 from campaigns.rings import (
+    ring_bills,
     ring_clear,
     ring_count_reach,
     ring_hooks,
@@ -87,6 +90,11 @@ def sweep() -> dict[str, int]:
         uncounted = left_to_count(session, now=datetime.now(UTC))
         is_told = is_anybody_told(session)
         over = campaigns_due(session, days=held.settings.retention_days, now=datetime.now(UTC))
+        has_bills = held.settings.sms_gateway != "phone" and bills_are_due(
+            session, held.redis, is_live=held.settings.is_live, now=datetime.now(UTC)
+        )
+    if has_bills:
+        ring_bills(held.doorbell)
     for register_id in registers:
         ring_register(held.doorbell, register_id)
     for upload_id in uploads:
@@ -174,6 +182,12 @@ def reconcile() -> dict[str, int]:
             break
     ring_sweep(runtime().doorbell)
     return dict(total)
+
+
+def settle_bills() -> dict[str, int]:
+    """Put what the gateway has charged in the estimates' place."""
+    reading = read_bills(runtime(), gateway(), is_told_to_stop=told_to_stop.is_set, now=datetime.now(UTC))
+    return asdict(run(reading))
 
 
 def notify(campaign_id: int) -> dict[str, int]:

@@ -58,16 +58,12 @@ class HomeView(OfficeView):
     def index(self) -> ResponseReturnValue:
         now = datetime.now(UTC)
         with self.reading() as (session, user):
+            launched = list_launched(session, user, limit=GOALS_SHOWN, cancelled=False)
             return self.render(
                 "office/home.html",
                 tasks=_read_tasks(session, user, now) if user.role is not Role.LEADER else [],
                 panels=self._panels(session, user, now),
-                goals=[
-                    read_total(session, campaign_id, user=user)
-                    for campaign_id, *_more in list_launched(
-                        session, user, limit=GOALS_SHOWN, cancelled=False
-                    )
-                ],
+                goals=[read_total(session, campaign_id, user=user) for campaign_id, *_more in launched],
                 stopped=attention.who_stopped(session),
                 may_stop=may_open(user.role, "admin.stop"),
                 may_release=may_release(session, user),

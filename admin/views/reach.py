@@ -22,7 +22,7 @@ from admin.views.ladder_words import show_lifts
 from admin.views.reach_words import file_rows, step_name, step_rows
 from campaigns.figures.lift import lifts_of
 from campaigns.figures.places import find_counted
-from campaigns.planning.budget import price_of
+from campaigns.planning.budget import spending_of
 from campaigns.reach.measures import Counts
 from campaigns.reach.reading import read_parts, read_reach
 from campaigns.rings import ring_count_reach
@@ -73,7 +73,7 @@ class ReachView(OfficeView):
                 step_id=chosen.id if chosen else None,
             )
             districts, communes = _by_place(session, reach.areas)
-            price = price_of(campaign.price_vnd, self.runtime.settings)
+            price = spending_of(campaign, self.runtime.settings).each_vnd
             district = next((each for each in districts if each.code == request.args.get("district")), None)
             page: str = self.render(
                 "office/reach.html",
@@ -109,7 +109,7 @@ class ReachView(OfficeView):
                 steps={step.id: step.number for step in campaign.steps},
                 organisations=dict(session.execute(select(Organisation.id, Organisation.name)).all()),
                 places=_places(session),
-                price=price_of(campaign.price_vnd, self.runtime.settings),
+                price=spending_of(campaign, self.runtime.settings).each_vnd,
             )
             audit.record(
                 session,

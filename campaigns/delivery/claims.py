@@ -18,6 +18,7 @@ from campaigns.delivery.rendering import Renderer, content_of
 from campaigns.delivery.rules import Refusal, daily_cap, why_not
 from campaigns.messages import Message, Outbox
 from campaigns.models import Campaign
+from campaigns.money import Spending
 from campaigns.states import AttemptState, CampaignState, MessageKind, MessageState
 from campaigns.windows import closes_at
 from outreach.bulk import UNSYNCED, listed
@@ -165,14 +166,16 @@ def _lock_lane(session: Session, lane: Lane, *, price_vnd: int) -> float | None:
     if lane.id == SERVICE_LANE:
         return float("inf")
     # Not a share lock: new ones would overtake a waiting pause for as long as several workers claim.
-    state, taken = session.execute(
-        select(Campaign.state, Campaign.segments_taken)
+    state, taken, priced, priced_vnd = session.execute(
+        select(Campaign.state, Campaign.segments_taken, Campaign.priced_segments, Campaign.priced_vnd)
         .where(Campaign.id == lane.id)
         .with_for_update(key_share=True)
     ).one()
     if state is not CampaignState.SENDING:
         return None
-    return float("inf") if lane.budget_vnd is None else lane.budget_vnd - taken * price_vnd
+    if lane.budget_vnd is None:
+        return float("inf")
+    return lane.budget_vnd - Spending(taken, priced, priced_vnd, price_vnd).vnd
 
 
 def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Sequence[Any]:

@@ -76,7 +76,9 @@ def decide_unknown(
     if campaign_id is not None:
         find_campaign(session, campaign_id, user=user)
     elif organisations_of(session, user) is not None:
-        raise NotAllowed("Tài khoản của bạn không có quyền làm việc này.")
+        raise NotAllowed(
+            "Những tin này không thuộc chiến dịch nào: người xem được mọi tổ chức mới quyết định được."
+        )
     require_role(user, Role.STAFF, Role.APPROVER)
     attempts = session.execute(
         select(Attempt.id, Attempt.message_id, Attempt.lane, Attempt.n)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, delete, insert, select, update
 from sqlalchemy.orm import Session
@@ -78,15 +79,24 @@ class Waiting:
     refused: int = 0
 
 
-def give_back(session: Session, segments: Mapping[int, int]) -> None:
-    """Credit campaigns (by lane) with segments that are not charged after all; less than 0 charges them."""
-    for lane in sorted(segments):
-        if segments[lane] and lane != SERVICE_LANE:
+def give_back(
+    session: Session, segments: Mapping[int, int], billed: Mapping[int, tuple[int, int]] | None = None
+) -> None:
+    """Credit campaigns (by lane) with segments that are not charged after all; less than 0 charges them.
+
+    `billed`: segments and VND by which what the gateway has billed grows.
+    """
+    billed = billed or {}
+    for lane in sorted({*segments, *billed} - {SERVICE_LANE}):
+        values: dict[str, Any] = {}
+        if returned := segments.get(lane):
+            values["segments_taken"] = Campaign.segments_taken - returned
+        if (more := billed.get(lane, (0, 0))) != (0, 0):
+            values["priced_segments"] = Campaign.priced_segments + more[0]
+            values["priced_vnd"] = Campaign.priced_vnd + more[1]
+        if values:
             session.execute(
-                update(Campaign)
-                .where(Campaign.id == lane)
-                .values(segments_taken=Campaign.segments_taken - segments[lane]),
-                execution_options=UNSYNCED,
+                update(Campaign).where(Campaign.id == lane).values(values), execution_options=UNSYNCED
             )
 
 

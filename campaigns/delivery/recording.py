@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from campaigns.delivery.claims import Claim
 from campaigns.delivery.consequences import Failure, heed, stop_refused
 from campaigns.delivery.lanes import SERVICE_LANE
 from campaigns.delivery.outbox import PutBack, put_back
-from campaigns.delivery.rules import back_off_s, gives_up, policy_of
+from campaigns.delivery.rules import back_off_s, gives_up, is_charged, policy_of
 from campaigns.delivery.tallying import FAILURES, Move, Moved, tally
 from campaigns.messages import Attempt, Incident, Message, Outbox
 from campaigns.states import (
@@ -132,6 +132,7 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime, secret
             Attempt.phone_id,
             Attempt.segments,
             Attempt.cause,
+            Attempt.price_vnd,
         )
         .where(Attempt.id.in_(listed(session, by_attempt, BigInteger)))
         .order_by(Attempt.id)
@@ -149,6 +150,7 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime, secret
     repeated: set[int] = set()
     changed: set[int] = set()
     stepped: dict[Move, Moved] = defaultdict(Moved)
+    billed: Counter[int] = Counter()  # segments whose bill is there, by lane
     failed: list[Failure] = []
     for row in held:
         state, gateway_id = row.state, row.gateway_id
@@ -182,7 +184,9 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime, secret
         step = stepped[Move(row.lane, row.state, row.cause, state, latest.cause)]
         step.n += 1
         step.segments += row.segments
-        if latest.segments and latest.segments != row.segments:
+        if row.price_vnd is not None:
+            billed[row.lane] += row.segments * (is_charged(state) - is_charged(row.state))
+        elif latest.segments and latest.segments != row.segments:
             step.more += latest.segments - row.segments
             charged.setdefault(latest.segments, []).append(row.id)
         if state in FAILURES:
@@ -196,7 +200,7 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime, secret
         session.execute(delete(Outbox).where(Outbox.message_id.in_(returned)), execution_options=UNSYNCED)
     refresh_messages(session, [row.message_id for row in held if row.id in changed])
     _report_repeated(session, repeated, now=now)
-    tally(session, stepped, now=now)
+    tally(session, stepped, now=now, billed={lane: (more, 0) for lane, more in billed.items()})
     heed(session, failed, now=now, secret_key=secret_key)
     return len(changed)
 

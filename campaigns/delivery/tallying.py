@@ -43,8 +43,17 @@ class Moved:
     more: int = 0
 
 
-def tally(session: Session, moves: Mapping[Move, Moved], *, now: datetime) -> None:
-    """Note what changed, and settle the campaigns' budgets with it. In the transaction of the changes."""
+def tally(
+    session: Session,
+    moves: Mapping[Move, Moved],
+    *,
+    now: datetime,
+    billed: Mapping[int, tuple[int, int]] | None = None,
+) -> None:
+    """Note what changed, and settle the campaigns' budgets with it. In the transaction of the changes.
+
+    `billed`: by lane, segments and VND by which what the gateway has billed grows.
+    """
     sums: dict[tuple[int, AttemptState, str | None], Moved] = defaultdict(Moved)
     credits: dict[int, int] = defaultdict(int)
     for move, moved in moves.items():
@@ -65,7 +74,7 @@ def tally(session: Session, moves: Mapping[Move, Moved], *, now: datetime) -> No
     ]
     if noted:
         session.execute(insert(Tally), noted)
-    give_back(session, credits)
+    give_back(session, credits, billed)
 
 
 def recent_outcomes(session: Session, lane: int, *, now: datetime) -> tuple[int, int]:

@@ -21,8 +21,9 @@ from campaigns.figures.seldom import seldom
 from campaigns.figures.standstill import Batch, Still, Stream, finish_at, rate_of, why_still
 from campaigns.messages import Attempt, Message, Outbox
 from campaigns.models import Campaign, Step
+from campaigns.money import reserve_of
 from campaigns.planning.audience import has_left
-from campaigns.planning.budget import price_of, reserve_of
+from campaigns.planning.budget import spending_of
 from campaigns.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState, SkipReason
 from campaigns.stopping import is_stopped
 from campaigns.windows import step_due_at
@@ -94,6 +95,7 @@ class Panel:
     segments: int
     spent_vnd: int
     estimate_vnd: int | None
+    billed_vnd: int
     reserved_vnd: int
     budget_vnd: int | None
     ended_at: datetime | None
@@ -149,8 +151,8 @@ def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: 
     )
     undecided, undecided_answers = count_undecided(session, campaign.id, now=now)
     steady = rate_of(batches, now=now, over=LONG, least=STEADY)
-    price = price_of(campaign.price_vnd, settings)
-    spent = int(counts.segments * price)
+    spending = spending_of(campaign, settings, taken=counts.segments)
+    spent = spending.vnd
     return Panel(
         campaign_id=campaign.id,
         state=campaign.state,
@@ -182,6 +184,7 @@ def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: 
         spent_vnd=spent,
         # As the messages sent so far were, so will the rest be: the texts differ only by name.
         estimate_vnd=spent + int((left + sending) * spent / counts.requests) if counts.requests else None,
+        billed_vnd=campaign.priced_vnd,
         reserved_vnd=reserve_of(
             (
                 (_states_of(counts, step.id).get(MessageState.QUEUED, 0), step.segments_each)
@@ -190,7 +193,7 @@ def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: 
                 for step in steps
                 if campaign.state in UNDER_WAY
             ),
-            price_vnd=price,
+            price_vnd=spending.price_vnd,
         ),
         budget_vnd=campaign.budget_vnd,
         ended_at=campaign.ended_at,

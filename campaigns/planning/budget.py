@@ -1,12 +1,11 @@
-"""A campaign's money: put aside as it is launched, at a price that stays, and drawn on until the gateway has billed."""
+"""A campaign's terms: its price and what its messages take, as they are when its audience is frozen."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign
+from campaigns.money import Spending, amount
 from campaigns.planning.audience import sample_names
 from campaigns.planning.preview import EXAMPLE_TOKEN, SAMPLE, Audience, estimate
 from outreach.settings import Settings
@@ -35,29 +34,16 @@ def fix_terms(session: Session, campaign: Campaign, *, settings: Settings) -> st
     )
 
 
-def refusal_of(*, estimate_vnd: int | None, budget_vnd: int | None) -> str:
-    """Why a launch is refused that would cost more than the campaign's budget; "" where it would not."""
-    if estimate_vnd is None or budget_vnd is None or estimate_vnd <= budget_vnd:
-        return ""
-    return (
-        f"Chi phí ước tính {amount(estimate_vnd)} đồng vượt ngân sách {amount(budget_vnd)} đồng của chiến dịch. "
-        "Hãy rút lại để tăng ngân sách, bớt người nhận hoặc rút ngắn tin, rồi trình duyệt lại."
-    )
-
-
-def reserve_of(steps: Iterable[tuple[int, float | None]], *, price_vnd: int) -> int:
-    """What is put aside in VND for messages that have not left: by step how many, and segments each of them takes.
-
-    A step without segments was opened before they were kept, and has nothing put aside.
-    """
-    return round(sum(messages * (each or 0.0) for messages, each in steps) * price_vnd)
-
-
 def price_of(kept_vnd: int | None, settings: Settings) -> int:
     """A campaign's price for a segment: the one it was launched at, else today's."""
     return settings.price_per_segment_vnd if kept_vnd is None else kept_vnd
 
 
-def amount(number: int) -> str:
-    """As it is written in Vietnamese: 1.234.567."""
-    return f"{number:,}".replace(",", ".")
+def spending_of(campaign: Campaign, settings: Settings, *, taken: int | None = None) -> Spending:
+    """What a campaign has used, with the segments under way, or of `taken` segments."""
+    return Spending(
+        campaign.segments_taken if taken is None else taken,
+        campaign.priced_segments,
+        campaign.priced_vnd,
+        price_of(campaign.price_vnd, settings),
+    )

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from datetime import date
 from typing import Any
 
 import aiohttp
@@ -21,6 +22,7 @@ from android_sms_gateway.enums import ProcessState
 from outreach.settings import Settings
 from outreach.sms.gateway import (
     Accepted,
+    Billed,
     Cause,
     DeliveryStatus,
     GatewayAway,
@@ -156,6 +158,12 @@ class AndroidGateway:
                 attempt_id=attempt_id,
             )
         ]
+
+    async def list_billed(self, day: date) -> AsyncIterator[list[Billed]]:
+        """None: a phone knows no prices."""
+        pages: tuple[list[Billed], ...] = ()
+        for page in pages:
+            yield page
 
     async def close(self) -> None:
         await self._transport.close()

@@ -11,9 +11,10 @@ Unseen      nobody knows whether it has the message: reconcile, never resend bli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -100,6 +101,19 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Billed:
+    """What the gateway charges for a message, in `unit` (USD, VND); `price` is None until it has billed it.
+
+    `segments` is None where it does not say.
+    """
+
+    gateway_id: str
+    price: Decimal | None
+    unit: str
+    segments: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
     """A status callback, parsed. `status` is None for a word that is new to us."""
 
@@ -133,6 +147,10 @@ class Gateway(Protocol):
 
     async def list_to(self, number: str, *, attempt_id: int) -> list[Listed]:
         """The newest messages to one number, or the attempt's own. Raises GatewayAway when they cannot be had."""
+        ...
+
+    def list_billed(self, day: date) -> AsyncIterator[list[Billed]]:
+        """All messages sent on a day of UTC, by pages, with their price. Raises GatewayAway."""
         ...
 
     async def close(self) -> None: ...

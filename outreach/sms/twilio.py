@@ -12,7 +12,9 @@ import json
 import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import aiohttp
@@ -25,6 +27,7 @@ from twilio.rest import Client
 from outreach.settings import Settings
 from outreach.sms.gateway import (
     Accepted,
+    Billed,
     Cause,
     DeliveryStatus,
     GatewayAway,
@@ -47,6 +50,7 @@ log = logging.getLogger(__name__)
 
 # An unsent message has no sent date, so the list is asked by number alone; newest first.
 LIST_LIMIT = 200
+BILLED_AT_ONCE = 1000
 
 # Beyond this a Retry-After is a mistake, and asking again an hour later harms nobody.
 _LONGEST_WAIT_S = 3600.0
@@ -182,6 +186,30 @@ class TwilioGateway:
             if not str(item.direction or "outbound-api").startswith("inbound")
         ]
 
+    async def list_billed(self, day: date) -> AsyncIterator[list[Billed]]:
+        """Pages of up to BILLED_AT_ONCE; Twilio fills a price in up to a day after the message. Raises GatewayAway."""
+        try:
+            # A text: of a date the library would make the first second of the day.
+            found = await self._client.messages.page_async(
+                date_sent=day.isoformat(), page_size=BILLED_AT_ONCE
+            )
+            while found is not None:
+                yield [
+                    Billed(
+                        gateway_id=item.sid,
+                        price=_price(item.price),
+                        unit=item.price_unit or "",
+                        segments=_segments(item.num_segments),
+                    )
+                    for item in found
+                    if not str(item.direction or "outbound-api").startswith("inbound")
+                ]
+                found = await found.next_page_async()
+        except (_No, NotSent, TwilioException) as error:
+            raise GatewayAway(type(error).__name__) from error
+        except (TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
+            raise GatewayAway(type(error).__name__) from error
+
     async def close(self) -> None:
         await self._transport.close()
 
@@ -189,6 +217,15 @@ class TwilioGateway:
 def _segments(number: str | None) -> int | None:
     """A messaging service answers 0 before it has chosen its sender."""
     return int(number) or None if number and number.isascii() and number.isdigit() else None
+
+
+def _price(text: str | None) -> Decimal | None:
+    """Negative in Twilio's list: money that leaves the account."""
+    try:
+        price = Decimal(text) if text else None
+    except InvalidOperation:
+        return None
+    return -price if price is not None and price.is_finite() else None
 
 
 def _status(word: str | None) -> DeliveryStatus | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from aiohttp import web
 from outreach.settings import Settings
 from outreach.sms.gateway import (
     Accepted,
+    Billed,
     Cause,
     DeliveryStatus,
     GatewayAway,
@@ -154,3 +156,32 @@ def test_a_second_page_that_fails_is_no_short_list() -> None:
 
     with pytest.raises(GatewayAway):
         Server(handler).list_to()
+
+
+DAY = date(2020, 8, 18)
+
+
+def test_bills_are_read_page_by_page_and_cost_what_leaves_the_account() -> None:
+    server = pages(
+        [
+            entry(1, price="-0.07250", price_unit="USD", num_segments="2"),
+            entry(2, price=None, price_unit="USD", num_segments="0"),
+        ],
+        [
+            entry(3, price="-1.5", price_unit="EUR", num_segments="1"),
+            entry(4, direction="inbound", price="-0.0075", price_unit="USD", num_segments="1"),
+            entry(5, price="NaN", price_unit=None, num_segments="1"),
+        ],
+    )
+    assert server.list_billed(DAY) == [
+        [Billed("SM1", Decimal("0.07250"), "USD", 2), Billed("SM2", None, "USD", None)],
+        [Billed("SM3", Decimal("1.5"), "EUR", 1), Billed("SM5", None, "", 1)],
+    ]
+    # A whole day: of a date the library would make its first second.
+    assert (server.asked[0].query["DateSent"], server.asked[0].query["PageSize"]) == ("2020-08-18", "1000")
+
+
+@pytest.mark.parametrize(("status", "text"), [(401, ""), (500, ""), (200, "<html>"), (200, "{}")])
+def test_bills_that_cannot_be_had_say_so(status: int, text: str) -> None:
+    with pytest.raises(GatewayAway):
+        answering(status, text).list_billed(DAY)

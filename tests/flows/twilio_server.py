@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Any
 
 from aiohttp import web
 
 from outreach.settings import Settings
-from outreach.sms.gateway import Listed, Outcome, Outgoing
+from outreach.sms.gateway import Billed, Listed, Outcome, Outgoing
 from outreach.sms.twilio import TwilioGateway
 
 TO = "+84905000123"
@@ -73,6 +74,12 @@ class Server:
 
     def list_to(self, number: str = TO) -> list[Listed]:
         return self._with_gateway(lambda gateway: gateway.list_to(number))
+
+    def list_billed(self, day: date) -> list[list[Billed]]:
+        async def read(gateway: TwilioGateway) -> list[list[Billed]]:
+            return [page async for page in gateway.list_billed(day)]
+
+        return self._with_gateway(read)  # type: ignore[no-any-return]
 
     async def _send(self, gateway: TwilioGateway, messages: tuple[Outgoing, ...]) -> list[Outcome]:
         return [await gateway.send(message) for message in messages]

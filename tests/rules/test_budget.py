@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
-from campaigns.planning.budget import amount, refusal_of, reserve_of
+from campaigns.money import Spending, amount, refusal_of, reserve_of, vnd_of
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,40 @@ def test_what_has_not_left_is_put_aside_by_its_segments(
 
 def test_an_amount_is_written_as_in_vietnamese() -> None:
     assert [amount(n) for n in (0, 999, 1_000, 1_234_567)] == ["0", "999", "1.000", "1.234.567"]
+
+
+@pytest.mark.parametrize(
+    ("price", "unit", "vnd"),
+    [
+        ("0.0151", "USD", 350),
+        ("0.07250", "usd", 1682),
+        ("350", "VND", 350),
+        ("0", "USD", 0),
+        (None, "USD", None),
+        ("0.0151", "EUR", None),
+        ("0.0151", "", None),
+    ],
+)
+def test_a_bill_becomes_dong_where_its_money_is_known(price: str | None, unit: str, vnd: int | None) -> None:
+    assert vnd_of(Decimal(price) if price else None, unit, usd_vnd=23_200) == vnd
+
+
+@pytest.mark.parametrize(
+    ("taken", "priced", "priced_vnd", "vnd"),
+    [
+        (10, 0, 0, 3500),
+        (10, 4, 1000, 3100),
+        (10, 10, 2500, 2500),
+        (0, 0, 40, 40),  # of what failed
+        (3, 5, 100, 100),  # figures of two moments
+    ],
+)
+def test_what_is_billed_counts_as_billed_and_the_rest_by_the_estimate(
+    taken: int, priced: int, priced_vnd: int, vnd: int
+) -> None:
+    assert Spending(taken, priced, priced_vnd, price_vnd=350).vnd == vnd
+
+
+def test_a_segment_costs_its_share_of_what_was_spent() -> None:
+    assert Spending(10, 10, 2500, price_vnd=350).each_vnd == 250
+    assert Spending(0, 0, 0, price_vnd=350).each_vnd == 350

@@ -87,6 +87,7 @@ def test_a_base_address_ends_without_a_slash_and_has_a_host(name: str) -> None:
         ("LEASE_S", ["11", "3600"], ["0.9", "3601"]),
         ("SEND_IN_FLIGHT", ["1", "10000"], ["0", "10001", "1.5", "x"]),
         ("PRICE_PER_SEGMENT_VND", ["0", "350", "100000"], ["-1", "100001", "350.5"]),
+        ("USD_VND", ["1", "23200", "25480.5"], ["0", "x"]),
         ("RECONCILE_S", ["0.2", "60"], ["0.1", "một phút"]),
         ("SWEEP_S", ["0.2", "600"], ["0.19", "601"]),
     ],

@@ -13,6 +13,9 @@ API_VERSION = "2010-04-01"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+# What a segment costs here: about 350 đồng.
+PRICE_USD = 0.0151
+
 # Source: Twilio's error dictionary.
 ERROR_MESSAGES = {
     30003: "Unreachable destination handset",
@@ -110,13 +113,20 @@ def to_twilio(sms: Sms) -> dict[str, Any]:
         "messaging_service_sid": sms.service_sid,
         "num_media": "0",
         "num_segments": str(sms.num_segments),
-        "price": None,
+        "price": _price(sms),
         "price_unit": "USD",
         "status": sms.status.value,
         "subresource_uris": {"media": uri + "/Media.json"},
         "to": sms.to,
         "uri": uri + ".json",
     }
+
+
+def _price(sms: Sms) -> str | None:
+    """As Twilio's: negative, and not there until the message has come to its end."""
+    if sms.status not in (Status.DELIVERED, Status.UNDELIVERED):
+        return None
+    return f"{-PRICE_USD * sms.num_segments:.5f}"
 
 
 def to_ledger(sms: Sms) -> dict[str, Any]:

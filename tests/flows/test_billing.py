@@ -1,0 +1,238 @@
+"""What the gateway bills takes the estimate's place, once for each message, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from campaigns.delivery.billing import BILLED_WITHIN, Settled, is_due, settle_bills, store_bills
+from campaigns.delivery.recording import Report, settle
+from campaigns.delivery.tallying import causes_and_segments
+from campaigns.messages import Attempt
+from campaigns.models import Campaign
+from campaigns.states import AttemptState, CampaignAction
+from outreach.sms.gateway import Billed, GatewayAway
+from tests.flows.test_budget import ONE_SEGMENT, PRICE, panel
+from tests.flows.world import World, number
+
+
+def look(world: World, gateway: Any = None) -> Settled:
+    """As the job does, with the simulator's list where no gateway is given."""
+
+    async def job() -> Settled:
+        used = gateway or world.runtime.open_gateway()
+        try:
+            return await settle_bills(
+                world.runtime, used, is_told_to_stop=lambda: False, now=datetime.now(UTC)
+            )
+        finally:
+            await used.close()
+
+    return asyncio.run(job())
+
+
+def bill(world: World, *prices: Billed) -> int:
+    with world.runtime.db.write() as session:
+        return store_bills(session, prices, usd_vnd=23_200, now=datetime.now(UTC))
+
+
+def campaign_of(world: World, campaign_id: int) -> Campaign:
+    with world.runtime.db.read() as session:
+        return session.get_one(Campaign, campaign_id)
+
+
+def attempts(world: World) -> list[Attempt]:
+    with world.runtime.db.read() as session:
+        return list(session.scalars(select(Attempt).order_by(Attempt.id)))
+
+
+def billed(attempt: Attempt, price: str | None, *, unit: str = "USD", segments: int | None = 1) -> Billed:
+    assert attempt.gateway_id is not None
+    return Billed(attempt.gateway_id, Decimal(price) if price else None, unit, segments)
+
+
+def wait_for_arrival(world: World, count: int) -> None:
+    for _ in range(100):
+        if sum(line["status"] == "delivered" for line in world.simulator.ledger()) >= count:
+            return
+        world.wait(0.1)
+    raise AssertionError("not delivered")
+
+
+def test_the_gateways_list_settles_what_was_an_estimate(world: World) -> None:
+    settings = replace(world.runtime.settings, price_per_segment_vnd=400)
+    world.runtime = replace(world.runtime, settings=settings)
+    world.simulator.faults(callbacks_off=True, sent_after_s=0, delivered_after_s=0.1)
+    world.add_people(30)
+    campaign = world.launch(**ONE_SEGMENT, budget_vnd=30 * 400)
+    world.send()
+    assert panel(world, campaign).spent_vnd == 30 * 400
+    wait_for_arrival(world, 30)
+    assert look(world).priced == 30
+    shown = panel(world, campaign)
+    assert (shown.spent_vnd, shown.billed_vnd) == (30 * PRICE, 30 * PRICE)
+    # Read again, nothing is counted twice.
+    assert look(world).priced == 0
+    found = campaign_of(world, campaign)
+    assert (found.segments_taken, found.priced_segments, found.priced_vnd) == (30, 30, 30 * PRICE)
+
+
+def test_what_has_no_price_yet_or_one_in_other_money_stays_an_estimate(world: World) -> None:
+    world.add_people(3)
+    campaign = world.launch(**ONE_SEGMENT)
+    world.send()
+    first, second, third = attempts(world)
+    assert bill(world, billed(first, None), billed(second, "0.01", unit="EUR")) == 0
+    assert bill(world, billed(third, "0.0302"), Billed("SMof-another", Decimal(1), "USD", 1)) == 1
+    assert panel(world, campaign).spent_vnd == 2 * PRICE + 701
+
+
+def test_a_service_that_counted_nothing_at_first_is_billed_by_its_own_count(world: World) -> None:
+    world.add_people(2)
+    campaign = world.launch(**ONE_SEGMENT)
+    world.send()
+    first, _second = attempts(world)
+    assert bill(world, billed(first, "0.0453", segments=3)) == 1
+    found = campaign_of(world, campaign)
+    assert (found.segments_taken, found.priced_segments, found.priced_vnd) == (4, 3, 1051)
+    assert attempts(world)[0].segments == 3
+    with world.runtime.db.read() as session:
+        assert causes_and_segments(session, campaign)[1:] == (4, 2)
+
+
+def test_a_message_that_fails_after_its_bill_still_costs_it(world: World) -> None:
+    world.add_people(2)
+    campaign = world.launch(**ONE_SEGMENT)
+    world.send()
+    first, second = attempts(world)
+    bill(world, billed(first, "0.0151"))
+    failed = [Report(item.id, AttemptState.FAILED, cause="blocked", code="30007") for item in (first, second)]
+    with world.runtime.db.write() as session:
+        settle(session, failed, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
+    found = campaign_of(world, campaign)
+    assert (found.segments_taken, found.priced_segments, found.priced_vnd) == (0, 0, PRICE)
+    # And one that had failed before.
+    bill(world, billed(second, "0.001"))
+    found = campaign_of(world, campaign)
+    assert (found.segments_taken, found.priced_segments, found.priced_vnd) == (0, 0, PRICE + 23)
+    assert panel(world, campaign).spent_vnd == PRICE + 23
+
+
+def test_what_was_billed_for_less_is_left_for_the_rest(world: World) -> None:
+    world.add_people(10)
+    campaign = world.launch(**ONE_SEGMENT, budget_vnd=5 * PRICE)
+    world.act(campaign, CampaignAction.RESUME)
+    world.send()
+    assert len(world.sent_to()) == 5
+    bill(world, *(billed(item, "0.00302") for item in attempts(world)))  # a fifth of it
+    world.act(campaign, CampaignAction.RESUME)
+    world.send()
+    assert len(world.sent_to()) == 9
+
+
+def test_a_dearer_bill_than_the_estimate_ends_it_sooner(world: World) -> None:
+    world.add_people(10)
+    campaign = world.launch(**ONE_SEGMENT, pace=2, budget_vnd=10 * PRICE)
+    world.send(1)
+    sent = len(world.sent_to())
+    assert 0 < sent < 10
+    bill(world, *(billed(item, "0.151") for item in attempts(world) if item.gateway_id))
+    world.send(3)
+    assert len(world.sent_to()) == sent
+    assert "ngân sách" in world.status(campaign)["pause_reason"]
+
+
+class Bills:
+    """A gateway with a list of its own."""
+
+    def __init__(self, *pages: list[Billed], away: bool = False) -> None:
+        self.pages, self.away, self.days = pages, away, []  # type: ignore[var-annotated]
+
+    async def list_billed(self, day: date) -> AsyncIterator[list[Billed]]:
+        self.days.append(day)
+        for page in self.pages:
+            yield page
+        if self.away:
+            raise GatewayAway("cut")
+
+    async def close(self) -> None:
+        return None
+
+
+def test_a_list_that_breaks_off_keeps_what_it_brought_and_the_other_days_are_read(world: World) -> None:
+    world.add_people(2)
+    world.launch(**ONE_SEGMENT)
+    world.send()
+    first, _second = attempts(world)
+    gateway = Bills([billed(first, "0.0151")], away=True)
+    done = look(world, gateway)
+    assert (done.priced, done.away) == (1, BILLED_WITHIN.days + 1)
+    today = datetime.now(UTC).date()
+    assert gateway.days == [today - timedelta(days=back) for back in range(BILLED_WITHIN.days + 1)]
+
+
+def test_two_looks_at_once_count_a_bill_once(world: World) -> None:
+    world.add_people(20)
+    campaign = world.launch(**ONE_SEGMENT)
+    world.send()
+    page = [billed(item, "0.0151") for item in attempts(world)]
+
+    async def both() -> None:
+        looks = (
+            settle_bills(world.runtime, gateway, is_told_to_stop=lambda: False, now=datetime.now(UTC))  # type: ignore[arg-type]
+            for gateway in (Bills(page), Bills(page))
+        )
+        await asyncio.gather(*looks)
+
+    asyncio.run(both())
+    assert campaign_of(world, campaign).priced_vnd == 20 * PRICE
+
+
+def test_bills_are_looked_at_while_a_campaign_of_the_last_days_lacks_some(world: World) -> None:
+    def due(hours: float = 0) -> bool:
+        with world.runtime.db.read() as session:
+            redis = world.runtime.redis
+            redis.delete("loa:bills")
+            return is_due(session, redis, is_live=True, now=world.in_hours(hours))
+
+    world.add_people(2)
+    assert not due()
+    campaign = world.launch(**ONE_SEGMENT)
+    assert not due()
+    world.send()
+    world.sweep()
+    assert world.status(campaign)["state"] == "completed"
+    assert due()
+    assert not due(73)
+    bill(world, *(billed(item, "0.0151") for item in attempts(world)))
+    assert not due()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_between_two_looks_lies_an_hour(world: World) -> None:
+    world.add_people(1)
+    world.launch(**ONE_SEGMENT)
+    world.send()
+    with world.runtime.db.read() as session:
+        assert is_due(session, world.runtime.redis, is_live=True, now=world.now)
+        assert not is_due(session, world.runtime.redis, is_live=True, now=world.now)
+        assert 3500 < int(world.runtime.redis.ttl("loa:bills")) <= 3600  # type: ignore[arg-type]
+
+
+def test_an_answer_to_a_resident_keeps_its_price_without_a_campaigns_budget(world: World) -> None:
+    world.add_people(1)
+    campaign = world.launch(**ONE_SEGMENT)
+    world.send()
+    world.reply(number(0), "TC", gateway_id="SM1")
+    world.send(1)
+    _step, confirmation = attempts(world)
+    assert bill(world, billed(confirmation, "0.0151")) == 1
+    assert attempts(world)[1].price_vnd == PRICE
+    assert campaign_of(world, campaign).priced_vnd == 0
