@@ -12,7 +12,7 @@ from campaigns.models import Campaign, Sender
 from campaigns.planning.segments import read_segments
 from campaigns.planning.whom import Answered, Smartphone
 from outreach.access.models import Organisation, User
-from outreach.access.users import visible_to
+from outreach.access.users import areas_of, visible_to
 from outreach.people.importing.uploads.receiving import find_list
 from outreach.people.models import ContactList, LegalBasis, Membership
 from outreach.places.models import Area, AreaLevel
@@ -44,7 +44,8 @@ def read_choices(session: Session, user: User) -> dict[str, Any]:
     return {
         "lists": _lists(session, user),
         "organisations": _organisations(session, user),
-        "districts": _districts(session),
+        "districts": _districts(session, user),
+        "area": _own_area(session, user),
         "languages": LANGUAGES,
         "smartphone": SMARTPHONE,
         "answered": ANSWERED,
@@ -93,22 +94,32 @@ def _lists(session: Session, user: User) -> list[dict[str, Any]]:
     ]
 
 
-def _districts(session: Session) -> list[dict[str, Any]]:
-    """The districts by name, each with its communes."""
+def _own_area(session: Session, user: User) -> str:
+    """The area beyond which the user writes to nobody; "" where there is none."""
+    area = session.get(Area, user.area_code) if areas_of(session, user) is not None else None
+    return f"{area.kind} {area.name}" if area else ""
+
+
+def _districts(session: Session, user: User) -> list[dict[str, Any]]:
+    """The districts of the user's area by name, each with its communes; `is_whole`: it may be chosen itself."""
+    seen = areas_of(session, user)
     areas = session.scalars(select(Area).order_by(Area.name)).all()
-    return [
+    within = {area.code for area in areas} if seen is None else seen
+    found = [
         {
             "code": district.code,
+            "is_whole": district.code in within,
             "name": f"{district.kind} {district.name}",
             "communes": [
                 {"code": area.code, "name": f"{area.kind} {area.name}"}
                 for area in areas
-                if area.parent_code == district.code
+                if area.parent_code == district.code and area.code in within
             ],
         }
         for district in areas
         if district.level is AreaLevel.DISTRICT
     ]
+    return [each for each in found if each["is_whole"] or each["communes"]]
 
 
 def list_key(session: Session, user: User, list_id: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,7 +28,7 @@ from campaigns.planning.audience import lists_of_organisations, make_whom
 from campaigns.planning.content import read_content
 from campaigns.planning.doubts import Doubt
 from campaigns.planning.draft import DEFAULT_KIND, read_draft
-from campaigns.planning.editing import describe, find_list, find_organisations, suggest_text
+from campaigns.planning.editing import describe, find_areas, find_list, find_organisations, suggest_text
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.preview import EXAMPLE_NAME, Audience, preview
 from campaigns.planning.trial import send_trial
@@ -223,7 +223,12 @@ class CampaignFormPages(OfficeView):
             lists |= lists_of_organisations(session, [each.code for each in owners])
         except BadInput as error:
             filled.errors.setdefault("lists", str(error))
-        return make_whom(session, filled.draft.kind, lists, filled.draft.areas, conditions)
+        areas: Sequence[str] = filled.draft.areas
+        try:
+            areas = find_areas(session, user, areas)
+        except BadInput as error:
+            filled.errors.setdefault("areas", str(error))
+        return make_whom(session, filled.draft.kind, lists, areas, conditions)
 
     # -- beginning ---------------------------------------------------------------------------------
 

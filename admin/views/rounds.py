@@ -164,7 +164,7 @@ class RoundsView(OfficeView):
         with self.writing() as (session, user):
             found = read_sheet(session, round_id, user=user)
             with_numbers = bool(request.args.get("numbers"))
-            lines = read_lines(session, round_id, with_numbers=with_numbers)
+            lines = read_lines(session, round_id, user=user, with_numbers=with_numbers)
             numbers = sum(bool(line.phone) for line in lines) if with_numbers else 0
             record_print(session, round_id, numbers=numbers, user=user, now=datetime.now(UTC))
             return self.render(
@@ -179,7 +179,7 @@ class RoundsView(OfficeView):
     def _show(self, round_id: int, *, typed: dict[int, str] | None = None, error: str = "") -> str:
         with self.reading() as (session, user):
             find_round(session, round_id, user=user)
-            lines = read_lines(session, round_id)
+            lines = read_lines(session, round_id, user=user)
             page: str = self.render(
                 "office/round.html",
                 sheet=read_sheet(session, round_id, user=user),

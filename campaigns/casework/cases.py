@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from campaigns.answers.models import Answer, Place, Reply
@@ -20,7 +20,7 @@ from campaigns.replies.classifier import Label
 from campaigns.windows import VIETNAM
 from outreach.access import audit
 from outreach.access.models import Role, User
-from outreach.access.users import require_role, visible_to
+from outreach.access.users import require_role, visible_to, within_area
 from outreach.errors import BadInput, NotFound, WrongState
 from outreach.people.models import ERASED, Phone
 from outreach.people.suppression import lock_phone
@@ -29,11 +29,14 @@ from outreach.people.suppression import lock_phone
 RESULTS = (Label.INSTALLED, Label.NOT_YET, Label.NO_SMARTPHONE, Label.REFUSE)
 
 
+def cases_visible_to(session: Session, user: User) -> ColumnElement[bool]:
+    """The condition under every read of cases: the organisation's, of people within the user's area."""
+    return and_(visible_to(session, user, Case.organisation_id), within_area(session, user, Case.area_code))
+
+
 def find_case(session: Session, case_id: int, *, user: User) -> Case:
     """A case that the user may see; one of nobody's list is for those who see everything. Raises NotFound."""
-    found = session.scalar(
-        select(Case).where(Case.id == case_id, visible_to(session, user, Case.organisation_id))
-    )
+    found = session.scalar(select(Case).where(Case.id == case_id, cases_visible_to(session, user)))
     if found is None:
         raise NotFound("Không có việc này, hoặc nằm ngoài phạm vi của bạn.")
     return found

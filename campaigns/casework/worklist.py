@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from campaigns.casework.cases import cases_visible_to
 from campaigns.casework.kinds import CaseKind
 from campaigns.casework.lines import Line, read_lines
 from campaigns.casework.models import Case
 from campaigns.models import Campaign
 from outreach.access.models import Organisation, User
-from outreach.access.users import visible_to
 from outreach.places.areas import descendants
 from outreach.places.models import Area, AreaLevel
 
@@ -71,7 +71,7 @@ def count_open(session: Session, user: User) -> dict[CaseKind, int]:
     """How many cases wait, by kind."""
     rows = session.execute(
         select(Case.kind, func.count())
-        .where(Case.done_at.is_(None), visible_to(session, user, Case.organisation_id))
+        .where(Case.done_at.is_(None), cases_visible_to(session, user))
         .group_by(Case.kind)
     )
     return dict(rows.all())
@@ -82,7 +82,7 @@ def read_worklist(session: Session, user: User, wanted: Wanted, *, now: datetime
     areas = {area.code: area for area in session.scalars(select(Area))}
     within = descendants(((area.code, area.parent_code) for area in areas.values()), [wanted.area_code])
     scope = [
-        visible_to(session, user, Case.organisation_id),
+        cases_visible_to(session, user),
         Case.done_at > now - DONE_SINCE if wanted.is_done else Case.done_at.is_(None),
     ]
     ids = _ids(session, wanted, scope, within)

@@ -12,7 +12,7 @@ from campaigns.answers.models import InstallReport, Source
 from campaigns.figures.places import find_counted
 from campaigns.models import Recipient
 from outreach.access.models import Organisation, User
-from outreach.access.users import visible_to
+from outreach.access.users import visible_to, within_area
 from outreach.people.masking import masked
 from outreach.people.models import Contact, ContactList, Phone
 from outreach.places.areas import areas_within
@@ -66,6 +66,7 @@ def read_reports(
     conditions: list[ColumnElement[bool]] = [
         InstallReport.campaign_id == campaign_id,
         visible_to(session, user, ContactList.organisation_id),
+        within_area(session, user, Contact.area_code),
     ]
     if wanted.standing:
         conditions.append(InstallReport.withdrawn_at.is_(None))
@@ -79,13 +80,13 @@ def read_reports(
         select(InstallReport)
         .join(Recipient, Recipient.id == InstallReport.recipient_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .outerjoin(Contact, Contact.id == Recipient.contact_id)
         .where(*conditions)
     )
     count = session.scalar(among.with_only_columns(func.count())) or 0
     page = among if after is None else among.where(InstallReport.id < after)
     rows = session.execute(
         page.join(Phone, Phone.id == InstallReport.phone_id)
-        .outerjoin(Contact, Contact.id == Recipient.contact_id)
         .outerjoin(Area, Area.code == Recipient.area_code)
         .outerjoin(Organisation, Organisation.id == ContactList.organisation_id)
         .with_only_columns(InstallReport, Contact.id, Contact.name, Phone.e164, Area.name, Organisation.name)

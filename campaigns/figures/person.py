@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from campaigns.answers.models import Answer, OfficerEntry, Place, Reply, Source
 from campaigns.answers.officers import write_down
 from campaigns.answers.taking import Keys
+from campaigns.casework.cases import cases_visible_to
 from campaigns.casework.kinds import CaseKind
 from campaigns.casework.models import Case
 from campaigns.casework.texting import Sent, read_sent
@@ -91,7 +92,7 @@ def read_talks(session: Session, contact_id: int, *, user: User) -> list[Talk]:
         .where(
             Case.recipient_id.in_(ids),
             Case.done_at.is_(None),
-            visible_to(session, user, Case.organisation_id),
+            cases_visible_to(session, user),
         )
         .order_by(Case.id)
     )

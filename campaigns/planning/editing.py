@@ -19,7 +19,7 @@ from campaigns.replies.classifier import Label
 from campaigns.states import CampaignState
 from campaigns.windows import VIETNAM
 from outreach.access.models import Organisation, User
-from outreach.access.users import visible_to
+from outreach.access.users import areas_of, visible_to
 from outreach.errors import BadCampaign
 from outreach.people.models import ContactList
 from outreach.places.models import Area
@@ -32,9 +32,7 @@ def write_draft(session: Session, campaign: Campaign, draft: Draft, *, user: Use
     """
     lists = [find_list(session, user, name) for name in draft.lists]
     owners = find_organisations(session, user, draft.conditions.organisations)
-    known = set(session.scalars(select(Area.code).where(Area.code.in_(draft.areas))))
-    if missing := [code for code in draft.areas if code not in known]:
-        raise BadCampaign(f"Không có mã địa bàn {', '.join(missing)}. Hãy nạp danh mục địa bàn hoặc sửa mã.")
+    areas = find_areas(session, user, draft.areas)
     campaign.name = draft.name
     campaign.organisation_id = (
         campaign.organisation_id
@@ -45,7 +43,7 @@ def write_draft(session: Session, campaign: Campaign, draft: Draft, *, user: Use
     campaign.kind = draft.kind
     campaign.content = dict(draft.content)
     campaign.unaccented = draft.unaccented
-    campaign.areas = list(draft.areas)
+    campaign.areas = areas
     campaign.conditions = draft.conditions.as_data()
     campaign.pace = draft.pace
     campaign.window_from, campaign.window_to = draft.hours or (None, None)
@@ -119,6 +117,24 @@ def find_list(session: Session, user: User, name: str) -> ContactList:
     if len(found) > 1:
         raise BadCampaign(f"Có {len(found)} danh sách tên “{name}”. Hãy viết dạng MÃ_TỔ_CHỨC/{name}.")
     return found[0]
+
+
+def find_areas(session: Session, user: User, codes: Sequence[str]) -> list[str]:
+    """Where the people of a campaign of this user live: the areas named, or by themselves the user's own.
+
+    None at all is everywhere. Raises BadCampaign for an area that is not there, or beyond the user's.
+    """
+    known = set(session.scalars(select(Area.code).where(Area.code.in_(codes))))
+    if missing := [code for code in codes if code not in known]:
+        raise BadCampaign(f"Không có mã địa bàn {', '.join(missing)}. Hãy nạp danh mục địa bàn hoặc sửa mã.")
+    within = areas_of(session, user)
+    if within is None or user.area_code is None:
+        return list(codes)
+    if beyond := [code for code in codes if code not in within]:
+        raise BadCampaign(
+            f"Địa bàn mã {', '.join(beyond)} nằm ngoài phạm vi của bạn. Hãy chọn trong địa bàn của bạn."
+        )
+    return list(codes) or [user.area_code]
 
 
 def find_organisations(session: Session, user: User, codes: Sequence[str]) -> list[Organisation]:

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.rights.clock import Calendar, Urgency, due_at, read_calendar, urgency
@@ -18,6 +18,7 @@ from outreach.access import audit
 from outreach.access.models import Role, User
 from outreach.access.users import require_role, visible_to
 from outreach.errors import BadInput, NotFound, WrongState
+from outreach.people.directory import people_visible_to
 from outreach.people.models import Contact
 from outreach.people.person import find_contact
 
@@ -28,13 +29,21 @@ _LONGEST_AGO = timedelta(days=60)  # a request that was found in a drawer
 
 @dataclass(frozen=True, slots=True)
 class RequestLine:
-    """A request with its person ("" once erased, or without a name) and who wrote it down and answered it."""
+    """A request with its person ("" once erased, or without a name) and who wrote it down and answered it.
+
+    Of a person whom the reader may not see neither name nor who asked for them is told (`is_seen`).
+    """
 
     request: PersonRequest
+    is_seen: bool
     person: str
     recorded_by: str
     done_by: str
     urgency: Urgency
+
+    @property
+    def asked_by(self) -> str:
+        return self.request.asked_by if self.is_seen else ""
 
     @property
     def asked_day(self) -> str:
@@ -136,7 +145,16 @@ def read_requests(
     """Open requests, the most pressing first, or answered ones, the latest first; of one person, all."""
     recorder, doer = aliased(User), aliased(User)
     query = (
-        select(PersonRequest, Contact.name, recorder.name, recorder.email, doer.name, doer.email)
+        select(
+            PersonRequest,
+            # What was recorded with somebody who is erased since tells nobody who they were.
+            or_(Contact.id.is_(None), people_visible_to(session, user)),
+            Contact.name,
+            recorder.name,
+            recorder.email,
+            doer.name,
+            doer.email,
+        )
         .outerjoin(Contact, Contact.id == PersonRequest.contact_id)
         .join(recorder, recorder.id == PersonRequest.recorded_by)
         .outerjoin(doer, doer.id == PersonRequest.done_by)
@@ -152,12 +170,15 @@ def read_requests(
     return [
         RequestLine(
             request,
-            person or "",
+            bool(is_seen),
+            (person or "") if is_seen else "",
             recorder_name or recorder_email,
             doer_name or doer_email or "",
             urgency(request.due_at, now=now),
         )
-        for request, person, recorder_name, recorder_email, doer_name, doer_email in session.execute(query)
+        for request, is_seen, person, recorder_name, recorder_email, doer_name, doer_email in session.execute(
+            query
+        )
     ]
 
 

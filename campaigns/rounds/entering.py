@@ -16,14 +16,14 @@ from campaigns.answers.taking import Keys, take_back
 from campaigns.models import Recipient
 from campaigns.replies.classifier import Label
 from campaigns.rounds.models import Round, RoundLine, RoundResult
-from campaigns.rounds.sheets import find_round, standing_results
+from campaigns.rounds.sheets import find_round, lines_visible_to, standing_results
 from campaigns.rounds.visiting import Outcome
 from campaigns.windows import VIETNAM
 from outreach.access import audit
 from outreach.access.models import Role, User
 from outreach.access.users import require_role
 from outreach.errors import BadInput, WrongState
-from outreach.people.models import Contact
+from outreach.people.models import Contact, ContactList
 from outreach.people.suppression import lock_phone
 
 # An officer's clock may be a little ahead of ours.
@@ -59,7 +59,7 @@ def enter_results(
     standing = standing_results(session, round_id)
     entry = _last_entry(session, round_id) + 1
     saved = outdated = 0
-    for line, recipient in _hold_lines(session, round_id):
+    for line, recipient in _hold_lines(session, round_id, user=user):
         before = standing.get(line.id)
         if line.n not in outcomes or outcomes[line.n] is (before.outcome if before else None):
             continue
@@ -103,7 +103,7 @@ def undo_entry(session: Session, round_id: int, *, user: User, keys: Keys, now: 
         raise WrongState("Phiếu này chưa nhập gì, không có gì để hoàn tác.")
     standing = standing_results(session, round_id)
     saved = outdated = 0
-    for line, recipient in _hold_lines(session, round_id):
+    for line, recipient in _hold_lines(session, round_id, user=user):
         result = standing.get(line.id)
         if result is None or result.entry != entry:
             continue
@@ -125,12 +125,17 @@ def undo_entry(session: Session, round_id: int, *, user: User, keys: Keys, now: 
     return Entered(saved, outdated)
 
 
-def _hold_lines(session: Session, round_id: int) -> list[tuple[RoundLine, Recipient]]:
-    """In the order of their phones, which are locked one by one: whoever locks many does it in this order."""
+def _hold_lines(session: Session, round_id: int, *, user: User) -> list[tuple[RoundLine, Recipient]]:
+    """Those whose people the user may see, in the order of their phones.
+
+    These are locked one by one: whoever locks many does it in this order.
+    """
     rows = session.execute(
         select(RoundLine, Recipient)
         .join(Recipient, Recipient.id == RoundLine.recipient_id)
-        .where(RoundLine.round_id == round_id)
+        .outerjoin(Contact, Contact.id == RoundLine.contact_id)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .where(RoundLine.round_id == round_id, lines_visible_to(session, user))
     ).all()
     return sorted(
         ((line, recipient) for line, recipient in rows), key=lambda row: (row[1].phone_id or 0, row[0].n)

@@ -16,7 +16,7 @@ from campaigns.rounds.models import Round, RoundLine, RoundResult
 from campaigns.rounds.visiting import Outcome, Why, why_visit
 from campaigns.states import MessageState
 from outreach.access.models import User
-from outreach.access.users import visible_to
+from outreach.access.users import visible_to, within_area
 from outreach.bulk import listed
 from outreach.errors import BadInput
 from outreach.people.models import (
@@ -83,7 +83,10 @@ def find_villages(
         conditions.append(Membership.list_id == list_id)
     else:
         query = query.join(ContactList, ContactList.id == Recipient.list_id)
-    conditions.append(visible_to(session, user, ContactList.organisation_id))
+    conditions += [
+        visible_to(session, user, ContactList.organisation_id),
+        within_area(session, user, Contact.area_code),
+    ]
     if area_code:
         conditions.append(Contact.area_code == area_code)
     rows = session.execute(query.where(*conditions).limit(MOST_LOOKED_AT + 1)).all()

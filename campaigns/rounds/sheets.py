@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.figures.places import find_counted
@@ -16,8 +16,9 @@ from campaigns.rounds.people import find_villages
 from campaigns.rounds.visiting import Outcome, line_code
 from outreach.access import audit
 from outreach.access.models import Organisation, Role, User
-from outreach.access.users import require_role, visible_to
+from outreach.access.users import require_role, visible_to, within_area
 from outreach.errors import BadInput, NotFound
+from outreach.people.directory import people_visible_to
 from outreach.people.masking import masked
 from outreach.people.models import Contact, ContactList, ContactPhone, Phone
 from outreach.places.models import Area
@@ -127,9 +128,25 @@ def make_round(
     return made
 
 
+def lines_visible_to(session: Session, user: User) -> ColumnElement[bool]:
+    """The condition under every read of lines, joined with Recipient, Contact and the recipient's ContactList.
+
+    Whose sheet it is says nothing about its people: each is seen as anywhere else, by the lists they stand in or by the
+    one that brought them into the campaign, within the reader's area. Who is erased has nothing left to hide.
+    """
+    brought = and_(
+        visible_to(session, user, ContactList.organisation_id), within_area(session, user, Contact.area_code)
+    )
+    return or_(Contact.id.is_(None), brought, people_visible_to(session, user))
+
+
+def _rounds_visible_to(session: Session, user: User) -> ColumnElement[bool]:
+    return or_(visible_to(session, user, Round.organisation_id), Round.made_by == user.id)
+
+
 def find_round(session: Session, round_id: int, *, user: User, hold: bool = False) -> Round:
-    """A sheet that the user may see; `hold` locks it against other savings. Raises NotFound."""
-    query = select(Round).where(Round.id == round_id, visible_to(session, user, Round.organisation_id))
+    """A sheet of the user's scope or of their own making; `hold` locks it against other savings. Raises NotFound."""
+    query = select(Round).where(Round.id == round_id, _rounds_visible_to(session, user))
     found = session.scalar(query.with_for_update() if hold else query)
     if found is None:
         raise NotFound("Không có phiếu này, hoặc nằm ngoài phạm vi của bạn.")
@@ -137,13 +154,10 @@ def find_round(session: Session, round_id: int, *, user: User, hold: bool = Fals
 
 
 def list_rounds(session: Session, user: User, *, limit: int = 100) -> list[Sheet]:
-    """The sheets of a user's scope, the newest first."""
+    """The sheets of a user's scope and those they made, the newest first."""
     return _sheets(
         session,
-        select(Round)
-        .where(visible_to(session, user, Round.organisation_id))
-        .order_by(Round.id.desc())
-        .limit(limit),
+        select(Round).where(_rounds_visible_to(session, user)).order_by(Round.id.desc()).limit(limit),
     )
 
 
@@ -153,8 +167,11 @@ def read_sheet(session: Session, round_id: int, *, user: User) -> Sheet:
     return _sheets(session, select(Round).where(Round.id == found.id))[0]
 
 
-def read_lines(session: Session, round_id: int, *, with_numbers: bool = False) -> list[Line]:
-    """A sheet's lines in their order, numbers masked unless asked for: then the caller has it put on record."""
+def read_lines(session: Session, round_id: int, *, user: User, with_numbers: bool = False) -> list[Line]:
+    """A sheet's lines in their order, as far as the user may see their people.
+
+    Numbers are masked unless asked for: then the caller has it put on record.
+    """
     first_phone = (
         select(ContactPhone.phone_id)
         .where(ContactPhone.contact_id == RoundLine.contact_id)
@@ -167,8 +184,9 @@ def read_lines(session: Session, round_id: int, *, with_numbers: bool = False) -
         select(RoundLine, Recipient, Contact, Phone.e164)
         .join(Recipient, Recipient.id == RoundLine.recipient_id)
         .outerjoin(Contact, Contact.id == RoundLine.contact_id)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
         .outerjoin(Phone, Phone.id == func.coalesce(Recipient.phone_id, first_phone))
-        .where(RoundLine.round_id == round_id)
+        .where(RoundLine.round_id == round_id, lines_visible_to(session, user))
         .order_by(RoundLine.n)
     ).all()
     standing = standing_results(session, round_id)

@@ -8,7 +8,7 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from outreach.access.models import Organisation, OrganisationKind, Role, User
@@ -128,6 +128,13 @@ def organisations_of(session: Session, user: User) -> set[int] | None:
     return below if within is None else (below & within) | {own.id}
 
 
+def areas_of(session: Session, user: User) -> set[str] | None:
+    """The areas whose people a user may see in those organisations; None means wherever they live."""
+    if user.role is Role.ADMINISTRATOR or user.area_code is None:
+        return None
+    return areas_within(session, [user.area_code])
+
+
 def _sitting_in(session: Session, area_code: str | None) -> set[int] | None:
     """The organisations of an area and of those below it; None for no area."""
     if area_code is None:
@@ -142,3 +149,15 @@ def visible_to(
     """The condition under every read: `column` is the organisation that owns the row."""
     seen = organisations_of(session, user)
     return true() if seen is None else column.in_(seen)
+
+
+def within_area(
+    session: Session, user: User, column: InstrumentedAttribute[str | None]
+) -> ColumnElement[bool]:
+    """The condition that comes with `visible_to` where the row is about a person, whose place is in `column`.
+
+    Somebody whose place is not known is not hidden: whichever organisation brought them sits in the user's area or is
+    the user's own, or the user would not see it.
+    """
+    seen = areas_of(session, user)
+    return true() if seen is None else or_(column.in_(seen), column.is_(None))

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, not_, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, literal, not_, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from outreach.access import audit
 from outreach.access.models import Organisation, User
-from outreach.access.users import organisations_of, require_role
+from outreach.access.users import organisations_of, require_role, within_area
 from outreach.people.by_number import (
     SEE_NUMBERS,
     begins,
@@ -150,6 +150,12 @@ def is_in(lists: set[int]) -> ColumnElement[bool]:
     )
 
 
+def people_visible_to(session: Session, user: User) -> ColumnElement[bool]:
+    """The condition on Contact under every read of a person: in a list that the user may see, and within their area."""
+    lists = visible_lists(session, user)
+    return and_(true() if lists is None else is_in(lists), within_area(session, user, Contact.area_code))
+
+
 def _stretches(text: str, user: User) -> list[_Stretch]:
     """A number's digits, or a name: first the names that begin so, then those whose given name does."""
     if is_of_a_number(text):
@@ -168,7 +174,7 @@ def _stretches(text: str, user: User) -> list[_Stretch]:
 
 
 def _filters(session: Session, user: User, wanted: Wanted) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+    conditions = [within_area(session, user, Contact.area_code)]
     lists = visible_lists(session, user)
     if wanted.organisation_id is not None:
         below = descendants(

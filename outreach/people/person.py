@@ -15,7 +15,7 @@ from outreach.access.models import Role, User
 from outreach.access.users import require_role
 from outreach.bulk import UNSYNCED
 from outreach.errors import BadInput, NotFound, WrongState
-from outreach.people.directory import is_in, visible_lists
+from outreach.people.directory import people_visible_to
 from outreach.people.languages import NAMES
 from outreach.people.models import Contact, ContactPhone, Phone, Suppression, SuppressionReason
 from outreach.people.names import given_key, name_key
@@ -49,11 +49,7 @@ class PhoneLine:
 
 def find_contact(session: Session, contact_id: int, *, user: User) -> Contact:
     """A person whom the user may see. Raises NotFound."""
-    query = select(Contact).where(Contact.id == contact_id)
-    lists = visible_lists(session, user)
-    if lists is not None:
-        query = query.where(is_in(lists))
-    found = session.scalar(query)
+    found = session.scalar(select(Contact).where(Contact.id == contact_id, people_visible_to(session, user)))
     if found is None:
         raise NotFound("Không có người này, hoặc nằm ngoài phạm vi của bạn.")
     return found

@@ -1,0 +1,257 @@
+"""A user with an area: of what their organisations know, the people of that area and nobody else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from campaigns.answers.taking import take_page_answer
+from campaigns.lifecycle import create_campaign, edit_campaign
+from campaigns.messages import Message
+from campaigns.models import Recipient
+from campaigns.planning.draft import read_draft
+from campaigns.planning.kinds import load_kinds
+from campaigns.rights.models import RequestKind
+from campaigns.rights.requests import write_down_request
+from campaigns.rounds.models import Round, RoundResult
+from campaigns.states import CampaignAction, MessageState
+from outreach.access.models import OrganisationKind, Role
+from outreach.access.organisations import create_organisation
+from outreach.access.users import create_user, find_user
+from outreach.errors import BadCampaign, NotFound
+from outreach.people.directory import Wanted, read_page
+from outreach.people.importing.storing import find_or_create_list
+from outreach.people.models import Contact, Membership
+from outreach.people.person import find_contact
+from outreach.places.models import Area, AreaLevel
+from tests.flows.world import APPROVER, AUTHOR, LIST, PASSWORD, TEXT, World, number
+from tests.web.office import post, signed_in
+
+# Four people of the Front's list: two of Đắk Hà, one of Kon Tum, one of whom nobody knows.
+IN, ALSO_IN, OUT, UNKNOWN = "A Thun 0", "A Thun 1", "A Thun 2", "A Thun 3"
+DISTRICT, COMMUNE, ELSEWHERE = "615", "23425", "23281"
+LIMITED, BY_PLACE, WHOLE = "dakha@loa.example", "theodiaban@loa.example", AUTHOR
+
+
+@pytest.fixture
+def office(world: World) -> World:
+    with world.runtime.db.write() as session:
+        session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
+        session.flush()
+        for code, name in (("608", "Kon Tum"), (DISTRICT, "Đắk Hà")):
+            session.add(Area(code=code, name=name, kind="Huyện", level=AreaLevel.DISTRICT, parent_code="62"))
+        session.flush()
+        for code, parent in ((ELSEWHERE, "608"), (COMMUNE, DISTRICT)):
+            session.add(
+                Area(code=code, name=f"Xã {code}", kind="Xã", level=AreaLevel.COMMUNE, parent_code=parent)
+            )
+        session.flush()
+        women = create_organisation(
+            session,
+            code="PN",
+            name="Hội Phụ nữ huyện",
+            kind=OrganisationKind.MASS,
+            parent_code="MTTQ",
+            area_code=DISTRICT,
+        )
+        own = find_user(session, AUTHOR).organisation_id
+        for email, organisation in ((LIMITED, own), (BY_PLACE, None)):
+            create_user(
+                session,
+                email=email,
+                password=PASSWORD,
+                role=Role.STAFF,
+                organisation_id=organisation,
+                area_code=DISTRICT,
+                now=world.now,
+            )
+        theirs = find_or_create_list(session, organisation_id=women.id, name="Phụ nữ", now=world.now).id
+    world.add_people(4)
+    with world.runtime.db.write() as session:
+        places = {IN: COMMUNE, ALSO_IN: COMMUNE, OUT: ELSEWHERE, UNKNOWN: None}
+        for person in session.scalars(select(Contact)):
+            person.area_code = places[person.name]
+            if person.name in (ALSO_IN, OUT):
+                session.add(Membership(list_id=theirs, contact_id=person.id))
+    return world
+
+
+def id_of(world: World, name: str) -> int:
+    with world.runtime.db.read() as session:
+        return session.scalars(select(Contact.id).where(Contact.name == name)).one()
+
+
+def told(text: str) -> set[str]:
+    return {name for name in (IN, ALSO_IN, OUT, UNKNOWN) if name in text}
+
+
+@pytest.mark.parametrize(
+    ("email", "seen"),
+    [
+        (WHOLE, {IN, ALSO_IN, OUT, UNKNOWN}),
+        (LIMITED, {IN, ALSO_IN, UNKNOWN}),
+        (BY_PLACE, {ALSO_IN}),  # of the organisations that sit there
+    ],
+)
+def test_the_directory_and_a_persons_page_end_at_the_area(office: World, email: str, seen: set[str]) -> None:
+    with office.runtime.db.read() as session:
+        user = find_user(session, email)
+        for wanted in (Wanted(), Wanted(text="A Thun"), Wanted(area_code="62")):
+            found = {line.name for line in read_page(session, user, wanted).lines}
+            assert found == seen
+        for person in session.scalars(select(Contact)):
+            if person.name in seen:
+                assert find_contact(session, person.id, user=user) is person
+            else:
+                with pytest.raises(NotFound):
+                    find_contact(session, person.id, user=user)
+
+
+def silent(world: World) -> int:
+    """A campaign whose messages nobody has seen arrive; its id."""
+    campaign_id = world.launch(window=["00:00", "24:00"])
+    world.send()
+    with world.runtime.db.write() as session:
+        session.execute(update(Message).values(state=MessageState.NO_REPORT))
+    return campaign_id
+
+
+def test_a_sheet_shows_each_the_people_they_may_see_whoever_made_it(
+    office: World, client: FlaskClient
+) -> None:
+    campaign_id = silent(office)
+    signed_in(client, LIMITED)
+    assert told(client.get(f"/admin/rounds/?campaign={campaign_id}&list=1").text) == set()
+    own = post(client, "/admin/rounds/", campaign=campaign_id, list=office.list_id, village="*").location
+    assert own
+    assert told(client.get(own).text) == {IN, ALSO_IN, UNKNOWN}
+    signed_in(client, WHOLE)
+    show = post(
+        client, "/admin/rounds/", campaign=campaign_id, list=office.list_id, village="*", again="1"
+    ).location
+    assert show
+    assert told(client.get(show).text) == {IN, ALSO_IN, OUT, UNKNOWN}
+    signed_in(client, LIMITED)
+    page = client.get(show).text
+    assert told(page) == {IN, ALSO_IN, UNKNOWN}
+    assert "1 dòng là người ngoài phạm vi của bạn" in page
+    assert told(client.get(f"{show}sheet?numbers=1").text) == {IN, ALSO_IN, UNKNOWN}
+    # Nothing is entered for whom one does not see, and what others entered stays.
+    assert post(client, f"{show}enter", **{f"k{n}": "2" for n in range(1, 5)}).status_code == 303
+    with office.runtime.db.read() as session:
+        entered = session.scalars(
+            select(Contact.name)
+            .join(Recipient, Recipient.contact_id == Contact.id)
+            .where(Recipient.answer.is_not(None))
+        ).all()
+        assert set(entered) == {IN, ALSO_IN, UNKNOWN}
+        assert len(session.scalars(select(RoundResult)).all()) == 3
+
+
+def test_who_made_a_sheet_sees_it_and_who_owns_it_sees_nobody_more(
+    office: World, client: FlaskClient
+) -> None:
+    campaign_id = silent(office)
+    signed_in(client, WHOLE)
+    show = post(client, "/admin/rounds/", campaign=campaign_id, list=office.list_id, village="*").location
+    assert show
+    with (
+        office.runtime.db.write() as session
+    ):  # another's sheet, of people whom that organisation does not have
+        women = find_user(session, BY_PLACE)
+        made = session.scalars(select(Round)).one()
+        made.organisation_id = create_organisation(
+            session, code="PN2", name="Hội Phụ nữ khác", kind=OrganisationKind.MASS, area_code=DISTRICT
+        ).id
+        assert women.organisation_id is None
+    assert told(client.get(show).text) == {IN, ALSO_IN, OUT, UNKNOWN}  # the maker's own scope
+    signed_in(client, BY_PLACE)
+    assert told(client.get(show).text) == {ALSO_IN}
+
+
+def test_cases_and_reports_of_installs_end_at_the_area(office: World, client: FlaskClient) -> None:
+    campaign_id = silent(office)
+    for index in range(4):
+        recipient = office.recipient(number(index), campaign_id)
+        with office.runtime.db.write() as session:
+            for said in ("installed", "need_help"):
+                take_page_answer(session, recipient.id, said, keys=office.keys, now=datetime.now(UTC))
+    outside = next(case.id for case in office.cases() if case.area_code == ELSEWHERE)
+    signed_in(client, LIMITED)
+    assert told(client.get("/admin/inbox/").text) == {IN, ALSO_IN, UNKNOWN}
+    assert client.get(f"/admin/inbox/{outside}/").status_code == 404
+    assert post(client, f"/admin/inbox/{outside}/number").status_code == 404
+    page = client.get(f"/admin/campaigns/{campaign_id}/installs/?all=1").text
+    assert told(page) == {IN, ALSO_IN, UNKNOWN}
+    signed_in(client, WHOLE)
+    assert client.get(f"/admin/inbox/{outside}/").status_code == 200
+    assert told(client.get(f"/admin/campaigns/{campaign_id}/installs/?all=1").text) == {
+        IN,
+        ALSO_IN,
+        OUT,
+        UNKNOWN,
+    }
+
+
+def test_a_request_names_its_person_to_those_who_may_see_them(office: World, client: FlaskClient) -> None:
+    with office.runtime.db.write() as session:
+        for name in (IN, OUT):
+            write_down_request(
+                session,
+                id_of(office, name),
+                RequestKind.EXPORT,
+                asked_by=f"con gái của {name}",
+                asked_on=None,
+                user=find_user(session, WHOLE),
+                now=datetime.now(UTC),
+            )
+    signed_in(client, WHOLE)
+    assert told(client.get("/admin/requests/").text) == {IN, OUT}
+    signed_in(client, LIMITED)
+    page = client.get("/admin/requests/").text
+    assert told(page) == {IN}
+    assert "(ngoài phạm vi của bạn)" in page
+
+
+def test_a_campaign_of_a_user_with_an_area_is_for_the_people_of_that_area(
+    office: World, client: FlaskClient
+) -> None:
+    least = {
+        "name": "Bluezone",
+        "text": TEXT,
+        "lists": [LIST],
+        "sender": "MTTQ",
+        "window": ["00:00", "24:00"],
+    }
+    with office.runtime.db.write() as session:
+        user = find_user(session, LIMITED)
+        campaign = create_campaign(session, read_draft(least, kinds=load_kinds()), user=user, now=office.now)
+        assert campaign.areas == [DISTRICT]
+        narrower = read_draft({**least, "areas": [COMMUNE]}, kinds=load_kinds())
+        assert edit_campaign(session, campaign.id, narrower, user=user, now=office.now).areas == [COMMUNE]
+        beyond = read_draft({**least, "areas": [COMMUNE, "608"]}, kinds=load_kinds())
+        with pytest.raises(BadCampaign, match="608 nằm ngoài phạm vi"):
+            edit_campaign(session, campaign.id, beyond, user=user, now=office.now)
+        campaign_id = campaign.id
+    office.act(campaign_id, CampaignAction.SUBMIT, LIMITED)
+    office.act(campaign_id, CampaignAction.APPROVE, APPROVER)
+    office.act(campaign_id, CampaignAction.LAUNCH, LIMITED)
+    office.sweep()
+    with office.runtime.db.read() as session:
+        names = session.scalars(
+            select(Contact.name)
+            .join(Recipient, Recipient.contact_id == Contact.id)
+            .where(Recipient.campaign_id == campaign_id, Recipient.exclusion.is_(None))
+        ).all()
+    assert sorted(names) == [IN, ALSO_IN]
+    signed_in(client, LIMITED)
+    form = client.get("/admin/campaigns/new").text
+    areas = form.split('id="areas"')[1].split("</details>\n  <div")[0]
+    assert f'value="{DISTRICT}"' in areas
+    assert f'value="{COMMUNE}"' in areas
+    assert 'value="608"' not in areas
+    assert f'value="{ELSEWHERE}"' not in areas
+    assert "Chiến dịch của bạn chỉ gửi trong Huyện Đắk Hà" in areas
