@@ -21,7 +21,7 @@ from campaigns.lifecycle import find_campaign
 from campaigns.models import Recipient
 from campaigns.replies.classifier import Label
 from outreach.access.models import Organisation, Role, User
-from outreach.access.users import require_role, visible_to
+from outreach.access.users import require_role, visible_to, within_area
 from outreach.bulk import listed
 from outreach.errors import BadInput, BadList, WrongState
 from outreach.people.models import ContactList, Phone
@@ -168,7 +168,7 @@ def _mark(
 def _recipients(
     session: Session, campaign_id: int, numbers: Mapping[str, bool], *, user: User
 ) -> list[tuple[str, Recipient]]:
-    """Of the lists that the user may see: a roster does not tell who is written to from others'.
+    """Of the lists and the area that the user may see: a roster does not tell who is written to from others'.
 
     In the order of their phones, which are locked one by one: whoever locks many does it in this order.
     """
@@ -181,6 +181,7 @@ def _recipients(
             Recipient.campaign_id == campaign_id,
             Recipient.exclusion.is_(None),
             visible_to(session, user, ContactList.organisation_id),
+            within_area(session, user, Recipient.area_code),
         )
         .order_by(Recipient.phone_id)
     )

@@ -24,6 +24,7 @@ STEPS = [
     {"text": "Nhac 1: {link}", "after_days": 2, "hold_out": 0.3, "text_b": "Xin ong/ba cai giup: {link}"},
     {"text": "Nhac 2: {link}", "after_days": 4, "hold_out": 0.3},
 ]
+REMINDED_BY = ("Nhac", "Xin ong/ba cai giup")
 PEOPLE = 60
 # How the simulated residents answer a message: most say nothing.
 WORDS = [("1", 2), ("cai roi", 1), ("TC", 1), ("2", 1), ("3", 1), ("giup toi", 1), (None, 8)]
@@ -77,7 +78,7 @@ def test_over_the_days_nobody_who_answered_or_was_held_out_is_reminded_and_the_l
         }
         world.send()
         ledger = world.simulator.ledger()
-        reminders = [line for line in ledger[seen:] if "http" in line["Body"]]
+        reminders = [line for line in ledger[seen:] if line["Body"].startswith(REMINDED_BY)]
         seen = len(ledger)
         assert {line["To"] for line in reminders} == {e164 for e164, one in drawn.items() if one != HELD_OUT}
         assert skipped(world, campaign, step)[SkipReason.HELD_OUT] == Counter(drawn.values())[HELD_OUT] > 0

@@ -232,6 +232,7 @@ ABOUT_WHAT = {
     "reach.index": "launched_id",
     "reach.file": "launched_id",
     "running.act": "launched_id",
+    "campaigns.texts": "launched_id",
     "running.decide": "launched_id",
 }  # else the draft
 OF_THE_AGENCY = {"agencies.show", "agencies.hand_in", "agencies.roster", "agencies.link", "agencies.end"}
