@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from outreach.people.importing.bulk import Row, chunks
 
 # Seconds. Whoever comes back from the database for a moment need not wait for the reader's next 5 ms.
-_TURN = 0.0005
+_TURN = 0.002
 
 
 def chunks_ahead(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

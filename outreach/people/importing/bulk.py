@@ -32,7 +32,7 @@ def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
 def rarely_collected() -> Iterator[None]:
     """Rows make no circles: looking for some among all that the process holds would cost an import a fifth of its time."""
     before = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(1_000_000, 20, 100)
     try:
         yield
     finally:

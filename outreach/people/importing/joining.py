@@ -150,8 +150,12 @@ class Joiner:
         moment = {"created_at": self._now, "updated_at": self._now}
         insert_rows(self._session, Contact.__table__, columns, contacts, always=moment)
         grown = [each for each in self._people.values() if each.added or each.phones_added]
-        self._write_phones([(each, each.phones) for each in self._made])
-        self._write_phones([(each, each.phones_added) for each in grown])
+        self._write_phones(
+            [(each.id, phone, n) for each in self._made for n, phone in enumerate(each.phones, 1)]
+        )
+        self._write_phones(
+            [(each.id, phone, each.phones.index(phone) + 1) for each in grown for phone in each.phones_added]
+        )
         insert_rows(
             self._session,
             Membership.__table__,
@@ -236,12 +240,7 @@ class Joiner:
         self._memberships.append((person, row))
         return person
 
-    def _write_phones(self, of_people: list[tuple[Person, list[int]]]) -> None:
-        rows = [
-            (person.id, phone_id, person.phones.index(phone_id) + 1)
-            for person, phones in of_people
-            for phone_id in phones
-        ]
+    def _write_phones(self, rows: list[tuple[int, int, int]]) -> None:
         columns = ("contact_id", "phone_id", "position")
         insert_rows(self._session, ContactPhone.__table__, columns, rows)
 

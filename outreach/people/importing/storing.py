@@ -29,7 +29,7 @@ from outreach.people.phone.cells import PhoneStatus
 from outreach.people.reading.rows import CheckedRow
 
 # Rows looked up and written together; memory holds these and the next ones.
-CHUNK = 4000
+CHUNK = 10_000
 
 # Any number will do, as long as it is no one else's.
 _LOCK = 620_823_282
