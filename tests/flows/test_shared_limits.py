@@ -84,7 +84,10 @@ def test_a_halt_is_obeyed_by_all_workers(world: World) -> None:
     send_with_two_workers(world, 2.5)
     # Those under way when the first refusal came, with both workers, and not one more.
     assert world.simulator.stats()["throttled"] <= 2 * world.runtime.settings.send_in_flight
-    assert world.status(campaign)["steps"][0]["messages"] == {"queued": 300}
+    messages = world.status(campaign)["steps"][0]["messages"]
+    # On a busy machine an answer may come after our patience; what became of that one is looked up.
+    assert messages.keys() <= {"queued", "unknown"}
+    assert sum(messages.values()) == 300
 
 
 def test_the_same_content_is_not_sent_twice_a_day_to_a_number(world: World) -> None:
