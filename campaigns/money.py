@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from outreach.numerals import number
+
 
 @dataclass(frozen=True, slots=True)
 class Spending:
@@ -35,7 +37,7 @@ def refusal_of(*, estimate_vnd: int | None, budget_vnd: int | None) -> str:
     if estimate_vnd is None or budget_vnd is None or estimate_vnd <= budget_vnd:
         return ""
     return (
-        f"Chi phí ước tính {amount(estimate_vnd)} đồng vượt ngân sách {amount(budget_vnd)} đồng của chiến dịch. "
+        f"Chi phí ước tính {number(estimate_vnd)} đồng vượt ngân sách {number(budget_vnd)} đồng của chiến dịch. "
         "Hãy rút lại để tăng ngân sách, bớt người nhận hoặc rút ngắn tin, rồi trình duyệt lại."
     )
 
@@ -54,8 +56,3 @@ def vnd_of(price: Decimal | None, unit: str, *, usd_vnd: float) -> int | None:
     if price is None or rate is None:
         return None
     return int((price * rate).quantize(Decimal(1), rounding=ROUND_HALF_UP))
-
-
-def amount(number: int) -> str:
-    """As it is written in Vietnamese: 1.234.567."""
-    return f"{number:,}".replace(",", ".")

@@ -30,6 +30,16 @@ def ring_key(description: str) -> str:
     return f"loa:rung:{description}"
 
 
+def take_turn(redis: Redis, key: str, *, every_s: int) -> bool:
+    """Whether something is to be looked at now: for one of those who ask, at most once in so many seconds. Not while Redis
+    is away.
+    """
+    try:
+        return bool(redis.set(key, 1, nx=True, ex=every_s))
+    except RedisError:
+        return False
+
+
 class Doorbell:
     """Rings through one Redis."""
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from admin.views.base import OfficeView
+from admin.views.base import OfficeView, given_file
 from campaigns.agencies.files import hand_in_file
 from campaigns.agencies.links import LONGEST_DAYS, address_of, end_link, make_link, read_links
 from campaigns.agencies.overview import read_history, read_overview
@@ -28,6 +27,7 @@ from outreach.access.models import User
 from outreach.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
 
+_NO_FILE = _l("Chưa chọn tệp. Hãy chọn tệp Excel, LibreOffice hoặc CSV.")
 _DAYS = 14  # for which a link is good, unless an officer says otherwise
 
 
@@ -82,13 +82,8 @@ class AgenciesView(OfficeView):
     def roster(self, organisation_id: int) -> ResponseReturnValue:
         """Its people by name: the figures are counted from them, and in the campaign each mark counts as an install."""
         typed = {name: request.form.get(name, "")[:400] for name in ("day", "note", "campaign")}
-        given = request.files.get("file")
         try:
-            if given is None or not given.filename:
-                raise BadInput(_("Chưa chọn tệp. Hãy chọn tệp Excel, LibreOffice hoặc CSV."))
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder, f"roster{Path(given.filename).suffix[:8]}")
-                given.save(path)
+            with given_file(else_say=str(_NO_FILE)) as path:
                 people = read_roster(path)
             with self.writing() as (session, user):
                 handed_in = hand_in_roster(
@@ -137,13 +132,8 @@ class AgenciesView(OfficeView):
     @expose("/file", methods=["POST"])
     def file(self) -> ResponseReturnValue:
         """Many agencies' figures of a day in one file."""
-        given = request.files.get("file")
         try:
-            if given is None or not given.filename:
-                raise BadInput(_("Chưa chọn tệp. Hãy chọn tệp Excel, LibreOffice hoặc CSV."))
-            with tempfile.TemporaryDirectory() as folder, self.writing() as (session, user):
-                path = Path(folder, f"figures{Path(given.filename).suffix[:8]}")
-                given.save(path)
+            with given_file(else_say=str(_NO_FILE)) as path, self.writing() as (session, user):
                 count = hand_in_file(
                     session,
                     path,

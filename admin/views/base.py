@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from flask import abort, current_app, flash, redirect, request, url_for
@@ -15,11 +17,23 @@ from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
 from outreach.access.models import User
-from outreach.errors import LoaError, NotFound
+from outreach.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
 
 # What is open to an administrator or approver who has yet to set up the second factor that the settings ask for.
 _BEFORE_SET_UP = frozenset({"account", "second_factor"})
+
+
+@contextmanager
+def given_file(*, else_say: str) -> Iterator[Path]:
+    """The form's file, kept for as long as it is read. Raises BadInput where none was chosen."""
+    given = request.files.get("file")
+    if given is None or not given.filename:
+        raise BadInput(else_say)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"given{Path(given.filename).suffix[:8]}")
+        given.save(path)
+        yield path
 
 
 class OfficeView(BaseView):

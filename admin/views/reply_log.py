@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 
-from flask import flash, redirect, request, url_for
+from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_login import current_user
 
 from admin.texts import number
-from admin.views.base import OfficeView
+from admin.views.base import OfficeView, given_file
 from campaigns.answers.reply_log import Outcome, import_log
 from campaigns.answers.taking import Keys
 from campaigns.rings import ring_send
@@ -39,13 +37,8 @@ class ReplyLogView(OfficeView):
 
     @expose("/", methods=["POST"])
     def receive(self) -> ResponseReturnValue:
-        file = request.files.get("file")
         try:
-            if file is None or not file.filename:
-                raise BadInput(_("Chưa chọn tệp. Hãy chọn tệp nhật ký tin trả lời."))
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder, f"log{Path(file.filename).suffix.lower()}")
-                file.save(path)
+            with given_file(else_say=_("Chưa chọn tệp. Hãy chọn tệp nhật ký tin trả lời.")) as path:
                 done = import_log(
                     self.runtime.db,
                     path,

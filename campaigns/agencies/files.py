@@ -77,11 +77,16 @@ def hand_in_file(session: Session, path: Path, *, day: date, user: User, now: da
         except BadInput as error:
             wrong.append(f"Dòng {line.number}: {error}")
     if wrong:
-        more = f" … và {len(wrong) - _MOST_TOLD} dòng khác." if len(wrong) > _MOST_TOLD else ""
-        raise BadInput(f"Chưa lưu gì. {' '.join(wrong[:_MOST_TOLD])}{more}")
+        raise BadInput(nothing_stored(wrong))
     if not taken:
         raise BadList("Tệp không có dòng số liệu nào. Hãy kiểm tra lại tệp gốc.")
     return len(taken)
+
+
+def nothing_stored(wrong: list[str]) -> str:
+    """What is told of a file with wrong lines: the first of them, and how many more there are."""
+    more = f" … và {len(wrong) - _MOST_TOLD} dòng khác." if len(wrong) > _MOST_TOLD else ""
+    return f"Chưa lưu gì. {' '.join(wrong[:_MOST_TOLD])}{more}"
 
 
 def _read_lines(path: Path) -> Iterator[_Line]:

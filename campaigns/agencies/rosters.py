@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import String, select
 from sqlalchemy.orm import Session
 
+from campaigns.agencies.files import nothing_stored
 from campaigns.agencies.marks import Person, by_number, count, find_heading, read_mark
 from campaigns.agencies.models import AgencyReport, Road
 from campaigns.agencies.reports import Giver, find_agency, hand_in
@@ -24,6 +25,7 @@ from outreach.access.models import Organisation, Role, User
 from outreach.access.users import require_role, visible_to, within_area
 from outreach.bulk import listed
 from outreach.errors import BadInput, BadList, WrongState
+from outreach.numerals import number
 from outreach.people.models import ContactList, Phone
 from outreach.people.phone.cells import PhoneStatus
 from outreach.people.reading.cells import cell_text
@@ -34,7 +36,6 @@ from outreach.people.suppression import lock_phone
 from outreach.places.matching import default_gazetteer
 
 MOST_PEOPLE = 5_000
-_MOST_TOLD = 20
 # What people say of themselves stands against what their agency says of them.
 _OWN_WORD = TAKES_BACK | {Label.OPT_OUT}
 
@@ -58,9 +59,8 @@ def read_roster(path: Path) -> list[Person]:
     wrong: list[str] = []
     for row in check_list(path, default_gazetteer()):
         if len(people) == MOST_PEOPLE:
-            most = f"{MOST_PEOPLE:,}".replace(",", ".")
             raise BadList(
-                f"Danh sách có hơn {most} người, quá nhiều cho một cơ quan. "
+                f"Danh sách có hơn {number(MOST_PEOPLE)} người, quá nhiều cho một cơ quan. "
                 "Hãy nộp bằng số liệu tổng, hoặc để từng đơn vị trực thuộc nộp riêng."
             )
         column = _column_of(row)
@@ -77,10 +77,7 @@ def read_roster(path: Path) -> list[Person]:
             )
         )
     if wrong:
-        more = f" … và {len(wrong) - _MOST_TOLD} dòng khác." if len(wrong) > _MOST_TOLD else ""
-        raise BadInput(
-            f"Chưa lưu gì. {' '.join(wrong[:_MOST_TOLD])}{more} Hãy ghi x nếu đã cài, để trống nếu chưa."
-        )
+        raise BadInput(f"{nothing_stored(wrong)} Hãy ghi x nếu đã cài, để trống nếu chưa.")
     if not people:
         raise BadList("Danh sách không có người nào. Hãy kiểm tra lại tệp gốc.")
     return people
@@ -136,12 +133,14 @@ def _mark(
 ) -> HandedIn:
     marked = taken_back = contrary = 0
     found = _recipients(session, campaign_id, said, user=user)
-    for number, recipient in found:
+    for e164, recipient in found:
+        if said[e164] is (recipient.answer is Label.INSTALLED):
+            continue  # as it stands already, which is most of a list that comes every day
         if recipient.phone_id is not None:
             lock_phone(session, recipient.phone_id)  # whoever answers at this moment is heard first
         latest = latest_answer(session, recipient)
         label = latest.label if latest else None
-        if not said[number]:
+        if not said[e164]:
             if latest and latest.source is Source.ROSTER:
                 undo_answer(session, recipient, now=now)
                 taken_back += 1
@@ -160,8 +159,8 @@ def _mark(
                 now=now,
             )
             marked += answer is not None
-    known = {number for number, _recipient in found}
-    strangers = sum(done for number, done in said.items() if number not in known)
+    known = {e164 for e164, _recipient in found}
+    strangers = sum(done for e164, done in said.items() if e164 not in known)
     return HandedIn(report, marked, taken_back, contrary, strangers)
 
 
@@ -185,7 +184,7 @@ def _recipients(
         )
         .order_by(Recipient.phone_id)
     )
-    return [(number, recipient) for number, recipient in rows]
+    return [(e164, recipient) for e164, recipient in rows]
 
 
 def _column_of(row: CheckedRow) -> int:

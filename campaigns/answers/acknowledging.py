@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from campaigns.answers.models import Answer
@@ -71,9 +71,7 @@ def queue_answer(
 
 def withdraw_message(session: Session, answer: Answer) -> None:
     """Of an answer that is taken back: its message does not go out, unless it has left."""
-    waiting = select(Message.id).where(Message.answer_id == answer.id, Message.state == MessageState.QUEUED)
-    for message_id in session.scalars(waiting).all():
-        cancel_waiting(session, message_id)
+    _cancel(session, Message.answer_id == answer.id)
 
 
 def withdraw_acknowledgements(session: Session, recipient: Recipient) -> None:
@@ -81,12 +79,16 @@ def withdraw_acknowledgements(session: Session, recipient: Recipient) -> None:
 
     The confirmation of an opt-out does, and so does what an officer wrote.
     """
-    waiting = select(Message.id).where(
+    _cancel(
+        session,
         Message.recipient_id == recipient.id,
         Message.answer_id.is_not(None),
         Message.kind == MessageKind.ACKNOWLEDGEMENT,
-        Message.state == MessageState.QUEUED,
     )
+
+
+def _cancel(session: Session, *which: ColumnElement[bool]) -> None:
+    waiting = select(Message.id).where(*which, Message.state == MessageState.QUEUED)
     for message_id in session.scalars(waiting).all():
         cancel_waiting(session, message_id)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from redis import Redis, RedisError
+from redis import Redis
 from sqlalchemy import BigInteger, Integer, SmallInteger, String, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,7 @@ from campaigns.messages import Attempt
 from campaigns.models import Campaign
 from campaigns.money import vnd_of
 from outreach.bulk import UNSYNCED, listed, rows
+from outreach.doorbell import take_turn
 from outreach.runtime import Runtime
 from outreach.sms.gateway import Billed, Gateway, GatewayAway
 
@@ -53,11 +54,7 @@ def is_due(session: Session, redis: Redis, *, is_live: bool, now: datetime) -> b
     )
     if session.execute(unbilled.limit(1)).first() is None:
         return False
-    try:
-        every = LOOK_EVERY_S if is_live else TRAINING_EVERY_S
-        return bool(redis.set(_LOOKED, 1, nx=True, ex=every))
-    except RedisError:
-        return False
+    return take_turn(redis, _LOOKED, every_s=LOOK_EVERY_S if is_live else TRAINING_EVERY_S)
 
 
 async def settle_bills(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign
-from campaigns.money import Spending, amount
+from campaigns.money import Spending
 from campaigns.planning.audience import sample_names
 from campaigns.planning.preview import EXAMPLE_TOKEN, SAMPLE, Audience, estimate
+from outreach.numerals import number
 from outreach.settings import Settings
 
 
@@ -29,8 +30,8 @@ def fix_terms(session: Session, campaign: Campaign, *, settings: Settings) -> st
     if campaign.budget_vnd is None or total <= campaign.budget_vnd:
         return ""
     return (
-        f"Nay có {amount(recipients)} người nhận, dự kiến {amount(total)} đồng, vượt ngân sách "
-        f"{amount(campaign.budget_vnd)} đồng. Hãy thu hồi lệnh gửi để sửa, hoặc gửi tiếp đến khi hết ngân sách."
+        f"Nay có {number(recipients)} người nhận, dự kiến {number(total)} đồng, vượt ngân sách "
+        f"{number(campaign.budget_vnd)} đồng. Hãy thu hồi lệnh gửi để sửa, hoặc gửi tiếp đến khi hết ngân sách."
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from redis import RedisError
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -19,6 +18,7 @@ from campaigns.rings import ring_notify
 from campaigns.states import CampaignState
 from outreach.access.models import Organisation, Role, User
 from outreach.access.users import organisations_of
+from outreach.doorbell import take_turn
 from outreach.mail import send_mail
 from outreach.runtime import Runtime
 
@@ -73,10 +73,7 @@ def ring_for_overdue(runtime: Runtime, *, now: datetime) -> int:
     """Ring again, every few minutes for a day, for mail that a server or Redis kept from going; how many."""
     if not runtime.settings.smtp_url:
         return 0
-    try:
-        if not runtime.redis.set("loa:notices", 1, nx=True, ex=_LOOK_AGAIN_S):
-            return 0
-    except RedisError:
+    if not take_turn(runtime.redis, "loa:notices", every_s=_LOOK_AGAIN_S):
         return 0
     since = now - _GIVE_UP_AFTER
     with runtime.db.read() as session:

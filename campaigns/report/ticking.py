@@ -9,7 +9,6 @@ import logging
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from redis import RedisError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -23,6 +22,7 @@ from campaigns.report.models import ReportDay, ReportIssue, ReportMail
 from campaigns.report.snapshot.sources import is_anything_running, read_agencies
 from campaigns.rings import ring_report
 from campaigns.windows import VIETNAM
+from outreach.doorbell import take_turn
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -37,10 +37,7 @@ _MOST_DEEDS = 50  # of one call; the next one goes on
 
 def ring_for_report(runtime: Runtime, *, now: datetime) -> bool:
     """Ring where something is due; looked for every so many seconds, whoever asks."""
-    try:
-        if not runtime.redis.set("loa:report", 1, nx=True, ex=_LOOK_EVERY_S):
-            return False
-    except RedisError:
+    if not take_turn(runtime.redis, "loa:report", every_s=_LOOK_EVERY_S):
         return False
     if any(find_deed(runtime, day, now=now) for day in _days(runtime, now)):
         return ring_report(runtime.doorbell)

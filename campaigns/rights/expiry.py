@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from redis import RedisError
 from sqlalchemy import BigInteger, Select, String, cast, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -30,6 +29,7 @@ from campaigns.states import UNSETTLED
 from outreach.access import audit
 from outreach.bulk import UNSYNCED, listed
 from outreach.db import Database
+from outreach.doorbell import take_turn
 from outreach.people.importing.forgetting import forget_aside, is_undecided
 from outreach.people.models import ERASED, ContactPhone, ImportIssue, ListImport, Phone
 from outreach.people.own_numbers import RemovedPhone
@@ -55,11 +55,7 @@ class Expired:
 
 def ring_for_expired(runtime: Runtime) -> bool:
     """Have it removed, once a day."""
-    try:
-        is_time = runtime.redis.set("loa:expiry", 1, nx=True, ex=_EACH_S)
-    except RedisError:
-        return False
-    return bool(is_time) and ring_expire(runtime.doorbell)
+    return take_turn(runtime.redis, "loa:expiry", every_s=_EACH_S) and ring_expire(runtime.doorbell)
 
 
 def foresee_expired(session: Session, *, days: int, now: datetime) -> Expired:

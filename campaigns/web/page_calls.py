@@ -18,6 +18,7 @@ from campaigns.web.desk import Desk, sight_of
 from campaigns.web.pages import HEADERS
 from campaigns.web.standings import Standings
 from campaigns.web.threaded import Application, Receive, Scope, Send
+from campaigns.web.waiting import answer_all
 from outreach.db import Database
 
 MOST_AT_ONCE = 500
@@ -87,13 +88,9 @@ class _Finder:
                     )
                 except Exception as error:
                     failed = error
-                for recipient_id, answer in asked:
-                    if answer.done():
-                        continue  # its caller has hung up meanwhile
-                    if failed:
-                        answer.set_exception(failed)
-                    else:
-                        answer.set_result(found.get(recipient_id))
+                answer_all(
+                    ((answer, found.get(recipient_id)) for recipient_id, answer in asked), failed=failed
+                )
         finally:
             self._looking = None
 

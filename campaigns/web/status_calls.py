@@ -22,6 +22,7 @@ from werkzeug.formparser import parse_form_data
 from campaigns.delivery.callbacks import APPLY_LIMIT, Callback, CallbackStore
 from campaigns.rings import ring_apply
 from campaigns.web.threaded import Application, Receive, Scope, Send
+from campaigns.web.waiting import answer_all
 from campaigns.web.webhooks import read_status_call
 from outreach.db import Database
 from outreach.runtime import Runtime
@@ -143,13 +144,7 @@ class StatusWriter:
             )
         except Exception as error:
             failed = error
-        for _, is_durable in batch:
-            if is_durable.done():
-                continue  # its caller has hung up meanwhile
-            if failed:
-                is_durable.set_exception(failed)
-            else:
-                is_durable.set_result(None)
+        answer_all(((is_durable, None) for _, is_durable in batch), failed=failed)
 
     async def _ring(self) -> None:
         await asyncio.sleep(max(0.0, self._told_at + RING_EVERY_S - time.monotonic()))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from campaigns.publicity.entry import Kind
+from outreach.numerals import number
 
 UNKNOWN = "chưa rõ"
 MEANS = {
@@ -28,11 +29,6 @@ class Share:
 
 # What may stand in a table: words, a count, a share; None is not known.
 Cell = str | int | Share | None
-
-
-def number(value: int) -> str:
-    """540.438"""
-    return f"{value:,}".replace(",", ".")
 
 
 def said(value: int) -> str:

@@ -120,7 +120,7 @@ def too_few_left(removed: int, standing: int) -> BadList:
     return BadList(
         f"Tệp thiếu {told}: nhập vào thì các số đó có thể được nhắn tin trở lại. Chưa có gì thay đổi. Nếu tệp chỉ là một "
         "phần hoặc chỉ có số mới, hãy tải toàn bộ danh sách từ hệ thống DoNotCall rồi nhập lại. Nếu tệp đúng là toàn bộ "
-        "danh sách, hãy nhập lại và đánh dấu “Tệp này là toàn bộ danh sách, các số khác được bỏ ra” (dùng lệnh trên máy "
+        "danh sách, hãy nhập lại và đánh dấu “Tệp này là toàn bộ danh sách: các số không có trong tệp sẽ bị gỡ khỏi danh sách” (dùng lệnh trên máy "
         "chủ thì thêm --shrink)."
     )
 
