@@ -107,14 +107,15 @@ def default_gazetteer() -> Gazetteer:
 def spelling_key(name: str) -> str:
     """One key for all spellings of a name that mean the same, spaces and accents gone.
 
-    Đắk/Đăk/Dak/Đắc, Ngọk/Ngọc, Ia/Ya/Ea, Buk/But, Krong/Kroong, Xú/Sú fall together.
+    Đắk/Đăk/Dak/Đắc, Ngọk/Ngọc, Ia/Ya/Ea, Buk/But, Krong/Kroong, Xú/Sú, Blô/Plô fall together.
     """
     words = ("ia" if word == "ea" else word for word in _plain(name).split())
-    return "".join(_spell(word) for word in words)
+    # After joining, so that "Rơ Ông" and "RơÔng" are one.
+    return "".join(_spell(word) for word in words).replace("oo", "o")
 
 
 def _spell(word: str) -> str:
-    word = word.replace("y", "i").replace("x", "s").replace("oo", "o")
+    word = word.replace("y", "i").replace("x", "s").replace("p", "b")
     word = re.sub(r"c(?!h)", "k", word)
     return f"{word[:-1]}k" if word.endswith("t") else word
 
