@@ -82,3 +82,34 @@ def test_columns_in_unicode_beside_columns_in_an_old_font(tmp_path):
     path = write_xlsx(tmp_path / "list.xlsx", {"DS": [["STT", "Họ và tên", "Xã", "SĐT"], *people]})
     read = list(check_list(path, default_gazetteer()))
     assert [(each.name, each.commune) for each in read] == [(name, "Xã Hòa Bình") for name in PLAIN[:5]]
+
+
+def test_a_column_that_says_xa_in_every_cell_is_recognised():
+    places = ["Xaõ Ñaék La", "Xaõ Bôø Y", "Xaõ Hieáu", "Xaõ Ya ly"]
+    assert guess_font(places) is Font.VNI
+    assert [to_unicode(place, Font.VNI) for place in places] == [
+        "Xã Đắk La",
+        "Xã Bờ Y",
+        "Xã Hiếu",
+        "Xã Ya ly",
+    ]
+
+
+def test_rows_in_an_old_font_pasted_among_others_are_converted_and_the_others_left_alone(tmp_path):
+    others = [
+        ["Nguyễn Văn An", "Gié Triêng", "xã Đắk La"],
+        ["Lê Hùng", "Gié Triêng", "Hà Mòn"],
+        ["Café Lê", "±2 ½ suất", "Đắk La"],
+        ["Y Ñơi", "Xơ Đăng", "Đắk La"],
+    ]
+    pasted = [
+        ["NguyÔn V¨n An", "GiÎ Triªng", "x· §¾k La"],
+        ["Nguyeãn Vaên An", "Gieû Trieâng", "Xaõ Ñaék La"],
+        ["Y Thu", "GiÎ Triªng", "x· §¾k La"],
+    ]
+    people = [[*cells, f"0905000{n:03}"] for n, cells in enumerate([*others * 20, *pasted])]
+    path = write_xlsx(tmp_path / "list.xlsx", {"DS": [["Họ và tên", "Dân tộc", "Xã", "SĐT"], *people]})
+    read = list(check_list(path, default_gazetteer()))
+    assert [(each.name, each.commune) for each in read[:80]] == [(each[0], each[2]) for each in others * 20]
+    assert [each.name for each in read[80:]] == ["Nguyễn Văn An", "Nguyễn Văn An", "Y Thu"]
+    assert {each.commune_code for each in read[80:]} == {"23524"}

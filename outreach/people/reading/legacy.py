@@ -1,14 +1,16 @@
 """Texts in the fonts of before Unicode, TCVN3 (.VnTime) and VNI (VNI-Times), recognised and converted. Pure.
 
 In such a file the font alone made Vietnamese of it: "NguyÔn V¨n An" (TCVN3) and "Nguyeãn Vaên An" (VNI) are both
-Nguyễn Văn An. Half of their letters are Vietnamese letters too, so one word proves nothing: a column is taken for
-one of them when far more of its words become Vietnamese syllables than are so as they stand.
+Nguyễn Văn An. Half of their letters are Vietnamese letters too, so one word proves nothing: a column, or a row pasted among
+others, is taken for one of them when far more of its words become Vietnamese syllables than are so as they stand.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable
 from enum import Enum, auto
+
+from outreach.people.reading.cells import Row
 
 
 class Font(Enum):
@@ -58,10 +60,19 @@ _NUCLEI = (
 )
 _SYLLABLE = re.compile(
     r"(?:ngh|ng|nh|gh|gi|kh|ph|th|tr|ch|qu|[bcdđghklmnpqrstvx])?"
-    rf"(?:{'|'.join(_NUCLEI.split())})(?:ng|nh|ch|[cmnpt])?"
+    rf"(?:{'|'.join(_NUCLEI.split())})(?:ng|nh|ch|[ckmnpt])?"
 )
+# Vietnamese puts the tone of "ao" on the a and none on an n, which tells VNI's "Xaõ" (Xã) and "Ñen" (Đen) from it.
+_MISPLACED_TONE = re.compile(f"(?:[ae][ou]|n)[{_TONES}]")
 _ONLY_UNICODE = re.compile(
     "[\u0102\u0103\u0110\u0111\u0128\u0129\u0168\u0169\u01a0\u01a1\u01af\u01b0\u1e00-\u1eff]"
+)
+
+# Of Latin-1 what Vietnamese in Unicode does not need (Ð is often typed for Đ), and VNI's accents behind a and e.
+_NEEDED = "ÀÁÂÃÈÉÊÌÍÐÒÓÔÕÙÚÝàáâãèéêìíòóôõùúý"
+_HARDLY_VIETNAMESE = re.compile(
+    f"[{''.join(letter for letter in map(chr, range(0xA1, 0x100)) if letter not in _NEEDED)}]"
+    "|[aA][àáâãèéêõùúÀÁÂÃÈÉÊÕÙÚ]|[eE][àáâãõùÀÁÂÃÕÙ]"
 )
 
 
@@ -74,6 +85,18 @@ def guess_font(texts: Iterable[str]) -> Font | None:
     counts = {font: count_syllables(to_unicode(text, font) for text in accented) for font in Font}
     best = max(Font, key=counts.__getitem__)
     return best if counts[best] >= 2 and counts[best] > 2 * as_is else None
+
+
+def is_odd(text: str) -> bool:
+    """Does it hold a letter or sign that Vietnamese in Unicode does not need?"""
+    return not text.isascii() and _HARDLY_VIETNAMESE.search(text) is not None
+
+
+def mend_row(row: Row) -> Row:
+    """A row in an old font among rows in Unicode, converted; any other as it is. Cells typed afterwards say nothing."""
+    odd = [cell for cell in row if isinstance(cell, str) and is_odd(cell) and not _ONLY_UNICODE.search(cell)]
+    font = guess_font(odd)
+    return [to_unicode(cell, font) if isinstance(cell, str) else cell for cell in row] if font else row
 
 
 def to_unicode(text: str, font: Font) -> str:
@@ -108,7 +131,7 @@ def _is_syllable(word: str) -> bool:
     if not word.isalpha() and not unicodedata.normalize("NFC", word).isalpha():
         return False
     apart = unicodedata.normalize("NFD", unicodedata.normalize("NFC", word).lower())
-    if sum(letter in _TONES for letter in apart) > 1:
+    if sum(letter in _TONES for letter in apart) > 1 or _MISPLACED_TONE.search(apart):
         return False
     plain = "".join(letter for letter in apart if letter not in _TONES)
     return _SYLLABLE.fullmatch(unicodedata.normalize("NFC", plain)) is not None

@@ -15,6 +15,7 @@ from outreach.people.phone.words import is_ditto, unaccented
 from outreach.people.reading.cells import Row, cell_text, written
 from outreach.people.reading.columns import Header
 from outreach.people.reading.labels import Column
+from outreach.people.reading.legacy import is_odd, mend_row
 from outreach.places.matching import Gazetteer, PlaceMatch
 
 _PLACES = (Column.VILLAGE, Column.COMMUNE, Column.DISTRICT, Column.UNIT)
@@ -125,7 +126,11 @@ class RowReader:
         a signature, the header again.
         """
         width = len(row)
-        said = {column: cell_text(row[at]) for column, at in self._columns.items() if at < width}
+        said = self._said(row)
+        name, commune = said.get(Column.NAME, ""), said.get(Column.COMMUNE, "")
+        if is_odd(commune if name.isascii() else name):  # both would cost a million rows half a second more
+            row = mend_row(row)
+            said = self._said(row)
         phones = [row[at] for at in self._header.phones if at < width and cell_text(row[at])]
         if self._header.is_repeated_in(row) if phones else not self._names_a_person(row, said):
             return None
@@ -168,6 +173,10 @@ class RowReader:
             header=self._header,
             cells=row,
         )
+
+    def _said(self, row: Row) -> dict[Column, str]:
+        width = len(row)
+        return {column: cell_text(row[at]) for column, at in self._columns.items() if at < width}
 
     def _names_a_person(self, row: Row, said: dict[Column, str]) -> bool:
         """Is this row a person although it has no phone?"""
