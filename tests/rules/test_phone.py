@@ -267,6 +267,9 @@ def test_letters_typed_for_digits_do_not_mend_a_wrong_length(cell):
             Reason.LANDLINE,
             ["2603000158", "0603000158", "060 3 000 158", "84603000158", "(024) 38000123"],
         ),
+        (Reason.LANDLINE, ["05113000158", "0500 3 000 158", "+84 650 3000158"]),  # three digits until 2017
+        (Reason.TOO_LONG, ["0511 000 1234", "0350 000 1234"]),  # no subscriber's number begins with 0
+        (Reason.TOO_SHORT, ["90500012.0", "90500012,0", 90500012.0, "9050.0"]),
         (Reason.PLACEHOLDER, ["0", "0000000000", "0" + "9" * 9, "09" * 5, "09" + "0" * 8, "1111111111"]),
         (
             Reason.PLACEHOLDER,

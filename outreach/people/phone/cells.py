@@ -23,7 +23,9 @@ _SCIENTIFIC = re.compile(r"(\d+)(?:[.,](\d+))? ?[eE] ?\+?(\d{1,3})")
 _WRITTEN_AS_USUAL = re.compile(
     r"(?:(0)|\+?(84)[ .]?)([0-9]{2,3})(?:\.([0-9]{3})\.|-([0-9]{3})-| ([0-9]{3}) )([0-9]{3,4})"
 )
-_GROUPED_WITH_DECIMALS = re.compile(r"(\d{9,12}|\d{1,3}(?:,\d{3})+|\d{1,3}(?:\.\d{3})+)[.,]0{1,2}")
+_GROUPED_WITH_DECIMALS = re.compile(
+    r"(\d{9,12}|[1-9]\d{3,7}(?=.0$)|\d{1,3}(?:,\d{3})+|\d{1,3}(?:\.\d{3})+)[.,]0{1,2}"
+)
 # The second O, o and I of each set are Cyrillic.
 _LETTERS_FOR_DIGITS = str.maketrans("OoОоQDlLIiІSsZzB", "0000001111155228")
 _LIKE_DIGITS = re.compile(

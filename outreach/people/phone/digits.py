@@ -35,7 +35,8 @@ _EIGHT_IN_A_ROW = {
 _SERVICE = re.compile(r"1\d\d|10\d\d|1[89]00\d{4,6}")
 _CITIZEN_ID = re.compile(r"0(?:0[1-9]|[1-8]\d|9[0-6])[0-3]\d{8}")  # province, century and sex, year, serial
 _LOST_DIGITS = "000000"
-
+# Area codes of three digits until 2017, with a subscriber's seven.
+_FORMER_LANDLINE = re.compile(r"(?:2[348][01]|32[01]|35[01]|50[01]|51[01]|65[01]|71[01]|78[01])[2-8]\d{6}")
 
 _VIETNAM: Any = phonenumbers.PhoneMetadata.metadata_for_region("VN")
 _MOBILE = re.compile(_VIETNAM.mobile.national_number_pattern)
@@ -186,7 +187,7 @@ def _read_ten(national: str) -> Number:
     new_prefix = NEW_PREFIX.get(national[:3])
     if new_prefix and is_mobile(new_prefix + national[3:]):
         return Number(Kind.MOBILE, f"+84{new_prefix}{national[3:]}", legacy=True)
-    if _type_of(national) == PhoneNumberType.FIXED_LINE:
+    if _type_of(national) == PhoneNumberType.FIXED_LINE or _FORMER_LANDLINE.fullmatch(national):
         return _LANDLINE
     return _nothing(Reason.TOO_LONG if is_mobile(national[:9]) else Reason.INVALID_PREFIX)
 
