@@ -213,6 +213,12 @@ def test_several_numbers_in_one_cell(cell, expected):
         ("0905000123 (sai số)", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
         ("0905000123 (cũ)", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
         ("0905000123?", review(Reason.UNPARSED_REMAINDER, A)),
+        ("0905000123 -> 0913000248", review(Reason.UNPARSED_REMAINDER, A, B, warnings=[SEVERAL])),
+        (
+            "0905000123 đổi thành 0913000248",
+            review(Reason.UNPARSED_REMAINDER, A, B, warnings=[SEVERAL, TEXT]),
+        ),
+        ("không phải 0905000123", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
         ("0905000123x", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
         ("0905000123 tổ 3", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),
         ("không có, gọi nhờ 0905000123", review(Reason.UNPARSED_REMAINDER, A, warnings=[TEXT])),

@@ -121,7 +121,7 @@ def _read_written(text: str) -> PhoneCell:
     if not groups or len(groups) > _MOST_GROUPS:
         return reject(Reason.NO_VALID_NUMBER)
     cell = read_groups(groups, text_present=bool(words))
-    if not words and "?" not in text and "*" not in text:
+    if not words and not any(mark in text for mark in "?*>→"):
         return cell
     if phone_text.speaks_of_identity_papers(text):
         alone = not cell.numbers or (len(cell.numbers) == 1 and cell.status is PhoneStatus.OK)

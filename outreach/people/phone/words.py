@@ -34,10 +34,10 @@ _HOUR_OR_LABEL = re.compile(
     re.IGNORECASE,
 )
 _DOUBT = re.compile(
-    r"\?|\b(?:cũ|nhầm|hỏng|sai|mất|ngừng|thu hồi|(?:đã|bị) (?:khóa|khoá|cắt|đổi|bỏ))\b|(?<=\d)[x*](?!\d)"
+    r"\?|[-=]>|→|\b(?:cũ|nhầm|hỏng|sai|mất|ngừng|thu hồi|(?:đã|bị) (?:khóa|khoá|cắt|đổi|bỏ))\b|(?<=\d)[x*](?!\d)"
 )
 _DOUBT_UNACCENTED = re.compile(
-    r"\b(?:sai so|so sai|so cu|nham so|doi so|bo so|khoa may"
+    r"\b(?:sai so|so sai|so cu|nham so|doi so|bo so|khoa may|(?:khong|ko|k) phai|(?:doi|chuyen|thay) (?:thanh|sang|bang)"
     r"|(?:khong|ko|k|chua) (?:lien lac|goi|lien he|chac|ro|dung nua|xac minh|kiem tra))\b"
 )
 _IDENTITY = re.compile(r"\b(?:cmnd|cmtnd|cccd|can cuoc|chung minh|ho chieu|bhyt|bhxh|stk|tai khoan)\b")
