@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import BigInteger, delete, select, update
 from sqlalchemy.orm import Session
 
+from campaigns.casework.models import Case
 from campaigns.delivery.history import look_back
 from campaigns.delivery.lanes import SERVICE_LANE, Lane, hours_of
 from campaigns.delivery.laying import what_belongs_to, write_attempts
@@ -86,6 +87,7 @@ def claim(
     standing = select(Suppression.phone_id).where(Suppression.lifted_at.is_(None))
     suppressed = set(session.scalars(standing.where(Suppression.phone_id.in_(phones))))
     left_alone = people_left_alone(session, {row.contact_id for row in due if row.contact_id})
+    waiting_for_us = _waiting_for_us(session, {row.recipient_id for row in due if (row.step or 0) > 1})
     closing = {hours: closes_at(now, hours) for hours in {hours_of(row, is_live=is_live) for row in due}}
     recent, contents = look_back(session, phones, now=now)
 
@@ -100,7 +102,7 @@ def claim(
             # Whose recipient leads to nobody was erased, perhaps while the step was being opened.
             suppressed=row.phone_id in suppressed
             or (row.step_id is not None and (row.contact_id is None or row.contact_id in left_alone)),
-            answered=row.answer is not None,
+            answered=row.answer is not None or row.recipient_id in waiting_for_us,
             repeated=(row.phone_id, content) in contents,
             recent=recent.get(row.phone_id, 0),
             cap=daily_cap(row.cap_per_day, is_live=is_live),
@@ -176,6 +178,19 @@ def _lock_lane(session: Session, lane: Lane, *, price_vnd: int) -> float | None:
     if lane.budget_vnd is None:
         return float("inf")
     return lane.budget_vnd - Spending(taken, priced, priced_vnd, price_vnd).vnd
+
+
+def _waiting_for_us(session: Session, recipients: set[int]) -> set[int]:
+    """Of these recipients those whose reply an officer has yet to deal with."""
+    if not recipients:
+        return set()
+    return set(
+        session.scalars(
+            select(Case.recipient_id).where(
+                Case.recipient_id.in_(listed(session, recipients, BigInteger)), Case.done_at.is_(None)
+            )
+        )
+    )
 
 
 def _lock_due(session: Session, lane: Lane, *, limit: int, now: datetime) -> Sequence[Any]:

@@ -44,7 +44,8 @@ def why_not(
 ) -> Refusal | None:
     """The first rule that a message breaks, or None: it may be sent.
 
-    `step` is 1 for a campaign's first message, more for a reminder, 0 for anything else; `repeated`
+    `step` is 1 for a campaign's first message, more for a reminder, 0 for anything else; `answered`, that the
+    resident has answered or waits for an officer to; `repeated`
     says that the number had the same content in the last 24 hours, from whatever campaign (Decree 90/2008
     with 77/2012), `recent` how many messages it had; `is_open` whether the hours allow it. The confirmation of an opt-out is exempt from all
     (Decree 91/2020: confirmed once, at once). A test goes to the tester's own number: only suppression

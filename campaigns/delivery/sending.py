@@ -71,6 +71,7 @@ class Sender:
         self._waiting: set[int] = set()  # attempts in the line
         self._barred: set[int] = set()  # of these, those whose number was suppressed meanwhile
         self._under_way = 0
+        self._storing = 0  # outcomes on their way into the database: some may be messages to claim again
         self._over = False
 
     async def run(self, seconds: float) -> Counts:
@@ -123,7 +124,7 @@ class Sender:
                 continue
             if claimed:
                 self._take(*claimed)
-            if claimed or self._under_way or len(self._line) or self._seen:
+            if claimed or self._under_way or len(self._line) or self._seen or self._storing:
                 idle_since = None
             else:
                 idle_since = idle_since or time.monotonic()
@@ -254,12 +255,15 @@ class Sender:
         seen, self._seen = self._seen, []
         if not seen:
             return True
+        self._storing = len(seen)
         try:
             await self.clerk(store, seen)
         except Away as error:
             log.warning("send.record_failed count=%s error=%s", len(seen), error)
             self._seen = seen + self._seen
             return False
+        finally:
+            self._storing = 0
         return True
 
     async def _record_last(self) -> None:

@@ -76,7 +76,7 @@ class Wire:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return replace(settings, send_in_flight=10)
+    return replace(settings, send_in_flight=10, send_timeout_s=2, lease_s=4)
 
 
 @pytest.fixture

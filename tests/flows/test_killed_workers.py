@@ -24,8 +24,8 @@ KILLS = 5
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Few requests at once, so that there is a middle to be killed in."""
-    return replace(settings, send_in_flight=40)
+    """Few requests at once, so that there is a middle to be killed in; leases that are soon over."""
+    return replace(settings, send_in_flight=40, send_timeout_s=2, lease_s=4)
 
 
 @pytest.fixture
