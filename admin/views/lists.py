@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import chain
 
 from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -17,8 +18,9 @@ from outreach.access import audit
 from outreach.access.models import User
 from outreach.errors import BadInput, LoaError, NotFound
 from outreach.people.basis import record_basis
-from outreach.people.importing.aside import Decision
-from outreach.people.importing.deciding import BIRTH_UNCLEAR, MOST_ALIKE, birth_years, decide
+from outreach.people.importing.answering import birth_years
+from outreach.people.importing.aside import BIRTH_UNCLEAR, OTHER_COMMUNE, Decision
+from outreach.people.importing.deciding import MOST_ALIKE, decide
 from outreach.people.importing.retracting import read_last, retract
 from outreach.people.importing.waiting import count_alike, read_waiting
 from outreach.people.lists import (
@@ -28,6 +30,7 @@ from outreach.people.lists import (
     read_organisations,
     read_uploads,
 )
+from outreach.places.areas import read_place_names
 from outreach.runtime import Runtime
 
 
@@ -114,6 +117,9 @@ class ListsView(OfficeView):
             rows, count = read_waiting(session, user, list_id=list_id)
             alike = count_alike(session, rows)
             last = read_last(session, user, now=now)
+            asked = [each for each in rows if each.issue.reason == OTHER_COMMUNE]
+            codes = chain.from_iterable((each.lives_in, each.issue.cells["area_code"]) for each in asked)
+            communes = read_place_names(session, codes)
             for import_id, seen in Counter(each.issue.import_id for each in rows).items():
                 audit.record(
                     session,
@@ -138,14 +144,15 @@ class ListsView(OfficeView):
             list_id=list_id,
             years=years,
             this_year=now.year,
+            communes=communes,
         )
 
     @expose("/waiting/<int:issue_id>", methods=["POST"])
     def decide(self, issue_id: int) -> ResponseReturnValue:
-        """`decision`, with the year behind a dot where a question asks for one; `phone` the number put right; `alike`
+        """`decision`, with what a question asks for behind a dot, a year or "moved"; `phone` the number put right; `alike`
         where it is for all rows of the file that wait for the same reason.
         """
-        decision, _dot, year = request.form.get("decision", "").partition(".")
+        decision, _dot, said = request.form.get("decision", "").partition(".")
         if decision not in list(Decision):
             abort(400)
         and_alike = bool(request.form.get("alike"))
@@ -159,7 +166,8 @@ class ListsView(OfficeView):
                     secret_key=self.runtime.settings.secret_key,
                     now=datetime.now(UTC),
                     phone=request.form.get("phone", ""),
-                    birth_year=int(year) if year.isdecimal() else None,
+                    birth_year=int(said) if said.isdecimal() else None,
+                    has_moved=said == "moved",
                     and_alike=and_alike,
                 )
         except NotFound:

@@ -70,6 +70,7 @@ _REASONS = {
     "unparsed_remainder": _l("còn phần chưa đọc được trong ô"),
     "changed_name": _l("số này đã có một người tên gần giống"),
     "was_erased": _l("người dùng số này đã yêu cầu xóa dữ liệu"),
+    "other_commune": _l("xã, phường khác với danh bạ"),
     "birth_unclear": _l("chưa rõ là năm sinh hay tuổi"),
 }
 _SUPPRESSIONS = {

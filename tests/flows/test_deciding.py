@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import select
 
 from outreach.errors import BadInput, WrongState
+from outreach.people.importing.answering import birth_years
 from outreach.people.importing.aside import Decision
-from outreach.people.importing.deciding import birth_years, decide
+from outreach.people.importing.deciding import decide
 from outreach.people.importing.retracting import retract
 from outreach.people.importing.storing import ImportCounts
 from outreach.people.importing.waiting import read_waiting

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from outreach.access.models import AuditEvent
 from outreach.people.erased import remember_erased
 from outreach.people.models import Contact
-from tests.flows.lists import bring, local, people, write
+from outreach.places.loading import load_areas
+from tests.flows.lists import UNITS, bring, local, people, write
 from tests.flows.world import AUTHOR, LIST, World, number
 from tests.web.office import post, signed_in
 
@@ -36,6 +37,21 @@ def test_an_officer_decides_row_after_row(client: FlaskClient, world: World, tmp
         events = session.scalars(select(AuditEvent).where(AuditEvent.action == "import.decide")).all()
     assert [event.details["decision"] for event in events] == ["taken", "answered"]
     assert "0905000121" not in str([event.details for event in events])
+
+
+def test_another_commune_is_named_with_its_district_and_taken_by_one_key(
+    client: FlaskClient, world: World, tmp_path: Path
+) -> None:
+    with world.runtime.db.write() as session:
+        load_areas(session, UNITS)
+    bring(world, write(tmp_path, f"1,Y Hlan,,Thôn 1,TT Đắk Hà,{local(1)}"), LIST)
+    bring(world, write(tmp_path, f"1,Y Hlan,,Thôn 2,xã Đắk Hà,{local(1)}"), LIST)
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/lists/waiting").text
+    assert "Danh bạ ghi: Thị trấn Đắk Hà (Đắk Hà). Tệp này ghi: Xã Đắk Hà (Tu Mơ Rông)." in page
+    post(client, "/admin/lists/waiting/1", decision="answered.moved")
+    with world.runtime.db.read() as session:
+        assert session.execute(select(Contact.area_code, Contact.village)).one() == ("23425", "Thôn 2")
 
 
 def test_who_looked_is_on_record_with_each_file_whose_rows_were_shown(

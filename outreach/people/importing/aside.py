@@ -34,6 +34,9 @@ class Decision(StrEnum):
     SUPERSEDED = "superseded"  # a later file brought the same row; it is asked there
 
 
+# What a row that is stored may be asked about.
+BIRTH_UNCLEAR, OTHER_COMMUNE = "birth_unclear", "other_commune"
+
 _COLUMNS = ("import_id", "row", "status", "reason", "key", "cells", "contact_id", "decision")
 # The code that a file to correct gives a row: within what an id and a row's number may be.
 _CODE = re.compile(r"L([0-9]{1,9})\.([0-9]{1,9})")
@@ -161,7 +164,16 @@ def describe(row: CheckedRow) -> dict[str, Any]:
 
 
 def _key(row: CheckedRow, brought: ListImport, reason: str) -> str:
-    said = (brought.list_id, reason, row.name_key, row.village, row.phone_text, row.birth_doubt)
+    said: tuple[object, ...] = (
+        brought.list_id,
+        reason,
+        row.name_key,
+        row.village,
+        row.phone_text,
+        row.birth_doubt,
+    )
+    if reason == OTHER_COMMUNE:  # whoever moves once more is asked about once more
+        said = (*said, row.place.code)
     return hashlib.blake2b(repr(said).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 

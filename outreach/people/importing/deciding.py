@@ -15,10 +15,11 @@ from outreach.access.models import Role, User
 from outreach.access.users import require_role
 from outreach.errors import BadInput, WrongState
 from outreach.people.erased import WAS_ERASED
-from outreach.people.importing.aside import STORED, Decision, IssueStatus, keep_aside
+from outreach.people.importing.answering import answer_birth, move
+from outreach.people.importing.aside import OTHER_COMMUNE, STORED, Decision, IssueStatus, keep_aside
 from outreach.people.importing.joining import Joiner
 from outreach.people.importing.numbers import find_or_create_phones, remember_languages
-from outreach.people.importing.storing import lock_imports
+from outreach.people.importing.storing import lock_imports, questions_about
 from outreach.people.importing.waiting import IS_WAITING, find_issue
 from outreach.people.models import Contact, ImportIssue, ListImport, Membership
 from outreach.people.names import given_key, name_key
@@ -31,7 +32,6 @@ from outreach.places.matching import PlaceMatch
 from outreach.places.models import Area
 
 MOST_ALIKE = 2000  # rows decided at once
-CHANGED_NAME, BIRTH_UNCLEAR = "changed_name", "birth_unclear"
 
 
 def decide(
@@ -44,11 +44,13 @@ def decide(
     now: datetime,
     phone: str = "",
     birth_year: int | None = None,
+    has_moved: bool = False,
     and_alike: bool = False,
 ) -> int:
     """Carry out what a person says of a row, or of it `and_alike`: up to MOST_ALIKE rows of its file that wait for the
     same reason. How many rows. `phone` is the number put right, `birth_year` what a question asked for; of rows alike
-    it is the same reading of two digits, not the same year.
+    it is the same reading of two digits, not the same year. `has_moved` says that the row's commune is right, not the one
+    that was known.
 
     Raises NotFound, NotAllowed, WrongState when it was decided already, BadInput for a number that is none.
     """
@@ -69,7 +71,10 @@ def decide(
     issues = [issue, *(_alike(session, issue, decision) if and_alike else ())]
     brought = session.get_one(ListImport, issue.import_id, with_for_update=True)
     if decision is Decision.ANSWERED:
-        _answer(session, issues, birth_year, now=now)
+        if issue.reason != OTHER_COMMUNE:
+            answer_birth(session, issues, birth_year, now=now)
+        elif has_moved:
+            move(session, issues, now=now)
     elif decision is Decision.DROPPED:
         _count(brought, "rejected", len(issues))
         if issue.reason == WAS_ERASED:
@@ -128,39 +133,6 @@ def _forget(session: Session, issues: Sequence[ImportIssue], *, user: User, now:
         same.cells = {}
 
 
-def birth_years(doubt: str, *, this_year: int) -> list[int]:
-    """The years that two digits may mean, the likeliest first: of the last century, of this one, an age."""
-    digits = int(doubt[-2:])
-    years = [1900 + digits, 2000 + digits]
-    if doubt.isdecimal():
-        years.append(this_year - digits)
-    return [year for year in dict.fromkeys(years) if year < this_year]
-
-
-def _answer(
-    session: Session, issues: Sequence[ImportIssue], birth_year: int | None, *, now: datetime
-) -> None:
-    if birth_year is None:
-        return
-    said = int(issues[0].cells["birth_doubt"][-2:])
-    # As a year of the last century or of this one, or as an age, whichever the first row is answered with.
-    reading = next(
-        (number for number in (1900, 2000) if number + said == birth_year),
-        None if now.year - said == birth_year else -1,
-    )
-    for issue in issues:
-        person = session.get(Contact, issue.contact_id) if issue.contact_id else None
-        digits = int(issue.cells["birth_doubt"][-2:])
-        year = now.year - digits if reading is None else reading + digits
-        if year not in birth_years(issue.cells["birth_doubt"], this_year=now.year):
-            if issue is issues[0]:
-                raise BadInput("Năm sinh không khớp với ô trong tệp. Hãy tải lại trang.")
-            continue
-        if person is not None and person.birth_year is None:
-            person.birth_year, person.updated_at = year, now
-            issue.undo = {"contact": person.id, "values": {"birth_year": [None, year]}}
-
-
 def _store(
     session: Session,
     issues: Sequence[ImportIssue],
@@ -214,9 +186,9 @@ def _store(
     joiner.write()
     keep_left_alone(session, joiner.numbers_added(), source="import", secret_key=secret_key, now=now)
     questions = [
-        (rows[issue.id], IssueStatus.QUESTION, BIRTH_UNCLEAR, person.id)
+        (rows[issue.id], IssueStatus.QUESTION, question, person.id)
         for issue, person, *_more in stored
-        if rows[issue.id].birth_doubt and person.facts["birth_year"] is None
+        for question in questions_about(rows[issue.id], person, known_areas)
     ]
     keep_aside(session, questions, brought=brought, now=now)
     for issue, person, outcome, stands, values, added in stored:

@@ -39,6 +39,7 @@ REASONS = {
     "unparsed_remainder": "còn phần chưa đọc được trong ô",
     "changed_name": "số này đã có một người tên gần giống: là một người hay hai người?",
     "was_erased": "dữ liệu của người dùng số này đã được xóa theo yêu cầu: chỉ nhập lại nếu chính họ đồng ý",
+    "other_commune": "xã, phường khác với xã, phường đã biết của người này: ở đâu là đúng?",
     "birth_unclear": "năm sinh chỉ có hai chữ số: là năm sinh hay là tuổi?",
 }
 _STATUS = {IssueStatus.REVIEW: "cần xem lại", IssueStatus.REJECT: "không hợp lệ"}

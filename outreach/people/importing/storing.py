@@ -18,7 +18,13 @@ from sqlalchemy.orm import Session
 
 from outreach.people.erased import WAS_ERASED, find_erased
 from outreach.people.importing.ahead import chunks_ahead
-from outreach.people.importing.aside import IssueStatus, close_corrected, keep_aside
+from outreach.people.importing.aside import (
+    BIRTH_UNCLEAR,
+    OTHER_COMMUNE,
+    IssueStatus,
+    close_corrected,
+    keep_aside,
+)
 from outreach.people.importing.bulk import rarely_collected
 from outreach.people.importing.joining import Joiner
 from outreach.people.importing.numbers import create_phones, find_phones, remember_languages
@@ -132,7 +138,7 @@ def store_rows(
     joiner = Joiner(session, brought, phones=phones, in_use=known.values(), known_areas=known_areas, now=now)
     counts = Counter[str]({"rows": len(rows)})
     aside: list[tuple[CheckedRow, IssueStatus, str, int | None]] = []
-    unclear: list[tuple[CheckedRow, Person]] = []
+    asked: list[tuple[CheckedRow, str, Person]] = []
     for row in rows:
         person, why_not = place_row(row, joiner, phones=phones, erased=erased)
         if why_not:
@@ -140,17 +146,27 @@ def store_rows(
             continue
         person, outcome = joiner.join(row, person)
         counts[outcome] += 1
-        if row.birth_doubt and person.facts["birth_year"] is None:
-            unclear.append((row, person))
+        asked += [(row, question, person) for question in questions_about(row, person, known_areas)]
     joiner.write()
     keep_left_alone(session, joiner.numbers_added(), source="import", secret_key=secret_key, now=now)
     aside = [(row, status, reason, _whom(row, about, joiner=joiner)) for row, status, reason, about in aside]
     for status in keep_aside(session, aside, brought=brought, now=now):
         counts[_COUNTED[status]] += 1
-    questions = [(row, IssueStatus.QUESTION, "birth_unclear", person.id) for row, person in unclear]
+    questions = [(row, IssueStatus.QUESTION, question, person.id) for row, question, person in asked]
     keep_aside(session, questions, brought=brought, now=now)
     close_corrected(session, rows, brought=brought, now=now)
     brought.counts = {name: count + counts[name] for name, count in brought.counts.items()}
+
+
+def questions_about(row: CheckedRow, person: Person, known_areas: Collection[str | None]) -> list[str]:
+    """What a person must say about a row that was joined to somebody: BIRTH_UNCLEAR, OTHER_COMMUNE."""
+    asked = []
+    if row.birth_doubt and person.facts["birth_year"] is None:
+        asked.append(BIRTH_UNCLEAR)
+    known, said = person.facts["area_code"], row.place.code
+    if known and said in known_areas and said != known:
+        asked.append(OTHER_COMMUNE)
+    return asked
 
 
 def place_row(

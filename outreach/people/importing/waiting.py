@@ -23,7 +23,9 @@ IS_WAITING = (
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A row with the list and file that brought it; `known_as` is the name of whom it may be, or is."""
+    """A row with the list and file that brought it; `known_as` is the name of whom it may be, or is, `lives_in` the code of
+    the commune that is known of them.
+    """
 
     issue: ImportIssue
     file_name: str
@@ -31,6 +33,7 @@ class Waiting:
     list_name: str
     organisation: str
     known_as: str | None
+    lives_in: str | None
 
 
 def read_waiting(
@@ -45,6 +48,7 @@ def read_waiting(
             ContactList.name,
             Organisation.name,
             Contact.name,
+            Contact.area_code,
         )
         .join(ListImport, ListImport.id == ImportIssue.import_id)
         .join(ContactList, ContactList.id == ListImport.list_id)

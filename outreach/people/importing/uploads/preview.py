@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from outreach.people.erased import find_erased
-from outreach.people.importing.aside import IssueStatus, count_aside
+from outreach.people.importing.aside import OTHER_COMMUNE, IssueStatus, count_aside
 from outreach.people.importing.joining import Joiner
 from outreach.people.importing.numbers import find_phones
-from outreach.people.importing.storing import place_row
+from outreach.people.importing.storing import place_row, questions_about
 from outreach.people.masking import masked
 from outreach.people.models import ListImport
 from outreach.people.phone.cells import PhoneStatus
@@ -33,7 +33,6 @@ LINES_OFFERED = 15  # to choose the header from
 _LONGEST = 60
 _EXAMPLES = 3
 _LONGEST_EXAMPLE = 30
-_NO_PHONE = 0  # the id of a number that nobody has yet
 _LONG_NUMBER = re.compile(r"(\d{2,4})[\d .\-]{2,}(\d{3})")
 
 
@@ -108,6 +107,9 @@ def show_row(row: CheckedRow, status: str, reason: str) -> dict[str, Any]:
     }
 
 
+_Aside = tuple[CheckedRow, IssueStatus, str, int | None]
+
+
 class Tally:
     """Counts a file's rows as the import into a list would take them."""
 
@@ -116,7 +118,7 @@ class Tally:
         self._secret_key = secret_key
         self.counts: Counter[str] = Counter(
             dict.fromkeys(
-                ("rows", "ok", "review", "reject", "duplicates", "known", "no_place", "questions"), 0
+                ("rows", "ok", "review", "reject", "duplicates", "known", "no_place", "questions", "moved"), 0
             )
         )
         self._seen: set[int] = set()
@@ -125,13 +127,14 @@ class Tally:
     def add(self, session: Session, rows: Sequence[CheckedRow]) -> list[tuple[str, str]]:
         """Each row's status, and the reason why it is not ok.
 
-        duplicates: the same person on the same phone further up in this file. known: one of the directory.
+        duplicates: the same person on the same phone further up in this file. known: one of the directory; moved: of these,
+        whom another commune is known of.
         """
         good = [row for row in rows if row.phone.status is PhoneStatus.OK]
         erased = find_erased(session, good, secret_key=self._secret_key)
         known = find_phones(session, {number for row in good for number in row.phone.numbers})
         new = (number for row in good if row.row not in erased for number in row.phone.numbers)
-        phones = dict.fromkeys(new, _NO_PHONE) | known
+        phones = {number: -place for place, number in enumerate(new, 1)} | known  # new ones have no id yet
         joiner = Joiner(
             session,
             self._brought,
@@ -140,7 +143,8 @@ class Tally:
             known_areas=set(),
             now=datetime.now(UTC),
         )
-        told, aside = list[tuple[str, str]](), list[tuple[CheckedRow, IssueStatus, str, int | None]]()
+        told = list[tuple[str, str]]()
+        aside, moved = list[_Aside](), list[_Aside]()
         for row in rows:
             # Of a million rows the hashes alone are kept.
             hashes = [hash((number, row.name_key)) for number in row.phone.numbers]
@@ -155,6 +159,8 @@ class Tally:
                     continue
                 if person:
                     self.counts["known"] += 1
+                    if OTHER_COMMUNE in questions_about(row, person, {row.place.code}):
+                        moved.append((row, IssueStatus.QUESTION, OTHER_COMMUNE, person.id))
                     if not joiner.stands_in_list(person):
                         self._joined.add(person.id)
                     joiner.join(row, person)
@@ -162,6 +168,8 @@ class Tally:
             self._seen.update(hashes)
             self.counts["no_place"] += row.place.code is None
             self.counts["questions"] += bool(row.birth_doubt)
+        asked = count_aside(session, moved, brought=self._brought)
+        self.counts["moved"] += asked.count(IssueStatus.QUESTION)
         kept = count_aside(session, aside, brought=self._brought)
         self.counts["known"] += kept.count(None)  # taken before
         self.counts.update(status.value for status in kept if status)

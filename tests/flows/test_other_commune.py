@@ -1,0 +1,133 @@
+"""A list that says another commune of somebody known asks which is right, and keeps the one known until then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from outreach.people.importing.aside import Decision
+from outreach.people.importing.deciding import decide
+from outreach.people.importing.retracting import retract
+from outreach.people.importing.storing import ImportCounts
+from outreach.people.importing.uploads.preview import Tally
+from outreach.people.importing.waiting import Waiting, read_waiting
+from outreach.people.models import ImportIssue
+from outreach.people.reading.checking import check_list
+from outreach.places.areas import read_place_names
+from outreach.places.loading import load_areas
+from tests.flows.lists import GAZETTEER, UNITS, bring, directory, local, write
+from tests.flows.test_undoing import undo
+from tests.flows.world import AUTHOR, World
+
+MAR, LA, UI = "23512", "23524", "23509"
+
+
+@pytest.fixture
+def office(world: World, tmp_path: Path) -> World:
+    """Y Hlan lives in Đắk Mar; another list says Đắk La."""
+    with world.runtime.db.write() as session:
+        load_areas(session, UNITS)
+    bring(world, write(tmp_path, f"1,Y Hlan,1990,Thôn 1,Đắk Mar,{local(1)}"))
+    assert bring(world, moved(tmp_path), "Danh sách khác") == ImportCounts(rows=1, merged=1)
+    return world
+
+
+def moved(tmp_path: Path, commune: str = "Đắk La") -> Path:
+    return write(tmp_path, f"1,Y Hlan,1990,Thôn 2,{commune},{local(1)}", name="moved.csv")
+
+
+def waiting(world: World) -> list[Waiting]:
+    with world.runtime.db.read() as session:
+        return read_waiting(session, world.user(AUTHOR))[0]
+
+
+def say(world: World, **more: Any) -> None:
+    with world.runtime.db.write() as session:
+        user = world.user(AUTHOR)
+        (first, *_), _count = read_waiting(session, user)
+        decide(session, first.issue.id, Decision.ANSWERED, user=user, secret_key="k", now=world.now, **more)
+
+
+def homes(world: World) -> list[tuple[str, str]]:
+    return [(area_code, village) for _name, _born, _sex, area_code, village, *_more in directory(world)]
+
+
+def test_it_is_asked_once_and_nothing_changes_until_it_is_answered(office: World, tmp_path: Path) -> None:
+    (row,) = waiting(office)
+    assert (row.issue.reason, row.lives_in, row.issue.cells["area_code"]) == ("other_commune", MAR, LA)
+    assert homes(office) == [(MAR, "Thôn 1")]
+    for say_it in (None, {}):
+        if say_it is not None:
+            say(office)
+        assert bring(office, moved(tmp_path), "Danh sách khác") == ImportCounts(rows=1, unchanged=1)
+        assert len(waiting(office)) == (say_it is None)
+    assert homes(office) == [(MAR, "Thôn 1")]
+    bring(office, moved(tmp_path, "Đắk Ui"), "Danh sách khác")  # moved once more
+    assert [each.issue.cells["area_code"] for each in waiting(office)] == [UI]
+
+
+@pytest.mark.parametrize("back", ["the answer", "the import"])
+def test_who_has_moved_lives_where_the_list_says_until_that_is_taken_back(office: World, back: str) -> None:
+    before = homes(office)
+    say(office, has_moved=True)
+    assert homes(office) == [(LA, "Thôn 2")]
+    assert waiting(office) == []
+    if back == "the import":
+        undo(office, 2)
+    else:
+        with office.runtime.db.write() as session:
+            (issue,) = session.scalars(select(ImportIssue))
+            retract(session, issue.id, secret_key="k", user=office.user(AUTHOR), now=office.now)
+        assert len(waiting(office)) == 1
+    assert homes(office) == before
+
+
+def test_the_same_commune_or_none_is_no_question(office: World, tmp_path: Path) -> None:
+    say(office)
+    for commune in ("Đăk Mar", "", "Đắk Long", "Hà Nội"):
+        bring(office, moved(tmp_path, commune), "Danh sách thứ ba")
+    assert waiting(office) == []
+
+
+def test_a_doubtful_number_taken_asks_too(office: World, tmp_path: Path) -> None:
+    say(office)
+    bring(office, write(tmp_path, f"1,Y Hlan,,,Đắk Ui,O{local(1)[1:]}", name="doubt.csv"), "Danh sách thứ ba")
+    with office.runtime.db.write() as session:
+        user = office.user(AUTHOR)
+        (first, *_), _count = read_waiting(session, user)
+        decide(session, first.issue.id, Decision.TAKEN, user=user, secret_key="k", now=office.now)
+    assert [each.issue.reason for each in waiting(office)] == ["other_commune"]
+
+
+def test_the_preview_counts_what_will_be_asked(office: World, tmp_path: Path) -> None:
+    counted = []
+    for commune in ("Đắk La", "Đắk Ui", "Đắk Mar"):  # asked already, new, the one known
+        with office.runtime.db.read() as session:
+            (row,) = waiting(office)
+            tally = Tally(row.list_id, office.keys.secret_key)
+            tally.add(session, list(check_list(moved(tmp_path, commune), GAZETTEER)))
+            counted.append(tally.counts["moved"])
+    assert counted == [0, 1, 0]
+
+
+def test_the_preview_takes_nobody_for_known_by_a_number_that_is_new(office: World, tmp_path: Path) -> None:
+    rows = [
+        f"1,Y Hlan,1990,,,{local(1)} / {local(2)}",
+        f"2,Y Hlan,1960,,,{local(3)}",
+        f"3,Y Hlanh,,,,{local(4)}",
+    ]
+    file = write(tmp_path, *rows, name="more.csv")
+    with office.runtime.db.read() as session:
+        tally = Tally(office.list_id, office.keys.secret_key)
+        tally.add(session, list(check_list(file, GAZETTEER)))
+    assert (tally.counts["known"], tally.counts["review"]) == (1, 0)
+    assert bring(office, file) == ImportCounts(rows=3, created=2, updated=1)
+
+
+def test_a_commune_is_named_with_its_district(office: World) -> None:
+    with office.runtime.db.read() as session:
+        named = read_place_names(session, [None, "23368", "23504", "no such"])
+    assert named == {"23368": "Xã Đắk Long (Đắk Glei)", "23504": "Xã Đăk Long (Đắk Hà)"}
