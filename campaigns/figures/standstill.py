@@ -95,6 +95,8 @@ Batch = tuple[datetime, int]
 
 # Batches come at most two seconds apart; after this much silence the time without one counts, too.
 _SILENCE = timedelta(seconds=3)
+# What two workers claim in the same instant was not sent in that instant.
+_A_MOMENT = timedelta(seconds=1)
 
 
 def rate_of(
@@ -111,9 +113,9 @@ def rate_of(
     first, (last, newest) = within[0][0], within[-1]
     count = sum(count for _at, count in within)
     if now - last <= _SILENCE and last > first:
-        end, count = last, count - newest
+        end, count = max(last, first + _A_MOMENT), count - newest
     else:
-        end = max(now, first + timedelta(seconds=1))
+        end = max(now, first + _A_MOMENT)
     return count / (end - first).total_seconds() if end - first >= least else 0.0
 
 

@@ -93,6 +93,7 @@ def test_the_rate_does_not_rise_and_fall_with_each_batch(since_the_last: float) 
         (batches(70), 0),  # too long ago
         (batches(0), 20),  # one batch alone, within its first second
         (batches(2), 10),
+        (batches(0.03, 0), 20),  # the first two at once: not hundreds a second
         (batches(30, 28, 26, 24, 22, 20), 4),  # nothing for 20 seconds: the silence counts
     ],
 )
