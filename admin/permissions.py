@@ -39,6 +39,7 @@ ROUTES: dict[str, frozenset[Role]] = {
     "campaigns.sheet": _READERS,
     "campaigns.create": _STAFF,
     "campaigns.edit": _STAFF,
+    "campaigns.page": _READERS,
     "campaigns.texts": _APPROVER,
     "campaigns.preview": _STAFF,
     "campaigns.try_out": _STAFF,

@@ -63,6 +63,16 @@ WORDS: dict[str, Any] = {
             Label.UNCLEAR: _l("Chưa rõ"),
         }.items()
     },
+    # Where there is nothing to install, the same two answers are called after the deed.
+    **{
+        f"{family}.{label.value}.{kind}": word
+        for kind, (done, not_done) in {
+            "tiem-chung": (_l("Đã tiêm"), _l("Chưa tiêm")),
+            "bao-lu": (_l("Đã xong"), _l("Chưa xong")),
+        }.items()
+        for label, word in ((Label.INSTALLED, done), (Label.NOT_YET, not_done))
+        for family in ("answer", "found")
+    },
     **{
         f"excluded.{reason.value}": word
         for reason, word in {
@@ -141,10 +151,10 @@ WORDS: dict[str, Any] = {
 }
 
 
-def word(value: Any, family: str) -> str:
-    """The words for a status: `{{ campaign.state | word("state") }}`."""
+def word(value: Any, family: str, kind: str = "") -> str:
+    """The words for a status: `{{ campaign.state | word("state") }}`; in a kind of campaign by its own, if it has any."""
     key = f"{family}.{getattr(value, 'value', value)}"
-    return str(WORDS[key])
+    return str(WORDS.get(f"{key}.{kind}") or WORDS[key])
 
 
 def number(value: float | None) -> str:
@@ -179,7 +189,7 @@ def lasting(span: timedelta) -> str:
         return _("%(n)s ngày", n=number(minutes // 1440))
     if minutes >= 60:
         return _("%(n)s giờ", n=number(minutes // 60))
-    return _("%(n)s phút", n=minutes)
+    return _("%(n)s phút", n=minutes) if minutes else _("dưới 1 phút")
 
 
 def day(iso: str | None) -> str:

@@ -1,13 +1,14 @@
-"""A launched campaign's texts, corrected: the same fields as in the form, for whoever may approve."""
+"""A campaign's texts as a resident reads them, and corrected once it is launched, by whoever may approve."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from flask import flash, redirect, request, url_for
+from flask import Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
@@ -23,14 +24,49 @@ from admin.views.text_fields import (
     typed_texts,
 )
 from campaigns.lifecycle import find_campaign
+from campaigns.planning.content import read_content
 from campaigns.planning.correcting import correct_texts, corrected, may_be_corrected
 from campaigns.planning.text_checks import wrong_texts
 from campaigns.planning.texts import is_correctable
+from campaigns.replies.classifier import Label
+from campaigns.web.pages import HEADERS
+from campaigns.web.showing import BUTTONS, Preview, Sight, write_page
 from outreach.access.models import User
 from outreach.errors import LoaError
 
 
 class CampaignTextPages(CampaignFormPages):
+    @expose("/<int:campaign_id>/page")
+    @expose("/<int:campaign_id>/page/<language>")
+    def page(self, campaign_id: int, language: str = "vi") -> ResponseReturnValue:
+        """The answer page as a resident sees it, to be tried button by button: nothing is counted or recorded."""
+        with self.reading() as (session, user):
+            campaign = find_campaign(session, campaign_id, user=user)
+            content = read_content(campaign.content, language)
+        pressed = request.args.get("answer", "")
+        sight = Sight(
+            campaign_id=campaign_id,
+            launched_at=None,
+            corrected_at=None,
+            language=language,
+            given=Label(pressed) if pressed in BUTTONS else None,
+            has_clicked=pressed == "install",
+            is_left_alone=False,
+            is_about="about" in request.args,
+        )
+        preview = Preview(
+            note=_("Xem trước trang người dân sẽ thấy. Bấm thử được, không có gì được ghi lại."),
+            language=str(get_locale()),
+            way_back=url_for("campaigns.sheet", campaign_id=campaign_id),
+            back=_("Về chiến dịch"),
+        )
+        replies = self.runtime.settings.takes_replies
+        return Response(
+            write_page(sight, content, "", takes_replies=replies, preview=preview),
+            headers=HEADERS,
+            mimetype="text/html",
+        )
+
     @expose("/<int:campaign_id>/texts", methods=["GET", "POST"])
     def texts(self, campaign_id: int) -> ResponseReturnValue:
         """The texts of the answer page and of what is sent back; a draft's are edited with the rest of it."""
@@ -84,8 +120,8 @@ class CampaignTextPages(CampaignFormPages):
             campaign={"id": campaign.id, "name": campaign.name},
             form=form,
             shown_errors=name_errors(errors),
-            texts=show_texts(form, errors, may_change=is_correctable),
-            **show_languages(form, errors, may_change=is_correctable),
+            texts=show_texts(form, errors, may_change=is_correctable, kind=campaign.kind),
+            **show_languages(form, errors, may_change=is_correctable, kind=campaign.kind),
         )
         return page
 

@@ -12,8 +12,9 @@ from werkzeug.datastructures import MultiDict
 
 from admin.views.campaign_variants import fill_variants, first_variants, step_variants
 from admin.views.text_fields import fill_texts, read_texts
-from campaigns.planning.content import merge
+from campaigns.planning.content import merge, read_content
 from campaigns.planning.draft import DEFAULT_KIND, Draft, read_draft
+from campaigns.planning.editing import suggest_text
 from campaigns.planning.text_checks import wrong_texts
 from campaigns.planning.texts import take_apart
 from outreach.errors import BadInput
@@ -40,7 +41,7 @@ def read_form(form: Form, *, kinds: Kinds) -> Filled:
     """Every field checked, each by the rules of `read_draft`; nothing is lost, whatever was typed."""
     data, errors = _gather(form, kinds=kinds)
     required = {
-        "name": _("Hãy đặt tên cho chiến dịch, ví dụ “Vận động cài đặt Bluezone, đợt 2”."),
+        "name": _("Hãy đặt tên cho chiến dịch, ví dụ “Vận động tháng 8, đợt 2”."),
         "text": _("Hãy viết nội dung tin nhắn."),
         "lists": _("Hãy chọn ít nhất một danh sách."),
         "sender": _("Hãy ghi tên người gửi đã đăng ký với nhà mạng."),
@@ -256,6 +257,17 @@ def fill_content(form: Form, content: Mapping[str, Any]) -> None:
     """Put a kind's texts into the form's fields."""
     form["content_of"] = form["kind"]
     fill_texts(form, content)
+
+
+def suggest_anew(form: Form, kinds: Mapping[str, Mapping[str, Any]], *, takes_replies: bool) -> None:
+    """The message of the kind that was chosen, unless the one that was suggested has been rewritten."""
+
+    def suggested(kind: str) -> str:
+        return suggest_text(read_content(kinds[kind]), takes_replies=takes_replies)
+
+    typed, before = form.get("text", ""), form.get("content_of", "")
+    if before in kinds and typed.split() in ([], suggested(before).split()):
+        form["text"] = suggested(form["kind"])
 
 
 def _typed(number: float | None) -> str:

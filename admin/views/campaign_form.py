@@ -17,7 +17,7 @@ from werkzeug.datastructures import MultiDict
 from admin.views.audiences import Audiences
 from admin.views.base import OfficeView
 from admin.views.campaign_choices import list_key, read_choices, usual_sender
-from admin.views.campaign_fields import Filled, Form, fill_content, fill_form, read_form
+from admin.views.campaign_fields import Filled, Form, fill_content, fill_form, read_form, suggest_anew
 from admin.views.campaign_segments import WISHES, act_on_segment
 from admin.views.campaign_variants import LANGUAGES, languages_written, variant_rows
 from admin.views.campaign_words import name_errors, sent_a_trial, show_doubts
@@ -84,6 +84,7 @@ class CampaignFormPages(OfficeView):
         form: Form = MultiDict(request.form)
         wish = form.get("wish", "look")
         if form.get("kind") in kinds and form.get("content_of", form["kind"]) != form["kind"]:
+            suggest_anew(form, kinds, takes_replies=self.runtime.settings.takes_replies)
             fill_content(form, kinds[form["kind"]])
             wish = "look"
         filled = read_form(form, kinds=kinds)
@@ -167,6 +168,7 @@ class CampaignFormPages(OfficeView):
         kept: str = "",
     ) -> str:
         senders = session.scalars(select(Sender).order_by(Sender.name)).all()
+        kind = filled.form.get("kind", "")
         page: str = self.render(
             "office/campaign_form.html",
             filled=filled,
@@ -181,8 +183,8 @@ class CampaignFormPages(OfficeView):
             kinds={name: kind["title"] for name, kind in load_kinds().items()},
             choices=read_choices(session, user),
             senders=[sender.name for sender in senders],
-            texts=show_texts(filled.form, filled.errors),
-            **show_languages(filled.form, filled.errors, written=languages_written(filled.form)),
+            texts=show_texts(filled.form, filled.errors, kind=kind),
+            **show_languages(filled.form, filled.errors, written=languages_written(filled.form), kind=kind),
             anchors=_ANCHORS,
             reminders=_reminders(filled.form),
             languages=LANGUAGES,

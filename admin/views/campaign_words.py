@@ -38,9 +38,13 @@ DOUBTS: dict[Doubt, tuple[str, Any]] = {
             "Hãy đăng ký với nhà mạng, rồi nhờ người quản trị ghi vào mục Tên người gửi."
         ),
     ),
+    Doubt.OTHER_APP: (
+        "warning",
+        _l("Tin còn nhắc ứng dụng của loại chiến dịch khác. Hãy viết lại cho đúng việc vận động lần này."),
+    ),
     Doubt.NO_LINK: (
         "warning",
-        _l("Tin thiếu {link}: người nhận sẽ không có đường dẫn để cài ứng dụng. Hãy chèn Liên kết vào tin."),
+        _l("Tin thiếu {link}: người nhận không mở được trang trả lời. Hãy chèn Liên kết vào tin."),
     ),
     Doubt.NO_STOP_WORD: (
         "warning",

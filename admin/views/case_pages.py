@@ -26,6 +26,7 @@ from campaigns.casework.texting import MOST_SEGMENTS, answer_by_sms, is_left_alo
 from campaigns.figures.person import read_talk
 from campaigns.links import LinkCipher
 from campaigns.planning.draft import FIELDS
+from campaigns.planning.kinds import needs_smartphone
 from campaigns.replies.classifier import Label
 from campaigns.rings import ring_send
 from outreach.access.models import User
@@ -35,8 +36,15 @@ from outreach.runtime import Runtime
 from outreach.sms.template import Template
 
 KEPT = ("kind", "campaign", "organisation", "area", "mine", "state", "order", "after")
+
+
+def labels_of(kind: str) -> list[Label]:
+    """What a reply may be taken as in campaigns of a kind: without a smartphone only where there is an app."""
+    return [label for label in Label if label is not Label.NO_SMARTPHONE or needs_smartphone(kind)]
+
+
 CHOICES = {
-    "labels": list(Label),
+    "labels_of": labels_of,
     "outcomes": WRITTEN,
     "results": RESULTS,
     "in_doubt": WAITS_FOR_LABEL,

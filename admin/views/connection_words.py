@@ -20,11 +20,11 @@ WORDS: dict[str, Any] = {
     f"event.{kind.value}": word
     for kind, word in {
         EventKind.ANSWER_RECORDED: _l("có câu trả lời"),
-        EventKind.INSTALL_REPORTED: _l("có người báo đã cài"),
-        EventKind.INSTALL_WITHDRAWN: _l("báo đã cài được rút lại"),
+        EventKind.INSTALL_REPORTED: _l("có người báo đã xong"),
+        EventKind.INSTALL_WITHDRAWN: _l("báo đã xong được rút lại"),
         EventKind.OPT_OUT: _l("có người xin thôi nhận tin"),
         EventKind.CAMPAIGN_STATE: _l("chiến dịch đổi trạng thái"),
-        EventKind.MESSAGE_FINAL: _l("tin nhắn có kết quả cuối, theo đợt"),
+        EventKind.MESSAGE_FINAL: _l("kết quả gửi tin, gộp từng lượt"),
         EventKind.PING: _l("tin thử"),
     }.items()
 }

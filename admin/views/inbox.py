@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
@@ -17,7 +18,9 @@ from admin.views.case_pages import CHOICES, CasePages, here, kept, list_address,
 from campaigns.casework.cases import Reopened, finish, number_to_call, release, reopen, take
 from campaigns.casework.handling import Labelled, give_label, undo_label
 from campaigns.casework.kinds import CaseKind, Outcome
+from campaigns.casework.models import Case
 from campaigns.casework.worklist import Wanted, read_worklist
+from campaigns.models import Campaign
 from campaigns.replies.classifier import Label
 from campaigns.rings import ring_send
 from outreach.access.models import User
@@ -152,6 +155,8 @@ class InboxView(CasePages):
             work = read_worklist(session, user, wanted, now=datetime.now(UTC))
             may_act = may_open(user.role, "inbox.label")
             user_id = user.id
+            undo = request.args.get("undo", type=int)
+            undone_kind = _kind_of(session, undo) if undo else ""
         what = request.args.get("what")
         return self.render(
             "office/inbox.html",
@@ -161,8 +166,14 @@ class InboxView(CasePages):
             may_act=may_act,
             user_id=user_id,
             numbers=numbers or {},
-            undo=request.args.get("undo", type=int),
+            undo=undo,
+            undone_kind=undone_kind,
             given=one_of(Label, what),
             outcome=one_of(Outcome, what),
             **CHOICES,
         )
+
+
+def _kind_of(session: Session, case_id: int) -> str:
+    """Of the case's campaign; empty where it belongs to none."""
+    return session.scalar(select(Campaign.kind).join(Case).where(Case.id == case_id)) or ""

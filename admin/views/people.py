@@ -12,6 +12,7 @@ from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
@@ -27,6 +28,7 @@ from campaigns.figures.person import (
     record_answer,
     visible_campaigns,
 )
+from campaigns.models import Campaign
 from campaigns.replies.classifier import Label
 from campaigns.rights.models import RequestKind
 from campaigns.rights.requests import read_requests
@@ -80,6 +82,7 @@ class PeopleView(OfficeView):
                 "lists": read_names(session, user),
                 "organisations": read_organisations(session, user),
                 "campaigns": visible_campaigns(session, user),
+                "kind": session.scalar(select(Campaign.kind).where(Campaign.id == campaign_id)) or "",
                 "districts": read_districts(session),
             }
         kept = {key: value for key, value in asked.items() if value and key != "after"}

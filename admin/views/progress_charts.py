@@ -12,6 +12,7 @@ from admin.charts import Ahead, Goal, Tile, line_chart, tile_grid
 from admin.texts import number, percent
 from campaigns.figures.leaders.measuring import Basis, Line, Outlook
 from campaigns.figures.leaders.reading import Head, Leaders
+from campaigns.planning.kinds import needs_smartphone
 
 # How the districts of Kon Tum lie towards each other: column and row by GSO code. No map is needed.
 TILE_PLACES = {
@@ -35,11 +36,13 @@ def draw_charts(leaders: Leaders, *, today: date) -> dict[str, Markup]:
         Goal(head.goal.share, _("Mục tiêu %(share)s", share=percent(head.goal.share))) if head.goal else None
     )
     about = (
-        _("Số tự báo, chia cho số người có thể cài đã nhập cho từng nơi.")
+        _("Số tự báo, chia cho số người thuộc diện vận động đã nhập cho từng nơi.")
         if leaders.districts.basis is Basis.ENTERED
         else _(
             "Số tự báo, chia cho số người trong danh sách nhận tin chưa báo là không có điện thoại thông minh."
         )
+        if needs_smartphone(leaders.chosen.kind)
+        else _("Số tự báo, chia cho số người trong danh sách nhận tin.")
     )
     return {
         "days": _draw_days(head, today),

@@ -64,7 +64,7 @@ def _no_denominator(_concern: Concern, _head: Head) -> Shown:
     return Shown(
         _("Mẫu số"),
         "warn",
-        _("Chưa rõ có bao nhiêu người có thể cài"),
+        _("Chưa rõ có bao nhiêu người thuộc diện vận động"),
         _("Cần một con số có ngày và nguồn, ví dụ của Sở Thông tin và Truyền thông."),
         url_for("goals.index"),
     )
@@ -74,7 +74,7 @@ def _too_many(_concern: Concern, _head: Head) -> Shown:
     return Shown(
         _("Mẫu số"),
         "bad",
-        _("Số đã cài nhiều hơn số người có thể cài"),
+        _("Số báo đã xong nhiều hơn số người thuộc diện vận động"),
         _("Mẫu số đang dùng quá thấp. Cần kiểm tra lại."),
         url_for("goals.index"),
     )

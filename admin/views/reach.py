@@ -82,7 +82,11 @@ class ReachView(OfficeView):
                 steps=[(step.number, step_name(step.number)) for step in opened],
                 chosen=chosen.number if chosen else None,
                 rows=step_rows(
-                    (reach.steps.get(step.id, Counts()) for step in opened), reach.total, price=price
+                    (reach.steps.get(step.id, Counts()) for step in opened),
+                    reach.total,
+                    price=price,
+                    kind=campaign.kind,
+                    has_app=bool(campaign.content.get("app")),
                 ),
                 organisations=_by_organisation(session, reach.organisations),
                 districts=districts,
@@ -110,6 +114,7 @@ class ReachView(OfficeView):
                 organisations=dict(session.execute(select(Organisation.id, Organisation.name)).all()),
                 places=_places(session),
                 price=spending_of(campaign, self.runtime.settings).each_vnd,
+                kind=campaign.kind,
             )
             audit.record(
                 session,

@@ -26,7 +26,7 @@ def step_name(number: int) -> str:
     return _("Lần nhắc %(n)s", n=number - 1) if number > 1 else _("Tin đầu")
 
 
-def step_rows(steps: Iterable[Counts], total: Counts, *, price: float) -> list[Row]:
+def step_rows(steps: Iterable[Counts], total: Counts, *, price: float, kind: str, has_app: bool) -> list[Row]:
     """What became of each step's messages, and what people did meanwhile."""
     columns = [*steps, total]
 
@@ -38,7 +38,9 @@ def step_rows(steps: Iterable[Counts], total: Counts, *, price: float) -> list[R
 
         def one(detail: str) -> Row:
             return row(
-                _word(family, detail), lambda each: each.by.get(measure, {}).get(detail, 0), is_part=True
+                _word(family, detail, kind),
+                lambda each: each.by.get(measure, {}).get(detail, 0),
+                is_part=True,
             )
 
         return [one(detail) for detail in sorted(of_all, key=lambda each: -of_all[each])]
@@ -56,7 +58,7 @@ def step_rows(steps: Iterable[Counts], total: Counts, *, price: float) -> list[R
         row(_("Không đến được"), lambda each: each.failed),
         *parts(Measure.CAUSES, "cause"),
         row(_("Liên kết đã mở (chưa kiểm chứng)"), lambda each: each.opened),
-        row(_("Đã bấm nút cài đặt"), lambda each: each.clicked),
+        *([row(_("Đã bấm nút cài đặt"), lambda each: each.clicked)] if has_app else []),
         row(_("Đã trả lời"), lambda each: each.answered),
         *parts(Measure.ANSWERS, "answer"),
         row(_("Tự báo đã xong"), lambda each: each.installed),
@@ -72,6 +74,7 @@ def file_rows(
     organisations: Mapping[int, str],
     places: Mapping[str, tuple[str, str]],
     price: float,
+    kind: str = "",
 ) -> list[list[str | int]]:
     """A header and a row for each step, organisation and place. `steps` are their numbers, `places` (district, commune)."""
     found = sorted(
@@ -91,7 +94,7 @@ def file_rows(
         _("Xã, phường, thị trấn"),
         _("Mã địa bàn"),
     ]
-    rows = [[*head, *(_column(*column) for column in columns), _("Chi phí, đồng")]]
+    rows = [[*head, *(_column(*column, kind) for column in columns), _("Chi phí, đồng")]]
 
     def place_in_order(key: tuple[int | None, int | None, str | None]) -> tuple[int, str, str]:
         step_id, owner, area = key
@@ -115,7 +118,7 @@ def file_rows(
     return rows
 
 
-def _column(measure: Measure, detail: str) -> str:
+def _column(measure: Measure, detail: str, kind: str) -> str:
     names = {
         Measure.RECIPIENTS: _("Người nhận"),
         Measure.EXCLUDED: _("Không gửi"),
@@ -146,7 +149,7 @@ def _column(measure: Measure, detail: str) -> str:
     if measure in (Measure.ARMS, Measure.ARMS_INSTALLED):
         return f"{names[measure]}: {_arm(detail)}"
     family = families.get(measure)
-    return f"{names[measure]}: {_word(family, detail) if family else detail}"
+    return f"{names[measure]}: {_word(family, detail, kind) if family else detail}"
 
 
 def _arm(detail: str) -> str:
@@ -155,5 +158,5 @@ def _arm(detail: str) -> str:
     return words.get(detail, detail)
 
 
-def _word(family: str, detail: str) -> str:
-    return word(detail, family) if f"{family}.{detail}" in WORDS else detail
+def _word(family: str, detail: str, kind: str) -> str:
+    return word(detail, family, kind) if f"{family}.{detail}" in WORDS else detail

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from admin.views.base import OfficeView
 from campaigns.answers.taking import Keys
 from campaigns.figures.places import list_launched
+from campaigns.planning.kinds import needs_smartphone
 from campaigns.rounds.entering import enter_results, undo_entry
 from campaigns.rounds.people import Village, find_villages
 from campaigns.rounds.sheets import (
@@ -171,7 +172,7 @@ class RoundsView(OfficeView):
                 "office/round_sheet.html",
                 sheet=found,
                 lines=lines,
-                keys=_named_keys(),
+                keys=_named_keys(found.kind),
                 with_numbers=with_numbers,
                 printed=datetime.now(VIETNAM),
             )
@@ -180,11 +181,12 @@ class RoundsView(OfficeView):
         with self.reading() as (session, user):
             find_round(session, round_id, user=user)
             lines = read_lines(session, round_id, user=user)
+            found = read_sheet(session, round_id, user=user)
             page: str = self.render(
                 "office/round.html",
-                sheet=read_sheet(session, round_id, user=user),
+                sheet=found,
                 lines=lines,
-                keys=_named_keys(),
+                keys=_named_keys(found.kind),
                 key_of={outcome: key for key, outcome in KEYS.items()},
                 counts={
                     outcome: n for outcome in Outcome if (n := sum(line.outcome is outcome for line in lines))
@@ -217,5 +219,6 @@ def _moment(written: str) -> datetime | None:
         raise BadInput(_("Chưa ghi gì. “Đi lúc” không phải là ngày và giờ.")) from error
 
 
-def _named_keys() -> list[tuple[str, Outcome]]:
-    return list(KEYS.items())
+def _named_keys(kind: str) -> list[tuple[str, Outcome]]:
+    """The keys keep their numbers; without an app nobody is asked for a smartphone."""
+    return [each for each in KEYS.items() if each[1] is not Outcome.NO_SMARTPHONE or needs_smartphone(kind)]

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 
-from admin.texts import WORDS
+from admin.texts import word
 from admin.views.campaign_choices import LANGUAGES as ALL_LANGUAGES
 from admin.views.campaign_variants import LANGUAGES
 from admin.views.text_names import name_of_text
@@ -115,6 +115,7 @@ def show_languages(
     *,
     written: Container[str] = (),
     may_change: Callable[[str], bool] = lambda path: True,
+    kind: str,
 ) -> dict[str, Any]:
     """What the template needs for the other languages: those that were asked for and those that messages are
     `written` in have fields, the others can be added.
@@ -123,7 +124,7 @@ def show_languages(
     added = form.get("add_language", "") if form.get("wish") == "language" else ""
     shown = [code for code in LANGUAGES if code in asked or code in written]
     return {
-        "translated": [show_texts(form, errors, code, may_change=may_change) for code in shown],
+        "translated": [show_texts(form, errors, code, may_change=may_change, kind=kind) for code in shown],
         "addable": [(code, name) for code, name in LANGUAGES.items() if code not in shown],
         "added": added,
     }
@@ -135,8 +136,9 @@ def show_texts(
     code: str = "vi",
     *,
     may_change: Callable[[str], bool] = lambda path: True,
+    kind: str,
 ) -> Texts:
-    """The fields of a language. `may_change`: which of all paths have one here."""
+    """The fields of a language, called as in campaigns of this kind. `may_change`: which of all paths have one here."""
     prefix = "" if code == "vi" else f"languages.{code}."
 
     def fields(paths: Iterable[str]) -> list[Field]:
@@ -148,7 +150,7 @@ def show_texts(
         placeholder = default if code == "vi" else form.get(f"c.{path}") or default
         return Field(
             key=key,
-            name=str(_NAMES.get(last) if path.startswith("answers.") else name_of_text(path)),
+            name=str(_NAMES.get(last) if path.startswith("answers.") else name_of_text(path, kind)),
             value=value,
             placeholder=placeholder,
             is_long=last in _LONG or len(placeholder) > _LONG_FROM or "\n" in value,
@@ -163,7 +165,7 @@ def show_texts(
         app=Group(_("Ứng dụng cần cài"), fields(f"app.{part}" for part in APP)),
         answers=[
             Group(
-                _("Khi người dân trả lời: %(answer)s", answer=WORDS[f"answer.{label.value}"]),
+                _("Khi người dân trả lời: %(answer)s", answer=word(label, "answer", kind)),
                 fields(f"answers.{label.value}.{part}" for part in WORDING),
             )
             for label in Label

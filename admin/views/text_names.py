@@ -8,7 +8,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.texts import WORDS
+from admin.texts import WORDS, word
 from admin.views.campaign_choices import LANGUAGES
 from campaigns.planning.texts import take_apart
 
@@ -59,26 +59,28 @@ PARTS: dict[str, Any] = {
 }
 
 
-def name_of_text(path: str) -> str:
-    """Its name where nothing around it says more; the path where it has none."""
+def name_of_text(path: str, kind: str = "") -> str:
+    """Its name where nothing around it says more; the path where it has none. In campaigns of a `kind` by its words."""
     if path.startswith("languages."):
         _languages, code, below = path.split(".", 2)
-        return f"{LANGUAGES.get(code, code)}: {name_of_text(below)}"
+        return f"{LANGUAGES.get(code, code)}: {name_of_text(below, kind)}"
     if path.startswith("answers."):
         _answers, label, part = path.split(".")
-        return f"{_answer(label)}: {PARTS.get(part, part)}"
+        return f"{_answer(label, kind)}: {PARTS.get(part, part)}"
     if path.startswith("page.next_"):
-        return _("Việc tiếp theo khi trả lời: %(answer)s", answer=_answer(path.removeprefix("page.next_")))
+        return _(
+            "Việc tiếp theo khi trả lời: %(answer)s", answer=_answer(path.removeprefix("page.next_"), kind)
+        )
     if path.startswith("page.said_"):
-        return _("Gọi tên câu trả lời: %(answer)s", answer=_answer(path.removeprefix("page.said_")))
+        return _("Gọi tên câu trả lời: %(answer)s", answer=_answer(path.removeprefix("page.said_"), kind))
     return str(NAMES.get(path, path))
 
 
-def own_texts(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+def own_texts(content: Mapping[str, Any], kind: str) -> list[tuple[str, str]]:
     """Name and wording of what a campaign says otherwise than its kind: `content` holds nothing else."""
     texts, _rest = take_apart(content)
-    return [(name_of_text(path), text) for path, text in texts.items()]
+    return [(name_of_text(path, kind), text) for path, text in texts.items()]
 
 
-def _answer(label: str) -> str:
-    return str(WORDS.get(f"answer.{label}", label))
+def _answer(label: str, kind: str) -> str:
+    return word(label, "answer", kind) if f"answer.{label}" in WORDS else label

@@ -36,6 +36,7 @@ class Line:
     village: str
     place: str
     campaign: str
+    kind: str  # of the campaign
     organisation: str
     taken_by: str
     done_by: str
@@ -66,6 +67,7 @@ def read_lines(session: Session, ids: list[int], areas: dict[str, Area], *, now:
                 Contact,
                 Phone.e164,
                 Campaign.name,
+                Campaign.kind,
                 Organisation.name,
                 taker,
                 doer,
@@ -103,6 +105,7 @@ def _line(
     contact: Contact | None,
     e164: str | None,
     campaign: str | None,
+    kind: str | None,
     organisation: str | None,
     taker: User | None,
     doer: User | None,
@@ -129,6 +132,7 @@ def _line(
         village=contact.village if contact else "",
         place=", ".join(f"{each.kind} {each.name}" for each in (area, above) if each),
         campaign=campaign or "",
+        kind=kind or "",
         organisation=organisation or "",
         taken_by=_name(taker),
         done_by=_name(doer),

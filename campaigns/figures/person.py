@@ -64,6 +64,7 @@ class Talk:
 
     campaign_id: int
     name: str
+    kind: str
     recipient_id: int
     exclusion: Exclusion | None
     answer: Label | None
@@ -75,9 +76,11 @@ def read_talks(session: Session, contact_id: int, *, user: User) -> list[Talk]:
     """What was sent to a person and came back, in the campaigns that the user may see, the latest first."""
     find_contact(session, contact_id, user=user)
     talks = [
-        Talk(campaign_id, name, recipient_id, exclusion, answer)
-        for campaign_id, name, recipient_id, exclusion, answer in session.execute(
-            select(Campaign.id, Campaign.name, Recipient.id, Recipient.exclusion, Recipient.answer)
+        Talk(campaign_id, name, kind, recipient_id, exclusion, answer)
+        for campaign_id, name, kind, recipient_id, exclusion, answer in session.execute(
+            select(
+                Campaign.id, Campaign.name, Campaign.kind, Recipient.id, Recipient.exclusion, Recipient.answer
+            )
             .join(Recipient, Recipient.campaign_id == Campaign.id)
             .where(Recipient.contact_id == contact_id, visible_to(session, user, Campaign.organisation_id))
             .order_by(Campaign.id.desc())

@@ -30,6 +30,7 @@ class Doubt(StrEnum):
     EMPTY_AUDIENCE = "empty_audience"
     NO_BASIS = "no_basis"
     SENDER_UNREGISTERED = "sender_unregistered"
+    OTHER_APP = "other_app"
     NO_LINK = "no_link"
     ASKS_FOR_REPLY = "asks_for_reply"
     NO_STOP_WORD = "no_stop_word"
@@ -59,6 +60,7 @@ class Facts:
     is_founded: bool  # every list has on record on what basis it is written to
     takes_replies: bool  # by SMS: without a way back whoever replies is not heard
     is_https: bool
+    other_apps: frozenset[str]  # names of apps that other kinds of campaign are about
     now: datetime
 
 
@@ -83,6 +85,7 @@ def look_over(draft: Draft, facts: Facts) -> list[Doubt]:
         Doubt.EMPTY_AUDIENCE: facts.recipients == 0,
         Doubt.NO_BASIS: not facts.is_founded,
         Doubt.SENDER_UNREGISTERED: not facts.is_registered,
+        Doubt.OTHER_APP: any(name.lower() in text.lower() for name in facts.other_apps for text in written),
         Doubt.NO_LINK: (has_app or not facts.takes_replies) and not all(links),
         Doubt.ASKS_FOR_REPLY: not facts.takes_replies and any(map(asks_for_reply, written)),
         Doubt.NO_STOP_WORD: facts.takes_replies

@@ -13,6 +13,7 @@ from campaigns.figures.standstill import finish_at
 from campaigns.models import Sender, Step
 from campaigns.planning.doubts import Doubt, Facts, look_over
 from campaigns.planning.draft import FIELDS, Draft, StepDraft
+from campaigns.planning.kinds import load_kinds
 from campaigns.states import Exclusion
 from campaigns.windows import common_hours, opens_at
 from outreach.settings import Settings
@@ -136,9 +137,16 @@ def preview(
         is_registered=_is_registered(session, draft.sender),
         takes_replies=settings.takes_replies,
         is_https=settings.public_base_url.startswith("https:"),
+        other_apps=_other_apps(draft),
         now=now,
     )
     return Preview(audience, steps, begins, ends, look_over(draft, facts))
+
+
+def _other_apps(draft: Draft) -> frozenset[str]:
+    """Whose name in the text says that it was written for another kind of campaign."""
+    others = [kind for name, kind in load_kinds().items() if name != draft.kind]
+    return frozenset(kind["app"]["name"] for kind in others if kind.get("app"))
 
 
 def _example_name(audience: Audience) -> str:

@@ -54,6 +54,7 @@ class Sheet:
 
     round: Round
     campaign: str
+    kind: str  # of the campaign
     organisation: str
     place: str
     lines: int
@@ -274,7 +275,7 @@ def _sheets(session: Session, query: object) -> list[Sheet]:
             .group_by(RoundLine.round_id)
         ).all()
     )
-    campaigns = dict(session.execute(select(Campaign.id, Campaign.name)).all())
+    campaigns = {row.id: row for row in session.execute(select(Campaign.id, Campaign.name, Campaign.kind))}
     owners = dict(session.execute(select(Organisation.id, Organisation.name)).all())
     lists = dict(session.execute(select(ContactList.id, ContactList.name)).all())
     sheets = []
@@ -284,7 +285,8 @@ def _sheets(session: Session, query: object) -> list[Sheet]:
         sheets.append(
             Sheet(
                 each,
-                campaigns.get(each.campaign_id, ""),
+                campaigns[each.campaign_id].name,
+                campaigns[each.campaign_id].kind,
                 owners.get(each.organisation_id, ""),
                 ", ".join(filter(None, place)),
                 totals.get(each.id, 0),

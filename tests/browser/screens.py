@@ -70,6 +70,8 @@ SCREENS = [
     Screen("campaigns.sheet", "/admin/campaigns/{standing_still}/", AUTHOR),
     Screen("campaigns.sheet", "/admin/campaigns/{cancelled}/", AUDITOR),
     Screen("campaigns.sheet", "/admin/campaigns/{demo}/", AUTHOR),
+    Screen("campaigns.page", "/admin/campaigns/{draft}/page", AUTHOR),
+    Screen("campaigns.page", "/admin/campaigns/{demo}/page?answer=need_help", AUDITOR),
     Screen("campaigns.texts", "/admin/campaigns/{demo}/texts", APPROVER),
     Screen("installs.index", "/admin/campaigns/{demo}/installs/?all=1", AUTHOR),
     Screen("reach.index", "/admin/campaigns/{demo}/reach/", AUTHOR),

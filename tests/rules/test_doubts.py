@@ -29,6 +29,7 @@ FACTS = Facts(
     is_founded=True,
     takes_replies=True,
     is_https=True,
+    other_apps=frozenset(["Zalo"]),
     now=NOW,
 )
 
@@ -45,6 +46,7 @@ def test_a_sound_campaign_raises_no_doubt() -> None:
     ("changes", "doubt"),
     [
         ({"text": "Mời cài Bluezone. TC thôi nhận tin"}, Doubt.NO_LINK),
+        ({"text": "Mời cài zalo: {link}. TC thôi nhận"}, Doubt.OTHER_APP),
         ({"text": "Mời cài Bluezone: {link}"}, Doubt.NO_STOP_WORD),
         ({"text": "Mời cài Bluezone: {link}. Gọi etc"}, Doubt.NO_STOP_WORD),
         ({"step": [{"text": "Nhắc lại: {link}", "after_days": 2}]}, Doubt.NO_STOP_WORD),

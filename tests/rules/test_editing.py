@@ -25,14 +25,14 @@ CHANGES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("changes", CHANGES)
-@pytest.mark.parametrize("kind", ["bluezone", "tiem-chung"])
+@pytest.mark.parametrize("kind", load_kinds())
 def test_what_was_changed_of_a_kind_is_found_again(kind: str, changes: dict[str, Any]) -> None:
     base = load_kinds()[kind]
     content = merge(base, changes)
     assert merge(base, changed_parts(base, content)) == content
 
 
-@pytest.mark.parametrize("kind", ["bluezone", "tiem-chung"])
+@pytest.mark.parametrize("kind", load_kinds())
 def test_the_suggested_text_can_be_sent_and_says_how_to_stop(kind: str) -> None:
     content = read_content(load_kinds()[kind])
     template = Template.parse(suggest_text(content, takes_replies=True))
@@ -41,7 +41,7 @@ def test_the_suggested_text_can_be_sent_and_says_how_to_stop(kind: str) -> None:
     assert content.issuer in template.text
 
 
-@pytest.mark.parametrize("kind", ["bluezone", "tiem-chung"])
+@pytest.mark.parametrize("kind", load_kinds())
 def test_without_a_way_back_for_replies_everything_is_done_behind_the_link(kind: str) -> None:
     template = Template.parse(suggest_text(read_content(load_kinds()[kind]), takes_replies=False))
     assert "link" in template.fields

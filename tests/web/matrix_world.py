@@ -79,7 +79,7 @@ class Office:
         self.app, self.runtime = app, runtime
         self.now = datetime.now(UTC)
         self.visitors: dict[tuple[str, Role], Visitor] = {}
-        self.values: dict[str, Any] = {"guide": "can-bo", "picture": "home.png"}
+        self.values: dict[str, Any] = {"guide": "can-bo", "picture": "home.png", "language": "vi"}
         with app.test_request_context():
             self.token = generate_csrf()
             self.secret = session["csrf_token"]

@@ -87,7 +87,8 @@ def test_english_pages_are_english(office: Office, role: Role) -> None:
     visitor = office.visitors[HERE, role]
     wrong = []
     for row in GUARDED:
-        if row.method == "GET" and role in row.roles:
+        # The answer page speaks its readers' language to whoever tries it out.
+        if row.method == "GET" and role in row.roles and row.endpoint != "campaigns.page":
             path = address(office, row)
             answer = office.ask(visitor, "GET", path, language="en")
             if "html" in answer.content_type:

@@ -42,6 +42,7 @@ GET  campaigns.create       ASP..
 POST campaigns.create       ASP..
 GET  campaigns.edit         ASP..
 POST campaigns.edit         ASP..
+GET  campaigns.page         ASP.U
 GET  campaigns.texts        A.P..
 POST campaigns.texts        A.P..
 POST campaigns.preview      ASP..

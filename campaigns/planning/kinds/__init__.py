@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 
+def needs_smartphone(kind: str) -> bool:
+    """Whether campaigns of a kind are about an app; of an unknown kind it is assumed."""
+    return bool(load_kinds().get(kind, {"app": True}).get("app"))
+
+
 @cache
 def load_kinds() -> dict[str, dict[str, Any]]:
     """Every kind's content by name."""

@@ -1,0 +1,115 @@
+"""Campaigns without an app, a vaccination or a storm: nothing of the app on their pages; and the answer page tried out."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from admin.texts import WORDS
+from admin.views.case_pages import labels_of
+from campaigns.models import Campaign
+from campaigns.planning.kinds import load_kinds, needs_smartphone
+from campaigns.replies.classifier import Label
+from tests.flows.world import APPROVER, AUTHOR, World
+from tests.web.office import post, signed_in
+from tests.web.test_answer_page import everything
+from tests.web.test_office_campaigns import filled, form_of, save
+
+WITHOUT_APP = [kind for kind in load_kinds() if not needs_smartphone(kind)]
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """The pages run the same statements as the flows, which are tested on both databases."""
+    return sqlite_url
+
+
+def choose(client: FlaskClient, kind: str, **typed: str) -> str:
+    """The form as it comes back once another kind was chosen."""
+    new = form_of(client.get("/admin/campaigns/new").text)
+    return post(client, "/admin/campaigns/new", **{**new, **typed, "kind": kind, "wish": "look"}).text
+
+
+@pytest.mark.parametrize("kind", WITHOUT_APP)
+def test_another_kind_brings_its_own_message(client: FlaskClient, world: World, kind: str) -> None:
+    signed_in(client, AUTHOR)
+    form = form_of(choose(client, kind))
+    title = load_kinds()[kind]["title"]
+    assert f"mời ông/bà {title[0].lower()}{title[1:]}" in form["text"][0]
+    assert "Bluezone" not in form["text"][0]
+
+
+def test_a_message_that_was_rewritten_stays_and_is_doubted_where_it_names_the_app(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    page = choose(client, "bao-lu", text="Mời cài Bluezone. TC thôi nhận tin")
+    assert form_of(page)["text"] == ["Mời cài Bluezone. TC thôi nhận tin"]
+    assert "Tin còn nhắc ứng dụng của loại chiến dịch khác" in page
+
+
+@pytest.mark.parametrize("kind", WITHOUT_APP)
+def test_answers_are_called_after_the_deed(client: FlaskClient, world: World, kind: str) -> None:
+    assert WORDS.keys() >= {
+        f"{family}.{label}.{kind}" for family in ("answer", "found") for label in ("installed", "not_yet")
+    }
+    assert Label.NO_SMARTPHONE not in labels_of(kind)
+    assert Label.NO_SMARTPHONE in labels_of("bluezone")
+    world.add_people(1)
+    signed_in(client, AUTHOR)
+    campaign_id = world.launch(kind=kind, text="Mời ông/bà làm ngay. TC thôi nhận tin")
+    for page in ("", "reach/"):
+        assert "cài" not in re.sub(r"<[^>]+>", " ", client.get(f"/admin/campaigns/{campaign_id}/{page}").text)
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", "Ông/bà đã cài Bluezone trên điện thoại này chưa?"),
+        ("?answer=need_help", "Ông/bà đã trả lời: Tôi cần người giúp"),
+        ("?answer=install", "Cài xong, xin ông/bà quay lại đây"),
+        ("?answer=opt_out", "Tôi bấm nhầm, tôi vẫn nhận tin"),
+        ("?answer=undo", "Tôi đã cài xong"),
+        ("?answer=%00", "Tôi đã cài xong"),
+        ("?about", "Về tin nhắn này"),
+    ],
+)
+def test_the_answer_page_is_tried_out_and_nothing_is_recorded(
+    client: FlaskClient, world: World, query: str, shown: str
+) -> None:
+    world.add_people(1)
+    signed_in(client, AUTHOR)
+    campaign_id = save(client)
+    signed_in(client, APPROVER)
+    before = everything(world)
+    response = client.get(f"/admin/campaigns/{campaign_id}/page{query}")
+    assert shown in response.text
+    assert "không có gì được ghi lại" in response.text
+    assert 'method="post"' not in response.text
+    assert everything(world) == before
+    assert client.post(f"/admin/campaigns/{campaign_id}/page", data={"answer": "opt_out"}).status_code == 405
+
+
+def test_a_translation_is_seen_as_its_readers_see_it(client: FlaskClient, world: World) -> None:
+    world.add_people(1)
+    campaign_id = world.draft(content={"languages": {"sed": {"title": "Tiêu đề XĐ"}}})
+    signed_in(client, AUTHOR)
+    assert f'/admin/campaigns/{campaign_id}/page/sed"' in client.get(f"/admin/campaigns/{campaign_id}/").text
+    assert "Tiêu đề XĐ" in client.get(f"/admin/campaigns/{campaign_id}/page/sed").text
+    assert "Tiêu đề XĐ" not in client.get(f"/admin/campaigns/{campaign_id}/page").text
+
+
+def test_a_kind_is_kept(client: FlaskClient, world: World) -> None:
+    world.add_people(1)
+    signed_in(client, AUTHOR)
+    typed = {
+        **form_of(choose(client, "bao-lu")),
+        **filled(kind="bao-lu", text="Mời chuẩn bị. TC thôi nhận tin"),
+    }
+    campaign_id = save(client, **typed)
+    with world.runtime.db.read() as session:
+        kept = session.scalars(select(Campaign).where(Campaign.id == campaign_id)).one()
+        assert (kept.kind, kept.content) == ("bao-lu", load_kinds()["bao-lu"])
