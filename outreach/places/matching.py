@@ -15,7 +15,7 @@ from rapidfuzz import fuzz
 
 _NEXT_PLACE = re.compile(
     r"[,;()\[\]/\n]|\s[-–—]\s"
-    r"|\s(?=(?:huyện|huyen|thành phố|thanh pho|tp|tỉnh|tinh)[\s.]|h\.)",
+    r"|\s(?=(?:xã|phường|phuong|thị trấn|thi tran|huyện|huyen|thành phố|thanh pho|tp|tỉnh|tinh)[\s.]|h\.)",
     re.IGNORECASE,
 )
 _KIND = re.compile(r"(xa|x|phuong|p|f|thi tran|tt|t t) (?=\w)")
@@ -70,6 +70,19 @@ class Gazetteer:
                 self._remembered.clear()
             found = self._remembered[asked] = self._look_up(*asked)
         return found
+
+    def match_address(self, address: str, district: str | None = None) -> PlaceMatch:
+        """Find the commune in an address such as "Thôn 4, X. Đắk La, Đắk Hà". Where no part says that it is a commune,
+        one behind the first that is called as no district is counts, spelt as it is.
+        """
+        parts = _parts_of(address)
+        if any(map(_KIND.match, parts)):
+            return self.match(address, district)
+        for index, part in enumerate(parts[1:], 1):
+            key = spelling_key(part)
+            if key in self._communes and key not in self._districts:
+                return self.match(", ".join(parts[index:]), district)
+        return PlaceMatch()
 
     def _look_up(self, text: str, district: str) -> PlaceMatch:
         name, kind, others = _take_apart(text)
@@ -127,9 +140,13 @@ def _plain(text: str) -> str:
     return " ".join(re.sub(r"[^\w]|_", " ", bare).split())
 
 
+def _parts_of(text: str) -> list[str]:
+    return [plain for part in _NEXT_PLACE.split(text) if (plain := _plain(part))]
+
+
 def _take_apart(text: str) -> tuple[str, str, list[str]]:
     """The commune's key, its kind if the text says it, and the other places that the text names."""
-    parts = [plain for part in _NEXT_PLACE.split(text) if (plain := _plain(part))]
+    parts = _parts_of(text)
     if not parts:
         return "", "", []
     at = next((index for index, part in enumerate(parts) if _KIND.match(part)), 0)

@@ -377,3 +377,14 @@ def test_a_refused_list_leaves_no_file_and_the_list_itself_is_never_overwritten(
     with pytest.raises(BadInput, match="trùng"):
         write_check(path, path, GAZETTEER)
     assert [each.name for each in tmp_path.iterdir()] == ["list.csv"]
+
+
+def test_who_signs_below_the_list_in_the_column_of_phones_is_no_row(tmp_path):
+    rows = ["STT,Họ tên,SĐT", "1,Y Blưm,0905000123", ",,0905000124", ",,0905000", "3,A Lâu,hỏng"]
+    signed = [',,"Đắk La, ngày 05 tháng 8 năm 2020"', ",,CHI HỘI TRƯỞNG"]
+    people = check(written(tmp_path, "\n".join(rows + signed) + "\n"))
+    assert [each.phone_text for each in people] == ["0905000123", "0905000124", "0905000", "hỏng"]
+
+
+def test_in_a_list_of_numbers_alone_every_cell_is_a_row(tmp_path):
+    assert len(check(written(tmp_path, "SĐT\n0905000123\nhỏng\n0905000124\n"))) == 3

@@ -110,5 +110,38 @@ def test_a_name_that_is_near_several_or_none_is_not_guessed(text):
     assert GAZETTEER.match(text) == PlaceMatch()
 
 
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("Thôn 4, xã Đắk La, huyện Đắk Hà", "23524"),
+        ("Thôn 4 xã Đắk La huyện Đắk Hà", "23524"),
+        ("TDP 4, TT Đắk Hà", "23500"),
+        ("X. Đắk La", "23524"),
+        ("45 Trần Phú, P. Quyết Thắng, TP Kon Tum", "23287"),
+        ("Thôn 4, Đắk La, Đắk Hà", "23524"),
+        ("Thôn 4, Đắk Long, Đắk Glei", "23368"),
+        ("Làng Kon Rbàng - Ngọk Bay", "23317"),
+    ],
+)
+def test_a_commune_is_found_in_an_address(address, code):
+    assert GAZETTEER.match_address(address) == PlaceMatch(code)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "Đắk La",  # a village may be called so
+        "Thôn 4",
+        "Thôn 4, Đắk Hà",  # the district or one of its communes
+        "Tổ 1, Sa Thầy, Kon Tum",
+        "Thôn 4, tổ 2",
+        "Thôn 4, Đắk Laa",
+        "",
+    ],
+)
+def test_an_address_that_names_no_commune_for_sure_gives_none(address):
+    assert GAZETTEER.match_address(address) == PlaceMatch()
+
+
 def test_an_empty_gazetteer_knows_no_place():
     assert Gazetteer([]).match("Đắk Cấm") == PlaceMatch()

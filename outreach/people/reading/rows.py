@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from outreach.people.names import given_key, name_key
-from outreach.people.phone.cells import PhoneCell, read_phone_cell
+from outreach.people.phone.cells import PhoneCell, PhoneStatus, read_phone_cell
 from outreach.people.phone.words import is_ditto, unaccented
 from outreach.people.reading.cells import Row, cell_text, written
 from outreach.people.reading.columns import Header
@@ -29,7 +29,6 @@ _DATE_OF_SHORT_YEAR = re.compile(r"\d{1,2}[/.\-]\d{1,2}[/.\-](\d\d)")
 _TWO_DIGITS = re.compile(r"[1-9]\d")
 # 5/8/41 was in the last century; 5/8/12 may be in either.
 _CENTURY_IS_CLEAR_FROM = 26
-_NAMES_A_COMMUNE = re.compile(r"\b(?:xa|phuong|thi tran)\b")
 
 # What stands between people and is none: the next village or group, a total, whoever signs.
 _SECTION_NUMBER = re.compile(r"[ivxlc]+|[a-z]", re.IGNORECASE)
@@ -134,6 +133,8 @@ class RowReader:
         phones = [row[at] for at in self._header.phones if at < width and cell_text(row[at])]
         if self._header.is_repeated_in(row) if phones else not self._names_a_person(row, said):
             return None
+        if phones and not name and Column.NAME in self._columns and _is_signature(row, phones):
+            return None
         above, text = self._above, said.get
         for column in _PLACES:
             place = text(column)
@@ -143,7 +144,7 @@ class RowReader:
             elif not self._merged or (line, self._columns.get(column)) not in self._merged:
                 above[column] = ""
         village, commune, district = above[Column.VILLAGE], above[Column.COMMUNE], above[Column.DISTRICT]
-        in_address = not self._has_commune and _NAMES_A_COMMUNE.search(unaccented(village))
+        places = self._gazetteer
         birth_year, birth_doubt = self._birth(row)
         family, name = text(Column.FAMILY_NAME), text(Column.NAME, "")
         if family:
@@ -160,7 +161,9 @@ class RowReader:
             village=village,
             commune=commune,
             district=district,
-            place=self._gazetteer.match(village if in_address else commune, district),
+            place=places.match(commune, district)
+            if self._has_commune
+            else places.match_address(village, district),
             unit=above[Column.UNIT],
             note=text(Column.NOTE, ""),
             language=text(Column.LANGUAGE, ""),
@@ -231,6 +234,14 @@ def _read_phones(filled: list[object]) -> PhoneCell:
     if len(filled) > 1:
         return read_phone_cell("; ".join(map(cell_text, filled)))
     return read_phone_cell(filled[0] if filled else None)
+
+
+def _is_signature(row: Row, phones: list[object]) -> bool:
+    """Do words without a number stand alone in the row, as place, date and whoever signs do below a list?"""
+    if len(phones) > 1 or sum(map(bool, map(cell_text, row))) > 1:
+        return False
+    words = cell_text(phones[0])
+    return any(map(str.isalpha, words)) and read_phone_cell(words).status is PhoneStatus.REJECT
 
 
 @lru_cache(maxsize=1000)
