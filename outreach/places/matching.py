@@ -89,6 +89,7 @@ class Gazetteer:
         if not name:
             return PlaceMatch()
         within = self._district_among([district, *others])
+        name = _FORMERLY.get((name, within), name)
         communes = self._communes.get(name) or self._misspelt(name, within)
         if len(communes) > 1 and kind:
             communes = [each for each in communes if each.kind == kind] or communes
@@ -165,3 +166,7 @@ def _likeness(name: str, key: str) -> float:
             name, key = name.removeprefix(start), key.removeprefix(start)
             break
     return fuzz.ratio(name, key) if min(len(name), len(key)) >= _SHORTEST_TO_MEND else 0
+
+
+# The commune's name, its district, and what it has been called since: a town made of all of it in 2019.
+_FORMERLY = {(spelling_key("Đắk Long"), spelling_key("Kon Plông")): spelling_key("Măng Đen")}

@@ -84,6 +84,8 @@ def test_spellings_of_a_name_that_is_unique_in_the_province(text, code):
         ("Đắk Long (Đắk Glei)", None, PlaceMatch("23368")),
         ("xã Đắk Long, huyện Đắk Hà, tỉnh Kon Tum", None, PlaceMatch("23504")),
         ("Đắk Long H.Đắk Hà", None, PlaceMatch("23504")),
+        ("xã Đăk Long", "Kon Plông", PlaceMatch("23473")),  # until 2019; Măng Đen since
+        ("Đắk Long, H. KonPlong", None, PlaceMatch("23473")),
         ("Đắk Hà", None, DAK_HA),
         ("TT. Đắk Hà", None, PlaceMatch("23500")),  # the kind tells the town from the commune
         ("T.T Dak Ha", None, PlaceMatch("23500")),
