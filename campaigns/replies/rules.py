@@ -37,7 +37,7 @@ GROUPS = {
 }
 
 # Civilities before and after what is meant. A bare "ok rồi" stays whole: it need not mean installed.
-COURTESY = "^ ((ACK|YES|DA)* BREAK | YES | ACK (?=..))+ (?=.) | (?<=.) (BREAK|ACK|ENOUGH)+ $"
+COURTESY = "^ ((ACK|YES|DA)* BREAK | YES | ACK (?=..))+ (?=.) | (?<=.) (BREAK|ACK|YES|ENOUGH)+ $"
 
 # fmt: off
 RULES: tuple[tuple[Label, float, str, str], ...] = (
@@ -47,7 +47,7 @@ RULES: tuple[tuple[Label, float, str, str], ...] = (
     (Label.OPT_OUT, 0.98, "(DONT|STOP|REJECT) ~{0,2} (MSG|CALL|TIN|ANNOY)|NEVER FOR ~{0,2} MSG", "ngừng gửi tin nhắn"),
     (Label.OPT_OUT, 0.98, "DUNG HAVE? (MSG|CALL|ANNOY)", "dung phien toi nua"),
     (Label.OPT_OUT, 0.95, "STRIKE", "loại tôi ra khỏi ds"),
-    (Label.OPT_OUT, 0.95, "(REMOVED|DROP|HUY) (HELP|FOR|NOW|ALL){0,2} (NUMWORD|OWNER|NAME)", "xóa giùm số tôi"),
+    (Label.OPT_OUT, 0.95, "(REMOVED|DROP|HUY) (X|HELP|FOR|NOW|ALL){0,2} (NUMWORD|OWNER|NAME)", "xóa giùm số tôi"),
     (Label.OPT_OUT, 0.95, "DROP [^BREAK NOT NOTYET ALREADY]{0,3} (MSG|TIN)", "tắt giùm cái tin nhắn này"),
     (Label.OPT_OUT, 0.90, "(NOT|NEVER|DONT|DUNG) WANT* FOR? (USE|KEEP) (NUMWORD|OWNER|NAME)", "đừng lưu số tôi nữa"),
     (Label.OPT_OUT, 0.85, "ANNOY .* ANNOY", "nhắn hoài, phiền quá"),
@@ -63,12 +63,12 @@ RULES: tuple[tuple[Label, float, str, str], ...] = (
     (Label.OPT_OUT, 0.85, "HUY (HOW|NOW)|(WANT|PLAN|HOW|FOR|WHAT) HUY (?!VERB|ASK|BREAK)", "muon huy thi lam sao"),
     (Label.OPT_OUT, 0.80, "(STOP|HUY) HELP? VERB (WORK|MSG|TIN)", "huy dum cai dang ky nay"),
     (Label.OPT_OUT, 0.70, "(DUNG|DONT) WORK NOT ASKED", "dung nhan duoc khong"),
-    (Label.OPT_OUT, 0.95, "(NOT|NEVER|ENOUGH) CAN? WANT* (MSG|ANNOY) (?!CAN)", "không cần nhận tin"),
+    (Label.OPT_OUT, 0.95, "(NOT|NEVER|ENOUGH) CAN? WANT* (MSG|ANNOY|CALL OWNER) (?!CAN)|ALL WANT+ (MSG|TIN)|(MSG|ANNOY) .* BREAK NEVER $", "không cần nhận tin"),
     (Label.OPT_OUT, 0.90, "NOT WANT+ TIN", "khong can tin nay"),
     (Label.OPT_OUT, 0.80, "(?<!NOT WANT) STOP (?!VERB|THING)", "nhắn hoài, dừng đi"),
     (Label.OPT_OUT, 0.60, "^ (STOP|HUY) VERB $", "huy dum cai"),
     (Label.OPT_OUT, 0.60, "^ HALLO{0,2} USE MSG $", "dùng nhắn nữa"),
-    (Label.UNCLEAR, 0.90, "SPAM", "Xin lỗi tôi đang họp"),
+    (Label.UNCLEAR, 0.90, "SPAM|AWAY (?!.* (VERB|ALREADY|NOTYET|NOT))", "Xin lỗi tôi đang họp"),
     # 8. the menu
     (Label.INSTALLED, 0.97, "^ MENU{0,3} NUM1 (BREAK|ACK)* $", "em chọn số 1"),
     (Label.NOT_YET, 0.97, "^ MENU{0,3} NUM2 (BREAK|ACK)* $", "Số 2 nhé em"),
@@ -117,7 +117,7 @@ RULES: tuple[tuple[Label, float, str, str], ...] = (
     (Label.NO_SMARTPHONE, 0.93, "(NOT|NOTYET|NOTBE|NOHAVE|STRANGE) [^VERB CAN BREAK]{0,4} SMART",
      "chưa có smartphone"),
     (Label.NO_SMARTPHONE, 0.93, "SMART DAU", "có smartphone đâu mà cài"),
-    (Label.NO_SMARTPHONE, 0.90, "SMART ~{0,2} NOT HAVE? END", "điện thoại quẹt tui không có"),
+    (Label.NO_SMARTPHONE, 0.90, "SMART BREAK? ~{0,2} NOT HAVE? END", "điện thoại quẹt tui không có"),
     (Label.NO_SMARTPHONE, 0.85, "NOKIA", "nokia thôi con"),
     (Label.NO_SMARTPHONE, 0.85, "NOT HAVE DEVICE END|NOT HAVE X? WHAT WORK X? CAN", "không có điện thoại"),
     # whether, and whose: an install is never claimed on a doubt
@@ -151,8 +151,8 @@ RULES: tuple[tuple[Label, float, str, str], ...] = (
     (Label.INSTALLED, 0.85, "(ERROR|CAN) .* BREAK (PAST|DA) VERB $", "hồi sáng lỗi giờ ok rồi, đã cài"),
     (Label.REFUSE, 0.80, "REMOVED .* (NOT|NEVER) WANT* (USE|AGAIN|VERB|WANT $) (?!~? CAN)", "gỡ rồi, tốn pin không xài nữa"),
     (Label.NOT_YET, 0.85, "^ [^REFUSE]* REMOVED THING? ALREADY (?!.*(VERB|WORK|HELP|HOW|REFUSE|NOT))", "xóa app rồi vì đầy máy"),
-    (Label.NOT_YET, 0.85, "WHEN PLAN VERB", "chừng nào có mạng mới cài được"),
-    (Label.NOT_YET, 0.80, "(NOT|NOTYET) ~{0,3} (CAN|WORK) .*? INTENT (?!.*(ERROR|HELP|NOT|HOW))",
+    (Label.NOT_YET, 0.85, "WHEN (PLAN|(X|WORK|HAVE|WANT){1,3}) VERB", "chừng nào có mạng mới cài được"),
+    (Label.NOT_YET, 0.80, "(NOT|NOTYET) ~{0,3} (CAN|WORK) .*? (INTENT (?!.*(ERROR|HELP|NOT|HOW))|SOON BY)",
      "không vô được, mai cài"),
     (Label.NOT_YET, 0.80, "(NOKNOW|ERROR) .* (PLAN|BY) .* VERB (?!~* (NOT|ERROR))",
      "chưa cài vì điện thoại hết dung lượng, để xóa bớt hình rồi cài"),
@@ -172,11 +172,11 @@ RULES: tuple[tuple[Label, float, str, str], ...] = (
     (Label.QUESTION, 0.88, "^ WHERE", "ở đâu mà có số tôi"),
     (Label.QUESTION, 0.88, "(VERB|THING|LINK|STORE|DO|HELP) ~* WHERE", "em cài ở đâu được ạ"),
     (Label.QUESTION, 0.85, "WHEN ~* (VERB|DEADLINE)", "bao giờ hết hạn"),
-    (Label.QUESTION, 0.80, "DEADLINE", "hạn chót là ngày nào"),
+    (Label.QUESTION, 0.80, "DEADLINE|VERB WHEN ASKED", "hạn chót là ngày nào"),
     (Label.QUESTION, 0.85, "VERB (SOON|FOR)? HOW ASKED", "cài thế nào vậy em"),
     (Label.QUESTION, 0.85, "HOW ~{0,2} VERB (?!~? (ALREADY|FINISHED|CAN))", "làm thế nào để cài"),
     (Label.QUESTION, 0.85, "(VERB|THING) ~* PURPOSE", "cài để làm gì vậy"),
-    (Label.QUESTION, 0.85, "^ X? PURPOSE", "cái này để làm gì"),
+    (Label.QUESTION, 0.85, "^ X? PURPOSE|^ (TIN|MSG) WHAT ASKED", "cái này để làm gì"),
     (Label.QUESTION, 0.85, "VERB MO (SO|TAGQ)", "cai mo rua"),
     # not yet, not any more
     (Label.NOT_YET, 0.90, "NOT HAVE (VERB|WHAT ALL)", "hem có cài nha"),
@@ -184,13 +184,14 @@ RULES: tuple[tuple[Label, float, str, str], ...] = (
     (Label.NOT_YET, 0.85, "(PAST|DA) (STOP|HUY) VERB", "đã hủy cài đặt"),
     (Label.REFUSE, 0.85, "REMOVED .* REFUSE", "đã xóa, vớ vẩn"),
     (Label.REFUSE, 0.85, "REFUSE .* REMOVED", "rác, xóa rồi"),
+    (Label.NOT_YET, 0.80, "NOT WANT* VERB .* SOON VERB", "không cài liền, tối cài"),
     (Label.REFUSE, 0.92, "NOT [^BREAK NOTYET]? WANT* VERB", "app rác, không cài"),
     (Label.NOT_YET, 0.80, "SAID (PAST|DA)? VERB THING? ALREADY", "ai nói cài rồi"),
     (Label.NOT_YET, 0.85, "VERB ALREADY DAU (BUT|$)", "cài rồi đâu mà nói"),
-    (Label.NOT_YET, 0.80, "(VERB|HAVE) .* (BUT|BREAK) TODAY (ALL|NOT HAVE) ALREADY? $", "có cài mà giờ hết rồi"),
+    (Label.NOT_YET, 0.80, "(VERB|HAVE) .* ((BUT|BREAK) TODAY (ALL|NOT HAVE) ALREADY?|NOT BUT) $", "có cài mà giờ hết rồi"),
     (Label.NOT_YET, 0.80, "FINISHED (WHEN|DAU) DAU", "cài xong hồi nào đâu"),
     (Label.NOT_YET, 0.80, "DOUBT .* NOTYET $", "tưởng cài rồi, coi lại thì chưa"),
-    (Label.NOT_YET, 0.80, "PASTTIME HAVE .* DIED", "hôm trước có, bữa ni mất rồi"),
+    (Label.NOT_YET, 0.80, "(PASTTIME HAVE .*|HAVE BUT) DIED", "hôm trước có, bữa ni mất rồi"),
     (Label.NOT_YET, 0.80, "(VERB|FINISHED) [CAN HAVE]? HALF", "cài được một nửa"),
     (Label.NOT_YET, 0.80, "LATER VERB THING? FINISHED (?!ALREADY)", "mai cài xong báo"),
     (Label.NOT_YET, 0.93, "NOHAVE", "tui đâu có cài"),
@@ -204,7 +205,7 @@ RULES: tuple[tuple[Label, float, str, str], ...] = (
      "NOTYET .* (BREAK|MARK|BUT) [^KIN OTHERTHING BREAK PLAN DOUBT]{0,2} VERB ~{0,2} "
      "(FINISHED|ALREADY) (ALREADY|BREAK|BUT|$)",
      "chưa cài hồi nào? cài lâu rồi mà"),
-    (Label.REFUSE, 0.75, "NOTYET WANT", "chưa thích cài"),
+    (Label.REFUSE, 0.75, "NOTYET WANT (?!.* (PLAN|LATER))", "chưa thích cài"),
     (Label.NOT_YET, 0.95,
      "(?<!OTHERTHING) NOTYET ~{0,2} "
      "(VERB|THING|FINISHED|HAVE|DO|AGAIN|MO|DAU|DONE|WHAT)",
@@ -235,7 +236,7 @@ RULES: tuple[tuple[Label, float, str, str], ...] = (
     (Label.NOT_YET, 0.80, "(?<![PAST DA VERB]) FINISHED VERB $", "ăn cơm xong cài"),
     # who has it may be the sender by name, or somebody else
     (Label.INSTALLED, 0.75, "^ (YES|DA|BREAK)* X{1,3} (PAST|DA)? VERB THING? ALL? (ALREADY|FINISHED)+ $", "Y Bông cài rồi"),
-    (Label.INSTALLED, 0.96, "(PAST|DA) (HAVE|CAN)? VERB (?!~? (WHAT|WHATFOR|PURPOSE|RISK|HOW|TAGQ|HELP $))",
+    (Label.INSTALLED, 0.96, "(PAST|DA) (HAVE|CAN|DO)? VERB (?!~? (WHAT|WHATFOR|PURPOSE|RISK|HOW|TAGQ|HELP $))",
      "mới cài hôm qua nè"),
     (Label.INSTALLED, 0.96, "VERB [^BREAK NOT NOTYET OTHERTHING REMOVED WHAT HOW]{0,5} (ALREADY|FINISHED)",
      "Ok em, anh cài rồi"),
@@ -243,14 +244,14 @@ RULES: tuple[tuple[Label, float, str, str], ...] = (
     (Label.INSTALLED, 0.85, "VERB ~{0,2} PASTTIME", "rồi ạ em cài hôm qua"),
     (Label.INSTALLED, 0.92, "(^|BREAK|DEVICE|KIN|ALL|DA|PAST|YES|ACK) HAVE THING? X? ALREADY",
      "máy tui có sẵn rồi"),
-    (Label.INSTALLED, 0.85, "(PAST|DA) HAVE THING? X? DEVICE? END", "Đã có ứng dụng trong máy"),
+    (Label.INSTALLED, 0.85, "(PAST|DA) HAVE THING? X? DEVICE? END|^ HAVE PASTTIME+ ALREADY? $", "Đã có ứng dụng trong máy"),
     (Label.INSTALLED, 0.85, "THING HAVE ~{0,3} ALREADY", "bluezone co trong may roi"),
     (Label.INSTALLED, 0.92, "^ (YES|DA|PAST|PASTTIME|BREAK|ALL|DO)* ALREADY (BREAK|ACK)* $", "hôm qua rồi"),
     (Label.INSTALLED, 0.92,
      "^ (YES|DA|PAST|BREAK|ALL|DO|ACK|ALREADY)* FINISHED "
      "(BREAK|ACK|ALREADY|FINISHED|ALL|PASTTIME)* $",
      "tui làm xong rồi đó"),
-    (Label.INSTALLED, 0.85, "PLAN (USE|DUNG|WORK) THING", "đang xài bluezone nè"),
+    (Label.INSTALLED, 0.85, "PLAN WORK THING|INUSE THING|^ (YES|DA|PAST|THING|DEVICE)* INUSE ALREADY? $", "đang xài bluezone nè"),
     (Label.INSTALLED, 0.90, "(PAST|DA) FINISHED", "đã hoàn tất cài đặt"),
     (Label.INSTALLED, 0.90, "DONE", "Installed already"),
     (Label.INSTALLED, 0.75, "^ HAVE VERB THING? $", "có cài nha"),

@@ -1,13 +1,13 @@
 """The words of replies and what they mean: data only, the rules stand in `campaigns.replies.rules`.
 
 Accents do not matter (`cai` is `cài`), except in the words of HARD, each of which is only itself; within a
-phrase of several words its neighbours tell, so there its bare spelling matches as well. `a/b` is either
-word. The longest phrase wins; of phrases equal without accents, the one that stands first.
+phrase of several words its neighbours tell, so there its bare spelling matches as well. `a/b_c` is the word
+a or the words b c. The longest phrase wins; of phrases equal without accents, the one that stands first.
 """
 
 _HARD = """
     bàn bán bày bận bố bộ chán chân chớ chờ chữ chị chỉ chỗ chú chừ còn cái cãi cóc cô dùng dũng dạ dấu dụng dừng giờ gõ gởi hơi hồi hộ
-    hội hủy hỏng kẹt lời lợi lầm lộn má mã mãi mô mấy mẹ mố mốt mời mở mỏ mỗi ngày ngủ nhấn nhắn nhỏ nhớ nó nói quà quên răng rành rảnh rời sợ thẻ thưởng
+    hội hủy hỏng kẹt lời lợi lầm lộn má mã mãi mày mô mấy mẹ mố mốt mời mở mỏ mỗi ngày ngủ nhấn nhắn nhỏ nhớ nó nói phát quà quên răng rành rảnh rời sợ thẻ thưởng
     thằng tài tại tiệm tự túi tối tội vợ à ép ứ đau đâu đã đúng đăng đơ đeo đầu đòi đó đồ đổi đời đợi đứng đừng
 """
 HARD = frozenset(_HARD.split())
@@ -18,14 +18,15 @@ MEANINGS: dict[str, str] = {
     "X": """
         bàn | bán | cái | cãi | bộ | mã | mất điện/nước | bị mất điện/nước | chán | chân | chữ | cứu trợ/đói/nạn/hộ | đừng/chớ lo | nhỏ | nhớ | tiệm | tự | rời | đó có | dũng | dấu | dụng | đăng | đau | đầu | đeo | đồ | đời | gõ | hơi | hồi | hội | lời | mấy
         mỏ | mỗi | mời | ngày | ngủ | nó | tài | tại | thẻ | tội | đeo khẩu trang | hỗ trợ tiền/gạo/covid/dịch
-        tiền/gạo hỗ trợ | không phải nhắc/lo | khỏi nhắc/lo | phản hồi | đứng tên | kiểm tra/coi/xem lại giúp | bỏ lỡ/sót/quên/qua | huy/dung nghe đây
+        tiền/gạo hỗ trợ | phát gạo/tiền/thuốc | không phải nhắc/lo | khỏi nhắc/lo | phản hồi | đứng tên | kiểm tra/coi/xem lại giúp | bỏ lỡ/sót/quên/qua | huy/dung nghe đây
         gần đây/nhà/trường/ủy/xã/chợ/bên | stop covid/corona/dịch/ncov | tên/là huy/dung | tên/là a/anh/chị/em huy/dung
         huy/dung đây | gõ gì/chữ | chúng ta | nhà số | xin phép | theo hướng dẫn | cũng được | đi làm | có chi
     """,
     "SPAM": """
         trúng thưởng | khuyến mãi | vay tiền/nhanh/vốn | lãi suất | giá rẻ | soạn dk/đk | quý khách | cuộc gọi nhỡ | gọi nhỡ
-        số dư | tài khoản của/quý | thuê bao này | nghe máy | lái xe | đang họp | gọi lại sau | liên hệ ngay | nạp thẻ | tặng
+        số dư | tài khoản của/quý | thuê bao này | nghe máy | gọi lại sau | liên hệ ngay | tặng
     """,
+    "AWAY": "lái xe | đang họp",
     # --- leave me alone ---
     "STOP": """
         stop | dừng | ngừng | ngưng | tc | hủy | unsubscribe | unsub | optout | opt out | quit | cancel | end | off | kết thúc | chấm dứt
@@ -57,14 +58,14 @@ MEANINGS: dict[str, str] = {
     "CALL": "gọi | liên hệ",
     "TIN": "tin",
     "ANNOY": """
-        phiền quá/lắm/ghê/thật/phức/chết | ngày/giờ/hôm nào cũng nhắn/gửi/gởi | nhắn/gửi/gởi gì/chi nhắn/gửi/gởi/lắm/hoài | bực mình | bị làm phiền | làm phiền quá/lắm | nhắn/gửi ít thôi/lại | cứ/còn nhắn/gửi/gởi nữa | spam hoài/quá/mãi/suốt/nhiều
+        phiền quá/lắm/ghê/thật/phức/chết | ngày/giờ/hôm nào cũng nhắn/gửi/gởi | nhắn/gửi/gởi gì/chi nhắn/gửi/gởi/lắm/hoài | bực mình | bị làm phiền | làm phiền quá/lắm | nhắn/gửi ít thôi/lại | nhắn/gửi tin ít thôi/lại | nhắn/gửi nữa coi/là/tao/tau/thử/chặn/kiện/báo/chửi | cứ/còn nhắn/gửi/gởi nữa | spam hoài/quá/mãi/suốt/nhiều
         nhắn/gửi/gởi hoài/miết/suốt/mãi | nhắn/gửi/gởi tin hoài/miết/suốt/mãi/nhiều/liên
     """,
     # --- not the person ---
     "WRONGNO": """
         nhầm | lộn | nhầm/lộn/sai/lạc số/người/máy/sim/rồi | lầm số/người | nhầm số điện thoại | nhầm điện thoại
         nhầm/lộn tên | cho người khác | chuyển đi rồi | nhắn/gửi/gởi/gọi nhầm/lộn | nhắn/gửi tin nhầm/lộn | wrong number/person/num | not me | wrong | số khác rồi | này mua lại | mua lại sim/số | số/của công/cơ/trường/trạm ty/quan/học/y | số/sim của công/cơ/trường/trạm ty/quan/học/y | đổi số/chủ/sim/người
-        chủ/số cũ | chủ cũ bỏ/đổi/bán/trả số/sim | người khác dùng/xài | của người khác | số mới mua/làm | sim mới | sim/số này mới
+        chủ/số cũ | chủ cũ bỏ/đổi/bán/trả số/sim | người khác dùng/xài/sử_dụng | của người khác | số mới mua/làm | sim mới | sim/số này mới
         mới mua/làm/dùng/xài sim/số | không dùng/xài số này | không còn dùng/xài số | số này không còn
         không phải tôi/mình/tui/tau/tao/me/em
     """,
@@ -77,12 +78,12 @@ MEANINGS: dict[str, str] = {
     "DIED": "mất lâu rồi | mất năm | mất rồi | đã mất | qua đời | chết rồi",
     # --- the phone itself ---
     "SMART": """
-        smartphone | smart phone | thông minh | lướt | máy lướt | đời mới | lướt được | cảm ứng | quẹt | android | iphone | máy xịn | máy thông minh/quẹt
+        smartphone | smart phone | thông minh | lướt | máy lướt | đời mới | lướt được | cảm ứng | quẹt | android | iphone | máy xịn | máy/điện_thoại tốt/to | cái vuốt | máy thông minh/quẹt
         máy cảm ứng | điện thoại thông minh | điện thoại cảm ứng | điện thoại xịn/quẹt
     """,
     "BRICK": """
-        cục gạch | đen trắng | trắng đen | máy/thoại đồ cổ | loại/kiểu bấm số | basic/old/button phone | phone with buttons | bàn phím | bấm phím | phím bấm | bấm nút | nút bấm | kiểu bấm | mỗi phím | phổ thông | cổ lỗ sĩ | không lên/vô mạng | không lên được mạng | máy/thoại rách
-        máy phím/nút/bấm/bàn/thường/dỏm | cùi | cùi bắp | đồ cổ | đập đá | điện thoại bàn/thường/bấm
+        cục gạch | đen trắng | trắng đen | máy/điện_thoại đồ cổ | loại/kiểu bấm số | basic/old/button phone | phone with buttons | bàn phím | bấm phím | phím bấm | bấm nút | nút bấm | kiểu bấm | mỗi phím | phổ thông | cổ lỗ sĩ | không lên/vô mạng | không lên được mạng | máy/điện_thoại rách
+        máy phím/nút/bấm/bàn/thường/dỏm | máy/điện_thoại người già | cái nút | bấm bấm | cùi | cùi bắp | đồ cổ | đập đá | điện thoại bàn/thường/bấm
         điện thoại bình thường | 1280 | 1202 | 1200 | feature/dumb phone | no smartphone/smart | không có internet/3g
         không lên/vô/kết mạng được | không lên/vô được mạng | không có mạng internet | lên mạng không được
         mạng không lên được
@@ -128,7 +129,7 @@ MEANINGS: dict[str, str] = {
     "FINISHED": "xong | xong xuôi | hoàn thành | thành công | hoàn tất | done | finish | finished | completed",
     "AGAIN": "lại",
     "REMOVED": """
-        xóa | gỡ | gỡ bỏ | gỡ ra | tháo | tháo ra | uninstall | uninstalled | deleted | removed | mất app | reset máy | mất hết/tiêu/mất/máy | mất điện thoại | bị mất | đổi máy
+        xóa | gỡ | gỡ bỏ | gỡ ra | tháo | tháo ra | uninstall | uninstalled | deleted | removed | mất app | nay/giờ/chừ không còn | reset máy | mất hết/tiêu/mất/máy | mất điện thoại | bị mất | đổi máy
         đổi điện thoại
     """,
     "CAN": "được | nổi",
@@ -140,7 +141,7 @@ MEANINGS: dict[str, str] = {
     "MO": "mo",
     "DO": "làm | làm theo | mần | thực hiện",
     "ERROR": """
-        lỗi | treo | đơ | bị đơ | bị văng | là văng/tắt | văng ra | đứng máy | trang trắng | màn hình trắng/đen | hỏng | kẹt
+        lỗi | hư | treo | đơ | bị đơ | bị văng | là văng/tắt | văng ra | bị đứng máy | trang trắng | màn hình trắng/đen | hỏng | kẹt
         bị kẹt | không tương thích | không hỗ trợ | link die/hư | quay vòng | xoay vòng | quay/load hoài/mãi | thoát ra | thoát | quay quay | xoay xoay | trang lạ | link chết | đứng ở/màn/hình | đòi mật/đăng | quên tài khoản | không có tài khoản | cứ báo | bắt/đòi nhập
         rồi đứng hình/im/yên/máy | tự dừng/tắt/thoát/văng/đóng | tự động dừng/tắt/thoát | bị đứng | bị/báo dừng | báo đầy/lỗi/thiếu | dừng ở màn/trang/bước | bộ nhớ/lượng đầy | kêu/yêu/bắt/đòi đăng
         hết/đầy/thiếu bộ nhớ | hết/đầy/thiếu dung lượng | không đủ/còn bộ nhớ | không đủ/còn dung lượng | không đủ/còn chỗ
@@ -155,11 +156,11 @@ MEANINGS: dict[str, str] = {
     "FOR": "cho",
     # --- later ---
     "PLAN": """
-        sẽ | để | đợi | doi | chờ | sắp | hẹn | dự định | cũng/đang/có tính/định | cuối/đầu tháng | đang | liền | hứa | lát | lát nữa | xí nữa | xíu | chút xíu | tí | chút/tí nữa | từ từ | gần | gần xong
+        sẽ | xin sẽ | để | rồi tính | chuẩn bị | đợi | doi | chờ | sắp | hẹn | dự định | cũng/đang/có tính/định | cuối/đầu tháng | đang | liền | hứa | lát | lát nữa | xí nữa | xíu | chút xíu | tí | chút/tí nữa | từ từ | gần | gần xong
         bận | bận quá | đang bận | quên | quên mất/cài | quên chưa | later | tomorrow | tonight | will | i ll | soon
         khi/lúc/hôm/bữa nào/mô/rảnh/có/về | ngày mai/mốt | mai mốt | cuối tuần | đầu tháng | tuần/tháng sau/tới | chủ nhật
-        vài/mấy bữa/hôm/ngày nữa | vài bữa | lúc/bữa/hôm/khi khác | qua tuần | rảnh/ranh thì/rồi/sẽ | sẽ làm/thực | đang sửa | máy/thoại hư/hỏng | đang hỏng | sửa xong | thứ 2/3/4/5/6/7 | bây giờ/chừ | về nhà em/tôi/sẽ/cài/mới/rồi | lấy về | hết pin | chưa rảnh/kịp | không kịp
-        chưa/không có thời gian | hết 3g/4g/data/mạng/tiền | hết dung lượng mạng/data/4g | không có mạng/wifi/4g/sóng
+        vài/mấy bữa/hôm/ngày nữa | vài bữa | lúc/bữa/hôm/khi khác | qua tuần | rảnh/ranh thì/rồi/sẽ | sẽ làm/thực | đang sửa | máy/điện_thoại hư/hỏng | đang hỏng | sửa xong | thứ 2/3/4/5/6/7 | bây giờ/chừ | về nhà em/tôi/sẽ/cài/mới/rồi | lấy về | hết pin | chưa rảnh/kịp | không kịp
+        chưa/không có thời gian | thời gian/rảnh đâu | hết 3g/4g/data/mạng/tiền | hết dung lượng mạng/data/4g | không có mạng/wifi/4g/sóng
         mạng yếu/chậm | có wifi/mạng/tiền mới | đang load/chờ
     """,
     "NOW": "ngay",
@@ -184,19 +185,19 @@ MEANINGS: dict[str, str] = {
     "WHATFOR": "làm/mần gì/chi | làm gì/chi cho | chi/gì cho | mà làm gì/chi",
     "WHO": "ai vậy/thế/đó/đấy/đây/rứa/ri/nhắn/gửi | who | nào nhắn/gửi | số của ai | của ai | hỏi/gặp/số ai | liên hệ ai",
     "WHOIS": "là ai",
-    "SOURCE": "sao có/biết số | lấy số | ai/đâu cho/đưa số | có số tôi/em/tui/mình | biết số | lấy thông tin",
+    "SOURCE": "sao có/biết số | lấy số | ai/đâu cho/đưa số | ai/đâu cho/đưa mày/bạn/em/anh/chị/mấy số | có số tôi/em/tui/mình | biết số | lấy thông tin",
     "COST": """
         tốn/mất/trả/thu/tính/trừ tiền | tốn/mất/thu phí | phí | miễn phí | free | cost | fee | bao nhiêu tiền/mb | how much
         pay | mất pin/mạng/gì | mất dung lượng | tốn pin/mạng/data/4g/3g/gì | tốn dung lượng | nặng/chậm máy | mấy tuổi | ngày mấy
     """,
     "HOWMUCH": "bao nhiêu",
     "RISK": """
-        lừa đảo | lộ thông tin | mất thông tin | theo dõi | an toàn | virus | hack | scam | phạt | bắt buộc | bị gì | có sao
+        lừa đảo | thu thập | lộ thông tin | mất thông tin | theo dõi | an toàn | virus | hack | scam | phạt | bắt buộc | bị gì | có sao
         lộ | bị lộ | danh bạ | ảnh hưởng | định vị | bảo mật | tác dụng | lợi ích | quà | thưởng | tiếng dân/kinh/xơ/ba/gia | lợi gì | lợi | nguy hiểm | nhà nước | bộ y tế | thật không | real | uy tín | đáng tin | tin được | safe | legit
     """,
     "LINK": "link | đường link | đường dẫn",
     "STORE": "ch play | chplay | app store | appstore | google play",
-    "DEADLINE": "hạn đến | hết hạn | deadline | hạn chót",
+    "DEADLINE": "hạn đến | thời hạn | hết hạn | deadline | hạn chót",
     "ASK": "hỏi | cho hỏi | cho em/tôi/mình/tui hỏi | xin | cho xin | thắc mắc",
     "NEED": "phải | có phải/cần/bị/tốn/nên | có nhất thiết | nhất thiết",
     "TAGQ": "à | ah | hả | ha | hè | he | nhỉ | ta | phải không | đúng không",
@@ -207,21 +208,22 @@ MEANINGS: dict[str, str] = {
         tham gia | chịu | tiếp tục | cho phép | có ý/dự định | want | interested
     """,
     "REFUSE": """
-        không tin | không bao giờ | nhất quyết/định không | mặc kệ | đời nào | không ham | không hứng | vớ vẩn | nhảm | rác | app rác | ép | đừng/bắt ép | mắc mớ | mắc mớ gì/chi | no thanks | no way
+        không tin | không bao giờ | đừng hòng | còn khuya | nhất quyết/định không | mặc kệ | đời nào | không ham | không hứng | vớ vẩn | nhảm | rác | app rác | ép | đừng/bắt ép | mắc mớ | mắc mớ gì/chi | no thanks | no way
         not interested | refuse
     """,
     "ENOUGH": "thôi",
     # --- people and small words ---
     "SELF": """
-        em | anh | tôi | mình | tui | má | bố | mẹ | tao | tau | con | cháu | bác | cô | chú | chị | ông | bà | ba | i | my
+        em | anh | tôi | mình | tui | mày | má | bố | mẹ | tao | tau | con | cháu | bác | cô | chú | chị | ông | bà | ba | i | my
         me | đồng chí | cán bộ | cán bộ thôn/xã/làng | bạn | nhà em/tôi/mình | chúng tôi | tụi em | bọn em
     """,
+    "BUT": "nhưng | nhưng mà | còn | mà | mà tôi/tui/tao/tau/mình | chứ | but",
     "KIN": """
-        chồng | vợ | chồng em/tôi/chị | vợ tôi/em/mình/anh | con trai | con gái | con trai/gái tôi/em/bác | con tôi/em
-        bố/mẹ/ba tôi/em | thằng | đứa con | vk | ck | vk/ck em | ông/bà xã | em trai/gái | anh trai | chị gái | bạn em/tôi/mình
+        chồng | vợ | chồng em/tôi/chị | vợ tôi/em/mình/anh | con trai | con gái | con trai/gái tôi/em/bác | con em
+        bố/mẹ/ba em | dì/cậu/mợ/dượng/thím em | thằng | đứa con | vk | ck | vk/ck em | ông/bà xã | em trai/gái | anh trai | chị gái | bạn em/tôi/mình
         hàng xóm | ông/bà nội/ngoại | thím | sếp | cô/thầy giáo | trưởng thôn/làng/bản | thôn trưởng | già làng | bí thư | chủ tịch
-        bác/ông/bà/cậu/anh/chị/em tôi/tui | nhà bên/kế | máy cơ quan | máy công ty
-        bạn bè/gái/trai | đồng nghiệp | người nhà/yêu | họ hàng | công an | bộ đội | thanh niên | nhân viên | chủ tiệm
+        bố/mẹ/má/ba/cha/ông/bà/bác/cô/chú/dì/dượng/cậu/mợ/thầy/anh/chị/em/con/cháu/bạn tôi/tui/tao/tau/mình | nhà bên/kế | máy cơ quan | máy công ty
+        bạn bè/gái/trai/hàng | học trò/sinh | bà con | đứa em/bạn | đồng nghiệp | người nhà/yêu | họ hàng | công an | bộ đội | thanh niên | nhân viên | chủ tiệm
         anh/chị hai/ba | con út/cả/đầu | mấy/tụi/bọn/cái đứa | mấy/tụi/bọn/lũ đứa/đám nhỏ/nó | tụi/bọn/lũ nhỏ/nó/trẻ | đứa nhỏ/cháu | thằng/con cháu/nhỏ | cháu nội/ngoại
         con dâu/rể | của con/mẹ/má/ba/bố | máy vợ | vợ nói/bảo/kêu | ba/bố/cha má/mẹ | người ta | bên xã/thôn/huyện/đoàn | cả/mọi làng/xóm/thôn
     """,
@@ -231,12 +233,12 @@ MEANINGS: dict[str, str] = {
         cho cả | tất cả | đều | hết | cả nhà | vợ chồng | hai vợ chồng
         tôi/em/mình/tui/anh/chị và/với/cùng vợ/chồng/con/ba/mẹ | tôi/em/mình/tui/anh/chị và/với/cùng bố/ba mẹ
     """,
-    "BUT": "nhưng | nhưng mà | còn | mà | chứ | but",
+    "INUSE": "đang dùng/xài/sử_dụng | vẫn đang dùng/xài/sử_dụng",
     "USE": "dùng | xài | sử dụng | dùng điện thoại/máy/số",
     "RIGHT": "đúng | chính xác | phải rồi | đúng rồi/vậy/thế/rứa",
     "HAVE": "có | có cán bộ | mua được",
     "ACK": """
-        ok | cảm ơn | cám ơn | thanks | thank | tks | ừ | ừm | um | uh | uhm | ukm | rõ | xin lỗi | sorry | chào | xin chào | hello | hi | alo
+        ok | cảm ơn | cám ơn | thanks | thank | tks | ừ | ừm | um | uh | uhm | ukm | rõ | xin lỗi | sorry | chào | xin chào | kính gửi/thưa/chào | trân trọng | hello | hi | alo
         nhận rồi | nhận tin rồi | nhận được tin | nhận được tin nhắn | đã nhận | đã nhận tin/được | đã nhận được tin
         đã nhận được tin nhắn | biết/hiểu/nghe/đọc/thấy/xem rồi | đã xem/đọc/biết/hiểu/rõ
     """,
@@ -246,7 +248,7 @@ MEANINGS: dict[str, str] = {
     "NUM3": "số ba | chọn ba | bấm/nhấn 3",
     "NUM4": "số bốn | chọn bốn | bấm/nhấn 4",
     "PART": """
-        mấy chú/bác/cháu | a | ạ | ấy | cả | các | chắc chắn | chút | chứ sao | chứ sao không | cứ | cũng | for | đây | đấy | đi | đó | do | hihi | haha | hoài | hen | is | it | là
+        mấy chú/bác/cháu | a | ạ | ấy | cả | các | chắc chắn | chút | chứ sao | chứ sao không | cứ | cũng | for | đây | đấy | đi | đó | do | hihi | haha | hu hu | huhu | hic | hỏi chi/hoài/mãi/miết/lắm | hoài | hen | ad | nka | kịp | is | it | là
         lắm | luôn | lun | mãi | nay | này | nào | nè | nghe | nghen | nha | nhé | nhen | nữa | ơi | please | pls | quá | rất
         sir | this | thì | thưa | to | và | vẫn | với | y | vui lòng | xin vui lòng | làm ơn | yêu cầu | đề nghị
     """,
