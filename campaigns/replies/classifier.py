@@ -46,6 +46,7 @@ BLUEZONE = Vocabulary(
     other_things=(
         "zalo", "ncovi", "facebook", "fb", "messenger", "tiktok", "youtube", "vssid", "vneid", "gmail", "momo", "game",
         "camera", "win", "sổ sức khỏe", "tiêm", "vaccine", "khai báo", "khai báo y tế", "viettel",
+        "báo thức", "tải phim", "tải nhạc", "tải game",
     ),
 )  # fmt: skip
 

@@ -35,7 +35,7 @@ _syllable = re.compile(
 
 # Words that keystrokes would turn into something else.
 _ENGLISH = """
-    after already app apps as at been does done down error for free has have her his how is its more need no nor not now
+    after already app apps as at been does done down error for free has have her his how is its lag more need no nor not now
     number of or other out person please post reset scan sir sms soft soon sorry stop test this us use user was we were
     what where who why wife wifi with work wrong yes you your
 """
@@ -54,6 +54,7 @@ TEENCODE = {
         "dien thoai": "dt đt dth đth dthoai đthoai fone phone dtdd đtdđ ddt",
         "so dien thoai": "sdt sđt",
         "toi": "t",
+        "nhan": "nhn",
         "minh": "mk mik mjk mềnh mìn",
         "em": "e iem",
         "gi": "j ji zì rì jì",

@@ -16,22 +16,22 @@ HARD = frozenset(_HARD.split())
 MEANINGS: dict[str, str] = {
     # Words that would be mistaken for others without their accents; names; slogans.
     "X": """
-        bàn | bán | cái | cãi | bộ | mã | mất điện/nước | bị mất điện/nước | chán | chân | chữ | cứu trợ/đói/nạn/hộ | đừng/chớ lo | nhỏ | nhớ | tiệm | tự | rời | đó có | dũng | dấu | dụng | đăng | đau | đầu | đeo | đồ | đời | gõ | hơi | hồi | hội | lời | mấy
+        bàn | bán | cái | cãi | bộ | mã | mất điện/nước | bị mất điện/nước | chán | chân | chữ | cứu trợ/đói/nạn/hộ | đừng/chớ lo | nhỏ | nhớ | tiệm | tự | rời | đó có | dũng | dấu | dụng | đăng | đau | đầu | đeo | đồ | đời | gõ | hơi | hội | lời | mấy
         mỏ | mỗi | mời | ngày | ngủ | nó | tài | tại | thẻ | tội | đeo khẩu trang | hỗ trợ tiền/gạo/covid/dịch
         tiền/gạo hỗ trợ | phát gạo/tiền/thuốc | không phải nhắc/lo | khỏi nhắc/lo | phản hồi | đứng tên | kiểm tra/coi/xem lại giúp | bỏ lỡ/sót/quên/qua | huy/dung nghe đây
         gần đây/nhà/trường/ủy/xã/chợ/bên | stop covid/corona/dịch/ncov | tên/là huy/dung | tên/là a/anh/chị/em huy/dung
-        huy/dung đây | gõ gì/chữ | chúng ta | nhà số | xin phép | theo hướng dẫn | cũng được | đi làm | có chi
+        huy/dung đây | gõ gì/chữ | chúng ta | dừng xe/đèn/chân | nhà số | xin phép | theo hướng dẫn | cũng được | đi làm | có chi
     """,
     "SPAM": """
         trúng thưởng | khuyến mãi | vay tiền/nhanh/vốn | lãi suất | giá rẻ | soạn dk/đk | quý khách | cuộc gọi nhỡ | gọi nhỡ
         số dư | tài khoản của/quý | thuê bao này | nghe máy | gọi lại sau | liên hệ ngay | tặng
     """,
-    "AWAY": "lái xe | đang họp",
+    "AWAY": "lái xe | đang họp | tin nhắn tự động | đi vắng",
     # --- leave me alone ---
     "STOP": """
         stop | dừng | ngừng | ngưng | tc | hủy | unsubscribe | unsub | optout | opt out | quit | cancel | end | off | kết thúc | chấm dứt
         thôi/nghỉ/bớt nhắn/gửi/gởi/spam/nhắc/gọi
-        dừng lại/ngay/đi/hẳn | dừng nữa | đừng nữa | tạm dừng | thôi đi | hủy đăng ký/ki | hủy dk/dv | hủy dịch vụ | hủy bỏ
+        dừng lại/ngay/đi/hẳn | thôi ngay | dừng nữa | đừng nữa | tạm dừng | thôi đi | hủy đăng ký/ki | hủy dk/dv | hủy dịch vụ | hủy bỏ
         hủy tin/nhận | hủy đi/giúp
     """,
     "DONT": "đừng | chớ | cấm | đừng có | đừng bao giờ | đừng bắt/ép",
@@ -41,7 +41,7 @@ MEANINGS: dict[str, str] = {
     "STRIKE": """
         xóa/bỏ/loại/gỡ/rút/gạch số/tên/sim | khỏi ds | khỏi danh sách | ra danh sách | khỏi hệ thống/nhóm/group/list
         bỏ/loại/xóa/gỡ/rút tôi/em/tui/mình/tao | rút/rời/thoát/out nhóm/group | rút/thoát/out khỏi | chặn | block
-        remove/delete me/my/this | take me/my/this off | take my number | opt me out | leave me alone | go away
+        remove/delete me/my/this | take me/my/this off | take my number | opt me out | leave me alone | tha cho | danh sách đen | go away
         để/cho tôi/em/tui/mình/tao/tau/anh/chị/bác/cô/chú/ông/bà/con yên | để yên | người ta yên | yên thân
         báo công an | báo nhà mạng | báo tổng đài | báo cáo spam/số | tố cáo | report spam | tôi/tui/đi kiện | kiện cho/đó
         không/chưa đăng ký nhận/tin | đừng điện | no more | no sms/text/message/messages | chớ nhắn/gửi
@@ -52,7 +52,7 @@ MEANINGS: dict[str, str] = {
     "KEEP": "lưu | lưu giữ | giữ | lưu lại | lấy",
     "MSG": """
         nhắn | nhan | nhắn tin | tin nhắn | gửi | gởi | gửi/gởi tin | gửi/gởi tin nhắn | nhận tin nhắn | nhắn gửi/gởi | sms | spam
-        làm phiền | liên lạc | quấy rầy/rối/phá | phiền | quảng cáo | qc | thông báo | text | text me | texting | sending | send
+        làm phiền | liên lạc | quấy rầy/rối/phá | phiền | quảng cáo | qc | thông báo | text | text me | texting | receive | receiving | sending | send
         message | messages | contact/call/bother/disturb me | contact | bother | disturb | nhắc | nhắc nhở | réo
     """,
     "CALL": "gọi | liên hệ",
@@ -65,7 +65,7 @@ MEANINGS: dict[str, str] = {
     "WRONGNO": """
         nhầm | lộn | nhầm/lộn/sai/lạc số/người/máy/sim/rồi | lầm số/người | nhầm số điện thoại | nhầm điện thoại
         nhầm/lộn tên | cho người khác | chuyển đi rồi | nhắn/gửi/gởi/gọi nhầm/lộn | nhắn/gửi tin nhầm/lộn | wrong number/person/num | not me | wrong | số khác rồi | này mua lại | mua lại sim/số | số/của công/cơ/trường/trạm ty/quan/học/y | số/sim của công/cơ/trường/trạm ty/quan/học/y | đổi số/chủ/sim/người
-        chủ/số cũ | chủ cũ bỏ/đổi/bán/trả số/sim | người khác dùng/xài/sử_dụng | của người khác | số mới mua/làm | sim mới | sim/số này mới
+        chủ/số cũ | chủ cũ bỏ/đổi/bán/trả số/sim | người khác dùng/xài/sử_dụng | của người khác | số mới mua/làm | sim mới/rác | số/sim này mua | not my number | sim/số này mới
         mới mua/làm/dùng/xài sim/số | không dùng/xài số này | không còn dùng/xài số | số này không còn
         không phải tôi/mình/tui/tau/tao/me/em
     """,
@@ -83,19 +83,19 @@ MEANINGS: dict[str, str] = {
     """,
     "BRICK": """
         cục gạch | đen trắng | trắng đen | máy/điện_thoại đồ cổ | loại/kiểu bấm số | basic/old/button phone | phone with buttons | bàn phím | bấm phím | phím bấm | bấm nút | nút bấm | kiểu bấm | mỗi phím | phổ thông | cổ lỗ sĩ | không lên/vô mạng | không lên được mạng | máy/điện_thoại rách
-        máy phím/nút/bấm/bàn/thường/dỏm | máy/điện_thoại người già | cái nút | bấm bấm | cùi | cùi bắp | đồ cổ | đập đá | điện thoại bàn/thường/bấm
+        máy phím/nút/bấm/bàn/thường/dỏm | máy/điện_thoại người_già/hồi_xưa/đời_cũ/đời_xưa/ghẻ/lởm | cái nút | bấm bấm | cùi | cùi bắp | đồ cổ | đập đá | điện thoại bàn/thường/bấm
         điện thoại bình thường | 1280 | 1202 | 1200 | feature/dumb phone | no smartphone/smart | không có internet/3g
-        không lên/vô/kết mạng được | không lên/vô được mạng | không có mạng internet | lên mạng không được
+        không lên/vô/kết_nối mạng được | không lên/vô được mạng | không có mạng internet | lên mạng không được
         mạng không lên được
     """,
     "NOKIA": "nokia | itel | masstel | mobell | philips",
     "CALLONLY": """
-        chỉ nghe/gọi | chỉ để/biết/có nghe/gọi | chỉ gọi điện/được | chỉ dùng gọi/nghe/để | chỉ nhắn tin | dùng nhắn tin thôi | nghe gọi | để gọi/nghe thôi
+        chỉ nghe/gọi | chỉ để/biết/có nghe/gọi | chỉ gọi điện/được | chỉ dùng gọi/nghe/để | chỉ nhắn tin | chức năng gọi | gọi điện nhắn tin thôi | dùng nhắn tin thôi | nghe gọi | để gọi/nghe thôi
         nghe với/và gọi | gọi với/và nghe/nhắn | nhắn tin với/và gọi | gọi điện được thôi | only call/calls
     """,
     "DEVICE": "máy | điện thoại | phone | samsung | oppo | xiaomi | vivo | realme | huawei",
     # --- no, never, not yet ---
-    "NEVER": "never | đéo | đếch | dek | éo | cóc | khỏi | miễn | dẹp | còn lâu | việc gì phải | việc gì tôi/em/mình phải | mắc gì",
+    "NEVER": "never | đéo | đếch | dek | éo | cóc | khỏi | miễn | dẹp | còn lâu | nên thôi | việc gì phải | việc gì tôi/em/mình phải | mắc gì",
     "DENY": """
         không/đâu phải chưa/không | không/đâu phải là chưa/không | không phải tôi/em/mình không
         ai/sao nói/bảo/kêu chưa/không | ai/sao nói/bảo/kêu tôi/em/mình/tui/con/cháu chưa/không | sao lại nói/bảo/kêu chưa/không | ai/sao nói/bảo/kêu là chưa/không
@@ -129,7 +129,7 @@ MEANINGS: dict[str, str] = {
     "FINISHED": "xong | xong xuôi | hoàn thành | thành công | hoàn tất | done | finish | finished | completed",
     "AGAIN": "lại",
     "REMOVED": """
-        xóa | gỡ | gỡ bỏ | gỡ ra | tháo | tháo ra | uninstall | uninstalled | deleted | removed | mất app | nay/giờ/chừ không còn | reset máy | mất hết/tiêu/mất/máy | mất điện thoại | bị mất | đổi máy
+        xóa | gỡ | gỡ bỏ | gỡ ra | tháo | tháo ra | uninstall | uninstalled | deleted | removed | mất app | bán máy/điện_thoại | nay/giờ/chừ không còn | reset máy | mất hết/tiêu/mất/máy | mất điện thoại | bị mất | đổi máy
         đổi điện thoại
     """,
     "CAN": "được | nổi",
@@ -141,7 +141,7 @@ MEANINGS: dict[str, str] = {
     "MO": "mo",
     "DO": "làm | làm theo | mần | thực hiện",
     "ERROR": """
-        lỗi | hư | treo | đơ | bị đơ | bị văng | là văng/tắt | văng ra | bị đứng máy | trang trắng | màn hình trắng/đen | hỏng | kẹt
+        lỗi | hư | lag | giật | trắng bóc/xóa/tinh | đen thui/sì/ngòm | sai mã | kêu nhập | nhớ đầy/hết | treo | đơ | bị đơ | bị văng | là văng/tắt | văng ra | bị đứng máy | trang trắng | màn hình trắng/đen | hỏng | kẹt
         bị kẹt | không tương thích | không hỗ trợ | link die/hư | quay vòng | xoay vòng | quay/load hoài/mãi | thoát ra | thoát | quay quay | xoay xoay | trang lạ | link chết | đứng ở/màn/hình | đòi mật/đăng | quên tài khoản | không có tài khoản | cứ báo | bắt/đòi nhập
         rồi đứng hình/im/yên/máy | tự dừng/tắt/thoát/văng/đóng | tự động dừng/tắt/thoát | bị đứng | bị/báo dừng | báo đầy/lỗi/thiếu | dừng ở màn/trang/bước | bộ nhớ/lượng đầy | kêu/yêu/bắt/đòi đăng
         hết/đầy/thiếu bộ nhớ | hết/đầy/thiếu dung lượng | không đủ/còn bộ nhớ | không đủ/còn dung lượng | không đủ/còn chỗ
@@ -157,9 +157,9 @@ MEANINGS: dict[str, str] = {
     # --- later ---
     "PLAN": """
         sẽ | xin sẽ | để | rồi tính | chuẩn bị | đợi | doi | chờ | sắp | hẹn | dự định | cũng/đang/có tính/định | cuối/đầu tháng | đang | liền | hứa | lát | lát nữa | xí nữa | xíu | chút xíu | tí | chút/tí nữa | từ từ | gần | gần xong
-        bận | bận quá | đang bận | quên | quên mất/cài | quên chưa | later | tomorrow | tonight | will | i ll | soon
+        bận | bận quá | đang bận | quên | quên mất/cài/béng/khuấy | để xem/coi/thử/nghĩ/nghiên_cứu | quên chưa | later | tomorrow | tonight | will | i ll | soon
         khi/lúc/hôm/bữa nào/mô/rảnh/có/về | ngày mai/mốt | mai mốt | cuối tuần | đầu tháng | tuần/tháng sau/tới | chủ nhật
-        vài/mấy bữa/hôm/ngày nữa | vài bữa | lúc/bữa/hôm/khi khác | qua tuần | rảnh/ranh thì/rồi/sẽ | sẽ làm/thực | đang sửa | máy/điện_thoại hư/hỏng | đang hỏng | sửa xong | thứ 2/3/4/5/6/7 | bây giờ/chừ | về nhà em/tôi/sẽ/cài/mới/rồi | lấy về | hết pin | chưa rảnh/kịp | không kịp
+        vài/mấy bữa/hôm/ngày nữa | vài bữa | lúc/bữa/hôm/khi khác | qua tuần | rảnh/ranh thì/rồi/sẽ | sẽ làm/thực | đang sửa | máy/điện_thoại hư/hỏng | đang hỏng | sửa xong | thứ 2/3/4/5/6/7/hai/ba/tư/năm/sáu/bảy | bây giờ/chừ | về nhà em/tôi/sẽ/cài/mới/rồi | lấy về | hết pin | chưa rảnh/kịp | không kịp
         chưa/không có thời gian | thời gian/rảnh đâu | hết 3g/4g/data/mạng/tiền | hết dung lượng mạng/data/4g | không có mạng/wifi/4g/sóng
         mạng yếu/chậm | có wifi/mạng/tiền mới | đang load/chờ
     """,
@@ -168,7 +168,7 @@ MEANINGS: dict[str, str] = {
     "LATER": "mai | mốt | chiều | tối | túi | tối về | sau",
     "TODAY": "bữa nay/ni | sáng | trưa | giờ | chừ | hôm nay | chiều/tối nay/ni",
     "PASTTIME": """
-        hôm qua/trước/kia/bữa | bữa trước/qua/hổm | hổm rày | cách đây | hồi sáng/trưa/chiều/hôm | tối/chiều qua | sáng nay | tuần/tháng/năm trước | hồi tuần/tháng/năm trước | năm ngoái | lâu | từ | từ đầu
+        hôm qua/trước/kia/bữa | bữa trước/qua/hổm | hổm rày | cách đây | hồi | hồi sáng/trưa/chiều/hôm/tết/đầu/cuối/nãy | hôm chủ_nhật/thứ_hai/thứ_ba/thứ_tư/thứ_năm/thứ_sáu/thứ_bảy | tối/chiều qua | sáng nay | tuần/tháng/năm trước | hồi tuần/tháng/năm trước | năm ngoái | lâu | từ | từ đầu
     """,
     # --- asking ---
     "WHERE": "ở đâu | ở mô | ở chỗ nào | chỗ nào | vô đâu/mô | where | link đâu/mô | từ đâu",
@@ -181,13 +181,13 @@ MEANINGS: dict[str, str] = {
     """,
     "WHY": "tại sao | vì sao | why | sao phải/lại/cứ/bắt | vì răng | răng phải",
     "WHAT": "máy/link/trang/app/web/cái nào | gì | chi | là gì/chi/sao | cái gì/chi | là cái gì/chi | what | nghĩa là",
-    "PURPOSE": "để làm gì/chi",
+    "PURPOSE": "để làm/mần gì/chi | để gì/chi",
     "WHATFOR": "làm/mần gì/chi | làm gì/chi cho | chi/gì cho | mà làm gì/chi",
-    "WHO": "ai vậy/thế/đó/đấy/đây/rứa/ri/nhắn/gửi | who | nào nhắn/gửi | số của ai | của ai | hỏi/gặp/số ai | liên hệ ai",
+    "WHO": "ai vậy/thế/đó/đấy/đây/rứa/ri/nhắn/gửi | who | nào nhắn/gửi | số của ai | của ai | cơ_quan/bên/đơn_vị nào | hỏi/gặp/số ai | liên hệ ai",
     "WHOIS": "là ai",
     "SOURCE": "sao có/biết số | lấy số | ai/đâu cho/đưa số | ai/đâu cho/đưa mày/bạn/em/anh/chị/mấy số | có số tôi/em/tui/mình | biết số | lấy thông tin",
     "COST": """
-        tốn/mất/trả/thu/tính/trừ tiền | tốn/mất/thu phí | phí | miễn phí | free | cost | fee | bao nhiêu tiền/mb | how much
+        tốn/mất/trả/thu/tính/trừ tiền | tốn/mất/thu phí | phí | bao lâu | mất bao lâu | miễn phí | free | cost | fee | bao nhiêu tiền/mb | how much
         pay | mất pin/mạng/gì | mất dung lượng | tốn pin/mạng/data/4g/3g/gì | tốn dung lượng | nặng/chậm máy | mấy tuổi | ngày mấy
     """,
     "HOWMUCH": "bao nhiêu",
@@ -208,20 +208,20 @@ MEANINGS: dict[str, str] = {
         tham gia | chịu | tiếp tục | cho phép | có ý/dự định | want | interested
     """,
     "REFUSE": """
-        không tin | không bao giờ | đừng hòng | còn khuya | nhất quyết/định không | mặc kệ | đời nào | không ham | không hứng | vớ vẩn | nhảm | rác | app rác | ép | đừng/bắt ép | mắc mớ | mắc mớ gì/chi | no thanks | no way
+        không tin | không bao giờ | điên/ngu/dại/khùng mới/gì/mà | ai thèm/mà | đừng hòng | còn khuya | nhất quyết/định không | mặc kệ | đời nào | không ham | không hứng | vớ vẩn | nhảm | rác | app rác | ép | đừng/bắt ép | mắc mớ | mắc mớ gì/chi | no thanks | no way
         not interested | refuse
     """,
     "ENOUGH": "thôi",
     # --- people and small words ---
     "SELF": """
-        em | anh | tôi | mình | tui | mày | má | bố | mẹ | tao | tau | con | cháu | bác | cô | chú | chị | ông | bà | ba | i | my
+        em | anh | tôi | mình | tui | mày | má | bố | mẹ | tao | tau | con | cháu | bác | cô | chú | chị | ông | bà | ba | cậu | mợ | thím | dượng | i | my
         me | đồng chí | cán bộ | cán bộ thôn/xã/làng | bạn | nhà em/tôi/mình | chúng tôi | tụi em | bọn em
     """,
     "BUT": "nhưng | nhưng mà | còn | mà | mà tôi/tui/tao/tau/mình | chứ | but",
     "KIN": """
         chồng | vợ | chồng em/tôi/chị | vợ tôi/em/mình/anh | con trai | con gái | con trai/gái tôi/em/bác | con em
         bố/mẹ/ba em | dì/cậu/mợ/dượng/thím em | thằng | đứa con | vk | ck | vk/ck em | ông/bà xã | em trai/gái | anh trai | chị gái | bạn em/tôi/mình
-        hàng xóm | ông/bà nội/ngoại | thím | sếp | cô/thầy giáo | trưởng thôn/làng/bản | thôn trưởng | già làng | bí thư | chủ tịch
+        hàng xóm | ông/bà nội/ngoại | sếp | cô/thầy giáo | trưởng thôn/làng/bản | thôn trưởng | già làng | bí thư | chủ tịch
         bố/mẹ/má/ba/cha/ông/bà/bác/cô/chú/dì/dượng/cậu/mợ/thầy/anh/chị/em/con/cháu/bạn tôi/tui/tao/tau/mình | nhà bên/kế | máy cơ quan | máy công ty
         bạn bè/gái/trai/hàng | học trò/sinh | bà con | đứa em/bạn | đồng nghiệp | người nhà/yêu | họ hàng | công an | bộ đội | thanh niên | nhân viên | chủ tiệm
         anh/chị hai/ba | con út/cả/đầu | mấy/tụi/bọn/cái đứa | mấy/tụi/bọn/lũ đứa/đám nhỏ/nó | tụi/bọn/lũ nhỏ/nó/trẻ | đứa nhỏ/cháu | thằng/con cháu/nhỏ | cháu nội/ngoại
