@@ -42,11 +42,11 @@ BLUEZONE = Vocabulary(
         "down", "down về", "download", "install", "installing", "set up", "setup",
     ),
     done=("installed", "downloaded", "done installing", "finished installing"),
-    things=("bluezone", "blue zone", "blu zone", "app", "apps", "ứng dụng", "phần mềm"),
+    things=("bluezone", "blue zone", "blu zone", "blue zon", "blu zon", "app", "apps", "ứng dụng", "phần mềm"),
     other_things=(
         "zalo", "ncovi", "facebook", "fb", "messenger", "tiktok", "youtube", "vssid", "vneid", "gmail", "momo", "game",
         "camera", "win", "sổ sức khỏe", "tiêm", "vaccine", "khai báo", "khai báo y tế", "viettel",
-        "báo thức", "tải phim", "tải nhạc", "tải game",
+        "báo thức", "tải phim", "tải nhạc", "tải game", "ngân hàng",
     ),
 )  # fmt: skip
 

@@ -65,7 +65,7 @@ TEENCODE = {
         "nhan tin": "nt ib inbox",
         "nhu the nao": "ntn",
         "xai": "sài",
-        "xong": "xog sog song sông xg",
+        "xong": "xog sog song sông xg zong",
         "cai": "caj kai kài càj cày cay",
         "chua": "ch chx chwa chuă",
         "stop": "stpo sotp stp stopp",

@@ -6,9 +6,13 @@ a or the words b c. The longest phrase wins; of phrases equal without accents, t
 """
 
 _HARD = """
-    bàn bán bày bận bố bộ chán chân chớ chờ chữ chị chỉ chỗ chú chừ còn cái cãi cóc cô dùng dũng dạ dấu dụng dừng giờ gõ gởi hơi hồi hộ
-    hội hủy hỏng kẹt lời lợi lầm lộn má mã mãi mày mô mấy mẹ mố mốt mời mở mỏ mỗi ngày ngủ nhấn nhắn nhỏ nhớ nó nói phát quà quên răng rành rảnh rời sợ thẻ thưởng
-    thằng tài tại tiệm tự túi tối tội vợ à ép ứ đau đâu đã đúng đăng đơ đeo đầu đòi đó đồ đổi đời đợi đứng đừng
+    bàn bày bán bò bó bạc bả bận bắc bố bộ chán cháo cháy chân chó chùa chú chăn chấn chỉ chị chỗ chớ chờ chợ chứa chừ chữ cái cám
+    cát cân cãi cò còn cóc cô cúi cạn cất cầm cầu cậu cỏ cố cổ củi cửa dâu dê dùng dũng dạ dấu dầu dễ dụng dừng giờ gói gõ
+    gắn gởi hãy hơi hư hỏng hồi hộ hội hủy hử khoa khói khối kiến kẹt liên loài lây lượt lầm lắm lối lội lộn lời lợi miền
+    muộn mày má mã mãi mô mượn mấy mẹ mỏ mố mốt mỗi một mời mở ngày ngủ nhấn nhắm nhắn nhỏ nhớ những nó nói phim phiên phát
+    quà quên rành răng rơi rảnh rối rời sào sáu sâu sập sổ sợ thưởng thạo thảo thầy thằng thẻ thể thổi thời tiệm trèo tài túi
+    tại tất tối tội tự văng vỡ vợ à ánh ép đau đeo đáng đâu đã đòi đó đúng đăng đơ đảng đầu đẹp đẻ đế đề đồ đổi đời đợi đứng
+    đừng ảnh ổng ứ
 """
 HARD = frozenset(_HARD.split())
 
@@ -16,7 +20,7 @@ HARD = frozenset(_HARD.split())
 MEANINGS: dict[str, str] = {
     # Words that would be mistaken for others without their accents; names; slogans.
     "X": """
-        bàn | bán | cái | cãi | bộ | mã | mất điện/nước | bị mất điện/nước | chán | chân | chữ | cứu trợ/đói/nạn/hộ | đừng/chớ lo | nhỏ | nhớ | tiệm | tự | rời | đó có | dũng | dấu | dụng | đăng | đau | đầu | đeo | đồ | đời | gõ | hơi | hội | lời | mấy
+        bàn | bán | cái | cãi | bộ | mã | mất điện/nước | bị mất điện/nước | chán | chân | chữ | y thảo | a lợi/lối | tên lợi/thảo/dừng | a lợi/lối | tên lợi/thảo | chăn bò/trâu/heo/dê | cứu trợ/đói/nạn/hộ | đừng/chớ lo | nhỏ | nhớ | tiệm | tự | rời | đó có | dũng | dấu | dụng | đăng | đau | đầu | đeo | đồ | đời | gõ | hơi | hội | lời | mấy
         mỏ | mỗi | mời | ngày | ngủ | nó | tài | tại | thẻ | tội | đeo khẩu trang | hỗ trợ tiền/gạo/covid/dịch
         tiền/gạo hỗ trợ | phát gạo/tiền/thuốc | không phải nhắc/lo | khỏi nhắc/lo | phản hồi | đứng tên | kiểm tra/coi/xem lại giúp | bỏ lỡ/sót/quên/qua | huy/dung nghe đây
         gần đây/nhà/trường/ủy/xã/chợ/bên | stop covid/corona/dịch/ncov | tên/là huy/dung | tên/là a/anh/chị/em huy/dung
@@ -30,11 +34,11 @@ MEANINGS: dict[str, str] = {
     # --- leave me alone ---
     "STOP": """
         stop | dừng | ngừng | ngưng | tc | hủy | unsubscribe | unsub | optout | opt out | quit | cancel | end | off | kết thúc | chấm dứt
-        thôi/nghỉ/bớt nhắn/gửi/gởi/spam/nhắc/gọi
+        thôi/nghỉ/bớt/hết nhắn/gửi/gởi/spam/nhắc/gọi
         dừng lại/ngay/đi/hẳn | thôi ngay | dừng nữa | đừng nữa | tạm dừng | thôi đi | hủy đăng ký/ki | hủy dk/dv | hủy dịch vụ | hủy bỏ
         hủy tin/nhận | hủy đi/giúp
     """,
-    "DONT": "đừng | chớ | cấm | đừng có | đừng bao giờ | đừng bắt/ép",
+    "DONT": "đừng | chớ | cấm | đừng có | đừng bao giờ | đừng bắt",
     "DUNG": "dung | đứng | đùng | đưng | đụng | dưng | dững",
     "HUY": "huy | remove",
     "REJECT": "từ chối",
@@ -65,7 +69,7 @@ MEANINGS: dict[str, str] = {
     "WRONGNO": """
         nhầm | lộn | nhầm/lộn/sai/lạc số/người/máy/sim/rồi | lầm số/người | nhầm số điện thoại | nhầm điện thoại
         nhầm/lộn tên | cho người khác | chuyển đi rồi | nhắn/gửi/gởi/gọi nhầm/lộn | nhắn/gửi tin nhầm/lộn | wrong number/person/num | not me | wrong | số khác rồi | này mua lại | mua lại sim/số | số/của công/cơ/trường/trạm ty/quan/học/y | số/sim của công/cơ/trường/trạm ty/quan/học/y | đổi số/chủ/sim/người
-        chủ/số cũ | chủ cũ bỏ/đổi/bán/trả số/sim | người khác dùng/xài/sử_dụng | của người khác | số mới mua/làm | sim mới/rác | số/sim này mua | not my number | sim/số này mới
+        chủ/số cũ | chủ cũ bỏ/đổi/bán/trả số/sim | người khác dùng/xài/sử_dụng | của người khác | là người khác | sim em/tôi/tui/mình mới | mới đổi sang/qua | số mới mua/làm | sim mới/rác | số/sim này mua | not my number | sim/số này mới
         mới mua/làm/dùng/xài sim/số | không dùng/xài số này | không còn dùng/xài số | số này không còn
         không phải tôi/mình/tui/tau/tao/me/em
     """,
@@ -83,7 +87,7 @@ MEANINGS: dict[str, str] = {
     """,
     "BRICK": """
         cục gạch | đen trắng | trắng đen | máy/điện_thoại đồ cổ | loại/kiểu bấm số | basic/old/button phone | phone with buttons | bàn phím | bấm phím | phím bấm | bấm nút | nút bấm | kiểu bấm | mỗi phím | phổ thông | cổ lỗ sĩ | không lên/vô mạng | không lên được mạng | máy/điện_thoại rách
-        máy phím/nút/bấm/bàn/thường/dỏm | máy/điện_thoại người_già/hồi_xưa/đời_cũ/đời_xưa/ghẻ/lởm | cái nút | bấm bấm | cùi | cùi bắp | đồ cổ | đập đá | điện thoại bàn/thường/bấm
+        máy phím/nút/bấm/bàn/thường/dỏm | máy/điện_thoại người_già/hồi_xưa/đời_cũ/đời_xưa/ghẻ/lởm | cái nút | bấm bấm | cùi | cùi bắp | đồ cổ | nắp gập | đập đá | điện thoại bàn/thường/bấm
         điện thoại bình thường | 1280 | 1202 | 1200 | feature/dumb phone | no smartphone/smart | không có internet/3g
         không lên/vô/kết_nối mạng được | không lên/vô được mạng | không có mạng internet | lên mạng không được
         mạng không lên được
@@ -141,7 +145,7 @@ MEANINGS: dict[str, str] = {
     "MO": "mo",
     "DO": "làm | làm theo | mần | thực hiện",
     "ERROR": """
-        lỗi | hư | lag | giật | trắng bóc/xóa/tinh | đen thui/sì/ngòm | sai mã | kêu nhập | nhớ đầy/hết | treo | đơ | bị đơ | bị văng | là văng/tắt | văng ra | bị đứng máy | trang trắng | màn hình trắng/đen | hỏng | kẹt
+        lỗi | hư | lag | giật | trắng bóc/xóa/tinh/trơn | app đứng | đen thui/sì/ngòm | sai mã | kêu nhập | nhớ đầy/hết | treo | đơ | bị đơ | bị văng | văng | bị out | out ra | kêu/bắt/đòi cập_nhật | không có ch_play/chplay | là văng/tắt | văng ra | bị đứng máy | trang trắng | màn hình trắng/đen | hỏng | kẹt
         bị kẹt | không tương thích | không hỗ trợ | link die/hư | quay vòng | xoay vòng | quay/load hoài/mãi | thoát ra | thoát | quay quay | xoay xoay | trang lạ | link chết | đứng ở/màn/hình | đòi mật/đăng | quên tài khoản | không có tài khoản | cứ báo | bắt/đòi nhập
         rồi đứng hình/im/yên/máy | tự dừng/tắt/thoát/văng/đóng | tự động dừng/tắt/thoát | bị đứng | bị/báo dừng | báo đầy/lỗi/thiếu | dừng ở màn/trang/bước | bộ nhớ/lượng đầy | kêu/yêu/bắt/đòi đăng
         hết/đầy/thiếu bộ nhớ | hết/đầy/thiếu dung lượng | không đủ/còn bộ nhớ | không đủ/còn dung lượng | không đủ/còn chỗ
@@ -159,11 +163,11 @@ MEANINGS: dict[str, str] = {
         sẽ | xin sẽ | để | rồi tính | chuẩn bị | đợi | doi | chờ | sắp | hẹn | dự định | cũng/đang/có tính/định | cuối/đầu tháng | đang | liền | hứa | lát | lát nữa | xí nữa | xíu | chút xíu | tí | chút/tí nữa | từ từ | gần | gần xong
         bận | bận quá | đang bận | quên | quên mất/cài/béng/khuấy | để xem/coi/thử/nghĩ/nghiên_cứu | quên chưa | later | tomorrow | tonight | will | i ll | soon
         khi/lúc/hôm/bữa nào/mô/rảnh/có/về | ngày mai/mốt | mai mốt | cuối tuần | đầu tháng | tuần/tháng sau/tới | chủ nhật
-        vài/mấy bữa/hôm/ngày nữa | vài bữa | lúc/bữa/hôm/khi khác | qua tuần | rảnh/ranh thì/rồi/sẽ | sẽ làm/thực | đang sửa | máy/điện_thoại hư/hỏng | đang hỏng | sửa xong | thứ 2/3/4/5/6/7/hai/ba/tư/năm/sáu/bảy | bây giờ/chừ | về nhà em/tôi/sẽ/cài/mới/rồi | lấy về | hết pin | chưa rảnh/kịp | không kịp
+        đi làm/học/rẫy/nương về | vài/mấy/ít bữa/hôm/ngày nữa | vài bữa | lúc/bữa/hôm/khi khác | qua tuần | rảnh/ranh thì/rồi/sẽ | sẽ làm/thực | đang sửa | máy/điện_thoại hư/hỏng | đang hỏng | sửa xong | thứ 2/3/4/5/6/7/hai/ba/tư/năm/sáu/bảy | bây giờ/chừ | về nhà em/tôi/sẽ/cài/mới/rồi | lấy về | hết pin | chưa rảnh/kịp | không kịp
         chưa/không có thời gian | thời gian/rảnh đâu | hết 3g/4g/data/mạng/tiền | hết dung lượng mạng/data/4g | không có mạng/wifi/4g/sóng
-        mạng yếu/chậm | có wifi/mạng/tiền mới | đang load/chờ
+        mạng yếu/chậm | có wifi/mạng/tiền mới | đang load/chờ | chờ/đợi có_mạng/có_sóng/có_wifi/có_tiền/sạc
     """,
-    "NOW": "ngay",
+    "NOW": "ngay | now | right now",
     "BY": "nhờ | nhờ con/người/em/cháu/thằng/anh/chị/bạn",
     "LATER": "mai | mốt | chiều | tối | túi | tối về | sau",
     "TODAY": "bữa nay/ni | sáng | trưa | giờ | chừ | hôm nay | chiều/tối nay/ni",
@@ -174,7 +178,7 @@ MEANINGS: dict[str, str] = {
     "WHERE": "ở đâu | ở mô | ở chỗ nào | chỗ nào | vô đâu/mô | where | link đâu/mô | từ đâu",
     "HERE": "ở đây | nhà này | chỗ này",
     "WHEN": "bao giờ | chừng nào | ngày nào | đến khi nào | when",
-    "DAU": "đâu | dau | mô | hồi nào",
+    "DAU": "đâu | dau | mô | hồi nào/mô",
     "HOW": """
         sao | răng | rang | thế nào | như nào | như thế nào | ra sao | làm/mần sao/răng | cách nào | bằng cách nào | kiểu gì/chi | cách
         how | bằng gì | giờ sao
@@ -185,7 +189,7 @@ MEANINGS: dict[str, str] = {
     "WHATFOR": "làm/mần gì/chi | làm gì/chi cho | chi/gì cho | mà làm gì/chi",
     "WHO": "ai vậy/thế/đó/đấy/đây/rứa/ri/nhắn/gửi | who | nào nhắn/gửi | số của ai | của ai | cơ_quan/bên/đơn_vị nào | hỏi/gặp/số ai | liên hệ ai",
     "WHOIS": "là ai",
-    "SOURCE": "sao có/biết số | lấy số | ai/đâu cho/đưa số | ai/đâu cho/đưa mày/bạn/em/anh/chị/mấy số | có số tôi/em/tui/mình | biết số | lấy thông tin",
+    "SOURCE": "sao có/biết số/tên | lấy số | ai/đâu cho/đưa số | ai/đâu cho/đưa mày/bạn/em/anh/chị/mấy số | có số tôi/em/tui/mình | biết số | lấy thông tin",
     "COST": """
         tốn/mất/trả/thu/tính/trừ tiền | tốn/mất/thu phí | phí | bao lâu | mất bao lâu | miễn phí | free | cost | fee | bao nhiêu tiền/mb | how much
         pay | mất pin/mạng/gì | mất dung lượng | tốn pin/mạng/data/4g/3g/gì | tốn dung lượng | nặng/chậm máy | mấy tuổi | ngày mấy
@@ -200,21 +204,21 @@ MEANINGS: dict[str, str] = {
     "DEADLINE": "hạn đến | thời hạn | hết hạn | deadline | hạn chót",
     "ASK": "hỏi | cho hỏi | cho em/tôi/mình/tui hỏi | xin | cho xin | thắc mắc",
     "NEED": "phải | có phải/cần/bị/tốn/nên | có nhất thiết | nhất thiết",
-    "TAGQ": "à | ah | hả | ha | hè | he | nhỉ | ta | phải không | đúng không",
+    "TAGQ": "à | ah | hả | hử | ha | hè | he | nhỉ | ta | phải không | đúng không",
     "SO": "vậy | thế | rứa | ri",
     # --- willing or not ---
     "WANT": """
-        muốn | thích | cần | cần thiết | quan tâm | đồng ý | thèm | nhu cầu | có nhu cầu | có hứng | rảnh | rảnh để | bị
+        muốn | thích | khoái | ưng | cần | cần thiết | quan tâm | đồng ý | thèm | nhu cầu | có nhu cầu | có hứng | rảnh | rảnh để | bị
         tham gia | chịu | tiếp tục | cho phép | có ý/dự định | want | interested
     """,
     "REFUSE": """
-        không tin | không bao giờ | điên/ngu/dại/khùng mới/gì/mà | ai thèm/mà | đừng hòng | còn khuya | nhất quyết/định không | mặc kệ | đời nào | không ham | không hứng | vớ vẩn | nhảm | rác | app rác | ép | đừng/bắt ép | mắc mớ | mắc mớ gì/chi | no thanks | no way
+        không tin | không bao giờ | điên/ngu/dại/khùng mới/gì/mà | ai thèm/mà | đừng hòng | còn khuya | nhất quyết/định không | mặc kệ | đời nào | không ham | không hứng | vớ vẩn | ghét | won t | wont | nhảm | rác | app rác | ép | đừng/bắt ép | mắc mớ | mắc mớ gì/chi | no thanks | no way
         not interested | refuse
     """,
     "ENOUGH": "thôi",
     # --- people and small words ---
     "SELF": """
-        em | anh | tôi | mình | tui | mày | má | bố | mẹ | tao | tau | con | cháu | bác | cô | chú | chị | ông | bà | ba | cậu | mợ | thím | dượng | i | my
+        em | anh | tôi | mình | tui | mày | má | bố | mẹ | tao | tau | con | cháu | bác | cô | chú | chị | ông | bà | ba | thầy | cậu | mợ | thím | dượng | i | my
         me | đồng chí | cán bộ | cán bộ thôn/xã/làng | bạn | nhà em/tôi/mình | chúng tôi | tụi em | bọn em
     """,
     "BUT": "nhưng | nhưng mà | còn | mà | mà tôi/tui/tao/tau/mình | chứ | but",
@@ -223,9 +227,9 @@ MEANINGS: dict[str, str] = {
         bố/mẹ/ba em | dì/cậu/mợ/dượng/thím em | thằng | đứa con | vk | ck | vk/ck em | ông/bà xã | em trai/gái | anh trai | chị gái | bạn em/tôi/mình
         hàng xóm | ông/bà nội/ngoại | sếp | cô/thầy giáo | trưởng thôn/làng/bản | thôn trưởng | già làng | bí thư | chủ tịch
         bố/mẹ/má/ba/cha/ông/bà/bác/cô/chú/dì/dượng/cậu/mợ/thầy/anh/chị/em/con/cháu/bạn tôi/tui/tao/tau/mình | nhà bên/kế | máy cơ quan | máy công ty
-        bạn bè/gái/trai/hàng | học trò/sinh | bà con | đứa em/bạn | đồng nghiệp | người nhà/yêu | họ hàng | công an | bộ đội | thanh niên | nhân viên | chủ tiệm
+        bạn bè/gái/trai/hàng | học trò/sinh | bà con | ảnh | ổng | bả | cháu/con ông/bà/bác | chị/em/con dâu | anh/em/con rể | nhà nội/ngoại | đứa em/bạn | đồng nghiệp | người nhà/yêu | họ hàng | công an | bộ đội | thanh niên | nhân viên | chủ tiệm
         anh/chị hai/ba | con út/cả/đầu | mấy/tụi/bọn/cái đứa | mấy/tụi/bọn/lũ đứa/đám nhỏ/nó | tụi/bọn/lũ nhỏ/nó/trẻ | đứa nhỏ/cháu | thằng/con cháu/nhỏ | cháu nội/ngoại
-        con dâu/rể | của con/mẹ/má/ba/bố | máy vợ | vợ nói/bảo/kêu | ba/bố/cha má/mẹ | người ta | bên xã/thôn/huyện/đoàn | cả/mọi làng/xóm/thôn
+        của con/mẹ/má/ba/bố | máy vợ | vợ nói/bảo/kêu | ba/bố/cha má/mẹ | người ta | bên xã/thôn/huyện/đoàn | cả/mọi làng/xóm/thôn
     """,
     "FORKIN": "cho mẹ/má/ba/bố/cha/con/cháu | cho bà con | cho ba/bố/cha má/mẹ | cho ông bà | cho mấy/tụi đứa",
     "OR": "hay | hay là | hoặc",
@@ -243,7 +247,7 @@ MEANINGS: dict[str, str] = {
         đã nhận được tin nhắn | biết/hiểu/nghe/đọc/thấy/xem rồi | đã xem/đọc/biết/hiểu/rõ
     """,
     "NUMWORD": "số | chọn | phím | bấm số | chọn số | nhắn số | câu | trả lời | đáp án | phương án",
-    "NUM1": "số một | chọn một | bấm/nhấn 1",
+    "NUM1": "một | số một | chọn một | bấm/nhấn 1",
     "NUM2": "số hai | chọn hai | bấm/nhấn 2",
     "NUM3": "số ba | chọn ba | bấm/nhấn 3",
     "NUM4": "số bốn | chọn bốn | bấm/nhấn 4",
