@@ -38,7 +38,7 @@ class Vocabulary:
 
 BLUEZONE = Vocabulary(
     verbs=(
-        "cài", "cài đặt", "cài app", "cài vô", "cài hoài", "cài mãi", "tải", "tải về", "tải xuống", "tải mãi", "quét mã",
+        "cài", "cài đặt", "cài app", "cài vô", "cài hoài", "cài mãi", "tải", "tải về", "tải xuống", "tải mãi", "quét mã", "cài nó", "cài cái đó/này/ni/nớ",
         "down", "down về", "download", "install", "installing", "set up", "setup",
     ),
     done=("installed", "downloaded", "done installing", "finished installing"),

@@ -34,6 +34,7 @@ GROUPS = {
     "INTENT": "(PLAN|SOON|BY)",
     "PAST": "(DID|JUST)",
     "SOON": "(LATER|TODAY)",
+    "TAGQ": "(HUH|EH)",
 }
 
 # Civilities before and after what is meant. A bare "ok rồi" stays whole: it need not mean installed.
@@ -94,7 +95,7 @@ RULES: tuple[tuple[Label, float, str, str], ...] = (
     # 6. asked for yes or no: "cài được không" asks, "không cài được" tells
     (Label.NEED_HELP, 0.80, "HELP ~{0,3} NOT (MARK|$)", "có ai giúp không"),
     (Label.NEED_HELP, 0.80, "NOT (MARK|BREAK) ~* NOKNOW (VERB|DO)", "ai cài giúp dân không, tôi không biết làm"),
-    (Label.QUESTION, 0.70, "VERB ALREADY? NOTYET MARK|VERB OR NOT", "đã cài chưa?"),
+    (Label.QUESTION, 0.70, "VERB ALREADY? NOTYET MARK|VERB OR NOT|(PAST|DA) VERB THING? NOTYET (SO|TAGQ|$)|VERB FINISHED NOTYET", "đã cài chưa?"),
     (Label.UNCLEAR, 0.70, "(NOKNOW|DOUBT) [^BREAK VERB]* VERB THING? ALREADY? OR? NOTYET $", "không biết cài chưa nữa"),
     (Label.QUESTION, 0.90, "(VERB|CAN|COST|RISK|NEED|THING|WORK) ~{0,3} NOT ASKED", "có tốn pin không ạ"),
     (Label.QUESTION, 0.85, "VERB (ALREADY|FINISHED) ~{0,2} (WHAT|WHATFOR|HOW|WHY|NEED) (?!NOT|ANNOY|MSG)", "cài rồi làm gì nữa"),
@@ -225,7 +226,7 @@ RULES: tuple[tuple[Label, float, str, str], ...] = (
     (Label.UNCLEAR, 0.50, "^ WORK VERB ALREADY $", "vo cai roi"),
     (Label.UNCLEAR, 0.50, "VERB X DEVICE X{2,} ALREADY|VERB THING? FOR X{1,3} ALREADY|DEVICE X{1,3} VERB THING? ALREADY|X{3} VERB THING? ALREADY $",
      "cài cho Hoa rồi"),
-    (Label.UNCLEAR, 0.50, "(ALREADY|FINISHED) BUT X (X|$)", "cài rồi mà hiện lung tung"),
+    (Label.UNCLEAR, 0.50, "(ALREADY|FINISHED) BUT PASTTIME? X (X|$)|^ VERB THING? ALREADY HUH $|VERB THING? FINISHED PLAN? SAY|VERB X (?!DEVICE|NUM2) [^BREAK PASTTIME]* (ALREADY|FINISHED)", "cài rồi mà hiện lung tung"),
     (Label.UNCLEAR, 0.60, "VERB THING? WRONGNO", "cài nhầm app khác rồi"),
     (Label.UNCLEAR, 0.60, "^ [^THING]* OTHERTHING [^THING]* $", "có cài facebook rồi"),
     (Label.UNCLEAR, 0.60, "VERB X? (DEVICE KIN|KIN ALREADY)", "cài trên máy con tôi rồi"),

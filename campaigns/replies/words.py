@@ -122,10 +122,10 @@ MEANINGS: dict[str, str] = {
     "DA": "da",
     "YES": "dạ | báo cáo | vâng | yes | yep | da em/con/cháu/anh/chị/tôi/mình/tui/bác",
     "ALREADY": "rồi | already | lâu lắm/lắc",
-    "HALF": "được nửa | nửa chừng | giữa chừng | nửa đường | một nửa | dở dang | dang dở | lưng chừng",
+    "HALF": "được nửa | nửa chừng | giữa chừng | nửa đường | một nửa/phần/ít | dở dang | dang dở | lưng chừng",
     "DOUBT": """
         chắc | chắc là | hình như | có lẽ | dường như | có khi | tưởng | tưởng là | cứ tưởng | nghĩ là | tôi/tui/em/mình nghĩ | nghe nói/đâu/bảo
-        không/chưa nhớ/chắc | không/chưa nhớ là | không nhớ rõ | chưa rõ | mang máng | đoán là | có thể | nếu | nếu như | nếu mà | giả sử | giá mà | ước gì | rồi thì phải | maybe | i think
+        không/chưa nhớ/chắc | không/chưa nhớ là | không nhớ rõ | chưa rõ | mang máng | đoán là | có thể | giả bộ/vờ | coi như | ghi là/giùm | cứ ghi/nói/báo là | nếu | nếu như | nếu mà | giả sử | giá mà | ước gì | rồi thì phải | maybe | i think
         probably | perhaps | not sure
     """,
     "SAY": "nói | nói là | bảo | bảo là | kêu | kêu là",
@@ -145,7 +145,7 @@ MEANINGS: dict[str, str] = {
     "MO": "mo",
     "DO": "làm | làm theo | mần | thực hiện",
     "ERROR": """
-        lỗi | hư | lag | giật | trắng bóc/xóa/tinh/trơn | app đứng | đen thui/sì/ngòm | sai mã | kêu nhập | nhớ đầy/hết | treo | đơ | bị đơ | bị văng | văng | bị out | out ra | kêu/bắt/đòi cập_nhật | không có ch_play/chplay | là văng/tắt | văng ra | bị đứng máy | trang trắng | màn hình trắng/đen | hỏng | kẹt
+        lỗi | thất bại | hư | lag | giật | trắng bóc/xóa/tinh/trơn | app đứng | đen thui/sì/ngòm | sai mã | kêu nhập | nhớ đầy/hết | treo | đơ | bị đơ | bị văng | văng | bị out | out ra | kêu/bắt/đòi cập_nhật | không có ch_play/chplay | là văng/tắt | văng ra | bị đứng máy | trang trắng | màn hình trắng/đen | hỏng | kẹt
         bị kẹt | không tương thích | không hỗ trợ | link die/hư | quay vòng | xoay vòng | quay/load hoài/mãi | thoát ra | thoát | quay quay | xoay xoay | trang lạ | link chết | đứng ở/màn/hình | đòi mật/đăng | quên tài khoản | không có tài khoản | cứ báo | bắt/đòi nhập
         rồi đứng hình/im/yên/máy | tự dừng/tắt/thoát/văng/đóng | tự động dừng/tắt/thoát | bị đứng | bị/báo dừng | báo đầy/lỗi/thiếu | dừng ở màn/trang/bước | bộ nhớ/lượng đầy | kêu/yêu/bắt/đòi đăng
         hết/đầy/thiếu bộ nhớ | hết/đầy/thiếu dung lượng | không đủ/còn bộ nhớ | không đủ/còn dung lượng | không đủ/còn chỗ
@@ -172,7 +172,7 @@ MEANINGS: dict[str, str] = {
     "LATER": "mai | mốt | chiều | tối | túi | tối về | sau",
     "TODAY": "bữa nay/ni | sáng | trưa | giờ | chừ | hôm nay | chiều/tối nay/ni",
     "PASTTIME": """
-        hôm qua/trước/kia/bữa | bữa trước/qua/hổm | hổm rày | cách đây | hồi | hồi sáng/trưa/chiều/hôm/tết/đầu/cuối/nãy | hôm chủ_nhật/thứ_hai/thứ_ba/thứ_tư/thứ_năm/thứ_sáu/thứ_bảy | tối/chiều qua | sáng nay | tuần/tháng/năm trước | hồi tuần/tháng/năm trước | năm ngoái | lâu | từ | từ đầu
+        hôm qua/trước/kia/bữa | bữa trước/qua/hổm | hổm rày | cách đây | hồi | hôm | bữa đi/họp | mấy bữa/hôm/ngày/tuần/tháng | cả tuần/tháng | hồi sáng/trưa/chiều/hôm/tết/đầu/cuối/nãy | hôm chủ_nhật/thứ_hai/thứ_ba/thứ_tư/thứ_năm/thứ_sáu/thứ_bảy | tối/chiều qua | sáng nay | tuần/tháng/năm trước | hồi tuần/tháng/năm trước | năm ngoái | lâu | từ | từ đầu
     """,
     # --- asking ---
     "WHERE": "ở đâu | ở mô | ở chỗ nào | chỗ nào | vô đâu/mô | where | link đâu/mô | từ đâu",
@@ -204,7 +204,8 @@ MEANINGS: dict[str, str] = {
     "DEADLINE": "hạn đến | thời hạn | hết hạn | deadline | hạn chót",
     "ASK": "hỏi | cho hỏi | cho em/tôi/mình/tui hỏi | xin | cho xin | thắc mắc",
     "NEED": "phải | có phải/cần/bị/tốn/nên | có nhất thiết | nhất thiết",
-    "TAGQ": "à | ah | hả | hử | ha | hè | he | nhỉ | ta | phải không | đúng không",
+    "HUH": "à | ah | hả | hử | phải không | đúng không",
+    "EH": "ha | hè | he | nhỉ | ta",
     "SO": "vậy | thế | rứa | ri",
     # --- willing or not ---
     "WANT": """
@@ -227,14 +228,14 @@ MEANINGS: dict[str, str] = {
         bố/mẹ/ba em | dì/cậu/mợ/dượng/thím em | thằng | đứa con | vk | ck | vk/ck em | ông/bà xã | em trai/gái | anh trai | chị gái | bạn em/tôi/mình
         hàng xóm | ông/bà nội/ngoại | sếp | cô/thầy giáo | trưởng thôn/làng/bản | thôn trưởng | già làng | bí thư | chủ tịch
         bố/mẹ/má/ba/cha/ông/bà/bác/cô/chú/dì/dượng/cậu/mợ/thầy/anh/chị/em/con/cháu/bạn tôi/tui/tao/tau/mình | nhà bên/kế | máy cơ quan | máy công ty
-        bạn bè/gái/trai/hàng | học trò/sinh | bà con | ảnh | ổng | bả | cháu/con ông/bà/bác | chị/em/con dâu | anh/em/con rể | nhà nội/ngoại | đứa em/bạn | đồng nghiệp | người nhà/yêu | họ hàng | công an | bộ đội | thanh niên | nhân viên | chủ tiệm
+        bạn bè/gái/trai/hàng | học trò/sinh | bà con | bố/mẹ/má/ba/cha con/cháu | ảnh | ổng | bả | cháu/con ông/bà/bác | chị/em/con dâu | anh/em/con rể | nhà nội/ngoại | đứa em/bạn | đồng nghiệp | người nhà/yêu | họ hàng | công an | bộ đội | thanh niên | nhân viên | chủ tiệm
         anh/chị hai/ba | con út/cả/đầu | mấy/tụi/bọn/cái đứa | mấy/tụi/bọn/lũ đứa/đám nhỏ/nó | tụi/bọn/lũ nhỏ/nó/trẻ | đứa nhỏ/cháu | thằng/con cháu/nhỏ | cháu nội/ngoại
         của con/mẹ/má/ba/bố | máy vợ | vợ nói/bảo/kêu | ba/bố/cha má/mẹ | người ta | bên xã/thôn/huyện/đoàn | cả/mọi làng/xóm/thôn
     """,
     "FORKIN": "cho mẹ/má/ba/bố/cha/con/cháu | cho bà con | cho ba/bố/cha má/mẹ | cho ông bà | cho mấy/tụi đứa",
     "OR": "hay | hay là | hoặc",
     "ALL": """
-        cho cả | tất cả | đều | hết | cả nhà | vợ chồng | hai vợ chồng
+        cho cả | tất cả | đủ | đều | hết | cả nhà | vợ chồng | hai vợ chồng
         tôi/em/mình/tui/anh/chị và/với/cùng vợ/chồng/con/ba/mẹ | tôi/em/mình/tui/anh/chị và/với/cùng bố/ba mẹ
     """,
     "INUSE": "đang dùng/xài/sử_dụng | vẫn đang dùng/xài/sử_dụng",
