@@ -125,7 +125,7 @@ def _read_unknown(word: str, vocabulary: Vocabulary) -> str:
         return _SIGN["THING"]
     # The one long word among those that stop everything, and the most misspelt.
     if len(word) > 8 and Levenshtein.normalized_similarity(word, "unsubscribe") > 0.7:
-        return _SIGN["STOP"]
+        return _SIGN["KEYWORD"]
     return _SIGN["X"] if is_vietnamese(word) else _SIGN["OTHERTHING"]
 
 

@@ -12,7 +12,9 @@ _VNI = {"1": "s", "2": "f", "3": "r", "4": "x", "5": "j", "6": "^", "7": "w", "8
 # Windows-1258 writes tones as marks of their own; read as Western text they turn into these letters.
 _CP1258 = str.maketrans("ÌìÒòÞÐðÃãÕõÝý", "\u0300\u0301\u0309\u0323\u0303ĐđĂăƠơƯư")
 # What only such a misreading leaves in a word: its own letters, a tone behind a vowel, ý before a letter.
-_is_cp1258 = re.compile("[ðÐÞ]|[a-zà-ỹ][ÌÒ]|(?<!q)[aeouyâêôãõý][ìò]|iì|[ýÝ][a-zà-ỹA-Z]").search
+_is_cp1258 = re.compile(
+    "[ðÐÞ]|[a-zà-ỹ][ÌÒ]|(?<![qQ])[aeouyâêôãõýAEOUYÂÊÔÃÕÝ][ìòÌÒ]|(?<!g)iò|(?<!G)IÒ|iì|IÌ|[ýÝ][a-zà-ỹA-Z]"
+).search
 
 # The tone stands on either vowel of these, by new and old spelling: hoà and hòa, huỷ and hủy.
 _OLD_STYLE = {
@@ -54,6 +56,10 @@ TEENCODE = {
         "dien thoai": "dt đt dth đth dthoai đthoai fone phone dtdd đtdđ ddt",
         "so dien thoai": "sdt sđt",
         "toi": "t",
+        "muon": "mún mun",
+        "dung": "dg",
+        "đừng": "đg",
+        "deo": "đ",
         "nhan": "nhn",
         "minh": "mk mik mjk mềnh mìn",
         "em": "e iem",
@@ -91,7 +97,7 @@ TEENCODE |= {glued: " ".join(_parts(glued)) for glued in _GLUED.split()}
 SPELLED_OUT = frozenset({"tc", "huy", "dung", "stop"})
 # and what they are written together with: STOPALL, HUYDK, TC1.
 _glued_stop = re.compile(
-    "(stop|tc|huy|hủy|huỷ|ngung|ngừng)(all|dk|đk|dky|dv|qc|sms|tin|now|tb|nhan|[1-9][0-9]*)"
+    "(stop|tc|hủy|huỷ|ngừng|(?:huy|ngung)(?![1-5]$))(all|dk|đk|dky|dv|qc|sms|tin|now|tb|nhan|[1-9][0-9]*)"
 ).fullmatch
 _NO_MARKS = str.maketrans("", "", "?,.;:!\n()/")
 
@@ -104,6 +110,8 @@ def split_words(text: str, kept: frozenset[str]) -> list[str]:
     """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
+        if _is_cp1258(text):
+            text = unicodedata.normalize("NFC", text.translate(_CP1258))
     pieces = _pieces(text)
     if (
         len(pieces) > 1
@@ -123,8 +131,6 @@ def _spell(piece: str, kept: frozenset[str]) -> tuple[str, ...]:
         return ("?",) if "?" in piece else (",",)
     if piece.isdecimal():
         return (str(int(piece)) if len(piece) < 9 else "0",)
-    if not piece.isascii() and _is_cp1258(piece):
-        piece = unicodedata.normalize("NFC", piece.translate(_CP1258))
     piece = piece.lower()
     if glued := _glued_stop(piece):
         return tuple(word for part in glued.groups() for word in _spell(part, kept))

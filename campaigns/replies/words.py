@@ -20,7 +20,7 @@ HARD = frozenset(_HARD.split())
 MEANINGS: dict[str, str] = {
     # Words that would be mistaken for others without their accents; names; slogans.
     "X": """
-        bàn | bán | cái | cãi | bộ | mã | mất điện/nước | bị mất điện/nước | chán | chân | chữ | y thảo | a lợi/lối | tên lợi/thảo/dừng | a lợi/lối | tên lợi/thảo | chăn bò/trâu/heo/dê | cứu trợ/đói/nạn/hộ | đừng/chớ lo | nhỏ | nhớ | tiệm | tự | rời | đó có | dũng | dấu | dụng | đăng | đau | đầu | đeo | đồ | đời | gõ | hơi | hội | lời | mấy
+        bàn | bán | cái | cãi | bộ | mã | mất điện/nước | bị mất điện/nước | chán | chân | chữ | y thảo | không phiền gì/chi | chặn đường/xe | kết thúc dịch | a lợi/lối | tên lợi/thảo/dừng | a lợi/lối | tên lợi/thảo | chăn bò/trâu/heo/dê | cứu trợ/đói/nạn/hộ | đừng/chớ lo | nhỏ | nhớ | tiệm | tự | rời | đó có | dũng | dấu | dụng | đăng | đau | đầu | đeo | đồ | đời | gõ | hơi | hội | lời | mấy
         mỏ | mỗi | mời | ngày | ngủ | nó | tài | tại | thẻ | tội | đeo khẩu trang | hỗ trợ tiền/gạo/covid/dịch
         tiền/gạo hỗ trợ | phát gạo/tiền/thuốc | không phải nhắc/lo | khỏi nhắc/lo | phản hồi | đứng tên | kiểm tra/coi/xem lại giúp | bỏ lỡ/sót/quên/qua | huy/dung nghe đây
         gần đây/nhà/trường/ủy/xã/chợ/bên | stop covid/corona/dịch/ncov | tên/là huy/dung | tên/là a/anh/chị/em huy/dung
@@ -32,10 +32,11 @@ MEANINGS: dict[str, str] = {
     """,
     "AWAY": "lái xe | đang họp | tin nhắn tự động | đi vắng",
     # --- leave me alone ---
-    "STOP": """
-        stop | dừng | ngừng | ngưng | tc | hủy | unsubscribe | unsub | optout | opt out | quit | cancel | end | off | kết thúc | chấm dứt
+    "KEYWORD": "stop | tc | unsubscribe | unsub",
+    "HALT": """
+        dừng | ngừng | ngưng | hủy | optout | opt out | quit | cancel | end | off | kết thúc | chấm dứt
         thôi/nghỉ/bớt/hết nhắn/gửi/gởi/spam/nhắc/gọi
-        dừng lại/ngay/đi/hẳn | thôi ngay | dừng nữa | đừng nữa | tạm dừng | thôi đi | hủy đăng ký/ki | hủy dk/dv | hủy dịch vụ | hủy bỏ
+        dừng lại/ngay/đi/hẳn | thôi ngay | dừng nữa | đừng nữa | tạm dừng | thôi đi | hủy đăng ký/ki | hủy dk/dv | hủy/dừng/ngừng dịch vụ | hủy bỏ
         hủy tin/nhận | hủy đi/giúp
     """,
     "DONT": "đừng | chớ | cấm | đừng có | đừng bao giờ | đừng bắt",
@@ -48,7 +49,7 @@ MEANINGS: dict[str, str] = {
         remove/delete me/my/this | take me/my/this off | take my number | opt me out | leave me alone | tha cho | danh sách đen | go away
         để/cho tôi/em/tui/mình/tao/tau/anh/chị/bác/cô/chú/ông/bà/con yên | để yên | người ta yên | yên thân
         báo công an | báo nhà mạng | báo tổng đài | báo cáo spam/số | tố cáo | report spam | tôi/tui/đi kiện | kiện cho/đó
-        không/chưa đăng ký nhận/tin | đừng điện | no more | no sms/text/message/messages | chớ nhắn/gửi
+        không/chưa đăng ký nhận/tin | không_có/đâu_có/có_đâu đăng ký nhận/mà/tin | ai cho/cho_phép/khiến nhắn/gửi | blacklist | đừng điện | no more | no sms/text/message/messages | chớ nhắn/gửi
     """,
     "DROP": "bỏ | loại | rút | gạch | cắt | khóa | ngắt | tắt | delete | dẹp cái/mấy/tin",
     "NAME": "tên | họ tên | thông tin | thông tin cá nhân | dữ liệu | hồ sơ | thuê bao | my/this/phone number",
@@ -62,7 +63,7 @@ MEANINGS: dict[str, str] = {
     "CALL": "gọi | liên hệ",
     "TIN": "tin",
     "ANNOY": """
-        phiền quá/lắm/ghê/thật/phức/chết | ngày/giờ/hôm nào cũng nhắn/gửi/gởi | nhắn/gửi/gởi gì/chi nhắn/gửi/gởi/lắm/hoài | bực mình | bị làm phiền | làm phiền quá/lắm | nhắn/gửi ít thôi/lại | nhắn/gửi tin ít thôi/lại | nhắn/gửi nữa coi/là/tao/tau/thử/chặn/kiện/báo/chửi | cứ/còn nhắn/gửi/gởi nữa | spam hoài/quá/mãi/suốt/nhiều
+        phiền quá/lắm/ghê/thật/phức/chết | ngày/giờ/hôm nào cũng nhắn/gửi/gởi | nhắn/gửi/gởi gì/chi nhắn/gửi/gởi/lắm/hoài | bực mình | bị làm phiền | làm phiền quá/lắm | nhắn/gửi ít thôi/lại | nhắn/gửi/spam vừa thôi/phải | nhắn/gửi tin ít thôi/lại | nhắn/gửi nữa coi/là/tao/tau/thử/chặn/kiện/báo/chửi | cứ/còn nhắn/gửi/gởi nữa | spam hoài/quá/mãi/suốt/nhiều
         nhắn/gửi/gởi hoài/miết/suốt/mãi | nhắn/gửi/gởi tin hoài/miết/suốt/mãi/nhiều/liên
     """,
     # --- not the person ---
@@ -145,7 +146,7 @@ MEANINGS: dict[str, str] = {
     "MO": "mo",
     "DO": "làm | làm theo | mần | thực hiện",
     "ERROR": """
-        lỗi | thất bại | hư | lag | giật | trắng bóc/xóa/tinh/trơn | app đứng | đen thui/sì/ngòm | sai mã | kêu nhập | nhớ đầy/hết | treo | đơ | bị đơ | bị văng | văng | bị out | out ra | kêu/bắt/đòi cập_nhật | không có ch_play/chplay | là văng/tắt | văng ra | bị đứng máy | trang trắng | màn hình trắng/đen | hỏng | kẹt
+        lỗi | thất bại | hư | lag | giật | trắng bóc/xóa/tinh/trơn | app đứng | đen thui/sì/ngòm | sai mã | kêu nhập | nhớ đầy/hết | treo | đơ | bị đơ | bị văng | văng | bị out | out ra | kêu/bắt/đòi cập_nhật | không có ch_play/chplay | là văng/tắt | văng ra | bị/nó đứng máy | trang trắng | màn hình trắng/đen | hỏng | kẹt
         bị kẹt | không tương thích | không hỗ trợ | link die/hư | quay vòng | xoay vòng | quay/load hoài/mãi | thoát ra | thoát | quay quay | xoay xoay | trang lạ | link chết | đứng ở/màn/hình | đòi mật/đăng | quên tài khoản | không có tài khoản | cứ báo | bắt/đòi nhập
         rồi đứng hình/im/yên/máy | tự dừng/tắt/thoát/văng/đóng | tự động dừng/tắt/thoát | bị đứng | bị/báo dừng | báo đầy/lỗi/thiếu | dừng ở màn/trang/bước | bộ nhớ/lượng đầy | kêu/yêu/bắt/đòi đăng
         hết/đầy/thiếu bộ nhớ | hết/đầy/thiếu dung lượng | không đủ/còn bộ nhớ | không đủ/còn dung lượng | không đủ/còn chỗ
@@ -161,7 +162,7 @@ MEANINGS: dict[str, str] = {
     # --- later ---
     "PLAN": """
         sẽ | xin sẽ | để | rồi tính | chuẩn bị | đợi | doi | chờ | sắp | hẹn | dự định | cũng/đang/có tính/định | cuối/đầu tháng | đang | liền | hứa | lát | lát nữa | xí nữa | xíu | chút xíu | tí | chút/tí nữa | từ từ | gần | gần xong
-        bận | bận quá | đang bận | quên | quên mất/cài/béng/khuấy | để xem/coi/thử/nghĩ/nghiên_cứu | quên chưa | later | tomorrow | tonight | will | i ll | soon
+        bận | bận quá | đang bận | quên | quên mất/cài/béng/khuấy | để xem/coi/thử/suy_nghĩ/nghiên_cứu | quên chưa | later | tomorrow | tonight | will | i ll | soon
         khi/lúc/hôm/bữa nào/mô/rảnh/có/về | ngày mai/mốt | mai mốt | cuối tuần | đầu tháng | tuần/tháng sau/tới | chủ nhật
         đi làm/học/rẫy/nương về | vài/mấy/ít bữa/hôm/ngày nữa | vài bữa | lúc/bữa/hôm/khi khác | qua tuần | rảnh/ranh thì/rồi/sẽ | sẽ làm/thực | đang sửa | máy/điện_thoại hư/hỏng | đang hỏng | sửa xong | thứ 2/3/4/5/6/7/hai/ba/tư/năm/sáu/bảy | bây giờ/chừ | về nhà em/tôi/sẽ/cài/mới/rồi | lấy về | hết pin | chưa rảnh/kịp | không kịp
         chưa/không có thời gian | thời gian/rảnh đâu | hết 3g/4g/data/mạng/tiền | hết dung lượng mạng/data/4g | không có mạng/wifi/4g/sóng
@@ -172,7 +173,7 @@ MEANINGS: dict[str, str] = {
     "LATER": "mai | mốt | chiều | tối | túi | tối về | sau",
     "TODAY": "bữa nay/ni | sáng | trưa | giờ | chừ | hôm nay | chiều/tối nay/ni",
     "PASTTIME": """
-        hôm qua/trước/kia/bữa | bữa trước/qua/hổm | hổm rày | cách đây | hồi | hôm | bữa đi/họp | mấy bữa/hôm/ngày/tuần/tháng | cả tuần/tháng | hồi sáng/trưa/chiều/hôm/tết/đầu/cuối/nãy | hôm chủ_nhật/thứ_hai/thứ_ba/thứ_tư/thứ_năm/thứ_sáu/thứ_bảy | tối/chiều qua | sáng nay | tuần/tháng/năm trước | hồi tuần/tháng/năm trước | năm ngoái | lâu | từ | từ đầu
+        hôm qua/trước/kia/bữa | bữa trước/qua/hổm | hổm rày | cách đây | hồi | hôm | tuần/tháng/bữa rồi/qua | bữa đi/họp | mấy bữa/hôm/ngày/tuần/tháng | cả tuần/tháng | hồi sáng/trưa/chiều/hôm/tết/đầu/cuối/nãy | hôm chủ_nhật/thứ_hai/thứ_ba/thứ_tư/thứ_năm/thứ_sáu/thứ_bảy | tối/chiều qua | sáng nay | tuần/tháng/năm trước | hồi tuần/tháng/năm trước | năm ngoái | lâu | từ | từ đầu
     """,
     # --- asking ---
     "WHERE": "ở đâu | ở mô | ở chỗ nào | chỗ nào | vô đâu/mô | where | link đâu/mô | từ đâu",
@@ -228,7 +229,7 @@ MEANINGS: dict[str, str] = {
         bố/mẹ/ba em | dì/cậu/mợ/dượng/thím em | thằng | đứa con | vk | ck | vk/ck em | ông/bà xã | em trai/gái | anh trai | chị gái | bạn em/tôi/mình
         hàng xóm | ông/bà nội/ngoại | sếp | cô/thầy giáo | trưởng thôn/làng/bản | thôn trưởng | già làng | bí thư | chủ tịch
         bố/mẹ/má/ba/cha/ông/bà/bác/cô/chú/dì/dượng/cậu/mợ/thầy/anh/chị/em/con/cháu/bạn tôi/tui/tao/tau/mình | nhà bên/kế | máy cơ quan | máy công ty
-        bạn bè/gái/trai/hàng | học trò/sinh | bà con | bố/mẹ/má/ba/cha con/cháu | ảnh | ổng | bả | cháu/con ông/bà/bác | chị/em/con dâu | anh/em/con rể | nhà nội/ngoại | đứa em/bạn | đồng nghiệp | người nhà/yêu | họ hàng | công an | bộ đội | thanh niên | nhân viên | chủ tiệm
+        bạn bè/gái/trai/hàng | học trò/sinh | bà con | thằng út/lớn/cả/nhỏ | mượn máy/điện_thoại | vợ chồng nó | bố/mẹ/ba/cha con/cháu | ảnh | ổng | bả | cháu/con ông/bà/bác | chị/em/con dâu | anh/em/con rể | nhà nội/ngoại | đứa em/bạn | đồng nghiệp | người nhà/yêu | họ hàng | công an | bộ đội | thanh niên | nhân viên | chủ tiệm
         anh/chị hai/ba | con út/cả/đầu | mấy/tụi/bọn/cái đứa | mấy/tụi/bọn/lũ đứa/đám nhỏ/nó | tụi/bọn/lũ nhỏ/nó/trẻ | đứa nhỏ/cháu | thằng/con cháu/nhỏ | cháu nội/ngoại
         của con/mẹ/má/ba/bố | máy vợ | vợ nói/bảo/kêu | ba/bố/cha má/mẹ | người ta | bên xã/thôn/huyện/đoàn | cả/mọi làng/xóm/thôn
     """,
@@ -248,7 +249,7 @@ MEANINGS: dict[str, str] = {
         đã nhận được tin nhắn | biết/hiểu/nghe/đọc/thấy/xem rồi | đã xem/đọc/biết/hiểu/rõ
     """,
     "NUMWORD": "số | chọn | phím | bấm số | chọn số | nhắn số | câu | trả lời | đáp án | phương án",
-    "NUM1": "một | số một | chọn một | bấm/nhấn 1",
+    "NUM1": "số một | chọn một | bấm/nhấn 1",
     "NUM2": "số hai | chọn hai | bấm/nhấn 2",
     "NUM3": "số ba | chọn ba | bấm/nhấn 3",
     "NUM4": "số bốn | chọn bốn | bấm/nhấn 4",

@@ -139,6 +139,7 @@ def test_no_opt_out_is_missed_and_no_install_claimed_on_a_doubt(replies):
         ("1 2", "unclear"),
         ("123", "unclear"),
         ("2 máy cài rồi", "installed"),
+        ("2, chưa cài", "not_yet"),
     ],
 )
 def test_hard_replies(text, label):
@@ -153,6 +154,13 @@ def test_hard_replies(text, label):
         ("khoong caif dduwowjc", "need_help"),
         ("dduwngf nhawns nuwax", "opt_out"),
         ("hu3y", "opt_out"),
+        ("huy3", "opt_out"),
+        ("HUY1", "opt_out"),
+        ("HUÒY", "opt_out"),
+        ("hiÌnh nhý caÌi rôÌi", "unclear"),
+        ("dg nhn nua", "opt_out"),
+        ("chx cài", "not_yet"),
+        ("cài zồi", "installed"),
         ("ðaÞ caÌi rôÌi", "installed"),
         ("chýa cài", "not_yet"),
         ("không muôìn nhâòn tin", "opt_out"),
@@ -175,6 +183,65 @@ def test_hard_replies(text, label):
     ],
 )
 def test_any_way_of_typing_is_read(text, label):
+    assert classify(text).label == label
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        # who has it: a relative by any pronoun, or the sender under any name for oneself
+        ("dì tôi cài rồi", "unclear"),
+        ("dì cài rồi", "installed"),
+        ("con tui cài rồi", "unclear"),
+        ("con cài rồi", "installed"),
+        ("chau da cai", "installed"),
+        ("bố mày cài rồi", "installed"),
+        ("ổng cài rồi", "unclear"),
+        ("bạn t cài r", "unclear"),
+        ("t cài r", "installed"),
+        ("chồng đã cài, vợ chưa", "not_yet"),
+        ("vo toi cai roi chu toi chua", "not_yet"),
+        ("mà tui cài rồi", "installed"),
+        # what was installed, and whether it was
+        ("cài vân tay rồi", "unclear"),
+        ("cài cái đó rồi", "installed"),
+        ("cài rồi hả", "unclear"),
+        ("anh đã cài chưa vậy", "question"),
+        ("cài xong tôi báo", "unclear"),
+        ("coi như cài rồi", "unclear"),
+        ("cài lại hôm qua", "installed"),
+        ("có bluezone từ lâu", "installed"),
+        ("đang dùng", "installed"),
+        ("đang chăn bò, tối cài", "not_yet"),
+        ("làm gì đã cài", "not_yet"),
+        ("chưa bao giờ cài", "not_yet"),
+        ("có bao giờ cài đâu", "not_yet"),
+        ("đang họp, lát cài", "not_yet"),
+        ("không cài được, mai nhờ con coi giúp", "not_yet"),
+        ("làm sao biết đã cài", "question"),
+        # an accent away from a stop or a fault
+        ("đẹp", "unclear"),
+        ("chặn", "opt_out"),
+        ("chân đau", "unclear"),
+        ("A Lối cài rồi", "installed"),
+        ("mượn máy bạn cài rồi", "unclear"),
+        ("dừng xe ở chợ", "unclear"),
+        ("đừng hòng tui cài", "refuse"),
+        ("kết thúc dịch chưa", "unclear"),
+        # left alone, in other words
+        ("hết muốn nhận tin", "opt_out"),
+        ("không liên hệ số này nữa", "opt_out"),
+        ("xoa cai so minh di", "opt_out"),
+        ("lấy số tui ra", "opt_out"),
+        ("mày nhắn nữa coi", "opt_out"),
+        ("nhắn ít thôi", "opt_out"),
+        ("khỏi phải nhắn", "opt_out"),
+        ("xin tha cho tôi", "opt_out"),
+        ("nhan hoai, dung", "opt_out"),
+        ("Stop nhé em cài rồi", "opt_out"),
+    ],
+)
+def test_who_has_it_and_what_was_meant(text, label):
     assert classify(text).label == label
 
 
