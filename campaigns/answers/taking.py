@@ -26,6 +26,9 @@ from outreach.errors import BadInput
 from outreach.people.models import SuppressionReason
 from outreach.people.suppression import active, lift, lock_phone, suppress
 
+# By these a resident speaks; by the others somebody speaks of them.
+_OWN_ROADS = frozenset({Source.SMS, Source.PAGE})
+
 # Not written to again, on whatever list the number stands.
 SUPPRESSES = {
     Label.OPT_OUT: SuppressionReason.OPT_OUT,
@@ -65,13 +68,13 @@ def take_answer(
     answers = _answers(session, recipient)
     reason = SUPPRESSES.get(label)
     is_suppressed = reason is not None and active(session, phone_id, reason)
-    # Their own word is kept beside the same said of them: a roster takes back only its own.
-    is_own_word = bool(answers) and answers[-1].source is Source.ROSTER and source is not Source.ROSTER
-    is_same = bool(answers) and answers[-1].label is label and not is_own_word
-    if is_same and (reason is None or is_suppressed):
-        return None
-    if recipient is None and is_suppressed:
-        return None
+    is_again = answers[-1].label is label if answers else recipient is None and is_suppressed
+    if is_again and (reason is None or is_suppressed):
+        # What is said again is kept only where taking back what was said first would lose it: their own word
+        # beside what was said of them, and a wish to be left alone beside one that may have been misread.
+        own_word = source in _OWN_ROADS and bool(answers) and answers[-1].source not in _OWN_ROADS
+        if not own_word and not (is_suppressed and _is_another_word(session, phone_id, reply_id, source)):
+            return None
     answer = Answer(
         recipient_id=recipient.id if recipient else None,
         campaign_id=recipient.campaign_id if recipient else None,
@@ -101,6 +104,19 @@ def take_answer(
     elif source is Source.SMS:
         queue_answer(session, answer, phone, recipient, is_live=keys.is_live, now=now)
     return answer
+
+
+def _is_another_word(session: Session, phone_id: int, reply_id: int | None, source: Source) -> bool:
+    """Whether an opt-out that is in force was said by something else: each reply may be misread by itself."""
+    if reply_id is not None:
+        return True
+    said = select(Answer.id).where(
+        Answer.phone_id == phone_id,
+        Answer.label.in_(SUPPRESSES),
+        Answer.source == source,
+        Answer.undone_at.is_(None),
+    )
+    return session.execute(said.limit(1)).first() is None
 
 
 def take_page_answer(
@@ -139,14 +155,16 @@ def take_page_answer(
 
 
 def undo_answer(session: Session, recipient: Recipient, *, now: datetime, given: str | None = None) -> None:
-    """Take the latest answer back, an opt-out included. Without one nothing happens.
+    """Take the latest answer back, an opt-out included, also where it was said more than once. Without one nothing happens.
 
     With `given` only while that is where the recipient stands.
     """
     answers = _hold_answers(session, recipient)
     if answers and given in (None, recipient.answer):
-        *others, last = answers
-        _undo(session, last, others, recipient, now=now)
+        label = answers[-1].label
+        while answers and answers[-1].label is label:
+            last = answers.pop()
+            _undo(session, last, list(answers), recipient, now=now)
 
 
 def take_back(session: Session, answer_id: int, *, now: datetime, is_mistaken: bool = False) -> bool:
@@ -187,9 +205,9 @@ def _undo(
     """Take an answer back; `others` are what stands without it."""
     answer.undone_at = now
     reason = SUPPRESSES.get(answer.label)
-    if reason:
-        lift(session, answer.phone_id, reason=reason, made_at=answer.at, now=now)
-    withdraw_message(session, answer)
+    # An opt-out that was said elsewhere, too, stays in force, and so does its confirmation.
+    if reason is None or _lift_unless_said_elsewhere(session, answer, reason, now=now):
+        withdraw_message(session, answer)
     entry = session.get(OfficerEntry, answer.id) if answer.source not in (Source.SMS, Source.PAGE) else None
     if entry and recipient:
         put_back_smartphone(session, recipient.contact_id, answer.label, entry, now=now)
@@ -198,6 +216,23 @@ def _undo(
     session.flush()
     if recipient:
         _bring_up_to_date(session, recipient, others, now=now)
+
+
+def _lift_unless_said_elsewhere(
+    session: Session, answer: Answer, reason: SuppressionReason, *, now: datetime
+) -> bool:
+    """Write to a number again whose opt-out was taken back, unless another one stands, in whatever campaign."""
+    session.flush()
+    said = select(Answer.at, Answer.undone_at).where(
+        Answer.phone_id == answer.phone_id, Answer.label == answer.label
+    )
+    rows = session.execute(said).all()
+    if not all(undone_at for _, undone_at in rows):
+        return False
+    # Only what an answer brought about: another may be an officer's, or the DoNotCall list's.
+    for at in {at for at, _ in rows}:
+        lift(session, answer.phone_id, reason=reason, made_at=at, now=now)
+    return True
 
 
 def latest_answer(session: Session, recipient: Recipient | None) -> Answer | None:
@@ -233,12 +268,18 @@ def _bring_up_to_date(
             InstallReport.withdrawn_at.is_(None),
         )
     )
+    before = Standing(said, counted is not None)
+    by = None if standing.installed_by is None else answers[standing.installed_by]
     at = now
-    if standing.installed_by is None:
-        if counted:
-            counted.withdrawn_at = now
-    elif counted is None:
-        by = answers[standing.installed_by]
+    if counted and (by is None or counted.answer_id not in {each.id for each in answers}):
+        counted.withdrawn_at = now
+        counted = None
+        if by:  # said by somebody else, too: theirs counts now, from their day on
+            gone = Standing(said, is_installed=False)
+            note_change(session, recipient, before, gone, at=now)
+            before = gone
+        session.flush()
+    if by and counted is None:
         at = by.at
         session.add(
             InstallReport(
@@ -251,10 +292,4 @@ def _bring_up_to_date(
             )
         )
     session.flush()
-    note_change(
-        session,
-        recipient,
-        Standing(said, counted is not None),
-        Standing(standing.label, standing.installed_by is not None),
-        at=at,
-    )
+    note_change(session, recipient, before, Standing(standing.label, by is not None), at=at)
