@@ -18,13 +18,13 @@ from admin.views.text_names import name_of_text
 from campaigns.answers.acknowledging import OPT_OUT_REPLY
 from campaigns.planning.content import APP_BUTTON
 from campaigns.planning.page_words import PAGE_WORDS
-from campaigns.planning.texts import APP, PATHS, WORDING, put_together, take_apart
+from campaigns.planning.texts import APP, PATHS, WORDING, is_steps, put_together, take_apart
 from campaigns.replies.classifier import Label
 
 Form = MultiDict[str, str]
 
 _MAIN = ("title", "question", "issuer", "why", "contact", "phone")
-_LONG = ("why", "thanks", "reply", "steps")
+_LONG = ("why", "thanks", "reply")
 # A sentence that is longer has a field of several lines.
 _LONG_FROM = 60
 
@@ -153,7 +153,7 @@ def show_texts(
             name=str(_NAMES.get(last) if path.startswith("answers.") else name_of_text(path, kind)),
             value=value,
             placeholder=placeholder,
-            is_long=last in _LONG or len(placeholder) > _LONG_FROM or "\n" in value,
+            is_long=last in _LONG or is_steps(path) or len(placeholder) > _LONG_FROM or "\n" in value,
             error=errors.get(key, ""),
             hint=_hint(path, last, code),
         )
@@ -198,7 +198,7 @@ def _default(path: str) -> str:
 def _hint(path: str, last: str, code: str) -> str:
     if path == "phone":
         return _("Hiện thành nút gọi trên trang. Ví dụ: 0260 386 0000, hay số đường dây nóng như 1022.")
-    if last == "steps":
+    if is_steps(path):
         return _("Mỗi dòng một bước; trang tự đánh số.")
     if last != "reply":
         return ""

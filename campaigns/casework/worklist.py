@@ -180,12 +180,12 @@ class _Choices:
         below: dict[str, list[Choice]] = {}
         for area in sorted(self._areas.values(), key=lambda area: area.name):
             if counted[area.code] and area.parent_code:
-                name = f"{area.kind} {area.name}"
+                name = area.full_name
                 below.setdefault(area.parent_code, []).append(Choice(area.code, name, counted[area.code]))
         return [
             Choice(
                 area.code,
-                f"{area.kind} {area.name}",
+                area.full_name,
                 sum(each.count for each in below[area.code]),
                 below[area.code],
             )

@@ -42,6 +42,11 @@ def is_correctable(path: str) -> bool:
     return path in _KNOWN and path not in _ADDRESSES
 
 
+def is_steps(path: str) -> bool:
+    """Whether a text is an answer's steps, a line each; the page has a heading of that name."""
+    return path.endswith(".steps") and not path.endswith("page.steps")
+
+
 def take_apart(content: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
     """The texts by path, steps as one line each, and whatever else there is."""
     texts: dict[str, str] = {}
@@ -65,7 +70,7 @@ def put_together(
         for key in tables:
             below = table.get(key)
             table[key] = table = below if isinstance(below, dict) else {}
-        table[name] = [line for line in text.splitlines() if line.strip()] if name == "steps" else text
+        table[name] = [line for line in text.splitlines() if line.strip()] if is_steps(path) else text
     if isinstance(content.get("app"), dict) and not any(content["app"].values()):
         content["app"] = False
     return content
@@ -79,7 +84,7 @@ def _rest(table: Mapping[str, Any], prefix: str, texts: dict[str, str]) -> dict[
     rest: dict[str, Any] = {}
     for key, value in table.items():
         path = f"{prefix}{key}"
-        if path in _KNOWN and (text := _as_text(key, value)) is not None:
+        if path in _KNOWN and (text := _as_text(path, value)) is not None:
             texts[path] = text
         elif path in _TABLES and isinstance(value, Mapping):
             if below := _rest(value, f"{path}.", texts):
@@ -89,8 +94,8 @@ def _rest(table: Mapping[str, Any], prefix: str, texts: dict[str, str]) -> dict[
     return rest
 
 
-def _as_text(name: str, value: Any) -> str | None:
-    if name == "steps":
+def _as_text(path: str, value: Any) -> str | None:
+    if is_steps(path):
         is_lines = isinstance(value, list) and all(isinstance(line, str) for line in value)
         return "\n".join(value) if is_lines else None
     return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None

@@ -31,7 +31,7 @@ MOST_LINES = 200
 class Line:
     """A line as the sheet shows it. `contact_id` is None for a person who was erased; `outcome` None: not entered yet.
 
-    `answer` is where the person stands now, by whatever road.
+    `place` is the village, and the commune unless the whole sheet is of one. `answer` is where the person stands now, by whatever road.
     """
 
     n: int
@@ -39,7 +39,7 @@ class Line:
     contact_id: int | None
     name: str
     birth_year: int | None
-    village: str
+    place: str
     phone: str
     row: RoundLine
     outcome: Outcome | None
@@ -182,9 +182,11 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
         .scalar_subquery()
     )
     rows = session.execute(
-        select(RoundLine, Recipient, Contact, Phone.e164)
+        select(RoundLine, Recipient, Contact, Phone.e164, Area)
+        .join(Round, Round.id == RoundLine.round_id)
         .join(Recipient, Recipient.id == RoundLine.recipient_id)
         .outerjoin(Contact, Contact.id == RoundLine.contact_id)
+        .outerjoin(Area, and_(Area.code == Contact.area_code, Round.area_code.is_(None)))
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
         .outerjoin(Phone, Phone.id == func.coalesce(Recipient.phone_id, first_phone))
         .where(RoundLine.round_id == round_id, lines_visible_to(session, user))
@@ -192,7 +194,7 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
     ).all()
     standing = standing_results(session, round_id)
     lines = []
-    for row, recipient, contact, e164 in rows:
+    for row, recipient, contact, e164, area in rows:
         result = standing.get(row.id)
         number = (e164 if with_numbers else masked(e164)) if e164 and contact else ""
         lines.append(
@@ -202,7 +204,9 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
                 contact_id=contact.id if contact else None,
                 name=contact.name if contact else "",
                 birth_year=contact.birth_year if contact else None,
-                village=contact.village if contact else "",
+                place=", ".join(filter(None, [contact.village, area.full_name if area else ""]))
+                if contact
+                else "",
                 phone=number,
                 row=row,
                 outcome=result.outcome if result else None,
@@ -281,7 +285,7 @@ def _sheets(session: Session, query: object) -> list[Sheet]:
     sheets = []
     for each in rounds:
         area = session.get(Area, each.area_code) if each.area_code else None
-        place = [each.village, f"{area.kind} {area.name}" if area else "", lists.get(each.list_id or 0, "")]
+        place = [each.village, area.full_name if area else "", lists.get(each.list_id or 0, "")]
         sheets.append(
             Sheet(
                 each,

@@ -24,3 +24,8 @@ class Area(Base):
     kind: Mapped[str] = mapped_column(String(20))  # Xã, Phường, Thị trấn, Huyện, Thành phố, Tỉnh
     level: Mapped[AreaLevel] = mapped_column(one_of(AreaLevel))
     parent_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"), index=True)
+
+    @property
+    def full_name(self) -> str:
+        """Xã Đắk Long."""
+        return f"{self.kind} {self.name}"

@@ -22,7 +22,7 @@ EVERYTHING: dict[str, Any] = {
     "app": {"name": "Sổ sức khỏe", "page": "https://example.vn"},
     "answers": {"need_help": {"reply": "Mo {link}", "steps": ["Mở liên kết.", "Bấm nút."]}},
     "vocabulary": {"verbs": ["tiêm"]},
-    "page": {"ask": "Hỏi {contact}."},
+    "page": {"ask": "Hỏi {contact}.", "steps": "Cách làm"},
     "languages": {"sed": {"title": "T", "answers": {"installed": {"button": "B"}}, "page": {"next": "N"}}},
 }
 
@@ -38,6 +38,7 @@ def test_only_texts_have_a_path_and_the_rest_stays_together() -> None:
     assert rest == {"vocabulary": {"verbs": ["tiêm"]}}
     assert texts["answers.need_help.steps"] == "Mở liên kết.\nBấm nút."
     assert texts["languages.sed.page.next"] == "N"
+    assert texts["page.steps"] == "Cách làm"  # a heading, not lines
     assert set(texts) <= set(PATHS)
     for path in (
         *(f"page.{name}" for name in PAGE_WORDS),

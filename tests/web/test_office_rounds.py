@@ -22,6 +22,7 @@ from outreach.access.models import AuditEvent, Role
 from outreach.errors import WrongState
 from outreach.people.models import Contact, Suppression, SuppressionReason
 from outreach.people.suppression import active
+from outreach.places.models import Area, AreaLevel
 from tests.flows.test_counters import recipients, says
 from tests.flows.world import AUTHOR, World, number
 from tests.web.office import post, signed_in
@@ -232,3 +233,24 @@ def test_a_launch_from_whose_lists_a_sheet_was_made_is_not_taken_back(
     assert make(client, campaign_id, village="*").startswith("/admin/rounds/")
     with pytest.raises(WrongState, match="phiếu đến nhà"):
         world.act(campaign_id, CampaignAction.UNDO)
+
+
+def test_a_sheet_of_several_communes_says_which_and_one_of_a_single_commune_does_not_repeat_it(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    with world.runtime.db.write() as session:
+        area = Area(code="23368", name="Đắk Long", kind="Xã", level=AreaLevel.COMMUNE)
+        session.add(area)
+        session.flush()
+        session.execute(update(Contact).values(area_code=area.code))
+        code, name = area.code, area.full_name
+    over_all = client.get(make(client, campaign) + "sheet").text
+    assert f"Thôn 3, {name} · " in over_all
+    of_one = client.get(make(client, campaign, area=code, again="1") + "sheet").text
+    assert f"Thôn 3, {name} · " not in of_one
+
+
+def test_a_campaign_alone_asks_for_a_list_or_a_place(client: FlaskClient, campaign: int) -> None:
+    assert "Hãy chọn thêm một danh sách" in client.get(f"/admin/rounds/?campaign={campaign}").text
+    assert "Hãy chọn thêm một danh sách" not in client.get(f"/admin/rounds/?campaign={campaign}&list=1").text
+    assert "Hãy chọn thêm một danh sách" not in client.get("/admin/rounds/").text

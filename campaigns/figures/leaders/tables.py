@@ -63,7 +63,7 @@ class Places:
 
     def _name_of(self, code: str | None) -> str:
         area = self.areas.get(code or "")
-        return f"{area.kind} {area.name}" if area else ""
+        return area.full_name if area else ""
 
     def _upwards(self, code: str | None) -> list[str]:
         found: list[str] = []

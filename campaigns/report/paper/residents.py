@@ -77,14 +77,14 @@ def _change(difference: int) -> str:
 
 def _by_district(snapshot: Snapshot, form: Form) -> Table:
     columns = (
-        Column("TT", 6, Side.CENTER),
+        Column("TT", 5, Side.CENTER),
         Column("Huyện, thành phố", 22, Side.LEFT),
-        Column("Số chính thức", 12),
-        Column("Tính đến ngày", 13, Side.CENTER),
+        Column("Số chính thức", 11),
+        Column("Tính đến ngày", 16, Side.CENTER),  # a bold date in one line
         Column("Người có ĐTTM", 12),
         Column("Tỷ lệ", 10),
-        Column("Tự báo", 10),
-        Column("Trên tổng số", 11),
+        Column("Tự báo", 9),
+        Column("Trên tổng số", 10),
         Column("Tỷ lệ", 10),
     )
     rows = [place_row(str(n), place.name, place) for n, place in enumerate(snapshot.districts, 1)]

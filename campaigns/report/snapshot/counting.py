@@ -139,4 +139,4 @@ def _bodies(session: Session, said: Mapping[Where, Reported]) -> tuple[Body, ...
 
 
 def _full_name(area: Area) -> str:
-    return f"{area.kind} {area.name}"
+    return area.full_name
