@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from admin.permissions import may_open
 from admin.views.base import OfficeView
 from admin.views.campaign_choices import LANGUAGES
+from admin.views.case_pages import labels_of
 from admin.views.searches import keep_search, searched_for
 from campaigns.answers.models import HEARD, Place
 from campaigns.answers.taking import Keys
@@ -269,6 +270,7 @@ class PeopleView(OfficeView):
             place=", ".join(f"{each.kind} {each.name}" for each in (area, district) if each),
             numbers=numbers or {},
             labels=SAID_TO_AN_OFFICER,
+            labels_of=labels_of,
             places=HEARD,
             request_kinds=list(RequestKind),
             reasons=(SuppressionReason.OPT_OUT, SuppressionReason.WRONG_NUMBER),

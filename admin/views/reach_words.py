@@ -129,7 +129,7 @@ def _column(measure: Measure, detail: str, kind: str) -> str:
         Measure.MESSAGES: _("Tin"),
         Measure.SKIPPED: _("Tin bỏ qua"),
         Measure.CAUSES: _("Tin không đến được"),
-        Measure.SEGMENTS: _("Số đoạn tính phí"),
+        Measure.SEGMENTS: _("Số tin tính cước"),
         Measure.OPENED: _("Liên kết đã mở (chưa kiểm chứng)"),
         Measure.CLICKED: _("Đã bấm nút cài đặt"),
         Measure.ANSWERS: _("Trả lời"),
