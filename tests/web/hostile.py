@@ -148,11 +148,11 @@ def read_forms(page: str, path: str) -> list[Form]:
     return forms
 
 
-def read_queries(page: str) -> set[tuple[str, str]]:
-    """Paths of a page's links with the names in their queries."""
+def read_queries(page: str, path: str) -> set[tuple[str, str]]:
+    """Paths of the links of a page at `path` with the names in their queries."""
     found = set()
     for href in re.findall(r'href="([^"]+)"', page):
-        parts = urlsplit(unescape(href))
+        parts = urlsplit(urljoin(path, unescape(href)))
         if parts.query and not parts.netloc:
             found |= {(parts.path, name) for name, _value in parse_qsl(parts.query, keep_blank_values=True)}
     return found

@@ -172,7 +172,7 @@ def discover(
             answer = crawler.send(Attack("GET", path, rule.endpoint), visitor, is_stranger=False)
             if answer.status_code != 200 or answer.mimetype != "text/html":
                 continue
-            queries |= hostile.read_queries(answer.text)
+            queries |= hostile.read_queries(answer.text, path)
             for form in hostile.read_forms(answer.text, path):
                 # Raises where a form leads nowhere.
                 endpoint = str(adapter.match(urlsplit(form.action).path, method=form.method)[0])
