@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
-from campaigns.replies.rules import COURTESY, GROUPS, RULES, Label
+from campaigns.replies.labels import Label
+from campaigns.replies.rules import COURTESY, GROUPS, RULES
 from campaigns.replies.spelling import is_vietnamese, split_words, unaccent_word
 from campaigns.replies.words import HARD, MEANINGS
 

@@ -50,12 +50,12 @@ TEENCODE = {
         "khong phai": "kp",
         "khong biet": "kbiet kbit",
         "khong duoc": "kdc kđc kodc",
-        "roi": "r rùi rui ròi òi oy rôi roài roai gòi rr roy rùj ruj rou dồi rầu zồi dzồi zoi gồi gùi gòy",
+        "roi": "r rùi rui ròi òi oy rôi roài roai gòi rr roy rùj ruj rou dồi rầu zồi dzồi zoi gồi gùi gòy ùi roj",
         "duoc": "dc đc dk đươc đuoc dx đx ddc dcj đựoc",
         "dang ky": "đk đky dki",
         "dien thoai": "dt đt dth đth dthoai đthoai fone phone dtdd đtdđ ddt",
         "so dien thoai": "sdt sđt",
-        "toi": "t",
+        "toi": "t toj",
         "muon": "mún mun",
         "dung": "dg",
         "đừng": "đg",
@@ -99,6 +99,8 @@ SPELLED_OUT = frozenset({"tc", "huy", "dung", "stop"})
 _glued_stop = re.compile(
     "(stop|tc|hủy|huỷ|ngừng|(?:huy|ngung)(?![1-5]$))(all|dk|đk|dky|dv|qc|sms|tin|now|tb|nhan|[1-9][0-9]*)"
 ).fullmatch
+# A number of the menu written together with a small word: 1nha, 2ạ.
+_glued_number = re.compile("([1-4])(ạ|nha|nhe|nhé|nhá|r|roi|rồi)").fullmatch
 _NO_MARKS = str.maketrans("", "", "?,.;:!\n()/")
 
 
@@ -132,7 +134,7 @@ def _spell(piece: str, kept: frozenset[str]) -> tuple[str, ...]:
     if piece.isdecimal():
         return (str(int(piece)) if len(piece) < 9 else "0",)
     piece = piece.lower()
-    if glued := _glued_stop(piece):
+    if glued := _glued_stop(piece) or _glued_number(piece):
         return tuple(word for part in glued.groups() for word in _spell(part, kept))
     if piece[:2] in ("dd", "d9") and ("đ" + piece[2:] in TEENCODE or not piece.isascii()):
         piece = "đ" + piece[2:]

@@ -8,7 +8,7 @@ a or the words b c. The longest phrase wins; of phrases equal without accents, t
 _HARD = """
     bàn bày bán bò bó bạc bả bận bắc bố bộ chán cháo cháy chân chó chùa chú chăn chấn chỉ chị chỗ chớ chờ chợ chứa chừ chữ cái cám
     cát cân cãi cò còn cóc cô cúi cạn cất cầm cầu cậu cỏ cố cổ củi cửa dâu dê dùng dũng dạ dấu dầu dễ dụng dừng giờ gói gõ
-    gắn gởi hãy hơi hư hỏng hồi hộ hội hủy hử khoa khói khối kiến kẹt liên loài lây lượt lầm lắm lối lội lộn lời lợi miền
+    gắn gởi hãy hơi hư hỏng hồi hồng hộ hội hủy hử khoa khói khối kiến kẹt liên loài lây lượt lầm lắm lối lội lộn lời lợi miền
     muộn mày má mã mãi mô mượn mấy mẹ mỏ mố mốt mỗi một mời mở ngày ngủ nhấn nhắm nhắn nhỏ nhớ những nó nói phim phiên phát
     quà quên rành răng rơi rảnh rối rời sào sáu sâu sập sổ sợ thưởng thạo thảo thầy thằng thẻ thể thổi thời tiệm trèo tài túi
     tại tất tối tội tự văng vỡ vợ à ánh ép đau đeo đáng đâu đã đòi đó đúng đăng đơ đảng đầu đẹp đẻ đế đề đồ đổi đời đợi đứng
@@ -20,8 +20,8 @@ HARD = frozenset(_HARD.split())
 MEANINGS: dict[str, str] = {
     # Words that would be mistaken for others without their accents; names; slogans.
     "X": """
-        bàn | bán | cái | cãi | bộ | mã | mất điện/nước | bị mất điện/nước | chán | chân | chữ | y thảo | không phiền gì/chi | chặn đường/xe | kết thúc dịch | a lợi/lối | tên lợi/thảo/dừng | a lợi/lối | tên lợi/thảo | chăn bò/trâu/heo/dê | cứu trợ/đói/nạn/hộ | đừng/chớ lo | nhỏ | nhớ | tiệm | tự | rời | đó có | dũng | dấu | dụng | đăng | đau | đầu | đeo | đồ | đời | gõ | hơi | hội | lời | mấy
-        mỏ | mỗi | mời | ngày | ngủ | nó | tài | tại | thẻ | tội | đeo khẩu trang | hỗ trợ tiền/gạo/covid/dịch
+        bộ nhớ | tên hủy/chặn/ngừng/stop | tôi/em/tui/mình/anh/chị/con/cháu là dừng/hủy/ngừng | bàn | bán | cái | cãi | bộ | mã | mất điện/nước | bị mất điện/nước | chán | chân | chữ | y thảo | không phiền gì/chi | chặn đường/xe | kết thúc dịch | a lợi/lối | tên lợi/thảo/dừng | a lợi/lối | tên lợi/thảo | chăn bò/trâu/heo/dê | cứu trợ/đói/nạn/hộ | đừng/chớ lo | nhỏ | nhớ | tiệm | tự | rời | đó có | dũng | dấu | dụng | đăng | đau | đầu | đeo | đồ | đời | gõ | hơi | hội | lời | mấy
+        mỏ | mỗi | mời | ngày | ngủ | tài | tại | thẻ | tội | đeo khẩu trang | hỗ trợ tiền/gạo/covid/dịch
         tiền/gạo hỗ trợ | phát gạo/tiền/thuốc | không phải nhắc/lo | khỏi nhắc/lo | phản hồi | đứng tên | kiểm tra/coi/xem lại giúp | bỏ lỡ/sót/quên/qua | huy/dung nghe đây
         gần đây/nhà/trường/ủy/xã/chợ/bên | stop covid/corona/dịch/ncov | tên/là huy/dung | tên/là a/anh/chị/em huy/dung
         huy/dung đây | gõ gì/chữ | chúng ta | dừng xe/đèn/chân | nhà số | xin phép | theo hướng dẫn | cũng được | đi làm | có chi
@@ -32,6 +32,10 @@ MEANINGS: dict[str, str] = {
     """,
     "AWAY": "lái xe | đang họp | tin nhắn tự động | đi vắng",
     # --- leave me alone ---
+    # A name for whoever tells of the deed behind it, a stop for whoever does not.
+    "NAMED": """
+        huy/dung/dừng/hủy/ngừng/chặn nè | dừng/hủy/ngừng/chặn đây | là chặn
+    """,
     "KEYWORD": "stop | tc | unsubscribe | unsub",
     "HALT": """
         dừng | ngừng | ngưng | hủy | optout | opt out | quit | cancel | end | off | kết thúc | chấm dứt
@@ -87,8 +91,8 @@ MEANINGS: dict[str, str] = {
         máy cảm ứng | điện thoại thông minh | điện thoại cảm ứng | điện thoại xịn/quẹt
     """,
     "BRICK": """
-        cục gạch | đen trắng | trắng đen | máy/điện_thoại đồ cổ | loại/kiểu bấm số | basic/old/button phone | phone with buttons | bàn phím | bấm phím | phím bấm | bấm nút | nút bấm | kiểu bấm | mỗi phím | phổ thông | cổ lỗ sĩ | không lên/vô mạng | không lên được mạng | máy/điện_thoại rách
-        máy phím/nút/bấm/bàn/thường/dỏm | máy/điện_thoại người_già/hồi_xưa/đời_cũ/đời_xưa/ghẻ/lởm | cái nút | bấm bấm | cùi | cùi bắp | đồ cổ | nắp gập | đập đá | điện thoại bàn/thường/bấm
+        cục gạch | đen trắng | trắng đen | máy/điện_thoại đồ cổ | loại/kiểu/máy/cũ bấm số | basic/old/button phone | phone with buttons | bàn phím | bấm phím | phím bấm | bấm nút | nút bấm | kiểu bấm | mỗi phím | phổ thông | cổ lỗ sĩ | không lên/vô mạng | không lên được mạng | máy/điện_thoại rách
+        máy/điện_thoại phím/nút | máy bấm/bàn/thường/dỏm | máy/điện_thoại người_già/hồi_xưa/đời_cũ/đời_xưa/ghẻ/lởm | cái nút | bấm bấm | cùi | cùi bắp | đồ cổ | nắp gập | đập đá | điện thoại bàn/thường/bấm
         điện thoại bình thường | 1280 | 1202 | 1200 | feature/dumb phone | no smartphone/smart | không có internet/3g
         không lên/vô/kết_nối mạng được | không lên/vô được mạng | không có mạng internet | lên mạng không được
         mạng không lên được
@@ -146,7 +150,7 @@ MEANINGS: dict[str, str] = {
     "MO": "mo",
     "DO": "làm | làm theo | mần | thực hiện",
     "ERROR": """
-        lỗi | thất bại | hư | lag | giật | trắng bóc/xóa/tinh/trơn | app đứng | đen thui/sì/ngòm | sai mã | kêu nhập | nhớ đầy/hết | treo | đơ | bị đơ | bị văng | văng | bị out | out ra | kêu/bắt/đòi cập_nhật | không có ch_play/chplay | là văng/tắt | văng ra | bị/nó đứng máy | trang trắng | màn hình trắng/đen | hỏng | kẹt
+        lỗi | thất bại | hư | lag | giật | trắng bóc/xóa/tinh/trơn | app đứng | đen thui/sì/ngòm | sai mã | kêu nhập | nhớ đầy/hết | treo | đơ | bị đơ | bị văng | văng | bị out | out ra | kêu/bắt/đòi cập_nhật | không có ch_play/chplay | là văng/tắt | văng ra | bị/nó đứng máy/im/yên/hình | trang trắng | màn hình trắng/đen | hỏng | kẹt
         bị kẹt | không tương thích | không hỗ trợ | link die/hư | quay vòng | xoay vòng | quay/load hoài/mãi | thoát ra | thoát | quay quay | xoay xoay | trang lạ | link chết | đứng ở/màn/hình | đòi mật/đăng | quên tài khoản | không có tài khoản | cứ báo | bắt/đòi nhập
         rồi đứng hình/im/yên/máy | tự dừng/tắt/thoát/văng/đóng | tự động dừng/tắt/thoát | bị đứng | bị/báo dừng | báo đầy/lỗi/thiếu | dừng ở màn/trang/bước | bộ nhớ/lượng đầy | kêu/yêu/bắt/đòi đăng
         hết/đầy/thiếu bộ nhớ | hết/đầy/thiếu dung lượng | không đủ/còn bộ nhớ | không đủ/còn dung lượng | không đủ/còn chỗ
@@ -173,7 +177,7 @@ MEANINGS: dict[str, str] = {
     "LATER": "mai | mốt | chiều | tối | túi | tối về | sau",
     "TODAY": "bữa nay/ni | sáng | trưa | giờ | chừ | hôm nay | chiều/tối nay/ni",
     "PASTTIME": """
-        hôm qua/trước/kia/bữa | bữa trước/qua/hổm | hổm rày | cách đây | hồi | hôm | tuần/tháng/bữa rồi/qua | bữa đi/họp | mấy bữa/hôm/ngày/tuần/tháng | cả tuần/tháng | hồi sáng/trưa/chiều/hôm/tết/đầu/cuối/nãy | hôm chủ_nhật/thứ_hai/thứ_ba/thứ_tư/thứ_năm/thứ_sáu/thứ_bảy | tối/chiều qua | sáng nay | tuần/tháng/năm trước | hồi tuần/tháng/năm trước | năm ngoái | lâu | từ | từ đầu
+        hôm qua/trước/kia/bữa | bữa trước/qua/hổm | trước khi có/nhận/nhắn | trước khi anh/chị/em/bạn nhắn/gửi | hổm rày | cách đây | hồi | hôm | tuần/tháng/bữa rồi/qua | bữa đi/họp | mấy bữa/hôm/ngày/tuần/tháng | cả tuần/tháng | hồi sáng/trưa/chiều/hôm/tết/đầu/cuối/nãy | hôm chủ_nhật/thứ_hai/thứ_ba/thứ_tư/thứ_năm/thứ_sáu/thứ_bảy | tối/chiều qua | sáng nay | tuần/tháng/năm trước | hồi tuần/tháng/năm trước | năm ngoái | lâu | từ | từ đầu
     """,
     # --- asking ---
     "WHERE": "ở đâu | ở mô | ở chỗ nào | chỗ nào | vô đâu/mô | where | link đâu/mô | từ đâu",
@@ -233,10 +237,14 @@ MEANINGS: dict[str, str] = {
         anh/chị hai/ba | con út/cả/đầu | mấy/tụi/bọn/cái đứa | mấy/tụi/bọn/lũ đứa/đám nhỏ/nó | tụi/bọn/lũ nhỏ/nó/trẻ | đứa nhỏ/cháu | thằng/con cháu/nhỏ | cháu nội/ngoại
         của con/mẹ/má/ba/bố | máy vợ | vợ nói/bảo/kêu | ba/bố/cha má/mẹ | người ta | bên xã/thôn/huyện/đoàn | cả/mọi làng/xóm/thôn
     """,
+    # Somebody, unless it is the app: "nó báo lỗi".
+    "HE": """
+        nó | no | hắn | họ | ai | anh/chị/ông/bà/cô/chú/cậu ta | mọi/nhiều/bao/mấy người | người khác/kia | bên đó/ấy | chúng nó
+    """,
     "FORKIN": "cho mẹ/má/ba/bố/cha/con/cháu | cho bà con | cho ba/bố/cha má/mẹ | cho ông bà | cho mấy/tụi đứa",
     "OR": "hay | hay là | hoặc",
     "ALL": """
-        cho cả | tất cả | đủ | đều | hết | cả nhà | vợ chồng | hai vợ chồng
+        cho cả | tất cả | đủ | đều | hết | cả nhà | nhà em/tôi/tui/mình ai cũng | vợ chồng | hai vợ chồng
         tôi/em/mình/tui/anh/chị và/với/cùng vợ/chồng/con/ba/mẹ | tôi/em/mình/tui/anh/chị và/với/cùng bố/ba mẹ
     """,
     "INUSE": "đang dùng/xài/sử_dụng | vẫn đang dùng/xài/sử_dụng",
