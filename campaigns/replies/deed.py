@@ -134,6 +134,7 @@ DEED: tuple[Rule, ...] = (
     (Label.INSTALLED, 0.85, "^ ALREADY BREAK PASTTIME", "rồi, từ lâu"),
     (Label.INSTALLED, 0.92, "(^|BREAK|DEVICE|KIN|ALL|DA|PAST|YES|ACK) HAVE THING? X? DEVICE? ALREADY", "máy tui có sẵn rồi"),
     (Label.INSTALLED, 0.85, "(PAST|DA) HAVE THING? X? DEVICE? END", "Đã có ứng dụng trong máy"),
+    (Label.INSTALLED, 0.85, "^ HAVE THING X? DEVICE END", "có bluezone trên máy"),
     (Label.INSTALLED, 0.85, "^ HAVE PASTTIME+ ALREADY? $", "có từ tháng trước rồi"),
     (Label.INSTALLED, 0.85, "THING HAVE ~{0,3} ALREADY", "bluezone co trong may roi"),
     (Label.INSTALLED, 0.92, "^ (YES|DA|PAST|PASTTIME|BREAK|ALL|DO)* ALREADY (BREAK|ACK)* $", "hôm qua rồi"),
@@ -151,6 +152,7 @@ DEED: tuple[Rule, ...] = (
     (Label.INSTALLED, 0.75, "^ HAVE VERB THING? $", "có cài nha"),
     (Label.INSTALLED, 0.70, "DENY VERB", "ai noi toi chua cai"),
     # later
+    (Label.NOT_YET, 0.80, "DENY WANT .* PLAN", "không phải không muốn, tại chưa rảnh"),
     (Label.NOT_YET, 0.80, "PLAN ~* BREAK WORK VERB $", "đang ở rẫy, về cài"),
     (Label.NOT_YET, 0.80, "INTENT ~* VERB", "đợi con về cài cho"),
     (Label.NOT_YET, 0.70, "^ (ACK|YES|DA|BREAK|ENOUGH|FOR|ASK|PLAN|SOON)* (PLAN|SOON) (BREAK|PLAN|SOON|ACK|WANT|DID|ALREADY)* $", "chưa có thời gian"),

@@ -37,6 +37,7 @@ SENDER: tuple[Rule, ...] = (
     (Label.UNCLEAR, 0.70, "(NOKNOW|DOUBT) [^BREAK VERB]* VERB THING? ALREADY? OR? NOTYET $", "không biết cài chưa nữa"),
     (Label.QUESTION, 0.90, "(VERB|CAN|COST|RISK|NEED|THING|WORK) ~{0,3} NOT ASKED", "có tốn pin không ạ"),
     (Label.QUESTION, 0.85, "VERB (ALREADY|FINISHED) ~{0,2} (WHAT|WHATFOR|HOW|WHY|NEED) (?!NOT|ANNOY|MSG)", "cài rồi làm gì nữa"),
+    (Label.QUESTION, 0.85, "VERB THING (ALREADY|FINISHED) (NEED|WHATFOR|HOW) (?!NOT|ANNOY|MSG|BUT)", "cài bluezone xong phải làm gì nữa"),
     (Label.QUESTION, 0.80, "VERB (ALREADY|FINISHED) ~{1,6} TAGQ MARK", "cài rồi thì bật cả ngày hả?"),
     (Label.QUESTION, 0.85, "NOT VERB [^CAN BREAK]? (HOW|NEED|RISK)", "không cài bị phạt à"),
     (Label.NOT_YET, 0.85, "ASK ~* ALREADY VERB", "để mình hỏi con rồi cài"),

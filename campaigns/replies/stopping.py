@@ -25,7 +25,7 @@ STOPPING: tuple[Rule, ...] = (
     (Label.OPT_OUT, 0.85, "(NOTBE|OWNER|WRONGNO|STRANGE) ~* BREAK REMOVED HELP? END", "nhầm số, xóa đi"),
     (Label.OPT_OUT, 0.80, "REMOVED HELP END", "xóa giùm"),
     (Label.OPT_OUT, 0.85, "NOT WANT ~{0,3} LIST", "không muốn nằm trong danh sách"),
-    (Label.OPT_OUT, 0.60, "^ HUY WHAT $", "huy nhe chi"),
+    (Label.OPT_OUT, 0.60, "^ HUY WHAT $", "huy chi"),
     (Label.QUESTION, 0.80, "(STOP|HUY) (WHAT|PURPOSE)", "nhắn TC để làm gì"),
     (Label.OPT_OUT, 0.95, "^ ~{0,3} (STOP|REJECT) (BREAK|HELP|THING|FOR|$)", "tôi muốn hủy"),
     (Label.OPT_OUT, 0.90, "^ (HALLO|ENOUGH|WANT|FOR|ASK){0,3} (DUNG|HUY|DONT)+ (BREAK|HELP|TIN|NUMBER|THING (?!PAST|PASTTIME|ALREADY)|NOW|$|ALL (?!ALREADY))", "đừng"),

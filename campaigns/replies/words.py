@@ -8,7 +8,7 @@ a or the words b c. The longest phrase wins; of phrases equal without accents, t
 _HARD = """
     bàn bày bán bò bó bạc bả bận bắc bố bộ chán cháo cháy chân chó chùa chú chăn chấn chỉ chị chỗ chớ chờ chợ chứa chừ chữ cái cám
     cát cân cãi cò còn cóc cô cúi cạn cất cầm cầu cậu cỏ cố cổ củi cửa dâu dê dùng dũng dạ dấu dầu dễ dụng dừng giờ gói gõ
-    gắn gởi hãy hơi hư hỏng hồi hồng hộ hội hủy hử khoa khói khối kiến kẹt liên loài lây lượt lầm lắm lối lội lộn lời lợi miền
+    gắn gởi hãy hơi hư hỏng hồi hồng hộ hội hủy hử khoa khói khối kiến kẹt liên loài lây lượt lầm lắm lối lội lộn lời lợi miền mơi
     muộn mày má mã mãi mô mượn mấy mẹ mỏ mố mốt mỗi một mời mở ngày ngủ nhấn nhắm nhắn nhỏ nhớ những nó nói phim phiên phát
     quà quên rành răng rơi rảnh rối rời sào sáu sâu sập sổ sợ thưởng thạo thảo thầy thằng thẻ thể thổi thời tiệm trèo tài túi
     tại tất tối tội tự văng vỡ vợ à ánh ép đau đeo đáng đâu đã đòi đó đúng đăng đơ đảng đầu đẹp đẻ đế đề đồ đổi đời đợi đứng
@@ -174,7 +174,7 @@ MEANINGS: dict[str, str] = {
     """,
     "NOW": "ngay | now | right now",
     "BY": "nhờ | nhờ con/người/em/cháu/thằng/anh/chị/bạn",
-    "LATER": "mai | mốt | chiều | tối | túi | tối về | sau",
+    "LATER": "mai | mơi | mốt | chiều | tối | túi | tối về | sau",
     "TODAY": "bữa nay/ni | sáng | trưa | giờ | chừ | hôm nay | chiều/tối nay/ni",
     "PASTTIME": """
         hôm qua/trước/kia/bữa | bữa trước/qua/hổm | trước khi có/nhận/nhắn | trước khi anh/chị/em/bạn nhắn/gửi | hổm rày | cách đây | hồi | hôm | tuần/tháng/bữa rồi/qua | bữa đi/họp | mấy bữa/hôm/ngày/tuần/tháng | cả tuần/tháng | hồi sáng/trưa/chiều/hôm/tết/đầu/cuối/nãy | hôm chủ_nhật/thứ_hai/thứ_ba/thứ_tư/thứ_năm/thứ_sáu/thứ_bảy | tối/chiều qua | sáng nay | tuần/tháng/năm trước | hồi tuần/tháng/năm trước | năm ngoái | lâu | từ | từ đầu
@@ -262,7 +262,7 @@ MEANINGS: dict[str, str] = {
     "NUM3": "số ba | chọn ba | bấm/nhấn 3",
     "NUM4": "số bốn | chọn bốn | bấm/nhấn 4",
     "PART": """
-        mấy chú/bác/cháu | a | ạ | ấy | cả | các | chắc chắn | chút | chứ sao | chứ sao không | cứ | cũng | for | đây | đấy | đi | đó | do | hihi | haha | hu hu | huhu | hic | hỏi chi/hoài/mãi/miết/lắm | hoài | hen | ad | nka | kịp | is | it | là
+        nha/nhé/nghen/nghe/ạ/đó chị | chị ơi | mấy chú/bác/cháu | a | ạ | ấy | cả | các | chắc chắn | chút | chứ sao | chứ sao không | cứ | cũng | for | đây | đấy | đi | đó | do | hihi | haha | hu hu | huhu | hic | hỏi chi/hoài/mãi/miết/lắm | hoài | hen | ad | nka | kịp | is | it | là
         lắm | luôn | lun | mãi | nay | này | nào | nè | nghe | nghen | nha | nhé | nhen | nữa | ơi | please | pls | quá | rất
         sir | this | thì | thưa | to | và | vẫn | với | y | vui lòng | xin vui lòng | làm ơn | yêu cầu | đề nghị
     """,

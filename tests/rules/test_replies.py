@@ -238,6 +238,9 @@ def test_any_way_of_typing_is_read(text, label):
         ("de nghi dung", "opt_out"),
         # somebody, everybody, or the sender's house
         ("nó cài rồi", "unclear"),
+        ("cai roi nha chi", "installed"),
+        ("chi oi em cai roi", "installed"),
+        ("mơi cài", "not_yet"),
         ("ai cài rồi", "unclear"),
         ("mọi người cài rồi", "unclear"),
         ("ông ấy cài rồi", "unclear"),
