@@ -32,7 +32,7 @@ from campaigns.windows import VIETNAM
 from outreach.access.models import User
 from outreach.errors import BadInput
 from outreach.people.lists import read_names
-from outreach.places.areas import read_districts
+from outreach.places.areas import read_districts, read_place_names
 from outreach.runtime import Runtime
 
 _WHOLE = "*"  # in the form: all villages on one sheet
@@ -89,6 +89,7 @@ class RoundsView(OfficeView):
                     )
                 except BadInput as refused:
                     error = error or str(refused)
+            several = {each.area_code for each in villages or ()}
             page: str = self.render(
                 "office/rounds.html",
                 sheets=list_rounds(session, user),
@@ -99,6 +100,7 @@ class RoundsView(OfficeView):
                 list_id=list_id,
                 area=area,
                 villages=villages,
+                communes=read_place_names(session, several) if len(several) > 1 else {},
                 whole=_WHOLE,
                 error=error,
             )

@@ -49,10 +49,15 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Village:
-    """People whose villages are spelled alike; `key` is what the spellings have in common, empty where none is known."""
+    """People whose villages are spelled alike, of one commune: many have a "Thôn 1".
+
+    `key` says which of those that were asked for; `name` is empty where no village is known, `area_code` None where no
+    commune is.
+    """
 
     key: str
     name: str
+    area_code: str | None
     people: list[Person]
 
     @property
@@ -74,7 +79,13 @@ def find_villages(
         raise BadInput("Hãy chọn một danh sách hoặc một xã, phường.")
     conditions: list[ColumnElement[bool]] = [Recipient.campaign_id == campaign_id]
     query = select(
-        Recipient.id, Recipient.exclusion, Recipient.answer, Contact.id, Contact.given_key, Contact.village
+        Recipient.id,
+        Recipient.exclusion,
+        Recipient.answer,
+        Contact.id,
+        Contact.given_key,
+        Contact.village,
+        Contact.area_code,
     ).join(Contact, Contact.id == Recipient.contact_id)
     if list_id is not None:
         query = query.join(Membership, Membership.contact_id == Contact.id).join(
@@ -96,7 +107,7 @@ def find_villages(
     states = _states(session, [row[0] for row in rows])
     peace, in_hand = _want_peace(session, contacts), _in_hand(session, campaign_id, contacts, now=now)
     villages: dict[str, Village] = {}
-    for recipient_id, exclusion, answer, contact_id, given_key, village in rows:
+    for recipient_id, exclusion, answer, contact_id, given_key, village, commune in rows:
         why = why_visit(
             exclusion=exclusion,
             answer=answer,
@@ -104,14 +115,14 @@ def find_villages(
             wants_peace=contact_id in peace,
         )
         if why:
-            key = name_key(village)
-            found = villages.setdefault(key, Village(key, village, []))
+            key = f"{commune or ''}.{name_key(village)}"
+            found = villages.setdefault(key, Village(key, village, commune, []))
             found.people.append(
                 Person(contact_id, recipient_id, given_key, village, why, contact_id in in_hand)
             )
     for found in villages.values():
         found.people.sort(key=lambda person: (person.given_key, person.contact_id))
-    return sorted(villages.values(), key=lambda village: (not village.key, village.name))
+    return sorted(villages.values(), key=lambda each: (not each.name, each.area_code or "", each.name))
 
 
 def _states(session: Session, recipients: Sequence[int]) -> dict[int, list[MessageState]]:

@@ -98,7 +98,7 @@ def make_round(
         campaign_id=campaign_id,
         organisation_id=owner,
         list_id=list_id,
-        area_code=area_code or None,
+        area_code=area_code or (villages[0].area_code if village is not None else None),
         village=villages[0].name if village is not None else "",
         officer=" ".join(officer.split())[:120],
         made_by=user.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -22,7 +23,9 @@ from outreach.access.models import AuditEvent, Role
 from outreach.errors import WrongState
 from outreach.people.models import Contact, Suppression, SuppressionReason
 from outreach.people.suppression import active
+from outreach.places.loading import load_areas
 from outreach.places.models import Area, AreaLevel
+from tests.flows.lists import UNITS
 from tests.flows.test_counters import recipients, says
 from tests.flows.world import AUTHOR, World, number
 from tests.web.office import post, signed_in
@@ -47,7 +50,7 @@ def campaign(world: World, client: FlaskClient) -> int:
 
 
 def make(client: FlaskClient, campaign: int, **more: str) -> str:
-    made = post(client, "/admin/rounds/", campaign=campaign, list=1, **{"village": "thon3", **more})
+    made = post(client, "/admin/rounds/", campaign=campaign, list=1, **{"village": ".thon3", **more})
     assert made.status_code in (303, 422)
     return made.location or made.text
 
@@ -82,7 +85,7 @@ def test_a_sheet_holds_those_whom_nothing_has_reached_and_nobody_who_wants_peace
     says(world, third, Label.NOT_YET)
     page = client.get(f"/admin/rounds/?campaign={campaign}&list=1").text
     assert page.count("Thôn 4") == 0  # one has answered, one objects
-    assert page.count('name="village" value="thon3"') == 1
+    assert page.count('name="village" value=".thon3"') == 1
     show = make(client, campaign, officer="ông A Thun")
     page = client.get(show).text
     for told in ("1-01", "1-03", "Chưa có số điện thoại", "Tin không đến được", "Chưa trả lời", "ông A Thun"):
@@ -92,6 +95,23 @@ def test_a_sheet_holds_those_whom_nothing_has_reached_and_nobody_who_wants_peace
     assert client.get(make(client, campaign, again="1")).status_code == 200
     with world.runtime.db.read() as session:
         assert session.scalars(select(AuditEvent.details).where(AuditEvent.action == "round.make")).first()
+
+
+def test_villages_of_one_name_in_two_communes_are_two_rounds(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    with world.runtime.db.write() as session:
+        load_areas(session, UNITS)
+        people = session.scalars(select(Contact).order_by(Contact.id)).all()
+        for person, code in zip(people, ("23500", "23503", "23503", "23503", "23500"), strict=True):
+            person.village, person.area_code = "Thôn 3", code
+        first, second = (session.get_one(Area, code).full_name for code in ("23500", "23503"))
+    page = client.get(f"/admin/rounds/?campaign={campaign}&list=1").text
+    assert re.findall(r'name="village" value="([^"*]*)"', page) == ["23500.thon3", "23503.thon3"]
+    assert [f"Thôn 3, {name}" in page for name in (first, second)] == [True, True]
+    sheet = client.get(make(client, campaign, village="23503.thon3")).text
+    assert (f"Thôn 3, {second}" in sheet, first in sheet) == (True, False)
+    assert [f"1-0{n}" in sheet for n in (1, 2, 3, 4)] == [True, True, True, False]
 
 
 def test_numbers_are_masked_on_paper_unless_asked_for_and_each_print_is_on_record(
@@ -244,10 +264,10 @@ def test_a_sheet_of_several_communes_says_which_and_one_of_a_single_commune_does
         session.flush()
         session.execute(update(Contact).values(area_code=area.code))
         code, name = area.code, area.full_name
-    over_all = client.get(make(client, campaign) + "sheet").text
+    over_all = client.get(make(client, campaign, village="*") + "sheet").text
     assert f"Thôn 3, {name} · " in over_all
-    of_one = client.get(make(client, campaign, area=code, again="1") + "sheet").text
-    assert f"Thôn 3, {name} · " not in of_one
+    of_one = client.get(make(client, campaign, area=code, village=f"{code}.thon3", again="1") + "sheet").text
+    assert (f"Thôn 3, {name}" in of_one, f"Thôn 3, {name} · " in of_one) == (True, False)
 
 
 def test_a_campaign_alone_asks_for_a_list_or_a_place(client: FlaskClient, campaign: int) -> None:
