@@ -120,7 +120,8 @@ DEED: tuple[Rule, ...] = (
     (Label.UNCLEAR, 0.50, "VERB X (?!DEVICE|NUM2) [^BREAK PASTTIME]* (ALREADY|FINISHED)", "cài bên máy công ty rồi"),
     (Label.UNCLEAR, 0.60, "VERB THING? WRONGNO", "cài nhầm app khác rồi"),
     (Label.UNCLEAR, 0.60, "^ [^THING]* OTHERTHING [^THING]* $", "có cài facebook rồi"),
-    (Label.UNCLEAR, 0.60, "VERB X? (DEVICE KIN|KIN ALREADY)", "cài trên máy con tôi rồi"),
+    (Label.UNCLEAR, 0.60, "VERB THING? ALREADY? BUT? X? (DEVICE OWNER? KIN|KIN ALREADY)", "cài trên máy con tôi rồi"),
+    (Label.UNCLEAR, 0.60, "VERB THING? ALREADY? BUT X KIN $", "đã cài nhưng ở máy cũ"),
     (Label.NOT_YET, 0.80, "(?<![PAST DA VERB]) FINISHED VERB $", "ăn cơm xong cài"),
     # who has it may be the sender by name, or somebody else
     (Label.INSTALLED, 0.75, "^ (YES|DA|BREAK)* (X|HUY|DUNG){1,3} (PAST|DA)* VERB THING? ALL? (ALREADY|FINISHED)+ $", "Y Bông cài rồi"),

@@ -235,7 +235,7 @@ MEANINGS: dict[str, str] = {
         bố/mẹ/má/ba/cha/ông/bà/bác/cô/chú/dì/dượng/cậu/mợ/thầy/anh/chị/em/con/cháu/bạn tôi/tui/tao/tau/mình | nhà bên/kế | máy cơ quan | máy công ty
         bạn bè/gái/trai/hàng | học trò/sinh | bà con | thằng út/lớn/cả/nhỏ | mượn máy/điện_thoại | vợ chồng nó | bố/mẹ/ba/cha con/cháu | ảnh | ổng | bả | cháu/con ông/bà/bác | chị/em/con dâu | anh/em/con rể | nhà nội/ngoại | đứa em/bạn | đồng nghiệp | người nhà/yêu | họ hàng | công an | bộ đội | thanh niên | nhân viên | chủ tiệm
         anh/chị hai/ba | con út/cả/đầu | mấy/tụi/bọn/cái đứa | mấy/tụi/bọn/lũ đứa/đám nhỏ/nó | tụi/bọn/lũ nhỏ/nó/trẻ | đứa nhỏ/cháu | thằng/con cháu/nhỏ | cháu nội/ngoại
-        của con/mẹ/má/ba/bố | máy vợ | vợ nói/bảo/kêu | ba/bố/cha má/mẹ | người ta | bên xã/thôn/huyện/đoàn | cả/mọi làng/xóm/thôn
+        của con/mẹ/má/ba/bố | máy vợ | vợ nói/bảo/kêu | ba/bố/cha má/mẹ | người ta | bên xã/thôn/huyện/đoàn | cả/mọi làng/xóm/thôn | ông/bà nhà | máy/điện_thoại cũ/kia/khác
     """,
     # Somebody, unless it is the app: "nó báo lỗi".
     "HE": """
