@@ -248,23 +248,25 @@ def _owners(session: Session, gateway_ids: set[str]) -> dict[str | None, int]:
 
 def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:
     """Derive the states of messages from their attempts, as they now stand."""
-    attempts: dict[int, list[AttemptState]] = {}
-    for message_id, state in session.execute(
-        select(Attempt.message_id, Attempt.state)
+    attempts: dict[tuple[int, MessageState], list[AttemptState]] = {}
+    for message_id, state, stood in session.execute(
+        select(Attempt.message_id, Attempt.state, Message.state)
+        .join(Message, Message.id == Attempt.message_id)
         .where(Attempt.message_id.in_(listed(session, message_ids, BigInteger)))
         .order_by(Attempt.message_id, Attempt.n)
     ):
-        attempts.setdefault(message_id, []).append(state)
+        attempts.setdefault((message_id, stood), []).append(state)
     by_state: dict[MessageState, list[int]] = {}
-    for message_id, states in attempts.items():
-        by_state.setdefault(message_state(states), []).append(message_id)
+    for (message_id, stood), states in attempts.items():
+        derived = message_state(states)
+        # Not left to the update: PostgreSQL may expect none in another state and compare each message with each.
+        if derived is not stood:
+            by_state.setdefault(derived, []).append(message_id)
     # Queued or cancelled is decided where the message goes back into the outbox, in `requeue`.
     by_state.pop(MessageState.QUEUED, None)
     for derived, ids in by_state.items():
         session.execute(
-            update(Message)
-            .where(Message.id.in_(listed(session, ids, BigInteger)), Message.state != derived)
-            .values(state=derived),
+            update(Message).where(Message.id.in_(listed(session, ids, BigInteger))).values(state=derived),
             execution_options=UNSYNCED,
         )
 

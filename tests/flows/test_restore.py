@@ -32,8 +32,8 @@ from tests.flows.world import APPROVER, World, number
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Few requests at once, so that there is a middle; a lease that is soon over, as looks into the list begin after it."""
-    return replace(settings, lease_s=1.2, send_timeout_s=0.6, reconcile_s=0.3, send_in_flight=10)
+    """Few requests at once and little time to start them, so that there is a middle; looks into the list begin after the lease."""
+    return replace(settings, lease_s=2.6, send_timeout_s=2, reconcile_s=0.3, send_in_flight=10)
 
 
 def back_up(world: World, folder: Path) -> Path:
