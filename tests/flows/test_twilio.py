@@ -84,7 +84,7 @@ def test_a_messaging_service_takes_the_senders_place(simulator: RunningSimulator
 @pytest.mark.parametrize(
     ("message", "cause", "code"),
     [
-        ({"to": "+842603000123"}, Cause.NOT_MOBILE, "21614"),
+        ({"to": "+84260000123"}, Cause.NOT_MOBILE, "21614"),
         ({"to": "+8490500012"}, Cause.BAD_NUMBER, "21211"),
         ({"body": " "}, Cause.BAD_TEXT, "21602"),
         ({"body": "a" * 1601}, Cause.BAD_TEXT, "21617"),
