@@ -230,8 +230,7 @@ def _lift_unless_said_elsewhere(
     if not all(undone_at for _, undone_at in rows):
         return False
     # Only what an answer brought about: another may be an officer's, or the DoNotCall list's.
-    for at in {at for at, _ in rows}:
-        lift(session, answer.phone_id, reason=reason, made_at=at, now=now)
+    lift(session, answer.phone_id, reason=reason, made_at={at for at, _ in rows}, now=now)
     return True
 
 

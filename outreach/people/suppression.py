@@ -83,14 +83,14 @@ def lift(
     *,
     reason: SuppressionReason,
     now: datetime,
-    made_at: datetime | None = None,
+    made_at: Collection[datetime] | None = None,
 ) -> None:
-    """Take a suppression back; with `made_at` only the one made at that moment. The row stays as history."""
+    """Take a suppression back; with `made_at` only those made at one of these moments. The row stays as history."""
     query = update(Suppression).where(
         Suppression.phone_id == phone_id, Suppression.reason == reason, Suppression.lifted_at.is_(None)
     )
     if made_at is not None:
-        query = query.where(Suppression.created_at == made_at)
+        query = query.where(Suppression.created_at.in_(made_at))
     session.execute(query.values(lifted_at=now))
 
 

@@ -52,11 +52,9 @@ def read_districts(session: Session) -> list[tuple[str, str, list[tuple[str, str
 def read_place_names(session: Session, codes: Iterable[str | None]) -> dict[str, str]:
     """What these communes are called, with the district, as the names of some are alike: "Xã Đắk Long (Đắk Glei)"."""
     district = aliased(Area)
-    named = select(Area.code, Area.kind, Area.name, district.name).outerjoin(
-        district, district.code == Area.parent_code
-    )
+    named = select(Area, district.name).outerjoin(district, district.code == Area.parent_code)
     rows = session.execute(named.where(Area.code.in_({code for code in codes if code})))
-    return {code: f"{kind} {name}" + (f" ({above})" if above else "") for code, kind, name, above in rows}
+    return {area.code: area.full_name + (f" ({above})" if above else "") for area, above in rows}
 
 
 def read_provinces(session: Session) -> list[tuple[str, str]]:
