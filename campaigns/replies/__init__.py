@@ -1,1 +1,1 @@
-"""Reply text to label and confidence."""
+"""What residents said: taken in, understood, counted, and looked at by a person where it must be."""

@@ -1,0 +1,1 @@
+"""Reply text to label and confidence."""
