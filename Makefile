@@ -15,10 +15,10 @@ run: environment  ## everything on this machine, until Ctrl-C: PORT=8000 SIMULAT
 test: test-rules test-flows  ## all tests: the pure ones, then those with databases, Redis, the simulator and Chromium
 
 test-rules: environment-dev  ## the pure tests alone, in seconds
-	$(VENV)/bin/python -m pytest tests/rules
+	$(VENV)/bin/python -m pytest tests/unit
 
 test-flows: environment-dev chromium  ## the tests with real parts alone
-	$(VENV)/bin/python -m pytest tests --ignore=tests/rules -n 2 --dist loadgroup
+	$(VENV)/bin/python -m pytest tests --ignore=tests/unit -n 2 --dist loadgroup
 
 pictures: environment-dev chromium  ## the pictures in docs/pictures, taken on the walk through the browser
 	LOA_PICTURES=1 $(VENV)/bin/python -m pytest tests/browser -q -k "walk or picture"

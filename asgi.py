@@ -3,8 +3,8 @@
 import sys
 
 from admin.app import create_front
-from outreach.errors import WrongState
-from outreach.schema import require_current
+from outreach.core.schema import require_current
+from outreach.rules.errors import WrongState
 from wsgi import app as office
 
 try:

@@ -3,12 +3,12 @@
 import sys
 
 from admin.app import create_app
-from outreach.runtime import spare_what_is_loaded
-from outreach.settings import BadSettings, Settings
+from outreach.core.settings import BadSettings, Settings
+from outreach.runtime import freeze_loaded_objects
 
 try:
     app = create_app(Settings.from_env())
-    spare_what_is_loaded()
+    freeze_loaded_objects()
 except BadSettings as error:
     print(error, file=sys.stderr)
     # At this status gunicorn ends; at any other it would start the same worker again and again.

@@ -11,26 +11,20 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from admin.api.document import create_api
 from admin.cli import register_commands
 from admin.health import create_health
-from admin.office import install_office
-from campaigns.web.agency_page import create_agency_page
-from campaigns.web.answer_page import create_answer_page
-from campaigns.web.desk import Desk
-from campaigns.web.page_calls import PageCalls
-from campaigns.web.pages import register_error_pages
-from campaigns.web.report_page import create_report_page
-from campaigns.web.roads import create_roads
-from campaigns.web.status_calls import StatusCalls
-from campaigns.web.threaded import Application, Threaded
-from campaigns.web.webhooks import create_webhooks
-from outreach.access import audit
-from outreach.logs import set_up_logs
-from outreach.people.importing.uploads.receiving import LARGEST
+from admin.site import install_admin
+from campaigns.web.answer_page import AnswerPageApp, AnswerPageService, create_answer_page
+from campaigns.web.asgi import Application, WsgiBridge
+from campaigns.web.gateway_callbacks import StatusCallbackApp, create_gateway_callbacks, create_reply_channels
+from campaigns.web.link_pages import create_agency_page, create_report_page
+from campaigns.web.responses import register_error_pages
+from outreach.accounts import audit
+from outreach.core.logs import set_up_logs
+from outreach.core.settings import Settings
+from outreach.imports.uploads import LARGEST
 from outreach.runtime import Runtime, open_runtime
-from outreach.settings import Settings
 
 # A webhook or an answer is a few hundred bytes; lists come by another road.
 MAX_FORM_BYTES = 64 * 1024
-
 THREADS = 16  # of one of the web's processes
 
 
@@ -62,14 +56,14 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     # One proxy stands in front in production; addresses in texts and signatures come from PUBLIC_BASE_URL.
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     set_up_logs(settings)
-    app.before_request(lambda: audit.come_from(request.remote_addr or ""))
+    app.before_request(lambda: audit.set_origin(request.remote_addr or ""))
     register_error_pages(app)
-    desk = app.extensions["desk"] = Desk(runtime)
+    desk = app.extensions["desk"] = AnswerPageService(runtime)
     # Their callers prove themselves by a signature or by a token.
     for_outsiders = [
         create_health(runtime),
-        create_webhooks(runtime),
-        create_roads(runtime),
+        create_gateway_callbacks(runtime),
+        create_reply_channels(runtime),
         create_answer_page(runtime, desk),
         create_agency_page(runtime),
         create_api(runtime),
@@ -77,7 +71,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     ]
     for blueprint in for_outsiders:
         app.register_blueprint(blueprint)
-    install_office(app, runtime, without_csrf=for_outsiders)
+    install_admin(app, runtime, without_csrf=for_outsiders)
     register_commands(app, runtime)
     return app
 
@@ -85,7 +79,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
 def create_front(app: Flask) -> Application:
     """`app` for a server with an event loop: its requests in threads, status callbacks and residents' pages without."""
     runtime: Runtime = app.extensions["runtime"]
-    office = Threaded(app, threads=THREADS, most_bytes=LARGEST + MAX_FORM_BYTES)
+    office = WsgiBridge(app, threads=THREADS, most_bytes=LARGEST + MAX_FORM_BYTES)
     is_https = runtime.settings.public_base_url.startswith("https:")
-    pages = PageCalls(runtime.db, app.extensions["desk"], others=office, is_https=is_https)
-    return StatusCalls(runtime, others=pages, most_bytes=MAX_FORM_BYTES)
+    pages = AnswerPageApp(runtime.db, app.extensions["desk"], others=office, is_https=is_https)
+    return StatusCallbackApp(runtime, others=pages, most_bytes=MAX_FORM_BYTES)

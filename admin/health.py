@@ -1,20 +1,42 @@
-"""Is the process up, can it do its work, and how much work waits."""
+"""/healthz, /readyz, /metrics.
+
+Is the process up, can it do its work, and how much work waits.
+
+What Prometheus reads: how much waits and for how long, what is sent, what went wrong. docs/operations.md says what to do.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import math
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from redis import RedisError
-from sqlalchemy import text
+from rq import Queue, Worker
+from rq.job import Job
+from rq.utils import as_text
+from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.orm import Session
 
-from admin.metrics import count_workers, measure
+from campaigns.delivery.streams import TRANSACTIONAL_STREAM
+from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Attempt, AttemptTotal, Incident, Outbox, StatusEvent
+from campaigns.models.reports import ReportIssue
+from campaigns.reports.settings import current_form
+from campaigns.reports.take_snapshot import is_anything_running
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import AttemptState, CampaignState
+from outreach.core.job_queue import QUEUES, RECOVERED_KEY
+from outreach.core.schema import is_current, newest
+from outreach.models.backups import Backup
 from outreach.runtime import Runtime
-from outreach.schema import is_current
 
 
 def create_health(runtime: Runtime) -> Blueprint:
@@ -51,3 +73,126 @@ def create_health(runtime: Runtime) -> Blueprint:
         return generate_latest(registry), {"Content-Type": CONTENT_TYPE_LATEST}
 
     return health
+
+
+RATE_OVER = timedelta(seconds=60)
+
+
+def measure(runtime: Runtime, *, now: datetime) -> CollectorRegistry:
+    """Gauges read at this moment, so every web process shows the same. Raises DBAPIError."""
+    registry = CollectorRegistry()
+    with runtime.db.read() as session:
+        for name, (help_text, value) in _of_database(session, now=now).items():
+            Gauge(f"loa_{name}", help_text, registry=registry).set(value)
+        campaigns = Gauge("loa_campaigns", "Campaigns by state.", ["state"], registry=registry)
+        counted = dict(session.execute(select(Campaign.state, func.count()).group_by(Campaign.state)).all())
+    for state in CampaignState:
+        campaigns.labels(state.value).set(counted.get(state, 0))
+    version = Gauge(
+        "loa_version", "1; the newest migration that this program knows.", ["revision"], registry=registry
+    )
+    version.labels(newest() or "").set(1)
+    _measure_redis(runtime, registry)
+    return registry
+
+
+def _of_database(session: Session, *, now: datetime) -> dict[str, tuple[str, float]]:
+    def count(model: type, *conditions: ColumnElement[bool]) -> float:
+        return session.scalar(select(func.count()).select_from(model).where(*conditions)) or 0
+
+    def age(moment: ColumnElement[Any] | Any, *conditions: ColumnElement[bool]) -> float:
+        oldest: datetime | None = session.scalar(select(func.min(moment)).where(*conditions))
+        return max(0.0, (now - oldest).total_seconds()) if oldest else 0.0
+
+    unknown = Attempt.state == AttemptState.UNKNOWN
+    unapplied = StatusEvent.applied_at.is_(None)
+    may_go = select(Campaign.id).where(Campaign.state == CampaignState.SENDING)
+    goes = (Outbox.lane == TRANSACTIONAL_STREAM) | Outbox.lane.in_(may_go)
+    return {
+        "outbox_waiting": ("Messages that wait to be sent.", count(Outbox)),
+        "outbox_age_seconds": (
+            "For how long the oldest message that may go has been due; the hours and the pace hold some back.",
+            age(Outbox.not_before, goes),
+        ),
+        "attempts_answered": (
+            "Requests that the gateway has answered, or that were found in its list, ever.",
+            session.scalar(select(func.sum(AttemptTotal.n))) or 0,
+        ),
+        "send_rate": (
+            "The same a second, over the last minute.",
+            (session.scalar(select(func.sum(AttemptTotal.n)).where(AttemptTotal.at > now - RATE_OVER)) or 0)
+            / RATE_OVER.total_seconds(),
+        ),
+        "attempts_unknown": ("Requests whose outcome nobody saw yet.", count(Attempt, unknown)),
+        "attempts_unknown_age_seconds": (
+            "For how long the oldest of them.",
+            age(Attempt.claimed_at, unknown),
+        ),
+        "status_events_waiting": ("Callbacks stored and not applied yet.", count(StatusEvent, unapplied)),
+        "callback_lag_seconds": ("For how long the oldest of them.", age(StatusEvent.received_at, unapplied)),
+        "incidents_unseen": (
+            "Incidents that nobody has looked at.",
+            count(Incident, Incident.seen_at.is_(None)),
+        ),
+        "report_late_seconds": (
+            "Since today's report should have been there, while it is not issued; 0 where none is due.",
+            _report_late_s(session, now=now),
+        ),
+        "backup_age_seconds": ("Since the last backup that was finished.", _backup_age_s(session, now=now)),
+    }
+
+
+def _report_late_s(session: Session, *, now: datetime) -> float:
+    local = now.astimezone(VIETNAM)
+    form = current_form(session)
+    hour, minute = map(int, form.hours.deadline.split(":"))
+    late = (local - local.replace(hour=hour, minute=minute, second=0, microsecond=0)).total_seconds()
+    if late <= 0 or not is_anything_running(session, kind=form.kind, day=local.date()):
+        return 0.0
+    issued = select(ReportIssue.id).where(
+        ReportIssue.day == local.date().isoformat(), ReportIssue.issued_at.is_not(None)
+    )
+    return 0.0 if session.execute(issued.limit(1)).first() else late
+
+
+def _backup_age_s(session: Session, *, now: datetime) -> float:
+    finished: datetime | None = session.scalar(select(func.max(Backup.finished_at)))
+    return (now - finished).total_seconds() if finished else math.nan
+
+
+def count_workers(runtime: Runtime) -> int:
+    """Workers whose last sign of life still stands; one that was killed is counted for some minutes."""
+    keys = Worker.all_keys(connection=runtime.redis)
+    # A worker that was killed leaves its name in the set; its own key runs out.
+    return int(runtime.redis.exists(*keys)) if keys else 0
+
+
+def _measure_redis(runtime: Runtime, registry: CollectorRegistry) -> None:
+    def known(read: Callable[[], float]) -> float:
+        try:
+            return read()
+        except RedisError:
+            return math.nan  # not known, and not none
+
+    workers = Gauge("loa_workers", "Live worker processes.", registry=registry)
+    workers.set(known(lambda: count_workers(runtime)))
+    jobs = Gauge("loa_queue_jobs", "Jobs that wait in a queue.", ["queue"], registry=registry)
+    ages = Gauge("loa_queue_age_seconds", "For how long the oldest of them.", ["queue"], registry=registry)
+    for name in QUEUES:
+        queue = Queue(name, connection=runtime.redis)
+        jobs.labels(name).set(known(lambda queue=queue: len(queue)))  # type: ignore[misc]
+        ages.labels(name).set(known(lambda queue=queue: _age_s(queue)))  # type: ignore[misc]
+    rescues = Gauge("loa_sweep_rescues", "Work that only the sweep found.", ["kind"], registry=registry)
+    for kind in ("leases", "callbacks", "bells"):
+        rescues.labels(kind).set(
+            known(lambda kind=kind: float(runtime.redis.hget(RECOVERED_KEY, kind) or 0))  # type: ignore[misc]
+        )
+
+
+def _age_s(queue: Queue) -> float:
+    for job_id in queue.get_job_ids(0, 1):
+        rung = queue.connection.hget(Job.key_for(job_id), "enqueued_at")
+        if rung:
+            at = datetime.fromisoformat(as_text(rung).replace("Z", "+00:00"))
+            return max(0.0, time.time() - at.replace(tzinfo=at.tzinfo or UTC).timestamp())
+    return 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outreach.access.models import Role
+from outreach.models.accounts import Role
 
 _ALL = frozenset(Role)
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
@@ -10,7 +10,6 @@ _STAFF = frozenset({Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER})
 _APPROVER = frozenset({Role.ADMINISTRATOR, Role.APPROVER})
 _READERS = _STAFF | {Role.AUDITOR}
 _OVERSEERS = _ADMINISTRATOR | {Role.AUDITOR}
-
 ROUTES: dict[str, frozenset[Role]] = {
     "admin.index": _ALL,
     "admin.running": _ALL,

@@ -1,12 +1,20 @@
-"""The office put together: Flask-Admin with our own layout, languages, login and protection against forged forms."""
+"""Flask-Admin site, layout, security headers, form limits.
+
+The office put together: Flask-Admin with our own layout, languages, login and protection against forged forms.
+
+Security headers of the office's pages: a Content-Security-Policy with a nonce, nothing inline, nothing from outside.
+
+The forms that are longer than others: a campaign's, with all that residents read in up to seven languages.
+"""
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, render_template, request, session, url_for
+from flask import Blueprint, Flask, Response, g, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import Admin
 from flask_admin.theme import Bootstrap4Theme
@@ -18,45 +26,36 @@ from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map
 
-from admin import texts
 from admin.api.problems import is_api, of_http
-from admin.guides import section_of
-from admin.headers import csp_nonce, install_headers
-from admin.login import install_login
-from admin.login_pages import create_login_pages
 from admin.permissions import may_open
-from admin.views.account import AccountView, create_invitations
+from admin.sign_in import create_login_pages, install_login
+from admin.views.account import AccountView, SecondFactorView, create_invitations
+from admin.views.activities import ActivitiesView
 from admin.views.agencies import AgenciesView
 from admin.views.audit import AuditView
 from admin.views.campaigns import CampaignsView
+from admin.views.connections import TokensView, WebhooksView
+from admin.views.contacts import ContactsView
 from admin.views.goals import GoalsView
-from admin.views.guides import GuidesView
+from admin.views.guides import GuidesView, section_of
 from admin.views.home import HomeView
-from admin.views.hooks import HooksView
 from admin.views.imports import ImportsView, allow_large_uploads
-from admin.views.inbox import InboxView
-from admin.views.installs import InstallsView
+from admin.views.inbox import InboxView, ReplyLogView
 from admin.views.lists import ListsView
-from admin.views.long_forms import allow_long_forms
 from admin.views.organisations import OrganisationsView
-from admin.views.people import PeopleView
+from admin.views.privacy_requests import PrivacyRequestsView
 from admin.views.progress import ProgressView
-from admin.views.publicity import PublicityView
-from admin.views.reach import ReachView
-from admin.views.register import RegisterView
-from admin.views.reply_log import ReplyLogView
-from admin.views.report import ReportView
-from admin.views.rights import RightsView
-from admin.views.rounds import RoundsView
-from admin.views.running import RunningView
-from admin.views.second_factor import SecondFactorView
-from admin.views.senders import SendersView
-from admin.views.tokens import TokensView
+from admin.views.reach import InstallsView, ReachView
+from admin.views.registers import DoNotCallView, SendersView
+from admin.views.reports import ReportView
+from admin.views.sending import SendingView
 from admin.views.users import UsersView
-from campaigns.stopping import is_stopped
-from campaigns.web.pages import show_page
-from campaigns.windows import VIETNAM
-from outreach.errors import LoaError
+from admin.views.visits import VisitsView
+from admin.wording import filters
+from campaigns.emergency_stop import is_stopped
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.web.responses import public_page
+from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
 LANGUAGES = ("vi", "en")
@@ -70,7 +69,7 @@ class RowNumber(IntegerConverter):
         super().__init__(url_map, max=2**63 - 1)
 
 
-def install_office(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> None:
+def install_admin(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> None:
     """Hang the office on the application. `without_csrf`: blueprints whose callers prove themselves otherwise."""
     is_https = runtime.settings.public_base_url.startswith("https:")
     app.url_map.converters["int"] = RowNumber
@@ -97,12 +96,12 @@ def install_office(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> 
         app,
         name="Loa",
         index_view=HomeView(runtime),
-        theme=Bootstrap4Theme(base_template="office/base.html", fluid=True),
+        theme=Bootstrap4Theme(base_template="layout/base.html", fluid=True),
         csp_nonce_generator=csp_nonce,
     )
     for view in create_views(runtime):
         admin.add_view(view)
-    texts.install_filters(app)
+    filters.install_filters(app)
     _install_pages(app, runtime)
 
 
@@ -114,23 +113,23 @@ def create_views(runtime: Runtime) -> list[Any]:
         ProgressView(runtime),
         AgenciesView(runtime),
         ReportView(runtime),
-        PublicityView(runtime),
-        RoundsView(runtime),
+        ActivitiesView(runtime),
+        VisitsView(runtime),
         GoalsView(runtime),
-        PeopleView(runtime),
-        RightsView(runtime),
+        ContactsView(runtime),
+        PrivacyRequestsView(runtime),
         ListsView(runtime),
         ImportsView(runtime),
         OrganisationsView(runtime),
         UsersView(runtime),
         AuditView(runtime),
         TokensView(runtime),
-        HooksView(runtime),
+        WebhooksView(runtime),
         AccountView(runtime),
         SecondFactorView(runtime),
         SendersView(runtime),
-        RegisterView(runtime),
-        RunningView(runtime),
+        DoNotCallView(runtime),
+        SendingView(runtime),
         InstallsView(runtime),
         ReachView(runtime),
         ReplyLogView(runtime),
@@ -178,17 +177,17 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
     def page(status: int, title: str, what_to_do: str) -> ResponseReturnValue:
         if request.accept_mimetypes.best == "application/json":
             return {"error": title}, status
-        return render_template("office/error.html", title=title, what_to_do=what_to_do), status
+        return render_template("layout/error.html", title=title, what_to_do=what_to_do), status
 
     @app.errorhandler(403)
     def forbidden(error: HTTPException) -> ResponseReturnValue:
-        return page(403, *texts.forbidden()) if _is_ours() else error
+        return page(403, *filters.forbidden()) if _is_ours() else error
 
     @app.errorhandler(404)
     def not_found(error: HTTPException) -> ResponseReturnValue:
         if is_api():
             return of_http(error)
-        return page(404, *texts.not_found()) if _is_ours() else show_page("no_such_link.html", 404)
+        return page(404, *filters.not_found()) if _is_ours() else public_page("no_such_link.html", 404)
 
     @app.errorhandler(405)
     def wrong_method(error: HTTPException) -> ResponseReturnValue:
@@ -196,18 +195,79 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
 
     @app.errorhandler(CSRFError)
     def forged(_error: Exception) -> ResponseReturnValue:
-        return page(400, *texts.form_expired())
+        return page(400, *filters.form_expired())
 
     @app.errorhandler(OverflowError)
     @app.errorhandler(DataError)
     def unusable(_error: Exception) -> ResponseReturnValue:
         """A number or a letter that no database takes; no page offers one."""
-        return page(400, *texts.unusable()) if _is_ours() else show_page("try_later.html", 500)
+        return page(400, *filters.unusable()) if _is_ours() else public_page("try_later.html", 500)
 
     @app.errorhandler(LoaError)
     def refused(error: LoaError) -> ResponseReturnValue:
-        return page(409, texts.refused_title(), str(error))
+        return page(409, filters.refused_title(), str(error))
 
 
 def _is_ours() -> bool:
     return request.path.startswith(("/admin", "/login", "/logout", "/language", "/static"))
+
+
+_POLICY = (
+    "default-src 'self'; script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+
+
+def csp_nonce() -> str:
+    """This request's nonce; every script and style element carries it."""
+    if "csp_nonce" not in g:
+        g.csp_nonce = secrets.token_urlsafe(16)
+    return str(g.csp_nonce)
+
+
+def install_headers(app: Flask, *, is_https: bool) -> None:
+    """Set on every response. What comes with a policy of its own has its other headers too: residents' pages."""
+    app.config.update(
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=is_https,
+        REMEMBER_COOKIE_HTTPONLY=True,
+        REMEMBER_COOKIE_SECURE=is_https,
+    )
+    app.jinja_env.globals["csp_nonce"] = csp_nonce
+
+    @app.after_request
+    def add(response: Response) -> Response:
+        headers = response.headers
+        if is_https:
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        if "Content-Security-Policy" in headers:
+            return response
+        # Flask's own redirect to the address with a slash names the host that the caller claims to have asked.
+        if headers.get("Location", "").startswith(request.host_url):
+            headers["Location"] = headers["Location"].removeprefix(request.host_url.rstrip("/"))
+            response.set_data("")
+        headers["Content-Security-Policy"] = _POLICY.format(nonce=csp_nonce())
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers.setdefault("Referrer-Policy", "same-origin")
+        headers.setdefault("X-Frame-Options", "DENY")
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        if not headers.get("Cache-Control"):
+            headers["Cache-Control"] = "no-store"
+        return response
+
+
+LONGEST = 1024 * 1024  # bytes; a letter with an accent takes nine of them
+_LONG = frozenset({"campaigns.create", "campaigns.edit", "campaigns.preview", "campaigns.texts"})
+
+
+def allow_long_forms(app: Flask) -> None:
+    """Raise the limit of these forms, and only for who may send them. Call it before CSRF reads forms."""
+
+    @app.before_request
+    def allow() -> None:
+        endpoint = request.endpoint
+        if endpoint in _LONG and current_user.is_authenticated and may_open(current_user.role, endpoint):
+            request.max_content_length = request.max_form_memory_size = LONGEST

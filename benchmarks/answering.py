@@ -11,15 +11,14 @@ from benchmarks.callbacks import server
 from benchmarks.filling import campaign_of
 from benchmarks.ground import Ground
 from benchmarks.measuring import middle, target
-from campaigns.links import LinkCipher
+from campaigns.rules.links import LinkCipher
 from deploy.redis_server import find_port
-from outreach.settings import Settings
+from outreach.core.settings import Settings
 
 PEOPLE = 100_000
 SECONDS = 5
 ROUNDS = 3
 CONNECTIONS = 32
-
 # Each of wrk's threads goes through the links from another place.
 _SCRIPT = """
 local links = {}

@@ -20,11 +20,11 @@ from benchmarks.filling import campaign_of
 from benchmarks.ground import Ground
 from benchmarks.measuring import middle, target
 from benchmarks.posting import post, send_all
-from campaigns.rings import ring_apply
+from campaigns.enqueue_jobs import enqueue_apply_callbacks
 from deploy.redis_server import find_port
+from outreach.core.settings import Settings
 from outreach.runtime import Runtime, open_runtime
-from outreach.settings import Settings
-from tests.flows.processes import Processes
+from tests.support.processes import Processes
 
 CALLBACKS = (
     30_000  # two for each message; fewer take two seconds, of which the start and the end are half a second
@@ -33,9 +33,7 @@ ROUNDS = 3
 ENDS_AFTER_S = 120.0
 # As `make run` starts the web.
 SERVER = "gunicorn {app} --bind 127.0.0.1:{port} --worker-class deploy.web_worker.DrainingWorker --workers 2 --no-control-socket"
-
 STARTS_WITHIN_S = 30.0
-
 _WAITING = text("SELECT count(*) FROM status_events WHERE applied_at IS NULL")
 _STATES = text(
     "SELECT a.state, m.state, count(*), md5(string_agg(m.id::text, ',' ORDER BY m.id)) "
@@ -107,7 +105,7 @@ def time_ours(
                 started = time.monotonic()
                 taken = _load(port, requests)
                 while _waiting(runtime):
-                    ring_apply(runtime.doorbell)  # as the sweep would
+                    enqueue_apply_callbacks(runtime.doorbell)  # as the sweep would
                     if time.monotonic() - started > ENDS_AFTER_S:
                         raise TimeoutError("the callbacks were not applied")
                     time.sleep(0.02)

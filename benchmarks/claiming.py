@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from benchmarks.filling import campaign_of
 from benchmarks.ground import Ground
 from benchmarks.measuring import middle, target
-from campaigns.delivery.claims import claim
-from campaigns.delivery.lanes import open_lanes
-from campaigns.delivery.rendering import Renderer
-from campaigns.links import LinkCipher
+from campaigns.delivery.claim_messages import claim
+from campaigns.delivery.streams import open_streams
+from campaigns.rules.delivery import Renderer
+from campaigns.rules.links import LinkCipher
 from outreach.runtime import Runtime
 
 SMALL, LARGE = 30_000, 3_000_000
@@ -26,7 +26,7 @@ def time_claim(runtime: Runtime) -> float:
     now = datetime.now(UTC)
     started = time.perf_counter()
     with runtime.db.read() as session:
-        lane = open_lanes(session, now=now, is_live=False)[0]
+        lane = open_streams(session, now=now, is_live=False)[0]
     with runtime.db.write() as session:
         batch = claim(
             session,

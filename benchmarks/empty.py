@@ -3,7 +3,7 @@
 from flask import Flask
 
 from admin.app import MAX_FORM_BYTES, THREADS
-from campaigns.web.threaded import Threaded
+from campaigns.web.asgi import WsgiBridge
 
 app = Flask(__name__)
 
@@ -18,4 +18,4 @@ def page(token: str) -> str:
     return ""
 
 
-served = Threaded(app, threads=THREADS, most_bytes=MAX_FORM_BYTES)
+served = WsgiBridge(app, threads=THREADS, most_bytes=MAX_FORM_BYTES)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import text
 
 from benchmarks.ground import Ground, add_people, approve_campaign, launch, vacuum
-from campaigns.answers.counters import count_anew
+from campaigns.answer_totals import recount
 from outreach.runtime import Runtime, open_runtime
 
 # What a launch and its sending leave behind; every `of`-th message has been sent.
@@ -55,7 +55,7 @@ def campaign_of(on: Ground, count: int, *, sent_of: int, state: str) -> Iterator
             with runtime.db.write() as session:
                 for statement in _FILL:
                     session.execute(text(statement), given)
-                count_anew(session, campaign)
+                recount(session, campaign)
             vacuum(runtime.db)
             yield url, runtime
         finally:

@@ -14,20 +14,27 @@ from redis import Redis
 from sqlalchemy import text
 
 from benchmarks import gateway
-from campaigns.lifecycle import act, create_campaign
-from campaigns.planning.draft import read_draft
+from campaigns.lifecycle import create_campaign, perform_action
 from campaigns.planning.kinds import load_kinds
-from campaigns.states import CampaignAction
+from campaigns.rules.draft import read_draft
+from campaigns.rules.states import CampaignAction
 from campaigns.sweep import sweep
-from outreach.access.models import OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.access.users import create_user, find_user
-from outreach.db import Database
-from outreach.people.models import ContactList
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import create_user, find_user
+from outreach.core.db import Database
+from outreach.core.schema import upgrade
+from outreach.core.settings import Settings
+from outreach.models.accounts import OrganisationKind, Role
+from outreach.models.contacts import ContactList
 from outreach.runtime import Runtime, open_runtime
-from outreach.schema import upgrade
-from outreach.settings import Settings
-from tests.servers import Server, create_database, drop_database, make_folder, start_postgres, start_redis
+from tests.support.servers import (
+    Server,
+    create_database,
+    drop_database,
+    make_folder,
+    start_postgres,
+    start_redis,
+)
 
 LIST = "Hội viên"
 AUTHOR, APPROVER = "canbo@loa.example", "duyet@loa.example"
@@ -35,7 +42,6 @@ PASSWORD = "mật khẩu dài"
 # One segment for every name below: without accents.
 TEXT = "[Chào {name}, ]mời ông/bà cài Bluezone: {link}"
 SUPPRESSED_OF = 100  # one number of so many
-
 # As a careful operator runs it: nothing is given up for speed.
 POSTGRES = {
     "listen_addresses": "",
@@ -169,14 +175,14 @@ def approve_campaign(runtime: Runtime, **changes: Any) -> int:
     with runtime.db.write() as session:
         author, approver = find_user(session, AUTHOR), find_user(session, APPROVER)
         campaign = create_campaign(session, read_draft(data, kinds=load_kinds()), user=author, now=now).id
-        act(session, campaign, CampaignAction.SUBMIT, user=author, now=now)
-        act(session, campaign, CampaignAction.APPROVE, user=approver, now=now)
+        perform_action(session, campaign, CampaignAction.SUBMIT, user=author, now=now)
+        perform_action(session, campaign, CampaignAction.APPROVE, user=approver, now=now)
     return campaign
 
 
 def launch(runtime: Runtime, campaign: int) -> None:
     with runtime.db.write() as session:
-        act(
+        perform_action(
             session,
             campaign,
             CampaignAction.LAUNCH,

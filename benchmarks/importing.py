@@ -25,21 +25,20 @@ from sqlalchemy import select
 
 from benchmarks.ground import Ground
 from benchmarks.measuring import middle, peak_mb, show, target
-from outreach.access.models import OrganisationKind
-from outreach.access.organisations import create_organisation
-from outreach.db import Database
-from outreach.people.importing.storing import find_or_create_list, import_rows
-from outreach.people.importing.workbook import write_workbook
-from outreach.people.models import ContactList
-from outreach.people.reading.checking import check_list
-from outreach.places.matching import default_gazetteer
+from outreach.accounts.organisations import create_organisation
+from outreach.core.db import Database
+from outreach.core.spreadsheets import write_workbook
+from outreach.imports.list_reader import check_list
+from outreach.imports.store_rows import find_or_create_list, import_rows
+from outreach.models.accounts import OrganisationKind
+from outreach.models.contacts import ContactList
+from outreach.rules.gazetteer import default_gazetteer
 
 ROWS = 100_000
 LARGE = 1_000_000
 ROUNDS = 3  # of the smaller ones; medians
 MOST_TIMES_THE_FLOOR = 2.5
 MOST_MB = 400.0
-
 _HEADER = [
     "STT",
     "Họ và tên",

@@ -9,13 +9,12 @@ from sqlalchemy import text
 from benchmarks.ground import Ground, add_people, approve_campaign, launch, vacuum
 from benchmarks.measuring import target
 from outreach.runtime import Runtime, open_runtime
-from tests.flows.processes import Processes
+from tests.support.processes import Processes
 
 RECIPIENTS = 300_000
 STARTS_WITHIN_S = 60.0
 ENDS_AFTER_S = 120.0
 LONGEST_S = 10.0
-
 # The least that must be written: a recipient, a message and a row of the outbox for each, without a key.
 _PLAIN = (
     "CREATE UNLOGGED TABLE plain_recipients AS SELECT c.id, cp.phone_id, c.area_code "

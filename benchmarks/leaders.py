@@ -17,21 +17,21 @@ from benchmarks.callbacks import server
 from benchmarks.ground import APPROVER, PASSWORD, Ground
 from benchmarks.measuring import percentile, show, target
 from benchmarks.province import province_of
-from campaigns.agencies.counts import Counts
-from campaigns.agencies.reports import hand_in_by_form
-from campaigns.goals.entering import enter_denominator, set_goal
-from campaigns.goals.goal import Scope, Subject
-from campaigns.official import enter_official
-from campaigns.planning.draft import DEFAULT_KIND
-from campaigns.windows import VIETNAM
+from campaigns.agencies.reports import submit_by_officer
+from campaigns.goals.goals import enter_denominator, set_goal
+from campaigns.goals.official_figures import enter_official
+from campaigns.rules.agencies import StaffCounts
+from campaigns.rules.draft import DEFAULT_KIND
+from campaigns.rules.goals import GoalScope, GoalSubject
+from campaigns.rules.sending_hours import VIETNAM
 from deploy.redis_server import find_port
-from outreach.access.models import OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.access.users import create_user, find_user
-from outreach.db import Database
-from outreach.places.models import Area, AreaLevel
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import create_user, find_user
+from outreach.core.db import Database
+from outreach.models.accounts import OrganisationKind, Role
+from outreach.models.places import Area, AreaLevel
 from outreach.runtime import Runtime
-from tests.flows.processes import Processes
+from tests.support.processes import Processes
 
 PEOPLE = 1_000_000
 SECONDS = 60
@@ -46,7 +46,6 @@ PAGES = {
     "leader's page, a district": "/admin/progress/?campaign=1&district=615",
     "campaign reach": "/admin/campaigns/1/reach/",
 }
-
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
@@ -185,8 +184,8 @@ def add_figures(db: Database) -> None:
         for n in range(READERS):
             _add_reader(session, f"lanhdao{n}@loa.example", now)
         user = find_user(session, APPROVER)
-        province = Subject(DEFAULT_KIND, Scope.RESIDENTS, area="62")
-        for subject, share in ((province, "50"), (Subject(DEFAULT_KIND, Scope.STAFF), "100")):
+        province = GoalSubject(DEFAULT_KIND, GoalScope.RESIDENTS, area="62")
+        for subject, share in ((province, "50"), (GoalSubject(DEFAULT_KIND, GoalScope.STAFF), "100")):
             deadline = (today + timedelta(days=5)).isoformat()
             set_goal(session, subject, share=share, deadline=deadline, basis="", user=user, now=now)
         areas = session.scalars(select(Area)).all()
@@ -218,9 +217,9 @@ def add_figures(db: Database) -> None:
                 session, code=f"S{n}", name=f"Sở thứ {n}", kind=OrganisationKind.AGENCY, parent_code="MTTQ"
             )
             for ago in range(7, n % 2 - 1, -1):
-                counts = Counts(400, 390, 380 - 20 * ago)
+                counts = StaffCounts(400, 390, 380 - 20 * ago)
                 day_of_it = today - timedelta(days=ago)
-                hand_in_by_form(session, made.id, counts, day=day_of_it, note="", user=user, now=now)
+                submit_by_officer(session, made.id, counts, day=day_of_it, note="", user=user, now=now)
 
 
 def _add_reader(session: Session, email: str, now: datetime) -> None:

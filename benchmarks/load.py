@@ -30,16 +30,15 @@ from benchmarks.ground import PASSWORD, Ground, add_people, approve_campaign, gr
 from benchmarks.measuring import show, target
 from benchmarks.posting import post, send_all
 from deploy.redis_server import find_port
-from outreach.access.models import Role
-from outreach.access.users import create_user
+from outreach.accounts.users import create_user
+from outreach.core.settings import Settings
+from outreach.models.accounts import Role
 from outreach.runtime import Runtime, open_runtime
-from outreach.settings import Settings
 
 LONGEST_MS = 500.0
 BETWEEN_S = (3.0, 7.0)
 WATCHERS = 5
 ENDS_AFTER_S = 180.0
-
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _TAKEN = text(
     "SELECT id, gateway_id FROM attempts WHERE gateway_id IS NOT NULL AND id > :last ORDER BY id LIMIT 2000"

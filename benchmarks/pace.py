@@ -11,7 +11,7 @@ from benchmarks import gateway
 from benchmarks.ground import Ground, ready_to_send
 from benchmarks.measuring import target
 from outreach.runtime import open_runtime
-from tests.flows.processes import Processes
+from tests.support.processes import Processes
 
 PACE = 200  # segments a second; each message has one
 SECONDS = 60

@@ -21,7 +21,6 @@ LONGEST_MS = 200.0
 # What the whole province is asked of as one types.
 _ASKED = ("contact list", "search", "filtered", "audience")
 DISTRICTS = ["608", "610", "611", "612", "613", "614", "615", "616", "617", "618"]
-
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 

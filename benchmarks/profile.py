@@ -10,15 +10,15 @@ from benchmarks.measuring import show
 
 # Of a stack the frame nearest to its end decides.
 PARTS = (
-    ("personal link, text, segments", r"campaigns/links|delivery/rendering|sms/template|sms/text"),
-    ("claim: the pace in Redis", r"delivery/pace"),
-    ("claim: PostgreSQL and its rows", r"delivery/(claims|lanes|turns)"),
-    ("record: PostgreSQL and its rows", r"delivery/(recording|outbox)"),
-    ("to the clerk and back", r"concurrent/futures/process|multiprocessing/"),
+    ("personal link, text, segments", r"rules/links|rules/delivery|rules/sms_template|rules/segments"),
+    ("claim: rate limits in Redis", r"delivery/streams"),
+    ("claim: PostgreSQL and its rows", r"delivery/claim_messages"),
+    ("record: PostgreSQL and its rows", r"delivery/(record_outcomes|outbox)"),
+    ("to the database process and back", r"concurrent/futures/process|multiprocessing/"),
     ("look for pauses and opt-outs", r"_look \("),
     ("twilio's library", r"twilio/(rest|base|http)/"),
-    ("HTTP: aiohttp, our transport", r"aiohttp/|sms/(transport|twilio)\.py|yarl|multidict|urllib"),
-    ("sending: the line, the senders", r"delivery/(sending|line)"),
+    ("HTTP: aiohttp, our client", r"aiohttp/|sms/(http_client|twilio)\.py|yarl|multidict|urllib"),
+    ("sending: buffer and senders", r"delivery/send_messages"),
 )
 ELSE = "event loop and the rest"
 LONGEST = 15

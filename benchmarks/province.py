@@ -10,14 +10,13 @@ from sqlalchemy import text
 from benchmarks.filling import campaign_of
 from benchmarks.ground import Ground, vacuum
 from benchmarks.variety import add_variety
-from campaigns.answers.counters import count_anew
+from campaigns.answer_totals import recount
 from outreach.runtime import Runtime
 
 # Of twenty messages one was refused, one not delivered, three are without a report.
 _BECAME = """CASE WHEN i % 20 = 0 THEN 'failed' WHEN i % 20 = 1 THEN 'undelivered'
                   WHEN i % 20 < 5 THEN 'no_report' ELSE 'delivered' END"""
 _CAUSE = "CASE WHEN i % 20 < 2 THEN CASE WHEN i % 3 = 0 THEN 'bad_number' ELSE 'unreachable' END END"
-
 # The first step is there, all of it delivered; the last `waiting` messages of the third wait in the outbox.
 _FILL = (
     "SET LOCAL session_replication_role = replica",
@@ -75,6 +74,6 @@ def province_of(on: Ground, people: int, *, waiting: int) -> Iterator[tuple[str,
         with runtime.db.write() as session:
             for statement in _FILL:
                 session.execute(text(statement), {k: v for k, v in given.items() if f":{k}" in statement})
-            count_anew(session, 1)
+            recount(session, 1)
         vacuum(runtime.db)
         yield url, runtime

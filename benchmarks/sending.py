@@ -22,7 +22,6 @@ LATENCY_MS = 100
 # Half a minute at the gateway's limit: past the end of one job and the start of the next, and long enough that
 # the first and the last requests' waiting weighs little.
 LONG = 30_000
-
 BARE, ONE, TWO, KANNEL = "our client, bare loop", "Loa, one worker", "Loa, two workers", "Kannel"
 
 

@@ -8,17 +8,16 @@ from pathlib import Path
 from sqlalchemy import select, text
 
 import outreach.places
-from campaigns.answers.counters import count_anew
-from campaigns.models import Campaign
-from outreach.access.models import OrganisationKind
-from outreach.access.organisations import create_organisation
-from outreach.db import Database
-from outreach.people.models import ContactList
-from outreach.places.loading import load_areas
+from campaigns.answer_totals import recount
+from campaigns.models.campaigns import Campaign
+from outreach.accounts.organisations import create_organisation
+from outreach.core.db import Database
+from outreach.models.accounts import OrganisationKind
+from outreach.models.contacts import ContactList
+from outreach.places.areas import load_areas
 
 ORGANISATIONS = ("PN", "ND", "TN", "CCB")
 _LISTS_EACH = 5
-
 # Of ten people one is on the phone of another; of fifty one has a second phone behind a shared one.
 _VARIETY = (
     "SET LOCAL session_replication_role = replica",
@@ -56,5 +55,5 @@ def add_variety(db: Database) -> list[str]:
         for statement in _VARIETY:
             session.execute(text(statement), given if ":first" in statement else {})
         for campaign_id in session.scalars(select(Campaign.id)):
-            count_anew(session, campaign_id)
+            recount(session, campaign_id)
     return names

@@ -15,16 +15,21 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Executable, String, cast, delete, func, insert, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from campaigns.answers.models import Counter, InstallReport
-from campaigns.models import Recipient
-from campaigns.replies.classifier import Label
-from campaigns.windows import VIETNAM
-from outreach.bulk import UNSYNCED, listed
+from campaigns.models.campaigns import Recipient
+from campaigns.models.replies import AnswerTotal, InstallReport
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.core.bulk import NO_SYNC, values_subquery
 
 # Changes of a campaign that may stand beside its sums: a reader adds up that many rows more.
 FOLD_BEYOND = 500
-
-_KEY = (Counter.campaign_id, Counter.list_id, Counter.area_code, Counter.answer, Counter.day)
+_KEY = (
+    AnswerTotal.campaign_id,
+    AnswerTotal.list_id,
+    AnswerTotal.area_code,
+    AnswerTotal.answer,
+    AnswerTotal.day,
+)
 
 
 class Key(NamedTuple):
@@ -42,7 +47,7 @@ class Count(NamedTuple):
     installed: int
 
 
-class Standing(NamedTuple):
+class RecipientState(NamedTuple):
     """What a recipient's row and their counted install say."""
 
     answer: Label | None
@@ -58,8 +63,8 @@ class Difference:
     kept: Count
 
 
-def note_change(
-    session: Session, recipient: Recipient, before: Standing, after: Standing, *, at: datetime
+def add_change(
+    session: Session, recipient: Recipient, before: RecipientState, after: RecipientState, *, at: datetime
 ) -> None:
     """Somebody stands elsewhere now; an install came or went on the day of `at`. In the transaction of the change."""
     if before == after or recipient.exclusion is not None:
@@ -77,7 +82,7 @@ def note_change(
         day = at.astimezone(VIETNAM).date().isoformat()
         changes.append((None, day, 0, after.is_installed - before.is_installed))
     session.execute(
-        insert(Counter),
+        insert(AnswerTotal),
         [
             {**where, "answer": answer, "day": day, "people": people, "installed": installed}
             for answer, day, people, installed in changes
@@ -85,32 +90,34 @@ def note_change(
     )
 
 
-def count_anew(session: Session, campaign_id: int) -> None:
+def recount(session: Session, campaign_id: int) -> None:
     """Put what the people say in place of a campaign's counters, where a few statements have written them."""
-    forget_counters(session, campaign_id)
+    delete_totals(session, campaign_id)
     _store(session, _count_people(session, Recipient.campaign_id == campaign_id))
 
 
-def count_frozen(session: Session, campaign_id: int) -> int:
+def count_new_audience(session: Session, campaign_id: int) -> int:
     """Count the people of a campaign that begins: nobody has installed anything yet. Returns the recipients."""
     counted = _sum(_standing(session, Recipient.campaign_id == campaign_id))
     _store(session, counted)
     return sum(count.people for count in counted.values())
 
 
-def forget_counters(session: Session, campaign_id: int) -> None:
+def delete_totals(session: Session, campaign_id: int) -> None:
     """A launch was taken back: nobody stands anywhere."""
-    session.execute(delete(Counter).where(Counter.campaign_id == campaign_id), execution_options=UNSYNCED)
+    session.execute(
+        delete(AnswerTotal).where(AnswerTotal.campaign_id == campaign_id), execution_options=NO_SYNC
+    )
 
 
-def fold_counters(session: Session) -> int:
+def fold_answer_totals(session: Session) -> int:
     """Put a campaign's changes together once there are many; how many rows that saved."""
     many = session.scalars(
-        select(Counter.campaign_id)
-        .where(Counter.people < 0)
-        .group_by(Counter.campaign_id)
+        select(AnswerTotal.campaign_id)
+        .where(AnswerTotal.people < 0)
+        .group_by(AnswerTotal.campaign_id)
         .having(func.count() > FOLD_BEYOND)
-        .order_by(Counter.campaign_id)
+        .order_by(AnswerTotal.campaign_id)
     ).all()
     return sum(_fold(session, campaign_id) for campaign_id in many)
 
@@ -118,24 +125,25 @@ def fold_counters(session: Session) -> int:
 def _fold(session: Session, campaign_id: int) -> int:
     # By their ids: a change that is committed meanwhile stays what it is, whatever its number.
     rows: Sequence[Any] = session.execute(
-        select(Counter.id, *_KEY, Counter.people, Counter.installed)
-        .where(Counter.campaign_id == campaign_id)
-        .order_by(Counter.id)
+        select(AnswerTotal.id, *_KEY, AnswerTotal.people, AnswerTotal.installed)
+        .where(AnswerTotal.campaign_id == campaign_id)
+        .order_by(AnswerTotal.id)
         .with_for_update()
     ).all()
     sums = _sum((Key(*row[1:6]), row.people, row.installed) for row in rows)
-    ids = listed(session, [row.id for row in rows], BigInteger)
-    session.execute(delete(Counter).where(Counter.id.in_(ids)), execution_options=UNSYNCED)
+    ids = values_subquery(session, [row.id for row in rows], BigInteger)
+    session.execute(delete(AnswerTotal).where(AnswerTotal.id.in_(ids)), execution_options=NO_SYNC)
     return len(rows) - _store(session, sums)
 
 
-def differences(session: Session) -> tuple[int, list[Difference]]:
+def find_differences(session: Session) -> tuple[int, list[Difference]]:
     """How many sums there are, and those that the people contradict. Call it inside one `db.read()`."""
     counted = _count_people(session, Recipient.campaign_id.is_not(None))
     kept = _sum(
         (Key(*row[:5]), *row[5:])
         for row in _read(
-            session, select(*_KEY, func.sum(Counter.people), func.sum(Counter.installed)).group_by(*_KEY)
+            session,
+            select(*_KEY, func.sum(AnswerTotal.people), func.sum(AnswerTotal.installed)).group_by(*_KEY),
         )
     )
     nothing = Count(0, 0)
@@ -201,6 +209,6 @@ def _sum(found: Any) -> dict[Key, Count]:
 def _store(session: Session, sums: Mapping[Key, Count]) -> int:
     if sums:
         session.execute(
-            insert(Counter), [{**key._asdict(), **count._asdict()} for key, count in sums.items()]
+            insert(AnswerTotal), [{**key._asdict(), **count._asdict()} for key, count in sums.items()]
         )
     return len(sums)

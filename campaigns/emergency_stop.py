@@ -7,11 +7,11 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from campaigns.models import Switch
-from outreach.access import audit
-from outreach.access.models import Role, User
-from outreach.access.users import organisations_of, require_role
-from outreach.errors import NotAllowed
+from campaigns.models.campaigns import Switch
+from outreach.accounts import audit
+from outreach.accounts.permissions import organisations_of, require_role
+from outreach.models.accounts import Role, User
+from outreach.rules.errors import NotAllowed
 
 STOP_ALL = "stop_all"
 # On from the moment at which a backup's data is there until it is known what may have been sent since.
@@ -24,7 +24,7 @@ def is_stopped(session: Session) -> bool:
     return session.scalar(select(Switch.name).where(stops).limit(1)) is not None
 
 
-def stop_all(session: Session, *, user: User, now: datetime) -> None:
+def stop_all_sending(session: Session, *, user: User, now: datetime) -> None:
     """No request starts within a second; what waits stays, as do all states. Twice does no harm."""
     require_role(user, Role.APPROVER)
     if session.get(Switch, STOP_ALL) is None:
@@ -34,16 +34,16 @@ def stop_all(session: Session, *, user: User, now: datetime) -> None:
         )
 
 
-def may_release(session: Session, user: User) -> bool:
+def may_resume_sending(session: Session, user: User) -> bool:
     """Whether the user may let sending go on: who stopped it, or one who sees everything, as it holds up everybody."""
     turned_by = session.scalar(select(Switch.turned_by).where(Switch.name == STOP_ALL))
     return turned_by == user.id or organisations_of(session, user) is None
 
 
-def release_all(session: Session, *, user: User, now: datetime) -> None:
+def resume_all_sending(session: Session, *, user: User, now: datetime) -> None:
     """Sending goes on where it was. Raises NotAllowed (`may_release`)."""
     require_role(user, Role.APPROVER)
-    if not may_release(session, user):
+    if not may_resume_sending(session, user):
         raise NotAllowed(
             "Chỉ người đã dừng hoặc người phụ trách toàn bộ hệ thống mới mở lại được việc gửi tin. "
             "Hãy liên hệ với họ."

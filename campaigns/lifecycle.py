@@ -11,20 +11,35 @@ from datetime import datetime
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.messages import Message, Outbox
-from campaigns.models import Campaign, CampaignAuthor
-from campaigns.money import refusal_of
-from campaigns.planning.approvals import WAITS_FOR_SECOND, Terms, approvers_of, is_held
-from campaigns.planning.audience import take_back
-from campaigns.planning.draft import Draft
-from campaigns.planning.editing import describe, write_draft
+from campaigns.answer_totals import delete_totals
+from campaigns.models.activities import VisitSheet
+from campaigns.models.campaigns import Campaign, CampaignAuthor, Recipient, Step
+from campaigns.models.figures import ReachCount, ReachSnapshot
+from campaigns.models.messages import Message, Outbox
+from campaigns.models.replies import Answer, Reply
+from campaigns.planning.approvals import (
+    WAITING_FOR_SECOND_APPROVAL,
+    LaunchTerms,
+    approvers_of,
+    is_waiting_for_second_approval,
+)
+from campaigns.planning.audience import has_sent_any
+from campaigns.planning.drafts import (
+    describe_campaign,
+    record_decision,
+    resend_decision_mail,
+    save_draft,
+    store_version,
+)
 from campaigns.planning.kinds import load_kinds
-from campaigns.planning.versions import ask_again, record_decision, store_version
-from campaigns.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState
-from outreach.access import audit
-from outreach.access.models import Role, User
-from outreach.access.users import require_role, visible_to
-from outreach.errors import BadInput, NotAllowed, NotFound, WrongState
+from campaigns.rules.budget import refusal_of
+from campaigns.rules.draft import Draft
+from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role, visible_to
+from outreach.core.bulk import NO_SYNC
+from outreach.models.accounts import Role, User
+from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 
 STATE_NAMES = {
     CampaignState.DRAFT: "bản nháp",
@@ -36,7 +51,6 @@ STATE_NAMES = {
     CampaignState.COMPLETED: "đã hoàn thành",
     CampaignState.CANCELLED: "đã hủy",
 }
-
 _WHO = {
     CampaignAction.SUBMIT: (Role.STAFF, Role.APPROVER),
     CampaignAction.RETURN: (Role.STAFF, Role.APPROVER),
@@ -53,7 +67,7 @@ def create_campaign(session: Session, draft: Draft, *, user: User, now: datetime
     """Store a draft. Raises BadCampaign for a list or an area that is not there (or not the user's)."""
     require_role(user, Role.STAFF, Role.APPROVER)
     campaign = Campaign(state=CampaignState.DRAFT, created_by=user.id, created_at=now)
-    write_draft(session, campaign, draft, user=user, now=now)
+    save_draft(session, campaign, draft, user=user, now=now)
     _record(session, campaign.id, user.id, "create", now)
     return campaign
 
@@ -70,7 +84,7 @@ def edit_campaign(session: Session, campaign_id: int, draft: Draft, *, user: Use
             f"Chiến dịch đang ở trạng thái “{STATE_NAMES[state]}”, không sửa được nữa. "
             "Hãy nhờ người duyệt trả lại, hoặc tạo chiến dịch mới từ mẫu này."
         )
-    write_draft(session, campaign, draft, user=user, now=now)
+    save_draft(session, campaign, draft, user=user, now=now)
     _record(session, campaign_id, user.id, "edit", now)
     return campaign
 
@@ -87,7 +101,7 @@ def find_campaign(session: Session, campaign_id: int, *, user: User) -> Campaign
     return campaign
 
 
-def move(
+def change_state(
     session: Session, campaign_id: int, action: CampaignAction, *, now: datetime, **values: object
 ) -> bool:
     """The conditional UPDATE. False when the campaign is not in a state that allows the action."""
@@ -104,7 +118,7 @@ def move(
     return changed.rowcount == 1  # type: ignore[attr-defined]
 
 
-def act(
+def perform_action(
     session: Session,
     campaign_id: int,
     action: CampaignAction,
@@ -112,7 +126,7 @@ def act(
     user: User,
     now: datetime,
     reason: str = "",
-    terms: Terms = Terms(),  # noqa: B008 - frozen
+    terms: LaunchTerms = LaunchTerms(),  # noqa: B008 - frozen
 ) -> Campaign:
     """Submit, return, approve, launch, pause, resume, cancel or undo. Raises NotFound, NotAllowed, WrongState.
 
@@ -136,7 +150,7 @@ def act(
         # Four eyes, administrators included.
         if is_author:
             raise NotAllowed("Người soạn chiến dịch không được tự duyệt. Hãy nhờ người khác duyệt.")
-        if is_held(campaign):
+        if is_waiting_for_second_approval(campaign):
             return _approve_held(session, campaign_id, user=user, now=now)
         if _is_one_of_more(session, campaign_id, terms.approvals, user=user, now=now):
             return campaign
@@ -159,7 +173,7 @@ def act(
             "resumed_at": now,
         }
     elif action is CampaignAction.UNDO:
-        take_back(session, campaign_id)
+        undo_launch(session, campaign_id)
         values = {
             "pause_reason": "",
             "launched_at": None,
@@ -176,13 +190,13 @@ def act(
         and campaign.starts_at > now
     ):
         action, values = CampaignAction.SCHEDULE, {"pause_reason": ""}
-    if not move(session, campaign_id, action, now=now, **values):
+    if not change_state(session, campaign_id, action, now=now, **values):
         raise WrongState(
             f"Chiến dịch đang ở trạng thái “{STATE_NAMES[before]}”, không thể làm việc này. Hãy tải lại để xem."
         )
     campaign = session.get_one(Campaign, campaign_id)
     if action is CampaignAction.SUBMIT:
-        said = describe(session, campaign, kinds=load_kinds())
+        said = describe_campaign(session, campaign, kinds=load_kinds())
         store_version(session, campaign_id, said, user_id=user.id, now=now)
     elif action is CampaignAction.APPROVE or (action is CampaignAction.RETURN and not is_author):
         record_decision(
@@ -215,7 +229,7 @@ def _is_one_of_more(session: Session, campaign_id: int, approvals: int, *, user:
 def _approve_held(session: Session, campaign_id: int, *, user: User, now: datetime) -> Campaign:
     """The second approval of a campaign whose audience had grown when it was to start: it goes on."""
     _refuse_twice(session, campaign_id, user)
-    if not move(
+    if not change_state(
         session, campaign_id, CampaignAction.RESUME, now=now, pause_reason="", launched_at=now, resumed_at=now
     ):
         raise WrongState("Chiến dịch không còn chờ người thứ hai duyệt. Hãy tải lại để xem.")
@@ -232,14 +246,16 @@ def _refuse_twice(session: Session, campaign_id: int, user: User) -> list[int]:
     return given
 
 
-def hold_for_second(session: Session, campaign_id: int, *, now: datetime) -> None:
+def hold_for_second_approval(session: Session, campaign_id: int, *, now: datetime) -> None:
     """Stop a campaign whose audience, once frozen, needs another approval; it counts as not launched yet. The mail about
     its last approval is due again, to those who may give the second.
     """
-    reason = WAITS_FOR_SECOND
-    if move(session, campaign_id, CampaignAction.PAUSE, now=now, pause_reason=reason, launched_at=None):
+    reason = WAITING_FOR_SECOND_APPROVAL
+    if change_state(
+        session, campaign_id, CampaignAction.PAUSE, now=now, pause_reason=reason, launched_at=None
+    ):
         _record(session, campaign_id, None, "pause", now, reason=reason)
-        ask_again(session, campaign_id)
+        resend_decision_mail(session, campaign_id)
 
 
 def _is_author(session: Session, campaign: Campaign, user: User) -> bool:
@@ -248,9 +264,9 @@ def _is_author(session: Session, campaign: Campaign, user: User) -> bool:
     return wrote is not None or campaign.created_by == user.id
 
 
-def pause_by_itself(session: Session, campaign_id: int, *, reason: str, now: datetime) -> None:
+def pause_automatically(session: Session, campaign_id: int, *, reason: str, now: datetime) -> None:
     """Stop a campaign that would go wrong for everybody, and say why."""
-    if move(session, campaign_id, CampaignAction.PAUSE, now=now, pause_reason=reason):
+    if change_state(session, campaign_id, CampaignAction.PAUSE, now=now, pause_reason=reason):
         _record(session, campaign_id, None, "pause", now, reason=reason)
 
 
@@ -279,3 +295,45 @@ def _record(
         now=now,
         **details,
     )
+
+
+def undo_launch(session: Session, campaign_id: int) -> None:
+    """Undo what a launch wrote, as long as no message has left and nobody has answered. Else raises WrongState.
+
+    Holds the campaign's row, which a claim takes first: none can begin meanwhile.
+    """
+    session.execute(select(Campaign.id).where(Campaign.id == campaign_id).with_for_update()).all()
+    if has_sent_any(session, campaign_id):
+        raise WrongState(
+            "Đã có tin rời đi nên không thu hồi được nữa. Có thể tạm dừng, hoặc hủy phần chưa gửi."
+        )
+    recipients = select(Recipient.id).where(Recipient.campaign_id == campaign_id)
+    answered = (select(kind.id).where(kind.recipient_id.in_(recipients)).limit(1) for kind in (Answer, Reply))
+    if any(session.execute(found).first() for found in answered):
+        raise WrongState(
+            "Cán bộ đã ghi câu trả lời cho chiến dịch này nên không thu hồi được nữa. "
+            "Có thể tạm dừng, hoặc hủy phần chưa gửi."
+        )
+    if session.execute(select(VisitSheet.id).where(VisitSheet.campaign_id == campaign_id).limit(1)).first():
+        raise WrongState(
+            "Đã lập phiếu đến nhà từ danh sách của chiến dịch này nên không thu hồi được nữa. "
+            "Có thể tạm dừng, hoặc hủy phần chưa gửi."
+        )
+    session.execute(delete(Outbox).where(Outbox.lane == campaign_id), execution_options=NO_SYNC)
+    session.execute(
+        delete(Message).where(Message.campaign_id == campaign_id, Message.step_id.is_not(None)),
+        execution_options=NO_SYNC,
+    )
+    session.execute(delete(Recipient).where(Recipient.campaign_id == campaign_id), execution_options=NO_SYNC)
+    delete_totals(session, campaign_id)
+    delete_reach(session, campaign_id)
+    session.execute(
+        update(Step).where(Step.campaign_id == campaign_id).values(opened_at=None, segments_each=None),
+        execution_options=NO_SYNC,
+    )
+
+
+def delete_reach(session: Session, campaign_id: int) -> None:
+    """A launch was taken back: there is nothing that was counted."""
+    for table in (ReachCount, ReachSnapshot):
+        session.execute(delete(table).where(table.campaign_id == campaign_id), execution_options=NO_SYNC)

@@ -1,4 +1,9 @@
-"""The sweep: finds what should be moving and is not, and sets it going. Safe to run at any time, by anyone."""
+"""Periodic: start, open steps, complete, expire leases, enqueue.
+
+The sweep: finds what should be moving and is not, and sets it going. Safe to run at any time, by anyone.
+
+What happens by itself once its time has come: starts, steps, ends. Each in the caller's transaction.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +11,46 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from campaigns.answers.counters import fold_counters
-from campaigns.delivery.callbacks import APPLY_LIMIT, apply_statuses
-from campaigns.delivery.lanes import open_lanes
+from campaigns.answer_totals import fold_answer_totals
+from campaigns.delivery.after_restore import mark_waiting_unknown, restored_since
+from campaigns.delivery.outbox import fold_attempt_totals
 from campaigns.delivery.reconcile import expire_leases, has_unknown_due
-from campaigns.delivery.recording import Report, settle
-from campaigns.delivery.rendering import renderer_of
-from campaigns.delivery.restoring import doubt_waiting, restored_since
-from campaigns.delivery.tallying import fold
-from campaigns.lifecycle import hold_for_second
-from campaigns.messages import Attempt, Message, Outbox
-from campaigns.models import Campaign, Step
-from campaigns.planning.approvals import approvers_of, read_terms
-from campaigns.planning.notices import ring_for_notices
-from campaigns.states import AttemptState, CampaignState, MessageState, SkipReason
-from campaigns.timetable import complete_finished, open_step, start_scheduled, steps_due
+from campaigns.delivery.record_outcomes import (
+    APPLY_LIMIT,
+    AttemptReport,
+    apply_reports,
+    apply_status_callbacks,
+)
+from campaigns.delivery.streams import open_streams
+from campaigns.lifecycle import change_state, hold_for_second_approval, pause_automatically
+from campaigns.models.campaigns import Campaign, Step
+from campaigns.models.messages import Attempt, Message, Outbox
+from campaigns.planning.approvals import approvers_of, compute_terms, enqueue_due_approval_mail
+from campaigns.planning.audience import freeze_audience, queue_step, sample_names
+from campaigns.planning.preview import EXAMPLE_TOKEN, SAMPLE_SIZE, AudiencePreview, estimate
+from campaigns.rules.delivery import renderer_of
+from campaigns.rules.sending_hours import step_due_at
+from campaigns.rules.states import (
+    UNSETTLED,
+    AttemptState,
+    CampaignAction,
+    CampaignState,
+    MessageState,
+    SkipReason,
+)
+from outreach.core.settings import Settings
+from outreach.rules.formats import format_number
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Swept:
+class SweepResult:
     """What one sweep did, and what it found to be done by others."""
 
     started: int = 0
@@ -48,13 +67,13 @@ class Swept:
 
 
 # Without a delivery report for so long nothing more is to come.
-SILENT_FOR = timedelta(hours=72)
+REPORT_TIMEOUT = timedelta(hours=72)
 SILENT_LIMIT = 2000
 
 
-def sweep(runtime: Runtime, *, now: datetime) -> Swept:
+def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
     """One round, each part in a transaction of its own: what one of them cannot do stops no other."""
-    db, done, key = runtime.db, Swept(), runtime.settings.secret_key
+    db, done, key = runtime.db, SweepResult(), runtime.settings.secret_key
 
     def start() -> None:
         with db.write() as session:
@@ -71,9 +90,9 @@ def sweep(runtime: Runtime, *, now: datetime) -> Swept:
         with db.write() as session:
             done.past_deadline = skip_past_deadline(session, now=now)
         with db.write() as session:
-            done.silent = give_up_silent(session, now=now, secret_key=key)
-            fold(session, now=now)
-            fold_counters(session)
+            done.silent = mark_unreported(session, now=now, secret_key=key)
+            fold_attempt_totals(session, now=now)
+            fold_answer_totals(session)
 
     def complete() -> None:
         with db.write() as session:
@@ -81,7 +100,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> Swept:
 
     def look() -> None:
         with db.read() as session:
-            done.has_to_send = bool(open_lanes(session, now=now, is_live=runtime.settings.is_live))
+            done.has_to_send = bool(open_streams(session, now=now, is_live=runtime.settings.is_live))
             done.has_unknown = has_unknown_due(session, now=now)
 
     for part in (start, expire, apply, end_late, lambda: _open_steps(runtime, done, now=now), complete, look):
@@ -93,7 +112,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> Swept:
     return done
 
 
-def _open_steps(runtime: Runtime, done: Swept, *, now: datetime) -> None:
+def _open_steps(runtime: Runtime, done: SweepResult, *, now: datetime) -> None:
     with runtime.db.read() as session:
         due = steps_due(session, now=now)
     for step_id in due:
@@ -105,8 +124,8 @@ def _open_steps(runtime: Runtime, done: Swept, *, now: datetime) -> None:
                     done.steps_opened += 1
         except _NotApproved as found:
             with runtime.db.write() as session:
-                hold_for_second(session, found.campaign_id, now=now)
-            ring_for_notices(runtime, found.campaign_id)
+                hold_for_second_approval(session, found.campaign_id, now=now)
+            enqueue_due_approval_mail(runtime, found.campaign_id)
         except DBAPIError as error:
             done.failed += 1
             log.error("sweep.step_failed step=%s error=%s", step_id, type(error.orig).__name__)
@@ -123,7 +142,7 @@ def _refuse_unapproved(runtime: Runtime, session: Session, step_id: int, *, now:
     step = session.get_one(Step, step_id)
     if step.number > 1:
         return
-    needed = read_terms(session, step.campaign, settings=runtime.settings, now=now).approvals
+    needed = compute_terms(session, step.campaign, settings=runtime.settings, now=now).approvals
     if needed > 1 and len(approvers_of(session, step.campaign_id)) < needed:
         raise _NotApproved(step.campaign_id)
 
@@ -132,7 +151,7 @@ def _doubt_after_restore(runtime: Runtime, session: Session, step_id: int, *, no
     """A step of a campaign that a restore brought back may have been opened and sent after the backup as well."""
     campaign_id = session.get_one(Step, step_id).campaign_id
     if backup_id := restored_since(session, campaign_id):
-        doubt_waiting(
+        mark_waiting_unknown(
             session,
             campaign_id,
             backup_id=backup_id,
@@ -147,7 +166,7 @@ def apply_all_statuses(runtime: Runtime, *, now: datetime) -> int:
     total = 0
     while True:
         with runtime.db.write() as session:
-            applied = apply_statuses(session, now=now, secret_key=runtime.settings.secret_key)
+            applied = apply_status_callbacks(session, now=now, secret_key=runtime.settings.secret_key)
         total += applied
         if applied < APPLY_LIMIT:
             return total
@@ -186,15 +205,134 @@ def skip_past_deadline(session: Session, *, now: datetime) -> int:
     return skipped.rowcount  # type: ignore[attr-defined]
 
 
-def give_up_silent(session: Session, *, now: datetime, secret_key: str) -> int:
+def mark_unreported(session: Session, *, now: datetime, secret_key: str) -> int:
     """Attempts that the gateway took and never reported on become `no_report`; a late report still counts."""
     silent = session.scalars(
         select(Attempt.id)
         .where(
             Attempt.state.in_((AttemptState.ACCEPTED, AttemptState.SENT)),
-            Attempt.claimed_at < now - SILENT_FOR,
+            Attempt.claimed_at < now - REPORT_TIMEOUT,
         )
         .limit(SILENT_LIMIT)
     ).all()
-    reports = [Report(attempt_id, AttemptState.NO_REPORT) for attempt_id in silent]
-    return settle(session, reports, now=now, secret_key=secret_key)
+    reports = [AttemptReport(attempt_id, AttemptState.NO_REPORT) for attempt_id in silent]
+    return apply_reports(session, reports, now=now, secret_key=secret_key)
+
+
+def start_scheduled(session: Session, *, now: datetime) -> list[int]:
+    """Set off the campaigns whose time has come; their ids."""
+    due = session.scalars(
+        select(Campaign.id).where(Campaign.state == CampaignState.SCHEDULED, Campaign.starts_at <= now)
+    ).all()
+    return [
+        campaign_id
+        for campaign_id in due
+        if change_state(session, campaign_id, CampaignAction.LAUNCH, now=now, launched_at=now)
+    ]
+
+
+def steps_due(session: Session, *, now: datetime) -> list[int]:
+    """Of each sending campaign the next step, where its time has come. The ids.
+
+    A reminder waits until the step before it has gone out: nobody gets two at once because a pause, a
+    slow pace or a cap held the first one back.
+    """
+    waits = (
+        select(Outbox.message_id).where(Outbox.lane == Campaign.id).order_by(Outbox.not_before).limit(1)
+    ).scalar_subquery()  # as in `open_lanes`
+    steps = session.scalars(
+        select(Step)
+        .join(Campaign)
+        .where(Campaign.state == CampaignState.SENDING, Step.opened_at.is_(None), waits.is_(None))
+        .order_by(Step.campaign_id, Step.number)
+    ).all()
+    following = {step.campaign_id: step for step in reversed(steps)}
+    return [
+        step.id
+        for step in following.values()
+        if step.campaign.launched_at
+        and step_due_at(step.campaign.launched_at, after_days=step.after_days, at=step.at) <= now
+    ]
+
+
+def open_step(session: Session, step_id: int, *, settings: Settings, now: datetime) -> bool:
+    """Materialise a step's messages, before the first the audience with its price. False when another was quicker.
+
+    A campaign whose audience has grown beyond its budget pauses with all messages waiting.
+    """
+    step = session.get_one(Step, step_id)
+    campaign = session.execute(
+        # Answers go on coming while it is written: they only need the campaign to be there.
+        select(Campaign).where(Campaign.id == step.campaign_id).with_for_update(key_share=True)
+    ).scalar_one()
+    if campaign.state is not CampaignState.SENDING:
+        return False
+    opened = session.execute(
+        update(Step)
+        .where(Step.id == step_id, Step.opened_at.is_(None))
+        .values(opened_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    if opened.rowcount != 1:  # type: ignore[attr-defined]
+        return False
+    beyond = ""
+    if step.number == 1:
+        freeze_audience(session, campaign)
+        beyond = fix_price_and_segments(session, campaign, settings=settings)
+    queue_step(session, step, now=now)
+    if beyond:
+        pause_automatically(session, campaign.id, reason=beyond, now=now)
+    return True
+
+
+def complete_finished(session: Session, *, now: datetime) -> list[int]:
+    """End the campaigns that have opened every step and have nothing left to send or to clear up.
+
+    Answers to residents do not keep one open: they come, and wait for their hour, after its end as well.
+    """
+    # By step, so that each look is a few probes of an index and not a walk over a campaign of millions.
+    step_waits = (
+        select(Message.id)
+        .where(
+            Message.campaign_id == Campaign.id,
+            Message.step_id == Step.id,
+            Message.state.in_(UNSETTLED),
+        )
+        .limit(1)
+        .correlate(Campaign, Step)
+        .scalar_subquery()
+    )
+    unfinished = exists().where(
+        Step.campaign_id == Campaign.id, or_(Step.opened_at.is_(None), step_waits.is_not(None))
+    )
+    finished = session.scalars(
+        select(Campaign.id).where(Campaign.state == CampaignState.SENDING, ~unfinished)
+    ).all()
+    return [
+        campaign_id
+        for campaign_id in finished
+        if change_state(session, campaign_id, CampaignAction.COMPLETE, now=now)
+    ]
+
+
+def fix_price_and_segments(session: Session, campaign: Campaign, *, settings: Settings) -> str:
+    """Keep today's price and each step's segments with a campaign whose audience has just been frozen.
+
+    Returns why it has to pause: the audience has grown beyond the budget since the launch; "" where it has not.
+    """
+    recipients, price = campaign.recipients or 0, settings.price_per_segment_vnd
+    names = sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE) if recipients else []
+    audience, link = AudiencePreview(recipients, {}, names), f"{settings.public_base_url}/{EXAMPLE_TOKEN}"
+    campaign.price_vnd = price
+    total = 0
+    for step in campaign.steps:
+        cost = estimate(step, audience, link=link, price=price, unaccented=campaign.unaccented)
+        step.segments_each = cost.total / recipients if recipients else 0.0
+        total += cost.vnd
+    session.flush()
+    if campaign.budget_vnd is None or total <= campaign.budget_vnd:
+        return ""
+    return (
+        f"Nay có {format_number(recipients)} người nhận, dự kiến {format_number(total)} đồng, vượt ngân sách "
+        f"{format_number(campaign.budget_vnd)} đồng. Hãy thu hồi lệnh gửi để sửa, hoặc gửi tiếp đến khi hết ngân sách."
+    )

@@ -55,7 +55,7 @@ async def run(plan: Plan, printer: Printer, lock: int) -> None:
 def services(plan: Plan) -> dict[str, list[str]]:
     """The command of each process that a run keeps, besides Redis."""
     simulator = (
-        f"-m outreach.sms.simulator --port {plan.simulator_port} --data {VAR}/simulator"
+        f"-m simulator --port {plan.simulator_port} --data {VAR}/simulator"
         f" --inbound-url http://127.0.0.1:{plan.port}/webhooks/twilio/inbound --public-url"
     )
     web = (

@@ -10,15 +10,15 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisAway
 from redis.retry import Retry
 
-from outreach.db import Database
-from outreach.doorbell import Doorbell
-from outreach.settings import Settings
+from outreach.core.db import Database
+from outreach.core.job_queue import JobQueue
+from outreach.core.settings import Settings
+from outreach.rules.gateway import Gateway, Webhooks
 from outreach.sms.android import AndroidGateway
-from outreach.sms.gateway import Gateway, Webhooks
 from outreach.sms.twilio import TwilioGateway, TwilioWebhooks
 
 # A Redis that hangs must not hold up a webhook, whose caller waits 15 seconds.
-ANSWERS_WITHIN_S = 3.0
+REDIS_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Runtime:
     settings: Settings
     db: Database
     redis: Redis
-    doorbell: Doorbell
+    doorbell: JobQueue
     webhooks: Webhooks
 
     def open_gateway(self) -> Gateway:
@@ -42,7 +42,7 @@ class Runtime:
         self.redis.close()
 
 
-def spare_what_is_loaded() -> None:
+def freeze_loaded_objects() -> None:
     """The collector no longer looks through all modules and tables again and again, once they are loaded.
 
     It cost a sender a seventh of its time; young garbage is looked for less often, too.
@@ -57,14 +57,14 @@ def open_runtime(settings: Settings) -> Runtime:
         settings.redis_url,
         # A command that timed out may have been carried out: it is not repeated.
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3, supported_errors=(RedisAway,)),
-        socket_connect_timeout=ANSWERS_WITHIN_S,
-        socket_timeout=ANSWERS_WITHIN_S,
+        socket_connect_timeout=REDIS_TIMEOUT_S,
+        socket_timeout=REDIS_TIMEOUT_S,
         health_check_interval=15,
     )
     return Runtime(
         settings=settings,
         db=Database(settings.database_url),
         redis=redis,
-        doorbell=Doorbell(redis),
+        doorbell=JobQueue(redis),
         webhooks=TwilioWebhooks(settings),
     )

@@ -1,4 +1,4 @@
-"""`python -m outreach.sms.simulator`: the training gateway as a process of its own."""
+"""`python -m simulator`: the training gateway as a process of its own."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 import uvloop
 from aiohttp import web
 
-from outreach.sms.simulator.exchange.routes import is_this_machine
-from outreach.sms.simulator.server import create_app
-from outreach.sms.simulator.world import Options, World
+from simulator.callbacks import is_this_machine
+from simulator.server import create_app
+from simulator.simulation import Options, Simulation
 
 # The same development values as the project's settings; a process of its own reads its own variables.
 ACCOUNT_SID = "AC" + "0" * 32
@@ -48,7 +48,7 @@ async def _serve(options: Options, *, host: str, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     # A silenced request may sleep for long; it does not hold up the end.
-    runner = web.AppRunner(create_app(World(options)), access_log=None, shutdown_timeout=0.5)
+    runner = web.AppRunner(create_app(Simulation(options)), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port, backlog=1024)
@@ -61,7 +61,7 @@ async def _serve(options: Options, *, host: str, port: int) -> None:
 
 
 def _read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m outreach.sms.simulator", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
     parser.add_argument("--port", type=int, default=8001, help="0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--data", type=Path, help="directory that keeps the conversations between starts")

@@ -1,37 +1,61 @@
-"""Signed form POSTs to the system under test: a few at a time, repeated until they arrive.
+"""Signed callbacks, where they may go, counters.
+
+Signed form POSTs to the system under test: a few at a time, repeated until they arrive.
 
 A receiver that cannot be reached or answers 5xx gets the same POST again, for about two and a half
 minutes, so that a restart of it loses nothing. Any other refusal is final.
+
+Where a POST may go: this machine and nothing else.
+
+The system under test may be known by a public address (`--public-url`). Such an address is signed as
+written and carried to the local port, as a reverse proxy in front of it would do.
+
+Twilio's webhook signature, written from its public description.
+
+Source: Twilio, "Validating requests": the URL, then every parameter name and value in the order of the
+names, HMAC-SHA1 under the auth token, base64.
+
+What happened since the start or the last reset, as counts.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import hmac
+import ipaddress
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from urllib.parse import urlencode
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 import aiohttp
 from yarl import URL
 
-from outreach.sms.simulator.exchange.routes import NotThisMachine, find_way
-from outreach.sms.simulator.exchange.signature import sign
-from outreach.sms.simulator.exchange.tally import Errand, Tally
-
 log = logging.getLogger(__name__)
-
 WORKERS = 48
 TIMEOUT_S = 15.0  # Twilio's own limit for a webhook
 # Waits before each repetition, in seconds; the sum outlasts a restart of the receiver several times.
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, *(10.0,) * 14)
 
 
+class PostPurpose(StrEnum):
+    """Why the simulator posts to the system under test."""
+
+    CALLBACK = "callbacks"
+    INBOUND = "inbound"
+    LINK = "link_answers"
+
+
 @dataclass(slots=True, eq=False)
 class Post:
     """One POST. `finished(True)` once it was taken, `finished(False)` when given up."""
 
-    errand: Errand
+    errand: PostPurpose
     url: str
     params: Mapping[str, str]
     finished: Callable[[bool], None]
@@ -40,17 +64,17 @@ class Post:
 
     @property
     def is_signed(self) -> bool:
-        return self.errand is not Errand.LINK
+        return self.errand is not PostPurpose.LINK
 
     def was_taken(self, status: int) -> bool:
         # The answer page redirects after it stored an answer; a webhook that redirects stored nothing.
-        return status < (400 if self.errand is Errand.LINK else 300)
+        return status < (400 if self.errand is PostPurpose.LINK else 300)
 
 
 class Poster:
     """Create and start it inside the event loop."""
 
-    def __init__(self, tally: Tally, *, auth_token: str, public_url: str) -> None:
+    def __init__(self, tally: Counters, *, auth_token: str, public_url: str) -> None:
         self._tally = tally
         self._auth_token = auth_token
         self._public_url = public_url
@@ -146,3 +170,111 @@ class Poster:
         except ValueError:
             log.warning("refused a %s POST: its address is none", post.errand)
             return None
+
+
+class NotThisMachine(Exception):
+    """The address lies on another machine, or is none; `str()` is its host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    url: str  # where the bytes go
+    headers: Mapping[str, str]
+
+
+def is_this_machine(url: str) -> bool:
+    """Whether `url` is http(s) on the loopback interface; names other than localhost never are."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if parts.scheme not in ("http", "https") or parts.port == 0:
+            return False
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def find_way(url: str, *, public_url: str, local_url: str) -> Destination:
+    """Where to post what is meant for `url`. Raises NotThisMachine."""
+    if is_this_machine(url):
+        return Destination(url, {})
+    try:
+        public, known = urlsplit(url), urlsplit(public_url)
+    except ValueError as error:
+        raise NotThisMachine("?") from error
+    if public_url and _origin(public) == _origin(known) and is_this_machine(local_url):
+        local = urlsplit(local_url)
+        way = public._replace(scheme=local.scheme, netloc=local.netloc)
+        return Destination(
+            way.geturl(),
+            {
+                "Host": public.netloc,
+                "X-Forwarded-Host": public.netloc,
+                "X-Forwarded-Proto": public.scheme,
+                "X-Forwarded-For": "127.0.0.1",
+            },
+        )
+    raise NotThisMachine(public.hostname or "?")
+
+
+def show_as_public(url: str, *, public_url: str) -> str:
+    """The address by which the outside would call the local `url`."""
+    if not public_url:
+        return url
+    public = urlsplit(public_url)
+    return urlsplit(url)._replace(scheme=public.scheme, netloc=public.netloc).geturl()
+
+
+def _origin(parts: SplitResult) -> tuple[str, str]:
+    return parts.scheme, parts.netloc.lower()
+
+
+def sign(url: str, params: Mapping[str, str], *, auth_token: str) -> str:
+    """The X-Twilio-Signature of a form POST of `params` to `url`."""
+    text = url + "".join(name + params[name] for name in sorted(params))
+    digest = hmac.new(auth_token.encode(), text.encode(), hashlib.sha1).digest()
+    return base64.b64encode(digest).decode("ascii")
+
+
+@dataclass(slots=True)
+class Posts:
+    sent: int = 0
+    failed: int = 0
+    pending: int = 0
+    refused: int = 0  # aimed at another machine
+    retried: int = 0
+
+
+@dataclass(slots=True)
+class Counters:
+    """`requests` are all under Twilio's API; `accepted` were taken, whatever answer followed."""
+
+    requests: int = 0
+    accepted: int = 0
+    lists: int = 0
+    fetches: int = 0
+    rejected: Counter[int] = field(default_factory=Counter)
+    throttled: int = 0
+    server_errors: int = 0
+    cuts: int = 0
+    timeouts: int = 0
+    in_flight: int = 0
+    max_in_flight: int = 0
+    posts: dict[PostPurpose, Posts] = field(
+        default_factory=lambda: {errand: Posts() for errand in PostPurpose}
+    )
+
+    def clear(self) -> None:
+        """Count from nought; requests that are under way stay counted as such."""
+        fresh = Counters(in_flight=self.in_flight, max_in_flight=self.in_flight)
+        for item in fields(self):
+            setattr(self, item.name, getattr(fresh, item.name))
+
+    def as_json(self) -> dict[str, Any]:
+        """Flat: `callbacks_sent`, `inbound_pending` and so on; rejected by Twilio's code."""
+        counts = asdict(self)
+        del counts["posts"]
+        counts["rejected"] = {str(code): number for code, number in sorted(self.rejected.items())}
+        for errand, posts in self.posts.items():
+            counts |= {f"{errand}_{name}": number for name, number in asdict(posts).items()}
+        return counts

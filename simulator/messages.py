@@ -1,21 +1,36 @@
-"""One SMS, outbound or inbound, and its two written forms: Twilio's JSON and a line of the journal."""
+"""Messages: record, store, journal on disk.
+
+One SMS, outbound or inbound, and its two written forms: Twilio's JSON and a line of the journal.
+
+Every message the simulator holds in memory, found by id, by phone or in order.
+
+Bounded: past `keep` messages the oldest are forgotten, a tenth at a time; indexes keep counting.
+
+The append-only record on disk (`--data DIR`): JSON lines, read back at the next start.
+
+Buffered, and handed to the system a few times a second; never synced, as a training gateway may lose
+the last moments of a power cut. Kinds of line: `accepted`, `received`, `ended`, `answered`.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import logging
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 API_VERSION = "2010-04-01"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
 # What a segment costs here: about 350 đồng.
 PRICE_USD = 0.0151
-
 # Source: Twilio's error dictionary.
 ERROR_MESSAGES = {
     30003: "Unreachable destination handset",
@@ -146,3 +161,202 @@ def to_ledger(sms: Sms) -> dict[str, Any]:
         "date_created": rfc2822(sms.created),
         "accepted_at": sms.created,
     }
+
+
+@dataclass(slots=True, eq=False)
+class TrainingPhone:
+    """A training phone: its number and conversation, oldest first."""
+
+    number: str
+    entries: list[Sms] = field(default_factory=list)
+    version: int = 0  # rises with every change a page would show
+    last_answer: str | None = None  # the label of its latest automatic answer
+    last_answer_at: float = 0.0
+    draws: int = 0
+
+    @property
+    def received(self) -> int:
+        return sum(sms.direction is Direction.OUTBOUND for sms in self.entries)
+
+
+class Store:
+    """Everything accepted and received."""
+
+    def __init__(self, *, keep: int) -> None:
+        self._keep = keep
+        self.clear()
+
+    def clear(self) -> None:
+        self.everything: list[Sms] = []
+        self.ledger: list[Sms] = []
+        self.by_sid: dict[str, Sms] = {}
+        self.phones: dict[str, TrainingPhone] = {}  # the latest one active stands last
+        self.senders: set[str] = set()
+        self.opted_out: set[str] = set()
+        self.forgotten = 0
+        self.forgotten_ledger = 0
+        self.version = 0
+
+    def add(self, sms: Sms) -> None:
+        sms.seq = self.forgotten + len(self.everything)
+        self.everything.append(sms)
+        self.by_sid[sms.sid] = sms
+        if sms.direction is Direction.OUTBOUND:
+            sms.ledger_index = self.forgotten_ledger + len(self.ledger)
+            self.ledger.append(sms)
+            if sms.from_:
+                self.senders.add(sms.from_)
+        else:
+            self.senders.add(sms.to)
+        phone = self.phones.pop(sms.resident, None) or TrainingPhone(sms.resident)
+        self.phones[sms.resident] = phone
+        phone.entries.append(sms)
+        self._changed(phone)
+        if len(self.everything) > self._keep:
+            self._forget(len(self.everything) - self._keep + self._keep // 10)
+
+    def touch(self, sms: Sms) -> None:
+        """Say that a message's status or answer changed, so that pages are drawn anew."""
+        phone = self.phones.get(sms.resident)
+        if phone is not None:
+            self._changed(phone)
+
+    def newest_first(self, *, to: str | None, from_: str | None, before_seq: int | None) -> Iterator[Sms]:
+        """Candidates for a list filtered by `to` and `from_`; the caller still applies its filters."""
+        entries = self._narrowest(to, from_)
+        if entries is self.everything and before_seq is not None:
+            stop = max(0, min(before_seq - self.forgotten, len(entries)))
+            return (entries[i] for i in range(stop - 1, -1, -1))
+        return (sms for sms in reversed(entries) if before_seq is None or sms.seq < before_seq)
+
+    def oldest_first(self, *, to: str | None, from_: str | None, after_seq: int) -> Iterable[Sms]:
+        """The same, in the other direction, of what is newer than `after_seq`."""
+        return (sms for sms in self._narrowest(to, from_) if sms.seq > after_seq)
+
+    def find_phones(self, needle: str) -> Iterator[TrainingPhone]:
+        """Phones whose number holds the digits of `needle`, latest active first; all if it has none."""
+        digits = "".join(char for char in needle if char.isdigit())
+        return (phone for phone in reversed(self.phones.values()) if _holds(phone.number, digits))
+
+    def _narrowest(self, to: str | None, from_: str | None) -> list[Sms]:
+        # The list is asked for one number at a time by a sender that lost an answer: it must not
+        # cost a walk over everything, above all when that number never got a message.
+        for number in (to, from_):
+            if number and number in self.phones:
+                return self.phones[number].entries
+            if number and number not in self.senders:
+                return []
+        return self.everything
+
+    def _changed(self, phone: TrainingPhone) -> None:
+        phone.version += 1
+        self.version += 1
+
+    def _forget(self, count: int) -> None:
+        oldest, self.everything = self.everything[:count], self.everything[count:]
+        self.forgotten += count
+        outbound = sum(sms.direction is Direction.OUTBOUND for sms in oldest)
+        self.ledger = self.ledger[outbound:]
+        self.forgotten_ledger += outbound
+        for sms in oldest:
+            del self.by_sid[sms.sid]
+        for number in {sms.resident for sms in oldest}:
+            phone = self.phones[number]
+            phone.entries = [sms for sms in phone.entries if sms.seq >= self.forgotten]
+            if not phone.entries:
+                del self.phones[number]
+
+
+def _holds(number: str, digits: str) -> bool:
+    return digits in number or digits in "0" + number.removeprefix("+84")
+
+
+log = logging.getLogger(__name__)
+FLUSH_S = 0.2
+_NOT_KEPT = {"seq", "ledger_index"}
+_KEPT = tuple(item.name for item in fields(Sms) if item.name not in _NOT_KEPT)
+
+
+class Journal:
+    """Without a directory it writes nothing."""
+
+    def __init__(self, directory: Path | None) -> None:
+        self._path = directory / "messages.jsonl" if directory else None
+        self._file: IO[bytes] | None = None
+
+    def load(self, store: Store) -> None:
+        """Read everything back into `store` and open the file for appending.
+
+        A line cut short by a crash is dropped. Raises OSError when the directory cannot be used.
+        """
+        if self._path is None:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("a+b", buffering=1 << 20)
+        for line in _whole_lines(self._file):
+            _apply(line, store)
+
+    def clear(self) -> None:
+        if self._file:
+            self._file.truncate(0)
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+
+    async def keep_flushing(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            if self._file:
+                self._file.flush()
+
+    def write_message(self, sms: Sms) -> None:
+        if self._file:
+            kind = "accepted" if sms.direction is Direction.OUTBOUND else "received"
+            self._write({"kind": kind, **{name: getattr(sms, name) for name in _KEPT}})
+
+    def write_end(self, sms: Sms) -> None:
+        """The message reached its final status and whoever wanted to know was told."""
+        if self._file:
+            end = {"status": sms.status, "sent": sms.sent, "updated": sms.updated, "from_": sms.from_}
+            end |= {"error_code": sms.error_code, "num_segments": sms.num_segments}
+            self._write({"kind": "ended", "sid": sms.sid, **end})
+
+    def write_answer(self, sms: Sms) -> None:
+        if self._file:
+            self._write({"kind": "answered", "sid": sms.sid, "answered_by_link": sms.answered_by_link})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        assert self._file is not None
+        self._file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+
+
+def _whole_lines(file: IO[bytes]) -> Iterator[dict[str, Any]]:
+    file.seek(0)
+    end = 0
+    for number, raw in enumerate(file, start=1):
+        if not raw.endswith(b"\n"):
+            log.warning("dropped the journal's last line: it was cut short")
+            break
+        end += len(raw)
+        try:
+            yield json.loads(raw)
+        except ValueError:
+            log.warning("skipped line %d of the journal: it is not JSON", number)
+    file.truncate(end)
+
+
+def _apply(line: dict[str, Any], store: Store) -> None:
+    kind = line.pop("kind", None)
+    if kind in ("accepted", "received"):
+        line["direction"], line["status"] = Direction(line["direction"]), Status(line["status"])
+        store.add(Sms(**line))
+        return
+    sms = store.by_sid.get(line.pop("sid", ""))
+    if sms is None:
+        return  # forgotten: more messages than are kept
+    if kind == "ended":
+        line["status"] = Status(line["status"])
+        sms.is_reported = True
+    for name, value in line.items():
+        setattr(sms, name, value)

@@ -1,21 +1,24 @@
-"""The network: carries an accepted message to its phone, reports on it, and brings answers back."""
+"""Delivery, reports, opt-outs; billing of segments.
+
+The network: carries an accepted message to its phone, reports on it, and brings answers back.
+
+How many segments the gateway bills, counted as a gateway counts: on its own, by units.
+
+Kept apart from `outreach.rules.segments` on purpose: that module predicts the bill, this one writes it.
+Source: 3GPP TS 23.038 (GSM 7-bit alphabet) and TS 23.040 (concatenation).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Callable
 
-from outreach.sms.simulator.controls.faults import fail_at_phone, fail_in_transit
-from outreach.sms.simulator.controls.panel import Panel
-from outreach.sms.simulator.exchange.journal import Journal
-from outreach.sms.simulator.exchange.messages import API_VERSION, FINAL, Direction, Sms, Status, mint_sid
-from outreach.sms.simulator.exchange.poster import Post, Poster
-from outreach.sms.simulator.exchange.routes import show_as_public
-from outreach.sms.simulator.exchange.segments import count_segments
-from outreach.sms.simulator.exchange.store import Store
-from outreach.sms.simulator.exchange.tally import Errand
+from simulator.callbacks import Post, Poster, PostPurpose, show_as_public
+from simulator.messages import API_VERSION, FINAL, Direction, Journal, Sms, Status, Store, mint_sid
+from simulator.settings import CurrentSettings, fail_at_phone, fail_in_transit
 
 # The sender that a messaging service picks.
 SERVICE_NUMBER = "+84900000000"
@@ -25,14 +28,14 @@ STOP_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT
 START_WORDS = frozenset({"START", "YES", "UNSTOP"})
 
 
-class Carrier:
+class Network:
     """`on_arrival` is called with each message that reached its phone."""
 
     def __init__(
         self,
         store: Store,
         *,
-        panel: Panel,
+        panel: CurrentSettings,
         poster: Poster,
         journal: Journal,
         account_sid: str,
@@ -121,7 +124,9 @@ class Carrier:
             **extra,
         }
         url = show_as_public(self._panel.inbound_url, public_url=self._public_url)
-        self._poster.post(Post(Errand.INBOUND, url, params, finished=lambda taken: self._end(sms, taken)))
+        self._poster.post(
+            Post(PostPurpose.INBOUND, url, params, finished=lambda taken: self._end(sms, taken))
+        )
 
     def _later(self, delay_s: float, step: Callable[[Sms], None], sms: Sms) -> None:
         era = self._era
@@ -171,7 +176,7 @@ class Carrier:
             params["MessagingServiceSid"] = sms.service_sid
         for _ in range(faults.callbacks_repeat):
             post = Post(
-                Errand.CALLBACK,
+                PostPurpose.CALLBACK,
                 sms.status_callback,
                 params,
                 finished=lambda taken: self._end_if_final(sms, status),
@@ -201,3 +206,35 @@ def _common(sms: Sms) -> dict[str, str]:
         "To": sms.to,
         "ApiVersion": API_VERSION,
     }
+
+
+_GSM = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_ESCAPED = "\f^{}\\[~]|€"
+_IS_GSM = re.compile(f"[{re.escape(_GSM + _ESCAPED)}]*")
+_IS_ESCAPED = re.compile(f"[{re.escape(_ESCAPED)}]")
+
+
+def count_segments(body: str) -> int:
+    """Segments of `body`: GSM-7 160 or 153 units a part, UCS-2 70 or 67; an empty body is one."""
+    if _IS_GSM.fullmatch(body):
+        widths = [2 if char in _ESCAPED else 1 for char in body] if _IS_ESCAPED.search(body) else None
+        return _fill(len(body), widths, single=160, part=153)
+    # A character outside the basic plane is two units, and they stay in one part.
+    widths = [2 if ord(char) > 0xFFFF else 1 for char in body] if max(body) > "\uffff" else None
+    return _fill(len(body), widths, single=70, part=67)
+
+
+def _fill(length: int, widths: list[int] | None, *, single: int, part: int) -> int:
+    if widths is None:
+        return 1 if length <= single else -(-length // part)
+    if sum(widths) <= single:
+        return 1
+    parts, used = 1, 0
+    for width in widths:
+        if used + width > part:
+            parts, used = parts + 1, 0
+        used += width
+    return parts

@@ -1,30 +1,47 @@
-"""The training phones: the list, one phone with its conversation, and a resident's answer."""
+"""Training phones and control page.
+
+The training phones: the list, one phone with its conversation, and a resident's answer.
+
+The control page: how residents answer, how the gateway misbehaves, what is going on.
+
+Templates, the headers of every page, and how numbers and times are written for people.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
+import jinja2
 from aiohttp import web
 
-from outreach.sms.simulator.api.creation import MAX_BODY, MOBILE
-from outreach.sms.simulator.controls.knobs import knobs_of
-from outreach.sms.simulator.exchange.messages import Direction, Sms, Status
-from outreach.sms.simulator.exchange.store import Phone
-from outreach.sms.simulator.forms import read_form
-from outreach.sms.simulator.pages.control import ControlPage
-from outreach.sms.simulator.pages.render import STATIC, describe_state, nothing_new, show, write_number
-from outreach.sms.simulator.residents.links import split_links
-from outreach.sms.simulator.world import World
+from simulator.messages import Direction, Sms, Status, TrainingPhone
+from simulator.request_checks import MAX_BODY, MOBILE, read_form
+from simulator.residents import split_links
+from simulator.settings import (
+    LABELS,
+    Faults,
+    InvalidSetting,
+    ResidentHabits,
+    Setting,
+    SettingKind,
+    apply_changes,
+    change_habits,
+    parse_changes,
+    settings_of,
+)
+from simulator.simulation import Simulation
 
 ROWS = 50
 SHOWN_OF_CONVERSATION = 200
 QUICK_REPLIES = ("1", "2", "3", "4", "TC")
 
 
-def add_routes(app: web.Application, world: World) -> None:
+def add_routes(app: web.Application, world: Simulation) -> None:
     phones = _PhonePages(world)
     app.router.add_get("/", phones.show_list)
     app.router.add_get("/danh-sach", phones.refresh_list)
@@ -36,12 +53,12 @@ def add_routes(app: web.Application, world: World) -> None:
 
 
 class _PhonePages:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Simulation) -> None:
         self._world = world
         self._store = world.store
         # Versions of a former process must not look like ours.
         self._born = f"{time.time():.3f}"
-        self._labels = {item.name: item.label for item in knobs_of(world.panel.habits)}
+        self._labels = {item.name: item.label for item in settings_of(world.panel.habits)}
 
     async def show_list(self, request: web.Request) -> web.Response:
         return show("phones.html", **self._list(request.query))
@@ -74,12 +91,12 @@ class _PhonePages:
         self._world.carrier.receive(phone.number, body)
         raise web.HTTPSeeOther(request.path)
 
-    def _find(self, request: web.Request) -> Phone:
+    def _find(self, request: web.Request) -> TrainingPhone:
         number = "+" + request.match_info["digits"]
         phone = self._store.phones.get(number)
         if phone is None and not MOBILE.fullmatch(number):
             raise web.HTTPNotFound(text="Không có máy này. Hãy quay lại danh sách và tìm theo số.")
-        return phone or Phone(number)
+        return phone or TrainingPhone(number)
 
     def _phone_page(self, request: web.Request, *, problem: str = "") -> web.Response:
         phone = self._find(request)
@@ -115,7 +132,7 @@ class _PhonePages:
             "list_version": self._version(self._store.version),
         }
 
-    def _row(self, phone: Phone) -> dict[str, Any]:
+    def _row(self, phone: TrainingPhone) -> dict[str, Any]:
         last = phone.entries[-1]
         return {
             "number": phone.number,
@@ -134,7 +151,7 @@ class _PhonePages:
             ),
         }
 
-    def _bubbles(self, phone: Phone) -> list[dict[str, Any]]:
+    def _bubbles(self, phone: TrainingPhone) -> list[dict[str, Any]]:
         return [self._bubble(sms) for sms in phone.entries[-SHOWN_OF_CONVERSATION:]]
 
     def _bubble(self, sms: Sms) -> dict[str, Any]:
@@ -152,7 +169,7 @@ class _PhonePages:
         return f"{self._born}-{number}"
 
 
-def _sender(phone: Phone) -> str:
+def _sender(phone: TrainingPhone) -> str:
     for sms in reversed(phone.entries):
         if sms.direction is Direction.OUTBOUND and sms.from_:
             return sms.from_
@@ -164,3 +181,262 @@ def _as_mobile(search: str) -> str | None:
     digits = "".join(char for char in search if char.isdecimal())
     number = "+84" + digits[1:] if digits.startswith("0") else "+" + digits
     return number if MOBILE.fullmatch(number) else None
+
+
+ADDRESS = "/dieu-khien"
+# Which knobs stand together on the page: those that a trainer turns, and folded away those for technicians.
+Layout = tuple[tuple[str, tuple[str, ...]], ...]
+FAULT_GROUPS: Layout = (
+    ("Đường tới máy", ("sent_after_s", "delivered_after_s", "rate_failed", "rate_undelivered")),
+)
+TECHNICAL_FAULTS: Layout = (
+    (
+        "Chậm và từ chối",
+        (
+            "latency_ms",
+            "jitter_ms",
+            "rate_429",
+            "retry_after_s",
+            "rate_500",
+            "rate_cut_before",
+            "rate_problem_json",
+            "gateway_stop",
+        ),
+    ),
+    ("Đã nhận tin nhưng người gửi không biết", ("rate_500_after", "rate_cut", "rate_timeout", "timeout_s")),
+    (
+        "Báo trạng thái và tra cứu",
+        ("callbacks_repeat", "callbacks_shuffle", "callbacks_off", "list_delay_s", "reads_too"),
+    ),
+    ("Lặp lại được", ("seed",)),
+)
+HABIT_GROUPS: Layout = (
+    ("Tỉ lệ máy trả lời", LABELS),
+    ("Cách và lúc trả lời", ("by_link", "delay_min_s", "delay_max_s", "again_after_s")),
+)
+TECHNICAL_HABITS: Layout = (("Lặp lại được", ("seed",)),)
+COUNTS: tuple[tuple[str, str], ...] = (
+    ("accepted", "Tin đã nhận để gửi"),
+    ("distinct_numbers", "Số máy khác nhau"),
+    ("inbound_sent", "Tin trả lời đã chuyển"),
+    ("link_answers_sent", "Trả lời qua liên kết"),
+)
+TECHNICAL_COUNTS: tuple[tuple[str, str], ...] = (
+    ("in_flight", "Yêu cầu đang xử lý"),
+    ("throttled", "Từ chối vì quá tải (429)"),
+    ("server_errors", "Lỗi 500"),
+    ("cuts", "Lần đứt kết nối"),
+    ("timeouts", "Lần im lặng"),
+    ("callbacks_sent", "Báo trạng thái đã gửi"),
+    ("callbacks_pending", "Báo trạng thái đang chờ"),
+    ("callbacks_failed", "Báo trạng thái không ai nhận"),
+    ("inbound_pending", "Tin trả lời đang chờ"),
+    ("inbound_failed", "Tin trả lời bị từ chối"),
+)
+UNITS = {
+    SettingKind.SHARE: "%",
+    SettingKind.SECONDS: "giây",
+    SettingKind.OPTIONAL: "giây",
+    SettingKind.MILLISECONDS: "ms",
+    SettingKind.WHOLE: "lần",
+    SettingKind.SEED: "",
+}
+SAVED = {
+    "cu-dan": "Đã lưu cách người dân trả lời.",
+    "loi": "Đã lưu cách tổng đài hoạt động.",
+    "xoa": "Đã xóa hết tin và đưa mọi thứ về ban đầu.",
+}
+
+
+class ControlPage:
+    def __init__(self, world: Simulation) -> None:
+        self._world = world
+        self._panel = world.panel
+
+    def add_routes(self, app: web.Application) -> None:
+        app.router.add_get(ADDRESS, self.show)
+        app.router.add_get(ADDRESS + "/so-lieu", self.refresh_counts)
+        app.router.add_post(ADDRESS + "/cu-dan", self.save_habits)
+        app.router.add_post(ADDRESS + "/loi", self.save_faults)
+        app.router.add_post(ADDRESS + "/xoa", self.wipe)
+
+    async def show(self, request: web.Request) -> web.Response:
+        return self._page(notice=SAVED.get(request.query.get("da", ""), ""))
+
+    async def refresh_counts(self, request: web.Request) -> web.Response:
+        layout = TECHNICAL_COUNTS if "ky-thuat" in request.query else COUNTS
+        return show("_counts.html", version="", counts=self._counts(layout))
+
+    async def save_habits(self, request: web.Request) -> web.StreamResponse:
+        form = await read_form(request)
+        if "reset" in form:
+            self._panel.habits = ResidentHabits()
+            raise web.HTTPSeeOther(ADDRESS + "?da=cu-dan")
+        try:
+            self._panel.habits = change_habits(self._panel.habits, parse_changes(self._panel.habits, form))
+        except InvalidSetting as error:
+            return self._page(problem=_explain(error, self._panel.habits), habits_typed=form)
+        raise web.HTTPSeeOther(ADDRESS + "?da=cu-dan")
+
+    async def save_faults(self, request: web.Request) -> web.StreamResponse:
+        form = await read_form(request)
+        if "reset" in form:
+            self._panel.set_faults(Faults())
+            raise web.HTTPSeeOther(ADDRESS + "?da=loi")
+        try:
+            self._panel.set_faults(apply_changes(self._panel.faults, parse_changes(self._panel.faults, form)))
+        except InvalidSetting as error:
+            return self._page(problem=_explain(error, self._panel.faults), faults_typed=form)
+        raise web.HTTPSeeOther(ADDRESS + "?da=loi")
+
+    async def wipe(self, request: web.Request) -> web.StreamResponse:
+        form = await read_form(request)
+        if not form.get("sure"):
+            return self._page(problem="Chưa xóa gì. Hãy đánh dấu “Tôi chắc chắn” rồi bấm lại.")
+        self._world.reset()
+        raise web.HTTPSeeOther(ADDRESS + "?da=xoa")
+
+    def _page(
+        self,
+        *,
+        notice: str = "",
+        problem: str = "",
+        habits_typed: Mapping[str, str] | None = None,
+        faults_typed: Mapping[str, str] | None = None,
+    ) -> web.Response:
+        return show(
+            "control.html",
+            status=400 if problem else 200,
+            notice=notice,
+            problem=problem,
+            habits=_fields(self._panel.habits, HABIT_GROUPS, habits_typed),
+            technical_habits=_fields(self._panel.habits, TECHNICAL_HABITS, habits_typed),
+            faults=_fields(self._panel.faults, FAULT_GROUPS, faults_typed),
+            technical_faults=_fields(self._panel.faults, TECHNICAL_FAULTS, faults_typed),
+            is_technical=bool(faults_typed) or _differs(self._panel.faults, Faults(), TECHNICAL_FAULTS),
+            is_faulty=self._panel.faults != Faults(),
+            is_talking=any(getattr(self._panel.habits, label) for label in LABELS),
+            counts=self._counts(COUNTS),
+            technical_counts=self._counts(TECHNICAL_COUNTS),
+        )
+
+    def _counts(self, layout: tuple[tuple[str, str], ...]) -> list[tuple[str, int]]:
+        counts = self._world.count()
+        return [(label, counts[name]) for name, label in layout]
+
+
+def _differs(group: Any, usual: Any, layout: Layout) -> bool:
+    return any(getattr(group, name) != getattr(usual, name) for _title, names in layout for name in names)
+
+
+def _fields(group: Any, layout: Layout, typed: Mapping[str, str] | None) -> list[dict[str, Any]]:
+    known = {item.name: item for item in settings_of(group)}
+    return [
+        {
+            "title": title,
+            "rows": [
+                {
+                    "knob": known[name],
+                    "unit": UNITS.get(known[name].kind, ""),
+                    "is_flag": known[name].kind is SettingKind.FLAG,
+                    "value": typed.get(name, "")
+                    if typed is not None
+                    else _write(known[name], getattr(group, name)),
+                }
+                for name in names
+            ],
+        }
+        for title, names in layout
+    ]
+
+
+def _write(item: Setting, value: Any) -> str:
+    if item.kind is SettingKind.FLAG:
+        return "1" if value else ""
+    if value is None:
+        return ""
+    return f"{value * 100 if item.kind is SettingKind.SHARE else value:.10g}"
+
+
+def _explain(error: InvalidSetting, group: Any) -> str:
+    """The sentence for whoever filled in the form."""
+    if error.name == "shares":
+        return "Chưa lưu: tổng các tỉ lệ trả lời vượt quá 100%. Hãy giảm bớt một vài tỉ lệ."
+    item = next(item for item in settings_of(group) if item.name == error.name)
+    if error.name == "delay_max_s":
+        return f"Chưa lưu: “{item.label}” không được nhỏ hơn “Trả lời sớm nhất sau”."
+    factor = 100 if item.kind is SettingKind.SHARE else 1
+    unit = "%" if item.kind is SettingKind.SHARE else f" {UNITS[item.kind]}".rstrip()
+    span = f"từ {item.low * factor:g} đến {item.high * factor:.16g}{unit}"
+    return f"Chưa lưu: “{item.label}” phải là số {span}."
+
+
+_HERE = Path(__file__).resolve().parent
+STATIC = _HERE / "static"
+# Vietnam keeps one time without summer time, so a fixed offset is right.
+_VIETNAM = timezone(timedelta(hours=7))
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    # Not "no-referrer": with it browsers send `Origin: null`, and the guard would refuse our own forms.
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def write_number(number: str) -> str:
+    """`+84905000123` as people write it, 0905 000 123; other numbers as they are."""
+    if number.startswith("+84") and len(number) == 12:
+        local = "0" + number[3:]
+        return f"{local[:4]} {local[4:7]} {local[7:]}"
+    return number
+
+
+def write_time(epoch: float) -> str:
+    """Hour and minute in Vietnam, with the day when it is not today."""
+    moment = datetime.fromtimestamp(epoch, _VIETNAM)
+    is_today = moment.date() == datetime.now(_VIETNAM).date()
+    return moment.strftime("%H:%M" if is_today else "%H:%M %d/%m")
+
+
+def write_count(number: int) -> str:
+    """Thousands with points, as in 5.000."""
+    return f"{number:,}".replace(",", ".")
+
+
+def describe_state(sms: Sms, *, is_wired: bool) -> str:
+    """What the resident, or the trainer beside them, should know about where this message is.
+
+    `is_wired`: residents' SMS have an address to go to.
+    """
+    if sms.direction is Direction.OUTBOUND:
+        if sms.status in (Status.UNDELIVERED, Status.FAILED):
+            return f"Không tới máy (mã {sms.error_code})"
+        return "" if sms.status is Status.DELIVERED else "Đang tới máy…"
+    if sms.status is Status.FAILED:
+        return "Hệ thống không nhận tin này"
+    if sms.is_reported:
+        return "Đã gửi"
+    return "Đang gửi…" if is_wired else "Chưa gửi được: chưa đặt địa chỉ nhận tin trả lời"
+
+
+_environment = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_HERE / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters |= {"number": write_number, "time": write_time, "count": write_count}
+
+
+def show(template: str, *, status: int = 200, version: str | None = None, **values: Any) -> web.Response:
+    """A page, or with `version` a part of one that the poll script puts in place."""
+    text = _environment.get_template(template).render(**values)
+    headers = _HEADERS if version is None else {**_HEADERS, "X-Version": version}
+    return web.Response(text=text, status=status, content_type="text/html", headers=headers)
+
+
+def nothing_new() -> web.Response:
+    return web.Response(status=204, headers=_HEADERS)

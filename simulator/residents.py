@@ -1,21 +1,24 @@
-"""Residents who answer by themselves when a message reaches their phone."""
+"""Residents who answer by link or SMS.
+
+Residents who answer by themselves when a message reaches their phone.
+
+Links in a message: where they stand in the text, and the one a resident would press.
+
+What residents write back: invented, as people type on small keys.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
 
-from outreach.sms.simulator.controls.faults import roll
-from outreach.sms.simulator.controls.habits import LAST_WORDS, LINK_ANSWERS, choose_label
-from outreach.sms.simulator.controls.panel import Panel
-from outreach.sms.simulator.exchange.carrier import Carrier
-from outreach.sms.simulator.exchange.journal import Journal
-from outreach.sms.simulator.exchange.messages import Sms
-from outreach.sms.simulator.exchange.poster import Post, Poster
-from outreach.sms.simulator.exchange.store import Phone, Store
-from outreach.sms.simulator.exchange.tally import Errand
-from outreach.sms.simulator.residents.links import first_local_link
-from outreach.sms.simulator.residents.texts import choose_text
+from simulator.callbacks import NotThisMachine, Post, Poster, PostPurpose, find_way
+from simulator.messages import Journal, Sms, Store, TrainingPhone
+from simulator.network import Network
+from simulator.settings import LAST_WORDS, LINK_ANSWERS, CurrentSettings, choose_label, roll
 
 
 class Residents:
@@ -25,8 +28,8 @@ class Residents:
         self,
         store: Store,
         *,
-        panel: Panel,
-        carrier: Carrier,
+        panel: CurrentSettings,
+        carrier: Network,
         poster: Poster,
         journal: Journal,
         public_url: str,
@@ -69,7 +72,7 @@ class Residents:
 
         asyncio.get_running_loop().call_later(wait, answer)
 
-    def _may_speak(self, phone: Phone) -> bool:
+    def _may_speak(self, phone: TrainingPhone) -> bool:
         # Acknowledgements arrive here too: without this rule phone and system would talk for ever.
         if phone.last_answer is None:
             return True
@@ -84,4 +87,122 @@ class Residents:
                 self._journal.write_answer(sms)
                 self._store.touch(sms)
 
-        self._poster.post(Post(Errand.LINK, link, {"answer": label}, finished=finished))
+        self._poster.post(Post(PostPurpose.LINK, link, {"answer": label}, finished=finished))
+
+
+# With a scheme any host is a link; without one only what names this machine or the public address,
+# as a sender may drop the scheme to save characters.
+_WITH_SCHEME = r"https?://[^\s<>\"]+"
+_LOCAL = r"(?:localhost|127\.0\.0\.1)(?::\d+)?/[^\s<>\"]+"
+_CLOSING = ".,;:!?)]}'"
+
+
+def split_links(text: str, *, public_url: str) -> Iterator[tuple[str, str | None]]:
+    """`text` in pieces, in order: each with the address it links to, or None for plain words."""
+    host = urlsplit(public_url).netloc
+    pattern = rf"{_WITH_SCHEME}|\b(?:{_LOCAL}" + (rf"|{re.escape(host)}/[^\s<>\"]+" if host else "") + ")"
+    done = 0
+    for match in re.finditer(pattern, text):
+        shown = match.group().rstrip(_CLOSING)
+        start, end = match.start(), match.start() + len(shown)
+        if start > done:
+            yield text[done:start], None
+        yield shown, _complete(shown, public_url)
+        done = end
+    if done < len(text):
+        yield text[done:], None
+
+
+def first_local_link(text: str, *, public_url: str) -> str | None:
+    """The first link that leads to this machine, directly or through the public address."""
+    for _, link in split_links(text, public_url=public_url):
+        if link is None:
+            continue
+        try:
+            find_way(link, public_url=public_url, local_url="http://127.0.0.1")
+        except NotThisMachine:
+            continue
+        return link
+    return None
+
+
+def _complete(shown: str, public_url: str) -> str:
+    if shown.startswith(("http://", "https://")):
+        return shown
+    host = urlsplit(public_url).netloc
+    scheme = urlsplit(public_url).scheme if host and shown.startswith(host) else "http"
+    return f"{scheme}://{shown}"
+
+
+REPLIES: dict[str, tuple[str, ...]] = {
+    "installed": (
+        "1",
+        "da cai roi",
+        "Tôi cài rồi nhé",
+        "Dạ em cài xong hôm qua rồi ạ",
+        "cai roi can bo oi",
+        "so 1",
+        "Đã cài đặt thành công",
+        "nha toi 3 may deu cai roi",
+        "ddax caif roofi",
+        "Ok minh cai xong r 👍",
+    ),
+    "not_yet": (
+        "2",
+        "chua cai",
+        "Để tối về tôi cài",
+        "mai em cai ạ, gio dang o ray",
+        "chưa, đợi có mạng đã",
+        "chua co 4G, ra xa moi cai dc",
+        "Tôi xóa mất rồi, để cài lại sau",
+    ),
+    "no_smartphone": (
+        "3",
+        "dt cui ko cai dc",
+        "Nhà tôi chỉ có máy bàn phím",
+        "toi dung dien thoai den trang",
+        "Bà không có máy cảm ứng cháu ạ",
+        "may cuc gach thoi",
+    ),
+    "need_help": (
+        "4",
+        "giup toi voi",
+        "tải về mà không mở được",
+        "bam vao link ko ra gi het",
+        "Tôi không biết cài, nhờ cán bộ thôn giúp",
+        "cai xong no doi bluetooth toi ko biet lam",
+    ),
+    "refuse": (
+        "khong cai",
+        "Tôi không muốn cài",
+        "ton pin lam, k cai dau",
+        "cài làm gì, thôi khỏi",
+    ),
+    "opt_out": (
+        "TC",
+        "tc",
+        "HUY",
+        "Từ chối nhận tin",
+        "dung nhan tin cho toi nua",
+        "STOP",
+    ),
+    "wrong_number": (
+        "nham so roi",
+        "Nhầm máy rồi bạn ơi",
+        "toi o Gia Lai, khong phai nguoi do",
+        "số này đổi chủ rồi",
+    ),
+    "question": (
+        "cai o dau vay?",
+        "Ai gửi tin này thế?",
+        "co mat tien khong",
+        "App này có theo dõi tôi không?",
+        "cai xong thi duoc gi",
+    ),
+}
+
+
+def choose_text(label: str, chance: float) -> str:
+    """One of the replies that mean `label`; `chance` lies in [0, 1)."""
+    texts = REPLIES[label]
+    return texts[int(chance * len(texts))]

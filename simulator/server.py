@@ -1,21 +1,32 @@
-"""The web application: Twilio's API, the scripts' addresses and the pages, behind one guard."""
+"""Aiohttp app; endpoints for scripts.
+
+The web application: Twilio's API, the scripts' addresses and the pages, behind one guard.
+
+The simulator's own addresses for scripts: faults, residents, ledger, counts, a resident's SMS.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from outreach.sms.simulator import endpoints
-from outreach.sms.simulator.api.handlers import ROOT, TwilioApi
-from outreach.sms.simulator.pages import views
-from outreach.sms.simulator.world import World
+from simulator import pages
+from simulator.callbacks import is_this_machine
+from simulator.messages import to_ledger
+from simulator.request_checks import MOBILE, SENDER
+from simulator.settings import Faults, InvalidSetting, ResidentHabits, apply_changes, as_json, change_habits
+from simulator.simulation import Simulation
+from simulator.twilio_api import ROOT, TwilioApi
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def create_app(world: World) -> web.Application:
+def create_app(world: Simulation) -> web.Application:
     """The application over `world`, which it starts and stops with itself."""
     app = web.Application(middlewares=[_guard])
     api = TwilioApi(
@@ -27,8 +38,8 @@ def create_app(world: World) -> web.Application:
         auth_token=world.options.auth_token,
     )
     api.add_routes(app)
-    endpoints.add_routes(app, world)
-    views.add_routes(app, world)
+    add_routes(app, world)
+    pages.add_routes(app, world)
     app.on_startup.append(lambda app: world.start())
     app.on_cleanup.append(lambda app: world.stop())
     return app
@@ -42,3 +53,124 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if origin is not None and urlsplit(origin).netloc != request.host:
             raise web.HTTPForbidden(text="cross-site request refused")
     return await handler(request)
+
+
+LINES_AT_ONCE = 1000
+
+
+def add_routes(app: web.Application, world: Simulation) -> None:
+    endpoints = _Endpoints(world)
+    app.router.add_get("/_faults", endpoints.show_faults)
+    app.router.add_post("/_faults", endpoints.change_faults)
+    app.router.add_delete("/_faults", endpoints.reset_faults)
+    app.router.add_get("/_residents", endpoints.show_habits)
+    app.router.add_post("/_residents", endpoints.change_habits)
+    app.router.add_delete("/_residents", endpoints.reset_habits)
+    app.router.add_get("/_settings", endpoints.show_settings)
+    app.router.add_post("/_settings", endpoints.change_settings)
+    app.router.add_post("/_inbound", endpoints.write_as_resident)
+    app.router.add_get("/_ledger", endpoints.write_ledger)
+    app.router.add_get("/_stats", endpoints.show_stats)
+    app.router.add_post("/_reset", endpoints.reset)
+
+
+class _Endpoints:
+    def __init__(self, world: Simulation) -> None:
+        self._world = world
+        self._panel = world.panel
+
+    async def show_faults(self, request: web.Request) -> web.Response:
+        return web.json_response(dataclasses.asdict(self._panel.faults))
+
+    async def change_faults(self, request: web.Request) -> web.Response:
+        changes = await _read_json(request)
+        base = Faults() if changes.pop("reset", False) else self._panel.faults
+        try:
+            self._panel.set_faults(apply_changes(base, changes))
+        except InvalidSetting as error:
+            return _refuse(str(error))
+        return await self.show_faults(request)
+
+    async def reset_faults(self, request: web.Request) -> web.Response:
+        self._panel.set_faults(Faults())
+        return await self.show_faults(request)
+
+    async def show_habits(self, request: web.Request) -> web.Response:
+        return web.json_response(as_json(self._panel.habits))
+
+    async def change_habits(self, request: web.Request) -> web.Response:
+        changes = await _read_json(request)
+        base = ResidentHabits() if changes.pop("reset", False) else self._panel.habits
+        try:
+            self._panel.habits = change_habits(base, changes)
+        except InvalidSetting as error:
+            return _refuse(str(error))
+        return await self.show_habits(request)
+
+    async def reset_habits(self, request: web.Request) -> web.Response:
+        self._panel.habits = ResidentHabits()
+        return await self.show_habits(request)
+
+    async def show_settings(self, request: web.Request) -> web.Response:
+        return web.json_response({"inbound_url": self._panel.inbound_url})
+
+    async def change_settings(self, request: web.Request) -> web.Response:
+        changes = await _read_json(request)
+        url = changes.pop("inbound_url", self._panel.inbound_url)
+        if changes:
+            return _refuse(f"{next(iter(changes))}: unknown; known is inbound_url")
+        if not isinstance(url, str) or (url and not is_this_machine(url)):
+            return _refuse("inbound_url: must lie on this machine (127.0.0.1, localhost), or be empty")
+        self._world.set_inbound_url(url)
+        return await self.show_settings(request)
+
+    async def write_as_resident(self, request: web.Request) -> web.Response:
+        message = await _read_json(request)
+        number, body, to = message.get("from"), message.get("body"), message.get("to")
+        if not isinstance(number, str) or not MOBILE.fullmatch(number):
+            return _refuse("from: must be a mobile number, +84 and nine digits")
+        if not isinstance(body, str) or not (to is None or (isinstance(to, str) and SENDER.fullmatch(to))):
+            return _refuse("body: must be a text; to: a number or a sender name")
+        # JSON can smuggle in half of a surrogate pair, which no page could write.
+        sms = self._world.carrier.receive(number, body.encode("utf-8", "replace").decode(), to=to)
+        return web.json_response({"sid": sms.sid, "to": sms.to}, status=201)
+
+    async def write_ledger(self, request: web.Request) -> web.StreamResponse:
+        try:
+            since = max(0, int(request.query.get("since", "0")))
+        except ValueError:
+            return _refuse("since: must be a whole number")
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson; charset=utf-8"})
+        await response.prepare(request)
+        store = self._world.store
+        rows = store.ledger[max(0, since - store.forgotten_ledger) :]
+        for start in range(0, len(rows), LINES_AT_ONCE):
+            lines = (
+                json.dumps(to_ledger(sms), ensure_ascii=False) for sms in rows[start : start + LINES_AT_ONCE]
+            )
+            await response.write(("\n".join(lines) + "\n").encode())
+        await response.write_eof()
+        return response
+
+    async def show_stats(self, request: web.Request) -> web.Response:
+        return web.json_response(self._world.count())
+
+    async def reset(self, request: web.Request) -> web.Response:
+        self._world.reset()
+        return web.json_response({"reset": True})
+
+
+async def _read_json(request: web.Request) -> dict[str, Any]:
+    try:
+        value = json.loads(await request.read() or b"{}")
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise web.HTTPBadRequest(
+            text='{"error": "the body must be a JSON object"}', content_type="application/json"
+        )
+    return value
+
+
+def _refuse(reason: str) -> web.Response:
+    return web.json_response({"error": reason}, status=400)

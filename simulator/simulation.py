@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from outreach.sms.simulator.controls.panel import Panel
-from outreach.sms.simulator.exchange.carrier import Carrier
-from outreach.sms.simulator.exchange.journal import Journal
-from outreach.sms.simulator.exchange.poster import Poster
-from outreach.sms.simulator.exchange.store import Store
-from outreach.sms.simulator.exchange.tally import Tally
-from outreach.sms.simulator.residents.behaviour import Residents
+from simulator.callbacks import Counters, Poster
+from simulator.messages import Journal, Store
+from simulator.network import Network
+from simulator.residents import Residents
+from simulator.settings import CurrentSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +27,17 @@ class Options:
     keep: int
 
 
-class World:
+class Simulation:
     """Create, then `start` inside the event loop."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.tally = Tally()
-        self.panel = Panel()
+        self.tally = Counters()
+        self.panel = CurrentSettings()
         self.store = Store(keep=options.keep)
         self.journal = Journal(options.data)
         self.poster = Poster(self.tally, auth_token=options.auth_token, public_url=options.public_url)
-        self.carrier = Carrier(
+        self.carrier = Network(
             self.store,
             panel=self.panel,
             poster=self.poster,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_PROJECT = Path(__file__).resolve().parents[3]
+_PROJECT = Path(__file__).resolve().parents[1]
 STOP_TIMEOUT_S = 10.0
 # The address is local: a proxy that the surroundings name has no business here.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -98,7 +98,7 @@ def running_simulator(
 
     Raises RuntimeError with the process's own words when it does not start.
     """
-    command = [sys.executable, "-m", "outreach.sms.simulator", "--host", host, "--port", "0"]
+    command = [sys.executable, "-m", "simulator", "--host", host, "--port", "0"]
     command += ["--inbound-url", inbound_url, "--public-url", public_url]
     command += ["--data", str(data)] if data else []
     command += ["--keep", str(keep)] if keep else []

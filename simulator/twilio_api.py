@@ -1,4 +1,12 @@
-"""The three requests of Twilio's API that exist here: create, fetch, list."""
+"""Twilio's REST API: create, fetch, list.
+
+The three requests of Twilio's API that exist here: create, fetch, list.
+
+Twilio's list of messages: filters, newest first, pages chained by tokens.
+
+A token names the message at the edge of the page before: `PA` and its sid for what is older, `PB` for
+what is newer. Times are inclusive on both sides, as Twilio's `DateSent<` and `DateSent>` are.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +16,21 @@ import hmac
 import json
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
-from outreach.sms.simulator.api import errors
-from outreach.sms.simulator.api.creation import refuse
-from outreach.sms.simulator.api.errors import ApiError
-from outreach.sms.simulator.api.paging import BadDate, BadPage, list_page
-from outreach.sms.simulator.controls.faults import Mishap, befalls_after, befalls_before
-from outreach.sms.simulator.controls.panel import Panel
-from outreach.sms.simulator.exchange.carrier import Carrier
-from outreach.sms.simulator.exchange.messages import API_VERSION, Direction, Sms, Status, mint_sid, to_twilio
-from outreach.sms.simulator.exchange.segments import count_segments
-from outreach.sms.simulator.exchange.store import Store
-from outreach.sms.simulator.exchange.tally import Tally
-from outreach.sms.simulator.forms import parse_form
+from simulator import request_checks
+from simulator.callbacks import Counters
+from simulator.messages import API_VERSION, Direction, Sms, Status, Store, mint_sid, to_twilio
+from simulator.network import Network, count_segments
+from simulator.request_checks import ApiError, parse_form, refuse
+from simulator.settings import CurrentSettings, RequestFault, fault_after_accept, fault_before_accept
 
 ROOT = f"/{API_VERSION}/"
 
@@ -32,7 +39,14 @@ class TwilioApi:
     """Handlers over the store; every request counts in the tally."""
 
     def __init__(
-        self, store: Store, *, carrier: Carrier, panel: Panel, tally: Tally, account_sid: str, auth_token: str
+        self,
+        store: Store,
+        *,
+        carrier: Network,
+        panel: CurrentSettings,
+        tally: Counters,
+        account_sid: str,
+        auth_token: str,
     ) -> None:
         self._store = store
         self._carrier = carrier
@@ -61,15 +75,15 @@ class TwilioApi:
             form = parse_form(raw)
             await self._dawdle()
             number = form.get("To", "")
-            mishap = befalls_before(faults, self._panel.chance("before", number))
+            mishap = fault_before_accept(faults, self._panel.chance("before", number))
             if mishap:
                 return self._fail(request, mishap, form)
             refusal = refuse(form, opted_out=self._store.opted_out)
             if refusal:
                 return self._reject(refusal)
             sms = self._accept(form)
-            mishap = befalls_after(faults, self._panel.chance("after", number))
-            if mishap is Mishap.SILENCE:
+            mishap = fault_after_accept(faults, self._panel.chance("after", number))
+            if mishap is RequestFault.SILENCE:
                 await asyncio.sleep(faults.timeout_s)
             if mishap:
                 return self._fail(request, mishap, form)
@@ -90,7 +104,7 @@ class TwilioApi:
             return self._fail(request, mishap, {})
         sms = self._store.by_sid.get(request.match_info["sid"])
         if sms is None:
-            return self._reject(errors.not_found(request.path))
+            return self._reject(request_checks.not_found(request.path))
         return web.json_response(to_twilio(sms))
 
     async def list_messages(self, request: web.Request) -> web.Response:
@@ -106,22 +120,22 @@ class TwilioApi:
             shown_until = time.time() - self._panel.faults.list_delay_s
             page = list_page(self._store, request.query, path=request.path, shown_until=shown_until)
         except BadDate:
-            return self._reject(errors.BAD_DATE)
+            return self._reject(request_checks.BAD_DATE)
         except BadPage:
-            return self._reject(errors.BAD_PAGE)
+            return self._reject(request_checks.BAD_PAGE)
         return web.json_response(page)
 
     async def nothing_here(self, request: web.Request) -> web.Response:
         denied = self._deny(request)
-        return self._reject(denied or errors.not_found(request.path))
+        return self._reject(denied or request_checks.not_found(request.path))
 
     def _deny(self, request: web.Request) -> ApiError | None:
         self._tally.requests += 1
         given = request.headers.get("Authorization", "").encode("utf-8", "replace")
         if not hmac.compare_digest(given, self._authorization):
-            return errors.NOT_AUTHENTICATED
+            return request_checks.NOT_AUTHENTICATED
         if request.match_info.get("account", self._account_sid) != self._account_sid:
-            return errors.not_found(request.path)
+            return request_checks.not_found(request.path)
         return None
 
     def _reject(self, error: ApiError) -> web.Response:
@@ -135,10 +149,12 @@ class TwilioApi:
         if wait_ms:
             await asyncio.sleep(wait_ms / 1000)
 
-    def _mishap_of_read(self, request: web.Request) -> Mishap | None:
+    def _mishap_of_read(self, request: web.Request) -> RequestFault | None:
         if not self._panel.faults.reads_too:
             return None
-        return befalls_before(self._panel.faults, self._panel.chance("read", request.query.get("To", "")))
+        return fault_before_accept(
+            self._panel.faults, self._panel.chance("read", request.query.get("To", ""))
+        )
 
     def _accept(self, form: Mapping[str, str]) -> Sms:
         now = time.time()
@@ -163,28 +179,141 @@ class TwilioApi:
         self._carrier.carry(sms)
         return sms
 
-    def _fail(self, request: web.Request, mishap: Mishap, form: Mapping[str, str]) -> web.Response:
+    def _fail(self, request: web.Request, mishap: RequestFault, form: Mapping[str, str]) -> web.Response:
         tally, faults = self._tally, self._panel.faults
         retry = None if faults.retry_after_s is None else {"Retry-After": f"{faults.retry_after_s:g}"}
         match mishap:
-            case Mishap.THROTTLED:
+            case RequestFault.THROTTLED:
                 tally.throttled += 1
-                return errors.TOO_MANY_REQUESTS.answer(headers=retry)
-            case Mishap.PROBLEM:
+                return request_checks.TOO_MANY_REQUESTS.answer(headers=retry)
+            case RequestFault.PROBLEM:
                 # The error that the request has earned, or else "too many": nothing was taken either way.
                 earned = refuse(form, opted_out=self._store.opted_out) if form else None
                 tally.throttled += earned is None
                 if earned:
                     tally.rejected[earned.code] += 1
                     return earned.answer_as_problem()
-                return errors.TOO_MANY_REQUESTS.answer_as_problem(headers=retry)
-            case Mishap.SERVER_ERROR | Mishap.SERVER_ERROR_AFTER:
+                return request_checks.TOO_MANY_REQUESTS.answer_as_problem(headers=retry)
+            case RequestFault.SERVER_ERROR | RequestFault.SERVER_ERROR_AFTER:
                 tally.server_errors += 1
-                return errors.SERVER_ERROR.answer()
-            case Mishap.SILENCE:
+                return request_checks.SERVER_ERROR.answer()
+            case RequestFault.SILENCE:
                 tally.timeouts += 1
             case _:
                 tally.cuts += 1
         if request.transport is not None:
             request.transport.abort()
         return web.Response(status=500)  # goes nowhere: the connection is gone
+
+
+DEFAULT_SIZE, LARGEST_SIZE = 50, 1000
+_DAY_S = 86_400
+
+
+class BadDate(ValueError):
+    """A DateSent that is neither a day nor a time."""
+
+
+class BadPage(ValueError):
+    """A page number without a token, or a token that names no message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """`sent_from` and `sent_until` are epoch seconds, inclusive; None where nothing is asked."""
+
+    to: str | None
+    from_: str | None
+    sent_from: float | None
+    sent_until: float | None
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> Filters:
+        """Raises BadDate."""
+        starts, ends = [], []
+        for name in ("DateSent", "DateSent<", "DateSent>"):
+            if query.get(name):
+                first, last = _span(query[name])
+                starts += [first] if name != "DateSent<" else []
+                ends += [last] if name != "DateSent>" else []
+        return cls(
+            to=query.get("To") or None,
+            from_=query.get("From") or None,
+            sent_from=max(starts, default=None),
+            sent_until=min(ends, default=None),
+        )
+
+    def admit(self, sms: Sms) -> bool:
+        if self.to is not None and sms.to != self.to:
+            return False
+        if self.from_ is not None and sms.from_ != self.from_:
+            return False
+        if self.sent_from is None and self.sent_until is None:
+            return True
+        if sms.sent is None:
+            return False
+        second = int(sms.sent)
+        return (self.sent_from is None or second >= self.sent_from) and (
+            self.sent_until is None or second <= self.sent_until
+        )
+
+
+def list_page(store: Store, query: Mapping[str, str], *, path: str, shown_until: float) -> dict[str, Any]:
+    """One page of the messages created before `shown_until`. Raises BadDate or BadPage."""
+    filters = Filters.parse(query)
+    size = _size(query.get("PageSize"))
+    number = int(page) if (page := query.get("Page", "0")).isdigit() and page.isascii() else 0
+    token = query.get("PageToken", "")
+    if number and not token:
+        raise BadPage("no token")
+    edge = store.by_sid.get(token[2:]) if token else None
+    if token and (edge is None or token[:2] not in ("PA", "PB")):
+        raise BadPage("unknown token")
+
+    def admitted(found: Iterable[Sms]) -> Iterable[Sms]:
+        return (sms for sms in found if sms.created <= shown_until and filters.admit(sms))
+
+    if edge is not None and token.startswith("PB"):
+        newer = store.oldest_first(to=filters.to, from_=filters.from_, after_seq=edge.seq)
+        rows = list(islice(admitted(newer), size))[::-1]
+        has_older = True
+    else:
+        older = store.newest_first(
+            to=filters.to, from_=filters.from_, before_seq=None if edge is None else edge.seq
+        )
+        rows = list(islice(admitted(older), size + 1))
+        has_older, rows = len(rows) > size, rows[:size]
+
+    def uri(page: int, page_token: str | None) -> str:
+        kept = {name: value for name, value in query.items() if name not in ("Page", "PageToken", "PageSize")}
+        kept |= {"PageSize": str(size), "Page": str(page)}
+        return f"{path}?{urlencode(kept | ({'PageToken': page_token} if page_token else {}))}"
+
+    return {
+        "first_page_uri": uri(0, None),
+        "previous_page_uri": uri(number - 1, "PB" + rows[0].sid) if number and rows else None,
+        "next_page_uri": uri(number + 1, "PA" + rows[-1].sid) if has_older and rows else None,
+        "uri": uri(number, token or None),
+        "page": number,
+        "page_size": size,
+        "start": number * size,
+        "end": number * size + max(0, len(rows) - 1),
+        "messages": [to_twilio(sms) for sms in rows],
+    }
+
+
+def _size(raw: str | None) -> int:
+    if not raw or not (raw.isascii() and raw.isdigit()):
+        return DEFAULT_SIZE
+    return max(1, min(int(raw), LARGEST_SIZE))
+
+
+def _span(text: str) -> tuple[float, float]:
+    """First and last second that `text` means: a whole day of UTC, or one second."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadDate(text) from error
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    start = int(moment.timestamp())
+    return (start, start + _DAY_S - 1) if len(text) == len("2020-08-14") else (start, start)

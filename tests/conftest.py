@@ -10,10 +10,10 @@ import pytest
 from argon2 import PasswordHasher
 
 from deploy.processes import follow_parent
-from outreach.access import users
-from outreach.db import Database
-from outreach.schema import is_current, upgrade
-from tests.servers import (
+from outreach.accounts import users
+from outreach.core.db import Database
+from outreach.core.schema import is_current, upgrade
+from tests.support.servers import (
     create_database,
     drop_database,
     empty_database,

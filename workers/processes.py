@@ -1,4 +1,9 @@
-"""The worker processes. One queue a process: then a job popped just before a crash stays in Redis."""
+"""Worker processes, supervisor, scheduler.
+
+The worker processes. One queue a process: then a job popped just before a crash stays in Redis.
+
+The clock: rings the sweep every few seconds. Two of them ring no more often than one.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from contextlib import suppress
@@ -19,19 +25,20 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from campaigns.enqueue_jobs import enqueue_sweep
 from deploy.processes import die_with_parent
-from outreach.doorbell import QUEUES, ring_key
-from outreach.errors import BadInput
+from outreach.core.job_queue import QUEUES, pending_key
+from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 from workers import context
-from workers.clerk import clerk
+from workers.context import database_process
 
 log = logging.getLogger(__name__)
+
 
 MAINTENANCE_S = 60
 RESTART_AFTER_S = 1.0
 SAY_EVERY_S = 30.0
-
 # A server away is no fault of a job: one line tells it, and the sweep rings again. RQ's own two say that
 # the job's record is gone: Redis has come back without it.
 SERVER_AWAY = (RedisError, OperationalError, InterfaceError, InvalidJobOperation, NoSuchJobError)
@@ -45,13 +52,13 @@ class LoaWorker(SimpleWorker):
     def execute_job(self, job: Job, queue: Queue) -> Any:
         # Answered: whoever rings from now on has something new and gets a job of their own.
         try:
-            self.connection.delete(ring_key(job.description or ""))
+            self.connection.delete(pending_key(job.description or ""))
         except RedisError as error:
             log.warning("worker.ring_not_cleared error=%s", type(error).__name__)
         return super().execute_job(job, queue)
 
     def handle_warm_shutdown_request(self) -> None:
-        context.told_to_stop.set()
+        context.stop_requested.set()
         super().handle_warm_shutdown_request()
 
     def set_shutdown_requested_date(self) -> None:
@@ -94,10 +101,10 @@ def work(runtime: Runtime, queue: str) -> None:
     runtime.redis.connection_pool.disconnect()
     with suppress(RedisError):
         worker.work(logging_level="WARNING")
-    if not context.told_to_stop.is_set():
+    if not context.stop_requested.is_set():
         # RQ gives up where Redis is away as a job ends. The same process starts afresh.
         log.warning("worker.starts_again queue=%s", queue)
-        clerk().end()
+        database_process().end()
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - our own command line
 
 
@@ -150,3 +157,13 @@ def keep_children(queues: list[str]) -> None:
 def _start_child(queue: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "worker", "--queues", queue]
     return subprocess.Popen(command, preexec_fn=die_with_parent(signal.SIGTERM))  # noqa: S603
+
+
+def run_scheduler(runtime: Runtime) -> None:
+    """Ring until told to stop. A ring that is not answered yet stands for the next ones, so none pile up."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.is_set():
+        enqueue_sweep(runtime.doorbell)
+        stop.wait(runtime.settings.sweep_s)

@@ -9,16 +9,14 @@ from flask import Response, jsonify, request, url_for
 from sqlalchemy import select
 from werkzeug.exceptions import BadRequest
 
-from admin.api.gate import bearer
-from admin.api.paging import NEXT, PARAMETERS, read_page
-from admin.api.routing import ID, Api, ref
-from campaigns.figures.status import read_status
+from admin.api.routing import ID, NEXT, PARAMETERS, Api, bearer, read_page, ref
+from campaigns.analytics.campaign_status import read_status
 from campaigns.lifecycle import find_campaign
-from campaigns.models import Campaign
-from campaigns.replies.classifier import Label
-from campaigns.states import CampaignState, Exclusion, MessageState
-from outreach.access.tokens.models import Right
-from outreach.access.users import visible_to
+from campaigns.models.campaigns import Campaign
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import CampaignState, Exclusion, MessageState
+from outreach.accounts.permissions import visible_to
+from outreach.models.accounts import Right
 
 COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
 SHARE: dict[str, Any] = {

@@ -1,8 +1,14 @@
-"""Contacts in: rows of people, by the very rules of a file."""
+"""Contacts in.
+
+Contacts in: rows of people, by the very rules of a file.
+
+What a body of rows must be: the document's schema of it, and the check that says in Vietnamese what is wrong and where.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,29 +18,73 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from admin.api.gate import bearer
-from admin.api.paging import NEXT, PARAMETERS, USUAL, read_page
-from admin.api.routing import ID, Api, ref
-from admin.api.rows import SCHEMAS as BODY_SCHEMAS
-from admin.api.rows import check_rows
-from campaigns.rings import ring_import
-from outreach.access.tokens.models import Right
-from outreach.people.importing.aside import IssueStatus
-from outreach.people.importing.issues import REASONS
-from outreach.people.importing.storing import ImportCounts
-from outreach.people.importing.uploads.receiving import LARGEST
-from outreach.people.importing.uploads.rows_in import (
-    TakenMeanwhile,
+from admin.api.problems import Malformed
+from admin.api.routing import ID, NEXT, PARAMETERS, USUAL, Api, bearer, read_page, ref
+from campaigns.enqueue_jobs import enqueue_import
+from outreach.contacts.lists import LONGEST_NAME
+from outreach.imports.issues import REASONS, IssueStatus
+from outreach.imports.process_upload import UploadContext, process_upload
+from outreach.imports.receive_rows import (
+    ROW_FIELDS,
+    ConcurrentRequest,
     find_received,
     find_upload_of_token,
     receive_rows,
 )
-from outreach.people.importing.uploads.running import Work, run
-from outreach.people.models import ContactList, ImportIssue, ListImport, Upload, UploadState
+from outreach.imports.store_rows import ImportCounts
+from outreach.imports.uploads import LARGEST
+from outreach.models.accounts import Right
+from outreach.models.contacts import ContactList, ImportIssue, ListImport, Upload, UploadState
 
 LONGEST_KEY = 100
 # Up to so many are stored while the caller waits; more of them by a worker.
 AT_ONCE = 1000
+
+
+MOST_ROWS = 100_000
+# A digit or a letter, Vietnamese ones among them.
+_SAYS = "[0-9A-Za-zÀ-ỹ]"
+_ROW: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "minProperties": 1,
+    "properties": {
+        name: {"type": ["boolean", "null"], "description": part.says}
+        if not part.longest
+        else {"type": ["string", "null"], "maxLength": part.longest, "description": part.says}
+        for name, part in ROW_FIELDS.items()
+    },
+    "description": "One person. At least a name or a phone; what is missing is read as an empty cell of a file is.",
+    "anyOf": [
+        {"required": [name], "properties": {name: {"type": "string", "pattern": _SAYS}}}
+        for name in ("name", "phone")
+    ],
+}
+BODY_SCHEMAS: dict[str, dict[str, Any]] = {
+    "Row": _ROW,
+    "Rows": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["organisation", "list", "rows"],
+        "properties": {
+            "organisation": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 40,
+                "description": "Code of the organisation whose list it is",
+            },
+            "list": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": LONGEST_NAME,
+                "pattern": _SAYS,
+                "description": "Name of the list; made where there is none",
+            },
+            "rows": {"type": "array", "minItems": 1, "maxItems": MOST_ROWS, "items": ref("Row")},
+        },
+    },
+}
+
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     **BODY_SCHEMAS,
@@ -90,7 +140,6 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "properties": {"rows": {"type": "array", "items": ref("SetAside")}, "next": NEXT},
     },
 }
-
 _KEY: dict[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -103,7 +152,7 @@ _KEY: dict[str, Any] = {
 def add_contact_routes(api: Api) -> None:
     runtime = api.runtime
     folder = Path(runtime.settings.uploads_dir)
-    work = Work(runtime.db, folder, runtime.settings.secret_key, lambda: False)
+    work = UploadContext(runtime.db, folder, runtime.settings.secret_key, lambda: False)
 
     @api.blueprint.before_request
     def allow_many() -> None:
@@ -118,7 +167,7 @@ def add_contact_routes(api: Api) -> None:
                     session, rows, folder=folder, bearer=bearer(), now=datetime.now(UTC), **said
                 )
             return made.id, True
-        except TakenMeanwhile:
+        except ConcurrentRequest:
             with runtime.db.read() as session:
                 found = find_received(session, bearer(), said["key"], sha256=said["sha256"])
             if found is not None:
@@ -156,12 +205,12 @@ def add_contact_routes(api: Api) -> None:
                 rows, organisation=organisation, list_name=name, key=key, sha256=sha256
             )
             if is_ours and len(rows) <= AT_ONCE:
-                run(work, upload_id)
+                process_upload(work, upload_id)
         with runtime.db.read() as session:
             found = _describe(session, find_upload_of_token(session, upload_id, bearer=bearer()))
         is_under_way = found["state"] in (UploadState.STORING, UploadState.UNDOING)
         if is_under_way:
-            ring_import(runtime.doorbell, upload_id)
+            enqueue_import(runtime.doorbell, upload_id)
         answer = jsonify(found)
         answer.status_code = 202 if is_under_way else 200
         answer.headers["Location"] = found["address"]
@@ -230,3 +279,50 @@ def _describe(session: Session, upload: Upload) -> dict[str, Any]:
         "error": upload.error,
         "address": url_for("api.show_import", import_id=upload.id),
     }
+
+
+def check_rows(body: object) -> tuple[str, str, list[dict[str, Any]]]:
+    """Organisation, list and rows of a body. Raises Malformed, which names the part that is wrong."""
+    if not isinstance(body, dict) or set(body) != {"organisation", "list", "rows"}:
+        raise Malformed("Nội dung phải là một đối tượng JSON có đúng ba phần: organisation, list, rows.")
+    organisation, name, rows = body["organisation"], body["list"], body["rows"]
+    if not isinstance(organisation, str) or not 0 < len(organisation) <= 40:
+        raise Malformed("organisation phải là mã của tổ chức.", "/organisation")
+    if not isinstance(name, str) or not _says(name) or len(name) > LONGEST_NAME:
+        raise Malformed(f"list phải là tên danh sách, tối đa {LONGEST_NAME} chữ.", "/list")
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MOST_ROWS:
+        raise Malformed(f"rows phải là danh sách có từ 1 đến {MOST_ROWS} người.", "/rows")
+    for place, row in enumerate(rows):
+        _check_row(row, f"/rows/{place}")
+    _check_letters(organisation, "/organisation")
+    _check_letters(name, "/list")
+    return organisation, " ".join(name.split()), rows
+
+
+def _check_row(row: object, place: str) -> None:
+    if not isinstance(row, dict):
+        raise Malformed("Mỗi người phải là một đối tượng JSON.", place)
+    for name, value in row.items():
+        part = ROW_FIELDS.get(name)
+        if part is None:
+            raise Malformed(f"Không có mục nào tên như vậy. Các mục: {', '.join(ROW_FIELDS)}.", place)
+        if value is None:
+            continue
+        if not part.longest:
+            if not isinstance(value, bool):
+                raise Malformed("Phải là true, false hoặc null.", f"{place}/{name}")
+        elif not isinstance(value, str) or len(value) > part.longest:
+            raise Malformed(f"Phải là chữ, tối đa {part.longest} ký tự.", f"{place}/{name}")
+        else:
+            _check_letters(value, f"{place}/{name}")
+    if not any(_says(str(row.get(name) or "")) for name in ("name", "phone")):
+        raise Malformed("Mỗi người phải có tên hoặc số điện thoại.", place)
+
+
+def _says(text: str) -> bool:
+    return re.search(_SAYS, text) is not None
+
+
+def _check_letters(text: str, place: str) -> None:
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise Malformed("Có ký tự không hợp lệ (nửa cặp thay thế của UTF-16).", place)

@@ -8,17 +8,16 @@ from typing import Any
 from flask import Response, jsonify
 
 from admin.api.campaigns import COUNT, MOMENT, SHARE, moment, strict
-from admin.api.gate import bearer
-from admin.api.routing import ID, Api, ref
-from campaigns.figures.leaders.measuring import Basis, Line, Table
-from campaigns.figures.leaders.reading import Leaders, read_leaders
-from campaigns.goals.goal import Goal, Scope
-from campaigns.goals.reading import read_goals
-from campaigns.official import latest_official
-from campaigns.windows import VIETNAM
-from outreach.access.tokens.models import Right
-from outreach.access.users import organisations_of
-from outreach.errors import NotAllowed
+from admin.api.routing import ID, Api, bearer, ref
+from campaigns.analytics.progress import ProgressPage, read_progress
+from campaigns.goals.goals import read_goals
+from campaigns.goals.official_figures import latest_official
+from campaigns.rules.goals import Goal, GoalScope
+from campaigns.rules.progress import RankRow, RankTable, ShareBasis
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.permissions import organisations_of
+from outreach.models.accounts import Right
+from outreach.rules.errors import NotAllowed
 
 _DAY: dict[str, Any] = {"type": "string", "format": "date", "description": "in Vietnam"}
 _LINE: dict[str, Any] = {
@@ -37,7 +36,7 @@ _LINE: dict[str, Any] = {
     "rank": {"type": ["integer", "null"]},
 }
 _BASIS: dict[str, Any] = {
-    "enum": [each.value for each in Basis],
+    "enum": [each.value for each in ShareBasis],
     "description": "`entered`: of people as entered; `recipients`: of those written to who have not said that they have no smartphone",
 }
 SCHEMAS: dict[str, dict[str, Any]] = {
@@ -91,7 +90,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "Goal": strict(
         {
             "kind": {"type": "string", "description": "of campaigns"},
-            "scope": {"enum": [each.value for each in Scope if each is not Scope.AUDIENCE]},
+            "scope": {"enum": [each.value for each in GoalScope if each is not GoalScope.AUDIENCE]},
             "area": {"type": ["string", "null"]},
             "organisation": {"type": ["integer", "null"]},
             "share": {"type": "number", "minimum": 0, "maximum": 1},
@@ -140,7 +139,7 @@ def add_figure_routes(api: Api) -> None:
     def show_figures(campaign_id: int) -> Response:
         now = datetime.now(UTC)
         with runtime.db.read() as session:
-            found = read_leaders(session, campaign_id, user=bearer().as_user(), redis=runtime.redis, now=now)
+            found = read_progress(session, campaign_id, user=bearer().as_user(), redis=runtime.redis, now=now)
         return jsonify(_describe(found, now))
 
     @api.route(
@@ -189,7 +188,7 @@ def add_figure_routes(api: Api) -> None:
         )
 
 
-def _describe(found: Leaders, now: datetime) -> dict[str, Any]:
+def _describe(found: ProgressPage, now: datetime) -> dict[str, Any]:
     head = found.head
     return {
         "campaign": found.chosen.id,
@@ -213,11 +212,11 @@ def _describe(found: Leaders, now: datetime) -> dict[str, Any]:
     }
 
 
-def _describe_table(table: Table) -> dict[str, Any]:
+def _describe_table(table: RankTable) -> dict[str, Any]:
     return {"basis": table.basis.value, "lines": [_describe_line(line) for line in table.lines]}
 
 
-def _describe_line(line: Line) -> dict[str, Any]:
+def _describe_line(line: RankRow) -> dict[str, Any]:
     tally = line.tally
     return {
         "code": line.code,

@@ -14,13 +14,11 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
 
-from outreach.errors import BadInput, LoaError, NotAllowed, NotFound, WrongState
+from outreach.rules.errors import BadInput, LoaError, NotAllowed, NotFound, WrongState
 
 log = logging.getLogger(__name__)
-
 MEDIA_TYPE = "application/problem+json"
 BEGINS = "/api/"
-
 # By status: the problem's name, and what is said where nobody has said more.
 _KINDS: dict[int, tuple[str, str]] = {
     400: ("bad-request", "Yêu cầu không đọc được. Hãy xem tài liệu của giao diện."),
@@ -54,7 +52,6 @@ _TITLES: dict[int, str] = {
     503: "Tạm ngừng",
 }
 RETRY_AFTER_S = 30
-
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],

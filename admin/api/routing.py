@@ -1,16 +1,28 @@
-"""A route and what the OpenAPI document says of it, told in one place."""
+"""Routes with their OpenAPI, authentication, paging.
+
+A route and what the OpenAPI document says of it, told in one place.
+
+Who may come in: a token that opens, with the right that the route asks for, and not too often.
+
+Pages of a list: so many rows at most, and where the next page is.
+"""
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
+from redis import RedisError
+from werkzeug.exceptions import BadRequest
 
-from admin.api.gate import let_in
 from admin.api.problems import MEDIA_TYPE, install_problems, problem
-from outreach.access.tokens.models import Right
+from outreach.accounts.api_tokens import Bearer, authenticate_token, record_use
+from outreach.core.rate_limits import hit
+from outreach.models.accounts import Right
 from outreach.runtime import Runtime
 
 PREFIX = "/api/v1"
@@ -106,7 +118,7 @@ class Api:
 
     def _let_in(self) -> Response | None:
         right = self._rights.get(request.endpoint or "")
-        refused = let_in(self.runtime, right) if right else None
+        refused = authenticate(self.runtime, right) if right else None
         if refused is None and (
             unknown := set(request.args) - self._asked.get(request.endpoint or "", set())
         ):
@@ -126,3 +138,76 @@ def _tag(response: Response) -> Response:
 
 def _answer(says: str, schema: Mapping[str, Any], media_type: str = "application/json") -> dict[str, Any]:
     return {"description": says, "content": {media_type: {"schema": schema}}}
+
+
+log = logging.getLogger(__name__)
+WINDOW_S = 60
+
+
+def authenticate(runtime: Runtime, right: Right) -> Response | None:
+    """The refusal, or None: then `bearer()` says who it is."""
+    scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
+    now = datetime.now(UTC)
+    found = None
+    if scheme.lower() == "bearer":
+        with runtime.db.read() as session:
+            found = authenticate_token(session, text.strip(), now=now)
+    if found is None:
+        return problem(401)
+    if wait := _count(runtime, found.token_id):
+        return problem(429, Retry_After=str(wait))
+    if found.is_to_be_noted:
+        with runtime.db.write() as session:
+            record_use(session, found.token_id, now=now)
+    if not found.may(right):
+        return problem(403, f"Mã truy cập này không có quyền {right.value}.")
+    g.bearer = found
+    return None
+
+
+def bearer() -> Bearer:
+    """Who asks, once let in."""
+    found: Bearer = g.bearer
+    return found
+
+
+def _count(runtime: Runtime, token_id: int) -> int:
+    """Seconds to wait; 0 where it may go on. Redis away lets pass: the database bears what one system asks."""
+    try:
+        times, left = hit(runtime.redis, f"loa:api:{token_id}", window_s=WINDOW_S)
+    except RedisError as error:
+        log.warning("api.brake_away error=%s", type(error).__name__)
+        return 0
+    return left if times > runtime.settings.api_requests_per_minute else 0
+
+
+USUAL, MOST = 50, 200
+PARAMETERS: tuple[dict[str, Any], ...] = (
+    {
+        "name": "limit",
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL},
+    },
+    {
+        "name": "after",
+        "in": "query",
+        "description": "What the page before gives as `next` carries it",
+        "schema": ID,
+    },
+)
+NEXT: dict[str, Any] = {"type": ["string", "null"], "description": "Address of the next page"}
+
+
+def read_page() -> tuple[int, int | None]:
+    """`limit` and `after` as asked. Raises BadRequest."""
+    return read_number("limit", most=MOST) or USUAL, read_number("after", most=ID["maximum"])
+
+
+def read_number(name: str, *, most: int) -> int | None:
+    """A whole number from 1 in the query, None where it is not asked. Raises BadRequest."""
+    text = request.args.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and 1 <= int(text) <= most):
+        raise BadRequest
+    return int(text)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from flask import Flask
 
-from admin.cli.access import access_commands
-from admin.cli.backups import backup_commands
-from admin.cli.campaigns import campaign_commands
+from admin.cli.accounts import access_commands, token_commands
+from admin.cli.campaigns import campaign_commands, figure_commands
 from admin.cli.contacts import contact_commands
-from admin.cli.data import data_commands
-from admin.cli.figures import figure_commands
-from admin.cli.processes import process_commands
+from admin.cli.operations import (
+    backup_commands,
+    data_commands,
+    process_commands,
+    retention_commands,
+    trail_commands,
+)
 from admin.cli.reports import report_commands
-from admin.cli.retention import retention_commands
 from admin.cli.texts import text_commands
-from admin.cli.tokens import token_commands
-from admin.cli.trail import trail_commands
 from outreach.runtime import Runtime
 
 

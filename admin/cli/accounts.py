@@ -1,4 +1,11 @@
-"""Organisations and users by command."""
+"""Organisations, users, tokens.
+
+Organisations and users by command.
+
+Accounts as an operator helps with them: a new password, open sessions, a lost telephone, a lock-out.
+
+Tokens of other systems by command.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +15,18 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from admin.cli.entry import add_entry_commands
-from admin.cli.speaking import Group, answer, json_option, read_password
-from outreach.access import audit
-from outreach.access.models import OrganisationKind, Role
-from outreach.access.organisations import create_organisation, find_organisation
-from outreach.access.users import create_user
-from outreach.errors import BadInput
-from outreach.places.models import Area
+from admin.cli.base import LARGEST_ID, Group, acting_as, json_option, output, read_password
+from admin.login_limits import clear_login_limits
+from outreach.accounts import audit
+from outreach.accounts.api_tokens import MOST_DAYS, create_token, end_token, read_tokens
+from outreach.accounts.invitations import link_for
+from outreach.accounts.organisations import create_organisation, find_organisation
+from outreach.accounts.second_factor import remove_second_factor
+from outreach.accounts.sessions import end_sessions, read_sessions
+from outreach.accounts.users import create_user, find_user, hash_password
+from outreach.models.accounts import OrganisationKind, Right, Role
+from outreach.models.places import Area
+from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 
 
@@ -44,7 +55,7 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
                 subject=f"organisations:{made.id}",
                 now=now,
             )
-        answer({"id": made.id, "code": made.code}, as_json=as_json, says=f"Đã tạo tổ chức {made.code}.")
+        output({"id": made.id, "code": made.code}, as_json=as_json, says=f"Đã tạo tổ chức {made.code}.")
 
     @users.command("create")
     @click.argument("email")
@@ -82,7 +93,7 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
                 name=name,
             )
             audit.record(session, actor_id=None, action="user.create", subject=f"users:{user.id}", now=now)
-        answer({"id": user.id, "email": user.email}, as_json=as_json, says=f"Đã tạo tài khoản {user.email}.")
+        output({"id": user.id, "email": user.email}, as_json=as_json, says=f"Đã tạo tài khoản {user.email}.")
 
     add_entry_commands(users, runtime)
     return [organisations, users]
@@ -91,3 +102,159 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
 def _check_area(session: Session, code: str | None) -> None:
     if code and not session.scalar(select(Area.code).where(Area.code == code)):
         raise BadInput(f"Không có địa bàn mã {code}. Hãy nạp danh mục địa bàn trước.")
+
+
+def add_entry_commands(users: Group, runtime: Runtime) -> None:
+    @users.command("reset-password")
+    @click.argument("email")
+    @click.option("--password-stdin", is_flag=True, help="The new password is read from standard input.")
+    @json_option
+    def reset(email: str, password_stdin: bool, as_json: bool) -> None:
+        """A link by which the user chooses a new password, or a password given here."""
+        password = read_password() if password_stdin else None
+        now = datetime.now(UTC)
+        with runtime.db.write() as session:
+            user = find_user(session, email)
+            if password is not None:
+                user.password_hash = hash_password(password)
+                end_sessions(session, user.id, now=now)
+            action = "user.link" if password is None else "user.password"
+            audit.record(session, actor_id=None, action=action, subject=f"users:{user.id}", now=now)
+        if password is None:
+            link = link_for(user, runtime.settings)
+            says = f"Liên kết đặt mật khẩu cho {user.email}, dùng một lần trong 72 giờ:\n{link}"
+            output({"id": user.id, "link": link}, as_json=as_json, says=says)
+        else:
+            output({"id": user.id}, as_json=as_json, says=f"Đã đặt mật khẩu mới cho {user.email}.")
+
+    @users.command("sessions")
+    @click.argument("email")
+    @click.option("--end", is_flag=True, help="Sign the user out on every device.")
+    @json_option
+    def sessions(email: str, end: bool, as_json: bool) -> None:
+        """Where a user is signed in."""
+        now = datetime.now(UTC)
+        with runtime.db.write() as session:
+            user = find_user(session, email)
+            held = [
+                {
+                    "id": each.id,
+                    "device": each.device,
+                    "address": each.address,
+                    "began_at": each.began_at.isoformat(),
+                    "seen_at": each.seen_at.isoformat(),
+                }
+                for each in read_sessions(session, user.id, now=now)
+            ]
+            if end:
+                ended = end_sessions(session, user.id, now=now)
+                audit.record(
+                    session,
+                    actor_id=None,
+                    action="session.end_all",
+                    subject=f"users:{user.id}",
+                    now=now,
+                    sessions=ended,
+                )
+        lines = [
+            f"  {each['device'] or 'Không rõ'}, {each['address']}, từ {each['began_at']}" for each in held
+        ]
+        said = f"{'Đã đăng xuất' if end else 'Đang đăng nhập ở'} {len(held)} máy."
+        output({"sessions": held, "ended": end}, as_json=as_json, says="\n".join([said, *lines]))
+
+    @users.command("remove-second-factor")
+    @click.argument("email")
+    @json_option
+    def remove(email: str, as_json: bool) -> None:
+        """For who lost telephone and recovery codes, and was recognised in person."""
+        with runtime.db.write() as session:
+            user = find_user(session, email)
+            remove_second_factor(session, user.id, actor_id=None, now=datetime.now(UTC))
+        output({"id": user.id}, as_json=as_json, says=f"Đã bỏ xác thực hai lớp của {user.email}.")
+
+    @users.command("unlock")
+    @click.argument("email")
+    @json_option
+    def unlock(email: str, as_json: bool) -> None:
+        """Let a user try again at once who typed too many wrong passwords or codes."""
+        now = datetime.now(UTC)
+        with runtime.db.write() as session:
+            user = find_user(session, email)
+            user.wrong_codes = 0
+            audit.record(session, actor_id=None, action="user.unlock", subject=f"users:{user.id}", now=now)
+            clear_login_limits(runtime.redis, user.email)
+        output({"id": user.id}, as_json=as_json, says=f"{user.email} đăng nhập lại được ngay.")
+
+
+def token_commands(runtime: Runtime) -> list[click.Command]:
+    tokens = Group("tokens", help="Tokens by which other systems use /api/v1.")
+
+    @tokens.command("create")
+    @click.argument("name")
+    @click.option("--organisation", required=True, metavar="CODE", help="With those under it.")
+    @click.option(
+        "--right",
+        "rights",
+        multiple=True,
+        required=True,
+        type=click.Choice([right.value for right in Right]),
+        help="May be repeated.",
+    )
+    @click.option("--days", type=click.IntRange(1, MOST_DAYS), default=365, show_default=True)
+    @acting_as
+    @json_option
+    def create(
+        name: str, organisation: str, rights: tuple[str, ...], days: int, email: str, as_json: bool
+    ) -> None:
+        """Make a token; it is shown this once."""
+        with runtime.db.write() as session:
+            made, text = create_token(
+                session,
+                name=name,
+                organisation_id=find_organisation(session, organisation).id,
+                rights=rights,
+                days=days,
+                user=find_user(session, email),
+                now=datetime.now(UTC),
+            )
+        found = {"id": made.id, "token": text, "expires_at": made.expires_at.isoformat()}
+        output(found, as_json=as_json, says=f"Mã truy cập số {made.id}, chỉ hiện một lần: {text}")
+
+    @tokens.command("list")
+    @acting_as
+    @json_option
+    def show(email: str, as_json: bool) -> None:
+        """The tokens that there are."""
+        now = datetime.now(UTC)
+        with runtime.db.read() as session:
+            lines = read_tokens(session, find_user(session, email))
+        found = [
+            {
+                "id": line.token.id,
+                "name": line.token.name,
+                "organisation": line.organisation,
+                "rights": line.token.rights,
+                "is_open": line.is_open(now),
+                "expires_at": line.token.expires_at.isoformat(),
+                "last_used_at": line.token.last_used_at.isoformat() if line.token.last_used_at else None,
+            }
+            for line in lines
+        ]
+        says = [
+            f"{line.token.id} {line.token.name} ({line.organisation}): {', '.join(line.token.rights)}"
+            f"{'' if line.is_open(now) else ', hết hạn hoặc đã thu hồi'}"
+            for line in lines
+        ]
+        output({"tokens": found}, as_json=as_json, says="\n".join(says) or "Chưa có mã truy cập nào.")
+
+    @tokens.command("end")
+    @click.argument("token_id", type=click.IntRange(1, LARGEST_ID), metavar="ID")
+    @acting_as
+    @json_option
+    def end(token_id: int, email: str, as_json: bool) -> None:
+        """End a token; it opens nothing from now on."""
+        with runtime.db.write() as session:
+            end_token(session, token_id, user=find_user(session, email), now=datetime.now(UTC))
+        output({"id": token_id}, as_json=as_json, says=f"Đã thu hồi mã truy cập số {token_id}.")
+
+    return [tokens]

@@ -14,11 +14,10 @@ from flask.cli import AppGroup
 from redis import RedisError
 from sqlalchemy.exc import DataError, DBAPIError
 
-from outreach.access import audit
-from outreach.errors import BadInput, LoaError
+from outreach.accounts import audit
+from outreach.rules.errors import BadInput, LoaError
 
 LARGEST_ID = 2**63 - 1  # what the database numbers rows with
-
 _FILE_TROUBLE = {
     errno.ENOENT: "không có thư mục này, hãy kiểm tra đường dẫn",
     errno.EACCES: "không có quyền, hãy chọn chỗ khác",
@@ -40,7 +39,7 @@ class Mistyped(Failure):
     exit_code = 2
 
 
-class _Speaking:
+class _ErrorMessages:
     """Mixed into commands and groups: turns what a caller can act on into a message."""
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
@@ -55,7 +54,7 @@ class _Speaking:
         for stream in (sys.stdout, sys.stderr):
             # Whatever the machine's language is set to.
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
-        audit.come_from(audit.COMMAND)
+        audit.set_origin(audit.COMMAND)
         try:
             return super().invoke(ctx)  # type: ignore[misc]
         except click.exceptions.NoArgsIsHelpError:
@@ -71,11 +70,11 @@ class _Speaking:
             raise Failure(f"Không đọc hoặc ghi được {error.filename or 'tệp'}: {why}.") from error
 
 
-class Command(_Speaking, click.Command):
+class Command(_ErrorMessages, click.Command):
     """A command of its own."""
 
 
-class Group(_Speaking, AppGroup):
+class Group(_ErrorMessages, AppGroup):
     """A family of commands."""
 
     command_class = Command
@@ -135,12 +134,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="JSON on stan
 acting_as = click.option("--as", "email", required=True, metavar="EMAIL", help="The user who does it.")
 
 
-def answer(data: dict[str, Any], *, as_json: bool, says: str) -> None:
+def output(data: dict[str, Any], *, as_json: bool, says: str) -> None:
     """The result: the data as one line of JSON, or a sentence for a person."""
     click.echo(json.dumps(data, ensure_ascii=False) if as_json else says)
 
 
-def notice(says: str) -> None:
+def warn(says: str) -> None:
     """Something that a person should know beside the result."""
     click.echo(says, err=True)
 

@@ -1,4 +1,9 @@
-"""Campaigns by command: create, move along, look."""
+"""Campaigns, goals, official figures.
+
+Campaigns by command: create, move along, look.
+
+Goals, what they are shares of, and figures that others have made known.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +14,19 @@ from typing import Any
 
 import click
 
-from admin.cli.speaking import LARGEST_ID, Group, acting_as, answer, json_option, notice
-from campaigns.figures.status import read_status
-from campaigns.lifecycle import STATE_NAMES, act, create_campaign, find_campaign
-from campaigns.models import Campaign
-from campaigns.planning.approvals import Terms, read_terms
-from campaigns.planning.draft import read_draft
+from admin.cli.base import LARGEST_ID, Group, acting_as, json_option, output, warn
+from campaigns.analytics.campaign_status import read_status
+from campaigns.enqueue_jobs import enqueue_sweep
+from campaigns.goals.goals import find_subject, import_denominators, set_goal
+from campaigns.goals.official_figures import import_official
+from campaigns.lifecycle import STATE_NAMES, create_campaign, find_campaign, perform_action
+from campaigns.models.campaigns import Campaign
+from campaigns.planning.approvals import LaunchTerms, compute_terms, enqueue_due_approval_mail
 from campaigns.planning.kinds import load_kinds
-from campaigns.planning.notices import ring_for_notices
-from campaigns.rings import ring_sweep
-from campaigns.states import CampaignAction, CampaignState
-from outreach.access.users import find_user
-from outreach.errors import BadCampaign, NotFound
+from campaigns.rules.draft import DEFAULT_KIND, read_draft
+from campaigns.rules.states import CampaignAction, CampaignState
+from outreach.accounts.users import find_user
+from outreach.rules.errors import BadCampaign, NotFound
 from outreach.runtime import Runtime
 
 _ACTIONS = {
@@ -32,7 +38,6 @@ _ACTIONS = {
     CampaignAction.CANCEL: "End it; what waits is not sent.",
     CampaignAction.UNDO: "Take a launch back, as long as no message has left.",
 }
-
 _which = click.argument("campaign_id", type=click.IntRange(1, LARGEST_ID), metavar="ID")
 
 
@@ -50,7 +55,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
             user = find_user(session, email)
             campaign = create_campaign(session, draft, user=user, now=datetime.now(UTC))
             made = {"id": campaign.id, "name": campaign.name, "state": campaign.state.value}
-        answer(made, as_json=as_json, says=f"Đã tạo chiến dịch số {made['id']} (bản nháp).")
+        output(made, as_json=as_json, says=f"Đã tạo chiến dịch số {made['id']} (bản nháp).")
 
     def add_action(action: CampaignAction, help_text: str) -> None:
         @campaigns.command(action.value, help=help_text)
@@ -58,28 +63,28 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
         @acting_as
         @json_option
         def run(campaign_id: int, email: str, as_json: bool) -> None:
-            now, terms = datetime.now(UTC), Terms()
+            now, terms = datetime.now(UTC), LaunchTerms()
             if action in (CampaignAction.APPROVE, CampaignAction.LAUNCH):
                 with runtime.db.read() as session:
                     campaign = find_campaign(session, campaign_id, user=find_user(session, email))
-                    terms = read_terms(session, campaign, settings=runtime.settings, now=now)
+                    terms = compute_terms(session, campaign, settings=runtime.settings, now=now)
             with runtime.db.write() as session:
                 user = find_user(session, email)
-                campaign = act(session, campaign_id, action, user=user, now=now, terms=terms)
+                campaign = perform_action(session, campaign_id, action, user=user, now=now, terms=terms)
                 state = campaign.state
             is_half = action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED
-            ring_for_notices(runtime, campaign_id)
-            is_heard = state not in (CampaignState.SENDING, CampaignState.CANCELLED) or ring_sweep(
+            enqueue_due_approval_mail(runtime, campaign_id)
+            is_heard = state not in (CampaignState.SENDING, CampaignState.CANCELLED) or enqueue_sweep(
                 runtime.doorbell
             )
-            answer(
+            output(
                 {"id": campaign_id, "state": state.value},
                 as_json=as_json,
                 says=f"Chiến dịch số {campaign_id}: {STATE_NAMES[state]}."
                 + (" Cần thêm một người khác duyệt." if is_half else ""),
             )
             if not is_heard:
-                notice(
+                warn(
                     "Lưu ý: chưa kết nối được Redis. Lệnh đã được lưu và sẽ tự thực hiện khi Redis hoạt động trở lại."
                 )
 
@@ -96,7 +101,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
             if campaign is None:
                 raise NotFound(f"Không có chiến dịch số {campaign_id}.")
             found = read_status(session, campaign)
-        answer(found, as_json=as_json, says="\n".join(_describe(found)))
+        output(found, as_json=as_json, says="\n".join(_describe(found)))
 
     return [campaigns]
 
@@ -130,3 +135,75 @@ def _describe(found: dict[str, Any]) -> list[str]:
         share = f"{reported['share']:.1%}".replace(".", ",")
         lines.append(f"  Tự báo đã cài: {reported['installed']}/{reported['denominator']} ({share})")
     return lines
+
+
+def figure_commands(runtime: Runtime) -> list[click.Command]:
+    official = Group("official", help="Official installs by district and commune.")
+
+    @official.command("import")
+    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @acting_as
+    @json_option
+    def bring(file: Path, email: str, as_json: bool) -> None:
+        """A CSV with the columns day, area, installed, source: all of it or nothing."""
+        content = file.read_bytes()
+        with runtime.db.write() as session:
+            user = find_user(session, email)
+            new, same = import_official(session, content, user=user, now=datetime.now(UTC))
+        says = f"Đã nhập {new} số liệu chính thức; {same} số liệu đã có từ trước."
+        output({"new": new, "same": same}, as_json=as_json, says=says)
+
+    goals = Group("goals", help="Goals and how many people they are shares of.")
+
+    @goals.command("set")
+    @click.argument("scope", type=click.Choice(["residents", "staff", "members"]))
+    @click.option("--place", default="", help="An area's or an organisation's code; none for all agencies.")
+    @click.option("--share", required=True, help="Percent; empty ends the goal.")
+    @click.option("--deadline", default="", help="The last day, YYYY-MM-DD.")
+    @click.option("--basis", default="", help="The paper that asks for it.")
+    @click.option("--kind", default=DEFAULT_KIND)
+    @acting_as
+    @json_option
+    def put(
+        scope: str,
+        place: str,
+        share: str,
+        deadline: str,
+        basis: str,
+        kind: str,
+        email: str,
+        as_json: bool,
+    ) -> None:
+        """A goal of residents of an area, staff of an agency or of all, members of an organisation."""
+        with runtime.db.write() as session:
+            user = find_user(session, email)
+            subject = find_subject(session, kind=kind, scope=scope, place=place, kinds=load_kinds())
+            is_new = set_goal(
+                session,
+                subject,
+                share=share,
+                deadline=deadline,
+                basis=basis,
+                user=user,
+                now=datetime.now(UTC),
+            )
+        says = "Đã đặt mục tiêu." if is_new else "Không có gì thay đổi."
+        output({"new": int(is_new)}, as_json=as_json, says=says)
+
+    @goals.command("denominators")
+    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.option("--kind", default=DEFAULT_KIND)
+    @acting_as
+    @json_option
+    def count(file: Path, kind: str, email: str, as_json: bool) -> None:
+        """A CSV with the columns scope, place, value, as_of, source: all of it or nothing."""
+        content = file.read_bytes()
+        with runtime.db.write() as session:
+            user = find_user(session, email)
+            new, same = import_denominators(
+                session, content, kind=kind, kinds=load_kinds(), user=user, now=datetime.now(UTC)
+            )
+        says = f"Đã nhập {new} số liệu; {same} số liệu đã có từ trước."
+        output({"new": new, "same": same}, as_json=as_json, says=says)
+
+    return [official, goals]

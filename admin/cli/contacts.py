@@ -10,23 +10,20 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from admin.cli.speaking import Group, answer, json_option
-from outreach.access import audit
-from outreach.access.organisations import find_organisation
-from outreach.errors import BadInput
-from outreach.people.basis import give_basis
-from outreach.people.importing.issues import write_issues
-from outreach.people.importing.storing import CHUNK, find_or_create_list, import_rows
-from outreach.people.importing.undoing import undo_rows
-from outreach.people.importing.uploads.by_command import end_undone, hold_import
-from outreach.people.importing.uploads.mappings import read_mappings
-from outreach.people.models import LegalBasis, Register
-from outreach.people.reading.checking import check_list, write_check
-from outreach.people.register.handing_in import end
-from outreach.people.register.reading import RegisterCounts
-from outreach.people.register.replacing import replace_register
-from outreach.places.matching import default_gazetteer
-from outreach.places.models import Area
+from admin.cli.base import Group, json_option, output
+from outreach.accounts import audit
+from outreach.accounts.organisations import find_organisation
+from outreach.contacts.lists import set_basis
+from outreach.imports.do_not_call import RegisterCounts, end, replace_register
+from outreach.imports.issues import export_issues
+from outreach.imports.list_reader import check_list, write_check
+from outreach.imports.store_rows import CHUNK, find_or_create_list, import_rows
+from outreach.imports.undo_import import finish_undo, lock_import, undo_import_rows
+from outreach.imports.uploads import read_mappings
+from outreach.models.contacts import DoNotCallFile, LegalBasis
+from outreach.models.places import Area
+from outreach.rules.errors import BadInput
+from outreach.rules.gazetteer import default_gazetteer
 from outreach.runtime import Runtime
 
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -44,7 +41,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         """Say what each row would become; nothing is stored and no database is needed."""
         _keep_apart(file, out)
         counts = write_check(file, out, default_gazetteer())
-        answer(
+        output(
             dict(counts),
             as_json=as_json,
             says="Kết quả: "
@@ -86,7 +83,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
             into = find_or_create_list(session, organisation_id=owner.id, name=list_name, now=now)
             if basis:
                 today = now.date()
-                give_basis(into, basis=basis, since=today.isoformat(), note=basis_note, today=today)
+                set_basis(into, basis=basis, since=today.isoformat(), note=basis_note, today=today)
                 subject = f"contact_lists:{into.id}"
                 audit.record(
                     session, actor_id=None, action="list.basis", subject=subject, now=now, basis=basis
@@ -109,12 +106,12 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
                 **asdict(counts),
             )
             if errors:
-                rows = write_issues(session, brought.id, errors)
+                rows = export_issues(session, brought.id, errors)
                 subject = f"list_imports:{brought.id}"
                 audit.record(
                     session, actor_id=None, action="import.see_errors", subject=subject, now=now, rows=rows
                 )
-        answer(
+        output(
             {"import": brought.id, **asdict(counts)},
             as_json=as_json,
             says=(
@@ -132,7 +129,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         key, people = runtime.settings.secret_key, 0
         while done := _undo_some(runtime, import_id, key):
             people += done
-        answer(
+        output(
             {"import": import_id, "people": people},
             as_json=as_json,
             says=f"Đã hoàn tác lần nhập {import_id}: gỡ những gì tệp đã đưa vào của {people} người.",
@@ -147,7 +144,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         now = datetime.now(UTC)
 
         def record(session: Session, found: RegisterCounts) -> None:
-            register = Register(file_name=file.name[:200], may_shrink=shrink, handed_in_at=now)
+            register = DoNotCallFile(file_name=file.name[:200], may_shrink=shrink, handed_in_at=now)
             session.add(register)
             session.flush()
             end(session, register, found, now=datetime.now(UTC))
@@ -157,7 +154,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
             replace_register(runtime.db, file, secret_key=key, now=now, record=record, may_shrink=shrink)
         )
         left_out = ", ".join(f"“{name}”" for name in counts["skipped"])
-        answer(
+        output(
             counts,
             as_json=as_json,
             says=(
@@ -174,10 +171,10 @@ def _undo_some(runtime: Runtime, import_id: int, secret_key: str) -> int:
     """A part of it, in a transaction of its own, so that others get on meanwhile; 0 once all is done."""
     now = datetime.now(UTC)
     with runtime.db.write() as session:
-        brought = hold_import(session, import_id)
-        done = undo_rows(session, brought, limit=CHUNK, secret_key=secret_key, now=now)
+        brought = lock_import(session, import_id)
+        done = undo_import_rows(session, brought, limit=CHUNK, secret_key=secret_key, now=now)
         if not done:
-            end_undone(session, brought, now=now)
+            finish_undo(session, brought, now=now)
         return done
 
 

@@ -1,20 +1,50 @@
-"""The database: brought up to date and filled."""
+"""Db, processes, backups, retention, audit.
+
+The database: brought up to date and filled.
+
+The long-running processes. Each can be started, stopped or killed by itself, as many as wanted.
+
+Backing up, and what follows a restore: nobody gets a second message.
+
+What is personal and has had its time.
+
+The audit trail by command.
+"""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from sqlalchemy.orm import Session
 
-from admin.cli.speaking import Failure, Group, answer, json_option
-from admin.demo import LOGINS, PASSWORD, load_demo
-from campaigns.answers.counters import Difference, differences
-from campaigns.reach.proving import disagreements
-from outreach.access import audit
-from outreach.places.loading import load_areas
+from admin.cli.base import Command, Failure, Group, json_option, output
+from admin.demo.load_demo import LOGINS, PASSWORD, load_demo
+from campaigns.analytics.verify_reach import find_disagreements
+from campaigns.answer_totals import Difference, find_differences
+from campaigns.delivery.after_restore import RestoreSummary, settle_restored
+from campaigns.privacy.retention import (
+    ClearResult,
+    ExpiryResult,
+    campaigns_due,
+    clear_campaign,
+    preview_clear,
+    preview_expired,
+    remove_expired,
+)
+from campaigns.rules.delivery import renderer_of
+from outreach.accounts import audit
+from outreach.accounts.audit import check_audit, read_anchor
+from outreach.backups.create_backup import create_backup
+from outreach.backups.restore_backup import restore_backup
+from outreach.core.schema import require_current, upgrade
+from outreach.models.backups import Backup
+from outreach.places.areas import load_areas
+from outreach.rules.audit_chain import ChainFault
 from outreach.runtime import Runtime
-from outreach.schema import upgrade
+from workers.processes import keep_children, parse_queues, run_scheduler, work
 
 SHOWN = 20  # differences that are spelled out
 
@@ -30,7 +60,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     def upgrade_database(as_json: bool) -> None:
         """Create or update the tables."""
         upgrade(runtime.db)
-        answer({"status": "current"}, as_json=as_json, says="Cơ sở dữ liệu đã ở phiên bản mới nhất.")
+        output({"status": "current"}, as_json=as_json, says="Cơ sở dữ liệu đã ở phiên bản mới nhất.")
 
     @areas.command("load")
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -47,7 +77,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
                 now=datetime.now(UTC),
                 communes=communes,
             )
-        answer({"communes": communes}, as_json=as_json, says=f"Đã nạp {communes} xã, phường, thị trấn.")
+        output({"communes": communes}, as_json=as_json, says=f"Đã nạp {communes} xã, phường, thị trấn.")
 
     @demo.command("load")
     @click.option("--contacts", type=click.IntRange(1, 2_000_000), default=5000, show_default=True)
@@ -56,7 +86,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         """Fill an empty database with invented people and a campaign half done."""
         made = load_demo(runtime, contacts=contacts, now=datetime.now(UTC))
         logins = "\n".join(f"  {email:24} {PASSWORD}   {title}" for email, _role, title, _name in LOGINS)
-        answer(
+        output(
             {"contacts": made, "logins": [email for email, *_ in LOGINS]},
             as_json=as_json,
             says=f"Đã tạo {made} người trong danh sách mẫu. Tài khoản dùng thử:\n{logins}",
@@ -67,8 +97,8 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     def verify_counters(as_json: bool) -> None:
         """Count all recipients anew and compare; fails where a counter says something else."""
         with runtime.db.read() as session:
-            sums, wrong = differences(session)
-            compared, apart = disagreements(session)
+            sums, wrong = find_differences(session)
+            compared, apart = find_disagreements(session)
         if wrong:
             said = "\n".join(f"  {_where(found)}" for found in wrong[:SHOWN])
             raise Failure(f"{len(wrong)} số đếm không khớp với danh sách người nhận tin:\n{said}")
@@ -78,7 +108,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
                 for each in apart[:SHOWN]
             )
             raise Failure(f"{len(apart)} số về kết quả gửi không khớp:\n{said}")
-        answer(
+        output(
             {"sums": sums + compared, "different": 0},
             as_json=as_json,
             says=f"Cả {sums + compared} số đếm đều khớp.",
@@ -101,3 +131,187 @@ def _where(found: Difference) -> str:
         else f"đếm lại {found.counted.installed} máy đã cài, đang ghi {found.kept.installed}"
     )
     return f"{', '.join(parts)}: {what}"
+
+
+def process_commands(runtime: Runtime) -> list[click.Command]:
+    @click.command("worker", cls=Command)
+    @click.option("--queues", metavar="A,B", help="send, inbound, default; all where none is named.")
+    def worker(queues: str | None) -> None:
+        """Work on one queue, or keep a child for each of several."""
+        audit.set_origin("")
+        names = parse_queues(queues)
+        require_current(runtime.db)
+        if len(names) == 1:
+            work(runtime, names[0])
+        else:
+            keep_children(names)
+
+    @click.command("scheduler", cls=Command)
+    def scheduler() -> None:
+        """Ring the periodic jobs. One is enough; two do no harm."""
+        require_current(runtime.db)
+        run_scheduler(runtime)
+
+    return [worker, scheduler]
+
+
+def backup_commands(runtime: Runtime) -> list[click.Command]:
+    backup = Group("backup", help="The database in one file, and back.")
+
+    @backup.command("create")
+    @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
+    @click.option("--keep", type=click.IntRange(1), help="How many files stay in DIR; all without it.")
+    @json_option
+    def create(folder: Path, keep: int | None, as_json: bool) -> None:
+        """Write a backup into DIR while everything goes on."""
+        key = runtime.settings.secret_key
+        made = create_backup(runtime.db, folder, secret_key=key, keep=keep, now=datetime.now(UTC))
+        output(
+            {
+                "file": str(made.path),
+                "bytes": made.size,
+                "seconds": round(made.seconds, 2),
+                "removed": made.removed,
+            },
+            as_json=as_json,
+            says=f"Đã sao lưu vào {made.path} ({made.size} byte, {made.seconds:.1f} giây). "
+            "Hãy giữ SECRET_KEY ở nơi khác: thiếu nó, bản sao lưu không dùng được.",
+        )
+
+    @backup.command("restore")
+    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.option("--replace", is_flag=True, help="Also where the database holds data, which is lost.")
+    @json_option
+    def restore(file: Path, replace: bool, as_json: bool) -> None:
+        """Put a backup in the database's place; campaigns stop until the gateway was asked about each message."""
+        settings, came = runtime.settings, []
+
+        def settle(session: Session, found: Backup) -> None:
+            renderer = renderer_of(settings)
+            restored = settle_restored(
+                session, found, renderer=renderer, lease_s=settings.lease_s, now=datetime.now(UTC)
+            )
+            came.append((found.taken_at, restored))
+
+        restore_backup(runtime.db, file, secret_key=settings.secret_key, replace=replace, settle=settle)
+        [(taken_at, restored)] = came
+        output(
+            {"taken_at": taken_at.isoformat(), **asdict(restored)},
+            as_json=as_json,
+            says=_say(restored, age_s=(datetime.now(UTC) - taken_at).total_seconds()),
+        )
+
+    return [backup]
+
+
+def _say(restored: RestoreSummary, *, age_s: float) -> str:
+    open_now = restored.waiting + restored.under_way + restored.reported_on
+    return (
+        f"Đã khôi phục dữ liệu của {age_s / 60:.0f} phút trước. Đã tạm dừng {restored.paused} chiến dịch; {open_now} tin "
+        "đang chờ đối soát với tổng đài. Hãy chạy lại web, worker và scheduler, chờ hết tin chưa rõ kết quả "
+        "(campaigns status) rồi mới cho gửi tiếp. Câu trả lời, số bị chặn và yêu cầu xóa dữ liệu từ lúc sao lưu "
+        "đến nay không có trong bản sao: hãy nhập lại (replies import) và làm lại.\n"
+        f"Mọi người phải đăng nhập lại; {restored.tokens} mã truy cập của hệ thống khác đã bị thu hồi, hãy tạo mã mới.\n"
+        "Những gì sau đây trở lại như lúc sao lưu, hãy xem từng mục và khóa hoặc ngừng lại cái không còn được dùng: "
+        "tài khoản đã khóa, đã đổi vai trò hoặc đổi mật khẩu; mã khôi phục đã dùng; xác thực hai lớp đã bỏ hoặc đã bật; "
+        "liên kết nộp số liệu của cơ quan; liên kết xem báo cáo; nơi nhận tin báo."
+    )
+
+
+def retention_commands(runtime: Runtime) -> list[click.Command]:
+    retention = Group("retention", help="Personal data that have had their time.")
+    days = runtime.settings.retention_days
+
+    @retention.command("show")
+    @json_option
+    def show(as_json: bool) -> None:
+        """Say what would be removed now; nothing is."""
+        now = datetime.now(UTC)
+        with runtime.db.read() as session:
+            due = campaigns_due(session, days=days, now=now)
+            found = {
+                campaign_id: preview_clear(session, campaign_id, days=days, now=now) for campaign_id in due
+            }
+            expired = preview_expired(session, days=days, now=now)
+        _tell(found, expired, as_json=as_json, head="Sẽ xóa")
+
+    @retention.command("run")
+    @json_option
+    def run(as_json: bool) -> None:
+        """Remove it, as a worker does by itself each day."""
+        now = datetime.now(UTC)
+        with runtime.db.read() as session:
+            due = campaigns_due(session, days=days, now=now)
+        found = {
+            campaign_id: clear_campaign(runtime.db, campaign_id, days=days, now=now) for campaign_id in due
+        }
+        expired = remove_expired(runtime.db, days=days, now=now)
+        _tell(found, expired, as_json=as_json, head="Đã xóa")
+
+    return [retention]
+
+
+def _tell(found: dict[int, ClearResult], expired: ExpiryResult, *, as_json: bool, head: str) -> None:
+    lines = [
+        f"{head} của chiến dịch {campaign_id}: {each.people} người (giữ {each.kept} người còn trong chiến dịch khác, "
+        f"danh sách mới hoặc yêu cầu chưa trả lời), {each.numbers} số điện thoại, nội dung của {each.messages} tin, "
+        f"{each.replies} câu trả lời, {each.notes} ghi chú."
+        for campaign_id, each in found.items()
+    ]
+    if any(asdict(expired).values()):
+        lines.append(
+            f"{head} ngoài các chiến dịch: {expired.rows} dòng để riêng khi nhập, {expired.replies} câu trả lời, "
+            f"{expired.messages} tin, {expired.cases} việc và {expired.numbers} số của người không có trong danh bạ, "
+            f"người hỏi và trả lời của {expired.requests} yêu cầu về dữ liệu, "
+            f"giá trị cũ và mới của {expired.entries} lần sửa trong nhật ký."
+        )
+    output(
+        {
+            "campaigns": [{"id": campaign_id, **asdict(each)} for campaign_id, each in found.items()],
+            "expired": asdict(expired),
+        },
+        as_json=as_json,
+        says="\n".join(lines) or "Không có dữ liệu nào quá hạn lưu giữ.",
+    )
+
+
+_FAULTS = {
+    ChainFault.CHANGED: "đã bị sửa sau khi ghi",
+    ChainFault.VALUES: "còn nguyên, nhưng giá trị trước và sau của nó đã bị sửa",
+    ChainFault.REMOVED: "đã bị xóa",
+    ChainFault.INSERTED: "là mục bị chèn thêm, không do hệ thống ghi",
+}
+
+
+def trail_commands(runtime: Runtime) -> list[click.Command]:
+    trail = Group("audit", help="The record of who did what.")
+
+    @trail.command("verify")
+    @click.option(
+        "--anchor",
+        "anchors",
+        multiple=True,
+        metavar="NUMBER:HASH",
+        help="A head that was printed or mailed before; it must still be part of the chain.",
+    )
+    @json_option
+    def verify_audit(anchors: tuple[str, ...], as_json: bool) -> None:
+        """Read the whole audit again; fails and names the first entry that is not as it was written."""
+        with runtime.db.read() as session:
+            verdict = check_audit(session, [read_anchor(anchor) for anchor in anchors])
+        if verdict.broken is not None:
+            found = verdict.broken
+            if as_json:
+                click.echo(f'{{"broken": {found.id}, "fault": "{found.fault.value}"}}')
+            raise Failure(
+                f"Nhật ký không còn nguyên vẹn. Mục đầu tiên sai: số {found.id}, {_FAULTS[found.fault]}. "
+                "Hãy giữ nguyên cơ sở dữ liệu, báo người phụ trách an toàn thông tin và đối chiếu với bản sao lưu."
+            )
+        output(
+            {"entries": verdict.entries, "emptied": verdict.emptied, "head": str(verdict.head)},
+            as_json=as_json,
+            says=f"Nhật ký nguyên vẹn: {verdict.entries} mục, trong đó {verdict.emptied} mục đã xóa giá trị theo yêu cầu.\n"
+            f"Mốc cuối, nên ghi lại ở nơi khác: {verdict.head}",
+        )
+
+    return [trail]

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import click
 
-from admin.cli.speaking import Failure, Group, answer, json_option, notice
-from campaigns.report.issues.building import file_name
-from campaigns.report.issues.keeping import build_without_issuing, read_files, verify_issues
-from campaigns.report.standing import read_day
-from campaigns.report.ticking import tick
-from outreach.access import audit
+from admin.cli.base import Failure, Group, json_option, output, warn
+from campaigns.reports.day_status import read_day_status
+from campaigns.reports.documents import build_without_issuing, file_name, read_files, verify_issues
+from campaigns.reports.run_schedule import run_due_actions
+from outreach.accounts import audit
 from outreach.runtime import Runtime
 
 
@@ -51,9 +50,7 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
                 file_name(day.isoformat(), 0, kind): content
                 for kind, content in build_without_issuing(runtime, day, now=now).items()
             }
-            notice(
-                "Ngày này chưa phát hành báo cáo; văn bản được dựng từ số liệu hiện có, chưa được lưu lại."
-            )
+            warn("Ngày này chưa phát hành báo cáo; văn bản được dựng từ số liệu hiện có, chưa được lưu lại.")
         for name, content in files.items():
             (out / name).write_bytes(content)
         with runtime.db.write() as session:
@@ -67,7 +64,7 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
                 files=len(files),
             )
         done = {"day": day.isoformat(), "issued": is_issued, "files": sorted(files)}
-        answer(done, as_json=as_json, says=f"Đã ghi {len(files)} tệp vào {out}.")
+        output(done, as_json=as_json, says=f"Đã ghi {len(files)} tệp vào {out}.")
 
     @reports.command("status")
     @_which
@@ -75,17 +72,17 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
     def status(day: date, as_json: bool) -> None:
         """Where a day's report stands."""
         with runtime.db.read() as session:
-            standing = read_day(session, day, runtime.settings, now=datetime.now(UTC))
+            standing = read_day_status(session, day, runtime.settings, now=datetime.now(UTC))
         data = standing.as_data()
-        answer(data, as_json=as_json, says="\n".join(f"{name}: {value}" for name, value in data.items()))
+        output(data, as_json=as_json, says="\n".join(f"{name}: {value}" for name, value in data.items()))
 
     @reports.command("run")
     @json_option
     def run(as_json: bool) -> None:
         """What the scheduler does about the report, once and now."""
-        done = [deed.value for deed in tick(runtime, now=datetime.now(UTC))]
+        done = [deed.value for deed in run_due_actions(runtime, now=datetime.now(UTC))]
         says = f"Đã làm: {', '.join(done)}." if done else "Chưa có việc gì đến giờ."
-        answer({"done": done}, as_json=as_json, says=says)
+        output({"done": done}, as_json=as_json, says=says)
 
     @reports.command("verify")
     @json_option
@@ -96,6 +93,6 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
         if wrong:
             raise Failure(f"{len(wrong)} báo cáo không khớp: {'; '.join(wrong)}.")
         says = f"Đã dựng lại {checked} báo cáo đã phát hành, tất cả đều khớp."
-        answer({"issues": checked, "different": 0}, as_json=as_json, says=says)
+        output({"issues": checked, "different": 0}, as_json=as_json, says=says)
 
     return [reports]

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import click
 
-from admin.cli.speaking import Group, answer, json_option, read_lines, write_line
-from campaigns.answers.reply_log import import_log
-from campaigns.answers.taking import Keys
-from campaigns.casework.examples import read_examples
-from campaigns.replies.classifier import classify
-from campaigns.rings import ring_send
-from outreach.access import audit
-from outreach.errors import BadInput
+from admin.cli.base import Group, json_option, output, read_lines, write_line
+from campaigns.cases.handle_case import read_examples
+from campaigns.enqueue_jobs import enqueue_send
+from campaigns.replies.import_reply_log import import_log
+from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.replies.classifier import classify
+from outreach.accounts import audit
+from outreach.rules.errors import BadInput
+from outreach.rules.segments import measure
 from outreach.runtime import Runtime
-from outreach.sms.text import measure
 
 
 def text_commands(runtime: Runtime) -> list[click.Command]:
@@ -54,7 +54,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
                 replies=count,
             )
         says = f"Đã ghi {count} câu trả lời có nhãn của cán bộ vào {file}. Tên người trong câu vẫn còn: hãy xem lại."
-        answer({"examples": count}, as_json=as_json, says=says)
+        output({"examples": count}, as_json=as_json, says=says)
 
     @replies.command("import")
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -62,15 +62,15 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
     def import_replies(file: Path, as_json: bool) -> None:
         """A log of replies (CSV, Excel) as an operator or a phone exports it; the same file again changes nothing."""
         settings = runtime.settings
-        keys = Keys(secret_key=settings.secret_key, is_live=settings.is_live)
+        keys = AnswerContext(secret_key=settings.secret_key, is_live=settings.is_live)
         done = import_log(runtime.db, file, keys=keys, actor_id=None, now=datetime.now(UTC))
-        ring_send(runtime.doorbell)
+        enqueue_send(runtime.doorbell)
         says = f"Đã đọc {done.rows} dòng: {done.new} câu trả lời mới, {done.known} câu đã có."
         if done.unreadable:
             lines = ", ".join(map(str, done.unreadable[:20]))
             says += f" Không đọc được dòng {lines}{'…' if len(done.unreadable) > 20 else ''}."
         counts = {"rows": done.rows, "new": done.new, "known": done.known, "unreadable": done.unreadable}
-        answer(counts, as_json=as_json, says=says)
+        output(counts, as_json=as_json, says=says)
 
     @sms.command("measure")
     @click.option("--unaccented", is_flag=True, help="Without accents, as it would be sent.")

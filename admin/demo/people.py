@@ -1,10 +1,15 @@
-"""The demo's people: invented names put together by chance, in the lists of five organisations."""
+"""Demo people and figures.
+
+The demo's people: invented names put together by chance, in the lists of five organisations.
+
+The demo's goals and the figures of others: the letter's two goals, and made-up figures that say so.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -12,13 +17,21 @@ from typing import Any
 from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
-from outreach.access.models import OrganisationKind
-from outreach.access.organisations import create_organisation
-from outreach.db import Base
-from outreach.people.importing.storing import find_or_create_list
-from outreach.people.models import Contact, ContactPhone, LegalBasis, Membership, Phone
-from outreach.people.names import given_key, name_key
-from outreach.places.models import Area, AreaLevel
+from campaigns.agencies.reports import submit_by_officer
+from campaigns.goals.goals import enter_denominator, find_subject, set_goal
+from campaigns.goals.official_figures import enter_official
+from campaigns.planning.kinds import load_kinds
+from campaigns.rules.agencies import StaffCounts
+from campaigns.rules.draft import DEFAULT_KIND
+from campaigns.rules.goals import GoalScope, GoalSubject
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.organisations import create_organisation
+from outreach.core.db import Base
+from outreach.imports.store_rows import find_or_create_list
+from outreach.models.accounts import OrganisationKind, User
+from outreach.models.contacts import Contact, ContactPhone, LegalBasis, Membership, Phone
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.identity import given_key, name_key
 
 ORGANISATIONS = (
     ("PN", "Hội Liên hiệp Phụ nữ tỉnh Kon Tum", "Hội viên phụ nữ"),
@@ -155,3 +168,88 @@ def _invent_name(chance: random.Random) -> str:
     if chance.random() < 0.5:
         return f"{chance.choice(('A', 'Y'))} {chance.choice(_VILLAGERS)}"
     return f"{chance.choice(_FAMILIES)} {chance.choice(_MIDDLES)} {chance.choice(_GIVEN)}"
+
+
+LETTER = "Công văn của UBND tỉnh Kon Tum về đẩy mạnh cài đặt Bluezone, tháng 8 năm 2020"
+EXAMPLE = "SỐ VÍ DỤ để tập huấn, không phải số thật"
+# People by district: estimates from the census of 2019 and the shares of 2022.
+RESIDENTS = {
+    "608": 165_563,
+    "615": 74_172,
+    "611": 60_545,
+    "616": 49_838,
+    "612": 47_935,
+    "610": 47_770,
+    "614": 28_956,
+    "617": 27_334,
+    "613": 26_246,
+    "618": 12_080,
+}
+# Of the demo's people, so that its shares look like those of a province.
+_WITH_SMARTPHONE = 0.56
+_OFFICIAL_OF = (0.34, 0.28, 0.31, 0.22, 0.27, 0.19, 0.24, 0.12, 0.17, 0.3)  # of those, by district
+# What each agency counted on the last days, the oldest first: staff, smartphones, installed. None: not handed in.
+_AGENCIES: tuple[tuple[str, str, tuple[StaffCounts | None, ...]], ...] = (
+    (
+        "STTTT",
+        "Sở Thông tin và Truyền thông",
+        (StaffCounts(62, 60, 51), StaffCounts(62, 60, 57), StaffCounts(62, 60, 60)),
+    ),
+    (
+        "SYT",
+        "Sở Y tế",
+        (StaffCounts(1_204, 1_181, 920), StaffCounts(1_204, 1_181, 1_043), StaffCounts(1_204, 1_181, 1_120)),
+    ),
+    ("SGDDT", "Sở Giáo dục và Đào tạo", (StaffCounts(318, 309, 188), StaffCounts(318, 309, 226), None)),
+    ("STC", "Sở Tài chính", (None, StaffCounts(74, None, 40), StaffCounts(74, 71, 55))),
+)
+
+
+def invent_figures(session: Session, contacts: int, *, under: str, user: User, now: datetime) -> None:
+    """Goals, denominators, official installs and agencies' counts for a demo of so many people."""
+    today = now.astimezone(VIETNAM).date()
+    then = now - timedelta(days=4)
+    for scope, place, share in ((GoalScope.RESIDENTS, "62", "50"), (GoalScope.STAFF, "", "100")):
+        subject = find_subject(session, kind=DEFAULT_KIND, scope=scope, place=place, kinds=load_kinds())
+        deadline = (today + timedelta(days=12)).isoformat()
+        set_goal(session, subject, share=share, deadline=deadline, basis=LETTER, user=user, now=then)
+    whole = sum(RESIDENTS.values())
+    owners = {
+        code: max(1, round(contacts * _WITH_SMARTPHONE * people / whole))
+        for code, people in RESIDENTS.items()
+    }
+    for code, count in {"62": sum(owners.values()), **owners}.items():
+        enter_denominator(
+            session,
+            GoalSubject(DEFAULT_KIND, GoalScope.RESIDENTS, area=code),
+            value=str(count),
+            as_of=then.astimezone(VIETNAM).date().isoformat(),
+            source=EXAMPLE,
+            user=user,
+            now=then,
+        )
+    for (code, count), share_of_them in zip(owners.items(), _OFFICIAL_OF, strict=True):
+        enter_official(
+            session,
+            day=(today - timedelta(days=1)).isoformat(),
+            area=code,
+            installed=str(round(count * share_of_them)),
+            source=EXAMPLE,
+            user=user,
+            now=now,
+        )
+    for code, name, days in _AGENCIES:
+        agency = create_organisation(
+            session, code=code, name=name, kind=OrganisationKind.AGENCY, parent_code=under, area_code="62"
+        )
+        for ago, counts in zip(range(len(days) - 1, -1, -1), days, strict=True):
+            if counts:
+                submit_by_officer(
+                    session,
+                    agency.id,
+                    counts,
+                    day=today - timedelta(days=ago),
+                    note=EXAMPLE,
+                    user=user,
+                    now=now - timedelta(days=ago),
+                )

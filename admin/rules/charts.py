@@ -47,7 +47,7 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class Projection:
     """Where a count goes from its last point to the goal, as places among the days.
 
     `fan` is the earliest, the likely and the latest day of a forecast, each None where it is beyond telling; None where
@@ -98,7 +98,7 @@ def line_chart(
     *,
     goal: Goal | None,
     deadline: tuple[int, str] | None,
-    ahead: Ahead | None = None,
+    ahead: Projection | None = None,
 ) -> Markup:
     """A count over the days: (day's words, count, count's words). `deadline` is a place among the days, and words.
 
@@ -159,7 +159,7 @@ def line_chart(
 def _draw_ahead(
     points: Sequence[tuple[str, int, str]],
     goal: Goal,
-    ahead: Ahead,
+    ahead: Projection,
     last: float,
     at: Callable[[float, float], tuple[str, str]],
 ) -> list[Markup]:

@@ -13,34 +13,36 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from admin.charts import Bar, bar_chart
-from admin.texts import number, word
-from admin.views.base import OfficeView
-from campaigns.figures.places import list_launched
-from campaigns.publicity.entry import Kind, Summary, read_entry
-from campaigns.publicity.log import correct, enter, withdraw
-from campaigns.publicity.models import Activity
-from campaigns.publicity.reading import (
-    Wanted,
+from admin.rules.charts import Bar, bar_chart
+from admin.views.base import AdminPage
+from admin.wording.filters import label_of, number
+from campaigns.activities.activity_log import (
+    ActivityFilter,
+    add_activity,
     by_district,
+    correct_activity,
     read_last_of,
     read_page,
     read_summary,
     read_versions,
+    withdraw_activity,
 )
-from campaigns.windows import VIETNAM
-from outreach.access.models import User
-from outreach.access.users import visible_to
-from outreach.errors import BadInput, WrongState
-from outreach.people.lists import read_organisations
+from campaigns.analytics.installs import list_launched
+from campaigns.models.activities import Activity
+from campaigns.rules.activities import ActivityKind, Summary, read_entry
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.permissions import visible_to
+from outreach.contacts.lists import read_organisations
+from outreach.models.accounts import User
 from outreach.places.areas import read_districts, read_provinces
+from outreach.rules.errors import BadInput, WrongState
 from outreach.runtime import Runtime
 
 _SHOWN_DAYS = 7  # unless somebody asks for others
 _FIELDS = ("kind", "first", "last", "times", "people", "who", "place", "about")
 
 
-class PublicityView(OfficeView):
+class ActivitiesView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name=_l("Tuyên truyền"), endpoint="publicity", url="/admin/publicity")
 
@@ -51,10 +53,10 @@ class PublicityView(OfficeView):
         today = _today()
         last = _day(asked.get("last")) or today
         first = min(_day(asked.get("first")) or last - timedelta(days=_SHOWN_DAYS - 1), last)
-        wanted = Wanted(
+        wanted = ActivityFilter(
             first,
             last,
-            kind=next((kind for kind in Kind if kind == asked.get("kind")), None),
+            kind=next((kind for kind in ActivityKind if kind == asked.get("kind")), None),
             area=asked.get("area", "").replace("\0", "")[:10],
             organisation_id=asked.get("organisation", type=int),
             campaign_id=asked.get("campaign", type=int),
@@ -68,11 +70,11 @@ class PublicityView(OfficeView):
             choices = _read_choices(session, user)
         kept = {key: value for key, value in asked.items() if value and key != "after"}
         return self.render(
-            "office/publicity.html",
+            "progress/activities.html",
             wanted=wanted,
             summary=summary,
             by_district=districts,
-            kinds=list(Kind),
+            kinds=list(ActivityKind),
             chart=_draw(summary),
             lines=lines,
             after=lines[-1].activity.id if is_more else None,
@@ -98,7 +100,7 @@ class PublicityView(OfficeView):
         try:
             with self.writing() as (session, user):
                 now = datetime.now(UTC)
-                enter(
+                add_activity(
                     session,
                     read_entry(typed, today=now.astimezone(VIETNAM).date()),
                     **_where(typed),
@@ -121,7 +123,7 @@ class PublicityView(OfficeView):
         try:
             with self.writing() as (session, user):
                 now = datetime.now(UTC)
-                correct(
+                correct_activity(
                     session,
                     entry_id,
                     read_entry(typed, today=now.astimezone(VIETNAM).date()),
@@ -141,7 +143,7 @@ class PublicityView(OfficeView):
     def withdraw(self, entry_id: int) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
             version = _id(request.form.get("version", "")) or 0
-            withdraw(session, entry_id, version=version, user=user, now=now)
+            withdraw_activity(session, entry_id, version=version, user=user, now=now)
 
         back = url_for(".show", entry_id=entry_id)
         if refused := self.attempt(act, else_to=back):
@@ -154,12 +156,12 @@ class PublicityView(OfficeView):
             versions = read_versions(session, entry_id, user=user)
             choices = _read_choices(session, user)
         page: str = self.render(
-            "office/publicity_entry.html",
+            "progress/activity.html",
             entry_id=entry_id,
             versions=versions,
             typed=typed or _typed_of(versions[0].activity),
             error=error,
-            kinds=list(Kind),
+            kinds=list(ActivityKind),
             today=_today().isoformat(),
             **choices,
         )
@@ -169,10 +171,10 @@ class PublicityView(OfficeView):
         with self.reading() as (session, user):
             choices = _read_choices(session, user)
         page: str = self.render(
-            "office/publicity_new.html",
+            "progress/new_activity.html",
             typed=typed,
             error=error,
-            kinds=list(Kind),
+            kinds=list(ActivityKind),
             today=_today().isoformat(),
             **choices,
         )
@@ -228,7 +230,7 @@ def _begin(last: Activity | None, user: User) -> dict[str, str]:
 def _draw(summary: Summary) -> Any:
     most = max((tally.times for tally in summary.kinds.values()), default=0)
     bars = [
-        Bar(word(kind, "publicity"), summary.kinds[kind].times / most, number(summary.kinds[kind].times))
+        Bar(label_of(kind, "publicity"), summary.kinds[kind].times / most, number(summary.kinds[kind].times))
         for kind in sorted(summary.kinds, key=lambda kind: -summary.kinds[kind].times)
     ]
     about = _("Số lần phát, đăng, họp hoặc đến nhà trong những ngày đã chọn.")

@@ -12,31 +12,35 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from admin.views.base import OfficeView, given_file
-from campaigns.agencies.files import hand_in_file
+from admin.views.base import AdminPage, uploaded_file
+from campaigns.agencies.import_reports import RosterResult, read_roster, submit_file, submit_roster
 from campaigns.agencies.links import LONGEST_DAYS, address_of, end_link, make_link, read_links
-from campaigns.agencies.overview import read_history, read_overview
-from campaigns.agencies.reports import find_agency, hand_in_by_form, read_counts
-from campaigns.agencies.rosters import HandedIn, hand_in_roster, read_roster
-from campaigns.answers.taking import Keys
-from campaigns.figures.person import visible_campaigns
-from campaigns.goals.reading import read_staff_goal
-from campaigns.web.agency_page import FIELDS, read_day
-from campaigns.windows import VIETNAM
-from outreach.access.models import User
-from outreach.errors import BadInput, LoaError, NotFound
+from campaigns.agencies.reports import (
+    find_agency,
+    read_counts,
+    read_history,
+    read_overview,
+    submit_by_officer,
+)
+from campaigns.cases.conversation import visible_campaigns
+from campaigns.goals.goals import read_staff_goal
+from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.web.link_pages import FIELDS, read_day
+from outreach.models.accounts import User
+from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
 
 _NO_FILE = _l("Chưa chọn tệp. Hãy chọn tệp Excel, LibreOffice hoặc CSV.")
 _DAYS = 14  # for which a link is good, unless an officer says otherwise
 
 
-class AgenciesView(OfficeView):
+class AgenciesView(AdminPage):
     under = "progress"
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name="", endpoint="agencies", url="/admin/agencies")
-        self._keys = Keys(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+        self._keys = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -50,7 +54,11 @@ class AgenciesView(OfficeView):
             overview = read_overview(session, user, day=day)
             goal = read_staff_goal(session, at=datetime.now(UTC))
         return self.render(
-            "office/agencies.html", overview=overview, goal=goal, today=today.isoformat(), day=day.isoformat()
+            "reports/agencies.html",
+            overview=overview,
+            goal=goal,
+            today=today.isoformat(),
+            day=day.isoformat(),
         )
 
     @expose("/<int:organisation_id>/")
@@ -62,7 +70,7 @@ class AgenciesView(OfficeView):
         typed = {name: request.form.get(name, "")[:400] for name in FIELDS}
         try:
             with self.writing() as (session, user):
-                hand_in_by_form(
+                submit_by_officer(
                     session,
                     organisation_id,
                     read_counts(*(typed[name] for name in FIELDS[1:4])),
@@ -83,10 +91,10 @@ class AgenciesView(OfficeView):
         """Its people by name: the figures are counted from them, and in the campaign each mark counts as an install."""
         typed = {name: request.form.get(name, "")[:400] for name in ("day", "note", "campaign")}
         try:
-            with given_file(else_say=str(_NO_FILE)) as path:
+            with uploaded_file(else_say=str(_NO_FILE)) as path:
                 people = read_roster(path)
             with self.writing() as (session, user):
-                handed_in = hand_in_roster(
+                handed_in = submit_roster(
                     session,
                     organisation_id,
                     people,
@@ -133,8 +141,8 @@ class AgenciesView(OfficeView):
     def file(self) -> ResponseReturnValue:
         """Many agencies' figures of a day in one file."""
         try:
-            with given_file(else_say=str(_NO_FILE)) as path, self.writing() as (session, user):
-                count = hand_in_file(
+            with uploaded_file(else_say=str(_NO_FILE)) as path, self.writing() as (session, user):
+                count = submit_file(
                     session,
                     path,
                     day=read_day(request.form.get("day", "")),
@@ -165,7 +173,7 @@ class AgenciesView(OfficeView):
                 for link in read_links(session, organisation_id, now=now)
             ]
             return self.render(
-                "office/agency.html",
+                "reports/agency.html",
                 agency=agency,
                 history=history,
                 links=links,
@@ -189,7 +197,7 @@ class AgenciesView(OfficeView):
         return redirect(back, code=303)
 
 
-def _tell(handed_in: HandedIn) -> str:
+def _tell(handed_in: RosterResult) -> str:
     report = handed_in.report
     said = [
         _("Đã ghi: %(staff)s người, %(count)s người đã cài.", staff=report.staff, count=report.installed),

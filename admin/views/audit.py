@@ -11,11 +11,10 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from admin.permissions import may_open
-from admin.views.audit_words import ACTIONS, SUBJECTS, describe, describe_changes
-from admin.views.base import OfficeView
-from campaigns.windows import VIETNAM
-from outreach.access.journal import read_actors, read_journal
-from outreach.access.trail.verifying import read_head
+from admin.views.base import AdminPage
+from admin.wording.audit import ACTIONS, SUBJECTS, describe, describe_changes
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.audit import read_actors, read_head, read_journal
 from outreach.runtime import Runtime
 
 # Rows that have a page: its route, and what the route calls the id.
@@ -28,7 +27,7 @@ _PAGES = {
 }
 
 
-class AuditView(OfficeView):
+class AuditView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name=_l("Nhật ký"), endpoint="audit", url="/admin/audit")
 
@@ -51,7 +50,7 @@ class AuditView(OfficeView):
             actors = read_actors(session, user)
             head = read_head(session)
         return self.render(
-            "office/audit.html",
+            "settings/audit.html",
             entries=entries,
             is_more=is_more,
             actors=actors,

@@ -16,8 +16,8 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
-from outreach.access.models import User
-from outreach.errors import BadInput, LoaError, NotFound
+from outreach.models.accounts import User
+from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
 
 # What is open to an administrator or approver who has yet to set up the second factor that the settings ask for.
@@ -25,7 +25,7 @@ _BEFORE_SET_UP = frozenset({"account", "second_factor"})
 
 
 @contextmanager
-def given_file(*, else_say: str) -> Iterator[Path]:
+def uploaded_file(*, else_say: str) -> Iterator[Path]:
     """The form's file, kept for as long as it is read. Raises BadInput where none was chosen."""
     given = request.files.get("file")
     if given is None or not given.filename:
@@ -36,7 +36,7 @@ def given_file(*, else_say: str) -> Iterator[Path]:
         yield path
 
 
-class OfficeView(BaseView):
+class AdminPage(BaseView):
     """A view that knows the runtime and lets in whom `admin.permissions` names.
 
     `name` is its place in the menu (a lazy translation); a view without one is not in the menu, and `under`

@@ -1,33 +1,48 @@
-"""The campaign form's fields, to and from the same table as a campaign's file; what is wrong stands beside its field."""
+"""Form fields and choices.
+
+The campaign form's fields, to and from the same table as a campaign's file; what is wrong stands beside its field.
+
+The form's fields for a text's variants: by language, a second one to compare with, a share left without it.
+
+What an officer may choose from in the campaign form.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from flask_babel import gettext as _
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from admin.views.campaign_variants import fill_variants, first_variants, step_variants
 from admin.views.text_fields import fill_texts, read_texts
-from campaigns.planning.content import merge, read_content
-from campaigns.planning.draft import DEFAULT_KIND, Draft, read_draft
-from campaigns.planning.editing import suggest_text
-from campaigns.planning.text_checks import wrong_texts
-from campaigns.planning.texts import take_apart
-from outreach.errors import BadInput
+from admin.wording.campaigns import ANSWERED, LANGUAGES, OTHER_LANGUAGES, SMARTPHONE
+from campaigns.models.campaigns import Campaign, Sender
+from campaigns.planning.drafts import suggest_text
+from campaigns.planning.segments import read_segments
+from campaigns.rules.content import merge, read_content
+from campaigns.rules.content_texts import find_text_errors, split_content
+from campaigns.rules.draft import DEFAULT_KIND, Draft, read_draft
+from outreach.accounts.permissions import areas_of, visible_to
+from outreach.imports.uploads import find_list
+from outreach.models.accounts import Organisation, User
+from outreach.models.contacts import ContactList, LegalBasis, Membership
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import BadInput
 
 Form = MultiDict[str, str]
 Kinds = Mapping[str, Mapping[str, Any]]
-
 # Enough of a campaign for one part to be checked by itself.
 _SKELETON: dict[str, Any] = {"name": "-", "text": "-", "lists": ["-"], "sender": "LOA"}
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class CampaignFormData:
     """A form as it was sent. `data` is the whole table; `draft` holds the parts that are right."""
 
     form: Form
@@ -37,7 +52,7 @@ class Filled:
     lists: tuple[str, ...]
 
 
-def read_form(form: Form, *, kinds: Kinds) -> Filled:
+def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
     """Every field checked, each by the rules of `read_draft`; nothing is lost, whatever was typed."""
     data, errors = _gather(form, kinds=kinds)
     required = {
@@ -56,7 +71,7 @@ def read_form(form: Form, *, kinds: Kinds) -> Filled:
             errors[key] = required[key]
         elif key == "step":
             good[key] = _check_steps(value, errors, kinds)
-        elif key == "content" and (wrong := wrong_texts(merge(kinds[data["kind"]], value))):
+        elif key == "content" and (wrong := find_text_errors(merge(kinds[data["kind"]], value))):
             errors |= {f"c.{path}": sentence for path, sentence in wrong.items()}
         elif sentence := _what_is_wrong({**_SKELETON, "kind": data["kind"], key: value}, kinds):
             errors[key] = sentence
@@ -66,7 +81,7 @@ def read_form(form: Form, *, kinds: Kinds) -> Filled:
         if sentence := _what_is_wrong({**_SKELETON, **good}, kinds):
             errors.setdefault(key if key in good else "starts_at", sentence)
             good.pop(key, None)
-    return Filled(
+    return CampaignFormData(
         form=form,
         data=data,
         errors=errors,
@@ -212,7 +227,7 @@ def _decimal(typed: str) -> float:
 
 
 def _content(form: Form, base: Mapping[str, Any]) -> dict[str, Any]:
-    texts, _rest = take_apart(base)
+    texts, _rest = split_content(base)
     return read_texts(form, over=texts)
 
 
@@ -277,3 +292,174 @@ def _typed(number: float | None) -> str:
     if number == int(number):
         return f"{int(number):,}".replace(",", ".")
     return str(number).replace(".", ",")
+
+
+def first_variants(form: Form, errors: dict[str, str]) -> dict[str, Any]:
+    """Those of the first message, as in a campaign's file."""
+    typed = {code: form.get(f"texts.{code}", "") for code in OTHER_LANGUAGES}
+    return _variants(form.get("text_b", ""), form.get("hold_out", ""), typed, errors, key="hold_out")
+
+
+def step_variants(form: Form, errors: dict[str, str]) -> list[dict[str, Any]]:
+    """Those of each reminder's row."""
+    return [
+        _variants(row["text_b"], row["hold_out"], row["texts"], errors, key="step")
+        for row in variant_rows(form)
+    ]
+
+
+def variant_rows(form: Form) -> list[dict[str, Any]]:
+    """What was typed in each reminder's row; a row that was just added has nothing."""
+    columns = zip_longest(
+        form.getlist("step_text"),
+        form.getlist("step_text_b"),
+        form.getlist("step_hold_out"),
+        *(form.getlist(f"step_texts.{code}") for code in OTHER_LANGUAGES),
+        fillvalue="",
+    )
+    return [
+        {"text_b": second, "hold_out": held, "texts": dict(zip(OTHER_LANGUAGES, texts, strict=True))}
+        for _text, second, held, *texts in columns
+    ]
+
+
+def languages_written(form: Form) -> set[str]:
+    """The languages that some message is typed in."""
+    return {
+        code
+        for code in OTHER_LANGUAGES
+        if any([*form.getlist(f"texts.{code}"), *form.getlist(f"step_texts.{code}")])
+    }
+
+
+def fill_variants(form: Form, data: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> None:
+    """Put the variants of a description into the form's fields."""
+    form["text_b"], form["hold_out"] = data.get("text_b") or "", _percent(data)
+    form.setlist("step_text_b", [step.get("text_b") or "" for step in steps])
+    form.setlist("step_hold_out", [_percent(step) for step in steps])
+    for code in OTHER_LANGUAGES:
+        form[f"texts.{code}"] = (data.get("texts") or {}).get(code, "")
+        form.setlist(f"step_texts.{code}", [(step.get("texts") or {}).get(code, "") for step in steps])
+
+
+def _variants(
+    second: str, held: str, texts: Mapping[str, str], errors: dict[str, str], *, key: str
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if second.strip():
+        found["text_b"] = _lines(second)
+    if written := {code: _lines(text) for code, text in texts.items() if text.strip()}:
+        found["texts"] = written
+    if typed := held.strip().rstrip("%").strip():
+        try:
+            found["hold_out"] = float(typed.replace(",", ".")) / 100
+        except ValueError:
+            errors[key] = _("Phần giữ lại để đo là một con số phần trăm, ví dụ 10.")
+    return found
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()
+
+
+def _percent(table: Mapping[str, Any]) -> str:
+    return f"{table['hold_out'] * 100:g}".replace(".", ",") if table.get("hold_out") else ""
+
+
+def read_choices(session: Session, user: User) -> dict[str, Any]:
+    """Everything that the fields about the audience offer this user."""
+    return {
+        "lists": _lists(session, user),
+        "organisations": _organisations(session, user),
+        "districts": _districts(session, user),
+        "area": _own_area(session, user),
+        "languages": LANGUAGES,
+        "smartphone": SMARTPHONE,
+        "answered": ANSWERED,
+        "segments": [(each.id, each.name) for each in read_segments(session, user)],
+    }
+
+
+def usual_sender(session: Session, user: User) -> str:
+    registered = session.scalar(
+        select(Sender.name).where(Sender.registered_on.is_not(None)).order_by(Sender.name).limit(1)
+    )
+    latest = session.scalar(
+        select(Campaign.sender)
+        .where(visible_to(session, user, Campaign.organisation_id))
+        .order_by(Campaign.id.desc())
+        .limit(1)
+    )
+    return registered or latest or ""
+
+
+def _lists(session: Session, user: User) -> list[dict[str, Any]]:
+    """The lists that the user may write to, with how many people stand in each."""
+    counts = select(Membership.list_id, func.count().label("people")).group_by(Membership.list_id).subquery()
+    rows = session.execute(
+        select(
+            Organisation.code,
+            Organisation.name,
+            ContactList.name.label("list"),
+            ContactList.basis,
+            counts.c.people,
+        )
+        .join(Organisation, Organisation.id == ContactList.organisation_id)
+        .outerjoin(counts, counts.c.list_id == ContactList.id)
+        .where(visible_to(session, user, ContactList.organisation_id))
+        .order_by(Organisation.name, ContactList.name)
+    )
+    return [
+        {
+            "key": f"{row.code}/{row.list}",
+            "name": row.list,
+            "organisation": row.name,
+            "people": row.people or 0,
+            "is_closed": row.basis is LegalBasis.NONE,
+        }
+        for row in rows
+    ]
+
+
+def _own_area(session: Session, user: User) -> str:
+    """The area beyond which the user writes to nobody; "" where there is none."""
+    area = session.get(Area, user.area_code) if areas_of(session, user) is not None else None
+    return f"{area.kind} {area.name}" if area else ""
+
+
+def _districts(session: Session, user: User) -> list[dict[str, Any]]:
+    """The districts of the user's area by name, each with its communes; `is_whole`: it may be chosen itself."""
+    seen = areas_of(session, user)
+    areas = session.scalars(select(Area).order_by(Area.name)).all()
+    within = {area.code for area in areas} if seen is None else seen
+    found = [
+        {
+            "code": district.code,
+            "is_whole": district.code in within,
+            "name": f"{district.kind} {district.name}",
+            "communes": [
+                {"code": area.code, "name": f"{area.kind} {area.name}"}
+                for area in areas
+                if area.parent_code == district.code and area.code in within
+            ],
+        }
+        for district in areas
+        if district.level is AreaLevel.DISTRICT
+    ]
+    return [each for each in found if each["is_whole"] or each["communes"]]
+
+
+def list_key(session: Session, user: User, list_id: int) -> str:
+    """A list as the form names it. Raises NotFound."""
+    found = find_list(session, list_id, user=user)
+    return f"{session.get_one(Organisation, found.organisation_id).code}/{found.name}"
+
+
+def _organisations(session: Session, user: User) -> list[dict[str, Any]]:
+    """The organisations that the user may write for, by name."""
+    rows = session.execute(
+        select(Organisation.code, Organisation.name)
+        .where(visible_to(session, user, Organisation.id))
+        .order_by(Organisation.name)
+    )
+    return [{"code": row.code, "name": row.name} for row in rows]

@@ -1,51 +1,83 @@
-"""The guided form: a campaign written, rewritten or copied, with the phone beside it."""
+"""Form page, saved audiences, audience cache.
+
+The guided form: a campaign written, rewritten or copied, with the phone beside it.
+
+Saved segments in the campaign form: taken, kept, removed, each without losing what else was typed.
+
+The crowd remembered for a while: reading a million people takes seconds, counting an audience of theirs does not.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any
 
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from admin.views.audiences import Audiences
-from admin.views.base import OfficeView
-from admin.views.campaign_choices import list_key, read_choices, usual_sender
-from admin.views.campaign_fields import Filled, Form, fill_content, fill_form, read_form, suggest_anew
-from admin.views.campaign_segments import WISHES, act_on_segment
-from admin.views.campaign_variants import LANGUAGES, languages_written, variant_rows
-from admin.views.campaign_words import name_errors, sent_a_trial, show_doubts
+from admin.views.base import AdminPage
+from admin.views.campaign_fields import (
+    CampaignFormData,
+    Form,
+    fill_content,
+    fill_form,
+    languages_written,
+    list_key,
+    read_choices,
+    read_form,
+    suggest_anew,
+    usual_sender,
+    variant_rows,
+)
 from admin.views.text_fields import add_language, show_languages, show_texts
+from admin.wording.campaigns import OTHER_LANGUAGES, name_errors, sent_a_trial, show_doubts
+from campaigns.delivery.send_test_message import send_test_message
+from campaigns.enqueue_jobs import enqueue_send
 from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign
-from campaigns.models import Campaign, Sender
-from campaigns.planning.audience import lists_of_organisations, make_whom
-from campaigns.planning.content import read_content
-from campaigns.planning.doubts import Doubt
-from campaigns.planning.draft import DEFAULT_KIND, read_draft
-from campaigns.planning.editing import describe, find_areas, find_list, find_organisations, suggest_text
+from campaigns.models.campaigns import Campaign, Sender
+from campaigns.planning.audience import (
+    audience_query,
+    build_audience_query,
+    count_audience,
+    lists_of_organisations,
+    load_audience_counter,
+    sample_names,
+)
+from campaigns.planning.drafts import (
+    describe_campaign,
+    find_areas,
+    find_list,
+    find_organisations,
+    suggest_text,
+)
 from campaigns.planning.kinds import load_kinds
-from campaigns.planning.preview import EXAMPLE_NAME, Audience, preview
-from campaigns.planning.trial import send_trial
-from campaigns.planning.whom import Whom
-from campaigns.rings import ring_send
-from campaigns.states import CampaignState
-from outreach.access.models import User
-from outreach.errors import BadInput, LoaError
+from campaigns.planning.preview import EXAMPLE_NAME, SAMPLE_SIZE, AudiencePreview, build_preview
+from campaigns.planning.segments import PARTS, find_segment, remove_segment, save_segment
+from campaigns.rules.audience import AudienceCounter, AudienceQuery
+from campaigns.rules.content import read_content
+from campaigns.rules.draft import DEFAULT_KIND, read_draft
+from campaigns.rules.states import CampaignState
+from campaigns.rules.warnings import CampaignWarning
+from outreach.models.accounts import User
+from outreach.models.contacts import ContactList, ListImport, Upload
+from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
 
 
-class CampaignFormPages(OfficeView):
+class CampaignFormPages(AdminPage):
     """Create, edit, copy, preview. The list and the sheet stand in `campaigns.py`."""
 
     def __init__(self, runtime: Runtime, **where: Any) -> None:
         super().__init__(runtime, **where)
-        self.audiences = Audiences()
+        self.audiences = AudienceCache()
 
     @expose("/new", methods=["GET", "POST"])
     def create(self) -> ResponseReturnValue:
@@ -66,7 +98,7 @@ class CampaignFormPages(OfficeView):
             campaign = find_campaign(session, campaign_id, user=user)
             if campaign.state is not CampaignState.DRAFT:
                 return redirect(url_for("campaigns.sheet", campaign_id=campaign_id))
-            form = fill_form(describe(session, campaign, kinds=load_kinds()), kinds=load_kinds())
+            form = fill_form(describe_campaign(session, campaign, kinds=load_kinds()), kinds=load_kinds())
             return self._show(session, user, read_form(form, kinds=load_kinds()), campaign=campaign)
 
     @expose("/preview", methods=["POST"])
@@ -75,7 +107,7 @@ class CampaignFormPages(OfficeView):
         filled = read_form(request.form, kinds=load_kinds())
         with self.reading() as (session, user):
             shown = self._foresee(session, user, filled, may_count="quick" not in request.args)
-        return self.render("office/campaign_preview.html", filled=filled, **shown)
+        return self.render("campaigns/preview.html", filled=filled, **shown)
 
     # -- taking ------------------------------------------------------------------------------------
 
@@ -112,7 +144,7 @@ class CampaignFormPages(OfficeView):
             )
         return page, 422 if wish == "save" else 200
 
-    def _save(self, campaign_id: int | None, filled: Filled) -> ResponseReturnValue:
+    def _save(self, campaign_id: int | None, filled: CampaignFormData) -> ResponseReturnValue:
         draft, now = read_draft(filled.data, kinds=load_kinds()), datetime.now(UTC)
         with self.writing() as (session, user):
             if campaign_id is None:
@@ -122,7 +154,7 @@ class CampaignFormPages(OfficeView):
         flash(_("Đã lưu bản nháp. Hãy đọc lại lần cuối rồi trình duyệt."), "success")
         return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
 
-    def _segment(self, wish: str, filled: Filled) -> tuple[str, Filled]:
+    def _segment(self, wish: str, filled: CampaignFormData) -> tuple[str, CampaignFormData]:
         """What is said of it, good or bad, stands beside the segments."""
         try:
             with self.writing() as (session, user):
@@ -132,14 +164,14 @@ class CampaignFormPages(OfficeView):
             return "", filled
         return said, read_form(filled.form, kinds=load_kinds())
 
-    def _try(self, filled: Filled) -> str:
+    def _try(self, filled: CampaignFormData) -> str:
         """Send a test message of the first text. What is said of it stands beside its button, good or bad."""
         if "text" in filled.errors:
             filled.errors["trial"] = _("Hãy sửa nội dung tin trước khi gửi thử.")
             return ""
         try:
             with self.writing() as (session, user):
-                send_trial(
+                send_test_message(
                     session,
                     text=filled.draft.steps[0].text,
                     unaccented=filled.draft.unaccented,
@@ -151,7 +183,7 @@ class CampaignFormPages(OfficeView):
         except BadInput as error:
             filled.errors["trial"] = str(error)
             return ""
-        ring_send(self.runtime.doorbell)
+        enqueue_send(self.runtime.doorbell)
         return sent_a_trial()
 
     # -- showing -----------------------------------------------------------------------------------
@@ -160,7 +192,7 @@ class CampaignFormPages(OfficeView):
         self,
         session: Session,
         user: User,
-        filled: Filled,
+        filled: CampaignFormData,
         *,
         campaign: Campaign | None,
         fresh: bool = False,
@@ -170,7 +202,7 @@ class CampaignFormPages(OfficeView):
         senders = session.scalars(select(Sender).order_by(Sender.name)).all()
         kind = filled.form.get("kind", "")
         page: str = self.render(
-            "office/campaign_form.html",
+            "campaigns/form.html",
             filled=filled,
             form=filled.form,
             # A form that nobody has sent yet is not scolded for what is still empty.
@@ -187,7 +219,7 @@ class CampaignFormPages(OfficeView):
             **show_languages(filled.form, filled.errors, written=languages_written(filled.form), kind=kind),
             anchors=_ANCHORS,
             reminders=_reminders(filled.form),
-            languages=LANGUAGES,
+            languages=OTHER_LANGUAGES,
             first_variants=_first_variants(filled.form),
             shown_errors={} if fresh else name_errors(filled.errors),
             tried=tried,
@@ -197,17 +229,17 @@ class CampaignFormPages(OfficeView):
         return page
 
     def _foresee(
-        self, session: Session, user: User, filled: Filled, *, may_count: bool = True
+        self, session: Session, user: User, filled: CampaignFormData, *, may_count: bool = True
     ) -> dict[str, Any]:
         """What the preview's template needs, of what is right in a form. Without `may_count` the page asks again."""
         whom = self._whom(session, user, filled)
         is_counting = not may_count and not self.audiences.remembers(session, whom)
-        audience = Audience(0, {}, []) if is_counting else self.audiences.of(session, whom)
+        audience = AudiencePreview(0, {}, []) if is_counting else self.audiences.of(session, whom)
         settings = self.runtime.settings
-        seen = preview(session, filled.draft, audience, settings=settings, now=datetime.now(UTC))
+        seen = build_preview(session, filled.draft, audience, settings=settings, now=datetime.now(UTC))
         # Nobody is missing where nobody was chosen or counted yet.
         is_counted = bool(whom.lists) and not is_counting
-        doubts = [doubt for doubt in seen.doubts if is_counted or doubt is not Doubt.EMPTY_AUDIENCE]
+        doubts = [doubt for doubt in seen.doubts if is_counted or doubt is not CampaignWarning.EMPTY_AUDIENCE]
         return {
             "preview": seen,
             "is_counting": is_counting,
@@ -216,7 +248,7 @@ class CampaignFormPages(OfficeView):
             "example_name": EXAMPLE_NAME,
         }
 
-    def _whom(self, session: Session, user: User, filled: Filled) -> Whom:
+    def _whom(self, session: Session, user: User, filled: CampaignFormData) -> AudienceQuery:
         """Whom the form is for, without what is wrong in it."""
         lists, conditions = set(), filled.draft.conditions
         try:
@@ -230,7 +262,7 @@ class CampaignFormPages(OfficeView):
             areas = find_areas(session, user, areas)
         except BadInput as error:
             filled.errors.setdefault("areas", str(error))
-        return make_whom(session, filled.draft.kind, lists, areas, conditions)
+        return build_audience_query(session, filled.draft.kind, lists, areas, conditions)
 
     # -- beginning ---------------------------------------------------------------------------------
 
@@ -254,7 +286,7 @@ class CampaignFormPages(OfficeView):
 
     def _copy(self, session: Session, user: User, campaign_id: int) -> Form:
         """An earlier campaign without its dates; what the lists hold now is what counts."""
-        said: Mapping[str, Any] = describe(
+        said: Mapping[str, Any] = describe_campaign(
             session, find_campaign(session, campaign_id, user=user), kinds=load_kinds()
         )
         kept = {key: value for key, value in said.items() if key not in ("starts_at", "deadline")}
@@ -290,5 +322,94 @@ def _reminders(form: Form) -> list[dict[str, Any]]:
 
 
 def _first_variants(form: Form) -> dict[str, Any]:
-    texts = {code: form.get(f"texts.{code}", "") for code in LANGUAGES}
+    texts = {code: form.get(f"texts.{code}", "") for code in OTHER_LANGUAGES}
     return {"text_b": form.get("text_b", ""), "hold_out": form.get("hold_out", ""), "texts": texts}
+
+
+WISHES = ("use_segment", "save_segment", "remove_segment")
+
+
+def act_on_segment(
+    session: Session, user: User, filled: CampaignFormData, wish: str, *, now: datetime
+) -> str:
+    """Do what was pressed, in the caller's transaction; the sentence that says so. Raises BadInput."""
+    form = filled.form
+    if wish == "save_segment":
+        kept = save_segment(session, form.get("segment_name", ""), filled.data, user=user, now=now)
+        form["segment"], form["segment_name"] = str(kept.id), ""
+        return _("Đã lưu nhóm “%(name)s”. Chiến dịch sau chỉ cần chọn lại nhóm này.", name=kept.name)
+    try:
+        segment = find_segment(session, form.get("segment", 0, type=int), user=user)
+    except NotFound:
+        raise BadInput(_("Hãy chọn một nhóm đã lưu trước.")) from None
+    if wish == "remove_segment":
+        remove_segment(session, segment.id, user=user, now=now)
+        return _("Đã xóa nhóm “%(name)s”. Các chiến dịch đã soạn không thay đổi.", name=segment.name)
+    for part in PARTS:
+        value = segment.data.get(part, [])
+        form.setlist(part, value if isinstance(value, list) else [value])
+    return _("Đã chọn người nhận theo nhóm “%(name)s”.", name=segment.name)
+
+
+# A crowd is good for so many times what reading it took: reading never takes more than a twentieth of the time.
+_GOOD_FOR = 20.0
+_GOOD_AT_LEAST_S = 1.0
+_MOST_REMEMBERED = 100
+_Lists = tuple[int | None, int | None, datetime | None]
+
+
+class AudienceCache:
+    """One for each process of the web."""
+
+    def __init__(self) -> None:
+        self._crowds: dict[str, tuple[float, _Lists, datetime, AudienceCounter]] = {}
+        self._frozen: dict[tuple[int, datetime | None], AudiencePreview] = {}
+        self._reading = Lock()
+
+    def of(self, session: Session, whom: AudienceQuery) -> AudiencePreview:
+        """Whom a campaign would reach; `counted_at` says as of when."""
+        if not whom.lists:
+            return AudiencePreview(0, {}, [])
+        with self._reading:
+            crowd, at = self._crowd(session, whom.kind)
+        return AudiencePreview(*crowd.count(whom, names=SAMPLE_SIZE), at, whom.is_recorded)
+
+    def remembers(self, session: Session, whom: AudienceQuery) -> bool:
+        """Whether `of` would answer at once."""
+        return not whom.lists or self._is_good(session, whom.kind)
+
+    def of_campaign(self, session: Session, campaign: Campaign) -> AudiencePreview:
+        """Whom a campaign reaches: frozen where it was launched, else as `of`."""
+        if campaign.recipients is None:
+            return self.of(session, audience_query(session, campaign))
+        found = self._frozen.get((campaign.id, campaign.launched_at))
+        if found is None:
+            recipients, excluded = count_audience(session, campaign.id)
+            names = sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE)
+            found = AudiencePreview(recipients, excluded, names)
+            if len(self._frozen) >= _MOST_REMEMBERED:
+                self._frozen.clear()
+            self._frozen[campaign.id, campaign.launched_at] = found
+        return found
+
+    def _crowd(self, session: Session, kind: str) -> tuple[AudienceCounter, datetime]:
+        if not self._is_good(session, kind):
+            begun, at, lists = time.monotonic(), datetime.now(UTC), _lists_as_of(session)
+            crowd = load_audience_counter(session, kind)
+            took = time.monotonic() - begun
+            self._crowds[kind] = (begun + took + max(_GOOD_AT_LEAST_S, took * _GOOD_FOR), lists, at, crowd)
+        _until, _lists, at, crowd = self._crowds[kind]
+        return crowd, at
+
+    def _is_good(self, session: Session, kind: str) -> bool:
+        kept = self._crowds.get(kind)
+        return kept is not None and kept[0] > time.monotonic() and kept[1] == _lists_as_of(session)
+
+
+def _lists_as_of(session: Session) -> _Lists:
+    """Changes with each list and each import: an officer who has just brought people in must find them."""
+    return (
+        session.scalar(select(func.max(ContactList.id))),
+        session.scalar(select(func.max(ListImport.id))),
+        session.scalar(select(func.max(Upload.ended_at))),
+    )

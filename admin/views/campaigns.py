@@ -1,7 +1,13 @@
-"""Campaigns: the list, and each one's sheet, from which it is submitted, returned, approved and launched."""
+"""List and sheet.
+
+Campaigns: the list, and each one's sheet, from which it is submitted, returned, approved and launched.
+
+What a campaign's sheet and the list of campaigns show, read in one snapshot as plain data.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,30 +17,61 @@ from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
-from admin.views.campaign_correcting import CampaignTextPages
-from admin.views.campaign_sheet import read_campaigns, read_sheet
-from admin.views.campaign_variants import LANGUAGES
-from admin.views.campaign_words import sent_a_trial, show_doubts
-from admin.views.ladder_words import ShownLift, show_lifts
-from admin.views.text_names import own_texts
-from campaigns.figures.lift import lifts_of
-from campaigns.figures.running import read_panel
-from campaigns.lifecycle import act, find_campaign
-from campaigns.models import Campaign, Step
-from campaigns.planning.approvals import Terms, read_terms
-from campaigns.planning.correcting import may_be_corrected
-from campaigns.planning.notices import ring_for_notices
-from campaigns.planning.preview import EXAMPLE_NAME
-from campaigns.planning.trial import send_trial
-from campaigns.reach.reading import read_reach
-from campaigns.rings import ring_send, ring_sweep
-from campaigns.states import CampaignAction, CampaignState
-from outreach.access.models import User
-from outreach.access.users import organisations_of
-from outreach.errors import BadInput, LoaError
+from admin.views.correct_texts import CampaignTextPages
+from admin.wording.campaigns import (
+    OTHER_LANGUAGES,
+    ShownChange,
+    ShownLift,
+    own_texts,
+    sent_a_trial,
+    show_changes,
+    show_conditions,
+    show_doubts,
+    show_lifts,
+)
+from campaigns.analytics.campaign_status import read_sending_panel
+from campaigns.analytics.reach import read_reach, step_lifts
+from campaigns.delivery.send_test_message import send_test_message
+from campaigns.enqueue_jobs import enqueue_send, enqueue_sweep
+from campaigns.goals.goals import read_campaign_goals
+from campaigns.lifecycle import find_campaign, perform_action
+from campaigns.models.campaigns import (
+    Campaign,
+    CampaignAuthor,
+    CampaignDecision,
+    CampaignList,
+    CampaignVersion,
+    Recipient,
+    Step,
+)
+from campaigns.models.replies import InstallReport
+from campaigns.planning.approvals import (
+    LaunchTerms,
+    approvals_needed,
+    approvers_of,
+    compute_terms,
+    enqueue_due_approval_mail,
+    is_waiting_for_second_approval,
+)
+from campaigns.planning.correct_texts import may_be_corrected
+from campaigns.planning.drafts import compare_versions, describe_campaign
+from campaigns.planning.kinds import load_kinds
+from campaigns.planning.preview import EXAMPLE_NAME, AudiencePreview, Preview, build_preview
+from campaigns.rules.content import Content, read_content
+from campaigns.rules.draft import read_stored_draft
+from campaigns.rules.reach import InstallShare, share_of
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import CampaignAction, CampaignState
+from outreach.accounts.permissions import organisations_of, visible_to
+from outreach.core.settings import Settings
+from outreach.models.accounts import Organisation, Role, User
+from outreach.models.contacts import ContactList
+from outreach.models.places import Area
+from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 
 PAGE = 25
@@ -52,7 +89,7 @@ class CampaignsView(CampaignTextPages):
         with self.reading() as (session, user):
             rows, total = read_campaigns(session, user, state=state, page=page, size=PAGE)
         return self.render(
-            "office/campaign_list.html",
+            "campaigns/list.html",
             campaigns=rows,
             total=total,
             page=page,
@@ -74,15 +111,17 @@ class CampaignsView(CampaignTextPages):
         now = datetime.now(UTC)
         audience = self.audiences.of_campaign(session, campaign)
         shown = read_sheet(session, campaign, audience, user=user, settings=self.runtime.settings, now=now)
-        panel = read_panel(session, campaign, now, runtime=self.runtime) if shown.was_launched else None
+        panel = (
+            read_sending_panel(session, campaign, now, runtime=self.runtime) if shown.was_launched else None
+        )
         page: str = self.render(
-            "office/campaign_sheet.html",
+            "campaigns/sheet.html",
             sheet=shown,
             panel=panel,
             may_correct=may_open(user.role, "campaigns.texts") and may_be_corrected(campaign),
             own_texts=own_texts(shown.said.get("content", {}), campaign.kind),
             lifts=_read_lifts(session, campaign, user) if shown.was_launched else [],
-            languages=LANGUAGES,
+            languages=OTHER_LANGUAGES,
             page_languages=list(campaign.content.get("languages", {})),
             campaign_id=campaign_id,
             shown_doubts=show_doubts(shown.preview.doubts, is_live=self.runtime.settings.is_live),
@@ -119,23 +158,25 @@ class CampaignsView(CampaignTextPages):
 
     def _move(self, campaign_id: int, action: CampaignAction, done: str) -> ResponseReturnValue:
         """One step; what refuses it is told on the sheet, with what was typed still there."""
-        reason, now, terms = request.form.get("reason", ""), datetime.now(UTC), Terms()
+        reason, now, terms = request.form.get("reason", ""), datetime.now(UTC), LaunchTerms()
         if action in (CampaignAction.APPROVE, CampaignAction.LAUNCH):
             with self.reading() as (session, user):
                 campaign = find_campaign(session, campaign_id, user=user)
-                terms = read_terms(session, campaign, settings=self.runtime.settings, now=now)
+                terms = compute_terms(session, campaign, settings=self.runtime.settings, now=now)
         try:
             with self.writing() as (session, user):
-                campaign = act(session, campaign_id, action, user=user, now=now, reason=reason, terms=terms)
+                campaign = perform_action(
+                    session, campaign_id, action, user=user, now=now, reason=reason, terms=terms
+                )
                 state = campaign.state
         except LoaError as error:
             with self.reading() as (session, user):
                 page = self._sheet(session, user, campaign_id, refused=str(error), typed_reason=reason)
             return page, 409
         if action in (CampaignAction.SUBMIT, CampaignAction.APPROVE, CampaignAction.RETURN):
-            ring_for_notices(self.runtime, campaign_id)
+            enqueue_due_approval_mail(self.runtime, campaign_id)
         if state in (CampaignState.SENDING, CampaignState.CANCELLED):
-            ring_sweep(self.runtime.doorbell)
+            enqueue_sweep(self.runtime.doorbell)
         if action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED:
             done = _("Đã ghi nhận lần duyệt thứ nhất. Cần thêm một người khác duyệt.")
         flash(done, "success")
@@ -149,7 +190,7 @@ class CampaignsView(CampaignTextPages):
                 campaign = find_campaign(session, campaign_id, user=user)
                 wanted = request.form.get("step", 1, type=int)
                 step: Step = next((s for s in campaign.steps if s.number == wanted), campaign.steps[0])
-                send_trial(
+                send_test_message(
                     session,
                     text=step.text,
                     unaccented=campaign.unaccented,
@@ -163,7 +204,7 @@ class CampaignsView(CampaignTextPages):
             with self.reading() as (session, user):
                 page = self._sheet(session, user, campaign_id, trial_error=str(error), trial_number=number)
             return page, 422
-        ring_send(self.runtime.doorbell)
+        enqueue_send(self.runtime.doorbell)
         shown_there = url_for("campaigns.sheet", campaign_id=campaign_id, tried=1, _anchor="trial")
         return redirect(shown_there, code=303)
 
@@ -172,4 +213,268 @@ def _read_lifts(session: Session, campaign: Campaign, user: User) -> list[ShownL
     if not any(step.hold_out or step.text_b for step in campaign.steps):
         return []
     seen = organisations_of(session, user)
-    return show_lifts(lifts_of(campaign, read_reach(session, campaign, seen=seen, now=datetime.now(UTC))))
+    return show_lifts(step_lifts(campaign, read_reach(session, campaign, seen=seen, now=datetime.now(UTC))))
+
+
+_WRITERS = (Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR)
+_APPROVERS = (Role.APPROVER, Role.ADMINISTRATOR)
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionRow:
+    """A submission, and what was decided on it (None: nothing yet)."""
+
+    n: int
+    submitted_by: str
+    submitted_at: datetime
+    approved: bool | None
+    decided_by: str
+    decided_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignSheet:
+    """Everything on a sheet. `may` holds the steps that this user may take now."""
+
+    id: int
+    name: str
+    state: CampaignState
+    organisation: str
+    author: str
+    created_at: datetime
+    approver: str
+    approved_at: datetime | None
+    said: dict[str, Any]
+    content: Content
+    kind: str
+    lists: list[tuple[int, str, str]]  # id, name, organisation
+    areas: list[str]
+    conditions: list[tuple[str, str]]  # what else people must be, in words
+    preview: Preview
+    submissions: list[SubmissionRow]
+    changes: list[ShownChange]
+    compared_with: int | None
+    is_author: bool
+    approvals: int  # how many it takes
+    approved_by: list[str]  # who has given one to what was submitted last
+    is_held: bool  # stands still until a second one is given
+    may: frozenset[str]
+    was_launched: bool
+    is_over: bool
+    launched_at: datetime | None
+    ended_at: datetime | None
+    starts_at: datetime | None
+    deadline: datetime | None
+
+
+def read_sheet(
+    session: Session,
+    campaign: Campaign,
+    audience: AudiencePreview,
+    *,
+    user: User,
+    settings: Settings,
+    now: datetime,
+) -> CampaignSheet:
+    """A campaign for its author, its approver and whoever may read it."""
+    kinds = load_kinds()
+    said = describe_campaign(session, campaign, kinds=kinds)
+    draft = read_stored_draft(said, kinds=kinds)
+    versions = session.scalars(
+        select(CampaignVersion).where(CampaignVersion.campaign_id == campaign.id).order_by(CampaignVersion.n)
+    ).all()
+    area_names = dict(
+        session.execute(select(Area.code, Area.kind + " " + Area.name).order_by(Area.code)).all()
+    )
+    compared, changes = _compare(campaign, said, list(versions))
+    is_author = (
+        campaign.created_by == user.id or session.get(CampaignAuthor, (campaign.id, user.id)) is not None
+    )
+    organisation = session.get(Organisation, campaign.organisation_id) if campaign.organisation_id else None
+    approver = session.get(User, campaign.approved_by) if campaign.approved_by else None
+    shown = build_preview(session, draft, audience, settings=settings, now=now)
+    given = approvers_of(session, campaign.id)
+    held = is_waiting_for_second_approval(campaign)
+    may = _may(CampaignState.SUBMITTED if held else campaign.state, user.role, is_author=is_author)
+    if held:
+        may -= {"discard", "withdraw", "return"}
+    return CampaignSheet(
+        id=campaign.id,
+        name=campaign.name,
+        state=campaign.state,
+        organisation=organisation.name if organisation else "",
+        author=_shown(session.get_one(User, campaign.created_by)),
+        created_at=campaign.created_at,
+        approver=_shown(approver) if approver else "",
+        approved_at=campaign.approved_at,
+        said=said,
+        content=read_content(campaign.content),
+        kind=kinds.get(campaign.kind, {}).get("title", campaign.kind),
+        lists=_lists(session, campaign),
+        areas=[area_names.get(code, code) for code in campaign.areas],
+        conditions=show_conditions(said, organisations=_organisations(session)),
+        preview=shown,
+        submissions=_submissions(session, list(versions)),
+        changes=show_changes(changes, areas=area_names, organisations=_organisations(session)),
+        compared_with=compared,
+        is_author=is_author,
+        approvals=approvals_needed(shown, settings),
+        approved_by=[_shown(session.get_one(User, number)) for number in given],
+        is_held=held,
+        may=may - {"approve"} if user.id in given else may,
+        was_launched=campaign.state not in _BEFORE_LAUNCH and campaign.approved_at is not None,
+        is_over=campaign.state in (CampaignState.COMPLETED, CampaignState.CANCELLED),
+        launched_at=campaign.launched_at,
+        ended_at=campaign.ended_at,
+        starts_at=campaign.starts_at,
+        deadline=campaign.deadline,
+    )
+
+
+def _lists(session: Session, campaign: Campaign) -> list[tuple[int, str, str]]:
+    rows = session.execute(
+        select(ContactList.id, ContactList.name, Organisation.name)
+        .join(CampaignList, CampaignList.list_id == ContactList.id)
+        .join(Organisation, Organisation.id == ContactList.organisation_id)
+        .where(CampaignList.campaign_id == campaign.id)
+        .order_by(Organisation.name, ContactList.name)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def _organisations(session: Session) -> dict[str, str]:
+    return dict(session.execute(select(Organisation.code, Organisation.name)).all())
+
+
+_BEFORE_LAUNCH = (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.APPROVED)
+
+
+def _may(state: CampaignState, role: Role, *, is_author: bool) -> frozenset[str]:
+    """What the use cases would let this user do; they decide again when it is pressed."""
+    if role not in _WRITERS:
+        return frozenset()
+    may = {"copy", "try"}
+    if state in _BEFORE_LAUNCH:
+        may.add("discard")
+    if state is CampaignState.DRAFT:
+        may |= {"edit", "submit"}
+    elif state in (CampaignState.SUBMITTED, CampaignState.APPROVED):
+        if is_author:
+            may.add("withdraw")
+        elif role in _APPROVERS:
+            may.add("return")
+        if state is CampaignState.APPROVED:
+            may.add("launch")
+        elif role in _APPROVERS and not is_author:
+            may.add("approve")
+    return frozenset(may)
+
+
+def _compare(
+    campaign: Campaign, said: dict[str, Any], versions: list[CampaignVersion]
+) -> tuple[int | None, list[Any]]:
+    """What has changed: in a draft since it was submitted last, else between the last two submissions."""
+    if campaign.state not in _BEFORE_LAUNCH:
+        return None, []
+    if campaign.state is CampaignState.DRAFT and versions:
+        return versions[-1].n, compare_versions(versions[-1].data, said)
+    if len(versions) > 1:
+        return versions[-2].n, compare_versions(versions[-2].data, versions[-1].data)
+    return None, []
+
+
+def _submissions(session: Session, versions: list[CampaignVersion]) -> list[SubmissionRow]:
+    if not versions:
+        return []
+    decisions: dict[int, CampaignDecision] = {}
+    for decision in session.scalars(
+        select(CampaignDecision)
+        .where(CampaignDecision.version_id.in_([version.id for version in versions]))
+        .order_by(CampaignDecision.id)
+    ):
+        decisions[decision.version_id] = decision
+    ids = {version.submitted_by for version in versions} | {d.decided_by for d in decisions.values()}
+    names = {user.id: _shown(user) for user in session.scalars(select(User).where(User.id.in_(ids)))}
+    told = []
+    for version in reversed(versions):
+        made = decisions.get(version.id)
+        told.append(
+            SubmissionRow(
+                n=version.n,
+                submitted_by=names[version.submitted_by],
+                submitted_at=version.submitted_at,
+                approved=made.approved if made else None,
+                decided_by=names[made.decided_by] if made else "",
+                decided_at=made.decided_at if made else None,
+                reason=made.reason if made else "",
+            )
+        )
+    return told
+
+
+def _shown(user: User) -> str:
+    return user.name or user.email
+
+
+def read_campaigns(
+    session: Session, user: User, *, state: CampaignState | None, page: int, size: int
+) -> tuple[list[dict[str, Any]], int]:
+    """One page of the campaigns that the user may see, the newest first, and how many there are."""
+    seen = visible_to(session, user, Campaign.organisation_id)
+    wanted = [seen, Campaign.state == state] if state else [seen]
+    total = session.scalar(select(func.count()).select_from(Campaign).where(*wanted)) or 0
+    rows = session.execute(
+        select(Campaign, Organisation.name, User.name, User.email)
+        .outerjoin(Organisation, Organisation.id == Campaign.organisation_id)
+        .join(User, User.id == Campaign.created_by)
+        .where(*wanted)
+        .order_by(Campaign.id.desc())
+        .limit(size)
+        .offset((page - 1) * size)
+    ).all()
+    shares = _shares(session, [row[0] for row in rows])
+    return [
+        {
+            "id": campaign.id,
+            "name": campaign.name,
+            "state": campaign.state,
+            "organisation": organisation or "",
+            "recipients": campaign.recipients,
+            "share": shares.get(campaign.id),
+            "at": campaign.launched_at or campaign.starts_at or campaign.created_at,
+            "was_launched": campaign.launched_at is not None,
+            "author": name or email,
+        }
+        for campaign, organisation, name, email in rows
+    ], total
+
+
+def _shares(session: Session, campaigns: list[Campaign]) -> dict[int, InstallShare]:
+    """The self-reported share of each launched campaign, from indexes alone."""
+    launched = {campaign.id: campaign.recipients for campaign in campaigns if campaign.recipients is not None}
+    installed = dict(
+        session.execute(
+            select(InstallReport.campaign_id, func.count())
+            .where(InstallReport.campaign_id.in_(launched), InstallReport.withdrawn_at.is_(None))
+            .group_by(InstallReport.campaign_id)
+        ).all()
+    )
+    without = dict(
+        session.execute(
+            select(Recipient.campaign_id, func.count())
+            .where(Recipient.campaign_id.in_(launched), Recipient.answer == Label.NO_SMARTPHONE)
+            .group_by(Recipient.campaign_id)
+        ).all()
+    )
+    goals = read_campaign_goals(session, launched)
+    entered = {campaign_id: goal.denominator.value for campaign_id, goal in goals.items() if goal.denominator}
+    return {
+        campaign_id: share_of(
+            installed=installed.get(campaign_id, 0),
+            recipients=recipients,
+            no_smartphone=without.get(campaign_id, 0),
+            entered=entered.get(campaign_id),
+        )
+        for campaign_id, recipients in launched.items()
+    }

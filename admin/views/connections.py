@@ -1,7 +1,13 @@
-"""Tokens of other systems: which there are, a new one, and the end of one."""
+"""API tokens, webhooks.
+
+Tokens of other systems: which there are, a new one, and the end of one.
+
+Webhooks: who is told of what, how far that came, and an event sent again.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,18 +18,30 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from admin.views.base import OfficeView
+from admin.views.base import AdminPage
 from admin.views.organisations import choices_of_organisations
-from outreach.access.models import User
-from outreach.access.tokens.keeping import LONGEST_NAME, end_token, make_token, read_tokens
-from outreach.access.tokens.models import Right
-from outreach.errors import LoaError
+from campaigns.enqueue_jobs import enqueue_webhooks
+from campaigns.rules.webhooks import LONGEST_URL, secret_of
+from campaigns.webhooks.subscriptions import LONGEST_NAME as LONGEST_WEBHOOK_NAME
+from campaigns.webhooks.subscriptions import (
+    OFFERED,
+    end_subscription,
+    find_subscription,
+    read_deliveries,
+    read_subscriptions,
+    send_again,
+    send_ping,
+    subscribe,
+)
+from outreach.accounts.api_tokens import LONGEST_NAME, create_token, end_token, read_tokens
+from outreach.models.accounts import Organisation, Right, User
+from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
 DAYS = (30, 90, 365, 730)
 
 
-class TokensView(OfficeView):
+class TokensView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name=_l("Kết nối"), endpoint="tokens", url="/admin/tokens")
 
@@ -42,7 +60,7 @@ class TokensView(OfficeView):
         }
         try:
             with self.writing() as (session, user):
-                made, text = make_token(session, **typed, user=user, now=datetime.now(UTC))
+                made, text = create_token(session, **typed, user=user, now=datetime.now(UTC))
         except LoaError as error:
             return self._show(typed=typed, error=str(error)), 422
         return self._show(made=made.name, text=text)
@@ -65,7 +83,7 @@ class TokensView(OfficeView):
             organisations = choices_of_organisations(session)
         now = datetime.now(UTC)
         page: str = self.render(
-            "office/tokens.html",
+            "settings/api_tokens.html",
             tokens=[(each, each.is_open(now)) for each in tokens],
             organisations=organisations,
             rights=list(Right),
@@ -75,5 +93,104 @@ class TokensView(OfficeView):
             text=text,
             typed=typed or {"days": 365, "rights": []},
             error=error,
+        )
+        return page
+
+
+class WebhooksView(AdminPage):
+    under = "tokens"
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name="", endpoint="hooks", url="/admin/hooks")
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        return self._list()
+
+    @expose("/", methods=["POST"])
+    def create(self) -> ResponseReturnValue:
+        """The answer shows the secret, once."""
+        typed: dict[str, Any] = {
+            "name": request.form.get("name", ""),
+            "url": request.form.get("url", ""),
+            "organisation_id": request.form.get("organisation", 0, type=int),
+            "kinds": request.form.getlist("kind"),
+        }
+        settings = self.runtime.settings
+        try:
+            with self.writing() as (session, user):
+                made = subscribe(
+                    session,
+                    **typed,
+                    is_production=settings.app_env == "production",
+                    user=user,
+                    now=datetime.now(UTC),
+                )
+        except LoaError as error:
+            return self._list(typed=typed, error=str(error)), 422
+        return self._show(made.id, secret=secret_of(made.salt, secret_key=settings.secret_key))
+
+    @expose("/<int:hook_id>/")
+    def show(self, hook_id: int) -> ResponseReturnValue:
+        return self._show(hook_id)
+
+    @expose("/<int:hook_id>/try", methods=["POST"])
+    def try_out(self, hook_id: int) -> ResponseReturnValue:
+        def act(session: Session, user: User, now: datetime) -> None:
+            send_ping(session, hook_id, user=user, now=now)
+
+        return self._do(hook_id, act, _("Đã gửi tin thử. Tải lại trang sau vài giây để xem kết quả."))
+
+    @expose("/<int:hook_id>/deliveries/<int:delivery_id>/again", methods=["POST"])
+    def again(self, hook_id: int, delivery_id: int) -> ResponseReturnValue:
+        def act(session: Session, user: User, now: datetime) -> None:
+            send_again(session, hook_id, delivery_id, user=user, now=now)
+
+        return self._do(hook_id, act, _("Tin báo được gửi lại. Tải lại trang sau vài giây để xem kết quả."))
+
+    @expose("/<int:hook_id>/end", methods=["POST"])
+    def end(self, hook_id: int) -> ResponseReturnValue:
+        def act(session: Session, user: User, now: datetime) -> None:
+            end_subscription(session, hook_id, user=user, now=now)
+
+        return self._do(hook_id, act, _("Đã ngừng. Không gửi tin báo nào đến đây nữa."))
+
+    def _do(
+        self, hook_id: int, act: Callable[[Session, User, datetime], None], said: str
+    ) -> ResponseReturnValue:
+        back = url_for(".show", hook_id=hook_id)
+        if refused := self.attempt(act, else_to=back):
+            return refused
+        enqueue_webhooks(self.runtime.doorbell)
+        flash(said, "success")
+        return redirect(back, code=303)
+
+    def _list(self, *, typed: dict[str, Any] | None = None, error: str = "") -> str:
+        with self.reading() as (session, user):
+            lines = read_subscriptions(session, user)
+            organisations = choices_of_organisations(session)
+        page: str = self.render(
+            "settings/webhooks.html",
+            lines=lines,
+            organisations=organisations,
+            kinds=OFFERED,
+            longest_name=LONGEST_WEBHOOK_NAME,
+            longest_url=LONGEST_URL,
+            typed=typed or {"kinds": []},
+            error=error,
+        )
+        return page
+
+    def _show(self, hook_id: int, *, secret: str = "") -> str:
+        with self.reading() as (session, user):
+            found = find_subscription(session, hook_id, user=user)
+            deliveries = read_deliveries(session, hook_id)
+            organisation = session.get_one(Organisation, found.organisation_id).name
+        page: str = self.render(
+            "settings/webhook.html",
+            hook=found,
+            organisation=organisation,
+            deliveries=deliveries,
+            secret=secret,
         )
         return page

@@ -1,12 +1,19 @@
-"""The directory, and one person's page."""
+"""Directory and contact page.
+
+The directory, and one person's page.
+
+What an officer searched for: kept in their own cookie and nowhere else, so that no address tells a name or number.
+"""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
+from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -16,55 +23,54 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
-from admin.views.base import OfficeView
-from admin.views.campaign_choices import LANGUAGES
-from admin.views.case_pages import labels_of
-from admin.views.searches import keep_search, searched_for
-from campaigns.answers.models import HEARD, Place
-from campaigns.answers.taking import Keys
-from campaigns.figures.person import (
-    SAID_TO_AN_OFFICER,
+from admin.views.base import AdminPage
+from admin.views.inbox import labels_of
+from admin.wording.campaigns import LANGUAGES
+from campaigns.cases.conversation import (
+    OFFICER_LABELS,
     has_answered,
-    read_talks,
+    read_conversations,
     record_answer,
     visible_campaigns,
 )
-from campaigns.models import Campaign
-from campaigns.replies.classifier import Label
-from campaigns.rights.models import RequestKind
-from campaigns.rights.requests import read_requests
-from outreach.access.models import User
-from outreach.people.directory import Wanted, read_page, record_search
-from outreach.people.lists import read_names, read_organisations
-from outreach.people.models import SuppressionReason
-from outreach.people.origins import read_origins
-from outreach.people.own_numbers import add_number, read_removed, remove_number
-from outreach.people.person import (
-    correct,
+from campaigns.models.campaigns import Campaign
+from campaigns.models.privacy import RequestKind
+from campaigns.models.replies import HEARD, AnswerPlace
+from campaigns.privacy.requests import read_requests
+from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.replies.labels import Label
+from outreach.contacts.contact import (
+    correct_contact,
     find_contact,
     lift_suppression,
+    read_origins,
     read_phones,
-    see_number,
+    reveal_number,
     suppress_number,
 )
+from outreach.contacts.directory import ContactFilter, read_page, record_search
+from outreach.contacts.lists import read_names, read_organisations
+from outreach.contacts.phones import add_number, read_removed, remove_number
+from outreach.models.accounts import User
+from outreach.models.contacts import SuppressionReason
+from outreach.models.places import Area
 from outreach.places.areas import read_districts
-from outreach.places.models import Area
 from outreach.runtime import Runtime
 
 _LONGEST_SEARCH = 100
 _FILTERS = {"list", "organisation", "area", "smartphone", "suppressed", "campaign", "answer"}
 
 
-class PeopleView(OfficeView):
+class ContactsView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name=_l("Người dân"), endpoint="people", url="/admin/people")
-        self._keys = Keys(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+        self._keys = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
         """`?s=` what was searched for; list, organisation, area, smartphone, suppressed, campaign, answer; `?after=`."""
         asked = request.args
-        wanted = Wanted(
+        wanted = ContactFilter(
             text=searched_for(asked.get("s", "")),
             list_id=asked.get("list", type=int),
             organisation_id=asked.get("organisation", type=int),
@@ -88,11 +94,11 @@ class PeopleView(OfficeView):
             }
         kept = {key: value for key, value in asked.items() if value and key != "after"}
         return self.render(
-            "office/people.html",
+            "contacts/directory.html",
             wanted=wanted,
             campaign_id=campaign_id,
             answer=answer,
-            labels=SAID_TO_AN_OFFICER,
+            labels=OFFICER_LABELS,
             page=page,
             kept=kept,
             is_first=page.count is not None,
@@ -128,7 +134,7 @@ class PeopleView(OfficeView):
         shown: dict[int, str] = {}
 
         def see(session: Session, user: User, now: datetime) -> None:
-            shown[phone_id] = see_number(session, contact_id, phone_id, user=user, now=now)
+            shown[phone_id] = reveal_number(session, contact_id, phone_id, user=user, now=now)
 
         if refused := self._do(contact_id, see):
             return refused
@@ -139,7 +145,7 @@ class PeopleView(OfficeView):
         form = request.form
 
         def change(session: Session, user: User, now: datetime) -> None:
-            correct(
+            correct_contact(
                 session,
                 contact_id,
                 name=form.get("name", ""),
@@ -202,7 +208,7 @@ class PeopleView(OfficeView):
                 contact_id,
                 campaign_id,
                 label,
-                place=Place(place),
+                place=AnswerPlace(place),
                 note=request.form.get("note", ""),
                 user=user,
                 keys=self._keys,
@@ -260,16 +266,16 @@ class PeopleView(OfficeView):
                 "removed": read_removed(session, contact_id),
                 "languages": LANGUAGES,
                 "origins": read_origins(session, contact_id, user=user),
-                "talks": read_talks(session, contact_id, user=user),
+                "talks": read_conversations(session, contact_id, user=user),
                 "requests": read_requests(session, user, now=datetime.now(UTC), contact_id=contact_id),
                 "districts": read_districts(session),
             }
         return self.render(
-            "office/person.html",
+            "contacts/contact.html",
             person=person,
             place=", ".join(f"{each.kind} {each.name}" for each in (area, district) if each),
             numbers=numbers or {},
-            labels=SAID_TO_AN_OFFICER,
+            labels=OFFICER_LABELS,
             labels_of=labels_of,
             places=HEARD,
             request_kinds=list(RequestKind),
@@ -297,3 +303,23 @@ def _reason() -> SuppressionReason:
     if value not in list(SuppressionReason):
         abort(400)
     return SuppressionReason(value)
+
+
+_SEARCHES = "searches"
+_SEARCHES_KEPT = 8  # an officer's open tabs; a cookie holds four kilobytes
+
+
+def keep_search(text: str) -> str:
+    """Keep what is searched for; the key by which an address names it."""
+    key = secrets.token_hex(4)
+    before = list(cookie.get(_SEARCHES, {}).items())
+    cookie[_SEARCHES] = dict([*before[1 - _SEARCHES_KEPT :], (key, text)])
+    return key
+
+
+def searched_for(key: str) -> str:
+    """What an officer searched for, by its key."""
+    text = cookie.get(_SEARCHES, {}).get(key)
+    if key and text is None:
+        flash(_("Lượt tìm này đã cũ. Hãy gõ lại tên hoặc số cần tìm."), "info")
+    return text or ""

@@ -14,25 +14,17 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from admin.views.campaign_form import CampaignFormPages
-from admin.views.campaign_words import name_errors
-from admin.views.text_fields import (
-    Form,
-    add_language,
-    fill_texts,
-    show_languages,
-    show_texts,
-    typed_texts,
-)
+from admin.views.text_fields import Form, add_language, fill_texts, show_languages, show_texts, typed_texts
+from admin.wording.campaigns import name_errors
 from campaigns.lifecycle import find_campaign
-from campaigns.planning.content import read_content
-from campaigns.planning.correcting import correct_texts, corrected, may_be_corrected
-from campaigns.planning.text_checks import wrong_texts
-from campaigns.planning.texts import is_correctable
-from campaigns.replies.classifier import Label
-from campaigns.web.pages import HEADERS
-from campaigns.web.showing import BUTTONS, Preview, Sight, write_page
-from outreach.access.models import User
-from outreach.errors import LoaError
+from campaigns.planning.correct_texts import apply_corrections, correct_texts, may_be_corrected
+from campaigns.rules.content import read_content
+from campaigns.rules.content_texts import find_text_errors, is_correctable
+from campaigns.rules.replies.labels import Label
+from campaigns.web.answer_page import BUTTONS, PagePreview, PageState, write_page
+from campaigns.web.responses import HEADERS
+from outreach.models.accounts import User
+from outreach.rules.errors import LoaError
 
 
 class CampaignTextPages(CampaignFormPages):
@@ -44,7 +36,7 @@ class CampaignTextPages(CampaignFormPages):
             campaign = find_campaign(session, campaign_id, user=user)
             content = read_content(campaign.content, language)
         pressed = request.args.get("answer", "")
-        sight = Sight(
+        sight = PageState(
             campaign_id=campaign_id,
             launched_at=None,
             corrected_at=None,
@@ -54,7 +46,7 @@ class CampaignTextPages(CampaignFormPages):
             is_left_alone=False,
             is_about="about" in request.args,
         )
-        preview = Preview(
+        preview = PagePreview(
             note=_("Xem trước trang người dân sẽ thấy. Bấm thử được, không có gì được ghi lại."),
             language=str(get_locale()),
             way_back=url_for("campaigns.sheet", campaign_id=campaign_id),
@@ -86,7 +78,7 @@ class CampaignTextPages(CampaignFormPages):
         with self.reading() as (session, user):
             content = find_campaign(session, campaign_id, user=user).content
         if is_kept:
-            wrong = wrong_texts(corrected(content, typed))
+            wrong = find_text_errors(apply_corrections(content, typed))
             errors = {f"c.{path}": sentence for path, sentence in wrong.items()}
         else:
             add_language(form, form.get("add_language", ""))
@@ -116,7 +108,7 @@ class CampaignTextPages(CampaignFormPages):
     ) -> str:
         campaign = find_campaign(session, campaign_id, user=user)
         page: str = self.render(
-            "office/campaign_correct.html",
+            "campaigns/correct_texts.html",
             campaign={"id": campaign.id, "name": campaign.name},
             form=form,
             shown_errors=name_errors(errors),

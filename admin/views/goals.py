@@ -13,33 +13,39 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from admin.views.base import OfficeView
-from campaigns.goals.entering import enter_denominator, find_subject, may_set_goals, set_goal
-from campaigns.goals.goal import Denominator, Goal, Scope, Subject
-from campaigns.goals.reading import read_goals, read_history
-from campaigns.planning.draft import DEFAULT_KIND
+from admin.views.base import AdminPage
+from campaigns.goals.goals import (
+    enter_denominator,
+    find_subject,
+    may_set_goals,
+    read_goals,
+    read_history,
+    set_goal,
+)
 from campaigns.planning.kinds import load_kinds
-from campaigns.windows import VIETNAM
-from outreach.access.models import Organisation, OrganisationKind, User
-from outreach.access.users import visible_to
-from outreach.errors import BadInput, LoaError
-from outreach.places.models import Area, AreaLevel
+from campaigns.rules.draft import DEFAULT_KIND
+from campaigns.rules.goals import Denominator, Goal, GoalScope, GoalSubject
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.permissions import visible_to
+from outreach.models.accounts import Organisation, OrganisationKind, User
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 
 _LEVELS = list(AreaLevel)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class GoalChoice:
     """Whom a goal may be about: `key` stands in forms, `rank` orders them."""
 
     key: str
     name: str
-    subject: Subject
+    subject: GoalSubject
     rank: tuple[int, int, str]
 
 
-class GoalsView(OfficeView):
+class GoalsView(AdminPage):
     """Not in the menu: progress leads here."""
 
     under = "progress"
@@ -91,7 +97,7 @@ class GoalsView(OfficeView):
             if chosen:
                 goals, entered = read_history(session, chosen.subject)
             return self.render(
-                "office/goals.html",
+                "progress/goals.html",
                 kinds={name: content["title"] for name, content in load_kinds().items()},
                 kind=_kind(),
                 stands=stands,
@@ -116,29 +122,31 @@ def _kind() -> str:
     return asked if asked in load_kinds() else DEFAULT_KIND
 
 
-def _read_places(session: Session, user: User) -> list[Place]:
+def _read_places(session: Session, user: User) -> list[GoalChoice]:
     """Everybody that the user may see goals of: areas from the largest down, agencies, organisations."""
     kind = _kind()
     places = [
-        Place(
-            f"{Scope.RESIDENTS}:{area.code}",
+        GoalChoice(
+            f"{GoalScope.RESIDENTS}:{area.code}",
             f"{area.kind} {area.name}",
-            Subject(kind, Scope.RESIDENTS, area=area.code),
+            GoalSubject(kind, GoalScope.RESIDENTS, area=area.code),
             (0, _LEVELS.index(area.level), area.code),
         )
         for area in session.scalars(select(Area))
     ]
     places.append(
-        Place(f"{Scope.STAFF}:", _("Tất cả cơ quan, đơn vị"), Subject(kind, Scope.STAFF), (1, 0, ""))
+        GoalChoice(
+            f"{GoalScope.STAFF}:", _("Tất cả cơ quan, đơn vị"), GoalSubject(kind, GoalScope.STAFF), (1, 0, "")
+        )
     )
     for found in session.scalars(select(Organisation).where(visible_to(session, user, Organisation.id))):
         is_agency = found.kind is OrganisationKind.AGENCY
-        scope = Scope.STAFF if is_agency else Scope.MEMBERS
+        scope = GoalScope.STAFF if is_agency else GoalScope.MEMBERS
         places.append(
-            Place(
+            GoalChoice(
                 f"{scope}:{found.code}",
                 found.name,
-                Subject(kind, scope, organisation=found.id),
+                GoalSubject(kind, scope, organisation=found.id),
                 (1 if is_agency else 2, 1, found.name),
             )
         )

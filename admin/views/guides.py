@@ -1,17 +1,32 @@
-"""The guides, in Vietnamese: what staff, approvers and leaders do, by task. Every page leads to its section."""
+"""Guides as pages.
+
+The guides, in Vietnamese: what staff, approvers and leaders do, by task. Every page leads to its section.
+
+The guides of docs/huong-dan as pages, and which section tells about which page of the office.
+"""
 
 from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import quote
 
 from flask import abort, send_from_directory
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 
-from admin.guides import INDEX, PICTURES, read_guide
-from admin.views.base import OfficeView
+from admin.views.base import AdminPage
 from outreach.runtime import Runtime
 
 
-class GuidesView(OfficeView):
+class GuidesView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name="", endpoint="guides", url="/admin/huong-dan")
 
@@ -24,8 +39,71 @@ class GuidesView(OfficeView):
         found = read_guide(guide)
         if found is None:
             abort(404)
-        return self.render("office/guide.html", guide=found, is_index=guide == INDEX)
+        return self.render("home/guide.html", guide=found, is_index=guide == INDEX)
 
     @expose("/pictures/<picture>")
     def picture(self, picture: str) -> ResponseReturnValue:
         return send_from_directory(PICTURES, picture, max_age=3600)
+
+
+_DOCS = Path(__file__).resolve().parents[2] / "docs"
+_FOLDER = _DOCS / "huong-dan"
+PICTURES = _DOCS / "pictures"
+INDEX = "README"
+# By a page of the office, or all pages of a view: the section that tells how it is used, as guide#heading.
+SECTIONS: Mapping[str, str] = tomllib.loads((_FOLDER / "pages.toml").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """A guide as it is shown: its title, and the rest as HTML."""
+
+    title: str
+    html: Markup
+
+
+def section_of(endpoint: str | None) -> tuple[str, str]:
+    """The guide and the anchor in it for a page; the index where none tells about it."""
+    endpoint = endpoint or ""
+    found = SECTIONS.get(endpoint) or SECTIONS.get(endpoint.partition(".")[0]) or INDEX
+    guide, _hash, anchor = found.partition("#")
+    return guide, anchor
+
+
+def names() -> list[str]:
+    """The guides there are."""
+    return sorted(path.stem for path in _FOLDER.glob("*.md"))
+
+
+@cache
+def read_guide(name: str) -> Guide | None:
+    """A guide by its file's name; None where there is none. Links between guides and to pictures stay relative to it:
+    pages are served where `guides.show` and `guides.picture` stand.
+    """
+    if name not in names():
+        return None
+    parser = MarkdownIt("commonmark").enable("table")
+    tokens = parser.parse((_FOLDER / f"{name}.md").read_text(encoding="utf-8"))
+    title = tokens[1].content
+    for heading, text in pairwise(tokens):
+        if heading.type == "heading_open":
+            heading.attrSet("id", slug_of(text.content))
+    for token in tokens:
+        for child in token.children or ():
+            if child.type == "link_open":
+                child.attrSet("href", _lead(str(child.attrGet("href"))))
+            elif child.type == "image":
+                source = str(child.attrGet("src"))
+                child.attrSet("src", f"pictures/{Path(source).name}")
+                child.attrSet("loading", "lazy")
+    return Guide(title, Markup(parser.renderer.render(tokens[3:], parser.options, {})))  # noqa: S704 (our own files)
+
+
+def slug_of(title: str) -> str:
+    """The anchor of a heading, as code hosts make it."""
+    return re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
+
+
+def _lead(target: str) -> str:
+    file, hash_, anchor = target.partition("#")
+    return file.removesuffix(".md") + (hash_ + quote(anchor) if anchor else "")

@@ -14,26 +14,26 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
-from admin.texts import number
-from admin.views.base import OfficeView
-from admin.views.running import decide_and_tell
-from campaigns.agencies.overview import is_anything_handed_in, read_overview
-from campaigns.casework.kinds import CaseKind
-from campaigns.casework.worklist import count_open
-from campaigns.delivery.deciding import count_without_campaign
-from campaigns.figures import attention
-from campaigns.figures.incidents import count_incidents, list_incidents, mark_seen
-from campaigns.figures.places import list_launched, read_total
-from campaigns.figures.running import Panel, read_panel
-from campaigns.models import Campaign
-from campaigns.report.forms import may_issue
-from campaigns.report.standing import Alarm, read_alarm
-from campaigns.rights.requests import count_pressing
-from campaigns.rings import ring_sweep
-from campaigns.stopping import may_release, release_all, stop_all
-from campaigns.windows import VIETNAM
-from outreach.access.models import Role, User
-from outreach.people.models import ContactList
+from admin.views.base import AdminPage
+from admin.views.sending import decide_and_tell
+from admin.wording.filters import number
+from campaigns.agencies.reports import is_anything_handed_in, read_overview
+from campaigns.analytics import open_tasks
+from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
+from campaigns.analytics.installs import list_launched, read_total
+from campaigns.analytics.open_tasks import count_incidents, list_incidents, mark_seen
+from campaigns.cases.case_list import count_open
+from campaigns.delivery.reconcile import count_without_campaign
+from campaigns.emergency_stop import may_resume_sending, resume_all_sending, stop_all_sending
+from campaigns.enqueue_jobs import enqueue_sweep
+from campaigns.models.campaigns import Campaign
+from campaigns.privacy.requests import count_urgent
+from campaigns.reports.day_status import Alarm, read_alarm
+from campaigns.reports.settings import may_issue
+from campaigns.rules.cases import CaseKind
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import ContactList
 from outreach.runtime import Runtime
 
 GOALS_SHOWN = 3
@@ -50,7 +50,7 @@ class Task:
     mark: str
 
 
-class HomeView(OfficeView):
+class HomeView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name=_l("Trang chủ"), endpoint="admin", url="/admin")
 
@@ -60,16 +60,16 @@ class HomeView(OfficeView):
         with self.reading() as (session, user):
             launched = list_launched(session, user, limit=GOALS_SHOWN, cancelled=False)
             return self.render(
-                "office/home.html",
+                "home/home.html",
                 tasks=_read_tasks(session, user, now) if user.role is not Role.LEADER else [],
                 panels=self._panels(session, user, now),
                 goals=[read_total(session, campaign_id, user=user) for campaign_id, *_more in launched],
-                stopped=attention.who_stopped(session),
+                stopped=open_tasks.who_stopped(session),
                 may_stop=may_open(user.role, "admin.stop"),
-                may_release=may_release(session, user),
+                may_release=may_resume_sending(session, user),
                 undecided=count_without_campaign(session, user, now=now),
-                has_lists=not attention.is_empty(session, user, ContactList.organisation_id),
-                has_campaigns=not attention.is_empty(session, user, Campaign.organisation_id),
+                has_lists=not open_tasks.is_empty(session, user, ContactList.organisation_id),
+                has_campaigns=not open_tasks.is_empty(session, user, Campaign.organisation_id),
                 to_list=_page(user, "imports.index"),
                 to_campaign=_page(user, "campaigns.create"),
                 has_sheet=may_open(user.role, "campaigns.sheet"),
@@ -80,21 +80,21 @@ class HomeView(OfficeView):
         """What is under way, for the page that shows it every few seconds."""
         with self.reading() as (session, user):
             return self.render(
-                "office/home_running.html",
+                "home/running.html",
                 panels=self._panels(session, user, datetime.now(UTC)),
                 has_sheet=may_open(user.role, "campaigns.sheet"),
             )
 
-    def _panels(self, session: Session, user: User, now: datetime) -> list[tuple[str, Panel]]:
+    def _panels(self, session: Session, user: User, now: datetime) -> list[tuple[str, SendingPanel]]:
         return [
-            (campaign.name, read_panel(session, campaign, now, runtime=self.runtime))
-            for campaign in attention.read_current(session, user)
+            (campaign.name, read_sending_panel(session, campaign, now, runtime=self.runtime))
+            for campaign in open_tasks.read_current(session, user)
         ]
 
     @expose("/stop", methods=["POST"])
     def stop(self) -> ResponseReturnValue:
         with self.writing() as (session, user):
-            stop_all(session, user=user, now=datetime.now(UTC))
+            stop_all_sending(session, user=user, now=datetime.now(UTC))
         flash(
             _("Đã dừng mọi việc gửi tin. Không tin nào bị mất; mở lại thì gửi tiếp từ chỗ dừng."), "warning"
         )
@@ -103,11 +103,11 @@ class HomeView(OfficeView):
     @expose("/release", methods=["POST"])
     def release(self) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
-            release_all(session, user=user, now=now)
+            resume_all_sending(session, user=user, now=now)
 
         if refused := self.attempt(act, else_to=url_for("admin.index")):
             return refused
-        ring_sweep(self.runtime.doorbell)
+        enqueue_sweep(self.runtime.doorbell)
         flash(_("Đã mở lại. Các chiến dịch đang gửi sẽ tiếp tục trong vài giây."), "success")
         return redirect(url_for("admin.index"), code=303)
 
@@ -125,7 +125,7 @@ class HomeView(OfficeView):
                 for row in list_incidents(session, user)
             ]
             may_see = may_open(user.role, "admin.see_incident")
-        return self.render("office/incidents.html", incidents=rows, may_see=may_see)
+        return self.render("home/incidents.html", incidents=rows, may_see=may_see)
 
     @expose("/incidents/<int:incident_id>/seen", methods=["POST"])
     def see_incident(self, incident_id: int) -> ResponseReturnValue:
@@ -153,12 +153,12 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
             )
         )
     tasks += _report(session, user, now)
-    for campaign in attention.read_submitted(session, user):
+    for campaign in open_tasks.read_submitted(session, user):
         tasks.append(_approval(campaign, user))
-    for campaign in attention.read_decided(session, user):
+    for campaign in open_tasks.read_decided(session, user):
         more = _("Mở ra và bấm gửi.") if may_open(user.role, "campaigns.launch") else _("Chờ cán bộ bấm gửi.")
         tasks.append(Task(campaign.name, more, _sheet(user, campaign.id), "good", _("Đã duyệt")))
-    for campaign in attention.read_returned(session, user):
+    for campaign in open_tasks.read_returned(session, user):
         tasks.append(
             Task(
                 campaign.name,
@@ -168,10 +168,10 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
                 _("Trả lại"),
             )
         )
-    for campaign in attention.read_paused(session, user):
+    for campaign in open_tasks.read_paused(session, user):
         why = campaign.pause_reason or _("Một cán bộ đã tạm dừng.")
         tasks.append(Task(campaign.name, why, _sheet(user, campaign.id), "warn", _("Tạm dừng")))
-    unknown = attention.read_unknown(session, user, now=now)
+    unknown = open_tasks.read_unknown(session, user, now=now)
     tasks += [_decision(campaign, user) for campaign in unknown if campaign.undecided]
     tasks += _rights(session, user, now)
     waiting = count_open(session, user) if may_open(user.role, "inbox.index") else {}
@@ -195,7 +195,7 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
                 _("Trả lời"),
             )
         )
-    for line in attention.read_imports_to_review(session, user):
+    for line in open_tasks.read_imports_to_review(session, user):
         tasks.append(
             Task(
                 _(
@@ -230,7 +230,7 @@ def _rights(session: Session, user: User, now: datetime) -> list[Task]:
     """People's requests that press: two working days are the law's."""
     if not may_open(user.role, "rights.index"):
         return []
-    overdue, soon = count_pressing(session, user, now=now)
+    overdue, soon = count_urgent(session, user, now=now)
     where = url_for("rights.index")
     more = _("Xem, sửa, xóa hoặc phản đối: luật cho hai ngày làm việc.")
     tasks = []
@@ -243,7 +243,7 @@ def _rights(session: Session, user: User, now: datetime) -> list[Task]:
     return tasks
 
 
-def _decision(campaign: attention.CampaignLine, user: User) -> Task:
+def _decision(campaign: open_tasks.CampaignTask, user: User) -> Task:
     return Task(
         _(
             "%(count)s tin chưa rõ kết quả quá một giờ: %(name)s",
@@ -257,7 +257,7 @@ def _decision(campaign: attention.CampaignLine, user: User) -> Task:
     )
 
 
-def _lookup(campaign: attention.CampaignLine, user: User) -> Task:
+def _lookup(campaign: open_tasks.CampaignTask, user: User) -> Task:
     return Task(
         _(
             "%(count)s tin chưa rõ kết quả: %(name)s",
@@ -284,7 +284,7 @@ def _report(session: Session, user: User, now: datetime) -> list[Task]:
     return [Task(text, more, _page(user, "report.index"), look, _("Báo cáo ngày"))]
 
 
-def _approval(campaign: attention.CampaignLine, user: User) -> Task:
+def _approval(campaign: open_tasks.CampaignTask, user: User) -> Task:
     is_theirs = user.role in (Role.APPROVER, Role.ADMINISTRATOR) and not campaign.by_user
     return Task(
         campaign.name,

@@ -18,30 +18,30 @@ from sqlalchemy import select
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from admin.permissions import may_open
-from admin.views.base import OfficeView
-from admin.views.people_words import MEANINGS
-from campaigns.planning.editing import campaigns_of_list
-from campaigns.rings import ring_import
-from outreach.access import audit
-from outreach.access.models import Organisation, User
-from outreach.errors import BadInput, LoaError, NotFound
-from outreach.people.importing.issues import count_reasons, write_issues
-from outreach.people.importing.uploads.receiving import (
+from admin.views.base import AdminPage
+from admin.wording.enums import MEANINGS
+from campaigns.enqueue_jobs import enqueue_import
+from campaigns.planning.drafts import campaigns_of_list
+from outreach.accounts import audit
+from outreach.contacts.lists import create_list, read_names, read_organisations, read_uploads
+from outreach.imports.issues import count_reasons, export_issues
+from outreach.imports.list_reader import SKIPPED
+from outreach.imports.uploads import (
     LARGEST,
-    cancel,
-    confirm,
+    cancel_upload,
+    confirm_upload,
     correct_columns,
     find_list,
     find_upload,
     forget_file,
     may_be_undone,
-    receive,
-    undo,
+    receive_upload,
+    undo_upload,
 )
-from outreach.people.lists import create_list, read_names, read_organisations, read_uploads
-from outreach.people.models import ContactList, ListImport, Upload, UploadState
-from outreach.people.reading.lists import LEFT_OUT
-from outreach.places.models import Area
+from outreach.models.accounts import Organisation, User
+from outreach.models.contacts import ContactList, ListImport, Upload, UploadState
+from outreach.models.places import Area
+from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
 
 _WITH_FILE = {
@@ -85,7 +85,7 @@ def allow_large_uploads(app: Flask) -> None:
         return redirect(url_for(f"{endpoint.partition('.')[0]}.index"), code=303)
 
 
-class ImportsView(OfficeView):
+class ImportsView(AdminPage):
     under = "lists"
 
     def __init__(self, runtime: Runtime) -> None:
@@ -110,18 +110,18 @@ class ImportsView(OfficeView):
             abort(404)
         except BadInput as error:
             return self._show_form(error=str(error), **chosen), 400
-        ring_import(self.runtime.doorbell, upload.id)
+        enqueue_import(self.runtime.doorbell, upload.id)
         return redirect(url_for(".show", upload_id=upload.id), code=303)
 
     @expose("/<int:upload_id>/")
     def show(self, upload_id: int) -> ResponseReturnValue:
-        return self.render("office/import.html", **self._read(upload_id))
+        return self.render("contacts/import.html", **self._read(upload_id))
 
     @expose("/<int:upload_id>/live")
     def live(self, upload_id: int) -> ResponseReturnValue:
         """The part of the page that changes while a worker is at it."""
         read = self._read(upload_id)
-        response = make_response(self.render("office/import_state.html", **read))
+        response = make_response(self.render("contacts/import_state.html", **read))
         if not read["is_moving"]:
             response.headers["X-Live"] = "end"
         return response
@@ -143,15 +143,15 @@ class ImportsView(OfficeView):
 
     @expose("/<int:upload_id>/confirm", methods=["POST"])
     def confirm(self, upload_id: int) -> ResponseReturnValue:
-        return self._act(upload_id, confirm)
+        return self._act(upload_id, confirm_upload)
 
     @expose("/<int:upload_id>/cancel", methods=["POST"])
     def cancel(self, upload_id: int) -> ResponseReturnValue:
-        return self._act(upload_id, cancel)
+        return self._act(upload_id, cancel_upload)
 
     @expose("/<int:upload_id>/undo", methods=["POST"])
     def undo(self, upload_id: int) -> ResponseReturnValue:
-        return self._act(upload_id, undo)
+        return self._act(upload_id, undo_upload)
 
     def _act(self, upload_id: int, act: Callable[..., Upload]) -> ResponseReturnValue:
         """One deed in one transaction; a worker is woken for what it leaves to do, a file nobody needs goes."""
@@ -164,7 +164,7 @@ class ImportsView(OfficeView):
             flash(str(error), "error")
         else:
             if upload.state in _STILL:
-                ring_import(self.runtime.doorbell, upload_id)
+                enqueue_import(self.runtime.doorbell, upload_id)
             if upload.state is UploadState.CANCELLED:
                 forget_file(upload, self._folder)
         return redirect(url_for(".show", upload_id=upload_id), code=303)
@@ -179,7 +179,7 @@ class ImportsView(OfficeView):
                     abort(404)
                 find_list(session, brought.list_id, user=user)
                 file = Path(folder, "errors.xlsx")
-                rows = write_issues(session, import_id, file)
+                rows = export_issues(session, import_id, file)
                 content = file.open("rb")
                 audit.record(
                     session,
@@ -215,7 +215,7 @@ class ImportsView(OfficeView):
                     basis=request.form.get("basis", ""),
                     basis_note=request.form.get("basis_note", ""),
                 ).id
-            return receive(
+            return receive_upload(
                 session,
                 file.stream,
                 file_name=file.filename,
@@ -234,7 +234,7 @@ class ImportsView(OfficeView):
             uploads = read_uploads(session, user, limit=20)
             organisation_id = organisation_id or user.organisation_id or 0
         return self.render(
-            "office/imports.html",
+            "contacts/imports.html",
             lists=lists,
             organisations=organisations,
             uploads=uploads,
@@ -261,7 +261,7 @@ class ImportsView(OfficeView):
                 "may_undo": may_be_undone(session, upload),
                 "reasons": count_reasons(session, brought.id) if brought else [],
                 "meanings": MEANINGS,
-                "left_out": LEFT_OUT,
+                "left_out": SKIPPED,
                 "uploaded_by": by.name or by.email,
                 "campaigns": campaigns_of_list(session, user, into.id),
                 "brought": brought,

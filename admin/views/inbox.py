@@ -1,30 +1,203 @@
-"""The work list: help asked for, questions, replies to be read. One press each, and a page for what takes longer."""
+"""Work list, case page, saved texts, reply log.
+
+The work list: help asked for, questions, replies to be read. One press each, and a page for what takes longer.
+
+A case's own page, the answer by SMS from it, and the texts kept to be used again.
+
+A log of replies that an operator or a phone exported, handed in by an administrator.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
-from flask import abort, flash, redirect, request
+from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
-from admin.views.case_pages import CHOICES, CasePages, here, kept, list_address, one_of
-from campaigns.casework.cases import Reopened, finish, number_to_call, release, reopen, take
-from campaigns.casework.handling import Labelled, give_label, undo_label
-from campaigns.casework.kinds import CaseKind, Outcome
-from campaigns.casework.models import Case
-from campaigns.casework.worklist import Wanted, read_worklist
-from campaigns.models import Campaign
-from campaigns.replies.classifier import Label
-from campaigns.rings import ring_send
-from outreach.access.models import User
+from admin.views.base import AdminPage, uploaded_file
+from admin.wording.filters import moment, number
+from campaigns.cases.case_list import CaseFilter, CaseRow, read_case_list, read_case_rows
+from campaigns.cases.conversation import read_talk
+from campaigns.cases.handle_case import (
+    RESULTS,
+    Labelled,
+    Reopened,
+    assign_case,
+    close_case,
+    find_case,
+    label_reply,
+    number_to_call,
+    reopen_case,
+    unassign_case,
+    undo_reply_label,
+)
+from campaigns.cases.sms_answers import (
+    MOST_SEGMENTS,
+    answer_by_sms,
+    is_number_suppressed,
+    list_texts,
+    may_change,
+    remove_text,
+    save_text,
+)
+from campaigns.enqueue_jobs import enqueue_send
+from campaigns.models.campaigns import Campaign
+from campaigns.models.replies import Case, SavedText
+from campaigns.planning.kinds import needs_smartphone
+from campaigns.replies.import_reply_log import LogImportResult, import_log
+from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcome
+from campaigns.rules.draft import FIELDS
+from campaigns.rules.links import LinkCipher
+from campaigns.rules.replies.labels import Label
+from outreach.models.accounts import User
+from outreach.models.places import Area
+from outreach.rules.errors import BadInput, LoaError
+from outreach.rules.sms_template import Template
 from outreach.runtime import Runtime
+
+
+class CasePages(AdminPage):
+    """Part of the inbox."""
+
+    def __init__(self, runtime: Runtime, *, name: Any, endpoint: str, url: str) -> None:
+        super().__init__(runtime, name=name, endpoint=endpoint, url=url)
+        self._keys = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+        self._cipher = LinkCipher(runtime.settings.secret_key)
+
+    @expose("/<int:case_id>/")
+    def show(self, case_id: int) -> ResponseReturnValue:
+        """`?use=` is the kept text to begin the answer with."""
+        return self.show_case(case_id)
+
+    @expose("/<int:case_id>/answer", methods=["POST"])
+    def answer(self, case_id: int) -> ResponseReturnValue:
+        """By SMS. What was written stays on the page where it is refused."""
+        text = request.form.get("text", "")
+        is_done = request.form.get("wish") == "done"
+        leaves_at = datetime.now(UTC)
+        try:
+            with self.writing() as (session, user):
+                leaves_at = answer_by_sms(
+                    session, case_id, text, is_done=is_done, user=user, keys=self._keys, now=leaves_at
+                )
+        except LoaError as error:
+            flash(str(error), "error")
+            return self.show_case(case_id, text=text, status=422)
+        enqueue_send(self.runtime.doorbell)
+        if leaves_at > datetime.now(UTC):
+            flash(_("Ngoài giờ gửi tin. Tin trả lời sẽ gửi lúc %(at)s.", at=moment(leaves_at)), "success")
+        else:
+            flash(_("Tin trả lời đã được xếp để gửi; việc này cho biết khi nào tin đi."), "success")
+        if is_done:
+            after = request.form.get("next", type=int)
+            return redirect(
+                list_address(undo=case_id, what=CaseOutcome.MESSAGED.value, place=after), code=303
+            )
+        return redirect(url_for("inbox.show", case_id=case_id, **kept()), code=303)  # type: ignore[arg-type]
+
+    def show_case(
+        self,
+        case_id: int,
+        *,
+        numbers: dict[int, str] | None = None,
+        text: str | None = None,
+        status: int = 200,
+    ) -> ResponseReturnValue:
+        use = request.values.get("use", type=int)
+        with self.reading() as (session, user):
+            case = find_case(session, case_id, user=user)
+            areas = {area.code: area for area in session.scalars(select(Area))}
+            (line,) = read_case_rows(session, [case.id], areas, now=datetime.now(UTC))
+            texts = list_texts(session, user)
+            chosen = next((each for each in texts if each.id == use), None)
+            page = self.render(
+                "inbox/case.html",
+                line=line,
+                talk=read_talk(session, case.recipient_id) if case.recipient_id else [],
+                texts=texts,
+                use=use,
+                text=text if text is not None else self._fill(chosen, line),
+                most_segments=MOST_SEGMENTS,
+                is_left_alone=case.phone_id is not None and is_number_suppressed(session, case.phone_id),
+                numbers=numbers or {},
+                kept=kept(),
+                user_id=user.id,
+                may_act=may_open(user.role, "inbox.label"),
+                **CHOICES,
+            )
+        return page, status
+
+    def _fill(self, chosen: SavedText | None, line: CaseRow) -> str:
+        if chosen is None or line.case.recipient_id is None:
+            return ""
+        link = f"{self.runtime.settings.public_base_url}/{self._cipher.token(line.case.recipient_id)}"
+        values = {"name": line.person, "link": link}
+        return Template.parse(chosen.text, allowed=FIELDS).render(values)
+
+    # -- texts kept ---------------------------------------------------------------------------------
+
+    @expose("/texts")
+    def texts(self) -> ResponseReturnValue:
+        """`?edit=` is the one to change."""
+        return self._show_texts(request.args.get("edit", type=int))
+
+    @expose("/texts", methods=["POST"])
+    def save_text(self) -> ResponseReturnValue:
+        form = request.form
+        text_id = form.get("text_id", type=int)
+        try:
+            with self.writing() as (session, user):
+                save_text(
+                    session,
+                    title=form.get("title", ""),
+                    text=form.get("text", ""),
+                    text_id=text_id,
+                    user=user,
+                    now=datetime.now(UTC),
+                )
+        except LoaError as error:
+            flash(str(error), "error")
+            typed = {"title": form.get("title", ""), "text": form.get("text", "")}
+            return self._show_texts(text_id, typed=typed, status=422)
+        flash(_("Đã lưu mẫu tin."), "success")
+        return redirect(url_for("inbox.texts"), code=303)
+
+    @expose("/texts/<int:text_id>/remove", methods=["POST"])
+    def remove_text(self, text_id: int) -> ResponseReturnValue:
+        with self.writing() as (session, user):
+            remove_text(session, text_id, user=user, now=datetime.now(UTC))
+        flash(_("Đã xóa mẫu tin."), "success")
+        return redirect(url_for("inbox.texts"), code=303)
+
+    def _show_texts(
+        self, edit: int | None, *, typed: dict[str, str] | None = None, status: int = 200
+    ) -> ResponseReturnValue:
+        with self.reading() as (session, user):
+            texts = [(each, may_change(session, each, user)) for each in list_texts(session, user)]
+            may_save = may_open(user.role, "inbox.save_text")
+        edited = next((each for each, may in texts if each.id == edit and may), None)
+        page = self.render(
+            "inbox/saved_texts.html",
+            texts=texts,
+            edited=edited,
+            typed=typed or {"title": edited.title if edited else "", "text": edited.text if edited else ""},
+            may_save=may_save,
+        )
+        return page, status
+
+    def _do(self, case_id: int, act: Callable[[Session, User, datetime], None]) -> ResponseReturnValue | None:
+        return self.attempt(act, else_to=here(case_id))
 
 
 class InboxView(CasePages):
@@ -45,11 +218,11 @@ class InboxView(CasePages):
         done: list[Labelled] = []
 
         def act(session: Session, user: User, now: datetime) -> None:
-            done.append(give_label(session, case_id, label, user=user, keys=self._keys, now=now))
+            done.append(label_reply(session, case_id, label, user=user, keys=self._keys, now=now))
 
         if refused := self._do(case_id, act):
             return refused
-        ring_send(self.runtime.doorbell)  # an opt-out is confirmed at once
+        enqueue_send(self.runtime.doorbell)  # an opt-out is confirmed at once
         if not done[0].is_counted:
             flash(
                 _("Tin này chưa tính là câu trả lời của ai, vì số gửi không thuộc chiến dịch nào."), "warning"
@@ -60,13 +233,13 @@ class InboxView(CasePages):
 
     @expose("/<int:case_id>/finish", methods=["POST"])
     def finish(self, case_id: int) -> ResponseReturnValue:
-        outcome = one_of(Outcome, request.form.get("outcome"))
+        outcome = one_of(CaseOutcome, request.form.get("outcome"))
         if outcome is None:
             flash(_("Chưa chọn đã làm gì. Hãy chọn rồi ghi lại."), "error")
             return redirect(here(case_id), code=303)
 
         def act(session: Session, user: User, now: datetime) -> None:
-            finish(
+            close_case(
                 session,
                 case_id,
                 outcome,
@@ -87,7 +260,7 @@ class InboxView(CasePages):
         """Take a label back."""
 
         def act(session: Session, user: User, now: datetime) -> None:
-            undo_label(session, case_id, user=user, keys=self._keys, now=now)
+            undo_reply_label(session, case_id, user=user, keys=self._keys, now=now)
 
         if refused := self._do(case_id, act):
             return refused
@@ -99,7 +272,7 @@ class InboxView(CasePages):
         done: list[Reopened] = []
 
         def act(session: Session, user: User, now: datetime) -> None:
-            done.append(reopen(session, case_id, user=user, now=now))
+            done.append(reopen_case(session, case_id, user=user, now=now))
 
         if refused := self._do(case_id, act):
             return refused
@@ -113,14 +286,14 @@ class InboxView(CasePages):
     @expose("/<int:case_id>/take", methods=["POST"])
     def take(self, case_id: int) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
-            take(session, case_id, user=user, now=now)
+            assign_case(session, case_id, user=user, now=now)
 
         return self._do(case_id, act) or redirect(here(case_id), code=303)
 
     @expose("/<int:case_id>/release", methods=["POST"])
     def release(self, case_id: int) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
-            release(session, case_id, user=user, now=now)
+            unassign_case(session, case_id, user=user, now=now)
 
         return self._do(case_id, act) or redirect(here(case_id), code=303)
 
@@ -140,7 +313,7 @@ class InboxView(CasePages):
 
     def _show(self, numbers: dict[int, str] | None = None) -> ResponseReturnValue:
         asked = request.values
-        wanted = Wanted(
+        wanted = CaseFilter(
             kind=one_of(CaseKind, asked.get("kind")),
             campaign_id=asked.get("campaign", type=int),
             organisation_id=asked.get("organisation", type=int),
@@ -152,14 +325,14 @@ class InboxView(CasePages):
         with self.reading() as (session, user):
             if asked.get("mine"):
                 wanted = replace(wanted, taken_by=user.id)
-            work = read_worklist(session, user, wanted, now=datetime.now(UTC))
+            work = read_case_list(session, user, wanted, now=datetime.now(UTC))
             may_act = may_open(user.role, "inbox.label")
             user_id = user.id
             undo = request.args.get("undo", type=int)
             undone_kind = _kind_of(session, undo) if undo else ""
         what = request.args.get("what")
         return self.render(
-            "office/inbox.html",
+            "inbox/inbox.html",
             work=work,
             wanted=wanted,
             kept=kept(),
@@ -169,7 +342,7 @@ class InboxView(CasePages):
             undo=undo,
             undone_kind=undone_kind,
             given=one_of(Label, what),
-            outcome=one_of(Outcome, what),
+            outcome=one_of(CaseOutcome, what),
             **CHOICES,
         )
 
@@ -177,3 +350,96 @@ class InboxView(CasePages):
 def _kind_of(session: Session, case_id: int) -> str:
     """Of the case's campaign; empty where it belongs to none."""
     return session.scalar(select(Campaign.kind).join(Case).where(Case.id == case_id)) or ""
+
+
+KEPT = ("kind", "campaign", "organisation", "area", "mine", "state", "order", "after")
+
+
+def labels_of(kind: str) -> list[Label]:
+    """What a reply may be taken as in campaigns of a kind: without a smartphone only where there is an app."""
+    return [label for label in Label if label is not Label.NO_SMARTPHONE or needs_smartphone(kind)]
+
+
+CHOICES = {
+    "labels_of": labels_of,
+    "outcomes": WRITTEN,
+    "results": RESULTS,
+    "in_doubt": WAITS_FOR_LABEL,
+}
+
+
+def one_of(kind: Any, value: str | None) -> Any:
+    return kind(value) if value in set(kind) else None
+
+
+def kept() -> dict[str, str]:
+    """How the list was narrowed down, which goes along with every press."""
+    return {name: value for name in KEPT if (value := request.values.get(name))}
+
+
+def list_address(*, place: int | None = None, **values: object) -> str:
+    """The list as it was narrowed down, with the focus on one case."""
+    values |= kept()
+    return url_for("inbox.index", _anchor=f"case-{place}" if place else None, **values)  # type: ignore[arg-type]
+
+
+def here(case_id: int) -> str:
+    """Back to where the press was made: the case's own page, or its place in the list."""
+    if request.form.get("page"):
+        return url_for("inbox.show", case_id=case_id, **kept())  # type: ignore[arg-type]
+    return list_address(place=case_id)
+
+
+# It is stored while the page loads; longer logs are for the command.
+MOST_ROWS = 1_000
+
+
+class ReplyLogView(AdminPage):
+    """Not in the menu: the inbox leads here."""
+
+    under = "inbox"
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name="", endpoint="reply_log", url="/admin/reply-log")
+        self._keys = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        return self._show()
+
+    @expose("/", methods=["POST"])
+    def receive(self) -> ResponseReturnValue:
+        try:
+            with uploaded_file(else_say=_("Chưa chọn tệp. Hãy chọn tệp nhật ký tin trả lời.")) as path:
+                done = import_log(
+                    self.runtime.db,
+                    path,
+                    keys=self._keys,
+                    actor_id=current_user.id,
+                    now=datetime.now(UTC),
+                    most_rows=MOST_ROWS,
+                )
+        except BadInput as error:
+            return self._show(str(error)), 400
+        enqueue_send(self.runtime.doorbell)
+        flash(_say(done), "success" if done.new or not done.unreadable else "error")
+        return redirect(url_for(".index"), code=303)
+
+    def _show(self, error: str = "") -> str:
+        page: str = self.render("inbox/reply_log.html", error=error, most=MOST_ROWS)
+        return page
+
+
+def _say(done: LogImportResult) -> str:
+    said = str(
+        _(
+            "Đã đọc %(rows)s dòng: %(new)s câu trả lời mới, %(known)s câu đã có.",
+            rows=number(done.rows),
+            new=number(done.new),
+            known=number(done.known),
+        )
+    )
+    if done.unreadable:
+        lines = ", ".join(map(str, done.unreadable[:20])) + ("…" if len(done.unreadable) > 20 else "")
+        said += " " + str(_("Không đọc được số điện thoại hoặc thời gian ở dòng %(lines)s.", lines=lines))
+    return said

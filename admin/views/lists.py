@@ -13,28 +13,26 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from admin.views.base import OfficeView
-from outreach.access import audit
-from outreach.access.models import User
-from outreach.errors import BadInput, LoaError, NotFound
-from outreach.people.basis import record_basis
-from outreach.people.importing.answering import birth_years
-from outreach.people.importing.aside import BIRTH_UNCLEAR, OTHER_COMMUNE, Decision
-from outreach.people.importing.deciding import MOST_ALIKE, decide
-from outreach.people.importing.retracting import read_last, retract
-from outreach.people.importing.waiting import count_alike, read_waiting
-from outreach.people.lists import (
+from admin.views.base import AdminPage
+from outreach.accounts import audit
+from outreach.contacts.lists import (
     create_list,
     read_imports,
     read_lists,
     read_organisations,
     read_uploads,
+    record_basis,
 )
+from outreach.imports.decide_issue import MAX_ALIKE, birth_years, decide_issue
+from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, Decision, count_alike, read_open_issues
+from outreach.imports.retract_decision import read_last, retract_decision
+from outreach.models.accounts import User
 from outreach.places.areas import read_place_names
+from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
 
 
-class ListsView(OfficeView):
+class ListsView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name=_l("Danh sách"), endpoint="lists", url="/admin/lists")
 
@@ -99,7 +97,7 @@ class ListsView(OfficeView):
             imports = read_imports(session, list_id)
             uploads = read_uploads(session, user, list_id=list_id, only_open=True)
         page: str = self.render(
-            "office/list.html",
+            "contacts/list.html",
             list=found[0],
             imports=imports,
             uploads=uploads,
@@ -114,7 +112,7 @@ class ListsView(OfficeView):
         list_id = request.args.get("list", type=int)
         now = datetime.now(UTC)
         with self.writing() as (session, user):
-            rows, count = read_waiting(session, user, list_id=list_id)
+            rows, count = read_open_issues(session, user, list_id=list_id)
             alike = count_alike(session, rows)
             last = read_last(session, user, now=now)
             asked = [each for each in rows if each.issue.reason == OTHER_COMMUNE]
@@ -135,11 +133,11 @@ class ListsView(OfficeView):
             if each.issue.reason == BIRTH_UNCLEAR
         }
         return self.render(
-            "office/waiting.html",
+            "contacts/review.html",
             rows=rows,
             count=count,
             alike=alike,
-            most_alike=MOST_ALIKE,
+            most_alike=MAX_ALIKE,
             last=last,
             list_id=list_id,
             years=years,
@@ -158,7 +156,7 @@ class ListsView(OfficeView):
         and_alike = bool(request.form.get("alike"))
         try:
             with self.writing() as (session, user):
-                rows = decide(
+                rows = decide_issue(
                     session,
                     issue_id,
                     Decision(decision),
@@ -187,7 +185,7 @@ class ListsView(OfficeView):
         def act(session: Session, user: User, now: datetime) -> None:
             nonlocal taken_back
             key = self.runtime.settings.secret_key
-            taken_back = retract(session, issue_id, secret_key=key, user=user, now=now)
+            taken_back = retract_decision(session, issue_id, secret_key=key, user=user, now=now)
 
         if refused := self.attempt(act, else_to=self._next()):
             return refused
@@ -203,7 +201,7 @@ class ListsView(OfficeView):
             organisations = read_organisations(session, user)
             organisation_id = organisation_id or user.organisation_id or 0
         return self.render(
-            "office/lists.html",
+            "contacts/lists.html",
             lists=lists,
             organisations=organisations,
             error=error,

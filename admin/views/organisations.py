@@ -13,17 +13,17 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from admin.views.base import OfficeView
-from outreach.access.accounts import change_organisation, found_organisation
-from outreach.access.models import Organisation, OrganisationKind, User
-from outreach.access.users import visible_to
-from outreach.errors import LoaError, NotFound
-from outreach.people.lists import read_lists
-from outreach.places.models import Area, AreaLevel
+from admin.views.base import AdminPage
+from outreach.accounts.organisations import add_organisation, change_organisation
+from outreach.accounts.permissions import visible_to
+from outreach.contacts.lists import read_lists
+from outreach.models.accounts import Organisation, OrganisationKind, User
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import LoaError, NotFound
 from outreach.runtime import Runtime
 
 
-class OrganisationsView(OfficeView):
+class OrganisationsView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name=_l("Tổ chức"), endpoint="organisations", url="/admin/organisations")
 
@@ -36,7 +36,7 @@ class OrganisationsView(OfficeView):
         typed = _form()
         try:
             with self.writing() as (session, user):
-                made = found_organisation(session, user=user, now=datetime.now(UTC), **_checked(typed))
+                made = add_organisation(session, user=user, now=datetime.now(UTC), **_checked(typed))
         except LoaError as error:
             return self._list(error=str(error), typed=typed), 400
         flash(_("Đã tạo tổ chức “%(name)s”.", name=made.name), "success")
@@ -74,7 +74,7 @@ class OrganisationsView(OfficeView):
             tree = _tree([(row, area or "") for row, area in rows])
             read = {"organisations": choices_of_organisations(session), "areas": choices_of_areas(session)}
         return self.render(
-            "office/organisations.html",
+            "settings/organisations.html",
             tree=tree,
             kinds=list(OrganisationKind),
             error=error,
@@ -104,7 +104,7 @@ class OrganisationsView(OfficeView):
             "parent_id": found.parent_id,
         }
         return self.render(
-            "office/organisation.html",
+            "settings/organisation.html",
             found=found,
             users=users,
             lists=lists,

@@ -17,22 +17,21 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from admin.texts import WORDS
-from admin.views.audit_words import ACTIONS
-from admin.views.base import OfficeView
-from campaigns.answers.models import Source
-from campaigns.casework.kinds import CaseKind, Outcome
-from campaigns.replies.classifier import Label
-from campaigns.rights.dossier import compile_dossier
-from campaigns.rights.erasing import erase
-from campaigns.rights.handing_out import Deed, write_dossier
-from campaigns.rights.models import RequestKind
-from campaigns.rights.requests import finish_request, load_calendar, read_requests, write_down_request
-from campaigns.states import Exclusion, MessageState
-from campaigns.windows import VIETNAM
-from outreach.access.models import User
-from outreach.errors import LoaError
-from outreach.people.models import LegalBasis, SuppressionReason
+from admin.views.base import AdminPage
+from admin.wording.audit import ACTIONS
+from admin.wording.filters import LABELS
+from campaigns.models.privacy import RequestKind
+from campaigns.models.replies import AnswerSource
+from campaigns.privacy.erase_contact import erase_contact
+from campaigns.privacy.export_data import AuditAction, export_personal_data, write_export
+from campaigns.privacy.requests import finish_request, load_calendar, read_requests, record_request
+from campaigns.rules.cases import CaseKind, CaseOutcome
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import Exclusion, MessageState
+from outreach.models.accounts import User
+from outreach.models.contacts import LegalBasis, SuppressionReason
+from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
 _FAMILIES: dict[type[StrEnum], str] = {
@@ -41,9 +40,9 @@ _FAMILIES: dict[type[StrEnum], str] = {
     LegalBasis: "basis",
     Label: "answer",
     MessageState: "message",
-    Outcome: "outcome",
+    CaseOutcome: "outcome",
     RequestKind: "request",
-    Source: "source",
+    AnswerSource: "source",
     SuppressionReason: "suppression",
 }
 FORMATS = {
@@ -52,7 +51,7 @@ FORMATS = {
 }
 
 
-class RightsView(OfficeView):
+class PrivacyRequestsView(AdminPage):
     under = "people"
 
     def __init__(self, runtime: Runtime) -> None:
@@ -66,7 +65,7 @@ class RightsView(OfficeView):
             lines = read_requests(session, user, now=datetime.now(UTC), is_done=is_done)
             calendar = load_calendar()
             return self.render(
-                "office/requests.html",
+                "contacts/requests.html",
                 lines=lines,
                 is_done=is_done,
                 known_until=calendar.known_until,
@@ -86,7 +85,7 @@ class RightsView(OfficeView):
             abort(400)
 
         def act(session: Session, user: User, now: datetime) -> None:
-            write_down_request(
+            record_request(
                 session,
                 contact_id,
                 RequestKind(kind),
@@ -110,7 +109,9 @@ class RightsView(OfficeView):
         """For good: the form has a box to tick, besides the question that a script asks."""
 
         def act(session: Session, user: User, now: datetime) -> None:
-            erase(session, request_id, secret_key=self.runtime.settings.secret_key, user=user, now=now)
+            erase_contact(
+                session, request_id, secret_key=self.runtime.settings.secret_key, user=user, now=now
+            )
 
         if not request.form.get("understood"):
             flash(_("Hãy đánh dấu vào ô xác nhận rồi mới xóa."), "error")
@@ -126,13 +127,13 @@ class RightsView(OfficeView):
             abort(400)
         try:
             with self.writing() as (session, user):
-                parts = compile_dossier(session, request_id, user=user, now=datetime.now(UTC))
+                parts = export_personal_data(session, request_id, user=user, now=datetime.now(UTC))
         except LoaError as error:
             flash(str(error), "error")
             return redirect(self._back(), code=303)
         with tempfile.TemporaryDirectory() as folder, force_locale("vi"):
             file = Path(folder, f"dossier.{kind}")
-            write_dossier(parts, file, _in_words)
+            write_export(parts, file, _in_words)
             content = BytesIO(file.read_bytes())
         name = f"du lieu ca nhan {request_id}.{kind}"
         return send_file(content, mimetype=FORMATS[kind], as_attachment=True, download_name=name)
@@ -153,8 +154,8 @@ class RightsView(OfficeView):
         return url_for(".index")
 
 
-def _in_words(value: StrEnum | Deed) -> str:
-    if isinstance(value, Deed):
+def _in_words(value: StrEnum | AuditAction) -> str:
+    if isinstance(value, AuditAction):
         return str(ACTIONS.get(value.action, value.action))
-    words: dict[str, Any] = WORDS
+    words: dict[str, Any] = LABELS
     return str(words.get(f"{_FAMILIES.get(type(value))}.{value.value}", value.value))

@@ -1,33 +1,41 @@
-"""The leader's page: how far it is to the goal, whether it will be reached, who has to be pushed, what needs a decision."""
+"""Leaders' page.
+
+The leader's page: how far it is to the goal, whether it will be reached, who has to be pushed, what needs a decision.
+
+The charts of the leader's page.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
 
-from admin.views.base import OfficeView
-from admin.views.progress_charts import draw_charts
-from admin.views.progress_words import OUTLOOKS, show_concern
-from campaigns.figures import attention
-from campaigns.figures.leaders.concerns import find_concerns
-from campaigns.figures.leaders.measuring import furthest_behind
-from campaigns.figures.leaders.reading import read_leaders
-from campaigns.figures.places import list_launched
-from campaigns.official import COLUMNS, enter_official, may_enter
-from campaigns.rings import ring_count_reach
-from campaigns.windows import VIETNAM
-from outreach.errors import LoaError
+from admin.rules.charts import Goal, Projection, Tile, line_chart, tile_grid
+from admin.views.base import AdminPage
+from admin.wording.filters import number, percent
+from admin.wording.progress import OUTLOOKS, show_concern
+from campaigns.analytics import open_tasks
+from campaigns.analytics.installs import list_launched
+from campaigns.analytics.progress import LeadGoal, ProgressPage, read_progress
+from campaigns.enqueue_jobs import enqueue_count_reach
+from campaigns.goals.official_figures import COLUMNS, enter_official, may_enter
+from campaigns.planning.kinds import needs_smartphone
+from campaigns.rules.progress import Outlook, RankRow, ShareBasis, find_concerns, furthest_behind
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
 COMMUNES_SHOWN = 10
 
 
-class ProgressView(OfficeView):
+class ProgressView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name=_l("Tiến độ"), endpoint="progress", url="/admin/progress")
 
@@ -56,13 +64,13 @@ class ProgressView(OfficeView):
             campaigns = list_launched(session, user)
             chosen = request.args.get("campaign", type=int) or (campaigns[0][0] if campaigns else None)
             if not chosen:
-                return self.render("office/progress_empty.html")
-            leaders = read_leaders(session, chosen, user=user, redis=redis, now=now)
+                return self.render("progress/empty.html")
+            leaders = read_progress(session, chosen, user=user, redis=redis, now=now)
             enters = leaders.official is not None and may_enter(session, user)
-            submitted = [line.name for line in attention.read_submitted(session, user)]
-            paused = [line.name for line in attention.read_paused(session, user)]
+            submitted = [line.name for line in open_tasks.read_submitted(session, user)]
+            paused = [line.name for line in open_tasks.read_paused(session, user)]
         if leaders.reach.is_due:
-            ring_count_reach(self.runtime.doorbell, chosen)
+            enqueue_count_reach(self.runtime.doorbell, chosen)
         head = leaders.head
         concerns = find_concerns(
             has_goal=head.goal is not None,
@@ -79,7 +87,7 @@ class ProgressView(OfficeView):
         asked = request.args.get("district")
         district = next((line for line in leaders.districts.lines if line.code and line.code == asked), None)
         return self.render(
-            "office/progress.html",
+            "progress/progress.html",
             campaigns=campaigns,
             leaders=leaders,
             head=head,
@@ -95,3 +103,110 @@ class ProgressView(OfficeView):
             behind=furthest_behind(all_communes, most=COMMUNES_SHOWN),
             charts=draw_charts(leaders, today=now.astimezone(VIETNAM).date()),
         )
+
+
+# How the districts of Kon Tum lie towards each other: column and row by GSO code. No map is needed.
+TILE_PLACES = {
+    "610": (0, 0),
+    "617": (1, 0),
+    "611": (0, 1),
+    "612": (1, 1),
+    "613": (2, 1),
+    "616": (0, 2),
+    "615": (1, 2),
+    "614": (2, 2),
+    "618": (0, 3),
+    "608": (1, 3),
+}
+
+
+def draw_charts(leaders: ProgressPage, *, today: date) -> dict[str, Markup]:
+    """The days with what lies ahead, and the districts as tiles."""
+    head = leaders.head
+    goal = (
+        Goal(head.goal.share, _("Mục tiêu %(share)s", share=percent(head.goal.share))) if head.goal else None
+    )
+    about = (
+        _("Số tự báo, chia cho số người thuộc diện vận động đã nhập cho từng nơi.")
+        if leaders.districts.basis is ShareBasis.ENTERED
+        else _(
+            "Số tự báo, chia cho số người trong danh sách nhận tin chưa báo là không có điện thoại thông minh."
+        )
+        if needs_smartphone(leaders.chosen.kind)
+        else _("Số tự báo, chia cho số người trong danh sách nhận tin.")
+    )
+    return {
+        "days": _draw_days(head, today),
+        "tiles": tile_grid(
+            "tiles",
+            _("Các huyện, thành phố trên sơ đồ ô"),
+            about,
+            _tiles(leaders.districts.lines),
+            goal=goal,
+        ),
+    }
+
+
+def _tiles(lines: Sequence[RankRow]) -> list[Tile]:
+    """Districts where they lie; those without a place of their own in rows below."""
+    known = [line for line in lines if line.code]
+    free = max((row for _column, row in TILE_PLACES.values()), default=-1) + 1
+    if not any(line.code in TILE_PLACES for line in known):
+        free = 0
+    without = [line.code for line in known if line.code not in TILE_PLACES]
+    tiles = []
+    for line in known:
+        code = line.code or ""
+        place = TILE_PLACES.get(code)
+        if place is None:
+            index = without.index(code)
+            place = (index % 3, free + index // 3)
+        name = line.name.split(" ", 2 if line.name.startswith("Thành phố") else 1)[-1]
+        tiles.append(Tile(name, line.share, percent(line.share) if line.share is not None else "?", *place))
+    return tiles
+
+
+def _draw_days(head: LeadGoal, today: date) -> Markup:
+    days = head.days
+    target = head.target
+    goal = Goal(target, _("Mục tiêu: %(count)s người", count=number(target))) if target else None
+    deadline: tuple[int, str] | None = None
+    by = head.goal.deadline if head.goal else None
+    if by and days:
+        deadline = ((by - days[0][0]).days, _("Hạn %(day)s", day=_day(by)))
+    count = days[-1][1] if days else 0
+    return line_chart(
+        "days",
+        _("Số tự báo, cộng dồn theo ngày"),
+        _(
+            "Từ %(first)s đến %(last)s, nay là %(count)s máy.",
+            first=_day(days[0][0]),
+            last=_day(days[-1][0]),
+            count=number(count),
+        )
+        if days
+        else _("Chưa có ngày nào."),
+        [(_day(day), standing, number(standing)) for day, standing in days],
+        goal=goal,
+        deadline=deadline,
+        ahead=_ahead(head, today),
+    )
+
+
+def _ahead(head: LeadGoal, today: date) -> Projection | None:
+    if head.outlook is Outlook.REACHED or not head.days:
+        return None
+    first = head.days[0][0]
+
+    def place(day: date | None) -> float | None:
+        return (day - first).days if day else None
+
+    by, told = head.goal.deadline if head.goal else None, head.ahead
+    return Projection(
+        fan=(place(told.earliest), place(told.likely), place(told.latest)) if told else None,
+        needed_by=place(by) if by and by >= today else None,
+    )
+
+
+def _day(day: date) -> str:
+    return f"{day.day}/{day.month}/{day.year}"

@@ -1,4 +1,9 @@
-"""How far a campaign reached: whom it was for, what became of each step's messages, by organisation and place."""
+"""Reach and install reports.
+
+How far a campaign reached: whom it was for, what became of each step's messages, by organisation and place.
+
+The reports behind a campaign's figures, one by one.
+"""
 
 from __future__ import annotations
 
@@ -17,21 +22,20 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from admin.views.base import OfficeView
-from admin.views.ladder_words import show_lifts
-from admin.views.reach_words import file_rows, step_name, step_rows
-from campaigns.figures.lift import lifts_of
-from campaigns.figures.places import find_counted
-from campaigns.planning.budget import spending_of
-from campaigns.reach.measures import Counts
-from campaigns.reach.reading import read_parts, read_reach
-from campaigns.rings import ring_count_reach
-from outreach.access import audit
-from outreach.access.models import Organisation
-from outreach.access.users import organisations_of
-from outreach.people.importing.issues import defuse
-from outreach.people.importing.workbook import write_workbook
-from outreach.places.models import Area, AreaLevel
+from admin.views.base import AdminPage
+from admin.wording.campaigns import show_lifts
+from admin.wording.progress import file_rows, step_name, step_rows
+from campaigns.analytics.installs import InstallFilter, find_counted, read_reports
+from campaigns.analytics.reach import read_parts, read_reach, step_lifts
+from campaigns.enqueue_jobs import enqueue_count_reach
+from campaigns.models.replies import AnswerSource
+from campaigns.planning.preview import campaign_spending
+from campaigns.rules.reach import ReachTotals
+from outreach.accounts import audit
+from outreach.accounts.permissions import organisations_of
+from outreach.core.spreadsheets import escape_formula, write_workbook
+from outreach.models.accounts import Organisation
+from outreach.models.places import Area, AreaLevel
 from outreach.runtime import Runtime
 
 _TYPES = {
@@ -41,15 +45,15 @@ _TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReachRow:
     """A district, a commune or an organisation; without a name those of whom it is not known."""
 
     code: str
     name: str
-    counts: Counts
+    counts: ReachTotals
 
 
-class ReachView(OfficeView):
+class ReachView(AdminPage):
     """Not in the menu: a campaign and its progress lead here."""
 
     under = "progress"
@@ -73,16 +77,16 @@ class ReachView(OfficeView):
                 step_id=chosen.id if chosen else None,
             )
             districts, communes = _by_place(session, reach.areas)
-            price = spending_of(campaign, self.runtime.settings).each_vnd
+            price = campaign_spending(campaign, self.runtime.settings).each_vnd
             district = next((each for each in districts if each.code == request.args.get("district")), None)
             page: str = self.render(
-                "office/reach.html",
+                "progress/reach.html",
                 campaign=campaign,
                 reach=reach,
                 steps=[(step.number, step_name(step.number)) for step in opened],
                 chosen=chosen.number if chosen else None,
                 rows=step_rows(
-                    (reach.steps.get(step.id, Counts()) for step in opened),
+                    (reach.steps.get(step.id, ReachTotals()) for step in opened),
                     reach.total,
                     price=price,
                     kind=campaign.kind,
@@ -92,11 +96,11 @@ class ReachView(OfficeView):
                 districts=districts,
                 district=district,
                 communes=communes.get(district.code, []) if district else [],
-                lifts=show_lifts(lifts_of(campaign, reach)),
+                lifts=show_lifts(step_lifts(campaign, reach)),
                 price=price,
             )
         if reach.is_due:
-            ring_count_reach(self.runtime.doorbell, campaign_id)
+            enqueue_count_reach(self.runtime.doorbell, campaign_id)
         return page
 
     @expose("/file", methods=["POST"])
@@ -113,7 +117,7 @@ class ReachView(OfficeView):
                 steps={step.id: step.number for step in campaign.steps},
                 organisations=dict(session.execute(select(Organisation.id, Organisation.name)).all()),
                 places=_places(session),
-                price=spending_of(campaign, self.runtime.settings).each_vnd,
+                price=campaign_spending(campaign, self.runtime.settings).each_vnd,
                 kind=campaign.kind,
             )
             audit.record(
@@ -132,27 +136,27 @@ class ReachView(OfficeView):
         )
 
 
-def _by_organisation(session: Session, counts: Mapping[int | None, Counts]) -> list[Line]:
+def _by_organisation(session: Session, counts: Mapping[int | None, ReachTotals]) -> list[ReachRow]:
     names = dict(session.execute(select(Organisation.id, Organisation.name)).all())
-    lines = [Line(str(owner or ""), names.get(owner or 0, ""), each) for owner, each in counts.items()]
+    lines = [ReachRow(str(owner or ""), names.get(owner or 0, ""), each) for owner, each in counts.items()]
     return sorted(lines, key=_most_first)
 
 
 def _by_place(
-    session: Session, counts: Mapping[str | None, Counts]
-) -> tuple[list[Line], dict[str, list[Line]]]:
+    session: Session, counts: Mapping[str | None, ReachTotals]
+) -> tuple[list[ReachRow], dict[str, list[ReachRow]]]:
     """The districts, and of each its communes."""
     areas = {area.code: area for area in session.scalars(select(Area))}
-    districts: dict[str, Line] = {}
-    communes: dict[str, list[Line]] = {}
+    districts: dict[str, ReachRow] = {}
+    communes: dict[str, list[ReachRow]] = {}
     for code, each in counts.items():
         area = areas.get(code or "")
         above = areas.get(area.parent_code or "") if area and area.level is AreaLevel.COMMUNE else area
         key = above.code if above else ""
-        line = districts.setdefault(key, Line(key, _name(above), Counts()))
+        line = districts.setdefault(key, ReachRow(key, _name(above), ReachTotals()))
         line.counts.merge(each)
         if area and above is not area:
-            communes.setdefault(key, []).append(Line(area.code, _name(area), each))
+            communes.setdefault(key, []).append(ReachRow(area.code, _name(area), each))
     for lines in communes.values():
         lines.sort(key=_most_first)
     return sorted(districts.values(), key=_most_first), communes
@@ -172,7 +176,7 @@ def _name(area: Area | None) -> str:
     return f"{area.kind} {area.name}" if area else ""
 
 
-def _most_first(line: Line) -> tuple[bool, int, str]:
+def _most_first(line: ReachRow) -> tuple[bool, int, str]:
     return not line.name, -line.counts.sent, line.name
 
 
@@ -180,7 +184,7 @@ def _as_csv(rows: list[list[str | int]]) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     for row in rows:
-        writer.writerow([defuse(cell) if isinstance(cell, str) else cell for cell in row])
+        writer.writerow([escape_formula(cell) if isinstance(cell, str) else cell for cell in row])
     return out.getvalue().encode("utf-8-sig")  # the mark makes Excel read Vietnamese
 
 
@@ -189,3 +193,39 @@ def _as_xlsx(rows: list[list[str | int]]) -> bytes:
         path = Path(folder, "reach.xlsx")
         write_workbook(path, {_("Kết quả gửi"): rows})
         return path.read_bytes()
+
+
+class InstallsView(AdminPage):
+    """Not in the menu: the figures lead here."""
+
+    under = "progress"
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(
+            runtime, name="", endpoint="installs", url="/admin/campaigns/<int:campaign_id>/installs"
+        )
+
+    @expose("/")
+    def index(self, campaign_id: int) -> ResponseReturnValue:
+        """`?area=` a district's or commune's code, organisation, source; `all` with those taken back; `after`."""
+        asked = request.args
+        source = asked.get("source", "")
+        wanted = InstallFilter(
+            standing="all" not in asked,
+            source=AnswerSource(source) if source in list(AnswerSource) else None,
+            area=asked.get("area", "")[:10],
+            organisation_id=asked.get("organisation", type=int),
+        )
+        with self.reading() as (session, user):
+            after = asked.get("after", type=int)
+            reports = read_reports(session, campaign_id, wanted, user=user, after=after)
+        kept = {name: value for name, value in asked.items() if value and name != "after"}
+        return self.render(
+            "progress/installs.html",
+            campaign_id=campaign_id,
+            reports=reports,
+            wanted=wanted,
+            sources=list(AnswerSource),
+            kept=kept,
+            is_first=after is None,
+        )

@@ -1,8 +1,14 @@
-"""The register of senders, for administrators."""
+"""Sender names, do-not-call files.
+
+The register of senders, for administrators.
+
+The national register of numbers that want no advertising: its newest file handed in, and what came of the earlier ones.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,14 +17,18 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
-from admin.views.base import OfficeView
-from campaigns.models import Sender
+from admin.views.base import AdminPage
+from campaigns.enqueue_jobs import enqueue_do_not_call_import
+from campaigns.models.campaigns import Sender
 from campaigns.planning.senders import register_sender, remove_sender
-from outreach.errors import BadInput
+from outreach.imports.do_not_call import read_registers, receive_file
+from outreach.imports.uploads import LARGEST
+from outreach.models.contacts import RegisterState
+from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 
 
-class SendersView(OfficeView):
+class SendersView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name=_l("Tên người gửi"), endpoint="senders", url="/admin/senders")
 
@@ -39,7 +49,7 @@ class SendersView(OfficeView):
             ]
         wanted = request.args.get("name")
         chosen = next((sender for sender in senders if sender["name"] == wanted), {})
-        page: str = self.render("office/senders.html", senders=senders, typed=typed or chosen, error=error)
+        page: str = self.render("settings/senders.html", senders=senders, typed=typed or chosen, error=error)
         return page
 
     @expose("/save", methods=["POST"])
@@ -59,3 +69,46 @@ class SendersView(OfficeView):
             remove_sender(session, request.form.get("name", ""), user=user, now=datetime.now(UTC))
         flash(_("Đã bỏ tên người gửi khỏi sổ."), "success")
         return redirect(url_for("senders.index"), code=303)
+
+
+class DoNotCallView(AdminPage):
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name=_l("Không làm phiền"), endpoint="register", url="/admin/do-not-call")
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        return self._show()
+
+    @expose("/", methods=["POST"])
+    def receive(self) -> ResponseReturnValue:
+        file = request.files.get("file")
+        try:
+            if file is None or not file.filename:
+                raise BadInput(_("Chưa chọn tệp. Hãy chọn tệp tải về từ hệ thống DoNotCall."))
+            with self.writing() as (session, user):
+                taken = receive_file(
+                    session,
+                    file.stream,
+                    file_name=file.filename,
+                    folder=Path(self.runtime.settings.uploads_dir),
+                    user=user,
+                    now=datetime.now(UTC),
+                    may_shrink="shrink" in request.form,
+                )
+        except BadInput as error:
+            return self._show(str(error)), 400
+        enqueue_do_not_call_import(self.runtime.doorbell, taken.id)
+        flash(_("Đã nhận tệp. Danh sách cũ vẫn có hiệu lực cho đến khi tệp mới được xử lý xong."), "success")
+        return redirect(url_for(".index"), code=303)
+
+    def _show(self, error: str = "") -> str:
+        with self.reading() as (session, _user):
+            registers = read_registers(session)
+        page: str = self.render(
+            "contacts/do_not_call.html",
+            registers=registers,
+            is_waiting=any(register.state is RegisterState.WAITING for register, _name in registers),
+            error=error,
+            megabytes=LARGEST // 2**20,
+        )
+        return page

@@ -14,30 +14,36 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from admin.views.base import OfficeView
-from admin.views.report_words import FIELDS, HOUR_FIELDS, HURDLES, hours_of_the_day, mail_lines, typed_form
+from admin.views.base import AdminPage
+from admin.wording.reports import FIELDS, HOUR_FIELDS, HURDLES, hours_of_the_day, mail_lines, typed_form
+from campaigns.enqueue_jobs import enqueue_report_schedule
+from campaigns.models.reports import FileKind, ReportLink
 from campaigns.planning.kinds import load_kinds
-from campaigns.report.form import Form
-from campaigns.report.forms import current_form, may_issue, require_province, save_form
-from campaigns.report.issues.building import MIME, file_name, paper_of
-from campaigns.report.issues.issuing import correct, freeze, issue, look_for_changes, read_issues
-from campaigns.report.issues.keeping import read_file, record_download
-from campaigns.report.issues.links import end_link, make_link
-from campaigns.report.issues.sending import note_by_hand, send_again
-from campaigns.report.models import FileKind, ReportLink
-from campaigns.report.paper.blocks import Paper
-from campaigns.report.paper.composing import compose
-from campaigns.report.snapshot.counting import freezes_at, take_snapshot
-from campaigns.report.standing import Standing, read_day, read_history
-from campaigns.rings import ring_report
-from campaigns.windows import VIETNAM
-from outreach.access.models import User
-from outreach.access.users import organisations_of
-from outreach.errors import LoaError, NotFound
+from campaigns.reports.day_status import DayStatus, read_day_status, read_history
+from campaigns.reports.documents import MIME, document_of, file_name, read_file, record_download
+from campaigns.reports.issue_report import (
+    correct,
+    freeze,
+    issue,
+    look_for_changes,
+    note_by_hand,
+    read_issues,
+    send_again,
+)
+from campaigns.reports.links import end_link, make_link
+from campaigns.reports.settings import current_form, may_issue, require_province, save_form
+from campaigns.reports.take_snapshot import freezes_at, take_snapshot
+from campaigns.rules.reports.compose import compose
+from campaigns.rules.reports.document import ReportDocument
+from campaigns.rules.reports.template import ReportTemplate
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.permissions import organisations_of
+from outreach.models.accounts import User
+from outreach.rules.errors import LoaError, NotFound
 from outreach.runtime import Runtime
 
 
-class ReportView(OfficeView):
+class ReportView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name=_l("Báo cáo ngày"), endpoint="report", url="/admin/report")
 
@@ -47,10 +53,10 @@ class ReportView(OfficeView):
         now, day = datetime.now(UTC), _asked_for()
         with self.reading() as (session, user):
             if not _sees_all(session, user):
-                return self.render("office/report_elsewhere.html")
-            standing = read_day(session, day, self.runtime.settings, now=now)
+                return self.render("reports/out_of_scope.html")
+            standing = read_day_status(session, day, self.runtime.settings, now=now)
             return self.render(
-                "office/report.html",
+                "reports/report.html",
                 mails=mail_lines(standing),
                 history=read_history(session),
                 may_act=may_issue(session, user),
@@ -64,9 +70,9 @@ class ReportView(OfficeView):
         now, day = datetime.now(UTC), _asked_for()
         with self.reading() as (session, user):
             if not _sees_all(session, user):
-                return self.render("office/report_elsewhere.html")
-            standing = read_day(session, day, self.runtime.settings, now=now)
-            return self.render("office/report_state.html", **_shown(standing, now))
+                return self.render("reports/out_of_scope.html")
+            standing = read_day_status(session, day, self.runtime.settings, now=now)
+            return self.render("reports/day_status.html", **_shown(standing, now))
 
     @expose("/preview")
     def preview(self) -> ResponseReturnValue:
@@ -74,9 +80,9 @@ class ReportView(OfficeView):
         day, n = _asked_for(), request.args.get("n", type=int)
         with self.reading() as (session, user):
             if not _sees_all(session, user):
-                return self.render("office/report_elsewhere.html")
+                return self.render("reports/out_of_scope.html")
             paper = _issued(session, day, n) if n is not None else self._would_be(session, day)
-        return self.render("office/report_preview.html", paper=paper, day=day.isoformat(), n=n)
+        return self.render("reports/preview.html", paper=paper, day=day.isoformat(), n=n)
 
     @expose("/file")
     def file(self) -> ResponseReturnValue:
@@ -84,7 +90,7 @@ class ReportView(OfficeView):
         day, n = _asked_for(), request.args.get("n", 0, type=int)
         with self.reading() as (session, user):
             if not _sees_all(session, user):
-                return self.render("office/report_elsewhere.html")
+                return self.render("reports/out_of_scope.html")
         try:
             kind = FileKind(request.args.get("kind", ""))
         except ValueError:
@@ -189,9 +195,9 @@ class ReportView(OfficeView):
                 flash(_("Đã lưu. Báo cáo đã chốt giữ nguyên mẫu cũ của nó."), "success")
                 return redirect(url_for(".form"), code=303)
         with self.reading() as (session, user):
-            form: Form = current_form(session)
+            form: ReportTemplate = current_form(session)
             page = self.render(
-                "office/report_form.html",
+                "reports/template_form.html",
                 values=typed or form.as_data(),
                 fields=FIELDS,
                 hours=HOUR_FIELDS,
@@ -201,7 +207,7 @@ class ReportView(OfficeView):
             )
         return (page, 422) if error else page
 
-    def _would_be(self, session: Session, day: date) -> Paper:
+    def _would_be(self, session: Session, day: date) -> ReportDocument:
         now, form = datetime.now(UTC), current_form(session)
         if day > now.astimezone(VIETNAM).date():
             raise NotFound(_("Ngày này chưa tới."))
@@ -218,15 +224,15 @@ class ReportView(OfficeView):
         except LoaError as error:
             flash(str(error), "error")
         else:
-            ring_report(self.runtime.doorbell)
+            enqueue_report_schedule(self.runtime.doorbell)
         return redirect(url_for(".index", day=day.isoformat()), code=303)
 
 
-def _issued(session: Session, day: date, n: int) -> Paper:
+def _issued(session: Session, day: date, n: int) -> ReportDocument:
     found = next((each for each in read_issues(session, day.isoformat()) if each.n == n), None)
     if found is None:
         raise NotFound(_("Không có báo cáo này."))
-    return paper_of(found)
+    return document_of(found)
 
 
 def _sees_all(session: Session, user: User) -> bool:
@@ -243,7 +249,7 @@ def _asked_for() -> date:
         return today
 
 
-def _shown(standing: Standing, now: datetime) -> dict[str, Any]:
+def _shown(standing: DayStatus, now: datetime) -> dict[str, Any]:
     return {
         "standing": standing,
         "day": standing.day.isoformat(),

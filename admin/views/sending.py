@@ -9,20 +9,20 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 
-from admin.texts import number
-from admin.views.base import OfficeView
-from campaigns.delivery.deciding import decide_unknown
-from campaigns.figures.running import read_panel
-from campaigns.lifecycle import act, find_campaign
-from campaigns.rings import ring_send, ring_sweep
-from campaigns.states import CampaignAction
-from outreach.errors import LoaError
+from admin.views.base import AdminPage
+from admin.wording.filters import number
+from campaigns.analytics.campaign_status import read_sending_panel
+from campaigns.delivery.reconcile import decide_unknown
+from campaigns.enqueue_jobs import enqueue_send, enqueue_sweep
+from campaigns.lifecycle import find_campaign, perform_action
+from campaigns.rules.states import CampaignAction
+from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
 SHEET = "/admin/campaigns/{}/"
 
 
-class RunningView(OfficeView):
+class SendingView(AdminPage):
     """Not in the menu: a campaign's sheet shows it."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -35,8 +35,8 @@ class RunningView(OfficeView):
         """The figures alone, for the page that shows them every second."""
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user)
-            panel = read_panel(session, campaign, datetime.now(UTC), runtime=self.runtime)
-        response = make_response(self.render("office/running_live.html", panel=panel))
+            panel = read_sending_panel(session, campaign, datetime.now(UTC), runtime=self.runtime)
+        response = make_response(self.render("campaigns/sending_live.html", panel=panel))
         if panel.is_over:
             response.headers["X-Live"] = "end"
         return response
@@ -47,13 +47,13 @@ class RunningView(OfficeView):
         is_script = request.headers.get("X-Requested-With") == "fetch"
         try:
             with self.writing() as (session, user):
-                act(session, campaign_id, CampaignAction(action), user=user, now=datetime.now(UTC))
+                perform_action(session, campaign_id, CampaignAction(action), user=user, now=datetime.now(UTC))
         except LoaError as error:
             if is_script:
                 return str(error), 409
             flash(str(error), "error")
         else:
-            ring_sweep(self.runtime.doorbell)
+            enqueue_sweep(self.runtime.doorbell)
             if action == CampaignAction.UNDO:
                 flash(_("Đã thu hồi lệnh gửi. Chưa ai nhận tin; chiến dịch trở về “Đã duyệt”."), "success")
         return ("", 204) if is_script else redirect(SHEET.format(campaign_id), code=303)
@@ -65,7 +65,7 @@ class RunningView(OfficeView):
         return redirect(SHEET.format(campaign_id), code=303)
 
 
-def decide_and_tell(view: OfficeView, campaign_id: int | None, choice: str) -> None:
+def decide_and_tell(view: AdminPage, campaign_id: int | None, choice: str) -> None:
     """Send again what nobody can look up, or count it as sent, and say on the next page how many that were."""
     is_resend = choice == "resend"
     with view.writing() as (session, user):
@@ -80,7 +80,7 @@ def decide_and_tell(view: OfficeView, campaign_id: int | None, choice: str) -> N
     if not count:
         flash(_("Không còn tin nào cần quyết định."), "info")
     elif is_resend:
-        ring_send(view.runtime.doorbell)
+        enqueue_send(view.runtime.doorbell)
         flash(_("Đã xếp %(count)s tin vào hàng để gửi lại.", count=number(count)), "success")
     else:
         flash(_("Đã ghi %(count)s tin là đã gửi.", count=number(count)), "success")

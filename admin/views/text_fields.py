@@ -11,18 +11,15 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 
-from admin.texts import word
-from admin.views.campaign_choices import LANGUAGES as ALL_LANGUAGES
-from admin.views.campaign_variants import LANGUAGES
-from admin.views.text_names import name_of_text
-from campaigns.answers.acknowledging import OPT_OUT_REPLY
-from campaigns.planning.content import APP_BUTTON
-from campaigns.planning.page_words import PAGE_WORDS
-from campaigns.planning.texts import APP, PATHS, WORDING, is_steps, put_together, take_apart
-from campaigns.replies.classifier import Label
+from admin.wording.campaigns import LANGUAGES as ALL_LANGUAGES
+from admin.wording.campaigns import OTHER_LANGUAGES, name_of_text
+from admin.wording.filters import label_of
+from campaigns.replies.record_answer import OPT_OUT_REPLY
+from campaigns.rules.content import APP_BUTTON, PAGE_WORDS
+from campaigns.rules.content_texts import APP, PATHS, WORDING, is_steps, join_content, split_content
+from campaigns.rules.replies.labels import Label
 
 Form = MultiDict[str, str]
-
 _MAIN = ("title", "question", "issuer", "why", "contact", "phone")
 _LONG = ("why", "thanks", "reply")
 # A sentence that is longer has a field of several lines.
@@ -75,18 +72,18 @@ class Texts:
 
 def fill_texts(form: Form, content: Mapping[str, Any]) -> None:
     """Put content into the form's fields; what has none is kept beside them."""
-    texts, rest = take_apart(content)
+    texts, rest = split_content(content)
     for path in PATHS:
         form.poplist(f"c.{path}")
         if path in texts or not path.startswith("languages."):
             form[f"c.{path}"] = texts.get(path, "")
     form["content_more"] = json.dumps(rest, ensure_ascii=False)
-    form.setlist("page_language", [code for code in LANGUAGES if _is_in(texts, code)])
+    form.setlist("page_language", [code for code in OTHER_LANGUAGES if _is_in(texts, code)])
 
 
 def read_texts(form: Form, *, over: Container[str] = ()) -> dict[str, Any]:
     """The content as the form has it. `over`: the paths of what stands below, see `put_together`."""
-    return put_together(typed_texts(form), _kept(form), over=over)
+    return join_content(typed_texts(form), _kept(form), over=over)
 
 
 def typed_texts(form: Form) -> dict[str, str]:
@@ -100,12 +97,12 @@ def _kept(form: Form) -> dict[str, Any]:
         kept = json.loads(form.get("content_more") or "{}")
     except (ValueError, RecursionError):
         return {}
-    return take_apart(kept)[1] if isinstance(kept, dict) else {}
+    return split_content(kept)[1] if isinstance(kept, dict) else {}
 
 
 def add_language(form: Form, code: str) -> None:
     """Give a language its fields; an unknown one has none."""
-    if code in LANGUAGES and code not in form.getlist("page_language"):
+    if code in OTHER_LANGUAGES and code not in form.getlist("page_language"):
         form.setlist("page_language", [*form.getlist("page_language"), code])
 
 
@@ -122,10 +119,10 @@ def show_languages(
     """
     asked = form.getlist("page_language")
     added = form.get("add_language", "") if form.get("wish") == "language" else ""
-    shown = [code for code in LANGUAGES if code in asked or code in written]
+    shown = [code for code in OTHER_LANGUAGES if code in asked or code in written]
     return {
         "translated": [show_texts(form, errors, code, may_change=may_change, kind=kind) for code in shown],
-        "addable": [(code, name) for code, name in LANGUAGES.items() if code not in shown],
+        "addable": [(code, name) for code, name in OTHER_LANGUAGES.items() if code not in shown],
         "added": added,
     }
 
@@ -165,7 +162,7 @@ def show_texts(
         app=Group(_("Ứng dụng cần cài"), fields(f"app.{part}" for part in APP)),
         answers=[
             Group(
-                _("Khi người dân trả lời: %(answer)s", answer=word(label, "answer", kind)),
+                _("Khi người dân trả lời: %(answer)s", answer=label_of(label, "answer", kind)),
                 fields(f"answers.{label.value}.{part}" for part in WORDING),
             )
             for label in Label

@@ -14,33 +14,33 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from admin.views.base import OfficeView
+from admin.views.base import AdminPage
 from admin.views.organisations import choices_of_areas, choices_of_organisations
-from campaigns.hooks.models import Subscription
-from campaigns.rings import ring_invitation
-from outreach.access.accounts import (
+from campaigns.enqueue_jobs import enqueue_invitation_mail
+from campaigns.models.webhooks import Subscription
+from outreach.accounts.invitations import link_for
+from outreach.accounts.permissions import visible_to
+from outreach.accounts.sessions import read_sessions
+from outreach.accounts.users import (
     change_user,
-    disable,
-    drop_second_factor,
-    enable,
-    end_everywhere,
-    invite,
-    renew_link,
+    disable_user,
+    enable_user,
+    has_password,
+    invite_user,
+    renew_invitation,
+    reset_second_factor,
+    sign_out_everywhere,
 )
-from outreach.access.entry.sessions import read_sessions
-from outreach.access.invitations import link_for
-from outreach.access.models import AuditEvent, Organisation, Role, User
-from outreach.access.tokens.models import ApiToken
-from outreach.access.users import has_password, visible_to
-from outreach.errors import LoaError, NotFound
-from outreach.places.models import Area
+from outreach.models.accounts import ApiToken, AuditEvent, Organisation, Role, User
+from outreach.models.places import Area
+from outreach.rules.errors import LoaError, NotFound
 from outreach.runtime import Runtime
 
 # Where the link waits for the one page that shows it.
 _LINK = "invitation"
 
 
-class UsersView(OfficeView):
+class UsersView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name=_l("Người dùng"), endpoint="users", url="/admin/users")
 
@@ -54,7 +54,7 @@ class UsersView(OfficeView):
         typed = _form()
         try:
             with self.writing() as (db, user):
-                made = invite(
+                made = invite_user(
                     db, email=request.form.get("email", ""), user=user, now=datetime.now(UTC), **_scope(typed)
                 )
                 session[_LINK] = [made.id, link_for(made, self.runtime.settings)]
@@ -82,7 +82,7 @@ class UsersView(OfficeView):
     def disable(self, user_id: int) -> ResponseReturnValue:
         def act(db: Session, user: User, now: datetime) -> None:
             left = _left_behind(db, user_id, now=now)
-            disable(db, user_id, user=user, now=now)
+            disable_user(db, user_id, user=user, now=now)
             _tell(left)
 
         return self._do(
@@ -94,7 +94,7 @@ class UsersView(OfficeView):
         def act(db: Session, user: User, now: datetime) -> None:
             session[_LINK] = [
                 user_id,
-                link_for(enable(db, user_id, user=user, now=now), self.runtime.settings),
+                link_for(enable_user(db, user_id, user=user, now=now), self.runtime.settings),
             ]
 
         return self._do(
@@ -106,7 +106,7 @@ class UsersView(OfficeView):
         """A new link, for one who lost the first or forgot the password."""
         try:
             with self.writing() as (db, user):
-                found = renew_link(db, user_id, user=user, now=datetime.now(UTC))
+                found = renew_invitation(db, user_id, user=user, now=datetime.now(UTC))
                 session[_LINK] = [user_id, link_for(found, self.runtime.settings)]
         except NotFound:
             abort(404)
@@ -116,20 +116,20 @@ class UsersView(OfficeView):
     @expose("/<int:user_id>/sign-out", methods=["POST"])
     def sign_out(self, user_id: int) -> ResponseReturnValue:
         def act(db: Session, user: User, now: datetime) -> None:
-            end_everywhere(db, user_id, user=user, now=now)
+            sign_out_everywhere(db, user_id, user=user, now=now)
 
         return self._do(user_id, act, _("Đã đăng xuất người này khỏi mọi máy."))
 
     @expose("/<int:user_id>/second-factor", methods=["POST"])
     def drop_second_factor(self, user_id: int) -> ResponseReturnValue:
         def act(db: Session, user: User, now: datetime) -> None:
-            drop_second_factor(db, user_id, user=user, now=now)
+            reset_second_factor(db, user_id, user=user, now=now)
 
         return self._do(user_id, act, _("Đã bỏ xác thực hai lớp của tài khoản này."))
 
     def _mail(self, user_id: int) -> None:
         if self.runtime.settings.smtp_url:
-            ring_invitation(self.runtime.doorbell, user_id)
+            enqueue_invitation_mail(self.runtime.doorbell, user_id)
 
     def _list(self, *, error: str = "", typed: dict[str, Any] | None = None) -> str:
         asked = request.args.get("q", "")[:100].strip()
@@ -161,7 +161,7 @@ class UsersView(OfficeView):
             ]
             read = {"organisations": choices_of_organisations(db), "areas": choices_of_areas(db)}
         return self.render(
-            "office/users.html",
+            "settings/users.html",
             users=users,
             roles=list(Role),
             asked=asked,
@@ -193,7 +193,7 @@ class UsersView(OfficeView):
                 "sessions": read_sessions(db, user_id, now=datetime.now(UTC)),
             }
         return self.render(
-            "office/user.html",
+            "settings/user.html",
             found=found,
             is_waiting=not has_password(found),
             roles=list(Role),

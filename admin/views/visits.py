@@ -12,36 +12,36 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from admin.views.base import OfficeView
-from campaigns.answers.taking import Keys
-from campaigns.figures.places import list_launched
+from admin.views.base import AdminPage
+from campaigns.analytics.installs import list_launched
 from campaigns.planning.kinds import needs_smartphone
-from campaigns.rounds.entering import enter_results, undo_entry
-from campaigns.rounds.people import Village, find_villages
-from campaigns.rounds.sheets import (
-    Line,
-    find_round,
-    list_rounds,
-    make_round,
+from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.visits import RESULT_KEYS, VisitOutcome, read_keys
+from campaigns.visits.candidates import CandidateVillage, find_candidates
+from campaigns.visits.results import enter_results, undo_entry
+from campaigns.visits.sheets import (
+    SheetRow,
+    create_sheet,
+    find_sheet,
+    list_sheets,
     read_lines,
     read_sheet,
     record_print,
 )
-from campaigns.rounds.visiting import KEYS, Outcome, read_keys
-from campaigns.windows import VIETNAM
-from outreach.access.models import User
-from outreach.errors import BadInput
-from outreach.people.lists import read_names
+from outreach.contacts.lists import read_names
+from outreach.models.accounts import User
 from outreach.places.areas import read_districts, read_place_names
+from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 
 _WHOLE = "*"  # in the form: all villages on one sheet
 
 
-class RoundsView(OfficeView):
+class VisitsView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name=_l("Đến từng nhà"), endpoint="rounds", url="/admin/rounds")
-        self._keys = Keys(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+        self._keys = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -54,7 +54,7 @@ class RoundsView(OfficeView):
         village = form.get("village", _WHOLE)
         try:
             with self.writing() as (session, user):
-                made = make_round(
+                made = create_sheet(
                     session,
                     form.get("campaign", 0, type=int),
                     list_id=form.get("list", type=int),
@@ -74,12 +74,12 @@ class RoundsView(OfficeView):
         asked = request.args if asked is None else asked
         campaign_id, list_id = asked.get("campaign", type=int), asked.get("list", type=int)
         area = asked.get("area", "").replace("\0", "")[:10]
-        villages: list[Village] | None = None
+        villages: list[CandidateVillage] | None = None
         with self.reading() as (session, user):
             campaigns = [(each, name) for each, name, _launched in list_launched(session, user)]
             if campaign_id in dict(campaigns) and (list_id is not None or area):
                 try:
-                    villages = find_villages(
+                    villages = find_candidates(
                         session,
                         campaign_id or 0,
                         list_id=list_id,
@@ -91,8 +91,8 @@ class RoundsView(OfficeView):
                     error = error or str(refused)
             several = {each.area_code for each in villages or ()}
             page: str = self.render(
-                "office/rounds.html",
-                sheets=list_rounds(session, user),
+                "progress/visit_sheets.html",
+                sheets=list_sheets(session, user),
                 campaigns=campaigns,
                 lists=read_names(session, user),
                 districts=read_districts(session),
@@ -171,7 +171,7 @@ class RoundsView(OfficeView):
             numbers = sum(bool(line.phone) for line in lines) if with_numbers else 0
             record_print(session, round_id, numbers=numbers, user=user, now=datetime.now(UTC))
             return self.render(
-                "office/round_sheet.html",
+                "progress/visit_sheet_print.html",
                 sheet=found,
                 lines=lines,
                 keys=_named_keys(found.kind),
@@ -181,17 +181,19 @@ class RoundsView(OfficeView):
 
     def _show(self, round_id: int, *, typed: dict[int, str] | None = None, error: str = "") -> str:
         with self.reading() as (session, user):
-            find_round(session, round_id, user=user)
+            find_sheet(session, round_id, user=user)
             lines = read_lines(session, round_id, user=user)
             found = read_sheet(session, round_id, user=user)
             page: str = self.render(
-                "office/round.html",
+                "progress/visit_sheet.html",
                 sheet=found,
                 lines=lines,
                 keys=_named_keys(found.kind),
-                key_of={outcome: key for key, outcome in KEYS.items()},
+                key_of={outcome: key for key, outcome in RESULT_KEYS.items()},
                 counts={
-                    outcome: n for outcome in Outcome if (n := sum(line.outcome is outcome for line in lines))
+                    outcome: n
+                    for outcome in VisitOutcome
+                    if (n := sum(line.outcome is outcome for line in lines))
                 },
                 typed=typed or {},
                 visited=request.form.get("visited") or f"{_last_visit(lines):%Y-%m-%dT%H:%M}",
@@ -207,7 +209,7 @@ class RoundsView(OfficeView):
             )
 
 
-def _last_visit(lines: list[Line]) -> datetime:
+def _last_visit(lines: list[SheetRow]) -> datetime:
     """When the officer was there by what was entered last, else now: a sheet is mostly one round."""
     visits = [line.visited_at for line in lines if line.visited_at]
     return max(visits, default=datetime.now(UTC)).astimezone(VIETNAM)
@@ -221,6 +223,10 @@ def _moment(written: str) -> datetime | None:
         raise BadInput(_("Chưa ghi gì. “Đi lúc” không phải là ngày và giờ.")) from error
 
 
-def _named_keys(kind: str) -> list[tuple[str, Outcome]]:
+def _named_keys(kind: str) -> list[tuple[str, VisitOutcome]]:
     """The keys keep their numbers; without an app nobody is asked for a smartphone."""
-    return [each for each in KEYS.items() if each[1] is not Outcome.NO_SMARTPHONE or needs_smartphone(kind)]
+    return [
+        each
+        for each in RESULT_KEYS.items()
+        if each[1] is not VisitOutcome.NO_SMARTPHONE or needs_smartphone(kind)
+    ]

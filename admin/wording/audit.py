@@ -6,9 +6,9 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
-from admin.texts import WORDS
-from admin.views.text_names import name_of_text
-from outreach.people.masking import masked
+from admin.wording.campaigns import name_of_text
+from admin.wording.filters import LABELS
+from outreach.rules.identity import mask_number
 
 ACTIONS: dict[str, Any] = {
     "login": _l("Đăng nhập"),
@@ -128,7 +128,6 @@ ACTIONS: dict[str, Any] = {
     "backup.create": _l("Sao lưu dữ liệu"),
     "backup.restore": _l("Khôi phục từ bản sao lưu"),
 }
-
 SUBJECTS: dict[str, Any] = {
     "replies": _l("câu trả lời"),
     "reports": _l("báo cáo ngày"),
@@ -162,7 +161,6 @@ SUBJECTS: dict[str, Any] = {
     "areas": _l("địa bàn"),
     "retention": _l("lưu giữ dữ liệu cá nhân"),
 }
-
 DETAILS: dict[str, Any] = {
     "kept": _l("người được giữ lại"),
     "notes": _l("số ghi chú"),
@@ -279,12 +277,12 @@ def _value(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return str(_l("có") if value else _l("không"))
     if key == "number":
-        return masked(value)
-    return str(WORDS.get(f"{key}.{value}") or _VALUES["sex"].get(value) or value)
+        return mask_number(value)
+    return str(LABELS.get(f"{key}.{value}") or _VALUES["sex"].get(value) or value)
 
 
 def _in_words(key: str, value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_in_words(key, each) for each in value)
-    known = _VALUES.get(key, {}).get(value) or WORDS.get(f"{_FAMILIES.get(key)}.{value}")
+    known = _VALUES.get(key, {}).get(value) or LABELS.get(f"{_FAMILIES.get(key)}.{value}")
     return str(known or value)

@@ -1,4 +1,11 @@
-"""A campaign's doubts and changes in an officer's words."""
+"""Warnings, changes, experiments, text names.
+
+A campaign's doubts and changes in an officer's words.
+
+What each step of a campaign brought, in plain sentences.
+
+What the texts that residents read are called, by their path (planning/texts.py).
+"""
 
 from __future__ import annotations
 
@@ -8,111 +15,114 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flask_babel import format_decimal
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.texts import number, percent
-from admin.views.campaign_choices import ANSWERED, LANGUAGES, SMARTPHONE
-from admin.views.text_names import name_of_text
-from campaigns.planning.doubts import Doubt
+from admin.wording.filters import LABELS, label_of, number, percent
+from campaigns.analytics.reach import StepLift
+from campaigns.planning.drafts import VersionChange
 from campaigns.planning.kinds import load_kinds
-from campaigns.planning.versions import Change
+from campaigns.rules.audience import Answered, Smartphone
+from campaigns.rules.content_texts import split_content
+from campaigns.rules.reach import ShareDifference
+from campaigns.rules.warnings import CampaignWarning
 
 # doubt: (how serious, what is wrong and what to do)
-DOUBTS: dict[Doubt, tuple[str, Any]] = {
-    Doubt.EMPTY_AUDIENCE: (
+DOUBTS: dict[CampaignWarning, tuple[str, Any]] = {
+    CampaignWarning.EMPTY_AUDIENCE: (
         "error",
         _l("Không có ai nhận tin. Hãy chọn danh sách khác, hoặc mở rộng địa bàn."),
     ),
-    Doubt.NO_BASIS: (
+    CampaignWarning.NO_BASIS: (
         "warning",
         _l(
             "Có danh sách chưa ghi căn cứ nhắn tin. Hãy mở trang danh sách và ghi: người dân đã đồng ý, là hội viên, "
             "hay nhiệm vụ được giao."
         ),
     ),
-    Doubt.SENDER_UNREGISTERED: (
+    CampaignWarning.SENDER_UNREGISTERED: (
         "error",
         _l(
             "Tên người gửi chưa có trong sổ đăng ký. Nhà mạng Việt Nam chặn tin có tên hoặc mẫu tin chưa đăng ký. "
             "Hãy đăng ký với nhà mạng, rồi nhờ người quản trị ghi vào mục Tên người gửi."
         ),
     ),
-    Doubt.OTHER_APP: (
+    CampaignWarning.OTHER_APP: (
         "warning",
         _l("Tin còn nhắc ứng dụng của loại chiến dịch khác. Hãy viết lại cho đúng việc vận động lần này."),
     ),
-    Doubt.NO_LINK: (
+    CampaignWarning.NO_LINK: (
         "warning",
         _l("Tin thiếu {link}: người nhận không mở được trang trả lời. Hãy chèn Liên kết vào tin."),
     ),
-    Doubt.NO_STOP_WORD: (
+    CampaignWarning.NO_STOP_WORD: (
         "warning",
         _l("Tin chưa nói cách thôi nhận. Hãy thêm, ví dụ: “TC thôi nhận tin” (Nghị định 91/2020)."),
     ),
-    Doubt.ASKS_FOR_REPLY: (
+    CampaignWarning.ASKS_FOR_REPLY: (
         "error",
         _l(
             "Tin mời trả lời bằng tin nhắn, nhưng tổng đài đang dùng không nhận được tin trả lời: lời đáp và lời từ chối "
             "sẽ không tới hệ thống. Hãy viết, ví dụ: “Trả lời hoặc từ chối tại liên kết”."
         ),
     ),
-    Doubt.NO_WAY_OUT: (
+    CampaignWarning.NO_WAY_OUT: (
         "warning",
         _l(
             "Tin chưa nói cách từ chối. Hãy thêm, ví dụ: “Trả lời hoặc từ chối tại liên kết” (Nghị định 91/2020)."
         ),
     ),
-    Doubt.TYPED_ADDRESS: (
+    CampaignWarning.TYPED_ADDRESS: (
         "warning",
         _l(
             "Trong tin có địa chỉ trang mạng gõ tay. Hãy dùng {link}: nó dẫn tới đúng ứng dụng chính thức và đếm được ai đã trả lời."
         ),
     ),
-    Doubt.LINK_UNSAFE: (
+    CampaignWarning.LINK_UNSAFE: (
         "warning",
         _l(
             "Liên kết trong tin chưa được bảo vệ (http). Trước khi gửi thật, hãy nhờ người quản trị đặt địa chỉ https."
         ),
     ),
-    Doubt.NO_HOURS: (
+    CampaignWarning.NO_HOURS: (
         "warning",
         _l("Chưa đặt khung giờ: tin có thể đến vào ban đêm. Hãy đặt, ví dụ 08:00 đến 20:00."),
     ),
-    Doubt.HOURS_TOO_WIDE: (
+    CampaignWarning.HOURS_TOO_WIDE: (
         "warning",
         _l(
             "Khung giờ vượt ngoài 07:00-22:00 mà Nghị định 91/2020 cho phép. Khi gửi thật, ngoài giờ đó tin sẽ đợi."
         ),
     ),
-    Doubt.OVER_BUDGET: (
+    CampaignWarning.OVER_BUDGET: (
         "warning",
         _l(
             "Chi phí ước tính vượt ngân sách: chiến dịch sẽ không gửi được. Hãy tăng ngân sách, bớt người nhận hoặc rút ngắn tin."
         ),
     ),
-    Doubt.DEADLINE_PAST: (
+    CampaignWarning.DEADLINE_PAST: (
         "error",
         _l("Thời hạn đã qua: sẽ không có tin nào được gửi. Hãy đặt lại thời hạn."),
     ),
-    Doubt.TOO_LATE: (
+    CampaignWarning.TOO_LATE: (
         "warning",
         _l(
             "Với tốc độ này không gửi xong trước thời hạn, phần còn lại sẽ bị bỏ. Hãy tăng tốc độ hoặc lùi thời hạn."
         ),
     ),
-    Doubt.START_PAST: ("info", _l("Giờ bắt đầu đã qua: tin sẽ đi ngay khi bấm gửi.")),
-    Doubt.REMINDER_TOO_LATE: (
+    CampaignWarning.START_PAST: ("info", _l("Giờ bắt đầu đã qua: tin sẽ đi ngay khi bấm gửi.")),
+    CampaignWarning.REMINDER_TOO_LATE: (
         "warning",
         _l("Lần nhắc cuối rơi vào sau thời hạn nên sẽ không được gửi. Hãy bớt số ngày hoặc lùi thời hạn."),
     ),
-    Doubt.CAP_HIGH: (
+    CampaignWarning.CAP_HIGH: (
         "warning",
         _l(
             "Một số chỉ được nhận tối đa 3 tin trong 24 giờ (Nghị định 91/2020). Khi gửi thật, phần vượt sẽ đợi."
         ),
     ),
-    Doubt.LONG_TEXT: (
+    CampaignWarning.LONG_TEXT: (
         "info",
         _l(
             "Mỗi người nhận bị tính cước từ 4 tin trở lên: tốn tiền và ít người đọc hết. Hãy rút ngắn, hoặc bỏ dấu."
@@ -120,20 +130,19 @@ DOUBTS: dict[Doubt, tuple[str, Any]] = {
     ),
 }
 
-
 _UNREGISTERED_IN_TRAINING = _l(
     "Khi gửi thật, tên người gửi và mẫu tin phải đăng ký trước với nhà mạng và được người quản trị ghi vào mục "
     "Tên người gửi. Đang tập huấn nên chưa cần."
 )
 
 
-def show_doubts(doubts: Sequence[Doubt], *, is_live: bool) -> list[tuple[str, str]]:
+def show_doubts(doubts: Sequence[CampaignWarning], *, is_live: bool) -> list[tuple[str, str]]:
     """How serious and in which words. In training what only real sending needs is said softly, or not at all."""
     shown = []
     for doubt in doubts:
-        if is_live or doubt not in (Doubt.SENDER_UNREGISTERED, Doubt.LINK_UNSAFE):
+        if is_live or doubt not in (CampaignWarning.SENDER_UNREGISTERED, CampaignWarning.LINK_UNSAFE):
             shown.append(DOUBTS[doubt])
-        elif doubt is Doubt.SENDER_UNREGISTERED:
+        elif doubt is CampaignWarning.SENDER_UNREGISTERED:
             shown.append(("info", _UNREGISTERED_IN_TRAINING))
     return [(level, str(sentence)) for level, sentence in shown]
 
@@ -205,7 +214,7 @@ class ShownChange:
 
 
 def show_changes(
-    changes: list[Change], *, areas: Mapping[str, str], organisations: Mapping[str, str]
+    changes: list[VersionChange], *, areas: Mapping[str, str], organisations: Mapping[str, str]
 ) -> list[ShownChange]:
     """Changes with their names, values and marked words. `areas`, `organisations`: names by code."""
     shown = []
@@ -279,6 +288,28 @@ def _show(key: str, value: Any, areas: Mapping[str, str], organisations: Mapping
     return str(value)
 
 
+LANGUAGES: dict[str, Any] = {
+    "vi": _l("Tiếng Việt"),
+    "sed": _l("Xơ Đăng"),
+    "bdq": _l("Ba Na"),
+    "jeh": _l("Giẻ Triêng"),
+    "jra": _l("Gia Rai"),
+    "brb": _l("Brâu"),
+    "rmx": _l("Rơ Măm"),
+}
+SMARTPHONE: dict[str, Any] = {
+    Smartphone.YES.value: _l("Có"),
+    Smartphone.UNKNOWN.value: _l("Chưa rõ"),
+    Smartphone.NO.value: _l("Không có"),
+}
+ANSWERED: dict[str, Any] = {
+    Answered.NO.value: _l("Chỉ người chưa trả lời"),
+    Answered.YES.value: _l("Chỉ người đã trả lời"),
+    Answered.NOT_INSTALLED.value: _l("Chỉ người chưa báo đã làm"),
+    Answered.INSTALLED.value: _l("Chỉ người đã báo đã làm"),
+}
+
+
 _CHOICES = {"languages": LANGUAGES, "smartphone": SMARTPHONE, "answered": ANSWERED}
 
 
@@ -295,3 +326,155 @@ def _mark(before: str, after: str) -> list[tuple[str, str]]:
         if d > c:
             runs.append(("new", "".join(new[c:d])))
     return runs
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLift:
+    """A comparison to read: what was compared, what was counted, how sure it is, and what follows."""
+
+    title: str
+    counted: str
+    sure: str
+    verdict: str
+
+
+def show_lifts(lifts: list[StepLift]) -> list[ShownLift]:
+    shown = []
+    for each in lifts:
+        if each.lift:
+            shown.append(_show_lift(each, each.lift))
+        if each.texts:
+            shown.append(_show_texts(each, each.texts))
+    return shown
+
+
+def _show_lift(each: StepLift, lift: ShareDifference) -> ShownLift:
+    counted = _(
+        "Trong %(reminded)s người được nhắn có %(first)s tự báo đã xong; trong %(held)s người giữ lại không nhắn có %(second)s.",
+        reminded=number(each.reminded.people),
+        first=percent(lift.first),
+        held=number(each.held_out.people),
+        second=percent(lift.second),
+    )
+    if lift.low > 0:
+        verdict = _("Tin này có tác dụng.")
+    elif lift.high < 0:
+        verdict = _("Người được nhắn làm xong ít hơn người không nhắn: nên xem lại nội dung.")
+    else:
+        verdict = _("Chưa đủ số liệu để nói tin này có tác dụng hay không.")
+    return ShownLift(_step(each.number), counted, _sure(lift), verdict)
+
+
+def _show_texts(each: StepLift, texts: ShareDifference) -> ShownLift:
+    counted = _(
+        "Nội dung thứ hai gửi %(second)s người, %(first_share)s tự báo đã xong; nội dung thứ nhất gửi %(first)s người, %(second_share)s.",
+        second=number(each.second_text.people),
+        first_share=percent(texts.first),
+        first=number(each.first_text.people),
+        second_share=percent(texts.second),
+    )
+    if texts.low > 0:
+        verdict = _("Nội dung thứ hai tốt hơn.")
+    elif texts.high < 0:
+        verdict = _("Nội dung thứ nhất tốt hơn.")
+    else:
+        verdict = _("Chưa đủ số liệu để nói nội dung nào tốt hơn.")
+    return ShownLift(_("%(step)s: so hai nội dung", step=_step(each.number)), counted, _sure(texts), verdict)
+
+
+def _step(n: int) -> str:
+    return _("Lần nhắc %(n)s", n=n - 1) if n > 1 else _("Tin đầu")
+
+
+def _sure(difference: ShareDifference) -> str:
+    return _(
+        "Chênh lệch %(value)s điểm phần trăm (khoảng tin cậy %(sure)s: từ %(low)s đến %(high)s).",
+        sure="95%",
+        value=_points(difference.value),
+        low=_points(difference.low),
+        high=_points(difference.high),
+    )
+
+
+def _points(share: float) -> str:
+    """4,2 or −0,5: percentage points, with a minus that is one."""
+    rounded = round(share * 100, 1) + 0.0
+    return f"{'−' if rounded < 0 else ''}{format_decimal(abs(rounded), '#,##0.0')}"
+
+
+NAMES: dict[str, Any] = {
+    "title": _l("Việc cần làm"),
+    "question": _l("Câu hỏi"),
+    "issuer": _l("Cơ quan gửi"),
+    "why": _l("Vì sao"),
+    "contact": _l("Nơi hỏi thêm"),
+    "phone": _l("Số điện thoại để hỏi"),
+    "app.name": _l("Ứng dụng"),
+    "app.page": _l("Trang tải ứng dụng"),
+    "app.android": _l("Liên kết Android"),
+    "app.ios": _l("Liên kết iPhone"),
+    "app.button": _l("Nút cài đặt"),
+    "page.given": _l("Nhắc lại câu đã trả lời"),
+    "page.recorded": _l("Khi câu trả lời không có lời cảm ơn riêng"),
+    "page.undo": _l("Nút chọn lại"),
+    "page.undo_stop": _l("Nút nhận tin trở lại"),
+    "page.left_alone": _l("Khi số này đã từ chối nhận tin"),
+    "page.store": _l("Dưới nút cài đặt"),
+    "page.come_back": _l("Sau khi bấm nút cài đặt"),
+    "page.again": _l("Đầu mục các nút, khi đã trả lời"),
+    "page.next": _l("Đầu mục việc tiếp theo"),
+    "page.steps": _l("Đầu mục các bước"),
+    "page.ask": _l("Câu chỉ nơi hỏi thêm"),
+    "page.call": _l("Nút gọi điện"),
+    "page.about": _l("Liên kết đến trang “Về tin nhắn này”"),
+    "page.about_title": _l("Tên trang"),
+    "page.about_who": _l("Đầu mục: ai gửi"),
+    "page.about_who_text": _l("Ai gửi"),
+    "page.about_why": _l("Đầu mục: vì sao"),
+    "page.about_data": _l("Đầu mục: thông tin"),
+    "page.about_data_text": _l("Những thông tin được dùng"),
+    "page.about_use": _l("Dùng vào việc gì"),
+    "page.about_object": _l("Đầu mục: từ chối"),
+    "page.about_object_text": _l("Cách từ chối trên trang"),
+    "page.about_object_reply": _l("Cách từ chối bằng tin nhắn"),
+    "page.about_rights": _l("Cách xem, sửa, xóa thông tin"),
+    "page.about_back": _l("Liên kết quay lại"),
+    "page.issuer_contact": _l("Khi chưa ghi nơi hỏi thêm"),
+}
+PARTS: dict[str, Any] = {
+    "button": _l("chữ trên nút"),
+    "thanks": _l("lời cảm ơn trên trang"),
+    "reply": _l("tin trả lời"),
+    "steps": _l("các bước trên trang"),
+}
+
+
+def name_of_text(path: str, kind: str = "") -> str:
+    """Its name where nothing around it says more; the path where it has none. In campaigns of a `kind` by its words."""
+    if path.startswith("languages."):
+        _languages, code, below = path.split(".", 2)
+        return f"{LANGUAGES.get(code, code)}: {name_of_text(below, kind)}"
+    if path.startswith("answers."):
+        _answers, label, part = path.split(".")
+        return f"{_answer(label, kind)}: {PARTS.get(part, part)}"
+    if path.startswith("page.next_"):
+        return _(
+            "Việc tiếp theo khi trả lời: %(answer)s", answer=_answer(path.removeprefix("page.next_"), kind)
+        )
+    if path.startswith("page.said_"):
+        return _("Gọi tên câu trả lời: %(answer)s", answer=_answer(path.removeprefix("page.said_"), kind))
+    return str(NAMES.get(path, path))
+
+
+def own_texts(content: Mapping[str, Any], kind: str) -> list[tuple[str, str]]:
+    """Name and wording of what a campaign says otherwise than its kind: `content` holds nothing else."""
+    texts, _rest = split_content(content)
+    return [(name_of_text(path, kind), text) for path, text in texts.items()]
+
+
+def _answer(label: str, kind: str) -> str:
+    return label_of(label, "answer", kind) if f"answer.{label}" in LABELS else label
+
+
+# Whose texts staff enter: everybody else gets the Vietnamese one.
+OTHER_LANGUAGES = {code: name for code, name in LANGUAGES.items() if code != "vi"}

@@ -10,16 +10,16 @@ from flask_babel import format_decimal, format_percent, get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.views import case_words, connection_words, people_words, publicity_words, round_words
-from campaigns.goals.goal import Scope
-from campaigns.replies.classifier import Label
-from campaigns.states import CampaignState, Exclusion, MessageState, SkipReason
-from campaigns.windows import VIETNAM
-from outreach.access.models import OrganisationKind, Role
-from outreach.people.masking import masked
-from outreach.sms.gateway import Cause
+from admin.wording import enums
+from campaigns.rules.goals import GoalScope
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import CampaignState, Exclusion, MessageState, SkipReason
+from outreach.models.accounts import OrganisationKind, Role
+from outreach.rules.gateway import Cause
+from outreach.rules.identity import mask_number
 
-WORDS: dict[str, Any] = {
+LABELS: dict[str, Any] = {
     **{
         f"state.{state.value}": word
         for state, word in {
@@ -137,24 +137,24 @@ WORDS: dict[str, Any] = {
     **{
         f"scope.{scope.value}": word
         for scope, word in {
-            Scope.RESIDENTS: _l("người dân"),
-            Scope.STAFF: _l("cán bộ, người lao động cơ quan"),
-            Scope.MEMBERS: _l("đoàn viên, hội viên"),
-            Scope.AUDIENCE: _l("người nhận tin của chiến dịch"),
+            GoalScope.RESIDENTS: _l("người dân"),
+            GoalScope.STAFF: _l("cán bộ, người lao động cơ quan"),
+            GoalScope.MEMBERS: _l("đoàn viên, hội viên"),
+            GoalScope.AUDIENCE: _l("người nhận tin của chiến dịch"),
         }.items()
     },
-    **people_words.WORDS,
-    **case_words.WORDS,
-    **connection_words.WORDS,
-    **publicity_words.WORDS,
-    **round_words.WORDS,
+    **enums.CONTACT_LABELS,
+    **enums.CASE_LABELS,
+    **enums.CONNECTION_LABELS,
+    **enums.ACTIVITY_LABELS,
+    **enums.VISIT_LABELS,
 }
 
 
-def word(value: Any, family: str, kind: str = "") -> str:
+def label_of(value: Any, family: str, kind: str = "") -> str:
     """The words for a status: `{{ campaign.state | word("state") }}`; in a kind of campaign by its own, if it has any."""
     key = f"{family}.{getattr(value, 'value', value)}"
-    return str(WORDS.get(f"{key}.{kind}") or WORDS[key])
+    return str(LABELS.get(f"{key}.{kind}") or LABELS[key])
 
 
 def number(value: float | None) -> str:
@@ -182,7 +182,7 @@ def clock(value: datetime) -> str:
     return f"{value.astimezone(VIETNAM):%H:%M}"
 
 
-def lasting(span: timedelta) -> str:
+def duration(span: timedelta) -> str:
     """5 phút, 3 giờ, 2 ngày: rounded down to the largest unit."""
     minutes = max(0, int(span.total_seconds() // 60))
     if minutes >= 2880:
@@ -200,14 +200,14 @@ def day(iso: str | None) -> str:
 def install_filters(app: Flask) -> None:
     """Make them filters of the templates."""
     app.jinja_env.filters.update(
-        word=word,
+        word=label_of,
         number=number,
         percent=percent,
         moment=moment,
         clock=clock,
-        lasting=lasting,
+        lasting=duration,
         day=day,
-        masked=masked,
+        masked=mask_number,
     )
 
 

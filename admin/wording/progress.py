@@ -1,8 +1,13 @@
-"""What the leader's page says in words: whether the goal will be reached, and what needs a decision."""
+"""Leaders' page, reach columns.
+
+What the leader's page says in words: whether the goal will be reached, and what needs a decision.
+
+What is told of a campaign's reach: the lines of its table, and the columns of its files.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -11,10 +16,10 @@ from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.texts import number
-from campaigns.figures.leaders.concerns import Concern, Worry
-from campaigns.figures.leaders.measuring import Outlook
-from campaigns.figures.leaders.reading import Head
+from admin.wording.filters import LABELS, label_of, number
+from campaigns.analytics.progress import LeadGoal
+from campaigns.rules.progress import Concern, ConcernKind, Outlook
+from campaigns.rules.reach import ReachMeasure, ReachTotals
 
 # The colour of the mark, and its words.
 OUTLOOKS: dict[Outlook, tuple[str, Any]] = {
@@ -29,7 +34,7 @@ OUTLOOKS: dict[Outlook, tuple[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownConcern:
     """One line of what needs a decision; `look` is the colour of its mark."""
 
     mark: str
@@ -39,7 +44,7 @@ class Shown:
     url: str = ""
 
 
-def show_concern(concern: Concern, head: Head) -> Shown:
+def show_concern(concern: Concern, head: LeadGoal) -> ShownConcern:
     return _SAYINGS[concern.worry](concern, head)
 
 
@@ -50,8 +55,8 @@ def _names(concern: Concern) -> str:
     return _("%(names)s và %(n)s nơi khác", names=named, n=more) if more > 0 else named
 
 
-def _no_goal(_concern: Concern, _head: Head) -> Shown:
-    return Shown(
+def _no_goal(_concern: Concern, _head: LeadGoal) -> ShownConcern:
+    return ShownConcern(
         _("Mục tiêu"),
         "warn",
         _("Chưa đặt mục tiêu"),
@@ -60,8 +65,8 @@ def _no_goal(_concern: Concern, _head: Head) -> Shown:
     )
 
 
-def _no_denominator(_concern: Concern, _head: Head) -> Shown:
-    return Shown(
+def _no_denominator(_concern: Concern, _head: LeadGoal) -> ShownConcern:
+    return ShownConcern(
         _("Mẫu số"),
         "warn",
         _("Chưa rõ có bao nhiêu người thuộc diện vận động"),
@@ -70,8 +75,8 @@ def _no_denominator(_concern: Concern, _head: Head) -> Shown:
     )
 
 
-def _too_many(_concern: Concern, _head: Head) -> Shown:
-    return Shown(
+def _too_many(_concern: Concern, _head: LeadGoal) -> ShownConcern:
+    return ShownConcern(
         _("Mẫu số"),
         "bad",
         _("Số báo đã xong nhiều hơn số người thuộc diện vận động"),
@@ -80,8 +85,8 @@ def _too_many(_concern: Concern, _head: Head) -> Shown:
     )
 
 
-def _past(_concern: Concern, head: Head) -> Shown:
-    return Shown(
+def _past(_concern: Concern, head: LeadGoal) -> ShownConcern:
+    return ShownConcern(
         _("Tiến độ"),
         "bad",
         _("Đã quá hạn mà còn thiếu %(n)s người", n=number(head.line.missing)),
@@ -89,11 +94,11 @@ def _past(_concern: Concern, head: Head) -> Shown:
     )
 
 
-def _late(_concern: Concern, head: Head) -> Shown:
+def _late(_concern: Concern, head: LeadGoal) -> ShownConcern:
     needed = ceil(head.needed) if head.needed is not None else None
     pace = round(head.ahead.per_day) if head.ahead else None
     is_off = head.outlook is Outlook.OFF_TRACK
-    return Shown(
+    return ShownConcern(
         _("Tiến độ"),
         "bad" if is_off else "warn",
         _("Theo đà này thì không kịp hạn") if is_off else _("Có thể không kịp hạn"),
@@ -105,8 +110,8 @@ def _late(_concern: Concern, head: Head) -> Shown:
     )
 
 
-def _behind(concern: Concern, _head: Head) -> Shown:
-    return Shown(
+def _behind(concern: Concern, _head: LeadGoal) -> ShownConcern:
+    return ShownConcern(
         _("Đôn đốc"),
         "warn",
         _("Còn thiếu nhiều nhất: %(names)s", names="; ".join(concern.names)),
@@ -115,8 +120,8 @@ def _behind(concern: Concern, _head: Head) -> Shown:
     )
 
 
-def _agencies(concern: Concern, _head: Head) -> Shown:
-    return Shown(
+def _agencies(concern: Concern, _head: LeadGoal) -> ShownConcern:
+    return ShownConcern(
         _("Cơ quan"),
         "warn",
         _("%(n)s cơ quan chưa nộp số liệu hôm nay", n=number(concern.count)),
@@ -125,8 +130,8 @@ def _agencies(concern: Concern, _head: Head) -> Shown:
     )
 
 
-def _paused(concern: Concern, _head: Head) -> Shown:
-    return Shown(
+def _paused(concern: Concern, _head: LeadGoal) -> ShownConcern:
+    return ShownConcern(
         _("Gửi tin"),
         "warn",
         _("%(n)s chiến dịch đang tạm dừng", n=number(concern.count)),
@@ -134,8 +139,8 @@ def _paused(concern: Concern, _head: Head) -> Shown:
     )
 
 
-def _submitted(concern: Concern, _head: Head) -> Shown:
-    return Shown(
+def _submitted(concern: Concern, _head: LeadGoal) -> ShownConcern:
+    return ShownConcern(
         _("Chờ duyệt"),
         "info",
         _("%(n)s chiến dịch chờ duyệt", n=number(concern.count)),
@@ -143,8 +148,8 @@ def _submitted(concern: Concern, _head: Head) -> Shown:
     )
 
 
-def _not_started(concern: Concern, _head: Head) -> Shown:
-    return Shown(
+def _not_started(concern: Concern, _head: LeadGoal) -> ShownConcern:
+    return ShownConcern(
         _("Địa bàn"),
         "warn",
         _("%(n)s huyện chưa có ai nhận tin", n=number(concern.count)),
@@ -153,8 +158,8 @@ def _not_started(concern: Concern, _head: Head) -> Shown:
     )
 
 
-def _official(concern: Concern, _head: Head) -> Shown:
-    return Shown(
+def _official(concern: Concern, _head: LeadGoal) -> ShownConcern:
+    return ShownConcern(
         _("Số chính thức"),
         "info",
         _("%(n)s huyện chưa có số chính thức", n=number(concern.count)),
@@ -163,8 +168,8 @@ def _official(concern: Concern, _head: Head) -> Shown:
     )
 
 
-def _more(concern: Concern, _head: Head) -> Shown:
-    return Shown(
+def _more(concern: Concern, _head: LeadGoal) -> ShownConcern:
+    return ShownConcern(
         _("Số chính thức"),
         "warn",
         _("%(n)s huyện có số tự báo cao hơn số chính thức", n=number(concern.count)),
@@ -173,18 +178,172 @@ def _more(concern: Concern, _head: Head) -> Shown:
     )
 
 
-_SAYINGS: dict[Worry, Callable[[Concern, Head], Shown]] = {
-    Worry.NO_GOAL: _no_goal,
-    Worry.NO_DENOMINATOR: _no_denominator,
-    Worry.TOO_MANY: _too_many,
-    Worry.PAST: _past,
-    Worry.OFF_TRACK: _late,
-    Worry.AT_RISK: _late,
-    Worry.BEHIND: _behind,
-    Worry.AGENCIES_MISSING: _agencies,
-    Worry.NOT_STARTED: _not_started,
-    Worry.OFFICIAL_MISSING: _official,
-    Worry.MORE_THAN_OFFICIAL: _more,
-    Worry.SUBMITTED: _submitted,
-    Worry.PAUSED: _paused,
+_SAYINGS: dict[ConcernKind, Callable[[Concern, LeadGoal], ShownConcern]] = {
+    ConcernKind.NO_GOAL: _no_goal,
+    ConcernKind.NO_DENOMINATOR: _no_denominator,
+    ConcernKind.TOO_MANY: _too_many,
+    ConcernKind.PAST: _past,
+    ConcernKind.OFF_TRACK: _late,
+    ConcernKind.AT_RISK: _late,
+    ConcernKind.BEHIND: _behind,
+    ConcernKind.AGENCIES_MISSING: _agencies,
+    ConcernKind.NOT_STARTED: _not_started,
+    ConcernKind.OFFICIAL_MISSING: _official,
+    ConcernKind.MORE_THAN_OFFICIAL: _more,
+    ConcernKind.SUBMITTED: _submitted,
+    ConcernKind.PAUSED: _paused,
 }
+
+
+Parts = Mapping[tuple[int | None, int | None, str | None], ReachTotals]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line over all steps: `values` of each, then of all. `is_part` of the line above it."""
+
+    name: str
+    values: list[int]
+    is_part: bool = False
+
+
+def step_name(number: int) -> str:
+    return _("Lần nhắc %(n)s", n=number - 1) if number > 1 else _("Tin đầu")
+
+
+def step_rows(
+    steps: Iterable[ReachTotals], total: ReachTotals, *, price: float, kind: str, has_app: bool
+) -> list[Row]:
+    """What became of each step's messages, and what people did meanwhile."""
+    columns = [*steps, total]
+
+    def row(name: str, of: Callable[[ReachTotals], int], *, is_part: bool = False) -> Row:
+        return Row(name, [of(each) for each in columns], is_part)
+
+    def parts(measure: ReachMeasure, family: str) -> list[Row]:
+        of_all = total.by.get(measure, {})
+
+        def one(detail: str) -> Row:
+            return row(
+                _word(family, detail, kind),
+                lambda each: each.by.get(measure, {}).get(detail, 0),
+                is_part=True,
+            )
+
+        return [one(detail) for detail in sorted(of_all, key=lambda each: -of_all[each])]
+
+    rows = [
+        row(_("Tin của bước này"), lambda each: each.messages),
+        row(
+            _("Bỏ qua khi đến lượt (không cần hoặc không được gửi)"), lambda each: sum(each.skipped.values())
+        ),
+        *parts(ReachMeasure.SKIPPED, "skip"),
+        row(_("Còn chờ hoặc đang xác minh"), lambda each: each.waiting),
+        row(_("Đã hủy"), lambda each: each.cancelled),
+        row(_("Đã gửi (tổng đài đã nhận)"), lambda each: each.sent),
+        row(_("Đã đến máy"), lambda each: each.delivered),
+        row(_("Không đến được"), lambda each: each.failed),
+        *parts(ReachMeasure.CAUSES, "cause"),
+        row(_("Liên kết đã mở (chưa kiểm chứng)"), lambda each: each.opened),
+        *([row(_("Đã bấm nút cài đặt"), lambda each: each.clicked)] if has_app else []),
+        row(_("Đã trả lời"), lambda each: each.answered),
+        *parts(ReachMeasure.ANSWERS, "answer"),
+        row(_("Tự báo đã xong"), lambda each: each.installed),
+        row(_("Chi phí, đồng"), lambda each: round(each.segments * price)),
+    ]
+    return [each for each in rows if not each.is_part or any(each.values)]
+
+
+def file_rows(
+    parts: Parts,
+    *,
+    steps: Mapping[int, int],
+    organisations: Mapping[int, str],
+    places: Mapping[str, tuple[str, str]],
+    price: float,
+    kind: str = "",
+) -> list[list[str | int]]:
+    """A header and a row for each step, organisation and place. `steps` are their numbers, `places` (district, commune)."""
+    found = sorted(
+        {
+            (measure, detail)
+            for counts in parts.values()
+            for measure in counts.by
+            for detail in counts.by[measure]
+        }
+    )
+    order = list(ReachMeasure)
+    columns = sorted(found, key=lambda column: (order.index(column[0]), column[1]))
+    head: list[str | int] = [
+        _("Bước"),
+        _("Tổ chức"),
+        _("Huyện, thành phố"),
+        _("Xã, phường, thị trấn"),
+        _("Mã địa bàn"),
+    ]
+    rows = [[*head, *(_column(*column, kind) for column in columns), _("Chi phí, đồng")]]
+
+    def place_in_order(key: tuple[int | None, int | None, str | None]) -> tuple[int, str, str]:
+        step_id, owner, area = key
+        return steps.get(step_id or 0, 0), organisations.get(owner or 0, ""), area or ""
+
+    for key in sorted(parts, key=place_in_order):
+        step_id, owner, area = key
+        counts = parts[key]
+        district, commune = places.get(area or "", ("", ""))
+        rows.append(
+            [
+                step_name(steps[step_id]) if step_id else _("Cả chiến dịch"),
+                organisations.get(owner or 0, ""),
+                district,
+                commune,
+                area or "",
+                *(counts.by.get(measure, {}).get(detail, 0) for measure, detail in columns),
+                round(counts.segments * price),
+            ]
+        )
+    return rows
+
+
+def _column(measure: ReachMeasure, detail: str, kind: str) -> str:
+    names = {
+        ReachMeasure.RECIPIENTS: _("Người nhận"),
+        ReachMeasure.EXCLUDED: _("Không gửi"),
+        ReachMeasure.WRITTEN: _("Người đã được gửi tin"),
+        ReachMeasure.ARRIVED: _("Người có tin đến máy"),
+        ReachMeasure.WRITTEN_INSTALLED: _("Đã được gửi tin và tự báo đã xong"),
+        ReachMeasure.WRITTEN_WITHOUT: _("Đã được gửi tin và báo không có điện thoại thông minh"),
+        ReachMeasure.MESSAGES: _("Tin"),
+        ReachMeasure.SKIPPED: _("Tin bỏ qua"),
+        ReachMeasure.CAUSES: _("Tin không đến được"),
+        ReachMeasure.SEGMENTS: _("Số tin tính cước"),
+        ReachMeasure.OPENED: _("Liên kết đã mở (chưa kiểm chứng)"),
+        ReachMeasure.CLICKED: _("Đã bấm nút cài đặt"),
+        ReachMeasure.ANSWERS: _("Trả lời"),
+        ReachMeasure.INSTALLED: _("Tự báo đã xong"),
+        ReachMeasure.ARMS: _("Rút thăm vào nhóm"),
+        ReachMeasure.ARMS_INSTALLED: _("Tự báo đã xong, nhóm"),
+    }
+    families = {
+        ReachMeasure.EXCLUDED: "excluded",
+        ReachMeasure.MESSAGES: "message",
+        ReachMeasure.SKIPPED: "skip",
+        ReachMeasure.CAUSES: "cause",
+        ReachMeasure.ANSWERS: "answer",
+    }
+    if not detail:
+        return names[measure]
+    if measure in (ReachMeasure.ARMS, ReachMeasure.ARMS_INSTALLED):
+        return f"{names[measure]}: {_arm(detail)}"
+    family = families.get(measure)
+    return f"{names[measure]}: {_word(family, detail, kind) if family else detail}"
+
+
+def _arm(detail: str) -> str:
+    """A group of the comparison, by its number (planning.lots)."""
+    words = {"0": _("không nhắn"), "1": _("nội dung thứ nhất"), "2": _("nội dung thứ hai")}
+    return words.get(detail, detail)
+
+
+def _word(family: str, detail: str, kind: str) -> str:
+    return label_of(detail, family, kind) if f"{family}.{detail}" in LABELS else detail

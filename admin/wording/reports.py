@@ -10,10 +10,10 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.texts import lasting
-from campaigns.report.mail.mailing import end_of
-from campaigns.report.models import Purpose, ReportMail
-from campaigns.report.standing import Hurdle, Standing, State
+from admin.wording.filters import duration
+from campaigns.models.reports import Purpose, ReportMail
+from campaigns.reports.day_status import DayState, DayStatus, MailObstacle
+from campaigns.reports.report_mail import end_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,13 @@ PURPOSES: dict[Purpose, Any] = {
     Purpose.CORRECTION: _l("Gửi báo cáo đính chính"),
 }
 
-
-HURDLES: dict[Hurdle, Any] = {
-    Hurdle.NO_SERVER: _l("Chưa khai báo máy chủ thư (SMTP_URL): báo cáo không tự gửi đi được."),
-    Hurdle.NO_RECIPIENTS: _l("Chưa khai báo nơi nhận báo cáo (REPORT_RECIPIENTS)."),
+HURDLES: dict[MailObstacle, Any] = {
+    MailObstacle.NO_SERVER: _l("Chưa khai báo máy chủ thư (SMTP_URL): báo cáo không tự gửi đi được."),
+    MailObstacle.NO_RECIPIENTS: _l("Chưa khai báo nơi nhận báo cáo (REPORT_RECIPIENTS)."),
 }
 
 
-def hours_of_the_day(standing: Standing, now: datetime) -> list[Hour]:
+def hours_of_the_day(standing: DayStatus, now: datetime) -> list[Hour]:
     """The timetable with what has happened and how long it is to what is to come."""
     hours, held, iso = standing.form.hours, standing.held, standing.day.isoformat()
     first = standing.issues[0] if standing.issues else None
@@ -61,12 +60,12 @@ def hours_of_the_day(standing: Standing, now: datetime) -> list[Hour]:
     def hour(clock: str, text: str, done_at: datetime | None, look: str = "") -> Hour:
         to_come = end_of(iso, clock) - now
         left = ""
-        if done_at is None and to_come.total_seconds() > 0 and standing.state is not State.NOT_WANTED:
-            left = _("còn %(time)s", time=lasting(to_come))
+        if done_at is None and to_come.total_seconds() > 0 and standing.state is not DayState.NOT_WANTED:
+            left = _("còn %(time)s", time=duration(to_come))
         return Hour(clock, text, done_at, left, look)
 
     delivered = [mail.sent_at for mail in standing.mails if mail.purpose is Purpose.REPORT and mail.sent_at]
-    is_there = standing.state is State.DELIVERED
+    is_there = standing.state is DayState.DELIVERED
     there_at = held.by_hand_at or max(delivered, default=None) if is_there else None
     corrections = [each.issued_at for each in standing.issues[1:] if each.issued_at]
     lines = [
@@ -89,7 +88,7 @@ def hours_of_the_day(standing: Standing, now: datetime) -> list[Hour]:
     ]
 
 
-def mail_lines(standing: Standing) -> list[MailLine]:
+def mail_lines(standing: DayStatus) -> list[MailLine]:
     """A line for each kind of mail that was written."""
     lines = []
     for purpose, words in PURPOSES.items():

@@ -27,7 +27,6 @@ RECIPIENTS = 100
 STARTS_WITHIN_S = 20.0
 ENDS_AFTER_S = 120.0
 HOW_TO_INSTALL = "apt-get install kannel"
-
 _SETTINGS = """
 group = core
 admin-port = {admin}

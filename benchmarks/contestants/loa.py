@@ -13,13 +13,12 @@ from benchmarks.contestants import Run
 from benchmarks.gateway import Gateway
 from benchmarks.ground import Ground
 from benchmarks.measuring import cpu_s, peak_mb
-from campaigns.rings import ring_send
+from campaigns.enqueue_jobs import enqueue_send
 from outreach.runtime import Runtime, open_runtime
-from tests.flows.processes import Processes
+from tests.support.processes import Processes
 
 WARM_UP_S = 60.0
 ENDS_AFTER_S = 180.0
-
 _OPEN = text("SELECT count(*) FROM messages WHERE state IN ('queued', 'sending')")
 
 
@@ -64,7 +63,7 @@ def _warm_up(runtime: Runtime, workers: int) -> None:
     ends = time.monotonic() + WARM_UP_S
     finished = 0
     while finished < workers * 2:  # any worker may take any job
-        if runtime.redis.scard("rq:workers") >= workers and ring_send(runtime.doorbell):
+        if runtime.redis.scard("rq:workers") >= workers and enqueue_send(runtime.doorbell):
             while runtime.redis.exists("loa:rung:send"):
                 if time.monotonic() > ends:
                     raise TimeoutError("the workers did not start")
@@ -83,7 +82,7 @@ def _send(runtime: Runtime, gateway: Gateway, messages: int) -> float:
         session.execute(text("UPDATE campaigns SET state = 'sending'"))
     accepted = 0
     while accepted < messages:
-        ring_send(runtime.doorbell)  # as the sweep would
+        enqueue_send(runtime.doorbell)  # as the sweep would
         accepted = gateway.stats().accepted
         if time.monotonic() - started > ENDS_AFTER_S:
             raise TimeoutError(f"{accepted} of {messages} messages accepted")

@@ -20,8 +20,8 @@ from twilio.rest import Client
 from benchmarks.contestants import Run
 from benchmarks.gateway import Gateway
 from benchmarks.measuring import cpu_s, peak_mb
-from outreach.settings import Settings
-from outreach.sms.gateway import Accepted, Outgoing
+from outreach.core.settings import Settings
+from outreach.rules.gateway import Accepted, OutboundMessage
 from outreach.sms.twilio import TwilioGateway
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +65,7 @@ async def _ours(url: str) -> tuple[Send, Close]:
     gateway = TwilioGateway(Settings.from_env({"TWILIO_API_BASE_URL": url}))
 
     async def send(i: int) -> None:
-        message = Outgoing(i, number(i), "MTTQ", BODY.format(i), validity_s=3600)
+        message = OutboundMessage(i, number(i), "MTTQ", BODY.format(i), validity_s=3600)
         outcome = await gateway.send(message)
         assert isinstance(outcome, Accepted), outcome
 

@@ -27,10 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STARTS_WITHIN_S = 60.0
 ENDS_AFTER_S = 180.0
 GATEWAY, BROKER = "BENCH_GATEWAY", "BENCH_BROKER"
-
 app = Celery("bench", broker=os.environ.get(BROKER))
 app.conf.task_ignore_result = True
-
 client = Client("AC" + "0" * 32, "benchmark")
 client.api.base_url = os.environ.get(GATEWAY, "http://127.0.0.1:1")
 

@@ -1,24 +1,42 @@
-"""Many agencies' figures in one file: a row each, by the agency's code or name. All of it is taken, or none."""
+"""Figures from a file or a roster.
+
+Many agencies' figures in one file: a row each, by the agency's code or name. All of it is taken, or none.
+
+An agency's staff by name: counted as its figures of the day, and each mark as that person's report of an install.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import String, select
 from sqlalchemy.orm import Session
 
-from campaigns.agencies.counts import Counts
-from campaigns.agencies.models import Road
-from campaigns.agencies.reports import Giver, hand_in, read_counts
-from outreach.access.models import Organisation, OrganisationKind, Role, User
-from outreach.access.users import require_role, visible_to
-from outreach.errors import BadInput, BadList
-from outreach.people.names import name_key
-from outreach.people.reading.cells import Row, cell_text
-from outreach.people.reading.files import read_sheets
+from campaigns.agencies.reports import Reporter, find_agency, read_counts, submit_report
+from campaigns.lifecycle import find_campaign
+from campaigns.models.campaigns import Recipient
+from campaigns.models.figures import AgencyReport, ReportChannel
+from campaigns.models.replies import AnswerPlace, AnswerSource
+from campaigns.replies.record_answer import AnswerContext, latest_answer, record_officer_answer, undo_answer
+from campaigns.rules.agencies import RosterPerson, StaffCounts, by_number, count, find_heading, read_mark
+from campaigns.rules.replies.labels import UNDOES_INSTALL, Label
+from outreach.accounts.permissions import require_role, visible_to, within_area
+from outreach.contacts.suppressions import lock_phone
+from outreach.core.bulk import values_subquery
+from outreach.imports.file_reader import read_sheets
+from outreach.imports.list_reader import check_list
+from outreach.models.accounts import Organisation, OrganisationKind, Role, User
+from outreach.models.contacts import ContactList, Phone
+from outreach.rules.errors import BadInput, BadList, WrongState
+from outreach.rules.formats import format_number
+from outreach.rules.gazetteer import default_gazetteer
+from outreach.rules.identity import name_key
+from outreach.rules.list_columns import Column, Row, cell_text
+from outreach.rules.list_rows import CheckedRow
+from outreach.rules.phone_numbers import PhoneStatus
 
 _HEADER_WITHIN = 20  # rows
 _MOST_ROWS = 2000
@@ -43,7 +61,7 @@ class _Line:
     cells: dict[str, str]
 
 
-def hand_in_file(session: Session, path: Path, *, day: date, user: User, now: datetime) -> int:
+def submit_file(session: Session, path: Path, *, day: date, user: User, now: datetime) -> int:
     """Store a file's figures; how many agencies. Raises BadInput with each row that is not right: then nothing is
     stored. A sudden change needs a note in the row, as on the form.
     """
@@ -61,17 +79,17 @@ def hand_in_file(session: Session, path: Path, *, day: date, user: User, now: da
         by_name.setdefault(name_key(name), []).append(agency_id)
     wrong: list[str] = []
     taken: dict[int, int] = {}
-    giver = Giver(Road.FILE, user_id=user.id)
+    giver = Reporter(ReportChannel.FILE, user_id=user.id)
     for line in _read_lines(path):
         try:
             agency_id = _find(line, by_code, by_name)
             if agency_id in taken:
                 raise BadInput(f"trùng cơ quan với dòng {taken[agency_id]}.")
             taken[agency_id] = line.number
-            counts: Counts = read_counts(
+            counts: StaffCounts = read_counts(
                 *(line.cells.get(name, "") for name in ("staff", "with_smartphone", "installed"))
             )
-            hand_in(
+            submit_report(
                 session, agency_id, counts, day=day, note=line.cells.get("note", ""), giver=giver, now=now
             )
         except BadInput as error:
@@ -142,3 +160,167 @@ def _find(line: _Line, by_code: dict[str, int], by_name: dict[str, list[int]]) -
             else f"có nhiều cơ quan tên “{name[:60]}”; hãy ghi mã cơ quan."
         )
     return found[0]
+
+
+MOST_PEOPLE = 5_000
+# What people say of themselves stands against what their agency says of them.
+_OWN_WORD = UNDOES_INSTALL | {Label.OPT_OUT}
+
+
+@dataclass(frozen=True, slots=True)
+class RosterResult:
+    """`report` has the figures. In the campaign: `marked` people newly count as installed, `taken_back` no longer do,
+    of `contrary` ones their own answer says otherwise and stands, `strangers` marked are not among its recipients.
+    """
+
+    report: AgencyReport
+    marked: int = 0
+    taken_back: int = 0
+    contrary: int = 0
+    strangers: int = 0
+
+
+def read_roster(path: Path) -> list[RosterPerson]:
+    """The people of a file. Raises BadList where it is no list, BadInput with each mark that is not understood."""
+    people: list[RosterPerson] = []
+    wrong: list[str] = []
+    for row in check_list(path, default_gazetteer()):
+        if len(people) == MOST_PEOPLE:
+            raise BadList(
+                f"Danh sách có hơn {format_number(MOST_PEOPLE)} người, quá nhiều cho một cơ quan. "
+                "Hãy nộp bằng số liệu tổng, hoặc để từng đơn vị trực thuộc nộp riêng."
+            )
+        column = _column_of(row)
+        text = cell_text(row.cells[column]) if column < len(row.cells) else ""
+        has_done = read_mark(text)
+        if has_done is None:
+            wrong.append(f"Dòng {row.line}: không hiểu “{text[:30]}” ở cột “{row.header.labels[column]}”.")
+        people.append(
+            RosterPerson(
+                row.name,
+                row.phone.numbers if row.phone.status is PhoneStatus.OK else (),
+                bool(row.has_smartphone) if Column.SMARTPHONE in row.header.columns else None,
+                bool(has_done),
+            )
+        )
+    if wrong:
+        raise BadInput(f"{nothing_stored(wrong)} Hãy ghi x nếu đã cài, để trống nếu chưa.")
+    if not people:
+        raise BadList("Danh sách không có người nào. Hãy kiểm tra lại tệp gốc.")
+    return people
+
+
+def submit_roster(
+    session: Session,
+    organisation_id: int,
+    people: Sequence[RosterPerson],
+    *,
+    day: date,
+    campaign_id: int | None,
+    note: str,
+    user: User,
+    keys: AnswerContext,
+    now: datetime,
+) -> RosterResult:
+    """Store a roster's figures and, where a campaign is named, its marks. The same again changes no mark.
+
+    A mark is taken back by a later roster without it, unless the person has answered since. A roster of a day before
+    another's leaves the marks as they are. Raises BadInput for figures or a day that cannot be, InDoubt for a sudden
+    change without a note, NotFound, NotAllowed, WrongState.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    agency = find_agency(session, organisation_id, user=user)
+    campaign = find_campaign(session, campaign_id, user=user) if campaign_id else None
+    if campaign and campaign.launched_at is None:
+        raise WrongState("Chiến dịch này chưa bắt đầu nên chưa có người nhận nào để ghi.")
+    is_latest = not session.execute(
+        select(AgencyReport.id).where(
+            AgencyReport.organisation_id == organisation_id,
+            AgencyReport.road == ReportChannel.ROSTER,
+            AgencyReport.day > day.isoformat(),
+        )
+    ).first()
+    giver = Reporter(ReportChannel.ROSTER, user_id=user.id)
+    report = submit_report(session, organisation_id, count(people), day=day, note=note, giver=giver, now=now)
+    if campaign is None or not is_latest:
+        return RosterResult(report)
+    return _mark(session, report, agency, campaign.id, by_number(people), user=user, keys=keys, now=now)
+
+
+def _mark(
+    session: Session,
+    report: AgencyReport,
+    agency: Organisation,
+    campaign_id: int,
+    said: Mapping[str, bool],
+    *,
+    user: User,
+    keys: AnswerContext,
+    now: datetime,
+) -> RosterResult:
+    marked = taken_back = contrary = 0
+    found = _recipients(session, campaign_id, said, user=user)
+    for e164, recipient in found:
+        if said[e164] is (recipient.answer is Label.INSTALLED):
+            continue  # as it stands already, which is most of a list that comes every day
+        if recipient.phone_id is not None:
+            lock_phone(session, recipient.phone_id)  # whoever answers at this moment is heard first
+        latest = latest_answer(session, recipient)
+        label = latest.label if latest else None
+        if not said[e164]:
+            if latest and latest.source is AnswerSource.ROSTER:
+                undo_answer(session, recipient, now=now)
+                taken_back += 1
+        elif label in _OWN_WORD:
+            contrary += 1
+        elif label is not Label.INSTALLED:
+            answer = record_officer_answer(
+                session,
+                recipient,
+                Label.INSTALLED,
+                source=AnswerSource.ROSTER,
+                place=AnswerPlace.ROSTER,
+                note=agency.name,
+                user=user,
+                keys=keys,
+                now=now,
+            )
+            marked += answer is not None
+    known = {e164 for e164, _recipient in found}
+    strangers = sum(done for e164, done in said.items() if e164 not in known)
+    return RosterResult(report, marked, taken_back, contrary, strangers)
+
+
+def _recipients(
+    session: Session, campaign_id: int, numbers: Mapping[str, bool], *, user: User
+) -> list[tuple[str, Recipient]]:
+    """Of the lists and the area that the user may see: a roster does not tell who is written to from others'.
+
+    In the order of their phones, which are locked one by one: whoever locks many does it in this order.
+    """
+    rows = session.execute(
+        select(Phone.e164, Recipient)
+        .join(Recipient, Recipient.phone_id == Phone.id)
+        .join(ContactList, ContactList.id == Recipient.list_id)
+        .where(
+            Phone.e164.in_(values_subquery(session, list(numbers), String)),
+            Recipient.campaign_id == campaign_id,
+            Recipient.exclusion.is_(None),
+            visible_to(session, user, ContactList.organisation_id),
+            within_area(session, user, Recipient.area_code),
+        )
+        .order_by(Recipient.phone_id)
+    )
+    return [(e164, recipient) for e164, recipient in rows]
+
+
+def _column_of(row: CheckedRow) -> int:
+    labels = row.header.labels
+    column = find_heading(labels, [*row.header.columns.values(), *row.header.phones])
+    if column is None:
+        found = ", ".join(f"“{label[:60]}”" for label in labels[:30] if label) or "không có cột nào"
+        raise BadInput(
+            f"Không tìm thấy cột ghi ai đã cài. Các cột đọc được: {found}. "
+            "Hãy đặt tên cột đó là “Đã cài”, ghi x nếu đã cài, để trống nếu chưa."
+        )
+    return column

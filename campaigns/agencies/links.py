@@ -8,13 +8,13 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.agencies.models import AgencyLink
 from campaigns.agencies.reports import find_agency
-from outreach.access import audit
-from outreach.access.models import Role, User
-from outreach.access.users import require_role
-from outreach.errors import BadInput, NotFound, WrongState
-from outreach.settings import Settings
+from campaigns.models.figures import AgencyLink
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.core.settings import Settings
+from outreach.models.accounts import Role, User
+from outreach.rules.errors import BadInput, NotFound, WrongState
 
 LONGEST_DAYS = 60
 

@@ -1,7 +1,11 @@
-"""The figures of a campaign that is being sent: quick enough to be asked for every second by many.
+"""The live sending panel; `campaigns status`.
+
+The figures of a campaign that is being sent: quick enough to be asked for every second by many.
 
 Counting 300,000 messages takes a while even from an index, so the counts of one look serve all who look
 within a moment; that moment grows with what the count cost. Everything else is a few reads by index.
+
+Where a campaign stands, in one snapshot: the figures add up at every moment.
 """
 
 from __future__ import annotations
@@ -14,39 +18,47 @@ from redis import Redis
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.deciding import count_undecided
-from campaigns.delivery.lanes import hours_of
-from campaigns.delivery.tallying import causes_and_segments
-from campaigns.figures.seldom import seldom
-from campaigns.figures.standstill import Batch, Still, Stream, finish_at, rate_of, why_still
-from campaigns.messages import Attempt, Message, Outbox
-from campaigns.models import Campaign, Step
-from campaigns.money import reserve_of
-from campaigns.planning.audience import has_left
-from campaigns.planning.budget import spending_of
-from campaigns.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState, SkipReason
-from campaigns.stopping import is_stopped
-from campaigns.windows import step_due_at
+from campaigns.delivery.outbox import causes_and_segments
+from campaigns.delivery.reconcile import count_undecided
+from campaigns.delivery.streams import campaign_hours
+from campaigns.emergency_stop import is_stopped
+from campaigns.goals.goals import read_campaign_goals
+from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
+from campaigns.models.messages import Attempt, Message, Outbox
+from campaigns.models.replies import InstallReport
+from campaigns.planning.audience import count_audience, has_sent_any
+from campaigns.planning.preview import campaign_spending
+from campaigns.rules.budget import reserve_of
+from campaigns.rules.reach import share_of
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import step_due_at
+from campaigns.rules.sending_status import (
+    Batch,
+    SendingState,
+    Stall,
+    estimated_finish,
+    sending_rate,
+    why_stalled,
+)
+from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState, SkipReason
+from outreach.core.cache import cached_count
 from outreach.runtime import Runtime
 
 COUNT_AGAIN_S = 0.8
-
 # The rate is read off the newest attempts of all campaigns: ten seconds at 500 a second.
 NEWEST = 5_000
 SHORT, LONG = timedelta(seconds=10), timedelta(seconds=60)
 # Before this nobody is told when it will be through: the first seconds say little.
 STEADY = timedelta(seconds=8)
-
 # What the page has a button for, while a campaign is under way.
 UNDER_WAY = (CampaignState.SCHEDULED, CampaignState.SENDING, CampaignState.PAUSED)
 CONTROLS = (CampaignAction.PAUSE, CampaignAction.RESUME, CampaignAction.UNDO, CampaignAction.CANCEL)
-
 # Reports of delivery still come for a while after the end.
 REPORTS_COME = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class MessageCounts:
     """Messages by step, state and reason for skipping; attempts by cause; segments that the gateway has."""
 
     messages: list[tuple[int | None, MessageState, SkipReason | None, int]]
@@ -65,7 +77,7 @@ class StepFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class SendingPanel:
     """What the running page shows. Rates in messages a second; money in VND; None where not known.
 
     `actions` is what may be done with the campaign now; `undecided` of the unknown wait for a person, and so do
@@ -90,7 +102,7 @@ class Panel:
     actions: list[CampaignAction]
     rate_now: float
     rate_minute: float
-    still: Still | None
+    still: Stall | None
     finish_at: datetime | None
     segments: int
     spent_vnd: int
@@ -102,10 +114,12 @@ class Panel:
     is_over: bool
 
 
-def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: Runtime) -> Panel:
+def read_sending_panel(
+    session: Session, campaign: Campaign, now: datetime, *, runtime: Runtime
+) -> SendingPanel:
     """Where sending stands. Call it inside one `db.read()`."""
     settings = runtime.settings
-    counts = _count_seldom(session, campaign, runtime.redis)
+    counts = _cached_counts(session, campaign, runtime.redis)
     steps = session.scalars(select(Step).where(Step.campaign_id == campaign.id).order_by(Step.number)).all()
     figures = [
         StepFigures(step.number, sum(states.values()), states)
@@ -130,9 +144,9 @@ def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: 
     )
     batches = _read_batches(session, campaign.id, now=now)
     first_due_at, throttled = _first_due(session, campaign.id)
-    hours = hours_of(campaign, is_live=settings.is_live)
-    still = why_still(
-        Stream(
+    hours = campaign_hours(campaign, is_live=settings.is_live)
+    still = why_stalled(
+        SendingState(
             state=campaign.state,
             is_stopped=is_stopped(session),
             starts_at=campaign.starts_at,
@@ -150,10 +164,10 @@ def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: 
         now=now,
     )
     undecided, undecided_answers = count_undecided(session, campaign.id, now=now)
-    steady = rate_of(batches, now=now, over=LONG, least=STEADY)
-    spending = spending_of(campaign, settings, taken=counts.segments)
+    steady = sending_rate(batches, now=now, over=LONG, least=STEADY)
+    spending = campaign_spending(campaign, settings, taken=counts.segments)
     spent = spending.vnd
-    return Panel(
+    return SendingPanel(
         campaign_id=campaign.id,
         state=campaign.state,
         pause_reason=campaign.pause_reason,
@@ -176,10 +190,10 @@ def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: 
             and campaign.state in CAMPAIGN_MOVES[action][0]
             and not (action is CampaignAction.UNDO and counts.has_left)
         ],
-        rate_now=rate_of(batches, now=now, over=SHORT),
-        rate_minute=rate_of(batches, now=now, over=LONG),
+        rate_now=sending_rate(batches, now=now, over=SHORT),
+        rate_minute=sending_rate(batches, now=now, over=LONG),
         still=still,
-        finish_at=None if still or not left else finish_at(now, left=left, rate=steady, hours=hours),
+        finish_at=None if still or not left else estimated_finish(now, left=left, rate=steady, hours=hours),
         segments=counts.segments,
         spent_vnd=spent,
         # As the messages sent so far were, so will the rest be: the texts differ only by name.
@@ -201,7 +215,7 @@ def read_panel(session: Session, campaign: Campaign, now: datetime, *, runtime: 
     )
 
 
-def _states_of(counts: Counts, step_id: int) -> dict[MessageState, int]:
+def _states_of(counts: MessageCounts, step_id: int) -> dict[MessageState, int]:
     states: dict[MessageState, int] = {}
     for step, state, _reason, count in counts.messages:
         if step == step_id:
@@ -222,32 +236,34 @@ def _is_over(campaign: Campaign, states: dict[MessageState, int], *, now: dateti
 # -- counts, shared by all who look
 
 
-def _count_seldom(session: Session, campaign: Campaign, redis: Redis) -> Counts:
+def _cached_counts(session: Session, campaign: Campaign, redis: Redis) -> MessageCounts:
     """The counts of a moment ago, or new ones where they are too old. Without Redis always new ones."""
     # A pause, a resume, an end: then old counts would contradict the state beside them.
     key = f"loa:panel:{campaign.id}:{campaign.state.value}"
-    return _unpack(seldom(redis, key, lambda: asdict(_count(session, campaign.id)), at_least_s=COUNT_AGAIN_S))
+    return _unpack(
+        cached_count(redis, key, lambda: asdict(_count(session, campaign.id)), at_least_s=COUNT_AGAIN_S)
+    )
 
 
-def _count(session: Session, campaign_id: int) -> Counts:
+def _count(session: Session, campaign_id: int) -> MessageCounts:
     messages = session.execute(
         select(Message.step_id, Message.state, Message.skip_reason, func.count())
         .where(Message.campaign_id == campaign_id, Message.step_id.is_not(None))
         .group_by(Message.step_id, Message.state, Message.skip_reason)
     ).all()
     causes, segments, requests = causes_and_segments(session, campaign_id)
-    return Counts(
+    return MessageCounts(
         messages=[(step, state, reason, count) for step, state, reason, count in messages],
         causes=sorted(causes.items(), key=lambda item: -item[1]),
         segments=segments,
         requests=requests,
-        has_left=has_left(session, campaign_id),
+        has_left=has_sent_any(session, campaign_id),
         counted_at=datetime.now(UTC),
     )
 
 
-def _unpack(data: dict[str, Any]) -> Counts:
-    return Counts(
+def _unpack(data: dict[str, Any]) -> MessageCounts:
+    return MessageCounts(
         messages=[
             (step, MessageState(state), SkipReason(reason) if reason else None, count)
             for step, state, reason, count in data["messages"]
@@ -283,3 +299,66 @@ def _first_due(session: Session, campaign_id: int) -> tuple[datetime | None, int
         .limit(1)
     ).first()
     return (row.not_before, row.throttled) if row else (None, 0)
+
+
+def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
+    """The contract's `campaigns status`, and what was answered. Call it inside one `db.read()`."""
+    recipients, excluded = count_audience(session, campaign.id)
+    opened = session.scalar(
+        select(func.count()).select_from(PageOpen).where(PageOpen.campaign_id == campaign.id)
+    )
+    clicked = session.scalar(
+        select(func.count(Recipient.clicked_at)).where(Recipient.campaign_id == campaign.id)
+    )
+    messages: dict[int, dict[str, int]] = {}
+    for step_id, state, count in session.execute(
+        select(Message.step_id, Message.state, func.count())
+        .where(Message.campaign_id == campaign.id, Message.step_id.is_not(None))
+        .group_by(Message.step_id, Message.state)
+    ):
+        messages.setdefault(step_id or 0, {})[state.value] = count
+    answers = {
+        str(label): count
+        for label, count in session.execute(
+            select(Recipient.answer, func.count())
+            .where(Recipient.campaign_id == campaign.id, Recipient.answer.is_not(None))
+            .group_by(Recipient.answer)
+        )
+    }
+    installed = session.scalar(
+        select(func.count())
+        .select_from(InstallReport)
+        .where(InstallReport.campaign_id == campaign.id, InstallReport.withdrawn_at.is_(None))
+    )
+    goal = read_campaign_goals(session, [campaign.id]).get(campaign.id)
+    known = goal.denominator if goal else None
+    share = share_of(
+        installed=installed or 0,
+        recipients=recipients,
+        no_smartphone=answers.get(Label.NO_SMARTPHONE.value, 0),
+        entered=known.value if known else None,
+    )
+    return {
+        "id": campaign.id,
+        "name": campaign.name,
+        "state": campaign.state.value,
+        "pause_reason": campaign.pause_reason,
+        "recipients": recipients,
+        "excluded": {reason.value: count for reason, count in sorted(excluded.items())},
+        "steps": [
+            {"step": step.number, "messages": messages.get(step.id, {})}
+            for step in campaign.steps
+            if step.opened_at
+        ],
+        "page": {"opened": opened or 0, "clicked": clicked or 0},
+        "answers": answers,
+        "self_reported": {
+            "installed": share.installed,
+            "denominator": share.denominator,
+            "basis": share.basis,
+            "share": share.value,
+            "goal": goal.share if goal else None,
+            "denominator_date": known.as_of.isoformat() if known else None,
+            "denominator_source": known.source if known else None,
+        },
+    }

@@ -1,4 +1,9 @@
-"""Which campaigns' figures a user may see, and the self-reported share of one. An official figure never enters here."""
+"""Whose figures one may see; the reports behind a share.
+
+Which campaigns' figures a user may see, and the self-reported share of one. An official figure never enters here.
+
+The reports behind the figures: each self-reported install with its source, and when it was taken back.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +14,24 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.answers.models import Counter
-from campaigns.figures.share import Share, share_of
-from campaigns.goals.goal import Denominator, Goal
-from campaigns.goals.reading import read_campaign_goals
-from campaigns.models import Campaign, CampaignList
-from campaigns.replies.classifier import Label
-from campaigns.states import CampaignState
-from outreach.access.models import User
-from outreach.access.users import visible_to
-from outreach.errors import NotFound
-from outreach.people.models import ContactList
+from campaigns.goals.goals import read_campaign_goals
+from campaigns.models.campaigns import Campaign, CampaignList, Recipient
+from campaigns.models.replies import AnswerSource, AnswerTotal, InstallReport
+from campaigns.rules.goals import Denominator, Goal
+from campaigns.rules.reach import InstallShare, share_of
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import CampaignState
+from outreach.accounts.permissions import visible_to, within_area
+from outreach.models.accounts import Organisation, User
+from outreach.models.contacts import Contact, ContactList, Phone
+from outreach.models.places import Area
+from outreach.places.areas import areas_within
+from outreach.rules.errors import NotFound
+from outreach.rules.identity import mask_number
 
 
 @dataclass(slots=True)
-class Tally:
+class RecipientCounts:
     """Counts of recipients; `installed` are the reports that stand."""
 
     recipients: int = 0
@@ -33,16 +41,16 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class CampaignFigures:
     """A campaign's share and its own goal; `known` is the entered figure that the share is of, where there is one and
     the user sees all lists of the campaign."""
 
     campaign_id: int
     name: str
     goal: float | None
-    share: Share
+    share: InstallShare
     known: Denominator | None
-    total: Tally
+    total: RecipientCounts
 
 
 def list_launched(
@@ -59,7 +67,7 @@ def list_launched(
     return [(row.id, row.name, row.launched_at) for row in rows]
 
 
-def read_total(session: Session, campaign_id: int, *, user: User) -> Figures:
+def read_total(session: Session, campaign_id: int, *, user: User) -> CampaignFigures:
     """The campaign's share alone. Raises NotFound."""
     campaign, goal, is_whole = find_counted(session, campaign_id, user=user)
     total = _read_total(session, campaign_id, user=user)
@@ -70,7 +78,7 @@ def read_total(session: Session, campaign_id: int, *, user: User) -> Figures:
         no_smartphone=total.no_smartphone,
         entered=known.value if known else None,
     )
-    return Figures(campaign.id, campaign.name, goal.share if goal else None, share, known, total)
+    return CampaignFigures(campaign.id, campaign.name, goal.share if goal else None, share, known, total)
 
 
 def takes_part(session: Session, user: User) -> ColumnElement[bool]:
@@ -101,17 +109,118 @@ def hides_lists(session: Session, campaigns: Sequence[int], *, user: User) -> bo
     return session.execute(hidden.limit(1)).first() is not None
 
 
-def _read_total(session: Session, campaign_id: int, *, user: User) -> Tally:
+def _read_total(session: Session, campaign_id: int, *, user: User) -> RecipientCounts:
     seen = visible_to(session, user, ContactList.organisation_id)
-    tally = Tally()
+    tally = RecipientCounts()
     for answer, people, installed in session.execute(
-        select(Counter.answer, func.sum(Counter.people), func.sum(Counter.installed))
-        .outerjoin(ContactList, ContactList.id == Counter.list_id)
-        .where(Counter.campaign_id == campaign_id, seen)
-        .group_by(Counter.answer)
+        select(AnswerTotal.answer, func.sum(AnswerTotal.people), func.sum(AnswerTotal.installed))
+        .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
+        .where(AnswerTotal.campaign_id == campaign_id, seen)
+        .group_by(AnswerTotal.answer)
     ):
         tally.recipients += int(people)
         tally.no_smartphone += int(people) if answer is Label.NO_SMARTPHONE else 0
         tally.answered += int(people) if answer else 0
         tally.installed += int(installed)
     return tally
+
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class InstallFilter:
+    """`standing`: only those that count now. `area` is a district's or a commune's code."""
+
+    standing: bool = True
+    source: AnswerSource | None = None
+    area: str = ""
+    organisation_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstallRow:
+    """`contact_id` is None for a person who was erased."""
+
+    id: int
+    contact_id: int | None
+    name: str
+    phone: str
+    place: str
+    organisation: str
+    source: AnswerSource
+    reported_at: datetime
+    withdrawn_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstallPage:
+    """One page of them, the newest first; `after` leads to the next one."""
+
+    campaign: str
+    count: int
+    lines: list[InstallRow]
+    after: int | None
+    area: str
+    organisation: str
+
+
+def read_reports(
+    session: Session, campaign_id: int, wanted: InstallFilter, *, user: User, after: int | None
+) -> InstallPage:
+    """The reports that a user may see, by the same conditions as the figures count them. Raises NotFound."""
+    campaign, _goal, _is_whole = find_counted(session, campaign_id, user=user)
+    conditions: list[ColumnElement[bool]] = [
+        InstallReport.campaign_id == campaign_id,
+        visible_to(session, user, ContactList.organisation_id),
+        within_area(session, user, Contact.area_code),
+    ]
+    if wanted.standing:
+        conditions.append(InstallReport.withdrawn_at.is_(None))
+    if wanted.source:
+        conditions.append(InstallReport.source == wanted.source)
+    if wanted.area:
+        conditions.append(Recipient.area_code.in_(sorted(areas_within(session, [wanted.area]))))
+    if wanted.organisation_id:
+        conditions.append(ContactList.organisation_id == wanted.organisation_id)
+    among = (
+        select(InstallReport)
+        .join(Recipient, Recipient.id == InstallReport.recipient_id)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .outerjoin(Contact, Contact.id == Recipient.contact_id)
+        .where(*conditions)
+    )
+    count = session.scalar(among.with_only_columns(func.count())) or 0
+    page = among if after is None else among.where(InstallReport.id < after)
+    rows = session.execute(
+        page.join(Phone, Phone.id == InstallReport.phone_id)
+        .outerjoin(Area, Area.code == Recipient.area_code)
+        .outerjoin(Organisation, Organisation.id == ContactList.organisation_id)
+        .with_only_columns(InstallReport, Contact.id, Contact.name, Phone.e164, Area.name, Organisation.name)
+        .order_by(InstallReport.id.desc())
+        .limit(PAGE + 1)
+    ).all()
+    lines = [
+        InstallRow(
+            id=report.id,
+            contact_id=contact_id,
+            name=name or "",
+            phone=mask_number(e164),
+            place=place or "",
+            organisation=organisation or "",
+            source=report.source,
+            reported_at=report.reported_at,
+            withdrawn_at=report.withdrawn_at,
+        )
+        for report, contact_id, name, e164, place, organisation in rows[:PAGE]
+    ]
+    area = session.get(Area, wanted.area) if wanted.area else None
+    owner = session.get(Organisation, wanted.organisation_id) if wanted.organisation_id else None
+    return InstallPage(
+        campaign=campaign.name,
+        count=count,
+        lines=lines,
+        after=lines[-1].id if len(rows) > PAGE else None,
+        area=area.name if area else "",
+        organisation=owner.name if owner else "",
+    )

@@ -1,4 +1,9 @@
-"""What needs a person now, within a user's scope; each part is a few reads by index."""
+"""What needs a person now; incidents.
+
+What needs a person now, within a user's scope; each part is a few reads by index.
+
+Incidents: what must never happen, shown until a person of its scope has looked, and kept afterwards.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +11,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, exists, func, select
+from sqlalchemy import BigInteger, ColumnElement, case, cast, exists, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.deciding import CAMPAIGN_OF_ATTEMPT, DECIDE_AFTER
-from campaigns.messages import Attempt
-from campaigns.models import Campaign, CampaignDecision, CampaignVersion, Switch
-from campaigns.states import AttemptState, CampaignState
-from campaigns.stopping import STOP_ALL
-from outreach.access.models import User
-from outreach.access.users import visible_to
-from outreach.people.models import ContactList, ImportIssue, ListImport
+from campaigns.delivery.reconcile import CAMPAIGN_OF_ATTEMPT, DECIDE_AFTER
+from campaigns.emergency_stop import STOP_ALL
+from campaigns.models.campaigns import Campaign, CampaignDecision, CampaignVersion, Switch
+from campaigns.models.messages import Attempt, Incident, Message
+from campaigns.rules.states import AttemptState, CampaignState
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role, visible_to
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import ContactList, ImportIssue, ListImport
+from outreach.rules.errors import NotFound
 
 SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
-class CampaignLine:
+class CampaignTask:
     """`by_user`: the user wrote it. `unknown`: requests whose outcome nobody saw; `undecided` of them are old."""
 
     id: int
@@ -35,7 +42,7 @@ class CampaignLine:
 
 
 @dataclass(frozen=True, slots=True)
-class ImportLine:
+class ImportTask:
     id: int
     list_id: int
     list_name: str
@@ -43,7 +50,7 @@ class ImportLine:
     rows: int
 
 
-def read_submitted(session: Session, user: User) -> list[CampaignLine]:
+def read_submitted(session: Session, user: User) -> list[CampaignTask]:
     """Campaigns that wait for an approver, the oldest first."""
     rows = session.execute(
         select(Campaign.id, Campaign.name, Campaign.submitted_at, Campaign.created_by)
@@ -52,12 +59,12 @@ def read_submitted(session: Session, user: User) -> list[CampaignLine]:
         .limit(SHOWN)
     )
     return [
-        CampaignLine(row.id, row.name, submitted_at=row.submitted_at, by_user=row.created_by == user.id)
+        CampaignTask(row.id, row.name, submitted_at=row.submitted_at, by_user=row.created_by == user.id)
         for row in rows
     ]
 
 
-def read_decided(session: Session, user: User) -> list[CampaignLine]:
+def read_decided(session: Session, user: User) -> list[CampaignTask]:
     """Campaigns that are approved and wait for somebody to send them, the oldest first."""
     rows = session.execute(
         select(Campaign.id, Campaign.name)
@@ -65,10 +72,10 @@ def read_decided(session: Session, user: User) -> list[CampaignLine]:
         .order_by(Campaign.approved_at)
         .limit(SHOWN)
     )
-    return [CampaignLine(row.id, row.name) for row in rows]
+    return [CampaignTask(row.id, row.name) for row in rows]
 
 
-def read_returned(session: Session, user: User) -> list[CampaignLine]:
+def read_returned(session: Session, user: User) -> list[CampaignTask]:
     """The user's own drafts that an approver sent back, the newest first."""
     sent_back = exists().where(
         CampaignVersion.campaign_id == Campaign.id,
@@ -81,10 +88,10 @@ def read_returned(session: Session, user: User) -> list[CampaignLine]:
         .order_by(Campaign.id.desc())
         .limit(SHOWN)
     )
-    return [CampaignLine(row.id, row.name) for row in rows]
+    return [CampaignTask(row.id, row.name) for row in rows]
 
 
-def read_paused(session: Session, user: User) -> list[CampaignLine]:
+def read_paused(session: Session, user: User) -> list[CampaignTask]:
     """Campaigns that stand still until someone lets them go on."""
     rows = session.execute(
         select(Campaign.id, Campaign.name, Campaign.pause_reason)
@@ -92,10 +99,10 @@ def read_paused(session: Session, user: User) -> list[CampaignLine]:
         .order_by(Campaign.id.desc())
         .limit(SHOWN)
     )
-    return [CampaignLine(row.id, row.name, pause_reason=row.pause_reason) for row in rows]
+    return [CampaignTask(row.id, row.name, pause_reason=row.pause_reason) for row in rows]
 
 
-def read_unknown(session: Session, user: User, *, now: datetime) -> list[CampaignLine]:
+def read_unknown(session: Session, user: User, *, now: datetime) -> list[CampaignTask]:
     """Campaigns with requests whose outcome nobody saw."""
     is_old = case((Attempt.claimed_at < now - DECIDE_AFTER, 1), else_=0)
     rows = session.execute(
@@ -111,10 +118,10 @@ def read_unknown(session: Session, user: User, *, now: datetime) -> list[Campaig
         .order_by(Campaign.id.desc())
         .limit(SHOWN)
     )
-    return [CampaignLine(row.id, row.name, unknown=row.unknown, undecided=row.undecided) for row in rows]
+    return [CampaignTask(row.id, row.name, unknown=row.unknown, undecided=row.undecided) for row in rows]
 
 
-def read_imports_to_review(session: Session, user: User) -> list[ImportLine]:
+def read_imports_to_review(session: Session, user: User) -> list[ImportTask]:
     """Imports with rows that wait for a decision, the newest first."""
     rows = session.execute(
         select(ListImport.id, ContactList.id, ContactList.name, ListImport.file_name, func.count())
@@ -129,7 +136,7 @@ def read_imports_to_review(session: Session, user: User) -> list[ImportLine]:
         .order_by(ListImport.id.desc())
         .limit(SHOWN)
     )
-    return [ImportLine(*row) for row in rows]
+    return [ImportTask(*row) for row in rows]
 
 
 def read_current(session: Session, user: User) -> list[Campaign]:
@@ -158,3 +165,55 @@ def who_stopped(session: Session) -> tuple[str, datetime] | None:
         .where(Switch.name == STOP_ALL)
     ).first()
     return (row.name or row.email, row.turned_at) if row else None
+
+
+def list_incidents(session: Session, user: User, *, limit: int = 200) -> list[Incident]:
+    """Those of the user's scope: what nobody has looked at first, then the newest."""
+    return list(
+        session.scalars(
+            select(Incident)
+            .where(_within(session, user))
+            .order_by(Incident.seen_at.is_not(None), Incident.at.desc(), Incident.id.desc())
+            .limit(limit)
+        )
+    )
+
+
+def count_incidents(session: Session, user: User) -> int:
+    """Incidents of the user's scope that nobody has looked at yet."""
+    unseen = select(func.count()).select_from(Incident).where(Incident.seen_at.is_(None))
+    return session.scalar(unseen.where(_within(session, user))) or 0
+
+
+def mark_seen(session: Session, incident_id: int, *, user: User, now: datetime) -> None:
+    """Say that a person has looked. It stays in the list. Raises NotAllowed, NotFound."""
+    require_role(user, Role.APPROVER)
+    theirs = (Incident.id == incident_id, _within(session, user))
+    if not session.scalar(select(Incident.id).where(*theirs)):
+        raise NotFound("Không có sự cố này.")
+    seen = session.execute(
+        update(Incident).where(Incident.id == incident_id, Incident.seen_at.is_(None)).values(seen_at=now)
+    )
+    if seen.rowcount == 1:  # type: ignore[attr-defined]
+        audit.record(
+            session, actor_id=user.id, action="incident.see", subject=f"incidents:{incident_id}", now=now
+        )
+
+
+def _within(session: Session, user: User) -> ColumnElement[bool]:
+    """Of a campaign that the user may see. What belongs to no campaign is for those who see everything."""
+    seen = visible_to(session, user, Campaign.organisation_id)
+    if seen.compare(true()):
+        return true()
+    campaigns = select(Campaign.id).where(seen)
+    of_message = exists().where(Message.id == _row("messages"), Message.campaign_id.in_(campaigns))
+    of_attempt = exists().where(
+        Attempt.id == _row("attempts"), Attempt.message_id == Message.id, Message.campaign_id.in_(campaigns)
+    )
+    return or_(of_message, of_attempt)
+
+
+def _row(table: str) -> ColumnElement[int | None]:
+    """The number behind `table:` in a subject; null in a subject of another table."""
+    number = cast(func.substr(Incident.subject, len(table) + 2), BigInteger)
+    return case((Incident.subject.startswith(f"{table}:"), number), else_=None)

@@ -1,51 +1,64 @@
-"""All that the leader's page shows, read in one snapshot within a user's scope."""
+"""All that the leaders' page shows.
+
+All that the leader's page shows, read in one snapshot within a user's scope.
+
+Counts by place and organisation put together, and measured against their goals.
+
+Agencies against their goal: the gap in people, the change since yesterday, who has not handed in.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import TypeVar
 
 from redis import Redis
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.figures.forecast import Forecast, forecast, required_per_day
-from campaigns.figures.leaders.counting import Scope, count_days, count_tallies
-from campaigns.figures.leaders.measuring import (
-    Basis,
-    Line,
+from campaigns.agencies.reports import AgencyStatus, read_overview
+from campaigns.analytics.installs import find_counted, hides_lists, takes_part
+from campaigns.analytics.progress_counts import CountScope, Where, count_days, count_places
+from campaigns.analytics.reach import Reach, read_shared_reach
+from campaigns.goals.goals import read_goals
+from campaigns.goals.official_figures import Official, add_up_official, latest_official
+from campaigns.models.campaigns import Campaign
+from campaigns.rules.agencies import StaffTotal
+from campaigns.rules.goals import Denominator, Goal, Goals, GoalScope, GoalSubject, people_for
+from campaigns.rules.progress import (
+    Forecast,
     Outlook,
-    Table,
-    Tally,
-    look_ahead,
+    PlaceCounts,
+    RankRow,
+    RankTable,
+    ShareBasis,
+    find_outlook,
+    forecast,
+    measure,
     measure_line,
+    required_per_day,
 )
-from campaigns.figures.leaders.reaching import read_reach_once
-from campaigns.figures.leaders.staff import Agencies, read_agencies
-from campaigns.figures.leaders.tables import Places, add_reach, add_up, grouped, organisations_table
-from campaigns.figures.places import find_counted, hides_lists, takes_part
-from campaigns.goals.goal import Goal, Goals, people_for
-from campaigns.goals.reading import read_goals
-from campaigns.models import Campaign
-from campaigns.official import Official, add_up_official, latest_official
-from campaigns.reach.reading import Reach
-from campaigns.windows import VIETNAM
-from outreach.access.models import User
-from outreach.access.users import organisations_of, visible_to
-from outreach.errors import NotFound
-from outreach.people.models import ContactList
+from campaigns.rules.reach import ReachTotals
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.permissions import organisations_of, visible_to
+from outreach.models.accounts import Organisation, User
+from outreach.models.contacts import ContactList
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class LeadGoal:
     """The goal that leads the page. `is_of_place`: residents' of the whole province, over all campaigns of the kind;
     else the one campaign's own, or none. `missing` and `needed` (a day) are people; None is not known."""
 
     is_of_place: bool
     goal: Goal | None
-    line: Line
-    basis: Basis
+    line: RankRow
+    basis: ShareBasis
     ahead: Forecast | None
     needed: float | None
     outlook: Outlook
@@ -57,7 +70,32 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaders:
+class AgencyRank:
+    """An agency against its goal; `today` is installed less what stood at the end of yesterday, None until the agency
+    has reported today."""
+
+    agency: AgencyStatus
+    goal: float | None
+    missing: int | None
+    today: int | None
+    has_reported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AgencyRanking:
+    lines: list[AgencyRank]
+    total: StaffTotal
+    goal: Goal | None
+    today: int | None
+
+    @property
+    def missing(self) -> list[str]:
+        """Those that have handed in nothing today."""
+        return [line.agency.name for line in self.lines if not line.has_reported]
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressPage:
     """As of now, for one reader. `chosen` is the campaign whose messages are counted; `campaigns` are all of its kind.
 
     `total` is over all of them, as the tallies of its parts are. `official` and `agencies` are None where the kind
@@ -68,19 +106,21 @@ class Leaders:
     reach: Reach
     campaigns: int
     is_whole: bool
-    head: Head
+    head: LeadGoal
     goals: Goals
-    total: Tally
-    districts: Table
-    communes: dict[str, Table]
-    organisations: Table
+    total: PlaceCounts
+    districts: RankTable
+    communes: dict[str, RankTable]
+    organisations: RankTable
     rolled_up: frozenset[str]  # organisations that stand for others below them as well
     official: dict[str, Official] | None
     official_whole: Official | None
-    agencies: Agencies | None
+    agencies: AgencyRanking | None
 
 
-def read_leaders(session: Session, campaign_id: int, *, user: User, redis: Redis, now: datetime) -> Leaders:
+def read_progress(
+    session: Session, campaign_id: int, *, user: User, redis: Redis, now: datetime
+) -> ProgressPage:
     """Raises NotFound for a campaign that the user may not see, or that was never launched. Call it inside one `db.read()`."""
     chosen, own_goal, is_own_whole = find_counted(session, campaign_id, user=user)
     if chosen.launched_at is None:
@@ -96,21 +136,25 @@ def read_leaders(session: Session, campaign_id: int, *, user: User, redis: Redis
     is_whole = not hides_lists(session, [campaign.id for campaign in campaigns], user=user)
     seen = visible_to(session, user, ContactList.organisation_id)
     own_lists = organisations_of(session, user)
-    scope = Scope(campaigns, chosen, seen, _name_of(own_lists))
-    reach = read_reach_once(session, chosen, seen=own_lists, name=scope.name, now=now)
-    tallies = count_tallies(session, scope, redis=redis, now=now)
+    scope = CountScope(campaigns, chosen, seen, _name_of(own_lists))
+    reach = read_shared_reach(session, chosen, seen=own_lists, name=scope.name, now=now)
+    tallies = count_places(session, scope, redis=redis, now=now)
     goals = read_goals(session, at=now, kind=chosen.kind)
-    places = Places(session, goals, chosen.kind)
+    places = PlaceTree(session, goals, chosen.kind)
     place_goal = goals.goals.get(places.subject(places.top)) if is_whole and places.top else None
     total = add_up(tallies.values())
     days = count_days(session, scope, redis=redis, now=now)
     if place_goal:
-        head = _head(place_goal, total, Basis.ENTERED, days, is_of_place=True, today=today)
+        head = _head(place_goal, total, ShareBasis.ENTERED, days, is_of_place=True, today=today)
     else:
         if len(campaigns) > 1:
-            own_scope = Scope([chosen], chosen, seen, scope.name)
+            own_scope = CountScope([chosen], chosen, seen, scope.name)
             days = count_days(session, own_scope, redis=redis, now=now)
-        basis = Basis.ENTERED if own_goal and own_goal.denominator and is_own_whole else Basis.RECIPIENTS
+        basis = (
+            ShareBasis.ENTERED
+            if own_goal and own_goal.denominator and is_own_whole
+            else ShareBasis.RECIPIENTS
+        )
         head = _head(own_goal, total.of_the_campaign, basis, days, is_of_place=False, today=today)
     yardstick = head.goal.share if head.goal else None
     entered = goals.denominators if is_whole else {}
@@ -123,7 +167,7 @@ def read_leaders(session: Session, campaign_id: int, *, user: User, redis: Redis
     )
     has_app = bool(chosen.content.get("app"))
     official = latest_official(session, today=today) if has_app and is_whole else None
-    return Leaders(
+    return ProgressPage(
         chosen=chosen,
         reach=reach,
         campaigns=len(campaigns),
@@ -155,13 +199,13 @@ def read_leaders(session: Session, campaign_id: int, *, user: User, redis: Redis
 
 def _head(
     goal: Goal | None,
-    total: Tally,
-    basis: Basis,
+    total: PlaceCounts,
+    basis: ShareBasis,
     days: list[tuple[date, int]],
     *,
     is_of_place: bool,
     today: date,
-) -> Head:
+) -> LeadGoal:
     entered = goal.denominator if goal else None
     line = measure_line("", "", total, goal=goal.share if goal else None, entered=entered, basis=basis)
     ahead = needed = None
@@ -176,14 +220,14 @@ def _head(
                 today=today,
                 deadline=goal.deadline,
             )
-    outlook = look_ahead(
+    outlook = find_outlook(
         share=line.share,
         goal=goal.share if goal else None,
         deadline=goal.deadline if goal else None,
         today=today,
         ahead=ahead,
     )
-    return Head(is_of_place, goal, line, basis, ahead, needed, outlook, days)
+    return LeadGoal(is_of_place, goal, line, basis, ahead, needed, outlook, days)
 
 
 def _name_of(organisations: set[int] | None) -> str:
@@ -191,3 +235,175 @@ def _name_of(organisations: set[int] | None) -> str:
     if organisations is None:
         return "all"
     return hashlib.sha256(repr(sorted(organisations)).encode()).hexdigest()[:16]
+
+
+Code = TypeVar("Code", bound=Hashable)
+Counted = TypeVar("Counted", bound=Hashable)
+
+
+class PlaceTree:
+    """The tree of areas, and what stands for each."""
+
+    def __init__(self, session: Session, goals: Goals, kind: str) -> None:
+        self.areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
+        self.goals, self.kind = goals, kind
+        self._districts: dict[str | None, str | None] = {None: None}
+        tops = [area.code for area in self.areas.values() if area.level is AreaLevel.PROVINCE]
+        self.top = tops[0] if len(tops) == 1 else None
+        self.districts = [area.code for area in self.areas.values() if area.level is AreaLevel.DISTRICT]
+
+    def subject(self, code: str) -> GoalSubject:
+        return GoalSubject(self.kind, GoalScope.RESIDENTS, area=code)
+
+    def district_of(self, code: str | None) -> str | None:
+        if code not in self._districts:
+            above = (each for each in self._upwards(code) if self.areas[each].level is AreaLevel.DISTRICT)
+            self._districts[code] = next(above, None)
+        return self._districts[code]
+
+    def table(
+        self,
+        counted: Mapping[str | None, PlaceCounts],
+        entered: Mapping[GoalSubject, Denominator],
+        yardstick: float | None,
+        *,
+        others: Iterable[str] = (),
+    ) -> RankTable:
+        """`others` are shown although nothing was counted there; `yardstick` where no goal of residents is set."""
+        all_of_them: dict[str | None, PlaceCounts] = {code: PlaceCounts() for code in others}
+        all_of_them.update(counted)
+        codes = [code for code in all_of_them if code]
+        known = {code: entered[self.subject(code)] for code in codes if self.subject(code) in entered}
+
+        def goal_of(code: str | None) -> float | None:
+            found = self.goals.nearest(self.subject(code), self._upwards(code)[1:]) if code else None
+            return found.share if found else yardstick
+
+        return measure(all_of_them, name_of=self._name_of, goal_of=goal_of, entered=known)
+
+    def _name_of(self, code: str | None) -> str:
+        area = self.areas.get(code or "")
+        return area.full_name if area else ""
+
+    def _upwards(self, code: str | None) -> list[str]:
+        found: list[str] = []
+        while code and code in self.areas and code not in found:
+            found.append(code)
+            code = self.areas[code].parent_code
+        return found
+
+
+def organisations_table(
+    session: Session,
+    user: User,
+    tallies: Mapping[Where, PlaceCounts],
+    reach: Reach,
+    goals: Goals,
+    kind: str,
+    yardstick: float | None,
+) -> tuple[RankTable, frozenset[str]]:
+    """Those at the top of what the user sees, and those right below them with all that is below these."""
+    rows = session.execute(
+        select(Organisation.id, Organisation.parent_id, Organisation.name).where(
+            visible_to(session, user, Organisation.id)
+        )
+    ).all()
+    parents: dict[int, int | None] = {row.id: row.parent_id for row in rows}
+    names = {str(row.id): row.name for row in rows}
+
+    def shown(organisation: int | None) -> str | None:
+        found, above = organisation, parents.get(organisation or 0)
+        # Up to the one whose own parent stands at the top of what the user sees.
+        while above in parents and parents[above] in parents and above != organisation:
+            found, above = above, parents[above]
+        return str(found) if found is not None else None
+
+    counted = grouped(tallies, lambda where: shown(where.organisation))
+    add_reach(counted, reach, reach.organisations, shown)
+    subjects = {
+        code: GoalSubject(kind, GoalScope.MEMBERS, organisation=int(code)) for code in counted if code
+    }
+    entered = {
+        code: goals.denominators[each] for code, each in subjects.items() if each in goals.denominators
+    }
+
+    def goal_of(code: str | None) -> float | None:
+        own = goals.goals.get(subjects[code]) if code else None
+        return own.share if own else yardstick
+
+    table = measure(counted, name_of=lambda code: names.get(code or "", ""), goal_of=goal_of, entered=entered)
+    return table, frozenset(
+        code
+        for where in tallies
+        if where.organisation is not None
+        and (code := shown(where.organisation))
+        and code != str(where.organisation)
+    )
+
+
+def grouped(
+    tallies: Mapping[Where, PlaceCounts], code_of: Callable[[Where], Code]
+) -> dict[Code, PlaceCounts]:
+    groups: dict[Code, PlaceCounts] = {}
+    for where, tally in tallies.items():
+        groups.setdefault(code_of(where), PlaceCounts()).add(tally)
+    return groups
+
+
+def add_reach(
+    groups: Mapping[Code, PlaceCounts],
+    reach: Reach,
+    counts: Mapping[Counted, ReachTotals],
+    code_of: Callable[[Counted], Code],
+) -> None:
+    """What was sent and arrived, by people; nothing where it was not counted yet, or no report of delivery has come."""
+    if reach.counted_at is None:
+        return
+    for each in groups.values():
+        each.sent = 0
+        each.delivered = 0 if reach.total.arrived else None
+    for key, count in counts.items():
+        if (tally := groups.get(code_of(key))) is not None:
+            tally.sent = (tally.sent or 0) + count.written
+            if tally.delivered is not None:
+                tally.delivered += count.arrived
+
+
+def add_up(tallies: Iterable[PlaceCounts]) -> PlaceCounts:
+    total = PlaceCounts()
+    for tally in tallies:
+        total.add(tally)
+    return total
+
+
+def read_agencies(session: Session, user: User, goals: Goals, kind: str, *, today: date) -> AgencyRanking:
+    """The agencies of the user's scope as of today."""
+    stands = read_overview(session, user, day=today, with_rosters=False)
+    before = {
+        agency.id: agency.counts.installed if agency.counts else None
+        for agency in read_overview(session, user, day=today - timedelta(days=1), with_rosters=False).agencies
+    }
+    common = goals.goals.get(GoalSubject(kind, GoalScope.STAFF))
+    lines = []
+    for agency in stands.agencies:
+        own = goals.goals.get(GoalSubject(kind, GoalScope.STAFF, organisation=agency.id)) or common
+        counts = agency.counts
+        target = people_for(own.share, counts.with_smartphone) if own and counts else None
+        installed = counts.installed if counts else None
+        was = before[agency.id]
+        has_reported = agency.day == today.isoformat()
+        lines.append(
+            AgencyRank(
+                agency=agency,
+                goal=own.share if own else None,
+                missing=max(0, target - installed) if target is not None and installed is not None else None,
+                today=installed - was if has_reported and installed is not None and was is not None else None,
+                has_reported=has_reported,
+            )
+        )
+    # The largest gap first; what is not known before those that are there.
+    lines.sort(
+        key=lambda line: (line.missing == 0, line.missing is None, -(line.missing or 0), line.agency.name)
+    )
+    changes = [line.today for line in lines if line.today is not None]
+    return AgencyRanking(lines, stands.total, common, sum(changes) if changes else None)

@@ -14,14 +14,14 @@ from redis import Redis
 from sqlalchemy import ColumnElement, Executable, case, exists, func, select, true
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.answers.counters import day_sql
-from campaigns.answers.models import Counter, InstallReport
-from campaigns.figures.leaders.measuring import Tally
-from campaigns.figures.seldom import seldom
-from campaigns.models import Campaign, Recipient
-from campaigns.replies.classifier import Label
-from campaigns.windows import VIETNAM
-from outreach.people.models import ContactList
+from campaigns.answer_totals import day_sql
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.replies import AnswerTotal, InstallReport
+from campaigns.rules.progress import PlaceCounts
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.core.cache import cached_count
+from outreach.models.contacts import ContactList
 
 # How often phones that answered twice are counted anew at the most.
 AGAIN_S = 5.0
@@ -35,7 +35,7 @@ class Where(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class CountScope:
     """The campaigns whose installs are counted, the one whose people are, and what the reader sees of them.
 
     `seen` is the condition on ContactList.organisation_id under which a row may be read; readers with the same `name`
@@ -52,28 +52,30 @@ class Scope:
         return [campaign.id for campaign in self.campaigns]
 
 
-def count_tallies(session: Session, scope: Scope, *, redis: Redis, now: datetime) -> dict[Where, Tally]:
+def count_places(
+    session: Session, scope: CountScope, *, redis: Redis, now: datetime
+) -> dict[Where, PlaceCounts]:
     """By place and organisation: what people said, and how many the chosen campaign is for."""
     today = _day_of(now).isoformat()
-    is_chosen = Counter.campaign_id == scope.chosen.id
+    is_chosen = AnswerTotal.campaign_id == scope.chosen.id
     rows = session.execute(
         select(
-            Counter.area_code,
+            AnswerTotal.area_code,
             ContactList.organisation_id,
-            Counter.answer,
-            func.sum(case((is_chosen, Counter.people), else_=0)),
-            func.sum(case((is_chosen, Counter.installed), else_=0)),
-            func.sum(Counter.installed),
-            func.sum(case((Counter.day == today, Counter.installed), else_=0)),
-            func.sum(case((is_chosen & (Counter.day == today), Counter.installed), else_=0)),
+            AnswerTotal.answer,
+            func.sum(case((is_chosen, AnswerTotal.people), else_=0)),
+            func.sum(case((is_chosen, AnswerTotal.installed), else_=0)),
+            func.sum(AnswerTotal.installed),
+            func.sum(case((AnswerTotal.day == today, AnswerTotal.installed), else_=0)),
+            func.sum(case((is_chosen & (AnswerTotal.day == today), AnswerTotal.installed), else_=0)),
         )
-        .outerjoin(ContactList, ContactList.id == Counter.list_id)
-        .where(Counter.campaign_id.in_(scope.ids), scope.seen)
-        .group_by(Counter.area_code, ContactList.organisation_id, Counter.answer)
+        .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
+        .where(AnswerTotal.campaign_id.in_(scope.ids), scope.seen)
+        .group_by(AnswerTotal.area_code, ContactList.organisation_id, AnswerTotal.answer)
     )
-    tallies: dict[Where, Tally] = {}
+    tallies: dict[Where, PlaceCounts] = {}
     for area, organisation, answer, people, own, installed, new, own_new in rows:
-        tally = tallies.setdefault(Where(area, organisation), Tally())
+        tally = tallies.setdefault(Where(area, organisation), PlaceCounts())
         tally.recipients += int(people)
         tally.no_smartphone += int(people) if answer is Label.NO_SMARTPHONE else 0
         tally.answered += int(people) if answer else 0
@@ -82,20 +84,20 @@ def count_tallies(session: Session, scope: Scope, *, redis: Redis, now: datetime
         tally.today += int(new)
         tally.own_today += int(own_new)
     for area, organisation, day, count in _said_again(session, scope, redis=redis):
-        tally = tallies.setdefault(Where(area, organisation), Tally())
+        tally = tallies.setdefault(Where(area, organisation), PlaceCounts())
         tally.installed -= count
         tally.today -= count if day == today else 0
     return tallies
 
 
-def count_days(session: Session, scope: Scope, *, redis: Redis, now: datetime) -> list[tuple[date, int]]:
+def count_days(session: Session, scope: CountScope, *, redis: Redis, now: datetime) -> list[tuple[date, int]]:
     """Reports that stood at the end of each day in Vietnam, from the first launch to today or to the last end."""
     changes: dict[date, int] = {}
     for noted, count in session.execute(
-        select(Counter.day, func.sum(Counter.installed))
-        .outerjoin(ContactList, ContactList.id == Counter.list_id)
-        .where(Counter.campaign_id.in_(scope.ids), Counter.day.is_not(None), scope.seen)
-        .group_by(Counter.day)
+        select(AnswerTotal.day, func.sum(AnswerTotal.installed))
+        .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
+        .where(AnswerTotal.campaign_id.in_(scope.ids), AnswerTotal.day.is_not(None), scope.seen)
+        .group_by(AnswerTotal.day)
     ):
         changes[date.fromisoformat(noted or "")] = int(count)
     for _area, _organisation, noted, count in _said_again(session, scope, redis=redis):
@@ -115,7 +117,7 @@ def _day_of(moment: datetime) -> date:
     return moment.astimezone(VIETNAM).date()
 
 
-def _said_again(session: Session, scope: Scope, *, redis: Redis) -> list[tuple[Any, Any, Any, Any]]:
+def _said_again(session: Session, scope: CountScope, *, redis: Redis) -> list[tuple[Any, Any, Any, Any]]:
     """Standing reports of phones that an earlier one of another campaign stands for already."""
     if len(scope.ids) < 2:
         return []
@@ -152,9 +154,9 @@ def _said_again(session: Session, scope: Scope, *, redis: Redis) -> list[tuple[A
 
 
 def _kept(
-    session: Session, query: Executable, name: str, scope: Scope, redis: Redis
+    session: Session, query: Executable, name: str, scope: CountScope, redis: Redis
 ) -> list[tuple[Any, Any, Any, Any]]:
-    found = seldom(
+    found = cached_count(
         redis,
         f"loa:leaders:{name}:{scope.name}",
         lambda: {"rows": [list(row) for row in session.execute(query)]},

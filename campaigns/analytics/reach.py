@@ -1,4 +1,14 @@
-"""A campaign's reach as somebody may see it: by step, organisation and place, as of the moment it was counted."""
+"""Read reach; effect of each step.
+
+A campaign's reach as somebody may see it: by step, organisation and place, as of the moment it was counted.
+
+A large campaign's reach, put together once for all who read it until it is counted anew.
+
+What each step of a ladder brought: who got it beside who was held out of it by lot, and one text beside another.
+
+Everybody counts for the arm that the lot gave them, whether their message came to be sent or not: else who is easily
+reached would be compared with everybody. An install counts for a step from its opening to that of the next.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +20,11 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.models import Campaign
-from campaigns.reach.counting import Key, count_reach
-from campaigns.reach.keeping import is_due, is_small
-from campaigns.reach.measures import Counts, Measure
-from campaigns.reach.models import Counted, ReachCount
+from campaigns.analytics.reach_counts import Key, count_reach, is_due, is_small
+from campaigns.models.campaigns import Campaign
+from campaigns.models.figures import ReachCount, ReachSnapshot
+from campaigns.rules.experiments import FIRST_TEXT, HELD_OUT, SECOND_TEXT
+from campaigns.rules.reach import ReachMeasure, ReachTotals, ShareDifference, compare_shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +38,10 @@ class Reach:
 
     counted_at: datetime | None
     is_due: bool = False
-    total: Counts = field(default_factory=Counts)
-    steps: dict[int, Counts] = field(default_factory=dict)
-    organisations: dict[int | None, Counts] = field(default_factory=dict)
-    areas: dict[str | None, Counts] = field(default_factory=dict)
+    total: ReachTotals = field(default_factory=ReachTotals)
+    steps: dict[int, ReachTotals] = field(default_factory=dict)
+    organisations: dict[int | None, ReachTotals] = field(default_factory=dict)
+    areas: dict[str | None, ReachTotals] = field(default_factory=dict)
 
 
 _MOST_SUMMED = 64
@@ -62,7 +72,7 @@ def read_reach(
             organisations=_gather(parts, lambda key: key.organisation_id),
             areas=_gather(parts, lambda key: key.area_code),
         )
-    kept = session.get(Counted, campaign.id)
+    kept = session.get(ReachSnapshot, campaign.id)
     if kept is None:
         return Reach(None, is_due=True)
     # Of one moment they never change: a process adds them up once for all who see as much.
@@ -79,7 +89,7 @@ def _sum(
     session: Session, campaign_id: int, at: datetime, *, seen: Collection[int] | None, step_id: int | None
 ) -> Reach:
     steps = _sum_kept(session, campaign_id, ReachCount.step_id, seen=seen)
-    total = Counts()
+    total = ReachTotals()
     for counts_of_step in steps.values():
         total.merge(counts_of_step)
     steps.pop(None, None)
@@ -94,13 +104,13 @@ def _sum(
 
 def read_parts(
     session: Session, campaign: Campaign, *, seen: Collection[int] | None
-) -> dict[tuple[int | None, int | None, str | None], Counts]:
+) -> dict[tuple[int | None, int | None, str | None], ReachTotals]:
     """The same in its smallest parts: by step, organisation and place. For files."""
-    found: dict[tuple[int | None, int | None, str | None], Counts] = {}
+    found: dict[tuple[int | None, int | None, str | None], ReachTotals] = {}
     if is_small(campaign):
         for key, n in count_reach(session, campaign.id).items():
             if seen is None or key.organisation_id in seen:
-                found.setdefault(key[:3], Counts()).add(key.measure, key.detail, n)
+                found.setdefault(key[:3], ReachTotals()).add(key.measure, key.detail, n)
         return found
     parts = (ReachCount.step_id, ReachCount.organisation_id, ReachCount.area_code)
     query = select(*parts, ReachCount.measure, ReachCount.detail, ReachCount.n).where(
@@ -109,18 +119,18 @@ def read_parts(
     if seen is not None:
         query = query.where(ReachCount.organisation_id.in_(seen))
     for step_id, owner, area, measure, detail, n in session.execute(query):
-        found.setdefault((step_id, owner, area), Counts()).add(measure, detail, n)
+        found.setdefault((step_id, owner, area), ReachTotals()).add(measure, detail, n)
     return found
 
 
-def _total(one: Mapping[None, Counts]) -> Counts:
-    return one.get(None, Counts())
+def _total(one: Mapping[None, ReachTotals]) -> ReachTotals:
+    return one.get(None, ReachTotals())
 
 
-def _gather(counts: Iterable[tuple[Key, int]], group: Callable[[Key], Any]) -> dict[Any, Counts]:
-    found: dict[Any, Counts] = {}
+def _gather(counts: Iterable[tuple[Key, int]], group: Callable[[Key], Any]) -> dict[Any, ReachTotals]:
+    found: dict[Any, ReachTotals] = {}
     for key, n in counts:
-        found.setdefault(group(key), Counts()).add(key.measure, key.detail, n)
+        found.setdefault(group(key), ReachTotals()).add(key.measure, key.detail, n)
     return found
 
 
@@ -131,7 +141,7 @@ def _sum_kept(
     *,
     seen: Collection[int] | None,
     step_id: int | None = None,
-) -> dict[Any, Counts]:
+) -> dict[Any, ReachTotals]:
     query = (
         select(group, ReachCount.measure, ReachCount.detail, func.sum(ReachCount.n))
         .where(ReachCount.campaign_id == campaign_id)
@@ -141,7 +151,82 @@ def _sum_kept(
         query = query.where(ReachCount.organisation_id.in_(seen))
     if step_id is not None:
         query = query.where(ReachCount.step_id == step_id)
-    found: dict[Any, Counts] = {}
+    found: dict[Any, ReachTotals] = {}
     for key, measure, detail, n in session.execute(query):
-        found.setdefault(key, Counts()).add(Measure(measure), detail, int(n))
+        found.setdefault(key, ReachTotals()).add(ReachMeasure(measure), detail, int(n))
     return found
+
+
+# By database, campaign, scope and moment of the count: what it holds never changes.
+_PUT_TOGETHER: dict[tuple[str, int, str, datetime], Reach] = {}
+_MOST = 32
+
+
+def read_shared_reach(
+    session: Session, campaign: Campaign, *, seen: Collection[int] | None, name: str, now: datetime
+) -> Reach:
+    """As `read_reach`; readers with the same `name` see the same rows. To be read, not to be changed."""
+    kept = None if is_small(campaign) else session.get(ReachSnapshot, campaign.id)
+    if kept is None:
+        return read_reach(session, campaign, seen=seen, now=now)
+    key = (str(session.get_bind().engine.url), campaign.id, name, kept.at)
+    found = _PUT_TOGETHER.get(key)
+    if found is None:
+        while len(_PUT_TOGETHER) >= _MOST:
+            _PUT_TOGETHER.pop(next(iter(_PUT_TOGETHER)), None)
+        found = _PUT_TOGETHER[key] = read_reach(session, campaign, seen=seen, now=now)
+    return replace(found, is_due=is_due(kept, now=now))
+
+
+@dataclass(frozen=True, slots=True)
+class ArmCounts:
+    """People whom the lot put there, and how many of them reported an install in the step's time."""
+
+    people: int = 0
+    installed: int = 0
+
+    def __add__(self, other: ArmCounts) -> ArmCounts:
+        return ArmCounts(self.people + other.people, self.installed + other.installed)
+
+
+@dataclass(frozen=True, slots=True)
+class StepLift:
+    """`lift`: those who got the step, with either text, against those held out; `texts`: second text against first."""
+
+    number: int
+    reminded: ArmCounts
+    held_out: ArmCounts
+    first_text: ArmCounts
+    second_text: ArmCounts
+    lift: ShareDifference | None
+    texts: ShareDifference | None
+
+
+def step_lifts(campaign: Campaign, reach: Reach) -> list[StepLift]:
+    """Of each opened step that held people out or had two texts, among those whom the reach counts."""
+    return [
+        _measure(step.number, _arms(reach.steps[step.id]))
+        for step in campaign.steps
+        if step.opened_at and (step.hold_out or step.text_b) and step.id in reach.steps
+    ]
+
+
+def _arms(counts: ReachTotals) -> dict[int, ArmCounts]:
+    people, installed = (
+        counts.by.get(measure, {}) for measure in (ReachMeasure.ARMS, ReachMeasure.ARMS_INSTALLED)
+    )
+    return {int(arm): ArmCounts(n, installed.get(arm, 0)) for arm, n in people.items()}
+
+
+def _measure(number: int, arms: dict[int, ArmCounts]) -> StepLift:
+    held, first, second = (arms.get(arm, ArmCounts()) for arm in (HELD_OUT, FIRST_TEXT, SECOND_TEXT))
+    reminded = first + second
+    return StepLift(
+        number=number,
+        reminded=reminded,
+        held_out=held,
+        first_text=first,
+        second_text=second,
+        lift=compare_shares(reminded.installed, reminded.people, held.installed, held.people),
+        texts=compare_shares(second.installed, second.people, first.installed, first.people),
+    )

@@ -1,26 +1,50 @@
-"""Counting a campaign's reach from its people, messages and answers: a few statements over all of them.
+"""Count a campaign's reach; keep large ones.
+
+Counting a campaign's reach from its people, messages and answers: a few statements over all of them.
 
 Every count is by the organisation of the list that brought the recipient, and by their place, as frozen at the launch.
+
+Keeping a large campaign's counts: a worker counts in one snapshot and puts them in place of the former ones.
+
+Counting three million messages takes seconds, whoever asks; so it is done where nobody waits for it, once for all
+readers, at most a tenth of the time while somebody looks and a fiftieth while nobody does. Small campaigns are
+counted when they are read.
 """
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.answers.models import InstallReport
-from campaigns.messages import Attempt, Message
-from campaigns.models import Opening, Recipient, Step
-from campaigns.reach.measures import FAILED, TAKEN, Measure
-from campaigns.replies.classifier import Label
-from campaigns.states import ACCEPTED_OR_BEYOND, AttemptState, MessageState
-from outreach.bulk import over_everybody
-from outreach.people.models import ContactList
+from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
+from campaigns.models.figures import ReachCount, ReachSnapshot
+from campaigns.models.messages import Attempt, Message
+from campaigns.models.replies import InstallReport
+from campaigns.rules.reach import FAILED, TAKEN, ReachMeasure
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState, MessageState
+from outreach.core.bulk import NO_SYNC, full_scan, rows_table
+from outreach.core.db import Database
+from outreach.models.contacts import ContactList
 
 _CHARGED = tuple(sorted(ACCEPTED_OR_BEYOND - {AttemptState.FAILED}))
 
@@ -31,7 +55,7 @@ class Key(NamedTuple):
     step_id: int | None
     organisation_id: int | None
     area_code: str | None
-    measure: Measure
+    measure: ReachMeasure
     detail: str
 
 
@@ -40,7 +64,7 @@ def count_reach(session: Session, campaign_id: int) -> dict[Key, int]:
     if session.get_bind().dialect.name == "postgresql":
         # On one core: the others are the sender's and the readers'.
         session.execute(text("SET LOCAL max_parallel_workers_per_gather = 0"))
-    with over_everybody(session):
+    with full_scan(session):
         counted = [
             *_count_people(session, campaign_id),
             *_count_messages(session, campaign_id),
@@ -55,8 +79,7 @@ def count_reach(session: Session, campaign_id: int) -> dict[Key, int]:
     return {key: n for key, n in sums.items() if n}
 
 
-Found = tuple[int | None, int | None, str | None, Measure, str, int]
-
+Found = tuple[int | None, int | None, str | None, ReachMeasure, str, int]
 _WHERE = (Recipient.list_id, Recipient.area_code)
 
 
@@ -65,7 +88,7 @@ def _count_people(session: Session, campaign_id: int) -> Iterable[Found]:
     for list_id, area, reason, n in session.execute(
         select(*_WHERE, Recipient.exclusion, func.count()).where(of_it).group_by(*_WHERE, Recipient.exclusion)
     ):
-        measure = Measure.EXCLUDED if reason else Measure.RECIPIENTS
+        measure = ReachMeasure.EXCLUDED if reason else ReachMeasure.RECIPIENTS
         yield None, list_id, area, measure, reason.value if reason else "", n
     written = (
         select(
@@ -97,10 +120,10 @@ def _count_people(session: Session, campaign_id: int) -> Iterable[Found]:
         .where(of_it)
         .group_by(*_WHERE)
     ):
-        yield None, list_id, area, Measure.WRITTEN, "", n
-        yield None, list_id, area, Measure.ARRIVED, "", int(arrived)
-        yield None, list_id, area, Measure.WRITTEN_WITHOUT, "", int(without)
-        yield None, list_id, area, Measure.WRITTEN_INSTALLED, "", installed
+        yield None, list_id, area, ReachMeasure.WRITTEN, "", n
+        yield None, list_id, area, ReachMeasure.ARRIVED, "", int(arrived)
+        yield None, list_id, area, ReachMeasure.WRITTEN_WITHOUT, "", int(without)
+        yield None, list_id, area, ReachMeasure.WRITTEN_INSTALLED, "", installed
 
 
 def _count_messages(session: Session, campaign_id: int) -> Iterable[Found]:
@@ -112,9 +135,9 @@ def _count_messages(session: Session, campaign_id: int) -> Iterable[Found]:
         .where(*of_it)
         .group_by(*what)
     ):
-        yield step_id, list_id, area, Measure.MESSAGES, state.value, n
+        yield step_id, list_id, area, ReachMeasure.MESSAGES, state.value, n
         if reason:
-            yield step_id, list_id, area, Measure.SKIPPED, reason.value, n
+            yield step_id, list_id, area, ReachMeasure.SKIPPED, reason.value, n
     later = aliased(Attempt)
     is_last = ~(
         select(literal(1))
@@ -129,7 +152,7 @@ def _count_messages(session: Session, campaign_id: int) -> Iterable[Found]:
         .where(*of_it, Message.state.in_(FAILED), is_last)
         .group_by(Message.step_id, *_WHERE, cause)
     ):
-        yield step_id, list_id, area, Measure.CAUSES, why, n
+        yield step_id, list_id, area, ReachMeasure.CAUSES, why, n
     for step_id, list_id, area, segments in session.execute(
         select(Message.step_id, *_WHERE, func.sum(Attempt.segments))
         .join(Message, Message.id == Attempt.message_id)
@@ -137,7 +160,7 @@ def _count_messages(session: Session, campaign_id: int) -> Iterable[Found]:
         .where(*of_it, Attempt.lane == campaign_id, Attempt.state.in_(_CHARGED))
         .group_by(Message.step_id, *_WHERE)
     ):
-        yield step_id, list_id, area, Measure.SEGMENTS, "", int(segments)
+        yield step_id, list_id, area, ReachMeasure.SEGMENTS, "", int(segments)
 
 
 def _count_deeds(session: Session, campaign_id: int) -> Iterable[Found]:
@@ -155,23 +178,23 @@ def _count_deeds(session: Session, campaign_id: int) -> Iterable[Found]:
 
     queries = (
         (
-            Measure.OPENED,
-            grouped(_step_at(Opening.at, opened))
-            .join(Opening, Opening.recipient_id == Recipient.id)
-            .where(Opening.campaign_id == campaign_id),
+            ReachMeasure.OPENED,
+            grouped(_step_at(PageOpen.at, opened))
+            .join(PageOpen, PageOpen.recipient_id == Recipient.id)
+            .where(PageOpen.campaign_id == campaign_id),
         ),
         (
-            Measure.CLICKED,
+            ReachMeasure.CLICKED,
             grouped(_step_at(Recipient.clicked_at, opened)).where(Recipient.clicked_at.is_not(None)),
         ),
         (
-            Measure.ANSWERS,
+            ReachMeasure.ANSWERS,
             grouped(_step_at(Recipient.answered_at, opened), Recipient.answer).where(
                 Recipient.answer.is_not(None)
             ),
         ),
         (
-            Measure.INSTALLED,
+            ReachMeasure.INSTALLED,
             grouped(_step_at(InstallReport.reported_at, opened))
             .join(InstallReport, InstallReport.recipient_id == Recipient.id)
             .where(InstallReport.campaign_id == campaign_id, InstallReport.withdrawn_at.is_(None)),
@@ -204,8 +227,8 @@ def _count_arms(session: Session, campaign_id: int) -> Iterable[Found]:
         .where(Message.campaign_id == campaign_id, Message.step_id.in_(compared), Message.arm.is_not(None))
         .group_by(Message.step_id, *_WHERE, Message.arm)
     ):
-        yield step_id, list_id, area, Measure.ARMS, str(arm), people
-        yield step_id, list_id, area, Measure.ARMS_INSTALLED, str(arm), installed
+        yield step_id, list_id, area, ReachMeasure.ARMS, str(arm), people
+        yield step_id, list_id, area, ReachMeasure.ARMS_INSTALLED, str(arm), installed
 
 
 def _opened(session: Session, campaign_id: int) -> list[tuple[int, datetime | None]]:
@@ -224,3 +247,80 @@ def _step_at(moment: Any, opened: list[tuple[int, datetime | None]]) -> ColumnEl
     first, *others = opened
     later = [(moment >= at, literal(step_id)) for step_id, at in reversed(others)]
     return case(*later, else_=first[0]) if later else literal(first[0])
+
+
+# Recipients up to which a campaign is counted when it is read: some ten milliseconds.
+SMALL = 5_000
+_WATCHED_SHARE, _WATCHED_LEAST = 0.1, timedelta(seconds=5)
+_LEFT_SHARE, _LEFT_LEAST = 0.02, timedelta(minutes=5)
+# After a campaign's end reports and answers still come for a while; later the next look has it counted.
+_FOLLOWED_FOR = timedelta(days=3)
+_COLUMNS = {
+    "step_id": BigInteger,
+    "organisation_id": BigInteger,
+    "area_code": String,
+    "measure": String,
+    "detail": String,
+    "n": BigInteger,
+}
+
+
+def is_small(campaign: Campaign) -> bool:
+    """Whether a campaign is counted at each look; before its launch there is nothing to count."""
+    return (campaign.recipients or 0) <= SMALL
+
+
+def store_reach(db: Database, campaign_id: int, *, now: datetime) -> int:
+    """Count a campaign as of `now` and keep that; how many counts. Repeatable; none is older than what it replaces."""
+    began = time.monotonic()
+    with db.read() as session:
+        counts = count_reach(session, campaign_id)
+    took_s = time.monotonic() - began
+    data = [{**key._asdict(), "n": n} for key, n in counts.items()]
+    with db.write() as session:
+        kept = session.get(ReachSnapshot, campaign_id, with_for_update=True)
+        if kept and kept.at >= now:
+            return 0
+        session.execute(
+            delete(ReachCount).where(ReachCount.campaign_id == campaign_id), execution_options=NO_SYNC
+        )
+        if data:
+            new = rows_table(session, _COLUMNS, data)
+            names = ["campaign_id", *_COLUMNS]
+            session.execute(
+                insert(ReachCount).from_select(
+                    names, select(literal(campaign_id), *(new.c[name] for name in _COLUMNS))
+                ),
+                execution_options=NO_SYNC,
+            )
+        if kept:
+            kept.at, kept.took_s = now, took_s
+        else:
+            session.add(ReachSnapshot(campaign_id=campaign_id, at=now, took_s=took_s))
+    return len(data)
+
+
+def is_due(kept: ReachSnapshot | None, *, now: datetime) -> bool:
+    """Whether counts are too old for somebody who looks at them now."""
+    return kept is None or now - kept.at > max(
+        _WATCHED_LEAST, timedelta(seconds=kept.took_s / _WATCHED_SHARE)
+    )
+
+
+def campaigns_to_recount(session: Session, *, now: datetime) -> list[int]:
+    """Large campaigns under way, or ended lately, whose counts are old though nobody looks."""
+    found = session.execute(
+        select(Campaign.id, ReachSnapshot.at, ReachSnapshot.took_s)
+        .outerjoin(ReachSnapshot, ReachSnapshot.campaign_id == Campaign.id)
+        .where(
+            Campaign.recipients > SMALL,
+            Campaign.state.in_((CampaignState.SENDING, CampaignState.PAUSED))
+            | (Campaign.ended_at > now - _FOLLOWED_FOR),
+        )
+        .order_by(Campaign.id)
+    )
+    return [
+        campaign_id
+        for campaign_id, at, took_s in found
+        if at is None or now - at > max(_LEFT_LEAST, timedelta(seconds=took_s / _LEFT_SHARE))
+    ]

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.answers.models import Counter
-from campaigns.delivery.tallying import causes_and_segments
-from campaigns.messages import Message
-from campaigns.models import Campaign
-from campaigns.reach.counting import Key, count_reach
-from campaigns.reach.measures import Measure
-from campaigns.reach.models import ReachCount
-from outreach.people.models import ContactList
+from campaigns.analytics.reach_counts import Key, count_reach
+from campaigns.delivery.outbox import causes_and_segments
+from campaigns.models.campaigns import Campaign
+from campaigns.models.figures import ReachCount
+from campaigns.models.messages import Message
+from campaigns.models.replies import AnswerTotal
+from campaigns.rules.reach import ReachMeasure
+from outreach.models.contacts import ContactList
 
 # Frozen at the launch: whenever these were counted, they are what they were.
-_FROZEN = (Measure.RECIPIENTS, Measure.EXCLUDED)
+_FROZEN = (ReachMeasure.RECIPIENTS, ReachMeasure.EXCLUDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Disagreement:
     other: int
 
 
-def disagreements(session: Session) -> tuple[int, list[Disagreement]]:
+def find_disagreements(session: Session) -> tuple[int, list[Disagreement]]:
     """How many counts were compared, and those that disagree. Call it inside one `db.read()`.
 
     Counted anew: people and messages. Beside them the counters that answers have moved, the tallies that the sender
@@ -75,32 +75,36 @@ def _answers(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pai
         (
             (f"{key.organisation_id} {key.area_code} {key.measure.value} {key.detail}", n)
             for key, n in counted.items()
-            if key.measure in (Measure.ANSWERS, Measure.INSTALLED)
+            if key.measure in (ReachMeasure.ANSWERS, ReachMeasure.INSTALLED)
         ),
     )
     theirs: Sums[str] = Sums()
     for owner, area, answer, people, installed in session.execute(
         select(
             ContactList.organisation_id,
-            Counter.area_code,
-            Counter.answer,
-            func.sum(Counter.people),
-            func.sum(Counter.installed),
+            AnswerTotal.area_code,
+            AnswerTotal.answer,
+            func.sum(AnswerTotal.people),
+            func.sum(AnswerTotal.installed),
         )
-        .outerjoin(ContactList, ContactList.id == Counter.list_id)
-        .where(Counter.campaign_id == campaign_id)
-        .group_by(ContactList.organisation_id, Counter.area_code, Counter.answer)
+        .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
+        .where(AnswerTotal.campaign_id == campaign_id)
+        .group_by(ContactList.organisation_id, AnswerTotal.area_code, AnswerTotal.answer)
     ):
         if answer:
-            theirs[f"{owner} {area} {Measure.ANSWERS.value} {answer.value}"] += int(people)
-        theirs[f"{owner} {area} {Measure.INSTALLED.value} "] += int(installed)
+            theirs[f"{owner} {area} {ReachMeasure.ANSWERS.value} {answer.value}"] += int(people)
+        theirs[f"{owner} {area} {ReachMeasure.INSTALLED.value} "] += int(installed)
     return ours, theirs
 
 
 def _states(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pair:
     ours = _add(
         Sums(),
-        ((f"{key.step_id} {key.detail}", n) for key, n in counted.items() if key.measure is Measure.MESSAGES),
+        (
+            (f"{key.step_id} {key.detail}", n)
+            for key, n in counted.items()
+            if key.measure is ReachMeasure.MESSAGES
+        ),
     )
     theirs: Sums[str] = Sums()
     for step_id, state, n in session.execute(
@@ -113,7 +117,9 @@ def _states(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pair
 
 
 def _segments(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pair:
-    ours = _add(Sums(), (("segments", n) for key, n in counted.items() if key.measure is Measure.SEGMENTS))
+    ours = _add(
+        Sums(), (("segments", n) for key, n in counted.items() if key.measure is ReachMeasure.SEGMENTS)
+    )
     return ours, Sums({"segments": causes_and_segments(session, campaign_id)[1]})
 
 

@@ -8,27 +8,25 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, exists, literal, select
 from sqlalchemy.orm import Session
 
-from campaigns.answers.models import Answer, OfficerEntry, Place, Reply, Source
-from campaigns.answers.officers import write_down
-from campaigns.answers.taking import Keys
-from campaigns.casework.cases import cases_visible_to
-from campaigns.casework.kinds import CaseKind
-from campaigns.casework.models import Case
-from campaigns.casework.texting import Sent, read_sent
-from campaigns.links import without_tokens
-from campaigns.messages import Attempt, Message
-from campaigns.models import Campaign, Recipient
-from campaigns.replies.classifier import Label
-from campaigns.states import Exclusion, MessageState
-from outreach.access import audit
-from outreach.access.models import Role, User
-from outreach.access.users import require_role, visible_to
-from outreach.errors import BadInput, NotFound
-from outreach.people.models import Contact
-from outreach.people.person import find_contact
+from campaigns.cases.handle_case import cases_visible_to
+from campaigns.cases.sms_answers import SentAnswer, read_sent
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Attempt, Message
+from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, OfficerEntry, Reply
+from campaigns.replies.record_answer import AnswerContext, record_officer_answer
+from campaigns.rules.cases import CaseKind
+from campaigns.rules.links import mask_tokens
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import Exclusion, MessageState
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role, visible_to
+from outreach.contacts.contact import find_contact
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import Contact
+from outreach.rules.errors import BadInput, NotFound
 
 # What a person says at the door; questions are for the inbox.
-SAID_TO_AN_OFFICER = (
+OFFICER_LABELS = (
     Label.INSTALLED,
     Label.NOT_YET,
     Label.NO_SMARTPHONE,
@@ -40,7 +38,7 @@ SAID_TO_AN_OFFICER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ConversationItem:
     """One line of the talk. `label` is what an answer was taken as; `text` stands where something was written."""
 
     at: datetime
@@ -48,18 +46,18 @@ class Said:
     text: str = ""
     state: MessageState | None = None
     label: Label | None = None
-    source: Source | None = None
+    source: AnswerSource | None = None
     is_undone: bool = False
     # What an officer wrote down, and who.
-    place: Place | None = None
+    place: AnswerPlace | None = None
     note: str = ""
     by: str = ""
     # An answer to the resident that has not left, or never will.
-    waiting: Sent | None = None
+    waiting: SentAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
+class Conversation:
     """A campaign with this person. `answer` is where they stand now, `cases` what waits for an officer."""
 
     campaign_id: int
@@ -68,15 +66,15 @@ class Talk:
     recipient_id: int
     exclusion: Exclusion | None
     answer: Label | None
-    said: list[Said] = field(default_factory=list)
+    said: list[ConversationItem] = field(default_factory=list)
     cases: list[tuple[int, CaseKind]] = field(default_factory=list)
 
 
-def read_talks(session: Session, contact_id: int, *, user: User) -> list[Talk]:
+def read_conversations(session: Session, contact_id: int, *, user: User) -> list[Conversation]:
     """What was sent to a person and came back, in the campaigns that the user may see, the latest first."""
     find_contact(session, contact_id, user=user)
     talks = [
-        Talk(campaign_id, name, kind, recipient_id, exclusion, answer)
+        Conversation(campaign_id, name, kind, recipient_id, exclusion, answer)
         for campaign_id, name, kind, recipient_id, exclusion, answer in session.execute(
             select(
                 Campaign.id, Campaign.name, Campaign.kind, Recipient.id, Recipient.exclusion, Recipient.answer
@@ -86,7 +84,7 @@ def read_talks(session: Session, contact_id: int, *, user: User) -> list[Talk]:
             .order_by(Campaign.id.desc())
         )
     ]
-    by_recipient: dict[int | None, Talk] = {talk.recipient_id: talk for talk in talks}
+    by_recipient: dict[int | None, Conversation] = {talk.recipient_id: talk for talk in talks}
     ids = [talk.recipient_id for talk in talks]
     for recipient_id, said in [*_messages(session, ids), *_answers(session, ids)]:
         by_recipient[recipient_id].said.append(said)
@@ -106,7 +104,7 @@ def read_talks(session: Session, contact_id: int, *, user: User) -> list[Talk]:
     return talks
 
 
-def read_talk(session: Session, recipient_id: int) -> list[Said]:
+def read_talk(session: Session, recipient_id: int) -> list[ConversationItem]:
     """The same with one recipient, whom the user may see."""
     said = [*_messages(session, [recipient_id]), *_answers(session, [recipient_id])]
     return sorted((each for _recipient, each in said), key=lambda each: each.at)
@@ -118,10 +116,10 @@ def record_answer(
     campaign_id: int,
     label: Label,
     *,
-    place: Place,
+    place: AnswerPlace,
     note: str,
     user: User,
-    keys: Keys,
+    keys: AnswerContext,
     now: datetime,
 ) -> bool:
     """An answer given at the door, by phone or at a meeting. False when it says again what already stands.
@@ -141,14 +139,16 @@ def record_answer(
     )
     if recipient is None:
         raise NotFound("Người này không có trong chiến dịch đó.")
-    if label not in SAID_TO_AN_OFFICER:
+    if label not in OFFICER_LABELS:
         raise BadInput("Hãy chọn một câu trả lời trong danh sách.")
     if recipient.phone_id is None or recipient.exclusion is not None:
         raise BadInput(
             "Người này không được gửi tin trong chiến dịch đó nên không tính câu trả lời. "
             "Nếu nhiều người dùng chung số, hãy ghi cho người đứng tên nhận tin."
         )
-    answer = write_down(session, recipient, label, place=place, note=note, user=user, keys=keys, now=now)
+    answer = record_officer_answer(
+        session, recipient, label, place=place, note=note, user=user, keys=keys, now=now
+    )
     if answer is not None:
         audit.record(
             session,
@@ -194,7 +194,7 @@ def has_answered(
     )
 
 
-def _messages(session: Session, recipients: list[int]) -> list[tuple[int | None, Said]]:
+def _messages(session: Session, recipients: list[int]) -> list[tuple[int | None, ConversationItem]]:
     rows = session.execute(
         select(Message.recipient_id, Message.state, Attempt.claimed_at, Attempt.body)
         .join(Attempt, Attempt.message_id == Message.id)
@@ -202,7 +202,7 @@ def _messages(session: Session, recipients: list[int]) -> list[tuple[int | None,
         .order_by(Attempt.id)
     )
     said = [
-        (recipient, Said(at, True, text=without_tokens(body), state=state))
+        (recipient, ConversationItem(at, True, text=mask_tokens(body), state=state))
         for recipient, state, at, body in rows
     ]
     for sent in read_sent(session, Message.recipient_id.in_(recipients)):
@@ -211,30 +211,32 @@ def _messages(session: Session, recipients: list[int]) -> list[tuple[int | None,
             said.append(
                 (
                     sent.recipient_id,
-                    Said(at, True, text=without_tokens(sent.text or ""), state=sent.state, waiting=sent),
+                    ConversationItem(
+                        at, True, text=mask_tokens(sent.text or ""), state=sent.state, waiting=sent
+                    ),
                 )
             )
     return said
 
 
-def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, Said]]:
+def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, ConversationItem]]:
     replies = session.execute(
         select(Reply.recipient_id, Reply.received_at, Reply.body, Reply.label).where(
             Reply.recipient_id.in_(recipients)
         )
     )
     said = [
-        (recipient, Said(at, False, text=without_tokens(body), label=label, source=Source.SMS))
+        (recipient, ConversationItem(at, False, text=mask_tokens(body), label=label, source=AnswerSource.SMS))
         for recipient, at, body, label in replies
     ]
     answers = session.execute(
         select(Answer, OfficerEntry.place, OfficerEntry.note, User.name, User.email)
         .outerjoin(OfficerEntry, OfficerEntry.answer_id == Answer.id)
         .outerjoin(User, User.id == OfficerEntry.recorded_by)
-        .where(Answer.recipient_id.in_(recipients), Answer.source != Source.SMS)
+        .where(Answer.recipient_id.in_(recipients), Answer.source != AnswerSource.SMS)
     )
     for answer, place, note, name, email in answers:
-        line = Said(
+        line = ConversationItem(
             answer.at,
             False,
             label=answer.label,

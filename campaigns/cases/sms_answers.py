@@ -1,6 +1,10 @@
-"""An officer's answer by SMS: the service lane's way, within hours and cap, never to who asked to be left alone.
+"""Answer by SMS; saved texts.
+
+An officer's answer by SMS: the service lane's way, within hours and cap, never to who asked to be left alone.
 
 Also what has become of the messages that answer residents, for whoever wonders why none has come.
+
+Answers that officers keep to use again: an organisation's own, and those of the ones above it.
 """
 
 from __future__ import annotations
@@ -8,30 +12,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.answers.models import Answer
-from campaigns.answers.taking import Keys
-from campaigns.casework.cases import close, hold_open, record
-from campaigns.casework.kinds import Outcome
-from campaigns.casework.models import Case
-from campaigns.delivery.lanes import SERVICE_LANE, hours_of
-from campaigns.messages import Attempt, Message, Outbox
-from campaigns.models import Campaign
-from campaigns.states import UNSETTLED, MessageKind, MessageState, SkipReason
-from campaigns.windows import opens_at
-from outreach.access.models import User
-from outreach.errors import BadInput, WrongState
-from outreach.people.models import Suppression
-from outreach.sms.text import measure
+from campaigns.cases.handle_case import lock_open_case, mark_closed, record
+from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_hours
+from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Attempt, Message, Outbox
+from campaigns.models.replies import Answer, Case, SavedText
+from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.cases import CaseOutcome
+from campaigns.rules.draft import FIELDS
+from campaigns.rules.sending_hours import opens_at
+from campaigns.rules.states import UNSETTLED, MessageKind, MessageState, SkipReason
+from outreach.accounts import audit
+from outreach.accounts.permissions import organisations_of, require_role
+from outreach.models.accounts import Organisation, Role, User
+from outreach.models.contacts import Suppression
+from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.segments import measure
+from outreach.rules.sms_template import Template
 
 # An answer, not a letter: what is longer is told on the phone.
 MOST_SEGMENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentAnswer:
     """A message that answers a resident, `answered_at` what it answers.
 
     `due_at` while it waits, `sent_at` once the gateway was asked to send it.
@@ -49,14 +56,21 @@ class Sent:
 
 
 def answer_by_sms(
-    session: Session, case_id: int, text: str, *, is_done: bool, user: User, keys: Keys, now: datetime
+    session: Session,
+    case_id: int,
+    text: str,
+    *,
+    is_done: bool,
+    user: User,
+    keys: AnswerContext,
+    now: datetime,
 ) -> datetime:
     """Queue an answer to a case's resident, and close the case where that is all; when it leaves at the earliest.
 
     Raises BadInput for an empty or long text, WrongState where the number may not be written to or an
     answer is still under way, NotFound, NotAllowed.
     """
-    case = hold_open(session, case_id, user=user, now=now)
+    case = lock_open_case(session, case_id, user=user, now=now)
     campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
     if case.recipient_id is None or case.phone_id is None or campaign is None:
         raise WrongState("Số này không thuộc chiến dịch nào nên không nhắn được. Hãy gọi điện.")
@@ -67,7 +81,7 @@ def answer_by_sms(
         raise BadInput(
             f"Tin này dài {measured.segments} tin nhắn, nhiều nhất là {MOST_SEGMENTS}. Hãy rút ngắn hoặc bỏ dấu."
         )
-    if is_left_alone(session, case.phone_id):
+    if is_number_suppressed(session, case.phone_id):
         raise WrongState("Số này không nhận tin nữa nên không nhắn được.")
     before = session.get(Message, case.message_id) if case.message_id else None
     if before and before.state in UNSETTLED:
@@ -84,24 +98,24 @@ def answer_by_sms(
     )
     session.add(message)
     session.flush()
-    leaves_at = opens_at(now, hours_of(campaign, is_live=keys.is_live))
-    session.add(Outbox(message_id=message.id, lane=SERVICE_LANE, not_before=leaves_at))
+    leaves_at = opens_at(now, campaign_hours(campaign, is_live=keys.is_live))
+    session.add(Outbox(message_id=message.id, lane=TRANSACTIONAL_STREAM, not_before=leaves_at))
     case.message_id = message.id
     if is_done:
-        close(case, Outcome.MESSAGED, user=user, now=now)
+        mark_closed(case, CaseOutcome.MESSAGED, user=user, now=now)
     else:
         case.taken_by, case.taken_at = user.id, now
     record(session, "case.answer", case, user, now, message=message.id)
     return leaves_at
 
 
-def is_left_alone(session: Session, phone_id: int) -> bool:
+def is_number_suppressed(session: Session, phone_id: int) -> bool:
     """Whether a number must not be written to, for whatever reason."""
     stopped = select(Suppression.id).where(Suppression.phone_id == phone_id, Suppression.lifted_at.is_(None))
     return session.execute(stopped).first() is not None
 
 
-def read_sent(session: Session, *conditions: ColumnElement[bool]) -> list[Sent]:
+def read_sent(session: Session, *conditions: ColumnElement[bool]) -> list[SentAnswer]:
     """The messages beside the campaigns' steps that meet these conditions, in order."""
     rows = session.execute(
         select(
@@ -120,16 +134,16 @@ def read_sent(session: Session, *conditions: ColumnElement[bool]) -> list[Sent]:
         .where(Message.step_id.is_(None), *conditions)
         .order_by(Message.id)
     )
-    return [Sent(*row) for row in rows]
+    return [SentAnswer(*row) for row in rows]
 
 
-def sent_for(session: Session, cases: list[Case]) -> dict[int, list[Sent]]:
+def sent_for(session: Session, cases: list[Case]) -> dict[int, list[SentAnswer]]:
     """What each case was answered with: the acknowledgement, and what an officer wrote."""
     by_answer = {case.answer_id: case.id for case in cases if case.answer_id}
     by_message = {case.message_id: case.id for case in cases if case.message_id}
     if not by_answer and not by_message:
         return {}
-    found: dict[int, list[Sent]] = {}
+    found: dict[int, list[SentAnswer]] = {}
     acknowledged = read_sent(session, Message.answer_id.in_(by_answer)) if by_answer else []
     for sent in acknowledged:
         if sent.answer_id:
@@ -138,3 +152,74 @@ def sent_for(session: Session, cases: list[Case]) -> dict[int, list[Sent]]:
     for sent in written:
         found.setdefault(by_message[sent.message_id], []).append(sent)
     return found
+
+
+LONGEST_TITLE, LONGEST_TEXT = 80, 600
+
+
+def list_texts(session: Session, user: User) -> list[SavedText]:
+    """Those that a user may send, by title."""
+    usable = select(SavedText).order_by(SavedText.title, SavedText.id)
+    seen = organisations_of(session, user)
+    if seen is None:
+        return list(session.scalars(usable))
+    owners = seen | _above(session, user.organisation_id)
+    return list(
+        session.scalars(
+            usable.where(or_(SavedText.organisation_id.is_(None), SavedText.organisation_id.in_(owners)))
+        )
+    )
+
+
+def may_change(session: Session, text: SavedText, user: User) -> bool:
+    """What one's own organisation or one below it wrote; what belongs to all is for those who see everything."""
+    seen = organisations_of(session, user)
+    return seen is None or text.organisation_id in seen
+
+
+def save_text(
+    session: Session, *, title: str, text: str, text_id: int | None, user: User, now: datetime
+) -> SavedText:
+    """A new text of the user's organisation, or a changed one. Raises BadInput, BadTemplate, NotFound, NotAllowed."""
+    require_role(user, Role.STAFF, Role.APPROVER)
+    title, text = " ".join(title.split())[:LONGEST_TITLE], text.strip()[:LONGEST_TEXT]
+    if not title or not text:
+        raise BadInput("Hãy điền tên mẫu và nội dung tin.")
+    Template.parse(text, allowed=FIELDS)
+    if text_id is None:
+        saved = SavedText(organisation_id=user.organisation_id, title=title, text=text, changed_by=user.id)
+        session.add(saved)
+    else:
+        saved = _find_own(session, text_id, user=user)
+        saved.title, saved.text, saved.changed_by = title, text, user.id
+    saved.changed_at = now
+    session.flush()
+    audit.record(
+        session, actor_id=user.id, action="saved_text.save", subject=f"saved_texts:{saved.id}", now=now
+    )
+    return saved
+
+
+def remove_text(session: Session, text_id: int, *, user: User, now: datetime) -> None:
+    """What was sent with it stays as it was. Raises NotFound, NotAllowed."""
+    require_role(user, Role.STAFF, Role.APPROVER)
+    session.delete(_find_own(session, text_id, user=user))
+    audit.record(
+        session, actor_id=user.id, action="saved_text.remove", subject=f"saved_texts:{text_id}", now=now
+    )
+
+
+def _find_own(session: Session, text_id: int, *, user: User) -> SavedText:
+    found = session.get(SavedText, text_id)
+    if found is None or not may_change(session, found, user):
+        raise NotFound("Không có mẫu này, hoặc mẫu của tổ chức khác nên bạn không sửa được.")
+    return found
+
+
+def _above(session: Session, organisation_id: int | None) -> set[int]:
+    parents = dict(session.execute(select(Organisation.id, Organisation.parent_id)).all())
+    above: set[int] = set()
+    while organisation_id is not None and organisation_id not in above:
+        above.add(organisation_id)
+        organisation_id = parents.get(organisation_id)
+    return above

@@ -14,36 +14,33 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.laying import what_belongs_to, write_attempts
-from campaigns.delivery.outbox import give_back
-from campaigns.delivery.recording import refresh_messages
-from campaigns.delivery.rendering import Renderer
-from campaigns.delivery.tallying import Move, Moved, tally
-from campaigns.lifecycle import pause_by_itself
-from campaigns.messages import Attempt, Outbox
-from campaigns.models import Campaign, Switch
-from campaigns.states import AttemptState, CampaignState
-from campaigns.stopping import RESTORING
-from campaigns.windows import VIETNAM
-from outreach.access import audit
-from outreach.access.entry.sessions import end_all_sessions
-from outreach.access.tokens.keeping import end_tokens
-from outreach.backups.models import Backup
-from outreach.bulk import UNSYNCED
+from campaigns.delivery.claim_messages import create_attempts, select_send_data
+from campaigns.delivery.outbox import ChangeTotals, StateChange, add_totals, credit_segments
+from campaigns.delivery.record_outcomes import refresh_messages
+from campaigns.emergency_stop import RESTORING
+from campaigns.lifecycle import pause_automatically
+from campaigns.models.campaigns import Campaign, Switch
+from campaigns.models.messages import Attempt, Outbox
+from campaigns.rules.delivery import Renderer
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import AttemptState, CampaignState
+from outreach.accounts import audit
+from outreach.accounts.api_tokens import end_tokens
+from outreach.accounts.sessions import end_all_sessions
+from outreach.core.bulk import NO_SYNC
+from outreach.models.backups import Backup
 
 SLICE = 1000
-
 # Reports on messages that are older have come; the sweep gives up on what is silent for as long.
 REPORTS_WITHIN = timedelta(hours=72)
-
 # Numbers that left the house: in the callbacks' addresses, in personal links, in invitations. One that was given after
 # the backup and is lost must not come to mean another; so many were given since, at the very most.
-_NEVER_AGAIN = ("attempts", "recipients", "users", "agency_links")
+_TABLES_WITH_PUBLIC_IDS = ("attempts", "recipients", "users", "agency_links")
 _GAP = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoreSummary:
     """What a restore came to: campaigns paused, messages that waited or whose outcome is open, and those on the way;
     people signed out, and tokens of other systems ended.
     """
@@ -69,7 +66,7 @@ def backups_by_worker(session: Session) -> dict[str, datetime]:
 
 def settle_restored(
     session: Session, backup: Backup, *, renderer: Renderer, lease_s: float, now: datetime
-) -> Restored:
+) -> RestoreSummary:
     """Everything of a database as it was at the backup that must not go on as if nothing had been since.
 
     In the caller's one transaction. Looks into the gateway's list begin when the leases of workers that nobody has
@@ -85,7 +82,7 @@ def settle_restored(
     _refresh(session)
     waiting = 0
     for lane in session.scalars(select(Outbox.lane).distinct().order_by(Outbox.lane)).all():
-        waiting += doubt_waiting(
+        waiting += mark_waiting_unknown(
             session, lane, backup_id=backup.id, renderer=renderer, look_at=look_at, now=now
         )
     _skip_numbers(session)
@@ -104,10 +101,10 @@ def settle_restored(
         sessions=sessions,
         tokens=tokens,
     )
-    return Restored(paused, waiting, under_way, reported_on, sessions, tokens)
+    return RestoreSummary(paused, waiting, under_way, reported_on, sessions, tokens)
 
 
-def doubt_waiting(
+def mark_waiting_unknown(
     session: Session, lane: int, *, backup_id: int, renderer: Renderer, look_at: datetime, now: datetime
 ) -> int:
     """An attempt whose outcome nobody saw for all that waits in a lane, due for a look; how many."""
@@ -120,13 +117,13 @@ def doubt_waiting(
             .limit(SLICE)
             .subquery()
         )
-        found = session.execute(what_belongs_to(waiting)).all()
+        found = session.execute(select_send_data(waiting)).all()
         if not found:
             return total
         taken = [(row, *renderer.render(row, unaccented=bool(row.unaccented))) for row in found]
         # Charged as a claim charges, and given back where it turns out that it never left.
-        give_back(session, {lane: -sum(size for _row, _body, size in taken)})
-        write_attempts(
+        credit_segments(session, {lane: -sum(size for _row, _body, size in taken)})
+        create_attempts(
             session,
             lane,
             taken,
@@ -158,7 +155,7 @@ def _pause_all(session: Session, backup: Backup, *, now: datetime) -> int:
         "Hệ thống đang hỏi lại tổng đài từng tin; hết tin chưa rõ kết quả thì cho gửi tiếp."
     )
     for campaign_id in campaigns:
-        pause_by_itself(session, campaign_id, reason=reason, now=now)
+        pause_automatically(session, campaign_id, reason=reason, now=now)
     return len(campaigns)
 
 
@@ -168,7 +165,7 @@ def _doubt_open(session: Session, *, look_at: datetime) -> int:
         update(Attempt)
         .where(Attempt.state.in_((AttemptState.SENDING, AttemptState.UNKNOWN)))
         .values(state=AttemptState.UNKNOWN, due_at=look_at, times_absent=0),
-        execution_options=UNSYNCED,
+        execution_options=NO_SYNC,
     )
     return int(doubted.rowcount)  # type: ignore[attr-defined]
 
@@ -185,16 +182,16 @@ def _doubt_taken(session: Session, *, since: datetime, look_at: datetime, now: d
         .where(*is_open)
         .group_by(Attempt.lane, Attempt.state, Attempt.cause)
     ).all()
-    moves: dict[Move, Moved] = defaultdict(Moved)
+    moves: dict[StateChange, ChangeTotals] = defaultdict(ChangeTotals)
     for lane, state, cause, n, segments in counted:
-        moves[Move(lane, state, cause, AttemptState.UNKNOWN, None)] = Moved(n, int(segments))
+        moves[StateChange(lane, state, cause, AttemptState.UNKNOWN, None)] = ChangeTotals(n, int(segments))
     session.execute(
         update(Attempt)
         .where(*is_open)
         .values(state=AttemptState.UNKNOWN, due_at=look_at, times_absent=0, cause=None, code=None),
-        execution_options=UNSYNCED,
+        execution_options=NO_SYNC,
     )
-    tally(session, moves, now=now)
+    add_totals(session, moves, now=now)
     return sum(moved.n for moved in moves.values())
 
 
@@ -218,6 +215,6 @@ def _skip_numbers(session: Session) -> None:
             text("UPDATE sqlite_sequence SET seq = seq + :gap WHERE name = 'attempts'"), {"gap": _GAP}
         )
         return
-    for table in _NEVER_AGAIN:
+    for table in _TABLES_WITH_PUBLIC_IDS:
         numbers = func.pg_get_serial_sequence(table, "id")
         session.execute(select(func.setval(numbers, func.nextval(numbers) + _GAP)))

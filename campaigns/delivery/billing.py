@@ -17,27 +17,25 @@ from redis import Redis
 from sqlalchemy import BigInteger, Integer, SmallInteger, String, or_, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.rules import is_charged
-from campaigns.delivery.tallying import Move, Moved, tally
-from campaigns.messages import Attempt
-from campaigns.models import Campaign
-from campaigns.money import vnd_of
-from outreach.bulk import UNSYNCED, listed, rows
-from outreach.doorbell import take_turn
+from campaigns.delivery.outbox import ChangeTotals, StateChange, add_totals
+from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Attempt
+from campaigns.rules.budget import vnd_of
+from campaigns.rules.delivery import is_charged
+from outreach.core.bulk import NO_SYNC, rows_table, values_subquery
+from outreach.core.job_queue import once_every
+from outreach.rules.gateway import BilledMessage, Gateway, GatewayUnavailable
 from outreach.runtime import Runtime
-from outreach.sms.gateway import Billed, Gateway, GatewayAway
 
 log = logging.getLogger(__name__)
-
 # What has no price by then stays an estimate.
 BILLED_WITHIN = timedelta(days=3)
 LOOK_EVERY_S, TRAINING_EVERY_S = 3600, 30
-
 _LOOKED = "loa:bills"
 
 
 @dataclass(slots=True)
-class Settled:
+class BillingResult:
     """What one look at the bills came to."""
 
     pages: int = 0
@@ -54,14 +52,14 @@ def is_due(session: Session, redis: Redis, *, is_live: bool, now: datetime) -> b
     )
     if session.execute(unbilled.limit(1)).first() is None:
         return False
-    return take_turn(redis, _LOOKED, every_s=LOOK_EVERY_S if is_live else TRAINING_EVERY_S)
+    return once_every(redis, _LOOKED, every_s=LOOK_EVERY_S if is_live else TRAINING_EVERY_S)
 
 
-async def settle_bills(
+async def read_bills(
     runtime: Runtime, gateway: Gateway, *, is_told_to_stop: Callable[[], bool], now: datetime
-) -> Settled:
+) -> BillingResult:
     """Read the gateway's list of the last days, a page at a time, and keep the prices that are new in it."""
-    done = Settled()
+    done = BillingResult()
     today = now.astimezone(UTC).date()
     for back in range(BILLED_WITHIN.days + 1):
         try:
@@ -70,18 +68,18 @@ async def settle_bills(
                 done.priced += await asyncio.to_thread(_store, runtime, page)
                 if is_told_to_stop():
                     return done
-        except GatewayAway as error:
+        except GatewayUnavailable as error:
             done.away += 1
             log.warning("bills.list_away error=%s", error)
     return done
 
 
-def _store(runtime: Runtime, page: Sequence[Billed]) -> int:
+def _store(runtime: Runtime, page: Sequence[BilledMessage]) -> int:
     with runtime.db.write() as session:
         return store_bills(session, page, usd_vnd=runtime.settings.usd_vnd, now=datetime.now(UTC))
 
 
-def store_bills(session: Session, page: Sequence[Billed], *, usd_vnd: float, now: datetime) -> int:
+def store_bills(session: Session, page: Sequence[BilledMessage], *, usd_vnd: float, now: datetime) -> int:
     """Write prices, and the segments that the gateway counted, to the attempts that have none yet; how many.
 
     In the same transaction the campaigns' spending follows. What has no price, or one in money without a rate, waits.
@@ -95,31 +93,31 @@ def store_bills(session: Session, page: Sequence[Billed], *, usd_vnd: float, now
         return 0
     held = session.execute(
         select(Attempt.id, Attempt.gateway_id, Attempt.lane, Attempt.state, Attempt.cause, Attempt.segments)
-        .where(Attempt.gateway_id.in_(listed(session, prices, String)), Attempt.price_vnd.is_(None))
+        .where(Attempt.gateway_id.in_(values_subquery(session, prices, String)), Attempt.price_vnd.is_(None))
         .order_by(Attempt.id)
         .with_for_update()
     ).all()
     if not held:
         return 0
     changes: list[dict[str, int]] = []
-    recounted: dict[Move, Moved] = defaultdict(Moved)
+    recounted: dict[StateChange, ChangeTotals] = defaultdict(ChangeTotals)
     billed: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for row in held:
         vnd, counted = prices[row.gateway_id]
         segments = counted or row.segments
         changes.append({"id": row.id, "price_vnd": vnd, "segments": segments})
         if segments != row.segments:
-            same = recounted[Move(row.lane, row.state, row.cause, row.state, row.cause)]
+            same = recounted[StateChange(row.lane, row.state, row.cause, row.state, row.cause)]
             same.segments += row.segments
             same.more += segments - row.segments
         so_far, sum_vnd = billed[row.lane]
         billed[row.lane] = (so_far + segments * is_charged(row.state), sum_vnd + vnd)
-    new = rows(session, {"id": BigInteger, "price_vnd": Integer, "segments": SmallInteger}, changes)
+    new = rows_table(session, {"id": BigInteger, "price_vnd": Integer, "segments": SmallInteger}, changes)
     session.execute(
         update(Attempt)
         .where(Attempt.id == new.c.id)
         .values(price_vnd=new.c.price_vnd, segments=new.c.segments),
-        execution_options=UNSYNCED,
+        execution_options=NO_SYNC,
     )
-    tally(session, recounted, now=now, billed=billed)
+    add_totals(session, recounted, now=now, billed=billed)
     return len(held)

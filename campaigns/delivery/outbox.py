@@ -1,26 +1,32 @@
-"""Back into the outbox, what never left or came to nothing; and out of it, what is not to leave."""
+"""Back into and out of the outbox; attempt totals and budgets.
+
+Back into the outbox, what never left or came to nothing; and out of it, what is not to leave.
+
+Tallies: what became of attempts, as sums. Figures and the watch over failures read these, not the attempts.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, delete, insert, select, update
+from sqlalchemy import BigInteger, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.claims import Claim
-from campaigns.delivery.lanes import SERVICE_LANE
-from campaigns.messages import Attempt, Message, Outbox
-from campaigns.models import Campaign
-from campaigns.states import AttemptState, CampaignState, MessageState
-from outreach.bulk import UNSYNCED, listed
+from campaigns.delivery.claim_messages import Claim
+from campaigns.delivery.streams import TRANSACTIONAL_STREAM
+from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Attempt, AttemptTotal, Message, Outbox
+from campaigns.rules.delivery import FAILURE_WINDOW, is_charged
+from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState, MessageState
+from outreach.core.bulk import NO_SYNC, values_subquery
 
 
 @dataclass(frozen=True, slots=True)
-class PutBack:
+class UnsentClaim:
     """A claim whose message certainly never left; it goes back into the outbox."""
 
     claim: Claim
@@ -29,7 +35,7 @@ class PutBack:
     refused: int = 0
 
 
-def put_back(session: Session, back: Sequence[PutBack]) -> None:
+def return_unsent(session: Session, back: Sequence[UnsentClaim]) -> None:
     """Undo claims that never left. One that has moved on meanwhile (it was swept and requeued) stays."""
     if not back:
         return
@@ -37,7 +43,9 @@ def put_back(session: Session, back: Sequence[PutBack]) -> None:
         session.scalars(
             delete(Attempt)
             .where(
-                Attempt.id.in_(listed(session, [item.claim.attempt_id for item in back], BigInteger)),
+                Attempt.id.in_(
+                    values_subquery(session, [item.claim.attempt_id for item in back], BigInteger)
+                ),
                 Attempt.state.in_((AttemptState.SENDING, AttemptState.UNKNOWN)),
                 Attempt.gateway_id.is_(None),
             )
@@ -49,11 +57,11 @@ def put_back(session: Session, back: Sequence[PutBack]) -> None:
     for item in back:
         if item.claim.attempt_id in undone:
             returned[item.claim.lane] += item.claim.segments
-    give_back(session, returned)
+    credit_segments(session, returned)
     requeue(
         session,
         [
-            Waiting(
+            OutboxEntry(
                 item.claim.message_id,
                 item.claim.lane,
                 item.claim.n,
@@ -68,7 +76,7 @@ def put_back(session: Session, back: Sequence[PutBack]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class OutboxEntry:
     """A row of the outbox to be."""
 
     message_id: int
@@ -79,7 +87,7 @@ class Waiting:
     refused: int = 0
 
 
-def give_back(
+def credit_segments(
     session: Session, segments: Mapping[int, int], billed: Mapping[int, tuple[int, int]] | None = None
 ) -> None:
     """Credit campaigns (by lane) with segments that are not charged after all; less than 0 charges them.
@@ -87,7 +95,7 @@ def give_back(
     `billed`: segments and VND by which what the gateway has billed grows.
     """
     billed = billed or {}
-    for lane in sorted({*segments, *billed} - {SERVICE_LANE}):
+    for lane in sorted({*segments, *billed} - {TRANSACTIONAL_STREAM}):
         values: dict[str, Any] = {}
         if returned := segments.get(lane):
             values["segments_taken"] = Campaign.segments_taken - returned
@@ -96,15 +104,15 @@ def give_back(
             values["priced_vnd"] = Campaign.priced_vnd + more[1]
         if values:
             session.execute(
-                update(Campaign).where(Campaign.id == lane).values(values), execution_options=UNSYNCED
+                update(Campaign).where(Campaign.id == lane).values(values), execution_options=NO_SYNC
             )
 
 
-def requeue(session: Session, waiting: Sequence[Waiting]) -> None:
+def requeue(session: Session, waiting: Sequence[OutboxEntry]) -> None:
     """Put messages into the outbox again, or cancel them where their campaign was cancelled meanwhile."""
     if not waiting:
         return
-    lanes = sorted({item.lane for item in waiting} - {SERVICE_LANE})
+    lanes = sorted({item.lane for item in waiting} - {TRANSACTIONAL_STREAM})
     # Held until the end, so that a cancel either sees these rows in the outbox or is seen here.
     cancelled = {
         campaign_id
@@ -124,8 +132,10 @@ def requeue(session: Session, waiting: Sequence[Waiting]) -> None:
     ):
         if ids:
             session.execute(
-                update(Message).where(Message.id.in_(listed(session, ids, BigInteger))).values(state=state),
-                execution_options=UNSYNCED,
+                update(Message)
+                .where(Message.id.in_(values_subquery(session, ids, BigInteger)))
+                .values(state=state),
+                execution_options=NO_SYNC,
             )
     if kept:
         session.execute(
@@ -155,3 +165,134 @@ def cancel_waiting(session: Session, message_id: int) -> bool:
     session.execute(delete(Outbox).where(Outbox.message_id == message_id))
     session.execute(update(Message).where(Message.id == message_id).values(state=MessageState.CANCELLED))
     return True
+
+
+FAILURES = (AttemptState.FAILED, AttemptState.UNDELIVERED)
+# Older ones are folded together: nobody looks back that far by the minute.
+FOLD_AFTER = timedelta(hours=1)
+
+
+class StateChange(NamedTuple):
+    """A step of attempts from one state, with its cause, to the next."""
+
+    lane: int
+    before: AttemptState
+    cause_before: str | None
+    after: AttemptState
+    cause: str | None
+
+
+@dataclass(slots=True)
+class ChangeTotals:
+    """How many attempts took a step, the segments of their messages, and what the gateway counts beyond them."""
+
+    n: int = 0
+    segments: int = 0
+    more: int = 0
+
+
+def add_totals(
+    session: Session,
+    moves: Mapping[StateChange, ChangeTotals],
+    *,
+    now: datetime,
+    billed: Mapping[int, tuple[int, int]] | None = None,
+) -> None:
+    """Note what changed, and settle the campaigns' budgets with it. In the transaction of the changes.
+
+    `billed`: by lane, segments and VND by which what the gateway has billed grows.
+    """
+    sums: dict[tuple[int, AttemptState, str | None], ChangeTotals] = defaultdict(ChangeTotals)
+    credits: dict[int, int] = defaultdict(int)
+    for move, moved in moves.items():
+        after = moved.segments + moved.more
+        for state, cause, n, segments in (
+            (move.before, move.cause_before, -moved.n, -moved.segments),
+            (move.after, move.cause, moved.n, after),
+        ):
+            if state in ACCEPTED_OR_BEYOND:
+                total = sums[move.lane, state, cause]
+                total.n += n
+                total.segments += segments
+        credits[move.lane] += moved.segments * is_charged(move.before) - after * is_charged(move.after)
+    noted = [
+        {"lane": lane, "state": state, "cause": cause, "n": total.n, "segments": total.segments, "at": now}
+        for (lane, state, cause), total in sums.items()
+        if total.n or total.segments
+    ]
+    if noted:
+        session.execute(insert(AttemptTotal), noted)
+    credit_segments(session, credits, billed)
+
+
+def recent_outcomes(session: Session, lane: int, *, now: datetime) -> tuple[int, int]:
+    """Failed and well, of the outcomes of the last minutes; those before the campaign was resumed do not count."""
+    since = now - FAILURE_WINDOW
+    resumed_at = session.scalar(select(Campaign.resumed_at).where(Campaign.id == lane))
+    rows = session.execute(
+        select(AttemptTotal.state, func.sum(AttemptTotal.n))
+        .where(AttemptTotal.lane == lane, AttemptTotal.at > max(since, resumed_at or since))
+        .group_by(AttemptTotal.state)
+    ).all()
+    found = {state: int(n) for state, n in rows}
+    failed = sum(found.get(state, 0) for state in FAILURES)
+    # One that was taken and then delivered is there once: as much less "accepted" as there is more "delivered".
+    well = sum(n for state, n in found.items() if state not in FAILURES)
+    return failed, max(well, found.get(AttemptState.DELIVERED, 0))
+
+
+def fold_attempt_totals(session: Session, *, now: datetime) -> int:
+    """Put old tallies of the same kind together; how many rows that saved. Of two at once each row is one's alone."""
+    old = AttemptTotal.at < now - FOLD_AFTER
+    kinds = session.execute(
+        select(AttemptTotal.lane, AttemptTotal.state, AttemptTotal.cause)
+        .where(old)
+        .group_by(AttemptTotal.lane, AttemptTotal.state, AttemptTotal.cause)
+        .having(func.count() > 1)
+        .order_by(AttemptTotal.lane, AttemptTotal.state, AttemptTotal.cause)
+    ).all()
+    folded: list[dict[str, object]] = []
+    taken = 0
+    for kind in kinds:
+        same = (
+            AttemptTotal.lane == kind.lane,
+            AttemptTotal.state == kind.state,
+            AttemptTotal.cause.is_not_distinct_from(kind.cause),
+        )
+        # What came back is what is summed: another sweep may have folded some of it since it was looked for.
+        rows = session.execute(
+            delete(AttemptTotal)
+            .where(*same, old)
+            .returning(AttemptTotal.n, AttemptTotal.segments, AttemptTotal.at),
+            execution_options=NO_SYNC,
+        ).all()
+        if rows:
+            taken += len(rows)
+            folded.append(
+                {
+                    **kind._asdict(),
+                    "n": sum(row.n for row in rows),
+                    "segments": sum(row.segments for row in rows),
+                    "at": max(row.at for row in rows),
+                }
+            )
+    if folded:
+        session.execute(insert(AttemptTotal), folded)
+    return taken - len(folded)
+
+
+def causes_and_segments(session: Session, lane: int) -> tuple[dict[str, int], int, int]:
+    """Of a lane: failures by cause; segments that are charged; requests that the gateway has answered."""
+    rows = session.execute(
+        select(
+            AttemptTotal.state, AttemptTotal.cause, func.sum(AttemptTotal.n), func.sum(AttemptTotal.segments)
+        )
+        .where(AttemptTotal.lane == lane)
+        .group_by(AttemptTotal.state, AttemptTotal.cause)
+    ).all()
+    causes: dict[str, int] = defaultdict(int)
+    for state, cause, n, _segments in rows:
+        if state in FAILURES and n:
+            causes[cause or "other"] += int(n)
+    charged = [(int(n), int(segments)) for state, _cause, n, segments in rows if is_charged(state)]
+    return dict(causes), sum(segments for _n, segments in charged), sum(n for n, _segments in charged)

@@ -1,40 +1,60 @@
-"""Recording: outcomes, callbacks and finds become attempt states, and messages follow from them."""
+"""Outcomes and callbacks to states; failure policies.
+
+Recording: outcomes, callbacks and finds become attempt states, and messages follow from them.
+
+What failures mean beyond their own message: a number is left alone, a campaign pauses itself.
+
+Status callbacks: stored raw as they come, applied later in bulk by rank.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple, Self
 
-from sqlalchemy import BigInteger, String, delete, null, select, update
+from sqlalchemy import BigInteger, Insert, String, bindparam, case, cast, delete, insert, null, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.claims import Claim
-from campaigns.delivery.consequences import Failure, heed, stop_refused
-from campaigns.delivery.lanes import SERVICE_LANE
-from campaigns.delivery.outbox import PutBack, put_back
-from campaigns.delivery.rules import back_off_s, gives_up, is_charged, policy_of
-from campaigns.delivery.tallying import FAILURES, Move, Moved, tally
-from campaigns.messages import Attempt, Incident, Message, Outbox
-from campaigns.states import (
-    ACCEPTED_OR_BEYOND,
-    AttemptState,
-    MessageState,
-    advance,
-    message_state,
+from campaigns.delivery.claim_messages import Claim
+from campaigns.delivery.outbox import (
+    FAILURES,
+    ChangeTotals,
+    StateChange,
+    UnsentClaim,
+    add_totals,
+    recent_outcomes,
+    return_unsent,
 )
-from outreach.bulk import UNSYNCED, listed, rows
+from campaigns.delivery.streams import TRANSACTIONAL_STREAM
+from campaigns.lifecycle import pause_automatically
+from campaigns.models.messages import Attempt, Incident, Message, Outbox, StatusEvent
+from campaigns.rules.delivery import (
+    FAILURE_WINDOW,
+    back_off_s,
+    fails_too_often,
+    is_charged,
+    is_out_of_retries,
+    policy_of,
+)
+from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, MessageState, advance, message_state
+from outreach.contacts.suppressions import lock_phone, suppress
+from outreach.core.bulk import NO_SYNC, rows_json, rows_table, values_subquery
+from outreach.core.db import Database, UtcDateTime
+from outreach.models.contacts import SuppressionReason
+from outreach.rules.gateway import Accepted, Outcome, OutcomeUnknown, Refused, StatusReport, Throttled
 from outreach.runtime import Runtime
-from outreach.sms.gateway import Accepted, Outcome, Refused, Throttled, Unseen
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Report:
+class AttemptReport:
     """What is now known of one attempt.
 
     `due_at` only where it becomes unknown: when to look for it. `segments` where the gateway says what it charges.
@@ -49,10 +69,10 @@ class Report:
     segments: int | None = None
 
 
-def store(runtime: Runtime, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> None:
+def store_outcomes(runtime: Runtime, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> None:
     """`record` in a transaction of its own. May be repeated. Raises SQLAlchemyError."""
     with runtime.db.write() as session:
-        record(
+        record_outcomes(
             session,
             outcomes,
             now=datetime.now(UTC),
@@ -61,7 +81,7 @@ def store(runtime: Runtime, outcomes: Sequence[tuple[Claim, Outcome | None]]) ->
         )
 
 
-def record(
+def record_outcomes(
     session: Session,
     outcomes: Sequence[tuple[Claim, Outcome | None]],
     *,
@@ -70,53 +90,55 @@ def record(
     secret_key: str,
 ) -> None:
     """Store what a worker saw; None stands for a request that was never started."""
-    reports: list[Report] = []
-    back: list[PutBack] = []
+    reports: list[AttemptReport] = []
+    back: list[UnsentClaim] = []
     for claim, outcome in outcomes:
         match outcome:
             case None:
-                back.append(PutBack(claim, now, claim.throttled, claim.refused))
+                back.append(UnsentClaim(claim, now, claim.throttled, claim.refused))
             case Throttled(retry_after_s):
                 wait = back_off_s(claim.throttled, retry_after_s, seed=claim.message_id)
                 not_before = now + timedelta(seconds=wait)
-                back.append(PutBack(claim, not_before, claim.throttled + 1, claim.refused))
+                back.append(UnsentClaim(claim, not_before, claim.throttled + 1, claim.refused))
             case Accepted(gateway_id, status, segments):
                 reports.append(
-                    Report(claim.attempt_id, AttemptState(status.value), gateway_id, segments=segments)
+                    AttemptReport(claim.attempt_id, AttemptState(status.value), gateway_id, segments=segments)
                 )
-            case Unseen(detail):
+            case OutcomeUnknown(detail):
                 look_at = now + timedelta(seconds=reconcile_s)
                 reports.append(
-                    Report(claim.attempt_id, AttemptState.UNKNOWN, code=detail[:24], due_at=look_at)
+                    AttemptReport(claim.attempt_id, AttemptState.UNKNOWN, code=detail[:24], due_at=look_at)
                 )
-            case Refused(cause) if policy_of(cause).pauses and not gives_up(
-                claim.refused + 1, is_service=claim.lane == SERVICE_LANE
+            case Refused(cause) if policy_of(cause).pauses and not is_out_of_retries(
+                claim.refused + 1, is_service=claim.lane == TRANSACTIONAL_STREAM
             ):
                 # The account or the sender was refused, not this message: it waits for them to be put right.
                 wait = back_off_s(claim.refused, None, seed=claim.message_id)
                 not_before = now + timedelta(seconds=wait)
-                back.append(PutBack(claim, not_before, claim.throttled + 1, claim.refused + 1))
+                back.append(UnsentClaim(claim, not_before, claim.throttled + 1, claim.refused + 1))
             case Refused(cause, code):
                 reports.append(
-                    Report(claim.attempt_id, AttemptState.FAILED, cause=cause.value, code=code[:24])
+                    AttemptReport(claim.attempt_id, AttemptState.FAILED, cause=cause.value, code=code[:24])
                 )
-    settle(session, reports, now=now, secret_key=secret_key)
-    put_back(session, back)
+    apply_reports(session, reports, now=now, secret_key=secret_key)
+    return_unsent(session, back)
     stopped = (
         (claim.lane, outcome.code)
         for claim, outcome in outcomes
         if isinstance(outcome, Refused) and policy_of(outcome.cause).pauses
     )
-    stop_refused(session, stopped, now=now)
+    pause_refused(session, stopped, now=now)
 
 
-def settle(session: Session, reports: Iterable[Report], *, now: datetime, secret_key: str) -> int:
+def apply_reports(
+    session: Session, reports: Iterable[AttemptReport], *, now: datetime, secret_key: str
+) -> int:
     """Apply reports by rank; repeated, late and shuffled ones give the same end. Returns attempts changed.
 
     A gateway id stays with the attempt that had it first; a second one for the same message is an
     incident. Reports of attempts that are not there are passed over.
     """
-    by_attempt: dict[int, list[Report]] = {}
+    by_attempt: dict[int, list[AttemptReport]] = {}
     for report in reports:
         by_attempt.setdefault(report.attempt_id, []).append(report)
     if not by_attempt:
@@ -134,7 +156,7 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime, secret
             Attempt.cause,
             Attempt.price_vnd,
         )
-        .where(Attempt.id.in_(listed(session, by_attempt, BigInteger)))
+        .where(Attempt.id.in_(values_subquery(session, by_attempt, BigInteger)))
         .order_by(Attempt.id)
         .with_for_update()
     ).all()
@@ -149,12 +171,12 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime, secret
     returned: list[int] = []  # messages given up as absent that the gateway has after all
     repeated: set[int] = set()
     changed: set[int] = set()
-    stepped: dict[Move, Moved] = defaultdict(Moved)
+    stepped: dict[StateChange, ChangeTotals] = defaultdict(ChangeTotals)
     billed: Counter[int] = Counter()  # segments whose bill is there, by lane
-    failed: list[Failure] = []
+    failed: list[FailedAttempt] = []
     for row in held:
         state, gateway_id = row.state, row.gateway_id
-        latest: Report | None = None
+        latest: AttemptReport | None = None
         for report in by_attempt[row.id]:
             if report.gateway_id and owner.setdefault(report.gateway_id, row.id) != row.id:
                 continue  # another attempt's message, whatever the address says
@@ -181,7 +203,7 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime, secret
         if latest is None:
             named.append(change)
             continue
-        step = stepped[Move(row.lane, row.state, row.cause, state, latest.cause)]
+        step = stepped[StateChange(row.lane, row.state, row.cause, state, latest.cause)]
         step.n += 1
         step.segments += row.segments
         if row.price_vnd is not None:
@@ -190,18 +212,18 @@ def settle(session: Session, reports: Iterable[Report], *, now: datetime, secret
             step.more += latest.segments - row.segments
             charged.setdefault(latest.segments, []).append(row.id)
         if state in FAILURES:
-            failed.append(Failure(row.lane, row.phone_id, latest.cause, latest.code))
+            failed.append(FailedAttempt(row.lane, row.phone_id, latest.cause, latest.code))
         change["state"], change["cause"], change["code"] = state.value, latest.cause, latest.code
         moves.append(change)
         if latest.due_at:
             looks.setdefault(latest.due_at, []).append(row.id)
     _write(session, moves, named, looks, charged, now=now)
     if returned:
-        session.execute(delete(Outbox).where(Outbox.message_id.in_(returned)), execution_options=UNSYNCED)
+        session.execute(delete(Outbox).where(Outbox.message_id.in_(returned)), execution_options=NO_SYNC)
     refresh_messages(session, [row.message_id for row in held if row.id in changed])
     _report_repeated(session, repeated, now=now)
-    tally(session, stepped, now=now, billed={lane: (more, 0) for lane, more in billed.items()})
-    heed(session, failed, now=now, secret_key=secret_key)
+    add_totals(session, stepped, now=now, billed={lane: (more, 0) for lane, more in billed.items()})
+    apply_failure_policies(session, failed, now=now, secret_key=secret_key)
     return len(changed)
 
 
@@ -217,21 +239,21 @@ def _write(
     columns = {"id": BigInteger, "gateway_id": String, "state": String, "cause": String, "code": String}
     for changes, written in ((moves, ("gateway_id", "state", "cause", "code")), (named, ("gateway_id",))):
         if changes:
-            new = rows(session, {name: columns[name] for name in ("id", *written)}, changes)
+            new = rows_table(session, {name: columns[name] for name in ("id", *written)}, changes)
             values: dict[str, Any] = {name: new.c[name] for name in written}
             if changes is moves:
                 values["due_at"] = null()
             session.execute(
                 update(Attempt).where(Attempt.id == new.c.id).values(settled_at=now, **values),
-                execution_options=UNSYNCED,
+                execution_options=NO_SYNC,
             )
     for column, groups in (("due_at", looks), ("segments", charged)):
         for value, ids in groups.items():
             session.execute(
                 update(Attempt)
-                .where(Attempt.id.in_(listed(session, ids, BigInteger)))
+                .where(Attempt.id.in_(values_subquery(session, ids, BigInteger)))
                 .values({column: value}),
-                execution_options=UNSYNCED,
+                execution_options=NO_SYNC,
             )
 
 
@@ -240,7 +262,7 @@ def _owners(session: Session, gateway_ids: set[str]) -> dict[str | None, int]:
         return {}
     found = session.execute(
         select(Attempt.gateway_id, Attempt.id).where(
-            Attempt.gateway_id.in_(listed(session, gateway_ids, String))
+            Attempt.gateway_id.in_(values_subquery(session, gateway_ids, String))
         )
     )
     return dict(found.all())
@@ -252,7 +274,7 @@ def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:
     for message_id, state, stood in session.execute(
         select(Attempt.message_id, Attempt.state, Message.state)
         .join(Message, Message.id == Attempt.message_id)
-        .where(Attempt.message_id.in_(listed(session, message_ids, BigInteger)))
+        .where(Attempt.message_id.in_(values_subquery(session, message_ids, BigInteger)))
         .order_by(Attempt.message_id, Attempt.n)
     ):
         attempts.setdefault((message_id, stood), []).append(state)
@@ -266,8 +288,10 @@ def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:
     by_state.pop(MessageState.QUEUED, None)
     for derived, ids in by_state.items():
         session.execute(
-            update(Message).where(Message.id.in_(listed(session, ids, BigInteger))).values(state=derived),
-            execution_options=UNSYNCED,
+            update(Message)
+            .where(Message.id.in_(values_subquery(session, ids, BigInteger)))
+            .values(state=derived),
+            execution_options=NO_SYNC,
         )
 
 
@@ -297,3 +321,165 @@ def add_incident(session: Session, *, kind: str, subject: str, now: datetime, **
     if known.rowcount == 0:  # type: ignore[attr-defined]
         session.add(Incident(kind=kind, subject=subject, details=details, at=now))
         session.flush()
+
+
+@dataclass(slots=True)
+class FailedAttempt:
+    """An attempt that has just failed, and how."""
+
+    lane: int
+    phone_id: int
+    cause: str | None
+    code: str | None
+
+
+def apply_failure_policies(
+    session: Session, failed: Sequence[FailedAttempt], *, now: datetime, secret_key: str
+) -> None:
+    """Draw the consequences of failures, in the transaction that writes them."""
+    left_alone = {(item.phone_id, reason) for item in failed if (reason := policy_of(item.cause).suppresses)}
+    for phone_id, reason in sorted(left_alone):
+        suppress(
+            session,
+            lock_phone(session, phone_id),
+            reason=SuppressionReason(reason),
+            source="gateway",
+            secret_key=secret_key,
+            now=now,
+        )
+    pause_refused(
+        session, ((item.lane, item.code) for item in failed if policy_of(item.cause).pauses), now=now
+    )
+    for lane in sorted({item.lane for item in failed} - {TRANSACTIONAL_STREAM}):
+        bad, well = recent_outcomes(session, lane, now=now)
+        if fails_too_often(failed=bad, well=well):
+            minutes = int(FAILURE_WINDOW.total_seconds() / 60)
+            pause_automatically(
+                session,
+                lane,
+                reason=f"Trong {minutes} phút qua có {bad} trên {bad + well} tin không gửi được. "
+                "Hãy xem nguyên nhân ở trang này, kiểm tra danh sách và tên người gửi rồi mới gửi tiếp.",
+                now=now,
+            )
+
+
+def pause_refused(session: Session, refused: Iterable[tuple[int, str | None]], *, now: datetime) -> None:
+    """Pause the campaigns (lane, code) whose account or sender the gateway refuses: all would fail the same way."""
+    for lane, code in sorted({(lane, code or "") for lane, code in refused if lane != TRANSACTIONAL_STREAM}):
+        reason = f"Cổng tin nhắn từ chối tài khoản hoặc tên người gửi (mã {code}). Hãy báo người quản trị."
+        pause_automatically(session, lane, reason=reason, now=now)
+
+
+APPLY_LIMIT = 1000
+_COLUMNS = {"attempt_id": BigInteger, "gateway_id": String, "status": String, "cause": String, "code": String}
+
+
+class StatusCallback(NamedTuple):
+    """What a gateway said of an attempt, as it is stored. A status that is new to us is empty."""
+
+    attempt_id: int
+    gateway_id: str
+    status: str
+    cause: str | None
+    code: str | None
+
+    @classmethod
+    def of(cls, attempt_id: int, report: StatusReport) -> Self:
+        return cls(
+            attempt_id,
+            report.gateway_id[:64],
+            report.status.value if report.status else "",
+            report.cause.value if report.cause else None,
+            report.code[:24] if report.code else None,
+        )
+
+
+class StatusCallbackStore:
+    """A connection over which callbacks are stored, made at the first ones and kept until `let_go`. For one thread at a time."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._held: AbstractContextManager[Session] | None = None
+        self._session: Session
+        self._insertion: Insert
+
+    def store(self, callbacks: Sequence[StatusCallback], *, now: datetime) -> None:
+        """Return once they are durable; raises what the database raised, and then none is stored.
+
+        A status that is new to us is kept too, already applied: it changes nothing.
+        """
+        is_kept = self._held is not None
+        try:
+            self._store(callbacks, now=now)
+        except OperationalError:
+            # One that was kept may have been cut meanwhile, which shows only now.
+            if not is_kept:
+                raise
+            self._store(callbacks, now=now)
+
+    def _store(self, callbacks: Sequence[StatusCallback], *, now: datetime) -> None:
+        try:
+            if self._held is None:
+                held = self._db.hold()
+                self._session, self._held = held.__enter__(), held
+                self._insertion = _insertion(self._session)
+            events = rows_json([each._asdict() for each in callbacks])
+            self._session.connection().execute(self._insertion, {"events": events, "now": now})
+            self._session.commit()
+        except BaseException:
+            self.let_go()
+            raise
+
+    def let_go(self) -> None:
+        """Give the connection back; what was not committed is gone."""
+        held, self._held = self._held, None
+        if held:
+            held.__exit__(None, None, None)
+
+
+def _insertion(session: Session) -> Insert:
+    """Made once for many batches: to make it costs more than to run it."""
+    new = rows_table(session, _COLUMNS, bindparam("events", type_=String))
+    now = bindparam("now", type_=UtcDateTime)
+    values = {
+        **{name: new.c[name] for name in _COLUMNS},
+        "received_at": cast(now, UtcDateTime),
+        "applied_at": case((new.c.status == "", cast(now, UtcDateTime))),
+    }
+    return insert(StatusEvent).from_select(list(values), select(*values.values()))
+
+
+def apply_status_callbacks(session: Session, *, now: datetime, secret_key: str) -> int:
+    """Apply one round of waiting callbacks; how many there were. Order does not matter."""
+    events = session.execute(
+        select(
+            StatusEvent.id,
+            StatusEvent.attempt_id,
+            StatusEvent.gateway_id,
+            StatusEvent.status,
+            StatusEvent.cause,
+            StatusEvent.code,
+        )
+        .where(StatusEvent.applied_at.is_(None))
+        .order_by(StatusEvent.id)
+        .limit(APPLY_LIMIT)
+        .with_for_update(skip_locked=True)
+    ).all()
+    apply_reports(
+        session,
+        [
+            AttemptReport(
+                e.attempt_id, AttemptState(e.status), e.gateway_id or None, cause=e.cause, code=e.code
+            )
+            for e in events
+        ],
+        now=now,
+        secret_key=secret_key,
+    )
+    session.execute(
+        update(StatusEvent)
+        .where(StatusEvent.id.in_(values_subquery(session, [event.id for event in events], BigInteger)))
+        .values(applied_at=now),
+        execution_options=NO_SYNC,
+    )
+    return len(events)

@@ -1,9 +1,15 @@
-"""One job's sending: a full pipeline from claim to record, without a barrier between batches.
+"""Claim, send, record in one event loop.
+
+One job's sending: a full pipeline from claim to record, without a barrier between batches.
 
 Three kinds of task share one event loop. The claimer keeps the line short but never empty; the senders
 take from it, each one request at a time; the recorder stores outcomes in bulk. Claims and records are made
 by a clerk beside the loop. No request starts once the worker was told to stop, the campaign was paused, the window is about
 to close, or the lease would not outlast the request: then the message goes back unsent.
+
+What stands between a claim and its request: the line of a sending job.
+
+Who does a sending job's claims and records, so that the event loop does nothing but HTTP.
 """
 
 from __future__ import annotations
@@ -15,23 +21,32 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from campaigns.delivery.account import Account
-from campaigns.delivery.claims import Batch, Claim
-from campaigns.delivery.clerk import Away, Clerk
-from campaigns.delivery.lanes import Lane, still_open, suppressed_attempts
-from campaigns.delivery.line import Counts, Job, Line, monotonic_of
-from campaigns.delivery.recording import store
-from campaigns.delivery.turns import CLAIM_LIMIT, next_batch
-from campaigns.states import MessageKind
+from campaigns.delivery.claim_messages import (
+    CLAIM_LIMIT,
+    Claim,
+    ClaimBatch,
+    SendTask,
+    claim_next_batch,
+    monotonic_of,
+)
+from campaigns.delivery.record_outcomes import store_outcomes
+from campaigns.delivery.streams import (
+    TRANSACTIONAL_STREAM,
+    AccountLimiter,
+    Stream,
+    streams_still_open,
+    suppressed_attempts,
+)
+from campaigns.rules.states import MessageKind
+from outreach.rules.gateway import Accepted, Gateway, OutboundMessage, Outcome, OutcomeUnknown, Throttled
 from outreach.runtime import Runtime
-from outreach.sms.gateway import Accepted, Gateway, Outcome, Outgoing, Throttled, Unseen
 
 log = logging.getLogger(__name__)
-
 # A claim is what this worker sends in so long, so that at a campaign's end none is left with much more than the
 # others; the next is fetched while there is still enough for the time that a claim and a record take.
 CLAIM_FOR_S = 0.5
@@ -44,28 +59,46 @@ RETRY_DATABASE_S = 1.0
 IDLE_S = 0.3  # with nothing to claim and nothing under way for so long, the job ends
 
 
+@dataclass(slots=True)
+class SendCounts:
+    """What one job did."""
+
+    claimed: int = 0
+    requested: int = 0
+    put_back: int = 0
+    skipped: int = 0
+
+
+class DatabaseExecutor(Protocol):
+    """Calls `function` with a runtime and `args` beside the event loop. Raises Away."""
+
+    async def __call__(
+        self, function: Callable[Concatenate[Runtime, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T: ...
+
+
 @dataclass
-class Sender:
+class MessageSender:
     """Sends for `seconds`, or until told to stop. One for each job; the gateway outlives it."""
 
     runtime: Runtime
     gateway: Gateway
-    clerk: Clerk
+    clerk: DatabaseExecutor
     worker: str
     is_told_to_stop: Callable[[], bool]
     call_for_help: Callable[[], object]  # at the first batch, once
-    counts: Counts = field(default_factory=Counts)
+    counts: SendCounts = field(default_factory=SendCounts)
 
     def __post_init__(self) -> None:
         settings = self.runtime.settings
         self._settings = settings
-        self._account = Account(
+        self._account = AccountLimiter(
             self.runtime.redis,
             account=settings.twilio_account_sid,
             worker=self.worker,
             limit=settings.account_in_flight or None,
         )
-        self._line = Line()
+        self._line = SendBuffer()
         self._seen: list[tuple[Claim, Outcome | None]] = []
         self._open: dict[int, float] = {}  # lanes that may send, and until when (monotonic)
         self._waiting: set[int] = set()  # attempts in the line
@@ -74,7 +107,7 @@ class Sender:
         self._storing = 0  # outcomes on their way into the database: some may be messages to claim again
         self._over = False
 
-    async def run(self, seconds: float) -> Counts:
+    async def run(self, seconds: float) -> SendCounts:
         """The whole job. Returns when the time is up or there has been nothing to do for a moment."""
         ends_at = time.monotonic() + seconds
         senders = [asyncio.create_task(self._send_all(i)) for i in range(self._settings.send_in_flight)]
@@ -117,8 +150,8 @@ class Sender:
                 idle_since = None
                 continue
             try:
-                claimed = await self.clerk(next_batch, self.worker, limit)
-            except Away as error:
+                claimed = await self.clerk(claim_next_batch, self.worker, limit)
+            except BackendUnavailable as error:
                 log.warning("send.claim_failed error=%s", error)
                 await asyncio.sleep(RETRY_DATABASE_S)
                 continue
@@ -133,7 +166,7 @@ class Sender:
             if not claimed:
                 await asyncio.sleep(0.05)
 
-    def _take(self, lane: Lane, batch: Batch, jobs: list[Job]) -> None:
+    def _take(self, lane: Stream, batch: ClaimBatch, jobs: list[SendTask]) -> None:
         if jobs and not self.counts.claimed:
             self.call_for_help()
         self.counts.claimed += len(jobs)
@@ -163,7 +196,7 @@ class Sender:
     def _is_halted(self) -> bool:
         return time.monotonic() < self._account.halted_until
 
-    async def _send_one(self, job: Job) -> None:
+    async def _send_one(self, job: SendTask) -> None:
         while self._is_halted() and self._may_start(job):
             await asyncio.sleep(0.02)
         may_start = self._may_start(job)
@@ -175,7 +208,7 @@ class Sender:
             return
         self.counts.requested += 1
         left_s = int(job.closes_at - time.monotonic())
-        message = Outgoing(
+        message = OutboundMessage(
             attempt_id=claimed.attempt_id,
             to=claimed.to,
             sender=claimed.sender,
@@ -189,14 +222,14 @@ class Sender:
         except Exception as error:
             # A fault of ours must not take the sender down; whether the request left is not known.
             log.exception("send.fault attempt=%s", claimed.attempt_id)
-            outcome = Unseen(type(error).__name__)
+            outcome = OutcomeUnknown(type(error).__name__)
         if isinstance(outcome, Throttled):
             self._account.refused(outcome.retry_after_s, now=time.monotonic())
         elif isinstance(outcome, Accepted):
             self._account.accepted(asked_at=asked_at)
         self._seen.append((claimed, outcome))
 
-    def _may_start(self, job: Job) -> bool:
+    def _may_start(self, job: SendTask) -> bool:
         claimed, now = job.claim, time.monotonic()
         if (
             now >= job.fence
@@ -240,7 +273,7 @@ class Sender:
 
     def _look(self, lanes: list[int], waiting: list[int]) -> tuple[dict[int, datetime], set[int]]:
         with self.runtime.db.read() as session:
-            still = still_open(session, lanes, now=datetime.now(UTC), is_live=self._settings.is_live)
+            still = streams_still_open(session, lanes, now=datetime.now(UTC), is_live=self._settings.is_live)
             return still, suppressed_attempts(session, waiting)
 
     # -- record --------------------------------------------------------------------------------------
@@ -257,8 +290,8 @@ class Sender:
             return True
         self._storing = len(seen)
         try:
-            await self.clerk(store, seen)
-        except Away as error:
+            await self.clerk(store_outcomes, seen)
+        except BackendUnavailable as error:
             log.warning("send.record_failed count=%s error=%s", len(seen), error)
             self._seen = seen + self._seen
             return False
@@ -271,3 +304,83 @@ class Sender:
         gives_up_at = time.monotonic() + self._settings.lease_s
         while self._seen and not await self._record_seen() and time.monotonic() < gives_up_at:
             await asyncio.sleep(RETRY_DATABASE_S)
+
+
+class _Ready(asyncio.Queue[SendTask | None]):
+    """First in, first out; but answers to residents and tests go ahead of every campaign."""
+
+    def _put(self, item: SendTask | None) -> None:
+        if item is not None and item.claim.lane == TRANSACTIONAL_STREAM:
+            self._queue.appendleft(item)  # type: ignore[attr-defined]
+        else:
+            self._queue.append(item)  # type: ignore[attr-defined]
+
+
+class SendBuffer:
+    """Jobs that are due, and those whose moment is yet to come: a slow campaign holds up no other."""
+
+    def __init__(self) -> None:
+        self._ready = _Ready()
+        self._later: dict[SendTask, asyncio.TimerHandle] = {}
+        self.is_ended = False
+
+    def __len__(self) -> int:
+        return self._ready.qsize() + len(self._later)
+
+    @property
+    def later(self) -> int:
+        """How many wait for their moment."""
+        return len(self._later)
+
+    def put(self, job: SendTask) -> None:
+        wait = job.starts_at - time.monotonic()
+        if wait <= 0:
+            self._ready.put_nowait(job)
+        else:
+            self._later[job] = asyncio.get_running_loop().call_later(wait, self._come_due, job)
+
+    def _come_due(self, job: SendTask) -> None:
+        del self._later[job]
+        self._ready.put_nowait(job)
+
+    async def get(self) -> SendTask | None:
+        """The next job that is due; None after the end."""
+        return await self._ready.get()
+
+    def release(self) -> None:
+        """Nothing more will start: hand all of them out at once, to be put back."""
+        for job, timer in list(self._later.items()):
+            timer.cancel()
+            self._come_due(job)
+
+    def end(self, takers: int) -> None:
+        """Tell as many takers that nothing follows."""
+        self.is_ended = True
+        for _ in range(takers):
+            self._ready.put_nowait(None)
+
+    def left_over(self) -> list[SendTask]:
+        """What nobody took, after the end."""
+        jobs = []
+        while not self._ready.empty():
+            if job := self._ready.get_nowait():
+                jobs.append(job)
+        return jobs
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class BackendUnavailable(Exception):
+    """The database or Redis is away, or who was to ask it. The argument is the error's name, nothing of its words."""
+
+
+def call_backend(
+    runtime: Runtime, function: Callable[Concatenate[Runtime, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """What a clerk does with a call, wherever that is. Raises Away."""
+    try:
+        return function(runtime, *args, **kwargs)
+    except (SQLAlchemyError, RedisError) as error:
+        raise BackendUnavailable(type(error).__name__) from None

@@ -7,29 +7,29 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.lanes import SERVICE_LANE
-from campaigns.messages import Message, Outbox
-from campaigns.planning.draft import FIELDS
+from campaigns.delivery.streams import TRANSACTIONAL_STREAM
+from campaigns.models.messages import Message, Outbox
 from campaigns.planning.preview import EXAMPLE_NAME, EXAMPLE_TOKEN, measure_for
-from campaigns.states import MessageKind, MessageState
-from campaigns.windows import closes_at, common_hours
-from outreach.access import audit
-from outreach.access.models import AuditEvent, Role, User
-from outreach.access.users import require_role
-from outreach.errors import BadInput
-from outreach.people.importing.numbers import find_or_create_phones
-from outreach.people.models import Phone, Suppression
-from outreach.people.phone.cells import read_phone_cell
-from outreach.people.suppression import hash_number
-from outreach.settings import Settings
-from outreach.sms.template import Template
+from campaigns.rules.draft import FIELDS
+from campaigns.rules.sending_hours import closes_at, common_hours
+from campaigns.rules.states import MessageKind, MessageState
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.contacts.phones import find_or_create_phones
+from outreach.contacts.suppressions import hash_number
+from outreach.core.settings import Settings
+from outreach.models.accounts import AuditEvent, Role, User
+from outreach.models.contacts import Phone, Suppression
+from outreach.rules.errors import BadInput
+from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.sms_template import Template
 
 # Enough to get a text right, too few to write to people past the lists and the approval.
 MOST_AN_HOUR = 10
 _ACTION = "message.test"
 
 
-def send_trial(
+def send_test_message(
     session: Session,
     *,
     text: str,
@@ -91,6 +91,6 @@ def send_trial(
     )
     session.add(message)
     session.flush()
-    session.add(Outbox(message_id=message.id, lane=SERVICE_LANE, not_before=now))
+    session.add(Outbox(message_id=message.id, lane=TRANSACTIONAL_STREAM, not_before=now))
     audit.record(session, actor_id=user.id, action=_ACTION, subject=f"messages:{message.id}", now=now)
     return message

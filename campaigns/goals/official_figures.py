@@ -12,18 +12,17 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.models import OfficialInstalls
-from campaigns.windows import VIETNAM
-from outreach.access import audit
-from outreach.access.models import Role, User
-from outreach.access.users import organisations_of, require_role
-from outreach.errors import BadInput, NotAllowed
-from outreach.places.models import Area, AreaLevel
+from campaigns.models.figures import OfficialInstalls
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts import audit
+from outreach.accounts.permissions import organisations_of, require_role
+from outreach.models.accounts import Role, User
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import BadInput, NotAllowed
 
 COLUMNS = ("day", "area", "installed", "source")
 MOST = 2**31 - 1
 SHOWN = 20  # wrong lines that are spelled out
-
 # 12500 or 12.500, as one writes it in Vietnam.
 _COUNT = re.compile(r"\d{1,10}|\d{1,3}(?:\.\d{3})+")
 

@@ -1,18 +1,24 @@
-"""Sheets for rounds of visits, their lines, and what was brought back. Results are only added or undone."""
+"""Tables: activities, visit sheets, lines, results.
+
+Sheets for rounds of visits, their lines, and what was brought back. Results are only added or undone.
+
+The outreach log. Rows are only added: a correction replaces a row, which says since when it no longer stands.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, String, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, SmallInteger, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from campaigns.answers.models import WroteSmartphone
-from campaigns.rounds.visiting import Outcome, Why
-from outreach.db import Base, BigId, UtcDateTime, one_of
+from campaigns.models.replies import SmartphoneChange
+from campaigns.rules.activities import ActivityKind
+from campaigns.rules.visits import VisitOutcome, VisitReason
+from outreach.core.db import Base, BigId, UtcDateTime, enum_type
 
 
-class Round(Base):
+class VisitSheet(Base):
     """A sheet: some people of one campaign, of an organisation's lists and one place or list."""
 
     __tablename__ = "rounds"
@@ -28,7 +34,7 @@ class Round(Base):
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class RoundLine(Base):
+class VisitLine(Base):
     """A person on a sheet. Names and numbers are not copied: they are read when the sheet is."""
 
     __tablename__ = "round_lines"
@@ -39,10 +45,10 @@ class RoundLine(Base):
     n: Mapped[int] = mapped_column(SmallInteger)  # from 1
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"), index=True)
     recipient_id: Mapped[int] = mapped_column(ForeignKey("recipients.id"), index=True)
-    why: Mapped[Why] = mapped_column(one_of(Why))
+    why: Mapped[VisitReason] = mapped_column(enum_type(VisitReason, name="why"))
 
 
-class RoundResult(WroteSmartphone, Base):
+class VisitResult(SmartphoneChange, Base):
     """What was found at the door; of a line's results the last one that is not undone counts.
 
     `answer_id` is the answer it gave: none where it said what stood already, nobody was there, or there is no phone to
@@ -55,8 +61,8 @@ class RoundResult(WroteSmartphone, Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     line_id: Mapped[int] = mapped_column(ForeignKey("round_lines.id"))
-    outcome: Mapped[Outcome | None] = mapped_column(
-        one_of(Outcome)
+    outcome: Mapped[VisitOutcome | None] = mapped_column(
+        enum_type(VisitOutcome, name="outcome")
     )  # None: what was entered before is taken back
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
     entry: Mapped[int] = mapped_column(SmallInteger)  # from 1, for each sheet
@@ -64,3 +70,42 @@ class RoundResult(WroteSmartphone, Base):
     entered_at: Mapped[datetime] = mapped_column(UtcDateTime)
     visited_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: not asked for then
     undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Activity(Base):
+    """A version of an entry; `entry_id` is the id of its first one, by which people know it.
+
+    One that was entered in error is replaced by one that is withdrawn. `form_key` is the page's: a form that is sent
+    twice is one entry.
+    """
+
+    __tablename__ = "activities"
+    __table_args__ = (
+        Index("ix_activities_entry", "entry_id", "id"),
+        Index(
+            "ix_activities_standing",
+            "last",
+            "id",
+            postgresql_where=text("replaced_at IS NULL"),
+            sqlite_where=text("replaced_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    entry_id: Mapped[int | None] = mapped_column(BigId)
+    kind: Mapped[ActivityKind] = mapped_column(enum_type(ActivityKind, name="kind"))
+    first: Mapped[str] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam
+    last: Mapped[str] = mapped_column(String(10))
+    times: Mapped[int] = mapped_column(SmallInteger)  # a day
+    people: Mapped[int | None] = mapped_column(Integer)  # each time; unknown stays unknown
+    who: Mapped[str] = mapped_column(String(200))
+    place: Mapped[str] = mapped_column(String(200))
+    about: Mapped[str] = mapped_column(String(200))
+    area_code: Mapped[str] = mapped_column(ForeignKey("areas.code"))
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"), index=True)
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))
+    is_withdrawn: Mapped[bool] = mapped_column(Boolean, default=False)
+    form_key: Mapped[str | None] = mapped_column(String(32), unique=True)
+    entered_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    entered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    replaced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

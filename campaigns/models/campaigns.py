@@ -21,19 +21,41 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from campaigns.replies.classifier import Label
-from campaigns.states import CampaignState, Exclusion
-from outreach.db import Base, BigId, UtcDateTime, one_of
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import CampaignState, Exclusion
+from outreach.core.db import Base, BigId, UtcDateTime, enum_type
+
+
+class Step(Base):
+    """One message to everybody. The first goes at once, the others days after it at a time of day."""
+
+    __tablename__ = "steps"
+    __table_args__ = (UniqueConstraint("campaign_id", "number"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    number: Mapped[int] = mapped_column(Integer)
+    after_days: Mapped[int] = mapped_column(Integer, default=0)
+    at: Mapped[str | None] = mapped_column(String(5))
+    text: Mapped[str] = mapped_column(Text)
+    text_b: Mapped[str | None] = mapped_column(Text)  # to be compared with `text`: half of the people get it
+    texts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")  # by language
+    hold_out: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")  # share left without it
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Of a message on average, as it was when the audience was frozen: what the budget puts aside for it.
+    segments_each: Mapped[float | None] = mapped_column(Float)
+
+    campaign: Mapped[Campaign] = relationship(back_populates="steps")
 
 
 class Campaign(Base):
-    """`content` is everything a resident reads and is asked; see campaigns.planning.content."""
+    """`content` is everything a resident reads and is asked; see campaigns.rules.content."""
 
     __tablename__ = "campaigns"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     name: Mapped[str] = mapped_column(String(120))
-    state: Mapped[CampaignState] = mapped_column(one_of(CampaignState), default=CampaignState.DRAFT)
+    state: Mapped[CampaignState] = mapped_column(enum_type(CampaignState), default=CampaignState.DRAFT)
     pause_reason: Mapped[str] = mapped_column(String(200), default="")
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"), index=True)
     sender: Mapped[str] = mapped_column(String(20))
@@ -43,7 +65,7 @@ class Campaign(Base):
     content: Mapped[dict[str, Any]] = mapped_column(JSON)
     unaccented: Mapped[bool] = mapped_column(Boolean, default=False)
     areas: Mapped[list[str]] = mapped_column(JSON, default=list)  # codes; empty means everywhere
-    # What people must be besides; see campaigns.planning.whom.
+    # What people must be besides; see campaigns.rules.audience.
     conditions: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
     pace: Mapped[float | None] = mapped_column(Float)  # segments a second
     window_from: Mapped[str | None] = mapped_column(String(5))  # HH:MM, Asia/Ho_Chi_Minh
@@ -75,28 +97,6 @@ class Campaign(Base):
     recipients: Mapped[int | None] = mapped_column(Integer)  # of the frozen audience; never changes again
 
     steps: Mapped[list[Step]] = relationship(order_by="Step.number", back_populates="campaign")
-
-
-class Step(Base):
-    """One message to everybody. The first goes at once, the others days after it at a time of day."""
-
-    __tablename__ = "steps"
-    __table_args__ = (UniqueConstraint("campaign_id", "number"),)
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
-    number: Mapped[int] = mapped_column(Integer)
-    after_days: Mapped[int] = mapped_column(Integer, default=0)
-    at: Mapped[str | None] = mapped_column(String(5))
-    text: Mapped[str] = mapped_column(Text)
-    text_b: Mapped[str | None] = mapped_column(Text)  # to be compared with `text`: half of the people get it
-    texts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")  # by language
-    hold_out: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")  # share left without it
-    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # Of a message on average, as it was when the audience was frozen: what the budget puts aside for it.
-    segments_each: Mapped[float | None] = mapped_column(Float)
-
-    campaign: Mapped[Campaign] = relationship(back_populates="steps")
 
 
 class CampaignList(Base):
@@ -164,14 +164,14 @@ class Recipient(Base):
     phone_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id"), index=True)
     list_id: Mapped[int | None] = mapped_column(BigId)
     area_code: Mapped[str | None] = mapped_column(String(10))
-    exclusion: Mapped[Exclusion | None] = mapped_column(one_of(Exclusion))
+    exclusion: Mapped[Exclusion | None] = mapped_column(enum_type(Exclusion))
     lot: Mapped[int | None] = mapped_column(Integer)  # see planning.lots
-    answer: Mapped[Label | None] = mapped_column(one_of(Label))
+    answer: Mapped[Label | None] = mapped_column(enum_type(Label))
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     clicked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # pressed "install" on the page
 
 
-class Opening(Base):
+class PageOpen(Base):
     """When a recipient's page was first asked for: by a person or by a program that looks at links, nobody knows.
 
     A table of its own, narrow and without foreign keys: thousands may come in a second.
@@ -182,24 +182,6 @@ class Opening(Base):
     campaign_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     recipient_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class OfficialInstalls(Base):
-    """Installs that the app's maker or a department has made known for a place: so many until the end of a day.
-
-    Rows are only added: of a place's rows for a day the last one counts. Never added to what residents report.
-    """
-
-    __tablename__ = "official_installs"
-    __table_args__ = (Index(None, "area_code", "day", "id"),)
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    area_code: Mapped[str] = mapped_column(ForeignKey("areas.code"))
-    day: Mapped[str] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam
-    installed: Mapped[int] = mapped_column(Integer)
-    source: Mapped[str] = mapped_column(String(200))
-    entered_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    entered_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class CampaignVersion(Base):

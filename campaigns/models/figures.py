@@ -1,28 +1,37 @@
-"""The books of goals and denominators. Rows are only added: of a subject's rows the last one counts."""
+"""Tables: goals, denominators, official installs, agency reports, reach.
+
+The books of goals and denominators. Rows are only added: of a subject's rows the last one counts.
+
+What agencies hand in, and the links by which somebody there does without an account.
+
+Counts of a campaign's reach, kept by step, organisation and place, as they were at one moment.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
-from sqlalchemy import Float, ForeignKey, Index, Integer, String
+from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from campaigns.goals.goal import Scope, Subject
-from outreach.db import Base, BigId, UtcDateTime, one_of
+from campaigns.rules.goals import GoalScope, GoalSubject
+from campaigns.rules.reach import ReachMeasure
+from outreach.core.db import Base, BigId, UtcDateTime, enum_type
 
 
 class AboutSubject:
-    """The columns that say whom a row is about; see campaigns.goals.goal."""
+    """The columns that say whom a row is about; see campaigns.rules.goals."""
 
     kind: Mapped[str] = mapped_column(String(40))
-    scope: Mapped[Scope] = mapped_column(one_of(Scope))
+    scope: Mapped[GoalScope] = mapped_column(enum_type(GoalScope, name="scope"))
     area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))
 
     @property
-    def subject(self) -> Subject:
-        return Subject(self.kind, self.scope, self.area_code, self.organisation_id, self.campaign_id)
+    def subject(self) -> GoalSubject:
+        return GoalSubject(self.kind, self.scope, self.area_code, self.organisation_id, self.campaign_id)
 
 
 class GoalEntry(AboutSubject, Base):
@@ -50,6 +59,95 @@ class DenominatorEntry(AboutSubject, Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     value: Mapped[int | None] = mapped_column(Integer)
     as_of: Mapped[str] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam
+    source: Mapped[str] = mapped_column(String(200))
+    entered_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    entered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ReportChannel(StrEnum):
+    """How figures came."""
+
+    FORM = "form"  # an officer, signed in
+    LINK = "link"
+    FILE = "file"  # many agencies' figures
+    ROSTER = "roster"  # its people by name
+
+
+class AgencyLink(Base):
+    """A personal link for handing in one agency's figures, until it expires or is ended."""
+
+    __tablename__ = "agency_links"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"), index=True)
+    holder: Mapped[str] = mapped_column(String(120))  # who it was given to
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    made_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AgencyReport(Base):
+    """An agency's figures of one day. A correction is a new row: of a day's rows the last one counts."""
+
+    __tablename__ = "agency_reports"
+    __table_args__ = (Index(None, "organisation_id", "day", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"))
+    day: Mapped[str] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam
+    staff: Mapped[int] = mapped_column(Integer)
+    with_smartphone: Mapped[int | None] = mapped_column(Integer)  # unknown stays unknown, never zero
+    installed: Mapped[int | None] = mapped_column(Integer)
+    note: Mapped[str] = mapped_column(Text, default="", server_default="")
+    road: Mapped[ReportChannel] = mapped_column(enum_type(ReportChannel, name="road"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    link_id: Mapped[int | None] = mapped_column(ForeignKey("agency_links.id"))
+    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ReachCount(Base):
+    """How many, of one measure and detail. All rows of a campaign were counted in one snapshot, `Counted.at`.
+
+    Without foreign keys: they are replaced by the ten thousand, with what has just been read.
+    """
+
+    __tablename__ = "reach_counts"
+    __table_args__ = (Index(None, "campaign_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(BigId)
+    step_id: Mapped[int | None] = mapped_column(BigId)
+    organisation_id: Mapped[int | None] = mapped_column(BigId)
+    area_code: Mapped[str | None] = mapped_column(String(10))
+    measure: Mapped[ReachMeasure] = mapped_column(enum_type(ReachMeasure, name="measure"))
+    detail: Mapped[str] = mapped_column(String(24))
+    n: Mapped[int] = mapped_column(BigId)
+
+
+class ReachSnapshot(Base):
+    """When a campaign's reach was counted, and how long that took."""
+
+    __tablename__ = "reach_counted"
+
+    campaign_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    took_s: Mapped[float] = mapped_column(Float)
+
+
+class OfficialInstalls(Base):
+    """Installs that the app's maker or a department has made known for a place: so many until the end of a day.
+
+    Rows are only added: of a place's rows for a day the last one counts. Never added to what residents report.
+    """
+
+    __tablename__ = "official_installs"
+    __table_args__ = (Index(None, "area_code", "day", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    area_code: Mapped[str] = mapped_column(ForeignKey("areas.code"))
+    day: Mapped[str] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam
+    installed: Mapped[int] = mapped_column(Integer)
     source: Mapped[str] = mapped_column(String(200))
     entered_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     entered_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, Integer, SmallInteger, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from campaigns.states import AttemptState, MessageKind, MessageState, SkipReason
-from outreach.db import Base, BigId, UtcDateTime, one_of, points_to
+from campaigns.rules.states import AttemptState, MessageKind, MessageState, SkipReason
+from outreach.core.db import Base, BigId, UtcDateTime, enum_type, soft_foreign_key
 
 
 class Message(Base):
@@ -28,15 +28,15 @@ class Message(Base):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    kind: Mapped[MessageKind] = mapped_column(one_of(MessageKind))
+    kind: Mapped[MessageKind] = mapped_column(enum_type(MessageKind))
     campaign_id: Mapped[int | None] = mapped_column(BigId)
     step_id: Mapped[int | None] = mapped_column(BigId)
     recipient_id: Mapped[int | None] = mapped_column(BigId, index=True)
-    phone_id: Mapped[int] = mapped_column(BigId, index=True, info=points_to("phones"))
+    phone_id: Mapped[int] = mapped_column(BigId, index=True, info=soft_foreign_key("phones"))
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
     text: Mapped[str | None] = mapped_column(Text)
-    state: Mapped[MessageState] = mapped_column(one_of(MessageState), default=MessageState.QUEUED)
-    skip_reason: Mapped[SkipReason | None] = mapped_column(one_of(SkipReason))
+    state: Mapped[MessageState] = mapped_column(enum_type(MessageState), default=MessageState.QUEUED)
+    skip_reason: Mapped[SkipReason | None] = mapped_column(enum_type(SkipReason))
     # Of a step's comparison: 0 held out, 1 its text, 2 its second text; see planning.lots.
     arm: Mapped[int | None] = mapped_column(SmallInteger)
 
@@ -90,7 +90,7 @@ class Attempt(Base):
     n: Mapped[int] = mapped_column(SmallInteger)
     phone_id: Mapped[int] = mapped_column(BigId)
     lane: Mapped[int] = mapped_column(BigId)
-    state: Mapped[AttemptState] = mapped_column(one_of(AttemptState), default=AttemptState.SENDING)
+    state: Mapped[AttemptState] = mapped_column(enum_type(AttemptState), default=AttemptState.SENDING)
     worker: Mapped[str] = mapped_column(String(60))
     body: Mapped[str] = mapped_column(Text)
     segments: Mapped[int] = mapped_column(SmallInteger)
@@ -105,7 +105,7 @@ class Attempt(Base):
     price_vnd: Mapped[int | None] = mapped_column(Integer)  # what the gateway billed; None until then
 
 
-class Tally(Base):
+class AttemptTotal(Base):
     """What became of a lane's attempts, as changes: a campaign's causes and cost are sums over a few rows.
 
     Written in the transaction that moves the attempts; the sweep folds old ones together.
@@ -116,7 +116,7 @@ class Tally(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     lane: Mapped[int] = mapped_column(BigId)
-    state: Mapped[AttemptState] = mapped_column(one_of(AttemptState))
+    state: Mapped[AttemptState] = mapped_column(enum_type(AttemptState))
     cause: Mapped[str | None] = mapped_column(String(24))
     n: Mapped[int] = mapped_column(Integer)
     segments: Mapped[int] = mapped_column(Integer)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outreach.db import Base, BigId, UtcDateTime, one_of
+from outreach.core.db import Base, BigId, UtcDateTime, enum_type
 
 
 class RequestKind(StrEnum):
@@ -35,7 +35,7 @@ class PersonRequest(Base):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    kind: Mapped[RequestKind] = mapped_column(one_of(RequestKind))
+    kind: Mapped[RequestKind] = mapped_column(enum_type(RequestKind))
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"), index=True)
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
     asked_by: Mapped[str] = mapped_column(String(120), default="", server_default="")

@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outreach.db import Base, BigId, UtcDateTime, one_of
+from outreach.core.db import Base, BigId, UtcDateTime, enum_type
 
 
 class ReportForm(Base):
-    """Letterhead, words and hours as somebody saved them; the last row counts. See campaigns.report.form."""
+    """Letterhead, words and hours as somebody saved them; the last row counts. See campaigns.rules.reports.template."""
 
     __tablename__ = "report_forms"
 
@@ -74,7 +74,7 @@ class ReportFile(Base):
     __tablename__ = "report_files"
 
     issue_id: Mapped[int] = mapped_column(ForeignKey("report_issues.id"), primary_key=True)
-    kind: Mapped[FileKind] = mapped_column(one_of(FileKind), primary_key=True)
+    kind: Mapped[FileKind] = mapped_column(enum_type(FileKind), primary_key=True)
     content: Mapped[bytes] = mapped_column(LargeBinary)
     sha256: Mapped[str] = mapped_column(String(64))
 
@@ -101,7 +101,7 @@ class ReportMail(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     key: Mapped[str] = mapped_column(String(340))
     day: Mapped[str] = mapped_column(String(10))
-    purpose: Mapped[Purpose] = mapped_column(one_of(Purpose))
+    purpose: Mapped[Purpose] = mapped_column(enum_type(Purpose))
     issue_id: Mapped[int | None] = mapped_column(ForeignKey("report_issues.id"))
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
     link_id: Mapped[int | None] = mapped_column(ForeignKey("agency_links.id"))

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outreach.db import Base, BigId, UtcDateTime, one_of
+from outreach.core.db import Base, BigId, UtcDateTime, enum_type
 
 
 class Subscription(Base):
@@ -64,14 +64,14 @@ class Delivery(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)  # when it happened
     since: Mapped[datetime] = mapped_column(UtcDateTime)  # from when the day of trying counts
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    state: Mapped[DeliveryState] = mapped_column(one_of(DeliveryState), default=DeliveryState.WAITING)
+    state: Mapped[DeliveryState] = mapped_column(enum_type(DeliveryState), default=DeliveryState.WAITING)
     tries: Mapped[int] = mapped_column(Integer, default=0)
     status: Mapped[int | None] = mapped_column(Integer)  # of the last answer
     error: Mapped[str] = mapped_column(String(60), default="")  # where none came
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class Bookmark(Base):
+class EventPosition(Base):
     """How far what happened has been read, one row: see `gathering`."""
 
     __tablename__ = "webhook_bookmark"

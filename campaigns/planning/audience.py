@@ -1,30 +1,51 @@
-"""Who is written to, who is not and why: the audience of a campaign, frozen when its first step opens."""
+"""Count, freeze, queue: the audience and its SQL.
+
+Who is written to, who is not and why: the audience of a campaign, frozen when its first step opens.
+
+The statements behind an audience: `frozen` writes down everybody of its lists, `census` counts all who are alike.
+
+The crowd as it stands in the database, read in one go.
+"""
 
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, text, update
+from sqlalchemy import BigInteger, BindParameter, TextClause, bindparam, exists, func, literal, select, text
 from sqlalchemy.orm import Session
 
-from campaigns.answers.counters import count_frozen, forget_counters
-from campaigns.answers.models import Answer, Reply
-from campaigns.messages import Message, Outbox
-from campaigns.models import Campaign, CampaignList, Recipient, Step
-from campaigns.planning.audience_sql import frozen
-from campaigns.planning.lots import P, arm_sql
-from campaigns.planning.whom import Conditions, Whom, make_conditions, read_conditions
-from campaigns.reach.keeping import forget_reach
-from campaigns.rounds.models import Round
-from campaigns.states import Exclusion, MessageState
-from outreach.access.models import Organisation
-from outreach.bulk import UNSYNCED, over_everybody
-from outreach.errors import WrongState
-from outreach.people.languages import NAMES as LANGUAGES
-from outreach.people.models import Contact, ContactList, LegalBasis
+from campaigns.answer_totals import count_new_audience
+from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
+from campaigns.models.messages import Message, Outbox
+from campaigns.rules.audience import (
+    USUAL_LANGUAGE,
+    AudienceConditions,
+    AudienceCounter,
+    AudienceQuery,
+    ContactField,
+    ContactProfile,
+    PhoneSharer,
+    make_conditions,
+    read_conditions,
+)
+from campaigns.rules.experiments import P, arm_sql, bucket_sql
+from campaigns.rules.states import Exclusion, MessageState
+from outreach.core.bulk import full_scan, values_subquery
+from outreach.models.accounts import Organisation
+from outreach.models.contacts import (
+    Contact,
+    ContactList,
+    ContactPhone,
+    LegalBasis,
+    Suppression,
+    SuppressionReason,
+)
 from outreach.places.areas import areas_within, descendants
+from outreach.rules.identity import NAMES as LANGUAGES
 
 # For each recipient one message of the step; those for whom it makes no sense are there as skipped, so
 # that every step adds up to the recipients.
@@ -55,7 +76,6 @@ FROM (
 ) s
 ORDER BY id
 """
-
 _OUTBOX = text("""
 INSERT INTO outbox (message_id, lane, not_before, n, throttled)
 SELECT id, campaign_id, :now, 1, 0 FROM messages
@@ -67,27 +87,29 @@ def freeze_audience(session: Session, campaign: Campaign) -> None:
     """Write the recipients and the excluded, in one statement. Once a campaign, before its first step."""
     add_lists(session, campaign)
     campaign.seed = campaign.seed or secrets.randbelow(P - 1) + 1
-    statement, given = frozen(whom_of(session, campaign), seed=campaign.seed)
-    with over_everybody(session):
+    statement, given = frozen(audience_query(session, campaign), seed=campaign.seed)
+    with full_scan(session):
         session.execute(statement, {"campaign": campaign.id, **given})
-    campaign.recipients = count_frozen(session, campaign.id)
+    campaign.recipients = count_new_audience(session, campaign.id)
 
 
-def whom_of(session: Session, campaign: Campaign) -> Whom:
+def audience_query(session: Session, campaign: Campaign) -> AudienceQuery:
     """Whom a campaign is for, by the lists that it has now."""
     lists = session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id))
-    return make_whom(session, campaign.kind, set(lists), campaign.areas, read_conditions(campaign.conditions))
+    return build_audience_query(
+        session, campaign.kind, set(lists), campaign.areas, read_conditions(campaign.conditions)
+    )
 
 
-def make_whom(
-    session: Session, kind: str, lists: Collection[int], areas: Sequence[str], conditions: Conditions
-) -> Whom:
+def build_audience_query(
+    session: Session, kind: str, lists: Collection[int], areas: Sequence[str], conditions: AudienceConditions
+) -> AudienceQuery:
     """A description with its areas and the lists' bases looked up. `lists` hold those of its organisations."""
     within = areas_within(session, areas) if areas else ()
     bases = dict(
         session.execute(select(ContactList.id, ContactList.basis).where(ContactList.id.in_(lists))).all()
     )
-    return Whom(
+    return AudienceQuery(
         kind,
         frozenset(lists),
         frozenset(list_id for list_id, basis in bases.items() if basis is LegalBasis.NONE),
@@ -118,7 +140,7 @@ def add_lists(session: Session, campaign: Campaign) -> None:
 
 def queue_step(session: Session, step: Step, *, now: datetime) -> None:
     """Write a step's messages and put those to be sent into the outbox, in two statements."""
-    with over_everybody(session):
+    with full_scan(session):
         session.execute(
             text(_MESSAGES.format(**_shared_out(step))),
             {"campaign": step.campaign_id, "step": step.id, "number": step.number},
@@ -142,7 +164,7 @@ def _shared_out(step: Step) -> dict[str, str]:
     }
 
 
-def has_left(session: Session, campaign_id: int) -> bool:
+def has_sent_any(session: Session, campaign_id: int) -> bool:
     """Whether one of the campaign's messages may be with the gateway. An officer's own test is none of them."""
     left = select(Message.id).where(
         Message.campaign_id == campaign_id,
@@ -152,42 +174,6 @@ def has_left(session: Session, campaign_id: int) -> bool:
     # What waits for another try was asked for once: somebody may have it whatever the gateway's list said.
     again = select(Outbox.message_id).where(Outbox.lane == campaign_id, Outbox.n > 1)
     return any(session.execute(found.limit(1)).first() for found in (left, again))
-
-
-def take_back(session: Session, campaign_id: int) -> None:
-    """Undo what a launch wrote, as long as no message has left and nobody has answered. Else raises WrongState.
-
-    Holds the campaign's row, which a claim takes first: none can begin meanwhile.
-    """
-    session.execute(select(Campaign.id).where(Campaign.id == campaign_id).with_for_update()).all()
-    if has_left(session, campaign_id):
-        raise WrongState(
-            "Đã có tin rời đi nên không thu hồi được nữa. Có thể tạm dừng, hoặc hủy phần chưa gửi."
-        )
-    recipients = select(Recipient.id).where(Recipient.campaign_id == campaign_id)
-    answered = (select(kind.id).where(kind.recipient_id.in_(recipients)).limit(1) for kind in (Answer, Reply))
-    if any(session.execute(found).first() for found in answered):
-        raise WrongState(
-            "Cán bộ đã ghi câu trả lời cho chiến dịch này nên không thu hồi được nữa. "
-            "Có thể tạm dừng, hoặc hủy phần chưa gửi."
-        )
-    if session.execute(select(Round.id).where(Round.campaign_id == campaign_id).limit(1)).first():
-        raise WrongState(
-            "Đã lập phiếu đến nhà từ danh sách của chiến dịch này nên không thu hồi được nữa. "
-            "Có thể tạm dừng, hoặc hủy phần chưa gửi."
-        )
-    session.execute(delete(Outbox).where(Outbox.lane == campaign_id), execution_options=UNSYNCED)
-    session.execute(
-        delete(Message).where(Message.campaign_id == campaign_id, Message.step_id.is_not(None)),
-        execution_options=UNSYNCED,
-    )
-    session.execute(delete(Recipient).where(Recipient.campaign_id == campaign_id), execution_options=UNSYNCED)
-    forget_counters(session, campaign_id)
-    forget_reach(session, campaign_id)
-    session.execute(
-        update(Step).where(Step.campaign_id == campaign_id).values(opened_at=None, segments_each=None),
-        execution_options=UNSYNCED,
-    )
 
 
 def count_audience(session: Session, campaign_id: int) -> tuple[int, dict[Exclusion, int]]:
@@ -216,3 +202,250 @@ def sample_names(session: Session, campaign_id: int, *, recipients: int, most: i
             .limit(2 * most)
         )
     )
+
+
+_BLOCKED = """
+blocked AS (
+    SELECT phone_id,
+           MAX(CASE WHEN reason = 'opt_out' THEN 1 ELSE 0 END) AS opted_out,
+           MAX(CASE WHEN reason = 'wrong_number' THEN 1 ELSE 0 END) AS wrong,
+           MAX(CASE WHEN reason = 'do_not_call' THEN 1 ELSE 0 END) AS do_not_call
+    FROM suppressions WHERE lifted_at IS NULL AND phone_id IS NOT NULL
+    GROUP BY phone_id
+)"""
+# What each phone has told the launched campaigns of a kind: 1 for an answer, 2 that it is done.
+_TOLD = """
+told AS (
+    SELECT r.phone_id, MAX(CASE WHEN r.answer = 'installed' THEN 2 ELSE 1 END) AS history
+    FROM campaigns k JOIN recipients r ON r.campaign_id = k.id
+    WHERE k.kind = :kind AND r.answer IS NOT NULL AND r.phone_id IS NOT NULL
+    GROUP BY r.phone_id
+)"""
+_AREA = "COALESCE(c.area_code, '')"
+_SMARTPHONE = "CASE WHEN c.has_smartphone THEN 'yes' WHEN NOT c.has_smartphone THEN 'no' ELSE 'unknown' END"
+_LANGUAGE = f"COALESCE(MAX(ph.language) OVER (PARTITION BY c.id), '{USUAL_LANGUAGE}')"
+_HISTORY = (
+    "CASE MAX(COALESCE(t.history, 0)) OVER (PARTITION BY c.id) "
+    "WHEN 2 THEN 'installed' WHEN 1 THEN 'answered' ELSE 'none' END"
+)
+_PHONE_LANGUAGE = "LEFT JOIN phones ph ON ph.id = cp.phone_id"
+_PHONE_HISTORY = "LEFT JOIN told t ON t.phone_id = cp.phone_id"
+# What is read of a person for each field, and what must be joined for it.
+_FACTS = {
+    ContactField.AREA: (_AREA, ""),
+    ContactField.SMARTPHONE: (_SMARTPHONE, ""),
+    ContactField.LANGUAGE: (_LANGUAGE, _PHONE_LANGUAGE),
+    ContactField.HISTORY: (_HISTORY, _PHONE_HISTORY),
+}
+_CHOICE = """
+           COALESCE(b.wrong, 0) AS wrong, COALESCE(b.do_not_call, 0) AS do_not_call,
+           MAX(COALESCE(b.opted_out, 0)) OVER (PARTITION BY c.id) AS opted_out,
+           SUM(CASE WHEN COALESCE(b.wrong, 0) + COALESCE(b.do_not_call, 0) = 0 THEN 1 ELSE 0 END)
+               OVER (PARTITION BY c.id) AS usable,
+           ROW_NUMBER() OVER (
+               PARTITION BY c.id
+               ORDER BY COALESCE(b.wrong, 0) + COALESCE(b.do_not_call, 0), cp.position
+           ) AS choice"""
+_UNREACHABLE = """
+           CASE WHEN phone_id IS NULL THEN 'no_phone'
+                WHEN opted_out = 1 THEN 'opted_out'
+                WHEN wrong = 1 THEN 'wrong_number'
+                WHEN do_not_call = 1 THEN 'do_not_call'"""
+# Each person of the lists once, with one phone: the first of theirs that may be written to. A person
+# who opted out on any of their phones asked to be left alone on all of them; a wrong number only
+# rules out that number. Of several people on one phone one has the message: whoever has no other phone before
+# those who have, then the first. The others are written to on their next phone that is nobody's yet.
+_FROZEN = """
+INSERT INTO recipients (campaign_id, contact_id, phone_id, list_id, area_code, exclusion, lot)
+WITH people AS (
+    SELECT m.contact_id, MIN(CASE WHEN m.list_id NOT IN :unfounded THEN m.list_id END) AS founded_id,
+           MIN(m.list_id) AS list_id
+    FROM memberships m WHERE m.list_id IN :lists
+    GROUP BY m.contact_id
+), {blocked}{told}, reachable AS (
+    SELECT p.contact_id, p.founded_id, p.list_id, c.area_code, cp.phone_id{facts},{choice}
+    FROM people p
+    JOIN contacts c ON c.id = p.contact_id
+    LEFT JOIN contact_phones cp ON cp.contact_id = p.contact_id
+    LEFT JOIN blocked b ON b.phone_id = cp.phone_id {joins}
+), judged AS (
+    SELECT contact_id, phone_id, COALESCE(founded_id, list_id) AS list_id, area_code, usable, choice,
+           {unreachable}
+                WHEN founded_id IS NULL THEN 'no_basis'{conditions}
+           END AS exclusion
+    FROM reachable WHERE choice = 1 OR choice <= usable
+), ranked AS (
+    SELECT contact_id, phone_id, list_id, area_code, usable, exclusion,
+           ROW_NUMBER() OVER (
+               PARTITION BY phone_id, CASE WHEN exclusion IS NULL THEN 0 ELSE 1 END
+               ORDER BY CASE WHEN usable = 1 THEN 0 ELSE 1 END, contact_id
+           ) AS turn
+    FROM judged WHERE choice = 1
+), free AS (
+    SELECT j.contact_id, j.phone_id, j.choice,
+           ROW_NUMBER() OVER (PARTITION BY j.phone_id ORDER BY j.choice, j.contact_id) AS turn
+    FROM ranked r
+    JOIN judged j ON j.contact_id = r.contact_id AND j.choice > 1 AND j.exclusion IS NULL
+    WHERE r.exclusion IS NULL AND r.turn > 1 AND r.usable > 1
+      AND NOT EXISTS (
+          SELECT 1 FROM ranked t WHERE t.phone_id = j.phone_id AND t.exclusion IS NULL AND t.turn = 1
+      )
+), next_phone AS (
+    SELECT contact_id, phone_id, ROW_NUMBER() OVER (PARTITION BY contact_id ORDER BY choice) AS turn
+    FROM free WHERE turn = 1
+), audience AS (
+    SELECT r.contact_id, COALESCE(n.phone_id, r.phone_id) AS phone_id, r.list_id, r.area_code,
+           COALESCE(r.exclusion, CASE WHEN r.turn > 1 AND n.phone_id IS NULL THEN 'shared_phone' END) AS exclusion
+    FROM ranked r
+    LEFT JOIN next_phone n ON n.contact_id = r.contact_id AND n.turn = 1
+)
+SELECT :campaign, contact_id, phone_id, list_id, area_code, exclusion, {lot} FROM audience ORDER BY contact_id
+"""
+# Everybody who stands in a list, those who are alike as one row with their number. By themselves, with their id,
+# stand each `every`-th person and those whose first phone somebody else may be written to on as well.
+_CENSUS = """
+WITH standing AS (
+    SELECT contact_id, {lists} AS lists FROM memberships GROUP BY contact_id
+), {blocked}, {told}, reachable AS (
+    SELECT c.id, {area} AS area, {smartphone} AS smartphone, {language} AS language, {history} AS history,
+           cp.phone_id,{choice}
+    FROM contacts c
+    LEFT JOIN contact_phones cp ON cp.contact_id = c.id
+    LEFT JOIN blocked b ON b.phone_id = cp.phone_id {joins}
+), judged AS (
+    SELECT id, area, smartphone, language, history, phone_id, usable, choice,{unreachable} END AS unreachable
+    FROM reachable WHERE choice = 1 OR choice <= usable
+), sharing AS (
+    SELECT phone_id FROM judged
+    WHERE unreachable IS NULL AND choice = 1
+    GROUP BY phone_id HAVING COUNT(*) > 1
+), wanted AS (
+    SELECT phone_id FROM sharing
+    UNION
+    SELECT j.phone_id FROM judged j
+    JOIN judged f ON f.id = j.id AND f.choice = 1
+    JOIN sharing s ON s.phone_id = f.phone_id
+    WHERE j.choice > 1 AND j.unreachable IS NULL
+), alike AS (
+    SELECT s.lists, k.area, k.smartphone, k.language, k.history, k.unreachable, w.phone_id AS shared_id,
+           CASE WHEN w.phone_id IS NOT NULL OR k.id % :every = 0 THEN k.id END AS contact_id,
+           CASE WHEN w.phone_id IS NOT NULL THEN k.usable END AS usable
+    FROM judged k JOIN standing s ON s.contact_id = k.id
+    LEFT JOIN wanted w ON w.phone_id = k.phone_id AND k.unreachable IS NULL
+    WHERE k.choice = 1
+)
+SELECT lists, area, smartphone, language, history, unreachable, shared_id, contact_id, usable, COUNT(*) AS people
+FROM alike
+GROUP BY lists, area, smartphone, language, history, unreachable, shared_id, contact_id, usable
+"""
+
+
+def frozen(whom: AudienceQuery, *, seed: int) -> tuple[TextClause, dict[str, Any]]:
+    """The statement that writes an audience into `recipients`, to be given `campaign`; and its other parameters."""
+    asked = [condition.field for condition in whom.conditions]
+    given: dict[str, Any] = {"lists": sorted(whom.lists), "unfounded": sorted(whom.unfounded) or [-1]}
+    clauses = ""
+    for index, condition in enumerate(whom.conditions):
+        clauses += (
+            f"\n                WHEN {condition.field} NOT IN :allowed_{index} THEN '{condition.exclusion}'"
+        )
+        given[f"allowed_{index}"] = sorted(condition.allowed)
+    if ContactField.HISTORY in asked:
+        given["kind"] = whom.kind
+    statement = _FROZEN.format(
+        blocked=_BLOCKED.strip(),
+        told=f", {_TOLD.strip()}" if ContactField.HISTORY in asked else "",
+        facts="".join(f", {_FACTS[field][0]} AS {field}" for field in asked),
+        joins=" ".join(_FACTS[field][1] for field in asked),
+        choice=_CHOICE,
+        unreachable=_UNREACHABLE.strip(),
+        conditions=clauses,
+        lot=bucket_sql("contact_id", seed),
+    )
+    many: list[BindParameter[Any]] = [
+        bindparam(name, expanding=True) for name, value in given.items() if isinstance(value, list)
+    ]
+    return text(statement).bindparams(*many), given
+
+
+def census(*, is_postgresql: bool) -> TextClause:
+    """The statement that counts everybody, to be given `kind` and `every`."""
+    joined = "string_agg(CAST(list_id AS text), ',')" if is_postgresql else "group_concat(list_id)"
+    return text(
+        _CENSUS.format(
+            lists=joined,
+            blocked=_BLOCKED.strip(),
+            told=_TOLD.strip(),
+            area=_AREA,
+            smartphone=_SMARTPHONE,
+            language=_LANGUAGE,
+            history=_HISTORY,
+            joins=f"{_PHONE_LANGUAGE} {_PHONE_HISTORY}",
+            choice=_CHOICE,
+            unreachable=_UNREACHABLE,
+        )
+    )
+
+
+# People whose texts may be measured, chosen by their id; of fewer, everybody.
+NAMES = 30_000
+
+
+def load_audience_counter(session: Session, kind: str) -> AudienceCounter:
+    """Everybody who stands in a list now, with what they told campaigns of this kind."""
+    last = session.scalar(select(func.max(Contact.id))) or 0
+    every = max(1, -(-last // NAMES))
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    people: Counter[ContactProfile] = Counter()
+    kinds: dict[tuple[str, ...], ContactProfile] = {}
+    lists: dict[str, frozenset[int]] = {}
+    alone: dict[int, ContactProfile] = {}
+    sharers: list[tuple[int, ContactProfile, int, int]] = []
+    with full_scan(session):
+        rows = session.execute(census(is_postgresql=is_postgresql), {"kind": kind, "every": every}).all()
+    for row in rows:
+        *key, shared_id, contact_id, usable, number = row
+        alike = kinds.get(tuple(key))
+        if alike is None:
+            brought, area, smartphone, language, history, unreachable = key
+            if brought not in lists:
+                lists[brought] = frozenset(map(int, brought.split(",")))
+            reason = Exclusion(unreachable) if unreachable else None
+            alike = ContactProfile(lists[brought], area, smartphone, language, history, reason)
+            kinds[tuple(key)] = alike
+        people[alike] += number
+        if contact_id is not None and contact_id % every == 0:
+            alone[contact_id] = alike
+        if shared_id is not None:
+            sharers.append((contact_id, alike, shared_id, usable))
+    further = _further_phones(session, [contact_id for contact_id, _, _, usable in sharers if usable > 1])
+    names = session.execute(
+        select(Contact.id, Contact.name).where(Contact.id % every == 0).order_by(Contact.id)
+    )
+    return AudienceCounter(
+        people,
+        [
+            PhoneSharer(contact_id, alike, phone_id, tuple(further.get(contact_id, ())))
+            for contact_id, alike, phone_id, _ in sharers
+        ],
+        [(alone[contact_id], name) for contact_id, name in names if contact_id in alone],
+    )
+
+
+def _further_phones(session: Session, people: list[int]) -> dict[int, list[int]]:
+    """The phones behind the first that each of these may be written to on, in order."""
+    blocked = exists(
+        select(literal(1)).where(
+            Suppression.phone_id == ContactPhone.phone_id,
+            Suppression.lifted_at.is_(None),
+            Suppression.reason != SuppressionReason.OPT_OUT,
+        )
+    )
+    found: dict[int, list[int]] = {}
+    for contact_id, phone_id in session.execute(
+        select(ContactPhone.contact_id, ContactPhone.phone_id)
+        .where(ContactPhone.contact_id.in_(values_subquery(session, people, BigInteger)), ~blocked)
+        .order_by(ContactPhone.contact_id, ContactPhone.position)
+    ):
+        found.setdefault(contact_id, []).append(phone_id)
+    return {contact_id: phones[1:] for contact_id, phones in found.items()}

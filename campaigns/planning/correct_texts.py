@@ -13,15 +13,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.models import Campaign
-from campaigns.planning.content import read_content
-from campaigns.planning.text_checks import check_texts
-from campaigns.planning.texts import is_correctable, put_together, take_apart
-from campaigns.states import CampaignState
-from outreach.access import audit
-from outreach.access.models import Role, User
-from outreach.access.users import require_role, visible_to
-from outreach.errors import NotFound, WrongState
+from campaigns.models.campaigns import Campaign
+from campaigns.rules.content import read_content
+from campaigns.rules.content_texts import check_texts, is_correctable, join_content, split_content
+from campaigns.rules.states import CampaignState
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role, visible_to
+from outreach.models.accounts import Role, User
+from outreach.rules.errors import NotFound, WrongState
 
 _OPEN = frozenset(
     {CampaignState.SCHEDULED, CampaignState.SENDING, CampaignState.PAUSED, CampaignState.COMPLETED}
@@ -35,11 +34,11 @@ def may_be_corrected(campaign: Campaign) -> bool:
     )
 
 
-def corrected(content: Mapping[str, Any], typed: Mapping[str, str]) -> dict[str, Any]:
+def apply_corrections(content: Mapping[str, Any], typed: Mapping[str, str]) -> dict[str, Any]:
     """The content with the texts that were typed, by path; those that are no one's to correct stay."""
-    texts, rest = take_apart(content)
+    texts, rest = split_content(content)
     wanted = {path: text for path, text in typed.items() if is_correctable(path)}
-    return put_together({**texts, **wanted}, rest, over=texts)
+    return join_content({**texts, **wanted}, rest, over=texts)
 
 
 def correct_texts(
@@ -68,10 +67,10 @@ def correct_texts(
         raise WrongState("Chiến dịch chưa gửi. Hãy rút lại để sửa trong bản nháp.")
     if campaign.corrected_at != since:
         raise WrongState("Người khác vừa sửa câu chữ của chiến dịch này. Hãy tải lại trang rồi sửa tiếp.")
-    content = corrected(campaign.content, typed)
+    content = apply_corrections(campaign.content, typed)
     read_content(content)
     check_texts(content)
-    before, after = take_apart(campaign.content)[0], take_apart(content)[0]
+    before, after = split_content(campaign.content)[0], split_content(content)[0]
     changes = {
         f"content.{path}": (before.get(path, ""), after.get(path, ""))
         for path in {**before, **after}

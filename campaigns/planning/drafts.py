@@ -1,31 +1,43 @@
-"""A draft's description, stored and read back: what stands in a campaign's file, in a form, in a version."""
+"""Store and describe a draft; versions and decisions.
+
+A draft's description, stored and read back: what stands in a campaign's file, in a form, in a version.
+
+What an author submitted, each time, what was decided on it, and what changed from one to the next.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.goals.entering import note_denominator, note_goal
-from campaigns.goals.reading import campaign_subject, read_campaign_goals
-from campaigns.models import Campaign, CampaignAuthor, CampaignList, Step
+from campaigns.goals.goals import append_denominator, append_goal, campaign_subject, read_campaign_goals
+from campaigns.models.campaigns import (
+    Campaign,
+    CampaignAuthor,
+    CampaignDecision,
+    CampaignList,
+    CampaignVersion,
+    Step,
+)
 from campaigns.planning.audience import add_lists
-from campaigns.planning.content import Content
-from campaigns.planning.draft import Draft, GoalDraft
-from campaigns.replies.classifier import Label
-from campaigns.states import CampaignState
-from campaigns.windows import VIETNAM
-from outreach.access.models import Organisation, User
-from outreach.access.users import areas_of, visible_to
-from outreach.errors import BadCampaign
-from outreach.people.models import ContactList
-from outreach.places.models import Area
+from campaigns.rules.content import Content
+from campaigns.rules.draft import Draft, GoalDraft
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import CampaignState
+from outreach.accounts.permissions import areas_of, visible_to
+from outreach.models.accounts import Organisation, User
+from outreach.models.contacts import ContactList
+from outreach.models.places import Area
+from outreach.rules.errors import BadCampaign
 
 
-def write_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User, now: datetime) -> None:
+def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User, now: datetime) -> None:
     """Give a campaign everything that its description says; whoever does so is one of its authors.
 
     Raises BadCampaign for a list, an organisation or an area that is not there (or not the user's).
@@ -85,18 +97,18 @@ def _write_goal(
     """What the file says is the last word in the books, unless it stands there already."""
     subject = campaign_subject(campaign)
     deadline = campaign.deadline.astimezone(VIETNAM).date() if campaign.deadline else None
-    note_goal(
+    append_goal(
         session, subject, share=goal.share if goal else None, deadline=deadline, basis="", user=user, now=now
     )
     standing = read_campaign_goals(session, [campaign.id]).get(campaign.id)
     known = standing.denominator if standing else None
     if known and (goal is None or goal.date != known.as_of.isoformat() or goal.denominator is None):
-        note_denominator(
+        append_denominator(
             session, subject, value=None, as_of=known.as_of, source=known.source, user=user, now=now
         )
     if goal and goal.denominator is not None and goal.date:
         as_of = date.fromisoformat(goal.date)
-        note_denominator(
+        append_denominator(
             session, subject, value=goal.denominator, as_of=as_of, source=goal.source, user=user, now=now
         )
 
@@ -169,7 +181,7 @@ def campaigns_of_list(session: Session, user: User, list_id: int) -> list[tuple[
     return [(campaign_id, name) for campaign_id, name in session.execute(query)]
 
 
-def describe(
+def describe_campaign(
     session: Session, campaign: Campaign, *, kinds: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     """The campaign as its file would say it: `read_draft` makes the same draft of it. Ready for JSON."""
@@ -262,3 +274,82 @@ def suggest_text(content: Content, *, takes_replies: bool) -> str:
         menu.append("3 không có điện thoại thông minh")
     menu.append("4 cần giúp")
     return f"[{{name}} ơi, ]{content.issuer} mời ông/bà {asked}{link} Trả lời: {', '.join(menu)}, TC thôi nhận tin"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionChange:
+    """One part that differs, by its key in the campaign's file (`content.question`); None: not there."""
+
+    key: str
+    before: Any
+    after: Any
+
+
+def store_version(
+    session: Session, campaign_id: int, data: dict[str, Any], *, user_id: int, now: datetime
+) -> CampaignVersion:
+    """Keep what is submitted. The caller holds the campaign's row, so that numbers do not collide."""
+    last = session.scalar(
+        select(func.max(CampaignVersion.n)).where(CampaignVersion.campaign_id == campaign_id)
+    )
+    version = CampaignVersion(
+        campaign_id=campaign_id, n=(last or 0) + 1, data=data, submitted_by=user_id, submitted_at=now
+    )
+    session.add(version)
+    session.flush()
+    return version
+
+
+def record_decision(
+    session: Session, campaign_id: int, *, approved: bool, reason: str, user_id: int, now: datetime
+) -> None:
+    """Keep what was decided on the newest version. Without one (a campaign of old) nothing is kept."""
+    version = newest_version(session, campaign_id)
+    if version:
+        session.add(
+            CampaignDecision(
+                version_id=version.id, approved=approved, reason=reason, decided_by=user_id, decided_at=now
+            )
+        )
+
+
+def resend_decision_mail(session: Session, campaign_id: int) -> None:
+    """The mail about the last decision on the newest version is due once more."""
+    version = newest_version(session, campaign_id)
+    if version:
+        last = select(func.max(CampaignDecision.id)).where(CampaignDecision.version_id == version.id)
+        session.execute(
+            update(CampaignDecision)
+            .where(CampaignDecision.id == last.scalar_subquery())
+            .values(mailed_at=None)
+        )
+
+
+def newest_version(session: Session, campaign_id: int) -> CampaignVersion | None:
+    """What was submitted last."""
+    return session.scalar(
+        select(CampaignVersion)
+        .where(CampaignVersion.campaign_id == campaign_id)
+        .order_by(CampaignVersion.n.desc())
+        .limit(1)
+    )
+
+
+def compare_versions(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[VersionChange]:
+    """The parts that differ, in the order of `after`, then those that are gone."""
+    old, new = _flatten(before), _flatten(after)
+    keys = [*new, *(key for key in old if key not in new)]
+    return [VersionChange(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
+
+
+def _flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Tables taken apart to dotted keys; a step is `step.2`, its number among all messages."""
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        if key == "step":
+            flat |= {f"step.{n}": step for n, step in enumerate(value, start=2)}
+        elif isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

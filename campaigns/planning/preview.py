@@ -1,4 +1,9 @@
-"""What a campaign would send, to how many, at what cost and until when, before anything is stored."""
+"""Texts, cost, end of a draft; price of a segment.
+
+What a campaign would send, to how many, at what cost and until when, before anything is stored.
+
+A campaign's terms: its price and what its messages take, as they are when its audience is frozen.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +14,28 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from campaigns.figures.standstill import finish_at
-from campaigns.models import Sender, Step
-from campaigns.planning.doubts import Doubt, Facts, look_over
-from campaigns.planning.draft import FIELDS, Draft, StepDraft
+from campaigns.models.campaigns import Campaign, Sender, Step
 from campaigns.planning.kinds import load_kinds
-from campaigns.states import Exclusion
-from campaigns.windows import common_hours, opens_at
-from outreach.settings import Settings
-from outreach.sms.template import Template
-from outreach.sms.text import Encoding, Measure, measure, unaccent
+from campaigns.rules.budget import Spending
+from campaigns.rules.draft import FIELDS, Draft, StepDraft
+from campaigns.rules.sending_hours import common_hours, opens_at
+from campaigns.rules.sending_status import estimated_finish
+from campaigns.rules.states import Exclusion
+from campaigns.rules.warnings import CampaignWarning, WarningFacts, find_warnings
+from outreach.core.settings import Settings
+from outreach.rules.segments import Encoding, TextMeasure, measure, unaccent
+from outreach.rules.sms_template import Template
 
-SAMPLE = 1000  # people whose texts are measured; more of them change the figures by less than they round to
-
+SAMPLE_SIZE = (
+    1000  # people whose texts are measured; more of them change the figures by less than they round to
+)
 # Looks like a link and is as long as one, and belongs to nobody.
 EXAMPLE_TOKEN = "xemthu22"  # noqa: S105
 EXAMPLE_NAME = "Y Blưm"
 
 
 @dataclass(frozen=True, slots=True)
-class Audience:
+class AudiencePreview:
     """Whom a draft reaches: the count, the excluded, and names to measure with, as of a moment."""
 
     recipients: int
@@ -79,11 +86,11 @@ class StepPreview:
 class Preview:
     """All that an author or an approver is shown. `begins_at` and `finishes_at` are of the first message."""
 
-    audience: Audience
+    audience: AudiencePreview
     steps: list[StepPreview]
     begins_at: datetime
     finishes_at: datetime | None
-    doubts: list[Doubt]
+    doubts: list[CampaignWarning]
 
     @property
     def vnd(self) -> int:
@@ -94,8 +101,8 @@ class Preview:
         return any(step.cost.is_upper for step in self.steps)
 
 
-def preview(
-    session: Session, draft: Draft, audience: Audience, *, settings: Settings, now: datetime
+def build_preview(
+    session: Session, draft: Draft, audience: AudiencePreview, *, settings: Settings, now: datetime
 ) -> Preview:
     """The draft as it would go out, to this audience."""
     link = f"{settings.public_base_url}/{EXAMPLE_TOKEN}"
@@ -127,8 +134,8 @@ def preview(
     begins = opens_at(max(now, draft.starts_at or now), hours)
     ends = None
     if draft.pace:
-        ends = finish_at(begins, left=steps[0].cost.total, rate=draft.pace, hours=hours)
-    facts = Facts(
+        ends = estimated_finish(begins, left=steps[0].cost.total, rate=draft.pace, hours=hours)
+    facts = WarningFacts(
         recipients=audience.recipients,
         segments=max(step.cost.most for step in steps),
         cost_vnd=sum(step.cost.vnd for step in steps),
@@ -140,7 +147,7 @@ def preview(
         other_apps=_other_apps(draft),
         now=now,
     )
-    return Preview(audience, steps, begins, ends, look_over(draft, facts))
+    return Preview(audience, steps, begins, ends, find_warnings(draft, facts))
 
 
 def _other_apps(draft: Draft) -> frozenset[str]:
@@ -149,12 +156,14 @@ def _other_apps(draft: Draft) -> frozenset[str]:
     return frozenset(kind["app"]["name"] for kind in others if kind.get("app"))
 
 
-def _example_name(audience: Audience) -> str:
+def _example_name(audience: AudiencePreview) -> str:
     """A made-up name: a resident's own would be seen by everyone who reads the draft."""
     return EXAMPLE_NAME if audience.names or not audience.recipients else ""
 
 
-def estimate(step: StepDraft | Step, audience: Audience, *, link: str, price: int, unaccented: bool) -> Cost:
+def estimate(
+    step: StepDraft | Step, audience: AudiencePreview, *, link: str, price: int, unaccented: bool
+) -> Cost:
     """What a step takes, at `price` đồng a segment: half of the people get its second text, and where it is
     translated, everybody the text that costs the most.
     """
@@ -181,7 +190,7 @@ def estimate(step: StepDraft | Step, audience: Audience, *, link: str, price: in
     )
 
 
-def measure_for(template: Template, name: str, *, link: str, unaccented: bool) -> Measure:
+def measure_for(template: Template, name: str, *, link: str, unaccented: bool) -> TextMeasure:
     """The text for one person, measured."""
     return measure(template.render({"name": name, "link": link}), unaccented=unaccented)
 
@@ -202,3 +211,18 @@ def mark_accents(text: str) -> list[tuple[str, bool]]:
 def _is_registered(session: Session, sender: str) -> bool:
     found = session.get(Sender, sender)
     return found is not None and found.registered_on is not None
+
+
+def segment_price(kept_vnd: int | None, settings: Settings) -> int:
+    """A campaign's price for a segment: the one it was launched at, else today's."""
+    return settings.price_per_segment_vnd if kept_vnd is None else kept_vnd
+
+
+def campaign_spending(campaign: Campaign, settings: Settings, *, taken: int | None = None) -> Spending:
+    """What a campaign has used, with the segments under way, or of `taken` segments."""
+    return Spending(
+        campaign.segments_taken if taken is None else taken,
+        campaign.priced_segments,
+        campaign.priced_vnd,
+        segment_price(campaign.price_vnd, settings),
+    )

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.models import Segment
-from campaigns.planning.whom import read_conditions
-from outreach.access import audit
-from outreach.access.models import Organisation, Role, User
-from outreach.access.users import require_role, visible_to
-from outreach.errors import BadInput, NotFound
+from campaigns.models.campaigns import Segment
+from campaigns.rules.audience import read_conditions
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role, visible_to
+from outreach.models.accounts import Organisation, Role, User
+from outreach.rules.errors import BadInput, NotFound
 
 LONGEST_NAME = 80
 # The parts of a campaign's file that say whom it is for.

@@ -6,12 +6,12 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from campaigns.models import Sender
-from campaigns.planning.draft import check_sender
-from outreach.access import audit
-from outreach.access.models import User
-from outreach.access.users import require_role
-from outreach.errors import BadInput, NotFound
+from campaigns.models.campaigns import Sender
+from campaigns.rules.draft import check_sender
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.models.accounts import User
+from outreach.rules.errors import BadInput, NotFound
 
 
 def register_sender(

@@ -26,28 +26,26 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.answers.models import Answer, OfficerEntry, Reply
-from campaigns.casework.kinds import Outcome
-from campaigns.casework.models import Case
-from campaigns.messages import Attempt, Message, Outbox
-from campaigns.models import Recipient
-from campaigns.rights.models import PersonRequest, RequestKind
-from campaigns.rights.requests import hold_request
-from campaigns.states import AttemptState, MessageState, SkipReason
-from outreach.access import audit
-from outreach.access.models import Role, User
-from outreach.access.users import require_role
-from outreach.bulk import UNSYNCED, listed
-from outreach.errors import BadInput, WrongState
-from outreach.people.erased import remember_erased
-from outreach.people.importing.forgetting import forget_rows
-from outreach.people.importing.storing import lock_imports
-from outreach.people.models import ERASED, Contact, ContactPhone, Phone, Suppression
-from outreach.people.own_numbers import RemovedPhone
-from outreach.people.person import find_contact
-from outreach.people.suppression import lock_phone
+from campaigns.models.campaigns import Recipient
+from campaigns.models.messages import Attempt, Message, Outbox
+from campaigns.models.privacy import PersonRequest, RequestKind
+from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
+from campaigns.privacy.requests import lock_request
+from campaigns.rules.cases import CaseOutcome
+from campaigns.rules.states import AttemptState, MessageState, SkipReason
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.contacts.contact import find_contact
+from outreach.contacts.suppressions import lock_phone
+from outreach.core.bulk import NO_SYNC, values_subquery
+from outreach.imports.erasures import erase_import_rows, record_erasure
+from outreach.imports.store_rows import lock_imports
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import Contact, ContactPhone, Phone, RemovedPhone, Suppression
+from outreach.rules.errors import BadInput, WrongState
+from outreach.rules.identity import ERASED
 
-ON_ITS_WAY = (AttemptState.SENDING, AttemptState.UNKNOWN)
+IN_FLIGHT = (AttemptState.SENDING, AttemptState.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +57,13 @@ class Number:
     is_gone: bool
 
 
-def erase(session: Session, request_id: int, *, secret_key: str, user: User, now: datetime) -> None:
+def erase_contact(session: Session, request_id: int, *, secret_key: str, user: User, now: datetime) -> None:
     """Erase the person of an open request to be erased, over all organisations. There is no way back.
 
     Raises NotFound, NotAllowed, BadInput for another kind of request, WrongState while a message is on its way.
     """
     require_role(user, Role.APPROVER)
-    request = hold_request(session, request_id, user=user)
+    request = lock_request(session, request_id, user=user)
     if request.kind is not RequestKind.ERASE or request.contact_id is None:
         raise BadInput("Yêu cầu này không phải là yêu cầu xóa dữ liệu.")
     person = find_contact(session, request.contact_id, user=user)
@@ -75,11 +73,11 @@ def erase(session: Session, request_id: int, *, secret_key: str, user: User, now
     recipients = session.scalars(select(Recipient.id).where(Recipient.contact_id == contact_id)).all()
     gone = [number.id for number in numbers if number.is_gone]
     messages = _hold_messages(session, recipients, numbers, gone)
-    forget_messages(session, messages)
+    erase_messages(session, messages)
     replies = _forget_talk(session, recipients, numbers, gone, user=user, now=now)
     # A number of a former campaign may have gone with somebody else: its mark is in every row.
     real = [number for number in numbers if not number.e164.startswith(ERASED)]
-    rows = forget_rows(
+    rows = erase_import_rows(
         session,
         contact_id,
         name,
@@ -88,14 +86,14 @@ def erase(session: Session, request_id: int, *, secret_key: str, user: User, now
         user_id=user.id,
         now=now,
     )
-    remember_erased(
+    record_erasure(
         session,
         name,
         [(number.e164, number.is_gone) for number in real],
         secret_key=secret_key,
         now=now,
     )
-    forget_numbers(session, gone)
+    erase_numbers(session, gone)
     session.execute(
         update(PersonRequest)
         .where(PersonRequest.contact_id == contact_id)
@@ -105,11 +103,11 @@ def erase(session: Session, request_id: int, *, secret_key: str, user: User, now
             done_by=func.coalesce(PersonRequest.done_by, user.id),
             done_at=func.coalesce(PersonRequest.done_at, now, type_=PersonRequest.done_at.type),
         ),
-        execution_options=UNSYNCED,
+        execution_options=NO_SYNC,
     )
-    session.execute(delete(Contact).where(Contact.id == contact_id), execution_options=UNSYNCED)
+    session.execute(delete(Contact).where(Contact.id == contact_id), execution_options=NO_SYNC)
     session.expire_all()
-    audit.forget(session, [f"contacts:{contact_id}"], now=now)
+    audit.erase_values(session, [f"contacts:{contact_id}"], now=now)
     audit.record(
         session,
         actor_id=user.id,
@@ -143,24 +141,24 @@ def _hold_messages(
     """Their messages, with attempts and phones locked, in that order as whoever records an outcome has them."""
     # Each by its own index: of a million messages a handful are theirs.
     theirs = union(
-        select(Message.id).where(Message.recipient_id.in_(listed(session, recipients, BigInteger))),
-        select(Message.id).where(Message.phone_id.in_(listed(session, gone, BigInteger))),
+        select(Message.id).where(Message.recipient_id.in_(values_subquery(session, recipients, BigInteger))),
+        select(Message.id).where(Message.phone_id.in_(values_subquery(session, gone, BigInteger))),
     )
     attempts = select(Attempt.id).where(Attempt.message_id.in_(theirs)).order_by(Attempt.id)
     session.execute(attempts.with_for_update()).all()
     for number in numbers:
         lock_phone(session, number.id)
-    if session.execute(attempts.where(Attempt.state.in_(ON_ITS_WAY)).limit(1)).first():
+    if session.execute(attempts.where(Attempt.state.in_(IN_FLIGHT)).limit(1)).first():
         raise WrongState(
             "Một tin đến người này đang được gửi hoặc chưa rõ kết quả. Hãy đợi có kết quả rồi bấm xóa lại."
         )
     return list(session.scalars(theirs))
 
 
-def forget_messages(session: Session, ids: Sequence[int]) -> None:
+def erase_messages(session: Session, ids: Sequence[int]) -> None:
     """What waits does not leave any more; of what has left the texts go, which carry name and link."""
-    theirs = listed(session, ids, BigInteger)
-    session.execute(delete(Outbox).where(Outbox.message_id.in_(theirs)), execution_options=UNSYNCED)
+    theirs = values_subquery(session, ids, BigInteger)
+    session.execute(delete(Outbox).where(Outbox.message_id.in_(theirs)), execution_options=NO_SYNC)
     waiting = (Message.id.in_(theirs), Message.state == MessageState.QUEUED)
     for condition, values in (
         (
@@ -170,9 +168,9 @@ def forget_messages(session: Session, ids: Sequence[int]) -> None:
         ((*waiting, Message.step_id.is_(None)), {"state": MessageState.CANCELLED}),
         ((Message.id.in_(theirs), Message.text.is_not(None)), {"text": ""}),
     ):
-        session.execute(update(Message).where(*condition).values(values), execution_options=UNSYNCED)
+        session.execute(update(Message).where(*condition).values(values), execution_options=NO_SYNC)
     session.execute(
-        update(Attempt).where(Attempt.message_id.in_(theirs)).values(body=""), execution_options=UNSYNCED
+        update(Attempt).where(Attempt.message_id.in_(theirs)).values(body=""), execution_options=NO_SYNC
     )
 
 
@@ -189,40 +187,40 @@ def _forget_talk(
 
     def theirs(table: type[Reply] | type[Answer] | type[Case]) -> ColumnElement[bool]:
         return or_(
-            table.recipient_id.in_(listed(session, recipients, BigInteger)),
-            table.phone_id.in_(listed(session, gone, BigInteger)),
+            table.recipient_id.in_(values_subquery(session, recipients, BigInteger)),
+            table.phone_id.in_(values_subquery(session, gone, BigInteger)),
         )
 
     # Also from before a list brought the number.
-    senders = listed(session, [number.e164 for number in numbers if number.is_gone], String)
+    senders = values_subquery(session, [number.e164 for number in numbers if number.is_gone], String)
     emptied = session.execute(
         update(Reply).where(or_(theirs(Reply), Reply.sender.in_(senders))).values(body="", sender=""),
-        execution_options=UNSYNCED,
+        execution_options=NO_SYNC,
     )
     answers = select(Answer.id).where(theirs(Answer))
     session.execute(
         update(OfficerEntry).where(OfficerEntry.answer_id.in_(answers)).values(note=""),
-        execution_options=UNSYNCED,
+        execution_options=NO_SYNC,
     )
-    session.execute(update(Case).where(theirs(Case)).values(note=""), execution_options=UNSYNCED)
+    session.execute(update(Case).where(theirs(Case)).values(note=""), execution_options=NO_SYNC)
     session.execute(
         update(Case)
         .where(theirs(Case), Case.done_at.is_(None))
-        .values(outcome=Outcome.WITHDRAWN, done_by=user.id, done_at=now),
-        execution_options=UNSYNCED,
+        .values(outcome=CaseOutcome.WITHDRAWN, done_by=user.id, done_at=now),
+        execution_options=NO_SYNC,
     )
     return int(emptied.rowcount)  # type: ignore[attr-defined]
 
 
-def forget_numbers(session: Session, gone: Sequence[int]) -> None:
+def erase_numbers(session: Session, gone: Sequence[int]) -> None:
     """Numbers that nobody else has; their suppressions live on by the hash, to meet them when they return."""
-    theirs = listed(session, gone, BigInteger)
+    theirs = values_subquery(session, gone, BigInteger)
     session.execute(
         update(Suppression).where(Suppression.phone_id.in_(theirs)).values(phone_id=None, note=""),
-        execution_options=UNSYNCED,
+        execution_options=NO_SYNC,
     )
     marked = literal(ERASED, String) + cast(Phone.id, String)
     session.execute(
         update(Phone).where(Phone.id.in_(theirs)).values(e164=marked, backwards=marked, language=None),
-        execution_options=UNSYNCED,
+        execution_options=NO_SYNC,
     )

@@ -1,46 +1,52 @@
-"""All that is kept about one person, over all organisations, in Vietnamese: it is theirs."""
+"""All data of a person, as a file.
+
+All that is kept about one person, over all organisations, in Vietnamese: it is theirs.
+
+What is kept about a person, as a file: a workbook for people, JSON for programs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import String, and_, cast, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.answers.models import Answer, OfficerEntry, Reply, Source
-from campaigns.casework.models import Case
-from campaigns.links import without_tokens
-from campaigns.messages import Attempt, Message
-from campaigns.models import Campaign, Opening, Recipient
-from campaigns.rights.handing_out import Deed, Part
-from campaigns.rights.models import PersonRequest, RequestKind
-from campaigns.rights.requests import hold_request
-from campaigns.rounds.models import Round, RoundLine, RoundResult
-from campaigns.rounds.visiting import line_code
-from campaigns.windows import VIETNAM
-from outreach.access import audit
-from outreach.access.models import AuditEvent, Role, User
-from outreach.access.users import require_role
-from outreach.errors import BadInput
-from outreach.people.languages import NAMES
-from outreach.people.models import Contact, ContactPhone, ImportIssue, ListImport, Phone, Suppression
-from outreach.people.names import name_key
-from outreach.people.origins import origins_in
-from outreach.people.own_numbers import read_removed
-from outreach.people.person import find_contact
-from outreach.places.models import Area
+from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
+from campaigns.models.campaigns import Campaign, PageOpen, Recipient
+from campaigns.models.messages import Attempt, Message
+from campaigns.models.privacy import PersonRequest, RequestKind
+from campaigns.models.replies import Answer, AnswerSource, Case, OfficerEntry, Reply
+from campaigns.privacy.requests import lock_request
+from campaigns.rules.links import mask_tokens
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.visits import line_code
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.contacts.contact import find_contact, origins_in
+from outreach.contacts.phones import read_removed
+from outreach.core.spreadsheets import write_workbook
+from outreach.models.accounts import AuditEvent, Role, User
+from outreach.models.contacts import Contact, ContactPhone, ImportIssue, ListImport, Phone, Suppression
+from outreach.models.places import Area
+from outreach.rules.errors import BadInput
+from outreach.rules.identity import NAMES, name_key
 
 
-def compile_dossier(session: Session, request_id: int, *, user: User, now: datetime) -> list[Part]:
+def export_personal_data(session: Session, request_id: int, *, user: User, now: datetime) -> list[ExportPart]:
     """What is kept about the person of an open request to see it; that it was compiled is on record.
 
     Over all organisations, as the person asks the office, not one of its officers: for approvers and
     administrators. Raises NotFound, NotAllowed, WrongState, BadInput for another kind of request.
     """
     require_role(user, Role.APPROVER)
-    request = hold_request(session, request_id, user=user)
+    request = lock_request(session, request_id, user=user)
     if request.kind is not RequestKind.EXPORT or request.contact_id is None:
         raise BadInput("Yêu cầu này không phải là yêu cầu xem dữ liệu.")
     person = find_contact(session, request.contact_id, user=user)
@@ -61,7 +67,7 @@ def compile_dossier(session: Session, request_id: int, *, user: User, now: datet
     ]
 
 
-def _about(session: Session, person: Contact) -> Part:
+def _about(session: Session, person: Contact) -> ExportPart:
     area = session.get(Area, person.area_code) if person.area_code else None
     above = session.get(Area, area.parent_code) if area and area.parent_code else None
     told = {
@@ -74,10 +80,10 @@ def _about(session: Session, person: Contact) -> Part:
         "Có trong hệ thống từ": _at(person.created_at),
         "Sửa lần cuối": _at(person.updated_at),
     }
-    return Part("Thông tin", ("Mục", "Nội dung"), list(told.items()))
+    return ExportPart("Thông tin", ("Mục", "Nội dung"), list(told.items()))
 
 
-def _phones(session: Session, contact_id: int) -> Part:
+def _phones(session: Session, contact_id: int) -> ExportPart:
     rows = session.execute(
         select(
             Phone.e164,
@@ -92,7 +98,7 @@ def _phones(session: Session, contact_id: int) -> Part:
         .where(ContactPhone.contact_id == contact_id)
         .order_by(ContactPhone.position, Suppression.id)
     )
-    return Part(
+    return ExportPart(
         "Số điện thoại",
         ("Số", "Ngôn ngữ nhận tin", "Ngừng gửi tin vì", "Từ lúc", "Bỏ chặn lúc", "Căn cứ"),
         [
@@ -113,8 +119,8 @@ def _phones(session: Session, contact_id: int) -> Part:
     )
 
 
-def _lists(session: Session, contact_id: int) -> Part:
-    return Part(
+def _lists(session: Session, contact_id: int) -> ExportPart:
+    return ExportPart(
         "Danh sách",
         (
             "Tổ chức",
@@ -142,32 +148,32 @@ def _lists(session: Session, contact_id: int) -> Part:
     )
 
 
-def _campaigns(session: Session, contact_id: int) -> Part:
+def _campaigns(session: Session, contact_id: int) -> ExportPart:
     rows = session.execute(
         select(
             Campaign.name,
             Recipient.exclusion,
             Recipient.answer,
             Recipient.answered_at,
-            Opening.at,
+            PageOpen.at,
             Recipient.clicked_at,
         )
         .join(Campaign, Campaign.id == Recipient.campaign_id)
         .outerjoin(
-            Opening,
-            and_(Opening.campaign_id == Recipient.campaign_id, Opening.recipient_id == Recipient.id),
+            PageOpen,
+            and_(PageOpen.campaign_id == Recipient.campaign_id, PageOpen.recipient_id == Recipient.id),
         )
         .where(Recipient.contact_id == contact_id)
         .order_by(Campaign.id)
     )
-    return Part(
+    return ExportPart(
         "Chiến dịch",
         ("Chiến dịch", "Không gửi vì", "Câu trả lời hiện nay", "Trả lời lúc", "Mở trang lúc", "Bấm cài lúc"),
         [(*told, _at(answered), _at(opened), _at(clicked)) for *told, answered, opened, clicked in rows],
     )
 
 
-def _messages(session: Session, recipients: Sequence[int]) -> Part:
+def _messages(session: Session, recipients: Sequence[int]) -> ExportPart:
     rows = session.execute(
         select(Attempt.claimed_at, Phone.e164, Attempt.body, Message.state)
         .join(Message, Message.id == Attempt.message_id)
@@ -175,19 +181,19 @@ def _messages(session: Session, recipients: Sequence[int]) -> Part:
         .where(Message.recipient_id.in_(recipients))
         .order_by(Attempt.id)
     )
-    return Part(
+    return ExportPart(
         "Tin đã gửi",
         ("Lúc", "Đến số", "Nội dung", "Tình trạng"),
-        [(_at(at), e164, without_tokens(body), state) for at, e164, body, state in rows],
+        [(_at(at), e164, mask_tokens(body), state) for at, e164, body, state in rows],
     )
 
 
-def _answers(session: Session, recipients: Sequence[int]) -> Part:
+def _answers(session: Session, recipients: Sequence[int]) -> ExportPart:
     replies = session.execute(
         select(Reply.received_at, Reply.body, Reply.label).where(Reply.recipient_id.in_(recipients))
     )
     told: list[tuple[Any, ...]] = [
-        (at, Source.SMS, without_tokens(body), label, None) for at, body, label in replies
+        (at, AnswerSource.SMS, mask_tokens(body), label, None) for at, body, label in replies
     ]
     answers = session.execute(
         select(Answer.at, Answer.source, OfficerEntry.note, Answer.label, Answer.undone_at)
@@ -195,37 +201,42 @@ def _answers(session: Session, recipients: Sequence[int]) -> Part:
         .where(Answer.recipient_id.in_(recipients), Answer.reply_id.is_(None))
     )
     told += [(at, source, note, label, undone) for at, source, note, label, undone in answers]
-    return Part(
+    return ExportPart(
         "Câu trả lời",
         ("Lúc", "Qua", "Nội dung", "Được hiểu là", "Rút lại lúc"),
         [(_at(at), *more, _at(undone)) for at, *more, undone in sorted(told, key=lambda line: line[0])],
     )
 
 
-def _cases(session: Session, recipients: Sequence[int]) -> Part:
+def _cases(session: Session, recipients: Sequence[int]) -> ExportPart:
     rows = session.execute(
         select(Case.opened_at, Case.kind, Case.done_at, Case.outcome, Case.note)
         .where(Case.recipient_id.in_(recipients))
         .order_by(Case.id)
     )
-    return Part(
+    return ExportPart(
         "Việc cán bộ xử lý",
         ("Mở lúc", "Loại", "Xong lúc", "Kết quả", "Ghi chú"),
         [(_at(opened), kind, _at(done), outcome, note) for opened, kind, done, outcome, note in rows],
     )
 
 
-def _visits(session: Session, contact_id: int) -> Part:
+def _visits(session: Session, contact_id: int) -> ExportPart:
     rows = session.execute(
         select(
-            Round.made_at, Round.id, RoundLine.n, RoundLine.why, RoundResult.outcome, RoundResult.entered_at
+            VisitSheet.made_at,
+            VisitSheet.id,
+            VisitLine.n,
+            VisitLine.why,
+            VisitResult.outcome,
+            VisitResult.entered_at,
         )
-        .join(RoundLine, RoundLine.round_id == Round.id)
-        .outerjoin(RoundResult, and_(RoundResult.line_id == RoundLine.id, RoundResult.undone_at.is_(None)))
-        .where(RoundLine.contact_id == contact_id)
-        .order_by(Round.id, RoundResult.id)
+        .join(VisitLine, VisitLine.round_id == VisitSheet.id)
+        .outerjoin(VisitResult, and_(VisitResult.line_id == VisitLine.id, VisitResult.undone_at.is_(None)))
+        .where(VisitLine.contact_id == contact_id)
+        .order_by(VisitSheet.id, VisitResult.id)
     )
-    return Part(
+    return ExportPart(
         "Phiếu đến nhà",
         ("Lập lúc", "Mã dòng", "Vì", "Kết quả", "Ghi lúc"),
         [
@@ -235,7 +246,7 @@ def _visits(session: Session, contact_id: int) -> Part:
     )
 
 
-def _rows_aside(session: Session, person: Contact) -> Part:
+def _rows_aside(session: Session, person: Contact) -> ExportPart:
     """Those about them, and those with their name beside one of their numbers: others may share the number."""
     key, cells = person.name_key, cast(ImportIssue.cells, String)
     numbers = session.scalars(
@@ -249,7 +260,7 @@ def _rows_aside(session: Session, person: Contact) -> Part:
         .where(or_(ImportIssue.contact_id == person.id, *(cells.contains(number) for number in numbers)))
         .order_by(ImportIssue.id)
     )
-    return Part(
+    return ExportPart(
         "Dòng để riêng khi nhập",
         ("Từ tệp", "Dòng", "Nội dung"),
         [
@@ -260,7 +271,7 @@ def _rows_aside(session: Session, person: Contact) -> Part:
     )
 
 
-def _requests(session: Session, contact_id: int) -> Part:
+def _requests(session: Session, contact_id: int) -> ExportPart:
     rows = session.execute(
         select(
             PersonRequest.asked_at,
@@ -272,26 +283,68 @@ def _requests(session: Session, contact_id: int) -> Part:
         .where(PersonRequest.contact_id == contact_id)
         .order_by(PersonRequest.id)
     )
-    return Part(
+    return ExportPart(
         "Yêu cầu về dữ liệu",
         ("Yêu cầu lúc", "Loại", "Người yêu cầu", "Trả lời lúc", "Trả lời"),
         [(_at(asked), kind, by, _at(done), answer) for asked, kind, by, done, answer in rows],
     )
 
 
-def _deeds(session: Session, contact_id: int, now: datetime) -> Part:
+def _deeds(session: Session, contact_id: int, now: datetime) -> ExportPart:
     """What was done with their data and when, this very export the last; who did it is the office's to answer for."""
     rows = session.execute(
         select(AuditEvent.at, AuditEvent.action)
         .where(AuditEvent.subject == f"contacts:{contact_id}")
         .order_by(AuditEvent.id)
     )
-    return Part(
+    return ExportPart(
         "Nhật ký",
         ("Lúc", "Việc"),
-        [(_at(at), Deed(action)) for at, action in [*rows, (now, "contact.export")]],
+        [(_at(at), AuditAction(action)) for at, action in [*rows, (now, "contact.export")]],
     )
 
 
 def _at(moment: datetime | None) -> str:
     return f"{moment.astimezone(VIETNAM):%d/%m/%Y %H:%M}" if moment else ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditAction:
+    """What the audit calls something that was done."""
+
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPart:
+    """A part of the file: `rows` under `labels`, each a text, a number, a status, a `Deed` or None."""
+
+    title: str
+    labels: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+def write_export(
+    parts: Sequence[ExportPart], path: Path, in_words: Callable[[StrEnum | AuditAction], str]
+) -> None:
+    """By the file's name an XLSX, a sheet for each part, or JSON. `in_words` says a status for people."""
+
+    def told(value: Any) -> Any:
+        return in_words(value) if isinstance(value, StrEnum | AuditAction) else value
+
+    rows = {part.title: [[told(value) for value in row] for row in part.rows] for part in parts}
+    if path.suffix == ".json":
+        data = {
+            part.title: [dict(zip(part.labels, row, strict=True)) for row in rows[part.title]]
+            for part in parts
+        }
+        path.write_text(json.dumps(data, ensure_ascii=False, indent=2), encoding="utf-8")
+        return
+    sheets = {
+        part.title: [
+            part.labels,
+            *(["" if value is None else str(value) for value in row] for row in rows[part.title]),
+        ]
+        for part in parts
+    }
+    write_workbook(path, sheets)

@@ -11,16 +11,16 @@ from pathlib import Path
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.rights.clock import Calendar, Urgency, due_at, read_calendar, urgency
-from campaigns.rights.models import PersonRequest, RequestKind
-from campaigns.windows import VIETNAM
-from outreach.access import audit
-from outreach.access.models import Role, User
-from outreach.access.users import require_role, visible_to
-from outreach.errors import BadInput, NotFound, WrongState
-from outreach.people.directory import people_visible_to
-from outreach.people.models import Contact
-from outreach.people.person import find_contact
+from campaigns.models.privacy import PersonRequest, RequestKind
+from campaigns.rules.privacy import Urgency, WorkCalendar, due_at, read_calendar, urgency
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role, visible_to
+from outreach.contacts.contact import find_contact
+from outreach.contacts.directory import people_visible_to
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import Contact
+from outreach.rules.errors import BadInput, NotFound, WrongState
 
 SHOWN = 200
 _LONGEST_ASKED_BY, _LONGEST_ANSWER = 120, 300
@@ -28,7 +28,7 @@ _LONGEST_AGO = timedelta(days=60)  # a request that was found in a drawer
 
 
 @dataclass(frozen=True, slots=True)
-class RequestLine:
+class RequestRow:
     """A request with its person ("" once erased, or without a name) and who wrote it down and answered it.
 
     Of a person whom the reader may not see neither name nor who asked for them is told (`is_seen`).
@@ -57,13 +57,13 @@ class RequestLine:
 
 
 @cache
-def load_calendar() -> Calendar:
+def load_calendar() -> WorkCalendar:
     """The country's working days, from `holidays.toml`."""
     text = (Path(__file__).parent / "holidays.toml").read_text(encoding="utf-8")
     return read_calendar(tomllib.loads(text))
 
 
-def write_down_request(
+def record_request(
     session: Session,
     contact_id: int,
     kind: RequestKind,
@@ -115,7 +115,7 @@ def finish_request(
 ) -> PersonRequest:
     """It was answered: what was done, or why not. Raises BadInput, WrongState, NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
-    request = hold_request(session, request_id, user=user)
+    request = lock_request(session, request_id, user=user)
     answer = " ".join(answer.split())[:_LONGEST_ANSWER]
     if not answer:
         raise BadInput("Hãy ghi đã làm gì và trả lời người dân thế nào.")
@@ -124,7 +124,7 @@ def finish_request(
     return request
 
 
-def hold_request(session: Session, request_id: int, *, user: User) -> PersonRequest:
+def lock_request(session: Session, request_id: int, *, user: User) -> PersonRequest:
     """An open request that the user may see, locked. Raises NotFound, WrongState."""
     found = session.scalar(
         select(PersonRequest).where(
@@ -141,7 +141,7 @@ def hold_request(session: Session, request_id: int, *, user: User) -> PersonRequ
 
 def read_requests(
     session: Session, user: User, *, now: datetime, is_done: bool = False, contact_id: int | None = None
-) -> list[RequestLine]:
+) -> list[RequestRow]:
     """Open requests, the most pressing first, or answered ones, the latest first; of one person, all."""
     recorder, doer = aliased(User), aliased(User)
     query = (
@@ -168,7 +168,7 @@ def read_requests(
     else:
         query = query.where(PersonRequest.done_at.is_(None)).order_by(PersonRequest.due_at, PersonRequest.id)
     return [
-        RequestLine(
+        RequestRow(
             request,
             bool(is_seen),
             (person or "") if is_seen else "",
@@ -182,7 +182,7 @@ def read_requests(
     ]
 
 
-def count_pressing(session: Session, user: User, *, now: datetime) -> tuple[int, int]:
+def count_urgent(session: Session, user: User, *, now: datetime) -> tuple[int, int]:
     """Open requests that are overdue, and those whose last day has begun."""
     found = session.scalars(
         select(PersonRequest.due_at).where(

@@ -1,17 +1,26 @@
-"""After a campaign's time is over: what is personal in it goes, figures and hashed suppressions stay.
+"""Remove what is past its time.
+
+After a campaign's time is over: what is personal in it goes, figures and hashed suppressions stay.
 
 The rules of erasing one person, in bulk (`erasing`), but for one: nobody asked for it, so a list that brings a person
 anew is no question. People stay in the directory who stand in the audience or in a list of a campaign that is in use or
 ended later, whom an import or a correction has touched since, and who wait for an answer about their data: until none of
 it holds any more, so an ended campaign is gone through again each day while people of its audience are left.
 (Law 91/2025/QH15: no longer than the purpose needs; the days are a setting.)
+
+What is personal beside the campaigns' audiences and texts goes by its own age, the days of `retention`.
+
+Rows that imports set aside, what strangers wrote and what was answered them, their numbers, who asked for what of their
+data, and values before and after in the audit. Rows, counts, labels and the hashes of suppressed numbers stay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -32,27 +41,38 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.answers.models import Answer, OfficerEntry, Reply
-from campaigns.casework.kinds import Outcome
-from campaigns.casework.models import Case
-from campaigns.messages import Attempt, Message
-from campaigns.models import Campaign, CampaignList, Recipient
-from campaigns.rights.erasing import ON_ITS_WAY, forget_messages, forget_numbers
-from campaigns.rights.models import PersonRequest
-from campaigns.states import CampaignState, MessageState
-from outreach.access import audit
-from outreach.access.models import AuditEvent
-from outreach.bulk import UNSYNCED, listed
-from outreach.db import Database
-from outreach.people.models import Contact, ContactPhone, ListImport, Membership, Phone
-from outreach.people.own_numbers import RemovedPhone
+from campaigns.enqueue_jobs import enqueue_remove_expired
+from campaigns.models.campaigns import Campaign, CampaignList, Recipient
+from campaigns.models.messages import Attempt, Message
+from campaigns.models.privacy import PersonRequest
+from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
+from campaigns.privacy.erase_contact import IN_FLIGHT, erase_messages, erase_numbers
+from campaigns.rules.cases import CaseOutcome
+from campaigns.rules.states import UNSETTLED, CampaignState, MessageState
+from outreach.accounts import audit
+from outreach.core.bulk import NO_SYNC, values_subquery
+from outreach.core.db import Database
+from outreach.core.job_queue import once_every
+from outreach.imports.erasures import erase_issues, is_undecided
+from outreach.models.accounts import AuditEvent
+from outreach.models.contacts import (
+    Contact,
+    ContactPhone,
+    ImportIssue,
+    ListImport,
+    Membership,
+    Phone,
+    RemovedPhone,
+)
+from outreach.rules.identity import ERASED
+from outreach.runtime import Runtime
 
 SLICE = 1000
 _AGAIN = timedelta(days=1)
 
 
 @dataclass(slots=True)
-class Cleared:
+class ClearResult:
     """What goes with a campaign, or went: people and numbers out of the directory, texts out of messages, replies and
     notes. `kept` people of its audience stay in the directory."""
 
@@ -66,7 +86,7 @@ class Cleared:
 
 def campaigns_due(session: Session, *, days: int, now: datetime) -> list[int]:
     """Campaigns that ended so many days ago and still hold what is personal, without a message that is on its way."""
-    under_way = exists().where(Attempt.lane == Campaign.id, Attempt.state.in_(ON_ITS_WAY))
+    under_way = exists().where(Attempt.lane == Campaign.id, Attempt.state.in_(IN_FLIGHT))
     were_kept = exists().where(Recipient.campaign_id == Campaign.id, Recipient.contact_id.is_not(None))
     return list(
         session.scalars(
@@ -101,7 +121,7 @@ def campaigns_in_use(cutoff: datetime) -> Select[Any]:
     )
 
 
-def foresee(session: Session, campaign_id: int, *, days: int, now: datetime) -> Cleared:
+def preview_clear(session: Session, campaign_id: int, *, days: int, now: datetime) -> ClearResult:
     """What `clear` would come to now; nothing is changed."""
     leaves = _leaving(campaign_id, cutoff=now - timedelta(days=days)).subquery()
     theirs = select(leaves.c.contact_id)
@@ -119,7 +139,7 @@ def foresee(session: Session, campaign_id: int, *, days: int, now: datetime) -> 
     audience = select(Recipient.contact_id).where(
         Recipient.campaign_id == campaign_id, Recipient.contact_id.is_not(None)
     )
-    return Cleared(
+    return ClearResult(
         people=people,
         kept=_count(session, audience) - people,
         numbers=_count(session, numbers),
@@ -127,11 +147,11 @@ def foresee(session: Session, campaign_id: int, *, days: int, now: datetime) -> 
     )
 
 
-def clear(db: Database, campaign_id: int, *, days: int, now: datetime) -> Cleared:
+def clear_campaign(db: Database, campaign_id: int, *, days: int, now: datetime) -> ClearResult:
     """Remove what is personal, a slice of people a transaction: one that was broken off is gone on with."""
     cutoff = now - timedelta(days=days)
     with db.read() as session:
-        done = foresee(session, campaign_id, days=days, now=now)
+        done = preview_clear(session, campaign_id, days=days, now=now)
     done.people = done.numbers = 0
     while True:
         with db.write() as session:
@@ -146,7 +166,7 @@ def clear(db: Database, campaign_id: int, *, days: int, now: datetime) -> Cleare
         cleared_before = session.scalar(select(Campaign.cleared_at).where(Campaign.id == campaign_id))
         session.execute(
             update(Campaign).where(Campaign.id == campaign_id).values(cleared_at=now),
-            execution_options=UNSYNCED,
+            execution_options=NO_SYNC,
         )
         gone = {what: count for what, count in asdict(done).items() if what != "kept"}
         if cleared_before is None or any(gone.values()):
@@ -201,26 +221,28 @@ def _forget_people(session: Session, people: Sequence[int], *, now: datetime) ->
     """Out of the directory, with the numbers that nobody else has; how many numbers. What a campaign that was left lying
     has for them does not leave any more.
     """
-    theirs = listed(session, people, BigInteger)
+    theirs = values_subquery(session, people, BigInteger)
     phones = session.scalars(
         union(
             select(ContactPhone.phone_id).where(ContactPhone.contact_id.in_(theirs)),
             select(RemovedPhone.phone_id).where(RemovedPhone.contact_id.in_(theirs)),
         )
     ).all()
-    held = select(Phone.id).where(Phone.id.in_(listed(session, phones, BigInteger))).order_by(Phone.id)
+    held = (
+        select(Phone.id).where(Phone.id.in_(values_subquery(session, phones, BigInteger))).order_by(Phone.id)
+    )
     session.execute(held.with_for_update()).all()
     recipients = select(Recipient.id).where(Recipient.contact_id.in_(theirs))
     waiting = select(Message.id).where(
         Message.recipient_id.in_(recipients), Message.state == MessageState.QUEUED
     )
-    forget_messages(session, session.scalars(waiting).all())
-    audit.forget(session, [f"contacts:{contact_id}" for contact_id in people], now=now)
-    session.execute(delete(Contact).where(Contact.id.in_(theirs)), execution_options=UNSYNCED)
-    on_its_way = exists().where(Attempt.phone_id == Phone.id, Attempt.state.in_(ON_ITS_WAY))
+    erase_messages(session, session.scalars(waiting).all())
+    audit.erase_values(session, [f"contacts:{contact_id}" for contact_id in people], now=now)
+    session.execute(delete(Contact).where(Contact.id.in_(theirs)), execution_options=NO_SYNC)
+    on_its_way = exists().where(Attempt.phone_id == Phone.id, Attempt.state.in_(IN_FLIGHT))
     shared = exists().where(ContactPhone.phone_id == Phone.id)
     gone = session.scalars(held.where(~shared, ~on_its_way)).all()
-    forget_numbers(session, gone)
+    erase_numbers(session, gone)
     return len(gone)
 
 
@@ -246,21 +268,207 @@ def _forget_texts(session: Session, campaign_id: int, *, now: datetime) -> None:
         (Reply, texts["replies"], {"body": "", "sender": ""}),
         (Case, texts["notes"], {"note": ""}),
     ):
-        session.execute(update(table).where(table.id.in_(ids)).values(values), execution_options=UNSYNCED)
+        session.execute(update(table).where(table.id.in_(ids)).values(values), execution_options=NO_SYNC)
     session.execute(
         update(Message)
         .where(Message.campaign_id == campaign_id, Message.text.is_not(None), Message.text != "")
         .values(text=""),
-        execution_options=UNSYNCED,
+        execution_options=NO_SYNC,
     )
     answers = select(Answer.id).where(Answer.campaign_id == campaign_id)
     session.execute(
         update(OfficerEntry).where(OfficerEntry.answer_id.in_(answers)).values(note=""),
-        execution_options=UNSYNCED,
+        execution_options=NO_SYNC,
     )
     session.execute(
         update(Case)
         .where(Case.campaign_id == campaign_id, Case.done_at.is_(None))
-        .values(outcome=Outcome.WITHDRAWN, done_at=now),
-        execution_options=UNSYNCED,
+        .values(outcome=CaseOutcome.WITHDRAWN, done_at=now),
+        execution_options=NO_SYNC,
     )
+
+
+_EACH_S = 24 * 3600
+_Forget = Callable[[Session, Sequence[int], datetime], int]
+
+
+@dataclass(slots=True)
+class ExpiryResult:
+    """What goes by its age, or went: texts out of rows set aside, replies, messages and cases of no campaign, numbers of
+    nobody in the directory, requests about somebody's data, entries of the audit about people."""
+
+    rows: int = 0
+    replies: int = 0
+    messages: int = 0
+    cases: int = 0
+    numbers: int = 0
+    requests: int = 0
+    entries: int = 0
+
+
+def enqueue_expired(runtime: Runtime) -> bool:
+    """Have it removed, once a day."""
+    return once_every(runtime.redis, "loa:expiry", every_s=_EACH_S) and enqueue_remove_expired(
+        runtime.doorbell
+    )
+
+
+def preview_expired(session: Session, *, days: int, now: datetime) -> ExpiryResult:
+    """What `remove_expired` would come to now; nothing is changed."""
+    found = _found(now - timedelta(days=days))
+    return ExpiryResult(
+        **{
+            name: session.scalar(select(func.count()).select_from(ids.subquery())) or 0
+            for name, ids in found.items()
+        }
+    )
+
+
+def remove_expired(db: Database, *, days: int, now: datetime) -> ExpiryResult:
+    """Remove it, a slice a transaction; one that was broken off is gone on with."""
+    cutoff = now - timedelta(days=days)
+    forget: dict[str, _Forget] = {**_FORGET, "numbers": partial(_forget_numbers, cutoff)}
+    removed: Counter[str] = Counter()
+    for name, ids in _found(cutoff).items():
+        while True:
+            with db.write() as session:
+                slice_ = session.scalars(ids.limit(SLICE)).all()
+                forgotten = forget[name](session, slice_, now) if slice_ else 0
+            removed[name] += forgotten
+            if len(slice_) < SLICE or not forgotten:
+                break
+    done = ExpiryResult(**removed)
+    if any(removed.values()):
+        with db.write() as session:
+            audit.record(
+                session,
+                actor_id=None,
+                action="retention.expire",
+                subject="retention:days",
+                now=now,
+                **asdict(done),
+            )
+    return done
+
+
+def _found(cutoff: datetime) -> dict[str, Select[Any]]:
+    """The ids of what still says something of somebody, by the name of its count."""
+    return {
+        "rows": _rows(cutoff),
+        "replies": select(Reply.id).where(
+            Reply.campaign_id.is_(None),
+            Reply.recipient_id.is_(None),
+            Reply.received_at < cutoff,
+            or_(Reply.body != "", Reply.sender != ""),
+        ),
+        "messages": select(Attempt.id)
+        .join(Message, Message.id == Attempt.message_id)
+        .where(
+            Message.campaign_id.is_(None),
+            Attempt.claimed_at < cutoff,
+            Attempt.state.not_in(IN_FLIGHT),
+            Attempt.body != "",
+        ),
+        "cases": select(Case.id).where(
+            Case.campaign_id.is_(None),
+            Case.recipient_id.is_(None),
+            Case.opened_at < cutoff,
+            or_(Case.note != "", Case.done_at.is_(None)),
+        ),
+        "numbers": _numbers(cutoff),
+        "requests": select(PersonRequest.id).where(
+            PersonRequest.done_at < cutoff, or_(PersonRequest.asked_by != "", PersonRequest.answer != "")
+        ),
+        "entries": audit.entries_with_values("contacts", before=cutoff),
+    }
+
+
+def _rows(cutoff: datetime) -> Select[Any]:
+    """Rows that imports set aside before then. What was decided on one is remembered by its key, so that a list in use
+    that brings it again is not asked about: until no campaign uses the list.
+    """
+    in_use = exists().where(
+        CampaignList.list_id == ListImport.list_id, CampaignList.campaign_id.in_(campaigns_in_use(cutoff))
+    )
+    return (
+        select(ImportIssue.id)
+        .join(ListImport, ListImport.id == ImportIssue.import_id)
+        .where(
+            ListImport.imported_at < cutoff,
+            or_(ImportIssue.key != "", cast(ImportIssue.cells, String) != "{}"),
+            or_(is_undecided(), ~in_use),
+        )
+    )
+
+
+def _numbers(cutoff: datetime) -> Select[Any]:
+    """Numbers that are nobody's in the directory and that nothing has come from or gone to since then."""
+    return select(Phone.id).where(
+        ~Phone.e164.startswith(ERASED),
+        Phone.created_at < cutoff,
+        ~exists().where(ContactPhone.phone_id == Phone.id),
+        ~exists().where(RemovedPhone.phone_id == Phone.id),
+        ~exists().where(Reply.phone_id == Phone.id, Reply.received_at >= cutoff),
+        ~exists().where(Message.phone_id == Phone.id, Message.state.in_(UNSETTLED)),
+        ~exists().where(
+            Attempt.phone_id == Phone.id,
+            or_(Attempt.claimed_at >= cutoff, Attempt.state.in_(IN_FLIGHT)),
+        ),
+        ~exists().where(Recipient.phone_id == Phone.id, Recipient.campaign_id.in_(campaigns_in_use(cutoff))),
+    )
+
+
+def _forget_replies(session: Session, ids: Sequence[int], _now: datetime) -> int:
+    return _empty(session, Reply, ids, body="", sender="")
+
+
+def _forget_messages(session: Session, ids: Sequence[int], _now: datetime) -> int:
+    messages = select(Attempt.message_id).where(Attempt.id.in_(values_subquery(session, ids, BigInteger)))
+    session.execute(
+        update(Message).where(Message.id.in_(messages), Message.text.is_not(None)).values(text=""),
+        execution_options=NO_SYNC,
+    )
+    return _empty(session, Attempt, ids, body="")
+
+
+def _forget_cases(session: Session, ids: Sequence[int], now: datetime) -> int:
+    session.execute(
+        update(Case)
+        .where(Case.id.in_(values_subquery(session, ids, BigInteger)), Case.done_at.is_(None))
+        .values(outcome=CaseOutcome.WITHDRAWN, done_at=now),
+        execution_options=NO_SYNC,
+    )
+    return _empty(session, Case, ids, note="")
+
+
+def _forget_numbers(cutoff: datetime, session: Session, ids: Sequence[int], _now: datetime) -> int:
+    held = select(Phone.id).where(Phone.id.in_(values_subquery(session, ids, BigInteger))).order_by(Phone.id)
+    session.execute(held.with_for_update()).all()
+    # A list or a reply may have brought one meanwhile.
+    still = session.scalars(
+        _numbers(cutoff).where(Phone.id.in_(values_subquery(session, ids, BigInteger)))
+    ).all()
+    erase_numbers(session, still)
+    return len(still)
+
+
+def _forget_requests(session: Session, ids: Sequence[int], _now: datetime) -> int:
+    return _empty(session, PersonRequest, ids, asked_by="", answer="")
+
+
+def _empty(session: Session, table: type[Any], ids: Sequence[int], **values: str) -> int:
+    session.execute(
+        update(table).where(table.id.in_(values_subquery(session, ids, BigInteger))).values(values),
+        execution_options=NO_SYNC,
+    )
+    return len(ids)
+
+
+_FORGET: dict[str, _Forget] = {
+    "rows": lambda session, ids, now: erase_issues(session, ids, now=now),
+    "replies": _forget_replies,
+    "messages": _forget_messages,
+    "cases": _forget_cases,
+    "requests": _forget_requests,
+    "entries": lambda session, ids, now: audit.empty_values(session, ids, now=now),
+}

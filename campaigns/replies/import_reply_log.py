@@ -17,21 +17,20 @@ from pathlib import Path
 from sqlalchemy import BigInteger, select
 from sqlalchemy.orm import Session
 
-from campaigns.answers.inbox import ACKNOWLEDGED_FOR, BELONGS_FOR, SAME_WITHIN, receive_reply
-from campaigns.answers.models import Road
-from campaigns.answers.taking import Keys
-from campaigns.windows import VIETNAM
-from outreach.access import audit
-from outreach.bulk import listed
-from outreach.db import Database
-from outreach.errors import BadList
-from outreach.people.importing.numbers import find_phones
-from outreach.people.models import Phone
-from outreach.people.reading.files import read_sheets
-from outreach.sms.gateway import Inbound
-from outreach.sms.push import as_number
-from outreach.sms.signing import make_id
-from outreach.sms.text import unaccent
+from campaigns.models.replies import ReplyChannel
+from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, DUPLICATE_WINDOW, REPLY_WINDOW, receive_reply
+from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts import audit
+from outreach.contacts.phones import find_phones
+from outreach.core.bulk import values_subquery
+from outreach.core.db import Database
+from outreach.imports.file_reader import read_sheets
+from outreach.models.contacts import Phone
+from outreach.rules.errors import BadList
+from outreach.rules.gateway import InboundMessage
+from outreach.rules.segments import unaccent
+from outreach.rules.sms_inbound import as_number, keyed_id
 
 # What logs call their columns, without accents, spaces and case.
 _COLUMNS = {
@@ -40,12 +39,9 @@ _COLUMNS = {
     "at": {"thoigian", "luc", "ngay", "ngaygio", "gio", "nhanluc", "time", "date", "datetime", "receivedat", "timestamp"},
 }  # fmt: skip
 _LOOK_FOR_HEADER = 20  # rows
-
 _TIMES = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M", "%d/%m/%Y")
-
 _EARLIEST = 2000  # the year; before it nobody wrote us, whatever a cell says
 _LATEST = 9998
-
 _AT_ONCE = 200  # replies in one transaction: a page may answer between two
 
 
@@ -61,7 +57,7 @@ class LogRow:
 
 
 @dataclass(slots=True)
-class Outcome:
+class LogImportResult:
     """Rows read; stored as new; known already by this road or another; unreadable, by the file's row."""
 
     rows: int = 0
@@ -74,16 +70,16 @@ def import_log(
     db: Database,
     path: Path,
     *,
-    keys: Keys,
+    keys: AnswerContext,
     actor_id: int | None,
     now: datetime,
     most_rows: int | None = None,
-) -> Outcome:
+) -> LogImportResult:
     """Store a log's replies, on record with those of each transaction; without an actor it was a command.
 
     Raises BadList for a file that is no log or longer than `most_rows`.
     """
-    outcome = Outcome()
+    outcome = LogImportResult()
     log = read_log(path)
     with path.open("rb") as file:
         file_hash = hashlib.file_digest(file, "sha256").hexdigest()
@@ -104,7 +100,7 @@ def import_log(
                     outcome.unreadable.append(row)
                     continue
                 # Without a time the same row in another file may be another reply; only the same file is known by it.
-                identity = make_id(
+                identity = keyed_id(
                     row.sender,
                     row.at.isoformat() if row.at else file_hash,
                     row.body,
@@ -112,12 +108,12 @@ def import_log(
                 )
                 reply = receive_reply(
                     session,
-                    Inbound(f"log:{identity}", row.sender, "", row.body, False),
+                    InboundMessage(f"log:{identity}", row.sender, "", row.body, False),
                     keys=keys,
                     now=min(row.at or now, now),
-                    road=Road.LOG,
+                    road=ReplyChannel.LOG,
                     same_within=row.same_within,
-                    acknowledge=row.at is not None and now - row.at <= ACKNOWLEDGED_FOR,
+                    acknowledge=row.at is not None and now - row.at <= ACKNOWLEDGE_WINDOW,
                 )
                 outcome.new += reply is not None
                 outcome.known += reply is None
@@ -174,7 +170,7 @@ def _read_row(number: int, cells: Sequence[object], columns: Mapping[str, int]) 
         return number
     if not sender:
         return number
-    same_within = SAME_WITHIN if at and not is_day else timedelta(days=1) if at else BELONGS_FOR
+    same_within = DUPLICATE_WINDOW if at and not is_day else timedelta(days=1) if at else REPLY_WINDOW
     return LogRow(number, sender, _text(cell("body")), at, same_within)
 
 
@@ -214,7 +210,7 @@ def _utc(moment: datetime) -> datetime:
 
 def _lock_phones(session: Session, numbers: set[str]) -> None:
     """In the order of their ids, as everybody does: a log's own order may cross another transaction's."""
-    ids = listed(session, sorted(find_phones(session, numbers).values()), BigInteger)
+    ids = values_subquery(session, sorted(find_phones(session, numbers).values()), BigInteger)
     session.execute(
         select(Phone.id).where(Phone.id.in_(ids)).order_by(Phone.id).with_for_update(key_share=True)
     ).all()

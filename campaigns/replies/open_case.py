@@ -7,14 +7,13 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from campaigns.answers.models import Answer, Reply
-from campaigns.casework.kinds import CaseKind, Outcome
-from campaigns.casework.models import Case
-from campaigns.models import Campaign, Recipient
-from outreach.people.models import ContactList
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.replies import Answer, Case, Reply
+from campaigns.rules.cases import CaseKind, CaseOutcome
+from outreach.models.contacts import ContactList
 
 
-def open_help(
+def open_help_case(
     session: Session,
     recipient: Recipient,
     *,
@@ -81,10 +80,10 @@ def _owner(session: Session, recipient: Recipient) -> int | None:
     return session.scalar(select(Campaign.organisation_id).where(Campaign.id == recipient.campaign_id))
 
 
-def withdraw_help(session: Session, answer: Answer, *, now: datetime) -> None:
+def withdraw_help_case(session: Session, answer: Answer, *, now: datetime) -> None:
     """Close the request that this answer made: it has been taken back. One that is done stays as it is."""
     session.execute(
         update(Case)
         .where(Case.answer_id == answer.id, Case.kind == CaseKind.HELP, Case.done_at.is_(None))
-        .values(done_at=now, outcome=Outcome.WITHDRAWN)
+        .values(done_at=now, outcome=CaseOutcome.WITHDRAWN)
     )

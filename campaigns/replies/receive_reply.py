@@ -8,42 +8,40 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.answers.models import Reply, ReplyState, Road, Source
-from campaigns.answers.standing import counts
-from campaigns.answers.taking import Keys, take_answer
-from campaigns.casework.kinds import WAITS_FOR_LABEL, CaseKind, kind_of
-from campaigns.casework.opening import open_case, open_help
-from campaigns.messages import Attempt, Message
-from campaigns.models import Campaign, Recipient
-from campaigns.planning.content import read_content
-from campaigns.replies.classifier import BLUEZONE, Label, Vocabulary, classify
-from campaigns.states import AttemptState
-from outreach.people.importing.numbers import find_or_create_phones
-from outreach.people.models import Phone
-from outreach.people.phone.cells import read_phone_cell
-from outreach.people.suppression import lock_phone
-from outreach.sms.gateway import Inbound
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Attempt, Message
+from campaigns.models.replies import AnswerSource, Reply, ReplyChannel, ReplyState
+from campaigns.replies.open_case import open_case, open_help_case
+from campaigns.replies.record_answer import AnswerContext, record_answer
+from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind, kind_of
+from campaigns.rules.content import read_content
+from campaigns.rules.replies.classifier import BLUEZONE, Vocabulary, classify
+from campaigns.rules.replies.labels import Label, counts_as_answer
+from campaigns.rules.states import AttemptState
+from outreach.contacts.phones import find_or_create_phones
+from outreach.contacts.suppressions import lock_phone
+from outreach.models.contacts import Phone
+from outreach.rules.gateway import InboundMessage
+from outreach.rules.phone_cells import read_phone_cell
 
 # A reply carries only its sender: it belongs to the latest message to that phone, for so long.
-BELONGS_FOR = timedelta(days=14)
-
+REPLY_WINDOW = timedelta(days=14)
 
 # The same words from the same number by two roads are one reply when no more lies between them: the roads' clocks
 # and delays differ.
-SAME_WITHIN = timedelta(minutes=15)
-
+DUPLICATE_WINDOW = timedelta(minutes=15)
 # Whoever wrote earlier expects no message any more.
-ACKNOWLEDGED_FOR = timedelta(hours=1)
+ACKNOWLEDGE_WINDOW = timedelta(hours=1)
 
 
 def receive_reply(
     session: Session,
-    inbound: Inbound,
+    inbound: InboundMessage,
     *,
-    keys: Keys,
+    keys: AnswerContext,
     now: datetime,
-    road: Road = Road.TWILIO,
-    same_within: timedelta = SAME_WITHIN,
+    road: ReplyChannel = ReplyChannel.TWILIO,
+    same_within: timedelta = DUPLICATE_WINDOW,
     acknowledge: bool = True,
 ) -> Reply | None:
     """Store and apply one reply, received at `now`. None when it is here already, by this road or another.
@@ -59,7 +57,7 @@ def receive_reply(
         session.refresh(phone)
         if phone.e164 != inbound.sender:
             phone = None  # erased while we waited: whoever writes now is a stranger
-    if _is_here_already(session, inbound, road, now=now, within=same_within):
+    if _is_duplicate(session, inbound, road, now=now, within=same_within):
         return None
     recipient = _latest_recipient(session, phone, now=now, within=same_within) if phone else None
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
@@ -72,7 +70,7 @@ def receive_reply(
     # Whoever asks to be left alone is, even a number that no list has brought yet.
     is_known = phone is not None or is_mobile_number(inbound.sender)
     is_matched = recipient is not None or (label is Label.OPT_OUT and is_known)
-    is_answer = counts(label, confidence) and is_matched
+    is_answer = counts_as_answer(label, confidence) and is_matched
     kind = kind_of(label, confidence, is_matched=is_matched)
     at = now
     if recipient and recipient.answered_at and recipient.answered_at > now:
@@ -100,12 +98,12 @@ def receive_reply(
         phone = session.get_one(Phone, made[inbound.sender])
         reply.phone_id = phone.id
     if is_answer and phone:
-        take_answer(
+        record_answer(
             session,
             phone_id=phone.id,
             recipient=recipient,
             label=label,
-            source=Source.SMS,
+            source=AnswerSource.SMS,
             keys=keys,
             now=at,
             reply_id=reply.id,
@@ -113,21 +111,21 @@ def receive_reply(
         )
     if kind is CaseKind.HELP and recipient:
         # Also where it says again what already stands: who asks after having been helped needs more.
-        open_help(session, recipient, reply=reply, now=now)
+        open_help_case(session, recipient, reply=reply, now=now)
     elif kind:
         open_case(session, kind, recipient=recipient, phone_id=reply.phone_id, reply_id=reply.id, now=now)
     return reply
 
 
-def _is_here_already(
-    session: Session, inbound: Inbound, road: Road, *, now: datetime, within: timedelta
+def _is_duplicate(
+    session: Session, inbound: InboundMessage, road: ReplyChannel, *, now: datetime, within: timedelta
 ) -> bool:
     """Whether another road brought it, or, of a log that tells no times, an earlier log."""
     said = _words(inbound.body)
     others = select(Reply.body).where(
         Reply.sender == inbound.sender[:32], Reply.received_at.between(now - within, now + within)
     )
-    if within < BELONGS_FOR:
+    if within < REPLY_WINDOW:
         others = others.where(Reply.road != road)
     return any(_words(body) == said for body in session.scalars(others))
 
@@ -158,7 +156,7 @@ def _latest_recipient(
         .where(
             Attempt.phone_id == phone.id,
             Message.step_id.is_not(None),
-            Attempt.claimed_at > now - BELONGS_FOR,
+            Attempt.claimed_at > now - REPLY_WINDOW,
             Attempt.claimed_at <= now + within,
             Attempt.state.not_in((AttemptState.ABSENT, AttemptState.FAILED)),
         )

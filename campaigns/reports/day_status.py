@@ -11,22 +11,21 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.report.changes import Change, in_words
-from campaigns.report.form import Form
-from campaigns.report.forms import current_form
-from campaigns.report.issues.issuing import read_issues
-from campaigns.report.issues.links import address_of, read_links
-from campaigns.report.mail.chasing import find_addressees
-from campaigns.report.mail.mailing import end_of, is_delivered
-from campaigns.report.models import Purpose, ReportDay, ReportIssue, ReportLink, ReportMail
-from campaigns.report.snapshot.counting import freezes_at
-from campaigns.report.snapshot.figures import Agency
-from campaigns.report.snapshot.sources import is_anything_running, read_agencies
-from campaigns.windows import VIETNAM
-from outreach.settings import Settings
+from campaigns.models.reports import Purpose, ReportDay, ReportIssue, ReportLink, ReportMail
+from campaigns.reports.issue_report import read_issues
+from campaigns.reports.links import address_of, read_links
+from campaigns.reports.report_mail import end_of, is_delivered
+from campaigns.reports.run_schedule import find_addressees
+from campaigns.reports.settings import current_form
+from campaigns.reports.take_snapshot import freezes_at, is_anything_running, read_agencies
+from campaigns.rules.reports.changes import FigureChange, describe_change
+from campaigns.rules.reports.snapshot import AgencyFigures
+from campaigns.rules.reports.template import ReportTemplate
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.core.settings import Settings
 
 
-class State(StrEnum):
+class DayState(StrEnum):
     """`NOT_WANTED`: nothing is under way. `MISSED`: the day is over and nobody froze it."""
 
     NOT_WANTED = "not_wanted"
@@ -37,7 +36,7 @@ class State(StrEnum):
     DELIVERED = "delivered"
 
 
-class Hurdle(StrEnum):
+class MailObstacle(StrEnum):
     """What keeps mail from going: a setting that is missing."""
 
     NO_SERVER = "no_server"
@@ -45,35 +44,35 @@ class Hurdle(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DayStatus:
     """`missing` have not handed in for the day; `addressed` of them can be written to. `hurdles` keep mail from going."""
 
     day: date
-    state: State
-    form: Form
+    state: DayState
+    form: ReportTemplate
     freezes_at: datetime
     deadline: datetime
-    missing: Sequence[Agency]
+    missing: Sequence[AgencyFigures]
     agencies: int
     addressed: frozenset[int]
     held: ReportDay
     issues: Sequence[ReportIssue]
     mails: Sequence[ReportMail]
     links: Sequence[tuple[ReportLink, str]]
-    hurdles: Sequence[Hurdle]
+    hurdles: Sequence[MailObstacle]
 
     @property
     def pending(self) -> list[str]:
         """What is known now and is in no issue yet, in words."""
-        return [in_words(Change(**each)) for each in self.held.pending]
+        return [describe_change(FigureChange(**each)) for each in self.held.pending]
 
     @property
     def is_missing_alarm(self) -> bool:
-        return self.state is State.COLLECTING and self.held.alarmed_at is not None and bool(self.missing)
+        return self.state is DayState.COLLECTING and self.held.alarmed_at is not None and bool(self.missing)
 
     @property
     def is_undelivered_alarm(self) -> bool:
-        return self.held.undelivered_at is not None and self.state is not State.DELIVERED
+        return self.held.undelivered_at is not None and self.state is not DayState.DELIVERED
 
     def as_data(self) -> dict[str, Any]:
         """For the command: counts and moments, no addresses."""
@@ -106,7 +105,7 @@ class Standing:
         }
 
 
-def read_day(session: Session, day: date, settings: Settings, *, now: datetime) -> Standing:
+def read_day_status(session: Session, day: date, settings: Settings, *, now: datetime) -> DayStatus:
     """All about one day. Call it inside one `db.read()`."""
     iso, form = day.isoformat(), current_form(session)
     held = session.get(ReportDay, iso) or ReportDay(day=iso, marks={}, pending=[])
@@ -118,10 +117,10 @@ def read_day(session: Session, day: date, settings: Settings, *, now: datetime) 
     addressees = find_addressees(session, [each.id for each in missing], now=now)
     hurdles = []
     if not settings.smtp_url:
-        hurdles.append(Hurdle.NO_SERVER)
+        hurdles.append(MailObstacle.NO_SERVER)
     if not settings.report_recipients:
-        hurdles.append(Hurdle.NO_RECIPIENTS)
-    return Standing(
+        hurdles.append(MailObstacle.NO_RECIPIENTS)
+    return DayStatus(
         day=day,
         state=_state(session, day, held, issues, form=form, now=now),
         form=form,
@@ -156,7 +155,7 @@ def read_alarm(session: Session, day: date) -> Alarm | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastReport:
     """A day's report in the list of all: when it was issued, how often it was corrected."""
 
     day: str
@@ -164,7 +163,7 @@ class Past:
     corrections: int
 
 
-def read_history(session: Session, *, limit: int = 60) -> list[Past]:
+def read_history(session: Session, *, limit: int = 60) -> list[PastReport]:
     """The reports of the last days, the newest first."""
     rows = session.execute(
         select(ReportIssue.day, func.min(ReportIssue.issued_at), func.max(ReportIssue.n))
@@ -172,7 +171,7 @@ def read_history(session: Session, *, limit: int = 60) -> list[Past]:
         .order_by(ReportIssue.day.desc())
         .limit(limit)
     )
-    return [Past(*row) for row in rows]
+    return [PastReport(*row) for row in rows]
 
 
 def _state(
@@ -181,14 +180,14 @@ def _state(
     held: ReportDay,
     issues: Sequence[ReportIssue],
     *,
-    form: Form,
+    form: ReportTemplate,
     now: datetime,
-) -> State:
+) -> DayState:
     if issues:
         if any(issue.issued_at is None for issue in issues):
-            return State.FROZEN
+            return DayState.FROZEN
         is_there = held.by_hand_at is not None or is_delivered(session, day.isoformat())
-        return State.DELIVERED if is_there else State.ISSUED
+        return DayState.DELIVERED if is_there else DayState.ISSUED
     if not is_anything_running(session, kind=form.kind, day=day):
-        return State.NOT_WANTED
-    return State.COLLECTING if day >= now.astimezone(VIETNAM).date() else State.MISSED
+        return DayState.NOT_WANTED
+    return DayState.COLLECTING if day >= now.astimezone(VIETNAM).date() else DayState.MISSED

@@ -1,19 +1,37 @@
-"""The documents of an issue, built from what was frozen and nothing else."""
+"""Build files of an issue; read, prove them.
+
+The documents of an issue, built from what was frozen and nothing else.
+
+The documents as they were issued, and the proof that they can be built again from what was frozen.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
+import zipfile
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
+from io import BytesIO
 
-from campaigns.report.changes import Change
-from campaigns.report.form import read_form
-from campaigns.report.models import FileKind, ReportIssue
-from campaigns.report.paper.blocks import Paper
-from campaigns.report.paper.composing import compose, compose_correction
-from campaigns.report.paper.docx import write_docx
-from campaigns.report.paper.pdf import draw_charts, write_pdf
-from campaigns.report.paper.xlsx import write_xlsx
-from campaigns.report.snapshot.figures import read_snapshot
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.models.reports import FileKind, ReportFile, ReportIssue
+from campaigns.reports.settings import current_form
+from campaigns.reports.take_snapshot import freezes_at, take_snapshot
+from campaigns.reports.writers.docx import write_docx
+from campaigns.reports.writers.pdf import draw_charts, write_pdf
+from campaigns.reports.writers.xlsx import write_xlsx
+from campaigns.rules.reports.changes import FigureChange
+from campaigns.rules.reports.compose import compose, compose_correction
+from campaigns.rules.reports.document import ReportDocument
+from campaigns.rules.reports.snapshot import read_snapshot
+from campaigns.rules.reports.template import parse_template
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts import audit
+from outreach.rules.errors import BadInput, NotFound
+from outreach.runtime import Runtime
 
 MIME = {
     FileKind.DOCX: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -22,16 +40,16 @@ MIME = {
 }
 
 
-def paper_of(issue: ReportIssue) -> Paper:
+def document_of(issue: ReportIssue) -> ReportDocument:
     """What an issue says."""
-    snapshot, form = read_snapshot(issue.snapshot), read_form(issue.form)
+    snapshot, form = read_snapshot(issue.snapshot), parse_template(issue.form)
     if issue.n == 0:
         return compose(snapshot, form, written_on=issue.written_on)
-    changes = [Change(**each) for each in issue.changes]
+    changes = [FigureChange(**each) for each in issue.changes]
     return compose_correction(snapshot, form, changes, n=issue.n, written_on=issue.written_on)
 
 
-def build(paper: Paper, *, made_at: datetime) -> dict[FileKind, bytes]:
+def build_files(paper: ReportDocument, *, made_at: datetime) -> dict[FileKind, bytes]:
     """The three files of a paper. `made_at` stands in their properties."""
     charts: Mapping[str, bytes] = draw_charts(paper)
     return {
@@ -44,3 +62,105 @@ def build(paper: Paper, *, made_at: datetime) -> dict[FileKind, bytes]:
 def file_name(day: str, n: int, kind: FileKind) -> str:
     """report-2020-08-20.docx; a correction's says which one it is."""
     return f"report-{day}{f'-dinh-chinh-{n}' if n else ''}.{kind.value}"
+
+
+# Where the words and figures of the two kinds of archive stand.
+_WORDS = {
+    FileKind.DOCX: re.compile(r"word/document\.xml"),
+    FileKind.XLSX: re.compile(r"xl/(?:sharedStrings|worksheets/sheet\d+)\.xml"),
+}
+
+
+def read_files(session: Session, day: str) -> dict[str, bytes]:
+    """The files of a day's report and of its corrections, by name; empty where none was issued."""
+    rows = session.execute(
+        select(ReportIssue.n, ReportFile.kind, ReportFile.content)
+        .join(ReportFile, ReportFile.issue_id == ReportIssue.id)
+        .where(ReportIssue.day == day)
+        .order_by(ReportIssue.n, ReportFile.kind)
+    )
+    return {file_name(day, n, kind): content for n, kind, content in rows}
+
+
+def read_file(session: Session, day: str, *, n: int, kind: FileKind) -> bytes:
+    """One file as it was issued. Raises NotFound."""
+    content = session.scalar(
+        select(ReportFile.content)
+        .join(ReportIssue, ReportIssue.id == ReportFile.issue_id)
+        .where(ReportIssue.day == day, ReportIssue.n == n, ReportFile.kind == kind)
+    )
+    if content is None:
+        raise NotFound("Chưa có văn bản này.")
+    return content
+
+
+def record_download(
+    session: Session, day: str, *, n: int, kind: FileKind, actor_id: int | None, now: datetime, **by: int
+) -> None:
+    """That somebody took a file with them goes on record: a user, or whoever holds a link, which `by` names."""
+    audit.record(
+        session,
+        actor_id=actor_id,
+        action="report.download",
+        subject="reports:all",
+        now=now,
+        day=day,
+        correction=n,
+        file=kind.value,
+        **by,
+    )
+
+
+def build_without_issuing(runtime: Runtime, day: date, *, now: datetime) -> dict[FileKind, bytes]:
+    """What the documents of a day would be: as of its hour of freezing, or as of now before it. Nothing is kept.
+
+    Raises BadInput for a day that is yet to come.
+    """
+    if day > now.astimezone(VIETNAM).date():
+        raise BadInput(f"Ngày {day:%d/%m/%Y} chưa tới, chưa lập được báo cáo.")
+    with runtime.db.read() as session:
+        form = current_form(session)
+        known_until = min(freezes_at(day, form), now)
+        paper = compose(take_snapshot(session, form, day=day, known_until=known_until), form)
+    return build_files(paper, made_at=now)
+
+
+def verify_issues(session: Session) -> tuple[int, list[str]]:
+    """Build every issue anew: how many there are, and of each that differs its day, its number and what differs."""
+    issues = session.scalars(
+        select(ReportIssue).where(ReportIssue.issued_at.is_not(None)).order_by(ReportIssue.day, ReportIssue.n)
+    ).all()
+    wrong = []
+    for issue in issues:
+        if why := _differs(session, issue):
+            wrong.append(f"{issue.day}, lần {issue.n}: {why}")
+    return len(issues), wrong
+
+
+def _differs(session: Session, issue: ReportIssue) -> str:
+    if read_snapshot(issue.snapshot).digest != issue.digest:
+        return "số liệu đã chốt không khớp mã kiểm tra"
+    kept = {
+        row.kind: row for row in session.scalars(select(ReportFile).where(ReportFile.issue_id == issue.id))
+    }
+    if set(kept) != set(FileKind):
+        return "thiếu tệp"
+    for kind, row in kept.items():
+        if hashlib.sha256(row.content).hexdigest() != row.sha256:
+            return f"tệp {kind.value} đã bị thay đổi"
+    fresh = build_files(document_of(issue), made_at=issue.frozen_at)
+    for kind in _WORDS:
+        if words_of(kept[kind].content, kind) != words_of(fresh[kind], kind):
+            return f"tệp {kind.value} dựng lại có nội dung khác"
+    return ""
+
+
+def words_of(content: bytes, kind: FileKind) -> list[str]:
+    """All words and figures of a DOCX or an XLSX, in order."""
+    found = []
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        for name in sorted(archive.namelist()):
+            if _WORDS[kind].fullmatch(name):
+                text = archive.read(name).decode()
+                found += [part for part in re.split(r"<[^>]*>", text) if part.strip()]
+    return found

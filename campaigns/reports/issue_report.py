@@ -1,4 +1,9 @@
-"""Freezing a day, issuing its documents, correcting them. Each happens once, whoever asks and how often."""
+"""Freeze, issue, correct, send again.
+
+Freezing a day, issuing its documents, correcting them. Each happens once, whoever asks and how often.
+
+What officers do about a report that is issued: send it once more, or note that it went another way.
+"""
 
 from __future__ import annotations
 
@@ -10,31 +15,30 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.agencies.models import AgencyReport
-from campaigns.answers.models import Answer
-from campaigns.goals.models import DenominatorEntry
-from campaigns.models import OfficialInstalls
-from campaigns.publicity.models import Activity
-from campaigns.report.changes import Change, find_changes
-from campaigns.report.form import read_form
-from campaigns.report.forms import current_form
-from campaigns.report.issues.building import build, paper_of
-from campaigns.report.issues.links import make_link
-from campaigns.report.mail.mailing import write_to
-from campaigns.report.models import Purpose, ReportDay, ReportFile, ReportIssue
-from campaigns.report.snapshot.counting import freezes_at, take_snapshot
-from campaigns.report.snapshot.figures import read_snapshot
-from campaigns.windows import VIETNAM
-from outreach.access import audit
-from outreach.access.models import User
-from outreach.bulk import add_missing
-from outreach.errors import BadInput, NotFound, WrongState
+from campaigns.models.activities import Activity
+from campaigns.models.figures import AgencyReport, DenominatorEntry, OfficialInstalls
+from campaigns.models.replies import Answer
+from campaigns.models.reports import Purpose, ReportDay, ReportFile, ReportIssue
+from campaigns.reports.documents import build_files, document_of
+from campaigns.reports.links import make_link
+from campaigns.reports.report_mail import queue_mail
+from campaigns.reports.settings import current_form, require_province
+from campaigns.reports.take_snapshot import freezes_at, take_snapshot
+from campaigns.rules.reports.changes import FigureChange, find_changes
+from campaigns.rules.reports.snapshot import read_snapshot
+from campaigns.rules.reports.template import parse_template
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts import audit
+from outreach.core.bulk import insert_missing
+from outreach.core.settings import Settings
+from outreach.models.accounts import User
+from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.runtime import Runtime
 
 
-def hold(session: Session, day: str) -> ReportDay:
+def lock_day(session: Session, day: str) -> ReportDay:
     """A day's row, made where there is none, and locked: what happens on a day happens one after the other."""
-    add_missing(session, ReportDay, [{"day": day, "marks": {}, "pending": []}])
+    insert_missing(session, ReportDay, [{"day": day, "marks": {}, "pending": []}])
     return session.get_one(ReportDay, day, with_for_update=True, populate_existing=True)
 
 
@@ -44,7 +48,7 @@ def freeze(runtime: Runtime, day: date, *, now: datetime, user: User | None = No
     Raises BadInput before that hour, as figures would be missing.
     """
     with runtime.db.write() as session:
-        held = hold(session, day.isoformat())
+        held = lock_day(session, day.isoformat())
         form = current_form(session)
         as_of = freezes_at(day, form)
         if now < as_of:
@@ -77,11 +81,11 @@ def issue(runtime: Runtime, day: date, *, now: datetime) -> bool:
         waiting = newest_issue(session, day.isoformat())
         if waiting is None or waiting.issued_at is not None:
             return False
-        paper = paper_of(waiting)
+        paper = document_of(waiting)
     # Outside any lock: it takes a second or two. Whoever else builds them meanwhile builds the same.
-    files = build(paper, made_at=waiting.frozen_at)
+    files = build_files(paper, made_at=waiting.frozen_at)
     with runtime.db.write() as session:
-        hold(session, day.isoformat())
+        lock_day(session, day.isoformat())
         issued = session.get_one(ReportIssue, waiting.id, populate_existing=True)
         if issued.issued_at is not None:
             return False
@@ -92,9 +96,9 @@ def issue(runtime: Runtime, day: date, *, now: datetime) -> bool:
             for kind, content in files.items()
         )
         issued.issued_at = now
-        form = read_form(issued.form)
+        form = parse_template(issued.form)
         make_link(session, issued.day, days=form.link_days, user=None, now=now)
-        write_to(
+        queue_mail(
             session,
             runtime.settings.report_recipients,
             Purpose.CORRECTION if issued.n else Purpose.REPORT,
@@ -106,20 +110,20 @@ def issue(runtime: Runtime, day: date, *, now: datetime) -> bool:
         return True
 
 
-def correct(runtime: Runtime, day: date, *, now: datetime, user: User | None = None) -> list[Change]:
+def correct(runtime: Runtime, day: date, *, now: datetime, user: User | None = None) -> list[FigureChange]:
     """What is known now in a correction of its own, marked as such; empty where nothing has changed.
 
     Raises WrongState while the report itself, or a correction of it, is still being issued; NotFound without a report.
     """
     with runtime.db.write() as session:
-        held = hold(session, day.isoformat())
+        held = lock_day(session, day.isoformat())
         before = newest_issue(session, held.day)
         if before is None:
             raise NotFound("Ngày này chưa có báo cáo để đính chính.")
         if before.issued_at is None:
             raise WrongState("Báo cáo đang được phát hành. Hãy thử lại sau ít phút.")
         marks = read_marks(session)
-        said, form = read_snapshot(before.snapshot), read_form(before.form)
+        said, form = read_snapshot(before.snapshot), parse_template(before.form)
         snapshot = take_snapshot(session, form, day=day, known_until=now)
         changes = find_changes(said, snapshot, done=form.done)
         held.marks, held.pending = marks, []
@@ -145,17 +149,17 @@ def correct(runtime: Runtime, day: date, *, now: datetime, user: User | None = N
 def look_for_changes(runtime: Runtime, day: date, *, now: datetime) -> int:
     """Note what is known now and is not in an issue; how many figures. Costs little while nothing was entered."""
     with runtime.db.write() as session:
-        held = hold(session, day.isoformat())
+        held = lock_day(session, day.isoformat())
         issued = newest_issue(session, held.day)
         if issued is None or issued.issued_at is None:
             return 0
         marks = read_marks(session)
         if held.marks == marks or not _speaks_of(
-            session, day, freezes_at(day, read_form(issued.form)), held.marks
+            session, day, freezes_at(day, parse_template(issued.form)), held.marks
         ):
             held.marks = marks
             return len(held.pending)
-        form = read_form(issued.form)
+        form = parse_template(issued.form)
         snapshot = take_snapshot(session, form, day=day, known_until=now)
         changes = find_changes(read_snapshot(issued.snapshot), snapshot, done=form.done)
         held.marks, held.pending = marks, [change.as_data() for change in changes]
@@ -215,4 +219,52 @@ def _record(session: Session, action: str, made: ReportIssue, *, user: User | No
         subject=f"report_issues:{made.id}",
         now=now,
         correction=made.n,
+    )
+
+
+def send_again(session: Session, day: str, settings: Settings, *, user: User, now: datetime) -> int:
+    """Write the newest issue's mail to everybody once more; to how many. Raises WrongState where mail cannot go,
+    NotFound, NotAllowed.
+    """
+    require_province(session, user)
+    lock_day(session, day)
+    newest = newest_issue(session, day)
+    if newest is None or newest.issued_at is None:
+        raise NotFound("Chưa phát hành báo cáo của ngày này.")
+    if not settings.smtp_url or not settings.report_recipients:
+        raise WrongState(
+            "Chưa khai báo máy chủ thư (SMTP_URL) hoặc nơi nhận (REPORT_RECIPIENTS), chưa gửi được."
+        )
+    count = queue_mail(
+        session,
+        settings.report_recipients,
+        Purpose.CORRECTION if newest.n else Purpose.REPORT,
+        day=day,
+        issue_id=newest.id,
+        again=now.isoformat(timespec="seconds"),
+        now=now,
+    )
+    audit.record(
+        session,
+        actor_id=user.id,
+        action="report.send_again",
+        subject=f"report_issues:{newest.id}",
+        now=now,
+        mails=count,
+    )
+    return count
+
+
+def note_by_hand(session: Session, day: str, *, user: User, now: datetime) -> None:
+    """The report went another way: no alarm any more. Raises NotFound, NotAllowed, WrongState when it was noted."""
+    require_province(session, user)
+    held = lock_day(session, day)
+    newest = newest_issue(session, day)
+    if newest is None or newest.issued_at is None:
+        raise NotFound("Chưa phát hành báo cáo của ngày này.")
+    if held.by_hand_at is not None:
+        raise WrongState("Việc này đã được ghi từ trước.")
+    held.by_hand_at, held.by_hand_by = now, user.id
+    audit.record(
+        session, actor_id=user.id, action="report.by_hand", subject=f"report_issues:{newest.id}", now=now
     )

@@ -8,11 +8,11 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.report.models import ReportLink
-from outreach.access import audit
-from outreach.access.models import User
-from outreach.errors import NotFound, WrongState
-from outreach.settings import Settings
+from campaigns.models.reports import ReportLink
+from outreach.accounts import audit
+from outreach.core.settings import Settings
+from outreach.models.accounts import User
+from outreach.rules.errors import NotFound, WrongState
 
 
 def make_link(session: Session, day: str, *, days: int, user: User | None, now: datetime) -> ReportLink:

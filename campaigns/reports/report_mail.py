@@ -1,24 +1,41 @@
-"""The report's mail: written down in the transaction of what it is about, sent afterwards, tried again until it is taken.
+"""Mail: compose, queue, send.
+
+The report's mail: written down in the transaction of what it is about, sent afterwards, tried again until it is taken.
 
 A mail is claimed before it is sent, so that two processes never send it at once. One that may have gone out when its
 process was killed is sent again with the same Message-ID: twice is better than not at all before 14:00.
+
+What the report's mails say. Aggregates and ways into the office; nobody's name, number or text.
 """
 
 from __future__ import annotations
 
 import smtplib
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.report.mail.letters import letter_of
-from campaigns.report.models import Purpose, ReportMail
-from campaigns.windows import VIETNAM
-from outreach.bulk import add_missing
-from outreach.errors import NotFound
-from outreach.mail import is_about_one_mail, send_mail
+from campaigns.agencies.links import address_of as agency_address
+from campaigns.models.figures import AgencyLink
+from campaigns.models.reports import Purpose, ReportFile, ReportIssue, ReportMail
+from campaigns.reports.documents import MIME, file_name
+from campaigns.reports.links import address_of, read_links
+from campaigns.reports.settings import current_form
+from campaigns.reports.take_snapshot import read_agencies
+from campaigns.rules.reports.changes import FigureChange, describe_change
+from campaigns.rules.reports.document import percent, said, short_day
+from campaigns.rules.reports.snapshot import read_snapshot
+from campaigns.rules.reports.template import ReportTemplate, parse_template
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.audit import read_head
+from outreach.core.bulk import insert_missing
+from outreach.core.mail import Attachment, is_about_one_mail, send_mail
+from outreach.core.settings import Settings
+from outreach.models.accounts import Organisation
+from outreach.rules.errors import NotFound
 from outreach.runtime import Runtime
 
 # Longer than a server may take for one mail; then whoever claimed it has ended.
@@ -28,7 +45,7 @@ PAUSE = timedelta(seconds=60)
 _KEEPS_TRYING = timedelta(days=2)
 
 
-def write_to(
+def queue_mail(
     session: Session,
     addresses: Iterable[str],
     purpose: Purpose,
@@ -62,11 +79,11 @@ def write_to(
         for address in dict.fromkeys(addresses)
     ]
     if rows:
-        add_missing(session, ReportMail, rows)
+        insert_missing(session, ReportMail, rows)
     return len(rows)
 
 
-def waiting(day: str, *, now: datetime) -> tuple[ColumnElement[bool], ...]:
+def due_mail(day: str, *, now: datetime) -> tuple[ColumnElement[bool], ...]:
     """The condition of a day's mails that may be sent now."""
     return (
         ReportMail.day == day,
@@ -93,7 +110,7 @@ def is_delivered(session: Session, day: str) -> bool:
     return bool(everybody) and everybody <= set(reached)
 
 
-def deliver(runtime: Runtime, day: str, *, now: datetime) -> int:
+def send_due_mail(runtime: Runtime, day: str, *, now: datetime) -> int:
     """Send a day's mails that are due, the report before all others; how many.
 
     A server that is away gets a pause; one that puts off a mail is asked about the others.
@@ -118,7 +135,7 @@ def deliver(runtime: Runtime, day: str, *, now: datetime) -> int:
                 if is_about_one_mail(error):
                     continue
                 # The others would meet the same server: they wait, too, and nobody waits for them.
-                session.execute(update(ReportMail).where(*waiting(day, now=now)).values(next_at=now + PAUSE))
+                session.execute(update(ReportMail).where(*due_mail(day, now=now)).values(next_at=now + PAUSE))
             return sent
         outcome = {"sent_at": now, "error": ""} if taken else {"refused_at": now, "error": "refused"}
         with runtime.db.write() as session:
@@ -130,7 +147,7 @@ def _claim(session: Session, day: str, *, now: datetime) -> ReportMail | None:
     """The next mail, whose turn is moved on in the same transaction."""
     mail = session.scalar(
         select(ReportMail)
-        .where(*waiting(day, now=now))
+        .where(*due_mail(day, now=now))
         .order_by(ReportMail.purpose.desc(), ReportMail.tries, ReportMail.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -143,7 +160,7 @@ def _claim(session: Session, day: str, *, now: datetime) -> ReportMail | None:
 def _send(runtime: Runtime, mail: ReportMail) -> int:
     with runtime.db.read() as session:
         try:
-            letter = letter_of(session, mail, runtime.settings)
+            letter = compose_letter(session, mail, runtime.settings)
         except NotFound:
             return 0
     return send_mail(
@@ -159,3 +176,159 @@ def _send(runtime: Runtime, mail: ReportMail) -> int:
 def end_of(day: str, clock: str) -> datetime:
     """A moment of a day in Vietnam."""
     return datetime.fromisoformat(f"{day}T{clock}:00").replace(tzinfo=VIETNAM)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    subject: str
+    body: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+_END = "\n\nLoa gửi thư này tự động, xin không trả lời thư.\n"
+_CHASE = """Kính gửi {agency},
+
+Đến nay hệ thống chưa nhận được số liệu ngày {day} của cơ quan, đơn vị về kết quả {deed}.
+Kính đề nghị gửi trước {freeze} hôm nay để kịp tổng hợp báo cáo trước {deadline}, tại:
+
+{link}
+
+Số liệu gồm: tổng số người, số người có điện thoại thông minh, số người đã {done}. Số nào chưa rõ thì để trống."""
+_MISSING = """Kính gửi đồng chí,
+
+Còn {count} cơ quan, đơn vị chưa gửi số liệu ngày {day}:
+{names}
+
+Số liệu được chốt lúc {freeze}. Có thể nhập giúp tại:
+
+{link}"""
+_UNDELIVERED = """Kính gửi đồng chí,
+
+Đã quá {undelivered} mà báo cáo ngày {day} chưa đến được tất cả nơi nhận. Báo cáo phải đến nơi trước {deadline}.
+Mời đồng chí xem lý do, tải văn bản và gửi bằng cách khác nếu cần, tại:
+
+{link}"""
+_REPORT = """Kính gửi đồng chí,
+
+Gửi kèm Báo cáo {subject}, ngày {day}.
+
+{figures}
+Xem và tải văn bản, không cần đăng nhập, đến hết ngày {until}:
+
+{link}
+
+Văn bản gửi kèm chưa có số và chữ ký; bản chính do văn thư phát hành.
+
+Mốc nhật ký, để đối chiếu khi kiểm tra: {anchor}"""
+_CORRECTION = """Kính gửi đồng chí,
+
+Gửi kèm Báo cáo bổ sung, đính chính lần {n} của Báo cáo ngày {day}: {count} số liệu được nhận hoặc sửa sau khi đã chốt.
+
+{changes}
+Xem và tải văn bản, không cần đăng nhập, đến hết ngày {until}:
+
+{link}
+
+Văn bản gửi kèm chưa có số và chữ ký; bản chính do văn thư phát hành."""
+_MOST_CHANGES = 20
+
+
+def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Letter:
+    """A mail's words and files as they are at the moment of sending. Raises NotFound when what it is about is gone."""
+    if mail.issue_id is not None:
+        issue = session.get_one(ReportIssue, mail.issue_id)
+        return _issued(session, issue, settings)
+    form, day = current_form(session), short_day(mail.day)
+    hours = form.hours
+    facts = {
+        "day": day,
+        "deed": form.deed,
+        "done": form.done,
+        "freeze": hours.freeze,
+        "undelivered": hours.undelivered,
+        "deadline": hours.deadline,
+    }
+    base = settings.public_base_url
+    if mail.purpose is Purpose.CHASE:
+        agency = session.get_one(Organisation, mail.organisation_id)
+        link = session.get(AgencyLink, mail.link_id) if mail.link_id else None
+        way = agency_address(link, settings) if link else f"{base}/admin/agencies/{agency.id}/"
+        body = _CHASE.format(agency=agency.name, link=way, **facts)
+        return Letter(f"Đề nghị gửi số liệu ngày {day}", body + _END)
+    if mail.purpose is Purpose.ALARM_MISSING:
+        missing = _missing(session, mail.day)
+        names = "\n".join(f"- {name}" for name in missing)
+        body = _MISSING.format(count=said(len(missing)), names=names, link=f"{base}/admin/agencies/", **facts)
+        return Letter(f"Còn {said(len(missing))} nơi chưa gửi số liệu ngày {day}", body + _END)
+    body = _UNDELIVERED.format(link=f"{base}/admin/report/", **facts)
+    return Letter(f"Báo cáo ngày {day} chưa gửi được", body + _END)
+
+
+def _missing(session: Session, day: str) -> list[str]:
+    end = date.fromisoformat(day)
+    missing = [each.name for each in read_agencies(session, day=end, known_until=None) if each.is_missing]
+    if not missing:
+        raise NotFound("Không còn nơi nào chưa gửi số liệu.")
+    return missing
+
+
+def _issued(session: Session, issue: ReportIssue, settings: Settings) -> Letter:
+    form, day = parse_template(issue.form), short_day(issue.day)
+    assert issue.issued_at is not None
+    link = next(iter(read_links(session, issue.day, now=issue.issued_at)), None)
+    facts = {
+        "day": day,
+        "link": address_of(link, settings) if link else "(liên kết đã bị ngừng)",
+        "until": short_day(link.expires_at.date().isoformat()) if link else day,
+    }
+    files = tuple(
+        Attachment(file_name(issue.day, issue.n, each.kind), MIME[each.kind], each.content)
+        for each in session.scalars(select(ReportFile).where(ReportFile.issue_id == issue.id))
+    )
+    if issue.n:
+        lines = [f"- {line}" for line in changes_in_words(issue)]
+        more = len(lines) - _MOST_CHANGES
+        shown = "\n".join(lines[:_MOST_CHANGES]) + (f"\n- và {more} số liệu khác." if more > 0 else "")
+        body = _CORRECTION.format(n=issue.n, count=said(len(lines)), changes=shown + "\n", **facts)
+        return Letter(f"Báo cáo bổ sung, đính chính ngày {day} (lần {issue.n})", body + _END, files)
+    # Outside the database: entries cut off at the audit's end are missed by whoever keeps the mail.
+    body = _REPORT.format(
+        anchor=read_head(session),
+        subject=form.subject[:1].lower() + form.subject[1:],
+        figures=_figures(issue, form),
+        **facts,
+    )
+    return Letter(f"Báo cáo {form.subject[:1].lower()}{form.subject[1:]}, ngày {day}", body + _END, files)
+
+
+def changes_in_words(issue: ReportIssue) -> list[str]:
+    """Each change of a correction as a line: what, from what, to what."""
+    return [describe_change(FigureChange(**each)) for each in issue.changes]
+
+
+def _figures(issue: ReportIssue, form: ReportTemplate) -> str:
+    """The three sources, a line each."""
+    snapshot = read_snapshot(issue.snapshot)
+    known = [
+        each for each in snapshot.agencies if each.with_smartphone is not None and each.installed is not None
+    ]
+    owners, installed = (
+        sum(each.with_smartphone or 0 for each in known),
+        sum(each.installed or 0 for each in known),
+    )
+    staff = (
+        f"{said(installed)}/{said(owners)} người, đạt {percent(installed / owners)}" if owners else "chưa rõ"
+    )
+    whole, reported = snapshot.whole, snapshot.whole.reported
+    official = "chưa đủ số liệu của toàn tỉnh"
+    if whole.official:
+        official = f"{said(whole.official.installed)} máy"
+        if whole.official_share is not None:
+            official += f", đạt {percent(whole.official_share)}"
+    own = "chưa rõ"
+    if reported.share is not None:
+        own = f"{said(reported.reported)}/{said(reported.could)} người, đạt {percent(reported.share)}"
+    return (
+        f"- Cơ quan, đơn vị: {staff}.\n- Số liệu chính thức: {official}.\n- Người dân tự báo: {own} "
+        f"(nguồn riêng, không cộng với số liệu chính thức).\n"
+    )

@@ -1,32 +1,38 @@
-"""What the scheduler does about the report: reads what has happened, does what is due, until nothing is.
+"""Do what is due; remind and alarm.
+
+What the scheduler does about the report: reads what has happened, does what is due, until nothing is.
 
 Everything is read from the database, so that it makes no difference who asks, how often, or since when nobody did.
+
+Writing to those who have not handed in, and to the officers who look after the report.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.report.day import Deed, Happened, next_deed
-from campaigns.report.form import Form
-from campaigns.report.forms import current_form
-from campaigns.report.issues.issuing import correct, freeze, hold, issue, look_for_changes, newest_issue
-from campaigns.report.mail import chasing
-from campaigns.report.mail.mailing import deliver, is_delivered, waiting
-from campaigns.report.models import ReportDay, ReportIssue, ReportMail
-from campaigns.report.snapshot.sources import is_anything_running, read_agencies
-from campaigns.rings import ring_report
-from campaigns.windows import VIETNAM
-from outreach.doorbell import take_turn
+from campaigns.enqueue_jobs import enqueue_report_schedule
+from campaigns.models.figures import AgencyLink
+from campaigns.models.reports import Purpose, ReportDay, ReportIssue, ReportMail
+from campaigns.reports.issue_report import correct, freeze, issue, lock_day, look_for_changes, newest_issue
+from campaigns.reports.report_mail import due_mail, end_of, is_delivered, queue_mail, send_due_mail
+from campaigns.reports.settings import current_form, may_issue
+from campaigns.reports.take_snapshot import is_anything_running, read_agencies
+from campaigns.rules.reports.schedule import DayEvents, ReportAction, next_action
+from campaigns.rules.reports.template import ReportTemplate
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.core.job_queue import once_every
+from outreach.models.accounts import Role, User
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
-
 # Late figures of days before that are still corrected by themselves.
 CORRECTED_FOR = 7
 # A step that broke is not tried again for so long: meanwhile the alarm has its turn.
@@ -35,20 +41,20 @@ _LOOK_EVERY_S = 20
 _MOST_DEEDS = 50  # of one call; the next one goes on
 
 
-def ring_for_report(runtime: Runtime, *, now: datetime) -> bool:
+def enqueue_due_report(runtime: Runtime, *, now: datetime) -> bool:
     """Ring where something is due; looked for every so many seconds, whoever asks."""
-    if not take_turn(runtime.redis, "loa:report", every_s=_LOOK_EVERY_S):
+    if not once_every(runtime.redis, "loa:report", every_s=_LOOK_EVERY_S):
         return False
-    if any(find_deed(runtime, day, now=now) for day in _days(runtime, now)):
-        return ring_report(runtime.doorbell)
+    if any(find_due_action(runtime, day, now=now) for day in _days(runtime, now)):
+        return enqueue_report_schedule(runtime.doorbell)
     return False
 
 
-def tick(runtime: Runtime, *, now: datetime) -> list[Deed]:
+def run_due_actions(runtime: Runtime, *, now: datetime) -> list[ReportAction]:
     """Do all that is due at `now`, in order; what was done."""
-    done: list[Deed] = []
+    done: list[ReportAction] = []
     for day in _days(runtime, now):
-        while len(done) < _MOST_DEEDS and (deed := find_deed(runtime, day, now=now)):
+        while len(done) < _MOST_DEEDS and (deed := find_due_action(runtime, day, now=now)):
             done.append(deed)
             try:
                 _do(runtime, deed, day, now=now)
@@ -56,27 +62,31 @@ def tick(runtime: Runtime, *, now: datetime) -> list[Deed]:
                 # Whatever broke, the alarm must have its turn, and the next try.
                 log.exception("report.failed deed=%s day=%s", deed, day)
                 with runtime.db.write() as session:
-                    hold(session, day.isoformat()).failed_at = now
-                if deed not in (Deed.FREEZE, Deed.ISSUE):
+                    lock_day(session, day.isoformat()).failed_at = now
+                if deed not in (ReportAction.FREEZE, ReportAction.ISSUE):
                     break
     return done
 
 
-def find_deed(runtime: Runtime, day: date, *, now: datetime) -> Deed | None:
+def find_due_action(runtime: Runtime, day: date, *, now: datetime) -> ReportAction | None:
     """What is due next about a day's report."""
     local = now.astimezone(VIETNAM)
     with runtime.db.read() as session:
         form = current_form(session)
-        happened = read_happened(session, day, form=form, has_server=bool(runtime.settings.smtp_url), now=now)
+        happened = read_day_events(
+            session, day, form=form, has_server=bool(runtime.settings.smtp_url), now=now
+        )
     if happened.is_issued and f"{local:%H:%M}" >= form.hours.correct and not happened.has_changed:
         # Only now does anybody want to know, and only where something was entered does it cost.
         if look_for_changes(runtime, day, now=now):
-            return Deed.CORRECT
-        return next_deed(f"{local:%H:%M}", happened, form.hours)
-    return next_deed(f"{local:%H:%M}", happened, form.hours)
+            return ReportAction.CORRECT
+        return next_action(f"{local:%H:%M}", happened, form.hours)
+    return next_action(f"{local:%H:%M}", happened, form.hours)
 
 
-def read_happened(session: Session, day: date, *, form: Form, has_server: bool, now: datetime) -> Happened:
+def read_day_events(
+    session: Session, day: date, *, form: ReportTemplate, has_server: bool, now: datetime
+) -> DayEvents:
     """What has happened on a day, from the database. Call it inside one `db.read()`."""
     iso = day.isoformat()
     held = session.get(ReportDay, iso) or ReportDay(day=iso, marks={}, pending=[])
@@ -86,7 +96,7 @@ def read_happened(session: Session, day: date, *, form: Form, has_server: bool, 
     missing = 0
     if is_wanted and newest is None:
         missing = sum(each.is_missing for each in read_agencies(session, day=day, known_until=None))
-    return Happened(
+    return DayEvents(
         is_wanted=is_wanted,
         missing=missing,
         is_chased=held.chased_at is not None,
@@ -94,7 +104,7 @@ def read_happened(session: Session, day: date, *, form: Form, has_server: bool, 
         is_frozen=newest is not None,
         is_issued=newest is not None and newest.issued_at is not None,
         may_deliver=has_server
-        and bool(session.execute(select(ReportMail.id).where(*waiting(iso, now=now)).limit(1)).first()),
+        and bool(session.execute(select(ReportMail.id).where(*due_mail(iso, now=now)).limit(1)).first()),
         is_delivered=held.by_hand_at is not None or is_delivered(session, iso),
         is_undelivered_alarmed=held.undelivered_at is not None,
         has_changed=bool(held.pending),
@@ -116,17 +126,104 @@ def _days(runtime: Runtime, now: datetime) -> Sequence[date]:
     return [today, *(date.fromisoformat(day) for day in earlier)]
 
 
-def _do(runtime: Runtime, deed: Deed, day: date, *, now: datetime) -> None:
+def _do(runtime: Runtime, deed: ReportAction, day: date, *, now: datetime) -> None:
     match deed:
-        case Deed.CHASE:
-            chasing.chase(runtime, day, now=now)
-        case Deed.ALARM_MISSING | Deed.ALARM_UNDELIVERED:
-            chasing.alarm(runtime, day, deed, now=now)
-        case Deed.FREEZE:
+        case ReportAction.CHASE:
+            remind_agencies(runtime, day, now=now)
+        case ReportAction.ALARM_MISSING | ReportAction.ALARM_UNDELIVERED:
+            send_alarm(runtime, day, deed, now=now)
+        case ReportAction.FREEZE:
             freeze(runtime, day, now=now)
-        case Deed.ISSUE:
+        case ReportAction.ISSUE:
             issue(runtime, day, now=now)
-        case Deed.DELIVER:
-            deliver(runtime, day.isoformat(), now=now)
-        case Deed.CORRECT:
+        case ReportAction.DELIVER:
+            send_due_mail(runtime, day.isoformat(), now=now)
+        case ReportAction.CORRECT:
             correct(runtime, day, now=now)
+
+
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """One address at an agency; by a link where they have no account."""
+
+    organisation_id: int
+    address: str
+    link_id: int | None = None
+
+
+def remind_agencies(runtime: Runtime, day: date, *, now: datetime) -> None:
+    """Write to everybody at the agencies that have not handed in, once a day. Who has no address stands on the page."""
+    with runtime.db.write() as session:
+        held = lock_day(session, day.isoformat())
+        if held.chased_at is not None:
+            return
+        held.chased_at = now
+        until = end_of(held.day, current_form(session).hours.freeze)
+        missing = [each.id for each in read_agencies(session, day=day, known_until=None) if each.is_missing]
+        for each in find_addressees(session, missing, now=now):
+            queue_mail(
+                session,
+                [each.address],
+                Purpose.CHASE,
+                day=held.day,
+                organisation_id=each.organisation_id,
+                link_id=each.link_id,
+                until=until,
+                now=now,
+            )
+
+
+def send_alarm(runtime: Runtime, day: date, deed: ReportAction, *, now: datetime) -> None:
+    """Note an alarm, which the office's pages show from then on, and write to the officers of the province, once."""
+    with runtime.db.write() as session:
+        held = lock_day(session, day.isoformat())
+        hours = current_form(session).hours
+        if deed is ReportAction.ALARM_MISSING:
+            if held.alarmed_at is not None:
+                return
+            held.alarmed_at, purpose, until = now, Purpose.ALARM_MISSING, end_of(held.day, hours.freeze)
+        else:
+            if held.undelivered_at is not None:
+                return
+            held.undelivered_at, purpose, until = now, Purpose.ALARM_UNDELIVERED, None
+        queue_mail(session, report_officers(session), purpose, day=held.day, until=until, now=now)
+
+
+def find_addressees(session: Session, agencies: Iterable[int], *, now: datetime) -> list[Addressee]:
+    """Whom to write to: an agency's own users, and the holders of its links who are named with an address."""
+    wanted = sorted(agencies)
+    found = [
+        Addressee(user.organisation_id, user.email)
+        for user in session.scalars(
+            select(User)
+            .where(
+                User.organisation_id.in_(wanted), User.is_active, User.role.in_((Role.STAFF, Role.APPROVER))
+            )
+            .order_by(User.id)
+        )
+        if user.organisation_id is not None
+    ]
+    for link in session.scalars(
+        select(AgencyLink)
+        .where(
+            AgencyLink.organisation_id.in_(wanted), AgencyLink.ended_at.is_(None), AgencyLink.expires_at > now
+        )
+        .order_by(AgencyLink.id)
+    ):
+        if address := _ADDRESS.search(link.holder):
+            found.append(Addressee(link.organisation_id, address[0], link.id))
+    return found
+
+
+def report_officers(session: Session) -> list[str]:
+    """Who looks after the report: staff and approvers of the province, or the administrators where there are none."""
+    users = [
+        user
+        for user in session.scalars(select(User).where(User.is_active).order_by(User.id))
+        if may_issue(session, user)
+    ]
+    own = [user.email for user in users if user.role is not Role.ADMINISTRATOR]
+    return own or [user.email for user in users]

@@ -11,31 +11,31 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from campaigns.models.reports import ReportForm
 from campaigns.planning.kinds import load_kinds
-from campaigns.report.form import Form, read_form
-from campaigns.report.models import ReportForm
-from outreach.access import audit
-from outreach.access.models import Role, User
-from outreach.access.users import organisations_of, require_role
-from outreach.errors import BadInput, NotAllowed
+from campaigns.rules.reports.template import ReportTemplate, parse_template
+from outreach.accounts import audit
+from outreach.accounts.permissions import organisations_of, require_role
+from outreach.models.accounts import Role, User
+from outreach.rules.errors import BadInput, NotAllowed
 
 
 @cache
-def form_of_ours() -> Form:
+def form_of_ours() -> ReportTemplate:
     """The one that comes with Loa."""
-    return read_form(tomllib.loads((Path(__file__).parent / "kontum.toml").read_text(encoding="utf-8")))
+    return parse_template(tomllib.loads((Path(__file__).parent / "kontum.toml").read_text(encoding="utf-8")))
 
 
-def current_form(session: Session) -> Form:
+def current_form(session: Session) -> ReportTemplate:
     """The one in force."""
     saved = session.scalar(select(ReportForm).order_by(ReportForm.id.desc()).limit(1))
-    return read_form(saved.data) if saved else form_of_ours()
+    return parse_template(saved.data) if saved else form_of_ours()
 
 
-def save_form(session: Session, data: dict[str, Any], *, user: User, now: datetime) -> Form:
+def save_form(session: Session, data: dict[str, Any], *, user: User, now: datetime) -> ReportTemplate:
     """The form from now on; what is frozen keeps its own. Raises BadInput, NotAllowed."""
     require_province(session, user)
-    form = read_form(data)
+    form = parse_template(data)
     if form.kind not in load_kinds():
         raise BadInput(f"Chưa lưu gì. Không có loại chiến dịch “{form.kind}”: {', '.join(load_kinds())}.")
     saved = ReportForm(data=form.as_data(), saved_by=user.id, saved_at=now)

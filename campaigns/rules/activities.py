@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 
-from outreach.errors import BadInput
+from outreach.rules.errors import BadInput
 
 LONGEST_DAYS = 31  # of one entry: what goes on longer is entered month by month
 LONGEST_AGO = timedelta(days=366)
@@ -16,7 +16,7 @@ MOST_PEOPLE = 100_000  # at one meeting or on one round of visits
 LONGEST_TEXT = 200
 
 
-class Kind(StrEnum):
+class ActivityKind(StrEnum):
     """By which way people were told."""
 
     RADIO = "radio"
@@ -29,13 +29,13 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ActivityEntry:
     """`times` a day, on every day from `first` to `last`. `people` were there or were visited each time; None: unknown.
 
     `who` did it: a station, a newspaper, an officer. `place` within the area: a village, a hall.
     """
 
-    kind: Kind
+    kind: ActivityKind
     first: date
     last: date
     times: int
@@ -46,7 +46,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Tally:
+class ActivityTotals:
     """`entries` touch the days asked for; `times` and `people` are of these days alone; `people` where it is known."""
 
     entries: int = 0
@@ -64,16 +64,16 @@ class Tally:
 class Summary:
     """Of some days: by kind, by area's code as entered, and by day (there `entries` are those of the day)."""
 
-    total: Tally = field(default_factory=Tally)
-    kinds: dict[Kind, Tally] = field(default_factory=dict)
-    areas: dict[str, Tally] = field(default_factory=dict)
-    days: dict[date, Tally] = field(default_factory=dict)
+    total: ActivityTotals = field(default_factory=ActivityTotals)
+    kinds: dict[ActivityKind, ActivityTotals] = field(default_factory=dict)
+    areas: dict[str, ActivityTotals] = field(default_factory=dict)
+    days: dict[date, ActivityTotals] = field(default_factory=dict)
 
 
-def read_entry(typed: Mapping[str, str], *, today: date) -> Entry:
+def read_entry(typed: Mapping[str, str], *, today: date) -> ActivityEntry:
     """From a form: kind, first, last, times, people, who, place, about. Raises BadInput with what to do."""
     try:
-        kind = Kind(typed.get("kind", ""))
+        kind = ActivityKind(typed.get("kind", ""))
     except ValueError as error:
         raise BadInput("Hãy chọn hình thức tuyên truyền.") from error
     first = _day(typed.get("first", "")) or today
@@ -93,10 +93,10 @@ def read_entry(typed: Mapping[str, str], *, today: date) -> Entry:
     who, place, about = (" ".join(typed.get(name, "").split()) for name in ("who", "place", "about"))
     if max(len(who), len(place), len(about)) > LONGEST_TEXT:
         raise BadInput(f"Mỗi ô ghi nhiều nhất {LONGEST_TEXT} chữ. Hãy viết ngắn lại.")
-    return Entry(kind, first, last, 1 if times is None else times, people, who, place, about)
+    return ActivityEntry(kind, first, last, 1 if times is None else times, people, who, place, about)
 
 
-def summarise(entries: Iterable[tuple[Entry, str]], *, first: date, last: date) -> Summary:
+def summarise(entries: Iterable[tuple[ActivityEntry, str]], *, first: date, last: date) -> Summary:
     """What entries, each with its area's code, amount to on the days from `first` to `last`, both included."""
     summary = Summary()
     for entry, area in entries:
@@ -106,12 +106,14 @@ def summarise(entries: Iterable[tuple[Entry, str]], *, first: date, last: date) 
             continue
         for tally in (
             summary.total,
-            summary.kinds.setdefault(entry.kind, Tally()),
-            summary.areas.setdefault(area, Tally()),
+            summary.kinds.setdefault(entry.kind, ActivityTotals()),
+            summary.areas.setdefault(area, ActivityTotals()),
         ):
             tally.add(entry.times * days, entry.people)
         for n in range(days):
-            summary.days.setdefault(begins + timedelta(days=n), Tally()).add(entry.times, entry.people)
+            summary.days.setdefault(begins + timedelta(days=n), ActivityTotals()).add(
+                entry.times, entry.people
+            )
     return summary
 
 

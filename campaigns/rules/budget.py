@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from outreach.numerals import number
+from outreach.rules.formats import format_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def refusal_of(*, estimate_vnd: int | None, budget_vnd: int | None) -> str:
     if estimate_vnd is None or budget_vnd is None or estimate_vnd <= budget_vnd:
         return ""
     return (
-        f"Chi phí ước tính {number(estimate_vnd)} đồng vượt ngân sách {number(budget_vnd)} đồng của chiến dịch. "
+        f"Chi phí ước tính {format_number(estimate_vnd)} đồng vượt ngân sách {format_number(budget_vnd)} đồng của chiến dịch. "
         "Hãy rút lại để tăng ngân sách, bớt người nhận hoặc rút ngắn tin, rồi trình duyệt lại."
     )
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from campaigns.answers.standing import is_sure
-from campaigns.replies.classifier import Label
+from campaigns.rules.replies.labels import Label, is_sure
 
 
 class CaseKind(StrEnum):
@@ -17,7 +16,7 @@ class CaseKind(StrEnum):
     UNMATCHED = "unmatched"  # clear, but from a number that no campaign has written to of late
 
 
-class Outcome(StrEnum):
+class CaseOutcome(StrEnum):
     CALLED = "called"
     VISITED = "visited"
     MESSAGED = "messaged"
@@ -28,16 +27,19 @@ class Outcome(StrEnum):
 
 
 # What an officer may write. The others follow from something else.
-WRITTEN = (Outcome.CALLED, Outcome.VISITED, Outcome.MESSAGED, Outcome.SOLVED, Outcome.UNREACHED)
-
+WRITTEN = (
+    CaseOutcome.CALLED,
+    CaseOutcome.VISITED,
+    CaseOutcome.MESSAGED,
+    CaseOutcome.SOLVED,
+    CaseOutcome.UNREACHED,
+)
 # With these labels the work only begins: somebody has to answer.
-LEADS_ON = {Label.NEED_HELP: CaseKind.HELP, Label.QUESTION: CaseKind.QUESTION}
-
+FOLLOW_UP = {Label.NEED_HELP: CaseKind.HELP, Label.QUESTION: CaseKind.QUESTION}
 # Of these the label itself is in doubt.
 WAITS_FOR_LABEL = frozenset({CaseKind.UNCLEAR, CaseKind.OPT_OUT, CaseKind.UNMATCHED})
-
 # So long a case is its taker's alone. Then others may take it over: somebody went home with it.
-HELD_FOR = timedelta(minutes=15)
+ASSIGNED_FOR = timedelta(minutes=15)
 
 
 def kind_of(label: Label, confidence: float, *, is_matched: bool) -> CaseKind | None:
@@ -49,13 +51,13 @@ def kind_of(label: Label, confidence: float, *, is_matched: bool) -> CaseKind | 
         return CaseKind.OPT_OUT if label is Label.OPT_OUT else CaseKind.UNCLEAR
     if label is Label.UNCLEAR:
         return CaseKind.UNCLEAR
-    if label in LEADS_ON:
-        return LEADS_ON[label]
+    if label in FOLLOW_UP:
+        return FOLLOW_UP[label]
     return None if is_matched else CaseKind.UNMATCHED
 
 
-def held_until(taken_at: datetime | None, *, now: datetime) -> datetime | None:
+def assigned_until(taken_at: datetime | None, *, now: datetime) -> datetime | None:
     """Until when a case that was taken at that moment is its taker's alone; None when it is no more."""
-    if taken_at is None or taken_at + HELD_FOR <= now:
+    if taken_at is None or taken_at + ASSIGNED_FOR <= now:
         return None
-    return taken_at + HELD_FOR
+    return taken_at + ASSIGNED_FOR

@@ -1,10 +1,29 @@
-"""The answer page's own sentences in Vietnamese. Pure.
+"""What residents read and are asked.
+
+The answer page's own sentences in Vietnamese. Pure.
 
 A campaign may change any of them (`content.page`), and so may each of its languages; what it leaves out stays
 Vietnamese. `{…}` are filled in when the page is written.
+
+What a campaign says and asks, as data: the app or none, the question, the answers and their texts. Pure.
+
+A kind of campaign is a file in campaigns/planning/kinds; a campaign names its kind and may change any part of it.
+The labels are always the same nine; what `installed` means to people ("đã cài", "đã tiêm") is wording.
 """
 
 from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from campaigns.rules.replies.classifier import BLUEZONE, Vocabulary
+from campaigns.rules.replies.labels import Label
+from outreach.rules.errors import BadCampaign, BadTemplate
+from outreach.rules.identity import NAMES as LANGUAGES
+from outreach.rules.sms_template import Template
 
 PAGE_WORDS = {
     "given": "Ông/bà đã trả lời: {said}",
@@ -48,3 +67,224 @@ PAGE_WORDS = {
     "said_opt_out": "Không nhận tin nữa",
     "said_wrong_number": "Nhầm số",
 }
+
+
+# What is filled into an SMS sent back, and into the page's sentences and steps.
+REPLY_FIELDS = frozenset({"name", "link", "time"})
+PAGE_FIELDS = frozenset({"said", "app", "installed", "contact", "phone", "issuer", "organisation"})
+APP_BUTTON = "Cài đặt ứng dụng"
+# On the page, in this order; the other labels come only by SMS.
+PAGE_LABELS = (Label.INSTALLED, Label.NEED_HELP, Label.NO_SMARTPHONE, Label.OPT_OUT)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerWording:
+    """One answer: the button's text (none: no button), the page's thanks, the SMS sent back (none: no SMS), and what
+    the page tells people to do then, one thing after the other.
+    """
+
+    button: str = ""
+    thanks: str = ""
+    reply: str = ""
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What is to be installed and the only addresses that may be linked to."""
+
+    name: str
+    page: str
+    android: str = ""
+    ios: str = ""
+    button: str = APP_BUTTON
+
+    def address_for(self, user_agent: str) -> str:
+        """The store of this phone, else the official page."""
+        agent = user_agent.lower()
+        if self.android and "android" in agent:
+            return self.android
+        if self.ios and ("iphone" in agent or "ipad" in agent):
+            return self.ios
+        return self.page
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Everything of a campaign that a resident reads, and the words by which their replies are understood."""
+
+    title: str
+    question: str
+    issuer: str
+    why: str = ""
+    contact: str = ""
+    phone: str = ""  # to call, as it is dialled
+    app: App | None = None
+    answers: Mapping[Label, AnswerWording] = field(default_factory=dict)
+    vocabulary: Vocabulary = BLUEZONE
+    page: Mapping[str, str] = field(default_factory=lambda: PAGE_WORDS)
+    language: str = "vi"
+
+    @property
+    def dialled(self) -> str:
+        """The phone to call as a link needs it."""
+        return re.sub(r"[^0-9+]", "", self.phone)
+
+    def wording(self, label: Label) -> AnswerWording:
+        return self.answers.get(label, AnswerWording())
+
+
+def render_reply(text: str, values: Mapping[str, str]) -> str:
+    """An SMS sent back, for one person; `values` of REPLY_FIELDS. What was stored before fields were checked goes as
+    it stands, with the time: an answer must not fail on it.
+    """
+    try:
+        return Template.parse(text, allowed=REPLY_FIELDS).render(values)
+    except BadTemplate:
+        return text.replace("{time}", values.get("time", ""))
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes` laid over it, table by table."""
+    merged = dict(base)
+    for key, value in changes.items():
+        below = merged.get(key)
+        merged[key] = (
+            merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+        )
+    return merged
+
+
+def read_content(data: Mapping[str, Any], language: str | None = None) -> Content:
+    """Content from a kind's table, in a language as far as it has been translated, else in Vietnamese.
+
+    Raises BadCampaign for a missing, unknown or wrong part; what is wrong in any language is wrong in all.
+    """
+    languages = _table(data, "languages")
+    if unknown := sorted(set(languages) - set(LANGUAGES)):
+        raise BadCampaign(f"Nội dung có ngôn ngữ không biết: {unknown[0]}. Các mã: {', '.join(LANGUAGES)}.")
+    plain = {key: value for key, value in data.items() if key != "languages"}
+    read = _read(plain, "vi")
+    for code in languages:
+        translated = _read(merge(plain, _said_in(plain, _table(languages, code))), code)
+        if code == language:
+            read = translated
+    return read
+
+
+def _said_in(plain: Mapping[str, Any], language: Mapping[str, Any]) -> dict[str, Any]:
+    """What a language says: of what is empty there, and of an app that there is not, the Vietnamese stands."""
+    said = _without_blank(language)
+    if not plain.get("app"):
+        said.pop("app", None)
+    return said
+
+
+def _without_blank(table: Mapping[str, Any], depth: int = 3) -> dict[str, Any]:
+    return {
+        key: _without_blank(value, depth - 1) if isinstance(value, Mapping) and depth else value
+        for key, value in table.items()
+        if value not in ("", [])
+    }
+
+
+def _read(data: Mapping[str, Any], language: str) -> Content:
+    known = {"title", "question", "issuer", "why", "contact", "phone", "app", "answers", "vocabulary", "page"}
+    if unknown := sorted(set(data) - known):
+        raise BadCampaign(
+            f"Nội dung chiến dịch có mục không biết: {', '.join(unknown)}. Hãy bỏ hoặc sửa lại tên mục."
+        )
+    for name in ("title", "question", "issuer"):
+        if not str(data.get(name, "")).strip():
+            raise BadCampaign(f"Nội dung chiến dịch thiếu mục “{name}”. Hãy điền mục này.")
+    return Content(
+        title=str(data["title"]),
+        question=str(data["question"]),
+        issuer=str(data["issuer"]),
+        why=str(data.get("why", "")),
+        contact=str(data.get("contact", "")),
+        phone=_read_phone(data.get("phone", "")),
+        app=_read_app(data["app"]) if data.get("app") else None,
+        answers={_label(name): _read_wording(name, words) for name, words in _table(data, "answers").items()},
+        vocabulary=_read_vocabulary(_table(data, "vocabulary")),
+        page=_read_page(_table(data, "page")),
+        language=language,
+    )
+
+
+def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = data.get(name, {})
+    if not isinstance(value, Mapping):
+        raise BadCampaign(f"Mục “{name}” phải là một bảng.")
+    return value
+
+
+def _read_phone(value: Any) -> str:
+    phone = str(value).strip()
+    if phone and not re.fullmatch(r"\+?[0-9(][0-9 .()-]{1,22}", phone):
+        raise BadCampaign("Mục “phone” của nội dung là một số điện thoại để gọi, chỉ gồm chữ số.")
+    return phone
+
+
+def _read_page(words: Mapping[str, Any]) -> Mapping[str, str]:
+    if unknown := sorted(set(words) - set(PAGE_WORDS)):
+        raise BadCampaign(f"Mục “page” có câu không biết: {', '.join(unknown)}. Hãy bỏ hoặc sửa lại tên.")
+    return PAGE_WORDS | {name: str(value) for name, value in words.items() if str(value).strip()}
+
+
+def _read_vocabulary(data: Mapping[str, Any]) -> Vocabulary:
+    if not data:
+        return BLUEZONE
+    parts = ("verbs", "done", "things", "other_things")
+    if not data.get("verbs") or set(data) - set(parts):
+        raise BadCampaign("Mục “vocabulary” cần verbs, có thể thêm done, things và other_things.")
+    return Vocabulary(**{part: _words(data, part) for part in parts})
+
+
+def _words(vocabulary: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    words = vocabulary.get(name, [])
+    if not isinstance(words, list):
+        raise BadCampaign(f"Mục “vocabulary.{name}” phải là một danh sách từ.")
+    return tuple(map(str, words))
+
+
+def _label(name: str) -> Label:
+    try:
+        return Label(name)
+    except ValueError:
+        raise BadCampaign(
+            f"Không có loại trả lời “{name}”. Các loại: {', '.join(label.value for label in Label)}."
+        ) from None
+
+
+def _read_wording(name: str, words: Any) -> AnswerWording:
+    if not isinstance(words, Mapping) or set(words) - {"button", "thanks", "reply", "steps"}:
+        raise BadCampaign(f"Mục “answers.{name}” chỉ nhận button, thanks, reply và steps.")
+    steps = words.get("steps", [])
+    if not isinstance(steps, list):
+        raise BadCampaign(f"Mục “answers.{name}.steps” phải là một danh sách câu, mỗi câu một bước.")
+    said = {key: str(value) for key, value in words.items() if key != "steps"}
+    return AnswerWording(**said, steps=tuple(filter(None, (str(step).strip() for step in steps))))
+
+
+def _read_app(data: Any) -> App:
+    if not isinstance(data, Mapping) or not {"name", "page"} <= set(data) <= {
+        "name",
+        "page",
+        "android",
+        "ios",
+        "button",
+    }:
+        raise BadCampaign("Mục “app” cần name và page, có thể thêm android, ios và button.")
+    for name in ("page", "android", "ios"):
+        if data.get(name) and not _is_https(str(data[name])):
+            raise BadCampaign(f"Địa chỉ “app.{name}” phải bắt đầu bằng https://.")
+    return App(**{key: str(value) for key, value in data.items() if value or key in ("name", "page")})
+
+
+def _is_https(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.scheme == "https" and bool(parts.hostname)

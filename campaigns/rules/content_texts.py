@@ -1,17 +1,27 @@
-"""A campaign's content taken apart into the single texts that have a field each, and put together again. Pure.
+"""Single texts by path; what is wrong in them.
+
+A campaign's content taken apart into the single texts that have a field each, and put together again. Pure.
 
 A text is named by its path: `title`, `app.button`, `answers.need_help.steps`, `languages.sed.page.ask`. What has no
 path, such as the vocabulary, stays together and comes back as it was.
+
+What is wrong in the texts that residents read, before a campaign is kept. Pure.
+
+Only what is written now is held to it: a campaign that was kept earlier is still read (planning/content.py).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping
 from typing import Any
 
-from campaigns.planning.page_words import PAGE_WORDS
-from campaigns.replies.classifier import Label
-from outreach.people.languages import NAMES as LANGUAGES
+from campaigns.rules.content import PAGE_FIELDS, PAGE_WORDS, REPLY_FIELDS
+from campaigns.rules.replies.labels import Label
+from outreach.rules.errors import BadCampaign, BadTemplate
+from outreach.rules.identity import NAMES as LANGUAGES
+from outreach.rules.phone_numbers import NumberKind, Reason, read_digits
+from outreach.rules.sms_template import Template
 
 APP = ("name", "page", "android", "ios", "button")
 WORDING = ("button", "thanks", "reply", "steps")
@@ -24,15 +34,12 @@ _VIETNAMESE = [
     *_PAGE,
 ]
 _TRANSLATED = ["title", "question", "issuer", "why", "contact", "app.button", *_ANSWERS, *_PAGE]
-
 # Every text's path.
 PATHS = (
     *_VIETNAMESE,
     *(f"languages.{code}.{path}" for code in LANGUAGES if code != "vi" for path in _TRANSLATED),
 )
-
 _KNOWN = frozenset(PATHS)
-
 # What is to be installed and from where: the approver's, and no text.
 _ADDRESSES = frozenset(f"app.{part}" for part in APP if part != "button")
 
@@ -47,13 +54,13 @@ def is_steps(path: str) -> bool:
     return path.endswith(".steps") and not path.endswith("page.steps")
 
 
-def take_apart(content: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+def split_content(content: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
     """The texts by path, steps as one line each, and whatever else there is."""
     texts: dict[str, str] = {}
     return texts, _rest(content, "", texts)
 
 
-def put_together(
+def join_content(
     texts: Mapping[str, str], rest: Mapping[str, Any], *, over: Container[str] = ()
 ) -> dict[str, Any]:
     """Content that `take_apart` takes apart into `texts` and `rest`.
@@ -109,3 +116,68 @@ def _copy(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else value
         for key, value in table.items()
     }
+
+
+_FIELD = re.compile(r"\{([^{}]*)\}")
+_DIALLED = re.compile(r"(?:\+84|\(?0|1)[0-9 .()-]*")
+
+
+def check_texts(content: Mapping[str, Any]) -> None:
+    """Raises BadCampaign with what is wrong in the first text that is."""
+    for path, sentence in find_text_errors(content).items():
+        raise BadCampaign(f"Mục “{path}” của nội dung: {sentence}")
+
+
+def find_text_errors(content: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong and what to do, by the text's path."""
+    texts, _rest = split_content(content)
+    found = {path: _what_is_wrong(path, text) for path, text in texts.items() if text.strip()}
+    if any(text for path, text in texts.items() if path.startswith("app.")):
+        for path in ("app.name", "app.page"):
+            if not texts.get(path, "").strip():
+                found[path] = "Ứng dụng cần có tên và trang tải. Hãy điền, hoặc xóa hết các ô về ứng dụng."
+    return {path: sentence for path, sentence in found.items() if sentence}
+
+
+def _what_is_wrong(path: str, text: str) -> str:
+    name = path.rpartition(".")[2]
+    if path == "phone":
+        return "" if can_be_called(text) else _NO_NUMBER
+    if name == "reply":
+        return _wrong_reply(text)
+    if name == "steps" or ".page." in f".{path}":
+        return _wrong_sentence(text)
+    return ""
+
+
+_NO_NUMBER = (
+    "Đây không phải là số điện thoại Việt Nam gọi được. Hãy ghi số di động, số cố định có mã vùng, "
+    "hoặc số đường dây nóng, ví dụ 1022 hay 1900 và các số tiếp theo."
+)
+
+
+def can_be_called(text: str) -> bool:
+    """Whether a text is, as it stands, a number that phones in Vietnam can dial."""
+    typed = text.strip()
+    if not _DIALLED.fullmatch(typed):
+        return False
+    number = read_digits(re.sub(r"\D", "", typed), international=typed.startswith("+"))
+    if number.reason is Reason.SERVICE_NUMBER:
+        return True
+    return number.kind in (NumberKind.MOBILE, NumberKind.LANDLINE) and not number.warnings
+
+
+def _wrong_reply(text: str) -> str:
+    try:
+        Template.parse(text, allowed=REPLY_FIELDS)
+    except BadTemplate as error:
+        return str(error)
+    return ""
+
+
+def _wrong_sentence(text: str) -> str:
+    unknown = [name for name in _FIELD.findall(text) if name not in PAGE_FIELDS]
+    if not unknown:
+        return ""
+    known = ", ".join(f"{{{name}}}" for name in sorted(PAGE_FIELDS))
+    return f"Không có trường {{{unknown[0]}}}. Các trường dùng được: {known}. Hãy sửa lại tên trường."

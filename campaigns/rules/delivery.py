@@ -1,4 +1,9 @@
-"""Whether a message may leave at the moment of its claim. Pure."""
+"""May this message leave; back-off; its rendered text.
+
+Whether a message may leave at the moment of its claim. Pure.
+
+The text of one message: the step's template with this person's name and link, measured.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
-from campaigns.links import without_tokens
-from campaigns.states import AttemptState, MessageKind, SkipReason
-from outreach.sms.gateway import Cause
-from outreach.sms.text import unaccent
+from campaigns.rules.draft import FIELDS
+from campaigns.rules.experiments import SECOND_TEXT
+from campaigns.rules.links import LinkCipher, mask_tokens
+from campaigns.rules.states import AttemptState, MessageKind, SkipReason
+from outreach.rules.gateway import Cause
+from outreach.rules.segments import measure, unaccent
+from outreach.rules.sms_template import Template
 
 LIVE_CAP = 3
 
@@ -31,7 +39,7 @@ class Refusal(Enum):
         return None if self is Refusal.NOT_YET else SkipReason(self.value)
 
 
-def why_not(
+def refusal_reason(
     *,
     kind: MessageKind,
     step: int,
@@ -96,7 +104,7 @@ GIVES_UP_AFTER = 10
 SERVICE_GIVES_UP_AFTER = 1500
 
 
-def gives_up(refused: int, *, is_service: bool) -> bool:
+def is_out_of_retries(refused: int, *, is_service: bool) -> bool:
     """Whether a message fails whose account or sender was refused for the `refused`-th time."""
     return refused >= (SERVICE_GIVES_UP_AFTER if is_service else GIVES_UP_AFTER)
 
@@ -150,14 +158,68 @@ def is_same_message(*, body: str, claimed_at: datetime, listed_body: str, listed
     return is_recent(claimed_at, listed_at) and listed_body == body
 
 
-def is_same_but_for_link(*, body: str, since: datetime, listed_body: str, listed_at: datetime | None) -> bool:
+def is_same_except_link(*, body: str, since: datetime, listed_body: str, listed_at: datetime | None) -> bool:
     """As `is_same_message`, for what may have been sent between a backup and its restore, `since` the backup.
 
     Recipients that were frozen in between are gone, and who is frozen anew has another personal link.
     """
-    return is_recent(since, listed_at) and without_tokens(listed_body) == without_tokens(body)
+    return is_recent(since, listed_at) and mask_tokens(listed_body) == mask_tokens(body)
 
 
 def is_recent(since: datetime, listed_at: datetime | None) -> bool:
     """Whether the gateway's moment may lie after one of ours."""
     return listed_at is None or listed_at >= since - timedelta(minutes=1)
+
+
+# What stands in a stored text for the personal link.
+LINK = "{link}"
+
+
+def text_for(step: Any, *, language: str | None, arm: int | None) -> str:
+    """Of a step's texts (step_text, text_b, texts) the one in the phone's language, else the one that the lot gave,
+    in Vietnamese.
+    """
+    own: str | None = step.texts.get(language) if step.texts else None
+    chosen: str = own or (step.text_b if arm == SECOND_TEXT and step.text_b else step.step_text)
+    return chosen
+
+
+def content_of(step: Any, *, language: str | None, arm: int | None) -> str:
+    """What nobody is to get again within a day, whichever campaign says it."""
+    return hash_content(text_for(step, language=language, arm=arm), step=step.step)
+
+
+def renderer_of(settings: Any) -> Renderer:
+    """The installation's own (public_base_url, secret_key)."""
+    return Renderer(public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key))
+
+
+class Renderer:
+    """Parses each template once; holds no more than the steps under way."""
+
+    def __init__(self, *, public_base_url: str, cipher: LinkCipher) -> None:
+        self._base = public_base_url
+        self._cipher = cipher
+        self._templates: dict[str, Template] = {}
+
+    def link(self, recipient_id: int) -> str:
+        """The personal link."""
+        return f"{self._base}/{self._cipher.token(recipient_id)}"
+
+    def render(self, row: Any, *, unaccented: bool) -> tuple[str, int]:
+        """Body and segments of a claimed row (step_text and its variants, or text; name, recipient_id)."""
+        if row.text is not None:
+            text = row.text
+            if LINK in text and row.recipient_id is not None:
+                text = text.replace(LINK, self.link(row.recipient_id))
+            measured = measure(text)
+            return measured.text, measured.segments
+        step_text = text_for(row, language=row.language, arm=row.arm)
+        template = self._templates.get(step_text)
+        if template is None:
+            if len(self._templates) > 100:
+                self._templates.clear()
+            template = self._templates[step_text] = Template.parse(step_text, allowed=FIELDS)
+        values = {"name": row.name or "", "link": self.link(row.recipient_id)}
+        measured = measure(template.render(values), unaccented=unaccented)
+        return measured.text, measured.segments

@@ -11,23 +11,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from campaigns.planning.content import merge, read_content
-from campaigns.planning.text_checks import check_texts
-from campaigns.planning.whom import Conditions, read_conditions
-from campaigns.windows import VIETNAM, is_clock
-from outreach.errors import BadCampaign
-from outreach.people.languages import NAMES as LANGUAGES
-from outreach.sms.template import Template
+from campaigns.rules.audience import AudienceConditions, read_conditions
+from campaigns.rules.content import merge, read_content
+from campaigns.rules.content_texts import check_texts
+from campaigns.rules.sending_hours import VIETNAM, is_clock
+from outreach.rules.errors import BadCampaign
+from outreach.rules.identity import NAMES as LANGUAGES
+from outreach.rules.sms_template import Template
 
 FIELDS = frozenset({"name", "link"})
 DEFAULT_KIND = "bluezone"
-
 # Twilio's rule for an alphanumeric sender; else a number in E.164, or a short code.
 _SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}|\+[1-9][0-9]{6,14}|[0-9]{3,8}")
-
 # What a column of the database holds; beyond it a limit means nothing.
 _MOST = 2_000_000_000
-
 _KNOWN: dict[str, Any] = {
     "name": str,
     "text": str,
@@ -86,7 +83,7 @@ class Draft:
     steps: tuple[StepDraft, ...]
     kind: str = DEFAULT_KIND
     areas: tuple[str, ...] = ()
-    conditions: Conditions = field(default_factory=Conditions)
+    conditions: AudienceConditions = field(default_factory=AudienceConditions)
     pace: float | None = None
     hours: tuple[str, str] | None = None
     cap_per_day: int | None = None
@@ -99,12 +96,12 @@ class Draft:
 
 def read_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]]) -> Draft:
     """A draft from the parsed file. `kinds` are the known kinds by name."""
-    draft = read_kept(data, kinds=kinds)
+    draft = read_stored_draft(data, kinds=kinds)
     check_texts(draft.content)
     return draft
 
 
-def read_kept(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]]) -> Draft:
+def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]]) -> Draft:
     """As `read_draft`, for a campaign that is kept already: its texts were checked by the rules of its day."""
     for key, value in data.items():
         if key not in _KNOWN:
@@ -160,7 +157,6 @@ def check_sender(name: str) -> None:
 
 # What the first step says stands in the file's own table.
 _OF_FIRST = ("text", "text_b", "texts", "hold_out")
-
 # More than half of the people left without a reminder would cost more than knowing its effect is worth.
 MOST_HELD_OUT = 0.5
 

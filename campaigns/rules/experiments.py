@@ -13,7 +13,6 @@ from functools import cache
 
 P = 2**31 - 1
 _ROUNDS = 3
-
 # A message's arm. None: the person was no part of the draw, having answered or being out of reach.
 HELD_OUT, FIRST_TEXT, SECOND_TEXT = 0, 1, 2
 
@@ -28,7 +27,7 @@ def keys(seed: int, purpose: str) -> tuple[int, ...]:
     )
 
 
-def lot(contact_id: int, seed: int) -> int:
+def bucket(contact_id: int, seed: int) -> int:
     """A recipient's lot, below P."""
     number = contact_id % P
     for key in keys(seed, "lot"):
@@ -36,7 +35,7 @@ def lot(contact_id: int, seed: int) -> int:
     return number
 
 
-def lot_sql(column: str, seed: int) -> str:
+def bucket_sql(column: str, seed: int) -> str:
     """`lot` over a column, in SQL."""
     expression = f"({_wide(column)} % {P})"
     for key in keys(seed, "lot"):

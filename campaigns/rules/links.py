@@ -18,11 +18,10 @@ _HALF = 1 << 20  # two halves of 20 bits: the smallest even split that covers th
 _ROUNDS = 6
 _VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 
-
 _TOKEN_IN_A_LINK = re.compile(rf"(?<=/)[{ALPHABET}]{{{LENGTH}}}(?!\w)", re.IGNORECASE)
 
 
-def without_tokens(text: str) -> str:
+def mask_tokens(text: str) -> str:
     """A text with its links' secrets hidden: whoever has one may answer as the resident."""
     return _TOKEN_IN_A_LINK.sub("•" * LENGTH, text)
 

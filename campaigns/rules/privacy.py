@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from campaigns.windows import VIETNAM
+from campaigns.rules.sending_hours import VIETNAM
 
 WORKING_DAYS = 2
 NOTICE = timedelta(days=61)
@@ -20,7 +20,7 @@ _SATURDAY = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Calendar:
+class WorkCalendar:
     """Days off beside the weekends: (month, day) of every year, single days, and weekend days that are worked."""
 
     every_year: frozenset[tuple[int, int]]
@@ -49,16 +49,16 @@ class Urgency(StrEnum):
     OVERDUE = "overdue"
 
 
-def read_calendar(data: Mapping[str, Any]) -> Calendar:
+def read_calendar(data: Mapping[str, Any]) -> WorkCalendar:
     """A calendar from `every_year` ("MM-DD"), and `off` and `worked` (dates, or pairs from and to). Raises ValueError."""
-    return Calendar(
+    return WorkCalendar(
         every_year=frozenset((int(day[:2]), int(day[3:])) for day in data["every_year"]),
         off=frozenset(_days(data["off"])),
         worked=frozenset(_days(data["worked"])),
     )
 
 
-def due_at(asked_at: datetime, calendar: Calendar, *, working_days: int = WORKING_DAYS) -> datetime:
+def due_at(asked_at: datetime, calendar: WorkCalendar, *, working_days: int = WORKING_DAYS) -> datetime:
     """The midnight, in Vietnam's time, at which the last of the working days after the day of asking ends."""
     day = asked_at.astimezone(VIETNAM).date()
     left = working_days

@@ -7,13 +7,10 @@ from datetime import UTC, datetime, time, timedelta, timezone
 
 # Vietnam has had one zone without summer time since 1975, so a fixed offset is exact.
 VIETNAM = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
-
 # Decree 91/2020: messages between 07:00 and 22:00. A live gateway enforces it on top of the campaign's hours.
 LIVE_HOURS = ("07:00", "22:00")
-
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
 _MIDNIGHT = "24:00"
-
 Hours = tuple[str, str]
 
 

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from campaigns.states import CampaignState
-from campaigns.windows import Hours, closes_at, opens_at
+from campaigns.rules.sending_hours import Hours, closes_at, opens_at
+from campaigns.rules.states import CampaignState
 
 # A worker claims at least every two seconds while it sends; what is older means that nobody sends.
 NOBODY_SENDS_AFTER = timedelta(seconds=10)
 FURTHEST = timedelta(days=366)
-
 _NOT_STARTED = (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.APPROVED)
 _ENDED = (CampaignState.COMPLETED, CampaignState.CANCELLED)
 
 
-class Standstill(StrEnum):
+class StallReason(StrEnum):
     NOT_STARTED = "not_started"
     SCHEDULED = "scheduled"  # waits for its hour
     PAUSED = "paused"
@@ -34,7 +33,7 @@ class Standstill(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class SendingState:
     """A campaign's flow at one moment. `first_due_at` is the earliest of what waits, however far ahead."""
 
     state: CampaignState
@@ -53,53 +52,52 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Still:
+class Stall:
     """Why, and until when where that is known."""
 
-    why: Standstill
+    why: StallReason
     until: datetime | None = None
 
 
-def why_still(stream: Stream, *, now: datetime) -> Still | None:
+def why_stalled(stream: SendingState, *, now: datetime) -> Stall | None:
     """The first thing in the way, or None: it is moving, or it is through."""
     if stream.state in _NOT_STARTED:
-        return Still(Standstill.NOT_STARTED)
+        return Stall(StallReason.NOT_STARTED)
     if stream.state is CampaignState.SCHEDULED:
-        return Still(Standstill.SCHEDULED, stream.starts_at)
+        return Stall(StallReason.SCHEDULED, stream.starts_at)
     if stream.state in _ENDED:
-        return Still(Standstill.CHECKING) if stream.unknown and not stream.sending else None
+        return Stall(StallReason.CHECKING) if stream.unknown and not stream.sending else None
     if stream.state is CampaignState.PAUSED:
-        return Still(Standstill.PAUSED)
+        return Stall(StallReason.PAUSED)
     if stream.is_stopped:
-        return Still(Standstill.ALL_STOPPED)
+        return Stall(StallReason.ALL_STOPPED)
     if stream.opened_at is None:
-        return Still(Standstill.PREPARING)
+        return Stall(StallReason.PREPARING)
     if not stream.queued:
         if stream.sending:
             return None
         if stream.unknown:
-            return Still(Standstill.CHECKING)
-        return Still(Standstill.NEXT_STEP, stream.next_step_at) if stream.next_step_at else None
+            return Stall(StallReason.CHECKING)
+        return Stall(StallReason.NEXT_STEP, stream.next_step_at) if stream.next_step_at else None
     if stream.deadline and stream.deadline <= now:
-        return Still(Standstill.DEADLINE)
+        return Stall(StallReason.DEADLINE)
     if closes_at(now, stream.hours) is None:
-        return Still(Standstill.WINDOW, opens_at(now, stream.hours))
+        return Stall(StallReason.WINDOW, opens_at(now, stream.hours))
     if stream.first_due_at and stream.first_due_at > now:
-        why = Standstill.THROTTLED if stream.is_throttled else Standstill.HELD_BACK
-        return Still(why, stream.first_due_at)
+        why = StallReason.THROTTLED if stream.is_throttled else StallReason.HELD_BACK
+        return Stall(why, stream.first_due_at)
     since = max(filter(None, (stream.last_claim_at, stream.opened_at, stream.first_due_at)))
-    return Still(Standstill.GATEWAY) if now - since > NOBODY_SENDS_AFTER else None
+    return Stall(StallReason.GATEWAY) if now - since > NOBODY_SENDS_AFTER else None
 
 
 Batch = tuple[datetime, int]
-
 # Batches come at most two seconds apart; after this much silence the time without one counts, too.
 _SILENCE = timedelta(seconds=3)
 # What two workers claim in the same instant was not sent in that instant.
 _A_MOMENT = timedelta(seconds=1)
 
 
-def rate_of(
+def sending_rate(
     batches: Sequence[Batch], *, now: datetime, over: timedelta, least: timedelta = timedelta(0)
 ) -> float:
     """Messages a second over the last `over`, from when batches were claimed and how many were in each.
@@ -119,7 +117,7 @@ def rate_of(
     return count / (end - first).total_seconds() if end - first >= least else 0.0
 
 
-def finish_at(now: datetime, *, left: int, rate: float, hours: Hours | None) -> datetime | None:
+def estimated_finish(now: datetime, *, left: int, rate: float, hours: Hours | None) -> datetime | None:
     """When `left` messages at `rate` a second will be through, sending only within the hours.
 
     None where nothing moves, or where it would take more than a year.

@@ -35,7 +35,6 @@ class CampaignAction(StrEnum):
 
 
 _C = CampaignState
-
 # action: (from which states, to which)
 CAMPAIGN_MOVES: dict[CampaignAction, tuple[frozenset[CampaignState], CampaignState]] = {
     CampaignAction.SUBMIT: (frozenset({_C.DRAFT}), _C.SUBMITTED),
@@ -71,7 +70,6 @@ class AttemptState(StrEnum):
 # Failed stands below undelivered and delivered: of two contradicting reports the one that saw the
 # handset wins.
 ATTEMPT_RANK: dict[AttemptState, int] = {state: rank for rank, state in enumerate(AttemptState)}
-
 ACCEPTED_OR_BEYOND = frozenset(
     state for state in AttemptState if ATTEMPT_RANK[state] >= ATTEMPT_RANK[AttemptState.ACCEPTED]
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import StrEnum
 
-from campaigns.replies.classifier import Label
-from campaigns.states import Exclusion, MessageState
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import Exclusion, MessageState
 
 
-class Why(StrEnum):
+class VisitReason(StrEnum):
     """Why somebody is on a sheet."""
 
     NO_PHONE = "no_phone"
@@ -17,7 +17,7 @@ class Why(StrEnum):
     NO_ANSWER = "no_answer"
 
 
-class Outcome(StrEnum):
+class VisitOutcome(StrEnum):
     """What was found at the door; the residents' own answers, and two that only an officer knows."""
 
     INSTALLED = Label.INSTALLED.value
@@ -30,27 +30,26 @@ class Outcome(StrEnum):
 
 
 # One key for each, the first four as residents know them from the messages (domain: 1 installed, 2 not yet, ...).
-KEYS: dict[str, Outcome] = {
-    "1": Outcome.INSTALLED,
-    "2": Outcome.NOT_YET,
-    "3": Outcome.NO_SMARTPHONE,
-    "4": Outcome.NEED_HELP,
-    "5": Outcome.REFUSE,
-    "6": Outcome.OPT_OUT,
-    "0": Outcome.ABSENT,
+RESULT_KEYS: dict[str, VisitOutcome] = {
+    "1": VisitOutcome.INSTALLED,
+    "2": VisitOutcome.NOT_YET,
+    "3": VisitOutcome.NO_SMARTPHONE,
+    "4": VisitOutcome.NEED_HELP,
+    "5": VisitOutcome.REFUSE,
+    "6": VisitOutcome.OPT_OUT,
+    "0": VisitOutcome.ABSENT,
 }
-
 _MAY_STILL_COME = frozenset({MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN})
 _DID_NOT_COME = frozenset({MessageState.FAILED, MessageState.UNDELIVERED})
 
 
-def why_visit(
+def visit_reason(
     *,
     exclusion: Exclusion | None,
     answer: Label | None,
     states: Collection[MessageState],
     wants_peace: bool,
-) -> Why | None:
+) -> VisitReason | None:
     """Why a person of a campaign's lists is visited; None for whoever is not.
 
     `states` are those of the steps' messages to them. `wants_peace`: opted out, or objected to what is done with them.
@@ -60,13 +59,13 @@ def why_visit(
     if wants_peace or (answer is not None and answer not in (Label.QUESTION, Label.UNCLEAR)):
         return None
     if exclusion is not None:
-        return Why.NO_PHONE if exclusion is Exclusion.NO_PHONE else None
+        return VisitReason.NO_PHONE if exclusion is Exclusion.NO_PHONE else None
     if any(state in _MAY_STILL_COME for state in states) or not states:
         return None
     tried = [state for state in states if state not in (MessageState.SKIPPED, MessageState.CANCELLED)]
     if tried and all(state in _DID_NOT_COME for state in tried):
-        return Why.FAILED
-    return Why.NO_ANSWER if tried else None
+        return VisitReason.FAILED
+    return VisitReason.NO_ANSWER if tried else None
 
 
 def line_code(round_id: int, n: int) -> str:
@@ -74,16 +73,16 @@ def line_code(round_id: int, n: int) -> str:
     return f"{round_id}-{n:02}"
 
 
-def read_keys(typed: dict[int, str]) -> tuple[dict[int, Outcome | None], list[int]]:
+def read_keys(typed: dict[int, str]) -> tuple[dict[int, VisitOutcome | None], list[int]]:
     """By line: the outcome of the key that was typed, None where the field is empty; and the lines with another key."""
-    read: dict[int, Outcome | None] = {}
+    read: dict[int, VisitOutcome | None] = {}
     wrong = []
     for n, text in typed.items():
         key = text.strip()
         if not key:
             read[n] = None
-        elif key in KEYS:
-            read[n] = KEYS[key]
+        elif key in RESULT_KEYS:
+            read[n] = RESULT_KEYS[key]
         else:
             wrong.append(n)
     return read, sorted(wrong)

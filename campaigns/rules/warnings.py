@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from campaigns.planning.content import read_content
-from campaigns.planning.draft import Draft
-from campaigns.windows import LIVE_HOURS, step_due_at
-from outreach.sms.text import unaccent
+from campaigns.rules.content import read_content
+from campaigns.rules.draft import Draft
+from campaigns.rules.sending_hours import LIVE_HOURS, step_due_at
+from outreach.rules.segments import unaccent
 
 # The words that people know from their operators and that end a campaign for them (domain, section 1).
 _STOP_WORDS = re.compile(r"\b(TC|HUY|DUNG|STOP)\b")
@@ -24,7 +24,7 @@ _LONG = 4  # segments
 _LIVE_CAP = 3
 
 
-class Doubt(StrEnum):
+class CampaignWarning(StrEnum):
     """Most serious first."""
 
     EMPTY_AUDIENCE = "empty_audience"
@@ -49,7 +49,7 @@ class Doubt(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class WarningFacts:
     """What is known of the audience, the cost and the installation when a draft is looked over."""
 
     recipients: int
@@ -70,7 +70,7 @@ def asks_for_reply(text: str) -> bool:
     return bool(_ASKS.search(plain.lower()) or _STOP_WORDS.search(plain))
 
 
-def look_over(draft: Draft, facts: Facts) -> list[Doubt]:
+def find_warnings(draft: Draft, facts: WarningFacts) -> list[CampaignWarning]:
     """Everything doubtful, the most serious first."""
     texts = [step.text for step in draft.steps]
     written = [
@@ -82,27 +82,33 @@ def look_over(draft: Draft, facts: Facts) -> list[Doubt]:
     last_due = step_due_at(starts, after_days=last.after_days, at=last.at)
     has_app = read_content(draft.content).app is not None
     found = {
-        Doubt.EMPTY_AUDIENCE: facts.recipients == 0,
-        Doubt.NO_BASIS: not facts.is_founded,
-        Doubt.SENDER_UNREGISTERED: not facts.is_registered,
-        Doubt.OTHER_APP: any(name.lower() in text.lower() for name in facts.other_apps for text in written),
-        Doubt.NO_LINK: (has_app or not facts.takes_replies) and not all(links),
-        Doubt.ASKS_FOR_REPLY: not facts.takes_replies and any(map(asks_for_reply, written)),
-        Doubt.NO_STOP_WORD: facts.takes_replies
+        CampaignWarning.EMPTY_AUDIENCE: facts.recipients == 0,
+        CampaignWarning.NO_BASIS: not facts.is_founded,
+        CampaignWarning.SENDER_UNREGISTERED: not facts.is_registered,
+        CampaignWarning.OTHER_APP: any(
+            name.lower() in text.lower() for name in facts.other_apps for text in written
+        ),
+        CampaignWarning.NO_LINK: (has_app or not facts.takes_replies) and not all(links),
+        CampaignWarning.ASKS_FOR_REPLY: not facts.takes_replies and any(map(asks_for_reply, written)),
+        CampaignWarning.NO_STOP_WORD: facts.takes_replies
         and not all(_STOP_WORDS.search(unaccent(text)) for text in texts),
-        Doubt.NO_WAY_OUT: not facts.takes_replies
+        CampaignWarning.NO_WAY_OUT: not facts.takes_replies
         and not all(_REFUSING.search(unaccent(text).lower()) for text in texts),
-        Doubt.TYPED_ADDRESS: any(_ADDRESS.search(text) for text in texts),
-        Doubt.LINK_UNSAFE: any(links) and not facts.is_https,
-        Doubt.NO_HOURS: draft.hours is None,
-        Doubt.HOURS_TOO_WIDE: draft.hours is not None
+        CampaignWarning.TYPED_ADDRESS: any(_ADDRESS.search(text) for text in texts),
+        CampaignWarning.LINK_UNSAFE: any(links) and not facts.is_https,
+        CampaignWarning.NO_HOURS: draft.hours is None,
+        CampaignWarning.HOURS_TOO_WIDE: draft.hours is not None
         and (draft.hours[0] < LIVE_HOURS[0] or draft.hours[1] > LIVE_HOURS[1]),
-        Doubt.OVER_BUDGET: draft.budget_vnd is not None and facts.cost_vnd > draft.budget_vnd,
-        Doubt.DEADLINE_PAST: draft.deadline is not None and draft.deadline <= facts.now,
-        Doubt.TOO_LATE: bool(draft.deadline and facts.finishes_at and facts.finishes_at > draft.deadline),
-        Doubt.START_PAST: draft.starts_at is not None and draft.starts_at < facts.now,
-        Doubt.REMINDER_TOO_LATE: len(texts) > 1 and draft.deadline is not None and last_due >= draft.deadline,
-        Doubt.CAP_HIGH: draft.cap_per_day is not None and draft.cap_per_day > _LIVE_CAP,
-        Doubt.LONG_TEXT: facts.segments >= _LONG,
+        CampaignWarning.OVER_BUDGET: draft.budget_vnd is not None and facts.cost_vnd > draft.budget_vnd,
+        CampaignWarning.DEADLINE_PAST: draft.deadline is not None and draft.deadline <= facts.now,
+        CampaignWarning.TOO_LATE: bool(
+            draft.deadline and facts.finishes_at and facts.finishes_at > draft.deadline
+        ),
+        CampaignWarning.START_PAST: draft.starts_at is not None and draft.starts_at < facts.now,
+        CampaignWarning.REMINDER_TOO_LATE: len(texts) > 1
+        and draft.deadline is not None
+        and last_due >= draft.deadline,
+        CampaignWarning.CAP_HIGH: draft.cap_per_day is not None and draft.cap_per_day > _LIVE_CAP,
+        CampaignWarning.LONG_TEXT: facts.segments >= _LONG,
     }
-    return [doubt for doubt in Doubt if found[doubt]]
+    return [doubt for doubt in CampaignWarning if found[doubt]]

@@ -1,14 +1,24 @@
-"""Where a webhook may go, what an answer to it means, and when it is tried again. Pure."""
+"""Allowed addresses, retries, signature.
+
+Where a webhook may go, what an answer to it means, and when it is tried again. Pure.
+
+How a receiver knows that a webhook is ours: the signature of Standard Webhooks. Pure.
+
+`webhook-signature` is `v1,` and the base64 of HMAC-SHA256, under the secret's bytes, over `<webhook-id>.<webhook-timestamp>.<body>`.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
-from outreach.errors import BadInput
+from outreach.rules.errors import BadInput
 
 LONGEST_URL = 500
 # After this long it has failed, and a person decides.
@@ -16,10 +26,8 @@ TRIED_FOR = timedelta(days=1)
 # Seconds until the next try; the last one stands for all that follow.
 BACK_OFF_S = (5, 30, 120, 300, 900, 1800, 3600, 7200)
 _LONGEST_WAIT_S = 3600  # that a receiver may ask for
-
 # A name whose last part is one is no name (WHATWG URL, "ends in a number").
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
-
 # By these an address inside may look like one outside: NAT64 and 6to4.
 _DISGUISES = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"))
 
@@ -34,7 +42,7 @@ class EventKind(StrEnum):
     PING = "ping"  # asked for by a person, to see whether it arrives
 
 
-class Outcome(StrEnum):
+class DeliveryOutcome(StrEnum):
     DELIVERED = "delivered"
     REFUSED = "refused"  # the receiver is there and does not want this one: it steps aside
     AWAY = "away"  # nobody there, or not now: all wait behind it, in their order
@@ -84,16 +92,32 @@ def may_connect(address: IPv4Address | IPv6Address, *, is_production: bool) -> b
     return address.is_global and not address.is_multicast
 
 
-def judge(status: int | None) -> Outcome:
+def interpret_status(status: int | None) -> DeliveryOutcome:
     """What an answer means; None where none came."""
     if status is None or status in (408, 425, 429) or status >= 500:
-        return Outcome.AWAY
+        return DeliveryOutcome.AWAY
     if 200 <= status < 300:
-        return Outcome.DELIVERED
-    return Outcome.GONE if status == 410 else Outcome.REFUSED
+        return DeliveryOutcome.DELIVERED
+    return DeliveryOutcome.GONE if status == 410 else DeliveryOutcome.REFUSED
 
 
 def try_again_at(tries: int, *, now: datetime, asked_s: int = 0) -> datetime:
     """After so many tries in vain; no sooner than the receiver asked for, within an hour."""
     wait = BACK_OFF_S[min(max(tries, 1), len(BACK_OFF_S)) - 1]
     return now + timedelta(seconds=max(wait, min(asked_s, _LONGEST_WAIT_S)))
+
+
+PREFIX = "whsec_"
+
+
+def secret_of(salt: str, *, secret_key: str) -> str:
+    """A subscription's secret, as its receiver is given it. It is stored nowhere: without our key the salt says nothing."""
+    raw = hmac.digest(secret_key.encode(), f"webhook:{salt}".encode(), hashlib.sha256)
+    return PREFIX + base64.b64encode(raw).decode()
+
+
+def sign(secret: str, *, event_id: str, timestamp: int, body: bytes) -> str:
+    """The signature of one try; `timestamp` is its own, in seconds, so that an old one cannot be played again."""
+    raw = base64.b64decode(secret.removeprefix(PREFIX))
+    said = f"{event_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.digest(raw, said, hashlib.sha256)).decode()

@@ -9,17 +9,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import BigInteger, ColumnElement, select
 from sqlalchemy.orm import Session
 
-from campaigns.messages import Message
-from campaigns.models import Recipient
-from campaigns.rights.models import PersonRequest, RequestKind
-from campaigns.rounds.models import Round, RoundLine, RoundResult
-from campaigns.rounds.visiting import Outcome, Why, why_visit
-from campaigns.states import MessageState
-from outreach.access.models import User
-from outreach.access.users import visible_to, within_area
-from outreach.bulk import listed
-from outreach.errors import BadInput
-from outreach.people.models import (
+from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
+from campaigns.models.campaigns import Recipient
+from campaigns.models.messages import Message
+from campaigns.models.privacy import PersonRequest, RequestKind
+from campaigns.rules.states import MessageState
+from campaigns.rules.visits import VisitOutcome, VisitReason, visit_reason
+from outreach.accounts.permissions import visible_to, within_area
+from outreach.core.bulk import values_subquery
+from outreach.models.accounts import User
+from outreach.models.contacts import (
     Contact,
     ContactList,
     ContactPhone,
@@ -27,7 +26,8 @@ from outreach.people.models import (
     Suppression,
     SuppressionReason,
 )
-from outreach.people.names import name_key
+from outreach.rules.errors import BadInput
+from outreach.rules.identity import name_key
 
 # People of one place or list among whom is looked: a commune has some thousands.
 MOST_LOOKED_AT = 20_000
@@ -36,19 +36,19 @@ IN_HAND_FOR = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Candidate:
     """Somebody to visit. `is_in_hand`: on another sheet of this campaign, whose results are still to come."""
 
     contact_id: int
     recipient_id: int
     given_key: str
     village: str
-    why: Why
+    why: VisitReason
     is_in_hand: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Village:
+class CandidateVillage:
     """People whose villages are spelled alike, of one commune: many have a "Thôn 1".
 
     `key` says which of those that were asked for; `name` is empty where no village is known, `area_code` None where no
@@ -58,14 +58,14 @@ class Village:
     key: str
     name: str
     area_code: str | None
-    people: list[Person]
+    people: list[Candidate]
 
     @property
-    def free(self) -> list[Person]:
+    def free(self) -> list[Candidate]:
         return [person for person in self.people if not person.is_in_hand]
 
 
-def find_villages(
+def find_candidates(
     session: Session,
     campaign_id: int,
     *,
@@ -73,7 +73,7 @@ def find_villages(
     area_code: str | None,
     user: User,
     now: datetime,
-) -> list[Village]:
+) -> list[CandidateVillage]:
     """Whom to visit, of a list or a commune or both, by village. Raises BadInput where that is too many to look at."""
     if list_id is None and not area_code:
         raise BadInput("Hãy chọn một danh sách hoặc một xã, phường.")
@@ -106,9 +106,9 @@ def find_villages(
     contacts = [row[3] for row in rows]
     states = _states(session, [row[0] for row in rows])
     peace, in_hand = _want_peace(session, contacts), _in_hand(session, campaign_id, contacts, now=now)
-    villages: dict[str, Village] = {}
+    villages: dict[str, CandidateVillage] = {}
     for recipient_id, exclusion, answer, contact_id, given_key, village, commune in rows:
-        why = why_visit(
+        why = visit_reason(
             exclusion=exclusion,
             answer=answer,
             states=states.get(recipient_id, []),
@@ -116,9 +116,9 @@ def find_villages(
         )
         if why:
             key = f"{commune or ''}.{name_key(village)}"
-            found = villages.setdefault(key, Village(key, village, commune, []))
+            found = villages.setdefault(key, CandidateVillage(key, village, commune, []))
             found.people.append(
-                Person(contact_id, recipient_id, given_key, village, why, contact_id in in_hand)
+                Candidate(contact_id, recipient_id, given_key, village, why, contact_id in in_hand)
             )
     for found in villages.values():
         found.people.sort(key=lambda person: (person.given_key, person.contact_id))
@@ -129,7 +129,8 @@ def _states(session: Session, recipients: Sequence[int]) -> dict[int, list[Messa
     states: dict[int, list[MessageState]] = {}
     for recipient_id, state in session.execute(
         select(Message.recipient_id, Message.state).where(
-            Message.recipient_id.in_(listed(session, recipients, BigInteger)), Message.step_id.is_not(None)
+            Message.recipient_id.in_(values_subquery(session, recipients, BigInteger)),
+            Message.step_id.is_not(None),
         )
     ):
         states.setdefault(recipient_id or 0, []).append(state)
@@ -138,7 +139,7 @@ def _states(session: Session, recipients: Sequence[int]) -> dict[int, list[Messa
 
 def _want_peace(session: Session, contacts: Sequence[int]) -> set[int]:
     """Who has opted out on a phone or at the door, and who objects to what is done with them."""
-    among = listed(session, contacts, BigInteger)
+    among = values_subquery(session, contacts, BigInteger)
     opted_out = (
         select(ContactPhone.contact_id)
         .join(Suppression, Suppression.phone_id == ContactPhone.phone_id)
@@ -152,12 +153,12 @@ def _want_peace(session: Session, contacts: Sequence[int]) -> set[int]:
         PersonRequest.contact_id.in_(among), PersonRequest.kind == RequestKind.OBJECT
     )
     at_the_door = (
-        select(RoundLine.contact_id)
-        .join(RoundResult, RoundResult.line_id == RoundLine.id)
+        select(VisitLine.contact_id)
+        .join(VisitResult, VisitResult.line_id == VisitLine.id)
         .where(
-            RoundLine.contact_id.in_(among),
-            RoundResult.outcome == Outcome.OPT_OUT,
-            RoundResult.undone_at.is_(None),
+            VisitLine.contact_id.in_(among),
+            VisitResult.outcome == VisitOutcome.OPT_OUT,
+            VisitResult.undone_at.is_(None),
         )
     )
     return {found for query in (opted_out, objects, at_the_door) for found in session.scalars(query) if found}
@@ -165,23 +166,23 @@ def _want_peace(session: Session, contacts: Sequence[int]) -> set[int]:
 
 def _in_hand(session: Session, campaign_id: int, contacts: Sequence[int], *, now: datetime) -> set[int]:
     has_result = (
-        select(RoundResult.id)
+        select(VisitResult.id)
         .where(
-            RoundResult.line_id == RoundLine.id,
-            RoundResult.undone_at.is_(None),
-            RoundResult.outcome.is_not(None),
+            VisitResult.line_id == VisitLine.id,
+            VisitResult.undone_at.is_(None),
+            VisitResult.outcome.is_not(None),
         )
         .exists()
     )
     return {
         contact_id
         for contact_id in session.scalars(
-            select(RoundLine.contact_id)
-            .join(Round, Round.id == RoundLine.round_id)
+            select(VisitLine.contact_id)
+            .join(VisitSheet, VisitSheet.id == VisitLine.round_id)
             .where(
-                Round.campaign_id == campaign_id,
-                Round.made_at > now - IN_HAND_FOR,
-                RoundLine.contact_id.in_(listed(session, contacts, BigInteger)),
+                VisitSheet.campaign_id == campaign_id,
+                VisitSheet.made_at > now - IN_HAND_FOR,
+                VisitLine.contact_id.in_(values_subquery(session, contacts, BigInteger)),
                 ~has_result,
             )
         )

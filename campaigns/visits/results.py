@@ -9,29 +9,33 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.answers.models import Place
-from campaigns.answers.officers import write_down
-from campaigns.answers.smartphones import note_smartphone, put_back_smartphone
-from campaigns.answers.taking import Keys, take_back
-from campaigns.models import Recipient
-from campaigns.replies.classifier import Label
-from campaigns.rounds.models import Round, RoundLine, RoundResult
-from campaigns.rounds.sheets import find_round, lines_visible_to, standing_results
-from campaigns.rounds.visiting import Outcome
-from campaigns.windows import VIETNAM
-from outreach.access import audit
-from outreach.access.models import Role, User
-from outreach.access.users import require_role
-from outreach.errors import BadInput, WrongState
-from outreach.people.models import Contact, ContactList
-from outreach.people.suppression import lock_phone
+from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
+from campaigns.models.campaigns import Recipient
+from campaigns.models.replies import AnswerPlace
+from campaigns.replies.record_answer import (
+    AnswerContext,
+    note_smartphone,
+    record_officer_answer,
+    restore_smartphone,
+    undo_answer_by_id,
+)
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.visits import VisitOutcome
+from campaigns.visits.sheets import find_sheet, lines_visible_to, standing_results
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.contacts.suppressions import lock_phone
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import Contact, ContactList
+from outreach.rules.errors import BadInput, WrongState
 
 # An officer's clock may be a little ahead of ours.
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class SaveResult:
     """`saved` lines are new or changed. `outdated` of them: the person has answered otherwise since, which stands."""
 
     saved: int
@@ -41,20 +45,20 @@ class Entered:
 def enter_results(
     session: Session,
     round_id: int,
-    outcomes: Mapping[int, Outcome | None],
+    outcomes: Mapping[int, VisitOutcome | None],
     *,
     user: User,
-    keys: Keys,
+    keys: AnswerContext,
     now: datetime,
     visited_at: datetime | None = None,
-) -> Entered:
+) -> SaveResult:
     """Save what was found, by the lines' numbers; None takes back what was entered. The same again changes nothing.
 
     `visited_at` is when it was said, now where it is not given: what a person has said since stands, but for an
     opt-out. Raises BadInput for a visit in the future or before the sheet was made, NotAllowed, NotFound.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
-    found = find_round(session, round_id, user=user, hold=True)
+    found = find_sheet(session, round_id, user=user, hold=True)
     at = _moment_of_visit(visited_at or now, found, now=now)
     standing = standing_results(session, round_id)
     entry = _last_entry(session, round_id) + 1
@@ -64,7 +68,7 @@ def enter_results(
         if line.n not in outcomes or outcomes[line.n] is (before.outcome if before else None):
             continue
         is_taken_back = before is None or _take_back(session, before, line, recipient, now=now)
-        result = RoundResult(
+        result = VisitResult(
             line_id=line.id,
             outcome=outcomes[line.n],
             entry=entry,
@@ -83,10 +87,10 @@ def enter_results(
         audit.record(
             session, actor_id=user.id, action="round.enter", subject=f"rounds:{round_id}", now=now, rows=saved
         )
-    return Entered(saved, outdated)
+    return SaveResult(saved, outdated)
 
 
-def _moment_of_visit(at: datetime, sheet: Round, *, now: datetime) -> datetime:
+def _moment_of_visit(at: datetime, sheet: VisitSheet, *, now: datetime) -> datetime:
     if at > now + _CLOCKS_DIFFER:
         raise BadInput("Chưa ghi gì. “Đi lúc” ở sau lúc này, hãy xem lại ngày và giờ.")
     if at.astimezone(VIETNAM).date() < sheet.made_at.astimezone(VIETNAM).date():
@@ -94,10 +98,12 @@ def _moment_of_visit(at: datetime, sheet: Round, *, now: datetime) -> datetime:
     return min(at, now)
 
 
-def undo_entry(session: Session, round_id: int, *, user: User, keys: Keys, now: datetime) -> Entered:
+def undo_entry(
+    session: Session, round_id: int, *, user: User, keys: AnswerContext, now: datetime
+) -> SaveResult:
     """Put a sheet back as it was before the last saving. Raises WrongState where there is none, NotAllowed, NotFound."""
     require_role(user, Role.STAFF, Role.APPROVER)
-    find_round(session, round_id, user=user, hold=True)
+    find_sheet(session, round_id, user=user, hold=True)
     entry = _last_entry(session, round_id)
     if not entry:
         raise WrongState("Phiếu này chưa nhập gì, không có gì để hoàn tác.")
@@ -112,9 +118,9 @@ def undo_entry(session: Session, round_id: int, *, user: User, keys: Keys, now: 
         session.flush()
         saved += 1
         earlier = session.scalar(
-            select(RoundResult)
-            .where(RoundResult.line_id == line.id, RoundResult.undone_at.is_(None))
-            .order_by(RoundResult.id.desc())
+            select(VisitResult)
+            .where(VisitResult.line_id == line.id, VisitResult.undone_at.is_(None))
+            .order_by(VisitResult.id.desc())
             .limit(1)
         )
         if earlier and _says_something(earlier):
@@ -122,20 +128,20 @@ def undo_entry(session: Session, round_id: int, *, user: User, keys: Keys, now: 
     audit.record(
         session, actor_id=user.id, action="round.undo", subject=f"rounds:{round_id}", now=now, rows=saved
     )
-    return Entered(saved, outdated)
+    return SaveResult(saved, outdated)
 
 
-def _hold_lines(session: Session, round_id: int, *, user: User) -> list[tuple[RoundLine, Recipient]]:
+def _hold_lines(session: Session, round_id: int, *, user: User) -> list[tuple[VisitLine, Recipient]]:
     """Those whose people the user may see, in the order of their phones.
 
     These are locked one by one: whoever locks many does it in this order.
     """
     rows = session.execute(
-        select(RoundLine, Recipient)
-        .join(Recipient, Recipient.id == RoundLine.recipient_id)
-        .outerjoin(Contact, Contact.id == RoundLine.contact_id)
+        select(VisitLine, Recipient)
+        .join(Recipient, Recipient.id == VisitLine.recipient_id)
+        .outerjoin(Contact, Contact.id == VisitLine.contact_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-        .where(RoundLine.round_id == round_id, lines_visible_to(session, user))
+        .where(VisitLine.round_id == round_id, lines_visible_to(session, user))
     ).all()
     return sorted(
         ((line, recipient) for line, recipient in rows), key=lambda row: (row[1].phone_id or 0, row[0].n)
@@ -145,26 +151,26 @@ def _hold_lines(session: Session, round_id: int, *, user: User) -> list[tuple[Ro
 def _last_entry(session: Session, round_id: int) -> int:
     return (
         session.scalar(
-            select(func.max(RoundResult.entry))
-            .join(RoundLine, RoundLine.id == RoundResult.line_id)
-            .where(RoundLine.round_id == round_id, RoundResult.undone_at.is_(None))
+            select(func.max(VisitResult.entry))
+            .join(VisitLine, VisitLine.id == VisitResult.line_id)
+            .where(VisitLine.round_id == round_id, VisitResult.undone_at.is_(None))
         )
         or 0
     )
 
 
-def _says_something(result: RoundResult) -> bool:
-    return result.outcome not in (None, Outcome.ABSENT)
+def _says_something(result: VisitResult) -> bool:
+    return result.outcome not in (None, VisitOutcome.ABSENT)
 
 
 def _give(
     session: Session,
-    result: RoundResult,
-    line: RoundLine,
+    result: VisitResult,
+    line: VisitLine,
     recipient: Recipient,
     *,
     user: User,
-    keys: Keys,
+    keys: AnswerContext,
     now: datetime,
 ) -> bool:
     """Let a result count as the person's answer, where there is a phone to count it for.
@@ -187,8 +193,8 @@ def _give(
         at = recipient.answered_at  # it stands from now on, so it is what is taken back first
     contact = session.get(Contact, recipient.contact_id) if recipient.contact_id else None
     had = contact.has_smartphone if contact else None
-    answer = write_down(
-        session, recipient, label, place=Place.HOME, note="", user=user, keys=keys, now=now, at=at
+    answer = record_officer_answer(
+        session, recipient, label, place=AnswerPlace.HOME, note="", user=user, keys=keys, now=now, at=at
     )
     result.answer_id = answer.id if answer else None
     if contact and contact.has_smartphone is not had:
@@ -197,11 +203,11 @@ def _give(
 
 
 def _take_back(
-    session: Session, result: RoundResult, line: RoundLine, recipient: Recipient, *, now: datetime
+    session: Session, result: VisitResult, line: VisitLine, recipient: Recipient, *, now: datetime
 ) -> bool:
     """Undo the answer that a result gave. False where the person has said something else since: that stands."""
-    is_undone = result.answer_id is None or take_back(session, result.answer_id, now=now)
+    is_undone = result.answer_id is None or undo_answer_by_id(session, result.answer_id, now=now)
     if _says_something(result):
         contact_id = recipient.contact_id or line.contact_id
-        put_back_smartphone(session, contact_id, Label(str(result.outcome)), result, now=now)
+        restore_smartphone(session, contact_id, Label(str(result.outcome)), result, now=now)
     return is_undone

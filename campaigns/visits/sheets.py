@@ -8,27 +8,27 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.figures.places import find_counted
-from campaigns.models import Campaign, Recipient
-from campaigns.replies.classifier import Label
-from campaigns.rounds.models import Round, RoundLine, RoundResult
-from campaigns.rounds.people import find_villages
-from campaigns.rounds.visiting import Outcome, line_code
-from outreach.access import audit
-from outreach.access.models import Organisation, Role, User
-from outreach.access.users import require_role, visible_to, within_area
-from outreach.errors import BadInput, NotFound
-from outreach.people.directory import people_visible_to
-from outreach.people.masking import masked
-from outreach.people.models import Contact, ContactList, ContactPhone, Phone
-from outreach.places.models import Area
+from campaigns.analytics.installs import find_counted
+from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.visits import VisitOutcome, line_code
+from campaigns.visits.candidates import find_candidates
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role, visible_to, within_area
+from outreach.contacts.directory import people_visible_to
+from outreach.models.accounts import Organisation, Role, User
+from outreach.models.contacts import Contact, ContactList, ContactPhone, Phone
+from outreach.models.places import Area
+from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.identity import mask_number
 
 # Lines of a sheet: a day's round, and still quick to enter.
 MOST_LINES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SheetRow:
     """A line as the sheet shows it. `contact_id` is None for a person who was erased; `outcome` None: not entered yet.
 
     `place` is the village, and the commune unless the whole sheet is of one. `answer` is where the person stands now, by whatever road.
@@ -41,18 +41,18 @@ class Line:
     birth_year: int | None
     place: str
     phone: str
-    row: RoundLine
-    outcome: Outcome | None
+    row: VisitLine
+    outcome: VisitOutcome | None
     visited_at: datetime | None
     answer: Label | None
     answered_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class SheetView:
     """`done` of `lines` have a result."""
 
-    round: Round
+    round: VisitSheet
     campaign: str
     kind: str  # of the campaign
     organisation: str
@@ -61,7 +61,7 @@ class Sheet:
     done: int
 
 
-def make_round(
+def create_sheet(
     session: Session,
     campaign_id: int,
     *,
@@ -72,7 +72,7 @@ def make_round(
     again: bool,
     user: User,
     now: datetime,
-) -> Round:
+) -> VisitSheet:
     """A sheet of the people to visit: of one village by its key, or of all where `village` is None.
 
     Who is on another sheet already is left out unless `again`. Raises NotAllowed, NotFound, BadInput.
@@ -81,7 +81,7 @@ def make_round(
     campaign, _goal, _is_whole = find_counted(session, campaign_id, user=user)
     villages = [
         each
-        for each in find_villages(
+        for each in find_candidates(
             session, campaign_id, list_id=list_id, area_code=area_code, user=user, now=now
         )
         if village is None or each.key == village
@@ -94,7 +94,7 @@ def make_round(
             f"Có {len(people)} người, nhiều hơn {MOST_LINES} dòng của một phiếu. Hãy chọn từng thôn."
         )
     owner = _owner(session, list_id, campaign, user)
-    made = Round(
+    made = VisitSheet(
         campaign_id=campaign_id,
         organisation_id=owner,
         list_id=list_id,
@@ -107,7 +107,7 @@ def make_round(
     session.add(made)
     session.flush()
     session.add_all(
-        RoundLine(
+        VisitLine(
             round_id=made.id,
             n=n,
             contact_id=person.contact_id,
@@ -142,63 +142,66 @@ def lines_visible_to(session: Session, user: User) -> ColumnElement[bool]:
 
 
 def _rounds_visible_to(session: Session, user: User) -> ColumnElement[bool]:
-    return or_(visible_to(session, user, Round.organisation_id), Round.made_by == user.id)
+    return or_(visible_to(session, user, VisitSheet.organisation_id), VisitSheet.made_by == user.id)
 
 
-def find_round(session: Session, round_id: int, *, user: User, hold: bool = False) -> Round:
+def find_sheet(session: Session, round_id: int, *, user: User, hold: bool = False) -> VisitSheet:
     """A sheet of the user's scope or of their own making; `hold` locks it against other savings. Raises NotFound."""
-    query = select(Round).where(Round.id == round_id, _rounds_visible_to(session, user))
+    query = select(VisitSheet).where(VisitSheet.id == round_id, _rounds_visible_to(session, user))
     found = session.scalar(query.with_for_update() if hold else query)
     if found is None:
         raise NotFound("Không có phiếu này, hoặc nằm ngoài phạm vi của bạn.")
     return found
 
 
-def list_rounds(session: Session, user: User, *, limit: int = 100) -> list[Sheet]:
+def list_sheets(session: Session, user: User, *, limit: int = 100) -> list[SheetView]:
     """The sheets of a user's scope and those they made, the newest first."""
     return _sheets(
         session,
-        select(Round).where(_rounds_visible_to(session, user)).order_by(Round.id.desc()).limit(limit),
+        select(VisitSheet)
+        .where(_rounds_visible_to(session, user))
+        .order_by(VisitSheet.id.desc())
+        .limit(limit),
     )
 
 
-def read_sheet(session: Session, round_id: int, *, user: User) -> Sheet:
+def read_sheet(session: Session, round_id: int, *, user: User) -> SheetView:
     """Raises NotFound."""
-    found = find_round(session, round_id, user=user)
-    return _sheets(session, select(Round).where(Round.id == found.id))[0]
+    found = find_sheet(session, round_id, user=user)
+    return _sheets(session, select(VisitSheet).where(VisitSheet.id == found.id))[0]
 
 
-def read_lines(session: Session, round_id: int, *, user: User, with_numbers: bool = False) -> list[Line]:
+def read_lines(session: Session, round_id: int, *, user: User, with_numbers: bool = False) -> list[SheetRow]:
     """A sheet's lines in their order, as far as the user may see their people.
 
     Numbers are masked unless asked for: then the caller has it put on record.
     """
     first_phone = (
         select(ContactPhone.phone_id)
-        .where(ContactPhone.contact_id == RoundLine.contact_id)
+        .where(ContactPhone.contact_id == VisitLine.contact_id)
         .order_by(ContactPhone.position)
         .limit(1)
-        .correlate(RoundLine)
+        .correlate(VisitLine)
         .scalar_subquery()
     )
     rows = session.execute(
-        select(RoundLine, Recipient, Contact, Phone.e164, Area)
-        .join(Round, Round.id == RoundLine.round_id)
-        .join(Recipient, Recipient.id == RoundLine.recipient_id)
-        .outerjoin(Contact, Contact.id == RoundLine.contact_id)
-        .outerjoin(Area, and_(Area.code == Contact.area_code, Round.area_code.is_(None)))
+        select(VisitLine, Recipient, Contact, Phone.e164, Area)
+        .join(VisitSheet, VisitSheet.id == VisitLine.round_id)
+        .join(Recipient, Recipient.id == VisitLine.recipient_id)
+        .outerjoin(Contact, Contact.id == VisitLine.contact_id)
+        .outerjoin(Area, and_(Area.code == Contact.area_code, VisitSheet.area_code.is_(None)))
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
         .outerjoin(Phone, Phone.id == func.coalesce(Recipient.phone_id, first_phone))
-        .where(RoundLine.round_id == round_id, lines_visible_to(session, user))
-        .order_by(RoundLine.n)
+        .where(VisitLine.round_id == round_id, lines_visible_to(session, user))
+        .order_by(VisitLine.n)
     ).all()
     standing = standing_results(session, round_id)
     lines = []
     for row, recipient, contact, e164, area in rows:
         result = standing.get(row.id)
-        number = (e164 if with_numbers else masked(e164)) if e164 and contact else ""
+        number = (e164 if with_numbers else mask_number(e164)) if e164 and contact else ""
         lines.append(
-            Line(
+            SheetRow(
                 n=row.n,
                 code=line_code(round_id, row.n),
                 contact_id=contact.id if contact else None,
@@ -230,13 +233,13 @@ def record_print(session: Session, round_id: int, *, numbers: int, user: User, n
     )
 
 
-def standing_results(session: Session, round_id: int) -> dict[int, RoundResult]:
+def standing_results(session: Session, round_id: int) -> dict[int, VisitResult]:
     """By line: the last result that is not undone."""
     rows = session.scalars(
-        select(RoundResult)
-        .join(RoundLine, RoundLine.id == RoundResult.line_id)
-        .where(RoundLine.round_id == round_id, RoundResult.undone_at.is_(None))
-        .order_by(RoundResult.id)
+        select(VisitResult)
+        .join(VisitLine, VisitLine.id == VisitResult.line_id)
+        .where(VisitLine.round_id == round_id, VisitResult.undone_at.is_(None))
+        .order_by(VisitResult.id)
     )
     return {row.line_id: row for row in rows}
 
@@ -252,31 +255,31 @@ def _owner(session: Session, list_id: int | None, campaign: Campaign, user: User
     return found
 
 
-def _sheets(session: Session, query: object) -> list[Sheet]:
+def _sheets(session: Session, query: object) -> list[SheetView]:
     rounds = list(session.scalars(query))  # type: ignore[call-overload]
     ids = [each.id for each in rounds]
     totals: dict[int, int] = dict(
         session.execute(
-            select(RoundLine.round_id, func.count())
-            .where(RoundLine.round_id.in_(ids))
-            .group_by(RoundLine.round_id)
+            select(VisitLine.round_id, func.count())
+            .where(VisitLine.round_id.in_(ids))
+            .group_by(VisitLine.round_id)
         ).all()
     )
-    later = aliased(RoundResult)
+    later = aliased(VisitResult)
     is_outdated = exists().where(
-        later.line_id == RoundResult.line_id, later.undone_at.is_(None), later.id > RoundResult.id
+        later.line_id == VisitResult.line_id, later.undone_at.is_(None), later.id > VisitResult.id
     )
     done: dict[int, int] = dict(
         session.execute(
-            select(RoundLine.round_id, func.count())
-            .join(RoundResult, RoundResult.line_id == RoundLine.id)
+            select(VisitLine.round_id, func.count())
+            .join(VisitResult, VisitResult.line_id == VisitLine.id)
             .where(
-                RoundLine.round_id.in_(ids),
-                RoundResult.undone_at.is_(None),
-                RoundResult.outcome.is_not(None),
+                VisitLine.round_id.in_(ids),
+                VisitResult.undone_at.is_(None),
+                VisitResult.outcome.is_not(None),
                 ~is_outdated,
             )
-            .group_by(RoundLine.round_id)
+            .group_by(VisitLine.round_id)
         ).all()
     )
     campaigns = {row.id: row for row in session.execute(select(Campaign.id, Campaign.name, Campaign.kind))}
@@ -287,7 +290,7 @@ def _sheets(session: Session, query: object) -> list[Sheet]:
         area = session.get(Area, each.area_code) if each.area_code else None
         place = [each.village, area.full_name if area else "", lists.get(each.list_id or 0, "")]
         sheets.append(
-            Sheet(
+            SheetView(
                 each,
                 campaigns[each.campaign_id].name,
                 campaigns[each.campaign_id].kind,

@@ -1,7 +1,11 @@
-"""A WSGI application under a server with an event loop: each request in a thread, but a thread only while it is worked on.
+"""Flask under an event loop.
+
+A WSGI application under a server with an event loop: each request in a thread, but a thread only while it is worked on.
 
 A form is read to its end before a thread takes it, and an answer leaves without one, so that slow callers hold
 up nobody else.
+
+Callers who wait together for one piece of work in a thread, and each get their own of it.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 Message = MutableMapping[str, Any]
@@ -19,18 +23,16 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 Headers = list[tuple[bytes, bytes]]
-
 IN_MEMORY = 256 * 1024  # bytes of a request or an answer; more goes by way of the disk, or piece by piece
 SENT_WITHIN_S = 300.0  # a piece, to a caller that reads slowly
 
 
-class HungUp(Exception):
+class ClientDisconnected(Exception):
     """The caller went away before all of the request had come."""
 
 
-class Threaded:
+class WsgiBridge:
     """The ASGI application that answers as `app` does."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]], *, threads: int, most_bytes: int) -> None:
@@ -51,7 +53,7 @@ class Threaded:
         body: IO[bytes] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the thread closes it, whoever hangs up meanwhile
         try:
             environ["CONTENT_LENGTH"] = str(await self._read(environ, body, receive))
-        except HungUp:
+        except ClientDisconnected:
             body.close()
             return
         environ["wsgi.input"] = body
@@ -72,7 +74,7 @@ class Threaded:
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise HungUp
+                raise ClientDisconnected
             piece = message.get("body", b"")
             length += len(piece)
             if length <= self._most_bytes:
@@ -156,3 +158,17 @@ def _environ(scope: Scope) -> dict[str, Any]:
         joint = "; " if key == "HTTP_COOKIE" else ","
         environ[key] = f"{environ[key]}{joint}{text}" if key in environ else text
     return environ
+
+
+T = TypeVar("T")
+
+
+def resolve_all(waiting: Iterable[tuple[asyncio.Future[T], T]], *, failed: Exception | None) -> None:
+    """Give each caller its answer, or all of them the failure; who has hung up meanwhile gets nothing."""
+    for future, answer in waiting:
+        if future.done():
+            continue
+        if failed:
+            future.set_exception(failed)
+        else:
+            future.set_result(answer)

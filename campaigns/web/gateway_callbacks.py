@@ -1,36 +1,60 @@
-"""The gateway's calls to us: verified, stored, acknowledged. What follows from them happens elsewhere."""
+"""Status and inbound calls of every gateway.
+
+The gateway's calls to us: verified, stored, acknowledged. What follows from them happens elsewhere.
+
+Replies by other roads than Twilio: a short code's operator (`/webhooks/push`) and a phone (`/webhooks/phone`).
+
+The gateway's status callbacks where the server has an event loop: as many as come wait for one commit, without a thread each.
+
+What is no status callback in the usual form goes on to the other application, and so to `webhooks`, which takes
+them as well where there is no event loop.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
-from collections.abc import Mapping
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from io import BytesIO
 
 from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
+from werkzeug.formparser import parse_form_data
 
-from campaigns.answers.inbox import receive_reply
-from campaigns.answers.taking import Keys
-from campaigns.delivery.callbacks import Callback, CallbackStore
-from campaigns.rings import ring_apply, ring_send
+from campaigns.delivery.record_outcomes import APPLY_LIMIT, StatusCallback, StatusCallbackStore
+from campaigns.enqueue_jobs import enqueue_apply_callbacks, enqueue_send
+from campaigns.models.replies import ReplyChannel
+from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, receive_reply
+from campaigns.replies.record_answer import AnswerContext
+from campaigns.web.asgi import Application, Receive, Scope, Send, resolve_all
+from outreach.core.db import Database
+from outreach.rules.errors import BadInput
+from outreach.rules.gateway import InboundMessage, Webhooks
+from outreach.rules.sms_inbound import is_secret, is_signed, parse_push
 from outreach.runtime import Runtime
-from outreach.sms.gateway import Webhooks
+from outreach.sms.android import MessageIds, read_event
 
 log = logging.getLogger(__name__)
 
+
 # What the database numbers rows with: 64 bits.
 LARGEST_ID = 2**63 - 1
-
 # The gateway's ids are 34 characters; this is what the column holds.
 LONGEST_GATEWAY_ID = 64
 
 
-def create_webhooks(runtime: Runtime) -> Blueprint:
+def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
     """`/webhooks/twilio/…`: 403 on a bad signature with nothing stored, 2xx only once stored."""
     hooks = Blueprint("webhooks", __name__, url_prefix="/webhooks/twilio")
-    keys = Keys(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+    keys = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
 
     @hooks.before_request
     def check_signature() -> None:
@@ -55,7 +79,7 @@ def create_webhooks(runtime: Runtime) -> Blueprint:
 
     @hooks.post("/inbound")
     def inbound() -> ResponseReturnValue:
-        message = runtime.webhooks.read_inbound(_storable(request.form))
+        message = runtime.webhooks.read_inbound(_storable_form(request.form))
         if not message.gateway_id or len(message.gateway_id) > LONGEST_GATEWAY_ID or not message.sender:
             log.warning("webhook.incomplete_inbound bytes=%s", request.content_length)
             abort(400)
@@ -68,33 +92,33 @@ def create_webhooks(runtime: Runtime) -> Blueprint:
             log.info("webhook.inbound_repeated")
             with runtime.db.write() as session:
                 receive_reply(session, message, keys=keys, now=datetime.now(UTC))
-        ring_send(runtime.doorbell)
+        enqueue_send(runtime.doorbell)
         # An empty document: no reply by the gateway itself, ours goes the way of all messages.
         return "<Response/>", 200, {"Content-Type": "text/xml"}
 
     return hooks
 
 
-def read_status_call(webhooks: Webhooks, attempt: str, form: Mapping[str, str]) -> Callback | None:
+def read_status_call(webhooks: Webhooks, attempt: str, form: Mapping[str, str]) -> StatusCallback | None:
     """What a genuine call said of the attempt in its address; None where that is no id."""
     attempt_id = _read_id(attempt)
     if attempt_id is None:
         log.warning("webhook.no_such_attempt")
         return None
-    report = webhooks.read_status(_storable(form))
+    report = webhooks.read_status(_storable_form(form))
     if report.status is None:
         log.warning("webhook.unknown_status attempt=%s", attempt_id)
-    return Callback.of(attempt_id, report)
+    return StatusCallback.of(attempt_id, report)
 
 
-def store_callback(runtime: Runtime, callback: Callback, *, now: datetime) -> None:
+def store_callback(runtime: Runtime, callback: StatusCallback, *, now: datetime) -> None:
     """Store one by itself; where many come there is `status_calls`. Raises what the transaction raised."""
-    store = CallbackStore(runtime.db)
+    store = StatusCallbackStore(runtime.db)
     try:
         store.store([callback], now=now)
     finally:
         store.let_go()
-    ring_apply(runtime.doorbell)
+    enqueue_apply_callbacks(runtime.doorbell)
 
 
 def _read_id(text: str) -> int | None:
@@ -103,6 +127,226 @@ def _read_id(text: str) -> int | None:
     return int(text) if int(text) <= LARGEST_ID else None
 
 
-def _storable(form: Mapping[str, str]) -> dict[str, str]:
+def _storable_form(form: Mapping[str, str]) -> dict[str, str]:
     """The form's fields, the first of each name, without NUL: PostgreSQL has no place for it in a text."""
     return {name: value.replace("\0", "") for name, value in form.items()}
+
+
+def create_reply_channels(runtime: Runtime) -> Blueprint:
+    """404 for a road that is not set up, 403 on a bad proof with nothing stored, 2xx only once stored."""
+    roads = Blueprint("roads", __name__, url_prefix="/webhooks")
+    settings = runtime.settings
+    keys = AnswerContext(secret_key=settings.secret_key, is_live=settings.is_live)
+    names = MessageIds(settings.secret_key)
+
+    @roads.errorhandler(HTTPException)
+    def refuse(error: HTTPException) -> ResponseReturnValue:
+        return "", error.code or 500
+
+    def store(message: InboundMessage, road: ReplyChannel) -> None:
+        if len(message.gateway_id) > LONGEST_GATEWAY_ID:
+            abort(400)
+
+        def receive() -> None:
+            with runtime.db.write() as session:
+                now = datetime.now(UTC)
+                at = min(message.received_at or now, now)
+                receive_reply(
+                    session, message, keys=keys, now=at, road=road, acknowledge=now - at <= ACKNOWLEDGE_WINDOW
+                )
+
+        try:
+            receive()
+        except IntegrityError:
+            # At the same moment; the other call has stored it. Anything else shows again, and the caller repeats.
+            log.info("webhook.inbound_repeated")
+            receive()
+        enqueue_send(runtime.doorbell)
+
+    def check(is_proven: bool) -> None:
+        if not is_proven:
+            log.warning("webhook.bad_signature hook=%s bytes=%s", request.endpoint, request.content_length)
+            abort(403)
+
+    @roads.post("/push")
+    def push() -> ResponseReturnValue:
+        if not settings.push_secret:
+            abort(404)
+        proof, content = request.headers.get(settings.push_header), request.get_data()
+        if settings.push_proof == "secret":
+            check(is_secret(proof, secret=settings.push_secret))
+        else:
+            check(is_signed(content, key=settings.push_secret, signature=proof))
+        said = _table(content) if request.is_json else request.form.to_dict()
+        try:
+            message = parse_push(_storable_text(said), settings.push_fields)
+        except BadInput as error:
+            return str(error), 400
+        store(message, ReplyChannel.PUSH)
+        return {"status": "ok"}, 200
+
+    @roads.post("/phone")
+    def phone() -> ResponseReturnValue:
+        if not settings.phone_webhook_key:
+            abort(404)
+        content, moment = request.get_data(), request.headers.get("X-Timestamp", "")
+        signature = request.headers.get("X-Signature")
+        # An old call that comes again changes nothing: each is known by its id. So its age does not matter.
+        check(is_signed(content + moment.encode(), key=settings.phone_webhook_key, signature=signature))
+        event = _table(content)
+        payload = event.get("payload")
+        if isinstance(payload, dict):
+            event = {**event, "payload": _storable_text(payload)}
+        told = read_event(event, secret_key=settings.secret_key)
+        if isinstance(told, InboundMessage):
+            store(told, ReplyChannel.PHONE)
+        elif told:
+            identity, report = told
+            attempt_id = names.attempt_id(identity)
+            if attempt_id is not None:  # others use the phone as well
+                store_callback(runtime, StatusCallback.of(attempt_id, report), now=datetime.now(UTC))
+        return "", 204
+
+    return roads
+
+
+def _table(content: bytes) -> dict[str, object]:
+    try:
+        said = json.loads(content)
+    except (ValueError, RecursionError):
+        abort(400)
+    return said if isinstance(said, dict) else abort(400)
+
+
+def _storable_text(said: Mapping[str, object]) -> dict[str, str]:
+    """Texts without NUL and halves of characters: PostgreSQL has no place for them."""
+    return {
+        name: str(value).replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        for name, value in said.items()
+        if isinstance(value, str | int | float)
+    }
+
+
+PATH = "/webhooks/twilio/status/"
+FORM = b"application/x-www-form-urlencoded"
+# Those that come within it share a statement and its wait for the disk; nobody waits for a callback.
+GATHER_S = 0.002
+RING_EVERY_S = 0.1  # for those that follow one another
+HOLD_S = 1.0  # a connection is kept for so long for the next
+
+
+class StatusCallbackApp:
+    """An ASGI application before another one: 403 on a bad signature with nothing stored, 2xx only once stored."""
+
+    def __init__(self, runtime: Runtime, *, others: Application, most_bytes: int) -> None:
+        """`most_bytes`: of a callback's form; a larger one is refused."""
+        self._webhooks, self._others, self._most_bytes = runtime.webhooks, others, most_bytes
+        self._writer = StatusWriter(runtime.db, stored=lambda: enqueue_apply_callbacks(runtime.doorbell))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(PATH):
+            return await self._others(scope, receive, send)
+        headers = dict(scope["headers"])
+        attempt = scope["path"][len(PATH) :]
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if not attempt or "/" in attempt or kind != FORM:
+            return await self._others(scope, receive, send)
+        try:
+            status = await self._take(scope, attempt, headers, receive)
+        except (OperationalError, InterfaceError, NoConnectionFree) as error:
+            log.warning("web.database_away at=%s error=%s", PATH, type(error).__name__)
+            status = 503
+        except Exception as error:
+            # The error's own words stay out of the log: SQLAlchemy quotes a statement's values in them.
+            places = "".join(traceback.format_tb(error.__traceback__))
+            log.error("web.fault at=%s error=%s\n%s", PATH, type(error).__name__, places)
+            status = 500
+        length = [] if status == 204 else [(b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": status, "headers": length})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _take(
+        self, scope: Scope, attempt: str, headers: Mapping[bytes, bytes], receive: Receive
+    ) -> int:
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return 400  # nobody hears it
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > self._most_bytes:
+                return 413
+        path, query = scope["path"], scope["query_string"].decode("latin-1")
+        _, form, _ = parse_form_data(
+            {
+                "wsgi.input": BytesIO(body),
+                "CONTENT_TYPE": FORM.decode(),
+                "CONTENT_LENGTH": str(len(body)),
+            }
+        )
+        signature = headers.get(b"x-twilio-signature", b"").decode("latin-1")
+        url = f"{path}?{query}" if query else path
+        if not self._webhooks.is_genuine(url=url, form=form, signature=signature):
+            log.warning("webhook.bad_signature hook=status bytes=%s", len(body))
+            return 403
+        callback = read_status_call(self._webhooks, attempt, form)
+        if callback is None:
+            return 404
+        await self._writer.store(callback)
+        return 204
+
+
+class StatusWriter:
+    """Stores the callbacks that come at the same time in one transaction. For one event loop."""
+
+    def __init__(self, db: Database, *, stored: Callable[[], object]) -> None:
+        """`stored` is called after a commit, in a thread; once for those that follow one another closely."""
+        self._store, self._stored = StatusCallbackStore(db), stored
+        self._waiting: list[tuple[StatusCallback, asyncio.Future[None]]] = []
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="status-writer")
+        self._writing: asyncio.Task[None] | None = None
+        self._letting_go: asyncio.TimerHandle | None = None
+        self._ringing: asyncio.Task[None] | None = None
+        self._told_at = 0.0
+
+    async def store(self, callback: StatusCallback) -> None:
+        """Return once it is durable; raises what the transaction raised, and then it is not stored."""
+        is_durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((callback, is_durable))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_all())
+        await is_durable
+
+    async def _write_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._letting_go:
+            self._letting_go.cancel()
+        try:
+            while self._waiting:
+                await asyncio.sleep(GATHER_S)
+                batch, self._waiting = self._waiting[:APPLY_LIMIT], self._waiting[APPLY_LIMIT:]
+                await self._write(batch)
+                self._ringing = self._ringing or loop.create_task(self._ring())
+        finally:
+            self._writing = None
+            self._letting_go = loop.call_later(HOLD_S, self._thread.submit, self._store.let_go)
+
+    async def _write(self, batch: list[tuple[StatusCallback, asyncio.Future[None]]]) -> None:
+        callbacks, now = [callback for callback, _ in batch], datetime.now(UTC)
+        failed: Exception | None = None
+        try:
+            await asyncio.get_running_loop().run_in_executor(
+                self._thread, lambda: self._store.store(callbacks, now=now)
+            )
+        except Exception as error:
+            failed = error
+        resolve_all(((is_durable, None) for _, is_durable in batch), failed=failed)
+
+    async def _ring(self) -> None:
+        await asyncio.sleep(max(0.0, self._told_at + RING_EVERY_S - time.monotonic()))
+        self._ringing, self._told_at = None, time.monotonic()  # what is stored from here on rings again
+        try:
+            await asyncio.to_thread(self._stored)
+        except Exception:
+            log.exception("callbacks.bell_failed")  # the sweep finds what was stored

@@ -1,21 +1,32 @@
-"""The page behind an agency's link: a day's figures handed in without an account, on any phone, without a script."""
+"""Pages behind agency and report links.
+
+The page behind an agency's link: a day's figures handed in without an account, on any phone, without a script.
+
+The page behind a report's link: a day's report and its corrections, read and taken without an account.
+"""
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, date, datetime
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from campaigns.agencies.links import open_link
-from campaigns.agencies.models import AgencyLink
-from campaigns.agencies.overview import Entry, read_history
-from campaigns.agencies.reports import hand_in_by_link, read_counts
-from campaigns.web.pages import harden, show_page
-from campaigns.windows import VIETNAM
-from outreach.access.models import Organisation
-from outreach.errors import BadInput
+from campaigns.agencies.reports import ReportEntry, read_counts, read_history, submit_by_link
+from campaigns.models.figures import AgencyLink
+from campaigns.models.reports import FileKind, ReportIssue, ReportLink
+from campaigns.reports.documents import MIME, document_of, file_name, read_file, record_download
+from campaigns.reports.issue_report import read_issues
+from campaigns.reports.links import find_link, is_open
+from campaigns.rules.reports.document import cell, short_day
+from campaigns.rules.reports.template import parse_template
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.web.responses import add_security_headers, public_page
+from outreach.models.accounts import Organisation
+from outreach.rules.errors import BadInput, NotFound
 from outreach.runtime import Runtime
 
 FIELDS = ("day", "staff", "with_smartphone", "installed", "note")
@@ -28,7 +39,7 @@ def create_agency_page(runtime: Runtime) -> Blueprint:
 
     def show(session: Session, link: AgencyLink, typed: dict[str, str], error: str, today: date) -> object:
         history = read_history(session, link.organisation_id, limit=20)
-        return show_page(
+        return public_page(
             "agency.html",
             422 if error else 200,
             agency=session.get_one(Organisation, link.organisation_id).name,
@@ -46,7 +57,7 @@ def create_agency_page(runtime: Runtime) -> Blueprint:
         with runtime.db.read() as session:
             link = open_link(session, token, secret_key=secret_key, now=now)
             if link is None:
-                return show_page("agency_closed.html", 404)
+                return public_page("agency_closed.html", 404)
             return show(session, link, {}, "", now.astimezone(VIETNAM).date())  # type: ignore[return-value]
 
     @page.post("/agency/<token>")
@@ -57,18 +68,16 @@ def create_agency_page(runtime: Runtime) -> Blueprint:
             with runtime.db.write() as session:
                 link = open_link(session, token, secret_key=secret_key, now=now)
                 if link is None:
-                    return show_page("agency_closed.html", 404)
+                    return public_page("agency_closed.html", 404)
                 counts = read_counts(*(typed[name] for name in FIELDS[1:4]))
-                hand_in_by_link(
-                    session, link, counts, day=read_day(typed["day"]), note=typed["note"], now=now
-                )
+                submit_by_link(session, link, counts, day=read_day(typed["day"]), note=typed["note"], now=now)
         except BadInput as error:
             with runtime.db.read() as session:
                 link = open_link(session, token, secret_key=secret_key, now=now)
                 if link is None:
-                    return show_page("agency_closed.html", 404)
+                    return public_page("agency_closed.html", 404)
                 return show(session, link, typed, str(error), now.astimezone(VIETNAM).date())  # type: ignore[return-value]
-        return harden(redirect(url_for("agency_page.form", token=token), code=303))
+        return add_security_headers(redirect(url_for("agency_page.form", token=token), code=303))
 
     return page
 
@@ -81,7 +90,7 @@ def read_day(text: str) -> date:
         raise BadInput("Hãy chọn ngày của số liệu.") from error
 
 
-def _begin_with(history: list[Entry], today: date) -> dict[str, str]:
+def _begin_with(history: list[ReportEntry], today: date) -> dict[str, str]:
     """What hardly changes from day to day stands there already; what is asked for does not."""
     typed = {"day": today.isoformat()}
     if history:
@@ -89,3 +98,70 @@ def _begin_with(history: list[Entry], today: date) -> dict[str, str]:
         typed["staff"] = str(last.staff)
         typed["with_smartphone"] = "" if last.with_smartphone is None else str(last.with_smartphone)
     return typed
+
+
+def create_report_page(runtime: Runtime) -> Blueprint:
+    """`GET /report/<token>` shows the day's newest issue (`?n=` another one), `GET /report/<token>/<n>.<kind>` is a file.
+
+    404 for a token that is none of ours, 410 for one that has expired or was ended.
+    """
+    page = Blueprint("report_page", __name__, template_folder="templates")
+    page.add_app_template_filter(cell, "paper_cell")
+
+    def find(session: Session, token: str) -> ReportLink | ResponseReturnValue:
+        link = find_link(session, token, secret_key=runtime.settings.secret_key)
+        if link is None:
+            return public_page("no_such_link.html", 404)
+        if not is_open(link, now=datetime.now(UTC)):
+            return public_page("report_closed.html", 410, has_ended=link.ended_at is not None)
+        return link
+
+    @page.get("/report/<token>")
+    def show(token: str) -> ResponseReturnValue:
+        with runtime.db.read() as session:
+            link = find(session, token)
+            if not isinstance(link, ReportLink):
+                return link
+            issues = [each for each in read_issues(session, link.day) if each.issued_at]
+            wanted = request.args.get("n", issues[-1].n if issues else 0, type=int)
+            shown = next((each for each in issues if each.n == wanted), None)
+            if shown is None:
+                return public_page("no_such_link.html", 404)
+            return public_page(
+                "report.html",
+                paper=document_of(shown),
+                form=parse_template(shown.form),
+                day=short_day(link.day),
+                n=shown.n,
+                newest=issues[-1].n,
+                issues=[{"n": each.n, "name": _name(each)} for each in issues],
+                kinds=[kind.value for kind in FileKind],
+                token=token,
+                until=link.expires_at.astimezone(VIETNAM).strftime("%H:%M ngày %d/%m/%Y"),
+            )
+
+    @page.get("/report/<token>/<int:n>.<kind>")
+    def file(token: str, n: int, kind: str) -> ResponseReturnValue:
+        with runtime.db.write() as session:
+            link = find(session, token)
+            if not isinstance(link, ReportLink):
+                return link
+            if kind not in set(FileKind):
+                return public_page("no_such_link.html", 404)
+            wanted = FileKind(kind)
+            try:
+                content = read_file(session, link.day, n=n, kind=wanted)
+            except NotFound:
+                return public_page("no_such_link.html", 404)
+            now = datetime.now(UTC)
+            record_download(session, link.day, n=n, kind=wanted, actor_id=None, now=now, link=link.id)
+        name = file_name(link.day, n, wanted)
+        return add_security_headers(
+            send_file(io.BytesIO(content), MIME[wanted], as_attachment=True, download_name=name)
+        )
+
+    return page
+
+
+def _name(issue: ReportIssue) -> str:
+    return f"Bổ sung, đính chính lần {issue.n}" if issue.n else "Báo cáo"

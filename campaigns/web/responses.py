@@ -12,7 +12,6 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
 
 log = logging.getLogger(__name__)
-
 # Nothing is loaded from anywhere, nothing runs, nobody frames it, and the token goes to no other site.
 # A form may end elsewhere over https: "install" redirects to the store, which may redirect in turn, and
 # Chromium holds every stop of such a journey against form-action.
@@ -25,16 +24,15 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
     "Cache-Control": "no-store",
 }
-
 RETRY_AFTER_S = 60
 
 
-def show_page(template: str, status: int = 200, **values: object) -> Response:
+def public_page(template: str, status: int = 200, **values: object) -> Response:
     """A page of ours with the headers of all of them."""
-    return harden(make_response(render_template(template, **values), status))
+    return add_security_headers(make_response(render_template(template, **values), status))
 
 
-def harden(response: object) -> Response:
+def add_security_headers(response: object) -> Response:
     """Any response of the residents' site."""
     made = make_response(response)
     made.headers.update(HEADERS)
@@ -50,14 +48,14 @@ def register_error_pages(app: Flask) -> None:
 
     @app.errorhandler(404)
     def no_such_page(_error: HTTPException) -> ResponseReturnValue:
-        return show_page("no_such_link.html", 404)
+        return public_page("no_such_link.html", 404)
 
     @app.errorhandler(OperationalError)
     @app.errorhandler(InterfaceError)
     @app.errorhandler(NoConnectionFree)
     def database_away(error: Exception) -> ResponseReturnValue:
         log.warning("web.database_away at=%s error=%s", request.url_rule, type(error).__name__)
-        response = show_page("try_later.html", 503)
+        response = public_page("try_later.html", 503)
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
         return response
 
@@ -67,4 +65,4 @@ def register_error_pages(app: Flask) -> None:
             return error
         places = "".join(traceback.format_tb(error.__traceback__))
         log.error("web.fault at=%s error=%s\n%s", request.url_rule, type(error).__name__, places)
-        return show_page("try_later.html", 500)
+        return public_page("try_later.html", 500)

@@ -1,4 +1,6 @@
-"""What has happened since last time, put into line for whoever wants to know.
+"""Read events behind the writers, buffer, store.
+
+What has happened since last time, put into line for whoever wants to know.
 
 Read behind those who write: answers, installs and opt-outs by their number, campaigns by how they stand. Whoever records an
 answer or sends a message does nothing for it, and with no subscription nothing is read at all.
@@ -6,20 +8,33 @@ answer or sends a message does nothing for it, and with no subscription nothing 
 A number is given to a row before its transaction ends, so rows may appear behind one that was read already. `note` writes
 down the newest number and PostgreSQL's next transaction; once every transaction before that one has ended, all rows up to
 the number are there that will ever be, and `gather` reads them. SQLite has one writer: there it holds at once.
+
+Events into the lines of those who subscribed to their kind and whose they are.
+
+Where events are read from, and what is told of them: ids, labels and counts, never numbers, names or texts.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from campaigns.hooks.lining_up import Line, standing_subscriptions
-from campaigns.hooks.models import Bookmark, Subscription
-from campaigns.hooks.sources import BY_NUMBER, tell_of_campaigns, tell_of_finals, tell_of_withdrawn
-from outreach.db import Database
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import AttemptTotal
+from campaigns.models.replies import Answer, InstallReport
+from campaigns.models.webhooks import Delivery, EventPosition, Subscription
+from campaigns.rules.states import AttemptState, CampaignState
+from campaigns.rules.webhooks import EventKind
+from outreach.accounts.permissions import organisations_of
+from outreach.core.db import Database
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import ContactList, ContactPhone, Membership, Suppression, SuppressionReason
 
 _ONE = 1
 _BOTH_ENDS = text(
@@ -27,38 +42,38 @@ _BOTH_ENDS = text(
 )
 
 
-def begin_here(session: Session, *, now: datetime) -> None:
+def start_from_now(session: Session, *, now: datetime) -> None:
     """From now on: what happened before the first subscription is told to nobody."""
     mark = _hold(session)
     if mark is None:
-        mark = Bookmark(id=_ONE, places={})
+        mark = EventPosition(id=_ONE, places={})
         session.add(mark)
     places: dict[str, Any] = {}
     for name, source in BY_NUMBER.items():
         newest = session.scalar(select(func.max(source.column))) or 0
         places[name] = [newest, newest, 0]
-    nobody = Line(session, [], now=now)
+    nobody = EventBuffer(session, [], now=now)
     places["withdrawn"] = now.isoformat()
-    places["campaigns"] = tell_of_campaigns(nobody, None)
-    places["finals"] = tell_of_finals(nobody, None)
+    places["campaigns"] = collect_campaigns(nobody, None)
+    places["finals"] = collect_finals(nobody, None)
     mark.places = places
     session.flush()
 
 
-def is_anybody_told(session: Session) -> bool:
+def has_subscribers(session: Session) -> bool:
     """Whether a subscription stands."""
     return session.scalar(select(Subscription.id).where(Subscription.ended_at.is_(None)).limit(1)) is not None
 
 
-def catch_up(db: Database, *, now: datetime) -> int:
+def collect_events(db: Database, *, now: datetime) -> int:
     """One round, in its two transactions; how many events were put into line."""
     with db.write() as session:
-        note(session)
+        mark_position(session)
     with db.write() as session:
         return gather(session, now=now)
 
 
-def note(session: Session) -> None:
+def mark_position(session: Session) -> None:
     """The first half of a round, in a transaction of its own: up to where the second may read."""
     mark = _hold(session)
     if mark is None:
@@ -79,7 +94,7 @@ def gather(session: Session, *, now: datetime) -> int:
     if mark is None or not subscribers:
         return 0
     earliest, next_one = _transactions(session)
-    line = Line(session, subscribers, now=now)
+    line = EventBuffer(session, subscribers, now=now)
     places = dict(mark.places)
     for name, source in BY_NUMBER.items():
         position, ceiling, horizon = places[name]
@@ -87,15 +102,15 @@ def gather(session: Session, *, now: datetime) -> int:
         if position < ceiling and (horizon <= earliest or horizon > next_one):
             places[name] = [source.tell(line, position, ceiling), ceiling, horizon]
     places["withdrawn"] = tell_of_withdrawn(line, places["withdrawn"])
-    places["campaigns"] = tell_of_campaigns(line, places["campaigns"])
-    places["finals"] = tell_of_finals(line, places["finals"])
+    places["campaigns"] = collect_campaigns(line, places["campaigns"])
+    places["finals"] = collect_finals(line, places["finals"])
     mark.places = places
     return line.write()
 
 
-def _hold(session: Session) -> Bookmark | None:
+def _hold(session: Session) -> EventPosition | None:
     """The bookmark, ours until the transaction ends; None where there is none, or another worker has it."""
-    held = select(Bookmark).where(Bookmark.id == _ONE).with_for_update(skip_locked=True)
+    held = select(EventPosition).where(EventPosition.id == _ONE).with_for_update(skip_locked=True)
     return session.scalar(held.execution_options(populate_existing=True))
 
 
@@ -105,3 +120,256 @@ def _transactions(session: Session) -> tuple[int, int]:
         return 0, 0
     earliest, next_one = session.execute(_BOTH_ENDS).one()
     return int(earliest), int(next_one)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """A subscription that stands, with the organisations whose events it gets; None is all of them."""
+
+    subscription: Subscription
+    seen: set[int] | None
+
+    def wants(self, kind: EventKind, at: datetime) -> bool:
+        return kind in self.subscription.kinds and at >= self.subscription.made_at
+
+    def sees(self, organisation_id: int | None) -> bool:
+        return self.seen is None or organisation_id in self.seen
+
+
+def standing_subscriptions(session: Session) -> list[Subscriber]:
+    """Those that were not ended."""
+    found = session.scalars(select(Subscription).where(Subscription.ended_at.is_(None)))
+    return [
+        Subscriber(
+            each, organisations_of(session, User(role=Role.STAFF, organisation_id=each.organisation_id))
+        )
+        for each in found
+    ]
+
+
+class EventBuffer:
+    """What is to be told, gathered and then written at once."""
+
+    def __init__(self, session: Session, subscribers: Sequence[Subscriber], *, now: datetime) -> None:
+        self.session, self.subscribers, self.now = session, subscribers, now
+        self._deliveries: list[Delivery] = []
+
+    def interests(self, *kinds: EventKind) -> bool:
+        """Whether anybody wants to know of these."""
+        return any(set(kinds) & set(each.subscription.kinds) for each in self.subscribers)
+
+    def tell(
+        self, kind: EventKind, number: object, data: dict[str, Any], *, at: datetime, of: int | None
+    ) -> None:
+        """Something that an organisation's people or campaign did; `number` tells it from others of its kind."""
+        for each in self.subscribers:
+            if each.sees(of):
+                self.tell_one(each, kind, number, data, at=at)
+
+    def tell_one(
+        self, to: Subscriber, kind: EventKind, number: object, data: dict[str, Any], *, at: datetime
+    ) -> None:
+        if to.wants(kind, at):
+            self._deliveries.append(
+                new_delivery(to.subscription, kind, f"{kind}:{number}", data, at=at, now=self.now)
+            )
+
+    def write(self) -> int:
+        """All that is new; what was told before stays as it is. How many."""
+        keys = {each.key for each in self._deliveries if each.kind == EventKind.INSTALL_WITHDRAWN}
+        known = set(
+            self.session.execute(select(Delivery.subscription_id, Delivery.key).where(Delivery.key.in_(keys)))
+            if keys
+            else ()
+        )
+        new = [each for each in self._deliveries if (each.subscription_id, each.key) not in known]
+        self.session.add_all(new)
+        self.session.flush()
+        return len(new)
+
+
+def new_delivery(
+    subscription: Subscription,
+    kind: EventKind,
+    key: str,
+    data: dict[str, Any],
+    *,
+    at: datetime,
+    now: datetime,
+) -> Delivery:
+    """An event for one subscription, not yet stored. Its id is chance: a restored database must not give an old one anew."""
+    return Delivery(
+        subscription_id=subscription.id,
+        event_id=f"evt_{secrets.token_hex(16)}",
+        key=key,
+        kind=kind.value,
+        data=data,
+        at=at,
+        since=now,
+        due_at=now,
+    )
+
+
+AT_ONCE = 2000  # rows of one kind in one round
+# A moment is taken before its transaction ends: so far back it is looked again.
+LOOKED_BACK = timedelta(minutes=15)
+FINALS_EVERY = timedelta(seconds=30)
+# So long after its end a campaign's messages may still be reported on.
+REPORTED_FOR = timedelta(days=4)
+_FINAL = (AttemptState.DELIVERED, AttemptState.UNDELIVERED, AttemptState.FAILED, AttemptState.NO_REPORT)
+
+
+def collect_answers(line: EventBuffer, after: int, until: int) -> int:
+    """Answers with these numbers; the last one told of."""
+    rows = line.session.execute(
+        select(Answer, ContactList.organisation_id)
+        .outerjoin(Recipient, Recipient.id == Answer.recipient_id)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .where(Answer.id > after, Answer.id <= until)
+        .order_by(Answer.id)
+        .limit(AT_ONCE)
+    ).all()
+    for answer, owner in rows:
+        data = {
+            "answer": answer.id,
+            "campaign": answer.campaign_id,
+            "recipient": answer.recipient_id,
+            "label": answer.label.value,
+            "source": answer.source.value,
+        }
+        line.tell(EventKind.ANSWER_RECORDED, answer.id, data, at=answer.at, of=owner)
+    return rows[-1][0].id if len(rows) == AT_ONCE else until
+
+
+def collect_installs(line: EventBuffer, after: int, until: int) -> int:
+    """Installs reported, by number; the last one told of."""
+    rows = line.session.execute(
+        select(InstallReport, ContactList.organisation_id)
+        .join(Recipient, Recipient.id == InstallReport.recipient_id)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .where(InstallReport.id > after, InstallReport.id <= until)
+        .order_by(InstallReport.id)
+        .limit(AT_ONCE)
+    ).all()
+    for report, owner in rows:
+        data = {**_describe(report), "source": report.source.value}
+        line.tell(EventKind.INSTALL_REPORTED, report.id, data, at=report.reported_at, of=owner)
+    return rows[-1][0].id if len(rows) == AT_ONCE else until
+
+
+def collect_opt_outs(line: EventBuffer, after: int, until: int) -> int:
+    """Numbers that are left alone from now on, each with the people of the subscriber's lists who are on it."""
+    rows = line.session.scalars(
+        select(Suppression)
+        .where(
+            Suppression.id > after, Suppression.id <= until, Suppression.reason == SuppressionReason.OPT_OUT
+        )
+        .order_by(Suppression.id)
+        .limit(AT_ONCE)
+    ).all()
+    people: dict[int, list[tuple[int, int]]] = {}
+    for phone_id, contact_id, owner in line.session.execute(
+        select(ContactPhone.phone_id, ContactPhone.contact_id, ContactList.organisation_id)
+        .join(Membership, Membership.contact_id == ContactPhone.contact_id)
+        .join(ContactList, ContactList.id == Membership.list_id)
+        .where(ContactPhone.phone_id.in_([each.phone_id for each in rows if each.phone_id]))
+    ):
+        people.setdefault(phone_id, []).append((contact_id, owner))
+    for suppression in rows:
+        known = people.get(suppression.phone_id or 0, [])
+        for each in line.subscribers:
+            theirs = sorted({contact for contact, owner in known if each.sees(owner)})
+            if theirs or each.seen is None:
+                data = {"suppression": suppression.id, "people": theirs, "source": suppression.source}
+                line.tell_one(each, EventKind.OPT_OUT, suppression.id, data, at=suppression.created_at)
+    return rows[-1].id if len(rows) == AT_ONCE else until
+
+
+class Source(NamedTuple):
+    """A table whose rows are only added to."""
+
+    column: InstrumentedAttribute[int]
+    tell: Callable[[EventBuffer, int, int], int]
+
+
+BY_NUMBER = {
+    "answers": Source(Answer.id, collect_answers),
+    "installs": Source(InstallReport.id, collect_installs),
+    "opt_outs": Source(Suppression.id, collect_opt_outs),
+}
+
+
+def tell_of_withdrawn(line: EventBuffer, since: str) -> str:
+    """Installs taken back since a moment, some of them told of before; from when to look the next time."""
+    from_when = datetime.fromisoformat(since) - LOOKED_BACK
+    if line.interests(EventKind.INSTALL_WITHDRAWN):
+        for report, owner in line.session.execute(
+            select(InstallReport, ContactList.organisation_id)
+            .join(Recipient, Recipient.id == InstallReport.recipient_id)
+            .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+            .where(InstallReport.withdrawn_at >= from_when)
+            .order_by(InstallReport.withdrawn_at, InstallReport.id)
+        ):
+            at = report.withdrawn_at or line.now
+            line.tell(EventKind.INSTALL_WITHDRAWN, report.id, _describe(report), at=at, of=owner)
+    return line.now.isoformat()
+
+
+def collect_campaigns(line: EventBuffer, before: dict[str, str] | None) -> dict[str, str]:
+    """Campaigns that stand elsewhere than before, by number; how they stand now."""
+    now: dict[str, str] = {}
+    for campaign_id, state, owner in line.session.execute(
+        select(Campaign.id, Campaign.state, Campaign.organisation_id).order_by(Campaign.id)
+    ):
+        now[str(campaign_id)] = state.value
+        was = (before or {}).get(str(campaign_id))
+        if was == state.value or (was is None and state is CampaignState.DRAFT):
+            continue
+        data = {"campaign": campaign_id, "state": state.value, "before": was or CampaignState.DRAFT.value}
+        number = f"{campaign_id}:{line.now.isoformat()}"
+        line.tell(EventKind.CAMPAIGN_STATE, number, data, at=line.now, of=owner)
+    return now
+
+
+def collect_finals(line: EventBuffer, before: dict[str, Any] | None) -> dict[str, Any]:
+    """Campaigns of which more messages have come to an end than before: how many by state, and how many more.
+
+    From the tallies, a few rows a campaign: no message is looked at.
+    """
+    recent = select(Campaign.id).where(
+        Campaign.launched_at.is_not(None),
+        (Campaign.ended_at.is_(None)) | (Campaign.ended_at > line.now - REPORTED_FOR),
+    )
+    counts: dict[int, dict[str, int]] = {}
+    for lane, state, n in line.session.execute(
+        select(AttemptTotal.lane, AttemptTotal.state, func.sum(AttemptTotal.n))
+        .where(AttemptTotal.lane.in_(recent), AttemptTotal.state.in_(_FINAL))
+        .group_by(AttemptTotal.lane, AttemptTotal.state)
+    ):
+        if n:
+            counts.setdefault(lane, {})[state.value] = int(n)
+    owners = dict(
+        line.session.execute(
+            select(Campaign.id, Campaign.organisation_id).where(Campaign.id.in_(counts))
+        ).all()
+    )
+    told: dict[str, Any] = {}
+    for campaign_id, states in counts.items():
+        at, was = (before or {}).get(str(campaign_id), ["", {}])
+        is_soon = at and line.now - datetime.fromisoformat(at) < FINALS_EVERY
+        if states == was or is_soon:
+            told[str(campaign_id)] = [at, was]
+            continue
+        told[str(campaign_id)] = [line.now.isoformat(), states]
+        data = {
+            "campaign": campaign_id,
+            "messages": states,
+            "more": {state: n - was.get(state, 0) for state, n in states.items()},
+        }
+        number = f"{campaign_id}:{line.now.isoformat()}"
+        line.tell(EventKind.MESSAGE_FINAL, number, data, at=line.now, of=owners.get(campaign_id))
+    return told
+
+
+def _describe(report: InstallReport) -> dict[str, Any]:
+    return {"report": report.id, "campaign": report.campaign_id, "recipient": report.recipient_id}

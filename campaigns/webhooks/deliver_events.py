@@ -1,7 +1,13 @@
-"""Events to their receivers: in order for each, several receivers at once, again until one takes it or a day is over.
+"""Sign and post; safe HTTP client.
+
+Events to their receivers: in order for each, several receivers at once, again until one takes it or a day is over.
 
 A subscription is worked on under a lease. Whoever is killed with an answer not yet written down leaves the event in
 line; when the lease has run out it goes once more, under the same id: at least once, and a receiver can tell.
+
+The HTTP client of webhooks: it goes to no address inside, whatever name leads there, follows no redirect and waits for nobody.
+
+Names are looked up here and connected to as looked up, so that a name cannot lead elsewhere a moment later.
 """
 
 from __future__ import annotations
@@ -9,25 +15,35 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
 from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.hooks.guarded import open_client
-from campaigns.hooks.models import Delivery, DeliveryState, Subscription
-from campaigns.hooks.rules import TRIED_FOR, Outcome, check_url, judge, try_again_at
-from campaigns.hooks.signing import secret_of, sign
-from campaigns.hooks.subscribing import close
-from outreach.errors import BadInput
+from campaigns.models.webhooks import Delivery, DeliveryState, Subscription
+from campaigns.rules.webhooks import (
+    TRIED_FOR,
+    DeliveryOutcome,
+    check_url,
+    interpret_status,
+    may_connect,
+    secret_of,
+    sign,
+    try_again_at,
+)
+from campaigns.webhooks.subscriptions import close
+from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
-
 RECEIVERS_AT_ONCE = 20
 # Longer than a receiver may take to answer.
 LEASE = timedelta(seconds=30)
@@ -35,7 +51,7 @@ KEPT = timedelta(days=30)
 
 
 @dataclass(slots=True)
-class Delivered:
+class DeliveryCounts:
     """What a round did."""
 
     delivered: int = 0
@@ -44,7 +60,7 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpReply:
     """What came back: a status, or why there was none; seconds after which the receiver wants to be asked again."""
 
     status: int | None
@@ -63,19 +79,21 @@ def has_due(session: Session, *, now: datetime) -> list[int]:
     )
 
 
-async def deliver(runtime: Runtime, *, for_s: float, is_told_to_stop: Callable[[], bool]) -> Delivered:
+async def deliver_events(
+    runtime: Runtime, *, for_s: float, is_told_to_stop: Callable[[], bool]
+) -> DeliveryCounts:
     """Send what is due, for so many seconds at most."""
     with runtime.db.read() as session:
         due = has_due(session, now=datetime.now(UTC))
-    done, ends_at = Delivered(), time.monotonic() + for_s
+    done, ends_at = DeliveryCounts(), time.monotonic() + for_s
     if not due:
         return done
     turns = asyncio.Semaphore(RECEIVERS_AT_ONCE)
-    async with open_client(is_production=runtime.settings.app_env == "production") as client:
+    async with open_safe_client(is_production=runtime.settings.app_env == "production") as client:
 
         async def serve(subscription_id: int) -> None:
             async with turns:
-                courier = _Courier(runtime, client, subscription_id, done)
+                courier = _SubscriptionSender(runtime, client, subscription_id, done)
                 while time.monotonic() < ends_at and not is_told_to_stop() and await courier.send_next():
                     pass
                 courier.let_go()
@@ -84,7 +102,7 @@ async def deliver(runtime: Runtime, *, for_s: float, is_told_to_stop: Callable[[
     return done
 
 
-def forget_old(session: Session, *, now: datetime) -> int:
+def delete_old_deliveries(session: Session, *, now: datetime) -> int:
     """Remove what came to its end long ago; how many."""
     gone = session.execute(
         delete(Delivery)
@@ -94,11 +112,11 @@ def forget_old(session: Session, *, now: datetime) -> int:
     return gone.rowcount  # type: ignore[attr-defined]
 
 
-class _Courier:
+class _SubscriptionSender:
     """One worker's hold on one subscription."""
 
     def __init__(
-        self, runtime: Runtime, client: aiohttp.ClientSession, subscription_id: int, done: Delivered
+        self, runtime: Runtime, client: aiohttp.ClientSession, subscription_id: int, done: DeliveryCounts
     ) -> None:
         self._runtime, self._client, self._id, self._done = runtime, client, subscription_id, done
         self._lease: datetime | None = None
@@ -143,12 +161,12 @@ class _Courier:
             delivery = session.scalar(first.order_by(Delivery.id).limit(1))
             return (session.get_one(Subscription, self._id), delivery) if delivery else None
 
-    async def _post(self, subscription: Subscription, delivery: Delivery) -> Reply:
+    async def _post(self, subscription: Subscription, delivery: Delivery) -> HttpReply:
         settings = self._runtime.settings
         try:
             url = check_url(subscription.url, is_production=settings.app_env == "production")
         except BadInput:
-            return Reply(403, "address")
+            return HttpReply(403, "address")
         event = {"type": delivery.kind, "timestamp": delivery.at.isoformat(), "data": delivery.data}
         body = json.dumps(event, ensure_ascii=False).encode()
         timestamp = int(time.time())
@@ -162,13 +180,15 @@ class _Courier:
         try:
             async with self._client.post(url, data=body, headers=headers, allow_redirects=False) as answer:
                 wait = answer.headers.get("Retry-After", "")
-                return Reply(answer.status, asked_s=int(wait) if wait.isdecimal() and len(wait) < 6 else 0)
+                return HttpReply(
+                    answer.status, asked_s=int(wait) if wait.isdecimal() and len(wait) < 6 else 0
+                )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            return Reply(None, type(error).__name__)
+            return HttpReply(None, type(error).__name__)
 
-    def _record(self, delivery_id: int, reply: Reply) -> bool:
+    def _record(self, delivery_id: int, reply: HttpReply) -> bool:
         """Write down what came of a try; whether the line goes on."""
-        now, outcome = datetime.now(UTC), judge(reply.status)
+        now, outcome = datetime.now(UTC), interpret_status(reply.status)
         with self._runtime.db.write() as session:
             subscription = session.get_one(Subscription, self._id, with_for_update=True)
             delivery = session.get_one(Delivery, delivery_id, with_for_update=True)
@@ -176,7 +196,7 @@ class _Courier:
                 return False
             delivery.tries += 1
             delivery.status, delivery.error = reply.status, reply.error[:60]
-            if outcome is Outcome.DELIVERED:
+            if outcome is DeliveryOutcome.DELIVERED:
                 delivery.state, delivery.ended_at = DeliveryState.DELIVERED, now
                 subscription.tries, subscription.due_at = 0, None
                 self._done.delivered += 1
@@ -186,10 +206,10 @@ class _Courier:
                 "webhook.in_vain subscription=%s delivery=%s status=%s error=%s",
                 self._id, delivery_id, reply.status, reply.error,
             )  # fmt: skip
-            if outcome is Outcome.GONE:
+            if outcome is DeliveryOutcome.GONE:
                 close(session, self._id, now=now)
                 return False
-            if outcome is Outcome.REFUSED:
+            if outcome is DeliveryOutcome.REFUSED:
                 delivery.due_at = try_again_at(delivery.tries, now=now)
                 if now - delivery.since >= TRIED_FOR:
                     delivery.state, delivery.ended_at = DeliveryState.FAILED, now
@@ -221,3 +241,41 @@ def _is_free(now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (Delivery.state == DeliveryState.WAITING, Delivery.due_at <= now)
+
+
+ANSWERS_WITHIN_S = 10.0
+
+
+class GuardedResolver(AbstractResolver):
+    """Of the numbers that a name has, those that a webhook may go to."""
+
+    def __init__(self, *, is_production: bool) -> None:
+        self._inner, self._is_production = ThreadedResolver(), is_production
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Raises OSError where none is left."""
+        found = await self._inner.resolve(host, port, family)
+        allowed = [
+            each
+            for each in found
+            if may_connect(ip_address(each["host"].partition("%")[0]), is_production=self._is_production)
+        ]
+        if not allowed:
+            raise OSError("no public address")
+        return allowed
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+def open_safe_client(*, is_production: bool) -> aiohttp.ClientSession:
+    """To be closed by the caller."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(resolver=GuardedResolver(is_production=is_production), limit=40),
+        timeout=aiohttp.ClientTimeout(total=ANSWERS_WITHIN_S),
+        headers={"User-Agent": "Loa-Webhooks/1"},
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+    )

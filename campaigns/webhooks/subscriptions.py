@@ -10,14 +10,13 @@ from datetime import datetime
 from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.hooks.gathering import begin_here
-from campaigns.hooks.lining_up import put
-from campaigns.hooks.models import Delivery, DeliveryState, Subscription
-from campaigns.hooks.rules import EventKind, check_url
-from outreach.access import audit
-from outreach.access.models import Organisation, User
-from outreach.access.users import require_role, visible_to
-from outreach.errors import BadInput, NotFound, WrongState
+from campaigns.models.webhooks import Delivery, DeliveryState, Subscription
+from campaigns.rules.webhooks import EventKind, check_url
+from campaigns.webhooks.collect_events import new_delivery, start_from_now
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role, visible_to
+from outreach.models.accounts import Organisation, User
+from outreach.rules.errors import BadInput, NotFound, WrongState
 
 LONGEST_NAME = 80
 DELIVERIES_SHOWN = 50
@@ -25,7 +24,7 @@ OFFERED = tuple(kind for kind in EventKind if kind is not EventKind.PING)
 
 
 @dataclass(frozen=True, slots=True)
-class SubscriptionLine:
+class SubscriptionRow:
     """A subscription with its organisation's name, and how many events wait and have failed."""
 
     subscription: Subscription
@@ -61,7 +60,7 @@ def subscribe(
     if owner is None:
         raise NotFound("Không có tổ chức này. Hãy chọn tổ chức trong danh sách.")
     if session.scalar(select(func.count()).where(Subscription.ended_at.is_(None))) == 0:
-        begin_here(session, now=now)
+        start_from_now(session, now=now)
     made = Subscription(
         name=name,
         url=url,
@@ -125,14 +124,14 @@ def send_again(
     _record(session, "hook.again", found.id, user=user, now=now)
 
 
-def try_out(session: Session, subscription_id: int, *, user: User, now: datetime) -> None:
+def send_ping(session: Session, subscription_id: int, *, user: User, now: datetime) -> None:
     """An event of no meaning, to see whether it arrives. Raises NotFound, NotAllowed, WrongState."""
     require_role(user)
     found = find_subscription(session, subscription_id, user=user)
     if found.ended_at:
         raise WrongState("Nơi nhận này đã ngừng trước đó.")
     key = f"{EventKind.PING}:{secrets.token_hex(8)}"
-    session.add(put(found, EventKind.PING, key, {}, at=now, now=now))
+    session.add(new_delivery(found, EventKind.PING, key, {}, at=now, now=now))
     found.due_at, found.tries = None, 0
 
 
@@ -148,7 +147,7 @@ def find_subscription(session: Session, subscription_id: int, *, user: User) -> 
     return found
 
 
-def read_subscriptions(session: Session, user: User) -> list[SubscriptionLine]:
+def read_subscriptions(session: Session, user: User) -> list[SubscriptionRow]:
     """All that a user may see, the newest first."""
     counts = (
         select(
@@ -167,7 +166,7 @@ def read_subscriptions(session: Session, user: User) -> list[SubscriptionLine]:
         .order_by(Subscription.id.desc())
     )
     return [
-        SubscriptionLine(each, organisation, int(waiting or 0), int(failed or 0))
+        SubscriptionRow(each, organisation, int(waiting or 0), int(failed or 0))
         for each, organisation, waiting, failed in rows
     ]
 

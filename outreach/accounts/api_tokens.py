@@ -1,4 +1,9 @@
-"""Making, showing and ending tokens."""
+"""API tokens: create, end, authenticate.
+
+Making, showing and ending tokens.
+
+Whoever comes with a token: for which organisation they ask, and what they may.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +13,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from outreach.access import audit
-from outreach.access.models import Organisation, Role, User
-from outreach.access.tokens.models import ApiToken, Right
-from outreach.access.users import require_role, visible_to
-from outreach.errors import BadInput, NotFound, WrongState
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role, visible_to
+from outreach.models.accounts import ApiToken, Organisation, Right, Role, User
+from outreach.rules.errors import BadInput, NotFound, WrongState
 
 # So that a token is known as one wherever it turns up: in a log, in a repository.
 PREFIX = "loa_"
@@ -24,7 +28,7 @@ MOST_DAYS = 730
 
 
 @dataclass(frozen=True, slots=True)
-class TokenLine:
+class TokenRow:
     """A token with the names of its organisation and of who made it."""
 
     token: ApiToken
@@ -40,7 +44,7 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def make_token(
+def create_token(
     session: Session,
     *,
     name: str,
@@ -125,7 +129,7 @@ def end_tokens(session: Session, *, actor_id: int | None, now: datetime, made_by
     return len(found)
 
 
-def read_tokens(session: Session, user: User) -> list[TokenLine]:
+def read_tokens(session: Session, user: User) -> list[TokenRow]:
     """The tokens that a user may see, the newest first. Raises NotAllowed but for administrators and auditors."""
     require_role(user, Role.AUDITOR)
     rows = session.execute(
@@ -135,4 +139,47 @@ def read_tokens(session: Session, user: User) -> list[TokenLine]:
         .where(visible_to(session, user, ApiToken.organisation_id))
         .order_by(ApiToken.id.desc())
     )
-    return [TokenLine(token, organisation, name or email) for token, organisation, name, email in rows]
+    return [TokenRow(token, organisation, name or email) for token, organisation, name, email in rows]
+
+
+# That a token is in use is worth knowing, not worth a write a request.
+NOTED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who holds a token that opens. `answers` is the administrator who made it."""
+
+    token_id: int
+    organisation_id: int
+    rights: frozenset[str]
+    answers: int
+    is_to_be_noted: bool
+
+    def may(self, right: Right) -> bool:
+        return right in self.rights
+
+    def as_user(self) -> User:
+        """Under whom its reads go: an officer of its organisation, of no row and with a number that nobody has."""
+        return User(id=-self.token_id, role=Role.STAFF, organisation_id=self.organisation_id, is_active=True)
+
+
+def authenticate_token(session: Session, text: str, *, now: datetime) -> Bearer | None:
+    """The bearer of a token that was neither ended nor has run out; None for any other text."""
+    if not text.startswith(PREFIX):
+        return None
+    token = session.scalar(
+        select(ApiToken).where(
+            ApiToken.hash == digest(text), ApiToken.ended_at.is_(None), ApiToken.expires_at > now
+        )
+    )
+    if token is None:
+        return None
+    is_stale = token.last_used_at is None or token.last_used_at < now - NOTED_EVERY
+    return Bearer(token.id, token.organisation_id, frozenset(token.rights), token.made_by, is_stale)
+
+
+def record_use(session: Session, token_id: int, *, now: datetime) -> None:
+    """When it was last used, to the minute."""
+    stale = or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at < now - NOTED_EVERY)
+    session.execute(update(ApiToken).where(ApiToken.id == token_id, stale).values(last_used_at=now))

@@ -11,19 +11,18 @@ from datetime import UTC, datetime, timedelta
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 from sqlalchemy.orm import Session
 
-from outreach.access import audit
-from outreach.access.entry.sessions import end_sessions
-from outreach.access.models import User
-from outreach.access.users import hash_password
-from outreach.db import Database
-from outreach.errors import BadInput
-from outreach.mail import send_mail
-from outreach.settings import Settings
+from outreach.accounts import audit
+from outreach.accounts.sessions import end_sessions
+from outreach.accounts.users import hash_password
+from outreach.core.db import Database
+from outreach.core.mail import send_mail
+from outreach.core.settings import Settings
+from outreach.models.accounts import User
+from outreach.rules.errors import BadInput
 
 VALID_FOR = timedelta(hours=72)
 RESET_VALID_FOR = timedelta(hours=2)
 _KINDS = {"invitation": VALID_FOR, "reset": RESET_VALID_FOR}
-
 _SUBJECT = "Loa: đặt mật khẩu cho tài khoản của bạn"
 _BODY = """Kính gửi ông/bà,
 
@@ -34,7 +33,6 @@ mật khẩu; liên kết chỉ dùng được một lần:
 
 Nếu ông/bà không chờ thư này, hãy bỏ qua thư và báo cho người quản trị.
 """
-
 _RESET_SUBJECT = "Loa: đặt lại mật khẩu"
 _RESET_BODY = """Kính gửi ông/bà,
 

@@ -16,21 +16,20 @@ import pyotp
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from outreach.access import audit
-from outreach.access.models import RecoveryCode, Role, User
-from outreach.errors import BadInput, NotFound, WrongState
+from outreach.accounts import audit
+from outreach.models.accounts import RecoveryCode, Role, User
+from outreach.rules.errors import BadInput, NotFound, WrongState
 
 STEP_S = 30
 WRONG_CODES = 5
 WAIT = timedelta(minutes=15)
 RECOVERY_CODES = 10
 MUST_HAVE_ONE = frozenset({Role.ADMINISTRATOR, Role.APPROVER})
-
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that are mistaken for each other
 _GROUPS = (4, 4, 4)
 
 
-class Verdict(StrEnum):
+class CodeCheck(StrEnum):
     RIGHT = "right"
     RECOVERED = "recovered"  # a recovery code, used up now
     WRONG = "wrong"
@@ -74,25 +73,25 @@ def set_up(
     return _renew_codes(session, user, secret_key=secret_key)
 
 
-def check_code(session: Session, user_id: int, code: str, *, secret_key: str, now: datetime) -> Verdict:
+def check_code(session: Session, user_id: int, code: str, *, secret_key: str, now: datetime) -> CodeCheck:
     """Hold a code against the user's telephone and recovery codes. Each opens once; five wrong ones, then a wait.
 
     Kept in the database, not in Redis: with a password known there are only a million codes, and none may be tried freely.
     """
     user = _lock(session, user_id)
     if user.totp_nonce is None:
-        return Verdict.WRONG
+        return CodeCheck.WRONG
     if user.wrong_code_at is not None and user.wrong_code_at <= now - WAIT:
         user.wrong_codes = 0
     if user.wrong_codes >= WRONG_CODES:
-        return Verdict.WAIT
+        return CodeCheck.WAIT
     code = "".join(code.split()).lower().replace("-", "")
     step = _find_step(
         secret_of(user.id, user.totp_nonce, secret_key=secret_key), code, after=user.totp_step, now=now
     )
     if step is not None:
         user.totp_step, user.wrong_codes = step, 0
-        return Verdict.RIGHT
+        return CodeCheck.RIGHT
     held = session.scalar(
         select(RecoveryCode).where(
             RecoveryCode.user_id == user.id,
@@ -103,9 +102,9 @@ def check_code(session: Session, user_id: int, code: str, *, secret_key: str, no
     if held is not None:
         held.used_at, user.wrong_codes = now, 0
         _record(session, "second_factor.recover", user, user.id, now=now)
-        return Verdict.RECOVERED
+        return CodeCheck.RECOVERED
     user.wrong_codes, user.wrong_code_at = user.wrong_codes + 1, now
-    return Verdict.WRONG
+    return CodeCheck.WRONG
 
 
 def count_recovery_codes(session: Session, user_id: int) -> int:

@@ -1,4 +1,9 @@
-"""Who is signed in where: begun, found again with every page, listed, ended."""
+"""Signed-in sessions and their devices.
+
+Who is signed in where: begun, found again with every page, listed, ended.
+
+A browser's long name of itself in two words, so that people know their devices again. Pure.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from outreach.access import audit
-from outreach.access.entry.devices import name_device
-from outreach.access.models import User, UserSession
-from outreach.errors import NotFound
+from outreach.accounts import audit
+from outreach.models.accounts import User, UserSession
+from outreach.rules.errors import NotFound
 
 ENDS_AFTER = timedelta(hours=12)  # since the last page
 NOTED_EVERY = timedelta(minutes=10)
@@ -105,3 +109,33 @@ def end_other_sessions(session: Session, *, key: str, user: User, now: datetime)
 
 def _open(now: datetime) -> tuple:  # type: ignore[type-arg]
     return (UserSession.ended_at.is_(None), UserSession.seen_at > now - ENDS_AFTER - NOTED_EVERY)
+
+
+# Each names itself after those it claims to be like: the first that is found is meant.
+_BROWSERS = (
+    ("coc_coc", "Cốc Cốc"),
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("CriOS", "Chrome"),
+    ("Safari", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("CrOS", "ChromeOS"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def name_device(user_agent: str) -> str:
+    """`Chrome, Android`; "" for what names itself like nothing known."""
+    known = [
+        next((name for mark, name in table if mark in user_agent), "") for table in (_BROWSERS, _SYSTEMS)
+    ]
+    return ", ".join(filter(None, known))

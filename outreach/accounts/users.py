@@ -1,19 +1,30 @@
-"""Users: who they are, what their role allows, and whose rows they may see."""
+"""Users: find, password, invite, change, disable.
+
+Users: who they are, what their role allows, and whose rows they may see.
+
+What administrators do with accounts and organisations, and everybody with their own password. All on record.
+"""
 
 from __future__ import annotations
 
 import secrets
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import ColumnElement, or_, select, true
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from outreach.access.models import Organisation, OrganisationKind, Role, User
-from outreach.errors import BadInput, NotAllowed, NotFound
-from outreach.places.areas import areas_within, descendants
+from outreach.accounts import audit
+from outreach.accounts.api_tokens import end_tokens
+from outreach.accounts.permissions import require_role
+from outreach.accounts.second_factor import remove_second_factor
+from outreach.accounts.sessions import end_sessions
+from outreach.models.accounts import Organisation, Role, User
+from outreach.models.places import Area
+from outreach.rules.errors import BadInput, NotFound, WrongState
 
 _hasher = PasswordHasher()
 SHORTEST_PASSWORD = 10
@@ -103,61 +114,161 @@ def has_password(user: User) -> bool:
     return not user.password_hash.startswith(_NO_PASSWORD)
 
 
-def require_role(user: User, *roles: Role) -> None:
-    """Raises NotAllowed unless the user has one of the roles; an administrator has every one."""
-    if user.role not in (*roles, Role.ADMINISTRATOR):
-        raise NotAllowed("Tài khoản của bạn không có quyền làm việc này.")
+def invite_user(
+    session: Session,
+    *,
+    email: str,
+    name: str,
+    role: Role,
+    organisation_id: int | None,
+    area_code: str | None,
+    user: User,
+    now: datetime,
+) -> User:
+    """A new account without a password: its owner chooses one by the link. Raises BadInput, NotAllowed."""
+    require_role(user)
+    _check_scope(session, organisation_id, area_code)
+    made = create_user(
+        session,
+        email=email,
+        name=name,
+        password=None,
+        role=role,
+        organisation_id=organisation_id,
+        area_code=area_code,
+        now=now,
+    )
+    _record(session, "user.create", made, user=user, now=now, role=role.value)
+    return made
 
 
-def organisations_of(session: Session, user: User) -> set[int] | None:
-    """The organisations whose rows a user may see; None means every one.
+def change_user(
+    session: Session,
+    user_id: int,
+    *,
+    name: str,
+    role: Role,
+    organisation_id: int | None,
+    area_code: str | None,
+    user: User,
+    now: datetime,
+) -> User:
+    """Another role or scope; it counts from the next click on. Raises BadInput, NotFound, WrongState, NotAllowed.
 
-    With an organisation: it and all below it. With an area alone: those that sit in it or below. With both: one's own
-    organisation, and of those below it the ones that sit in the area. Administrators, users without either, and the
-    people of the committee that stands above all others see everything; those of them with an area, what is in it.
+    Who is no administrator any more no longer answers for tokens: theirs end.
     """
-    if user.role is Role.ADMINISTRATOR or (user.organisation_id is None and user.area_code is None):
-        return None
-    within = _sitting_in(session, user.area_code)
-    if user.organisation_id is None:
-        return within
-    own = session.get_one(Organisation, user.organisation_id)
-    if own.parent_id is None and own.kind is OrganisationKind.FRONT:
-        return None if within is None else within | {own.id}
-    below = descendants(session.execute(select(Organisation.id, Organisation.parent_id)), [own.id])
-    return below if within is None else (below & within) | {own.id}
+    require_role(user)
+    changed = _lock(session, user_id)
+    if changed.role is Role.ADMINISTRATOR and role is not Role.ADMINISTRATOR:
+        _keep_one(session, changed)
+        end_tokens(session, actor_id=user.id, made_by=changed.id, now=now)
+    _check_scope(session, organisation_id, area_code)
+    wanted: dict[str, Any] = {
+        "name": " ".join(name.split())[:120],
+        "role": role,
+        "organisation_id": organisation_id,
+        "area_code": area_code,
+    }
+    changes = audit.differences(changed, wanted)
+    for key, value in wanted.items():
+        setattr(changed, key, value)
+    audit.record_change(
+        session,
+        actor_id=user.id,
+        action="user.change",
+        subject=f"users:{changed.id}",
+        now=now,
+        changes=changes,
+        details={"role": role.value},
+    )
+    return changed
 
 
-def areas_of(session: Session, user: User) -> set[str] | None:
-    """The areas whose people a user may see in those organisations; None means wherever they live."""
-    if user.role is Role.ADMINISTRATOR or user.area_code is None:
-        return None
-    return areas_within(session, [user.area_code])
-
-
-def _sitting_in(session: Session, area_code: str | None) -> set[int] | None:
-    """The organisations of an area and of those below it; None for no area."""
-    if area_code is None:
-        return None
-    areas = areas_within(session, [area_code])
-    return set(session.scalars(select(Organisation.id).where(Organisation.area_code.in_(areas))))
-
-
-def visible_to(
-    session: Session, user: User, column: InstrumentedAttribute[int] | InstrumentedAttribute[int | None]
-) -> ColumnElement[bool]:
-    """The condition under every read: `column` is the organisation that owns the row."""
-    seen = organisations_of(session, user)
-    return true() if seen is None else column.in_(seen)
-
-
-def within_area(
-    session: Session, user: User, column: InstrumentedAttribute[str | None]
-) -> ColumnElement[bool]:
-    """The condition that comes with `visible_to` where the row is about a person, whose place is in `column`.
-
-    Somebody whose place is not known is not hidden: whichever organisation brought them sits in the user's area or is
-    the user's own, or the user would not see it.
+def disable_user(session: Session, user_id: int, *, user: User, now: datetime) -> User:
+    """A leaver: signed out everywhere at once, no password or link opens the account any more, and the tokens that they
+    made for other systems end.
     """
-    seen = areas_of(session, user)
-    return true() if seen is None else or_(column.in_(seen), column.is_(None))
+    require_role(user)
+    leaver = _lock(session, user_id)
+    if leaver.id == user.id:
+        raise WrongState("Không thể tự khóa tài khoản của mình. Hãy nhờ một người quản trị khác.")
+    if leaver.role is Role.ADMINISTRATOR:
+        _keep_one(session, leaver)
+    leaver.is_active, leaver.password_hash = False, no_password()
+    end_sessions(session, leaver.id, now=now)
+    end_tokens(session, actor_id=user.id, made_by=leaver.id, now=now)
+    _record(session, "user.disable", leaver, user=user, now=now)
+    return leaver
+
+
+def enable_user(session: Session, user_id: int, *, user: User, now: datetime) -> User:
+    """Back again: a new link is needed to choose a password."""
+    require_role(user)
+    returned = _lock(session, user_id)
+    returned.is_active = True
+    _record(session, "user.enable", returned, user=user, now=now)
+    return returned
+
+
+def renew_invitation(session: Session, user_id: int, *, user: User, now: datetime) -> User:
+    """That someone made a link for the account is on record; the link itself is made from the row."""
+    require_role(user)
+    found = _lock(session, user_id)
+    if not found.is_active:
+        raise NotFound("Tài khoản đã bị khóa nên không tạo liên kết được.")
+    _record(session, "user.link", found, user=user, now=now)
+    return found
+
+
+def sign_out_everywhere(session: Session, user_id: int, *, user: User, now: datetime) -> int:
+    """Sign a user out on every device, as when one was lost; how many there were."""
+    require_role(user)
+    found = _lock(session, user_id)
+    ended = end_sessions(session, found.id, now=now)
+    _record(session, "session.end_all", found, user=user, now=now, sessions=ended)
+    return ended
+
+
+def reset_second_factor(session: Session, user_id: int, *, user: User, now: datetime) -> None:
+    """For who lost telephone and recovery codes: whoever asks must be known in person. Raises WrongState."""
+    require_role(user)
+    remove_second_factor(session, user_id, actor_id=user.id, now=now)
+
+
+def change_password(session: Session, *, current: str, new: str, user: User, now: datetime) -> None:
+    """One's own; ends every session of the account. Raises BadInput for a wrong or a short one."""
+    if not check_password(user, current):
+        raise BadInput("Mật khẩu hiện tại không đúng. Hãy gõ lại.")
+    if new == current:
+        raise BadInput("Mật khẩu mới phải khác mật khẩu hiện tại.")
+    user.password_hash = hash_password(new)
+    end_sessions(session, user.id, now=now)
+    _record(session, "user.password", user, user=user, now=now)
+
+
+def _lock(session: Session, user_id: int) -> User:
+    found = session.get(User, user_id, with_for_update={"of": User}, populate_existing=True)
+    if found is None:
+        raise NotFound("Không có người dùng này.")
+    return found
+
+
+def _keep_one(session: Session, leaving: User) -> None:
+    others = select(func.count()).where(
+        User.role == Role.ADMINISTRATOR, User.is_active, User.id != leaving.id
+    )
+    if not session.scalar(others):
+        raise WrongState("Đây là người quản trị cuối cùng. Hãy giao quyền quản trị cho người khác trước.")
+
+
+def _check_scope(session: Session, organisation_id: int | None, area_code: str | None) -> None:
+    if organisation_id is not None and session.get(Organisation, organisation_id) is None:
+        raise BadInput("Không có tổ chức này. Hãy chọn trong danh sách.")
+    if area_code is not None and session.get(Area, area_code) is None:
+        raise BadInput("Không có địa bàn này. Hãy chọn trong danh sách.")
+
+
+def _record(
+    session: Session, action: str, subject: User, *, user: User, now: datetime, **details: str | int
+) -> None:
+    audit.record(session, actor_id=user.id, action=action, subject=f"users:{subject.id}", now=now, **details)

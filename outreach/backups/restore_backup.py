@@ -1,7 +1,7 @@
 """Putting a backup in the database's place, with all sending stopped from the first moment at which it is there.
 
 Workers that nobody has stopped find the data as soon as they look again. So the switch comes with the data, in one
-transaction; `campaigns.delivery.restoring` takes it off once it is known what may have been sent since.
+transaction; `campaigns.delivery.after_restore` takes it off once it is known what may have been sent since.
 """
 
 from __future__ import annotations
@@ -16,16 +16,14 @@ from pathlib import Path
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
-from outreach.access.models import User
-from outreach.backups.making import server_version
-from outreach.backups.models import Backup, check_of
-from outreach.backups.programs import address_of, environment_for, explain, find_programs
-from outreach.db import Database
-from outreach.errors import BadInput
-from outreach.schema import is_known, newest, upgrade
+from outreach.backups.create_backup import address_of, environment_for, explain, find_programs, server_version
+from outreach.core.db import Database
+from outreach.core.schema import is_known, newest, upgrade
+from outreach.models.accounts import User
+from outreach.models.backups import Backup, check_of
+from outreach.rules.errors import BadInput
 
 _POSTGRESQL, _SQLITE = b"PGDMP", b"SQLite format 3\0"
-
 Settle = Callable[[Session, Backup], None]
 
 

@@ -1,8 +1,13 @@
-"""One person: who they are, how they came to us, whether they may be written to, and what an officer may put right."""
+"""One contact: read, correct, reveal number, suppress; origins.
+
+One person: who they are, how they came to us, whether they may be written to, and what an officer may put right.
+
+How a person came to us: the lists that they stand in, each with its file, its row and the basis it is written to on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,24 +15,33 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from outreach.access import audit
-from outreach.access.models import Role, User
-from outreach.access.users import require_role
-from outreach.bulk import UNSYNCED
-from outreach.errors import BadInput, NotFound, WrongState
-from outreach.people.directory import people_visible_to
-from outreach.people.languages import NAMES
-from outreach.people.models import Contact, ContactPhone, Phone, Suppression, SuppressionReason
-from outreach.people.names import given_key, name_key
-from outreach.people.suppression import lift, lock_phone, suppress
-from outreach.places.models import Area, AreaLevel
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.contacts.directory import people_visible_to, visible_lists
+from outreach.contacts.suppressions import lift_suppressions, lock_phone, suppress
+from outreach.core.bulk import NO_SYNC
+from outreach.models.accounts import Organisation, Role, User
+from outreach.models.contacts import (
+    Contact,
+    ContactList,
+    ContactPhone,
+    LegalBasis,
+    ListImport,
+    Membership,
+    Phone,
+    Suppression,
+    SuppressionReason,
+)
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.identity import NAMES, given_key, name_key
 
 _LONGEST_NOTE = 300
 _EARLIEST_BIRTH = 1900
 
 
 @dataclass(frozen=True, slots=True)
-class PhoneLine:
+class PhoneRow:
     """A person's phone; `sharers` are the other people on it."""
 
     id: int
@@ -55,7 +69,7 @@ def find_contact(session: Session, contact_id: int, *, user: User) -> Contact:
     return found
 
 
-def read_phones(session: Session, contact_id: int) -> list[PhoneLine]:
+def read_phones(session: Session, contact_id: int) -> list[PhoneRow]:
     """A person's phones in order. The caller has found the person for the user."""
     other = aliased(ContactPhone)
     others = (
@@ -76,11 +90,11 @@ def read_phones(session: Session, contact_id: int) -> list[PhoneLine]:
     ):
         history.setdefault(each.phone_id, []).append(each)
     return [
-        PhoneLine(id_, e164, language, sharers, history.get(id_, [])) for id_, e164, language, sharers in rows
+        PhoneRow(id_, e164, language, sharers, history.get(id_, [])) for id_, e164, language, sharers in rows
     ]
 
 
-def correct(
+def correct_contact(
     session: Session,
     contact_id: int,
     *,
@@ -128,7 +142,7 @@ def correct(
         for key, value in wanted.items():
             setattr(person, key, value)
         person.name_key, person.given_key, person.updated_at = name_key(name), given_key(name), now
-        record_deed(
+        record_contact_action(
             session, "contact.correct", contact_id, user=user, now=now, changes=changes, fields=changed
         )
     return person
@@ -141,15 +155,15 @@ def _speak(session: Session, contact_id: int, language: str | None) -> tuple[str
     before = session.scalars(select(Phone.language).where(*others).order_by(Phone.id).with_for_update()).all()
     if not before:
         return None
-    session.execute(update(Phone).where(*others).values(language=language), execution_options=UNSYNCED)
+    session.execute(update(Phone).where(*others).values(language=language), execution_options=NO_SYNC)
     return ", ".join(dict.fromkeys(each for each in before if each)) or None, language
 
 
-def see_number(session: Session, contact_id: int, phone_id: int, *, user: User, now: datetime) -> str:
+def reveal_number(session: Session, contact_id: int, phone_id: int, *, user: User, now: datetime) -> str:
     """The full number, for an officer who has business with the person; that they saw it is on record."""
     require_role(user, Role.STAFF, Role.APPROVER)
     phone = find_phone(session, contact_id, phone_id, user=user)
-    record_deed(session, "contact.see_number", contact_id, user=user, now=now, phone=phone_id)
+    record_contact_action(session, "contact.see_number", contact_id, user=user, now=now, phone=phone_id)
     return phone.e164
 
 
@@ -173,7 +187,7 @@ def suppress_number(
         raise WrongState("Số này đã được chặn với cùng lý do.")
     session.flush()
     _active(session, phone_id, reason).note = note
-    record_deed(
+    record_contact_action(
         session, "contact.suppress", contact_id, user=user, now=now, phone=phone_id, reason=reason.value
     )
 
@@ -196,8 +210,10 @@ def lift_suppression(
     held = _active(session, phone_id, reason)
     held.note = "\n".join(filter(None, [held.note, note]))
     session.flush()
-    lift(session, phone_id, reason=reason, now=now)
-    record_deed(session, "contact.lift", contact_id, user=user, now=now, phone=phone_id, reason=reason.value)
+    lift_suppressions(session, phone_id, reason=reason, now=now)
+    record_contact_action(
+        session, "contact.lift", contact_id, user=user, now=now, phone=phone_id, reason=reason.value
+    )
 
 
 def find_phone(session: Session, contact_id: int, phone_id: int, *, user: User) -> Phone:
@@ -232,7 +248,7 @@ def read_note(note: str) -> str:
     return note
 
 
-def record_deed(
+def record_contact_action(
     session: Session,
     action: str,
     contact_id: int,
@@ -252,3 +268,48 @@ def record_deed(
         changes=changes or {},
         details=details,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A list that a person stands in, with the import and the row that brought them."""
+
+    list_id: int
+    name: str
+    organisation: str
+    unit: str
+    file_name: str | None
+    imported_at: datetime | None
+    row: int | None
+    basis: LegalBasis | None
+    basis_since: str | None
+
+
+def read_origins(session: Session, contact_id: int, *, user: User) -> list[Origin]:
+    """Through which lists we know a person, as far as the user may see them."""
+    return origins_in(session, contact_id, lists=visible_lists(session, user))
+
+
+def origins_in(session: Session, contact_id: int, *, lists: Collection[int] | None) -> list[Origin]:
+    """Those of a person that are in these lists; None stands for the lists of all organisations."""
+    query = (
+        select(
+            ContactList.id,
+            ContactList.name,
+            Organisation.name,
+            Membership.unit,
+            ListImport.file_name,
+            ListImport.imported_at,
+            Membership.row,
+            ContactList.basis,
+            ContactList.basis_since,
+        )
+        .join(ContactList, ContactList.id == Membership.list_id)
+        .join(Organisation, Organisation.id == ContactList.organisation_id)
+        .outerjoin(ListImport, ListImport.id == Membership.import_id)
+        .where(Membership.contact_id == contact_id)
+        .order_by(Organisation.name, ContactList.name)
+    )
+    if lists is not None:
+        query = query.where(Membership.list_id.in_(lists))
+    return [Origin(*row) for row in session.execute(query)]

@@ -1,7 +1,11 @@
-"""The directory of everybody a user may see: searched by name or number, filtered, a page at a time.
+"""Search and pages of the directory.
+
+The directory of everybody a user may see: searched by name or number, filtered, a page at a time.
 
 Quick at a million people because a page is a stretch of one index: it begins behind the last person shown
 (never OFFSET), and what is counted is counted only up to `MOST_COUNTED`.
+
+People looked for by a number: no digit more of it than a masked one shows, or all of it by those who may see it.
 """
 
 from __future__ import annotations
@@ -11,32 +15,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, not_, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, false, func, literal, not_, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from outreach.access import audit
-from outreach.access.models import Organisation, User
-from outreach.access.users import organisations_of, require_role, within_area
-from outreach.people.by_number import (
-    SEE_NUMBERS,
-    begins,
-    has_number,
-    has_phone,
-    is_of_a_number,
-    whole_numbers,
-)
-from outreach.people.masking import masked
-from outreach.people.models import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
-from outreach.people.names import words_of
+from outreach.accounts import audit
+from outreach.accounts.permissions import organisations_of, require_role, within_area
+from outreach.models.accounts import Organisation, Role, User
+from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
+from outreach.models.places import Area
 from outreach.places.areas import areas_within, descendants
-from outreach.places.models import Area
+from outreach.rules.identity import mask_number, words_of
+from outreach.rules.phone_cells import read_phone_cell
 
 ON_A_PAGE = 50
 MOST_COUNTED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ContactFilter:
     """What to look for. `text` is a name's words, a number's last three digits, or all of them where the user may see
     numbers; everything else narrows it down.
     """
@@ -50,7 +46,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ContactRow:
     """A person in the directory. `phones` are masked, each with whether it is suppressed."""
 
     id: int
@@ -64,20 +60,20 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ContactPage:
     """`after` leads to the next page, "" where this is the last.
 
     `count` stops at `MOST_COUNTED`; None behind the first page, where it would only be the same again.
     """
 
-    lines: list[Line]
+    lines: list[ContactRow]
     after: str
     count: int | None
     is_more: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretch:
+class _IndexRange:
     """People in the order of one index."""
 
     mark: str
@@ -88,11 +84,11 @@ class _Stretch:
 def read_page(
     session: Session,
     user: User,
-    wanted: Wanted,
+    wanted: ContactFilter,
     *,
     after: str = "",
     also: Sequence[ColumnElement[bool]] = (),
-) -> Page:
+) -> ContactPage:
     """One page of the people that a user may see, the first where `after` is nobody of them. `also` are conditions on
     `Contact` from the floor above.
     """
@@ -105,7 +101,7 @@ def read_page(
     count = 0
     for stretch in [] if behind else stretches:
         count += _count(session, stretch, conditions, most=MOST_COUNTED + 1 - count)
-    return Page(
+    return ContactPage(
         lines=_lines(session, user, [contact_id for _, contact_id in shown]),
         after=f"{shown[-1][0]}{shown[-1][1]}" if more else "",
         count=None if behind else min(count, MOST_COUNTED),
@@ -122,7 +118,9 @@ def record_search(session: Session, text: str, *, user: User, now: datetime) -> 
     if not numbers:
         return
     require_role(user, *SEE_NUMBERS)
-    theirs = select(Contact.id).where(*_filters(session, user, Wanted()), has_phone(Phone.e164.in_(numbers)))
+    theirs = select(Contact.id).where(
+        *_filters(session, user, ContactFilter()), has_phone(Phone.e164.in_(numbers))
+    )
     found = [*map(str, session.scalars(theirs))]
     for who in found or ["all"]:
         audit.record(
@@ -156,13 +154,13 @@ def people_visible_to(session: Session, user: User) -> ColumnElement[bool]:
     return and_(true() if lists is None else is_in(lists), within_area(session, user, Contact.area_code))
 
 
-def _stretches(text: str, user: User) -> list[_Stretch]:
+def _stretches(text: str, user: User) -> list[_IndexRange]:
     """A number's digits, or a name: first the names that begin so, then those whose given name does."""
     if is_of_a_number(text):
-        return [_Stretch("g", Contact.given_key, has_number(text, user))]
+        return [_IndexRange("g", Contact.given_key, has_number(text, user))]
     words = words_of(text)
     if not words:
-        return [_Stretch("g", Contact.given_key)]
+        return [_IndexRange("g", Contact.given_key)]
     begins_so = begins(Contact.name_key, "".join(words))
     *before, last = words
     given = and_(
@@ -170,10 +168,10 @@ def _stretches(text: str, user: User) -> list[_Stretch]:
         begins(Contact.given_key, last),
         *(Contact.given_key.contains(f" {word}", autoescape=True) for word in before),
     )
-    return [_Stretch("n", Contact.name_key, begins_so), _Stretch("g", Contact.given_key, given)]
+    return [_IndexRange("n", Contact.name_key, begins_so), _IndexRange("g", Contact.given_key, given)]
 
 
-def _filters(session: Session, user: User, wanted: Wanted) -> list[ColumnElement[bool]]:
+def _filters(session: Session, user: User, wanted: ContactFilter) -> list[ColumnElement[bool]]:
     conditions = [within_area(session, user, Contact.area_code)]
     lists = visible_lists(session, user)
     if wanted.organisation_id is not None:
@@ -211,7 +209,7 @@ def _is_everywhere(session: Session, within: set[str]) -> bool:
 
 def _ids(
     session: Session,
-    stretches: list[_Stretch],
+    stretches: list[_IndexRange],
     conditions: list[ColumnElement[bool]],
     *,
     mark: str,
@@ -238,7 +236,7 @@ def _ids(
 
 
 def _behind(
-    session: Session, stretches: list[_Stretch], conditions: list[ColumnElement[bool]], *, after: str
+    session: Session, stretches: list[_IndexRange], conditions: list[ColumnElement[bool]], *, after: str
 ) -> Contact | None:
     """The last person of the page before. Anybody else's place would tell where in the order of names they stand."""
     number = after[1:]
@@ -249,7 +247,9 @@ def _behind(
     return session.scalar(query if stretch.where is None else query.where(stretch.where))
 
 
-def _count(session: Session, stretch: _Stretch, conditions: list[ColumnElement[bool]], *, most: int) -> int:
+def _count(
+    session: Session, stretch: _IndexRange, conditions: list[ColumnElement[bool]], *, most: int
+) -> int:
     if most <= 0:
         return 0
     query = select(literal(1)).select_from(Contact).where(*conditions)
@@ -258,9 +258,9 @@ def _count(session: Session, stretch: _Stretch, conditions: list[ColumnElement[b
     return session.scalar(select(func.count()).select_from(query.limit(most).subquery())) or 0
 
 
-def _lines(session: Session, user: User, ids: list[int]) -> list[Line]:
+def _lines(session: Session, user: User, ids: list[int]) -> list[ContactRow]:
     lines = {
-        contact.id: Line(
+        contact.id: ContactRow(
             contact.id,
             contact.name,
             contact.birth_year,
@@ -284,7 +284,7 @@ def _lines(session: Session, user: User, ids: list[int]) -> list[Line]:
         .order_by(ContactPhone.contact_id, ContactPhone.position)
     )
     for contact_id, e164, is_suppressed in phones:
-        lines[contact_id].phones.append((masked(e164), is_suppressed))
+        lines[contact_id].phones.append((mask_number(e164), is_suppressed))
     seen = visible_lists(session, user)
     for contact_id, list_id, name in session.execute(
         select(Membership.contact_id, ContactList.id, ContactList.name)
@@ -295,3 +295,42 @@ def _lines(session: Session, user: User, ids: list[int]) -> list[Line]:
         if seen is None or list_id in seen:
             lines[contact_id].lists.append(name)
     return [lines[contact_id] for contact_id in ids]
+
+
+SEE_NUMBERS = (Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER)
+LAST_DIGITS = 3
+_LAST = "\U0010ffff"
+
+
+def has_number(text: str, user: User) -> ColumnElement[bool]:
+    """The condition that a contact has the number that was typed: its last three digits, or all of them."""
+    digits = "".join(letter for letter in text if letter.isdecimal())
+    if len(digits) == LAST_DIGITS:
+        return has_phone(begins(Phone.backwards, digits[::-1]))
+    whole = whole_numbers(text)
+    if whole and user.role in SEE_NUMBERS:
+        return has_phone(Phone.e164.in_(whole))
+    return false()
+
+
+def is_of_a_number(text: str) -> bool:
+    """Are these a number's digits and no name?"""
+    return any(map(str.isdecimal, text)) and not any(map(str.isalpha, text))
+
+
+def whole_numbers(text: str) -> tuple[str, ...]:
+    """The numbers, E.164, that were typed in full."""
+    return read_phone_cell(text).numbers if is_of_a_number(text) else ()
+
+
+def has_phone(found: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The condition that a contact is on a phone of which `found` is true."""
+    return Contact.id.in_(
+        select(ContactPhone.contact_id).join(Phone, Phone.id == ContactPhone.phone_id).where(found)
+    )
+
+
+def begins(column: InstrumentedAttribute[str], start: str) -> ColumnElement[bool]:
+    """The condition that a column's text begins so."""
+    # A range, as every database answers it from the index.
+    return and_(column >= start, column < start + _LAST)

@@ -1,20 +1,23 @@
-"""Organisations' lists: which there are, what stands in them, and new ones."""
+"""Lists, their imports, their legal basis.
+
+Organisations' lists: which there are, what stands in them, and new ones.
+
+On what basis the people of a list may be written to, since when, and by whom that was written down.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from outreach.access import audit
-from outreach.access.models import Organisation, Role, User
-from outreach.access.users import require_role, visible_to
-from outreach.errors import BadInput, NotFound
-from outreach.people.basis import give_basis
-from outreach.people.models import (
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role, visible_to
+from outreach.models.accounts import Organisation, Role, User
+from outreach.models.contacts import (
     ContactList,
     ImportIssue,
     LegalBasis,
@@ -23,13 +26,14 @@ from outreach.people.models import (
     Upload,
     UploadState,
 )
+from outreach.rules.errors import BadInput, NotFound
 
 LONGEST_NAME = 120
 _STILL_OPEN = (UploadState.CHECKING, UploadState.READY, UploadState.STORING)
 
 
 @dataclass(frozen=True, slots=True)
-class ListLine:
+class ListRow:
     """A list with its figures. review: rows of its imports that wait for a decision, questions among them."""
 
     id: int
@@ -45,7 +49,7 @@ class ListLine:
     basis_note: str
 
 
-def read_lists(session: Session, user: User, *, list_id: int | None = None) -> list[ListLine]:
+def read_lists(session: Session, user: User, *, list_id: int | None = None) -> list[ListRow]:
     """The lists that a user may see, by organisation and name; only the one where `list_id` is given."""
     query = (
         select(ContactList, Organisation.name)
@@ -75,7 +79,7 @@ def read_lists(session: Session, user: User, *, list_id: int | None = None) -> l
         )
     }
     return [
-        ListLine(
+        ListRow(
             id=made.id,
             name=made.name,
             organisation_id=made.organisation_id,
@@ -180,7 +184,7 @@ def create_list(
         raise BadInput(f"Tổ chức này đã có danh sách tên “{name}”. Hãy chọn danh sách đó hoặc đặt tên khác.")
     made = ContactList(organisation_id=owner, name=name, created_at=now)
     if basis:
-        give_basis(made, basis=basis, since=now.date().isoformat(), note=basis_note, today=now.date())
+        set_basis(made, basis=basis, since=now.date().isoformat(), note=basis_note, today=now.date())
     session.add(made)
     session.flush()
     audit.record(
@@ -191,3 +195,56 @@ def create_list(
         now=now,
     )
     return made
+
+
+LONGEST_NOTE = 200
+
+
+def record_basis(
+    session: Session, list_id: int, *, basis: str, since: str, note: str, user: User, now: datetime
+) -> ContactList:
+    """Write down a list's basis; it counts for every audience from then on. `since`: YYYY-MM-DD, "" is not known.
+
+    Raises NotFound, NotAllowed, BadInput for a basis that is none, a date that is none or lies ahead, a duty without
+    the paper that gives it.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    found = session.scalar(
+        select(ContactList)
+        .where(ContactList.id == list_id, visible_to(session, user, ContactList.organisation_id))
+        .with_for_update()
+    )
+    if found is None:
+        raise NotFound("Không có danh sách này, hoặc nằm ngoài phạm vi của bạn.")
+    set_basis(found, basis=basis, since=since, note=note, today=now.date())
+    audit.record(
+        session,
+        actor_id=user.id,
+        action="list.basis",
+        subject=f"contact_lists:{list_id}",
+        now=now,
+        basis=basis,
+    )
+    return found
+
+
+def set_basis(to: ContactList, *, basis: str, since: str, note: str, today: date) -> None:
+    """Set a list's basis. Raises BadInput as `record_basis` does."""
+    note = " ".join(note.split())
+    if basis not in list(LegalBasis):
+        raise BadInput(
+            "Hãy chọn căn cứ nhắn tin: đã đồng ý, hội viên, nhiệm vụ được giao, hoặc không được nhắn tin."
+        )
+    if len(note) > LONGEST_NOTE:
+        raise BadInput(f"Ghi chú căn cứ dài quá {LONGEST_NOTE} ký tự. Hãy rút gọn.")
+    if basis == LegalBasis.DUTY and not note:
+        raise BadInput(
+            "Nhiệm vụ được giao phải ghi số văn bản, ví dụ “Công văn 1234/UBND-VX ngày 10/8/2020”."
+        )
+    try:
+        day = date.fromisoformat(since) if since else None
+    except ValueError:
+        raise BadInput("Ngày có căn cứ chưa đúng. Hãy chọn lại ngày.") from None
+    if day and day > today:
+        raise BadInput("Ngày có căn cứ nằm ở tương lai. Hãy chọn lại ngày.")
+    to.basis, to.basis_since, to.basis_note = LegalBasis(basis), day.isoformat() if day else None, note

@@ -10,8 +10,9 @@ from datetime import datetime
 from sqlalchemy import BigInteger, select, update
 from sqlalchemy.orm import Session
 
-from outreach.bulk import listed
-from outreach.people.models import ERASED, ContactPhone, Phone, Suppression, SuppressionReason
+from outreach.core.bulk import values_subquery
+from outreach.models.contacts import ContactPhone, Phone, Suppression, SuppressionReason
+from outreach.rules.identity import ERASED
 
 
 def hash_number(e164: str, *, secret_key: str) -> str:
@@ -54,7 +55,7 @@ def suppress(
     note: str = "",
 ) -> bool:
     """Suppress a number. False when it already was for this reason, or was erased. The phone's row must be locked."""
-    if phone.e164.startswith(ERASED) or active(session, phone.id, reason):
+    if phone.e164.startswith(ERASED) or has_suppression(session, phone.id, reason):
         return False
     session.add(
         Suppression(
@@ -69,7 +70,7 @@ def suppress(
     return True
 
 
-def active(session: Session, phone_id: int, reason: SuppressionReason) -> bool:
+def has_suppression(session: Session, phone_id: int, reason: SuppressionReason) -> bool:
     """Whether the number is suppressed for this reason now."""
     found = select(Suppression.id).where(
         Suppression.phone_id == phone_id, Suppression.reason == reason, Suppression.lifted_at.is_(None)
@@ -77,7 +78,7 @@ def active(session: Session, phone_id: int, reason: SuppressionReason) -> bool:
     return session.execute(found).first() is not None
 
 
-def lift(
+def lift_suppressions(
     session: Session,
     phone_id: int,
     *,
@@ -94,14 +95,14 @@ def lift(
     session.execute(query.values(lifted_at=now))
 
 
-def people_left_alone(session: Session, contacts: Collection[int]) -> set[int]:
+def opted_out_contacts(session: Session, contacts: Collection[int]) -> set[int]:
     """Of these people those who opted out on any of their phones: they are left alone on all of them."""
     return set(
         session.scalars(
             select(ContactPhone.contact_id)
             .join(Suppression, Suppression.phone_id == ContactPhone.phone_id)
             .where(
-                ContactPhone.contact_id.in_(listed(session, contacts, BigInteger)),
+                ContactPhone.contact_id.in_(values_subquery(session, contacts, BigInteger)),
                 Suppression.reason == SuppressionReason.OPT_OUT,
                 Suppression.lifted_at.is_(None),
             )
@@ -121,7 +122,7 @@ def carry_opt_outs(
     """Before these links (person, phone) go: who opted out on such a phone stays left alone, as all their numbers are
     suppressed from now on. What waits to be sent to them is not sent.
     """
-    leaving = listed(session, {phone_id for _person, phone_id in links}, BigInteger)
+    leaving = values_subquery(session, {phone_id for _person, phone_id in links}, BigInteger)
     opted_out = set(
         session.scalars(
             select(Suppression.phone_id).where(
@@ -135,7 +136,7 @@ def carry_opt_outs(
     if not people:
         return
     theirs = select(ContactPhone.phone_id).where(
-        ContactPhone.contact_id.in_(listed(session, people, BigInteger))
+        ContactPhone.contact_id.in_(values_subquery(session, people, BigInteger))
     )
     for phone in lock_phones(session, set(session.scalars(theirs))):
         opt_out = SuppressionReason.OPT_OUT

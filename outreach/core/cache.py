@@ -10,11 +10,11 @@ from typing import Any
 from redis import Redis, RedisError
 
 # Counts may cost this share of the time at most: what took 100 ms is good for a second.
-COUNT_SHARE = 0.1
+MAX_LOAD_SHARE = 0.1
 KEEP_S = 3600
 
 
-def seldom(
+def cached_count(
     redis: Redis, key: str, count: Callable[[], dict[str, Any]], *, at_least_s: float
 ) -> dict[str, Any]:
     """What `count` gave a moment ago, at least `at_least_s`, or gives now; as JSON has it. Without Redis always anew."""
@@ -30,7 +30,7 @@ def seldom(
     cost = time.monotonic() - began
     try:
         redis.set(key, json.dumps(counts), ex=KEEP_S)
-        redis.set(f"{key}:fresh", 1, px=int(1000 * max(at_least_s, cost / COUNT_SHARE)))
+        redis.set(f"{key}:fresh", 1, px=int(1000 * max(at_least_s, cost / MAX_LOAD_SHARE)))
     except RedisError:
         pass
     return counts

@@ -69,7 +69,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def one_of(kind: type[StrEnum]) -> Enum:
+def enum_type(kind: type[StrEnum], *, name: str = "") -> Enum:
     """Column type of a status: its text, with a CHECK that the database enforces."""
     return Enum(
         kind,
@@ -77,7 +77,7 @@ def one_of(kind: type[StrEnum]) -> Enum:
         create_constraint=True,
         length=24,
         values_callable=lambda members: [member.value for member in members],
-        name=kind.__name__.lower(),
+        name=name or kind.__name__.lower(),
     )
 
 
@@ -93,12 +93,12 @@ class Base(DeclarativeBase):
     )
 
 
-def points_to(table: str) -> dict[str, Any]:
+def soft_foreign_key(table: str) -> dict[str, Any]:
     """A column's `info`: it holds ids of `table` without a foreign key, which would be looked up for each row written."""
     return {"points_to": table}
 
 
-def is_pointed_to(table: TableClause, *, but: Collection[str] = ()) -> ColumnElement[bool]:
+def is_referenced(table: TableClause, *, but: Collection[str] = ()) -> ColumnElement[bool]:
     """The condition that a row of any table that this process knows, `but` some, names this row by its id.
 
     Where no foreign key says so (`points_to`), hold the row `FOR UPDATE` before you ask.
@@ -175,7 +175,6 @@ class Database:
 SQLITE_BUSY_S = 30
 # A connection's share of memory; SQLite's own 2 MB make an import of 100,000 people read its indexes again and again.
 _SQLITE_CACHE_KB = 64 * 1024
-
 # A dead peer must not hold a worker for the kernel's two hours.
 _PG_ARGS = {
     "connect_timeout": 5,

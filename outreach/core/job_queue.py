@@ -12,25 +12,22 @@ from redis import Redis, RedisError
 from rq import Queue, Retry
 
 log = logging.getLogger(__name__)
-
 # Lists have a queue of their own: minutes of work must not hold up a sweep. So have webhooks: nor must a slow receiver.
 SEND, INBOUND, DEFAULT, IMPORTS, HOOKS = QUEUES = ("send", "inbound", "default", "imports", "hooks")
 
-
 # How long one ring stands for those that follow it, where no worker has answered yet.
-STANDS_S = 30
-
+PENDING_TTL_S = 30
 
 # How often the sweep was needed, by kind; since Redis was last emptied.
-RESCUES = "loa:rescues"
+RECOVERED_KEY = "loa:rescues"
 
 
-def ring_key(description: str) -> str:
+def pending_key(description: str) -> str:
     """Redis key that says "rung and not yet answered"; the worker removes it as the job starts."""
     return f"loa:rung:{description}"
 
 
-def take_turn(redis: Redis, key: str, *, every_s: int) -> bool:
+def once_every(redis: Redis, key: str, *, every_s: int) -> bool:
     """Whether something is to be looked at now: for one of those who ask, at most once in so many seconds. Not while Redis
     is away.
     """
@@ -40,7 +37,7 @@ def take_turn(redis: Redis, key: str, *, every_s: int) -> bool:
         return False
 
 
-class Doorbell:
+class JobQueue:
     """Rings through one Redis."""
 
     def __init__(self, redis: Redis) -> None:
@@ -53,7 +50,7 @@ class Doorbell:
         """
         description = "-".join([job.rsplit(".", 1)[-1], *map(str, ids)])
         try:
-            if self.redis.set(ring_key(description), 1, nx=True, ex=STANDS_S):
+            if self.redis.set(pending_key(description), 1, nx=True, ex=PENDING_TTL_S):
                 Queue(queue, connection=self.redis).enqueue(
                     job,
                     args=ids,
@@ -81,6 +78,6 @@ class Doorbell:
         try:
             for kind, count in found.items():
                 if count:
-                    self.redis.hincrby(RESCUES, kind, count)
+                    self.redis.hincrby(RECOVERED_KEY, kind, count)
         except RedisError:
             log.warning("doorbell.rescues_not_counted")

@@ -16,7 +16,7 @@ from typing import Any
 import sentry_sdk
 from sentry_sdk.integrations.logging import LoggingIntegration
 
-from outreach.settings import Settings
+from outreach.core.settings import Settings
 
 _EVENT = re.compile(r"[a-z_]+\.[a-z_]+(?= |$|\n)")
 _PART = re.compile(r"(\w+)=%[sdr]")

@@ -12,7 +12,6 @@ from email.utils import formatdate, make_msgid
 from urllib.parse import parse_qs, unquote, urlsplit
 
 log = logging.getLogger(__name__)
-
 # A job's whole limit is longer; a server that says nothing for so long will not say it later.
 TIMEOUT_S = 20.0
 _FINAL = 500

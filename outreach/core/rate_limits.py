@@ -5,7 +5,7 @@ from __future__ import annotations
 from redis import Redis
 
 
-def count(redis: Redis, key: str, *, window_s: int) -> tuple[int, int]:
+def hit(redis: Redis, key: str, *, window_s: int) -> tuple[int, int]:
     """Count one more; how many in the window that began with the first, and the seconds until it ends.
 
     Raises redis.RedisError.

@@ -11,11 +11,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
-from outreach.db import Database
-from outreach.errors import WrongState
+from outreach.core.db import Database
+from outreach.rules.errors import WrongState
 
-_HERE = Path(__file__).parent / "migrations"
-
+_HERE = Path(__file__).parents[1] / "migrations"
 # Any number will do; two processes that upgrade at once wait for each other on it.
 _LOCK = 620_823_281
 

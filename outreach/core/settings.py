@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from outreach import setting_checks as checks
-from outreach.errors import BadInput
-from outreach.sms.push import DEFAULT_FIELDS, Fields, read_fields
+from outreach.rules import formats
+from outreach.rules.errors import BadInput
+from outreach.rules.formats import DEFAULT_FIELDS, PushFields, parse_push_fields
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 LOCAL_ENV = ROOT / "var" / "env"
 TWILIO_API = "https://api.twilio.com"
 THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -44,22 +44,22 @@ class Settings:
     app_env: str = _var(
         "APP_ENV",
         "development",
-        checks.choice("development", "production", "test"),
+        formats.choice("development", "production", "test"),
         "`production` refuses to start with a missing or weak secret; with `test` a phone on this machine stands for none",
     )
     database_url: str = _var(
         "DATABASE_URL",
         f"sqlite:///{ROOT / 'var' / 'loa.db'}",
-        checks.database,
+        formats.database,
         "PostgreSQL (`postgresql://…`) or SQLite (`sqlite:///path`)",
     )
     redis_url: str = _var(
-        "REDIS_URL", "redis://127.0.0.1:6379/0", checks.url("redis", "rediss", "unix"), "the queue's Redis"
+        "REDIS_URL", "redis://127.0.0.1:6379/0", formats.url("redis", "rediss", "unix"), "the queue's Redis"
     )
     secret_key: str = _var(
         "SECRET_KEY",
         WEAK_SECRET,
-        checks.text,
+        formats.text,
         "at least 32 characters in production; signs sessions, keys the personal links and the hashes of "
         "suppressed numbers, so changing it ends all links already sent",
         secret=True,
@@ -67,146 +67,152 @@ class Settings:
     second_factor: str = _var(
         "SECOND_FACTOR",
         "",
-        checks.choice("required", "optional"),
+        formats.choice("required", "optional"),
         "whether administrators and approvers must have a second factor; `required` in production where nothing is set, "
         "else `optional`, so that the demo's logins open with a password alone",
     )
     public_base_url: str = _var(
         "PUBLIC_BASE_URL",
         "http://127.0.0.1:8000",
-        checks.url("http", "https"),
+        formats.url("http", "https"),
         "under which residents and the gateway reach the web; stands in links and signatures",
     )
     sms_gateway: str = _var(
-        "SMS_GATEWAY", "simulator", checks.choice("simulator", "twilio", "phone"), "who carries the messages"
+        "SMS_GATEWAY", "simulator", formats.choice("simulator", "twilio", "phone"), "who carries the messages"
     )
-    twilio_account_sid: str = _var("TWILIO_ACCOUNT_SID", "AC" + "0" * 32, checks.text, "Twilio's account")
+    twilio_account_sid: str = _var("TWILIO_ACCOUNT_SID", "AC" + "0" * 32, formats.text, "Twilio's account")
     twilio_auth_token: str = _var(
-        "TWILIO_AUTH_TOKEN", "simulator", checks.text, "Twilio's token; also signs its webhooks", secret=True
+        "TWILIO_AUTH_TOKEN", "simulator", formats.text, "Twilio's token; also signs its webhooks", secret=True
     )
     twilio_from: str = _var(
         "TWILIO_FROM",
         "LOA",
-        checks.text,
+        formats.text,
         "sender of messages that belong to no campaign (confirmations, tests)",
     )
     twilio_messaging_service_sid: str = _var(
-        "TWILIO_MESSAGING_SERVICE_SID", "", checks.text, "sends through this service instead of a sender"
+        "TWILIO_MESSAGING_SERVICE_SID", "", formats.text, "sends through this service instead of a sender"
     )
     twilio_api_base_url: str = _var(
         "TWILIO_API_BASE_URL",
         "",
-        checks.url("http", "https"),
+        formats.url("http", "https"),
         "another server that speaks Twilio's API; then nothing is live",
     )
     phone_api_base_url: str = _var(
-        "PHONE_API_BASE_URL", "", checks.url("http", "https"), "where SMS Gateway for Android speaks its API"
+        "PHONE_API_BASE_URL", "", formats.url("http", "https"), "where SMS Gateway for Android speaks its API"
     )
-    phone_login: str = _var("PHONE_LOGIN", "", checks.text, "the app's login")
-    phone_password: str = _var("PHONE_PASSWORD", "", checks.text, "the app's password", secret=True)
+    phone_login: str = _var("PHONE_LOGIN", "", formats.text, "the app's login")
+    phone_password: str = _var("PHONE_PASSWORD", "", formats.text, "the app's password", secret=True)
     phone_webhook_key: str = _var(
-        "PHONE_WEBHOOK_KEY", "", checks.text, "the app's signing key; signs what it calls", secret=True
+        "PHONE_WEBHOOK_KEY", "", formats.text, "the app's signing key; signs what it calls", secret=True
     )
     push_secret: str = _var(
         "PUSH_SECRET",
         "",
-        checks.text,
+        formats.text,
         "what a short code's operator proves itself by; without it nothing is taken",
         secret=True,
     )
     push_proof: str = _var(
         "PUSH_PROOF",
         "signature",
-        checks.choice("signature", "secret"),
+        formats.choice("signature", "secret"),
         "what stands in PUSH_HEADER: the body's HMAC-SHA256 under the secret, or the secret itself",
     )
-    push_header: str = _var("PUSH_HEADER", "X-Signature", checks.text, "the header with the proof")
-    push_fields: Fields = _var(  # noqa: RUF009 - a tuple, whatever its name
-        "PUSH_FIELDS", DEFAULT_FIELDS, read_fields, "what the operator calls id, sender, recipient, body, at"
+    push_header: str = _var("PUSH_HEADER", "X-Signature", formats.text, "the header with the proof")
+    push_fields: PushFields = _var(  # noqa: RUF009 - a tuple, whatever its name
+        "PUSH_FIELDS",
+        DEFAULT_FIELDS,
+        parse_push_fields,
+        "what the operator calls id, sender, recipient, body, at",
     )
     uploads_dir: str = _var(
         "UPLOADS_DIR",
         str(ROOT / "var" / "uploads"),
-        checks.text,
+        formats.text,
         "where lists wait that were handed in on the page; web and workers must share it",
     )
     upload_keep_days: int = _var(
         "UPLOAD_KEEP_DAYS",
         7,
-        checks.whole(1, 365),
+        formats.whole(1, 365),
         "days after which a list that was handed in on the page and never confirmed is removed",
     )
     api_requests_per_minute: int = _var(
         "API_REQUESTS_PER_MINUTE",
         120,
-        checks.whole(1, 100_000),
+        formats.whole(1, 100_000),
         "requests of one token to /api/v1 in a minute",
     )
-    smtp_url: str = _var("SMTP_URL", "", checks.url("smtp", "smtps"), "mail server for reports and notices")
+    smtp_url: str = _var("SMTP_URL", "", formats.url("smtp", "smtps"), "mail server for reports and notices")
     report_recipients: tuple[str, ...] = _var(
-        "REPORT_RECIPIENTS", (), checks.addresses, "who gets the daily report, separated by commas"
+        "REPORT_RECIPIENTS", (), formats.addresses, "who gets the daily report, separated by commas"
     )
     price_per_segment_vnd: int = _var(
-        "PRICE_PER_SEGMENT_VND", 350, checks.whole(0, 100_000), "an estimate until the gateway bills, in VND"
+        "PRICE_PER_SEGMENT_VND", 350, formats.whole(0, 100_000), "an estimate until the gateway bills, in VND"
     )
     usd_vnd: float = _var(
         "USD_VND",
         23_200.0,
-        checks.number(1, 1_000_000),
+        formats.number(1, 1_000_000),
         "đồng for a dollar, for gateways that bill in dollars",
     )
     two_approvals_people: int = _var(
         "TWO_APPROVALS_PEOPLE",
         0,
-        checks.whole(0, 100_000_000),
+        formats.whole(0, 100_000_000),
         "from so many recipients on a campaign takes two people's approval; 0 is never",
     )
     two_approvals_vnd: int = _var(
         "TWO_APPROVALS_VND",
         0,
-        checks.whole(0, 1_000_000_000),
+        formats.whole(0, 1_000_000_000),
         "from such a cost on, in VND, a campaign takes two people's approval; 0 is never",
     )
     send_in_flight: int = _var(
-        "SEND_IN_FLIGHT", 100, checks.whole(1, 10_000), "requests under way at once in one sending worker"
+        "SEND_IN_FLIGHT", 100, formats.whole(1, 10_000), "requests under way at once in one sending worker"
     )
     account_in_flight: int = _var(
         "ACCOUNT_IN_FLIGHT",
         0,
-        checks.whole(0, 100_000),
+        formats.whole(0, 100_000),
         "requests under way at once over all workers together, shared evenly between them; 0 is no limit",
     )
     send_timeout_s: float = _var(
         "SEND_TIMEOUT_S",
         10.0,
-        checks.number(0.1, 120),
+        formats.number(0.1, 120),
         "seconds to wait for the gateway's answer to one request",
     )
     lease_s: float = _var(
-        "LEASE_S", 60.0, checks.number(1, 3600), "seconds for which a worker owns the messages it has claimed"
+        "LEASE_S",
+        60.0,
+        formats.number(1, 3600),
+        "seconds for which a worker owns the messages it has claimed",
     )
     reconcile_s: float = _var(
         "RECONCILE_S",
         60.0,
-        checks.number(0.2, 3600),
+        formats.number(0.2, 3600),
         "seconds between two looks into the gateway's list for a message whose outcome nobody saw",
     )
     sweep_s: float = _var(
-        "SWEEP_S", 5.0, checks.number(0.2, 600), "seconds between two sweeps for work that should be moving"
+        "SWEEP_S", 5.0, formats.number(0.2, 600), "seconds between two sweeps for work that should be moving"
     )
     retention_days: int = _var(
         "RETENTION_DAYS",
         90,
-        checks.whole(1, 3650),
+        formats.whole(1, 3650),
         "days after a campaign's end after which what is personal in it is removed",
     )
     log_format: str = _var(
-        "LOG_FORMAT", "text", checks.choice("text", "json"), "lines for people, or a JSON object a line"
+        "LOG_FORMAT", "text", formats.choice("text", "json"), "lines for people, or a JSON object a line"
     )
     sentry_dsn: str = _var(
         "SENTRY_DSN",
         "",
-        checks.url("http", "https"),
+        formats.url("http", "https"),
         "where faults are reported; nothing is sent without it",
         secret=True,
     )
@@ -297,4 +303,4 @@ class Settings:
 
 
 def _read_local_env() -> dict[str, str]:
-    return checks.read_lines(LOCAL_ENV.read_text("utf-8")) if os.access(LOCAL_ENV, os.R_OK) else {}
+    return formats.read_lines(LOCAL_ENV.read_text("utf-8")) if os.access(LOCAL_ENV, os.R_OK) else {}

@@ -1,4 +1,9 @@
-"""Rows that wait for a person: decided by one key, one or all alike, and stored as the import would have done."""
+"""Decide a row, or all alike; answer its questions.
+
+Rows that wait for a person: decided by one key, one or all alike, and stored as the import would have done.
+
+What a person answers to a question about rows that are stored: a year of birth, a commune.
+"""
 
 from __future__ import annotations
 
@@ -10,31 +15,37 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from outreach.access import audit
-from outreach.access.models import Role, User
-from outreach.access.users import require_role
-from outreach.errors import BadInput, WrongState
-from outreach.people.erased import WAS_ERASED
-from outreach.people.importing.answering import answer_birth, move
-from outreach.people.importing.aside import OTHER_COMMUNE, STORED, Decision, IssueStatus, keep_aside
-from outreach.people.importing.joining import Joiner
-from outreach.people.importing.numbers import find_or_create_phones, remember_languages
-from outreach.people.importing.storing import lock_imports, questions_about
-from outreach.people.importing.waiting import IS_WAITING, find_issue
-from outreach.people.models import Contact, ImportIssue, ListImport, Membership
-from outreach.people.names import given_key, name_key
-from outreach.people.own_numbers import keep_left_alone
-from outreach.people.person import record_deed
-from outreach.people.phone.cells import PhoneStatus, read_phone_cell
-from outreach.people.reading.columns import Header
-from outreach.people.reading.rows import CheckedRow, Sex
-from outreach.places.matching import PlaceMatch
-from outreach.places.models import Area
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.contacts.contact import record_contact_action
+from outreach.contacts.phones import carry_over_opt_outs, find_or_create_phones, remember_languages
+from outreach.imports.issues import (
+    IS_WAITING,
+    OTHER_COMMUNE,
+    STORED,
+    WAS_ERASED,
+    Decision,
+    IssueStatus,
+    find_issue,
+    save_issues,
+)
+from outreach.imports.merge_contacts import ContactMerger
+from outreach.imports.store_rows import lock_imports, questions_about
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import Contact, ImportChange, ImportIssue, ListImport, Membership
+from outreach.models.places import Area
+from outreach.rules.errors import BadInput, WrongState
+from outreach.rules.gazetteer import PlaceMatch
+from outreach.rules.identity import given_key, name_key
+from outreach.rules.list_columns import Header
+from outreach.rules.list_rows import CheckedRow, Sex
+from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_numbers import PhoneStatus
 
-MOST_ALIKE = 2000  # rows decided at once
+MAX_ALIKE = 2000  # rows decided at once
 
 
-def decide(
+def decide_issue(
     session: Session,
     issue_id: int,
     decision: Decision,
@@ -74,7 +85,7 @@ def decide(
         if issue.reason != OTHER_COMMUNE:
             answer_birth(session, issues, birth_year, now=now)
         elif has_moved:
-            move(session, issues, now=now)
+            move_contacts(session, issues, now=now)
     elif decision is Decision.DROPPED:
         _count(brought, "rejected", len(issues))
         if issue.reason == WAS_ERASED:
@@ -107,7 +118,7 @@ def _alike(session: Session, issue: ImportIssue, decision: Decision) -> list[Imp
             *IS_WAITING,
         )
         .order_by(ImportIssue.id)
-        .limit(MOST_ALIKE - 1)
+        .limit(MAX_ALIKE - 1)
         .with_for_update()
     )
     if decision in (Decision.SAME, Decision.RENAMED):
@@ -155,7 +166,9 @@ def _store(
     phones = find_or_create_phones(session, chain(*numbers.values()), secret_key=secret_key, now=now)
     codes = {issue.cells["area_code"] for issue in issues} - {None}
     known_areas = set(session.scalars(select(Area.code).where(Area.code.in_(codes))))
-    joiner = Joiner(session, brought, phones=phones, in_use=phones.values(), known_areas=known_areas, now=now)
+    joiner = ContactMerger(
+        session, brought, phones=phones, in_use=phones.values(), known_areas=known_areas, now=now
+    )
     rows = {issue.id: _row(issue, numbers[issue.id]) for issue in issues}
     remember_languages(
         session, ((row.language, [phones[each] for each in row.phone.numbers]) for row in rows.values())
@@ -184,13 +197,13 @@ def _store(
         ).all()
     )
     joiner.write()
-    keep_left_alone(session, joiner.numbers_added(), source="import", secret_key=secret_key, now=now)
+    carry_over_opt_outs(session, joiner.numbers_added(), source="import", secret_key=secret_key, now=now)
     questions = [
         (rows[issue.id], IssueStatus.QUESTION, question, person.id)
         for issue, person, *_more in stored
         for question in questions_about(rows[issue.id], person, known_areas)
     ]
-    keep_aside(session, questions, brought=brought, now=now)
+    save_issues(session, questions, brought=brought, now=now)
     for issue, person, outcome, stands, values, added in stored:
         issue.undo = {
             "contact": person.id,
@@ -214,7 +227,7 @@ def record_name(
 ) -> None:
     """A row has given somebody another name, or that was taken back: it stands with what was done to the person."""
     if person.name != before:
-        record_deed(
+        record_contact_action(
             session,
             "contact.correct",
             person.id,
@@ -262,3 +275,67 @@ def _row(issue: ImportIssue, numbers: list[str]) -> CheckedRow:
         header=Header((), 0),
         cells=cells["source"],
     )
+
+
+def birth_years(doubt: str, *, this_year: int) -> list[int]:
+    """The years that two digits may mean, the likeliest first: of the last century, of this one, an age."""
+    digits = int(doubt[-2:])
+    years = [1900 + digits, 2000 + digits]
+    if doubt.isdecimal():
+        years.append(this_year - digits)
+    return [year for year in dict.fromkeys(years) if year < this_year]
+
+
+def answer_birth(
+    session: Session, issues: Sequence[ImportIssue], birth_year: int | None, *, now: datetime
+) -> None:
+    """Two digits mean this year in the first row, and are read alike in the others; None leaves them open."""
+    if birth_year is None:
+        return
+    said = int(issues[0].cells["birth_doubt"][-2:])
+    # As a year of the last century or of this one, or as an age, whichever the first row is answered with.
+    reading = next(
+        (number for number in (1900, 2000) if number + said == birth_year),
+        None if now.year - said == birth_year else -1,
+    )
+    for issue in issues:
+        person = session.get(Contact, issue.contact_id) if issue.contact_id else None
+        digits = int(issue.cells["birth_doubt"][-2:])
+        year = now.year - digits if reading is None else reading + digits
+        if year not in birth_years(issue.cells["birth_doubt"], this_year=now.year):
+            if issue is issues[0]:
+                raise BadInput("Năm sinh không khớp với ô trong tệp. Hãy tải lại trang.")
+            continue
+        if person is not None and person.birth_year is None:
+            person.birth_year, person.updated_at = year, now
+            issue.undo = {"contact": person.id, "values": {"birth_year": [None, year]}}
+
+
+def move_contacts(session: Session, issues: Sequence[ImportIssue], *, now: datetime) -> None:
+    """People live where these rows say, until their imports are undone."""
+    for issue in issues:
+        person = session.get(Contact, issue.contact_id) if issue.contact_id else None
+        commune = session.get(Area, issue.cells["area_code"])
+        if person is None or commune is None:
+            continue
+        # The village that was known lies in the other commune.
+        said = {"area_code": commune.code, "village": issue.cells["village"][:120]}
+        values = {
+            name: [known, value] for name, value in said.items() if (known := getattr(person, name)) != value
+        }
+        issue.undo = {"contact": person.id, "values": values}
+        for name, value in said.items():
+            setattr(person, name, value)
+        person.updated_at = now
+        _tell_change(session, issue.import_id, person.id, values)
+
+
+def _tell_change(session: Session, import_id: int, contact_id: int, values: dict[str, list[Any]]) -> None:
+    change = session.get(ImportChange, (import_id, contact_id))
+    if change is None:
+        change = ImportChange(import_id=import_id, contact_id=contact_id, fields={}, phones=[])
+        session.add(change)
+    first = {name: told[0] for name, told in change.fields.items()}
+    said = {name: [first.get(name, before), value] for name, (before, value) in values.items()}
+    change.fields = {**change.fields, **said}
+    session.flush()  # the next row may be of the same person

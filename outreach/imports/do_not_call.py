@@ -1,30 +1,49 @@
-"""The newest file of the register in the place of the one before it: its numbers are suppressed over all organisations."""
+"""National do-not-call register: receive, read, replace.
+
+The newest file of the register in the place of the one before it: its numbers are suppressed over all organisations.
+
+The numbers of a register's file, in whichever column they stand.
+
+A register's file handed in on the page: taken, worked on by a worker, told what came of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
 from sqlalchemy import BigInteger, String, bindparam, column, distinct, func, select, table, text, update
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from outreach.bulk import UNSYNCED, listed, over_everybody, rows
-from outreach.db import Database
-from outreach.errors import BadList
-from outreach.people.importing.bulk import chunks, insert_rows, rarely_collected
-from outreach.people.importing.storing import lock_imports
-from outreach.people.models import Phone, Suppression, SuppressionReason
-from outreach.people.register.reading import RegisterCounts, read_register
-from outreach.people.suppression import number_hasher
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.contacts.suppressions import number_hasher
+from outreach.core.bulk import NO_SYNC, chunks, full_scan, gc_paused, insert_rows, rows_table, values_subquery
+from outreach.core.db import Database
+from outreach.imports.file_reader import read_sheets
+from outreach.imports.store_rows import lock_imports
+from outreach.imports.uploads import LARGEST, safe_file_name
+from outreach.models.accounts import User
+from outreach.models.contacts import DoNotCallFile, Phone, RegisterState, Suppression, SuppressionReason
+from outreach.rules.errors import BadList, LoaError
+from outreach.rules.list_columns import Row
+from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_numbers import PhoneStatus, Reason
 
 _CHUNK = 5_000
 # The register grows. A file that takes away more of what stands is a part of it, a delta or another list.
 _MOST_REMOVED = 0.2
 _STAGED = table("register_numbers", column("number_hash", String), column("phone_id", BigInteger))
-
 _STANDING = (
     Suppression.reason == SuppressionReason.DO_NOT_CALL,
     Suppression.source == "register",
@@ -35,7 +54,6 @@ UPDATE suppressions SET lifted_at = :now
 WHERE reason = 'do_not_call' AND source = 'register' AND lifted_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM register_numbers r WHERE r.number_hash = suppressions.number_hash)
 """
-
 # A number that an officer put there stands already, and stays when the register lets it go.
 _ADD = """
 INSERT INTO suppressions (number_hash, phone_id, reason, source, note, created_at)
@@ -46,7 +64,6 @@ WHERE NOT EXISTS (
 )
 GROUP BY r.number_hash
 """
-
 _COUNT_PEOPLE = """
 SELECT COUNT(DISTINCT cp.contact_id) FROM contact_phones cp
 WHERE EXISTS (SELECT 1 FROM register_numbers r WHERE r.phone_id = cp.phone_id)
@@ -73,7 +90,7 @@ def replace_register(
     with db.write() as session:
         lock_imports(session)  # no list is about to bring a phone below the last one
         last = session.scalar(select(func.max(Phone.id))) or 0
-    with TemporaryFile("w+", encoding="ascii") as hashes, rarely_collected():
+    with TemporaryFile("w+", encoding="ascii") as hashes, gc_paused():
         with db.read() as session:
             for chunk in chunks(read_register(path, counts), _CHUNK):
                 known = _known(session, chunk)
@@ -103,7 +120,7 @@ def _replace(session: Session, counts: RegisterCounts, now: datetime, *, may_shr
     for column_name in ("number_hash", "phone_id"):
         session.execute(text(f"CREATE INDEX register_{column_name} ON register_numbers ({column_name})"))
     _lock_phones(session)
-    with over_everybody(session):
+    with full_scan(session):
         counts.numbers = session.scalar(select(func.count(distinct(_STAGED.c.number_hash)))) or 0
         standing = session.scalar(select(func.count()).select_from(Suppression).where(*_STANDING)) or 0
         counts.removed = _changed(session, _REMOVE, now)
@@ -126,7 +143,7 @@ def too_few_left(removed: int, standing: int) -> BadList:
 
 
 def _known(session: Session, numbers: list[str]) -> dict[str, int]:
-    known = select(Phone.e164, Phone.id).where(Phone.e164.in_(listed(session, numbers, String)))
+    known = select(Phone.e164, Phone.id).where(Phone.e164.in_(values_subquery(session, numbers, String)))
     return dict(session.execute(known).all())
 
 
@@ -135,12 +152,12 @@ def _add_new_phones(session: Session, last: int, hashed: Callable[[str], str]) -
     new = session.execute(select(Phone.id, Phone.e164).where(Phone.id > last)).all()
     if new:
         data = [{"phone_id": phone_id, "number_hash": hashed(e164)} for phone_id, e164 in new]
-        fresh = rows(session, {"phone_id": BigInteger, "number_hash": String}, data)
+        fresh = rows_table(session, {"phone_id": BigInteger, "number_hash": String}, data)
         session.execute(
             update(_STAGED)
             .where(_STAGED.c.number_hash == fresh.c.number_hash)
             .values(phone_id=fresh.c.phone_id),
-            execution_options=UNSYNCED,
+            execution_options=NO_SYNC,
         )
 
 
@@ -155,3 +172,213 @@ def _lock_phones(session: Session) -> None:
 def _changed(session: Session, statement: str, now: datetime) -> int:
     moment = bindparam("now", now, type_=Suppression.created_at.type)
     return session.execute(text(statement).bindparams(moment)).rowcount  # type: ignore[attr-defined]
+
+
+_ROWS_LOOKED_AT = 200
+# How registers write a mobile number: most cells need no closer look.
+_USUAL = re.compile(r"\s*(?:\+?84|0)([35789]\d{8})\s*")
+_DIGITS = re.compile(r"\d")
+_FEWEST_DIGITS = 8
+_NO_MOBILE = (Reason.LANDLINE, Reason.FOREIGN_NUMBER, Reason.SERVICE_NUMBER)
+
+
+@dataclass(slots=True)
+class RegisterCounts:
+    """What a file holds and what it changed.
+
+    numbers: different mobile numbers. other: numbers that are no mobiles of Vietnam. unread: what looks like a number
+    and is none. added, removed: against the file before it. people: persons of the directory with one of its numbers.
+    skipped: names of sheets that were left out, as their first 200 rows have no number.
+    """
+
+    rows: int = 0
+    numbers: int = 0
+    other: int = 0
+    unread: int = 0
+    added: int = 0
+    removed: int = 0
+    people: int = 0
+    skipped: list[str] = field(default_factory=list)
+
+
+def read_register(path: Path, counts: RegisterCounts) -> Iterator[str]:
+    """Mobile numbers in E.164, one by one; of a text file one row is held at a time. Raises BadList as reading does."""
+    found = False
+    for sheet in read_sheets(path):
+        filled = (row for row in sheet.rows if any(cell not in (None, "") for cell in row))
+        first = list(islice(filled, _ROWS_LOOKED_AT))
+        column = _number_column(first)
+        if column is None:
+            if first:
+                counts.skipped.append(sheet.name)
+            continue
+        found = True
+        for row in chain(first, filled):
+            counts.rows += 1
+            yield from _numbers(row[column] if column < len(row) else None, counts)
+    if not found:
+        raise BadList(
+            f"Tệp “{path.name}” không có cột nào chứa số di động. Hãy kiểm tra lại tệp tải từ hệ thống DoNotCall."
+        )
+
+
+def _number_column(rows: list[Row]) -> int | None:
+    """The column that most often holds a number."""
+    votes = Counter(
+        position for row in rows for position, cell in enumerate(row) if read_phone_cell(cell).numbers
+    )
+    return min(votes, key=lambda position: (-votes[position], position)) if votes else None
+
+
+def _numbers(cell: object, counts: RegisterCounts) -> tuple[str, ...]:
+    usual = _USUAL.fullmatch(cell) if isinstance(cell, str) else None
+    read = read_phone_cell(f"0{usual[1]}" if usual else cell)
+    if read.status is PhoneStatus.OK:
+        return tuple(read.numbers)
+    if read.reason in _NO_MOBILE:
+        counts.other += 1
+    elif len(_DIGITS.findall(str(cell))) >= _FEWEST_DIGITS:
+        counts.unread += 1
+    return ()
+
+
+# Longer than the largest file takes: another worker takes it only when this one has died.
+LEASE = timedelta(minutes=30)
+MOST_TRIES = 3
+_SERVER_AWAY = (OperationalError, InterfaceError)
+
+
+def receive_file(
+    session: Session,
+    content: IO[bytes],
+    *,
+    file_name: str,
+    folder: Path,
+    user: User,
+    now: datetime,
+    may_shrink: bool = False,
+) -> DoNotCallFile:
+    """Take a file in for a worker. Administrators only. Raises BadList, NotAllowed."""
+    require_role(user)
+    register = DoNotCallFile(
+        file_name=safe_file_name(file_name),
+        may_shrink=may_shrink,
+        handed_in_by=user.id,
+        handed_in_at=now,
+        due_at=now,
+    )
+    session.add(register)
+    session.flush()
+    path = path_of(register, folder)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with path.open("wb") as file:
+            shutil.copyfileobj(content, file)
+        size = path.stat().st_size
+        if not size or size > LARGEST:
+            raise BadList(
+                "Tệp trống hoặc lớn hơn 30 MB. Tệp lớn hơn, hãy nhờ người quản trị nhập bằng lệnh trên máy chủ."
+            )
+    except BaseException:
+        forget(register, folder)
+        raise
+    audit.record(
+        session, actor_id=user.id, action="register.receive", subject=f"registers:{register.id}", now=now
+    )
+    return register
+
+
+def read_registers(session: Session, *, limit: int = 20) -> list[tuple[DoNotCallFile, str]]:
+    """The latest files, each with the name of who handed it in ("" for a command)."""
+    query = (
+        select(DoNotCallFile, User)
+        .outerjoin(User, User.id == DoNotCallFile.handed_in_by)
+        .order_by(DoNotCallFile.id.desc())
+        .limit(limit)
+    )
+    return [
+        (register, (user.name or user.email) if user else "") for register, user in session.execute(query)
+    ]
+
+
+def files_to_process(session: Session, *, now: datetime) -> list[int]:
+    """Files that a worker should be at and none is."""
+    query = select(DoNotCallFile.id).where(
+        DoNotCallFile.state == RegisterState.WAITING, DoNotCallFile.due_at <= now
+    )
+    return list(session.scalars(query.order_by(DoNotCallFile.id)))
+
+
+def process_file(db: Database, folder: Path, register_id: int, *, secret_key: str) -> bool:
+    """Put a file in the former one's place; all of it or nothing. False where there is nothing to do."""
+    now = datetime.now(UTC)
+    with db.write() as session:
+        register = session.get(DoNotCallFile, register_id, with_for_update=True)
+        if register is None or register.state is not RegisterState.WAITING or not register.due_at:
+            return False
+        if register.due_at > now:
+            return False
+        register.tries += 1
+        register.due_at = now + LEASE
+        tries, may_shrink = register.tries, register.may_shrink
+    path, error = path_of(register, folder), ""
+    try:
+        if tries > MOST_TRIES:
+            raise BadList("Hệ thống đã thử nhiều lần mà không xử lý được tệp này. Hãy báo người quản trị.")
+        replace_register(
+            db,
+            path,
+            secret_key=secret_key,
+            now=now,
+            record=partial(_end, register_id),
+            may_shrink=may_shrink,
+        )
+    except LoaError as refused:
+        error = str(refused)
+    except _SERVER_AWAY:
+        raise  # another worker takes it up
+    except Exception:
+        error = "Hệ thống gặp lỗi khi xử lý tệp này. Danh sách cũ vẫn còn hiệu lực. Hãy báo người quản trị."
+        raise
+    finally:
+        if error:
+            with db.write() as session:
+                failed = session.get_one(DoNotCallFile, register_id)
+                failed.state, failed.error, failed.due_at = RegisterState.FAILED, error, None
+                failed.ended_at = datetime.now(UTC)
+            forget(register, folder)
+    forget(register, folder)
+    return True
+
+
+def _end(register_id: int, session: Session, counts: RegisterCounts) -> None:
+    end(session, session.get_one(DoNotCallFile, register_id), counts, now=datetime.now(UTC))
+
+
+def end(session: Session, register: DoNotCallFile, counts: RegisterCounts, *, now: datetime) -> None:
+    """Say what came of it, in the transaction of what came of it."""
+    found = asdict(counts)
+    register.state, register.counts, register.due_at, register.ended_at = (
+        RegisterState.DONE,
+        found,
+        None,
+        now,
+    )
+    audit.record(
+        session,
+        actor_id=register.handed_in_by,
+        action="register.replace",
+        subject=f"registers:{register.id}",
+        now=now,
+        **{name: count for name, count in found.items() if name != "skipped"},
+    )
+
+
+def path_of(register: DoNotCallFile, folder: Path) -> Path:
+    """Where its file lies until the work has ended."""
+    return folder / f"register-{register.id}" / register.file_name
+
+
+def forget(register: DoNotCallFile, folder: Path) -> None:
+    """Remove the file; it may be gone already."""
+    shutil.rmtree(path_of(register, folder).parent, ignore_errors=True)

@@ -1,13 +1,27 @@
-"""The sheets of a list's file: XLSX, XLS and ODS by calamine, CSV and TSV as a stream.
+"""XLSX, XLS, ODS, CSV to sheets of rows, within limits.
+
+The sheets of a list's file: XLSX, XLS and ODS by calamine, CSV and TSV as a stream.
 
 What a file is, its first bytes say; a name that says otherwise is refused, as the sender may have picked the
 wrong file.
+
+How far a workbook's sheets reach, before they are laid out in memory whole, from the first cell to the last; and
+how many of their rows nobody sees.
+
+A CSV or TSV file as a stream of rows, its encoding and separator guessed.
+
+Excel in Vietnam saves CSV as UTF-8, as UTF-16 ("Unicode text") or in windows-1258, a list in an old font in
+windows-1252, parted by commas, semicolons or tabs as the computer is set.
 """
 
+from __future__ import annotations
+
+import codecs
+import csv
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,9 +34,9 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from outreach.errors import BadList
-from outreach.people.reading.extent import check_extent
-from outreach.people.reading.text import Sheet, read_text_sheet
+from outreach.rules.errors import BadList
+from outreach.rules.list_columns import ROWS_SEARCHED, count_known_labels
+from outreach.rules.list_rows import count_syllables, guess_legacy_encoding, to_unicode
 
 _KINDS = {
     ".xlsx": "Excel (.xlsx)",
@@ -52,14 +66,14 @@ _BEGINNINGS = (
 
 
 @dataclass(slots=True)
-class Unseen:
+class HiddenContent:
     """What whoever opens a workbook does not see of it: sheets, which are not read, and rows, which are."""
 
     sheets: list[str] = field(default_factory=list)
     rows: int = 0
 
 
-def read_sheets(path: Path, unseen: Unseen | None = None) -> Iterator[Sheet]:
+def read_sheets(path: Path, unseen: HiddenContent | None = None) -> Iterator[RawSheet]:
     """Each visible sheet of the file with its rows, blank ones too. A text file is one sheet without a name.
 
     What is hidden is told in `unseen`; of an old Excel file its rows are not known.
@@ -70,7 +84,7 @@ def read_sheets(path: Path, unseen: Unseen | None = None) -> Iterator[Sheet]:
     if kind == _TEXT:
         yield read_text_sheet(path)
     else:
-        yield from _read_workbook(path, unseen or Unseen())
+        yield from _read_workbook(path, unseen or HiddenContent())
 
 
 def _check_kind(path: Path) -> str:
@@ -148,10 +162,10 @@ def _kind_of_compound(path: Path, content: bytes) -> str:
     return "văn bản Word" if "WordDocument".encode("utf-16-le") in content else "loại tệp khác"
 
 
-def _read_workbook(path: Path, unseen: Unseen) -> Iterator[Sheet]:
+def _read_workbook(path: Path, unseen: HiddenContent) -> Iterator[RawSheet]:
     try:
         if path.suffix.lower() != ".xls":  # which cannot reach far
-            unseen.rows = check_extent(path)
+            unseen.rows = check_size(path)
         workbook = CalamineWorkbook.from_path(path)
         for about in workbook.sheets_metadata:
             if about.typ is not SheetTypeEnum.WorkSheet:
@@ -160,7 +174,7 @@ def _read_workbook(path: Path, unseen: Unseen) -> Iterator[Sheet]:
                 unseen.sheets.append(about.name)
             else:
                 sheet = workbook.get_sheet_by_name(about.name)
-                yield Sheet(about.name, sheet.iter_rows(), _merged_below(sheet))
+                yield RawSheet(about.name, sheet.iter_rows(), _merged_below(sheet))
     except PasswordError as error:
         raise _locked(path) from error
     except (CalamineError, *_DAMAGED) as error:
@@ -192,4 +206,250 @@ def _damaged(path: Path) -> BadList:
 def _too_large(path: Path) -> BadList:
     return BadList(
         f"Tệp “{path.name}” quá lớn. Hãy chia danh sách thành nhiều tệp nhỏ hơn rồi nhập lần lượt."
+    )
+
+
+_MOST_CELLS = 10_000_000
+_SCAN_BYTES = 1 << 20
+_XLSX_BOOK, _XLSX_RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+_XLSX_HIDDEN_SHEET = re.compile(rb'<(?:\w+:)?sheet (?=[^>]*state="(?:hidden|veryHidden)")[^>]*>')
+_XLSX_RELATION = re.compile(rb"<(?:\w+:)?Relationship [^>]*>")
+# Of each the row is group 1, the column group 2.
+_XLSX_ROW = re.compile(rb'<row [^>]*?r="(\d{1,7})"')
+_XLSX_FAR_COLUMN = re.compile(rb'r="()([A-Z]{2,3})\d')  # whatever holds it: ten times as fast
+_XLSX_HIDDEN_ROW = re.compile(rb'<row (?=[^>]*[^/]>)[^>]*?hidden="(?:1|true)"')
+_XLSX_CELL = re.compile(rb'<c (?=[^>]*[^/]>)[^>]*?r="(?=[A-Z]{1,3}(\d{1,7})")([A-Z]{1,3})')
+_ODS_ROW_OR_CELL = re.compile(rb"<table:table-row([^>]*)>|<table:table-cell([^>]*[^/>])>")
+_ODS_HIDDEN = re.compile(rb'table:visibility="(?:collapse|filter)"')
+_ODS_REPEATED = re.compile(rb'table:number-(?:rows|columns)-repeated="(\d{1,9})"')
+
+
+def check_size(path: Path) -> int:
+    """Raises BadList for a sheet whose cells would exhaust the memory, zipfile's errors for a damaged file. How many
+    rows with cells are hidden, by hand or by a filter, in sheets that are not.
+    """
+    hidden = 0
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        unseen = _hidden_sheets(archive) if _XLSX_BOOK in names and _XLSX_RELATIONS in names else set()
+        for name in names:
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                rows = _check_xlsx(archive, name, path)
+                hidden += 0 if name in unseen else rows
+            elif name == "content.xml":
+                hidden += _check_ods(archive, name, path)
+    return hidden
+
+
+def _hidden_sheets(archive: zipfile.ZipFile) -> set[str]:
+    """The parts that hold sheets which nobody sees."""
+    with archive.open(_XLSX_BOOK) as book, archive.open(_XLSX_RELATIONS) as relations:
+        hidden = {_attribute(sheet, b"r:id") for sheet in _XLSX_HIDDEN_SHEET.findall(book.read(_SCAN_BYTES))}
+        return {
+            f"xl/{_attribute(each, b'Target').removeprefix('/xl/')}"
+            for each in _XLSX_RELATION.findall(relations.read(_SCAN_BYTES))
+            if _attribute(each, b"Id") in hidden
+        }
+
+
+def _attribute(tag: bytes, name: bytes) -> str:
+    found = re.search(rb'\s%s="([^"]*)"' % name, tag)
+    return found[1].decode("utf-8", "replace") if found else ""
+
+
+def _check_xlsx(archive: zipfile.ZipFile, name: str, path: Path) -> int:
+    rows, columns, hidden = _outermost(archive, name, _XLSX_ROW, _XLSX_FAR_COLUMN)
+    if rows * columns > _MOST_CELLS:  # maybe of empty cells that only have a colour
+        rows, columns, _ = _outermost(archive, name, _XLSX_CELL, _XLSX_CELL)
+    if rows * columns > _MOST_CELLS:
+        raise BadList(
+            f"Tệp “{path.name}” có ô dữ liệu nằm quá xa (dòng {rows}, cột thứ {columns}). "
+            "Hãy chép riêng vùng danh sách sang một tệp mới rồi nhập lại."
+        )
+    return hidden
+
+
+def _outermost(
+    archive: zipfile.ZipFile, name: str, of_rows: re.Pattern[bytes], of_columns: re.Pattern[bytes]
+) -> tuple[int, int, int]:
+    """The largest row number and column number that the patterns find, a column of one letter being one of 26; and how
+    many rows are hidden.
+    """
+    rows, columns, hidden = 0, 26 if of_columns is _XLSX_FAR_COLUMN else 0, 0
+    for part in _parts(archive, name):
+        rows = max([rows, *(int(found[1]) for found in of_rows.finditer(part))])
+        far = {found[2] for found in of_columns.finditer(part)}
+        columns = max([columns, *map(_column_number, far)])
+        if b'hidden="' in part:
+            hidden += sum(1 for _ in _XLSX_HIDDEN_ROW.finditer(part))
+    return rows, columns, hidden
+
+
+def _check_ods(archive: zipfile.ZipFile, name: str, path: Path) -> int:
+    """A cell may say that it is repeated, and a row likewise: a few letters can stand for millions of cells."""
+    cells, times, hidden, is_hidden = 0, 1, 0, False
+    for part in _parts(archive, name):
+        for row, cell in _ODS_ROW_OR_CELL.findall(part):
+            if cell:
+                cells += times * _repeated(cell)
+                hidden += times * is_hidden
+                is_hidden = False  # it is counted
+            else:
+                times = _repeated(row)
+                is_hidden = b"visibility" in row and _ODS_HIDDEN.search(row) is not None
+    if cells > _MOST_CELLS:
+        raise BadList(
+            f"Tệp “{path.name}” có {cells} ô dữ liệu, quá nhiều cho một danh sách. "
+            "Hãy chép riêng vùng danh sách sang một tệp mới rồi nhập lại."
+        )
+    return hidden
+
+
+def _parts(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
+    """The entry in parts that end before a tag begins, so that none is cut in two."""
+    rest = b""
+    with archive.open(name) as file:
+        while chunk := file.read(_SCAN_BYTES):
+            text = rest + chunk
+            end = text.rfind(b"<")
+            yield text[:end] if end > 0 else b""
+            rest = text[end:] if end > 0 else text[-_SCAN_BYTES:]
+    yield rest
+
+
+def _repeated(attributes: bytes) -> int:
+    found = _ODS_REPEATED.search(attributes)
+    return int(found[1]) if found else 1
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+_READ_BYTES = 1 << 20
+_HEAD = 1 << 16
+_SEPARATORS = (",", ";", "\t", "|")
+_MOST_LINES_IN_A_CELL = 30
+_CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
+
+
+@dataclass(frozen=True, slots=True)
+class RawSheet:
+    """One sheet of a list; its rows are read once, the first is the spreadsheet's row 1.
+
+    `merged` are the cells, by row from 1 and position from 0, that a merged cell above them covers.
+    """
+
+    name: str
+    rows: Iterator[Sequence[object]]
+    merged: frozenset[tuple[int, int]] = frozenset()
+
+
+def read_text_sheet(path: Path) -> RawSheet:
+    """The rows of a text file. Raises BadList when it is not text or not readable as such, also while iterating."""
+    encoding = _guess_encoding(path)
+    separator, has_hint = _guess_separator(path, encoding)
+    return RawSheet("", _stream(path, encoding, separator=separator, skip=int(has_hint)))
+
+
+def _stream(path: Path, encoding: str, *, separator: str, skip: int) -> Iterator[Sequence[object]]:
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            for _ in range(skip):
+                next(file, None)
+            reader = csv.reader(file, delimiter=separator)
+            for row in reader:
+                if any(cell.count("\n") > _MOST_LINES_IN_A_CELL for cell in row):
+                    raise _open_quote(path, reader.line_num)
+                yield row
+    except csv.Error as error:
+        raise _open_quote(path, reader.line_num) from error
+    except UnicodeError as error:
+        raise _unreadable(path) from error
+
+
+def _guess_encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if max(even, odd) > len(head) // 8 and min(even, odd) * 20 < max(even, odd):
+        return "utf-16-le" if odd > even else "utf-16-be"
+    if len(head) - len(head.translate(None, _CONTROL)) > len(head) // 200:
+        raise BadList(
+            f"Tệp “{path.name}” không phải là văn bản. Hãy mở danh sách bằng Excel, chọn Lưu thành (Save As) "
+            "CSV UTF-8 hoặc Excel (.xlsx) rồi nhập lại."
+        )
+    return "utf-8" if _is_utf8(path) else _of_old_windows(head)
+
+
+def _of_old_windows(head: bytes) -> str:
+    """Vietnamese Windows, or Western Windows with Vietnamese in an old font."""
+    lines = head.decode("cp1252", "replace").splitlines()
+    font = guess_legacy_encoding(lines)
+    if font is None:
+        return "cp1258"
+    as_font = count_syllables(to_unicode(line, font) for line in lines)
+    return "cp1252" if as_font > count_syllables(head.decode("cp1258", "replace").splitlines()) else "cp1258"
+
+
+def _is_utf8(path: Path) -> bool:
+    """Is the whole file UTF-8? Raises BadList when it plainly is but for some damaged bytes."""
+    decode = codecs.getincrementaldecoder("utf-8")().decode
+    accented = False
+    with path.open("rb") as file:
+        while True:
+            chunk = file.read(_READ_BYTES)
+            try:
+                accented = not decode(chunk, not chunk).isascii() or accented
+            except UnicodeDecodeError as error:
+                # In windows-1258 hardly any two letters together look like UTF-8.
+                if accented or not error.object[: error.start].isascii():
+                    raise _unreadable(path) from error
+                return False
+            if not chunk:
+                return True
+
+
+def _guess_separator(path: Path, encoding: str) -> tuple[str, bool]:
+    """The separator, and whether a first line "sep=;" names it: the one that shows most headings of a list."""
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            lines = file.read(_HEAD).splitlines(keepends=True)
+    except UnicodeError as error:
+        raise _unreadable(path) from error
+    hint = lines[0].strip().lower() if lines else ""
+    if hint.startswith("sep=") and len(hint) == 5:
+        return hint[-1], True
+    return max(_SEPARATORS, key=lambda separator: _score(lines, separator)), False
+
+
+def _score(lines: list[str], separator: str) -> tuple[int, int]:
+    try:
+        rows = [
+            row for row, _ in zip(csv.reader(lines, delimiter=separator), range(ROWS_SEARCHED), strict=False)
+        ]
+    except csv.Error:
+        return 0, 0
+    parted = sum(len(row) > 1 for row in rows)
+    return max(map(count_known_labels, rows), default=0), parted
+
+
+def _open_quote(path: Path, line: int) -> BadList:
+    return BadList(
+        f"Tệp “{path.name}” có dấu ngoặc kép mở mà không đóng, trước dòng {line}. "
+        "Hãy mở tệp bằng Excel, sửa ô đó và lưu lại rồi nhập lại."
+    )
+
+
+def _unreadable(path: Path) -> BadList:
+    return BadList(
+        f"Tệp “{path.name}” có chữ không đọc được (sai bảng mã hoặc bị hỏng). "
+        "Hãy mở tệp bằng Excel, chọn Lưu thành (Save As) CSV UTF-8 rồi nhập lại."
     )

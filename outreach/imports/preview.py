@@ -12,20 +12,18 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from outreach.people.erased import find_erased
-from outreach.people.importing.aside import OTHER_COMMUNE, IssueStatus, count_aside
-from outreach.people.importing.joining import Joiner
-from outreach.people.importing.numbers import find_phones
-from outreach.people.importing.storing import place_row, questions_about
-from outreach.people.masking import masked
-from outreach.people.models import ListImport
-from outreach.people.phone.cells import PhoneStatus
-from outreach.people.reading.cells import cell_text
-from outreach.people.reading.columns import ROWS_SEARCHED
-from outreach.people.reading.files import Unseen
-from outreach.people.reading.labels import NOT_READ
-from outreach.people.reading.lists import LEFT_OUT, read_list_sheets
-from outreach.people.reading.rows import CheckedRow
+from outreach.contacts.phones import find_phones
+from outreach.imports.erasures import find_erased
+from outreach.imports.file_reader import HiddenContent
+from outreach.imports.issues import OTHER_COMMUNE, IssueStatus, count_issues
+from outreach.imports.list_reader import SKIPPED, read_list_sheets
+from outreach.imports.merge_contacts import ContactMerger
+from outreach.imports.store_rows import match_row, questions_about
+from outreach.models.contacts import ListImport
+from outreach.rules.identity import mask_number
+from outreach.rules.list_columns import ROWS_SEARCHED, SENSITIVE, cell_text
+from outreach.rules.list_rows import CheckedRow
+from outreach.rules.phone_numbers import PhoneStatus
 
 # Rows shown as they will be stored, and the longest text of a cell among them.
 ROWS_SHOWN = 20
@@ -43,7 +41,7 @@ def describe_sheets(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> d
     `hidden_sheets` and `other_sheets`: names of those that are not read, the others as they are no lists.
     `hidden_rows`: how many nobody sees who opens the file, and are read.
     """
-    sheets, unseen, others = list[dict[str, Any]](), Unseen(), list[str]()
+    sheets, unseen, others = list[dict[str, Any]](), HiddenContent(), list[str]()
     for sheet in read_list_sheets(path, corrected, unseen):
         header = sheet.header
         if header is None:
@@ -57,7 +55,7 @@ def describe_sheets(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> d
             hidden = position in header.sensitive
             examples = [] if hidden else _examples(row[position] for row in below if position < len(row))
             if label or examples or hidden or position in meanings:
-                meaning = NOT_READ if hidden else meanings.get(position, "")
+                meaning = SENSITIVE if hidden else meanings.get(position, "")
                 columns.append([position, label[:_LONGEST], meaning, examples])
         lines = [
             [line, _beginning(cell for position, cell in enumerate(row) if position not in header.sensitive)]
@@ -66,7 +64,7 @@ def describe_sheets(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> d
         ]
         found = {"sheet": sheet.name, "signature": header.signature, "line": sheet.line, "columns": columns}
         if sheet.is_left_out:
-            found |= {"signature": "", "line": LEFT_OUT, "columns": []}
+            found |= {"signature": "", "line": SKIPPED, "columns": []}
         sheets.append({**found, "lines": lines})
     return {
         "sheets": sheets,
@@ -101,7 +99,7 @@ def show_row(row: CheckedRow, status: str, reason: str) -> dict[str, Any]:
         "village": _masked_text(row.village),
         "commune": _masked_text(row.commune),
         "area_code": row.place.code,
-        "phones": [masked(number) for number in row.phone.numbers],
+        "phones": [mask_number(number) for number in row.phone.numbers],
         "status": status,
         "reason": reason,
     }
@@ -110,7 +108,7 @@ def show_row(row: CheckedRow, status: str, reason: str) -> dict[str, Any]:
 _Aside = tuple[CheckedRow, IssueStatus, str, int | None]
 
 
-class Tally:
+class PreviewCounts:
     """Counts a file's rows as the import into a list would take them."""
 
     def __init__(self, list_id: int, secret_key: str) -> None:
@@ -135,7 +133,7 @@ class Tally:
         known = find_phones(session, {number for row in good for number in row.phone.numbers})
         new = (number for row in good if row.row not in erased for number in row.phone.numbers)
         phones = {number: -place for place, number in enumerate(new, 1)} | known  # new ones have no id yet
-        joiner = Joiner(
+        joiner = ContactMerger(
             session,
             self._brought,
             phones=phones,
@@ -152,7 +150,7 @@ class Tally:
             if is_ok and any(each in self._seen for each in hashes):
                 self.counts["duplicates"] += 1
             else:
-                person, why_not = place_row(row, joiner, phones=phones, erased=erased)
+                person, why_not = match_row(row, joiner, phones=phones, erased=erased)
                 if why_not and why_not[2] not in self._joined:
                     aside.append((row, *why_not))
                     told.append((why_not[0].value, why_not[1]))
@@ -168,9 +166,9 @@ class Tally:
             self._seen.update(hashes)
             self.counts["no_place"] += row.place.code is None
             self.counts["questions"] += bool(row.birth_doubt)
-        asked = count_aside(session, moved, brought=self._brought)
+        asked = count_issues(session, moved, brought=self._brought)
         self.counts["moved"] += asked.count(IssueStatus.QUESTION)
-        kept = count_aside(session, aside, brought=self._brought)
+        kept = count_issues(session, aside, brought=self._brought)
         self.counts["known"] += kept.count(None)  # taken before
         self.counts.update(status.value for status in kept if status)
         self.counts["ok"] += len(rows) - len(aside) + kept.count(None)

@@ -17,19 +17,18 @@ from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from outreach.access import audit
-from outreach.db import Database
-from outreach.errors import BadList, LoaError, NoPhoneColumn
-from outreach.people.importing.ahead import chunks_ahead
-from outreach.people.importing.bulk import rarely_collected
-from outreach.people.importing.storing import CHUNK, digest, store_rows
-from outreach.people.importing.undoing import undo_rows
-from outreach.people.importing.uploads.preview import ROWS_SHOWN, Tally, describe_sheets, show_row
-from outreach.people.importing.uploads.receiving import begin_undoing, end, forget_file, path_of
-from outreach.people.models import ListImport, Upload, UploadState
-from outreach.people.reading.checking import check_list
-from outreach.places.matching import default_gazetteer
-from outreach.places.models import Area
+from outreach.accounts import audit
+from outreach.core.bulk import gc_paused, prefetch_chunks
+from outreach.core.db import Database
+from outreach.imports.list_reader import check_list
+from outreach.imports.preview import ROWS_SHOWN, PreviewCounts, describe_sheets, show_row
+from outreach.imports.store_rows import CHUNK, digest, store_rows
+from outreach.imports.undo_import import undo_import_rows
+from outreach.imports.uploads import begin_undoing, end_upload, forget_file, path_of
+from outreach.models.contacts import ListImport, Upload, UploadState
+from outreach.models.places import Area
+from outreach.rules.errors import BadList, LoaError, NoPhoneColumn
+from outreach.rules.gazetteer import default_gazetteer
 
 # Longer than opening the largest workbook and storing one chunk take.
 LEASE = timedelta(seconds=30)
@@ -40,7 +39,7 @@ _SERVER_AWAY = (OperationalError, InterfaceError)
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class UploadContext:
     """What working on uploads needs. `is_told_to_stop` is asked between two chunks."""
 
     db: Database
@@ -49,7 +48,7 @@ class Work:
     is_told_to_stop: Callable[[], bool]
 
 
-def waiting(session: Session, *, now: datetime) -> list[int]:
+def uploads_to_process(session: Session, *, now: datetime) -> list[int]:
     """Uploads that someone should be working on and nobody is."""
     return list(
         session.scalars(
@@ -58,7 +57,7 @@ def waiting(session: Session, *, now: datetime) -> list[int]:
     )
 
 
-def run(work: Work, upload_id: int) -> bool:
+def process_upload(work: UploadContext, upload_id: int) -> bool:
     """Do what its state asks for, to the end or until told to stop. False where there is nothing to do."""
     upload = _take(work, upload_id)
     if upload is None:
@@ -70,7 +69,7 @@ def run(work: Work, upload_id: int) -> bool:
             return True
         if not path.is_file() or digest(path) != upload.sha256:
             raise BadList("Tệp đã lưu bị thay đổi hoặc không còn. Hãy chọn lại tệp gốc và nhập lại từ đầu.")
-        with rarely_collected():
+        with gc_paused():
             if upload.state is UploadState.CHECKING:
                 _check(work, upload, path)
             else:
@@ -92,7 +91,7 @@ def run(work: Work, upload_id: int) -> bool:
     return True
 
 
-def _take(work: Work, upload_id: int) -> Upload | None:
+def _take(work: UploadContext, upload_id: int) -> Upload | None:
     now = datetime.now(UTC)
     with work.db.write() as session:
         upload = session.get(Upload, upload_id, with_for_update=True)
@@ -116,14 +115,14 @@ def _give_up(upload: Upload, *, now: datetime) -> None:
             upload, now=now, error=f"{tried}Hãy chia danh sách thành nhiều tệp nhỏ hơn rồi nhập lại."
         )
     elif upload.state is UploadState.CHECKING:
-        end(
+        end_upload(
             upload,
             UploadState.FAILED,
             now=now,
             error=f"{tried}Hãy chép danh sách sang một tệp Excel mới, hoặc chia thành nhiều tệp nhỏ hơn.",
         )
     else:
-        end(
+        end_upload(
             upload,
             UploadState.FAILED,
             now=now,
@@ -131,11 +130,11 @@ def _give_up(upload: Upload, *, now: datetime) -> None:
         )
 
 
-def _check(work: Work, upload: Upload, path: Path) -> None:
+def _check(work: UploadContext, upload: Upload, path: Path) -> None:
     understood = describe_sheets(path, upload.corrected)
-    tally, shown, done = Tally(upload.list_id, work.secret_key), list[dict[str, Any]](), 0
+    tally, shown, done = PreviewCounts(upload.list_id, work.secret_key), list[dict[str, Any]](), 0
     try:
-        for chunk in chunks_ahead(check_list(path, default_gazetteer(), upload.corrected), CHUNK):
+        for chunk in prefetch_chunks(check_list(path, default_gazetteer(), upload.corrected), CHUNK):
             with work.db.read() as session:
                 told = tally.add(session, chunk)
             first = zip(chunk[: ROWS_SHOWN - len(shown)], told, strict=False)
@@ -163,7 +162,7 @@ def _check(work: Work, upload: Upload, path: Path) -> None:
 
 
 def _ask_for_columns(
-    work: Work, upload: Upload, understood: dict[str, Any], problem: str, *, done: int
+    work: UploadContext, upload: Upload, understood: dict[str, Any], problem: str, *, done: int
 ) -> None:
     with work.db.write() as session:
         held = _still_ours(session, work, upload, done=done)
@@ -173,12 +172,12 @@ def _ask_for_columns(
             held.state, held.due_at = UploadState.READY, None
 
 
-def _store(work: Work, upload: Upload, path: Path) -> None:
+def _store(work: UploadContext, upload: Upload, path: Path) -> None:
     with work.db.read() as session:
         known_areas = set(session.scalars(select(Area.code)))
     done = upload.progress
     rows = islice(check_list(path, default_gazetteer(), upload.corrected), done, None)
-    for chunk in chunks_ahead(rows, CHUNK):
+    for chunk in prefetch_chunks(rows, CHUNK):
         with work.db.write() as session:
             held = _still_ours(session, work, upload, done=done)
             if held is None:
@@ -200,7 +199,7 @@ def _store(work: Work, upload: Upload, path: Path) -> None:
             return
         now = datetime.now(UTC)
         counts = session.get_one(ListImport, held.import_id).counts
-        end(held, UploadState.DONE, now=now)
+        end_upload(held, UploadState.DONE, now=now)
         audit.record(
             session,
             actor_id=held.uploaded_by,
@@ -212,7 +211,7 @@ def _store(work: Work, upload: Upload, path: Path) -> None:
     forget_file(upload, work.folder)
 
 
-def _undo(work: Work, upload: Upload) -> None:
+def _undo(work: UploadContext, upload: Upload) -> None:
     done = upload.progress
     while True:
         with work.db.write() as session:
@@ -221,9 +220,9 @@ def _undo(work: Work, upload: Upload) -> None:
                 return
             now = datetime.now(UTC)
             brought = session.get_one(ListImport, held.import_id)
-            taken = undo_rows(session, brought, limit=CHUNK, secret_key=work.secret_key, now=now)
+            taken = undo_import_rows(session, brought, limit=CHUNK, secret_key=work.secret_key, now=now)
             if not taken:
-                end(
+                end_upload(
                     held,
                     UploadState.FAILED if held.error else UploadState.CANCELLED,
                     now=now,
@@ -235,7 +234,7 @@ def _undo(work: Work, upload: Upload) -> None:
     forget_file(upload, work.folder)
 
 
-def _still_ours(session: Session, work: Work, upload: Upload, *, done: int) -> Upload | None:
+def _still_ours(session: Session, work: UploadContext, upload: Upload, *, done: int) -> Upload | None:
     """Its row, locked and its lease renewed; None when it was cancelled, taken over, or we were told to stop."""
     now = datetime.now(UTC)
     held = session.get_one(Upload, upload.id, with_for_update=True)
@@ -250,7 +249,7 @@ def _still_ours(session: Session, work: Work, upload: Upload, *, done: int) -> U
     return held
 
 
-def _fail(work: Work, upload: Upload, error: str) -> None:
+def _fail(work: UploadContext, upload: Upload, error: str) -> None:
     with work.db.write() as session:
         held = session.get_one(Upload, upload.id, with_for_update=True)
         if held.state is not upload.state:
@@ -259,5 +258,5 @@ def _fail(work: Work, upload: Upload, error: str) -> None:
         if held.state is UploadState.STORING:
             begin_undoing(held, now=now, error=error)
         else:
-            end(held, UploadState.FAILED, now=now, error=error)
+            end_upload(held, UploadState.FAILED, now=now, error=error)
     forget_file(upload, work.folder)

@@ -13,26 +13,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Session
 
-from outreach.access import audit
-from outreach.access.models import Organisation
-from outreach.access.tokens.opening import Bearer
-from outreach.access.users import visible_to
-from outreach.db import Base, BigId, UtcDateTime
-from outreach.errors import BadInput, NotFound, WrongState
-from outreach.people.importing.storing import begin_import, digest, find_or_create_list
-from outreach.people.importing.uploads.receiving import path_of
-from outreach.people.models import ContactList, Upload, UploadState
-from outreach.people.reading.labels import PHONE, PLAIN_LABELS, Column
-from outreach.people.reading.lists import line_key
+from outreach.accounts import audit
+from outreach.accounts.api_tokens import Bearer
+from outreach.accounts.permissions import visible_to
+from outreach.imports.list_reader import line_key
+from outreach.imports.store_rows import begin_import, digest, find_or_create_list
+from outreach.imports.uploads import path_of
+from outreach.models.accounts import Organisation
+from outreach.models.contacts import ContactList, RowsReceived, Upload, UploadState
+from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.list_columns import PHONE, PLAIN_LABELS, Column
 
 _YES, _NO = "có", "không"
 
 
-class Part(NamedTuple):
+class RowField(NamedTuple):
     """What a row may tell of a person: under which heading it is written down, and its longest text."""
 
     column: str
@@ -40,36 +39,22 @@ class Part(NamedTuple):
     says: str
 
 
-PARTS: dict[str, Part] = {
-    "name": Part(Column.NAME, 120, "full name"),
-    "phone": Part(PHONE, 120, "one or several numbers, as written"),
-    "birth": Part(Column.BIRTH, 40, "year or date of birth"),
-    "sex": Part(Column.SEX, 20, "nam, nữ, m or f"),
-    "village": Part(Column.VILLAGE, 120, "thôn, tổ dân phố"),
-    "commune": Part(Column.COMMUNE, 120, "xã, phường, thị trấn"),
-    "district": Part(Column.DISTRICT, 120, "huyện, thành phố"),
-    "unit": Part(Column.UNIT, 120, "branch of the organisation"),
-    "language": Part(Column.LANGUAGE, 40, "language to write in, by name or ISO 639 code"),
-    "smartphone": Part(Column.SMARTPHONE, 0, "whether the person has one"),
-    "note": Part(Column.NOTE, 200, "anything else"),
+ROW_FIELDS: dict[str, RowField] = {
+    "name": RowField(Column.NAME, 120, "full name"),
+    "phone": RowField(PHONE, 120, "one or several numbers, as written"),
+    "birth": RowField(Column.BIRTH, 40, "year or date of birth"),
+    "sex": RowField(Column.SEX, 20, "nam, nữ, m or f"),
+    "village": RowField(Column.VILLAGE, 120, "thôn, tổ dân phố"),
+    "commune": RowField(Column.COMMUNE, 120, "xã, phường, thị trấn"),
+    "district": RowField(Column.DISTRICT, 120, "huyện, thành phố"),
+    "unit": RowField(Column.UNIT, 120, "branch of the organisation"),
+    "language": RowField(Column.LANGUAGE, 40, "language to write in, by name or ISO 639 code"),
+    "smartphone": RowField(Column.SMARTPHONE, 0, "whether the person has one"),
+    "note": RowField(Column.NOTE, 200, "anything else"),
 }
 
 
-class RowsReceived(Base):
-    """One handing in of rows, by the key that its sender gave it: a repeat finds the first one."""
-
-    __tablename__ = "rows_received"
-    __table_args__ = (UniqueConstraint("token_id", "key"),)
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    token_id: Mapped[int] = mapped_column(ForeignKey("api_tokens.id"))
-    key: Mapped[str] = mapped_column(String(100))
-    sha256: Mapped[str] = mapped_column(String(64))  # of the body that came with it
-    upload_id: Mapped[int] = mapped_column(ForeignKey("uploads.id"), index=True)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class TakenMeanwhile(WrongState):
+class ConcurrentRequest(WrongState):
     """The same key, or the same new list, came in twice at once; the other one was first."""
 
 
@@ -139,7 +124,7 @@ def receive_rows(
             session, list_id=into.id, file_name=upload.file_name, sha256=upload.sha256, now=now
         ).id
     except IntegrityError as error:
-        raise TakenMeanwhile("Cùng một lần gửi đang được xử lý. Hãy gửi lại sau giây lát.") from error
+        raise ConcurrentRequest("Cùng một lần gửi đang được xử lý. Hãy gửi lại sau giây lát.") from error
     except BaseException:
         if path is not None:
             shutil.rmtree(path.parent, ignore_errors=True)
@@ -178,9 +163,11 @@ def _write(rows: Sequence[Mapping[str, object]], path: Path) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         file.write("sep=,\r\n")  # nothing is left to be guessed
         writer = csv.writer(file)
-        writer.writerow([PLAIN_LABELS[Column.STT], *(PLAIN_LABELS[part.column] for part in PARTS.values())])
+        writer.writerow(
+            [PLAIN_LABELS[Column.STT], *(PLAIN_LABELS[part.column] for part in ROW_FIELDS.values())]
+        )
         for number, row in enumerate(rows, start=1):
-            writer.writerow([str(number), *(_cell(row.get(name)) for name in PARTS)])
+            writer.writerow([str(number), *(_cell(row.get(name)) for name in ROW_FIELDS)])
 
 
 def _cell(value: object) -> str:

@@ -10,26 +10,24 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from outreach.access import audit
-from outreach.access.models import Role, User
-from outreach.access.users import require_role
-from outreach.errors import WrongState
-from outreach.people.erased import WAS_ERASED
-from outreach.people.importing.again import hand_on
-from outreach.people.importing.aside import Decision, IssueStatus
-from outreach.people.importing.deciding import record_name
-from outreach.people.importing.storing import lock_imports
-from outreach.people.importing.undoing import others_of, remove_links, remove_people, take_back
-from outreach.people.importing.waiting import find_issue
-from outreach.people.models import Contact, ImportChange, ImportIssue, ListImport, Membership
-from outreach.people.names import given_key, name_key
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.imports.decide_issue import record_name
+from outreach.imports.issues import WAS_ERASED, Decision, IssueStatus, find_issue
+from outreach.imports.merge_contacts import reassign_contacts
+from outreach.imports.store_rows import lock_imports
+from outreach.imports.undo_import import others_of, remove_links, remove_people, restore_values
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import Contact, ImportChange, ImportIssue, ListImport, Membership
+from outreach.rules.errors import WrongState
+from outreach.rules.identity import given_key, name_key
 
 OFFERED_FOR = timedelta(hours=1)
 _BY_A_PERSON = (Decision.TAKEN, Decision.SAME, Decision.RENAMED, Decision.DROPPED, Decision.ANSWERED)
 
 
 @dataclass(frozen=True, slots=True)
-class Last:
+class LastDecision:
     """What an officer decided last: its first row's id, how many rows, when."""
 
     issue_id: int
@@ -37,7 +35,7 @@ class Last:
     decided_at: datetime
 
 
-def read_last(session: Session, user: User, *, now: datetime) -> Last | None:
+def read_last(session: Session, user: User, *, now: datetime) -> LastDecision | None:
     """The user's last decision, if it is not long ago and can be taken back."""
     mine = (ImportIssue.decided_by == user.id, ImportIssue.decision.in_(_BY_A_PERSON), ImportIssue.key != "")
     latest = session.scalar(
@@ -50,10 +48,10 @@ def read_last(session: Session, user: User, *, now: datetime) -> Last | None:
         return None
     if latest.reason == WAS_ERASED and latest.decision == Decision.DROPPED:
         return None
-    return Last(latest.id, len(_together(session, latest)), latest.decided_at)
+    return LastDecision(latest.id, len(_together(session, latest)), latest.decided_at)
 
 
-def retract(session: Session, issue_id: int, *, secret_key: str, user: User, now: datetime) -> int:
+def retract_decision(session: Session, issue_id: int, *, secret_key: str, user: User, now: datetime) -> int:
     """Take a decision back; how many rows wait again. Raises NotFound, NotAllowed, WrongState where there is none of
     the user's. What others have changed of a person since stays as they left it.
     """
@@ -127,7 +125,7 @@ def _take_back(
         record_name(session, person, before=renamed, issue=issue, user=user, now=now)
     told = others_of(session, brought, [person.id])[person.id]
     values, phones = undo.get("values", {}), undo.get("phones", [])
-    take_back(person, values, told)
+    restore_values(person, values, told)
     person.updated_at = now
     _forget_change(session, brought.id, person.id, values, phones)
     theirs = (Membership.list_id == brought.list_id, Membership.contact_id == person.id)
@@ -138,7 +136,7 @@ def _take_back(
             .values(last_import_id=undo["last"])
         )
     elif undo.get("joined"):
-        hand_on(session, [person.id], brought=brought)
+        reassign_contacts(session, [person.id], brought=brought)
         session.execute(
             delete(Membership).where(*theirs, Membership.import_id == brought.id, Membership.row == issue.row)
         )

@@ -16,30 +16,26 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from outreach.people.erased import WAS_ERASED, find_erased
-from outreach.people.importing.ahead import chunks_ahead
-from outreach.people.importing.aside import (
+from outreach.contacts.phones import carry_over_opt_outs, create_phones, find_phones, remember_languages
+from outreach.core.bulk import gc_paused, prefetch_chunks
+from outreach.imports.erasures import find_erased
+from outreach.imports.issues import (
     BIRTH_UNCLEAR,
     OTHER_COMMUNE,
+    WAS_ERASED,
     IssueStatus,
-    close_corrected,
-    keep_aside,
+    close_corrected_issues,
+    save_issues,
 )
-from outreach.people.importing.bulk import rarely_collected
-from outreach.people.importing.joining import Joiner
-from outreach.people.importing.numbers import create_phones, find_phones, remember_languages
-from outreach.people.importing.persons import Person
-from outreach.people.models import ContactList, ListImport
-from outreach.people.own_numbers import keep_left_alone
-from outreach.people.phone.cells import PhoneStatus
-from outreach.people.reading.rows import CheckedRow
+from outreach.imports.merge_contacts import ContactMerger, ImportedContact
+from outreach.models.contacts import ContactList, ListImport
+from outreach.rules.list_rows import CheckedRow
+from outreach.rules.phone_numbers import PhoneStatus
 
 # Rows looked up and written together; memory holds these and the next ones.
 CHUNK = 10_000
-
 # Any number will do, as long as it is no one else's.
 _LOCK = 620_823_282
-
 # What was decided before on a row kept aside makes it one that is there already.
 _COUNTED = {IssueStatus.REVIEW: "review", IssueStatus.REJECT: "rejected", None: "unchanged"}
 
@@ -87,8 +83,8 @@ def import_rows(
     """Store the rows of one file in one list, in the caller's transaction: all of them or none."""
     brought = begin_import(session, list_id=into.id, file_name=file.name, sha256=digest(file), now=now)
     # PostgreSQL proves with each row that the import is there: not over a hundred versions of its counts.
-    with rarely_collected(), session.no_autoflush:
-        for chunk in chunks_ahead(rows, CHUNK):
+    with gc_paused(), session.no_autoflush:
+        for chunk in prefetch_chunks(rows, CHUNK):
             store_rows(
                 session, chunk, brought=brought, known_areas=known_areas, secret_key=secret_key, now=now
             )
@@ -135,12 +131,14 @@ def store_rows(
             if row.language
         ),
     )
-    joiner = Joiner(session, brought, phones=phones, in_use=known.values(), known_areas=known_areas, now=now)
+    joiner = ContactMerger(
+        session, brought, phones=phones, in_use=known.values(), known_areas=known_areas, now=now
+    )
     counts = Counter[str]({"rows": len(rows)})
     aside: list[tuple[CheckedRow, IssueStatus, str, int | None]] = []
-    asked: list[tuple[CheckedRow, str, Person]] = []
+    asked: list[tuple[CheckedRow, str, ImportedContact]] = []
     for row in rows:
-        person, why_not = place_row(row, joiner, phones=phones, erased=erased)
+        person, why_not = match_row(row, joiner, phones=phones, erased=erased)
         if why_not:
             aside.append((row, *why_not))
             continue
@@ -148,17 +146,19 @@ def store_rows(
         counts[outcome] += 1
         asked += [(row, question, person) for question in questions_about(row, person, known_areas)]
     joiner.write()
-    keep_left_alone(session, joiner.numbers_added(), source="import", secret_key=secret_key, now=now)
+    carry_over_opt_outs(session, joiner.numbers_added(), source="import", secret_key=secret_key, now=now)
     aside = [(row, status, reason, _whom(row, about, joiner=joiner)) for row, status, reason, about in aside]
-    for status in keep_aside(session, aside, brought=brought, now=now):
+    for status in save_issues(session, aside, brought=brought, now=now):
         counts[_COUNTED[status]] += 1
     questions = [(row, IssueStatus.QUESTION, question, person.id) for row, question, person in asked]
-    keep_aside(session, questions, brought=brought, now=now)
-    close_corrected(session, rows, brought=brought, now=now)
+    save_issues(session, questions, brought=brought, now=now)
+    close_corrected_issues(session, rows, brought=brought, now=now)
     brought.counts = {name: count + counts[name] for name, count in brought.counts.items()}
 
 
-def questions_about(row: CheckedRow, person: Person, known_areas: Collection[str | None]) -> list[str]:
+def questions_about(
+    row: CheckedRow, person: ImportedContact, known_areas: Collection[str | None]
+) -> list[str]:
     """What a person must say about a row that was joined to somebody: BIRTH_UNCLEAR, OTHER_COMMUNE."""
     asked = []
     if row.birth_doubt and person.facts["birth_year"] is None:
@@ -169,9 +169,9 @@ def questions_about(row: CheckedRow, person: Person, known_areas: Collection[str
     return asked
 
 
-def place_row(
-    row: CheckedRow, joiner: Joiner, *, phones: Mapping[str, int], erased: Collection[int]
-) -> tuple[Person | None, tuple[IssueStatus, str, int | None] | None]:
+def match_row(
+    row: CheckedRow, joiner: ContactMerger, *, phones: Mapping[str, int], erased: Collection[int]
+) -> tuple[ImportedContact | None, tuple[IssueStatus, str, int | None] | None]:
     """Who a row is, None for somebody new; or why it is kept aside: as what, the reason and the person it is about."""
     if row.phone.status is not PhoneStatus.OK:
         return None, (IssueStatus(row.phone.status), row.phone.reason or "", None)
@@ -185,7 +185,7 @@ def place_row(
     return None, (IssueStatus.REVIEW, "changed_name", renamed.id) if renamed else None
 
 
-def _whom(row: CheckedRow, about: int | None, *, joiner: Joiner) -> int | None:
+def _whom(row: CheckedRow, about: int | None, *, joiner: ContactMerger) -> int | None:
     """Whom a row kept aside is about: somebody of the same chunk has an id only once written."""
     person = joiner.find_renamed(row) if about == 0 else None
     return person.id if person else about

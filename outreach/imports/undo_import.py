@@ -1,6 +1,10 @@
-"""An import taken back: who came by it alone goes, what it added to others goes, everybody else stays.
+"""Take an import back.
+
+An import taken back: who came by it alone goes, what it added to others goes, everybody else stays.
 
 Somebody to whom a campaign points stays in the directory without this list, as what was sent to them must stay known.
+
+An import taken back by command, whether a page brought it in or a command.
 """
 
 from __future__ import annotations
@@ -12,12 +16,15 @@ from typing import Any
 from sqlalchemy import BigInteger, delete, exists, literal, select, update
 from sqlalchemy.orm import Session
 
-from outreach.bulk import listed
-from outreach.db import is_pointed_to
-from outreach.people.importing.again import hand_on, unsee
-from outreach.people.importing.aside import Decision
-from outreach.people.importing.storing import lock_imports
-from outreach.people.models import (
+from outreach.accounts import audit
+from outreach.contacts.suppressions import carry_opt_outs
+from outreach.core.bulk import values_subquery
+from outreach.core.db import is_referenced
+from outreach.imports.issues import Decision
+from outreach.imports.merge_contacts import reassign_contacts, remove_sightings
+from outreach.imports.store_rows import lock_imports
+from outreach.imports.uploads import ENDED, end_upload
+from outreach.models.contacts import (
     Contact,
     ContactPhone,
     ImportChange,
@@ -25,12 +32,13 @@ from outreach.people.models import (
     ListImport,
     Membership,
     Phone,
+    Upload,
+    UploadState,
 )
-from outreach.people.suppression import carry_opt_outs
+from outreach.rules.errors import NotFound, WrongState
 
 # What is said of an opt-out that somebody's other numbers take over.
 CARRIED = "Chuyển từ một số khác của người này, khi hoàn tác một lần nhập."
-
 # Tables whose rows go with a person, or live on without.
 _PART_OF_A_PERSON = {
     "memberships",
@@ -42,7 +50,9 @@ _PART_OF_A_PERSON = {
 }
 
 
-def undo_rows(session: Session, brought: ListImport, *, limit: int, secret_key: str, now: datetime) -> int:
+def undo_import_rows(
+    session: Session, brought: ListImport, *, limit: int, secret_key: str, now: datetime
+) -> int:
     """Take back up to `limit` of what an import did; how many, 0 once all is gone. In the caller's transaction."""
     lock_imports(session)
     done = _undo_memberships(session, brought, limit, secret_key=secret_key, now=now)
@@ -60,7 +70,7 @@ def _undo_memberships(
     people = session.scalars(
         select(Membership.contact_id).where(*theirs).order_by(Membership.contact_id).limit(limit)
     ).all()
-    gone = sorted(hand_on(session, people, brought=brought))
+    gone = sorted(reassign_contacts(session, people, brought=brought))
     session.execute(delete(Membership).where(*theirs, Membership.contact_id.in_(gone)))
     remove_people(session, gone, secret_key=secret_key, now=now)
     return len(people)
@@ -75,7 +85,7 @@ def remove_people(session: Session, ids: Sequence[int], *, secret_key: str, now:
     elsewhere = exists(select(literal(1)).where(Membership.contact_id == table.c.id))
     removable = session.scalars(
         select(table.c.id).where(
-            table.c.id.in_(ids), ~elsewhere, ~is_pointed_to(table, but=_PART_OF_A_PERSON)
+            table.c.id.in_(ids), ~elsewhere, ~is_referenced(table, but=_PART_OF_A_PERSON)
         )
     ).all()
     links = [
@@ -120,10 +130,12 @@ def remove_phones(session: Session, ids: Collection[int]) -> None:
     table: Any = Phone.__table__
     # A message that is being written to one of them holds it: what is asked next sees that message.
     session.execute(select(table.c.id).where(table.c.id.in_(ids)).order_by(table.c.id).with_for_update())
-    session.execute(delete(Phone).where(table.c.id.in_(ids), ~is_pointed_to(table, but={"suppressions"})))
+    session.execute(delete(Phone).where(table.c.id.in_(ids), ~is_referenced(table, but={"suppressions"})))
 
 
-def take_back(person: Contact, values: Mapping[str, Sequence[Any]], others: Sequence[ImportChange]) -> None:
+def restore_values(
+    person: Contact, values: Mapping[str, Sequence[Any]], others: Sequence[ImportChange]
+) -> None:
     """Give a person the values of before (name to that and the import's own), where the import's still stand and none of
     the other imports says the same.
     """
@@ -145,7 +157,7 @@ def others_of(
     found: dict[int, list[ImportChange]] = {contact_id: [] for contact_id in people}
     for change in session.scalars(
         select(ImportChange).where(
-            ImportChange.contact_id.in_(listed(session, people, BigInteger)),
+            ImportChange.contact_id.in_(values_subquery(session, people, BigInteger)),
             ImportChange.import_id != brought.id,
         )
     ):
@@ -166,7 +178,7 @@ def _undo_changes(
     links = []
     for change in changes:
         person, told = session.get_one(Contact, change.contact_id), others[change.contact_id]
-        take_back(person, change.fields, told)
+        restore_values(person, change.fields, told)
         person.updated_at = now
         kept = {phone_id for other in told for phone_id in other.phones}
         links += [(person.id, phone_id) for phone_id in change.phones if phone_id not in kept]
@@ -177,7 +189,7 @@ def _undo_changes(
 
 
 def _undo_rest(session: Session, brought: ListImport) -> None:
-    unsee(session, brought=brought)
+    remove_sightings(session, brought=brought)
     theirs = ImportIssue.import_id == brought.id
     # What an earlier file asked is asked there again.
     session.execute(
@@ -187,3 +199,26 @@ def _undo_rest(session: Session, brought: ListImport) -> None:
         .values(decision=None, decided_at=None)
     )
     session.execute(delete(ImportIssue).where(theirs))
+
+
+def lock_import(session: Session, import_id: int) -> ListImport:
+    """An import to be taken back, locked. Raises NotFound, WrongState while a page's is worked on or where
+    it is undone already.
+    """
+    brought = session.get(ListImport, import_id, with_for_update=True)
+    if brought is None:
+        raise NotFound(f"Không có lần nhập số {import_id}.")
+    upload = session.scalar(select(Upload).where(Upload.import_id == import_id).with_for_update())
+    if brought.undone_at is not None or (upload is not None and upload.state not in ENDED):
+        raise WrongState(f"Lần nhập số {import_id} đã được hoàn tác, hoặc đang được xử lý.")
+    return brought
+
+
+def finish_undo(session: Session, brought: ListImport, *, now: datetime) -> None:
+    """All of an import was taken back: on record, and its page says so."""
+    upload = session.scalar(select(Upload).where(Upload.import_id == brought.id))
+    if upload is not None:
+        end_upload(upload, UploadState.CANCELLED, now=now)
+    audit.record(
+        session, actor_id=None, action="contacts.undo", subject=f"contact_lists:{brought.list_id}", now=now
+    )

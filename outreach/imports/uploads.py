@@ -1,6 +1,12 @@
-"""A file handed in on the page: taken, confirmed, cancelled. The work on it stands in `running`.
+"""An upload's life: receive, confirm, cancel, expire; remembered columns.
+
+A file handed in on the page: taken, confirmed, cancelled. The work on it stands in `running`.
 
 The file lies under the uploads folder, in a folder of its upload's id, until the upload has ended.
+
+What an organisation's officers said of columns, remembered for the next file with the same header.
+
+Files that nobody confirmed: people's data must not lie about because an officer forgot a page.
 """
 
 from __future__ import annotations
@@ -10,22 +16,31 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
+from shutil import rmtree
 from typing import IO, Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from outreach.access import audit
-from outreach.access.models import Role, User
-from outreach.access.users import require_role, visible_to
-from outreach.errors import BadInput, BadList, NotFound, WrongState
-from outreach.people.importing.storing import begin_import
-from outreach.people.importing.uploads.mappings import read_mappings, remember_mappings
-from outreach.people.models import ContactList, ListImport, Upload, UploadState
-from outreach.people.reading.labels import NOT_READ, PHONE, Column
-from outreach.people.reading.lists import LEFT_OUT, line_key
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role, visible_to
+from outreach.core.db import Database
+from outreach.imports.list_reader import SKIPPED, line_key
+from outreach.imports.store_rows import begin_import
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import (
+    ColumnMapping,
+    ContactList,
+    DoNotCallFile,
+    ListImport,
+    RegisterState,
+    Upload,
+    UploadState,
+)
+from outreach.rules.errors import BadInput, BadList, NotFound, WrongState
+from outreach.rules.list_columns import PHONE, SENSITIVE, Column
 
 LARGEST = 30 * 2**20  # bytes
 _MANY = ("", PHONE)  # meanings that several columns may have
@@ -35,7 +50,7 @@ _BLOCK = 1 << 20
 _LONGEST_STEM = 60  # characters, of up to three bytes each; a file system takes 255 bytes
 
 
-def receive(
+def receive_upload(
     session: Session,
     content: IO[bytes],
     *,
@@ -48,7 +63,7 @@ def receive(
     """Take a file in for a list, to be checked. Raises BadList, NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     find_list(session, list_id, user=user)
-    name = tidy(file_name)
+    name = safe_file_name(file_name)
     upload = Upload(
         list_id=list_id,
         file_name=name,
@@ -120,7 +135,7 @@ def correct_columns(
     kept, anew = list[dict[str, Any]](), list[dict[str, Any]]()
     for sheet in sheets:
         line = moved.get(line_key(sheet["sheet"]), {}).get("line", str(sheet["line"]))
-        if line != LEFT_OUT:
+        if line != SKIPPED:
             (kept if line == str(sheet["line"]) else anew).append(sheet)
     if not kept and not anew:
         raise BadInput("Mọi trang tính đều được chọn là không nhập. Hãy để lại ít nhất một trang tính.")
@@ -132,7 +147,7 @@ def correct_columns(
         raise BadInput("Chưa có cột nào là số điện thoại. Hãy chọn cột chứa số điện thoại.")
     for signature, meanings in columns.items():
         offered = headers.get(signature, [])
-        positions = {str(position) for position, _, meaning, _ in offered if meaning != NOT_READ}
+        positions = {str(position) for position, _, meaning, _ in offered if meaning != SENSITIVE}
         if not meanings.keys() <= positions or not set(meanings.values()) <= _MEANINGS:
             raise BadInput("Không hiểu cách chọn cột. Hãy tải lại trang rồi chọn lại.")
         twice = [
@@ -161,14 +176,14 @@ def _moved(sheets: Sequence[Mapping[str, Any]], lines: Mapping[int, str]) -> dic
     moved = {}
     for index, line in lines.items():
         sheet = sheets[index] if index < len(sheets) else None
-        if sheet is None or line not in {"0", LEFT_OUT, *(str(number) for number, _ in sheet["lines"])}:
+        if sheet is None or line not in {"0", SKIPPED, *(str(number) for number, _ in sheet["lines"])}:
             raise BadInput("Không có dòng tiêu đề như vậy. Hãy tải lại trang rồi chọn lại.")
         if line != str(sheet["line"]):
             moved[line_key(sheet["sheet"])] = {"line": line}
     return moved
 
 
-def confirm(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
+def confirm_upload(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
     """What was understood is right: store it. Raises WrongState when it is not ready, BadInput without phones."""
     upload = _lock_ready(session, upload_id, user=user)
     if upload.preview.get("problem"):
@@ -185,21 +200,21 @@ def confirm(session: Session, upload_id: int, *, user: User, now: datetime) -> U
     return upload
 
 
-def cancel(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
+def cancel_upload(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
     """Stop it; what a storing one has stored is taken back. Raises WrongState when it has ended."""
     upload = _lock(session, upload_id, user=user)
     rows = upload.progress
     if upload.state is UploadState.STORING:
         begin_undoing(upload, now=now)
     elif upload.state in (UploadState.CHECKING, UploadState.READY):
-        end(upload, UploadState.CANCELLED, now=now)
+        end_upload(upload, UploadState.CANCELLED, now=now)
     else:
         raise WrongState("Lần nhập này đã kết thúc nên không hủy được nữa.")
     _record(session, upload, "upload.cancel", user=user, now=now, rows=rows)
     return upload
 
 
-def undo(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
+def undo_upload(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
     """Take back all that it stored. Raises WrongState while it is worked on, or where nothing is left of it."""
     upload = _lock(session, upload_id, user=user)
     if not may_be_undone(session, upload):
@@ -225,7 +240,7 @@ def begin_undoing(upload: Upload, *, now: datetime, error: str = "") -> None:
     upload.ended_at = None
 
 
-def end(upload: Upload, state: UploadState, *, now: datetime, error: str = "") -> None:
+def end_upload(upload: Upload, state: UploadState, *, now: datetime, error: str = "") -> None:
     """Nothing more is done for it; of its preview only the columns stay, as the rest is people's."""
     upload.state, upload.error, upload.ended_at, upload.due_at = state, error, now, None
     sheets = [
@@ -258,7 +273,7 @@ def _lock_ready(session: Session, upload_id: int, *, user: User) -> Upload:
     return upload
 
 
-def tidy(file_name: str) -> str:
+def safe_file_name(file_name: str) -> str:
     """A name that is safe as a file's and that its sender knows again."""
     name = PurePosixPath(file_name.replace("\\", "/")).name
     name = re.sub(r"[^\w .()+,&-]", "_", name).strip(" .")
@@ -291,3 +306,84 @@ def _record(
         upload=upload.id,
         **details,
     )
+
+
+def read_mappings(session: Session, list_id: int) -> dict[str, dict[str, str]]:
+    """Columns named by hand by the header's signature, of the organisation that the list belongs to."""
+    rows = session.scalars(
+        select(ColumnMapping)
+        .join(ContactList, ContactList.organisation_id == ColumnMapping.organisation_id)
+        .where(ContactList.id == list_id)
+    )
+    return {each.signature: each.columns for each in rows}
+
+
+def remember_mappings(session: Session, upload: Upload) -> None:
+    """Remember the columns of the headers that this file has, where a person named them and phones among them."""
+    owner = session.get_one(ContactList, upload.list_id).organisation_id
+    headers: list[dict[str, Any]] = upload.preview.get("sheets", [])
+    for signature in {sheet["signature"] for sheet in headers} & upload.corrected.keys():
+        columns = upload.corrected[signature]
+        if PHONE in columns.values():
+            session.merge(ColumnMapping(organisation_id=owner, signature=signature, columns=columns))
+
+
+_ENDED = (UploadState.DONE, UploadState.FAILED, UploadState.CANCELLED)
+_REGISTER = "register-"
+# A file is written before its row can be seen; one that still has none was broken off.
+_NOBODYS_AFTER = timedelta(days=1)
+
+
+def remove_unconfirmed(db: Database, folder: Path, *, keep: timedelta, now: datetime) -> int:
+    """End the uploads that have waited for an officer's word longer than `keep`, and remove their files; how many."""
+    overdue = select(Upload.id).where(Upload.state == UploadState.READY, Upload.uploaded_at < now - keep)
+    with db.read() as session:
+        ids = session.scalars(overdue).all()
+    for upload_id in ids:
+        with db.write() as session:
+            upload = session.get_one(Upload, upload_id, with_for_update=True)
+            if upload.state is not UploadState.READY:
+                continue
+            end_upload(
+                upload,
+                UploadState.CANCELLED,
+                now=now,
+                error=f"Tệp đã bị xóa vì sau {keep.days} ngày không có ai xác nhận. Chưa có gì được lưu.",
+            )
+        forget_file(upload, folder)
+    return len(ids)
+
+
+def remove_ended(db: Database, folder: Path, *, now: datetime) -> int:
+    """Remove the folders of uploads and registers that have ended, as whoever ended one may have died before its file was
+    gone; how many.
+    """
+    there = {path.name: path for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else {}
+    if not there:
+        return 0
+    uploads = [int(name) for name in there if name.isdecimal()]
+    registers = [int(name.removeprefix(_REGISTER)) for name in there if _is_register(name)]
+    states = select(Upload.id, Upload.state).where(Upload.id.in_(uploads))
+    of_registers = select(DoNotCallFile.id, DoNotCallFile.state).where(DoNotCallFile.id.in_(registers))
+    with db.read() as session:
+        ended = {str(id_): state in _ENDED for id_, state in session.execute(states)}
+        for id_, state in session.execute(of_registers):
+            ended[f"{_REGISTER}{id_}"] = state is not RegisterState.WAITING
+    gone = [
+        path for name, path in there.items() if (ended[name] if name in ended else _is_nobodys(path, now=now))
+    ]
+    for path in gone:
+        rmtree(path, ignore_errors=True)
+    return len(gone)
+
+
+def _is_register(name: str) -> bool:
+    return name.startswith(_REGISTER) and name.removeprefix(_REGISTER).isdecimal()
+
+
+def _is_nobodys(path: Path, *, now: datetime) -> bool:
+    is_ours = path.name.isdecimal() or _is_register(path.name)
+    try:
+        return is_ours and path.stat().st_mtime < (now - _NOBODYS_AFTER).timestamp()
+    except FileNotFoundError:
+        return False

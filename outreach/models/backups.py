@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outreach.db import Base, BigId, UtcDateTime
+from outreach.core.db import Base, BigId, UtcDateTime
 
 
 class Backup(Base):

@@ -6,11 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outreach.db import Base, BigId, Key, UtcDateTime, one_of
-from outreach.people.names import given_key
+from outreach.core.db import Base, BigId, Key, UtcDateTime, enum_type
+from outreach.rules.identity import given_key
 
 
 def _backwards(context: Any) -> str:
@@ -19,10 +19,6 @@ def _backwards(context: Any) -> str:
 
 def _given_key(context: Any) -> str:
     return given_key(str(context.get_current_parameters().get("name") or ""))
-
-
-# What stands in a number's place once everybody on it was erased: "#" and the row's id. Figures still count the row.
-ERASED = "#"
 
 
 class Phone(Base):
@@ -96,7 +92,7 @@ class ContactList(Base):
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"))
     name: Mapped[str] = mapped_column(String(120))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    basis: Mapped[LegalBasis | None] = mapped_column(one_of(LegalBasis))
+    basis: Mapped[LegalBasis | None] = mapped_column(enum_type(LegalBasis))
     basis_since: Mapped[str | None] = mapped_column(String(10))  # YYYY-MM-DD
     # The paper it rests on.
     basis_note: Mapped[str] = mapped_column(String(200), default="", server_default="")
@@ -152,7 +148,7 @@ class Upload(Base):
     file_name: Mapped[str] = mapped_column(String(200))
     size: Mapped[int] = mapped_column(Integer)  # bytes
     sha256: Mapped[str] = mapped_column(String(64))
-    state: Mapped[UploadState] = mapped_column(one_of(UploadState), default=UploadState.CHECKING)
+    state: Mapped[UploadState] = mapped_column(enum_type(UploadState), default=UploadState.CHECKING)
     progress: Mapped[int] = mapped_column(Integer, default=0)  # rows done of this state's work
     total: Mapped[int | None] = mapped_column(Integer)  # rows, known once checked
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # what the check found
@@ -254,7 +250,7 @@ class Suppression(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     number_hash: Mapped[str] = mapped_column(String(64))
     phone_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id", ondelete="SET NULL"), index=True)
-    reason: Mapped[SuppressionReason] = mapped_column(one_of(SuppressionReason))
+    reason: Mapped[SuppressionReason] = mapped_column(enum_type(SuppressionReason))
     source: Mapped[str] = mapped_column(String(20))  # sms, page, officer, gateway, import, register
     note: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -282,14 +278,14 @@ class RegisterState(StrEnum):
     FAILED = "failed"
 
 
-class Register(Base):
+class DoNotCallFile(Base):
     """A file of the national register of numbers that want no advertising, handed in on the page or by command."""
 
     __tablename__ = "registers"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     file_name: Mapped[str] = mapped_column(String(200))
-    state: Mapped[RegisterState] = mapped_column(one_of(RegisterState), default=RegisterState.WAITING)
+    state: Mapped[RegisterState] = mapped_column(enum_type(RegisterState), default=RegisterState.WAITING)
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     error: Mapped[str] = mapped_column(Text, default="")
     tries: Mapped[int] = mapped_column(Integer, default=0)
@@ -298,3 +294,42 @@ class Register(Base):
     handed_in_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when a worker may take it
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ImportSighting(Base):
+    """An import that had a person of its list again, between the first one and the last."""
+
+    __tablename__ = "sightings"
+
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True)
+    import_id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    list_id: Mapped[int] = mapped_column(BigId)
+
+
+class RowsReceived(Base):
+    """One handing in of rows, by the key that its sender gave it: a repeat finds the first one."""
+
+    __tablename__ = "rows_received"
+    __table_args__ = (UniqueConstraint("token_id", "key"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    token_id: Mapped[int] = mapped_column(ForeignKey("api_tokens.id"))
+    key: Mapped[str] = mapped_column(String(100))
+    sha256: Mapped[str] = mapped_column(String(64))  # of the body that came with it
+    upload_id: Mapped[int] = mapped_column(ForeignKey("uploads.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class RemovedPhone(Base):
+    """A number that is not the person's, from `removed_at` until `back_at`; `said_stop` where they opted out on it."""
+
+    __tablename__ = "removed_phones"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
+    phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"), index=True)
+    note: Mapped[str] = mapped_column(Text)
+    said_stop: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    removed_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    removed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    back_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

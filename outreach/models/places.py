@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outreach.db import Base, one_of
+from outreach.core.db import Base, enum_type
 
 
 class AreaLevel(StrEnum):
@@ -22,7 +22,7 @@ class Area(Base):
     code: Mapped[str] = mapped_column(String(10), primary_key=True)
     name: Mapped[str] = mapped_column(String(80))
     kind: Mapped[str] = mapped_column(String(20))  # Xã, Phường, Thị trấn, Huyện, Thành phố, Tỉnh
-    level: Mapped[AreaLevel] = mapped_column(one_of(AreaLevel))
+    level: Mapped[AreaLevel] = mapped_column(enum_type(AreaLevel))
     parent_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"), index=True)
 
     @property

@@ -1,1 +1,6 @@
-"""Any cell of a real list to numbers, or to the reason why not. Pure."""
+"""Any cell of a real list to numbers, or to the reason why not. Pure.
+
+Files as organisations keep them to checked rows.
+"""
+
+from __future__ import annotations

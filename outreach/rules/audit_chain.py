@@ -18,7 +18,7 @@ GENESIS = "0" * 64  # what the first entry follows
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ChainEntry:
     """One entry as the chain sees it, and what stands beside it. `values` and `salt` are None once erased."""
 
     id: int
@@ -35,7 +35,7 @@ class Link:
     values: dict[str, Any] | None = None
 
 
-class Fault(StrEnum):
+class ChainFault(StrEnum):
     CHANGED = "changed"
     VALUES = "values"  # the entry is whole, its values before and after are not
     REMOVED = "removed"
@@ -43,14 +43,14 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
+class ChainBreak:
     """The first entry that is not as it was written; of removed ones the first that is missing."""
 
     id: int
-    fault: Fault
+    fault: ChainFault
 
 
-def seal(
+def hash_entry(
     previous: str,
     *,
     id: int,
@@ -71,39 +71,46 @@ def digest(salt: str, values: dict[str, Any]) -> str:
     return _sha256([salt, values])
 
 
-def find_break(links: Iterable[Link], *, last_id: int, last_hash: str) -> Break | None:
+def find_break(links: Iterable[ChainEntry], *, last_id: int, last_hash: str) -> ChainBreak | None:
     """The first break of a chain whose last entry was `last_id`; None where it is whole. Links in the order of ids."""
     before_id, before_hash = 0, GENESIS
     for link, following in _with_next(links):
         is_own = link.hash == _seal_of(link)
         if not is_own or link.previous != before_hash:
-            return Break(*_name(link, following, is_own, before_id, before_hash, last_id))
+            return ChainBreak(*_name(link, following, is_own, before_id, before_hash, last_id))
         if link.values is not None and digest(link.salt or "", link.values) != link.values_digest:
-            return Break(link.id, Fault.VALUES)
+            return ChainBreak(link.id, ChainFault.VALUES)
         before_id, before_hash = link.id, link.hash
     if before_hash != last_hash:
         return (
-            Break(before_id + 1, Fault.REMOVED) if before_id < last_id else Break(before_id, Fault.INSERTED)
+            ChainBreak(before_id + 1, ChainFault.REMOVED)
+            if before_id < last_id
+            else ChainBreak(before_id, ChainFault.INSERTED)
         )
     return None
 
 
 def _name(
-    link: Link, following: Link | None, is_own: bool, before_id: int, before_hash: str, last_id: int
-) -> tuple[int, Fault]:
+    link: ChainEntry,
+    following: ChainEntry | None,
+    is_own: bool,
+    before_id: int,
+    before_hash: str,
+    last_id: int,
+) -> tuple[int, ChainFault]:
     """What happened at a link that does not fit, by where the one after it holds on."""
     if following is not None and following.previous == before_hash:
-        return link.id, Fault.INSERTED
+        return link.id, ChainFault.INSERTED
     if following is None and link.id > last_id:
-        return link.id, Fault.INSERTED
+        return link.id, ChainFault.INSERTED
     if not is_own:
-        return link.id, Fault.CHANGED
+        return link.id, ChainFault.CHANGED
     # Numbers have gaps only among entries from before there was a chain.
-    return (before_id + 1 if link.id > before_id + 1 else link.id), Fault.REMOVED
+    return (before_id + 1 if link.id > before_id + 1 else link.id), ChainFault.REMOVED
 
 
-def _seal_of(link: Link) -> str:
-    return seal(
+def _seal_of(link: ChainEntry) -> str:
+    return hash_entry(
         link.previous,
         id=link.id,
         at=link.at,
@@ -116,8 +123,8 @@ def _seal_of(link: Link) -> str:
     )
 
 
-def _with_next(links: Iterable[Link]) -> Iterator[tuple[Link, Link | None]]:
-    held: Link | None = None
+def _with_next(links: Iterable[ChainEntry]) -> Iterator[tuple[ChainEntry, ChainEntry | None]]:
+    held: ChainEntry | None = None
     for link in links:
         if held is not None:
             yield held, link

@@ -1,9 +1,15 @@
-"""How a variable's text is checked and read. Each raises ValueError with what is wrong, in Vietnamese. Pure."""
+"""Parsers of environment variables and push fields; numbers as written in Vietnamese.
+
+How a variable's text is checked and read. Each raises ValueError with what is wrong, in Vietnamese. Pure.
+
+Numbers as they are written in Vietnamese. Pure.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 
@@ -80,3 +86,35 @@ def read_lines(written: str) -> dict[str, str]:
     """`NAME=value` a line."""
     lines = written.splitlines()
     return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+
+def format_number(value: int) -> str:
+    """1.234.567"""
+    return f"{value:,}".replace(",", ".")
+
+
+class PushFields(NamedTuple):
+    """What an operator calls the parts of a reply."""
+
+    id: str = "id"
+    sender: str = "from"
+    recipient: str = "to"
+    body: str = "text"
+    at: str = "at"
+
+    def __str__(self) -> str:
+        return ",".join(f"{ours}={theirs}" for ours, theirs in self._asdict().items())
+
+
+DEFAULT_FIELDS = PushFields()
+
+
+def parse_push_fields(text: str) -> PushFields:
+    """`id=mo_id,sender=msisdn` to an operator's names. Raises ValueError."""
+    named = PushFields()._asdict()
+    for part in filter(None, map(str.strip, text.split(","))):
+        ours, sign, theirs = part.partition("=")
+        if not sign or ours.strip() not in named or not theirs.strip():
+            raise ValueError(f"viết dạng id=…,sender=…,recipient=…,body=…,at=…; không hiểu “{part}”")
+        named[ours.strip()] = theirs.strip()
+    return PushFields(**named)

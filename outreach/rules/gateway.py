@@ -1,4 +1,6 @@
-"""The port: what sending needs from whoever carries the messages, and nothing more.
+"""The gateway port: requests, outcomes, causes, protocols; sample numbers.
+
+The port: what sending needs from whoever carries the messages, and nothing more.
 
 A gateway answers each request with an outcome; it never raises for what the other side said or failed
 to say. The outcomes tell the caller what to do next:
@@ -7,10 +9,13 @@ Accepted    it has the message and gave it an id
 Refused     final: this message will never be sent by it
 Throttled   it was never processed; try again later
 Unseen      nobody knows whether it has the message: reconcile, never resend blindly
+
+Numbers of the committed samples: real subscribers may hold them, so a live gateway never gets one. Pure.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -47,7 +52,7 @@ class Cause(StrEnum):
 
 
 @dataclass(slots=True)
-class Outgoing:
+class OutboundMessage:
     """One request. `attempt_id` goes into the callback's address; `validity_s` ends the gateway's tries."""
 
     attempt_id: int
@@ -78,17 +83,17 @@ class Throttled:
 
 
 @dataclass(frozen=True, slots=True)
-class Unseen:
+class OutcomeUnknown:
     """`detail` names the kind of failure (a class or an HTTP status), never a number or a text."""
 
     detail: str
 
 
-Outcome = Accepted | Refused | Throttled | Unseen
+Outcome = Accepted | Refused | Throttled | OutcomeUnknown
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedMessage:
     """A message as the gateway's own list shows it. `created_at` is None where it does not say."""
 
     gateway_id: str
@@ -101,7 +106,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Billed:
+class BilledMessage:
     """What the gateway charges for a message, in `unit` (USD, VND); `price` is None until it has billed it.
 
     `segments` is None where it does not say.
@@ -124,7 +129,7 @@ class StatusReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Inbound:
+class InboundMessage:
     """A resident's message, parsed. `sender` is E.164.
 
     `stopped` when the gateway took it as an opt-out, `asked_help` when as a call for help: it has answered both itself.
@@ -143,13 +148,13 @@ class Inbound:
 class Gateway(Protocol):
     """What the senders use. One event loop, one pool of connections."""
 
-    async def send(self, message: Outgoing) -> Outcome: ...
+    async def send(self, message: OutboundMessage) -> Outcome: ...
 
-    async def list_to(self, number: str, *, attempt_id: int) -> list[Listed]:
+    async def list_to(self, number: str, *, attempt_id: int) -> list[ListedMessage]:
         """The newest messages to one number, or the attempt's own. Raises GatewayAway when they cannot be had."""
         ...
 
-    def list_billed(self, day: date) -> AsyncIterator[list[Billed]]:
+    def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
         """All messages sent on a day of UTC, by pages, with their price. Raises GatewayAway."""
         ...
 
@@ -163,8 +168,15 @@ class Webhooks(Protocol):
 
     def read_status(self, form: Mapping[str, str]) -> StatusReport: ...
 
-    def read_inbound(self, form: Mapping[str, str]) -> Inbound: ...
+    def read_inbound(self, form: Mapping[str, str]) -> InboundMessage: ...
 
 
-class GatewayAway(Exception):
+class GatewayUnavailable(Exception):
     """The gateway's list could not be read; nothing is known, ask again later."""
+
+
+_SAMPLE = re.compile(r"^\+84\d{3}000\d{3}$")
+
+
+def is_sample_number(number: str) -> bool:
+    return _SAMPLE.match(number) is not None

@@ -114,7 +114,9 @@ class Gazetteer:
 
 def default_gazetteer() -> Gazetteer:
     """The communes of Kon Tum in 2020, which the project carries."""
-    with Path(__file__).with_name("kontum_units.csv").open(encoding="utf-8", newline="") as file:
+    with (Path(__file__).parents[1] / "places" / "kontum_units.csv").open(
+        encoding="utf-8", newline=""
+    ) as file:
         return Gazetteer(csv.DictReader(file))
 
 

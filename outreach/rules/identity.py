@@ -1,4 +1,11 @@
-"""Keys of people's names: what spellings have in common, and the order of a directory."""
+"""Keys of names, language codes, masked numbers.
+
+Keys of people's names: what spellings have in common, and the order of a directory.
+
+The languages that people of Kon Tum are written to in, by their ISO 639 code. Pure.
+
+Numbers as lists show them: enough to tell them apart, too little to call.
+"""
 
 from __future__ import annotations
 
@@ -43,3 +50,52 @@ def words_of(name: str) -> list[str]:
 def _plain(word: str) -> str:
     apart = unicodedata.normalize("NFD", word.lower()).replace("đ", "d")
     return "".join(letter for letter in apart if letter.isalnum())
+
+
+NAMES = {
+    "vi": "Tiếng Việt",
+    "sed": "Xơ Đăng",
+    "bdq": "Ba Na",
+    "jeh": "Giẻ Triêng",
+    "jra": "Gia Rai",
+    "brb": "Brâu",
+    "rmx": "Rơ Măm",
+}
+_OTHER_SPELLINGS = {
+    "kinh": "vi",
+    "sedang": "sed",
+    "bahnar": "bdq",
+    "gietrieng": "jeh",
+    "jeh": "jeh",
+    "jrai": "jra",
+    "giarai": "jra",
+    "romam": "rmx",
+}
+
+
+def language_code(text: str) -> str | None:
+    """The code of a language as lists write it ("tiếng Ba Na", "Xơ-đăng", "bdq"), or None."""
+    if text.strip().lower() in NAMES:
+        return text.strip().lower()
+    key = _key(text)
+    return _CODES.get(key.removeprefix("tieng")) or _CODES.get(key)
+
+
+def _key(text: str) -> str:
+    plain = unicodedata.normalize("NFD", text.lower().replace("đ", "d"))
+    return "".join(letter for letter in plain if letter.isascii() and letter.isalpha())
+
+
+_CODES = {_key(name): code for code, name in NAMES.items()} | _OTHER_SPELLINGS | {"viet": "vi"}
+
+
+def mask_number(e164: str) -> str:
+    """0905•••123; dots alone where the number was erased."""
+    if not e164 or e164.startswith(ERASED):
+        return "•••"
+    national = "0" + e164.removeprefix("+84")
+    return f"{national[:4]}•••{national[-3:]}"
+
+
+# What stands in a number's place once everybody on it was erased: "#" and the row's id. Figures still count the row.
+ERASED = "#"

@@ -1,36 +1,55 @@
-"""Which column of a list holds what: the header row under its titles, by its words or by what stands below. Pure."""
+"""Cell text; which column of a list holds what; sensitive columns.
+
+Which column of a list holds what: the header row under its titles, by its words or by what stands below. Pure.
+
+What the headings of a list mean, by the words that organisations use. Pure.
+
+Ethnic origin is never read: it is sensitive, and the language to write in is what a campaign needs.
+
+What a column holds, by its cells: phones, names, ethnic origin. Pure.
+
+Columns that tell ethnic origin or religion, which we may not keep: by their headings or by what they hold. Pure.
+
+A spreadsheet's cell as text. Pure.
+"""
+
+from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from datetime import date
+from enum import StrEnum
+from functools import lru_cache
 
-from outreach.errors import BadList, NoPhoneColumn
-from outreach.people.phone.cells import Reason, read_phone_cell
-from outreach.people.phone.words import unaccented
-from outreach.people.reading.cells import Row, cell_text
-from outreach.people.reading.contents import (
-    MOST_COLUMNS,
-    cell_at,
-    guess_name_column,
-    guess_phone_column,
-    is_phone,
-)
-from outreach.people.reading.labels import (
-    LONGEST_LABEL,
-    NOT_READ,
-    PHONE,
-    PLAIN_LABELS,
-    Column,
-    meaning_of,
-)
-from outreach.people.reading.sensitive import (
-    is_sensitive_heading,
-    may_be_sensitive_heading,
-    tell_of_origin,
-)
+from outreach.rules.errors import BadList, NoPhoneColumn
+from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_numbers import PhoneStatus, Reason, unaccented
 
 ROWS_SEARCHED = 40  # titles, header and enough people to recognise a phone column by what it holds
 NO_HEADER = -1  # a list that begins with its first person
+
+
+class Column(StrEnum):
+    """What a column tells about a person; phone columns are kept apart, as there may be several."""
+
+    STT = "stt"
+    FAMILY_NAME = "family_name"
+    NAME = "name"
+    BIRTH = "birth"
+    BIRTH_OF_MEN = "birth_of_men"
+    BIRTH_OF_WOMEN = "birth_of_women"
+    SEX = "sex"
+    VILLAGE = "village"
+    COMMUNE = "commune"
+    DISTRICT = "district"
+    UNIT = "unit"
+    NOTE = "note"
+    SMARTPHONE = "smartphone"
+    LANGUAGE = "language"
+    CORRECTS = "corrects"  # of a file that we gave back: the row of an earlier import
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +95,7 @@ class Header:
         said = "\n".join(map(unaccented, self.labels)) or f"#{max(self.phones, default=0)}"
         return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
 
-    def corrected(self, columns: Mapping[str, str]) -> "Header":
+    def corrected(self, columns: Mapping[str, str]) -> Header:
         """The header with what a person says of its columns: their positions and meanings, PHONE among them."""
         said = {int(position): meaning for position, meaning in sorted(columns.items()) if meaning}
         named: dict[Column, int] = {}
@@ -142,7 +161,7 @@ def _best_header(rows: Sequence[Row]) -> Header | None:
         labels = tuple(cell_text(cell) for cell in row)
         if any(_holds_a_number(label) for label in labels):
             continue
-        known = {meaning for label in labels if (meaning := meaning_of(label))} - {NOT_READ}
+        known = {meaning for label in labels if (meaning := meaning_of(label))} - {SENSITIVE}
         alone = known == {PHONE} and sum(map(bool, labels)) == 1 and len("".join(labels)) <= 20
         is_header = bool(known & {PHONE, Column.NAME}) and (len(known) >= 2 or (alone and best is None))
         if is_header and len(known) > most:
@@ -215,7 +234,7 @@ def _words(rows: Sequence[Row], index: int, header: Header) -> list[str]:
 
 def _holds_origins(header: Header, rows: Sequence[Row], position: int) -> bool:
     cells = [cell_at(row, position) for row in rows]
-    if tell_of_origin(map(cell_text, cells)):
+    if is_ethnic_origin(map(cell_text, cells)):
         return True
     label = header.labels[position] if position < len(header.labels) else ""
     return may_be_sensitive_heading(label) and not any(map(is_phone, cells))
@@ -279,3 +298,194 @@ def _may_be_header(row: Row, phone: int) -> bool:
 
 def _holds_a_number(label: str) -> bool:
     return sum(letter.isdecimal() for letter in label) >= 6
+
+
+LONGEST_LABEL = 60
+
+
+PHONE = "phone"
+SENSITIVE = "not read"
+# The first that fits decides: "Điện thoại thông minh" is no phone number, "Tên chi hội" no person's name.
+_LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (meaning, re.compile(pattern))
+    for meaning, pattern in (
+        (Column.CORRECTS, r"^ma dong(?: giu nguyen)?$"),
+        (Column.SMARTPHONE, r"\bsmart ?phone\b|\bthong minh\b|\bdttm\b"),
+        (SENSITIVE, r"\bco (?:dt|sdt|dien thoai)\b|\bloai (?:dt|dien thoai)\b"),
+        (
+            PHONE,
+            r"\b(?:sdt|dtdd|sddd|telephone|tel|phone|mobile|dien thoai|di dong|so dt|so may|dt lien (?:he|lac))\b",
+        ),
+        (Column.FAMILY_NAME, r"^ho$|^ho (?:va )?(?:ten |chu )?(?:dem|lot|lot dem)$"),
+        (Column.UNIT, r"\bten (?:chi|to|don vi|co quan|hoi)\b(?! vien)"),
+        (
+            Column.NAME,
+            r"\bho (?:va )?ten\b|\bhoten\b|\bfull ?name\b|^(?:ten|name)$|^ten .*(?:vien|nguoi|dan|bo)\b",
+        ),
+        (Column.NAME, r"^(?:hoi|doan) vien$"),
+        (Column.BIRTH_OF_MEN, r"\bnam sinh (?:cua )?nam$"),
+        (Column.BIRTH_OF_WOMEN, r"\bnam sinh (?:cua )?nu$"),
+        (Column.BIRTH, r"\bnam sinh\b|\bngay sinh\b|\bsinh (?:nam|ngay)\b|\bntns\b|^ns$|\bbirth"),
+        (Column.SEX, r"\bgioi tinh\b|^gioi$|^gt$|^phai$|^nam nu$|\bsex\b|\bgender\b"),
+        (Column.NOTE, r"\bghi chu\b|\bnotes?\b|^gc$"),
+        (Column.LANGUAGE, r"\bngon ngu\b|^tieng\b|\blanguage\b"),
+        (Column.STT, r"^(?:stt|tt|so tt|so thu tu|no)$"),
+        (
+            Column.UNIT,
+            r"\bchi hoi\b|\bchi doan\b|\bcong doan\b|\bto chuc\b|\bdon vi\b|\bco quan\b|\bban ct|^unit$",
+        ),
+        (
+            Column.VILLAGE,
+            r"\bthon\b|\blang\b|\btdp\b|\bto dan pho\b|\bkhoi\b|\bxom\b|\bdia chi\b|\b(?:noi|cho) o\b",
+        ),
+        (Column.VILLAGE, r"\b(?:thuong|cu) tru\b|^to$|^village$|^address$"),
+        (Column.COMMUNE, r"\bxa\b|\bphuong\b|\bthi tran\b|\bcommune\b|\bward\b"),
+        (Column.DISTRICT, r"\bhuyen\b|\bthanh pho\b|^tp$|^quan$|\bdistrict\b"),
+    )
+)
+
+# A heading that says each meaning, where the file's own does not.
+PLAIN_LABELS = {
+    PHONE: "SĐT",
+    Column.STT: "STT",
+    Column.FAMILY_NAME: "Họ và tên đệm",
+    Column.NAME: "Họ và tên",
+    Column.BIRTH: "Năm sinh",
+    Column.BIRTH_OF_MEN: "Năm sinh nam",
+    Column.BIRTH_OF_WOMEN: "Năm sinh nữ",
+    Column.SEX: "Giới tính",
+    Column.VILLAGE: "Thôn",
+    Column.COMMUNE: "Xã",
+    Column.DISTRICT: "Huyện",
+    Column.UNIT: "Chi hội",
+    Column.NOTE: "Ghi chú",
+    Column.SMARTPHONE: "Điện thoại thông minh",
+    Column.LANGUAGE: "Ngôn ngữ",
+    Column.CORRECTS: "Mã dòng",
+}
+
+
+def meaning_of(label: str) -> str:
+    """What a heading means: a `Column`, PHONE, NOT_READ, or "" where it is none that we know."""
+    if not label or len(label) > LONGEST_LABEL:
+        return ""
+    if is_sensitive_heading(label):
+        return SENSITIVE
+    words = unaccented(label)
+    if re.search(r"\bđ\.?t\b", label.lower()):  # without its stroke it is as likely "dân tộc"
+        words += " dien thoai"
+    return next((meaning for meaning, pattern in _LABELS if pattern.search(words)), "")
+
+
+MOST_COLUMNS = 200
+
+
+def guess_phone_column(rows: Sequence[Row], *, taken: Set[int]) -> int | None:
+    """The column of which most filled cells hold a phone number."""
+    best, most = None, 0
+    for position in range(min(max(map(len, rows), default=0), MOST_COLUMNS)):
+        filled = [cell for row in rows if cell_text(cell := cell_at(row, position))]
+        phones = sum(map(is_phone, filled))
+        if position not in taken and phones > most and 2 * phones > len(filled):
+            best, most = position, phones
+    return best
+
+
+def guess_name_column(rows: Sequence[Row]) -> int | None:
+    """The column of which most cells are words parted by spaces and no ethnic origins."""
+    names = [0] * min(max(map(len, rows), default=0), MOST_COLUMNS)
+    for row in rows:
+        for position, cell in enumerate(row[: len(names)]):
+            text = cell_text(cell)
+            names[position] += " " in text and not any(letter.isdecimal() for letter in text)
+    for position in range(len(names)):
+        if names[position] and is_ethnic_origin(cell_text(cell_at(row, position)) for row in rows):
+            names[position] = 0
+    return names.index(max(names)) if any(names) else None
+
+
+def is_phone(cell: object) -> bool:
+    """Does the cell hold a number that may be texted, or may once a person has looked at it?"""
+    return read_phone_cell(cell).status is not PhoneStatus.REJECT
+
+
+def cell_at(row: Row, position: int) -> object:
+    """The cell of a row; None where the row ends before it."""
+    return row[position] if position < len(row) else None
+
+
+_HEADING = re.compile(r"\b(?:(?:dan|sac|d) ?toc|dtts|thieu so|ton ?giao|dao phai|ethnic\w*|religion)\b")
+_MAY_BE_HEADING = re.compile(r"d ?t")  # "dân tộc" or "điện thoại", where no phones stand below
+_BEFORE = re.compile(r"^(?:dan toc|nguoi|dao) (?=.)")
+_SAYS_NONE = {"khong", "ko", "k", "khong co", "khac"}
+# The 54 peoples and the religions that Vietnam registers, with the spellings of lists, unaccented and without spaces.
+# Left out are those that unaccented are everyday words: Co, Giáy, Mảng, Cống, Bố Y.
+_NAMES = """
+    kinh viet kinhviet dtts thieuso dantocthieuso
+    bana banar bahnar rongao xodang xedang sedang xdang giarai jarai jrai gialai gietrieng giatrieng
+    gie trieng jehtrieng jeh brau romam ede rade hre mnong mong hmong meo tay nung thai muong dao
+    hoa khmer khome cham sanchay caolan sandiu tho cotu bruvankieu vankieu taoi raglai xtieng stieng coho koho
+    khomu choro churu hani lachi laha lahu lao lolo khang ngai odu pathen phula pupeo sila chut xinhmun cor katu
+    conggiao thienchua thienchuagiao kito kitogiao tinlanh phat phatgiao caodai hoahao
+    phatgiaohoahao hoigiao islam balamon bahai luonggiao khongtongiao khongtheodao
+"""
+_SAID = frozenset(_NAMES.split())
+
+
+def is_sensitive_heading(label: str) -> bool:
+    """Does a heading announce ethnic origin or religion?"""
+    return _HEADING.search(unaccented(label)) is not None
+
+
+def may_be_sensitive_heading(label: str) -> bool:
+    """Is it DT, which stands for ethnic origin as often as for a phone?"""
+    return "đ" not in label.lower() and _MAY_BE_HEADING.fullmatch(unaccented(label)) is not None
+
+
+def is_ethnic_origin(texts: Iterable[str]) -> bool:
+    """Are most of a column's texts peoples or religions? What says that there is none is not counted."""
+    before_brackets = (unaccented(text.partition("(")[0]) for text in texts)
+    said = [words for words in before_brackets if words and words not in _SAYS_NONE]
+    telling = sum(_BEFORE.sub("", words).replace(" ", "") in _SAID for words in said)
+    return 2 * telling > len(said)
+
+
+Row = Sequence[object]
+
+
+def cell_text(cell: object) -> str:
+    """A cell as a person reads it: NFC, single spaces, no invisible marks; 12.0 from a spreadsheet is 12."""
+    if cell is None or cell == "":
+        return ""
+    return _tidy(cell) if isinstance(cell, str) else written(cell)
+
+
+def written(cell: object) -> str:
+    """A cell as it stands in the file, to be given back; without NUL, which no database takes."""
+    if isinstance(cell, str):
+        return cell.replace("\0", "")
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, date):
+        return cell.strftime("%d/%m/%Y")
+    return str(cell)
+
+
+@lru_cache(maxsize=20_000)  # most cells of a list say what others have said
+def _tidy(text: str) -> str:
+    text = unicodedata.normalize("NFC", text)
+    if not text.isprintable():
+        text = "".join(" " if letter.isspace() else letter for letter in text if _is_seen(letter))
+    # The apostrophe that keeps a spreadsheet from running a cell is no part of what it says.
+    if text.startswith(_DEFUSED):
+        text = text[1:]
+    return " ".join(text.split())
+
+
+def _is_seen(letter: str) -> bool:
+    return letter.isspace() or unicodedata.category(letter) not in ("Cf", "Cc", "Cs")
+
+
+_DEFUSED = tuple(f"'{first}" for first in "=+-@")

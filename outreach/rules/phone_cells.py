@@ -1,21 +1,40 @@
-"""Any cell of a list's phone column to E.164 mobile numbers, or to the reason why there are none.
+"""Any cell of a phone column to E.164 numbers.
+
+Any cell of a list's phone column to E.164 mobile numbers, or to the reason why there are none.
 
 A wrong number must never come out as ok: what can be read in two ways, or leaves digits over, is for
 a person to decide.
+
+The groups of digits in a cell to numbers: which groups belong together, and what is left over.
 """
+
+from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
+from enum import IntEnum
+from itertools import pairwise
 
-from outreach.people.phone import words as phone_text
-from outreach.people.phone.digits import LONGEST, Kind, is_made_up, is_mobile, read_digits
-from outreach.people.phone.groups import Group, in_order, read_groups, take_apart
-from outreach.people.phone.outcome import PhoneCell, PhoneStatus, PhoneWarning, Reason, reject
+from outreach.rules import phone_numbers
+from outreach.rules.phone_numbers import (
+    LONGEST,
+    NumberKind,
+    ParsedNumber,
+    PhoneCell,
+    PhoneStatus,
+    PhoneWarning,
+    Reason,
+    is_made_up,
+    is_mobile,
+    read_digits,
+    reject,
+    split_concatenated,
+)
 
 __all__ = ["PhoneCell", "PhoneStatus", "PhoneWarning", "Reason", "read_phone_cell"]
-
 _MOST_GROUPS = 40
 _MOST_LETTERS = 1000
 _SCIENTIFIC = re.compile(r"(\d+)(?:[.,](\d+))? ?[eE] ?\+?(\d{1,3})")
@@ -68,8 +87,8 @@ def _read_text(cell: str) -> PhoneCell:
                 return PhoneCell(PhoneStatus.OK, (f"+84{national}",))
     if len(cell) > _MOST_LETTERS:
         return reject(Reason.NO_VALID_NUMBER)
-    text = phone_text.clean(cell)
-    why_not = phone_text.why_no_number(text)
+    text = phone_numbers.clean(cell)
+    why_not = phone_numbers.why_no_number(text)
     if why_not:
         return reject(why_not)
     scientific = _SCIENTIFIC.fullmatch(text)
@@ -108,30 +127,215 @@ def _read_scientific(whole: str, fraction: str, exponent: str) -> PhoneCell:
 
 def _read_plain(digits: str) -> PhoneCell:
     number = read_digits(digits)
-    if number.kind is Kind.MOBILE:
+    if number.kind is NumberKind.MOBILE:
         return PhoneCell(PhoneStatus.OK, (number.e164,), None, in_order(number.warnings))
     if number.reason and not number.e164 and len(digits) <= LONGEST:  # too short to be several
         return reject(number.reason)
-    return read_groups([Group(digits)], text_present=False)
+    return read_groups([DigitGroup(digits)], text_present=False)
 
 
 def _read_written(text: str) -> PhoneCell:
     """Read a cell that holds digits and maybe words."""
-    groups, words = take_apart(phone_text.without_hours_and_labels(text))
+    groups, words = split_groups(phone_numbers.without_hours_and_labels(text))
     if not groups or len(groups) > _MOST_GROUPS:
         return reject(Reason.NO_VALID_NUMBER)
     cell = read_groups(groups, text_present=bool(words))
     if not words and not any(mark in text for mark in "?*>→"):
         return cell
-    if phone_text.speaks_of_identity_papers(text):
+    if phone_numbers.mentions_identity_paper(text):
         alone = not cell.numbers or (len(cell.numbers) == 1 and cell.status is PhoneStatus.OK)
         return reject(Reason.ID_NUMBER) if alone else _for_review(cell)
-    no_phone = phone_text.states_no_phone(phone_text.unaccented(text))
+    no_phone = phone_numbers.states_no_phone(phone_numbers.unaccented(text))
     if cell.numbers:
-        return _for_review(cell) if no_phone or phone_text.casts_doubt(text) else cell
+        return _for_review(cell) if no_phone or phone_numbers.is_doubtful(text) else cell
     return reject(Reason.NO_PHONE_STATED) if no_phone else cell
 
 
 def _for_review(cell: PhoneCell) -> PhoneCell:
     reason = cell.reason or Reason.UNPARSED_REMAINDER
     return replace(cell, status=PhoneStatus.REVIEW, reason=reason) if cell.numbers else cell
+
+
+_TOKEN = re.compile(r"(?P<digits>\d+)|(?P<word>[^\W\d_]+)|(?P<hard>[;|&\n])|(?P<slash>[/\\])|(?P<plus>\+)")
+_BETWEEN_NUMBERS = re.compile(r"\s-+\s|,\s")
+_AND = {"và", "va", "hoặc", "hoac", "hay", "or", "and"}
+
+
+class Separator(IntEnum):
+    """What stands before a group of digits, from what a number may hold to what it cannot."""
+
+    INSIDE = 0  # a space, dot, dash, bracket: as within a number
+    LOOSE = 1  # " - " or ", ": more often between two numbers
+    SLASH = 2  # 0905/000/123 or 0905000123/0913000123
+    HARD = 3
+    WORD = 4
+    START = 5
+
+
+@dataclass(slots=True)
+class DigitGroup:
+    """Digits that stand together, the break before them, and whether a + announced them."""
+
+    digits: str
+    gap: Separator = Separator.START
+    plus: bool = False
+
+
+def split_groups(text: str) -> tuple[list[DigitGroup], list[str]]:
+    """The groups of digits with what parts them, and the words other than "and"."""
+    groups: list[DigitGroup] = []
+    words = []
+    gap, plus, end = Separator.START, False, 0
+    for token in _TOKEN.finditer(text):
+        if _BETWEEN_NUMBERS.search(text, end, token.start()):
+            gap = max(gap, Separator.LOOSE)
+        end = token.end()
+        match token.lastgroup:
+            case "digits":
+                groups.append(DigitGroup(token[0], gap, plus))
+                gap, plus = Separator.INSIDE, False
+            case "word" if token[0].lower() in _AND:
+                gap = max(gap, Separator.HARD)
+            case "word":
+                words.append(token[0])
+                gap, plus = Separator.WORD, False
+            case "hard":
+                gap, plus = max(gap, Separator.HARD), False
+            case "slash":
+                gap, plus = max(gap, Separator.SLASH), False
+            case _:
+                gap, plus = max(gap, Separator.HARD), True
+    return groups, words
+
+
+def read_groups(groups: Sequence[DigitGroup], *, text_present: bool) -> PhoneCell:
+    """Read all groups of one cell; `groups` is not empty."""
+    numbers = _cover(groups)
+    if numbers is not None:
+        return _tell(numbers, [], text_present=text_present)
+    found: list[ParsedNumber] = []
+    left: list[tuple[DigitGroup, ParsedNumber]] = []
+    for chunk in _chunks(groups):
+        number = _read_run(chunk)
+        parts = split_concatenated(chunk[0].digits) if len(chunk) == 1 else ()
+        if parts:
+            found += [_doubted(part) for part in parts]
+        elif number.e164 or number.kind is NumberKind.LANDLINE:
+            found.append(number)
+        else:
+            left.append((chunk[0], number))
+    if any(number.e164 for number in found):
+        return _tell(found, [_why_left(*each) for each in left], text_present=text_present)
+    if not left:
+        return reject(Reason.LANDLINE)
+    together = "".join(group.digits for group in groups)
+    if len(together) <= LONGEST and all(_may_follow(group) for group in groups[1:]):
+        whole = read_digits(together, international=groups[0].plus)
+        if whole.reason:
+            return reject(whole.reason)
+    return reject(left[0][1].reason or Reason.NO_VALID_NUMBER)
+
+
+def in_order(warnings: Iterable[PhoneWarning]) -> tuple[PhoneWarning, ...]:
+    """Each warning once, in the order in which they are told."""
+    given = set(warnings)
+    return tuple(warning for warning in PhoneWarning if warning in given) if given else ()
+
+
+def _tell(found: Sequence[ParsedNumber], left: Sequence[Reason], *, text_present: bool) -> PhoneCell:
+    mobiles = [number for number in found if number.e164]
+    if not mobiles:
+        return reject(Reason.LANDLINE)
+    numbers = tuple(dict.fromkeys(number.e164 for number in mobiles))
+    warnings = {warning for number in mobiles for warning in number.warnings}
+    if len(numbers) > 1:
+        warnings.add(PhoneWarning.MULTIPLE_NUMBERS)
+    if len(numbers) < len(mobiles):
+        warnings.add(PhoneWarning.SAME_NUMBER_TWICE)
+    if len(mobiles) < len(found):
+        warnings.add(PhoneWarning.LANDLINE_DROPPED)
+    if text_present:
+        warnings.add(PhoneWarning.TEXT_PRESENT)
+    reasons = [*left, *(number.reason for number in mobiles if number.reason)]
+    status = PhoneStatus.REVIEW if reasons else PhoneStatus.OK
+    return PhoneCell(status, numbers, reasons[0] if reasons else None, in_order(warnings))
+
+
+def _doubted(part: ParsedNumber) -> ParsedNumber:
+    if part.kind is NumberKind.LANDLINE:
+        return part
+    return replace(part, kind=NumberKind.DOUBTFUL, reason=Reason.CONCATENATED_NUMBERS)
+
+
+def _why_left(first: DigitGroup, number: ParsedNumber) -> Reason:
+    if number.reason in (Reason.TOO_SHORT, Reason.SERVICE_NUMBER) and first.gap is not Separator.WORD:
+        return Reason.SECOND_NUMBER_TOO_SHORT
+    return Reason.UNPARSED_REMAINDER
+
+
+def _cover(groups: Sequence[DigitGroup]) -> list[ParsedNumber] | None:
+    """All groups as mobiles and landlines with none left over, as few as can be; None if there is no way.
+
+    Two ways with equally few numbers leave a doubt, so that counts as no way.
+    """
+    best: list[list[list[ParsedNumber]]] = [[[]]]
+    for end in range(1, len(groups) + 1):
+        ways: list[list[ParsedNumber]] = []
+        for start in range(end - 1, -1, -1):
+            run = groups[start:end]
+            if sum(len(group.digits) for group in run) > LONGEST or not _may_join(run):
+                break  # a longer run would not do either
+            if best[start]:
+                number = _read_run(run)
+                if number.kind in (NumberKind.MOBILE, NumberKind.LANDLINE):
+                    ways += [[*way, number] for way in best[start]]
+        fewest = min((len(way) for way in ways), default=0)
+        best.append([way for way in ways if len(way) == fewest][:2])
+    return best[-1][0] if len(best[-1]) == 1 else None
+
+
+def _may_join(run: Sequence[DigitGroup]) -> bool:
+    if not all(_may_follow(group) for group in run[1:]):
+        return False
+    slashed = any(group.gap is Separator.SLASH for group in run[1:])
+    return not slashed or all(len(group.digits) <= 6 for group in run)
+
+
+def _may_follow(group: DigitGroup) -> bool:
+    return group.gap <= Separator.SLASH and not group.plus
+
+
+def _chunks(groups: Sequence[DigitGroup]) -> list[list[DigitGroup]]:
+    """The groups parted where a number most likely ends: at what parts numbers, around a whole number."""
+    chunks = [[groups[0]]]
+    for before, group in pairwise(groups):
+        if group.plus or group.gap > Separator.INSIDE or _is_whole(before) or _is_whole(group):
+            chunks.append([group])
+        else:
+            chunks[-1].append(group)
+    return chunks
+
+
+def _is_whole(group: DigitGroup) -> bool:
+    return len(group.digits) >= 10 and _read_run([group]).kind in (NumberKind.MOBILE, NumberKind.LANDLINE)
+
+
+def _read_run(run: Sequence[DigitGroup]) -> ParsedNumber:
+    number = read_digits("".join(group.digits for group in run), international=run[0].plus)
+    if number.kind is NumberKind.MOBILE and _is_oddly_grouped(run):
+        return replace(number, kind=NumberKind.DOUBTFUL, reason=Reason.UNPARSED_REMAINDER)
+    return number
+
+
+def _is_oddly_grouped(run: Sequence[DigitGroup]) -> bool:
+    """May a stray digit have joined a number cut short, as in "09050001 23 tuổi" or "tổ 9 05000123"?"""
+    first = run[0]
+    opens_a_number = first.plus or first.digits.startswith(("0", "84"))
+    if first.gap is Separator.WORD and len(first.digits) <= 2 and not opens_a_number:
+        return True
+    if any(group.gap >= Separator.LOOSE and len(group.digits) < 3 for group in run[1:]):
+        return True
+    if len(run) < 2:
+        return False
+    before, last = (len(group.digits) for group in run[-2:])
+    return (last <= 2 and before >= 4) or (last == 1 and before > 1)

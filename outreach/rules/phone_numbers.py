@@ -1,18 +1,25 @@
-"""One run of digits to one Vietnamese number, or the reason why it is none.
+"""A run of digits to a Vietnamese number or the reason why not; words around it.
+
+One run of digits to one Vietnamese number, or the reason why it is none.
 
 `phonenumbers` decides what a valid mobile or landline is. What it does not know is added here: the 11-digit
 numbers converted on 15/9/2018, zeros that a spreadsheet dropped, identity numbers, made-up numbers.
+
+The words in which a phone cell's reading is told: status, reason, warnings.
+
+The words around a phone number: cells that hold none and say so, notes that change what one means.
 """
 
+from __future__ import annotations
+
 import re
+import unicodedata
 from dataclasses import dataclass, replace
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from typing import Any
 
 import phonenumbers
 from phonenumbers import PhoneNumberType
-
-from outreach.people.phone.outcome import PhoneWarning, Reason
 
 # Old prefix to new without the trunk 0; the last seven digits stay (the conversion of 15/9/2018).
 NEW_PREFIX = {
@@ -24,7 +31,6 @@ NEW_PREFIX = {
     "199": "59",  # Gmobile
 }
 LONGEST = 15  # digits of an international number (E.164)
-
 _ALL_THE_SAME = re.compile(r"0+|(\d)\1{3,}")
 _SAME_TAIL = 7
 _SAME_PAIRS = re.compile(r"0?(\d\d)\1{3,}\d?")
@@ -37,23 +43,46 @@ _CITIZEN_ID = re.compile(r"0(?:0[1-9]|[1-8]\d|9[0-6])[0-3]\d{8}")  # province, c
 _LOST_DIGITS = "000000"
 # Area codes of three digits until 2017, with a subscriber's seven.
 _FORMER_LANDLINE = re.compile(r"(?:2[348][01]|32[01]|35[01]|50[01]|51[01]|65[01]|71[01]|78[01])[2-8]\d{6}")
-
 _VIETNAM: Any = phonenumbers.PhoneMetadata.metadata_for_region("VN")
 _MOBILE = re.compile(_VIETNAM.mobile.national_number_pattern)
 
 
-class Kind(Enum):
+class NumberKind(Enum):
     MOBILE = auto()
     LANDLINE = auto()
     DOUBTFUL = auto()  # a mobile if read kindly: a person decides
     NOTHING = auto()
 
 
+class Reason(StrEnum):
+    """Why a cell is not simply ok. The last four ask for a person, the others reject."""
+
+    MISSING = "missing"
+    NO_PHONE_STATED = "no_phone_stated"
+    PLACEHOLDER = "placeholder"
+    DITTO = "ditto"
+    SPREADSHEET_ERROR = "spreadsheet_error"
+    DATE_LIKE = "date_like"
+    LOSSY_SCIENTIFIC = "lossy_scientific"
+    ID_NUMBER = "id_number"
+    SERVICE_NUMBER = "service_number"
+    FOREIGN_NUMBER = "foreign_number"
+    LANDLINE = "landline"
+    INVALID_PREFIX = "invalid_prefix"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    NO_VALID_NUMBER = "no_valid_number"
+    LETTER_SUBSTITUTION = "letter_substitution"
+    SECOND_NUMBER_TOO_SHORT = "second_number_too_short"
+    CONCATENATED_NUMBERS = "concatenated_numbers"
+    UNPARSED_REMAINDER = "unparsed_remainder"
+
+
 @dataclass(frozen=True, slots=True)
-class Number:
+class ParsedNumber:
     """A run of digits once read. `e164` is set for MOBILE and DOUBTFUL, `reason` for all but MOBILE."""
 
-    kind: Kind
+    kind: NumberKind
     e164: str = ""
     reason: Reason | None = None
     legacy: bool = False
@@ -69,10 +98,10 @@ class Number:
         return found
 
 
-_LANDLINE = Number(Kind.LANDLINE, reason=Reason.LANDLINE)
+_LANDLINE = ParsedNumber(NumberKind.LANDLINE, reason=Reason.LANDLINE)
 
 
-def read_digits(digits: str, *, international: bool = False) -> Number:
+def read_digits(digits: str, *, international: bool = False) -> ParsedNumber:
     """Read ASCII digits as one number; `international` when a + stood before them."""
     if is_made_up(digits):
         return _nothing(Reason.PLACEHOLDER)
@@ -85,7 +114,7 @@ def read_digits(digits: str, *, international: bool = False) -> Number:
     if digits.startswith("0"):
         if digits.startswith("084") and len(digits) == 12 and is_mobile(digits[3:]):
             # "+84" typed as "084", or an identity number of Trà Vinh (084): only a person can tell.
-            return Number(Kind.DOUBTFUL, f"+{digits[1:]}", Reason.UNPARSED_REMAINDER)
+            return ParsedNumber(NumberKind.DOUBTFUL, f"+{digits[1:]}", Reason.UNPARSED_REMAINDER)
         if _CITIZEN_ID.fullmatch(digits):
             return _nothing(Reason.ID_NUMBER)
         return _read_national(digits[1:])
@@ -111,7 +140,7 @@ def is_made_up(digits: str) -> bool:
     return False
 
 
-def split_concatenated(digits: str) -> tuple[Number, ...]:
+def split_concatenated(digits: str) -> tuple[ParsedNumber, ...]:
     """Numbers written without anything between them; empty unless exactly one way to part them is valid.
 
     Each must begin with 0 or 84; of numbers that lost their zero only two of nine digits are taken.
@@ -121,11 +150,11 @@ def split_concatenated(digits: str) -> tuple[Number, ...]:
     ways = list(_ways_to_part(digits))
     if not ways and len(digits) == 18:
         halves = (read_digits(digits[:9]), read_digits(digits[9:]))
-        ways = [halves] if all(half.kind is Kind.MOBILE for half in halves) else []
+        ways = [halves] if all(half.kind is NumberKind.MOBILE for half in halves) else []
     return ways[0] if len(ways) == 1 else ()
 
 
-def _ways_to_part(digits: str) -> list[tuple[Number, ...]]:
+def _ways_to_part(digits: str) -> list[tuple[ParsedNumber, ...]]:
     if not digits:
         return [()]
     if not digits.startswith(("0", "84")):
@@ -133,12 +162,12 @@ def _ways_to_part(digits: str) -> list[tuple[Number, ...]]:
     ways = []
     for length in range(10, min(14, len(digits)) + 1):
         first = read_digits(digits[:length])
-        if first.kind in (Kind.MOBILE, Kind.LANDLINE):
+        if first.kind in (NumberKind.MOBILE, NumberKind.LANDLINE):
             ways += [(first, *rest) for rest in _ways_to_part(digits[length:])]
     return ways
 
 
-def _read_international(digits: str, *, plus: bool) -> Number:
+def _read_international(digits: str, *, plus: bool) -> ParsedNumber:
     body = digits.removeprefix("00")
     if body.startswith("84"):
         return _read_national(body[2:].removeprefix("0"))
@@ -149,7 +178,7 @@ def _read_international(digits: str, *, plus: bool) -> Number:
     return _nothing(Reason.FOREIGN_NUMBER if len(body) > 7 else Reason.TOO_SHORT)
 
 
-def _read_without_zero(digits: str) -> Number:
+def _read_without_zero(digits: str) -> ParsedNumber:
     if len(digits) == 9 and digits[0] in "12":
         # No number without its zero looks so; identity cards of nine digits do (Kon Tum: 233).
         return _nothing(Reason.ID_NUMBER)
@@ -160,19 +189,19 @@ def _read_without_zero(digits: str) -> Number:
     if len(digits) == 10 and digits[:3] not in NEW_PREFIX and digits[0] != "2":
         return _nothing(Reason.TOO_LONG if is_mobile(digits[:9]) else Reason.INVALID_PREFIX)
     number = _read_national(digits)
-    if number.kind is not Kind.MOBILE:
+    if number.kind is not NumberKind.MOBILE:
         return number
     if digits.endswith(_LOST_DIGITS):  # 9.05E+08 opened and saved again as a number
         return _nothing(Reason.LOSSY_SCIENTIFIC)
     return replace(number, zero_restored=True)
 
 
-def _read_national(national: str) -> Number:
+def _read_national(national: str) -> ParsedNumber:
     """Read what follows the trunk 0 or the country code."""
     if is_made_up(national):
         return _nothing(Reason.PLACEHOLDER)
     if is_mobile(national):
-        return Number(Kind.MOBILE, f"+84{national}")
+        return ParsedNumber(NumberKind.MOBILE, f"+84{national}")
     if len(national) == 10:
         return _read_ten(national)
     if len(national) == 9:
@@ -183,10 +212,10 @@ def _read_national(national: str) -> Number:
     return _nothing(Reason.TOO_SHORT if len(national) < 9 else Reason.TOO_LONG)
 
 
-def _read_ten(national: str) -> Number:
+def _read_ten(national: str) -> ParsedNumber:
     new_prefix = NEW_PREFIX.get(national[:3])
     if new_prefix and is_mobile(new_prefix + national[3:]):
-        return Number(Kind.MOBILE, f"+84{new_prefix}{national[3:]}", legacy=True)
+        return ParsedNumber(NumberKind.MOBILE, f"+84{new_prefix}{national[3:]}", legacy=True)
     if _type_of(national) == PhoneNumberType.FIXED_LINE or _FORMER_LANDLINE.fullmatch(national):
         return _LANDLINE
     return _nothing(Reason.TOO_LONG if is_mobile(national[:9]) else Reason.INVALID_PREFIX)
@@ -204,5 +233,157 @@ def _type_of(national: str) -> int:
     return phonenumbers.number_type(number)
 
 
-def _nothing(reason: Reason) -> Number:
-    return Number(Kind.NOTHING, reason=reason)
+def _nothing(reason: Reason) -> ParsedNumber:
+    return ParsedNumber(NumberKind.NOTHING, reason=reason)
+
+
+class PhoneStatus(StrEnum):
+    """`OK` may be texted, `REVIEW` waits for a person, `REJECT` holds nothing to text."""
+
+    OK = "ok"
+    REVIEW = "review"
+    REJECT = "reject"
+
+
+class PhoneWarning(StrEnum):
+    """What was mended or set aside on the way to the numbers, in the order in which it is told."""
+
+    LEGACY_CONVERTED = "legacy_converted"
+    ZERO_RESTORED = "zero_restored"
+    SCIENTIFIC_EXACT = "scientific_exact"
+    MULTIPLE_NUMBERS = "multiple_numbers"
+    SAME_NUMBER_TWICE = "same_number_twice"
+    TEXT_PRESENT = "text_present"
+    LANDLINE_DROPPED = "landline_dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneCell:
+    """What one phone cell says. `numbers` are E.164 mobiles in the order written, each once."""
+
+    status: PhoneStatus
+    numbers: tuple[str, ...] = ()
+    reason: Reason | None = None
+    warnings: tuple[PhoneWarning, ...] = ()
+
+
+def reject(reason: Reason) -> PhoneCell:
+    """A cell with nothing to text."""
+    return PhoneCell(PhoneStatus.REJECT, reason=reason)
+
+
+_SPREADSHEET_ERROR = re.compile(
+    r"#(?:n/a|ref!|value!|name\?|div/0!|num!|null!|spill!|calc!|error!|#+)|err:\d+", re.IGNORECASE
+)
+_DITTO_MARK = re.compile(r"[\s\-.,]*(?:[\"“”„‟〃]|''|′′|,,|``)[\s\-.,\"“”„‟〃'′`]*")
+_DITTO = {"nt", "n t", "ntr", "nt tren", "nhu tren", "giong tren", "tuong tu", "tuong tu tren", "ditto"}
+_NO = r"(?:khong|khog|khong he|ko|kh|khg|kg|hong|hok|k|chua|chang|0)"
+_NO_PHONE = re.compile(
+    rf"^{_NO}$"
+    rf"|^{_NO}(?: \w+)? (?:co|dung|su dung|sd|xai|mua|sam|lap|biet|nho)\b"
+    rf"|\b{_NO} (?:co |dung |su dung |sd |xai )?(?:dien thoai|dt|dtdd|sdt|so|may|phone|mobile)\b"
+    r"|\b(?:mat|hong|hu) (?:dien thoai|dt|may)\b|^no(?: phone)?$"
+)
+_CLOCK = r"(?:[ T]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
+_DAY_FIRST = re.compile(r"(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4}|\d\d)" + _CLOCK)
+_YEAR_FIRST = re.compile(r"(\d{4})[/.\-](\d{1,2})[/.\-](\d{1,2})" + _CLOCK)
+_MONTH_AND_YEAR = re.compile(r"(\d{1,2})[/.\-](\d{4})")
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|thg ?\d{1,2})[a-z]*"
+_DATE_IN_WORDS = re.compile(
+    rf"\d{{1,2}}[\-/ ]{_MONTH}(?:[\-/ ]\d{{2,4}})?|{_MONTH}[\-/ ]\d{{2,4}}", re.IGNORECASE
+)
+# An hour, or the ordinal in a label: digits, but nobody would dial them.
+_HOUR_OR_LABEL = re.compile(
+    r"(?<!\d)\d{1,2} ?(?:h|g|giờ)(?: ?\d\d(?!\d))?(?![^\W\d_])"
+    r"|\b(?:sđt|sdt|đtdđ|đt|dt|số|so|sim|tel|máy) ?\.?[1-3] ?[:).](?= |0|\+)",
+    re.IGNORECASE,
+)
+_DOUBT = re.compile(
+    r"\?|[-=]>|→|\b(?:cũ|nhầm|hỏng|sai|mất|ngừng|thu hồi|(?:đã|bị) (?:khóa|khoá|cắt|đổi|bỏ))\b|(?<=\d)[x*](?!\d)"
+)
+_DOUBT_UNACCENTED = re.compile(
+    r"\b(?:sai so|so sai|so cu|nham so|doi so|bo so|khoa may|(?:khong|ko|k) phai|(?:doi|chuyen|thay) (?:thanh|sang|bang)"
+    r"|(?:khong|ko|k|chua) (?:lien lac|goi|lien he|chac|ro|dung nua|xac minh|kiem tra))\b"
+)
+_IDENTITY = re.compile(r"\b(?:cmnd|cmtnd|cccd|can cuoc|chung minh|ho chieu|bhyt|bhxh|stk|tai khoan)\b")
+
+
+def clean(text: str) -> str:
+    """NFKC with ASCII digits and dashes; what nobody sees (zero-width, direction, soft hyphen) is gone."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    # Footnote marks (²) and the letters of old fonts that look like them (tho¹i) are no digits of a number.
+    plain = "".join(" " if unicodedata.category(letter) == "No" else letter for letter in text)
+    kept = []
+    for letter in unicodedata.normalize("NFKC", plain):
+        kind = unicodedata.category(letter)
+        if kind == "Nd":
+            kept.append(str(unicodedata.decimal(letter)))
+        elif kind == "Pd" or letter == "−":
+            kept.append("-")
+        elif kind in ("Zl", "Zp") or letter in "\r\n\v\f":
+            kept.append("\n")
+        elif kind in ("Zs", "Cc"):
+            kept.append(" ")
+        elif kind not in ("Cf", "Mn", "Me"):
+            kept.append(letter)
+    return "".join(kept).strip()
+
+
+def unaccented(text: str) -> str:
+    """Lower case without accents, words parted by one space, for comparing with lists of words."""
+    plain = unicodedata.normalize("NFD", text.lower().replace("đ", "d"))
+    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return " ".join(re.findall(r"\w+", bare))
+
+
+def why_no_number(text: str) -> Reason | None:
+    """Why the whole cell is no number: an error, a date, words without a digit; None if it may be one."""
+    if _SPREADSHEET_ERROR.fullmatch(text):
+        return Reason.SPREADSHEET_ERROR
+    if is_ditto(text):
+        return Reason.DITTO
+    if _is_date(text) or _DATE_IN_WORDS.fullmatch(text):
+        return Reason.DATE_LIKE
+    if any(letter.isdigit() for letter in text):
+        return None
+    words = unaccented(text)
+    return Reason.NO_PHONE_STATED if states_no_phone(words) else Reason.MISSING
+
+
+def is_ditto(text: str) -> bool:
+    """Does the cell say "as above": nt, như trên, or a mark?"""
+    return _DITTO_MARK.fullmatch(text) is not None or (len(text) < 20 and unaccented(text) in _DITTO)
+
+
+def states_no_phone(words: str) -> bool:
+    """Do these unaccented words say that the person has no phone?"""
+    return _NO_PHONE.search(words) is not None
+
+
+def without_hours_and_labels(text: str) -> str:
+    """The text with hours (17h30) and numbered labels (SĐT 1:) reduced to a plain word."""
+    return _HOUR_OR_LABEL.sub(" giờ ", text)
+
+
+def is_doubtful(text: str) -> bool:
+    """Does the note say that the number is old, wrong, dead or unsure?"""
+    return bool(_DOUBT.search(text.lower()) or _DOUBT_UNACCENTED.search(unaccented(text)))
+
+
+def mentions_identity_paper(text: str) -> bool:
+    """Does the cell name an identity card, insurance card or bank account?"""
+    return _IDENTITY.search(unaccented(text)) is not None
+
+
+def _is_date(text: str) -> bool:
+    if found := _DAY_FIRST.fullmatch(text):
+        day, month, year = (int(part) for part in found.groups())
+    elif found := _YEAR_FIRST.fullmatch(text):
+        year, month, day = (int(part) for part in found.groups())
+    elif found := _MONTH_AND_YEAR.fullmatch(text):
+        day, month, year = 1, *(int(part) for part in found.groups())
+    else:
+        return False
+    in_calendar = 1 <= day <= 31 and 1 <= month <= 31 and min(day, month) <= 12  # American order too
+    return in_calendar and (year < 100 or 1880 <= year <= 2100)

@@ -12,7 +12,6 @@ BASIC = (
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 EXTENSION = "[]{}^~\\|€"  # two units each: an escape and the character
-
 # What word processors put in place of the keyboard's own quotes, dashes and spaces.
 TYPOGRAPHIC = str.maketrans(
     dict.fromkeys("‘’‚‛′‹›", "'")
@@ -20,14 +19,12 @@ TYPOGRAPHIC = str.maketrans(
     | dict.fromkeys("‐‑‒–—―−", "-")
     | dict.fromkeys("\u00a0\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B))), " ")
 )
-
 # Letters that no decomposition takes apart, and the marks that come off. U+0338 is not among them:
 # it is the stroke of ≠, which would turn into =.
 UNACCENTED: dict[int, str | None] = {
     **{ord(letter): plain for letter, plain in zip("đĐƀɃ", "dDbB", strict=True)},
     **dict.fromkeys([mark for mark in range(0x300, 0x370) if mark != 0x338], None),
 }
-
 _gsm7 = regex.compile("[" + regex.escape(BASIC + EXTENSION) + "]*").fullmatch
 # ASCII that GSM-7 lacks, or writes with two units, or joins into one grapheme (CR LF).
 _unusual = re.compile(r"[\x00-\x09\x0b-\x1f\x7f`\[\]{}\\^|~]").search
@@ -49,7 +46,7 @@ class Encoding(StrEnum):
 CAPACITY = {Encoding.GSM7: (160, 153), Encoding.UCS2: (70, 67)}
 
 
-class Measure(NamedTuple):
+class TextMeasure(NamedTuple):
     """What would be sent and what it costs: septets or 16-bit units, and the segments that are billed."""
 
     encoding: Encoding
@@ -58,7 +55,7 @@ class Measure(NamedTuple):
     text: str
 
 
-def measure(text: str, *, unaccented: bool = False) -> Measure:
+def measure(text: str, *, unaccented: bool = False) -> TextMeasure:
     """Encoding, units, segments and the text as it would be sent; never raises, whatever the characters.
 
     The text is put in NFC. Typographic quotes, dashes and spaces take their GSM-7 form where the whole
@@ -71,7 +68,7 @@ def measure(text: str, *, unaccented: bool = False) -> Measure:
         if unaccented:
             text = unaccent(text)
     if text.isascii() and not _unusual(text):
-        return Measure(Encoding.GSM7, len(text), _count_parts(text, len(text), Encoding.GSM7, True), text)
+        return TextMeasure(Encoding.GSM7, len(text), _count_parts(text, len(text), Encoding.GSM7, True), text)
     if not _gsm7(text):
         plainer = text.translate(TYPOGRAPHIC)
         if not _gsm7(plainer):
@@ -80,7 +77,7 @@ def measure(text: str, *, unaccented: bool = False) -> Measure:
     extra = len(_extension(text))
     units = len(text) + extra
     simple = not extra and "\r" not in text
-    return Measure(Encoding.GSM7, units, _count_parts(text, units, Encoding.GSM7, simple), text)
+    return TextMeasure(Encoding.GSM7, units, _count_parts(text, units, Encoding.GSM7, simple), text)
 
 
 def unaccent(text: str) -> str:
@@ -95,10 +92,10 @@ def _mend(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _measure_ucs2(text: str) -> Measure:
+def _measure_ucs2(text: str) -> TextMeasure:
     simple = _plain(text) is not None
     units = len(text) if simple else _units(text, Encoding.UCS2)
-    return Measure(Encoding.UCS2, units, _count_parts(text, units, Encoding.UCS2, simple), text)
+    return TextMeasure(Encoding.UCS2, units, _count_parts(text, units, Encoding.UCS2, simple), text)
 
 
 def _units(text: str, encoding: Encoding) -> int:

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
 
-from outreach.errors import BadTemplate
+from outreach.rules.errors import BadTemplate
 
 FIELDS = frozenset({"name", "link"})
-
 _SIGNS = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[\[\]{}]|[^\[\]{}]+")
 # Marks that sit right behind a word: the space in front of them goes with the word that was dropped.
 _CLOSING = ",.;:!?)"

@@ -6,10 +6,9 @@ docs/reference.md shows the table with what follows from each.
 
 from __future__ import annotations
 
-from outreach.sms.gateway import Cause, DeliveryStatus, Refused, Throttled, Unseen
+from outreach.rules.gateway import Cause, DeliveryStatus, OutcomeUnknown, Refused, Throttled
 
 _C = Cause
-
 # code: (cause, meaning). Those from 30000 on come in reports on a message, the others answer a request.
 ERRORS: dict[str, tuple[Cause, str]] = {
     # the account
@@ -74,10 +73,8 @@ ERRORS: dict[str, tuple[Cause, str]] = {
     "30454": (_C.ACCOUNT, "trial account has no messages left"),
     "63038": (_C.ACCOUNT, "the account's messages of the day are used up"),
 }
-
 # HTTP statuses that say no to the account, where there is no code that says more.
 _ACCOUNT_STATUSES = (401, 403, 404)
-
 # Twilio's statuses before "sent" differ only in where the message waits.
 STATUSES: dict[str, DeliveryStatus] = {
     "accepted": DeliveryStatus.ACCEPTED,
@@ -100,13 +97,13 @@ def cause_of(code: str | None) -> Cause:
 
 def read_answer(
     status: int, code: str | None, retry_after_s: float | None = None
-) -> Refused | Throttled | Unseen:
+) -> Refused | Throttled | OutcomeUnknown:
     """What an HTTP status that is no 2xx says of the request, with Twilio's code where its body has one.
 
     Only a 4xx is a no: 408, 3xx and 5xx leave open whether the message was taken, whatever the body says.
     """
     if status == 408 or status // 100 != 4:
-        return Unseen(f"http_{status}")
+        return OutcomeUnknown(f"http_{status}")
     cause = cause_of(code)
     if code not in ERRORS and status in _ACCOUNT_STATUSES:
         cause = Cause.ACCOUNT

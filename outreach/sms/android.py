@@ -19,31 +19,28 @@ from android_sms_gateway import domain
 from android_sms_gateway.client import AsyncAPIClient
 from android_sms_gateway.enums import ProcessState
 
-from outreach.settings import Settings
-from outreach.sms.gateway import (
+from outreach.core.settings import Settings
+from outreach.rules.gateway import (
     Accepted,
-    Billed,
+    BilledMessage,
     Cause,
     DeliveryStatus,
-    GatewayAway,
-    Inbound,
-    Listed,
+    GatewayUnavailable,
+    InboundMessage,
+    ListedMessage,
+    OutboundMessage,
     Outcome,
-    Outgoing,
+    OutcomeUnknown,
     Refused,
     StatusReport,
     Throttled,
-    Unseen,
+    is_sample_number,
 )
-from outreach.sms.moments import read_moment
-from outreach.sms.push import as_number
-from outreach.sms.samples import is_sample
-from outreach.sms.signing import make_id
-from outreach.sms.transport import NotSent, Transport
+from outreach.rules.sms_inbound import as_number, keyed_id, parse_timestamp
+from outreach.sms.http_client import HttpClient, RequestNotSent
 
 # Its log lines carry addresses and answers.
 logging.getLogger("android_sms_gateway").setLevel(logging.WARNING)
-
 _STATES = {
     ProcessState.Pending: DeliveryStatus.ACCEPTED,
     ProcessState.Processed: DeliveryStatus.ACCEPTED,
@@ -59,12 +56,11 @@ _EVENTS = {
     "sms:failed": DeliveryStatus.FAILED,
     "sms:cancelled": DeliveryStatus.FAILED,
 }
-
 # What the library raises over a body that is cut or is not the app's JSON.
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 
 
-class _No(Exception):
+class _ErrorResponse(Exception):
     """An answer other than 2xx."""
 
     def __init__(self, status: int, retry_after: str | None) -> None:
@@ -76,7 +72,7 @@ class _No(Exception):
 class _HttpClient:
     """The library's slot for an HTTP client, filled with our transport: its own has no timeout."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: HttpClient) -> None:
         self._transport = transport
 
     async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Any:
@@ -97,7 +93,7 @@ class _HttpClient:
             authorization=said.pop("Authorization", ""),
         )
         if status // 100 != 2:
-            raise _No(status, answered.get("Retry-After"))
+            raise _ErrorResponse(status, answered.get("Retry-After"))
         return json.loads(text)
 
 
@@ -105,19 +101,19 @@ class AndroidGateway:
     """The Gateway port over the app's API. Create it inside the event loop that will use it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._transport = Transport(timeout_s=settings.send_timeout_s, in_flight=settings.send_in_flight)
+        self._transport = HttpClient(timeout_s=settings.send_timeout_s, in_flight=settings.send_in_flight)
         self._client = AsyncAPIClient(
             settings.phone_login,
             settings.phone_password,
             base_url=settings.phone_api_base_url,
             http_client=_HttpClient(self._transport),
         )
-        self._names = MessageNames(settings.secret_key)
+        self._names = MessageIds(settings.secret_key)
         self._is_live = settings.is_live
 
-    async def send(self, message: Outgoing) -> Outcome:
+    async def send(self, message: OutboundMessage) -> Outcome:
         """One POST, never repeated here. The sender's name is the SIM's own number."""
-        if self._is_live and is_sample(message.to):
+        if self._is_live and is_sample_number(message.to):
             return Refused(Cause.SAMPLE_NUMBER, "sample")
         request = domain.Message(
             phone_numbers=[message.to],
@@ -128,27 +124,27 @@ class AndroidGateway:
         try:
             made = await self._client.send(request)
             return Accepted(made.id, _STATES[made.state])
-        except _No as error:
+        except _ErrorResponse as error:
             return _read_no(error)
-        except NotSent:
+        except RequestNotSent:
             return Throttled(None)
         except (TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
-            return Unseen(type(error).__name__)
+            return OutcomeUnknown(type(error).__name__)
 
-    async def list_to(self, number: str, *, attempt_id: int) -> list[Listed]:
+    async def list_to(self, number: str, *, attempt_id: int) -> list[ListedMessage]:
         """The attempt's own message, if the phone has it. Raises GatewayAway."""
         try:
             found = await self._client.get_state(self._names.name(attempt_id))
             status = _STATES[found.state]
-        except _No as error:
+        except _ErrorResponse as error:
             if error.status == 404:
                 return []
-            raise GatewayAway(str(error.status)) from error
-        except (NotSent, TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
-            raise GatewayAway(type(error).__name__) from error
+            raise GatewayUnavailable(str(error.status)) from error
+        except (RequestNotSent, TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
+            raise GatewayUnavailable(type(error).__name__) from error
         reason = next((each.error for each in found.recipients if each.error), None)
         return [
-            Listed(
+            ListedMessage(
                 gateway_id=found.id,
                 body="",
                 created_at=found.created_at,
@@ -159,9 +155,9 @@ class AndroidGateway:
             )
         ]
 
-    async def list_billed(self, day: date) -> AsyncIterator[list[Billed]]:
+    async def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
         """None: a phone knows no prices."""
-        pages: tuple[list[Billed], ...] = ()
+        pages: tuple[list[BilledMessage], ...] = ()
         for page in pages:
             yield page
 
@@ -169,14 +165,14 @@ class AndroidGateway:
         await self._transport.close()
 
 
-def _read_no(error: _No) -> Refused | Throttled | Unseen:
+def _read_no(error: _ErrorResponse) -> Refused | Throttled | OutcomeUnknown:
     if error.status == 429:
         return Throttled(error.retry_after_s)
     if error.status in (401, 403, 404):
         return Refused(Cause.ACCOUNT, str(error.status))
     # 409: the phone has this id, so an earlier request of ours arrived after all.
     if error.status in (408, 409) or error.status >= 500 or error.status < 400:
-        return Unseen(str(error.status))
+        return OutcomeUnknown(str(error.status))
     return Refused(Cause.BAD_NUMBER if error.status == 422 else Cause.OTHER, str(error.status))
 
 
@@ -185,7 +181,7 @@ def code_of(reason: str | None) -> str | None:
     return reason.strip().split(" ")[0].rstrip(":,.")[:24] if reason and reason.strip() else None
 
 
-class MessageNames:
+class MessageIds:
     """The id under which the phone has an attempt's message: of this installation, lest another's be taken for it."""
 
     def __init__(self, secret_key: str) -> None:
@@ -200,7 +196,9 @@ class MessageNames:
         return int(number) if number != name and number.isdecimal() and len(number) <= 18 else None
 
 
-def read_event(event: Mapping[str, Any], *, secret_key: str) -> tuple[str, StatusReport] | Inbound | None:
+def read_event(
+    event: Mapping[str, Any], *, secret_key: str
+) -> tuple[str, StatusReport] | InboundMessage | None:
     """What a webhook of the app says: a message's id and its report, a reply, or nothing of interest."""
     payload = event.get("payload")
     if not isinstance(payload, Mapping):
@@ -217,12 +215,12 @@ def read_event(event: Mapping[str, Any], *, secret_key: str) -> tuple[str, Statu
     if name != "sms:received" or not sender:
         return None
     # The app's message id is made of the content and comes again with the same words; the moment tells them apart.
-    once = make_id(sender, said.get("receivedAt", ""), said.get("message", ""), secret_key=secret_key)
-    return Inbound(
+    once = keyed_id(sender, said.get("receivedAt", ""), said.get("message", ""), secret_key=secret_key)
+    return InboundMessage(
         gateway_id=f"phone:{once}",
         sender=as_number(sender),
         recipient=said.get("recipient", ""),
         body=said.get("message", ""),
         stopped=False,
-        received_at=read_moment(said.get("receivedAt", "")),
+        received_at=parse_timestamp(said.get("receivedAt", "")),
     )

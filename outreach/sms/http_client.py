@@ -41,11 +41,11 @@ def encode_form(form: Mapping[str, Any]) -> bytes:
     ).encode("ascii")
 
 
-class NotSent(Exception):
+class RequestNotSent(Exception):
     """The request never left: no connection came about. The gateway cannot have the message."""
 
 
-class Transport:
+class HttpClient:
     """Must be created inside the running event loop that will use it."""
 
     def __init__(self, *, timeout_s: float, in_flight: int) -> None:
@@ -85,7 +85,7 @@ class Transport:
             ) as response:
                 return response.status, (await response.read()).decode("utf-8", "replace"), response.headers
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotSent(type(error).__name__) from error
+            raise RequestNotSent(type(error).__name__) from error
 
     async def close(self) -> None:
         await self._session.close()

@@ -24,37 +24,34 @@ from twilio.http.response import Response
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from outreach.settings import Settings
-from outreach.sms.gateway import (
+from outreach.core.settings import Settings
+from outreach.rules.gateway import (
     Accepted,
-    Billed,
+    BilledMessage,
     Cause,
     DeliveryStatus,
-    GatewayAway,
-    Inbound,
-    Listed,
+    GatewayUnavailable,
+    InboundMessage,
+    ListedMessage,
+    OutboundMessage,
     Outcome,
-    Outgoing,
+    OutcomeUnknown,
     Refused,
     StatusReport,
     Throttled,
-    Unseen,
+    is_sample_number,
 )
-from outreach.sms.samples import is_sample
-from outreach.sms.transport import NotSent, Transport
-from outreach.sms.twilio_errors import STATUSES, cause_of, read_answer
+from outreach.rules.twilio_errors import STATUSES, cause_of, read_answer
+from outreach.sms.http_client import HttpClient, RequestNotSent
 
 # Its INFO lines print addresses with numbers in them.
 logging.getLogger("twilio").setLevel(logging.WARNING)
 log = logging.getLogger(__name__)
-
 # An unsent message has no sent date, so the list is asked by number alone; newest first.
 LIST_LIMIT = 200
 BILLED_AT_ONCE = 1000
-
 # Beyond this a Retry-After is a mistake, and asking again an hour later harms nobody.
 _LONGEST_WAIT_S = 3600.0
-
 # What the library raises over a body that is cut or is not Twilio's JSON.
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 
@@ -62,7 +59,7 @@ _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 class _HttpClient(AsyncHttpClient):
     """The library's slot for an HTTP client, filled with our transport."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: HttpClient) -> None:
         super().__init__(logging.getLogger("twilio.async_http_client"), True, None)
         self._transport = transport
         self._authorization: dict[tuple[str, str], str] = {}
@@ -83,7 +80,9 @@ class _HttpClient(AsyncHttpClient):
         )
         if status // 100 != 2:
             # Decided here: the library drops the headers, and takes a problem's status from its body.
-            raise _No(read_answer(status, _code_in(text), _seconds(reply_headers.get("Retry-After"))))
+            raise _ErrorResponse(
+                read_answer(status, _code_in(text), _seconds(reply_headers.get("Retry-After")))
+            )
         return Response(status, text, reply_headers)
 
     def _basic(self, auth: tuple[str, str] | None) -> str:
@@ -95,10 +94,10 @@ class _HttpClient(AsyncHttpClient):
         return self._authorization[auth]
 
 
-class _No(Exception):
+class _ErrorResponse(Exception):
     """An answer other than 2xx."""
 
-    def __init__(self, outcome: Refused | Throttled | Unseen) -> None:
+    def __init__(self, outcome: Refused | Throttled | OutcomeUnknown) -> None:
         super().__init__(type(outcome).__name__)
         self.outcome = outcome
 
@@ -124,7 +123,7 @@ class TwilioGateway:
     """The Gateway port over Twilio's REST API. Create it inside the event loop that will use it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._transport = Transport(timeout_s=settings.send_timeout_s, in_flight=settings.send_in_flight)
+        self._transport = HttpClient(timeout_s=settings.send_timeout_s, in_flight=settings.send_in_flight)
         self._client = Client(
             settings.twilio_account_sid,
             settings.twilio_auth_token,
@@ -135,9 +134,9 @@ class TwilioGateway:
         self._callback = f"{settings.public_base_url}/webhooks/twilio/status/"
         self._is_live = settings.is_live
 
-    async def send(self, message: Outgoing) -> Outcome:
+    async def send(self, message: OutboundMessage) -> Outcome:
         """One POST, never repeated here."""
-        if self._is_live and is_sample(message.to):
+        if self._is_live and is_sample_number(message.to):
             return Refused(Cause.SAMPLE_NUMBER, "sample")
         fields: dict[str, Any] = {
             "to": message.to,
@@ -153,28 +152,28 @@ class TwilioGateway:
         try:
             created = await self._client.messages.create_async(**fields)
             if not created.sid:
-                return Unseen("no_id")
+                return OutcomeUnknown("no_id")
             status = _status(created.status) or DeliveryStatus.ACCEPTED
             return Accepted(created.sid, status, _segments(created.num_segments))
-        except _No as error:
+        except _ErrorResponse as error:
             if isinstance(error.outcome, Refused) and error.outcome.cause is Cause.OTHER:
                 log.warning("twilio.new_refusal code=%s", error.outcome.code)
             return error.outcome
-        except NotSent:
+        except RequestNotSent:
             return Throttled(None)
         except (TimeoutError, TwilioException, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
-            return Unseen(type(error).__name__)
+            return OutcomeUnknown(type(error).__name__)
 
-    async def list_to(self, number: str, *, attempt_id: int = 0) -> list[Listed]:
+    async def list_to(self, number: str, *, attempt_id: int = 0) -> list[ListedMessage]:
         """The newest messages to `number`, at most LIST_LIMIT. Raises GatewayAway."""
         try:
             found = await self._client.messages.list_async(to=number, limit=LIST_LIMIT, page_size=LIST_LIMIT)
-        except (_No, NotSent, TwilioException) as error:
-            raise GatewayAway(type(error).__name__) from error
+        except (_ErrorResponse, RequestNotSent, TwilioException) as error:
+            raise GatewayUnavailable(type(error).__name__) from error
         except (TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
-            raise GatewayAway(type(error).__name__) from error
+            raise GatewayUnavailable(type(error).__name__) from error
         return [
-            Listed(
+            ListedMessage(
                 gateway_id=item.sid,
                 body=item.body or "",
                 created_at=item.date_created,
@@ -186,7 +185,7 @@ class TwilioGateway:
             if not str(item.direction or "outbound-api").startswith("inbound")
         ]
 
-    async def list_billed(self, day: date) -> AsyncIterator[list[Billed]]:
+    async def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
         """Pages of up to BILLED_AT_ONCE; Twilio fills a price in up to a day after the message. Raises GatewayAway."""
         try:
             # A text: of a date the library would make the first second of the day.
@@ -195,7 +194,7 @@ class TwilioGateway:
             )
             while found is not None:
                 yield [
-                    Billed(
+                    BilledMessage(
                         gateway_id=item.sid,
                         price=_price(item.price),
                         unit=item.price_unit or "",
@@ -205,10 +204,10 @@ class TwilioGateway:
                     if not str(item.direction or "outbound-api").startswith("inbound")
                 ]
                 found = await found.next_page_async()
-        except (_No, NotSent, TwilioException) as error:
-            raise GatewayAway(type(error).__name__) from error
+        except (_ErrorResponse, RequestNotSent, TwilioException) as error:
+            raise GatewayUnavailable(type(error).__name__) from error
         except (TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
-            raise GatewayAway(type(error).__name__) from error
+            raise GatewayUnavailable(type(error).__name__) from error
 
     async def close(self) -> None:
         await self._transport.close()
@@ -255,8 +254,8 @@ class TwilioWebhooks:
             code=code,
         )
 
-    def read_inbound(self, form: Mapping[str, str]) -> Inbound:
-        return Inbound(
+    def read_inbound(self, form: Mapping[str, str]) -> InboundMessage:
+        return InboundMessage(
             gateway_id=form.get("MessageSid") or form.get("SmsSid") or "",
             sender=form.get("From") or "",
             recipient=form.get("To") or "",

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from admin.demo import PASSWORD
+from admin.demo.load_demo import PASSWORD
 from deploy.chromium import find_chromium
-from tests.browser.furnishing import furnish
-from tests.browser.office import Office, running_office
-from tests.browser.visits import DESK, Visit
+from tests.browser.fixtures import furnish
+from tests.browser.page_checks import DESK, Visit
+from tests.browser.running_site import Office, running_office
 
 FLAGS = [
     "--no-sandbox",

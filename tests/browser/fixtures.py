@@ -10,53 +10,52 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from admin.demo import LOGINS, ORGANISATIONS, SENDER, TEXT
-from campaigns.agencies.counts import Counts
+from admin.demo.load_demo import LOGINS, SENDER, TEXT
+from admin.demo.people import ORGANISATIONS
+from campaigns.activities.activity_log import add_activity
 from campaigns.agencies.links import address_of, make_link
-from campaigns.agencies.reports import hand_in_by_form
-from campaigns.answers.inbox import receive_reply
-from campaigns.answers.models import Reply
-from campaigns.answers.taking import Keys
-from campaigns.casework.cases import finish, take
-from campaigns.casework.kinds import CaseKind, Outcome
-from campaigns.casework.models import Case
-from campaigns.hooks.lining_up import put
-from campaigns.hooks.models import DeliveryState
-from campaigns.hooks.rules import EventKind
-from campaigns.hooks.subscribing import OFFERED, subscribe
-from campaigns.lifecycle import act, create_campaign, edit_campaign
-from campaigns.messages import Attempt, Incident, Message
-from campaigns.models import Campaign, Recipient
-from campaigns.official import import_official
-from campaigns.planning.draft import read_draft
+from campaigns.agencies.reports import submit_by_officer
+from campaigns.cases.handle_case import assign_case, close_case
+from campaigns.goals.official_figures import import_official
+from campaigns.lifecycle import create_campaign, edit_campaign, perform_action
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Attempt, Incident, Message
+from campaigns.models.privacy import RequestKind
+from campaigns.models.replies import Case, Reply
+from campaigns.models.webhooks import DeliveryState
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.segments import save_segment
-from campaigns.publicity.entry import Entry, Kind
-from campaigns.publicity.log import enter
-from campaigns.replies.classifier import Label
-from campaigns.report.issues.issuing import correct, freeze, issue
-from campaigns.report.issues.links import address_of as report_address
-from campaigns.report.issues.links import end_link as end_report_link
-from campaigns.report.issues.links import make_link as make_report_link
-from campaigns.rights.models import RequestKind
-from campaigns.rights.requests import finish_request, write_down_request
-from campaigns.rounds.entering import enter_results
-from campaigns.rounds.sheets import make_round
-from campaigns.rounds.visiting import Outcome as VisitOutcome
-from campaigns.states import AttemptState, CampaignAction, MessageState
-from campaigns.windows import VIETNAM
-from outreach.access.invitations import link_for
-from outreach.access.models import Organisation, OrganisationKind
-from outreach.access.organisations import create_organisation
-from outreach.access.tokens.keeping import end_token, make_token
-from outreach.access.tokens.models import Right
-from outreach.access.users import find_user
-from outreach.people.importing.uploads.receiving import confirm, receive
-from outreach.people.importing.uploads.running import Work, run
-from outreach.people.models import Contact, ContactList, Phone, Register
-from outreach.people.register.replacing import too_few_left
+from campaigns.privacy.requests import finish_request, record_request
+from campaigns.replies.receive_reply import receive_reply
+from campaigns.replies.record_answer import AnswerContext
+from campaigns.reports.issue_report import correct, freeze, issue
+from campaigns.reports.links import address_of as report_address
+from campaigns.reports.links import end_link as end_report_link
+from campaigns.reports.links import make_link as make_report_link
+from campaigns.rules.activities import ActivityEntry, ActivityKind
+from campaigns.rules.agencies import StaffCounts
+from campaigns.rules.cases import CaseKind, CaseOutcome
+from campaigns.rules.draft import read_draft
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import AttemptState, CampaignAction, MessageState
+from campaigns.rules.visits import VisitOutcome
+from campaigns.rules.webhooks import EventKind
+from campaigns.visits.results import enter_results
+from campaigns.visits.sheets import create_sheet
+from campaigns.webhooks.collect_events import new_delivery
+from campaigns.webhooks.subscriptions import OFFERED, subscribe
+from outreach.accounts.api_tokens import create_token, end_token
+from outreach.accounts.invitations import link_for
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.imports.do_not_call import too_few_left
+from outreach.imports.process_upload import UploadContext, process_upload
+from outreach.imports.uploads import confirm_upload, receive_upload
+from outreach.models.accounts import Organisation, OrganisationKind, Right
+from outreach.models.contacts import Contact, ContactList, DoNotCallFile, Phone
+from outreach.rules.gateway import InboundMessage
 from outreach.runtime import Runtime
-from outreach.sms.gateway import Inbound
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 ADMINISTRATOR, AUTHOR, APPROVER, LEADER, AUDITOR = (email for email, *_ in LOGINS)
@@ -120,7 +119,7 @@ def _open_to_others(session: Session, now: datetime) -> int:
     owner = session.scalars(select(Organisation.id).where(Organisation.code == ORGANISATIONS[0][0])).one()
     user = find_user(session, ADMINISTRATOR)
     for name, rights in (("Cổng dữ liệu của tỉnh", list(Right)), ("Phần mềm cũ", [Right.FIGURES_READ])):
-        token, _text = make_token(
+        token, _text = create_token(
             session, name=name, organisation_id=owner, rights=rights, days=365, user=user, now=now
         )
     end_token(session, token.id, user=user, now=now)
@@ -142,7 +141,7 @@ def _open_to_others(session: Session, now: datetime) -> int:
             (EventKind.MESSAGE_FINAL, DeliveryState.WAITING, 2, None),
         ]
     ):
-        told = put(hook, kind, f"{kind}:{number}", {}, at=now, now=now)
+        told = new_delivery(hook, kind, f"{kind}:{number}", {}, at=now, now=now)
         told.state, told.tries, told.status = state, tries, status
         session.add(told)
     hook.tries, hook.due_at = 2, now + timedelta(minutes=2)
@@ -169,7 +168,9 @@ def _write_campaigns(session: Session, now: datetime) -> dict[str, int]:
         campaign_id = create_campaign(session, _draft(name, **changes), user=author, now=now).id
         for action in actions:
             user = approver if action in (_A.APPROVE, _A.RETURN) else author
-            act(session, campaign_id, action, user=user, now=now, reason="Xin nêu rõ nơi giúp cài đặt.")
+            perform_action(
+                session, campaign_id, action, user=user, now=now, reason="Xin nêu rõ nơi giúp cài đặt."
+            )
         return campaign_id
 
     closed = ["00:00", "00:01"] if now.hour != 17 else ["12:00", "12:01"]  # 17:00 UTC is midnight in Vietnam
@@ -179,7 +180,7 @@ def _write_campaigns(session: Session, now: datetime) -> dict[str, int]:
         "Vận động Đoàn viên cài Bluezone", text=TEXT.replace("{link}", "{link} Cần giúp: Đoàn xã.")
     )
     edit_campaign(session, returned, again, user=author, now=now)
-    act(session, returned, _A.SUBMIT, user=author, now=now)
+    perform_action(session, returned, _A.SUBMIT, user=author, now=now)
     return {
         "draft": write(
             "Nhắc cài Bluezone trước 20/8",
@@ -223,13 +224,13 @@ def _narrow(session: Session, now: datetime) -> None:
     told = {"handed_in_by": find_user(session, ADMINISTRATOR).id, "handed_in_at": now, "ended_at": now}
     session.add_all(
         [
-            Register(
+            DoNotCallFile(
                 file_name="DNC 8-2020.xlsx",
                 state="done",
                 counts={**counts, "people": 17, "skipped": ["Ghi chú"]},
                 **told,
             ),
-            Register(
+            DoNotCallFile(
                 file_name="DNC moi.csv",
                 state="failed",
                 error=str(too_few_left(119_101, 119_204)),
@@ -242,22 +243,29 @@ def _narrow(session: Session, now: datetime) -> None:
 def _work_through(session: Session, now: datetime) -> dict[str, int]:
     """Of the residents' cases one is done, one in hand, one in doubt."""
     author = find_user(session, AUTHOR)
-    keys = Keys(secret_key="furnishing" * 4, is_live=False)
+    keys = AnswerContext(secret_key="furnishing" * 4, is_live=False)
     helped, help_id, *_more = session.scalars(
         select(Case.id).where(Case.kind == CaseKind.HELP).order_by(Case.opened_at)
     )
     note = "Đã cài giúp tại nhà, bà dùng máy của con."
-    finish(
-        session, helped, Outcome.VISITED, note=note, result=Label.INSTALLED, user=author, keys=keys, now=now
+    close_case(
+        session,
+        helped,
+        CaseOutcome.VISITED,
+        note=note,
+        result=Label.INSTALLED,
+        user=author,
+        keys=keys,
+        now=now,
     )
-    take(session, help_id, user=author, now=now)
+    assign_case(session, help_id, user=author, now=now)
     silent = (
         select(Phone.e164)
         .join(Recipient, Recipient.phone_id == Phone.id)
         .join(Attempt, Attempt.phone_id == Phone.id)
     )
     e164 = session.scalars(silent.where(Recipient.answer.is_(None), Attempt.lane > 0).limit(1)).one()
-    assert receive_reply(session, Inbound("SMdoubt", e164, SENDER, "ok", False), keys=keys, now=now)
+    assert receive_reply(session, InboundMessage("SMdoubt", e164, SENDER, "ok", False), keys=keys, now=now)
     doubt = session.scalars(select(func.max(Case.id)).where(Case.kind == CaseKind.UNCLEAR)).one()
     return {"help": help_id, "doubt": doubt}
 
@@ -266,7 +274,7 @@ def _ask(session: Session, contact_id: int, now: datetime) -> None:
     """Of a person's requests one is answered, one overdue, one due."""
     author = find_user(session, AUTHOR)
     for kind, days in ((RequestKind.CORRECT, 12), (RequestKind.EXPORT, 9), (RequestKind.ERASE, 0)):
-        asked = write_down_request(
+        asked = record_request(
             session,
             contact_id,
             kind,
@@ -292,20 +300,20 @@ def _hand_in_figures(session: Session, runtime: Runtime, now: datetime) -> dict[
         for code, name in (("SNV", "Sở Nội vụ"), ("SXD", "Sở Xây dựng"), ("STP", "Sở Tư pháp"))
     ]
     for agency, counts, days in (
-        (ids[0], Counts(1204, 1180, 950), 1),
-        (ids[0], Counts(1204, 1180, 1102), 0),
-        (ids[0], Counts(1204, 1181, 1120), 0),
-        (ids[1], Counts(310, None, 255), 1),
+        (ids[0], StaffCounts(1204, 1180, 950), 1),
+        (ids[0], StaffCounts(1204, 1180, 1102), 0),
+        (ids[0], StaffCounts(1204, 1181, 1120), 0),
+        (ids[1], StaffCounts(310, None, 255), 1),
     ):
         day = today - timedelta(days=days)
-        hand_in_by_form(session, agency, counts, day=day, note="", user=author, now=now)
+        submit_by_officer(session, agency, counts, day=day, note="", user=author, now=now)
     lines = "day,area,installed,source\n2020-08-20,608,31.250,Sở Thông tin và Truyền thông\n2020-08-19,610,16,Bộ TT&TT\n"
     import_official(session, lines.encode(), user=author, now=now)
     link = make_link(session, ids[0], holder="chị Hoa, văn phòng Sở", days=14, user=author, now=now)
     for entry, area in (
         (
-            Entry(
-                Kind.LOUDSPEAKER,
+            ActivityEntry(
+                ActivityKind.LOUDSPEAKER,
                 today - timedelta(days=3),
                 today,
                 2,
@@ -315,12 +323,25 @@ def _hand_in_figures(session: Session, runtime: Runtime, now: datetime) -> dict[
             "23281",
         ),
         (
-            Entry(Kind.MEETING, today, today, 1, 64, who="Ban công tác Mặt trận", place="Nhà rông thôn 1"),
+            ActivityEntry(
+                ActivityKind.MEETING,
+                today,
+                today,
+                1,
+                64,
+                who="Ban công tác Mặt trận",
+                place="Nhà rông thôn 1",
+            ),
             "23284",
         ),
-        (Entry(Kind.RADIO, today, today, 3, who="Đài PT-TH tỉnh", about="Hướng dẫn cài Bluezone"), "62"),
+        (
+            ActivityEntry(
+                ActivityKind.RADIO, today, today, 3, who="Đài PT-TH tỉnh", about="Hướng dẫn cài Bluezone"
+            ),
+            "62",
+        ),
     ):
-        entered = enter(
+        entered = add_activity(
             session,
             entry,
             area=area,
@@ -353,7 +374,7 @@ def _send_round(session: Session, campaign_id: int, now: datetime) -> int:
         .order_by(func.count().desc(), Contact.area_code)
     ).first()
     assert areas
-    made = make_round(
+    made = create_sheet(
         session,
         campaign_id,
         list_id=None,
@@ -364,7 +385,7 @@ def _send_round(session: Session, campaign_id: int, now: datetime) -> int:
         user=author,
         now=now,
     )
-    keys = Keys(secret_key="furnishing" * 4, is_live=False)
+    keys = AnswerContext(secret_key="furnishing" * 4, is_live=False)
     found: dict[int, VisitOutcome | None] = {1: VisitOutcome.NOT_YET, 2: VisitOutcome.ABSENT}
     enter_results(session, made.id, found, user=author, keys=keys, now=now)
     return made.id
@@ -396,7 +417,7 @@ def _hand_in(session: Session, folder: Path, now: datetime) -> dict[str, int]:
     into = session.scalars(select(ContactList).where(ContactList.name == LIST)).one()
 
     def hand_in(name: str, content: bytes) -> int:
-        return receive(
+        return receive_upload(
             session, BytesIO(content), file_name=name, list_id=into.id, folder=folder, user=author, now=now
         ).id
 
@@ -411,9 +432,9 @@ def _hand_in(session: Session, folder: Path, now: datetime) -> dict[str, int]:
 def _work_on(runtime: Runtime, made: dict[str, Any]) -> None:
     """What a worker does with the files; one is confirmed."""
     folder = Path(runtime.settings.uploads_dir)
-    work = Work(runtime.db, folder, runtime.settings.secret_key, lambda: False)
+    work = UploadContext(runtime.db, folder, runtime.settings.secret_key, lambda: False)
     for name in ("ready", "nameless", "unreadable", "done"):
-        run(work, made[name])
+        process_upload(work, made[name])
     with runtime.db.write() as session:
-        confirm(session, made["done"], user=find_user(session, AUTHOR), now=datetime.now(UTC))
-    run(work, made["done"])
+        confirm_upload(session, made["done"], user=find_user(session, AUTHOR), now=datetime.now(UTC))
+    process_upload(work, made["done"])

@@ -15,7 +15,6 @@ from playwright.sync_api import ConsoleMessage, Page, Request
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 SMALL_PHONE = {"width": 320, "height": 640}
-
 # Words that stand in no Vietnamese sentence; a test of templates would not see what an extension adds.
 ENGLISH = re.compile(
     r"\b(the|and|with|save|search|edit|delete|create|created|submit|cancel|filter|apply|records?|select|"
@@ -26,7 +25,6 @@ ENGLISH = re.compile(
 # A status or a word's key that nobody put into words: state.sending, need_help, %(count)s.
 KEYS = re.compile(r"\b[a-z]+[._][a-z]+_?[a-z]*\b(?!@)|\b[a-z_]+:[0-9]+\b(?!\S)|%\([a-z]+\)s|\{\{|\}\}")
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-
 _AXE = Path(
     next(iter(find_spec("axe_playwright_python").submodule_search_locations)), "axe.min.js"
 ).read_text()

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,14 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from admin.demo import load_demo
+from admin.demo.load_demo import load_demo
 from deploy.processes import die_with_parent
 from deploy.redis_server import find_port
+from outreach.core.schema import upgrade
+from outreach.core.settings import Settings
 from outreach.runtime import Runtime, open_runtime
-from outreach.schema import upgrade
-from outreach.settings import Settings
-from outreach.sms.simulator.running import RunningSimulator, running_simulator
-from tests.flows.processes import ROOT, environment_of
+from simulator.testing import RunningSimulator, running_simulator
+from tests.support.processes import ROOT, environment_of
 
 PEOPLE = 600
 STARTING = 60.0  # seconds

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.browser.furnishing import ADMINISTRATOR, APPROVER, AUDITOR, AUTHOR, LEADER
+from tests.browser.fixtures import ADMINISTRATOR, APPROVER, AUDITOR, AUTHOR, LEADER
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,6 @@ SCREENS = [
     Screen("admin.index", "/admin/campaigns/", LEADER, status=403),
     Screen("admin.index", "/admin/campaigns/999999/", AUTHOR, status=404),
 ]
-
 # Answers that are no page of their own: a part of one, a file, or for machines.
 NO_SCREENS = {
     "login.ask_code",  # after a right password alone: looked at in test_second_factor.py

@@ -6,9 +6,9 @@ import pytest
 
 from admin.app import create_app
 from tests.browser.conftest import OpenAs
-from tests.browser.office import Office
+from tests.browser.page_checks import PHONE, find_faults, find_foreign_words
+from tests.browser.running_site import Office
 from tests.browser.screens import NO_SCREENS, SCREENS, Screen
-from tests.browser.visits import PHONE, find_faults, find_foreign_words
 
 
 def test_every_route_is_looked_at(office: Office) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 from playwright.sync_api import expect
 from sqlalchemy import func, select
 
-from outreach.people.models import ContactList, ListImport, Membership, Upload
+from outreach.models.contacts import ContactList, ListImport, Membership, Upload
 from tests.browser.conftest import OpenAs
-from tests.browser.furnishing import AUTHOR
-from tests.browser.office import Office
-from tests.browser.visits import DESK, PHONE, find_faults, find_foreign_words
+from tests.browser.fixtures import AUTHOR
+from tests.browser.page_checks import DESK, PHONE, find_faults, find_foreign_words
+from tests.browser.running_site import Office
 from tests.browser.worst_list import write_worst_list
 
 PEOPLE = 5000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenAs
-from tests.browser.furnishing import AUTHOR, LEADER
-from tests.browser.office import Office
-from tests.browser.visits import PHONE, ask_axe
+from tests.browser.fixtures import AUTHOR, LEADER
+from tests.browser.page_checks import PHONE, ask_axe
+from tests.browser.running_site import Office
 
 
 def test_the_first_tab_leads_past_the_menu(page_as: OpenAs) -> None:

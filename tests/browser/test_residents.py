@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from campaigns.links import LinkCipher
-from campaigns.models import Recipient
+from campaigns.models.campaigns import Recipient
+from campaigns.rules.links import LinkCipher
 from tests.browser.conftest import OpenAs
-from tests.browser.office import Office
-from tests.browser.visits import DESK, PHONE, SMALL_PHONE, find_faults, find_foreign_words
+from tests.browser.page_checks import DESK, PHONE, SMALL_PHONE, find_faults, find_foreign_words
+from tests.browser.running_site import Office
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pyotp
 from playwright.sync_api import expect
 
-from admin.demo import PASSWORD
+from admin.demo.load_demo import PASSWORD
 from tests.browser.conftest import OpenAs
-from tests.browser.furnishing import AUDITOR
-from tests.browser.visits import PHONE, find_faults, find_foreign_words
+from tests.browser.fixtures import AUDITOR
+from tests.browser.page_checks import PHONE, find_faults, find_foreign_words
 
 
 def test_it_is_set_up_with_a_telephone_asked_for_and_taken_off(page_as: OpenAs) -> None:

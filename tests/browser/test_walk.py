@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
-from outreach.sms.text import unaccent
+from admin.demo.load_demo import SENDER
+from outreach.rules.segments import unaccent
 from tests.browser.conftest import OpenAs
-from tests.browser.furnishing import APPROVER, AUTHOR, DATA, LEADER, SENDER
-from tests.browser.office import Office
-from tests.browser.visits import PHONE, Visit
+from tests.browser.fixtures import APPROVER, AUTHOR, DATA, LEADER
+from tests.browser.page_checks import PHONE, Visit
+from tests.browser.running_site import Office
 
 ORGANISATION = "Hội Liên hiệp Phụ nữ tỉnh Kon Tum"
 LIST = "Hội viên phụ nữ tổ 1"

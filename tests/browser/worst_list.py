@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from outreach.people.reading.legacy import _TCVN3
-from tests.rules.checking_files import write_xlsx
+from outreach.rules.list_rows import _TCVN3
+from tests.support.list_files import write_xlsx
 
 _NAMES = ("Nguyễn Thị Hoa", "A Thun", "Y Blưm", "Trần Văn Đức", "Lê Thị Ngọc Ánh", "A Huỳnh", "Đỗ Quang Sơn")
 _PLACES = ("xã Đắk Pxi", "Xã  Ya Tăng", "P. Quang Trung", "TT Đắk Hà", "xã Đắk Long", "Sa Loong")

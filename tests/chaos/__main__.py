@@ -24,13 +24,13 @@ from pathlib import Path
 from redis import Redis
 from sqlalchemy.exc import DBAPIError
 
+from outreach.core.schema import upgrade
+from outreach.core.settings import Settings
 from outreach.runtime import open_runtime
-from outreach.schema import upgrade
-from outreach.settings import Settings
-from outreach.sms.simulator.running import RunningSimulator, running_simulator
-from tests.flows.processes import Processes
-from tests.flows.world import World
-from tests.servers import create_database, make_folder, start_postgres, start_redis
+from simulator.testing import RunningSimulator, running_simulator
+from tests.support.processes import Processes
+from tests.support.servers import create_database, make_folder, start_postgres, start_redis
+from tests.support.world import World
 
 LEASE_S = 8.0
 ENDS_AFTER_S = 900.0

@@ -21,16 +21,16 @@ from urllib.parse import urlsplit
 
 from rq import Queue, Worker
 
-from campaigns.states import CampaignAction
-from outreach.doorbell import SEND
+from campaigns.rules.states import CampaignAction
+from outreach.core.job_queue import SEND
+from outreach.core.schema import upgrade
+from outreach.core.settings import Settings
 from outreach.runtime import open_runtime
-from outreach.schema import upgrade
-from outreach.settings import Settings
-from outreach.sms.simulator.running import RunningSimulator, running_simulator
+from simulator.testing import RunningSimulator, running_simulator
 from tests.drills.namespaces import NET, Hosts, NoNamespaces, hosts
-from tests.flows.processes import Processes, environment_of
-from tests.flows.world import World
-from tests.servers import POSTGRES_SETTINGS, make_folder, start_postgres, start_redis
+from tests.support.processes import Processes, environment_of
+from tests.support.servers import POSTGRES_SETTINGS, make_folder, start_postgres, start_redis
+from tests.support.world import World
 
 LATENCY_MS = 100
 # A host's. Of one machine that plays all five hosts, twice a hundred take all there is: 1.5 times on two cores.

@@ -19,14 +19,14 @@ from pathlib import Path
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
-from campaigns.states import CampaignAction
+from campaigns.rules.states import CampaignAction
+from outreach.core.schema import upgrade
+from outreach.core.settings import Settings
 from outreach.runtime import open_runtime
-from outreach.schema import upgrade
-from outreach.settings import Settings
-from outreach.sms.simulator.running import RunningSimulator, running_simulator
-from tests.flows.processes import Processes
-from tests.flows.world import World
-from tests.servers import create_database, drop_database, make_folder, start_postgres, start_redis
+from simulator.testing import RunningSimulator, running_simulator
+from tests.support.processes import Processes
+from tests.support.servers import create_database, drop_database, make_folder, start_postgres, start_redis
+from tests.support.world import World
 
 ENDS_AFTER_S = 500.0
 SENT_WITHIN_S = 25.0  # so that there is time for a backup in the middle

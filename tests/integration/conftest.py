@@ -1,17 +1,22 @@
-"""The real parts together: a migrated database, Redis, the simulator, and a runtime over them."""
+"""The real parts together: a migrated database, Redis, the simulator, and a runtime over them.
+
+The web over the same real parts as the flows have.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from flask.testing import FlaskClient
 from redis import Redis
 
-from campaigns.delivery import sending
+from admin.app import create_app
+from campaigns.delivery import send_messages
+from outreach.core.settings import Settings
 from outreach.runtime import Runtime, open_runtime
-from outreach.settings import Settings
-from outreach.sms.simulator.running import RunningSimulator, running_simulator
-from tests.flows.world import World
+from simulator.testing import RunningSimulator, running_simulator
+from tests.support.world import World
 
 
 @pytest.fixture(scope="session")
@@ -25,8 +30,8 @@ def shared_simulator() -> Iterator[RunningSimulator]:
 def quick_ends() -> Iterator[None]:
     """A sending job in a test ends soon after it has found nothing more: hundreds of them do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sending, "IDLE_S", 0.05)
-        patch.setattr(sending, "RECORD_EVERY_S", 0.02)
+        patch.setattr(send_messages, "IDLE_S", 0.05)
+        patch.setattr(send_messages, "RECORD_EVERY_S", 0.02)
         yield
 
 
@@ -71,3 +76,11 @@ def runtime(settings: Settings) -> Iterator[Runtime]:
 def world(runtime: Runtime, simulator: RunningSimulator) -> World:
     """An organisation, its people and two officers, ready for a campaign."""
     return World(runtime, simulator)
+
+
+@pytest.fixture
+def client(settings: Settings, runtime: Runtime) -> Iterator[FlaskClient]:
+    """A browser before the web."""
+    app = create_app(settings, runtime=runtime)
+    with app.test_client() as browser:
+        yield browser

@@ -8,13 +8,12 @@ import shlex
 import time
 from typing import Any
 
-from admin.api.rows import check_rows
+from admin.api.contacts import check_rows
 from admin.app import create_app
-from campaigns.hooks.rules import BACK_OFF_S, EventKind
-from campaigns.hooks.signing import secret_of, sign
-from outreach.access.tokens.models import Right
-from outreach.settings import Settings
-from tests.house.test_house import ROOT
+from campaigns.rules.webhooks import BACK_OFF_S, EventKind, secret_of, sign
+from outreach.core.settings import Settings
+from outreach.models.accounts import Right
+from tests.project.test_layout import ROOT
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 

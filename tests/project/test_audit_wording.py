@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from admin.views.audit_words import ACTIONS, SUBJECTS
+from admin.wording.audit import ACTIONS, SUBJECTS
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [

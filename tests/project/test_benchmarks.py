@@ -41,8 +41,8 @@ def test_the_gateway_refuses_what_is_beyond_its_limit(slow_gateway: gateway.Gate
 def test_a_profile_names_the_part_nearest_to_where_the_time_went(tmp_path: Path) -> None:
     stacks = tmp_path / "stacks"
     stacks.write_text(
-        "run (workers/context.py:1);claim (campaigns/delivery/claims.py:80);render (campaigns/links.py:9) 3\n"
-        "run (workers/context.py:1);claim (campaigns/delivery/claims.py:80);execute (sqlalchemy/x.py:9) 1\n"
+        "run (workers/context.py:1);claim (campaigns/delivery/claim_messages.py:80);render (campaigns/rules/links.py:9) 3\n"
+        "run (workers/context.py:1);claim (campaigns/delivery/claim_messages.py:80);execute (sqlalchemy/x.py:9) 1\n"
     )
     said = describe(stacks)
     assert "75.0%" in said.split("personal link")[1].splitlines()[0]

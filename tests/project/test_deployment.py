@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from deploy.check import CHECKS, Missing
-from outreach.doorbell import QUEUES
-from outreach.settings import Settings
-from tests.house.test_house import ROOT
-from tests.servers import make_folder, start_postgres
+from outreach.core.job_queue import QUEUES
+from outreach.core.settings import Settings
+from tests.project.test_layout import ROOT
+from tests.support.servers import make_folder, start_postgres
 
 DEPLOY = ROOT / "deploy"
 

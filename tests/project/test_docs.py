@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
-import tomllib
 from collections.abc import Iterator
 from dataclasses import Field, fields
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,8 @@ import click
 import pytest
 
 from admin.app import create_app
-from outreach.settings import Settings
-from tests.house.test_house import ROOT, tracked
+from outreach.core.settings import Settings
+from tests.project.test_layout import ROOT, tracked
 
 REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -117,42 +115,6 @@ def test_every_option_of_the_reference_exists() -> None:
                 command = command.commands[word]
         known = {option for parameter in command.params for option in parameter.opts}
         assert set(re.findall(r"(--[a-z-]+)", cells[0])) <= known, cells[0]
-
-
-# -- pure modules
-
-
-def pure_modules() -> set[str]:
-    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
-    contracts = tools["importlinter"]["contracts"]
-    return set(
-        next(each for each in contracts if each["name"].startswith("Rules are pure"))["source_modules"]
-    )
-
-
-def marked_modules() -> set[str]:
-    """What carries ◆ in the house's plan, with the folders it stands under; `name*` for a family."""
-    plan = section(ARCHITECTURE, "The house").split("```")[1]
-    marked, folders = set(), {0: ""}
-    for line in plan.splitlines():
-        indent = len(line) - len(line.lstrip())
-        if folder := re.match(r"\s*(\w+)/", line):
-            folders = {depth: name for depth, name in folders.items() if depth < indent}
-            folders[indent] = f"{folders.get(indent - 2, '')}{folder[1]}."
-        inside = folders.get(indent, "") if folder else folders.get(indent - 2, "")
-        marked |= {f"{inside}{name}" for name in re.findall(r"([\w*]+) ◆", line)}
-    return marked
-
-
-def test_every_pure_module_is_marked_and_every_marked_one_is_held_to_be_pure() -> None:
-    pure, marked = pure_modules(), marked_modules()
-    assert len(marked) > 15
-    assert [name for name in sorted(pure) if not any(fnmatch(name, mark) for mark in marked)] == []
-    assert [mark for mark in sorted(marked) if not any(fnmatch(name, mark) for name in pure)] == []
-
-
-def test_every_pure_module_exists() -> None:
-    assert [name for name in pure_modules() if not (ROOT / f"{name.replace('.', '/')}.py").is_file()] == []
 
 
 # -- links

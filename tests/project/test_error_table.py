@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from admin.texts import WORDS
-from campaigns.delivery.account import FIRST_HALT_S, LONGEST_HALT_S
-from campaigns.delivery.rules import (
+from admin.wording.filters import LABELS
+from campaigns.delivery.streams import FIRST_HALT_S, LONGEST_HALT_S
+from campaigns.rules.delivery import (
     FAILED_SHARE,
     FAILURE_WINDOW,
     FEWEST_FAILURES,
@@ -15,21 +15,20 @@ from campaigns.delivery.rules import (
     back_off_s,
     policy_of,
 )
-from outreach.sms.gateway import Cause, Outcome, Refused, Throttled, Unseen
-from outreach.sms.twilio_errors import ERRORS, cause_of, read_answer
-from tests.house.test_docs import REFERENCE, section, table
+from outreach.rules.gateway import Cause, Outcome, OutcomeUnknown, Refused, Throttled
+from outreach.rules.twilio_errors import ERRORS, cause_of, read_answer
+from tests.project.test_docs import REFERENCE, section, table
 
 SECTION = section(REFERENCE, "What the gateway's errors mean")
 ANSWERS, CODES = re.findall(r"(?:^\|.*\n)+", SECTION, re.MULTILINE)
-
-# What no status tells is seen in tests/flows/test_twilio.py.
+# What no status tells is seen in tests/integration/outreach/test_twilio.py.
 STATUSES: list[tuple[str, Outcome]] = [
     ("401, 403, 404", read_answer(401, None)),
     ("429", read_answer(429, None)),
     ("any other 4xx but 408", read_answer(400, None)),
     ("408, 3xx, 5xx", read_answer(503, None)),
     ("connection refused, or none within half of `SEND_TIMEOUT_S`", Throttled()),
-    ("connection cut, or no answer within `SEND_TIMEOUT_S`", Unseen("TimeoutError")),
+    ("connection cut, or no answer within `SEND_TIMEOUT_S`", OutcomeUnknown("TimeoutError")),
 ]
 REPORTED_FROM = 30_000
 AT_REQUEST_TOO = {"63038"}
@@ -39,8 +38,8 @@ def what_follows(outcome: Outcome) -> tuple[str, str, str, str]:
     """Tried again, number left alone, campaign paused, what staff read."""
     if isinstance(outcome, Throttled):
         return "by itself, after the wait", "", "", ""
-    if isinstance(outcome, Unseen):
-        return "only once it is twice absent from the gateway's list", "", "", WORDS["message.unknown"]
+    if isinstance(outcome, OutcomeUnknown):
+        return "only once it is twice absent from the gateway's list", "", "", LABELS["message.unknown"]
     assert isinstance(outcome, Refused)
     policy = policy_of(outcome.cause)
     again = "when the campaign goes on" if policy.pauses else "no"
@@ -49,8 +48,8 @@ def what_follows(outcome: Outcome) -> tuple[str, str, str, str]:
 
 def consequences(cause: Cause) -> tuple[str, str, str]:
     policy = policy_of(cause)
-    alone = f"yes: {WORDS[f'suppression.{policy.suppresses}']}" if policy.suppresses else ""
-    return alone, "yes" if policy.pauses else "", str(WORDS[f"cause.{cause.value}"])
+    alone = f"yes: {LABELS[f'suppression.{policy.suppresses}']}" if policy.suppresses else ""
+    return alone, "yes" if policy.pauses else "", str(LABELS[f"cause.{cause.value}"])
 
 
 def code_row(code: str) -> list[str]:

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from admin.guides import PICTURES, SECTIONS, names, read_guide, section_of
 from admin.permissions import ROUTES
-from tests.house.test_house import ROOT
-from tests.house.test_translations import catalogue
+from admin.views.guides import PICTURES, SECTIONS, names, read_guide, section_of
+from tests.project.test_layout import ROOT
+from tests.project.test_translations import catalogue
 
 GUIDES = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "huong-dan").glob("*.md")}
 

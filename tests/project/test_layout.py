@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OWN = {"outreach", "campaigns", "workers", "admin", "deploy", "tests", "benchmarks"}
-LONGEST = 300  # lines
+OWN = {"simulator", "outreach", "campaigns", "workers", "admin", "deploy", "tests", "benchmarks"}
+LONGEST = 550  # lines
 WRITTEN = {".py", ".html", ".css", ".js", ".sh"}
-
 # A mobile number as one or in the groups that people write, with the country's code, or as it was before
 # 2018. Vietnam has no fictitious numbers: those in the project end in three zeros and three more digits, the
 # one form that a live gateway refuses.
@@ -90,7 +89,7 @@ def test_packages_import_only_what_their_contracts_allow() -> None:
 def test_pure_modules_are_typed_strictly() -> None:
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
     pure = next(c for c in tools["importlinter"]["contracts"] if c["name"].startswith("Rules are pure"))
-    assert tools["mypy"]["overrides"][0]["module"] == pure["source_modules"]
+    assert tools["mypy"]["overrides"][0]["module"] == [f"{name}.*" for name in pure["source_modules"]]
 
 
 def test_no_function_hides_an_import_of_our_own() -> None:
@@ -98,7 +97,7 @@ def test_no_function_hides_an_import_of_our_own() -> None:
     refuse(found)
 
 
-def test_no_file_grows_past_300_lines() -> None:
+def test_no_file_grows_past_550_lines() -> None:
     long = {
         name: [str(lines)]
         for name, text in texts().items()

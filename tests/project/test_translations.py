@@ -16,16 +16,14 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
 
-from tests.house.test_house import ROOT
+from tests.project.test_layout import ROOT
 
 ADMIN = ROOT / "admin"
 FOLDER = ADMIN / "translations" / "en" / "LC_MESSAGES"
 TEMPLATES = sorted((ADMIN / "templates").rglob("*.html"))
 # Commands speak Vietnamese to operators, and the interface to other systems; the demo's sentences are data.
 PYTHON = sorted(
-    path
-    for path in ADMIN.rglob("*.py")
-    if not {"cli", "api"} & {*path.parts[len(ADMIN.parts) :]} and not path.name.startswith("demo")
+    path for path in ADMIN.rglob("*.py") if not {"cli", "api", "demo"} & {*path.parts[len(ADMIN.parts) :]}
 )
 WRAPPERS = {"_", "_l", "gettext", "lazy_gettext"}
 VIETNAMESE = re.compile("[À-ÃÈ-ÊÌÍÒ-ÕÙÚÝà-ãè-êìíò-õùúýĂăĐđĨĩŨũƠơƯưẠ-ỹ]")

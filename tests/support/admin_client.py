@@ -8,7 +8,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.flows.world import PASSWORD
+from tests.support.world import PASSWORD
 
 
 def token(client: FlaskClient, path: str = "/admin/") -> str:

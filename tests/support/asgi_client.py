@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Response
 
-from campaigns.web.threaded import Application
+from campaigns.web.asgi import Application
 
 Answer = TypeVar("Answer")
 

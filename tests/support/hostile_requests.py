@@ -17,7 +17,6 @@ from werkzeug.routing import Rule
 
 SCRIPT = '"><script>alert("x7319")</script>'
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
-
 # In an address's place for an id or a name.
 IN_PATHS = (
     "0",

@@ -10,18 +10,13 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from outreach.people.importing.storing import ImportCounts, find_or_create_list, import_rows
-from outreach.people.models import (
-    Contact,
-    ContactList,
-    ContactPhone,
-    Membership,
-    Phone,
-)
-from outreach.people.reading.checking import CheckedRow, check_list
-from outreach.places.matching import default_gazetteer
-from outreach.places.models import Area
-from tests.flows.world import World, number
+from outreach.imports.list_reader import check_list
+from outreach.imports.store_rows import ImportCounts, find_or_create_list, import_rows
+from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone
+from outreach.models.places import Area
+from outreach.rules.gazetteer import default_gazetteer
+from outreach.rules.list_rows import CheckedRow
+from tests.support.world import World, number
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "tests" / "data" / "contacts_sample.csv"

@@ -17,31 +17,30 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from campaigns.agencies.models import AgencyLink
-from campaigns.answers.inbox import receive_reply
-from campaigns.answers.taking import Keys
-from campaigns.casework.models import Case, SavedText
-from campaigns.delivery.recording import add_incident
-from campaigns.hooks.lining_up import put
-from campaigns.hooks.models import DeliveryState, Subscription
-from campaigns.hooks.rules import EventKind
-from campaigns.lifecycle import act, create_campaign
-from campaigns.models import Recipient, Sender
-from campaigns.planning.draft import read_draft
+from campaigns.activities.activity_log import add_activity
+from campaigns.delivery.record_outcomes import add_incident
+from campaigns.lifecycle import create_campaign, perform_action
+from campaigns.models.activities import VisitLine, VisitSheet
+from campaigns.models.campaigns import Recipient, Sender
+from campaigns.models.figures import AgencyLink
+from campaigns.models.privacy import PersonRequest, RequestKind
+from campaigns.models.replies import Case, SavedText
+from campaigns.models.reports import ReportLink
+from campaigns.models.webhooks import DeliveryState, Subscription
 from campaigns.planning.kinds import load_kinds
-from campaigns.publicity.entry import Entry, Kind
-from campaigns.publicity.log import enter
-from campaigns.report.models import ReportLink
-from campaigns.rights.models import PersonRequest, RequestKind
-from campaigns.rounds.models import Round, RoundLine
-from campaigns.rounds.visiting import Why
-from campaigns.states import CampaignAction
+from campaigns.replies.receive_reply import receive_reply
+from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.activities import ActivityEntry, ActivityKind
+from campaigns.rules.draft import read_draft
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import CampaignAction
+from campaigns.rules.visits import VisitReason
+from campaigns.rules.webhooks import EventKind
 from campaigns.sweep import sweep
-from campaigns.windows import VIETNAM
-from outreach.access.entry.sessions import begin_session, find_session
-from outreach.access.models import Organisation, OrganisationKind, Role, User, UserSession
-from outreach.access.tokens.models import ApiToken
-from outreach.people.models import (
+from campaigns.webhooks.collect_events import new_delivery
+from outreach.accounts.sessions import begin_session, find_session
+from outreach.models.accounts import ApiToken, Organisation, OrganisationKind, Role, User, UserSession
+from outreach.models.contacts import (
     Contact,
     ContactList,
     ContactPhone,
@@ -52,9 +51,9 @@ from outreach.people.models import (
     Upload,
     UploadState,
 )
-from outreach.places.models import Area, AreaLevel
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.gateway import InboundMessage
 from outreach.runtime import Runtime
-from outreach.sms.gateway import Inbound
 
 MARK = "7319"
 NUMBER = "+84912000731"
@@ -180,7 +179,7 @@ class Office:
         )
         db.add(hook)
         db.flush()
-        told = put(hook, EventKind.OPT_OUT, "opt_out:1", {}, at=self.now, now=self.now)
+        told = new_delivery(hook, EventKind.OPT_OUT, "opt_out:1", {}, at=self.now, now=self.now)
         told.state = DeliveryState.FAILED
         db.add(told)
         db.flush()
@@ -296,12 +295,12 @@ class Office:
                 (CampaignAction.APPROVE, approver),
                 (CampaignAction.LAUNCH, staff),
             ):
-                act(db, ids[0], action, user=user, now=self.now)
+                perform_action(db, ids[0], action, user=user, now=self.now)
         sweep(self.runtime, now=self.now)
         with self.runtime.db.write() as db:
-            keys = Keys(secret_key=self.runtime.settings.secret_key, is_live=False)
+            keys = AnswerContext(secret_key=self.runtime.settings.secret_key, is_live=False)
             reply = receive_reply(
-                db, Inbound(f"SM{MARK}", NUMBER, "MTTQ", BODY, False), keys=keys, now=datetime.now(UTC)
+                db, InboundMessage(f"SM{MARK}", NUMBER, "MTTQ", BODY, False), keys=keys, now=datetime.now(UTC)
             )
             assert reply is not None
             # As if the message to it had been sent.
@@ -339,9 +338,9 @@ class Office:
             db.add_all([asked, link, Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE)])
             db.flush()
             today = self.now.astimezone(VIETNAM).date()
-            told = enter(
+            told = add_activity(
                 db,
-                Entry(Kind.LOUDSPEAKER, today, today, 2, place=f"Thôn {MARK}"),
+                ActivityEntry(ActivityKind.LOUDSPEAKER, today, today, 2, place=f"Thôn {MARK}"),
                 area="62",
                 organisation_id=self.values[HERE],
                 campaign_id=None,
@@ -350,7 +349,7 @@ class Office:
                 now=self.now,
             )
             self.values["entry_id"] = told.id
-            sheet = Round(
+            sheet = VisitSheet(
                 campaign_id=ids[0],
                 organisation_id=self.values[HERE],
                 list_id=self.values["list_id"],
@@ -361,12 +360,12 @@ class Office:
             )
             db.add(sheet)
             db.flush()
-            line = RoundLine(
+            line = VisitLine(
                 round_id=sheet.id,
                 n=1,
                 contact_id=self.values["contact_id"],
                 recipient_id=db.scalars(select(Recipient.id)).one(),
-                why=Why.NO_ANSWER,
+                why=VisitReason.NO_ANSWER,
             )
             db.add(line)
             self.values["round_id"] = sheet.id

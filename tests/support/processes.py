@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from outreach.settings import Settings
+from outreach.core.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from campaigns.report.forms import form_of_ours
-from campaigns.report.snapshot.figures import (
-    Agency,
-    Body,
-    Official,
+from campaigns.reports.settings import form_of_ours
+from campaigns.rules.reports.snapshot import (
+    AgencyFigures,
+    CampaignFigures,
+    OfficialInstallFigure,
+    OrganisationFigures,
     Outreach,
-    Owners,
-    Place,
-    Reported,
-    Sent,
+    PlaceFigures,
+    SelfReported,
+    SmartphoneOwners,
     Snapshot,
     Target,
 )
@@ -22,32 +22,34 @@ SOURCE = "Sở Thông tin và Truyền thông"
 
 
 def sample(day: str = DAY, *, communes: int = 60) -> Snapshot:
-    city = Place(
+    city = PlaceFigures(
         "608",
         "Thành phố Kon Tum",
-        Reported(1300, 40, 700, 634),
-        Official(31250, day, SOURCE),
-        Owners(62125, "2020-08-01", SOURCE),
+        SelfReported(1300, 40, 700, 634),
+        OfficialInstallFigure(31250, day, SOURCE),
+        SmartphoneOwners(62125, "2020-08-01", SOURCE),
     )
-    unknown = Place("610", "Huyện Đắk Glei", Reported())
+    unknown = PlaceFigures("610", "Huyện Đắk Glei", SelfReported())
     return Snapshot(
         day=day,
         as_of=f"{day}T13:30:00+07:00",
         residents=Target(0.5, "2020-08-20"),
         staff=Target(1.0, None),
-        whole=Place("62", "Tỉnh Kon Tum", city.reported, None, Owners(540438, "2020-08-01", SOURCE)),
+        whole=PlaceFigures(
+            "62", "Tỉnh Kon Tum", city.reported, None, SmartphoneOwners(540438, "2020-08-01", SOURCE)
+        ),
         districts=(city, unknown),
         communes=tuple(
-            Place(f"{23281 + n}", f"Xã số {n + 1}", Reported(20, 1, 10, n % 19), district="608")
+            PlaceFigures(f"{23281 + n}", f"Xã số {n + 1}", SelfReported(20, 1, 10, n % 19), district="608")
             for n in range(communes)
         ),
-        bodies=(Body("Hội Liên hiệp Phụ nữ tỉnh", Reported(800, 20, 400, 300)),),
+        bodies=(OrganisationFigures("Hội Liên hiệp Phụ nữ tỉnh", SelfReported(800, 20, 400, 300)),),
         agencies=(
-            Agency(1, "Sở Y tế", 1204, 1180, 1102, day, is_missing=False),
-            Agency(2, "Sở Giáo dục và Đào tạo", 310, None, 255, "2020-08-04", is_missing=True),
-            Agency(3, "Sở Tài chính", None, None, None, None, is_missing=True),
+            AgencyFigures(1, "Sở Y tế", 1204, 1180, 1102, day, is_missing=False),
+            AgencyFigures(2, "Sở Giáo dục và Đào tạo", 310, None, 255, "2020-08-04", is_missing=True),
+            AgencyFigures(3, "Sở Tài chính", None, None, None, None, is_missing=True),
         ),
-        campaigns=(Sent("Đợt 1", "2020-08-02", 1300, 1290, None, city.reported),),
+        campaigns=(CampaignFigures("Đợt 1", "2020-08-02", 1300, 1290, None, city.reported),),
         outreach=(Outreach("radio", 12, 3, None), Outreach("visits", 90, 0, 412)),
         since="2020-06-06",
         before=601,

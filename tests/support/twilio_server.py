@@ -10,14 +10,13 @@ from typing import Any
 
 from aiohttp import web
 
-from outreach.settings import Settings
-from outreach.sms.gateway import Billed, Listed, Outcome, Outgoing
+from outreach.core.settings import Settings
+from outreach.rules.gateway import BilledMessage, ListedMessage, OutboundMessage, Outcome
 from outreach.sms.twilio import TwilioGateway
 
 TO = "+84905000123"
 BODY = "Mời ông/bà cài Bluezone"
 TIMEOUT_S = 0.8
-
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -25,11 +24,11 @@ def settings_for(url: str, **changes: Any) -> Settings:
     return Settings(twilio_api_base_url=url, send_timeout_s=TIMEOUT_S, **changes)
 
 
-def outgoing(**changes: Any) -> Outgoing:
-    return Outgoing(**{"attempt_id": 7, "to": TO, "sender": "MTTQ", "body": BODY, **changes})
+def outgoing(**changes: Any) -> OutboundMessage:
+    return OutboundMessage(**{"attempt_id": 7, "to": TO, "sender": "MTTQ", "body": BODY, **changes})
 
 
-def send_all(settings: Settings, *messages: Outgoing) -> list[Outcome]:
+def send_all(settings: Settings, *messages: OutboundMessage) -> list[Outcome]:
     """The messages through one gateway, one after the other."""
 
     async def job() -> list[Outcome]:
@@ -46,8 +45,8 @@ def send(settings: Settings, **changes: Any) -> Outcome:
     return send_all(settings, outgoing(**changes))[0]
 
 
-def list_to(settings: Settings, number: str = TO) -> list[Listed]:
-    async def job() -> list[Listed]:
+def list_to(settings: Settings, number: str = TO) -> list[ListedMessage]:
+    async def job() -> list[ListedMessage]:
         gateway = TwilioGateway(settings)
         try:
             return await gateway.list_to(number)
@@ -69,19 +68,19 @@ class Server:
         await request.read()
         return await self.handler(request)
 
-    def send(self, *messages: Outgoing) -> list[Outcome]:
+    def send(self, *messages: OutboundMessage) -> list[Outcome]:
         return self._with_gateway(lambda gateway: self._send(gateway, messages or (outgoing(),)))
 
-    def list_to(self, number: str = TO) -> list[Listed]:
+    def list_to(self, number: str = TO) -> list[ListedMessage]:
         return self._with_gateway(lambda gateway: gateway.list_to(number))
 
-    def list_billed(self, day: date) -> list[list[Billed]]:
-        async def read(gateway: TwilioGateway) -> list[list[Billed]]:
+    def list_billed(self, day: date) -> list[list[BilledMessage]]:
+        async def read(gateway: TwilioGateway) -> list[list[BilledMessage]]:
             return [page async for page in gateway.list_billed(day)]
 
         return self._with_gateway(read)  # type: ignore[no-any-return]
 
-    async def _send(self, gateway: TwilioGateway, messages: tuple[Outgoing, ...]) -> list[Outcome]:
+    async def _send(self, gateway: TwilioGateway, messages: tuple[OutboundMessage, ...]) -> list[Outcome]:
         return [await gateway.send(message) for message in messages]
 
     def _with_gateway(self, work: Callable[[TwilioGateway], Awaitable[Any]]) -> Any:

@@ -11,12 +11,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from outreach.people.importing.uploads import running
-from outreach.people.importing.uploads.running import Work
-from outreach.people.models import Upload
-from outreach.settings import Settings
-from tests.flows.world import World
-from tests.web.office import token
+from outreach.core.settings import Settings
+from outreach.imports import process_upload
+from outreach.imports.process_upload import UploadContext
+from outreach.models.contacts import Upload
+from tests.support.admin_client import token
+from tests.support.world import World
 
 SAMPLE = Path(__file__).parents[1] / "data" / "contacts_sample.csv"
 PLAIN = "STT,Họ và tên,SĐT\n" + "".join(f"{i},A Thun {i},0905000{i:03d}\n" for i in range(1, 8))
@@ -36,8 +36,10 @@ def work_on(world: World, upload_id: int = 1, *, stops: list[bool] | None = None
     """What a worker does; told to stop at the question at which `stops` says so."""
     settings = world.runtime.settings
     asked = iter(stops or [])
-    work = Work(world.runtime.db, Path(settings.uploads_dir), settings.secret_key, lambda: next(asked, False))
-    return running.run(work, upload_id)
+    work = UploadContext(
+        world.runtime.db, Path(settings.uploads_dir), settings.secret_key, lambda: next(asked, False)
+    )
+    return process_upload.process_upload(work, upload_id)
 
 
 def upload(world: World, upload_id: int = 1) -> Upload:

@@ -11,29 +11,27 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from campaigns.answers.inbox import receive_reply
-from campaigns.answers.models import Reply
-from campaigns.answers.taking import Keys
-from campaigns.casework.models import Case
-from campaigns.delivery.clerk import attend
+from campaigns.analytics.campaign_status import read_status
 from campaigns.delivery.reconcile import reconcile
-from campaigns.delivery.sending import Sender
-from campaigns.figures.status import read_status
-from campaigns.lifecycle import act, create_campaign
-from campaigns.messages import Attempt, Message
-from campaigns.models import Campaign, Recipient
-from campaigns.planning.draft import read_draft
+from campaigns.delivery.send_messages import MessageSender, call_backend
+from campaigns.lifecycle import create_campaign, perform_action
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Attempt, Message
+from campaigns.models.replies import Case, Reply
 from campaigns.planning.kinds import load_kinds
-from campaigns.states import AttemptState, CampaignAction, MessageState
+from campaigns.replies.receive_reply import receive_reply
+from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.draft import read_draft
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import AttemptState, CampaignAction, MessageState
 from campaigns.sweep import sweep
-from campaigns.windows import VIETNAM
-from outreach.access.models import OrganisationKind, Role, User
-from outreach.access.organisations import create_organisation
-from outreach.access.users import create_user, find_user
-from outreach.people.models import Contact, ContactList, ContactPhone, Membership, Phone
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import create_user, find_user
+from outreach.models.accounts import OrganisationKind, Role, User
+from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone
+from outreach.rules.gateway import InboundMessage
 from outreach.runtime import Runtime
-from outreach.sms.gateway import Inbound
-from outreach.sms.simulator.running import RunningSimulator
+from simulator.testing import RunningSimulator
 
 LIST = "Hội viên"
 AUTHOR, APPROVER = "canbo@loa.example", "duyet@loa.example"
@@ -61,7 +59,7 @@ class World:
             session.add(made)
             session.flush()
             self.list_id = made.id
-        self.keys = Keys(secret_key=self.runtime.settings.secret_key, is_live=False)
+        self.keys = AnswerContext(secret_key=self.runtime.settings.secret_key, is_live=False)
 
     def add_officer(
         self, session: Session, email: str, role: Role, organisation_id: int | None = None
@@ -120,7 +118,7 @@ class World:
 
     def act(self, campaign_id: int, action: CampaignAction, email: str = AUTHOR) -> None:
         with self.runtime.db.write() as session:
-            act(
+            perform_action(
                 session,
                 campaign_id,
                 action,
@@ -148,7 +146,7 @@ class World:
         sweep(self.runtime, now=at or datetime.now(UTC))
 
     async def clerk(self, function: Any, *args: Any) -> Any:
-        return await asyncio.to_thread(attend, self.runtime, function, *args)
+        return await asyncio.to_thread(call_backend, self.runtime, function, *args)
 
     def send(self, seconds: float = 20, *, worker: str = "test") -> None:
         """What a sending worker does until there is nothing to send."""
@@ -156,9 +154,9 @@ class World:
         async def job() -> None:
             gateway = self.runtime.open_gateway()
             try:
-                await Sender(self.runtime, gateway, self.clerk, worker, lambda: False, lambda: None).run(
-                    seconds
-                )
+                await MessageSender(
+                    self.runtime, gateway, self.clerk, worker, lambda: False, lambda: None
+                ).run(seconds)
             finally:
                 await gateway.close()
 
@@ -214,7 +212,7 @@ class World:
 
     def reply(self, sender: str, body: str, *, gateway_id: str, **more: Any) -> Reply | None:
         with self.runtime.db.write() as session:
-            inbound = Inbound(
+            inbound = InboundMessage(
                 gateway_id, sender, "MTTQ", body, more.get("stopped", False), more.get("asked_help", False)
             )
             return receive_reply(session, inbound, keys=self.keys, now=more.get("now", datetime.now(UTC)))

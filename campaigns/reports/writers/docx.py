@@ -1,45 +1,55 @@
-"""A report as DOCX: A4, Times New Roman, in the form of Decree 30/2020, Appendix I; the clerk adds number and signature."""
+"""DOCX.
+
+A report as DOCX: A4, Times New Roman, in the form of Decree 30/2020, Appendix I; the clerk adds number and signature.
+
+What a Word file can say and python-docx has no word for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from math import ceil
+from typing import Any
 
 from docx import Document
 from docx.document import Document as Docx
 from docx.enum.section import WD_ORIENT, WD_SECTION
-from docx.enum.table import WD_CELL_VERTICAL_ALIGNMENT
+from docx.enum.table import WD_CELL_VERTICAL_ALIGNMENT, WD_TABLE_ALIGNMENT
+from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.enum.text import WD_ALIGN_PARAGRAPH as ALIGN
-from docx.shared import Cm, Mm, Pt, Twips
-from docx.table import _Cell
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from docx.shared import Cm, Mm, Pt, RGBColor, Twips
+from docx.table import Table as WordTable
+from docx.table import _Cell, _Row
 from docx.text.paragraph import Paragraph as Line
+from docx.text.paragraph import Paragraph as WordParagraph
 
-from campaigns.report.paper.blocks import Appendix, Block, Chart, Paper, Paragraph, Side, Style, Table
-from campaigns.report.paper.docx_marks import (
-    draw_rule,
-    number_pages,
-    set_font,
-    set_language,
-    set_margins,
-    set_row,
-    set_widths,
+from campaigns.rules.reports.document import (
+    Alignment,
+    Appendix,
+    Block,
+    Chart,
+    Paragraph,
+    ReportDocument,
+    Style,
+    Table,
+    cell,
 )
-from campaigns.report.paper.words import cell
 
 # Millimetres. The decree allows 20-25 above and below, 30-35 left, 15-20 right.
 TOP, BOTTOM, LEFT, RIGHT = 20, 20, 30, 15
 WIDTH, LENGTH = 210, 297
 TEXT = WIDTH - LEFT - RIGHT
-
 # A letter's mean width in parts of its size (Times New Roman): capitals and bold small ones.
 _CAPITAL, _SMALL = 0.63, 0.46
-_SIDES = {Side.LEFT: ALIGN.LEFT, Side.CENTER: ALIGN.CENTER, Side.RIGHT: ALIGN.RIGHT}
+_SIDES = {Alignment.LEFT: ALIGN.LEFT, Alignment.CENTER: ALIGN.CENTER, Alignment.RIGHT: ALIGN.RIGHT}
 _MOTTO, _MOTTO_EMS = "Độc lập - Tự do - Hạnh phúc", 12.24
 
 
-def write_docx(paper: Paper, charts: Mapping[str, bytes], *, made_at: datetime) -> bytes:
+def write_docx(paper: ReportDocument, charts: Mapping[str, bytes], *, made_at: datetime) -> bytes:
     """The file. `charts`: a PNG of twice 165 mm's width or so by the chart's name."""
     document = Document()
     _prepare(document, paper, made_at)
@@ -55,7 +65,7 @@ def write_docx(paper: Paper, charts: Mapping[str, bytes], *, made_at: datetime) 
     return held.getvalue()
 
 
-def _prepare(document: Docx, paper: Paper, made_at: datetime) -> None:
+def _prepare(document: Docx, paper: ReportDocument, made_at: datetime) -> None:
     normal = document.styles["Normal"]
     set_font(normal, 14)
     normal.paragraph_format.space_after = Pt(0)
@@ -92,7 +102,7 @@ def _set_page(section: object, *, is_landscape: bool) -> None:
 # -- what stands above
 
 
-def _head(document: Docx, paper: Paper) -> None:
+def _head(document: Docx, paper: ReportDocument) -> None:
     """Points 5 to 8: who issues, the country's name and motto, number, place and day."""
     left, right = 70, TEXT - 70
     table = document.add_table(rows=2, cols=2)
@@ -111,7 +121,7 @@ def _head(document: Docx, paper: Paper) -> None:
     _write(_line(day, 0), paper.place_and_day, 13, italic=True, align=ALIGN.CENTER)
 
 
-def _title(document: Docx, paper: Paper) -> None:
+def _title(document: Docx, paper: ReportDocument) -> None:
     """Points 9 and 10."""
     _write(document.add_paragraph(), paper.kind, 14, bold=True, align=ALIGN.CENTER, before=18)
     for line in paper.subject:
@@ -144,7 +154,7 @@ def _rule(text: str, size: float, part: float) -> float:
 # -- what stands below
 
 
-def _foot(document: Docx, paper: Paper) -> None:
+def _foot(document: Docx, paper: ReportDocument) -> None:
     """Points 13 and 14: who signs, with room for it, and who gets a copy."""
     # The last sentence stays with who signs it.
     document.paragraphs[-1].paragraph_format.keep_with_next = True
@@ -279,3 +289,96 @@ def _write(
     set_font(run, size)
     run.bold, run.italic = bold, italic
     return line
+
+
+FONT = "Times New Roman"
+_SCRIPTS = ("w:ascii", "w:hAnsi", "w:cs", "w:eastAsia")
+
+
+def set_font(of: Any, size: float) -> None:
+    """Times New Roman in black, for all scripts. `of` is a run or a style; `size` in points."""
+    of.font.name, of.font.size, of.font.color.rgb = FONT, Pt(size), RGBColor(0, 0, 0)
+    fonts = of.element.get_or_add_rPr().get_or_add_rFonts()
+    for name in ("w:asciiTheme", "w:hAnsiTheme", "w:cstheme", "w:eastAsiaTheme"):
+        fonts.attrib.pop(qn(name), None)
+    for script in _SCRIPTS:
+        fonts.set(qn(script), FONT)
+
+
+def set_language(document: Docx, language: str) -> None:
+    """So that a word processor checks the right spelling."""
+    marks = document.styles.element.xpath("w:docDefaults/w:rPrDefault/w:rPr/w:lang")
+    for mark in marks:
+        mark.set(qn("w:val"), language)
+        mark.set(qn("w:eastAsia"), language)
+
+
+def number_pages(section: Any, *, restart: bool) -> None:
+    """Arabic numbers, 14 points, centred in the top margin, none on the first page; `restart` with 1."""
+    section.different_first_page_header_footer = True
+    for part in (section.header, section.first_page_header, section.footer, section.first_page_footer):
+        part.is_linked_to_previous = False
+    line = section.header.paragraphs[0]
+    line.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    for kind, text in (("begin", ""), ("", "PAGE"), ("separate", ""), ("text", "2"), ("end", "")):
+        run = line.add_run()
+        set_font(run, 14)
+        if kind == "text":
+            run.text = text
+        elif kind:
+            mark = OxmlElement("w:fldChar")
+            mark.set(qn("w:fldCharType"), kind)
+            run._r.append(mark)
+        else:
+            code = OxmlElement("w:instrText")
+            code.set(qn("xml:space"), "preserve")
+            code.text = text
+            run._r.append(code)
+    if restart:
+        start = OxmlElement("w:pgNumType")
+        start.set(qn("w:start"), "1")
+        section._sectPr.append(start)
+
+
+def draw_rule(line: WordParagraph, width: float, within: float) -> None:
+    """A rule `width` mm long in the middle of `within` mm, close below the line before."""
+    aside = Mm(max(0.0, (within - width) / 2))
+    shape = line.paragraph_format
+    shape.left_indent = shape.right_indent = aside
+    shape.space_before, shape.space_after, shape.line_spacing = Pt(2), Pt(0), Pt(4)
+    borders, top = OxmlElement("w:pBdr"), OxmlElement("w:top")
+    for name, value in (("val", "single"), ("sz", "6"), ("space", "1"), ("color", "000000")):
+        top.set(qn(f"w:{name}"), value)
+    borders.append(top)
+    line._p.get_or_add_pPr().insert_element_before(
+        borders, "w:shd", "w:tabs", "w:suppressAutoHyphens", "w:spacing", "w:ind", "w:jc", "w:rPr"
+    )
+
+
+def set_row(row: _Row, *, is_header: bool) -> None:
+    """A row that is not split over two pages; a header's is repeated on each."""
+    properties = row._tr.get_or_add_trPr()
+    properties.append(OxmlElement("w:cantSplit"))
+    if is_header:
+        properties.append(OxmlElement("w:tblHeader"))
+
+
+def set_widths(table: WordTable, cells: Sequence[_Cell], widths: Sequence[float]) -> None:
+    """Columns of so many millimetres, whatever stands in them. `cells` are all of the table's, row by row."""
+    table.autofit = False
+    table.alignment = WD_TABLE_ALIGNMENT.CENTER
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = Mm(width)
+    for place, inside in enumerate(cells):
+        inside.width = Mm(widths[place % len(widths)])
+
+
+def set_margins(table: WordTable, width: float) -> None:
+    """So many millimetres left and right of what stands in a cell."""
+    margins = OxmlElement("w:tblCellMar")
+    for side in ("left", "right"):
+        mark = OxmlElement(f"w:{side}")
+        mark.set(qn("w:w"), str(round(width * 56.7)))
+        mark.set(qn("w:type"), "dxa")
+        margins.append(mark)
+    table._tbl.tblPr.append(margins)

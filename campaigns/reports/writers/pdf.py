@@ -13,19 +13,18 @@ from typing import Any, Literal
 
 import typst
 
-from campaigns.report.paper.blocks import Block, Chart, Paper, Paragraph, Table
-from campaigns.report.paper.words import cell
+from campaigns.rules.reports.document import Block, Chart, Paragraph, ReportDocument, Table, cell
 
 _HERE = Path(__file__).parent
 _PICTURE_PPI = 220
 
 
-def write_pdf(paper: Paper) -> bytes:
+def write_pdf(paper: ReportDocument) -> bytes:
     """The file, the same bytes for the same paper."""
     return _compile(paper, "pdf")
 
 
-def draw_charts(paper: Paper) -> dict[str, bytes]:
+def draw_charts(paper: ReportDocument) -> dict[str, bytes]:
     """Each chart of the paper as PNG, by its name."""
     return {
         block.name: _compile(paper, "png", chart=block.name)
@@ -34,11 +33,11 @@ def draw_charts(paper: Paper) -> dict[str, bytes]:
     }
 
 
-def _compile(paper: Paper, form: Literal["pdf", "png"], **more: str) -> bytes:
+def _compile(paper: ReportDocument, form: Literal["pdf", "png"], **more: str) -> bytes:
     return typst.compile(
         str(_HERE / "report.typ"),
         root=str(_HERE),
-        font_paths=[str(_HERE / "fonts")],
+        font_paths=[str(_HERE.parent / "fonts")],
         ignore_system_fonts=True,
         format=form,
         ppi=_PICTURE_PPI if form == "png" else None,
@@ -47,7 +46,7 @@ def _compile(paper: Paper, form: Literal["pdf", "png"], **more: str) -> bytes:
     )
 
 
-def _as_data(paper: Paper) -> dict[str, Any]:
+def _as_data(paper: ReportDocument) -> dict[str, Any]:
     return {
         **{
             name: getattr(paper, name)

@@ -14,8 +14,16 @@ from typing import Any
 import xlsxwriter
 from xlsxwriter.utility import xl_range_abs
 
-from campaigns.report.paper.blocks import Appendix, Chart, Paper, Paragraph, Style, Table
-from campaigns.report.paper.words import UNKNOWN, Share
+from campaigns.rules.reports.document import (
+    UNKNOWN,
+    Appendix,
+    Chart,
+    Paragraph,
+    ReportDocument,
+    ShareCell,
+    Style,
+    Table,
+)
 
 COUNT = '[<1000]0;[<1000000]0"."000;0"."000"."000'
 SHARE = "[$-42A]0.0%"
@@ -26,7 +34,7 @@ _LETTERS_A_LINE = 112  # of the first sheet, at 13 points
 
 
 class _Book:
-    def __init__(self, paper: Paper, made_at: datetime) -> None:
+    def __init__(self, paper: ReportDocument, made_at: datetime) -> None:
         self.held = BytesIO()
         self.book = xlsxwriter.Workbook(self.held, {"in_memory": True})
         self.book.set_properties(
@@ -53,7 +61,7 @@ class _Book:
         return made
 
 
-def write_xlsx(paper: Paper, *, made_at: datetime) -> bytes:
+def write_xlsx(paper: ReportDocument, *, made_at: datetime) -> bytes:
     """The file."""
     book = _Book(paper, made_at)
     first = book.sheet("Báo cáo", is_landscape=False)
@@ -93,7 +101,7 @@ def _hide_first_numbers(content: bytes) -> bytes:
     return changed.getvalue()
 
 
-def _head(book: _Book, sheet: Any, paper: Paper) -> int:
+def _head(book: _Book, sheet: Any, paper: ReportDocument) -> int:
     """Points 5 to 10 of the form; the row that is next."""
     sheet.set_column(0, _COLUMNS - 1, 10)
     centred: dict[str, Any] = {"align": "center", "text_wrap": True}
@@ -135,7 +143,7 @@ def _sentence(book: _Book, sheet: Any, row: int, block: Paragraph) -> int:
     return row + 1
 
 
-def _foot(book: _Book, sheet: Any, row: int, paper: Paper) -> None:
+def _foot(book: _Book, sheet: Any, row: int, paper: ReportDocument) -> None:
     sheet.merge_range(row, 0, row, 3, "Nơi nhận:", book.style(bold=True, italic=True))
     last = len(paper.copies) - 1
     for n, name in enumerate(paper.copies):
@@ -185,7 +193,7 @@ def _cell(book: _Book, sheet: Any, at: tuple[int, int], value: Any, *, bold: boo
     how: dict[str, Any] = {"border": 1, "text_wrap": True, "bold": bold}
     if value is None:
         sheet.write_string(*at, UNKNOWN, book.style(**how, italic=True, align="center"))
-    elif isinstance(value, Share):
+    elif isinstance(value, ShareCell):
         sheet.write_number(*at, value.value, book.style(**how, num_format=SHARE))
     elif isinstance(value, int):
         sheet.write_number(*at, value, book.style(**how, num_format=COUNT))

@@ -1,6 +1,14 @@
-"""What a resident's reply says: a label and how sure we are, by rules that can be read (docs/replies.md)."""
+"""Reply text to label; spelling.
+
+What a resident's reply says: a label and how sure we are, by rules that can be read (docs/replies.md).
+
+One spelling for every way a reply is typed: Unicode forms, broken code pages, Telex, VNI, teencode.
+"""
+
+from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -8,15 +16,14 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
-from campaigns.replies.labels import Label
-from campaigns.replies.rules import COURTESY, GROUPS, RULES
-from campaigns.replies.spelling import is_vietnamese, split_words, unaccent_word
-from campaigns.replies.words import HARD, MEANINGS
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.patterns import COURTESY, GROUPS, RULES
+from campaigns.rules.replies.vocabulary import HARD, MEANINGS
 
-__all__ = ["BLUEZONE", "Explanation", "Label", "Reply", "Vocabulary", "classify", "explain"]
+__all__ = ["BLUEZONE", "Classification", "Explanation", "Label", "Vocabulary", "classify", "explain"]
 
 
-class Reply(NamedTuple):
+class Classification(NamedTuple):
     """What the sender says about their own phone, now; `confidence` from 0 to 1."""
 
     label: Label
@@ -50,29 +57,26 @@ BLUEZONE = Vocabulary(
         "báo thức", "tải phim", "tải nhạc", "tải game", "ngân hàng",
     ),
 )  # fmt: skip
-
 # A meaning is one sign, so that a reply is a short string and a rule an expression over signs.
 _NAMES = ["VERB", "THING", "OTHERTHING", "DONE", *MEANINGS, "BREAK", "MARK", "NUMBER"]
 _SIGN = {name: chr(0x4E00 + at) for at, name in enumerate(_NAMES)}
 _NAME = {sign: name for name, sign in _SIGN.items()}
 _PASSED_OVER = {_SIGN["PART"], _SIGN["SELF"]}
 _FIXED = {",": _SIGN["BREAK"], "?": _SIGN["MARK"]} | {n: _SIGN[f"NUM{n}"] for n in "1234"}
-
 LONGEST = 1600
 """Characters: no SMS is longer (Twilio's limit for a body), and the rules' time grows with the square."""
-
-_UNSURE = Reply(Label.UNCLEAR, 0.3)
+_UNSURE = Classification(Label.UNCLEAR, 0.3)
 
 
 class Explanation(NamedTuple):
     """Why a reply got its label: the meanings seen, in order, and the rule that decided, if one did."""
 
-    reply: Reply
+    reply: Classification
     meanings: tuple[str, ...]
     rule: str | None
 
 
-def classify(text: str, vocabulary: Vocabulary = BLUEZONE) -> Reply:
+def classify(text: str, vocabulary: Vocabulary = BLUEZONE) -> Classification:
     """Label and confidence of one reply in any spelling; never raises, and an empty reply is unclear.
 
     Only the first LONGEST characters are read.
@@ -163,4 +167,204 @@ def _compile(rule: str) -> re.Pattern[str]:
 
 
 _COURTESY = _compile(COURTESY)
-_RULES = [(Reply(label, confidence), _compile(rule).search, rule) for label, confidence, rule, _ in RULES]
+_RULES = [
+    (Classification(label, confidence), _compile(rule).search, rule) for label, confidence, rule, _ in RULES
+]
+
+
+TONES = {"s": "\u0301", "f": "\u0300", "r": "\u0309", "x": "\u0303", "j": "\u0323"}
+CIRCUMFLEX, HORN, BREVE = "\u0302", "\u031b", "\u0306"
+# VNI's digits say what Telex says with letters; 6 to 9 take a vowel's hat, horn and bowl, and the bar of đ.
+_VNI = {"1": "s", "2": "f", "3": "r", "4": "x", "5": "j", "6": "^", "7": "w", "8": "w", "9": "d"}
+# Windows-1258 writes tones as marks of their own; read as Western text they turn into these letters.
+_CP1258 = str.maketrans("ÌìÒòÞÐðÃãÕõÝý", "\u0300\u0301\u0309\u0323\u0303ĐđĂăƠơƯư")
+# What only such a misreading leaves in a word: its own letters, a tone behind a vowel, ý before a letter.
+_is_cp1258 = re.compile(
+    "[ðÐÞ]|[a-zà-ỹ][ÌÒ]|(?<![qQ])[aeouyâêôãõýAEOUYÂÊÔÃÕÝ][ìòÌÒ]|(?<!g)iò|(?<!G)IÒ|iì|IÌ|[ýÝ][a-zà-ỹA-Z]"
+).search
+# The tone stands on either vowel of these, by new and old spelling: hoà and hòa, huỷ and hủy.
+_OLD_STYLE = {
+    unicodedata.normalize("NFC", pair + mark): unicodedata.normalize("NFC", pair[0] + mark + pair[1])
+    for pair in ("oa", "oe", "uy")
+    for mark in TONES.values()
+}
+_pieces = re.compile(r"[^\W_]+(?:[\u0300-\u036f]+[^\W_]*)*|[?,.;:!\n()/]+").findall
+_stretched = re.compile(r"(.)\1{2,}")
+# No syllable ends in a vowel and g: "dừg" is short for "dừng". Nor in a letter twice: "đừngg".
+_cut_ending = re.compile("(?<=[aeiouyà-ỹ])g$")
+_doubled_ending = re.compile(r"(?<=..)([ginh])\1$")
+_marks = re.compile("[\u0300-\u036f]")
+_onset = re.compile("(?:ngh|dd|[ckgnt]h|gi(?=[aeouy])|ng|ph|qu|tr|[bcdghklmnpqrstvx])?")
+_syllable = re.compile(
+    "(?:ngh|[ckgnt]h|gi|ng|ph|qu|tr|[bcdghklmnpqrstvx])?"
+    "(?:a[iouy]?|e[ou]?|i[aeu]?|ieu|o[aei]?|oa[iy]|u[aeiouy]?|uo[iu]|uy[ae]|uay|y[eu]?|yeu)(?:ch|ng|nh|[cmnpt])?"
+).fullmatch
+# Words that keystrokes would turn into something else.
+_ENGLISH = """
+    after already app apps as at been does done down error for free has have her his how is its lag more need no nor not now
+    number of or other out person please post reset scan sir sms soft soon sorry stop test this us use user was we were
+    what where who why wife wifi with work wrong yes you your
+"""
+ENGLISH = frozenset(_ENGLISH.split())
+TEENCODE = {
+    spelling: word
+    for word, spellings in {
+        "khong": "k ko kh khg kg hk hok hong hog hông hổng hem hẻm hẽm khum kô k0 kh0ng hôk hôg hok0 nỏ chẳng chả chang",
+        "khong phai": "kp",
+        "khong biet": "kbiet kbit",
+        "khong duoc": "kdc kđc kodc",
+        "roi": "r rùi rui ròi òi oy rôi roài roai gòi rr roy rùj ruj rou dồi rầu zồi dzồi zoi gồi gùi gòy ùi roj",
+        "duoc": "dc đc dk đươc đuoc dx đx ddc dcj đựoc",
+        "dang ky": "đk đky dki",
+        "dien thoai": "dt đt dth đth dthoai đthoai fone phone dtdd đtdđ ddt",
+        "so dien thoai": "sdt sđt",
+        "toi": "t toj",
+        "muon": "mún mun",
+        "dung": "dg",
+        "đừng": "đg",
+        "deo": "đ",
+        "nhan": "nhn",
+        "minh": "mk mik mjk mềnh mìn",
+        "em": "e iem",
+        "gi": "j ji zì rì jì",
+        "vay": "v z zậy zay dzay dzậy zạy",
+        "biet": "bit bik pit bt bít bjk bjt pik",
+        "giup": "júp jup zup giúm giùm gium dùm dum",
+        "huong dan": "hd hdan",
+        "nhan tin": "nt ib inbox",
+        "nhu the nao": "ntn",
+        "xai": "sài",
+        "xong": "xog sog song sông xg zong",
+        "cai": "caj kai kài càj cày cay",
+        "chua": "ch chx chwa chuă",
+        "stop": "stpo sotp stp stopp",
+        "ok": "oke okie okê okla oki okey okay okk okela",
+        "smartphone": "smp smartfone smatphone smarphone smartphon samrtphone",
+        "nha": "nhá nhaz",
+        "vo": "zô zo vào vao vô dô",
+        "nguoi": "ng",
+        "dung luong": "dlg",
+    }.items()
+    for spelling in spellings.split()
+}
+# Words written as one.
+_GLUED = """
+    cairoi caixong caixongroi caiduoc caidat dacai dacairoi dacaidat chuacai chuacaiduoc khongcai khongcaiduoc
+    tairoi datai dataixong xongroi so1 so2 so3 so4
+"""
+_parts = re.compile("khong|chua|duoc|xong|cai|tai|roi|dat|da|so|[1-4]").findall
+TEENCODE |= {glued: " ".join(_parts(glued)) for glued in _GLUED.split()}
+# Stop words that people spell letter by letter: T/C, H.U.Y.
+SPELLED_OUT = frozenset({"tc", "huy", "dung", "stop"})
+# and what they are written together with: STOPALL, HUYDK, TC1.
+_glued_stop = re.compile(
+    "(stop|tc|hủy|huỷ|ngừng|(?:huy|ngung)(?![1-5]$))(all|dk|đk|dky|dv|qc|sms|tin|now|tb|nhan|[1-9][0-9]*)"
+).fullmatch
+# A number of the menu written together with a small word: 1nha, 2ạ.
+_glued_number = re.compile("([1-4])(ạ|nha|nhe|nhé|nhá|r|roi|rồi)").fullmatch
+_NO_MARKS = str.maketrans("", "", "?,.;:!\n()/")
+
+
+def split_words(text: str, kept: frozenset[str]) -> list[str]:
+    """The reply as words of one spelling, with "?" for a question mark and "," for any other break.
+
+    Words lose their accents, except those in `kept`, where the accents tell two words apart.
+    Anything that is not a word or a mark (emoji, symbols) is passed over.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        if _is_cp1258(text):
+            text = unicodedata.normalize("NFC", text.translate(_CP1258))
+    pieces = _pieces(text)
+    if (
+        len(pieces) > 1
+        and len(pieces[0]) == 1
+        and "".join(pieces).lower().translate(_NO_MARKS) in SPELLED_OUT
+    ):
+        pieces = ["".join(filter(str.isalpha, pieces))]
+    words: list[str] = []
+    for piece in pieces:
+        words += _spell(piece, kept)
+    return words
+
+
+@lru_cache(maxsize=20_000)
+def _spell(piece: str, kept: frozenset[str]) -> tuple[str, ...]:
+    if not piece[0].isalnum():
+        return ("?",) if "?" in piece else (",",)
+    if piece.isdecimal():
+        return (str(int(piece)) if len(piece) < 9 else "0",)
+    piece = piece.lower()
+    if glued := _glued_stop(piece) or _glued_number(piece):
+        return tuple(word for part in glued.groups() for word in _spell(part, kept))
+    if piece[:2] in ("dd", "d9") and ("đ" + piece[2:] in TEENCODE or not piece.isascii()):
+        piece = "đ" + piece[2:]
+    if piece not in TEENCODE:
+        piece = _stretched.sub(r"\1", piece)
+    if piece not in TEENCODE and piece not in ENGLISH:
+        piece = _cut_ending.sub("ng", _doubled_ending.sub(r"\1", piece))
+    typed = read_keystrokes(piece) or piece
+    for spelling in (piece, typed):
+        if spelling in kept:
+            return (spelling,)
+        if spelling in TEENCODE:
+            return tuple(TEENCODE[spelling].split())
+    plain = unaccent_word(typed)
+    for new in _OLD_STYLE:
+        if new in typed and typed.replace(new, _OLD_STYLE[new]) in kept:
+            return (typed.replace(new, _OLD_STYLE[new]),)
+    return tuple(TEENCODE.get(plain, plain).split())
+
+
+def unaccent_word(word: str) -> str:
+    """The word in lower case without accents."""
+    return _marks.sub("", unicodedata.normalize("NFD", word)).replace("đ", "d")
+
+
+def is_vietnamese(word: str) -> bool:
+    """Whether an unaccented word could be a Vietnamese syllable, rather than a foreign name."""
+    return _syllable(word) is not None
+
+
+def read_keystrokes(piece: str) -> str:
+    """The word meant by raw Telex or VNI keystrokes (`roofi`, `ro62i`), or "" where it is neither."""
+    if not piece.isascii() or _syllable(piece) or piece in ENGLISH or "0" in piece:
+        return ""
+    start = _onset.match(piece)
+    onset = start[0] if start else ""
+    rest = piece[len(onset) :]
+    marked = onset == "dd"
+    onset = "d" if marked else onset
+    letters: list[str] = []
+    marks: dict[int, str] = {}
+    tone = ""
+    for key in rest:
+        key = _VNI.get(key, key)
+        vowels = [at for at, letter in enumerate(letters) if letter in "aeiouy"]
+        bare = [at for at in vowels if at not in marks]
+        if key in TONES and vowels and not tone:
+            tone = TONES[key]
+        elif key == "d" and onset[:1] == "d" and not marked:
+            marked = True
+        elif key == "w" and any(letters[at] in "aou" for at in bare):
+            for at in bare:
+                if letters[at] in "ou" or (letters[at] == "a" and "u" not in letters):
+                    marks[at] = BREVE if letters[at] == "a" else HORN
+        elif key == "w" and not vowels:
+            marks[len(letters)] = HORN
+            letters.append("u")
+        elif key == "^" and any(letters[at] in "aeo" for at in bare):
+            marks[[at for at in bare if letters[at] in "aeo"][-1]] = CIRCUMFLEX
+        elif key in "aeo" and any(letters[at] == key for at in bare):
+            marks[[at for at in bare if letters[at] == key][-1]] = CIRCUMFLEX
+        else:
+            letters.append(key)
+    if not (tone or marks or marked) or not _syllable(onset + "".join(letters)):
+        return ""
+    vowels = [at for at, letter in enumerate(letters) if letter in "aeiouy"]
+    if tone and vowels:
+        closed = letters[-1] not in "aeiouy"
+        place = max(marks) if marks else vowels[-1] if closed else vowels[-2:][0]
+        marks[place] = marks.get(place, "") + tone
+    word = "".join(letter + marks.get(at, "") for at, letter in enumerate(letters))
+    return unicodedata.normalize("NFC", ("đ" if marked else "") + (onset[1:] if marked else onset) + word)

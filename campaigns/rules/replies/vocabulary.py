@@ -1,4 +1,4 @@
-"""The words of replies and what they mean: data only, the rules stand in `campaigns.replies.rules`.
+"""The words of replies and what they mean: data only, the rules stand in `campaigns.rules.replies.patterns`.
 
 Accents do not matter (`cai` is `cài`), except in the words of HARD, each of which is only itself; within a
 phrase of several words its neighbours tell, so there its bare spelling matches as well. `a/b_c` is the word
@@ -15,7 +15,6 @@ _HARD = """
     đừng ảnh ổng ứ
 """
 HARD = frozenset(_HARD.split())
-
 # What the campaign itself brings stands in `Vocabulary`: the tags VERB, THING, OTHERTHING and DONE.
 MEANINGS: dict[str, str] = {
     # Words that would be mistaken for others without their accents; names; slogans.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Deed(StrEnum):
+class ReportAction(StrEnum):
     """What may be due."""
 
     CHASE = "chase"  # write to those who have not handed in
@@ -23,7 +23,7 @@ class Deed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Hours:
+class ReportHours:
     """HH:MM in Vietnam, one after the other. `deadline` is when the report has to be there."""
 
     chase: str = "11:00"
@@ -35,7 +35,7 @@ class Hours:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class DayEvents:
     """Of one day. `is_wanted`: it is today, and something is under way that a report is due on; what somebody has frozen
     by hand goes on without. `missing`: how many agencies have not handed in.
 
@@ -56,32 +56,32 @@ class Happened:
     has_just_failed: bool = False
 
 
-def next_deed(clock: str, happened: Happened, hours: Hours) -> Deed | None:
+def next_action(clock: str, happened: DayEvents, hours: ReportHours) -> ReportAction | None:
     """What is due first at `clock` (HH:MM); None where nothing is, until something happens or the hour comes."""
     if not happened.is_frozen:
         return _before_freezing(clock, happened, hours)
     if not happened.is_issued and not happened.has_just_failed:
-        return Deed.ISSUE
+        return ReportAction.ISSUE
     if happened.may_deliver:
-        return Deed.DELIVER
+        return ReportAction.DELIVER
     if clock >= hours.undelivered and not happened.is_delivered and not happened.is_undelivered_alarmed:
-        return Deed.ALARM_UNDELIVERED
+        return ReportAction.ALARM_UNDELIVERED
     if clock >= hours.correct and happened.is_issued and happened.has_changed:
-        return Deed.CORRECT
+        return ReportAction.CORRECT
     return None
 
 
-def _before_freezing(clock: str, happened: Happened, hours: Hours) -> Deed | None:
+def _before_freezing(clock: str, happened: DayEvents, hours: ReportHours) -> ReportAction | None:
     is_wanted = happened.is_wanted
     if is_wanted and clock >= hours.freeze and not happened.has_just_failed:
-        return Deed.FREEZE
+        return ReportAction.FREEZE
     is_open = is_wanted and happened.missing > 0 and clock < hours.freeze
     if is_open and clock >= hours.alarm and not happened.is_alarmed:
-        return Deed.ALARM_MISSING
+        return ReportAction.ALARM_MISSING
     if is_open and clock >= hours.chase and not happened.is_chased:
-        return Deed.CHASE
+        return ReportAction.CHASE
     if happened.may_deliver:
-        return Deed.DELIVER
+        return ReportAction.DELIVER
     if is_wanted and clock >= hours.undelivered and not happened.is_undelivered_alarmed:
-        return Deed.ALARM_UNDELIVERED
+        return ReportAction.ALARM_UNDELIVERED
     return None

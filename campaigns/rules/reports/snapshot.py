@@ -14,7 +14,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Official:
+class OfficialInstallFigure:
     """Installs made known for a place until the end of `day`; `is_sum` of its communes."""
 
     installed: int
@@ -24,7 +24,7 @@ class Official:
 
 
 @dataclass(frozen=True, slots=True)
-class Owners:
+class SmartphoneOwners:
     """How many people of a place have a smartphone: an entered figure, with its day and source."""
 
     count: int
@@ -33,7 +33,7 @@ class Owners:
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
+class SelfReported:
     """What people said of themselves. `reported` install, of `recipients` who were written to, without those who have
     said that they have no smartphone (`no_smartphone`)."""
 
@@ -52,14 +52,14 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PlaceFigures:
     """The province, a district or a commune (`district` is its district's code)."""
 
     code: str
     name: str
-    reported: Reported
-    official: Official | None = None
-    owners: Owners | None = None
+    reported: SelfReported
+    official: OfficialInstallFigure | None = None
+    owners: SmartphoneOwners | None = None
     district: str = ""
 
     @property
@@ -70,16 +70,16 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class OrganisationFigures:
     """An organisation with the people of its lists; its id is None in issues of before it was kept."""
 
     name: str
-    reported: Reported
+    reported: SelfReported
     id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Agency:
+class AgencyFigures:
     """What an agency counted of its own staff, of `day`; `is_missing` where that is not the report's day."""
 
     id: int
@@ -98,7 +98,7 @@ class Agency:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class CampaignFigures:
     """What one campaign wrote. `delivered` is None while no report of delivery has come; the id as a body's."""
 
     name: str
@@ -106,13 +106,13 @@ class Sent:
     recipients: int
     sent: int
     delivered: int | None
-    reported: Reported
+    reported: SelfReported
     id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outreach:
-    """How often people were told in one way (`kind` of campaigns.publicity.entry), since `Snapshot.since` and on the
+    """How often people were told in one way (`kind` of campaigns.rules.activities), since `Snapshot.since` and on the
     report's day; `people` where they were counted."""
 
     kind: str
@@ -138,12 +138,12 @@ class Snapshot:
     as_of: str
     residents: Target | None
     staff: Target
-    whole: Place
-    districts: tuple[Place, ...]
-    communes: tuple[Place, ...]
-    bodies: tuple[Body, ...]
-    agencies: tuple[Agency, ...]
-    campaigns: tuple[Sent, ...]
+    whole: PlaceFigures
+    districts: tuple[PlaceFigures, ...]
+    communes: tuple[PlaceFigures, ...]
+    bodies: tuple[OrganisationFigures, ...]
+    agencies: tuple[AgencyFigures, ...]
+    campaigns: tuple[CampaignFigures, ...]
     outreach: tuple[Outreach, ...]
     since: str  # from which day on the outreach is counted
     before: int | None
@@ -184,10 +184,14 @@ def read_snapshot(data: Mapping[str, Any]) -> Snapshot:
         whole=_place(data["whole"]),
         districts=tuple(_place(each) for each in data["districts"]),
         communes=tuple(_place(each) for each in data["communes"]),
-        bodies=tuple(Body(**{**each, "reported": Reported(**each["reported"])}) for each in data["bodies"]),
-        agencies=tuple(Agency(**each) for each in data["agencies"]),
+        bodies=tuple(
+            OrganisationFigures(**{**each, "reported": SelfReported(**each["reported"])})
+            for each in data["bodies"]
+        ),
+        agencies=tuple(AgencyFigures(**each) for each in data["agencies"]),
         campaigns=tuple(
-            Sent(**{**each, "reported": Reported(**each["reported"])}) for each in data["campaigns"]
+            CampaignFigures(**{**each, "reported": SelfReported(**each["reported"])})
+            for each in data["campaigns"]
         ),
         outreach=tuple(Outreach(**each) for each in data["outreach"]),
         since=data["since"],
@@ -196,13 +200,13 @@ def read_snapshot(data: Mapping[str, Any]) -> Snapshot:
     )
 
 
-def _place(data: Mapping[str, Any]) -> Place:
+def _place(data: Mapping[str, Any]) -> PlaceFigures:
     official, owners = data["official"], data["owners"]
-    return Place(
+    return PlaceFigures(
         code=data["code"],
         name=data["name"],
-        reported=Reported(**data["reported"]),
-        official=Official(**official) if official else None,
-        owners=Owners(**owners) if owners else None,
+        reported=SelfReported(**data["reported"]),
+        official=OfficialInstallFigure(**official) if official else None,
+        owners=SmartphoneOwners(**owners) if owners else None,
         district=data["district"],
     )

@@ -9,9 +9,9 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
-from campaigns.report.day import Hours
-from campaigns.windows import is_clock
-from outreach.errors import BadInput
+from campaigns.rules.reports.schedule import ReportHours
+from campaigns.rules.sending_hours import is_clock
+from outreach.rules.errors import BadInput
 
 NAMES = {
     "kind": "loại chiến dịch",
@@ -44,13 +44,12 @@ HOURS = {
 }
 MAY_BE_EMPTY = frozenset({"since", "superior", "bases", "proposals"})
 LONGEST_LINE, MOST_LINES, MOST_LINK_DAYS = 400, 20, 60
-
 # A letterhead's two columns hold so many letters in a line.
 _LONGEST_HEAD = 36
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ReportTemplate:
     """As in a file of this folder. Several lines are tuples; no line ends with a mark, the writer sets them."""
 
     kind: str
@@ -72,18 +71,18 @@ class Form:
     copies: tuple[str, ...]
     filed: str
     link_days: int
-    hours: Hours
+    hours: ReportHours
 
     def as_data(self) -> dict[str, Any]:
         """What `read_form` reads."""
         return asdict(self)
 
 
-def read_form(data: Mapping[str, Any]) -> Form:
+def parse_template(data: Mapping[str, Any]) -> ReportTemplate:
     """A form from a file, a page or the database. Raises BadInput with everything that is wrong."""
     wrong: list[str] = []
     values: dict[str, Any] = {}
-    for item in fields(Form):
+    for item in fields(ReportTemplate):
         if item.name in ("hours", "link_days"):
             continue
         given = data.get(item.name)
@@ -115,17 +114,17 @@ def read_form(data: Mapping[str, Any]) -> Form:
     hours = _read_hours(data.get("hours") or {}, wrong)
     if wrong:
         raise BadInput(f"Chưa lưu gì. {'; '.join(wrong)}.")
-    return Form(**values, link_days=int(days or 0), hours=hours)
+    return ReportTemplate(**values, link_days=int(days or 0), hours=hours)
 
 
-def _read_hours(data: Mapping[str, Any], wrong: list[str]) -> Hours:
+def _read_hours(data: Mapping[str, Any], wrong: list[str]) -> ReportHours:
     clocks = {name: str(data.get(name, "")).strip() for name in HOURS}
     bad = [name for name, clock in clocks.items() if not is_clock(clock) or clock == "24:00"]
     wrong += [f"{HOURS[name]}: giờ phải viết như 13:30" for name in bad]
     in_order = [clocks[name] for name in HOURS]
     if not bad and any(earlier >= later for earlier, later in pairwise(in_order)):
         wrong.append("các giờ phải theo thứ tự: " + ", ".join(HOURS.values()))
-    return Hours(**clocks)
+    return ReportHours(**clocks)
 
 
 def _is_day(text: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from alembic import op
 
-from outreach.people.names import given_key
+from outreach.rules.identity import given_key
 
 revision = "0005_directory"
 down_revision = "0004_campaigns"

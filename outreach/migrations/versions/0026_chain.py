@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from outreach.access.trail.chain import GENESIS, seal
+from outreach.rules.audit_chain import GENESIS
+from outreach.rules.audit_chain import hash_entry as seal
 
 revision = "0026_chain"
 down_revision = "0025_publicity"

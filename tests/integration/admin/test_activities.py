@@ -10,14 +10,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from campaigns.publicity.entry import Kind, Tally
-from campaigns.publicity.models import Activity
-from campaigns.publicity.reading import Wanted, read_summary
-from campaigns.windows import VIETNAM
-from outreach.access.models import AuditEvent, Role
-from outreach.places.models import Area, AreaLevel
-from tests.flows.world import AUTHOR, World
-from tests.web.office import post, signed_in
+from campaigns.activities.activity_log import ActivityFilter, read_summary
+from campaigns.models.activities import Activity
+from campaigns.rules.activities import ActivityKind, ActivityTotals
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.models.accounts import AuditEvent, Role
+from outreach.models.places import Area, AreaLevel
+from tests.support.admin_client import post, signed_in
+from tests.support.world import AUTHOR, World
 
 
 @pytest.fixture
@@ -96,11 +96,13 @@ def test_a_correction_leaves_its_history_and_the_log_can_be_read_as_it_stood(
     assert page.count("đã thay") == 1
     assert "Loa truyền thanh" in page
     today = datetime.now(VIETNAM).date()
-    week = Wanted(today - timedelta(days=6), today)
+    week = ActivityFilter(today - timedelta(days=6), today)
     with world.runtime.db.read() as session:
-        assert read_summary(session, week).kinds == {Kind.RADIO: Tally(1, 5)}
-        assert read_summary(session, week, as_of=between).kinds == {Kind.LOUDSPEAKER: Tally(1, 2)}
-        assert read_summary(session, week, as_of=between - timedelta(hours=1)).total == Tally()
+        assert read_summary(session, week).kinds == {ActivityKind.RADIO: ActivityTotals(1, 5)}
+        assert read_summary(session, week, as_of=between).kinds == {
+            ActivityKind.LOUDSPEAKER: ActivityTotals(1, 2)
+        }
+        assert read_summary(session, week, as_of=between - timedelta(hours=1)).total == ActivityTotals()
     assert post(officer, "/admin/publicity/1/withdraw", version="2").status_code == 303
     assert "Chưa ghi hoạt động nào" in officer.get("/admin/publicity/").text
     assert "Mục này đã bỏ" in officer.get("/admin/publicity/1/").text

@@ -11,14 +11,14 @@ from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from campaigns.agencies.links import address_of
-from campaigns.agencies.models import AgencyLink, AgencyReport
-from campaigns.answers.models import InstallReport
-from campaigns.windows import VIETNAM
-from outreach.access.models import AuditEvent, OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.people.models import Phone
-from tests.flows.world import AUTHOR, World, number
-from tests.web.office import post, signed_in
+from campaigns.models.figures import AgencyLink, AgencyReport
+from campaigns.models.replies import InstallReport
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.organisations import create_organisation
+from outreach.models.accounts import AuditEvent, OrganisationKind, Role
+from outreach.models.contacts import Phone
+from tests.support.admin_client import post, signed_in
+from tests.support.world import AUTHOR, World, number
 
 LEADER = "lanhdao@loa.example"
 

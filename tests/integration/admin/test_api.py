@@ -13,22 +13,20 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
-from campaigns.answers.models import Source
-from campaigns.answers.taking import take_answer
-from campaigns.replies.classifier import Label
-from outreach.access.models import AuditEvent, Organisation, OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.access.tokens.keeping import end_token, make_token
-from outreach.access.tokens.models import ApiToken, Right
-from outreach.access.users import find_user
-from outreach.people.importing.uploads.running import Work, run
-from outreach.people.models import Contact, ImportIssue, ListImport, Phone, Upload
-from tests.flows.world import AUTHOR, World, number
-from tests.web.importing import settings
-from tests.web.office import post, signed_in
+from campaigns.models.replies import AnswerSource
+from campaigns.replies.record_answer import record_answer
+from campaigns.rules.replies.labels import Label
+from outreach.accounts.api_tokens import create_token, end_token
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.imports.process_upload import UploadContext, process_upload
+from outreach.models.accounts import ApiToken, AuditEvent, Organisation, OrganisationKind, Right, Role
+from outreach.models.contacts import Contact, ImportIssue, ListImport, Phone, Upload
+from tests.support.admin_client import post, signed_in
+from tests.support.uploads import settings
+from tests.support.world import AUTHOR, World, number
 
 __all__ = ["settings"]  # a fixture
-
 ADMINISTRATOR = "quantri@loa.example"
 IMPORTS = "/api/v1/contacts/imports"
 PEOPLE = [
@@ -48,7 +46,7 @@ class Other:
         self.client, self.world = client, world
         with world.runtime.db.write() as session:
             owner = session.scalars(select(Organisation).where(Organisation.code == organisation)).one()
-            made, self.token = make_token(
+            made, self.token = create_token(
                 session,
                 name="Cổng dữ liệu",
                 organisation_id=owner.id,
@@ -137,14 +135,14 @@ def test_many_rows_are_taken_in_at_once_and_stored_by_a_worker(
     assert (found["state"], found["rows"], found["done"], found["counts"]) == ("storing", 1500, 0, None)
     assert "Đang lưu vào danh sách" in signed_in(client, AUTHOR).get(f"/admin/imports/{found['id']}/").text
     held = world.runtime
-    work = Work(held.db, Path(held.settings.uploads_dir), held.settings.secret_key, lambda: False)
-    assert run(work, found["id"])
+    work = UploadContext(held.db, Path(held.settings.uploads_dir), held.settings.secret_key, lambda: False)
+    assert process_upload(work, found["id"])
     done = other.get(found["address"]).get_json()
     assert (done["state"], done["counts"]["created"], done["counts"]["rejected"]) == ("done", 1499, 1)
     assert [row["row"] for row in done["set_aside"]["rows"]] == [701]
     # An officer may undo it like any import.
     post(client, f"/admin/imports/{found['id']}/undo")
-    assert run(work, found["id"])
+    assert process_upload(work, found["id"])
     assert other.get(found["address"]).get_json()["counts"] is None
     assert count(world, Contact) == 0
 
@@ -230,12 +228,12 @@ def test_campaigns_and_figures_are_what_the_office_sees(other: Other, world: Wor
     with world.runtime.db.write() as session:
         recipient = session.merge(world.recipient(number(0), campaign))
         assert recipient.phone_id
-        take_answer(
+        record_answer(
             session,
             phone_id=recipient.phone_id,
             recipient=recipient,
             label=Label.INSTALLED,
-            source=Source.OFFICER,
+            source=AnswerSource.OFFICER,
             keys=world.keys,
             now=datetime.now(UTC),
         )

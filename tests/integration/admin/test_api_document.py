@@ -20,16 +20,15 @@ from schemathesis.generation import GenerationMode
 
 from admin.app import create_app
 from campaigns.lifecycle import create_campaign
-from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
-from outreach.access.models import OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.access.tokens.keeping import make_token
-from outreach.access.tokens.models import Right
-from outreach.access.users import create_user
-from outreach.people.importing.storing import find_or_create_list
+from campaigns.rules.draft import read_draft
+from outreach.accounts.api_tokens import create_token
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import create_user
+from outreach.core.settings import Settings
+from outreach.imports.store_rows import find_or_create_list
+from outreach.models.accounts import OrganisationKind, Right, Role
 from outreach.runtime import open_runtime
-from outreach.settings import Settings
 
 EXAMPLES = 12  # for each operation, once with what the document allows and once with what it does not
 LONGEST_S = 20  # of this process's own time
@@ -90,7 +89,7 @@ def interface(
         data: dict[str, Any] = {"name": "Bluezone", "text": "Mời cài: {link}", "sender": "MTTQ"}
         draft = read_draft({**data, "lists": ["Hội viên"], "goal": {"share": 0.5}}, kinds=load_kinds())
         create_campaign(session, draft, user=administrator, now=now)
-        _token, text = make_token(
+        _token, text = create_token(
             session,
             name="Cổng dữ liệu",
             organisation_id=front.id,

@@ -8,15 +8,15 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from admin.texts import WORDS
-from admin.views.case_pages import labels_of
-from campaigns.models import Campaign
+from admin.views.inbox import labels_of
+from admin.wording.filters import LABELS
+from campaigns.models.campaigns import Campaign
 from campaigns.planning.kinds import load_kinds, needs_smartphone
-from campaigns.replies.classifier import Label
-from tests.flows.world import APPROVER, AUTHOR, World
-from tests.web.office import post, signed_in
-from tests.web.test_answer_page import everything
-from tests.web.test_office_campaigns import filled, form_of, save
+from campaigns.rules.replies.labels import Label
+from tests.integration.admin.test_campaigns import filled, form_of, save
+from tests.integration.campaigns.test_answer_page import everything
+from tests.support.admin_client import post, signed_in
+from tests.support.world import APPROVER, AUTHOR, World
 
 WITHOUT_APP = [kind for kind in load_kinds() if not needs_smartphone(kind)]
 
@@ -53,7 +53,7 @@ def test_a_message_that_was_rewritten_stays_and_is_doubted_where_it_names_the_ap
 
 @pytest.mark.parametrize("kind", WITHOUT_APP)
 def test_answers_are_called_after_the_deed(client: FlaskClient, world: World, kind: str) -> None:
-    assert WORDS.keys() >= {
+    assert LABELS.keys() >= {
         f"{family}.{label}.{kind}" for family in ("answer", "found") for label in ("installed", "not_yet")
     }
     assert Label.NO_SMARTPHONE not in labels_of(kind)

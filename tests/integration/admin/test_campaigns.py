@@ -10,19 +10,19 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from admin.views.campaign_words import show_doubts
-from campaigns.messages import Message
-from campaigns.models import Campaign, CampaignVersion, Recipient, Segment
-from campaigns.planning.doubts import Doubt
-from campaigns.planning.texts import PATHS, take_apart
-from campaigns.states import CampaignState, MessageKind
-from outreach.access.models import OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.access.users import find_user
-from outreach.people.models import Contact, ContactList, LegalBasis, Membership, Phone, SuppressionReason
-from outreach.people.suppression import suppress
-from tests.flows.world import APPROVER, AUTHOR, LIST, World, number
-from tests.web.office import post, signed_in
+from admin.wording.campaigns import show_doubts
+from campaigns.models.campaigns import Campaign, CampaignVersion, Recipient, Segment
+from campaigns.models.messages import Message
+from campaigns.rules.content_texts import PATHS, split_content
+from campaigns.rules.states import CampaignState, MessageKind
+from campaigns.rules.warnings import CampaignWarning
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.contacts.suppressions import suppress
+from outreach.models.accounts import OrganisationKind, Role
+from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership, Phone, SuppressionReason
+from tests.support.admin_client import post, signed_in
+from tests.support.world import APPROVER, AUTHOR, LIST, World, number
 
 TEXT = "[{name} ơi, ]mời ông/bà cài Bluezone: {link} TC thôi nhận tin"
 
@@ -330,7 +330,7 @@ def test_a_campaign_with_every_text_in_every_language_can_still_be_saved(
     new = form_of(client.get("/admin/campaigns/new").text)
     typed = {**new, **filled(), **{f"c.{path}": text for path, text in said.items()}}
     kept = campaign(world, save(client, **typed)).content
-    assert len(take_apart(kept)[0]) > len(said)
+    assert len(split_content(kept)[0]) > len(said)
 
 
 def test_a_wrong_text_is_told_beside_its_field(client: FlaskClient, world: World) -> None:
@@ -418,7 +418,8 @@ def test_an_administrator_keeps_the_register_of_senders(client: FlaskClient, wor
 def test_an_unregistered_sender_is_urgent_only_where_messages_are_real(client: FlaskClient) -> None:
     with client.application.test_request_context():
         live, training = (
-            show_doubts([Doubt.SENDER_UNREGISTERED], is_live=is_live)[0] for is_live in (True, False)
+            show_doubts([CampaignWarning.SENDER_UNREGISTERED], is_live=is_live)[0]
+            for is_live in (True, False)
         )
     assert (live[0], training[0]) == ("error", "info")
     assert "Nhà mạng Việt Nam chặn" in live[1]

@@ -16,12 +16,12 @@ from click.testing import Result
 from sqlalchemy import func, select
 
 from admin.app import create_app
-from campaigns.models import Campaign
-from campaigns.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
-from outreach.access.models import AuditEvent, OrganisationKind, Role, User
-from outreach.access.organisations import create_organisation
-from tests.flows.test_lifecycle import put
-from tests.flows.world import LIST, TEXT, World
+from campaigns.models.campaigns import Campaign
+from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
+from outreach.accounts.organisations import create_organisation
+from outreach.models.accounts import AuditEvent, OrganisationKind, Role, User
+from tests.integration.campaigns.test_lifecycle import put
+from tests.support.world import LIST, TEXT, World
 
 # Administrator, Staff, aPprover, Leader, aUditor; `operator` is for nobody in particular.
 TABLE = """

@@ -17,20 +17,25 @@ from flask.testing import FlaskCliRunner
 from sqlalchemy import func, select, text
 
 from admin.app import create_app
-from campaigns.models import Campaign
-from outreach.access.models import AuditEvent, User
-from outreach.access.users import find_user
-from outreach.people.models import ColumnMapping, Contact, ContactList, LegalBasis, ListImport, Register
-from outreach.people.reading.columns import Header
-from outreach.people.reading.labels import PHONE
-from tests.flows.processes import ROOT
-from tests.flows.world import APPROVER, AUTHOR, LIST, TEXT, World
-from tests.rules.checking_files import write_xlsx
+from campaigns.models.campaigns import Campaign
+from outreach.accounts.users import find_user
+from outreach.models.accounts import AuditEvent, User
+from outreach.models.contacts import (
+    ColumnMapping,
+    Contact,
+    ContactList,
+    DoNotCallFile,
+    LegalBasis,
+    ListImport,
+)
+from outreach.rules.list_columns import PHONE, Header
+from tests.support.list_files import write_xlsx
+from tests.support.processes import ROOT
+from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, World
 
 SAMPLE = ROOT / "tests" / "data" / "contacts_sample.csv"
 UNITS = ROOT / "outreach" / "places" / "kontum_units.csv"
 CAMPAIGN = f'name = "Bluezone"\ntext = "{TEXT}"\nlists = ["{LIST}"]\nsender = "MTTQ"\n'
-
 # Neither a database nor a Redis is to be had here.
 NOWHERE = {"DATABASE_URL": "postgresql://loa@127.0.0.1:1/loa", "REDIS_URL": "redis://127.0.0.1:1/0"}
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -352,7 +357,7 @@ def test_the_register_is_replaced_and_a_list_is_given_its_basis(
     operator.gets(*bring, "--basis-note", "CV 12")
     with world.runtime.db.read() as session:
         made = session.scalars(select(ContactList).where(ContactList.name == "Tổ 1")).one()
-        assert [each["removed"] for each in session.scalars(select(Register.counts))] == [0, 1]
+        assert [each["removed"] for each in session.scalars(select(DoNotCallFile.counts))] == [0, 1]
     assert (made.basis, made.basis_note) == (LegalBasis.DUTY, "CV 12")
     assert recorded(world, "list.basis") == [(f"contact_lists:{made.id}", {"basis": "duty"})]
 

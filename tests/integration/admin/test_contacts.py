@@ -11,19 +11,19 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from campaigns.answers.models import Answer, InstallReport, OfficerEntry, Place, Source
-from campaigns.links import LinkCipher
-from outreach.access.models import AuditEvent, AuditValues, OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.access.users import find_user
-from outreach.people.directory import Wanted, read_page
-from outreach.people.importing.storing import import_rows
-from outreach.people.models import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
-from outreach.people.names import given_key, name_key
-from outreach.people.reading.checking import check_list
-from outreach.places.matching import default_gazetteer
-from tests.flows.world import AUTHOR, World, number
-from tests.web.office import post, signed_in
+from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, InstallReport, OfficerEntry
+from campaigns.rules.links import LinkCipher
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.contacts.directory import ContactFilter, read_page
+from outreach.imports.list_reader import check_list
+from outreach.imports.store_rows import import_rows
+from outreach.models.accounts import AuditEvent, AuditValues, OrganisationKind, Role
+from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
+from outreach.rules.gazetteer import default_gazetteer
+from outreach.rules.identity import given_key, name_key
+from tests.support.admin_client import post, signed_in
+from tests.support.world import AUTHOR, World, number
 
 NEIGHBOUR = "langben@loa.example"
 NAMES = ("Nguyễn Văn An", "Trần Thị Anh", "Lê An", "An Văn Nguyễn", "Đỗ Thị Ngọc Hoa", "A Thun")
@@ -57,7 +57,7 @@ def neighbour(world: World) -> str:
 
 def found(world: World, email: str = AUTHOR, **wanted: object) -> list[str]:
     with world.runtime.db.read() as session:
-        page = read_page(session, find_user(session, email), Wanted(**wanted))  # type: ignore[arg-type]
+        page = read_page(session, find_user(session, email), ContactFilter(**wanted))  # type: ignore[arg-type]
         return [line.name for line in page.lines]
 
 
@@ -137,16 +137,16 @@ def test_somebody_else_s_place_is_no_place_to_go_on_from(
     with world.runtime.db.read() as session:
         user = find_user(session, neighbour)
         for after in (f"g{stranger}", f"n{stranger}", "g999", "x1", "g²", "g"):
-            page = read_page(session, user, Wanted(), after=after)
+            page = read_page(session, user, ContactFilter(), after=after)
             assert ([line.name for line in page.lines], page.count) == (["An Anh", "Lê Anh"], 2), after
-        page = read_page(session, user, Wanted(), after=f"g{person.id - 1}")
+        page = read_page(session, user, ContactFilter(), after=f"g{person.id - 1}")
         assert ([line.name for line in page.lines], page.count) == (["Lê Anh"], None)
 
 
 def test_pages_follow_each_other_without_a_gap_or_a_repetition(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("outreach.people.directory.ON_A_PAGE", 4)
+    monkeypatch.setattr("outreach.contacts.directory.ON_A_PAGE", 4)
     world.add_people(9)
     for name in ("Thun A", "Thun B", "A Thun"):
         world.add_person(name, number(20))
@@ -158,7 +158,7 @@ def test_pages_follow_each_other_without_a_gap_or_a_repetition(
         after = ""
         while True:
             with world.runtime.db.read() as session:
-                page = read_page(session, find_user(session, AUTHOR), Wanted(text=text), after=after)
+                page = read_page(session, find_user(session, AUTHOR), ContactFilter(text=text), after=after)
             yield from (line.id for line in page.lines)
             if not (after := page.after):
                 return
@@ -235,10 +235,10 @@ def test_an_answer_at_the_door_counts_as_an_officers(client: FlaskClient, world:
     for text in ("Đã ghi câu trả lời", f"cán bộ ghi ({AUTHOR}, tại nhà)", "máy của con"):
         assert text in shown
     with world.runtime.db.read() as session:
-        assert session.scalars(select(Answer)).one().source is Source.OFFICER
-        assert session.scalars(select(InstallReport)).one().source is Source.OFFICER
+        assert session.scalars(select(Answer)).one().source is AnswerSource.OFFICER
+        assert session.scalars(select(InstallReport)).one().source is AnswerSource.OFFICER
         entry = session.scalars(select(OfficerEntry)).one()
-        assert (entry.place, entry.recorded_by) == (Place.HOME, world.user(AUTHOR).id)
+        assert (entry.place, entry.recorded_by) == (AnswerPlace.HOME, world.user(AUTHOR).id)
         assert session.get_one(Contact, contact_id).has_smartphone is True
     post(client, f"/admin/people/{contact_id}/answer", **{**said, "answer": "no_smartphone"}, place="meeting")
     with world.runtime.db.read() as session:

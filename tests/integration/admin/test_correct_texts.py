@@ -6,14 +6,14 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from campaigns.messages import Message
-from campaigns.models import Campaign
-from outreach.access.models import AuditEvent, AuditValues
-from tests.flows.world import APPROVER, AUTHOR, World, number
-from tests.web.office import post, signed_in
-from tests.web.test_answer_page import press as press_button
-from tests.web.test_answer_page import read, token_of
-from tests.web.test_office_campaigns import form_of
+from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Message
+from outreach.models.accounts import AuditEvent, AuditValues
+from tests.integration.admin.test_campaigns import form_of
+from tests.integration.campaigns.test_answer_page import press as press_button
+from tests.integration.campaigns.test_answer_page import read, token_of
+from tests.support.admin_client import post, signed_in
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 
 @pytest.fixture

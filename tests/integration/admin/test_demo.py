@@ -7,21 +7,21 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
-from admin import demo
-from campaigns.messages import Attempt
-from campaigns.models import Campaign, Sender
-from campaigns.states import AttemptState
-from outreach.access.models import User
+from admin.demo import load_demo
+from campaigns.models.campaigns import Campaign, Sender
+from campaigns.models.messages import Attempt
+from campaigns.rules.states import AttemptState
+from outreach.models.accounts import User
+from outreach.rules.gateway import Cause
 from outreach.runtime import Runtime
-from outreach.sms.gateway import Cause
 
 
 @pytest.mark.parametrize("one_by_one", [1_000, 0], ids=["by the use cases", "in bulk"])
 def test_the_demo_raises_no_question_that_it_does_not_answer(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch, one_by_one: int
 ) -> None:
-    monkeypatch.setattr(demo, "_ONE_BY_ONE", one_by_one)
-    demo.load_demo(runtime, contacts=600, now=datetime.now(UTC))
+    monkeypatch.setattr(load_demo, "_ONE_BY_ONE", one_by_one)
+    load_demo.load_demo(runtime, contacts=600, now=datetime.now(UTC))
     with runtime.db.read() as session:
         campaign = session.scalars(select(Campaign)).one()
         sender = session.get_one(Sender, campaign.sender)

@@ -14,14 +14,13 @@ from sqlalchemy.orm import Session
 
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.preview import EXAMPLE_NAME
-from outreach.access.models import Role
-from outreach.db import Base
-from tests.house.test_translations import QUOTED, VIETNAMESE
-from tests.web.matrix_world import HERE, Office, Visitor
-from tests.web.test_matrix import GUARDED, NOBODY, address, office
+from outreach.core.db import Base
+from outreach.models.accounts import Role
+from tests.integration.admin.test_permission_matrix import GUARDED, NOBODY, address, office
+from tests.project.test_translations import QUOTED, VIETNAMESE
+from tests.support.permission_world import HERE, Office, Visitor
 
 __all__ = ["office"]  # the fixture
-
 READ_ALOUD = ("title", "aria-label", "placeholder", "alt", "data-ask", "data-ask-yes", "value", "label")
 
 

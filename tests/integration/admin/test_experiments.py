@@ -8,14 +8,13 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from admin.views.ladder_words import show_lifts
-from campaigns.figures.lift import Arm, _measure
-from campaigns.models import Recipient, Step
-from tests.flows.world import AUTHOR, World, number
-from tests.web.office import post, signed_in
+from admin.wording.campaigns import show_lifts
+from campaigns.analytics.reach import ArmCounts, _measure
+from campaigns.models.campaigns import Recipient, Step
+from tests.support.admin_client import post, signed_in
+from tests.support.world import AUTHOR, World, number
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
 EXTRAS = {
     "text_b": "Xin cài: {link}",
     "hold_out": 0.1,
@@ -110,14 +109,14 @@ def test_the_sheet_says_in_a_sentence_what_a_step_brought(client: FlaskClient, w
 @pytest.mark.parametrize(
     ("arms", "said"),
     [
-        ({0: Arm(500, 20), 1: Arm(500, 60)}, "Tin này có tác dụng."),
-        ({0: Arm(500, 60), 1: Arm(500, 20)}, "nên xem lại nội dung"),
-        ({0: Arm(50, 2), 1: Arm(50, 3)}, "Chưa đủ số liệu"),
-        ({1: Arm(500, 20), 2: Arm(500, 60)}, "Nội dung thứ hai tốt hơn."),
-        ({1: Arm(500, 60), 2: Arm(500, 20)}, "Nội dung thứ nhất tốt hơn."),
+        ({0: ArmCounts(500, 20), 1: ArmCounts(500, 60)}, "Tin này có tác dụng."),
+        ({0: ArmCounts(500, 60), 1: ArmCounts(500, 20)}, "nên xem lại nội dung"),
+        ({0: ArmCounts(50, 2), 1: ArmCounts(50, 3)}, "Chưa đủ số liệu"),
+        ({1: ArmCounts(500, 20), 2: ArmCounts(500, 60)}, "Nội dung thứ hai tốt hơn."),
+        ({1: ArmCounts(500, 60), 2: ArmCounts(500, 20)}, "Nội dung thứ nhất tốt hơn."),
     ],
 )
-def test_the_verdict_follows_the_interval(client: FlaskClient, arms: dict[int, Arm], said: str) -> None:
+def test_the_verdict_follows_the_interval(client: FlaskClient, arms: dict[int, ArmCounts], said: str) -> None:
     with client.application.test_request_context():
         shown = show_lifts([_measure(2, arms)])
     assert said in shown[0].verdict

@@ -7,16 +7,14 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from campaigns.goals.files import import_denominators
-from campaigns.goals.reading import read_goals
+from campaigns.goals.goals import import_denominators, read_goals
 from campaigns.planning.kinds import load_kinds
-from outreach.errors import BadInput
-from tests.flows.world import AUTHOR, World
-from tests.web.office import signed_in
-from tests.web.test_office_progress import LEADER, NEIGHBOUR, places
+from outreach.rules.errors import BadInput
+from tests.integration.admin.test_progress import LEADER, NEIGHBOUR, places
+from tests.support.admin_client import signed_in
+from tests.support.world import AUTHOR, World
 
 __all__ = ["places"]
-
 HEAD = "scope,place,value,as_of,source\n"
 
 

@@ -17,15 +17,15 @@ from rq import Queue, SimpleWorker
 from sqlalchemy import text, update
 
 from admin.app import create_app
-from campaigns.messages import Outbox, StatusEvent
-from campaigns.rings import ring_send
-from outreach.backups.models import Backup
-from outreach.errors import WrongState
+from campaigns.enqueue_jobs import enqueue_send
+from campaigns.models.messages import Outbox, StatusEvent
+from outreach.core.schema import downgrade, newest, require_current, upgrade
+from outreach.core.settings import Settings
+from outreach.models.backups import Backup
+from outreach.rules.errors import WrongState
 from outreach.runtime import Runtime, open_runtime
-from outreach.schema import downgrade, newest, require_current, upgrade
-from outreach.settings import Settings
-from tests.flows.processes import ROOT, Processes
-from tests.flows.world import World
+from tests.support.processes import ROOT, Processes
+from tests.support.world import World
 
 NOWHERE = "redis://127.0.0.1:1/0"
 
@@ -125,7 +125,7 @@ def test_metrics_say_for_how_long_something_waits(
     assert quiet["loa_backup_age_seconds"] != quiet["loa_backup_age_seconds"]  # none ever
     world.add_people(4)
     world.launch()
-    ring_send(runtime.doorbell)
+    enqueue_send(runtime.doorbell)
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
     with runtime.db.write() as session:
         session.execute(update(Outbox).values(not_before=an_hour_ago))

@@ -8,19 +8,19 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from campaigns.answers.taking import take_page_answer
-from campaigns.delivery.recording import add_incident
-from campaigns.figures.incidents import count_incidents
-from campaigns.lifecycle import pause_by_itself
-from campaigns.messages import Attempt, Message
-from campaigns.models import Campaign
-from campaigns.states import CampaignAction
-from campaigns.stopping import is_stopped
-from outreach.access.models import OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.access.users import find_user
-from tests.flows.world import APPROVER, AUTHOR, World, number
-from tests.web.office import post, signed_in
+from campaigns.analytics.open_tasks import count_incidents
+from campaigns.delivery.record_outcomes import add_incident
+from campaigns.emergency_stop import is_stopped
+from campaigns.lifecycle import pause_automatically
+from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Attempt, Message
+from campaigns.replies.record_answer import record_page_answer
+from campaigns.rules.states import CampaignAction
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.models.accounts import OrganisationKind, Role
+from tests.support.admin_client import post, signed_in
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 LEADER = "lanhdao@loa.example"
 
@@ -98,9 +98,9 @@ def test_what_needs_a_person_is_there_with_its_reason(world: World, client: Flas
     world.reply(number(1), "cài ở đâu vậy", gateway_id="SM2")
     with world.runtime.db.write() as session:
         pressed = world.recipient(number(2), campaign_id).id
-        take_page_answer(session, pressed, "need_help", keys=world.keys, now=world.now)
+        record_page_answer(session, pressed, "need_help", keys=world.keys, now=world.now)
     with world.runtime.db.write() as session:
-        pause_by_itself(session, campaign_id, reason="Cổng tin nhắn từ chối tài khoản.", now=world.now)
+        pause_automatically(session, campaign_id, reason="Cổng tin nhắn từ chối tài khoản.", now=world.now)
     signed_in(client, AUTHOR)
     page = home(client)
     for text in ("2 người cần giúp", "1 câu trả lời chờ xem", "Cổng tin nhắn từ chối tài khoản."):

@@ -20,17 +20,17 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from admin.app import create_app
-from campaigns.links import LinkCipher
-from campaigns.rings import ring_notify
-from outreach.access.models import Role
-from outreach.access.trail.verifying import verify
-from outreach.doorbell import DEFAULT
+from campaigns.enqueue_jobs import enqueue_approval_mail
+from campaigns.rules.links import LinkCipher
+from outreach.accounts.audit import check_audit
+from outreach.core.job_queue import DEFAULT
+from outreach.core.settings import Settings
+from outreach.models.accounts import Role
 from outreach.runtime import open_runtime
-from outreach.settings import Settings
-from tests.web import hostile
-from tests.web.hostile import SCRIPT, Attack
-from tests.web.matrix_world import BODY, HERE, NAME, NUMBER, THERE, Office, Visitor
-from tests.web.test_matrix import SHOWS_NUMBERS, spellings
+from tests.integration.admin.test_permission_matrix import SHOWS_NUMBERS, spellings
+from tests.support import hostile_requests
+from tests.support.hostile_requests import SCRIPT, Attack
+from tests.support.permission_world import BODY, HERE, NAME, NUMBER, THERE, Office, Visitor
 from workers.processes import LoaWorker
 
 FEWEST_REQUESTS = 5000
@@ -156,9 +156,9 @@ def rules_of(office: Office) -> list[Rule]:
 
 def discover(
     crawler: Crawler, visitor: Visitor
-) -> tuple[list[tuple[str, hostile.Form]], set[tuple[str, str]]]:
+) -> tuple[list[tuple[str, hostile_requests.Form]], set[tuple[str, str]]]:
     """The forms and queries of every page that a visitor may open, each form once."""
-    forms: dict[tuple[str, str, tuple[str, ...]], tuple[str, hostile.Form]] = {}
+    forms: dict[tuple[str, str, tuple[str, ...]], tuple[str, hostile_requests.Form]] = {}
     queries: set[tuple[str, str]] = set()
     adapter = crawler.office.app.url_map.bind("localhost")
     about = crawler.office.values
@@ -168,12 +168,12 @@ def discover(
         for campaign in (
             {about["campaign_id"], about["launched_id"]} if "campaign_id" in rule.arguments else {0}
         ):
-            path = hostile.fill(rule, {**about, "campaign_id": campaign})
+            path = hostile_requests.fill(rule, {**about, "campaign_id": campaign})
             answer = crawler.send(Attack("GET", path, rule.endpoint), visitor, is_stranger=False)
             if answer.status_code != 200 or answer.mimetype != "text/html":
                 continue
-            queries |= hostile.read_queries(answer.text, path)
-            for form in hostile.read_forms(answer.text, path):
+            queries |= hostile_requests.read_queries(answer.text, path)
+            for form in hostile_requests.read_forms(answer.text, path):
                 # Raises where a form leads nowhere.
                 endpoint = str(adapter.match(urlsplit(form.action).path, method=form.method)[0])
                 if form.method == "GET":
@@ -195,11 +195,14 @@ def test_a_hostile_crawl_breaks_nothing_and_learns_nothing(
     staff, administrator = office.visitors[HERE, Role.STAFF], office.visitors[HERE, Role.ADMINISTRATOR]
     neighbour, leader = office.visitors[THERE, Role.STAFF], office.visitors[HERE, Role.LEADER]
     for visitor in (NOBODY, neighbour, leader):
-        for attack in hostile.every_method(rules, values):
+        for attack in hostile_requests.every_method(rules, values):
             crawler.send(attack, visitor, is_stranger=True)
-    for attack in hostile.raw_bodies(rules, values):
+    for attack in hostile_requests.raw_bodies(rules, values):
         crawler.send(attack, neighbour, is_stranger=True)
-    for attack in (*hostile.strange_headers(rules, dice, 4), *hostile.strange_paths(rules, dice, 7)):
+    for attack in (
+        *hostile_requests.strange_headers(rules, dice, 4),
+        *hostile_requests.strange_paths(rules, dice, 7),
+    ):
         crawler.send(attack, administrator, is_stranger=False)
     known: set[object] = set()
     for visitor in (staff, administrator):
@@ -212,17 +215,17 @@ def test_a_hostile_crawl_breaks_nothing_and_learns_nothing(
         known |= {(endpoint, *form.values) for endpoint, form in forms} | queries
         forms.sort(key=lambda found: bool(LAST.search(found[0])))
         adapter = office.app.url_map.bind("localhost")
-        for attack in hostile.strange_queries(queries, dice, 3):
+        for attack in hostile_requests.strange_queries(queries, dice, 3):
             endpoint = str(adapter.match(urlsplit(attack.path).path, method="GET")[0])
             crawler.send(replace(attack, endpoint=endpoint), visitor, is_stranger=False)
-        for attack in hostile.strange_fields(forms, dice, 2):
+        for attack in hostile_requests.strange_fields(forms, dice, 2):
             crawler.send(attack, visitor, is_stranger=False)
     discover(crawler, administrator)  # what was stored is shown as text
     # A resident's own link, and what somebody does with it.
-    own = [Attack(method, f"/{link}", "answer_page.show") for method in hostile.METHODS]
+    own = [Attack(method, f"/{link}", "answer_page.show") for method in hostile_requests.METHODS]
     own += [
         Attack("POST", f"/{link}", "answer_page.answer", fields={"answer": value})
-        for value in hostile.IN_FIELDS
+        for value in hostile_requests.IN_FIELDS
     ]
     for attack in own:
         crawler.send(attack, NOBODY, is_stranger=False)
@@ -237,7 +240,7 @@ def test_a_hostile_crawl_breaks_nothing_and_learns_nothing(
     private = [*secrets, "@loa.example", "alert(", "evil.example", "etc/passwd"]
     assert [(place, each) for place, text in kept.items() for each in private if each in text] == []
     with office.runtime.db.read() as session:
-        assert verify(session).broken is None
+        assert check_audit(session).broken is None
 
 
 def fail_as_a_job(number: int) -> None:
@@ -247,14 +250,14 @@ def fail_as_a_job(number: int) -> None:
 def test_a_job_that_fails_over_residents_data_leaves_none_of_it(
     office: Office, logged: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.jobs.notify", fail_as_a_job)
-    ring_notify(office.runtime.doorbell, 7319)
+    monkeypatch.setattr("workers.jobs.approval_mail_job", fail_as_a_job)
+    enqueue_approval_mail(office.runtime.doorbell, 7319)
     before = len(logged)
     redis = office.runtime.redis
     LoaWorker([Queue(DEFAULT, connection=redis)], connection=redis).work(burst=True, logging_level="WARNING")
     kept, said = read_all(redis), "\n".join(logged[before:])
     assert "job.failed job=notify-7319 error=ValueError" in said
-    assert "workers.jobs.notify" in kept or "notify-7319" in kept
+    assert "workers.jobs.approval_mail_job" in kept or "notify-7319" in kept
     private = [NAME, BODY, *spellings(NUMBER)]
     assert [secret for secret in private if secret in kept + said] == []
 
@@ -285,7 +288,7 @@ def test_a_fault_with_residents_data_in_its_words_tells_nobody(
     staff = office.visitors[HERE, Role.STAFF]
     watch = Watch([NAME, BODY, *spellings(NUMBER)])
     crawler = Crawler(office, watch)
-    monkeypatch.setattr("admin.views.people.correct", broken)
+    monkeypatch.setattr("admin.views.contacts.correct_contact", broken)
     monkeypatch.setattr("admin.views.home._read_tasks", broken)
     before = len(logged)
     person = f"/admin/people/{office.values['contact_id']}/correct"

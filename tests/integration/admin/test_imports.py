@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select, update
 
-from outreach.people.importing.aside import Decision
-from outreach.people.importing.uploads import running
-from outreach.people.models import (
+from outreach.imports import process_upload
+from outreach.imports.issues import Decision
+from outreach.imports.list_reader import SKIPPED
+from outreach.models.contacts import (
     Contact,
     ContactPhone,
     ImportIssue,
@@ -24,11 +25,10 @@ from outreach.people.models import (
     Upload,
     UploadState,
 )
-from outreach.people.reading.lists import LEFT_OUT
-from tests.flows.world import AUTHOR, World
-from tests.rules.checking_files import write_xlsx
-from tests.web.importing import PLAIN, SAMPLE, count, files, hand_in, settings, upload, work_on
-from tests.web.office import post, signed_in
+from tests.support.admin_client import post, signed_in
+from tests.support.list_files import write_xlsx
+from tests.support.uploads import PLAIN, SAMPLE, count, files, hand_in, settings, upload, work_on
+from tests.support.world import AUTHOR, World
 
 __all__ = ["settings"]  # a fixture
 
@@ -84,7 +84,7 @@ def test_the_preview_shows_no_full_number(client: FlaskClient, world: World) -> 
 def test_a_worker_that_ended_halfway_is_followed_without_a_duplicate(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch, killed_after: int
 ) -> None:
-    monkeypatch.setattr(running, "CHUNK", 3)
+    monkeypatch.setattr(process_upload, "CHUNK", 3)
     signed_in(client, AUTHOR)
     hand_in(client, world, "a.csv", PLAIN.encode())
     work_on(world)
@@ -93,18 +93,20 @@ def test_a_worker_that_ended_halfway_is_followed_without_a_duplicate(
     def die(*_args: object, **_more: object) -> None:
         raise KeyboardInterrupt
 
-    store, calls = running.store_rows, iter(range(killed_after))
+    store, calls = process_upload.store_rows, iter(range(killed_after))
     monkeypatch.setattr(
-        running, "store_rows", lambda *a, **m: store(*a, **m) if next(calls, None) is not None else die()
+        process_upload,
+        "store_rows",
+        lambda *a, **m: store(*a, **m) if next(calls, None) is not None else die(),
     )
     with pytest.raises(KeyboardInterrupt):
         work_on(world)
-    monkeypatch.setattr(running, "store_rows", store)
+    monkeypatch.setattr(process_upload, "store_rows", store)
     assert upload(world).progress == count(world, Contact) == 3 * killed_after
     assert not work_on(world)  # its lease still runs
     later = datetime.now(UTC) + timedelta(minutes=1)
     with world.runtime.db.write() as session:
-        assert running.waiting(session, now=later) == [1]
+        assert process_upload.uploads_to_process(session, now=later) == [1]
         session.execute(update(Upload).values(due_at=datetime.now(UTC)))
     assert work_on(world)
     assert upload(world).state is UploadState.DONE
@@ -114,20 +116,20 @@ def test_a_worker_that_ended_halfway_is_followed_without_a_duplicate(
 def test_a_worker_after_the_other_may_end_as_long_as_each_moves_it_on(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "CHUNK", 1)
+    monkeypatch.setattr(process_upload, "CHUNK", 1)
     signed_in(client, AUTHOR)
     hand_in(client, world, "a.csv", PLAIN.encode())
     work_on(world)
     post(client, "/admin/imports/1/confirm")
-    store = running.store_rows
+    store = process_upload.store_rows
 
     def store_one(*args: object, **more: object) -> None:
         if next(calls, None) is None:
             raise KeyboardInterrupt
         store(*args, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(running, "store_rows", store_one)
-    for stored in range(1, running.MOST_TRIES + 3):
+    monkeypatch.setattr(process_upload, "store_rows", store_one)
+    for stored in range(1, process_upload.MOST_TRIES + 3):
         calls = iter([1])
         with pytest.raises(KeyboardInterrupt):
             work_on(world)
@@ -139,7 +141,7 @@ def test_a_worker_after_the_other_may_end_as_long_as_each_moves_it_on(
 def test_a_worker_told_to_stop_leaves_the_rest_to_the_next(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "CHUNK", 3)
+    monkeypatch.setattr(process_upload, "CHUNK", 3)
     signed_in(client, AUTHOR)
     hand_in(client, world, "a.csv", PLAIN.encode())
     work_on(world)
@@ -241,7 +243,7 @@ def test_columns_are_named_by_hand_read_again_and_remembered(client: FlaskClient
 def test_the_preview_counts_what_the_import_then_does(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "CHUNK", 7)
+    monkeypatch.setattr(process_upload, "CHUNK", 7)
     signed_in(client, AUTHOR)
 
     def bring(upload_id: int, *lines: str) -> tuple[dict[str, int], dict[str, int]]:
@@ -307,9 +309,9 @@ def test_a_sheet_of_people_without_phones_comes_back_or_is_left_out(
     post(client, "/admin/imports/1/columns", **named)
     work_on(world)
     assert upload(world).counts.items() >= {"rows": 3, "ok": 1, "reject": 2}.items()
-    nobody = post(client, "/admin/imports/1/columns", **{"line.0": LEFT_OUT, "line.1": LEFT_OUT})
+    nobody = post(client, "/admin/imports/1/columns", **{"line.0": SKIPPED, "line.1": SKIPPED})
     assert "Mọi trang tính" in client.get(nobody.location).text
-    post(client, "/admin/imports/1/columns", **{**named, "line.0": LEFT_OUT})
+    post(client, "/admin/imports/1/columns", **{**named, "line.0": SKIPPED})
     work_on(world)
     page = client.get("/admin/imports/1/").text
     assert "Trang tính này không được nhập" in page
@@ -322,7 +324,7 @@ def test_a_sheet_of_people_without_phones_comes_back_or_is_left_out(
 def test_sheets_of_which_none_has_phones_lead_to_their_columns_and_the_file_stays(
     client: FlaskClient, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "CHUNK", 1)
+    monkeypatch.setattr(process_upload, "CHUNK", 1)
     signed_in(client, AUTHOR)
     hand_in(client, world, "a.xlsx", workbook(tmp_path, {"Thôn 1": WITHOUT_PHONES, "Thôn 2": WITHOUT_PHONES}))
     work_on(world)

@@ -8,21 +8,20 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from admin.texts import moment
-from campaigns.answers.models import Handling
-from campaigns.answers.taking import take_page_answer
-from campaigns.casework import worklist
-from campaigns.casework.kinds import Outcome
-from campaigns.casework.models import Case
-from campaigns.messages import Outbox
-from campaigns.models import Campaign
-from campaigns.replies.classifier import Label
-from outreach.access.models import AuditEvent, OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.people.models import Contact, Suppression
-from outreach.places.models import Area, AreaLevel
-from tests.flows.world import APPROVER, AUTHOR, World, number
-from tests.web.office import post, signed_in
+from admin.wording.filters import moment
+from campaigns.cases import case_list
+from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Outbox
+from campaigns.models.replies import Case, Handling
+from campaigns.replies.record_answer import record_page_answer
+from campaigns.rules.cases import CaseOutcome
+from campaigns.rules.replies.labels import Label
+from outreach.accounts.organisations import create_organisation
+from outreach.models.accounts import AuditEvent, OrganisationKind, Role
+from outreach.models.contacts import Contact, Suppression
+from outreach.models.places import Area, AreaLevel
+from tests.support.admin_client import post, signed_in
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def receive(world: World, index: int, body: str) -> int:
 def press_help(world: World, index: int, campaign_id: int) -> int:
     recipient = world.recipient(number(index), campaign_id)
     with world.runtime.db.write() as session:
-        take_page_answer(session, recipient.id, "need_help", keys=world.keys, now=world.now)
+        record_page_answer(session, recipient.id, "need_help", keys=world.keys, now=world.now)
     return world.cases()[-1].id
 
 
@@ -69,7 +68,7 @@ def test_one_press_gives_the_label_and_leads_to_the_next(
     assert number(0) not in page
     answer = post(client, f"/admin/inbox/{first}/label", label="installed", next=second)
     assert answer.location.endswith(f"#case-{second}")
-    assert case(world, first).outcome is Outcome.CLASSIFIED
+    assert case(world, first).outcome is CaseOutcome.CLASSIFIED
     assert stands(world, 0, campaign_id) is Label.INSTALLED
     assert world.status(campaign_id)["self_reported"]["installed"] == 1
     with world.runtime.db.read() as session:
@@ -256,7 +255,7 @@ def test_an_answer_is_written_from_a_kept_text_and_stays_where_it_is_refused(
 def test_pages_follow_each_other_without_gap_or_double(
     world: World, client: FlaskClient, campaign_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worklist, "ON_A_PAGE", 2)
+    monkeypatch.setattr(case_list, "ON_A_PAGE", 2)
     ids = [press_help(world, index, campaign_id) for index in range(4)] + [receive(world, 0, "ok")]
     signed_in(client, AUTHOR)
     for order, expected in (("", ids), ("newest", ids[::-1])):

@@ -8,24 +8,26 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from campaigns.answers.models import Source
-from campaigns.answers.taking import take_answer
-from campaigns.figures.places import read_total
-from campaigns.replies.classifier import Label
-from outreach.access.users import find_user
-from tests.flows.world import AUTHOR, World, number
-from tests.web import test_office_progress as progress
-from tests.web.office import signed_in
+from campaigns.analytics.installs import read_total
+from campaigns.models.replies import AnswerSource
+from campaigns.replies.record_answer import record_answer
+from campaigns.rules.replies.labels import Label
+from outreach.accounts.users import find_user
+from tests.integration.admin import test_progress
+from tests.support.admin_client import signed_in
+from tests.support.world import AUTHOR, World, number
 
-places = progress.places
-INSTALLED = ((0, Source.SMS), (1, Source.PAGE), (2, Source.OFFICER), (5, Source.PAGE))
+places = test_progress.places
+INSTALLED = ((0, AnswerSource.SMS), (1, AnswerSource.PAGE), (2, AnswerSource.OFFICER), (5, AnswerSource.PAGE))
 
 
-def tell(world: World, campaign: int, person: int, label: Label, source: Source, *, minutes: int = 0) -> None:
+def tell(
+    world: World, campaign: int, person: int, label: Label, source: AnswerSource, *, minutes: int = 0
+) -> None:
     e164 = number(person)
     with world.runtime.db.write() as session:
         recipient = session.merge(world.recipient(e164, campaign))
-        take_answer(
+        record_answer(
             session,
             phone_id=recipient.phone_id or 0,
             recipient=recipient,
@@ -43,7 +45,7 @@ def rows(page: str) -> int:
 
 @pytest.fixture
 def campaign(places: World) -> int:
-    campaign = progress.launch(places)
+    campaign = test_progress.launch(places)
     for person, source in INSTALLED:
         tell(places, campaign, person, Label.INSTALLED, source)
     return campaign
@@ -76,13 +78,13 @@ def test_a_report_taken_back_is_shown_when_asked_for_and_a_phone_counts_once(
     campaign: int,
 ) -> None:
     signed_in(client, AUTHOR)
-    tell(places, campaign, 0, Label.NOT_YET, Source.SMS, minutes=1)  # "cài rồi nhưng xóa rồi"
+    tell(places, campaign, 0, Label.NOT_YET, AnswerSource.SMS, minutes=1)  # "cài rồi nhưng xóa rồi"
     path = f"/admin/campaigns/{campaign}/installs/"
     assert rows(client.get(path).text) == 3
     with_history = client.get(f"{path}?all=1").text
     assert rows(with_history) == 4
     assert "rút lại" in with_history
-    tell(places, campaign, 0, Label.INSTALLED, Source.PAGE, minutes=2)
+    tell(places, campaign, 0, Label.INSTALLED, AnswerSource.PAGE, minutes=2)
     assert rows(client.get(path).text) == 4
     assert rows(client.get(f"{path}?all=1").text) == 5
     assert rows(client.get(f"{path}?source=page").text) == 3
@@ -95,7 +97,7 @@ def test_each_sees_the_reports_of_their_own_lists(
     places: World,
     campaign: int,
 ) -> None:
-    signed_in(client, progress.NEIGHBOUR)
+    signed_in(client, test_progress.NEIGHBOUR)
     page = client.get(f"/admin/campaigns/{campaign}/installs/").text
     assert rows(page) == 1
     assert "A Thun 5" in page

@@ -8,13 +8,13 @@ from pathlib import Path
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from outreach.access.models import AuditEvent
-from outreach.people.erased import remember_erased
-from outreach.people.models import Contact
-from outreach.places.loading import load_areas
-from tests.flows.lists import UNITS, bring, local, people, write
-from tests.flows.world import AUTHOR, LIST, World, number
-from tests.web.office import post, signed_in
+from outreach.imports.erasures import record_erasure
+from outreach.models.accounts import AuditEvent
+from outreach.models.contacts import Contact
+from outreach.places.areas import load_areas
+from tests.support.admin_client import post, signed_in
+from tests.support.lists import UNITS, bring, local, people, write
+from tests.support.world import AUTHOR, LIST, World, number
 
 
 def test_an_officer_decides_row_after_row(client: FlaskClient, world: World, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_who_was_erased_is_dropped_by_the_first_key_and_taken_after_a_question(
     client: FlaskClient, world: World, tmp_path: Path
 ) -> None:
     with world.runtime.db.write() as session:
-        remember_erased(
+        record_erasure(
             session, "Y Hlan", [(number(1), True)], secret_key=world.keys.secret_key, now=world.now
         )
     bring(world, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), LIST)

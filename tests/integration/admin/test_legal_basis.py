@@ -8,12 +8,12 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from outreach.access.models import User
-from outreach.people.models import ContactList, LegalBasis
-from outreach.settings import Settings
-from tests.flows.world import AUTHOR, LIST, TEXT, World
-from tests.web.importing import PLAIN, hand_in, settings, work_on
-from tests.web.office import post, signed_in, token
+from outreach.core.settings import Settings
+from outreach.models.accounts import User
+from outreach.models.contacts import ContactList, LegalBasis
+from tests.support.admin_client import post, signed_in, token
+from tests.support.uploads import PLAIN, hand_in, settings, work_on
+from tests.support.world import AUTHOR, LIST, TEXT, World
 
 __all__ = ["settings"]  # a fixture: files lie in the test's own folder
 

@@ -9,16 +9,15 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from campaigns.models import OfficialInstalls
-from campaigns.official import Official, import_official, latest_official
-from campaigns.replies.classifier import Label
-from outreach.errors import BadInput, NotAllowed
-from tests.flows.world import AUTHOR, World
-from tests.web.office import signed_in
-from tests.web.test_office_progress import LEADER, NEIGHBOUR, answer, launch, places
+from campaigns.goals.official_figures import Official, import_official, latest_official
+from campaigns.models.figures import OfficialInstalls
+from campaigns.rules.replies.labels import Label
+from outreach.rules.errors import BadInput, NotAllowed
+from tests.integration.admin.test_progress import LEADER, NEIGHBOUR, answer, launch, places
+from tests.support.admin_client import signed_in
+from tests.support.world import AUTHOR, World
 
 __all__ = ["places"]
-
 HEAD = "day,area,installed,source\n"
 TODAY = date(2020, 8, 20)
 

@@ -20,11 +20,11 @@ from werkzeug.test import TestResponse
 
 from admin.app import create_app
 from admin.permissions import ROUTES
-from outreach.access.models import Role
-from outreach.access.trail.verifying import read_head
+from outreach.accounts.audit import read_head
+from outreach.core.settings import Settings
+from outreach.models.accounts import Role
 from outreach.runtime import open_runtime
-from outreach.settings import Settings
-from tests.web.matrix_world import BODY, HERE, LIST, MARK, NAME, NUMBER, THERE, Office, Visitor, dump
+from tests.support.permission_world import BODY, HERE, LIST, MARK, NAME, NUMBER, THERE, Office, Visitor, dump
 
 # Administrator, Staff, aPprover, Leader, aUditor; a dot where the door stays closed.
 # `open` is for everybody: the status for nobody, then for who is signed in.
@@ -215,7 +215,6 @@ POST webhooks.status        open 403 403
 POST roads.phone            open 404 404
 POST roads.push             open 404 404
 """
-
 LETTERS = dict(zip("ASPLU", Role, strict=True))
 NOBODY = Visitor("nobody")
 ROLES = [Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER, Role.LEADER, Role.AUDITOR]
@@ -278,7 +277,6 @@ def read_table() -> list[Row]:
 
 ROWS = read_table()
 GUARDED = [row for row in ROWS if row.is_open is None]
-
 
 _NEW = itertools.count()
 

@@ -11,11 +11,11 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from campaigns.rights.models import PersonRequest
-from outreach.access.models import AuditEvent
-from outreach.people.models import Contact
-from tests.flows.world import APPROVER, AUTHOR, World, number
-from tests.web.office import post, signed_in
+from campaigns.models.privacy import PersonRequest
+from outreach.models.accounts import AuditEvent
+from outreach.models.contacts import Contact
+from tests.support.admin_client import post, signed_in
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 NAME = "=Y Blốc Kđăm"
 

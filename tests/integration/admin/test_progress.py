@@ -9,30 +9,30 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from campaigns.agencies.counts import Counts
-from campaigns.agencies.reports import hand_in_by_form
-from campaigns.answers.models import Source
-from campaigns.answers.taking import take_answer, undo_answer
-from campaigns.figures.leaders.measuring import Basis, Outlook
-from campaigns.figures.leaders.reading import Leaders, read_leaders
-from campaigns.figures.places import read_total
-from campaigns.goals.entering import enter_denominator, find_subject, set_goal
-from campaigns.messages import Message
-from campaigns.models import Campaign, Recipient
+from campaigns.agencies.reports import submit_by_officer
+from campaigns.analytics import reach
+from campaigns.analytics.installs import read_total
+from campaigns.analytics.progress import ProgressPage, read_progress
+from campaigns.analytics.reach_counts import store_reach
+from campaigns.goals.goals import enter_denominator, find_subject, set_goal
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Message
+from campaigns.models.replies import AnswerSource
 from campaigns.planning.kinds import load_kinds
-from campaigns.reach import reading
-from campaigns.reach.keeping import keep_reach
-from campaigns.replies.classifier import Label
-from campaigns.states import MessageState
-from campaigns.windows import VIETNAM
-from outreach.access.models import OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.access.users import find_user
-from outreach.people.importing.storing import find_or_create_list
-from outreach.people.models import Contact, Membership
-from outreach.places.models import Area, AreaLevel
-from tests.flows.world import APPROVER, AUTHOR, LIST, World
-from tests.web.office import signed_in
+from campaigns.replies.record_answer import record_answer, undo_answer
+from campaigns.rules.agencies import StaffCounts
+from campaigns.rules.progress import Outlook, ShareBasis
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import MessageState
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.imports.store_rows import find_or_create_list
+from outreach.models.accounts import OrganisationKind, Role
+from outreach.models.contacts import Contact, Membership
+from outreach.models.places import Area, AreaLevel
+from tests.support.admin_client import signed_in
+from tests.support.world import APPROVER, AUTHOR, LIST, World
 
 LEADER, NEIGHBOUR = "lanhdao@loa.example", "pn@loa.example"
 DISTRICTS = {"608": "Kon Tum", "615": "Đắk Hà", "618": "Ia H'Drai"}
@@ -80,21 +80,23 @@ def answer(world: World, campaign_id: int, *labels: Label, at: datetime | None =
         ).all()
         for recipient, label in zip(recipients, labels, strict=False):
             assert recipient.phone_id
-            take_answer(
+            record_answer(
                 session,
                 phone_id=recipient.phone_id,
                 recipient=recipient,
                 label=label,
-                source=Source.PAGE,
+                source=AnswerSource.PAGE,
                 keys=world.keys,
                 now=at or datetime.now(UTC),
             )
 
 
-def figures(world: World, campaign_id: int, email: str = APPROVER) -> Leaders:
+def figures(world: World, campaign_id: int, email: str = APPROVER) -> ProgressPage:
     with world.runtime.db.read() as session:
         user = find_user(session, email)
-        read = read_leaders(session, campaign_id, user=user, redis=world.runtime.redis, now=datetime.now(UTC))
+        read = read_progress(
+            session, campaign_id, user=user, redis=world.runtime.redis, now=datetime.now(UTC)
+        )
         total = read_total(session, campaign_id, user=user)
     if not read.head.is_of_place:  # the quick way says the same
         assert total.share.value == read.head.line.share
@@ -107,7 +109,7 @@ def test_installs_stand_against_those_who_could_install(places: World) -> None:
     answer(places, campaign_id, Label.INSTALLED, Label.INSTALLED, Label.NO_SMARTPHONE)
     read = figures(places, campaign_id)
     head = read.head.line
-    assert (head.tally.installed, head.denominator, read.head.basis) == (2, 7, Basis.RECIPIENTS)
+    assert (head.tally.installed, head.denominator, read.head.basis) == (2, 7, ShareBasis.RECIPIENTS)
     districts = {line.code: line for line in read.districts.lines}
     assert (districts["608"].tally.installed, districts["608"].denominator) == (2, 3)
     assert districts["615"].share == 0
@@ -124,7 +126,7 @@ def test_an_entered_figure_is_the_basis_for_those_who_see_the_whole(
     answer(places, campaign_id, Label.INSTALLED)
     assert figures(places, campaign_id).head.line.share == 1 / 40
     part = figures_of_a_part(places, campaign_id)
-    assert (part.head.basis, part.total.recipients, part.is_whole) == (Basis.RECIPIENTS, 4, False)
+    assert (part.head.basis, part.total.recipients, part.is_whole) == (ShareBasis.RECIPIENTS, 4, False)
     signed_in(client, LEADER)
     page = client.get("/admin/progress/").text
     assert "2,5%" in page
@@ -162,19 +164,19 @@ def test_reach_counts_each_person_once_and_does_not_invent_deliveries(
 def test_a_large_campaign_s_reach_is_as_of_the_moment_at_which_a_worker_counted_it(
     places: World, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "is_small", lambda _campaign: False)
+    monkeypatch.setattr(reach, "is_small", lambda _campaign: False)
     campaign_id = launch(places)
     signed_in(client, LEADER)
     assert "đang đếm lần đầu" in client.get("/admin/progress/").text
     assert figures(places, campaign_id).districts.lines[0].tally.sent is None  # not known, never nought
     assert places.runtime.redis.exists("loa:rung:count_reach-1")  # who looks has it counted
-    keep_reach(places.runtime.db, campaign_id, now=datetime.now(UTC))
+    store_reach(places.runtime.db, campaign_id, now=datetime.now(UTC))
     assert "số đếm lúc" in client.get("/admin/progress/").text
     with places.runtime.db.write() as session:
         session.execute(update(Message).values(state=MessageState.DELIVERED))
     for email in (APPROVER, NEIGHBOUR):
         assert figures(places, campaign_id, email).reach.total.arrived == 0
-    keep_reach(places.runtime.db, campaign_id, now=datetime.now(UTC))
+    store_reach(places.runtime.db, campaign_id, now=datetime.now(UTC))
     for email, arrived in ((APPROVER, 8), (NEIGHBOUR, 4)):
         read = figures(places, campaign_id, email)
         assert read.reach.total.arrived == arrived
@@ -292,10 +294,10 @@ def test_the_provinces_goal_counts_each_phone_once_over_all_campaigns_of_a_kind(
     assert [count for _day, count in head.days] == [2, 3]
     assert (read.campaigns, read.total.own_installed, read.total.recipients) == (2, 2, 8)
     districts = {line.code: (line.share, line.missing) for line in read.districts.lines}
-    assert read.districts.basis is Basis.ENTERED
+    assert read.districts.basis is ShareBasis.ENTERED
     assert districts == {"608": (3 / 20, 7), "615": (0.0, 5), "618": (None, None)}
     part = figures_of_a_part(places, second)
-    assert (part.head.is_of_place, part.districts.basis) == (False, Basis.RECIPIENTS)
+    assert (part.head.is_of_place, part.districts.basis) == (False, ShareBasis.RECIPIENTS)
 
 
 def test_after_a_second_campaign_places_are_measured_on_what_was_said_in_it(
@@ -308,7 +310,7 @@ def test_after_a_second_campaign_places_are_measured_on_what_was_said_in_it(
     read = figures(places, second)
     assert (read.head.line.installed, read.total.installed) == (1, 4)
     line = next(line for line in read.districts.lines if line.code == "608")
-    assert read.districts.basis is Basis.RECIPIENTS
+    assert read.districts.basis is ShareBasis.RECIPIENTS
     assert (line.installed, line.today, line.denominator, line.share, line.missing) == (1, 1, 4, 1 / 4, 1)
     signed_in(client, LEADER)
     page = client.get(f"/admin/progress/?campaign={second}").text
@@ -316,11 +318,11 @@ def test_after_a_second_campaign_places_are_measured_on_what_was_said_in_it(
     assert re.findall(r'class="num">\+?(?:<a[^>]*>)?(\d+)', cells) == ["1", "1", "1", "4", "4", "0", "4"]
 
 
-def figures_of_a_part(world: World, campaign_id: int) -> Leaders:
+def figures_of_a_part(world: World, campaign_id: int) -> ProgressPage:
     with world.runtime.db.read() as session:
         user = find_user(session, NEIGHBOUR)
         redis = world.runtime.redis
-        return read_leaders(session, campaign_id, user=user, redis=redis, now=datetime.now(UTC))
+        return read_progress(session, campaign_id, user=user, redis=redis, now=datetime.now(UTC))
 
 
 def test_of_how_many_is_not_known_until_somebody_enters_it(places: World, client: FlaskClient) -> None:
@@ -348,10 +350,10 @@ def test_agencies_stand_with_their_gap_their_change_and_who_is_missing(
             )
         user = find_user(session, APPROVER)
         for days_ago, installed in ((1, 20), (0, 25)):
-            hand_in_by_form(
+            submit_by_officer(
                 session,
                 made.id,
-                Counts(40, 30, installed),
+                StaffCounts(40, 30, installed),
                 day=today - timedelta(days=days_ago),
                 note="",
                 user=user,
@@ -374,10 +376,10 @@ def test_an_agency_that_has_not_handed_in_today_has_no_change_since_yesterday(pl
         made = create_organisation(
             session, code="SYT", name="Sở Y tế", kind=OrganisationKind.AGENCY, parent_code="MTTQ"
         )
-        hand_in_by_form(
+        submit_by_officer(
             session,
             made.id,
-            Counts(40, 30, 20),
+            StaffCounts(40, 30, 20),
             day=today - timedelta(days=1),
             note="",
             user=find_user(session, APPROVER),

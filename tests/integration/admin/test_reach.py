@@ -10,15 +10,15 @@ from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select, update
 
-from campaigns.messages import Message
-from campaigns.models import Recipient
-from campaigns.replies.classifier import Label
-from campaigns.states import MessageState
-from outreach.access.models import AuditEvent, Organisation
-from tests.flows.test_counters import says
-from tests.flows.world import AUTHOR, World
-from tests.web.office import post, signed_in
-from tests.web.test_office_progress import LEADER, NEIGHBOUR, launch, places
+from campaigns.models.campaigns import Recipient
+from campaigns.models.messages import Message
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import MessageState
+from outreach.models.accounts import AuditEvent, Organisation
+from tests.integration.admin.test_progress import LEADER, NEIGHBOUR, launch, places
+from tests.integration.campaigns.test_answer_totals import says
+from tests.support.admin_client import post, signed_in
+from tests.support.world import AUTHOR, World
 
 __all__ = ["places"]
 

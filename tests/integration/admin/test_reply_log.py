@@ -8,9 +8,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from outreach.access.models import AuditEvent, Role
-from tests.flows.world import World, number
-from tests.web.office import post, signed_in
+from outreach.models.accounts import AuditEvent, Role
+from tests.support.admin_client import post, signed_in
+from tests.support.world import World, number
 
 ADMINISTRATOR = "quantri@loa.example"
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -15,19 +15,19 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from admin.app import create_app
-from campaigns.agencies.counts import Counts
-from campaigns.agencies.reports import hand_in_by_form
-from campaigns.answers.taking import take_page_answer
-from campaigns.report.issues.issuing import freeze, issue
-from campaigns.report.issues.links import address_of, read_links
-from campaigns.report.models import ReportLink
-from campaigns.windows import VIETNAM
-from outreach.access.models import AuditEvent, OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.access.users import find_user
-from tests.flows.postbox import running_postbox
-from tests.flows.world import AUTHOR, World, number
-from tests.web.office import post, signed_in
+from campaigns.agencies.reports import submit_by_officer
+from campaigns.models.reports import ReportLink
+from campaigns.replies.record_answer import record_page_answer
+from campaigns.reports.issue_report import freeze, issue
+from campaigns.reports.links import address_of, read_links
+from campaigns.rules.agencies import StaffCounts
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.models.accounts import AuditEvent, OrganisationKind, Role
+from tests.support.admin_client import post, signed_in
+from tests.support.mail_server import running_postbox
+from tests.support.world import AUTHOR, World, number
 
 YESTERDAY = (datetime.now(VIETNAM) - timedelta(days=1)).date()
 PAGE = f"/admin/report/?day={YESTERDAY}"
@@ -45,13 +45,13 @@ def agency(world: World) -> int:
     campaign_id = world.launch()
     recipient = world.recipient(number(0), campaign_id)
     with world.runtime.db.write() as session:
-        take_page_answer(session, recipient.id, "installed", keys=world.keys, now=datetime.now(UTC))
+        record_page_answer(session, recipient.id, "installed", keys=world.keys, now=datetime.now(UTC))
         world.add_officer(session, "lanhdao@loa.example", Role.LEADER)
         made = create_organisation(session, code="SYT", name="Sở Y tế", kind=OrganisationKind.AGENCY)
-        hand_in_by_form(
+        submit_by_officer(
             session,
             made.id,
-            Counts(120, 100, 90),
+            StaffCounts(120, 100, 90),
             day=YESTERDAY,
             note="",
             user=find_user(session, AUTHOR),

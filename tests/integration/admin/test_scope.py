@@ -8,27 +8,27 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from campaigns.answers.taking import take_page_answer
 from campaigns.lifecycle import create_campaign, edit_campaign
-from campaigns.messages import Message
-from campaigns.models import Recipient
-from campaigns.planning.draft import read_draft
+from campaigns.models.activities import VisitResult, VisitSheet
+from campaigns.models.campaigns import Recipient
+from campaigns.models.messages import Message
+from campaigns.models.privacy import RequestKind
 from campaigns.planning.kinds import load_kinds
-from campaigns.rights.models import RequestKind
-from campaigns.rights.requests import write_down_request
-from campaigns.rounds.models import Round, RoundResult
-from campaigns.states import CampaignAction, MessageState
-from outreach.access.models import OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.access.users import create_user, find_user
-from outreach.errors import BadCampaign, NotFound
-from outreach.people.directory import Wanted, read_page
-from outreach.people.importing.storing import find_or_create_list
-from outreach.people.models import Contact, Membership
-from outreach.people.person import find_contact
-from outreach.places.models import Area, AreaLevel
-from tests.flows.world import APPROVER, AUTHOR, LIST, PASSWORD, TEXT, World, number
-from tests.web.office import post, signed_in
+from campaigns.privacy.requests import record_request
+from campaigns.replies.record_answer import record_page_answer
+from campaigns.rules.draft import read_draft
+from campaigns.rules.states import CampaignAction, MessageState
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import create_user, find_user
+from outreach.contacts.contact import find_contact
+from outreach.contacts.directory import ContactFilter, read_page
+from outreach.imports.store_rows import find_or_create_list
+from outreach.models.accounts import OrganisationKind, Role
+from outreach.models.contacts import Contact, Membership
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import BadCampaign, NotFound
+from tests.support.admin_client import post, signed_in
+from tests.support.world import APPROVER, AUTHOR, LIST, PASSWORD, TEXT, World, number
 
 # Four people of the Front's list: two of Đắk Hà, one of Kon Tum, one of whom nobody knows.
 IN, ALSO_IN, OUT, UNKNOWN = "A Thun 0", "A Thun 1", "A Thun 2", "A Thun 3"
@@ -99,7 +99,7 @@ def told(text: str) -> set[str]:
 def test_the_directory_and_a_persons_page_end_at_the_area(office: World, email: str, seen: set[str]) -> None:
     with office.runtime.db.read() as session:
         user = find_user(session, email)
-        for wanted in (Wanted(), Wanted(text="A Thun"), Wanted(area_code="62")):
+        for wanted in (ContactFilter(), ContactFilter(text="A Thun"), ContactFilter(area_code="62")):
             found = {line.name for line in read_page(session, user, wanted).lines}
             assert found == seen
         for person in session.scalars(select(Contact)):
@@ -148,7 +148,7 @@ def test_a_sheet_shows_each_the_people_they_may_see_whoever_made_it(
             .where(Recipient.answer.is_not(None))
         ).all()
         assert set(entered) == {IN, ALSO_IN, UNKNOWN}
-        assert len(session.scalars(select(RoundResult)).all()) == 3
+        assert len(session.scalars(select(VisitResult)).all()) == 3
 
 
 def test_who_made_a_sheet_sees_it_and_who_owns_it_sees_nobody_more(
@@ -162,7 +162,7 @@ def test_who_made_a_sheet_sees_it_and_who_owns_it_sees_nobody_more(
         office.runtime.db.write() as session
     ):  # another's sheet, of people whom that organisation does not have
         women = find_user(session, BY_PLACE)
-        made = session.scalars(select(Round)).one()
+        made = session.scalars(select(VisitSheet)).one()
         made.organisation_id = create_organisation(
             session, code="PN2", name="Hội Phụ nữ khác", kind=OrganisationKind.MASS, area_code=DISTRICT
         ).id
@@ -178,7 +178,7 @@ def test_cases_and_reports_of_installs_end_at_the_area(office: World, client: Fl
         recipient = office.recipient(number(index), campaign_id)
         with office.runtime.db.write() as session:
             for said in ("installed", "need_help"):
-                take_page_answer(session, recipient.id, said, keys=office.keys, now=datetime.now(UTC))
+                record_page_answer(session, recipient.id, said, keys=office.keys, now=datetime.now(UTC))
     outside = next(case.id for case in office.cases() if case.area_code == ELSEWHERE)
     signed_in(client, LIMITED)
     assert told(client.get("/admin/inbox/").text) == {IN, ALSO_IN, UNKNOWN}
@@ -199,7 +199,7 @@ def test_cases_and_reports_of_installs_end_at_the_area(office: World, client: Fl
 def test_a_request_names_its_person_to_those_who_may_see_them(office: World, client: FlaskClient) -> None:
     with office.runtime.db.write() as session:
         for name in (IN, OUT):
-            write_down_request(
+            record_request(
                 session,
                 id_of(office, name),
                 RequestKind.EXPORT,

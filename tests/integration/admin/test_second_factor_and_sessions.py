@@ -15,19 +15,19 @@ from rq import Queue
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from admin import login_brake
+from admin import login_limits
 from admin.app import create_app
-from outreach.access.entry.devices import name_device
-from outreach.access.entry.second_factor import WRONG_CODES
-from outreach.access.invitations import mail_reset
-from outreach.access.models import AuditEvent, Role, User, UserSession
-from outreach.doorbell import DEFAULT
-from tests.flows import test_mail as mail
-from tests.flows.test_mail import Postbox
-from tests.flows.world import APPROVER, AUTHOR, PASSWORD, World
-from tests.web.office import signed_in, token
+from outreach.accounts.invitations import mail_reset
+from outreach.accounts.second_factor import WRONG_CODES
+from outreach.accounts.sessions import name_device
+from outreach.core.job_queue import DEFAULT
+from outreach.models.accounts import AuditEvent, Role, User, UserSession
+from tests.integration.outreach import test_approval_mail
+from tests.support.admin_client import signed_in, token
+from tests.support.mail_server import Postbox
+from tests.support.world import APPROVER, AUTHOR, PASSWORD, World
 
-postbox = mail.postbox
+postbox = test_approval_mail.postbox
 ADMINISTRATOR = "quantri@loa.example"
 LEADER = "lanhdao@loa.example"
 
@@ -135,7 +135,7 @@ def test_the_time_between_password_and_code_is_short_and_belongs_to_one_browser(
     totp, _codes = set_up(client)
     assert browser(world).get("/login/code").location == "/login"
     type_password(client)
-    monkeypatch.setattr("admin.login_pages.HALF_IN_FOR", timedelta(0))
+    monkeypatch.setattr("admin.sign_in.HALF_IN_FOR", timedelta(0))
     assert client.get("/login/code").location == "/login"
     form = {"code": next_code(totp), "csrf_token": token(client, "/login")}
     assert client.post("/login/code", data=form).location == "/login"
@@ -268,7 +268,7 @@ def test_devices_are_called_by_names_that_people_know(agent: str, name: str) -> 
 @pytest.fixture
 def office_with_mail(world: World, postbox: tuple[Postbox, str]) -> tuple[FlaskClient, Postbox]:
     box, url = postbox
-    mail.with_mail(world, url)
+    test_approval_mail.with_mail(world, url)
     return browser(world), box
 
 
@@ -322,13 +322,13 @@ def test_a_forgotten_password_is_chosen_anew_by_mail(
 def test_nobodys_postbox_is_filled(office_with_mail: tuple[FlaskClient, Postbox], world: World) -> None:
     client, box = office_with_mail
     pages = set()
-    for _ in range(login_brake.REQUESTS_PER_EMAIL + 2):
+    for _ in range(login_limits.REQUESTS_PER_EMAIL + 2):
         answer = forget(client, AUTHOR)
         pages.add((answer.status_code, re.sub(r'(nonce|value)="[^"]+"', "", answer.text)))
         run_mail_jobs(world)
     assert len(pages) == 1
-    assert len(box.mails) == login_brake.REQUESTS_PER_EMAIL
-    for number in range(login_brake.REQUESTS_PER_ADDRESS):
+    assert len(box.mails) == login_limits.REQUESTS_PER_EMAIL
+    for number in range(login_limits.REQUESTS_PER_ADDRESS):
         held = forget(client, f"{number}@loa.example")
     assert held.status_code == 429
 
@@ -348,8 +348,8 @@ def test_commands_help_who_cannot_get_in(client: FlaskClient, world: World) -> N
     assert not is_in(client)
     types("remove-second-factor", APPROVER)
     types("reset-password", APPROVER, "--password-stdin", stdin="một câu khác hẳn\n")
-    for _ in range(login_brake.FAILURES_PER_EMAIL + 1):
-        login_brake.count_attempt(world.runtime.redis, email=APPROVER, address="203.0.113.9")
+    for _ in range(login_limits.FAILURES_PER_EMAIL + 1):
+        login_limits.hit_login(world.runtime.redis, email=APPROVER, address="203.0.113.9")
     types("unlock", APPROVER)
     signed_in(client, APPROVER, "một câu khác hẳn")
     link = re.search(r"/login/invitation/\S+", types("reset-password", APPROVER))

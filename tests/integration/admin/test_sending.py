@@ -9,20 +9,20 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from campaigns.delivery.recording import Report, settle
-from campaigns.figures import running
-from campaigns.figures.running import Panel, read_panel
-from campaigns.figures.standstill import Standstill
-from campaigns.messages import Attempt
-from campaigns.models import Campaign
-from campaigns.states import AttemptState, CampaignAction, CampaignState, MessageState
-from campaigns.stopping import stop_all
-from outreach.access.models import OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.access.users import find_user
-from outreach.sms.gateway import Cause
-from tests.flows.world import APPROVER, AUTHOR, World, number
-from tests.web.office import signed_in, token
+from campaigns.analytics import campaign_status
+from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
+from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.emergency_stop import stop_all_sending
+from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Attempt
+from campaigns.rules.sending_status import StallReason
+from campaigns.rules.states import AttemptState, CampaignAction, CampaignState, MessageState
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.models.accounts import OrganisationKind, Role
+from outreach.rules.gateway import Cause
+from tests.support.admin_client import signed_in, token
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 ALL_DAY = ["00:00", "24:00"]
 
@@ -38,10 +38,10 @@ def campaign_id(world: World) -> int:
     return world.launch(window=ALL_DAY)
 
 
-def read(world: World, campaign_id: int) -> Panel:
+def read(world: World, campaign_id: int) -> SendingPanel:
     with world.runtime.db.read() as session:
         campaign = session.get_one(Campaign, campaign_id)
-        return read_panel(session, campaign, datetime.now(UTC), runtime=world.runtime)
+        return read_sending_panel(session, campaign, datetime.now(UTC), runtime=world.runtime)
 
 
 def state(world: World, campaign_id: int) -> CampaignState:
@@ -74,7 +74,7 @@ def test_the_figures_add_up_and_say_what_it_cost(world: World, campaign_id: int)
 def test_counting_is_shared_for_a_moment_but_never_across_a_change_of_state(
     world: World, campaign_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "COUNT_AGAIN_S", 60)
+    monkeypatch.setattr(campaign_status, "COUNT_AGAIN_S", 60)
     assert read(world, campaign_id).left == 6
     world.send()
     assert read(world, campaign_id).left == 6  # a moment ago
@@ -85,8 +85,8 @@ def test_counting_is_shared_for_a_moment_but_never_across_a_change_of_state(
 def test_the_page_tells_why_nothing_moves(world: World, client: FlaskClient, campaign_id: int) -> None:
     signed_in(client, AUTHOR)
     with world.runtime.db.write() as session:
-        stop_all(session, user=find_user(session, APPROVER), now=world.now)
-    assert read(world, campaign_id).still.why is Standstill.ALL_STOPPED  # type: ignore[union-attr]
+        stop_all_sending(session, user=find_user(session, APPROVER), now=world.now)
+    assert read(world, campaign_id).still.why is StallReason.ALL_STOPPED  # type: ignore[union-attr]
     assert "Đang dừng mọi việc gửi tin" in client.get(f"/admin/campaigns/{campaign_id}/running/").text
     world.act(campaign_id, CampaignAction.PAUSE)
     assert "Đang tạm dừng" in client.get(f"/admin/campaigns/{campaign_id}/running/").text
@@ -226,10 +226,10 @@ def test_failures_are_told_by_cause_in_words(world: World, client: FlaskClient, 
     world.send()
     with world.runtime.db.write() as session:
         lost = [
-            Report(attempt_id, AttemptState.UNDELIVERED, cause=Cause.UNREACHABLE.value)
+            AttemptReport(attempt_id, AttemptState.UNDELIVERED, cause=Cause.UNREACHABLE.value)
             for attempt_id in session.scalars(select(Attempt.id).limit(2))
         ]
-        settle(session, lost, now=world.now, secret_key=world.runtime.settings.secret_key)
+        apply_reports(session, lost, now=world.now, secret_key=world.runtime.settings.secret_key)
     signed_in(client, AUTHOR)
     text = client.get(f"/admin/campaigns/{campaign_id}/running/").text
     assert re.search(r"Máy tắt hoặc ngoài vùng phủ sóng</th><td[^>]*>2<", text)

@@ -13,14 +13,14 @@ from flask.testing import FlaskClient
 from redis import Redis
 from werkzeug.test import TestResponse
 
-from admin import login_brake
+from admin import login_limits
 from admin.app import create_app
-from outreach.access import users
-from outreach.access.models import AuditEvent, User
+from outreach.accounts import users
+from outreach.core.settings import Settings
+from outreach.models.accounts import AuditEvent, User
 from outreach.runtime import Runtime
-from outreach.settings import Settings
-from tests.flows.world import APPROVER, AUTHOR, PASSWORD, World
-from tests.web.office import signed_in, token
+from tests.support.admin_client import signed_in, token
+from tests.support.world import APPROVER, AUTHOR, PASSWORD, World
 
 NOBODY = "khong-co@loa.example"
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -112,17 +112,17 @@ def test_guessing_one_address_is_slowed_down_and_says_how_long(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(users, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    for _ in range(login_brake.FAILURES_PER_EMAIL):
+    for _ in range(login_limits.FAILURES_PER_EMAIL):
         assert sign_in(client).status_code == 401
     held = sign_in(client, f" {AUTHOR.upper()}", PASSWORD)
     assert held.status_code == 429
     assert "đợi 15 phút" in held.text
-    assert 0 < int(held.headers["Retry-After"]) <= login_brake.WINDOW_S
+    assert 0 < int(held.headers["Retry-After"]) <= login_limits.WINDOW_S
     assert not is_in(client)
     # Others are not held up by it, and when its time is over the right password opens again.
     assert sign_in(client, APPROVER, PASSWORD).status_code == 303
     (key,) = world.runtime.redis.keys("loa:login:email:*")
-    assert 0 < world.runtime.redis.ttl(key) <= login_brake.WINDOW_S
+    assert 0 < world.runtime.redis.ttl(key) <= login_limits.WINDOW_S
     world.runtime.redis.delete(key)
     client.delete_cookie("session")
     assert sign_in(client, AUTHOR, PASSWORD).status_code == 303
@@ -130,24 +130,24 @@ def test_guessing_one_address_is_slowed_down_and_says_how_long(
 
 def test_guessing_many_addresses_from_one_place_is_slowed_down(world: World) -> None:
     redis, place = world.runtime.redis, "203.0.113.5"
-    for index in range(login_brake.FAILURES_PER_ADDRESS):
-        assert not login_brake.count_attempt(redis, email=f"{index}@loa.example", address=place)
-    assert login_brake.count_attempt(redis, email="new@loa.example", address=place)
-    assert not login_brake.count_attempt(redis, email="new@loa.example", address="203.0.113.6")
+    for index in range(login_limits.FAILURES_PER_ADDRESS):
+        assert not login_limits.hit_login(redis, email=f"{index}@loa.example", address=place)
+    assert login_limits.hit_login(redis, email="new@loa.example", address=place)
+    assert not login_limits.hit_login(redis, email="new@loa.example", address="203.0.113.6")
 
 
 def test_signing_in_rightly_uses_up_nothing(world: World) -> None:
     redis, place = world.runtime.redis, "203.0.113.5"
-    for _ in range(login_brake.FAILURES_PER_ADDRESS + 1):
-        assert not login_brake.count_attempt(redis, email=AUTHOR, address=place)
-        login_brake.forget_attempt(redis, email=AUTHOR, address=place)
+    for _ in range(login_limits.FAILURES_PER_ADDRESS + 1):
+        assert not login_limits.hit_login(redis, email=AUTHOR, address=place)
+        login_limits.refund_login(redis, email=AUTHOR, address=place)
 
 
 def test_who_is_held_back_by_an_address_does_not_hold_back_the_office(world: World) -> None:
     redis, place = world.runtime.redis, "203.0.113.5"
-    waits = [login_brake.count_attempt(redis, email=AUTHOR, address=place) for _ in range(60)]
+    waits = [login_limits.hit_login(redis, email=AUTHOR, address=place) for _ in range(60)]
     assert waits[-1]
-    assert not login_brake.count_attempt(redis, email=APPROVER, address=place)
+    assert not login_limits.hit_login(redis, email=APPROVER, address=place)
 
 
 def test_the_office_opens_without_redis(
@@ -266,7 +266,7 @@ ELSEWHERE = [
 def test_nothing_leads_to_another_site(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("admin.login_pages.check_password", lambda user, password: user is not None)
+    monkeypatch.setattr("admin.sign_in.check_password", lambda user, password: user is not None)
     stranger = client.application.test_client()
     signed_in(client, AUTHOR)
     for target in ELSEWHERE:

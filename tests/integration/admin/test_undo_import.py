@@ -9,27 +9,27 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from outreach.people.importing.uploads import running
-from outreach.people.importing.uploads.expiry import remove_ended, remove_unconfirmed
-from outreach.people.models import (
+from outreach.imports import process_upload
+from outreach.imports.uploads import remove_ended, remove_unconfirmed
+from outreach.models.contacts import (
     Contact,
+    DoNotCallFile,
     Membership,
     Phone,
-    Register,
     RegisterState,
     Upload,
     UploadState,
 )
-from tests.flows.world import AUTHOR, World
-from tests.web.importing import PLAIN, count, files, hand_in, settings, upload, work_on
-from tests.web.office import post, signed_in
+from tests.support.admin_client import post, signed_in
+from tests.support.uploads import PLAIN, count, files, hand_in, settings, upload, work_on
+from tests.support.world import AUTHOR, World
 
 __all__ = ["settings"]  # a fixture
 
 
 def stored_by_half(client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three of seven people are stored when the worker is told to stop."""
-    monkeypatch.setattr(running, "CHUNK", 3)
+    monkeypatch.setattr(process_upload, "CHUNK", 3)
     signed_in(client, AUTHOR)
     hand_in(client, world, "a.csv", PLAIN.encode())
     work_on(world)
@@ -93,11 +93,11 @@ def test_taking_back_that_broke_off_is_asked_for_again(
     def break_off(*_args: object, **_more: object) -> None:
         raise RuntimeError
 
-    undo_rows = running.undo_rows
-    monkeypatch.setattr(running, "undo_rows", break_off)
+    undo_rows = process_upload.undo_import_rows
+    monkeypatch.setattr(process_upload, "undo_import_rows", break_off)
     with pytest.raises(RuntimeError):
         work_on(world)
-    monkeypatch.setattr(running, "undo_rows", undo_rows)
+    monkeypatch.setattr(process_upload, "undo_import_rows", undo_rows)
     assert upload(world).state is UploadState.FAILED
     page = client.get("/admin/imports/1/").text
     assert "Chưa gỡ hết những gì tệp này đã đưa vào" in page
@@ -122,14 +122,14 @@ def test_an_import_that_ends_its_worker_three_times_is_given_up(
     def die(*_args: object) -> None:
         raise KeyboardInterrupt
 
-    check_list = running.check_list
-    monkeypatch.setattr(running, "check_list", die)
-    for _ in range(running.MOST_TRIES):
+    check_list = process_upload.check_list
+    monkeypatch.setattr(process_upload, "check_list", die)
+    for _ in range(process_upload.MOST_TRIES):
         with pytest.raises(KeyboardInterrupt):
             work_on(world)
         with world.runtime.db.write() as session:
             session.execute(update(Upload).values(due_at=datetime.now(UTC)))
-    monkeypatch.setattr(running, "check_list", check_list)
+    monkeypatch.setattr(process_upload, "check_list", check_list)
     assert not work_on(world)
     work_on(world)  # takes back what was stored
     assert upload(world).state is UploadState.FAILED
@@ -172,7 +172,7 @@ def test_a_register_that_was_given_up_does_not_stay_either_nor_what_was_broken_o
     folder, now = Path(world.runtime.settings.uploads_dir), datetime.now(UTC)
     with world.runtime.db.write() as session:
         for number, state in ((1, RegisterState.FAILED), (2, RegisterState.WAITING)):
-            session.add(Register(id=number, file_name="a.csv", state=state, handed_in_at=now))
+            session.add(DoNotCallFile(id=number, file_name="a.csv", state=state, handed_in_at=now))
     for name in ("register-1", "register-2", "register-3", "99", "not-ours"):
         (folder / name).mkdir(parents=True)
         (folder / name / "a.csv").write_text("0905000123")

@@ -10,14 +10,13 @@ from itsdangerous import TimestampSigner
 from sqlalchemy import select
 
 from admin.app import create_app
-from campaigns.hooks.models import Subscription
-from outreach.access.models import AuditEvent, Organisation, OrganisationKind, Role, User
-from outreach.access.organisations import create_organisation
-from outreach.access.tokens.keeping import make_token
-from outreach.access.tokens.opening import open_token
-from outreach.access.users import find_user
-from tests.flows.world import APPROVER, AUTHOR, PASSWORD, World
-from tests.web.office import post, signed_in, token
+from campaigns.models.webhooks import Subscription
+from outreach.accounts.api_tokens import authenticate_token, create_token
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Role, User
+from tests.support.admin_client import post, signed_in, token
+from tests.support.world import APPROVER, AUTHOR, PASSWORD, World
 
 ADMINISTRATOR, NEW = "quantri@loa.example", "moi@loa.example"
 CHOSEN = "một mật khẩu mới"
@@ -123,7 +122,7 @@ def test_who_is_no_administrator_any_more_leaves_no_token_that_opens(
         leaver = world.add_officer(session, "cu@loa.example", Role.ADMINISTRATOR)
         organisation = session.scalars(select(Organisation.id)).one()
         secrets = {
-            maker.email: make_token(
+            maker.email: create_token(
                 session,
                 name=f"Cổng của {maker.email}",
                 organisation_id=organisation,
@@ -153,8 +152,8 @@ def test_who_is_no_administrator_any_more_leaves_no_token_that_opens(
     assert "Cổng của cu@loa.example" in page
     assert "Trục liên thông" in page
     with world.runtime.db.read() as session:
-        assert open_token(session, secrets["cu@loa.example"], now=now) is None
-        assert open_token(session, secrets[ADMINISTRATOR], now=now)
+        assert authenticate_token(session, secrets["cu@loa.example"], now=now) is None
+        assert authenticate_token(session, secrets[ADMINISTRATOR], now=now)
         ended = session.scalars(select(AuditEvent).where(AuditEvent.action == "token.end")).one()
         assert ended.actor_id == find_user(session, ADMINISTRATOR).id
         assert session.scalars(select(Subscription.ended_at)).one() is None

@@ -9,26 +9,26 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from campaigns.answers.models import Answer, InstallReport, OfficerEntry, Place
-from campaigns.messages import Message
-from campaigns.models import Recipient
-from campaigns.reach.proving import disagreements
-from campaigns.replies.classifier import Label
-from campaigns.rights.models import RequestKind
-from campaigns.rights.requests import write_down_request
-from campaigns.rounds.models import Round
-from campaigns.states import CampaignAction, MessageState
-from campaigns.windows import VIETNAM
-from outreach.access.models import AuditEvent, Role
-from outreach.errors import WrongState
-from outreach.people.models import Contact, Suppression, SuppressionReason
-from outreach.people.suppression import active
-from outreach.places.loading import load_areas
-from outreach.places.models import Area, AreaLevel
-from tests.flows.lists import UNITS
-from tests.flows.test_counters import recipients, says
-from tests.flows.world import AUTHOR, World, number
-from tests.web.office import post, signed_in
+from campaigns.analytics.verify_reach import find_disagreements
+from campaigns.models.activities import VisitSheet
+from campaigns.models.campaigns import Recipient
+from campaigns.models.messages import Message
+from campaigns.models.privacy import RequestKind
+from campaigns.models.replies import Answer, AnswerPlace, InstallReport, OfficerEntry
+from campaigns.privacy.requests import record_request
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import CampaignAction, MessageState
+from outreach.contacts.suppressions import has_suppression
+from outreach.models.accounts import AuditEvent, Role
+from outreach.models.contacts import Contact, Suppression, SuppressionReason
+from outreach.models.places import Area, AreaLevel
+from outreach.places.areas import load_areas
+from outreach.rules.errors import WrongState
+from tests.integration.campaigns.test_answer_totals import recipients, says
+from tests.support.admin_client import post, signed_in
+from tests.support.lists import UNITS
+from tests.support.world import AUTHOR, World, number
 
 # 0 and 1 live in village 3, as "Thôn 3" and "thôn 3"; 2 and 3 in village 4; 4 has no phone.
 FULL = number(0).replace("+84", "0")
@@ -73,7 +73,7 @@ def test_a_sheet_holds_those_whom_nothing_has_reached_and_nobody_who_wants_peace
         )
         contact = session.get_one(Recipient, fourth).contact_id
         assert contact
-        write_down_request(
+        record_request(
             session,
             contact,
             RequestKind.OBJECT,
@@ -144,9 +144,9 @@ def test_what_comes_back_counts_as_answers_however_often_it_is_saved_and_is_undo
     stand = answers(world)
     assert sorted(stand) == [("installed", True), ("not_yet", True)]
     with world.runtime.db.read() as session:
-        assert {row.place for row in session.scalars(select(OfficerEntry))} == {Place.HOME}
+        assert {row.place for row in session.scalars(select(OfficerEntry))} == {AnswerPlace.HOME}
         assert session.scalars(select(InstallReport.withdrawn_at)).all() == [None]
-        assert disagreements(session)[1] == []
+        assert find_disagreements(session)[1] == []
     page = client.get(show).text
     assert "3/3" in page
     # A slip of the finger: corrected, then undone.
@@ -177,7 +177,7 @@ def test_who_wants_to_be_left_alone_is_and_what_they_say_later_is_not_undone(
     assert 'name="k2"' not in client.get("/admin/rounds/2/").text
     post(client, f"{show}undo")
     with world.runtime.db.read() as session:
-        assert not active(session, phone, SuppressionReason.OPT_OUT)
+        assert not has_suppression(session, phone, SuppressionReason.OPT_OUT)
     post(client, f"{show}enter", k1="2")
     says(world, recipients(world)[0], Label.INSTALLED, days=1)
     post(client, f"{show}undo")
@@ -195,7 +195,7 @@ def test_what_is_entered_in_the_evening_does_not_undo_what_was_said_since_the_vi
 ) -> None:
     show = make(client, campaign)
     with world.runtime.db.write() as session:
-        session.execute(update(Round).values(made_at=world.now - timedelta(days=1)))
+        session.execute(update(VisitSheet).values(made_at=world.now - timedelta(days=1)))
     at = world.now - timedelta(minutes=30)
     visited = at.astimezone(VIETNAM).strftime("%Y-%m-%dT%H:%M")
     for place, label in enumerate((Label.INSTALLED, Label.NOT_YET)):

@@ -19,11 +19,10 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import pytest
 
-from outreach.sms.simulator.running import RunningSimulator
+from simulator.testing import RunningSimulator
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SAMPLE = ROOT / "tests" / "data" / "contacts_sample.csv"
-
 CAMPAIGN = """
 name = "Bluezone ở tổ 1"
 text = "[Chào {name}, ]mời ông/bà cài Bluezone: {link}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from campaigns.delivery.account import LONGEST_HALT_S, Account
+from campaigns.delivery.streams import LONGEST_HALT_S, AccountLimiter
 
 
-def account() -> Account:
-    return Account(None, account="AC", worker="w", limit=None)  # type: ignore[arg-type]
+def account() -> AccountLimiter:
+    return AccountLimiter(None, account="AC", worker="w", limit=None)  # type: ignore[arg-type]
 
 
 def test_a_retry_after_is_obeyed() -> None:

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select, update
 
-from campaigns.delivery.deciding import count_undecided, count_without_campaign, decide_unknown
-from campaigns.delivery.rules import GIVES_UP_AFTER, SERVICE_GIVES_UP_AFTER
-from campaigns.figures.attention import read_unknown
-from campaigns.messages import Message, Outbox
-from campaigns.states import CampaignAction, MessageKind, MessageState
-from outreach.access.models import OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.errors import NotAllowed
-from tests.flows.world import AUTHOR, World, number
+from campaigns.analytics.open_tasks import read_unknown
+from campaigns.delivery.reconcile import count_undecided, count_without_campaign, decide_unknown
+from campaigns.models.messages import Message, Outbox
+from campaigns.rules.delivery import GIVES_UP_AFTER, SERVICE_GIVES_UP_AFTER
+from campaigns.rules.states import CampaignAction, MessageKind, MessageState
+from outreach.accounts.organisations import create_organisation
+from outreach.models.accounts import OrganisationKind, Role
+from outreach.rules.errors import NotAllowed
+from tests.support.world import AUTHOR, World, number
 
 BELOW = "pn@loa.example"
 

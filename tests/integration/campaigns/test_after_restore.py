@@ -10,24 +10,23 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from campaigns.delivery.deciding import count_undecided, decide_unknown
-from campaigns.delivery.rendering import renderer_of
-from campaigns.delivery.restoring import Restored, settle_restored
-from campaigns.messages import Attempt
-from campaigns.models import Campaign, Recipient
-from campaigns.states import AttemptState, CampaignAction
-from campaigns.stopping import is_stopped
-from outreach.access.entry.sessions import begin_session, find_session
-from outreach.access.models import AuditEvent, Organisation, Role
-from outreach.access.tokens.keeping import make_token
-from outreach.access.tokens.opening import open_token
-from outreach.backups.loading import restore_backup
-from outreach.backups.making import create_backup
-from outreach.errors import BadInput
-from outreach.schema import newest
-from outreach.settings import Settings
-from outreach.sms.simulator.running import RunningSimulator
-from tests.flows.world import APPROVER, World, number
+from campaigns.delivery.after_restore import RestoreSummary, settle_restored
+from campaigns.delivery.reconcile import count_undecided, decide_unknown
+from campaigns.emergency_stop import is_stopped
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Attempt
+from campaigns.rules.delivery import renderer_of
+from campaigns.rules.states import AttemptState, CampaignAction
+from outreach.accounts.api_tokens import authenticate_token, create_token
+from outreach.accounts.sessions import begin_session, find_session
+from outreach.backups.create_backup import create_backup
+from outreach.backups.restore_backup import restore_backup
+from outreach.core.schema import newest
+from outreach.core.settings import Settings
+from outreach.models.accounts import AuditEvent, Organisation, Role
+from outreach.rules.errors import BadInput
+from simulator.testing import RunningSimulator
+from tests.support.world import APPROVER, World, number
 
 
 @pytest.fixture
@@ -44,9 +43,11 @@ def back_up(world: World, folder: Path) -> Path:
     return made.path
 
 
-def restore(world: World, path: Path, *, secret_key: str | None = None, replace: bool = True) -> Restored:
+def restore(
+    world: World, path: Path, *, secret_key: str | None = None, replace: bool = True
+) -> RestoreSummary:
     runtime = world.runtime
-    came: list[Restored] = []
+    came: list[RestoreSummary] = []
     restore_backup(
         runtime.db,
         path,
@@ -241,7 +242,7 @@ def test_nobody_is_signed_in_and_no_token_opens_after_a_restore(world: World, tm
         administrator = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
         organisation = session.scalars(select(Organisation.id)).one()
         begun = begin_session(session, administrator.id, address="10.0.0.1", user_agent="", now=now)
-        _token, secret = make_token(
+        _token, secret = create_token(
             session,
             name="Cổng",
             organisation_id=organisation,
@@ -256,7 +257,7 @@ def test_nobody_is_signed_in_and_no_token_opens_after_a_restore(world: World, tm
     assert (restored.sessions, restored.tokens) == (1, 1)
     with world.runtime.db.read() as session:
         assert find_session(session, user_id, key, now=now) is None
-        assert open_token(session, secret, now=now) is None
+        assert authenticate_token(session, secret, now=now) is None
         actions = session.scalars(select(AuditEvent.action)).all()
         assert actions.count("token.end") == 1
 

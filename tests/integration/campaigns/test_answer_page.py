@@ -20,34 +20,32 @@ from sqlalchemy import MetaData, select
 from werkzeug.serving import make_server
 
 from admin.app import create_app
-from campaigns.answers.models import Answer
-from campaigns.answers.standing import LEAVES_OPEN
-from campaigns.links import LinkCipher
-from campaigns.models import Campaign, Opening, Recipient
-from campaigns.reach.reading import read_reach
-from campaigns.replies.classifier import Label
-from campaigns.states import CampaignAction, CampaignState
-from campaigns.web import openings
-from campaigns.web.failed_tokens import MOST, WINDOW_S
-from campaigns.web.showing import BUTTONS
-from outreach.doorbell import Doorbell
-from outreach.people.models import Phone, SuppressionReason
-from outreach.people.suppression import active
-from outreach.settings import Settings
-from tests.flows.world import World, number
+from campaigns.analytics.reach import read_reach
+from campaigns.models.campaigns import Campaign, PageOpen, Recipient
+from campaigns.models.replies import Answer
+from campaigns.rules.links import LinkCipher
+from campaigns.rules.replies.labels import NON_ANSWERS, Label
+from campaigns.rules.states import CampaignAction, CampaignState
+from campaigns.web import page_lookups
+from campaigns.web.answer_page import BUTTONS
+from campaigns.web.page_lookups import MOST, WINDOW_S
+from outreach.contacts.suppressions import has_suppression
+from outreach.core.job_queue import JobQueue
+from outreach.core.settings import Settings
+from outreach.models.contacts import Phone, SuppressionReason
+from tests.support.world import World, number
 
 ANDROID = "Mozilla/5.0 (Linux; Android 9; SM-A105F) AppleWebKit/537.36 Mobile Safari/537.36"
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 13_6 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"
 DESKTOP = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Firefox/79.0"
 NO_APP = ("no_smartphone", "installed", "opt_out")
-
 # What a page looks like does not depend on the database.
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openings, "EVERY_S", 0.05)
+    monkeypatch.setattr(page_lookups, "EVERY_S", 0.05)
 
 
 @pytest.fixture
@@ -97,7 +95,7 @@ def answers(world: World) -> list[Label]:
 
 def may_be_written_to(world: World, recipient: Recipient) -> bool:
     with world.runtime.db.read() as session:
-        return not active(session, recipient.phone_id or 0, SuppressionReason.OPT_OUT)
+        return not has_suppression(session, recipient.phone_id or 0, SuppressionReason.OPT_OUT)
 
 
 def test_looking_changes_nothing(client: FlaskClient, world: World, campaign: int) -> None:
@@ -143,7 +141,7 @@ def test_an_undo_pressed_twice_on_a_slow_network_undoes_once(
 
 def opened(world: World) -> int:
     with world.runtime.db.read() as session:
-        return len(session.scalars(select(Opening.recipient_id)).all())
+        return len(session.scalars(select(PageOpen.recipient_id)).all())
 
 
 def test_who_opened_the_page_is_noted_once_and_counted_apart(
@@ -246,7 +244,7 @@ def test_guessing_is_slowed_and_nobody_else_pays_for_it(
 def test_a_carrier_s_address_where_most_links_are_right_is_never_held_back(
     client: FlaskClient, world: World, campaign: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campaigns.web.failed_tokens.MOST", 3)
+    monkeypatch.setattr("campaigns.web.page_lookups.MOST", 3)
     token = token_of(world, campaign)
     carrier = {"X-Forwarded-For": "203.0.113.9"}
     for _ in range(5):
@@ -259,7 +257,7 @@ def test_a_carrier_s_address_where_most_links_are_right_is_never_held_back(
 @one_database
 def test_without_redis_nobody_is_limited(world: World, campaign: int) -> None:
     away = Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.1)
-    runtime = replace(world.runtime, redis=away, doorbell=Doorbell(away))
+    runtime = replace(world.runtime, redis=away, doorbell=JobQueue(away))
     client = create_app(runtime.settings, runtime=runtime).test_client()
     for _ in range(MOST + 2):
         assert client.get("/zzzzzzzz").status_code == 404
@@ -502,7 +500,7 @@ def test_an_answer_by_sms_without_a_button_is_shown_in_words(
     client: FlaskClient, world: World, campaign: int
 ) -> None:
     token, recipient_id = token_of(world, campaign), world.recipient(number(0), campaign).id
-    for label in set(Label) - LEAVES_OPEN:
+    for label in set(Label) - NON_ANSWERS:
         with world.runtime.db.write() as session:
             session.get_one(Recipient, recipient_id).answer = label
         assert re.search(r"<h2>Ông/bà đã trả lời: \w+", read(client, token))

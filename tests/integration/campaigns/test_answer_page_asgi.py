@@ -12,18 +12,18 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from admin.app import create_front
-from campaigns.links import LinkCipher
-from campaigns.models import Opening
-from campaigns.web import openings
-from campaigns.web.failed_tokens import MOST
-from campaigns.web.page_calls import PageCalls
-from tests.flows.world import World, number
-from tests.web.asgi_client import AsgiClient
+from campaigns.models.campaigns import PageOpen
+from campaigns.rules.links import LinkCipher
+from campaigns.web import page_lookups
+from campaigns.web.answer_page import AnswerPageApp
+from campaigns.web.page_lookups import MOST
+from tests.support.asgi_client import AsgiClient
+from tests.support.world import World, number
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openings, "EVERY_S", 0.05)
+    monkeypatch.setattr(page_lookups, "EVERY_S", 0.05)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_it_is_answered_without_flask(client: FlaskClient, world: World, tokens:
         raise AssertionError("left to the other application")
 
     desk = client.application.extensions["desk"]
-    with closing(AsgiClient(PageCalls(world.runtime.db, desk, others=nobody, is_https=True))) as alone:
+    with closing(AsgiClient(AnswerPageApp(world.runtime.db, desk, others=nobody, is_https=True))) as alone:
         pages = [alone.get(f"/{token}") for token in tokens]
         assert all(page.status_code == 200 for page in pages)
         assert pages[0].headers["Strict-Transport-Security"] == "max-age=31536000"
@@ -88,7 +88,7 @@ def test_many_at_once_share_a_look_up_and_each_opening_is_noted(
     limit = time.monotonic() + 10
     while True:
         with world.runtime.db.read() as session:
-            if session.scalar(select(func.count()).select_from(Opening)) == 3:
+            if session.scalar(select(func.count()).select_from(PageOpen)) == 3:
                 break
         assert time.monotonic() < limit
         time.sleep(0.05)

@@ -13,29 +13,29 @@ from flask.testing import FlaskCliRunner
 from sqlalchemy import String, cast, func, select, update
 
 from admin.app import create_app
-from campaigns.answers import counters
-from campaigns.answers.counters import differences, fold_counters
-from campaigns.answers.models import Counter, Source
-from campaigns.answers.taking import take_answer, undo_answer
-from campaigns.models import Recipient
-from campaigns.replies.classifier import Label
-from campaigns.rights.erasing import erase
-from campaigns.rights.models import RequestKind
-from campaigns.rights.requests import write_down_request
-from campaigns.states import CampaignAction
-from outreach.errors import WrongState
-from outreach.people.models import Contact, SuppressionReason
-from outreach.people.person import suppress_number
-from outreach.places.models import Area, AreaLevel
-from tests.flows.processes import ROOT
-from tests.flows.world import APPROVER, AUTHOR, World
+from campaigns import answer_totals
+from campaigns.answer_totals import find_differences, fold_answer_totals
+from campaigns.models.campaigns import Recipient
+from campaigns.models.privacy import RequestKind
+from campaigns.models.replies import AnswerSource, AnswerTotal
+from campaigns.privacy.erase_contact import erase_contact
+from campaigns.privacy.requests import record_request
+from campaigns.replies.record_answer import record_answer, undo_answer
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import CampaignAction
+from outreach.contacts.contact import suppress_number
+from outreach.models.contacts import Contact, SuppressionReason
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import WrongState
+from tests.support.processes import ROOT
+from tests.support.world import APPROVER, AUTHOR, World
 
 PEOPLE = 12
 
 
 def check(world: World) -> int:
     with world.runtime.db.read() as session:
-        sums, wrong = differences(session)
+        sums, wrong = find_differences(session)
     assert wrong == []
     return sums
 
@@ -44,12 +44,12 @@ def says(world: World, recipient_id: int, label: Label, *, days: int = 0) -> Non
     with world.runtime.db.write() as session:
         recipient = session.get_one(Recipient, recipient_id)
         assert recipient.phone_id
-        take_answer(
+        record_answer(
             session,
             phone_id=recipient.phone_id,
             recipient=recipient,
             label=label,
-            source=Source.PAGE,
+            source=AnswerSource.PAGE,
             keys=world.keys,
             now=world.now + timedelta(days=days),
         )
@@ -89,7 +89,7 @@ def crowd(world: World) -> World:
 def test_any_history_leaves_counters_that_the_people_confirm(
     crowd: World, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counters, "FOLD_BEYOND", 4)
+    monkeypatch.setattr(answer_totals, "FOLD_BEYOND", 4)
     dice = random.Random(seed)
     campaign_id = crowd.launch()
     if dice.random() < 0.7:
@@ -107,7 +107,7 @@ def test_any_history_leaves_counters_that_the_people_confirm(
                     takes_back(crowd, who, days=day // 8)
                 case "fold":
                     with crowd.runtime.db.write() as session:
-                        fold_counters(session)
+                        fold_answer_totals(session)
                 case "suppressed":
                     _suppress(crowd, who)
                 case "erased":
@@ -138,7 +138,7 @@ def _erase(world: World, recipient_id: int) -> None:
     with world.runtime.db.write() as session:
         contact_id = session.get_one(Recipient, recipient_id).contact_id
         assert contact_id
-        request = write_down_request(
+        request = record_request(
             session,
             contact_id,
             RequestKind.ERASE,
@@ -147,19 +147,21 @@ def _erase(world: World, recipient_id: int) -> None:
             user=world.user(AUTHOR),
             now=world.now,
         )
-        erase(session, request.id, secret_key=world.keys.secret_key, user=world.user(APPROVER), now=world.now)
+        erase_contact(
+            session, request.id, secret_key=world.keys.secret_key, user=world.user(APPROVER), now=world.now
+        )
 
 
 def test_answers_while_the_counters_are_folded_are_all_counted(
     crowd: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counters, "FOLD_BEYOND", 0)
+    monkeypatch.setattr(answer_totals, "FOLD_BEYOND", 0)
     crowd.launch()
     people = recipients(crowd)[:8]
 
     def fold(_: int) -> None:
         with crowd.runtime.db.write() as session:
-            fold_counters(session)
+            fold_answer_totals(session)
 
     with ThreadPoolExecutor(4) as pool:
         jobs = [pool.submit(says, crowd, who, Label.INSTALLED) for who in people]
@@ -170,8 +172,8 @@ def test_answers_while_the_counters_are_folded_are_all_counted(
     fold(0)
     check(crowd)
     with crowd.runtime.db.read() as session:
-        assert session.scalar(select(func.sum(Counter.installed))) == 8
-        assert session.scalar(select(func.min(Counter.people))) == 0  # nothing is left to be folded
+        assert session.scalar(select(func.sum(AnswerTotal.installed))) == 8
+        assert session.scalar(select(func.min(AnswerTotal.people))) == 0  # nothing is left to be folded
 
 
 def test_a_counter_that_is_wrong_is_named(crowd: World) -> None:
@@ -180,7 +182,7 @@ def test_a_counter_that_is_wrong_is_named(crowd: World) -> None:
     says(crowd, recipients(crowd)[0], Label.INSTALLED)
     assert runner.invoke(args=["counters", "verify"]).exit_code == 0
     with crowd.runtime.db.write() as session:
-        session.execute(update(Counter).where(Counter.day.is_not(None)).values(installed=4))
+        session.execute(update(AnswerTotal).where(AnswerTotal.day.is_not(None)).values(installed=4))
     told = runner.invoke(args=["counters", "verify"])
     assert told.exit_code == 1
     assert told.stdout == ""
@@ -197,4 +199,4 @@ def test_where_a_recipient_stands_is_changed_in_one_place() -> None:
         if changes.search(path.read_text(encoding="utf-8"))
     }
     # The demo writes in bulk and has everything counted anew.
-    assert found == {"campaigns/answers/taking.py", "admin/demo_bulk.py"}
+    assert found == {"campaigns/replies/record_answer.py", "admin/demo/load_demo.py"}

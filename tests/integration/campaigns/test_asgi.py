@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from flask import Flask, Response, request
 
-from campaigns.web.threaded import IN_MEMORY, Threaded
-from tests.web.asgi_client import AsgiClient
+from campaigns.web.asgi import IN_MEMORY, WsgiBridge
+from tests.support.asgi_client import AsgiClient
 
 app = Flask(__name__)
 
@@ -64,13 +64,13 @@ def answers(body: Iterable[dict[str, Any]], asked: dict[str, Any]) -> list[Any]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(Threaded(app, threads=1, most_bytes=10_000)(asked, receive, send))
+    asyncio.run(WsgiBridge(app, threads=1, most_bytes=10_000)(asked, receive, send))
     return sent
 
 
 def test_a_request_arrives_whole_and_a_header_cannot_pass_for_the_proxys() -> None:
     headers = {"X-Forwarded-For": "192.0.2.1", "Cookie": "a=1; b=2"}
-    with closing(AsgiClient(Threaded(app, threads=1, most_bytes=10_000))) as client:
+    with closing(AsgiClient(WsgiBridge(app, threads=1, most_bytes=10_000))) as client:
         told = client.post("/told?chữ=có", data="Kon Rơ Bàng", headers=headers).json
         assert client.post("/làng/Kon Rơ").get_data(as_text=True) == "Kon Rơ"
     assert told == {

@@ -11,16 +11,16 @@ import pytest
 from sqlalchemy import select
 
 from campaigns.lifecycle import create_campaign
-from campaigns.models import Campaign, CampaignList, Recipient
-from campaigns.planning.audience import count_audience, freeze_audience, whom_of
-from campaigns.planning.census import read_census
-from campaigns.planning.draft import read_draft
+from campaigns.models.campaigns import Campaign, CampaignList, Recipient
+from campaigns.planning.audience import audience_query, count_audience, freeze_audience, load_audience_counter
 from campaigns.planning.kinds import load_kinds
-from campaigns.states import Exclusion
-from outreach.access.models import OrganisationKind
-from outreach.access.organisations import create_organisation
-from outreach.access.users import find_user
-from outreach.people.models import (
+from campaigns.rules.draft import read_draft
+from campaigns.rules.states import Exclusion
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.contacts.suppressions import hash_number
+from outreach.models.accounts import OrganisationKind
+from outreach.models.contacts import (
     Contact,
     ContactList,
     ContactPhone,
@@ -30,9 +30,8 @@ from outreach.people.models import (
     Suppression,
     SuppressionReason,
 )
-from outreach.people.suppression import hash_number
-from outreach.places.models import Area, AreaLevel
-from tests.flows.world import AUTHOR, LIST, TEXT, World, number
+from outreach.models.places import Area, AreaLevel
+from tests.support.world import AUTHOR, LIST, TEXT, World, number
 
 TOWN, COMMUNE, FAR = "608", "23281", "23425"
 OUT, WRONG, CALL = SuppressionReason.OPT_OUT, SuppressionReason.WRONG_NUMBER, SuppressionReason.DO_NOT_CALL
@@ -96,8 +95,8 @@ def audience(world: World, campaign_id: int) -> dict[str, str]:
 def foresee(world: World, campaign_id: int) -> tuple[int, dict[Exclusion, int]]:
     """What the office says before a campaign is launched."""
     with world.runtime.db.read() as session:
-        whom = whom_of(session, session.get_one(Campaign, campaign_id))
-        return read_census(session, whom.kind).count(whom)[:2]
+        whom = audience_query(session, session.get_one(Campaign, campaign_id))
+        return load_audience_counter(session, whom.kind).count(whom)[:2]
 
 
 @dataclass
@@ -125,7 +124,6 @@ BLOCKED = {
     31: (WRONG,),
     33: (WRONG, OUT),
 }
-
 PEOPLE = [
     # Each reason by itself.
     Person("free", (1,), 1),

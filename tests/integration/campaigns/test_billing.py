@@ -12,33 +12,31 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from campaigns.delivery.billing import BILLED_WITHIN, Settled, is_due, settle_bills, store_bills
-from campaigns.delivery.recording import Report, settle
-from campaigns.delivery.tallying import causes_and_segments
-from campaigns.messages import Attempt
-from campaigns.models import Campaign
-from campaigns.states import AttemptState, CampaignAction
-from outreach.sms.gateway import Billed, GatewayAway
-from tests.flows.test_budget import ONE_SEGMENT, PRICE, panel
-from tests.flows.world import World, number
+from campaigns.delivery.billing import BILLED_WITHIN, BillingResult, is_due, read_bills, store_bills
+from campaigns.delivery.outbox import causes_and_segments
+from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Attempt
+from campaigns.rules.states import AttemptState, CampaignAction
+from outreach.rules.gateway import BilledMessage, GatewayUnavailable
+from tests.integration.campaigns.test_budget import ONE_SEGMENT, PRICE, panel
+from tests.support.world import World, number
 
 
-def look(world: World, gateway: Any = None) -> Settled:
+def look(world: World, gateway: Any = None) -> BillingResult:
     """As the job does, with the simulator's list where no gateway is given."""
 
-    async def job() -> Settled:
+    async def job() -> BillingResult:
         used = gateway or world.runtime.open_gateway()
         try:
-            return await settle_bills(
-                world.runtime, used, is_told_to_stop=lambda: False, now=datetime.now(UTC)
-            )
+            return await read_bills(world.runtime, used, is_told_to_stop=lambda: False, now=datetime.now(UTC))
         finally:
             await used.close()
 
     return asyncio.run(job())
 
 
-def bill(world: World, *prices: Billed) -> int:
+def bill(world: World, *prices: BilledMessage) -> int:
     with world.runtime.db.write() as session:
         return store_bills(session, prices, usd_vnd=23_200, now=datetime.now(UTC))
 
@@ -53,9 +51,11 @@ def attempts(world: World) -> list[Attempt]:
         return list(session.scalars(select(Attempt).order_by(Attempt.id)))
 
 
-def billed(attempt: Attempt, price: str | None, *, unit: str = "USD", segments: int | None = 1) -> Billed:
+def billed(
+    attempt: Attempt, price: str | None, *, unit: str = "USD", segments: int | None = 1
+) -> BilledMessage:
     assert attempt.gateway_id is not None
-    return Billed(attempt.gateway_id, Decimal(price) if price else None, unit, segments)
+    return BilledMessage(attempt.gateway_id, Decimal(price) if price else None, unit, segments)
 
 
 def wait_for_arrival(world: World, count: int) -> None:
@@ -90,7 +90,7 @@ def test_what_has_no_price_yet_or_one_in_other_money_stays_an_estimate(world: Wo
     world.send()
     first, second, third = attempts(world)
     assert bill(world, billed(first, None), billed(second, "0.01", unit="EUR")) == 0
-    assert bill(world, billed(third, "0.0302"), Billed("SMof-another", Decimal(1), "USD", 1)) == 1
+    assert bill(world, billed(third, "0.0302"), BilledMessage("SMof-another", Decimal(1), "USD", 1)) == 1
     assert panel(world, campaign).spent_vnd == 2 * PRICE + 701
 
 
@@ -113,9 +113,11 @@ def test_a_message_that_fails_after_its_bill_still_costs_it(world: World) -> Non
     world.send()
     first, second = attempts(world)
     bill(world, billed(first, "0.0151"))
-    failed = [Report(item.id, AttemptState.FAILED, cause="blocked", code="30007") for item in (first, second)]
+    failed = [
+        AttemptReport(item.id, AttemptState.FAILED, cause="blocked", code="30007") for item in (first, second)
+    ]
     with world.runtime.db.write() as session:
-        settle(session, failed, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
+        apply_reports(session, failed, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
     found = campaign_of(world, campaign)
     assert (found.segments_taken, found.priced_segments, found.priced_vnd) == (0, 0, PRICE)
     # And one that had failed before.
@@ -152,15 +154,15 @@ def test_a_dearer_bill_than_the_estimate_ends_it_sooner(world: World) -> None:
 class Bills:
     """A gateway with a list of its own."""
 
-    def __init__(self, *pages: list[Billed], away: bool = False) -> None:
+    def __init__(self, *pages: list[BilledMessage], away: bool = False) -> None:
         self.pages, self.away, self.days = pages, away, []  # type: ignore[var-annotated]
 
-    async def list_billed(self, day: date) -> AsyncIterator[list[Billed]]:
+    async def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
         self.days.append(day)
         for page in self.pages:
             yield page
         if self.away:
-            raise GatewayAway("cut")
+            raise GatewayUnavailable("cut")
 
     async def close(self) -> None:
         return None
@@ -186,7 +188,7 @@ def test_two_looks_at_once_count_a_bill_once(world: World) -> None:
 
     async def both() -> None:
         looks = (
-            settle_bills(world.runtime, gateway, is_told_to_stop=lambda: False, now=datetime.now(UTC))  # type: ignore[arg-type]
+            read_bills(world.runtime, gateway, is_told_to_stop=lambda: False, now=datetime.now(UTC))  # type: ignore[arg-type]
             for gateway in (Bills(page), Bills(page))
         )
         await asyncio.gather(*looks)

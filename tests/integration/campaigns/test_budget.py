@@ -8,23 +8,23 @@ from typing import Any
 
 import pytest
 
-from campaigns.figures.running import Panel, read_panel
-from campaigns.lifecycle import act
-from campaigns.models import Campaign
-from campaigns.planning.approvals import read_terms
-from campaigns.states import CampaignAction, CampaignState
-from outreach.errors import WrongState
-from tests.flows.world import APPROVER, AUTHOR, World, number
+from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
+from campaigns.lifecycle import perform_action
+from campaigns.models.campaigns import Campaign
+from campaigns.planning.approvals import compute_terms
+from campaigns.rules.states import CampaignAction, CampaignState
+from outreach.rules.errors import WrongState
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 ONE_SEGMENT: dict[str, Any] = {"unaccented": True, "text": "Moi ong/ba cai Bluezone"}
 PRICE = 350
 
 
-def panel(world: World, campaign_id: int) -> Panel:
+def panel(world: World, campaign_id: int) -> SendingPanel:
     world.runtime.redis.flushdb()
     with world.runtime.db.read() as session:
         campaign = session.get_one(Campaign, campaign_id)
-        return read_panel(session, campaign, datetime.now(UTC), runtime=world.runtime)
+        return read_sending_panel(session, campaign, datetime.now(UTC), runtime=world.runtime)
 
 
 def approved(world: World, **changes: Any) -> int:
@@ -38,9 +38,11 @@ def press_launch(world: World, campaign_id: int) -> CampaignState:
     """As page and command do."""
     with world.runtime.db.write() as session:
         campaign = session.get_one(Campaign, campaign_id)
-        terms = read_terms(session, campaign, settings=world.runtime.settings, now=world.now)
+        terms = compute_terms(session, campaign, settings=world.runtime.settings, now=world.now)
         user = world.user(AUTHOR)
-        return act(session, campaign_id, CampaignAction.LAUNCH, user=user, now=world.now, terms=terms).state
+        return perform_action(
+            session, campaign_id, CampaignAction.LAUNCH, user=user, now=world.now, terms=terms
+        ).state
 
 
 def change_price(world: World, price: int) -> None:

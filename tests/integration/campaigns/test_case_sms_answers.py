@@ -7,23 +7,21 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from campaigns.casework.cases import Reopened, finish, reopen
-from campaigns.casework.handling import give_label, undo_label
-from campaigns.casework.kinds import Outcome
-from campaigns.casework.models import Case
-from campaigns.casework.saved_texts import list_texts, remove_text, save_text
-from campaigns.casework.texting import answer_by_sms, read_sent
-from campaigns.messages import Message, Outbox
-from campaigns.models import Campaign
-from campaigns.replies.classifier import Label
-from campaigns.states import MessageState, SkipReason
-from outreach.access.models import OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.errors import BadInput, BadTemplate, NotFound, WrongState
-from outreach.people.models import Suppression
-from tests.flows.test_cases import case, do, press
-from tests.flows.test_two_at_once import at_once
-from tests.flows.world import AUTHOR, World, number
+from campaigns.cases.handle_case import Reopened, close_case, label_reply, reopen_case, undo_reply_label
+from campaigns.cases.sms_answers import answer_by_sms, list_texts, read_sent, remove_text, save_text
+from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Message, Outbox
+from campaigns.models.replies import Case
+from campaigns.rules.cases import CaseOutcome
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import MessageState, SkipReason
+from outreach.accounts.organisations import create_organisation
+from outreach.models.accounts import OrganisationKind, Role
+from outreach.models.contacts import Suppression
+from outreach.rules.errors import BadInput, BadTemplate, NotFound, WrongState
+from tests.integration.campaigns.test_cases import case, do, press
+from tests.integration.campaigns.test_concurrent_actions import at_once
+from tests.support.world import AUTHOR, World, number
 
 TEXT = "Can bo se goi lai trong ngay."
 
@@ -71,7 +69,7 @@ def test_an_answer_goes_out_once_and_ends_the_case(world: World) -> None:
         answer(world, case_id)
     world.send()
     assert [(line["To"], line["Body"]) for line in world.simulator.ledger()] == [(number(0), TEXT)]
-    assert case(world, case_id).outcome is Outcome.MESSAGED
+    assert case(world, case_id).outcome is CaseOutcome.MESSAGED
 
 
 def test_an_answer_may_leave_the_case_open_and_is_not_sent_twice(world: World) -> None:
@@ -98,7 +96,7 @@ def test_an_answer_waits_for_the_hours_and_can_be_taken_back_until_then(world: W
     with world.runtime.db.read() as session:
         (waiting,) = read_sent(session, Message.id == message(world, case_id).id)
     assert (waiting.state, waiting.due_at, waiting.sent_at) == (MessageState.QUEUED, leaves_at, None)
-    assert do(world, reopen, case_id) == Reopened(keeps_answer=False, keeps_message=False)
+    assert do(world, reopen_case, case_id) == Reopened(keeps_answer=False, keeps_message=False)
     assert message(world, case_id).state is MessageState.CANCELLED
     with world.runtime.db.read() as session:
         assert session.scalars(select(Outbox)).all() == []
@@ -110,14 +108,14 @@ def test_what_has_left_stays_sent_when_the_case_is_opened_again(world: World) ->
     case_id = asked(world)
     answer(world, case_id)
     world.send()
-    assert do(world, reopen, case_id) == Reopened(keeps_answer=False, keeps_message=True)
+    assert do(world, reopen_case, case_id) == Reopened(keeps_answer=False, keeps_message=True)
     assert [each.id for each in world.cases()] == [case_id]
 
 
 def test_a_case_opened_again_while_its_answer_leaves_comes_to_one_end(world: World) -> None:
     case_id = asked(world)
     answer(world, case_id)
-    _sent, reopened = at_once(world.send, lambda: do(world, reopen, case_id))
+    _sent, reopened = at_once(world.send, lambda: do(world, reopen_case, case_id))
     assert isinstance(reopened, Reopened)
     world.send()
     assert len(world.sent_to()) == (1 if reopened.keeps_message else 0)
@@ -164,11 +162,11 @@ def test_an_opt_out_label_taken_back_before_its_confirmation_left_sends_nothing(
     world.simulator.reset()
     world.reply(number(0), "ok", gateway_id="SM1")
     (unclear,) = world.cases()
-    do(world, give_label, unclear.id, Label.OPT_OUT)
-    do(world, undo_label, unclear.id)
+    do(world, label_reply, unclear.id, Label.OPT_OUT)
+    do(world, undo_reply_label, unclear.id)
     world.send()
     assert world.sent_to() == []
-    do(world, give_label, unclear.id, Label.OPT_OUT)
+    do(world, label_reply, unclear.id, Label.OPT_OUT)
     world.send()
     assert world.sent_to() == [number(0)]
     with world.runtime.db.read() as session:
@@ -179,8 +177,8 @@ def test_a_finished_call_does_not_touch_an_answer_sent_before(world: World) -> N
     case_id = asked(world)
     close_the_window(world)
     answer(world, case_id, is_done=False)
-    do(world, finish, case_id, Outcome.CALLED)
-    do(world, reopen, case_id)
+    do(world, close_case, case_id, CaseOutcome.CALLED)
+    do(world, reopen_case, case_id)
     assert message(world, case_id).state is MessageState.QUEUED
 
 

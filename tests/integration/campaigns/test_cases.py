@@ -12,22 +12,30 @@ import pytest
 from sqlalchemy import select
 
 from admin.app import create_app
-from campaigns.answers.models import OfficerEntry, Place
-from campaigns.answers.taking import take_page_answer
-from campaigns.casework.cases import Reopened, finish, number_to_call, release, reopen, take
-from campaigns.casework.examples import read_examples
-from campaigns.casework.handling import Labelled, give_label, undo_label
-from campaigns.casework.kinds import CaseKind, Outcome
-from campaigns.casework.models import Case
-from campaigns.figures.person import record_answer
-from campaigns.replies.classifier import Label
-from outreach.access.models import AuditEvent, OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.errors import BadInput, NotAllowed, NotFound, WrongState
-from outreach.people.models import Contact, Phone, Suppression
-from outreach.schema import downgrade, upgrade
-from tests.flows.test_two_at_once import at_once
-from tests.flows.world import AUTHOR, World, number
+from campaigns.cases.conversation import record_answer
+from campaigns.cases.handle_case import (
+    Labelled,
+    Reopened,
+    assign_case,
+    close_case,
+    label_reply,
+    number_to_call,
+    read_examples,
+    reopen_case,
+    unassign_case,
+    undo_reply_label,
+)
+from campaigns.models.replies import AnswerPlace, Case, OfficerEntry
+from campaigns.replies.record_answer import record_page_answer
+from campaigns.rules.cases import CaseKind, CaseOutcome
+from campaigns.rules.replies.labels import Label
+from outreach.accounts.organisations import create_organisation
+from outreach.core.schema import downgrade, upgrade
+from outreach.models.accounts import AuditEvent, OrganisationKind, Role
+from outreach.models.contacts import Contact, Phone, Suppression
+from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
+from tests.integration.campaigns.test_concurrent_actions import at_once
+from tests.support.world import AUTHOR, World, number
 
 COLLEAGUE = "dongnghiep@loa.example"
 
@@ -45,7 +53,7 @@ def campaign(world: World) -> int:
 def press(world: World, campaign: int, answer: str, *, index: int = 0) -> None:
     recipient = world.recipient(number(index), campaign)
     with world.runtime.db.write() as session:
-        take_page_answer(session, recipient.id, answer, keys=world.keys, now=world.now)
+        record_page_answer(session, recipient.id, answer, keys=world.keys, now=world.now)
 
 
 def do(
@@ -53,9 +61,9 @@ def do(
 ) -> Any:
     """One officer's deed in its own transaction."""
     more.setdefault("now", world.now)
-    if deed in (give_label, undo_label, finish):
+    if deed in (label_reply, undo_reply_label, close_case):
         more["keys"] = world.keys
-    if deed is finish:
+    if deed is close_case:
         more = {"note": "", "result": None, **more}
     with world.runtime.db.write() as session:
         return deed(session, case_id, *args, user=world.user(email), **more)
@@ -95,7 +103,7 @@ def test_help_asked_for_by_page_sms_and_officer_is_one_list(world: World, campai
             contact,
             campaign,
             Label.NEED_HELP,
-            place=Place.HOME,
+            place=AnswerPlace.HOME,
             note="",
             user=world.user(AUTHOR),
             keys=world.keys,
@@ -112,7 +120,7 @@ def test_who_asks_twice_is_helped_once_and_who_asks_again_later_once_more(
     press(world, campaign, "need_help")
     world.reply(number(0), "4", gateway_id="SM1")
     (first,) = world.cases()
-    do(world, finish, first.id, Outcome.CALLED)
+    do(world, close_case, first.id, CaseOutcome.CALLED)
     assert world.cases() == []
     press(world, campaign, "need_help")  # the page sent once more by a slow network
     assert world.cases() == []
@@ -126,9 +134,9 @@ def test_help_taken_back_on_the_page_closes_the_request(world: World, campaign: 
     (asked,) = world.cases()
     press(world, campaign, "undo")
     assert world.cases() == []
-    assert case(world, asked.id).outcome is Outcome.WITHDRAWN
+    assert case(world, asked.id).outcome is CaseOutcome.WITHDRAWN
     with pytest.raises(WrongState, match="rút lại"):
-        do(world, take, asked.id)
+        do(world, assign_case, asked.id)
     press(world, campaign, "need_help")
     assert kinds(world) == [CaseKind.HELP]
 
@@ -139,7 +147,7 @@ def test_who_says_meanwhile_that_it_is_done_still_waits_for_a_word_of_an_officer
     press(world, campaign, "need_help")
     press(world, campaign, "installed")
     assert kinds(world) == [CaseKind.HELP]
-    do(world, finish, world.cases()[0].id, Outcome.SOLVED)
+    do(world, close_case, world.cases()[0].id, CaseOutcome.SOLVED)
     assert world.recipient(number(0), campaign).answer is Label.INSTALLED
 
 
@@ -149,19 +157,19 @@ def test_who_says_meanwhile_that_it_is_done_still_waits_for_a_word_of_an_officer
 def test_done_says_how_by_whom_and_what_the_resident_then_said(world: World, campaign: int) -> None:
     press(world, campaign, "need_help")
     (asked,) = world.cases()
-    do(world, finish, asked.id, Outcome.VISITED, note="  Đã đến   nhà ", result=Label.INSTALLED)
+    do(world, close_case, asked.id, CaseOutcome.VISITED, note="  Đã đến   nhà ", result=Label.INSTALLED)
     done = case(world, asked.id)
     assert (done.outcome, done.note, done.done_by) == (
-        Outcome.VISITED,
+        CaseOutcome.VISITED,
         "Đã đến nhà",
         world.user(AUTHOR).id,
     )
     assert world.status(campaign)["self_reported"]["installed"] == 1
     with world.runtime.db.read() as session:
         entry = session.scalars(select(OfficerEntry)).one()
-    assert (entry.answer_id, entry.place, entry.note) == (done.result_id, Place.HOME, "Đã đến nhà")
+    assert (entry.answer_id, entry.place, entry.note) == (done.result_id, AnswerPlace.HOME, "Đã đến nhà")
     with pytest.raises(WrongState, match="đã xử lý xong"):
-        do(world, finish, asked.id, Outcome.CALLED, email=COLLEAGUE)
+        do(world, close_case, asked.id, CaseOutcome.CALLED, email=COLLEAGUE)
 
 
 def test_done_is_taken_back_with_what_was_recorded_unless_the_resident_spoke_since(
@@ -169,25 +177,25 @@ def test_done_is_taken_back_with_what_was_recorded_unless_the_resident_spoke_sin
 ) -> None:
     press(world, campaign, "need_help")
     (asked,) = world.cases()
-    do(world, finish, asked.id, Outcome.CALLED, result=Label.INSTALLED)
-    assert do(world, reopen, asked.id) == Reopened(keeps_answer=False, keeps_message=False)
+    do(world, close_case, asked.id, CaseOutcome.CALLED, result=Label.INSTALLED)
+    assert do(world, reopen_case, asked.id) == Reopened(keeps_answer=False, keeps_message=False)
     assert world.recipient(number(0), campaign).answer is Label.NEED_HELP
-    do(world, finish, asked.id, Outcome.CALLED, result=Label.INSTALLED)
+    do(world, close_case, asked.id, CaseOutcome.CALLED, result=Label.INSTALLED)
     press(world, campaign, "no_smartphone")
-    assert do(world, reopen, asked.id) == Reopened(keeps_answer=True, keeps_message=False)
+    assert do(world, reopen_case, asked.id) == Reopened(keeps_answer=True, keeps_message=False)
     assert world.recipient(number(0), campaign).answer is Label.NO_SMARTPHONE
     with pytest.raises(WrongState, match="đang mở"):
-        do(world, reopen, asked.id)
+        do(world, reopen_case, asked.id)
 
 
 def test_what_was_known_of_the_phone_comes_back_with_the_case(world: World, campaign: int) -> None:
     press(world, campaign, "need_help")
     (asked,) = world.cases()
-    do(world, finish, asked.id, Outcome.CALLED, result=Label.NO_SMARTPHONE)
+    do(world, close_case, asked.id, CaseOutcome.CALLED, result=Label.NO_SMARTPHONE)
     contact_id = world.recipient(number(0), campaign).contact_id
     assert contact_id
     known = []
-    for deed in (lambda: None, lambda: do(world, reopen, asked.id)):
+    for deed in (lambda: None, lambda: do(world, reopen_case, asked.id)):
         deed()
         with world.runtime.db.read() as session:
             known.append(session.get_one(Contact, contact_id).has_smartphone)
@@ -197,18 +205,18 @@ def test_what_was_known_of_the_phone_comes_back_with_the_case(world: World, camp
 def test_a_request_is_not_opened_again_beside_a_newer_one(world: World, campaign: int) -> None:
     press(world, campaign, "need_help")
     (asked,) = world.cases()
-    do(world, finish, asked.id, Outcome.CALLED)
+    do(world, close_case, asked.id, CaseOutcome.CALLED)
     world.reply(number(0), "4", gateway_id="SM1")
     with pytest.raises(WrongState, match="khác đang mở"):
-        do(world, reopen, asked.id)
+        do(world, reopen_case, asked.id)
 
 
 def test_only_what_an_officer_may_write_ends_a_case(world: World, campaign: int) -> None:
     press(world, campaign, "need_help")
     (asked,) = world.cases()
-    for outcome, result in ((Outcome.CLASSIFIED, None), (Outcome.CALLED, Label.OPT_OUT)):
+    for outcome, result in ((CaseOutcome.CLASSIFIED, None), (CaseOutcome.CALLED, Label.OPT_OUT)):
         with pytest.raises(BadInput):
-            do(world, finish, asked.id, outcome, result=result)
+            do(world, close_case, asked.id, outcome, result=result)
 
 
 # -- labels --------------------------------------------------------------------------------------------
@@ -218,10 +226,10 @@ def test_a_confirmed_call_for_help_stays_until_somebody_has_helped(world: World,
     world.reply(number(0), "ok", gateway_id="SM1")
     (unclear,) = world.cases()
     assert unclear.kind is CaseKind.UNCLEAR
-    assert do(world, give_label, unclear.id, Label.NEED_HELP) == Labelled(is_closed=False, is_counted=True)
+    assert do(world, label_reply, unclear.id, Label.NEED_HELP) == Labelled(is_closed=False, is_counted=True)
     assert [(each.id, each.kind) for each in world.cases()] == [(unclear.id, CaseKind.HELP)]
     assert world.recipient(number(0), campaign).answer is Label.NEED_HELP
-    do(world, undo_label, unclear.id)
+    do(world, undo_reply_label, unclear.id)
     assert [(each.id, each.kind) for each in world.cases()] == [(unclear.id, CaseKind.UNCLEAR)]
     assert world.recipient(number(0), campaign).answer is None
 
@@ -230,9 +238,9 @@ def test_a_second_call_for_help_joins_the_first(world: World, campaign: int) -> 
     press(world, campaign, "need_help")
     world.reply(number(0), "ok", gateway_id="SM1")
     first, unclear = world.cases()
-    assert do(world, give_label, unclear.id, Label.NEED_HELP).is_closed
+    assert do(world, label_reply, unclear.id, Label.NEED_HELP).is_closed
     assert [each.id for each in world.cases()] == [first.id]
-    do(world, undo_label, unclear.id)
+    do(world, undo_reply_label, unclear.id)
     assert [each.id for each in world.cases()] == [first.id, unclear.id]
 
 
@@ -242,21 +250,21 @@ def test_a_label_is_not_taken_back_once_somebody_has_helped_or_the_resident_spok
     world.reply(number(0), "ok", gateway_id="SM1")
     world.reply(number(1), "ok", gateway_id="SM2")
     helped, spoke = world.cases()
-    do(world, give_label, helped.id, Label.NEED_HELP)
-    do(world, finish, helped.id, Outcome.CALLED)
+    do(world, label_reply, helped.id, Label.NEED_HELP)
+    do(world, close_case, helped.id, CaseOutcome.CALLED)
     with pytest.raises(WrongState, match="mở lại trước"):
-        do(world, undo_label, helped.id)
-    do(world, give_label, spoke.id, Label.INSTALLED)
+        do(world, undo_reply_label, helped.id)
+    do(world, label_reply, spoke.id, Label.INSTALLED)
     press(world, campaign, "not_yet", index=1)
     with pytest.raises(WrongState, match="trả lời thêm"):
-        do(world, undo_label, spoke.id)
+        do(world, undo_reply_label, spoke.id)
     assert case(world, spoke.id).done_at is not None
 
 
 def test_a_press_on_the_page_has_no_label_to_correct(world: World, campaign: int) -> None:
     press(world, campaign, "need_help")
     with pytest.raises(WrongState, match="trang trả lời"):
-        do(world, give_label, world.cases()[0].id, Label.INSTALLED)
+        do(world, label_reply, world.cases()[0].id, Label.INSTALLED)
 
 
 @pytest.mark.parametrize("label", [Label.OPT_OUT, Label.WRONG_NUMBER])
@@ -269,9 +277,9 @@ def test_a_number_in_no_campaign_is_left_alone_by_an_officer_s_label_until_it_is
     (unclear,) = world.cases()
     assert unclear.recipient_id is None
     for _ in range(2):
-        assert do(world, give_label, unclear.id, label) == Labelled(is_closed=True, is_counted=True)
+        assert do(world, label_reply, unclear.id, label) == Labelled(is_closed=True, is_counted=True)
         assert stopped(world) == {sender: label.value}
-        do(world, undo_label, unclear.id)
+        do(world, undo_reply_label, unclear.id)
         assert stopped(world) == {}
     assert kinds(world) == [CaseKind.UNCLEAR]
     world.send()
@@ -283,9 +291,9 @@ def test_a_label_that_counts_for_nobody_says_so(world: World, campaign: int) -> 
     world.reply("8099", "ok", gateway_id="SM2")
     world.reply(number(901), "ok", gateway_id="SM3")
     stranger, short_code, unclear = world.cases()
-    assert do(world, give_label, stranger.id, Label.INSTALLED).is_counted is False
-    assert do(world, give_label, short_code.id, Label.OPT_OUT).is_counted is False
-    assert do(world, give_label, unclear.id, Label.UNCLEAR).is_counted is True
+    assert do(world, label_reply, stranger.id, Label.INSTALLED).is_counted is False
+    assert do(world, label_reply, short_code.id, Label.OPT_OUT).is_counted is False
+    assert do(world, label_reply, unclear.id, Label.UNCLEAR).is_counted is True
     assert stopped(world) == {}
 
 
@@ -298,11 +306,11 @@ def test_a_doubtful_opt_out_counts_until_somebody_finds_that_it_was_none(
     assert doubtful.kind is CaseKind.OPT_OUT
     assert stopped(world) == {sender: "opt_out"}
     for _ in range(2):
-        do(world, give_label, doubtful.id, Label.REFUSE)
+        do(world, label_reply, doubtful.id, Label.REFUSE)
         assert stopped(world) == {}
-        do(world, undo_label, doubtful.id)
+        do(world, undo_reply_label, doubtful.id)
         assert stopped(world) == {sender: "opt_out"}
-    do(world, give_label, doubtful.id, Label.OPT_OUT)
+    do(world, label_reply, doubtful.id, Label.OPT_OUT)
     assert stopped(world) == {sender: "opt_out"}
 
 
@@ -312,7 +320,7 @@ def test_an_opt_out_that_was_none_is_lifted_though_something_was_said_since(
     world.reply(number(0), "phiền quá", gateway_id="SM1")
     (doubtful,) = world.cases()
     press(world, campaign, "need_help")
-    do(world, give_label, doubtful.id, Label.UNCLEAR)
+    do(world, label_reply, doubtful.id, Label.UNCLEAR)
     assert stopped(world) == {}
     assert world.recipient(number(0), campaign).answer is Label.NEED_HELP
 
@@ -323,14 +331,14 @@ def test_an_opt_out_that_was_none_is_lifted_though_something_was_said_since(
 def test_what_one_has_taken_no_other_touches_until_the_time_is_over(world: World, campaign: int) -> None:
     press(world, campaign, "need_help")
     (asked,) = world.cases()
-    do(world, take, asked.id)
-    for deed, args in ((take, ()), (finish, (Outcome.CALLED,)), (number_to_call, ())):
+    do(world, assign_case, asked.id)
+    for deed, args in ((assign_case, ()), (close_case, (CaseOutcome.CALLED,)), (number_to_call, ())):
         with pytest.raises(WrongState, match="đang xử lý"):
             do(world, deed, asked.id, *args, email=COLLEAGUE)
     later = world.now + timedelta(minutes=16)
-    do(world, take, asked.id, email=COLLEAGUE, now=later)
+    do(world, assign_case, asked.id, email=COLLEAGUE, now=later)
     assert case(world, asked.id).taken_by == world.user(COLLEAGUE).id
-    do(world, release, asked.id, email=COLLEAGUE, now=later)
+    do(world, unassign_case, asked.id, email=COLLEAGUE, now=later)
     assert case(world, asked.id).taken_by is None
 
 
@@ -344,11 +352,11 @@ def test_seeing_the_number_takes_the_case_and_is_on_record(world: World, campaig
     assert (seen.subject, seen.details) == (f"cases:{asked.id}", {})
 
 
-@pytest.mark.parametrize("deed", [take, finish])
+@pytest.mark.parametrize("deed", [assign_case, close_case])
 def test_of_two_officers_at_once_one_is_told(
     world: World, campaign: int, deed: Callable[..., object]
 ) -> None:
-    args = (Outcome.CALLED,) if deed is finish else ()
+    args = (CaseOutcome.CALLED,) if deed is close_case else ()
     for index in range(3):
         press(world, campaign, "need_help", index=index)
     for asked in world.cases():
@@ -364,12 +372,12 @@ def test_a_resident_and_an_officer_at_once_come_to_one_end(world: World, campaig
         press(world, campaign, "need_help", index=index)
     for index, asked in enumerate(world.cases()):
         ends = at_once(
-            lambda: do(world, finish, asked.id, Outcome.CALLED, result=Label.INSTALLED),  # noqa: B023
+            lambda: do(world, close_case, asked.id, CaseOutcome.CALLED, result=Label.INSTALLED),  # noqa: B023
             lambda: press(world, campaign, "undo", index=index),  # noqa: B023
         )
         done = case(world, asked.id)
         # Taken back first: the officer is told. Done first: the undo takes the officer's answer back.
-        expected = Outcome.WITHDRAWN if isinstance(ends[0], WrongState) else Outcome.CALLED
+        expected = CaseOutcome.WITHDRAWN if isinstance(ends[0], WrongState) else CaseOutcome.CALLED
         assert done.outcome is expected
 
 
@@ -388,11 +396,11 @@ def test_a_case_is_its_organisations_and_a_strangers_is_for_those_who_see_all(
         world.add_officer(session, "lanhdao@loa.example", Role.LEADER)
     for each in (known, stranger):
         assert do(world, number_to_call, each.id)
-        do(world, release, each.id)
+        do(world, unassign_case, each.id)
         with pytest.raises(NotFound):
-            do(world, take, each.id, email="pn@loa.example")
+            do(world, assign_case, each.id, email="pn@loa.example")
         with pytest.raises(NotAllowed):
-            do(world, take, each.id, email="lanhdao@loa.example")
+            do(world, assign_case, each.id, email="lanhdao@loa.example")
 
 
 def test_what_waited_before_there_were_cases_waits_still(world: World, campaign: int) -> None:
@@ -422,10 +430,10 @@ def test_what_officers_taught_is_written_out_without_numbers(
     world.reply(number(1), "ừ\ngọi 0905.000.123 nhé", gateway_id="SM2")
     world.reply(number(2), "ừ", gateway_id="SM3")
     confirmed, corrected, undone = world.cases()
-    do(world, give_label, confirmed.id, Label.UNCLEAR)
-    do(world, give_label, corrected.id, Label.INSTALLED)
-    do(world, give_label, undone.id, Label.REFUSE)
-    do(world, undo_label, undone.id)
+    do(world, label_reply, confirmed.id, Label.UNCLEAR)
+    do(world, label_reply, corrected.id, Label.INSTALLED)
+    do(world, label_reply, undone.id, Label.REFUSE)
+    do(world, undo_reply_label, undone.id)
     with world.runtime.db.read() as session:
         assert [(each.text, each.label) for each in read_examples(session)] == [
             ("ok", Label.UNCLEAR),

@@ -10,17 +10,17 @@ from threading import Barrier
 import pytest
 from sqlalchemy import func, select
 
-from campaigns.lifecycle import act
-from campaigns.messages import Message, Outbox
-from campaigns.models import Campaign, Recipient
-from campaigns.states import CampaignAction, CampaignState
-from campaigns.timetable import open_step, steps_due
-from outreach.access.models import AuditEvent, Role
-from outreach.access.users import find_user
-from outreach.errors import WrongState
-from tests.flows.test_lifecycle import approved
-from tests.flows.test_permissions import add_user
-from tests.flows.world import APPROVER, AUTHOR, World
+from campaigns.lifecycle import perform_action
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Message, Outbox
+from campaigns.rules.states import CampaignAction, CampaignState
+from campaigns.sweep import open_step, steps_due
+from outreach.accounts.users import find_user
+from outreach.models.accounts import AuditEvent, Role
+from outreach.rules.errors import WrongState
+from tests.integration.campaigns.test_lifecycle import approved
+from tests.integration.campaigns.test_permissions import add_user
+from tests.support.world import APPROVER, AUTHOR, World
 
 A, C = CampaignAction, CampaignState
 
@@ -44,7 +44,7 @@ def press(world: World, campaign_id: int, action: A, email: str) -> Callable[[],
     def work() -> CampaignState:
         with world.runtime.db.write() as session:
             user = find_user(session, email)
-            return act(
+            return perform_action(
                 session, campaign_id, action, user=user, now=datetime.now(UTC), reason="Xin sửa lại."
             ).state
 

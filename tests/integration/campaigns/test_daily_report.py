@@ -13,40 +13,39 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from campaigns.agencies.counts import Counts
+from campaigns.activities.activity_log import add_activity, correct_activity
 from campaigns.agencies.links import make_link
-from campaigns.agencies.models import Road
-from campaigns.agencies.reports import Giver, hand_in
-from campaigns.answers.taking import take_page_answer
-from campaigns.messages import Attempt
-from campaigns.official import enter_official
-from campaigns.publicity.entry import Entry
-from campaigns.publicity.entry import Kind as Means
-from campaigns.publicity.log import correct, enter
-from campaigns.report.day import Deed
-from campaigns.report.forms import current_form
-from campaigns.report.issues.issuing import freeze, newest_issue, read_issues
-from campaigns.report.issues.keeping import read_files, verify_issues, words_of
-from campaigns.report.issues.sending import send_again
-from campaigns.report.mail.mailing import is_delivered
-from campaigns.report.models import FileKind, ReportMail
-from campaigns.report.paper.words import short_day
-from campaigns.report.snapshot.counting import take_snapshot
-from campaigns.report.snapshot.figures import Snapshot, read_snapshot
-from campaigns.report.standing import Alarm, read_alarm
-from campaigns.report.ticking import tick
-from campaigns.states import AttemptState
-from campaigns.windows import VIETNAM
-from outreach.access.models import OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.access.users import find_user
-from outreach.errors import BadInput
-from outreach.places.models import Area, AreaLevel
-from tests.flows.postbox import Postbox, running_postbox
-from tests.flows.world import APPROVER, AUTHOR, World, number
+from campaigns.agencies.reports import Reporter, submit_report
+from campaigns.goals.official_figures import enter_official
+from campaigns.models.figures import ReportChannel
+from campaigns.models.messages import Attempt
+from campaigns.models.reports import FileKind, ReportMail
+from campaigns.replies.record_answer import record_page_answer
+from campaigns.reports.day_status import Alarm, read_alarm
+from campaigns.reports.documents import read_files, verify_issues, words_of
+from campaigns.reports.issue_report import freeze, newest_issue, read_issues, send_again
+from campaigns.reports.report_mail import is_delivered
+from campaigns.reports.run_schedule import run_due_actions
+from campaigns.reports.settings import current_form
+from campaigns.reports.take_snapshot import take_snapshot
+from campaigns.rules.activities import ActivityEntry
+from campaigns.rules.activities import ActivityKind as Means
+from campaigns.rules.agencies import StaffCounts
+from campaigns.rules.reports.document import short_day
+from campaigns.rules.reports.schedule import ReportAction
+from campaigns.rules.reports.snapshot import Snapshot, read_snapshot
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import AttemptState
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.models.accounts import OrganisationKind, Role
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import BadInput
+from tests.support.mail_server import Postbox, running_postbox
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 LEADERS = ("lanhdao@loa.example", "bcd@loa.example")
-D = Deed
+D = ReportAction
 
 
 @pytest.fixture
@@ -92,18 +91,18 @@ class Province:
     def at(self, clock: str, *, day: date | None = None) -> datetime:
         return datetime.fromisoformat(f"{day or self.day}T{clock}:00").replace(tzinfo=VIETNAM).astimezone(UTC)
 
-    def tick(self, clock: str, *, day: date | None = None) -> list[Deed]:
-        return tick(self.world.runtime, now=self.at(clock, day=day))
+    def tick(self, clock: str, *, day: date | None = None) -> list[ReportAction]:
+        return run_due_actions(self.world.runtime, now=self.at(clock, day=day))
 
     def hand_in(self, agency: int, clock: str, *, installed: int, note: str = "") -> None:
         with self.world.runtime.db.write() as session:
-            hand_in(
+            submit_report(
                 session,
                 agency,
-                Counts(120, 100, installed),
+                StaffCounts(120, 100, installed),
                 day=self.day,
                 note=note,
-                giver=Giver(Road.FORM),
+                giver=Reporter(ReportChannel.FORM),
                 now=self.at(clock),
             )
 
@@ -111,7 +110,7 @@ class Province:
         """A resident presses "installed" at an hour of the day, whenever that becomes known."""
         recipient = self.world.recipient(number(index), self.campaign_id)
         with self.world.runtime.db.write() as session:
-            take_page_answer(session, recipient.id, "installed", keys=self.world.keys, now=self.at(clock))
+            record_page_answer(session, recipient.id, "installed", keys=self.world.keys, now=self.at(clock))
 
     def snapshot(self) -> Snapshot:
         with self.world.runtime.db.read() as session:
@@ -331,22 +330,26 @@ def test_what_was_answered_before_the_hour_and_entered_after_it_makes_a_correcti
 
 
 def test_outreach_that_is_moved_to_another_day_corrects_the_day_it_was_on(province: Province) -> None:
-    def told(day: date) -> Entry:
-        return Entry(Means.RADIO, day, day, 3, None, "Đài huyện", "Đăk Glei", "")
+    def told(day: date) -> ActivityEntry:
+        return ActivityEntry(Means.RADIO, day, day, 3, None, "Đài huyện", "Đăk Glei", "")
 
     with province.world.runtime.db.write() as session:
         user = province.world.add_officer(session, "tinh@loa.example", Role.STAFF)
         front = find_user(session, AUTHOR).organisation_id
         assert front is not None
         where: Any = {"area": "62", "organisation_id": front, "campaign_id": None}
-        made = enter(session, told(province.day), **where, form_key="", user=user, now=province.at("10:00"))
+        made = add_activity(
+            session, told(province.day), **where, form_key="", user=user, now=province.at("10:00")
+        )
         entry_id, version = made.entry_id, made.id
     province.tick("13:30")
     with province.world.runtime.db.write() as session:
         user = find_user(session, "tinh@loa.example")
         later = told(province.day + timedelta(days=1))
         assert entry_id is not None
-        correct(session, entry_id, later, version=version, **where, user=user, now=province.at("14:00"))
+        correct_activity(
+            session, entry_id, later, version=version, **where, user=user, now=province.at("14:00")
+        )
     assert province.tick("16:30") == [D.CORRECT, D.ISSUE, D.DELIVER]
     with province.world.runtime.db.read() as session:
         changes = read_issues(session, province.day.isoformat())[1].changes

@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, select, update
 
-from campaigns.answers.models import Place
-from campaigns.answers.officers import write_down
-from campaigns.delivery.deciding import count_undecided, decide_unknown
-from campaigns.messages import Attempt, Message, Outbox
-from campaigns.models import Recipient
-from campaigns.planning.trial import send_trial
-from campaigns.replies.classifier import Label
-from campaigns.states import CampaignAction
-from outreach.errors import WrongState
-from tests.flows.world import AUTHOR, World, number
+from campaigns.delivery.reconcile import count_undecided, decide_unknown
+from campaigns.delivery.send_test_message import send_test_message
+from campaigns.models.campaigns import Recipient
+from campaigns.models.messages import Attempt, Message, Outbox
+from campaigns.models.replies import AnswerPlace
+from campaigns.replies.record_answer import record_officer_answer
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import CampaignAction
+from outreach.rules.errors import WrongState
+from tests.support.world import AUTHOR, World, number
 
 
 def count(world: World, table: type) -> int:
@@ -127,7 +127,7 @@ def test_a_test_message_to_an_officer_does_not_keep_a_launch_from_being_undone(w
     world.add_people(3)
     campaign = world.launch()
     with world.runtime.db.write() as session:
-        send_trial(
+        send_test_message(
             session,
             text="Mời cài: {link}",
             unaccented=True,
@@ -156,11 +156,11 @@ def test_an_answer_that_an_officer_wrote_down_is_not_lost_by_an_undo(world: Worl
     campaign = world.launch()
     person = world.recipient(number(0), campaign).id
     with world.runtime.db.write() as session:
-        write_down(
+        record_officer_answer(
             session,
             session.get_one(Recipient, person),
             Label.INSTALLED,
-            place=Place.HOME,
+            place=AnswerPlace.HOME,
             note="",
             user=world.user(AUTHOR),
             keys=world.keys,

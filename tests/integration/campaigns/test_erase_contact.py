@@ -12,36 +12,28 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from campaigns.answers.counters import differences
-from campaigns.answers.models import Place
-from campaigns.casework.cases import finish, take
-from campaigns.casework.kinds import Outcome
-from campaigns.figures.person import record_answer
-from campaigns.links import LinkCipher
-from campaigns.messages import Attempt, Message, Outbox
-from campaigns.models import Recipient, Step
-from campaigns.replies.classifier import Label
-from campaigns.rights.dossier import compile_dossier
-from campaigns.rights.erasing import erase
-from campaigns.rights.models import PersonRequest, RequestKind
-from campaigns.rights.requests import finish_request, write_down_request
-from campaigns.states import AttemptState, MessageKind, MessageState
-from outreach.errors import BadInput, NotAllowed, NotFound, WrongState
-from outreach.people.importing.aside import Decision
-from outreach.people.importing.deciding import decide
-from outreach.people.importing.waiting import read_waiting
-from outreach.people.models import (
-    ERASED,
-    Contact,
-    Erasure,
-    ImportIssue,
-    Phone,
-    Suppression,
-    SuppressionReason,
-)
-from outreach.people.person import suppress_number
-from tests.flows.lists import bring, count, local, people, write
-from tests.flows.world import APPROVER, AUTHOR, World, number
+from campaigns.answer_totals import find_differences
+from campaigns.cases.conversation import record_answer
+from campaigns.cases.handle_case import assign_case, close_case
+from campaigns.models.campaigns import Recipient, Step
+from campaigns.models.messages import Attempt, Message, Outbox
+from campaigns.models.privacy import PersonRequest, RequestKind
+from campaigns.models.replies import AnswerPlace
+from campaigns.privacy.erase_contact import erase_contact
+from campaigns.privacy.export_data import export_personal_data
+from campaigns.privacy.requests import finish_request, record_request
+from campaigns.rules.cases import CaseOutcome
+from campaigns.rules.links import LinkCipher
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import AttemptState, MessageKind, MessageState
+from outreach.contacts.contact import suppress_number
+from outreach.imports.decide_issue import decide_issue
+from outreach.imports.issues import Decision, read_open_issues
+from outreach.models.contacts import Contact, Erasure, ImportIssue, Phone, Suppression, SuppressionReason
+from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
+from outreach.rules.identity import ERASED
+from tests.support.lists import bring, count, local, people, write
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 NAME = "Y Blốc Kđăm"
 OTHER = "A Thun Kđăm"
@@ -50,7 +42,7 @@ SHARED, OWN = number(7), number(8)
 
 def ask(world: World, contact_id: int, kind: RequestKind = RequestKind.ERASE) -> int:
     with world.runtime.db.write() as session:
-        return write_down_request(
+        return record_request(
             session,
             contact_id,
             kind,
@@ -63,7 +55,9 @@ def ask(world: World, contact_id: int, kind: RequestKind = RequestKind.ERASE) ->
 
 def forget(world: World, request_id: int, email: str = APPROVER) -> None:
     with world.runtime.db.write() as session:
-        erase(session, request_id, secret_key=world.keys.secret_key, user=world.user(email), now=world.now)
+        erase_contact(
+            session, request_id, secret_key=world.keys.secret_key, user=world.user(email), now=world.now
+        )
 
 
 def dump(world: World) -> str:
@@ -104,11 +98,11 @@ def campaign(world: World, person: int) -> int:
     (case,) = world.cases()
     with world.runtime.db.write() as session:
         author = world.user(AUTHOR)
-        take(session, case.id, user=author, now=world.now)
-        finish(
+        assign_case(session, case.id, user=author, now=world.now)
+        close_case(
             session,
             case.id,
-            Outcome.CALLED,
+            CaseOutcome.CALLED,
             note=f"{NAME} nhờ con",
             result=None,
             user=author,
@@ -120,7 +114,7 @@ def campaign(world: World, person: int) -> int:
             person,
             found,
             Label.INSTALLED,
-            place=Place.HOME,
+            place=AnswerPlace.HOME,
             note=f"bà {NAME} tự cài",
             user=author,
             keys=world.keys,
@@ -155,7 +149,7 @@ def test_nothing_of_them_is_left_and_no_figure_changes(world: World, person: int
     assert world.status(campaign) == before
     with world.runtime.db.read() as session:
         assert session.scalars(select(Suppression.phone_id)).all() == [None]
-        assert differences(session)[1] == []
+        assert find_differences(session)[1] == []
 
 
 def test_rows_set_aside_of_others_on_a_shared_number_stay_and_are_not_handed_out(
@@ -179,7 +173,7 @@ def test_rows_set_aside_of_others_on_a_shared_number_stay_and_are_not_handed_out
         session.execute(update(Recipient).where(*theirs).values(phone_id=erased.id))
     request_id = ask(world, person, RequestKind.EXPORT)
     with world.runtime.db.write() as session:
-        parts = compile_dossier(session, request_id, user=world.user(APPROVER), now=world.now)
+        parts = export_personal_data(session, request_id, user=world.user(APPROVER), now=world.now)
     (aside,) = (part.rows for part in parts if part.title == "Dòng để riêng khi nhập")
     assert ["Y Hlan" in cells or "A Rin" in cells for *_, cells in aside] == [False] * len(aside)
     assert ("more.csv", 3) in {(name, line) for name, line, _ in aside}
@@ -309,13 +303,13 @@ def test_who_is_not_to_come_back_is_forgotten_wherever_they_were_asked_about(
 
 def waiting(world: World) -> list[int]:
     with world.runtime.db.read() as session:
-        rows, _count = read_waiting(session, world.user(AUTHOR))
+        rows, _count = read_open_issues(session, world.user(AUTHOR))
         return [row.issue.id for row in rows if row.issue.reason == "was_erased"]
 
 
 def settle(world: World, issue_id: int, decision: Decision) -> None:
     with world.runtime.db.write() as session:
-        decide(
+        decide_issue(
             session,
             issue_id,
             decision,

@@ -10,15 +10,14 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from campaigns.figures.lift import Arm, StepLift, lifts_of
-from campaigns.messages import Message
-from campaigns.models import Campaign, Recipient, Step
-from campaigns.planning.lots import HELD_OUT, arm, lot
-from campaigns.reach.reading import read_reach
-from campaigns.states import SkipReason
-from outreach.people.models import Phone
-from tests.flows.test_reminders import later, skipped
-from tests.flows.world import World, number
+from campaigns.analytics.reach import ArmCounts, StepLift, read_reach, step_lifts
+from campaigns.models.campaigns import Campaign, Recipient, Step
+from campaigns.models.messages import Message
+from campaigns.rules.experiments import HELD_OUT, arm, bucket
+from campaigns.rules.states import SkipReason
+from outreach.models.contacts import Phone
+from tests.integration.campaigns.test_reminders import later, skipped
+from tests.support.world import World, number
 
 STEPS = [
     {"text": "Nhac 1: {link}", "after_days": 2, "hold_out": 0.3, "text_b": "Xin ong/ba cai giup: {link}"},
@@ -50,7 +49,7 @@ def standing(world: World, campaign: int) -> dict[str, tuple[int, int, bool]]:
 
 def read_lifts(session: Session, campaign_id: int, world: World) -> list[StepLift]:
     campaign = session.get_one(Campaign, campaign_id)
-    return lifts_of(campaign, read_reach(session, campaign, seen=None, now=world.now))
+    return step_lifts(campaign, read_reach(session, campaign, seen=None, now=world.now))
 
 
 def test_over_the_days_nobody_who_answered_or_was_held_out_is_reminded_and_the_lift_is_what_came(
@@ -63,7 +62,7 @@ def test_over_the_days_nobody_who_answered_or_was_held_out_is_reminded_and_the_l
         session.execute(update(Campaign).values(seed=11))
         seed = 11
         for recipient in session.scalars(select(Recipient)):
-            recipient.lot = lot(recipient.contact_id or 0, seed)
+            recipient.lot = bucket(recipient.contact_id or 0, seed)
     world.send()
     answer_as_people_do(world, chance, world.simulator.ledger(), day=0)
     seen = len(world.simulator.ledger())
@@ -101,9 +100,9 @@ def test_over_the_days_nobody_who_answered_or_was_held_out_is_reminded_and_the_l
                 )
                 if answer == "installed"
             }
-        assert lift.held_out == Arm(Counter(drawn.values())[HELD_OUT], len(alone))
+        assert lift.held_out == ArmCounts(Counter(drawn.values())[HELD_OUT], len(alone))
         reached = {e164 for e164, one in drawn.items() if one != HELD_OUT}
-        assert lift.reminded == Arm(len(reached), len(reached & installed))
+        assert lift.reminded == ArmCounts(len(reached), len(reached & installed))
         assert lift.first_text + lift.second_text == lift.reminded
         assert lift.lift is not None
         assert lift.lift.low <= lift.lift.value <= lift.lift.high
@@ -164,6 +163,6 @@ def test_the_databases_draw_as_the_rule_does(world: World, hold_out: float) -> N
         ).all()
     assert seed > 0
     for contact_id, lot_, given in rows:
-        assert lot_ == lot(contact_id, seed)
+        assert lot_ == bucket(contact_id, seed)
         assert given == arm(lot_, seed, 1, hold_out=hold_out, has_second=True)
     assert len({given for *_, given in rows}) == 3

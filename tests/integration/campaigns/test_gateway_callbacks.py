@@ -18,15 +18,15 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from admin.app import create_app, create_front
-from campaigns.answers.models import Reply, ReplyState
-from campaigns.links import LinkCipher
-from campaigns.messages import Attempt, StatusEvent
-from campaigns.replies.classifier import Label
-from campaigns.states import AttemptState
-from outreach.people.models import Phone
-from outreach.settings import Settings
-from tests.flows.world import World, number
-from tests.web.asgi_client import AsgiClient
+from campaigns.models.messages import Attempt, StatusEvent
+from campaigns.models.replies import Reply, ReplyState
+from campaigns.rules.links import LinkCipher
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import AttemptState
+from outreach.core.settings import Settings
+from outreach.models.contacts import Phone
+from tests.support.asgi_client import AsgiClient
+from tests.support.world import World, number
 
 INBOUND = "/webhooks/twilio/inbound"
 SECRET_TEXT = "nha toi o thon Kon Ro Bang"
@@ -391,8 +391,8 @@ def test_the_log_knows_no_numbers_texts_or_tokens(
         raise ValueError(f"{sender} {SECRET_TEXT}")
 
     for fault, code in ((fail, 503), (be_wrong, 500)):
-        monkeypatch.setattr("campaigns.web.webhooks.receive_reply", fault)
-        monkeypatch.setattr("campaigns.web.answer_page.take_page_answer", fault)
+        monkeypatch.setattr("campaigns.web.gateway_callbacks.receive_reply", fault)
+        monkeypatch.setattr("campaigns.web.answer_page.record_page_answer", fault)
         assert gateway.inbound(sender, SECRET_TEXT, "SM9").status_code == code
         from_page = client.post("/" + page_token(world, campaign), data={"answer": "installed"})
         assert from_page.status_code == code

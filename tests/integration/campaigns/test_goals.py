@@ -7,23 +7,30 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, text
 
-from campaigns.goals.entering import enter_denominator, find_subject, set_goal
-from campaigns.goals.goal import Scope, Subject
-from campaigns.goals.models import GoalEntry
-from campaigns.goals.reading import read_campaign_goals, read_goals, read_history, read_staff_goal
+from campaigns.goals.goals import (
+    enter_denominator,
+    find_subject,
+    read_campaign_goals,
+    read_goals,
+    read_history,
+    read_staff_goal,
+    set_goal,
+)
 from campaigns.lifecycle import edit_campaign
-from campaigns.planning.draft import read_draft
+from campaigns.models.figures import GoalEntry
 from campaigns.planning.kinds import load_kinds
-from outreach.access.models import OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.access.users import find_user
-from outreach.db import Database
-from outreach.errors import BadInput, NotAllowed
-from outreach.places.models import Area, AreaLevel
-from outreach.schema import downgrade, upgrade
-from tests.flows.world import AUTHOR, LIST, TEXT, World
+from campaigns.rules.draft import read_draft
+from campaigns.rules.goals import GoalScope, GoalSubject
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.core.db import Database
+from outreach.core.schema import downgrade, upgrade
+from outreach.models.accounts import OrganisationKind, Role
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import BadInput, NotAllowed
+from tests.support.world import AUTHOR, LIST, TEXT, World
 
-PROVINCE = Subject("bluezone", Scope.RESIDENTS, area="62")
+PROVINCE = GoalSubject("bluezone", GoalScope.RESIDENTS, area="62")
 
 
 @pytest.fixture
@@ -101,7 +108,9 @@ def test_only_staff_of_the_province_set_goals_and_subjects_must_be_there(provinc
     with province.runtime.db.read() as session:
         find = {"kinds": load_kinds(), "kind": "bluezone"}
         assert find_subject(session, **find, scope="residents", place="62") == PROVINCE
-        assert find_subject(session, **find, scope="staff", place="") == Subject("bluezone", Scope.STAFF)
+        assert find_subject(session, **find, scope="staff", place="") == GoalSubject(
+            "bluezone", GoalScope.STAFF
+        )
         assert find_subject(session, **find, scope="staff", place="STTTT").organisation
         for scope, place in (
             ("residents", "99"),

@@ -9,13 +9,12 @@ from datetime import timedelta
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import ORMExecuteState, Session
 
-from campaigns.delivery.outbox import PutBack, put_back
-from campaigns.delivery.tallying import FOLD_AFTER, fold
-from campaigns.delivery.turns import next_batch
-from campaigns.messages import Message, Outbox, Tally
-from campaigns.states import AttemptState, MessageState
+from campaigns.delivery.claim_messages import claim_next_batch
+from campaigns.delivery.outbox import FOLD_AFTER, UnsentClaim, fold_attempt_totals, return_unsent
+from campaigns.models.messages import AttemptTotal, Message, Outbox
+from campaigns.rules.states import AttemptState, MessageState
 from campaigns.sweep import skip_past_deadline
-from tests.flows.world import World
+from tests.support.world import World
 
 # What waits for a lock of the transaction in whose middle it began has not come to its end by then.
 BLOCKED_S = 0.7
@@ -45,7 +44,7 @@ def interleave(world: World, first: Callable[[Session], object], second: Callabl
 def test_what_is_put_back_while_the_deadline_passes_is_skipped_with_the_rest(world: World) -> None:
     world.add_people(5)
     campaign = world.launch(deadline=world.in_hours(1))
-    taken = next_batch(world.runtime, "test", limit=2)
+    taken = claim_next_batch(world.runtime, "test", limit=2)
     assert taken is not None
     claims = taken[1].claims
 
@@ -53,7 +52,7 @@ def test_what_is_put_back_while_the_deadline_passes_is_skipped_with_the_rest(wor
     interleave(
         world,
         lambda session: skip_past_deadline(session, now=late),
-        lambda session: put_back(session, [PutBack(item, world.now) for item in claims]),
+        lambda session: return_unsent(session, [UnsentClaim(item, world.now) for item in claims]),
     )
     with world.runtime.db.read() as session:
         queued = session.scalars(select(Message.id).where(Message.state == MessageState.QUEUED)).all()
@@ -68,15 +67,17 @@ def test_two_sweeps_at_once_fold_a_tally_once(world: World) -> None:
     with world.runtime.db.write() as session:
         for n in (1, 2, 3):
             session.add(
-                Tally(lane=1, state=AttemptState.FAILED, cause="account", n=n, segments=2 * n, at=old)
+                AttemptTotal(lane=1, state=AttemptState.FAILED, cause="account", n=n, segments=2 * n, at=old)
             )
-            session.add(Tally(lane=1, state=AttemptState.SENT, n=n, segments=n, at=old))
+            session.add(AttemptTotal(lane=1, state=AttemptState.SENT, n=n, segments=n, at=old))
 
-    interleave(world, *[lambda session: fold(session, now=world.now)] * 2)
+    interleave(world, *[lambda session: fold_attempt_totals(session, now=world.now)] * 2)
     with world.runtime.db.read() as session:
         sums = session.execute(
-            select(Tally.state, func.sum(Tally.n), func.sum(Tally.segments), func.count())
-            .group_by(Tally.state)
-            .order_by(Tally.state)
+            select(
+                AttemptTotal.state, func.sum(AttemptTotal.n), func.sum(AttemptTotal.segments), func.count()
+            )
+            .group_by(AttemptTotal.state)
+            .order_by(AttemptTotal.state)
         ).all()
     assert [tuple(row) for row in sums] == [(AttemptState.FAILED, 6, 12, 1), (AttemptState.SENT, 6, 6, 1)]

@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
 
+from campaigns.delivery.claim_messages import claim_next_batch
 from campaigns.delivery.reconcile import reconcile
-from campaigns.delivery.turns import next_batch
-from campaigns.messages import Attempt, Message
-from campaigns.models import Campaign, Recipient
-from campaigns.states import AttemptState, CampaignState, MessageState
-from outreach.sms.gateway import Accepted, Listed, Outcome, Outgoing
-from tests.flows.world import World
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Attempt, Message
+from campaigns.rules.states import AttemptState, CampaignState, MessageState
+from outreach.rules.gateway import Accepted, ListedMessage, OutboundMessage, Outcome
+from tests.support.world import World
 
 
 class SlowList:
@@ -25,10 +25,10 @@ class SlowList:
         self.seconds = seconds
         self.looks = 0
 
-    async def send(self, message: Outgoing) -> Outcome:
+    async def send(self, message: OutboundMessage) -> Outcome:
         return Accepted(f"SM{message.attempt_id}")
 
-    async def list_to(self, number: str, *, attempt_id: int) -> list[Listed]:
+    async def list_to(self, number: str, *, attempt_id: int) -> list[ListedMessage]:
         self.looks += 1
         await asyncio.sleep(self.seconds)
         return []
@@ -70,7 +70,7 @@ def test_a_lease_begins_when_it_is_taken_however_long_another_campaign_had_to_wa
     other = threading.Thread(target=pause_slowly)
     other.start()
     held.wait()
-    batch = next_batch(world.runtime, "test")  # begins with the first campaign
+    batch = claim_next_batch(world.runtime, "test")  # begins with the first campaign
     other.join()
     assert batch is not None
     jobs = batch[2]

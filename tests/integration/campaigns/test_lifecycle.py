@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from campaigns.lifecycle import STATE_NAMES, move
-from campaigns.models import Campaign, Step
-from campaigns.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
-from campaigns.timetable import steps_due
-from campaigns.windows import VIETNAM
-from outreach.access.models import AuditEvent, User
-from outreach.errors import WrongState
-from tests.flows.world import APPROVER, AUTHOR, World, number
+from campaigns.lifecycle import STATE_NAMES, change_state
+from campaigns.models.campaigns import Campaign, Step
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
+from campaigns.sweep import steps_due
+from outreach.models.accounts import AuditEvent, User
+from outreach.rules.errors import WrongState
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 A, C = CampaignAction, CampaignState
 
@@ -38,7 +38,10 @@ def test_every_action_moves_from_its_states_and_from_no_other(world: World) -> N
         for before in C:
             put(world, campaign, state=before)
             with world.runtime.db.write() as session:
-                assert move(session, campaign, action, now=world.now) is (before in allowed), (action, before)
+                assert change_state(session, campaign, action, now=world.now) is (before in allowed), (
+                    action,
+                    before,
+                )
             assert state(world, campaign) is (target if before in allowed else before)
 
 

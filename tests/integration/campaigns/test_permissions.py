@@ -5,22 +5,18 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select, update
 
-from campaigns.lifecycle import (
-    act,
-    create_campaign,
-    find_campaign,
-)
-from campaigns.planning.draft import read_draft
+from campaigns.lifecycle import create_campaign, find_campaign, perform_action
 from campaigns.planning.kinds import load_kinds
-from campaigns.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
-from outreach.access.models import Organisation, OrganisationKind, Role, User
-from outreach.access.organisations import create_organisation
-from outreach.access.users import find_user
-from outreach.errors import BadCampaign, NotAllowed, NotFound
-from outreach.people.models import ContactList
-from outreach.places.models import Area, AreaLevel
-from tests.flows.test_lifecycle import put, state
-from tests.flows.world import APPROVER, AUTHOR, LIST, TEXT, World
+from campaigns.rules.draft import read_draft
+from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.models.accounts import Organisation, OrganisationKind, Role, User
+from outreach.models.contacts import ContactList
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import BadCampaign, NotAllowed, NotFound
+from tests.integration.campaigns.test_lifecycle import put, state
+from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, World
 
 A, C = CampaignAction, CampaignState
 LEAST = {"name": "Bluezone", "text": TEXT, "lists": [LIST], "sender": "MTTQ"}
@@ -158,7 +154,7 @@ def test_a_campaign_is_seen_by_its_organisation_and_those_above(world: World) ->
             # Not to be told from a campaign that is not there.
             for action in (A.SUBMIT, A.CANCEL, A.APPROVE):
                 with pytest.raises(NotFound, match=str(campaign)):
-                    act(session, campaign, action, user=user, now=world.now)
+                    perform_action(session, campaign, action, user=user, now=world.now)
     assert state(world, campaign) is C.DRAFT
 
 

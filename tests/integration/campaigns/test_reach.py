@@ -9,25 +9,24 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import String, cast, select, update
 
-from campaigns.answers.models import InstallReport
-from campaigns.delivery.recording import Report, settle
-from campaigns.messages import Attempt, Message
-from campaigns.models import Campaign, Opening, Recipient, Step
-from campaigns.reach import keeping, reading
-from campaigns.reach.counting import Key, count_reach
-from campaigns.reach.keeping import keep_reach, left_to_count
-from campaigns.reach.measures import FAILED, TAKEN, Measure
-from campaigns.reach.models import Counted, ReachCount
-from campaigns.reach.proving import disagreements
-from campaigns.reach.reading import read_reach
-from campaigns.replies.classifier import Label
-from campaigns.states import AttemptState, CampaignAction, MessageState
-from outreach.access.models import OrganisationKind
-from outreach.access.organisations import create_organisation
-from outreach.people.models import Contact, ContactList, Membership
-from outreach.places.models import Area, AreaLevel
-from tests.flows.test_counters import recipients, says, takes_back
-from tests.flows.world import World, number
+from campaigns.analytics import reach, reach_counts
+from campaigns.analytics.reach import read_reach
+from campaigns.analytics.reach_counts import Key, campaigns_to_recount, count_reach, store_reach
+from campaigns.analytics.verify_reach import find_disagreements
+from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
+from campaigns.models.figures import ReachCount, ReachSnapshot
+from campaigns.models.messages import Attempt, Message
+from campaigns.models.replies import InstallReport
+from campaigns.rules.reach import FAILED, TAKEN, ReachMeasure
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import AttemptState, CampaignAction, MessageState
+from outreach.accounts.organisations import create_organisation
+from outreach.models.accounts import OrganisationKind
+from outreach.models.contacts import Contact, ContactList, Membership
+from outreach.models.places import Area, AreaLevel
+from tests.integration.campaigns.test_answer_totals import recipients, says, takes_back
+from tests.support.world import World, number
 
 PEOPLE = 12
 _CHARGED = {
@@ -85,10 +84,12 @@ def count_one_by_one(world: World, campaign_id: int) -> dict[Key, int]:
             for each in session.scalars(select(InstallReport).where(InstallReport.withdrawn_at.is_(None)))
         }
         reported_at = {each.recipient_id: each.reported_at for each in session.scalars(select(InstallReport))}
-        opened_at = {each.recipient_id: each.at for each in session.scalars(select(Opening))}
+        opened_at = {each.recipient_id: each.at for each in session.scalars(select(PageOpen))}
         for one in session.scalars(select(Recipient).where(Recipient.campaign_id == campaign_id)):
 
-            def note(measure: Measure, detail: str = "", n: int = 1, step: int | None = None, of=one) -> None:  # type: ignore[no-untyped-def]
+            def note(
+                measure: ReachMeasure, detail: str = "", n: int = 1, step: int | None = None, of=one
+            ) -> None:  # type: ignore[no-untyped-def]
                 owner = owners[of.list_id] if of.list_id else None
                 sums[Key(step, owner, of.area_code, measure, detail)] += n
 
@@ -97,41 +98,41 @@ def count_one_by_one(world: World, campaign_id: int) -> dict[Key, int]:
                 return latest[-1] if latest else steps[0].id
 
             if one.exclusion:
-                note(Measure.EXCLUDED, one.exclusion.value)
+                note(ReachMeasure.EXCLUDED, one.exclusion.value)
                 continue
-            note(Measure.RECIPIENTS)
+            note(ReachMeasure.RECIPIENTS)
             mine = [message for message in messages if message.recipient_id == one.id]
             if any(message.state in TAKEN for message in mine):
-                note(Measure.WRITTEN)
-                note(Measure.ARRIVED, n=any(message.state is MessageState.DELIVERED for message in mine))
-                note(Measure.WRITTEN_INSTALLED, n=one.id in reports)
-                note(Measure.WRITTEN_WITHOUT, n=one.answer is Label.NO_SMARTPHONE)
+                note(ReachMeasure.WRITTEN)
+                note(ReachMeasure.ARRIVED, n=any(message.state is MessageState.DELIVERED for message in mine))
+                note(ReachMeasure.WRITTEN_INSTALLED, n=one.id in reports)
+                note(ReachMeasure.WRITTEN_WITHOUT, n=one.answer is Label.NO_SMARTPHONE)
             for message in mine:
-                note(Measure.MESSAGES, message.state.value, step=message.step_id)
+                note(ReachMeasure.MESSAGES, message.state.value, step=message.step_id)
                 if message.skip_reason:
-                    note(Measure.SKIPPED, message.skip_reason.value, step=message.step_id)
+                    note(ReachMeasure.SKIPPED, message.skip_reason.value, step=message.step_id)
                 tried = [attempt for attempt in attempts if attempt.message_id == message.id]
                 if message.state in FAILED:
                     why = next(each.cause for each in reversed(tried) if each.state == message.state.value)
-                    note(Measure.CAUSES, why or "other", step=message.step_id)
+                    note(ReachMeasure.CAUSES, why or "other", step=message.step_id)
                 for attempt in tried:
                     if attempt.state in _CHARGED:
-                        note(Measure.SEGMENTS, n=attempt.segments, step=message.step_id)
+                        note(ReachMeasure.SEGMENTS, n=attempt.segments, step=message.step_id)
             if one.id in opened_at:
-                note(Measure.OPENED, step=step_of(opened_at[one.id]))
+                note(ReachMeasure.OPENED, step=step_of(opened_at[one.id]))
             if one.clicked_at:
-                note(Measure.CLICKED, step=step_of(one.clicked_at))
+                note(ReachMeasure.CLICKED, step=step_of(one.clicked_at))
             if one.answer:
-                note(Measure.ANSWERS, one.answer.value, step=step_of(one.answered_at))
+                note(ReachMeasure.ANSWERS, one.answer.value, step=step_of(one.answered_at))
             if one.id in reports:
-                note(Measure.INSTALLED, step=step_of(reported_at[one.id]))
+                note(ReachMeasure.INSTALLED, step=step_of(reported_at[one.id]))
     return {key: n for key, n in sums.items() if n}
 
 
 def check(world: World, campaign_id: int) -> dict[Key, int]:
     with world.runtime.db.read() as session:
         counted = count_reach(session, campaign_id)
-        compared, wrong = disagreements(session)
+        compared, wrong = find_disagreements(session)
     assert counted == count_one_by_one(world, campaign_id)
     assert wrong == []
     assert compared > 5
@@ -142,7 +143,7 @@ def check(world: World, campaign_id: int) -> dict[Key, int]:
 def test_any_history_is_counted_as_each_row_says(
     crowd: World, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "SMALL", 0)
+    monkeypatch.setattr(reach_counts, "SMALL", 0)
     dice = random.Random(seed)
     campaign_id = launch(crowd)
     crowd.send()
@@ -164,13 +165,13 @@ def test_any_history_is_counted_as_each_row_says(
             case "opens":
                 with crowd.runtime.db.write() as session:
                     who = dice.choice(recipients(crowd))
-                    if not session.get(Opening, (campaign_id, who)):
-                        session.add(Opening(campaign_id=campaign_id, recipient_id=who, at=now))
+                    if not session.get(PageOpen, (campaign_id, who)):
+                        session.add(PageOpen(campaign_id=campaign_id, recipient_id=who, at=now))
             case "clicks":
                 with crowd.runtime.db.write() as session:
                     session.get_one(Recipient, dice.choice(recipients(crowd))).clicked_at = now
             case "keep":
-                keep_reach(crowd.runtime.db, campaign_id, now=now)
+                store_reach(crowd.runtime.db, campaign_id, now=now)
                 kept = count_one_by_one(crowd, campaign_id)
         if turn == 12:
             crowd.sweep(at=now + timedelta(days=2))  # the second step
@@ -191,8 +192,8 @@ def _report(world: World, dice: random.Random) -> None:
         )
         cause = dice.choice(["unreachable", "busy"]) if state is not AttemptState.DELIVERED else None
         segments = dice.choice([None, 2])
-        report = Report(attempt, state, cause=cause, segments=segments)
-        settle(session, [report], now=datetime.now(UTC), secret_key=world.keys.secret_key)
+        report = AttemptReport(attempt, state, cause=cause, segments=segments)
+        apply_reports(session, [report], now=datetime.now(UTC), secret_key=world.keys.secret_key)
 
 
 def _kept(world: World, campaign_id: int) -> dict[Key, int]:
@@ -216,11 +217,11 @@ def test_what_is_kept_reads_as_what_is_counted_at_once_also_for_those_who_see_a_
         ).one()
         campaign = session.get_one(Campaign, campaign_id)
         at_once = [read_reach(session, campaign, seen=seen, now=crowd.now) for seen in (None, {women})]
-    monkeypatch.setattr(reading, "is_small", lambda _campaign: False)
+    monkeypatch.setattr(reach, "is_small", lambda _campaign: False)
     with crowd.runtime.db.read() as session:
         first = read_reach(session, session.get_one(Campaign, campaign_id), seen=None, now=crowd.now)
     assert (first.counted_at, first.is_due, first.total.recipients) == (None, True, 0)
-    keep_reach(crowd.runtime.db, campaign_id, now=crowd.now)
+    store_reach(crowd.runtime.db, campaign_id, now=crowd.now)
     with crowd.runtime.db.read() as session:
         campaign = session.get_one(Campaign, campaign_id)
         kept = [read_reach(session, campaign, seen=seen, now=crowd.now) for seen in (None, {women})]
@@ -241,16 +242,16 @@ def test_a_worker_keeps_large_campaigns_counted_and_never_puts_older_counts_in_t
 
     def left(hours: float) -> list[int]:
         with db.read() as session:
-            return left_to_count(session, now=crowd.in_hours(hours))
+            return campaigns_to_recount(session, now=crowd.in_hours(hours))
 
     assert left(0) == []  # small: counted when it is read
-    monkeypatch.setattr(keeping, "SMALL", 0)
+    monkeypatch.setattr(reach_counts, "SMALL", 0)
     assert left(0) == [campaign_id]
-    assert keep_reach(db, campaign_id, now=crowd.in_hours(1)) > 0
-    assert keep_reach(db, campaign_id, now=crowd.in_hours(0.5)) == 0
+    assert store_reach(db, campaign_id, now=crowd.in_hours(1)) > 0
+    assert store_reach(db, campaign_id, now=crowd.in_hours(0.5)) == 0
     assert (left(1), left(1.2)) == ([], [campaign_id])
     crowd.act(campaign_id, CampaignAction.UNDO)
     with db.read() as session:
-        assert session.scalars(select(Counted.at)).all() == []
+        assert session.scalars(select(ReachSnapshot.at)).all() == []
     assert _kept(crowd, campaign_id) == {}
-    assert keep_reach(db, campaign_id, now=crowd.in_hours(2)) == 0
+    assert store_reach(db, campaign_id, now=crowd.in_hours(2)) == 0

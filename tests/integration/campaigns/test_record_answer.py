@@ -7,16 +7,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from campaigns.answers.models import Reply, ReplyState
-from campaigns.answers.taking import take_page_answer
-from campaigns.casework.kinds import CaseKind
-from campaigns.links import LinkCipher
-from campaigns.messages import Message
-from campaigns.models import Campaign
-from campaigns.replies.classifier import Label
-from outreach.people.models import Phone, SuppressionReason
-from outreach.people.suppression import suppress
-from tests.flows.world import World, number
+from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Message
+from campaigns.models.replies import Reply, ReplyState
+from campaigns.replies.record_answer import record_page_answer
+from campaigns.rules.cases import CaseKind
+from campaigns.rules.links import LinkCipher
+from campaigns.rules.replies.labels import Label
+from outreach.contacts.suppressions import suppress
+from outreach.models.contacts import Phone, SuppressionReason
+from tests.support.world import World, number
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def campaign(world: World) -> int:
 def press(world: World, campaign: int, answer: str, *, index: int = 0, given: str | None = None) -> None:
     recipient = world.recipient(number(index), campaign)
     with world.runtime.db.write() as session:
-        take_page_answer(session, recipient.id, answer, keys=world.keys, now=world.now, given=given)
+        record_page_answer(session, recipient.id, answer, keys=world.keys, now=world.now, given=given)
 
 
 def share(world: World, campaign: int) -> tuple[int, int]:

@@ -7,16 +7,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from campaigns.casework.cases import finish, take
-from campaigns.casework.kinds import Outcome
-from campaigns.casework.models import Case
-from campaigns.messages import Message
-from campaigns.models import Campaign, Recipient, Step
-from campaigns.states import MessageState, SkipReason
-from outreach.access.users import find_user
-from outreach.people.models import Phone, SuppressionReason
-from tests.flows.test_audience import suppress
-from tests.flows.world import AUTHOR, World, number
+from campaigns.cases.handle_case import assign_case, close_case
+from campaigns.models.campaigns import Campaign, Recipient, Step
+from campaigns.models.messages import Message
+from campaigns.models.replies import Case
+from campaigns.rules.cases import CaseOutcome
+from campaigns.rules.states import MessageState, SkipReason
+from outreach.accounts.users import find_user
+from outreach.models.contacts import Phone, SuppressionReason
+from tests.integration.campaigns.test_audience import suppress
+from tests.support.world import AUTHOR, World, number
 
 CALL = SuppressionReason.DO_NOT_CALL
 
@@ -37,11 +37,11 @@ def finish_cases(world: World) -> None:
     with world.runtime.db.write() as session:
         officer = find_user(session, AUTHOR)
         for case_id in session.scalars(select(Case.id).where(Case.done_at.is_(None))).all():
-            take(session, case_id, user=officer, now=world.now)
-            finish(
+            assign_case(session, case_id, user=officer, now=world.now)
+            close_case(
                 session,
                 case_id,
-                Outcome.CALLED,
+                CaseOutcome.CALLED,
                 note="",
                 result=None,
                 user=officer,

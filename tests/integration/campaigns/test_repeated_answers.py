@@ -5,15 +5,14 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from campaigns.answers.counters import differences
-from campaigns.answers.models import InstallReport, Place, Source
-from campaigns.answers.officers import write_down
-from campaigns.answers.taking import take_back
-from campaigns.casework.handling import give_label
-from campaigns.casework.kinds import CaseKind
-from campaigns.replies.classifier import Label
-from tests.flows.test_cases import campaign, do, press, stopped
-from tests.flows.world import AUTHOR, World, number
+from campaigns.answer_totals import find_differences
+from campaigns.cases.handle_case import label_reply
+from campaigns.models.replies import AnswerPlace, AnswerSource, InstallReport
+from campaigns.replies.record_answer import record_officer_answer, undo_answer_by_id
+from campaigns.rules.cases import CaseKind
+from campaigns.rules.replies.labels import Label
+from tests.integration.campaigns.test_cases import campaign, do, press, stopped
+from tests.support.world import AUTHOR, World, number
 
 __all__ = ["campaign"]  # the fixture
 
@@ -22,11 +21,11 @@ def hear(world: World, campaign: int, label: Label) -> int:
     """An officer writes down what they heard at the door; the answer's id."""
     recipient = world.recipient(number(0), campaign)
     with world.runtime.db.write() as session:
-        answer = write_down(
+        answer = record_officer_answer(
             session,
             session.merge(recipient),
             label,
-            place=Place.HOME,
+            place=AnswerPlace.HOME,
             note="",
             user=world.user(AUTHOR),
             keys=world.keys,
@@ -38,7 +37,7 @@ def hear(world: World, campaign: int, label: Label) -> int:
 
 def unsay(world: World, answer_id: int) -> None:
     with world.runtime.db.write() as session:
-        assert take_back(session, answer_id, now=world.now, is_mistaken=True)
+        assert undo_answer_by_id(session, answer_id, now=world.now, is_mistaken=True)
 
 
 @pytest.mark.parametrize("road", ["sms", "page"])
@@ -68,7 +67,7 @@ def test_a_plain_stop_after_a_doubtful_one_stands_when_the_doubtful_was_none(
         press(world, campaign, "opt_out")
     else:
         world.reply(sender, again, gateway_id="SM2")
-    do(world, give_label, doubtful.id, Label.UNCLEAR)
+    do(world, label_reply, doubtful.id, Label.UNCLEAR)
     assert stopped(world) == {sender: "opt_out"}
     world.send()
     confirmed = [
@@ -93,9 +92,9 @@ def test_an_install_that_its_owner_confirmed_counts_as_theirs_once_the_officers_
     unsay(world, entry)
     with world.runtime.db.read() as session:
         standing = session.scalars(select(InstallReport).where(InstallReport.withdrawn_at.is_(None))).all()
-        assert [report.source for report in standing] == [Source.SMS]
-        assert differences(session)[1] == []
+        assert [report.source for report in standing] == [AnswerSource.SMS]
+        assert find_differences(session)[1] == []
     press(world, campaign, "not_yet")
     with world.runtime.db.read() as session:
         assert not session.scalars(select(InstallReport).where(InstallReport.withdrawn_at.is_(None))).all()
-        assert differences(session)[1] == []
+        assert find_differences(session)[1] == []

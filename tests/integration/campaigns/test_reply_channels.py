@@ -18,17 +18,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from admin.app import create_app
-from campaigns.answers.models import InstallReport, Reply, Road
-from campaigns.answers.reply_log import import_log
-from campaigns.answers.taking import undo_answer
-from campaigns.messages import Attempt, StatusEvent
-from campaigns.replies.classifier import Label
-from campaigns.windows import VIETNAM
-from outreach.people.models import Phone
-from outreach.people.suppression import lock_phone
-from outreach.sms.android import MessageNames
-from outreach.sms.push import read_fields
-from tests.flows.world import World, number
+from campaigns.models.messages import Attempt, StatusEvent
+from campaigns.models.replies import InstallReport, Reply, ReplyChannel
+from campaigns.replies.import_reply_log import import_log
+from campaigns.replies.record_answer import undo_answer
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.contacts.suppressions import lock_phone
+from outreach.models.contacts import Phone
+from outreach.rules.formats import parse_push_fields
+from outreach.sms.android import MessageIds
+from tests.support.world import World, number
 
 SECRET, KEY = "push-secret-of-a-test", "signing-key"
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -72,7 +72,7 @@ def call(
     return client.post("/webhooks/phone", data=body, headers=headers, content_type="application/json")
 
 
-def replies(world: World) -> list[tuple[Road, Label]]:
+def replies(world: World) -> list[tuple[ReplyChannel, Label]]:
     with world.runtime.db.read() as session:
         return [(reply.road, reply.label) for reply in session.scalars(select(Reply).order_by(Reply.id))]
 
@@ -88,7 +88,7 @@ def test_a_push_is_stored_once_and_its_number_is_understood(
     for _ in range(2):
         answer = push(roads, id="m1", **{"from": number(15)[1:]}, to="8099", text="da cai roi")
         assert answer.status_code == 200
-    assert replies(world) == [(Road.PUSH, Label.INSTALLED)]
+    assert replies(world) == [(ReplyChannel.PUSH, Label.INSTALLED)]
     assert world.status(campaign)["answers"] == {"installed": 1}
     assert push(roads, id="m2", **{"from": "0" + number(16)[3:]}, text="TC").status_code == 200
     assert world.status(campaign)["answers"] == {"installed": 1, "opt_out": 1}
@@ -113,7 +113,7 @@ def test_names_of_fields_and_a_plain_secret_are_settings(world: World, campaign:
         push_secret=SECRET,
         push_proof="secret",
         push_header="X-Key",
-        push_fields=read_fields("id=mo_id, sender=msisdn,recipient=code,body=content"),
+        push_fields=parse_push_fields("id=mo_id, sender=msisdn,recipient=code,body=content"),
     )
     client = create_app(settings, runtime=replace(world.runtime, settings=settings)).test_client()
     said = f'{{"mo_id": 7, "msisdn": "{number(15)}", "content": "cài rồi\\u0000 \\ud800"}}'
@@ -122,7 +122,7 @@ def test_names_of_fields_and_a_plain_secret_are_settings(world: World, campaign:
             "/webhooks/push", data=content, headers={"X-Key": key}, content_type="application/json"
         )
         assert answer.status_code == status
-    assert replies(world) == [(Road.PUSH, Label.INSTALLED)]
+    assert replies(world) == [(ReplyChannel.PUSH, Label.INSTALLED)]
 
 
 @one_database
@@ -140,7 +140,7 @@ def test_a_phone_s_replies_and_reports_are_taken(roads: FlaskClient, world: Worl
     }
     for _ in range(2):
         assert call(roads, "sms:received", **said).status_code == 204
-    assert replies(world) == [(Road.PHONE, Label.INSTALLED)]
+    assert replies(world) == [(ReplyChannel.PHONE, Label.INSTALLED)]
     # The same words a minute later are another reply; the app gives both the same id.
     assert (
         call(roads, "sms:received", **{**said, "receivedAt": world.in_hours(0.02).isoformat()}).status_code
@@ -149,7 +149,7 @@ def test_a_phone_s_replies_and_reports_are_taken(roads: FlaskClient, world: Worl
     assert len(replies(world)) == 2
     with world.runtime.db.read() as session:
         attempt = session.scalars(select(Attempt.id)).first() or 0
-    name = MessageNames(world.runtime.settings.secret_key).name(attempt)
+    name = MessageIds(world.runtime.settings.secret_key).name(attempt)
     assert call(roads, "sms:delivered", messageId=name, phoneNumber=number(15)).status_code == 204
     assert call(roads, "sms:delivered", messageId="somebody-else's").status_code == 204
     assert call(roads, "system:ping", health={}).status_code == 204
@@ -173,7 +173,7 @@ def test_what_a_phone_or_an_operator_delivers_late_undoes_nothing_but_a_stop_cou
     push(roads, id="m2", **{"from": number(17)}, text="TC", at=str(int(late.timestamp() * 1000)))
     assert world.status(campaign)["answers"] == {"installed": 2, "opt_out": 1}
     with world.runtime.db.read() as session:
-        received = session.scalars(select(Reply.received_at).where(Reply.road != Road.TWILIO)).all()
+        received = session.scalars(select(Reply.received_at).where(Reply.road != ReplyChannel.TWILIO)).all()
     assert all(abs(each - late) < timedelta(seconds=1) for each in received)
     world.send()
     assert number(17) not in world.sent_to()  # whoever wrote hours ago gets no message out of the blue
@@ -210,7 +210,7 @@ def test_the_same_reply_by_two_roads_counts_once(
     for new in (1, 0):
         done = import_log(world.runtime.db, log, keys=world.keys, actor_id=None, now=world.in_hours(0.1))
         assert (done.rows, done.new, done.known, done.unreadable) == (2, new, 2 - new, [])
-    assert replies(world) == [(Road.PUSH, Label.INSTALLED), (Road.LOG, Label.INSTALLED)]
+    assert replies(world) == [(ReplyChannel.PUSH, Label.INSTALLED), (ReplyChannel.LOG, Label.INSTALLED)]
     assert installs(world) == 2
 
 
@@ -290,7 +290,7 @@ def test_what_cannot_be_stored_is_not_said_to_be(
     def fail(*_: object, **__: object) -> None:
         raise IntegrityError("", {}, Exception())
 
-    monkeypatch.setattr("campaigns.web.roads.receive_reply", fail)
+    monkeypatch.setattr("campaigns.web.gateway_callbacks.receive_reply", fail)
     assert push(roads, id="m1", **{"from": number(15)}, text="1").status_code == 500
 
 
@@ -305,7 +305,7 @@ def test_a_reply_that_waited_for_an_erasure_says_nothing_of_the_erased(
         )
         return lock_phone(session, phone_id)
 
-    monkeypatch.setattr("campaigns.answers.inbox.lock_phone", erase_first)
+    monkeypatch.setattr("campaigns.replies.receive_reply.lock_phone", erase_first)
     reply = world.reply(number(15), "1", gateway_id="SM1")
     assert reply is not None
     assert (reply.phone_id, reply.recipient_id) == (None, None)

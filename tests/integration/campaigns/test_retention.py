@@ -8,16 +8,16 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
-from campaigns.answers.counters import differences
-from campaigns.answers.models import Reply
-from campaigns.messages import Attempt
-from campaigns.models import Campaign, Recipient
-from campaigns.rights.retention import Cleared, campaigns_due, clear, foresee
-from campaigns.states import CampaignAction
-from outreach.access.models import AuditEvent
-from outreach.people.models import Contact, ListImport, Membership, Phone, Suppression
-from outreach.sms.simulator.running import RunningSimulator
-from tests.flows.world import World, number
+from campaigns.answer_totals import find_differences
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Attempt
+from campaigns.models.replies import Reply
+from campaigns.privacy.retention import ClearResult, campaigns_due, clear_campaign, preview_clear
+from campaigns.rules.states import CampaignAction
+from outreach.models.accounts import AuditEvent
+from outreach.models.contacts import Contact, ListImport, Membership, Phone, Suppression
+from simulator.testing import RunningSimulator
+from tests.support.world import World, number
 
 DAYS = 90
 
@@ -38,9 +38,9 @@ def due(world: World, now: datetime) -> list[int]:
         return campaigns_due(session, days=DAYS, now=now)
 
 
-def expected(world: World, campaign: int, now: datetime) -> Cleared:
+def expected(world: World, campaign: int, now: datetime) -> ClearResult:
     with world.runtime.db.read() as session:
-        return foresee(session, campaign, days=DAYS, now=now)
+        return preview_clear(session, campaign, days=DAYS, now=now)
 
 
 def counted(world: World) -> dict[type, int]:
@@ -68,7 +68,7 @@ def test_people_and_texts_go_after_ninety_days_and_the_figures_stay(
     assert counted(world) == before, "to look changes nothing"
     assert (foreseen.people, foreseen.kept, foreseen.numbers, foreseen.replies) == (5, 0, 5, 2)
 
-    done = clear(world.runtime.db, campaign, days=DAYS, now=now)
+    done = clear_campaign(world.runtime.db, campaign, days=DAYS, now=now)
 
     assert asdict(done) == asdict(foreseen)
     after = world.status(campaign)
@@ -83,7 +83,7 @@ def test_people_and_texts_go_after_ninety_days_and_the_figures_stay(
         opted_out = session.scalars(select(Suppression)).one()
         assert (opted_out.phone_id, opted_out.lifted_at) == (None, None)
         assert opted_out.number_hash
-        assert differences(session)[1] == []
+        assert find_differences(session)[1] == []
         entry = session.scalars(select(AuditEvent).where(AuditEvent.action == "campaign.clear")).one()
         assert entry.details["people"] == 5
     assert due(world, now) == [], "once"
@@ -109,7 +109,7 @@ def test_who_is_needed_elsewhere_or_was_brought_anew_stays(world: World) -> None
         kept = someone.id
     foreseen = expected(world, first, now)
     assert (foreseen.people, foreseen.kept) == (2, 1)
-    clear(world.runtime.db, first, days=DAYS, now=now)
+    clear_campaign(world.runtime.db, first, days=DAYS, now=now)
     with world.runtime.db.read() as session:
         assert session.scalars(select(Contact.id)).all() == [kept]
         assert [e164 for e164 in session.scalars(select(Phone.e164)) if not e164.startswith("#")] == [
@@ -140,7 +140,7 @@ def test_who_was_kept_goes_when_the_reason_is_gone(world: World) -> None:
     for day, left in ((91, 3), (96, 0)):
         now = ended + timedelta(days=day)
         assert due(world, now) == [campaign]
-        done = clear(world.runtime.db, campaign, days=DAYS, now=now)
+        done = clear_campaign(world.runtime.db, campaign, days=DAYS, now=now)
         assert (done.kept, counted(world)[Contact]) == (left, left)
     assert due(world, ended + timedelta(days=98)) == [], "nobody is left"
     with world.runtime.db.read() as session:
@@ -159,6 +159,6 @@ def test_a_draft_or_a_pause_that_was_left_lying_keeps_nobody(
     now = end_and_wait(world, campaign, days=91)
     assert expected(world, campaign, now - timedelta(days=1, seconds=5)).people == 0
     now += timedelta(minutes=1)
-    assert clear(world.runtime.db, campaign, days=DAYS, now=now).people == 2
+    assert clear_campaign(world.runtime.db, campaign, days=DAYS, now=now).people == 2
     world.act(paused, CampaignAction.RESUME)
     assert world.status(paused)["steps"][0]["messages"] == {"skipped": 2}, "nothing is left to go to anybody"

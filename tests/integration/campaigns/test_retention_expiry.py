@@ -8,24 +8,23 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
-from campaigns.answers.models import Reply
-from campaigns.casework.models import Case
-from campaigns.rights.expiry import Expired, foresee_expired, remove_expired
-from campaigns.rights.models import PersonRequest, RequestKind
-from outreach.access import audit
-from outreach.access.models import AuditValues
-from outreach.access.trail.verifying import verify
-from outreach.people.models import ImportIssue, ListImport, Phone, Suppression
-from outreach.sms.simulator.running import RunningSimulator
-from tests.flows.world import APPROVER, World, number
+from campaigns.models.privacy import PersonRequest, RequestKind
+from campaigns.models.replies import Case, Reply
+from campaigns.privacy.retention import ExpiryResult, preview_expired, remove_expired
+from outreach.accounts import audit
+from outreach.accounts.audit import check_audit
+from outreach.models.accounts import AuditValues
+from outreach.models.contacts import ImportIssue, ListImport, Phone, Suppression
+from simulator.testing import RunningSimulator
+from tests.support.world import APPROVER, World, number
 
 DAYS = 90
 STRANGER, FRIEND = number(500), number(501)
 
 
-def foreseen(world: World, now: datetime) -> Expired:
+def foreseen(world: World, now: datetime) -> ExpiryResult:
     with world.runtime.db.read() as session:
-        return foresee_expired(session, days=DAYS, now=now)
+        return preview_expired(session, days=DAYS, now=now)
 
 
 def keep_rows(world: World, *rows: tuple[str, str | None, dict[str, Any]]) -> int:
@@ -69,8 +68,8 @@ def test_rows_set_aside_go_whatever_was_decided_and_what_a_list_in_use_remembers
     assert foreseen(world, now - timedelta(days=1)).rows == 0
     world.now = now
     world.draft()  # uses the list
-    assert foreseen(world, now) == Expired(rows=4)
-    assert remove_expired(world.runtime.db, days=DAYS, now=now) == Expired(rows=4)
+    assert foreseen(world, now) == ExpiryResult(rows=4)
+    assert remove_expired(world.runtime.db, days=DAYS, now=now) == ExpiryResult(rows=4)
     with world.runtime.db.read() as session:
         rows = session.execute(
             select(ImportIssue.cells, ImportIssue.key, ImportIssue.decision).order_by(ImportIssue.row)
@@ -83,7 +82,7 @@ def test_rows_set_aside_go_whatever_was_decided_and_what_a_list_in_use_remembers
             (said, "k5", "taken"),
         ]
         assert session.get_one(ListImport, brought).counts == {"review": 0, "rejected": 1}
-    assert foreseen(world, now) == Expired()
+    assert foreseen(world, now) == ExpiryResult()
     assert foreseen(world, now + timedelta(days=DAYS, minutes=1)).rows == 1, (
         "nobody has touched the draft since"
     )
@@ -98,12 +97,12 @@ def test_what_strangers_wrote_goes_and_their_opt_out_holds(world: World, simulat
         session.execute(update(Case).where(Case.id == case.id).values(note="Gọi cho bà Thun"))
         hashed = session.scalars(select(Suppression.number_hash)).one()
     now = datetime.now(UTC) + timedelta(days=DAYS)
-    assert foreseen(world, now - timedelta(days=1)) == Expired()
+    assert foreseen(world, now - timedelta(days=1)) == ExpiryResult()
     now += timedelta(minutes=1)
     said = foreseen(world, now)
     assert (said.replies, said.cases, said.numbers) == (2, 1, 1)
     assert remove_expired(world.runtime.db, days=DAYS, now=now) == said
-    assert foreseen(world, now) == Expired()
+    assert foreseen(world, now) == ExpiryResult()
     assert world.cases() == []
     with world.runtime.db.read() as session:
         assert {(reply.sender, reply.body) for reply in session.scalars(select(Reply))} == {("", "")}
@@ -146,14 +145,14 @@ def test_who_asked_for_what_of_their_data_goes_and_what_was_corrected(world: Wor
                 details={},
             )
     now = world.now + timedelta(days=DAYS, minutes=1)
-    assert foreseen(world, now - timedelta(days=1)) == Expired()
-    assert foreseen(world, now) == Expired(requests=1, entries=1)
+    assert foreseen(world, now - timedelta(days=1)) == ExpiryResult()
+    assert foreseen(world, now) == ExpiryResult(requests=1, entries=1)
     done = remove_expired(world.runtime.db, days=DAYS, now=now)
-    assert asdict(done) == asdict(Expired(requests=1, entries=1))
+    assert asdict(done) == asdict(ExpiryResult(requests=1, entries=1))
     with world.runtime.db.read() as session:
         asked = session.execute(
             select(PersonRequest.asked_by, PersonRequest.answer).order_by(PersonRequest.id)
         ).all()
         assert [tuple(row) for row in asked] == [("", ""), ("con gái", "Đã đưa bản in")]
         assert session.scalar(select(func.count()).where(AuditValues.changes.is_not(None))) == 1
-        assert verify(session).broken is None
+        assert check_audit(session).broken is None

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from campaigns.states import CampaignAction
-from campaigns.stopping import release_all, stop_all
-from tests.flows.world import APPROVER, World, number
+from campaigns.emergency_stop import resume_all_sending, stop_all_sending
+from campaigns.rules.states import CampaignAction
+from tests.support.world import APPROVER, World, number
 
 
 def test_everyone_on_the_list_gets_one_message(world: World) -> None:
@@ -197,11 +197,11 @@ def test_the_switch_stops_all_sending_and_lets_it_go_on(world: World) -> None:
     campaign = world.launch()
     approver = world.user(APPROVER)
     with world.runtime.db.write() as session:
-        stop_all(session, user=approver, now=world.now)
+        stop_all_sending(session, user=approver, now=world.now)
     world.send(1)
     assert world.sent_to() == []
     with world.runtime.db.write() as session:
-        release_all(session, user=approver, now=world.now)
+        resume_all_sending(session, user=approver, now=world.now)
     world.send()
     world.sweep()
     assert len(world.sent_to()) == 30

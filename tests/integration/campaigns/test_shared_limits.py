@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
-from campaigns.delivery.recording import Report, settle
-from campaigns.delivery.sending import Sender as SendingJob
-from campaigns.delivery.tallying import causes_and_segments
-from campaigns.messages import Attempt
-from campaigns.models import Campaign, Sender
-from campaigns.states import AttemptState, CampaignAction
-from outreach.people.models import Suppression
-from outreach.sms.gateway import Accepted, Listed, Outcome, Outgoing
-from outreach.sms.text import measure
-from tests.flows.world import AUTHOR, World, number
+from campaigns.delivery.outbox import causes_and_segments
+from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.delivery.send_messages import MessageSender as SendingJob
+from campaigns.models.campaigns import Campaign, Sender
+from campaigns.models.messages import Attempt
+from campaigns.rules.states import AttemptState, CampaignAction
+from outreach.models.contacts import Suppression
+from outreach.rules.gateway import Accepted, ListedMessage, OutboundMessage, Outcome
+from outreach.rules.segments import measure
+from tests.support.world import AUTHOR, World, number
 
 SHORT = {"unaccented": True}
 
@@ -40,10 +40,12 @@ def report(world: World, states: list[AttemptState], cause: str) -> None:
     with world.runtime.db.write() as session:
         attempts = session.scalars(select(Attempt.id).order_by(Attempt.id)).all()
         reports = [
-            Report(attempt, state, cause=cause if state is AttemptState.UNDELIVERED else None, code="30000")
+            AttemptReport(
+                attempt, state, cause=cause if state is AttemptState.UNDELIVERED else None, code="30000"
+            )
             for attempt, state in zip(attempts, states, strict=False)
         ]
-        settle(session, reports, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
+        apply_reports(session, reports, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
 
 
 def test_campaigns_of_one_sender_share_its_pace_evenly(world: World) -> None:
@@ -159,10 +161,10 @@ def test_what_the_gateway_charges_is_what_the_budget_has_paid(world: World) -> N
     class Dearer:
         """Counts a segment more than we do."""
 
-        async def send(self, message: Outgoing) -> Outcome:
+        async def send(self, message: OutboundMessage) -> Outcome:
             return Accepted(f"SM{message.attempt_id}", segments=measure(message.body).segments + 1)
 
-        async def list_to(self, _number: str, *, attempt_id: int) -> list[Listed]:
+        async def list_to(self, _number: str, *, attempt_id: int) -> list[ListedMessage]:
             return []
 
         async def close(self) -> None:

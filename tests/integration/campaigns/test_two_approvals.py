@@ -11,19 +11,18 @@ from typing import Any
 import pytest
 
 from admin.app import create_app
-from campaigns.lifecycle import act
-from campaigns.models import Campaign
-from campaigns.planning.approvals import count_needed, read_terms
-from campaigns.planning.notices import send_notices
-from campaigns.states import CampaignAction, CampaignState
-from outreach.access.models import Role
-from outreach.errors import LoaError, WrongState
-from tests.flows import test_mail as mail
-from tests.flows.test_mail import Postbox
-from tests.flows.world import APPROVER, AUTHOR, World
-from tests.web.office import signed_in, token
+from campaigns.lifecycle import perform_action
+from campaigns.models.campaigns import Campaign
+from campaigns.planning.approvals import compute_terms, count_needed, send_approval_mail
+from campaigns.rules.states import CampaignAction, CampaignState
+from outreach.models.accounts import Role
+from outreach.rules.errors import LoaError, WrongState
+from tests.integration.outreach import test_approval_mail
+from tests.support.admin_client import signed_in, token
+from tests.support.mail_server import Postbox
+from tests.support.world import APPROVER, AUTHOR, World
 
-postbox = mail.postbox
+postbox = test_approval_mail.postbox
 SECOND, THIRD = "duyet2@loa.example", "duyet3@loa.example"
 _A = CampaignAction
 
@@ -59,10 +58,10 @@ def large(world: World) -> int:
 def press(world: World, campaign_id: int, action: CampaignAction, email: str) -> CampaignState:
     with world.runtime.db.read() as session:
         campaign = session.get_one(Campaign, campaign_id)
-        terms = read_terms(session, campaign, settings=world.runtime.settings, now=world.now)
+        terms = compute_terms(session, campaign, settings=world.runtime.settings, now=world.now)
     with world.runtime.db.write() as session:
         user = world.user(email)
-        return act(
+        return perform_action(
             session, campaign_id, action, user=user, now=world.now, terms=terms, reason="Sửa câu đầu."
         ).state
 
@@ -96,7 +95,7 @@ def test_an_audience_that_has_grown_by_its_start_waits_for_a_second_and_then_goe
     world: World, large: int, postbox: tuple[Postbox, str], how: str
 ) -> None:
     box, url = postbox
-    mail.with_mail(world, url)
+    test_approval_mail.with_mail(world, url)
     few = replace(world.runtime.settings, two_approvals_people=6)
     world.runtime = replace(world.runtime, settings=few)
     starts_at = world.now - timedelta(minutes=1)
@@ -121,7 +120,7 @@ def test_an_audience_that_has_grown_by_its_start_waits_for_a_second_and_then_goe
     assert "người thứ hai" in status["pause_reason"]
     world.send(0.2)
     assert world.sent_to() == []
-    send_notices(world.runtime, large, now=datetime.now(UTC))
+    send_approval_mail(world.runtime, large, now=datetime.now(UTC))
     assert {to for to, _mail in box.mails} == {SECOND, THIRD}
     with pytest.raises(WrongState, match="Bạn đã duyệt"):
         press(world, large, _A.APPROVE, APPROVER)
@@ -157,7 +156,7 @@ def test_the_page_the_command_and_the_mail_say_that_a_second_is_needed(
     world: World, large: int, postbox: tuple[Postbox, str]
 ) -> None:
     box, url = postbox
-    mail.with_mail(world, url)
+    test_approval_mail.with_mail(world, url)
     app = create_app(world.runtime.settings, runtime=world.runtime)
     client = signed_in(app.test_client(), APPROVER)
     sheet = f"/admin/campaigns/{large}/"
@@ -167,7 +166,7 @@ def test_the_page_the_command_and_the_mail_say_that_a_second_is_needed(
     assert "lần duyệt thứ nhất" in done
     assert "Đang chờ người thứ hai duyệt" in done
     assert f'action="{sheet}approve"' not in done
-    send_notices(world.runtime, large, now=datetime.now(UTC))
+    send_approval_mail(world.runtime, large, now=datetime.now(UTC))
     assert {to for to, _mail in box.mails} == {SECOND, THIRD}
     assert "người thứ hai" in str(box.mails[0][1]["Subject"])
     runner = app.test_cli_runner()

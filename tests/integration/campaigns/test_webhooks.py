@@ -11,27 +11,31 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from campaigns.answers.models import Answer, Source
-from campaigns.answers.taking import take_answer, undo_answer
-from campaigns.delivery.recording import Report, settle
-from campaigns.hooks.delivering import Delivered, deliver, forget_old
-from campaigns.hooks.gathering import catch_up
-from campaigns.hooks.guarded import GuardedResolver
-from campaigns.hooks.models import Delivery, DeliveryState, Subscription
-from campaigns.hooks.signing import secret_of
-from campaigns.hooks.subscribing import OFFERED, end_subscription, send_again, subscribe, try_out
-from campaigns.messages import Attempt
-from campaigns.models import Recipient
-from campaigns.replies.classifier import Label
-from campaigns.rings import ring_hooks
-from campaigns.states import AttemptState, CampaignAction
-from outreach.access.models import Organisation, OrganisationKind, Role
-from outreach.access.organisations import create_organisation
-from outreach.access.users import find_user
-from tests.flows.processes import Processes
-from tests.flows.test_killed_imports import wait_for
-from tests.flows.webhook_receiver import Receiver
-from tests.flows.world import World, number
+from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.enqueue_jobs import enqueue_webhooks
+from campaigns.models.campaigns import Recipient
+from campaigns.models.messages import Attempt
+from campaigns.models.replies import Answer, AnswerSource
+from campaigns.models.webhooks import Delivery, DeliveryState, Subscription
+from campaigns.replies.record_answer import record_answer, undo_answer
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import AttemptState, CampaignAction
+from campaigns.rules.webhooks import secret_of
+from campaigns.webhooks.collect_events import collect_events
+from campaigns.webhooks.deliver_events import (
+    DeliveryCounts,
+    GuardedResolver,
+    delete_old_deliveries,
+    deliver_events,
+)
+from campaigns.webhooks.subscriptions import OFFERED, end_subscription, send_again, send_ping, subscribe
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.models.accounts import Organisation, OrganisationKind, Role
+from tests.integration.outreach.test_killed_imports import wait_for
+from tests.support.processes import Processes
+from tests.support.webhook_receiver import Receiver
+from tests.support.world import World, number
 
 ADMINISTRATOR = "quantri@loa.example"
 _L = Label
@@ -74,10 +78,10 @@ def listen(
         return made.id
 
 
-def tell(world: World) -> Delivered:
+def tell(world: World) -> DeliveryCounts:
     """A round of the worker."""
-    catch_up(world.runtime.db, now=datetime.now(UTC))
-    return asyncio.run(deliver(world.runtime, for_s=20, is_told_to_stop=lambda: False))
+    collect_events(world.runtime.db, now=datetime.now(UTC))
+    return asyncio.run(deliver_events(world.runtime, for_s=20, is_told_to_stop=lambda: False))
 
 
 def in_time(world: World) -> None:
@@ -92,12 +96,12 @@ def says(world: World, campaign: int, index: int, label: Label) -> None:
     with world.runtime.db.write() as session:
         recipient = session.merge(world.recipient(number(index), campaign))
         assert recipient.phone_id
-        take_answer(
+        record_answer(
             session,
             phone_id=recipient.phone_id,
             recipient=recipient,
             label=label,
-            source=Source.PAGE,
+            source=AnswerSource.PAGE,
             keys=world.keys,
             now=datetime.now(UTC),
         )
@@ -150,8 +154,10 @@ def test_messages_that_came_to_their_end_are_counted_by_batch(world: World, rece
     campaign = world.launch()
     world.send()
     with world.runtime.db.write() as session:
-        reports = [Report(each, AttemptState.DELIVERED) for each in session.scalars(select(Attempt.id))]
-        settle(session, reports, now=datetime.now(UTC), secret_key=world.keys.secret_key)
+        reports = [
+            AttemptReport(each, AttemptState.DELIVERED) for each in session.scalars(select(Attempt.id))
+        ]
+        apply_reports(session, reports, now=datetime.now(UTC), secret_key=world.keys.secret_key)
     tell(world)
     finals = [got.event["data"] for got in receiver.got if got.kind == "message.final"]
     assert finals == [{"campaign": campaign, "messages": {"delivered": 4}, "more": {"delivered": 4}}]
@@ -227,7 +233,7 @@ def test_an_event_that_is_refused_steps_aside_and_fails_after_a_day(world: World
     assert tell(world).delivered == 1
     assert receiver.got[-1].event_id == first.event_id
     with world.runtime.db.write() as session:
-        assert forget_old(session, now=datetime.now(UTC) + timedelta(days=31)) == 2
+        assert delete_old_deliveries(session, now=datetime.now(UTC) + timedelta(days=31)) == 2
 
 
 def test_a_receiver_that_is_away_for_a_day_gets_no_more_of_what_is_that_old(
@@ -253,8 +259,8 @@ def test_a_receiver_that_is_gone_ends_its_subscription(world: World, receiver: R
     subscription = listen(world, receiver)
     with world.runtime.db.write() as session:
         user = find_user(session, ADMINISTRATOR)
-        try_out(session, subscription, user=user, now=datetime.now(UTC))
-        try_out(session, subscription, user=user, now=datetime.now(UTC))
+        send_ping(session, subscription, user=user, now=datetime.now(UTC))
+        send_ping(session, subscription, user=user, now=datetime.now(UTC))
     receiver.answers = [410]
     tell(world)
     assert len(receiver.got) == 1
@@ -275,14 +281,14 @@ def test_a_worker_killed_in_between_is_followed_by_one_that_sends_the_same_again
     try:
         receiver.holds = 0.3
         worker = processes.start("worker", "--queues", "hooks")
-        ring_hooks(world.runtime.doorbell)
+        enqueue_webhooks(world.runtime.doorbell)
         wait_for(lambda: receiver.asked == 2)
         processes.kill(worker)  # the second is with the receiver, its answer with nobody
         wait_for(lambda: len(receiver.got) == 2)
         receiver.holds = 0.0
         in_time(world)  # as if its lease had run out
         processes.start("worker", "--queues", "hooks")
-        ring_hooks(world.runtime.doorbell)
+        enqueue_webhooks(world.runtime.doorbell)
         wait_for(lambda: len(receiver.got) == 4)
     finally:
         processes.stop()
@@ -298,12 +304,12 @@ def test_two_workers_never_work_on_one_receiver_at_once(world: World, receiver: 
     listen(world, receiver, kinds=["answer.recorded"])
     for index in range(4):
         says(world, campaign, index, _L.NOT_YET)
-    catch_up(world.runtime.db, now=datetime.now(UTC))
+    collect_events(world.runtime.db, now=datetime.now(UTC))
     receiver.holds = 0.05
 
     async def both() -> None:
         await asyncio.gather(
-            *(deliver(world.runtime, for_s=20, is_told_to_stop=lambda: False) for _ in range(2))
+            *(deliver_events(world.runtime, for_s=20, is_told_to_stop=lambda: False) for _ in range(2))
         )
 
     asyncio.run(both())
@@ -325,7 +331,7 @@ def test_an_answer_whose_transaction_ends_late_is_not_passed_over(world: World, 
             campaign_id=campaign,
             phone_id=recipient.phone_id,
             label=_L.NOT_YET,
-            source=Source.PAGE,
+            source=AnswerSource.PAGE,
             at=datetime.now(UTC),
         )
         session.add(answer)
@@ -348,7 +354,7 @@ def test_an_answer_whose_transaction_ends_late_is_not_passed_over(world: World, 
 def test_no_name_leads_a_webhook_into_this_machine_in_production(world: World, receiver: Receiver) -> None:
     subscription = listen(world, receiver)
     with world.runtime.db.write() as session:
-        try_out(session, subscription, user=find_user(session, ADMINISTRATOR), now=datetime.now(UTC))
+        send_ping(session, subscription, user=find_user(session, ADMINISTRATOR), now=datetime.now(UTC))
     world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, app_env="production"))
     assert tell(world).in_vain == 1
     assert line(world)[0].error == "address"
@@ -370,7 +376,7 @@ def test_nothing_is_read_where_nobody_listens(world: World, receiver: Receiver) 
     with world.runtime.db.write() as session:
         end_subscription(session, subscription, user=find_user(session, ADMINISTRATOR), now=datetime.now(UTC))
     says(world, campaign, 0, _L.INSTALLED)
-    assert catch_up(world.runtime.db, now=datetime.now(UTC)) == 0
+    assert collect_events(world.runtime.db, now=datetime.now(UTC)) == 0
     # Who subscribes again hears of what comes after.
     listen(world, receiver, kinds=["answer.recorded"])
     says(world, campaign, 0, _L.NOT_YET)

@@ -9,25 +9,25 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from campaigns.messages import Attempt
-from campaigns.states import AttemptState
-from outreach.runtime import open_runtime
-from outreach.settings import Settings
-from outreach.sms.android import AndroidGateway, MessageNames
-from outreach.sms.gateway import (
+from campaigns.models.messages import Attempt
+from campaigns.rules.states import AttemptState
+from outreach.core.settings import Settings
+from outreach.rules.gateway import (
     Accepted,
     Cause,
     DeliveryStatus,
-    GatewayAway,
-    Listed,
+    GatewayUnavailable,
+    ListedMessage,
+    OutboundMessage,
     Outcome,
-    Outgoing,
+    OutcomeUnknown,
     Refused,
     Throttled,
-    Unseen,
 )
-from tests.flows.phone_server import LOGIN, PASSWORD, PhoneServer, running_phone
-from tests.flows.world import World, number
+from outreach.runtime import open_runtime
+from outreach.sms.android import AndroidGateway, MessageIds
+from tests.support.phone_server import LOGIN, PASSWORD, PhoneServer, running_phone
+from tests.support.world import World, number
 
 SECRET = "tests-only-" + "k" * 32
 
@@ -60,7 +60,7 @@ def send(settings: Settings, **changes: object) -> Outcome:
     async def once() -> Outcome:
         gateway = AndroidGateway(settings)
         try:
-            message = Outgoing(7, number(0), "MTTQ", "Xin chào", validity_s=600)
+            message = OutboundMessage(7, number(0), "MTTQ", "Xin chào", validity_s=600)
             return await gateway.send(replace(message, **changes))
         finally:
             await gateway.close()
@@ -68,8 +68,8 @@ def send(settings: Settings, **changes: object) -> Outcome:
     return asyncio.run(once())
 
 
-def look(settings: Settings, attempt_id: int) -> list[Listed]:
-    async def once() -> list[Listed]:
+def look(settings: Settings, attempt_id: int) -> list[ListedMessage]:
+    async def once() -> list[ListedMessage]:
         gateway = AndroidGateway(settings)
         try:
             return await gateway.list_to(number(0), attempt_id=attempt_id)
@@ -82,7 +82,7 @@ def look(settings: Settings, attempt_id: int) -> list[Listed]:
 def test_a_message_arrives_with_an_id_of_ours_and_is_found_by_it(
     over_phone: Settings, phone: PhoneServer
 ) -> None:
-    name = MessageNames(SECRET).name(7)
+    name = MessageIds(SECRET).name(7)
     assert len(name) <= 36  # what the app's database holds
     assert send(over_phone) == Accepted(name, DeliveryStatus.ACCEPTED)
     assert phone.messages[name]["text"] == "Xin chào"
@@ -101,9 +101,9 @@ def test_a_message_arrives_with_an_id_of_ours_and_is_found_by_it(
         (401, Refused(Cause.ACCOUNT, "401")),
         (400, Refused(Cause.OTHER, "400")),
         (422, Refused(Cause.BAD_NUMBER, "422")),
-        (409, Unseen("409")),
-        (500, Unseen("500")),
-        (502, Unseen("502")),
+        (409, OutcomeUnknown("409")),
+        (500, OutcomeUnknown("500")),
+        (502, OutcomeUnknown("502")),
     ],
 )
 def test_each_answer_is_an_outcome(
@@ -118,13 +118,13 @@ def test_what_nobody_saw_is_unseen_and_what_never_left_waits(
     over_phone: Settings, phone: PhoneServer
 ) -> None:
     phone.faults = [0]
-    assert isinstance(send(over_phone), Unseen)
+    assert isinstance(send(over_phone), OutcomeUnknown)
     assert len(look(over_phone, 7)) == 1
     away = replace(over_phone, phone_api_base_url="http://127.0.0.1:1")
     assert send(away) == Throttled(None)
-    with pytest.raises(GatewayAway):
+    with pytest.raises(GatewayUnavailable):
         look(away, 7)
-    with pytest.raises(GatewayAway):
+    with pytest.raises(GatewayUnavailable):
         look(replace(over_phone, phone_password="other"), 7)
 
 

@@ -10,12 +10,16 @@ from smtplib import SMTPRecipientsRefused
 import pytest
 from rq import Queue
 
-from campaigns.planning.notices import ring_for_notices, ring_for_overdue, send_notices
-from campaigns.states import CampaignAction
-from outreach.doorbell import DEFAULT
-from outreach.mail import send_mail
-from tests.flows.postbox import Postbox, running_postbox
-from tests.flows.world import APPROVER, AUTHOR, World
+from campaigns.planning.approvals import (
+    enqueue_due_approval_mail,
+    enqueue_overdue_approval_mail,
+    send_approval_mail,
+)
+from campaigns.rules.states import CampaignAction
+from outreach.core.job_queue import DEFAULT
+from outreach.core.mail import send_mail
+from tests.support.mail_server import Postbox, running_postbox
+from tests.support.world import APPROVER, AUTHOR, World
 
 
 @pytest.fixture
@@ -34,7 +38,7 @@ def with_mail(world: World, url: str) -> None:
 
 
 def notify(world: World, campaign_id: int) -> int:
-    return send_notices(world.runtime, campaign_id, now=datetime.now(UTC))
+    return send_approval_mail(world.runtime, campaign_id, now=datetime.now(UTC))
 
 
 def test_the_request_goes_to_approvers_and_the_decision_to_the_author_once_each(
@@ -80,12 +84,16 @@ def test_without_a_mail_server_nothing_is_rung_for(world: World) -> None:
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)
     queue = Queue(DEFAULT, connection=world.runtime.redis)
-    ring_for_notices(world.runtime, campaign_id)
+    enqueue_due_approval_mail(world.runtime, campaign_id)
     assert queue.count == 0
     with_mail(world, "smtp://127.0.0.1:1")
-    ring_for_notices(world.runtime, campaign_id)
+    enqueue_due_approval_mail(world.runtime, campaign_id)
     [job] = queue.jobs
-    assert (job.func_name, job.args, job.retries_left) == ("workers.jobs.notify", (campaign_id,), 3)
+    assert (job.func_name, job.args, job.retries_left) == (
+        "workers.jobs.approval_mail_job",
+        (campaign_id,),
+        3,
+    )
 
 
 def test_mail_that_did_not_go_is_rung_for_again_within_minutes(
@@ -94,12 +102,12 @@ def test_mail_that_did_not_go_is_rung_for_again_within_minutes(
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)
     now = datetime.now(UTC)
-    assert ring_for_overdue(world.runtime, now=now) == 0
+    assert enqueue_overdue_approval_mail(world.runtime, now=now) == 0
     with_mail(world, postbox[1])
-    assert [ring_for_overdue(world.runtime, now=now) for _ in range(2)] == [1, 0]
+    assert [enqueue_overdue_approval_mail(world.runtime, now=now) for _ in range(2)] == [1, 0]
     assert notify(world, campaign_id) == 1
     world.runtime.redis.delete("loa:notices")
-    assert ring_for_overdue(world.runtime, now=now) == 0
+    assert enqueue_overdue_approval_mail(world.runtime, now=now) == 0
 
 
 def test_one_bad_address_does_not_keep_the_mail_from_the_others(postbox: tuple[Postbox, str]) -> None:

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, select, text
 
-from outreach.access import audit
-from outreach.access.models import AuditEvent, AuditValues
-from outreach.access.trail.chain import Break, Fault
-from outreach.access.trail.verifying import Anchor, read_head, verify
-from outreach.db import Database
-from outreach.schema import downgrade, upgrade
+from outreach.accounts import audit
+from outreach.accounts.audit import Anchor, check_audit, read_head
+from outreach.core.db import Database
+from outreach.core.schema import downgrade, upgrade
+from outreach.models.accounts import AuditEvent, AuditValues
+from outreach.rules.audit_chain import ChainBreak, ChainFault
 
 NOW = datetime(2020, 8, 12, 3, 4, 5, 678, tzinfo=UTC)
 
@@ -53,9 +53,9 @@ def correct(db: Database, subject: str) -> None:
         )
 
 
-def find(db: Database, *anchors: Anchor) -> Break | None:
+def find(db: Database, *anchors: Anchor) -> ChainBreak | None:
     with db.read() as session:
-        return verify(session, anchors).broken
+        return check_audit(session, anchors).broken
 
 
 def tamper(db: Database, *statements: str) -> None:
@@ -69,24 +69,36 @@ COPY = (
     " SELECT {id}, at, actor_id, origin, action, subject, details, values_digest, {previous}, hash"
     " FROM audit_events WHERE id = {of}"
 )
-FORGERIES: list[tuple[str, list[str], Break]] = [
-    ("who", ["UPDATE audit_events SET actor_id = 8 WHERE id = 4"], Break(4, Fault.CHANGED)),
-    ("where", ["UPDATE audit_events SET origin = '10.0.0.1' WHERE id = 1"], Break(1, Fault.CHANGED)),
-    ("what", ["UPDATE audit_events SET details = '{}' WHERE id = 6"], Break(6, Fault.CHANGED)),
+FORGERIES: list[tuple[str, list[str], ChainBreak]] = [
+    ("who", ["UPDATE audit_events SET actor_id = 8 WHERE id = 4"], ChainBreak(4, ChainFault.CHANGED)),
+    (
+        "where",
+        ["UPDATE audit_events SET origin = '10.0.0.1' WHERE id = 1"],
+        ChainBreak(1, ChainFault.CHANGED),
+    ),
+    ("what", ["UPDATE audit_events SET details = '{}' WHERE id = 6"], ChainBreak(6, ChainFault.CHANGED)),
     (
         "values",
         ["""UPDATE audit_values SET changes = '{"name": ["A", "B"]}' WHERE event_id = 2"""],
-        Break(2, Fault.VALUES),
+        ChainBreak(2, ChainFault.VALUES),
     ),
-    ("removed", ["DELETE FROM audit_events WHERE id = 3"], Break(3, Fault.REMOVED)),
-    ("removed first", ["DELETE FROM audit_events WHERE id = 1"], Break(1, Fault.REMOVED)),
-    ("removed last", ["DELETE FROM audit_events WHERE id >= 5"], Break(5, Fault.REMOVED)),
-    ("inserted at the end", [COPY.format(id=7, of=6, previous="previous")], Break(7, Fault.INSERTED)),
-    ("inserted before all", [COPY.format(id=0, of=1, previous="previous")], Break(0, Fault.INSERTED)),
+    ("removed", ["DELETE FROM audit_events WHERE id = 3"], ChainBreak(3, ChainFault.REMOVED)),
+    ("removed first", ["DELETE FROM audit_events WHERE id = 1"], ChainBreak(1, ChainFault.REMOVED)),
+    ("removed last", ["DELETE FROM audit_events WHERE id >= 5"], ChainBreak(5, ChainFault.REMOVED)),
+    (
+        "inserted at the end",
+        [COPY.format(id=7, of=6, previous="previous")],
+        ChainBreak(7, ChainFault.INSERTED),
+    ),
+    (
+        "inserted before all",
+        [COPY.format(id=0, of=1, previous="previous")],
+        ChainBreak(0, ChainFault.INSERTED),
+    ),
     (
         "put in another's place",
         ["DELETE FROM audit_events WHERE id = 4", COPY.format(id=4, of=5, previous="previous")],
-        Break(4, Fault.CHANGED),
+        ChainBreak(4, ChainFault.CHANGED),
     ),
 ]
 
@@ -94,7 +106,9 @@ FORGERIES: list[tuple[str, list[str], Break]] = [
 @pytest.mark.parametrize(
     ("statements", "found"), [row[1:] for row in FORGERIES], ids=[row[0] for row in FORGERIES]
 )
-def test_the_first_entry_that_was_forged_is_named(db: Database, statements: list[str], found: Break) -> None:
+def test_the_first_entry_that_was_forged_is_named(
+    db: Database, statements: list[str], found: ChainBreak
+) -> None:
     note(db)
     correct(db, "contacts:1")
     note(db, times=4)
@@ -120,16 +134,16 @@ def test_a_tail_cut_off_with_the_chains_end_is_told_by_a_head_that_was_noted_els
         "UPDATE audit_head SET last_id = 2, hash = (SELECT hash FROM audit_events WHERE id = 2)",
     )
     assert find(db) is None
-    assert find(db, noted) == Break(3, Fault.REMOVED)
+    assert find(db, noted) == ChainBreak(3, ChainFault.REMOVED)
     note(db)
-    assert find(db, noted) == Break(3, Fault.CHANGED)
+    assert find(db, noted) == ChainBreak(3, ChainFault.CHANGED)
 
 
 def test_many_at_once_make_one_chain(db: Database) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: note(db, times=6), range(8)))
     with db.read() as session:
-        verdict = verify(session)
+        verdict = check_audit(session)
         assert session.scalar(select(func.max(AuditEvent.id))) == 48
     assert (verdict.entries, verdict.broken) == (48, None)
 
@@ -173,7 +187,7 @@ def test_what_was_not_done_is_not_on_record(db: Database) -> None:
         session.rollback()
     note(db)
     with db.read() as session:
-        assert verify(session).entries == 1
+        assert check_audit(session).entries == 1
 
 
 def test_erasing_the_values_leaves_the_chain_whole_and_no_way_to_guess_them(db: Database) -> None:
@@ -181,9 +195,9 @@ def test_erasing_the_values_leaves_the_chain_whole_and_no_way_to_guess_them(db: 
     for subject in ("contacts:1", "contacts:2"):
         correct(db, subject)
     with db.write() as session:
-        audit.forget(session, ["contacts:1"], now=NOW)
+        audit.erase_values(session, ["contacts:1"], now=NOW)
     with db.read() as session:
-        verdict = verify(session)
+        verdict = check_audit(session)
         kept = {row.event_id: (row.salt, row.changes) for row in session.scalars(select(AuditValues))}
         digests = session.scalars(
             select(AuditEvent.values_digest).where(AuditEvent.values_digest != "")
@@ -206,5 +220,5 @@ def test_entries_from_before_the_chain_are_chained(empty_database_url: str) -> N
     note(db, times=2)
     assert find(db) is None
     tamper(db, "UPDATE audit_events SET subject = 'users:9' WHERE id = 3")
-    assert find(db) == Break(3, Fault.CHANGED)
+    assert find(db) == ChainBreak(3, ChainFault.CHANGED)
     db.close()

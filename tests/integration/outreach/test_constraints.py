@@ -11,17 +11,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from campaigns.answers.models import Answer, InstallReport, Reply, ReplyState, Source
-from campaigns.messages import Attempt, Incident, Message
-from campaigns.models import Campaign, Recipient, Step
-from campaigns.replies.classifier import Label
-from campaigns.states import AttemptState, Exclusion, MessageKind
-from outreach.access.models import Role, User
-from outreach.db import Database
-from outreach.people.models import Contact, Phone, Suppression, SuppressionReason
-from outreach.places.models import Area, AreaLevel
-from outreach.schema import upgrade
-from tests.flows.world import number
+from campaigns.models.campaigns import Campaign, Recipient, Step
+from campaigns.models.messages import Attempt, Incident, Message
+from campaigns.models.replies import Answer, AnswerSource, InstallReport, Reply, ReplyState
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import AttemptState, Exclusion, MessageKind
+from outreach.core.db import Database
+from outreach.core.schema import upgrade
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import Contact, Phone, Suppression, SuppressionReason
+from outreach.models.places import Area, AreaLevel
+from tests.support.world import number
 
 NOW = datetime(2020, 8, 18, 9, tzinfo=UTC)
 
@@ -74,7 +74,7 @@ class Rows:
             **{
                 "phone_id": self.phone.id,
                 "label": Label.INSTALLED,
-                "source": Source.SMS,
+                "source": AnswerSource.SMS,
                 "at": NOW,
                 **changes,
             }
@@ -87,7 +87,7 @@ class Rows:
                 "phone_id": self.phone.id,
                 "recipient_id": self.recipient.id,
                 "answer_id": self.answer.id,
-                "source": Source.PAGE,
+                "source": AnswerSource.PAGE,
                 "reported_at": NOW,
                 **changes,
             }

@@ -9,13 +9,12 @@ import pytest
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select
 
-from outreach.people.importing.aside import Decision
-from outreach.people.importing.issues import count_reasons, write_issues
-from outreach.people.importing.storing import ImportCounts
-from outreach.people.models import Contact, ImportIssue, ListImport
-from tests.flows.lists import bring, count, local, people, write
-from tests.flows.world import World, number
-from tests.rules.checking_files import write_xlsx
+from outreach.imports.issues import Decision, count_reasons, export_issues
+from outreach.imports.store_rows import ImportCounts
+from outreach.models.contacts import Contact, ImportIssue, ListImport
+from tests.support.list_files import write_xlsx
+from tests.support.lists import bring, count, local, people, write
+from tests.support.world import World, number
 
 
 def last_import(world: World) -> int:
@@ -25,7 +24,7 @@ def last_import(world: World) -> int:
 
 def give_back(world: World, out: Path) -> int:
     with world.runtime.db.read() as session:
-        return write_issues(session, last_import(world), out)
+        return export_issues(session, last_import(world), out)
 
 
 def issues(world: World) -> list[tuple[int, str, str | None]]:

@@ -9,26 +9,24 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from outreach.errors import BadInput, WrongState
-from outreach.people.importing.answering import birth_years
-from outreach.people.importing.aside import Decision
-from outreach.people.importing.deciding import decide
-from outreach.people.importing.retracting import retract
-from outreach.people.importing.storing import ImportCounts
-from outreach.people.importing.waiting import read_waiting
-from outreach.people.models import Contact, ListImport, Phone
-from tests.flows.lists import bring, local, people, write
-from tests.flows.test_deciding_alike import everything
-from tests.flows.world import AUTHOR, World, number
+from outreach.imports.decide_issue import birth_years, decide_issue
+from outreach.imports.issues import Decision, read_open_issues
+from outreach.imports.retract_decision import retract_decision
+from outreach.imports.store_rows import ImportCounts
+from outreach.models.contacts import Contact, ListImport, Phone
+from outreach.rules.errors import BadInput, WrongState
+from tests.integration.outreach.test_decide_issues_alike import everything
+from tests.support.lists import bring, local, people, write
+from tests.support.world import AUTHOR, World, number
 
 
 def say(world: World, decision: Decision, **more: Any) -> None:
     """Decide on the first row that waits."""
     with world.runtime.db.write() as session:
         user = world.user(AUTHOR)
-        (first, *_), _count = read_waiting(session, user)
+        (first, *_), _count = read_open_issues(session, user)
         now = datetime(2026, 9, 1, tzinfo=UTC)
-        decide(session, first.issue.id, decision, user=user, secret_key="k", now=now, **more)
+        decide_issue(session, first.issue.id, decision, user=user, secret_key="k", now=now, **more)
 
 
 def counts(world: World, import_id: int) -> ImportCounts:
@@ -49,7 +47,7 @@ def test_a_doubtful_number_is_taken_as_read_put_right_or_dropped(world: World, t
     # What was decided is not asked again.
     assert bring(world, file) == ImportCounts(rows=3, unchanged=2, rejected=1)
     with world.runtime.db.read() as session:
-        assert read_waiting(session, world.user(AUTHOR)) == ([], 0)
+        assert read_open_issues(session, world.user(AUTHOR)) == ([], 0)
 
 
 @pytest.mark.parametrize(
@@ -93,9 +91,9 @@ def test_a_row_is_decided_once(world: World, tmp_path: Path) -> None:
     user = world.user(AUTHOR)
     more: dict[str, Any] = {"user": user, "secret_key": "k", "now": world.now}
     with world.runtime.db.write() as session:
-        decide(session, 1, Decision.TAKEN, **more)
+        decide_issue(session, 1, Decision.TAKEN, **more)
     with world.runtime.db.write() as session, pytest.raises(WrongState):
-        decide(session, 1, Decision.DROPPED, **more)
+        decide_issue(session, 1, Decision.DROPPED, **more)
 
 
 def test_what_a_row_says_beside_its_doubtful_number_is_kept(world: World, tmp_path: Path) -> None:
@@ -108,11 +106,11 @@ def test_what_a_row_says_beside_its_doubtful_number_is_kept(world: World, tmp_pa
     say(world, Decision.TAKEN)
     with world.runtime.db.read() as session:
         assert session.scalars(select(Phone.language)).all() == ["bdq"]
-        ((question, *_), _count) = read_waiting(session, world.user(AUTHOR))
+        ((question, *_), _count) = read_open_issues(session, world.user(AUTHOR))
         assert (question.issue.reason, question.issue.cells["birth_doubt"]) == ("birth_unclear", "41")
     with world.runtime.db.write() as session:
         user = world.user(AUTHOR)
-        retract(session, 1, secret_key="k", user=user, now=world.now)
+        retract_decision(session, 1, secret_key="k", user=user, now=world.now)
     assert everything(world) == before
     say(world, Decision.TAKEN)
     say(world, Decision.ANSWERED, birth_year=1941)

@@ -9,23 +9,15 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from outreach.access.models import AuditEvent, AuditValues
-from outreach.errors import BadInput, NotFound, WrongState
-from outreach.people.importing.aside import Decision
-from outreach.people.importing.deciding import decide
-from outreach.people.importing.forgetting import forget_rows
-from outreach.people.importing.retracting import read_last, retract
-from outreach.people.importing.waiting import read_waiting
-from outreach.people.models import (
-    Contact,
-    ContactPhone,
-    ImportChange,
-    ImportIssue,
-    ListImport,
-    Membership,
-)
-from tests.flows.lists import bring, local, people, write
-from tests.flows.world import APPROVER, AUTHOR, World, number
+from outreach.imports.decide_issue import decide_issue
+from outreach.imports.erasures import erase_import_rows
+from outreach.imports.issues import Decision, read_open_issues
+from outreach.imports.retract_decision import read_last, retract_decision
+from outreach.models.accounts import AuditEvent, AuditValues
+from outreach.models.contacts import Contact, ContactPhone, ImportChange, ImportIssue, ListImport, Membership
+from outreach.rules.errors import BadInput, NotFound, WrongState
+from tests.support.lists import bring, local, people, write
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 _KEPT = (ContactPhone, ImportChange, Membership, ListImport, ImportIssue)
 
@@ -50,9 +42,9 @@ def say(world: World, decision: Decision, *, row: int = 0, after: int = 0, **mor
     """Decide on a row that waits, and on all like it; how many."""
     with world.runtime.db.write() as session:
         user = world.user(AUTHOR)
-        rows, _count = read_waiting(session, user)
+        rows, _count = read_open_issues(session, user)
         now = world.now + timedelta(seconds=after)
-        return decide(
+        return decide_issue(
             session, rows[row].issue.id, decision, user=user, secret_key="k", now=now, and_alike=True, **more
         )
 
@@ -62,7 +54,7 @@ def take_back(world: World, email: str = AUTHOR) -> int:
         user = world.user(email)
         last = read_last(session, world.user(AUTHOR), now=world.now)
         assert last is not None
-        return retract(session, last.issue_id, secret_key="k", user=user, now=world.now)
+        return retract_decision(session, last.issue_id, secret_key="k", user=user, now=world.now)
 
 
 def names_on_record(world: World) -> set[tuple[str, str]]:
@@ -163,7 +155,7 @@ def test_a_row_that_was_emptied_since_stays_as_it_was_decided(waiting: World) ->
     assert say(waiting, Decision.TAKEN) == 4
     with waiting.runtime.db.write() as session:
         person = session.scalars(select(Contact).where(Contact.name == "Y Hlan 2")).one()
-        forget_rows(
+        erase_import_rows(
             session, person.id, person.name, own=["+84905000122"], shared=[], user_id=1, now=waiting.now
         )
     assert take_back(waiting) == 3
@@ -183,9 +175,9 @@ def test_only_ones_own_last_decision_is_taken_back_and_once(waiting: World) -> N
         user = waiting.user(AUTHOR)
         assert read_last(session, user, now=waiting.now) is None
         with pytest.raises(WrongState):
-            retract(session, 1, secret_key="k", user=user, now=waiting.now)
+            retract_decision(session, 1, secret_key="k", user=user, now=waiting.now)
         with pytest.raises(NotFound):
-            retract(session, 99, secret_key="k", user=user, now=waiting.now)
+            retract_decision(session, 99, secret_key="k", user=user, now=waiting.now)
 
 
 def test_a_number_typed_by_hand_is_for_one_row(waiting: World) -> None:

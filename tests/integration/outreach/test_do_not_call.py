@@ -11,16 +11,15 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from outreach.access.models import Role, User
-from outreach.errors import BadList, NotAllowed
-from outreach.people.importing.workbook import write_workbook
-from outreach.people.models import Phone, Register, RegisterState, Suppression, SuppressionReason
-from outreach.people.register import handing_in
-from outreach.people.register.reading import RegisterCounts, read_register
-from outreach.people.register.replacing import replace_register
-from outreach.people.suppression import suppress
-from tests.flows.lists import bring, local, write
-from tests.flows.world import AUTHOR, World, number
+from outreach.contacts.suppressions import suppress
+from outreach.core.spreadsheets import write_workbook
+from outreach.imports import do_not_call
+from outreach.imports.do_not_call import RegisterCounts, read_register, replace_register
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import DoNotCallFile, Phone, RegisterState, Suppression, SuppressionReason
+from outreach.rules.errors import BadList, NotAllowed
+from tests.support.lists import bring, local, write
+from tests.support.world import AUTHOR, World, number
 
 
 def put(world: World, file: Path, *, may_shrink: bool = False) -> dict[str, Any]:
@@ -110,7 +109,7 @@ def test_a_file_that_takes_away_more_than_a_fifth_is_taken_only_when_somebody_sa
         boss = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
         content = listed(tmp_path, 5).read_bytes()
         refused, taken = (
-            handing_in.hand_in(
+            do_not_call.receive_file(
                 session,
                 io.BytesIO(content),
                 file_name="a.csv",
@@ -122,9 +121,9 @@ def test_a_file_that_takes_away_more_than_a_fifth_is_taken_only_when_somebody_sa
             for said in (False, True)
         )
     for register_id in (refused, taken):
-        handing_in.run(world.runtime.db, tmp_path, register_id, secret_key=world.keys.secret_key)
+        do_not_call.process_file(world.runtime.db, tmp_path, register_id, secret_key=world.keys.secret_key)
     with world.runtime.db.read() as session:
-        states = [session.get_one(Register, each).state for each in (refused, taken)]
+        states = [session.get_one(DoNotCallFile, each).state for each in (refused, taken)]
     assert states == [RegisterState.FAILED, RegisterState.DONE]
     assert on_register(world) == {number(5)}
 
@@ -159,20 +158,20 @@ def test_a_file_from_the_page_is_worked_on_once_and_then_gone(world: World, tmp_
         boss = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
         given = {"file_name": "DNC.csv", "folder": tmp_path / "uploads", "now": world.now}
         with pytest.raises(NotAllowed):
-            handing_in.hand_in(session, io.BytesIO(content), user=staff, **given)
-        good = handing_in.hand_in(session, io.BytesIO(content), user=boss, **given).id
-        bad = handing_in.hand_in(session, io.BytesIO(b"Ten\nA\n"), user=boss, **given).id
+            do_not_call.receive_file(session, io.BytesIO(content), user=staff, **given)
+        good = do_not_call.receive_file(session, io.BytesIO(content), user=boss, **given).id
+        bad = do_not_call.receive_file(session, io.BytesIO(b"Ten\nA\n"), user=boss, **given).id
 
     def work(register_id: int) -> bool:
         key = world.keys.secret_key
-        return handing_in.run(world.runtime.db, tmp_path / "uploads", register_id, secret_key=key)
+        return do_not_call.process_file(world.runtime.db, tmp_path / "uploads", register_id, secret_key=key)
 
     with world.runtime.db.read() as session:
-        assert handing_in.waiting(session, now=world.now) == [good, bad]
+        assert do_not_call.files_to_process(session, now=world.now) == [good, bad]
     assert [work(good), work(good), work(bad)] == [True, False, True]
     with world.runtime.db.read() as session:
-        done, failed = session.get_one(Register, good), session.get_one(Register, bad)
-        assert handing_in.waiting(session, now=world.now + timedelta(days=1)) == []
+        done, failed = session.get_one(DoNotCallFile, good), session.get_one(DoNotCallFile, bad)
+        assert do_not_call.files_to_process(session, now=world.now + timedelta(days=1)) == []
     assert (done.state, done.counts["people"]) == (RegisterState.DONE, 1)
     assert failed.state is RegisterState.FAILED
     assert "không có cột nào chứa số di động" in failed.error
@@ -184,14 +183,14 @@ def test_a_worker_that_died_over_it_is_followed_by_another(world: World, tmp_pat
     with world.runtime.db.write() as session:
         boss = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
         content = io.BytesIO(listed(tmp_path, 1).read_bytes())
-        given = handing_in.hand_in(
+        given = do_not_call.receive_file(
             session, content, file_name="a.csv", folder=tmp_path, user=boss, now=world.now
         ).id
-        session.execute(update(Register).values(tries=1, due_at=world.now + timedelta(hours=1)))
-    assert not handing_in.run(world.runtime.db, tmp_path, given, secret_key=world.keys.secret_key)
+        session.execute(update(DoNotCallFile).values(tries=1, due_at=world.now + timedelta(hours=1)))
+    assert not do_not_call.process_file(world.runtime.db, tmp_path, given, secret_key=world.keys.secret_key)
     with world.runtime.db.write() as session:
-        session.execute(update(Register).values(due_at=world.now))
-    assert handing_in.run(world.runtime.db, tmp_path, given, secret_key=world.keys.secret_key)
+        session.execute(update(DoNotCallFile).values(due_at=world.now))
+    assert do_not_call.process_file(world.runtime.db, tmp_path, given, secret_key=world.keys.secret_key)
 
 
 FILES = [

@@ -7,10 +7,10 @@ import zipfile
 
 import pytest
 
-from outreach.errors import BadList
-from outreach.people.reading.checking import check_list
-from outreach.places.matching import default_gazetteer
-from tests.rules.checking_files import ods_around, write_xlsx
+from outreach.imports.list_reader import check_list
+from outreach.rules.errors import BadList
+from outreach.rules.gazetteer import default_gazetteer
+from tests.support.list_files import ods_around, write_xlsx
 
 GAZETTEER = default_gazetteer()
 ROWS = [["STT", "Họ và tên", "SĐT"], [1, "Y Blưm", "0905000123"], [2, "A Lâu", "0913000248"]]

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outreach.sms.transport import encode_form
+from outreach.sms.http_client import encode_form
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from outreach.errors import BadList
-from outreach.people.importing import storing as importing
-from outreach.people.importing.issues import defuse, write_issues
-from outreach.people.importing.storing import ImportCounts, import_rows
-from outreach.people.models import (
+from outreach.contacts.suppressions import hash_number
+from outreach.core.spreadsheets import escape_formula
+from outreach.imports import store_rows
+from outreach.imports.issues import export_issues
+from outreach.imports.list_reader import check_list
+from outreach.imports.store_rows import ImportCounts, import_rows
+from outreach.models.contacts import (
     Contact,
     ContactList,
     ContactPhone,
@@ -24,10 +26,10 @@ from outreach.people.models import (
     Suppression,
     SuppressionReason,
 )
-from outreach.people.reading.checking import CheckedRow, check_list
-from outreach.people.suppression import hash_number
-from outreach.places.loading import load_areas
-from tests.flows.lists import (
+from outreach.places.areas import load_areas
+from outreach.rules.errors import BadList
+from outreach.rules.list_rows import CheckedRow
+from tests.support.lists import (
     EXPECTED,
     GAZETTEER,
     HEADER,
@@ -39,7 +41,7 @@ from tests.flows.lists import (
     local,
     write,
 )
-from tests.flows.world import World, number
+from tests.support.world import World, number
 
 
 @pytest.fixture
@@ -121,7 +123,7 @@ def test_the_size_of_a_chunk_changes_nothing(office: World, monkeypatch: pytest.
     with office.runtime.db.write() as session:
         for table in (Membership, ContactPhone, ImportIssue, ListImport, Contact, Phone):
             session.query(table).delete()
-    monkeypatch.setattr(importing, "CHUNK", 1)
+    monkeypatch.setattr(store_rows, "CHUNK", 1)
     assert bring(office, SAMPLE) == whole
     assert directory(office) == people_of_whole
 
@@ -146,7 +148,7 @@ def test_the_rows_that_were_not_taken_come_back_to_be_put_right(office: World, t
             now=office.now,
         )
         out = tmp_path / "errors.csv"
-        assert write_issues(session, brought.id, out) == 3
+        assert export_issues(session, brought.id, out) == 3
     assert (counts.created, counts.review, counts.rejected) == (1, 1, 2)
     assert out.read_bytes().startswith(b"\xef\xbb\xbf")  # for Excel
     with out.open(encoding="utf-8-sig", newline="") as lines:
@@ -171,7 +173,7 @@ def test_every_reason_of_the_sample_is_told_in_vietnamese(office: World, tmp_pat
     out = tmp_path / "errors.csv"
     with office.runtime.db.read() as session:
         (brought,) = session.scalars(select(ListImport.id)).all()
-        write_issues(session, brought, out)
+        export_issues(session, brought, out)
     with out.open(encoding="utf-8-sig", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert len(rows) == sum(row["status"] != "ok" for row in expected_rows())
@@ -182,16 +184,16 @@ def test_every_reason_of_the_sample_is_told_in_vietnamese(office: World, tmp_pat
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r"])
 def test_a_cell_that_a_spreadsheet_would_run_is_defused(first: str) -> None:
-    assert defuse(f"{first}1+1") == f"'{first}1+1"
-    assert defuse(f"1{first}") == f"1{first}"
-    assert defuse("") == ""
+    assert escape_formula(f"{first}1+1") == f"'{first}1+1"
+    assert escape_formula(f"1{first}") == f"1{first}"
+    assert escape_formula("") == ""
 
 
 def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing_behind(
     office: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first rows are written, and then the file turns out to be broken."""
-    monkeypatch.setattr(importing, "CHUNK", 1)
+    monkeypatch.setattr(store_rows, "CHUNK", 1)
     file = write(tmp_path, f"1,Y Hlan,,,,{local(1)}", "2,A Thun,,,,xyz", f"3,Y Rơ,,,,{local(3)}")
 
     def breaks() -> Iterator[CheckedRow]:

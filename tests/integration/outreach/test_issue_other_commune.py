@@ -8,19 +8,17 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from outreach.people.importing.aside import Decision
-from outreach.people.importing.deciding import decide
-from outreach.people.importing.retracting import retract
-from outreach.people.importing.storing import ImportCounts
-from outreach.people.importing.uploads.preview import Tally
-from outreach.people.importing.waiting import Waiting, read_waiting
-from outreach.people.models import ImportIssue
-from outreach.people.reading.checking import check_list
-from outreach.places.areas import read_place_names
-from outreach.places.loading import load_areas
-from tests.flows.lists import GAZETTEER, UNITS, bring, directory, local, write
-from tests.flows.test_undoing import undo
-from tests.flows.world import AUTHOR, World
+from outreach.imports.decide_issue import decide_issue
+from outreach.imports.issues import Decision, OpenIssue, read_open_issues
+from outreach.imports.list_reader import check_list
+from outreach.imports.preview import PreviewCounts
+from outreach.imports.retract_decision import retract_decision
+from outreach.imports.store_rows import ImportCounts
+from outreach.models.contacts import ImportIssue
+from outreach.places.areas import load_areas, read_place_names
+from tests.integration.outreach.test_undo_import import undo
+from tests.support.lists import GAZETTEER, UNITS, bring, directory, local, write
+from tests.support.world import AUTHOR, World
 
 MAR, LA, UI = "23512", "23524", "23509"
 
@@ -39,16 +37,18 @@ def moved(tmp_path: Path, commune: str = "Đắk La") -> Path:
     return write(tmp_path, f"1,Y Hlan,1990,Thôn 2,{commune},{local(1)}", name="moved.csv")
 
 
-def waiting(world: World) -> list[Waiting]:
+def waiting(world: World) -> list[OpenIssue]:
     with world.runtime.db.read() as session:
-        return read_waiting(session, world.user(AUTHOR))[0]
+        return read_open_issues(session, world.user(AUTHOR))[0]
 
 
 def say(world: World, **more: Any) -> None:
     with world.runtime.db.write() as session:
         user = world.user(AUTHOR)
-        (first, *_), _count = read_waiting(session, user)
-        decide(session, first.issue.id, Decision.ANSWERED, user=user, secret_key="k", now=world.now, **more)
+        (first, *_), _count = read_open_issues(session, user)
+        decide_issue(
+            session, first.issue.id, Decision.ANSWERED, user=user, secret_key="k", now=world.now, **more
+        )
 
 
 def homes(world: World) -> list[tuple[str, str]]:
@@ -80,7 +80,7 @@ def test_who_has_moved_lives_where_the_list_says_until_that_is_taken_back(office
     else:
         with office.runtime.db.write() as session:
             (issue,) = session.scalars(select(ImportIssue))
-            retract(session, issue.id, secret_key="k", user=office.user(AUTHOR), now=office.now)
+            retract_decision(session, issue.id, secret_key="k", user=office.user(AUTHOR), now=office.now)
         assert len(waiting(office)) == 1
     assert homes(office) == before
 
@@ -97,8 +97,8 @@ def test_a_doubtful_number_taken_asks_too(office: World, tmp_path: Path) -> None
     bring(office, write(tmp_path, f"1,Y Hlan,,,Đắk Ui,O{local(1)[1:]}", name="doubt.csv"), "Danh sách thứ ba")
     with office.runtime.db.write() as session:
         user = office.user(AUTHOR)
-        (first, *_), _count = read_waiting(session, user)
-        decide(session, first.issue.id, Decision.TAKEN, user=user, secret_key="k", now=office.now)
+        (first, *_), _count = read_open_issues(session, user)
+        decide_issue(session, first.issue.id, Decision.TAKEN, user=user, secret_key="k", now=office.now)
     assert [each.issue.reason for each in waiting(office)] == ["other_commune"]
 
 
@@ -107,7 +107,7 @@ def test_the_preview_counts_what_will_be_asked(office: World, tmp_path: Path) ->
     for commune in ("Đắk La", "Đắk Ui", "Đắk Mar"):  # asked already, new, the one known
         with office.runtime.db.read() as session:
             (row,) = waiting(office)
-            tally = Tally(row.list_id, office.keys.secret_key)
+            tally = PreviewCounts(row.list_id, office.keys.secret_key)
             tally.add(session, list(check_list(moved(tmp_path, commune), GAZETTEER)))
             counted.append(tally.counts["moved"])
     assert counted == [0, 1, 0]
@@ -121,7 +121,7 @@ def test_the_preview_takes_nobody_for_known_by_a_number_that_is_new(office: Worl
     ]
     file = write(tmp_path, *rows, name="more.csv")
     with office.runtime.db.read() as session:
-        tally = Tally(office.list_id, office.keys.secret_key)
+        tally = PreviewCounts(office.list_id, office.keys.secret_key)
         tally.add(session, list(check_list(file, GAZETTEER)))
     assert (tally.counts["known"], tally.counts["review"]) == (1, 0)
     assert bring(office, file) == ImportCounts(rows=3, created=2, updated=1)

@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from campaigns.rings import ring_import
-from outreach.people.importing.uploads.receiving import confirm, receive
-from outreach.people.importing.uploads.running import Work, run
-from outreach.people.models import Contact, ContactPhone, ListImport, Membership, Phone, Upload, UploadState
-from outreach.people.phone.cells import PhoneStatus, read_phone_cell
-from outreach.settings import Settings
-from tests.flows.processes import Processes
-from tests.flows.world import AUTHOR, World, number
+from campaigns.enqueue_jobs import enqueue_import
+from outreach.core.settings import Settings
+from outreach.imports.process_upload import UploadContext, process_upload
+from outreach.imports.uploads import confirm_upload, receive_upload
+from outreach.models.contacts import Contact, ContactPhone, ListImport, Membership, Phone, Upload, UploadState
+from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_numbers import PhoneStatus
+from tests.support.processes import Processes
+from tests.support.world import AUTHOR, World, number
 
 PEOPLE = 25_000  # three chunks
 
@@ -45,7 +46,7 @@ def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(
     rows = "".join(f"{i},A Thun {i},{e164}\n" for i, e164 in enumerate(islice(plain, PEOPLE), 1))
     folder = Path(world.runtime.settings.uploads_dir)
     with world.runtime.db.write() as session:
-        upload = receive(
+        upload = receive_upload(
             session,
             BytesIO(f"STT,Họ và tên,SĐT\n{rows}".encode()),
             file_name="a.csv",
@@ -54,11 +55,11 @@ def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(
             user=world.user(AUTHOR),
             now=datetime.now(UTC),
         )
-    run(Work(world.runtime.db, folder, world.keys.secret_key, lambda: False), upload.id)
+    process_upload(UploadContext(world.runtime.db, folder, world.keys.secret_key, lambda: False), upload.id)
     with world.runtime.db.write() as session:
-        confirm(session, upload.id, user=world.user(AUTHOR), now=datetime.now(UTC))
+        confirm_upload(session, upload.id, user=world.user(AUTHOR), now=datetime.now(UTC))
     worker = processes.start("worker", "--queues", "imports")
-    ring_import(world.runtime.doorbell, upload.id)
+    enqueue_import(world.runtime.doorbell, upload.id)
     wait_for(lambda: look(world, upload.id).progress > 0)
     processes.kill(worker)
     killed_at = look(world, upload.id).progress
@@ -66,7 +67,7 @@ def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(
     with world.runtime.db.write() as session:  # as if its lease had run out
         session.execute(update(Upload).values(due_at=datetime.now(UTC)))
     processes.start("worker", "--queues", "imports")
-    ring_import(world.runtime.doorbell, upload.id)
+    enqueue_import(world.runtime.doorbell, upload.id)
     wait_for(lambda: look(world, upload.id).state is not UploadState.STORING)
     assert look(world, upload.id).state is UploadState.DONE
     with world.runtime.db.read() as session:

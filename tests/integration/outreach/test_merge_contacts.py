@@ -7,17 +7,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from outreach.people.importing import storing as importing
-from outreach.people.importing.storing import ImportCounts
-from outreach.people.models import (
-    Contact,
-    ContactPhone,
-    Membership,
-    Phone,
-)
-from outreach.places.loading import load_areas
-from tests.flows.lists import UNITS, bring, directory, local, people, write
-from tests.flows.world import World, number
+from outreach.imports import store_rows
+from outreach.imports.store_rows import ImportCounts
+from outreach.models.contacts import Contact, ContactPhone, Membership, Phone
+from outreach.places.areas import load_areas
+from tests.support.lists import UNITS, bring, directory, local, people, write
+from tests.support.world import World, number
 
 
 @pytest.fixture
@@ -64,7 +59,7 @@ ROWS = [
 
 @pytest.mark.parametrize("size", [1000, 1])
 def test_rows_make_people(office: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    monkeypatch.setattr(importing, "CHUNK", size)
+    monkeypatch.setattr(store_rows, "CHUNK", size)
     for index, (what, lines, expected) in enumerate(ROWS):
         file = write(tmp_path, *lines)
         first = bring(office, file, f"Danh sách {index}")

@@ -10,10 +10,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Enum, inspect, select, text
 
-import admin.app  # noqa: F401 - all tables
-from outreach.db import Base, Database
-from outreach.people.models import ImportChange
-from outreach.schema import downgrade, is_current, upgrade
+from outreach.core.db import Base, Database
+from outreach.core.schema import downgrade, is_current, upgrade
+from outreach.models.contacts import ImportChange
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from outreach.people.importing.undoing import undo_rows
-from outreach.people.models import ListImport, Phone, Suppression, SuppressionReason
-from outreach.people.own_numbers import add_number, remove_number
-from outreach.people.person import lift_suppression, suppress_number
-from tests.flows.lists import bring, local, people, write
-from tests.flows.world import AUTHOR, LIST, World, number
+from outreach.contacts.contact import lift_suppression, suppress_number
+from outreach.contacts.phones import add_number, remove_number
+from outreach.imports.undo_import import undo_import_rows
+from outreach.models.contacts import ListImport, Phone, Suppression, SuppressionReason
+from tests.support.lists import bring, local, people, write
+from tests.support.world import AUTHOR, LIST, World, number
 
 FIRST, SECOND, THIRD = number(1), number(2), number(3)
 
@@ -60,7 +60,7 @@ def undo(world: World, import_id: int) -> None:
     while done:
         with world.runtime.db.write() as session:
             brought = session.get_one(ListImport, import_id)
-            done = undo_rows(session, brought, limit=100, secret_key=key, now=world.now)
+            done = undo_import_rows(session, brought, limit=100, secret_key=key, now=world.now)
 
 
 def test_the_other_numbers_of_whom_refused_are_left_alone_when_the_first_is_taken_off(world: World) -> None:

@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from outreach.settings import Settings
-from outreach.sms.gateway import (
+from outreach.core.settings import Settings
+from outreach.rules.gateway import (
     Accepted,
     Cause,
     DeliveryStatus,
-    GatewayAway,
+    GatewayUnavailable,
     Outcome,
+    OutcomeUnknown,
     Refused,
     Throttled,
-    Unseen,
 )
-from outreach.sms.simulator.running import RunningSimulator
-from tests.flows.twilio_server import (
+from simulator.testing import RunningSimulator
+from tests.support.twilio_server import (
     BODY,
     CREATED,
     TIMEOUT_S,
@@ -140,15 +140,15 @@ def test_wrong_credentials_would_fail_for_everybody(simulator: RunningSimulator,
         (400, "no JSON", Refused(Cause.OTHER, "400")),
         (400, "", Refused(Cause.OTHER, "400")),
         # May have been processed.
-        (408, "", Unseen("http_408")),
-        (500, refusal(500, 20500), Unseen("http_500")),
-        (500, problem(500, 20500), Unseen("http_500")),
-        (502, "<html>Bad gateway</html>", Unseen("http_502")),
-        (503, "", Unseen("http_503")),
-        (504, refusal(504, 21211), Unseen("http_504")),
+        (408, "", OutcomeUnknown("http_408")),
+        (500, refusal(500, 20500), OutcomeUnknown("http_500")),
+        (500, problem(500, 20500), OutcomeUnknown("http_500")),
+        (502, "<html>Bad gateway</html>", OutcomeUnknown("http_502")),
+        (503, "", OutcomeUnknown("http_503")),
+        (504, refusal(504, 21211), OutcomeUnknown("http_504")),
         # What the body says of the status does not make a failure of the server a refusal.
-        (500, problem(400, 21211), Unseen("http_500")),
-        (302, "", Unseen("http_302")),
+        (500, problem(400, 21211), OutcomeUnknown("http_500")),
+        (302, "", OutcomeUnknown("http_302")),
     ],
 )
 def test_only_a_4xx_is_taken_for_a_no(status: int, text: str, outcome: Outcome) -> None:
@@ -176,7 +176,7 @@ def test_only_a_4xx_is_taken_for_a_no(status: int, text: str, outcome: Outcome) 
 def test_an_answer_that_cannot_be_read_leaves_the_outcome_unseen(status: int, text: str) -> None:
     server = answering(status, text)
     (outcome,) = server.send()
-    assert isinstance(outcome, Unseen)
+    assert isinstance(outcome, OutcomeUnknown)
     assert len(server.asked) == 1
 
 
@@ -219,7 +219,7 @@ def test_nothing_is_ever_repeated_by_itself(
     simulator: RunningSimulator, training: Settings, fault: str
 ) -> None:
     simulator.faults(**{fault: 1})
-    assert isinstance(send(training), Unseen)
+    assert isinstance(send(training), OutcomeUnknown)
     assert simulator.stats()["requests"] == 1
     assert len(simulator.ledger()) == (1 if fault in ("rate_500_after", "rate_cut") else 0)
 
@@ -237,14 +237,14 @@ def test_a_connection_that_dies_while_idle_does_not_repeat_a_message() -> None:
     server = Server(handler)
     first, second = server.send(outgoing(), outgoing(attempt_id=8))
     assert first == Accepted("SM1")
-    assert isinstance(second, Unseen)
+    assert isinstance(second, OutcomeUnknown)
     assert len(server.asked) == 2
 
 
 def test_the_timeout_is_kept(simulator: RunningSimulator, training: Settings) -> None:
     simulator.faults(rate_timeout=1, timeout_s=30)
     started = time.monotonic()
-    assert isinstance(send(training), Unseen)
+    assert isinstance(send(training), OutcomeUnknown)
     assert TIMEOUT_S <= time.monotonic() - started < TIMEOUT_S + 1
     assert simulator.stats()["requests"] == 1
 
@@ -260,7 +260,7 @@ def test_the_timeout_covers_a_body_that_comes_drop_by_drop() -> None:
 
     started = time.monotonic()
     (outcome,) = Server(handler).send()
-    assert isinstance(outcome, Unseen)
+    assert isinstance(outcome, OutcomeUnknown)
     assert time.monotonic() - started < TIMEOUT_S + 1
 
 
@@ -269,7 +269,7 @@ def test_where_nobody_listens_the_message_cannot_have_arrived() -> None:
         taken.bind(("127.0.0.1", 0))
         closed = taken.getsockname()[1]
     assert send(settings_for(f"http://127.0.0.1:{closed}")) == Throttled(None)
-    with pytest.raises(GatewayAway):
+    with pytest.raises(GatewayUnavailable):
         list_to(settings_for(f"http://127.0.0.1:{closed}"))
 
 

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from outreach.settings import Settings
-from outreach.sms.gateway import (
+from outreach.core.settings import Settings
+from outreach.rules.gateway import (
     Accepted,
-    Billed,
+    BilledMessage,
     Cause,
     DeliveryStatus,
-    GatewayAway,
-    Listed,
+    GatewayUnavailable,
+    ListedMessage,
 )
-from outreach.sms.simulator.running import RunningSimulator
 from outreach.sms.twilio import LIST_LIMIT
-from tests.flows.twilio_server import (
+from simulator.testing import RunningSimulator
+from tests.support.twilio_server import (
     TO,
     Server,
     answering,
@@ -113,8 +113,8 @@ def test_what_residents_wrote_is_left_out_of_the_list() -> None:
 def test_a_list_may_leave_things_unsaid() -> None:
     server = pages([{"sid": "SM1"}, entry(2, status="teleported", error_code=30099, date_created="gần đây")])
     assert server.list_to() == [
-        Listed("SM1", "", None, DeliveryStatus.ACCEPTED),
-        Listed("SM2", "tin 2", None, DeliveryStatus.ACCEPTED, cause=Cause.OTHER, code="30099"),
+        ListedMessage("SM1", "", None, DeliveryStatus.ACCEPTED),
+        ListedMessage("SM2", "tin 2", None, DeliveryStatus.ACCEPTED, cause=Cause.OTHER, code="30099"),
     ]
 
 
@@ -135,14 +135,14 @@ def test_a_list_may_leave_things_unsaid() -> None:
 )
 def test_a_list_that_cannot_be_had_is_no_empty_list(status: int, text: str) -> None:
     """An empty list would mean that the message never arrived, and it would be sent again."""
-    with pytest.raises(GatewayAway):
+    with pytest.raises(GatewayUnavailable):
         answering(status, text).list_to()
 
 
 @pytest.mark.parametrize("fault", ["rate_429", "rate_500", "rate_cut_before"])
 def test_a_list_that_fails_says_so(simulator: RunningSimulator, training: Settings, fault: str) -> None:
     simulator.faults(**{fault: 1}, reads_too=True)
-    with pytest.raises(GatewayAway):
+    with pytest.raises(GatewayUnavailable):
         list_to(training)
 
 
@@ -154,7 +154,7 @@ def test_a_second_page_that_fails_is_no_short_list() -> None:
             return web.Response(status=500)
         return web.json_response({"messages": [entry(1)], "next_page_uri": f"{request.path}?Page=1"})
 
-    with pytest.raises(GatewayAway):
+    with pytest.raises(GatewayUnavailable):
         Server(handler).list_to()
 
 
@@ -174,8 +174,8 @@ def test_bills_are_read_page_by_page_and_cost_what_leaves_the_account() -> None:
         ],
     )
     assert server.list_billed(DAY) == [
-        [Billed("SM1", Decimal("0.07250"), "USD", 2), Billed("SM2", None, "USD", None)],
-        [Billed("SM3", Decimal("1.5"), "EUR", 1), Billed("SM5", None, "", 1)],
+        [BilledMessage("SM1", Decimal("0.07250"), "USD", 2), BilledMessage("SM2", None, "USD", None)],
+        [BilledMessage("SM3", Decimal("1.5"), "EUR", 1), BilledMessage("SM5", None, "", 1)],
     ]
     # A whole day: of a date the library would make its first second.
     assert (server.asked[0].query["DateSent"], server.asked[0].query["PageSize"]) == ("2020-08-18", "1000")
@@ -183,5 +183,5 @@ def test_bills_are_read_page_by_page_and_cost_what_leaves_the_account() -> None:
 
 @pytest.mark.parametrize(("status", "text"), [(401, ""), (500, ""), (200, "<html>"), (200, "{}")])
 def test_bills_that_cannot_be_had_say_so(status: int, text: str) -> None:
-    with pytest.raises(GatewayAway):
+    with pytest.raises(GatewayUnavailable):
         answering(status, text).list_billed(DAY)

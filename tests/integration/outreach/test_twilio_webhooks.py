@@ -8,15 +8,10 @@ import hmac
 
 import pytest
 
-from outreach.settings import Settings
-from outreach.sms.gateway import (
-    Cause,
-    DeliveryStatus,
-    Inbound,
-    StatusReport,
-)
+from outreach.core.settings import Settings
+from outreach.rules.gateway import Cause, DeliveryStatus, InboundMessage, StatusReport
 from outreach.sms.twilio import TwilioWebhooks
-from tests.flows.twilio_server import TO
+from tests.support.twilio_server import TO
 
 TOKEN = "a token"
 FORM = {"MessageSid": "SM1", "MessageStatus": "delivered", "To": TO}
@@ -99,22 +94,22 @@ def test_a_status_callback_is_read(form: dict[str, str], report: StatusReport) -
     [
         (
             {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "Đã cài", "NumMedia": "0"},
-            Inbound("SM1", TO, "MTTQ", "Đã cài", stopped=False),
+            InboundMessage("SM1", TO, "MTTQ", "Đã cài", stopped=False),
         ),
         (
             {"SmsSid": "SM1", "From": TO, "To": "MTTQ", "Body": "TC", "OptOutType": "STOP"},
-            Inbound("SM1", TO, "MTTQ", "TC", stopped=True),
+            InboundMessage("SM1", TO, "MTTQ", "TC", stopped=True),
         ),
         (
             {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "HELP", "OptOutType": "HELP"},
-            Inbound("SM1", TO, "MTTQ", "HELP", stopped=False, asked_help=True),
+            InboundMessage("SM1", TO, "MTTQ", "HELP", stopped=False, asked_help=True),
         ),
         (
             {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "START", "OptOutType": "START"},
-            Inbound("SM1", TO, "MTTQ", "START", stopped=False),
+            InboundMessage("SM1", TO, "MTTQ", "START", stopped=False),
         ),
-        ({}, Inbound("", "", "", "", stopped=False)),
+        ({}, InboundMessage("", "", "", "", stopped=False)),
     ],
 )
-def test_a_residents_message_is_read(form: dict[str, str], inbound: Inbound) -> None:
+def test_a_residents_message_is_read(form: dict[str, str], inbound: InboundMessage) -> None:
     assert TwilioWebhooks(Settings()).read_inbound(form) == inbound

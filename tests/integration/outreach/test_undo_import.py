@@ -7,23 +7,23 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from campaigns.models import Recipient
-from outreach.people.importing import storing as importing
-from outreach.people.importing.again import Sighting
-from outreach.people.importing.aside import Decision
-from outreach.people.importing.deciding import decide
-from outreach.people.importing.undoing import undo_rows
-from outreach.people.models import (
+from campaigns.models.campaigns import Recipient
+from outreach.imports import store_rows
+from outreach.imports.decide_issue import decide_issue
+from outreach.imports.issues import Decision
+from outreach.imports.undo_import import undo_import_rows
+from outreach.models.contacts import (
     Contact,
     ImportChange,
     ImportIssue,
+    ImportSighting,
     ListImport,
     Membership,
     Phone,
 )
-from outreach.places.loading import load_areas
-from tests.flows.lists import UNITS, bring, count, directory, local, write
-from tests.flows.world import AUTHOR, LIST, World, number
+from outreach.places.areas import load_areas
+from tests.support.lists import UNITS, bring, count, directory, local, write
+from tests.support.world import AUTHOR, LIST, World, number
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def undo(world: World, import_id: int, *, limit: int = 1000) -> int:
     steps = 0
     while True:
         with world.runtime.db.write() as session:
-            done = undo_rows(
+            done = undo_import_rows(
                 session,
                 session.get_one(ListImport, import_id),
                 limit=limit,
@@ -101,7 +101,7 @@ def test_whom_a_campaign_wrote_to_stays_known_without_the_list(office: World, tm
 def test_what_it_asked_again_is_asked_by_the_earlier_file(
     office: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 1)
+    monkeypatch.setattr(store_rows, "CHUNK", 1)
     file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
     bring(office, file)
     bring(office, file)
@@ -122,7 +122,7 @@ def test_each_file_of_a_list_vouches_for_those_that_it_had(office: World, tmp_pa
     assert [row[0] for row in directory(office)] == ["Y Hlan"]  # of the second file
     undo(office, 2)
     assert directory(office) == []
-    assert count(office, Sighting) == 0
+    assert count(office, ImportSighting) == 0
 
 
 def test_a_row_decided_in_one_file_is_there_by_the_next_that_has_it_too(
@@ -131,7 +131,7 @@ def test_a_row_decided_in_one_file_is_there_by_the_next_that_has_it_too(
     file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
     bring(office, file)
     with office.runtime.db.write() as session:
-        decide(session, 1, Decision.TAKEN, user=office.user(AUTHOR), secret_key="k", now=office.now)
+        decide_issue(session, 1, Decision.TAKEN, user=office.user(AUTHOR), secret_key="k", now=office.now)
     assert bring(office, file).unchanged == 1
     undo(office, 1)
     assert [row[0] for row in directory(office)] == ["Y Hlan"]

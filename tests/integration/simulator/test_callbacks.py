@@ -14,7 +14,7 @@ import pytest
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from outreach.sms.simulator.running import RunningSimulator, running_simulator
+from simulator.testing import RunningSimulator, running_simulator
 
 PUBLIC = "https://loa.example"
 NUMBER = "+84905000123"

@@ -14,7 +14,7 @@ from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
-from outreach.sms.simulator.running import RunningSimulator, running_simulator
+from simulator.testing import RunningSimulator, running_simulator
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 import requests
 from twilio.rest import Client
 
-from outreach.sms.simulator.running import RunningSimulator, running_simulator
+from simulator.testing import RunningSimulator, running_simulator
 
 NUMBER = "+84905000123"
 PHONE = "/dien-thoai/84905000123"

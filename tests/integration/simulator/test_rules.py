@@ -8,16 +8,21 @@ from pathlib import Path
 import pytest
 from twilio.request_validator import RequestValidator
 
-from outreach.sms.simulator.controls.faults import Faults, Mishap, befalls_before, roll
-from outreach.sms.simulator.controls.habits import Habits, change_habits, choose_label
-from outreach.sms.simulator.controls.knobs import BadKnob, knobs_of
-from outreach.sms.simulator.exchange.journal import Journal
-from outreach.sms.simulator.exchange.messages import Direction, Sms, Status, mint_sid
-from outreach.sms.simulator.exchange.routes import NotThisMachine, find_way, is_this_machine
-from outreach.sms.simulator.exchange.segments import count_segments
-from outreach.sms.simulator.exchange.signature import sign
-from outreach.sms.simulator.exchange.store import Store
-from outreach.sms.simulator.residents.links import first_local_link, split_links
+from simulator.callbacks import NotThisMachine, find_way, is_this_machine, sign
+from simulator.messages import Direction, Journal, Sms, Status, Store, mint_sid
+from simulator.network import count_segments
+from simulator.residents import first_local_link, split_links
+from simulator.settings import (
+    Faults,
+    InvalidSetting,
+    RequestFault,
+    ResidentHabits,
+    change_habits,
+    choose_label,
+    fault_before_accept,
+    roll,
+    settings_of,
+)
 
 PUBLIC = "https://loa.example"
 LOCAL = "http://127.0.0.1:8000/webhooks/twilio/inbound"
@@ -136,8 +141,8 @@ def test_resident_presses_the_first_link_that_leads_here() -> None:
 
 def test_shares_of_one_phase_are_shares_of_all_requests() -> None:
     faults = Faults(rate_429=0.05, rate_500=0.05)
-    met = Counter(befalls_before(faults, (i + 0.5) / 1000) for i in range(1000))
-    assert met == {Mishap.THROTTLED: 50, Mishap.SERVER_ERROR: 50, None: 900}
+    met = Counter(fault_before_accept(faults, (i + 0.5) / 1000) for i in range(1000))
+    assert met == {RequestFault.THROTTLED: 50, RequestFault.SERVER_ERROR: 50, None: 900}
 
 
 def test_seeded_chance_is_even_and_repeats() -> None:
@@ -148,7 +153,7 @@ def test_seeded_chance_is_even_and_repeats() -> None:
 
 
 def test_residents_answer_in_the_shares_that_were_set() -> None:
-    habits = change_habits(Habits(), {"installed": 0.5, "opt_out": 0.1, "none": 0.4})
+    habits = change_habits(ResidentHabits(), {"installed": 0.5, "opt_out": 0.1, "none": 0.4})
     assert Counter(choose_label(habits, (i + 0.5) / 1000) for i in range(1000)) == {
         "installed": 500,
         "opt_out": 100,
@@ -166,8 +171,8 @@ def test_residents_answer_in_the_shares_that_were_set() -> None:
     ],
 )
 def test_impossible_habits_are_refused(changes: dict[str, float]) -> None:
-    with pytest.raises(BadKnob):
-        change_habits(Habits(), changes)
+    with pytest.raises(InvalidSetting):
+        change_habits(ResidentHabits(), changes)
 
 
 def test_store_forgets_the_oldest_and_goes_on_counting() -> None:
@@ -222,6 +227,6 @@ def test_journal_gives_back_what_was_written_without_a_line_cut_short(tmp_path: 
 
 
 def test_every_setting_stands_in_the_documentation() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
-    for item in knobs_of(Faults()) + knobs_of(Habits()):
+    text = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    for item in settings_of(Faults()) + settings_of(ResidentHabits()):
         assert f"`{item.name}`" in text, item.name

@@ -12,7 +12,7 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
 
-from outreach.sms.simulator.running import RunningSimulator, running_simulator
+from simulator.testing import RunningSimulator, running_simulator
 
 LINE = "Mời bà con cài Bluezone"
 

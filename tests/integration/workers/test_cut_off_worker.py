@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from campaigns.rings import ring_send
-from outreach.settings import Settings
-from outreach.sms.simulator.running import RunningSimulator
-from tests.flows.processes import Processes
-from tests.flows.world import World, number
+from campaigns.enqueue_jobs import enqueue_send
+from outreach.core.settings import Settings
+from simulator.testing import RunningSimulator
+from tests.support.processes import Processes
+from tests.support.world import World, number
 
 PEOPLE = 400
 
@@ -100,7 +100,7 @@ def test_a_worker_cut_off_from_the_database_sends_nothing_twice_and_nothing_is_l
     others = Processes(settings)
     try:
         lone = cut_off.start("worker", "--queues", "send")
-        ring_send(world.runtime.doorbell)
+        enqueue_send(world.runtime.doorbell)
         wait_until(lambda: simulator.stats()["accepted"] > 40)
         wire.cut(hangs=hangs)
         others.start("worker", "--queues", "send")
@@ -112,7 +112,7 @@ def test_a_worker_cut_off_from_the_database_sends_nothing_twice_and_nothing_is_l
                 wire.mend()
             world.sweep()
             world.reconcile()
-            ring_send(world.runtime.doorbell)
+            enqueue_send(world.runtime.doorbell)
             time.sleep(0.1)
         assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))
         assert lone.poll() is None

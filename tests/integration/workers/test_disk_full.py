@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from tests.flows.world import World, number
+from tests.support.world import World, number
 
 ENOUGH = 1_000_000
 

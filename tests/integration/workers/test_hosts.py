@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.drills.namespaces import NoNamespaces, hosts
-from tests.flows.processes import ROOT
+from tests.support.processes import ROOT
 
 
 @pytest.fixture

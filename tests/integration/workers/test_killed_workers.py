@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.rings import ring_send
-from outreach.settings import Settings
-from outreach.sms.simulator.running import RunningSimulator
-from tests.flows.processes import Processes
-from tests.flows.world import World, number
+from campaigns.enqueue_jobs import enqueue_send
+from outreach.core.settings import Settings
+from simulator.testing import RunningSimulator
+from tests.support.processes import Processes
+from tests.support.world import World, number
 
 MESSAGES = 2000
 KILLS = 5
@@ -73,7 +73,7 @@ def test_a_worker_told_to_stop_gives_back_what_it_has_not_sent(
     simulator.faults(latency_ms=200)
     campaign = world.launch()
     sender = processes.start("worker", "--queues", "send")
-    ring_send(world.runtime.doorbell)
+    enqueue_send(world.runtime.doorbell)
     while simulator.stats()["accepted"] < 50:
         time.sleep(0.05)
     sender.terminate()
@@ -91,7 +91,7 @@ def test_a_clerk_killed_in_the_middle_is_followed_by_another(
     simulator.faults(latency_ms=100)
     campaign = world.launch()
     sender = processes.start("worker", "--queues", "send")
-    ring_send(world.runtime.doorbell)
+    enqueue_send(world.runtime.doorbell)
     killed = set()
     ends = time.monotonic() + 60
     while world.status(campaign)["state"] != "completed" and time.monotonic() < ends:
@@ -102,7 +102,7 @@ def test_a_clerk_killed_in_the_middle_is_followed_by_another(
                 os.kill(pid, signal.SIGKILL)
         world.sweep()
         world.reconcile()
-        ring_send(world.runtime.doorbell)
+        enqueue_send(world.runtime.doorbell)
         time.sleep(0.1)
     assert killed
     assert sender.poll() is None

@@ -14,17 +14,17 @@ from sqlalchemy import func, select
 from twilio.request_validator import RequestValidator
 
 from admin.app import create_app
-from campaigns.answers.models import Reply
-from campaigns.links import LinkCipher
-from campaigns.messages import StatusEvent
-from campaigns.states import CampaignAction
+from campaigns.models.messages import StatusEvent
+from campaigns.models.replies import Reply
+from campaigns.rules.links import LinkCipher
+from campaigns.rules.states import CampaignAction
+from outreach.core.schema import upgrade
+from outreach.core.settings import Settings
 from outreach.runtime import open_runtime
-from outreach.schema import upgrade
-from outreach.settings import Settings
-from outreach.sms.simulator.running import RunningSimulator
-from tests.flows.processes import Processes
-from tests.flows.world import APPROVER, AUTHOR, World, number
-from tests.servers import Server, create_database, make_folder, start_postgres, start_redis
+from simulator.testing import RunningSimulator
+from tests.support.processes import Processes
+from tests.support.servers import Server, create_database, make_folder, start_postgres, start_redis
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 BEYOND = 90.0  # seconds after which a send will not end any more

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 import urllib.error
-import urllib.request
 from dataclasses import replace
 from urllib.parse import urlencode
 
@@ -18,10 +17,10 @@ import pytest
 from sqlalchemy import func, select
 from twilio.request_validator import RequestValidator
 
-from campaigns.messages import StatusEvent
+from campaigns.models.messages import StatusEvent
+from outreach.core.settings import Settings
 from outreach.runtime import Runtime
-from outreach.settings import Settings
-from tests.flows.processes import ROOT, environment_of
+from tests.support.processes import ROOT, environment_of
 
 CALLERS = 4
 

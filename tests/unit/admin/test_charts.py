@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from admin.charts import WIDTH, Ahead, Bar, Goal, Tile, bar_chart, line_chart, tile_grid
+from admin.rules.charts import WIDTH, Bar, Goal, Projection, Tile, bar_chart, line_chart, tile_grid
 
 GOAL = Goal(0.5, "Mục tiêu 50%")
 
@@ -113,7 +113,7 @@ def test_a_forecast_opens_from_the_last_day_and_stays_within_the_picture(
     fan: tuple[int | None, int | None, int | None], corners: int
 ) -> None:
     points = [(f"{n}/8", 10 * n, str(10 * n)) for n in range(15)]
-    ahead = Ahead(fan=fan, needed_by=18)
+    ahead = Projection(fan=fan, needed_by=18)
     svg = line_chart("d", "T", "M", points, goal=Goal(300, "300"), deadline=(18, "Hạn"), ahead=ahead)
     drawn = re.search(r'class="fan" points="([^"]+)"', svg)
     dot = re.search(r'class="dot" cx="([\d.]+)" cy="([\d.]+)"', svg)
@@ -125,7 +125,13 @@ def test_a_forecast_opens_from_the_last_day_and_stays_within_the_picture(
     assert all(0 <= x <= WIDTH and 0 <= y <= 190 for x, y in corner)
     assert 'class="needed"' in svg
     alone = line_chart(
-        "d", "T", "M", points, goal=Goal(300, "300"), deadline=None, ahead=Ahead(fan=None, needed_by=None)
+        "d",
+        "T",
+        "M",
+        points,
+        goal=Goal(300, "300"),
+        deadline=None,
+        ahead=Projection(fan=None, needed_by=None),
     )
     assert 'class="fan"' not in alone
     assert 'class="needed"' not in alone

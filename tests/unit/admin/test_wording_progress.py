@@ -6,17 +6,17 @@ import pytest
 from flask import Flask
 from flask_babel import Babel
 
-from admin.views.reach_words import file_rows
-from campaigns.reach.measures import Counts, Measure
+from admin.wording.progress import file_rows
+from campaigns.rules.reach import ReachMeasure, ReachTotals
 
 
 @pytest.mark.parametrize(
     ("arm", "name"), [("0", "không nhắn"), ("1", "nội dung thứ nhất"), ("2", "nội dung thứ hai")]
 )
 def test_the_groups_of_a_comparison_are_called_what_they_are(arm: str, name: str) -> None:
-    counts = Counts()
-    counts.add(Measure.ARMS, arm, 5)
-    counts.add(Measure.ARMS_INSTALLED, arm, 2)
+    counts = ReachTotals()
+    counts.add(ReachMeasure.ARMS, arm, 5)
+    counts.add(ReachMeasure.ARMS_INSTALLED, arm, 2)
     app = Flask(__name__)
     Babel(app, default_locale="vi")
     with app.test_request_context():

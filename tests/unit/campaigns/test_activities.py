@@ -6,8 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from campaigns.publicity.entry import Entry, Kind, Tally, read_entry, summarise
-from outreach.errors import BadInput
+from campaigns.rules.activities import ActivityEntry, ActivityKind, ActivityTotals, read_entry, summarise
+from outreach.rules.errors import BadInput
 
 TODAY = date(2020, 8, 12)
 
@@ -15,14 +15,14 @@ TODAY = date(2020, 8, 12)
 @pytest.mark.parametrize(
     ("typed", "entry"),
     [
-        ({"kind": "radio"}, Entry(Kind.RADIO, TODAY, TODAY, 1)),
+        ({"kind": "radio"}, ActivityEntry(ActivityKind.RADIO, TODAY, TODAY, 1)),
         (
             {"kind": "radio", "first": "2020-08-10"},
-            Entry(Kind.RADIO, date(2020, 8, 10), date(2020, 8, 10), 1),
+            ActivityEntry(ActivityKind.RADIO, date(2020, 8, 10), date(2020, 8, 10), 1),
         ),
         (
             {"kind": "loudspeaker", "first": "2020-07-13", "last": "2020-08-12", "times": " 2 "},
-            Entry(Kind.LOUDSPEAKER, date(2020, 7, 13), TODAY, 2),
+            ActivityEntry(ActivityKind.LOUDSPEAKER, date(2020, 7, 13), TODAY, 2),
         ),
         (
             {
@@ -32,12 +32,12 @@ TODAY = date(2020, 8, 12)
                 "place": "Nhà rông",
                 "about": "x",
             },
-            Entry(Kind.MEETING, TODAY, TODAY, 1, 1250, "Ban công tác", "Nhà rông", "x"),
+            ActivityEntry(ActivityKind.MEETING, TODAY, TODAY, 1, 1250, "Ban công tác", "Nhà rông", "x"),
         ),
-        ({"kind": "visits", "people": "0"}, Entry(Kind.VISITS, TODAY, TODAY, 1, 0)),
+        ({"kind": "visits", "people": "0"}, ActivityEntry(ActivityKind.VISITS, TODAY, TODAY, 1, 0)),
     ],
 )
-def test_an_entry_is_read_as_typed(typed: dict[str, str], entry: Entry) -> None:
+def test_an_entry_is_read_as_typed(typed: dict[str, str], entry: ActivityEntry) -> None:
     assert read_entry(typed, today=TODAY) == entry
 
 
@@ -65,16 +65,20 @@ def test_what_cannot_be_is_refused_with_what_to_do(typed: dict[str, str], told: 
 
 
 def test_only_the_days_asked_for_count_and_people_unknown_stay_unknown() -> None:
-    speaker = Entry(Kind.LOUDSPEAKER, TODAY - timedelta(days=5), TODAY, 2)
-    meeting = Entry(Kind.MEETING, TODAY, TODAY, 2, 40)
-    earlier = Entry(Kind.RADIO, TODAY - timedelta(days=9), TODAY - timedelta(days=9), 3)
+    speaker = ActivityEntry(ActivityKind.LOUDSPEAKER, TODAY - timedelta(days=5), TODAY, 2)
+    meeting = ActivityEntry(ActivityKind.MEETING, TODAY, TODAY, 2, 40)
+    earlier = ActivityEntry(ActivityKind.RADIO, TODAY - timedelta(days=9), TODAY - timedelta(days=9), 3)
     yesterday = TODAY - timedelta(days=1)
     entries = [(speaker, "23281"), (meeting, "23281"), (earlier, "62")]
     summary = summarise(entries, first=yesterday, last=TODAY)
-    assert summary.total == Tally(entries=2, times=6, people=80)
-    assert summary.kinds == {Kind.LOUDSPEAKER: Tally(1, 4, None), Kind.MEETING: Tally(1, 2, 80)}
-    assert summary.areas == {"23281": Tally(2, 6, 80)}
-    assert summary.days == {yesterday: Tally(1, 2, None), TODAY: Tally(2, 4, 80)}
+    assert summary.total == ActivityTotals(entries=2, times=6, people=80)
+    assert summary.kinds == {
+        ActivityKind.LOUDSPEAKER: ActivityTotals(1, 4, None),
+        ActivityKind.MEETING: ActivityTotals(1, 2, 80),
+    }
+    assert summary.areas == {"23281": ActivityTotals(2, 6, 80)}
+    assert summary.days == {yesterday: ActivityTotals(1, 2, None), TODAY: ActivityTotals(2, 4, 80)}
     assert (
-        summarise(entries, first=TODAY + timedelta(days=1), last=TODAY + timedelta(days=2)).total == Tally()
+        summarise(entries, first=TODAY + timedelta(days=1), last=TODAY + timedelta(days=2)).total
+        == ActivityTotals()
     )

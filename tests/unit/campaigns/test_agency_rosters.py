@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns.agencies.counts import Counts
-from campaigns.agencies.marks import Person, by_number, count, find_heading, read_mark
+from campaigns.rules.agencies import RosterPerson, StaffCounts, by_number, count, find_heading, read_mark
 
 
 @pytest.mark.parametrize(
@@ -57,24 +56,29 @@ def test_the_column_of_marks_is_found_by_its_heading(
     assert find_heading(labels, taken) == at
 
 
-def person(name: str, *numbers: str, has_smartphone: bool | None = None, has_done: bool = False) -> Person:
-    return Person(name, numbers, has_smartphone, has_done)
+def person(
+    name: str, *numbers: str, has_smartphone: bool | None = None, has_done: bool = False
+) -> RosterPerson:
+    return RosterPerson(name, numbers, has_smartphone, has_done)
 
 
 @pytest.mark.parametrize(
     ("people", "counts"),
     [
-        ([person("A"), person("B", has_done=True)], Counts(2, None, 1)),
-        ([person("A", has_smartphone=True), person("B", has_smartphone=False)], Counts(2, 1, 0)),
+        ([person("A"), person("B", has_done=True)], StaffCounts(2, None, 1)),
+        ([person("A", has_smartphone=True), person("B", has_smartphone=False)], StaffCounts(2, 1, 0)),
         # Whoever has the app has something to have it on.
-        ([person("A", has_smartphone=False, has_done=True)], Counts(1, 1, 1)),
+        ([person("A", has_smartphone=False, has_done=True)], StaffCounts(1, 1, 1)),
         # Twice in the list is once in the figures; two who share a number or a name are two.
-        ([person("An", "+84905000001"), person("AN", "+84905000001", has_done=True)], Counts(1, None, 1)),
-        ([person("An", "+84905000001"), person("Bình", "+84905000001")], Counts(2, None, 0)),
-        ([person("An"), person("An")], Counts(2, None, 0)),
+        (
+            [person("An", "+84905000001"), person("AN", "+84905000001", has_done=True)],
+            StaffCounts(1, None, 1),
+        ),
+        ([person("An", "+84905000001"), person("Bình", "+84905000001")], StaffCounts(2, None, 0)),
+        ([person("An"), person("An")], StaffCounts(2, None, 0)),
     ],
 )
-def test_people_are_counted_once_each(people: list[Person], counts: Counts) -> None:
+def test_people_are_counted_once_each(people: list[RosterPerson], counts: StaffCounts) -> None:
     assert count(people) == counts
 
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from campaigns.money import Spending, refusal_of, reserve_of, vnd_of
-from outreach.numerals import number
+from campaigns.rules.budget import Spending, refusal_of, reserve_of, vnd_of
+from outreach.rules.formats import format_number
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_what_has_not_left_is_put_aside_by_its_segments(
 
 
 def test_an_amount_is_written_as_in_vietnamese() -> None:
-    assert [number(n) for n in (0, 999, 1_000, 1_234_567)] == ["0", "999", "1.000", "1.234.567"]
+    assert [format_number(n) for n in (0, 999, 1_000, 1_234_567)] == ["0", "999", "1.000", "1.234.567"]
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.replies.classifier import BLUEZONE, LONGEST, Label, Vocabulary, classify, explain
-from campaigns.replies.rules import RULES
+from campaigns.rules.replies.classifier import BLUEZONE, LONGEST, Vocabulary, classify, explain
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.patterns import RULES
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 
 
 def read_replies(name, part=None):

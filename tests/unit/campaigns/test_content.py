@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from campaigns.planning.content import PAGE_LABELS, App, Wording, merge, read_content, render_reply
 from campaigns.planning.kinds import load_kinds
-from campaigns.replies.classifier import Label
-from outreach.errors import BadCampaign
-from outreach.sms.text import measure
+from campaigns.rules.content import PAGE_LABELS, AnswerWording, App, merge, read_content, render_reply
+from campaigns.rules.replies.labels import Label
+from outreach.rules.errors import BadCampaign
+from outreach.rules.segments import measure
 
 LEAST = {"title": "Cài", "question": "Đã cài chưa?", "issuer": "Mặt trận"}
 APP = {"name": "Bluezone", "page": "https://bluezone.gov.vn/taiapp"}
@@ -21,7 +21,7 @@ def test_the_least_content_asks_without_an_app() -> None:
     content = read_content(LEAST)
     assert (content.title, content.question, content.issuer) == tuple(LEAST.values())
     assert content.app is None
-    assert content.wording(Label.INSTALLED) == Wording()
+    assert content.wording(Label.INSTALLED) == AnswerWording()
 
 
 @pytest.mark.parametrize("missing", list(LEAST))

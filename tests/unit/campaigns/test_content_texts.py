@@ -6,13 +6,19 @@ from typing import Any
 
 import pytest
 
-from campaigns.planning.content import merge, read_content, render_reply
 from campaigns.planning.kinds import load_kinds
-from campaigns.planning.page_words import PAGE_WORDS
-from campaigns.planning.text_checks import can_be_called, check_texts, wrong_texts
-from campaigns.planning.texts import PATHS, is_correctable, put_together, take_apart
-from campaigns.replies.classifier import Label
-from outreach.errors import BadCampaign
+from campaigns.rules.content import PAGE_WORDS, merge, read_content, render_reply
+from campaigns.rules.content_texts import (
+    PATHS,
+    can_be_called,
+    check_texts,
+    find_text_errors,
+    is_correctable,
+    join_content,
+    split_content,
+)
+from campaigns.rules.replies.labels import Label
+from outreach.rules.errors import BadCampaign
 
 EVERYTHING: dict[str, Any] = {
     "title": "Tiêm",
@@ -29,12 +35,12 @@ EVERYTHING: dict[str, Any] = {
 
 @pytest.mark.parametrize("content", [EVERYTHING, *load_kinds().values(), {"app": False}, {"mới": {"a": 1}}])
 def test_what_is_taken_apart_is_put_together_as_it_was(content: dict[str, Any]) -> None:
-    texts, rest = take_apart(content)
-    assert put_together(texts, rest) == content
+    texts, rest = split_content(content)
+    assert join_content(texts, rest) == content
 
 
 def test_only_texts_have_a_path_and_the_rest_stays_together() -> None:
-    texts, rest = take_apart(EVERYTHING)
+    texts, rest = split_content(EVERYTHING)
     assert rest == {"vocabulary": {"verbs": ["tiêm"]}}
     assert texts["answers.need_help.steps"] == "Mở liên kết.\nBấm nút."
     assert texts["languages.sed.page.next"] == "N"
@@ -49,18 +55,18 @@ def test_only_texts_have_a_path_and_the_rest_stays_together() -> None:
 
 
 def test_an_empty_text_is_left_out_unless_another_would_show_through() -> None:
-    assert put_together({"why": "", "contact": ""}, {}, over={"why"}) == {"why": ""}
-    assert put_together({"answers.need_help.steps": ""}, {}, over={"answers.need_help.steps"}) == {
+    assert join_content({"why": "", "contact": ""}, {}, over={"why"}) == {"why": ""}
+    assert join_content({"answers.need_help.steps": ""}, {}, over={"answers.need_help.steps"}) == {
         "answers": {"need_help": {"steps": []}}
     }
 
 
 def test_without_any_of_its_texts_an_app_is_none() -> None:
     base = load_kinds()["bluezone"]
-    texts, rest = take_apart(base)
+    texts, rest = split_content(base)
     emptied = {path: "" if path.startswith("app.") else text for path, text in texts.items()}
-    assert read_content(merge(base, put_together(emptied, rest, over=texts))).app is None
-    assert "app" not in put_together({"app.name": "", "app.page": ""}, {})
+    assert read_content(merge(base, join_content(emptied, rest, over=texts))).app is None
+    assert "app" not in join_content({"app.name": "", "app.page": ""}, {})
 
 
 @pytest.mark.parametrize(
@@ -68,7 +74,7 @@ def test_without_any_of_its_texts_an_app_is_none() -> None:
 )
 def test_what_stands_in_a_tables_place_gives_way(rest: dict[str, Any]) -> None:
     texts = {"answers.need_help.reply": "r", "languages.sed.title": "t"}
-    assert take_apart(put_together(texts, rest))[0] == texts
+    assert split_content(join_content(texts, rest))[0] == texts
 
 
 def test_addresses_of_the_app_are_not_corrected_on_the_way() -> None:
@@ -120,7 +126,7 @@ def test_a_phone_to_call_is_one_that_can_be_dialled(written: str, is_one: bool) 
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_by_its_path(changes: dict[str, Any], path: str, says: str) -> None:
-    wrong = wrong_texts(merge(EVERYTHING, changes))
+    wrong = find_text_errors(merge(EVERYTHING, changes))
     assert list(wrong) == [path]
     assert says in wrong[path]
     with pytest.raises(BadCampaign, match=path):
@@ -129,7 +135,7 @@ def test_what_is_wrong_is_named_by_its_path(changes: dict[str, Any], path: str, 
 
 @pytest.mark.parametrize("content", [EVERYTHING, *load_kinds().values()])
 def test_nothing_is_wrong_with_what_comes_with_the_kinds(content: dict[str, Any]) -> None:
-    assert wrong_texts(content) == {}
+    assert find_text_errors(content) == {}
 
 
 def test_what_a_language_leaves_empty_is_vietnamese() -> None:

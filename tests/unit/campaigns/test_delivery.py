@@ -7,22 +7,21 @@ from typing import Any
 
 import pytest
 
-from campaigns.delivery.rules import (
+from campaigns.rules.delivery import (
     Policy,
     Refusal,
     back_off_s,
     daily_cap,
     fails_too_often,
-    gives_up,
     hash_content,
+    is_out_of_retries,
     is_same_message,
     policy_of,
-    why_not,
+    refusal_reason,
 )
-from campaigns.states import MessageKind, SkipReason
+from campaigns.rules.states import MessageKind, SkipReason
 
 K, R = MessageKind, Refusal
-
 FREE: dict[str, Any] = {
     "kind": K.STEP,
     "step": 1,
@@ -72,7 +71,7 @@ FREE: dict[str, Any] = {
     ],
 )
 def test_the_first_rule_that_a_message_breaks(changes: dict[str, Any], reason: Refusal | None) -> None:
-    assert why_not(**{**FREE, **changes}) is reason
+    assert refusal_reason(**{**FREE, **changes}) is reason
 
 
 def test_only_what_is_over_for_good_is_skipped() -> None:
@@ -185,7 +184,7 @@ def test_a_cause_that_says_nothing_of_number_or_account_has_no_consequence() -> 
 def test_an_answer_to_a_resident_outlasts_a_fault_of_the_account(
     refused: int, is_service: bool, expected: bool
 ) -> None:
-    assert gives_up(refused, is_service=is_service) is expected
+    assert is_out_of_retries(refused, is_service=is_service) is expected
 
 
 def test_an_answer_to_a_resident_is_tried_for_a_day_at_least() -> None:

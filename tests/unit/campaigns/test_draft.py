@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from campaigns.planning.draft import Draft, GoalDraft, StepDraft, read_draft
 from campaigns.planning.kinds import load_kinds
-from campaigns.planning.whom import Answered, Conditions, Smartphone, read_conditions
-from outreach.errors import BadCampaign, BadInput
+from campaigns.rules.audience import Answered, AudienceConditions, Smartphone, read_conditions
+from campaigns.rules.draft import Draft, GoalDraft, StepDraft, read_draft
+from outreach.rules.errors import BadCampaign, BadInput
 
 KINDS = load_kinds()
 LEAST = {"name": "Bluezone", "text": "Mời cài: {link}", "lists": ["Tổ 1"], "sender": "MTTQ"}
@@ -236,7 +236,7 @@ def test_the_deadline_comes_after_the_start() -> None:
 
 def test_whom_it_is_for_is_read_with_the_rest() -> None:
     read = draft(organisations=["PN"], languages=["sed", "vi"], smartphone=["yes", "unknown"], answered="no")
-    assert read.conditions == Conditions(
+    assert read.conditions == AudienceConditions(
         ("PN",), ("sed", "vi"), (Smartphone.YES, Smartphone.UNKNOWN), Answered.NO
     )
     assert read_conditions(read.conditions.as_data()) == read.conditions

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from campaigns.planning.draft import GoalDraft, StepDraft
-from outreach.errors import BadTemplate
-from tests.rules.test_draft import draft, refusal
+from campaigns.rules.draft import GoalDraft, StepDraft
+from outreach.rules.errors import BadTemplate
+from tests.unit.campaigns.test_draft import draft, refusal
 
 
 @pytest.mark.parametrize(

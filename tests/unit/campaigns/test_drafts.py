@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 
-from campaigns.links import ALPHABET, LENGTH
-from campaigns.planning.content import merge, read_content
-from campaigns.planning.doubts import asks_for_reply
-from campaigns.planning.editing import changed_parts, suggest_text
+from campaigns.planning.drafts import VersionChange, changed_parts, compare_versions, suggest_text
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.preview import EXAMPLE_TOKEN, mark_accents
-from campaigns.planning.versions import Change, compare
-from outreach.sms.template import Template
-from outreach.sms.text import unaccent
+from campaigns.rules.content import merge, read_content
+from campaigns.rules.links import ALPHABET, LENGTH
+from campaigns.rules.warnings import asks_for_reply
+from outreach.rules.segments import unaccent
+from outreach.rules.sms_template import Template
 
 CHANGES: list[dict[str, Any]] = [
     {},
@@ -52,11 +51,11 @@ def test_without_a_way_back_for_replies_everything_is_done_behind_the_link(kind:
 def test_changes_are_told_part_by_part() -> None:
     before = {"name": "A", "text": "Một", "step": [{"text": "x", "after_days": 2}], "goal": {"share": 0.5}}
     after = {"name": "A", "text": "Hai", "goal": {"share": 0.6}, "pace": 20}
-    assert compare(before, after) == [
-        Change("text", "Một", "Hai"),
-        Change("goal.share", 0.5, 0.6),
-        Change("pace", None, 20),
-        Change("step.2", {"text": "x", "after_days": 2}, None),
+    assert compare_versions(before, after) == [
+        VersionChange("text", "Một", "Hai"),
+        VersionChange("goal.share", 0.5, 0.6),
+        VersionChange("pace", None, 20),
+        VersionChange("step.2", {"text": "x", "after_days": 2}, None),
     ]
 
 

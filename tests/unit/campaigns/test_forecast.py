@@ -8,7 +8,7 @@ from math import exp, sqrt
 
 import pytest
 
-from campaigns.figures.forecast import HORIZON, Forecast, forecast, required_per_day
+from campaigns.rules.progress import HORIZON, Forecast, forecast, required_per_day
 
 START = date(2020, 8, 3)
 

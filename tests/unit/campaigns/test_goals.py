@@ -8,20 +8,23 @@ from typing import Any
 
 import pytest
 
-from campaigns.goals.goal import (
+from campaigns.rules.goals import (
     Denominator,
     Goal,
     Goals,
-    Scope,
-    Subject,
+    GoalScope,
+    GoalSubject,
     people_for,
+    read_as_of,
+    read_count,
+    read_deadline,
+    read_share,
     standing_denominator,
 )
-from campaigns.goals.typed import read_as_of, read_count, read_deadline, read_share
-from outreach.errors import BadInput
+from outreach.rules.errors import BadInput
 
 NOW = datetime(2020, 8, 15, 3, tzinfo=UTC)
-PROVINCE = Subject("bluezone", Scope.RESIDENTS, area="62")
+PROVINCE = GoalSubject("bluezone", GoalScope.RESIDENTS, area="62")
 DISTRICT = PROVINCE._replace(area="608")
 
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from campaigns.figures.intervals import compare_shares, wilson
-from campaigns.planning.lots import FIRST_TEXT, HELD_OUT, P, arm, lot
+from campaigns.rules.experiments import FIRST_TEXT, HELD_OUT, P, arm, bucket
+from campaigns.rules.reach import compare_shares, wilson
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_the_interval_holds_the_true_lift_in_at_least_90_of_100_campaigns() -> N
         chance = random.Random(seed)
         done = {HELD_OUT: [0, 0], FIRST_TEXT: [0, 0]}
         for person in range(1, 801):
-            group = done[arm(lot(person, seed), seed, 2, hold_out=0.25, has_second=False)]
+            group = done[arm(bucket(person, seed), seed, 2, hold_out=0.25, has_second=False)]
             installs = chance.random() < alone + (lift if group is done[FIRST_TEXT] else 0)
             group[0] += installs
             group[1] += 1
@@ -63,7 +63,7 @@ def test_the_interval_holds_the_true_lift_in_at_least_90_of_100_campaigns() -> N
 def test_lots_are_even_whatever_the_numbers_of_people() -> None:
     for seed in (1, 2, 3_000_000):
         for numbers in (range(1, 5_001), range(10_000_000, 10_005_000)):
-            drawn = [lot(number, seed) for number in numbers]
+            drawn = [bucket(number, seed) for number in numbers]
             tenths = [0] * 10
             for each in drawn:
                 assert 0 <= each < P
@@ -76,7 +76,7 @@ def test_lots_are_even_whatever_the_numbers_of_people() -> None:
 
 
 def test_being_held_out_of_one_step_says_nothing_of_the_next() -> None:
-    lots = [lot(number, 7) for number in range(1, 8_001)]
+    lots = [bucket(number, 7) for number in range(1, 8_001)]
     held = {
         step: {one for one in lots if arm(one, 7, step, hold_out=0.2, has_second=True) == HELD_OUT}
         for step in (2, 3)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from campaigns.answers.standing import SURE, Standing, counts, fold
-from campaigns.casework.kinds import CaseKind, held_until, kind_of
-from campaigns.replies.classifier import Label, classify
+from campaigns.rules.cases import CaseKind, assigned_until, kind_of
+from campaigns.rules.replies.classifier import classify
+from campaigns.rules.replies.labels import SURE, AnswerState, Label, counts_as_answer, fold_answers
 
 L = Label
 NOON = datetime(2020, 8, 15, 12, tzinfo=UTC)
@@ -46,7 +46,9 @@ NOON = datetime(2020, 8, 15, 12, tzinfo=UTC)
 def test_the_latest_answer_stands_and_an_install_counts_until_taken_back(
     answers: str, label: str | None, installed_by: int | None
 ) -> None:
-    assert fold([L(word) for word in answers.split()]) == Standing(L(label) if label else None, installed_by)
+    assert fold_answers([L(word) for word in answers.split()]) == AnswerState(
+        L(label) if label else None, installed_by
+    )
 
 
 BELOW = SURE - 0.01
@@ -80,7 +82,7 @@ BELOW = SURE - 0.01
 def test_what_counts_by_itself_and_what_a_person_looks_at(
     label: str, confidence: float, is_counted: bool, kind: str | None
 ) -> None:
-    assert counts(L(label), confidence) is is_counted
+    assert counts_as_answer(L(label), confidence) is is_counted
     assert kind_of(L(label), confidence, is_matched=True) == (CaseKind(kind) if kind else None)
 
 
@@ -97,18 +99,18 @@ def test_a_doubtful_opt_out_counts_and_is_looked_at_and_a_doubtful_install_waits
     text: str, is_counted: bool, kind: str | None
 ) -> None:
     label, confidence = classify(text)
-    assert counts(label, confidence) is is_counted
+    assert counts_as_answer(label, confidence) is is_counted
     assert kind_of(label, confidence, is_matched=True) == (CaseKind(kind) if kind else None)
 
 
 def test_no_reply_falls_between_counting_and_looking() -> None:
     for label in L:
         for confidence in (0.0, BELOW, SURE, 1.0):
-            assert counts(label, confidence) or kind_of(label, confidence, is_matched=True)
+            assert counts_as_answer(label, confidence) or kind_of(label, confidence, is_matched=True)
             assert kind_of(label, confidence, is_matched=False)
 
 
 def test_a_case_is_its_takers_alone_for_a_quarter_of_an_hour() -> None:
-    assert held_until(None, now=NOON) is None
-    assert held_until(NOON, now=NOON + timedelta(minutes=14)) == NOON + timedelta(minutes=15)
-    assert held_until(NOON, now=NOON + timedelta(minutes=15)) is None
+    assert assigned_until(None, now=NOON) is None
+    assert assigned_until(NOON, now=NOON + timedelta(minutes=14)) == NOON + timedelta(minutes=15)
+    assert assigned_until(NOON, now=NOON + timedelta(minutes=15)) is None

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns.links import ALPHABET, LENGTH, LinkCipher
-from outreach.sms.text import measure
+from campaigns.rules.links import ALPHABET, LENGTH, LinkCipher
+from outreach.rules.segments import measure
 
 CIPHER = LinkCipher("k" * 32)
 SPACE = len(ALPHABET) ** LENGTH

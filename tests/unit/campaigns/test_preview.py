@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns.planning.draft import StepDraft
-from campaigns.planning.preview import Audience, Cost, estimate
+from campaigns.planning.preview import AudiencePreview, Cost, estimate
+from campaigns.rules.draft import StepDraft
 
 ONE, TWO, THREE = "a" * 160, "a" * 161, "a" * 307  # segments of GSM-7: 160 alone, 153 in a chain
-
 STEPS = [
     (StepDraft(ONE), Cost(1, 1, 1, 10, 3_000)),
     (StepDraft(ONE, text_b=THREE), Cost(1, 1, 3, 20, 6_000)),
@@ -21,5 +20,5 @@ STEPS = [
 
 @pytest.mark.parametrize(("step", "cost"), STEPS, ids=range(len(STEPS)))
 def test_a_step_costs_what_all_of_its_texts_take(step: StepDraft, cost: Cost) -> None:
-    audience = Audience(10, {}, ["Y Hlan", "A Thun"])
+    audience = AudiencePreview(10, {}, ["Y Hlan", "A Thun"])
     assert estimate(step, audience, link="https://l.example/x", price=300, unaccented=True) == cost

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import campaigns.rights
-from campaigns.rights.clock import Calendar, Urgency, due_at, read_calendar, urgency
-from campaigns.windows import VIETNAM
+import campaigns.privacy
+from campaigns.rules.privacy import Urgency, WorkCalendar, due_at, read_calendar, urgency
+from campaigns.rules.sending_hours import VIETNAM
 
-DATA = (Path(campaigns.rights.__file__).parent / "holidays.toml").read_text(encoding="utf-8")
+DATA = (Path(campaigns.privacy.__file__).parent / "holidays.toml").read_text(encoding="utf-8")
 CALENDAR = read_calendar(tomllib.loads(DATA))
 
 
@@ -75,10 +75,10 @@ def test_a_calendar_that_makes_no_sense_is_refused(span: object) -> None:
 def test_next_years_days_off_are_asked_for_two_months_before_it_begins(
     today: str, is_asked_for: bool
 ) -> None:
-    calendar = Calendar(frozenset(), frozenset({date(2026, 2, 17)}), frozenset())
+    calendar = WorkCalendar(frozenset(), frozenset({date(2026, 2, 17)}), frozenset())
     assert calendar.known_until == 2026
     assert calendar.is_running_out(date.fromisoformat(today)) is is_asked_for
 
 
 def test_a_calendar_without_days_off_is_always_asked_about() -> None:
-    assert Calendar(frozenset(), frozenset(), frozenset()).is_running_out(date(2026, 1, 1))
+    assert WorkCalendar(frozenset(), frozenset(), frozenset()).is_running_out(date(2026, 1, 1))

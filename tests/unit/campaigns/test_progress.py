@@ -6,19 +6,21 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from campaigns.figures.forecast import Forecast
-from campaigns.figures.leaders.concerns import Concern, Worry, find_concerns
-from campaigns.figures.leaders.measuring import (
-    Basis,
-    Line,
+from campaigns.rules.goals import Denominator
+from campaigns.rules.progress import (
+    Concern,
+    ConcernKind,
+    Forecast,
     Outlook,
-    Table,
-    Tally,
+    PlaceCounts,
+    RankRow,
+    RankTable,
+    ShareBasis,
+    find_concerns,
+    find_outlook,
     furthest_behind,
-    look_ahead,
     measure,
 )
-from campaigns.goals.goal import Denominator
 
 NOW = datetime(2020, 8, 15, 3, tzinfo=UTC)
 DAY = date(2020, 8, 20)
@@ -28,7 +30,9 @@ def known(value: int) -> Denominator:
     return Denominator(value, date(2020, 8, 1), "Sở TT&TT", "Hương", NOW)
 
 
-def table(counted: dict[str | None, Tally], entered: dict[str, int], goal: float | None = 0.5) -> Table:
+def table(
+    counted: dict[str | None, PlaceCounts], entered: dict[str, int], goal: float | None = 0.5
+) -> RankTable:
     return measure(
         counted,
         name_of=lambda code: f"Huyện {code}" if code else "",
@@ -38,16 +42,16 @@ def table(counted: dict[str | None, Tally], entered: dict[str, int], goal: float
 
 
 COUNTED = {
-    "608": Tally(installed=30, own_installed=25, recipients=100, no_smartphone=20),
-    "615": Tally(installed=30, own_installed=30, recipients=60),
-    "618": Tally(),
-    None: Tally(installed=9, own_installed=9, recipients=10),
+    "608": PlaceCounts(installed=30, own_installed=25, recipients=100, no_smartphone=20),
+    "615": PlaceCounts(installed=30, own_installed=30, recipients=60),
+    "618": PlaceCounts(),
+    None: PlaceCounts(installed=9, own_installed=9, recipients=10),
 }
 
 
 def test_places_are_measured_on_entered_figures_once_each_with_people_has_one() -> None:
     found = table(COUNTED, {"608": 100, "615": 50})
-    assert found.basis is Basis.ENTERED
+    assert found.basis is ShareBasis.ENTERED
     assert [(line.code, line.share, line.missing, line.rank) for line in found.lines] == [
         ("615", 0.6, 0, 1),
         ("608", 0.3, 20, 2),
@@ -58,7 +62,7 @@ def test_places_are_measured_on_entered_figures_once_each_with_people_has_one() 
 
 def test_until_then_all_of_them_are_measured_on_recipients_and_on_what_these_said() -> None:
     found = table(COUNTED, {"608": 100})
-    assert (found.basis, found.entered) == (Basis.RECIPIENTS, 1)
+    assert (found.basis, found.entered) == (ShareBasis.RECIPIENTS, 1)
     assert [(line.code, line.installed, line.denominator, line.missing) for line in found.lines] == [
         ("615", 30, 60, 0),
         ("608", 25, 80, 15),
@@ -73,10 +77,12 @@ def test_without_a_goal_there_is_a_share_and_no_gap() -> None:
 
 
 def test_the_largest_gap_in_people_comes_first() -> None:
-    counted = {code: Tally(own_installed=n, recipients=of) for code, n, of in (("a", 10, 200), ("b", 0, 40))}
+    counted = {
+        code: PlaceCounts(own_installed=n, recipients=of) for code, n, of in (("a", 10, 200), ("b", 0, 40))
+    }
     assert [
         line.code
-        for line in furthest_behind(table({**counted, None: Tally(recipients=900)}, {}).lines, most=3)
+        for line in furthest_behind(table({**counted, None: PlaceCounts(recipients=900)}, {}).lines, most=3)
     ] == ["a", "b"]
 
 
@@ -105,7 +111,7 @@ def test_whether_it_will_be_reached_is_told_by_the_whole_range(
     share: float | None, deadline: date | None, forecast: Forecast | None, outlook: Outlook
 ) -> None:
     today = date(2020, 8, 15)
-    assert look_ahead(share=share, goal=0.5, deadline=deadline, today=today, ahead=forecast) is outlook
+    assert find_outlook(share=share, goal=0.5, deadline=deadline, today=today, ahead=forecast) is outlook
 
 
 def concerns(**changes: object) -> list[Concern]:
@@ -127,15 +133,18 @@ def concerns(**changes: object) -> list[Concern]:
     ("changes", "found"),
     [
         ({}, []),
-        ({"has_goal": False, "has_denominator": False, "share": None}, [Concern(Worry.NO_GOAL)]),
-        ({"has_denominator": False, "share": None}, [Concern(Worry.NO_DENOMINATOR)]),
-        ({"share": 1.2, "outlook": Outlook.REACHED}, [Concern(Worry.TOO_MANY)]),
-        ({"outlook": Outlook.OFF_TRACK}, [Concern(Worry.OFF_TRACK)]),
+        ({"has_goal": False, "has_denominator": False, "share": None}, [Concern(ConcernKind.NO_GOAL)]),
+        ({"has_denominator": False, "share": None}, [Concern(ConcernKind.NO_DENOMINATOR)]),
+        ({"share": 1.2, "outlook": Outlook.REACHED}, [Concern(ConcernKind.TOO_MANY)]),
+        ({"outlook": Outlook.OFF_TRACK}, [Concern(ConcernKind.OFF_TRACK)]),
         (
             {"outlook": Outlook.AT_RISK, "paused": ["Đợt 1"]},
-            [Concern(Worry.AT_RISK), Concern(Worry.PAUSED, 1, ("Đợt 1",))],
+            [Concern(ConcernKind.AT_RISK), Concern(ConcernKind.PAUSED, 1, ("Đợt 1",))],
         ),
-        ({"agencies_missing": ["A", "B", "C", "D"]}, [Concern(Worry.AGENCIES_MISSING, 4, ("A", "B", "C"))]),
+        (
+            {"agencies_missing": ["A", "B", "C", "D"]},
+            [Concern(ConcernKind.AGENCIES_MISSING, 4, ("A", "B", "C"))],
+        ),
     ],
 )
 def test_what_needs_a_word_is_said_and_nothing_else(changes: dict[str, object], found: list[Concern]) -> None:
@@ -143,12 +152,14 @@ def test_what_needs_a_word_is_said_and_nothing_else(changes: dict[str, object], 
 
 
 def test_districts_that_fall_behind_or_say_more_than_the_official_figure_are_named() -> None:
-    lines: list[Line] = table(COUNTED, {}).lines
+    lines: list[RankRow] = table(COUNTED, {}).lines
     found = concerns(districts=lines, official={"608": 29, "615": 30})
     assert found == [
-        Concern(Worry.BEHIND, 15, ("Huyện 608",)),
-        Concern(Worry.NOT_STARTED, 1, ("Huyện 618",)),
-        Concern(Worry.OFFICIAL_MISSING, 1, ("Huyện 618",)),
-        Concern(Worry.MORE_THAN_OFFICIAL, 1, ("Huyện 608",)),
+        Concern(ConcernKind.BEHIND, 15, ("Huyện 608",)),
+        Concern(ConcernKind.NOT_STARTED, 1, ("Huyện 618",)),
+        Concern(ConcernKind.OFFICIAL_MISSING, 1, ("Huyện 618",)),
+        Concern(ConcernKind.MORE_THAN_OFFICIAL, 1, ("Huyện 608",)),
     ]
-    assert Worry.BEHIND not in [each.worry for each in concerns(districts=lines, outlook=Outlook.REACHED)]
+    assert ConcernKind.BEHIND not in [
+        each.worry for each in concerns(districts=lines, outlook=Outlook.REACHED)
+    ]

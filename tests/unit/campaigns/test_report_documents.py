@@ -20,21 +20,20 @@ from docx.shared import Cm, Mm, Pt
 from pypdf import PdfReader
 from python_calamine import CalamineWorkbook
 
-from campaigns.report.changes import Kind, find_changes
-from campaigns.report.issues.building import build
-from campaigns.report.issues.keeping import words_of
-from campaigns.report.models import FileKind
-from campaigns.report.paper.composing import compose, compose_correction
-from campaigns.report.paper.words import long_day, percent, said, short_day
-from campaigns.report.snapshot.figures import Official, Outreach, Snapshot, read_snapshot
-from tests.rules.report_sample import DAY, FORM, sample
+from campaigns.models.reports import FileKind
+from campaigns.reports.documents import build_files, words_of
+from campaigns.rules.reports.changes import ChangeKind, find_changes
+from campaigns.rules.reports.compose import compose, compose_correction
+from campaigns.rules.reports.document import long_day, percent, said, short_day
+from campaigns.rules.reports.snapshot import OfficialInstallFigure, Outreach, Snapshot, read_snapshot
+from tests.support.report_sample import DAY, FORM, sample
 
 NOW = datetime(2020, 8, 5, 6, 31, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def files() -> dict[FileKind, bytes]:
-    return build(compose(sample(), FORM), made_at=NOW)
+    return build_files(compose(sample(), FORM), made_at=NOW)
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +228,7 @@ def test_the_sheets_hold_numbers_that_look_as_in_the_report(files: dict[FileKind
 def test_a_fresh_build_says_the_same(files: dict[FileKind, bytes]) -> None:
     kept = read_snapshot(json.loads(json.dumps(sample().as_data())))
     assert kept.digest == sample().digest
-    again = build(compose(kept, FORM), made_at=NOW)
+    again = build_files(compose(kept, FORM), made_at=NOW)
     assert again[FileKind.PDF] == files[FileKind.PDF]
     for kind in (FileKind.DOCX, FileKind.XLSX):
         assert words_of(again[kind], kind) == words_of(files[kind], kind)
@@ -250,10 +249,10 @@ def test_a_correction_says_what_changed_from_what_to_what() -> None:
     after = replace(before, agencies=(replace(before.agencies[0], installed=1110), before.agencies[1], late))
     changes = find_changes(before, after, done=FORM.done)
     assert [(each.what, each.before, each.after, each.kind) for each in changes] == [
-        ("Sở Y tế: số người đã cài đặt", 1102, 1110, Kind.CORRECTED),
-        ("Sở Tài chính: tổng số người", None, 80, Kind.ADDED),
-        ("Sở Tài chính: người có điện thoại thông minh", None, 78, Kind.ADDED),
-        ("Sở Tài chính: số người đã cài đặt", None, 70, Kind.ADDED),
+        ("Sở Y tế: số người đã cài đặt", 1102, 1110, ChangeKind.CORRECTED),
+        ("Sở Tài chính: tổng số người", None, 80, ChangeKind.ADDED),
+        ("Sở Tài chính: người có điện thoại thông minh", None, 78, ChangeKind.ADDED),
+        ("Sở Tài chính: số người đã cài đặt", None, 70, ChangeKind.ADDED),
     ]
     paper = compose_correction(after, FORM, changes, n=1, written_on="2020-08-06")
     assert paper.kind == "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH"
@@ -265,10 +264,12 @@ def full() -> Snapshot:
     """The sample with nothing unknown that could be known, and two campaigns of one name."""
     plain = sample(communes=2)
     city = plain.districts[0]
-    commune = replace(plain.communes[0], official=Official(12, DAY, "UBND xã"), owners=city.owners)
+    commune = replace(
+        plain.communes[0], official=OfficialInstallFigure(12, DAY, "UBND xã"), owners=city.owners
+    )
     return replace(
         plain,
-        whole=replace(plain.whole, official=Official(40000, DAY, "Sở TT&TT")),
+        whole=replace(plain.whole, official=OfficialInstallFigure(40000, DAY, "Sở TT&TT")),
         communes=(commune, plain.communes[1]),
         bodies=(replace(plain.bodies[0], id=3),),
         campaigns=tuple(

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from campaigns.report.day import Deed, Happened, Hours, next_deed
+from campaigns.rules.reports.schedule import DayEvents, ReportAction, ReportHours, next_action
 
-HOURS = Hours()
-MORNING = Happened(is_wanted=True, missing=2)
+HOURS = ReportHours()
+MORNING = DayEvents(is_wanted=True, missing=2)
 CHASED = replace(MORNING, is_chased=True)
 ALARMED = replace(CHASED, is_alarmed=True)
 FROZEN = replace(ALARMED, is_frozen=True)
@@ -23,45 +23,45 @@ LATE = replace(ISSUED, is_undelivered_alarmed=True)
     [
         # A day as it should be.
         ("10:59", MORNING, None),
-        ("11:00", MORNING, Deed.CHASE),
+        ("11:00", MORNING, ReportAction.CHASE),
         ("11:00", replace(MORNING, missing=0), None),
-        ("11:01", replace(CHASED, may_deliver=True), Deed.DELIVER),
+        ("11:01", replace(CHASED, may_deliver=True), ReportAction.DELIVER),
         ("12:59", CHASED, None),
-        ("13:00", CHASED, Deed.ALARM_MISSING),
+        ("13:00", CHASED, ReportAction.ALARM_MISSING),
         ("13:00", replace(CHASED, missing=0), None),
         ("13:29", ALARMED, None),
-        ("13:30", ALARMED, Deed.FREEZE),
-        ("13:30", FROZEN, Deed.ISSUE),
-        ("13:30", replace(ISSUED, may_deliver=True), Deed.DELIVER),
+        ("13:30", ALARMED, ReportAction.FREEZE),
+        ("13:30", FROZEN, ReportAction.ISSUE),
+        ("13:30", replace(ISSUED, may_deliver=True), ReportAction.DELIVER),
         ("13:31", DELIVERED, None),
         ("16:29", replace(DELIVERED, has_changed=True), None),
-        ("16:30", replace(DELIVERED, has_changed=True), Deed.CORRECT),
+        ("16:30", replace(DELIVERED, has_changed=True), ReportAction.CORRECT),
         ("16:31", DELIVERED, None),
         # The mail server is away: a pause, then the alarm, and on.
         ("13:44", ISSUED, None),
-        ("13:45", ISSUED, Deed.ALARM_UNDELIVERED),
-        ("13:46", replace(LATE, may_deliver=True), Deed.DELIVER),
+        ("13:45", ISSUED, ReportAction.ALARM_UNDELIVERED),
+        ("13:46", replace(LATE, may_deliver=True), ReportAction.DELIVER),
         ("15:00", LATE, None),
         # Freezing or issuing broke: tried again after a pause, and the alarm has its turn.
         ("13:40", replace(ALARMED, has_just_failed=True), None),
-        ("13:45", replace(ALARMED, has_just_failed=True), Deed.ALARM_UNDELIVERED),
-        ("13:45", replace(FROZEN, has_just_failed=True), Deed.ALARM_UNDELIVERED),
-        ("13:47", FROZEN, Deed.ISSUE),
+        ("13:45", replace(ALARMED, has_just_failed=True), ReportAction.ALARM_UNDELIVERED),
+        ("13:45", replace(FROZEN, has_just_failed=True), ReportAction.ALARM_UNDELIVERED),
+        ("13:47", FROZEN, ReportAction.ISSUE),
         # The scheduler was down: what is of no use any more is left out, the report goes out.
-        ("13:10", MORNING, Deed.ALARM_MISSING),
-        ("13:10", replace(MORNING, is_alarmed=True), Deed.CHASE),
-        ("13:50", MORNING, Deed.FREEZE),
-        ("13:50", replace(MORNING, is_frozen=True), Deed.ISSUE),
-        ("23:59", MORNING, Deed.FREEZE),
+        ("13:10", MORNING, ReportAction.ALARM_MISSING),
+        ("13:10", replace(MORNING, is_alarmed=True), ReportAction.CHASE),
+        ("13:50", MORNING, ReportAction.FREEZE),
+        ("13:50", replace(MORNING, is_frozen=True), ReportAction.ISSUE),
+        ("23:59", MORNING, ReportAction.FREEZE),
         # Nothing is under way: nothing by itself; what somebody froze by hand goes on.
-        ("13:50", Happened(is_wanted=False, missing=2), None),
-        ("14:10", Happened(is_wanted=False, is_frozen=True), Deed.ISSUE),
+        ("13:50", DayEvents(is_wanted=False, missing=2), None),
+        ("14:10", DayEvents(is_wanted=False, is_frozen=True), ReportAction.ISSUE),
         (
             "16:30",
-            Happened(False, is_frozen=True, is_issued=True, is_delivered=True, has_changed=True),
-            Deed.CORRECT,
+            DayEvents(False, is_frozen=True, is_issued=True, is_delivered=True, has_changed=True),
+            ReportAction.CORRECT,
         ),
     ],
 )
-def test_what_is_due(clock: str, happened: Happened, due: Deed | None) -> None:
-    assert next_deed(clock, happened, HOURS) is due
+def test_what_is_due(clock: str, happened: DayEvents, due: ReportAction | None) -> None:
+    assert next_action(clock, happened, HOURS) is due

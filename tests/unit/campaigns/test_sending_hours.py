@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from campaigns.windows import (
+from campaigns.rules.sending_hours import (
     LIVE_HOURS,
     VIETNAM,
     Hours,

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from campaigns.figures.standstill import Standstill, Stream, rate_of, why_still
-from campaigns.states import CampaignState
+from campaigns.rules.sending_status import SendingState, StallReason, sending_rate, why_stalled
+from campaigns.rules.states import CampaignState
 
 NOW = datetime(2020, 8, 5, 3, tzinfo=UTC)  # 10:00 in Vietnam
-MOVING = Stream(
+MOVING = SendingState(
     state=CampaignState.SENDING,
     is_stopped=False,
     starts_at=None,
@@ -30,31 +30,31 @@ SOON = NOW + timedelta(minutes=3)
 
 
 def test_a_campaign_that_moves_has_nothing_in_its_way() -> None:
-    assert why_still(MOVING, now=NOW) is None
+    assert why_stalled(MOVING, now=NOW) is None
 
 
 @pytest.mark.parametrize(
     ("changes", "why", "until"),
     [
-        ({"state": CampaignState.APPROVED}, Standstill.NOT_STARTED, None),
-        ({"state": CampaignState.SCHEDULED, "starts_at": SOON}, Standstill.SCHEDULED, SOON),
-        ({"state": CampaignState.PAUSED}, Standstill.PAUSED, None),
-        ({"state": CampaignState.PAUSED, "is_stopped": True}, Standstill.PAUSED, None),
-        ({"is_stopped": True}, Standstill.ALL_STOPPED, None),
-        ({"opened_at": None, "queued": 0, "sending": 0}, Standstill.PREPARING, None),
-        ({"deadline": NOW}, Standstill.DEADLINE, None),
-        ({"hours": ("12:00", "22:00")}, Standstill.WINDOW, NOW + timedelta(hours=2)),
-        ({"first_due_at": SOON}, Standstill.HELD_BACK, SOON),
-        ({"first_due_at": SOON, "is_throttled": True}, Standstill.THROTTLED, SOON),
-        ({"last_claim_at": NOW - timedelta(minutes=1)}, Standstill.GATEWAY, None),
-        ({"last_claim_at": None}, Standstill.GATEWAY, None),
-        ({"queued": 0, "sending": 0, "unknown": 3}, Standstill.CHECKING, None),
-        ({"queued": 0, "sending": 0, "next_step_at": SOON}, Standstill.NEXT_STEP, SOON),
-        ({"state": CampaignState.CANCELLED, "sending": 0, "unknown": 1}, Standstill.CHECKING, None),
+        ({"state": CampaignState.APPROVED}, StallReason.NOT_STARTED, None),
+        ({"state": CampaignState.SCHEDULED, "starts_at": SOON}, StallReason.SCHEDULED, SOON),
+        ({"state": CampaignState.PAUSED}, StallReason.PAUSED, None),
+        ({"state": CampaignState.PAUSED, "is_stopped": True}, StallReason.PAUSED, None),
+        ({"is_stopped": True}, StallReason.ALL_STOPPED, None),
+        ({"opened_at": None, "queued": 0, "sending": 0}, StallReason.PREPARING, None),
+        ({"deadline": NOW}, StallReason.DEADLINE, None),
+        ({"hours": ("12:00", "22:00")}, StallReason.WINDOW, NOW + timedelta(hours=2)),
+        ({"first_due_at": SOON}, StallReason.HELD_BACK, SOON),
+        ({"first_due_at": SOON, "is_throttled": True}, StallReason.THROTTLED, SOON),
+        ({"last_claim_at": NOW - timedelta(minutes=1)}, StallReason.GATEWAY, None),
+        ({"last_claim_at": None}, StallReason.GATEWAY, None),
+        ({"queued": 0, "sending": 0, "unknown": 3}, StallReason.CHECKING, None),
+        ({"queued": 0, "sending": 0, "next_step_at": SOON}, StallReason.NEXT_STEP, SOON),
+        ({"state": CampaignState.CANCELLED, "sending": 0, "unknown": 1}, StallReason.CHECKING, None),
     ],
 )
-def test_what_is_in_the_way(changes: dict[str, object], why: Standstill, until: datetime | None) -> None:
-    still = why_still(replace(MOVING, **changes), now=NOW)  # type: ignore[arg-type]
+def test_what_is_in_the_way(changes: dict[str, object], why: StallReason, until: datetime | None) -> None:
+    still = why_stalled(replace(MOVING, **changes), now=NOW)  # type: ignore[arg-type]
     assert still is not None
     assert (still.why, still.until) == (why, until)
 
@@ -69,7 +69,7 @@ def test_what_is_in_the_way(changes: dict[str, object], why: Standstill, until: 
     ],
 )
 def test_what_is_through_or_has_just_begun_is_not_held_up(changes: dict[str, object]) -> None:
-    assert why_still(replace(MOVING, **changes), now=NOW) is None  # type: ignore[arg-type]
+    assert why_stalled(replace(MOVING, **changes), now=NOW) is None  # type: ignore[arg-type]
 
 
 MINUTE = timedelta(minutes=1)
@@ -83,7 +83,7 @@ def batches(*ages: float, each: int = 20) -> list[tuple[datetime, int]]:
 @pytest.mark.parametrize("since_the_last", [0.0, 0.5, 1.0, 1.9])
 def test_the_rate_does_not_rise_and_fall_with_each_batch(since_the_last: float) -> None:
     claimed = batches(*(since_the_last + age for age in range(40, -1, -2)))
-    assert rate_of(claimed, now=NOW, over=MINUTE) == pytest.approx(10)
+    assert sending_rate(claimed, now=NOW, over=MINUTE) == pytest.approx(10)
 
 
 @pytest.mark.parametrize(
@@ -98,10 +98,10 @@ def test_the_rate_does_not_rise_and_fall_with_each_batch(since_the_last: float) 
     ],
 )
 def test_the_rate_of_what_was_claimed(claimed: list[tuple[datetime, int]], rate: float) -> None:
-    assert rate_of(claimed, now=NOW, over=MINUTE) == pytest.approx(rate)
+    assert sending_rate(claimed, now=NOW, over=MINUTE) == pytest.approx(rate)
 
 
 def test_a_rate_of_a_few_seconds_promises_nothing() -> None:
     least = timedelta(seconds=8)
-    assert rate_of(batches(4, 2, 0), now=NOW, over=MINUTE, least=least) == 0
-    assert rate_of(batches(8, 6, 4, 2, 0), now=NOW, over=MINUTE, least=least) == 10
+    assert sending_rate(batches(4, 2, 0), now=NOW, over=MINUTE, least=least) == 0
+    assert sending_rate(batches(8, 6, 4, 2, 0), now=NOW, over=MINUTE, least=least) == 10

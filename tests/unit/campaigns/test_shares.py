@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns.figures.share import Share, share_of
+from campaigns.rules.reach import InstallShare, share_of
 
 
 @pytest.mark.parametrize(
     ("installed", "recipients", "no_smartphone", "entered", "share"),
     [
-        (50, 100, 0, None, Share(50, 100, "recipients", 0.5)),
+        (50, 100, 0, None, InstallShare(50, 100, "recipients", 0.5)),
         # Whoever has no smartphone cannot install and is not among those who could.
-        (50, 120, 20, None, Share(50, 100, "recipients", 0.5)),
+        (50, 120, 20, None, InstallShare(50, 100, "recipients", 0.5)),
         # An entered figure is taken as it is.
-        (50, 120, 20, 200, Share(50, 200, "entered", 0.25)),
-        (0, 100, 0, None, Share(0, 100, "recipients", 0.0)),
-        (30, 10, 0, 20, Share(30, 20, "entered", 1.5)),
+        (50, 120, 20, 200, InstallShare(50, 200, "entered", 0.25)),
+        (0, 100, 0, None, InstallShare(0, 100, "recipients", 0.0)),
+        (30, 10, 0, 20, InstallShare(30, 20, "entered", 1.5)),
         # Unknown, never nought.
-        (0, 0, 0, None, Share(0, 0, "recipients", None)),
-        (0, 20, 20, None, Share(0, 0, "recipients", None)),
-        (1, 20, 20, None, Share(1, 0, "recipients", None)),
-        (5, 20, 0, 0, Share(5, 0, "entered", None)),
+        (0, 0, 0, None, InstallShare(0, 0, "recipients", None)),
+        (0, 20, 20, None, InstallShare(0, 0, "recipients", None)),
+        (1, 20, 20, None, InstallShare(1, 0, "recipients", None)),
+        (5, 20, 0, 0, InstallShare(5, 0, "entered", None)),
     ],
 )
 def test_a_share_names_what_it_is_a_share_of(
-    installed: int, recipients: int, no_smartphone: int, entered: int | None, share: Share
+    installed: int, recipients: int, no_smartphone: int, entered: int | None, share: InstallShare
 ) -> None:
     assert (
         share_of(installed=installed, recipients=recipients, no_smartphone=no_smartphone, entered=entered)

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from campaigns.states import (
+from campaigns.rules.states import (
     ACCEPTED_OR_BEYOND,
     ATTEMPT_RANK,
     CAMPAIGN_MOVES,

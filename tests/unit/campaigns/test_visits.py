@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns.replies.classifier import Label
-from campaigns.rounds.visiting import KEYS, Outcome, Why, line_code, read_keys, why_visit
-from campaigns.states import Exclusion, MessageState
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import Exclusion, MessageState
+from campaigns.rules.visits import RESULT_KEYS, VisitOutcome, VisitReason, line_code, read_keys, visit_reason
 
 _M = MessageState
 
@@ -14,18 +14,18 @@ _M = MessageState
 @pytest.mark.parametrize(
     ("exclusion", "answer", "states", "why"),
     [
-        (Exclusion.NO_PHONE, None, [], Why.NO_PHONE),
+        (Exclusion.NO_PHONE, None, [], VisitReason.NO_PHONE),
         (Exclusion.OPTED_OUT, None, [], None),
         (Exclusion.WRONG_NUMBER, None, [], None),
         (Exclusion.DO_NOT_CALL, None, [], None),
         (Exclusion.SHARED_PHONE, None, [], None),
         (Exclusion.OUTSIDE_AREA, None, [], None),
-        (None, None, [_M.FAILED], Why.FAILED),
-        (None, None, [_M.FAILED, _M.UNDELIVERED], Why.FAILED),
-        (None, None, [_M.UNDELIVERED, _M.SKIPPED], Why.FAILED),
-        (None, None, [_M.DELIVERED, _M.FAILED], Why.NO_ANSWER),
-        (None, None, [_M.NO_REPORT], Why.NO_ANSWER),
-        (None, None, [_M.ACCEPTED], Why.NO_ANSWER),
+        (None, None, [_M.FAILED], VisitReason.FAILED),
+        (None, None, [_M.FAILED, _M.UNDELIVERED], VisitReason.FAILED),
+        (None, None, [_M.UNDELIVERED, _M.SKIPPED], VisitReason.FAILED),
+        (None, None, [_M.DELIVERED, _M.FAILED], VisitReason.NO_ANSWER),
+        (None, None, [_M.NO_REPORT], VisitReason.NO_ANSWER),
+        (None, None, [_M.ACCEPTED], VisitReason.NO_ANSWER),
         (None, None, [_M.QUEUED], None),  # it may still come
         (None, None, [_M.DELIVERED, _M.QUEUED], None),
         (None, None, [_M.FAILED, _M.UNKNOWN], None),
@@ -35,25 +35,30 @@ _M = MessageState
         (None, Label.INSTALLED, [_M.DELIVERED], None),
         (None, Label.REFUSE, [_M.FAILED], None),
         (None, Label.NEED_HELP, [_M.DELIVERED], None),  # a case of its own
-        (None, Label.QUESTION, [_M.DELIVERED], Why.NO_ANSWER),
-        (None, Label.UNCLEAR, [_M.DELIVERED], Why.NO_ANSWER),
+        (None, Label.QUESTION, [_M.DELIVERED], VisitReason.NO_ANSWER),
+        (None, Label.UNCLEAR, [_M.DELIVERED], VisitReason.NO_ANSWER),
         (Exclusion.NO_PHONE, Label.NOT_YET, [], None),
     ],
 )
 def test_who_is_visited(
-    exclusion: Exclusion | None, answer: Label | None, states: list[MessageState], why: Why | None
+    exclusion: Exclusion | None, answer: Label | None, states: list[MessageState], why: VisitReason | None
 ) -> None:
     told = {"exclusion": exclusion, "answer": answer, "states": states}
-    assert why_visit(**told, wants_peace=False) is why  # type: ignore[arg-type]
-    assert why_visit(**told, wants_peace=True) is None  # type: ignore[arg-type]
+    assert visit_reason(**told, wants_peace=False) is why  # type: ignore[arg-type]
+    assert visit_reason(**told, wants_peace=True) is None  # type: ignore[arg-type]
 
 
 def test_keys_are_those_that_residents_know_and_a_wrong_one_is_named() -> None:
-    assert [KEYS[key].value for key in "1234"] == ["installed", "not_yet", "no_smartphone", "need_help"]
+    assert [RESULT_KEYS[key].value for key in "1234"] == [
+        "installed",
+        "not_yet",
+        "no_smartphone",
+        "need_help",
+    ]
     read, wrong = read_keys({1: " 1 ", 2: "", 3: "9", 4: "0", 12: "x"})
-    assert read == {1: Outcome.INSTALLED, 2: None, 4: Outcome.ABSENT}
+    assert read == {1: VisitOutcome.INSTALLED, 2: None, 4: VisitOutcome.ABSENT}
     assert wrong == [3, 12]
-    assert set(KEYS.values()) == set(Outcome)
+    assert set(RESULT_KEYS.values()) == set(VisitOutcome)
 
 
 def test_a_line_s_code_names_its_sheet() -> None:

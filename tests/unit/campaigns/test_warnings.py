@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from campaigns.planning.doubts import Doubt, Facts, asks_for_reply, look_over
-from campaigns.planning.draft import read_draft
 from campaigns.planning.kinds import load_kinds
+from campaigns.rules.draft import read_draft
+from campaigns.rules.warnings import CampaignWarning, WarningFacts, asks_for_reply, find_warnings
 
 NOW = datetime(2020, 8, 15, 1, 0, tzinfo=UTC)  # 08:00 in Vietnam
 SOUND = {
@@ -20,7 +20,7 @@ SOUND = {
     "sender": "MTTQ",
     "window": ["08:00", "20:00"],
 }
-FACTS = Facts(
+FACTS = WarningFacts(
     recipients=100,
     segments=1,
     cost_vnd=35_000,
@@ -34,8 +34,8 @@ FACTS = Facts(
 )
 
 
-def doubts(facts: Facts = FACTS, **changes: Any) -> list[Doubt]:
-    return look_over(read_draft({**SOUND, **changes}, kinds=load_kinds()), facts)
+def doubts(facts: WarningFacts = FACTS, **changes: Any) -> list[CampaignWarning]:
+    return find_warnings(read_draft({**SOUND, **changes}, kinds=load_kinds()), facts)
 
 
 def test_a_sound_campaign_raises_no_doubt() -> None:
@@ -45,23 +45,23 @@ def test_a_sound_campaign_raises_no_doubt() -> None:
 @pytest.mark.parametrize(
     ("changes", "doubt"),
     [
-        ({"text": "Mời cài Bluezone. TC thôi nhận tin"}, Doubt.NO_LINK),
-        ({"text": "Mời cài zalo: {link}. TC thôi nhận"}, Doubt.OTHER_APP),
-        ({"text": "Mời cài Bluezone: {link}"}, Doubt.NO_STOP_WORD),
-        ({"text": "Mời cài Bluezone: {link}. Gọi etc"}, Doubt.NO_STOP_WORD),
-        ({"step": [{"text": "Nhắc lại: {link}", "after_days": 2}]}, Doubt.NO_STOP_WORD),
-        ({"text": "Mời cài {link} bluzone.vn TC thôi nhận"}, Doubt.TYPED_ADDRESS),
-        ({"text": "Mời cài {link} http://example TC thôi nhận"}, Doubt.TYPED_ADDRESS),
-        ({"window": ["06:59", "20:00"]}, Doubt.HOURS_TOO_WIDE),
-        ({"window": ["08:00", "22:01"]}, Doubt.HOURS_TOO_WIDE),
-        ({"budget_vnd": 34_999}, Doubt.OVER_BUDGET),
-        ({"deadline": "2020-08-15T08:00"}, Doubt.DEADLINE_PAST),
-        ({"deadline": "2020-08-15T08:59"}, Doubt.TOO_LATE),
-        ({"starts_at": "2020-08-15T07:59"}, Doubt.START_PAST),
-        ({"cap_per_day": 4}, Doubt.CAP_HIGH),
+        ({"text": "Mời cài Bluezone. TC thôi nhận tin"}, CampaignWarning.NO_LINK),
+        ({"text": "Mời cài zalo: {link}. TC thôi nhận"}, CampaignWarning.OTHER_APP),
+        ({"text": "Mời cài Bluezone: {link}"}, CampaignWarning.NO_STOP_WORD),
+        ({"text": "Mời cài Bluezone: {link}. Gọi etc"}, CampaignWarning.NO_STOP_WORD),
+        ({"step": [{"text": "Nhắc lại: {link}", "after_days": 2}]}, CampaignWarning.NO_STOP_WORD),
+        ({"text": "Mời cài {link} bluzone.vn TC thôi nhận"}, CampaignWarning.TYPED_ADDRESS),
+        ({"text": "Mời cài {link} http://example TC thôi nhận"}, CampaignWarning.TYPED_ADDRESS),
+        ({"window": ["06:59", "20:00"]}, CampaignWarning.HOURS_TOO_WIDE),
+        ({"window": ["08:00", "22:01"]}, CampaignWarning.HOURS_TOO_WIDE),
+        ({"budget_vnd": 34_999}, CampaignWarning.OVER_BUDGET),
+        ({"deadline": "2020-08-15T08:00"}, CampaignWarning.DEADLINE_PAST),
+        ({"deadline": "2020-08-15T08:59"}, CampaignWarning.TOO_LATE),
+        ({"starts_at": "2020-08-15T07:59"}, CampaignWarning.START_PAST),
+        ({"cap_per_day": 4}, CampaignWarning.CAP_HIGH),
     ],
 )
-def test_what_an_officer_wrote_is_doubted(changes: dict[str, Any], doubt: Doubt) -> None:
+def test_what_an_officer_wrote_is_doubted(changes: dict[str, Any], doubt: CampaignWarning) -> None:
     assert doubt in doubts(**changes)
 
 
@@ -84,32 +84,34 @@ def test_what_is_just_right_is_not(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("fact", "doubt"),
     [
-        ({"recipients": 0}, Doubt.EMPTY_AUDIENCE),
-        ({"is_founded": False}, Doubt.NO_BASIS),
-        ({"is_registered": False}, Doubt.SENDER_UNREGISTERED),
-        ({"is_https": False}, Doubt.LINK_UNSAFE),
-        ({"segments": 4}, Doubt.LONG_TEXT),
+        ({"recipients": 0}, CampaignWarning.EMPTY_AUDIENCE),
+        ({"is_founded": False}, CampaignWarning.NO_BASIS),
+        ({"is_registered": False}, CampaignWarning.SENDER_UNREGISTERED),
+        ({"is_https": False}, CampaignWarning.LINK_UNSAFE),
+        ({"segments": 4}, CampaignWarning.LONG_TEXT),
     ],
 )
-def test_what_is_known_of_audience_and_installation_is_doubted(fact: dict[str, Any], doubt: Doubt) -> None:
+def test_what_is_known_of_audience_and_installation_is_doubted(
+    fact: dict[str, Any], doubt: CampaignWarning
+) -> None:
     assert doubts(replace(FACTS, **fact)) == [doubt]
 
 
 def test_a_reminder_after_the_deadline_is_doubted() -> None:
     reminder = [{"text": SOUND["text"], "after_days": 5, "at": "18:00"}]
-    assert doubts(step=reminder, deadline="2020-08-20T18:00") == [Doubt.REMINDER_TOO_LATE]
+    assert doubts(step=reminder, deadline="2020-08-20T18:00") == [CampaignWarning.REMINDER_TOO_LATE]
     assert doubts(step=reminder, deadline="2020-08-20T18:01") == []
 
 
 def test_hours_that_are_not_set_are_doubted() -> None:
     hourless = {key: value for key, value in SOUND.items() if key != "window"}
-    assert look_over(read_draft(hourless, kinds=load_kinds()), FACTS) == [Doubt.NO_HOURS]
+    assert find_warnings(read_draft(hourless, kinds=load_kinds()), FACTS) == [CampaignWarning.NO_HOURS]
 
 
 def test_the_most_serious_stands_first() -> None:
     found = doubts(replace(FACTS, recipients=0, is_registered=False), text="Mời cài", cap_per_day=9)
-    assert found[:2] == [Doubt.EMPTY_AUDIENCE, Doubt.SENDER_UNREGISTERED]
-    assert found[-1] is Doubt.CAP_HIGH
+    assert found[:2] == [CampaignWarning.EMPTY_AUDIENCE, CampaignWarning.SENDER_UNREGISTERED]
+    assert found[-1] is CampaignWarning.CAP_HIGH
 
 
 @pytest.mark.parametrize(
@@ -136,22 +138,22 @@ def test_a_text_that_asks_for_a_reply_is_told_from_one_that_does_not(text: str, 
     ("text", "found"),
     [
         ("Mời cài: {link} Trả lời hoặc từ chối tại liên kết", []),
-        ("Mời cài: {link} Trả lời: 1 đã cài. Từ chối tại liên kết", [Doubt.ASKS_FOR_REPLY]),
-        ("Mời cài: {link} TC thôi nhận tin", [Doubt.ASKS_FOR_REPLY]),
-        ("Mời cài: {link}", [Doubt.NO_WAY_OUT]),
+        ("Mời cài: {link} Trả lời: 1 đã cài. Từ chối tại liên kết", [CampaignWarning.ASKS_FOR_REPLY]),
+        ("Mời cài: {link} TC thôi nhận tin", [CampaignWarning.ASKS_FOR_REPLY]),
+        ("Mời cài: {link}", [CampaignWarning.NO_WAY_OUT]),
     ],
 )
 def test_where_no_reply_comes_back_a_text_that_asks_for_one_is_doubtful(
-    text: str, found: list[Doubt]
+    text: str, found: list[CampaignWarning]
 ) -> None:
     one_way = replace(FACTS, takes_replies=False)
     assert doubts(one_way, text=text) == found
     second = "Mời cài: {link} Từ chối tại liên kết"
     assert doubts(one_way, text=second, text_b=text) == [
-        each for each in found if each is Doubt.ASKS_FOR_REPLY
+        each for each in found if each is CampaignWarning.ASKS_FOR_REPLY
     ]
 
 
 def test_without_an_app_the_link_is_needed_where_no_reply_comes_back() -> None:
     without = {"kind": "tiem-chung", "text": "Mời tiêm vắc xin. Không muốn nhận: từ chối ở trạm."}
-    assert doubts(replace(FACTS, takes_replies=False), **without) == [Doubt.NO_LINK]
+    assert doubts(replace(FACTS, takes_replies=False), **without) == [CampaignWarning.NO_LINK]

@@ -10,9 +10,17 @@ from ipaddress import ip_address
 
 import pytest
 
-from campaigns.hooks.rules import BACK_OFF_S, Outcome, check_url, judge, may_connect, try_again_at
-from campaigns.hooks.signing import secret_of, sign
-from outreach.errors import BadInput
+from campaigns.rules.webhooks import (
+    BACK_OFF_S,
+    DeliveryOutcome,
+    check_url,
+    interpret_status,
+    may_connect,
+    secret_of,
+    sign,
+    try_again_at,
+)
+from outreach.rules.errors import BadInput
 
 NOW = datetime(2020, 8, 5, 7, tzinfo=UTC)
 
@@ -91,12 +99,15 @@ def test_this_machine_is_reached_outside_production_alone() -> None:
 
 
 def test_what_an_answer_means() -> None:
-    meant = {status: judge(status) for status in (200, 202, 204, 301, 400, 404, 408, 410, 425, 429, 500, 503)}
-    assert [status for status in meant if meant[status] is Outcome.DELIVERED] == [200, 202, 204]
-    assert [status for status in meant if meant[status] is Outcome.REFUSED] == [301, 400, 404]
-    assert [status for status in meant if meant[status] is Outcome.AWAY] == [408, 425, 429, 500, 503]
-    assert judge(410) is Outcome.GONE
-    assert judge(None) is Outcome.AWAY
+    meant = {
+        status: interpret_status(status)
+        for status in (200, 202, 204, 301, 400, 404, 408, 410, 425, 429, 500, 503)
+    }
+    assert [status for status in meant if meant[status] is DeliveryOutcome.DELIVERED] == [200, 202, 204]
+    assert [status for status in meant if meant[status] is DeliveryOutcome.REFUSED] == [301, 400, 404]
+    assert [status for status in meant if meant[status] is DeliveryOutcome.AWAY] == [408, 425, 429, 500, 503]
+    assert interpret_status(410) is DeliveryOutcome.GONE
+    assert interpret_status(None) is DeliveryOutcome.AWAY
 
 
 def test_the_next_try_comes_later_each_time() -> None:

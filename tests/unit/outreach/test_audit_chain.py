@@ -8,12 +8,20 @@ from typing import Any
 
 import pytest
 
-from outreach.access.trail.chain import GENESIS, Break, Fault, Link, digest, find_break, seal
+from outreach.rules.audit_chain import (
+    GENESIS,
+    ChainBreak,
+    ChainEntry,
+    ChainFault,
+    digest,
+    find_break,
+    hash_entry,
+)
 
 NOW = datetime(2020, 8, 12, 3, 4, 5, tzinfo=UTC)
 
 
-def make(id: int, previous: str, **more: Any) -> Link:
+def make(id: int, previous: str, **more: Any) -> ChainEntry:
     parts: dict[str, Any] = {
         "id": id,
         "at": NOW,
@@ -25,11 +33,11 @@ def make(id: int, previous: str, **more: Any) -> Link:
         "values_digest": "",
         **more,
     }
-    return Link(**parts, previous=previous, hash=seal(previous, **parts))
+    return ChainEntry(**parts, previous=previous, hash=hash_entry(previous, **parts))
 
 
-def chain(*ids: int) -> list[Link]:
-    links: list[Link] = []
+def chain(*ids: int) -> list[ChainEntry]:
+    links: list[ChainEntry] = []
     for id in ids:
         links.append(make(id, links[-1].hash if links else GENESIS))
     return links
@@ -56,35 +64,39 @@ END = WHOLE[-1].hash
 )
 def test_whatever_is_changed_in_an_entry_names_it(change: dict[str, Any]) -> None:
     forged = [*WHOLE[:2], replace(WHOLE[2], **change), *WHOLE[3:]]
-    assert find_break(forged, last_id=5, last_hash=END) == Break(3, Fault.CHANGED)
+    assert find_break(forged, last_id=5, last_hash=END) == ChainBreak(3, ChainFault.CHANGED)
 
 
-CASES: list[tuple[str, list[Link], Break | None]] = [
+CASES: list[tuple[str, list[ChainEntry], ChainBreak | None]] = [
     ("whole", WHOLE, None),
-    ("first removed", WHOLE[1:], Break(1, Fault.REMOVED)),
-    ("two removed", [WHOLE[0], *WHOLE[3:]], Break(2, Fault.REMOVED)),
-    ("last removed", WHOLE[:-1], Break(5, Fault.REMOVED)),
-    ("all removed", [], Break(1, Fault.REMOVED)),
-    ("one behind the end", [*WHOLE, make(6, END)], Break(6, Fault.INSERTED)),
-    ("one of no chain behind the end", [*WHOLE, replace(WHOLE[3], id=6)], Break(6, Fault.INSERTED)),
-    ("one in between", [*WHOLE[:2], make(2, GENESIS), *WHOLE[2:]], Break(2, Fault.INSERTED)),
+    ("first removed", WHOLE[1:], ChainBreak(1, ChainFault.REMOVED)),
+    ("two removed", [WHOLE[0], *WHOLE[3:]], ChainBreak(2, ChainFault.REMOVED)),
+    ("last removed", WHOLE[:-1], ChainBreak(5, ChainFault.REMOVED)),
+    ("all removed", [], ChainBreak(1, ChainFault.REMOVED)),
+    ("one behind the end", [*WHOLE, make(6, END)], ChainBreak(6, ChainFault.INSERTED)),
+    ("one of no chain behind the end", [*WHOLE, replace(WHOLE[3], id=6)], ChainBreak(6, ChainFault.INSERTED)),
+    ("one in between", [*WHOLE[:2], make(2, GENESIS), *WHOLE[2:]], ChainBreak(2, ChainFault.INSERTED)),
     (
         "one in another's place",
         [*WHOLE[:2], make(3, WHOLE[1].hash, actor_id=1), *WHOLE[3:]],
-        Break(4, Fault.REMOVED),
+        ChainBreak(4, ChainFault.REMOVED),
     ),
 ]
 
 
 @pytest.mark.parametrize(("links", "found"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_the_first_entry_that_does_not_fit_is_named(links: list[Link], found: Break | None) -> None:
+def test_the_first_entry_that_does_not_fit_is_named(
+    links: list[ChainEntry], found: ChainBreak | None
+) -> None:
     assert find_break(links, last_id=5, last_hash=END) == found
 
 
 def test_gaps_from_before_the_chain_break_nothing() -> None:
     links = chain(2, 5, 6)
     assert find_break(links, last_id=6, last_hash=links[-1].hash) is None
-    assert find_break([links[0], links[2]], last_id=6, last_hash=links[-1].hash) == Break(3, Fault.REMOVED)
+    assert find_break([links[0], links[2]], last_id=6, last_hash=links[-1].hash) == ChainBreak(
+        3, ChainFault.REMOVED
+    )
 
 
 def test_values_are_held_against_their_digest_as_long_as_they_are_kept() -> None:
@@ -92,7 +104,7 @@ def test_values_are_held_against_their_digest_as_long_as_they_are_kept() -> None
     for kept, found in (
         ({"salt": "salt", "values": {"name": ["A", "B"]}}, None),
         ({}, None),
-        ({"salt": "salt", "values": {"name": ["A", "C"]}}, Break(1, Fault.VALUES)),
-        ({"salt": "other", "values": {"name": ["A", "B"]}}, Break(1, Fault.VALUES)),
+        ({"salt": "salt", "values": {"name": ["A", "C"]}}, ChainBreak(1, ChainFault.VALUES)),
+        ({"salt": "other", "values": {"name": ["A", "B"]}}, ChainBreak(1, ChainFault.VALUES)),
     ):
         assert find_break([replace(link, **kept)], last_id=1, last_hash=link.hash) == found  # type: ignore[arg-type]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from outreach.places import matching
-from outreach.places.matching import Gazetteer, PlaceMatch, default_gazetteer
+from outreach.rules import gazetteer
+from outreach.rules.gazetteer import Gazetteer, PlaceMatch, default_gazetteer
 
-UNITS = Path(matching.__file__).with_name("kontum_units.csv")
+UNITS = Path(gazetteer.__file__).parents[1] / "places" / "kontum_units.csv"
 GAZETTEER = default_gazetteer()
 DAK_LONG = PlaceMatch(None, ("23368", "23504"))
 DAK_HA = PlaceMatch(None, ("23425", "23500"))

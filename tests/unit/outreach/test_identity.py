@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from outreach.people.languages import NAMES, language_code
+from outreach.rules.identity import NAMES, language_code
 
 
 @pytest.mark.parametrize(

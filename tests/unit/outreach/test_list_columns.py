@@ -4,10 +4,8 @@ import datetime
 
 import pytest
 
-from outreach.errors import BadList
-from outreach.people.reading.cells import cell_text
-from outreach.people.reading.columns import find_header
-from outreach.people.reading.labels import Column
+from outreach.rules.errors import BadList
+from outreach.rules.list_columns import Column, cell_text, find_header
 
 C = Column
 

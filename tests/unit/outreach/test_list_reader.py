@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from outreach.errors import BadInput, BadList, NoPhoneColumn
-from outreach.people.phone.cells import PhoneStatus, Reason
-from outreach.people.reading.checking import check_list, write_check
-from outreach.people.reading.files import Unseen, read_sheets
-from outreach.people.reading.lists import LEFT_OUT, line_key
-from outreach.people.reading.rows import Sex
-from outreach.places.matching import default_gazetteer
-from tests.rules.checking_files import ods_around, write_ods, write_xlsx
+from outreach.imports.file_reader import HiddenContent, read_sheets
+from outreach.imports.list_reader import SKIPPED, check_list, line_key, write_check
+from outreach.rules.errors import BadInput, BadList, NoPhoneColumn
+from outreach.rules.gazetteer import default_gazetteer
+from outreach.rules.list_rows import Sex
+from outreach.rules.phone_numbers import PhoneStatus, Reason
+from tests.support.list_files import ods_around, write_ods, write_xlsx
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(__file__).resolve().parents[2] / "data"
 GAZETTEER = default_gazetteer()
 LIST = "STT,Họ và tên,Xã,SĐT\n1,Y Blưm,Đắk La,0905000123\n2,A Lâu,Đắk Long,không có\n"
 ROWS = [["STT", "Họ và tên", "SĐT"], [1, "Y Blưm", 905000123], [2, "A Lâu", "0913 000 248"]]
@@ -182,9 +181,9 @@ def test_people_of_a_sheet_without_phones_are_rows_whose_number_is_missing(tmp_p
         (4, "A Lâu", ok),
         (5, "A Rin", missing),
     ]
-    only = {line_key("Thôn 1"): {"line": LEFT_OUT}}
+    only = {line_key("Thôn 1"): {"line": SKIPPED}}
     assert names(check_list(path, GAZETTEER, only)) == ["Y Blưm", "A Lâu", "A Rin"]
-    without = {line_key("Thôn 2"): {"line": LEFT_OUT}}
+    without = {line_key("Thôn 2"): {"line": SKIPPED}}
     with pytest.raises(NoPhoneColumn, match="“STT”, “Họ và tên”, “Thôn”"):
         list(check_list(path, GAZETTEER, without))
 
@@ -193,9 +192,9 @@ def test_what_is_hidden_is_told(tmp_path):
     sheets = {"Thôn 1": ROWS, "Nháp": ROWS, "Thôn 2": ROWS, "Rất kín": ROWS}
     path = tmp_path / "list.xlsx"
     write_xlsx(path, sheets, hidden=("Nháp", "Rất kín"), hidden_rows=("2", "3"))
-    unseen = Unseen()
+    unseen = HiddenContent()
     assert [sheet.name for sheet in read_sheets(path, unseen)] == ["Thôn 1", "Thôn 2"]
-    assert unseen == Unseen(["Nháp", "Rất kín"], 4)
+    assert unseen == HiddenContent(["Nháp", "Rất kín"], 4)
     cells = (
         '<table:table-cell office:value-type="float" office:value="1"><text:p>1</text:p></table:table-cell>'
         * 2

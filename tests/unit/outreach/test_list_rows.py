@@ -4,10 +4,10 @@ import csv
 
 import pytest
 
-from outreach.people.reading.checking import check_list
-from outreach.people.reading.legacy import Font, guess_font, to_unicode
-from outreach.places.matching import default_gazetteer
-from tests.rules.checking_files import write_xlsx
+from outreach.imports.list_reader import check_list
+from outreach.rules.gazetteer import default_gazetteer
+from outreach.rules.list_rows import LegacyEncoding, guess_legacy_encoding, to_unicode
+from tests.support.list_files import write_xlsx
 
 PLAIN = ["Nguyễn Văn An", "Trần Thị Ngọc Hoa", "Đỗ Thị Hường", "Huỳnh Quyết Thắng", "Y Blưm", "không có"]
 TCVN3 = [
@@ -27,15 +27,15 @@ VNI = [
     "khoâng coù",
 ]
 HEADERS = {
-    Font.TCVN3: ["TT", "Hä vµ tªn", "X·", "§iÖn tho¹i"],
-    Font.VNI: ["TT", "Hoï vaø teân", "Xaõ", "Ñieän thoaïi"],
+    LegacyEncoding.TCVN3: ["TT", "Hä vµ tªn", "X·", "§iÖn tho¹i"],
+    LegacyEncoding.VNI: ["TT", "Hoï vaø teân", "Xaõ", "Ñieän thoaïi"],
 }
-PLACES = {Font.TCVN3: "§¾k La", Font.VNI: "Ñaék La"}
+PLACES = {LegacyEncoding.TCVN3: "§¾k La", LegacyEncoding.VNI: "Ñaék La"}
 
 
-@pytest.mark.parametrize(("font", "texts"), [(Font.TCVN3, TCVN3), (Font.VNI, VNI)])
+@pytest.mark.parametrize(("font", "texts"), [(LegacyEncoding.TCVN3, TCVN3), (LegacyEncoding.VNI, VNI)])
 def test_an_old_font_is_recognised_and_converted(font, texts):
-    assert guess_font(texts) is font
+    assert guess_legacy_encoding(texts) is font
     assert [to_unicode(text, font) for text in texts] == PLAIN
 
 
@@ -50,16 +50,16 @@ def test_an_old_font_is_recognised_and_converted(font, texts):
     ],
 )
 def test_unicode_is_left_alone(texts):
-    assert guess_font(texts) is None
+    assert guess_legacy_encoding(texts) is None
 
 
 def test_capitals_that_the_font_made_stay_capitals():
-    assert to_unicode("NGUYÔN V¡N ¶NH", Font.TCVN3) == "NGUYỄN VĂN ẢNH"
-    assert to_unicode("NGUYEÃN VAÊN AÛNH", Font.VNI) == "NGUYỄN VĂN ẢNH"
-    assert to_unicode("§Æng ThÞ ¸nh", Font.TCVN3) == "Đặng Thị ánh"
+    assert to_unicode("NGUYÔN V¡N ¶NH", LegacyEncoding.TCVN3) == "NGUYỄN VĂN ẢNH"
+    assert to_unicode("NGUYEÃN VAÊN AÛNH", LegacyEncoding.VNI) == "NGUYỄN VĂN ẢNH"
+    assert to_unicode("§Æng ThÞ ¸nh", LegacyEncoding.TCVN3) == "Đặng Thị ánh"
 
 
-@pytest.mark.parametrize(("font", "names"), [(Font.TCVN3, TCVN3), (Font.VNI, VNI)])
+@pytest.mark.parametrize(("font", "names"), [(LegacyEncoding.TCVN3, TCVN3), (LegacyEncoding.VNI, VNI)])
 @pytest.mark.parametrize("kind", ["xlsx", "csv"])
 def test_a_whole_list_in_an_old_font(tmp_path, font, names, kind):
     people = [[n, name, PLACES[font], f"0905000{n:03}"] for n, name in enumerate(names[:5], 1)]
@@ -86,8 +86,8 @@ def test_columns_in_unicode_beside_columns_in_an_old_font(tmp_path):
 
 def test_a_column_that_says_xa_in_every_cell_is_recognised():
     places = ["Xaõ Ñaék La", "Xaõ Bôø Y", "Xaõ Hieáu", "Xaõ Ya ly"]
-    assert guess_font(places) is Font.VNI
-    assert [to_unicode(place, Font.VNI) for place in places] == [
+    assert guess_legacy_encoding(places) is LegacyEncoding.VNI
+    assert [to_unicode(place, LegacyEncoding.VNI) for place in places] == [
         "Xã Đắk La",
         "Xã Bờ Y",
         "Xã Hiếu",

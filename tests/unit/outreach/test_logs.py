@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from outreach.logs import JsonLines, scrub
+from outreach.core.logs import JsonLines, scrub
 
 NUMBER, NAME = "+84905000123", "A Thun"
 
@@ -72,4 +72,4 @@ def test_nothing_of_a_person_goes_to_sentry() -> None:
         assert secret not in kept
     assert "DBAPIError" in kept
     assert "send.fault" in kept
-    assert sys.modules["outreach.logs"]
+    assert sys.modules["outreach.core.logs"]

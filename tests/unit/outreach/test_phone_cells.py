@@ -5,11 +5,10 @@ import datetime
 import phonenumbers
 import pytest
 
-from outreach.people.phone.cells import PhoneCell, PhoneStatus, PhoneWarning, Reason, read_phone_cell
-from outreach.people.phone.digits import is_mobile
+from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_numbers import PhoneCell, PhoneStatus, PhoneWarning, Reason, is_mobile
 
 A, B, C = "+84905000123", "+84913000248", "+84866000377"
-
 LEGACY, ZERO, EXACT, SEVERAL, TWICE, TEXT, LANDLINE = PhoneWarning
 
 

@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberType
 
-from outreach.people.phone.cells import PhoneStatus, read_phone_cell
+from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.phone_numbers import PhoneStatus
 
 PIECES = st.sampled_from(
     [

@@ -4,7 +4,7 @@ import unicodedata
 import pytest
 import regex
 
-from outreach.sms.text import BASIC, CAPACITY, EXTENSION, Encoding, measure, unaccent
+from outreach.rules.segments import BASIC, CAPACITY, EXTENSION, Encoding, measure, unaccent
 
 GSM7, UCS2 = Encoding.GSM7, Encoding.UCS2
 FAMILY = "👨‍👩‍👧"  # one grapheme of 8 units

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from outreach import settings as module
-from outreach.settings import BadSettings, Settings
+from outreach.core import settings as module
+from outreach.core.settings import BadSettings, Settings
 
 STRONG = "x" * 32
 SECRETS = {"SECRET_KEY": STRONG, "TWILIO_ACCOUNT_SID": "AC" + "1" * 32, "TWILIO_AUTH_TOKEN": "t" * 32}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from outreach.sms.moments import read_moment
+from outreach.rules.sms_inbound import parse_timestamp
 
 AT = datetime(2020, 8, 15, 1, 0, tzinfo=UTC)
 
@@ -31,4 +31,4 @@ AT = datetime(2020, 8, 15, 1, 0, tzinfo=UTC)
 def test_a_moment_is_read_in_each_form_and_what_is_none_is_left_out(
     said: str, moment: datetime | None
 ) -> None:
-    assert read_moment(said) == moment
+    assert parse_timestamp(said) == moment

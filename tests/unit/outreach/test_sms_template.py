@@ -1,7 +1,7 @@
 import pytest
 
-from outreach.errors import BadTemplate
-from outreach.sms.template import FIELDS, Template
+from outreach.rules.errors import BadTemplate
+from outreach.rules.sms_template import FIELDS, Template
 
 FULL = {"name": "A Thun", "link": "loa.vn/x"}
 

@@ -1,1 +1,0 @@
-"""What leaders read in the morning: how far it is to the goal, whether it will be reached, who has to be pushed."""

@@ -1,1 +1,0 @@
-"""What is issued: frozen, built, kept as bytes, shown by links."""

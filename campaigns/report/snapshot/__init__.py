@@ -1,1 +1,0 @@
-"""The figures of one day as data, and how they are counted."""

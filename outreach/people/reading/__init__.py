@@ -1,1 +1,0 @@
-"""Files as organisations keep them to checked rows."""

@@ -1,1 +1,0 @@
-"""Twilio's REST API as a client sees it."""

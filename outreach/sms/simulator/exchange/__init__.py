@@ -1,1 +1,0 @@
-"""The messages and how they travel: records, carrier, callbacks, journal."""

@@ -1,1 +1,0 @@
-"""The training phones and the control page."""

@@ -1,1 +1,0 @@
-"""Residents who answer by themselves, and the links they press."""
