@@ -23,7 +23,7 @@ from outreach.core.settings import Settings
 from outreach.imports.uploads import LARGEST
 from outreach.runtime import Runtime, open_runtime
 
-# A webhook or an answer is a few hundred bytes; lists come by another road.
+# A webhook or an answer is a few hundred bytes; lists come by another channel.
 MAX_FORM_BYTES = 64 * 1024
 THREADS = 16  # of one of the web's processes
 

@@ -107,7 +107,7 @@ def _of_database(session: Session, *, now: datetime) -> dict[str, tuple[str, flo
     unknown = Attempt.state == AttemptState.UNKNOWN
     unapplied = StatusEvent.applied_at.is_(None)
     may_go = select(Campaign.id).where(Campaign.state == CampaignState.SENDING)
-    goes = (Outbox.lane == TRANSACTIONAL_STREAM) | Outbox.lane.in_(may_go)
+    goes = (Outbox.stream_id == TRANSACTIONAL_STREAM) | Outbox.stream_id.in_(may_go)
     return {
         "outbox_waiting": ("Messages that wait to be sent.", count(Outbox)),
         "outbox_age_seconds": (
@@ -191,8 +191,8 @@ def _measure_redis(runtime: Runtime, registry: CollectorRegistry) -> None:
 
 def _age_s(queue: Queue) -> float:
     for job_id in queue.get_job_ids(0, 1):
-        rung = queue.connection.hget(Job.key_for(job_id), "enqueued_at")
-        if rung:
-            at = datetime.fromisoformat(as_text(rung).replace("Z", "+00:00"))
+        enqueued = queue.connection.hget(Job.key_for(job_id), "enqueued_at")
+        if enqueued:
+            at = datetime.fromisoformat(as_text(enqueued).replace("Z", "+00:00"))
             return max(0.0, time.time() - at.replace(tzinfo=at.tzinfo or UTC).timestamp())
     return 0.0

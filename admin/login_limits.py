@@ -32,7 +32,7 @@ def hit_login(redis: Redis, *, email: str, address: str) -> int:
             if times > limit:
                 return left
     except RedisError as error:
-        log.warning("login.brake_away error=%s", type(error).__name__)
+        log.warning("login.limits_away error=%s", type(error).__name__)
     return 0
 
 
@@ -50,7 +50,7 @@ def count_request(redis: Redis, *, email: str, address: str) -> ResetRequestDeci
         if hit(redis, f"{_email_key(email)}:link", window_s=REQUESTS_S)[0] > REQUESTS_PER_EMAIL:
             return ResetRequestDecision.SILENTLY_NOT
     except RedisError as error:
-        log.warning("login.brake_away error=%s", type(error).__name__)
+        log.warning("login.limits_away error=%s", type(error).__name__)
     return ResetRequestDecision.YES
 
 
@@ -59,7 +59,7 @@ def may_try_own_password(redis: Redis, user_id: int) -> bool:
     try:
         return hit(redis, f"loa:login:own:{user_id}", window_s=WINDOW_S)[0] <= FAILURES_PER_EMAIL
     except RedisError as error:
-        log.warning("login.brake_away error=%s", type(error).__name__)
+        log.warning("login.limits_away error=%s", type(error).__name__)
         return True
 
 
@@ -74,7 +74,7 @@ def refund_login(redis: Redis, *, email: str, address: str) -> None:
         redis.delete(_email_key(email))
         redis.decr(_address_key(address))
     except RedisError as error:
-        log.warning("login.brake_away error=%s", type(error).__name__)
+        log.warning("login.limits_away error=%s", type(error).__name__)
 
 
 def _email_key(email: str) -> str:

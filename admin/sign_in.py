@@ -282,7 +282,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
         if has_mail and allowed is ResetRequestDecision.YES:
             with runtime.db.read() as db:
                 user = find_by_email(db, email)
-            enqueue_reset_mail(runtime.doorbell, user.id if user else 0)
+            enqueue_reset_mail(runtime.job_queue, user.id if user else 0)
         return render_template("sign_in/forgotten.html", has_mail=has_mail, asked=True, error="")
 
     @pages.post("/logout")

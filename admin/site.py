@@ -90,7 +90,7 @@ def install_admin(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> N
     app.register_blueprint(create_login_pages(runtime))
     app.register_blueprint(create_invitations(runtime))
     app.register_blueprint(
-        Blueprint("office_static", __name__, static_folder="static", static_url_path="/static")
+        Blueprint("static_files", __name__, static_folder="static", static_url_path="/static")
     )
     admin = Admin(
         app,

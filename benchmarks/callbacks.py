@@ -105,7 +105,7 @@ def time_ours(
                 started = time.monotonic()
                 taken = _load(port, requests)
                 while _waiting(runtime):
-                    enqueue_apply_callbacks(runtime.doorbell)  # as the sweep would
+                    enqueue_apply_callbacks(runtime.job_queue)  # as the sweep would
                     if time.monotonic() - started > ENDS_AFTER_S:
                         raise TimeoutError("the callbacks were not applied")
                     time.sleep(0.02)

@@ -20,17 +20,17 @@ WARM_UP = 5
 
 
 def time_claim(runtime: Runtime) -> float:
-    """Milliseconds: the lanes looked up, CLAIM messages claimed and committed."""
+    """Milliseconds: the streams looked up, CLAIM messages claimed and committed."""
     settings = runtime.settings
     renderer = Renderer(public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key))
     now = datetime.now(UTC)
     started = time.perf_counter()
     with runtime.db.read() as session:
-        lane = open_streams(session, now=now, is_live=False)[0]
+        stream = open_streams(session, now=now, is_live=False)[0]
     with runtime.db.write() as session:
         batch = claim(
             session,
-            lane,
+            stream,
             limit=CLAIM,
             segments=float("inf"),
             now=now,

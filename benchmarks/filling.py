@@ -22,15 +22,15 @@ _FILL = (
        SELECT i, 'step', :campaign, (SELECT min(id) FROM steps), i, i,
               CASE WHEN i % :of = 0 THEN :state ELSE 'queued' END
        FROM generate_series(1, CAST(:count AS int)) i""",
-    """INSERT INTO outbox (message_id, lane, not_before, n, throttled)
+    """INSERT INTO outbox (message_id, stream_id, not_before, n, throttled)
        SELECT i, :campaign, now(), 1, 0 FROM generate_series(1, CAST(:count AS int)) i WHERE i % :of <> 0""",
-    """INSERT INTO attempts (id, message_id, n, phone_id, lane, state, worker, body, segments, claimed_at,
+    """INSERT INTO attempts (id, message_id, n, phone_id, stream_id, state, worker, body, segments, claimed_at,
                              times_absent, gateway_id, settled_at)
        SELECT i, i, 1, i, :campaign, :state, 'earlier', 'Chao ong/ba, moi cai Bluezone', 1,
               now() - interval '1 hour', 0, 'SM' || md5(i::text), now()
        FROM generate_series(CAST(:of AS int), CAST(:count AS int), CAST(:of AS int)) i""",
-    """INSERT INTO tallies (lane, state, cause, n, segments, at)
-       SELECT lane, state, NULL, COUNT(*), SUM(segments), now() FROM attempts GROUP BY lane, state""",
+    """INSERT INTO tallies (stream_id, state, cause, n, segments, at)
+       SELECT stream_id, state, NULL, COUNT(*), SUM(segments), now() FROM attempts GROUP BY stream_id, state""",
     "UPDATE campaigns SET recipients = :count WHERE id = :campaign",
     *(
         f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), :count)"

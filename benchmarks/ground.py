@@ -144,7 +144,7 @@ def add_people(db: Database, count: int) -> None:
 
 
 _PEOPLE = (
-    """INSERT INTO phones (id, e164, backwards, created_at)
+    """INSERT INTO phones (id, e164, reversed, created_at)
        SELECT i, e164, reverse(e164), now()
        FROM (SELECT i, '+849' || lpad(i::text, 8, '0') AS e164 FROM generate_series(1, :count) i) numbers""",
     """INSERT INTO contacts (id, name, name_key, given_key, village, created_at, updated_at)

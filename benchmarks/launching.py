@@ -20,7 +20,7 @@ _PLAIN = (
     "CREATE UNLOGGED TABLE plain_recipients AS SELECT c.id, cp.phone_id, c.area_code "
     "FROM contacts c JOIN contact_phones cp ON cp.contact_id = c.id",
     "CREATE UNLOGGED TABLE plain_messages AS SELECT id, phone_id, 'queued' AS state FROM plain_recipients",
-    "CREATE UNLOGGED TABLE plain_outbox AS SELECT id, 1 AS lane, now() AS not_before FROM plain_messages",
+    "CREATE UNLOGGED TABLE plain_outbox AS SELECT id, 1 AS stream_id, now() AS not_before FROM plain_messages",
 )
 
 
@@ -77,7 +77,7 @@ def _wait_for_worker(runtime: Runtime) -> None:
 
 def _wait_for_outbox(runtime: Runtime, campaign: int) -> float:
     opened = text("SELECT count(*) FROM steps WHERE campaign_id = :campaign AND opened_at IS NOT NULL")
-    filled = text("SELECT EXISTS (SELECT FROM outbox WHERE lane = :campaign)")
+    filled = text("SELECT EXISTS (SELECT FROM outbox WHERE stream_id = :campaign)")
     started = time.monotonic()
     while True:
         with runtime.db.read() as session:

@@ -38,16 +38,16 @@ _FILL = (
         FROM steps, generate_series(1, CAST(:people AS int)) i
         WHERE campaign_id = :campaign AND number > 1 AND i % 50 <> 0
         ORDER BY number, i""",
-    f"""INSERT INTO attempts (id, message_id, n, phone_id, lane, state, worker, body, segments, claimed_at,
+    f"""INSERT INTO attempts (id, message_id, n, phone_id, stream_id, state, worker, body, segments, claimed_at,
                               times_absent, gateway_id, settled_at, cause)
         SELECT m.id, m.id, 1, i, :campaign, state, 'earlier', 'Chao ong/ba, moi cai Bluezone', 1,
                now() - interval '30 hours', 0, 'SM' || md5(m.id::text), now(), {_CAUSE}
         FROM (SELECT *, recipient_id AS i FROM messages WHERE step_id > 1 AND state <> 'queued') m""",
-    """INSERT INTO outbox (message_id, lane, not_before, n, throttled)
+    """INSERT INTO outbox (message_id, stream_id, not_before, n, throttled)
        SELECT id, :campaign, now(), 1, 0 FROM messages WHERE state = 'queued'""",
     "DELETE FROM tallies",
-    """INSERT INTO tallies (lane, state, cause, n, segments, at)
-       SELECT lane, state, cause, COUNT(*), SUM(segments), now() - interval '1 day' FROM attempts GROUP BY lane, state, cause""",
+    """INSERT INTO tallies (stream_id, state, cause, n, segments, at)
+       SELECT stream_id, state, cause, COUNT(*), SUM(segments), now() - interval '1 day' FROM attempts GROUP BY stream_id, state, cause""",
     """INSERT INTO openings (campaign_id, recipient_id, at)
        SELECT :campaign, id, now() - (id % 96) * interval '1 hour' FROM recipients WHERE id % 10 < 4 AND exclusion IS NULL""",
     """INSERT INTO answers (id, recipient_id, campaign_id, phone_id, label, source, at)

@@ -273,7 +273,7 @@ def pause_automatically(session: Session, campaign_id: int, *, reason: str, now:
 def _cancel_queued(session: Session, campaign_id: int) -> None:
     """What waits is cancelled; what is under way ends by itself."""
     # In the order of a claim: first the outbox, then the messages.
-    waiting = select(Outbox.message_id).where(Outbox.lane == campaign_id)
+    waiting = select(Outbox.message_id).where(Outbox.stream_id == campaign_id)
     session.execute(waiting.order_by(Outbox.message_id).with_for_update()).all()
     session.execute(
         update(Message)
@@ -281,7 +281,7 @@ def _cancel_queued(session: Session, campaign_id: int) -> None:
         .values(state=MessageState.CANCELLED)
         .execution_options(synchronize_session=False)
     )
-    session.execute(delete(Outbox).where(Outbox.lane == campaign_id))
+    session.execute(delete(Outbox).where(Outbox.stream_id == campaign_id))
 
 
 def _record(
@@ -319,7 +319,7 @@ def undo_launch(session: Session, campaign_id: int) -> None:
             "Đã lập phiếu đến nhà từ danh sách của chiến dịch này nên không thu hồi được nữa. "
             "Có thể tạm dừng, hoặc hủy phần chưa gửi."
         )
-    session.execute(delete(Outbox).where(Outbox.lane == campaign_id), execution_options=NO_SYNC)
+    session.execute(delete(Outbox).where(Outbox.stream_id == campaign_id), execution_options=NO_SYNC)
     session.execute(
         delete(Message).where(Message.campaign_id == campaign_id, Message.step_id.is_not(None)),
         execution_options=NO_SYNC,

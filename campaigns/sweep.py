@@ -61,7 +61,7 @@ class SweepResult:
     silent: int = 0
     completed: int = 0
     failed: int = 0
-    bells_lost: int = 0
+    lost_jobs: int = 0
     has_to_send: bool = False
     has_unknown: bool = False
 
@@ -181,7 +181,7 @@ def skip_past_deadline(session: Session, *, now: datetime) -> int:
         .where(
             Campaign.state.in_((CampaignState.SENDING, CampaignState.PAUSED)),
             Campaign.deadline <= now,
-            exists().where(Outbox.lane == Campaign.id),
+            exists().where(Outbox.stream_id == Campaign.id),
         )
         .order_by(Campaign.id)
         .with_for_update(key_share=True, of=Campaign)
@@ -189,7 +189,7 @@ def skip_past_deadline(session: Session, *, now: datetime) -> int:
     if not late:
         return 0
     # In the order of a claim: first the outbox, then the messages.
-    waiting = select(Outbox.message_id).where(Outbox.lane.in_(late)).order_by(Outbox.message_id)
+    waiting = select(Outbox.message_id).where(Outbox.stream_id.in_(late)).order_by(Outbox.message_id)
     session.execute(waiting.with_for_update()).all()
     skipped = session.execute(
         update(Message)
@@ -201,7 +201,7 @@ def skip_past_deadline(session: Session, *, now: datetime) -> int:
         .values(state=MessageState.SKIPPED, skip_reason=SkipReason.DEADLINE)
         .execution_options(synchronize_session=False)
     )
-    session.execute(delete(Outbox).where(Outbox.lane.in_(late)))
+    session.execute(delete(Outbox).where(Outbox.stream_id.in_(late)))
     return skipped.rowcount  # type: ignore[attr-defined]
 
 
@@ -238,8 +238,8 @@ def steps_due(session: Session, *, now: datetime) -> list[int]:
     slow pace or a cap held the first one back.
     """
     waits = (
-        select(Outbox.message_id).where(Outbox.lane == Campaign.id).order_by(Outbox.not_before).limit(1)
-    ).scalar_subquery()  # as in `open_lanes`
+        select(Outbox.message_id).where(Outbox.stream_id == Campaign.id).order_by(Outbox.not_before).limit(1)
+    ).scalar_subquery()  # as in `open_streams`
     steps = session.scalars(
         select(Step)
         .join(Campaign)

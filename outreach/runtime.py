@@ -28,7 +28,7 @@ class Runtime:
     settings: Settings
     db: Database
     redis: Redis
-    doorbell: JobQueue
+    job_queue: JobQueue
     webhooks: Webhooks
 
     def open_gateway(self) -> Gateway:
@@ -65,6 +65,6 @@ def open_runtime(settings: Settings) -> Runtime:
         settings=settings,
         db=Database(settings.database_url),
         redis=redis,
-        doorbell=JobQueue(redis),
+        job_queue=JobQueue(redis),
         webhooks=TwilioWebhooks(settings),
     )

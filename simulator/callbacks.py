@@ -74,8 +74,8 @@ class Post:
 class Poster:
     """Create and start it inside the event loop."""
 
-    def __init__(self, tally: Counters, *, auth_token: str, public_url: str) -> None:
-        self._tally = tally
+    def __init__(self, counters: Counters, *, auth_token: str, public_url: str) -> None:
+        self._counters = counters
         self._auth_token = auth_token
         self._public_url = public_url
         self._queue: asyncio.Queue[Post] = asyncio.Queue()
@@ -108,7 +108,7 @@ class Poster:
 
     def post(self, post: Post, *, after_s: float = 0.0) -> None:
         post.era = self._era
-        self._tally.posts[post.errand].pending += 1
+        self._counters.posts[post.errand].pending += 1
         self._put(post, after_s)
 
     def _put(self, post: Post, after_s: float) -> None:
@@ -129,7 +129,7 @@ class Poster:
         status = await self._send(session, post)
         if post.era != self._era:
             return
-        counts = self._tally.posts[post.errand]
+        counts = self._counters.posts[post.errand]
         if status is not None and (status == 0 or status >= 500) and post.tries < len(BACKOFF_S):
             counts.retried += 1
             post.tries += 1

@@ -33,7 +33,7 @@ def create_app(world: Simulation) -> web.Application:
         world.store,
         carrier=world.carrier,
         panel=world.panel,
-        tally=world.tally,
+        counters=world.counters,
         account_sid=world.options.account_sid,
         auth_token=world.options.auth_token,
     )

@@ -32,11 +32,11 @@ class Simulation:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.tally = Counters()
+        self.counters = Counters()
         self.panel = CurrentSettings()
         self.store = Store(keep=options.keep)
         self.journal = Journal(options.data)
-        self.poster = Poster(self.tally, auth_token=options.auth_token, public_url=options.public_url)
+        self.poster = Poster(self.counters, auth_token=options.auth_token, public_url=options.public_url)
         self.carrier = Network(
             self.store,
             panel=self.panel,
@@ -81,11 +81,11 @@ class Simulation:
         self.store.clear()
         self.journal.clear()
         self.panel.reset()
-        self.tally.clear()
+        self.counters.clear()
 
     def count(self) -> dict[str, Any]:
         return {
-            **self.tally.as_json(),
+            **self.counters.as_json(),
             "distinct_numbers": len({sms.to for sms in self.store.ledger}),
             "phones": len(self.store.phones),
             "messages_held": len(self.store.everything),

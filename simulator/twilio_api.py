@@ -36,7 +36,7 @@ ROOT = f"/{API_VERSION}/"
 
 
 class TwilioApi:
-    """Handlers over the store; every request counts in the tally."""
+    """Handlers over the store; every request counts in the counters."""
 
     def __init__(
         self,
@@ -44,14 +44,14 @@ class TwilioApi:
         *,
         carrier: Network,
         panel: CurrentSettings,
-        tally: Counters,
+        counters: Counters,
         account_sid: str,
         auth_token: str,
     ) -> None:
         self._store = store
         self._carrier = carrier
         self._panel = panel
-        self._tally = tally
+        self._counters = counters
         self._account_sid = account_sid
         pair = base64.b64encode(f"{account_sid}:{auth_token}".encode())
         self._authorization = b"Basic " + pair
@@ -64,9 +64,9 @@ class TwilioApi:
         app.router.add_route("*", ROOT + "{rest:.*}", self.nothing_here)
 
     async def create(self, request: web.Request) -> web.Response:
-        tally, faults = self._tally, self._panel.faults
-        tally.in_flight += 1
-        tally.max_in_flight = max(tally.max_in_flight, tally.in_flight)
+        counters, faults = self._counters, self._panel.faults
+        counters.in_flight += 1
+        counters.max_in_flight = max(counters.max_in_flight, counters.in_flight)
         try:
             raw = await request.read()
             denied = self._deny(request)
@@ -91,13 +91,13 @@ class TwilioApi:
                 body=json.dumps(to_twilio(sms)).encode(), status=201, content_type="application/json"
             )
         finally:
-            tally.in_flight -= 1
+            counters.in_flight -= 1
 
     async def fetch(self, request: web.Request) -> web.Response:
         denied = self._deny(request)
         if denied:
             return self._reject(denied)
-        self._tally.fetches += 1
+        self._counters.fetches += 1
         await self._dawdle()
         mishap = self._mishap_of_read(request)
         if mishap:
@@ -111,7 +111,7 @@ class TwilioApi:
         denied = self._deny(request)
         if denied:
             return self._reject(denied)
-        self._tally.lists += 1
+        self._counters.lists += 1
         await self._dawdle()
         mishap = self._mishap_of_read(request)
         if mishap:
@@ -130,7 +130,7 @@ class TwilioApi:
         return self._reject(denied or request_checks.not_found(request.path))
 
     def _deny(self, request: web.Request) -> ApiError | None:
-        self._tally.requests += 1
+        self._counters.requests += 1
         given = request.headers.get("Authorization", "").encode("utf-8", "replace")
         if not hmac.compare_digest(given, self._authorization):
             return request_checks.NOT_AUTHENTICATED
@@ -139,7 +139,7 @@ class TwilioApi:
         return None
 
     def _reject(self, error: ApiError) -> web.Response:
-        self._tally.rejected[error.code] += 1
+        self._counters.rejected[error.code] += 1
         headers = {"WWW-Authenticate": 'Basic realm="Twilio API"'} if error.status == 401 else None
         return error.answer(headers=headers)
 
@@ -175,32 +175,32 @@ class TwilioApi:
             service_sid=service,
             status_callback=form.get("StatusCallback") or None,
         )
-        self._tally.accepted += 1
+        self._counters.accepted += 1
         self._carrier.carry(sms)
         return sms
 
     def _fail(self, request: web.Request, mishap: RequestFault, form: Mapping[str, str]) -> web.Response:
-        tally, faults = self._tally, self._panel.faults
+        counters, faults = self._counters, self._panel.faults
         retry = None if faults.retry_after_s is None else {"Retry-After": f"{faults.retry_after_s:g}"}
         match mishap:
             case RequestFault.THROTTLED:
-                tally.throttled += 1
+                counters.throttled += 1
                 return request_checks.TOO_MANY_REQUESTS.answer(headers=retry)
             case RequestFault.PROBLEM:
                 # The error that the request has earned, or else "too many": nothing was taken either way.
                 earned = refuse(form, opted_out=self._store.opted_out) if form else None
-                tally.throttled += earned is None
+                counters.throttled += earned is None
                 if earned:
-                    tally.rejected[earned.code] += 1
+                    counters.rejected[earned.code] += 1
                     return earned.answer_as_problem()
                 return request_checks.TOO_MANY_REQUESTS.answer_as_problem(headers=retry)
             case RequestFault.SERVER_ERROR | RequestFault.SERVER_ERROR_AFTER:
-                tally.server_errors += 1
+                counters.server_errors += 1
                 return request_checks.SERVER_ERROR.answer()
             case RequestFault.SILENCE:
-                tally.timeouts += 1
+                counters.timeouts += 1
             case _:
-                tally.cuts += 1
+                counters.cuts += 1
         if request.transport is not None:
             request.transport.abort()
         return web.Response(status=500)  # goes nowhere: the connection is gone

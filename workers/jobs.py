@@ -61,10 +61,10 @@ def send_job() -> dict[str, int]:
         database_process(),
         WORKER_NAME,
         stop_requested.is_set,
-        lambda: enqueue_send(held.doorbell),
+        lambda: enqueue_send(held.job_queue),
     )
     counts = run(sender.run(SEND_FOR_S))
-    enqueue_sweep(held.doorbell)
+    enqueue_sweep(held.job_queue)
     return asdict(counts)
 
 
@@ -79,11 +79,11 @@ def sweep_job() -> dict[str, int]:
     held = runtime()
     done = sweep_once(held, now=datetime.now(UTC))
     if done.has_to_send:
-        done.bells_lost = int(held.doorbell.is_silent(SEND))
-        enqueue_send(held.doorbell)
-    held.doorbell.note_rescues(leases=done.leases_expired, callbacks=done.statuses, bells=done.bells_lost)
+        done.lost_jobs = int(held.job_queue.is_idle(SEND))
+        enqueue_send(held.job_queue)
+    held.job_queue.count_recovered(leases=done.leases_expired, callbacks=done.statuses, bells=done.lost_jobs)
     if done.has_unknown:
-        enqueue_reconcile(held.doorbell)
+        enqueue_reconcile(held.job_queue)
     with held.db.read() as session:
         uploads = uploads_waiting(session, now=datetime.now(UTC))
         registers = do_not_call.files_to_process(session, now=datetime.now(UTC))
@@ -94,17 +94,17 @@ def sweep_job() -> dict[str, int]:
             session, held.redis, is_live=held.settings.is_live, now=datetime.now(UTC)
         )
     if has_bills:
-        enqueue_read_bills(held.doorbell)
+        enqueue_read_bills(held.job_queue)
     for register_id in registers:
-        enqueue_do_not_call_import(held.doorbell, register_id)
+        enqueue_do_not_call_import(held.job_queue, register_id)
     for upload_id in uploads:
-        enqueue_import(held.doorbell, upload_id)
+        enqueue_import(held.job_queue, upload_id)
     for campaign_id in over:
-        enqueue_clear_campaign(held.doorbell, campaign_id)
+        enqueue_clear_campaign(held.job_queue, campaign_id)
     for campaign_id in uncounted:
-        enqueue_count_reach(held.doorbell, campaign_id)
+        enqueue_count_reach(held.job_queue, campaign_id)
     if is_told:
-        enqueue_webhooks(held.doorbell)
+        enqueue_webhooks(held.job_queue)
     keep = timedelta(days=held.settings.upload_keep_days)
     folder = Path(held.settings.uploads_dir)
     remove_unconfirmed(held.db, folder, keep=keep, now=datetime.now(UTC))
@@ -167,7 +167,7 @@ def webhooks_job() -> dict[str, int]:
     """Put what has happened into line for those who subscribed to it, and send what is due."""
     held, now = runtime(), datetime.now(UTC)
     told = collect_events(held.db, now=now)
-    done = run(deliver_events(held, for_s=TELL_FOR_S, is_told_to_stop=stop_requested.is_set))
+    done = run(deliver_events(held, for_s=TELL_FOR_S, stop_requested=stop_requested.is_set))
     with held.db.write() as session:
         delete_old_deliveries(session, now=now)
     return {"told": told, **asdict(done)}
@@ -182,13 +182,13 @@ def reconcile_job() -> dict[str, int]:
         total.update(found)
         if sum(found.values()) < LOOK_LIMIT:
             break
-    enqueue_sweep(runtime().doorbell)
+    enqueue_sweep(runtime().job_queue)
     return dict(total)
 
 
 def read_bills_job() -> dict[str, int]:
     """Put what the gateway has charged in the estimates' place."""
-    reading = read_bills(runtime(), gateway(), is_told_to_stop=stop_requested.is_set, now=datetime.now(UTC))
+    reading = read_bills(runtime(), gateway(), stop_requested=stop_requested.is_set, now=datetime.now(UTC))
     return asdict(run(reading))
 
 

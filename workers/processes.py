@@ -54,7 +54,7 @@ class LoaWorker(SimpleWorker):
         try:
             self.connection.delete(pending_key(job.description or ""))
         except RedisError as error:
-            log.warning("worker.ring_not_cleared error=%s", type(error).__name__)
+            log.warning("worker.pending_not_cleared error=%s", type(error).__name__)
         return super().execute_job(job, queue)
 
     def handle_warm_shutdown_request(self) -> None:
@@ -165,5 +165,5 @@ def run_scheduler(runtime: Runtime) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     while not stop.is_set():
-        enqueue_sweep(runtime.doorbell)
+        enqueue_sweep(runtime.job_queue)
         stop.wait(runtime.settings.sweep_s)

@@ -210,7 +210,7 @@ def add_contact_routes(api: Api) -> None:
             found = _describe(session, find_upload_of_token(session, upload_id, bearer=bearer()))
         is_under_way = found["state"] in (UploadState.STORING, UploadState.UNDOING)
         if is_under_way:
-            enqueue_import(runtime.doorbell, upload_id)
+            enqueue_import(runtime.job_queue, upload_id)
         answer = jsonify(found)
         answer.status_code = 202 if is_under_way else 200
         answer.headers["Location"] = found["address"]
@@ -235,14 +235,14 @@ def add_contact_routes(api: Api) -> None:
         parameters=PARAMETERS,
         answers={200: ("A page of them", ref("SetAsidePage"))},
     )
-    def show_set_aside(import_id: int) -> Response:
+    def show_issues(import_id: int) -> Response:
         limit, after = read_page()
         with runtime.db.read() as session:
             upload = find_upload_of_token(session, import_id, bearer=bearer())
-            return jsonify(_set_aside(session, upload, limit=limit, after=after or 0))
+            return jsonify(_issue(session, upload, limit=limit, after=after or 0))
 
 
-def _set_aside(session: Session, upload: Upload, *, limit: int = USUAL, after: int = 0) -> dict[str, Any]:
+def _issue(session: Session, upload: Upload, *, limit: int = USUAL, after: int = 0) -> dict[str, Any]:
     """So many rows behind `after`, without a number or a name: their sender knows them by their place."""
     issues = session.execute(
         select(ImportIssue.row, ImportIssue.status, ImportIssue.reason)
@@ -261,7 +261,7 @@ def _set_aside(session: Session, upload: Upload, *, limit: int = USUAL, after: i
             }
             for issue in issues[:limit]
         ],
-        "next": url_for("api.show_set_aside", import_id=upload.id, **more) if more else None,
+        "next": url_for("api.show_issues", import_id=upload.id, **more) if more else None,
     }
 
 
@@ -275,7 +275,7 @@ def _describe(session: Session, upload: Upload) -> dict[str, Any]:
         "rows": upload.total,
         "done": upload.total if upload.state is UploadState.DONE else upload.progress,
         "counts": counts if upload.state is UploadState.DONE else None,
-        "set_aside": _set_aside(session, upload),
+        "set_aside": _issue(session, upload),
         "error": upload.error,
         "address": url_for("api.show_import", import_id=upload.id),
     }

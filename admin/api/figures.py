@@ -217,14 +217,14 @@ def _describe_table(table: RankTable) -> dict[str, Any]:
 
 
 def _describe_line(line: RankRow) -> dict[str, Any]:
-    tally = line.tally
+    counts = line.counts
     return {
         "code": line.code,
         "name": line.name,
         "installed": line.installed,
-        "recipients": tally.recipients,
-        "no_smartphone": tally.no_smartphone,
-        "answered": tally.answered,
+        "recipients": counts.recipients,
+        "no_smartphone": counts.no_smartphone,
+        "answered": counts.answered,
         "denominator": line.denominator,
         "share": line.share,
         "missing": line.missing,

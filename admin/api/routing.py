@@ -176,7 +176,7 @@ def _count(runtime: Runtime, token_id: int) -> int:
     try:
         times, left = hit(runtime.redis, f"loa:api:{token_id}", window_s=WINDOW_S)
     except RedisError as error:
-        log.warning("api.brake_away error=%s", type(error).__name__)
+        log.warning("api.limits_away error=%s", type(error).__name__)
         return 0
     return left if times > runtime.settings.api_requests_per_minute else 0
 

@@ -75,7 +75,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
             is_half = action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED
             enqueue_due_approval_mail(runtime, campaign_id)
             is_heard = state not in (CampaignState.SENDING, CampaignState.CANCELLED) or enqueue_sweep(
-                runtime.doorbell
+                runtime.job_queue
             )
             output(
                 {"id": campaign_id, "state": state.value},

@@ -80,7 +80,7 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
     @json_option
     def run(as_json: bool) -> None:
         """What the scheduler does about the report, once and now."""
-        done = [deed.value for deed in run_due_actions(runtime, now=datetime.now(UTC))]
+        done = [action.value for action in run_due_actions(runtime, now=datetime.now(UTC))]
         says = f"Đã làm: {', '.join(done)}." if done else "Chưa có việc gì đến giờ."
         output({"done": done}, as_json=as_json, says=says)
 

@@ -64,7 +64,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
         settings = runtime.settings
         keys = AnswerContext(secret_key=settings.secret_key, is_live=settings.is_live)
         done = import_log(runtime.db, file, keys=keys, actor_id=None, now=datetime.now(UTC))
-        enqueue_send(runtime.doorbell)
+        enqueue_send(runtime.job_queue)
         says = f"Đã đọc {done.rows} dòng: {done.new} câu trả lời mới, {done.known} câu đã có."
         if done.unreadable:
             lines = ", ".join(map(str, done.unreadable[:20]))

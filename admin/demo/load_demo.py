@@ -172,13 +172,13 @@ def _run_campaign(
 
 
 def _pretend_to_send(
-    session: Session, settings: Settings, lane_id: int, *, most: int, chance: random.Random, then: datetime
+    session: Session, settings: Settings, stream_id: int, *, most: int, chance: random.Random, then: datetime
 ) -> int:
     """What a worker and the gateway would have done with one batch of at most so many; how many messages."""
     renderer = Renderer(public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key))
     batch = claim(
         session,
-        Stream(id=lane_id, closes_at=then),
+        Stream(id=stream_id, closes_at=then),
         limit=most,
         segments=math.inf,
         now=then,
@@ -227,7 +227,9 @@ def _answer_as_residents(
             record_page_answer(session, recipient_id, pressed, keys=keys, now=at)
         else:
             text = chance.choices(words, weights)[0]
-            inbound = InboundMessage(f"SM{chance.getrandbits(128):032x}", e164, SENDER, text, stopped=False)
+            inbound = InboundMessage(
+                f"SM{chance.getrandbits(128):032x}", e164, SENDER, text, is_opt_out=False
+            )
             receive_reply(session, inbound, keys=keys, now=at)
 
 
@@ -255,7 +257,9 @@ def send_in_bulk(session: Session, campaign_id: int, count: int, *, then: dateti
     )
     is_lost = Message.id % _LOST_OF == 0
     _attempt(session, campaign_id, these, is_lost, then=then)
-    session.execute(delete(Outbox).where(Outbox.lane == campaign_id, Outbox.message_id.between(first, last)))
+    session.execute(
+        delete(Outbox).where(Outbox.stream_id == campaign_id, Outbox.message_id.between(first, last))
+    )
     session.execute(
         update(Message)
         .where(these)
@@ -282,7 +286,7 @@ def _attempt(session: Session, campaign_id: int, these: object, is_lost: object,
         case(*((Message.id % 100 == rest, cause.value) for rest, cause in _CAUSES.items()), else_=None),
     ).where(these)  # type: ignore[arg-type]
     columns = (
-        "message_id n phone_id lane state worker body segments claimed_at times_absent gateway_id settled_at "
+        "message_id n phone_id stream_id state worker body segments claimed_at times_absent gateway_id settled_at "
         "cause"
     )
     made = session.execute(insert(Attempt).from_select(columns.split(), rows))
@@ -293,7 +297,7 @@ def _attempt(session: Session, campaign_id: int, these: object, is_lost: object,
         .group_by(Attempt.state, Attempt.cause)
     ).all()
     session.add_all(
-        AttemptTotal(lane=campaign_id, state=state, cause=cause, n=n, segments=total, at=then)
+        AttemptTotal(stream_id=campaign_id, state=state, cause=cause, n=n, segments=total, at=then)
         for state, cause, n, total in ended
     )
     session.execute(

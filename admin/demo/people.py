@@ -97,7 +97,7 @@ def invent_people(session: Session, count: int, *, under: str, chance: random.Ra
             session,
             Phone,
             [
-                {"id": id_, "e164": e164, "backwards": e164[::-1], "created_at": now}
+                {"id": id_, "e164": e164, "reversed": e164[::-1], "created_at": now}
                 for id_, e164 in zip(ids, islice(numbers, len(ids)), strict=True)
             ],
         )

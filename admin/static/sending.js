@@ -34,7 +34,7 @@
     if (reply.ok) live.innerHTML = await reply.text();
   };
 
-  // The question comes first (office.js); what is answered with yes arrives here.
+  // The question comes first (admin.js); what is answered with yes arrives here.
   controls?.addEventListener("submit", async (event) => {
     const form = event.target;
     if (!form.dataset.asked || form.dataset.action === "undo") return; // undone, it is another sheet

@@ -44,7 +44,7 @@ _FIELDS = ("kind", "first", "last", "times", "people", "who", "place", "about")
 
 class ActivitiesView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Tuyên truyền"), endpoint="publicity", url="/admin/publicity")
+        super().__init__(runtime, name=_l("Tuyên truyền"), endpoint="activities", url="/admin/publicity")
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -146,7 +146,7 @@ class ActivitiesView(AdminPage):
             withdraw_activity(session, entry_id, version=version, user=user, now=now)
 
         back = url_for(".show", entry_id=entry_id)
-        if refused := self.attempt(act, else_to=back):
+        if refused := self.run_action(act, on_error_url=back):
             return refused
         flash(_("Đã bỏ mục này, không tính nữa. Muốn tính lại, hãy ghi lại ở dưới."), "success")
         return redirect(back, code=303)
@@ -228,7 +228,7 @@ def _begin(last: Activity | None, user: User) -> dict[str, str]:
 
 
 def _draw(summary: Summary) -> Any:
-    most = max((tally.times for tally in summary.kinds.values()), default=0)
+    most = max((total.times for total in summary.kinds.values()), default=0)
     bars = [
         Bar(label_of(kind, "publicity"), summary.kinds[kind].times / most, number(summary.kinds[kind].times))
         for kind in sorted(summary.kinds, key=lambda kind: -summary.kinds[kind].times)

@@ -66,7 +66,7 @@ class AgenciesView(AdminPage):
         return self._show(organisation_id)
 
     @expose("/<int:organisation_id>/report", methods=["POST"])
-    def hand_in(self, organisation_id: int) -> ResponseReturnValue:
+    def submit(self, organisation_id: int) -> ResponseReturnValue:
         typed = {name: request.form.get(name, "")[:400] for name in FIELDS}
         try:
             with self.writing() as (session, user):
@@ -91,7 +91,7 @@ class AgenciesView(AdminPage):
         """Its people by name: the figures are counted from them, and in the campaign each mark counts as an install."""
         typed = {name: request.form.get(name, "")[:400] for name in ("day", "note", "campaign")}
         try:
-            with uploaded_file(else_say=str(_NO_FILE)) as path:
+            with uploaded_file(error_message=str(_NO_FILE)) as path:
                 people = read_roster(path)
             with self.writing() as (session, user):
                 handed_in = submit_roster(
@@ -141,7 +141,7 @@ class AgenciesView(AdminPage):
     def file(self) -> ResponseReturnValue:
         """Many agencies' figures of a day in one file."""
         try:
-            with uploaded_file(else_say=str(_NO_FILE)) as path, self.writing() as (session, user):
+            with uploaded_file(error_message=str(_NO_FILE)) as path, self.writing() as (session, user):
                 count = submit_file(
                     session,
                     path,
@@ -191,7 +191,7 @@ class AgenciesView(AdminPage):
         self, organisation_id: int, act: Callable[[Session, User, datetime], None], said: str
     ) -> ResponseReturnValue:
         back = url_for(".show", organisation_id=organisation_id)
-        if refused := self.attempt(act, else_to=back):
+        if refused := self.run_action(act, on_error_url=back):
             return refused
         flash(said, "success")
         return redirect(back, code=303)

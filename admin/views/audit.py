@@ -19,7 +19,7 @@ from outreach.runtime import Runtime
 
 # Rows that have a page: its route, and what the route calls the id.
 _PAGES = {
-    "contacts": ("people.show", "contact_id"),
+    "contacts": ("contacts.show", "contact_id"),
     "contact_lists": ("lists.show", "list_id"),
     "users": ("users.show", "user_id"),
     "organisations": ("organisations.show", "organisation_id"),

@@ -25,11 +25,11 @@ _BEFORE_SET_UP = frozenset({"account", "second_factor"})
 
 
 @contextmanager
-def uploaded_file(*, else_say: str) -> Iterator[Path]:
+def uploaded_file(*, error_message: str) -> Iterator[Path]:
     """The form's file, kept for as long as it is read. Raises BadInput where none was chosen."""
     given = request.files.get("file")
     if given is None or not given.filename:
-        raise BadInput(else_say)
+        raise BadInput(error_message)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"given{Path(given.filename).suffix[:8]}")
         given.save(path)
@@ -88,14 +88,14 @@ class AdminPage(BaseView):
         except NotFound:
             abort(404)
 
-    def attempt(
-        self, act: Callable[[Session, User, datetime], None], *, else_to: str
+    def run_action(
+        self, act: Callable[[Session, User, datetime], None], *, on_error_url: str
     ) -> ResponseReturnValue | None:
-        """One deed in one transaction; where it is refused, the way to `else_to` with the reason."""
+        """One deed in one transaction; where it is refused, the way to `on_error_url` with the reason."""
         try:
             with self.writing() as (session, user):
                 act(session, user, datetime.now(UTC))
         except LoaError as error:
             flash(str(error), "error")
-            return redirect(else_to, code=303)
+            return redirect(on_error_url, code=303)
         return None

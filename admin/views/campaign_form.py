@@ -183,7 +183,7 @@ class CampaignFormPages(AdminPage):
         except BadInput as error:
             filled.errors["trial"] = str(error)
             return ""
-        enqueue_send(self.runtime.doorbell)
+        enqueue_send(self.runtime.job_queue)
         return sent_a_trial()
 
     # -- showing -----------------------------------------------------------------------------------
@@ -362,7 +362,7 @@ class AudienceCache:
     """One for each process of the web."""
 
     def __init__(self) -> None:
-        self._crowds: dict[str, tuple[float, _Lists, datetime, AudienceCounter]] = {}
+        self._counters: dict[str, tuple[float, _Lists, datetime, AudienceCounter]] = {}
         self._frozen: dict[tuple[int, datetime | None], AudiencePreview] = {}
         self._reading = Lock()
 
@@ -371,8 +371,8 @@ class AudienceCache:
         if not whom.lists:
             return AudiencePreview(0, {}, [])
         with self._reading:
-            crowd, at = self._crowd(session, whom.kind)
-        return AudiencePreview(*crowd.count(whom, names=SAMPLE_SIZE), at, whom.is_recorded)
+            counter, at = self._counter(session, whom.kind)
+        return AudiencePreview(*counter.count(whom, names=SAMPLE_SIZE), at, whom.is_recorded)
 
     def remembers(self, session: Session, whom: AudienceQuery) -> bool:
         """Whether `of` would answer at once."""
@@ -392,17 +392,22 @@ class AudienceCache:
             self._frozen[campaign.id, campaign.launched_at] = found
         return found
 
-    def _crowd(self, session: Session, kind: str) -> tuple[AudienceCounter, datetime]:
+    def _counter(self, session: Session, kind: str) -> tuple[AudienceCounter, datetime]:
         if not self._is_good(session, kind):
             begun, at, lists = time.monotonic(), datetime.now(UTC), _lists_as_of(session)
-            crowd = load_audience_counter(session, kind)
+            counter = load_audience_counter(session, kind)
             took = time.monotonic() - begun
-            self._crowds[kind] = (begun + took + max(_GOOD_AT_LEAST_S, took * _GOOD_FOR), lists, at, crowd)
-        _until, _lists, at, crowd = self._crowds[kind]
-        return crowd, at
+            self._counters[kind] = (
+                begun + took + max(_GOOD_AT_LEAST_S, took * _GOOD_FOR),
+                lists,
+                at,
+                counter,
+            )
+        _until, _lists, at, counter = self._counters[kind]
+        return counter, at
 
     def _is_good(self, session: Session, kind: str) -> bool:
-        kept = self._crowds.get(kind)
+        kept = self._counters.get(kind)
         return kept is not None and kept[0] > time.monotonic() and kept[1] == _lists_as_of(session)
 
 

@@ -137,7 +137,7 @@ class CampaignsView(CampaignTextPages):
         return self._move(campaign_id, CampaignAction.SUBMIT, _("Đã trình duyệt. Người duyệt sẽ được báo."))
 
     @expose("/<int:campaign_id>/return", methods=["POST"])
-    def give_back(self, campaign_id: int) -> ResponseReturnValue:
+    def return_draft(self, campaign_id: int) -> ResponseReturnValue:
         return self._move(campaign_id, CampaignAction.RETURN, _("Chiến dịch đã trở về bản nháp để sửa."))
 
     @expose("/<int:campaign_id>/approve", methods=["POST"])
@@ -176,14 +176,14 @@ class CampaignsView(CampaignTextPages):
         if action in (CampaignAction.SUBMIT, CampaignAction.APPROVE, CampaignAction.RETURN):
             enqueue_due_approval_mail(self.runtime, campaign_id)
         if state in (CampaignState.SENDING, CampaignState.CANCELLED):
-            enqueue_sweep(self.runtime.doorbell)
+            enqueue_sweep(self.runtime.job_queue)
         if action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED:
             done = _("Đã ghi nhận lần duyệt thứ nhất. Cần thêm một người khác duyệt.")
         flash(done, "success")
         return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
 
     @expose("/<int:campaign_id>/test", methods=["POST"])
-    def try_out(self, campaign_id: int) -> ResponseReturnValue:
+    def send_test(self, campaign_id: int) -> ResponseReturnValue:
         number = request.form.get("trial_number", "")
         try:
             with self.writing() as (session, user):
@@ -204,7 +204,7 @@ class CampaignsView(CampaignTextPages):
             with self.reading() as (session, user):
                 page = self._sheet(session, user, campaign_id, trial_error=str(error), trial_number=number)
             return page, 422
-        enqueue_send(self.runtime.doorbell)
+        enqueue_send(self.runtime.job_queue)
         shown_there = url_for("campaigns.sheet", campaign_id=campaign_id, tried=1, _anchor="trial")
         return redirect(shown_there, code=303)
 

@@ -70,7 +70,7 @@ class TokensView(AdminPage):
         def act(session: Session, user: User, now: datetime) -> None:
             end_token(session, api_token_id, user=user, now=now)
 
-        if refused := self.attempt(act, else_to=url_for(".index")):
+        if refused := self.run_action(act, on_error_url=url_for(".index")):
             return refused
         flash(_("Đã thu hồi mã truy cập. Hệ thống dùng mã này không vào được nữa."), "success")
         return redirect(url_for(".index"), code=303)
@@ -101,7 +101,7 @@ class WebhooksView(AdminPage):
     under = "tokens"
 
     def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="hooks", url="/admin/hooks")
+        super().__init__(runtime, name="", endpoint="webhook_subscriptions", url="/admin/hooks")
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -135,14 +135,14 @@ class WebhooksView(AdminPage):
         return self._show(hook_id)
 
     @expose("/<int:hook_id>/try", methods=["POST"])
-    def try_out(self, hook_id: int) -> ResponseReturnValue:
+    def ping(self, hook_id: int) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
             send_ping(session, hook_id, user=user, now=now)
 
         return self._do(hook_id, act, _("Đã gửi tin thử. Tải lại trang sau vài giây để xem kết quả."))
 
     @expose("/<int:hook_id>/deliveries/<int:delivery_id>/again", methods=["POST"])
-    def again(self, hook_id: int, delivery_id: int) -> ResponseReturnValue:
+    def resend(self, hook_id: int, delivery_id: int) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
             send_again(session, hook_id, delivery_id, user=user, now=now)
 
@@ -159,9 +159,9 @@ class WebhooksView(AdminPage):
         self, hook_id: int, act: Callable[[Session, User, datetime], None], said: str
     ) -> ResponseReturnValue:
         back = url_for(".show", hook_id=hook_id)
-        if refused := self.attempt(act, else_to=back):
+        if refused := self.run_action(act, on_error_url=back):
             return refused
-        enqueue_webhooks(self.runtime.doorbell)
+        enqueue_webhooks(self.runtime.job_queue)
         flash(said, "success")
         return redirect(back, code=303)
 

@@ -63,7 +63,7 @@ _FILTERS = {"list", "organisation", "area", "smartphone", "suppressed", "campaig
 
 class ContactsView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Người dân"), endpoint="people", url="/admin/people")
+        super().__init__(runtime, name=_l("Người dân"), endpoint="contacts", url="/admin/people")
         self._keys = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
 
     @expose("/")
@@ -102,7 +102,7 @@ class ContactsView(AdminPage):
             page=page,
             kept=kept,
             is_first=page.count is not None,
-            may_see_numbers=may_open(current_user.role, "people.number"),
+            may_see_numbers=may_open(current_user.role, "contacts.number"),
             **choices,
         )
 
@@ -117,7 +117,7 @@ class ContactsView(AdminPage):
         def record(session: Session, user: User, now: datetime) -> None:
             record_search(session, text, user=user, now=now)
 
-        if refused := self.attempt(record, else_to=url_for(".index", **kept)):
+        if refused := self.run_action(record, on_error_url=url_for(".index", **kept)):
             return refused
         if text:
             kept["s"] = keep_search(text)
@@ -183,7 +183,7 @@ class ContactsView(AdminPage):
                 secret_key=self._keys.secret_key,
                 user=user,
                 now=now,
-                said_stop=request.form.get("who", "") != "other",
+                opted_out=request.form.get("who", "") != "other",
             )
             if number:
                 key = self._keys.secret_key
@@ -280,14 +280,14 @@ class ContactsView(AdminPage):
             places=HEARD,
             request_kinds=list(RequestKind),
             reasons=(SuppressionReason.OPT_OUT, SuppressionReason.WRONG_NUMBER),
-            may_change=may_open(current_user.role, "people.correct"),
+            may_change=may_open(current_user.role, "contacts.correct"),
             **read,
         )
 
     def _do(
         self, contact_id: int, act: Callable[[Session, User, datetime], None]
     ) -> ResponseReturnValue | None:
-        return self.attempt(act, else_to=url_for(".show", contact_id=contact_id))
+        return self.run_action(act, on_error_url=url_for(".show", contact_id=contact_id))
 
     def _back(self, contact_id: int, said: str) -> ResponseReturnValue:
         flash(said, "success")

@@ -66,14 +66,14 @@ class GoalsView(AdminPage):
     def enter(self) -> ResponseReturnValue:
         return self._write(("value", "as_of", "source"), enter_denominator, _("Đã ghi số liệu."))
 
-    def _write(self, fields: tuple[str, ...], deed: Any, said: str) -> ResponseReturnValue:
+    def _write(self, fields: tuple[str, ...], action: Any, said: str) -> ResponseReturnValue:
         typed = {name: request.form.get(name, "")[:400] for name in fields}
         key = request.form.get("subject", "")[:60]
         scope, _colon, place = key.partition(":")
         try:
             with self.writing() as (session, user):
                 subject = find_subject(session, kind=_kind(), scope=scope, place=place, kinds=load_kinds())
-                is_new = deed(session, subject, **typed, user=user, now=datetime.now(UTC))
+                is_new = action(session, subject, **typed, user=user, now=datetime.now(UTC))
         except BadInput as error:
             return self._show(typed=typed, wrong=fields[0], error=str(error), key=key), 422
         except LoaError as error:

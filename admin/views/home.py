@@ -105,9 +105,9 @@ class HomeView(AdminPage):
         def act(session: Session, user: User, now: datetime) -> None:
             resume_all_sending(session, user=user, now=now)
 
-        if refused := self.attempt(act, else_to=url_for("admin.index")):
+        if refused := self.run_action(act, on_error_url=url_for("admin.index")):
             return refused
-        enqueue_sweep(self.runtime.doorbell)
+        enqueue_sweep(self.runtime.job_queue)
         flash(_("Đã mở lại. Các chiến dịch đang gửi sẽ tiếp tục trong vài giây."), "success")
         return redirect(url_for("admin.index"), code=303)
 
@@ -228,10 +228,10 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
 
 def _rights(session: Session, user: User, now: datetime) -> list[Task]:
     """People's requests that press: two working days are the law's."""
-    if not may_open(user.role, "rights.index"):
+    if not may_open(user.role, "privacy_requests.index"):
         return []
     overdue, soon = count_urgent(session, user, now=now)
-    where = url_for("rights.index")
+    where = url_for("privacy_requests.index")
     more = _("Xem, sửa, xóa hoặc phản đối: luật cho hai ngày làm việc.")
     tasks = []
     if overdue:

@@ -46,7 +46,7 @@ from outreach.runtime import Runtime
 
 _WITH_FILE = {
     "imports.receive": LARGEST,
-    "register.receive": LARGEST,
+    "do_not_call.receive": LARGEST,
     "agencies.file": 2 * 2**20,
     "reply_log.receive": 2 * 2**20,
 }  # bytes
@@ -110,7 +110,7 @@ class ImportsView(AdminPage):
             abort(404)
         except BadInput as error:
             return self._show_form(error=str(error), **chosen), 400
-        enqueue_import(self.runtime.doorbell, upload.id)
+        enqueue_import(self.runtime.job_queue, upload.id)
         return redirect(url_for(".show", upload_id=upload.id), code=303)
 
     @expose("/<int:upload_id>/")
@@ -164,7 +164,7 @@ class ImportsView(AdminPage):
             flash(str(error), "error")
         else:
             if upload.state in _STILL:
-                enqueue_import(self.runtime.doorbell, upload_id)
+                enqueue_import(self.runtime.job_queue, upload_id)
             if upload.state is UploadState.CANCELLED:
                 forget_file(upload, self._folder)
         return redirect(url_for(".show", upload_id=upload_id), code=303)

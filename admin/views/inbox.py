@@ -94,7 +94,7 @@ class CasePages(AdminPage):
         except LoaError as error:
             flash(str(error), "error")
             return self.show_case(case_id, text=text, status=422)
-        enqueue_send(self.runtime.doorbell)
+        enqueue_send(self.runtime.job_queue)
         if leaves_at > datetime.now(UTC):
             flash(_("Ngoài giờ gửi tin. Tin trả lời sẽ gửi lúc %(at)s.", at=moment(leaves_at)), "success")
         else:
@@ -197,7 +197,7 @@ class CasePages(AdminPage):
         return page, status
 
     def _do(self, case_id: int, act: Callable[[Session, User, datetime], None]) -> ResponseReturnValue | None:
-        return self.attempt(act, else_to=here(case_id))
+        return self.run_action(act, on_error_url=here(case_id))
 
 
 class InboxView(CasePages):
@@ -222,7 +222,7 @@ class InboxView(CasePages):
 
         if refused := self._do(case_id, act):
             return refused
-        enqueue_send(self.runtime.doorbell)  # an opt-out is confirmed at once
+        enqueue_send(self.runtime.job_queue)  # an opt-out is confirmed at once
         if not done[0].is_counted:
             flash(
                 _("Tin này chưa tính là câu trả lời của ai, vì số gửi không thuộc chiến dịch nào."), "warning"
@@ -232,7 +232,7 @@ class InboxView(CasePages):
         return redirect(list_address(undo=case_id, what=label.value, place=after), code=303)
 
     @expose("/<int:case_id>/finish", methods=["POST"])
-    def finish(self, case_id: int) -> ResponseReturnValue:
+    def close(self, case_id: int) -> ResponseReturnValue:
         outcome = one_of(CaseOutcome, request.form.get("outcome"))
         if outcome is None:
             flash(_("Chưa chọn đã làm gì. Hãy chọn rồi ghi lại."), "error")
@@ -284,14 +284,14 @@ class InboxView(CasePages):
         return redirect(here(case_id), code=303)
 
     @expose("/<int:case_id>/take", methods=["POST"])
-    def take(self, case_id: int) -> ResponseReturnValue:
+    def assign(self, case_id: int) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
             assign_case(session, case_id, user=user, now=now)
 
         return self._do(case_id, act) or redirect(here(case_id), code=303)
 
     @expose("/<int:case_id>/release", methods=["POST"])
-    def release(self, case_id: int) -> ResponseReturnValue:
+    def unassign(self, case_id: int) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
             unassign_case(session, case_id, user=user, now=now)
 
@@ -410,7 +410,7 @@ class ReplyLogView(AdminPage):
     @expose("/", methods=["POST"])
     def receive(self) -> ResponseReturnValue:
         try:
-            with uploaded_file(else_say=_("Chưa chọn tệp. Hãy chọn tệp nhật ký tin trả lời.")) as path:
+            with uploaded_file(error_message=_("Chưa chọn tệp. Hãy chọn tệp nhật ký tin trả lời.")) as path:
                 done = import_log(
                     self.runtime.db,
                     path,
@@ -421,7 +421,7 @@ class ReplyLogView(AdminPage):
                 )
         except BadInput as error:
             return self._show(str(error)), 400
-        enqueue_send(self.runtime.doorbell)
+        enqueue_send(self.runtime.job_queue)
         flash(_say(done), "success" if done.new or not done.unreadable else "error")
         return redirect(url_for(".index"), code=303)
 

@@ -187,7 +187,7 @@ class ListsView(AdminPage):
             key = self.runtime.settings.secret_key
             taken_back = retract_decision(session, issue_id, secret_key=key, user=user, now=now)
 
-        if refused := self.attempt(act, else_to=self._next()):
+        if refused := self.run_action(act, on_error_url=self._next()):
             return refused
         flash(_("Đã hoàn tác: %(n)s dòng chờ quyết định trở lại.", n=taken_back), "success")
         return redirect(self._next(), code=303)

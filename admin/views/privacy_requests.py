@@ -55,7 +55,7 @@ class PrivacyRequestsView(AdminPage):
     under = "people"
 
     def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="rights", url="/admin/requests")
+        super().__init__(runtime, name="", endpoint="privacy_requests", url="/admin/requests")
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -73,8 +73,8 @@ class PrivacyRequestsView(AdminPage):
             )
 
     @expose("/of/<int:contact_id>", methods=["POST"])
-    def write_down(self, contact_id: int) -> ResponseReturnValue:
-        back = url_for("people.show", contact_id=contact_id, _anchor="requests")
+    def record(self, contact_id: int) -> ResponseReturnValue:
+        back = url_for("contacts.show", contact_id=contact_id, _anchor="requests")
         form = request.form
         kind, asked_on = form.get("kind", ""), form.get("asked_on", "")
         try:
@@ -117,7 +117,7 @@ class PrivacyRequestsView(AdminPage):
             flash(_("Hãy đánh dấu vào ô xác nhận rồi mới xóa."), "error")
             return redirect(self._back(), code=303)
         said = _("Đã xóa dữ liệu cá nhân của người này. Số liệu của các chiến dịch được giữ nguyên.")
-        return self._do(act, url_for(".index"), said, else_to=self._back())
+        return self._do(act, url_for(".index"), said, on_error_url=self._back())
 
     @expose("/<int:request_id>/export", methods=["POST"])
     def export(self, request_id: int) -> ResponseReturnValue:
@@ -139,9 +139,9 @@ class PrivacyRequestsView(AdminPage):
         return send_file(content, mimetype=FORMATS[kind], as_attachment=True, download_name=name)
 
     def _do(
-        self, act: Callable[[Session, User, datetime], None], back: str, said: str, *, else_to: str = ""
+        self, act: Callable[[Session, User, datetime], None], back: str, said: str, *, on_error_url: str = ""
     ) -> ResponseReturnValue:
-        if refused := self.attempt(act, else_to=else_to or back):
+        if refused := self.run_action(act, on_error_url=on_error_url or back):
             return refused
         flash(said, "success")
         return redirect(back, code=303)
@@ -150,7 +150,7 @@ class PrivacyRequestsView(AdminPage):
         """Where the form stood: the person's page, or the work list."""
         contact_id = request.form.get("contact", 0, type=int)
         if contact_id:
-            return url_for("people.show", contact_id=contact_id, _anchor="requests")
+            return url_for("contacts.show", contact_id=contact_id, _anchor="requests")
         return url_for(".index")
 
 

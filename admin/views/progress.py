@@ -70,7 +70,7 @@ class ProgressView(AdminPage):
             submitted = [line.name for line in open_tasks.read_submitted(session, user)]
             paused = [line.name for line in open_tasks.read_paused(session, user)]
         if leaders.reach.is_due:
-            enqueue_count_reach(self.runtime.doorbell, chosen)
+            enqueue_count_reach(self.runtime.job_queue, chosen)
         head = leaders.head
         concerns = find_concerns(
             has_goal=head.goal is not None,

@@ -100,7 +100,7 @@ class ReachView(AdminPage):
                 price=price,
             )
         if reach.is_due:
-            enqueue_count_reach(self.runtime.doorbell, campaign_id)
+            enqueue_count_reach(self.runtime.job_queue, campaign_id)
         return page
 
     @expose("/file", methods=["POST"])

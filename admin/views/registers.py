@@ -73,7 +73,9 @@ class SendersView(AdminPage):
 
 class DoNotCallView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Không làm phiền"), endpoint="register", url="/admin/do-not-call")
+        super().__init__(
+            runtime, name=_l("Không làm phiền"), endpoint="do_not_call", url="/admin/do-not-call"
+        )
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -97,7 +99,7 @@ class DoNotCallView(AdminPage):
                 )
         except BadInput as error:
             return self._show(str(error)), 400
-        enqueue_do_not_call_import(self.runtime.doorbell, taken.id)
+        enqueue_do_not_call_import(self.runtime.job_queue, taken.id)
         flash(_("Đã nhận tệp. Danh sách cũ vẫn có hiệu lực cho đến khi tệp mới được xử lý xong."), "success")
         return redirect(url_for(".index"), code=303)
 

@@ -224,7 +224,7 @@ class ReportView(AdminPage):
         except LoaError as error:
             flash(str(error), "error")
         else:
-            enqueue_report_schedule(self.runtime.doorbell)
+            enqueue_report_schedule(self.runtime.job_queue)
         return redirect(url_for(".index", day=day.isoformat()), code=303)
 
 

@@ -27,7 +27,7 @@ class SendingView(AdminPage):
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(
-            runtime, name="", endpoint="running", url="/admin/campaigns/<int:campaign_id>/running"
+            runtime, name="", endpoint="sending", url="/admin/campaigns/<int:campaign_id>/running"
         )
 
     @expose("/")
@@ -53,7 +53,7 @@ class SendingView(AdminPage):
                 return str(error), 409
             flash(str(error), "error")
         else:
-            enqueue_sweep(self.runtime.doorbell)
+            enqueue_sweep(self.runtime.job_queue)
             if action == CampaignAction.UNDO:
                 flash(_("Đã thu hồi lệnh gửi. Chưa ai nhận tin; chiến dịch trở về “Đã duyệt”."), "success")
         return ("", 204) if is_script else redirect(SHEET.format(campaign_id), code=303)
@@ -80,7 +80,7 @@ def decide_and_tell(view: AdminPage, campaign_id: int | None, choice: str) -> No
     if not count:
         flash(_("Không còn tin nào cần quyết định."), "info")
     elif is_resend:
-        enqueue_send(view.runtime.doorbell)
+        enqueue_send(view.runtime.job_queue)
         flash(_("Đã xếp %(count)s tin vào hàng để gửi lại.", count=number(count)), "success")
     else:
         flash(_("Đã ghi %(count)s tin là đã gửi.", count=number(count)), "success")

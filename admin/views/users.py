@@ -129,7 +129,7 @@ class UsersView(AdminPage):
 
     def _mail(self, user_id: int) -> None:
         if self.runtime.settings.smtp_url:
-            enqueue_invitation_mail(self.runtime.doorbell, user_id)
+            enqueue_invitation_mail(self.runtime.job_queue, user_id)
 
     def _list(self, *, error: str = "", typed: dict[str, Any] | None = None) -> str:
         asked = request.args.get("q", "")[:100].strip()
@@ -206,7 +206,7 @@ class UsersView(AdminPage):
         self, user_id: int, act: Callable[[Session, User, datetime], None], said: str
     ) -> ResponseReturnValue:
         back = url_for(".show", user_id=user_id)
-        if refused := self.attempt(act, else_to=back):
+        if refused := self.run_action(act, on_error_url=back):
             return refused
         flash(said, "success")
         return redirect(back, code=303)

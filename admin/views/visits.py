@@ -40,7 +40,7 @@ _WHOLE = "*"  # in the form: all villages on one sheet
 
 class VisitsView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Đến từng nhà"), endpoint="rounds", url="/admin/rounds")
+        super().__init__(runtime, name=_l("Đến từng nhà"), endpoint="visits", url="/admin/rounds")
         self._keys = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
 
     @expose("/")
@@ -155,7 +155,7 @@ class VisitsView(AdminPage):
             undone.extend((done.saved, done.outdated))
 
         back = url_for(".show", round_id=round_id)
-        if refused := self.attempt(act, else_to=back):
+        if refused := self.run_action(act, on_error_url=back):
             return refused
         flash(_("Đã hoàn tác %(n)s dòng của lần ghi vừa rồi.", n=undone[0]), "success")
         self._say_outdated(undone[1])

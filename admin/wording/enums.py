@@ -71,7 +71,7 @@ CASE_LABELS: dict[str, Any] = {
         ("outcome", _CASE_OUTCOMES),
         ("place", _PLACES),
         ("request", _REQUESTS),
-        ("road", _ROADS),
+        ("channel", _ROADS),
     )
     for value, words in table.items()
 }

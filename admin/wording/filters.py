@@ -200,14 +200,14 @@ def day(iso: str | None) -> str:
 def install_filters(app: Flask) -> None:
     """Make them filters of the templates."""
     app.jinja_env.filters.update(
-        word=label_of,
+        label=label_of,
         number=number,
         percent=percent,
         moment=moment,
         clock=clock,
-        lasting=duration,
+        duration=duration,
         day=day,
-        masked=mask_number,
+        mask_number=mask_number,
     )
 
 

@@ -118,7 +118,7 @@ FIELDS: tuple[tuple[str, Any, int, Any], ...] = (
     ("addressees", _l("Kính gửi (mỗi nơi một dòng)"), 3, ""),
     ("bases", _l("Căn cứ (mỗi căn cứ một dòng)"), 4, ""),
     (
-        "deed",
+        "action",
         _l("Việc được vận động"),
         0,
         _l("Ví dụ: cài đặt ứng dụng Bluezone; tiêm vắc xin phòng COVID-19."),

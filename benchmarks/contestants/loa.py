@@ -63,8 +63,8 @@ def _warm_up(runtime: Runtime, workers: int) -> None:
     ends = time.monotonic() + WARM_UP_S
     finished = 0
     while finished < workers * 2:  # any worker may take any job
-        if runtime.redis.scard("rq:workers") >= workers and enqueue_send(runtime.doorbell):
-            while runtime.redis.exists("loa:rung:send"):
+        if runtime.redis.scard("rq:workers") >= workers and enqueue_send(runtime.job_queue):
+            while runtime.redis.exists("loa:pending:send_job"):
                 if time.monotonic() > ends:
                     raise TimeoutError("the workers did not start")
                 time.sleep(0.02)
@@ -82,7 +82,7 @@ def _send(runtime: Runtime, gateway: Gateway, messages: int) -> float:
         session.execute(text("UPDATE campaigns SET state = 'sending'"))
     accepted = 0
     while accepted < messages:
-        enqueue_send(runtime.doorbell)  # as the sweep would
+        enqueue_send(runtime.job_queue)  # as the sweep would
         accepted = gateway.stats().accepted
         if time.monotonic() - started > ENDS_AFTER_S:
             raise TimeoutError(f"{accepted} of {messages} messages accepted")

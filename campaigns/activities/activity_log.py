@@ -281,18 +281,18 @@ def _lines(session: Session, query: Select[Activity, Area, str, str | None, str,
 
 
 def by_district(session: Session, summary: Summary) -> list[tuple[str, ActivityTotals]]:
-    """A summary's areas put together by district, what is the whole province's first: (name, tally)."""
+    """A summary's areas put together by district, what is the whole province's first: (name, total)."""
     areas = {area.code: area for area in session.scalars(select(Area))}
     found: dict[str, ActivityTotals] = {}
-    for code, tally in summary.areas.items():
+    for code, total in summary.areas.items():
         area = areas[code]
         if area.level is AreaLevel.COMMUNE and area.parent_code:
             area = areas[area.parent_code]
         whole = found.setdefault(area.code, ActivityTotals())
-        whole.entries += tally.entries
-        whole.times += tally.times
-        if tally.people is not None:
-            whole.people = (whole.people or 0) + tally.people
+        whole.entries += total.entries
+        whole.times += total.times
+        if total.people is not None:
+            whole.people = (whole.people or 0) + total.people
     order = sorted(
         found, key=lambda code: (areas[code].level is not AreaLevel.PROVINCE, -found[code].times, code)
     )

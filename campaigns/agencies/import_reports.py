@@ -236,7 +236,7 @@ def submit_roster(
     is_latest = not session.execute(
         select(AgencyReport.id).where(
             AgencyReport.organisation_id == organisation_id,
-            AgencyReport.road == ReportChannel.ROSTER,
+            AgencyReport.channel == ReportChannel.ROSTER,
             AgencyReport.day > day.isoformat(),
         )
     ).first()

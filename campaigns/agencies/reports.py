@@ -1,6 +1,6 @@
 """Submit and read agencies' figures.
 
-Handing in an agency's figures of a day, by whichever road. In the caller's transaction.
+Handing in an agency's figures of a day, by whichever channel. In the caller's transaction.
 
 What the agencies have handed in: who has not today, what stands for each, and what it adds up to.
 """
@@ -54,7 +54,7 @@ class NeedsExplanation(BadInput):
 class Reporter:
     """Who hands in: an officer, or the holder of a link."""
 
-    road: ReportChannel
+    channel: ReportChannel
     user_id: int | None = None
     link_id: int | None = None
 
@@ -93,7 +93,7 @@ def submit_report(
         with_smartphone=counts.with_smartphone,
         installed=counts.installed,
         note=note,
-        road=giver.road,
+        channel=giver.channel,
         user_id=giver.user_id,
         link_id=giver.link_id,
         reported_at=now,

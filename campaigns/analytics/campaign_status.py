@@ -241,7 +241,7 @@ def _cached_counts(session: Session, campaign: Campaign, redis: Redis) -> Messag
     # A pause, a resume, an end: then old counts would contradict the state beside them.
     key = f"loa:panel:{campaign.id}:{campaign.state.value}"
     return _unpack(
-        cached_count(redis, key, lambda: asdict(_count(session, campaign.id)), at_least_s=COUNT_AGAIN_S)
+        cached_count(redis, key, lambda: asdict(_count(session, campaign.id)), min_ttl_s=COUNT_AGAIN_S)
     )
 
 
@@ -284,7 +284,9 @@ def _read_batches(session: Session, campaign_id: int, *, now: datetime) -> list[
     newest = session.scalar(select(func.max(Attempt.id))) or 0
     batches = session.execute(
         select(Attempt.claimed_at, func.count())
-        .where(Attempt.id > newest - NEWEST, Attempt.lane == campaign_id, Attempt.claimed_at > now - LONG)
+        .where(
+            Attempt.id > newest - NEWEST, Attempt.stream_id == campaign_id, Attempt.claimed_at > now - LONG
+        )
         .group_by(Attempt.claimed_at)
         .order_by(Attempt.claimed_at)
     ).all()
@@ -294,7 +296,7 @@ def _read_batches(session: Session, campaign_id: int, *, now: datetime) -> list[
 def _first_due(session: Session, campaign_id: int) -> tuple[datetime | None, int]:
     row = session.execute(
         select(Outbox.not_before, Outbox.throttled)
-        .where(Outbox.lane == campaign_id)
+        .where(Outbox.stream_id == campaign_id)
         .order_by(Outbox.not_before)
         .limit(1)
     ).first()

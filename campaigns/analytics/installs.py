@@ -111,18 +111,18 @@ def hides_lists(session: Session, campaigns: Sequence[int], *, user: User) -> bo
 
 def _read_total(session: Session, campaign_id: int, *, user: User) -> RecipientCounts:
     seen = visible_to(session, user, ContactList.organisation_id)
-    tally = RecipientCounts()
+    counts = RecipientCounts()
     for answer, people, installed in session.execute(
         select(AnswerTotal.answer, func.sum(AnswerTotal.people), func.sum(AnswerTotal.installed))
         .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
         .where(AnswerTotal.campaign_id == campaign_id, seen)
         .group_by(AnswerTotal.answer)
     ):
-        tally.recipients += int(people)
-        tally.no_smartphone += int(people) if answer is Label.NO_SMARTPHONE else 0
-        tally.answered += int(people) if answer else 0
-        tally.installed += int(installed)
-    return tally
+        counts.recipients += int(people)
+        counts.no_smartphone += int(people) if answer is Label.NO_SMARTPHONE else 0
+        counts.answered += int(people) if answer else 0
+        counts.installed += int(installed)
+    return counts
 
 
 PAGE = 50

@@ -98,7 +98,7 @@ class AgencyRanking:
 class ProgressPage:
     """As of now, for one reader. `chosen` is the campaign whose messages are counted; `campaigns` are all of its kind.
 
-    `total` is over all of them, as the tallies of its parts are. `official` and `agencies` are None where the kind
+    `total` is over all of them, as the totals of its parts are. `official` and `agencies` are None where the kind
     has nothing to install.
     """
 
@@ -138,11 +138,11 @@ def read_progress(
     own_lists = organisations_of(session, user)
     scope = CountScope(campaigns, chosen, seen, _name_of(own_lists))
     reach = read_shared_reach(session, chosen, seen=own_lists, name=scope.name, now=now)
-    tallies = count_places(session, scope, redis=redis, now=now)
+    counts_by_place = count_places(session, scope, redis=redis, now=now)
     goals = read_goals(session, at=now, kind=chosen.kind)
     places = PlaceTree(session, goals, chosen.kind)
     place_goal = goals.goals.get(places.subject(places.top)) if is_whole and places.top else None
-    total = add_up(tallies.values())
+    total = add_up(counts_by_place.values())
     days = count_days(session, scope, redis=redis, now=now)
     if place_goal:
         head = _head(place_goal, total, ShareBasis.ENTERED, days, is_of_place=True, today=today)
@@ -158,12 +158,12 @@ def read_progress(
         head = _head(own_goal, total.of_the_campaign, basis, days, is_of_place=False, today=today)
     yardstick = head.goal.share if head.goal else None
     entered = goals.denominators if is_whole else {}
-    by_place = grouped(tallies, lambda where: where.area)
+    by_place = grouped(counts_by_place, lambda where: where.area)
     add_reach(by_place, reach, reach.areas, lambda area: area)
-    by_district = grouped(tallies, lambda where: places.district_of(where.area))
+    by_district = grouped(counts_by_place, lambda where: places.district_of(where.area))
     add_reach(by_district, reach, reach.areas, places.district_of)
     organisations, rolled_up = organisations_table(
-        session, user, tallies, reach, goals, chosen.kind, yardstick
+        session, user, counts_by_place, reach, goals, chosen.kind, yardstick
     )
     has_app = bool(chosen.content.get("app"))
     official = latest_official(session, today=today) if has_app and is_whole else None
@@ -183,7 +183,7 @@ def read_progress(
         ),
         communes={
             district: places.table(
-                {code: tally for code, tally in by_place.items() if places.district_of(code) == district},
+                {code: counts for code, counts in by_place.items() if places.district_of(code) == district},
                 entered,
                 yardstick,
             )
@@ -296,7 +296,7 @@ class PlaceTree:
 def organisations_table(
     session: Session,
     user: User,
-    tallies: Mapping[Where, PlaceCounts],
+    counts_by_place: Mapping[Where, PlaceCounts],
     reach: Reach,
     goals: Goals,
     kind: str,
@@ -318,7 +318,7 @@ def organisations_table(
             found, above = above, parents[above]
         return str(found) if found is not None else None
 
-    counted = grouped(tallies, lambda where: shown(where.organisation))
+    counted = grouped(counts_by_place, lambda where: shown(where.organisation))
     add_reach(counted, reach, reach.organisations, shown)
     subjects = {
         code: GoalSubject(kind, GoalScope.MEMBERS, organisation=int(code)) for code in counted if code
@@ -334,7 +334,7 @@ def organisations_table(
     table = measure(counted, name_of=lambda code: names.get(code or "", ""), goal_of=goal_of, entered=entered)
     return table, frozenset(
         code
-        for where in tallies
+        for where in counts_by_place
         if where.organisation is not None
         and (code := shown(where.organisation))
         and code != str(where.organisation)
@@ -342,11 +342,11 @@ def organisations_table(
 
 
 def grouped(
-    tallies: Mapping[Where, PlaceCounts], code_of: Callable[[Where], Code]
+    counts_by_place: Mapping[Where, PlaceCounts], code_of: Callable[[Where], Code]
 ) -> dict[Code, PlaceCounts]:
     groups: dict[Code, PlaceCounts] = {}
-    for where, tally in tallies.items():
-        groups.setdefault(code_of(where), PlaceCounts()).add(tally)
+    for where, counts in counts_by_place.items():
+        groups.setdefault(code_of(where), PlaceCounts()).add(counts)
     return groups
 
 
@@ -363,16 +363,16 @@ def add_reach(
         each.sent = 0
         each.delivered = 0 if reach.total.arrived else None
     for key, count in counts.items():
-        if (tally := groups.get(code_of(key))) is not None:
-            tally.sent = (tally.sent or 0) + count.written
-            if tally.delivered is not None:
-                tally.delivered += count.arrived
+        if (place := groups.get(code_of(key))) is not None:
+            place.sent = (place.sent or 0) + count.written
+            if place.delivered is not None:
+                place.delivered += count.arrived
 
 
-def add_up(tallies: Iterable[PlaceCounts]) -> PlaceCounts:
+def add_up(parts: Iterable[PlaceCounts]) -> PlaceCounts:
     total = PlaceCounts()
-    for tally in tallies:
-        total.add(tally)
+    for counts in parts:
+        total.add(counts)
     return total
 
 

@@ -73,21 +73,21 @@ def count_places(
         .where(AnswerTotal.campaign_id.in_(scope.ids), scope.seen)
         .group_by(AnswerTotal.area_code, ContactList.organisation_id, AnswerTotal.answer)
     )
-    tallies: dict[Where, PlaceCounts] = {}
+    counts_by_place: dict[Where, PlaceCounts] = {}
     for area, organisation, answer, people, own, installed, new, own_new in rows:
-        tally = tallies.setdefault(Where(area, organisation), PlaceCounts())
-        tally.recipients += int(people)
-        tally.no_smartphone += int(people) if answer is Label.NO_SMARTPHONE else 0
-        tally.answered += int(people) if answer else 0
-        tally.own_installed += int(own)
-        tally.installed += int(installed)
-        tally.today += int(new)
-        tally.own_today += int(own_new)
+        counts = counts_by_place.setdefault(Where(area, organisation), PlaceCounts())
+        counts.recipients += int(people)
+        counts.no_smartphone += int(people) if answer is Label.NO_SMARTPHONE else 0
+        counts.answered += int(people) if answer else 0
+        counts.own_installed += int(own)
+        counts.installed += int(installed)
+        counts.today += int(new)
+        counts.own_today += int(own_new)
     for area, organisation, day, count in _said_again(session, scope, redis=redis):
-        tally = tallies.setdefault(Where(area, organisation), PlaceCounts())
-        tally.installed -= count
-        tally.today -= count if day == today else 0
-    return tallies
+        counts = counts_by_place.setdefault(Where(area, organisation), PlaceCounts())
+        counts.installed -= count
+        counts.today -= count if day == today else 0
+    return counts_by_place
 
 
 def count_days(session: Session, scope: CountScope, *, redis: Redis, now: datetime) -> list[tuple[date, int]]:
@@ -158,8 +158,8 @@ def _kept(
 ) -> list[tuple[Any, Any, Any, Any]]:
     found = cached_count(
         redis,
-        f"loa:leaders:{name}:{scope.name}",
+        f"loa:progress:{name}:{scope.name}",
         lambda: {"rows": [list(row) for row in session.execute(query)]},
-        at_least_s=AGAIN_S,
+        min_ttl_s=AGAIN_S,
     )
     return [tuple(row) for row in found["rows"]]

@@ -68,7 +68,7 @@ def count_reach(session: Session, campaign_id: int) -> dict[Key, int]:
         counted = [
             *_count_people(session, campaign_id),
             *_count_messages(session, campaign_id),
-            *_count_deeds(session, campaign_id),
+            *_count_answers(session, campaign_id),
             *_count_arms(session, campaign_id),
         ]
     owners = dict(session.execute(select(ContactList.id, ContactList.organisation_id)).all())
@@ -157,13 +157,13 @@ def _count_messages(session: Session, campaign_id: int) -> Iterable[Found]:
         select(Message.step_id, *_WHERE, func.sum(Attempt.segments))
         .join(Message, Message.id == Attempt.message_id)
         .join(Recipient, Recipient.id == Message.recipient_id)
-        .where(*of_it, Attempt.lane == campaign_id, Attempt.state.in_(_CHARGED))
+        .where(*of_it, Attempt.stream_id == campaign_id, Attempt.state.in_(_CHARGED))
         .group_by(Message.step_id, *_WHERE)
     ):
         yield step_id, list_id, area, ReachMeasure.SEGMENTS, "", int(segments)
 
 
-def _count_deeds(session: Session, campaign_id: int) -> Iterable[Found]:
+def _count_answers(session: Session, campaign_id: int) -> Iterable[Found]:
     """Of the step that was the latest when they were done."""
     opened = _opened(session, campaign_id)
     if not opened:

@@ -36,7 +36,7 @@ class Disagreement:
 def find_disagreements(session: Session) -> tuple[int, list[Disagreement]]:
     """How many counts were compared, and those that disagree. Call it inside one `db.read()`.
 
-    Counted anew: people and messages. Beside them the counters that answers have moved, the tallies that the sender
+    Counted anew: people and messages. Beside them the counters that answers have moved, the totals that the sender
     has written, messages by the index of their states, and the counts that are kept for readers, as far as they never change.
     """
     compared, wrong = 0, []

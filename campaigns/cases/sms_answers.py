@@ -1,6 +1,6 @@
 """Answer by SMS; saved texts.
 
-An officer's answer by SMS: the service lane's way, within hours and cap, never to who asked to be left alone.
+An officer's answer by SMS: the service stream's way, within hours and cap, never to who asked to be left alone.
 
 Also what has become of the messages that answer residents, for whoever wonders why none has come.
 
@@ -99,7 +99,7 @@ def answer_by_sms(
     session.add(message)
     session.flush()
     leaves_at = opens_at(now, campaign_hours(campaign, is_live=keys.is_live))
-    session.add(Outbox(message_id=message.id, lane=TRANSACTIONAL_STREAM, not_before=leaves_at))
+    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=leaves_at))
     case.message_id = message.id
     if is_done:
         mark_closed(case, CaseOutcome.MESSAGED, user=user, now=now)

@@ -81,9 +81,9 @@ def settle_restored(
     )
     _refresh(session)
     waiting = 0
-    for lane in session.scalars(select(Outbox.lane).distinct().order_by(Outbox.lane)).all():
+    for stream_id in session.scalars(select(Outbox.stream_id).distinct().order_by(Outbox.stream_id)).all():
         waiting += mark_waiting_unknown(
-            session, lane, backup_id=backup.id, renderer=renderer, look_at=look_at, now=now
+            session, stream_id, backup_id=backup.id, renderer=renderer, look_at=look_at, now=now
         )
     _skip_numbers(session)
     # Whoever was signed out since then, by themselves or as a device was lost, would be in again; a token likewise.
@@ -105,14 +105,14 @@ def settle_restored(
 
 
 def mark_waiting_unknown(
-    session: Session, lane: int, *, backup_id: int, renderer: Renderer, look_at: datetime, now: datetime
+    session: Session, stream_id: int, *, backup_id: int, renderer: Renderer, look_at: datetime, now: datetime
 ) -> int:
-    """An attempt whose outcome nobody saw for all that waits in a lane, due for a look; how many."""
+    """An attempt whose outcome nobody saw for all that waits in a stream, due for a look; how many."""
     total, last = 0, 0
     while True:
         waiting = (
             select(Outbox.message_id, Outbox.n, Outbox.throttled, Outbox.refused)
-            .where(Outbox.lane == lane, Outbox.message_id > last)
+            .where(Outbox.stream_id == stream_id, Outbox.message_id > last)
             .order_by(Outbox.message_id)
             .limit(SLICE)
             .subquery()
@@ -122,10 +122,10 @@ def mark_waiting_unknown(
             return total
         taken = [(row, *renderer.render(row, unaccented=bool(row.unaccented))) for row in found]
         # Charged as a claim charges, and given back where it turns out that it never left.
-        credit_segments(session, {lane: -sum(size for _row, _body, size in taken)})
+        credit_segments(session, {stream_id: -sum(size for _row, _body, size in taken)})
         create_attempts(
             session,
-            lane,
+            stream_id,
             taken,
             state=AttemptState.UNKNOWN,
             worker=worker_of(backup_id),
@@ -178,13 +178,15 @@ def _doubt_taken(session: Session, *, since: datetime, look_at: datetime, now: d
         Attempt.claimed_at > since,
     )
     counted = session.execute(
-        select(Attempt.lane, Attempt.state, Attempt.cause, func.count(), func.sum(Attempt.segments))
+        select(Attempt.stream_id, Attempt.state, Attempt.cause, func.count(), func.sum(Attempt.segments))
         .where(*is_open)
-        .group_by(Attempt.lane, Attempt.state, Attempt.cause)
+        .group_by(Attempt.stream_id, Attempt.state, Attempt.cause)
     ).all()
     moves: dict[StateChange, ChangeTotals] = defaultdict(ChangeTotals)
-    for lane, state, cause, n, segments in counted:
-        moves[StateChange(lane, state, cause, AttemptState.UNKNOWN, None)] = ChangeTotals(n, int(segments))
+    for stream_id, state, cause, n, segments in counted:
+        moves[StateChange(stream_id, state, cause, AttemptState.UNKNOWN, None)] = ChangeTotals(
+            n, int(segments)
+        )
     session.execute(
         update(Attempt)
         .where(*is_open)

@@ -56,7 +56,7 @@ def is_due(session: Session, redis: Redis, *, is_live: bool, now: datetime) -> b
 
 
 async def read_bills(
-    runtime: Runtime, gateway: Gateway, *, is_told_to_stop: Callable[[], bool], now: datetime
+    runtime: Runtime, gateway: Gateway, *, stop_requested: Callable[[], bool], now: datetime
 ) -> BillingResult:
     """Read the gateway's list of the last days, a page at a time, and keep the prices that are new in it."""
     done = BillingResult()
@@ -66,11 +66,11 @@ async def read_bills(
             async for page in gateway.list_billed(today - timedelta(days=back)):
                 done.pages += 1
                 done.priced += await asyncio.to_thread(_store, runtime, page)
-                if is_told_to_stop():
+                if stop_requested():
                     return done
         except GatewayUnavailable as error:
             done.away += 1
-            log.warning("bills.list_away error=%s", error)
+            log.warning("billing.list_unavailable error=%s", error)
     return done
 
 
@@ -92,7 +92,9 @@ def store_bills(session: Session, page: Sequence[BilledMessage], *, usd_vnd: flo
     if not prices:
         return 0
     held = session.execute(
-        select(Attempt.id, Attempt.gateway_id, Attempt.lane, Attempt.state, Attempt.cause, Attempt.segments)
+        select(
+            Attempt.id, Attempt.gateway_id, Attempt.stream_id, Attempt.state, Attempt.cause, Attempt.segments
+        )
         .where(Attempt.gateway_id.in_(values_subquery(session, prices, String)), Attempt.price_vnd.is_(None))
         .order_by(Attempt.id)
         .with_for_update()
@@ -107,11 +109,11 @@ def store_bills(session: Session, page: Sequence[BilledMessage], *, usd_vnd: flo
         segments = counted or row.segments
         changes.append({"id": row.id, "price_vnd": vnd, "segments": segments})
         if segments != row.segments:
-            same = recounted[StateChange(row.lane, row.state, row.cause, row.state, row.cause)]
+            same = recounted[StateChange(row.stream_id, row.state, row.cause, row.state, row.cause)]
             same.segments += row.segments
             same.more += segments - row.segments
-        so_far, sum_vnd = billed[row.lane]
-        billed[row.lane] = (so_far + segments * is_charged(row.state), sum_vnd + vnd)
+        so_far, sum_vnd = billed[row.stream_id]
+        billed[row.stream_id] = (so_far + segments * is_charged(row.state), sum_vnd + vnd)
     new = rows_table(session, {"id": BigInteger, "price_vnd": Integer, "segments": SmallInteger}, changes)
     session.execute(
         update(Attempt)

@@ -2,7 +2,7 @@
 
 Claiming: from the outbox to attempts under lease, with every check that must hold at that moment.
 
-Whose turn it is: the next batch of the lane that has waited longest, claimed within the pace.
+Whose turn it is: the next batch of the stream that has waited longest, claimed within the pace.
 
 What numbers have had lately, whoever sent it: what the caps are held against.
 
@@ -70,7 +70,7 @@ class Claim:
     n: int
     throttled: int
     refused: int
-    lane: int
+    stream_id: int
     to: str
     sender: str
     body: str
@@ -90,7 +90,7 @@ class ClaimBatch:
 
 def claim(
     session: Session,
-    lane: Stream,
+    stream: Stream,
     *,
     limit: int,
     segments: float,
@@ -102,16 +102,16 @@ def claim(
     is_live: bool,
     service_sender: str,
 ) -> ClaimBatch:
-    """Take up to `limit` due messages of a lane, and one or up to `segments` segments.
+    """Take up to `limit` due messages of a stream, and one or up to `segments` segments.
 
     Returns an empty batch when there are none or the campaign was stopped.
     """
-    budget_left = _lock_lane(session, lane, price_vnd=price_vnd)
+    budget_left = _lock_stream(session, stream, price_vnd=price_vnd)
     if budget_left is None:
         return ClaimBatch([], 0)
     # No message has less than one segment: no more rows are held than can be taken.
     most = limit if segments >= limit else max(1, math.ceil(segments))
-    due = _lock_due(session, lane, limit=most, now=now)
+    due = _lock_due(session, stream, limit=most, now=now)
     if not due:
         return ClaimBatch([], 0)
     phones = values_subquery(session, {row.phone_id for row in due}, BigInteger)
@@ -157,18 +157,18 @@ def claim(
             contents.add((row.phone_id, content))
         taken.append((row, body, size))
 
-    skipped = _put_aside(session, refused, now=now)
-    if taken and lane.id != TRANSACTIONAL_STREAM:
+    skipped = _reserved_vnd(session, refused, now=now)
+    if taken and stream.id != TRANSACTIONAL_STREAM:
         total = sum(size for _, _, size in taken)
         session.execute(
             update(Campaign)
-            .where(Campaign.id == lane.id)
+            .where(Campaign.id == stream.id)
             .values(segments_taken=Campaign.segments_taken + total),
             execution_options=NO_SYNC,
         )
     ids = create_attempts(
         session,
-        lane.id,
+        stream.id,
         taken,
         state=AttemptState.SENDING,
         worker=worker,
@@ -182,13 +182,15 @@ def claim(
             n=row.n,
             throttled=row.throttled,
             refused=row.refused,
-            lane=lane.id,
+            stream_id=stream.id,
             to=row.e164,
             sender=row.sender or service_sender,
             body=body,
             segments=size,
-            # An acknowledgement has its own campaign's hours, whatever lane it is in.
-            closes_at=min(lane.closes_at, closing[campaign_hours(row, is_live=is_live)] or lane.closes_at),
+            # An acknowledgement has its own campaign's hours, whatever stream it is in.
+            closes_at=min(
+                stream.closes_at, closing[campaign_hours(row, is_live=is_live)] or stream.closes_at
+            ),
             kind=row.kind,
         )
         for row, body, size in taken
@@ -196,21 +198,21 @@ def claim(
     return ClaimBatch(claims, skipped, over_budget)
 
 
-def _lock_lane(session: Session, lane: Stream, *, price_vnd: int) -> float | None:
+def _lock_stream(session: Session, stream: Stream, *, price_vnd: int) -> float | None:
     """Money left in VND, with the campaign's row held against pause and cancel; None when it was stopped."""
-    if lane.id == TRANSACTIONAL_STREAM:
+    if stream.id == TRANSACTIONAL_STREAM:
         return float("inf")
     # Not a share lock: new ones would overtake a waiting pause for as long as several workers claim.
     state, taken, priced, priced_vnd = session.execute(
         select(Campaign.state, Campaign.segments_taken, Campaign.priced_segments, Campaign.priced_vnd)
-        .where(Campaign.id == lane.id)
+        .where(Campaign.id == stream.id)
         .with_for_update(key_share=True)
     ).one()
     if state is not CampaignState.SENDING:
         return None
-    if lane.budget_vnd is None:
+    if stream.budget_vnd is None:
         return float("inf")
-    return lane.budget_vnd - Spending(taken, priced, priced_vnd, price_vnd).vnd
+    return stream.budget_vnd - Spending(taken, priced, priced_vnd, price_vnd).vnd
 
 
 def _waiting_for_us(session: Session, recipients: set[int]) -> set[int]:
@@ -227,12 +229,12 @@ def _waiting_for_us(session: Session, recipients: set[int]) -> set[int]:
     )
 
 
-def _lock_due(session: Session, lane: Stream, *, limit: int, now: datetime) -> Sequence[Any]:
+def _lock_due(session: Session, stream: Stream, *, limit: int, now: datetime) -> Sequence[Any]:
     # First a few rows of the outbox by its index, then what belongs to them: whatever the planner believes
     # about a campaign of millions that was queued a moment ago.
     due = (
         select(Outbox.message_id, Outbox.n, Outbox.throttled, Outbox.refused)
-        .where(Outbox.lane == lane.id, Outbox.not_before <= now)
+        .where(Outbox.stream_id == stream.id, Outbox.not_before <= now)
         .order_by(Outbox.not_before, Outbox.message_id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -245,7 +247,7 @@ def _lock_due(session: Session, lane: Stream, *, limit: int, now: datetime) -> S
     ).all()
 
 
-def _put_aside(session: Session, refused: dict[Refusal, list[Any]], *, now: datetime) -> int:
+def _reserved_vnd(session: Session, refused: dict[Refusal, list[Any]], *, now: datetime) -> int:
     """Skip what must not be sent; what is only too early or over the cap is looked at again later."""
     skipped = 0
     for refusal, refused_rows in refused.items():
@@ -269,7 +271,7 @@ def _put_aside(session: Session, refused: dict[Refusal, list[Any]], *, now: date
 
 CLAIM_LIMIT = 1000
 # Fair over all workers together: each of them alone would begin with the same campaign.
-_SERVED, _REMEMBERED_S = "loa:served", 3600
+_SERVED, _REMEMBERED_S = "loa:streams:served", 3600
 OVER_BUDGET = (
     "Đã dùng hết ngân sách của chiến dịch. Hãy hủy phần còn lại, hoặc lập chiến dịch mới cho phần đó."
 )
@@ -278,7 +280,7 @@ OVER_BUDGET = (
 def claim_next_batch(
     runtime: Runtime, worker: str, limit: int = CLAIM_LIMIT
 ) -> tuple[Stream, ClaimBatch, list[SendTask]] | None:
-    """Claim up to `limit` messages of one lane; None when none may send now. Raises SQLAlchemyError, RedisError.
+    """Claim up to `limit` messages of one stream; None when none may send now. Raises SQLAlchemyError, RedisError.
 
     Fair between campaigns; answers to residents and tests go first.
     """
@@ -293,56 +295,56 @@ class _StreamRotation:
 
     def next_batch(self) -> tuple[Stream, ClaimBatch, list[SendTask]] | None:
         with self._runtime.db.read() as session:
-            lanes = open_streams(session, now=datetime.now(UTC), is_live=self._settings.is_live)
-        served = self._last_served() if len(lanes) > 1 else {}
-        lanes.sort(key=lambda lane: (lane.id != TRANSACTIONAL_STREAM, served.get(lane.id, 0.0)))
-        for lane in lanes:
-            if taken := self._take(lane):
-                if len(lanes) > 1:
-                    self._note_served(lane)
-                return lane, *taken
+            streams = open_streams(session, now=datetime.now(UTC), is_live=self._settings.is_live)
+        served = self._last_served() if len(streams) > 1 else {}
+        streams.sort(key=lambda stream: (stream.id != TRANSACTIONAL_STREAM, served.get(stream.id, 0.0)))
+        for stream in streams:
+            if taken := self._take(stream):
+                if len(streams) > 1:
+                    self._note_served(stream)
+                return stream, *taken
         return None
 
     def _last_served(self) -> dict[int, float]:
-        """When each lane had its last turn, with any worker. Without Redis nobody knows."""
+        """When each stream had its last turn, with any worker. Without Redis nobody knows."""
         try:
             turns: Any = self._runtime.redis.zrange(_SERVED, 0, -1, withscores=True)
-            return {int(lane): float(at) for lane, at in turns}
+            return {int(stream_id): float(at) for stream_id, at in turns}
         except RedisError:
             return {}
 
-    def _note_served(self, lane: Stream) -> None:
+    def _note_served(self, stream: Stream) -> None:
         with suppress(RedisError):
-            self._runtime.redis.zadd(_SERVED, {str(lane.id): time.time()})
+            self._runtime.redis.zadd(_SERVED, {str(stream.id): time.time()})
             self._runtime.redis.expire(_SERVED, _REMEMBERED_S)
 
-    def _take(self, lane: Stream) -> tuple[ClaimBatch, list[SendTask]] | None:
+    def _take(self, stream: Stream) -> tuple[ClaimBatch, list[SendTask]] | None:
         runtime, settings = self._runtime, self._settings
-        reserved = reserve_capacity(runtime.redis, lane.paces, most=self._limit) if lane.paces else None
-        if lane.paces and reserved is None:
+        reserved = reserve_capacity(runtime.redis, stream.paces, most=self._limit) if stream.paces else None
+        if stream.paces and reserved is None:
             return None  # enough lies ahead already
-        # In this order, and anew for each lane: however long its transaction has to wait, the fence
+        # In this order, and anew for each stream: however long its transaction has to wait, the fence
         # stands before the end of the lease in the database.
         fence = time.monotonic() + settings.lease_s - settings.send_timeout_s
         now = datetime.now(UTC)
         with runtime.db.write() as session:
             batch = claim(
                 session,
-                lane,
+                stream,
                 limit=self._limit,
                 segments=reserved.segments if reserved else math.inf,
                 now=now,
                 lease_s=settings.lease_s,
                 worker=self._worker,
                 renderer=self._renderer,
-                price_vnd=segment_price(lane.price_vnd, settings),
+                price_vnd=segment_price(stream.price_vnd, settings),
                 is_live=settings.is_live,
                 service_sender=settings.twilio_from,
             )
             if batch.over_budget and not batch.claims:
-                pause_automatically(session, lane.id, reason=OVER_BUDGET, now=now)
+                pause_automatically(session, stream.id, reason=OVER_BUDGET, now=now)
             # Still inside: without Redis nothing is claimed that has a pace to keep.
-            starts = _next_places(session, runtime.redis, batch) if lane.id == TRANSACTIONAL_STREAM else {}
+            starts = _next_places(session, runtime.redis, batch) if stream.id == TRANSACTIONAL_STREAM else {}
         if reserved:
             reserved.settle(sum(item.segments for item in batch.claims))
         if not batch.claims and not batch.skipped:
@@ -438,7 +440,7 @@ def select_send_data(waiting: Subquery) -> Select[Any]:
 
 def create_attempts(
     session: Session,
-    lane: int,
+    stream_id: int,
     taken: Sequence[tuple[Any, str, int]],
     *,
     state: AttemptState,
@@ -476,7 +478,7 @@ def create_attempts(
         "message_id": claimed.c.message_id,
         "n": claimed.c.n,
         "phone_id": claimed.c.phone_id,
-        "lane": literal(lane, BigInteger),
+        "stream_id": literal(stream_id, BigInteger),
         "state": literal(state.value),
         "worker": literal(worker),
         "body": claimed.c.body,

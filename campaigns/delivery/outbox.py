@@ -2,7 +2,7 @@
 
 Back into the outbox, what never left or came to nothing; and out of it, what is not to leave.
 
-Tallies: what became of attempts, as sums. Figures and the watch over failures read these, not the attempts.
+Totals: what became of attempts, as sums. Figures and the watch over failures read these, not the attempts.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ def return_unsent(session: Session, back: Sequence[UnsentClaim]) -> None:
     returned: Counter[int] = Counter()
     for item in back:
         if item.claim.attempt_id in undone:
-            returned[item.claim.lane] += item.claim.segments
+            returned[item.claim.stream_id] += item.claim.segments
     credit_segments(session, returned)
     requeue(
         session,
         [
             OutboxEntry(
                 item.claim.message_id,
-                item.claim.lane,
+                item.claim.stream_id,
                 item.claim.n,
                 item.not_before,
                 item.throttled,
@@ -80,7 +80,7 @@ class OutboxEntry:
     """A row of the outbox to be."""
 
     message_id: int
-    lane: int
+    stream_id: int
     n: int
     not_before: datetime
     throttled: int = 0
@@ -90,21 +90,21 @@ class OutboxEntry:
 def credit_segments(
     session: Session, segments: Mapping[int, int], billed: Mapping[int, tuple[int, int]] | None = None
 ) -> None:
-    """Credit campaigns (by lane) with segments that are not charged after all; less than 0 charges them.
+    """Credit campaigns (by stream) with segments that are not charged after all; less than 0 charges them.
 
     `billed`: segments and VND by which what the gateway has billed grows.
     """
     billed = billed or {}
-    for lane in sorted({*segments, *billed} - {TRANSACTIONAL_STREAM}):
+    for stream_id in sorted({*segments, *billed} - {TRANSACTIONAL_STREAM}):
         values: dict[str, Any] = {}
-        if returned := segments.get(lane):
+        if returned := segments.get(stream_id):
             values["segments_taken"] = Campaign.segments_taken - returned
-        if (more := billed.get(lane, (0, 0))) != (0, 0):
+        if (more := billed.get(stream_id, (0, 0))) != (0, 0):
             values["priced_segments"] = Campaign.priced_segments + more[0]
             values["priced_vnd"] = Campaign.priced_vnd + more[1]
         if values:
             session.execute(
-                update(Campaign).where(Campaign.id == lane).values(values), execution_options=NO_SYNC
+                update(Campaign).where(Campaign.id == stream_id).values(values), execution_options=NO_SYNC
             )
 
 
@@ -112,20 +112,20 @@ def requeue(session: Session, waiting: Sequence[OutboxEntry]) -> None:
     """Put messages into the outbox again, or cancel them where their campaign was cancelled meanwhile."""
     if not waiting:
         return
-    lanes = sorted({item.lane for item in waiting} - {TRANSACTIONAL_STREAM})
+    stream_ids = sorted({item.stream_id for item in waiting} - {TRANSACTIONAL_STREAM})
     # Held until the end, so that a cancel either sees these rows in the outbox or is seen here.
     cancelled = {
         campaign_id
         for campaign_id, state in session.execute(
             select(Campaign.id, Campaign.state)
-            .where(Campaign.id.in_(lanes))
+            .where(Campaign.id.in_(stream_ids))
             .order_by(Campaign.id)
             .with_for_update(key_share=True)
         )
         if state is CampaignState.CANCELLED
     }
-    dropped = [item.message_id for item in waiting if item.lane in cancelled]
-    kept = [item for item in waiting if item.lane not in cancelled]
+    dropped = [item.message_id for item in waiting if item.stream_id in cancelled]
+    kept = [item for item in waiting if item.stream_id not in cancelled]
     for ids, state in (
         (dropped, MessageState.CANCELLED),
         ([item.message_id for item in kept], MessageState.QUEUED),
@@ -143,7 +143,7 @@ def requeue(session: Session, waiting: Sequence[OutboxEntry]) -> None:
             [
                 {
                     "message_id": item.message_id,
-                    "lane": item.lane,
+                    "stream_id": item.stream_id,
                     "n": item.n,
                     "not_before": item.not_before,
                     "throttled": min(item.throttled, 100),
@@ -175,7 +175,7 @@ FOLD_AFTER = timedelta(hours=1)
 class StateChange(NamedTuple):
     """A step of attempts from one state, with its cause, to the next."""
 
-    lane: int
+    stream_id: int
     before: AttemptState
     cause_before: str | None
     after: AttemptState
@@ -200,7 +200,7 @@ def add_totals(
 ) -> None:
     """Note what changed, and settle the campaigns' budgets with it. In the transaction of the changes.
 
-    `billed`: by lane, segments and VND by which what the gateway has billed grows.
+    `billed`: by stream, segments and VND by which what the gateway has billed grows.
     """
     sums: dict[tuple[int, AttemptState, str | None], ChangeTotals] = defaultdict(ChangeTotals)
     credits: dict[int, int] = defaultdict(int)
@@ -211,13 +211,20 @@ def add_totals(
             (move.after, move.cause, moved.n, after),
         ):
             if state in ACCEPTED_OR_BEYOND:
-                total = sums[move.lane, state, cause]
+                total = sums[move.stream_id, state, cause]
                 total.n += n
                 total.segments += segments
-        credits[move.lane] += moved.segments * is_charged(move.before) - after * is_charged(move.after)
+        credits[move.stream_id] += moved.segments * is_charged(move.before) - after * is_charged(move.after)
     noted = [
-        {"lane": lane, "state": state, "cause": cause, "n": total.n, "segments": total.segments, "at": now}
-        for (lane, state, cause), total in sums.items()
+        {
+            "stream_id": stream_id,
+            "state": state,
+            "cause": cause,
+            "n": total.n,
+            "segments": total.segments,
+            "at": now,
+        }
+        for (stream_id, state, cause), total in sums.items()
         if total.n or total.segments
     ]
     if noted:
@@ -225,13 +232,13 @@ def add_totals(
     credit_segments(session, credits, billed)
 
 
-def recent_outcomes(session: Session, lane: int, *, now: datetime) -> tuple[int, int]:
+def recent_outcomes(session: Session, stream_id: int, *, now: datetime) -> tuple[int, int]:
     """Failed and well, of the outcomes of the last minutes; those before the campaign was resumed do not count."""
     since = now - FAILURE_WINDOW
-    resumed_at = session.scalar(select(Campaign.resumed_at).where(Campaign.id == lane))
+    resumed_at = session.scalar(select(Campaign.resumed_at).where(Campaign.id == stream_id))
     rows = session.execute(
         select(AttemptTotal.state, func.sum(AttemptTotal.n))
-        .where(AttemptTotal.lane == lane, AttemptTotal.at > max(since, resumed_at or since))
+        .where(AttemptTotal.stream_id == stream_id, AttemptTotal.at > max(since, resumed_at or since))
         .group_by(AttemptTotal.state)
     ).all()
     found = {state: int(n) for state, n in rows}
@@ -242,20 +249,20 @@ def recent_outcomes(session: Session, lane: int, *, now: datetime) -> tuple[int,
 
 
 def fold_attempt_totals(session: Session, *, now: datetime) -> int:
-    """Put old tallies of the same kind together; how many rows that saved. Of two at once each row is one's alone."""
+    """Put old totals of the same kind together; how many rows that saved. Of two at once each row is one's alone."""
     old = AttemptTotal.at < now - FOLD_AFTER
     kinds = session.execute(
-        select(AttemptTotal.lane, AttemptTotal.state, AttemptTotal.cause)
+        select(AttemptTotal.stream_id, AttemptTotal.state, AttemptTotal.cause)
         .where(old)
-        .group_by(AttemptTotal.lane, AttemptTotal.state, AttemptTotal.cause)
+        .group_by(AttemptTotal.stream_id, AttemptTotal.state, AttemptTotal.cause)
         .having(func.count() > 1)
-        .order_by(AttemptTotal.lane, AttemptTotal.state, AttemptTotal.cause)
+        .order_by(AttemptTotal.stream_id, AttemptTotal.state, AttemptTotal.cause)
     ).all()
     folded: list[dict[str, object]] = []
     taken = 0
     for kind in kinds:
         same = (
-            AttemptTotal.lane == kind.lane,
+            AttemptTotal.stream_id == kind.stream_id,
             AttemptTotal.state == kind.state,
             AttemptTotal.cause.is_not_distinct_from(kind.cause),
         )
@@ -281,13 +288,13 @@ def fold_attempt_totals(session: Session, *, now: datetime) -> int:
     return taken - len(folded)
 
 
-def causes_and_segments(session: Session, lane: int) -> tuple[dict[str, int], int, int]:
-    """Of a lane: failures by cause; segments that are charged; requests that the gateway has answered."""
+def causes_and_segments(session: Session, stream_id: int) -> tuple[dict[str, int], int, int]:
+    """Of a stream: failures by cause; segments that are charged; requests that the gateway has answered."""
     rows = session.execute(
         select(
             AttemptTotal.state, AttemptTotal.cause, func.sum(AttemptTotal.n), func.sum(AttemptTotal.segments)
         )
-        .where(AttemptTotal.lane == lane)
+        .where(AttemptTotal.stream_id == stream_id)
         .group_by(AttemptTotal.state, AttemptTotal.cause)
     ).all()
     causes: dict[str, int] = defaultdict(int)

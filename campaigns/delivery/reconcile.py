@@ -85,7 +85,7 @@ async def reconcile(runtime: Runtime, gateway: Gateway) -> ReconcileResult:
             try:
                 return await gateway.list_to(row.e164, attempt_id=row.id)
             except GatewayUnavailable as error:
-                log.warning("reconcile.list_away error=%s", error)
+                log.warning("reconcile.list_unavailable error=%s", error)
                 return None
 
     lists = await asyncio.gather(*map(look, due))
@@ -102,7 +102,7 @@ def _take_due(runtime: Runtime) -> tuple[Sequence[Any], datetime, dict[str, date
                 Attempt.id,
                 Attempt.message_id,
                 Attempt.n,
-                Attempt.lane,
+                Attempt.stream_id,
                 Attempt.body,
                 Attempt.claimed_at,
                 Attempt.worker,
@@ -235,7 +235,7 @@ def _count_absent(
     apply_reports(session, reports, now=now, secret_key=secret_key)
     requeue(
         session,
-        [OutboxEntry(rows[i].message_id, rows[i].lane, rows[i].n + 1, now) for i in gone],
+        [OutboxEntry(rows[i].message_id, rows[i].stream_id, rows[i].n + 1, now) for i in gone],
     )
     return len(gone)
 
@@ -244,17 +244,17 @@ def _count_absent(
 # The pages say “quá một giờ”.
 DECIDE_AFTER = timedelta(hours=1)
 
-# The campaign to which an attempt belongs: its lane, and where that is the one for answers, the campaign that the
+# The campaign to which an attempt belongs: its stream, and where that is the one for answers, the campaign that the
 # answer is about. None for what belongs to no campaign: answers to strangers, tests.
 CAMPAIGN_OF_ATTEMPT = case(
     (
-        Attempt.lane == TRANSACTIONAL_STREAM,
+        Attempt.stream_id == TRANSACTIONAL_STREAM,
         select(Message.campaign_id)
         .where(Message.id == Attempt.message_id, Message.kind != MessageKind.TEST)
         .correlate(Attempt)
         .scalar_subquery(),
     ),
-    else_=Attempt.lane,
+    else_=Attempt.stream_id,
 )
 
 
@@ -269,7 +269,7 @@ def _undecided(campaign_id: int | None, *, now: datetime) -> tuple[Any, ...]:
 
 def count_undecided(session: Session, campaign_id: int, *, now: datetime) -> tuple[int, int]:
     """Messages of a campaign of which nobody can say whether the gateway has them: of its steps, and answers."""
-    is_answer = Attempt.lane == TRANSACTIONAL_STREAM
+    is_answer = Attempt.stream_id == TRANSACTIONAL_STREAM
     found = session.execute(
         select(is_answer, func.count()).where(*_undecided(campaign_id, now=now)).group_by(is_answer)
     )
@@ -301,7 +301,7 @@ def decide_unknown(
         )
     require_role(user, Role.STAFF, Role.APPROVER)
     attempts = session.execute(
-        select(Attempt.id, Attempt.message_id, Attempt.lane, Attempt.n)
+        select(Attempt.id, Attempt.message_id, Attempt.stream_id, Attempt.n)
         .where(*_undecided(campaign_id, now=now))
         .order_by(Attempt.id)
         .with_for_update()
@@ -313,7 +313,7 @@ def decide_unknown(
         session, [AttemptReport(row.id, becomes) for row in attempts], now=now, secret_key=secret_key
     )
     if resend:
-        requeue(session, [OutboxEntry(row.message_id, row.lane, row.n + 1, now) for row in attempts])
+        requeue(session, [OutboxEntry(row.message_id, row.stream_id, row.n + 1, now) for row in attempts])
     audit.record(
         session,
         actor_id=user.id,

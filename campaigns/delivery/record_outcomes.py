@@ -110,7 +110,7 @@ def record_outcomes(
                     AttemptReport(claim.attempt_id, AttemptState.UNKNOWN, code=detail[:24], due_at=look_at)
                 )
             case Refused(cause) if policy_of(cause).pauses and not is_out_of_retries(
-                claim.refused + 1, is_service=claim.lane == TRANSACTIONAL_STREAM
+                claim.refused + 1, is_service=claim.stream_id == TRANSACTIONAL_STREAM
             ):
                 # The account or the sender was refused, not this message: it waits for them to be put right.
                 wait = back_off_s(claim.refused, None, seed=claim.message_id)
@@ -123,7 +123,7 @@ def record_outcomes(
     apply_reports(session, reports, now=now, secret_key=secret_key)
     return_unsent(session, back)
     stopped = (
-        (claim.lane, outcome.code)
+        (claim.stream_id, outcome.code)
         for claim, outcome in outcomes
         if isinstance(outcome, Refused) and policy_of(outcome.cause).pauses
     )
@@ -150,7 +150,7 @@ def apply_reports(
             Attempt.n,
             Attempt.state,
             Attempt.gateway_id,
-            Attempt.lane,
+            Attempt.stream_id,
             Attempt.phone_id,
             Attempt.segments,
             Attempt.cause,
@@ -172,7 +172,7 @@ def apply_reports(
     repeated: set[int] = set()
     changed: set[int] = set()
     stepped: dict[StateChange, ChangeTotals] = defaultdict(ChangeTotals)
-    billed: Counter[int] = Counter()  # segments whose bill is there, by lane
+    billed: Counter[int] = Counter()  # segments whose bill is there, by stream
     failed: list[FailedAttempt] = []
     for row in held:
         state, gateway_id = row.state, row.gateway_id
@@ -203,16 +203,16 @@ def apply_reports(
         if latest is None:
             named.append(change)
             continue
-        step = stepped[StateChange(row.lane, row.state, row.cause, state, latest.cause)]
+        step = stepped[StateChange(row.stream_id, row.state, row.cause, state, latest.cause)]
         step.n += 1
         step.segments += row.segments
         if row.price_vnd is not None:
-            billed[row.lane] += row.segments * (is_charged(state) - is_charged(row.state))
+            billed[row.stream_id] += row.segments * (is_charged(state) - is_charged(row.state))
         elif latest.segments and latest.segments != row.segments:
             step.more += latest.segments - row.segments
             charged.setdefault(latest.segments, []).append(row.id)
         if state in FAILURES:
-            failed.append(FailedAttempt(row.lane, row.phone_id, latest.cause, latest.code))
+            failed.append(FailedAttempt(row.stream_id, row.phone_id, latest.cause, latest.code))
         change["state"], change["cause"], change["code"] = state.value, latest.cause, latest.code
         moves.append(change)
         if latest.due_at:
@@ -222,7 +222,7 @@ def apply_reports(
         session.execute(delete(Outbox).where(Outbox.message_id.in_(returned)), execution_options=NO_SYNC)
     refresh_messages(session, [row.message_id for row in held if row.id in changed])
     _report_repeated(session, repeated, now=now)
-    add_totals(session, stepped, now=now, billed={lane: (more, 0) for lane, more in billed.items()})
+    add_totals(session, stepped, now=now, billed={stream_id: (more, 0) for stream_id, more in billed.items()})
     apply_failure_policies(session, failed, now=now, secret_key=secret_key)
     return len(changed)
 
@@ -327,7 +327,7 @@ def add_incident(session: Session, *, kind: str, subject: str, now: datetime, **
 class FailedAttempt:
     """An attempt that has just failed, and how."""
 
-    lane: int
+    stream_id: int
     phone_id: int
     cause: str | None
     code: str | None
@@ -348,15 +348,15 @@ def apply_failure_policies(
             now=now,
         )
     pause_refused(
-        session, ((item.lane, item.code) for item in failed if policy_of(item.cause).pauses), now=now
+        session, ((item.stream_id, item.code) for item in failed if policy_of(item.cause).pauses), now=now
     )
-    for lane in sorted({item.lane for item in failed} - {TRANSACTIONAL_STREAM}):
-        bad, well = recent_outcomes(session, lane, now=now)
+    for stream_id in sorted({item.stream_id for item in failed} - {TRANSACTIONAL_STREAM}):
+        bad, well = recent_outcomes(session, stream_id, now=now)
         if fails_too_often(failed=bad, well=well):
             minutes = int(FAILURE_WINDOW.total_seconds() / 60)
             pause_automatically(
                 session,
-                lane,
+                stream_id,
                 reason=f"Trong {minutes} phút qua có {bad} trên {bad + well} tin không gửi được. "
                 "Hãy xem nguyên nhân ở trang này, kiểm tra danh sách và tên người gửi rồi mới gửi tiếp.",
                 now=now,
@@ -364,10 +364,12 @@ def apply_failure_policies(
 
 
 def pause_refused(session: Session, refused: Iterable[tuple[int, str | None]], *, now: datetime) -> None:
-    """Pause the campaigns (lane, code) whose account or sender the gateway refuses: all would fail the same way."""
-    for lane, code in sorted({(lane, code or "") for lane, code in refused if lane != TRANSACTIONAL_STREAM}):
+    """Pause the campaigns (stream, code) whose account or sender the gateway refuses: all would fail the same way."""
+    for stream_id, code in sorted(
+        {(stream_id, code or "") for stream_id, code in refused if stream_id != TRANSACTIONAL_STREAM}
+    ):
         reason = f"Cổng tin nhắn từ chối tài khoản hoặc tên người gửi (mã {code}). Hãy báo người quản trị."
-        pause_automatically(session, lane, reason=reason, now=now)
+        pause_automatically(session, stream_id, reason=reason, now=now)
 
 
 APPLY_LIMIT = 1000
@@ -395,7 +397,7 @@ class StatusCallback(NamedTuple):
 
 
 class StatusCallbackStore:
-    """A connection over which callbacks are stored, made at the first ones and kept until `let_go`. For one thread at a time."""
+    """A connection over which callbacks are stored, made at the first ones and kept until `close`. For one thread at a time."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -420,17 +422,17 @@ class StatusCallbackStore:
     def _store(self, callbacks: Sequence[StatusCallback], *, now: datetime) -> None:
         try:
             if self._held is None:
-                held = self._db.hold()
+                held = self._db.autocommit_session()
                 self._session, self._held = held.__enter__(), held
                 self._insertion = _insertion(self._session)
             events = rows_json([each._asdict() for each in callbacks])
             self._session.connection().execute(self._insertion, {"events": events, "now": now})
             self._session.commit()
         except BaseException:
-            self.let_go()
+            self.close()
             raise
 
-    def let_go(self) -> None:
+    def close(self) -> None:
         """Give the connection back; what was not committed is gone."""
         held, self._held = self._held, None
         if held:

@@ -83,10 +83,10 @@ class MessageSender:
 
     runtime: Runtime
     gateway: Gateway
-    clerk: DatabaseExecutor
+    run_in_database: DatabaseExecutor
     worker: str
-    is_told_to_stop: Callable[[], bool]
-    call_for_help: Callable[[], object]  # at the first batch, once
+    stop_requested: Callable[[], bool]
+    enqueue_helper: Callable[[], object]  # at the first batch, once
     counts: SendCounts = field(default_factory=SendCounts)
 
     def __post_init__(self) -> None:
@@ -100,7 +100,7 @@ class MessageSender:
         )
         self._line = SendBuffer()
         self._seen: list[tuple[Claim, Outcome | None]] = []
-        self._open: dict[int, float] = {}  # lanes that may send, and until when (monotonic)
+        self._open: dict[int, float] = {}  # streams that may send, and until when (monotonic)
         self._waiting: set[int] = set()  # attempts in the line
         self._barred: set[int] = set()  # of these, those whose number was suppressed meanwhile
         self._under_way = 0
@@ -117,7 +117,7 @@ class MessageSender:
         try:
             await self._claim_all(ends_at)
         finally:
-            while self._line.later and not self.is_told_to_stop() and not self._is_broken():
+            while self._line.later and not self.stop_requested() and not self._is_broken():
                 await asyncio.sleep(0.02)
             self._line.release()
             self._line.end(len(senders))
@@ -142,7 +142,7 @@ class MessageSender:
     async def _claim_all(self, ends_at: float) -> None:
         idle_since: float | None = None
         began = time.monotonic()
-        while time.monotonic() < ends_at and not self.is_told_to_stop() and not self._is_broken():
+        while time.monotonic() < ends_at and not self.stop_requested() and not self._is_broken():
             a_second = self.counts.requested / max(0.2, time.monotonic() - began)
             limit = int(min(CLAIM_LIMIT, max(LEAST_CLAIM, a_second * CLAIM_FOR_S)))
             if len(self._line) > max(LEAST_CLAIM / 2, a_second * AHEAD_S) or self._is_halted():
@@ -150,7 +150,7 @@ class MessageSender:
                 idle_since = None
                 continue
             try:
-                claimed = await self.clerk(claim_next_batch, self.worker, limit)
+                claimed = await self.run_in_database(claim_next_batch, self.worker, limit)
             except BackendUnavailable as error:
                 log.warning("send.claim_failed error=%s", error)
                 await asyncio.sleep(RETRY_DATABASE_S)
@@ -166,13 +166,13 @@ class MessageSender:
             if not claimed:
                 await asyncio.sleep(0.05)
 
-    def _take(self, lane: Stream, batch: ClaimBatch, jobs: list[SendTask]) -> None:
+    def _take(self, stream: Stream, batch: ClaimBatch, jobs: list[SendTask]) -> None:
         if jobs and not self.counts.claimed:
-            self.call_for_help()
+            self.enqueue_helper()
         self.counts.claimed += len(jobs)
         self.counts.skipped += batch.skipped
         if jobs:
-            self._open[lane.id] = monotonic_of(lane.closes_at)
+            self._open[stream.id] = monotonic_of(stream.closes_at)
         for job in jobs:
             self._waiting.add(job.claim.attempt_id)
             self._line.put(job)
@@ -224,21 +224,21 @@ class MessageSender:
             log.exception("send.fault attempt=%s", claimed.attempt_id)
             outcome = OutcomeUnknown(type(error).__name__)
         if isinstance(outcome, Throttled):
-            self._account.refused(outcome.retry_after_s, now=time.monotonic())
+            self._account.note_throttled(outcome.retry_after_s, now=time.monotonic())
         elif isinstance(outcome, Accepted):
-            self._account.accepted(asked_at=asked_at)
+            self._account.note_accepted(asked_at=asked_at)
         self._seen.append((claimed, outcome))
 
     def _may_start(self, job: SendTask) -> bool:
         claimed, now = job.claim, time.monotonic()
         if (
             now >= job.fence
-            or self.is_told_to_stop()
+            or self.stop_requested()
             or self._is_broken()
             or claimed.attempt_id in self._barred
         ):
             return False
-        closes_at = self._open.get(claimed.lane)
+        closes_at = self._open.get(claimed.stream_id)
         if closes_at is None:
             return False
         return claimed.kind is MessageKind.CONFIRMATION or now < min(closes_at, job.closes_at)
@@ -248,32 +248,34 @@ class MessageSender:
         try:
             while True:
                 with suppress(RedisError):
-                    await asyncio.to_thread(self._account.beat)
+                    await asyncio.to_thread(self._account.heartbeat)
                 await asyncio.sleep(BEAT_EVERY_S)
         finally:
             with suppress(RedisError):
                 self._account.leave()
 
     async def _watch(self) -> None:
-        """Forget the lanes that were paused, cancelled or closed, and the numbers that opted out."""
+        """Forget the streams that were paused, cancelled or closed, and the numbers that opted out."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            lanes, waiting = list(self._open), list(self._waiting)
+            stream_ids, waiting = list(self._open), list(self._waiting)
             try:
-                still, self._barred = await asyncio.to_thread(self._look, lanes, waiting)
+                still, self._barred = await asyncio.to_thread(self._look, stream_ids, waiting)
             except SQLAlchemyError as error:
                 # Cut off from the database nobody can tell us of a pause; the lease bounds how long.
                 log.warning("send.watch_failed error=%s", type(error).__name__)
                 continue
-            for lane in lanes:  # lanes claimed meanwhile are not touched
-                if lane in still:
-                    self._open[lane] = monotonic_of(still[lane])
+            for stream_id in stream_ids:  # streams claimed meanwhile are not touched
+                if stream_id in still:
+                    self._open[stream_id] = monotonic_of(still[stream_id])
                 else:
-                    self._open.pop(lane, None)
+                    self._open.pop(stream_id, None)
 
-    def _look(self, lanes: list[int], waiting: list[int]) -> tuple[dict[int, datetime], set[int]]:
+    def _look(self, stream_ids: list[int], waiting: list[int]) -> tuple[dict[int, datetime], set[int]]:
         with self.runtime.db.read() as session:
-            still = streams_still_open(session, lanes, now=datetime.now(UTC), is_live=self._settings.is_live)
+            still = streams_still_open(
+                session, stream_ids, now=datetime.now(UTC), is_live=self._settings.is_live
+            )
             return still, suppressed_attempts(session, waiting)
 
     # -- record --------------------------------------------------------------------------------------
@@ -290,7 +292,7 @@ class MessageSender:
             return True
         self._storing = len(seen)
         try:
-            await self.clerk(store_outcomes, seen)
+            await self.run_in_database(store_outcomes, seen)
         except BackendUnavailable as error:
             log.warning("send.record_failed count=%s error=%s", len(seen), error)
             self._seen = seen + self._seen
@@ -310,7 +312,7 @@ class _Ready(asyncio.Queue[SendTask | None]):
     """First in, first out; but answers to residents and tests go ahead of every campaign."""
 
     def _put(self, item: SendTask | None) -> None:
-        if item is not None and item.claim.lane == TRANSACTIONAL_STREAM:
+        if item is not None and item.claim.stream_id == TRANSACTIONAL_STREAM:
             self._queue.appendleft(item)  # type: ignore[attr-defined]
         else:
             self._queue.append(item)  # type: ignore[attr-defined]

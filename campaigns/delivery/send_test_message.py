@@ -1,4 +1,4 @@
-"""A test message to an officer's own phone: real road, real gateway, nobody's list."""
+"""A test message to an officer's own phone: real channel, real gateway, nobody's list."""
 
 from __future__ import annotations
 
@@ -91,6 +91,6 @@ def send_test_message(
     )
     session.add(message)
     session.flush()
-    session.add(Outbox(message_id=message.id, lane=TRANSACTIONAL_STREAM, not_before=now))
+    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=now))
     audit.record(session, actor_id=user.id, action=_ACTION, subject=f"messages:{message.id}", now=now)
     return message

@@ -1,6 +1,6 @@
 """Which streams may send; rate limits and account limit in Redis.
 
-Lanes: which campaigns may send at this moment, and until when.
+Streams: which campaigns may send at this moment, and until when.
 
 Pace: segments a second of a sender and of a campaign, shared by all workers through Redis, without burst.
 
@@ -40,12 +40,12 @@ class RateLimit:
 
     @property
     def key(self) -> str:
-        return f"loa:pace:{self.name}"
+        return f"loa:rate:{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A campaign that may send now, or the service lane. `closes_at` ends its window or its deadline."""
+    """A campaign that may send now, or the service stream. `closes_at` ends its window or its deadline."""
 
     id: int
     closes_at: datetime
@@ -55,24 +55,24 @@ class Stream:
 
 
 def open_streams(session: Session, *, now: datetime, is_live: bool) -> list[Stream]:
-    """The lanes with something due, the service lane first."""
+    """The streams with something due, the service stream first."""
     if is_stopped(session):
         return []
     # Its first row by the index. (An EXISTS the planner may turn into a scan of a whole outbox of millions.)
     first_due = (
         select(Outbox.message_id)
-        .where(Outbox.lane == Campaign.id, Outbox.not_before <= now)
+        .where(Outbox.stream_id == Campaign.id, Outbox.not_before <= now)
         .order_by(Outbox.not_before)
         .limit(1)
         .scalar_subquery()
     )
-    lanes = []
+    streams = []
     if session.execute(
         select(Outbox.message_id)
-        .where(Outbox.lane == TRANSACTIONAL_STREAM, Outbox.not_before <= now)
+        .where(Outbox.stream_id == TRANSACTIONAL_STREAM, Outbox.not_before <= now)
         .limit(1)
     ).first():
-        lanes.append(Stream(id=TRANSACTIONAL_STREAM, closes_at=now + timedelta(hours=1)))
+        streams.append(Stream(id=TRANSACTIONAL_STREAM, closes_at=now + timedelta(hours=1)))
     for campaign, pace in session.execute(
         select(Campaign, Sender.pace)
         .outerjoin(Sender, Sender.name == Campaign.sender)
@@ -84,7 +84,7 @@ def open_streams(session: Session, *, now: datetime, is_live: bool) -> list[Stre
                 sender_rate_limit(campaign.sender, pace),
                 RateLimit(f"campaign:{campaign.id}", campaign.pace) if campaign.pace else None,
             )
-            lanes.append(
+            streams.append(
                 Stream(
                     id=campaign.id,
                     closes_at=closes,
@@ -93,7 +93,7 @@ def open_streams(session: Session, *, now: datetime, is_live: bool) -> list[Stre
                     price_vnd=campaign.price_vnd,
                 )
             )
-    return lanes
+    return streams
 
 
 def sender_rate_limit(name: str, per_second: float | None) -> RateLimit | None:
@@ -102,14 +102,14 @@ def sender_rate_limit(name: str, per_second: float | None) -> RateLimit | None:
 
 
 def streams_still_open(
-    session: Session, lanes: list[int], *, now: datetime, is_live: bool
+    session: Session, stream_ids: list[int], *, now: datetime, is_live: bool
 ) -> dict[int, datetime]:
-    """Of these lanes those that may go on, with the moment at which they close."""
+    """Of these streams those that may go on, with the moment at which they close."""
     if is_stopped(session):
         return {}
-    still = {TRANSACTIONAL_STREAM: now + timedelta(hours=1)} if TRANSACTIONAL_STREAM in lanes else {}
+    still = {TRANSACTIONAL_STREAM: now + timedelta(hours=1)} if TRANSACTIONAL_STREAM in stream_ids else {}
     for campaign in session.scalars(
-        select(Campaign).where(Campaign.id.in_(lanes), Campaign.state == CampaignState.SENDING)
+        select(Campaign).where(Campaign.id.in_(stream_ids), Campaign.state == CampaignState.SENDING)
     ):
         if closes := sending_until(campaign, now=now, is_live=is_live):
             still[campaign.id] = closes
@@ -256,7 +256,7 @@ if tonumber(ARGV[1]) > redis.call('PTTL', KEYS[1]) then redis.call('SET', KEYS[1
 
 
 class AccountLimiter:
-    """What one worker knows of it. Times are monotonic seconds; Redis is asked by `beat` and `leave` alone."""
+    """What one worker knows of it. Times are monotonic seconds; Redis is asked by `heartbeat` and `leave` alone."""
 
     def __init__(self, redis: Redis, *, account: str, worker: str, limit: int | None) -> None:
         self._redis, self._worker, self._limit = redis, worker, limit
@@ -267,7 +267,7 @@ class AccountLimiter:
         self.share: float = 0 if limit else float("inf")  # requests under way that this worker may have
         self._beats = 0
 
-    def refused(self, retry_after_s: float | None, *, now: float) -> None:
+    def note_throttled(self, retry_after_s: float | None, *, now: float) -> None:
         """The gateway said that it is too much. Refusals of requests from before the halt say nothing new."""
         if now < self.halted_until and retry_after_s is None:
             return
@@ -278,12 +278,12 @@ class AccountLimiter:
         self.halted_until = max(self.halted_until, now + wait)
         self._untold_s = max(self._untold_s, wait)
 
-    def accepted(self, *, asked_at: float) -> None:
+    def note_accepted(self, *, asked_at: float) -> None:
         """It takes messages: one that was asked for after the halt ends the row of refusals."""
         if self._refusals and asked_at >= self.halted_until:
             self._refusals = 0
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Tell the other workers of a halt and hear of theirs; find this worker's share. Raises RedisError."""
         if self._untold_s:
             self._redis.eval(_HALT, 1, self._halt_key, int(self._untold_s * 1000))

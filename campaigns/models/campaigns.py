@@ -165,7 +165,7 @@ class Recipient(Base):
     list_id: Mapped[int | None] = mapped_column(BigId)
     area_code: Mapped[str | None] = mapped_column(String(10))
     exclusion: Mapped[Exclusion | None] = mapped_column(enum_type(Exclusion))
-    lot: Mapped[int | None] = mapped_column(Integer)  # see planning.lots
+    bucket: Mapped[int | None] = mapped_column(Integer)  # see planning.lots
     answer: Mapped[Label | None] = mapped_column(enum_type(Label))
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     clicked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # pressed "install" on the page

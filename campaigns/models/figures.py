@@ -100,7 +100,7 @@ class AgencyReport(Base):
     with_smartphone: Mapped[int | None] = mapped_column(Integer)  # unknown stays unknown, never zero
     installed: Mapped[int | None] = mapped_column(Integer)
     note: Mapped[str] = mapped_column(Text, default="", server_default="")
-    road: Mapped[ReportChannel] = mapped_column(enum_type(ReportChannel, name="road"))
+    channel: Mapped[ReportChannel] = mapped_column(enum_type(ReportChannel, name="road"))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     link_id: Mapped[int | None] = mapped_column(ForeignKey("agency_links.id"))
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -44,14 +44,14 @@ class Message(Base):
 class Outbox(Base):
     """What waits to be sent, and nothing else: narrow, so that history never slows a claim.
 
-    Lane 0 is for answers to residents and tests and goes first; every other lane is a campaign's id.
+    Stream 0 is for answers to residents and tests and goes first; every other stream is a campaign's id.
     """
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("ix_outbox_claim", "lane", "not_before", "message_id"),)
+    __table_args__ = (Index("ix_outbox_claim", "stream_id", "not_before", "message_id"),)
 
     message_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
-    lane: Mapped[int] = mapped_column(BigId)
+    stream_id: Mapped[int] = mapped_column(BigId)
     not_before: Mapped[datetime] = mapped_column(UtcDateTime)
     n: Mapped[int] = mapped_column(SmallInteger, default=1)  # number of the attempt to come
     throttled: Mapped[int] = mapped_column(SmallInteger, default=0)  # times put back unprocessed
@@ -89,7 +89,7 @@ class Attempt(Base):
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"))
     n: Mapped[int] = mapped_column(SmallInteger)
     phone_id: Mapped[int] = mapped_column(BigId)
-    lane: Mapped[int] = mapped_column(BigId)
+    stream_id: Mapped[int] = mapped_column(BigId)
     state: Mapped[AttemptState] = mapped_column(enum_type(AttemptState), default=AttemptState.SENDING)
     worker: Mapped[str] = mapped_column(String(60))
     body: Mapped[str] = mapped_column(Text)
@@ -106,16 +106,16 @@ class Attempt(Base):
 
 
 class AttemptTotal(Base):
-    """What became of a lane's attempts, as changes: a campaign's causes and cost are sums over a few rows.
+    """What became of a stream's attempts, as changes: a campaign's causes and cost are sums over a few rows.
 
     Written in the transaction that moves the attempts; the sweep folds old ones together.
     """
 
     __tablename__ = "tallies"
-    __table_args__ = (Index("ix_tallies_lane", "lane", "at"),)
+    __table_args__ = (Index("ix_tallies_lane", "stream_id", "at"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    lane: Mapped[int] = mapped_column(BigId)
+    stream_id: Mapped[int] = mapped_column(BigId)
     state: Mapped[AttemptState] = mapped_column(enum_type(AttemptState))
     cause: Mapped[str | None] = mapped_column(String(24))
     n: Mapped[int] = mapped_column(Integer)

@@ -19,7 +19,7 @@ from outreach.core.db import Base, BigId, UtcDateTime, enum_type
 
 
 class AnswerSource(StrEnum):
-    """By which road an answer came."""
+    """By which channel an answer came."""
 
     SMS = "sms"
     PAGE = "page"
@@ -64,7 +64,7 @@ class Reply(Base):
     confidence: Mapped[float] = mapped_column(Float)
     state: Mapped[ReplyState] = mapped_column(enum_type(ReplyState))
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    road: Mapped[ReplyChannel] = mapped_column(
+    channel: Mapped[ReplyChannel] = mapped_column(
         enum_type(ReplyChannel, name="road"), default=ReplyChannel.TWILIO, server_default="twilio"
     )
 
@@ -88,7 +88,7 @@ class Handling(Base):
 
 
 class Answer(Base):
-    """One thing that a phone told us in one campaign, by any road; a later one outdates it."""
+    """One thing that a phone told us in one campaign, by any channel; a later one outdates it."""
 
     __tablename__ = "answers"
 
@@ -196,7 +196,7 @@ class AnswerTotal(Base):
 
 
 class Case(Base):
-    """One thing for an officer to do for one resident, from whichever road it came.
+    """One thing for an officer to do for one resident, from whichever channel it came.
 
     Organisation, campaign and place are those of the recipient when it was opened, so that the list reads
     this table alone. `taken_by` stays when the time for which a case is held has passed.

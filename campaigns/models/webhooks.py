@@ -77,4 +77,4 @@ class EventPosition(Base):
     __tablename__ = "webhook_bookmark"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    places: Mapped[dict[str, Any]] = mapped_column(JSON)
+    positions: Mapped[dict[str, Any]] = mapped_column(JSON)

@@ -139,7 +139,7 @@ Loa gửi thư này tự động, xin không trả lời thư.
 def enqueue_due_approval_mail(runtime: Runtime, campaign_id: int) -> None:
     """Have the mail sent that is due for a campaign, where there is a mail server."""
     if runtime.settings.smtp_url:
-        enqueue_approval_mail(runtime.doorbell, campaign_id)
+        enqueue_approval_mail(runtime.job_queue, campaign_id)
 
 
 def enqueue_overdue_approval_mail(runtime: Runtime, *, now: datetime) -> int:
@@ -167,7 +167,7 @@ def enqueue_overdue_approval_mail(runtime: Runtime, *, now: datetime) -> int:
             .distinct()
         ).all()
     for campaign_id in overdue:
-        enqueue_approval_mail(runtime.doorbell, campaign_id)
+        enqueue_approval_mail(runtime.job_queue, campaign_id)
     return len(overdue)
 
 

@@ -77,7 +77,7 @@ FROM (
 ORDER BY id
 """
 _OUTBOX = text("""
-INSERT INTO outbox (message_id, lane, not_before, n, throttled)
+INSERT INTO outbox (message_id, stream_id, not_before, n, throttled)
 SELECT id, campaign_id, :now, 1, 0 FROM messages
 WHERE campaign_id = :campaign AND step_id = :step AND state = 'queued'
 """).bindparams(bindparam("now", type_=Step.opened_at.type))
@@ -153,11 +153,11 @@ def _shared_out(step: Step) -> dict[str, str]:
     if not step.hold_out and not step.text_b:
         return {"arm": "CAST(NULL AS integer)", "languages": ""}
     seed, has_second = step.campaign.seed or 1, bool(step.text_b)
-    drawn = arm_sql("r.lot", seed, step.number, hold_out=step.hold_out, has_second=has_second)
+    drawn = arm_sql("r.bucket", seed, step.number, hold_out=step.hold_out, has_second=has_second)
     codes = ", ".join(f"'{code}'" for code in sorted(step.texts) if code in LANGUAGES)
     if not has_second or not codes:
         return {"arm": drawn, "languages": ""}
-    alone = arm_sql("r.lot", seed, step.number, hold_out=step.hold_out, has_second=False)
+    alone = arm_sql("r.bucket", seed, step.number, hold_out=step.hold_out, has_second=False)
     return {
         "arm": f"CASE WHEN p.language IN ({codes}) THEN {alone} ELSE {drawn} END",
         "languages": "JOIN phones p ON p.id = r.phone_id",
@@ -172,7 +172,7 @@ def has_sent_any(session: Session, campaign_id: int) -> bool:
         Message.state.not_in((MessageState.QUEUED, MessageState.SKIPPED)),
     )
     # What waits for another try was asked for once: somebody may have it whatever the gateway's list said.
-    again = select(Outbox.message_id).where(Outbox.lane == campaign_id, Outbox.n > 1)
+    again = select(Outbox.message_id).where(Outbox.stream_id == campaign_id, Outbox.n > 1)
     return any(session.execute(found.limit(1)).first() for found in (left, again))
 
 
@@ -256,9 +256,9 @@ _UNREACHABLE = """
 # rules out that number. Of several people on one phone one has the message: whoever has no other phone before
 # those who have, then the first. The others are written to on their next phone that is nobody's yet.
 _FROZEN = """
-INSERT INTO recipients (campaign_id, contact_id, phone_id, list_id, area_code, exclusion, lot)
+INSERT INTO recipients (campaign_id, contact_id, phone_id, list_id, area_code, exclusion, bucket)
 WITH people AS (
-    SELECT m.contact_id, MIN(CASE WHEN m.list_id NOT IN :unfounded THEN m.list_id END) AS founded_id,
+    SELECT m.contact_id, MIN(CASE WHEN m.list_id NOT IN :lists_without_basis THEN m.list_id END) AS founded_id,
            MIN(m.list_id) AS list_id
     FROM memberships m WHERE m.list_id IN :lists
     GROUP BY m.contact_id
@@ -299,7 +299,7 @@ WITH people AS (
     FROM ranked r
     LEFT JOIN next_phone n ON n.contact_id = r.contact_id AND n.turn = 1
 )
-SELECT :campaign, contact_id, phone_id, list_id, area_code, exclusion, {lot} FROM audience ORDER BY contact_id
+SELECT :campaign, contact_id, phone_id, list_id, area_code, exclusion, {bucket} FROM audience ORDER BY contact_id
 """
 # Everybody who stands in a list, those who are alike as one row with their number. By themselves, with their id,
 # stand each `every`-th person and those whose first phone somebody else may be written to on as well.
@@ -343,7 +343,10 @@ GROUP BY lists, area, smartphone, language, history, unreachable, shared_id, con
 def frozen(whom: AudienceQuery, *, seed: int) -> tuple[TextClause, dict[str, Any]]:
     """The statement that writes an audience into `recipients`, to be given `campaign`; and its other parameters."""
     asked = [condition.field for condition in whom.conditions]
-    given: dict[str, Any] = {"lists": sorted(whom.lists), "unfounded": sorted(whom.unfounded) or [-1]}
+    given: dict[str, Any] = {
+        "lists": sorted(whom.lists),
+        "lists_without_basis": sorted(whom.lists_without_basis) or [-1],
+    }
     clauses = ""
     for index, condition in enumerate(whom.conditions):
         clauses += (
@@ -360,7 +363,7 @@ def frozen(whom: AudienceQuery, *, seed: int) -> tuple[TextClause, dict[str, Any
         choice=_CHOICE,
         unreachable=_UNREACHABLE.strip(),
         conditions=clauses,
-        lot=bucket_sql("contact_id", seed),
+        bucket=bucket_sql("contact_id", seed),
     )
     many: list[BindParameter[Any]] = [
         bindparam(name, expanding=True) for name, value in given.items() if isinstance(value, list)

@@ -221,6 +221,6 @@ def erase_numbers(session: Session, gone: Sequence[int]) -> None:
     )
     marked = literal(ERASED, String) + cast(Phone.id, String)
     session.execute(
-        update(Phone).where(Phone.id.in_(theirs)).values(e164=marked, backwards=marked, language=None),
+        update(Phone).where(Phone.id.in_(theirs)).values(e164=marked, reversed=marked, language=None),
         execution_options=NO_SYNC,
     )

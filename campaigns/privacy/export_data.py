@@ -61,9 +61,9 @@ def export_personal_data(session: Session, request_id: int, *, user: User, now: 
         _answers(session, recipients),
         _cases(session, recipients),
         _visits(session, person.id),
-        _rows_aside(session, person),
+        _import_issues(session, person),
         _requests(session, person.id),
-        _deeds(session, person.id, now),
+        _audit_entries(session, person.id, now),
     ]
 
 
@@ -111,7 +111,7 @@ def _phones(session: Session, contact_id: int) -> ExportPart:
                 "",
                 "không còn là số của người này",
                 _at(each.removed_at),
-                _at(each.back_at),
+                _at(each.restored_at),
                 each.note,
             )
             for each in read_removed(session, contact_id)
@@ -246,7 +246,7 @@ def _visits(session: Session, contact_id: int) -> ExportPart:
     )
 
 
-def _rows_aside(session: Session, person: Contact) -> ExportPart:
+def _import_issues(session: Session, person: Contact) -> ExportPart:
     """Those about them, and those with their name beside one of their numbers: others may share the number."""
     key, cells = person.name_key, cast(ImportIssue.cells, String)
     numbers = session.scalars(
@@ -290,7 +290,7 @@ def _requests(session: Session, contact_id: int) -> ExportPart:
     )
 
 
-def _deeds(session: Session, contact_id: int, now: datetime) -> ExportPart:
+def _audit_entries(session: Session, contact_id: int, now: datetime) -> ExportPart:
     """What was done with their data and when, this very export the last; who did it is the office's to answer for."""
     rows = session.execute(
         select(AuditEvent.at, AuditEvent.action)

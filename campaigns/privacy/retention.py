@@ -86,7 +86,7 @@ class ClearResult:
 
 def campaigns_due(session: Session, *, days: int, now: datetime) -> list[int]:
     """Campaigns that ended so many days ago and still hold what is personal, without a message that is on its way."""
-    under_way = exists().where(Attempt.lane == Campaign.id, Attempt.state.in_(IN_FLIGHT))
+    under_way = exists().where(Attempt.stream_id == Campaign.id, Attempt.state.in_(IN_FLIGHT))
     were_kept = exists().where(Recipient.campaign_id == Campaign.id, Recipient.contact_id.is_not(None))
     return list(
         session.scalars(
@@ -309,7 +309,7 @@ class ExpiryResult:
 def enqueue_expired(runtime: Runtime) -> bool:
     """Have it removed, once a day."""
     return once_every(runtime.redis, "loa:expiry", every_s=_EACH_S) and enqueue_remove_expired(
-        runtime.doorbell
+        runtime.job_queue
     )
 
 

@@ -1,6 +1,6 @@
 """A log of replies that an operator or a phone exported (CSV, Excel), stored and applied as if they had come one by one.
 
-The same file again changes nothing, and what came by another road already counts once. Only what was said within
+The same file again changes nothing, and what came by another channel already counts once. Only what was said within
 the last hour is answered by SMS.
 """
 
@@ -58,7 +58,7 @@ class LogRow:
 
 @dataclass(slots=True)
 class LogImportResult:
-    """Rows read; stored as new; known already by this road or another; unreadable, by the file's row."""
+    """Rows read; stored as new; known already by this channel or another; unreadable, by the file's row."""
 
     rows: int = 0
     new: int = 0
@@ -111,7 +111,7 @@ def import_log(
                     InboundMessage(f"log:{identity}", row.sender, "", row.body, False),
                     keys=keys,
                     now=min(row.at or now, now),
-                    road=ReplyChannel.LOG,
+                    channel=ReplyChannel.LOG,
                     same_within=row.same_within,
                     acknowledge=row.at is not None and now - row.at <= ACKNOWLEDGE_WINDOW,
                 )

@@ -27,7 +27,7 @@ from outreach.rules.phone_cells import read_phone_cell
 # A reply carries only its sender: it belongs to the latest message to that phone, for so long.
 REPLY_WINDOW = timedelta(days=14)
 
-# The same words from the same number by two roads are one reply when no more lies between them: the roads' clocks
+# The same words from the same number by two channels are one reply when no more lies between them: the channels' clocks
 # and delays differ.
 DUPLICATE_WINDOW = timedelta(minutes=15)
 # Whoever wrote earlier expects no message any more.
@@ -40,11 +40,11 @@ def receive_reply(
     *,
     keys: AnswerContext,
     now: datetime,
-    road: ReplyChannel = ReplyChannel.TWILIO,
+    channel: ReplyChannel = ReplyChannel.TWILIO,
     same_within: timedelta = DUPLICATE_WINDOW,
     acknowledge: bool = True,
 ) -> Reply | None:
-    """Store and apply one reply, received at `now`. None when it is here already, by this road or another.
+    """Store and apply one reply, received at `now`. None when it is here already, by this channel or another.
 
     A gateway repeats what it is unsure of. `same_within` says how exactly `now` is known. What comes late
     does not undo what was said since, but for an opt-out.
@@ -53,17 +53,17 @@ def receive_reply(
         return None
     phone = session.scalar(select(Phone).where(Phone.e164 == inbound.sender))
     if phone:
-        lock_phone(session, phone.id)  # the other road's may be on its way at this moment
+        lock_phone(session, phone.id)  # the other channel's may be on its way at this moment
         session.refresh(phone)
         if phone.e164 != inbound.sender:
             phone = None  # erased while we waited: whoever writes now is a stranger
-    if _is_duplicate(session, inbound, road, now=now, within=same_within):
+    if _is_duplicate(session, inbound, channel, now=now, within=same_within):
         return None
     recipient = _latest_recipient(session, phone, now=now, within=same_within) if phone else None
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
-    if inbound.stopped:
+    if inbound.is_opt_out:
         label, confidence = Label.OPT_OUT, 1.0
-    elif inbound.asked_help:
+    elif inbound.is_help_request:
         label, confidence = Label.NEED_HELP, 1.0
     else:
         label, confidence = classify(inbound.body, vocabulary_of(campaign))
@@ -89,7 +89,7 @@ def receive_reply(
         confidence=confidence,
         state=ReplyState.INBOX if kind in WAITS_FOR_LABEL else ReplyState.APPLIED,
         received_at=now,
-        road=road,
+        channel=channel,
     )
     session.add(reply)
     session.flush()
@@ -107,7 +107,7 @@ def receive_reply(
             keys=keys,
             now=at,
             reply_id=reply.id,
-            acknowledge=acknowledge and not (inbound.stopped or inbound.asked_help),
+            acknowledge=acknowledge and not (inbound.is_opt_out or inbound.is_help_request),
         )
     if kind is CaseKind.HELP and recipient:
         # Also where it says again what already stands: who asks after having been helped needs more.
@@ -118,20 +118,20 @@ def receive_reply(
 
 
 def _is_duplicate(
-    session: Session, inbound: InboundMessage, road: ReplyChannel, *, now: datetime, within: timedelta
+    session: Session, inbound: InboundMessage, channel: ReplyChannel, *, now: datetime, within: timedelta
 ) -> bool:
-    """Whether another road brought it, or, of a log that tells no times, an earlier log."""
+    """Whether another channel brought it, or, of a log that tells no times, an earlier log."""
     said = _words(inbound.body)
     others = select(Reply.body).where(
         Reply.sender == inbound.sender[:32], Reply.received_at.between(now - within, now + within)
     )
     if within < REPLY_WINDOW:
-        others = others.where(Reply.road != road)
+        others = others.where(Reply.channel != channel)
     return any(_words(body) == said for body in session.scalars(others))
 
 
 def _words(body: str) -> str:
-    """What stays the same whatever a road does to a text: letters composed, case and spacing."""
+    """What stays the same whatever a channel does to a text: letters composed, case and spacing."""
     return " ".join(unicodedata.normalize("NFC", body).casefold().split())
 
 

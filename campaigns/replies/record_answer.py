@@ -356,7 +356,7 @@ def queue_acknowledgement(
     session.add(
         Outbox(
             message_id=message.id,
-            lane=TRANSACTIONAL_STREAM,
+            stream_id=TRANSACTIONAL_STREAM,
             not_before=now if is_opt_out else opens_at(now, hours),
         )
     )

@@ -188,7 +188,7 @@ class Letter:
 _END = "\n\nLoa gửi thư này tự động, xin không trả lời thư.\n"
 _CHASE = """Kính gửi {agency},
 
-Đến nay hệ thống chưa nhận được số liệu ngày {day} của cơ quan, đơn vị về kết quả {deed}.
+Đến nay hệ thống chưa nhận được số liệu ngày {day} của cơ quan, đơn vị về kết quả {action}.
 Kính đề nghị gửi trước {freeze} hôm nay để kịp tổng hợp báo cáo trước {deadline}, tại:
 
 {link}
@@ -242,7 +242,7 @@ def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Le
     hours = form.hours
     facts = {
         "day": day,
-        "deed": form.deed,
+        "action": form.action,
         "done": form.done,
         "freeze": hours.freeze,
         "undelivered": hours.undelivered,

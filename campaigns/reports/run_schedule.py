@@ -38,7 +38,7 @@ CORRECTED_FOR = 7
 # A step that broke is not tried again for so long: meanwhile the alarm has its turn.
 TRY_AGAIN = timedelta(seconds=60)
 _LOOK_EVERY_S = 20
-_MOST_DEEDS = 50  # of one call; the next one goes on
+_MOST_ACTIONS = 50  # of one call; the next one goes on
 
 
 def enqueue_due_report(runtime: Runtime, *, now: datetime) -> bool:
@@ -46,7 +46,7 @@ def enqueue_due_report(runtime: Runtime, *, now: datetime) -> bool:
     if not once_every(runtime.redis, "loa:report", every_s=_LOOK_EVERY_S):
         return False
     if any(find_due_action(runtime, day, now=now) for day in _days(runtime, now)):
-        return enqueue_report_schedule(runtime.doorbell)
+        return enqueue_report_schedule(runtime.job_queue)
     return False
 
 
@@ -54,16 +54,16 @@ def run_due_actions(runtime: Runtime, *, now: datetime) -> list[ReportAction]:
     """Do all that is due at `now`, in order; what was done."""
     done: list[ReportAction] = []
     for day in _days(runtime, now):
-        while len(done) < _MOST_DEEDS and (deed := find_due_action(runtime, day, now=now)):
-            done.append(deed)
+        while len(done) < _MOST_ACTIONS and (action := find_due_action(runtime, day, now=now)):
+            done.append(action)
             try:
-                _do(runtime, deed, day, now=now)
+                _do(runtime, action, day, now=now)
             except Exception:
                 # Whatever broke, the alarm must have its turn, and the next try.
-                log.exception("report.failed deed=%s day=%s", deed, day)
+                log.exception("report.failed deed=%s day=%s", action, day)
                 with runtime.db.write() as session:
                     lock_day(session, day.isoformat()).failed_at = now
-                if deed not in (ReportAction.FREEZE, ReportAction.ISSUE):
+                if action not in (ReportAction.FREEZE, ReportAction.ISSUE):
                     break
     return done
 
@@ -126,12 +126,12 @@ def _days(runtime: Runtime, now: datetime) -> Sequence[date]:
     return [today, *(date.fromisoformat(day) for day in earlier)]
 
 
-def _do(runtime: Runtime, deed: ReportAction, day: date, *, now: datetime) -> None:
-    match deed:
+def _do(runtime: Runtime, action: ReportAction, day: date, *, now: datetime) -> None:
+    match action:
         case ReportAction.CHASE:
             remind_agencies(runtime, day, now=now)
         case ReportAction.ALARM_MISSING | ReportAction.ALARM_UNDELIVERED:
-            send_alarm(runtime, day, deed, now=now)
+            send_alarm(runtime, day, action, now=now)
         case ReportAction.FREEZE:
             freeze(runtime, day, now=now)
         case ReportAction.ISSUE:
@@ -176,12 +176,12 @@ def remind_agencies(runtime: Runtime, day: date, *, now: datetime) -> None:
             )
 
 
-def send_alarm(runtime: Runtime, day: date, deed: ReportAction, *, now: datetime) -> None:
+def send_alarm(runtime: Runtime, day: date, action: ReportAction, *, now: datetime) -> None:
     """Note an alarm, which the office's pages show from then on, and write to the officers of the province, once."""
     with runtime.db.write() as session:
         held = lock_day(session, day.isoformat())
         hours = current_form(session).hours
-        if deed is ReportAction.ALARM_MISSING:
+        if action is ReportAction.ALARM_MISSING:
             if held.alarmed_at is not None:
                 return
             held.alarmed_at, purpose, until = now, Purpose.ALARM_MISSING, end_of(held.day, hours.freeze)

@@ -358,7 +358,7 @@ def read_sent(
 
 
 def _sent(session: Session, campaign: Campaign, as_of: datetime) -> CampaignFigures:
-    phones = select(func.count(Attempt.phone_id.distinct())).where(Attempt.lane == campaign.id)
+    phones = select(func.count(Attempt.phone_id.distinct())).where(Attempt.stream_id == campaign.id)
     # Whatever became of it since: what the gateway took and could not deliver was sent all the same.
     taken = session.scalar(phones.where(Attempt.gateway_id.is_not(None), Attempt.claimed_at <= as_of))
     delivered = session.scalar(
@@ -407,7 +407,7 @@ def read_outreach(session: Session, *, day: date, since: date, known_until: date
     whole = read_summary(session, ActivityFilter(since, day), as_of=known_until)
     today = read_summary(session, ActivityFilter(day, day), as_of=known_until)
     return tuple(
-        Outreach(kind.value, tally.times, today.kinds[kind].times if kind in today.kinds else 0, tally.people)
+        Outreach(kind.value, total.times, today.kinds[kind].times if kind in today.kinds else 0, total.people)
         for kind in ActivityKind
-        if (tally := whole.kinds.get(kind))
+        if (total := whole.kinds.get(kind))
     )

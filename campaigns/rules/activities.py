@@ -104,12 +104,12 @@ def summarise(entries: Iterable[tuple[ActivityEntry, str]], *, first: date, last
         days = (ends - begins).days + 1
         if days <= 0:
             continue
-        for tally in (
+        for total in (
             summary.total,
             summary.kinds.setdefault(entry.kind, ActivityTotals()),
             summary.areas.setdefault(area, ActivityTotals()),
         ):
-            tally.add(entry.times * days, entry.people)
+            total.add(entry.times * days, entry.people)
         for n in range(days):
             summary.days.setdefault(begins + timedelta(days=n), ActivityTotals()).add(
                 entry.times, entry.people

@@ -91,7 +91,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class AudienceQuery:
-    """A description with everything looked up. `unfounded`: those of the lists that may not be written to.
+    """A description with everything looked up. `lists_without_basis`: those of the lists that may not be written to.
 
     `is_recorded`: the basis of each list is on record.
 
@@ -100,7 +100,7 @@ class AudienceQuery:
 
     kind: str
     lists: frozenset[int]
-    unfounded: frozenset[int] = frozenset()
+    lists_without_basis: frozenset[int] = frozenset()
     conditions: tuple[Condition, ...] = ()
     is_recorded: bool = True
 
@@ -233,7 +233,7 @@ class AudienceCounter:
 
     def _select(self, whom: AudienceQuery, counts: Counter[Exclusion]) -> list[int]:
         """The kinds of people that are meant; those of the lists that are not are counted by the reason."""
-        founded = whom.lists - whom.unfounded
+        founded = whom.lists - whom.lists_without_basis
         kinds: list[int] = []
         for lists, group in self._of_lists.items():
             if not lists & whom.lists:

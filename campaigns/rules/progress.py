@@ -80,7 +80,7 @@ class RankRow:
 
     code: str | None
     name: str
-    tally: PlaceCounts
+    counts: PlaceCounts
     installed: int
     today: int
     denominator: int | None
@@ -111,19 +111,19 @@ def measure(
     `entered` by code; `goal_of` is the share that a place is measured by.
     """
     known = [code for code in counted if code in entered]
-    wanted = [code for code, tally in counted.items() if code is not None and not tally.is_empty]
+    wanted = [code for code, counts in counted.items() if code is not None and not counts.is_empty]
     is_entered = bool(wanted) and all(code in entered for code in wanted)
     basis = ShareBasis.ENTERED if is_entered else ShareBasis.RECIPIENTS
     lines = [
         measure_line(
             code,
             name_of(code),
-            tally,
+            counts,
             goal=goal_of(code),
             entered=entered.get(code or "") if is_entered else None,
             basis=basis,
         )
-        for code, tally in counted.items()
+        for code, counts in counted.items()
     ]
     lines.sort(key=_furthest_first)
     ranked = [_with_rank(line, place) for place, line in enumerate(lines, start=1)]
@@ -133,7 +133,7 @@ def measure(
 def measure_line(
     code: str | None,
     name: str,
-    tally: PlaceCounts,
+    counts: PlaceCounts,
     *,
     goal: float | None,
     entered: Denominator | None,
@@ -141,13 +141,13 @@ def measure_line(
 ) -> RankRow:
     """One line on a basis. Nobody who could install is not known, never nought."""
     if basis is ShareBasis.ENTERED:
-        installed, today, denominator = tally.installed, tally.today, entered.value if entered else None
+        installed, today, denominator = counts.installed, counts.today, entered.value if entered else None
     else:
-        installed, today, denominator = tally.own_installed, tally.own_today, tally.could_install or None
+        installed, today, denominator = counts.own_installed, counts.own_today, counts.could_install or None
     share = installed / denominator if denominator else None
     target = people_for(goal, denominator) if goal else None
     missing = max(0, target - installed) if target is not None else None
-    return RankRow(code, name, tally, installed, today, denominator, entered, share, missing)
+    return RankRow(code, name, counts, installed, today, denominator, entered, share, missing)
 
 
 def _furthest_first(line: RankRow) -> tuple[bool, bool, float, str]:
@@ -255,9 +255,9 @@ def find_concerns(
         gap = sum(line.missing or 0 for line in behind)
         found.append(Concern(ConcernKind.BEHIND, gap, tuple(line.name for line in behind)))
     known = [line for line in districts if line.code is not None]
-    untouched = [line.name for line in known if not line.tally.recipients]
+    untouched = [line.name for line in known if not line.counts.recipients]
     without = [line.name for line in known if official and line.code not in official]
-    more = [line.name for line in known if line.tally.installed > official.get(line.code or "", 1 << 62)]
+    more = [line.name for line in known if line.counts.installed > official.get(line.code or "", 1 << 62)]
     for worry, names in (
         (ConcernKind.AGENCIES_MISSING, agencies_missing),
         (ConcernKind.PAUSED, paused),

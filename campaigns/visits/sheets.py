@@ -31,7 +31,7 @@ MOST_LINES = 200
 class SheetRow:
     """A line as the sheet shows it. `contact_id` is None for a person who was erased; `outcome` None: not entered yet.
 
-    `place` is the village, and the commune unless the whole sheet is of one. `answer` is where the person stands now, by whatever road.
+    `place` is the village, and the commune unless the whole sheet is of one. `answer` is where the person stands now, by whatever channel.
     """
 
     n: int

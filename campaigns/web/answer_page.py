@@ -88,7 +88,7 @@ def create_answer_page(runtime: Runtime, desk: AnswerPageService) -> Blueprint:
                 app = content_of(session, found.campaign_id).app if word == "install" else None
         except BadInput as error:
             return public_page("bad_answer.html", 400, message=str(error), token=token)
-        enqueue_send(runtime.doorbell)
+        enqueue_send(runtime.job_queue)
         if app:
             return add_security_headers(
                 redirect(app.address_for(request.headers.get("User-Agent", "")), code=303)
@@ -103,7 +103,7 @@ class AnswerPageService:
         self.cipher = LinkCipher(runtime.settings.secret_key)
         self.standings = RecipientLookup(runtime.db)
         self.failed_tokens = TokenGuard(runtime.redis)
-        self._openings = OpenTracker(runtime.db)
+        self._page_opens = OpenTracker(runtime.db)
 
         def load(sight: PageState) -> tuple[Content, str]:
             with runtime.db.read() as session:
@@ -114,7 +114,7 @@ class AnswerPageService:
 
     def note_opening(self, found: Row[Any]) -> None:
         """Somebody, or a program, has asked for a recipient's page."""
-        self._openings.note(found.campaign_id, found.id, now=datetime.now(UTC))
+        self._page_opens.record(found.campaign_id, found.id, now=datetime.now(UTC))
 
 
 def page_state(found: Row[Any], *, is_about: bool) -> PageState:

@@ -2,7 +2,7 @@
 
 The gateway's calls to us: verified, stored, acknowledged. What follows from them happens elsewhere.
 
-Replies by other roads than Twilio: a short code's operator (`/webhooks/push`) and a phone (`/webhooks/phone`).
+Replies by other channels than Twilio: a short code's operator (`/webhooks/push`) and a phone (`/webhooks/phone`).
 
 The gateway's status callbacks where the server has an event loop: as many as come wait for one commit, without a thread each.
 
@@ -53,10 +53,10 @@ LONGEST_GATEWAY_ID = 64
 
 def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
     """`/webhooks/twilio/…`: 403 on a bad signature with nothing stored, 2xx only once stored."""
-    hooks = Blueprint("webhooks", __name__, url_prefix="/webhooks/twilio")
+    callbacks_blueprint = Blueprint("gateway_callbacks", __name__, url_prefix="/webhooks/twilio")
     keys = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
 
-    @hooks.before_request
+    @callbacks_blueprint.before_request
     def check_signature() -> None:
         path = request.full_path if request.query_string else request.path
         signature = request.headers.get("X-Twilio-Signature")
@@ -64,12 +64,12 @@ def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
             log.warning("webhook.bad_signature hook=%s bytes=%s", request.endpoint, request.content_length)
             abort(403)
 
-    @hooks.errorhandler(HTTPException)
+    @callbacks_blueprint.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> ResponseReturnValue:
         return "", error.code or 500
 
     # The id comes as text: Python refuses to read a number of thousands of digits.
-    @hooks.post("/status/<attempt>")
+    @callbacks_blueprint.post("/status/<attempt>")
     def status(attempt: str) -> ResponseReturnValue:
         callback = read_status_call(runtime.webhooks, attempt, request.form)
         if callback is None:
@@ -77,7 +77,7 @@ def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
         store_callback(runtime, callback, now=datetime.now(UTC))
         return "", 204
 
-    @hooks.post("/inbound")
+    @callbacks_blueprint.post("/inbound")
     def inbound() -> ResponseReturnValue:
         message = runtime.webhooks.read_inbound(_storable_form(request.form))
         if not message.gateway_id or len(message.gateway_id) > LONGEST_GATEWAY_ID or not message.sender:
@@ -92,11 +92,11 @@ def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
             log.info("webhook.inbound_repeated")
             with runtime.db.write() as session:
                 receive_reply(session, message, keys=keys, now=datetime.now(UTC))
-        enqueue_send(runtime.doorbell)
+        enqueue_send(runtime.job_queue)
         # An empty document: no reply by the gateway itself, ours goes the way of all messages.
         return "<Response/>", 200, {"Content-Type": "text/xml"}
 
-    return hooks
+    return callbacks_blueprint
 
 
 def read_status_call(webhooks: Webhooks, attempt: str, form: Mapping[str, str]) -> StatusCallback | None:
@@ -117,8 +117,8 @@ def store_callback(runtime: Runtime, callback: StatusCallback, *, now: datetime)
     try:
         store.store([callback], now=now)
     finally:
-        store.let_go()
-    enqueue_apply_callbacks(runtime.doorbell)
+        store.close()
+    enqueue_apply_callbacks(runtime.job_queue)
 
 
 def _read_id(text: str) -> int | None:
@@ -133,17 +133,17 @@ def _storable_form(form: Mapping[str, str]) -> dict[str, str]:
 
 
 def create_reply_channels(runtime: Runtime) -> Blueprint:
-    """404 for a road that is not set up, 403 on a bad proof with nothing stored, 2xx only once stored."""
-    roads = Blueprint("roads", __name__, url_prefix="/webhooks")
+    """404 for a channel that is not set up, 403 on a bad proof with nothing stored, 2xx only once stored."""
+    channels = Blueprint("reply_channels", __name__, url_prefix="/webhooks")
     settings = runtime.settings
     keys = AnswerContext(secret_key=settings.secret_key, is_live=settings.is_live)
     names = MessageIds(settings.secret_key)
 
-    @roads.errorhandler(HTTPException)
+    @channels.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> ResponseReturnValue:
         return "", error.code or 500
 
-    def store(message: InboundMessage, road: ReplyChannel) -> None:
+    def store(message: InboundMessage, channel: ReplyChannel) -> None:
         if len(message.gateway_id) > LONGEST_GATEWAY_ID:
             abort(400)
 
@@ -152,7 +152,12 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
                 now = datetime.now(UTC)
                 at = min(message.received_at or now, now)
                 receive_reply(
-                    session, message, keys=keys, now=at, road=road, acknowledge=now - at <= ACKNOWLEDGE_WINDOW
+                    session,
+                    message,
+                    keys=keys,
+                    now=at,
+                    channel=channel,
+                    acknowledge=now - at <= ACKNOWLEDGE_WINDOW,
                 )
 
         try:
@@ -161,14 +166,14 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
             # At the same moment; the other call has stored it. Anything else shows again, and the caller repeats.
             log.info("webhook.inbound_repeated")
             receive()
-        enqueue_send(runtime.doorbell)
+        enqueue_send(runtime.job_queue)
 
     def check(is_proven: bool) -> None:
         if not is_proven:
             log.warning("webhook.bad_signature hook=%s bytes=%s", request.endpoint, request.content_length)
             abort(403)
 
-    @roads.post("/push")
+    @channels.post("/push")
     def push() -> ResponseReturnValue:
         if not settings.push_secret:
             abort(404)
@@ -185,7 +190,7 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
         store(message, ReplyChannel.PUSH)
         return {"status": "ok"}, 200
 
-    @roads.post("/phone")
+    @channels.post("/phone")
     def phone() -> ResponseReturnValue:
         if not settings.phone_webhook_key:
             abort(404)
@@ -207,7 +212,7 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
                 store_callback(runtime, StatusCallback.of(attempt_id, report), now=datetime.now(UTC))
         return "", 204
 
-    return roads
+    return channels
 
 
 def _table(content: bytes) -> dict[str, object]:
@@ -231,7 +236,7 @@ PATH = "/webhooks/twilio/status/"
 FORM = b"application/x-www-form-urlencoded"
 # Those that come within it share a statement and its wait for the disk; nobody waits for a callback.
 GATHER_S = 0.002
-RING_EVERY_S = 0.1  # for those that follow one another
+ENQUEUE_EVERY_S = 0.1  # for those that follow one another
 HOLD_S = 1.0  # a connection is kept for so long for the next
 
 
@@ -241,7 +246,7 @@ class StatusCallbackApp:
     def __init__(self, runtime: Runtime, *, others: Application, most_bytes: int) -> None:
         """`most_bytes`: of a callback's form; a larger one is refused."""
         self._webhooks, self._others, self._most_bytes = runtime.webhooks, others, most_bytes
-        self._writer = StatusWriter(runtime.db, stored=lambda: enqueue_apply_callbacks(runtime.doorbell))
+        self._writer = StatusWriter(runtime.db, stored=lambda: enqueue_apply_callbacks(runtime.job_queue))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(PATH):
@@ -307,8 +312,8 @@ class StatusWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="status-writer")
         self._writing: asyncio.Task[None] | None = None
         self._letting_go: asyncio.TimerHandle | None = None
-        self._ringing: asyncio.Task[None] | None = None
-        self._told_at = 0.0
+        self._enqueueing: asyncio.Task[None] | None = None
+        self._enqueued_at = 0.0
 
     async def store(self, callback: StatusCallback) -> None:
         """Return once it is durable; raises what the transaction raised, and then it is not stored."""
@@ -327,10 +332,10 @@ class StatusWriter:
                 await asyncio.sleep(GATHER_S)
                 batch, self._waiting = self._waiting[:APPLY_LIMIT], self._waiting[APPLY_LIMIT:]
                 await self._write(batch)
-                self._ringing = self._ringing or loop.create_task(self._ring())
+                self._enqueueing = self._enqueueing or loop.create_task(self._enqueue())
         finally:
             self._writing = None
-            self._letting_go = loop.call_later(HOLD_S, self._thread.submit, self._store.let_go)
+            self._letting_go = loop.call_later(HOLD_S, self._thread.submit, self._store.close)
 
     async def _write(self, batch: list[tuple[StatusCallback, asyncio.Future[None]]]) -> None:
         callbacks, now = [callback for callback, _ in batch], datetime.now(UTC)
@@ -343,10 +348,13 @@ class StatusWriter:
             failed = error
         resolve_all(((is_durable, None) for _, is_durable in batch), failed=failed)
 
-    async def _ring(self) -> None:
-        await asyncio.sleep(max(0.0, self._told_at + RING_EVERY_S - time.monotonic()))
-        self._ringing, self._told_at = None, time.monotonic()  # what is stored from here on rings again
+    async def _enqueue(self) -> None:
+        await asyncio.sleep(max(0.0, self._enqueued_at + ENQUEUE_EVERY_S - time.monotonic()))
+        self._enqueueing, self._enqueued_at = (
+            None,
+            time.monotonic(),
+        )  # what is stored from here on rings again
         try:
             await asyncio.to_thread(self._stored)
         except Exception:
-            log.exception("callbacks.bell_failed")  # the sweep finds what was stored
+            log.exception("callbacks.enqueue_failed")  # the sweep finds what was stored

@@ -109,7 +109,7 @@ class RecipientLookup:
                 self._connection.invalidate()
                 self._connection.close()
                 self._connection = None
-        self._connection = self._db.connect_for_glances()
+        self._connection = self._db.connect_autocommit()
         return self._ask(self._connection, ids)
 
     def _ask(self, connection: Connection, ids: list[int]) -> dict[int, Row[Any]]:
@@ -136,9 +136,9 @@ class OpenTracker:
         self._waiting: dict[tuple[int, int], datetime] = {}
         self._known: OrderedDict[int, None] = OrderedDict()
         self._thread: Thread | None = None
-        self._rings = Event()
+        self._pending = Event()
 
-    def note(self, campaign_id: int, recipient_id: int, *, now: datetime) -> None:
+    def record(self, campaign_id: int, recipient_id: int, *, now: datetime) -> None:
         with self._lock:
             if recipient_id in self._known or len(self._waiting) >= MOST_REMEMBERED:
                 return
@@ -148,9 +148,9 @@ class OpenTracker:
             self._waiting[campaign_id, recipient_id] = now
             # Not earlier: the server forks its processes after the application was made.
             if self._thread is None:
-                self._thread = Thread(target=self._write_all, name="openings", daemon=True)
+                self._thread = Thread(target=self._write_all, name="page-opens", daemon=True)
                 self._thread.start()
-        self._rings.set()
+        self._pending.set()
 
     def write(self) -> None:
         """Store what waits. With the database away it waits on, up to a limit."""
@@ -170,13 +170,13 @@ class OpenTracker:
                 names = ["campaign_id", "recipient_id", "at"]
                 session.execute(_insert(session).from_select(names, chosen).on_conflict_do_nothing())
         except Exception as error:
-            log.warning("openings.not_stored count=%s error=%s", len(waiting), type(error).__name__)
+            log.warning("page_opens.not_stored count=%s error=%s", len(waiting), type(error).__name__)
             with self._lock:
                 self._waiting = waiting | self._waiting
 
     def _write_all(self) -> None:
-        while self._rings.wait():
-            self._rings.clear()
+        while self._pending.wait():
+            self._pending.clear()
             Event().wait(EVERY_S)
             self.write()
 
@@ -246,7 +246,7 @@ class TokenGuard:
                 _, _, counted, left = pipe.execute()
         except RedisError as error:
             self._away_until = time.monotonic() + LEFT_ALONE_S
-            log.warning("answer_page.brake_away error=%s", type(error).__name__)
+            log.warning("answer_page.guard_away error=%s", type(error).__name__)
             return 0
         misses, hits = (int(each or 0) for each in counted)
         if what is _MISSES and misses == MOST + 1:

@@ -46,17 +46,17 @@ def start_from_now(session: Session, *, now: datetime) -> None:
     """From now on: what happened before the first subscription is told to nobody."""
     mark = _hold(session)
     if mark is None:
-        mark = EventPosition(id=_ONE, places={})
+        mark = EventPosition(id=_ONE, positions={})
         session.add(mark)
-    places: dict[str, Any] = {}
+    positions: dict[str, Any] = {}
     for name, source in BY_NUMBER.items():
         newest = session.scalar(select(func.max(source.column))) or 0
-        places[name] = [newest, newest, 0]
+        positions[name] = [newest, newest, 0]
     nobody = EventBuffer(session, [], now=now)
-    places["withdrawn"] = now.isoformat()
-    places["campaigns"] = collect_campaigns(nobody, None)
-    places["finals"] = collect_finals(nobody, None)
-    mark.places = places
+    positions["withdrawn"] = now.isoformat()
+    positions["campaigns"] = collect_campaigns(nobody, None)
+    positions["finals"] = collect_finals(nobody, None)
+    mark.positions = positions
     session.flush()
 
 
@@ -79,12 +79,12 @@ def mark_position(session: Session) -> None:
     if mark is None:
         return
     _earliest, next_one = _transactions(session)
-    places = dict(mark.places)
+    positions = dict(mark.positions)
     for name, source in BY_NUMBER.items():
-        position, ceiling, _horizon = places[name]
+        position, ceiling, _horizon = positions[name]
         if position >= ceiling:
-            places[name] = [position, session.scalar(select(func.max(source.column))) or 0, next_one]
-    mark.places = places
+            positions[name] = [position, session.scalar(select(func.max(source.column))) or 0, next_one]
+    mark.positions = positions
 
 
 def gather(session: Session, *, now: datetime) -> int:
@@ -94,18 +94,18 @@ def gather(session: Session, *, now: datetime) -> int:
     if mark is None or not subscribers:
         return 0
     earliest, next_one = _transactions(session)
-    line = EventBuffer(session, subscribers, now=now)
-    places = dict(mark.places)
+    buffer = EventBuffer(session, subscribers, now=now)
+    positions = dict(mark.positions)
     for name, source in BY_NUMBER.items():
-        position, ceiling, horizon = places[name]
+        position, ceiling, horizon = positions[name]
         # A horizon beyond the next transaction is another cluster's: the database was restored.
         if position < ceiling and (horizon <= earliest or horizon > next_one):
-            places[name] = [source.tell(line, position, ceiling), ceiling, horizon]
-    places["withdrawn"] = tell_of_withdrawn(line, places["withdrawn"])
-    places["campaigns"] = collect_campaigns(line, places["campaigns"])
-    places["finals"] = collect_finals(line, places["finals"])
-    mark.places = places
-    return line.write()
+            positions[name] = [source.collect(buffer, position, ceiling), ceiling, horizon]
+    positions["withdrawn"] = collect_withdrawn(buffer, positions["withdrawn"])
+    positions["campaigns"] = collect_campaigns(buffer, positions["campaigns"])
+    positions["finals"] = collect_finals(buffer, positions["finals"])
+    mark.positions = positions
+    return buffer.write()
 
 
 def _hold(session: Session) -> EventPosition | None:
@@ -158,15 +158,15 @@ class EventBuffer:
         """Whether anybody wants to know of these."""
         return any(set(kinds) & set(each.subscription.kinds) for each in self.subscribers)
 
-    def tell(
+    def add(
         self, kind: EventKind, number: object, data: dict[str, Any], *, at: datetime, of: int | None
     ) -> None:
         """Something that an organisation's people or campaign did; `number` tells it from others of its kind."""
         for each in self.subscribers:
             if each.sees(of):
-                self.tell_one(each, kind, number, data, at=at)
+                self.add_for(each, kind, number, data, at=at)
 
-    def tell_one(
+    def add_for(
         self, to: Subscriber, kind: EventKind, number: object, data: dict[str, Any], *, at: datetime
     ) -> None:
         if to.wants(kind, at):
@@ -219,9 +219,9 @@ REPORTED_FOR = timedelta(days=4)
 _FINAL = (AttemptState.DELIVERED, AttemptState.UNDELIVERED, AttemptState.FAILED, AttemptState.NO_REPORT)
 
 
-def collect_answers(line: EventBuffer, after: int, until: int) -> int:
+def collect_answers(buffer: EventBuffer, after: int, until: int) -> int:
     """Answers with these numbers; the last one told of."""
-    rows = line.session.execute(
+    rows = buffer.session.execute(
         select(Answer, ContactList.organisation_id)
         .outerjoin(Recipient, Recipient.id == Answer.recipient_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
@@ -237,13 +237,13 @@ def collect_answers(line: EventBuffer, after: int, until: int) -> int:
             "label": answer.label.value,
             "source": answer.source.value,
         }
-        line.tell(EventKind.ANSWER_RECORDED, answer.id, data, at=answer.at, of=owner)
+        buffer.add(EventKind.ANSWER_RECORDED, answer.id, data, at=answer.at, of=owner)
     return rows[-1][0].id if len(rows) == AT_ONCE else until
 
 
-def collect_installs(line: EventBuffer, after: int, until: int) -> int:
+def collect_installs(buffer: EventBuffer, after: int, until: int) -> int:
     """Installs reported, by number; the last one told of."""
-    rows = line.session.execute(
+    rows = buffer.session.execute(
         select(InstallReport, ContactList.organisation_id)
         .join(Recipient, Recipient.id == InstallReport.recipient_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
@@ -253,13 +253,13 @@ def collect_installs(line: EventBuffer, after: int, until: int) -> int:
     ).all()
     for report, owner in rows:
         data = {**_describe(report), "source": report.source.value}
-        line.tell(EventKind.INSTALL_REPORTED, report.id, data, at=report.reported_at, of=owner)
+        buffer.add(EventKind.INSTALL_REPORTED, report.id, data, at=report.reported_at, of=owner)
     return rows[-1][0].id if len(rows) == AT_ONCE else until
 
 
-def collect_opt_outs(line: EventBuffer, after: int, until: int) -> int:
+def collect_opt_outs(buffer: EventBuffer, after: int, until: int) -> int:
     """Numbers that are left alone from now on, each with the people of the subscriber's lists who are on it."""
-    rows = line.session.scalars(
+    rows = buffer.session.scalars(
         select(Suppression)
         .where(
             Suppression.id > after, Suppression.id <= until, Suppression.reason == SuppressionReason.OPT_OUT
@@ -268,7 +268,7 @@ def collect_opt_outs(line: EventBuffer, after: int, until: int) -> int:
         .limit(AT_ONCE)
     ).all()
     people: dict[int, list[tuple[int, int]]] = {}
-    for phone_id, contact_id, owner in line.session.execute(
+    for phone_id, contact_id, owner in buffer.session.execute(
         select(ContactPhone.phone_id, ContactPhone.contact_id, ContactList.organisation_id)
         .join(Membership, Membership.contact_id == ContactPhone.contact_id)
         .join(ContactList, ContactList.id == Membership.list_id)
@@ -277,11 +277,11 @@ def collect_opt_outs(line: EventBuffer, after: int, until: int) -> int:
         people.setdefault(phone_id, []).append((contact_id, owner))
     for suppression in rows:
         known = people.get(suppression.phone_id or 0, [])
-        for each in line.subscribers:
+        for each in buffer.subscribers:
             theirs = sorted({contact for contact, owner in known if each.sees(owner)})
             if theirs or each.seen is None:
                 data = {"suppression": suppression.id, "people": theirs, "source": suppression.source}
-                line.tell_one(each, EventKind.OPT_OUT, suppression.id, data, at=suppression.created_at)
+                buffer.add_for(each, EventKind.OPT_OUT, suppression.id, data, at=suppression.created_at)
     return rows[-1].id if len(rows) == AT_ONCE else until
 
 
@@ -289,7 +289,7 @@ class Source(NamedTuple):
     """A table whose rows are only added to."""
 
     column: InstrumentedAttribute[int]
-    tell: Callable[[EventBuffer, int, int], int]
+    collect: Callable[[EventBuffer, int, int], int]
 
 
 BY_NUMBER = {
@@ -299,26 +299,26 @@ BY_NUMBER = {
 }
 
 
-def tell_of_withdrawn(line: EventBuffer, since: str) -> str:
+def collect_withdrawn(buffer: EventBuffer, since: str) -> str:
     """Installs taken back since a moment, some of them told of before; from when to look the next time."""
     from_when = datetime.fromisoformat(since) - LOOKED_BACK
-    if line.interests(EventKind.INSTALL_WITHDRAWN):
-        for report, owner in line.session.execute(
+    if buffer.interests(EventKind.INSTALL_WITHDRAWN):
+        for report, owner in buffer.session.execute(
             select(InstallReport, ContactList.organisation_id)
             .join(Recipient, Recipient.id == InstallReport.recipient_id)
             .outerjoin(ContactList, ContactList.id == Recipient.list_id)
             .where(InstallReport.withdrawn_at >= from_when)
             .order_by(InstallReport.withdrawn_at, InstallReport.id)
         ):
-            at = report.withdrawn_at or line.now
-            line.tell(EventKind.INSTALL_WITHDRAWN, report.id, _describe(report), at=at, of=owner)
-    return line.now.isoformat()
+            at = report.withdrawn_at or buffer.now
+            buffer.add(EventKind.INSTALL_WITHDRAWN, report.id, _describe(report), at=at, of=owner)
+    return buffer.now.isoformat()
 
 
-def collect_campaigns(line: EventBuffer, before: dict[str, str] | None) -> dict[str, str]:
+def collect_campaigns(buffer: EventBuffer, before: dict[str, str] | None) -> dict[str, str]:
     """Campaigns that stand elsewhere than before, by number; how they stand now."""
     now: dict[str, str] = {}
-    for campaign_id, state, owner in line.session.execute(
+    for campaign_id, state, owner in buffer.session.execute(
         select(Campaign.id, Campaign.state, Campaign.organisation_id).order_by(Campaign.id)
     ):
         now[str(campaign_id)] = state.value
@@ -326,48 +326,48 @@ def collect_campaigns(line: EventBuffer, before: dict[str, str] | None) -> dict[
         if was == state.value or (was is None and state is CampaignState.DRAFT):
             continue
         data = {"campaign": campaign_id, "state": state.value, "before": was or CampaignState.DRAFT.value}
-        number = f"{campaign_id}:{line.now.isoformat()}"
-        line.tell(EventKind.CAMPAIGN_STATE, number, data, at=line.now, of=owner)
+        number = f"{campaign_id}:{buffer.now.isoformat()}"
+        buffer.add(EventKind.CAMPAIGN_STATE, number, data, at=buffer.now, of=owner)
     return now
 
 
-def collect_finals(line: EventBuffer, before: dict[str, Any] | None) -> dict[str, Any]:
+def collect_finals(buffer: EventBuffer, before: dict[str, Any] | None) -> dict[str, Any]:
     """Campaigns of which more messages have come to an end than before: how many by state, and how many more.
 
-    From the tallies, a few rows a campaign: no message is looked at.
+    From the attempt totals, a few rows a campaign: no message is looked at.
     """
     recent = select(Campaign.id).where(
         Campaign.launched_at.is_not(None),
-        (Campaign.ended_at.is_(None)) | (Campaign.ended_at > line.now - REPORTED_FOR),
+        (Campaign.ended_at.is_(None)) | (Campaign.ended_at > buffer.now - REPORTED_FOR),
     )
     counts: dict[int, dict[str, int]] = {}
-    for lane, state, n in line.session.execute(
-        select(AttemptTotal.lane, AttemptTotal.state, func.sum(AttemptTotal.n))
-        .where(AttemptTotal.lane.in_(recent), AttemptTotal.state.in_(_FINAL))
-        .group_by(AttemptTotal.lane, AttemptTotal.state)
+    for stream_id, state, n in buffer.session.execute(
+        select(AttemptTotal.stream_id, AttemptTotal.state, func.sum(AttemptTotal.n))
+        .where(AttemptTotal.stream_id.in_(recent), AttemptTotal.state.in_(_FINAL))
+        .group_by(AttemptTotal.stream_id, AttemptTotal.state)
     ):
         if n:
-            counts.setdefault(lane, {})[state.value] = int(n)
+            counts.setdefault(stream_id, {})[state.value] = int(n)
     owners = dict(
-        line.session.execute(
+        buffer.session.execute(
             select(Campaign.id, Campaign.organisation_id).where(Campaign.id.in_(counts))
         ).all()
     )
     told: dict[str, Any] = {}
     for campaign_id, states in counts.items():
         at, was = (before or {}).get(str(campaign_id), ["", {}])
-        is_soon = at and line.now - datetime.fromisoformat(at) < FINALS_EVERY
+        is_soon = at and buffer.now - datetime.fromisoformat(at) < FINALS_EVERY
         if states == was or is_soon:
             told[str(campaign_id)] = [at, was]
             continue
-        told[str(campaign_id)] = [line.now.isoformat(), states]
+        told[str(campaign_id)] = [buffer.now.isoformat(), states]
         data = {
             "campaign": campaign_id,
             "messages": states,
             "more": {state: n - was.get(state, 0) for state, n in states.items()},
         }
-        number = f"{campaign_id}:{line.now.isoformat()}"
-        line.tell(EventKind.MESSAGE_FINAL, number, data, at=line.now, of=owners.get(campaign_id))
+        number = f"{campaign_id}:{buffer.now.isoformat()}"
+        buffer.add(EventKind.MESSAGE_FINAL, number, data, at=buffer.now, of=owners.get(campaign_id))
     return told
 
 

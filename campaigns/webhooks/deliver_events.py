@@ -80,7 +80,7 @@ def has_due(session: Session, *, now: datetime) -> list[int]:
 
 
 async def deliver_events(
-    runtime: Runtime, *, for_s: float, is_told_to_stop: Callable[[], bool]
+    runtime: Runtime, *, for_s: float, stop_requested: Callable[[], bool]
 ) -> DeliveryCounts:
     """Send what is due, for so many seconds at most."""
     with runtime.db.read() as session:
@@ -94,9 +94,9 @@ async def deliver_events(
         async def serve(subscription_id: int) -> None:
             async with turns:
                 courier = _SubscriptionSender(runtime, client, subscription_id, done)
-                while time.monotonic() < ends_at and not is_told_to_stop() and await courier.send_next():
+                while time.monotonic() < ends_at and not stop_requested() and await courier.send_next():
                     pass
-                courier.let_go()
+                courier.close()
 
         await asyncio.gather(*map(serve, due))
     return done
@@ -130,7 +130,7 @@ class _SubscriptionSender:
         reply = await self._post(subscription, delivery)
         return self._record(delivery.id, reply)
 
-    def let_go(self) -> None:
+    def close(self) -> None:
         if self._lease is None:
             return
         with self._runtime.db.write() as session:

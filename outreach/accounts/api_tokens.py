@@ -148,12 +148,12 @@ NOTED_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who holds a token that opens. `answers` is the administrator who made it."""
+    """Who holds a token that opens. `owner` is the administrator who made it."""
 
     token_id: int
     organisation_id: int
     rights: frozenset[str]
-    answers: int
+    owner: int
     is_to_be_noted: bool
 
     def may(self, right: Right) -> bool:

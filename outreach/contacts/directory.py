@@ -306,7 +306,7 @@ def has_number(text: str, user: User) -> ColumnElement[bool]:
     """The condition that a contact has the number that was typed: its last three digits, or all of them."""
     digits = "".join(letter for letter in text if letter.isdecimal())
     if len(digits) == LAST_DIGITS:
-        return has_phone(begins(Phone.backwards, digits[::-1]))
+        return has_phone(begins(Phone.reversed, digits[::-1]))
     whole = whole_numbers(text)
     if whole and user.role in SEE_NUMBERS:
         return has_phone(Phone.e164.in_(whole))

@@ -83,12 +83,12 @@ def remove_number(
     secret_key: str,
     user: User,
     now: datetime,
-    said_stop: bool = True,
+    opted_out: bool = True,
 ) -> None:
     """The number is not this person's; what was sent to it and its suppressions stay. Raises BadInput without a note.
 
     One that nobody else has is not written to any more: messages under way to it would reach a stranger. An opt-out on
-    it was the person's, whose other numbers are left alone as well, unless whoever else has the number `said_stop`:
+    it was the person's, whose other numbers are left alone as well, unless whoever else has the number `opted_out`:
     False says so.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
@@ -96,8 +96,8 @@ def remove_number(
     note = read_note(note)
     theirs = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
     lock_phones(session, session.scalars(theirs).all())
-    said_stop = said_stop and has_suppression(session, phone_id, SuppressionReason.OPT_OUT)
-    if said_stop:
+    opted_out = opted_out and has_suppression(session, phone_id, SuppressionReason.OPT_OUT)
+    if opted_out:
         links = [(contact_id, phone_id)]
         carry_opt_outs(session, links, source="officer", note=note, secret_key=secret_key, now=now)
     session.execute(
@@ -111,7 +111,7 @@ def remove_number(
             contact_id=contact_id,
             phone_id=phone_id,
             note=note,
-            said_stop=said_stop,
+            opted_out=opted_out,
             removed_by=user.id,
             removed_at=now,
         )
@@ -131,7 +131,7 @@ class RemovedNumber:
     by: str
     note: str
     removed_at: datetime
-    back_at: datetime | None
+    restored_at: datetime | None
 
 
 def read_removed(session: Session, contact_id: int) -> list[RemovedNumber]:
@@ -144,7 +144,7 @@ def read_removed(session: Session, contact_id: int) -> list[RemovedNumber]:
         .order_by(RemovedPhone.id.desc())
     )
     return [
-        RemovedNumber(e164, name or email or "", each.note, each.removed_at, each.back_at)
+        RemovedNumber(e164, name or email or "", each.note, each.removed_at, each.restored_at)
         for e164, name, email, each in rows
     ]
 
@@ -154,7 +154,7 @@ def former_owners(session: Session, phones: Collection[int]) -> set[tuple[int, i
     found = session.execute(
         select(RemovedPhone.contact_id, RemovedPhone.phone_id).where(
             RemovedPhone.phone_id.in_(values_subquery(session, phones, BigInteger)),
-            RemovedPhone.back_at.is_(None),
+            RemovedPhone.restored_at.is_(None),
         )
     )
     return {(contact_id, phone_id) for contact_id, phone_id in found}
@@ -169,30 +169,30 @@ def carry_over_opt_outs(
     if not added:
         return
     opt_out = SuppressionReason.OPT_OUT
-    said_stop = set(
+    opted_out = set(
         session.scalars(
             select(RemovedPhone.contact_id)
             .join(Suppression, Suppression.phone_id == RemovedPhone.phone_id)
             .where(
                 RemovedPhone.contact_id.in_(values_subquery(session, added, BigInteger)),
-                RemovedPhone.said_stop,
-                RemovedPhone.back_at.is_(None),
+                RemovedPhone.opted_out,
+                RemovedPhone.restored_at.is_(None),
                 Suppression.reason == opt_out,
                 Suppression.lifted_at.is_(None),
             )
         )
     )
-    if not said_stop:
+    if not opted_out:
         return
-    held: dict[int, set[int]] = {contact_id: set() for contact_id in said_stop}
+    held: dict[int, set[int]] = {contact_id: set() for contact_id in opted_out}
     for contact_id, phone_id in session.execute(
         select(ContactPhone.contact_id, ContactPhone.phone_id).where(
-            ContactPhone.contact_id.in_(values_subquery(session, said_stop, BigInteger))
+            ContactPhone.contact_id.in_(values_subquery(session, opted_out, BigInteger))
         )
     ):
         held[contact_id].add(phone_id)
     # Whose other numbers may be written to again has said so.
-    left_alone = opted_out_contacts(session, said_stop)
+    left_alone = opted_out_contacts(session, opted_out)
     left_alone |= {contact_id for contact_id, phones in held.items() if phones <= {*added[contact_id]}}
     for phone in lock_phones(session, {phone_id for each in left_alone for phone_id in added[each]}):
         suppress(session, phone, reason=opt_out, source=source, secret_key=secret_key, now=now)
@@ -205,14 +205,14 @@ def _give_back(session: Session, contact_id: int, phone_id: int, *, now: datetim
         .where(
             RemovedPhone.contact_id == contact_id,
             RemovedPhone.phone_id == phone_id,
-            RemovedPhone.back_at.is_(None),
+            RemovedPhone.restored_at.is_(None),
         )
-        .values(back_at=now)
+        .values(restored_at=now)
     )
 
 
 _INSERT_NUMBERS = text("""
-INSERT INTO phones (e164, backwards, created_at)
+INSERT INTO phones (e164, reversed, created_at)
 SELECT number, reverse(number), :now FROM unnest(CAST(:numbers AS text[])) AS number
 ON CONFLICT (e164) DO NOTHING RETURNING e164, id
 """)
@@ -267,7 +267,7 @@ def _make(session: Session, numbers: Sequence[str], *, now: datetime) -> dict[st
     if session.get_bind().dialect.name == "sqlite":  # the write lock is ours: nobody can bring them meanwhile
         ids = reserve_ids(session, table, len(numbers))
         rows = [(phone_id, e164, e164[::-1]) for phone_id, e164 in zip(ids, numbers, strict=True)]
-        insert_rows(session, table, ("id", "e164", "backwards"), rows, always={"created_at": now})
+        insert_rows(session, table, ("id", "e164", "reversed"), rows, always={"created_at": now})
         return dict(zip(numbers, ids, strict=True))
     # A reply may bring the same number at this moment: whoever is second takes the first one's row.
     made: dict[str, int] = dict(session.execute(_INSERT_NUMBERS, {"numbers": [*numbers], "now": now}).all())

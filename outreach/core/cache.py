@@ -15,9 +15,9 @@ KEEP_S = 3600
 
 
 def cached_count(
-    redis: Redis, key: str, count: Callable[[], dict[str, Any]], *, at_least_s: float
+    redis: Redis, key: str, count: Callable[[], dict[str, Any]], *, min_ttl_s: float
 ) -> dict[str, Any]:
-    """What `count` gave a moment ago, at least `at_least_s`, or gives now; as JSON has it. Without Redis always anew."""
+    """What `count` gave a moment ago, at least `min_ttl_s`, or gives now; as JSON has it. Without Redis always anew."""
     try:
         kept: Any = redis.get(key)
         is_mine = kept is None or redis.set(f"{key}:fresh", 1, px=60_000, nx=True)
@@ -30,7 +30,7 @@ def cached_count(
     cost = time.monotonic() - began
     try:
         redis.set(key, json.dumps(counts), ex=KEEP_S)
-        redis.set(f"{key}:fresh", 1, px=int(1000 * max(at_least_s, cost / MAX_LOAD_SHARE)))
+        redis.set(f"{key}:fresh", 1, px=int(1000 * max(min_ttl_s, cost / MAX_LOAD_SHARE)))
     except RedisError:
         pass
     return counts

@@ -151,7 +151,7 @@ class Database:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
-    def connect_for_glances(self) -> Connection:
+    def connect_autocommit(self) -> Connection:
         """A connection for single SELECTs without a transaction around them, which would cost as much again.
 
         For one thread at a time; the caller keeps it, and rolls back after each on SQLite's account.
@@ -159,7 +159,7 @@ class Database:
         return self._singly(self.engine).connect()
 
     @contextmanager
-    def hold(self) -> Iterator[Session]:
+    def autocommit_session(self) -> Iterator[Session]:
         """One connection for many short transactions of one statement, each ended by the session's `commit()`."""
         with self._singly(self._write_engine).connect() as connection, Session(connection) as session:
             yield session

@@ -19,12 +19,12 @@ SEND, INBOUND, DEFAULT, IMPORTS, HOOKS = QUEUES = ("send", "inbound", "default",
 PENDING_TTL_S = 30
 
 # How often the sweep was needed, by kind; since Redis was last emptied.
-RECOVERED_KEY = "loa:rescues"
+RECOVERED_KEY = "loa:recovered"
 
 
 def pending_key(description: str) -> str:
     """Redis key that says "rung and not yet answered"; the worker removes it as the job starts."""
-    return f"loa:rung:{description}"
+    return f"loa:pending:{description}"
 
 
 def once_every(redis: Redis, key: str, *, every_s: int) -> bool:
@@ -43,7 +43,9 @@ class JobQueue:
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
 
-    def ring(self, job: str, *ids: int, queue: str = DEFAULT, timeout_s: int = 120, retries: int = 0) -> bool:
+    def enqueue(
+        self, job: str, *ids: int, queue: str = DEFAULT, timeout_s: int = 120, retries: int = 0
+    ) -> bool:
         """Enqueue `job` unless the same one has been rung and not answered yet. `retries` after a failure.
 
         Returns False when Redis is away: nothing is lost, the sweep comes round.
@@ -61,11 +63,11 @@ class JobQueue:
                     retry=Retry(max=retries) if retries else None,
                 )
         except RedisError as error:
-            log.warning("doorbell.lost job=%s ids=%s error=%s", job, ids, type(error).__name__)
+            log.warning("job_queue.lost job=%s ids=%s error=%s", job, ids, type(error).__name__)
             return False
         return True
 
-    def is_silent(self, queue: str) -> bool:
+    def is_idle(self, queue: str) -> bool:
         """Whether a queue has neither a job that waits nor one that is being worked on."""
         try:
             waiting = Queue(queue, connection=self.redis)
@@ -73,11 +75,11 @@ class JobQueue:
         except RedisError:
             return False
 
-    def note_rescues(self, **found: int) -> None:
+    def count_recovered(self, **found: int) -> None:
         """Count what only the sweep has found: work whose bell was lost, or whose worker had ended."""
         try:
             for kind, count in found.items():
                 if count:
                     self.redis.hincrby(RECOVERED_KEY, kind, count)
         except RedisError:
-            log.warning("doorbell.rescues_not_counted")
+            log.warning("job_queue.recovered_not_counted")

@@ -166,7 +166,7 @@ def _store(
     phones = find_or_create_phones(session, chain(*numbers.values()), secret_key=secret_key, now=now)
     codes = {issue.cells["area_code"] for issue in issues} - {None}
     known_areas = set(session.scalars(select(Area.code).where(Area.code.in_(codes))))
-    joiner = ContactMerger(
+    merger = ContactMerger(
         session, brought, phones=phones, in_use=phones.values(), known_areas=known_areas, now=now
     )
     rows = {issue.id: _row(issue, numbers[issue.id]) for issue in issues}
@@ -176,13 +176,13 @@ def _store(
     stored = []
     for issue in issues:
         row = rows[issue.id]
-        person = joiner.find(row)
+        person = merger.find(row)
         if decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is not None:
-            person = joiner.load(issue.contact_id)
+            person = merger.load(issue.contact_id)
         facts, phones_before = ({**person.facts}, len(person.phones_added)) if person else ({}, 0)
-        stands = person is not None and joiner.stands_in_list(person)
+        stands = person is not None and merger.stands_in_list(person)
         is_new = person is None or person.is_new
-        person, outcome = joiner.join(row, person)
+        person, outcome = merger.merge_row(row, person)
         values = {
             name: [known, person.facts[name]] for name, known in facts.items() if person.facts[name] != known
         }
@@ -196,8 +196,8 @@ def _store(
             )
         ).all()
     )
-    joiner.write()
-    carry_over_opt_outs(session, joiner.numbers_added(), source="import", secret_key=secret_key, now=now)
+    merger.write()
+    carry_over_opt_outs(session, merger.numbers_added(), source="import", secret_key=secret_key, now=now)
     questions = [
         (rows[issue.id], IssueStatus.QUESTION, question, person.id)
         for issue, person, *_more in stored

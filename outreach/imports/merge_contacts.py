@@ -37,7 +37,7 @@ from outreach.rules.list_rows import CheckedRow, Sex
 
 
 class ContactMerger:
-    """The people of one chunk. `join` each row, then `write`."""
+    """The people of one chunk. `merge_row` each row, then `write`."""
 
     def __init__(
         self,
@@ -120,12 +120,12 @@ class ContactMerger:
         self._look_up({contact_id} - self._people.keys())
         return self._people[contact_id]
 
-    def join(self, row: CheckedRow, person: ImportedContact | None) -> tuple[ImportedContact, str]:
+    def merge_row(self, row: CheckedRow, person: ImportedContact | None) -> tuple[ImportedContact, str]:
         """Store a row as this person, or as a new one: created, merged, updated, unchanged (see `ImportCounts`)."""
         if person is None:
             return self._make(row), "created"
         brought = self._facts(row)
-        changed = person.fill(brought, newer=self._newer(person, brought))
+        changed = person.add_facts(brought, newer=self._newer(person, brought))
         for phone_id in self._phones_of(row):
             if phone_id not in person.phones and (person.id, phone_id) not in self._parted:
                 person.phones.append(phone_id)
@@ -313,7 +313,7 @@ class ImportedContact:
     phones_confirmed: list[int] = field(default_factory=list)
     is_new: bool = False
 
-    def fill(self, brought: dict[str, Any], *, newer: Collection[str] = ()) -> bool:
+    def add_facts(self, brought: dict[str, Any], *, newer: Collection[str] = ()) -> bool:
         """Add what was not known; never overwrite but what is `newer`: a changed value is a question for a person.
 
         Whether anything was added.

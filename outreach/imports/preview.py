@@ -105,7 +105,7 @@ def show_row(row: CheckedRow, status: str, reason: str) -> dict[str, Any]:
     }
 
 
-_Aside = tuple[CheckedRow, IssueStatus, str, int | None]
+_IssueRow = tuple[CheckedRow, IssueStatus, str, int | None]
 
 
 class PreviewCounts:
@@ -133,7 +133,7 @@ class PreviewCounts:
         known = find_phones(session, {number for row in good for number in row.phone.numbers})
         new = (number for row in good if row.row not in erased for number in row.phone.numbers)
         phones = {number: -place for place, number in enumerate(new, 1)} | known  # new ones have no id yet
-        joiner = ContactMerger(
+        merger = ContactMerger(
             session,
             self._brought,
             phones=phones,
@@ -142,7 +142,7 @@ class PreviewCounts:
             now=datetime.now(UTC),
         )
         told = list[tuple[str, str]]()
-        aside, moved = list[_Aside](), list[_Aside]()
+        issues, moved = list[_IssueRow](), list[_IssueRow]()
         for row in rows:
             # Of a million rows the hashes alone are kept.
             hashes = [hash((number, row.name_key)) for number in row.phone.numbers]
@@ -150,27 +150,27 @@ class PreviewCounts:
             if is_ok and any(each in self._seen for each in hashes):
                 self.counts["duplicates"] += 1
             else:
-                person, why_not = match_row(row, joiner, phones=phones, erased=erased)
+                person, why_not = match_row(row, merger, phones=phones, erased=erased)
                 if why_not and why_not[2] not in self._joined:
-                    aside.append((row, *why_not))
+                    issues.append((row, *why_not))
                     told.append((why_not[0].value, why_not[1]))
                     continue
                 if person:
                     self.counts["known"] += 1
                     if OTHER_COMMUNE in questions_about(row, person, {row.place.code}):
                         moved.append((row, IssueStatus.QUESTION, OTHER_COMMUNE, person.id))
-                    if not joiner.stands_in_list(person):
+                    if not merger.stands_in_list(person):
                         self._joined.add(person.id)
-                    joiner.join(row, person)
+                    merger.merge_row(row, person)
             told.append((PhoneStatus.OK.value, ""))
             self._seen.update(hashes)
             self.counts["no_place"] += row.place.code is None
             self.counts["questions"] += bool(row.birth_doubt)
         asked = count_issues(session, moved, brought=self._brought)
         self.counts["moved"] += asked.count(IssueStatus.QUESTION)
-        kept = count_issues(session, aside, brought=self._brought)
+        kept = count_issues(session, issues, brought=self._brought)
         self.counts["known"] += kept.count(None)  # taken before
         self.counts.update(status.value for status in kept if status)
-        self.counts["ok"] += len(rows) - len(aside) + kept.count(None)
+        self.counts["ok"] += len(rows) - len(issues) + kept.count(None)
         self.counts["rows"] += len(rows)
         return told

@@ -40,12 +40,12 @@ _SERVER_AWAY = (OperationalError, InterfaceError)
 
 @dataclass(frozen=True, slots=True)
 class UploadContext:
-    """What working on uploads needs. `is_told_to_stop` is asked between two chunks."""
+    """What working on uploads needs. `stop_requested` is asked between two chunks."""
 
     db: Database
     folder: Path
     secret_key: str
-    is_told_to_stop: Callable[[], bool]
+    stop_requested: Callable[[], bool]
 
 
 def uploads_to_process(session: Session, *, now: datetime) -> list[int]:
@@ -132,11 +132,11 @@ def _give_up(upload: Upload, *, now: datetime) -> None:
 
 def _check(work: UploadContext, upload: Upload, path: Path) -> None:
     understood = describe_sheets(path, upload.corrected)
-    tally, shown, done = PreviewCounts(upload.list_id, work.secret_key), list[dict[str, Any]](), 0
+    preview, shown, done = PreviewCounts(upload.list_id, work.secret_key), list[dict[str, Any]](), 0
     try:
         for chunk in prefetch_chunks(check_list(path, default_gazetteer(), upload.corrected), CHUNK):
             with work.db.read() as session:
-                told = tally.add(session, chunk)
+                told = preview.add(session, chunk)
             first = zip(chunk[: ROWS_SHOWN - len(shown)], told, strict=False)
             shown += [show_row(row, *said) for row, said in first]
             with work.db.write() as session:
@@ -156,7 +156,7 @@ def _check(work: UploadContext, upload: Upload, path: Path) -> None:
             return
         if not done:
             raise BadList(f"Tệp “{upload.file_name}” không có người nào. Hãy kiểm tra lại tệp gốc.")
-        held.counts, held.total = dict(tally.counts), done
+        held.counts, held.total = dict(preview.counts), done
         held.preview = {**understood, "rows": shown}
         held.state, held.due_at = UploadState.READY, None
 
@@ -240,7 +240,7 @@ def _still_ours(session: Session, work: UploadContext, upload: Upload, *, done: 
     held = session.get_one(Upload, upload.id, with_for_update=True)
     if held.state is not upload.state or held.progress != done:
         return None
-    if work.is_told_to_stop():
+    if work.stop_requested():
         held.due_at, held.tries = now, 0
         return None
     held.due_at = now + LEASE

@@ -107,7 +107,7 @@ def receive_rows(
             state=UploadState.STORING,
             total=len(rows),
             corrected={line_key(""): {"line": "1"}},
-            uploaded_by=bearer.answers,
+            uploaded_by=bearer.owner,
             uploaded_at=now,
             due_at=now,
         )

@@ -131,24 +131,26 @@ def store_rows(
             if row.language
         ),
     )
-    joiner = ContactMerger(
+    merger = ContactMerger(
         session, brought, phones=phones, in_use=known.values(), known_areas=known_areas, now=now
     )
     counts = Counter[str]({"rows": len(rows)})
-    aside: list[tuple[CheckedRow, IssueStatus, str, int | None]] = []
+    issues: list[tuple[CheckedRow, IssueStatus, str, int | None]] = []
     asked: list[tuple[CheckedRow, str, ImportedContact]] = []
     for row in rows:
-        person, why_not = match_row(row, joiner, phones=phones, erased=erased)
+        person, why_not = match_row(row, merger, phones=phones, erased=erased)
         if why_not:
-            aside.append((row, *why_not))
+            issues.append((row, *why_not))
             continue
-        person, outcome = joiner.join(row, person)
+        person, outcome = merger.merge_row(row, person)
         counts[outcome] += 1
         asked += [(row, question, person) for question in questions_about(row, person, known_areas)]
-    joiner.write()
-    carry_over_opt_outs(session, joiner.numbers_added(), source="import", secret_key=secret_key, now=now)
-    aside = [(row, status, reason, _whom(row, about, joiner=joiner)) for row, status, reason, about in aside]
-    for status in save_issues(session, aside, brought=brought, now=now):
+    merger.write()
+    carry_over_opt_outs(session, merger.numbers_added(), source="import", secret_key=secret_key, now=now)
+    issues = [
+        (row, status, reason, _whom(row, about, merger=merger)) for row, status, reason, about in issues
+    ]
+    for status in save_issues(session, issues, brought=brought, now=now):
         counts[_COUNTED[status]] += 1
     questions = [(row, IssueStatus.QUESTION, question, person.id) for row, question, person in asked]
     save_issues(session, questions, brought=brought, now=now)
@@ -170,24 +172,24 @@ def questions_about(
 
 
 def match_row(
-    row: CheckedRow, joiner: ContactMerger, *, phones: Mapping[str, int], erased: Collection[int]
+    row: CheckedRow, merger: ContactMerger, *, phones: Mapping[str, int], erased: Collection[int]
 ) -> tuple[ImportedContact | None, tuple[IssueStatus, str, int | None] | None]:
     """Who a row is, None for somebody new; or why it is kept aside: as what, the reason and the person it is about."""
     if row.phone.status is not PhoneStatus.OK:
         return None, (IssueStatus(row.phone.status), row.phone.reason or "", None)
     was_erased = row.row in erased
-    person = None if was_erased and not phones.keys() >= {*row.phone.numbers} else joiner.find(row)
+    person = None if was_erased and not phones.keys() >= {*row.phone.numbers} else merger.find(row)
     if person:
         return person, None
     if was_erased:
         return None, (IssueStatus.REVIEW, WAS_ERASED, None)
-    renamed = joiner.find_renamed(row)
+    renamed = merger.find_renamed(row)
     return None, (IssueStatus.REVIEW, "changed_name", renamed.id) if renamed else None
 
 
-def _whom(row: CheckedRow, about: int | None, *, joiner: ContactMerger) -> int | None:
+def _whom(row: CheckedRow, about: int | None, *, merger: ContactMerger) -> int | None:
     """Whom a row kept aside is about: somebody of the same chunk has an id only once written."""
-    person = joiner.find_renamed(row) if about == 0 else None
+    person = merger.find_renamed(row) if about == 0 else None
     return person.id if person else about
 
 

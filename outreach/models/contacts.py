@@ -13,7 +13,7 @@ from outreach.core.db import Base, BigId, Key, UtcDateTime, enum_type
 from outreach.rules.identity import given_key
 
 
-def _backwards(context: Any) -> str:
+def _reversed(context: Any) -> str:
     return str(context.get_current_parameters()["e164"])[::-1]
 
 
@@ -25,11 +25,12 @@ class Phone(Base):
     """A number that can be written to. People share it; it alone is suppressed, capped and counted."""
 
     __tablename__ = "phones"
+    __table_args__ = (Index("ix_phones_backwards", "reversed"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     e164: Mapped[str] = mapped_column(String(16), unique=True)
     # The number from its end: an officer looks for its last digits.
-    backwards: Mapped[str] = mapped_column(Key(16), default=_backwards, server_default="", index=True)
+    reversed: Mapped[str] = mapped_column(Key(16), default=_reversed, server_default="")
     language: Mapped[str | None] = mapped_column(String(8))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -321,7 +322,7 @@ class RowsReceived(Base):
 
 
 class RemovedPhone(Base):
-    """A number that is not the person's, from `removed_at` until `back_at`; `said_stop` where they opted out on it."""
+    """A number that is not the person's, from `removed_at` until `restored_at`; `opted_out` where they opted out on it."""
 
     __tablename__ = "removed_phones"
 
@@ -329,7 +330,7 @@ class RemovedPhone(Base):
     contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
     phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"), index=True)
     note: Mapped[str] = mapped_column(Text)
-    said_stop: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    opted_out: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     removed_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     removed_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    back_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    restored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

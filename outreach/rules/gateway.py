@@ -132,7 +132,7 @@ class StatusReport:
 class InboundMessage:
     """A resident's message, parsed. `sender` is E.164.
 
-    `stopped` when the gateway took it as an opt-out, `asked_help` when as a call for help: it has answered both itself.
+    `is_opt_out` when the gateway took it as an opt-out, `is_help_request` when as a call for help: it has answered both itself.
     `received_at` is when it came to the gateway, None where that does not say.
     """
 
@@ -140,8 +140,8 @@ class InboundMessage:
     sender: str
     recipient: str
     body: str
-    stopped: bool
-    asked_help: bool = False
+    is_opt_out: bool
+    is_help_request: bool = False
     received_at: datetime | None = None
 
 

@@ -32,7 +32,7 @@ def parse_push(said: Mapping[str, str], fields: PushFields) -> InboundMessage:
         sender=as_number(sender),
         recipient=said.get(fields.recipient, ""),
         body=said.get(fields.body, ""),
-        stopped=False,
+        is_opt_out=False,
         received_at=parse_timestamp(said.get(fields.at, "")),
     )
 

@@ -221,6 +221,6 @@ def read_event(
         sender=as_number(sender),
         recipient=said.get("recipient", ""),
         body=said.get("message", ""),
-        stopped=False,
+        is_opt_out=False,
         received_at=parse_timestamp(said.get("receivedAt", "")),
     )

@@ -260,6 +260,6 @@ class TwilioWebhooks:
             sender=form.get("From") or "",
             recipient=form.get("To") or "",
             body=form.get("Body") or "",
-            stopped=form.get("OptOutType") == "STOP",
-            asked_help=form.get("OptOutType") == "HELP",
+            is_opt_out=form.get("OptOutType") == "STOP",
+            is_help_request=form.get("OptOutType") == "HELP",
         )

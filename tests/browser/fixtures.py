@@ -264,7 +264,7 @@ def _work_through(session: Session, now: datetime) -> dict[str, int]:
         .join(Recipient, Recipient.phone_id == Phone.id)
         .join(Attempt, Attempt.phone_id == Phone.id)
     )
-    e164 = session.scalars(silent.where(Recipient.answer.is_(None), Attempt.lane > 0).limit(1)).one()
+    e164 = session.scalars(silent.where(Recipient.answer.is_(None), Attempt.stream_id > 0).limit(1)).one()
     assert receive_reply(session, InboundMessage("SMdoubt", e164, SENDER, "ok", False), keys=keys, now=now)
     doubt = session.scalars(select(func.max(Case.id)).where(Case.kind == CaseKind.UNCLEAR)).one()
     return {"help": help_id, "doubt": doubt}
@@ -395,7 +395,7 @@ def _lose_sight(session: Session, campaign_id: int, now: datetime) -> None:
     """Three messages of which nobody has seen the outcome for two hours."""
     lost = session.execute(
         select(Attempt.id, Attempt.message_id)
-        .where(Attempt.lane == campaign_id)
+        .where(Attempt.stream_id == campaign_id)
         .order_by(Attempt.id)
         .limit(3)
     ).all()

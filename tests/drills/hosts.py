@@ -180,9 +180,9 @@ class Stage:
         time.sleep(LEASE_S * 2)
         meanwhile = self.accepted() - at_cut
         self.made.join(2)
-        back_at = time.monotonic()
+        restored_at = time.monotonic()
         self.wait_until("the end", lambda: self.world.status(campaign)["state"] == "completed")
-        seconds = time.monotonic() - back_at
+        seconds = time.monotonic() - restored_at
         sent = Counter(self.world.sent_to())
         twice = sum(times > 1 for times in sent.values())
         lost = self.messages - len(sent)

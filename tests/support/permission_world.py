@@ -266,7 +266,7 @@ class Office:
             "incident_id": 1,
             "action": "pause",
             "choice": "keep",
-            "filename": "office.css",
+            "filename": "admin.css",
             "token": "AAAAAAAA",
             "attempt": "1",
         }

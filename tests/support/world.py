@@ -145,7 +145,7 @@ class World:
     def sweep(self, *, at: datetime | None = None) -> None:
         sweep(self.runtime, now=at or datetime.now(UTC))
 
-    async def clerk(self, function: Any, *args: Any) -> Any:
+    async def run_in_database(self, function: Any, *args: Any) -> Any:
         return await asyncio.to_thread(call_backend, self.runtime, function, *args)
 
     def send(self, seconds: float = 20, *, worker: str = "test") -> None:
@@ -155,7 +155,7 @@ class World:
             gateway = self.runtime.open_gateway()
             try:
                 await MessageSender(
-                    self.runtime, gateway, self.clerk, worker, lambda: False, lambda: None
+                    self.runtime, gateway, self.run_in_database, worker, lambda: False, lambda: None
                 ).run(seconds)
             finally:
                 await gateway.close()

@@ -342,9 +342,9 @@ def number_pages(section: Any, *, restart: bool) -> None:
 
 def draw_rule(line: WordParagraph, width: float, within: float) -> None:
     """A rule `width` mm long in the middle of `within` mm, close below the line before."""
-    aside = Mm(max(0.0, (within - width) / 2))
+    margin = Mm(max(0.0, (within - width) / 2))
     shape = line.paragraph_format
-    shape.left_indent = shape.right_indent = aside
+    shape.left_indent = shape.right_indent = margin
     shape.space_before, shape.space_after, shape.line_spacing = Pt(2), Pt(0), Pt(4)
     borders, top = OxmlElement("w:pBdr"), OxmlElement("w:top")
     for name, value in (("val", "single"), ("sz", "6"), ("space", "1"), ("color", "000000")):

@@ -78,7 +78,7 @@ def compose_correction(
     blocks: list[Block] = [
         *opening(snapshot, form)[:-1],
         Paragraph(
-            f"{form.issuer_in_text} bổ sung, đính chính Báo cáo {long_day(snapshot.day)} về kết quả vận động {form.deed} "
+            f"{form.issuer_in_text} bổ sung, đính chính Báo cáo {long_day(snapshot.day)} về kết quả vận động {form.action} "
             f"trên địa bàn: {said(len(changes))} số liệu được nhận hoặc sửa sau khi đã chốt lúc {until(snapshot)}, như sau:"
         ),
         table,

@@ -44,7 +44,7 @@ def opening(snapshot: Snapshot, form: ReportTemplate) -> list[Block]:
     return [
         *bases,
         Paragraph(
-            f"{form.issuer_in_text} báo cáo kết quả vận động {form.deed} trên địa bàn, "
+            f"{form.issuer_in_text} báo cáo kết quả vận động {form.action} trên địa bàn, "
             f"số liệu tính đến {until(snapshot)}, như sau:"
         ),
     ]
@@ -96,7 +96,7 @@ def ending(snapshot: Snapshot, form: ReportTemplate) -> list[Block]:
     return [
         *proposed,
         Paragraph(
-            f"Trên đây là báo cáo kết quả vận động {form.deed} {long_day(snapshot.day)}, "
+            f"Trên đây là báo cáo kết quả vận động {form.action} {long_day(snapshot.day)}, "
             f"{form.issuer_in_text} trân trọng báo cáo./."
         ),
     ]

@@ -22,7 +22,7 @@ NAMES = {
     "symbol": "ký hiệu",
     "place": "địa danh",
     "subject": "trích yếu",
-    "deed": "việc được vận động",
+    "action": "việc được vận động",
     "done": "động từ ngắn",
     "addressees": "kính gửi",
     "bases": "căn cứ",
@@ -42,6 +42,8 @@ HOURS = {
     "deadline": "phải đến nơi trước",
     "correct": "gửi đính chính trong ngày",
 }
+# As forms and snapshots were stored before.
+FORMER_NAMES = {"action": "deed"}
 MAY_BE_EMPTY = frozenset({"since", "superior", "bases", "proposals"})
 LONGEST_LINE, MOST_LINES, MOST_LINK_DAYS = 400, 20, 60
 # A letterhead's two columns hold so many letters in a line.
@@ -60,7 +62,7 @@ class ReportTemplate:
     symbol: str
     place: str
     subject: str
-    deed: str
+    action: str
     done: str
     addressees: tuple[str, ...]
     bases: tuple[str, ...]
@@ -85,7 +87,7 @@ def parse_template(data: Mapping[str, Any]) -> ReportTemplate:
     for item in fields(ReportTemplate):
         if item.name in ("hours", "link_days"):
             continue
-        given = data.get(item.name)
+        given = data.get(item.name, data.get(FORMER_NAMES.get(item.name, "")))
         if "tuple" in str(item.type):
             given = [given] if isinstance(given, str) else list(given or ())
             lines = tuple(cleaned for line in given if (cleaned := _clean(line)))

@@ -57,7 +57,7 @@ def hand_in(
 def reports(world: World) -> list[tuple[int, int | None, int | None, str]]:
     with world.runtime.db.read() as session:
         rows = session.scalars(select(AgencyReport).order_by(AgencyReport.id))
-        return [(each.staff, each.with_smartphone, each.installed, each.road.value) for each in rows]
+        return [(each.staff, each.with_smartphone, each.installed, each.channel.value) for each in rows]
 
 
 def test_figures_add_up_and_what_is_missing_is_said(

@@ -26,7 +26,7 @@ def test_the_demo_raises_no_question_that_it_does_not_answer(
         campaign = session.scalars(select(Campaign)).one()
         sender = session.get_one(Sender, campaign.sender)
         lost = session.scalars(select(Attempt.cause).where(Attempt.state == AttemptState.UNDELIVERED)).all()
-        bodies = session.scalars(select(Attempt.body).where(Attempt.lane == campaign.id)).all()
+        bodies = session.scalars(select(Attempt.body).where(Attempt.stream_id == campaign.id)).all()
         names = session.scalars(select(User.name)).all()
     assert sender.registered_on
     assert all(names)

@@ -125,7 +125,7 @@ def test_metrics_say_for_how_long_something_waits(
     assert quiet["loa_backup_age_seconds"] != quiet["loa_backup_age_seconds"]  # none ever
     world.add_people(4)
     world.launch()
-    enqueue_send(runtime.doorbell)
+    enqueue_send(runtime.job_queue)
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
     with runtime.db.write() as session:
         session.execute(update(Outbox).values(not_before=an_hour_ago))

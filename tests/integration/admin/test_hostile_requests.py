@@ -37,9 +37,9 @@ FEWEST_REQUESTS = 5000
 KEY = "tests-only-" + "k" * 32
 # What shows a whole number on purpose, on record.
 REVEALS = {endpoint for _method, endpoint in SHOWS_NUMBERS} | {
-    "people.number",
+    "contacts.number",
     "inbox.number",
-    "rights.export",
+    "privacy_requests.export",
 }
 # What ends the thing that is asked about: last, so that all else still has something to find.
 LAST = re.compile(r"discard|erase|undo|cancel|retract|remove|disable|end|lift|stop|release|delete")
@@ -251,13 +251,13 @@ def test_a_job_that_fails_over_residents_data_leaves_none_of_it(
     office: Office, logged: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.jobs.approval_mail_job", fail_as_a_job)
-    enqueue_approval_mail(office.runtime.doorbell, 7319)
+    enqueue_approval_mail(office.runtime.job_queue, 7319)
     before = len(logged)
     redis = office.runtime.redis
     LoaWorker([Queue(DEFAULT, connection=redis)], connection=redis).work(burst=True, logging_level="WARNING")
     kept, said = read_all(redis), "\n".join(logged[before:])
-    assert "job.failed job=notify-7319 error=ValueError" in said
-    assert "workers.jobs.approval_mail_job" in kept or "notify-7319" in kept
+    assert "job.failed job=approval_mail_job-7319 error=ValueError" in said
+    assert "workers.jobs.approval_mail_job" in kept or "approval_mail_job-7319" in kept
     private = [NAME, BODY, *spellings(NUMBER)]
     assert [secret for secret in private if secret in kept + said] == []
 
@@ -293,7 +293,7 @@ def test_a_fault_with_residents_data_in_its_words_tells_nobody(
     before = len(logged)
     person = f"/admin/people/{office.values['contact_id']}/correct"
     for attack in (
-        Attack("POST", person, "people.correct", fields={"name": NAME}),
+        Attack("POST", person, "contacts.correct", fields={"name": NAME}),
         Attack("GET", "/admin/", "admin.index"),
     ):
         answer = crawler.send(attack, staff, is_stranger=True)

@@ -46,52 +46,52 @@ GET  campaigns.page         ASP.U
 GET  campaigns.texts        A.P..
 POST campaigns.texts        A.P..
 POST campaigns.preview      ASP..
-POST campaigns.try_out      ASP..
+POST campaigns.send_test      ASP..
 POST campaigns.submit       ASP..
-POST campaigns.give_back    ASP..
+POST campaigns.return_draft    ASP..
 POST campaigns.approve      A.P..
 POST campaigns.launch       ASP..
 POST campaigns.discard      ASP..
-GET  running.panel          ASP.U
-POST running.act            ASP..
+GET  sending.panel          ASP.U
+POST sending.act            ASP..
 GET  installs.index         ASP.U
-POST running.decide         ASP..
+POST sending.decide         ASP..
 GET  inbox.index            ASP.U
 GET  inbox.show             ASP.U
 POST inbox.answer           ASP..
 GET  inbox.texts            ASP.U
 POST inbox.save_text        ASP..
 POST inbox.remove_text      ASP..
-POST inbox.take             ASP..
-POST inbox.release          ASP..
+POST inbox.assign             ASP..
+POST inbox.unassign          ASP..
 POST inbox.number           ASP..
 POST inbox.label            ASP..
 POST inbox.undo             ASP..
-POST inbox.finish           ASP..
+POST inbox.close           ASP..
 POST inbox.reopen           ASP..
 GET  progress.index         ASPLU
 POST progress.official      ASP..
 GET  agencies.index         ASPLU
 GET  agencies.show          ASPLU
-POST agencies.hand_in       ASP..
+POST agencies.submit       ASP..
 POST agencies.roster        ASP..
 POST agencies.link          ASP..
 POST agencies.end           ASP..
 POST agencies.file          ASP..
-GET  rounds.index           ASP.U
-POST rounds.make            ASP..
-GET  rounds.show            ASP.U
-POST rounds.enter           ASP..
-POST rounds.undo            ASP..
-GET  rounds.sheet           ASP..
+GET  visits.index           ASP.U
+POST visits.make            ASP..
+GET  visits.show            ASP.U
+POST visits.enter           ASP..
+POST visits.undo            ASP..
+GET  visits.sheet           ASP..
 GET  reach.index            ASPLU
 POST reach.file             ASPLU
-GET  publicity.index        ASPLU
-GET  publicity.create       ASP..
-POST publicity.enter        ASP..
-GET  publicity.show         ASPLU
-POST publicity.correct      ASP..
-POST publicity.withdraw     ASP..
+GET  activities.index        ASPLU
+GET  activities.create       ASP..
+POST activities.enter        ASP..
+GET  activities.show         ASPLU
+POST activities.correct      ASP..
+POST activities.withdraw     ASP..
 GET  goals.index            ASPLU
 POST goals.set_goal         ASP..
 POST goals.enter            ASP..
@@ -108,21 +108,21 @@ POST report.link            ASP..
 POST report.end_link        ASP..
 GET  report.form            ASP..
 POST report.form            ASP..
-GET  people.index           ASP.U
-POST people.search          ASP.U
-GET  people.show            ASP.U
-POST people.number          ASP..
-POST people.correct         ASP..
-POST people.add_number      ASP..
-POST people.remove_number   ASP..
-POST people.answer          ASP..
-POST people.suppress        ASP..
-POST people.lift            ASP..
-GET  rights.index           ASP.U
-POST rights.write_down      ASP..
-POST rights.finish          ASP..
-POST rights.erase           A.P..
-POST rights.export          A.P..
+GET  contacts.index           ASP.U
+POST contacts.search          ASP.U
+GET  contacts.show            ASP.U
+POST contacts.number          ASP..
+POST contacts.correct         ASP..
+POST contacts.add_number      ASP..
+POST contacts.remove_number   ASP..
+POST contacts.answer          ASP..
+POST contacts.suppress        ASP..
+POST contacts.lift            ASP..
+GET  privacy_requests.index           ASP.U
+POST privacy_requests.record      ASP..
+POST privacy_requests.finish          ASP..
+POST privacy_requests.erase           A.P..
+POST privacy_requests.export          A.P..
 GET  lists.index            ASP.U
 GET  lists.show             ASP.U
 POST lists.create           ASP..
@@ -144,8 +144,8 @@ POST senders.save           A....
 POST senders.remove         A....
 GET  reply_log.index        A....
 POST reply_log.receive      A....
-GET  register.index         A...U
-POST register.receive       A....
+GET  do_not_call.index         A...U
+POST do_not_call.receive       A....
 GET  guides.index           ASPLU
 GET  guides.show            ASPLU
 GET  guides.picture         ASPLU
@@ -162,12 +162,12 @@ GET  organisations.index    A...U
 GET  organisations.show     A...U
 POST organisations.create   A....
 POST organisations.change   A....
-GET  hooks.index          A...U
-POST hooks.create         A....
-GET  hooks.show           A...U
-POST hooks.try_out        A....
-POST hooks.again          A....
-POST hooks.end            A....
+GET  webhook_subscriptions.index          A...U
+POST webhook_subscriptions.create         A....
+GET  webhook_subscriptions.show           A...U
+POST webhook_subscriptions.ping        A....
+POST webhook_subscriptions.resend          A....
+POST webhook_subscriptions.end            A....
 GET  tokens.index         A...U
 POST tokens.create        A....
 POST tokens.end           A....
@@ -191,7 +191,7 @@ GET  login.forgotten        open 200 200
 POST login.ask_for_link     open 200 200
 POST login.sign_out         open 303 303
 POST login.choose_language  open 303 303
-GET  office_static.static   open 200 200
+GET  static_files.static   open 200 200
 GET  health.healthz         open 200 200
 GET  health.readyz          open 503 503
 GET  health.metrics         open 200 200
@@ -202,7 +202,7 @@ GET  api.list_goals        open 401 401
 GET  api.list_official     open 401 401
 POST api.import_contacts   open 401 401
 GET  api.show_import       open 401 401
-GET  api.show_set_aside    open 401 401
+GET  api.show_issues    open 401 401
 GET  api.show_document     open 200 200
 GET  agency_page.form       open 404 404
 POST agency_page.hand_in    open 404 404
@@ -212,32 +212,32 @@ GET  answer_page.show       open 404 404
 POST answer_page.answer     open 404 404
 POST webhooks.inbound       open 403 403
 POST webhooks.status        open 403 403
-POST roads.phone            open 404 404
-POST roads.push             open 404 404
+POST reply_channels.phone            open 404 404
+POST reply_channels.push             open 404 404
 """
 LETTERS = dict(zip("ASPLU", Role, strict=True))
 NOBODY = Visitor("nobody")
 ROLES = [Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER, Role.LEADER, Role.AUDITOR]
 WITHOUT_TOKEN = (
     "webhooks.",
-    "roads.",
+    "reply_channels.",
     "answer_page.",
     "agency_page.",
     "api.",
 )  # their callers prove themselves otherwise
 OF_ALL = {"incident_id", "report_link_id"}  # objects that belong to the installation, not to an organisation
 ABOUT_WHAT = {
-    "running.panel": "launched_id",
+    "sending.panel": "launched_id",
     "installs.index": "launched_id",
     "reach.index": "launched_id",
     "reach.file": "launched_id",
-    "running.act": "launched_id",
+    "sending.act": "launched_id",
     "campaigns.texts": "launched_id",
-    "running.decide": "launched_id",
+    "sending.decide": "launched_id",
 }  # else the draft
-OF_THE_AGENCY = {"agencies.show", "agencies.hand_in", "agencies.roster", "agencies.link", "agencies.end"}
+OF_THE_AGENCY = {"agencies.show", "agencies.submit", "agencies.roster", "agencies.link", "agencies.end"}
 # A file to correct, and rows to decide on: on record.
-SHOWS_NUMBERS = {("GET", "imports.errors"), ("GET", "lists.waiting"), ("GET", "rounds.sheet")}
+SHOWS_NUMBERS = {("GET", "imports.errors"), ("GET", "lists.waiting"), ("GET", "visits.sheet")}
 OPENED = {"GET": {200, 302}, "POST": {200, 204, 303, 409, 422}}
 REFUSED_WITHIN = {
     "report.file": {404},  # nothing is issued yet
@@ -299,46 +299,48 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "campaigns.create": draft,
         "campaigns.edit": draft,
         "campaigns.texts": {"wish": "save", "c.contact": MARK},
-        "campaigns.give_back": {"reason": "Xin sửa câu đầu."},
-        "campaigns.try_out": {"trial_number": "0912000732"},
+        "campaigns.return_draft": {"reason": "Xin sửa câu đầu."},
+        "campaigns.send_test": {"trial_number": "0912000732"},
         "inbox.label": {"label": "unclear"},
         "inbox.answer": {"text": "Can bo se goi lai trong ngay."},
         "inbox.save_text": {"title": f"Hẹn {MARK} {next(_NEW)}", "text": "Can bo se goi lai."},
-        "inbox.finish": {"outcome": "called"},
-        "people.number": phone,
-        "people.correct": {"name": NAME},
-        "people.add_number": {"number": "0912000733"},
-        "people.remove_number": {**phone, "number": NUMBER},  # taken off and given back
-        "people.answer": {"campaign": values["launched_id"], "answer": "not_yet", "place": "home"},
-        "people.suppress": phone,
-        "people.lift": phone,
-        "agencies.hand_in": {"day": office.now.strftime("%Y-%m-%d"), "staff": "7319"},
+        "inbox.close": {"outcome": "called"},
+        "contacts.number": phone,
+        "contacts.correct": {"name": NAME},
+        "contacts.add_number": {"number": "0912000733"},
+        "contacts.remove_number": {**phone, "number": NUMBER},  # taken off and given back
+        "contacts.answer": {"campaign": values["launched_id"], "answer": "not_yet", "place": "home"},
+        "contacts.suppress": phone,
+        "contacts.lift": phone,
+        "agencies.submit": {"day": office.now.strftime("%Y-%m-%d"), "staff": "7319"},
         "agencies.roster": {
             "day": office.now.strftime("%Y-%m-%d"),
             "file": (BytesIO(b"Ten,SDT,Da cai\nA B,0905000001,x\n"), "roster.csv"),
         },
         "agencies.link": {"holder": MARK, "days": "3"},
-        "rounds.make": {"campaign": values["launched_id"], "list": values["list_id"]},
-        "rounds.enter": {"k1": "2"},
-        "publicity.enter": {"kind": "radio", "area": "62", "organisation": values[HERE]},
-        "publicity.correct": {"kind": "radio", "version": values["entry_id"]},
-        "publicity.withdraw": {"version": values["entry_id"]},
-        "rights.write_down": {"kind": "export", "asked_by": MARK},
-        "rights.finish": {"answer": MARK},
-        "rights.erase": {"understood": "1"},  # of a request for something else: refused, and the person stays
+        "visits.make": {"campaign": values["launched_id"], "list": values["list_id"]},
+        "visits.enter": {"k1": "2"},
+        "activities.enter": {"kind": "radio", "area": "62", "organisation": values[HERE]},
+        "activities.correct": {"kind": "radio", "version": values["entry_id"]},
+        "activities.withdraw": {"version": values["entry_id"]},
+        "privacy_requests.record": {"kind": "export", "asked_by": MARK},
+        "privacy_requests.finish": {"answer": MARK},
+        "privacy_requests.erase": {
+            "understood": "1"
+        },  # of a request for something else: refused, and the person stays
         "lists.decide": {"decision": "dropped"},
         "lists.create": {"name": f"Mới {MARK} {next(_NEW)}", "organisation": values[HERE]},
         "lists.basis": {"basis": "consent", "basis_note": MARK},
         "imports.receive": {"list": values["list_id"], "file": (BytesIO(b"STT\n1\n"), f"{MARK}.csv")},
         "senders.save": {"name": "MTTQ"},
         "reply_log.receive": {"file": (BytesIO(b"from;text\n"), "log.csv")},
-        "register.receive": {"file": (BytesIO(b"0905000001\n"), "dnc.csv")},
+        "do_not_call.receive": {"file": (BytesIO(b"0905000001\n"), "dnc.csv")},
         "organisations.create": {"code": f"X{next(_NEW)}", "name": f"Hội {MARK}", "kind": "mass"},
         "organisations.change": {"code": HERE, "name": f"Hội Phụ nữ {MARK}", "kind": "mass"},
         "users.create": {"email": f"moi{next(_NEW)}@loa.example", "role": "staff"},
         "users.change": {"name": MARK, "role": "staff", "organisation": values[HERE]},
         "senders.remove": {"name": "MTTQ"},
-        "hooks.create": {
+        "webhook_subscriptions.create": {
             "name": MARK,
             "url": "http://127.0.0.1:1/",
             "organisation": values[HERE],
@@ -353,9 +355,9 @@ def form(office: Office, row: Row) -> dict[str, Any]:
 NAMED = [
     ("GET", "campaigns.create", {"copy": "launched_id"}),
     ("GET", "progress.index", {"campaign": "launched_id"}),
-    ("GET", "people.index", {"campaign": "launched_id"}),
-    ("GET", "people.index", {"list": "list_id"}),
-    ("GET", "people.index", {"organisation": "organisation_id"}),
+    ("GET", "contacts.index", {"campaign": "launched_id"}),
+    ("GET", "contacts.index", {"list": "list_id"}),
+    ("GET", "contacts.index", {"organisation": "organisation_id"}),
     ("GET", "inbox.index", {"campaign": "launched_id"}),
     ("GET", "inbox.index", {"organisation": "organisation_id"}),
     ("GET", "imports.index", {"list": "list_id"}),
@@ -363,11 +365,11 @@ NAMED = [
     ("POST", "lists.create", {}),
     ("POST", "imports.receive", {}),
     ("GET", "inbox.texts", {"edit": "text_id"}),
-    ("GET", "rounds.index", {"campaign": "launched_id", "list": "list_id"}),
-    ("POST", "rounds.make", {}),
-    ("GET", "publicity.index", {"organisation": "organisation_id"}),
-    ("GET", "publicity.create", {"copy": "entry_id"}),
-    ("POST", "publicity.enter", {}),
+    ("GET", "visits.index", {"campaign": "launched_id", "list": "list_id"}),
+    ("POST", "visits.make", {}),
+    ("GET", "activities.index", {"organisation": "organisation_id"}),
+    ("GET", "activities.create", {"copy": "entry_id"}),
+    ("POST", "activities.enter", {}),
 ]
 
 
@@ -620,7 +622,7 @@ def test_forms_are_taken_from_their_roles(office: Office) -> None:
 
 def test_what_shows_whole_numbers_is_on_record(office: Office) -> None:
     wrong = []
-    for method, endpoint in sorted(SHOWS_NUMBERS | {("POST", "people.number"), ("POST", "inbox.number")}):
+    for method, endpoint in sorted(SHOWS_NUMBERS | {("POST", "contacts.number"), ("POST", "inbox.number")}):
         row, shown = next(row for row in ROWS if (row.method, row.endpoint) == (method, endpoint)), 0
         for visitor in visitors(office, row, may=True):
             before = last_entry(office)

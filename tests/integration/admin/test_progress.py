@@ -109,9 +109,9 @@ def test_installs_stand_against_those_who_could_install(places: World) -> None:
     answer(places, campaign_id, Label.INSTALLED, Label.INSTALLED, Label.NO_SMARTPHONE)
     read = figures(places, campaign_id)
     head = read.head.line
-    assert (head.tally.installed, head.denominator, read.head.basis) == (2, 7, ShareBasis.RECIPIENTS)
+    assert (head.counts.installed, head.denominator, read.head.basis) == (2, 7, ShareBasis.RECIPIENTS)
     districts = {line.code: line for line in read.districts.lines}
-    assert (districts["608"].tally.installed, districts["608"].denominator) == (2, 3)
+    assert (districts["608"].counts.installed, districts["608"].denominator) == (2, 3)
     assert districts["615"].share == 0
     assert districts["618"].share is None  # nobody was written to: not known, never nought
     assert [line.name for line in read.organisations.lines] == ["Ủy ban MTTQ", "Hội Phụ nữ"]
@@ -155,8 +155,8 @@ def test_reach_counts_each_person_once_and_does_not_invent_deliveries(
     read = figures(places, campaign_id)
     assert (read.reach.total.written, read.reach.total.arrived) == (8, 0)
     for lines in (read.districts.lines, [line for table in read.communes.values() for line in table.lines]):
-        assert [(line.tally.sent, line.tally.delivered) for line in lines][:2] == [(4, None), (4, None)]
-    assert [line.tally.sent for line in read.organisations.lines] == [4, 4]
+        assert [(line.counts.sent, line.counts.delivered) for line in lines][:2] == [(4, None), (4, None)]
+    assert [line.counts.sent for line in read.organisations.lines] == [4, 4]
     signed_in(client, LEADER)
     assert "Chưa có báo cáo đến máy nào" in client.get("/admin/progress/").text
 
@@ -168,8 +168,8 @@ def test_a_large_campaign_s_reach_is_as_of_the_moment_at_which_a_worker_counted_
     campaign_id = launch(places)
     signed_in(client, LEADER)
     assert "đang đếm lần đầu" in client.get("/admin/progress/").text
-    assert figures(places, campaign_id).districts.lines[0].tally.sent is None  # not known, never nought
-    assert places.runtime.redis.exists("loa:rung:count_reach-1")  # who looks has it counted
+    assert figures(places, campaign_id).districts.lines[0].counts.sent is None  # not known, never nought
+    assert places.runtime.redis.exists("loa:pending:count_reach_job-1")  # who looks has it counted
     store_reach(places.runtime.db, campaign_id, now=datetime.now(UTC))
     assert "số đếm lúc" in client.get("/admin/progress/").text
     with places.runtime.db.write() as session:
@@ -180,7 +180,7 @@ def test_a_large_campaign_s_reach_is_as_of_the_moment_at_which_a_worker_counted_
     for email, arrived in ((APPROVER, 8), (NEIGHBOUR, 4)):
         read = figures(places, campaign_id, email)
         assert read.reach.total.arrived == arrived
-        assert sum(line.tally.delivered or 0 for line in read.organisations.lines) == arrived
+        assert sum(line.counts.delivered or 0 for line in read.organisations.lines) == arrived
 
 
 def test_the_share_of_those_written_to_has_a_denominator_and_installs_of_its_own(
@@ -195,7 +195,7 @@ def test_the_share_of_those_written_to_has_a_denominator_and_installs_of_its_own
             update(Message).where(Message.recipient_id.in_(recipients[:3])).values(state=MessageState.SENT)
         )
     read = figures(places, campaign_id)
-    assert (read.head.line.tally.installed, read.head.line.denominator) == (3, 7)
+    assert (read.head.line.counts.installed, read.head.line.denominator) == (3, 7)
     written = read.reach.total.share
     assert (written.installed, written.denominator) == (2, 2)
     signed_in(client, LEADER)
@@ -289,7 +289,7 @@ def test_the_provinces_goal_counts_each_phone_once_over_all_campaigns_of_a_kind(
     read = figures(places, second)
     head = read.head
     # The first phone said so twice; the second has thought better of it in the second campaign alone.
-    assert (head.is_of_place, head.line.tally.installed, head.line.tally.today) == (True, 3, 1)
+    assert (head.is_of_place, head.line.counts.installed, head.line.counts.today) == (True, 3, 1)
     assert (head.line.share, head.line.missing, head.target) == (3 / 40, 17, 20)
     assert [count for _day, count in head.days] == [2, 3]
     assert (read.campaigns, read.total.own_installed, read.total.recipients) == (2, 2, 8)

@@ -188,8 +188,8 @@ def test_it_is_taken_off_by_ones_password_or_by_an_administrator(client: FlaskCl
     assert post(other, f"/admin/users/{number}/second-factor").status_code == 303
     assert type_password(client) == "/admin/audit/"
     with world.runtime.db.read() as session:
-        deeds = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
-    assert [deed for deed in deeds if deed.startswith("second_factor")] == [
+        actions = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
+    assert [operation for operation in actions if operation.startswith("second_factor")] == [
         "second_factor.set_up",
         "second_factor.renew_codes",
         "second_factor.remove",
@@ -287,7 +287,7 @@ def run_mail_jobs(world: World) -> int:
     for job in queue.jobs:
         sent += mail_reset(world.runtime.db, world.runtime.settings, *job.args)
     queue.empty()
-    world.runtime.redis.delete(*(world.runtime.redis.keys("loa:rung:*") or ["-"]))
+    world.runtime.redis.delete(*(world.runtime.redis.keys("loa:pending:*") or ["-"]))
     return sent
 
 

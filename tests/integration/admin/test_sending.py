@@ -192,7 +192,7 @@ def test_answers_whose_end_nobody_saw_are_decided_on_the_page_and_those_to_stran
     with world.runtime.db.write() as session:
         session.execute(
             update(Attempt)
-            .where(Attempt.lane == 0)
+            .where(Attempt.stream_id == 0)
             .values(state=AttemptState.UNKNOWN, gateway_id=None, claimed_at=world.in_hours(-2))
         )
     world.runtime.redis.flushdb()

@@ -157,7 +157,7 @@ def test_the_office_opens_without_redis(
     client = browser(settings, away)
     assert sign_in(client).status_code == 401
     assert sign_in(client, AUTHOR, PASSWORD).status_code == 303
-    assert "login.brake_away" in caplog.text
+    assert "login.limits_away" in caplog.text
 
 
 # -- sessions ------------------------------------------------------------------------------------------
@@ -366,7 +366,7 @@ def test_every_kind_of_answer_carries_the_headers(
         "/admin/khong-co": 404,
         "/khong-co": 404,
         "/admin/stop": 405,
-        "/static/office.css": 200,
+        "/static/admin.css": 200,
         "/static/khong-co.css": 404,
         "/login": 302,
         "/ABCDEFGH": 404,
@@ -389,7 +389,7 @@ def test_every_kind_of_answer_carries_the_headers(
         assert "base-uri 'none'" in policy, path
         assert "script-src 'nonce-" in policy or "default-src 'none'" in policy, path
         assert "unsafe" not in policy.replace("style-src 'unsafe-inline'", ""), path
-        if path != "/static/office.css":
+        if path != "/static/admin.css":
             assert headers["Cache-Control"] == "no-store", path
 
 

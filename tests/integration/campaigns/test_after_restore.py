@@ -190,7 +190,7 @@ def test_numbers_of_attempts_that_are_lost_are_not_given_again(world: World, tmp
                 message_id=made.message_id,
                 n=9,
                 phone_id=made.phone_id,
-                lane=made.lane,
+                stream_id=made.stream_id,
                 worker="test",
                 body="",
                 segments=1,

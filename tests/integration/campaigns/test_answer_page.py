@@ -257,7 +257,7 @@ def test_a_carrier_s_address_where_most_links_are_right_is_never_held_back(
 @one_database
 def test_without_redis_nobody_is_limited(world: World, campaign: int) -> None:
     away = Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.1)
-    runtime = replace(world.runtime, redis=away, doorbell=JobQueue(away))
+    runtime = replace(world.runtime, redis=away, job_queue=JobQueue(away))
     client = create_app(runtime.settings, runtime=runtime).test_client()
     for _ in range(MOST + 2):
         assert client.get("/zzzzzzzz").status_code == 404

@@ -72,7 +72,7 @@ def recipients(world: World) -> list[int]:
 
 
 @pytest.fixture
-def crowd(world: World) -> World:
+def populated(world: World) -> World:
     """People of three places, one of whom cannot be reached."""
     world.add_people(PEOPLE)
     world.add_person("Y Blốc")
@@ -87,34 +87,34 @@ def crowd(world: World) -> World:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_any_history_leaves_counters_that_the_people_confirm(
-    crowd: World, seed: int, monkeypatch: pytest.MonkeyPatch
+    populated: World, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answer_totals, "FOLD_BEYOND", 4)
     dice = random.Random(seed)
-    campaign_id = crowd.launch()
+    campaign_id = populated.launch()
     if dice.random() < 0.7:
-        crowd.act(campaign_id, CampaignAction.UNDO)  # the launch is taken back, and made again
-        check(crowd)
-        crowd.act(campaign_id, CampaignAction.LAUNCH)
-        crowd.sweep()
+        populated.act(campaign_id, CampaignAction.UNDO)  # the launch is taken back, and made again
+        check(populated)
+        populated.act(campaign_id, CampaignAction.LAUNCH)
+        populated.sweep()
     for day in range(32):
-        who = dice.choice(recipients(crowd))
+        who = dice.choice(recipients(populated))
         try:
             match dice.choice(["says"] * 5 + ["takes back"] * 3 + ["fold", "suppressed", "erased"]):
                 case "says":
-                    says(crowd, who, dice.choice([Label.INSTALLED, *Label]), days=day // 8)
+                    says(populated, who, dice.choice([Label.INSTALLED, *Label]), days=day // 8)
                 case "takes back":
-                    takes_back(crowd, who, days=day // 8)
+                    takes_back(populated, who, days=day // 8)
                 case "fold":
-                    with crowd.runtime.db.write() as session:
+                    with populated.runtime.db.write() as session:
                         fold_answer_totals(session)
                 case "suppressed":
-                    _suppress(crowd, who)
+                    _suppress(populated, who)
                 case "erased":
-                    _erase(crowd, who)
+                    _erase(populated, who)
         except WrongState:
             pass  # the number is suppressed already
-    assert check(crowd) > 3
+    assert check(populated) > 3
 
 
 def _suppress(world: World, recipient_id: int) -> None:
@@ -153,35 +153,35 @@ def _erase(world: World, recipient_id: int) -> None:
 
 
 def test_answers_while_the_counters_are_folded_are_all_counted(
-    crowd: World, monkeypatch: pytest.MonkeyPatch
+    populated: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answer_totals, "FOLD_BEYOND", 0)
-    crowd.launch()
-    people = recipients(crowd)[:8]
+    populated.launch()
+    people = recipients(populated)[:8]
 
     def fold(_: int) -> None:
-        with crowd.runtime.db.write() as session:
+        with populated.runtime.db.write() as session:
             fold_answer_totals(session)
 
     with ThreadPoolExecutor(4) as pool:
-        jobs = [pool.submit(says, crowd, who, Label.INSTALLED) for who in people]
+        jobs = [pool.submit(says, populated, who, Label.INSTALLED) for who in people]
         jobs += [pool.submit(fold, n) for n in range(6)]
         for job in jobs:
             job.result()
-    check(crowd)
+    check(populated)
     fold(0)
-    check(crowd)
-    with crowd.runtime.db.read() as session:
+    check(populated)
+    with populated.runtime.db.read() as session:
         assert session.scalar(select(func.sum(AnswerTotal.installed))) == 8
         assert session.scalar(select(func.min(AnswerTotal.people))) == 0  # nothing is left to be folded
 
 
-def test_a_counter_that_is_wrong_is_named(crowd: World) -> None:
-    runner: FlaskCliRunner = create_app(crowd.runtime.settings).test_cli_runner()
-    campaign_id = crowd.launch()
-    says(crowd, recipients(crowd)[0], Label.INSTALLED)
+def test_a_counter_that_is_wrong_is_named(populated: World) -> None:
+    runner: FlaskCliRunner = create_app(populated.runtime.settings).test_cli_runner()
+    campaign_id = populated.launch()
+    says(populated, recipients(populated)[0], Label.INSTALLED)
     assert runner.invoke(args=["counters", "verify"]).exit_code == 0
-    with crowd.runtime.db.write() as session:
+    with populated.runtime.db.write() as session:
         session.execute(update(AnswerTotal).where(AnswerTotal.day.is_not(None)).values(installed=4))
     told = runner.invoke(args=["counters", "verify"])
     assert told.exit_code == 1

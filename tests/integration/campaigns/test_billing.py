@@ -29,7 +29,7 @@ def look(world: World, gateway: Any = None) -> BillingResult:
     async def job() -> BillingResult:
         used = gateway or world.runtime.open_gateway()
         try:
-            return await read_bills(world.runtime, used, is_told_to_stop=lambda: False, now=datetime.now(UTC))
+            return await read_bills(world.runtime, used, stop_requested=lambda: False, now=datetime.now(UTC))
         finally:
             await used.close()
 
@@ -188,7 +188,7 @@ def test_two_looks_at_once_count_a_bill_once(world: World) -> None:
 
     async def both() -> None:
         looks = (
-            read_bills(world.runtime, gateway, is_told_to_stop=lambda: False, now=datetime.now(UTC))  # type: ignore[arg-type]
+            read_bills(world.runtime, gateway, stop_requested=lambda: False, now=datetime.now(UTC))  # type: ignore[arg-type]
             for gateway in (Bills(page), Bills(page))
         )
         await asyncio.gather(*looks)

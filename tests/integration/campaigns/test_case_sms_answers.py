@@ -126,7 +126,7 @@ def test_a_case_opened_again_while_its_answer_leaves_comes_to_one_end(world: Wor
 def test_who_opted_out_is_not_written_to_before_or_after(world: World) -> None:
     case_id = asked(world)
     answer(world, case_id, is_done=False)
-    world.reply(number(0), "TC", gateway_id="SM1", stopped=True)
+    world.reply(number(0), "TC", gateway_id="SM1", is_opt_out=True)
     world.send()
     assert world.sent_to() == []
     assert message(world, case_id).skip_reason is SkipReason.SUPPRESSED

@@ -1,4 +1,4 @@
-"""Who asks for help is helped once, whatever the road, and is not forgotten before somebody has done it."""
+"""Who asks for help is helped once, whatever the channel, and is not forgotten before somebody has done it."""
 
 from __future__ import annotations
 
@@ -57,16 +57,16 @@ def press(world: World, campaign: int, answer: str, *, index: int = 0) -> None:
 
 
 def do(
-    world: World, deed: Callable[..., Any], case_id: int, *args: Any, email: str = AUTHOR, **more: Any
+    world: World, operation: Callable[..., Any], case_id: int, *args: Any, email: str = AUTHOR, **more: Any
 ) -> Any:
     """One officer's deed in its own transaction."""
     more.setdefault("now", world.now)
-    if deed in (label_reply, undo_reply_label, close_case):
+    if operation in (label_reply, undo_reply_label, close_case):
         more["keys"] = world.keys
-    if deed is close_case:
+    if operation is close_case:
         more = {"note": "", "result": None, **more}
     with world.runtime.db.write() as session:
-        return deed(session, case_id, *args, user=world.user(email), **more)
+        return operation(session, case_id, *args, user=world.user(email), **more)
 
 
 def case(world: World, case_id: int) -> Case:
@@ -195,8 +195,8 @@ def test_what_was_known_of_the_phone_comes_back_with_the_case(world: World, camp
     contact_id = world.recipient(number(0), campaign).contact_id
     assert contact_id
     known = []
-    for deed in (lambda: None, lambda: do(world, reopen_case, asked.id)):
-        deed()
+    for operation in (lambda: None, lambda: do(world, reopen_case, asked.id)):
+        operation()
         with world.runtime.db.read() as session:
             known.append(session.get_one(Contact, contact_id).has_smartphone)
     assert known == [False, None]
@@ -332,9 +332,9 @@ def test_what_one_has_taken_no_other_touches_until_the_time_is_over(world: World
     press(world, campaign, "need_help")
     (asked,) = world.cases()
     do(world, assign_case, asked.id)
-    for deed, args in ((assign_case, ()), (close_case, (CaseOutcome.CALLED,)), (number_to_call, ())):
+    for operation, args in ((assign_case, ()), (close_case, (CaseOutcome.CALLED,)), (number_to_call, ())):
         with pytest.raises(WrongState, match="đang xử lý"):
-            do(world, deed, asked.id, *args, email=COLLEAGUE)
+            do(world, operation, asked.id, *args, email=COLLEAGUE)
     later = world.now + timedelta(minutes=16)
     do(world, assign_case, asked.id, email=COLLEAGUE, now=later)
     assert case(world, asked.id).taken_by == world.user(COLLEAGUE).id
@@ -352,17 +352,17 @@ def test_seeing_the_number_takes_the_case_and_is_on_record(world: World, campaig
     assert (seen.subject, seen.details) == (f"cases:{asked.id}", {})
 
 
-@pytest.mark.parametrize("deed", [assign_case, close_case])
+@pytest.mark.parametrize("operation", [assign_case, close_case])
 def test_of_two_officers_at_once_one_is_told(
-    world: World, campaign: int, deed: Callable[..., object]
+    world: World, campaign: int, operation: Callable[..., object]
 ) -> None:
-    args = (CaseOutcome.CALLED,) if deed is close_case else ()
+    args = (CaseOutcome.CALLED,) if operation is close_case else ()
     for index in range(3):
         press(world, campaign, "need_help", index=index)
     for asked in world.cases():
         ends = at_once(
-            lambda: do(world, deed, asked.id, *args),  # noqa: B023 - used up within the turn
-            lambda: do(world, deed, asked.id, *args, email=COLLEAGUE),  # noqa: B023
+            lambda: do(world, operation, asked.id, *args),  # noqa: B023 - used up within the turn
+            lambda: do(world, operation, asked.id, *args, email=COLLEAGUE),  # noqa: B023
         )
         assert sum(isinstance(end, WrongState) for end in ends) == 1
 

@@ -137,7 +137,9 @@ def test_a_test_message_to_an_officer_does_not_keep_a_launch_from_being_undone(w
             now=datetime.now(UTC),
             campaign_id=campaign,
         )
-        session.execute(update(Outbox).where(Outbox.lane == campaign).values(not_before=world.in_hours(1)))
+        session.execute(
+            update(Outbox).where(Outbox.stream_id == campaign).values(not_before=world.in_hours(1))
+        )
     world.send(1)
     assert world.sent_to() == ["+84905000999"]
     world.act(campaign, CampaignAction.UNDO)

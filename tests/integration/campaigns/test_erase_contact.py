@@ -166,7 +166,7 @@ def test_rows_set_aside_of_others_on_a_shared_number_stay_and_are_not_handed_out
     assert bring(world, more).review == 3
     campaign = world.launch()
     with world.runtime.db.write() as session:  # reached once by a number that was erased with somebody else
-        erased = Phone(e164=f"{ERASED}99", backwards="99", created_at=world.now)
+        erased = Phone(e164=f"{ERASED}99", reversed="99", created_at=world.now)
         session.add(erased)
         session.flush()
         theirs = (Recipient.campaign_id == campaign, Recipient.contact_id == person)
@@ -174,9 +174,9 @@ def test_rows_set_aside_of_others_on_a_shared_number_stay_and_are_not_handed_out
     request_id = ask(world, person, RequestKind.EXPORT)
     with world.runtime.db.write() as session:
         parts = export_personal_data(session, request_id, user=world.user(APPROVER), now=world.now)
-    (aside,) = (part.rows for part in parts if part.title == "Dòng để riêng khi nhập")
-    assert ["Y Hlan" in cells or "A Rin" in cells for *_, cells in aside] == [False] * len(aside)
-    assert ("more.csv", 3) in {(name, line) for name, line, _ in aside}
+    (issues,) = (part.rows for part in parts if part.title == "Dòng để riêng khi nhập")
+    assert ["Y Hlan" in cells or "A Rin" in cells for *_, cells in issues] == [False] * len(issues)
+    assert ("more.csv", 3) in {(name, line) for name, line, _ in issues}
     with world.runtime.db.write() as session:
         finish_request(session, request_id, answer="đã gửi", user=world.user(APPROVER), now=world.now)
     forget(world, ask(world, person))
@@ -220,7 +220,7 @@ def test_a_message_written_for_them_at_the_last_moment_is_not_sent(
         )
         session.add(message)
         session.flush()
-        session.add(Outbox(message_id=message.id, lane=campaign, not_before=world.now))
+        session.add(Outbox(message_id=message.id, stream_id=campaign, not_before=world.now))
     world.send(5)
     with world.runtime.db.read() as session:
         assert session.get_one(Message, message.id).state is MessageState.SKIPPED

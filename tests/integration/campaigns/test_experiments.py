@@ -40,7 +40,7 @@ def standing(world: World, campaign: int) -> dict[str, tuple[int, int, bool]]:
     """By number: recipient, lot, and whether they have answered."""
     with world.runtime.db.read() as session:
         rows = session.execute(
-            select(Phone.e164, Recipient.id, Recipient.lot, Recipient.answer)
+            select(Phone.e164, Recipient.id, Recipient.bucket, Recipient.answer)
             .join(Phone, Phone.id == Recipient.phone_id)
             .where(Recipient.campaign_id == campaign)
         )
@@ -62,7 +62,7 @@ def test_over_the_days_nobody_who_answered_or_was_held_out_is_reminded_and_the_l
         session.execute(update(Campaign).values(seed=11))
         seed = 11
         for recipient in session.scalars(select(Recipient)):
-            recipient.lot = bucket(recipient.contact_id or 0, seed)
+            recipient.bucket = bucket(recipient.contact_id or 0, seed)
     world.send()
     answer_as_people_do(world, chance, world.simulator.ledger(), day=0)
     seen = len(world.simulator.ledger())
@@ -157,7 +157,7 @@ def test_the_databases_draw_as_the_rule_does(world: World, hold_out: float) -> N
     with world.runtime.db.read() as session:
         seed = session.get_one(Campaign, campaign).seed or 0
         rows = session.execute(
-            select(Recipient.contact_id, Recipient.lot, Message.arm)
+            select(Recipient.contact_id, Recipient.bucket, Message.arm)
             .join(Message, Message.recipient_id == Recipient.id)
             .join(Step, Step.id == Message.step_id)
         ).all()

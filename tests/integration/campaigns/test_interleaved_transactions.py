@@ -67,9 +67,11 @@ def test_two_sweeps_at_once_fold_a_tally_once(world: World) -> None:
     with world.runtime.db.write() as session:
         for n in (1, 2, 3):
             session.add(
-                AttemptTotal(lane=1, state=AttemptState.FAILED, cause="account", n=n, segments=2 * n, at=old)
+                AttemptTotal(
+                    stream_id=1, state=AttemptState.FAILED, cause="account", n=n, segments=2 * n, at=old
+                )
             )
-            session.add(AttemptTotal(lane=1, state=AttemptState.SENT, n=n, segments=n, at=old))
+            session.add(AttemptTotal(stream_id=1, state=AttemptState.SENT, n=n, segments=n, at=old))
 
     interleave(world, *[lambda session: fold_attempt_totals(session, now=world.now)] * 2)
     with world.runtime.db.read() as session:

@@ -39,7 +39,7 @@ _CHARGED = {
 
 
 @pytest.fixture
-def crowd(world: World) -> World:
+def populated(world: World) -> World:
     """People of three places and two organisations; one has no phone, one opted out, two share a phone."""
     world.add_people(PEOPLE)
     world.add_person("Y Blốc")
@@ -141,46 +141,46 @@ def check(world: World, campaign_id: int) -> dict[Key, int]:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_any_history_is_counted_as_each_row_says(
-    crowd: World, seed: int, monkeypatch: pytest.MonkeyPatch
+    populated: World, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reach_counts, "SMALL", 0)
     dice = random.Random(seed)
-    campaign_id = launch(crowd)
-    crowd.send()
+    campaign_id = launch(populated)
+    populated.send()
     kept: dict[Key, int] = {}
     for turn in range(24):
         now = datetime.now(UTC)
         match dice.choice(["outcome"] * 6 + ["says"] * 4 + ["takes back", "opens", "clicks", "keep", "keep"]):
             case "outcome":
-                _report(crowd, dice)
+                _report(populated, dice)
             case "says":
                 says(
-                    crowd,
-                    dice.choice(recipients(crowd)),
+                    populated,
+                    dice.choice(recipients(populated)),
                     dice.choice([Label.INSTALLED, *Label]),
                     days=turn // 8,
                 )
             case "takes back":
-                takes_back(crowd, dice.choice(recipients(crowd)), days=turn // 8)
+                takes_back(populated, dice.choice(recipients(populated)), days=turn // 8)
             case "opens":
-                with crowd.runtime.db.write() as session:
-                    who = dice.choice(recipients(crowd))
+                with populated.runtime.db.write() as session:
+                    who = dice.choice(recipients(populated))
                     if not session.get(PageOpen, (campaign_id, who)):
                         session.add(PageOpen(campaign_id=campaign_id, recipient_id=who, at=now))
             case "clicks":
-                with crowd.runtime.db.write() as session:
-                    session.get_one(Recipient, dice.choice(recipients(crowd))).clicked_at = now
+                with populated.runtime.db.write() as session:
+                    session.get_one(Recipient, dice.choice(recipients(populated))).clicked_at = now
             case "keep":
-                store_reach(crowd.runtime.db, campaign_id, now=now)
-                kept = count_one_by_one(crowd, campaign_id)
+                store_reach(populated.runtime.db, campaign_id, now=now)
+                kept = count_one_by_one(populated, campaign_id)
         if turn == 12:
-            crowd.sweep(at=now + timedelta(days=2))  # the second step
+            populated.sweep(at=now + timedelta(days=2))  # the second step
             if dice.random() < 0.5:
-                crowd.send()
+                populated.send()
             else:
-                crowd.act(campaign_id, CampaignAction.CANCEL)
-        assert _kept(crowd, campaign_id) == kept
-    assert len(check(crowd, campaign_id)) > 20
+                populated.act(campaign_id, CampaignAction.CANCEL)
+        assert _kept(populated, campaign_id) == kept
+    assert len(check(populated, campaign_id)) > 20
 
 
 def _report(world: World, dice: random.Random) -> None:
@@ -206,26 +206,26 @@ def _kept(world: World, campaign_id: int) -> dict[Key, int]:
 
 
 def test_what_is_kept_reads_as_what_is_counted_at_once_also_for_those_who_see_a_part(
-    crowd: World, monkeypatch: pytest.MonkeyPatch
+    populated: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    campaign_id = launch(crowd)
-    crowd.send()
-    says(crowd, recipients(crowd)[0], Label.INSTALLED)
-    with crowd.runtime.db.read() as session:
+    campaign_id = launch(populated)
+    populated.send()
+    says(populated, recipients(populated)[0], Label.INSTALLED)
+    with populated.runtime.db.read() as session:
         women = session.scalars(
             select(ContactList.organisation_id).where(ContactList.name == "Chi hội")
         ).one()
         campaign = session.get_one(Campaign, campaign_id)
-        at_once = [read_reach(session, campaign, seen=seen, now=crowd.now) for seen in (None, {women})]
+        at_once = [read_reach(session, campaign, seen=seen, now=populated.now) for seen in (None, {women})]
     monkeypatch.setattr(reach, "is_small", lambda _campaign: False)
-    with crowd.runtime.db.read() as session:
-        first = read_reach(session, session.get_one(Campaign, campaign_id), seen=None, now=crowd.now)
+    with populated.runtime.db.read() as session:
+        first = read_reach(session, session.get_one(Campaign, campaign_id), seen=None, now=populated.now)
     assert (first.counted_at, first.is_due, first.total.recipients) == (None, True, 0)
-    store_reach(crowd.runtime.db, campaign_id, now=crowd.now)
-    with crowd.runtime.db.read() as session:
+    store_reach(populated.runtime.db, campaign_id, now=populated.now)
+    with populated.runtime.db.read() as session:
         campaign = session.get_one(Campaign, campaign_id)
-        kept = [read_reach(session, campaign, seen=seen, now=crowd.now) for seen in (None, {women})]
-        later = read_reach(session, campaign, seen=None, now=crowd.now + timedelta(minutes=1))
+        kept = [read_reach(session, campaign, seen=seen, now=populated.now) for seen in (None, {women})]
+        later = read_reach(session, campaign, seen=None, now=populated.now + timedelta(minutes=1))
     assert kept == at_once
     assert (kept[0].is_due, later.is_due) == (False, True)
     whole, part = kept
@@ -236,22 +236,22 @@ def test_what_is_kept_reads_as_what_is_counted_at_once_also_for_those_who_see_a_
 
 
 def test_a_worker_keeps_large_campaigns_counted_and_never_puts_older_counts_in_the_place_of_newer(
-    crowd: World, monkeypatch: pytest.MonkeyPatch
+    populated: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    campaign_id, db = launch(crowd), crowd.runtime.db
+    campaign_id, db = launch(populated), populated.runtime.db
 
     def left(hours: float) -> list[int]:
         with db.read() as session:
-            return campaigns_to_recount(session, now=crowd.in_hours(hours))
+            return campaigns_to_recount(session, now=populated.in_hours(hours))
 
     assert left(0) == []  # small: counted when it is read
     monkeypatch.setattr(reach_counts, "SMALL", 0)
     assert left(0) == [campaign_id]
-    assert store_reach(db, campaign_id, now=crowd.in_hours(1)) > 0
-    assert store_reach(db, campaign_id, now=crowd.in_hours(0.5)) == 0
+    assert store_reach(db, campaign_id, now=populated.in_hours(1)) > 0
+    assert store_reach(db, campaign_id, now=populated.in_hours(0.5)) == 0
     assert (left(1), left(1.2)) == ([], [campaign_id])
-    crowd.act(campaign_id, CampaignAction.UNDO)
+    populated.act(campaign_id, CampaignAction.UNDO)
     with db.read() as session:
         assert session.scalars(select(ReachSnapshot.at)).all() == []
-    assert _kept(crowd, campaign_id) == {}
-    assert store_reach(db, campaign_id, now=crowd.in_hours(2)) == 0
+    assert _kept(populated, campaign_id) == {}
+    assert store_reach(db, campaign_id, now=populated.in_hours(2)) == 0

@@ -263,7 +263,7 @@ def test_a_stranger_s_opt_out_counts_and_is_confirmed(world: World, campaign: in
 
 
 def test_an_opt_out_that_the_gateway_has_answered_is_not_answered_twice(world: World, campaign: int) -> None:
-    world.reply(number(0), "STOP", gateway_id="SM1", stopped=True)
+    world.reply(number(0), "STOP", gateway_id="SM1", is_opt_out=True)
     world.send()
     assert world.sent_to() == []
     assert world.status(campaign)["answers"] == {"opt_out": 1}
@@ -272,7 +272,7 @@ def test_an_opt_out_that_the_gateway_has_answered_is_not_answered_twice(world: W
 def test_a_call_for_help_that_the_gateway_has_answered_is_not_answered_twice(
     world: World, campaign: int
 ) -> None:
-    world.reply(number(0), "HELP", gateway_id="SM1", asked_help=True)
+    world.reply(number(0), "HELP", gateway_id="SM1", is_help_request=True)
     world.send()
     assert world.sent_to() == []
     assert [case.kind for case in world.cases()] == [CaseKind.HELP]

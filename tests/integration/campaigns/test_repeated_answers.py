@@ -1,4 +1,4 @@
-"""What is said a second time, by another road or another person, outlives the taking back of the first."""
+"""What is said a second time, by another channel or another person, outlives the taking back of the first."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def unsay(world: World, answer_id: int) -> None:
         assert undo_answer_by_id(session, answer_id, now=world.now, is_mistaken=True)
 
 
-@pytest.mark.parametrize("road", ["sms", "page"])
+@pytest.mark.parametrize("channel", ["sms", "page"])
 def test_who_asked_to_be_left_alone_themselves_stays_so_when_the_officers_entry_goes(
-    world: World, campaign: int, road: str
+    world: World, campaign: int, channel: str
 ) -> None:
     entry = hear(world, campaign, Label.OPT_OUT)
-    if road == "sms":
+    if channel == "sms":
         world.reply(number(0), "STOP", gateway_id="SM1")
     else:
         press(world, campaign, "opt_out")

@@ -1,4 +1,4 @@
-"""Replies by a short code's operator and by a phone: proven, stored once, and the same by two roads counted once."""
+"""Replies by a short code's operator and by a phone: proven, stored once, and the same by two channels counted once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def campaign(world: World) -> int:
 
 
 @pytest.fixture
-def roads(world: World) -> FlaskClient:
+def channels(world: World) -> FlaskClient:
     settings = replace(world.runtime.settings, push_secret=SECRET, phone_webhook_key=KEY)
     world.runtime = replace(world.runtime, settings=settings)
     return create_app(settings, runtime=world.runtime).test_client()
@@ -74,7 +74,7 @@ def call(
 
 def replies(world: World) -> list[tuple[ReplyChannel, Label]]:
     with world.runtime.db.read() as session:
-        return [(reply.road, reply.label) for reply in session.scalars(select(Reply).order_by(Reply.id))]
+        return [(reply.channel, reply.label) for reply in session.scalars(select(Reply).order_by(Reply.id))]
 
 
 def installs(world: World) -> int:
@@ -83,26 +83,26 @@ def installs(world: World) -> int:
 
 
 def test_a_push_is_stored_once_and_its_number_is_understood(
-    roads: FlaskClient, world: World, campaign: int
+    channels: FlaskClient, world: World, campaign: int
 ) -> None:
     for _ in range(2):
-        answer = push(roads, id="m1", **{"from": number(15)[1:]}, to="8099", text="da cai roi")
+        answer = push(channels, id="m1", **{"from": number(15)[1:]}, to="8099", text="da cai roi")
         assert answer.status_code == 200
     assert replies(world) == [(ReplyChannel.PUSH, Label.INSTALLED)]
     assert world.status(campaign)["answers"] == {"installed": 1}
-    assert push(roads, id="m2", **{"from": "0" + number(16)[3:]}, text="TC").status_code == 200
+    assert push(channels, id="m2", **{"from": "0" + number(16)[3:]}, text="TC").status_code == 200
     assert world.status(campaign)["answers"] == {"installed": 1, "opt_out": 1}
 
 
 @one_database
 def test_a_push_that_proves_nothing_is_refused_and_an_incomplete_one_is_told_why(
-    roads: FlaskClient, world: World, campaign: int
+    channels: FlaskClient, world: World, campaign: int
 ) -> None:
     for proof in ("", "0" * 64, SECRET):
-        assert push(roads, proof=proof, id="m1", **{"from": number(15)}, text="1").status_code == 403
-    refused = push(roads, text="1")
+        assert push(channels, proof=proof, id="m1", **{"from": number(15)}, text="1").status_code == 403
+    refused = push(channels, text="1")
     assert (refused.status_code, refused.text) == (400, "Thiếu “id” hoặc “from”.")
-    assert push(roads, id="x" * 80, **{"from": number(15)}, text="1").status_code == 400
+    assert push(channels, id="x" * 80, **{"from": number(15)}, text="1").status_code == 400
     assert replies(world) == []
 
 
@@ -131,7 +131,7 @@ def test_a_road_that_is_not_set_up_is_not_there(client: FlaskClient, world: Worl
     assert client.post("/webhooks/phone", data="{}").status_code == 404
 
 
-def test_a_phone_s_replies_and_reports_are_taken(roads: FlaskClient, world: World, campaign: int) -> None:
+def test_a_phone_s_replies_and_reports_are_taken(channels: FlaskClient, world: World, campaign: int) -> None:
     said = {
         "phoneNumber": number(15),
         "message": "1",
@@ -139,20 +139,20 @@ def test_a_phone_s_replies_and_reports_are_taken(roads: FlaskClient, world: Worl
         "receivedAt": world.now.isoformat(),
     }
     for _ in range(2):
-        assert call(roads, "sms:received", **said).status_code == 204
+        assert call(channels, "sms:received", **said).status_code == 204
     assert replies(world) == [(ReplyChannel.PHONE, Label.INSTALLED)]
     # The same words a minute later are another reply; the app gives both the same id.
     assert (
-        call(roads, "sms:received", **{**said, "receivedAt": world.in_hours(0.02).isoformat()}).status_code
+        call(channels, "sms:received", **{**said, "receivedAt": world.in_hours(0.02).isoformat()}).status_code
         == 204
     )
     assert len(replies(world)) == 2
     with world.runtime.db.read() as session:
         attempt = session.scalars(select(Attempt.id)).first() or 0
     name = MessageIds(world.runtime.settings.secret_key).name(attempt)
-    assert call(roads, "sms:delivered", messageId=name, phoneNumber=number(15)).status_code == 204
-    assert call(roads, "sms:delivered", messageId="somebody-else's").status_code == 204
-    assert call(roads, "system:ping", health={}).status_code == 204
+    assert call(channels, "sms:delivered", messageId=name, phoneNumber=number(15)).status_code == 204
+    assert call(channels, "sms:delivered", messageId="somebody-else's").status_code == 204
+    assert call(channels, "system:ping", health={}).status_code == 204
     with world.runtime.db.read() as session:
         events = session.execute(select(StatusEvent.attempt_id, StatusEvent.status)).all()
     assert [tuple(event) for event in events] == [(attempt, "delivered")]
@@ -160,7 +160,7 @@ def test_a_phone_s_replies_and_reports_are_taken(roads: FlaskClient, world: Worl
 
 @one_database
 def test_what_a_phone_or_an_operator_delivers_late_undoes_nothing_but_a_stop_counts(
-    roads: FlaskClient, world: World, campaign: int
+    channels: FlaskClient, world: World, campaign: int
 ) -> None:
     with world.runtime.db.write() as session:
         session.execute(update(Attempt).values(claimed_at=world.in_hours(-5)))
@@ -168,35 +168,37 @@ def test_what_a_phone_or_an_operator_delivers_late_undoes_nothing_but_a_stop_cou
     for index in (15, 16):
         world.reply(number(index), "1", gateway_id=f"SM{index}")
     late = world.in_hours(-2)
-    call(roads, "sms:received", sender=number(15), message="chua cai", receivedAt=late.isoformat())
-    push(roads, id="m1", **{"from": number(16)}, text="chua cai", at=str(int(late.timestamp())))
-    push(roads, id="m2", **{"from": number(17)}, text="TC", at=str(int(late.timestamp() * 1000)))
+    call(channels, "sms:received", sender=number(15), message="chua cai", receivedAt=late.isoformat())
+    push(channels, id="m1", **{"from": number(16)}, text="chua cai", at=str(int(late.timestamp())))
+    push(channels, id="m2", **{"from": number(17)}, text="TC", at=str(int(late.timestamp() * 1000)))
     assert world.status(campaign)["answers"] == {"installed": 2, "opt_out": 1}
     with world.runtime.db.read() as session:
-        received = session.scalars(select(Reply.received_at).where(Reply.road != ReplyChannel.TWILIO)).all()
+        received = session.scalars(
+            select(Reply.received_at).where(Reply.channel != ReplyChannel.TWILIO)
+        ).all()
     assert all(abs(each - late) < timedelta(seconds=1) for each in received)
     world.send()
     assert number(17) not in world.sent_to()  # whoever wrote hours ago gets no message out of the blue
 
 
 @one_database
-def test_a_phone_that_proves_nothing_is_refused(roads: FlaskClient, world: World) -> None:
-    assert call(roads, "sms:received", key="other", phoneNumber=number(15), message="1").status_code == 403
+def test_a_phone_that_proves_nothing_is_refused(channels: FlaskClient, world: World) -> None:
+    assert call(channels, "sms:received", key="other", phoneNumber=number(15), message="1").status_code == 403
     body = b"{}"
     headers = {"X-Timestamp": "2", "X-Signature": sign(body + b"1", KEY)}
-    assert roads.post("/webhooks/phone", data=body, headers=headers).status_code == 403
+    assert channels.post("/webhooks/phone", data=body, headers=headers).status_code == 403
     for content in (b"", b"[]", b"{", b'"x"'):
         headers = {"X-Timestamp": "1", "X-Signature": sign(content + b"1", KEY)}
-        assert roads.post("/webhooks/phone", data=content, headers=headers).status_code == 400
+        assert channels.post("/webhooks/phone", data=content, headers=headers).status_code == 400
     assert replies(world) == []
 
 
 def test_the_same_reply_by_two_roads_counts_once(
-    roads: FlaskClient, world: World, campaign: int, tmp_path: Path
+    channels: FlaskClient, world: World, campaign: int, tmp_path: Path
 ) -> None:
-    assert push(roads, id="m1", **{"from": number(15)}, text="da  cai roi").status_code == 200
+    assert push(channels, id="m1", **{"from": number(15)}, text="da  cai roi").status_code == 200
     assert (
-        call(roads, "sms:received", sender=number(15), message="Da cai roi", receivedAt="x").status_code
+        call(channels, "sms:received", sender=number(15), message="Da cai roi", receivedAt="x").status_code
         == 204
     )
     log = tmp_path / "log.csv"
@@ -285,13 +287,13 @@ def test_a_log_without_times_is_known_by_its_file_and_for_fourteen_days(
 
 @one_database
 def test_what_cannot_be_stored_is_not_said_to_be(
-    roads: FlaskClient, campaign: int, monkeypatch: pytest.MonkeyPatch
+    channels: FlaskClient, campaign: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise IntegrityError("", {}, Exception())
 
     monkeypatch.setattr("campaigns.web.gateway_callbacks.receive_reply", fail)
-    assert push(roads, id="m1", **{"from": number(15)}, text="1").status_code == 500
+    assert push(channels, id="m1", **{"from": number(15)}, text="1").status_code == 500
 
 
 @one_database

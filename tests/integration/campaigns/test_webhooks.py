@@ -81,7 +81,7 @@ def listen(
 def tell(world: World) -> DeliveryCounts:
     """A round of the worker."""
     collect_events(world.runtime.db, now=datetime.now(UTC))
-    return asyncio.run(deliver_events(world.runtime, for_s=20, is_told_to_stop=lambda: False))
+    return asyncio.run(deliver_events(world.runtime, for_s=20, stop_requested=lambda: False))
 
 
 def in_time(world: World) -> None:
@@ -281,14 +281,14 @@ def test_a_worker_killed_in_between_is_followed_by_one_that_sends_the_same_again
     try:
         receiver.holds = 0.3
         worker = processes.start("worker", "--queues", "hooks")
-        enqueue_webhooks(world.runtime.doorbell)
+        enqueue_webhooks(world.runtime.job_queue)
         wait_for(lambda: receiver.asked == 2)
         processes.kill(worker)  # the second is with the receiver, its answer with nobody
         wait_for(lambda: len(receiver.got) == 2)
         receiver.holds = 0.0
         in_time(world)  # as if its lease had run out
         processes.start("worker", "--queues", "hooks")
-        enqueue_webhooks(world.runtime.doorbell)
+        enqueue_webhooks(world.runtime.job_queue)
         wait_for(lambda: len(receiver.got) == 4)
     finally:
         processes.stop()
@@ -309,7 +309,7 @@ def test_two_workers_never_work_on_one_receiver_at_once(world: World, receiver: 
 
     async def both() -> None:
         await asyncio.gather(
-            *(deliver_events(world.runtime, for_s=20, is_told_to_stop=lambda: False) for _ in range(2))
+            *(deliver_events(world.runtime, for_s=20, stop_requested=lambda: False) for _ in range(2))
         )
 
     asyncio.run(both())

@@ -99,7 +99,7 @@ class Rows:
                 "message_id": self.message.id,
                 "n": 1,
                 "phone_id": self.phone.id,
-                "lane": 1,
+                "stream_id": 1,
                 "worker": "w",
                 "body": "x",
                 "segments": 1,

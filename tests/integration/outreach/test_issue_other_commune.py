@@ -107,9 +107,9 @@ def test_the_preview_counts_what_will_be_asked(office: World, tmp_path: Path) ->
     for commune in ("Đắk La", "Đắk Ui", "Đắk Mar"):  # asked already, new, the one known
         with office.runtime.db.read() as session:
             (row,) = waiting(office)
-            tally = PreviewCounts(row.list_id, office.keys.secret_key)
-            tally.add(session, list(check_list(moved(tmp_path, commune), GAZETTEER)))
-            counted.append(tally.counts["moved"])
+            totals = PreviewCounts(row.list_id, office.keys.secret_key)
+            totals.add(session, list(check_list(moved(tmp_path, commune), GAZETTEER)))
+            counted.append(totals.counts["moved"])
     assert counted == [0, 1, 0]
 
 
@@ -121,9 +121,9 @@ def test_the_preview_takes_nobody_for_known_by_a_number_that_is_new(office: Worl
     ]
     file = write(tmp_path, *rows, name="more.csv")
     with office.runtime.db.read() as session:
-        tally = PreviewCounts(office.list_id, office.keys.secret_key)
-        tally.add(session, list(check_list(file, GAZETTEER)))
-    assert (tally.counts["known"], tally.counts["review"]) == (1, 0)
+        totals = PreviewCounts(office.list_id, office.keys.secret_key)
+        totals.add(session, list(check_list(file, GAZETTEER)))
+    assert (totals.counts["known"], totals.counts["review"]) == (1, 0)
     assert bring(office, file) == ImportCounts(rows=3, created=2, updated=1)
 
 

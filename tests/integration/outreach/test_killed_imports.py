@@ -59,7 +59,7 @@ def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(
     with world.runtime.db.write() as session:
         confirm_upload(session, upload.id, user=world.user(AUTHOR), now=datetime.now(UTC))
     worker = processes.start("worker", "--queues", "imports")
-    enqueue_import(world.runtime.doorbell, upload.id)
+    enqueue_import(world.runtime.job_queue, upload.id)
     wait_for(lambda: look(world, upload.id).progress > 0)
     processes.kill(worker)
     killed_at = look(world, upload.id).progress
@@ -67,7 +67,7 @@ def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(
     with world.runtime.db.write() as session:  # as if its lease had run out
         session.execute(update(Upload).values(due_at=datetime.now(UTC)))
     processes.start("worker", "--queues", "imports")
-    enqueue_import(world.runtime.doorbell, upload.id)
+    enqueue_import(world.runtime.job_queue, upload.id)
     wait_for(lambda: look(world, upload.id).state is not UploadState.STORING)
     assert look(world, upload.id).state is UploadState.DONE
     with world.runtime.db.read() as session:

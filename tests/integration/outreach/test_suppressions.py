@@ -24,9 +24,9 @@ def phone_id(world: World, e164: str) -> int:
         return session.scalars(select(Phone.id).where(Phone.e164 == e164)).one()
 
 
-def do(world: World, deed: Any, *args: Any, **more: Any) -> None:
+def do(world: World, operation: Any, *args: Any, **more: Any) -> None:
     with world.runtime.db.write() as session:
-        deed(session, *args, user=world.user(AUTHOR), now=datetime.now(UTC), **more)
+        operation(session, *args, user=world.user(AUTHOR), now=datetime.now(UTC), **more)
 
 
 def say_stop(world: World, person: int, e164: str) -> None:
@@ -87,7 +87,7 @@ def test_a_message_that_waits_for_the_other_number_is_not_sent(world: World) -> 
 def test_an_opt_out_of_whoever_else_has_the_number_is_not_the_persons(world: World) -> None:
     person = world.add_person("Y Hlan", FIRST, SECOND)
     say_stop(world, person, FIRST)
-    remove(world, person, FIRST, said_stop=False)
+    remove(world, person, FIRST, opted_out=False)
     add(world, person, THIRD)
     assert opted_out(world) == {FIRST}
 

@@ -94,21 +94,21 @@ def test_a_status_callback_is_read(form: dict[str, str], report: StatusReport) -
     [
         (
             {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "Đã cài", "NumMedia": "0"},
-            InboundMessage("SM1", TO, "MTTQ", "Đã cài", stopped=False),
+            InboundMessage("SM1", TO, "MTTQ", "Đã cài", is_opt_out=False),
         ),
         (
             {"SmsSid": "SM1", "From": TO, "To": "MTTQ", "Body": "TC", "OptOutType": "STOP"},
-            InboundMessage("SM1", TO, "MTTQ", "TC", stopped=True),
+            InboundMessage("SM1", TO, "MTTQ", "TC", is_opt_out=True),
         ),
         (
             {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "HELP", "OptOutType": "HELP"},
-            InboundMessage("SM1", TO, "MTTQ", "HELP", stopped=False, asked_help=True),
+            InboundMessage("SM1", TO, "MTTQ", "HELP", is_opt_out=False, is_help_request=True),
         ),
         (
             {"MessageSid": "SM1", "From": TO, "To": "MTTQ", "Body": "START", "OptOutType": "START"},
-            InboundMessage("SM1", TO, "MTTQ", "START", stopped=False),
+            InboundMessage("SM1", TO, "MTTQ", "START", is_opt_out=False),
         ),
-        ({}, InboundMessage("", "", "", "", stopped=False)),
+        ({}, InboundMessage("", "", "", "", is_opt_out=False)),
     ],
 )
 def test_a_residents_message_is_read(form: dict[str, str], inbound: InboundMessage) -> None:

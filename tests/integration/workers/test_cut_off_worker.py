@@ -100,7 +100,7 @@ def test_a_worker_cut_off_from_the_database_sends_nothing_twice_and_nothing_is_l
     others = Processes(settings)
     try:
         lone = cut_off.start("worker", "--queues", "send")
-        enqueue_send(world.runtime.doorbell)
+        enqueue_send(world.runtime.job_queue)
         wait_until(lambda: simulator.stats()["accepted"] > 40)
         wire.cut(hangs=hangs)
         others.start("worker", "--queues", "send")
@@ -112,7 +112,7 @@ def test_a_worker_cut_off_from_the_database_sends_nothing_twice_and_nothing_is_l
                 wire.mend()
             world.sweep()
             world.reconcile()
-            enqueue_send(world.runtime.doorbell)
+            enqueue_send(world.runtime.job_queue)
             time.sleep(0.1)
         assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))
         assert lone.poll() is None

@@ -73,7 +73,7 @@ def test_a_worker_told_to_stop_gives_back_what_it_has_not_sent(
     simulator.faults(latency_ms=200)
     campaign = world.launch()
     sender = processes.start("worker", "--queues", "send")
-    enqueue_send(world.runtime.doorbell)
+    enqueue_send(world.runtime.job_queue)
     while simulator.stats()["accepted"] < 50:
         time.sleep(0.05)
     sender.terminate()
@@ -91,7 +91,7 @@ def test_a_clerk_killed_in_the_middle_is_followed_by_another(
     simulator.faults(latency_ms=100)
     campaign = world.launch()
     sender = processes.start("worker", "--queues", "send")
-    enqueue_send(world.runtime.doorbell)
+    enqueue_send(world.runtime.job_queue)
     killed = set()
     ends = time.monotonic() + 60
     while world.status(campaign)["state"] != "completed" and time.monotonic() < ends:
@@ -102,7 +102,7 @@ def test_a_clerk_killed_in_the_middle_is_followed_by_another(
                 os.kill(pid, signal.SIGKILL)
         world.sweep()
         world.reconcile()
-        enqueue_send(world.runtime.doorbell)
+        enqueue_send(world.runtime.job_queue)
         time.sleep(0.1)
     assert killed
     assert sender.poll() is None
