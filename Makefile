@@ -4,7 +4,7 @@ export VENV
 # Tests start hundreds of processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-rules test-flows pictures chaos check-deploy drill-restore drill-hosts bench check lint types contracts format lock translations clean environment environment-dev chromium
+.PHONY: help run test test-rules test-flows pictures chaos check-deploy drill-restore drill-hosts drill-upgrade bench check lint types contracts format lock translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ drill-restore: environment-dev  ## lose the database in the middle of a send, re
 
 drill-hosts: environment-dev  ## one host and two with workers, one of them cut off in the middle of a send: as root, ARGS="--messages 20000"
 	$(VENV)/bin/python -m tests.drills.hosts $(ARGS)
+
+drill-upgrade: environment-dev  ## an earlier version replaced by this one in the middle of a send: ARGS="--earlier ../loa-before --messages 4000"
+	$(VENV)/bin/python -m tests.drills.upgrade $(ARGS)
 
 bench: environment-dev  ## messages a second and what else is measured, beside others: ARGS="--only sending,pace"
 	$(VENV)/bin/python -m benchmarks $(ARGS)

@@ -28,10 +28,10 @@ def environment_of(settings: Settings) -> dict[str, str]:
 
 
 class Processes:
-    """Started by `flask --app wsgi …`; all are ended by `stop`. Their words go to `log` where one is given."""
+    """Processes started by `flask --app wsgi …` in a checkout; `stop` ends all. Their output goes to `log` if given."""
 
-    def __init__(self, settings: Settings, log: Path | None = None) -> None:
-        self.log = log
+    def __init__(self, settings: Settings, log: Path | None = None, *, checkout: Path = ROOT) -> None:
+        self.log, self.checkout = log, checkout
         self.environment = environment_of(settings)
         self.running: list[subprocess.Popen[bytes]] = []
 
@@ -44,7 +44,7 @@ class Processes:
         with open(self.log or os.devnull, "ab") as words:
             process = subprocess.Popen(
                 [sys.executable, "-m", *arguments],
-                cwd=ROOT,
+                cwd=self.checkout,
                 env=self.environment,
                 stdout=words if self.log else None,
                 stderr=words if self.log else None,
@@ -68,7 +68,7 @@ class Processes:
         """A command to its end."""
         return subprocess.run(
             [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
-            cwd=ROOT,
+            cwd=self.checkout,
             env=self.environment,
             input=stdin,
             capture_output=True,
