@@ -1,0 +1,1 @@
+"""Outreach campaigns: planning, sending, replies, and figures about what they achieved."""

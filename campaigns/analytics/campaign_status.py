@@ -1,11 +1,10 @@
-"""The live sending panel; `campaigns status`.
+"""Sending status of one campaign: the live panel and `campaigns status`.
 
-The figures of a campaign that is being sent: quick enough to be asked for every second by many.
+All figures come from one read transaction, so they add up at every moment.
 
-Counting 300,000 messages takes a while even from an index, so the counts of one look serve all who look
-within a moment; that moment grows with what the count cost. Everything else is a few reads by index.
-
-Where a campaign stands, in one snapshot: the figures add up at every moment.
+The panel is requested every second by many readers. Counting 300,000 messages takes a while even from an
+index, so the counts are cached and shared; they are kept longer the more they cost. Everything else is a few
+reads by index.
 """
 
 from __future__ import annotations
@@ -46,20 +45,24 @@ from outreach.runtime import Runtime
 
 COUNT_AGAIN_S = 0.8
 # The rate is read off the newest attempts of all campaigns: ten seconds at 500 a second.
-NEWEST = 5_000
-SHORT, LONG = timedelta(seconds=10), timedelta(seconds=60)
-# Before this nobody is told when it will be through: the first seconds say little.
-STEADY = timedelta(seconds=8)
-# What the page has a button for, while a campaign is under way.
-UNDER_WAY = (CampaignState.SCHEDULED, CampaignState.SENDING, CampaignState.PAUSED)
-CONTROLS = (CampaignAction.PAUSE, CampaignAction.RESUME, CampaignAction.UNDO, CampaignAction.CANCEL)
-# Reports of delivery still come for a while after the end.
-REPORTS_COME = timedelta(hours=1)
+NEWEST_ATTEMPTS = 5_000
+SHORT_WINDOW, LONG_WINDOW = timedelta(seconds=10), timedelta(seconds=60)
+# No finish time is estimated before this: the first seconds say little.
+MIN_RATE_WINDOW = timedelta(seconds=8)
+# Actions that have a button on the page while a campaign is under way.
+UNDER_WAY_STATES = (CampaignState.SCHEDULED, CampaignState.SENDING, CampaignState.PAUSED)
+PANEL_ACTIONS = (CampaignAction.PAUSE, CampaignAction.RESUME, CampaignAction.UNDO, CampaignAction.CANCEL)
+# Delivery reports still arrive for a while after the end.
+REPORTS_ARRIVE_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class MessageCounts:
-    """Messages by step, state and reason for skipping; attempts by cause; segments that the gateway has."""
+    """Message counts of a campaign, as they are cached.
+
+    `messages` is by step, state and reason for skipping; `causes` counts failed attempts by cause; `segments`
+    are those the gateway accepted.
+    """
 
     messages: list[tuple[int | None, MessageState, SkipReason | None, int]]
     causes: list[tuple[str, int]]
@@ -71,6 +74,8 @@ class MessageCounts:
 
 @dataclass(frozen=True, slots=True)
 class StepFigures:
+    """Message counts of one step, by state."""
+
     number: int
     total: int
     states: dict[MessageState, int]
@@ -78,10 +83,11 @@ class StepFigures:
 
 @dataclass(frozen=True, slots=True)
 class SendingPanel:
-    """What the running page shows. Rates in messages a second; money in VND; None where not known.
+    """Figures of the live sending panel.
 
-    `actions` is what may be done with the campaign now; `undecided` of the unknown wait for a person, and so do
-    `undecided_answers` to residents, which are no part of the steps' figures.
+    Rates are in messages a second, money is in VND; None where not known. `actions` is what may be done with
+    the campaign now. `undecided` of the unknown messages wait for a person, and so do `undecided_answers` to
+    residents, which are not part of the steps' figures.
     """
 
     campaign_id: int
@@ -117,7 +123,7 @@ class SendingPanel:
 def read_sending_panel(
     session: Session, campaign: Campaign, now: datetime, *, runtime: Runtime
 ) -> SendingPanel:
-    """Where sending stands. Call it inside one `db.read()`."""
+    """Return the live sending figures of a campaign. Call it inside one `db.read()`."""
     settings = runtime.settings
     counts = _cached_counts(session, campaign, runtime.redis)
     steps = session.scalars(select(Step).where(Step.campaign_id == campaign.id).order_by(Step.number)).all()
@@ -136,16 +142,16 @@ def read_sending_panel(
     }
     left = states.get(MessageState.QUEUED, 0)
     sending, unknown = states.get(MessageState.SENDING, 0), states.get(MessageState.UNKNOWN, 0)
-    coming = next((step for step in steps if step.opened_at is None), None)
+    next_step = next((step for step in steps if step.opened_at is None), None)
     next_step_at = (
-        step_due_at(campaign.launched_at, after_days=coming.after_days, at=coming.at)
-        if coming and campaign.launched_at
+        step_due_at(campaign.launched_at, after_days=next_step.after_days, at=next_step.at)
+        if next_step and campaign.launched_at
         else None
     )
     batches = _read_batches(session, campaign.id, now=now)
-    first_due_at, throttled = _first_due(session, campaign.id)
+    first_due_at, throttled_count = _first_due(session, campaign.id)
     hours = campaign_hours(campaign, is_live=settings.is_live)
-    still = why_stalled(
+    stall = why_stalled(
         SendingState(
             state=campaign.state,
             is_stopped=is_stopped(session),
@@ -156,7 +162,7 @@ def read_sending_panel(
             sending=sending,
             unknown=unknown,
             first_due_at=first_due_at,
-            is_throttled=throttled > 0,
+            is_throttled=throttled_count > 0,
             last_claim_at=batches[-1][0] if batches else None,
             opened_at=max((step.opened_at for step in steps if step.opened_at), default=None),
             next_step_at=next_step_at,
@@ -164,7 +170,7 @@ def read_sending_panel(
         now=now,
     )
     undecided, undecided_answers = count_undecided(session, campaign.id, now=now)
-    steady = sending_rate(batches, now=now, over=LONG, least=STEADY)
+    steady_rate = sending_rate(batches, now=now, over=LONG_WINDOW, least=MIN_RATE_WINDOW)
     spending = campaign_spending(campaign, settings, taken=counts.segments)
     spent = spending.vnd
     return SendingPanel(
@@ -174,7 +180,7 @@ def read_sending_panel(
         total=sum(states.values()),
         states=states,
         steps=figures,
-        next_step=coming.number if coming else None,
+        next_step=next_step.number if next_step else None,
         next_step_at=next_step_at,
         skipped=skipped,
         causes=counts.causes,
@@ -185,18 +191,20 @@ def read_sending_panel(
         undecided_answers=undecided_answers,
         actions=[
             action
-            for action in CONTROLS
-            if campaign.state in UNDER_WAY
+            for action in PANEL_ACTIONS
+            if campaign.state in UNDER_WAY_STATES
             and campaign.state in CAMPAIGN_MOVES[action][0]
             and not (action is CampaignAction.UNDO and counts.has_left)
         ],
-        rate_now=sending_rate(batches, now=now, over=SHORT),
-        rate_minute=sending_rate(batches, now=now, over=LONG),
-        still=still,
-        finish_at=None if still or not left else estimated_finish(now, left=left, rate=steady, hours=hours),
+        rate_now=sending_rate(batches, now=now, over=SHORT_WINDOW),
+        rate_minute=sending_rate(batches, now=now, over=LONG_WINDOW),
+        still=stall,
+        finish_at=None
+        if stall or not left
+        else estimated_finish(now, left=left, rate=steady_rate, hours=hours),
         segments=counts.segments,
         spent_vnd=spent,
-        # As the messages sent so far were, so will the rest be: the texts differ only by name.
+        # The rest is assumed to cost as much per message as those sent so far: the texts differ only by name.
         estimate_vnd=spent + int((left + sending) * spent / counts.requests) if counts.requests else None,
         billed_vnd=campaign.priced_vnd,
         reserved_vnd=reserve_of(
@@ -205,7 +213,7 @@ def read_sending_panel(
                 if step.opened_at
                 else (campaign.recipients or 0, step.segments_each)
                 for step in steps
-                if campaign.state in UNDER_WAY
+                if campaign.state in UNDER_WAY_STATES
             ),
             price_vnd=spending.price_vnd,
         ),
@@ -224,21 +232,21 @@ def _states_of(counts: MessageCounts, step_id: int) -> dict[MessageState, int]:
 
 
 def _is_over(campaign: Campaign, states: dict[MessageState, int], *, now: datetime) -> bool:
-    """Whether the campaign has ended and no figure of its sending will change any more."""
+    """Return whether the campaign has ended and none of its sending figures will change any more."""
     if campaign.state not in (CampaignState.COMPLETED, CampaignState.CANCELLED):
         return False
     if any(states.get(state) for state in (MessageState.SENDING, MessageState.UNKNOWN)):
         return False
-    awaited = any(states.get(state) for state in (MessageState.ACCEPTED, MessageState.SENT))
-    return not awaited or campaign.ended_at is None or now - campaign.ended_at > REPORTS_COME
+    awaits_reports = any(states.get(state) for state in (MessageState.ACCEPTED, MessageState.SENT))
+    return not awaits_reports or campaign.ended_at is None or now - campaign.ended_at > REPORTS_ARRIVE_FOR
 
 
-# -- counts, shared by all who look
+# -- counts, cached and shared by all readers
 
 
 def _cached_counts(session: Session, campaign: Campaign, redis: Redis) -> MessageCounts:
-    """The counts of a moment ago, or new ones where they are too old. Without Redis always new ones."""
-    # A pause, a resume, an end: then old counts would contradict the state beside them.
+    """Return the cached counts, or new ones where they are too old. Without Redis always new ones."""
+    # The state is part of the key: after a pause, a resume or an end, old counts would contradict it.
     key = f"loa:panel:{campaign.id}:{campaign.state.value}"
     return _unpack(
         cached_count(redis, key, lambda: asdict(_count(session, campaign.id)), min_ttl_s=COUNT_AGAIN_S)
@@ -280,12 +288,14 @@ def _unpack(data: dict[str, Any]) -> MessageCounts:
 
 
 def _read_batches(session: Session, campaign_id: int, *, now: datetime) -> list[Batch]:
-    """What was claimed in the last minute: when, and how many messages; the oldest first."""
+    """Return the claims of the last minute, oldest first: when, and how many messages."""
     newest = session.scalar(select(func.max(Attempt.id))) or 0
     batches = session.execute(
         select(Attempt.claimed_at, func.count())
         .where(
-            Attempt.id > newest - NEWEST, Attempt.stream_id == campaign_id, Attempt.claimed_at > now - LONG
+            Attempt.id > newest - NEWEST_ATTEMPTS,
+            Attempt.stream_id == campaign_id,
+            Attempt.claimed_at > now - LONG_WINDOW,
         )
         .group_by(Attempt.claimed_at)
         .order_by(Attempt.claimed_at)
@@ -304,7 +314,7 @@ def _first_due(session: Session, campaign_id: int) -> tuple[datetime | None, int
 
 
 def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
-    """The contract's `campaigns status`, and what was answered. Call it inside one `db.read()`."""
+    """Return the data of `campaigns status`, with answers and share. Call it inside one `db.read()`."""
     recipients, excluded = count_audience(session, campaign.id)
     opened = session.scalar(
         select(func.count()).select_from(PageOpen).where(PageOpen.campaign_id == campaign.id)
@@ -333,12 +343,12 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
         .where(InstallReport.campaign_id == campaign.id, InstallReport.withdrawn_at.is_(None))
     )
     goal = read_campaign_goals(session, [campaign.id]).get(campaign.id)
-    known = goal.denominator if goal else None
+    denominator = goal.denominator if goal else None
     share = share_of(
         installed=installed or 0,
         recipients=recipients,
         no_smartphone=answers.get(Label.NO_SMARTPHONE.value, 0),
-        entered=known.value if known else None,
+        entered=denominator.value if denominator else None,
     )
     return {
         "id": campaign.id,
@@ -360,7 +370,7 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
             "basis": share.basis,
             "share": share.value,
             "goal": goal.share if goal else None,
-            "denominator_date": known.as_of.isoformat() if known else None,
-            "denominator_source": known.source if known else None,
+            "denominator_date": denominator.as_of.isoformat() if denominator else None,
+            "denominator_source": denominator.source if denominator else None,
         },
     }

@@ -1,8 +1,8 @@
-"""Whose figures one may see; the reports behind a share.
+"""Self-reported installs: a campaign's share, and the single reports behind it.
 
-Which campaigns' figures a user may see, and the self-reported share of one. An official figure never enters here.
+Also which campaigns' figures a user may see.
 
-The reports behind the figures: each self-reported install with its source, and when it was taken back.
+Official figures are never added to these.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from outreach.rules.identity import mask_number
 
 @dataclass(slots=True)
 class RecipientCounts:
-    """Counts of recipients; `installed` are the reports that stand."""
+    """Counts of recipients; `installed` counts the reports that are in force."""
 
     recipients: int = 0
     no_smartphone: int = 0
@@ -42,8 +42,11 @@ class RecipientCounts:
 
 @dataclass(frozen=True, slots=True)
 class CampaignFigures:
-    """A campaign's share and its own goal; `known` is the entered figure that the share is of, where there is one and
-    the user sees all lists of the campaign."""
+    """A campaign's self-reported share and its own goal.
+
+    `known` is the entered denominator of the share. It is None where there is none, or where the user does
+    not see all lists of the campaign.
+    """
 
     campaign_id: int
     name: str
@@ -56,11 +59,11 @@ class CampaignFigures:
 def list_launched(
     session: Session, user: User, *, limit: int = 50, cancelled: bool = True
 ) -> list[tuple[int, str, datetime]]:
-    """The campaigns whose figures a user may see, newest first: id, name, launch; `cancelled` ones among them."""
-    wanted = [] if cancelled else [Campaign.state != CampaignState.CANCELLED]
+    """Return id, name and launch of the campaigns whose figures a user may see, newest first."""
+    conditions = [] if cancelled else [Campaign.state != CampaignState.CANCELLED]
     rows = session.execute(
         select(Campaign.id, Campaign.name, Campaign.launched_at)
-        .where(Campaign.launched_at.is_not(None), takes_part(session, user), *wanted)
+        .where(Campaign.launched_at.is_not(None), takes_part(session, user), *conditions)
         .order_by(Campaign.launched_at.desc(), Campaign.id.desc())
         .limit(limit)
     )
@@ -68,7 +71,7 @@ def list_launched(
 
 
 def read_total(session: Session, campaign_id: int, *, user: User) -> CampaignFigures:
-    """The campaign's share alone. Raises NotFound."""
+    """Return the campaign's share alone. Raises NotFound."""
     campaign, goal, is_whole = find_counted(session, campaign_id, user=user)
     total = _read_total(session, campaign_id, user=user)
     known = goal.denominator if goal and is_whole else None
@@ -82,7 +85,7 @@ def read_total(session: Session, campaign_id: int, *, user: User) -> CampaignFig
 
 
 def takes_part(session: Session, user: User) -> ColumnElement[bool]:
-    """Campaigns of the user's scope, and those that write to a list of it."""
+    """Return the condition for campaigns of the user's scope and those that write to one of its lists."""
     lists = (
         select(CampaignList.campaign_id)
         .join(ContactList, ContactList.id == CampaignList.list_id)
@@ -92,7 +95,10 @@ def takes_part(session: Session, user: User) -> ColumnElement[bool]:
 
 
 def find_counted(session: Session, campaign_id: int, *, user: User) -> tuple[Campaign, Goal | None, bool]:
-    """A campaign whose figures a user may see, its goal, and whether they see all its lists. Raises NotFound."""
+    """Return a campaign, its goal, and whether the user sees all its lists.
+
+    Raises NotFound where the user may not see its figures.
+    """
     campaign = session.scalar(select(Campaign).where(Campaign.id == campaign_id, takes_part(session, user)))
     if campaign is None:
         raise NotFound(f"Không có chiến dịch số {campaign_id} mà bạn được xem.")
@@ -101,7 +107,10 @@ def find_counted(session: Session, campaign_id: int, *, user: User) -> tuple[Cam
 
 
 def hides_lists(session: Session, campaigns: Sequence[int], *, user: User) -> bool:
-    """Whether campaigns write to a list that the user does not see: then they see but a part of the figures."""
+    """Return whether campaigns write to a list that the user does not see.
+
+    Then the user sees only a part of the figures.
+    """
     seen = visible_to(session, user, ContactList.organisation_id)
     hidden = (
         select(CampaignList.list_id).join(ContactList).where(CampaignList.campaign_id.in_(campaigns), ~seen)
@@ -130,7 +139,10 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class InstallFilter:
-    """`standing`: only those that count now. `area` is a district's or a commune's code."""
+    """Filter of install reports.
+
+    `standing`: only reports in force. `area` is a district's or a commune's code.
+    """
 
     standing: bool = True
     source: AnswerSource | None = None
@@ -140,7 +152,7 @@ class InstallFilter:
 
 @dataclass(frozen=True, slots=True)
 class InstallRow:
-    """`contact_id` is None for a person who was erased."""
+    """An install report with its source; `contact_id` is None for an erased contact."""
 
     id: int
     contact_id: int | None
@@ -155,7 +167,7 @@ class InstallRow:
 
 @dataclass(frozen=True, slots=True)
 class InstallPage:
-    """One page of them, the newest first; `after` leads to the next one."""
+    """One page of install reports, newest first; `after` is the cursor of the next page."""
 
     campaign: str
     count: int
@@ -166,32 +178,35 @@ class InstallPage:
 
 
 def read_reports(
-    session: Session, campaign_id: int, wanted: InstallFilter, *, user: User, after: int | None
+    session: Session, campaign_id: int, filters: InstallFilter, *, user: User, after: int | None
 ) -> InstallPage:
-    """The reports that a user may see, by the same conditions as the figures count them. Raises NotFound."""
+    """Return a page of the reports that a user may see. Raises NotFound.
+
+    The conditions are those by which the figures count them.
+    """
     campaign, _goal, _is_whole = find_counted(session, campaign_id, user=user)
     conditions: list[ColumnElement[bool]] = [
         InstallReport.campaign_id == campaign_id,
         visible_to(session, user, ContactList.organisation_id),
         within_area(session, user, Contact.area_code),
     ]
-    if wanted.standing:
+    if filters.standing:
         conditions.append(InstallReport.withdrawn_at.is_(None))
-    if wanted.source:
-        conditions.append(InstallReport.source == wanted.source)
-    if wanted.area:
-        conditions.append(Recipient.area_code.in_(sorted(areas_within(session, [wanted.area]))))
-    if wanted.organisation_id:
-        conditions.append(ContactList.organisation_id == wanted.organisation_id)
-    among = (
+    if filters.source:
+        conditions.append(InstallReport.source == filters.source)
+    if filters.area:
+        conditions.append(Recipient.area_code.in_(sorted(areas_within(session, [filters.area]))))
+    if filters.organisation_id:
+        conditions.append(ContactList.organisation_id == filters.organisation_id)
+    reports = (
         select(InstallReport)
         .join(Recipient, Recipient.id == InstallReport.recipient_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
         .outerjoin(Contact, Contact.id == Recipient.contact_id)
         .where(*conditions)
     )
-    count = session.scalar(among.with_only_columns(func.count())) or 0
-    page = among if after is None else among.where(InstallReport.id < after)
+    count = session.scalar(reports.with_only_columns(func.count())) or 0
+    page = reports if after is None else reports.where(InstallReport.id < after)
     rows = session.execute(
         page.join(Phone, Phone.id == InstallReport.phone_id)
         .outerjoin(Area, Area.code == Recipient.area_code)
@@ -214,8 +229,8 @@ def read_reports(
         )
         for report, contact_id, name, e164, place, organisation in rows[:PAGE]
     ]
-    area = session.get(Area, wanted.area) if wanted.area else None
-    owner = session.get(Organisation, wanted.organisation_id) if wanted.organisation_id else None
+    area = session.get(Area, filters.area) if filters.area else None
+    owner = session.get(Organisation, filters.organisation_id) if filters.organisation_id else None
     return InstallPage(
         campaign=campaign.name,
         count=count,

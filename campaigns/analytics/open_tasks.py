@@ -1,8 +1,7 @@
-"""What needs a person now; incidents.
+"""Open tasks of a user: campaigns and imports that wait for a person, and incidents.
 
-What needs a person now, within a user's scope; each part is a few reads by index.
-
-Incidents: what must never happen, shown until a person of its scope has looked, and kept afterwards.
+Everything is limited to the user's scope; each list is a few reads by index. An incident is something that
+must never happen. It is shown until a person of its scope has marked it as seen, and is kept afterwards.
 """
 
 from __future__ import annotations
@@ -25,12 +24,15 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import ContactList, ImportIssue, ListImport
 from outreach.rules.errors import NotFound
 
-SHOWN = 10
+MAX_ROWS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignTask:
-    """`by_user`: the user wrote it. `unknown`: requests whose outcome nobody saw; `undecided` of them are old."""
+    """A campaign that waits for a person.
+
+    `by_user`: the user wrote it. `unknown`: requests whose outcome was not seen; `undecided` of them are old.
+    """
 
     id: int
     name: str
@@ -43,6 +45,8 @@ class CampaignTask:
 
 @dataclass(frozen=True, slots=True)
 class ImportTask:
+    """An import with rows for review."""
+
     id: int
     list_id: int
     list_name: str
@@ -51,12 +55,12 @@ class ImportTask:
 
 
 def read_submitted(session: Session, user: User) -> list[CampaignTask]:
-    """Campaigns that wait for an approver, the oldest first."""
+    """Return the campaigns that wait for an approver, oldest first."""
     rows = session.execute(
         select(Campaign.id, Campaign.name, Campaign.submitted_at, Campaign.created_by)
         .where(Campaign.state == CampaignState.SUBMITTED, visible_to(session, user, Campaign.organisation_id))
         .order_by(Campaign.submitted_at)
-        .limit(SHOWN)
+        .limit(MAX_ROWS)
     )
     return [
         CampaignTask(row.id, row.name, submitted_at=row.submitted_at, by_user=row.created_by == user.id)
@@ -65,18 +69,18 @@ def read_submitted(session: Session, user: User) -> list[CampaignTask]:
 
 
 def read_decided(session: Session, user: User) -> list[CampaignTask]:
-    """Campaigns that are approved and wait for somebody to send them, the oldest first."""
+    """Return the approved campaigns that wait to be launched, oldest first."""
     rows = session.execute(
         select(Campaign.id, Campaign.name)
         .where(Campaign.state == CampaignState.APPROVED, visible_to(session, user, Campaign.organisation_id))
         .order_by(Campaign.approved_at)
-        .limit(SHOWN)
+        .limit(MAX_ROWS)
     )
     return [CampaignTask(row.id, row.name) for row in rows]
 
 
 def read_returned(session: Session, user: User) -> list[CampaignTask]:
-    """The user's own drafts that an approver sent back, the newest first."""
+    """Return the user's own drafts that an approver sent back, newest first."""
     sent_back = exists().where(
         CampaignVersion.campaign_id == Campaign.id,
         CampaignDecision.version_id == CampaignVersion.id,
@@ -86,24 +90,24 @@ def read_returned(session: Session, user: User) -> list[CampaignTask]:
         select(Campaign.id, Campaign.name)
         .where(Campaign.state == CampaignState.DRAFT, Campaign.created_by == user.id, sent_back)
         .order_by(Campaign.id.desc())
-        .limit(SHOWN)
+        .limit(MAX_ROWS)
     )
     return [CampaignTask(row.id, row.name) for row in rows]
 
 
 def read_paused(session: Session, user: User) -> list[CampaignTask]:
-    """Campaigns that stand still until someone lets them go on."""
+    """Return the paused campaigns, newest first."""
     rows = session.execute(
         select(Campaign.id, Campaign.name, Campaign.pause_reason)
         .where(Campaign.state == CampaignState.PAUSED, visible_to(session, user, Campaign.organisation_id))
         .order_by(Campaign.id.desc())
-        .limit(SHOWN)
+        .limit(MAX_ROWS)
     )
     return [CampaignTask(row.id, row.name, pause_reason=row.pause_reason) for row in rows]
 
 
 def read_unknown(session: Session, user: User, *, now: datetime) -> list[CampaignTask]:
-    """Campaigns with requests whose outcome nobody saw."""
+    """Return the campaigns with requests of unknown outcome, newest first."""
     is_old = case((Attempt.claimed_at < now - DECIDE_AFTER, 1), else_=0)
     rows = session.execute(
         select(
@@ -116,13 +120,13 @@ def read_unknown(session: Session, user: User, *, now: datetime) -> list[Campaig
         .where(Attempt.state == AttemptState.UNKNOWN, visible_to(session, user, Campaign.organisation_id))
         .group_by(Campaign.id, Campaign.name)
         .order_by(Campaign.id.desc())
-        .limit(SHOWN)
+        .limit(MAX_ROWS)
     )
     return [CampaignTask(row.id, row.name, unknown=row.unknown, undecided=row.undecided) for row in rows]
 
 
 def read_imports_to_review(session: Session, user: User) -> list[ImportTask]:
-    """Imports with rows that wait for a decision, the newest first."""
+    """Return the imports with rows that wait for a decision, newest first."""
     rows = session.execute(
         select(ListImport.id, ContactList.id, ContactList.name, ListImport.file_name, func.count())
         .join(ImportIssue, ImportIssue.import_id == ListImport.id)
@@ -134,31 +138,31 @@ def read_imports_to_review(session: Session, user: User) -> list[ImportTask]:
         )
         .group_by(ListImport.id, ContactList.id, ContactList.name, ListImport.file_name)
         .order_by(ListImport.id.desc())
-        .limit(SHOWN)
+        .limit(MAX_ROWS)
     )
     return [ImportTask(*row) for row in rows]
 
 
 def read_current(session: Session, user: User) -> list[Campaign]:
-    """Campaigns under way: sending, paused or waiting for their hour."""
+    """Return the campaigns under way: sending, paused or scheduled."""
     under_way = (CampaignState.SENDING, CampaignState.PAUSED, CampaignState.SCHEDULED)
     return list(
         session.scalars(
             select(Campaign)
             .where(Campaign.state.in_(under_way), visible_to(session, user, Campaign.organisation_id))
             .order_by(Campaign.id.desc())
-            .limit(SHOWN)
+            .limit(MAX_ROWS)
         )
     )
 
 
 def is_empty(session: Session, user: User, owner: Any) -> bool:
-    """Whether the user sees no row at all; `owner` is the column of its organisation."""
+    """Return whether the user sees no row at all; `owner` is the column of the row's organisation."""
     return session.execute(select(owner).where(visible_to(session, user, owner)).limit(1)).first() is None
 
 
 def who_stopped(session: Session) -> tuple[str, datetime] | None:
-    """Who turned the switch that stops all sending, and when; None while it is off."""
+    """Return who started the emergency stop, and when. Returns None while it is off."""
     row = session.execute(
         select(User.name, User.email, Switch.turned_at)
         .join(User, User.id == Switch.turned_by)
@@ -168,11 +172,11 @@ def who_stopped(session: Session) -> tuple[str, datetime] | None:
 
 
 def list_incidents(session: Session, user: User, *, limit: int = 200) -> list[Incident]:
-    """Those of the user's scope: what nobody has looked at first, then the newest."""
+    """Return the incidents of the user's scope: unseen ones first, then the newest."""
     return list(
         session.scalars(
             select(Incident)
-            .where(_within(session, user))
+            .where(_in_scope(session, user))
             .order_by(Incident.seen_at.is_not(None), Incident.at.desc(), Incident.id.desc())
             .limit(limit)
         )
@@ -180,40 +184,45 @@ def list_incidents(session: Session, user: User, *, limit: int = 200) -> list[In
 
 
 def count_incidents(session: Session, user: User) -> int:
-    """Incidents of the user's scope that nobody has looked at yet."""
+    """Return how many incidents of the user's scope have not been seen yet."""
     unseen = select(func.count()).select_from(Incident).where(Incident.seen_at.is_(None))
-    return session.scalar(unseen.where(_within(session, user))) or 0
+    return session.scalar(unseen.where(_in_scope(session, user))) or 0
 
 
 def mark_seen(session: Session, incident_id: int, *, user: User, now: datetime) -> None:
-    """Say that a person has looked. It stays in the list. Raises NotAllowed, NotFound."""
+    """Mark an incident as seen by a person. It stays in the list. Raises NotAllowed, NotFound."""
     require_role(user, Role.APPROVER)
-    theirs = (Incident.id == incident_id, _within(session, user))
-    if not session.scalar(select(Incident.id).where(*theirs)):
+    conditions = (Incident.id == incident_id, _in_scope(session, user))
+    if not session.scalar(select(Incident.id).where(*conditions)):
         raise NotFound("Không có sự cố này.")
-    seen = session.execute(
+    result = session.execute(
         update(Incident).where(Incident.id == incident_id, Incident.seen_at.is_(None)).values(seen_at=now)
     )
-    if seen.rowcount == 1:  # type: ignore[attr-defined]
+    if result.rowcount == 1:  # type: ignore[attr-defined]
         audit.record(
             session, actor_id=user.id, action="incident.see", subject=f"incidents:{incident_id}", now=now
         )
 
 
-def _within(session: Session, user: User) -> ColumnElement[bool]:
-    """Of a campaign that the user may see. What belongs to no campaign is for those who see everything."""
-    seen = visible_to(session, user, Campaign.organisation_id)
-    if seen.compare(true()):
+def _in_scope(session: Session, user: User) -> ColumnElement[bool]:
+    """Return the condition for incidents of campaigns that the user may see.
+
+    Incidents of no campaign are for users who see everything.
+    """
+    visible = visible_to(session, user, Campaign.organisation_id)
+    if visible.compare(true()):
         return true()
-    campaigns = select(Campaign.id).where(seen)
-    of_message = exists().where(Message.id == _row("messages"), Message.campaign_id.in_(campaigns))
+    campaigns = select(Campaign.id).where(visible)
+    of_message = exists().where(Message.id == _subject_id("messages"), Message.campaign_id.in_(campaigns))
     of_attempt = exists().where(
-        Attempt.id == _row("attempts"), Attempt.message_id == Message.id, Message.campaign_id.in_(campaigns)
+        Attempt.id == _subject_id("attempts"),
+        Attempt.message_id == Message.id,
+        Message.campaign_id.in_(campaigns),
     )
     return or_(of_message, of_attempt)
 
 
-def _row(table: str) -> ColumnElement[int | None]:
-    """The number behind `table:` in a subject; null in a subject of another table."""
+def _subject_id(table: str) -> ColumnElement[int | None]:
+    """Return the id behind `table:` in an incident's subject; null in a subject of another table."""
     number = cast(func.substr(Incident.subject, len(table) + 2), BigInteger)
     return case((Incident.subject.startswith(f"{table}:"), number), else_=None)

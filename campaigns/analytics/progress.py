@@ -1,10 +1,7 @@
-"""All that the leaders' page shows.
+"""Progress page for leaders: counts by place and organisation, measured against their goals.
 
-All that the leader's page shows, read in one snapshot within a user's scope.
-
-Counts by place and organisation put together, and measured against their goals.
-
-Agencies against their goal: the gap in people, the change since yesterday, who has not handed in.
+All figures are read in one snapshot, within the user's scope. Agencies are ranked against their goal: people
+still missing, the change since yesterday, and whether they have reported today.
 """
 
 from __future__ import annotations
@@ -52,8 +49,12 @@ from outreach.rules.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class LeadGoal:
-    """The goal that leads the page. `is_of_place`: residents' of the whole province, over all campaigns of the kind;
-    else the one campaign's own, or none. `missing` and `needed` (a day) are people; None is not known."""
+    """The main goal of the page.
+
+    With `is_of_place` it is the goal of the whole province's residents, over all campaigns of the kind; else
+    the goal of the one campaign, if it has any. `missing` and `needed` (a day) count people; None is not
+    known.
+    """
 
     is_of_place: bool
     goal: Goal | None
@@ -66,13 +67,17 @@ class LeadGoal:
 
     @property
     def target(self) -> int | None:
+        """Return how many people the goal asks for; None if not known."""
         return people_for(self.goal.share, self.line.denominator) if self.goal else None
 
 
 @dataclass(frozen=True, slots=True)
 class AgencyRank:
-    """An agency against its goal; `today` is installed less what stood at the end of yesterday, None until the agency
-    has reported today."""
+    """An agency measured against its goal.
+
+    `today` is what it has installed now less the figure at the end of yesterday; None until the agency has
+    reported today.
+    """
 
     agency: AgencyStatus
     goal: float | None
@@ -83,6 +88,8 @@ class AgencyRank:
 
 @dataclass(frozen=True, slots=True)
 class AgencyRanking:
+    """The agencies of the user's scope, largest gap first, and their total."""
+
     lines: list[AgencyRank]
     total: StaffTotal
     goal: Goal | None
@@ -90,16 +97,17 @@ class AgencyRanking:
 
     @property
     def missing(self) -> list[str]:
-        """Those that have handed in nothing today."""
+        """Return the names of agencies that have not reported today."""
         return [line.agency.name for line in self.lines if not line.has_reported]
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressPage:
-    """As of now, for one reader. `chosen` is the campaign whose messages are counted; `campaigns` are all of its kind.
+    """Figures of the progress page as of now, for one reader.
 
-    `total` is over all of them, as the totals of its parts are. `official` and `agencies` are None where the kind
-    has nothing to install.
+    `chosen` is the campaign whose messages are counted; `campaigns` is the number of all campaigns of its
+    kind. `total` is over all of them, as are the totals of its parts. `official` and `agencies` are None
+    where the kind has nothing to install.
     """
 
     chosen: Campaign
@@ -112,7 +120,7 @@ class ProgressPage:
     districts: RankTable
     communes: dict[str, RankTable]
     organisations: RankTable
-    rolled_up: frozenset[str]  # organisations that stand for others below them as well
+    rolled_up: frozenset[str]  # organisations whose counts include others below them
     official: dict[str, Official] | None
     official_whole: Official | None
     agencies: AgencyRanking | None
@@ -121,7 +129,10 @@ class ProgressPage:
 def read_progress(
     session: Session, campaign_id: int, *, user: User, redis: Redis, now: datetime
 ) -> ProgressPage:
-    """Raises NotFound for a campaign that the user may not see, or that was never launched. Call it inside one `db.read()`."""
+    """Return the progress page of a campaign. Call it inside one `db.read()`.
+
+    Raises NotFound for a campaign that the user may not see, or that was never launched.
+    """
     chosen, own_goal, is_own_whole = find_counted(session, campaign_id, user=user)
     if chosen.launched_at is None:
         raise NotFound(f"Chiến dịch số {campaign_id} chưa được gửi nên chưa có số liệu.")
@@ -136,7 +147,7 @@ def read_progress(
     is_whole = not hides_lists(session, [campaign.id for campaign in campaigns], user=user)
     seen = visible_to(session, user, ContactList.organisation_id)
     own_lists = organisations_of(session, user)
-    scope = CountScope(campaigns, chosen, seen, _name_of(own_lists))
+    scope = CountScope(campaigns, chosen, seen, _scope_key(own_lists))
     reach = read_shared_reach(session, chosen, seen=own_lists, name=scope.name, now=now)
     counts_by_place = count_places(session, scope, redis=redis, now=now)
     goals = read_goals(session, at=now, kind=chosen.kind)
@@ -156,14 +167,14 @@ def read_progress(
             else ShareBasis.RECIPIENTS
         )
         head = _head(own_goal, total.of_the_campaign, basis, days, is_of_place=False, today=today)
-    yardstick = head.goal.share if head.goal else None
+    default_goal = head.goal.share if head.goal else None
     entered = goals.denominators if is_whole else {}
     by_place = grouped(counts_by_place, lambda where: where.area)
     add_reach(by_place, reach, reach.areas, lambda area: area)
     by_district = grouped(counts_by_place, lambda where: places.district_of(where.area))
     add_reach(by_district, reach, reach.areas, places.district_of)
     organisations, rolled_up = organisations_table(
-        session, user, counts_by_place, reach, goals, chosen.kind, yardstick
+        session, user, counts_by_place, reach, goals, chosen.kind, default_goal
     )
     has_app = bool(chosen.content.get("app"))
     official = latest_official(session, today=today) if has_app and is_whole else None
@@ -178,14 +189,14 @@ def read_progress(
         districts=places.table(
             by_district,
             entered,
-            yardstick,
+            default_goal,
             others=places.districts if is_whole else [],
         ),
         communes={
             district: places.table(
                 {code: counts for code, counts in by_place.items() if places.district_of(code) == district},
                 entered,
-                yardstick,
+                default_goal,
             )
             for district in dict.fromkeys(filter(None, map(places.district_of, by_place)))
         },
@@ -209,7 +220,7 @@ def _head(
     entered = goal.denominator if goal else None
     line = measure_line("", "", total, goal=goal.share if goal else None, entered=entered, basis=basis)
     ahead = needed = None
-    # A campaign that has ended is not looked ahead of.
+    # There is no forecast for a campaign that has ended.
     if goal and line.denominator and days and days[-1][0] >= today:
         ahead = forecast(days, denominator=line.denominator, goal=goal.share, today=today)
         if goal.deadline:
@@ -230,8 +241,8 @@ def _head(
     return LeadGoal(is_of_place, goal, line, basis, ahead, needed, outlook, days)
 
 
-def _name_of(organisations: set[int] | None) -> str:
-    """A short name of what a reader sees."""
+def _scope_key(organisations: set[int] | None) -> str:
+    """Return a short key for the set of organisations that a reader sees."""
     if organisations is None:
         return "all"
     return hashlib.sha256(repr(sorted(organisations)).encode()).hexdigest()[:16]
@@ -242,7 +253,7 @@ Counted = TypeVar("Counted", bound=Hashable)
 
 
 class PlaceTree:
-    """The tree of areas, and what stands for each."""
+    """The tree of areas, with the goals and denominators of each."""
 
     def __init__(self, session: Session, goals: Goals, kind: str) -> None:
         self.areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
@@ -257,40 +268,46 @@ class PlaceTree:
 
     def district_of(self, code: str | None) -> str | None:
         if code not in self._districts:
-            above = (each for each in self._upwards(code) if self.areas[each].level is AreaLevel.DISTRICT)
-            self._districts[code] = next(above, None)
+            districts = (
+                parent for parent in self._upwards(code) if self.areas[parent].level is AreaLevel.DISTRICT
+            )
+            self._districts[code] = next(districts, None)
         return self._districts[code]
 
     def table(
         self,
         counted: Mapping[str | None, PlaceCounts],
         entered: Mapping[GoalSubject, Denominator],
-        yardstick: float | None,
+        default_goal: float | None,
         *,
         others: Iterable[str] = (),
     ) -> RankTable:
-        """`others` are shown although nothing was counted there; `yardstick` where no goal of residents is set."""
-        all_of_them: dict[str | None, PlaceCounts] = {code: PlaceCounts() for code in others}
-        all_of_them.update(counted)
-        codes = [code for code in all_of_them if code]
-        known = {code: entered[self.subject(code)] for code in codes if self.subject(code) in entered}
+        """Rank the places of `counted` against their goals.
+
+        `others` are shown although nothing was counted there. `default_goal` applies where no goal of
+        residents is set.
+        """
+        counts_by_code: dict[str | None, PlaceCounts] = {code: PlaceCounts() for code in others}
+        counts_by_code.update(counted)
+        codes = [code for code in counts_by_code if code]
+        denominators = {code: entered[self.subject(code)] for code in codes if self.subject(code) in entered}
 
         def goal_of(code: str | None) -> float | None:
-            found = self.goals.nearest(self.subject(code), self._upwards(code)[1:]) if code else None
-            return found.share if found else yardstick
+            goal = self.goals.nearest(self.subject(code), self._upwards(code)[1:]) if code else None
+            return goal.share if goal else default_goal
 
-        return measure(all_of_them, name_of=self._name_of, goal_of=goal_of, entered=known)
+        return measure(counts_by_code, name_of=self._name_of, goal_of=goal_of, entered=denominators)
 
     def _name_of(self, code: str | None) -> str:
         area = self.areas.get(code or "")
         return area.full_name if area else ""
 
     def _upwards(self, code: str | None) -> list[str]:
-        found: list[str] = []
-        while code and code in self.areas and code not in found:
-            found.append(code)
+        path: list[str] = []
+        while code and code in self.areas and code not in path:
+            path.append(code)
             code = self.areas[code].parent_code
-        return found
+        return path
 
 
 def organisations_table(
@@ -300,9 +317,13 @@ def organisations_table(
     reach: Reach,
     goals: Goals,
     kind: str,
-    yardstick: float | None,
+    default_goal: float | None,
 ) -> tuple[RankTable, frozenset[str]]:
-    """Those at the top of what the user sees, and those right below them with all that is below these."""
+    """Rank the organisations at the top of the user's scope, and those one level below.
+
+    Counts of deeper organisations are added to these. Also returns the codes of organisations that include
+    others.
+    """
     rows = session.execute(
         select(Organisation.id, Organisation.parent_id, Organisation.name).where(
             visible_to(session, user, Organisation.id)
@@ -312,11 +333,11 @@ def organisations_table(
     names = {str(row.id): row.name for row in rows}
 
     def shown(organisation: int | None) -> str | None:
-        found, above = organisation, parents.get(organisation or 0)
-        # Up to the one whose own parent stands at the top of what the user sees.
-        while above in parents and parents[above] in parents and above != organisation:
-            found, above = above, parents[above]
-        return str(found) if found is not None else None
+        current, parent = organisation, parents.get(organisation or 0)
+        # Climb to the organisation whose parent is at the top of what the user sees.
+        while parent in parents and parents[parent] in parents and parent != organisation:
+            current, parent = parent, parents[parent]
+        return str(current) if current is not None else None
 
     counted = grouped(counts_by_place, lambda where: shown(where.organisation))
     add_reach(counted, reach, reach.organisations, shown)
@@ -324,12 +345,14 @@ def organisations_table(
         code: GoalSubject(kind, GoalScope.MEMBERS, organisation=int(code)) for code in counted if code
     }
     entered = {
-        code: goals.denominators[each] for code, each in subjects.items() if each in goals.denominators
+        code: goals.denominators[subject]
+        for code, subject in subjects.items()
+        if subject in goals.denominators
     }
 
     def goal_of(code: str | None) -> float | None:
         own = goals.goals.get(subjects[code]) if code else None
-        return own.share if own else yardstick
+        return own.share if own else default_goal
 
     table = measure(counted, name_of=lambda code: names.get(code or "", ""), goal_of=goal_of, entered=entered)
     return table, frozenset(
@@ -344,6 +367,7 @@ def organisations_table(
 def grouped(
     counts_by_place: Mapping[Where, PlaceCounts], code_of: Callable[[Where], Code]
 ) -> dict[Code, PlaceCounts]:
+    """Add up the counts by the code that `code_of` gives for each place."""
     groups: dict[Code, PlaceCounts] = {}
     for where, counts in counts_by_place.items():
         groups.setdefault(code_of(where), PlaceCounts()).add(counts)
@@ -356,12 +380,15 @@ def add_reach(
     counts: Mapping[Counted, ReachTotals],
     code_of: Callable[[Counted], Code],
 ) -> None:
-    """What was sent and arrived, by people; nothing where it was not counted yet, or no report of delivery has come."""
+    """Add sent and delivered people to the groups.
+
+    They stay None while reach was not counted yet; delivered also while there is no delivery report.
+    """
     if reach.counted_at is None:
         return
-    for each in groups.values():
-        each.sent = 0
-        each.delivered = 0 if reach.total.arrived else None
+    for group in groups.values():
+        group.sent = 0
+        group.delivered = 0 if reach.total.arrived else None
     for key, count in counts.items():
         if (place := groups.get(code_of(key))) is not None:
             place.sent = (place.sent or 0) + count.written
@@ -370,6 +397,7 @@ def add_reach(
 
 
 def add_up(parts: Iterable[PlaceCounts]) -> PlaceCounts:
+    """Return the sum of counts."""
     total = PlaceCounts()
     for counts in parts:
         total.add(counts)
@@ -377,33 +405,35 @@ def add_up(parts: Iterable[PlaceCounts]) -> PlaceCounts:
 
 
 def read_agencies(session: Session, user: User, goals: Goals, kind: str, *, today: date) -> AgencyRanking:
-    """The agencies of the user's scope as of today."""
-    stands = read_overview(session, user, day=today, with_rosters=False)
-    before = {
+    """Return the agencies of the user's scope as of today."""
+    overview = read_overview(session, user, day=today, with_rosters=False)
+    installed_yesterday = {
         agency.id: agency.counts.installed if agency.counts else None
         for agency in read_overview(session, user, day=today - timedelta(days=1), with_rosters=False).agencies
     }
     common = goals.goals.get(GoalSubject(kind, GoalScope.STAFF))
     lines = []
-    for agency in stands.agencies:
+    for agency in overview.agencies:
         own = goals.goals.get(GoalSubject(kind, GoalScope.STAFF, organisation=agency.id)) or common
         counts = agency.counts
         target = people_for(own.share, counts.with_smartphone) if own and counts else None
         installed = counts.installed if counts else None
-        was = before[agency.id]
+        before = installed_yesterday[agency.id]
         has_reported = agency.day == today.isoformat()
         lines.append(
             AgencyRank(
                 agency=agency,
                 goal=own.share if own else None,
                 missing=max(0, target - installed) if target is not None and installed is not None else None,
-                today=installed - was if has_reported and installed is not None and was is not None else None,
+                today=installed - before
+                if has_reported and installed is not None and before is not None
+                else None,
                 has_reported=has_reported,
             )
         )
-    # The largest gap first; what is not known before those that are there.
+    # The largest gap first; unknown gaps come before those that have reached the goal.
     lines.sort(
         key=lambda line: (line.missing == 0, line.missing is None, -(line.missing or 0), line.agency.name)
     )
     changes = [line.today for line in lines if line.today is not None]
-    return AgencyRanking(lines, stands.total, common, sum(changes) if changes else None)
+    return AgencyRanking(lines, overview.total, common, sum(changes) if changes else None)

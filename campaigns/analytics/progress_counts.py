@@ -1,6 +1,7 @@
-"""Self-reported installs of all campaigns of one kind, each phone once, by place, organisation and day.
+"""Self-reported installs of all campaigns of one kind, by place, organisation and day.
 
-Sums over counters; where a phone says the same in two campaigns, the later report is taken off again.
+Each phone counts once. The figures are sums over stored counters: a phone that reports an install in two
+campaigns would count twice, so the later report is subtracted.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.core.cache import cached_count
 from outreach.models.contacts import ContactList
 
-# How often phones that answered twice are counted anew at the most.
-AGAIN_S = 5.0
+# Minimum lifetime of the cached count of phones that reported twice.
+MIN_TTL_S = 5.0
 
 
 class Where(NamedTuple):
@@ -36,10 +37,11 @@ class Where(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CountScope:
-    """The campaigns whose installs are counted, the one whose people are, and what the reader sees of them.
+    """The scope of a count: campaigns, the chosen one, and what the reader may see.
 
-    `seen` is the condition on ContactList.organisation_id under which a row may be read; readers with the same `name`
-    see the same rows.
+    Installs are counted over `campaigns`, people over `chosen`. `seen` is the condition on
+    ContactList.organisation_id under which a row may be read; readers with the same `name` see the same rows,
+    so they share a cache entry.
     """
 
     campaigns: Sequence[Campaign]
@@ -55,7 +57,7 @@ class CountScope:
 def count_places(
     session: Session, scope: CountScope, *, redis: Redis, now: datetime
 ) -> dict[Where, PlaceCounts]:
-    """By place and organisation: what people said, and how many the chosen campaign is for."""
+    """Count answers and installs by place and organisation, and people of the chosen campaign."""
     today = _day_of(now).isoformat()
     is_chosen = AnswerTotal.campaign_id == scope.chosen.id
     rows = session.execute(
@@ -83,7 +85,7 @@ def count_places(
         counts.installed += int(installed)
         counts.today += int(new)
         counts.own_today += int(own_new)
-    for area, organisation, day, count in _said_again(session, scope, redis=redis):
+    for area, organisation, day, count in _repeated_reports(session, scope, redis=redis):
         counts = counts_by_place.setdefault(Where(area, organisation), PlaceCounts())
         counts.installed -= count
         counts.today -= count if day == today else 0
@@ -91,24 +93,27 @@ def count_places(
 
 
 def count_days(session: Session, scope: CountScope, *, redis: Redis, now: datetime) -> list[tuple[date, int]]:
-    """Reports that stood at the end of each day in Vietnam, from the first launch to today or to the last end."""
+    """Count the reports in force at the end of each day, in Vietnam's time.
+
+    From the first launch to today, or to the last end.
+    """
     changes: dict[date, int] = {}
-    for noted, count in session.execute(
+    for changed_on, count in session.execute(
         select(AnswerTotal.day, func.sum(AnswerTotal.installed))
         .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
         .where(AnswerTotal.campaign_id.in_(scope.ids), AnswerTotal.day.is_not(None), scope.seen)
         .group_by(AnswerTotal.day)
     ):
-        changes[date.fromisoformat(noted or "")] = int(count)
-    for _area, _organisation, noted, count in _said_again(session, scope, redis=redis):
-        changes[date.fromisoformat(noted)] = changes.get(date.fromisoformat(noted), 0) - count
-    launches = [_day_of(each.launched_at) for each in scope.campaigns if each.launched_at]
+        changes[date.fromisoformat(changed_on or "")] = int(count)
+    for _area, _organisation, changed_on, count in _repeated_reports(session, scope, redis=redis):
+        changes[date.fromisoformat(changed_on)] = changes.get(date.fromisoformat(changed_on), 0) - count
+    launches = [_day_of(campaign.launched_at) for campaign in scope.campaigns if campaign.launched_at]
     day = min([*launches, *changes])
-    last = max([max(_day_of(each.ended_at or now) for each in scope.campaigns), *changes])
-    days, standing = [], 0
+    last = max([max(_day_of(campaign.ended_at or now) for campaign in scope.campaigns), *changes])
+    days, in_force = [], 0
     while day <= last:
-        standing += changes.get(day, 0)
-        days.append((day, standing))
+        in_force += changes.get(day, 0)
+        days.append((day, in_force))
         day += timedelta(days=1)
     return days
 
@@ -117,8 +122,10 @@ def _day_of(moment: datetime) -> date:
     return moment.astimezone(VIETNAM).date()
 
 
-def _said_again(session: Session, scope: CountScope, *, redis: Redis) -> list[tuple[Any, Any, Any, Any]]:
-    """Standing reports of phones that an earlier one of another campaign stands for already."""
+def _repeated_reports(
+    session: Session, scope: CountScope, *, redis: Redis
+) -> list[tuple[Any, Any, Any, Any]]:
+    """Return the reports in force whose phone has an earlier one in another of the campaigns."""
     if len(scope.ids) < 2:
         return []
     earlier = aliased(InstallReport)
@@ -129,11 +136,11 @@ def _said_again(session: Session, scope: CountScope, *, redis: Redis) -> list[tu
         earlier.id < InstallReport.id,
     )
     if not scope.seen.compare(true()):
-        # What the reader does not see cannot stand for what they see.
-        theirs = aliased(Recipient)
+        # An earlier report that the reader may not see does not replace one that they see.
+        earlier_recipient = aliased(Recipient)
         before = (
-            before.join(theirs, theirs.id == earlier.recipient_id)
-            .join(ContactList, ContactList.id == theirs.list_id)
+            before.join(earlier_recipient, earlier_recipient.id == earlier.recipient_id)
+            .join(ContactList, ContactList.id == earlier_recipient.list_id)
             .where(scope.seen)
         )
     day = day_sql(session, InstallReport.reported_at)
@@ -150,16 +157,16 @@ def _said_again(session: Session, scope: CountScope, *, redis: Redis) -> list[tu
         )
         .group_by(Recipient.area_code, ContactList.organisation_id, day)
     )
-    return _kept(session, query, f"again:{'-'.join(map(str, scope.ids))}", scope, redis)
+    return _cached_rows(session, query, f"again:{'-'.join(map(str, scope.ids))}", scope, redis)
 
 
-def _kept(
+def _cached_rows(
     session: Session, query: Executable, name: str, scope: CountScope, redis: Redis
 ) -> list[tuple[Any, Any, Any, Any]]:
-    found = cached_count(
+    cached = cached_count(
         redis,
         f"loa:progress:{name}:{scope.name}",
         lambda: {"rows": [list(row) for row in session.execute(query)]},
-        min_ttl_s=AGAIN_S,
+        min_ttl_s=MIN_TTL_S,
     )
-    return [tuple(row) for row in found["rows"]]
+    return [tuple(row) for row in cached["rows"]]

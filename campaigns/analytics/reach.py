@@ -1,13 +1,12 @@
-"""Read reach; effect of each step.
+"""Reach of a campaign as a user may see it, and the measured effect of each step.
 
-A campaign's reach as somebody may see it: by step, organisation and place, as of the moment it was counted.
+Reach is by step, organisation and place, as of the moment it was counted. Small campaigns are counted when
+read; the stored counts of large ones are added up once per process and reused until they are counted anew.
 
-A large campaign's reach, put together once for all who read it until it is counted anew.
-
-What each step of a ladder brought: who got it beside who was held out of it by lot, and one text beside another.
-
-Everybody counts for the arm that the lot gave them, whether their message came to be sent or not: else who is easily
-reached would be compared with everybody. An install counts for a step from its opening to that of the next.
+The effect of a step compares people who got it with those held out by bucket, and one text with the other.
+People count for the arm that their bucket gave them, whether their message was sent or not: otherwise people
+who are easily reached would be compared with everybody. An install counts for a step from its opening to that
+of the next.
 """
 
 from __future__ import annotations
@@ -29,11 +28,13 @@ from campaigns.rules.reach import ReachMeasure, ReachTotals, ShareDifference, co
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Counts that add up, of one snapshot at `counted_at`: None while a large campaign is counted for the first time.
+    """Counts of one snapshot, which add up.
 
-    `steps` is by the step's id, `organisations` by theirs, `areas` by the code that was frozen (mostly a commune's);
-    None stands for those of whom it is not known. What is of people, whatever the step, is in no step.
-    `is_due`: whoever shows them has them counted anew, by `ring_count_reach`.
+    `counted_at` is None while a large campaign is counted for the first time.
+
+    `steps` is by step id, `organisations` by organisation id, `areas` by the code that was frozen (mostly a
+    commune's); the key None is for people of whom it is not known. Counts of people, whatever the step, are
+    in no step. `is_due`: the caller should have them counted anew, by `enqueue_count_reach`.
     """
 
     counted_at: datetime | None
@@ -44,7 +45,7 @@ class Reach:
     areas: dict[str | None, ReachTotals] = field(default_factory=dict)
 
 
-_MOST_SUMMED = 64
+_MAX_SUMMED = 64
 _summed: dict[tuple[Any, ...], Reach] = {}
 
 
@@ -56,39 +57,41 @@ def read_reach(
     now: datetime,
     step_id: int | None = None,
 ) -> Reach:
-    """All of a campaign that is of these organisations' lists; of all lists where `seen` is None.
+    """Return a campaign's reach for the lists of these organisations; for all lists where `seen` is None.
 
-    `seen` is what `organisations_of` says of a user. With `step_id` organisations and areas are of that step alone.
-    Call it inside one `db.read()`.
+    `seen` is the result of `organisations_of` for a user. With `step_id`, organisations and areas are of that
+    step alone. Call it inside one `db.read()`.
     """
     if is_small(campaign):
         counted_at, counts = now, count_reach(session, campaign.id)
-        among = [(key, n) for key, n in counts.items() if seen is None or key.organisation_id in seen]
-        parts = [(key, n) for key, n in among if step_id is None or key.step_id == step_id]
+        visible_counts = [
+            (key, n) for key, n in counts.items() if seen is None or key.organisation_id in seen
+        ]
+        parts = [(key, n) for key, n in visible_counts if step_id is None or key.step_id == step_id]
         return Reach(
             counted_at,
-            total=_total(_gather(among, lambda key: None)),
-            steps=_gather([(key, n) for key, n in among if key.step_id], lambda key: key.step_id),
+            total=_only_group(_gather(visible_counts, lambda key: None)),
+            steps=_gather([(key, n) for key, n in visible_counts if key.step_id], lambda key: key.step_id),
             organisations=_gather(parts, lambda key: key.organisation_id),
             areas=_gather(parts, lambda key: key.area_code),
         )
-    kept = session.get(ReachSnapshot, campaign.id)
-    if kept is None:
+    snapshot = session.get(ReachSnapshot, campaign.id)
+    if snapshot is None:
         return Reach(None, is_due=True)
-    # Of one moment they never change: a process adds them up once for all who see as much.
+    # Counts of one moment never change: each process adds them up once per scope.
     scope = None if seen is None else frozenset(seen)
-    key = (str(session.get_bind().engine.url), campaign.id, kept.at, scope, step_id)
-    reach = _summed.get(key) or _sum(session, campaign.id, kept.at, seen=seen, step_id=step_id)
-    if len(_summed) >= _MOST_SUMMED:
+    key = (str(session.get_bind().engine.url), campaign.id, snapshot.at, scope, step_id)
+    reach = _summed.get(key) or _sum(session, campaign.id, snapshot.at, seen=seen, step_id=step_id)
+    if len(_summed) >= _MAX_SUMMED:
         _summed.clear()
     _summed[key] = reach
-    return replace(reach, is_due=is_due(kept, now=now))
+    return replace(reach, is_due=is_due(snapshot, now=now))
 
 
 def _sum(
     session: Session, campaign_id: int, at: datetime, *, seen: Collection[int] | None, step_id: int | None
 ) -> Reach:
-    steps = _sum_kept(session, campaign_id, ReachCount.step_id, seen=seen)
+    steps = _sum_stored(session, campaign_id, ReachCount.step_id, seen=seen)
     total = ReachTotals()
     for counts_of_step in steps.values():
         total.merge(counts_of_step)
@@ -97,21 +100,23 @@ def _sum(
         at,
         total=total,
         steps=steps,
-        organisations=_sum_kept(session, campaign_id, ReachCount.organisation_id, seen=seen, step_id=step_id),
-        areas=_sum_kept(session, campaign_id, ReachCount.area_code, seen=seen, step_id=step_id),
+        organisations=_sum_stored(
+            session, campaign_id, ReachCount.organisation_id, seen=seen, step_id=step_id
+        ),
+        areas=_sum_stored(session, campaign_id, ReachCount.area_code, seen=seen, step_id=step_id),
     )
 
 
 def read_parts(
     session: Session, campaign: Campaign, *, seen: Collection[int] | None
 ) -> dict[tuple[int | None, int | None, str | None], ReachTotals]:
-    """The same in its smallest parts: by step, organisation and place. For files."""
-    found: dict[tuple[int | None, int | None, str | None], ReachTotals] = {}
+    """Return the reach in its smallest parts, by step, organisation and place. For files."""
+    totals: dict[tuple[int | None, int | None, str | None], ReachTotals] = {}
     if is_small(campaign):
         for key, n in count_reach(session, campaign.id).items():
             if seen is None or key.organisation_id in seen:
-                found.setdefault(key[:3], ReachTotals()).add(key.measure, key.detail, n)
-        return found
+                totals.setdefault(key[:3], ReachTotals()).add(key.measure, key.detail, n)
+        return totals
     parts = (ReachCount.step_id, ReachCount.organisation_id, ReachCount.area_code)
     query = select(*parts, ReachCount.measure, ReachCount.detail, ReachCount.n).where(
         ReachCount.campaign_id == campaign.id
@@ -119,22 +124,22 @@ def read_parts(
     if seen is not None:
         query = query.where(ReachCount.organisation_id.in_(seen))
     for step_id, owner, area, measure, detail, n in session.execute(query):
-        found.setdefault((step_id, owner, area), ReachTotals()).add(measure, detail, n)
-    return found
+        totals.setdefault((step_id, owner, area), ReachTotals()).add(measure, detail, n)
+    return totals
 
 
-def _total(one: Mapping[None, ReachTotals]) -> ReachTotals:
-    return one.get(None, ReachTotals())
+def _only_group(groups: Mapping[None, ReachTotals]) -> ReachTotals:
+    return groups.get(None, ReachTotals())
 
 
 def _gather(counts: Iterable[tuple[Key, int]], group: Callable[[Key], Any]) -> dict[Any, ReachTotals]:
-    found: dict[Any, ReachTotals] = {}
+    totals: dict[Any, ReachTotals] = {}
     for key, n in counts:
-        found.setdefault(group(key), ReachTotals()).add(key.measure, key.detail, n)
-    return found
+        totals.setdefault(group(key), ReachTotals()).add(key.measure, key.detail, n)
+    return totals
 
 
-def _sum_kept(
+def _sum_stored(
     session: Session,
     campaign_id: int,
     group: Any,
@@ -151,36 +156,39 @@ def _sum_kept(
         query = query.where(ReachCount.organisation_id.in_(seen))
     if step_id is not None:
         query = query.where(ReachCount.step_id == step_id)
-    found: dict[Any, ReachTotals] = {}
+    totals: dict[Any, ReachTotals] = {}
     for key, measure, detail, n in session.execute(query):
-        found.setdefault(key, ReachTotals()).add(ReachMeasure(measure), detail, int(n))
-    return found
+        totals.setdefault(key, ReachTotals()).add(ReachMeasure(measure), detail, int(n))
+    return totals
 
 
-# By database, campaign, scope and moment of the count: what it holds never changes.
-_PUT_TOGETHER: dict[tuple[str, int, str, datetime], Reach] = {}
-_MOST = 32
+# Key: database, campaign, scope and moment of the count. Counts of one moment never change.
+_shared_reach: dict[tuple[str, int, str, datetime], Reach] = {}
+_MAX_SHARED = 32
 
 
 def read_shared_reach(
     session: Session, campaign: Campaign, *, seen: Collection[int] | None, name: str, now: datetime
 ) -> Reach:
-    """As `read_reach`; readers with the same `name` see the same rows. To be read, not to be changed."""
-    kept = None if is_small(campaign) else session.get(ReachSnapshot, campaign.id)
-    if kept is None:
+    """Return the same as `read_reach`, cached by `name`. Do not change the result.
+
+    Readers with the same `name` see the same rows.
+    """
+    snapshot = None if is_small(campaign) else session.get(ReachSnapshot, campaign.id)
+    if snapshot is None:
         return read_reach(session, campaign, seen=seen, now=now)
-    key = (str(session.get_bind().engine.url), campaign.id, name, kept.at)
-    found = _PUT_TOGETHER.get(key)
-    if found is None:
-        while len(_PUT_TOGETHER) >= _MOST:
-            _PUT_TOGETHER.pop(next(iter(_PUT_TOGETHER)), None)
-        found = _PUT_TOGETHER[key] = read_reach(session, campaign, seen=seen, now=now)
-    return replace(found, is_due=is_due(kept, now=now))
+    key = (str(session.get_bind().engine.url), campaign.id, name, snapshot.at)
+    reach = _shared_reach.get(key)
+    if reach is None:
+        while len(_shared_reach) >= _MAX_SHARED:
+            _shared_reach.pop(next(iter(_shared_reach)), None)
+        reach = _shared_reach[key] = read_reach(session, campaign, seen=seen, now=now)
+    return replace(reach, is_due=is_due(snapshot, now=now))
 
 
 @dataclass(frozen=True, slots=True)
 class ArmCounts:
-    """People whom the lot put there, and how many of them reported an install in the step's time."""
+    """People assigned to an arm, and how many of them reported an install in the step's time."""
 
     people: int = 0
     installed: int = 0
@@ -191,7 +199,11 @@ class ArmCounts:
 
 @dataclass(frozen=True, slots=True)
 class StepLift:
-    """`lift`: those who got the step, with either text, against those held out; `texts`: second text against first."""
+    """The measured effect of a step.
+
+    `lift` compares those who got the step, with either text, with those held out; `texts` the second text
+    with the first.
+    """
 
     number: int
     reminded: ArmCounts
@@ -203,7 +215,10 @@ class StepLift:
 
 
 def step_lifts(campaign: Campaign, reach: Reach) -> list[StepLift]:
-    """Of each opened step that held people out or had two texts, among those whom the reach counts."""
+    """Return the effect of each opened step that held people out or had two texts.
+
+    Only people whom the reach counts are compared.
+    """
     return [
         _measure(step.number, _arms(reach.steps[step.id]))
         for step in campaign.steps
@@ -219,14 +234,14 @@ def _arms(counts: ReachTotals) -> dict[int, ArmCounts]:
 
 
 def _measure(number: int, arms: dict[int, ArmCounts]) -> StepLift:
-    held, first, second = (arms.get(arm, ArmCounts()) for arm in (HELD_OUT, FIRST_TEXT, SECOND_TEXT))
+    held_out, first, second = (arms.get(arm, ArmCounts()) for arm in (HELD_OUT, FIRST_TEXT, SECOND_TEXT))
     reminded = first + second
     return StepLift(
         number=number,
         reminded=reminded,
-        held_out=held,
+        held_out=held_out,
         first_text=first,
         second_text=second,
-        lift=compare_shares(reminded.installed, reminded.people, held.installed, held.people),
+        lift=compare_shares(reminded.installed, reminded.people, held_out.installed, held_out.people),
         texts=compare_shares(second.installed, second.people, first.installed, first.people),
     )

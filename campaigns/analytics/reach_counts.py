@@ -1,14 +1,11 @@
-"""Count a campaign's reach; keep large ones.
+"""Counting of a campaign's reach, and storage of the counts of large campaigns.
 
-Counting a campaign's reach from its people, messages and answers: a few statements over all of them.
+Reach is counted from people, messages and answers by a few statements over all of them. Every count is by the
+organisation of the list that the recipient came from, and by their place, as frozen at the launch.
 
-Every count is by the organisation of the list that brought the recipient, and by their place, as frozen at the launch.
-
-Keeping a large campaign's counts: a worker counts in one snapshot and puts them in place of the former ones.
-
-Counting three million messages takes seconds, whoever asks; so it is done where nobody waits for it, once for all
-readers, at most a tenth of the time while somebody looks and a fiftieth while nobody does. Small campaigns are
-counted when they are read.
+Counting three million messages takes seconds. So large campaigns are counted by a worker, in one snapshot
+that replaces the former counts, once for all readers: at most a tenth of the time while the counts are being
+read and a fiftieth while they are not. Small campaigns are counted when they are read.
 """
 
 from __future__ import annotations
@@ -46,11 +43,11 @@ from outreach.core.bulk import NO_SYNC, full_scan, rows_table
 from outreach.core.db import Database
 from outreach.models.contacts import ContactList
 
-_CHARGED = tuple(sorted(ACCEPTED_OR_BEYOND - {AttemptState.FAILED}))
+_CHARGED_STATES = tuple(sorted(ACCEPTED_OR_BEYOND - {AttemptState.FAILED}))
 
 
 class Key(NamedTuple):
-    """What is counted together; `step_id` is None for what is of people, whatever the step."""
+    """Key of a count; `step_id` is None for counts of people, whatever the step."""
 
     step_id: int | None
     organisation_id: int | None
@@ -60,9 +57,9 @@ class Key(NamedTuple):
 
 
 def count_reach(session: Session, campaign_id: int) -> dict[Key, int]:
-    """All counts of a campaign, none of them zero. Call it inside one `db.read()`: they add up."""
+    """Return all counts of a campaign that are not zero. Inside one `db.read()` they add up."""
     if session.get_bind().dialect.name == "postgresql":
-        # On one core: the others are the sender's and the readers'.
+        # Use one core: the others are for sending and for readers.
         session.execute(text("SET LOCAL max_parallel_workers_per_gather = 0"))
     with full_scan(session):
         counted = [
@@ -79,14 +76,16 @@ def count_reach(session: Session, campaign_id: int) -> dict[Key, int]:
     return {key: n for key, n in sums.items() if n}
 
 
-Found = tuple[int | None, int | None, str | None, ReachMeasure, str, int]
-_WHERE = (Recipient.list_id, Recipient.area_code)
+Count = tuple[int | None, int | None, str | None, ReachMeasure, str, int]
+_PLACE = (Recipient.list_id, Recipient.area_code)
 
 
-def _count_people(session: Session, campaign_id: int) -> Iterable[Found]:
-    of_it = Recipient.campaign_id == campaign_id
+def _count_people(session: Session, campaign_id: int) -> Iterable[Count]:
+    in_campaign = Recipient.campaign_id == campaign_id
     for list_id, area, reason, n in session.execute(
-        select(*_WHERE, Recipient.exclusion, func.count()).where(of_it).group_by(*_WHERE, Recipient.exclusion)
+        select(*_PLACE, Recipient.exclusion, func.count())
+        .where(in_campaign)
+        .group_by(*_PLACE, Recipient.exclusion)
     ):
         measure = ReachMeasure.EXCLUDED if reason else ReachMeasure.RECIPIENTS
         yield None, list_id, area, measure, reason.value if reason else "", n
@@ -102,7 +101,7 @@ def _count_people(session: Session, campaign_id: int) -> Iterable[Found]:
     is_without = case((Recipient.answer == Label.NO_SMARTPHONE, 1), else_=0)
     for list_id, area, n, arrived, without, installed in session.execute(
         select(
-            *_WHERE,
+            *_PLACE,
             func.count(),
             func.sum(written.c.arrived),
             func.sum(is_without),
@@ -117,8 +116,8 @@ def _count_people(session: Session, campaign_id: int) -> Iterable[Found]:
                 InstallReport.withdrawn_at.is_(None),
             ),
         )
-        .where(of_it)
-        .group_by(*_WHERE)
+        .where(in_campaign)
+        .group_by(*_PLACE)
     ):
         yield None, list_id, area, ReachMeasure.WRITTEN, "", n
         yield None, list_id, area, ReachMeasure.ARRIVED, "", int(arrived)
@@ -126,14 +125,14 @@ def _count_people(session: Session, campaign_id: int) -> Iterable[Found]:
         yield None, list_id, area, ReachMeasure.WRITTEN_INSTALLED, "", installed
 
 
-def _count_messages(session: Session, campaign_id: int) -> Iterable[Found]:
-    of_it = (Message.campaign_id == campaign_id, Message.step_id.is_not(None))
-    what = (Message.step_id, *_WHERE, Message.state, Message.skip_reason)
+def _count_messages(session: Session, campaign_id: int) -> Iterable[Count]:
+    in_campaign = (Message.campaign_id == campaign_id, Message.step_id.is_not(None))
+    columns = (Message.step_id, *_PLACE, Message.state, Message.skip_reason)
     for step_id, list_id, area, state, reason, n in session.execute(
-        select(*what, func.count())
+        select(*columns, func.count())
         .join(Recipient, Recipient.id == Message.recipient_id)
-        .where(*of_it)
-        .group_by(*what)
+        .where(*in_campaign)
+        .group_by(*columns)
     ):
         yield step_id, list_id, area, ReachMeasure.MESSAGES, state.value, n
         if reason:
@@ -145,35 +144,35 @@ def _count_messages(session: Session, campaign_id: int) -> Iterable[Found]:
         .exists()
     )
     cause = func.coalesce(Attempt.cause, "other")
-    for step_id, list_id, area, why, n in session.execute(
-        select(Message.step_id, *_WHERE, cause, func.count())
+    for step_id, list_id, area, cause_name, n in session.execute(
+        select(Message.step_id, *_PLACE, cause, func.count())
         .join(Recipient, Recipient.id == Message.recipient_id)
         .join(Attempt, and_(Attempt.message_id == Message.id, Attempt.state == Message.state))
-        .where(*of_it, Message.state.in_(FAILED), is_last)
-        .group_by(Message.step_id, *_WHERE, cause)
+        .where(*in_campaign, Message.state.in_(FAILED), is_last)
+        .group_by(Message.step_id, *_PLACE, cause)
     ):
-        yield step_id, list_id, area, ReachMeasure.CAUSES, why, n
+        yield step_id, list_id, area, ReachMeasure.CAUSES, cause_name, n
     for step_id, list_id, area, segments in session.execute(
-        select(Message.step_id, *_WHERE, func.sum(Attempt.segments))
+        select(Message.step_id, *_PLACE, func.sum(Attempt.segments))
         .join(Message, Message.id == Attempt.message_id)
         .join(Recipient, Recipient.id == Message.recipient_id)
-        .where(*of_it, Attempt.stream_id == campaign_id, Attempt.state.in_(_CHARGED))
-        .group_by(Message.step_id, *_WHERE)
+        .where(*in_campaign, Attempt.stream_id == campaign_id, Attempt.state.in_(_CHARGED_STATES))
+        .group_by(Message.step_id, *_PLACE)
     ):
         yield step_id, list_id, area, ReachMeasure.SEGMENTS, "", int(segments)
 
 
-def _count_answers(session: Session, campaign_id: int) -> Iterable[Found]:
-    """Of the step that was the latest when they were done."""
+def _count_answers(session: Session, campaign_id: int) -> Iterable[Count]:
+    """Count opens, clicks, answers and installs for the step that was the latest at that time."""
     opened = _opened(session, campaign_id)
     if not opened:
         return
 
     def grouped(step: ColumnElement[int], *more: Any) -> Select[Any]:
         return (
-            select(step.label("step"), *_WHERE, *more, func.count())
+            select(step.label("step"), *_PLACE, *more, func.count())
             .where(Recipient.campaign_id == campaign_id, Recipient.exclusion.is_(None))
-            .group_by("step", *_WHERE, *more)
+            .group_by("step", *_PLACE, *more)
         )
 
     queries = (
@@ -205,8 +204,8 @@ def _count_answers(session: Session, campaign_id: int) -> Iterable[Found]:
             yield step_id, list_id, area, measure, label[0].value if label else "", n
 
 
-def _count_arms(session: Session, campaign_id: int) -> Iterable[Found]:
-    """Everybody counts for the arm that the lot gave them, whether their message came to be sent or not."""
+def _count_arms(session: Session, campaign_id: int) -> Iterable[Count]:
+    """Count people by arm, whether their message was sent or not."""
     opened = _opened(session, campaign_id)
     compared = select(Step.id).where(
         Step.campaign_id == campaign_id, (Step.hold_out > 0) | Step.text_b.is_not(None)
@@ -221,11 +220,11 @@ def _count_arms(session: Session, campaign_id: int) -> Iterable[Found]:
         _step_at(InstallReport.reported_at, opened) == Message.step_id,
     )
     for step_id, list_id, area, arm, people, installed in session.execute(
-        select(Message.step_id, *_WHERE, Message.arm, func.count(), func.count(InstallReport.id))
+        select(Message.step_id, *_PLACE, Message.arm, func.count(), func.count(InstallReport.id))
         .join(Recipient, Recipient.id == Message.recipient_id)
         .outerjoin(InstallReport, and_(*reported))
         .where(Message.campaign_id == campaign_id, Message.step_id.in_(compared), Message.arm.is_not(None))
-        .group_by(Message.step_id, *_WHERE, Message.arm)
+        .group_by(Message.step_id, *_PLACE, Message.arm)
     ):
         yield step_id, list_id, area, ReachMeasure.ARMS, str(arm), people
         yield step_id, list_id, area, ReachMeasure.ARMS_INSTALLED, str(arm), installed
@@ -243,18 +242,18 @@ def _opened(session: Session, campaign_id: int) -> list[tuple[int, datetime | No
 
 
 def _step_at(moment: Any, opened: list[tuple[int, datetime | None]]) -> ColumnElement[int]:
-    """The step that was the latest at a moment; the first one before all."""
+    """Return the step that was the latest at a moment; before all steps, the first one."""
     first, *others = opened
     later = [(moment >= at, literal(step_id)) for step_id, at in reversed(others)]
     return case(*later, else_=first[0]) if later else literal(first[0])
 
 
-# Recipients up to which a campaign is counted when it is read: some ten milliseconds.
+# Up to this many recipients a campaign is counted when it is read: some ten milliseconds.
 SMALL = 5_000
-_WATCHED_SHARE, _WATCHED_LEAST = 0.1, timedelta(seconds=5)
-_LEFT_SHARE, _LEFT_LEAST = 0.02, timedelta(minutes=5)
-# After a campaign's end reports and answers still come for a while; later the next look has it counted.
-_FOLLOWED_FOR = timedelta(days=3)
+_READ_SHARE, _READ_MIN_AGE = 0.1, timedelta(seconds=5)
+_UNREAD_SHARE, _UNREAD_MIN_AGE = 0.02, timedelta(minutes=5)
+# After a campaign's end, reports and answers still arrive for a while; later only a read has it counted.
+_COUNTED_AFTER_END = timedelta(days=3)
 _COLUMNS = {
     "step_id": BigInteger,
     "organisation_id": BigInteger,
@@ -266,61 +265,67 @@ _COLUMNS = {
 
 
 def is_small(campaign: Campaign) -> bool:
-    """Whether a campaign is counted at each look; before its launch there is nothing to count."""
+    """Return whether a campaign is counted at each read; before its launch there is nothing to count."""
     return (campaign.recipients or 0) <= SMALL
 
 
 def store_reach(db: Database, campaign_id: int, *, now: datetime) -> int:
-    """Count a campaign as of `now` and keep that; how many counts. Repeatable; none is older than what it replaces."""
+    """Count a campaign as of `now` and store the counts. Returns their number.
+
+    May run twice. Counts never replace later ones: then nothing is stored and 0 is returned.
+    """
     began = time.monotonic()
     with db.read() as session:
         counts = count_reach(session, campaign_id)
     took_s = time.monotonic() - began
     data = [{**key._asdict(), "n": n} for key, n in counts.items()]
     with db.write() as session:
-        kept = session.get(ReachSnapshot, campaign_id, with_for_update=True)
-        if kept and kept.at >= now:
+        snapshot = session.get(ReachSnapshot, campaign_id, with_for_update=True)
+        if snapshot and snapshot.at >= now:
             return 0
         session.execute(
             delete(ReachCount).where(ReachCount.campaign_id == campaign_id), execution_options=NO_SYNC
         )
         if data:
-            new = rows_table(session, _COLUMNS, data)
+            new_rows = rows_table(session, _COLUMNS, data)
             names = ["campaign_id", *_COLUMNS]
             session.execute(
                 insert(ReachCount).from_select(
-                    names, select(literal(campaign_id), *(new.c[name] for name in _COLUMNS))
+                    names, select(literal(campaign_id), *(new_rows.c[name] for name in _COLUMNS))
                 ),
                 execution_options=NO_SYNC,
             )
-        if kept:
-            kept.at, kept.took_s = now, took_s
+        if snapshot:
+            snapshot.at, snapshot.took_s = now, took_s
         else:
             session.add(ReachSnapshot(campaign_id=campaign_id, at=now, took_s=took_s))
     return len(data)
 
 
-def is_due(kept: ReachSnapshot | None, *, now: datetime) -> bool:
-    """Whether counts are too old for somebody who looks at them now."""
-    return kept is None or now - kept.at > max(
-        _WATCHED_LEAST, timedelta(seconds=kept.took_s / _WATCHED_SHARE)
+def is_due(snapshot: ReachSnapshot | None, *, now: datetime) -> bool:
+    """Return whether the counts are too old for a reader now."""
+    return snapshot is None or now - snapshot.at > max(
+        _READ_MIN_AGE, timedelta(seconds=snapshot.took_s / _READ_SHARE)
     )
 
 
 def campaigns_to_recount(session: Session, *, now: datetime) -> list[int]:
-    """Large campaigns under way, or ended lately, whose counts are old though nobody looks."""
-    found = session.execute(
+    """Return large campaigns, under way or ended lately, whose counts are old.
+
+    They are counted although they are not being read.
+    """
+    rows = session.execute(
         select(Campaign.id, ReachSnapshot.at, ReachSnapshot.took_s)
         .outerjoin(ReachSnapshot, ReachSnapshot.campaign_id == Campaign.id)
         .where(
             Campaign.recipients > SMALL,
             Campaign.state.in_((CampaignState.SENDING, CampaignState.PAUSED))
-            | (Campaign.ended_at > now - _FOLLOWED_FOR),
+            | (Campaign.ended_at > now - _COUNTED_AFTER_END),
         )
         .order_by(Campaign.id)
     )
     return [
         campaign_id
-        for campaign_id, at, took_s in found
-        if at is None or now - at > max(_LEFT_LEAST, timedelta(seconds=took_s / _LEFT_SHARE))
+        for campaign_id, at, took_s in rows
+        if at is None or now - at > max(_UNREAD_MIN_AGE, timedelta(seconds=took_s / _UNREAD_SHARE))
     ]

@@ -1,4 +1,4 @@
-"""Proving a campaign's reach: what joining people, messages and attempts gives, beside sums that came about otherwise."""
+"""Verification of a campaign's reach: counts from joined rows against separately stored sums."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from campaigns.models.replies import AnswerTotal
 from campaigns.rules.reach import ReachMeasure
 from outreach.models.contacts import ContactList
 
-# Frozen at the launch: whenever these were counted, they are what they were.
+# Frozen at the launch: these counts are the same whenever they are counted.
 _FROZEN = (ReachMeasure.RECIPIENTS, ReachMeasure.EXCLUDED)
 
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """Two ways to the same count that lead to different ones. `source` is where the other came from."""
+    """Two ways to the same count with different results. `source` is where the other count came from."""
 
     campaign_id: int
     source: str
@@ -34,43 +34,44 @@ class Disagreement:
 
 
 def find_disagreements(session: Session) -> tuple[int, list[Disagreement]]:
-    """How many counts were compared, and those that disagree. Call it inside one `db.read()`.
+    """Return how many counts were compared, and those that disagree. Call it inside one `db.read()`.
 
-    Counted anew: people and messages. Beside them the counters that answers have moved, the totals that the sender
-    has written, messages by the index of their states, and the counts that are kept for readers, as far as they never change.
+    People and messages are counted anew. They are compared with the counters that answers have changed, the
+    totals that the sender has written, messages by the index of their states, and the stored reach counts, as
+    far as they never change.
     """
     compared, wrong = 0, []
     for campaign_id in session.scalars(
         select(Campaign.id).where(Campaign.launched_at.is_not(None)).order_by(Campaign.id)
     ):
         counted = count_reach(session, campaign_id)
-        for source, ours, theirs in (
+        for source, expected, stored in (
             ("counters", *_answers(session, campaign_id, counted)),
             ("messages", *_states(session, campaign_id, counted)),
             ("tallies", *_segments(session, campaign_id, counted)),
-            ("reach_counts", *_kept(session, campaign_id, counted)),
+            ("reach_counts", *_stored(session, campaign_id, counted)),
         ):
-            keys = sorted(ours.keys() | theirs.keys())
+            keys = sorted(expected.keys() | stored.keys())
             compared += len(keys)
             wrong += [
-                Disagreement(campaign_id, source, key, ours[key], theirs[key])
+                Disagreement(campaign_id, source, key, expected[key], stored[key])
                 for key in keys
-                if ours[key] != theirs[key]
+                if expected[key] != stored[key]
             ]
     return compared, wrong
 
 
-Pair = tuple[Sums[str], Sums[str]]
+CountPair = tuple[Sums[str], Sums[str]]
 
 
-def _add(into: Sums[str], found: Iterable[tuple[str, int]]) -> Sums[str]:
-    for key, n in found:
+def _add(into: Sums[str], counts: Iterable[tuple[str, int]]) -> Sums[str]:
+    for key, n in counts:
         into[key] += n
     return into
 
 
-def _answers(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pair:
-    ours = _add(
+def _answers(session: Session, campaign_id: int, counted: dict[Key, int]) -> CountPair:
+    expected = _add(
         Sums(),
         (
             (f"{key.organisation_id} {key.area_code} {key.measure.value} {key.detail}", n)
@@ -78,7 +79,7 @@ def _answers(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pai
             if key.measure in (ReachMeasure.ANSWERS, ReachMeasure.INSTALLED)
         ),
     )
-    theirs: Sums[str] = Sums()
+    stored: Sums[str] = Sums()
     for owner, area, answer, people, installed in session.execute(
         select(
             ContactList.organisation_id,
@@ -92,13 +93,13 @@ def _answers(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pai
         .group_by(ContactList.organisation_id, AnswerTotal.area_code, AnswerTotal.answer)
     ):
         if answer:
-            theirs[f"{owner} {area} {ReachMeasure.ANSWERS.value} {answer.value}"] += int(people)
-        theirs[f"{owner} {area} {ReachMeasure.INSTALLED.value} "] += int(installed)
-    return ours, theirs
+            stored[f"{owner} {area} {ReachMeasure.ANSWERS.value} {answer.value}"] += int(people)
+        stored[f"{owner} {area} {ReachMeasure.INSTALLED.value} "] += int(installed)
+    return expected, stored
 
 
-def _states(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pair:
-    ours = _add(
+def _states(session: Session, campaign_id: int, counted: dict[Key, int]) -> CountPair:
+    expected = _add(
         Sums(),
         (
             (f"{key.step_id} {key.detail}", n)
@@ -106,25 +107,25 @@ def _states(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pair
             if key.measure is ReachMeasure.MESSAGES
         ),
     )
-    theirs: Sums[str] = Sums()
+    stored: Sums[str] = Sums()
     for step_id, state, n in session.execute(
         select(Message.step_id, Message.state, func.count())
         .where(Message.campaign_id == campaign_id, Message.step_id.is_not(None))
         .group_by(Message.step_id, Message.state)
     ):
-        theirs[f"{step_id} {state.value}"] += n
-    return ours, theirs
+        stored[f"{step_id} {state.value}"] += n
+    return expected, stored
 
 
-def _segments(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pair:
-    ours = _add(
+def _segments(session: Session, campaign_id: int, counted: dict[Key, int]) -> CountPair:
+    expected = _add(
         Sums(), (("segments", n) for key, n in counted.items() if key.measure is ReachMeasure.SEGMENTS)
     )
-    return ours, Sums({"segments": causes_and_segments(session, campaign_id)[1]})
+    return expected, Sums({"segments": causes_and_segments(session, campaign_id)[1]})
 
 
-def _kept(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pair:
-    kept = session.execute(
+def _stored(session: Session, campaign_id: int, counted: dict[Key, int]) -> CountPair:
+    rows = session.execute(
         select(
             ReachCount.organisation_id,
             ReachCount.area_code,
@@ -133,9 +134,9 @@ def _kept(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pair:
             ReachCount.n,
         ).where(ReachCount.campaign_id == campaign_id, ReachCount.measure.in_(_FROZEN))
     ).all()
-    if not kept:
+    if not rows:
         return Sums(), Sums()
-    ours = _add(
+    expected = _add(
         Sums(),
         (
             (f"{key.organisation_id} {key.area_code} {key.measure.value} {key.detail}", n)
@@ -143,6 +144,6 @@ def _kept(session: Session, campaign_id: int, counted: dict[Key, int]) -> Pair:
             if key.measure in _FROZEN
         ),
     )
-    return ours, _add(
-        Sums(), ((f"{owner} {area} {measure.value} {detail}", n) for owner, area, measure, detail, n in kept)
+    return expected, _add(
+        Sums(), ((f"{owner} {area} {measure.value} {detail}", n) for owner, area, measure, detail, n in rows)
     )
