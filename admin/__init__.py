@@ -1,0 +1,1 @@
+"""Admin site, HTTP API, command line, demo data and the assembled web application."""

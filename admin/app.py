@@ -1,4 +1,4 @@
-"""Where the web is put together."""
+"""The Flask application with its pages, API and command line, and the ASGI application in front of it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from outreach.core.settings import Settings
 from outreach.imports.uploads import LARGEST
 from outreach.runtime import Runtime, open_runtime
 
-# A webhook or an answer is a few hundred bytes; lists come by another channel.
+# A webhook or an answer is a few hundred bytes; uploads of lists have their own limit.
 MAX_FORM_BYTES = 64 * 1024
-THREADS = 16  # of one of the web's processes
+THREADS = 16  # per web process
 
 
-class _Typed(ImmutableMultiDict[str, Any]):
-    """Fields without NUL: nobody types it, and PostgreSQL has no place for it in a text."""
+class _CleanFields(ImmutableMultiDict[str, Any]):
+    """Form fields without NUL characters, which PostgreSQL cannot store in a text."""
 
     def __init__(self, fields: Any = None) -> None:
         pairs = fields.items(multi=True) if isinstance(fields, ImmutableMultiDict) else fields or ()
@@ -41,45 +41,48 @@ class _Typed(ImmutableMultiDict[str, Any]):
 class _Request(Request):
     @property
     def parameter_storage_class(self) -> type[ImmutableMultiDict[str, Any]]:  # type: ignore[override]
-        # A signature is over the fields as they came; the webhooks clean them once it is checked.
-        return ImmutableMultiDict if self.path.startswith("/webhooks/") else _Typed
+        # A webhook's signature covers the fields as received; its handler cleans them after checking it.
+        return ImmutableMultiDict if self.path.startswith("/webhooks/") else _CleanFields
 
 
 def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
-    """The Flask application, with the command line. Connects to nothing yet."""
+    """Return the Flask application with its command line. Opens no connection."""
     runtime = runtime or open_runtime(settings)
     app = Flask("admin", static_folder=None)
     app.extensions["runtime"] = runtime
     app.request_class = _Request
     app.config.update(SECRET_KEY=settings.secret_key, MAX_CONTENT_LENGTH=MAX_FORM_BYTES)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    # One proxy stands in front in production; addresses in texts and signatures come from PUBLIC_BASE_URL.
+    # In production there is one proxy in front; URLs in texts and signatures use PUBLIC_BASE_URL.
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     set_up_logs(settings)
     app.before_request(lambda: audit.set_origin(request.remote_addr or ""))
     register_error_pages(app)
-    desk = app.extensions["desk"] = AnswerPageService(runtime)
-    # Their callers prove themselves by a signature or by a token.
-    for_outsiders = [
+    answer_page = app.extensions["desk"] = AnswerPageService(runtime)
+    # Callers of these authenticate by a signature or a token, so they need no CSRF token.
+    without_csrf = [
         create_health(runtime),
         create_gateway_callbacks(runtime),
         create_reply_channels(runtime),
-        create_answer_page(runtime, desk),
+        create_answer_page(runtime, answer_page),
         create_agency_page(runtime),
         create_api(runtime),
         create_report_page(runtime),
     ]
-    for blueprint in for_outsiders:
+    for blueprint in without_csrf:
         app.register_blueprint(blueprint)
-    install_admin(app, runtime, without_csrf=for_outsiders)
+    install_admin(app, runtime, without_csrf=without_csrf)
     register_commands(app, runtime)
     return app
 
 
 def create_front(app: Flask) -> Application:
-    """`app` for a server with an event loop: its requests in threads, status callbacks and residents' pages without."""
+    """Return the ASGI application: `app` in threads, the busiest addresses in the event loop.
+
+    Those are status callbacks and residents' pages.
+    """
     runtime: Runtime = app.extensions["runtime"]
-    office = WsgiBridge(app, threads=THREADS, most_bytes=LARGEST + MAX_FORM_BYTES)
+    admin_site = WsgiBridge(app, threads=THREADS, most_bytes=LARGEST + MAX_FORM_BYTES)
     is_https = runtime.settings.public_base_url.startswith("https:")
-    pages = AnswerPageApp(runtime.db, app.extensions["desk"], others=office, is_https=is_https)
-    return StatusCallbackApp(runtime, others=pages, most_bytes=MAX_FORM_BYTES)
+    answer_pages = AnswerPageApp(runtime.db, app.extensions["desk"], others=admin_site, is_https=is_https)
+    return StatusCallbackApp(runtime, others=answer_pages, most_bytes=MAX_FORM_BYTES)

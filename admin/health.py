@@ -1,8 +1,6 @@
-"""/healthz, /readyz, /metrics.
+"""Health endpoints: /healthz (process is up), /readyz (it can work) and /metrics (for Prometheus).
 
-Is the process up, can it do its work, and how much work waits.
-
-What Prometheus reads: how much waits and for how long, what is sent, what went wrong. docs/operations.md says what to do.
+The metrics say how much waits and for how long, what is sent, and what went wrong; docs/operations.md says what to do.
 """
 
 from __future__ import annotations
@@ -40,9 +38,9 @@ from outreach.runtime import Runtime
 
 
 def create_health(runtime: Runtime) -> Blueprint:
-    """`/healthz` answers while the process lives; `/readyz` says what is missing, with 503.
+    """Return the blueprint of the health endpoints.
 
-    `/metrics` is for Prometheus.
+    `/healthz` answers while the process lives; `/readyz` answers 503 with what is missing; `/metrics` is for Prometheus.
     """
     health = Blueprint("health", __name__)
 
@@ -75,19 +73,21 @@ def create_health(runtime: Runtime) -> Blueprint:
     return health
 
 
-RATE_OVER = timedelta(seconds=60)
+SEND_RATE_WINDOW = timedelta(seconds=60)
 
 
 def measure(runtime: Runtime, *, now: datetime) -> CollectorRegistry:
-    """Gauges read at this moment, so every web process shows the same. Raises DBAPIError."""
+    """Read all gauges now, from the database and Redis: every web process shows the same. Raises DBAPIError."""
     registry = CollectorRegistry()
     with runtime.db.read() as session:
-        for name, (help_text, value) in _of_database(session, now=now).items():
+        for name, (help_text, value) in _database_gauges(session, now=now).items():
             Gauge(f"loa_{name}", help_text, registry=registry).set(value)
         campaigns = Gauge("loa_campaigns", "Campaigns by state.", ["state"], registry=registry)
-        counted = dict(session.execute(select(Campaign.state, func.count()).group_by(Campaign.state)).all())
+        n_by_state = dict(
+            session.execute(select(Campaign.state, func.count()).group_by(Campaign.state)).all()
+        )
     for state in CampaignState:
-        campaigns.labels(state.value).set(counted.get(state, 0))
+        campaigns.labels(state.value).set(n_by_state.get(state, 0))
     version = Gauge(
         "loa_version", "1; the newest migration that this program knows.", ["revision"], registry=registry
     )
@@ -96,7 +96,7 @@ def measure(runtime: Runtime, *, now: datetime) -> CollectorRegistry:
     return registry
 
 
-def _of_database(session: Session, *, now: datetime) -> dict[str, tuple[str, float]]:
+def _database_gauges(session: Session, *, now: datetime) -> dict[str, tuple[str, float]]:
     def count(model: type, *conditions: ColumnElement[bool]) -> float:
         return session.scalar(select(func.count()).select_from(model).where(*conditions)) or 0
 
@@ -106,13 +106,13 @@ def _of_database(session: Session, *, now: datetime) -> dict[str, tuple[str, flo
 
     unknown = Attempt.state == AttemptState.UNKNOWN
     unapplied = StatusEvent.applied_at.is_(None)
-    may_go = select(Campaign.id).where(Campaign.state == CampaignState.SENDING)
-    goes = (Outbox.stream_id == TRANSACTIONAL_STREAM) | Outbox.stream_id.in_(may_go)
+    sending_ids = select(Campaign.id).where(Campaign.state == CampaignState.SENDING)
+    is_open = (Outbox.stream_id == TRANSACTIONAL_STREAM) | Outbox.stream_id.in_(sending_ids)
     return {
         "outbox_waiting": ("Messages that wait to be sent.", count(Outbox)),
         "outbox_age_seconds": (
             "For how long the oldest message that may go has been due; the hours and the pace hold some back.",
-            age(Outbox.not_before, goes),
+            age(Outbox.not_before, is_open),
         ),
         "attempts_answered": (
             "Requests that the gateway has answered, or that were found in its list, ever.",
@@ -120,8 +120,13 @@ def _of_database(session: Session, *, now: datetime) -> dict[str, tuple[str, flo
         ),
         "send_rate": (
             "The same a second, over the last minute.",
-            (session.scalar(select(func.sum(AttemptTotal.n)).where(AttemptTotal.at > now - RATE_OVER)) or 0)
-            / RATE_OVER.total_seconds(),
+            (
+                session.scalar(
+                    select(func.sum(AttemptTotal.n)).where(AttemptTotal.at > now - SEND_RATE_WINDOW)
+                )
+                or 0
+            )
+            / SEND_RATE_WINDOW.total_seconds(),
         ),
         "attempts_unknown": ("Requests whose outcome nobody saw yet.", count(Attempt, unknown)),
         "attempts_unknown_age_seconds": (
@@ -144,15 +149,15 @@ def _of_database(session: Session, *, now: datetime) -> dict[str, tuple[str, flo
 
 def _report_late_s(session: Session, *, now: datetime) -> float:
     local = now.astimezone(VIETNAM)
-    form = current_form(session)
-    hour, minute = map(int, form.hours.deadline.split(":"))
-    late = (local - local.replace(hour=hour, minute=minute, second=0, microsecond=0)).total_seconds()
-    if late <= 0 or not is_anything_running(session, kind=form.kind, day=local.date()):
+    settings = current_form(session)
+    hour, minute = map(int, settings.hours.deadline.split(":"))
+    late_s = (local - local.replace(hour=hour, minute=minute, second=0, microsecond=0)).total_seconds()
+    if late_s <= 0 or not is_anything_running(session, kind=settings.kind, day=local.date()):
         return 0.0
     issued = select(ReportIssue.id).where(
         ReportIssue.day == local.date().isoformat(), ReportIssue.issued_at.is_not(None)
     )
-    return 0.0 if session.execute(issued.limit(1)).first() else late
+    return 0.0 if session.execute(issued.limit(1)).first() else late_s
 
 
 def _backup_age_s(session: Session, *, now: datetime) -> float:
@@ -161,31 +166,31 @@ def _backup_age_s(session: Session, *, now: datetime) -> float:
 
 
 def count_workers(runtime: Runtime) -> int:
-    """Workers whose last sign of life still stands; one that was killed is counted for some minutes."""
+    """Return the number of workers with a current heartbeat; a killed one is counted for some minutes."""
     keys = Worker.all_keys(connection=runtime.redis)
-    # A worker that was killed leaves its name in the set; its own key runs out.
+    # A killed worker stays in the set of names; its own key expires.
     return int(runtime.redis.exists(*keys)) if keys else 0
 
 
 def _measure_redis(runtime: Runtime, registry: CollectorRegistry) -> None:
-    def known(read: Callable[[], float]) -> float:
+    def or_nan(read: Callable[[], float]) -> float:
         try:
             return read()
         except RedisError:
-            return math.nan  # not known, and not none
+            return math.nan  # unknown, which is not zero
 
     workers = Gauge("loa_workers", "Live worker processes.", registry=registry)
-    workers.set(known(lambda: count_workers(runtime)))
+    workers.set(or_nan(lambda: count_workers(runtime)))
     jobs = Gauge("loa_queue_jobs", "Jobs that wait in a queue.", ["queue"], registry=registry)
     ages = Gauge("loa_queue_age_seconds", "For how long the oldest of them.", ["queue"], registry=registry)
     for name in QUEUES:
         queue = Queue(name, connection=runtime.redis)
-        jobs.labels(name).set(known(lambda queue=queue: len(queue)))  # type: ignore[misc]
-        ages.labels(name).set(known(lambda queue=queue: _age_s(queue)))  # type: ignore[misc]
-    rescues = Gauge("loa_sweep_rescues", "Work that only the sweep found.", ["kind"], registry=registry)
+        jobs.labels(name).set(or_nan(lambda queue=queue: len(queue)))  # type: ignore[misc]
+        ages.labels(name).set(or_nan(lambda queue=queue: _age_s(queue)))  # type: ignore[misc]
+    recovered = Gauge("loa_sweep_rescues", "Work that only the sweep found.", ["kind"], registry=registry)
     for kind in ("leases", "callbacks", "bells"):
-        rescues.labels(kind).set(
-            known(lambda kind=kind: float(runtime.redis.hget(RECOVERED_KEY, kind) or 0))  # type: ignore[misc]
+        recovered.labels(kind).set(
+            or_nan(lambda kind=kind: float(runtime.redis.hget(RECOVERED_KEY, kind) or 0))  # type: ignore[misc]
         )
 
 

@@ -1,4 +1,4 @@
-"""A brake on guessing passwords: so many failures an e-mail and an address in a while, then a wait."""
+"""Limits on guessing passwords and asking for reset mails: per e-mail and per IP address, counted in Redis."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from outreach.core.rate_limits import hit
 log = logging.getLogger(__name__)
 WINDOW_S = 15 * 60
 FAILURES_PER_EMAIL = 10
-FAILURES_PER_ADDRESS = 30  # an office of many sits behind one
+FAILURES_PER_ADDRESS = 30  # many colleagues share one
 REQUESTS_S = 3600
 REQUESTS_PER_EMAIL = 3
 REQUESTS_PER_ADDRESS = 20
 
 
 def hit_login(redis: Redis, *, email: str, address: str) -> int:
-    """Count an attempt before its password is looked at, so that many at once count as many.
+    """Count an attempt before its password is checked, so that parallel attempts all count.
 
-    Returns the seconds to wait; 0 where it may go on. Whoever is held back by the e-mail does not use up
-    the address's attempts. Redis away lets pass: the office must open, and argon2 is slow by itself.
+    Returns the seconds to wait, 0 if the attempt may go on. An attempt refused for its e-mail does not count
+    against the IP address. If Redis is unavailable, all may pass: staff must get in, and argon2 is slow by itself.
     """
     limits = {_email_key(email): FAILURES_PER_EMAIL, _address_key(address): FAILURES_PER_ADDRESS}
     try:
         for key, limit in limits.items():
-            times, left = hit(redis, key, window_s=WINDOW_S)
-            if times > limit:
-                return left
+            count, seconds_left = hit(redis, key, window_s=WINDOW_S)
+            if count > limit:
+                return seconds_left
     except RedisError as error:
         log.warning("login.limits_away error=%s", type(error).__name__)
     return 0
@@ -38,12 +38,12 @@ def hit_login(redis: Redis, *, email: str, address: str) -> int:
 
 class ResetRequestDecision(StrEnum):
     YES = "yes"
-    SILENTLY_NOT = "silently_not"  # the address has had its mails: whoever asks must not learn that it exists
+    SILENTLY_NOT = "silently_not"  # the e-mail has had its mails; the answer must not reveal that it exists
     WAIT = "wait"
 
 
 def count_request(redis: Redis, *, email: str, address: str) -> ResetRequestDecision:
-    """Count a request for a link by mail, so that nobody's postbox is filled and no place asks for everybody."""
+    """Count a request for a reset mail: no mailbox is flooded, and no IP address asks for everybody."""
     try:
         if hit(redis, f"{_address_key(address)}:link", window_s=REQUESTS_S)[0] > REQUESTS_PER_ADDRESS:
             return ResetRequestDecision.WAIT
@@ -55,7 +55,7 @@ def count_request(redis: Redis, *, email: str, address: str) -> ResetRequestDeci
 
 
 def may_try_own_password(redis: Redis, user_id: int) -> bool:
-    """Whoever sits down at an open page guesses its user's password no faster than at the door."""
+    """Limit password checks on the account page as on the sign-in page; counts the attempt."""
     try:
         return hit(redis, f"loa:login:own:{user_id}", window_s=WINDOW_S)[0] <= FAILURES_PER_EMAIL
     except RedisError as error:
@@ -69,7 +69,7 @@ def clear_login_limits(redis: Redis, email: str) -> None:
 
 
 def refund_login(redis: Redis, *, email: str, address: str) -> None:
-    """The password was right: the e-mail begins afresh, and the address gets its attempt back."""
+    """Undo the count after a right password: reset the e-mail's, take one attempt off the IP address's."""
     try:
         redis.delete(_email_key(email))
         redis.decr(_address_key(address))

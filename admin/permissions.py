@@ -1,4 +1,4 @@
-"""Which role may open which page: one row for each route of the office. What has no row is closed to all."""
+"""Roles allowed per endpoint of the admin site. An endpoint without a row is closed to everybody."""
 
 from __future__ import annotations
 
@@ -162,5 +162,5 @@ ROUTES: dict[str, frozenset[Role]] = {
 
 
 def may_open(role: Role, endpoint: str | None) -> bool:
-    """Whether a role may use the route behind an endpoint."""
+    """Return whether a role may use an endpoint."""
     return role in ROUTES.get(endpoint or "", frozenset())

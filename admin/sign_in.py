@@ -1,8 +1,6 @@
-"""Sessions, sign-in pages.
+"""Sign-in pages and sessions: Flask-Login on top of the sessions stored in the database.
 
-Who is signed in: the session behind a cookie, how one begins, and what it leads to.
-
-The pages of signing in and out: password, code, a forgotten password, language.
+The pages cover password, second factor, forgotten password, signing out and the choice of language.
 """
 
 from __future__ import annotations
@@ -47,7 +45,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SignedIn(UserMixin):
-    """The signed-in user as pages need it; no row of an open session."""
+    """The signed-in user, as plain values that outlive the database session."""
 
     id: int
     email: str
@@ -55,11 +53,11 @@ class SignedIn(UserMixin):
     role: Role
     organisation_id: int | None
     organisation: str
-    stamp: str  # ends old sessions when the password changes
-    session_key: str  # of its row: once that has ended the cookie opens nothing, wherever it was copied to
+    stamp: str  # end of the password hash: sessions end when the password changes
+    session_key: str  # of the UserSession row: once that has ended, copies of the cookie are worthless too
     session_id: int
     has_second_factor: bool
-    must_set_up: bool  # a second factor, before anything else
+    must_set_up: bool  # must set up a second factor before anything else
 
     @property
     def shown_name(self) -> str:
@@ -70,7 +68,7 @@ class SignedIn(UserMixin):
 
 
 class _Sessions(SecureCookieSessionInterface):
-    """Looks for no session where no cookie came: residents never have one, and it costs a fifth of their page."""
+    """Session interface that skips requests without a cookie: residents have none, and it costs a fifth of their page."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         if self.get_cookie_name(app) not in request.cookies:
@@ -79,7 +77,7 @@ class _Sessions(SecureCookieSessionInterface):
 
 
 def install_login(app: Flask, runtime: Runtime) -> None:
-    """Sessions, and who is in one."""
+    """Set up sessions and the lookup of the signed-in user."""
     app.config["PERMANENT_SESSION_LIFETIME"] = ENDS_AFTER
     app.session_interface = _Sessions()
     manager = LoginManager(app)
@@ -91,23 +89,23 @@ def install_login(app: Flask, runtime: Runtime) -> None:
         now = datetime.now(UTC)
         with runtime.db.read() as db:
             user = find_user(db, number, stamp)
-            held = find_session(db, user.id, key, now=now) if user else None
-            if user is None or held is None:
+            user_session = find_session(db, user.id, key, now=now) if user else None
+            if user is None or user_session is None:
                 return None
-            signed_in = _signed_in(db, user, held, runtime)
-        if held.seen_at < now - NOTED_EVERY:
-            _note_seen(runtime, held.id, now)
+            signed_in = _signed_in(db, user, user_session, runtime)
+        if user_session.seen_at < now - NOTED_EVERY:
+            _note_seen(runtime, user_session.id, now)
         return signed_in
 
     @manager.unauthorized_handler
     def ask_to_sign_in() -> ResponseReturnValue:
-        # A form cannot be sent again after signing in; its page would not open by its address.
-        back = request.full_path.rstrip("?") if request.method == "GET" else None
-        return redirect(url_for("login.show", next=back))
+        # Only for GET: a form cannot be sent again after signing in, and its URL may not open as a page.
+        next_url = request.full_path.rstrip("?") if request.method == "GET" else None
+        return redirect(url_for("login.show", next=next_url))
 
 
 def find_user(db: Session, number: str, stamp: str) -> User | None:
-    """Whom a cookie names, unless the account was locked or its password changed since."""
+    """Return the user of a cookie. Returns None if the account is locked or its password has changed."""
     user = db.get(User, int(number)) if number.isdigit() else None
     return user if user is not None and user.is_active and stamp == stamp_of(user) else None
 
@@ -116,11 +114,11 @@ def _note_seen(runtime: Runtime, session_id: int, now: datetime) -> None:
     try:
         with runtime.db.write() as db:
             note_seen(db, session_id, now=now)
-    except OperationalError:  # an import holds SQLite: the page is worth more than the note
+    except OperationalError:  # an import has SQLite locked: show the page without noting the time
         log.info("login.not_noted session=%s", session_id)
 
 
-def _signed_in(db: Session, user: User, held: UserSession, runtime: Runtime) -> SignedIn:
+def _signed_in(db: Session, user: User, user_session: UserSession, runtime: Runtime) -> SignedIn:
     organisation = db.get(Organisation, user.organisation_id) if user.organisation_id else None
     return SignedIn(
         id=user.id,
@@ -130,8 +128,8 @@ def _signed_in(db: Session, user: User, held: UserSession, runtime: Runtime) -> 
         organisation_id=user.organisation_id,
         organisation=organisation.name if organisation else "",
         stamp=stamp_of(user),
-        session_key=held.key,
-        session_id=held.id,
+        session_key=user_session.key,
+        session_id=user_session.id,
         has_second_factor=has_second_factor(user),
         must_set_up=runtime.settings.requires_second_factor
         and user.role in MUST_HAVE_ONE
@@ -144,11 +142,11 @@ def stamp_of(user: User) -> str:
 
 
 def start_session(runtime: Runtime, user_id: int) -> ResponseReturnValue:
-    """Everything was right: a session begins."""
+    """Begin a session for an authenticated user and redirect to the page asked for."""
     now = datetime.now(UTC)
     with runtime.db.write() as db:
         user = db.get_one(User, user_id)
-        held = begin_session(
+        user_session = begin_session(
             db,
             user_id,
             address=request.remote_addr or "",
@@ -156,14 +154,14 @@ def start_session(runtime: Runtime, user_id: int) -> ResponseReturnValue:
             now=now,
         )
         audit.record(db, actor_id=user_id, action="login", subject=f"users:{user_id}", now=now)
-        signed_in = _signed_in(db, user, held, runtime)
+        signed_in = _signed_in(db, user, user_session, runtime)
     login_user(signed_in)
     session.permanent = True
     return redirect(safe_target(request.args.get("next")), code=303)
 
 
 def reset_session() -> None:
-    """A session that someone else may have planted ends here; the chosen language stays."""
+    """Clear the session against session fixation; the chosen language stays."""
     language = session.get("language")
     session.clear()
     if language:
@@ -171,7 +169,7 @@ def reset_session() -> None:
 
 
 def safe_target(target: str | None) -> str:
-    """Only a path of this very site: never another host, however it is written."""
+    """Return `target` if it is a path on this site, else the home page: never another host, however it is written."""
     home = url_for("admin.index")
     if not target or not target.startswith("/") or target.startswith(("//", "/\\")) or "\\" in target:
         return home
@@ -179,8 +177,8 @@ def safe_target(target: str | None) -> str:
     return target if not parts.scheme and not parts.netloc and target.isprintable() else home
 
 
-HALF_IN_FOR = timedelta(minutes=5)  # between the password and the code
-_HALF = "half"
+CODE_WITHIN = timedelta(minutes=5)  # between the password and the code
+_PENDING_LOGIN = "half"  # session key
 
 
 def create_login_pages(runtime: Runtime) -> Blueprint:
@@ -188,7 +186,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
 
     @pages.get("/")
     def front() -> ResponseReturnValue:
-        """The bare address: residents who lost the end of their link, and officers who typed it."""
+        """Show the page at "/": for residents who lost the end of their link, and officers who typed the address."""
         if current_user.is_authenticated:
             return redirect(url_for("admin.index"))
         return render_template("layout/front.html")
@@ -212,7 +210,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
             return page, 429, {"Retry-After": str(wait)}
         with runtime.db.read() as db:
             user = find_by_email(db, email)
-            # An unknown address takes as long as a wrong password, and reads the same.
+            # An unknown address takes as long as a wrong password and gets the same answer.
             if not check_password(user, request.form.get("password", "")) or user is None:
                 log.warning("login.refused user=%s", user.id if user else None)
                 error = _("Địa chỉ thư điện tử hoặc mật khẩu không đúng. Hãy thử lại.")
@@ -220,20 +218,20 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
         refund_login(runtime.redis, email=email, address=address)
         reset_session()
         if has_second_factor(user):
-            session[_HALF] = [user.id, stamp_of(user), int(datetime.now(UTC).timestamp())]
+            session[_PENDING_LOGIN] = [user.id, stamp_of(user), int(datetime.now(UTC).timestamp())]
             return redirect(url_for("login.ask_code", next=request.args.get("next")), code=303)
         return start_session(runtime, user.id)
 
     @pages.get("/login/code")
     def ask_code() -> ResponseReturnValue:
-        if _half_in(runtime) is None:
+        if _pending_user_id(runtime) is None:
             return redirect(url_for("login.show", next=request.args.get("next")))
         return render_template("sign_in/code.html", error="")
 
     @pages.post("/login/code")
     def check() -> ResponseReturnValue:
-        """The second step: a code of the telephone's, or a recovery code."""
-        user_id = _half_in(runtime)
+        """Check the second factor: a code from the phone, or a recovery code."""
+        user_id = _pending_user_id(runtime)
         if user_id is None:
             flash(_("Đã quá 5 phút kể từ khi gõ mật khẩu. Hãy đăng nhập lại từ đầu."), "warning")
             return redirect(url_for("login.show", next=request.args.get("next")), code=303)
@@ -272,7 +270,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
 
     @pages.post("/login/forgotten")
     def ask_for_link() -> ResponseReturnValue:
-        """A link by mail. The answer is the same whether the address has an account or not, and takes as long."""
+        """Mail a reset link. The answer and its duration are the same whether the address has an account or not."""
         email, has_mail = request.form.get("email", ""), bool(runtime.settings.smtp_url)
         allowed = count_request(runtime.redis, email=email, address=request.remote_addr or "")
         if allowed is ResetRequestDecision.WAIT:
@@ -302,10 +300,10 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
     return pages
 
 
-def _half_in(runtime: Runtime) -> int | None:
-    """Whose password was right a moment ago in this browser."""
-    user_id, stamp, at = session.get(_HALF) or (0, "", 0)
-    if datetime.now(UTC) > datetime.fromtimestamp(at, UTC) + HALF_IN_FOR:
+def _pending_user_id(runtime: Runtime) -> int | None:
+    """Return the id of the user who gave the right password and still owes the code, or None."""
+    user_id, stamp, at = session.get(_PENDING_LOGIN) or (0, "", 0)
+    if datetime.now(UTC) > datetime.fromtimestamp(at, UTC) + CODE_WITHIN:
         return None
     with runtime.db.read() as db:
         return user_id if find_user(db, str(user_id), stamp) else None

@@ -1,10 +1,7 @@
-"""Flask-Admin site, layout, security headers, form limits.
+"""The admin site: Flask-Admin with its views, layout, languages, sign-in, CSRF protection and error pages.
 
-The office put together: Flask-Admin with our own layout, languages, login and protection against forged forms.
-
-Security headers of the office's pages: a Content-Security-Policy with a nonce, nothing inline, nothing from outside.
-
-The forms that are longer than others: a campaign's, with all that residents read in up to seven languages.
+Also its security headers (a Content-Security-Policy with a nonce: nothing inline, nothing from other hosts) and
+the higher size limit for the campaign form, which holds all texts for residents in up to seven languages.
 """
 
 from __future__ import annotations
@@ -63,20 +60,23 @@ THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class RowNumber(IntegerConverter):
-    """`<int:…>` in an address. What is larger than the database numbers its rows with leads to no page."""
+    """URL converter `<int:…>` that gives 404 for numbers larger than a database id (64 bits)."""
 
     def __init__(self, url_map: Map) -> None:
         super().__init__(url_map, max=2**63 - 1)
 
 
 def install_admin(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> None:
-    """Hang the office on the application. `without_csrf`: blueprints whose callers prove themselves otherwise."""
+    """Add the admin site to the application.
+
+    `without_csrf`: blueprints whose callers authenticate by a signature or a token.
+    """
     is_https = runtime.settings.public_base_url.startswith("https:")
     app.url_map.converters["int"] = RowNumber
     app.config.update(
         BABEL_DEFAULT_LOCALE="vi",
         BABEL_DEFAULT_TIMEZONE="Asia/Ho_Chi_Minh",
-        WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a page left open over lunch must still save
+        WTF_CSRF_TIME_LIMIT=None,  # valid as long as the session: a page left open over lunch must still save
         WTF_CSRF_SSL_STRICT=is_https,
     )
     Babel(app, locale_selector=_language)
@@ -106,7 +106,7 @@ def install_admin(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> N
 
 
 def create_views(runtime: Runtime) -> list[Any]:
-    """Every page beside the home page, in the menu's order."""
+    """Return all views except the home page, in the order of the menu."""
     return [
         CampaignsView(runtime),
         InboxView(runtime),
@@ -160,7 +160,7 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
         return bool(current_user.is_authenticated and may_open(current_user.role, endpoint))
 
     def guide_here() -> str:
-        """The section of the guides that tells about the page asked for."""
+        """Return the URL of the guide section about the current page."""
         guide, anchor = section_of(request.endpoint)
         return url_for("guides.show", guide=guide, _anchor=anchor or None)
 
@@ -169,10 +169,13 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
             return is_stopped(db)
 
     def training_phones() -> str:
-        """Where the training phones are seen; empty where they are not, or only a browser elsewhere asks."""
+        """Return the URL of the simulator's phones for a link, or "".
+
+        The link is shown only in training, to a browser on the machine where the simulator runs.
+        """
         settings = runtime.settings
-        asked, spoken = (urlsplit(url).hostname for url in (request.host_url, settings.api_base_url))
-        return settings.api_base_url if {asked, spoken} <= THIS_MACHINE and not settings.is_live else ""
+        page_host, api_host = (urlsplit(url).hostname for url in (request.host_url, settings.api_base_url))
+        return settings.api_base_url if {page_host, api_host} <= THIS_MACHINE and not settings.is_live else ""
 
     def page(status: int, title: str, what_to_do: str) -> ResponseReturnValue:
         if request.accept_mimetypes.best == "application/json":
@@ -181,13 +184,13 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
 
     @app.errorhandler(403)
     def forbidden(error: HTTPException) -> ResponseReturnValue:
-        return page(403, *filters.forbidden()) if _is_ours() else error
+        return page(403, *filters.forbidden()) if _is_admin_path() else error
 
     @app.errorhandler(404)
     def not_found(error: HTTPException) -> ResponseReturnValue:
         if is_api():
             return of_http(error)
-        return page(404, *filters.not_found()) if _is_ours() else public_page("no_such_link.html", 404)
+        return page(404, *filters.not_found()) if _is_admin_path() else public_page("no_such_link.html", 404)
 
     @app.errorhandler(405)
     def wrong_method(error: HTTPException) -> ResponseReturnValue:
@@ -200,15 +203,15 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
     @app.errorhandler(OverflowError)
     @app.errorhandler(DataError)
     def unusable(_error: Exception) -> ResponseReturnValue:
-        """A number or a letter that no database takes; no page offers one."""
-        return page(400, *filters.unusable()) if _is_ours() else public_page("try_later.html", 500)
+        """Answer a value that the database cannot store; no form of ours produces one."""
+        return page(400, *filters.unusable()) if _is_admin_path() else public_page("try_later.html", 500)
 
     @app.errorhandler(LoaError)
     def refused(error: LoaError) -> ResponseReturnValue:
         return page(409, filters.refused_title(), str(error))
 
 
-def _is_ours() -> bool:
+def _is_admin_path() -> bool:
     return request.path.startswith(("/admin", "/login", "/logout", "/language", "/static"))
 
 
@@ -220,14 +223,17 @@ _POLICY = (
 
 
 def csp_nonce() -> str:
-    """This request's nonce; every script and style element carries it."""
+    """Return this request's CSP nonce, which every script and style element must carry."""
     if "csp_nonce" not in g:
         g.csp_nonce = secrets.token_urlsafe(16)
     return str(g.csp_nonce)
 
 
 def install_headers(app: Flask, *, is_https: bool) -> None:
-    """Set on every response. What comes with a policy of its own has its other headers too: residents' pages."""
+    """Set security headers on every response.
+
+    Responses that already have a Content-Security-Policy (residents' pages) set the other headers themselves.
+    """
     app.config.update(
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -244,7 +250,7 @@ def install_headers(app: Flask, *, is_https: bool) -> None:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         if "Content-Security-Policy" in headers:
             return response
-        # Flask's own redirect to the address with a slash names the host that the caller claims to have asked.
+        # Flask's redirect to the URL with a trailing slash repeats the Host header, which the client chooses: keep the path only.
         if headers.get("Location", "").startswith(request.host_url):
             headers["Location"] = headers["Location"].removeprefix(request.host_url.rstrip("/"))
             response.set_data("")
@@ -259,15 +265,19 @@ def install_headers(app: Flask, *, is_https: bool) -> None:
         return response
 
 
-LONGEST = 1024 * 1024  # bytes; a letter with an accent takes nine of them
-_LONG = frozenset({"campaigns.create", "campaigns.edit", "campaigns.preview", "campaigns.texts"})
+LONGEST = 1024 * 1024  # bytes; a letter with an accent takes nine of them in a form
+_LONG_FORMS = frozenset({"campaigns.create", "campaigns.edit", "campaigns.preview", "campaigns.texts"})
 
 
 def allow_long_forms(app: Flask) -> None:
-    """Raise the limit of these forms, and only for who may send them. Call it before CSRF reads forms."""
+    """Raise the size limit of the campaign forms for users who may send them. Call before CSRFProtect reads forms."""
 
     @app.before_request
     def allow() -> None:
         endpoint = request.endpoint
-        if endpoint in _LONG and current_user.is_authenticated and may_open(current_user.role, endpoint):
+        if (
+            endpoint in _LONG_FORMS
+            and current_user.is_authenticated
+            and may_open(current_user.role, endpoint)
+        ):
             request.max_content_length = request.max_form_memory_size = LONGEST
