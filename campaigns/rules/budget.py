@@ -1,4 +1,4 @@
-"""A campaign's money: what a launch may cost, what is put aside, what is spent and what the gateway has billed. Pure."""
+"""A campaign's money: budget check before a launch, reserve, spending and bills in đồng."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from outreach.rules.formats import format_number
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What a campaign has used: `taken` segments, of which the gateway has billed `priced` for `priced_vnd` in all.
+    """A campaign's used segments and their cost.
 
-    The others cost `price_vnd` each. A message that failed may be billed as well: in `priced_vnd` alone.
+    Of `taken` segments the gateway has billed `priced`, for `priced_vnd` in total. The others are estimated at
+    `price_vnd` each. A failed message may be billed too; it then counts in `priced_vnd` alone.
     """
 
     taken: int
@@ -23,17 +24,17 @@ class Spending:
 
     @property
     def vnd(self) -> int:
-        """As far as it is billed what was billed, the rest by the estimate."""
+        """Return the billed amount plus the estimate for segments not billed yet."""
         return max(0, self.taken - self.priced) * self.price_vnd + self.priced_vnd
 
     @property
     def each_vnd(self) -> float:
-        """A segment's share of it."""
+        """Return the average cost of a segment."""
         return self.vnd / self.taken if self.taken else float(self.price_vnd)
 
 
 def refusal_of(*, estimate_vnd: int | None, budget_vnd: int | None) -> str:
-    """Why a launch is refused that would cost more than the campaign's budget; "" where it would not."""
+    """Return the reason to refuse a launch that would exceed the budget, or "" if it would not."""
     if estimate_vnd is None or budget_vnd is None or estimate_vnd <= budget_vnd:
         return ""
     return (
@@ -43,15 +44,16 @@ def refusal_of(*, estimate_vnd: int | None, budget_vnd: int | None) -> str:
 
 
 def reserve_of(steps: Iterable[tuple[int, float | None]], *, price_vnd: int) -> int:
-    """What is put aside in VND for messages that have not left: by step how many, and segments each of them takes.
+    """Return the VND reserved for messages not sent yet.
 
-    A step without segments was opened before they were kept, and has nothing put aside.
+    `steps` holds, per step, the number of messages and the segments of each. None for the segments means the step
+    was opened before they were stored; nothing is reserved for it.
     """
-    return round(sum(messages * (each or 0.0) for messages, each in steps) * price_vnd)
+    return round(sum(messages * (segments or 0.0) for messages, segments in steps) * price_vnd)
 
 
 def vnd_of(price: Decimal | None, unit: str, *, usd_vnd: float) -> int | None:
-    """A bill in whole đồng; None where it has not come yet, or is in money of which we know no rate."""
+    """Convert a bill to whole đồng. Returns None if there is no bill yet or its currency has no known rate."""
     rate = {"VND": Decimal(1), "USD": Decimal(str(usd_vnd))}.get(unit.upper())
     if price is None or rate is None:
         return None

@@ -1,4 +1,4 @@
-"""What a case is about, when one is opened, how it ends, and for how long it is one officer's. Pure."""
+"""Kinds, outcomes and assignment time of cases."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from campaigns.rules.replies.labels import Label, is_sure
 class CaseKind(StrEnum):
     HELP = "help"
     QUESTION = "question"
-    OPT_OUT = "opt_out"  # taken as an opt-out on a doubt: it counts, and somebody checks
+    OPT_OUT = "opt_out"  # an uncertain opt-out: it counts at once, and an officer checks it
     UNCLEAR = "unclear"
-    UNMATCHED = "unmatched"  # clear, but from a number that no campaign has written to of late
+    UNMATCHED = "unmatched"  # clear, but from a number without a recent campaign message
 
 
 class CaseOutcome(StrEnum):
     CALLED = "called"
     VISITED = "visited"
     MESSAGED = "messaged"
-    SOLVED = "solved"  # the resident managed without us
+    SOLVED = "solved"  # the resident managed without help
     UNREACHED = "unreached"
-    CLASSIFIED = "classified"  # its label was all that was missing
-    WITHDRAWN = "withdrawn"  # the resident took the request back
+    CLASSIFIED = "classified"  # only its label was missing
+    WITHDRAWN = "withdrawn"  # the resident withdrew the request
 
 
-# What an officer may write. The others follow from something else.
+# Outcomes that an officer may choose. The others are set automatically.
 WRITTEN = (
     CaseOutcome.CALLED,
     CaseOutcome.VISITED,
@@ -34,18 +34,18 @@ WRITTEN = (
     CaseOutcome.SOLVED,
     CaseOutcome.UNREACHED,
 )
-# With these labels the work only begins: somebody has to answer.
+# Labels that need a reply or a visit by an officer, even once the label is certain.
 FOLLOW_UP = {Label.NEED_HELP: CaseKind.HELP, Label.QUESTION: CaseKind.QUESTION}
-# Of these the label itself is in doubt.
+# Kinds whose label is in doubt.
 WAITS_FOR_LABEL = frozenset({CaseKind.UNCLEAR, CaseKind.OPT_OUT, CaseKind.UNMATCHED})
-# So long a case is its taker's alone. Then others may take it over: somebody went home with it.
+# How long a case is reserved for its assignee. After that others may take it over: the assignee may have left.
 ASSIGNED_FOR = timedelta(minutes=15)
 
 
 def kind_of(label: Label, confidence: float, *, is_matched: bool) -> CaseKind | None:
-    """What a reply is a case of; None where it was understood and needs nobody.
+    """Return the kind of case a reply opens, or None if it needs no officer.
 
-    `is_matched`: it can be counted for somebody.
+    `is_matched`: the reply belongs to a recipient, or is an opt-out of a known number.
     """
     if not is_sure(label, confidence):
         return CaseKind.OPT_OUT if label is Label.OPT_OUT else CaseKind.UNCLEAR
@@ -57,7 +57,7 @@ def kind_of(label: Label, confidence: float, *, is_matched: bool) -> CaseKind | 
 
 
 def assigned_until(taken_at: datetime | None, *, now: datetime) -> datetime | None:
-    """Until when a case that was taken at that moment is its taker's alone; None when it is no more."""
+    """Return until when a case assigned at `taken_at` is reserved, or None if it no longer is."""
     if taken_at is None or taken_at + ASSIGNED_FOR <= now:
         return None
     return taken_at + ASSIGNED_FOR

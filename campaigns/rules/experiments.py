@@ -1,9 +1,8 @@
-"""Who is held out of a step and who gets which of two texts: drawn by lot, so that it can be drawn again and
-proved. Pure.
+"""Hold-out and A/B test: repeatable random assignment of recipients, in Python and in SQL.
 
-A recipient's lot is made of the campaign's seed and the person's number by three rounds of x(x+k) modulo the prime
-2**31-1, each with a key of the seed; a step's own draw is one more round over the lot. The same arithmetic stands
-here for Python and for SQL: both databases have 64-bit integers, and neither has a hash that the other has.
+A recipient's bucket is derived from the campaign's seed and the contact's id by three rounds of x(x+k) modulo the
+prime 2**31-1, each with a key of the seed. A step's own draw is one more round over the bucket. The same arithmetic
+exists for Python and for SQL: both databases have 64-bit integers, but no hash function in common.
 """
 
 from __future__ import annotations
@@ -13,22 +12,27 @@ from functools import cache
 
 P = 2**31 - 1
 _ROUNDS = 3
-# A message's arm. None: the person was no part of the draw, having answered or being out of reach.
+# A message's arm. None on a message: the person was not in the draw, having answered or being unreachable.
 HELD_OUT, FIRST_TEXT, SECOND_TEXT = 0, 1, 2
 
 
 @cache
 def keys(seed: int, purpose: str) -> tuple[int, ...]:
-    """The rounds' keys for a purpose."""
+    """Return the keys of the rounds for a purpose.
+
+    The purposes are part of the draw: another string gives other arms.
+    """
     return tuple(
-        int.from_bytes(hashlib.blake2b(f"{seed}/{purpose}/{turn}".encode(), digest_size=8).digest(), "big")
+        int.from_bytes(
+            hashlib.blake2b(f"{seed}/{purpose}/{round_number}".encode(), digest_size=8).digest(), "big"
+        )
         % P
-        for turn in range(_ROUNDS)
+        for round_number in range(_ROUNDS)
     )
 
 
 def bucket(contact_id: int, seed: int) -> int:
-    """A recipient's lot, below P."""
+    """Return a recipient's bucket: a number from 0 to P - 1."""
     number = contact_id % P
     for key in keys(seed, "lot"):
         number = _mix(number, key)
@@ -36,37 +40,37 @@ def bucket(contact_id: int, seed: int) -> int:
 
 
 def bucket_sql(column: str, seed: int) -> str:
-    """`lot` over a column, in SQL."""
+    """Return the SQL expression of `bucket` for a column of contact ids."""
     expression = f"({_wide(column)} % {P})"
     for key in keys(seed, "lot"):
         expression = _mix_sql(expression, key)
     return expression
 
 
-def arm(lot_: int, seed: int, step: int, *, hold_out: float, has_second: bool) -> int:
-    """In which arm of a step's comparison a lot falls."""
+def arm(bucket_: int, seed: int, step: int, *, hold_out: float, has_second: bool) -> int:
+    """Return the arm of a step's comparison that a bucket falls into."""
     first, second, _ = keys(seed, f"step {step}")
-    draw = _mix(lot_, first)
+    draw = _mix(bucket_, first)
     if draw < threshold(hold_out):
         return HELD_OUT
     return SECOND_TEXT if has_second and _mix(draw, second) < threshold(0.5) else FIRST_TEXT
 
 
 def arm_sql(column: str, seed: int, step: int, *, hold_out: float, has_second: bool) -> str:
-    """`arm` over a column of lots, in SQL."""
+    """Return the SQL expression of `arm` for a column of buckets."""
     first, second, _ = keys(seed, f"step {step}")
     draw = _mix_sql(_wide(column), first)
     chosen = str(FIRST_TEXT)
     if has_second:
-        again = f"{_mix_sql(draw, second)} < {threshold(0.5)}"
-        chosen = f"CASE WHEN {again} THEN {SECOND_TEXT} ELSE {FIRST_TEXT} END"
+        is_second = f"{_mix_sql(draw, second)} < {threshold(0.5)}"
+        chosen = f"CASE WHEN {is_second} THEN {SECOND_TEXT} ELSE {FIRST_TEXT} END"
     if not threshold(hold_out):
         return chosen
     return f"CASE WHEN {draw} < {threshold(hold_out)} THEN {HELD_OUT} ELSE {chosen} END"
 
 
 def threshold(share: float) -> int:
-    """Draws below it are `share` of all."""
+    """Return the number below which a `share` of all draws falls."""
     return round(share * P)
 
 
@@ -79,5 +83,5 @@ def _mix_sql(expression: str, key: int) -> str:
 
 
 def _wide(column: str) -> str:
-    """64 bits, as a product of two numbers below P needs."""
+    """Cast to 64 bits: the product of two numbers below P needs them."""
     return f"CAST({column} AS bigint)"

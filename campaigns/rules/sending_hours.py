@@ -1,4 +1,4 @@
-"""When may be sent: hours of the day in Vietnam, days of a step. Pure; all moments come in as arguments."""
+"""Sending hours in Vietnam and due times of steps. Every function takes the current time as an argument."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Hours = tuple[str, str]
 
 
 def is_clock(value: str) -> bool:
-    """Whether `value` is HH:MM; 24:00 is the end of a day."""
+    """Return whether `value` is HH:MM; 24:00 is the end of a day."""
     return bool(_CLOCK.fullmatch(value))
 
 
 def common_hours(hours: Hours | None, *, is_live: bool) -> Hours | None:
-    """The campaign's hours within the live gateway's; None means any time."""
+    """Return the campaign's hours, cut to the legal ones if the gateway is live. None means any time."""
     if not is_live:
         return hours
     if hours is None:
@@ -36,9 +36,9 @@ def _moment(day: datetime, clock: str) -> datetime:
 
 
 def closes_at(now: datetime, hours: Hours | None) -> datetime | None:
-    """When the window that is open at `now` closes (UTC); None when it is closed.
+    """Return when the window that is open at `now` closes (UTC), or None if it is closed.
 
-    Without hours the window is always open, and what is returned lies a day ahead.
+    Without hours the window is always open; the result is then a day ahead.
     """
     if hours is None:
         return now + timedelta(days=1)
@@ -48,7 +48,7 @@ def closes_at(now: datetime, hours: Hours | None) -> datetime | None:
 
 
 def opens_at(now: datetime, hours: Hours | None) -> datetime:
-    """`now` while the window is open, else its next opening (UTC)."""
+    """Return `now` if the window is open, else its next opening (UTC)."""
     if hours is None or closes_at(now, hours):
         return now
     local = now.astimezone(VIETNAM)
@@ -59,7 +59,7 @@ def opens_at(now: datetime, hours: Hours | None) -> datetime:
 
 
 def step_due_at(launched_at: datetime, *, after_days: int, at: str | None) -> datetime:
-    """When a step is due (UTC): days after the launch, at a time of day, or at the launch's own time."""
+    """Return when a step is due (UTC): days after the launch, at `at` or at the time of day of the launch."""
     local = launched_at.astimezone(VIETNAM) + timedelta(days=after_days)
     if at is None:
         return local.astimezone(UTC)

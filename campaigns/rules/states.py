@@ -1,7 +1,7 @@
-"""Every status of campaigns, attempts and messages, and the only ways from one to the next. Pure.
+"""States of campaigns, attempts and messages, and the allowed transitions.
 
 An attempt only moves forward, by rank: a callback that repeats, comes late or out of order changes
-nothing. A message has no life of its own: its state is derived from its attempts.
+nothing. A message's state is not set by itself: it is derived from its attempts.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ class CampaignAction(StrEnum):
 
 
 _C = CampaignState
-# action: (from which states, to which)
+# action: (allowed states before, state after)
 CAMPAIGN_MOVES: dict[CampaignAction, tuple[frozenset[CampaignState], CampaignState]] = {
     CampaignAction.SUBMIT: (frozenset({_C.DRAFT}), _C.SUBMITTED),
-    # The approver sends it back with a reason; an approval falls when the text changes.
+    # The approver returns it with a reason; a change of the text voids an approval.
     CampaignAction.RETURN: (frozenset({_C.SUBMITTED, _C.APPROVED}), _C.DRAFT),
     CampaignAction.APPROVE: (frozenset({_C.SUBMITTED}), _C.APPROVED),
-    # From paused: a campaign that was stopped before its hour goes back to waiting for it.
+    # From paused: a campaign stopped before its start time waits for that time again.
     CampaignAction.SCHEDULE: (frozenset({_C.APPROVED, _C.PAUSED}), _C.SCHEDULED),
     CampaignAction.LAUNCH: (frozenset({_C.APPROVED, _C.SCHEDULED}), _C.SENDING),
     CampaignAction.PAUSE: (frozenset({_C.SENDING, _C.SCHEDULED}), _C.PAUSED),
     CampaignAction.RESUME: (frozenset({_C.PAUSED}), _C.SENDING),
     # A campaign that has ended stays ended: its figures have been reported.
     CampaignAction.CANCEL: (frozenset(_C) - {_C.COMPLETED, _C.CANCELLED}, _C.CANCELLED),
-    # Only until its first message has left: then it is as if it had never been launched.
+    # Only until its first message has left: the launch is then reverted completely.
     CampaignAction.UNDO: (frozenset({_C.SCHEDULED, _C.SENDING, _C.PAUSED}), _C.APPROVED),
     CampaignAction.COMPLETE: (frozenset({_C.SENDING}), _C.COMPLETED),
 }
@@ -56,8 +56,8 @@ CAMPAIGN_MOVES: dict[CampaignAction, tuple[frozenset[CampaignState], CampaignSta
 
 class AttemptState(StrEnum):
     SENDING = "sending"  # claimed; the request may or may not have left
-    UNKNOWN = "unknown"  # nobody saw the outcome
-    ABSENT = "absent"  # twice not found in the gateway's list: it never arrived
+    UNKNOWN = "unknown"  # the outcome is not known
+    ABSENT = "absent"  # twice not found in the gateway's list: the request never arrived
     ACCEPTED = "accepted"
     SENT = "sent"
     NO_REPORT = "no_report"
@@ -67,7 +67,7 @@ class AttemptState(StrEnum):
 
 
 # A late callback may still move an attempt from `absent` or `no_report`: the gateway knows best.
-# Failed stands below undelivered and delivered: of two contradicting reports the one that saw the
+# `failed` ranks below `undelivered` and `delivered`: of two contradicting reports the one from the
 # handset wins.
 ATTEMPT_RANK: dict[AttemptState, int] = {state: rank for rank, state in enumerate(AttemptState)}
 ACCEPTED_OR_BEYOND = frozenset(
@@ -76,7 +76,7 @@ ACCEPTED_OR_BEYOND = frozenset(
 
 
 def advance(current: AttemptState, reported: AttemptState) -> AttemptState:
-    """The attempt's state after a report: the report's where it is further, else unchanged."""
+    """Return the attempt's state after a report: the reported one if it ranks higher, else the current one."""
     return reported if ATTEMPT_RANK[reported] > ATTEMPT_RANK[current] else current
 
 
@@ -94,37 +94,37 @@ class MessageState(StrEnum):
     NO_REPORT = "no_report"
 
 
-# While a message is in one of these its campaign is not complete.
+# A campaign is not complete while one of its messages is in such a state.
 UNSETTLED = frozenset({MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN})
 
 
 def message_state(attempts: Sequence[AttemptState]) -> MessageState:
-    """State of a message from its attempts, oldest first.
+    """Return a message's state from its attempts, oldest first.
 
-    The furthest attempt that the gateway took decides; where it took none, the newest does. An absent
-    one means that the message waits in the outbox again.
+    The highest-ranked attempt accepted by the gateway decides; without one the newest attempt does. If that one
+    is absent, the message waits in the outbox again.
     """
-    taken = [state for state in attempts if state in ACCEPTED_OR_BEYOND]
-    if taken:
-        return MessageState(max(taken, key=ATTEMPT_RANK.__getitem__).value)
+    accepted = [state for state in attempts if state in ACCEPTED_OR_BEYOND]
+    if accepted:
+        return MessageState(max(accepted, key=ATTEMPT_RANK.__getitem__).value)
     if not attempts or attempts[-1] is AttemptState.ABSENT:
         return MessageState.QUEUED
     return MessageState(attempts[-1].value)
 
 
 class Exclusion(StrEnum):
-    """Why a person of the lists is not written to. Frozen at launch, in this order of precedence."""
+    """Reasons not to write to a contact of the lists, frozen at launch, in this order of precedence."""
 
     NO_PHONE = "no_phone"
     OPTED_OUT = "opted_out"
     WRONG_NUMBER = "wrong_number"
     DO_NOT_CALL = "do_not_call"
-    NO_BASIS = "no_basis"  # none of the lists that bring this person may be written to
+    NO_BASIS = "no_basis"  # none of the contact's lists has a legal basis
     OUTSIDE_AREA = "outside_area"
     OTHER_LANGUAGE = "other_language"
-    SMARTPHONE = "smartphone"  # one, none, or not known: not what the campaign asks for
-    ANSWERS = "answers"  # what was answered earlier is not what the campaign asks for
-    SHARED_PHONE = "shared_phone"  # another person of this audience has the message on the same phone
+    SMARTPHONE = "smartphone"  # has one, has none or unknown: not what the campaign asks for
+    ANSWERS = "answers"  # earlier answers are not what the campaign asks for
+    SHARED_PHONE = "shared_phone"  # another recipient gets the message on the same phone
 
 
 class MessageKind(StrEnum):
@@ -139,5 +139,5 @@ class SkipReason(StrEnum):
     ANSWERED = "answered"
     UNREACHABLE = "unreachable"
     DEADLINE = "deadline"
-    HELD_OUT = "held_out"  # by lot, so that the step's effect can be measured
-    REPEATED = "cap"  # had the same content within 24 hours
+    HELD_OUT = "held_out"  # drawn at random, so that the step's effect can be measured
+    REPEATED = "cap"  # the number got the same content within 24 hours

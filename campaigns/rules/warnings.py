@@ -1,4 +1,4 @@
-"""What looks wrong in a campaign that could be sent all the same: an officer is told before it is. Pure."""
+"""Warnings about a campaign that may be sent but looks wrong, shown before it is submitted or launched."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from campaigns.rules.draft import Draft
 from campaigns.rules.sending_hours import LIVE_HOURS, step_due_at
 from outreach.rules.segments import unaccent
 
-# The words that people know from their operators and that end a campaign for them (domain, section 1).
+# Stop words that residents know from their mobile operators.
 _STOP_WORDS = re.compile(r"\b(TC|HUY|DUNG|STOP)\b")
-_REFUSING = re.compile(r"\btu choi\b|\b(?:thoi|ngung|khong) nhan\b")
+_OPT_OUT_PHRASE = re.compile(r"\btu choi\b|\b(?:thoi|ngung|khong) nhan\b")
 # "Trả lời: 1 đã cài", "nhắn lại số 4", "soạn TC", "trả lời tin này".
 _ASKS = re.compile(
     r"\b(?:tra loi|nhan(?: lai| tin)?|soan)\b[ :]*(?:bang )?(?:tin|chu|so|phim)?[ :]*(?:nay\b|\d\b|tc\b|huy\b|dung\b|stop\b)"
 )
 _ADDRESS = re.compile(r"https?://|\bwww\.|\b[\w-]+\.(?:vn|com|net|org|info|app)\b", re.IGNORECASE)
-_LONG = 4  # segments
+_MANY_SEGMENTS = 4
 _LIVE_CAP = 3
 
 
 class CampaignWarning(StrEnum):
-    """Most serious first."""
+    """Kinds of warnings, the most serious first."""
 
     EMPTY_AUDIENCE = "empty_audience"
     NO_BASIS = "no_basis"
@@ -50,50 +50,50 @@ class CampaignWarning(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WarningFacts:
-    """What is known of the audience, the cost and the installation when a draft is looked over."""
+    """Facts about the audience, the cost and the installation that the warnings depend on."""
 
     recipients: int
     segments: int  # of the longest rendering of any step
-    cost_vnd: int  # all steps to everybody
+    cost_vnd: int  # of all steps to all recipients
     finishes_at: datetime | None
     is_registered: bool
-    is_founded: bool  # every list has on record on what basis it is written to
-    takes_replies: bool  # by SMS: without a way back whoever replies is not heard
+    is_founded: bool  # every list has its legal basis on record
+    takes_replies: bool  # by SMS: without a reply channel replies are lost
     is_https: bool
-    other_apps: frozenset[str]  # names of apps that other kinds of campaign are about
+    other_apps: frozenset[str]  # names of the apps of other campaign kinds
     now: datetime
 
 
 def asks_for_reply(text: str) -> bool:
-    """Whether a text asks people to answer by SMS, or names a word that ends it for them."""
+    """Return whether a text asks for a reply by SMS or names a stop word."""
     plain = unaccent(text)
     return bool(_ASKS.search(plain.lower()) or _STOP_WORDS.search(plain))
 
 
 def find_warnings(draft: Draft, facts: WarningFacts) -> list[CampaignWarning]:
-    """Everything doubtful, the most serious first."""
+    """Return the warnings that apply to a draft, the most serious first."""
     texts = [step.text for step in draft.steps]
-    written = [
+    all_texts = [
         text for step in draft.steps for text in (step.text, step.text_b, *step.texts.values()) if text
     ]
     links = [("{link}" in text.replace(" ", "")) for text in texts]
     starts = max(facts.now, draft.starts_at or facts.now)
-    last = draft.steps[-1]
-    last_due = step_due_at(starts, after_days=last.after_days, at=last.at)
+    last_step = draft.steps[-1]
+    last_due = step_due_at(starts, after_days=last_step.after_days, at=last_step.at)
     has_app = read_content(draft.content).app is not None
-    found = {
+    applies = {
         CampaignWarning.EMPTY_AUDIENCE: facts.recipients == 0,
         CampaignWarning.NO_BASIS: not facts.is_founded,
         CampaignWarning.SENDER_UNREGISTERED: not facts.is_registered,
         CampaignWarning.OTHER_APP: any(
-            name.lower() in text.lower() for name in facts.other_apps for text in written
+            name.lower() in text.lower() for name in facts.other_apps for text in all_texts
         ),
         CampaignWarning.NO_LINK: (has_app or not facts.takes_replies) and not all(links),
-        CampaignWarning.ASKS_FOR_REPLY: not facts.takes_replies and any(map(asks_for_reply, written)),
+        CampaignWarning.ASKS_FOR_REPLY: not facts.takes_replies and any(map(asks_for_reply, all_texts)),
         CampaignWarning.NO_STOP_WORD: facts.takes_replies
         and not all(_STOP_WORDS.search(unaccent(text)) for text in texts),
         CampaignWarning.NO_WAY_OUT: not facts.takes_replies
-        and not all(_REFUSING.search(unaccent(text).lower()) for text in texts),
+        and not all(_OPT_OUT_PHRASE.search(unaccent(text).lower()) for text in texts),
         CampaignWarning.TYPED_ADDRESS: any(_ADDRESS.search(text) for text in texts),
         CampaignWarning.LINK_UNSAFE: any(links) and not facts.is_https,
         CampaignWarning.NO_HOURS: draft.hours is None,
@@ -109,6 +109,6 @@ def find_warnings(draft: Draft, facts: WarningFacts) -> list[CampaignWarning]:
         and draft.deadline is not None
         and last_due >= draft.deadline,
         CampaignWarning.CAP_HIGH: draft.cap_per_day is not None and draft.cap_per_day > _LIVE_CAP,
-        CampaignWarning.LONG_TEXT: facts.segments >= _LONG,
+        CampaignWarning.LONG_TEXT: facts.segments >= _MANY_SEGMENTS,
     }
-    return [doubt for doubt in CampaignWarning if found[doubt]]
+    return [warning for warning in CampaignWarning if applies[warning]]
