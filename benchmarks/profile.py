@@ -15,7 +15,7 @@ PARTS = (
     ("claim: PostgreSQL and its rows", r"delivery/claim_messages"),
     ("record: PostgreSQL and its rows", r"delivery/(record_outcomes|outbox)"),
     ("to the database process and back", r"concurrent/futures/process|multiprocessing/"),
-    ("look for pauses and opt-outs", r"_look \("),
+    ("look for pauses and opt-outs", r"_check_streams \("),
     ("twilio's library", r"twilio/(rest|base|http)/"),
     ("HTTP: aiohttp, our client", r"aiohttp/|sms/(http_client|twilio)\.py|yarl|multidict|urllib"),
     ("sending: buffer and senders", r"delivery/send_messages"),

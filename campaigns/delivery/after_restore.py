@@ -1,8 +1,9 @@
-"""After a restore: nothing is known of what was sent since the backup, so everything is looked up before anything goes.
+"""After a restore: everything is looked up before anything is sent.
 
-What waited may have left since, by attempts that are lost with the database; so each waiting message gets an attempt
-whose outcome nobody saw, and the reconciler does the rest: what the gateway's list has since the backup, with this
-number and text, is adopted; what is absent twice waits again.
+Nothing is known of what was sent since the backup. A message that waited in the backup may have left since, by an
+attempt that is lost with the database. So each waiting message gets an attempt with unknown outcome, and the reconciler
+does the rest: what the gateway's list has since the backup, with this number and text, is adopted; what is absent twice
+waits again.
 """
 
 from __future__ import annotations
@@ -31,18 +32,20 @@ from outreach.core.bulk import NO_SYNC
 from outreach.models.backups import Backup
 
 SLICE = 1000
-# Reports on messages that are older have come; the sweep gives up on what is silent for as long.
+# For older messages the reports have come; after the same time the sweep gives up on messages without one.
 REPORTS_WITHIN = timedelta(hours=72)
-# Numbers that left the house: in the callbacks' addresses, in personal links, in invitations. One that was given after
-# the backup and is lost must not come to mean another; so many were given since, at the very most.
+# Ids that left the system: in the callbacks' addresses, in personal links, in invitations. An id that was given after
+# the backup and is lost must not come to mean another row. At the very most _ID_GAP ids were given since.
 _TABLES_WITH_PUBLIC_IDS = ("attempts", "recipients", "users", "agency_links")
-_GAP = 100_000_000
+_ID_GAP = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class RestoreSummary:
-    """What a restore came to: campaigns paused, messages that waited or whose outcome is open, and those on the way;
-    people signed out, and tokens of other systems ended.
+    """Totals of a restore.
+
+    Campaigns paused; messages that waited, that were under way, and whose reports may be lost; sessions and API tokens
+    ended.
     """
 
     paused: int
@@ -54,12 +57,12 @@ class RestoreSummary:
 
 
 def worker_of(backup_id: int) -> str:
-    """The name that stands in an attempt for the lost one that may have been."""
+    """Return the worker's name in attempts that stand for possibly lost ones."""
     return f"restored-{backup_id}"
 
 
 def backups_by_worker(session: Session) -> dict[str, datetime]:
-    """By that name, when the backups that were restored had been taken."""
+    """Return when each restored backup had been taken, by the name of `worker_of`."""
     restored = select(Backup.id, Backup.taken_at).where(Backup.restored_at.is_not(None))
     return {worker_of(id_): taken_at for id_, taken_at in session.execute(restored)}
 
@@ -67,26 +70,26 @@ def backups_by_worker(session: Session) -> dict[str, datetime]:
 def settle_restored(
     session: Session, backup: Backup, *, renderer: Renderer, lease_s: float, now: datetime
 ) -> RestoreSummary:
-    """Everything of a database as it was at the backup that must not go on as if nothing had been since.
+    """Prepare a restored database for sending: pause, mark unknown what may have left, end sessions.
 
-    In the caller's one transaction. Looks into the gateway's list begin when the leases of workers that nobody has
-    stopped are over.
+    In the caller's one transaction. Lookups begin when the leases of workers that were not stopped are over.
     """
     paused = _pause_all(session, backup, now=now)
     look_at = now + timedelta(seconds=lease_s)
-    under_way = _doubt_open(session, look_at=look_at)
-    # After the others: they hold up nothing.
-    reported_on = _doubt_taken(
+    under_way = _mark_in_flight_unknown(session, look_at=look_at)
+    # Looked up after the others: nothing waits for them.
+    reported_on = _mark_accepted_unknown(
         session, since=backup.taken_at - REPORTS_WITHIN, look_at=look_at + timedelta(seconds=1), now=now
     )
-    _refresh(session)
+    _refresh_messages(session)
     waiting = 0
     for stream_id in session.scalars(select(Outbox.stream_id).distinct().order_by(Outbox.stream_id)).all():
         waiting += mark_waiting_unknown(
             session, stream_id, backup_id=backup.id, renderer=renderer, look_at=look_at, now=now
         )
-    _skip_numbers(session)
-    # Whoever was signed out since then, by themselves or as a device was lost, would be in again; a token likewise.
+    _skip_ids(session)
+    # A user who was signed out since then, by themselves or because a device was lost, would be signed in again; an
+    # ended token would be valid again.
     sessions = end_all_sessions(session, now=now)
     tokens = end_tokens(session, actor_id=None, now=now)
     backup.restored_at = now
@@ -107,7 +110,7 @@ def settle_restored(
 def mark_waiting_unknown(
     session: Session, stream_id: int, *, backup_id: int, renderer: Renderer, look_at: datetime, now: datetime
 ) -> int:
-    """An attempt whose outcome nobody saw for all that waits in a stream, due for a look; how many."""
+    """Create an unknown attempt for each message waiting in a stream, due at `look_at`. Returns how many."""
     total, last = 0, 0
     while True:
         waiting = (
@@ -117,11 +120,11 @@ def mark_waiting_unknown(
             .limit(SLICE)
             .subquery()
         )
-        found = session.execute(select_send_data(waiting)).all()
-        if not found:
+        rows = session.execute(select_send_data(waiting)).all()
+        if not rows:
             return total
-        taken = [(row, *renderer.render(row, unaccented=bool(row.unaccented))) for row in found]
-        # Charged as a claim charges, and given back where it turns out that it never left.
+        taken = [(row, *renderer.render(row, unaccented=bool(row.unaccented))) for row in rows]
+        # Charged as a claim charges, and credited where it turns out that the message never left.
         credit_segments(session, {stream_id: -sum(size for _row, _body, size in taken)})
         create_attempts(
             session,
@@ -132,11 +135,14 @@ def mark_waiting_unknown(
             now=now,
             due_at=look_at,
         )
-        total, last = total + len(found), found[-1].message_id
+        total, last = total + len(rows), rows[-1].message_id
 
 
 def restored_since(session: Session, campaign_id: int) -> int | None:
-    """The latest restored backup that holds this campaign: what it sends now it may have sent already."""
+    """Return the latest restored backup that contains this campaign, or None.
+
+    What the campaign sends now it may have sent already.
+    """
     created_at = select(Campaign.created_at).where(Campaign.id == campaign_id).scalar_subquery()
     return session.scalar(
         select(Backup.id)
@@ -147,8 +153,8 @@ def restored_since(session: Session, campaign_id: int) -> int | None:
 
 
 def _pause_all(session: Session, backup: Backup, *, now: datetime) -> int:
-    goes_on = (CampaignState.SENDING, CampaignState.SCHEDULED)
-    campaigns = session.scalars(select(Campaign.id).where(Campaign.state.in_(goes_on))).all()
+    states = (CampaignState.SENDING, CampaignState.SCHEDULED)
+    campaigns = session.scalars(select(Campaign.id).where(Campaign.state.in_(states))).all()
     taken_at = backup.taken_at.astimezone(VIETNAM)
     reason = (
         f"Dữ liệu được khôi phục từ bản sao lưu lúc {taken_at:%H:%M ngày %d/%m/%Y}. "
@@ -159,46 +165,49 @@ def _pause_all(session: Session, backup: Backup, *, now: datetime) -> int:
     return len(campaigns)
 
 
-def _doubt_open(session: Session, *, look_at: datetime) -> int:
-    """Requests that were under way, or looked for, at the backup: looked for anew from the beginning."""
-    doubted = session.execute(
+def _mark_in_flight_unknown(session: Session, *, look_at: datetime) -> int:
+    """Mark attempts unknown that were under way or looked up at the backup; lookups start anew."""
+    result = session.execute(
         update(Attempt)
         .where(Attempt.state.in_((AttemptState.SENDING, AttemptState.UNKNOWN)))
         .values(state=AttemptState.UNKNOWN, due_at=look_at, times_absent=0),
         execution_options=NO_SYNC,
     )
-    return int(doubted.rowcount)  # type: ignore[attr-defined]
+    return int(result.rowcount)  # type: ignore[attr-defined]
 
 
-def _doubt_taken(session: Session, *, since: datetime, look_at: datetime, now: datetime) -> int:
-    """What the gateway had taken and had not finished: its reports may have come since and are lost."""
-    is_open = (
+def _mark_accepted_unknown(session: Session, *, since: datetime, look_at: datetime, now: datetime) -> int:
+    """Mark attempts unknown that the gateway had accepted but not finished.
+
+    Their reports may have come since and are lost.
+    """
+    conditions = (
         Attempt.state.in_((AttemptState.ACCEPTED, AttemptState.SENT)),
         Attempt.gateway_id.is_not(None),
         Attempt.claimed_at > since,
     )
-    counted = session.execute(
+    rows = session.execute(
         select(Attempt.stream_id, Attempt.state, Attempt.cause, func.count(), func.sum(Attempt.segments))
-        .where(*is_open)
+        .where(*conditions)
         .group_by(Attempt.stream_id, Attempt.state, Attempt.cause)
     ).all()
-    moves: dict[StateChange, ChangeTotals] = defaultdict(ChangeTotals)
-    for stream_id, state, cause, n, segments in counted:
-        moves[StateChange(stream_id, state, cause, AttemptState.UNKNOWN, None)] = ChangeTotals(
+    changes: dict[StateChange, ChangeTotals] = defaultdict(ChangeTotals)
+    for stream_id, state, cause, n, segments in rows:
+        changes[StateChange(stream_id, state, cause, AttemptState.UNKNOWN, None)] = ChangeTotals(
             n, int(segments)
         )
     session.execute(
         update(Attempt)
-        .where(*is_open)
+        .where(*conditions)
         .values(state=AttemptState.UNKNOWN, due_at=look_at, times_absent=0, cause=None, code=None),
         execution_options=NO_SYNC,
     )
-    add_totals(session, moves, now=now)
-    return sum(moved.n for moved in moves.values())
+    add_totals(session, changes, now=now)
+    return sum(totals.n for totals in changes.values())
 
 
-def _refresh(session: Session) -> None:
-    """The messages of all attempts that are unknown now."""
+def _refresh_messages(session: Session) -> None:
+    """Refresh the states of the messages of all unknown attempts."""
     last = 0
     while ids := session.execute(
         select(Attempt.id, Attempt.message_id)
@@ -210,13 +219,16 @@ def _refresh(session: Session) -> None:
         last = ids[-1].id
 
 
-def _skip_numbers(session: Session) -> None:
-    """SQLite numbers by itself only attempts so that a gap stays; there the others go on where the backup ended."""
+def _skip_ids(session: Session) -> None:
+    """Leave a gap in the ids that are public.
+
+    SQLite has a sequence only for attempts; there the other tables go on where the backup ended.
+    """
     if session.get_bind().dialect.name != "postgresql":
         session.execute(
-            text("UPDATE sqlite_sequence SET seq = seq + :gap WHERE name = 'attempts'"), {"gap": _GAP}
+            text("UPDATE sqlite_sequence SET seq = seq + :gap WHERE name = 'attempts'"), {"gap": _ID_GAP}
         )
         return
     for table in _TABLES_WITH_PUBLIC_IDS:
-        numbers = func.pg_get_serial_sequence(table, "id")
-        session.execute(select(func.setval(numbers, func.nextval(numbers) + _GAP)))
+        sequence = func.pg_get_serial_sequence(table, "id")
+        session.execute(select(func.setval(sequence, func.nextval(sequence) + _ID_GAP)))

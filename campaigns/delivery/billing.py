@@ -1,7 +1,7 @@
-"""Bills: what the gateway has charged for each message takes the place of the estimate.
+"""Bills: what the gateway has charged for each message replaces the estimate.
 
-A gateway names its price some time after delivery (Twilio: within a day) and only in its list, so that the list of the
-last days is read anew from time to time, while a campaign has segments without one.
+A gateway names its price some time after delivery (Twilio: within a day) and only in its list. So the list of the last
+days is read again from time to time, while a campaign has segments without a price.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from outreach.rules.gateway import BilledMessage, Gateway, GatewayUnavailable
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
-# What has no price by then stays an estimate.
+# A message without a price by then keeps its estimate.
 BILLED_WITHIN = timedelta(days=3)
-LOOK_EVERY_S, TRAINING_EVERY_S = 3600, 30
-_LOOKED = "loa:bills"
+READ_EVERY_S, READ_EVERY_S_IN_TRAINING = 3600, 30
+_LAST_READ_KEY = "loa:bills"
 
 
 @dataclass(slots=True)
 class BillingResult:
-    """What one look at the bills came to."""
+    """Result of one reading of the bills."""
 
     pages: int = 0
     priced: int = 0
@@ -44,7 +44,10 @@ class BillingResult:
 
 
 def is_due(session: Session, redis: Redis, *, is_live: bool, now: datetime) -> bool:
-    """Whether the bills are to be looked at: a campaign of the last days lacks some, and the last look was long ago."""
+    """Return whether the bills are to be read now.
+
+    So if a campaign of the last days lacks some, and the last reading was long enough ago.
+    """
     unbilled = select(Campaign.id).where(
         Campaign.segments_taken > Campaign.priced_segments,
         Campaign.launched_at.is_not(None),
@@ -52,26 +55,26 @@ def is_due(session: Session, redis: Redis, *, is_live: bool, now: datetime) -> b
     )
     if session.execute(unbilled.limit(1)).first() is None:
         return False
-    return once_every(redis, _LOOKED, every_s=LOOK_EVERY_S if is_live else TRAINING_EVERY_S)
+    return once_every(redis, _LAST_READ_KEY, every_s=READ_EVERY_S if is_live else READ_EVERY_S_IN_TRAINING)
 
 
 async def read_bills(
     runtime: Runtime, gateway: Gateway, *, stop_requested: Callable[[], bool], now: datetime
 ) -> BillingResult:
-    """Read the gateway's list of the last days, a page at a time, and keep the prices that are new in it."""
-    done = BillingResult()
+    """Read the gateway's list of the last days, a page at a time, and store the prices new in it."""
+    result = BillingResult()
     today = now.astimezone(UTC).date()
-    for back in range(BILLED_WITHIN.days + 1):
+    for days_ago in range(BILLED_WITHIN.days + 1):
         try:
-            async for page in gateway.list_billed(today - timedelta(days=back)):
-                done.pages += 1
-                done.priced += await asyncio.to_thread(_store, runtime, page)
+            async for page in gateway.list_billed(today - timedelta(days=days_ago)):
+                result.pages += 1
+                result.priced += await asyncio.to_thread(_store, runtime, page)
                 if stop_requested():
-                    return done
+                    return result
         except GatewayUnavailable as error:
-            done.away += 1
+            result.away += 1
             log.warning("billing.list_unavailable error=%s", error)
-    return done
+    return result
 
 
 def _store(runtime: Runtime, page: Sequence[BilledMessage]) -> int:
@@ -80,9 +83,10 @@ def _store(runtime: Runtime, page: Sequence[BilledMessage]) -> int:
 
 
 def store_bills(session: Session, page: Sequence[BilledMessage], *, usd_vnd: float, now: datetime) -> int:
-    """Write prices, and the segments that the gateway counted, to the attempts that have none yet; how many.
+    """Store prices, and the gateway's segment counts, of attempts that have none yet. Returns how many.
 
-    In the same transaction the campaigns' spending follows. What has no price, or one in money without a rate, waits.
+    In the same transaction the campaigns' spending follows. A message without a price, or with one in a currency without a
+    rate, waits. Locks the attempts by id.
     """
     prices = {
         item.gateway_id: (vnd, item.segments)
@@ -91,7 +95,7 @@ def store_bills(session: Session, page: Sequence[BilledMessage], *, usd_vnd: flo
     }
     if not prices:
         return 0
-    held = session.execute(
+    attempts = session.execute(
         select(
             Attempt.id, Attempt.gateway_id, Attempt.stream_id, Attempt.state, Attempt.cause, Attempt.segments
         )
@@ -99,21 +103,21 @@ def store_bills(session: Session, page: Sequence[BilledMessage], *, usd_vnd: flo
         .order_by(Attempt.id)
         .with_for_update()
     ).all()
-    if not held:
+    if not attempts:
         return 0
     changes: list[dict[str, int]] = []
     recounted: dict[StateChange, ChangeTotals] = defaultdict(ChangeTotals)
     billed: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for row in held:
-        vnd, counted = prices[row.gateway_id]
-        segments = counted or row.segments
+    for row in attempts:
+        vnd, gateway_segments = prices[row.gateway_id]
+        segments = gateway_segments or row.segments
         changes.append({"id": row.id, "price_vnd": vnd, "segments": segments})
         if segments != row.segments:
-            same = recounted[StateChange(row.stream_id, row.state, row.cause, row.state, row.cause)]
-            same.segments += row.segments
-            same.more += segments - row.segments
-        so_far, sum_vnd = billed[row.stream_id]
-        billed[row.stream_id] = (so_far + segments * is_charged(row.state), sum_vnd + vnd)
+            totals = recounted[StateChange(row.stream_id, row.state, row.cause, row.state, row.cause)]
+            totals.segments += row.segments
+            totals.more += segments - row.segments
+        billed_segments, billed_vnd = billed[row.stream_id]
+        billed[row.stream_id] = (billed_segments + segments * is_charged(row.state), billed_vnd + vnd)
     new = rows_table(session, {"id": BigInteger, "price_vnd": Integer, "segments": SmallInteger}, changes)
     session.execute(
         update(Attempt)
@@ -122,4 +126,4 @@ def store_bills(session: Session, page: Sequence[BilledMessage], *, usd_vnd: flo
         execution_options=NO_SYNC,
     )
     add_totals(session, recounted, now=now, billed=billed)
-    return len(held)
+    return len(attempts)

@@ -1,12 +1,8 @@
-"""Next stream's batch: checks, attempts under lease.
+"""Claims: from the outbox to attempts under lease.
 
-Claiming: from the outbox to attempts under lease, with every check that must hold at that moment.
-
-Whose turn it is: the next batch of the stream that has waited longest, claimed within the pace.
-
-What numbers have had lately, whoever sent it: what the caps are held against.
-
-From rows of the outbox to attempts: what belongs to a waiting message, and the attempts that take its place.
+`claim_next_batch` takes the stream that was served longest ago, within its rate limits. In one transaction `claim` makes
+every check that must hold at that moment (suppression, opt-out, caps, hours, budget) and writes the attempts in place
+of the rows of the outbox. The caps count all recent messages to a number, by any campaign of any organisation.
 """
 
 from __future__ import annotations
@@ -57,13 +53,13 @@ from outreach.core.db import UtcDateTime
 from outreach.models.contacts import Contact, Phone, Suppression
 from outreach.runtime import Runtime
 
-# How long what may not leave yet (over the cap, outside the hours) is left alone.
-LOOK_AGAIN = timedelta(minutes=15)
+# How long a message that may not leave yet (over the cap, outside the hours) stays in the outbox before the next check.
+POSTPONE_FOR = timedelta(minutes=15)
 
 
 @dataclass(slots=True)
 class Claim:
-    """One message that this worker owns until its lease ends."""
+    """A message that this worker owns until its lease ends. `n` is the number of the attempt."""
 
     attempt_id: int
     message_id: int
@@ -81,7 +77,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimBatch:
-    """What one claim brought. `over_budget`: the campaign's money is spent, messages are left."""
+    """Result of one claim.
+
+    `over_budget`: messages are left for which the campaign has no money.
+    """
 
     claims: list[Claim]
     skipped: int
@@ -102,24 +101,26 @@ def claim(
     is_live: bool,
     service_sender: str,
 ) -> ClaimBatch:
-    """Take up to `limit` due messages of a stream, and one or up to `segments` segments.
+    """Claim up to `limit` due messages of a stream, of `segments` segments together, or one longer one.
 
-    Returns an empty batch when there are none or the campaign was stopped.
+    Returns an empty batch if none is due or the campaign was stopped. `segments` may be infinite.
     """
     budget_left = _lock_stream(session, stream, price_vnd=price_vnd)
     if budget_left is None:
         return ClaimBatch([], 0)
-    # No message has less than one segment: no more rows are held than can be taken.
-    most = limit if segments >= limit else max(1, math.ceil(segments))
-    due = _lock_due(session, stream, limit=most, now=now)
+    # No message has less than one segment: no more rows are locked than can be claimed.
+    row_limit = limit if segments >= limit else max(1, math.ceil(segments))
+    due = _lock_due(session, stream, limit=row_limit, now=now)
     if not due:
         return ClaimBatch([], 0)
     phones = values_subquery(session, {row.phone_id for row in due}, BigInteger)
-    standing = select(Suppression.phone_id).where(Suppression.lifted_at.is_(None))
-    suppressed = set(session.scalars(standing.where(Suppression.phone_id.in_(phones))))
-    left_alone = opted_out_contacts(session, {row.contact_id for row in due if row.contact_id})
-    waiting_for_us = _waiting_for_us(session, {row.recipient_id for row in due if (row.step or 0) > 1})
-    closing = {
+    active = select(Suppression.phone_id).where(Suppression.lifted_at.is_(None))
+    suppressed = set(session.scalars(active.where(Suppression.phone_id.in_(phones))))
+    opted_out = opted_out_contacts(session, {row.contact_id for row in due if row.contact_id})
+    with_open_case = _recipients_with_open_case(
+        session, {row.recipient_id for row in due if (row.step or 0) > 1}
+    )
+    closing_times = {
         hours: closes_at(now, hours) for hours in {campaign_hours(row, is_live=is_live) for row in due}
     }
     recent, contents = recent_messages(session, phones, now=now)
@@ -129,20 +130,20 @@ def claim(
     over_budget = False
     for row in due:
         content = content_of(row, language=row.language, arm=row.arm) if row.step_text else None
-        reason = refusal_reason(
+        refusal = refusal_reason(
             kind=row.kind,
             step=row.step or 0,
-            # Whose recipient leads to nobody was erased, perhaps while the step was being opened.
+            # A recipient without a contact was erased, perhaps while the step was being opened.
             suppressed=row.phone_id in suppressed
-            or (row.step_id is not None and (row.contact_id is None or row.contact_id in left_alone)),
-            answered=row.answer is not None or row.recipient_id in waiting_for_us,
+            or (row.step_id is not None and (row.contact_id is None or row.contact_id in opted_out)),
+            answered=row.answer is not None or row.recipient_id in with_open_case,
             repeated=(row.phone_id, content) in contents,
             recent=recent.get(row.phone_id, 0),
             cap=daily_cap(row.cap_per_day, is_live=is_live),
-            is_open=closing[campaign_hours(row, is_live=is_live)] is not None,
+            is_open=closing_times[campaign_hours(row, is_live=is_live)] is not None,
         )
-        if reason:
-            refused.setdefault(reason, []).append(row)
+        if refusal:
+            refused.setdefault(refusal, []).append(row)
             continue
         body, size = renderer.render(row, unaccented=bool(row.unaccented))
         if size * price_vnd > budget_left:
@@ -157,7 +158,7 @@ def claim(
             contents.add((row.phone_id, content))
         taken.append((row, body, size))
 
-    skipped = _reserved_vnd(session, refused, now=now)
+    skipped = _skip_or_postpone(session, refused, now=now)
     if taken and stream.id != TRANSACTIONAL_STREAM:
         total = sum(size for _, _, size in taken)
         session.execute(
@@ -189,7 +190,7 @@ def claim(
             segments=size,
             # An acknowledgement has its own campaign's hours, whatever stream it is in.
             closes_at=min(
-                stream.closes_at, closing[campaign_hours(row, is_live=is_live)] or stream.closes_at
+                stream.closes_at, closing_times[campaign_hours(row, is_live=is_live)] or stream.closes_at
             ),
             kind=row.kind,
         )
@@ -199,10 +200,13 @@ def claim(
 
 
 def _lock_stream(session: Session, stream: Stream, *, price_vnd: int) -> float | None:
-    """Money left in VND, with the campaign's row held against pause and cancel; None when it was stopped."""
+    """Return the money left in VND, and lock the campaign's row against pause and cancel.
+
+    Returns None if the campaign is not sending any more.
+    """
     if stream.id == TRANSACTIONAL_STREAM:
         return float("inf")
-    # Not a share lock: new ones would overtake a waiting pause for as long as several workers claim.
+    # Not a share lock: new share locks would overtake a waiting pause for as long as several workers claim.
     state, taken, priced, priced_vnd = session.execute(
         select(Campaign.state, Campaign.segments_taken, Campaign.priced_segments, Campaign.priced_vnd)
         .where(Campaign.id == stream.id)
@@ -215,8 +219,8 @@ def _lock_stream(session: Session, stream: Stream, *, price_vnd: int) -> float |
     return stream.budget_vnd - Spending(taken, priced, priced_vnd, price_vnd).vnd
 
 
-def _waiting_for_us(session: Session, recipients: set[int]) -> set[int]:
-    """Of these recipients those whose reply an officer has yet to deal with."""
+def _recipients_with_open_case(session: Session, recipients: set[int]) -> set[int]:
+    """Return those of these recipients who have an open case: an officer has yet to deal with their reply."""
     if not recipients:
         return set()
     return set(
@@ -230,8 +234,8 @@ def _waiting_for_us(session: Session, recipients: set[int]) -> set[int]:
 
 
 def _lock_due(session: Session, stream: Stream, *, limit: int, now: datetime) -> Sequence[Any]:
-    # First a few rows of the outbox by its index, then what belongs to them: whatever the planner believes
-    # about a campaign of millions that was queued a moment ago.
+    # First a few rows of the outbox by its index, then what belongs to them: so the plan does not depend on what the
+    # planner believes about a campaign of millions that was queued a moment ago.
     due = (
         select(Outbox.message_id, Outbox.n, Outbox.throttled, Outbox.refused)
         .where(Outbox.stream_id == stream.id, Outbox.not_before <= now)
@@ -242,19 +246,19 @@ def _lock_due(session: Session, stream: Stream, *, limit: int, now: datetime) ->
     )
     return session.execute(
         select_send_data(due)
-        # The phones too, against an opt-out or another worker's cap; one that is held is met again later.
+        # Locks the phones too, against an opt-out or another worker's cap; a locked phone is skipped until a later claim.
         .with_for_update(of=Phone, skip_locked=True, key_share=True)
     ).all()
 
 
-def _reserved_vnd(session: Session, refused: dict[Refusal, list[Any]], *, now: datetime) -> int:
-    """Skip what must not be sent; what is only too early or over the cap is looked at again later."""
+def _skip_or_postpone(session: Session, refused: dict[Refusal, list[Any]], *, now: datetime) -> int:
+    """Skip messages that must not be sent; postpone those too early or over the cap. Returns the skipped."""
     skipped = 0
     for refusal, refused_rows in refused.items():
         ids = values_subquery(session, [row.message_id for row in refused_rows], BigInteger)
         if refusal.skip is None:
             session.execute(
-                update(Outbox).where(Outbox.message_id.in_(ids)).values(not_before=now + LOOK_AGAIN),
+                update(Outbox).where(Outbox.message_id.in_(ids)).values(not_before=now + POSTPONE_FOR),
                 execution_options=NO_SYNC,
             )
             continue
@@ -270,8 +274,8 @@ def _reserved_vnd(session: Session, refused: dict[Refusal, list[Any]], *, now: d
 
 
 CLAIM_LIMIT = 1000
-# Fair over all workers together: each of them alone would begin with the same campaign.
-_SERVED, _REMEMBERED_S = "loa:streams:served", 3600
+# Shared by all workers, to be fair over all together: each of them alone would begin with the same campaign.
+_SERVED_KEY, _SERVED_TTL_S = "loa:streams:served", 3600
 OVER_BUDGET = (
     "Đã dùng hết ngân sách của chiến dịch. Hãy hủy phần còn lại, hoặc lập chiến dịch mới cho phần đó."
 )
@@ -280,14 +284,16 @@ OVER_BUDGET = (
 def claim_next_batch(
     runtime: Runtime, worker: str, limit: int = CLAIM_LIMIT
 ) -> tuple[Stream, ClaimBatch, list[SendTask]] | None:
-    """Claim up to `limit` messages of one stream; None when none may send now. Raises SQLAlchemyError, RedisError.
+    """Claim up to `limit` messages of the stream served longest ago, within its rate limits.
 
-    Fair between campaigns; answers to residents and tests go first.
+    The transactional stream goes first. Returns None if no stream may send now. Raises SQLAlchemyError, RedisError.
     """
     return _StreamRotation(runtime, worker=worker, limit=limit).next_batch()
 
 
 class _StreamRotation:
+    """Fair choice of the next stream to claim from."""
+
     def __init__(self, runtime: Runtime, *, worker: str, limit: int) -> None:
         settings = runtime.settings
         self._runtime, self._settings, self._worker, self._limit = runtime, settings, worker, limit
@@ -299,32 +305,37 @@ class _StreamRotation:
         served = self._last_served() if len(streams) > 1 else {}
         streams.sort(key=lambda stream: (stream.id != TRANSACTIONAL_STREAM, served.get(stream.id, 0.0)))
         for stream in streams:
-            if taken := self._take(stream):
+            if claimed := self._claim_from(stream):
                 if len(streams) > 1:
                     self._note_served(stream)
-                return stream, *taken
+                return stream, *claimed
         return None
 
     def _last_served(self) -> dict[int, float]:
-        """When each stream had its last turn, with any worker. Without Redis nobody knows."""
+        """Return when each stream was last served by any worker; nothing if Redis is away."""
         try:
-            turns: Any = self._runtime.redis.zrange(_SERVED, 0, -1, withscores=True)
-            return {int(stream_id): float(at) for stream_id, at in turns}
+            served: Any = self._runtime.redis.zrange(_SERVED_KEY, 0, -1, withscores=True)
+            return {int(stream_id): float(at) for stream_id, at in served}
         except RedisError:
             return {}
 
     def _note_served(self, stream: Stream) -> None:
         with suppress(RedisError):
-            self._runtime.redis.zadd(_SERVED, {str(stream.id): time.time()})
-            self._runtime.redis.expire(_SERVED, _REMEMBERED_S)
+            self._runtime.redis.zadd(_SERVED_KEY, {str(stream.id): time.time()})
+            self._runtime.redis.expire(_SERVED_KEY, _SERVED_TTL_S)
 
-    def _take(self, stream: Stream) -> tuple[ClaimBatch, list[SendTask]] | None:
+    def _claim_from(self, stream: Stream) -> tuple[ClaimBatch, list[SendTask]] | None:
+        """Claim from one stream. Returns None if its rate limit is used up or nothing is due."""
         runtime, settings = self._runtime, self._settings
-        reserved = reserve_capacity(runtime.redis, stream.paces, most=self._limit) if stream.paces else None
-        if stream.paces and reserved is None:
-            return None  # enough lies ahead already
+        reservation = (
+            reserve_capacity(runtime.redis, stream.rate_limits, max_segments=self._limit)
+            if stream.rate_limits
+            else None
+        )
+        if stream.rate_limits and reservation is None:
+            return None  # enough is reserved ahead already
         # In this order, and anew for each stream: however long its transaction has to wait, the fence
-        # stands before the end of the lease in the database.
+        # comes before the end of the lease in the database.
         fence = time.monotonic() + settings.lease_s - settings.send_timeout_s
         now = datetime.now(UTC)
         with runtime.db.write() as session:
@@ -332,7 +343,7 @@ class _StreamRotation:
                 session,
                 stream,
                 limit=self._limit,
-                segments=reserved.segments if reserved else math.inf,
+                segments=reservation.segments if reservation else math.inf,
                 now=now,
                 lease_s=settings.lease_s,
                 worker=self._worker,
@@ -343,38 +354,48 @@ class _StreamRotation:
             )
             if batch.over_budget and not batch.claims:
                 pause_automatically(session, stream.id, reason=OVER_BUDGET, now=now)
-            # Still inside: without Redis nothing is claimed that has a pace to keep.
-            starts = _next_places(session, runtime.redis, batch) if stream.id == TRANSACTIONAL_STREAM else {}
-        if reserved:
-            reserved.settle(sum(item.segments for item in batch.claims))
+            # Still inside the transaction: without Redis nothing is claimed that has a rate limit.
+            start_times = (
+                _reserve_start_times(session, runtime.redis, batch)
+                if stream.id == TRANSACTIONAL_STREAM
+                else {}
+            )
+        if reservation:
+            reservation.settle(sum(item.segments for item in batch.claims))
         if not batch.claims and not batch.skipped:
             return None
-        at, gap = (reserved.starts_at, 1 / reserved.per_second) if reserved else (0.0, 0.0)
-        jobs = []
+        next_at, gap_s = (reservation.starts_at, 1 / reservation.per_second) if reservation else (0.0, 0.0)
+        tasks = []
         for item in batch.claims:
-            starts_at = starts.get(item.attempt_id, at)
-            jobs.append(SendTask(item, starts_at, fence, monotonic_of(item.closes_at)))
-            at += item.segments * gap
-        return batch, jobs
+            starts_at = start_times.get(item.attempt_id, next_at)
+            tasks.append(SendTask(item, starts_at, fence, monotonic_of(item.closes_at)))
+            next_at += item.segments * gap_s
+        return batch, tasks
 
 
-def _next_places(session: Session, redis: Redis, batch: ClaimBatch) -> dict[int, float]:
-    """For what goes before all campaigns: the next moments that are free at its sender's pace."""
+def _reserve_start_times(session: Session, redis: Redis, batch: ClaimBatch) -> dict[int, float]:
+    """Reserve the next free sending times at the senders' rate limits, for transactional messages.
+
+    Returns start times (monotonic seconds) by attempt; a sender without a rate limit has none.
+    """
     names = {item.sender for item in batch.claims}
-    starts: dict[int, float] = {}
+    start_times: dict[int, float] = {}
     for sender in session.scalars(select(Sender).where(Sender.name.in_(names), Sender.pace.is_not(None))):
-        pace = sender_rate_limit(sender.name, sender.pace)
+        rate_limit = sender_rate_limit(sender.name, sender.pace)
         for item in batch.claims:
-            if pace and item.sender == sender.name:
-                place = reserve_capacity(redis, [pace], segments=item.segments)
-                starts[item.attempt_id] = place.starts_at if place else 0.0
-    return starts
+            if rate_limit and item.sender == sender.name:
+                reservation = reserve_capacity(redis, [rate_limit], segments=item.segments)
+                start_times[item.attempt_id] = reservation.starts_at if reservation else 0.0
+    return start_times
 
 
 def recent_messages(
     session: Session, phones: Select[Any], *, now: datetime
 ) -> tuple[dict[int, int], set[tuple[int, str]]]:
-    """Messages to each number in the last 24 hours, and their contents, over all campaigns and organisations."""
+    """Return the messages to each of these phones in the last 24 hours, and their contents.
+
+    Of all campaigns and organisations: the caps count them all.
+    """
     attempts = session.execute(
         select(Attempt.phone_id, Attempt.message_id, Message.step_id, Message.arm, Phone.language)
         .join(Message, Message.id == Attempt.message_id)
@@ -400,7 +421,10 @@ def recent_messages(
 
 
 def select_send_data(waiting: Subquery) -> Select[Any]:
-    """All that decides on some rows of the outbox (message_id, n, throttled, refused) and makes their texts, by message."""
+    """Select what decides on rows of the outbox and makes their texts, ordered by message.
+
+    `waiting` has message_id, n, throttled, refused.
+    """
     return (
         select(
             waiting.c.message_id,
@@ -448,9 +472,10 @@ def create_attempts(
     now: datetime,
     due_at: datetime,
 ) -> dict[int, int]:
-    """Attempts in place of rows of the outbox: (what belongs to it, body, segments) each; their ids by message.
+    """Create attempts in place of rows of the outbox. Returns their ids by message.
 
-    The messages take the attempts' state, `sending` or `unknown`.
+    `taken`: (row of `select_send_data`, body, segments) each. The messages take the attempts' state, `sending` or
+    `unknown`.
     """
     if not taken:
         return {}
@@ -505,9 +530,9 @@ def create_attempts(
 
 @dataclass(slots=True, eq=False)
 class SendTask:
-    """A claim in the line. It may start from `starts_at` on, and no later than `fence` or once its hours close.
+    """A claim in the send buffer: starts at `starts_at` at the earliest, before `fence` and `closes_at`.
 
-    All three are the worker's own monotonic seconds.
+    All three are monotonic seconds of this worker.
     """
 
     claim: Claim
@@ -517,5 +542,5 @@ class SendTask:
 
 
 def monotonic_of(moment: datetime) -> float:
-    """`moment` by the worker's own clock."""
+    """Convert a moment to the worker's monotonic clock."""
     return time.monotonic() + (moment - datetime.now(UTC)).total_seconds()

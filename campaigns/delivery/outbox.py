@@ -1,8 +1,8 @@
-"""Back into and out of the outbox; attempt totals and budgets.
+"""Outbox and attempt totals: messages put back or cancelled, and sums of outcomes.
 
-Back into the outbox, what never left or came to nothing; and out of it, what is not to leave.
-
-Totals: what became of attempts, as sums. Figures and the watch over failures read these, not the attempts.
+- Messages that never left, or whose attempt came to nothing, go back into the outbox; waiting ones can be cancelled.
+- Attempt totals: what became of attempts, as sums. Figures and the check for too many failures read these, not the
+  attempts. Budgets change with them.
 """
 
 from __future__ import annotations
@@ -35,16 +35,19 @@ class UnsentClaim:
     refused: int = 0
 
 
-def return_unsent(session: Session, back: Sequence[UnsentClaim]) -> None:
-    """Undo claims that never left. One that has moved on meanwhile (it was swept and requeued) stays."""
-    if not back:
+def return_unsent(session: Session, unsent: Sequence[UnsentClaim]) -> None:
+    """Undo claims that never left.
+
+    An attempt that has moved on meanwhile (its lease expired and it was requeued) stays.
+    """
+    if not unsent:
         return
-    undone = set(
+    deleted = set(
         session.scalars(
             delete(Attempt)
             .where(
                 Attempt.id.in_(
-                    values_subquery(session, [item.claim.attempt_id for item in back], BigInteger)
+                    values_subquery(session, [item.claim.attempt_id for item in unsent], BigInteger)
                 ),
                 Attempt.state.in_((AttemptState.SENDING, AttemptState.UNKNOWN)),
                 Attempt.gateway_id.is_(None),
@@ -54,8 +57,8 @@ def return_unsent(session: Session, back: Sequence[UnsentClaim]) -> None:
         )
     )
     returned: Counter[int] = Counter()
-    for item in back:
-        if item.claim.attempt_id in undone:
+    for item in unsent:
+        if item.claim.attempt_id in deleted:
             returned[item.claim.stream_id] += item.claim.segments
     credit_segments(session, returned)
     requeue(
@@ -69,15 +72,15 @@ def return_unsent(session: Session, back: Sequence[UnsentClaim]) -> None:
                 item.throttled,
                 item.refused,
             )
-            for item in back
-            if item.claim.attempt_id in undone
+            for item in unsent
+            if item.claim.attempt_id in deleted
         ],
     )
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """A row of the outbox to be."""
+    """A new row of the outbox."""
 
     message_id: int
     stream_id: int
@@ -92,28 +95,31 @@ def credit_segments(
 ) -> None:
     """Credit campaigns (by stream) with segments that are not charged after all; less than 0 charges them.
 
-    `billed`: segments and VND by which what the gateway has billed grows.
+    `billed`: growth of what the gateway has billed, in segments and VND.
     """
     billed = billed or {}
     for stream_id in sorted({*segments, *billed} - {TRANSACTIONAL_STREAM}):
         values: dict[str, Any] = {}
         if returned := segments.get(stream_id):
             values["segments_taken"] = Campaign.segments_taken - returned
-        if (more := billed.get(stream_id, (0, 0))) != (0, 0):
-            values["priced_segments"] = Campaign.priced_segments + more[0]
-            values["priced_vnd"] = Campaign.priced_vnd + more[1]
+        if (growth := billed.get(stream_id, (0, 0))) != (0, 0):
+            values["priced_segments"] = Campaign.priced_segments + growth[0]
+            values["priced_vnd"] = Campaign.priced_vnd + growth[1]
         if values:
             session.execute(
                 update(Campaign).where(Campaign.id == stream_id).values(values), execution_options=NO_SYNC
             )
 
 
-def requeue(session: Session, waiting: Sequence[OutboxEntry]) -> None:
-    """Put messages into the outbox again, or cancel them where their campaign was cancelled meanwhile."""
-    if not waiting:
+def requeue(session: Session, entries: Sequence[OutboxEntry]) -> None:
+    """Put messages back into the outbox, or cancel them if their campaign was cancelled meanwhile.
+
+    Locks the campaigns by id.
+    """
+    if not entries:
         return
-    stream_ids = sorted({item.stream_id for item in waiting} - {TRANSACTIONAL_STREAM})
-    # Held until the end, so that a cancel either sees these rows in the outbox or is seen here.
+    stream_ids = sorted({item.stream_id for item in entries} - {TRANSACTIONAL_STREAM})
+    # Locked until the end, so that a cancel either sees these rows in the outbox or is seen here.
     cancelled = {
         campaign_id
         for campaign_id, state in session.execute(
@@ -124,11 +130,11 @@ def requeue(session: Session, waiting: Sequence[OutboxEntry]) -> None:
         )
         if state is CampaignState.CANCELLED
     }
-    dropped = [item.message_id for item in waiting if item.stream_id in cancelled]
-    kept = [item for item in waiting if item.stream_id not in cancelled]
+    cancelled_ids = [item.message_id for item in entries if item.stream_id in cancelled]
+    requeued = [item for item in entries if item.stream_id not in cancelled]
     for ids, state in (
-        (dropped, MessageState.CANCELLED),
-        ([item.message_id for item in kept], MessageState.QUEUED),
+        (cancelled_ids, MessageState.CANCELLED),
+        ([item.message_id for item in requeued], MessageState.QUEUED),
     ):
         if ids:
             session.execute(
@@ -137,7 +143,7 @@ def requeue(session: Session, waiting: Sequence[OutboxEntry]) -> None:
                 .values(state=state),
                 execution_options=NO_SYNC,
             )
-    if kept:
+    if requeued:
         session.execute(
             insert(Outbox),
             [
@@ -149,18 +155,18 @@ def requeue(session: Session, waiting: Sequence[OutboxEntry]) -> None:
                     "throttled": min(item.throttled, 100),
                     "refused": item.refused,
                 }
-                for item in kept
+                for item in requeued
             ],
         )
 
 
 def cancel_waiting(session: Session, message_id: int) -> bool:
-    """Take one message back that still waits. False where it has left, or is leaving at this moment."""
-    # Never waits for a claim that has it: the claim may wait for the phone that the caller holds.
-    waiting = session.scalar(
+    """Cancel one message that still waits. Returns False if it has left or is being claimed."""
+    # Never waits for a claim that has the row: the claim may wait for the phone that the caller has locked.
+    row = session.scalar(
         select(Outbox.message_id).where(Outbox.message_id == message_id).with_for_update(skip_locked=True)
     )
-    if waiting is None:
+    if row is None:
         return False
     session.execute(delete(Outbox).where(Outbox.message_id == message_id))
     session.execute(update(Message).where(Message.id == message_id).values(state=MessageState.CANCELLED))
@@ -168,12 +174,12 @@ def cancel_waiting(session: Session, message_id: int) -> bool:
 
 
 FAILURES = (AttemptState.FAILED, AttemptState.UNDELIVERED)
-# Older ones are folded together: nobody looks back that far by the minute.
+# Older totals are folded together: no reader needs them by the minute.
 FOLD_AFTER = timedelta(hours=1)
 
 
 class StateChange(NamedTuple):
-    """A step of attempts from one state, with its cause, to the next."""
+    """A change of attempts from one state, with its cause, to the next."""
 
     stream_id: int
     before: AttemptState
@@ -184,7 +190,10 @@ class StateChange(NamedTuple):
 
 @dataclass(slots=True)
 class ChangeTotals:
-    """How many attempts took a step, the segments of their messages, and what the gateway counts beyond them."""
+    """Totals of one state change.
+
+    `n`: attempts; `segments`: of their messages; `more`: what the gateway counts beyond these.
+    """
 
     n: int = 0
     segments: int = 0
@@ -193,29 +202,31 @@ class ChangeTotals:
 
 def add_totals(
     session: Session,
-    moves: Mapping[StateChange, ChangeTotals],
+    changes: Mapping[StateChange, ChangeTotals],
     *,
     now: datetime,
     billed: Mapping[int, tuple[int, int]] | None = None,
 ) -> None:
-    """Note what changed, and settle the campaigns' budgets with it. In the transaction of the changes.
+    """Add the totals of changes and adjust the campaigns' budgets, in the transaction of the changes.
 
-    `billed`: by stream, segments and VND by which what the gateway has billed grows.
+    `billed`: by stream, growth of what the gateway has billed, in segments and VND.
     """
     sums: dict[tuple[int, AttemptState, str | None], ChangeTotals] = defaultdict(ChangeTotals)
     credits: dict[int, int] = defaultdict(int)
-    for move, moved in moves.items():
-        after = moved.segments + moved.more
+    for change, totals in changes.items():
+        segments_after = totals.segments + totals.more
         for state, cause, n, segments in (
-            (move.before, move.cause_before, -moved.n, -moved.segments),
-            (move.after, move.cause, moved.n, after),
+            (change.before, change.cause_before, -totals.n, -totals.segments),
+            (change.after, change.cause, totals.n, segments_after),
         ):
             if state in ACCEPTED_OR_BEYOND:
-                total = sums[move.stream_id, state, cause]
+                total = sums[change.stream_id, state, cause]
                 total.n += n
                 total.segments += segments
-        credits[move.stream_id] += moved.segments * is_charged(move.before) - after * is_charged(move.after)
-    noted = [
+        credits[change.stream_id] += totals.segments * is_charged(
+            change.before
+        ) - segments_after * is_charged(change.after)
+    rows = [
         {
             "stream_id": stream_id,
             "state": state,
@@ -227,13 +238,16 @@ def add_totals(
         for (stream_id, state, cause), total in sums.items()
         if total.n or total.segments
     ]
-    if noted:
-        session.execute(insert(AttemptTotal), noted)
+    if rows:
+        session.execute(insert(AttemptTotal), rows)
     credit_segments(session, credits, billed)
 
 
 def recent_outcomes(session: Session, stream_id: int, *, now: datetime) -> tuple[int, int]:
-    """Failed and well, of the outcomes of the last minutes; those before the campaign was resumed do not count."""
+    """Return how many of the outcomes of the last minutes (FAILURE_WINDOW) failed, and how many did not.
+
+    Outcomes from before the campaign was resumed do not count.
+    """
     since = now - FAILURE_WINDOW
     resumed_at = session.scalar(select(Campaign.resumed_at).where(Campaign.id == stream_id))
     rows = session.execute(
@@ -241,40 +255,43 @@ def recent_outcomes(session: Session, stream_id: int, *, now: datetime) -> tuple
         .where(AttemptTotal.stream_id == stream_id, AttemptTotal.at > max(since, resumed_at or since))
         .group_by(AttemptTotal.state)
     ).all()
-    found = {state: int(n) for state, n in rows}
-    failed = sum(found.get(state, 0) for state in FAILURES)
-    # One that was taken and then delivered is there once: as much less "accepted" as there is more "delivered".
-    well = sum(n for state, n in found.items() if state not in FAILURES)
-    return failed, max(well, found.get(AttemptState.DELIVERED, 0))
+    counts = {state: int(n) for state, n in rows}
+    failed = sum(counts.get(state, 0) for state in FAILURES)
+    # A message that was accepted and then delivered counts once: one less "accepted", one more "delivered".
+    succeeded = sum(n for state, n in counts.items() if state not in FAILURES)
+    return failed, max(succeeded, counts.get(AttemptState.DELIVERED, 0))
 
 
 def fold_attempt_totals(session: Session, *, now: datetime) -> int:
-    """Put old totals of the same kind together; how many rows that saved. Of two at once each row is one's alone."""
-    old = AttemptTotal.at < now - FOLD_AFTER
+    """Merge old totals of the same kind. Returns how many rows that saved.
+
+    Of two calls at once, each row is merged by only one.
+    """
+    is_old = AttemptTotal.at < now - FOLD_AFTER
     kinds = session.execute(
         select(AttemptTotal.stream_id, AttemptTotal.state, AttemptTotal.cause)
-        .where(old)
+        .where(is_old)
         .group_by(AttemptTotal.stream_id, AttemptTotal.state, AttemptTotal.cause)
         .having(func.count() > 1)
         .order_by(AttemptTotal.stream_id, AttemptTotal.state, AttemptTotal.cause)
     ).all()
     folded: list[dict[str, object]] = []
-    taken = 0
+    deleted = 0
     for kind in kinds:
-        same = (
+        is_same_kind = (
             AttemptTotal.stream_id == kind.stream_id,
             AttemptTotal.state == kind.state,
             AttemptTotal.cause.is_not_distinct_from(kind.cause),
         )
-        # What came back is what is summed: another sweep may have folded some of it since it was looked for.
+        # Sums what the DELETE returned: another sweep may have folded some rows since the query above.
         rows = session.execute(
             delete(AttemptTotal)
-            .where(*same, old)
+            .where(*is_same_kind, is_old)
             .returning(AttemptTotal.n, AttemptTotal.segments, AttemptTotal.at),
             execution_options=NO_SYNC,
         ).all()
         if rows:
-            taken += len(rows)
+            deleted += len(rows)
             folded.append(
                 {
                     **kind._asdict(),
@@ -285,11 +302,11 @@ def fold_attempt_totals(session: Session, *, now: datetime) -> int:
             )
     if folded:
         session.execute(insert(AttemptTotal), folded)
-    return taken - len(folded)
+    return deleted - len(folded)
 
 
 def causes_and_segments(session: Session, stream_id: int) -> tuple[dict[str, int], int, int]:
-    """Of a stream: failures by cause; segments that are charged; requests that the gateway has answered."""
+    """Return a stream's failures by cause, its charged segments, and its charged attempts."""
     rows = session.execute(
         select(
             AttemptTotal.state, AttemptTotal.cause, func.sum(AttemptTotal.n), func.sum(AttemptTotal.segments)

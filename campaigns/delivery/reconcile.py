@@ -1,8 +1,7 @@
-"""Unknown outcomes looked up, decided by a person at last.
+"""Reconciliation of unknown outcomes.
 
-Unknown outcomes: looked up in the gateway's own list before anything is sent again.
-
-What stays unknown although it was looked for: a person decides, and it is on record who did.
+An attempt whose outcome is unknown is looked up in the gateway's own list before anything is sent again. What stays
+unknown although it was looked up is decided by an officer, and the audit log says by whom.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ from outreach.rules.gateway import Gateway, GatewayUnavailable, ListedMessage
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
-LOOK_LIMIT = 200  # attempts looked up by one job
-LOOKS_AT_ONCE = 20
-TIMES_ABSENT = 2  # and this often absent before it is sent again
+LOOK_LIMIT = 200  # attempts looked up in one round
+CONCURRENT_LOOKUPS = 20
+TIMES_ABSENT = 2  # an attempt has to be absent this often before it is sent again
 
 
 @dataclass(slots=True)
 class ReconcileResult:
-    """What one round of looking came to."""
+    """Result of one round of lookups, in attempts."""
 
     adopted: int = 0
     absent_once: int = 0
@@ -50,7 +49,7 @@ class ReconcileResult:
 
 
 def expire_leases(session: Session, *, now: datetime, secret_key: str, limit: int = 2000) -> int:
-    """Attempts whose worker has not reported in time become unknown, due to be looked up at once."""
+    """Mark attempts unknown whose worker has not reported in time, due for lookup at once."""
     expired = session.scalars(
         select(Attempt.id)
         .where(Attempt.state == AttemptState.SENDING, Attempt.due_at < now)
@@ -65,36 +64,40 @@ def expire_leases(session: Session, *, now: datetime, secret_key: str, limit: in
 
 
 def has_unknown_due(session: Session, *, now: datetime) -> bool:
-    """Whether there is anything to look up."""
+    """Return whether an unknown attempt is due for lookup."""
     due = select(Attempt.id).where(Attempt.state == AttemptState.UNKNOWN, Attempt.due_at <= now)
     return session.execute(due.limit(1)).first() is not None
 
 
 async def reconcile(runtime: Runtime, gateway: Gateway) -> ReconcileResult:
-    """Look up one round of unknown attempts: adopt what is found, send again what is absent twice."""
-    due, busy_until, backups = await asyncio.to_thread(_take_due, runtime)
-    at_once = asyncio.Semaphore(LOOKS_AT_ONCE)
+    """Look up one round of unknown attempts: adopt those found, send again those absent twice."""
+    due, reserved_until, backups = await asyncio.to_thread(_reserve_due, runtime)
+    slots = asyncio.Semaphore(CONCURRENT_LOOKUPS)
 
-    # A phone knows a message by its attempt alone, and that of a lost one is lost: a person has to decide.
-    asks_by_number = runtime.settings.sms_gateway != "phone"
+    # A phone gateway knows a message by its attempt alone. After a restore lost attempts have no id: a person has to
+    # decide.
+    lists_by_number = runtime.settings.sms_gateway != "phone"
 
-    async def look(row: Any) -> list[ListedMessage] | None:
-        if row.worker in backups and not asks_by_number:
+    async def list_messages(row: Any) -> list[ListedMessage] | None:
+        if row.worker in backups and not lists_by_number:
             return None
-        async with at_once:
+        async with slots:
             try:
                 return await gateway.list_to(row.e164, attempt_id=row.id)
             except GatewayUnavailable as error:
                 log.warning("reconcile.list_unavailable error=%s", error)
                 return None
 
-    lists = await asyncio.gather(*map(look, due))
-    looked = list(zip(due, lists, strict=True))
-    return await asyncio.to_thread(_apply, runtime, looked, busy_until, backups)
+    lists = await asyncio.gather(*map(list_messages, due))
+    lookups = list(zip(due, lists, strict=True))
+    return await asyncio.to_thread(_apply, runtime, lookups, reserved_until, backups)
 
 
-def _take_due(runtime: Runtime) -> tuple[Sequence[Any], datetime, dict[str, datetime]]:
-    """The attempts to look up, and until when they are ours: no second look begins before. And the backups restored."""
+def _reserve_due(runtime: Runtime) -> tuple[Sequence[Any], datetime, dict[str, datetime]]:
+    """Reserve the attempts to look up.
+
+    Returns them, until when they are reserved, and the restored backups. No other round looks them up before that moment.
+    """
     now = datetime.now(UTC)
     with runtime.db.write() as session:
         due = session.execute(
@@ -115,36 +118,36 @@ def _take_due(runtime: Runtime) -> tuple[Sequence[Any], datetime, dict[str, date
             .limit(LOOK_LIMIT)
             .with_for_update(of=Attempt, skip_locked=True)
         ).all()
-        # Longer than the slowest round: then only this round's own finding is counted, see _count_absent.
-        longest_s = runtime.settings.send_timeout_s * (LOOK_LIMIT / LOOKS_AT_ONCE + 1) + 30
-        busy_until = now + timedelta(seconds=longest_s)
+        # Longer than the slowest round: so only this round's own result is counted, see _count_absent.
+        longest_s = runtime.settings.send_timeout_s * (LOOK_LIMIT / CONCURRENT_LOOKUPS + 1) + 30
+        reserved_until = now + timedelta(seconds=longest_s)
         session.execute(
-            update(Attempt).where(Attempt.id.in_([row.id for row in due])).values(due_at=busy_until)
+            update(Attempt).where(Attempt.id.in_([row.id for row in due])).values(due_at=reserved_until)
         )
-        return due, busy_until, backups_by_worker(session)
+        return due, reserved_until, backups_by_worker(session)
 
 
 def _apply(
     runtime: Runtime,
-    looked: Sequence[tuple[Any, list[ListedMessage] | None]],
-    busy_until: datetime,
+    lookups: Sequence[tuple[Any, list[ListedMessage] | None]],
+    reserved_until: datetime,
     backups: Mapping[str, datetime],
 ) -> ReconcileResult:
     now = datetime.now(UTC)
     again_at = now + timedelta(seconds=runtime.settings.reconcile_s)
-    found = ReconcileResult()
+    result = ReconcileResult()
     with runtime.db.write() as session:
-        fits = [
+        candidates = [
             (row, listed and [item for item in listed if _is_same(row, item, backups.get(row.worker))])
-            for row, listed in looked
+            for row, listed in lookups
         ]
-        owned = _owned_ids(session, fits)
+        owned = _owned_ids(session, candidates)
         absent: list[Any] = []
         postponed: list[int] = []
         reports: list[AttemptReport] = []
-        for row, listed in fits:
+        for row, listed in candidates:
             if listed is None:
-                found.away += 1
+                result.away += 1
                 postponed.append(row.id)
                 continue
             match = next(
@@ -157,7 +160,7 @@ def _apply(
             )
             if match:
                 owned.add(match.gateway_id)
-                found.adopted += 1
+                result.adopted += 1
                 reports.append(
                     AttemptReport(
                         row.id,
@@ -168,8 +171,8 @@ def _apply(
                     )
                 )
             elif row.gateway_id:
-                # Known from before a restore: the gateway took it, however short its list is.
-                found.adopted += 1
+                # Its id is known from before a restore: the gateway took it, however short its list is.
+                result.adopted += 1
                 reports.append(AttemptReport(row.id, AttemptState.ACCEPTED, row.gateway_id))
             else:
                 absent.append(row)
@@ -177,14 +180,14 @@ def _apply(
         apply_reports(session, reports, now=now, secret_key=key)
         session.execute(
             update(Attempt)
-            .where(Attempt.id.in_(postponed), Attempt.due_at == busy_until)
+            .where(Attempt.id.in_(postponed), Attempt.due_at == reserved_until)
             .values(due_at=again_at)
         )
-        found.requeued = _count_absent(
-            session, absent, now=now, busy_until=busy_until, again_at=again_at, secret_key=key
+        result.requeued = _count_absent(
+            session, absent, now=now, reserved_until=reserved_until, again_at=again_at, secret_key=key
         )
-        found.absent_once = len(absent) - found.requeued
-    return found
+        result.absent_once = len(absent) - result.requeued
+    return result
 
 
 def _is_same(row: Any, item: ListedMessage, backup_taken_at: datetime | None) -> bool:
@@ -201,8 +204,8 @@ def _is_same(row: Any, item: ListedMessage, backup_taken_at: datetime | None) ->
     )
 
 
-def _owned_ids(session: Session, looked: Sequence[tuple[Any, list[ListedMessage] | None]]) -> set[str]:
-    ids = {item.gateway_id for _, listed in looked for item in listed or ()}
+def _owned_ids(session: Session, lookups: Sequence[tuple[Any, list[ListedMessage] | None]]) -> set[str]:
+    ids = {item.gateway_id for _, listed in lookups for item in listed or ()}
     return set(session.scalars(select(Attempt.gateway_id).where(Attempt.gateway_id.in_(ids))))
 
 
@@ -211,41 +214,44 @@ def _count_absent(
     absent: Sequence[Any],
     *,
     now: datetime,
-    busy_until: datetime,
+    reserved_until: datetime,
     again_at: datetime,
     secret_key: str,
 ) -> int:
-    """Count one more look in vain; after the second the message goes back into the outbox. Returns how many."""
+    """Count one more lookup without result; requeue the messages of attempts absent for the second time.
+
+    Returns how many were requeued. Locks the attempts by id.
+    """
     rows = {row.id: row for row in absent}
-    # Only what is still unknown and ours: a callback may have adopted it while we looked, or a later round
-    # have taken it up because this one was stopped for too long.
-    times = session.execute(
+    # Only what is still unknown and belongs to this round: a callback may have adopted it during the lookup, or a
+    # later round may have taken it because this one was stopped for too long.
+    still_unknown = session.execute(
         select(Attempt.id, Attempt.times_absent)
-        .where(Attempt.id.in_(rows), Attempt.state == AttemptState.UNKNOWN, Attempt.due_at == busy_until)
+        .where(Attempt.id.in_(rows), Attempt.state == AttemptState.UNKNOWN, Attempt.due_at == reserved_until)
         .order_by(Attempt.id)
         .with_for_update()
     ).all()
-    gone = [item.id for item in times if item.times_absent + 1 >= TIMES_ABSENT]
+    absent_ids = [attempt.id for attempt in still_unknown if attempt.times_absent + 1 >= TIMES_ABSENT]
     session.execute(
         update(Attempt)
-        .where(Attempt.id.in_([item.id for item in times]))
+        .where(Attempt.id.in_([attempt.id for attempt in still_unknown]))
         .values(times_absent=Attempt.times_absent + 1, due_at=again_at)
     )
-    reports = [AttemptReport(attempt_id, AttemptState.ABSENT) for attempt_id in gone]
+    reports = [AttemptReport(attempt_id, AttemptState.ABSENT) for attempt_id in absent_ids]
     apply_reports(session, reports, now=now, secret_key=secret_key)
     requeue(
         session,
-        [OutboxEntry(rows[i].message_id, rows[i].stream_id, rows[i].n + 1, now) for i in gone],
+        [OutboxEntry(rows[i].message_id, rows[i].stream_id, rows[i].n + 1, now) for i in absent_ids],
     )
-    return len(gone)
+    return len(absent_ids)
 
 
-# The gateway's own list settles the rest within minutes; what is older has a list that cannot be had.
+# The gateway's own list decides most within minutes; for what is older the list cannot be had.
 # The pages say “quá một giờ”.
 DECIDE_AFTER = timedelta(hours=1)
 
-# The campaign to which an attempt belongs: its stream, and where that is the one for answers, the campaign that the
-# answer is about. None for what belongs to no campaign: answers to strangers, tests.
+# The campaign of an attempt: its stream, or in the transactional stream the campaign that the acknowledgement is
+# about. None for what belongs to no campaign: answers to strangers, test messages.
 CAMPAIGN_OF_ATTEMPT = case(
     (
         Attempt.stream_id == TRANSACTIONAL_STREAM,
@@ -261,24 +267,27 @@ CAMPAIGN_OF_ATTEMPT = case(
 def _undecided(campaign_id: int | None, *, now: datetime) -> tuple[Any, ...]:
     return (
         Attempt.state == AttemptState.UNKNOWN,
-        Attempt.gateway_id.is_(None),  # after a restore: of these the gateway has the message
+        Attempt.gateway_id.is_(None),  # one with an id comes from a restore: the gateway has its message
         Attempt.claimed_at < now - DECIDE_AFTER,
         CAMPAIGN_OF_ATTEMPT.is_not_distinct_from(campaign_id),
     )
 
 
 def count_undecided(session: Session, campaign_id: int, *, now: datetime) -> tuple[int, int]:
-    """Messages of a campaign of which nobody can say whether the gateway has them: of its steps, and answers."""
+    """Count the messages of a campaign whose outcome has to be decided by an officer.
+
+    Returns those of its steps, and its answers to residents.
+    """
     is_answer = Attempt.stream_id == TRANSACTIONAL_STREAM
-    found = session.execute(
+    rows = session.execute(
         select(is_answer, func.count()).where(*_undecided(campaign_id, now=now)).group_by(is_answer)
     )
-    counts = {bool(answers): count for answers, count in found}
+    counts = {bool(are_answers): count for are_answers, count in rows}
     return counts.get(False, 0), counts.get(True, 0)
 
 
 def count_without_campaign(session: Session, user: User, *, now: datetime) -> int:
-    """The same of what belongs to no campaign, for those who see everything."""
+    """Count the undecided messages that belong to no campaign. Returns 0 unless the user sees everything."""
     if organisations_of(session, user) is not None:
         return 0
     query = select(func.count()).select_from(Attempt).where(*_undecided(None, now=now))
@@ -288,10 +297,10 @@ def count_without_campaign(session: Session, user: User, *, now: datetime) -> in
 def decide_unknown(
     session: Session, campaign_id: int | None, *, resend: bool, user: User, now: datetime, secret_key: str
 ) -> int:
-    """Send them again (somebody may then get two), or let them stand as sent without a report; how many.
+    """Send unknown messages again, or let them stand as sent without a report. Returns how many.
 
-    Without a campaign what belongs to none, for those who see everything. A report that still comes counts all the
-    same. Raises NotFound, NotAllowed.
+    If sent again, somebody may get two. Without a campaign: the messages that belong to none, for users who see everything.
+    A report that still comes counts all the same. Raises NotFound, NotAllowed.
     """
     if campaign_id is not None:
         find_campaign(session, campaign_id, user=user)
@@ -308,9 +317,9 @@ def decide_unknown(
     ).all()
     if not attempts:
         return 0
-    becomes = AttemptState.ABSENT if resend else AttemptState.NO_REPORT
+    new_state = AttemptState.ABSENT if resend else AttemptState.NO_REPORT
     apply_reports(
-        session, [AttemptReport(row.id, becomes) for row in attempts], now=now, secret_key=secret_key
+        session, [AttemptReport(row.id, new_state) for row in attempts], now=now, secret_key=secret_key
     )
     if resend:
         requeue(session, [OutboxEntry(row.message_id, row.stream_id, row.n + 1, now) for row in attempts])

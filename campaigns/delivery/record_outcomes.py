@@ -1,10 +1,9 @@
-"""Outcomes and callbacks to states; failure policies.
+"""Outcomes and status callbacks: attempt states, message states and failure policies.
 
-Recording: outcomes, callbacks and finds become attempt states, and messages follow from them.
-
-What failures mean beyond their own message: a number is left alone, a campaign pauses itself.
-
-Status callbacks: stored raw as they come, applied later in bulk by rank.
+- Outcomes of requests, status callbacks and messages found in the gateway's list become attempt states, by rank. The
+  states of messages follow from those of their attempts.
+- Failure policies: a failure may suppress the number or pause the campaign.
+- Status callbacks are stored raw as they come, and applied later in bulk.
 """
 
 from __future__ import annotations
@@ -55,9 +54,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class AttemptReport:
-    """What is now known of one attempt.
+    """News of one attempt: its state now, by request, callback or lookup.
 
-    `due_at` only where it becomes unknown: when to look for it. `segments` where the gateway says what it charges.
+    `due_at` only where the attempt becomes unknown: when to look it up. `segments` where the gateway says what it charges.
     """
 
     attempt_id: int
@@ -70,7 +69,7 @@ class AttemptReport:
 
 
 def store_outcomes(runtime: Runtime, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> None:
-    """`record` in a transaction of its own. May be repeated. Raises SQLAlchemyError."""
+    """Run `record_outcomes` in a transaction of its own. May be repeated. Raises SQLAlchemyError."""
     with runtime.db.write() as session:
         record_outcomes(
             session,
@@ -89,61 +88,62 @@ def record_outcomes(
     reconcile_s: float,
     secret_key: str,
 ) -> None:
-    """Store what a worker saw; None stands for a request that was never started."""
+    """Store the outcomes of a worker's requests. None stands for a request that was never started."""
     reports: list[AttemptReport] = []
-    back: list[UnsentClaim] = []
+    unsent: list[UnsentClaim] = []
     for claim, outcome in outcomes:
         match outcome:
             case None:
-                back.append(UnsentClaim(claim, now, claim.throttled, claim.refused))
+                unsent.append(UnsentClaim(claim, now, claim.throttled, claim.refused))
             case Throttled(retry_after_s):
-                wait = back_off_s(claim.throttled, retry_after_s, seed=claim.message_id)
-                not_before = now + timedelta(seconds=wait)
-                back.append(UnsentClaim(claim, not_before, claim.throttled + 1, claim.refused))
+                wait_s = back_off_s(claim.throttled, retry_after_s, seed=claim.message_id)
+                not_before = now + timedelta(seconds=wait_s)
+                unsent.append(UnsentClaim(claim, not_before, claim.throttled + 1, claim.refused))
             case Accepted(gateway_id, status, segments):
                 reports.append(
                     AttemptReport(claim.attempt_id, AttemptState(status.value), gateway_id, segments=segments)
                 )
             case OutcomeUnknown(detail):
-                look_at = now + timedelta(seconds=reconcile_s)
+                look_up_at = now + timedelta(seconds=reconcile_s)
                 reports.append(
-                    AttemptReport(claim.attempt_id, AttemptState.UNKNOWN, code=detail[:24], due_at=look_at)
+                    AttemptReport(claim.attempt_id, AttemptState.UNKNOWN, code=detail[:24], due_at=look_up_at)
                 )
             case Refused(cause) if policy_of(cause).pauses and not is_out_of_retries(
                 claim.refused + 1, is_service=claim.stream_id == TRANSACTIONAL_STREAM
             ):
-                # The account or the sender was refused, not this message: it waits for them to be put right.
-                wait = back_off_s(claim.refused, None, seed=claim.message_id)
-                not_before = now + timedelta(seconds=wait)
-                back.append(UnsentClaim(claim, not_before, claim.throttled + 1, claim.refused + 1))
+                # The account or the sender was refused, not this message: it waits until they are put right.
+                wait_s = back_off_s(claim.refused, None, seed=claim.message_id)
+                not_before = now + timedelta(seconds=wait_s)
+                unsent.append(UnsentClaim(claim, not_before, claim.throttled + 1, claim.refused + 1))
             case Refused(cause, code):
                 reports.append(
                     AttemptReport(claim.attempt_id, AttemptState.FAILED, cause=cause.value, code=code[:24])
                 )
     apply_reports(session, reports, now=now, secret_key=secret_key)
-    return_unsent(session, back)
-    stopped = (
+    return_unsent(session, unsent)
+    refused = (
         (claim.stream_id, outcome.code)
         for claim, outcome in outcomes
         if isinstance(outcome, Refused) and policy_of(outcome.cause).pauses
     )
-    pause_refused(session, stopped, now=now)
+    pause_refused(session, refused, now=now)
 
 
 def apply_reports(
     session: Session, reports: Iterable[AttemptReport], *, now: datetime, secret_key: str
 ) -> int:
-    """Apply reports by rank; repeated, late and shuffled ones give the same end. Returns attempts changed.
+    """Apply reports by rank. Returns the number of attempts changed.
 
-    A gateway id stays with the attempt that had it first; a second one for the same message is an
-    incident. Reports of attempts that are not there are passed over.
+    Repeated, late and shuffled reports lead to the same end. A gateway id stays with the attempt that had it first; a
+    second one for the same message is an incident. Reports of attempts that do not exist are ignored. Locks the attempts
+    by id.
     """
     by_attempt: dict[int, list[AttemptReport]] = {}
     for report in reports:
         by_attempt.setdefault(report.attempt_id, []).append(report)
     if not by_attempt:
         return 0
-    held = session.execute(
+    attempts = session.execute(
         select(
             Attempt.id,
             Attempt.message_id,
@@ -160,26 +160,30 @@ def apply_reports(
         .order_by(Attempt.id)
         .with_for_update()
     ).all()
-    owner = _owners(session, {r.gateway_id for group in by_attempt.values() for r in group if r.gateway_id})
-    for missing in by_attempt.keys() - {row.id for row in held}:
+    owners = _owners_of(
+        session, {r.gateway_id for group in by_attempt.values() for r in group if r.gateway_id}
+    )
+    for missing in by_attempt.keys() - {row.id for row in attempts}:
         if any(report.gateway_id for report in by_attempt[missing]):
             log.warning("settle.no_such_attempt attempt=%s", missing)
-    moves: list[dict[str, object]] = []
-    named: list[dict[str, object]] = []  # only the gateway's id is new
-    looks: dict[datetime, list[int]] = {}  # unknown, and when they are looked up
-    charged: dict[int, list[int]] = {}  # by segments, those for which the gateway counts other than we did
-    returned: list[int] = []  # messages given up as absent that the gateway has after all
-    repeated: set[int] = set()
-    changed: set[int] = set()
-    stepped: dict[StateChange, ChangeTotals] = defaultdict(ChangeTotals)
-    billed: Counter[int] = Counter()  # segments whose bill is there, by stream
-    failed: list[FailedAttempt] = []
-    for row in held:
+    state_changes: list[dict[str, object]] = []
+    id_changes: list[dict[str, object]] = []  # changes where only the gateway's id is new
+    lookups: dict[datetime, list[int]] = {}  # unknown attempts, by the moment of their lookup
+    recounted: dict[
+        int, list[int]
+    ] = {}  # by segments: attempts for which the gateway counts other than we did
+    reappeared: list[int] = []  # messages whose absent attempt the gateway has after all
+    resent: set[int] = set()
+    changed_ids: set[int] = set()
+    totals: dict[StateChange, ChangeTotals] = defaultdict(ChangeTotals)
+    billed: Counter[int] = Counter()  # segments that have a bill, by stream
+    failures: list[FailedAttempt] = []
+    for row in attempts:
         state, gateway_id = row.state, row.gateway_id
         latest: AttemptReport | None = None
         for report in by_attempt[row.id]:
-            if report.gateway_id and owner.setdefault(report.gateway_id, row.id) != row.id:
-                continue  # another attempt's message, whatever the address says
+            if report.gateway_id and owners.setdefault(report.gateway_id, row.id) != row.id:
+                continue  # another attempt's message, whatever attempt the callback's address names
             if report.gateway_id and gateway_id and report.gateway_id != gateway_id:
                 add_incident(
                     session,
@@ -195,59 +199,64 @@ def apply_reports(
         if latest is None and gateway_id == row.gateway_id:
             continue
         if row.state is AttemptState.ABSENT and state in ACCEPTED_OR_BEYOND:
-            returned.append(row.message_id)
+            reappeared.append(row.message_id)
         if row.n > 1 or row.state is AttemptState.ABSENT:
-            repeated.add(row.message_id)
-        changed.add(row.id)
+            resent.add(row.message_id)
+        changed_ids.add(row.id)
         change: dict[str, object] = {"id": row.id, "gateway_id": gateway_id}
         if latest is None:
-            named.append(change)
+            id_changes.append(change)
             continue
-        step = stepped[StateChange(row.stream_id, row.state, row.cause, state, latest.cause)]
-        step.n += 1
-        step.segments += row.segments
+        total = totals[StateChange(row.stream_id, row.state, row.cause, state, latest.cause)]
+        total.n += 1
+        total.segments += row.segments
         if row.price_vnd is not None:
             billed[row.stream_id] += row.segments * (is_charged(state) - is_charged(row.state))
         elif latest.segments and latest.segments != row.segments:
-            step.more += latest.segments - row.segments
-            charged.setdefault(latest.segments, []).append(row.id)
+            total.more += latest.segments - row.segments
+            recounted.setdefault(latest.segments, []).append(row.id)
         if state in FAILURES:
-            failed.append(FailedAttempt(row.stream_id, row.phone_id, latest.cause, latest.code))
+            failures.append(FailedAttempt(row.stream_id, row.phone_id, latest.cause, latest.code))
         change["state"], change["cause"], change["code"] = state.value, latest.cause, latest.code
-        moves.append(change)
+        state_changes.append(change)
         if latest.due_at:
-            looks.setdefault(latest.due_at, []).append(row.id)
-    _write(session, moves, named, looks, charged, now=now)
-    if returned:
-        session.execute(delete(Outbox).where(Outbox.message_id.in_(returned)), execution_options=NO_SYNC)
-    refresh_messages(session, [row.message_id for row in held if row.id in changed])
-    _report_repeated(session, repeated, now=now)
-    add_totals(session, stepped, now=now, billed={stream_id: (more, 0) for stream_id, more in billed.items()})
-    apply_failure_policies(session, failed, now=now, secret_key=secret_key)
-    return len(changed)
+            lookups.setdefault(latest.due_at, []).append(row.id)
+    _write_changes(session, state_changes, id_changes, lookups, recounted, now=now)
+    if reappeared:
+        session.execute(delete(Outbox).where(Outbox.message_id.in_(reappeared)), execution_options=NO_SYNC)
+    refresh_messages(session, [row.message_id for row in attempts if row.id in changed_ids])
+    _add_sent_twice_incidents(session, resent, now=now)
+    add_totals(
+        session, totals, now=now, billed={stream_id: (segments, 0) for stream_id, segments in billed.items()}
+    )
+    apply_failure_policies(session, failures, now=now, secret_key=secret_key)
+    return len(changed_ids)
 
 
-def _write(
+def _write_changes(
     session: Session,
-    moves: list[dict[str, object]],
-    named: list[dict[str, object]],
-    looks: dict[datetime, list[int]],
-    charged: dict[int, list[int]],
+    state_changes: list[dict[str, object]],
+    id_changes: list[dict[str, object]],
+    lookups: dict[datetime, list[int]],
+    recounted: dict[int, list[int]],
     *,
     now: datetime,
 ) -> None:
     columns = {"id": BigInteger, "gateway_id": String, "state": String, "cause": String, "code": String}
-    for changes, written in ((moves, ("gateway_id", "state", "cause", "code")), (named, ("gateway_id",))):
+    for changes, names in (
+        (state_changes, ("gateway_id", "state", "cause", "code")),
+        (id_changes, ("gateway_id",)),
+    ):
         if changes:
-            new = rows_table(session, {name: columns[name] for name in ("id", *written)}, changes)
-            values: dict[str, Any] = {name: new.c[name] for name in written}
-            if changes is moves:
+            new = rows_table(session, {name: columns[name] for name in ("id", *names)}, changes)
+            values: dict[str, Any] = {name: new.c[name] for name in names}
+            if changes is state_changes:
                 values["due_at"] = null()
             session.execute(
                 update(Attempt).where(Attempt.id == new.c.id).values(settled_at=now, **values),
                 execution_options=NO_SYNC,
             )
-    for column, groups in (("due_at", looks), ("segments", charged)):
+    for column, groups in (("due_at", lookups), ("segments", recounted)):
         for value, ids in groups.items():
             session.execute(
                 update(Attempt)
@@ -257,32 +266,34 @@ def _write(
             )
 
 
-def _owners(session: Session, gateway_ids: set[str]) -> dict[str | None, int]:
+def _owners_of(session: Session, gateway_ids: set[str]) -> dict[str | None, int]:
+    """Return the attempts that already have these gateway ids."""
     if not gateway_ids:
         return {}
-    found = session.execute(
+    rows = session.execute(
         select(Attempt.gateway_id, Attempt.id).where(
             Attempt.gateway_id.in_(values_subquery(session, gateway_ids, String))
         )
     )
-    return dict(found.all())
+    return dict(rows.all())
 
 
 def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:
-    """Derive the states of messages from their attempts, as they now stand."""
+    """Derive the states of messages from the current states of their attempts."""
     attempts: dict[tuple[int, MessageState], list[AttemptState]] = {}
-    for message_id, state, stood in session.execute(
+    for message_id, state, current in session.execute(
         select(Attempt.message_id, Attempt.state, Message.state)
         .join(Message, Message.id == Attempt.message_id)
         .where(Attempt.message_id.in_(values_subquery(session, message_ids, BigInteger)))
         .order_by(Attempt.message_id, Attempt.n)
     ):
-        attempts.setdefault((message_id, stood), []).append(state)
+        attempts.setdefault((message_id, current), []).append(state)
     by_state: dict[MessageState, list[int]] = {}
-    for (message_id, stood), states in attempts.items():
+    for (message_id, current), states in attempts.items():
         derived = message_state(states)
-        # Not left to the update: PostgreSQL may expect none in another state and compare each message with each.
-        if derived is not stood:
+        # Compared here and not in the UPDATE: PostgreSQL may expect no row in another state and compare each message
+        # with each.
+        if derived is not current:
             by_state.setdefault(derived, []).append(message_id)
     # Queued or cancelled is decided where the message goes back into the outbox, in `requeue`.
     by_state.pop(MessageState.QUEUED, None)
@@ -295,37 +306,37 @@ def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:
         )
 
 
-def _report_repeated(session: Session, message_ids: set[int], *, now: datetime) -> None:
-    """A message that the gateway took twice is an incident that a person sees."""
+def _add_sent_twice_incidents(session: Session, message_ids: set[int], *, now: datetime) -> None:
+    """Add an incident for each message that the gateway took twice, for an officer to see."""
     if not message_ids:
         return
-    taken: dict[int, list[str]] = {}
+    gateway_ids: dict[int, list[str]] = {}
     for message_id, gateway_id in session.execute(
         select(Attempt.message_id, Attempt.gateway_id).where(
             Attempt.message_id.in_(message_ids), Attempt.gateway_id.is_not(None)
         )
     ):
-        taken.setdefault(message_id, []).append(gateway_id or "")
-    for message_id, ids in taken.items():
-        if len(ids) > 1:
+        gateway_ids.setdefault(message_id, []).append(gateway_id or "")
+    for message_id, taken_ids in gateway_ids.items():
+        if len(taken_ids) > 1:
             add_incident(
-                session, kind="sent_twice", subject=f"messages:{message_id}", now=now, gateway_ids=ids
+                session, kind="sent_twice", subject=f"messages:{message_id}", now=now, gateway_ids=taken_ids
             )
 
 
 def add_incident(session: Session, *, kind: str, subject: str, now: datetime, **details: object) -> None:
-    """Once for each subject; a repetition is counted."""
-    known = session.execute(
+    """Add an incident once for each subject, or count its repetition."""
+    updated = session.execute(
         update(Incident).where(Incident.subject == subject).values(times=Incident.times + 1)
     )
-    if known.rowcount == 0:  # type: ignore[attr-defined]
+    if updated.rowcount == 0:  # type: ignore[attr-defined]
         session.add(Incident(kind=kind, subject=subject, details=details, at=now))
         session.flush()
 
 
 @dataclass(slots=True)
 class FailedAttempt:
-    """An attempt that has just failed, and how."""
+    """An attempt that has just failed, with cause and code."""
 
     stream_id: int
     phone_id: int
@@ -336,9 +347,12 @@ class FailedAttempt:
 def apply_failure_policies(
     session: Session, failed: Sequence[FailedAttempt], *, now: datetime, secret_key: str
 ) -> None:
-    """Draw the consequences of failures, in the transaction that writes them."""
-    left_alone = {(item.phone_id, reason) for item in failed if (reason := policy_of(item.cause).suppresses)}
-    for phone_id, reason in sorted(left_alone):
+    """Suppress numbers and pause campaigns after failures.
+
+    In the transaction that writes the failures. Locks phones by id.
+    """
+    to_suppress = {(item.phone_id, reason) for item in failed if (reason := policy_of(item.cause).suppresses)}
+    for phone_id, reason in sorted(to_suppress):
         suppress(
             session,
             lock_phone(session, phone_id),
@@ -351,20 +365,23 @@ def apply_failure_policies(
         session, ((item.stream_id, item.code) for item in failed if policy_of(item.cause).pauses), now=now
     )
     for stream_id in sorted({item.stream_id for item in failed} - {TRANSACTIONAL_STREAM}):
-        bad, well = recent_outcomes(session, stream_id, now=now)
-        if fails_too_often(failed=bad, well=well):
+        failures, successes = recent_outcomes(session, stream_id, now=now)
+        if fails_too_often(failed=failures, well=successes):
             minutes = int(FAILURE_WINDOW.total_seconds() / 60)
             pause_automatically(
                 session,
                 stream_id,
-                reason=f"Trong {minutes} phút qua có {bad} trên {bad + well} tin không gửi được. "
+                reason=f"Trong {minutes} phút qua có {failures} trên {failures + successes} tin không gửi được. "
                 "Hãy xem nguyên nhân ở trang này, kiểm tra danh sách và tên người gửi rồi mới gửi tiếp.",
                 now=now,
             )
 
 
 def pause_refused(session: Session, refused: Iterable[tuple[int, str | None]], *, now: datetime) -> None:
-    """Pause the campaigns (stream, code) whose account or sender the gateway refuses: all would fail the same way."""
+    """Pause the campaigns whose account or sender the gateway refuses: all would fail the same way.
+
+    `refused`: pairs of stream and code.
+    """
     for stream_id, code in sorted(
         {(stream_id, code or "") for stream_id, code in refused if stream_id != TRANSACTIONAL_STREAM}
     ):
@@ -373,11 +390,17 @@ def pause_refused(session: Session, refused: Iterable[tuple[int, str | None]], *
 
 
 APPLY_LIMIT = 1000
-_COLUMNS = {"attempt_id": BigInteger, "gateway_id": String, "status": String, "cause": String, "code": String}
+_CALLBACK_COLUMNS = {
+    "attempt_id": BigInteger,
+    "gateway_id": String,
+    "status": String,
+    "cause": String,
+    "code": String,
+}
 
 
 class StatusCallback(NamedTuple):
-    """What a gateway said of an attempt, as it is stored. A status that is new to us is empty."""
+    """A status callback as it is stored. `status` is empty if the gateway sent one that is new to us."""
 
     attempt_id: int
     gateway_id: str
@@ -397,35 +420,39 @@ class StatusCallback(NamedTuple):
 
 
 class StatusCallbackStore:
-    """A connection over which callbacks are stored, made at the first ones and kept until `close`. For one thread at a time."""
+    """Database connection for storing callbacks, opened at the first ones and kept until `close`.
+
+    For one thread at a time.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._held: AbstractContextManager[Session] | None = None
+        self._context: AbstractContextManager[Session] | None = None
         self._session: Session
         self._insertion: Insert
 
     def store(self, callbacks: Sequence[StatusCallback], *, now: datetime) -> None:
-        """Return once they are durable; raises what the database raised, and then none is stored.
+        """Store callbacks and return once they are durable.
 
-        A status that is new to us is kept too, already applied: it changes nothing.
+        Raises what the database raised, and then none is stored. A callback with a status that is new to us is kept too,
+        already applied: it changes nothing.
         """
-        is_kept = self._held is not None
+        was_open = self._context is not None
         try:
             self._store(callbacks, now=now)
         except OperationalError:
-            # One that was kept may have been cut meanwhile, which shows only now.
-            if not is_kept:
+            # A connection kept open may have been cut meanwhile, which shows only now.
+            if not was_open:
                 raise
             self._store(callbacks, now=now)
 
     def _store(self, callbacks: Sequence[StatusCallback], *, now: datetime) -> None:
         try:
-            if self._held is None:
-                held = self._db.autocommit_session()
-                self._session, self._held = held.__enter__(), held
+            if self._context is None:
+                context = self._db.autocommit_session()
+                self._session, self._context = context.__enter__(), context
                 self._insertion = _insertion(self._session)
-            events = rows_json([each._asdict() for each in callbacks])
+            events = rows_json([callback._asdict() for callback in callbacks])
             self._session.connection().execute(self._insertion, {"events": events, "now": now})
             self._session.commit()
         except BaseException:
@@ -433,18 +460,21 @@ class StatusCallbackStore:
             raise
 
     def close(self) -> None:
-        """Give the connection back; what was not committed is gone."""
-        held, self._held = self._held, None
-        if held:
-            held.__exit__(None, None, None)
+        """Close the connection. What was not committed is lost."""
+        context, self._context = self._context, None
+        if context:
+            context.__exit__(None, None, None)
 
 
 def _insertion(session: Session) -> Insert:
-    """Made once for many batches: to make it costs more than to run it."""
-    new = rows_table(session, _COLUMNS, bindparam("events", type_=String))
+    """Return the INSERT for callbacks.
+
+    Built once for many batches: to build it costs more than to run it.
+    """
+    new = rows_table(session, _CALLBACK_COLUMNS, bindparam("events", type_=String))
     now = bindparam("now", type_=UtcDateTime)
     values = {
-        **{name: new.c[name] for name in _COLUMNS},
+        **{name: new.c[name] for name in _CALLBACK_COLUMNS},
         "received_at": cast(now, UtcDateTime),
         "applied_at": case((new.c.status == "", cast(now, UtcDateTime))),
     }
@@ -452,7 +482,7 @@ def _insertion(session: Session) -> Insert:
 
 
 def apply_status_callbacks(session: Session, *, now: datetime, secret_key: str) -> int:
-    """Apply one round of waiting callbacks; how many there were. Order does not matter."""
+    """Apply up to APPLY_LIMIT stored callbacks, in any order. Returns how many there were."""
     events = session.execute(
         select(
             StatusEvent.id,
@@ -471,9 +501,13 @@ def apply_status_callbacks(session: Session, *, now: datetime, secret_key: str) 
         session,
         [
             AttemptReport(
-                e.attempt_id, AttemptState(e.status), e.gateway_id or None, cause=e.cause, code=e.code
+                event.attempt_id,
+                AttemptState(event.status),
+                event.gateway_id or None,
+                cause=event.cause,
+                code=event.code,
             )
-            for e in events
+            for event in events
         ],
         now=now,
         secret_key=secret_key,

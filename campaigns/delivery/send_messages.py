@@ -1,15 +1,11 @@
-"""Claim, send, record in one event loop.
+"""Sender of one job: claim, send and record in one event loop, without a barrier between batches.
 
-One job's sending: a full pipeline from claim to record, without a barrier between batches.
+Three kinds of task share the event loop. The claimer keeps the buffer short but never empty; the senders take from it,
+each one request at a time; the recorder stores outcomes in bulk. Claims and records run in a database process beside
+the loop, so that the loop does nothing but HTTP.
 
-Three kinds of task share one event loop. The claimer keeps the line short but never empty; the senders
-take from it, each one request at a time; the recorder stores outcomes in bulk. Claims and records are made
-by a clerk beside the loop. No request starts once the worker was told to stop, the campaign was paused, the window is about
-to close, or the lease would not outlast the request: then the message goes back unsent.
-
-What stands between a claim and its request: the line of a sending job.
-
-Who does a sending job's claims and records, so that the event loop does nothing but HTTP.
+No request starts once the worker was told to stop, the campaign was paused, its window is about to close, or the lease
+would not outlast the request. Then the message goes back unsent.
 """
 
 from __future__ import annotations
@@ -47,30 +43,33 @@ from outreach.rules.gateway import Accepted, Gateway, OutboundMessage, Outcome, 
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
-# A claim is what this worker sends in so long, so that at a campaign's end none is left with much more than the
-# others; the next is fetched while there is still enough for the time that a claim and a record take.
+# A worker claims what it sends in this time, so that at a campaign's end no worker is left with much more than the
+# others. It makes the next claim while the buffer still holds enough for the time that a claim and a record take.
 CLAIM_FOR_S = 0.5
 AHEAD_S = 0.25
-LEAST_CLAIM = 200
+MIN_CLAIM = 200
 RECORD_EVERY_S = 0.2
-LOOK_EVERY_S = 0.5  # for pause, cancel and closed windows; a stop takes effect within it
-BEAT_EVERY_S = 0.1  # for a halt of the gateway's that another worker met
+CHECK_EVERY_S = 0.5  # for pause, cancel and closed windows; a stop takes effect within it
+HEARTBEAT_EVERY_S = 0.1  # to learn of a halt of the gateway's that another worker met
 RETRY_DATABASE_S = 1.0
-IDLE_S = 0.3  # with nothing to claim and nothing under way for so long, the job ends
+IDLE_S = 0.3  # the job ends after this time with nothing to claim and nothing under way
 
 
 @dataclass(slots=True)
 class SendCounts:
-    """What one job did."""
+    """Totals of one job, in messages."""
 
     claimed: int = 0
     requested: int = 0
-    put_back: int = 0
+    returned: int = 0
     skipped: int = 0
 
 
 class DatabaseExecutor(Protocol):
-    """Calls `function` with a runtime and `args` beside the event loop. Raises Away."""
+    """Callable that runs `function` with a runtime and `args` beside the event loop.
+
+    Raises BackendUnavailable.
+    """
 
     async def __call__(
         self, function: Callable[Concatenate[Runtime, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -79,14 +78,17 @@ class DatabaseExecutor(Protocol):
 
 @dataclass
 class MessageSender:
-    """Sends for `seconds`, or until told to stop. One for each job; the gateway outlives it."""
+    """Sender that works for `seconds` or until told to stop.
+
+    Each job has its own; the gateway outlives it. `enqueue_helper` is called once, after the first batch.
+    """
 
     runtime: Runtime
     gateway: Gateway
     run_in_database: DatabaseExecutor
     worker: str
     stop_requested: Callable[[], bool]
-    enqueue_helper: Callable[[], object]  # at the first batch, once
+    enqueue_helper: Callable[[], object]
     counts: SendCounts = field(default_factory=SendCounts)
 
     def __post_init__(self) -> None:
@@ -98,43 +100,43 @@ class MessageSender:
             worker=self.worker,
             limit=settings.account_in_flight or None,
         )
-        self._line = SendBuffer()
-        self._seen: list[tuple[Claim, Outcome | None]] = []
-        self._open: dict[int, float] = {}  # streams that may send, and until when (monotonic)
-        self._waiting: set[int] = set()  # attempts in the line
-        self._barred: set[int] = set()  # of these, those whose number was suppressed meanwhile
-        self._under_way = 0
-        self._storing = 0  # outcomes on their way into the database: some may be messages to claim again
-        self._over = False
+        self._buffer = SendBuffer()
+        self._outcomes: list[tuple[Claim, Outcome | None]] = []
+        self._open_until: dict[int, float] = {}  # streams that may send, and until when (monotonic)
+        self._buffered: set[int] = set()  # attempts in the buffer
+        self._suppressed: set[int] = set()  # of these, those whose number was suppressed meanwhile
+        self._in_flight = 0
+        self._recording = 0  # outcomes being stored: some may be messages to claim again
+        self._is_finished = False
 
     async def run(self, seconds: float) -> SendCounts:
-        """The whole job. Returns when the time is up or there has been nothing to do for a moment."""
+        """Run the whole job. Returns when the time is up or there has been nothing to do for IDLE_S."""
         ends_at = time.monotonic() + seconds
         senders = [asyncio.create_task(self._send_all(i)) for i in range(self._settings.send_in_flight)]
-        self._watcher = asyncio.create_task(self._watch())
-        beater = asyncio.create_task(self._beat())
+        self._watcher = asyncio.create_task(self._watch_streams())
+        heartbeat = asyncio.create_task(self._heartbeat())
         self._recorder = asyncio.create_task(self._record_all())
         try:
             await self._claim_all(ends_at)
         finally:
-            while self._line.later and not self.stop_requested() and not self._is_broken():
+            while self._buffer.later and not self.stop_requested() and not self._is_broken():
                 await asyncio.sleep(0.02)
-            self._line.release()
-            self._line.end(len(senders))
+            self._buffer.release()
+            self._buffer.end(len(senders))
             await asyncio.gather(*senders)
-            self._seen += [(job.claim, None) for job in self._line.left_over()]
-            self._over = True
+            self._outcomes += [(task.claim, None) for task in self._buffer.left_over()]
+            self._is_finished = True
             self._watcher.cancel()
-            beater.cancel()
-            ended = await asyncio.gather(self._recorder, self._watcher, beater, return_exceptions=True)
+            heartbeat.cancel()
+            ended = await asyncio.gather(self._recorder, self._watcher, heartbeat, return_exceptions=True)
             await self._record_last()
-        for fault in ended:
-            if isinstance(fault, Exception):
-                raise fault
+        for error in ended:
+            if isinstance(error, Exception):
+                raise error
         return self.counts
 
     def _is_broken(self) -> bool:
-        """A fault of ours ended the watcher or the recorder: nothing more may be started without them."""
+        """Return whether a fault ended the watcher or the recorder: without them nothing may start."""
         return self._watcher.done() or self._recorder.done()
 
     # -- claim ---------------------------------------------------------------------------------------
@@ -143,9 +145,9 @@ class MessageSender:
         idle_since: float | None = None
         began = time.monotonic()
         while time.monotonic() < ends_at and not self.stop_requested() and not self._is_broken():
-            a_second = self.counts.requested / max(0.2, time.monotonic() - began)
-            limit = int(min(CLAIM_LIMIT, max(LEAST_CLAIM, a_second * CLAIM_FOR_S)))
-            if len(self._line) > max(LEAST_CLAIM / 2, a_second * AHEAD_S) or self._is_halted():
+            per_second = self.counts.requested / max(0.2, time.monotonic() - began)
+            limit = int(min(CLAIM_LIMIT, max(MIN_CLAIM, per_second * CLAIM_FOR_S)))
+            if len(self._buffer) > max(MIN_CLAIM / 2, per_second * AHEAD_S) or self._is_halted():
                 await asyncio.sleep(0.005)
                 idle_since = None
                 continue
@@ -156,8 +158,8 @@ class MessageSender:
                 await asyncio.sleep(RETRY_DATABASE_S)
                 continue
             if claimed:
-                self._take(*claimed)
-            if claimed or self._under_way or len(self._line) or self._seen or self._storing:
+                self._add_to_buffer(*claimed)
+            if claimed or self._in_flight or len(self._buffer) or self._outcomes or self._recording:
                 idle_since = None
             else:
                 idle_since = idle_since or time.monotonic()
@@ -166,53 +168,53 @@ class MessageSender:
             if not claimed:
                 await asyncio.sleep(0.05)
 
-    def _take(self, stream: Stream, batch: ClaimBatch, jobs: list[SendTask]) -> None:
-        if jobs and not self.counts.claimed:
+    def _add_to_buffer(self, stream: Stream, batch: ClaimBatch, tasks: list[SendTask]) -> None:
+        if tasks and not self.counts.claimed:
             self.enqueue_helper()
-        self.counts.claimed += len(jobs)
+        self.counts.claimed += len(tasks)
         self.counts.skipped += batch.skipped
-        if jobs:
-            self._open[stream.id] = monotonic_of(stream.closes_at)
-        for job in jobs:
-            self._waiting.add(job.claim.attempt_id)
-            self._line.put(job)
+        if tasks:
+            self._open_until[stream.id] = monotonic_of(stream.closes_at)
+        for task in tasks:
+            self._buffered.add(task.claim.attempt_id)
+            self._buffer.put(task)
 
     # -- send ----------------------------------------------------------------------------------------
 
-    async def _send_all(self, place: int) -> None:
+    async def _send_all(self, index: int) -> None:
         while True:
-            while place >= self._account.share:
-                if self._line.is_ended:
+            while index >= self._account.share:
+                if self._buffer.is_ended:
                     return
                 await asyncio.sleep(0.02)  # another worker's share of the account
-            if (job := await self._line.get()) is None:
+            if (task := await self._buffer.get()) is None:
                 return
-            self._under_way += 1
+            self._in_flight += 1
             try:
-                await self._send_one(job)
+                await self._send_one(task)
             finally:
-                self._under_way -= 1
+                self._in_flight -= 1
 
     def _is_halted(self) -> bool:
         return time.monotonic() < self._account.halted_until
 
-    async def _send_one(self, job: SendTask) -> None:
-        while self._is_halted() and self._may_start(job):
+    async def _send_one(self, task: SendTask) -> None:
+        while self._is_halted() and self._may_start(task):
             await asyncio.sleep(0.02)
-        may_start = self._may_start(job)
-        claimed = job.claim
-        self._waiting.discard(claimed.attempt_id)
+        may_start = self._may_start(task)
+        claim = task.claim
+        self._buffered.discard(claim.attempt_id)
         if not may_start:
-            self.counts.put_back += 1
-            self._seen.append((claimed, None))
+            self.counts.returned += 1
+            self._outcomes.append((claim, None))
             return
         self.counts.requested += 1
-        left_s = int(job.closes_at - time.monotonic())
+        left_s = int(task.closes_at - time.monotonic())
         message = OutboundMessage(
-            attempt_id=claimed.attempt_id,
-            to=claimed.to,
-            sender=claimed.sender,
-            body=claimed.body,
+            attempt_id=claim.attempt_id,
+            to=claim.to,
+            sender=claim.sender,
+            body=claim.body,
             validity_s=max(1, left_s),
         )
         outcome: Outcome
@@ -220,96 +222,109 @@ class MessageSender:
         try:
             outcome = await self.gateway.send(message)
         except Exception as error:
-            # A fault of ours must not take the sender down; whether the request left is not known.
-            log.exception("send.fault attempt=%s", claimed.attempt_id)
+            # A fault of ours must not end the sender task; whether the request left is not known.
+            log.exception("send.fault attempt=%s", claim.attempt_id)
             outcome = OutcomeUnknown(type(error).__name__)
         if isinstance(outcome, Throttled):
             self._account.note_throttled(outcome.retry_after_s, now=time.monotonic())
         elif isinstance(outcome, Accepted):
             self._account.note_accepted(asked_at=asked_at)
-        self._seen.append((claimed, outcome))
+        self._outcomes.append((claim, outcome))
 
-    def _may_start(self, job: SendTask) -> bool:
-        claimed, now = job.claim, time.monotonic()
+    def _may_start(self, task: SendTask) -> bool:
+        claim, now = task.claim, time.monotonic()
         if (
-            now >= job.fence
+            now >= task.fence
             or self.stop_requested()
             or self._is_broken()
-            or claimed.attempt_id in self._barred
+            or claim.attempt_id in self._suppressed
         ):
             return False
-        closes_at = self._open.get(claimed.stream_id)
+        closes_at = self._open_until.get(claim.stream_id)
         if closes_at is None:
             return False
-        return claimed.kind is MessageKind.CONFIRMATION or now < min(closes_at, job.closes_at)
+        return claim.kind is MessageKind.CONFIRMATION or now < min(closes_at, task.closes_at)
 
-    async def _beat(self) -> None:
-        """Keep in step with the account's other workers. Without Redis each goes on with what it knew."""
+    async def _heartbeat(self) -> None:
+        """Exchange halts and shares with the account's other workers.
+
+        Without Redis each goes on with what it knew.
+        """
         try:
             while True:
                 with suppress(RedisError):
                     await asyncio.to_thread(self._account.heartbeat)
-                await asyncio.sleep(BEAT_EVERY_S)
+                await asyncio.sleep(HEARTBEAT_EVERY_S)
         finally:
             with suppress(RedisError):
                 self._account.leave()
 
-    async def _watch(self) -> None:
-        """Forget the streams that were paused, cancelled or closed, and the numbers that opted out."""
+    async def _watch_streams(self) -> None:
+        """Drop streams that were paused, cancelled or closed, and note numbers that opted out."""
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            stream_ids, waiting = list(self._open), list(self._waiting)
+            await asyncio.sleep(CHECK_EVERY_S)
+            stream_ids, buffered = list(self._open_until), list(self._buffered)
             try:
-                still, self._barred = await asyncio.to_thread(self._look, stream_ids, waiting)
+                open_until, self._suppressed = await asyncio.to_thread(
+                    self._check_streams, stream_ids, buffered
+                )
             except SQLAlchemyError as error:
-                # Cut off from the database nobody can tell us of a pause; the lease bounds how long.
+                # Cut off from the database we cannot learn of a pause; the lease bounds how long.
                 log.warning("send.watch_failed error=%s", type(error).__name__)
                 continue
             for stream_id in stream_ids:  # streams claimed meanwhile are not touched
-                if stream_id in still:
-                    self._open[stream_id] = monotonic_of(still[stream_id])
+                if stream_id in open_until:
+                    self._open_until[stream_id] = monotonic_of(open_until[stream_id])
                 else:
-                    self._open.pop(stream_id, None)
+                    self._open_until.pop(stream_id, None)
 
-    def _look(self, stream_ids: list[int], waiting: list[int]) -> tuple[dict[int, datetime], set[int]]:
+    def _check_streams(
+        self, stream_ids: list[int], buffered: list[int]
+    ) -> tuple[dict[int, datetime], set[int]]:
         with self.runtime.db.read() as session:
-            still = streams_still_open(
+            open_until = streams_still_open(
                 session, stream_ids, now=datetime.now(UTC), is_live=self._settings.is_live
             )
-            return still, suppressed_attempts(session, waiting)
+            return open_until, suppressed_attempts(session, buffered)
 
     # -- record --------------------------------------------------------------------------------------
 
     async def _record_all(self) -> None:
-        while not self._over:
+        while not self._is_finished:
             await asyncio.sleep(RECORD_EVERY_S)
-            await self._record_seen()
+            await self._record_outcomes()
 
-    async def _record_seen(self) -> bool:
-        """Store what has come in; False when the database is away, with everything kept for the next try."""
-        seen, self._seen = self._seen, []
-        if not seen:
+    async def _record_outcomes(self) -> bool:
+        """Store the outcomes that have come in.
+
+        Returns False if the database is away; all are kept for the next try.
+        """
+        outcomes, self._outcomes = self._outcomes, []
+        if not outcomes:
             return True
-        self._storing = len(seen)
+        self._recording = len(outcomes)
         try:
-            await self.run_in_database(store_outcomes, seen)
+            await self.run_in_database(store_outcomes, outcomes)
         except BackendUnavailable as error:
-            log.warning("send.record_failed count=%s error=%s", len(seen), error)
-            self._seen = seen + self._seen
+            log.warning("send.record_failed count=%s error=%s", len(outcomes), error)
+            self._outcomes = outcomes + self._outcomes
             return False
         finally:
-            self._storing = 0
+            self._recording = 0
         return True
 
     async def _record_last(self) -> None:
-        """At the job's end try until the leases are over; after that the reconciler finds out by itself."""
+        """Store the last outcomes, trying until the leases are over.
+
+        After that the reconciler finds out by itself.
+        """
         gives_up_at = time.monotonic() + self._settings.lease_s
-        while self._seen and not await self._record_seen() and time.monotonic() < gives_up_at:
+        while self._outcomes and not await self._record_outcomes() and time.monotonic() < gives_up_at:
             await asyncio.sleep(RETRY_DATABASE_S)
 
 
-class _Ready(asyncio.Queue[SendTask | None]):
-    """First in, first out; but answers to residents and tests go ahead of every campaign."""
+class _ReadyQueue(asyncio.Queue[SendTask | None]):
+    """Queue in order of arrival, but transactional messages go ahead of every campaign."""
 
     def _put(self, item: SendTask | None) -> None:
         if item is not None and item.claim.stream_id == TRANSACTIONAL_STREAM:
@@ -319,55 +334,58 @@ class _Ready(asyncio.Queue[SendTask | None]):
 
 
 class SendBuffer:
-    """Jobs that are due, and those whose moment is yet to come: a slow campaign holds up no other."""
+    """Buffer of claimed messages: due now, or waiting for their start.
+
+    A slow campaign delays no other.
+    """
 
     def __init__(self) -> None:
-        self._ready = _Ready()
-        self._later: dict[SendTask, asyncio.TimerHandle] = {}
+        self._ready = _ReadyQueue()
+        self._scheduled: dict[SendTask, asyncio.TimerHandle] = {}
         self.is_ended = False
 
     def __len__(self) -> int:
-        return self._ready.qsize() + len(self._later)
+        return self._ready.qsize() + len(self._scheduled)
 
     @property
     def later(self) -> int:
-        """How many wait for their moment."""
-        return len(self._later)
+        """Return how many tasks wait for their start."""
+        return len(self._scheduled)
 
-    def put(self, job: SendTask) -> None:
-        wait = job.starts_at - time.monotonic()
-        if wait <= 0:
-            self._ready.put_nowait(job)
+    def put(self, task: SendTask) -> None:
+        wait_s = task.starts_at - time.monotonic()
+        if wait_s <= 0:
+            self._ready.put_nowait(task)
         else:
-            self._later[job] = asyncio.get_running_loop().call_later(wait, self._come_due, job)
+            self._scheduled[task] = asyncio.get_running_loop().call_later(wait_s, self._make_ready, task)
 
-    def _come_due(self, job: SendTask) -> None:
-        del self._later[job]
-        self._ready.put_nowait(job)
+    def _make_ready(self, task: SendTask) -> None:
+        del self._scheduled[task]
+        self._ready.put_nowait(task)
 
     async def get(self) -> SendTask | None:
-        """The next job that is due; None after the end."""
+        """Return the next task that is due. Returns None after the end."""
         return await self._ready.get()
 
     def release(self) -> None:
-        """Nothing more will start: hand all of them out at once, to be put back."""
-        for job, timer in list(self._later.items()):
+        """Make all tasks due at once: nothing more will start, and they are to be returned unsent."""
+        for task, timer in list(self._scheduled.items()):
             timer.cancel()
-            self._come_due(job)
+            self._make_ready(task)
 
-    def end(self, takers: int) -> None:
-        """Tell as many takers that nothing follows."""
+    def end(self, receivers: int) -> None:
+        """Tell this many receivers that nothing follows."""
         self.is_ended = True
-        for _ in range(takers):
+        for _ in range(receivers):
             self._ready.put_nowait(None)
 
     def left_over(self) -> list[SendTask]:
-        """What nobody took, after the end."""
-        jobs = []
+        """Return the tasks that were not taken, after the end."""
+        tasks = []
         while not self._ready.empty():
-            if job := self._ready.get_nowait():
-                jobs.append(job)
-        return jobs
+            if task := self._ready.get_nowait():
+                tasks.append(task)
+        return tasks
 
 
 P = ParamSpec("P")
@@ -375,13 +393,16 @@ T = TypeVar("T")
 
 
 class BackendUnavailable(Exception):
-    """The database or Redis is away, or who was to ask it. The argument is the error's name, nothing of its words."""
+    """Failure of the database, of Redis or of the database process.
+
+    The argument is the error's class name, without its message.
+    """
 
 
 def call_backend(
     runtime: Runtime, function: Callable[Concatenate[Runtime, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """What a clerk does with a call, wherever that is. Raises Away."""
+    """Call a function in the database process. Raises BackendUnavailable."""
     try:
         return function(runtime, *args, **kwargs)
     except (SQLAlchemyError, RedisError) as error:

@@ -1,4 +1,4 @@
-"""A test message to an officer's own phone: real channel, real gateway, nobody's list."""
+"""Test message to an officer's own phone, through the real channel and gateway, without any list."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.sms_template import Template
 
 # Enough to get a text right, too few to write to people past the lists and the approval.
-MOST_AN_HOUR = 10
+MAX_PER_HOUR = 10
 _ACTION = "message.test"
 
 
@@ -40,18 +40,18 @@ def send_test_message(
     now: datetime,
     campaign_id: int | None = None,
 ) -> Message:
-    """Queue one message, rendered with the officer's own name (or an example) and a link that opens nothing.
+    """Queue one message, rendered with the officer's own name (or an example).
 
-    Raises BadInput for a number that is none or asked to be left alone, at night with a live gateway, and
-    beyond MOST_AN_HOUR; BadTemplate for a text that cannot be read.
+    Its link opens nothing. Raises BadInput for a number that is no mobile number or is suppressed, at night with a live
+    gateway, and beyond MAX_PER_HOUR; BadTemplate for a text that cannot be read.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
-    read = read_phone_cell(number)
-    if len(read.numbers) != 1:
+    cell = read_phone_cell(number)
+    if len(cell.numbers) != 1:
         raise BadInput("Số điện thoại chưa đúng. Hãy ghi một số di động của bạn, ví dụ 0905000123.")
     if closes_at(now, common_hours(None, is_live=settings.is_live)) is None:
         raise BadInput("Chỉ gửi tin từ 07:00 đến 22:00. Hãy gửi thử trong khung giờ này.")
-    # The user's own row is held, so that two presses at once count as two.
+    # The user's own row is locked, so that two presses at once count as two.
     session.execute(select(User.id).where(User.id == user.id).with_for_update())
     sent = session.scalar(
         select(func.count())
@@ -62,17 +62,17 @@ def send_test_message(
             AuditEvent.at > now - timedelta(hours=1),
         )
     )
-    if (sent or 0) >= MOST_AN_HOUR:
-        raise BadInput(f"Bạn đã gửi thử {MOST_AN_HOUR} tin trong một giờ qua. Hãy đợi rồi thử lại.")
-    e164 = read.numbers[0]
-    stopped = select(Suppression.id).where(
+    if (sent or 0) >= MAX_PER_HOUR:
+        raise BadInput(f"Bạn đã gửi thử {MAX_PER_HOUR} tin trong một giờ qua. Hãy đợi rồi thử lại.")
+    e164 = cell.numbers[0]
+    suppression = select(Suppression.id).where(
         Suppression.number_hash == hash_number(e164, secret_key=settings.secret_key),
         Suppression.lifted_at.is_(None),
     )
-    if session.execute(stopped).first():
+    if session.execute(suppression).first():
         raise BadInput("Số này đã từ chối nhận tin nên không gửi thử được. Hãy dùng số khác.")
     phone_id = find_or_create_phones(session, [e164], secret_key=settings.secret_key, now=now)[e164]
-    # Held until the message is there: an import that is undone at this moment leaves it.
+    # Locked until the message exists: so an import that is undone at this moment keeps the phone.
     session.execute(
         select(Phone.id).where(Phone.id == phone_id).with_for_update(read=True, key_share=True)
     ).one()

@@ -1,10 +1,9 @@
-"""Which streams may send; rate limits and account limit in Redis.
+"""Streams that may send now, and the limits on how fast.
 
-Streams: which campaigns may send at this moment, and until when.
-
-Pace: segments a second of a sender and of a campaign, shared by all workers through Redis, without burst.
-
-The gateway's account, which all sending workers share: a halt after 429, and requests under way at once.
+- Streams: which campaigns may send at this moment, and until when.
+- Rate limits: segments a second of a sender and of a campaign, shared by all workers through Redis, without burst.
+- Account limiter: the gateway's account, which all sending workers share. A halt after 429, and the number of
+  requests under way at once.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ from campaigns.rules.sending_hours import Hours, closes_at, common_hours
 from campaigns.rules.states import CampaignState, MessageKind
 from outreach.models.contacts import Suppression
 
-# Answers to residents, and tests: ahead of every campaign.
+# Acknowledgements, confirmations and test messages: sent ahead of every campaign.
 TRANSACTIONAL_STREAM = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """`per_second` segments of whatever `name` stands for: a sender, or a campaign."""
+    """Limit of `per_second` segments for what `name` stands for: a sender, or a campaign."""
 
     name: str
     per_second: float
@@ -45,20 +44,23 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A campaign that may send now, or the service stream. `closes_at` ends its window or its deadline."""
+    """A campaign that may send now, or the transactional stream.
+
+    `closes_at`: when its window closes or its deadline passes.
+    """
 
     id: int
     closes_at: datetime
-    paces: tuple[RateLimit, ...] = ()
+    rate_limits: tuple[RateLimit, ...] = ()
     budget_vnd: int | None = None
     price_vnd: int | None = None
 
 
 def open_streams(session: Session, *, now: datetime, is_live: bool) -> list[Stream]:
-    """The streams with something due, the service stream first."""
+    """Return the streams with a message due, the transactional stream first."""
     if is_stopped(session):
         return []
-    # Its first row by the index. (An EXISTS the planner may turn into a scan of a whole outbox of millions.)
+    # Reads the first row by the index. (The planner may turn an EXISTS into a scan of a whole outbox of millions.)
     first_due = (
         select(Outbox.message_id)
         .where(Outbox.stream_id == Campaign.id, Outbox.not_before <= now)
@@ -73,22 +75,22 @@ def open_streams(session: Session, *, now: datetime, is_live: bool) -> list[Stre
         .limit(1)
     ).first():
         streams.append(Stream(id=TRANSACTIONAL_STREAM, closes_at=now + timedelta(hours=1)))
-    for campaign, pace in session.execute(
+    for campaign, sender_pace in session.execute(
         select(Campaign, Sender.pace)
         .outerjoin(Sender, Sender.name == Campaign.sender)
         .where(Campaign.state == CampaignState.SENDING, first_due.is_not(None))
         .order_by(Campaign.id)
     ):
         if closes := sending_until(campaign, now=now, is_live=is_live):
-            paces = (
-                sender_rate_limit(campaign.sender, pace),
+            rate_limits = (
+                sender_rate_limit(campaign.sender, sender_pace),
                 RateLimit(f"campaign:{campaign.id}", campaign.pace) if campaign.pace else None,
             )
             streams.append(
                 Stream(
                     id=campaign.id,
                     closes_at=closes,
-                    paces=tuple(filter(None, paces)),
+                    rate_limits=tuple(filter(None, rate_limits)),
                     budget_vnd=campaign.budget_vnd,
                     price_vnd=campaign.price_vnd,
                 )
@@ -97,27 +99,32 @@ def open_streams(session: Session, *, now: datetime, is_live: bool) -> list[Stre
 
 
 def sender_rate_limit(name: str, per_second: float | None) -> RateLimit | None:
-    """A sender's own pace, which all its campaigns and answers share; None where it has none."""
+    """Return the rate limit that all campaigns and answers of a sender share.
+
+    Returns None if the sender has none.
+    """
     return RateLimit(f"sender:{name}", per_second) if per_second else None
 
 
 def streams_still_open(
     session: Session, stream_ids: list[int], *, now: datetime, is_live: bool
 ) -> dict[int, datetime]:
-    """Of these streams those that may go on, with the moment at which they close."""
+    """Return those of these streams that may go on, with the moment at which each closes."""
     if is_stopped(session):
         return {}
-    still = {TRANSACTIONAL_STREAM: now + timedelta(hours=1)} if TRANSACTIONAL_STREAM in stream_ids else {}
+    still_open = (
+        {TRANSACTIONAL_STREAM: now + timedelta(hours=1)} if TRANSACTIONAL_STREAM in stream_ids else {}
+    )
     for campaign in session.scalars(
         select(Campaign).where(Campaign.id.in_(stream_ids), Campaign.state == CampaignState.SENDING)
     ):
         if closes := sending_until(campaign, now=now, is_live=is_live):
-            still[campaign.id] = closes
-    return still
+            still_open[campaign.id] = closes
+    return still_open
 
 
 def suppressed_attempts(session: Session, attempt_ids: list[int]) -> set[int]:
-    """Of these attempts those whose number has been suppressed since they were claimed."""
+    """Return those of these attempts whose number has been suppressed since they were claimed."""
     return set(
         session.scalars(
             select(Attempt.id)
@@ -133,27 +140,30 @@ def suppressed_attempts(session: Session, attempt_ids: list[int]) -> set[int]:
 
 
 def campaign_hours(campaign: Campaign | Row[Any], *, is_live: bool) -> Hours | None:
-    """The hours of a campaign's row; None means any time."""
+    """Return the sending hours of a campaign. None means any time."""
     own = (campaign.window_from, campaign.window_to) if campaign.window_from and campaign.window_to else None
     return common_hours(own, is_live=is_live)
 
 
 def sending_until(campaign: Campaign, *, now: datetime, is_live: bool) -> datetime | None:
-    """When sending has to end: the window's close or the deadline; None when it may not send now."""
+    """Return when sending has to end: at the close of the window or at the deadline.
+
+    Returns None if the campaign may not send now.
+    """
     closes = closes_at(now, campaign_hours(campaign, is_live=is_live))
     if closes is None or (campaign.deadline and campaign.deadline <= now):
         return None
     return min(closes, campaign.deadline) if campaign.deadline else closes
 
 
-# A worker claims for this much of the pace at once, and only while no more than this lies reserved ahead:
-# all workers together hold a few seconds of a slow campaign, so that a pause or an opt-out still meets it
+# A worker claims what the rate limit allows in this time, and only while no more than this time is reserved ahead.
+# So all workers together hold a few seconds of a slow campaign, and a pause or an opt-out still finds the rest
 # in the outbox.
 AHEAD_S = 1.0
-# Redis's clock, so that workers on several machines agree. Each key holds the moment (ms) from which its
-# sender or campaign is free again; a span begins when all of them are, and each moves on by what the span
-# takes of its own pace. Returns the milliseconds to wait and the new moments, or nothing while more than
-# ARGV[2] ms (where it is not negative) lie ahead.
+# Uses Redis's clock, so that workers on several machines agree. Each key holds the moment (ms) from which its
+# sender or campaign is free again. A span begins when all of them are free, and each key moves on by the time that
+# the span takes at its own rate. Returns the milliseconds to wait and the new moments, or nothing while more than
+# ARGV[2] ms (where it is not negative) are reserved ahead.
 _RESERVE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + t[2] / 1000
@@ -172,7 +182,7 @@ for i, key in ipairs(KEYS) do
 end
 return given
 """
-# What was not needed goes back while nobody has reserved behind it; what was needed above it is added.
+# Unused time goes back as long as nothing has been reserved behind it; time used beyond the span is added.
 _SETTLE = """
 for i, key in ipairs(KEYS) do
   local free = tonumber(redis.call('GET', key) or '0')
@@ -185,62 +195,85 @@ end
 
 
 class Reservation:
-    """A span of time; `starts_at` is monotonic. Settle it with what was really taken."""
+    """A reserved span of sending time. `settle` it with the segments that were really claimed.
+
+    `starts_at` is in monotonic seconds.
+    """
 
     def __init__(
-        self, redis: Redis, paces: Sequence[RateLimit], *, starts_at: float, till: list[str], segments: float
+        self,
+        redis: Redis,
+        rate_limits: Sequence[RateLimit],
+        *,
+        starts_at: float,
+        reserved_until: list[str],
+        segments: float,
     ):
-        self._redis, self._paces, self._till = redis, paces, till
+        self._redis, self._rate_limits, self._reserved_until = redis, rate_limits, reserved_until
         self.starts_at, self.segments = starts_at, segments
 
     @property
     def per_second(self) -> float:
-        """At which the span's segments may follow one another."""
-        return min(pace.per_second for pace in self._paces)
+        """Return the rate at which the span's segments may follow one another."""
+        return min(limit.per_second for limit in self._rate_limits)
 
     def settle(self, segments: int) -> None:
-        """Say how many segments were claimed."""
+        """Correct the reservation to the number of segments that were claimed."""
         if segments != self.segments:
-            each = [
+            arguments = [
                 part
-                for pace, till in zip(self._paces, self._till, strict=True)
-                for part in (pace.per_second, till)
+                for limit, reserved_until in zip(self._rate_limits, self._reserved_until, strict=True)
+                for part in (limit.per_second, reserved_until)
             ]
             self._redis.eval(
-                _SETTLE, len(self._paces), *(p.key for p in self._paces), segments - self.segments, *each
+                _SETTLE,
+                len(self._rate_limits),
+                *(rate_limit.key for rate_limit in self._rate_limits),
+                segments - self.segments,
+                *arguments,
             )
 
 
 def reserve_capacity(
-    redis: Redis, paces: Sequence[RateLimit], *, most: float = math.inf, segments: int | None = None
+    redis: Redis,
+    rate_limits: Sequence[RateLimit],
+    *,
+    max_segments: float = math.inf,
+    segments: int | None = None,
 ) -> Reservation | None:
-    """Room for AHEAD_S of the slowest of these paces, or for `most` segments; None while enough is reserved already.
+    """Reserve AHEAD_S of the slowest of these rate limits, or `max_segments` if that is less.
 
-    No more than can be taken: until it is settled, what others reserve lies behind all of it.
-    With `segments` room for just these, however much lies ahead: what goes before all others takes the
-    next place. Raises redis.RedisError when Redis is away: then nothing paced may be claimed.
+    Returns None while enough is reserved already. Reserves no more than can be claimed: until the reservation is settled,
+    what others reserve lies behind all of it.
+    With `segments`, reserves just these, however much is reserved ahead: messages that go before all others get the next
+    free time. Raises redis.RedisError when Redis is away: then nothing with a rate limit may be claimed.
     """
     ahead_ms = AHEAD_S * 1000 if segments is None else -1
-    wanted = segments or max(1.0, min(most, min(pace.per_second for pace in paces) * AHEAD_S))
-    given: list[bytes] = redis.eval(
-        _RESERVE, len(paces), *(p.key for p in paces), wanted, ahead_ms, *(p.per_second for p in paces)
+    amount = segments or max(1.0, min(max_segments, min(limit.per_second for limit in rate_limits) * AHEAD_S))
+    answer: list[bytes] = redis.eval(
+        _RESERVE,
+        len(rate_limits),
+        *(limit.key for limit in rate_limits),
+        amount,
+        ahead_ms,
+        *(limit.per_second for limit in rate_limits),
     )
-    if not given:
+    if not answer:
         return None
     return Reservation(
         redis,
-        paces,
-        starts_at=time.monotonic() + float(given[0]) / 1000,
-        till=[till.decode() for till in given[1:]],
-        segments=wanted,
+        rate_limits,
+        starts_at=time.monotonic() + float(answer[0]) / 1000,
+        reserved_until=[reserved_until.decode() for reserved_until in answer[1:]],
+        segments=amount,
     )
 
 
-# A worker that has not been heard of for so long has ended.
-FORGOTTEN_AFTER_S = 3.0
-# Without a Retry-After the halt doubles from here up to there, for as long as only refusals come back.
+# A worker without a heartbeat for so long has ended.
+WORKER_TIMEOUT_S = 3.0
+# Without a Retry-After the halt doubles from the first to the longest, for as long as only refusals come back.
 FIRST_HALT_S, LONGEST_HALT_S = 0.25, 5.0
-# Says that this worker lives, by Redis's clock; returns the ms left of a halt, and how many workers send.
+# Stores this worker's heartbeat by Redis's clock; returns the ms left of a halt, and how many workers send.
 _BEAT = """
 local t = redis.call('TIME')
 local now = t[1] + t[2] / 1000000
@@ -256,49 +289,55 @@ if tonumber(ARGV[1]) > redis.call('PTTL', KEYS[1]) then redis.call('SET', KEYS[1
 
 
 class AccountLimiter:
-    """What one worker knows of it. Times are monotonic seconds; Redis is asked by `heartbeat` and `leave` alone."""
+    """One worker's view of the limits of the gateway's account.
+
+    Times are monotonic seconds. Only `heartbeat` and `leave` use Redis.
+    """
 
     def __init__(self, redis: Redis, *, account: str, worker: str, limit: int | None) -> None:
         self._redis, self._worker, self._limit = redis, worker, limit
         self._workers_key, self._halt_key = f"loa:senders:{account}", f"loa:halt:{account}"
         self._refusals = 0
-        self._untold_s = 0.0
+        self._unreported_halt_s = 0.0
         self.halted_until = 0.0
         self.share: float = 0 if limit else float("inf")  # requests under way that this worker may have
-        self._beats = 0
+        self._heartbeats = 0
 
     def note_throttled(self, retry_after_s: float | None, *, now: float) -> None:
-        """The gateway said that it is too much. Refusals of requests from before the halt say nothing new."""
+        """Start or prolong a halt: the gateway refused a request as too many.
+
+        A refusal of a request from before the halt changes nothing, unless it has a Retry-After.
+        """
         if now < self.halted_until and retry_after_s is None:
             return
         self._refusals += 1
-        wait = retry_after_s
-        if wait is None:
-            wait = min(LONGEST_HALT_S, FIRST_HALT_S * 2 ** (self._refusals - 1))
-        self.halted_until = max(self.halted_until, now + wait)
-        self._untold_s = max(self._untold_s, wait)
+        wait_s = retry_after_s
+        if wait_s is None:
+            wait_s = min(LONGEST_HALT_S, FIRST_HALT_S * 2 ** (self._refusals - 1))
+        self.halted_until = max(self.halted_until, now + wait_s)
+        self._unreported_halt_s = max(self._unreported_halt_s, wait_s)
 
     def note_accepted(self, *, asked_at: float) -> None:
-        """It takes messages: one that was asked for after the halt ends the row of refusals."""
+        """End the run of refusals if this request was made after the halt."""
         if self._refusals and asked_at >= self.halted_until:
             self._refusals = 0
 
     def heartbeat(self) -> None:
-        """Tell the other workers of a halt and hear of theirs; find this worker's share. Raises RedisError."""
-        if self._untold_s:
-            self._redis.eval(_HALT, 1, self._halt_key, int(self._untold_s * 1000))
-            self._untold_s = 0.0
+        """Exchange halts with the other workers and compute this worker's share. Raises RedisError."""
+        if self._unreported_halt_s:
+            self._redis.eval(_HALT, 1, self._halt_key, int(self._unreported_halt_s * 1000))
+            self._unreported_halt_s = 0.0
         left_ms, workers = self._redis.eval(
-            _BEAT, 2, self._workers_key, self._halt_key, self._worker, FORGOTTEN_AFTER_S
+            _BEAT, 2, self._workers_key, self._halt_key, self._worker, WORKER_TIMEOUT_S
         )
         if left_ms > 0:
             self.halted_until = max(self.halted_until, time.monotonic() + left_ms / 1000)
         if self._limit:
-            # One that joins others begins at its third beat: by then they have made room.
-            self._beats += 1
-            joins = workers > 1 and self._beats <= 2
+            # A worker that joins others begins at its third heartbeat: by then they have made room.
+            self._heartbeats += 1
+            joins = workers > 1 and self._heartbeats <= 2
             self.share = 0 if joins else max(1, self._limit // workers)
 
     def leave(self) -> None:
-        """The job is over: the others may have this worker's share. Raises RedisError."""
+        """Free this worker's share for the others, at the end of the job. Raises RedisError."""
         self._redis.zrem(self._workers_key, self._worker)
