@@ -1,0 +1,1 @@
+"""Tables of campaigns, messages, replies, figures, reports, privacy requests and webhooks."""

@@ -1,8 +1,7 @@
-"""Tables: activities, visit sheets, lines, results.
+"""Tables of activities and visits: visit sheets, their lines, their results, and the activity log.
 
-Sheets for rounds of visits, their lines, and what was brought back. Results are only added or undone.
-
-The outreach log. Rows are only added: a correction replaces a row, which says since when it no longer stands.
+Rows of results are only added or undone. Rows of the activity log are only added: a correction replaces a row, and the
+old row says since when it no longer counts.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from outreach.core.db import Base, BigId, UtcDateTime, enum_type
 
 
 class VisitSheet(Base):
-    """A sheet: some people of one campaign, of an organisation's lists and one place or list."""
+    """A visit sheet: some people of one campaign, from an organisation's lists and one place or list."""
 
     __tablename__ = "rounds"
 
@@ -28,14 +27,16 @@ class VisitSheet(Base):
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"), index=True)
     list_id: Mapped[int | None] = mapped_column(ForeignKey("contact_lists.id"))
     area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))
-    village: Mapped[str] = mapped_column(String(120))  # as most of its people have it; empty: the whole place
+    village: Mapped[str] = mapped_column(
+        String(120)
+    )  # as most people on the sheet have it; empty: the whole place
     officer: Mapped[str] = mapped_column(String(120))  # who goes
     made_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class VisitLine(Base):
-    """A person on a sheet. Names and numbers are not copied: they are read when the sheet is."""
+    """A person on a visit sheet. Names and numbers are not copied: they are read with the sheet."""
 
     __tablename__ = "round_lines"
     __table_args__ = (UniqueConstraint("round_id", "n"),)
@@ -49,10 +50,10 @@ class VisitLine(Base):
 
 
 class VisitResult(SmartphoneChange, Base):
-    """What was found at the door; of a line's results the last one that is not undone counts.
+    """A result of a visit. Of a line's results the last one that is not undone counts.
 
-    `answer_id` is the answer it gave: none where it said what stood already, nobody was there, or there is no phone to
-    count an answer for, or the person has said something else since `visited_at`. `entry` is one saving of the page,
+    `answer_id`: the answer that the result gave. None if it repeated the current answer, nobody was at home, there is no
+    phone to count an answer for, or the person has answered otherwise since `visited_at`. `entry`: one saving of the page,
     which is undone as a whole.
     """
 
@@ -63,20 +64,20 @@ class VisitResult(SmartphoneChange, Base):
     line_id: Mapped[int] = mapped_column(ForeignKey("round_lines.id"))
     outcome: Mapped[VisitOutcome | None] = mapped_column(
         enum_type(VisitOutcome, name="outcome")
-    )  # None: what was entered before is taken back
+    )  # None: withdraws the result entered before
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
     entry: Mapped[int] = mapped_column(SmallInteger)  # from 1, for each sheet
     entered_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     entered_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    visited_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: not asked for then
+    visited_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: the form did not ask for it then
     undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class Activity(Base):
-    """A version of an entry; `entry_id` is the id of its first one, by which people know it.
+    """A version of an activity. `entry_id` is the id of its first version, by which people know it.
 
-    One that was entered in error is replaced by one that is withdrawn. `form_key` is the page's: a form that is sent
-    twice is one entry.
+    An activity entered in error is replaced by a withdrawn version. `form_key` is the page's: a form that is sent twice is
+    one activity.
     """
 
     __tablename__ = "activities"

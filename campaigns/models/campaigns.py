@@ -1,4 +1,4 @@
-"""What we say: a campaign with its steps and its frozen audience. Sending and answers stand beside."""
+"""Tables of campaigns: steps, lists, the frozen audience, versions, approvals, senders and switches."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ from outreach.core.db import Base, BigId, UtcDateTime, enum_type
 
 
 class Step(Base):
-    """One message to everybody. The first goes at once, the others days after it at a time of day."""
+    """One message to all recipients.
+
+    The first goes at once, each later one some days after it at a time of day.
+    """
 
     __tablename__ = "steps"
     __table_args__ = (UniqueConstraint("campaign_id", "number"),)
@@ -38,18 +41,22 @@ class Step(Base):
     after_days: Mapped[int] = mapped_column(Integer, default=0)
     at: Mapped[str | None] = mapped_column(String(5))
     text: Mapped[str] = mapped_column(Text)
-    text_b: Mapped[str | None] = mapped_column(Text)  # to be compared with `text`: half of the people get it
+    text_b: Mapped[str | None] = mapped_column(
+        Text
+    )  # for an A/B comparison with `text`: half of the people get it
     texts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")  # by language
-    hold_out: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")  # share left without it
+    hold_out: Mapped[float] = mapped_column(
+        Float, default=0.0, server_default="0"
+    )  # share of the audience that gets no message
     opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # Of a message on average, as it was when the audience was frozen: what the budget puts aside for it.
+    # Average segments of a message when the audience was frozen: what the budget reserves for each.
     segments_each: Mapped[float | None] = mapped_column(Float)
 
     campaign: Mapped[Campaign] = relationship(back_populates="steps")
 
 
 class Campaign(Base):
-    """`content` is everything a resident reads and is asked; see campaigns.rules.content."""
+    """A campaign. `content` is all that a resident reads and is asked; see campaigns.rules.content."""
 
     __tablename__ = "campaigns"
 
@@ -65,7 +72,7 @@ class Campaign(Base):
     content: Mapped[dict[str, Any]] = mapped_column(JSON)
     unaccented: Mapped[bool] = mapped_column(Boolean, default=False)
     areas: Mapped[list[str]] = mapped_column(JSON, default=list)  # codes; empty means everywhere
-    # What people must be besides; see campaigns.rules.audience.
+    # Further conditions on the people; see campaigns.rules.audience.
     conditions: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
     pace: Mapped[float | None] = mapped_column(Float)  # segments a second
     window_from: Mapped[str | None] = mapped_column(String(5))  # HH:MM, Asia/Ho_Chi_Minh
@@ -75,9 +82,9 @@ class Campaign(Base):
     price_vnd: Mapped[int | None] = mapped_column(
         Integer
     )  # of a segment, as it was when the audience was frozen
-    # Segments claimed and not put back: what the budget is held against, under the campaign's lock.
+    # Segments claimed and not returned. Compared with the budget, under the campaign's lock.
     segments_taken: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-    # What the gateway has billed: of the segments taken so many, and in all so much. Raised with the attempts' prices.
+    # What the gateway has billed: how many of `segments_taken`, and for how much. Grows with the attempts' prices.
     priced_segments: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     priced_vnd: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -88,19 +95,23 @@ class Campaign(Base):
     submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    resumed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the last time
+    resumed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # most recently
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    corrected_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # its texts, once launched
-    cleared_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # of what is personal
-    # Of the lots by which people are held out of a step and texts are shared out; see planning.lots.
+    corrected_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime
+    )  # last correction of its texts after the launch
+    cleared_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # personal data removed
+    # Seed of the buckets by which people are held out of a step and texts assigned; see campaigns.rules.experiments.
     seed: Mapped[int | None] = mapped_column(Integer)
-    recipients: Mapped[int | None] = mapped_column(Integer)  # of the frozen audience; never changes again
+    recipients: Mapped[int | None] = mapped_column(
+        Integer
+    )  # number in the frozen audience; never changes again
 
     steps: Mapped[list[Step]] = relationship(order_by="Step.number", back_populates="campaign")
 
 
 class CampaignList(Base):
-    """A list that a campaign writes to: chosen itself, or one of an organisation that was chosen."""
+    """A list that a campaign writes to: chosen itself, or a list of a chosen organisation."""
 
     __tablename__ = "campaign_lists"
 
@@ -110,7 +121,7 @@ class CampaignList(Base):
 
 
 class Segment(Base):
-    """An audience's description under a name, for an organisation's next campaigns."""
+    """A saved description of an audience, for later campaigns of an organisation."""
 
     __tablename__ = "segments"
     __table_args__ = (UniqueConstraint("organisation_id", "name"),)
@@ -124,9 +135,9 @@ class Segment(Base):
 
 
 class Recipient(Base):
-    """The frozen audience: each person of the lists once, with the phone used or the reason for none.
+    """A row of the frozen audience: each person of the lists once, with the phone used or the exclusion.
 
-    Its id, enciphered, is the token of the personal link. `answer` is the latest thing the phone told us.
+    Its id, enciphered, is the token of the personal link. `answer` is the phone's latest answer.
     Campaign, list and area are no foreign keys: one statement writes 300,000 rows with what it has just
     read, and PostgreSQL would look up each of them again, row by row.
     """
@@ -165,15 +176,16 @@ class Recipient(Base):
     list_id: Mapped[int | None] = mapped_column(BigId)
     area_code: Mapped[str | None] = mapped_column(String(10))
     exclusion: Mapped[Exclusion | None] = mapped_column(enum_type(Exclusion))
-    bucket: Mapped[int | None] = mapped_column(Integer)  # see planning.lots
+    bucket: Mapped[int | None] = mapped_column(Integer)  # see campaigns.rules.experiments
     answer: Mapped[Label | None] = mapped_column(enum_type(Label))
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    clicked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # pressed "install" on the page
+    clicked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when "install" was pressed on the page
 
 
 class PageOpen(Base):
-    """When a recipient's page was first asked for: by a person or by a program that looks at links, nobody knows.
+    """First request of a recipient's page.
 
+    By a person or by a program that checks links: that is not known.
     A table of its own, narrow and without foreign keys: thousands may come in a second.
     """
 
@@ -185,7 +197,7 @@ class PageOpen(Base):
 
 
 class CampaignVersion(Base):
-    """What an author submitted, each time: the approver sees what has changed since the last one."""
+    """A version that an author submitted. The approver sees what has changed since the last one."""
 
     __tablename__ = "campaign_versions"
     __table_args__ = (UniqueConstraint("campaign_id", "n"),)
@@ -196,11 +208,13 @@ class CampaignVersion(Base):
     data: Mapped[dict[str, Any]] = mapped_column(JSON)  # as in a campaign's file
     submitted_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     submitted_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    mailed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the request, to those who may approve
+    mailed_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime
+    )  # when the request for approval was mailed
 
 
 class CampaignDecision(Base):
-    """What was decided on a version: approved, or sent back with a reason."""
+    """A decision on a version: approved, or returned with a reason."""
 
     __tablename__ = "campaign_decisions"
 
@@ -214,7 +228,7 @@ class CampaignDecision(Base):
 
 
 class CampaignAuthor(Base):
-    """Everyone who has written on a campaign; none of them may approve it."""
+    """A user who has edited a campaign; none of its authors may approve it."""
 
     __tablename__ = "campaign_authors"
 
@@ -234,7 +248,7 @@ class Sender(Base):
 
 
 class Switch(Base):
-    """The installation's switches; a row is there while the switch is on. `stop_all` ends all sending."""
+    """A switch of the installation; the row exists while it is on. `stop_all` ends all sending."""
 
     __tablename__ = "switches"
 

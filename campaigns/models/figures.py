@@ -1,10 +1,7 @@
-"""Tables: goals, denominators, official installs, agency reports, reach.
+"""Tables of figures: goals, denominators, agency links and reports, reach, official installs.
 
-The books of goals and denominators. Rows are only added: of a subject's rows the last one counts.
-
-What agencies hand in, and the links by which somebody there does without an account.
-
-Counts of a campaign's reach, kept by step, organisation and place, as they were at one moment.
+Rows of goals, denominators, agency reports and official installs are only added: of a subject's rows the last one
+counts. Reach counts are replaced together, as counted at one moment.
 """
 
 from __future__ import annotations
@@ -21,7 +18,7 @@ from outreach.core.db import Base, BigId, UtcDateTime, enum_type
 
 
 class AboutSubject:
-    """The columns that say whom a row is about; see campaigns.rules.goals."""
+    """Columns that say what a row is about; see campaigns.rules.goals."""
 
     kind: Mapped[str] = mapped_column(String(40))
     scope: Mapped[GoalScope] = mapped_column(enum_type(GoalScope, name="scope"))
@@ -35,7 +32,7 @@ class AboutSubject:
 
 
 class GoalEntry(AboutSubject, Base):
-    """A goal as somebody set it. Without a share: there is none any more."""
+    """A goal as a user set it. Without a share, the goal was removed."""
 
     __tablename__ = "goals"
     __table_args__ = (Index(None, "kind", "scope"), Index(None, "campaign_id"))
@@ -46,12 +43,15 @@ class GoalEntry(AboutSubject, Base):
     basis: Mapped[str] = mapped_column(String(200), default="", server_default="")
     entered_by: Mapped[int | None] = mapped_column(
         ForeignKey("users.id")
-    )  # nobody: it was there before users could
+    )  # None: from before users could enter goals
     entered_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class DenominatorEntry(AboutSubject, Base):
-    """How many people there are, as somebody entered it. Without a value: what was said of that day is taken back."""
+    """A number of people as a user entered it.
+
+    Without a value, what was entered for that day is withdrawn.
+    """
 
     __tablename__ = "denominators"
     __table_args__ = (Index(None, "kind", "scope"), Index(None, "campaign_id"))
@@ -65,16 +65,16 @@ class DenominatorEntry(AboutSubject, Base):
 
 
 class ReportChannel(StrEnum):
-    """How figures came."""
+    """Channel by which an agency's figures came."""
 
     FORM = "form"  # an officer, signed in
     LINK = "link"
-    FILE = "file"  # many agencies' figures
-    ROSTER = "roster"  # its people by name
+    FILE = "file"  # a table of many agencies' figures
+    ROSTER = "roster"  # a list of its people by name
 
 
 class AgencyLink(Base):
-    """A personal link for handing in one agency's figures, until it expires or is ended."""
+    """A personal link for submitting one agency's figures, until it expires or is ended."""
 
     __tablename__ = "agency_links"
 
@@ -107,9 +107,10 @@ class AgencyReport(Base):
 
 
 class ReachCount(Base):
-    """How many, of one measure and detail. All rows of a campaign were counted in one snapshot, `Counted.at`.
+    """A count of one reach measure and detail.
 
-    Without foreign keys: they are replaced by the ten thousand, with what has just been read.
+    All rows of a campaign were counted in one snapshot, at `ReachSnapshot.at`. Without foreign keys: rows are replaced by
+    the ten thousand, with what has just been read.
     """
 
     __tablename__ = "reach_counts"
@@ -126,7 +127,7 @@ class ReachCount(Base):
 
 
 class ReachSnapshot(Base):
-    """When a campaign's reach was counted, and how long that took."""
+    """Moment at which a campaign's reach was counted, and how long that took."""
 
     __tablename__ = "reach_counted"
 
@@ -136,7 +137,7 @@ class ReachSnapshot(Base):
 
 
 class OfficialInstalls(Base):
-    """Installs that the app's maker or a department has made known for a place: so many until the end of a day.
+    """An official figure: installs in a place until the end of a day, by the app's maker or a department.
 
     Rows are only added: of a place's rows for a day the last one counts. Never added to what residents report.
     """

@@ -1,4 +1,4 @@
-"""What is sent: messages, the outbox they wait in, attempts, and what the gateway reports of them."""
+"""Tables of delivery: messages, outbox, attempts, attempt totals, status events, incidents."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from outreach.core.db import Base, BigId, UtcDateTime, enum_type, soft_foreign_k
 
 
 class Message(Base):
-    """One text to one phone. A step's text is rendered when it is claimed; the others bring their own.
+    """A text to one phone. A step's text is rendered when it is claimed; other messages store theirs.
 
     Campaign, step, recipient and phone are no foreign keys, nor are an outbox's message and an attempt's phone: they are
-    written with what has just been read, by the hundred thousand. A recipient's phone is one, and whoever removes
-    phones asks for messages to them (`is_pointed_to`).
+    written with what has just been read, by the hundred thousand. A recipient's phone is a foreign key, and code that
+    removes phones checks for messages to them (`is_referenced`).
     """
 
     __tablename__ = "messages"
@@ -37,14 +37,14 @@ class Message(Base):
     text: Mapped[str | None] = mapped_column(Text)
     state: Mapped[MessageState] = mapped_column(enum_type(MessageState), default=MessageState.QUEUED)
     skip_reason: Mapped[SkipReason | None] = mapped_column(enum_type(SkipReason))
-    # Of a step's comparison: 0 held out, 1 its text, 2 its second text; see planning.lots.
+    # Arm in a step's comparison: 0 held out, 1 its text, 2 its second text; see campaigns.rules.experiments.
     arm: Mapped[int | None] = mapped_column(SmallInteger)
 
 
 class Outbox(Base):
-    """What waits to be sent, and nothing else: narrow, so that history never slows a claim.
+    """A message that waits to be sent. The table holds nothing else, so that history never slows a claim.
 
-    Stream 0 is for answers to residents and tests and goes first; every other stream is a campaign's id.
+    Stream 0 is the transactional one (answers to residents, tests) and goes first; every other stream is a campaign's id.
     """
 
     __tablename__ = "outbox"
@@ -53,20 +53,20 @@ class Outbox(Base):
     message_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     stream_id: Mapped[int] = mapped_column(BigId)
     not_before: Mapped[datetime] = mapped_column(UtcDateTime)
-    n: Mapped[int] = mapped_column(SmallInteger, default=1)  # number of the attempt to come
-    throttled: Mapped[int] = mapped_column(SmallInteger, default=0)  # times put back unprocessed
+    n: Mapped[int] = mapped_column(SmallInteger, default=1)  # number of the next attempt
+    throttled: Mapped[int] = mapped_column(SmallInteger, default=0)  # times returned unprocessed
     refused: Mapped[int] = mapped_column(
         SmallInteger, default=0, server_default="0"
-    )  # of these, for the account
+    )  # of these, because the account or sender was refused
 
 
 class Attempt(Base):
-    """One request to the gateway for one message. Its id stands in the callback's address."""
+    """One request to the gateway for one message. Its id is in the address of the callback."""
 
     __tablename__ = "attempts"
     __table_args__ = (
         UniqueConstraint("message_id", "n"),
-        # What the sweep and the reconciler look for is a sliver of the table.
+        # The sweep and the reconciler look for a small part of the table.
         Index(
             "ix_attempts_open",
             "state",
@@ -81,7 +81,7 @@ class Attempt(Base):
             postgresql_where=text("state IN ('accepted', 'sent')"),
             sqlite_where=text("state IN ('accepted', 'sent')"),
         ),
-        # A number that was put back is never used again: a late callback must not find a stranger.
+        # The id of a returned attempt is never used again: a late callback must not reach another attempt.
         {"sqlite_autoincrement": True},
     )
 
@@ -95,7 +95,7 @@ class Attempt(Base):
     body: Mapped[str] = mapped_column(Text)
     segments: Mapped[int] = mapped_column(SmallInteger)
     claimed_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    # While sending: the lease's end. While unknown: when to look into the gateway's list next.
+    # While sending: the end of the lease. While unknown: the next lookup in the gateway's list.
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     times_absent: Mapped[int] = mapped_column(SmallInteger, default=0)
     gateway_id: Mapped[str | None] = mapped_column(String(64), unique=True)
@@ -106,9 +106,9 @@ class Attempt(Base):
 
 
 class AttemptTotal(Base):
-    """What became of a stream's attempts, as changes: a campaign's causes and cost are sums over a few rows.
+    """A change in the totals of a stream's attempts.
 
-    Written in the transaction that moves the attempts; the sweep folds old ones together.
+    A campaign's causes and cost are sums over a few rows. Written in the transaction that changes the attempts; the sweep folds old rows together.
     """
 
     __tablename__ = "tallies"
@@ -137,7 +137,7 @@ class StatusEvent(Base):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    # No foreign key: a callback may name an attempt that is not, or not yet, there.
+    # No foreign key: a callback may name an attempt that does not exist, or not yet.
     attempt_id: Mapped[int] = mapped_column(BigId)
     gateway_id: Mapped[str] = mapped_column(String(64))
     status: Mapped[str] = mapped_column(String(20))
@@ -148,7 +148,7 @@ class StatusEvent(Base):
 
 
 class Incident(Base):
-    """Something that must never happen and that a person has to see; never hidden, never removed."""
+    """An event that must never happen and that a person has to see. Never hidden, never removed."""
 
     __tablename__ = "incidents"
 

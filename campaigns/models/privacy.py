@@ -1,4 +1,4 @@
-"""People's requests about their own data."""
+"""Table of privacy requests: people's requests about their own data."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from outreach.core.db import Base, BigId, UtcDateTime, enum_type
 
 
 class RequestKind(StrEnum):
-    EXPORT = "export"  # to see what is kept
+    """Kind of privacy request."""
+
+    EXPORT = "export"  # see the data that is kept
     CORRECT = "correct"
-    OBJECT = "object"  # to what is done with them
+    OBJECT = "object"  # object to the use of the data
     ERASE = "erase"
 
 
 class PersonRequest(Base):
-    """One request, from the day it was made to its answer. Once the person is erased it says no more than that.
+    """A privacy request, from the day it was made to its answer.
 
-    `organisation_id` is that of the officer who wrote it down; without one it is for those who see everything.
+    Once the person is erased it holds nothing else about them. `organisation_id` is that of the officer who recorded it;
+    without one it is for users who see everything.
     """
 
     __tablename__ = "person_requests"

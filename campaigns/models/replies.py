@@ -1,8 +1,6 @@
-"""Tables: replies, answers, installs, answer totals, cases, saved texts.
+"""Tables of replies: replies as received, answers as understood, installs, answer totals, cases, saved texts.
 
-What came back: replies as received, answers as understood, and installs as counted.
-
-Cases: what waits for a person, who took it, and what came of it.
+A case is what waits for an officer, with who took it and its outcome.
 """
 
 from __future__ import annotations
@@ -19,16 +17,16 @@ from outreach.core.db import Base, BigId, UtcDateTime, enum_type
 
 
 class AnswerSource(StrEnum):
-    """By which channel an answer came."""
+    """Source of an answer."""
 
     SMS = "sms"
     PAGE = "page"
     OFFICER = "officer"
-    ROSTER = "roster"  # their agency says so
+    ROSTER = "roster"  # the person's agency reported it
 
 
 class ReplyChannel(StrEnum):
-    """Which way a reply came to us."""
+    """Channel by which a reply came."""
 
     TWILIO = "twilio"
     PUSH = "push"  # a domestic short code's operator
@@ -37,15 +35,18 @@ class ReplyChannel(StrEnum):
 
 
 class ReplyState(StrEnum):
-    """Who gave a reply its label."""
+    """State of a reply: how it got its label."""
 
-    APPLIED = "applied"  # nobody had to
-    INBOX = "inbox"  # it is in doubt and waits for a person
-    HANDLED = "handled"  # a person
+    APPLIED = "applied"  # automatically
+    INBOX = "inbox"  # it is in doubt and waits for an officer
+    HANDLED = "handled"  # by an officer
 
 
 class Reply(Base):
-    """A resident's SMS as it came. `recipient_id` is the latest message's within 14 days, or nobody's."""
+    """A resident's SMS as it came.
+
+    `recipient_id`: of the latest message to the number within 14 days, or None.
+    """
 
     __tablename__ = "replies"
     __table_args__ = (
@@ -70,7 +71,7 @@ class Reply(Base):
 
 
 class Handling(Base):
-    """What an officer made of a reply, so that it can be taken back exactly.
+    """An officer's handling of a reply, with what is needed to undo it exactly.
 
     `answer_id` is the answer recorded for it, `withdrawn_id` the one that the reply itself had given.
     """
@@ -88,7 +89,7 @@ class Handling(Base):
 
 
 class Answer(Base):
-    """One thing that a phone told us in one campaign, by any channel; a later one outdates it."""
+    """An answer from a phone in one campaign, by any source; a later one replaces it."""
 
     __tablename__ = "answers"
 
@@ -104,7 +105,7 @@ class Answer(Base):
 
 
 class AnswerPlace(StrEnum):
-    """Where an officer heard an answer."""
+    """Place where an officer heard an answer."""
 
     HOME = "home"
     PHONE = "phone"
@@ -117,14 +118,14 @@ HEARD = (AnswerPlace.HOME, AnswerPlace.PHONE, AnswerPlace.MEETING)
 
 
 class SmartphoneChange:
-    """Of an officer's entry: whether it changed what is known of the person's phone, and what was known before."""
+    """Columns of an officer's entry that changed whether the person has a smartphone, and the old value."""
 
     changed_smartphone: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     had_smartphone: Mapped[bool | None] = mapped_column(Boolean)
 
 
 class OfficerEntry(SmartphoneChange, Base):
-    """Who wrote an answer down for a resident, and where they heard it."""
+    """Record of the officer who entered an answer for a resident, and where they heard it."""
 
     __tablename__ = "officer_entries"
 
@@ -135,7 +136,7 @@ class OfficerEntry(SmartphoneChange, Base):
 
 
 class InstallReport(Base):
-    """A self-reported install. Counts once a phone and campaign while it is not withdrawn."""
+    """A self-reported install. Counts once for a phone and campaign unless it is withdrawn."""
 
     __tablename__ = "install_reports"
     __table_args__ = (
@@ -147,7 +148,7 @@ class InstallReport(Base):
             postgresql_where=text("withdrawn_at IS NULL"),
             sqlite_where=text("withdrawn_at IS NULL"),
         ),
-        # Few are taken back: a report that stands is not in it.
+        # Few reports are withdrawn; the others are not in this index.
         Index(
             "ix_install_reports_withdrawn",
             "withdrawn_at",
@@ -167,16 +168,16 @@ class InstallReport(Base):
 
 
 class AnswerTotal(Base):
-    """Where a campaign's recipients stand, as changes: by list, area and answer, and installs by their day besides.
+    """A change in a campaign's totals: recipients by list, area and answer; installs also by day.
 
-    Written in the transaction that changes it and folded by the sweep; see answers.counters. A row counts
+    Written in the transaction that changes the answer and folded by the sweep; see campaigns.answer_totals. A row counts
     `people` of an answer (`day` is NULL) or `installed` more or fewer on a day in Vietnam.
     """
 
     __tablename__ = "counters"
     __table_args__ = (
         Index(None, "campaign_id"),
-        # A change takes somebody away from where they stood: what is folded already has no such row.
+        # Each change of an answer writes a row below 0; folded totals have none.
         Index(
             "ix_counters_unfolded",
             "campaign_id",
@@ -196,10 +197,10 @@ class AnswerTotal(Base):
 
 
 class Case(Base):
-    """One thing for an officer to do for one resident, from whichever channel it came.
+    """One thing for an officer to do for one resident, by whichever channel it came.
 
-    Organisation, campaign and place are those of the recipient when it was opened, so that the list reads
-    this table alone. `taken_by` stays when the time for which a case is held has passed.
+    Organisation, campaign and place are those of the recipient when the case was opened, so that the list reads
+    this table alone. `taken_by` stays when the time for which a case is assigned has passed.
     """
 
     __tablename__ = "cases"
@@ -211,7 +212,7 @@ class Case(Base):
             postgresql_where=text("done_at IS NULL"),
             sqlite_where=text("done_at IS NULL"),
         ),
-        # Whoever asks twice, by page and by SMS, is helped once.
+        # A resident who asks twice, by page and by SMS, gets one case.
         Index(
             "uq_cases_help",
             "recipient_id",
@@ -229,7 +230,7 @@ class Case(Base):
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
     area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))
     reply_id: Mapped[int | None] = mapped_column(ForeignKey("replies.id"), unique=True)
-    answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))  # by which help was asked for
+    answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))  # the answer that asked for help
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     taken_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     taken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -237,12 +238,14 @@ class Case(Base):
     done_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     outcome: Mapped[CaseOutcome | None] = mapped_column(enum_type(CaseOutcome, name="outcome"))
     note: Mapped[str] = mapped_column(Text, default="", server_default="")
-    result_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))  # what the resident then said
-    message_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"))  # the SMS that an officer wrote
+    result_id: Mapped[int | None] = mapped_column(
+        ForeignKey("answers.id")
+    )  # the resident's answer after that
+    message_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"))  # the officer's SMS
 
 
 class SavedText(Base):
-    """An answer to use again. It is its organisation's, and of use to those below; without one it is for all."""
+    """A saved answer text. For its organisation and those below it; without an organisation, for all."""
 
     __tablename__ = "saved_texts"
 

@@ -1,4 +1,7 @@
-"""What becomes of a day's report: figures frozen, documents issued, mail sent. Issues and files are never changed."""
+"""Tables of the daily report: template, day, issues, files, mail and links.
+
+Issues and files are never changed.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from outreach.core.db import Base, BigId, UtcDateTime, enum_type
 
 
 class ReportForm(Base):
-    """Letterhead, words and hours as somebody saved them; the last row counts. See campaigns.rules.reports.template."""
+    """Letterhead, wording and hours as a user saved them; the last row counts.
+
+    See campaigns.rules.reports.template.
+    """
 
     __tablename__ = "report_forms"
 
@@ -24,20 +30,21 @@ class ReportForm(Base):
 
 
 class ReportDay(Base):
-    """What has happened on a day, and the lock under which it happens once.
+    """State of one day's report, and the lock under which each of its actions happens once.
 
-    `marks` are the newest rows that were looked at for late figures, `pending` the changes that were found and are not
-    in an issue yet.
+    `marks` are the newest rows checked for late figures, `pending` the changes found that are not in an issue yet.
     """
 
     __tablename__ = "report_days"
 
     day: Mapped[str] = mapped_column(String(10), primary_key=True)  # YYYY-MM-DD, in Vietnam
     chased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    alarmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # that somebody is missing
-    undelivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # that the report is not out
-    failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # freezing or issuing, the last time
-    by_hand_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # taken there some other way
+    alarmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # alarm that figures are missing
+    undelivered_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime
+    )  # alarm that the report is not issued
+    failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # last failure of freezing or issuing
+    by_hand_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # delivered some other way
     by_hand_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     marks: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
     pending: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
@@ -56,13 +63,15 @@ class ReportIssue(Base):
     digest: Mapped[str] = mapped_column(String(64))
     form: Mapped[dict[str, Any]] = mapped_column(JSON)
     changes: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
-    written_on: Mapped[str] = mapped_column(String(10))  # the day at its head
+    written_on: Mapped[str] = mapped_column(String(10))  # the date in its heading
     frozen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     issued_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    issued_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # nobody: by itself
+    issued_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # None: issued automatically
 
 
 class FileKind(StrEnum):
+    """File format of a report document."""
+
     DOCX = "docx"
     PDF = "pdf"
     XLSX = "xlsx"
@@ -80,7 +89,7 @@ class ReportFile(Base):
 
 
 class Purpose(StrEnum):
-    """What a mail is for."""
+    """Purpose of a mail."""
 
     CHASE = "chase"
     ALARM_MISSING = "alarm_missing"
@@ -90,9 +99,9 @@ class Purpose(StrEnum):
 
 
 class ReportMail(Base):
-    """A mail to one address. `key` says what it is about, so that it is written once whoever writes it.
+    """A mail to one address. `key` says what it is about, so that it is written only once.
 
-    `next_at`: not before; whoever sends it moves that on first, so that two never send it at once.
+    `next_at`: not before. The sender moves it on before sending, so that two never send a mail at once.
     """
 
     __tablename__ = "report_mails"
@@ -107,15 +116,15 @@ class ReportMail(Base):
     link_id: Mapped[int | None] = mapped_column(ForeignKey("agency_links.id"))
     address: Mapped[str] = mapped_column(String(254))
     next_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)  # of no use after it
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)  # not sent any more after this
     tries: Mapped[int] = mapped_column(Integer, default=0)
     error: Mapped[str] = mapped_column(String(60), default="")
-    refused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the server does not take the address
+    refused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the mail server refused the address
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class ReportLink(Base):
-    """By which anybody who has it sees a day's report, until it expires or is ended."""
+    """A link by which anybody who has it sees a day's report, until it expires or is ended."""
 
     __tablename__ = "report_links"
 

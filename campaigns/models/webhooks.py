@@ -1,4 +1,4 @@
-"""Who is told what, and what became of telling them."""
+"""Tables of webhooks: subscriptions, deliveries, and the position up to which events were read."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from outreach.core.db import Base, BigId, UtcDateTime, enum_type
 
 
 class Subscription(Base):
-    """An organisation's wish to be told of these kinds of events, of its own and of those under it.
+    """A subscription of an organisation to kinds of events, of its own and of organisations under it.
 
-    `due_at` and `tries`: while the receiver is away its events wait in line. `leased_until`: a worker is at it.
+    `due_at` and `tries`: while the receiver is away its events wait in order. `leased_until`: a worker is sending.
     """
 
     __tablename__ = "webhook_subscriptions"
@@ -25,7 +25,7 @@ class Subscription(Base):
     url: Mapped[str] = mapped_column(String(500))
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"))
     kinds: Mapped[list[str]] = mapped_column(JSON)
-    salt: Mapped[str] = mapped_column(String(32))  # of its secret
+    salt: Mapped[str] = mapped_column(String(32))  # salt of its secret
     made_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -35,13 +35,15 @@ class Subscription(Base):
 
 
 class DeliveryState(StrEnum):
+    """State of a delivery."""
+
     WAITING = "waiting"
     DELIVERED = "delivered"
     FAILED = "failed"
 
 
 class Delivery(Base):
-    """One event for one subscription: what is told, and how far that came. `event_id` is the same at every try."""
+    """One event for one subscription, and the state of its delivery. `event_id` is the same at every try."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
@@ -58,21 +60,21 @@ class Delivery(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     subscription_id: Mapped[int] = mapped_column(ForeignKey("webhook_subscriptions.id"))
     event_id: Mapped[str] = mapped_column(String(40), unique=True)
-    key: Mapped[str] = mapped_column(String(80))  # what happened, so that it is told once
+    key: Mapped[str] = mapped_column(String(80))  # identifies the event, so that it is delivered once
     kind: Mapped[str] = mapped_column(String(24))
     data: Mapped[dict[str, Any]] = mapped_column(JSON)  # ids, labels and counts
     at: Mapped[datetime] = mapped_column(UtcDateTime)  # when it happened
-    since: Mapped[datetime] = mapped_column(UtcDateTime)  # from when the day of trying counts
+    since: Mapped[datetime] = mapped_column(UtcDateTime)  # start of the day of tries
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)
     state: Mapped[DeliveryState] = mapped_column(enum_type(DeliveryState), default=DeliveryState.WAITING)
     tries: Mapped[int] = mapped_column(Integer, default=0)
-    status: Mapped[int | None] = mapped_column(Integer)  # of the last answer
-    error: Mapped[str] = mapped_column(String(60), default="")  # where none came
+    status: Mapped[int | None] = mapped_column(Integer)  # HTTP status of the last answer
+    error: Mapped[str] = mapped_column(String(60), default="")  # if no answer came
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class EventPosition(Base):
-    """How far what happened has been read, one row: see `gathering`."""
+    """Position up to which events have been read, one row; see campaigns.webhooks.collect_events."""
 
     __tablename__ = "webhook_bookmark"
 
