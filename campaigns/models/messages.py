@@ -108,7 +108,8 @@ class Attempt(Base):
 class AttemptTotal(Base):
     """A change in the totals of a stream's attempts.
 
-    A campaign's causes and cost are sums over a few rows. Written in the transaction that changes the attempts; the sweep folds old rows together.
+    A campaign's causes and cost are sums over a few rows. Written in the transaction that changes the attempts; the
+    sweep folds old rows together.
     """
 
     __tablename__ = "tallies"

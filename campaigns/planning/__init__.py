@@ -1,1 +1,1 @@
-"""A campaign before it is launched: its text, its audience, its cost, its approval."""
+"""Planning of a campaign before its launch: drafts, audience, cost and approval."""

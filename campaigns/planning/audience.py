@@ -1,10 +1,8 @@
-"""Count, freeze, queue: the audience and its SQL.
+"""Audience of a campaign: who is written to, who is not and why; counted, frozen and queued.
 
-Who is written to, who is not and why: the audience of a campaign, frozen when its first step opens.
-
-The statements behind an audience: `frozen` writes down everybody of its lists, `census` counts all who are alike.
-
-The crowd as it stands in the database, read in one go.
+The audience is frozen when the first step opens: one statement (`freeze_statement`) writes everybody of the lists into
+`recipients`. For previews `load_audience_counter` reads all people once, with those of the same profile as one row
+(`profile_statement`). A step's messages and their rows of the outbox are written in two statements.
 """
 
 from __future__ import annotations
@@ -47,10 +45,10 @@ from outreach.models.contacts import (
 from outreach.places.areas import areas_within, descendants
 from outreach.rules.identity import NAMES as LANGUAGES
 
-# For each recipient one message of the step; those for whom it makes no sense are there as skipped, so
-# that every step adds up to the recipients.
-# Those who remain are shared out by lot, among them who is held out; whoever has a text in their own language gets
-# that one, and is no part of a comparison of two others.
+# For each recipient one message of the step. Recipients for whom it makes no sense get a skipped one, so that every
+# step adds up to the recipients.
+# The others are assigned by bucket, some of them held out. A recipient for whom there is a text in their own language
+# gets that text, and takes no part in the comparison of two others.
 _MESSAGES = """
 INSERT INTO messages (kind, campaign_id, step_id, recipient_id, phone_id, state, skip_reason, arm)
 SELECT 'step', campaign_id, :step, id, phone_id,
@@ -84,17 +82,20 @@ WHERE campaign_id = :campaign AND step_id = :step AND state = 'queued'
 
 
 def freeze_audience(session: Session, campaign: Campaign) -> None:
-    """Write the recipients and the excluded, in one statement. Once a campaign, before its first step."""
+    """Write the recipients and the excluded, in one statement.
+
+    Once for a campaign, before its first step.
+    """
     add_lists(session, campaign)
     campaign.seed = campaign.seed or secrets.randbelow(P - 1) + 1
-    statement, given = frozen(audience_query(session, campaign), seed=campaign.seed)
+    statement, parameters = freeze_statement(audience_query(session, campaign), seed=campaign.seed)
     with full_scan(session):
-        session.execute(statement, {"campaign": campaign.id, **given})
+        session.execute(statement, {"campaign": campaign.id, **parameters})
     campaign.recipients = count_new_audience(session, campaign.id)
 
 
 def audience_query(session: Session, campaign: Campaign) -> AudienceQuery:
-    """Whom a campaign is for, by the lists that it has now."""
+    """Return the audience query of a campaign, by the lists that it has now."""
     lists = session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id))
     return build_audience_query(
         session, campaign.kind, set(lists), campaign.areas, read_conditions(campaign.conditions)
@@ -104,7 +105,10 @@ def audience_query(session: Session, campaign: Campaign) -> AudienceQuery:
 def build_audience_query(
     session: Session, kind: str, lists: Collection[int], areas: Sequence[str], conditions: AudienceConditions
 ) -> AudienceQuery:
-    """A description with its areas and the lists' bases looked up. `lists` hold those of its organisations."""
+    """Build an audience query; looks up the areas and the lists' legal bases.
+
+    `lists` include those of its organisations.
+    """
     within = areas_within(session, areas) if areas else ()
     bases = dict(
         session.execute(select(ContactList.id, ContactList.basis).where(ContactList.id.in_(lists))).all()
@@ -119,7 +123,7 @@ def build_audience_query(
 
 
 def lists_of_organisations(session: Session, codes: Collection[str]) -> set[int]:
-    """The lists of these organisations and of those below them."""
+    """Return the lists of these organisations and of those below them."""
     if not codes:
         return set()
     named = session.scalars(select(Organisation.id).where(Organisation.code.in_(codes)))
@@ -128,12 +132,14 @@ def lists_of_organisations(session: Session, codes: Collection[str]) -> set[int]
 
 
 def add_lists(session: Session, campaign: Campaign) -> None:
-    """Give a campaign the lists that its organisations have now and did not have when it was written."""
-    there = set(session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)))
+    """Add to a campaign the lists that its organisations have added since it was written."""
+    present = set(
+        session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id))
+    )
     codes = read_conditions(campaign.conditions).organisations
     session.add_all(
         CampaignList(campaign_id=campaign.id, list_id=list_id, is_chosen=False)
-        for list_id in sorted(lists_of_organisations(session, codes) - there)
+        for list_id in sorted(lists_of_organisations(session, codes) - present)
     )
     session.flush()
 
@@ -142,42 +148,45 @@ def queue_step(session: Session, step: Step, *, now: datetime) -> None:
     """Write a step's messages and put those to be sent into the outbox, in two statements."""
     with full_scan(session):
         session.execute(
-            text(_MESSAGES.format(**_shared_out(step))),
+            text(_MESSAGES.format(**_arm_parts(step))),
             {"campaign": step.campaign_id, "step": step.id, "number": step.number},
         )
     session.execute(_OUTBOX, {"campaign": step.campaign_id, "step": step.id, "now": now})
 
 
-def _shared_out(step: Step) -> dict[str, str]:
-    """The parts of _MESSAGES by which a step is compared with none, or two texts with one another."""
+def _arm_parts(step: Step) -> dict[str, str]:
+    """Return the parts of _MESSAGES that assign arms: held out, first text, second text."""
     if not step.hold_out and not step.text_b:
         return {"arm": "CAST(NULL AS integer)", "languages": ""}
     seed, has_second = step.campaign.seed or 1, bool(step.text_b)
-    drawn = arm_sql("r.bucket", seed, step.number, hold_out=step.hold_out, has_second=has_second)
+    arm = arm_sql("r.bucket", seed, step.number, hold_out=step.hold_out, has_second=has_second)
     codes = ", ".join(f"'{code}'" for code in sorted(step.texts) if code in LANGUAGES)
     if not has_second or not codes:
-        return {"arm": drawn, "languages": ""}
-    alone = arm_sql("r.bucket", seed, step.number, hold_out=step.hold_out, has_second=False)
+        return {"arm": arm, "languages": ""}
+    arm_of_language = arm_sql("r.bucket", seed, step.number, hold_out=step.hold_out, has_second=False)
     return {
-        "arm": f"CASE WHEN p.language IN ({codes}) THEN {alone} ELSE {drawn} END",
+        "arm": f"CASE WHEN p.language IN ({codes}) THEN {arm_of_language} ELSE {arm} END",
         "languages": "JOIN phones p ON p.id = r.phone_id",
     }
 
 
 def has_sent_any(session: Session, campaign_id: int) -> bool:
-    """Whether one of the campaign's messages may be with the gateway. An officer's own test is none of them."""
-    left = select(Message.id).where(
+    """Return whether one of the campaign's messages may be with the gateway.
+
+    An officer's test message does not count.
+    """
+    sent = select(Message.id).where(
         Message.campaign_id == campaign_id,
         Message.step_id.is_not(None),
         Message.state.not_in((MessageState.QUEUED, MessageState.SKIPPED)),
     )
-    # What waits for another try was asked for once: somebody may have it whatever the gateway's list said.
-    again = select(Outbox.message_id).where(Outbox.stream_id == campaign_id, Outbox.n > 1)
-    return any(session.execute(found.limit(1)).first() for found in (left, again))
+    # A message that waits for another try was requested once: it may have arrived, whatever the gateway's list said.
+    retried = select(Outbox.message_id).where(Outbox.stream_id == campaign_id, Outbox.n > 1)
+    return any(session.execute(query.limit(1)).first() for query in (sent, retried))
 
 
 def count_audience(session: Session, campaign_id: int) -> tuple[int, dict[Exclusion, int]]:
-    """Recipients, and the excluded by reason, of a frozen audience."""
+    """Count the recipients and, by reason, the excluded of a frozen audience."""
     rows = session.execute(
         select(Recipient.exclusion, func.count())
         .where(Recipient.campaign_id == campaign_id)
@@ -188,7 +197,7 @@ def count_audience(session: Session, campaign_id: int) -> tuple[int, dict[Exclus
 
 
 def sample_names(session: Session, campaign_id: int, *, recipients: int, most: int) -> list[str]:
-    """Names of about `most` of a frozen audience's `recipients`, evenly chosen by their phones."""
+    """Return names of about `most` of a frozen audience's `recipients`, evenly chosen by their phones."""
     every = max(1, recipients // most)
     return list(
         session.scalars(
@@ -213,8 +222,8 @@ blocked AS (
     FROM suppressions WHERE lifted_at IS NULL AND phone_id IS NOT NULL
     GROUP BY phone_id
 )"""
-# What each phone has told the launched campaigns of a kind: 1 for an answer, 2 that it is done.
-_TOLD = """
+# Each phone's answers in launched campaigns of a kind: 1 for any answer, 2 for an install.
+_PAST_ANSWERS = """
 told AS (
     SELECT r.phone_id, MAX(CASE WHEN r.answer = 'installed' THEN 2 ELSE 1 END) AS history
     FROM campaigns k JOIN recipients r ON r.campaign_id = k.id
@@ -230,8 +239,8 @@ _HISTORY = (
 )
 _PHONE_LANGUAGE = "LEFT JOIN phones ph ON ph.id = cp.phone_id"
 _PHONE_HISTORY = "LEFT JOIN told t ON t.phone_id = cp.phone_id"
-# What is read of a person for each field, and what must be joined for it.
-_FACTS = {
+# For each field: the SQL that reads it, and the join it needs.
+_FIELD_SQL = {
     ContactField.AREA: (_AREA, ""),
     ContactField.SMARTPHONE: (_SMARTPHONE, ""),
     ContactField.LANGUAGE: (_LANGUAGE, _PHONE_LANGUAGE),
@@ -252,10 +261,10 @@ _UNREACHABLE = """
                 WHEN wrong = 1 THEN 'wrong_number'
                 WHEN do_not_call = 1 THEN 'do_not_call'"""
 # Each person of the lists once, with one phone: the first of theirs that may be written to. A person
-# who opted out on any of their phones asked to be left alone on all of them; a wrong number only
-# rules out that number. Of several people on one phone one has the message: whoever has no other phone before
-# those who have, then the first. The others are written to on their next phone that is nobody's yet.
-_FROZEN = """
+# who opted out on any of their phones asked for no message on all of them; a wrong number only
+# rules out that number. Of several people on one phone, one gets the message: people without another phone before
+# people with one, then the first. The others are written to on their next phone that nobody else is written to on.
+_FREEZE = """
 INSERT INTO recipients (campaign_id, contact_id, phone_id, list_id, area_code, exclusion, bucket)
 WITH people AS (
     SELECT m.contact_id, MIN(CASE WHEN m.list_id NOT IN :lists_without_basis THEN m.list_id END) AS founded_id,
@@ -301,9 +310,9 @@ WITH people AS (
 )
 SELECT :campaign, contact_id, phone_id, list_id, area_code, exclusion, {bucket} FROM audience ORDER BY contact_id
 """
-# Everybody who stands in a list, those who are alike as one row with their number. By themselves, with their id,
-# stand each `every`-th person and those whose first phone somebody else may be written to on as well.
-_CENSUS = """
+# Everybody in a list; people of the same profile are one row with their number. Each `every`-th person has a row of
+# their own with their id, and so has each person whose first phone may be used for somebody else as well.
+_PROFILES = """
 WITH standing AS (
     SELECT contact_id, {lists} AS lists FROM memberships GROUP BY contact_id
 ), {blocked}, {told}, reachable AS (
@@ -340,45 +349,48 @@ GROUP BY lists, area, smartphone, language, history, unreachable, shared_id, con
 """
 
 
-def frozen(whom: AudienceQuery, *, seed: int) -> tuple[TextClause, dict[str, Any]]:
-    """The statement that writes an audience into `recipients`, to be given `campaign`; and its other parameters."""
-    asked = [condition.field for condition in whom.conditions]
-    given: dict[str, Any] = {
-        "lists": sorted(whom.lists),
-        "lists_without_basis": sorted(whom.lists_without_basis) or [-1],
+def freeze_statement(query: AudienceQuery, *, seed: int) -> tuple[TextClause, dict[str, Any]]:
+    """Return the statement that writes an audience into `recipients`, and its parameters.
+
+    The caller adds the parameter `campaign`.
+    """
+    fields = [condition.field for condition in query.conditions]
+    parameters: dict[str, Any] = {
+        "lists": sorted(query.lists),
+        "lists_without_basis": sorted(query.lists_without_basis) or [-1],
     }
     clauses = ""
-    for index, condition in enumerate(whom.conditions):
+    for index, condition in enumerate(query.conditions):
         clauses += (
             f"\n                WHEN {condition.field} NOT IN :allowed_{index} THEN '{condition.exclusion}'"
         )
-        given[f"allowed_{index}"] = sorted(condition.allowed)
-    if ContactField.HISTORY in asked:
-        given["kind"] = whom.kind
-    statement = _FROZEN.format(
+        parameters[f"allowed_{index}"] = sorted(condition.allowed)
+    if ContactField.HISTORY in fields:
+        parameters["kind"] = query.kind
+    statement = _FREEZE.format(
         blocked=_BLOCKED.strip(),
-        told=f", {_TOLD.strip()}" if ContactField.HISTORY in asked else "",
-        facts="".join(f", {_FACTS[field][0]} AS {field}" for field in asked),
-        joins=" ".join(_FACTS[field][1] for field in asked),
+        told=f", {_PAST_ANSWERS.strip()}" if ContactField.HISTORY in fields else "",
+        facts="".join(f", {_FIELD_SQL[field][0]} AS {field}" for field in fields),
+        joins=" ".join(_FIELD_SQL[field][1] for field in fields),
         choice=_CHOICE,
         unreachable=_UNREACHABLE.strip(),
         conditions=clauses,
         bucket=bucket_sql("contact_id", seed),
     )
-    many: list[BindParameter[Any]] = [
-        bindparam(name, expanding=True) for name, value in given.items() if isinstance(value, list)
+    expanding: list[BindParameter[Any]] = [
+        bindparam(name, expanding=True) for name, value in parameters.items() if isinstance(value, list)
     ]
-    return text(statement).bindparams(*many), given
+    return text(statement).bindparams(*expanding), parameters
 
 
-def census(*, is_postgresql: bool) -> TextClause:
-    """The statement that counts everybody, to be given `kind` and `every`."""
-    joined = "string_agg(CAST(list_id AS text), ',')" if is_postgresql else "group_concat(list_id)"
+def profile_statement(*, is_postgresql: bool) -> TextClause:
+    """Return the statement that counts everybody by profile. Its parameters are `kind` and `every`."""
+    joined_lists = "string_agg(CAST(list_id AS text), ',')" if is_postgresql else "group_concat(list_id)"
     return text(
-        _CENSUS.format(
-            lists=joined,
+        _PROFILES.format(
+            lists=joined_lists,
             blocked=_BLOCKED.strip(),
-            told=_TOLD.strip(),
+            told=_PAST_ANSWERS.strip(),
             area=_AREA,
             smartphone=_SMARTPHONE,
             language=_LANGUAGE,
@@ -390,37 +402,39 @@ def census(*, is_postgresql: bool) -> TextClause:
     )
 
 
-# People whose texts may be measured, chosen by their id; of fewer, everybody.
+# Number of people whose names are read to measure texts, chosen by their id; if there are fewer, everybody.
 NAMES = 30_000
 
 
 def load_audience_counter(session: Session, kind: str) -> AudienceCounter:
-    """Everybody who stands in a list now, with what they told campaigns of this kind."""
+    """Read everybody in a list now, with their answers to campaigns of this kind."""
     last = session.scalar(select(func.max(Contact.id))) or 0
     every = max(1, -(-last // NAMES))
     is_postgresql = session.get_bind().dialect.name == "postgresql"
     people: Counter[ContactProfile] = Counter()
-    kinds: dict[tuple[str, ...], ContactProfile] = {}
+    profiles: dict[tuple[str, ...], ContactProfile] = {}
     lists: dict[str, frozenset[int]] = {}
-    alone: dict[int, ContactProfile] = {}
+    sampled: dict[int, ContactProfile] = {}
     sharers: list[tuple[int, ContactProfile, int, int]] = []
     with full_scan(session):
-        rows = session.execute(census(is_postgresql=is_postgresql), {"kind": kind, "every": every}).all()
+        rows = session.execute(
+            profile_statement(is_postgresql=is_postgresql), {"kind": kind, "every": every}
+        ).all()
     for row in rows:
         *key, shared_id, contact_id, usable, number = row
-        alike = kinds.get(tuple(key))
-        if alike is None:
-            brought, area, smartphone, language, history, unreachable = key
-            if brought not in lists:
-                lists[brought] = frozenset(map(int, brought.split(",")))
+        profile = profiles.get(tuple(key))
+        if profile is None:
+            joined_lists, area, smartphone, language, history, unreachable = key
+            if joined_lists not in lists:
+                lists[joined_lists] = frozenset(map(int, joined_lists.split(",")))
             reason = Exclusion(unreachable) if unreachable else None
-            alike = ContactProfile(lists[brought], area, smartphone, language, history, reason)
-            kinds[tuple(key)] = alike
-        people[alike] += number
+            profile = ContactProfile(lists[joined_lists], area, smartphone, language, history, reason)
+            profiles[tuple(key)] = profile
+        people[profile] += number
         if contact_id is not None and contact_id % every == 0:
-            alone[contact_id] = alike
+            sampled[contact_id] = profile
         if shared_id is not None:
-            sharers.append((contact_id, alike, shared_id, usable))
+            sharers.append((contact_id, profile, shared_id, usable))
     further = _further_phones(session, [contact_id for contact_id, _, _, usable in sharers if usable > 1])
     names = session.execute(
         select(Contact.id, Contact.name).where(Contact.id % every == 0).order_by(Contact.id)
@@ -428,15 +442,15 @@ def load_audience_counter(session: Session, kind: str) -> AudienceCounter:
     return AudienceCounter(
         people,
         [
-            PhoneSharer(contact_id, alike, phone_id, tuple(further.get(contact_id, ())))
-            for contact_id, alike, phone_id, _ in sharers
+            PhoneSharer(contact_id, profile, phone_id, tuple(further.get(contact_id, ())))
+            for contact_id, profile, phone_id, _ in sharers
         ],
-        [(alone[contact_id], name) for contact_id, name in names if contact_id in alone],
+        [(sampled[contact_id], name) for contact_id, name in names if contact_id in sampled],
     )
 
 
 def _further_phones(session: Session, people: list[int]) -> dict[int, list[int]]:
-    """The phones behind the first that each of these may be written to on, in order."""
+    """Return the phones after the first that each of these people may be written to on, in order."""
     blocked = exists(
         select(literal(1)).where(
             Suppression.phone_id == ContactPhone.phone_id,
@@ -444,11 +458,11 @@ def _further_phones(session: Session, people: list[int]) -> dict[int, list[int]]
             Suppression.reason != SuppressionReason.OPT_OUT,
         )
     )
-    found: dict[int, list[int]] = {}
+    phones_by_contact: dict[int, list[int]] = {}
     for contact_id, phone_id in session.execute(
         select(ContactPhone.contact_id, ContactPhone.phone_id)
         .where(ContactPhone.contact_id.in_(values_subquery(session, people, BigInteger)), ~blocked)
         .order_by(ContactPhone.contact_id, ContactPhone.position)
     ):
-        found.setdefault(contact_id, []).append(phone_id)
-    return {contact_id: phones[1:] for contact_id, phones in found.items()}
+        phones_by_contact.setdefault(contact_id, []).append(phone_id)
+    return {contact_id: phones[1:] for contact_id, phones in phones_by_contact.items()}

@@ -1,7 +1,7 @@
-"""The texts that residents still read, corrected while a campaign runs: the page's, and what is sent back.
+"""Corrections of texts that residents still read while a campaign runs: the page's, and those of acknowledgements.
 
-Pages show them at once, as do acknowledgements that are yet to be queued. What was asked of whom, and the app's
-addresses, stay as they were approved.
+Pages show them at once, as do acknowledgements that are yet to be queued. The question that was asked and the app's
+addresses stay as they were approved.
 """
 
 from __future__ import annotations
@@ -22,37 +22,41 @@ from outreach.accounts.permissions import require_role, visible_to
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import NotFound, WrongState
 
-_OPEN = frozenset(
+_LAUNCHED = frozenset(
     {CampaignState.SCHEDULED, CampaignState.SENDING, CampaignState.PAUSED, CampaignState.COMPLETED}
 )
 
 
 def may_be_corrected(campaign: Campaign) -> bool:
-    """Whether people may hold a link to its page; before that it is taken back and edited as a whole."""
-    return campaign.state in _OPEN or (
+    """Return whether people may have a link to its page.
+
+    Before that a campaign is withdrawn and edited as a whole.
+    """
+    return campaign.state in _LAUNCHED or (
         campaign.state is CampaignState.CANCELLED and campaign.launched_at is not None
     )
 
 
-def apply_corrections(content: Mapping[str, Any], typed: Mapping[str, str]) -> dict[str, Any]:
-    """The content with the texts that were typed, by path; those that are no one's to correct stay."""
+def apply_corrections(content: Mapping[str, Any], new_texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return the content with corrected texts, by path. Paths that may not be corrected are ignored."""
     texts, rest = split_content(content)
-    wanted = {path: text for path, text in typed.items() if is_correctable(path)}
-    return join_content({**texts, **wanted}, rest, over=texts)
+    corrections = {path: text for path, text in new_texts.items() if is_correctable(path)}
+    return join_content({**texts, **corrections}, rest, over=texts)
 
 
 def correct_texts(
     session: Session,
     campaign_id: int,
-    typed: Mapping[str, str],
+    new_texts: Mapping[str, str],
     *,
     since: datetime | None,
     user: User,
     now: datetime,
 ) -> int:
-    """Correct a launched campaign's texts; how many became others. `since`: its `corrected_at` when they were read.
+    """Correct a launched campaign's texts. Returns how many changed.
 
-    Raises NotFound, NotAllowed, BadCampaign, and WrongState before the launch or where somebody was quicker.
+    `since`: its `corrected_at` when the texts were read. Raises NotFound, NotAllowed, BadCampaign, and WrongState before the
+    launch or if somebody else has corrected them since.
     """
     require_role(user, Role.APPROVER)
     campaign = session.scalar(
@@ -67,7 +71,7 @@ def correct_texts(
         raise WrongState("Chiến dịch chưa gửi. Hãy rút lại để sửa trong bản nháp.")
     if campaign.corrected_at != since:
         raise WrongState("Người khác vừa sửa câu chữ của chiến dịch này. Hãy tải lại trang rồi sửa tiếp.")
-    content = apply_corrections(campaign.content, typed)
+    content = apply_corrections(campaign.content, new_texts)
     read_content(content)
     check_texts(content)
     before, after = split_content(campaign.content)[0], split_content(content)[0]

@@ -1,8 +1,7 @@
-"""Store and describe a draft; versions and decisions.
+"""Drafts of campaigns: stored and described; their versions and decisions.
 
-A draft's description, stored and read back: what stands in a campaign's file, in a form, in a version.
-
-What an author submitted, each time, what was decided on it, and what changed from one to the next.
+A description is what a campaign's file, form or version contains. A version is what an author submitted; a decision
+approves or returns it. Versions can be compared.
 """
 
 from __future__ import annotations
@@ -38,18 +37,18 @@ from outreach.rules.errors import BadCampaign
 
 
 def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User, now: datetime) -> None:
-    """Give a campaign everything that its description says; whoever does so is one of its authors.
+    """Store a draft in a campaign and make the user one of its authors.
 
-    Raises BadCampaign for a list, an organisation or an area that is not there (or not the user's).
+    Raises BadCampaign for a list, an organisation or an area that does not exist (or is not the user's).
     """
     lists = [find_list(session, user, name) for name in draft.lists]
-    owners = find_organisations(session, user, draft.conditions.organisations)
+    organisations = find_organisations(session, user, draft.conditions.organisations)
     areas = find_areas(session, user, draft.areas)
     campaign.name = draft.name
     campaign.organisation_id = (
         campaign.organisation_id
         or user.organisation_id
-        or (lists[0].organisation_id if lists else owners[0].id)
+        or (lists[0].organisation_id if lists else organisations[0].id)
     )
     campaign.sender = draft.sender
     campaign.kind = draft.kind
@@ -82,29 +81,40 @@ def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User
         )
         for number, step in enumerate(draft.steps, start=1)
     )
-    session.add_all(CampaignList(campaign_id=campaign.id, list_id=found.id) for found in dict.fromkeys(lists))
+    session.add_all(
+        CampaignList(campaign_id=campaign.id, list_id=contact_list.id)
+        for contact_list in dict.fromkeys(lists)
+    )
     session.flush()
     add_lists(session, campaign)
-    _write_goal(session, campaign, draft.goal, user=user, now=now)
+    _append_goal(session, campaign, draft.goal, user=user, now=now)
     session.merge(CampaignAuthor(campaign_id=campaign.id, user_id=user.id))
     session.flush()
     session.expire(campaign, ["steps"])
 
 
-def _write_goal(
+def _append_goal(
     session: Session, campaign: Campaign, goal: GoalDraft | None, *, user: User, now: datetime
 ) -> None:
-    """What the file says is the last word in the books, unless it stands there already."""
+    """Append the draft's goal and denominator, unless they are current already."""
     subject = campaign_subject(campaign)
     deadline = campaign.deadline.astimezone(VIETNAM).date() if campaign.deadline else None
     append_goal(
         session, subject, share=goal.share if goal else None, deadline=deadline, basis="", user=user, now=now
     )
-    standing = read_campaign_goals(session, [campaign.id]).get(campaign.id)
-    known = standing.denominator if standing else None
-    if known and (goal is None or goal.date != known.as_of.isoformat() or goal.denominator is None):
+    current = read_campaign_goals(session, [campaign.id]).get(campaign.id)
+    denominator = current.denominator if current else None
+    if denominator and (
+        goal is None or goal.date != denominator.as_of.isoformat() or goal.denominator is None
+    ):
         append_denominator(
-            session, subject, value=None, as_of=known.as_of, source=known.source, user=user, now=now
+            session,
+            subject,
+            value=None,
+            as_of=denominator.as_of,
+            source=denominator.source,
+            user=user,
+            now=now,
         )
     if goal and goal.denominator is not None and goal.date:
         as_of = date.fromisoformat(goal.date)
@@ -114,7 +124,10 @@ def _write_goal(
 
 
 def find_list(session: Session, user: User, name: str) -> ContactList:
-    """A list by its name, or by ORGANISATION/name where two organisations use the same. Raises BadCampaign."""
+    """Return a list by its name, or by ORGANISATION/name if two organisations use the same.
+
+    Raises BadCampaign.
+    """
     query = (
         select(ContactList)
         .join(Organisation, Organisation.id == ContactList.organisation_id)
@@ -123,18 +136,18 @@ def find_list(session: Session, user: User, name: str) -> ContactList:
             or_(ContactList.name == name, Organisation.code + "/" + ContactList.name == name),
         )
     )
-    found = session.scalars(query).all()
-    if not found:
+    matches = session.scalars(query).all()
+    if not matches:
         raise BadCampaign(f"Không có danh sách “{name}” mà bạn được dùng. Hãy nhập danh sách hoặc sửa tên.")
-    if len(found) > 1:
-        raise BadCampaign(f"Có {len(found)} danh sách tên “{name}”. Hãy viết dạng MÃ_TỔ_CHỨC/{name}.")
-    return found[0]
+    if len(matches) > 1:
+        raise BadCampaign(f"Có {len(matches)} danh sách tên “{name}”. Hãy viết dạng MÃ_TỔ_CHỨC/{name}.")
+    return matches[0]
 
 
 def find_areas(session: Session, user: User, codes: Sequence[str]) -> list[str]:
-    """Where the people of a campaign of this user live: the areas named, or by themselves the user's own.
+    """Return the areas of a user's campaign: those named, or if none are named the user's own.
 
-    None at all is everywhere. Raises BadCampaign for an area that is not there, or beyond the user's.
+    An empty result means everywhere. Raises BadCampaign for an area that does not exist, or outside the user's.
     """
     known = set(session.scalars(select(Area.code).where(Area.code.in_(codes))))
     if missing := [code for code in codes if code not in known]:
@@ -142,32 +155,35 @@ def find_areas(session: Session, user: User, codes: Sequence[str]) -> list[str]:
     within = areas_of(session, user)
     if within is None or user.area_code is None:
         return list(codes)
-    if beyond := [code for code in codes if code not in within]:
+    if outside := [code for code in codes if code not in within]:
         raise BadCampaign(
-            f"Địa bàn mã {', '.join(beyond)} nằm ngoài phạm vi của bạn. Hãy chọn trong địa bàn của bạn."
+            f"Địa bàn mã {', '.join(outside)} nằm ngoài phạm vi của bạn. Hãy chọn trong địa bàn của bạn."
         )
     return list(codes) or [user.area_code]
 
 
 def find_organisations(session: Session, user: User, codes: Sequence[str]) -> list[Organisation]:
-    """Organisations by their code, in that order. Raises BadCampaign."""
-    found = {
-        each.code: each
-        for each in session.scalars(
+    """Return organisations by their codes, in that order. Raises BadCampaign."""
+    by_code = {
+        organisation.code: organisation
+        for organisation in session.scalars(
             select(Organisation).where(
                 Organisation.code.in_(codes), visible_to(session, user, Organisation.id)
             )
         )
     }
-    if missing := [code for code in codes if code not in found]:
+    if missing := [code for code in codes if code not in by_code]:
         raise BadCampaign(
             f"Không có tổ chức mã {missing[0]} mà bạn được dùng. Hãy sửa mã hoặc bỏ tổ chức này."
         )
-    return [found[code] for code in codes]
+    return [by_code[code] for code in codes]
 
 
 def campaigns_of_list(session: Session, user: User, list_id: int) -> list[tuple[int, str]]:
-    """(id, name) of the campaigns that write to a list, as far as the user may see them; not those given up."""
+    """Return (id, name) of the campaigns that write to a list and are visible to the user.
+
+    Without cancelled ones.
+    """
     query = (
         select(Campaign.id, Campaign.name)
         .join(CampaignList, CampaignList.campaign_id == Campaign.id)
@@ -184,7 +200,10 @@ def campaigns_of_list(session: Session, user: User, list_id: int) -> list[tuple[
 def describe_campaign(
     session: Session, campaign: Campaign, *, kinds: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """The campaign as its file would say it: `read_draft` makes the same draft of it. Ready for JSON."""
+    """Describe a campaign as in its file, ready for JSON.
+
+    `read_draft` makes the same draft of it.
+    """
     first, *reminders = campaign.steps
     lists = session.execute(
         select(Organisation.code, ContactList.name)
@@ -194,8 +213,8 @@ def describe_campaign(
         .order_by(Organisation.code, ContactList.name)
     ).all()
     goal = read_campaign_goals(session, [campaign.id]).get(campaign.id)
-    known = goal.denominator if goal else None
-    said = {
+    denominator = goal.denominator if goal else None
+    description = {
         "name": campaign.name,
         "kind": campaign.kind,
         "sender": campaign.sender,
@@ -203,11 +222,11 @@ def describe_campaign(
         "areas": campaign.areas,
         **campaign.conditions,
         "text": first.text,
-        **_compared(first),
+        **_variants(first),
         "unaccented": campaign.unaccented,
         "step": [
             _without_none(
-                {"after_days": step.after_days, "at": step.at, "text": step.text, **_compared(step)}
+                {"after_days": step.after_days, "at": step.at, "text": step.text, **_variants(step)}
             )
             for step in reminders
         ],
@@ -220,20 +239,20 @@ def describe_campaign(
         "goal": _without_none(
             {
                 "share": goal.share,
-                "denominator": known.value if known else None,
-                "date": known.as_of.isoformat() if known else None,
-                "source": known.source if known else "",
+                "denominator": denominator.value if denominator else None,
+                "date": denominator.as_of.isoformat() if denominator else None,
+                "source": denominator.source if denominator else "",
             }
         )
         if goal
         else None,
         "content": changed_parts(kinds.get(campaign.kind, {}), campaign.content),
     }
-    return _without_none(said)
+    return _without_none(description)
 
 
-def _compared(step: Step) -> dict[str, Any]:
-    """A step's other texts and the share held out of it; None where there is nothing."""
+def _variants(step: Step) -> dict[str, Any]:
+    """Return a step's other texts and the share held out; None where there is nothing."""
     return {"text_b": step.text_b, "texts": step.texts or None, "hold_out": step.hold_out or None}
 
 
@@ -246,22 +265,25 @@ def _clock_time(moment: datetime | None) -> str | None:
 
 
 def changed_parts(base: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
-    """What was changed of a kind's content: laid over `base` by `merge` it gives `content` again."""
+    """Return what differs from a kind's content.
+
+    The inverse of `merge`: merged over `base` it gives `content` again.
+    """
     changed: dict[str, Any] = {}
     for key, value in content.items():
-        below = base.get(key)
-        if isinstance(value, Mapping) and isinstance(below, Mapping):
-            if parts := changed_parts(below, value):
+        base_value = base.get(key)
+        if isinstance(value, Mapping) and isinstance(base_value, Mapping):
+            if parts := changed_parts(base_value, value):
                 changed[key] = parts
-        elif value != below:
+        elif value != base_value:
             changed[key] = value
     return changed
 
 
 def suggest_text(content: Content, *, takes_replies: bool) -> str:
-    """A first message to start from: who asks, what for, the link, how to answer, how to stop.
+    """Suggest a first message: who asks, what for, the link, how to answer, how to stop.
 
-    Without `takes_replies` no reply by SMS comes back to us, and all of it is done behind the link.
+    Without `takes_replies` no reply by SMS comes back to us, and everything is done behind the link.
     """
     asked = content.title[:1].lower() + content.title[1:]
     if not takes_replies:
@@ -278,7 +300,7 @@ def suggest_text(content: Content, *, takes_replies: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class VersionChange:
-    """One part that differs, by its key in the campaign's file (`content.question`); None: not there."""
+    """A changed part, by its key in the campaign's file (`content.question`). None: not present."""
 
     key: str
     before: Any
@@ -288,7 +310,7 @@ class VersionChange:
 def store_version(
     session: Session, campaign_id: int, data: dict[str, Any], *, user_id: int, now: datetime
 ) -> CampaignVersion:
-    """Keep what is submitted. The caller holds the campaign's row, so that numbers do not collide."""
+    """Store a submitted version. The caller locks the campaign's row, so that numbers do not collide."""
     last = session.scalar(
         select(func.max(CampaignVersion.n)).where(CampaignVersion.campaign_id == campaign_id)
     )
@@ -303,7 +325,10 @@ def store_version(
 def record_decision(
     session: Session, campaign_id: int, *, approved: bool, reason: str, user_id: int, now: datetime
 ) -> None:
-    """Keep what was decided on the newest version. Without one (a campaign of old) nothing is kept."""
+    """Store a decision on the newest version.
+
+    Without a version (an old campaign) nothing is stored.
+    """
     version = newest_version(session, campaign_id)
     if version:
         session.add(
@@ -314,7 +339,7 @@ def record_decision(
 
 
 def resend_decision_mail(session: Session, campaign_id: int) -> None:
-    """The mail about the last decision on the newest version is due once more."""
+    """Make the mail about the last decision on the newest version due again."""
     version = newest_version(session, campaign_id)
     if version:
         last = select(func.max(CampaignDecision.id)).where(CampaignDecision.version_id == version.id)
@@ -326,7 +351,7 @@ def resend_decision_mail(session: Session, campaign_id: int) -> None:
 
 
 def newest_version(session: Session, campaign_id: int) -> CampaignVersion | None:
-    """What was submitted last."""
+    """Return the version submitted last, or None."""
     return session.scalar(
         select(CampaignVersion)
         .where(CampaignVersion.campaign_id == campaign_id)
@@ -336,14 +361,14 @@ def newest_version(session: Session, campaign_id: int) -> CampaignVersion | None
 
 
 def compare_versions(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[VersionChange]:
-    """The parts that differ, in the order of `after`, then those that are gone."""
+    """Return the parts that differ, in the order of `after`, then the removed ones."""
     old, new = _flatten(before), _flatten(after)
     keys = [*new, *(key for key in old if key not in new)]
     return [VersionChange(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
 
 
 def _flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Tables taken apart to dotted keys; a step is `step.2`, its number among all messages."""
+    """Flatten tables to dotted keys; a step is `step.2`, its number among all messages."""
     flat: dict[str, Any] = {}
     for key, value in data.items():
         if key == "step":

@@ -1,8 +1,6 @@
-"""Texts, cost, end of a draft; price of a segment.
+"""Preview of a campaign before anything is stored: texts, number of people, cost, end of sending.
 
-What a campaign would send, to how many, at what cost and until when, before anything is stored.
-
-A campaign's terms: its price and what its messages take, as they are when its audience is frozen.
+Also the price of a segment and the spending of a launched campaign.
 """
 
 from __future__ import annotations
@@ -27,22 +25,22 @@ from outreach.rules.segments import Encoding, TextMeasure, measure, unaccent
 from outreach.rules.sms_template import Template
 
 SAMPLE_SIZE = (
-    1000  # people whose texts are measured; more of them change the figures by less than they round to
+    1000  # people whose texts are measured; more of them change the figures by less than the rounding
 )
-# Looks like a link and is as long as one, and belongs to nobody.
+# Has the form and length of a link token, and belongs to nobody.
 EXAMPLE_TOKEN = "xemthu22"  # noqa: S105
 EXAMPLE_NAME = "Y Blưm"
 
 
 @dataclass(frozen=True, slots=True)
 class AudiencePreview:
-    """Whom a draft reaches: the count, the excluded, and names to measure with, as of a moment."""
+    """The audience of a draft: the count, the excluded, and names to measure with, as of a moment."""
 
     recipients: int
     excluded: dict[Exclusion, int]
     names: list[str]
     counted_at: datetime | None = None  # None: frozen
-    is_founded: bool = True  # every list has on record on what basis it is written to
+    is_founded: bool = True  # every list has its legal basis on record
 
     @property
     def people(self) -> int:
@@ -51,9 +49,10 @@ class AudiencePreview:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Segments a person over the sample, the commonest as `usual`; the total over everybody, and its price.
+    """Cost of a step.
 
-    `is_upper`: total and price are no more than the most, as how many speak which language is not counted.
+    `least`, `usual` (the commonest) and `most`: segments a person over the sample; `total`: segments for everybody; `vnd`:
+    their price. `is_upper`: total and price are an upper limit, as the number of speakers of each language is not counted.
     """
 
     least: int
@@ -66,9 +65,10 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class StepPreview:
-    """One message as people will read it. `marked`: the example in runs, true where accents go.
+    """One message as people will read it.
 
-    `is_marked`: they go indeed, as the draft is unaccented. `saved_vnd`: what that saves, or would.
+    `marked`: the example in runs, true where accents are removed. `is_marked`: the draft is unaccented, so they are removed.
+    `saved_vnd`: what that saves, or would save.
     """
 
     text: str
@@ -84,7 +84,10 @@ class StepPreview:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """All that an author or an approver is shown. `begins_at` and `finishes_at` are of the first message."""
+    """All that an author or an approver is shown.
+
+    `begins_at` and `finishes_at` are those of the first message.
+    """
 
     audience: AudiencePreview
     steps: list[StepPreview]
@@ -104,14 +107,14 @@ class Preview:
 def build_preview(
     session: Session, draft: Draft, audience: AudiencePreview, *, settings: Settings, now: datetime
 ) -> Preview:
-    """The draft as it would go out, to this audience."""
+    """Build the preview of a draft for this audience."""
     link = f"{settings.public_base_url}/{EXAMPLE_TOKEN}"
     price = settings.price_per_segment_vnd
     steps = []
     for step in draft.steps:
         template = Template.parse(step.text, allowed=FIELDS)
         example = template.render({"name": _example_name(audience), "link": link})
-        shown = measure(example, unaccented=draft.unaccented)
+        measured = measure(example, unaccented=draft.unaccented)
         written = unicodedata.normalize("NFC", example)
         costs = {
             plain: estimate(step, audience, link=link, price=price, unaccented=plain)
@@ -119,10 +122,10 @@ def build_preview(
         }
         steps.append(
             StepPreview(
-                text=shown.text,
+                text=measured.text,
                 marked=mark_accents(written),
-                encoding=shown.encoding,
-                units=shown.units,
+                encoding=measured.encoding,
+                units=measured.units,
                 cost=costs[draft.unaccented],
                 saved_vnd=costs[False].vnd - costs[True].vnd,
                 after_days=step.after_days,
@@ -131,15 +134,15 @@ def build_preview(
             )
         )
     hours = common_hours(draft.hours, is_live=settings.is_live)
-    begins = opens_at(max(now, draft.starts_at or now), hours)
-    ends = None
+    begins_at = opens_at(max(now, draft.starts_at or now), hours)
+    finishes_at = None
     if draft.pace:
-        ends = estimated_finish(begins, left=steps[0].cost.total, rate=draft.pace, hours=hours)
+        finishes_at = estimated_finish(begins_at, left=steps[0].cost.total, rate=draft.pace, hours=hours)
     facts = WarningFacts(
         recipients=audience.recipients,
         segments=max(step.cost.most for step in steps),
         cost_vnd=sum(step.cost.vnd for step in steps),
-        finishes_at=ends,
+        finishes_at=finishes_at,
         is_founded=audience.is_founded,
         is_registered=_is_registered(session, draft.sender),
         takes_replies=settings.takes_replies,
@@ -147,25 +150,26 @@ def build_preview(
         other_apps=_other_apps(draft),
         now=now,
     )
-    return Preview(audience, steps, begins, ends, find_warnings(draft, facts))
+    return Preview(audience, steps, begins_at, finishes_at, find_warnings(draft, facts))
 
 
 def _other_apps(draft: Draft) -> frozenset[str]:
-    """Whose name in the text says that it was written for another kind of campaign."""
+    """Return the app names of other kinds: such a name in the text shows that it was copied from one."""
     others = [kind for name, kind in load_kinds().items() if name != draft.kind]
     return frozenset(kind["app"]["name"] for kind in others if kind.get("app"))
 
 
 def _example_name(audience: AudiencePreview) -> str:
-    """A made-up name: a resident's own would be seen by everyone who reads the draft."""
+    """Return a made-up name: a resident's own would be seen by everyone who reads the draft."""
     return EXAMPLE_NAME if audience.names or not audience.recipients else ""
 
 
 def estimate(
     step: StepDraft | Step, audience: AudiencePreview, *, link: str, price: int, unaccented: bool
 ) -> Cost:
-    """What a step takes, at `price` đồng a segment: half of the people get its second text, and where it is
-    translated, everybody the text that costs the most.
+    """Estimate the cost of a step, at `price` đồng a segment.
+
+    Half of the people get its second text. If the step is translated, everybody is counted with the text that costs most.
     """
     names = audience.names or [EXAMPLE_NAME]
 
@@ -177,13 +181,13 @@ def estimate(
             for name in names
         ]
 
-    drawn = segments(step.text, step.text_b) if step.text_b else segments(step.text)
-    each = [drawn, *map(segments, step.texts.values())]
-    total = round(max(sum(found) / len(found) for found in each) * audience.recipients)
+    own_segments = segments(step.text, step.text_b) if step.text_b else segments(step.text)
+    segments_by_text = [own_segments, *map(segments, step.texts.values())]
+    total = round(max(sum(counts) / len(counts) for counts in segments_by_text) * audience.recipients)
     return Cost(
-        least=min(map(min, each)),
-        usual=statistics.mode(sorted(drawn)),
-        most=max(map(max, each)),
+        least=min(map(min, segments_by_text)),
+        usual=statistics.mode(sorted(own_segments)),
+        most=max(map(max, segments_by_text)),
         total=total,
         vnd=total * price,
         is_upper=bool(step.texts),
@@ -191,12 +195,12 @@ def estimate(
 
 
 def measure_for(template: Template, name: str, *, link: str, unaccented: bool) -> TextMeasure:
-    """The text for one person, measured."""
+    """Measure the text for one person."""
     return measure(template.render({"name": name, "link": link}), unaccented=unaccented)
 
 
 def mark_accents(text: str) -> list[tuple[str, bool]]:
-    """The unaccented text in runs, true for letters that lost something."""
+    """Return the unaccented text in runs, true for letters that lost something."""
     runs: list[tuple[str, bool]] = []
     for letter in text:
         plain = unaccent(letter)
@@ -209,17 +213,17 @@ def mark_accents(text: str) -> list[tuple[str, bool]]:
 
 
 def _is_registered(session: Session, sender: str) -> bool:
-    found = session.get(Sender, sender)
-    return found is not None and found.registered_on is not None
+    row = session.get(Sender, sender)
+    return row is not None and row.registered_on is not None
 
 
-def segment_price(kept_vnd: int | None, settings: Settings) -> int:
-    """A campaign's price for a segment: the one it was launched at, else today's."""
-    return settings.price_per_segment_vnd if kept_vnd is None else kept_vnd
+def segment_price(stored_vnd: int | None, settings: Settings) -> int:
+    """Return a campaign's price of a segment: the one it was launched at, else today's."""
+    return settings.price_per_segment_vnd if stored_vnd is None else stored_vnd
 
 
 def campaign_spending(campaign: Campaign, settings: Settings, *, taken: int | None = None) -> Spending:
-    """What a campaign has used, with the segments under way, or of `taken` segments."""
+    """Return what a campaign has used, with the segments under way, or of `taken` segments."""
     return Spending(
         campaign.segments_taken if taken is None else taken,
         campaign.priced_segments,

@@ -1,4 +1,4 @@
-"""Audiences kept under a name: an organisation's, for its next campaigns."""
+"""Segments: audiences saved under a name, for an organisation's later campaigns."""
 
 from __future__ import annotations
 
@@ -17,40 +17,43 @@ from outreach.models.accounts import Organisation, Role, User
 from outreach.rules.errors import BadInput, NotFound
 
 LONGEST_NAME = 80
-# The parts of a campaign's file that say whom it is for.
+# The parts of a campaign's file that describe its audience.
 PARTS = ("lists", "organisations", "areas", "languages", "smartphone", "answered")
 
 
 def read_segments(session: Session, user: User) -> list[Segment]:
-    """Those that a user may use, by name."""
+    """Return the segments that a user may use, by name."""
     query = select(Segment).where(visible_to(session, user, Segment.organisation_id))
     return list(session.scalars(query.order_by(Segment.name, Segment.id)))
 
 
 def find_segment(session: Session, segment_id: int, *, user: User) -> Segment:
-    """Raises NotFound."""
+    """Return a segment that the user may use. Raises NotFound."""
     query = select(Segment).where(Segment.id == segment_id)
-    found = session.scalar(query.where(visible_to(session, user, Segment.organisation_id)))
-    if found is None:
+    segment = session.scalar(query.where(visible_to(session, user, Segment.organisation_id)))
+    if segment is None:
         raise NotFound("Không có nhóm này, hoặc nhóm của tổ chức khác.")
-    return found
+    return segment
 
 
 def save_segment(
-    session: Session, name: str, said: Mapping[str, Any], *, user: User, now: datetime
+    session: Session, name: str, description: Mapping[str, Any], *, user: User, now: datetime
 ) -> Segment:
-    """Keep whom `said` is for; the organisation's segment of the same name is replaced. Raises BadInput, NotAllowed."""
+    """Save the audience part of a description; replaces the organisation's segment of the same name.
+
+    Raises BadInput, NotAllowed.
+    """
     require_role(user, Role.STAFF, Role.APPROVER)
     name = " ".join(name.split())
     if not name:
         raise BadInput("Hãy đặt tên cho nhóm, ví dụ “Xã vùng lũ, có điện thoại thông minh”.")
     if len(name) > LONGEST_NAME:
         raise BadInput(f"Tên nhóm dài quá {LONGEST_NAME} ký tự. Hãy rút gọn.")
-    data = {key: said[key] for key in PARTS if said.get(key)}
+    data = {key: description[key] for key in PARTS if description.get(key)}
     if not data.get("lists") and not data.get("organisations"):
         raise BadInput("Hãy chọn ít nhất một danh sách hoặc tổ chức rồi lưu nhóm.")
     read_conditions(data)
-    # Of two officers who save the same name at once the second replaces the first one's.
+    # Locked so that, if two officers save the same name at once, the second replaces the first one's segment.
     session.execute(
         select(Organisation.id).where(Organisation.id == user.organisation_id).with_for_update(key_share=True)
     ).all()
@@ -69,7 +72,10 @@ def save_segment(
 
 
 def remove_segment(session: Session, segment_id: int, *, user: User, now: datetime) -> None:
-    """Campaigns that began with it keep what they took. Raises NotFound, NotAllowed."""
+    """Remove a segment. Campaigns that began with it keep their audience.
+
+    Raises NotFound, NotAllowed.
+    """
     require_role(user, Role.STAFF, Role.APPROVER)
     session.delete(find_segment(session, segment_id, user=user))
     audit.record(

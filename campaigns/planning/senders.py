@@ -1,4 +1,4 @@
-"""The register of senders: which names the operators have accepted, as an administrator enters it."""
+"""Register of senders: the names that the operators have accepted, as an administrator enters them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from outreach.rules.errors import BadInput, NotFound
 def register_sender(
     session: Session, *, name: str, registered_on: str, pace: str = "", note: str, user: User, now: datetime
 ) -> None:
-    """Add a sender, or change what is known of it. Without a date it is applied for and not registered yet.
+    """Add a sender or change its entry. Without a date it is applied for and not registered yet.
 
-    `pace` is in segments a second over all its campaigns and answers; empty means as fast as it goes. Raises NotAllowed for anyone but an administrator, BadInput for a name or a date that cannot be.
+    `pace` is in segments a second over all its campaigns and answers; empty means no limit. Raises NotAllowed for anyone
+    but an administrator, BadInput for an invalid name or date.
     """
     require_role(user)
     name = " ".join(name.split())
@@ -34,11 +35,11 @@ def register_sender(
     audit.record(session, actor_id=user.id, action="sender.register", subject=f"senders:{name}", now=now)
 
 
-def _read_pace(typed: str) -> float | None:
-    if not typed.strip():
+def _read_pace(text: str) -> float | None:
+    if not text.strip():
         return None
     try:
-        pace = float(typed.strip().replace(",", "."))
+        pace = float(text.strip().replace(",", "."))
     except ValueError:
         pace = 0
     if not 0 < pace <= 10_000:
@@ -47,10 +48,13 @@ def _read_pace(typed: str) -> float | None:
 
 
 def remove_sender(session: Session, name: str, *, user: User, now: datetime) -> None:
-    """Take a sender off the register; campaigns with it get a warning again. Raises NotFound, NotAllowed."""
+    """Remove a sender from the register; its campaigns get a warning again.
+
+    Raises NotFound, NotAllowed.
+    """
     require_role(user)
-    found = session.get(Sender, name)
-    if found is None:
+    sender = session.get(Sender, name)
+    if sender is None:
         raise NotFound(f"Không có tên người gửi {name} trong sổ.")
-    session.delete(found)
+    session.delete(sender)
     audit.record(session, actor_id=user.id, action="sender.remove", subject=f"senders:{name}", now=now)
