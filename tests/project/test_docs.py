@@ -200,6 +200,29 @@ def test_the_files_that_a_document_names_exist(path: Path) -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+# -- words
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# What the code once called things: docs/glossary.md has the terms.
+RETIRED = (
+    "doorbell|rings?|rung|clerk|lanes?|laying|seldom|standstill|crowd|aside|deeds?|heed|heeded|tally|brake|casework|"
+    "whoever|the house|the office"
+)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_a_document_says_first_for_whom_it_is(path: Path) -> None:
+    title, said, *_rest = filter(None, path.read_text(encoding="utf-8").splitlines())
+    assert title.startswith("# ")
+    assert said.startswith("For ")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_a_document_uses_no_retired_word(path: Path) -> None:
+    text = re.sub(r"```.*?```|`[^`]*`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert re.findall(rf"\b(?:{RETIRED})\b", text, re.IGNORECASE) == []
+
+
 # -- links
 
 
