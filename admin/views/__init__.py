@@ -1,1 +1,1 @@
-"""The office's pages. Each view reads in one snapshot, acts through a use case, and hands plain data to its template."""
+"""Views of the admin site: each reads in one snapshot, acts through use cases and renders plain data."""

@@ -1,4 +1,4 @@
-"""What every page of the office has in common."""
+"""Base class of all views: access, transactions, refused actions, uploaded files."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
 
-# What is open to an administrator or approver who has yet to set up the second factor that the settings ask for.
-_BEFORE_SET_UP = frozenset({"account", "second_factor"})
+# Views open to an administrator or approver who must set up a second factor first (a setting demands it).
+_OPEN_BEFORE_SET_UP = frozenset({"account", "second_factor"})
 
 
 @contextmanager
 def uploaded_file(*, error_message: str) -> Iterator[Path]:
-    """The form's file, kept for as long as it is read. Raises BadInput where none was chosen."""
-    given = request.files.get("file")
-    if given is None or not given.filename:
+    """Save the uploaded file for the length of the block. Raises BadInput if none was chosen."""
+    file = request.files.get("file")
+    if file is None or not file.filename:
         raise BadInput(error_message)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"given{Path(given.filename).suffix[:8]}")
-        given.save(path)
+        path = Path(folder, f"given{Path(file.filename).suffix[:8]}")
+        file.save(path)
         yield path
 
 
 class AdminPage(BaseView):
-    """A view that knows the runtime and lets in whom `admin.permissions` names.
+    """A view with the runtime, open to the roles in `admin.permissions`.
 
-    `name` is its place in the menu (a lazy translation); a view without one is not in the menu, and `under`
-    names the endpoint of the view that is marked there instead.
+    `name` is its text in the menu (a lazy translation); "" keeps it out of the menu, and `under` then names
+    the endpoint whose menu entry is marked as current.
     """
 
     under = ""
@@ -53,7 +53,7 @@ class AdminPage(BaseView):
         return bool(
             current_user.is_authenticated
             and may_open(current_user.role, request.endpoint)
-            and (not current_user.must_set_up or self.endpoint in _BEFORE_SET_UP)
+            and (not current_user.must_set_up or self.endpoint in _OPEN_BEFORE_SET_UP)
         )
 
     def is_visible(self) -> bool:
@@ -72,7 +72,7 @@ class AdminPage(BaseView):
 
     @contextmanager
     def reading(self) -> Iterator[tuple[Session, User]]:
-        """One snapshot with the signed-in user's row. NotFound becomes a 404 page."""
+        """Open a read snapshot, with the signed-in user's row. NotFound becomes a 404 page."""
         try:
             with self.runtime.db.read() as session:
                 yield session, session.get_one(User, current_user.id)
@@ -81,7 +81,7 @@ class AdminPage(BaseView):
 
     @contextmanager
     def writing(self) -> Iterator[tuple[Session, User]]:
-        """One transaction with the signed-in user's row; commits at the end. NotFound becomes a 404 page."""
+        """Open a transaction, with the signed-in user's row; it commits at the end. NotFound becomes a 404 page."""
         try:
             with self.runtime.db.write() as session:
                 yield session, session.get_one(User, current_user.id)
@@ -91,7 +91,7 @@ class AdminPage(BaseView):
     def run_action(
         self, act: Callable[[Session, User, datetime], None], *, on_error_url: str
     ) -> ResponseReturnValue | None:
-        """One deed in one transaction; where it is refused, the way to `on_error_url` with the reason."""
+        """Run one action in a transaction. Returns None, or if it is refused a redirect that shows the reason."""
         try:
             with self.writing() as (session, user):
                 act(session, user, datetime.now(UTC))

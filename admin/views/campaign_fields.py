@@ -1,10 +1,7 @@
-"""Form fields and choices.
+"""Fields of the campaign form, to and from the same description as a campaign's file, with errors per field.
 
-The campaign form's fields, to and from the same table as a campaign's file; what is wrong stands beside its field.
-
-The form's fields for a text's variants: by language, a second one to compare with, a share left without it.
-
-What an officer may choose from in the campaign form.
+Includes the variants of each text (by language, a B text to compare with, the hold-out share) and the choices
+that the form offers a user.
 """
 
 from __future__ import annotations
@@ -37,13 +34,13 @@ from outreach.rules.errors import BadInput
 
 Form = MultiDict[str, str]
 Kinds = Mapping[str, Mapping[str, Any]]
-# Enough of a campaign for one part to be checked by itself.
+# The smallest valid description, so that one part can be checked alone.
 _SKELETON: dict[str, Any] = {"name": "-", "text": "-", "lists": ["-"], "sender": "LOA"}
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignFormData:
-    """A form as it was sent. `data` is the whole table; `draft` holds the parts that are right."""
+    """A submitted form. `data` is the whole description; `draft` holds only the valid parts."""
 
     form: Form
     data: dict[str, Any]
@@ -53,7 +50,7 @@ class CampaignFormData:
 
 
 def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
-    """Every field checked, each by the rules of `read_draft`; nothing is lost, whatever was typed."""
+    """Check every field by the rules of `read_draft`; what was typed is kept even if it is wrong."""
     data, errors = _gather(form, kinds=kinds)
     required = {
         "name": _("Hãy đặt tên cho chiến dịch, ví dụ “Vận động tháng 8, đợt 2”."),
@@ -61,7 +58,7 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
         "lists": _("Hãy chọn ít nhất một danh sách."),
         "sender": _("Hãy ghi tên người gửi đã đăng ký với nhà mạng."),
     }
-    good: dict[str, Any] = {}
+    valid: dict[str, Any] = {}
     for key, value in data.items():
         if key in errors:
             continue
@@ -70,37 +67,37 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
         if key in required and not value:
             errors[key] = required[key]
         elif key == "step":
-            good[key] = _check_steps(value, errors, kinds)
-        elif key == "content" and (wrong := find_text_errors(merge(kinds[data["kind"]], value))):
-            errors |= {f"c.{path}": sentence for path, sentence in wrong.items()}
-        elif sentence := _what_is_wrong({**_SKELETON, "kind": data["kind"], key: value}, kinds):
-            errors[key] = sentence
+            valid[key] = _check_steps(value, errors, kinds)
+        elif key == "content" and (text_errors := find_text_errors(merge(kinds[data["kind"]], value))):
+            errors |= {f"c.{path}": message for path, message in text_errors.items()}
+        elif message := _draft_error({**_SKELETON, "kind": data["kind"], key: value}, kinds):
+            errors[key] = message
         else:
-            good[key] = value
-    for key in ("deadline", "step"):  # what only shows when parts stand together
-        if sentence := _what_is_wrong({**_SKELETON, **good}, kinds):
-            errors.setdefault(key if key in good else "starts_at", sentence)
-            good.pop(key, None)
+            valid[key] = value
+    for key in ("deadline", "step"):  # errors that depend on several fields
+        if message := _draft_error({**_SKELETON, **valid}, kinds):
+            errors.setdefault(key if key in valid else "starts_at", message)
+            valid.pop(key, None)
     return CampaignFormData(
         form=form,
         data=data,
         errors=errors,
-        draft=read_draft({**_SKELETON, **good}, kinds=kinds),
-        lists=tuple(good.get("lists", ())),
+        draft=read_draft({**_SKELETON, **valid}, kinds=kinds),
+        lists=tuple(valid.get("lists", ())),
     )
 
 
 def _check_steps(steps: list[dict[str, Any]], errors: dict[str, str], kinds: Kinds) -> list[dict[str, Any]]:
-    good = []
+    valid = []
     for index, step in enumerate(steps):
-        if sentence := _what_is_wrong({**_SKELETON, "step": [step]}, kinds):
-            errors[f"step-{index}"] = sentence
+        if message := _draft_error({**_SKELETON, "step": [step]}, kinds):
+            errors[f"step-{index}"] = message
         else:
-            good.append(step)
-    return good
+            valid.append(step)
+    return valid
 
 
-def _what_is_wrong(data: dict[str, Any], kinds: Kinds) -> str:
+def _draft_error(data: dict[str, Any], kinds: Kinds) -> str:
     try:
         read_draft(data, kinds=kinds)
     except BadInput as error:
@@ -109,7 +106,7 @@ def _what_is_wrong(data: dict[str, Any], kinds: Kinds) -> str:
 
 
 def in_form_words(sentence: str) -> str:
-    """A rule's sentence with the form's own words where it names a key of the file."""
+    """Replace the file's keys in an error message by the form's field names."""
     names = {
         "pace": _("Tốc độ gửi"),
         "cap_per_day": _("Số tin tối đa mỗi ngày"),
@@ -154,7 +151,7 @@ def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]
         _number(form, key, read, data, errors, into=key)
     if goal := _goal(form, errors):
         data["goal"] = goal
-    # The texts shown were another kind's: the kind that was chosen brings its own.
+    # After a change of kind the texts shown are still the old kind's: leave them out.
     if kind in kinds and form.get("content_of") == kind:
         data["content"] = _content(form, kinds[kind])
     return data, errors
@@ -202,28 +199,28 @@ def _goal(form: Form, errors: dict[str, str]) -> dict[str, Any]:
 def _number(
     form: Form, name: str, read: Any, data: dict[str, Any], errors: dict[str, str], *, into: str
 ) -> None:
-    typed = form.get(name, "").strip().rstrip("%").strip()
-    if not typed:
+    value = form.get(name, "").strip().rstrip("%").strip()
+    if not value:
         return
     try:
-        data[into] = read(typed)
+        data[into] = read(value)
     except ValueError:
         errors[name] = _("Hãy ghi một con số, ví dụ 5.000.000 hoặc 0,5.")
 
 
-def _clock(typed: str) -> str:
-    """08:30 for what people write: 8:30, 8h30, 8g30, 8h. Anything else stays, for the rules to refuse."""
-    found = re.fullmatch(r"(\d{1,2})\s*[:hg.]\s*(\d{2})?", typed.strip().lower())
-    return f"{int(found[1]):02d}:{found[2] or '00'}" if found else typed.strip()
+def _clock(value: str) -> str:
+    """Return 08:30 for 8:30, 8h30, 8g30 or 8h. Anything else is returned as it is, for the rules to refuse."""
+    match = re.fullmatch(r"(\d{1,2})\s*[:hg.]\s*(\d{2})?", value.strip().lower())
+    return f"{int(match[1]):02d}:{match[2] or '00'}" if match else value.strip()
 
 
-def _whole(typed: str) -> int:
-    """5.000.000 as Vietnamese write it."""
-    return int(re.sub(r"[ .,\u00a0]", "", typed))
+def _whole(value: str) -> int:
+    """Parse a whole number with Vietnamese separators, such as 5.000.000."""
+    return int(re.sub(r"[ .,\u00a0]", "", value))
 
 
-def _decimal(typed: str) -> float:
-    return float(typed.replace(",", "."))
+def _decimal(value: str) -> float:
+    return float(value.replace(",", "."))
 
 
 def _content(form: Form, base: Mapping[str, Any]) -> dict[str, Any]:
@@ -232,7 +229,7 @@ def _content(form: Form, base: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fill_form(data: Mapping[str, Any], *, kinds: Kinds) -> Form:
-    """The fields of a form for a description."""
+    """Return the form fields for a description."""
     kind = data.get("kind", DEFAULT_KIND)
     goal = data.get("goal", {})
     window = data.get("window") or ["", ""]
@@ -247,11 +244,11 @@ def fill_form(data: Mapping[str, Any], *, kinds: Kinds) -> Form:
             "window_to": window[1],
             "starts_at": str(data.get("starts_at", "")),
             "deadline": str(data.get("deadline", "")),
-            "pace": _typed(data.get("pace")),
-            "cap_per_day": _typed(data.get("cap_per_day")),
-            "budget_vnd": _typed(data.get("budget_vnd")),
-            "goal_percent": _typed(round(goal["share"] * 100, 4)) if "share" in goal else "",
-            "goal_denominator": _typed(goal.get("denominator")),
+            "pace": _as_typed(data.get("pace")),
+            "cap_per_day": _as_typed(data.get("cap_per_day")),
+            "budget_vnd": _as_typed(data.get("budget_vnd")),
+            "goal_percent": _as_typed(round(goal["share"] * 100, 4)) if "share" in goal else "",
+            "goal_denominator": _as_typed(goal.get("denominator")),
             "goal_date": str(goal.get("date", "")),
             "goal_source": goal.get("source", ""),
         }
@@ -269,24 +266,24 @@ def fill_form(data: Mapping[str, Any], *, kinds: Kinds) -> Form:
 
 
 def fill_content(form: Form, content: Mapping[str, Any]) -> None:
-    """Put a kind's texts into the form's fields."""
+    """Fill the form fields with a kind's texts."""
     form["content_of"] = form["kind"]
     fill_texts(form, content)
 
 
 def suggest_anew(form: Form, kinds: Mapping[str, Mapping[str, Any]], *, takes_replies: bool) -> None:
-    """The message of the kind that was chosen, unless the one that was suggested has been rewritten."""
+    """Suggest the message of the chosen kind, unless the officer has changed the earlier suggestion."""
 
     def suggested(kind: str) -> str:
         return suggest_text(read_content(kinds[kind]), takes_replies=takes_replies)
 
-    typed, before = form.get("text", ""), form.get("content_of", "")
-    if before in kinds and typed.split() in ([], suggested(before).split()):
+    text, old_kind = form.get("text", ""), form.get("content_of", "")
+    if old_kind in kinds and text.split() in ([], suggested(old_kind).split()):
         form["text"] = suggested(form["kind"])
 
 
-def _typed(number: float | None) -> str:
-    """As an officer would type it: 5.000.000, 0,5."""
+def _as_typed(number: float | None) -> str:
+    """Format a number the Vietnamese way: 5.000.000, 0,5."""
     if number is None:
         return ""
     if number == int(number):
@@ -295,13 +292,13 @@ def _typed(number: float | None) -> str:
 
 
 def first_variants(form: Form, errors: dict[str, str]) -> dict[str, Any]:
-    """Those of the first message, as in a campaign's file."""
-    typed = {code: form.get(f"texts.{code}", "") for code in OTHER_LANGUAGES}
-    return _variants(form.get("text_b", ""), form.get("hold_out", ""), typed, errors, key="hold_out")
+    """Return the first message's variants, as in a campaign's file."""
+    texts = {code: form.get(f"texts.{code}", "") for code in OTHER_LANGUAGES}
+    return _variants(form.get("text_b", ""), form.get("hold_out", ""), texts, errors, key="hold_out")
 
 
 def step_variants(form: Form, errors: dict[str, str]) -> list[dict[str, Any]]:
-    """Those of each reminder's row."""
+    """Return the variants of each reminder."""
     return [
         _variants(row["text_b"], row["hold_out"], row["texts"], errors, key="step")
         for row in variant_rows(form)
@@ -309,7 +306,7 @@ def step_variants(form: Form, errors: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def variant_rows(form: Form) -> list[dict[str, Any]]:
-    """What was typed in each reminder's row; a row that was just added has nothing."""
+    """Return the variant fields of each reminder as typed; a new row has empty ones."""
     columns = zip_longest(
         form.getlist("step_text"),
         form.getlist("step_text_b"),
@@ -318,13 +315,13 @@ def variant_rows(form: Form) -> list[dict[str, Any]]:
         fillvalue="",
     )
     return [
-        {"text_b": second, "hold_out": held, "texts": dict(zip(OTHER_LANGUAGES, texts, strict=True))}
-        for _text, second, held, *texts in columns
+        {"text_b": text_b, "hold_out": hold_out, "texts": dict(zip(OTHER_LANGUAGES, texts, strict=True))}
+        for _text, text_b, hold_out, *texts in columns
     ]
 
 
 def languages_written(form: Form) -> set[str]:
-    """The languages that some message is typed in."""
+    """Return the languages in which at least one message is written."""
     return {
         code
         for code in OTHER_LANGUAGES
@@ -333,7 +330,7 @@ def languages_written(form: Form) -> set[str]:
 
 
 def fill_variants(form: Form, data: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> None:
-    """Put the variants of a description into the form's fields."""
+    """Fill the form fields with the variants of a description."""
     form["text_b"], form["hold_out"] = data.get("text_b") or "", _percent(data)
     form.setlist("step_text_b", [step.get("text_b") or "" for step in steps])
     form.setlist("step_hold_out", [_percent(step) for step in steps])
@@ -343,19 +340,19 @@ def fill_variants(form: Form, data: Mapping[str, Any], steps: list[Mapping[str, 
 
 
 def _variants(
-    second: str, held: str, texts: Mapping[str, str], errors: dict[str, str], *, key: str
+    text_b: str, hold_out: str, texts: Mapping[str, str], errors: dict[str, str], *, key: str
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if second.strip():
-        found["text_b"] = _lines(second)
+    variants: dict[str, Any] = {}
+    if text_b.strip():
+        variants["text_b"] = _lines(text_b)
     if written := {code: _lines(text) for code, text in texts.items() if text.strip()}:
-        found["texts"] = written
-    if typed := held.strip().rstrip("%").strip():
+        variants["texts"] = written
+    if share := hold_out.strip().rstrip("%").strip():
         try:
-            found["hold_out"] = float(typed.replace(",", ".")) / 100
+            variants["hold_out"] = float(share.replace(",", ".")) / 100
         except ValueError:
             errors[key] = _("Phần giữ lại để đo là một con số phần trăm, ví dụ 10.")
-    return found
+    return variants
 
 
 def _lines(text: str) -> str:
@@ -367,7 +364,7 @@ def _percent(table: Mapping[str, Any]) -> str:
 
 
 def read_choices(session: Session, user: User) -> dict[str, Any]:
-    """Everything that the fields about the audience offer this user."""
+    """Return the choices for the audience that the form offers this user."""
     return {
         "lists": _lists(session, user),
         "organisations": _organisations(session, user),
@@ -376,7 +373,7 @@ def read_choices(session: Session, user: User) -> dict[str, Any]:
         "languages": LANGUAGES,
         "smartphone": SMARTPHONE,
         "answered": ANSWERED,
-        "segments": [(each.id, each.name) for each in read_segments(session, user)],
+        "segments": [(segment.id, segment.name) for segment in read_segments(session, user)],
     }
 
 
@@ -394,7 +391,7 @@ def usual_sender(session: Session, user: User) -> str:
 
 
 def _lists(session: Session, user: User) -> list[dict[str, Any]]:
-    """The lists that the user may write to, with how many people stand in each."""
+    """Return the lists that the user may write to, each with its number of people."""
     counts = select(Membership.list_id, func.count().label("people")).group_by(Membership.list_id).subquery()
     rows = session.execute(
         select(
@@ -422,17 +419,17 @@ def _lists(session: Session, user: User) -> list[dict[str, Any]]:
 
 
 def _own_area(session: Session, user: User) -> str:
-    """The area beyond which the user writes to nobody; "" where there is none."""
+    """Return the name of the area that limits the user's audiences, or ""."""
     area = session.get(Area, user.area_code) if areas_of(session, user) is not None else None
     return f"{area.kind} {area.name}" if area else ""
 
 
 def _districts(session: Session, user: User) -> list[dict[str, Any]]:
-    """The districts of the user's area by name, each with its communes; `is_whole`: it may be chosen itself."""
+    """Return the districts of the user's area by name, with their communes; `is_whole`: it may be chosen itself."""
     seen = areas_of(session, user)
     areas = session.scalars(select(Area).order_by(Area.name)).all()
     within = {area.code for area in areas} if seen is None else seen
-    found = [
+    districts = [
         {
             "code": district.code,
             "is_whole": district.code in within,
@@ -446,17 +443,17 @@ def _districts(session: Session, user: User) -> list[dict[str, Any]]:
         for district in areas
         if district.level is AreaLevel.DISTRICT
     ]
-    return [each for each in found if each["is_whole"] or each["communes"]]
+    return [district for district in districts if district["is_whole"] or district["communes"]]
 
 
 def list_key(session: Session, user: User, list_id: int) -> str:
-    """A list as the form names it. Raises NotFound."""
-    found = find_list(session, list_id, user=user)
-    return f"{session.get_one(Organisation, found.organisation_id).code}/{found.name}"
+    """Return a list's key in the form: organisation code/name. Raises NotFound."""
+    contact_list = find_list(session, list_id, user=user)
+    return f"{session.get_one(Organisation, contact_list.organisation_id).code}/{contact_list.name}"
 
 
 def _organisations(session: Session, user: User) -> list[dict[str, Any]]:
-    """The organisations that the user may write for, by name."""
+    """Return the organisations that the user may write for, by name."""
     rows = session.execute(
         select(Organisation.code, Organisation.name)
         .where(visible_to(session, user, Organisation.id))

@@ -1,10 +1,7 @@
-"""Form page, saved audiences, audience cache.
+"""The guided campaign form: create, edit or copy a campaign, with a preview of the message on a phone.
 
-The guided form: a campaign written, rewritten or copied, with the phone beside it.
-
-Saved segments in the campaign form: taken, kept, removed, each without losing what else was typed.
-
-The crowd remembered for a while: reading a million people takes seconds, counting an audience of theirs does not.
+Saved segments (audiences) can be used, saved and removed in the form without losing what else was typed. The
+audience counter is cached for a while: reading a million people takes seconds, counting an audience of theirs does not.
 """
 
 from __future__ import annotations
@@ -73,7 +70,7 @@ from outreach.runtime import Runtime
 
 
 class CampaignFormPages(AdminPage):
-    """Create, edit, copy, preview. The list and the sheet stand in `campaigns.py`."""
+    """Create, edit, copy and preview. The list and the sheet are in `campaigns.py`."""
 
     def __init__(self, runtime: Runtime, **where: Any) -> None:
         super().__init__(runtime, **where)
@@ -82,18 +79,18 @@ class CampaignFormPages(AdminPage):
     @expose("/new", methods=["GET", "POST"])
     def create(self) -> ResponseReturnValue:
         if request.method == "POST":
-            return self._take(None)
+            return self._post(None)
         with self.reading() as (session, user):
-            copied = request.args.get("copy", type=int)
-            form = self._copy(session, user, copied) if copied else self._suggest(session, user)
-            if begun := request.args.get("list", type=int):
-                form.setlist("lists", [list_key(session, user, begun)])
+            copied_id = request.args.get("copy", type=int)
+            form = self._copied_form(session, user, copied_id) if copied_id else self._new_form(session, user)
+            if list_id := request.args.get("list", type=int):
+                form.setlist("lists", [list_key(session, user, list_id)])
             return self._show(session, user, read_form(form, kinds=load_kinds()), campaign=None, fresh=True)
 
     @expose("/<int:campaign_id>/edit", methods=["GET", "POST"])
     def edit(self, campaign_id: int) -> ResponseReturnValue:
         if request.method == "POST":
-            return self._take(campaign_id)
+            return self._post(campaign_id)
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user)
             if campaign.state is not CampaignState.DRAFT:
@@ -103,15 +100,15 @@ class CampaignFormPages(AdminPage):
 
     @expose("/preview", methods=["POST"])
     def preview(self) -> ResponseReturnValue:
-        """The phone and the figures alone, for the form that is being filled; `?quick` does not wait for a count."""
+        """Render the preview and the figures alone, for a form being filled; `?quick` does not wait for a count."""
         filled = read_form(request.form, kinds=load_kinds())
         with self.reading() as (session, user):
-            shown = self._foresee(session, user, filled, may_count="quick" not in request.args)
+            shown = self._preview_context(session, user, filled, may_count="quick" not in request.args)
         return self.render("campaigns/preview.html", filled=filled, **shown)
 
-    # -- taking ------------------------------------------------------------------------------------
+    # -- posting -----------------------------------------------------------------------------------
 
-    def _take(self, campaign_id: int | None) -> ResponseReturnValue:
+    def _post(self, campaign_id: int | None) -> ResponseReturnValue:
         kinds = load_kinds()
         form: Form = MultiDict(request.form)
         wish = form.get("wish", "look")
@@ -133,14 +130,20 @@ class CampaignFormPages(AdminPage):
             form.setlist("step_at", [*form.getlist("step_at"), "18:00"])
         elif wish == "language":
             add_language(form, form.get("add_language", ""))
-        kept = ""
+        segment_message = ""
         if wish in WISHES:
-            kept, filled = self._segment(wish, filled)
-        tried = self._try(filled) if wish == "try" else ""
+            segment_message, filled = self._apply_segment(wish, filled)
+        tried = self._send_test(filled) if wish == "try" else ""
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user) if campaign_id else None
             page = self._show(
-                session, user, filled, campaign=campaign, fresh=wish != "save", tried=tried, kept=kept
+                session,
+                user,
+                filled,
+                campaign=campaign,
+                fresh=wish != "save",
+                tried=tried,
+                segment_message=segment_message,
             )
         return page, 422 if wish == "save" else 200
 
@@ -154,18 +157,18 @@ class CampaignFormPages(AdminPage):
         flash(_("Đã lưu bản nháp. Hãy đọc lại lần cuối rồi trình duyệt."), "success")
         return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
 
-    def _segment(self, wish: str, filled: CampaignFormData) -> tuple[str, CampaignFormData]:
-        """What is said of it, good or bad, stands beside the segments."""
+    def _apply_segment(self, wish: str, filled: CampaignFormData) -> tuple[str, CampaignFormData]:
+        """Apply a segment action. Returns the success message (an error goes into the form) and the form data."""
         try:
             with self.writing() as (session, user):
-                said = act_on_segment(session, user, filled, wish, now=datetime.now(UTC))
+                message = act_on_segment(session, user, filled, wish, now=datetime.now(UTC))
         except BadInput as error:
             filled.errors["segment"] = str(error)
             return "", filled
-        return said, read_form(filled.form, kinds=load_kinds())
+        return message, read_form(filled.form, kinds=load_kinds())
 
-    def _try(self, filled: CampaignFormData) -> str:
-        """Send a test message of the first text. What is said of it stands beside its button, good or bad."""
+    def _send_test(self, filled: CampaignFormData) -> str:
+        """Send a test message of the first text. Returns the success message; an error goes into the form."""
         if "text" in filled.errors:
             filled.errors["trial"] = _("Hãy sửa nội dung tin trước khi gửi thử.")
             return ""
@@ -197,7 +200,7 @@ class CampaignFormPages(AdminPage):
         campaign: Campaign | None,
         fresh: bool = False,
         tried: str = "",
-        kept: str = "",
+        segment_message: str = "",
     ) -> str:
         senders = session.scalars(select(Sender).order_by(Sender.name)).all()
         kind = filled.form.get("kind", "")
@@ -205,7 +208,7 @@ class CampaignFormPages(AdminPage):
             "campaigns/form.html",
             filled=filled,
             form=filled.form,
-            # A form that nobody has sent yet is not scolded for what is still empty.
+            # A form that was not sent yet shows no errors for fields that are still empty.
             errors={
                 k: v
                 for k, v in filled.errors.items()
@@ -223,38 +226,38 @@ class CampaignFormPages(AdminPage):
             first_variants=_first_variants(filled.form),
             shown_errors={} if fresh else name_errors(filled.errors),
             tried=tried,
-            kept=kept,
-            **self._foresee(session, user, filled, may_count=request.method == "POST"),
+            kept=segment_message,
+            **self._preview_context(session, user, filled, may_count=request.method == "POST"),
         )
         return page
 
-    def _foresee(
+    def _preview_context(
         self, session: Session, user: User, filled: CampaignFormData, *, may_count: bool = True
     ) -> dict[str, Any]:
-        """What the preview's template needs, of what is right in a form. Without `may_count` the page asks again."""
-        whom = self._whom(session, user, filled)
-        is_counting = not may_count and not self.audiences.remembers(session, whom)
-        audience = AudiencePreview(0, {}, []) if is_counting else self.audiences.of(session, whom)
+        """Return the context of the preview, from the valid parts of a form. Without `may_count` the page asks again."""
+        query = self._audience_query(session, user, filled)
+        is_counting = not may_count and not self.audiences.remembers(session, query)
+        audience = AudiencePreview(0, {}, []) if is_counting else self.audiences.of(session, query)
         settings = self.runtime.settings
         seen = build_preview(session, filled.draft, audience, settings=settings, now=datetime.now(UTC))
-        # Nobody is missing where nobody was chosen or counted yet.
-        is_counted = bool(whom.lists) and not is_counting
+        # No warning about an empty audience before one was chosen and counted.
+        is_counted = bool(query.lists) and not is_counting
         doubts = [doubt for doubt in seen.doubts if is_counted or doubt is not CampaignWarning.EMPTY_AUDIENCE]
         return {
             "preview": seen,
             "is_counting": is_counting,
-            "is_chosen": bool(whom.lists),
+            "is_chosen": bool(query.lists),
             "shown_doubts": show_doubts(doubts, is_live=settings.is_live),
             "example_name": EXAMPLE_NAME,
         }
 
-    def _whom(self, session: Session, user: User, filled: CampaignFormData) -> AudienceQuery:
-        """Whom the form is for, without what is wrong in it."""
+    def _audience_query(self, session: Session, user: User, filled: CampaignFormData) -> AudienceQuery:
+        """Return the audience of the form's valid parts; adds errors about lists and areas to the form."""
         lists, conditions = set(), filled.draft.conditions
         try:
             lists = {find_list(session, user, name).id for name in filled.lists}
             owners = find_organisations(session, user, conditions.organisations)
-            lists |= lists_of_organisations(session, [each.code for each in owners])
+            lists |= lists_of_organisations(session, [owner.code for owner in owners])
         except BadInput as error:
             filled.errors.setdefault("lists", str(error))
         areas: Sequence[str] = filled.draft.areas
@@ -264,10 +267,10 @@ class CampaignFormPages(AdminPage):
             filled.errors.setdefault("areas", str(error))
         return build_audience_query(session, filled.draft.kind, lists, areas, conditions)
 
-    # -- beginning ---------------------------------------------------------------------------------
+    # -- new forms ---------------------------------------------------------------------------------
 
-    def _suggest(self, session: Session, user: User) -> Form:
-        """What an officer of the Front would most often write."""
+    def _new_form(self, session: Session, user: User) -> Form:
+        """Return a form with the values that officers of the Front use most often."""
         content = load_kinds()[DEFAULT_KIND]
         return fill_form(
             {
@@ -284,16 +287,18 @@ class CampaignFormPages(AdminPage):
             kinds=load_kinds(),
         )
 
-    def _copy(self, session: Session, user: User, campaign_id: int) -> Form:
-        """An earlier campaign without its dates; what the lists hold now is what counts."""
-        said: Mapping[str, Any] = describe_campaign(
+    def _copied_form(self, session: Session, user: User, campaign_id: int) -> Form:
+        """Return a form like an earlier campaign, without its dates; the lists' present contents count."""
+        description: Mapping[str, Any] = describe_campaign(
             session, find_campaign(session, campaign_id, user=user), kinds=load_kinds()
         )
-        kept = {key: value for key, value in said.items() if key not in ("starts_at", "deadline")}
-        return fill_form({**kept, "name": _("%(name)s (bản sao)", name=said["name"])}, kinds=load_kinds())
+        values = {key: value for key, value in description.items() if key not in ("starts_at", "deadline")}
+        return fill_form(
+            {**values, "name": _("%(name)s (bản sao)", name=description["name"])}, kinds=load_kinds()
+        )
 
 
-# Where an error's link leads: the field, or for what is no single field its group.
+# Anchors for links to errors that concern several fields; other errors link to their own field.
 _ANCHORS = {
     "window": "window_from",
     "goal": "goal_percent",
@@ -304,7 +309,7 @@ _ANCHORS = {
 
 
 def _reminders(form: Form) -> list[dict[str, Any]]:
-    """The rows of reminders as typed; an empty one has no error, as it is no reminder."""
+    """Return the rows of reminders as typed; `key` finds a row's error, "" for an empty row, which is no reminder."""
     rows: list[dict[str, Any]] = []
     columns = zip(
         form.getlist("step_text"),
@@ -332,12 +337,12 @@ WISHES = ("use_segment", "save_segment", "remove_segment")
 def act_on_segment(
     session: Session, user: User, filled: CampaignFormData, wish: str, *, now: datetime
 ) -> str:
-    """Do what was pressed, in the caller's transaction; the sentence that says so. Raises BadInput."""
+    """Use, save or remove a segment in the caller's transaction. Returns the success message. Raises BadInput."""
     form = filled.form
     if wish == "save_segment":
-        kept = save_segment(session, form.get("segment_name", ""), filled.data, user=user, now=now)
-        form["segment"], form["segment_name"] = str(kept.id), ""
-        return _("Đã lưu nhóm “%(name)s”. Chiến dịch sau chỉ cần chọn lại nhóm này.", name=kept.name)
+        saved = save_segment(session, form.get("segment_name", ""), filled.data, user=user, now=now)
+        form["segment"], form["segment_name"] = str(saved.id), ""
+        return _("Đã lưu nhóm “%(name)s”. Chiến dịch sau chỉ cần chọn lại nhóm này.", name=saved.name)
     try:
         segment = find_segment(session, form.get("segment", 0, type=int), user=user)
     except NotFound:
@@ -351,68 +356,68 @@ def act_on_segment(
     return _("Đã chọn người nhận theo nhóm “%(name)s”.", name=segment.name)
 
 
-# A crowd is good for so many times what reading it took: reading never takes more than a twentieth of the time.
-_GOOD_FOR = 20.0
-_GOOD_AT_LEAST_S = 1.0
-_MOST_REMEMBERED = 100
-_Lists = tuple[int | None, int | None, datetime | None]
+# A counter is kept for this many times its loading time: loading never takes more than a twentieth of the time.
+_KEEP_FACTOR = 20.0
+_KEEP_AT_LEAST_S = 1.0
+_MOST_FROZEN = 100
+_ListsVersion = tuple[int | None, int | None, datetime | None]
 
 
 class AudienceCache:
-    """One for each process of the web."""
+    """Audience counters and counts of launched campaigns, cached per web process."""
 
     def __init__(self) -> None:
-        self._counters: dict[str, tuple[float, _Lists, datetime, AudienceCounter]] = {}
+        self._counters: dict[str, tuple[float, _ListsVersion, datetime, AudienceCounter]] = {}
         self._frozen: dict[tuple[int, datetime | None], AudiencePreview] = {}
-        self._reading = Lock()
+        self._loading = Lock()
 
-    def of(self, session: Session, whom: AudienceQuery) -> AudiencePreview:
-        """Whom a campaign would reach; `counted_at` says as of when."""
-        if not whom.lists:
+    def of(self, session: Session, query: AudienceQuery) -> AudiencePreview:
+        """Count an audience with the cached counter; `counted_at` is the time of its data."""
+        if not query.lists:
             return AudiencePreview(0, {}, [])
-        with self._reading:
-            counter, at = self._counter(session, whom.kind)
-        return AudiencePreview(*counter.count(whom, names=SAMPLE_SIZE), at, whom.is_recorded)
+        with self._loading:
+            counter, at = self._counter(session, query.kind)
+        return AudiencePreview(*counter.count(query, names=SAMPLE_SIZE), at, query.is_recorded)
 
-    def remembers(self, session: Session, whom: AudienceQuery) -> bool:
-        """Whether `of` would answer at once."""
-        return not whom.lists or self._is_good(session, whom.kind)
+    def remembers(self, session: Session, query: AudienceQuery) -> bool:
+        """Return whether `of` answers without loading a counter."""
+        return not query.lists or self._is_fresh(session, query.kind)
 
     def of_campaign(self, session: Session, campaign: Campaign) -> AudiencePreview:
-        """Whom a campaign reaches: frozen where it was launched, else as `of`."""
+        """Return a campaign's audience: frozen if it was launched, else as `of`."""
         if campaign.recipients is None:
             return self.of(session, audience_query(session, campaign))
-        found = self._frozen.get((campaign.id, campaign.launched_at))
-        if found is None:
+        preview = self._frozen.get((campaign.id, campaign.launched_at))
+        if preview is None:
             recipients, excluded = count_audience(session, campaign.id)
             names = sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE)
-            found = AudiencePreview(recipients, excluded, names)
-            if len(self._frozen) >= _MOST_REMEMBERED:
+            preview = AudiencePreview(recipients, excluded, names)
+            if len(self._frozen) >= _MOST_FROZEN:
                 self._frozen.clear()
-            self._frozen[campaign.id, campaign.launched_at] = found
-        return found
+            self._frozen[campaign.id, campaign.launched_at] = preview
+        return preview
 
     def _counter(self, session: Session, kind: str) -> tuple[AudienceCounter, datetime]:
-        if not self._is_good(session, kind):
-            begun, at, lists = time.monotonic(), datetime.now(UTC), _lists_as_of(session)
+        if not self._is_fresh(session, kind):
+            started, at, version = time.monotonic(), datetime.now(UTC), _lists_version(session)
             counter = load_audience_counter(session, kind)
-            took = time.monotonic() - begun
+            took = time.monotonic() - started
             self._counters[kind] = (
-                begun + took + max(_GOOD_AT_LEAST_S, took * _GOOD_FOR),
-                lists,
+                started + took + max(_KEEP_AT_LEAST_S, took * _KEEP_FACTOR),
+                version,
                 at,
                 counter,
             )
         _until, _lists, at, counter = self._counters[kind]
         return counter, at
 
-    def _is_good(self, session: Session, kind: str) -> bool:
-        kept = self._counters.get(kind)
-        return kept is not None and kept[0] > time.monotonic() and kept[1] == _lists_as_of(session)
+    def _is_fresh(self, session: Session, kind: str) -> bool:
+        cached = self._counters.get(kind)
+        return cached is not None and cached[0] > time.monotonic() and cached[1] == _lists_version(session)
 
 
-def _lists_as_of(session: Session) -> _Lists:
-    """Changes with each list and each import: an officer who has just brought people in must find them."""
+def _lists_version(session: Session) -> _ListsVersion:
+    """Return a value that changes with each list and import: newly imported people must be counted."""
     return (
         session.scalar(select(func.max(ContactList.id))),
         session.scalar(select(func.max(ListImport.id))),

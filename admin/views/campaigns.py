@@ -1,8 +1,6 @@
-"""List and sheet.
+"""The list of campaigns, and each campaign's sheet with its actions: submit, return, approve, launch, discard, test.
 
-Campaigns: the list, and each one's sheet, from which it is submitted, returned, approved and launched.
-
-What a campaign's sheet and the list of campaigns show, read in one snapshot as plain data.
+Also the plain data that both pages show, read in one snapshot.
 """
 
 from __future__ import annotations
@@ -83,8 +81,8 @@ class CampaignsView(CampaignTextPages):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        wanted = request.args.get("state", "")
-        state = CampaignState(wanted) if wanted in list(CampaignState) else None
+        state_name = request.args.get("state", "")
+        state = CampaignState(state_name) if state_name in list(CampaignState) else None
         page = max(1, request.args.get("page", 1, type=int))
         with self.reading() as (session, user):
             rows, total = read_campaigns(session, user, state=state, page=page, size=PAGE)
@@ -101,7 +99,7 @@ class CampaignsView(CampaignTextPages):
 
     @expose("/<int:campaign_id>/")
     def sheet(self, campaign_id: int) -> ResponseReturnValue:
-        """`?tried` says that a test message has just been sent."""
+        """Show a campaign's sheet. `?tried`: a test message has just been sent."""
         tried = sent_a_trial() if "tried" in request.args else ""
         with self.reading() as (session, user):
             return self._sheet(session, user, campaign_id, tried=tried)
@@ -119,7 +117,7 @@ class CampaignsView(CampaignTextPages):
             sheet=shown,
             panel=panel,
             may_correct=may_open(user.role, "campaigns.texts") and may_be_corrected(campaign),
-            own_texts=own_texts(shown.said.get("content", {}), campaign.kind),
+            own_texts=own_texts(shown.description.get("content", {}), campaign.kind),
             lifts=_read_lifts(session, campaign, user) if shown.was_launched else [],
             languages=OTHER_LANGUAGES,
             page_languages=list(campaign.content.get("languages", {})),
@@ -130,34 +128,34 @@ class CampaignsView(CampaignTextPages):
         )
         return page
 
-    # -- steps of a campaign's life ----------------------------------------------------------------
+    # -- actions of a campaign's life cycle --------------------------------------------------------
 
     @expose("/<int:campaign_id>/submit", methods=["POST"])
     def submit(self, campaign_id: int) -> ResponseReturnValue:
-        return self._move(campaign_id, CampaignAction.SUBMIT, _("Đã trình duyệt. Người duyệt sẽ được báo."))
+        return self._perform(campaign_id, CampaignAction.SUBMIT, _("Đã trình duyệt. Người duyệt sẽ được báo."))
 
     @expose("/<int:campaign_id>/return", methods=["POST"])
     def return_draft(self, campaign_id: int) -> ResponseReturnValue:
-        return self._move(campaign_id, CampaignAction.RETURN, _("Chiến dịch đã trở về bản nháp để sửa."))
+        return self._perform(campaign_id, CampaignAction.RETURN, _("Chiến dịch đã trở về bản nháp để sửa."))
 
     @expose("/<int:campaign_id>/approve", methods=["POST"])
     def approve(self, campaign_id: int) -> ResponseReturnValue:
-        return self._move(campaign_id, CampaignAction.APPROVE, _("Đã duyệt. Chiến dịch có thể được gửi."))
+        return self._perform(campaign_id, CampaignAction.APPROVE, _("Đã duyệt. Chiến dịch có thể được gửi."))
 
     @expose("/<int:campaign_id>/launch", methods=["POST"])
     def launch(self, campaign_id: int) -> ResponseReturnValue:
-        return self._move(
+        return self._perform(
             campaign_id, CampaignAction.LAUNCH, _("Đã cho gửi. Tiến trình hiện ngay trên trang này.")
         )
 
     @expose("/<int:campaign_id>/discard", methods=["POST"])
     def discard(self, campaign_id: int) -> ResponseReturnValue:
-        return self._move(
+        return self._perform(
             campaign_id, CampaignAction.CANCEL, _("Đã bỏ chiến dịch này. Không có tin nào được gửi.")
         )
 
-    def _move(self, campaign_id: int, action: CampaignAction, done: str) -> ResponseReturnValue:
-        """One step; what refuses it is told on the sheet, with what was typed still there."""
+    def _perform(self, campaign_id: int, action: CampaignAction, message: str) -> ResponseReturnValue:
+        """Perform an action. A refusal is shown on the sheet, with the typed reason still in its field."""
         reason, now, terms = request.form.get("reason", ""), datetime.now(UTC), LaunchTerms()
         if action in (CampaignAction.APPROVE, CampaignAction.LAUNCH):
             with self.reading() as (session, user):
@@ -178,8 +176,8 @@ class CampaignsView(CampaignTextPages):
         if state in (CampaignState.SENDING, CampaignState.CANCELLED):
             enqueue_sweep(self.runtime.job_queue)
         if action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED:
-            done = _("Đã ghi nhận lần duyệt thứ nhất. Cần thêm một người khác duyệt.")
-        flash(done, "success")
+            message = _("Đã ghi nhận lần duyệt thứ nhất. Cần thêm một người khác duyệt.")
+        flash(message, "success")
         return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
 
     @expose("/<int:campaign_id>/test", methods=["POST"])
@@ -188,8 +186,8 @@ class CampaignsView(CampaignTextPages):
         try:
             with self.writing() as (session, user):
                 campaign = find_campaign(session, campaign_id, user=user)
-                wanted = request.form.get("step", 1, type=int)
-                step: Step = next((s for s in campaign.steps if s.number == wanted), campaign.steps[0])
+                step_number = request.form.get("step", 1, type=int)
+                step: Step = next((s for s in campaign.steps if s.number == step_number), campaign.steps[0])
                 send_test_message(
                     session,
                     text=step.text,
@@ -205,8 +203,8 @@ class CampaignsView(CampaignTextPages):
                 page = self._sheet(session, user, campaign_id, trial_error=str(error), trial_number=number)
             return page, 422
         enqueue_send(self.runtime.job_queue)
-        shown_there = url_for("campaigns.sheet", campaign_id=campaign_id, tried=1, _anchor="trial")
-        return redirect(shown_there, code=303)
+        sheet_url = url_for("campaigns.sheet", campaign_id=campaign_id, tried=1, _anchor="trial")
+        return redirect(sheet_url, code=303)
 
 
 def _read_lifts(session: Session, campaign: Campaign, user: User) -> list[ShownLift]:
@@ -222,7 +220,7 @@ _APPROVERS = (Role.APPROVER, Role.ADMINISTRATOR)
 
 @dataclass(frozen=True, slots=True)
 class SubmissionRow:
-    """A submission, and what was decided on it (None: nothing yet)."""
+    """A submission and the decision on it; `approved` is None while it waits."""
 
     n: int
     submitted_by: str
@@ -235,7 +233,7 @@ class SubmissionRow:
 
 @dataclass(frozen=True, slots=True)
 class CampaignSheet:
-    """Everything on a sheet. `may` holds the steps that this user may take now."""
+    """All data of a sheet. `may` holds the actions that this user may take now."""
 
     id: int
     name: str
@@ -245,20 +243,20 @@ class CampaignSheet:
     created_at: datetime
     approver: str
     approved_at: datetime | None
-    said: dict[str, Any]
+    description: dict[str, Any]
     content: Content
     kind: str
     lists: list[tuple[int, str, str]]  # id, name, organisation
     areas: list[str]
-    conditions: list[tuple[str, str]]  # what else people must be, in words
+    conditions: list[tuple[str, str]]  # further conditions on the audience: label, value
     preview: Preview
     submissions: list[SubmissionRow]
     changes: list[ShownChange]
     compared_with: int | None
     is_author: bool
-    approvals: int  # how many it takes
-    approved_by: list[str]  # who has given one to what was submitted last
-    is_held: bool  # stands still until a second one is given
+    approvals: int  # number needed
+    approved_by: list[str]  # names of those who approved the last submission
+    is_held: bool  # waits for a second approval
     may: frozenset[str]
     was_launched: bool
     is_over: bool
@@ -277,52 +275,54 @@ def read_sheet(
     settings: Settings,
     now: datetime,
 ) -> CampaignSheet:
-    """A campaign for its author, its approver and whoever may read it."""
+    """Return the data of a campaign's sheet, with the actions that `user` may take."""
     kinds = load_kinds()
-    said = describe_campaign(session, campaign, kinds=kinds)
-    draft = read_stored_draft(said, kinds=kinds)
+    description = describe_campaign(session, campaign, kinds=kinds)
+    draft = read_stored_draft(description, kinds=kinds)
     versions = session.scalars(
         select(CampaignVersion).where(CampaignVersion.campaign_id == campaign.id).order_by(CampaignVersion.n)
     ).all()
     area_names = dict(
         session.execute(select(Area.code, Area.kind + " " + Area.name).order_by(Area.code)).all()
     )
-    compared, changes = _compare(campaign, said, list(versions))
+    compared, changes = _compare(campaign, description, list(versions))
     is_author = (
         campaign.created_by == user.id or session.get(CampaignAuthor, (campaign.id, user.id)) is not None
     )
     organisation = session.get(Organisation, campaign.organisation_id) if campaign.organisation_id else None
     approver = session.get(User, campaign.approved_by) if campaign.approved_by else None
     shown = build_preview(session, draft, audience, settings=settings, now=now)
-    given = approvers_of(session, campaign.id)
-    held = is_waiting_for_second_approval(campaign)
-    may = _may(CampaignState.SUBMITTED if held else campaign.state, user.role, is_author=is_author)
-    if held:
+    approver_ids = approvers_of(session, campaign.id)
+    waits_for_second = is_waiting_for_second_approval(campaign)
+    may = _allowed_actions(
+        CampaignState.SUBMITTED if waits_for_second else campaign.state, user.role, is_author=is_author
+    )
+    if waits_for_second:
         may -= {"discard", "withdraw", "return"}
     return CampaignSheet(
         id=campaign.id,
         name=campaign.name,
         state=campaign.state,
         organisation=organisation.name if organisation else "",
-        author=_shown(session.get_one(User, campaign.created_by)),
+        author=_user_name(session.get_one(User, campaign.created_by)),
         created_at=campaign.created_at,
-        approver=_shown(approver) if approver else "",
+        approver=_user_name(approver) if approver else "",
         approved_at=campaign.approved_at,
-        said=said,
+        description=description,
         content=read_content(campaign.content),
         kind=kinds.get(campaign.kind, {}).get("title", campaign.kind),
         lists=_lists(session, campaign),
         areas=[area_names.get(code, code) for code in campaign.areas],
-        conditions=show_conditions(said, organisations=_organisations(session)),
+        conditions=show_conditions(description, organisations=_organisations(session)),
         preview=shown,
         submissions=_submissions(session, list(versions)),
         changes=show_changes(changes, areas=area_names, organisations=_organisations(session)),
         compared_with=compared,
         is_author=is_author,
         approvals=approvals_needed(shown, settings),
-        approved_by=[_shown(session.get_one(User, number)) for number in given],
-        is_held=held,
-        may=may - {"approve"} if user.id in given else may,
+        approved_by=[_user_name(session.get_one(User, number)) for number in approver_ids],
+        is_held=waits_for_second,
+        may=may - {"approve"} if user.id in approver_ids else may,
         was_launched=campaign.state not in _BEFORE_LAUNCH and campaign.approved_at is not None,
         is_over=campaign.state in (CampaignState.COMPLETED, CampaignState.CANCELLED),
         launched_at=campaign.launched_at,
@@ -350,8 +350,8 @@ def _organisations(session: Session) -> dict[str, str]:
 _BEFORE_LAUNCH = (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.APPROVED)
 
 
-def _may(state: CampaignState, role: Role, *, is_author: bool) -> frozenset[str]:
-    """What the use cases would let this user do; they decide again when it is pressed."""
+def _allowed_actions(state: CampaignState, role: Role, *, is_author: bool) -> frozenset[str]:
+    """Return the actions to offer; the use cases check again when one is taken."""
     if role not in _WRITERS:
         return frozenset()
     may = {"copy", "try"}
@@ -372,13 +372,13 @@ def _may(state: CampaignState, role: Role, *, is_author: bool) -> frozenset[str]
 
 
 def _compare(
-    campaign: Campaign, said: dict[str, Any], versions: list[CampaignVersion]
+    campaign: Campaign, description: dict[str, Any], versions: list[CampaignVersion]
 ) -> tuple[int | None, list[Any]]:
-    """What has changed: in a draft since it was submitted last, else between the last two submissions."""
+    """Return the compared version and the changes: of a draft since it was last submitted, else of the last two submissions."""
     if campaign.state not in _BEFORE_LAUNCH:
         return None, []
     if campaign.state is CampaignState.DRAFT and versions:
-        return versions[-1].n, compare_versions(versions[-1].data, said)
+        return versions[-1].n, compare_versions(versions[-1].data, description)
     if len(versions) > 1:
         return versions[-2].n, compare_versions(versions[-2].data, versions[-1].data)
     return None, []
@@ -395,40 +395,40 @@ def _submissions(session: Session, versions: list[CampaignVersion]) -> list[Subm
     ):
         decisions[decision.version_id] = decision
     ids = {version.submitted_by for version in versions} | {d.decided_by for d in decisions.values()}
-    names = {user.id: _shown(user) for user in session.scalars(select(User).where(User.id.in_(ids)))}
-    told = []
+    names = {user.id: _user_name(user) for user in session.scalars(select(User).where(User.id.in_(ids)))}
+    submissions = []
     for version in reversed(versions):
-        made = decisions.get(version.id)
-        told.append(
+        decided = decisions.get(version.id)
+        submissions.append(
             SubmissionRow(
                 n=version.n,
                 submitted_by=names[version.submitted_by],
                 submitted_at=version.submitted_at,
-                approved=made.approved if made else None,
-                decided_by=names[made.decided_by] if made else "",
-                decided_at=made.decided_at if made else None,
-                reason=made.reason if made else "",
+                approved=decided.approved if decided else None,
+                decided_by=names[decided.decided_by] if decided else "",
+                decided_at=decided.decided_at if decided else None,
+                reason=decided.reason if decided else "",
             )
         )
-    return told
+    return submissions
 
 
-def _shown(user: User) -> str:
+def _user_name(user: User) -> str:
     return user.name or user.email
 
 
 def read_campaigns(
     session: Session, user: User, *, state: CampaignState | None, page: int, size: int
 ) -> tuple[list[dict[str, Any]], int]:
-    """One page of the campaigns that the user may see, the newest first, and how many there are."""
+    """Return one page of the campaigns that the user may see, newest first, and their total number."""
     seen = visible_to(session, user, Campaign.organisation_id)
-    wanted = [seen, Campaign.state == state] if state else [seen]
-    total = session.scalar(select(func.count()).select_from(Campaign).where(*wanted)) or 0
+    conditions = [seen, Campaign.state == state] if state else [seen]
+    total = session.scalar(select(func.count()).select_from(Campaign).where(*conditions)) or 0
     rows = session.execute(
         select(Campaign, Organisation.name, User.name, User.email)
         .outerjoin(Organisation, Organisation.id == Campaign.organisation_id)
         .join(User, User.id == Campaign.created_by)
-        .where(*wanted)
+        .where(*conditions)
         .order_by(Campaign.id.desc())
         .limit(size)
         .offset((page - 1) * size)
@@ -451,7 +451,7 @@ def read_campaigns(
 
 
 def _shares(session: Session, campaigns: list[Campaign]) -> dict[int, InstallShare]:
-    """The self-reported share of each launched campaign, from indexes alone."""
+    """Return the self-reported share of each launched campaign; reads indexes only."""
     launched = {campaign.id: campaign.recipients for campaign in campaigns if campaign.recipients is not None}
     installed = dict(
         session.execute(

@@ -1,4 +1,4 @@
-"""The first page: what needs attention, what is running, where the goal stands, and the switch that stops all."""
+"""Home page: open tasks, running campaigns, progress towards the goals, and the emergency stop."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ GOALS_SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing to attend to, with the page where that is done; `look` is the colour of its mark."""
+    """An open task with the URL where it is done; `look` is the colour of its badge, `mark` its text."""
 
     text: str
     more: str
@@ -70,14 +70,14 @@ class HomeView(AdminPage):
                 undecided=count_without_campaign(session, user, now=now),
                 has_lists=not open_tasks.is_empty(session, user, ContactList.organisation_id),
                 has_campaigns=not open_tasks.is_empty(session, user, Campaign.organisation_id),
-                to_list=_page(user, "imports.index"),
-                to_campaign=_page(user, "campaigns.create"),
+                to_list=_url_if_open(user, "imports.index"),
+                to_campaign=_url_if_open(user, "campaigns.create"),
                 has_sheet=may_open(user.role, "campaigns.sheet"),
             )
 
     @expose("/running")
     def running(self) -> ResponseReturnValue:
-        """What is under way, for the page that shows it every few seconds."""
+        """Render the running campaigns alone; the home page polls this every few seconds."""
         with self.reading() as (session, user):
             return self.render(
                 "home/running.html",
@@ -113,7 +113,7 @@ class HomeView(AdminPage):
 
     @expose("/undecided/<any(resend, keep):choice>", methods=["POST"])
     def decide(self, choice: str) -> ResponseReturnValue:
-        """As on a campaign's sheet, for what belongs to no campaign."""
+        """Decide on unknown messages that belong to no campaign, as a campaign's sheet does for its own."""
         decide_and_tell(self, None, choice)
         return redirect(url_for("admin.index"), code=303)
 
@@ -134,13 +134,13 @@ class HomeView(AdminPage):
         return redirect(url_for("admin.incidents"), code=303)
 
 
-def _page(user: User, endpoint: str, **values: Any) -> str:
-    """The address of a page that the user may open; nothing where they may not."""
+def _url_if_open(user: User, endpoint: str, **values: Any) -> str:
+    """Return the URL of a page, or "" if the user may not open it."""
     return url_for(endpoint, **values) if may_open(user.role, endpoint) else ""
 
 
 def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
-    """The most pressing first. Each leads to where it is done."""
+    """Return the open tasks, the most urgent first."""
     tasks = []
     if may_open(user.role, "admin.incidents") and (count := count_incidents(session, user)):
         tasks.append(
@@ -152,30 +152,30 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
                 _("Sự cố"),
             )
         )
-    tasks += _report(session, user, now)
+    tasks += _report_tasks(session, user, now)
     for campaign in open_tasks.read_submitted(session, user):
-        tasks.append(_approval(campaign, user))
+        tasks.append(_approval_task(campaign, user))
     for campaign in open_tasks.read_decided(session, user):
         more = _("Mở ra và bấm gửi.") if may_open(user.role, "campaigns.launch") else _("Chờ cán bộ bấm gửi.")
-        tasks.append(Task(campaign.name, more, _sheet(user, campaign.id), "good", _("Đã duyệt")))
+        tasks.append(Task(campaign.name, more, _sheet_url(user, campaign.id), "good", _("Đã duyệt")))
     for campaign in open_tasks.read_returned(session, user):
         tasks.append(
             Task(
                 campaign.name,
                 _("Người duyệt trả lại. Sửa rồi trình lần nữa."),
-                _sheet(user, campaign.id),
+                _sheet_url(user, campaign.id),
                 "warn",
                 _("Trả lại"),
             )
         )
     for campaign in open_tasks.read_paused(session, user):
-        why = campaign.pause_reason or _("Một cán bộ đã tạm dừng.")
-        tasks.append(Task(campaign.name, why, _sheet(user, campaign.id), "warn", _("Tạm dừng")))
+        reason = campaign.pause_reason or _("Một cán bộ đã tạm dừng.")
+        tasks.append(Task(campaign.name, reason, _sheet_url(user, campaign.id), "warn", _("Tạm dừng")))
     unknown = open_tasks.read_unknown(session, user, now=now)
-    tasks += [_decision(campaign, user) for campaign in unknown if campaign.undecided]
-    tasks += _rights(session, user, now)
-    waiting = count_open(session, user) if may_open(user.role, "inbox.index") else {}
-    if help_count := waiting.pop(CaseKind.HELP, 0):
+    tasks += [_decision_task(campaign, user) for campaign in unknown if campaign.undecided]
+    tasks += _privacy_tasks(session, user, now)
+    open_cases = count_open(session, user) if may_open(user.role, "inbox.index") else {}
+    if help_count := open_cases.pop(CaseKind.HELP, 0):
         tasks.append(
             Task(
                 _("%(count)s người cần giúp", count=help_count),
@@ -185,7 +185,7 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
                 _("Cần giúp"),
             )
         )
-    if count := sum(waiting.values()):
+    if count := sum(open_cases.values()):
         tasks.append(
             Task(
                 _("%(count)s câu trả lời chờ xem", count=count),
@@ -195,16 +195,16 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
                 _("Trả lời"),
             )
         )
-    for line in open_tasks.read_imports_to_review(session, user):
+    for waiting_import in open_tasks.read_imports_to_review(session, user):
         tasks.append(
             Task(
                 _(
                     "%(count)s dòng chờ xem lại trong danh sách “%(name)s”",
-                    count=line.rows,
-                    name=line.list_name,
+                    count=waiting_import.rows,
+                    name=waiting_import.list_name,
                 ),
-                line.file_name,
-                _page(user, "lists.show", list_id=line.list_id),
+                waiting_import.file_name,
+                _url_if_open(user, "lists.show", list_id=waiting_import.list_id),
                 "info",
                 _("Danh sách"),
             )
@@ -222,28 +222,28 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
         )
     for campaign in unknown:
         if campaign.unknown > campaign.undecided:
-            tasks.append(_lookup(campaign, user))
+            tasks.append(_lookup_task(campaign, user))
     return tasks
 
 
-def _rights(session: Session, user: User, now: datetime) -> list[Task]:
-    """People's requests that press: two working days are the law's."""
+def _privacy_tasks(session: Session, user: User, now: datetime) -> list[Task]:
+    """Return tasks for privacy requests due or overdue: the law allows two working days."""
     if not may_open(user.role, "privacy_requests.index"):
         return []
     overdue, soon = count_urgent(session, user, now=now)
-    where = url_for("privacy_requests.index")
+    url = url_for("privacy_requests.index")
     more = _("Xem, sửa, xóa hoặc phản đối: luật cho hai ngày làm việc.")
     tasks = []
     if overdue:
-        said = _("%(count)s yêu cầu về dữ liệu cá nhân đã quá hạn", count=overdue)
-        tasks.append(Task(said, more, where, "bad", _("Quá hạn")))
+        text = _("%(count)s yêu cầu về dữ liệu cá nhân đã quá hạn", count=overdue)
+        tasks.append(Task(text, more, url, "bad", _("Quá hạn")))
     if soon:
-        said = _("%(count)s yêu cầu về dữ liệu cá nhân đến hạn", count=soon)
-        tasks.append(Task(said, more, where, "warn", _("Đến hạn")))
+        text = _("%(count)s yêu cầu về dữ liệu cá nhân đến hạn", count=soon)
+        tasks.append(Task(text, more, url, "warn", _("Đến hạn")))
     return tasks
 
 
-def _decision(campaign: open_tasks.CampaignTask, user: User) -> Task:
+def _decision_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
     return Task(
         _(
             "%(count)s tin chưa rõ kết quả quá một giờ: %(name)s",
@@ -251,13 +251,13 @@ def _decision(campaign: open_tasks.CampaignTask, user: User) -> Task:
             name=campaign.name,
         ),
         _("Không tra cứu được ở tổng đài. Hãy chọn gửi lại, hoặc coi như đã gửi."),
-        _page(user, "campaigns.sheet", campaign_id=campaign.id, _anchor="undecided"),
+        _url_if_open(user, "campaigns.sheet", campaign_id=campaign.id, _anchor="undecided"),
         "warn",
         _("Cần quyết định"),
     )
 
 
-def _lookup(campaign: open_tasks.CampaignTask, user: User) -> Task:
+def _lookup_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
     return Task(
         _(
             "%(count)s tin chưa rõ kết quả: %(name)s",
@@ -265,14 +265,14 @@ def _lookup(campaign: open_tasks.CampaignTask, user: User) -> Task:
             name=campaign.name,
         ),
         _("Hệ thống đang tra lại ở tổng đài và chỉ gửi lại khi chắc chắn tin chưa đi."),
-        _sheet(user, campaign.id),
+        _sheet_url(user, campaign.id),
         "info",
         _("Đang xác minh"),
     )
 
 
-def _report(session: Session, user: User, now: datetime) -> list[Task]:
-    """An alarm about today's report, for those who look after it."""
+def _report_tasks(session: Session, user: User, now: datetime) -> list[Task]:
+    """Return a task if today's report raised an alarm and the user may issue it."""
     alarm = read_alarm(session, now.astimezone(VIETNAM).date()) if may_issue(session, user) else None
     if alarm is None:
         return []
@@ -281,19 +281,19 @@ def _report(session: Session, user: User, now: datetime) -> list[Task]:
     else:
         text, look = _("Còn nơi chưa nộp số liệu cho báo cáo ngày"), "warn"
     more = _("Mở ra để xem lý do và việc cần làm.")
-    return [Task(text, more, _page(user, "report.index"), look, _("Báo cáo ngày"))]
+    return [Task(text, more, _url_if_open(user, "report.index"), look, _("Báo cáo ngày"))]
 
 
-def _approval(campaign: open_tasks.CampaignTask, user: User) -> Task:
-    is_theirs = user.role in (Role.APPROVER, Role.ADMINISTRATOR) and not campaign.by_user
+def _approval_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
+    may_approve = user.role in (Role.APPROVER, Role.ADMINISTRATOR) and not campaign.by_user
     return Task(
         campaign.name,
-        _("Chờ bạn xem và duyệt.") if is_theirs else _("Chờ người duyệt."),
-        _sheet(user, campaign.id),
-        "warn" if is_theirs else "info",
+        _("Chờ bạn xem và duyệt.") if may_approve else _("Chờ người duyệt."),
+        _sheet_url(user, campaign.id),
+        "warn" if may_approve else "info",
         _("Chờ duyệt"),
     )
 
 
-def _sheet(user: User, campaign_id: int) -> str:
-    return _page(user, "campaigns.sheet", campaign_id=campaign_id)
+def _sheet_url(user: User, campaign_id: int) -> str:
+    return _url_if_open(user, "campaigns.sheet", campaign_id=campaign_id)

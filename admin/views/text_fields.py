@@ -1,4 +1,4 @@
-"""The fields for what residents read, to and from a campaign's content: grouped, each with what stands where it is empty."""
+"""Form fields for the texts that residents read, to and from a campaign's content, in groups with placeholders."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from campaigns.rules.replies.labels import Label
 Form = MultiDict[str, str]
 _MAIN = ("title", "question", "issuer", "why", "contact", "phone")
 _LONG = ("why", "thanks", "reply")
-# A sentence that is longer has a field of several lines.
+# A text with a longer placeholder gets a field of several lines.
 _LONG_FROM = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`key` is its name in the form; `placeholder` what stands where it is empty."""
+    """A text field. `key` is its name in the form; `placeholder` the text used if it is left empty."""
 
     key: str
     name: str
@@ -51,7 +51,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """All fields in one language. `app` and `answers` are folded, `page` twice."""
+    """All fields of one language. In the form `app` and `answers` are folded, `page` is folded twice."""
 
     code: str
     language: str
@@ -71,7 +71,7 @@ class Texts:
 
 
 def fill_texts(form: Form, content: Mapping[str, Any]) -> None:
-    """Put content into the form's fields; what has none is kept beside them."""
+    """Fill the form with content; parts without a field go into the hidden field `content_more`."""
     texts, rest = split_content(content)
     for path in PATHS:
         form.poplist(f"c.{path}")
@@ -82,26 +82,26 @@ def fill_texts(form: Form, content: Mapping[str, Any]) -> None:
 
 
 def read_texts(form: Form, *, over: Container[str] = ()) -> dict[str, Any]:
-    """The content as the form has it. `over`: the paths of what stands below, see `put_together`."""
-    return join_content(typed_texts(form), _kept(form), over=over)
+    """Return the content of the form. `over`: paths of the texts it overrides, see `join_content`."""
+    return join_content(typed_texts(form), _read_rest(form), over=over)
 
 
 def typed_texts(form: Form) -> dict[str, str]:
-    """The texts that the form had fields for, by path."""
+    """Return the texts that the form has fields for, by path."""
     return {path: form[f"c.{path}"].replace("\r\n", "\n").strip() for path in PATHS if f"c.{path}" in form}
 
 
-def _kept(form: Form) -> dict[str, Any]:
-    """What `fill_texts` put beside the fields; whatever else stands in its place is nothing."""
+def _read_rest(form: Form) -> dict[str, Any]:
+    """Return the parts that `fill_texts` put into `content_more`; {} if the value is not valid."""
     try:
-        kept = json.loads(form.get("content_more") or "{}")
+        rest = json.loads(form.get("content_more") or "{}")
     except (ValueError, RecursionError):
         return {}
-    return split_content(kept)[1] if isinstance(kept, dict) else {}
+    return split_content(rest)[1] if isinstance(rest, dict) else {}
 
 
 def add_language(form: Form, code: str) -> None:
-    """Give a language its fields; an unknown one has none."""
+    """Add the fields of a language; an unknown code is ignored."""
     if code in OTHER_LANGUAGES and code not in form.getlist("page_language"):
         form.setlist("page_language", [*form.getlist("page_language"), code])
 
@@ -114,12 +114,13 @@ def show_languages(
     may_change: Callable[[str], bool] = lambda path: True,
     kind: str,
 ) -> dict[str, Any]:
-    """What the template needs for the other languages: those that were asked for and those that messages are
-    `written` in have fields, the others can be added.
+    """Return the template context of the other languages.
+
+    Languages asked for and those that messages are `written` in have fields; the others can be added.
     """
-    asked = form.getlist("page_language")
+    requested = form.getlist("page_language")
     added = form.get("add_language", "") if form.get("wish") == "language" else ""
-    shown = [code for code in OTHER_LANGUAGES if code in asked or code in written]
+    shown = [code for code in OTHER_LANGUAGES if code in requested or code in written]
     return {
         "translated": [show_texts(form, errors, code, may_change=may_change, kind=kind) for code in shown],
         "addable": [(code, name) for code, name in OTHER_LANGUAGES.items() if code not in shown],
@@ -135,11 +136,11 @@ def show_texts(
     may_change: Callable[[str], bool] = lambda path: True,
     kind: str,
 ) -> Texts:
-    """The fields of a language, called as in campaigns of this kind. `may_change`: which of all paths have one here."""
+    """Return the fields of a language, named as in campaigns of this kind. `may_change`: which paths have a field."""
     prefix = "" if code == "vi" else f"languages.{code}."
 
     def fields(paths: Iterable[str]) -> list[Field]:
-        return [field(path) for path in paths if prefix + path in _KNOWN and may_change(prefix + path)]
+        return [field(path) for path in paths if prefix + path in _PATHS and may_change(prefix + path)]
 
     def field(path: str) -> Field:
         key, last = f"c.{prefix}{path}", path.rpartition(".")[2]
@@ -172,7 +173,7 @@ def show_texts(
 
 
 def _page_groups() -> list[tuple[str, list[str]]]:
-    """Every sentence of the answer page, by where it stands."""
+    """Return the sentences of the answer page, grouped by place: title, names."""
     rest = list(PAGE_WORDS)
     groups = []
     for title, begins in (
@@ -207,7 +208,7 @@ def _hint(path: str, last: str, code: str) -> str:
     return " ".join([known, _("Để trống: không nhắn lại.")])
 
 
-_KNOWN = frozenset(PATHS)
+_PATHS = frozenset(PATHS)
 _NAMES: dict[str, Any] = {
     "button": _l("Chữ trên nút của trang trả lời"),
     "thanks": _l("Lời cảm ơn trên trang"),
