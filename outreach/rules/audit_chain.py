@@ -1,7 +1,7 @@
-"""The arithmetic of the audit's chain: each entry's hash covers the entry before it. Pure.
+"""Hash chain of the audit log: each entry's hash covers the hash of the entry before it. Pure.
 
-The values before and after a change may be personal data, which an erasure must be able to take away: the chain
-covers their salted digest alone. Without the salt, which goes with them, no number can be guessed from its digest.
+The values before and after a change may be personal data, which an erasure must be able to delete: the chain
+covers only their salted digest. The salt is deleted with them; without it no number can be guessed from its digest.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-GENESIS = "0" * 64  # what the first entry follows
+GENESIS = "0" * 64  # `previous` of the first entry
 
 
 @dataclass(frozen=True, slots=True)
 class ChainEntry:
-    """One entry as the chain sees it, and what stands beside it. `values` and `salt` are None once erased."""
+    """Entry of the audit log with its values and their salt, both None once erased."""
 
     id: int
     at: datetime
@@ -37,14 +37,14 @@ class ChainEntry:
 
 class ChainFault(StrEnum):
     CHANGED = "changed"
-    VALUES = "values"  # the entry is whole, its values before and after are not
+    VALUES = "values"  # the entry is intact, its values before and after are not
     REMOVED = "removed"
     INSERTED = "inserted"
 
 
 @dataclass(frozen=True, slots=True)
 class ChainBreak:
-    """The first entry that is not as it was written; of removed ones the first that is missing."""
+    """First entry that is not as it was written; if entries were removed, the first missing one."""
 
     id: int
     fault: ChainFault
@@ -62,22 +62,26 @@ def hash_entry(
     details: dict[str, Any],
     values_digest: str,
 ) -> str:
-    """The hash of an entry that follows the one with the hash `previous`."""
+    """Return the hash of an entry that follows the one with the hash `previous`."""
     moment = at.astimezone(UTC).isoformat(timespec="microseconds")
     return _sha256([previous, id, moment, actor_id, origin, action, subject, details, values_digest])
 
 
 def digest(salt: str, values: dict[str, Any]) -> str:
+    """Return the salted digest of an entry's values."""
     return _sha256([salt, values])
 
 
 def find_break(links: Iterable[ChainEntry], *, last_id: int, last_hash: str) -> ChainBreak | None:
-    """The first break of a chain whose last entry was `last_id`; None where it is whole. Links in the order of ids."""
+    """Return the first break of the chain, or None if it is intact.
+
+    `links` are in the order of ids; the last entry ever written was `last_id` with `last_hash`.
+    """
     before_id, before_hash = 0, GENESIS
     for link, following in _with_next(links):
-        is_own = link.hash == _seal_of(link)
-        if not is_own or link.previous != before_hash:
-            return ChainBreak(*_name(link, following, is_own, before_id, before_hash, last_id))
+        is_unchanged = link.hash == _expected_hash(link)
+        if not is_unchanged or link.previous != before_hash:
+            return ChainBreak(*_classify(link, following, is_unchanged, before_id, before_hash, last_id))
         if link.values is not None and digest(link.salt or "", link.values) != link.values_digest:
             return ChainBreak(link.id, ChainFault.VALUES)
         before_id, before_hash = link.id, link.hash
@@ -90,26 +94,26 @@ def find_break(links: Iterable[ChainEntry], *, last_id: int, last_hash: str) -> 
     return None
 
 
-def _name(
+def _classify(
     link: ChainEntry,
     following: ChainEntry | None,
-    is_own: bool,
+    is_unchanged: bool,
     before_id: int,
     before_hash: str,
     last_id: int,
 ) -> tuple[int, ChainFault]:
-    """What happened at a link that does not fit, by where the one after it holds on."""
+    """Return the id and the fault at a link that does not fit, judged by the link after it."""
     if following is not None and following.previous == before_hash:
         return link.id, ChainFault.INSERTED
     if following is None and link.id > last_id:
         return link.id, ChainFault.INSERTED
-    if not is_own:
+    if not is_unchanged:
         return link.id, ChainFault.CHANGED
-    # Numbers have gaps only among entries from before there was a chain.
+    # Ids have gaps only among entries from before the chain existed.
     return (before_id + 1 if link.id > before_id + 1 else link.id), ChainFault.REMOVED
 
 
-def _seal_of(link: ChainEntry) -> str:
+def _expected_hash(link: ChainEntry) -> str:
     return hash_entry(
         link.previous,
         id=link.id,
@@ -124,13 +128,13 @@ def _seal_of(link: ChainEntry) -> str:
 
 
 def _with_next(links: Iterable[ChainEntry]) -> Iterator[tuple[ChainEntry, ChainEntry | None]]:
-    held: ChainEntry | None = None
+    current: ChainEntry | None = None
     for link in links:
-        if held is not None:
-            yield held, link
-        held = link
-    if held is not None:
-        yield held, None
+        if current is not None:
+            yield current, link
+        current = link
+    if current is not None:
+        yield current, None
 
 
 def _sha256(parts: list[Any]) -> str:

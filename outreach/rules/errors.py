@@ -1,23 +1,23 @@
-"""Every failure that a caller can act on, one class each.
+"""Exceptions that a caller can act on, one class for each kind of failure.
 
 LoaError
-├── BadInput            the user's input cannot be taken; `str()` is the Vietnamese sentence to show
+├── BadInput            the user's input is not valid; `str()` is the Vietnamese sentence to show
 │   ├── BadList         a file of contacts that cannot be read
-│   │   └── NoPhoneColumn   one in which no column holds phone numbers: a person may name it
+│   │   └── NoPhoneColumn   no column with phone numbers was found: the user may name it
 │   ├── BadTemplate     a message text with an unknown field or an unclosed bracket
-│   └── BadCampaign     a campaign file or form that cannot be taken
+│   └── BadCampaign     a campaign file or form that is not valid
 ├── NotFound            no such row, or none that this user may see
 ├── NotAllowed          this user may not do this
-└── WrongState          the thing is no longer in the state that the action needs
+└── WrongState          the row is no longer in the state that the action needs
 """
 
 
 class LoaError(Exception):
-    """Base of all; `str()` is one sentence in Vietnamese that says what happened and what to do."""
+    """Base class; `str()` is one sentence in Vietnamese that says what happened and what to do."""
 
 
 class BadInput(LoaError):
-    """The user's input cannot be taken as it is. Nothing was stored."""
+    """Input of the user that is not valid. Nothing was stored."""
 
 
 class BadList(BadInput):
@@ -25,7 +25,7 @@ class BadList(BadInput):
 
 
 class NoPhoneColumn(BadList):
-    """People are listed and no column is found to hold their phone numbers."""
+    """A list of people in which no column with phone numbers was found."""
 
 
 class BadTemplate(BadInput):
@@ -33,16 +33,16 @@ class BadTemplate(BadInput):
 
 
 class BadCampaign(BadInput):
-    """A campaign's description that cannot be taken."""
+    """A campaign file or form that is not valid."""
 
 
 class NotFound(LoaError):
-    """No such row, or none that this user may see: the two are not told apart on purpose."""
+    """No such row, or none that this user may see: on purpose, one error for both."""
 
 
 class NotAllowed(LoaError):
-    """The user is known and may not do this."""
+    """A signed-in user without the permission for this."""
 
 
 class WrongState(LoaError):
-    """The row is no longer in the state that the action needs; read it again."""
+    """A row that is no longer in the state that the action needs; read it again."""

@@ -1,8 +1,6 @@
-"""Parsers of environment variables and push fields; numbers as written in Vietnamese.
+"""Parsers of environment variables and push fields; numbers as written in Vietnamese. Pure.
 
-How a variable's text is checked and read. Each raises ValueError with what is wrong, in Vietnamese. Pure.
-
-Numbers as they are written in Vietnamese. Pure.
+Each parser raises ValueError with what is wrong, in Vietnamese.
 """
 
 from __future__ import annotations
@@ -14,10 +12,13 @@ from urllib.parse import urlsplit
 
 
 def text(value: str) -> str:
+    """Accept any text."""
     return value
 
 
 def url(*schemes: str) -> Callable[[str], str]:
+    """Return a parser of URLs with one of these schemes."""
+
     def check(value: str) -> str:
         parts = urlsplit(value)
         if parts.scheme not in schemes:
@@ -31,7 +32,8 @@ def url(*schemes: str) -> Callable[[str], str]:
 
 
 def database(value: str) -> str:
-    # The driver is ours to choose; operators write the plain scheme.
+    """Parse the URL of a PostgreSQL or SQLite database."""
+    # Operators write the plain scheme; the driver is chosen here.
     value = re.sub(r"^(postgres|postgresql)://", "postgresql+psycopg://", value)
     if not value.startswith(("postgresql+psycopg://", "sqlite:///")):
         raise ValueError("phải bắt đầu bằng postgresql:// hoặc sqlite:///")
@@ -40,6 +42,7 @@ def database(value: str) -> str:
 
 
 def check_port(value: str) -> None:
+    """Raise ValueError if the URL's port is not a number."""
     try:
         _ = urlsplit(value).port
     except ValueError:
@@ -47,6 +50,8 @@ def check_port(value: str) -> None:
 
 
 def choice(*allowed: str) -> Callable[[str], str]:
+    """Return a parser that accepts only these values."""
+
     def check(value: str) -> str:
         if value not in allowed:
             raise ValueError(f"phải là một trong: {', '.join(allowed)}")
@@ -56,45 +61,50 @@ def choice(*allowed: str) -> Callable[[str], str]:
 
 
 def number(low: float, high: float) -> Callable[[str], float]:
+    """Return a parser of numbers between `low` and `high`, inclusive."""
+
     def check(value: str) -> float:
         try:
-            read = float(value)
+            result = float(value)
         except ValueError:
             raise ValueError("phải là một số") from None
-        if not low <= read <= high:
+        if not low <= result <= high:
             raise ValueError(f"phải từ {low:g} đến {high:g}")
-        return read
+        return result
 
     return check
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers between `low` and `high`, inclusive."""
+
     def check(value: str) -> int:
-        read = number(low, high)(value)
-        if read != int(read):
+        result = number(low, high)(value)
+        if result != int(result):
             raise ValueError("phải là số nguyên")
-        return int(read)
+        return int(result)
 
     return check
 
 
 def addresses(value: str) -> tuple[str, ...]:
+    """Parse addresses separated by commas."""
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-def read_lines(written: str) -> dict[str, str]:
-    """`NAME=value` a line."""
-    lines = written.splitlines()
+def read_lines(content: str) -> dict[str, str]:
+    """Parse a file with a `NAME=value` on each line; lines with # are comments."""
+    lines = content.splitlines()
     return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
 
 def format_number(value: int) -> str:
-    """1.234.567"""
+    """Return the number with points: 1.234.567."""
     return f"{value:,}".replace(",", ".")
 
 
 class PushFields(NamedTuple):
-    """What an operator calls the parts of a reply."""
+    """Names that an operator gives to the fields of a pushed reply."""
 
     id: str = "id"
     sender: str = "from"
@@ -103,18 +113,18 @@ class PushFields(NamedTuple):
     at: str = "at"
 
     def __str__(self) -> str:
-        return ",".join(f"{ours}={theirs}" for ours, theirs in self._asdict().items())
+        return ",".join(f"{field}={name}" for field, name in self._asdict().items())
 
 
 DEFAULT_FIELDS = PushFields()
 
 
 def parse_push_fields(text: str) -> PushFields:
-    """`id=mo_id,sender=msisdn` to an operator's names. Raises ValueError."""
-    named = PushFields()._asdict()
+    """Parse the names of fields, as in `id=mo_id,sender=msisdn`. Raises ValueError."""
+    names = PushFields()._asdict()
     for part in filter(None, map(str.strip, text.split(","))):
-        ours, sign, theirs = part.partition("=")
-        if not sign or ours.strip() not in named or not theirs.strip():
+        field, sign, name = part.partition("=")
+        if not sign or field.strip() not in names or not name.strip():
             raise ValueError(f"viết dạng id=…,sender=…,recipient=…,body=…,at=…; không hiểu “{part}”")
-        named[ours.strip()] = theirs.strip()
-    return PushFields(**named)
+        names[field.strip()] = name.strip()
+    return PushFields(**names)

@@ -1,16 +1,14 @@
-"""The gateway port: requests, outcomes, causes, protocols; sample numbers.
+"""Gateway port: messages, outcomes, causes of failure, and the protocols that a gateway implements. Pure.
 
-The port: what sending needs from whoever carries the messages, and nothing more.
+A gateway returns an outcome for each request; it never raises for an error or a missing answer of the other side. The
+outcome tells the caller what to do next:
 
-A gateway answers each request with an outcome; it never raises for what the other side said or failed
-to say. The outcomes tell the caller what to do next:
+Accepted         the gateway has the message and gave it an id
+Refused          final: the gateway will never send this message
+Throttled        the request was never processed; try again later
+OutcomeUnknown   the gateway may have the message: reconcile, never resend blindly
 
-Accepted    it has the message and gave it an id
-Refused     final: this message will never be sent by it
-Throttled   it was never processed; try again later
-Unseen      nobody knows whether it has the message: reconcile, never resend blindly
-
-Numbers of the committed samples: real subscribers may hold them, so a live gateway never gets one. Pure.
+Also here: the sample numbers of this project. Real subscribers may have them, so a live gateway never gets one.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ from typing import Protocol
 
 
 class DeliveryStatus(StrEnum):
-    """How far the gateway says a message has come."""
+    """Delivery status of a message, as reported by the gateway."""
 
     ACCEPTED = "accepted"
     SENT = "sent"
@@ -35,7 +33,7 @@ class DeliveryStatus(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a message was not sent or not delivered, in our words."""
+    """Cause why a message was not sent or not delivered, the same for all gateways."""
 
     BAD_NUMBER = "bad_number"
     NOT_MOBILE = "not_mobile"
@@ -53,7 +51,7 @@ class Cause(StrEnum):
 
 @dataclass(slots=True)
 class OutboundMessage:
-    """One request. `attempt_id` goes into the callback's address; `validity_s` ends the gateway's tries."""
+    """One request. `attempt_id` goes into the callback URL; after `validity_s` the gateway stops trying."""
 
     attempt_id: int
     to: str
@@ -64,7 +62,7 @@ class OutboundMessage:
 
 @dataclass(slots=True)
 class Accepted:
-    """`segments`: how many the gateway charges, where it says so at once."""
+    """Outcome of an accepted message; `segments` are those billed, None if not known yet."""
 
     gateway_id: str
     status: DeliveryStatus = DeliveryStatus.ACCEPTED
@@ -73,18 +71,25 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
+    """Outcome of a message that the gateway will never send; `code` is the gateway's own."""
+
     cause: Cause
     code: str
 
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
+    """Outcome of a request that was not processed and may be repeated later."""
+
     retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeUnknown:
-    """`detail` names the kind of failure (a class or an HTTP status), never a number or a text."""
+    """Outcome of a request without a clear answer: the gateway may have the message.
+
+    `detail` is the kind of failure (a class or an HTTP status), never a number or a text.
+    """
 
     detail: str
 
@@ -94,7 +99,7 @@ Outcome = Accepted | Refused | Throttled | OutcomeUnknown
 
 @dataclass(frozen=True, slots=True)
 class ListedMessage:
-    """A message as the gateway's own list shows it. `created_at` is None where it does not say."""
+    """Message in the gateway's own list. `created_at` is None where it is not given."""
 
     gateway_id: str
     body: str
@@ -102,14 +107,14 @@ class ListedMessage:
     status: DeliveryStatus
     cause: Cause | None = None
     code: str | None = None
-    attempt_id: int | None = None  # where the gateway knows a message by an id of ours
+    attempt_id: int | None = None  # where the gateway stores an id of ours
 
 
 @dataclass(frozen=True, slots=True)
 class BilledMessage:
-    """What the gateway charges for a message, in `unit` (USD, VND); `price` is None until it has billed it.
+    """Price of a message, in `unit` (USD, VND). `price` is None until the gateway has billed it.
 
-    `segments` is None where it does not say.
+    `segments` is None where it is not given.
     """
 
     gateway_id: str
@@ -120,7 +125,7 @@ class BilledMessage:
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """A status callback, parsed. `status` is None for a word that is new to us."""
+    """Parsed status callback. `status` is None for an unknown value."""
 
     gateway_id: str
     status: DeliveryStatus | None
@@ -130,10 +135,10 @@ class StatusReport:
 
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
-    """A resident's message, parsed. `sender` is E.164.
+    """Parsed reply of a resident. `sender` is E.164.
 
-    `is_opt_out` when the gateway took it as an opt-out, `is_help_request` when as a call for help: it has answered both itself.
-    `received_at` is when it came to the gateway, None where that does not say.
+    `is_opt_out` if the gateway treated it as an opt-out, `is_help_request` if as a call for help: it has answered both
+    itself. `received_at` is when the gateway received it, None where it is not given.
     """
 
     gateway_id: str
@@ -146,23 +151,23 @@ class InboundMessage:
 
 
 class Gateway(Protocol):
-    """What the senders use. One event loop, one pool of connections."""
+    """Client of a gateway for sending. Belongs to one event loop, with one connection pool."""
 
     async def send(self, message: OutboundMessage) -> Outcome: ...
 
     async def list_to(self, number: str, *, attempt_id: int) -> list[ListedMessage]:
-        """The newest messages to one number, or the attempt's own. Raises GatewayAway when they cannot be had."""
+        """Return the newest messages to a number, or the attempt's own. Raises GatewayUnavailable."""
         ...
 
     def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
-        """All messages sent on a day of UTC, by pages, with their price. Raises GatewayAway."""
+        """Yield pages of all messages sent on a day (UTC), with prices. Raises GatewayUnavailable."""
         ...
 
     async def close(self) -> None: ...
 
 
 class Webhooks(Protocol):
-    """What the web needs: is this call genuine, and what does it say."""
+    """Reader of a gateway's calls to the web: checks their signature and parses them."""
 
     def is_genuine(self, *, url: str, form: Mapping[str, str], signature: str | None) -> bool: ...
 
@@ -172,7 +177,7 @@ class Webhooks(Protocol):
 
 
 class GatewayUnavailable(Exception):
-    """The gateway's list could not be read; nothing is known, ask again later."""
+    """Failure to read the gateway's list; nothing is known, try again later."""
 
 
 _SAMPLE = re.compile(r"^\+84\d{3}000\d{3}$")

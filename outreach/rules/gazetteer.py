@@ -1,7 +1,7 @@
-"""The name of a commune as people write it to its code of the General Statistics Office.
+"""Gazetteer: the code of a commune (General Statistics Office) for any spelling of its name. Pure.
 
-Names of Kon Tum are written in many ways (Đắk, Đăk, Dak; Ngọk, Ngọc; Ia, Ya) and some collide once accents are
-gone, so a colliding name gives candidates, never a guess.
+Names of Kon Tum are written in many ways (Đắk, Đăk, Dak; Ngọk, Ngọc; Ia, Ya) and some are the same without accents.
+Such a name gives candidates, never a guess.
 """
 
 import csv
@@ -19,20 +19,20 @@ _NEXT_PLACE = re.compile(
     re.IGNORECASE,
 )
 _KIND = re.compile(r"(xa|x|phuong|p|f|thi tran|tt|t t) (?=\w)")
-_KIND_MEANT = {"x": "xa", "p": "phuong", "f": "phuong", "tt": "thi tran", "t t": "thi tran"}
+_KIND_IN_FULL = {"x": "xa", "p": "phuong", "f": "phuong", "tt": "thi tran", "t t": "thi tran"}
 _DISTRICT_KIND = re.compile(r"(huyen|h|thanh pho|tp|t p) (?=\w)")
 _COMMON_STARTS = ("dak", "ngok", "mang", "kon", "ia", "sa")
-# One letter more or less in five, one wrong in seven; of shorter names ("Đắk Min") too many are alike.
-_SAFE_RATIO = 85
-_SHORTEST_TO_MEND = 4
-_CLEAR_LEAD = 8
-_MOST_REMEMBERED = 10_000
+# Of 100: one letter more or less in five, one wrong in seven; of shorter names ("Đắk Min") too many are alike.
+_MIN_RATIO = 85
+_MIN_LENGTH_TO_CORRECT = 4
+_MIN_LEAD = 8
+_CACHE_SIZE = 10_000
 _ODD_LETTERS = str.maketrans({"đ": "d", "ƀ": "b", "'": None, "’": None, "`": None})
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceMatch:
-    """`code` when the text names one commune; else the codes that it may mean, ascending, or none."""
+    """Result of a look-up: `code` if the text names one commune, else the possible codes, ascending."""
 
     code: str | None = None
     candidates: tuple[str, ...] = ()
@@ -47,13 +47,13 @@ class _Commune:
 
 
 class Gazetteer:
-    """All communes of a province, ready to be looked up by any spelling of their names."""
+    """Communes of a province, looked up by any spelling of their names."""
 
     def __init__(self, rows: Iterable[Mapping[str, str]]) -> None:
-        """Take rows with the columns of `kontum_units.csv`."""
+        """Index rows with the columns of `kontum_units.csv`."""
         self._communes: dict[str, list[_Commune]] = {}
         self._districts: set[str] = set()
-        self._remembered: dict[tuple[str, str], PlaceMatch] = {}
+        self._cache: dict[tuple[str, str], PlaceMatch] = {}
         for row in rows:
             district = spelling_key(row["district_name"])
             kind = _plain(row["commune_kind"])
@@ -63,17 +63,19 @@ class Gazetteer:
 
     def match(self, commune: str, district: str | None = None) -> PlaceMatch:
         """Find the commune that a cell names; `district` is the text of the list's district column, if any."""
-        asked = (commune, district or "")
-        found = self._remembered.get(asked)
-        if found is None:
-            if len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered.clear()
-            found = self._remembered[asked] = self._look_up(*asked)
-        return found
+        key = (commune, district or "")
+        match = self._cache.get(key)
+        if match is None:
+            if len(self._cache) >= _CACHE_SIZE:
+                self._cache.clear()
+            match = self._cache[key] = self._look_up(*key)
+        return match
 
     def match_address(self, address: str, district: str | None = None) -> PlaceMatch:
-        """Find the commune in an address such as "Thôn 4, X. Đắk La, Đắk Hà". Where no part says that it is a commune,
-        one behind the first that is called as no district is counts, spelt as it is.
+        """Find the commune in an address such as "Thôn 4, X. Đắk La, Đắk Hà".
+
+        Where no part is marked as a commune, a part after the first counts if it is the exact name of a commune and of no
+        district.
         """
         parts = _parts_of(address)
         if any(map(_KIND.match, parts)):
@@ -89,13 +91,13 @@ class Gazetteer:
         if not name:
             return PlaceMatch()
         within = self._district_among([district, *others])
-        name = _FORMERLY.get((name, within), name)
+        name = _RENAMED.get((name, within), name)
         communes = self._communes.get(name) or self._misspelt(name, within)
         if len(communes) > 1 and kind:
-            communes = [each for each in communes if each.kind == kind] or communes
+            communes = [commune for commune in communes if commune.kind == kind] or communes
         if len(communes) > 1 and within:
-            communes = [each for each in communes if each.district == within] or communes
-        codes = sorted(each.code for each in communes)
+            communes = [commune for commune in communes if commune.district == within] or communes
+        codes = sorted(commune.code for commune in communes)
         return PlaceMatch(codes[0]) if len(codes) == 1 else PlaceMatch(None, tuple(codes))
 
     def _district_among(self, texts: Iterable[str]) -> str:
@@ -103,17 +105,17 @@ class Gazetteer:
         return next((key for key in keys if key in self._districts), "")
 
     def _misspelt(self, name: str, district: str) -> list[_Commune]:
-        """The communes of the one name that is clearly nearest; none when two are near."""
-        scored = sorted(((_likeness(name, key), key) for key in self._communes), reverse=True)
+        """Return the communes of the most similar name; none if a second name is nearly as similar."""
+        scored = sorted(((_similarity(name, key), key) for key in self._communes), reverse=True)
         (best, key), (second, _) = (*scored, (0.0, ""), (0.0, ""))[:2]
-        if best < _SAFE_RATIO or best - second < _CLEAR_LEAD:
+        if best < _MIN_RATIO or best - second < _MIN_LEAD:
             return []
         near = self._communes[key]
-        return [each for each in near if each.district == district] if district else near
+        return [commune for commune in near if commune.district == district] if district else near
 
 
 def default_gazetteer() -> Gazetteer:
-    """The communes of Kon Tum in 2020, which the project carries."""
+    """Return the gazetteer of the communes of Kon Tum in 2020, from the file in this project."""
     with (Path(__file__).parents[1] / "places" / "kontum_units.csv").open(
         encoding="utf-8", newline=""
     ) as file:
@@ -121,9 +123,9 @@ def default_gazetteer() -> Gazetteer:
 
 
 def spelling_key(name: str) -> str:
-    """One key for all spellings of a name that mean the same, spaces and accents gone.
+    """Return one key for all spellings of a name, without spaces and accents.
 
-    Đắk/Đăk/Dak/Đắc, Ngọk/Ngọc, Ia/Ya/Ea, Buk/But, Krong/Kroong, Xú/Sú, Blô/Plô fall together.
+    Đắk/Đăk/Dak/Đắc, Ngọk/Ngọc, Ia/Ya/Ea, Buk/But, Krong/Kroong, Xú/Sú, Blô/Plô have the same key.
     """
     words = ("ia" if word == "ea" else word for word in _plain(name).split())
     # After joining, so that "Rơ Ông" and "RơÔng" are one.
@@ -137,7 +139,7 @@ def _spell(word: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Lower case, no accents, apostrophes gone, other marks to spaces."""
+    """Return the text in lower case, without accents and apostrophes, other marks as spaces."""
     decomposed = unicodedata.normalize("NFD", text.lower().translate(_ODD_LETTERS))
     bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return " ".join(re.sub(r"[^\w]|_", " ", bare).split())
@@ -148,27 +150,27 @@ def _parts_of(text: str) -> list[str]:
 
 
 def _take_apart(text: str) -> tuple[str, str, list[str]]:
-    """The commune's key, its kind if the text says it, and the other places that the text names."""
+    """Return the commune's key, its kind if the text has it, and the other places in the text."""
     parts = _parts_of(text)
     if not parts:
         return "", "", []
     at = next((index for index, part in enumerate(parts) if _KIND.match(part)), 0)
-    named = _KIND.match(parts[at])
-    kind = _KIND_MEANT.get(named[1], named[1]) if named else ""
-    name = parts[at][named.end() :] if named else parts[at]
-    # A bare "Kon Tum" behind a commune is as likely the province as the city.
+    prefix = _KIND.match(parts[at])
+    kind = _KIND_IN_FULL.get(prefix[1], prefix[1]) if prefix else ""
+    name = parts[at][prefix.end() :] if prefix else parts[at]
+    # "Kon Tum" alone after a commune is as likely the province as the city.
     others = [part for index, part in enumerate(parts) if index != at and part != "kon tum"]
     return spelling_key(name), kind, others
 
 
-def _likeness(name: str, key: str) -> float:
-    """How alike two keys are, 0 to 100, beyond the first word that half of all names share."""
+def _similarity(name: str, key: str) -> float:
+    """Return the similarity of two keys, 0 to 100, without the first word that half of all names share."""
     for start in _COMMON_STARTS:
         if name.startswith(start) and key.startswith(start):
             name, key = name.removeprefix(start), key.removeprefix(start)
             break
-    return fuzz.ratio(name, key) if min(len(name), len(key)) >= _SHORTEST_TO_MEND else 0
+    return fuzz.ratio(name, key) if min(len(name), len(key)) >= _MIN_LENGTH_TO_CORRECT else 0
 
 
-# The commune's name, its district, and what it has been called since: a town made of all of it in 2019.
-_FORMERLY = {(spelling_key("Đắk Long"), spelling_key("Kon Plông")): spelling_key("Măng Đen")}
+# (former name, district): the name since. The whole commune became a town in 2019.
+_RENAMED = {(spelling_key("Đắk Long"), spelling_key("Kon Plông")): spelling_key("Măng Đen")}

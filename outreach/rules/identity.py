@@ -1,10 +1,7 @@
-"""Keys of names, language codes, masked numbers.
+"""Keys of people's names, language codes and masked phone numbers. Pure.
 
-Keys of people's names: what spellings have in common, and the order of a directory.
-
-The languages that people of Kon Tum are written to in, by their ISO 639 code. Pure.
-
-Numbers as lists show them: enough to tell them apart, too little to call.
+Languages are those in which people of Kon Tum are written to, by their ISO 639 code. A masked number shows enough to
+tell numbers apart, too little to call.
 """
 
 from __future__ import annotations
@@ -14,35 +11,36 @@ from functools import lru_cache
 
 from rapidfuzz import fuzz
 
-_ALIKE = 85  # of 100; one letter in seven
+_MIN_SIMILARITY = 85  # of 100; one letter in seven
 
 
 def name_key(name: str) -> str:
-    """What two spellings of one name have in common: letters, unaccented, lower case, no spaces."""
+    """Return the key shared by the spellings of a name: letters and digits, unaccented, lower case."""
     return "".join(words_of(name))[:120]
 
 
 def given_key(name: str) -> str:
-    """The name's words from the last to the first: "Nguyễn Văn An" is "an van nguyen", as directories are ordered."""
+    """Return the key for sorting by given name: "Nguyễn Văn An" becomes "an van nguyen"."""
     return " ".join(reversed(words_of(name)))[:160]
 
 
 def may_be_renamed(before: str, now: str) -> bool:
-    """May these be one person's name, written in full, put right or changed? The same name is not meant.
+    """Check whether two different names may be the same person's: completed, corrected or changed.
 
-    Every word of one stands in the other ("Nguyễn Thị Hoa", "Nguyễn Thị Ngọc Hoa"), or hardly a letter differs.
+    Every word of one is in the other ("Nguyễn Thị Hoa", "Nguyễn Thị Ngọc Hoa"), or hardly a letter differs. Returns False
+    for the same name.
     """
     first, second = words_of(before), words_of(now)
     if min(len(first), len(second)) < 2 or first == second:
         return False
     if set(first) <= set(second) or set(second) <= set(first):
         return True
-    # The particles A and Y of family names are too short to tell anybody apart.
-    return bool(fuzz.ratio("".join(first), "".join(second)) >= _ALIKE)
+    # Without spaces, as the particles A and Y of family names are too short to be compared alone.
+    return bool(fuzz.ratio("".join(first), "".join(second)) >= _MIN_SIMILARITY)
 
 
 def words_of(name: str) -> list[str]:
-    """A name's words, unaccented and in lower case, without any mark."""
+    """Return a name's words, unaccented, in lower case and without marks."""
     return [*filter(None, map(_plain, name.split()))]
 
 
@@ -74,7 +72,7 @@ _OTHER_SPELLINGS = {
 
 
 def language_code(text: str) -> str | None:
-    """The code of a language as lists write it ("tiếng Ba Na", "Xơ-đăng", "bdq"), or None."""
+    """Return the code of a language as written in lists ("tiếng Ba Na", "Xơ-đăng", "bdq"), or None."""
     if text.strip().lower() in NAMES:
         return text.strip().lower()
     key = _key(text)
@@ -90,12 +88,12 @@ _CODES = {_key(name): code for code, name in NAMES.items()} | _OTHER_SPELLINGS |
 
 
 def mask_number(e164: str) -> str:
-    """0905•••123; dots alone where the number was erased."""
+    """Return the number as 0905•••123; dots alone where it was erased."""
     if not e164 or e164.startswith(ERASED):
         return "•••"
     national = "0" + e164.removeprefix("+84")
     return f"{national[:4]}•••{national[-3:]}"
 
 
-# What stands in a number's place once everybody on it was erased: "#" and the row's id. Figures still count the row.
+# An erased number: "#" and the row's id, once everybody with it was erased. The row is still counted.
 ERASED = "#"

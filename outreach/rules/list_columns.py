@@ -1,16 +1,10 @@
-"""Cell text; which column of a list holds what; sensitive columns.
+"""Columns of a contact list: the header row, the meaning of each column, and cells as text. Pure.
 
-Which column of a list holds what: the header row under its titles, by its words or by what stands below. Pure.
+The header row may stand below titles. It is found by the words that organisations use in headings; where these are
+unknown, a column is recognised by its cells (phones, names).
 
-What the headings of a list mean, by the words that organisations use. Pure.
-
-Ethnic origin is never read: it is sensitive, and the language to write in is what a campaign needs.
-
-What a column holds, by its cells: phones, names, ethnic origin. Pure.
-
-Columns that tell ethnic origin or religion, which we may not keep: by their headings or by what they hold. Pure.
-
-A spreadsheet's cell as text. Pure.
+Columns with ethnic origin or religion are recognised by their heading or by their cells, and are never read: they are
+sensitive data that we may not keep, and the language to write in is what a campaign needs.
 """
 
 from __future__ import annotations
@@ -28,12 +22,12 @@ from outreach.rules.errors import BadList, NoPhoneColumn
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus, Reason, unaccented
 
-ROWS_SEARCHED = 40  # titles, header and enough people to recognise a phone column by what it holds
-NO_HEADER = -1  # a list that begins with its first person
+ROWS_SEARCHED = 40  # titles, header and enough people to recognise a phone column by its cells
+NO_HEADER = -1  # the list has no header row
 
 
 class Column(StrEnum):
-    """What a column tells about a person; phone columns are kept apart, as there may be several."""
+    """Meaning of a column; phone columns are not among them, as there may be several (see PHONE)."""
 
     STT = "stt"
     FAMILY_NAME = "family_name"
@@ -49,22 +43,22 @@ class Column(StrEnum):
     NOTE = "note"
     SMARTPHONE = "smartphone"
     LANGUAGE = "language"
-    CORRECTS = "corrects"  # of a file that we gave back: the row of an earlier import
+    CORRECTS = "corrects"  # in a file that we exported for correction: the row of an earlier import
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Where each column stands, counted from 0, and the first row below the header."""
+    """Header of a sheet: its labels, the positions of its columns from 0, and its first data row."""
 
     labels: tuple[str, ...]
     first_row: int
     columns: dict[Column, int] = field(default_factory=dict)
     phones: tuple[int, ...] = ()
-    sensitive: frozenset[int] = frozenset()  # which we may not keep: ethnic origin and religion
+    sensitive: frozenset[int] = frozenset()  # ethnic origin and religion: may not be kept
 
     def is_repeated_in(self, row: Row) -> bool:
-        """Is this row the header again, as at the top of a printed page?"""
-        for position in self.phones:  # all that most rows need
+        """Check whether this row is the header again, as at the top of a printed page."""
+        for position in self.phones:  # decides for most rows
             if (
                 position >= min(len(row), len(self.labels))
                 or cell_text(row[position]) != self.labels[position]
@@ -74,13 +68,16 @@ class Header:
         return any(self.labels) and labels == self.labels
 
     def meanings(self) -> dict[int, str]:
-        """What each column that is read is taken for: a `Column`, or PHONE."""
+        """Return the meaning of each column that is read, by position: a `Column`, or PHONE."""
         return {position: column.value for column, position in self.columns.items()} | dict.fromkeys(
             self.phones, PHONE
         )
 
     def labels_to_give_back(self) -> list[str]:
-        """The file's own headings, a plain one where its own would not be understood without the row below."""
+        """Return the headings for a file to correct, so that they can be read again.
+
+        A heading of the file stays; a plain one replaces it where it means nothing without the row below.
+        """
         meanings = self.meanings()
         width = max(len(self.labels), *(position + 1 for position in meanings))
         labels = [*self.labels, *[""] * (width - len(self.labels))]
@@ -91,18 +88,18 @@ class Header:
 
     @property
     def signature(self) -> str:
-        """The same for all lists with these headings in this order, whatever stands in them."""
-        said = "\n".join(map(unaccented, self.labels)) or f"#{max(self.phones, default=0)}"
-        return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
+        """Hash of the headings in their order; the same for all lists with these headings."""
+        headings = "\n".join(map(unaccented, self.labels)) or f"#{max(self.phones, default=0)}"
+        return hashlib.blake2b(headings.encode(), digest_size=16).hexdigest()
 
     def corrected(self, columns: Mapping[str, str]) -> Header:
-        """The header with what a person says of its columns: their positions and meanings, PHONE among them."""
-        said = {int(position): meaning for position, meaning in sorted(columns.items()) if meaning}
+        """Return the header with the columns that a user named, by position; a meaning may be PHONE."""
+        meanings = {int(position): meaning for position, meaning in sorted(columns.items()) if meaning}
         named: dict[Column, int] = {}
-        for position, meaning in said.items():
+        for position, meaning in meanings.items():
             if meaning != PHONE:
                 named.setdefault(Column(meaning), position)
-        phones = tuple(position for position, meaning in said.items() if meaning == PHONE)
+        phones = tuple(position for position, meaning in meanings.items() if meaning == PHONE)
         return replace(self, columns=named, phones=phones)
 
 
@@ -112,11 +109,11 @@ def find_header(
     *,
     at: int | None = None,
 ) -> Header | None:
-    """Find the header among a sheet's first rows; None if the sheet is no list of people at all.
+    """Find the header among a sheet's first rows. Returns None if the sheet is no list of people.
 
-    `corrected` are columns that a person named, by the header's signature; `at` is the row that a person chose, from
-    0, or NO_HEADER. A header without phones is one in which no column was found to hold them. Raises BadList when it
-    is too wide.
+    `corrected` holds columns that a user named, by the header's signature; `at` is the header row that a user chose,
+    from 0, or NO_HEADER. In the result, `phones` is empty where no column with phone numbers was found. Raises BadList
+    when the header has too many columns.
     """
     header: Header | None
     if at == NO_HEADER:
@@ -142,16 +139,16 @@ def find_header(
 
 
 def no_phone_column(labels: Sequence[str]) -> NoPhoneColumn:
-    """The error that names the columns found and says what to do."""
-    found = ", ".join(f"“{label[:LONGEST_LABEL]}”" for label in labels[:30] if label) or "không có cột nào"
+    """Return the error that names the columns found and says what to do."""
+    columns = ", ".join(f"“{label[:LONGEST_LABEL]}”" for label in labels[:30] if label) or "không có cột nào"
     return NoPhoneColumn(
-        f"Không tìm thấy cột số điện thoại. Các cột đọc được: {found}. "
+        f"Không tìm thấy cột số điện thoại. Các cột đọc được: {columns}. "
         "Hãy đặt tên cột chứa số điện thoại là “SĐT” hoặc “Số điện thoại” ở dòng tiêu đề rồi nhập lại."
     )
 
 
 def count_known_labels(row: Row) -> int:
-    """How many cells of a row are headings of a list of people."""
+    """Count the cells of a row that are known headings."""
     return len({meaning for cell in row if (meaning := meaning_of(cell_text(cell)))})
 
 
@@ -188,9 +185,9 @@ def _read_header(rows: Sequence[Row], index: int) -> Header:
 
 
 def _without_sensitive(header: Header, rows: Sequence[Row]) -> Header:
-    """The header with the columns that we may not keep, none of which is read."""
+    """Return the header with its sensitive columns marked and left out of those that are read."""
     by_heading = _headed_as_sensitive(header, rows)
-    # A language has the name of its people, and people are called Thái and Hoa.
+    # Languages bear the names of peoples, and Thái and Hoa are also personal names.
     named = {header.columns.get(column) for column in (Column.LANGUAGE, Column.NAME, Column.FAMILY_NAME)}
     below = rows[header.first_row :]
     by_content = {
@@ -208,25 +205,29 @@ def _without_sensitive(header: Header, rows: Sequence[Row]) -> Header:
 
 
 def _headed_as_sensitive(header: Header, rows: Sequence[Row]) -> set[int]:
-    """By the header itself, a second line under merged headings, or a first line that is less of a header."""
-    found = {position for position, label in enumerate(header.labels) if is_sensitive_heading(label)}
+    """Return columns that are sensitive by their heading or by the row above or below it."""
+    sensitive = {position for position, label in enumerate(header.labels) if is_sensitive_heading(label)}
     at = next((n for n, row in enumerate(rows) if tuple(map(cell_text, row)) == header.labels), None)
     if at is None:
-        return found
+        return sensitive
     above = ""
-    for position, (label, part) in enumerate(zip(header.labels, _words(rows, at + 1, header), strict=True)):
+    for position, (label, part) in enumerate(
+        zip(header.labels, _header_line(rows, at + 1, header), strict=True)
+    ):
         above = label or above
         if part and is_sensitive_heading(f"{above} {part}"):
-            found.add(position)
-    first_line = _words(rows, at - 1, header)
+            sensitive.add(position)
+    first_line = _header_line(rows, at - 1, header)
     known = {*header.columns.values(), *header.phones}
     if sum(map(bool, first_line)) > 1:
-        found |= {n for n, label in enumerate(first_line) if is_sensitive_heading(label) and n not in known}
-    return found
+        sensitive |= {
+            n for n, label in enumerate(first_line) if is_sensitive_heading(label) and n not in known
+        }
+    return sensitive
 
 
-def _words(rows: Sequence[Row], index: int, header: Header) -> list[str]:
-    """What stands above or below each heading; nothing where it is a person's row, as its figures show."""
+def _header_line(rows: Sequence[Row], index: int, header: Header) -> list[str]:
+    """Return the texts of the row above or below the headings; blank if it holds digits: a person's row."""
     row = rows[index] if 0 <= index < len(rows) else ()
     texts = [cell_text(cell_at(row, position)) for position in range(len(header.labels))]
     return [""] * len(texts) if any(letter.isdecimal() for text in texts for letter in text) else texts
@@ -241,7 +242,10 @@ def _holds_origins(header: Header, rows: Sequence[Row], position: int) -> bool:
 
 
 def _second_line(labels: Sequence[str], meanings: Sequence[str], row: Row) -> list[str] | None:
-    """The meanings when the row below divides merged headings: "Năm sinh" into men and women, "Địa chỉ" into places."""
+    """Return the meanings if the row below divides merged headings, else None.
+
+    Examples: "Năm sinh" into men and women, "Địa chỉ" into places.
+    """
     below = [cell_text(cell) for cell in row[: len(labels)]]
     below += [""] * (len(labels) - len(below))
     if sum(map(bool, below)) < 2 or any(letter.isdecimal() for label in below for letter in label):
@@ -249,23 +253,23 @@ def _second_line(labels: Sequence[str], meanings: Sequence[str], row: Row) -> li
     divided, above = [], ""
     for label, meaning, part in zip(labels, meanings, below, strict=True):
         above = label or above
-        found = meaning if not part else meaning_of(part) or meaning_of(f"{above} {part}")
-        if part and (not found or meaning == Column.NAME):
+        combined = meaning if not part else meaning_of(part) or meaning_of(f"{above} {part}")
+        if part and (not combined or meaning == Column.NAME):
             return None
-        if found == Column.BIRTH and part:
-            found = Column.BIRTH_OF_WOMEN if unaccented(part) == "nu" else Column.BIRTH_OF_MEN
-        divided.append(found)
+        if combined == Column.BIRTH and part:
+            combined = Column.BIRTH_OF_WOMEN if unaccented(part) == "nu" else Column.BIRTH_OF_MEN
+        divided.append(combined)
     return divided
 
 
 def _numbers_the_columns(row: Row) -> bool:
-    """Is it the line (1) (2) (3) … under a header?"""
+    """Check for the line (1) (2) (3) … under a header."""
     numbers = [text.strip("()[] ") for cell in row if (text := cell_text(cell))]
     return len(numbers) > 2 and numbers == [str(number) for number in range(1, len(numbers) + 1)]
 
 
 def _header_by_content(rows: Sequence[Row]) -> Header | None:
-    """A list whose header says nothing that we know, or that has none: go by what its columns hold."""
+    """Find the header by the cells of its columns, where it is missing or has no known heading."""
     phone = guess_phone_column(rows, taken=set())
     if phone is None:
         return None
@@ -279,7 +283,7 @@ def _header_by_content(rows: Sequence[Row]) -> Header | None:
 
 
 def _header_of_names(rows: Sequence[Row]) -> Header | None:
-    """A row that names one column for people's names among others that nobody knows: a person may say what they are."""
+    """Find a row with a heading for names and others that are unknown: the user may name those."""
     for index, row in enumerate(rows):
         labels = [cell_text(cell) for cell in row]
         if sum(map(bool, labels)) > 1 and any(meaning_of(label) == Column.NAME for label in labels):
@@ -288,7 +292,7 @@ def _header_of_names(rows: Sequence[Row]) -> Header | None:
 
 
 def _may_be_header(row: Row, phone: int) -> bool:
-    """Words and no figures, also over the phones, where they do not say that someone has none."""
+    """Check for words without digits, with a heading over the phones that does not mean "no phone"."""
     texts = [text for cell in row if (text := cell_text(cell))]
     figures = any(letter.isdecimal() for text in texts for letter in text)
     over_phones = cell_at(row, phone)
@@ -305,7 +309,7 @@ LONGEST_LABEL = 60
 
 PHONE = "phone"
 SENSITIVE = "not read"
-# The first that fits decides: "Điện thoại thông minh" is no phone number, "Tên chi hội" no person's name.
+# The first match decides: "Điện thoại thông minh" is no phone number, "Tên chi hội" no person's name.
 _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (meaning, re.compile(pattern))
     for meaning, pattern in (
@@ -344,7 +348,7 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     )
 )
 
-# A heading that says each meaning, where the file's own does not.
+# The heading for each meaning, used where the file's own is not recognised.
 PLAIN_LABELS = {
     PHONE: "SĐT",
     Column.STT: "STT",
@@ -366,13 +370,13 @@ PLAIN_LABELS = {
 
 
 def meaning_of(label: str) -> str:
-    """What a heading means: a `Column`, PHONE, NOT_READ, or "" where it is none that we know."""
+    """Return the meaning of a heading: a `Column`, PHONE, SENSITIVE, or "" if it is unknown."""
     if not label or len(label) > LONGEST_LABEL:
         return ""
     if is_sensitive_heading(label):
         return SENSITIVE
     words = unaccented(label)
-    if re.search(r"\bđ\.?t\b", label.lower()):  # without its stroke it is as likely "dân tộc"
+    if re.search(r"\bđ\.?t\b", label.lower()):  # without the stroke, "dt" is as likely "dân tộc"
         words += " dien thoai"
     return next((meaning for meaning, pattern in _LABELS if pattern.search(words)), "")
 
@@ -381,7 +385,7 @@ MOST_COLUMNS = 200
 
 
 def guess_phone_column(rows: Sequence[Row], *, taken: Set[int]) -> int | None:
-    """The column of which most filled cells hold a phone number."""
+    """Return the column of which most filled cells hold a phone number, or None."""
     best, most = None, 0
     for position in range(min(max(map(len, rows), default=0), MOST_COLUMNS)):
         filled = [cell for row in rows if cell_text(cell := cell_at(row, position))]
@@ -392,7 +396,7 @@ def guess_phone_column(rows: Sequence[Row], *, taken: Set[int]) -> int | None:
 
 
 def guess_name_column(rows: Sequence[Row]) -> int | None:
-    """The column of which most cells are words parted by spaces and no ethnic origins."""
+    """Return the column with most cells of several words without digits (not ethnic origins), or None."""
     names = [0] * min(max(map(len, rows), default=0), MOST_COLUMNS)
     for row in rows:
         for position, cell in enumerate(row[: len(names)]):
@@ -405,22 +409,22 @@ def guess_name_column(rows: Sequence[Row]) -> int | None:
 
 
 def is_phone(cell: object) -> bool:
-    """Does the cell hold a number that may be texted, or may once a person has looked at it?"""
+    """Check whether the cell holds a number that may be texted, at once or after review."""
     return read_phone_cell(cell).status is not PhoneStatus.REJECT
 
 
 def cell_at(row: Row, position: int) -> object:
-    """The cell of a row; None where the row ends before it."""
+    """Return a cell of a row, or None where the row is shorter."""
     return row[position] if position < len(row) else None
 
 
 _HEADING = re.compile(r"\b(?:(?:dan|sac|d) ?toc|dtts|thieu so|ton ?giao|dao phai|ethnic\w*|religion)\b")
-_MAY_BE_HEADING = re.compile(r"d ?t")  # "dân tộc" or "điện thoại", where no phones stand below
-_BEFORE = re.compile(r"^(?:dan toc|nguoi|dao) (?=.)")
-_SAYS_NONE = {"khong", "ko", "k", "khong co", "khac"}
-# The 54 peoples and the religions that Vietnam registers, with the spellings of lists, unaccented and without spaces.
+_MAY_BE_HEADING = re.compile(r"d ?t")  # "dân tộc", or "điện thoại" if there are phones below
+_PREFIX = re.compile(r"^(?:dan toc|nguoi|dao) (?=.)")
+_NO_ORIGIN = {"khong", "ko", "k", "khong co", "khac"}
+# The 54 peoples and the religions that Vietnam registers, as spelt in lists, unaccented and without spaces.
 # Left out are those that unaccented are everyday words: Co, Giáy, Mảng, Cống, Bố Y.
-_NAMES = """
+_ORIGIN_NAMES = """
     kinh viet kinhviet dtts thieuso dantocthieuso
     bana banar bahnar rongao xodang xedang sedang xdang giarai jarai jrai gialai gietrieng giatrieng
     gie trieng jehtrieng jeh brau romam ede rade hre mnong mong hmong meo tay nung thai muong dao
@@ -429,39 +433,39 @@ _NAMES = """
     conggiao thienchua thienchuagiao kito kitogiao tinlanh phat phatgiao caodai hoahao
     phatgiaohoahao hoigiao islam balamon bahai luonggiao khongtongiao khongtheodao
 """
-_SAID = frozenset(_NAMES.split())
+_ORIGINS = frozenset(_ORIGIN_NAMES.split())
 
 
 def is_sensitive_heading(label: str) -> bool:
-    """Does a heading announce ethnic origin or religion?"""
+    """Check whether a heading names ethnic origin or religion."""
     return _HEADING.search(unaccented(label)) is not None
 
 
 def may_be_sensitive_heading(label: str) -> bool:
-    """Is it DT, which stands for ethnic origin as often as for a phone?"""
+    """Check for the heading DT, which means ethnic origin as often as phone."""
     return "đ" not in label.lower() and _MAY_BE_HEADING.fullmatch(unaccented(label)) is not None
 
 
 def is_ethnic_origin(texts: Iterable[str]) -> bool:
-    """Are most of a column's texts peoples or religions? What says that there is none is not counted."""
+    """Check whether most of a column's texts are peoples or religions; "none" is not counted."""
     before_brackets = (unaccented(text.partition("(")[0]) for text in texts)
-    said = [words for words in before_brackets if words and words not in _SAYS_NONE]
-    telling = sum(_BEFORE.sub("", words).replace(" ", "") in _SAID for words in said)
-    return 2 * telling > len(said)
+    filled = [words for words in before_brackets if words and words not in _NO_ORIGIN]
+    origins = sum(_PREFIX.sub("", words).replace(" ", "") in _ORIGINS for words in filled)
+    return 2 * origins > len(filled)
 
 
 Row = Sequence[object]
 
 
 def cell_text(cell: object) -> str:
-    """A cell as a person reads it: NFC, single spaces, no invisible marks; 12.0 from a spreadsheet is 12."""
+    """Return a cell as displayed: NFC, single spaces, no invisible characters; 12.0 becomes 12."""
     if cell is None or cell == "":
         return ""
-    return _tidy(cell) if isinstance(cell, str) else written(cell)
+    return _normalise(cell) if isinstance(cell, str) else written(cell)
 
 
 def written(cell: object) -> str:
-    """A cell as it stands in the file, to be given back; without NUL, which no database takes."""
+    """Return a cell as it is in the file, to be exported again; without NUL, which no database stores."""
     if isinstance(cell, str):
         return cell.replace("\0", "")
     if cell is None:
@@ -473,19 +477,19 @@ def written(cell: object) -> str:
     return str(cell)
 
 
-@lru_cache(maxsize=20_000)  # most cells of a list say what others have said
-def _tidy(text: str) -> str:
+@lru_cache(maxsize=20_000)  # most cells of a list repeat others
+def _normalise(text: str) -> str:
     text = unicodedata.normalize("NFC", text)
     if not text.isprintable():
-        text = "".join(" " if letter.isspace() else letter for letter in text if _is_seen(letter))
-    # The apostrophe that keeps a spreadsheet from running a cell is no part of what it says.
-    if text.startswith(_DEFUSED):
+        text = "".join(" " if letter.isspace() else letter for letter in text if _is_visible(letter))
+    # The apostrophe that keeps a spreadsheet from running a cell as a formula is not part of its text.
+    if text.startswith(_ESCAPED_FORMULA):
         text = text[1:]
     return " ".join(text.split())
 
 
-def _is_seen(letter: str) -> bool:
+def _is_visible(letter: str) -> bool:
     return letter.isspace() or unicodedata.category(letter) not in ("Cf", "Cc", "Cs")
 
 
-_DEFUSED = tuple(f"'{first}" for first in "=+-@")
+_ESCAPED_FORMULA = tuple(f"'{first}" for first in "=+-@")

@@ -1,14 +1,11 @@
-"""A row to a checked person; texts in fonts of before Unicode.
+"""Rows of a contact list as checked contacts, and texts in legacy Vietnamese fonts as Unicode. Pure.
 
-One row of a list to one person. Pure.
+A value that can be read in two ways is not guessed: it is kept in `birth_doubt` or for review.
 
-What can be read in two ways is not guessed: it stands in `doubt` for a person to decide.
-
-Texts in the fonts of before Unicode, TCVN3 (.VnTime) and VNI (VNI-Times), recognised and converted. Pure.
-
-In such a file the font alone made Vietnamese of it: "NguyÔn V¨n An" (TCVN3) and "Nguyeãn Vaên An" (VNI) are both
-Nguyễn Văn An. Half of their letters are Vietnamese letters too, so one word proves nothing: a column, or a row pasted among
-others, is taken for one of them when far more of its words become Vietnamese syllables than are so as they stand.
+Legacy fonts are TCVN3 (.VnTime) and VNI (VNI-Times). In such a file the font alone made Vietnamese of it:
+"NguyÔn V¨n An" (TCVN3) and "Nguyeãn Vaên An" (VNI) are both Nguyễn Văn An. Half of their letters are Vietnamese letters
+too, so one word proves nothing: a column, or a row pasted among others, is taken for one of them when far more of its
+words are Vietnamese syllables after conversion than before.
 """
 
 from __future__ import annotations
@@ -36,9 +33,9 @@ _SEXES = {"nam": "male", "m": "male", "male": "male", "nu": "female", "f": "fema
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _DATE_OF_SHORT_YEAR = re.compile(r"\d{1,2}[/.\-]\d{1,2}[/.\-](\d\d)")
 _TWO_DIGITS = re.compile(r"[1-9]\d")
-# 5/8/41 was in the last century; 5/8/12 may be in either.
+# 5/8/41 is in the last century; 5/8/12 may be in either.
 _CENTURY_IS_CLEAR_FROM = 26
-# What stands between people and is none: the next village or group, a total, whoever signs.
+# Rows between people that are none: the next village or group, a total, a signature.
 _SECTION_NUMBER = re.compile(r"[ivxlc]+|[a-z]", re.IGNORECASE)
 _TITLE = re.compile(
     r"(?:thon|lang|to dan pho|tdp|khoi|xa|phuong|thi tran|huyen|chi hoi|chi doan|tong (?:cong|so)|danh sach"
@@ -54,13 +51,13 @@ class Sex(StrEnum):
 
 @dataclass(slots=True)  # frozen would cost a million rows two seconds
 class CheckedRow:
-    """One person of a list, every text NFC with single spaces, "" where the list says nothing.
+    """One person of a list; every text is NFC with single spaces, "" where the cell is empty.
 
     `row` counts the people of the whole file from 1, over all its sheets; `line` is the row's number in its sheet
     as a spreadsheet shows it. `birth_year` is None when absent or unreadable; where the cell may be a year or an
-    age, it stands in `birth_doubt`. `has_smartphone` is None when the list does not say. `corrects` names the
-    row of an earlier import that this one puts right, "L12.345" for row 345 of import 12. `name_key` and `given_key` are
-    those of the name (see `names`).
+    age, its text is in `birth_doubt`. `has_smartphone` is None when the list does not say. `corrects` names the
+    row of an earlier import that this one corrects, "L12.345" for row 345 of import 12. `name_key` and `given_key` are
+    those of the name (see `identity`).
     """
 
     row: int
@@ -79,7 +76,7 @@ class CheckedRow:
     note: str
     language: str
     has_smartphone: bool | None
-    phone_text: str  # the cell as written, for whoever puts it right
+    phone_text: str  # the cell as written, for its correction
     phone: PhoneCell
     line: int
     birth_doubt: str
@@ -89,14 +86,15 @@ class CheckedRow:
 
     @property
     def commune_code(self) -> str:
-        """A code, "ambiguous:23368/23504", or ""."""
+        """Code of the commune, "ambiguous:23368/23504", or ""."""
         if self.place.candidates:
             return f"ambiguous:{'/'.join(self.place.candidates)}"
         return self.place.code or ""
 
     def as_written(self) -> list[str]:
-        """The cells as they stood in the file, for a file to correct: "as above" is said in full, and ethnic origin
-        and religion, which we may not keep, are left out.
+        """Return the cells as written in the file, for a file to correct.
+
+        "As above" is written in full. Ethnic origin and religion, which we may not keep, are left out.
         """
         texts = [
             "" if position in self.header.sensitive else written(cell)
@@ -105,14 +103,14 @@ class CheckedRow:
         for column in _PLACES:
             position = self.header.columns.get(column)
             if position is not None and position < len(texts):
-                said = cell_text(texts[position])
-                if not said or _is_ditto(said):
+                place = cell_text(texts[position])
+                if not place or _is_ditto(place):
                     texts[position] = getattr(self, column.value)
         return texts
 
 
 class RowReader:
-    """Reads the rows of one sheet; it remembers what "as above" means, said by a mark or by a merged cell."""
+    """Reader of one sheet's rows; remembers the places above for "as above" marks and merged cells."""
 
     def __init__(
         self,
@@ -129,21 +127,22 @@ class RowReader:
         self._has_commune = Column.COMMUNE in header.columns
 
     def read(self, row: Row, *, line: int, number: int) -> CheckedRow | None:
-        """The person of a row, `line` and `number` being its `line` and `row`; None where it is none: a title, a total,
-        a signature, the header again.
+        """Read a row as a contact; `line` and `number` become its `line` and `row`.
+
+        Returns None if it is a title, a total, a signature or the header again.
         """
         width = len(row)
-        said = self._said(row)
-        name, commune = said.get(Column.NAME, ""), said.get(Column.COMMUNE, "")
+        texts = self._texts(row)
+        name, commune = texts.get(Column.NAME, ""), texts.get(Column.COMMUNE, "")
         if is_odd(commune if name.isascii() else name):  # both would cost a million rows half a second more
             row = convert_legacy_row(row)
-            said = self._said(row)
+            texts = self._texts(row)
         phones = [row[at] for at in self._header.phones if at < width and cell_text(row[at])]
-        if self._header.is_repeated_in(row) if phones else not self._names_a_person(row, said):
+        if self._header.is_repeated_in(row) if phones else not self._is_person(row, texts):
             return None
         if phones and not name and Column.NAME in self._columns and _is_signature(row, phones):
             return None
-        above, text = self._above, said.get
+        above, text = self._above, texts.get
         for column in _PLACES:
             place = text(column)
             if place:
@@ -165,7 +164,7 @@ class RowReader:
             name_key=name_key(name),
             given_key=given_key(name),
             birth_year=birth_year,
-            sex=self._sex(said),
+            sex=self._sex(texts),
             village=village,
             commune=commune,
             district=district,
@@ -185,15 +184,15 @@ class RowReader:
             cells=row,
         )
 
-    def _said(self, row: Row) -> dict[Column, str]:
+    def _texts(self, row: Row) -> dict[Column, str]:
         width = len(row)
         return {column: cell_text(row[at]) for column, at in self._columns.items() if at < width}
 
-    def _names_a_person(self, row: Row, said: dict[Column, str]) -> bool:
-        """Is this row a person although it has no phone?"""
+    def _is_person(self, row: Row, texts: dict[Column, str]) -> bool:
+        """Check whether a row without a phone is a person."""
         if not self._header.phones and self._header.is_repeated_in(row):
             return False
-        number, name = said.get(Column.STT, ""), said.get(Column.NAME, "")
+        number, name = texts.get(Column.STT, ""), texts.get(Column.NAME, "")
         others = sum(map(bool, map(cell_text, row))) - bool(number) - bool(name)
         if Column.NAME not in self._columns:
             return others > 0
@@ -212,17 +211,17 @@ class RowReader:
             doubt = doubt or unclear
         return None, doubt
 
-    def _sex(self, said: dict[Column, str]) -> Sex | None:
-        known = _sex(said.get(Column.SEX, ""))
+    def _sex(self, texts: dict[Column, str]) -> Sex | None:
+        known = _sex(texts.get(Column.SEX, ""))
         if known or len(self._births) < 2:
             return known
-        if said.get(Column.BIRTH_OF_MEN):
+        if texts.get(Column.BIRTH_OF_MEN):
             return Sex.MALE
-        return Sex.FEMALE if said.get(Column.BIRTH_OF_WOMEN) else None
+        return Sex.FEMALE if texts.get(Column.BIRTH_OF_WOMEN) else None
 
 
 def read_birth(cell: object) -> tuple[int | None, str]:
-    """The year of birth, or None and the two digits that may be a year or an age."""
+    """Return the year of birth, or None and the text that may be a year or an age."""
     if isinstance(cell, date):
         return cell.year, ""
     return _read_birth(cell_text(cell).removesuffix(".0"))
@@ -238,14 +237,14 @@ def _read_birth(text: str) -> tuple[int | None, str]:
 
 
 def _read_phones(filled: list[object]) -> PhoneCell:
-    """Several phone columns are read as one cell with several numbers."""
+    """Read the phone cells of a row; several are read as one cell with several numbers."""
     if len(filled) > 1:
         return read_phone_cell("; ".join(map(cell_text, filled)))
     return read_phone_cell(filled[0] if filled else None)
 
 
 def _is_signature(row: Row, phones: list[object]) -> bool:
-    """Do words without a number stand alone in the row, as place, date and whoever signs do below a list?"""
+    """Check for a row with only words and no number, as place, date and signature below a list."""
     if len(phones) > 1 or sum(map(bool, map(cell_text, row))) > 1:
         return False
     words = cell_text(phones[0])
@@ -254,13 +253,13 @@ def _is_signature(row: Row, phones: list[object]) -> bool:
 
 @lru_cache(maxsize=1000)
 def _sex(text: str) -> Sex | None:
-    said = _SEXES.get(unaccented(text))
-    return Sex(said) if said else None
+    sex = _SEXES.get(unaccented(text))
+    return Sex(sex) if sex else None
 
 
 @lru_cache(maxsize=1000)
 def read_yes_or_no(text: str) -> bool | None:
-    """A mark or a word of a list: x, ✓, có, 1, rồi; không, 0, chưa. None where it is neither."""
+    """Return True for x, ✓, có, 1, rồi; False for không, 0, chưa; None for anything else."""
     words = unaccented(text)
     if text in _TICKS or _YES.fullmatch(words):
         return True
@@ -287,7 +286,7 @@ _MARKS = {
     **{"ä": "\u0302\u0323", "ê": "\u0306", "é": "\u0306\u0301", "è": "\u0306\u0300", "ú": "\u0306\u0309"},
     **{"ü": "\u0306\u0303", "ë": "\u0306\u0323"},
 }
-_ALONE = dict(zip("íìæóòôöîñ", "íìỉĩịơưỵđ", strict=True))
+_SINGLE_LETTERS = dict(zip("íìæóòôöîñ", "íìỉĩịơưỵđ", strict=True))
 _VNI = {
     **{
         base + mark: unicodedata.normalize("NFC", vowel + marks)
@@ -302,7 +301,7 @@ _VNI = {
         )
         for mark, marks in _MARKS.items()
     },
-    **_ALONE,
+    **_SINGLE_LETTERS,
 }
 _VNI_RUN = re.compile("|".join(sorted(map(re.escape, _VNI), key=len, reverse=True)), re.IGNORECASE)
 _WORD = re.compile(r"[^\s\d.,;:/()\"'!?+\-_\[\]]+")
@@ -315,21 +314,22 @@ _SYLLABLE = re.compile(
     r"(?:ngh|ng|nh|gh|gi|kh|ph|th|tr|ch|qu|[bcdđghklmnpqrstvx])?"
     rf"(?:{'|'.join(_NUCLEI.split())})(?:ng|nh|ch|[ckmnpt])?"
 )
-# Vietnamese puts the tone of "ao" on the a and none on an n, which tells VNI's "Xaõ" (Xã) and "Ñen" (Đen) from it.
+# Vietnamese puts the tone of "ao" on the a and none on an n: so VNI's "Xaõ" (Xã) and "Ñen" (Đen) are recognised.
 _MISPLACED_TONE = re.compile(f"(?:[ae][ou]|n)[{_TONES}]")
 _ONLY_UNICODE = re.compile(
     "[\u0102\u0103\u0110\u0111\u0128\u0129\u0168\u0169\u01a0\u01a1\u01af\u01b0\u1e00-\u1eff]"
 )
-# Of Latin-1 what Vietnamese in Unicode does not need (Ð is often typed for Đ), and VNI's accents behind a and e.
-_NEEDED = "ÀÁÂÃÈÉÊÌÍÐÒÓÔÕÙÚÝàáâãèéêìíòóôõùúý"
-_HARDLY_VIETNAMESE = re.compile(
-    f"[{''.join(letter for letter in map(chr, range(0xA1, 0x100)) if letter not in _NEEDED)}]"
+# Latin-1 letters that Vietnamese in Unicode does use (Ð is often typed for Đ).
+_VIETNAMESE_LATIN1 = "ÀÁÂÃÈÉÊÌÍÐÒÓÔÕÙÚÝàáâãèéêìíòóôõùúý"
+_NOT_VIETNAMESE = re.compile(
+    f"[{''.join(letter for letter in map(chr, range(0xA1, 0x100)) if letter not in _VIETNAMESE_LATIN1)}]"
+    # … and VNI's accents behind a and e.
     "|[aA][àáâãèéêõùúÀÁÂÃÈÉÊÕÙÚ]|[eE][àáâãõùÀÁÂÃÕÙ]"
 )
 
 
 def guess_legacy_encoding(texts: Iterable[str]) -> LegacyEncoding | None:
-    """The old font that these texts were written in; None where they are Unicode or say nothing."""
+    """Return the legacy font of these texts, or None if they are Unicode or do not tell."""
     accented = [text for text in texts if not text.isascii()]
     if not accented:
         return None
@@ -340,19 +340,22 @@ def guess_legacy_encoding(texts: Iterable[str]) -> LegacyEncoding | None:
 
 
 def is_odd(text: str) -> bool:
-    """Does it hold a letter or sign that Vietnamese in Unicode does not need?"""
-    return not text.isascii() and _HARDLY_VIETNAMESE.search(text) is not None
+    """Check for a letter or sign that Vietnamese in Unicode does not use."""
+    return not text.isascii() and _NOT_VIETNAMESE.search(text) is not None
 
 
 def convert_legacy_row(row: Row) -> Row:
-    """A row in an old font among rows in Unicode, converted; any other as it is. Cells typed afterwards say nothing."""
+    """Return a row in a legacy font, pasted among rows in Unicode, converted; any other row as it is.
+
+    Cells with letters that only Unicode has were typed later and do not decide.
+    """
     odd = [cell for cell in row if isinstance(cell, str) and is_odd(cell) and not _ONLY_UNICODE.search(cell)]
     font = guess_legacy_encoding(odd)
     return [to_unicode(cell, font) if isinstance(cell, str) else cell for cell in row] if font else row
 
 
 def to_unicode(text: str, font: LegacyEncoding) -> str:
-    """The text in Unicode. What holds a letter that the old fonts do not have is Unicode already."""
+    """Return the text in Unicode. A text with a letter that legacy fonts lack is Unicode already."""
     if text.isascii() or _ONLY_UNICODE.search(text):
         return text
     if font is LegacyEncoding.TCVN3:
@@ -361,22 +364,22 @@ def to_unicode(text: str, font: LegacyEncoding) -> str:
 
 
 def count_syllables(texts: Iterable[str]) -> int:
-    """How many words are Vietnamese syllables with an accent."""
+    """Count the words that are Vietnamese syllables with an accent."""
     return sum(
         1 for text in texts for word in _WORD.findall(text) if not word.isascii() and _is_syllable(word)
     )
 
 
-def _tcvn3_word(found: re.Match[str]) -> str:
-    word = "".join(_TCVN3.get(letter, letter) for letter in found[0])
-    plain = [letter for letter in found[0] if letter.isascii() and letter.isalpha()]
-    # The font .VnTimeH made capitals of small letters.
+def _tcvn3_word(match: re.Match[str]) -> str:
+    word = "".join(_TCVN3.get(letter, letter) for letter in match[0])
+    plain = [letter for letter in match[0] if letter.isascii() and letter.isalpha()]
+    # The font .VnTimeH shows small letters as capitals.
     return word.upper() if len(plain) > 1 and all(map(str.isupper, plain)) else word
 
 
-def _vni_letter(found: re.Match[str]) -> str:
-    letter = _VNI[found[0].lower()]
-    return letter.upper() if found[0][0].isupper() else letter
+def _vni_letter(match: re.Match[str]) -> str:
+    letter = _VNI[match[0].lower()]
+    return letter.upper() if match[0][0].isupper() else letter
 
 
 def _is_syllable(word: str) -> bool:

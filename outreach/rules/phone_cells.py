@@ -1,11 +1,9 @@
-"""Any cell of a phone column to E.164 numbers.
+"""Cells of a phone column as E.164 mobile numbers, or the reason why there are none. Pure.
 
-Any cell of a list's phone column to E.164 mobile numbers, or to the reason why there are none.
+A wrong number must never be read as OK: a cell that can be read in two ways, or has digits left over, is for an officer
+to decide.
 
-A wrong number must never come out as ok: what can be read in two ways, or leaves digits over, is for
-a person to decide.
-
-The groups of digits in a cell to numbers: which groups belong together, and what is left over.
+A cell is split into groups of digits; the rules decide which groups form a number and which are left over.
 """
 
 from __future__ import annotations
@@ -35,11 +33,11 @@ from outreach.rules.phone_numbers import (
 )
 
 __all__ = ["PhoneCell", "PhoneStatus", "PhoneWarning", "Reason", "read_phone_cell"]
-_MOST_GROUPS = 40
-_MOST_LETTERS = 1000
+_MAX_GROUPS = 40
+_MAX_LETTERS = 1000
 _SCIENTIFIC = re.compile(r"(\d+)(?:[.,](\d+))? ?[eE] ?\+?(\d{1,3})")
 # 0905 000 123, 090.500.0123, +84 905-000-123
-_WRITTEN_AS_USUAL = re.compile(
+_COMMON_FORM = re.compile(
     r"(?:(0)|\+?(84)[ .]?)([0-9]{2,3})(?:\.([0-9]{3})\.|-([0-9]{3})-| ([0-9]{3}) )([0-9]{3,4})"
 )
 _GROUPED_WITH_DECIMALS = re.compile(
@@ -77,34 +75,35 @@ def _read_numeric(cell: int | float) -> PhoneCell:
 
 
 def _read_text(cell: str) -> PhoneCell:
-    if len(cell) <= LONGEST:  # nine cells in ten; what follows reads them as well, at twenty times the price
+    # Nine cells in ten; the general way reads them as well, at twenty times the cost.
+    if len(cell) <= LONGEST:
         if cell.isdigit() and cell.isascii():
             return _read_plain(cell)
-        if usual := _WRITTEN_AS_USUAL.fullmatch(cell):
-            before, *groups = filter(None, usual.groups())
+        if match := _COMMON_FORM.fullmatch(cell):
+            before, *groups = filter(None, match.groups())
             national = "".join(groups)
             if is_mobile(national) and not (is_made_up(before + national) or is_made_up(national)):
                 return PhoneCell(PhoneStatus.OK, (f"+84{national}",))
-    if len(cell) > _MOST_LETTERS:
+    if len(cell) > _MAX_LETTERS:
         return reject(Reason.NO_VALID_NUMBER)
     text = phone_numbers.clean(cell)
-    why_not = phone_numbers.why_no_number(text)
-    if why_not:
-        return reject(why_not)
+    reason = phone_numbers.why_no_number(text)
+    if reason:
+        return reject(reason)
     scientific = _SCIENTIFIC.fullmatch(text)
     if scientific:
         return _read_scientific(*scientific.groups(default=""))
     decimal = _GROUPED_WITH_DECIMALS.fullmatch(text)
     if decimal:
         return _read_plain(re.sub(r"\D", "", decimal[1]))
-    mended = _LETTER_O_GROUP.sub(_as_digits, _LIKE_DIGITS.sub(_as_digits, text))
-    if mended == text:
-        return _read_written(text)
-    cell_read = _read_written(mended)
-    if cell_read.numbers:
-        return replace(cell_read, status=PhoneStatus.REVIEW, reason=Reason.LETTER_SUBSTITUTION)
-    as_it_stands = _read_written(text)
-    return _for_review(as_it_stands) if as_it_stands.numbers else cell_read
+    corrected = _LETTER_O_GROUP.sub(_as_digits, _LIKE_DIGITS.sub(_as_digits, text))
+    if corrected == text:
+        return _read_mixed(text)
+    corrected_cell = _read_mixed(corrected)
+    if corrected_cell.numbers:
+        return replace(corrected_cell, status=PhoneStatus.REVIEW, reason=Reason.LETTER_SUBSTITUTION)
+    original_cell = _read_mixed(text)
+    return _for_review(original_cell) if original_cell.numbers else corrected_cell
 
 
 def _as_digits(letters: re.Match[str]) -> str:
@@ -112,7 +111,7 @@ def _as_digits(letters: re.Match[str]) -> str:
 
 
 def _read_scientific(whole: str, fraction: str, exponent: str) -> PhoneCell:
-    """9.05000123E+08 still holds every digit; 9.05E+08 has lost them for good."""
+    """Read scientific notation: 9.05000123E+08 has all digits; 9.05E+08 has lost some for good."""
     places = int(exponent)
     if len(fraction) < places or not fraction:
         return reject(Reason.LOSSY_SCIENTIFIC)
@@ -121,30 +120,30 @@ def _read_scientific(whole: str, fraction: str, exponent: str) -> PhoneCell:
     cell = _read_plain(whole + fraction)
     if cell.status is not PhoneStatus.OK:
         return cell
-    kept = set(cell.warnings) - {PhoneWarning.ZERO_RESTORED} | {PhoneWarning.SCIENTIFIC_EXACT}
-    return replace(cell, warnings=in_order(kept))
+    warnings = set(cell.warnings) - {PhoneWarning.ZERO_RESTORED} | {PhoneWarning.SCIENTIFIC_EXACT}
+    return replace(cell, warnings=in_order(warnings))
 
 
 def _read_plain(digits: str) -> PhoneCell:
     number = read_digits(digits)
     if number.kind is NumberKind.MOBILE:
         return PhoneCell(PhoneStatus.OK, (number.e164,), None, in_order(number.warnings))
-    if number.reason and not number.e164 and len(digits) <= LONGEST:  # too short to be several
+    if number.reason and not number.e164 and len(digits) <= LONGEST:  # too short for several numbers
         return reject(number.reason)
     return read_groups([DigitGroup(digits)], text_present=False)
 
 
-def _read_written(text: str) -> PhoneCell:
-    """Read a cell that holds digits and maybe words."""
+def _read_mixed(text: str) -> PhoneCell:
+    """Read a cell with digits and perhaps words."""
     groups, words = split_groups(phone_numbers.without_hours_and_labels(text))
-    if not groups or len(groups) > _MOST_GROUPS:
+    if not groups or len(groups) > _MAX_GROUPS:
         return reject(Reason.NO_VALID_NUMBER)
     cell = read_groups(groups, text_present=bool(words))
     if not words and not any(mark in text for mark in "?*>→"):
         return cell
     if phone_numbers.mentions_identity_paper(text):
-        alone = not cell.numbers or (len(cell.numbers) == 1 and cell.status is PhoneStatus.OK)
-        return reject(Reason.ID_NUMBER) if alone else _for_review(cell)
+        is_only_id = not cell.numbers or (len(cell.numbers) == 1 and cell.status is PhoneStatus.OK)
+        return reject(Reason.ID_NUMBER) if is_only_id else _for_review(cell)
     no_phone = phone_numbers.states_no_phone(phone_numbers.unaccented(text))
     if cell.numbers:
         return _for_review(cell) if no_phone or phone_numbers.is_doubtful(text) else cell
@@ -162,7 +161,7 @@ _AND = {"và", "va", "hoặc", "hoac", "hay", "or", "and"}
 
 
 class Separator(IntEnum):
-    """What stands before a group of digits, from what a number may hold to what it cannot."""
+    """Separator before a group of digits, from those inside a number to those that end it."""
 
     INSIDE = 0  # a space, dot, dash, bracket: as within a number
     LOOSE = 1  # " - " or ", ": more often between two numbers
@@ -174,7 +173,7 @@ class Separator(IntEnum):
 
 @dataclass(slots=True)
 class DigitGroup:
-    """Digits that stand together, the break before them, and whether a + announced them."""
+    """Adjacent digits, the separator before them, and whether there was a + before them."""
 
     digits: str
     gap: Separator = Separator.START
@@ -182,7 +181,7 @@ class DigitGroup:
 
 
 def split_groups(text: str) -> tuple[list[DigitGroup], list[str]]:
-    """The groups of digits with what parts them, and the words other than "and"."""
+    """Split a cell into groups of digits with their separators, and the words other than "and"."""
     groups: list[DigitGroup] = []
     words = []
     gap, plus, end = Separator.START, False, 0
@@ -212,38 +211,41 @@ def read_groups(groups: Sequence[DigitGroup], *, text_present: bool) -> PhoneCel
     """Read all groups of one cell; `groups` is not empty."""
     numbers = _cover(groups)
     if numbers is not None:
-        return _tell(numbers, [], text_present=text_present)
-    found: list[ParsedNumber] = []
-    left: list[tuple[DigitGroup, ParsedNumber]] = []
+        return _build_cell(numbers, [], text_present=text_present)
+    numbers = []
+    rest: list[tuple[DigitGroup, ParsedNumber]] = []
     for chunk in _chunks(groups):
         number = _read_run(chunk)
         parts = split_concatenated(chunk[0].digits) if len(chunk) == 1 else ()
         if parts:
-            found += [_doubted(part) for part in parts]
+            numbers += [_as_doubtful(part) for part in parts]
         elif number.e164 or number.kind is NumberKind.LANDLINE:
-            found.append(number)
+            numbers.append(number)
         else:
-            left.append((chunk[0], number))
-    if any(number.e164 for number in found):
-        return _tell(found, [_why_left(*each) for each in left], text_present=text_present)
-    if not left:
+            rest.append((chunk[0], number))
+    if any(number.e164 for number in numbers):
+        reasons = [_rest_reason(group, number) for group, number in rest]
+        return _build_cell(numbers, reasons, text_present=text_present)
+    if not rest:
         return reject(Reason.LANDLINE)
     together = "".join(group.digits for group in groups)
     if len(together) <= LONGEST and all(_may_follow(group) for group in groups[1:]):
         whole = read_digits(together, international=groups[0].plus)
         if whole.reason:
             return reject(whole.reason)
-    return reject(left[0][1].reason or Reason.NO_VALID_NUMBER)
+    return reject(rest[0][1].reason or Reason.NO_VALID_NUMBER)
 
 
 def in_order(warnings: Iterable[PhoneWarning]) -> tuple[PhoneWarning, ...]:
-    """Each warning once, in the order in which they are told."""
-    given = set(warnings)
-    return tuple(warning for warning in PhoneWarning if warning in given) if given else ()
+    """Return each warning once, in the order of display."""
+    present = set(warnings)
+    return tuple(warning for warning in PhoneWarning if warning in present) if present else ()
 
 
-def _tell(found: Sequence[ParsedNumber], left: Sequence[Reason], *, text_present: bool) -> PhoneCell:
-    mobiles = [number for number in found if number.e164]
+def _build_cell(
+    read: Sequence[ParsedNumber], rest_reasons: Sequence[Reason], *, text_present: bool
+) -> PhoneCell:
+    mobiles = [number for number in read if number.e164]
     if not mobiles:
         return reject(Reason.LANDLINE)
     numbers = tuple(dict.fromkeys(number.e164 for number in mobiles))
@@ -252,31 +254,31 @@ def _tell(found: Sequence[ParsedNumber], left: Sequence[Reason], *, text_present
         warnings.add(PhoneWarning.MULTIPLE_NUMBERS)
     if len(numbers) < len(mobiles):
         warnings.add(PhoneWarning.SAME_NUMBER_TWICE)
-    if len(mobiles) < len(found):
+    if len(mobiles) < len(read):
         warnings.add(PhoneWarning.LANDLINE_DROPPED)
     if text_present:
         warnings.add(PhoneWarning.TEXT_PRESENT)
-    reasons = [*left, *(number.reason for number in mobiles if number.reason)]
+    reasons = [*rest_reasons, *(number.reason for number in mobiles if number.reason)]
     status = PhoneStatus.REVIEW if reasons else PhoneStatus.OK
     return PhoneCell(status, numbers, reasons[0] if reasons else None, in_order(warnings))
 
 
-def _doubted(part: ParsedNumber) -> ParsedNumber:
+def _as_doubtful(part: ParsedNumber) -> ParsedNumber:
     if part.kind is NumberKind.LANDLINE:
         return part
     return replace(part, kind=NumberKind.DOUBTFUL, reason=Reason.CONCATENATED_NUMBERS)
 
 
-def _why_left(first: DigitGroup, number: ParsedNumber) -> Reason:
+def _rest_reason(first: DigitGroup, number: ParsedNumber) -> Reason:
     if number.reason in (Reason.TOO_SHORT, Reason.SERVICE_NUMBER) and first.gap is not Separator.WORD:
         return Reason.SECOND_NUMBER_TOO_SHORT
     return Reason.UNPARSED_REMAINDER
 
 
 def _cover(groups: Sequence[DigitGroup]) -> list[ParsedNumber] | None:
-    """All groups as mobiles and landlines with none left over, as few as can be; None if there is no way.
+    """Read all groups as the fewest possible mobiles and landlines; None if a group is left over.
 
-    Two ways with equally few numbers leave a doubt, so that counts as no way.
+    Also None if there are two ways with equally few numbers, as that is ambiguous.
     """
     best: list[list[list[ParsedNumber]]] = [[[]]]
     for end in range(1, len(groups) + 1):
@@ -284,7 +286,7 @@ def _cover(groups: Sequence[DigitGroup]) -> list[ParsedNumber] | None:
         for start in range(end - 1, -1, -1):
             run = groups[start:end]
             if sum(len(group.digits) for group in run) > LONGEST or not _may_join(run):
-                break  # a longer run would not do either
+                break  # a longer run is not valid either
             if best[start]:
                 number = _read_run(run)
                 if number.kind in (NumberKind.MOBILE, NumberKind.LANDLINE):
@@ -297,8 +299,8 @@ def _cover(groups: Sequence[DigitGroup]) -> list[ParsedNumber] | None:
 def _may_join(run: Sequence[DigitGroup]) -> bool:
     if not all(_may_follow(group) for group in run[1:]):
         return False
-    slashed = any(group.gap is Separator.SLASH for group in run[1:])
-    return not slashed or all(len(group.digits) <= 6 for group in run)
+    has_slash = any(group.gap is Separator.SLASH for group in run[1:])
+    return not has_slash or all(len(group.digits) <= 6 for group in run)
 
 
 def _may_follow(group: DigitGroup) -> bool:
@@ -306,7 +308,7 @@ def _may_follow(group: DigitGroup) -> bool:
 
 
 def _chunks(groups: Sequence[DigitGroup]) -> list[list[DigitGroup]]:
-    """The groups parted where a number most likely ends: at what parts numbers, around a whole number."""
+    """Split the groups where a number most likely ends: at separators and around a whole number."""
     chunks = [[groups[0]]]
     for before, group in pairwise(groups):
         if group.plus or group.gap > Separator.INSIDE or _is_whole(before) or _is_whole(group):
@@ -328,10 +330,10 @@ def _read_run(run: Sequence[DigitGroup]) -> ParsedNumber:
 
 
 def _is_oddly_grouped(run: Sequence[DigitGroup]) -> bool:
-    """May a stray digit have joined a number cut short, as in "09050001 23 tuổi" or "tổ 9 05000123"?"""
+    """Check for a stray digit joined to a number cut short: "09050001 23 tuổi", "tổ 9 05000123"."""
     first = run[0]
-    opens_a_number = first.plus or first.digits.startswith(("0", "84"))
-    if first.gap is Separator.WORD and len(first.digits) <= 2 and not opens_a_number:
+    starts_number = first.plus or first.digits.startswith(("0", "84"))
+    if first.gap is Separator.WORD and len(first.digits) <= 2 and not starts_number:
         return True
     if any(group.gap >= Separator.LOOSE and len(group.digits) < 3 for group in run[1:]):
         return True

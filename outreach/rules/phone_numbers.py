@@ -1,13 +1,10 @@
-"""A run of digits to a Vietnamese number or the reason why not; words around it.
-
-One run of digits to one Vietnamese number, or the reason why it is none.
+"""One run of digits as a Vietnamese number, and the words around it in a phone cell. Pure.
 
 `phonenumbers` decides what a valid mobile or landline is. What it does not know is added here: the 11-digit
 numbers converted on 15/9/2018, zeros that a spreadsheet dropped, identity numbers, made-up numbers.
 
-The words in which a phone cell's reading is told: status, reason, warnings.
-
-The words around a phone number: cells that hold none and say so, notes that change what one means.
+Also here: the result of a phone cell (status, reason, warnings), and the words in a cell that mean "no phone" or make
+its number doubtful.
 """
 
 from __future__ import annotations
@@ -50,12 +47,12 @@ _MOBILE = re.compile(_VIETNAM.mobile.national_number_pattern)
 class NumberKind(Enum):
     MOBILE = auto()
     LANDLINE = auto()
-    DOUBTFUL = auto()  # a mobile if read kindly: a person decides
+    DOUBTFUL = auto()  # perhaps a mobile: an officer decides
     NOTHING = auto()
 
 
 class Reason(StrEnum):
-    """Why a cell is not simply ok. The last four ask for a person, the others reject."""
+    """Reason why a cell is not OK. The last four lead to review, the others to rejection."""
 
     MISSING = "missing"
     NO_PHONE_STATED = "no_phone_stated"
@@ -80,7 +77,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ParsedNumber:
-    """A run of digits once read. `e164` is set for MOBILE and DOUBTFUL, `reason` for all but MOBILE."""
+    """Result for a run of digits. `e164` is set for MOBILE and DOUBTFUL, `reason` for all but MOBILE."""
 
     kind: NumberKind
     e164: str = ""
@@ -90,19 +87,19 @@ class ParsedNumber:
 
     @property
     def warnings(self) -> set[PhoneWarning]:
-        found = set()
+        warnings = set()
         if self.legacy:
-            found.add(PhoneWarning.LEGACY_CONVERTED)
+            warnings.add(PhoneWarning.LEGACY_CONVERTED)
         if self.zero_restored:
-            found.add(PhoneWarning.ZERO_RESTORED)
-        return found
+            warnings.add(PhoneWarning.ZERO_RESTORED)
+        return warnings
 
 
 _LANDLINE = ParsedNumber(NumberKind.LANDLINE, reason=Reason.LANDLINE)
 
 
 def read_digits(digits: str, *, international: bool = False) -> ParsedNumber:
-    """Read ASCII digits as one number; `international` when a + stood before them."""
+    """Read ASCII digits as one number; `international` if there was a + before them."""
     if is_made_up(digits):
         return _nothing(Reason.PLACEHOLDER)
     if international or digits.startswith("00"):
@@ -113,7 +110,7 @@ def read_digits(digits: str, *, international: bool = False) -> ParsedNumber:
         return _nothing(Reason.SERVICE_NUMBER)
     if digits.startswith("0"):
         if digits.startswith("084") and len(digits) == 12 and is_mobile(digits[3:]):
-            # "+84" typed as "084", or an identity number of Trà Vinh (084): only a person can tell.
+            # "+84" typed as "084", or an identity number of Trà Vinh (084): an officer decides.
             return ParsedNumber(NumberKind.DOUBTFUL, f"+{digits[1:]}", Reason.UNPARSED_REMAINDER)
         if _CITIZEN_ID.fullmatch(digits):
             return _nothing(Reason.ID_NUMBER)
@@ -122,39 +119,39 @@ def read_digits(digits: str, *, international: bool = False) -> ParsedNumber:
 
 
 def is_mobile(national: str) -> bool:
-    """Is this, without its trunk 0, a valid mobile number of Vietnam?"""
+    """Check for a valid mobile number of Vietnam; `national` is without the trunk 0."""
     # libphonenumber also lists a few nine-digit machine ranges beginning with 1, which no person holds.
-    # Its own pattern is asked directly, as a list asks it a million times; a test compares the two.
+    # Its own pattern is used directly, as a list needs it a million times; a test compares the two.
     return len(national) == 9 and national[0] in "35789" and _MOBILE.fullmatch(national) is not None
 
 
 def is_made_up(digits: str) -> bool:
-    """Is it one digit or pair repeated, or eight counting up or down, as one fills a required cell?"""
+    """Check for one digit or pair repeated, or eight counting up or down, as typed into required cells."""
     if len(set(digits)) <= 3 and (_ALL_THE_SAME.fullmatch(digits) or _SAME_PAIRS.fullmatch(digits)):
         return True
     if digits and digits[-_SAME_TAIL:] == digits[-1] * _SAME_TAIL:
         return True
-    for start in range(len(digits) - 7):  # noqa: SIM110 - asked twice for every number
+    for start in range(len(digits) - 7):  # noqa: SIM110 - runs twice for every number
         if digits[start : start + 8] in _EIGHT_IN_A_ROW:
             return True
     return False
 
 
 def split_concatenated(digits: str) -> tuple[ParsedNumber, ...]:
-    """Numbers written without anything between them; empty unless exactly one way to part them is valid.
+    """Split numbers written without a separator; empty unless there is exactly one valid way.
 
-    Each must begin with 0 or 84; of numbers that lost their zero only two of nine digits are taken.
+    Each must begin with 0 or 84; of numbers without their zero, only two of nine digits are accepted.
     """
     if not 18 <= len(digits) <= 40:
         return ()
-    ways = list(_ways_to_part(digits))
+    ways = list(_ways_to_split(digits))
     if not ways and len(digits) == 18:
         halves = (read_digits(digits[:9]), read_digits(digits[9:]))
         ways = [halves] if all(half.kind is NumberKind.MOBILE for half in halves) else []
     return ways[0] if len(ways) == 1 else ()
 
 
-def _ways_to_part(digits: str) -> list[tuple[ParsedNumber, ...]]:
+def _ways_to_split(digits: str) -> list[tuple[ParsedNumber, ...]]:
     if not digits:
         return [()]
     if not digits.startswith(("0", "84")):
@@ -163,7 +160,7 @@ def _ways_to_part(digits: str) -> list[tuple[ParsedNumber, ...]]:
     for length in range(10, min(14, len(digits)) + 1):
         first = read_digits(digits[:length])
         if first.kind in (NumberKind.MOBILE, NumberKind.LANDLINE):
-            ways += [(first, *rest) for rest in _ways_to_part(digits[length:])]
+            ways += [(first, *rest) for rest in _ways_to_split(digits[length:])]
     return ways
 
 
@@ -171,7 +168,7 @@ def _read_international(digits: str, *, plus: bool) -> ParsedNumber:
     body = digits.removeprefix("00")
     if body.startswith("84"):
         return _read_national(body[2:].removeprefix("0"))
-    if plus and body.startswith("0"):  # a + put before a national number: no country code begins with 0
+    if plus and body.startswith("0"):  # a + before a national number: no country code begins with 0
         return _read_national(body[1:])
     if not plus and is_mobile(body):
         return _nothing(Reason.TOO_LONG)  # the trunk zero typed twice
@@ -180,7 +177,7 @@ def _read_international(digits: str, *, plus: bool) -> ParsedNumber:
 
 def _read_without_zero(digits: str) -> ParsedNumber:
     if len(digits) == 9 and digits[0] in "12":
-        # No number without its zero looks so; identity cards of nine digits do (Kon Tum: 233).
+        # No phone number without its zero begins so; identity cards of nine digits do (Kon Tum: 233).
         return _nothing(Reason.ID_NUMBER)
     if len(digits) == 11 and _CITIZEN_ID.fullmatch(f"0{digits}"):
         return _nothing(Reason.ID_NUMBER)
@@ -191,7 +188,7 @@ def _read_without_zero(digits: str) -> ParsedNumber:
     number = _read_national(digits)
     if number.kind is not NumberKind.MOBILE:
         return number
-    if digits.endswith(_LOST_DIGITS):  # 9.05E+08 opened and saved again as a number
+    if digits.endswith(_LOST_DIGITS):  # 9.05E+08, opened and saved again as a number
         return _nothing(Reason.LOSSY_SCIENTIFIC)
     return replace(number, zero_restored=True)
 
@@ -238,7 +235,7 @@ def _nothing(reason: Reason) -> ParsedNumber:
 
 
 class PhoneStatus(StrEnum):
-    """`OK` may be texted, `REVIEW` waits for a person, `REJECT` holds nothing to text."""
+    """Status of a phone cell: may be texted, needs an officer's decision, or has no number to text."""
 
     OK = "ok"
     REVIEW = "review"
@@ -246,7 +243,7 @@ class PhoneStatus(StrEnum):
 
 
 class PhoneWarning(StrEnum):
-    """What was mended or set aside on the way to the numbers, in the order in which it is told."""
+    """Correction or omission made while reading a cell, in the order of display."""
 
     LEGACY_CONVERTED = "legacy_converted"
     ZERO_RESTORED = "zero_restored"
@@ -259,7 +256,7 @@ class PhoneWarning(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PhoneCell:
-    """What one phone cell says. `numbers` are E.164 mobiles in the order written, each once."""
+    """Result for a phone cell. `numbers` are E.164 mobiles in the order written, each once."""
 
     status: PhoneStatus
     numbers: tuple[str, ...] = ()
@@ -268,7 +265,7 @@ class PhoneCell:
 
 
 def reject(reason: Reason) -> PhoneCell:
-    """A cell with nothing to text."""
+    """Return the result for a cell without a number to text."""
     return PhoneCell(PhoneStatus.REJECT, reason=reason)
 
 
@@ -292,7 +289,7 @@ _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|thg ?\d{1,2})[a-z]
 _DATE_IN_WORDS = re.compile(
     rf"\d{{1,2}}[\-/ ]{_MONTH}(?:[\-/ ]\d{{2,4}})?|{_MONTH}[\-/ ]\d{{2,4}}", re.IGNORECASE
 )
-# An hour, or the ordinal in a label: digits, but nobody would dial them.
+# An hour, or the ordinal in a label: digits that are no phone number.
 _HOUR_OR_LABEL = re.compile(
     r"(?<!\d)\d{1,2} ?(?:h|g|giờ)(?: ?\d\d(?!\d))?(?![^\W\d_])"
     r"|\b(?:sđt|sdt|đtdđ|đt|dt|số|so|sim|tel|máy) ?\.?[1-3] ?[:).](?= |0|\+)",
@@ -309,36 +306,39 @@ _IDENTITY = re.compile(r"\b(?:cmnd|cmtnd|cccd|can cuoc|chung minh|ho chieu|bhyt|
 
 
 def clean(text: str) -> str:
-    """NFKC with ASCII digits and dashes; what nobody sees (zero-width, direction, soft hyphen) is gone."""
+    """Return the text in NFKC with ASCII digits and dashes.
+
+    Invisible characters (zero-width, direction, soft hyphen) are removed.
+    """
     if text.isascii() and text.isprintable():
         return text.strip()
     # Footnote marks (²) and the letters of old fonts that look like them (tho¹i) are no digits of a number.
     plain = "".join(" " if unicodedata.category(letter) == "No" else letter for letter in text)
-    kept = []
+    cleaned = []
     for letter in unicodedata.normalize("NFKC", plain):
         kind = unicodedata.category(letter)
         if kind == "Nd":
-            kept.append(str(unicodedata.decimal(letter)))
+            cleaned.append(str(unicodedata.decimal(letter)))
         elif kind == "Pd" or letter == "−":
-            kept.append("-")
+            cleaned.append("-")
         elif kind in ("Zl", "Zp") or letter in "\r\n\v\f":
-            kept.append("\n")
+            cleaned.append("\n")
         elif kind in ("Zs", "Cc"):
-            kept.append(" ")
+            cleaned.append(" ")
         elif kind not in ("Cf", "Mn", "Me"):
-            kept.append(letter)
-    return "".join(kept).strip()
+            cleaned.append(letter)
+    return "".join(cleaned).strip()
 
 
 def unaccented(text: str) -> str:
-    """Lower case without accents, words parted by one space, for comparing with lists of words."""
+    """Return the words in lower case without accents, separated by one space, for comparisons."""
     plain = unicodedata.normalize("NFD", text.lower().replace("đ", "d"))
     bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
     return " ".join(re.findall(r"\w+", bare))
 
 
 def why_no_number(text: str) -> Reason | None:
-    """Why the whole cell is no number: an error, a date, words without a digit; None if it may be one."""
+    """Return why the whole cell is no number (an error, a date, only words), or None if it may be one."""
     if _SPREADSHEET_ERROR.fullmatch(text):
         return Reason.SPREADSHEET_ERROR
     if is_ditto(text):
@@ -352,38 +352,38 @@ def why_no_number(text: str) -> Reason | None:
 
 
 def is_ditto(text: str) -> bool:
-    """Does the cell say "as above": nt, như trên, or a mark?"""
+    """Check whether the cell means "as above": nt, như trên, or a ditto mark."""
     return _DITTO_MARK.fullmatch(text) is not None or (len(text) < 20 and unaccented(text) in _DITTO)
 
 
 def states_no_phone(words: str) -> bool:
-    """Do these unaccented words say that the person has no phone?"""
+    """Check whether these unaccented words mean that the person has no phone."""
     return _NO_PHONE.search(words) is not None
 
 
 def without_hours_and_labels(text: str) -> str:
-    """The text with hours (17h30) and numbered labels (SĐT 1:) reduced to a plain word."""
+    """Return the text with hours (17h30) and numbered labels (SĐT 1:) replaced by a word."""
     return _HOUR_OR_LABEL.sub(" giờ ", text)
 
 
 def is_doubtful(text: str) -> bool:
-    """Does the note say that the number is old, wrong, dead or unsure?"""
+    """Check whether the text says that the number is old, wrong, out of service or unsure."""
     return bool(_DOUBT.search(text.lower()) or _DOUBT_UNACCENTED.search(unaccented(text)))
 
 
 def mentions_identity_paper(text: str) -> bool:
-    """Does the cell name an identity card, insurance card or bank account?"""
+    """Check whether the cell names an identity card, insurance card or bank account."""
     return _IDENTITY.search(unaccented(text)) is not None
 
 
 def _is_date(text: str) -> bool:
-    if found := _DAY_FIRST.fullmatch(text):
-        day, month, year = (int(part) for part in found.groups())
-    elif found := _YEAR_FIRST.fullmatch(text):
-        year, month, day = (int(part) for part in found.groups())
-    elif found := _MONTH_AND_YEAR.fullmatch(text):
-        day, month, year = 1, *(int(part) for part in found.groups())
+    if match := _DAY_FIRST.fullmatch(text):
+        day, month, year = (int(part) for part in match.groups())
+    elif match := _YEAR_FIRST.fullmatch(text):
+        year, month, day = (int(part) for part in match.groups())
+    elif match := _MONTH_AND_YEAR.fullmatch(text):
+        day, month, year = 1, *(int(part) for part in match.groups())
     else:
         return False
-    in_calendar = 1 <= day <= 31 and 1 <= month <= 31 and min(day, month) <= 12  # American order too
+    in_calendar = 1 <= day <= 31 and 1 <= month <= 31 and min(day, month) <= 12  # also with the month first
     return in_calendar and (year < 100 or 1880 <= year <= 2100)

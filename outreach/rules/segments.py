@@ -1,4 +1,4 @@
-"""What a text costs as an SMS, and the cheaper ways to write it (3GPP TS 23.038, Unicode TR29)."""
+"""SMS segments of a text, and cheaper ways to write it (3GPP TS 23.038, Unicode TR29). Pure."""
 
 import re
 import unicodedata
@@ -12,14 +12,14 @@ BASIC = (
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 EXTENSION = "[]{}^~\\|€"  # two units each: an escape and the character
-# What word processors put in place of the keyboard's own quotes, dashes and spaces.
+# Characters that word processors put in place of the keyboard's quotes, dashes and spaces.
 TYPOGRAPHIC = str.maketrans(
     dict.fromkeys("‘’‚‛′‹›", "'")
     | dict.fromkeys("“”„‟″«»", '"')
     | dict.fromkeys("‐‑‒–—―−", "-")
     | dict.fromkeys("\u00a0\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B))), " ")
 )
-# Letters that no decomposition takes apart, and the marks that come off. U+0338 is not among them:
+# Letters that have no decomposition, and the marks that are removed. U+0338 is not among them:
 # it is the stroke of ≠, which would turn into =.
 UNACCENTED: dict[int, str | None] = {
     **{ord(letter): plain for letter, plain in zip("đĐƀɃ", "dDbB", strict=True)},
@@ -36,18 +36,18 @@ _graphemes = regex.compile(r"\X").findall
 
 
 class Encoding(StrEnum):
-    """How a text travels. One letter outside GSM-7 makes the whole message UCS-2."""
+    """Encoding of an SMS. One letter outside GSM-7 makes the whole message UCS-2."""
 
     GSM7 = "GSM-7"
     UCS2 = "UCS-2"
 
 
-# Units in a message that stands alone, and in each part of a longer one, whose header takes the rest.
+# Units in a message of one part, and in each part of a longer one, whose header needs the rest.
 CAPACITY = {Encoding.GSM7: (160, 153), Encoding.UCS2: (70, 67)}
 
 
 class TextMeasure(NamedTuple):
-    """What would be sent and what it costs: septets or 16-bit units, and the segments that are billed."""
+    """Text as it would be sent, with its units (septets or 16-bit) and the segments billed."""
 
     encoding: Encoding
     units: int
@@ -56,7 +56,7 @@ class TextMeasure(NamedTuple):
 
 
 def measure(text: str, *, unaccented: bool = False) -> TextMeasure:
-    """Encoding, units, segments and the text as it would be sent; never raises, whatever the characters.
+    """Measure a text: encoding, units, segments and the text as it would be sent. Never raises.
 
     The text is put in NFC. Typographic quotes, dashes and spaces take their GSM-7 form where the whole
     text then fits GSM-7, and stay otherwise. Parts are filled grapheme by grapheme, so that no character
@@ -64,7 +64,7 @@ def measure(text: str, *, unaccented: bool = False) -> TextMeasure:
     lacks makes the text UCS-2. Half a surrogate pair becomes U+FFFD, as it could not travel.
     """
     if not text.isascii():
-        text = unicodedata.normalize("NFC", _mend(text))
+        text = unicodedata.normalize("NFC", _replace_surrogates(text))
         if unaccented:
             text = unaccent(text)
     if text.isascii() and not _unusual(text):
@@ -81,12 +81,12 @@ def measure(text: str, *, unaccented: bool = False) -> TextMeasure:
 
 
 def unaccent(text: str) -> str:
-    """The text without Vietnamese accents, as operators send it: đ to d, ƀ to b; € and emoji stay."""
+    """Return the text without Vietnamese accents, as operators send it; € and emoji stay."""
     decomposed = unicodedata.normalize("NFD", text)
     return unicodedata.normalize("NFC", decomposed.translate(UNACCENTED))
 
 
-def _mend(text: str) -> str:
+def _replace_surrogates(text: str) -> str:
     if not _surrogate(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
@@ -105,7 +105,7 @@ def _units(text: str, encoding: Encoding) -> int:
 
 
 def _count_parts(text: str, units: int, encoding: Encoding, simple: bool) -> int:
-    """Parts when filled in order. `simple`: every character is one unit and one grapheme, so they divide."""
+    """Count the parts, filled in order. `simple`: every character is one unit and one grapheme."""
     alone, part = CAPACITY[encoding]
     if units <= alone:
         return 1 if units else 0

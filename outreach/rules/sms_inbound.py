@@ -1,10 +1,7 @@
-"""Operators' push format, timestamps, signatures of calls to us.
+"""Inbound replies: an operator's push format, timestamps, signatures and ids. Pure.
 
-A reply that a domestic short code's operator hands on by HTTP: see docs/inbound.md. Pure.
-
-When a gateway says that something came, in whatever form it says it. Pure.
-
-Signatures of calls that come to us, and ids for calls that bring none: HMAC-SHA256 in hexadecimal. Pure.
+The operator of a domestic short code pushes replies by HTTP: see docs/inbound.md. Signatures, and ids for calls without
+one, are HMAC-SHA256 in hexadecimal.
 """
 
 from __future__ import annotations
@@ -21,24 +18,24 @@ from outreach.rules.gateway import InboundMessage
 from outreach.rules.phone_cells import read_phone_cell
 
 
-def parse_push(said: Mapping[str, str], fields: PushFields) -> InboundMessage:
-    """The reply in an operator's form. Raises BadInput for one without an id or a sender."""
-    identity = said.get(fields.id, "").strip()
-    sender = said.get(fields.sender, "").strip()
-    if not identity or not sender:
+def parse_push(form: Mapping[str, str], fields: PushFields) -> InboundMessage:
+    """Parse a reply pushed by an operator. Raises BadInput if the id or the sender is missing."""
+    message_id = form.get(fields.id, "").strip()
+    sender = form.get(fields.sender, "").strip()
+    if not message_id or not sender:
         raise BadInput(f"Thiếu “{fields.id}” hoặc “{fields.sender}”.")
     return InboundMessage(
-        gateway_id=f"push:{identity}",
+        gateway_id=f"push:{message_id}",
         sender=as_number(sender),
-        recipient=said.get(fields.recipient, ""),
-        body=said.get(fields.body, ""),
+        recipient=form.get(fields.recipient, ""),
+        body=form.get(fields.body, ""),
         is_opt_out=False,
-        received_at=parse_timestamp(said.get(fields.at, "")),
+        received_at=parse_timestamp(form.get(fields.at, "")),
     )
 
 
 def as_number(sender: str) -> str:
-    """E.164 for a mobile number as operators and people write it; anything else (a short code) stays."""
+    """Return a mobile number in E.164, from any usual form; anything else (a short code) stays."""
     numbers = read_phone_cell(sender).numbers
     return numbers[0] if len(numbers) == 1 else sender
 
@@ -46,31 +43,31 @@ def as_number(sender: str) -> str:
 _VIETNAM = timezone(timedelta(hours=7))
 _EPOCH = re.compile(r"\d{9,13}(\.\d*)?")
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds it would be the year 5138
-_EARLIEST = 2000  # the year; before it nobody wrote us, whatever a clock says
+_FIRST_YEAR = 2000  # an earlier time comes from a wrong clock
 
 
 def parse_timestamp(text: str) -> datetime | None:
-    """ISO 8601, Vietnam's time where it names no zone, or seconds or milliseconds since 1970; in UTC.
+    """Parse ISO 8601 (Vietnam's time if there is no zone), or seconds or milliseconds since 1970.
 
-    None for anything else and for a time before 2000.
+    Returns UTC; None for anything else and for a time before 2000.
     """
-    said = text.strip()
+    value = text.strip()
     try:
-        if _EPOCH.fullmatch(said):
-            seconds = float(said)
+        if _EPOCH.fullmatch(value):
+            seconds = float(value)
             moment = datetime.fromtimestamp(
                 seconds / 1000 if seconds >= _MILLISECONDS_FROM else seconds, tz=UTC
             )
         else:
-            moment = datetime.fromisoformat(said)
+            moment = datetime.fromisoformat(value)
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=_VIETNAM)).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return moment if moment.year >= _EARLIEST else None
+    return moment if moment.year >= _FIRST_YEAR else None
 
 
 def is_signed(content: bytes, *, key: str, signature: str | None) -> bool:
-    """Whether `signature` is the content's under this key. Without a key nothing is."""
+    """Check the content's signature under this key. Returns False without a key."""
     if not key or not signature:
         return False
     expected = hmac.new(key.encode(), content, hashlib.sha256).hexdigest()
@@ -78,12 +75,15 @@ def is_signed(content: bytes, *, key: str, signature: str | None) -> bool:
 
 
 def keyed_id(*parts: str, secret_key: str) -> str:
-    """40 characters that are the same for the same parts. Keyed: numbers and texts are few enough to be guessed."""
+    """Return an id of 40 characters, the same for the same parts.
+
+    It is keyed, as numbers and texts are few enough to be guessed from a plain hash.
+    """
     return hmac.new(f"reply/{secret_key}".encode(), "\0".join(parts).encode(), hashlib.sha256).hexdigest()[
         :40
     ]
 
 
-def is_secret(given: str | None, *, secret: str) -> bool:
-    """Whether the caller knows the shared secret; compared in a time that tells nothing of it."""
-    return bool(secret and given) and hmac.compare_digest(str(given).encode(), secret.encode())
+def is_secret(value: str | None, *, secret: str) -> bool:
+    """Check the caller's value against the shared secret, in constant time."""
+    return bool(secret and value) and hmac.compare_digest(str(value).encode(), secret.encode())

@@ -1,4 +1,4 @@
-"""A message's text with fields: checked once when it is written, rendered for each recipient."""
+"""Message template with fields: checked once when it is saved, rendered for each recipient. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ from outreach.rules.errors import BadTemplate
 
 FIELDS = frozenset({"name", "link"})
 _SIGNS = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[\[\]{}]|[^\[\]{}]+")
-# Marks that sit right behind a word: the space in front of them goes with the word that was dropped.
+# Marks that follow a word without a space: if the word is left out, the space before it is too.
 _CLOSING = ",.;:!?)"
 
 
 class _Piece(NamedTuple):
-    """Literal text, or a field's name; `group` is the conditional part that it stands in, 0 for none."""
+    """Literal text or a field's name; `group` is the number of its conditional part, 0 for none."""
 
     text: str
     is_field: bool
@@ -24,7 +24,7 @@ class _Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Template:
-    """A checked text. Fields are `{name}`; `[...]` with a field inside is left out whole when one is empty.
+    """Checked text. Fields are `{name}`; `[...]` with a field inside is left out if a field is empty.
 
     Brackets without a field are plain text, so that `[QC]` stays; `{{` and `}}` are plain braces.
     """
@@ -33,14 +33,14 @@ class Template:
     fields: frozenset[str]
     _pieces: tuple[_Piece, ...] = field(repr=False)
     _order: tuple[str, ...] = field(repr=False)
-    # Which fields are empty -> a format string and the fields it takes. At most 2 ** len(fields) entries.
-    _forms: dict[tuple[bool, ...], tuple[str, tuple[str, ...]]] = field(
+    # Which fields are empty -> a format string and its fields. At most 2 ** len(fields) entries.
+    _patterns: dict[tuple[bool, ...], tuple[str, tuple[str, ...]]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
     @classmethod
     def parse(cls, text: str, allowed: frozenset[str] = FIELDS) -> "Template":
-        """Read a text as an officer wrote it.
+        """Parse a text as written by an officer.
 
         Raises:
             BadTemplate: an unknown field, a brace or bracket without its other half, or `[` within `[`.
@@ -50,31 +50,31 @@ class Template:
         return cls(text, frozenset(order), pieces, order)
 
     def render(self, values: Mapping[str, str]) -> str:
-        """The text for one person. Values are data: a brace in a name is only a brace.
+        """Return the text for one person. Values are data: a brace in a name is only a brace.
 
-        A value that is missing or blank counts as empty. Where something was left out, the spaces
-        around the gap become one, or none at a line's edge and before a mark such as a comma.
+        A value that is missing or blank counts as empty. Where a part was left out, the spaces around
+        the gap become one, or none at the start or end of a line and before a mark such as a comma.
         """
-        taken = {name: values.get(name, "").strip() for name in self._order}
-        empty = tuple(not value for value in taken.values())
-        form = self._forms.get(empty)
-        if form is None:
-            form = self._forms[empty] = self._compose(dict(zip(self._order, empty, strict=True)))
-        pattern, names = form
-        return pattern % tuple([taken[name] for name in names])
+        stripped = {name: values.get(name, "").strip() for name in self._order}
+        empty = tuple(not value for value in stripped.values())
+        compiled = self._patterns.get(empty)
+        if compiled is None:
+            compiled = self._patterns[empty] = self._compile(dict(zip(self._order, empty, strict=True)))
+        pattern, names = compiled
+        return pattern % tuple([stripped[name] for name in names])
 
-    def _compose(self, is_empty: dict[str, bool]) -> tuple[str, tuple[str, ...]]:
-        dropped = {piece.group for piece in self._pieces if piece.is_field and is_empty[piece.text]} - {0}
+    def _compile(self, is_empty: dict[str, bool]) -> tuple[str, tuple[str, ...]]:
+        omitted = {piece.group for piece in self._pieces if piece.is_field and is_empty[piece.text]} - {0}
         pattern, names, gap = "", [], False
         for text, is_field, group in self._pieces:
-            if group in dropped or (is_field and is_empty[text]):
+            if group in omitted or (is_field and is_empty[text]):
                 gap = True
                 continue
-            written = "%s" if is_field else text.replace("%", "%%")
+            part = "%s" if is_field else text.replace("%", "%%")
             if gap:
-                pattern, written = _close_gap(pattern, written)
-                gap = not written
-            pattern += written
+                pattern, part = _close_gap(pattern, part)
+                gap = not part
+            pattern += part
             names += [text] if is_field else []
         return pattern.rstrip(" ") if gap else pattern, tuple(names)
 
@@ -92,7 +92,7 @@ def _close_gap(before: str, after: str) -> tuple[str, str]:
 def _read(text: str, allowed: frozenset[str]) -> list[_Piece]:
     pieces: list[_Piece] = []
     groups = count(1)
-    opened: int | None = None  # where the bracket now open stands in `pieces`
+    opened: int | None = None  # index of the open bracket in `pieces`
     for match in _SIGNS.finditer(text):
         sign, place = match[0], match.start() + 1
         if sign in ("{", "}"):
@@ -130,7 +130,7 @@ def _read(text: str, allowed: frozenset[str]) -> list[_Piece]:
 
 def _checked(name: str, allowed: frozenset[str]) -> str:
     if name not in allowed:
-        known = ", ".join(f"{{{each}}}" for each in sorted(allowed))
+        known = ", ".join(f"{{{field}}}" for field in sorted(allowed))
         raise BadTemplate(
             f"Không có trường {{{name}}}. Các trường dùng được: {known}. Hãy sửa lại tên trường."
         )

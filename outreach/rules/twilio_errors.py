@@ -1,7 +1,7 @@
-"""Twilio's errors in our words, translated once, here: what an answer that is no yes means. Pure.
+"""Twilio's error codes and statuses, and the outcome that each means. Pure.
 
 Source: Twilio's error dictionary. A code that is not in the table is a plain refusal of cause OTHER.
-docs/reference.md shows the table with what follows from each.
+docs/reference.md shows the table with the effects of each.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from outreach.rules.gateway import Cause, DeliveryStatus, OutcomeUnknown, Refused, Throttled
 
 _C = Cause
-# code: (cause, meaning). Those from 30000 on come in reports on a message, the others answer a request.
+# code: (cause, meaning). Those from 30000 on come in status callbacks, the others answer a request.
 ERRORS: dict[str, tuple[Cause, str]] = {
     # the account
     "10001": (_C.ACCOUNT, "account is not active"),
@@ -73,9 +73,9 @@ ERRORS: dict[str, tuple[Cause, str]] = {
     "30454": (_C.ACCOUNT, "trial account has no messages left"),
     "63038": (_C.ACCOUNT, "the account's messages of the day are used up"),
 }
-# HTTP statuses that say no to the account, where there is no code that says more.
+# HTTP statuses that refuse the account, where no code says more.
 _ACCOUNT_STATUSES = (401, 403, 404)
-# Twilio's statuses before "sent" differ only in where the message waits.
+# Twilio's statuses before "sent" differ only in where the message is queued.
 STATUSES: dict[str, DeliveryStatus] = {
     "accepted": DeliveryStatus.ACCEPTED,
     "scheduled": DeliveryStatus.ACCEPTED,
@@ -91,23 +91,24 @@ STATUSES: dict[str, DeliveryStatus] = {
 
 
 def cause_of(code: str | None) -> Cause:
-    """Our word for a code; OTHER for one that is new to us or absent."""
+    """Return the cause for a code; OTHER if it is unknown or absent."""
     return ERRORS[code][0] if code in ERRORS else Cause.OTHER
 
 
 def read_answer(
     status: int, code: str | None, retry_after_s: float | None = None
 ) -> Refused | Throttled | OutcomeUnknown:
-    """What an HTTP status that is no 2xx says of the request, with Twilio's code where its body has one.
+    """Return the outcome of a request answered with a status other than 2xx.
 
-    Only a 4xx is a no: 408, 3xx and 5xx leave open whether the message was taken, whatever the body says.
+    `code` is Twilio's code in the body, if any. Only a 4xx is a refusal: 408, 3xx and 5xx leave open whether the message
+    was accepted, whatever the body says.
     """
     if status == 408 or status // 100 != 4:
         return OutcomeUnknown(f"http_{status}")
     cause = cause_of(code)
     if code not in ERRORS and status in _ACCOUNT_STATUSES:
         cause = Cause.ACCOUNT
-    # A day's limit comes as 429, too, and to go on knocking would not help.
+    # A daily limit also comes as 429; trying again would not help.
     if cause is Cause.BUSY or (status == 429 and cause is not Cause.ACCOUNT):
         return Throttled(retry_after_s)
     return Refused(cause, code or str(status))
