@@ -200,6 +200,20 @@ def test_the_files_that_a_document_names_exist(path: Path) -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_what_is_named_where_a_change_goes_is_in_the_code() -> None:
+    sources = [
+        path
+        for path in tracked()
+        if path.suffix in (".py", ".toml") and not {"tests", "versions"} & set(path.parts)
+    ]
+    known = set(re.findall(r"\w+", "\n".join(path.read_text(encoding="utf-8") for path in sources)))
+    changes = section((ROOT / "docs" / "development.md").read_text(encoding="utf-8"), "Where a change goes")
+    named = re.findall(r"`([A-Za-z_]\w+)(?:\.(\w+))?`", changes.replace("`pyproject.toml`", ""))
+    assert len(named) > 50
+    # A table of the tests, and a part of the replies.
+    assert {part for parts in named for part in parts if part} - {*known, "TABLE", "tuned"} == set()
+
+
 # -- words
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
