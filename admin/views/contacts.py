@@ -1,8 +1,6 @@
-"""Directory and contact page.
+"""The directory of contacts, and a contact's page.
 
-The directory, and one person's page.
-
-What an officer searched for: kept in their own cookie and nowhere else, so that no address tells a name or number.
+An officer's search texts are kept in their signed cookie only, so that no URL contains a name or number.
 """
 
 from __future__ import annotations
@@ -68,23 +66,23 @@ class ContactsView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """`?s=` what was searched for; list, organisation, area, smartphone, suppressed, campaign, answer; `?after=`."""
-        asked = request.args
-        wanted = ContactFilter(
-            text=searched_for(asked.get("s", "")),
-            list_id=asked.get("list", type=int),
-            organisation_id=asked.get("organisation", type=int),
-            area_code=asked.get("area", "")[:10],
-            smartphone=asked.get("smartphone", ""),
-            suppressed=bool(asked.get("suppressed")),
+        """List contacts. `?s=` is the key of a search; filters: list, organisation, area, smartphone, suppressed, campaign, answer; `?after=`."""
+        args = request.args
+        filters = ContactFilter(
+            text=searched_for(args.get("s", "")),
+            list_id=args.get("list", type=int),
+            organisation_id=args.get("organisation", type=int),
+            area_code=args.get("area", "")[:10],
+            smartphone=args.get("smartphone", ""),
+            suppressed=bool(args.get("suppressed")),
         )
-        campaign_id, answer = asked.get("campaign", type=int), asked.get("answer", "")
+        campaign_id, answer = args.get("campaign", type=int), args.get("answer", "")
         label = _label(answer)
         with self.reading() as (session, user):
-            also = []
+            conditions = []
             if campaign_id is not None or label is not None:
-                also.append(has_answered(session, user, campaign_id, label))
-            page = read_page(session, user, wanted, after=asked.get("after", "")[:20], also=also)
+                conditions.append(has_answered(session, user, campaign_id, label))
+            page = read_page(session, user, filters, after=args.get("after", "")[:20], also=conditions)
             choices: dict[str, Any] = {
                 "lists": read_names(session, user),
                 "organisations": read_organisations(session, user),
@@ -92,15 +90,15 @@ class ContactsView(AdminPage):
                 "kind": session.scalar(select(Campaign.kind).where(Campaign.id == campaign_id)) or "",
                 "districts": read_districts(session),
             }
-        kept = {key: value for key, value in asked.items() if value and key != "after"}
+        query = {key: value for key, value in args.items() if value and key != "after"}
         return self.render(
             "contacts/directory.html",
-            wanted=wanted,
+            wanted=filters,
             campaign_id=campaign_id,
             answer=answer,
             labels=OFFICER_LABELS,
             page=page,
-            kept=kept,
+            kept=query,
             is_first=page.count is not None,
             may_see_numbers=may_open(current_user.role, "contacts.number"),
             **choices,
@@ -108,8 +106,8 @@ class ContactsView(AdminPage):
 
     @expose("/", methods=["POST"])
     def search(self) -> ResponseReturnValue:
-        """Look for a name or a number: it must not stand in an address, which logs and histories keep."""
-        kept: dict[str, Any] = {
+        """Search for a name or number. It must not be in a URL, which logs and browser histories keep."""
+        query: dict[str, Any] = {
             name: value for name, value in request.form.items() if value and name in _FILTERS
         }
         text = request.form.get("q", "")[:_LONGEST_SEARCH].strip()
@@ -117,11 +115,11 @@ class ContactsView(AdminPage):
         def record(session: Session, user: User, now: datetime) -> None:
             record_search(session, text, user=user, now=now)
 
-        if refused := self.run_action(record, on_error_url=url_for(".index", **kept)):
+        if refused := self.run_action(record, on_error_url=url_for(".index", **query)):
             return refused
         if text:
-            kept["s"] = keep_search(text)
-        return redirect(url_for(".index", **kept), code=303)
+            query["s"] = keep_search(text)
+        return redirect(url_for(".index", **query), code=303)
 
     @expose("/<int:contact_id>/")
     def show(self, contact_id: int) -> ResponseReturnValue:
@@ -129,14 +127,14 @@ class ContactsView(AdminPage):
 
     @expose("/<int:contact_id>/number", methods=["POST"])
     def number(self, contact_id: int) -> ResponseReturnValue:
-        """The full number, shown once, on record."""
+        """Show a full number once; recorded in the audit log."""
         phone_id = request.form.get("phone", 0, type=int)
         shown: dict[int, str] = {}
 
-        def see(session: Session, user: User, now: datetime) -> None:
+        def reveal(session: Session, user: User, now: datetime) -> None:
             shown[phone_id] = reveal_number(session, contact_id, phone_id, user=user, now=now)
 
-        if refused := self._do(contact_id, see):
+        if refused := self._run(contact_id, reveal):
             return refused
         return self._show(contact_id, numbers=shown)
 
@@ -159,7 +157,7 @@ class ContactsView(AdminPage):
                 language=form.get("language"),
             )
 
-        return self._do(contact_id, change) or self._back(contact_id, _("Đã lưu thông tin."))
+        return self._run(contact_id, change) or self._back(contact_id, _("Đã lưu thông tin."))
 
     @expose("/<int:contact_id>/add-number", methods=["POST"])
     def add_number(self, contact_id: int) -> ResponseReturnValue:
@@ -167,11 +165,11 @@ class ContactsView(AdminPage):
             number = request.form.get("number", "")[:40]
             add_number(session, contact_id, number, secret_key=self._keys.secret_key, user=user, now=now)
 
-        return self._do(contact_id, act) or self._back(contact_id, _("Đã thêm số điện thoại."))
+        return self._run(contact_id, act) or self._back(contact_id, _("Đã thêm số điện thoại."))
 
     @expose("/<int:contact_id>/remove-number", methods=["POST"])
     def remove_number(self, contact_id: int) -> ResponseReturnValue:
-        """With the right number in its place, where it is known."""
+        """Remove a number, and add the right one if it is known."""
         number = request.form.get("number", "")[:40].strip()
 
         def act(session: Session, user: User, now: datetime) -> None:
@@ -189,8 +187,8 @@ class ContactsView(AdminPage):
                 key = self._keys.secret_key
                 add_number(session, contact_id, number, secret_key=key, user=user, now=now)
 
-        said = _("Đã thay số điện thoại.") if number else _("Đã gỡ số điện thoại.")
-        return self._do(contact_id, act) or self._back(contact_id, said)
+        message = _("Đã thay số điện thoại.") if number else _("Đã gỡ số điện thoại.")
+        return self._run(contact_id, act) or self._back(contact_id, message)
 
     @expose("/<int:contact_id>/answer", methods=["POST"])
     def answer(self, contact_id: int) -> ResponseReturnValue:
@@ -215,14 +213,14 @@ class ContactsView(AdminPage):
                 now=now,
             )
 
-        if refused := self._do(contact_id, record):
+        if refused := self._run(contact_id, record):
             return refused
-        said = (
+        message = (
             _("Đã ghi câu trả lời.")
             if is_new
             else _("Câu trả lời này đã được ghi từ trước, không có gì thay đổi.")
         )
-        return self._back(contact_id, said)
+        return self._back(contact_id, message)
 
     @expose("/<int:contact_id>/suppress", methods=["POST"])
     def suppress(self, contact_id: int) -> ResponseReturnValue:
@@ -238,8 +236,8 @@ class ContactsView(AdminPage):
                 now=now,
             )
 
-        said = _("Từ bây giờ không gửi tin đến số này nữa, ở mọi tổ chức.")
-        return self._do(contact_id, act) or self._back(contact_id, said)
+        message = _("Từ bây giờ không gửi tin đến số này nữa, ở mọi tổ chức.")
+        return self._run(contact_id, act) or self._back(contact_id, message)
 
     @expose("/<int:contact_id>/lift", methods=["POST"])
     def lift(self, contact_id: int) -> ResponseReturnValue:
@@ -254,14 +252,14 @@ class ContactsView(AdminPage):
                 now=now,
             )
 
-        return self._do(contact_id, act) or self._back(contact_id, _("Đã bỏ chặn số này với lý do đã chọn."))
+        return self._run(contact_id, act) or self._back(contact_id, _("Đã bỏ chặn số này với lý do đã chọn."))
 
     def _show(self, contact_id: int, *, numbers: dict[int, str] | None = None) -> str:
         with self.reading() as (session, user):
             person = find_contact(session, contact_id, user=user)
             area = session.get(Area, person.area_code) if person.area_code else None
             district = session.get(Area, area.parent_code) if area and area.parent_code else None
-            read = {
+            context = {
                 "phones": read_phones(session, contact_id),
                 "removed": read_removed(session, contact_id),
                 "languages": LANGUAGES,
@@ -281,16 +279,16 @@ class ContactsView(AdminPage):
             request_kinds=list(RequestKind),
             reasons=(SuppressionReason.OPT_OUT, SuppressionReason.WRONG_NUMBER),
             may_change=may_open(current_user.role, "contacts.correct"),
-            **read,
+            **context,
         )
 
-    def _do(
+    def _run(
         self, contact_id: int, act: Callable[[Session, User, datetime], None]
     ) -> ResponseReturnValue | None:
         return self.run_action(act, on_error_url=url_for(".show", contact_id=contact_id))
 
-    def _back(self, contact_id: int, said: str) -> ResponseReturnValue:
-        flash(said, "success")
+    def _back(self, contact_id: int, message: str) -> ResponseReturnValue:
+        flash(message, "success")
         return redirect(url_for(".show", contact_id=contact_id), code=303)
 
 
@@ -310,15 +308,15 @@ _SEARCHES_KEPT = 8  # an officer's open tabs; a cookie holds four kilobytes
 
 
 def keep_search(text: str) -> str:
-    """Keep what is searched for; the key by which an address names it."""
+    """Keep a search text in the cookie. Returns its key for URLs."""
     key = secrets.token_hex(4)
-    before = list(cookie.get(_SEARCHES, {}).items())
-    cookie[_SEARCHES] = dict([*before[1 - _SEARCHES_KEPT :], (key, text)])
+    earlier = list(cookie.get(_SEARCHES, {}).items())
+    cookie[_SEARCHES] = dict([*earlier[1 - _SEARCHES_KEPT :], (key, text)])
     return key
 
 
 def searched_for(key: str) -> str:
-    """What an officer searched for, by its key."""
+    """Return the search text of a key, "" if it is no longer kept."""
     text = cookie.get(_SEARCHES, {}).get(key)
     if key and text is None:
         flash(_("Lượt tìm này đã cũ. Hãy gõ lại tên hoặc số cần tìm."), "info")

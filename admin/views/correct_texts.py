@@ -1,4 +1,4 @@
-"""A campaign's texts as a resident reads them, and corrected once it is launched, by whoever may approve."""
+"""Preview of a campaign's answer page, and corrections to the texts of a launched campaign by approvers."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ class CampaignTextPages(CampaignFormPages):
     @expose("/<int:campaign_id>/page")
     @expose("/<int:campaign_id>/page/<language>")
     def page(self, campaign_id: int, language: str = "vi") -> ResponseReturnValue:
-        """The answer page as a resident sees it, to be tried button by button: nothing is counted or recorded."""
+        """Show the answer page as a resident sees it; its buttons work, but nothing is counted or recorded."""
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user)
             content = read_content(campaign.content, language)
-        pressed = request.args.get("answer", "")
-        sight = PageState(
+        answer = request.args.get("answer", "")
+        state = PageState(
             campaign_id=campaign_id,
             launched_at=None,
             corrected_at=None,
             language=language,
-            given=Label(pressed) if pressed in BUTTONS else None,
-            has_clicked=pressed == "install",
+            given=Label(answer) if answer in BUTTONS else None,
+            has_clicked=answer == "install",
             is_left_alone=False,
             is_about="about" in request.args,
         )
@@ -54,14 +54,14 @@ class CampaignTextPages(CampaignFormPages):
         )
         replies = self.runtime.settings.takes_replies
         return Response(
-            write_page(sight, content, "", takes_replies=replies, preview=preview),
+            write_page(state, content, "", takes_replies=replies, preview=preview),
             headers=HEADERS,
             mimetype="text/html",
         )
 
     @expose("/<int:campaign_id>/texts", methods=["GET", "POST"])
     def texts(self, campaign_id: int) -> ResponseReturnValue:
-        """The texts of the answer page and of what is sent back; a draft's are edited with the rest of it."""
+        """Correct the texts of the answer page and of replies; a draft's are edited in the campaign form."""
         form: Form = MultiDict(request.form)
         if request.method == "POST":
             return self._correct(campaign_id, form)
@@ -74,30 +74,30 @@ class CampaignTextPages(CampaignFormPages):
             return self._show_texts(session, user, campaign_id, form, {})
 
     def _correct(self, campaign_id: int, form: Form) -> ResponseReturnValue:
-        typed, errors, is_kept = typed_texts(form), {}, form.get("wish") == "save"
+        texts, errors, is_save = typed_texts(form), {}, form.get("wish") == "save"
         with self.reading() as (session, user):
             content = find_campaign(session, campaign_id, user=user).content
-        if is_kept:
-            wrong = find_text_errors(apply_corrections(content, typed))
-            errors = {f"c.{path}": sentence for path, sentence in wrong.items()}
+        if is_save:
+            text_errors = find_text_errors(apply_corrections(content, texts))
+            errors = {f"c.{path}": sentence for path, sentence in text_errors.items()}
         else:
             add_language(form, form.get("add_language", ""))
-        if is_kept and not errors:
+        if is_save and not errors:
             try:
                 with self.writing() as (session, user):
                     n = correct_texts(
                         session,
                         campaign_id,
-                        typed,
-                        since=_moment(form.get("since", "")),
+                        texts,
+                        since=_read_since(form.get("since", "")),
                         user=user,
                         now=datetime.now(UTC),
                     )
             except LoaError as error:
                 errors["form"] = str(error)
             else:
-                told = _("Đã sửa %(n)s câu.", n=n) if n else _("Không có gì thay đổi.")
-                flash(told, "success")
+                message = _("Đã sửa %(n)s câu.", n=n) if n else _("Không có gì thay đổi.")
+                flash(message, "success")
                 return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
         with self.reading() as (session, user):
             page = self._show_texts(session, user, campaign_id, form, errors)
@@ -118,8 +118,8 @@ class CampaignTextPages(CampaignFormPages):
         return page
 
 
-def _moment(text: str) -> datetime | None:
-    """As the page wrote it; what nobody wrote so is no moment, and is told as somebody else's correction."""
+def _read_since(text: str) -> datetime | None:
+    """Parse the hidden field `since`. Returns None if it is not valid, which is then refused as a concurrent correction."""
     try:
         return datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A list comes in: handed in, understood, confirmed, stored, and what could not be taken goes back as a file."""
+"""Imports of list files: upload, preview, confirm, store, undo, and the rows with errors as a file."""
 
 from __future__ import annotations
 
@@ -44,41 +44,43 @@ from outreach.models.places import Area
 from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
 
-_WITH_FILE = {
+_UPLOAD_LIMITS = {
     "imports.receive": LARGEST,
     "do_not_call.receive": LARGEST,
     "agencies.file": 2 * 2**20,
     "reply_log.receive": 2 * 2**20,
 }  # bytes
-_FORM_AROUND = 64 * 1024  # bytes of the form beside the file
+_FORM_BYTES = 64 * 1024  # bytes for the form's other fields
 _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_LONGEST_PLACE = 4  # digits: a workbook has no ten thousand sheets
-_STILL = (UploadState.CHECKING, UploadState.STORING, UploadState.UNDOING)
+_MOST_SHEET_DIGITS = 4  # digits: a workbook has no ten thousand sheets
+_IN_PROGRESS = (UploadState.CHECKING, UploadState.STORING, UploadState.UNDOING)
 
 
 def allow_large_uploads(app: Flask) -> None:
-    """Raise the limit of a request with a file, and only for who may hand one in. Call it before CSRF reads forms."""
+    """Raise the size limit of uploads for users who may make them. Call before CSRFProtect reads forms."""
 
-    def may_hand_in() -> bool:
+    def may_upload() -> bool:
         endpoint = request.endpoint
         return (
-            endpoint in _WITH_FILE and current_user.is_authenticated and may_open(current_user.role, endpoint)
+            endpoint in _UPLOAD_LIMITS
+            and current_user.is_authenticated
+            and may_open(current_user.role, endpoint)
         )
 
     @app.before_request
     def allow() -> None:
-        if may_hand_in():
-            request.max_content_length = _WITH_FILE[request.endpoint or ""] + _FORM_AROUND
+        if may_upload():
+            request.max_content_length = _UPLOAD_LIMITS[request.endpoint or ""] + _FORM_BYTES
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(error: RequestEntityTooLarge) -> ResponseReturnValue:
-        if not may_hand_in():
+        if not may_upload():
             return error.get_response(), 413
         endpoint = request.endpoint or ""
         flash(
             _(
                 "Tệp lớn hơn %(n)s MB nên không nhận được. Hãy chia thành nhiều tệp nhỏ hơn.",
-                n=_WITH_FILE[endpoint] // 2**20,
+                n=_UPLOAD_LIMITS[endpoint] // 2**20,
             ),
             "error",
         )
@@ -94,7 +96,7 @@ class ImportsView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """`?list=` is the list to begin with."""
+        """Show the upload form. `?list=` is the list to choose first."""
         return self._show_form(list_id=request.args.get("list", 0, type=int))
 
     @expose("/", methods=["POST"])
@@ -119,7 +121,7 @@ class ImportsView(AdminPage):
 
     @expose("/<int:upload_id>/live")
     def live(self, upload_id: int) -> ResponseReturnValue:
-        """The part of the page that changes while a worker is at it."""
+        """Render the part of the page that changes while a worker processes the upload."""
         read = self._read(upload_id)
         response = make_response(self.render("contacts/import_state.html", **read))
         if not read["is_moving"]:
@@ -128,18 +130,20 @@ class ImportsView(AdminPage):
 
     @expose("/<int:upload_id>/columns", methods=["POST"])
     def columns(self, upload_id: int) -> ResponseReturnValue:
-        """What an officer says of the columns: `<signature>.<position>` is a meaning, "" where it is not read;
-        `line.<sheet's place>` is its header's line, or that it is left out.
+        """Correct the columns' meanings.
+
+        Fields: `<signature>.<position>` is a column's meaning, "" if it is not read; `line.<sheet's place>` is the line
+        of its header, or that the sheet is left out.
         """
-        said: dict[str, dict[str, str]] = {}
+        meanings: dict[str, dict[str, str]] = {}
         lines: dict[int, str] = {}
         for name, meaning in request.form.items():
             signature, dot, position = name.partition(".")
-            if signature == "line" and position.isdecimal() and len(position) <= _LONGEST_PLACE:
+            if signature == "line" and position.isdecimal() and len(position) <= _MOST_SHEET_DIGITS:
                 lines[int(position)] = meaning
             elif dot:
-                said.setdefault(signature, {})[position] = meaning
-        return self._act(upload_id, partial(correct_columns, columns=said, lines=lines))
+                meanings.setdefault(signature, {})[position] = meaning
+        return self._act(upload_id, partial(correct_columns, columns=meanings, lines=lines))
 
     @expose("/<int:upload_id>/confirm", methods=["POST"])
     def confirm(self, upload_id: int) -> ResponseReturnValue:
@@ -154,7 +158,7 @@ class ImportsView(AdminPage):
         return self._act(upload_id, undo_upload)
 
     def _act(self, upload_id: int, act: Callable[..., Upload]) -> ResponseReturnValue:
-        """One deed in one transaction; a worker is woken for what it leaves to do, a file nobody needs goes."""
+        """Perform an action on an upload in a transaction, then enqueue its job; a cancelled upload's file is deleted."""
         try:
             with self.writing() as (session, user):
                 upload = act(session, upload_id, user=user, now=datetime.now(UTC))
@@ -163,7 +167,7 @@ class ImportsView(AdminPage):
         except LoaError as error:
             flash(str(error), "error")
         else:
-            if upload.state in _STILL:
+            if upload.state in _IN_PROGRESS:
                 enqueue_import(self.runtime.job_queue, upload_id)
             if upload.state is UploadState.CANCELLED:
                 forget_file(upload, self._folder)
@@ -171,13 +175,13 @@ class ImportsView(AdminPage):
 
     @expose("/errors/<int:import_id>.xlsx")
     def errors(self, import_id: int) -> ResponseReturnValue:
-        """The rows that were not taken, with full numbers, as a file to correct. On record."""
+        """Send the rows that were not stored, with full numbers, as a file to correct; recorded in the audit log."""
         try:
             with self.writing() as (session, user), tempfile.TemporaryDirectory() as folder:
-                brought = session.get(ListImport, import_id)
-                if brought is None:
+                list_import = session.get(ListImport, import_id)
+                if list_import is None:
                     abort(404)
-                find_list(session, brought.list_id, user=user)
+                find_list(session, list_import.list_id, user=user)
                 file = Path(folder, "errors.xlsx")
                 rows = export_issues(session, import_id, file)
                 content = file.open("rb")
@@ -191,7 +195,7 @@ class ImportsView(AdminPage):
                 )
         except NotFound:
             abort(404)
-        stem = Path(brought.file_name).stem
+        stem = Path(list_import.file_name).stem
         name = " - ".join([stem, _("cần sửa")])
         return send_file(content, mimetype=_WORKBOOK, as_attachment=True, download_name=f"{name}.xlsx")
 
@@ -248,23 +252,23 @@ class ImportsView(AdminPage):
     def _read(self, upload_id: int) -> dict[str, Any]:
         with self.reading() as (session, user):
             upload = find_upload(session, upload_id, user=user)
-            into = session.get_one(ContactList, upload.list_id)
-            by = session.get_one(User, upload.uploaded_by)
-            brought = session.get(ListImport, upload.import_id) if upload.import_id else None
-            shown = upload.preview.get("rows", [])
-            codes = {row["area_code"] for row in shown if row["area_code"]}
+            contact_list = session.get_one(ContactList, upload.list_id)
+            uploader = session.get_one(User, upload.uploaded_by)
+            list_import = session.get(ListImport, upload.import_id) if upload.import_id else None
+            rows = upload.preview.get("rows", [])
+            codes = {row["area_code"] for row in rows if row["area_code"]}
             areas = session.execute(select(Area.code, Area.kind, Area.name).where(Area.code.in_(codes)))
             return {
                 "upload": upload,
-                "list_name": into.name,
-                "organisation": session.get_one(Organisation, into.organisation_id).name,
+                "list_name": contact_list.name,
+                "organisation": session.get_one(Organisation, contact_list.organisation_id).name,
                 "may_undo": may_be_undone(session, upload),
-                "reasons": count_reasons(session, brought.id) if brought else [],
+                "reasons": count_reasons(session, list_import.id) if list_import else [],
                 "meanings": MEANINGS,
                 "left_out": SKIPPED,
-                "uploaded_by": by.name or by.email,
-                "campaigns": campaigns_of_list(session, user, into.id),
-                "brought": brought,
+                "uploaded_by": uploader.name or uploader.email,
+                "campaigns": campaigns_of_list(session, user, contact_list.id),
+                "brought": list_import,
                 "areas": {code: f"{kind} {name}" for code, kind, name in areas},
-                "is_moving": upload.state in _STILL,
+                "is_moving": upload.state in _IN_PROGRESS,
             }

@@ -1,10 +1,7 @@
-"""Work list, case page, saved texts, reply log.
+"""The inbox: the list of cases, a case's page with the answer by SMS, saved texts, and the import of reply logs.
 
-The work list: help asked for, questions, replies to be read. One press each, and a page for what takes longer.
-
-A case's own page, the answer by SMS from it, and the texts kept to be used again.
-
-A log of replies that an operator or a phone exported, handed in by an administrator.
+Cases are help asked for, questions and replies to be read: most are closed from the list by one button.
+A reply log is a file exported by an operator or a phone; an administrator uploads it.
 """
 
 from __future__ import annotations
@@ -68,7 +65,7 @@ from outreach.runtime import Runtime
 
 
 class CasePages(AdminPage):
-    """Part of the inbox."""
+    """A case's page, its answer by SMS, and the saved texts."""
 
     def __init__(self, runtime: Runtime, *, name: Any, endpoint: str, url: str) -> None:
         super().__init__(runtime, name=name, endpoint=endpoint, url=url)
@@ -77,12 +74,12 @@ class CasePages(AdminPage):
 
     @expose("/<int:case_id>/")
     def show(self, case_id: int) -> ResponseReturnValue:
-        """`?use=` is the kept text to begin the answer with."""
+        """Show a case. `?use=` is the saved text to begin the answer with."""
         return self.show_case(case_id)
 
     @expose("/<int:case_id>/answer", methods=["POST"])
     def answer(self, case_id: int) -> ResponseReturnValue:
-        """By SMS. What was written stays on the page where it is refused."""
+        """Answer by SMS. If it is refused, the written text stays on the page."""
         text = request.form.get("text", "")
         is_done = request.form.get("wish") == "done"
         leaves_at = datetime.now(UTC)
@@ -100,11 +97,9 @@ class CasePages(AdminPage):
         else:
             flash(_("Tin trả lời đã được xếp để gửi; việc này cho biết khi nào tin đi."), "success")
         if is_done:
-            after = request.form.get("next", type=int)
-            return redirect(
-                list_address(undo=case_id, what=CaseOutcome.MESSAGED.value, place=after), code=303
-            )
-        return redirect(url_for("inbox.show", case_id=case_id, **kept()), code=303)  # type: ignore[arg-type]
+            next_id = request.form.get("next", type=int)
+            return redirect(list_url(undo=case_id, what=CaseOutcome.MESSAGED.value, place=next_id), code=303)
+        return redirect(url_for("inbox.show", case_id=case_id, **list_filters()), code=303)  # type: ignore[arg-type]
 
     def show_case(
         self,
@@ -118,38 +113,38 @@ class CasePages(AdminPage):
         with self.reading() as (session, user):
             case = find_case(session, case_id, user=user)
             areas = {area.code: area for area in session.scalars(select(Area))}
-            (line,) = read_case_rows(session, [case.id], areas, now=datetime.now(UTC))
+            (case_row,) = read_case_rows(session, [case.id], areas, now=datetime.now(UTC))
             texts = list_texts(session, user)
             chosen = next((each for each in texts if each.id == use), None)
             page = self.render(
                 "inbox/case.html",
-                line=line,
+                line=case_row,
                 talk=read_talk(session, case.recipient_id) if case.recipient_id else [],
                 texts=texts,
                 use=use,
-                text=text if text is not None else self._fill(chosen, line),
+                text=text if text is not None else self._fill(chosen, case_row),
                 most_segments=MOST_SEGMENTS,
                 is_left_alone=case.phone_id is not None and is_number_suppressed(session, case.phone_id),
                 numbers=numbers or {},
-                kept=kept(),
+                kept=list_filters(),
                 user_id=user.id,
                 may_act=may_open(user.role, "inbox.label"),
                 **CHOICES,
             )
         return page, status
 
-    def _fill(self, chosen: SavedText | None, line: CaseRow) -> str:
-        if chosen is None or line.case.recipient_id is None:
+    def _fill(self, chosen: SavedText | None, case_row: CaseRow) -> str:
+        if chosen is None or case_row.case.recipient_id is None:
             return ""
-        link = f"{self.runtime.settings.public_base_url}/{self._cipher.token(line.case.recipient_id)}"
-        values = {"name": line.person, "link": link}
+        link = f"{self.runtime.settings.public_base_url}/{self._cipher.token(case_row.case.recipient_id)}"
+        values = {"name": case_row.person, "link": link}
         return Template.parse(chosen.text, allowed=FIELDS).render(values)
 
-    # -- texts kept ---------------------------------------------------------------------------------
+    # -- saved texts --------------------------------------------------------------------------------
 
     @expose("/texts")
     def texts(self) -> ResponseReturnValue:
-        """`?edit=` is the one to change."""
+        """List the saved texts. `?edit=` is the one to change."""
         return self._show_texts(request.args.get("edit", type=int))
 
     @expose("/texts", methods=["POST"])
@@ -168,8 +163,8 @@ class CasePages(AdminPage):
                 )
         except LoaError as error:
             flash(str(error), "error")
-            typed = {"title": form.get("title", ""), "text": form.get("text", "")}
-            return self._show_texts(text_id, typed=typed, status=422)
+            form_values = {"title": form.get("title", ""), "text": form.get("text", "")}
+            return self._show_texts(text_id, form_values=form_values, status=422)
         flash(_("Đã lưu mẫu tin."), "success")
         return redirect(url_for("inbox.texts"), code=303)
 
@@ -181,7 +176,7 @@ class CasePages(AdminPage):
         return redirect(url_for("inbox.texts"), code=303)
 
     def _show_texts(
-        self, edit: int | None, *, typed: dict[str, str] | None = None, status: int = 200
+        self, edit: int | None, *, form_values: dict[str, str] | None = None, status: int = 200
     ) -> ResponseReturnValue:
         with self.reading() as (session, user):
             texts = [(each, may_change(session, each, user)) for each in list_texts(session, user)]
@@ -191,13 +186,16 @@ class CasePages(AdminPage):
             "inbox/saved_texts.html",
             texts=texts,
             edited=edited,
-            typed=typed or {"title": edited.title if edited else "", "text": edited.text if edited else ""},
+            typed=form_values
+            or {"title": edited.title if edited else "", "text": edited.text if edited else ""},
             may_save=may_save,
         )
         return page, status
 
-    def _do(self, case_id: int, act: Callable[[Session, User, datetime], None]) -> ResponseReturnValue | None:
-        return self.run_action(act, on_error_url=here(case_id))
+    def _run(
+        self, case_id: int, act: Callable[[Session, User, datetime], None]
+    ) -> ResponseReturnValue | None:
+        return self.run_action(act, on_error_url=form_url(case_id))
 
 
 class InboxView(CasePages):
@@ -206,12 +204,16 @@ class InboxView(CasePages):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """`?kind=`, `campaign`, `organisation`, `area`, `mine=1`, `state=done`, `order=newest`, `after`; `undo` is the case just left."""
+        """List cases.
+
+        Filters: `?kind=`, `campaign`, `organisation`, `area`, `mine=1`, `state=done`; `order=newest`; `after` is the
+        page's start; `undo` is the case just closed.
+        """
         return self._show()
 
     @expose("/<int:case_id>/label", methods=["POST"])
     def label(self, case_id: int) -> ResponseReturnValue:
-        """Confirm or correct; the focus goes to the case after it."""
+        """Confirm or correct a reply's label; the focus goes to the next case."""
         label = one_of(Label, request.form.get("label"))
         if label is None:
             abort(400)
@@ -220,23 +222,23 @@ class InboxView(CasePages):
         def act(session: Session, user: User, now: datetime) -> None:
             done.append(label_reply(session, case_id, label, user=user, keys=self._keys, now=now))
 
-        if refused := self._do(case_id, act):
+        if refused := self._run(case_id, act):
             return refused
         enqueue_send(self.runtime.job_queue)  # an opt-out is confirmed at once
         if not done[0].is_counted:
             flash(
                 _("Tin này chưa tính là câu trả lời của ai, vì số gửi không thuộc chiến dịch nào."), "warning"
             )
-        # What somebody now has to answer stays where it is.
-        after = request.form.get("next", type=int) if done[0].is_closed else case_id
-        return redirect(list_address(undo=case_id, what=label.value, place=after), code=303)
+        # A case that now needs an answer keeps the focus.
+        next_id = request.form.get("next", type=int) if done[0].is_closed else case_id
+        return redirect(list_url(undo=case_id, what=label.value, place=next_id), code=303)
 
     @expose("/<int:case_id>/finish", methods=["POST"])
     def close(self, case_id: int) -> ResponseReturnValue:
         outcome = one_of(CaseOutcome, request.form.get("outcome"))
         if outcome is None:
             flash(_("Chưa chọn đã làm gì. Hãy chọn rồi ghi lại."), "error")
-            return redirect(here(case_id), code=303)
+            return redirect(form_url(case_id), code=303)
 
         def act(session: Session, user: User, now: datetime) -> None:
             close_case(
@@ -250,22 +252,22 @@ class InboxView(CasePages):
                 now=now,
             )
 
-        if refused := self._do(case_id, act):
+        if refused := self._run(case_id, act):
             return refused
-        after = request.form.get("next", type=int)
-        return redirect(list_address(undo=case_id, what=outcome.value, place=after), code=303)
+        next_id = request.form.get("next", type=int)
+        return redirect(list_url(undo=case_id, what=outcome.value, place=next_id), code=303)
 
     @expose("/<int:case_id>/undo", methods=["POST"])
     def undo(self, case_id: int) -> ResponseReturnValue:
-        """Take a label back."""
+        """Undo a label."""
 
         def act(session: Session, user: User, now: datetime) -> None:
             undo_reply_label(session, case_id, user=user, keys=self._keys, now=now)
 
-        if refused := self._do(case_id, act):
+        if refused := self._run(case_id, act):
             return refused
         flash(_("Đã hoàn tác. Việc trở lại danh sách."), "success")
-        return redirect(here(case_id), code=303)
+        return redirect(form_url(case_id), code=303)
 
     @expose("/<int:case_id>/reopen", methods=["POST"])
     def reopen(self, case_id: int) -> ResponseReturnValue:
@@ -274,89 +276,89 @@ class InboxView(CasePages):
         def act(session: Session, user: User, now: datetime) -> None:
             done.append(reopen_case(session, case_id, user=user, now=now))
 
-        if refused := self._do(case_id, act):
+        if refused := self._run(case_id, act):
             return refused
         flash(_("Đã mở lại. Việc trở lại danh sách cần làm."), "success")
         if done[0].keeps_answer:
             flash(_("Người này đã trả lời thêm sau đó, nên câu trả lời mới được giữ nguyên."), "warning")
         if done[0].keeps_message:
             flash(_("Tin trả lời đã gửi đi rồi nên không rút lại được."), "warning")
-        return redirect(here(case_id), code=303)
+        return redirect(form_url(case_id), code=303)
 
     @expose("/<int:case_id>/take", methods=["POST"])
     def assign(self, case_id: int) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
             assign_case(session, case_id, user=user, now=now)
 
-        return self._do(case_id, act) or redirect(here(case_id), code=303)
+        return self._run(case_id, act) or redirect(form_url(case_id), code=303)
 
     @expose("/<int:case_id>/release", methods=["POST"])
     def unassign(self, case_id: int) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
             unassign_case(session, case_id, user=user, now=now)
 
-        return self._do(case_id, act) or redirect(here(case_id), code=303)
+        return self._run(case_id, act) or redirect(form_url(case_id), code=303)
 
     @expose("/<int:case_id>/number", methods=["POST"])
     def number(self, case_id: int) -> ResponseReturnValue:
-        """The same page with one full number in it: no address or cookie may carry it."""
+        """Render the same page with one full number in it: no URL or cookie may carry it."""
         shown: dict[int, str] = {}
 
         def act(session: Session, user: User, now: datetime) -> None:
             shown[case_id] = number_to_call(session, case_id, user=user, now=now)
 
-        if refused := self._do(case_id, act):
+        if refused := self._run(case_id, act):
             return refused
         return (
             self.show_case(case_id, numbers=shown) if request.form.get("page") else self._show(numbers=shown)
         )
 
     def _show(self, numbers: dict[int, str] | None = None) -> ResponseReturnValue:
-        asked = request.values
-        wanted = CaseFilter(
-            kind=one_of(CaseKind, asked.get("kind")),
-            campaign_id=asked.get("campaign", type=int),
-            organisation_id=asked.get("organisation", type=int),
-            area_code=asked.get("area", "")[:10],
-            is_done=asked.get("state") == "done",
-            newest_first=asked.get("order") == "newest",
-            after=asked.get("after", type=int),
+        values = request.values
+        filters = CaseFilter(
+            kind=one_of(CaseKind, values.get("kind")),
+            campaign_id=values.get("campaign", type=int),
+            organisation_id=values.get("organisation", type=int),
+            area_code=values.get("area", "")[:10],
+            is_done=values.get("state") == "done",
+            newest_first=values.get("order") == "newest",
+            after=values.get("after", type=int),
         )
         with self.reading() as (session, user):
-            if asked.get("mine"):
-                wanted = replace(wanted, taken_by=user.id)
-            work = read_case_list(session, user, wanted, now=datetime.now(UTC))
+            if values.get("mine"):
+                filters = replace(filters, taken_by=user.id)
+            work = read_case_list(session, user, filters, now=datetime.now(UTC))
             may_act = may_open(user.role, "inbox.label")
             user_id = user.id
             undo = request.args.get("undo", type=int)
-            undone_kind = _kind_of(session, undo) if undo else ""
-        what = request.args.get("what")
+            undone_kind = _campaign_kind(session, undo) if undo else ""
+        undone_value = request.args.get("what")
         return self.render(
             "inbox/inbox.html",
             work=work,
-            wanted=wanted,
-            kept=kept(),
+            wanted=filters,
+            kept=list_filters(),
             may_act=may_act,
             user_id=user_id,
             numbers=numbers or {},
             undo=undo,
             undone_kind=undone_kind,
-            given=one_of(Label, what),
-            outcome=one_of(CaseOutcome, what),
+            given=one_of(Label, undone_value),
+            outcome=one_of(CaseOutcome, undone_value),
             **CHOICES,
         )
 
 
-def _kind_of(session: Session, case_id: int) -> str:
-    """Of the case's campaign; empty where it belongs to none."""
+def _campaign_kind(session: Session, case_id: int) -> str:
+    """Return the kind of a case's campaign, "" if it belongs to none."""
     return session.scalar(select(Campaign.kind).join(Case).where(Case.id == case_id)) or ""
 
 
-KEPT = ("kind", "campaign", "organisation", "area", "mine", "state", "order", "after")
+FILTER_NAMES = ("kind", "campaign", "organisation", "area", "mine", "state", "order", "after")
 
 
 def labels_of(kind: str) -> list[Label]:
-    """What a reply may be taken as in campaigns of a kind: without a smartphone only where there is an app."""
+    """Return the labels for replies to campaigns of a kind: "no smartphone" only if there is an app."""
     return [label for label in Label if label is not Label.NO_SMARTPHONE or needs_smartphone(kind)]
 
 
@@ -372,30 +374,30 @@ def one_of(kind: Any, value: str | None) -> Any:
     return kind(value) if value in set(kind) else None
 
 
-def kept() -> dict[str, str]:
-    """How the list was narrowed down, which goes along with every press."""
-    return {name: value for name in KEPT if (value := request.values.get(name))}
+def list_filters() -> dict[str, str]:
+    """Return the current filters of the list, which every form and link passes on."""
+    return {name: value for name in FILTER_NAMES if (value := request.values.get(name))}
 
 
-def list_address(*, place: int | None = None, **values: object) -> str:
-    """The list as it was narrowed down, with the focus on one case."""
-    values |= kept()
+def list_url(*, place: int | None = None, **values: object) -> str:
+    """Return the URL of the list with its current filters, focused on the case `place`."""
+    values |= list_filters()
     return url_for("inbox.index", _anchor=f"case-{place}" if place else None, **values)  # type: ignore[arg-type]
 
 
-def here(case_id: int) -> str:
-    """Back to where the press was made: the case's own page, or its place in the list."""
+def form_url(case_id: int) -> str:
+    """Return the URL of the page the form was on: the case's page, or its place in the list."""
     if request.form.get("page"):
-        return url_for("inbox.show", case_id=case_id, **kept())  # type: ignore[arg-type]
-    return list_address(place=case_id)
+        return url_for("inbox.show", case_id=case_id, **list_filters())  # type: ignore[arg-type]
+    return list_url(place=case_id)
 
 
-# It is stored while the page loads; longer logs are for the command.
+# The log is stored while the page loads; longer logs need the command line.
 MOST_ROWS = 1_000
 
 
 class ReplyLogView(AdminPage):
-    """Not in the menu: the inbox leads here."""
+    """Import of a reply log. Not in the menu: the inbox links here."""
 
     under = "inbox"
 
@@ -411,7 +413,7 @@ class ReplyLogView(AdminPage):
     def receive(self) -> ResponseReturnValue:
         try:
             with uploaded_file(error_message=_("Chưa chọn tệp. Hãy chọn tệp nhật ký tin trả lời.")) as path:
-                done = import_log(
+                result = import_log(
                     self.runtime.db,
                     path,
                     keys=self._keys,
@@ -422,7 +424,7 @@ class ReplyLogView(AdminPage):
         except BadInput as error:
             return self._show(str(error)), 400
         enqueue_send(self.runtime.job_queue)
-        flash(_say(done), "success" if done.new or not done.unreadable else "error")
+        flash(_import_message(result), "success" if result.new or not result.unreadable else "error")
         return redirect(url_for(".index"), code=303)
 
     def _show(self, error: str = "") -> str:
@@ -430,16 +432,16 @@ class ReplyLogView(AdminPage):
         return page
 
 
-def _say(done: LogImportResult) -> str:
-    said = str(
+def _import_message(result: LogImportResult) -> str:
+    message = str(
         _(
             "Đã đọc %(rows)s dòng: %(new)s câu trả lời mới, %(known)s câu đã có.",
-            rows=number(done.rows),
-            new=number(done.new),
-            known=number(done.known),
+            rows=number(result.rows),
+            new=number(result.new),
+            known=number(result.known),
         )
     )
-    if done.unreadable:
-        lines = ", ".join(map(str, done.unreadable[:20])) + ("…" if len(done.unreadable) > 20 else "")
-        said += " " + str(_("Không đọc được số điện thoại hoặc thời gian ở dòng %(lines)s.", lines=lines))
-    return said
+    if result.unreadable:
+        lines = ", ".join(map(str, result.unreadable[:20])) + ("…" if len(result.unreadable) > 20 else "")
+        message += " " + str(_("Không đọc được số điện thoại hoặc thời gian ở dòng %(lines)s.", lines=lines))
+    return message

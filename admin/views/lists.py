@@ -1,4 +1,4 @@
-"""Organisations' lists: what stands in each, what it was filled from, and a new one."""
+"""Organisations' lists: their contents, imports and legal basis, new lists, and decisions on import issues."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ListsView(AdminPage):
         organisation_id = request.form.get("organisation", 0, type=int)
         try:
             with self.writing() as (session, user):
-                made = create_list(
+                created = create_list(
                     session,
                     name=name,
                     organisation_id=organisation_id,
@@ -60,10 +60,10 @@ class ListsView(AdminPage):
         except BadInput as error:
             return self._show(error=str(error), name=name, organisation_id=organisation_id), 400
         flash(
-            _("Đã tạo danh sách “%(name)s”. Tiếp theo, hãy nhập tệp vào danh sách.", name=made.name),
+            _("Đã tạo danh sách “%(name)s”. Tiếp theo, hãy nhập tệp vào danh sách.", name=created.name),
             "success",
         )
-        return redirect(url_for(".show", list_id=made.id), code=303)
+        return redirect(url_for(".show", list_id=created.id), code=303)
 
     @expose("/<int:list_id>/")
     def show(self, list_id: int) -> ResponseReturnValue:
@@ -71,52 +71,52 @@ class ListsView(AdminPage):
 
     @expose("/<int:list_id>/basis", methods=["POST"])
     def basis(self, list_id: int) -> ResponseReturnValue:
-        """On what basis the people of the list may be written to."""
-        typed = {key: request.form.get(key, "") for key in ("basis", "basis_note", "since")}
+        """Record the legal basis for writing to the people of a list."""
+        form_values = {key: request.form.get(key, "") for key in ("basis", "basis_note", "since")}
         try:
             with self.writing() as (session, user):
                 record_basis(
                     session,
                     list_id,
-                    basis=typed["basis"],
-                    since=typed["since"],
-                    note=typed["basis_note"],
+                    basis=form_values["basis"],
+                    since=form_values["since"],
+                    note=form_values["basis_note"],
                     user=user,
                     now=datetime.now(UTC),
                 )
         except BadInput as error:
-            return self._show_list(list_id, typed=typed, error=str(error)), 422
+            return self._show_list(list_id, form_values=form_values, error=str(error)), 422
         flash(_("Đã ghi căn cứ nhắn tin. Mọi chiến dịch chưa gửi tính theo căn cứ này."), "success")
         return redirect(url_for(".show", list_id=list_id), code=303)
 
-    def _show_list(self, list_id: int, *, typed: dict[str, str] | None = None, error: str = "") -> str:
+    def _show_list(self, list_id: int, *, form_values: dict[str, str] | None = None, error: str = "") -> str:
         with self.reading() as (session, user):
-            found = read_lists(session, user, list_id=list_id)
-            if not found:
+            lists = read_lists(session, user, list_id=list_id)
+            if not lists:
                 abort(404)
             imports = read_imports(session, list_id)
             uploads = read_uploads(session, user, list_id=list_id, only_open=True)
         page: str = self.render(
             "contacts/list.html",
-            list=found[0],
+            list=lists[0],
             imports=imports,
             uploads=uploads,
-            typed=typed or {},
+            typed=form_values or {},
             error=error,
         )
         return page
 
     @expose("/waiting")
     def waiting(self) -> ResponseReturnValue:
-        """Rows that wait for a decision, with the numbers as they stand in the file: on record. `?list=` is one list."""
+        """Show rows that wait for a decision, with full numbers: recorded in the audit log. `?list=` limits to one list."""
         list_id = request.args.get("list", type=int)
         now = datetime.now(UTC)
         with self.writing() as (session, user):
             rows, count = read_open_issues(session, user, list_id=list_id)
             alike = count_alike(session, rows)
             last = read_last(session, user, now=now)
-            asked = [each for each in rows if each.issue.reason == OTHER_COMMUNE]
-            codes = chain.from_iterable((each.lives_in, each.issue.cells["area_code"]) for each in asked)
+            questions = [each for each in rows if each.issue.reason == OTHER_COMMUNE]
+            codes = chain.from_iterable((each.lives_in, each.issue.cells["area_code"]) for each in questions)
             communes = read_place_names(session, codes)
             for import_id, seen in Counter(each.issue.import_id for each in rows).items():
                 audit.record(
@@ -147,10 +147,12 @@ class ListsView(AdminPage):
 
     @expose("/waiting/<int:issue_id>", methods=["POST"])
     def decide(self, issue_id: int) -> ResponseReturnValue:
-        """`decision`, with what a question asks for behind a dot, a year or "moved"; `phone` the number put right; `alike`
-        where it is for all rows of the file that wait for the same reason.
+        """Decide on an import issue.
+
+        Field `decision`: its value, then behind a dot the answer to a question (a birth year or "moved"); `phone`: the
+        corrected number; `alike`: apply to all rows of the file that wait for the same reason.
         """
-        decision, _dot, said = request.form.get("decision", "").partition(".")
+        decision, _dot, detail = request.form.get("decision", "").partition(".")
         if decision not in list(Decision):
             abort(400)
         and_alike = bool(request.form.get("alike"))
@@ -164,8 +166,8 @@ class ListsView(AdminPage):
                     secret_key=self.runtime.settings.secret_key,
                     now=datetime.now(UTC),
                     phone=request.form.get("phone", ""),
-                    birth_year=int(said) if said.isdecimal() else None,
-                    has_moved=said == "moved",
+                    birth_year=int(detail) if detail.isdecimal() else None,
+                    has_moved=detail == "moved",
                     and_alike=and_alike,
                 )
         except NotFound:
@@ -179,17 +181,17 @@ class ListsView(AdminPage):
 
     @expose("/waiting/<int:issue_id>/retract", methods=["POST"])
     def retract(self, issue_id: int) -> ResponseReturnValue:
-        """Take one's own decision back, with all rows that were decided by the same press."""
-        taken_back = 0
+        """Retract the user's own decision, for all rows that it covered."""
+        n_retracted = 0
 
         def act(session: Session, user: User, now: datetime) -> None:
-            nonlocal taken_back
+            nonlocal n_retracted
             key = self.runtime.settings.secret_key
-            taken_back = retract_decision(session, issue_id, secret_key=key, user=user, now=now)
+            n_retracted = retract_decision(session, issue_id, secret_key=key, user=user, now=now)
 
         if refused := self.run_action(act, on_error_url=self._next()):
             return refused
-        flash(_("Đã hoàn tác: %(n)s dòng chờ quyết định trở lại.", n=taken_back), "success")
+        flash(_("Đã hoàn tác: %(n)s dòng chờ quyết định trở lại.", n=n_retracted), "success")
         return redirect(self._next(), code=303)
 
     def _next(self) -> str:

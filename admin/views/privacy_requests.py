@@ -1,4 +1,4 @@
-"""People's requests about their own data: the work list, and what answers them."""
+"""Privacy requests: the list, and recording, finishing, erasing and exporting."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from outreach.models.contacts import LegalBasis, SuppressionReason
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
-_FAMILIES: dict[type[StrEnum], str] = {
+_LABEL_GROUPS: dict[type[StrEnum], str] = {
     CaseKind: "case",
     Exclusion: "excluded",
     LegalBasis: "basis",
@@ -59,14 +59,14 @@ class PrivacyRequestsView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """`?state=done` shows those that were answered."""
+        """List requests. `?state=done` shows the answered ones."""
         is_done = request.args.get("state") == "done"
         with self.reading() as (session, user):
-            lines = read_requests(session, user, now=datetime.now(UTC), is_done=is_done)
+            requests = read_requests(session, user, now=datetime.now(UTC), is_done=is_done)
             calendar = load_calendar()
             return self.render(
                 "contacts/requests.html",
-                lines=lines,
+                lines=requests,
                 is_done=is_done,
                 known_until=calendar.known_until,
                 is_running_out=calendar.is_running_out(datetime.now(VIETNAM).date()),
@@ -74,7 +74,7 @@ class PrivacyRequestsView(AdminPage):
 
     @expose("/of/<int:contact_id>", methods=["POST"])
     def record(self, contact_id: int) -> ResponseReturnValue:
-        back = url_for("contacts.show", contact_id=contact_id, _anchor="requests")
+        url = url_for("contacts.show", contact_id=contact_id, _anchor="requests")
         form = request.form
         kind, asked_on = form.get("kind", ""), form.get("asked_on", "")
         try:
@@ -95,18 +95,18 @@ class PrivacyRequestsView(AdminPage):
                 now=now,
             )
 
-        return self._do(act, back, _("Đã ghi yêu cầu. Hãy trả lời trước hạn."))
+        return self._run(act, url, _("Đã ghi yêu cầu. Hãy trả lời trước hạn."))
 
     @expose("/<int:request_id>/finish", methods=["POST"])
     def finish(self, request_id: int) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
             finish_request(session, request_id, answer=request.form.get("answer", ""), user=user, now=now)
 
-        return self._do(act, self._back(), _("Đã ghi câu trả lời cho yêu cầu."))
+        return self._run(act, self._form_url(), _("Đã ghi câu trả lời cho yêu cầu."))
 
     @expose("/<int:request_id>/erase", methods=["POST"])
     def erase(self, request_id: int) -> ResponseReturnValue:
-        """For good: the form has a box to tick, besides the question that a script asks."""
+        """Erase a contact for good. The form has a box to tick, besides the confirmation by script."""
 
         def act(session: Session, user: User, now: datetime) -> None:
             erase_contact(
@@ -115,13 +115,13 @@ class PrivacyRequestsView(AdminPage):
 
         if not request.form.get("understood"):
             flash(_("Hãy đánh dấu vào ô xác nhận rồi mới xóa."), "error")
-            return redirect(self._back(), code=303)
-        said = _("Đã xóa dữ liệu cá nhân của người này. Số liệu của các chiến dịch được giữ nguyên.")
-        return self._do(act, url_for(".index"), said, on_error_url=self._back())
+            return redirect(self._form_url(), code=303)
+        message = _("Đã xóa dữ liệu cá nhân của người này. Số liệu của các chiến dịch được giữ nguyên.")
+        return self._run(act, url_for(".index"), message, on_error_url=self._form_url())
 
     @expose("/<int:request_id>/export", methods=["POST"])
     def export(self, request_id: int) -> ResponseReturnValue:
-        """A file for the person, in Vietnamese. On record."""
+        """Send the person's data as a file, in Vietnamese; recorded in the audit log."""
         kind = request.form.get("format", "xlsx")
         if kind not in FORMATS:
             abort(400)
@@ -130,32 +130,37 @@ class PrivacyRequestsView(AdminPage):
                 parts = export_personal_data(session, request_id, user=user, now=datetime.now(UTC))
         except LoaError as error:
             flash(str(error), "error")
-            return redirect(self._back(), code=303)
+            return redirect(self._form_url(), code=303)
         with tempfile.TemporaryDirectory() as folder, force_locale("vi"):
             file = Path(folder, f"dossier.{kind}")
-            write_export(parts, file, _in_words)
+            write_export(parts, file, _label)
             content = BytesIO(file.read_bytes())
         name = f"du lieu ca nhan {request_id}.{kind}"
         return send_file(content, mimetype=FORMATS[kind], as_attachment=True, download_name=name)
 
-    def _do(
-        self, act: Callable[[Session, User, datetime], None], back: str, said: str, *, on_error_url: str = ""
+    def _run(
+        self,
+        act: Callable[[Session, User, datetime], None],
+        url: str,
+        message: str,
+        *,
+        on_error_url: str = "",
     ) -> ResponseReturnValue:
-        if refused := self.run_action(act, on_error_url=on_error_url or back):
+        if refused := self.run_action(act, on_error_url=on_error_url or url):
             return refused
-        flash(said, "success")
-        return redirect(back, code=303)
+        flash(message, "success")
+        return redirect(url, code=303)
 
-    def _back(self) -> str:
-        """Where the form stood: the person's page, or the work list."""
+    def _form_url(self) -> str:
+        """Return the URL of the page the form was on: the contact's page, or the list of requests."""
         contact_id = request.form.get("contact", 0, type=int)
         if contact_id:
             return url_for("contacts.show", contact_id=contact_id, _anchor="requests")
         return url_for(".index")
 
 
-def _in_words(value: StrEnum | AuditAction) -> str:
+def _label(value: StrEnum | AuditAction) -> str:
     if isinstance(value, AuditAction):
         return str(ACTIONS.get(value.action, value.action))
-    words: dict[str, Any] = LABELS
-    return str(words.get(f"{_FAMILIES.get(type(value))}.{value.value}", value.value))
+    labels: dict[str, Any] = LABELS
+    return str(labels.get(f"{_LABEL_GROUPS.get(type(value))}.{value.value}", value.value))

@@ -1,9 +1,4 @@
-"""Leaders' page.
-
-The leader's page: how far it is to the goal, whether it will be reached, who has to be pushed, what needs a decision.
-
-The charts of the leader's page.
-"""
+"""The leaders' page with its charts: distance to the goal, forecast, who is behind, what needs a decision."""
 
 from __future__ import annotations
 
@@ -41,23 +36,23 @@ class ProgressView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """`?campaign=` chooses the campaign (the newest by itself), `?district=` the communes shown."""
+        """Show the progress of `?campaign=` (default: the newest), with the communes of `?district=`."""
         return self._show()
 
     @expose("/official", methods=["POST"])
     def official(self) -> ResponseReturnValue:
-        """An official figure of a district, as somebody at the province's committee types it."""
-        typed = {name: request.form.get(name, "").strip()[:400] for name in COLUMNS}
+        """Enter an official figure of a district; for staff of the province's committee."""
+        form_values = {name: request.form.get(name, "").strip()[:400] for name in COLUMNS}
         try:
             with self.writing() as (session, user):
-                enter_official(session, **typed, user=user, now=datetime.now(UTC))
+                enter_official(session, **form_values, user=user, now=datetime.now(UTC))
         except LoaError as error:
-            return self._show(typed=typed, error=str(error)), 422
+            return self._show(form_values=form_values, error=str(error)), 422
         flash(_("Đã ghi số liệu."), "success")
-        to = url_for(".index", campaign=request.args.get("campaign", type=int), _anchor="sources")
-        return redirect(to, code=303)
+        url = url_for(".index", campaign=request.args.get("campaign", type=int), _anchor="sources")
+        return redirect(url, code=303)
 
-    def _show(self, *, typed: dict[str, str] | None = None, error: str = "") -> str:
+    def _show(self, *, form_values: dict[str, str] | None = None, error: str = "") -> str:
         now = datetime.now(UTC)
         redis = self.runtime.redis
         with self.reading() as (session, user):
@@ -66,7 +61,7 @@ class ProgressView(AdminPage):
             if not chosen:
                 return self.render("progress/empty.html")
             leaders = read_progress(session, chosen, user=user, redis=redis, now=now)
-            enters = leaders.official is not None and may_enter(session, user)
+            may_enter_official = leaders.official is not None and may_enter(session, user)
             submitted = [line.name for line in open_tasks.read_submitted(session, user)]
             paused = [line.name for line in open_tasks.read_paused(session, user)]
         if leaders.reach.is_due:
@@ -84,19 +79,21 @@ class ProgressView(AdminPage):
             paused=paused,
         )
         all_communes = [line for table in leaders.communes.values() for line in table.lines]
-        asked = request.args.get("district")
-        district = next((line for line in leaders.districts.lines if line.code and line.code == asked), None)
+        district_code = request.args.get("district")
+        district = next(
+            (line for line in leaders.districts.lines if line.code and line.code == district_code), None
+        )
         return self.render(
             "progress/progress.html",
             campaigns=campaigns,
             leaders=leaders,
             head=head,
             outlook=OUTLOOKS[head.outlook],
-            concerns=[show_concern(each, head) for each in concerns],
+            concerns=[show_concern(concern, head) for concern in concerns],
             as_of=now,
             has_app=leaders.agencies is not None,
-            enters=enters,
-            typed=typed or {},
+            enters=may_enter_official,
+            typed=form_values or {},
             error=error,
             today=now.astimezone(VIETNAM).date().isoformat(),
             district=district,
@@ -105,7 +102,7 @@ class ProgressView(AdminPage):
         )
 
 
-# How the districts of Kon Tum lie towards each other: column and row by GSO code. No map is needed.
+# Position of Kon Tum's districts in the tile chart: column and row by GSO code. No map is needed.
 TILE_PLACES = {
     "610": (0, 0),
     "617": (1, 0),
@@ -121,7 +118,7 @@ TILE_PLACES = {
 
 
 def draw_charts(leaders: ProgressPage, *, today: date) -> dict[str, Markup]:
-    """The days with what lies ahead, and the districts as tiles."""
+    """Draw the charts: the days with a forecast, and the districts as tiles."""
     head = leaders.head
     goal = (
         Goal(head.goal.share, _("Mục tiêu %(share)s", share=percent(head.goal.share))) if head.goal else None
@@ -148,19 +145,19 @@ def draw_charts(leaders: ProgressPage, *, today: date) -> dict[str, Markup]:
 
 
 def _tiles(lines: Sequence[RankRow]) -> list[Tile]:
-    """Districts where they lie; those without a place of their own in rows below."""
-    known = [line for line in lines if line.code]
-    free = max((row for _column, row in TILE_PLACES.values()), default=-1) + 1
-    if not any(line.code in TILE_PLACES for line in known):
-        free = 0
-    without = [line.code for line in known if line.code not in TILE_PLACES]
+    """Return a tile per district at its position; districts without one go in rows below."""
+    with_code = [line for line in lines if line.code]
+    free_row = max((row for _column, row in TILE_PLACES.values()), default=-1) + 1
+    if not any(line.code in TILE_PLACES for line in with_code):
+        free_row = 0
+    unplaced = [line.code for line in with_code if line.code not in TILE_PLACES]
     tiles = []
-    for line in known:
+    for line in with_code:
         code = line.code or ""
         place = TILE_PLACES.get(code)
         if place is None:
-            index = without.index(code)
-            place = (index % 3, free + index // 3)
+            index = unplaced.index(code)
+            place = (index % 3, free_row + index // 3)
         name = line.name.split(" ", 2 if line.name.startswith("Thành phố") else 1)[-1]
         tiles.append(Tile(name, line.share, percent(line.share) if line.share is not None else "?", *place))
     return tiles
@@ -171,9 +168,9 @@ def _draw_days(head: LeadGoal, today: date) -> Markup:
     target = head.target
     goal = Goal(target, _("Mục tiêu: %(count)s người", count=number(target))) if target else None
     deadline: tuple[int, str] | None = None
-    by = head.goal.deadline if head.goal else None
-    if by and days:
-        deadline = ((by - days[0][0]).days, _("Hạn %(day)s", day=_day(by)))
+    due = head.goal.deadline if head.goal else None
+    if due and days:
+        deadline = ((due - days[0][0]).days, _("Hạn %(day)s", day=_day(due)))
     count = days[-1][1] if days else 0
     return line_chart(
         "days",
@@ -186,7 +183,7 @@ def _draw_days(head: LeadGoal, today: date) -> Markup:
         )
         if days
         else _("Chưa có ngày nào."),
-        [(_day(day), standing, number(standing)) for day, standing in days],
+        [(_day(day), total, number(total)) for day, total in days],
         goal=goal,
         deadline=deadline,
         ahead=_ahead(head, today),
@@ -201,10 +198,10 @@ def _ahead(head: LeadGoal, today: date) -> Projection | None:
     def place(day: date | None) -> float | None:
         return (day - first).days if day else None
 
-    by, told = head.goal.deadline if head.goal else None, head.ahead
+    deadline, forecast = head.goal.deadline if head.goal else None, head.ahead
     return Projection(
-        fan=(place(told.earliest), place(told.likely), place(told.latest)) if told else None,
-        needed_by=place(by) if by and by >= today else None,
+        fan=(place(forecast.earliest), place(forecast.likely), place(forecast.latest)) if forecast else None,
+        needed_by=place(deadline) if deadline and deadline >= today else None,
     )
 
 

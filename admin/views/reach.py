@@ -1,9 +1,4 @@
-"""Reach and install reports.
-
-How far a campaign reached: whom it was for, what became of each step's messages, by organisation and place.
-
-The reports behind a campaign's figures, one by one.
-"""
+"""A campaign's reach, by step, organisation and place, as a page and a file; and its install reports one by one."""
 
 from __future__ import annotations
 
@@ -46,7 +41,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class ReachRow:
-    """A district, a commune or an organisation; without a name those of whom it is not known."""
+    """Counts of a district, commune or organisation; `name` is "" for people of whom it is not known."""
 
     code: str
     name: str
@@ -54,7 +49,7 @@ class ReachRow:
 
 
 class ReachView(AdminPage):
-    """Not in the menu: a campaign and its progress lead here."""
+    """Not in the menu: a campaign and its progress link here."""
 
     under = "progress"
 
@@ -63,12 +58,12 @@ class ReachView(AdminPage):
 
     @expose("/")
     def index(self, campaign_id: int) -> ResponseReturnValue:
-        """`?step=` shows organisations and places for one step alone, by its number; `?district=` its communes."""
-        now, asked = datetime.now(UTC), request.args.get("step", type=int)
+        """Show a campaign's reach. `?step=` limits organisations and places to one step; `?district=` shows its communes."""
+        now, step_number = datetime.now(UTC), request.args.get("step", type=int)
         with self.reading() as (session, user):
             campaign, _goal, _is_whole = find_counted(session, campaign_id, user=user)
             opened = [step for step in campaign.steps if step.opened_at]
-            chosen = next((step for step in opened if step.number == asked), None)
+            chosen = next((step for step in opened if step.number == step_number), None)
             reach = read_reach(
                 session,
                 campaign,
@@ -105,7 +100,7 @@ class ReachView(AdminPage):
 
     @expose("/file", methods=["POST"])
     def file(self, campaign_id: int) -> ResponseReturnValue:
-        """All of it by step, organisation and place, as XLSX or CSV; on record."""
+        """Send the reach by step, organisation and place as XLSX or CSV; recorded in the audit log."""
         form = request.form.get("form", "xlsx")
         if form not in _TYPES:
             abort(404)
@@ -145,17 +140,17 @@ def _by_organisation(session: Session, counts: Mapping[int | None, ReachTotals])
 def _by_place(
     session: Session, counts: Mapping[str | None, ReachTotals]
 ) -> tuple[list[ReachRow], dict[str, list[ReachRow]]]:
-    """The districts, and of each its communes."""
+    """Return the districts, and the communes by district code; the largest first."""
     areas = {area.code: area for area in session.scalars(select(Area))}
     districts: dict[str, ReachRow] = {}
     communes: dict[str, list[ReachRow]] = {}
     for code, each in counts.items():
         area = areas.get(code or "")
-        above = areas.get(area.parent_code or "") if area and area.level is AreaLevel.COMMUNE else area
-        key = above.code if above else ""
-        line = districts.setdefault(key, ReachRow(key, _name(above), ReachTotals()))
+        district = areas.get(area.parent_code or "") if area and area.level is AreaLevel.COMMUNE else area
+        key = district.code if district else ""
+        line = districts.setdefault(key, ReachRow(key, _name(district), ReachTotals()))
         line.counts.merge(each)
-        if area and above is not area:
+        if area and district is not area:
             communes.setdefault(key, []).append(ReachRow(area.code, _name(area), each))
     for lines in communes.values():
         lines.sort(key=_most_first)
@@ -185,7 +180,7 @@ def _as_csv(rows: list[list[str | int]]) -> bytes:
     writer = csv.writer(out)
     for row in rows:
         writer.writerow([escape_formula(cell) if isinstance(cell, str) else cell for cell in row])
-    return out.getvalue().encode("utf-8-sig")  # the mark makes Excel read Vietnamese
+    return out.getvalue().encode("utf-8-sig")  # with the byte order mark Excel reads Vietnamese
 
 
 def _as_xlsx(rows: list[list[str | int]]) -> bytes:
@@ -196,7 +191,7 @@ def _as_xlsx(rows: list[list[str | int]]) -> bytes:
 
 
 class InstallsView(AdminPage):
-    """Not in the menu: the figures lead here."""
+    """Not in the menu: the figures link here."""
 
     under = "progress"
 
@@ -207,25 +202,25 @@ class InstallsView(AdminPage):
 
     @expose("/")
     def index(self, campaign_id: int) -> ResponseReturnValue:
-        """`?area=` a district's or commune's code, organisation, source; `all` with those taken back; `after`."""
-        asked = request.args
-        source = asked.get("source", "")
-        wanted = InstallFilter(
-            standing="all" not in asked,
+        """List install reports. `?area=` is a district's or commune's code; organisation, source; `all` includes withdrawn ones; `after`."""
+        args = request.args
+        source = args.get("source", "")
+        filters = InstallFilter(
+            standing="all" not in args,
             source=AnswerSource(source) if source in list(AnswerSource) else None,
-            area=asked.get("area", "")[:10],
-            organisation_id=asked.get("organisation", type=int),
+            area=args.get("area", "")[:10],
+            organisation_id=args.get("organisation", type=int),
         )
         with self.reading() as (session, user):
-            after = asked.get("after", type=int)
-            reports = read_reports(session, campaign_id, wanted, user=user, after=after)
-        kept = {name: value for name, value in asked.items() if value and name != "after"}
+            after = args.get("after", type=int)
+            reports = read_reports(session, campaign_id, filters, user=user, after=after)
+        query = {name: value for name, value in args.items() if value and name != "after"}
         return self.render(
             "progress/installs.html",
             campaign_id=campaign_id,
             reports=reports,
-            wanted=wanted,
+            wanted=filters,
             sources=list(AnswerSource),
-            kept=kept,
+            kept=query,
             is_first=after is None,
         )

@@ -1,4 +1,4 @@
-"""A campaign that is being sent: its figures as they change, and what can be done with it beside them."""
+"""Live figures of a campaign being sent, with its actions: pause, resume, undo, cancel, decide on unknown messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHEET = "/admin/campaigns/{}/"
 
 
 class SendingView(AdminPage):
-    """Not in the menu: a campaign's sheet shows it."""
+    """Not in the menu: shown on a campaign's sheet."""
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(
@@ -32,7 +32,7 @@ class SendingView(AdminPage):
 
     @expose("/")
     def panel(self, campaign_id: int) -> ResponseReturnValue:
-        """The figures alone, for the page that shows them every second."""
+        """Render the figures alone; the sheet polls this every second."""
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user)
             panel = read_sending_panel(session, campaign, datetime.now(UTC), runtime=self.runtime)
@@ -43,7 +43,7 @@ class SendingView(AdminPage):
 
     @expose("/<any(pause, resume, undo, cancel):action>", methods=["POST"])
     def act(self, campaign_id: int, action: str) -> ResponseReturnValue:
-        """One press. With script the figures follow by themselves; without it, and when undone, the sheet comes anew."""
+        """Perform an action. Called by script it returns 204 and the figures refresh; otherwise it redirects to the sheet."""
         is_script = request.headers.get("X-Requested-With") == "fetch"
         try:
             with self.writing() as (session, user):
@@ -60,13 +60,13 @@ class SendingView(AdminPage):
 
     @expose("/undecided/<any(resend, keep):choice>", methods=["POST"])
     def decide(self, campaign_id: int, choice: str) -> ResponseReturnValue:
-        """What nobody can look up is sent again, or counts as sent."""
+        """Decide on messages whose outcome the gateway cannot tell: resend, or count as sent."""
         decide_and_tell(self, campaign_id, choice)
         return redirect(SHEET.format(campaign_id), code=303)
 
 
 def decide_and_tell(view: AdminPage, campaign_id: int | None, choice: str) -> None:
-    """Send again what nobody can look up, or count it as sent, and say on the next page how many that were."""
+    """Resend messages of unknown outcome or count them as sent, and flash how many there were."""
     is_resend = choice == "resend"
     with view.writing() as (session, user):
         count = decide_unknown(
