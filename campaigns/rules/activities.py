@@ -1,4 +1,4 @@
-"""One entry of the outreach log as it is typed, and what many amount to. Pure."""
+"""Activities beside the messages: one entry of the log, its checks, and totals by kind, area and day."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from enum import StrEnum
 
 from outreach.rules.errors import BadInput
 
-LONGEST_DAYS = 31  # of one entry: what goes on longer is entered month by month
+LONGEST_DAYS = 31  # of one entry; longer activities are entered month by month
 LONGEST_AGO = timedelta(days=366)
 MOST_TIMES = 100  # a day
-MOST_PEOPLE = 100_000  # at one meeting or on one round of visits
+MOST_PEOPLE = 100_000  # at one meeting or on one visiting tour
 LONGEST_TEXT = 200
 
 
 class ActivityKind(StrEnum):
-    """By which way people were told."""
+    """Kinds of activities."""
 
     RADIO = "radio"
     TELEVISION = "television"
@@ -30,9 +30,10 @@ class ActivityKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActivityEntry:
-    """`times` a day, on every day from `first` to `last`. `people` were there or were visited each time; None: unknown.
+    """One entry of the log: an activity that took place `times` a day on every day from `first` to `last`.
 
-    `who` did it: a station, a newspaper, an officer. `place` within the area: a village, a hall.
+    `people` attended or were visited each time; None means unknown. `who` did it: a station, a newspaper, an officer.
+    `place` is within the area: a village, a hall.
     """
 
     kind: ActivityKind
@@ -47,13 +48,18 @@ class ActivityEntry:
 
 @dataclass(slots=True)
 class ActivityTotals:
-    """`entries` touch the days asked for; `times` and `people` are of these days alone; `people` where it is known."""
+    """Totals of activities over a period.
+
+    `entries` counts those that overlap the period; `times` and `people` cover the period alone. `people` is None if
+    unknown for all of them.
+    """
 
     entries: int = 0
     times: int = 0
     people: int | None = None
 
     def add(self, times: int, people: int | None) -> None:
+        """Add an entry that took place `times` with `people` each time."""
         self.entries += 1
         self.times += times
         if people is not None:
@@ -62,7 +68,7 @@ class ActivityTotals:
 
 @dataclass(slots=True)
 class Summary:
-    """Of some days: by kind, by area's code as entered, and by day (there `entries` are those of the day)."""
+    """Totals of a period: overall, by kind, by code of the entered area, and by day."""
 
     total: ActivityTotals = field(default_factory=ActivityTotals)
     kinds: dict[ActivityKind, ActivityTotals] = field(default_factory=dict)
@@ -70,14 +76,14 @@ class Summary:
     days: dict[date, ActivityTotals] = field(default_factory=dict)
 
 
-def read_entry(typed: Mapping[str, str], *, today: date) -> ActivityEntry:
-    """From a form: kind, first, last, times, people, who, place, about. Raises BadInput with what to do."""
+def read_entry(form_values: Mapping[str, str], *, today: date) -> ActivityEntry:
+    """Read an entry from the form fields named like its attributes. Raises BadInput with what to do."""
     try:
-        kind = ActivityKind(typed.get("kind", ""))
+        kind = ActivityKind(form_values.get("kind", ""))
     except ValueError as error:
         raise BadInput("Hãy chọn hình thức tuyên truyền.") from error
-    first = _day(typed.get("first", "")) or today
-    last = _day(typed.get("last", "")) or first
+    first = _day(form_values.get("first", "")) or today
+    last = _day(form_values.get("last", "")) or first
     if last < first:
         raise BadInput("Ngày cuối phải bằng hoặc sau ngày đầu.")
     if last > today:
@@ -86,18 +92,18 @@ def read_entry(typed: Mapping[str, str], *, today: date) -> ActivityEntry:
         raise BadInput("Ngày quá xa. Hãy kiểm tra lại năm.")
     if (last - first).days >= LONGEST_DAYS:
         raise BadInput(f"Một lần ghi nhiều nhất {LONGEST_DAYS} ngày. Hãy chia thành nhiều lần ghi.")
-    times = _count(typed.get("times", ""), most=MOST_TIMES, of="Số lần trong ngày")
-    people = _count(typed.get("people", ""), most=MOST_PEOPLE, of="Số người")
+    times = _count(form_values.get("times", ""), most=MOST_TIMES, label="Số lần trong ngày")
+    people = _count(form_values.get("people", ""), most=MOST_PEOPLE, label="Số người")
     if times == 0:
         raise BadInput("Số lần trong ngày phải từ 1 trở lên.")
-    who, place, about = (" ".join(typed.get(name, "").split()) for name in ("who", "place", "about"))
+    who, place, about = (" ".join(form_values.get(name, "").split()) for name in ("who", "place", "about"))
     if max(len(who), len(place), len(about)) > LONGEST_TEXT:
         raise BadInput(f"Mỗi ô ghi nhiều nhất {LONGEST_TEXT} chữ. Hãy viết ngắn lại.")
     return ActivityEntry(kind, first, last, 1 if times is None else times, people, who, place, about)
 
 
 def summarise(entries: Iterable[tuple[ActivityEntry, str]], *, first: date, last: date) -> Summary:
-    """What entries, each with its area's code, amount to on the days from `first` to `last`, both included."""
+    """Sum up entries, each with its area code, over the days from `first` to `last`, both included."""
     summary = Summary()
     for entry, area in entries:
         begins, ends = max(entry.first, first), min(entry.last, last)
@@ -126,10 +132,10 @@ def _day(text: str) -> date | None:
         raise BadInput("Ngày không đúng. Hãy chọn lại ngày.") from error
 
 
-def _count(text: str, *, most: int, of: str) -> int | None:
+def _count(text: str, *, most: int, label: str) -> int | None:
     digits = text.strip().replace(".", "").replace(" ", "").replace("\u00a0", "")
     if not digits:
         return None
     if not digits.isascii() or not digits.isdecimal() or int(digits[:12]) > most:
-        raise BadInput(f"{of} phải là một số, nhiều nhất {most}. Chưa rõ thì để trống.")
+        raise BadInput(f"{label} phải là một số, nhiều nhất {most}. Chưa rõ thì để trống.")
     return int(digits)

@@ -1,11 +1,6 @@
-"""Checks and sums of agencies' figures and rosters.
-
-What an agency says of its staff: whether it can be, what about it is to be asked, and what many of them add up to.
-Pure.
+"""Agency reports and staff rosters: checks, questions about suspicious figures, and totals.
 
 An agency's figures are its own: they are never added to what residents report.
-
-What a roster says of one of an agency's people, and what a whole roster adds up to. Pure.
 """
 
 from __future__ import annotations
@@ -21,12 +16,13 @@ from outreach.rules.list_rows import read_yes_or_no
 from outreach.rules.phone_numbers import unaccented
 
 MOST_STAFF = 100_000
-_FALL = 0.05  # of what was said before: more is asked about
-_CHANGE_OF_STAFF = 0.2
+# Larger changes against the previous report, as a share of it, are asked about.
+_LARGE_FALL = 0.05
+_LARGE_STAFF_CHANGE = 0.2
 
 
 class StaffProblem(StrEnum):
-    """Why figures cannot be."""
+    """Reasons why figures are impossible."""
 
     NO_STAFF = "no_staff"
     TOO_MANY = "too_many"
@@ -36,7 +32,7 @@ class StaffProblem(StrEnum):
 
 
 class StaffDoubt(StrEnum):
-    """What may be right and is asked about."""
+    """Suspicious changes that the agency is asked to confirm."""
 
     INSTALLED_FELL = "installed_fell"
     SMARTPHONES_FELL = "smartphones_fell"
@@ -45,7 +41,10 @@ class StaffDoubt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StaffCounts:
-    """`with_smartphone` and `installed` are None where the agency does not know: never zero."""
+    """Staff figures of one agency.
+
+    `with_smartphone` and `installed` are None if the agency does not know them; unknown is never zero.
+    """
 
     staff: int
     with_smartphone: int | None = None
@@ -53,7 +52,7 @@ class StaffCounts:
 
     @property
     def share(self) -> float | None:
-        """Installed among those with a smartphone; None where either is not known, or nobody has one."""
+        """Return installed / with_smartphone, or None if either is unknown or nobody has a smartphone."""
         if self.installed is None or not self.with_smartphone:
             return None
         return self.installed / self.with_smartphone
@@ -61,7 +60,10 @@ class StaffCounts:
 
 @dataclass(frozen=True, slots=True)
 class StaffTotal:
-    """Over many agencies. `installed` of `with_smartphone` are of the `known` ones that gave both; `unknown` did not."""
+    """Total over many agencies.
+
+    `with_smartphone` and `installed` cover only the `known` agencies, which reported both.
+    """
 
     agencies: int
     known: int
@@ -71,19 +73,21 @@ class StaffTotal:
 
     @property
     def unknown(self) -> int:
+        """Return the number of agencies that did not report both figures."""
         return self.agencies - self.known
 
     @property
     def share(self) -> float | None:
+        """Return the share of the known agencies, or None if nobody has a smartphone."""
         return self.installed / self.with_smartphone if self.with_smartphone else None
 
     def short_of(self, goal: float) -> int:
-        """People who are missing for a share of the known ones; 0 once it is reached."""
+        """Return how many people the known agencies lack for the share `goal`; 0 once it is reached."""
         return max(0, (people_for(goal, self.with_smartphone) or 0) - self.installed)
 
 
 def find_problem(counts: StaffCounts) -> StaffProblem | None:
-    """Why these figures cannot be, if so."""
+    """Return why these figures are impossible, or None if they are possible."""
     staff, smartphones, installed = counts.staff, counts.with_smartphone, counts.installed
     if staff < 1 or min(smartphones or 0, installed or 0) < 0:
         return StaffProblem.NO_STAFF
@@ -99,7 +103,7 @@ def find_problem(counts: StaffCounts) -> StaffProblem | None:
 
 
 def find_doubts(counts: StaffCounts, before: StaffCounts | None) -> list[StaffDoubt]:
-    """What is to be asked, beside what the agency said last."""
+    """Return the suspicious changes since the agency's previous report."""
     if before is None:
         return []
     doubts = []
@@ -107,15 +111,15 @@ def find_doubts(counts: StaffCounts, before: StaffCounts | None) -> list[StaffDo
         doubts.append(StaffDoubt.INSTALLED_FELL)
     if _fell(counts.with_smartphone, before.with_smartphone):
         doubts.append(StaffDoubt.SMARTPHONES_FELL)
-    if abs(counts.staff - before.staff) > max(2, _CHANGE_OF_STAFF * before.staff):
+    if abs(counts.staff - before.staff) > max(2, _LARGE_STAFF_CHANGE * before.staff):
         doubts.append(StaffDoubt.STAFF_CHANGED)
     return doubts
 
 
-def add_up(each: Iterable[StaffCounts | None]) -> StaffTotal:
-    """The agencies' total; None stands for one that has handed in nothing."""
+def add_up(reports: Iterable[StaffCounts | None]) -> StaffTotal:
+    """Sum up agencies; None stands for one without a report."""
     agencies = known = staff = with_smartphone = installed = 0
-    for counts in each:
+    for counts in reports:
         agencies += 1
         staff += counts.staff if counts else 0
         if counts and counts.with_smartphone is not None and counts.installed is not None:
@@ -126,15 +130,15 @@ def add_up(each: Iterable[StaffCounts | None]) -> StaffTotal:
 
 
 def _fell(now: int | None, before: int | None) -> bool:
-    """One or two fewer are people who left; what was known and is not any more is asked about, too."""
+    """Return whether a figure fell by more than one or two people leaving, or is no longer known."""
     if before is None:
         return False
     if now is None:
         return True
-    return before - now > max(2, _FALL * before)
+    return before - now > max(2, _LARGE_FALL * before)
 
 
-# The first heading that fits, not that of a telephone: "Đã cài Bluezone", "Cài đặt ứng dụng", "Đã tiêm".
+# Heading of the column that marks who is done: "Đã cài Bluezone", "Cài đặt ứng dụng", "Đã tiêm".
 _HEADING = re.compile(
     r"^da (?:cai|tiem|lam|thuc hien|hoan thanh)\b|\bcai (?:dat|bluezone|app|ung dung)\b|^(?:cai|bluezone)$"
 )
@@ -144,8 +148,9 @@ _NO = {"-", "–"}
 
 @dataclass(frozen=True, slots=True)
 class RosterPerson:
-    """One row: `numbers` are E.164, none where the roster gives none that can be. `has_smartphone` is None where it
-    has no such column.
+    """One row of a roster.
+
+    `numbers` are E.164, empty if the roster gives no valid one. `has_smartphone` is None if it has no such column.
     """
 
     name: str
@@ -155,43 +160,49 @@ class RosterPerson:
 
 
 def find_heading(labels: Sequence[str], taken: Iterable[int]) -> int | None:
-    """The column in which who has done what is asked is marked; None where no heading says so."""
-    others = set(range(len(labels))) - set(taken)
-    return next((at for at in sorted(others) if _HEADING.search(unaccented(labels[at]))), None)
+    """Return the first column outside `taken` that marks who has done what is asked.
+
+    Returns None if no heading fits.
+    """
+    candidates = set(range(len(labels))) - set(taken)
+    return next(
+        (column for column in sorted(candidates) if _HEADING.search(unaccented(labels[column]))), None
+    )
 
 
 def read_mark(text: str) -> bool | None:
-    """A cell of that column: marked or not, where empty is not; None where it says neither."""
+    """Read a mark: True or False (also if empty), or None if the text is neither."""
     if not text or text in _NO:
         return False
-    said = read_yes_or_no(text)
-    return True if said is None and _YES.fullmatch(unaccented(text)) else said
+    mark = read_yes_or_no(text)
+    return True if mark is None and _YES.fullmatch(unaccented(text)) else mark
 
 
 def count(people: Iterable[RosterPerson]) -> StaffCounts:
-    """The figures of a roster. Who is listed twice, by name and number, counts once; whoever has the app has a
-    smartphone.
+    """Count the people of a roster.
+
+    A person listed twice, with the same name and number, counts once. Having the app implies having a smartphone.
     """
     seen: dict[tuple[str, str], tuple[bool | None, bool]] = {}
     staff = smartphones = done = 0
-    is_said = False
+    has_column = False
     for person in people:
         key = (name_key(person.name), person.numbers[0]) if person.numbers else ("", str(staff))
         earlier = seen.get(key)
         has_done = person.has_done or bool(earlier and earlier[1])
         has_smartphone = person.has_smartphone or has_done or bool(earlier and earlier[0])
-        is_said = is_said or person.has_smartphone is not None
+        has_column = has_column or person.has_smartphone is not None
         staff += earlier is None
         smartphones += has_smartphone - bool(earlier and earlier[0])
         done += has_done - bool(earlier and earlier[1])
         seen[key] = has_smartphone, has_done
-    return StaffCounts(staff, smartphones if is_said else None, done)
+    return StaffCounts(staff, smartphones if has_column else None, done)
 
 
 def by_number(people: Iterable[RosterPerson]) -> dict[str, bool]:
-    """Each number of a roster: whether anyone of those who share it has done what is asked."""
-    said: dict[str, bool] = {}
+    """Return, by number, whether anyone who shares it has done what is asked."""
+    has_done: dict[str, bool] = {}
     for person in people:
         for number in person.numbers:
-            said[number] = said.get(number, False) or person.has_done
-    return said
+            has_done[number] = has_done.get(number, False) or person.has_done
+    return has_done

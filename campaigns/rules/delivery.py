@@ -1,9 +1,4 @@
-"""May this message leave; back-off; its rendered text.
-
-Whether a message may leave at the moment of its claim. Pure.
-
-The text of one message: the step's template with this person's name and link, measured.
-"""
+"""Delivery rules: whether a message may be sent now, failure policies, back-off and the rendered text."""
 
 from __future__ import annotations
 
@@ -26,7 +21,7 @@ LIVE_CAP = 3
 
 
 class Refusal(Enum):
-    """Why not."""
+    """Reasons not to send a message now."""
 
     SUPPRESSED = "suppressed"
     ANSWERED = "answered"
@@ -35,7 +30,7 @@ class Refusal(Enum):
 
     @property
     def skip(self) -> SkipReason | None:
-        """The reason written on the message, or None when it only has to wait."""
+        """Return the reason stored on the message, or None if it only has to wait."""
         return None if self is Refusal.NOT_YET else SkipReason(self.value)
 
 
@@ -50,14 +45,13 @@ def refusal_reason(
     cap: int | None,
     is_open: bool,
 ) -> Refusal | None:
-    """The first rule that a message breaks, or None: it may be sent.
+    """Return the first rule that a message breaks, or None if it may be sent.
 
-    `step` is 1 for a campaign's first message, more for a reminder, 0 for anything else; `answered`, that the
-    resident has answered or waits for an officer to; `repeated`
-    says that the number had the same content in the last 24 hours, from whatever campaign (Decree 90/2008
-    with 77/2012), `recent` how many messages it had; `is_open` whether the hours allow it. The confirmation of an opt-out is exempt from all
-    (Decree 91/2020: confirmed once, at once). A test goes to the tester's own number: only suppression
-    stops it.
+    `step` is 1 for a campaign's first message, more for a reminder, 0 for anything else. `answered`: the resident
+    has answered or waits for an officer. `repeated`: the number had the same content in the last 24 hours, from any
+    campaign (Decree 90/2008 with 77/2012). `recent`: how many messages it had in that time. `is_open`: the sending
+    hours allow it. The confirmation of an opt-out is exempt from all rules (Decree 91/2020: confirmed once, at once).
+    A test goes to the tester's own number: only suppression stops it.
     """
     if kind is MessageKind.CONFIRMATION:
         return None
@@ -76,42 +70,42 @@ def refusal_reason(
 
 @lru_cache(maxsize=256)
 def hash_content(template: str, *, step: int) -> str:
-    """What tells one content from another: the template's letters without accents, case and spacing, and its step."""
+    """Return a hash of a template and its step, ignoring accents, case and spacing."""
     plain = "".join(unaccent(template).lower().split())
     return hashlib.sha256(f"{step}/{plain}".encode()).hexdigest()
 
 
 def daily_cap(cap: int | None, *, is_live: bool) -> int | None:
-    """Messages a number in 24 hours: the campaign's, and never above Decree 91/2020's three when live."""
+    """Return the messages allowed per number in 24 hours: at most three if live (Decree 91/2020)."""
     if not is_live:
         return cap
     return min(cap or LIVE_CAP, LIVE_CAP)
 
 
 def back_off_s(times: int, retry_after_s: float | None, *, seed: int) -> float:
-    """Seconds to wait after the gateway refused to process a request for the (times+1)-th time.
+    """Return the seconds to wait after the gateway refused to process a request for the (times+1)-th time.
 
-    Its own Retry-After where there is one, else doubling from 0.5 s to a minute; spread by up to a half
-    (by the message's number, so that it can be tested), lest all come back at once.
+    This is the gateway's Retry-After if there is one, else a time doubling from 0.5 s to a minute. It is extended by
+    up to a half, derived from `seed` (the message's id, so that it can be tested), so that not all retry at once.
     """
     wait = retry_after_s if retry_after_s is not None else min(60.0, 0.5 * 2 ** min(times, 10))
     return wait * (1 + (seed % 101) / 200)
 
 
-# A campaign pauses with each refusal of its account or sender, so that a person has resumed it in vain this often.
+# A campaign pauses at each refusal of its account or sender, so an officer has resumed it this often in vain.
 GIVES_UP_AFTER = 10
-# Answers to residents and tests are never paused and are tried about once a minute: for a day at least.
+# Replies to residents and tests never pause and are tried about once a minute: for at least a day.
 SERVICE_GIVES_UP_AFTER = 1500
 
 
 def is_out_of_retries(refused: int, *, is_service: bool) -> bool:
-    """Whether a message fails whose account or sender was refused for the `refused`-th time."""
+    """Return whether a message fails after its account or sender was refused `refused` times."""
     return refused >= (SERVICE_GIVES_UP_AFTER if is_service else GIVES_UP_AFTER)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a failure for this cause means beyond the one message: see docs/reference.md."""
+    """Consequences of a failure beyond the one message: see docs/reference.md."""
 
     suppresses: Literal["opt_out", "wrong_number"] | None = None
     pauses: bool = False
@@ -129,73 +123,74 @@ POLICIES = {
 
 
 def policy_of(cause: str | None) -> Policy:
-    """The policy for a stored cause; a plain failure for any other."""
+    """Return the policy for a stored cause; without consequences if the cause has none."""
     return POLICIES.get(Cause(cause), Policy()) if cause else Policy()
 
 
-# A campaign pauses itself when of its last outcomes so many failed: enough of them to be no chance, and
-# far more than the tenth of a list that is out of reach on any day.
+# A campaign pauses automatically if so many of its recent outcomes failed: too many to be chance, and
+# far more than the tenth of a list that is unreachable on any day.
 FAILURE_WINDOW = timedelta(minutes=10)
 FEWEST_FAILURES, FAILED_SHARE = 50, 0.3
 
 
 def fails_too_often(*, failed: int, well: int) -> bool:
-    """Whether so many of a window's outcomes failed that going on would waste money and patience."""
+    """Return whether too many outcomes of the window failed to go on sending."""
     return failed >= FEWEST_FAILURES and failed / (failed + well) >= FAILED_SHARE
 
 
 def is_charged(state: AttemptState) -> bool:
-    """Whether an attempt in this state counts against the budget: all but what the gateway refused or never had."""
+    """Return whether an attempt counts against the budget: all except refused ones and those never received."""
     return state not in (AttemptState.FAILED, AttemptState.ABSENT)
 
 
 def is_same_message(*, body: str, claimed_at: datetime, listed_body: str, listed_at: datetime | None) -> bool:
-    """Whether a message in the gateway's list is the one an attempt asked for.
+    """Return whether a message in the gateway's list belongs to an attempt.
 
-    Same text, and created no earlier than a minute before the attempt: clocks differ, and the gateway
-    gives whole seconds. (The number is what the list was asked by.)
+    It has the same text and was created no earlier than a minute before the attempt: clocks differ, and the gateway
+    gives whole seconds. (The list was requested by number.)
     """
     return is_recent(claimed_at, listed_at) and listed_body == body
 
 
 def is_same_except_link(*, body: str, since: datetime, listed_body: str, listed_at: datetime | None) -> bool:
-    """As `is_same_message`, for what may have been sent between a backup and its restore, `since` the backup.
+    """Return the same for messages sent between a backup (`since`) and its restore, ignoring personal links.
 
-    Recipients that were frozen in between are gone, and who is frozen anew has another personal link.
+    Recipients frozen in between are lost, and when frozen again they get other personal links.
     """
     return is_recent(since, listed_at) and mask_tokens(listed_body) == mask_tokens(body)
 
 
 def is_recent(since: datetime, listed_at: datetime | None) -> bool:
-    """Whether the gateway's moment may lie after one of ours."""
+    """Return whether the gateway's time may be after ours, allowing a minute of clock difference."""
     return listed_at is None or listed_at >= since - timedelta(minutes=1)
 
 
-# What stands in a stored text for the personal link.
+# Placeholder for the personal link in a stored text.
 LINK = "{link}"
 
 
 def text_for(step: Any, *, language: str | None, arm: int | None) -> str:
-    """Of a step's texts (step_text, text_b, texts) the one in the phone's language, else the one that the lot gave,
-    in Vietnamese.
+    """Return a step's text for a recipient: in the phone's language if there is one, else that of the arm.
+
+    `step` has `step_text`, `text_b` and `texts` (by language).
     """
-    own: str | None = step.texts.get(language) if step.texts else None
-    chosen: str = own or (step.text_b if arm == SECOND_TEXT and step.text_b else step.step_text)
+    translated: str | None = step.texts.get(language) if step.texts else None
+    chosen: str = translated or (step.text_b if arm == SECOND_TEXT and step.text_b else step.step_text)
     return chosen
 
 
 def content_of(step: Any, *, language: str | None, arm: int | None) -> str:
-    """What nobody is to get again within a day, whichever campaign says it."""
+    """Return the hash of a recipient's text; no number gets the same one twice within a day."""
     return hash_content(text_for(step, language=language, arm=arm), step=step.step)
 
 
 def renderer_of(settings: Any) -> Renderer:
-    """The installation's own (public_base_url, secret_key)."""
+    """Return a renderer for the settings `public_base_url` and `secret_key`."""
     return Renderer(public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key))
 
 
 class Renderer:
-    """Parses each template once; holds no more than the steps under way."""
+    """Renderer of message texts. It keeps at most about 100 parsed templates."""
 
     def __init__(self, *, public_base_url: str, cipher: LinkCipher) -> None:
         self._base = public_base_url
@@ -203,11 +198,11 @@ class Renderer:
         self._templates: dict[str, Template] = {}
 
     def link(self, recipient_id: int) -> str:
-        """The personal link."""
+        """Return the personal link of a recipient."""
         return f"{self._base}/{self._cipher.token(recipient_id)}"
 
     def render(self, row: Any, *, unaccented: bool) -> tuple[str, int]:
-        """Body and segments of a claimed row (step_text and its variants, or text; name, recipient_id)."""
+        """Return the body and segments of a claimed row (step_text and its variants, or text; name, recipient_id)."""
         if row.text is not None:
             text = row.text
             if LINK in text and row.recipient_id is not None:

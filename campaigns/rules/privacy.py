@@ -1,4 +1,4 @@
-"""Until when a person's request must be answered. Pure.
+"""Deadlines of privacy requests, in working days.
 
 Two working days (Decree 356/2025); by the Civil Code, articles 147 and 148, the day of the request does not
 count and the last day ends at its midnight.
@@ -21,7 +21,10 @@ _SATURDAY = 5
 
 @dataclass(frozen=True, slots=True)
 class WorkCalendar:
-    """Days off beside the weekends: (month, day) of every year, single days, and weekend days that are worked."""
+    """Public holidays and working weekend days.
+
+    `every_year` holds (month, day) of fixed holidays, `off` single days off, `worked` weekend days that are worked.
+    """
 
     every_year: frozenset[tuple[int, int]]
     off: frozenset[date]
@@ -29,14 +32,15 @@ class WorkCalendar:
 
     @property
     def known_until(self) -> int:
-        """The last year whose own days off are listed: later ones are counted as if they had none but the fixed."""
+        """Return the last year with listed days off. Later years are taken to have the fixed holidays only."""
         return max((day.year for day in self.off), default=0)
 
     def is_running_out(self, today: date) -> bool:
-        """Whether next year's days off should be known by now and are not: two months before its New Year."""
+        """Return whether next year's days off are missing although its New Year is less than two months ahead."""
         return (today + NOTICE).year > self.known_until
 
     def is_working(self, day: date) -> bool:
+        """Return whether a day is a working day."""
         if day in self.worked:
             return True
         is_off = day in self.off or (day.month, day.day) in self.every_year
@@ -44,13 +48,18 @@ class WorkCalendar:
 
 
 class Urgency(StrEnum):
+    """Urgency of a privacy request."""
+
     OPEN = "open"
     SOON = "soon"  # the last day has begun
     OVERDUE = "overdue"
 
 
 def read_calendar(data: Mapping[str, Any]) -> WorkCalendar:
-    """A calendar from `every_year` ("MM-DD"), and `off` and `worked` (dates, or pairs from and to). Raises ValueError."""
+    """Read a calendar. Raises ValueError.
+
+    `every_year` holds "MM-DD"; `off` and `worked` hold dates, or pairs of first and last day.
+    """
     return WorkCalendar(
         every_year=frozenset((int(day[:2]), int(day[3:])) for day in data["every_year"]),
         off=frozenset(_days(data["off"])),
@@ -59,7 +68,7 @@ def read_calendar(data: Mapping[str, Any]) -> WorkCalendar:
 
 
 def due_at(asked_at: datetime, calendar: WorkCalendar, *, working_days: int = WORKING_DAYS) -> datetime:
-    """The midnight, in Vietnam's time, at which the last of the working days after the day of asking ends."""
+    """Return the midnight, Vietnam time, that ends the last working day allowed after the day of the request."""
     day = asked_at.astimezone(VIETNAM).date()
     left = working_days
     while left:
@@ -69,17 +78,17 @@ def due_at(asked_at: datetime, calendar: WorkCalendar, *, working_days: int = WO
 
 
 def urgency(due: datetime, *, now: datetime) -> Urgency:
-    """How pressing a request is that must be answered by `due`."""
+    """Return the urgency of a request that must be answered by `due`."""
     if now >= due:
         return Urgency.OVERDUE
     return Urgency.SOON if due - now <= timedelta(days=1) else Urgency.OPEN
 
 
-def _days(listed: list[Any]) -> set[date]:
+def _days(entries: list[Any]) -> set[date]:
     days = set()
-    for each in listed:
-        first, last = each if isinstance(each, list) else (each, each)
+    for entry in entries:
+        first, last = entry if isinstance(entry, list) else (entry, entry)
         if not isinstance(first, date) or not isinstance(last, date) or last < first:
-            raise ValueError(f"not a day, or not a span of days: {each}")
+            raise ValueError(f"not a day, or not a span of days: {entry}")
         days |= {first + timedelta(days=n) for n in range((last - first).days + 1)}
     return days

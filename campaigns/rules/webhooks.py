@@ -1,10 +1,7 @@
-"""Allowed addresses, retries, signature.
+"""Webhook rules: allowed addresses, meaning of a response, retry times and signature.
 
-Where a webhook may go, what an answer to it means, and when it is tried again. Pure.
-
-How a receiver knows that a webhook is ours: the signature of Standard Webhooks. Pure.
-
-`webhook-signature` is `v1,` and the base64 of HMAC-SHA256, under the secret's bytes, over `<webhook-id>.<webhook-timestamp>.<body>`.
+The signature follows Standard Webhooks: `webhook-signature` is `v1,` and the base64 of HMAC-SHA256, under the
+secret's bytes, over `<webhook-id>.<webhook-timestamp>.<body>`.
 """
 
 from __future__ import annotations
@@ -21,15 +18,15 @@ from urllib.parse import urlsplit
 from outreach.rules.errors import BadInput
 
 LONGEST_URL = 500
-# After this long it has failed, and a person decides.
+# After this time a delivery has failed, and an administrator decides.
 TRIED_FOR = timedelta(days=1)
-# Seconds until the next try; the last one stands for all that follow.
+# Seconds until the next try; the last value is used for all later tries.
 BACK_OFF_S = (5, 30, 120, 300, 900, 1800, 3600, 7200)
-_LONGEST_WAIT_S = 3600  # that a receiver may ask for
-# A name whose last part is one is no name (WHATWG URL, "ends in a number").
+_LONGEST_WAIT_S = 3600  # of a receiver's Retry-After
+# A host whose last part is a number is an address, not a name (WHATWG URL, "ends in a number").
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
-# By these an address inside may look like one outside: NAT64 and 6to4.
-_DISGUISES = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"))
+# NAT64 and 6to4: a public-looking address may contain a private one.
+_EMBEDDING_NETWORKS = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"))
 
 
 class EventKind(StrEnum):
@@ -39,19 +36,21 @@ class EventKind(StrEnum):
     OPT_OUT = "opt_out"
     CAMPAIGN_STATE = "campaign.state"
     MESSAGE_FINAL = "message.final"
-    PING = "ping"  # asked for by a person, to see whether it arrives
+    PING = "ping"  # sent on request, to test the receiver
 
 
 class DeliveryOutcome(StrEnum):
     DELIVERED = "delivered"
-    REFUSED = "refused"  # the receiver is there and does not want this one: it steps aside
-    AWAY = "away"  # nobody there, or not now: all wait behind it, in their order
-    GONE = "gone"  # the receiver says that it will never be there again
+    REFUSED = "refused"  # the receiver rejects this event; later events are not held up
+    AWAY = "away"  # unreachable or busy: all later events wait, in their order
+    GONE = "gone"  # the receiver is gone for good (410)
 
 
 def check_url(url: str, *, is_production: bool) -> str:
-    """The address of a receiver. Raises BadInput, also for an address of this network written as a number, and for any
-    number that is not written in full: programs read 127.1 and 0x7f000001 as this machine.
+    """Return the checked address of a receiver.
+
+    Raises BadInput, also for a numeric address of the local network and for any number that is not written in full:
+    programs read 127.1 and 0x7f000001 as this machine.
     """
     url = url.strip()
     try:
@@ -60,32 +59,32 @@ def check_url(url: str, *, is_production: bool) -> str:
     except ValueError as error:
         raise BadInput("Địa chỉ nhận không đúng. Hãy chép lại từ hệ thống nhận.") from error
     host = host.removesuffix(".")
-    is_odd = not url.isascii() or not url.isprintable() or " " in url or "%" in host
-    if len(url) > LONGEST_URL or is_odd or not host:
+    is_malformed = not url.isascii() or not url.isprintable() or " " in url or "%" in host
+    if len(url) > LONGEST_URL or is_malformed or not host:
         raise BadInput("Địa chỉ nhận không đúng. Hãy chép lại từ hệ thống nhận.")
     if parts.scheme != "https" and (is_production or parts.scheme != "http"):
         raise BadInput("Địa chỉ nhận phải bắt đầu bằng https://.")
     if parts.username or parts.password or parts.fragment:
         raise BadInput("Địa chỉ nhận không được chứa tên đăng nhập, mật khẩu hay dấu #.")
     try:
-        number = ip_address(host)
+        address = ip_address(host)
     except ValueError as error:
         if _NUMBER.fullmatch(host.rpartition(".")[2]):
             raise BadInput("Địa chỉ nhận không đúng. Hãy dùng tên miền, hoặc viết đủ bốn số.") from error
         is_inside = is_production and (host == "localhost" or host.endswith(".localhost"))
     else:
-        is_inside = not may_connect(number, is_production=is_production)
+        is_inside = not may_connect(address, is_production=is_production)
     if is_inside:
         raise BadInput("Địa chỉ nhận nằm trong mạng nội bộ. Chỉ gửi đến địa chỉ công khai.")
     return url
 
 
 def may_connect(address: IPv4Address | IPv6Address, *, is_production: bool) -> bool:
-    """Whether a webhook may go to this number: to public ones, and outside production to this machine."""
+    """Return whether a webhook may connect to this address: public, or loopback outside production."""
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped:
             return may_connect(address.ipv4_mapped, is_production=is_production)
-        if any(address in each for each in _DISGUISES):
+        if any(address in network for network in _EMBEDDING_NETWORKS):
             return False
     if address.is_loopback:
         return not is_production
@@ -93,7 +92,7 @@ def may_connect(address: IPv4Address | IPv6Address, *, is_production: bool) -> b
 
 
 def interpret_status(status: int | None) -> DeliveryOutcome:
-    """What an answer means; None where none came."""
+    """Return the outcome for a response status; None as status means that no response came."""
     if status is None or status in (408, 425, 429) or status >= 500:
         return DeliveryOutcome.AWAY
     if 200 <= status < 300:
@@ -102,7 +101,10 @@ def interpret_status(status: int | None) -> DeliveryOutcome:
 
 
 def try_again_at(tries: int, *, now: datetime, asked_s: int = 0) -> datetime:
-    """After so many tries in vain; no sooner than the receiver asked for, within an hour."""
+    """Return when to try again after `tries` failed tries.
+
+    Not before the time the receiver asked for (`asked_s`), of which at most an hour counts.
+    """
     wait = BACK_OFF_S[min(max(tries, 1), len(BACK_OFF_S)) - 1]
     return now + timedelta(seconds=max(wait, min(asked_s, _LONGEST_WAIT_S)))
 
@@ -111,13 +113,19 @@ PREFIX = "whsec_"
 
 
 def secret_of(salt: str, *, secret_key: str) -> str:
-    """A subscription's secret, as its receiver is given it. It is stored nowhere: without our key the salt says nothing."""
+    """Return a subscription's secret, as shown to its receiver.
+
+    It is not stored: it is derived from the salt, which is worthless without the secret key.
+    """
     raw = hmac.digest(secret_key.encode(), f"webhook:{salt}".encode(), hashlib.sha256)
     return PREFIX + base64.b64encode(raw).decode()
 
 
 def sign(secret: str, *, event_id: str, timestamp: int, body: bytes) -> str:
-    """The signature of one try; `timestamp` is its own, in seconds, so that an old one cannot be played again."""
+    """Return the signature of one try.
+
+    `timestamp` is the time of this try in seconds, so that an old request cannot be replayed.
+    """
     raw = base64.b64decode(secret.removeprefix(PREFIX))
-    said = f"{event_id}.{timestamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.digest(raw, said, hashlib.sha256)).decode()
+    signed = f"{event_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.digest(raw, signed, hashlib.sha256)).decode()
