@@ -1,0 +1,1 @@
+"""Public web: callbacks of the gateways, pages of residents, agencies and report readers, and the ASGI bridge."""

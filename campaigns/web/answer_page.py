@@ -1,16 +1,11 @@
-"""The residents' page: routes, state, HTML, ASGI fast path.
+"""Answer page behind the personal link: one question, large buttons, no script.
 
-The residents' page behind the personal link: one question, large buttons, no script.
-
-What the residents' page needs, whoever serves it: whose link it is, what they see, who opened it, who guesses.
-
-The answer page as bytes. Of all that a resident can see there are a handful of pages for each campaign and
-language: each is written once and kept.
-
-Residents' pages where the server has an event loop: those that ask together share one look-up, without a thread each.
-
-Only what is plain is answered here: a link that opens, asked for by an address that nobody watches, and a page that was
-written before. All else goes on to the other application, which says why.
+- `create_answer_page`: the Flask routes. `AnswerPageService`: what they share with the ASGI application.
+- `PageCache`: pages as bytes. All that residents can see is a handful of pages for each campaign and language: each is
+  written once and cached.
+- `AnswerPageApp`: an ASGI application where the server has an event loop. Requests that come together share one lookup,
+  without a thread each. It answers only the simple case: a link that opens, an address that is not watched for guessing,
+  and a page that is cached. All else goes on to the other application, which gives the reason.
 """
 
 from __future__ import annotations
@@ -46,46 +41,46 @@ from outreach.models.contacts import ContactList
 from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 
-# `GET /<token>?about`: who sends this, why, with which data, and how to object.
+# `GET /<token>?about` shows who sends this, why, with which data, and how to object.
 ABOUT = "about"
 
 
-def create_answer_page(runtime: Runtime, desk: AnswerPageService) -> Blueprint:
-    """`GET /<token>` shows and changes nothing; `POST /<token>` takes `answer=…` and answers 303."""
+def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprint:
+    """Create the routes: `GET /<token>` changes nothing, `POST /<token>` takes `answer=…`, answers 303."""
     page = Blueprint("answer_page", __name__, template_folder="templates")
-    keys = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+    context = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
 
     def find(token: str) -> Row[Any] | Response:
-        """Whose link it is, or the page that says why nothing opens."""
-        recipient_id = desk.cipher.recipient_id(token)
-        found = desk.standings.find(recipient_id) if recipient_id else None
+        """Return the row of the link's recipient, or the page that says why nothing opens."""
+        recipient_id = service.cipher.recipient_id(token)
+        row = service.lookup.find(recipient_id) if recipient_id else None
         address = request.remote_addr or ""
-        if wait_s := desk.failed_tokens.hit(address) if found else desk.failed_tokens.miss(address):
+        if wait_s := service.token_guard.hit(address) if row else service.token_guard.miss(address):
             refused = public_page("too_many_requests.html", 429)
             refused.headers["Retry-After"] = str(wait_s)
             return refused
-        return found or public_page("no_such_link.html", 404)
+        return row or public_page("no_such_link.html", 404)
 
     @page.get(f"/<string(length={LENGTH}):token>")
     def show(token: str) -> ResponseReturnValue:
-        found = find(token)
-        if isinstance(found, Response):
-            return found
+        row = find(token)
+        if isinstance(row, Response):
+            return row
         if request.method == "GET":
-            desk.note_opening(found)
-        sight = page_state(found, is_about=ABOUT in request.args)
-        return Response(desk.pages.show(sight), headers=HEADERS, mimetype="text/html")
+            service.record_open(row)
+        state = page_state(row, is_about=ABOUT in request.args)
+        return Response(service.pages.show(state), headers=HEADERS, mimetype="text/html")
 
     @page.post(f"/<string(length={LENGTH}):token>")
     def answer(token: str) -> ResponseReturnValue:
-        word, given = request.form.get("answer", ""), request.form.get("given")
-        found = find(token)
-        if isinstance(found, Response):
-            return found
+        pressed, given = request.form.get("answer", ""), request.form.get("given")
+        row = find(token)
+        if isinstance(row, Response):
+            return row
         try:
             with runtime.db.write() as session:
-                record_page_answer(session, found.id, word, keys=keys, now=datetime.now(UTC), given=given)
-                app = content_of(session, found.campaign_id).app if word == "install" else None
+                record_page_answer(session, row.id, pressed, keys=context, now=datetime.now(UTC), given=given)
+                app = content_of(session, row.campaign_id).app if pressed == "install" else None
         except BadInput as error:
             return public_page("bad_answer.html", 400, message=str(error), token=token)
         enqueue_send(runtime.job_queue)
@@ -99,47 +94,49 @@ def create_answer_page(runtime: Runtime, desk: AnswerPageService) -> Blueprint:
 
 
 class AnswerPageService:
+    """Shared parts of the answer page: link cipher, lookups, page opens, guard and cached pages."""
+
     def __init__(self, runtime: Runtime) -> None:
         self.cipher = LinkCipher(runtime.settings.secret_key)
-        self.standings = RecipientLookup(runtime.db)
-        self.failed_tokens = TokenGuard(runtime.redis)
+        self.lookup = RecipientLookup(runtime.db)
+        self.token_guard = TokenGuard(runtime.redis)
         self._page_opens = OpenTracker(runtime.db)
 
-        def load(sight: PageState) -> tuple[Content, str]:
+        def load(state: PageState) -> tuple[Content, str]:
             with runtime.db.read() as session:
-                content = content_of(session, sight.campaign_id, sight.language)
-                return content, _organisation(session, sight.list_id)
+                content = content_of(session, state.campaign_id, state.language)
+                return content, _organisation(session, state.list_id)
 
         self.pages = PageCache(load, takes_replies=runtime.settings.takes_replies)
 
-    def note_opening(self, found: Row[Any]) -> None:
-        """Somebody, or a program, has asked for a recipient's page."""
-        self._page_opens.record(found.campaign_id, found.id, now=datetime.now(UTC))
+    def record_open(self, row: Row[Any]) -> None:
+        """Record that a recipient's page was opened, by a person or a program."""
+        self._page_opens.record(row.campaign_id, row.id, now=datetime.now(UTC))
 
 
-def page_state(found: Row[Any], *, is_about: bool) -> PageState:
-    """The page that a recipient sees now: the question, or what is behind it."""
+def page_state(row: Row[Any], *, is_about: bool) -> PageState:
+    """Return the state of the page that a recipient sees now: the question, or the page behind it."""
     return PageState(
-        campaign_id=found.campaign_id,
-        launched_at=found.launched_at,
-        corrected_at=found.corrected_at,
-        language=found.language,
-        given=found.answer,
-        has_clicked=found.clicked_at is not None,
-        is_left_alone=found.left_alone is not None,
+        campaign_id=row.campaign_id,
+        launched_at=row.launched_at,
+        corrected_at=row.corrected_at,
+        language=row.language,
+        given=row.answer,
+        has_clicked=row.clicked_at is not None,
+        is_left_alone=row.left_alone is not None,
         is_about=is_about,
-        list_id=found.list_id if is_about else None,
+        list_id=row.list_id if is_about else None,
     )
 
 
 def content_of(session: Session, campaign_id: int, language: str | None = None) -> Content:
-    """A campaign's texts in a language, where they were translated."""
+    """Return a campaign's texts, in a language if they were translated."""
     content = session.execute(select(Campaign.content).where(Campaign.id == campaign_id)).scalar_one()
     return read_content(content, language)
 
 
 def _organisation(session: Session, list_id: int | None) -> str:
-    """Who keeps the list; empty where that is not asked or not known any more."""
+    """Return the name of the organisation that keeps the list; empty without a list."""
     name = session.scalar(
         select(Organisation.name)
         .join(ContactList, ContactList.organisation_id == Organisation.id)
@@ -148,88 +145,93 @@ def _organisation(session: Session, list_id: int | None) -> str:
     return name or ""
 
 
-MOST_KEPT = 500
+MAX_PAGES = 500
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-# Labels that have a button where the campaign gives it a text.
+# Labels that have a button if the campaign gives it a text.
 BUTTONS = (Label.INSTALLED, Label.NOT_YET, Label.NEED_HELP, Label.NO_SMARTPHONE, Label.OPT_OUT)
-# After these nobody is asked to install any more.
+# After these answers the page does not offer the app any more.
 NOT_INSTALLING = frozenset({Label.INSTALLED, Label.NO_SMARTPHONE, Label.OPT_OUT, Label.WRONG_NUMBER})
 
 
 @dataclass(frozen=True, slots=True)
 class PageState:
-    """All that one page differs from another by. Since `launched_at` the campaign's texts stand still, or since
-    `corrected_at`.
+    """State by which one page differs from another.
+
+    The campaign's texts have not changed since `launched_at`, or since `corrected_at`.
     """
 
     campaign_id: int
     launched_at: datetime | None
     corrected_at: datetime | None
-    language: str | None  # the phone's; where nothing was translated the page is Vietnamese
+    language: str | None  # the phone's; without a translation the page is Vietnamese
     given: Label | None
     has_clicked: bool
     is_left_alone: bool
     is_about: bool = False
-    list_id: int | None = None  # whose list the person was in: only where the page names it
+    list_id: int | None = None  # the person's list; only on the page that names its organisation
 
 
 @dataclass(frozen=True, slots=True)
 class PagePreview:
-    """What stands above a page that the office tries out: its buttons ask for the next page and record nothing."""
+    """Note above a page that is tried out on the admin site.
+
+    The buttons of such a page lead to the next page and record nothing.
+    """
 
     note: str
     language: str  # of the note
     way_back: str  # an address
-    back: str  # what its link says
+    back: str  # text of that link
 
 
 class PageCache:
-    """Writes pages and keeps them. `load` brings a campaign's content in a language, and an organisation's name.
+    """Cache of pages, which it writes when they are first shown.
 
-    `takes_replies`: whether a reply by SMS comes back to us; only then a page asks for one.
+    `load` returns a campaign's content in a language, and an organisation's name. `takes_replies`: whether a reply by SMS
+    comes back to us; only then a page asks for one.
     """
 
     def __init__(self, load: Callable[[PageState], tuple[Content, str]], *, takes_replies: bool) -> None:
         self._load = load
         self._takes_replies = takes_replies
         self._lock = Lock()
-        self._kept: OrderedDict[PageState, bytes] = OrderedDict()
+        self._pages: OrderedDict[PageState, bytes] = OrderedDict()
 
-    def kept(self, sight: PageState) -> bytes | None:
-        """The page, where it was written before."""
-        return self._kept.get(sight)
+    def cached(self, state: PageState) -> bytes | None:
+        """Return the page if it is cached, else None."""
+        return self._pages.get(state)
 
-    def show(self, sight: PageState) -> bytes:
-        page = self.kept(sight)
+    def show(self, state: PageState) -> bytes:
+        page = self.cached(state)
         if page is None:
-            page = self._write(sight)
+            page = self._write_page(state)
             with self._lock:
-                self._kept[sight] = page
-                if len(self._kept) > MOST_KEPT:
-                    self._kept.popitem(last=False)
+                self._pages[state] = page
+                if len(self._pages) > MAX_PAGES:
+                    self._pages.popitem(last=False)
         return page
 
-    def _write(self, sight: PageState) -> bytes:
-        content, organisation = self._load(sight)
-        return write_page(sight, content, organisation, takes_replies=self._takes_replies)
+    def _write_page(self, state: PageState) -> bytes:
+        content, organisation = self._load(state)
+        return write_page(state, content, organisation, takes_replies=self._takes_replies)
 
 
 def write_page(
-    sight: PageState,
+    state: PageState,
     content: Content,
     organisation: str,
     *,
     takes_replies: bool,
     preview: PagePreview | None = None,
 ) -> bytes:
-    """One page, as it is sent; with `preview` for the office to look at."""
+    """Write one page as it is sent; with `preview` as it is tried out on the admin site."""
     buttons = {label: content.wording(label).button for label in BUTTONS if content.wording(label).button}
-    words, given = content.page, sight.given
+    words, given = content.page, state.given
     values = {
         "said": (buttons.get(given) or words.get(f"said_{given}", "")) if given else "",
         "app": content.app.name if content.app else "",
@@ -248,7 +250,7 @@ def write_page(
     def say(name: str) -> str:
         return fill(words.get(name, ""))
 
-    template = _TEMPLATES.get_template("about.html" if sight.is_about else "answer.html")
+    template = _TEMPLATES.get_template("about.html" if state.is_about else "answer.html")
     return template.render(
         lang=content.language,
         content=content,
@@ -258,32 +260,34 @@ def write_page(
         steps=[fill(step) for step in content.wording(given).steps] if given else [],
         buttons=buttons,
         offers_app=content.app is not None and given not in NOT_INSTALLING,
-        has_clicked=sight.has_clicked and given is None,
+        has_clicked=state.has_clicked and given is None,
         takes_replies=takes_replies,
-        is_left_alone=sight.is_left_alone and given is not Label.OPT_OUT,
+        is_left_alone=state.is_left_alone and given is not Label.OPT_OUT,
         method="get" if preview else "post",
         preview=preview,
     ).encode()
 
 
-MOST_AT_ONCE = 500
+MAX_BATCH = 500
 
 
 class AnswerPageApp:
-    """An ASGI application before another one."""
+    """ASGI application for the answer page, in front of another application."""
 
-    def __init__(self, db: Database, desk: AnswerPageService, *, others: Application, is_https: bool) -> None:
-        self._desk, self._others = desk, others
-        self._finder = _Finder(
+    def __init__(
+        self, db: Database, service: AnswerPageService, *, others: Application, is_https: bool
+    ) -> None:
+        self._service, self._others = service, others
+        self._lookups = _LookupQueue(
             RecipientLookup(db)
-        )  # of its own: the other application's look-ups are made in threads
+        )  # its own: the other application's lookups run in threads
         headers = {**HEADERS, "Content-Type": "text/html; charset=utf-8"}
         if is_https:
             headers["Strict-Transport-Security"] = "max-age=31536000"
         self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        page = await self._find(scope) if _is_plain(scope) else None
+        page = await self._find(scope) if _is_simple(scope) else None
         if page is None:
             return await self._others(scope, receive, send)
         headers = [*self._headers, (b"content-length", b"%d" % len(page))]
@@ -291,57 +295,63 @@ class AnswerPageApp:
         await send({"type": "http.response.body", "body": page})
 
     async def _find(self, scope: Scope) -> bytes | None:
-        recipient_id = self._desk.cipher.recipient_id(scope["path"][1:])
-        if not recipient_id or self._desk.failed_tokens.is_watched(_caller(scope)):
+        recipient_id = self._service.cipher.recipient_id(scope["path"][1:])
+        if not recipient_id or self._service.token_guard.is_watched(_client_address(scope)):
             return None
         try:
-            found = await self._finder.find(recipient_id)
+            row = await self._lookups.find(recipient_id)
         except Exception:
-            return None  # the other application meets it as well, and has words for it
-        page = self._desk.pages.kept(page_state(found, is_about=False)) if found else None
-        if found and page:
-            self._desk.note_opening(found)
+            return None  # the other application meets it as well, and shows an error page
+        page = self._service.pages.cached(page_state(row, is_about=False)) if row else None
+        if row and page:
+            self._service.record_open(row)
         return page
 
 
-class _Finder:
-    """Look-ups one after the other in a thread, each for all who ask meanwhile. For one event loop."""
+class _LookupQueue:
+    """Queue of lookups, one after the other in a thread, each for all requests that wait.
 
-    def __init__(self, standings: RecipientLookup) -> None:
-        self._standings = standings
+    For one event loop.
+    """
+
+    def __init__(self, lookup: RecipientLookup) -> None:
+        self._lookup = lookup
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pages")
         self._waiting: list[tuple[int, asyncio.Future[Row[Any] | None]]] = []
-        self._looking: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     async def find(self, recipient_id: int) -> Row[Any] | None:
         answer: asyncio.Future[Row[Any] | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((recipient_id, answer))
-        if self._looking is None:
-            self._looking = asyncio.create_task(self._look())
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
         return await answer
 
-    async def _look(self) -> None:
+    async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                asked, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-                found: Mapping[int, Row[Any]] = {}
+                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+                rows: Mapping[int, Row[Any]] = {}
                 failed: Exception | None = None
                 try:
-                    found = await loop.run_in_executor(
-                        self._thread, self._standings.find_all, [recipient_id for recipient_id, _ in asked]
+                    rows = await loop.run_in_executor(
+                        self._thread, self._lookup.find_all, [recipient_id for recipient_id, _ in batch]
                     )
                 except Exception as error:
                     failed = error
                 resolve_all(
-                    ((answer, found.get(recipient_id)) for recipient_id, answer in asked), failed=failed
+                    ((answer, rows.get(recipient_id)) for recipient_id, answer in batch), failed=failed
                 )
         finally:
-            self._looking = None
+            self._task = None
 
 
-def _is_plain(scope: Scope) -> bool:
-    """Whether somebody asks for a link's page and nothing else: officers, who carry a cookie, are the office's."""
+def _is_simple(scope: Scope) -> bool:
+    """Return whether a request asks for a link's page and nothing else.
+
+    Officers carry a cookie: their requests go to the admin site.
+    """
     return (
         scope["type"] == "http"
         and scope["method"] == "GET"
@@ -351,8 +361,8 @@ def _is_plain(scope: Scope) -> bool:
     )
 
 
-def _caller(scope: Scope) -> str:
-    """The address that the proxy in front names, as ProxyFix reads it for the other application."""
+def _client_address(scope: Scope) -> str:
+    """Return the address that the proxy in front names, as ProxyFix reads it for the other application."""
     named = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
     last = b",".join(named).decode("latin-1").rpartition(",")[2].strip()
     return last or (scope.get("client") or ("",))[0]

@@ -1,11 +1,9 @@
-"""Flask under an event loop.
+"""ASGI bridge: a WSGI application (Flask) under a server with an event loop.
 
-A WSGI application under a server with an event loop: each request in a thread, but a thread only while it is worked on.
+Each request runs in a thread, but only while the application works on it. A form is read to its end before a thread
+takes it, and an answer is sent without one, so that slow callers delay no other.
 
-A form is read to its end before a thread takes it, and an answer leaves without one, so that slow callers hold
-up nobody else.
-
-Callers who wait together for one piece of work in a thread, and each get their own of it.
+`resolve_all` answers callers that wait together for one piece of work in a thread.
 """
 
 from __future__ import annotations
@@ -24,33 +22,36 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
-IN_MEMORY = 256 * 1024  # bytes of a request or an answer; more goes by way of the disk, or piece by piece
-SENT_WITHIN_S = 300.0  # a piece, to a caller that reads slowly
+IN_MEMORY = 256 * 1024  # bytes of a request or an answer; a larger one goes to the disk, or is sent in pieces
+SENT_WITHIN_S = 300.0  # time limit for a piece, to a caller that reads slowly
 
 
 class ClientDisconnected(Exception):
-    """The caller went away before all of the request had come."""
+    """The caller disconnected before all of the request had come."""
 
 
 class WsgiBridge:
-    """The ASGI application that answers as `app` does."""
+    """ASGI application that answers as the WSGI application `app` does."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]], *, threads: int, most_bytes: int) -> None:
-        """`most_bytes`: of a request; of a larger one `app` sees only how large it says it is."""
+        """Create the bridge.
+
+        `most_bytes`: the largest request; of a larger one `app` sees only its declared length.
+        """
         self._app, self._most_bytes = app, most_bytes
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="web")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _run_lifespan(receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close"})
         else:
-            await self._answer(scope, receive, send)
+            await self._handle(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         environ = _environ(scope)
-        body: IO[bytes] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the thread closes it, whoever hangs up meanwhile
+        body: IO[bytes] = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the thread closes it, even if the caller hangs up
         try:
             environ["CONTENT_LENGTH"] = str(await self._read(environ, body, receive))
         except ClientDisconnected:
@@ -62,14 +63,14 @@ class WsgiBridge:
         def send_now(message: Message) -> None:
             asyncio.run_coroutine_threadsafe(_send(send, message), loop).result(SENT_WITHIN_S)
 
-        for message in await loop.run_in_executor(self._threads, self._work, environ, send_now):
+        for message in await loop.run_in_executor(self._threads, self._run_app, environ, send_now):
             await send(message)
 
     async def _read(self, environ: dict[str, Any], into: IO[bytes], receive: Receive) -> int:
-        """The request's body; its length, or what it is said to be where that is too much."""
-        said = environ.get("CONTENT_LENGTH", "")
-        if said.isdigit() and int(said) > self._most_bytes:
-            return int(said)
+        """Read the request's body. Returns its length, or the declared length if that is too much."""
+        declared = environ.get("CONTENT_LENGTH", "")
+        if declared.isdigit() and int(declared) > self._most_bytes:
+            return int(declared)
         length, more = 0, True
         while more:
             message = await receive()
@@ -83,17 +84,23 @@ class WsgiBridge:
         into.seek(0)
         return length
 
-    def _work(self, environ: dict[str, Any], send_now: Callable[[Message], None]) -> list[Message]:
-        """In a thread: what is left to be sent when the application is done."""
+    def _run_app(self, environ: dict[str, Any], send_now: Callable[[Message], None]) -> list[Message]:
+        """Run the application, in a thread. Returns the messages that are still to be sent."""
         unsent: list[Message] = []
         pieces: list[bytes] = []
 
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: Any = None
         ) -> Callable[[bytes], None]:
-            named = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+            raw_headers = [
+                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
+            ]
             unsent[:] = [
-                {"type": "http.response.start", "status": int(status.split(" ", 1)[0]), "headers": named}
+                {
+                    "type": "http.response.start",
+                    "status": int(status.split(" ", 1)[0]),
+                    "headers": raw_headers,
+                }
             ]
             return pieces.append
 
@@ -121,10 +128,10 @@ async def _send(send: Send, message: Message) -> None:
     await send(message)
 
 
-async def _live(receive: Receive, send: Send) -> None:
-    for what in ("startup", "shutdown"):
+async def _run_lifespan(receive: Receive, send: Send) -> None:
+    for phase in ("startup", "shutdown"):
         await receive()
-        await send({"type": f"lifespan.{what}.complete"})
+        await send({"type": f"lifespan.{phase}.complete"})
 
 
 def _environ(scope: Scope) -> dict[str, Any]:
@@ -151,12 +158,12 @@ def _environ(scope: Scope) -> dict[str, Any]:
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = scope["client"][0], str(scope["client"][1])
     for name, value in scope["headers"]:
         if b"_" in name:
-            continue  # it would pass for the one with a dash, which only the proxy may set
+            continue  # WSGI would not tell it from the one with a dash, which only the proxy may set
         key = name.decode("latin-1").upper().replace("-", "_")
         key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
         text = value.decode("latin-1")
-        joint = "; " if key == "HTTP_COOKIE" else ","
-        environ[key] = f"{environ[key]}{joint}{text}" if key in environ else text
+        separator = "; " if key == "HTTP_COOKIE" else ","
+        environ[key] = f"{environ[key]}{separator}{text}" if key in environ else text
     return environ
 
 
@@ -164,7 +171,7 @@ T = TypeVar("T")
 
 
 def resolve_all(waiting: Iterable[tuple[asyncio.Future[T], T]], *, failed: Exception | None) -> None:
-    """Give each caller its answer, or all of them the failure; who has hung up meanwhile gets nothing."""
+    """Give each caller its answer, or all of them the failure. Callers that hung up get nothing."""
     for future, answer in waiting:
         if future.done():
             continue

@@ -1,13 +1,12 @@
-"""Status and inbound calls of every gateway.
+"""Gateway callbacks: status callbacks and inbound SMS of every gateway; verified, stored, acknowledged.
 
-The gateway's calls to us: verified, stored, acknowledged. What follows from them happens elsewhere.
+Stored callbacks are applied by a job.
 
-Replies by other channels than Twilio: a short code's operator (`/webhooks/push`) and a phone (`/webhooks/phone`).
-
-The gateway's status callbacks where the server has an event loop: as many as come wait for one commit, without a thread each.
-
-What is no status callback in the usual form goes on to the other application, and so to `webhooks`, which takes
-them as well where there is no event loop.
+- `/webhooks/twilio/…`: Twilio's status callbacks and replies.
+- `/webhooks/push` and `/webhooks/phone`: replies from a short code's operator and from a phone.
+- `StatusCallbackApp`: Twilio's status callbacks where the server has an event loop. Callbacks that come at the same time
+  wait for one commit, without a thread each. A request that is no status callback in the usual form goes on to the other
+  application, and so to the Flask blueprints, which take status callbacks as well where there is no event loop.
 """
 
 from __future__ import annotations
@@ -45,16 +44,19 @@ from outreach.sms.android import MessageIds, read_event
 log = logging.getLogger(__name__)
 
 
-# What the database numbers rows with: 64 bits.
+# The database's ids have 64 bits.
 LARGEST_ID = 2**63 - 1
 # The gateway's ids are 34 characters; this is what the column holds.
 LONGEST_GATEWAY_ID = 64
 
 
 def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
-    """`/webhooks/twilio/…`: 403 on a bad signature with nothing stored, 2xx only once stored."""
+    """Create `/webhooks/twilio/…`.
+
+    403 on a bad signature with nothing stored, 2xx only once stored.
+    """
     callbacks_blueprint = Blueprint("gateway_callbacks", __name__, url_prefix="/webhooks/twilio")
-    keys = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+    context = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
 
     @callbacks_blueprint.before_request
     def check_signature() -> None:
@@ -85,22 +87,25 @@ def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
             abort(400)
         try:
             with runtime.db.write() as session:
-                receive_reply(session, message, keys=keys, now=datetime.now(UTC))
+                receive_reply(session, message, keys=context, now=datetime.now(UTC))
         except IntegrityError:
-            # The same reply came twice at the same moment and the other call has stored it. Anything
-            # else would show again, and the gateway repeats.
+            # The same reply came twice at the same moment and the other call has stored it. Any other
+            # cause raises again below, and the gateway repeats the call.
             log.info("webhook.inbound_repeated")
             with runtime.db.write() as session:
-                receive_reply(session, message, keys=keys, now=datetime.now(UTC))
+                receive_reply(session, message, keys=context, now=datetime.now(UTC))
         enqueue_send(runtime.job_queue)
-        # An empty document: no reply by the gateway itself, ours goes the way of all messages.
+        # An empty document: the gateway itself sends no reply. Our acknowledgement goes through the outbox.
         return "<Response/>", 200, {"Content-Type": "text/xml"}
 
     return callbacks_blueprint
 
 
 def read_status_call(webhooks: Webhooks, attempt: str, form: Mapping[str, str]) -> StatusCallback | None:
-    """What a genuine call said of the attempt in its address; None where that is no id."""
+    """Read a genuine status callback for the attempt in its address.
+
+    Returns None if that is no id.
+    """
     attempt_id = _read_id(attempt)
     if attempt_id is None:
         log.warning("webhook.no_such_attempt")
@@ -112,7 +117,10 @@ def read_status_call(webhooks: Webhooks, attempt: str, form: Mapping[str, str]) 
 
 
 def store_callback(runtime: Runtime, callback: StatusCallback, *, now: datetime) -> None:
-    """Store one by itself; where many come there is `status_calls`. Raises what the transaction raised."""
+    """Store one callback by itself; `StatusWriter` stores many.
+
+    Raises what the transaction raised.
+    """
     store = StatusCallbackStore(runtime.db)
     try:
         store.store([callback], now=now)
@@ -128,16 +136,19 @@ def _read_id(text: str) -> int | None:
 
 
 def _storable_form(form: Mapping[str, str]) -> dict[str, str]:
-    """The form's fields, the first of each name, without NUL: PostgreSQL has no place for it in a text."""
+    """Return the form's fields, the first of each name, without NUL: PostgreSQL cannot store it in a text."""
     return {name: value.replace("\0", "") for name, value in form.items()}
 
 
 def create_reply_channels(runtime: Runtime) -> Blueprint:
-    """404 for a channel that is not set up, 403 on a bad proof with nothing stored, 2xx only once stored."""
+    """Create `/webhooks/push` and `/webhooks/phone`.
+
+    404 for a channel that is not set up, 403 on a bad proof with nothing stored, 2xx only once stored.
+    """
     channels = Blueprint("reply_channels", __name__, url_prefix="/webhooks")
     settings = runtime.settings
-    keys = AnswerContext(secret_key=settings.secret_key, is_live=settings.is_live)
-    names = MessageIds(settings.secret_key)
+    context = AnswerContext(secret_key=settings.secret_key, is_live=settings.is_live)
+    message_ids = MessageIds(settings.secret_key)
 
     @channels.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> ResponseReturnValue:
@@ -150,20 +161,21 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
         def receive() -> None:
             with runtime.db.write() as session:
                 now = datetime.now(UTC)
-                at = min(message.received_at or now, now)
+                received_at = min(message.received_at or now, now)
                 receive_reply(
                     session,
                     message,
-                    keys=keys,
-                    now=at,
+                    keys=context,
+                    now=received_at,
                     channel=channel,
-                    acknowledge=now - at <= ACKNOWLEDGE_WINDOW,
+                    acknowledge=now - received_at <= ACKNOWLEDGE_WINDOW,
                 )
 
         try:
             receive()
         except IntegrityError:
-            # At the same moment; the other call has stored it. Anything else shows again, and the caller repeats.
+            # The same reply at the same moment; the other call has stored it. Any other cause raises again below, and
+            # the caller repeats the call.
             log.info("webhook.inbound_repeated")
             receive()
         enqueue_send(runtime.job_queue)
@@ -182,9 +194,9 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
             check(is_secret(proof, secret=settings.push_secret))
         else:
             check(is_signed(content, key=settings.push_secret, signature=proof))
-        said = _table(content) if request.is_json else request.form.to_dict()
+        fields = _read_object(content) if request.is_json else request.form.to_dict()
         try:
-            message = parse_push(_storable_text(said), settings.push_fields)
+            message = parse_push(_storable_text(fields), settings.push_fields)
         except BadInput as error:
             return str(error), 400
         store(message, ReplyChannel.PUSH)
@@ -196,55 +208,58 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
             abort(404)
         content, moment = request.get_data(), request.headers.get("X-Timestamp", "")
         signature = request.headers.get("X-Signature")
-        # An old call that comes again changes nothing: each is known by its id. So its age does not matter.
+        # Its age does not matter: an old call that comes again changes nothing, as each is known by its id.
         check(is_signed(content + moment.encode(), key=settings.phone_webhook_key, signature=signature))
-        event = _table(content)
+        event = _read_object(content)
         payload = event.get("payload")
         if isinstance(payload, dict):
             event = {**event, "payload": _storable_text(payload)}
-        told = read_event(event, secret_key=settings.secret_key)
-        if isinstance(told, InboundMessage):
-            store(told, ReplyChannel.PHONE)
-        elif told:
-            identity, report = told
-            attempt_id = names.attempt_id(identity)
-            if attempt_id is not None:  # others use the phone as well
+        data = read_event(event, secret_key=settings.secret_key)
+        if isinstance(data, InboundMessage):
+            store(data, ReplyChannel.PHONE)
+        elif data:
+            identity, report = data
+            attempt_id = message_ids.attempt_id(identity)
+            if attempt_id is not None:  # other apps use the phone as well
                 store_callback(runtime, StatusCallback.of(attempt_id, report), now=datetime.now(UTC))
         return "", 204
 
     return channels
 
 
-def _table(content: bytes) -> dict[str, object]:
+def _read_object(content: bytes) -> dict[str, object]:
     try:
-        said = json.loads(content)
+        data = json.loads(content)
     except (ValueError, RecursionError):
         abort(400)
-    return said if isinstance(said, dict) else abort(400)
+    return data if isinstance(data, dict) else abort(400)
 
 
-def _storable_text(said: Mapping[str, object]) -> dict[str, str]:
-    """Texts without NUL and halves of characters: PostgreSQL has no place for them."""
+def _storable_text(fields: Mapping[str, object]) -> dict[str, str]:
+    """Return texts without NUL and half surrogate pairs: PostgreSQL cannot store them."""
     return {
         name: str(value).replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        for name, value in said.items()
+        for name, value in fields.items()
         if isinstance(value, str | int | float)
     }
 
 
 PATH = "/webhooks/twilio/status/"
 FORM = b"application/x-www-form-urlencoded"
-# Those that come within it share a statement and its wait for the disk; nobody waits for a callback.
+# Callbacks that come within this time share a statement and its wait for the disk; no user waits for a callback.
 GATHER_S = 0.002
-ENQUEUE_EVERY_S = 0.1  # for those that follow one another
-HOLD_S = 1.0  # a connection is kept for so long for the next
+ENQUEUE_EVERY_S = 0.1  # at most this often under a steady flow of callbacks
+HOLD_S = 1.0  # an idle connection is kept open for this time
 
 
 class StatusCallbackApp:
-    """An ASGI application before another one: 403 on a bad signature with nothing stored, 2xx only once stored."""
+    """ASGI application for status callbacks, in front of another application.
+
+    403 on a bad signature with nothing stored, 2xx only once stored.
+    """
 
     def __init__(self, runtime: Runtime, *, others: Application, most_bytes: int) -> None:
-        """`most_bytes`: of a callback's form; a larger one is refused."""
+        """Create the application. `most_bytes`: the largest form of a callback; a larger one is refused."""
         self._webhooks, self._others, self._most_bytes = runtime.webhooks, others, most_bytes
         self._writer = StatusWriter(runtime.db, stored=lambda: enqueue_apply_callbacks(runtime.job_queue))
 
@@ -257,27 +272,27 @@ class StatusCallbackApp:
         if not attempt or "/" in attempt or kind != FORM:
             return await self._others(scope, receive, send)
         try:
-            status = await self._take(scope, attempt, headers, receive)
+            status = await self._receive_callback(scope, attempt, headers, receive)
         except (OperationalError, InterfaceError, NoConnectionFree) as error:
             log.warning("web.database_away at=%s error=%s", PATH, type(error).__name__)
             status = 503
         except Exception as error:
-            # The error's own words stay out of the log: SQLAlchemy quotes a statement's values in them.
-            places = "".join(traceback.format_tb(error.__traceback__))
-            log.error("web.fault at=%s error=%s\n%s", PATH, type(error).__name__, places)
+            # The error's message stays out of the log: SQLAlchemy quotes a statement's values in it.
+            stack = "".join(traceback.format_tb(error.__traceback__))
+            log.error("web.fault at=%s error=%s\n%s", PATH, type(error).__name__, stack)
             status = 500
         length = [] if status == 204 else [(b"content-length", b"0")]
         await send({"type": "http.response.start", "status": status, "headers": length})
         await send({"type": "http.response.body", "body": b""})
 
-    async def _take(
+    async def _receive_callback(
         self, scope: Scope, attempt: str, headers: Mapping[bytes, bytes], receive: Receive
     ) -> int:
         body, more = b"", True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
-                return 400  # nobody hears it
+                return 400  # the caller has gone
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > self._most_bytes:
@@ -303,20 +318,29 @@ class StatusCallbackApp:
 
 
 class StatusWriter:
-    """Stores the callbacks that come at the same time in one transaction. For one event loop."""
+    """Writer that stores callbacks that come at the same time in one transaction.
+
+    For one event loop.
+    """
 
     def __init__(self, db: Database, *, stored: Callable[[], object]) -> None:
-        """`stored` is called after a commit, in a thread; once for those that follow one another closely."""
+        """Create a writer.
+
+        `stored` is called after a commit, in a thread; once for commits that follow closely.
+        """
         self._store, self._stored = StatusCallbackStore(db), stored
         self._waiting: list[tuple[StatusCallback, asyncio.Future[None]]] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="status-writer")
         self._writing: asyncio.Task[None] | None = None
-        self._letting_go: asyncio.TimerHandle | None = None
+        self._closing: asyncio.TimerHandle | None = None
         self._enqueueing: asyncio.Task[None] | None = None
         self._enqueued_at = 0.0
 
     async def store(self, callback: StatusCallback) -> None:
-        """Return once it is durable; raises what the transaction raised, and then it is not stored."""
+        """Store a callback and return once it is durable.
+
+        Raises what the transaction raised, and then it is not stored.
+        """
         is_durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((callback, is_durable))
         if self._writing is None:
@@ -325,19 +349,19 @@ class StatusWriter:
 
     async def _write_all(self) -> None:
         loop = asyncio.get_running_loop()
-        if self._letting_go:
-            self._letting_go.cancel()
+        if self._closing:
+            self._closing.cancel()
         try:
             while self._waiting:
                 await asyncio.sleep(GATHER_S)
                 batch, self._waiting = self._waiting[:APPLY_LIMIT], self._waiting[APPLY_LIMIT:]
-                await self._write(batch)
+                await self._write_batch(batch)
                 self._enqueueing = self._enqueueing or loop.create_task(self._enqueue())
         finally:
             self._writing = None
-            self._letting_go = loop.call_later(HOLD_S, self._thread.submit, self._store.close)
+            self._closing = loop.call_later(HOLD_S, self._thread.submit, self._store.close)
 
-    async def _write(self, batch: list[tuple[StatusCallback, asyncio.Future[None]]]) -> None:
+    async def _write_batch(self, batch: list[tuple[StatusCallback, asyncio.Future[None]]]) -> None:
         callbacks, now = [callback for callback, _ in batch], datetime.now(UTC)
         failed: Exception | None = None
         try:
@@ -353,7 +377,7 @@ class StatusWriter:
         self._enqueueing, self._enqueued_at = (
             None,
             time.monotonic(),
-        )  # what is stored from here on rings again
+        )  # what is stored from here on is enqueued again
         try:
             await asyncio.to_thread(self._stored)
         except Exception:

@@ -1,8 +1,7 @@
-"""Pages behind agency and report links.
+"""Pages behind links: an agency's form and a report, both without an account.
 
-The page behind an agency's link: a day's figures handed in without an account, on any phone, without a script.
-
-The page behind a report's link: a day's report and its corrections, read and taken without an account.
+- The page behind an agency's link: a day's figures submitted on any phone, without a script.
+- The page behind a report's link: a day's report and its corrections, to read and to download.
 """
 
 from __future__ import annotations
@@ -33,11 +32,16 @@ FIELDS = ("day", "staff", "with_smartphone", "installed", "note")
 
 
 def create_agency_page(runtime: Runtime) -> Blueprint:
-    """`GET /agency/<token>` shows the form; `POST` takes the figures and answers 303, or 422 with what is to be put right."""
+    """Create `/agency/<token>`: `GET` shows the form, `POST` takes the figures.
+
+    `POST` answers 303, or 422 with what is to be corrected.
+    """
     page = Blueprint("agency_page", __name__, template_folder="templates")
     secret_key = runtime.settings.secret_key
 
-    def show(session: Session, link: AgencyLink, typed: dict[str, str], error: str, today: date) -> object:
+    def show(
+        session: Session, link: AgencyLink, form_values: dict[str, str], error: str, today: date
+    ) -> object:
         history = read_history(session, link.organisation_id, limit=20)
         return public_page(
             "agency.html",
@@ -45,7 +49,7 @@ def create_agency_page(runtime: Runtime) -> Blueprint:
             agency=session.get_one(Organisation, link.organisation_id).name,
             holder=link.holder,
             until=link.expires_at.astimezone(VIETNAM).strftime("%d/%m/%Y"),
-            typed=typed or _begin_with(history, today),
+            typed=form_values or _initial_values(history, today),
             history=[entry for entry in history if entry.stands][:7],
             error=error,
             today=today.isoformat(),
@@ -63,47 +67,52 @@ def create_agency_page(runtime: Runtime) -> Blueprint:
     @page.post("/agency/<token>")
     def hand_in(token: str) -> ResponseReturnValue:
         now = datetime.now(UTC)
-        typed = {name: request.form.get(name, "")[:400] for name in FIELDS}
+        form_values = {name: request.form.get(name, "")[:400] for name in FIELDS}
         try:
             with runtime.db.write() as session:
                 link = open_link(session, token, secret_key=secret_key, now=now)
                 if link is None:
                     return public_page("agency_closed.html", 404)
-                counts = read_counts(*(typed[name] for name in FIELDS[1:4]))
-                submit_by_link(session, link, counts, day=read_day(typed["day"]), note=typed["note"], now=now)
+                counts = read_counts(*(form_values[name] for name in FIELDS[1:4]))
+                submit_by_link(
+                    session, link, counts, day=read_day(form_values["day"]), note=form_values["note"], now=now
+                )
         except BadInput as error:
             with runtime.db.read() as session:
                 link = open_link(session, token, secret_key=secret_key, now=now)
                 if link is None:
                     return public_page("agency_closed.html", 404)
-                return show(session, link, typed, str(error), now.astimezone(VIETNAM).date())  # type: ignore[return-value]
+                return show(session, link, form_values, str(error), now.astimezone(VIETNAM).date())  # type: ignore[return-value]
         return add_security_headers(redirect(url_for("agency_page.form", token=token), code=303))
 
     return page
 
 
 def read_day(text: str) -> date:
-    """A day as a browser's field gives it, YYYY-MM-DD. Raises BadInput."""
+    """Read a day as a browser's field gives it, YYYY-MM-DD. Raises BadInput."""
     try:
         return date.fromisoformat(text)
     except ValueError as error:
         raise BadInput("Hãy chọn ngày của số liệu.") from error
 
 
-def _begin_with(history: list[ReportEntry], today: date) -> dict[str, str]:
-    """What hardly changes from day to day stands there already; what is asked for does not."""
-    typed = {"day": today.isoformat()}
+def _initial_values(history: list[ReportEntry], today: date) -> dict[str, str]:
+    """Return the first values of the form: today, and what hardly changes from day to day.
+
+    `installed` is left empty, as it is what the form asks for.
+    """
+    form_values = {"day": today.isoformat()}
     if history:
         last = history[0].report
-        typed["staff"] = str(last.staff)
-        typed["with_smartphone"] = "" if last.with_smartphone is None else str(last.with_smartphone)
-    return typed
+        form_values["staff"] = str(last.staff)
+        form_values["with_smartphone"] = "" if last.with_smartphone is None else str(last.with_smartphone)
+    return form_values
 
 
 def create_report_page(runtime: Runtime) -> Blueprint:
-    """`GET /report/<token>` shows the day's newest issue (`?n=` another one), `GET /report/<token>/<n>.<kind>` is a file.
+    """Create `/report/<token>`, the day's newest issue (`?n=` another one), and its files `/<n>.<kind>`.
 
-    404 for a token that is none of ours, 410 for one that has expired or was ended.
+    404 for a token that is not ours, 410 for one that has expired or was ended.
     """
     page = Blueprint("report_page", __name__, template_folder="templates")
     page.add_app_template_filter(cell, "paper_cell")
@@ -122,19 +131,19 @@ def create_report_page(runtime: Runtime) -> Blueprint:
             link = find(session, token)
             if not isinstance(link, ReportLink):
                 return link
-            issues = [each for each in read_issues(session, link.day) if each.issued_at]
-            wanted = request.args.get("n", issues[-1].n if issues else 0, type=int)
-            shown = next((each for each in issues if each.n == wanted), None)
-            if shown is None:
+            issues = [issue for issue in read_issues(session, link.day) if issue.issued_at]
+            n = request.args.get("n", issues[-1].n if issues else 0, type=int)
+            chosen = next((issue for issue in issues if issue.n == n), None)
+            if chosen is None:
                 return public_page("no_such_link.html", 404)
             return public_page(
                 "report.html",
-                paper=document_of(shown),
-                form=parse_template(shown.form),
+                paper=document_of(chosen),
+                form=parse_template(chosen.form),
                 day=short_day(link.day),
-                n=shown.n,
+                n=chosen.n,
                 newest=issues[-1].n,
-                issues=[{"n": each.n, "name": _name(each)} for each in issues],
+                issues=[{"n": issue.n, "name": _name(issue)} for issue in issues],
                 kinds=[kind.value for kind in FileKind],
                 token=token,
                 until=link.expires_at.astimezone(VIETNAM).strftime("%H:%M ngày %d/%m/%Y"),
@@ -148,16 +157,16 @@ def create_report_page(runtime: Runtime) -> Blueprint:
                 return link
             if kind not in set(FileKind):
                 return public_page("no_such_link.html", 404)
-            wanted = FileKind(kind)
+            file_kind = FileKind(kind)
             try:
-                content = read_file(session, link.day, n=n, kind=wanted)
+                content = read_file(session, link.day, n=n, kind=file_kind)
             except NotFound:
                 return public_page("no_such_link.html", 404)
             now = datetime.now(UTC)
-            record_download(session, link.day, n=n, kind=wanted, actor_id=None, now=now, link=link.id)
-        name = file_name(link.day, n, wanted)
+            record_download(session, link.day, n=n, kind=file_kind, actor_id=None, now=now, link=link.id)
+        name = file_name(link.day, n, file_kind)
         return add_security_headers(
-            send_file(io.BytesIO(content), MIME[wanted], as_attachment=True, download_name=name)
+            send_file(io.BytesIO(content), MIME[file_kind], as_attachment=True, download_name=name)
         )
 
     return page

@@ -1,4 +1,4 @@
-"""How the residents' pages leave the house: their headers, and a page in their language for whatever goes wrong."""
+"""Responses of the residents' site: security headers, and an error page in their language for each failure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
 
 log = logging.getLogger(__name__)
-# Nothing is loaded from anywhere, nothing runs, nobody frames it, and the token goes to no other site.
+# Nothing is loaded, no script runs, no site frames the page, and the token goes to no other site.
 # A form may end elsewhere over https: "install" redirects to the store, which may redirect in turn, and
-# Chromium holds every stop of such a journey against form-action.
+# Chromium checks every redirect on the way against form-action.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' https:; "
     "frame-ancestors 'none'; base-uri 'none'",
@@ -28,22 +28,22 @@ RETRY_AFTER_S = 60
 
 
 def public_page(template: str, status: int = 200, **values: object) -> Response:
-    """A page of ours with the headers of all of them."""
+    """Render a page of the residents' site, with its security headers."""
     return add_security_headers(make_response(render_template(template, **values), status))
 
 
 def add_security_headers(response: object) -> Response:
-    """Any response of the residents' site."""
-    made = make_response(response)
-    made.headers.update(HEADERS)
-    return made
+    """Add the security headers of the residents' site to any response."""
+    with_headers = make_response(response)
+    with_headers.headers.update(HEADERS)
+    return with_headers
 
 
 def register_error_pages(app: Flask) -> None:
-    """A page for each failure, and a log entry without a token, a number, a name or a text.
+    """Register a page for each failure, and a log entry without a token, a number, a name or a text.
 
-    The database away is 503 and one line; a fault of ours is 500 and the places it came through. The
-    error's own words stay out of the log: SQLAlchemy quotes the values of the statement in them.
+    The database away is 503 and one line; a fault of ours is 500 and the stack. The error's message stays out of the log:
+    SQLAlchemy quotes the values of the statement in it.
     """
 
     @app.errorhandler(404)
@@ -63,6 +63,6 @@ def register_error_pages(app: Flask) -> None:
     def fault(error: Exception) -> ResponseReturnValue:
         if isinstance(error, HTTPException):
             return error
-        places = "".join(traceback.format_tb(error.__traceback__))
-        log.error("web.fault at=%s error=%s\n%s", request.url_rule, type(error).__name__, places)
+        stack = "".join(traceback.format_tb(error.__traceback__))
+        log.error("web.fault at=%s error=%s\n%s", request.url_rule, type(error).__name__, stack)
         return public_page("try_later.html", 500)

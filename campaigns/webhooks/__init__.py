@@ -1,1 +1,1 @@
-"""What happens, told to other systems: signed messages to addresses that an organisation has named, until they arrive."""
+"""Webhooks: signed events to addresses that an organisation has named, sent until they arrive."""

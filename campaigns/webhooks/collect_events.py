@@ -1,17 +1,13 @@
-"""Read events behind the writers, buffer, store.
+"""Collection of webhook events: what has happened since the last round, stored as deliveries to the subscribers.
 
-What has happened since last time, put into line for whoever wants to know.
+Events are read after they were written: answers, installs and opt-outs by their id, campaigns by their state. Code that
+records an answer or sends a message does nothing for webhooks, and without a subscription nothing is read at all.
 
-Read behind those who write: answers, installs and opt-outs by their number, campaigns by how they stand. Whoever records an
-answer or sends a message does nothing for it, and with no subscription nothing is read at all.
+A row gets its id before its transaction ends, so rows may appear with ids below one that was read already. `mark_position`
+stores the newest id and PostgreSQL's next transaction; once every transaction before that one has ended, all rows up to
+that id are there that will ever be, and `store_marked` reads them. SQLite has one writer: there this holds at once.
 
-A number is given to a row before its transaction ends, so rows may appear behind one that was read already. `note` writes
-down the newest number and PostgreSQL's next transaction; once every transaction before that one has ended, all rows up to
-the number are there that will ever be, and `gather` reads them. SQLite has one writer: there it holds at once.
-
-Events into the lines of those who subscribed to their kind and whose they are.
-
-Where events are read from, and what is told of them: ids, labels and counts, never numbers, names or texts.
+An event contains ids, labels and counts, never numbers, names or texts.
 """
 
 from __future__ import annotations
@@ -36,95 +32,104 @@ from outreach.core.db import Database
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import ContactList, ContactPhone, Membership, Suppression, SuppressionReason
 
-_ONE = 1
-_BOTH_ENDS = text(
+_BOOKMARK_ID = 1
+_OPEN_TRANSACTIONS = text(
     "SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint FROM pg_current_snapshot() s"
 )
 
 
 def start_from_now(session: Session, *, now: datetime) -> None:
-    """From now on: what happened before the first subscription is told to nobody."""
-    mark = _hold(session)
-    if mark is None:
-        mark = EventPosition(id=_ONE, positions={})
-        session.add(mark)
+    """Set the positions to now: events from before the first subscription are not sent."""
+    bookmark = _lock_bookmark(session)
+    if bookmark is None:
+        bookmark = EventPosition(id=_BOOKMARK_ID, positions={})
+        session.add(bookmark)
     positions: dict[str, Any] = {}
     for name, source in BY_NUMBER.items():
         newest = session.scalar(select(func.max(source.column))) or 0
         positions[name] = [newest, newest, 0]
-    nobody = EventBuffer(session, [], now=now)
+    no_subscribers = EventBuffer(session, [], now=now)
     positions["withdrawn"] = now.isoformat()
-    positions["campaigns"] = collect_campaigns(nobody, None)
-    positions["finals"] = collect_finals(nobody, None)
-    mark.positions = positions
+    positions["campaigns"] = collect_campaigns(no_subscribers, None)
+    positions["finals"] = collect_finals(no_subscribers, None)
+    bookmark.positions = positions
     session.flush()
 
 
 def has_subscribers(session: Session) -> bool:
-    """Whether a subscription stands."""
+    """Return whether there is an active subscription."""
     return session.scalar(select(Subscription.id).where(Subscription.ended_at.is_(None)).limit(1)) is not None
 
 
 def collect_events(db: Database, *, now: datetime) -> int:
-    """One round, in its two transactions; how many events were put into line."""
+    """Run one round, in its two transactions. Returns how many deliveries were stored."""
     with db.write() as session:
         mark_position(session)
     with db.write() as session:
-        return gather(session, now=now)
+        return store_marked(session, now=now)
 
 
 def mark_position(session: Session) -> None:
-    """The first half of a round, in a transaction of its own: up to where the second may read."""
-    mark = _hold(session)
-    if mark is None:
+    """Mark the ids up to which the second half may read.
+
+    The first half of a round, in a transaction of its own.
+    """
+    bookmark = _lock_bookmark(session)
+    if bookmark is None:
         return
     _earliest, next_one = _transactions(session)
-    positions = dict(mark.positions)
+    positions = dict(bookmark.positions)
     for name, source in BY_NUMBER.items():
         position, ceiling, _horizon = positions[name]
         if position >= ceiling:
             positions[name] = [position, session.scalar(select(func.max(source.column))) or 0, next_one]
-    mark.positions = positions
+    bookmark.positions = positions
 
 
-def gather(session: Session, *, now: datetime) -> int:
-    """The second half: put what happened into the subscribers' lines, in the caller's transaction; how many."""
-    mark = _hold(session)
-    subscribers = standing_subscriptions(session)
-    if mark is None or not subscribers:
+def store_marked(session: Session, *, now: datetime) -> int:
+    """Store deliveries of the events up to the marked ids. Returns how many.
+
+    The second half of a round, in the caller's transaction.
+    """
+    bookmark = _lock_bookmark(session)
+    subscribers = active_subscribers(session)
+    if bookmark is None or not subscribers:
         return 0
     earliest, next_one = _transactions(session)
     buffer = EventBuffer(session, subscribers, now=now)
-    positions = dict(mark.positions)
+    positions = dict(bookmark.positions)
     for name, source in BY_NUMBER.items():
         position, ceiling, horizon = positions[name]
-        # A horizon beyond the next transaction is another cluster's: the database was restored.
+        # A horizon beyond the next transaction comes from another cluster: the database was restored.
         if position < ceiling and (horizon <= earliest or horizon > next_one):
             positions[name] = [source.collect(buffer, position, ceiling), ceiling, horizon]
     positions["withdrawn"] = collect_withdrawn(buffer, positions["withdrawn"])
     positions["campaigns"] = collect_campaigns(buffer, positions["campaigns"])
     positions["finals"] = collect_finals(buffer, positions["finals"])
-    mark.positions = positions
+    bookmark.positions = positions
     return buffer.write()
 
 
-def _hold(session: Session) -> EventPosition | None:
-    """The bookmark, ours until the transaction ends; None where there is none, or another worker has it."""
-    held = select(EventPosition).where(EventPosition.id == _ONE).with_for_update(skip_locked=True)
-    return session.scalar(held.execution_options(populate_existing=True))
+def _lock_bookmark(session: Session) -> EventPosition | None:
+    """Lock and return the positions until the transaction ends.
+
+    Returns None if there are none, or another worker has them.
+    """
+    query = select(EventPosition).where(EventPosition.id == _BOOKMARK_ID).with_for_update(skip_locked=True)
+    return session.scalar(query.execution_options(populate_existing=True))
 
 
 def _transactions(session: Session) -> tuple[int, int]:
-    """The earliest one still open, and the next to begin."""
+    """Return the earliest transaction still open, and the next to begin."""
     if session.get_bind().dialect.name != "postgresql":
         return 0, 0
-    earliest, next_one = session.execute(_BOTH_ENDS).one()
+    earliest, next_one = session.execute(_OPEN_TRANSACTIONS).one()
     return int(earliest), int(next_one)
 
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """A subscription that stands, with the organisations whose events it gets; None is all of them."""
+    """An active subscription with the organisations whose events it gets. None: all of them."""
 
     subscription: Subscription
     seen: set[int] | None
@@ -136,53 +141,62 @@ class Subscriber:
         return self.seen is None or organisation_id in self.seen
 
 
-def standing_subscriptions(session: Session) -> list[Subscriber]:
-    """Those that were not ended."""
-    found = session.scalars(select(Subscription).where(Subscription.ended_at.is_(None)))
+def active_subscribers(session: Session) -> list[Subscriber]:
+    """Return the subscriptions that were not ended."""
+    subscriptions = session.scalars(select(Subscription).where(Subscription.ended_at.is_(None)))
     return [
         Subscriber(
-            each, organisations_of(session, User(role=Role.STAFF, organisation_id=each.organisation_id))
+            subscription,
+            organisations_of(session, User(role=Role.STAFF, organisation_id=subscription.organisation_id)),
         )
-        for each in found
+        for subscription in subscriptions
     ]
 
 
 class EventBuffer:
-    """What is to be told, gathered and then written at once."""
+    """Buffer of deliveries, written at once."""
 
     def __init__(self, session: Session, subscribers: Sequence[Subscriber], *, now: datetime) -> None:
         self.session, self.subscribers, self.now = session, subscribers, now
         self._deliveries: list[Delivery] = []
 
-    def interests(self, *kinds: EventKind) -> bool:
-        """Whether anybody wants to know of these."""
-        return any(set(kinds) & set(each.subscription.kinds) for each in self.subscribers)
+    def is_wanted(self, *kinds: EventKind) -> bool:
+        """Return whether any subscriber wants these kinds."""
+        return any(set(kinds) & set(subscriber.subscription.kinds) for subscriber in self.subscribers)
 
     def add(
         self, kind: EventKind, number: object, data: dict[str, Any], *, at: datetime, of: int | None
     ) -> None:
-        """Something that an organisation's people or campaign did; `number` tells it from others of its kind."""
-        for each in self.subscribers:
-            if each.sees(of):
-                self.add_for(each, kind, number, data, at=at)
+        """Add an event of an organisation's people or campaign for each subscriber that may see it.
+
+        `number` tells it from other events of its kind.
+        """
+        for subscriber in self.subscribers:
+            if subscriber.sees(of):
+                self.add_for(subscriber, kind, number, data, at=at)
 
     def add_for(
-        self, to: Subscriber, kind: EventKind, number: object, data: dict[str, Any], *, at: datetime
+        self, subscriber: Subscriber, kind: EventKind, number: object, data: dict[str, Any], *, at: datetime
     ) -> None:
-        if to.wants(kind, at):
+        if subscriber.wants(kind, at):
             self._deliveries.append(
-                new_delivery(to.subscription, kind, f"{kind}:{number}", data, at=at, now=self.now)
+                new_delivery(subscriber.subscription, kind, f"{kind}:{number}", data, at=at, now=self.now)
             )
 
     def write(self) -> int:
-        """All that is new; what was told before stays as it is. How many."""
-        keys = {each.key for each in self._deliveries if each.kind == EventKind.INSTALL_WITHDRAWN}
+        """Store the new deliveries. Returns how many.
+
+        A withdrawal stored before stays as it is.
+        """
+        keys = {delivery.key for delivery in self._deliveries if delivery.kind == EventKind.INSTALL_WITHDRAWN}
         known = set(
             self.session.execute(select(Delivery.subscription_id, Delivery.key).where(Delivery.key.in_(keys)))
             if keys
             else ()
         )
-        new = [each for each in self._deliveries if (each.subscription_id, each.key) not in known]
+        new = [
+            delivery for delivery in self._deliveries if (delivery.subscription_id, delivery.key) not in known
+        ]
         self.session.add_all(new)
         self.session.flush()
         return len(new)
@@ -197,7 +211,10 @@ def new_delivery(
     at: datetime,
     now: datetime,
 ) -> Delivery:
-    """An event for one subscription, not yet stored. Its id is chance: a restored database must not give an old one anew."""
+    """Create a delivery of an event to one subscription, not yet stored.
+
+    Its id is random: a restored database must not give an old id again.
+    """
     return Delivery(
         subscription_id=subscription.id,
         event_id=f"evt_{secrets.token_hex(16)}",
@@ -211,16 +228,16 @@ def new_delivery(
 
 
 AT_ONCE = 2000  # rows of one kind in one round
-# A moment is taken before its transaction ends: so far back it is looked again.
-LOOKED_BACK = timedelta(minutes=15)
+# `withdrawn_at` is taken before its transaction ends: each round reads this far back again.
+OVERLAP = timedelta(minutes=15)
 FINALS_EVERY = timedelta(seconds=30)
-# So long after its end a campaign's messages may still be reported on.
+# For this time after a campaign's end its messages may still get reports.
 REPORTED_FOR = timedelta(days=4)
 _FINAL = (AttemptState.DELIVERED, AttemptState.UNDELIVERED, AttemptState.FAILED, AttemptState.NO_REPORT)
 
 
 def collect_answers(buffer: EventBuffer, after: int, until: int) -> int:
-    """Answers with these numbers; the last one told of."""
+    """Add answers with these ids. Returns the last id read."""
     rows = buffer.session.execute(
         select(Answer, ContactList.organisation_id)
         .outerjoin(Recipient, Recipient.id == Answer.recipient_id)
@@ -242,7 +259,7 @@ def collect_answers(buffer: EventBuffer, after: int, until: int) -> int:
 
 
 def collect_installs(buffer: EventBuffer, after: int, until: int) -> int:
-    """Installs reported, by number; the last one told of."""
+    """Add reported installs with these ids. Returns the last id read."""
     rows = buffer.session.execute(
         select(InstallReport, ContactList.organisation_id)
         .join(Recipient, Recipient.id == InstallReport.recipient_id)
@@ -258,7 +275,10 @@ def collect_installs(buffer: EventBuffer, after: int, until: int) -> int:
 
 
 def collect_opt_outs(buffer: EventBuffer, after: int, until: int) -> int:
-    """Numbers that are left alone from now on, each with the people of the subscriber's lists who are on it."""
+    """Add opt-outs with these ids, with the people of the subscriber's lists who have the number.
+
+    Returns the last id read.
+    """
     rows = buffer.session.scalars(
         select(Suppression)
         .where(
@@ -272,21 +292,21 @@ def collect_opt_outs(buffer: EventBuffer, after: int, until: int) -> int:
         select(ContactPhone.phone_id, ContactPhone.contact_id, ContactList.organisation_id)
         .join(Membership, Membership.contact_id == ContactPhone.contact_id)
         .join(ContactList, ContactList.id == Membership.list_id)
-        .where(ContactPhone.phone_id.in_([each.phone_id for each in rows if each.phone_id]))
+        .where(ContactPhone.phone_id.in_([subscriber.phone_id for subscriber in rows if subscriber.phone_id]))
     ):
         people.setdefault(phone_id, []).append((contact_id, owner))
     for suppression in rows:
         known = people.get(suppression.phone_id or 0, [])
-        for each in buffer.subscribers:
-            theirs = sorted({contact for contact, owner in known if each.sees(owner)})
-            if theirs or each.seen is None:
-                data = {"suppression": suppression.id, "people": theirs, "source": suppression.source}
-                buffer.add_for(each, EventKind.OPT_OUT, suppression.id, data, at=suppression.created_at)
+        for subscriber in buffer.subscribers:
+            contact_ids = sorted({contact for contact, owner in known if subscriber.sees(owner)})
+            if contact_ids or subscriber.seen is None:
+                data = {"suppression": suppression.id, "people": contact_ids, "source": suppression.source}
+                buffer.add_for(subscriber, EventKind.OPT_OUT, suppression.id, data, at=suppression.created_at)
     return rows[-1].id if len(rows) == AT_ONCE else until
 
 
 class Source(NamedTuple):
-    """A table whose rows are only added to."""
+    """A table whose rows are only added."""
 
     column: InstrumentedAttribute[int]
     collect: Callable[[EventBuffer, int, int], int]
@@ -300,9 +320,12 @@ BY_NUMBER = {
 
 
 def collect_withdrawn(buffer: EventBuffer, since: str) -> str:
-    """Installs taken back since a moment, some of them told of before; from when to look the next time."""
-    from_when = datetime.fromisoformat(since) - LOOKED_BACK
-    if buffer.interests(EventKind.INSTALL_WITHDRAWN):
+    """Add installs withdrawn since a moment, some of them added before.
+
+    Returns the moment from which to read the next time.
+    """
+    from_when = datetime.fromisoformat(since) - OVERLAP
+    if buffer.is_wanted(EventKind.INSTALL_WITHDRAWN):
         for report, owner in buffer.session.execute(
             select(InstallReport, ContactList.organisation_id)
             .join(Recipient, Recipient.id == InstallReport.recipient_id)
@@ -316,25 +339,30 @@ def collect_withdrawn(buffer: EventBuffer, since: str) -> str:
 
 
 def collect_campaigns(buffer: EventBuffer, before: dict[str, str] | None) -> dict[str, str]:
-    """Campaigns that stand elsewhere than before, by number; how they stand now."""
+    """Add campaigns whose state has changed. Returns the states now, by campaign id."""
     now: dict[str, str] = {}
     for campaign_id, state, owner in buffer.session.execute(
         select(Campaign.id, Campaign.state, Campaign.organisation_id).order_by(Campaign.id)
     ):
         now[str(campaign_id)] = state.value
-        was = (before or {}).get(str(campaign_id))
-        if was == state.value or (was is None and state is CampaignState.DRAFT):
+        previous = (before or {}).get(str(campaign_id))
+        if previous == state.value or (previous is None and state is CampaignState.DRAFT):
             continue
-        data = {"campaign": campaign_id, "state": state.value, "before": was or CampaignState.DRAFT.value}
+        data = {
+            "campaign": campaign_id,
+            "state": state.value,
+            "before": previous or CampaignState.DRAFT.value,
+        }
         number = f"{campaign_id}:{buffer.now.isoformat()}"
         buffer.add(EventKind.CAMPAIGN_STATE, number, data, at=buffer.now, of=owner)
     return now
 
 
 def collect_finals(buffer: EventBuffer, before: dict[str, Any] | None) -> dict[str, Any]:
-    """Campaigns of which more messages have come to an end than before: how many by state, and how many more.
+    """Add campaigns of which more messages have a final state than before.
 
-    From the attempt totals, a few rows a campaign: no message is looked at.
+    An event has the counts by state and their growth. They come from the attempt totals, a few rows for each campaign: no
+    message is read. Returns the counts sent last.
     """
     recent = select(Campaign.id).where(
         Campaign.launched_at.is_not(None),
@@ -353,22 +381,22 @@ def collect_finals(buffer: EventBuffer, before: dict[str, Any] | None) -> dict[s
             select(Campaign.id, Campaign.organisation_id).where(Campaign.id.in_(counts))
         ).all()
     )
-    told: dict[str, Any] = {}
+    reported: dict[str, Any] = {}
     for campaign_id, states in counts.items():
-        at, was = (before or {}).get(str(campaign_id), ["", {}])
+        at, previous = (before or {}).get(str(campaign_id), ["", {}])
         is_soon = at and buffer.now - datetime.fromisoformat(at) < FINALS_EVERY
-        if states == was or is_soon:
-            told[str(campaign_id)] = [at, was]
+        if states == previous or is_soon:
+            reported[str(campaign_id)] = [at, previous]
             continue
-        told[str(campaign_id)] = [buffer.now.isoformat(), states]
+        reported[str(campaign_id)] = [buffer.now.isoformat(), states]
         data = {
             "campaign": campaign_id,
             "messages": states,
-            "more": {state: n - was.get(state, 0) for state, n in states.items()},
+            "more": {state: n - previous.get(state, 0) for state, n in states.items()},
         }
         number = f"{campaign_id}:{buffer.now.isoformat()}"
         buffer.add(EventKind.MESSAGE_FINAL, number, data, at=buffer.now, of=owners.get(campaign_id))
-    return told
+    return reported
 
 
 def _describe(report: InstallReport) -> dict[str, Any]:

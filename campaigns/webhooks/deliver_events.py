@@ -1,13 +1,10 @@
-"""Sign and post; safe HTTP client.
+"""Delivery of webhook events: in order for each receiver, several receivers at once, for a day at most.
 
-Events to their receivers: in order for each, several receivers at once, again until one takes it or a day is over.
+A subscription is worked on under a lease. If a worker is killed before it has stored the receiver's answer, the event
+waits on; when the lease has run out it is sent once more, under the same id: at least once, and a receiver can tell.
 
-A subscription is worked on under a lease. Whoever is killed with an answer not yet written down leaves the event in
-line; when the lease has run out it goes once more, under the same id: at least once, and a receiver can tell.
-
-The HTTP client of webhooks: it goes to no address inside, whatever name leads there, follows no redirect and waits for nobody.
-
-Names are looked up here and connected to as looked up, so that a name cannot lead elsewhere a moment later.
+The HTTP client connects to no internal address, whatever name leads there, follows no redirect and waits only a limited
+time. Names are resolved here and connected to as resolved, so that a name cannot lead elsewhere a moment later.
 """
 
 from __future__ import annotations
@@ -47,12 +44,15 @@ log = logging.getLogger(__name__)
 RECEIVERS_AT_ONCE = 20
 # Longer than a receiver may take to answer.
 LEASE = timedelta(seconds=30)
-KEPT = timedelta(days=30)
+KEEP_FOR = timedelta(days=30)
 
 
 @dataclass(slots=True)
 class DeliveryCounts:
-    """What a round did."""
+    """Totals of one round.
+
+    `in_vain`: tries that failed; `failed`: events given up.
+    """
 
     delivered: int = 0
     in_vain: int = 0
@@ -61,7 +61,10 @@ class DeliveryCounts:
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """What came back: a status, or why there was none; seconds after which the receiver wants to be asked again."""
+    """Reply of a receiver: a status, or the error.
+
+    `asked_s`: seconds after which the receiver wants the next try.
+    """
 
     status: int | None
     error: str = ""
@@ -69,7 +72,7 @@ class HttpReply:
 
 
 def has_due(session: Session, *, now: datetime) -> list[int]:
-    """Subscriptions that have something to be sent now and that nobody works on."""
+    """Return the subscriptions that have an event due and are not leased."""
     return list(
         session.scalars(
             select(Subscription.id)
@@ -82,55 +85,56 @@ def has_due(session: Session, *, now: datetime) -> list[int]:
 async def deliver_events(
     runtime: Runtime, *, for_s: float, stop_requested: Callable[[], bool]
 ) -> DeliveryCounts:
-    """Send what is due, for so many seconds at most."""
+    """Send what is due, for `for_s` seconds at most."""
     with runtime.db.read() as session:
         due = has_due(session, now=datetime.now(UTC))
-    done, ends_at = DeliveryCounts(), time.monotonic() + for_s
+    counts, ends_at = DeliveryCounts(), time.monotonic() + for_s
     if not due:
-        return done
-    turns = asyncio.Semaphore(RECEIVERS_AT_ONCE)
+        return counts
+    semaphore = asyncio.Semaphore(RECEIVERS_AT_ONCE)
     async with open_safe_client(is_production=runtime.settings.app_env == "production") as client:
 
         async def serve(subscription_id: int) -> None:
-            async with turns:
-                courier = _SubscriptionSender(runtime, client, subscription_id, done)
-                while time.monotonic() < ends_at and not stop_requested() and await courier.send_next():
+            async with semaphore:
+                sender = _SubscriptionSender(runtime, client, subscription_id, counts)
+                while time.monotonic() < ends_at and not stop_requested() and await sender.send_next():
                     pass
-                courier.close()
+                sender.close()
 
         await asyncio.gather(*map(serve, due))
-    return done
+    return counts
 
 
 def delete_old_deliveries(session: Session, *, now: datetime) -> int:
-    """Remove what came to its end long ago; how many."""
-    gone = session.execute(
+    """Delete deliveries that ended long ago. Returns how many."""
+    deleted = session.execute(
         delete(Delivery)
-        .where(Delivery.state != DeliveryState.WAITING, Delivery.ended_at < now - KEPT)
+        .where(Delivery.state != DeliveryState.WAITING, Delivery.ended_at < now - KEEP_FOR)
         .execution_options(synchronize_session=False)
     )
-    return gone.rowcount  # type: ignore[attr-defined]
+    return deleted.rowcount  # type: ignore[attr-defined]
 
 
 class _SubscriptionSender:
-    """One worker's hold on one subscription."""
+    """Sender of one subscription's events, under a lease."""
 
     def __init__(
-        self, runtime: Runtime, client: aiohttp.ClientSession, subscription_id: int, done: DeliveryCounts
+        self, runtime: Runtime, client: aiohttp.ClientSession, subscription_id: int, counts: DeliveryCounts
     ) -> None:
-        self._runtime, self._client, self._id, self._done = runtime, client, subscription_id, done
+        self._runtime, self._client, self._id, self._counts = runtime, client, subscription_id, counts
         self._lease: datetime | None = None
 
     async def send_next(self) -> bool:
-        """Send the first event of the line and write down what came of it; whether there may be another."""
-        found = self._take()
-        if found is None:
+        """Send the first event and store the result. Returns whether there may be another."""
+        leased = self._lease_next()
+        if leased is None:
             return False
-        subscription, delivery = found
+        subscription, delivery = leased
         reply = await self._post(subscription, delivery)
         return self._record(delivery.id, reply)
 
     def close(self) -> None:
+        """Release the lease."""
         if self._lease is None:
             return
         with self._runtime.db.write() as session:
@@ -140,20 +144,20 @@ class _SubscriptionSender:
                 .values(leased_until=None)
             )
 
-    def _take(self) -> tuple[Subscription, Delivery] | None:
-        """The subscription, leased or its lease renewed, and what is first in its line."""
+    def _lease_next(self) -> tuple[Subscription, Delivery] | None:
+        """Take or renew the lease. Returns the subscription and its first event due, or None."""
         now = datetime.now(UTC)
         lease = now + LEASE
         with self._runtime.db.write() as session:
-            ours = Subscription.leased_until == self._lease if self._lease else None
-            free = _is_free(now) if ours is None else (ours,)
-            taken = session.execute(
+            has_lease = Subscription.leased_until == self._lease if self._lease else None
+            conditions = _is_free(now) if has_lease is None else (has_lease,)
+            updated = session.execute(
                 update(Subscription)
-                .where(Subscription.id == self._id, *free)
+                .where(Subscription.id == self._id, *conditions)
                 .values(leased_until=lease)
                 .execution_options(synchronize_session=False)
             )
-            if taken.rowcount != 1:  # type: ignore[attr-defined]
+            if updated.rowcount != 1:  # type: ignore[attr-defined]
                 self._lease = None
                 return None
             self._lease = lease
@@ -179,29 +183,30 @@ class _SubscriptionSender:
         }
         try:
             async with self._client.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-                wait = answer.headers.get("Retry-After", "")
+                retry_after = answer.headers.get("Retry-After", "")
                 return HttpReply(
-                    answer.status, asked_s=int(wait) if wait.isdecimal() and len(wait) < 6 else 0
+                    answer.status,
+                    asked_s=int(retry_after) if retry_after.isdecimal() and len(retry_after) < 6 else 0,
                 )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             return HttpReply(None, type(error).__name__)
 
     def _record(self, delivery_id: int, reply: HttpReply) -> bool:
-        """Write down what came of a try; whether the line goes on."""
+        """Store the result of a try. Returns whether the next event may be sent."""
         now, outcome = datetime.now(UTC), interpret_status(reply.status)
         with self._runtime.db.write() as session:
             subscription = session.get_one(Subscription, self._id, with_for_update=True)
             delivery = session.get_one(Delivery, delivery_id, with_for_update=True)
-            if delivery.state is not DeliveryState.WAITING:  # it was ended meanwhile
+            if delivery.state is not DeliveryState.WAITING:  # the subscription was ended meanwhile
                 return False
             delivery.tries += 1
             delivery.status, delivery.error = reply.status, reply.error[:60]
             if outcome is DeliveryOutcome.DELIVERED:
                 delivery.state, delivery.ended_at = DeliveryState.DELIVERED, now
                 subscription.tries, subscription.due_at = 0, None
-                self._done.delivered += 1
+                self._counts.delivered += 1
                 return True
-            self._done.in_vain += 1
+            self._counts.in_vain += 1
             log.warning(
                 "webhook.in_vain subscription=%s delivery=%s status=%s error=%s",
                 self._id, delivery_id, reply.status, reply.error,
@@ -213,7 +218,7 @@ class _SubscriptionSender:
                 delivery.due_at = try_again_at(delivery.tries, now=now)
                 if now - delivery.since >= TRIED_FOR:
                     delivery.state, delivery.ended_at = DeliveryState.FAILED, now
-                    self._done.failed += 1
+                    self._counts.failed += 1
                 return True
             subscription.tries += 1
             subscription.due_at = try_again_at(subscription.tries, now=now, asked_s=reply.asked_s)
@@ -227,7 +232,7 @@ class _SubscriptionSender:
                 .values(state=DeliveryState.FAILED, ended_at=now)
                 .execution_options(synchronize_session=False)
             )
-            self._done.failed += late.rowcount  # type: ignore[attr-defined]
+            self._counts.failed += late.rowcount  # type: ignore[attr-defined]
             return False
 
 
@@ -247,7 +252,7 @@ ANSWERS_WITHIN_S = 10.0
 
 
 class GuardedResolver(AbstractResolver):
-    """Of the numbers that a name has, those that a webhook may go to."""
+    """Resolver that returns only the addresses of a name to which a webhook may connect."""
 
     def __init__(self, *, is_production: bool) -> None:
         self._inner, self._is_production = ThreadedResolver(), is_production
@@ -255,12 +260,12 @@ class GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Raises OSError where none is left."""
-        found = await self._inner.resolve(host, port, family)
+        """Resolve a host. Raises OSError if no address is allowed."""
+        addresses = await self._inner.resolve(host, port, family)
         allowed = [
-            each
-            for each in found
-            if may_connect(ip_address(each["host"].partition("%")[0]), is_production=self._is_production)
+            address
+            for address in addresses
+            if may_connect(ip_address(address["host"].partition("%")[0]), is_production=self._is_production)
         ]
         if not allowed:
             raise OSError("no public address")
@@ -271,7 +276,7 @@ class GuardedResolver(AbstractResolver):
 
 
 def open_safe_client(*, is_production: bool) -> aiohttp.ClientSession:
-    """To be closed by the caller."""
+    """Open the HTTP client of webhooks. The caller closes it."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(resolver=GuardedResolver(is_production=is_production), limit=40),
         timeout=aiohttp.ClientTimeout(total=ANSWERS_WITHIN_S),

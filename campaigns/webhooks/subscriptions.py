@@ -1,4 +1,4 @@
-"""Subscriptions made, looked at and ended, and an event sent again, by administrators."""
+"""Subscriptions to webhooks: created, read and ended by administrators; failed events sent again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ def subscribe(
     user: User,
     now: datetime,
 ) -> Subscription:
-    """A subscription to what happens from now on. Raises BadInput, NotFound for the organisation, NotAllowed."""
+    """Create a subscription to events from now on.
+
+    Raises BadInput, NotFound for the organisation, NotAllowed.
+    """
     require_role(user)
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME:
@@ -61,7 +64,7 @@ def subscribe(
         raise NotFound("Không có tổ chức này. Hãy chọn tổ chức trong danh sách.")
     if session.scalar(select(func.count()).where(Subscription.ended_at.is_(None))) == 0:
         start_from_now(session, now=now)
-    made = Subscription(
+    subscription = Subscription(
         name=name,
         url=url,
         organisation_id=owner,
@@ -70,23 +73,23 @@ def subscribe(
         made_by=user.id,
         made_at=now,
     )
-    session.add(made)
+    session.add(subscription)
     session.flush()
-    _record(session, "hook.create", made.id, user=user, now=now)
-    return made
+    _record(session, "hook.create", subscription.id, user=user, now=now)
+    return subscription
 
 
 def end_subscription(session: Session, subscription_id: int, *, user: User, now: datetime) -> None:
-    """Nothing more is sent there. Raises NotFound, NotAllowed, WrongState where it was ended before."""
+    """End a subscription. Raises NotFound, NotAllowed, WrongState if it was ended before."""
     require_role(user)
-    found = find_subscription(session, subscription_id, user=user)
-    if not close(session, found.id, now=now):
+    subscription = find_subscription(session, subscription_id, user=user)
+    if not close(session, subscription.id, now=now):
         raise WrongState("Nơi nhận này đã ngừng trước đó.")
-    _record(session, "hook.end", found.id, user=user, now=now)
+    _record(session, "hook.end", subscription.id, user=user, now=now)
 
 
 def close(session: Session, subscription_id: int, *, now: datetime) -> bool:
-    """End it, and what waits for it; False where it was ended before."""
+    """End a subscription and the events that wait for it. Returns False if it was ended before."""
     ended = session.execute(
         update(Subscription)
         .where(Subscription.id == subscription_id, Subscription.ended_at.is_(None))
@@ -105,50 +108,50 @@ def close(session: Session, subscription_id: int, *, now: datetime) -> bool:
 def send_again(
     session: Session, subscription_id: int, delivery_id: int, *, user: User, now: datetime
 ) -> None:
-    """Put a failed event back into the line, for another day. Raises NotFound, NotAllowed, WrongState."""
+    """Make a failed event wait again, for another day. Raises NotFound, NotAllowed, WrongState."""
     require_role(user)
-    found = find_subscription(session, subscription_id, user=user)
-    again = session.execute(
+    subscription = find_subscription(session, subscription_id, user=user)
+    updated = session.execute(
         update(Delivery)
         .where(
             Delivery.id == delivery_id,
-            Delivery.subscription_id == found.id,
+            Delivery.subscription_id == subscription.id,
             Delivery.state == DeliveryState.FAILED,
         )
         .values(state=DeliveryState.WAITING, since=now, due_at=now, tries=0, ended_at=None)
         .execution_options(synchronize_session=False)
     )
-    if again.rowcount != 1 or found.ended_at:  # type: ignore[attr-defined]
+    if updated.rowcount != 1 or subscription.ended_at:  # type: ignore[attr-defined]
         raise WrongState("Tin báo này không còn ở trạng thái thất bại, hoặc nơi nhận đã ngừng.")
-    found.due_at, found.tries = None, 0
-    _record(session, "hook.again", found.id, user=user, now=now)
+    subscription.due_at, subscription.tries = None, 0
+    _record(session, "hook.again", subscription.id, user=user, now=now)
 
 
 def send_ping(session: Session, subscription_id: int, *, user: User, now: datetime) -> None:
-    """An event of no meaning, to see whether it arrives. Raises NotFound, NotAllowed, WrongState."""
+    """Send an event without meaning, as a test. Raises NotFound, NotAllowed, WrongState."""
     require_role(user)
-    found = find_subscription(session, subscription_id, user=user)
-    if found.ended_at:
+    subscription = find_subscription(session, subscription_id, user=user)
+    if subscription.ended_at:
         raise WrongState("Nơi nhận này đã ngừng trước đó.")
     key = f"{EventKind.PING}:{secrets.token_hex(8)}"
-    session.add(new_delivery(found, EventKind.PING, key, {}, at=now, now=now))
-    found.due_at, found.tries = None, 0
+    session.add(new_delivery(subscription, EventKind.PING, key, {}, at=now, now=now))
+    subscription.due_at, subscription.tries = None, 0
 
 
 def find_subscription(session: Session, subscription_id: int, *, user: User) -> Subscription:
-    """A subscription that the user may see. Raises NotFound."""
-    found = session.scalar(
+    """Return a subscription that the user may see. Raises NotFound."""
+    subscription = session.scalar(
         select(Subscription).where(
             Subscription.id == subscription_id, visible_to(session, user, Subscription.organisation_id)
         )
     )
-    if found is None:
+    if subscription is None:
         raise NotFound("Không có nơi nhận này.")
-    return found
+    return subscription
 
 
 def read_subscriptions(session: Session, user: User) -> list[SubscriptionRow]:
-    """All that a user may see, the newest first."""
+    """Return the subscriptions that a user may see, the newest first."""
     counts = (
         select(
             Delivery.subscription_id,
@@ -166,13 +169,13 @@ def read_subscriptions(session: Session, user: User) -> list[SubscriptionRow]:
         .order_by(Subscription.id.desc())
     )
     return [
-        SubscriptionRow(each, organisation, int(waiting or 0), int(failed or 0))
-        for each, organisation, waiting, failed in rows
+        SubscriptionRow(subscription, organisation, int(waiting or 0), int(failed or 0))
+        for subscription, organisation, waiting, failed in rows
     ]
 
 
 def read_deliveries(session: Session, subscription_id: int) -> list[Delivery]:
-    """The last ones, the newest first, those that failed before all."""
+    """Return the last deliveries: failed ones first, then the newest first."""
     is_failed = case((Delivery.state == DeliveryState.FAILED, 0), else_=1)
     return list(
         session.scalars(
