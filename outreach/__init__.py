@@ -1,0 +1,1 @@
+"""Contacts, accounts, imports and SMS gateways: what does not depend on campaigns."""

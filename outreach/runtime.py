@@ -1,4 +1,4 @@
-"""What every process holds: settings, database, Redis and the doorbell. No Flask."""
+"""Runtime of every process: settings, database, Redis, job queue and gateway. No Flask."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import ConnectionError as RedisAway
+from redis.exceptions import ConnectionError as RedisUnavailable
 from redis.retry import Retry
 
 from outreach.core.db import Database
@@ -17,13 +17,13 @@ from outreach.rules.gateway import Gateway, Webhooks
 from outreach.sms.android import AndroidGateway
 from outreach.sms.twilio import TwilioGateway, TwilioWebhooks
 
-# A Redis that hangs must not hold up a webhook, whose caller waits 15 seconds.
+# A Redis that hangs must not block a webhook, whose caller waits 15 seconds.
 REDIS_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Wired once at a process's start; collaborators are passed on as arguments."""
+    """Shared objects of a process, created once at its start and passed on as arguments."""
 
     settings: Settings
     db: Database
@@ -32,7 +32,10 @@ class Runtime:
     webhooks: Webhooks
 
     def open_gateway(self) -> Gateway:
-        """A gateway of the running event loop; the caller closes it. The simulator speaks Twilio's API."""
+        """Open the gateway in the running event loop; the caller closes it.
+
+        The simulator uses Twilio's API.
+        """
         if self.settings.sms_gateway == "phone":
             return AndroidGateway(self.settings)
         return TwilioGateway(self.settings)
@@ -43,20 +46,20 @@ class Runtime:
 
 
 def freeze_loaded_objects() -> None:
-    """The collector no longer looks through all modules and tables again and again, once they are loaded.
+    """Exclude all loaded modules and tables from garbage collection, and collect less often.
 
-    It cost a sender a seventh of its time; young garbage is looked for less often, too.
+    It cost a sender a seventh of its time.
     """
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
 
 
 def open_runtime(settings: Settings) -> Runtime:
-    """No connection is made yet: both servers may still be starting."""
+    """Create the runtime without connecting: both servers may still be starting."""
     redis = Redis.from_url(
         settings.redis_url,
-        # A command that timed out may have been carried out: it is not repeated.
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3, supported_errors=(RedisAway,)),
+        # A command that timed out may have been executed: it is not repeated.
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3, supported_errors=(RedisUnavailable,)),
         socket_connect_timeout=REDIS_TIMEOUT_S,
         socket_timeout=REDIS_TIMEOUT_S,
         health_check_interval=15,

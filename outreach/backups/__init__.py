@@ -1,1 +1,1 @@
-"""The database in one file, and back: PostgreSQL by its own programs, SQLite by itself."""
+"""Backup of the database to one file, and its restore."""

@@ -1,0 +1,1 @@
+"""Infrastructure: settings, database, migrations, job queue, cache, mail, logs and spreadsheets."""

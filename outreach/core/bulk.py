@@ -1,13 +1,11 @@
-"""Many rows in one statement; COPY; chunks read ahead.
+"""Bulk operations: many rows in one statement, bulk inserts, and chunks prefetched in a thread.
 
-Many rows in one statement, the same on both databases: they travel as one JSON parameter.
+Many rows are sent to either database as one JSON parameter. A statement with a thousand parameters is compiled, parsed
+and planned anew each time, which cost a sending worker more than the rest of its work. One parameter keeps the
+statement's text constant.
 
-A statement with a thousand parameters is compiled, parsed and planned anew each time, which cost a
-sending worker more than the rest of its work. One parameter keeps the statement's text constant.
-
-Thousands of rows into a table at once, their ids taken beforehand: a row costs no statement.
-
-The next rows are read and checked while those before them are stored: the database's time is not waited for.
+Bulk inserts reserve the ids beforehand and use COPY on PostgreSQL, so that a row costs no statement. While a chunk is
+stored, the next one is read and checked.
 """
 
 from __future__ import annotations
@@ -40,32 +38,34 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
-# No object of these tables is held in the session: nothing is to be read back or brought up to date.
+# The session holds no objects of these tables, so none need to be refreshed.
 NO_SYNC = {"synchronize_session": False}
 
 
 def values_subquery(
     session: Session, values: Collection[int] | Collection[str], kind: type[TypeEngine[Any]]
 ) -> Select[Any]:
-    """`values` as a subquery of one column, for `.in_(…)`."""
-    sent = bindparam(None, json.dumps(list(values)), type_=String, unique=True)
-    return _listed(sent, kind, is_postgresql=_is_postgresql(session))
+    """Return `values` as a subquery of one column, for `.in_(…)`."""
+    parameter = bindparam(None, json.dumps(list(values)), type_=String, unique=True)
+    return _values_select(parameter, kind, is_postgresql=_is_postgresql(session))
 
 
 def values_parameter(parameter: str, kind: type[TypeEngine[Any]], *, is_postgresql: bool) -> Select[Any]:
-    """As `listed`, for a statement that is made once: `parameter` is given with it, as JSON."""
-    return _listed(bindparam(parameter, type_=String), kind, is_postgresql=is_postgresql)
+    """Return the same for a statement that is built once; its `parameter` takes the values as JSON."""
+    return _values_select(bindparam(parameter, type_=String), kind, is_postgresql=is_postgresql)
 
 
-def _listed(sent: BindParameter[Any], kind: type[TypeEngine[Any]], *, is_postgresql: bool) -> Select[Any]:
+def _values_select(
+    parameter: BindParameter[Any], kind: type[TypeEngine[Any]], *, is_postgresql: bool
+) -> Select[Any]:
     if is_postgresql:
-        value = func.json_array_elements_text(cast(sent, JSON)).table_valued("value").c.value
+        value = func.json_array_elements_text(cast(parameter, JSON)).table_valued("value").c.value
         return select(cast(value, kind))
-    return select(func.json_each(sent).table_valued("value").c.value)
+    return select(func.json_each(parameter).table_valued("value").c.value)
 
 
 def rows_json(data: Collection[Mapping[str, Any]]) -> str:
-    """How `rows` sends its data."""
+    """Return rows as the JSON that `rows_table` takes as its parameter."""
     return json.dumps(list(data), ensure_ascii=False)
 
 
@@ -74,35 +74,36 @@ def rows_table(
     columns: Mapping[str, type[TypeEngine[Any]]],
     data: Collection[Mapping[str, Any]] | BindParameter[str],
 ) -> FromClause:
-    """`data` as a table with these columns: numbers and texts only. What a row leaves out is NULL.
+    """Return `data` as a table with these columns, numbers and texts only; missing values are NULL.
 
-    For a statement that is made once and used again and again: the parameter that will carry `as_text` of it.
+    For a statement that is built once, `data` is the parameter that will take the result of `rows_json`.
     """
-    sent = (
+    parameter = (
         data
         if isinstance(data, BindParameter)
         else bindparam(None, rows_json(data), type_=String, unique=True)
     )
     if _is_postgresql(session):
-        named = [column(name, kind()) for name, kind in columns.items()]
-        return func.json_to_recordset(cast(sent, JSON)).table_valued(*named).render_derived(with_types=True)
-    each = func.json_each(sent).table_valued("value").c.value
+        typed_columns = [column(name, kind()) for name, kind in columns.items()]
+        recordset = func.json_to_recordset(cast(parameter, JSON))
+        return recordset.table_valued(*typed_columns).render_derived(with_types=True)
+    value = func.json_each(parameter).table_valued("value").c.value
     return select(
-        *(func.json_extract(each, f"$.{name}", type_=kind()).label(name) for name, kind in columns.items())
+        *(func.json_extract(value, f"$.{name}", type_=kind()).label(name) for name, kind in columns.items())
     ).subquery()
 
 
 def insert_missing(session: Session, table: type[Any], data: Collection[Mapping[str, Any]]) -> None:
-    """Insert rows; those whose key is there already are left as they are, also while somebody else adds them."""
+    """Insert rows; those whose key exists stay as they are, also if inserted concurrently."""
     insert = postgresql_insert if _is_postgresql(session) else sqlite_insert
     session.execute(insert(table).values(list(data)).on_conflict_do_nothing())
 
 
 @contextmanager
 def full_scan(session: Session) -> Iterator[None]:
-    """For a statement over all people: no nested loops, no compiling.
+    """Set the planner for a statement over all contacts: no nested loops, no JIT compilation.
 
-    PostgreSQL knows nothing of how many rows come out of a statement's own parts, guesses a few, and would then walk a
+    PostgreSQL cannot estimate how many rows the parts of such a statement return, guesses a few, and would then scan a
     million rows for each of a hundred thousand.
     """
     if _is_postgresql(session):
@@ -119,8 +120,8 @@ def _is_postgresql(session: Session) -> bool:
 
 
 Row = TypeVar("Row")
-# The sequence is looked up once (OFFSET keeps it so): with each id it would cost an import a twentieth of its time.
-_TAKE_IDS = text("""
+# The sequence is looked up once (OFFSET ensures that): for each id it would cost an import a twentieth of its time.
+_RESERVE_IDS = text("""
 SELECT array_agg(nextval(its.sequence))
 FROM (SELECT CAST(pg_get_serial_sequence(:table, 'id') AS regclass) AS sequence OFFSET 0) AS its,
      generate_series(1, :count)
@@ -128,7 +129,7 @@ FROM (SELECT CAST(pg_get_serial_sequence(:table, 'id') AS regclass) AS sequence 
 
 
 def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    """Lists of `size` rows, the last one shorter."""
+    """Yield lists of `size` rows; the last one may be shorter."""
     iterator = iter(rows)
     while chunk := list(islice(iterator, size)):
         yield chunk
@@ -136,7 +137,7 @@ def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Rows make no circles: looking for some among all that the process holds would cost an import a fifth of its time."""
+    """Make garbage collection rare: rows form no cycles, and it would cost an import a fifth of its time."""
     before = gc.get_threshold()
     gc.set_threshold(1_000_000, 20, 100)
     try:
@@ -146,11 +147,11 @@ def gc_paused() -> Iterator[None]:
 
 
 def reserve_ids(session: Session, table: FromClause, count: int) -> list[int]:
-    """Ids for `count` new rows of a table whose key is `id`. On SQLite the write lock makes them ours alone."""
+    """Reserve ids for `count` new rows of a table with the key `id`. On SQLite the write lock protects them."""
     if not count:
         return []
     if session.get_bind().dialect.name == "postgresql":
-        return session.execute(_TAKE_IDS, {"table": str(table), "count": count}).scalar_one()
+        return session.execute(_RESERVE_IDS, {"table": str(table), "count": count}).scalar_one()
     last = session.scalar(select(func.max(table.c.id))) or 0
     return list(range(last + 1, last + 1 + count))
 
@@ -163,48 +164,51 @@ def insert_rows(
     *,
     always: Mapping[str, datetime | int] | None = None,
 ) -> None:
-    """Insert rows of plain texts, numbers and moments; `always` is the same in each. Defaults are not applied."""
+    """Insert rows of texts, numbers and times, with the values of `always` in each.
+
+    Column defaults are not applied.
+    """
     if not rows:
         return
     always = always or {}
     names = ", ".join(f'"{name}"' for name in (*columns, *always))
     if session.get_bind().dialect.name == "postgresql":
-        same = tuple(map(str, always.values()))  # written out once, not with each row
+        tail = tuple(map(str, always.values()))  # converted once, not for each row
         cursor = session.connection().connection.cursor()
         with cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy:
             for row in rows:
-                copy.write_row(row + same)
+                copy.write_row(row + tail)
         return
-    tail = tuple(map(_for_sqlite, always.values()))
+    sqlite_tail = tuple(map(_for_sqlite, always.values()))
     marks = ", ".join("?" * (len(columns) + len(always)))
     statement = f'INSERT INTO "{table}" ({names}) VALUES ({marks})'  # noqa: S608 - names of our own tables
-    session.connection().exec_driver_sql(statement, [row + tail for row in rows])
+    session.connection().exec_driver_sql(statement, [row + sqlite_tail for row in rows])
 
 
 def _for_sqlite(value: datetime | int) -> str | int:
-    # As SQLAlchemy writes a moment.
+    # The format in which SQLAlchemy stores a time.
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
     return value
 
 
-# Seconds. Whoever comes back from the database for a moment need not wait for the reader's next 5 ms.
-_TURN = 0.002
+# Seconds, in place of 5 ms: the storing thread waits less for the reading thread when the database has answered.
+_SWITCH_INTERVAL = 0.002
 
 
 def prefetch_chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    """Lists of `size` rows, the last one shorter, each made in a thread while the caller has the one before it.
+    """Yield lists of `size` rows, each read in a thread while the caller works on the one before it.
 
-    What `rows` raises, it raises here. No more than two lists are held.
+    The last one may be shorter. An exception of `rows` is raised here. At most two lists are in memory.
     """
     lists = chunks(rows, size)
     before = sys.getswitchinterval()
-    sys.setswitchinterval(_TURN)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     try:
         with ThreadPoolExecutor(1) as reader:
-            coming = reader.submit(next, lists, None)
-            while chunk := coming.result():
-                coming = reader.submit(next, lists, None)
+            future = reader.submit(next, lists, None)
+            while chunk := future.result():
+                future = reader.submit(next, lists, None)
                 yield chunk
     finally:
         sys.setswitchinterval(before)

@@ -1,4 +1,4 @@
-"""Counts that take a while, shared by all who look: kept in Redis, and counted anew the seldomer the longer it takes."""
+"""Cache of slow counts in Redis, shared by all processes; the slower a count, the longer it is cached."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from redis import Redis, RedisError
 
-# Counts may cost this share of the time at most: what took 100 ms is good for a second.
+# Counting may take this share of the time at most: a count of 100 ms is cached for a second.
 MAX_LOAD_SHARE = 0.1
 KEEP_S = 3600
 
@@ -17,14 +17,17 @@ KEEP_S = 3600
 def cached_count(
     redis: Redis, key: str, count: Callable[[], dict[str, Any]], *, min_ttl_s: float
 ) -> dict[str, Any]:
-    """What `count` gave a moment ago, at least `min_ttl_s`, or gives now; as JSON has it. Without Redis always anew."""
+    """Return the cached result of `count`; its lifetime grows with its cost, from `min_ttl_s` seconds.
+
+    The result has been through JSON. Without Redis, `count` runs each time.
+    """
     try:
-        kept: Any = redis.get(key)
-        is_mine = kept is None or redis.set(f"{key}:fresh", 1, px=60_000, nx=True)
+        cached: Any = redis.get(key)
+        must_count = cached is None or redis.set(f"{key}:fresh", 1, px=60_000, nx=True)
     except RedisError:
         return _as_json(count())
-    if not is_mine and kept:
-        return dict(json.loads(kept))
+    if not must_count and cached:
+        return dict(json.loads(cached))
     began = time.monotonic()
     counts = _as_json(count())
     cost = time.monotonic() - began
@@ -37,5 +40,5 @@ def cached_count(
 
 
 def _as_json(counts: dict[str, Any]) -> dict[str, Any]:
-    """The same whether it was kept or not."""
+    """Return the counts as JSON would, so that cached and new ones are equal."""
     return dict(json.loads(json.dumps(counts, default=str)))

@@ -1,4 +1,4 @@
-"""The database: one engine, two ways in.
+"""Database access: engine, transactions, column types and the base class of all tables.
 
 `with db.write() as session` is a transaction that commits at the end; the use case opens it, nothing
 below it does. `with db.read() as session` sees one snapshot and changes nothing. On SQLite a writer
@@ -40,17 +40,17 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeEngine
 
-# SQLite numbers rows by itself only where the column's type is exactly INTEGER.
+# SQLite assigns ids only where the column's type is exactly INTEGER.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
 def Key(length: int) -> TypeEngine[str]:
-    """Column type of a text that is looked up by its beginning: ordered by its bytes, whatever the database's locale."""
+    """Return the column type of a text searched by prefix: sorted by bytes, whatever the locale."""
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC. Refuses naive values on the way in; always aware on the way out."""
+    """Time in UTC. Rejects naive values when stored; always aware when read."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -70,7 +70,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def enum_type(kind: type[StrEnum], *, name: str = "") -> Enum:
-    """Column type of a status: its text, with a CHECK that the database enforces."""
+    """Return the column type of an enum: its text, with a CHECK constraint.
+
+    The constraint is named after the class, or `name`.
+    """
     return Enum(
         kind,
         native_enum=False,
@@ -82,6 +85,8 @@ def enum_type(kind: type[StrEnum], *, name: str = "") -> Enum:
 
 
 class Base(DeclarativeBase):
+    """Base class of all tables."""
+
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -94,14 +99,18 @@ class Base(DeclarativeBase):
 
 
 def soft_foreign_key(table: str) -> dict[str, Any]:
-    """A column's `info`: it holds ids of `table` without a foreign key, which would be looked up for each row written."""
+    """Return a column's `info`: it holds ids of `table` without a foreign key.
+
+    A foreign key would be looked up for each row written.
+    """
     return {"points_to": table}
 
 
 def is_referenced(table: TableClause, *, but: Collection[str] = ()) -> ColumnElement[bool]:
-    """The condition that a row of any table that this process knows, `but` some, names this row by its id.
+    """Return the condition that any row of another table refers to this row by its id.
 
-    Where no foreign key says so (`points_to`), hold the row `FOR UPDATE` before you ask.
+    It covers all tables loaded in this process except those in `but`. For references without a foreign key
+    (`soft_foreign_key`), lock the row `FOR UPDATE` before checking.
     """
     return or_(
         *(
@@ -118,14 +127,14 @@ def is_referenced(table: TableClause, *, but: Collection[str] = ()) -> ColumnEle
 
 
 class Database:
-    """One engine of a process. Open no connection before a fork."""
+    """Database engine of a process. Open no connection before a fork."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = make_url(url)
         self.is_postgresql = self.url.get_backend_name() == "postgresql"
         if self.is_postgresql:
             self.engine = create_engine(
-                # An error's text must not carry the numbers and names of its statement.
+                # An error's text must not contain the numbers and names of its statement.
                 self.url,
                 pool_size=pool_size,
                 max_overflow=10,
@@ -139,33 +148,33 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One transaction: committed at the end of the block, rolled back by an exception."""
+        """Open a transaction: committed at the end of the block, rolled back by an exception."""
         with Session(self._write_engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """One snapshot; nothing written in it is kept."""
+        """Open a session on one snapshot; changes are not committed."""
         with Session(self.engine) as session:
             if self.is_postgresql:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     def connect_autocommit(self) -> Connection:
-        """A connection for single SELECTs without a transaction around them, which would cost as much again.
+        """Open a connection for single SELECTs without a transaction, which would double their cost.
 
-        For one thread at a time; the caller keeps it, and rolls back after each on SQLite's account.
+        For one thread at a time. The caller closes it, and rolls back after each SELECT because of SQLite.
         """
-        return self._singly(self.engine).connect()
+        return self._autocommit(self.engine).connect()
 
     @contextmanager
     def autocommit_session(self) -> Iterator[Session]:
-        """One connection for many short transactions of one statement, each ended by the session's `commit()`."""
-        with self._singly(self._write_engine).connect() as connection, Session(connection) as session:
+        """Open a session for many transactions of one statement, each ended by `commit()`."""
+        with self._autocommit(self._write_engine).connect() as connection, Session(connection) as session:
             yield session
 
-    def _singly(self, engine: Engine) -> Engine:
-        """On PostgreSQL each statement is a transaction by itself: a round trip where there would be three."""
+    def _autocommit(self, engine: Engine) -> Engine:
+        """Make each statement its own transaction on PostgreSQL: one round trip in place of three."""
         return engine.execution_options(isolation_level="AUTOCOMMIT") if self.is_postgresql else engine
 
     def close(self) -> None:
@@ -173,41 +182,41 @@ class Database:
 
 
 SQLITE_BUSY_S = 30
-# A connection's share of memory; SQLite's own 2 MB make an import of 100,000 people read its indexes again and again.
+# Memory of a connection; with SQLite's default of 2 MB an import of 100,000 people reads its indexes again and again.
 _SQLITE_CACHE_KB = 64 * 1024
-# A dead peer must not hold a worker for the kernel's two hours.
+# A dead peer must not block a worker for the kernel's two hours.
 _PG_ARGS = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
-    # Nor for a quarter of an hour where something was under way as it vanished: then no keepalive is sent.
+    # Nor for a quarter of an hour if data was in flight when the peer died: then no keepalive is sent.
     "tcp_user_timeout": 20_000,
     "application_name": "loa",
-    # Nor may the locks of a peer that vanished in the middle of a transaction hold up the others.
+    # Nor may the locks of a client that died in the middle of a transaction block the others.
     "options": "-c idle_in_transaction_session_timeout=60s",
 }
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Once for a file: the mode is kept in it. Of those who open a new file at once one switches it.
+    """Switch the file to WAL mode, which is stored in it. Of several connections to a new file, one does.
 
-    SQLite answers "locked" to the others at once, whatever the busy timeout: so we wait ourselves.
+    SQLite answers "locked" to the others at once, whatever the busy timeout, so this waits and tries again.
     """
-    gives_up_at = time.monotonic() + SQLITE_BUSY_S
+    deadline = time.monotonic() + SQLITE_BUSY_S
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError:
-            if time.monotonic() > gives_up_at:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
 
 
 def _create_sqlite_engine(url: Any) -> Engine:
     if url.database:
-        # Where there can be no folder, connecting says so; commands that need no database go on.
+        # If the folder cannot be made, connecting fails later; commands without a database still work.
         with suppress(OSError):
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
@@ -216,7 +225,7 @@ def _create_sqlite_engine(url: Any) -> Engine:
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # BEGIN is ours, below
+        connection.isolation_level = None  # BEGIN is sent below
         pragmas = ("synchronous=NORMAL", "foreign_keys=ON", f"cache_size=-{_SQLITE_CACHE_KB}")
         for pragma in (f"busy_timeout={SQLITE_BUSY_S * 1000}", *pragmas):
             connection.execute(f"PRAGMA {pragma}")

@@ -1,7 +1,7 @@
-"""Wakes a worker: a job by its dotted name, with ids as arguments.
+"""Job queue: enqueues RQ jobs by dotted name, with ids as arguments.
 
-The database is the truth and the ring is only a hint: when Redis is away it is lost with a log entry,
-and the sweep finds the work (design: "The database is the truth; RQ is the doorbell").
+The database holds the work that is due; a job is only a hint to look there. When Redis is unavailable the job is lost
+with a log entry, and the sweep finds the work.
 """
 
 from __future__ import annotations
@@ -12,25 +12,23 @@ from redis import Redis, RedisError
 from rq import Queue, Retry
 
 log = logging.getLogger(__name__)
-# Lists have a queue of their own: minutes of work must not hold up a sweep. So have webhooks: nor must a slow receiver.
+# Imports have their own queue, as they take minutes and must not delay a sweep; webhooks too, for slow receivers.
 SEND, INBOUND, DEFAULT, IMPORTS, HOOKS = QUEUES = ("send", "inbound", "default", "imports", "hooks")
 
-# How long one ring stands for those that follow it, where no worker has answered yet.
+# Seconds in which the same job is not enqueued again, unless a worker has started it.
 PENDING_TTL_S = 30
 
-# How often the sweep was needed, by kind; since Redis was last emptied.
+# Hash of how much only the sweep has found, by kind, since Redis was last emptied.
 RECOVERED_KEY = "loa:recovered"
 
 
 def pending_key(description: str) -> str:
-    """Redis key that says "rung and not yet answered"; the worker removes it as the job starts."""
+    """Return the Redis key of a job enqueued and not started; the worker deletes it when the job starts."""
     return f"loa:pending:{description}"
 
 
 def once_every(redis: Redis, key: str, *, every_s: int) -> bool:
-    """Whether something is to be looked at now: for one of those who ask, at most once in so many seconds. Not while Redis
-    is away.
-    """
+    """Return True for one caller in `every_s` seconds, over all processes. False without Redis."""
     try:
         return bool(redis.set(key, 1, nx=True, ex=every_s))
     except RedisError:
@@ -38,7 +36,7 @@ def once_every(redis: Redis, key: str, *, every_s: int) -> bool:
 
 
 class JobQueue:
-    """Rings through one Redis."""
+    """Job queue on one Redis."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
@@ -46,9 +44,9 @@ class JobQueue:
     def enqueue(
         self, job: str, *ids: int, queue: str = DEFAULT, timeout_s: int = 120, retries: int = 0
     ) -> bool:
-        """Enqueue `job` unless the same one has been rung and not answered yet. `retries` after a failure.
+        """Enqueue `job` unless the same one is enqueued and not started; `retries` after a failure.
 
-        Returns False when Redis is away: nothing is lost, the sweep comes round.
+        Returns False when Redis is unavailable: no work is lost, as the sweep finds it.
         """
         description = "-".join([job.rsplit(".", 1)[-1], *map(str, ids)])
         try:
@@ -68,17 +66,17 @@ class JobQueue:
         return True
 
     def is_idle(self, queue: str) -> bool:
-        """Whether a queue has neither a job that waits nor one that is being worked on."""
+        """Check that a queue has neither a waiting nor a running job."""
         try:
-            waiting = Queue(queue, connection=self.redis)
-            return not len(waiting) and not len(waiting.started_job_registry)
+            rq_queue = Queue(queue, connection=self.redis)
+            return not len(rq_queue) and not len(rq_queue.started_job_registry)
         except RedisError:
             return False
 
-    def count_recovered(self, **found: int) -> None:
-        """Count what only the sweep has found: work whose bell was lost, or whose worker had ended."""
+    def count_recovered(self, **counts: int) -> None:
+        """Add up work that only the sweep has found: its job was lost, or its worker had ended."""
         try:
-            for kind, count in found.items():
+            for kind, count in counts.items():
                 if count:
                     self.redis.hincrby(RECOVERED_KEY, kind, count)
         except RedisError:

@@ -1,6 +1,6 @@
-"""What a process says of itself: lines for people or for machines, and faults to Sentry where one is set.
+"""Logging: lines of text or JSON, and errors to Sentry if it is configured.
 
-Ours name an event and give ids (`send.fault attempt=7`); numbers, names and texts are in none of them.
+Our log lines have an event and ids (`send.fault attempt=7`), never phone numbers, names or texts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PART = re.compile(r"(\w+)=%[sdr]")
 
 
 def set_up_logs(settings: Settings) -> None:
-    """Once in a process. Nothing is sent anywhere unless SENTRY_DSN is set."""
+    """Set up logging, once in a process. Nothing is sent anywhere unless SENTRY_DSN is set."""
     if settings.log_format == "json":
         handler = logging.StreamHandler()
         handler.setFormatter(JsonLines())
@@ -35,7 +35,7 @@ def set_up_logs(settings: Settings) -> None:
         sentry_sdk.init(
             settings.sentry_dsn,
             environment=settings.app_env,
-            # What they would gather of requests, statements and job arguments is what may not leave.
+            # They would collect requests, statements and job arguments, which must not leave this system.
             default_integrations=False,
             auto_enabling_integrations=False,
             integrations=[LoggingIntegration(level=None, event_level=logging.ERROR)],
@@ -48,50 +48,52 @@ def set_up_logs(settings: Settings) -> None:
 
 
 class JsonLines(logging.Formatter):
-    """A line of JSON for each record: at, level, logger, event, and the event's ids by name."""
+    """Formatter: a line of JSON with at, level, logger, event, and the event's ids by name."""
 
     def format(self, record: logging.LogRecord) -> str:
-        said: dict[str, Any] = {
+        entry: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
         }
         names = _PART.findall(str(record.msg))
-        given = record.args if isinstance(record.args, tuple) else ()
-        if (event := _EVENT.match(str(record.msg))) and len(names) <= len(given):
-            said["event"] = event[0]
-            said |= {
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        if (event := _EVENT.match(str(record.msg))) and len(names) <= len(arguments):
+            entry["event"] = event[0]
+            entry |= {
                 name: value if isinstance(value, int | float) else str(value)
-                for name, value in zip(names, given, strict=False)
+                for name, value in zip(names, arguments, strict=False)
             }
-            if more := given[len(names) :]:
-                said["more"] = [str(value) for value in more]
+            if more := arguments[len(names) :]:
+                entry["more"] = [str(value) for value in more]
         else:
-            said["message"] = record.getMessage()
+            entry["message"] = record.getMessage()
         if record.exc_info and (error := record.exc_info[1]):
-            # Not the error's own words: SQLAlchemy quotes numbers and texts in them.
-            said["error"] = type(error).__name__
-            said["stack"] = "".join(traceback.format_tb(record.exc_info[2]))
-        return json.dumps(said, ensure_ascii=False)
+            # Not the error's message: SQLAlchemy quotes numbers and texts in it.
+            entry["error"] = type(error).__name__
+            entry["stack"] = "".join(traceback.format_tb(record.exc_info[2]))
+        return json.dumps(entry, ensure_ascii=False)
 
 
 def scrub(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a report to Sentry what names no person: which fault, where in the code, in which version; ids of ours."""
-    kept = {
+    """Return a Sentry event without personal data: the error, its place in the code, and the version."""
+    scrubbed = {
         name: event[name]
         for name in ("event_id", "timestamp", "level", "platform", "logger", "environment", "release", "sdk")
         if name in event
     }
     if template := event.get("logentry", {}).get("message"):
-        kept["logentry"] = {"message": str(template).split("%")[0].rpartition(" ")[0] or str(template)[:60]}
-    faults = event.get("exception", {}).get("values") or []
-    if faults:
-        kept["exception"] = {"values": [_without_words(fault) for fault in faults]}
-    return kept
+        scrubbed["logentry"] = {
+            "message": str(template).split("%")[0].rpartition(" ")[0] or str(template)[:60]
+        }
+    errors = event.get("exception", {}).get("values") or []
+    if errors:
+        scrubbed["exception"] = {"values": [_without_message(error) for error in errors]}
+    return scrubbed
 
 
-def _without_words(fault: Mapping[str, Any]) -> dict[str, Any]:
-    frames = fault.get("stacktrace", {}).get("frames") or []
+def _without_message(error: Mapping[str, Any]) -> dict[str, Any]:
+    frames = error.get("stacktrace", {}).get("frames") or []
     places = [
         {
             name: frame[name]
@@ -100,4 +102,4 @@ def _without_words(fault: Mapping[str, Any]) -> dict[str, Any]:
         }
         for frame in frames
     ]
-    return {"type": fault.get("type"), "value": "", "stacktrace": {"frames": places}}
+    return {"type": error.get("type"), "value": "", "stacktrace": {"frames": places}}

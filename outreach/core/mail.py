@@ -1,4 +1,7 @@
-"""Plain-text mail by SMTP, with files where there are any. The address of the server says everything: host, login, encryption, sender."""
+"""Plain-text mail by SMTP, with attachments.
+
+The server's URL holds everything: host, login, encryption, sender.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,15 @@ from email.utils import formatdate, make_msgid
 from urllib.parse import parse_qs, unquote, urlsplit
 
 log = logging.getLogger(__name__)
-# A job's whole limit is longer; a server that says nothing for so long will not say it later.
+# Shorter than a job's time limit; a server that is silent for so long will not answer later.
 TIMEOUT_S = 20.0
-_FINAL = 500
+_PERMANENT_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
+    """File attached to a mail."""
+
     name: str
     mime: str  # application/pdf
     content: bytes
@@ -33,13 +38,13 @@ def send_mail(
     attachments: Sequence[Attachment] = (),
     message_id: str = "",
 ) -> int:
-    """Send one mail, each recipient in an envelope of their own, none seeing the others; how many were taken.
+    """Send a mail to each recipient separately, so that none sees the others. Returns how many were accepted.
 
     `smtp_url` is `smtp://user:password@host:587/?from=loa@example.vn` (STARTTLS wherever the server offers it,
-    demanded before a password is sent) or `smtps://…` (encrypted from the start). An address that the server
-    does not take (5xx) is passed over. `message_id`: the part before the @, the same for a mail that may have gone out
-    already, so that a mail program shows it once. Raises smtplib.SMTPException or OSError when the server is away,
-    and what `is_about_one_mail` tells apart when it took none and asked to be tried again later.
+    required before a password is sent) or `smtps://…` (encrypted from the start). An address that the server
+    rejects (5xx) is skipped. `message_id` is the part before the @: the same for a mail that may have been sent
+    already, so that a mail program shows it once. Raises smtplib.SMTPException or OSError when the server is unavailable,
+    and an error recognised by `is_about_one_mail` when it accepted none and asked to try again later.
     """
     parts = urlsplit(smtp_url)
     host, user = parts.hostname or "localhost", unquote(parts.username or "")
@@ -49,32 +54,32 @@ def send_mail(
             if not isinstance(server.sock, ssl.SSLSocket):
                 raise smtplib.SMTPNotSupportedError("no encryption, so no password")
             server.login(user, unquote(parts.password or ""))
-        taken, later = 0, None
+        accepted, temporary_error = 0, None
         for address in to:
             mail = EmailMessage()
             mail["From"], mail["To"], mail["Subject"] = sender, address, subject
             mail["Date"], mail["Message-ID"] = formatdate(localtime=True), _message_id(message_id, host)
             mail["Auto-Submitted"] = "auto-generated"
             mail.set_content(body)
-            for each in attachments:
-                main, _slash, sub = each.mime.partition("/")
-                mail.add_attachment(each.content, maintype=main, subtype=sub, filename=each.name)
+            for file in attachments:
+                main, _slash, sub = file.mime.partition("/")
+                mail.add_attachment(file.content, maintype=main, subtype=sub, filename=file.name)
             try:
                 server.send_message(mail)
             except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
                 code = _code_of(error)
                 log.warning("mail.refused code=%d", code)
-                # RFC 5321, 4.2.1: below 500 the same mail may be taken another time (greylisting, a full mailbox).
-                later = error if code < _FINAL else later
+                # RFC 5321, 4.2.1: below 500 the same mail may be accepted later (greylisting, a full mailbox).
+                temporary_error = error if code < _PERMANENT_ERROR else temporary_error
             else:
-                taken += 1
-        if later is not None and not taken:
-            raise later
-        return taken
+                accepted += 1
+        if temporary_error is not None and not accepted:
+            raise temporary_error
+        return accepted
 
 
 def is_about_one_mail(error: Exception) -> bool:
-    """Whether a server that works has put off this mail, so that it may well take another one."""
+    """Check whether the server works and only put off this mail, so that it may accept another one."""
     return isinstance(
         error, (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError)
     )
@@ -83,7 +88,7 @@ def is_about_one_mail(error: Exception) -> bool:
 def _code_of(error: smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) -> int:
     if isinstance(error, smtplib.SMTPDataError):
         return error.smtp_code
-    return next(code for code, _said in error.recipients.values())
+    return next(code for code, _message in error.recipients.values())
 
 
 def _message_id(own: str, host: str) -> str:

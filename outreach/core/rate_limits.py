@@ -1,4 +1,4 @@
-"""A brake: how often something happened lately, counted in Redis for all processes."""
+"""Fixed-window rate limit, counted in Redis for all processes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from redis import Redis
 
 
 def hit(redis: Redis, key: str, *, window_s: int) -> tuple[int, int]:
-    """Count one more; how many in the window that began with the first, and the seconds until it ends.
+    """Count a hit. Returns the hits in the window, which began with the first, and the seconds left.
 
     Raises redis.RedisError.
     """
@@ -14,5 +14,5 @@ def hit(redis: Redis, key: str, *, window_s: int) -> tuple[int, int]:
         pipe.incr(key)
         pipe.expire(key, window_s, nx=True)
         pipe.ttl(key)
-        times, _was_new, left = pipe.execute()
-    return int(times), max(1, int(left))
+        hits, _was_new, seconds_left = pipe.execute()
+    return int(hits), max(1, int(seconds_left))

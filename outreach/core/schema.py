@@ -1,4 +1,4 @@
-"""The database's shape: brought up to date, taken down, compared. Revisions stand in outreach/migrations."""
+"""Database migrations: upgrade, downgrade and version check. Revisions are in outreach/migrations."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from sqlalchemy.exc import DBAPIError
 from outreach.core.db import Database
 from outreach.rules.errors import WrongState
 
-_HERE = Path(__file__).parents[1] / "migrations"
-# Any number will do; two processes that upgrade at once wait for each other on it.
+_MIGRATIONS = Path(__file__).parents[1] / "migrations"
+# Key of the advisory lock, any number: processes that upgrade at once wait for each other.
 _LOCK = 620_823_281
 
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_HERE))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     return config
 
 
 def upgrade(db: Database, revision: str = "head") -> None:
-    """Bring the database to a revision. Running it twice, or twice at once, does no harm."""
+    """Upgrade the database to a revision. Running it twice, or twice at once, does no harm."""
     _run(db, command.upgrade, revision)
 
 
 def downgrade(db: Database, revision: str = "base") -> None:
-    """Take the database down to a revision. Loses what the dropped tables held."""
+    """Downgrade the database to a revision. The data of dropped tables is lost."""
     _run(db, command.downgrade, revision)
 
 
@@ -45,39 +45,39 @@ def _run(db: Database, action: object, revision: str) -> None:
 
 
 def is_current(db: Database) -> bool:
-    """Whether the database stands at the newest revision."""
+    """Check whether the database is at the newest revision."""
     with db.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() == newest()
 
 
 def require_current(db: Database) -> None:
-    """Raise WrongState where the database is of another version than this program: it would go wrong in the middle.
+    """Raise WrongState if the database has another revision than this program needs.
 
-    One that is away says nothing, and is waited for as ever.
+    A database that is unavailable is no error here: its users wait for it as usual.
     """
     try:
         with db.engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
+            revision = MigrationContext.configure(connection).get_current_revision()
     except DBAPIError:
         return
-    if found == newest():
+    if revision == newest():
         return
-    if found is None or is_known(found):
+    if revision is None or is_known(revision):
         raise WrongState(
-            f"Cơ sở dữ liệu ở phiên bản {found or 'trống'}, chương trình cần {newest()}. "
+            f"Cơ sở dữ liệu ở phiên bản {revision or 'trống'}, chương trình cần {newest()}. "
             "Hãy sao lưu rồi chạy “flask --app wsgi db upgrade”, sau đó khởi động lại."
         )
     raise WrongState(
-        f"Cơ sở dữ liệu ở phiên bản {found}, mới hơn chương trình ({newest()}). Hãy cài phiên bản Loa mới nhất."
+        f"Cơ sở dữ liệu ở phiên bản {revision}, mới hơn chương trình ({newest()}). Hãy cài phiên bản Loa mới nhất."
     )
 
 
 def is_known(revision: str) -> bool:
-    """Whether this program can bring a database of that revision to its own; one of a newer program it cannot."""
+    """Check whether this program has that revision and can upgrade from it; a newer one it cannot."""
     return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 @cache
 def newest() -> str | None:
-    """The revision that this program was written for."""
+    """Return the revision that this program needs."""
     return ScriptDirectory.from_config(_config()).get_current_head()

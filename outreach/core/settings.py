@@ -1,8 +1,8 @@
-"""What the surroundings decide: each variable once, with its type, its check and a line of help.
+"""Settings from environment variables: each with its type, its check and a line of help.
 
-`Settings.from_env` reads them all and reports every bad one at once. In development the lines of
-`var/env`, written by `make run`, stand in for variables that are not set, so that a command typed in
-a second shell reaches the same database and Redis.
+`Settings.from_env` reads them all and reports every invalid one at once. In development the lines of
+`var/env`, written by `make run`, are used for variables that are not set, so that a command typed in
+a second shell uses the same database and Redis.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WEAK_SECRET = "development-only-secret"  # noqa: S105 - refused in production
 
 
 class BadSettings(BadInput):
-    """One or more variables are wrong; `str()` lists them all, a line each."""
+    """Invalid environment variables; `str()` lists them all, a line each."""
 
 
 def _var(
@@ -39,7 +39,7 @@ def _var(
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Frozen; passed as an argument, never imported as a global."""
+    """Settings of a process, frozen; passed as an argument, never imported as a global."""
 
     app_env: str = _var(
         "APP_ENV",
@@ -219,16 +219,13 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read all variables, of this process where none are given.
-
-        Raises BadSettings with one line for each that is wrong.
-        """
+        """Read all variables, from `os.environ` by default. Raises BadSettings with a line for each invalid one."""
         if environ is None:
             environ = os.environ
             if environ.get("APP_ENV", "development") == "development":
                 environ = {**_read_local_env(), **environ}
         values: dict[str, Any] = {}
-        wrong: list[str] = []
+        problems: list[str] = []
         for item in fields(cls):
             name = item.metadata["name"]
             raw = environ.get(name, "").strip()
@@ -237,42 +234,42 @@ class Settings:
             try:
                 values[item.name] = item.metadata["parse"](raw)
             except ValueError as error:
-                wrong.append(f"{name}: {error}")
+                problems.append(f"{name}: {error}")
         settings = cls(**values)
-        wrong += settings._problems(environ)
-        if wrong:
-            raise BadSettings("Biến môi trường chưa đúng, hãy sửa rồi chạy lại:\n  " + "\n  ".join(wrong))
+        problems += settings._find_problems(environ)
+        if problems:
+            raise BadSettings("Biến môi trường chưa đúng, hãy sửa rồi chạy lại:\n  " + "\n  ".join(problems))
         return settings
 
-    def _problems(self, environ: Mapping[str, str]) -> list[str]:
-        wrong = []
-        # Whatever the environment is called: where real people are written to, nothing may be guessed.
+    def _find_problems(self, environ: Mapping[str, str]) -> list[str]:
+        problems = []
+        # Also outside production: if real people receive messages, no secret may be weak.
         if self.app_env == "production" or self.is_live:
             if len(self.secret_key) < 32 or self.secret_key == WEAK_SECRET:
-                wrong.append(
+                problems.append(
                     "SECRET_KEY: khi APP_ENV=production hoặc gửi thật phải có ít nhất 32 ký tự ngẫu nhiên"
                 )
             if self.sms_gateway == "twilio":
-                wrong += [
+                problems += [
                     f"{name}: bắt buộc khi APP_ENV=production hoặc gửi thật, với SMS_GATEWAY=twilio"
                     for name in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
                     if not environ.get(name, "").strip()
                 ]
         if self.sms_gateway == "phone":
-            wrong += [
+            problems += [
                 f"{name}: bắt buộc với SMS_GATEWAY=phone"
                 for name in ("PHONE_API_BASE_URL", "PHONE_LOGIN", "PHONE_PASSWORD", "PHONE_WEBHOOK_KEY")
                 if not environ.get(name, "").strip()
             ]
         if self.push_secret and len(self.push_secret) < 16:
-            wrong.append("PUSH_SECRET: phải có ít nhất 16 ký tự ngẫu nhiên")
+            problems.append("PUSH_SECRET: phải có ít nhất 16 ký tự ngẫu nhiên")
         if self.lease_s <= self.send_timeout_s:
-            wrong.append("LEASE_S: phải lớn hơn SEND_TIMEOUT_S, nếu không sẽ không gửi được tin nào")
-        return wrong
+            problems.append("LEASE_S: phải lớn hơn SEND_TIMEOUT_S, nếu không sẽ không gửi được tin nào")
+        return problems
 
     @property
     def api_base_url(self) -> str:
-        """Where the gateway's API is spoken: the phone's, Twilio's own host, the simulator's, or another that was named."""
+        """Base URL of the gateway's API: the phone's, Twilio's, the simulator's, or another configured."""
         if self.sms_gateway == "phone":
             return self.phone_api_base_url
         if self.twilio_api_base_url:
@@ -281,20 +278,20 @@ class Settings:
 
     @property
     def requires_second_factor(self) -> bool:
-        """Whether administrators and approvers get no further than its set-up without one."""
+        """Whether administrators and approvers must set up a second factor before anything else."""
         return self.second_factor == "required" or (not self.second_factor and self.app_env == "production")
 
     @property
     def takes_replies(self) -> bool:
-        """Whether residents' replies by SMS come back to us: Twilio has no way back from Vietnam."""
+        """Whether residents' SMS replies can reach us: Twilio delivers none from Vietnam."""
         return self.sms_gateway == "simulator" or bool(self.push_secret or self.phone_webhook_key)
 
     @property
     def is_live(self) -> bool:
-        """Whether messages reach real people: Twilio's own host does, and every phone.
+        """Whether messages reach real people: by Twilio's own host, and by every phone.
 
-        A private server of phones may stand on this machine, so its host says nothing; what stands for a phone in
-        tests says `APP_ENV=test`.
+        The server of a phone may run on this machine, so its host decides nothing. Only with `APP_ENV=test` is a phone
+        on this machine a simulated one.
         """
         host = (urlsplit(self.api_base_url).hostname or "").rstrip(".")
         if self.sms_gateway == "phone":

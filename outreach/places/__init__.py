@@ -1,0 +1,1 @@
+"""Areas: provinces, districts and communes."""

@@ -1,0 +1,1 @@
+"""SMS gateways (Twilio, an Android phone) and their HTTP client."""
