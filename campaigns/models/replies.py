@@ -1,6 +1,6 @@
-"""Tables of replies: replies as received, answers as understood, installs, answer totals, cases, saved texts.
+"""Tables of replies, answers, installs, answer totals, cases and saved texts.
 
-A case is what waits for an officer, with who took it and its outcome.
+A reply is kept as received, an answer as understood. A case is what waits for an officer, with who took it and its outcome.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Corrections of texts that residents still read while a campaign runs: the page's, and those of acknowledgements.
+"""Corrections of texts that residents still read while a campaign runs.
 
-Pages show them at once, as do acknowledgements that are yet to be queued. The question that was asked and the app's
+The texts are those of the page and of acknowledgements. Pages show them at once, as do acknowledgements that are yet to be queued. The question that was asked and the app's
 addresses stay as they were approved.
 """
 

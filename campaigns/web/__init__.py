@@ -1,1 +1,1 @@
-"""Public web: callbacks of the gateways, pages of residents, agencies and report readers, and the ASGI bridge."""
+"""Public web: gateway callbacks, the answer page, pages behind links, and the ASGI bridge."""

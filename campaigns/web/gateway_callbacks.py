@@ -1,4 +1,4 @@
-"""Gateway callbacks: status callbacks and inbound SMS of every gateway; verified, stored, acknowledged.
+"""Gateway callbacks: status callbacks and inbound SMS, which are verified, stored and acknowledged.
 
 Stored callbacks are applied by a job.
 

@@ -1,4 +1,4 @@
-"""Responses of the residents' site: security headers, and an error page in their language for each failure."""
+"""Responses of the residents' site: security headers, and error pages in their language."""
 
 from __future__ import annotations
 

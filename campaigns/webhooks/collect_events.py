@@ -1,4 +1,4 @@
-"""Collection of webhook events: what has happened since the last round, stored as deliveries to the subscribers.
+"""Collection of webhook events: what happened since the last round, stored as deliveries.
 
 Events are read after they were written: answers, installs and opt-outs by their id, campaigns by their state. Code that
 records an answer or sends a message does nothing for webhooks, and without a subscription nothing is read at all.

@@ -1,5 +1,6 @@
-"""Delivery of webhook events: in order for each receiver, several receivers at once, for a day at most.
+"""Delivery of webhook events to their receivers, and the HTTP client for it.
 
+Events go in order for each receiver, to several receivers at once, again until one takes it or a day is over.
 A subscription is worked on under a lease. If a worker is killed before it has stored the receiver's answer, the event
 waits on; when the lease has run out it is sent once more, under the same id: at least once, and a receiver can tell.
 
