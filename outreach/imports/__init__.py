@@ -1,6 +1,3 @@
-"""Checked rows to the directory.
-
-The national register of numbers that want no advertising (DoNotCall, Decree 91/2020).
-"""
+"""Imports of contact lists, row by row, and of the national do-not-call register (Decree 91/2020)."""
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""Decide a row, or all alike; answer its questions.
+"""Decisions on import issues: one or all alike, stored as the import would have done.
 
-Rows that wait for a person: decided by one key, one or all alike, and stored as the import would have done.
-
-What a person answers to a question about rows that are stored: a year of birth, a commune.
+Also the answers to questions about stored rows: a year of birth, a commune.
 """
 
 from __future__ import annotations
@@ -58,12 +56,14 @@ def decide_issue(
     has_moved: bool = False,
     and_alike: bool = False,
 ) -> int:
-    """Carry out what a person says of a row, or of it `and_alike`: up to MOST_ALIKE rows of its file that wait for the
-    same reason. How many rows. `phone` is the number put right, `birth_year` what a question asked for; of rows alike
-    it is the same reading of two digits, not the same year. `has_moved` says that the row's commune is right, not the one
-    that was known.
+    """Carry out an officer's decision on an issue. Returns how many issues it decided.
 
-    Raises NotFound, NotAllowed, WrongState when it was decided already, BadInput for a number that is none.
+    `and_alike`: also up to MAX_ALIKE open issues of the same file with the same reason. `phone` is the
+    corrected number. `birth_year` answers a question; for the issues alike it means the same reading of two
+    digits, not the same year. `has_moved`: the row's commune is right, not the known one.
+
+    Raises NotFound, NotAllowed, WrongState if it was decided already, BadInput for an invalid number or a
+    decision that does not fit.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     find_issue(session, issue_id, user=user)
@@ -80,20 +80,20 @@ def decide_issue(
     if and_alike and phone.strip():
         raise BadInput("Số gõ tay chỉ dùng được cho một dòng. Hãy bỏ đánh dấu “như nhau”, hoặc xóa số đã gõ.")
     issues = [issue, *(_alike(session, issue, decision) if and_alike else ())]
-    brought = session.get_one(ListImport, issue.import_id, with_for_update=True)
+    list_import = session.get_one(ListImport, issue.import_id, with_for_update=True)
     if decision is Decision.ANSWERED:
         if issue.reason != OTHER_COMMUNE:
             answer_birth(session, issues, birth_year, now=now)
         elif has_moved:
             move_contacts(session, issues, now=now)
     elif decision is Decision.DROPPED:
-        _count(brought, "rejected", len(issues))
+        _count(list_import, "rejected", len(issues))
         if issue.reason == WAS_ERASED:
-            _forget(session, issues, user=user, now=now)
+            _clear_erased(session, issues, user=user, now=now)
     else:
-        _store(session, issues, brought, decision, phone=phone, secret_key=secret_key, user=user, now=now)
-    for each in issues:
-        each.decision, each.decided_by, each.decided_at = decision.value, user.id, now
+        _store(session, issues, list_import, decision, phone=phone, secret_key=secret_key, user=user, now=now)
+    for decided in issues:
+        decided.decision, decided.decided_by, decided.decided_at = decision.value, user.id, now
     audit.record(
         session,
         actor_id=user.id,
@@ -108,7 +108,7 @@ def decide_issue(
 
 
 def _alike(session: Session, issue: ImportIssue, decision: Decision) -> list[ImportIssue]:
-    found = session.scalars(
+    alike = session.scalars(
         select(ImportIssue)
         .where(
             ImportIssue.import_id == issue.import_id,
@@ -122,32 +122,35 @@ def _alike(session: Session, issue: ImportIssue, decision: Decision) -> list[Imp
         .with_for_update()
     )
     if decision in (Decision.SAME, Decision.RENAMED):
-        return [each for each in found if each.contact_id is not None]
+        return [other for other in alike if other.contact_id is not None]
     if decision is Decision.TAKEN:
-        return [each for each in found if each.cells["numbers"]]
-    return list(found)
+        return [other for other in alike if other.cells["numbers"]]
+    return list(alike)
 
 
-def _forget(session: Session, issues: Sequence[ImportIssue], *, user: User, now: datetime) -> None:
-    """Of whom was erased nothing stays in these rows, nor where the same row was asked about by another file."""
+def _clear_erased(session: Session, issues: Sequence[ImportIssue], *, user: User, now: datetime) -> None:
+    """Remove the personal data of an erased contact from dropped issues.
+
+    Also from issues of other files with the same row.
+    """
     dropped = {issue.id for issue in issues}
-    for same in session.scalars(
+    for other in session.scalars(
         select(ImportIssue)
         .where(ImportIssue.key.in_({issue.key for issue in issues}))
         .where(ImportIssue.decision.is_(None) | ImportIssue.decision.not_in(STORED))
         .with_for_update()
     ):
-        if same.id not in dropped:
-            if same.decision is None:
-                _count(session.get_one(ListImport, same.import_id, with_for_update=True), "rejected")
-            same.decision, same.decided_by, same.decided_at = Decision.DROPPED.value, user.id, now
-        same.cells = {}
+        if other.id not in dropped:
+            if other.decision is None:
+                _count(session.get_one(ListImport, other.import_id, with_for_update=True), "rejected")
+            other.decision, other.decided_by, other.decided_at = Decision.DROPPED.value, user.id, now
+        other.cells = {}
 
 
 def _store(
     session: Session,
     issues: Sequence[ImportIssue],
-    brought: ListImport,
+    list_import: ListImport,
     decision: Decision,
     *,
     phone: str,
@@ -157,21 +160,21 @@ def _store(
 ) -> None:
     numbers = {issue.id: issue.cells["numbers"] for issue in issues}
     if phone.strip():
-        read = read_phone_cell(phone)
-        if read.status is not PhoneStatus.OK:
+        cell = read_phone_cell(phone)
+        if cell.status is not PhoneStatus.OK:
             raise BadInput(
                 "Số vừa gõ không phải là một số di động đúng. Hãy kiểm tra lại, ví dụ 0905 000 123."
             )
-        numbers[issues[0].id] = list(read.numbers)
+        numbers[issues[0].id] = list(cell.numbers)
     phones = find_or_create_phones(session, chain(*numbers.values()), secret_key=secret_key, now=now)
     codes = {issue.cells["area_code"] for issue in issues} - {None}
     known_areas = set(session.scalars(select(Area.code).where(Area.code.in_(codes))))
     merger = ContactMerger(
-        session, brought, phones=phones, in_use=phones.values(), known_areas=known_areas, now=now
+        session, list_import, phones=phones, in_use=phones.values(), known_areas=known_areas, now=now
     )
     rows = {issue.id: _row(issue, numbers[issue.id]) for issue in issues}
     remember_languages(
-        session, ((row.language, [phones[each] for each in row.phone.numbers]) for row in rows.values())
+        session, ((row.language, [phones[number] for number in row.phone.numbers]) for row in rows.values())
     )
     stored = []
     for issue in issues:
@@ -180,18 +183,18 @@ def _store(
         if decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is not None:
             person = merger.load(issue.contact_id)
         facts, phones_before = ({**person.facts}, len(person.phones_added)) if person else ({}, 0)
-        stands = person is not None and merger.stands_in_list(person)
+        was_in_list = person is not None and merger.stands_in_list(person)
         is_new = person is None or person.is_new
         person, outcome = merger.merge_row(row, person)
         values = {
             name: [known, person.facts[name]] for name, known in facts.items() if person.facts[name] != known
         }
         added = person.phones_added[phones_before:]
-        stored.append((issue, person, outcome, stands, {} if is_new else values, added))
-    last = dict(
+        stored.append((issue, person, outcome, was_in_list, {} if is_new else values, added))
+    last_imports = dict(
         session.execute(
             select(Membership.contact_id, Membership.last_import_id).where(
-                Membership.list_id == brought.list_id,
+                Membership.list_id == list_import.list_id,
                 Membership.contact_id.in_({person.id for _issue, person, *_more in stored}),
             )
         ).all()
@@ -203,29 +206,29 @@ def _store(
         for issue, person, *_more in stored
         for question in questions_about(rows[issue.id], person, known_areas)
     ]
-    save_issues(session, questions, brought=brought, now=now)
-    for issue, person, outcome, stands, values, added in stored:
+    save_issues(session, questions, list_import=list_import, now=now)
+    for issue, person, outcome, was_in_list, values, added in stored:
         issue.undo = {
             "contact": person.id,
             "outcome": outcome,
-            "joined": not stands,
+            "joined": not was_in_list,
             "values": values,
             "phones": added,
-            "last": last.get(person.id),
+            "last": last_imports.get(person.id),
         }
         if decision is Decision.RENAMED:
-            held = session.get_one(Contact, person.id)
-            issue.undo = {**issue.undo, "name": held.name}
-            held.name, held.updated_at = issue.cells["name"][:120], now
-            held.name_key, held.given_key = name_key(held.name), given_key(held.name)
-            record_name(session, held, before=issue.undo["name"], issue=issue, user=user, now=now)
-        _count(brought, outcome)
+            contact = session.get_one(Contact, person.id)
+            issue.undo = {**issue.undo, "name": contact.name}
+            contact.name, contact.updated_at = issue.cells["name"][:120], now
+            contact.name_key, contact.given_key = name_key(contact.name), given_key(contact.name)
+            record_name(session, contact, before=issue.undo["name"], issue=issue, user=user, now=now)
+        _count(list_import, outcome)
 
 
 def record_name(
     session: Session, person: Contact, *, before: str, issue: ImportIssue, user: User, now: datetime
 ) -> None:
-    """A row has given somebody another name, or that was taken back: it stands with what was done to the person."""
+    """Record in the audit log, under the contact, that a decision or its retraction changed the name."""
     if person.name != before:
         record_contact_action(
             session,
@@ -239,15 +242,15 @@ def record_name(
         )
 
 
-def _count(brought: ListImport, outcome: str, rows: int = 1) -> None:
-    counts = dict(brought.counts)
+def _count(list_import: ListImport, outcome: str, rows: int = 1) -> None:
+    counts = dict(list_import.counts)
     counts["review"] -= rows
     counts[outcome] += rows
-    brought.counts = counts
+    list_import.counts = counts
 
 
 def _row(issue: ImportIssue, numbers: list[str]) -> CheckedRow:
-    """The row as it was understood, with these numbers."""
+    """Return the row as it was understood, with these numbers."""
     cells: dict[str, Any] = issue.cells
     phone = read_phone_cell("; ".join(numbers))
     return CheckedRow(
@@ -265,7 +268,7 @@ def _row(issue: ImportIssue, numbers: list[str]) -> CheckedRow:
         place=PlaceMatch(cells["area_code"]),
         unit=cells["unit"],
         note="",
-        language=cells.get("language", ""),  # not kept of rows set aside by earlier versions
+        language=cells.get("language", ""),  # not stored in issues of earlier versions
         has_smartphone=cells["has_smartphone"],
         phone_text=cells["phone"],
         phone=phone,
@@ -278,7 +281,7 @@ def _row(issue: ImportIssue, numbers: list[str]) -> CheckedRow:
 
 
 def birth_years(doubt: str, *, this_year: int) -> list[int]:
-    """The years that two digits may mean, the likeliest first: of the last century, of this one, an age."""
+    """Return the years that two digits may mean, likeliest first: last century, this one, an age."""
     digits = int(doubt[-2:])
     years = [1900 + digits, 2000 + digits]
     if doubt.isdecimal():
@@ -289,14 +292,17 @@ def birth_years(doubt: str, *, this_year: int) -> list[int]:
 def answer_birth(
     session: Session, issues: Sequence[ImportIssue], birth_year: int | None, *, now: datetime
 ) -> None:
-    """Two digits mean this year in the first row, and are read alike in the others; None leaves them open."""
+    """Set the year of birth in the first row, and read the two digits alike in the others.
+
+    None leaves them open.
+    """
     if birth_year is None:
         return
-    said = int(issues[0].cells["birth_doubt"][-2:])
-    # As a year of the last century or of this one, or as an age, whichever the first row is answered with.
+    first_digits = int(issues[0].cells["birth_doubt"][-2:])
+    # How the first row is answered: a year of the last century (1900) or of this one (2000), or an age (None).
     reading = next(
-        (number for number in (1900, 2000) if number + said == birth_year),
-        None if now.year - said == birth_year else -1,
+        (number for number in (1900, 2000) if number + first_digits == birth_year),
+        None if now.year - first_digits == birth_year else -1,
     )
     for issue in issues:
         person = session.get(Contact, issue.contact_id) if issue.contact_id else None
@@ -312,30 +318,32 @@ def answer_birth(
 
 
 def move_contacts(session: Session, issues: Sequence[ImportIssue], *, now: datetime) -> None:
-    """People live where these rows say, until their imports are undone."""
+    """Set contacts' communes and villages to those of these rows, until the import is undone."""
     for issue in issues:
         person = session.get(Contact, issue.contact_id) if issue.contact_id else None
         commune = session.get(Area, issue.cells["area_code"])
         if person is None or commune is None:
             continue
-        # The village that was known lies in the other commune.
-        said = {"area_code": commune.code, "village": issue.cells["village"][:120]}
+        # The known village lies in the other commune, so it is replaced, too.
+        stated = {"area_code": commune.code, "village": issue.cells["village"][:120]}
         values = {
-            name: [known, value] for name, value in said.items() if (known := getattr(person, name)) != value
+            name: [known, value]
+            for name, value in stated.items()
+            if (known := getattr(person, name)) != value
         }
         issue.undo = {"contact": person.id, "values": values}
-        for name, value in said.items():
+        for name, value in stated.items():
             setattr(person, name, value)
         person.updated_at = now
-        _tell_change(session, issue.import_id, person.id, values)
+        _record_change(session, issue.import_id, person.id, values)
 
 
-def _tell_change(session: Session, import_id: int, contact_id: int, values: dict[str, list[Any]]) -> None:
+def _record_change(session: Session, import_id: int, contact_id: int, values: dict[str, list[Any]]) -> None:
     change = session.get(ImportChange, (import_id, contact_id))
     if change is None:
         change = ImportChange(import_id=import_id, contact_id=contact_id, fields={}, phones=[])
         session.add(change)
-    first = {name: told[0] for name, told in change.fields.items()}
-    said = {name: [first.get(name, before), value] for name, (before, value) in values.items()}
-    change.fields = {**change.fields, **said}
-    session.flush()  # the next row may be of the same person
+    originals = {name: field[0] for name, field in change.fields.items()}
+    updated = {name: [originals.get(name, before), value] for name, (before, value) in values.items()}
+    change.fields = {**change.fields, **updated}
+    session.flush()  # the next row may be about the same contact

@@ -1,10 +1,7 @@
-"""National do-not-call register: receive, read, replace.
+"""National do-not-call register: receive a file, read its numbers, replace the former register.
 
-The newest file of the register in the place of the one before it: its numbers are suppressed over all organisations.
-
-The numbers of a register's file, in whichever column they stand.
-
-A register's file handed in on the page: taken, worked on by a worker, told what came of it.
+The newest file replaces the one before it: its numbers are suppressed for all organisations. Numbers are read
+from the column that holds them, whichever it is. A file uploaded on the admin site is processed by a worker.
 """
 
 from __future__ import annotations
@@ -41,10 +38,10 @@ from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus, Reason
 
 _CHUNK = 5_000
-# The register grows. A file that takes away more of what stands is a part of it, a delta or another list.
-_MOST_REMOVED = 0.2
+# The register grows. A file that removes more of the current numbers is a part of it, a delta or another list.
+_MAX_REMOVED_SHARE = 0.2
 _STAGED = table("register_numbers", column("number_hash", String), column("phone_id", BigInteger))
-_STANDING = (
+_CURRENT = (
     Suppression.reason == SuppressionReason.DO_NOT_CALL,
     Suppression.source == "register",
     Suppression.lifted_at.is_(None),
@@ -54,7 +51,7 @@ UPDATE suppressions SET lifted_at = :now
 WHERE reason = 'do_not_call' AND source = 'register' AND lifted_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM register_numbers r WHERE r.number_hash = suppressions.number_hash)
 """
-# A number that an officer put there stands already, and stays when the register lets it go.
+# A number that an officer entered is not added again, and stays when the register drops it.
 _ADD = """
 INSERT INTO suppressions (number_hash, phone_id, reason, source, note, created_at)
 SELECT r.number_hash, MAX(r.phone_id), 'do_not_call', 'register', '', :now FROM register_numbers r
@@ -79,28 +76,28 @@ def replace_register(
     record: Callable[[Session, RegisterCounts], None],
     may_shrink: bool = False,
 ) -> RegisterCounts:
-    """Make the register what a file says, in one transaction with what `record` writes: all of it or nothing.
+    """Replace the register by a file, in one transaction with what `record` writes: all or nothing.
 
-    More than a fifth of the standing numbers goes only where somebody has said so, by `may_shrink`. The file is read
-    before that transaction begins, as SQLite lets nobody else write meanwhile. Memory holds a few thousand numbers at a
+    More than a fifth of the current numbers is removed only with `may_shrink`. The file is read before that
+    transaction begins, as SQLite lets nobody else write meanwhile. Memory holds a few thousand numbers at a
     time, whatever the file's size. Raises BadList.
     """
     counts = RegisterCounts()
     hashed = number_hasher(secret_key)
     with db.write() as session:
-        lock_imports(session)  # no list is about to bring a phone below the last one
-        last = session.scalar(select(func.max(Phone.id))) or 0
+        lock_imports(session)  # no import is about to create a phone with an id below the last one
+        last_phone_id = session.scalar(select(func.max(Phone.id))) or 0
     with TemporaryFile("w+", encoding="ascii") as hashes, gc_paused():
         with db.read() as session:
             for chunk in chunks(read_register(path, counts), _CHUNK):
-                known = _known(session, chunk)
+                known = _known_phones(session, chunk)
                 hashes.writelines(f"{hashed(e164)} {known.get(e164, '')}\n" for e164 in chunk)
         hashes.seek(0)
         with db.write() as session:
             _stage(session, hashes)
-            # From here to the end no list brings a number that this one does not see.
+            # From here to the end no import creates a number that this transaction does not see.
             lock_imports(session)
-            _add_new_phones(session, last, hashed)
+            _add_new_phones(session, last_phone_id, hashed)
             _replace(session, counts, now, may_shrink=may_shrink)
             record(session, counts)
     return counts
@@ -122,73 +119,73 @@ def _replace(session: Session, counts: RegisterCounts, now: datetime, *, may_shr
     _lock_phones(session)
     with full_scan(session):
         counts.numbers = session.scalar(select(func.count(distinct(_STAGED.c.number_hash)))) or 0
-        standing = session.scalar(select(func.count()).select_from(Suppression).where(*_STANDING)) or 0
-        counts.removed = _changed(session, _REMOVE, now)
-        if not may_shrink and counts.removed > standing * _MOST_REMOVED:
-            raise too_few_left(counts.removed, standing)
-        counts.added = _changed(session, _ADD, now)
+        current = session.scalar(select(func.count()).select_from(Suppression).where(*_CURRENT)) or 0
+        counts.removed = _run_update(session, _REMOVE, now)
+        if not may_shrink and counts.removed > current * _MAX_REMOVED_SHARE:
+            raise too_few_left(counts.removed, current)
+        counts.added = _run_update(session, _ADD, now)
         counts.people = session.scalar(text(_COUNT_PEOPLE)) or 0
     session.execute(text("DROP TABLE register_numbers"))
 
 
 def too_few_left(removed: int, standing: int) -> BadList:
-    """Of a file that takes `removed` of the `standing` numbers away, unasked."""
-    told = f"{removed:,} trong {standing:,} số đang có".replace(",", ".")
+    """Return the error for a file that would remove too many of the current numbers."""
+    share = f"{removed:,} trong {standing:,} số đang có".replace(",", ".")
     return BadList(
-        f"Tệp thiếu {told}: nhập vào thì các số đó có thể được nhắn tin trở lại. Chưa có gì thay đổi. Nếu tệp chỉ là một "
+        f"Tệp thiếu {share}: nhập vào thì các số đó có thể được nhắn tin trở lại. Chưa có gì thay đổi. Nếu tệp chỉ là một "
         "phần hoặc chỉ có số mới, hãy tải toàn bộ danh sách từ hệ thống DoNotCall rồi nhập lại. Nếu tệp đúng là toàn bộ "
         "danh sách, hãy nhập lại và đánh dấu “Tệp này là toàn bộ danh sách: các số không có trong tệp sẽ bị gỡ khỏi danh sách” (dùng lệnh trên máy "
         "chủ thì thêm --shrink)."
     )
 
 
-def _known(session: Session, numbers: list[str]) -> dict[str, int]:
+def _known_phones(session: Session, numbers: list[str]) -> dict[str, int]:
     known = select(Phone.e164, Phone.id).where(Phone.e164.in_(values_subquery(session, numbers, String)))
     return dict(session.execute(known).all())
 
 
-def _add_new_phones(session: Session, last: int, hashed: Callable[[str], str]) -> None:
-    """Phones that came in while the file was read."""
-    new = session.execute(select(Phone.id, Phone.e164).where(Phone.id > last)).all()
+def _add_new_phones(session: Session, last_phone_id: int, hashed: Callable[[str], str]) -> None:
+    """Add phones that were created while the file was read."""
+    new = session.execute(select(Phone.id, Phone.e164).where(Phone.id > last_phone_id)).all()
     if new:
         data = [{"phone_id": phone_id, "number_hash": hashed(e164)} for phone_id, e164 in new]
-        fresh = rows_table(session, {"phone_id": BigInteger, "number_hash": String}, data)
+        new_phones = rows_table(session, {"phone_id": BigInteger, "number_hash": String}, data)
         session.execute(
             update(_STAGED)
-            .where(_STAGED.c.number_hash == fresh.c.number_hash)
-            .values(phone_id=fresh.c.phone_id),
+            .where(_STAGED.c.number_hash == new_phones.c.number_hash)
+            .values(phone_id=new_phones.c.phone_id),
             execution_options=NO_SYNC,
         )
 
 
 def _lock_phones(session: Session) -> None:
-    """A message to one of these numbers is claimed before this or sees it."""
-    theirs = select(_STAGED.c.phone_id).where(_STAGED.c.phone_id.is_not(None))
+    """Lock the phones, so that a message to one of them is claimed before this or sees the suppression."""
+    phone_ids = select(_STAGED.c.phone_id).where(_STAGED.c.phone_id.is_not(None))
     session.execute(
-        select(Phone.id).where(Phone.id.in_(theirs)).order_by(Phone.id).with_for_update(key_share=True)
+        select(Phone.id).where(Phone.id.in_(phone_ids)).order_by(Phone.id).with_for_update(key_share=True)
     ).all()
 
 
-def _changed(session: Session, statement: str, now: datetime) -> int:
+def _run_update(session: Session, statement: str, now: datetime) -> int:
     moment = bindparam("now", now, type_=Suppression.created_at.type)
     return session.execute(text(statement).bindparams(moment)).rowcount  # type: ignore[attr-defined]
 
 
-_ROWS_LOOKED_AT = 200
-# How registers write a mobile number: most cells need no closer look.
+_ROWS_SEARCHED = 200
+# How registers write a mobile number: most cells need no further parsing.
 _USUAL = re.compile(r"\s*(?:\+?84|0)([35789]\d{8})\s*")
 _DIGITS = re.compile(r"\d")
-_FEWEST_DIGITS = 8
+_MIN_DIGITS = 8
 _NO_MOBILE = (Reason.LANDLINE, Reason.FOREIGN_NUMBER, Reason.SERVICE_NUMBER)
 
 
 @dataclass(slots=True)
 class RegisterCounts:
-    """What a file holds and what it changed.
+    """Counts of a file's rows and of what it changed.
 
-    numbers: different mobile numbers. other: numbers that are no mobiles of Vietnam. unread: what looks like a number
-    and is none. added, removed: against the file before it. people: persons of the directory with one of its numbers.
-    skipped: names of sheets that were left out, as their first 200 rows have no number.
+    numbers: different mobile numbers. other: numbers that are no mobiles of Vietnam. unread: what looks like
+    a number and is none. added, removed: against the file before it. people: contacts with one of its
+    numbers. skipped: names of sheets that were left out, as their first 200 rows have no number.
     """
 
     rows: int = 0
@@ -202,28 +199,31 @@ class RegisterCounts:
 
 
 def read_register(path: Path, counts: RegisterCounts) -> Iterator[str]:
-    """Mobile numbers in E.164, one by one; of a text file one row is held at a time. Raises BadList as reading does."""
-    found = False
+    """Yield the mobile numbers in E.164; of a text file one row is in memory at a time.
+
+    Raises BadList as `read_sheets` does, or if no column holds numbers.
+    """
+    has_numbers = False
     for sheet in read_sheets(path):
         filled = (row for row in sheet.rows if any(cell not in (None, "") for cell in row))
-        first = list(islice(filled, _ROWS_LOOKED_AT))
+        first = list(islice(filled, _ROWS_SEARCHED))
         column = _number_column(first)
         if column is None:
             if first:
                 counts.skipped.append(sheet.name)
             continue
-        found = True
+        has_numbers = True
         for row in chain(first, filled):
             counts.rows += 1
             yield from _numbers(row[column] if column < len(row) else None, counts)
-    if not found:
+    if not has_numbers:
         raise BadList(
             f"Tệp “{path.name}” không có cột nào chứa số di động. Hãy kiểm tra lại tệp tải từ hệ thống DoNotCall."
         )
 
 
 def _number_column(rows: list[Row]) -> int | None:
-    """The column that most often holds a number."""
+    """Return the column that holds a number most often, or None."""
     votes = Counter(
         position for row in rows for position, cell in enumerate(row) if read_phone_cell(cell).numbers
     )
@@ -232,20 +232,20 @@ def _number_column(rows: list[Row]) -> int | None:
 
 def _numbers(cell: object, counts: RegisterCounts) -> tuple[str, ...]:
     usual = _USUAL.fullmatch(cell) if isinstance(cell, str) else None
-    read = read_phone_cell(f"0{usual[1]}" if usual else cell)
-    if read.status is PhoneStatus.OK:
-        return tuple(read.numbers)
-    if read.reason in _NO_MOBILE:
+    parsed = read_phone_cell(f"0{usual[1]}" if usual else cell)
+    if parsed.status is PhoneStatus.OK:
+        return tuple(parsed.numbers)
+    if parsed.reason in _NO_MOBILE:
         counts.other += 1
-    elif len(_DIGITS.findall(str(cell))) >= _FEWEST_DIGITS:
+    elif len(_DIGITS.findall(str(cell))) >= _MIN_DIGITS:
         counts.unread += 1
     return ()
 
 
-# Longer than the largest file takes: another worker takes it only when this one has died.
+# Longer than the largest file takes: another worker takes over only if this one has died.
 LEASE = timedelta(minutes=30)
 MOST_TRIES = 3
-_SERVER_AWAY = (OperationalError, InterfaceError)
+_DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 
 def receive_file(
@@ -258,7 +258,7 @@ def receive_file(
     now: datetime,
     may_shrink: bool = False,
 ) -> DoNotCallFile:
-    """Take a file in for a worker. Administrators only. Raises BadList, NotAllowed."""
+    """Store a file for a worker. Administrators only. Raises BadList, NotAllowed."""
     require_role(user)
     register = DoNotCallFile(
         file_name=safe_file_name(file_name),
@@ -289,7 +289,7 @@ def receive_file(
 
 
 def read_registers(session: Session, *, limit: int = 20) -> list[tuple[DoNotCallFile, str]]:
-    """The latest files, each with the name of who handed it in ("" for a command)."""
+    """Return the latest files, each with the name of its uploader ("" for a command)."""
     query = (
         select(DoNotCallFile, User)
         .outerjoin(User, User.id == DoNotCallFile.handed_in_by)
@@ -302,7 +302,7 @@ def read_registers(session: Session, *, limit: int = 20) -> list[tuple[DoNotCall
 
 
 def files_to_process(session: Session, *, now: datetime) -> list[int]:
-    """Files that a worker should be at and none is."""
+    """Return the ids of files that wait and that no worker holds a lease on."""
     query = select(DoNotCallFile.id).where(
         DoNotCallFile.state == RegisterState.WAITING, DoNotCallFile.due_at <= now
     )
@@ -310,7 +310,10 @@ def files_to_process(session: Session, *, now: datetime) -> list[int]:
 
 
 def process_file(db: Database, folder: Path, register_id: int, *, secret_key: str) -> bool:
-    """Put a file in the former one's place; all of it or nothing. False where there is nothing to do."""
+    """Replace the register by a received file; all or nothing.
+
+    Returns False if there is nothing to do.
+    """
     now = datetime.now(UTC)
     with db.write() as session:
         register = session.get(DoNotCallFile, register_id, with_for_update=True)
@@ -335,8 +338,8 @@ def process_file(db: Database, folder: Path, register_id: int, *, secret_key: st
         )
     except LoaError as refused:
         error = str(refused)
-    except _SERVER_AWAY:
-        raise  # another worker takes it up
+    except _DATABASE_ERRORS:
+        raise  # another worker continues when the lease has run out
     except Exception:
         error = "Hệ thống gặp lỗi khi xử lý tệp này. Danh sách cũ vẫn còn hiệu lực. Hãy báo người quản trị."
         raise
@@ -356,11 +359,11 @@ def _end(register_id: int, session: Session, counts: RegisterCounts) -> None:
 
 
 def end(session: Session, register: DoNotCallFile, counts: RegisterCounts, *, now: datetime) -> None:
-    """Say what came of it, in the transaction of what came of it."""
-    found = asdict(counts)
+    """Record the counts and the end of a file, in the transaction that replaces the register."""
+    values = asdict(counts)
     register.state, register.counts, register.due_at, register.ended_at = (
         RegisterState.DONE,
-        found,
+        values,
         None,
         now,
     )
@@ -370,15 +373,15 @@ def end(session: Session, register: DoNotCallFile, counts: RegisterCounts, *, no
         action="register.replace",
         subject=f"registers:{register.id}",
         now=now,
-        **{name: count for name, count in found.items() if name != "skipped"},
+        **{name: count for name, count in values.items() if name != "skipped"},
     )
 
 
 def path_of(register: DoNotCallFile, folder: Path) -> Path:
-    """Where its file lies until the work has ended."""
+    """Return the path of the file, which exists until the processing has ended."""
     return folder / f"register-{register.id}" / register.file_name
 
 
 def forget(register: DoNotCallFile, folder: Path) -> None:
-    """Remove the file; it may be gone already."""
+    """Remove the file, if it is still there."""
     shutil.rmtree(path_of(register, folder).parent, ignore_errors=True)

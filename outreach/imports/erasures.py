@@ -1,9 +1,7 @@
-"""Erased contacts: recognise them, empty what imports keep of them.
+"""Erased contacts in imports: recognise them in new lists, and empty the import issues about them.
 
-People whose data were erased: known by keyed hashes alone, so that no list brings them back unnoticed.
-
-What imports keep of somebody beside the directory: rows set aside and first rows shown. Emptied, not removed,
-as what was decided stays decided.
+Erased contacts are known by keyed hashes alone, so that no list stores them again unnoticed. Import issues
+and previews also hold personal data; they are emptied, not removed, as a decision stays valid.
 """
 
 from __future__ import annotations
@@ -39,7 +37,10 @@ def record_erasure(
     secret_key: str,
     now: datetime,
 ) -> None:
-    """Remember somebody by their numbers, each with whether it is nobody else's."""
+    """Store keyed hashes of an erased contact.
+
+    `numbers`: (E.164, whether no other contact has it).
+    """
     for e164, is_gone in numbers:
         session.add(
             Erasure(
@@ -52,8 +53,10 @@ def record_erasure(
 
 
 def find_erased(session: Session, rows: Collection[CheckedRow], *, secret_key: str) -> set[int]:
-    """Of rows with good numbers, by `CheckedRow.row`, those that may be somebody who was erased: anybody on a number
-    that was theirs alone, the same name on one that they shared.
+    """Return the rows, by `CheckedRow.row`, that may be about an erased contact.
+
+    Any name on a number that only the erased contact had, or the same name on a number that was shared.
+    `rows` must have valid numbers.
     """
     if not session.scalar(select(exists(select(literal(1)).select_from(Erasure)))):
         return set()
@@ -62,16 +65,16 @@ def find_erased(session: Session, rows: Collection[CheckedRow], *, secret_key: s
         for e164 in row.phone.numbers:
             hashes.setdefault(hash_number(e164, secret_key=secret_key), set()).add(row.row)
             hashes.setdefault(_hash_person(e164, row.name, secret_key=secret_key), set()).add(row.row)
-    asked = values_subquery(session, hashes, String)
-    found = session.execute(
+    hash_values = values_subquery(session, hashes, String)
+    erasures = session.execute(
         select(Erasure.number_hash, Erasure.person_hash, Erasure.is_gone).where(
-            or_(Erasure.number_hash.in_(asked), Erasure.person_hash.in_(asked))
+            or_(Erasure.number_hash.in_(hash_values), Erasure.person_hash.in_(hash_values))
         )
     )
     return set[int]().union(
         *(
             hashes.get(number_hash if is_gone else person_hash, ())
-            for number_hash, person_hash, is_gone in found
+            for number_hash, person_hash, is_gone in erasures
         )
     )
 
@@ -90,87 +93,100 @@ def erase_import_rows(
     user_id: int,
     now: datetime,
 ) -> int:
-    """Empty the rows set aside that are about somebody, or have one of their own numbers in E.164, or their name beside
-    one that they share, or their name in a file that brought them; and the previews that show them. How many rows.
+    """Empty the issues about a contact and the previews that show them. Returns how many issues.
+
+    An issue is about the contact if it refers to them, has one of their `own` numbers (E.164), or has their
+    name with one of the `shared` numbers, or their name without a number in a file that contained them.
     """
     key, numbers = name_key(name), (*own, *shared)
-    brought = select(Membership.import_id).where(Membership.contact_id == contact_id)
-    again = select(Membership.last_import_id).where(Membership.contact_id == contact_id)
-    between = select(ImportSighting.import_id).where(ImportSighting.contact_id == contact_id)
-    files = {each for each in session.scalars(brought.union(again, between)) if each is not None}
+    first_imports = select(Membership.import_id).where(Membership.contact_id == contact_id)
+    last_imports = select(Membership.last_import_id).where(Membership.contact_id == contact_id)
+    sightings = select(ImportSighting.import_id).where(ImportSighting.contact_id == contact_id)
+    import_ids = {
+        import_id
+        for import_id in session.scalars(first_imports.union(last_imports, sightings))
+        if import_id is not None
+    }
     cells = cast(ImportIssue.cells, String)
     candidates = session.execute(
         select(ImportIssue.id, ImportIssue.contact_id, ImportIssue.cells).where(
             or_(
                 ImportIssue.contact_id == contact_id,
-                ImportIssue.import_id.in_(files),
+                ImportIssue.import_id.in_(import_ids),
                 *(cells.contains(number.lstrip("+"), autoescape=True) for number in numbers),
             )
         )
     )
-    found = [
+    issue_ids = [
         issue_id
-        for issue_id, about, said in candidates
-        if about == contact_id or (said and _is_about(said, key, own, shared))
+        for issue_id, about_id, row in candidates
+        if about_id == contact_id or (row and _is_about(row, key, own, shared))
     ]
     for issue in session.scalars(
-        select(ImportIssue).where(ImportIssue.id.in_(found)).with_for_update()
+        select(ImportIssue).where(ImportIssue.id.in_(issue_ids)).with_for_update()
     ).all():
-        _end(session, issue, user_id=user_id, now=now)
+        _close(session, issue, user_id=user_id, now=now)
         issue.cells, issue.key, issue.contact_id, issue.undo = {}, "", None, None
     _forget_previews(session, key, {mask_number(number) for number in numbers})
-    return len(found)
+    return len(issue_ids)
 
 
 def is_undecided() -> ColumnElement[bool]:
-    """The condition that nobody has decided on a row set aside: what could not be taken is never decided on."""
+    """Return the condition that an issue is undecided. Rejected rows are never decided."""
     return or_(ImportIssue.decision.is_(None), ImportIssue.decision == Decision.SUPERSEDED)
 
 
 def erase_issues(session: Session, ids: Sequence[int], *, now: datetime) -> int:
-    """Empty these rows set aside, as nobody will decide on them any more; how many."""
-    found = session.scalars(
+    """Empty these issues, which will not be decided any more. Returns how many."""
+    issues = session.scalars(
         select(ImportIssue)
         .where(ImportIssue.id.in_(values_subquery(session, ids, BigInteger)))
         .order_by(ImportIssue.id)
         .with_for_update()
     ).all()
-    for issue in found:
-        _end(session, issue, user_id=None, now=now)
+    for issue in issues:
+        _close(session, issue, user_id=None, now=now)
         issue.cells, issue.key, issue.undo = {}, "", None
-    return len(found)
+    return len(issues)
 
 
-def _end(session: Session, issue: ImportIssue, *, user_id: int | None, now: datetime) -> None:
+def _close(session: Session, issue: ImportIssue, *, user_id: int | None, now: datetime) -> None:
     is_question = issue.status == IssueStatus.QUESTION
     if issue.decision is None and issue.status == IssueStatus.REVIEW:
-        _count_dropped(session, issue.import_id)
+        _count_rejected(session, issue.import_id)
     if issue.decision in (None, Decision.SUPERSEDED):
         issue.decision = Decision.ANSWERED if is_question else Decision.DROPPED
         issue.decided_by, issue.decided_at = user_id, now
 
 
-def _is_about(said: dict[str, Any], key: str, own: Sequence[str], shared: Sequence[str]) -> bool:
-    """One of their own numbers, read or as digits in the cell; or their name beside one that they share or none."""
-    if _has_one(said, own):
+def _is_about(row: dict[str, Any], key: str, own: Sequence[str], shared: Sequence[str]) -> bool:
+    """Return whether an issue's row is about a contact.
+
+    It has one of their own numbers, as read or as digits in the cell; or their name with a shared number or
+    none.
+    """
+    if _has_one(row, own):
         return True
-    is_theirs = bool(key) and name_key(said["name"]) == key
-    return is_theirs and (not said["numbers"] or _has_one(said, shared))
+    has_name = bool(key) and name_key(row["name"]) == key
+    return has_name and (not row["numbers"] or _has_one(row, shared))
 
 
-def _has_one(said: dict[str, Any], numbers: Sequence[str]) -> bool:
-    digits = "".join(filter(str.isdecimal, said["phone"]))
-    return not {*said["numbers"]}.isdisjoint(numbers) or any(each[3:] in digits for each in numbers)
+def _has_one(row: dict[str, Any], numbers: Sequence[str]) -> bool:
+    digits = "".join(filter(str.isdecimal, row["phone"]))
+    return not {*row["numbers"]}.isdisjoint(numbers) or any(number[3:] in digits for number in numbers)
 
 
-def _count_dropped(session: Session, import_id: int) -> None:
-    brought = session.get_one(ListImport, import_id, with_for_update=True)
-    counts = brought.counts
-    brought.counts = {**counts, "review": counts["review"] - 1, "rejected": counts["rejected"] + 1}
+def _count_rejected(session: Session, import_id: int) -> None:
+    list_import = session.get_one(ListImport, import_id, with_for_update=True)
+    counts = list_import.counts
+    list_import.counts = {**counts, "review": counts["review"] - 1, "rejected": counts["rejected"] + 1}
 
 
 def _forget_previews(session: Session, key: str, numbers: set[str]) -> None:
-    """Of files that wait for an officer's word: if it is given, the import asks about the person's row."""
+    """Remove a contact's rows and texts from previews of unconfirmed uploads.
+
+    If such an upload is confirmed, the import creates an issue for the row.
+    """
     for upload in session.scalars(
         select(Upload).where(Upload.state == UploadState.READY).with_for_update()
     ).all():
@@ -183,16 +199,16 @@ def _forget_previews(session: Session, key: str, numbers: set[str]) -> None:
             {
                 **sheet,
                 "lines": [
-                    [line, "" if key in name_key(said) else said] for line, said in sheet.get("lines", [])
+                    [line, "" if key in name_key(cell) else cell] for line, cell in sheet.get("lines", [])
                 ],
-                "columns": [_without(column, key) for column in sheet["columns"]],
+                "columns": [_without_name(column, key) for column in sheet["columns"]],
             }
             for sheet in upload.preview.get("sheets", [])
         ]
         upload.preview = {**upload.preview, "rows": rows, "sheets": sheets}
 
 
-def _without(column: list[object], key: str) -> list[object]:
-    *told, examples = column
+def _without_name(column: list[object], key: str) -> list[object]:
+    *rest, examples = column
     assert isinstance(examples, list)
-    return [*told, [each for each in examples if name_key(str(each)) != key]]
+    return [*rest, [example for example in examples if name_key(str(example)) != key]]

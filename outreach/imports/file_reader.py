@@ -1,17 +1,13 @@
-"""XLSX, XLS, ODS, CSV to sheets of rows, within limits.
+"""Reader of list files: XLSX, XLS, ODS, CSV and TSV to sheets of raw rows, within limits.
 
-The sheets of a list's file: XLSX, XLS and ODS by calamine, CSV and TSV as a stream.
+Workbooks are read by calamine, text files as a stream. The first bytes of a file say what it is; a file whose
+name says otherwise is refused, as the sender may have picked the wrong file. Before a workbook is loaded into
+memory as a whole, from its first cell to its last, it is checked how far its sheets reach; hidden rows are
+counted on the way.
 
-What a file is, its first bytes say; a name that says otherwise is refused, as the sender may have picked the
-wrong file.
-
-How far a workbook's sheets reach, before they are laid out in memory whole, from the first cell to the last; and
-how many of their rows nobody sees.
-
-A CSV or TSV file as a stream of rows, its encoding and separator guessed.
-
-Excel in Vietnam saves CSV as UTF-8, as UTF-16 ("Unicode text") or in windows-1258, a list in an old font in
-windows-1252, parted by commas, semicolons or tabs as the computer is set.
+The encoding and separator of a text file are guessed. Excel in Vietnam saves CSV as UTF-8, as UTF-16
+("Unicode text") or in windows-1258, a list in an old font in windows-1252, separated by commas, semicolons or
+tabs as the computer is set.
 """
 
 from __future__ import annotations
@@ -48,14 +44,14 @@ _KINDS = {
     ".txt": "văn bản",
 }
 _TEXT = "văn bản"
-_LARGEST_WORKBOOK = 50 * 2**20  # bytes; a list of 100,000 people takes about 6
-_LARGEST_UNPACKED = 600 * 2**20
-_LARGEST_TEXT = 500 * 2**20
-_MOST_MERGED = 1000  # rows; more is no village of a list
-_LARGE_HEAD = 1 << 16
-_LONGEST_KIND = 100  # bytes; the spreadsheet's is 46
+_MAX_WORKBOOK_BYTES = 50 * 2**20  # bytes; a list of 100,000 people takes about 6
+_MAX_UNPACKED_BYTES = 600 * 2**20
+_MAX_TEXT_BYTES = 500 * 2**20
+_MAX_MERGED_ROWS = 1000  # rows; a longer merged cell is no village of a list
+_HEAD_BYTES = 1 << 16
+_MAX_TYPE_BYTES = 100  # bytes; that of a spreadsheet is 46
 _DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError)
-_BEGINNINGS = (
+_SIGNATURES = (
     (b"%PDF", "tệp PDF"),
     (b"\x89PNG", "ảnh PNG"),
     (b"\xff\xd8\xff", "ảnh JPEG"),
@@ -67,18 +63,19 @@ _BEGINNINGS = (
 
 @dataclass(slots=True)
 class HiddenContent:
-    """What whoever opens a workbook does not see of it: sheets, which are not read, and rows, which are."""
+    """Hidden parts of a workbook: sheets, which are not read, and rows, which are."""
 
     sheets: list[str] = field(default_factory=list)
     rows: int = 0
 
 
 def read_sheets(path: Path, unseen: HiddenContent | None = None) -> Iterator[RawSheet]:
-    """Each visible sheet of the file with its rows, blank ones too. A text file is one sheet without a name.
+    """Yield each visible sheet of the file with its rows, blank ones too.
 
-    What is hidden is told in `unseen`; of an old Excel file its rows are not known.
+    A text file is one sheet without a name. Hidden content is reported in `unseen`; hidden rows of an old
+    Excel file are not known.
 
-    Raises BadList when the file is empty, too large, locked with a password, damaged or not what its name says.
+    Raises BadList if the file is empty, too large, locked with a password, damaged or not what its name says.
     """
     kind = _check_kind(path)
     if kind == _TEXT:
@@ -88,8 +85,8 @@ def read_sheets(path: Path, unseen: HiddenContent | None = None) -> Iterator[Raw
 
 
 def _check_kind(path: Path) -> str:
-    said = _KINDS.get(path.suffix.lower())
-    if said is None:
+    expected = _KINDS.get(path.suffix.lower())
+    if expected is None:
         raise BadList(
             f"Không đọc được loại tệp “{path.suffix or path.name}”. "
             "Hãy lưu danh sách thành Excel (.xlsx, .xls), LibreOffice (.ods) hoặc CSV (.csv) rồi nhập lại."
@@ -101,26 +98,26 @@ def _check_kind(path: Path) -> str:
         raise BadList(
             f"Tệp “{path.name}” trống, không có nội dung nào. Hãy kiểm tra lại tệp gốc rồi nhập lại."
         )
-    if size > (_LARGEST_TEXT if said == _TEXT else _LARGEST_WORKBOOK):
+    if size > (_MAX_TEXT_BYTES if expected == _TEXT else _MAX_WORKBOOK_BYTES):
         raise _too_large(path)
-    found = _kind_by_content(path)
-    if found != said:
+    actual = _kind_by_content(path)
+    if actual != expected:
         raise BadList(
-            f"Tệp “{path.name}” có đuôi “{path.suffix}” nhưng nội dung là {found}. "
+            f"Tệp “{path.name}” có đuôi “{path.suffix}” nhưng nội dung là {actual}. "
             "Hãy mở đúng danh sách, chọn Lưu thành (Save As) Excel (.xlsx) hoặc CSV UTF-8 rồi nhập lại."
         )
-    return said
+    return expected
 
 
 def _kind_by_content(path: Path) -> str:
     with path.open("rb") as file:
-        head = file.read(_LARGE_HEAD)
+        head = file.read(_HEAD_BYTES)
         if head.startswith(b"PK\x03\x04"):
             return _kind_of_zip(path)
         if head.startswith(b"\xd0\xcf\x11\xe0"):
-            return _kind_of_compound(path, head + file.read(_LARGEST_WORKBOOK))
-    for beginning, kind in _BEGINNINGS:
-        if head.startswith(beginning):
+            return _kind_of_compound(path, head + file.read(_MAX_WORKBOOK_BYTES))
+    for signature, kind in _SIGNATURES:
+        if head.startswith(signature):
             return kind
     if re.match(
         rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|body|table|meta|\?xml)", head, re.IGNORECASE
@@ -133,9 +130,9 @@ def _kind_of_zip(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
-            if sum(entry.file_size for entry in archive.infolist()) > _LARGEST_UNPACKED:
+            if sum(entry.file_size for entry in archive.infolist()) > _MAX_UNPACKED_BYTES:
                 raise _too_large(path)
-            kind = _said_kind(archive) if "mimetype" in names else ""
+            kind = _declared_type(archive) if "mimetype" in names else ""
     except _DAMAGED as error:
         raise _damaged(path) from error
     if "xl/workbook.xml" in names:
@@ -147,14 +144,17 @@ def _kind_of_zip(path: Path) -> str:
     return "tệp nén hoặc loại tệp khác"
 
 
-def _said_kind(archive: zipfile.ZipFile) -> str:
-    """What an OpenDocument file says that it is: never more of the entry than such a name takes."""
+def _declared_type(archive: zipfile.ZipFile) -> str:
+    """Return the type that an OpenDocument file declares. Reads no more of the entry than a type takes."""
     with archive.open("mimetype") as entry:
-        return entry.read(_LONGEST_KIND).decode("ascii", "replace")
+        return entry.read(_MAX_TYPE_BYTES).decode("ascii", "replace")
 
 
 def _kind_of_compound(path: Path, content: bytes) -> str:
-    """Old Office files, and new ones under a password, share one container; its entries' names tell them apart."""
+    """Return the type of a compound file, by the names of its entries.
+
+    Old Office files share this container with new ones under a password.
+    """
     if "EncryptedPackage".encode("utf-16-le") in content:
         raise _locked(path)
     if any(name.encode("utf-16-le") + b"\0\0" in content for name in ("Workbook", "Book")):
@@ -164,17 +164,17 @@ def _kind_of_compound(path: Path, content: bytes) -> str:
 
 def _read_workbook(path: Path, unseen: HiddenContent) -> Iterator[RawSheet]:
     try:
-        if path.suffix.lower() != ".xls":  # which cannot reach far
+        if path.suffix.lower() != ".xls":  # whose format limits its size
             unseen.rows = check_size(path)
         workbook = CalamineWorkbook.from_path(path)
-        for about in workbook.sheets_metadata:
-            if about.typ is not SheetTypeEnum.WorkSheet:
+        for metadata in workbook.sheets_metadata:
+            if metadata.typ is not SheetTypeEnum.WorkSheet:
                 continue
-            if about.visible is not SheetVisibleEnum.Visible:
-                unseen.sheets.append(about.name)
+            if metadata.visible is not SheetVisibleEnum.Visible:
+                unseen.sheets.append(metadata.name)
             else:
-                sheet = workbook.get_sheet_by_name(about.name)
-                yield RawSheet(about.name, sheet.iter_rows(), _merged_below(sheet))
+                sheet = workbook.get_sheet_by_name(metadata.name)
+                yield RawSheet(metadata.name, sheet.iter_rows(), _merged_below(sheet))
     except PasswordError as error:
         raise _locked(path) from error
     except (CalamineError, *_DAMAGED) as error:
@@ -186,7 +186,7 @@ def _merged_below(sheet: CalamineSheet) -> frozenset[tuple[int, int]]:
     return frozenset(
         (row + 1, column - first_column)
         for (top, left), (bottom, right) in sheet.merged_cell_ranges or ()
-        if bottom - top < _MOST_MERGED
+        if bottom - top < _MAX_MERGED_ROWS
         for row in range(top + 1, bottom + 1)
         for column in range(left, right + 1)
     )
@@ -209,14 +209,14 @@ def _too_large(path: Path) -> BadList:
     )
 
 
-_MOST_CELLS = 10_000_000
+_MAX_CELLS = 10_000_000
 _SCAN_BYTES = 1 << 20
 _XLSX_BOOK, _XLSX_RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 _XLSX_HIDDEN_SHEET = re.compile(rb'<(?:\w+:)?sheet (?=[^>]*state="(?:hidden|veryHidden)")[^>]*>')
 _XLSX_RELATION = re.compile(rb"<(?:\w+:)?Relationship [^>]*>")
-# Of each the row is group 1, the column group 2.
+# In each pattern the row is group 1, the column group 2.
 _XLSX_ROW = re.compile(rb'<row [^>]*?r="(\d{1,7})"')
-_XLSX_FAR_COLUMN = re.compile(rb'r="()([A-Z]{2,3})\d')  # whatever holds it: ten times as fast
+_XLSX_FAR_COLUMN = re.compile(rb'r="()([A-Z]{2,3})\d')  # in any tag: ten times as fast
 _XLSX_HIDDEN_ROW = re.compile(rb'<row (?=[^>]*[^/]>)[^>]*?hidden="(?:1|true)"')
 _XLSX_CELL = re.compile(rb'<c (?=[^>]*[^/]>)[^>]*?r="(?=[A-Z]{1,3}(\d{1,7})")([A-Z]{1,3})')
 _ODS_ROW_OR_CELL = re.compile(rb"<table:table-row([^>]*)>|<table:table-cell([^>]*[^/>])>")
@@ -225,43 +225,45 @@ _ODS_REPEATED = re.compile(rb'table:number-(?:rows|columns)-repeated="(\d{1,9})"
 
 
 def check_size(path: Path) -> int:
-    """Raises BadList for a sheet whose cells would exhaust the memory, zipfile's errors for a damaged file. How many
-    rows with cells are hidden, by hand or by a filter, in sheets that are not.
+    """Check that the sheets fit into memory. Returns how many rows with cells are hidden.
+
+    Rows may be hidden by hand or by a filter; rows of hidden sheets are not counted. Raises BadList for a
+    sheet whose cells would exhaust the memory, zipfile's errors for a damaged file.
     """
     hidden = 0
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
-        unseen = _hidden_sheets(archive) if _XLSX_BOOK in names and _XLSX_RELATIONS in names else set()
+        hidden_sheets = _hidden_sheets(archive) if _XLSX_BOOK in names and _XLSX_RELATIONS in names else set()
         for name in names:
             if name.startswith("xl/worksheets/") and name.endswith(".xml"):
                 rows = _check_xlsx(archive, name, path)
-                hidden += 0 if name in unseen else rows
+                hidden += 0 if name in hidden_sheets else rows
             elif name == "content.xml":
                 hidden += _check_ods(archive, name, path)
     return hidden
 
 
 def _hidden_sheets(archive: zipfile.ZipFile) -> set[str]:
-    """The parts that hold sheets which nobody sees."""
+    """Return the parts of an XLSX file that hold hidden sheets."""
     with archive.open(_XLSX_BOOK) as book, archive.open(_XLSX_RELATIONS) as relations:
         hidden = {_attribute(sheet, b"r:id") for sheet in _XLSX_HIDDEN_SHEET.findall(book.read(_SCAN_BYTES))}
         return {
-            f"xl/{_attribute(each, b'Target').removeprefix('/xl/')}"
-            for each in _XLSX_RELATION.findall(relations.read(_SCAN_BYTES))
-            if _attribute(each, b"Id") in hidden
+            f"xl/{_attribute(relation, b'Target').removeprefix('/xl/')}"
+            for relation in _XLSX_RELATION.findall(relations.read(_SCAN_BYTES))
+            if _attribute(relation, b"Id") in hidden
         }
 
 
 def _attribute(tag: bytes, name: bytes) -> str:
-    found = re.search(rb'\s%s="([^"]*)"' % name, tag)
-    return found[1].decode("utf-8", "replace") if found else ""
+    match = re.search(rb'\s%s="([^"]*)"' % name, tag)
+    return match[1].decode("utf-8", "replace") if match else ""
 
 
 def _check_xlsx(archive: zipfile.ZipFile, name: str, path: Path) -> int:
-    rows, columns, hidden = _outermost(archive, name, _XLSX_ROW, _XLSX_FAR_COLUMN)
-    if rows * columns > _MOST_CELLS:  # maybe of empty cells that only have a colour
-        rows, columns, _ = _outermost(archive, name, _XLSX_CELL, _XLSX_CELL)
-    if rows * columns > _MOST_CELLS:
+    rows, columns, hidden = _largest_position(archive, name, _XLSX_ROW, _XLSX_FAR_COLUMN)
+    if rows * columns > _MAX_CELLS:  # perhaps empty cells that only have a colour
+        rows, columns, _ = _largest_position(archive, name, _XLSX_CELL, _XLSX_CELL)
+    if rows * columns > _MAX_CELLS:
         raise BadList(
             f"Tệp “{path.name}” có ô dữ liệu nằm quá xa (dòng {rows}, cột thứ {columns}). "
             "Hãy chép riêng vùng danh sách sang một tệp mới rồi nhập lại."
@@ -269,35 +271,36 @@ def _check_xlsx(archive: zipfile.ZipFile, name: str, path: Path) -> int:
     return hidden
 
 
-def _outermost(
+def _largest_position(
     archive: zipfile.ZipFile, name: str, of_rows: re.Pattern[bytes], of_columns: re.Pattern[bytes]
 ) -> tuple[int, int, int]:
-    """The largest row number and column number that the patterns find, a column of one letter being one of 26; and how
-    many rows are hidden.
+    """Return the largest row number and column number that match, and the count of hidden rows.
+
+    A column of one letter counts as column 26.
     """
     rows, columns, hidden = 0, 26 if of_columns is _XLSX_FAR_COLUMN else 0, 0
     for part in _parts(archive, name):
-        rows = max([rows, *(int(found[1]) for found in of_rows.finditer(part))])
-        far = {found[2] for found in of_columns.finditer(part)}
-        columns = max([columns, *map(_column_number, far)])
+        rows = max([rows, *(int(match[1]) for match in of_rows.finditer(part))])
+        letters = {match[2] for match in of_columns.finditer(part)}
+        columns = max([columns, *map(_column_number, letters)])
         if b'hidden="' in part:
             hidden += sum(1 for _ in _XLSX_HIDDEN_ROW.finditer(part))
     return rows, columns, hidden
 
 
 def _check_ods(archive: zipfile.ZipFile, name: str, path: Path) -> int:
-    """A cell may say that it is repeated, and a row likewise: a few letters can stand for millions of cells."""
-    cells, times, hidden, is_hidden = 0, 1, 0, False
+    """Check an ODS sheet. Cells and rows may have a repeat count: a few letters can be millions of cells."""
+    cells, row_repeats, hidden, is_hidden = 0, 1, 0, False
     for part in _parts(archive, name):
         for row, cell in _ODS_ROW_OR_CELL.findall(part):
             if cell:
-                cells += times * _repeated(cell)
-                hidden += times * is_hidden
-                is_hidden = False  # it is counted
+                cells += row_repeats * _repeated(cell)
+                hidden += row_repeats * is_hidden
+                is_hidden = False  # this row is counted now
             else:
-                times = _repeated(row)
+                row_repeats = _repeated(row)
                 is_hidden = b"visibility" in row and _ODS_HIDDEN.search(row) is not None
-    if cells > _MOST_CELLS:
+    if cells > _MAX_CELLS:
         raise BadList(
             f"Tệp “{path.name}” có {cells} ô dữ liệu, quá nhiều cho một danh sách. "
             "Hãy chép riêng vùng danh sách sang một tệp mới rồi nhập lại."
@@ -306,7 +309,7 @@ def _check_ods(archive: zipfile.ZipFile, name: str, path: Path) -> int:
 
 
 def _parts(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
-    """The entry in parts that end before a tag begins, so that none is cut in two."""
+    """Yield the entry in parts that end before a tag begins, so that no tag is cut in two."""
     rest = b""
     with archive.open(name) as file:
         while chunk := file.read(_SCAN_BYTES):
@@ -318,8 +321,8 @@ def _parts(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
 
 
 def _repeated(attributes: bytes) -> int:
-    found = _ODS_REPEATED.search(attributes)
-    return int(found[1]) if found else 1
+    match = _ODS_REPEATED.search(attributes)
+    return int(match[1]) if match else 1
 
 
 def _column_number(letters: bytes) -> int:
@@ -332,13 +335,13 @@ def _column_number(letters: bytes) -> int:
 _READ_BYTES = 1 << 20
 _HEAD = 1 << 16
 _SEPARATORS = (",", ";", "\t", "|")
-_MOST_LINES_IN_A_CELL = 30
+_MAX_LINES_IN_CELL = 30
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
 
 
 @dataclass(frozen=True, slots=True)
 class RawSheet:
-    """One sheet of a list; its rows are read once, the first is the spreadsheet's row 1.
+    """Sheet of a file as read. Its rows can be read once; the first is the spreadsheet's row 1.
 
     `merged` are the cells, by row from 1 and position from 0, that a merged cell above them covers.
     """
@@ -349,7 +352,10 @@ class RawSheet:
 
 
 def read_text_sheet(path: Path) -> RawSheet:
-    """The rows of a text file. Raises BadList when it is not text or not readable as such, also while iterating."""
+    """Return the rows of a text file.
+
+    Raises BadList if it is not text or not readable as such, also while iterating.
+    """
     encoding = _guess_encoding(path)
     separator, has_hint = _guess_separator(path, encoding)
     return RawSheet("", _stream(path, encoding, separator=separator, skip=int(has_hint)))
@@ -362,7 +368,7 @@ def _stream(path: Path, encoding: str, *, separator: str, skip: int) -> Iterator
                 next(file, None)
             reader = csv.reader(file, delimiter=separator)
             for row in reader:
-                if any(cell.count("\n") > _MOST_LINES_IN_A_CELL for cell in row):
+                if any(cell.count("\n") > _MAX_LINES_IN_CELL for cell in row):
                     raise _open_quote(path, reader.line_num)
                 yield row
     except csv.Error as error:
@@ -386,21 +392,23 @@ def _guess_encoding(path: Path) -> str:
             f"Tệp “{path.name}” không phải là văn bản. Hãy mở danh sách bằng Excel, chọn Lưu thành (Save As) "
             "CSV UTF-8 hoặc Excel (.xlsx) rồi nhập lại."
         )
-    return "utf-8" if _is_utf8(path) else _of_old_windows(head)
+    return "utf-8" if _is_utf8(path) else _guess_windows_encoding(head)
 
 
-def _of_old_windows(head: bytes) -> str:
-    """Vietnamese Windows, or Western Windows with Vietnamese in an old font."""
+def _guess_windows_encoding(head: bytes) -> str:
+    """Return cp1258 (Vietnamese Windows), or cp1252 (Western Windows with Vietnamese in an old font)."""
     lines = head.decode("cp1252", "replace").splitlines()
     font = guess_legacy_encoding(lines)
     if font is None:
         return "cp1258"
-    as_font = count_syllables(to_unicode(line, font) for line in lines)
-    return "cp1252" if as_font > count_syllables(head.decode("cp1258", "replace").splitlines()) else "cp1258"
+    font_score = count_syllables(to_unicode(line, font) for line in lines)
+    return (
+        "cp1252" if font_score > count_syllables(head.decode("cp1258", "replace").splitlines()) else "cp1258"
+    )
 
 
 def _is_utf8(path: Path) -> bool:
-    """Is the whole file UTF-8? Raises BadList when it plainly is but for some damaged bytes."""
+    """Return whether the whole file is UTF-8. Raises BadList if it is UTF-8 with some damaged bytes."""
     decode = codecs.getincrementaldecoder("utf-8")().decode
     accented = False
     with path.open("rb") as file:
@@ -418,7 +426,10 @@ def _is_utf8(path: Path) -> bool:
 
 
 def _guess_separator(path: Path, encoding: str) -> tuple[str, bool]:
-    """The separator, and whether a first line "sep=;" names it: the one that shows most headings of a list."""
+    """Return the separator, and whether a first line "sep=;" names it.
+
+    Without such a line it is the separator that yields most headings of a list.
+    """
     try:
         with path.open(encoding=encoding, newline="") as file:
             lines = file.read(_HEAD).splitlines(keepends=True)
@@ -437,8 +448,8 @@ def _score(lines: list[str], separator: str) -> tuple[int, int]:
         ]
     except csv.Error:
         return 0, 0
-    parted = sum(len(row) > 1 for row in rows)
-    return max(map(count_known_labels, rows), default=0), parted
+    split_rows = sum(len(row) > 1 for row in rows)
+    return max(map(count_known_labels, rows), default=0), split_rows
 
 
 def _open_quote(path: Path, line: int) -> BadList:

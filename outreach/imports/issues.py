@@ -1,14 +1,11 @@
-"""Rows kept for review: save, list, export as a file.
+"""Import issues: rows kept for review. Save and list them, and export them as a file to correct.
 
-Rows kept aside for a person: those that could not be taken, those to decide, and questions about those taken.
+An issue is a row that could not be stored, one that an officer must decide on, or a question about a stored
+one. The same row of the same list is asked about once, even if another file contains it again: a decision
+stays valid.
 
-The same row of the same list is asked about once, whichever file brings it again: what was decided stays decided.
-
-Rows that wait for a person, as they are read.
-
-The rows of an import that were not taken: in the file's own columns, with the reason, as a file to correct.
-
-It may be brought in again as it is: its last column names the row that each puts right.
+The export has the columns of the source file, with the reason. It can be imported as it is: its last column
+names the row that each line corrects.
 """
 
 from __future__ import annotations
@@ -39,19 +36,19 @@ from outreach.rules.list_rows import CheckedRow
 
 
 class Decision(StrEnum):
-    TAKEN = "taken"  # stored, with the number as read or as a person put it right
-    SAME = "same"  # the person of the directory, whose name stays
-    RENAMED = "renamed"  # the person of the directory, with the name of the row
+    TAKEN = "taken"  # stored, with the number as read or as corrected by an officer
+    SAME = "same"  # the contact in the directory, whose name stays
+    RENAMED = "renamed"  # the contact in the directory, with the name of the row
     DROPPED = "dropped"
-    ANSWERED = "answered"  # what a question asked for is known now, or is left open for good
-    CORRECTED = "corrected"  # put right in a file that came in later
-    SUPERSEDED = "superseded"  # a later file brought the same row; it is asked there
+    ANSWERED = "answered"  # the question is answered, or left open for good
+    CORRECTED = "corrected"  # corrected by a later file
+    SUPERSEDED = "superseded"  # a later file contains the same row; it is asked there
 
 
-# What a row that is stored may be asked about.
+# Questions about a stored row.
 BIRTH_UNCLEAR, OTHER_COMMUNE = "birth_unclear", "other_commune"
 _COLUMNS = ("import_id", "row", "status", "reason", "key", "cells", "contact_id", "decision")
-# The code that a file to correct gives a row: within what an id and a row's number may be.
+# The code of a row in a file to correct: import id and row number, within the size of their columns.
 _CODE = re.compile(r"L([0-9]{1,9})\.([0-9]{1,9})")
 STORED = (Decision.TAKEN, Decision.SAME, Decision.RENAMED)
 
@@ -64,85 +61,88 @@ class IssueStatus(StrEnum):
 
 def save_issues(
     session: Session,
-    kept: Sequence[tuple[CheckedRow, IssueStatus, str, int | None]],
+    issues: Sequence[tuple[CheckedRow, IssueStatus, str, int | None]],
     *,
-    brought: ListImport,
+    list_import: ListImport,
     now: datetime,
 ) -> list[IssueStatus | None]:
-    """Keep rows aside, each with its status, reason and the person it is about.
+    """Save issues of an import, each with its status, reason and the contact it is about.
 
-    The status that each is counted as: None where it was decided before to take it, or asked before.
+    Returns the status that each counts as: None if it was accepted by an earlier decision, or asked before.
     """
-    if not kept:
+    if not issues:
         return []
-    keys = [_key(row, brought, reason) for row, _, reason, _ in kept]
-    before = _decided_before(session, keys)
-    waiting, decided_on = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
-    counted = list[IssueStatus | None]()
+    keys = [_key(row, list_import, reason) for row, _, reason, _ in issues]
+    earlier = _decided_before(session, keys)
+    open_rows, decided_rows = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    statuses = list[IssueStatus | None]()
     stored = set[int]()
-    for (row, status, reason, contact_id), key in zip(kept, keys, strict=True):
-        decided, person = before.get(key, (None, None))
-        if decided in STORED and person:
+    for (row, status, reason, contact_id), key in zip(issues, keys, strict=True):
+        decision, person = earlier.get(key, (None, None))
+        if decision in STORED and person:
             stored.add(person)
-        counted.append(_counted_as(status, decided, was_asked=key in before))
-        if counted[-1] is None:
+        statuses.append(_counted_as(status, decision, was_asked=key in earlier))
+        if statuses[-1] is None:
             continue
-        # Of whom was erased, and is not to come back, nothing is kept.
-        told = {} if reason == WAS_ERASED and decided else describe_row(row)
-        cells = json.dumps(told, ensure_ascii=False)
-        issue = (brought.id, row.row, status.value, reason[:40], key, cells, contact_id, decided)
-        (decided_on if decided else waiting).append(issue)
-    record_sighting(session, stored, brought=brought)
-    asked_again = [key for *_, key, _cells, _person, _decision in (*waiting, *decided_on)]
+        # Nothing is kept of a contact who was erased and is not to be stored again.
+        details = {} if reason == WAS_ERASED and decision else describe_row(row)
+        cells = json.dumps(details, ensure_ascii=False)
+        issue = (list_import.id, row.row, status.value, reason[:40], key, cells, contact_id, decision)
+        (decided_rows if decision else open_rows).append(issue)
+    record_sighting(session, stored, list_import=list_import)
+    repeated_keys = [key for *_, key, _cells, _person, _decision in (*open_rows, *decided_rows)]
     session.execute(
         update(ImportIssue)
         .where(
-            ImportIssue.key.in_(values_subquery(session, asked_again, String)),
+            ImportIssue.key.in_(values_subquery(session, repeated_keys, String)),
             ImportIssue.decision.is_(None),
             ImportIssue.status != IssueStatus.QUESTION,
         )
         .values(decision=Decision.SUPERSEDED, decided_at=now),
         execution_options=NO_SYNC,
     )
-    insert_rows(session, ImportIssue.__table__, _COLUMNS, waiting)
-    insert_rows(session, ImportIssue.__table__, _COLUMNS, decided_on, always={"decided_at": now})
-    headers = {row.sheet: row.header for row, *_ in kept}
-    if new := headers.keys() - brought.headers.keys():
-        brought.headers = {
-            **brought.headers,
+    insert_rows(session, ImportIssue.__table__, _COLUMNS, open_rows)
+    insert_rows(session, ImportIssue.__table__, _COLUMNS, decided_rows, always={"decided_at": now})
+    headers = {row.sheet: row.header for row, *_ in issues}
+    if new := headers.keys() - list_import.headers.keys():
+        list_import.headers = {
+            **list_import.headers,
             **{sheet: header.labels_to_give_back() for sheet, header in headers.items() if sheet in new},
         }
-    return counted
+    return statuses
 
 
 def count_issues(
-    session: Session, kept: Sequence[tuple[CheckedRow, IssueStatus, str, int | None]], *, brought: ListImport
+    session: Session,
+    issues: Sequence[tuple[CheckedRow, IssueStatus, str, int | None]],
+    *,
+    list_import: ListImport,
 ) -> list[IssueStatus | None]:
-    """What `keep_aside` would count each row as; nothing is kept."""
-    keys = [_key(row, brought, reason) for row, _, reason, _ in kept]
-    before = _decided_before(session, keys) if keys else {}
+    """Return what `save_issues` would count each row as, without saving anything."""
+    keys = [_key(row, list_import, reason) for row, _, reason, _ in issues]
+    earlier = _decided_before(session, keys) if keys else {}
     return [
-        _counted_as(status, before.get(key, (None,))[0], was_asked=key in before)
-        for (_, status, _, _), key in zip(kept, keys, strict=True)
+        _counted_as(status, earlier.get(key, (None,))[0], was_asked=key in earlier)
+        for (_, status, _, _), key in zip(issues, keys, strict=True)
     ]
 
 
-def _counted_as(status: IssueStatus, decided: str | None, *, was_asked: bool) -> IssueStatus | None:
-    if decided in STORED or (status is IssueStatus.QUESTION and was_asked):
+def _counted_as(status: IssueStatus, decision: str | None, *, was_asked: bool) -> IssueStatus | None:
+    if decision in STORED or (status is IssueStatus.QUESTION and was_asked):
         return None
-    return IssueStatus.REJECT if decided else status
+    return IssueStatus.REJECT if decision else status
 
 
 def close_corrected_issues(
-    session: Session, rows: Sequence[CheckedRow], *, brought: ListImport, now: datetime
+    session: Session, rows: Sequence[CheckedRow], *, list_import: ListImport, now: datetime
 ) -> None:
-    """Rows that put right a row of an earlier import into the same list: that one needs no decision any more."""
+    """Close issues of earlier imports into the same list that these rows correct."""
     for row in rows:
         code = _CODE.fullmatch(row.corrects) if row.corrects else None
         if code is None:
             continue
         same_list = select(ListImport.id).where(
-            ListImport.id == int(code[1]), ListImport.list_id == brought.list_id
+            ListImport.id == int(code[1]), ListImport.list_id == list_import.list_id
         )
         session.execute(
             update(ImportIssue)
@@ -156,7 +156,7 @@ def close_corrected_issues(
 
 
 def describe_row(row: CheckedRow) -> dict[str, Any]:
-    """A row as it is kept: where it stood, its own cells, and what was understood of it."""
+    """Return a row as stored in an issue: its sheet and line, its own cells, and what was understood."""
     return {
         "sheet": row.sheet,
         "line": row.line,
@@ -176,22 +176,25 @@ def describe_row(row: CheckedRow) -> dict[str, Any]:
     }
 
 
-def _key(row: CheckedRow, brought: ListImport, reason: str) -> str:
-    said: tuple[object, ...] = (
-        brought.list_id,
+def _key(row: CheckedRow, list_import: ListImport, reason: str) -> str:
+    identity: tuple[object, ...] = (
+        list_import.list_id,
         reason,
         row.name_key,
         row.village,
         row.phone_text,
         row.birth_doubt,
     )
-    if reason == OTHER_COMMUNE:  # whoever moves once more is asked about once more
-        said = (*said, row.place.code)
-    return hashlib.blake2b(repr(said).encode("utf-8", "replace"), digest_size=16).hexdigest()
+    if reason == OTHER_COMMUNE:  # each further move is a new question
+        identity = (*identity, row.place.code)
+    return hashlib.blake2b(repr(identity).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def _decided_before(session: Session, keys: Sequence[str]) -> dict[str, tuple[str | None, int | None]]:
-    """The last decision on each key that was asked about before, and whom it stored; None where it is open."""
+    """Return the last decision on each key that was asked about, and the id of the contact it stored.
+
+    The decision is None while the issue is open.
+    """
     rows = session.execute(
         select(ImportIssue.key, ImportIssue.decision, ImportIssue.undo)
         .where(ImportIssue.key.in_(values_subquery(session, set(keys), String)))
@@ -202,7 +205,7 @@ def _decided_before(session: Session, keys: Sequence[str]) -> dict[str, tuple[st
 
 
 IS_WAITING = (
-    ImportIssue.key != "",  # what came in before rows could be decided on is only given back as a file
+    ImportIssue.key != "",  # older issues, from before rows could be decided on, are only exported
     ImportIssue.decision.is_(None),
     ImportIssue.status.in_((IssueStatus.REVIEW, IssueStatus.QUESTION)),
 )
@@ -210,8 +213,10 @@ IS_WAITING = (
 
 @dataclass(frozen=True, slots=True)
 class OpenIssue:
-    """A row with the list and file that brought it; `known_as` is the name of whom it may be, or is, `lives_in` the code of
-    the commune that is known of them.
+    """Issue that waits for a decision, with its list and file.
+
+    `known_as` is the name of the contact that the row is, or may be, about; `lives_in` the code of that
+    contact's commune.
     """
 
     issue: ImportIssue
@@ -226,7 +231,7 @@ class OpenIssue:
 def read_open_issues(
     session: Session, user: User, *, list_id: int | None = None, limit: int = 20
 ) -> tuple[list[OpenIssue], int]:
-    """The rows that wait in the lists that a user may see, the oldest first, and how many there are."""
+    """Return the oldest open issues in the lists that a user may see, and how many there are."""
     query = (
         select(
             ImportIssue,
@@ -253,23 +258,23 @@ def read_open_issues(
 
 
 def find_issue(session: Session, issue_id: int, *, user: User) -> ImportIssue:
-    """A row kept aside in a list that the user may see. Raises NotFound."""
-    found = session.scalar(
+    """Return an issue in a list that the user may see. Raises NotFound."""
+    issue = session.scalar(
         select(ImportIssue)
         .join(ListImport, ListImport.id == ImportIssue.import_id)
         .join(ContactList, ContactList.id == ListImport.list_id)
         .where(ImportIssue.id == issue_id, visible_to(session, user, ContactList.organisation_id))
     )
-    if found is None:
+    if issue is None:
         raise NotFound("Không có dòng này, hoặc nằm ngoài phạm vi của bạn.")
-    return found
+    return issue
 
 
 def count_alike(session: Session, waiting: Sequence[OpenIssue]) -> dict[tuple[int, str], int]:
-    """How many rows wait in each of these files for each reason."""
+    """Return how many issues are open for each import and reason of these."""
     rows = session.execute(
         select(ImportIssue.import_id, ImportIssue.reason, func.count())
-        .where(ImportIssue.import_id.in_({each.issue.import_id for each in waiting}), *IS_WAITING)
+        .where(ImportIssue.import_id.in_({open_issue.issue.import_id for open_issue in waiting}), *IS_WAITING)
         .group_by(ImportIssue.import_id, ImportIssue.reason)
     )
     return {(import_id, reason): count for import_id, reason, count in rows}
@@ -301,27 +306,30 @@ REASONS = {
     "birth_unclear": "năm sinh chỉ có hai chữ số: là năm sinh hay là tuổi?",
 }
 _STATUS = {IssueStatus.REVIEW: "cần xem lại", IssueStatus.REJECT: "không hợp lệ"}
-_ADDED = ("Tình trạng", "Lý do", "Dòng trong tệp gốc", "Mã dòng (giữ nguyên)")
-_AT_ONCE = 1000
+_ADDED_COLUMNS = ("Tình trạng", "Lý do", "Dòng trong tệp gốc", "Mã dòng (giữ nguyên)")
+_FETCH_ROWS = 1000
 
 
 def export_issues(session: Session, import_id: int, out: Path) -> int:
-    """Write an import's rows that are not stored; how many. By the file's name a workbook, a sheet for each sheet of
-    the source, or a CSV file, in which the columns of several sheets stand together and formulas are defused.
+    """Write an import's rows that are not stored to a file to correct. Returns how many.
+
+    By the suffix of `out` a workbook with a sheet for each sheet of the source, or a CSV file, in which the
+    columns of several sheets are combined and formulas are escaped.
     """
-    brought = session.get_one(ListImport, import_id)
-    headers = {sheet: [*labels] for sheet, labels in brought.headers.items()} or {"": []}
+    list_import = session.get_one(ListImport, import_id)
+    headers = {sheet: [*labels] for sheet, labels in list_import.headers.items()} or {"": []}
     if out.suffix.lower() == ".xlsx":
         write_workbook(
-            out, {sheet: _rows(session, brought, sheet, labels) for sheet, labels in headers.items()}
+            out,
+            {sheet: _export_rows(session, list_import, sheet, labels) for sheet, labels in headers.items()},
         )
     else:
-        _write_csv(session, brought, headers, out)
-    return session.scalar(select(func.count()).select_from(_open(import_id).subquery())) or 0
+        _write_csv(session, list_import, headers, out)
+    return session.scalar(select(func.count()).select_from(_not_stored(import_id).subquery())) or 0
 
 
 def count_reasons(session: Session, import_id: int) -> list[tuple[str, str, int]]:
-    """(status, reason, rows) of an import's rows that are not stored and of its questions, the most first."""
+    """Return (status, reason, rows) of an import's open issues and questions, most frequent first."""
     rows = session.execute(
         select(ImportIssue.status, ImportIssue.reason, func.count())
         .where(ImportIssue.import_id == import_id, _is_open())
@@ -331,29 +339,32 @@ def count_reasons(session: Session, import_id: int) -> list[tuple[str, str, int]
 
 
 def _is_open() -> ColumnElement[bool]:
-    # What a later file asked again was not stored either.
+    # Issues that a later file asks again were not stored either.
     return or_(ImportIssue.decision.is_(None), ImportIssue.decision == Decision.SUPERSEDED)
 
 
-def _open(import_id: int) -> Select[ImportIssue]:
+def _not_stored(import_id: int) -> Select[ImportIssue]:
     return select(ImportIssue).where(
         ImportIssue.import_id == import_id, ImportIssue.status != IssueStatus.QUESTION, _is_open()
     )
 
 
-def _rows(
-    session: Session, brought: ListImport, sheet: str | None, labels: Sequence[str]
+def _export_rows(
+    session: Session, list_import: ListImport, sheet: str | None, labels: Sequence[str]
 ) -> Iterator[list[str]]:
-    """The header and each row, under it the sheet's cells and what we add; of every sheet where `sheet` is None."""
-    yield [*labels, *_ADDED]
+    """Yield the header and each row: the sheet's cells and the added columns.
+
+    Rows of every sheet if `sheet` is None.
+    """
+    yield [*labels, *_ADDED_COLUMNS]
     issues = session.scalars(
-        _open(brought.id).order_by(ImportIssue.row).execution_options(yield_per=_AT_ONCE)
+        _not_stored(list_import.id).order_by(ImportIssue.row).execution_options(yield_per=_FETCH_ROWS)
     )
     for issue in issues:
-        of_sheet, cells = issue.cells.get("sheet", ""), issue.cells.get("source", [])
+        issue_sheet, cells = issue.cells.get("sheet", ""), issue.cells.get("source", [])
         if sheet is None:
-            cells = _under(labels, brought.headers.get(of_sheet, []), cells)
-        elif sheet != of_sheet:
+            cells = _align_cells(labels, list_import.headers.get(issue_sheet, []), cells)
+        elif sheet != issue_sheet:
             continue
         yield [
             *cells[: len(labels)],
@@ -361,32 +372,32 @@ def _rows(
             _STATUS.get(IssueStatus(issue.status), issue.status),
             REASONS.get(issue.reason, issue.reason),
             str(issue.cells.get("line", "")),
-            f"L{brought.id}.{issue.row}",
+            f"L{list_import.id}.{issue.row}",
         ]
 
 
-def _write_csv(session: Session, brought: ListImport, headers: dict[str, list[str]], out: Path) -> None:
+def _write_csv(session: Session, list_import: ListImport, headers: dict[str, list[str]], out: Path) -> None:
     sheets = list(headers.values())
-    together = sheets[0]
+    combined = sheets[0]
     for labels in sheets[1:]:
-        together = [*together, *(Counter(labels) - Counter(together)).elements()]
+        combined = [*combined, *(Counter(labels) - Counter(combined)).elements()]
     # The byte-order mark makes Excel read Vietnamese.
     with out.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
-        for row in _rows(session, brought, None, together):
+        for row in _export_rows(session, list_import, None, combined):
             writer.writerow(map(escape_formula, row))
 
 
-def _under(labels: Sequence[str], of_sheet: Sequence[str], cells: Sequence[str]) -> list[str]:
-    """A sheet's cells, each under the label that it had; of several columns with one label in their order."""
-    places: dict[str, list[int]] = {}
+def _align_cells(labels: Sequence[str], sheet_labels: Sequence[str], cells: Sequence[str]) -> list[str]:
+    """Return a sheet's cells, each under its label. Columns with the same label keep their order."""
+    positions: dict[str, list[int]] = {}
     for position, label in enumerate(labels):
-        places.setdefault(label, []).append(position)
-    placed = [""] * len(labels)
-    for label, cell in zip(of_sheet, cells, strict=False):
-        if places.get(label):
-            placed[places[label].pop(0)] = cell
-    return placed
+        positions.setdefault(label, []).append(position)
+    aligned = [""] * len(labels)
+    for label, cell in zip(sheet_labels, cells, strict=False):
+        if positions.get(label):
+            aligned[positions[label].pop(0)] = cell
+    return aligned
 
 
-WAS_ERASED = "was_erased"  # why a row waits for a person
+WAS_ERASED = "was_erased"  # a reason

@@ -1,8 +1,7 @@
-"""Sheets to header and checked rows.
+"""Reader of contact lists: from a file's sheets to their headers and checked rows.
 
-The sheets of a file that hold people: in Unicode, their header found, every row with its number in the sheet.
-
-A list's file to checked rows: what `contacts check` writes out and what the importer stores.
+The rows are in Unicode, each with its number in the sheet. `contacts check` writes them out, the import
+stores them.
 """
 
 from __future__ import annotations
@@ -29,14 +28,17 @@ from outreach.rules.list_columns import (
 from outreach.rules.list_rows import CheckedRow, LegacyEncoding, RowReader, guess_legacy_encoding, to_unicode
 from outreach.rules.phone_numbers import PhoneStatus
 
-SKIPPED = "left out"  # in the place of a line: nobody of this sheet is wanted
+SKIPPED = "left out"  # instead of a header line: do not import this sheet
 
 
 @dataclass(frozen=True, slots=True)
 class ListSheet:
-    """`header` is None where the sheet is no list of people, `line` its row. `first` are its first rows, header and
-    titles among them; `rows` are those below the header. Blank rows are left out, each other has its number as a
-    spreadsheet counts; 0 is the line of a header that is not there. `is_left_out` is what a person said of it.
+    """Sheet of a list file, with its header if it holds people.
+
+    `header` is None if the sheet is no list of people; `line` is the header's row, 0 if there is no header
+    row. `first` are the first rows, header and titles included; `rows` are those below the header. Blank rows
+    are left out; every other row has its number as a spreadsheet counts. `is_left_out`: an officer chose not
+    to import it.
     """
 
     name: str
@@ -51,45 +53,45 @@ class ListSheet:
 def read_list_sheets(
     path: Path, corrected: Mapping[str, Mapping[str, str]], unseen: HiddenContent | None = None
 ) -> Iterator[ListSheet]:
-    """Each visible sheet in order, to be read before the next is asked for. Raises BadList as the floors below do.
+    """Yield each visible sheet in order, to be read before the next is asked for.
 
-    `corrected` is what a person said: the columns, by the header's signature, and the header's line or LEFT_OUT, by
-    `line_key`.
+    `corrected` is what an officer corrected: the columns, by the header's signature, and the header's line or
+    SKIPPED, by `line_key`. Raises BadList as `read_sheets` does.
     """
     for sheet in read_sheets(path, unseen):
         numbered: Iterator[tuple[int, Row]] = (
             (line, row) for line, row in enumerate(sheet.rows, 1) if _is_filled(row)
         )
-        begun = list(islice(numbered, ROWS_SEARCHED))
-        fonts = _fonts([row for _, row in begun])
+        first_rows = list(islice(numbered, ROWS_SEARCHED))
+        fonts = _fonts([row for _, row in first_rows])
         if fonts:
-            begun = [(line, _convert(row, fonts)) for line, row in begun]
+            first_rows = [(line, _convert(row, fonts)) for line, row in first_rows]
             numbered = _converted(numbered, fonts)
         chosen = corrected.get(line_key(sheet.name), {}).get("line")
-        header = find_header([row for _, row in begun], corrected, at=_index_of(chosen, begun))
-        below = begun[header.first_row :] if header else []
-        line = _line_of(header, begun) if header else 0
+        header = find_header([row for _, row in first_rows], corrected, at=_index_of(chosen, first_rows))
+        below = first_rows[header.first_row :] if header else []
+        line = _line_of(header, first_rows) if header else 0
         yield ListSheet(
-            sheet.name, header, line, begun, chain(below, numbered), sheet.merged, chosen == SKIPPED
+            sheet.name, header, line, first_rows, chain(below, numbered), sheet.merged, chosen == SKIPPED
         )
 
 
 def line_key(sheet: str) -> str:
-    """Under which key a person's choice of a sheet's header stands among the corrections."""
+    """Return the key of a sheet's header line among the corrections."""
     return f"line of {sheet}"
 
 
-def _index_of(chosen: str | None, begun: Sequence[tuple[int, Row]]) -> int | None:
-    """Among the first rows, the one that a person chose by its line; None where nobody did."""
+def _index_of(chosen: str | None, first_rows: Sequence[tuple[int, Row]]) -> int | None:
+    """Return the index of the chosen header line among the first rows. None if none was chosen."""
     if chosen is None or chosen == SKIPPED:
         return None
     if chosen == "0":
         return NO_HEADER
-    return next((index for index, (line, _) in enumerate(begun) if str(line) == chosen), None)
+    return next((index for index, (line, _) in enumerate(first_rows) if str(line) == chosen), None)
 
 
-def _line_of(header: Header, begun: Sequence[tuple[int, Row]]) -> int:
-    above = reversed(begun[: header.first_row]) if header.labels else iter(())
+def _line_of(header: Header, first_rows: Sequence[tuple[int, Row]]) -> int:
+    above = reversed(first_rows[: header.first_row]) if header.labels else iter(())
     return next((line for line, row in above if tuple(map(cell_text, row)) == header.labels), 0)
 
 
@@ -101,15 +103,18 @@ def _is_filled(row: Row) -> bool:
 
 
 def _fonts(rows: Sequence[Row]) -> dict[int, LegacyEncoding]:
-    """The columns written in an old font; one that shows nothing either way goes with the sheet."""
+    """Return the columns written in an old font, with its encoding.
+
+    A column that shows nothing either way gets the encoding of the sheet.
+    """
     texts = [[cell for cell in row if isinstance(cell, str)] for row in rows]
-    of_sheet = guess_legacy_encoding(text for row in texts for text in row)
+    sheet_font = guess_legacy_encoding(text for row in texts for text in row)
     fonts = {}
     for position in range(max(map(len, rows), default=0)):
         column = [cell for row in rows if position < len(row) and isinstance(cell := row[position], str)]
         font = guess_legacy_encoding(column)
-        if font is None and of_sheet and not any(map(_is_plain_vietnamese, column)):
-            font = of_sheet
+        if font is None and sheet_font and not any(map(_is_plain_vietnamese, column)):
+            font = sheet_font
         if font:
             fonts[position] = font
     return fonts
@@ -139,11 +144,11 @@ _OUT_COLUMNS = ("row", "stt", "status", "e164", "reason", "warnings", "commune_c
 def check_list(
     path: Path, gazetteer: Gazetteer, corrected: Mapping[str, Mapping[str, str]] | None = None
 ) -> Iterator[CheckedRow]:
-    """Yield each person of the file in order; of a CSV file only one row is held at a time.
+    """Yield each person of the file in order; of a CSV file only one row is in memory at a time.
 
-    `corrected` is what a person said of columns and headers (see `read_list_sheets`). Raises BadList, on the first row or
-    while reading, when the file cannot be read as a list. People of a sheet without phones are rows without one;
-    NoPhoneColumn says, at the end, that no sheet has any.
+    `corrected`: see `read_list_sheets`. People of a sheet without phones are rows without a phone. Raises
+    BadList, on the first row or while reading, if the file cannot be read as a list; NoPhoneColumn, at the
+    end, if no sheet has phones.
     """
     count = 0
     has_phones = False
@@ -157,7 +162,7 @@ def check_list(
             continue
         if not sheet.header.phones:
             labels = sheet.header.labels
-            if not sheet.name:  # there is no other
+            if not sheet.name:  # a text file has no other sheet
                 break
         has_phones = has_phones or bool(sheet.header.phones)
         reader = RowReader(sheet.header, gazetteer, sheet=sheet.name, merged=sheet.merged)
@@ -171,9 +176,9 @@ def check_list(
 
 
 def write_check(path: Path, out: Path, gazetteer: Gazetteer) -> dict[str, int]:
-    """Write the CSV of a list's check to `out` and return the counts `rows`, `ok`, `review`, `reject`.
+    """Write the check of a list to `out` as CSV. Returns the counts `rows`, `ok`, `review`, `reject`.
 
-    `out` appears only once complete. Raises BadList when the list cannot be read, BadInput when `out` would
+    `out` appears only once it is complete. Raises BadList if the list cannot be read, BadInput if `out` would
     overwrite it.
     """
     if out.exists() and path.exists() and out.samefile(path):

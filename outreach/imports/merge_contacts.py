@@ -1,13 +1,8 @@
-"""Match rows to contacts, merge them, remember which import had whom.
+"""Merging of rows into contacts, one chunk at a time, and the record of which import contained whom.
 
-One chunk of rows to people: each person once, with who brought them and what was added to them.
-
-All that a chunk needs is looked up beforehand and all that it makes is written at its end, so that a row costs no
-query.
-
-A person as an import meets them: what is known, and what its rows add.
-
-Which imports of a list had somebody: the first, the last, and those between, so that each can be taken back.
+All that a chunk needs is looked up beforehand and all that it creates is written at its end, so that a row
+costs no query. Of each contact of a list the first import, the last one and those between are stored, as are
+the values and phones that an import added: so each import can be undone.
 """
 
 from __future__ import annotations
@@ -37,45 +32,50 @@ from outreach.rules.list_rows import CheckedRow, Sex
 
 
 class ContactMerger:
-    """The people of one chunk. `merge_row` each row, then `write`."""
+    """Merger of one chunk's rows. Call `merge_row` for each row, then `write`."""
 
     def __init__(
         self,
         session: Session,
-        brought: ListImport,
+        list_import: ListImport,
         *,
         phones: dict[str, int],
         in_use: Collection[int],
         known_areas: set[str],
         now: datetime,
     ) -> None:
-        """`in_use` are those of the phones that somebody may be on already."""
-        self._session, self._brought, self._now = session, brought, now
+        """`in_use` are those of the phones that may belong to contacts already."""
+        self._session, self._list_import, self._now = session, list_import, now
         self._phones, self._known_areas = phones, known_areas
         self._people: dict[int, ImportedContact] = {}
         self._on_phone: dict[int, list[ImportedContact]] = {}
-        # Of those who stand in this list already, the import that brought them.
+        # Contacts already in this list, with the import that added them.
         self._members: dict[int, int | None] = {}
-        self._made: list[ImportedContact] = []
-        self._given: list[str] = []  # theirs
+        self._created: list[ImportedContact] = []
+        self._given_keys: list[str] = []  # `given_key` of each new contact
         self._memberships: list[tuple[ImportedContact, CheckedRow]] = []
-        self._here_again: set[int] = set()
-        # What other imports added to people of before: values and phones.
-        self._told: dict[int, list[tuple[dict[str, list[Any]], list[int]]]] = {}
-        # (person, phone) that an officer parted: the same name with that number is the person, without the number.
-        self._parted: set[tuple[int, int]] = set()
+        self._seen_again: set[int] = set()
+        # What other imports added to existing contacts: values and phones.
+        self._other_changes: dict[int, list[tuple[dict[str, list[Any]], list[int]]]] = {}
+        # (contact, phone) that an officer separated: a row with that name and number is this contact, but the
+        # number is not added again.
+        self._former_owners: set[tuple[int, int]] = set()
         if in_use:
-            theirs = values_subquery(session, in_use, BigInteger)
-            on_them = select(ContactPhone.contact_id).where(ContactPhone.phone_id.in_(theirs))
-            self._parted = former_owners(session, in_use)
-            self._look_up({*session.scalars(on_them), *(person for person, _phone in self._parted)})
-        self._was_on_phone: dict[int, list[ImportedContact]] = {}
-        for contact_id, phone_id in sorted(self._parted):
-            self._was_on_phone.setdefault(phone_id, []).append(self._people[contact_id])
+            phone_ids = values_subquery(session, in_use, BigInteger)
+            owners = select(ContactPhone.contact_id).where(ContactPhone.phone_id.in_(phone_ids))
+            self._former_owners = former_owners(session, in_use)
+            self._load_contacts(
+                {*session.scalars(owners), *(person for person, _phone in self._former_owners)}
+            )
+        self._formerly_on_phone: dict[int, list[ImportedContact]] = {}
+        for contact_id, phone_id in sorted(self._former_owners):
+            self._formerly_on_phone.setdefault(phone_id, []).append(self._people[contact_id])
 
     def find(self, row: CheckedRow) -> ImportedContact | None:
-        """The same name on the same phone is the same person; of two the older one is meant. Not one whose name differs in
-        its accents, and who differs in more (see `find_renamed`).
+        """Return the contact with the row's name on one of its phones; of two, the older one.
+
+        None if there is none, or if names differ in their accents and sex or year of birth differ as well
+        (see `find_renamed`).
         """
         for number in row.phone.numbers:
             for person in self._on_phone.get(self._phones[number], ()):
@@ -83,15 +83,17 @@ class ContactMerger:
                     person.name == row.name or not person.is_namesake(row, self._known_areas)
                 ):
                     return person
-        for number in row.phone.numbers if self._parted else ():
-            for person in self._was_on_phone.get(self._phones[number], ()):
+        for number in row.phone.numbers if self._former_owners else ():
+            for person in self._formerly_on_phone.get(self._phones[number], ()):
                 if person.key == row.name_key:
                     return person
         return None
 
     def find_renamed(self, row: CheckedRow) -> ImportedContact | None:
-        """Somebody who may be meant by another name: of this organisation's lists, brought by an earlier file; or with the
-        same letters and other accents, but of another sex or year.
+        """Return a contact on one of the row's phones who may be meant by another name, or None.
+
+        A contact of this organisation's lists with a similar name that an earlier file contained; or one
+        whose name has the same letters and other accents, but another sex or year of birth.
         """
         for number in row.phone.numbers:
             for person in self._on_phone.get(self._phones[number], ()):
@@ -105,84 +107,97 @@ class ContactMerger:
                     not person.is_new
                     and may_be_renamed(person.name, row.name)
                     and not person.contradicts(self._facts(row))
-                    and self._members.get(person.id) != self._brought.id
-                    and person.id in self._of_the_organisation
+                    and self._members.get(person.id) != self._list_import.id
+                    and person.id in self._organisation_contacts
                 ):
                     return person
         return None
 
     def stands_in_list(self, person: ImportedContact) -> bool:
-        """Whether they stand in this list already, from before or by a row further up."""
+        """Return whether the contact is in this list, from before or by a row further up."""
         return person.is_new or person.id in self._members
 
     def load(self, contact_id: int) -> ImportedContact:
-        """Somebody who may be on none of the chunk's phones."""
-        self._look_up({contact_id} - self._people.keys())
+        """Return a contact that may be on none of the chunk's phones."""
+        self._load_contacts({contact_id} - self._people.keys())
         return self._people[contact_id]
 
     def merge_row(self, row: CheckedRow, person: ImportedContact | None) -> tuple[ImportedContact, str]:
-        """Store a row as this person, or as a new one: created, merged, updated, unchanged (see `ImportCounts`)."""
+        """Merge a row into a contact, or into a new one if `person` is None.
+
+        Returns the contact and the outcome: created, merged, updated, unchanged (see `ImportCounts`).
+        """
         if person is None:
-            return self._make(row), "created"
-        brought = self._facts(row)
-        changed = person.add_facts(brought, newer=self._newer(person, brought))
+            return self._create(row), "created"
+        facts = self._facts(row)
+        changed = person.add_facts(facts, newer=self._newer(person, facts))
         for phone_id in self._phones_of(row):
-            if phone_id not in person.phones and (person.id, phone_id) not in self._parted:
+            if phone_id not in person.phones and (person.id, phone_id) not in self._former_owners:
                 person.phones.append(phone_id)
                 person.phones_added.append(phone_id)
                 self._on_phone.setdefault(phone_id, []).append(person)
                 changed = True
-        for told in self._told.get(person.id, ()):
-            person.confirm(*told, brought=brought, on=self._phones_of(row))
+        for other_change in self._other_changes.get(person.id, ()):
+            person.confirm(*other_change, facts=facts, on=self._phones_of(row))
         if person.is_new:  # further up in this chunk
             return person, "merged"
         if person.id not in self._members:
-            self._members[person.id] = self._brought.id
+            self._members[person.id] = self._list_import.id
             self._memberships.append((person, row))
             return person, "merged"
-        if self._members[person.id] == self._brought.id:  # further up in this file
+        if self._members[person.id] == self._list_import.id:  # further up in this file
             return person, "merged"
-        self._here_again.add(person.id)
+        self._seen_again.add(person.id)
         return person, "updated" if changed else "unchanged"
 
     def numbers_added(self) -> dict[int, list[int]]:
-        """People of before, with the phones that they were given."""
-        return {each.id: each.phones_added for each in self._people.values() if each.phones_added}
+        """Return the ids of existing contacts, with the ids of phones that were added to them."""
+        return {person.id: person.phones_added for person in self._people.values() if person.phones_added}
 
     def write(self) -> None:
-        """Write all that was joined."""
-        ids = reserve_ids(self._session, Contact.__table__, len(self._made))
-        for person, new_id in zip(self._made, ids, strict=True):
+        """Write all merged rows to the database."""
+        ids = reserve_ids(self._session, Contact.__table__, len(self._created))
+        for person, new_id in zip(self._created, ids, strict=True):
             person.id = new_id
         contacts = [
-            (each.id, each.name, each.key, given, *each.facts.values())
-            for each, given in zip(self._made, self._given, strict=True)
+            (contact.id, contact.name, contact.key, given_key, *contact.facts.values())
+            for contact, given_key in zip(self._created, self._given_keys, strict=True)
         ]
         columns = ("id", "name", "name_key", "given_key", *FACTS)
         moment = {"created_at": self._now, "updated_at": self._now}
         insert_rows(self._session, Contact.__table__, columns, contacts, always=moment)
-        grown = [each for each in self._people.values() if each.added or each.phones_added]
+        extended = [contact for contact in self._people.values() if contact.added or contact.phones_added]
         self._write_phones(
-            [(each.id, phone, n) for each in self._made for n, phone in enumerate(each.phones, 1)]
+            [
+                (contact.id, phone_id, position)
+                for contact in self._created
+                for position, phone_id in enumerate(contact.phones, 1)
+            ]
         )
         self._write_phones(
-            [(each.id, phone, each.phones.index(phone) + 1) for each in grown for phone in each.phones_added]
+            [
+                (contact.id, phone_id, contact.phones.index(phone_id) + 1)
+                for contact in extended
+                for phone_id in contact.phones_added
+            ]
         )
         insert_rows(
             self._session,
             Membership.__table__,
             ("contact_id", "row", "unit"),
             [(person.id, row.row, row.unit[:120]) for person, row in self._memberships],
-            always={"list_id": self._brought.list_id, "import_id": self._brought.id},
+            always={"list_id": self._list_import.list_id, "import_id": self._list_import.id},
         )
-        record_sighting(self._session, self._here_again, brought=self._brought)
-        if grown:
-            self._write_facts(grown)
-        told = [each for each in self._people.values() if each.confirmed or each.phones_confirmed]
-        if grown or told:
-            self._write_changes({each.id: each for each in (*grown, *told)}.values())
+        record_sighting(self._session, self._seen_again, list_import=self._list_import)
+        if extended:
+            self._write_facts(extended)
+        confirmed = [
+            contact for contact in self._people.values() if contact.confirmed or contact.phones_confirmed
+        ]
+        if extended or confirmed:
+            self._write_changes({contact.id: contact for contact in (*extended, *confirmed)}.values())
 
-    def _look_up(self, ids: set[int]) -> None:
+    def _load_contacts(self, ids: set[int]) -> None:
         if not ids:
             return
         people = values_subquery(self._session, ids, BigInteger)
@@ -204,21 +219,21 @@ class ContactMerger:
         self._members |= dict(
             self._session.execute(
                 select(Membership.contact_id, Membership.import_id).where(
-                    Membership.list_id == self._brought.list_id, Membership.contact_id.in_(people)
+                    Membership.list_id == self._list_import.list_id, Membership.contact_id.in_(people)
                 )
             ).all()
         )
 
         for contact_id, fields, phones in self._session.execute(
             select(ImportChange.contact_id, ImportChange.fields, ImportChange.phones).where(
-                ImportChange.contact_id.in_(people), ImportChange.import_id != self._brought.id
+                ImportChange.contact_id.in_(people), ImportChange.import_id != self._list_import.id
             )
         ):
-            self._told.setdefault(contact_id, []).append((fields, phones))
+            self._other_changes.setdefault(contact_id, []).append((fields, phones))
 
     @cached_property
-    def _of_the_organisation(self) -> set[int]:
-        owner = select(ContactList.organisation_id).where(ContactList.id == self._brought.list_id)
+    def _organisation_contacts(self) -> set[int]:
+        owner = select(ContactList.organisation_id).where(ContactList.id == self._list_import.list_id)
         return set(
             self._session.scalars(
                 select(Membership.contact_id)
@@ -236,21 +251,21 @@ class ContactMerger:
     def _facts(self, row: CheckedRow) -> dict[str, Any]:
         return facts_of(row, self._known_areas)
 
-    def _newer(self, person: ImportedContact, brought: dict[str, Any]) -> Collection[str]:
-        """What this file knows better than the lists of the same organisation before it."""
+    def _newer(self, person: ImportedContact, facts: dict[str, Any]) -> Collection[str]:
+        """Return the facts in which this file overrides earlier lists of the same organisation."""
         known = person.facts["has_smartphone"]
-        if known is None or brought["has_smartphone"] in (None, known) or person.is_new:
+        if known is None or facts["has_smartphone"] in (None, known) or person.is_new:
             return ()
-        is_of_this_file = self._members.get(person.id) == self._brought.id
-        return () if is_of_this_file or person.id not in self._of_the_organisation else ("has_smartphone",)
+        is_of_this_file = self._members.get(person.id) == self._list_import.id
+        return () if is_of_this_file or person.id not in self._organisation_contacts else ("has_smartphone",)
 
-    def _make(self, row: CheckedRow) -> ImportedContact:
+    def _create(self, row: CheckedRow) -> ImportedContact:
         phones = self._phones_of(row)
         person = ImportedContact(0, row.name[:120], row.name_key, self._facts(row), phones, is_new=True)
         for phone_id in phones:
             self._on_phone.setdefault(phone_id, []).append(person)
-        self._made.append(person)
-        self._given.append(row.given_key)
+        self._created.append(person)
+        self._given_keys.append(row.given_key)
         self._memberships.append((person, row))
         return person
 
@@ -258,48 +273,53 @@ class ContactMerger:
         columns = ("contact_id", "phone_id", "position")
         insert_rows(self._session, ContactPhone.__table__, columns, rows)
 
-    def _write_facts(self, grown: list[ImportedContact]) -> None:
+    def _write_facts(self, people: list[ImportedContact]) -> None:
         table: Any = Contact.__table__
         self._session.execute(
             update(table)
             .where(table.c.id == bindparam("_id"))
             .values({**{name: bindparam(f"_{name}") for name in FACTS}, "updated_at": self._now}),
-            [{"_id": each.id, **{f"_{name}": each.facts[name] for name in FACTS}} for each in grown],
+            [{"_id": person.id, **{f"_{name}": person.facts[name] for name in FACTS}} for person in people],
         )
 
     def _write_changes(self, people: Collection[ImportedContact]) -> None:
-        of_this = select(ImportChange).where(
-            ImportChange.import_id == self._brought.id,
+        query = select(ImportChange).where(
+            ImportChange.import_id == self._list_import.id,
             ImportChange.contact_id.in_(
-                values_subquery(self._session, [each.id for each in people], BigInteger)
+                values_subquery(self._session, [person.id for person in people], BigInteger)
             ),
         )
-        held = {each.contact_id: each for each in self._session.scalars(of_this)}
+        changes = {change.contact_id: change for change in self._session.scalars(query)}
         for person in people:
-            change = held.get(person.id)
+            change = changes.get(person.id)
             if change is None:
-                change = ImportChange(import_id=self._brought.id, contact_id=person.id, fields={}, phones=[])
+                change = ImportChange(
+                    import_id=self._list_import.id, contact_id=person.id, fields={}, phones=[]
+                )
                 self._session.add(change)
-            told = {
+            values = {
                 name: [change.fields[name][0] if name in change.fields else before, value]
                 for name, (before, value) in (person.confirmed | person.added).items()
             }
-            change.fields = {**change.fields, **told}
+            change.fields = {**change.fields, **values}
             phones = [*person.phones_added, *person.phones_confirmed]
-            change.phones = [*change.phones, *(each for each in phones if each not in change.phones)]
+            change.phones = [
+                *change.phones,
+                *(phone_id for phone_id in phones if phone_id not in change.phones),
+            ]
         self._session.flush()
 
 
-_LETTER: dict[Sex | None, str | None] = {None: None, Sex.MALE: "m", Sex.FEMALE: "f"}
+_SEX_CODES: dict[Sex | None, str | None] = {None: None, Sex.MALE: "m", Sex.FEMALE: "f"}
 FACTS = ("birth_year", "sex", "area_code", "village", "has_smartphone")
 
 
 @dataclass(slots=True, eq=False)
 class ImportedContact:
-    """Somebody on the chunk's phones. A new one has no id until written.
+    """Contact as an import sees it: what is known, and what its rows add.
 
-    `added` is what this chunk adds to others: the value before and its own; `confirmed` what it says as another import
-    has done that added it.
+    A new one has no id until written. `added` is what this chunk adds to an existing contact: the value
+    before and its own. `confirmed` is what it states as well as another import that added it.
     """
 
     id: int
@@ -313,134 +333,143 @@ class ImportedContact:
     phones_confirmed: list[int] = field(default_factory=list)
     is_new: bool = False
 
-    def add_facts(self, brought: dict[str, Any], *, newer: Collection[str] = ()) -> bool:
-        """Add what was not known; never overwrite but what is `newer`: a changed value is a question for a person.
+    def add_facts(self, facts: dict[str, Any], *, newer: Collection[str] = ()) -> bool:
+        """Add facts that were not known. Returns whether anything was added.
 
-        Whether anything was added.
+        Known facts are not overwritten, except those in `newer`: a changed value is a question for an
+        officer.
         """
-        grown = False
-        for name, value in brought.items():
+        has_grown = False
+        for name, value in facts.items():
             known = self.facts[name]
             if value not in (None, "", known) and (known in (None, "") or name in newer):
                 self.facts[name] = value
                 self.added[name] = [self.added[name][0] if name in self.added else known, value]
-                grown = True
-        return grown
+                has_grown = True
+        return has_grown
 
     def confirm(
         self,
         values: dict[str, list[Any]],
         phones: Collection[int],
         *,
-        brought: dict[str, Any],
+        facts: dict[str, Any],
         on: Collection[int],
     ) -> None:
-        """Of what another import added remember what a row with these facts, `on` these phones, says as well."""
+        """Remember which values and phones of another import a row states as well.
+
+        `facts` and `on`: the row's facts and phones.
+        """
         for name, (before, value) in values.items():
-            if value == brought[name] == self.facts[name] and name not in self.added:
+            if value == facts[name] == self.facts[name] and name not in self.added:
                 self.confirmed[name] = [before, value]
         known = {*self.phones_added, *self.phones_confirmed}
-        self.phones_confirmed += [each for each in on if each in phones and each not in known]
+        self.phones_confirmed += [phone_id for phone_id in on if phone_id in phones and phone_id not in known]
 
-    def contradicts(self, brought: dict[str, Any]) -> bool:
-        """Is the sex or the year of birth another one?"""
+    def contradicts(self, facts: dict[str, Any]) -> bool:
+        """Return whether sex or year of birth differ."""
         return any(
-            self.facts[name] and brought[name] and self.facts[name] != brought[name]
+            self.facts[name] and facts[name] and self.facts[name] != facts[name]
             for name in ("birth_year", "sex")
         )
 
     def is_namesake(self, row: CheckedRow, known_areas: Collection[str]) -> bool:
-        """Of two whose names have the same letters: are they two, by their accents and by what else is known?"""
+        """Return whether a row whose name has the same letters is about another person.
+
+        It is if the names differ in their accents and the sex or year of birth differs.
+        """
         differ = self.name.lower() != row.name[:120].lower()
         return differ and self.contradicts(facts_of(row, known_areas))
 
 
 def facts_of(row: CheckedRow, known_areas: Collection[str]) -> dict[str, Any]:
-    """What a row tells of a person; of places those that the database knows."""
+    """Return what a row states of a person; an area only if the database knows it."""
     return {
         "birth_year": row.birth_year,
-        "sex": _LETTER[row.sex],
+        "sex": _SEX_CODES[row.sex],
         "area_code": row.place.code if row.place.code in known_areas else None,
         "village": row.village[:120],
         "has_smartphone": row.has_smartphone,
     }
 
 
-def record_sighting(session: Session, contacts: Collection[int], *, brought: ListImport) -> None:
-    """People of the list whom this import had, too."""
+def record_sighting(session: Session, contacts: Collection[int], *, list_import: ListImport) -> None:
+    """Record that this import contained contacts of the list again."""
     if not contacts:
         return
-    theirs = (
-        Membership.list_id == brought.list_id,
+    memberships = (
+        Membership.list_id == list_import.list_id,
         Membership.contact_id.in_(values_subquery(session, contacts, BigInteger)),
-        Membership.import_id.is_distinct_from(brought.id),
+        Membership.import_id.is_distinct_from(list_import.id),
     )
     known = exists().where(
         ImportSighting.contact_id == Membership.contact_id,
         ImportSighting.import_id == Membership.last_import_id,
     )
     before = select(Membership.contact_id, Membership.last_import_id, Membership.list_id).where(
-        *theirs, Membership.last_import_id != brought.id, ~known
+        *memberships, Membership.last_import_id != list_import.id, ~known
     )
     session.execute(insert(ImportSighting).from_select(["contact_id", "import_id", "list_id"], before))
     session.execute(
-        update(Membership).where(*theirs).values(last_import_id=brought.id), execution_options=NO_SYNC
+        update(Membership).where(*memberships).values(last_import_id=list_import.id),
+        execution_options=NO_SYNC,
     )
 
 
-def reassign_contacts(session: Session, contacts: Collection[int], *, brought: ListImport) -> set[int]:
-    """People whom this import brought are the next one's that had them. Which row it was, it did not say.
+def reassign_contacts(session: Session, contacts: Collection[int], *, list_import: ListImport) -> set[int]:
+    """Reassign contacts that this import added to the next import that contained them.
 
-    Those whom no other had.
+    Their row is cleared, as the later import did not record it. Returns the contacts that no other import
+    contained.
     """
-    theirs = (
-        Membership.list_id == brought.list_id,
-        Membership.import_id == brought.id,
+    memberships = (
+        Membership.list_id == list_import.list_id,
+        Membership.import_id == list_import.id,
         Membership.contact_id.in_(values_subquery(session, contacts, BigInteger)),
     )
     between = (
         select(ImportSighting.contact_id, func.min(ImportSighting.import_id).label("import_id"))
-        .where(ImportSighting.list_id == brought.list_id, ImportSighting.import_id != brought.id)
+        .where(ImportSighting.list_id == list_import.list_id, ImportSighting.import_id != list_import.id)
         .where(ImportSighting.contact_id.in_(values_subquery(session, contacts, BigInteger)))
         .group_by(ImportSighting.contact_id)
         .subquery()
     )
-    heirs: dict[int | None, set[int]] = {}
+    next_imports: dict[int | None, set[int]] = {}
     for contact_id, last, other in session.execute(
         select(Membership.contact_id, Membership.last_import_id, between.c.import_id)
         .outerjoin(between, between.c.contact_id == Membership.contact_id)
-        .where(*theirs)
+        .where(*memberships)
     ):
-        heirs.setdefault(min(filter(None, (last, other)), default=None), set()).add(contact_id)
-    alone = heirs.pop(None, set())
-    for import_id, people in heirs.items():
+        next_imports.setdefault(min(filter(None, (last, other)), default=None), set()).add(contact_id)
+    unassigned = next_imports.pop(None, set())
+    for import_id, people in next_imports.items():
         last = case((Membership.last_import_id == import_id, None), else_=Membership.last_import_id)
         session.execute(
             update(Membership)
-            .where(*theirs[:2], Membership.contact_id.in_(values_subquery(session, people, BigInteger)))
+            .where(*memberships[:2], Membership.contact_id.in_(values_subquery(session, people, BigInteger)))
             .values(import_id=import_id, last_import_id=last, row=None),
             execution_options=NO_SYNC,
         )
-    return alone
+    return unassigned
 
 
-def remove_sightings(session: Session, *, brought: ListImport) -> None:
-    """This import had nobody: whose last one it was, theirs is the one before it."""
+def remove_sightings(session: Session, *, list_import: ListImport) -> None:
+    """Remove this import from the sightings; memberships that have it as the last get the one before it."""
     before = (
         select(func.max(ImportSighting.import_id))
         .where(
-            ImportSighting.list_id == brought.list_id,
+            ImportSighting.list_id == list_import.list_id,
             ImportSighting.contact_id == Membership.contact_id,
-            ImportSighting.import_id.not_in((brought.id, func.coalesce(Membership.import_id, 0))),
+            ImportSighting.import_id.not_in((list_import.id, func.coalesce(Membership.import_id, 0))),
         )
         .scalar_subquery()
     )
     session.execute(
         update(Membership)
-        .where(Membership.list_id == brought.list_id, Membership.last_import_id == brought.id)
+        .where(Membership.list_id == list_import.list_id, Membership.last_import_id == list_import.id)
         .values(last_import_id=before),
         execution_options=NO_SYNC,
     )
     session.execute(
-        delete(ImportSighting).where(ImportSighting.import_id == brought.id), execution_options=NO_SYNC
+        delete(ImportSighting).where(ImportSighting.import_id == list_import.id), execution_options=NO_SYNC
     )

@@ -1,7 +1,8 @@
-"""The work on an upload: checked first, stored after the officer's word. Each chunk of rows is one transaction.
+"""Processing of an upload by a worker: check, store, undo. Each chunk of rows is one transaction.
 
-A worker holds a lease while it works. One that was killed is followed by another when the lease has run out: a
-check starts anew, storing goes on behind the last stored row, as the rows and the count of them are one commit.
+A worker holds a lease while it works. If it is killed, another worker continues once the lease has run out: a
+check starts again from the first row; storing continues behind the last stored row, as the rows and their
+count are in one commit.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ from outreach.models.places import Area
 from outreach.rules.errors import BadList, LoaError, NoPhoneColumn
 from outreach.rules.gazetteer import default_gazetteer
 
-# Longer than opening the largest workbook and storing one chunk take.
+# Longer than it takes to open the largest workbook, and to store one chunk.
 LEASE = timedelta(seconds=30)
-_AT_WORK = (UploadState.CHECKING, UploadState.STORING, UploadState.UNDOING)
-MOST_TRIES = 3  # workers that may end over it without having moved it on
+_IN_PROGRESS = (UploadState.CHECKING, UploadState.STORING, UploadState.UNDOING)
+MOST_TRIES = 3  # workers that may die without progress
 _NOT_UNDONE = "Chưa gỡ hết những gì tệp này đã đưa vào. Hãy bấm “Hoàn tác lần nhập” lần nữa; nếu vẫn lỗi, hãy báo người quản trị."
-_SERVER_AWAY = (OperationalError, InterfaceError)
+_DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 
 @dataclass(frozen=True, slots=True)
 class UploadContext:
-    """What working on uploads needs. `stop_requested` is asked between two chunks."""
+    """Settings and resources for the processing. `stop_requested` is called between two chunks."""
 
     db: Database
     folder: Path
@@ -49,38 +50,41 @@ class UploadContext:
 
 
 def uploads_to_process(session: Session, *, now: datetime) -> list[int]:
-    """Uploads that someone should be working on and nobody is."""
+    """Return the ids of uploads with work to do that no worker holds a lease on."""
     return list(
         session.scalars(
-            select(Upload.id).where(Upload.state.in_(_AT_WORK), Upload.due_at <= now).order_by(Upload.id)
+            select(Upload.id).where(Upload.state.in_(_IN_PROGRESS), Upload.due_at <= now).order_by(Upload.id)
         )
     )
 
 
-def process_upload(work: UploadContext, upload_id: int) -> bool:
-    """Do what its state asks for, to the end or until told to stop. False where there is nothing to do."""
-    upload = _take(work, upload_id)
+def process_upload(context: UploadContext, upload_id: int) -> bool:
+    """Do what the upload's state asks for, to the end or until a stop is requested.
+
+    Returns False if there is nothing to do.
+    """
+    upload = _claim(context, upload_id)
     if upload is None:
         return False
-    path = path_of(upload, work.folder)
+    path = path_of(upload, context.folder)
     try:
         if upload.state is UploadState.UNDOING:
-            _undo(work, upload)
+            _undo(context, upload)
             return True
         if not path.is_file() or digest(path) != upload.sha256:
             raise BadList("Tệp đã lưu bị thay đổi hoặc không còn. Hãy chọn lại tệp gốc và nhập lại từ đầu.")
         with gc_paused():
             if upload.state is UploadState.CHECKING:
-                _check(work, upload, path)
+                _check(context, upload, path)
             else:
-                _store(work, upload, path)
+                _store(context, upload, path)
     except LoaError as error:
-        _fail(work, upload, str(error))
-    except _SERVER_AWAY:
-        raise  # another worker goes on when the lease has run out
+        _fail(context, upload, str(error))
+    except _DATABASE_ERRORS:
+        raise  # another worker continues when the lease has run out
     except Exception:
         _fail(
-            work,
+            context,
             upload,
             _NOT_UNDONE
             if upload.state is UploadState.UNDOING
@@ -91,11 +95,11 @@ def process_upload(work: UploadContext, upload_id: int) -> bool:
     return True
 
 
-def _take(work: UploadContext, upload_id: int) -> Upload | None:
+def _claim(context: UploadContext, upload_id: int) -> Upload | None:
     now = datetime.now(UTC)
-    with work.db.write() as session:
+    with context.db.write() as session:
         upload = session.get(Upload, upload_id, with_for_update=True)
-        if upload is None or upload.state not in _AT_WORK or upload.due_at is None or upload.due_at > now:
+        if upload is None or upload.state not in _IN_PROGRESS or upload.due_at is None or upload.due_at > now:
             return None
         if upload.tries >= MOST_TRIES:
             _give_up(upload, now=now)
@@ -108,18 +112,18 @@ def _take(work: UploadContext, upload_id: int) -> Upload | None:
 
 
 def _give_up(upload: Upload, *, now: datetime) -> None:
-    """Every worker that took it ended over it: the next one would, too."""
-    tried = f"Hệ thống đã thử {MOST_TRIES} lần mà không xử lý được tệp này. "
+    """End an upload over which every worker that took it died: the next one would, too."""
+    prefix = f"Hệ thống đã thử {MOST_TRIES} lần mà không xử lý được tệp này. "
     if upload.state is UploadState.STORING:
         begin_undoing(
-            upload, now=now, error=f"{tried}Hãy chia danh sách thành nhiều tệp nhỏ hơn rồi nhập lại."
+            upload, now=now, error=f"{prefix}Hãy chia danh sách thành nhiều tệp nhỏ hơn rồi nhập lại."
         )
     elif upload.state is UploadState.CHECKING:
         end_upload(
             upload,
             UploadState.FAILED,
             now=now,
-            error=f"{tried}Hãy chép danh sách sang một tệp Excel mới, hoặc chia thành nhiều tệp nhỏ hơn.",
+            error=f"{prefix}Hãy chép danh sách sang một tệp Excel mới, hoặc chia thành nhiều tệp nhỏ hơn.",
         )
     else:
         end_upload(
@@ -130,133 +134,138 @@ def _give_up(upload: Upload, *, now: datetime) -> None:
         )
 
 
-def _check(work: UploadContext, upload: Upload, path: Path) -> None:
+def _check(context: UploadContext, upload: Upload, path: Path) -> None:
     understood = describe_sheets(path, upload.corrected)
-    preview, shown, done = PreviewCounts(upload.list_id, work.secret_key), list[dict[str, Any]](), 0
+    preview, shown, done = PreviewCounts(upload.list_id, context.secret_key), list[dict[str, Any]](), 0
     try:
         for chunk in prefetch_chunks(check_list(path, default_gazetteer(), upload.corrected), CHUNK):
-            with work.db.read() as session:
-                told = preview.add(session, chunk)
-            first = zip(chunk[: ROWS_SHOWN - len(shown)], told, strict=False)
-            shown += [show_row(row, *said) for row, said in first]
-            with work.db.write() as session:
-                held = _still_ours(session, work, upload, done=done)
-                if held is None:
+            with context.db.read() as session:
+                outcomes = preview.add(session, chunk)
+            first = zip(chunk[: ROWS_SHOWN - len(shown)], outcomes, strict=False)
+            shown += [show_row(row, status, reason) for row, (status, reason) in first]
+            with context.db.write() as session:
+                claimed = _renew_lease(session, context, upload, done=done)
+                if claimed is None:
                     return
                 done += len(chunk)
-                held.progress = done
+                claimed.progress = done
     except NoPhoneColumn as error:
         if not understood["sheets"]:
             raise
-        _ask_for_columns(work, upload, understood, str(error), done=done)
+        _ask_for_columns(context, upload, understood, str(error), done=done)
         return
-    with work.db.write() as session:
-        held = _still_ours(session, work, upload, done=done)
-        if held is None:
+    with context.db.write() as session:
+        claimed = _renew_lease(session, context, upload, done=done)
+        if claimed is None:
             return
         if not done:
             raise BadList(f"Tệp “{upload.file_name}” không có người nào. Hãy kiểm tra lại tệp gốc.")
-        held.counts, held.total = dict(preview.counts), done
-        held.preview = {**understood, "rows": shown}
-        held.state, held.due_at = UploadState.READY, None
+        claimed.counts, claimed.total = dict(preview.counts), done
+        claimed.preview = {**understood, "rows": shown}
+        claimed.state, claimed.due_at = UploadState.READY, None
 
 
 def _ask_for_columns(
-    work: UploadContext, upload: Upload, understood: dict[str, Any], problem: str, *, done: int
+    context: UploadContext, upload: Upload, understood: dict[str, Any], problem: str, *, done: int
 ) -> None:
-    with work.db.write() as session:
-        held = _still_ours(session, work, upload, done=done)
-        if held is not None:
-            held.counts, held.total = {}, None
-            held.preview = {**understood, "rows": [], "problem": problem}
-            held.state, held.due_at = UploadState.READY, None
+    with context.db.write() as session:
+        claimed = _renew_lease(session, context, upload, done=done)
+        if claimed is not None:
+            claimed.counts, claimed.total = {}, None
+            claimed.preview = {**understood, "rows": [], "problem": problem}
+            claimed.state, claimed.due_at = UploadState.READY, None
 
 
-def _store(work: UploadContext, upload: Upload, path: Path) -> None:
-    with work.db.read() as session:
+def _store(context: UploadContext, upload: Upload, path: Path) -> None:
+    with context.db.read() as session:
         known_areas = set(session.scalars(select(Area.code)))
     done = upload.progress
     rows = islice(check_list(path, default_gazetteer(), upload.corrected), done, None)
     for chunk in prefetch_chunks(rows, CHUNK):
-        with work.db.write() as session:
-            held = _still_ours(session, work, upload, done=done)
-            if held is None:
+        with context.db.write() as session:
+            claimed = _renew_lease(session, context, upload, done=done)
+            if claimed is None:
                 return
-            brought = session.get_one(ListImport, held.import_id)
+            list_import = session.get_one(ListImport, claimed.import_id)
             store_rows(
                 session,
                 chunk,
-                brought=brought,
+                list_import=list_import,
                 known_areas=known_areas,
-                secret_key=work.secret_key,
+                secret_key=context.secret_key,
                 now=datetime.now(UTC),
             )
             done += len(chunk)
-            held.progress = done
-    with work.db.write() as session:
-        held = _still_ours(session, work, upload, done=done)
-        if held is None:
+            claimed.progress = done
+    with context.db.write() as session:
+        claimed = _renew_lease(session, context, upload, done=done)
+        if claimed is None:
             return
         now = datetime.now(UTC)
-        counts = session.get_one(ListImport, held.import_id).counts
-        end_upload(held, UploadState.DONE, now=now)
+        counts = session.get_one(ListImport, claimed.import_id).counts
+        end_upload(claimed, UploadState.DONE, now=now)
         audit.record(
             session,
-            actor_id=held.uploaded_by,
+            actor_id=claimed.uploaded_by,
             action="contacts.import",
-            subject=f"contact_lists:{held.list_id}",
+            subject=f"contact_lists:{claimed.list_id}",
             now=now,
             **counts,
         )
-    forget_file(upload, work.folder)
+    forget_file(upload, context.folder)
 
 
-def _undo(work: UploadContext, upload: Upload) -> None:
+def _undo(context: UploadContext, upload: Upload) -> None:
     done = upload.progress
     while True:
-        with work.db.write() as session:
-            held = _still_ours(session, work, upload, done=done)
-            if held is None:
+        with context.db.write() as session:
+            claimed = _renew_lease(session, context, upload, done=done)
+            if claimed is None:
                 return
             now = datetime.now(UTC)
-            brought = session.get_one(ListImport, held.import_id)
-            taken = undo_import_rows(session, brought, limit=CHUNK, secret_key=work.secret_key, now=now)
-            if not taken:
+            list_import = session.get_one(ListImport, claimed.import_id)
+            undone = undo_import_rows(
+                session, list_import, limit=CHUNK, secret_key=context.secret_key, now=now
+            )
+            if not undone:
                 end_upload(
-                    held,
-                    UploadState.FAILED if held.error else UploadState.CANCELLED,
+                    claimed,
+                    UploadState.FAILED if claimed.error else UploadState.CANCELLED,
                     now=now,
-                    error=held.error,
+                    error=claimed.error,
                 )
                 break
-            done += taken
-            held.progress = done
-    forget_file(upload, work.folder)
+            done += undone
+            claimed.progress = done
+    forget_file(upload, context.folder)
 
 
-def _still_ours(session: Session, work: UploadContext, upload: Upload, *, done: int) -> Upload | None:
-    """Its row, locked and its lease renewed; None when it was cancelled, taken over, or we were told to stop."""
+def _renew_lease(session: Session, context: UploadContext, upload: Upload, *, done: int) -> Upload | None:
+    """Return the upload's row, locked and its lease renewed, before the next chunk.
+
+    Returns None if it was cancelled, taken over by another worker, or a stop was requested.
+    """
     now = datetime.now(UTC)
-    held = session.get_one(Upload, upload.id, with_for_update=True)
-    if held.state is not upload.state or held.progress != done:
+    claimed = session.get_one(Upload, upload.id, with_for_update=True)
+    if claimed.state is not upload.state or claimed.progress != done:
         return None
-    if work.stop_requested():
-        held.due_at, held.tries = now, 0
+    if context.stop_requested():
+        claimed.due_at, claimed.tries = now, 0
         return None
-    held.due_at = now + LEASE
-    if held.state is not UploadState.CHECKING:  # a check begins anew each time
-        held.tries = 0  # with the chunk that comes now
-    return held
+    claimed.due_at = now + LEASE
+    if claimed.state is not UploadState.CHECKING:  # a check starts from the first row each time
+        claimed.tries = 0  # the upload advances with this chunk
+    return claimed
 
 
-def _fail(work: UploadContext, upload: Upload, error: str) -> None:
-    with work.db.write() as session:
-        held = session.get_one(Upload, upload.id, with_for_update=True)
-        if held.state is not upload.state:
+def _fail(context: UploadContext, upload: Upload, error: str) -> None:
+    with context.db.write() as session:
+        locked = session.get_one(Upload, upload.id, with_for_update=True)
+        if locked.state is not upload.state:
             return
         now = datetime.now(UTC)
-        if held.state is UploadState.STORING:
-            begin_undoing(held, now=now, error=error)
+        if locked.state is UploadState.STORING:
+            begin_undoing(locked, now=now, error=error)
         else:
-            end_upload(held, UploadState.FAILED, now=now, error=error)
-    forget_file(upload, work.folder)
+            end_upload(locked, UploadState.FAILED, now=now, error=error)
+    forget_file(upload, context.folder)

@@ -1,7 +1,8 @@
-"""People as rows of another system: written down as a file of a list, and from there on like any other.
+"""Rows received by the API: written as a CSV file of a list, then imported like any other file.
 
-So whatever holds for a file holds for them: numbers, places and names are read alike, a killed worker is followed by
-one that goes on, and the import can be undone on its page. Nobody confirms it: whoever sends rows names their parts.
+So the same rules apply: numbers, places and names are read alike, if a worker is killed another one
+continues, and the import can be undone on its page. No officer confirms it: the sender names the fields of
+the rows.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _YES, _NO = "có", "không"
 
 
 class RowField(NamedTuple):
-    """What a row may tell of a person: under which heading it is written down, and its longest text."""
+    """Field that a row may have: the column it is written to, and its longest text in characters."""
 
     column: str
     longest: int
@@ -55,21 +56,21 @@ ROW_FIELDS: dict[str, RowField] = {
 
 
 class ConcurrentRequest(WrongState):
-    """The same key, or the same new list, came in twice at once; the other one was first."""
+    """Error: two requests with the same key, or the same new list, at once; the other was first."""
 
 
 def find_received(session: Session, bearer: Bearer, key: str, *, sha256: str) -> int | None:
-    """The upload that a key stands for. Raises BadInput where other rows came with it."""
-    found = session.scalar(
+    """Return the id of the upload for an idempotency key, or None. Raises BadInput if the rows differ."""
+    received = session.scalar(
         select(RowsReceived).where(RowsReceived.token_id == bearer.token_id, RowsReceived.key == key)
     )
-    if found is None:
+    if received is None:
         return None
-    if found.sha256 != sha256:
+    if received.sha256 != sha256:
         raise BadInput(
             "Khóa Idempotency-Key này đã dùng cho một lần gửi khác nội dung. Hãy dùng khóa mới cho dữ liệu mới."
         )
-    return found.upload_id
+    return received.upload_id
 
 
 def receive_rows(
@@ -84,9 +85,10 @@ def receive_rows(
     bearer: Bearer,
     now: datetime,
 ) -> Upload:
-    """Take rows in for a list, made where there is none of this name; a worker, or whoever asks `run`, stores them.
+    """Store rows as an upload into a list, created if it does not exist; a worker imports them.
 
-    Raises NotFound for an organisation outside the token's, TakenMeanwhile. The use of the token is on record.
+    Raises NotFound for an organisation outside the token's scope, ConcurrentRequest. The use of the token is
+    recorded in the audit log.
     """
     user = bearer.as_user()
     owner = session.scalar(
@@ -98,9 +100,9 @@ def receive_rows(
         raise NotFound("Không có tổ chức mã này, hoặc nằm ngoài phạm vi của mã truy cập.")
     path = None
     try:
-        into = find_or_create_list(session, organisation_id=owner.id, name=list_name, now=now)
+        contact_list = find_or_create_list(session, organisation_id=owner.id, name=list_name, now=now)
         upload = Upload(
-            list_id=into.id,
+            list_id=contact_list.id,
             file_name=f"API {now:%Y-%m-%d %H.%M.%S}.csv",
             size=0,
             sha256="",
@@ -121,7 +123,7 @@ def receive_rows(
         _write(rows, path)
         upload.size, upload.sha256 = path.stat().st_size, digest(path)
         upload.import_id = begin_import(
-            session, list_id=into.id, file_name=upload.file_name, sha256=upload.sha256, now=now
+            session, list_id=contact_list.id, file_name=upload.file_name, sha256=upload.sha256, now=now
         ).id
     except IntegrityError as error:
         raise ConcurrentRequest("Cùng một lần gửi đang được xử lý. Hãy gửi lại sau giây lát.") from error
@@ -133,7 +135,7 @@ def receive_rows(
         session,
         actor_id=None,
         action="api.contacts",
-        subject=f"contact_lists:{into.id}",
+        subject=f"contact_lists:{contact_list.id}",
         now=now,
         token=bearer.token_id,
         upload=upload.id,
@@ -143,7 +145,7 @@ def receive_rows(
 
 
 def find_upload_of_token(session: Session, upload_id: int, *, bearer: Bearer) -> Upload:
-    """An upload that came in by a token, into a list of the bearer's scope. Raises NotFound."""
+    """Return an upload received by the API, into a list of the bearer's scope. Raises NotFound."""
     upload = session.scalar(
         select(Upload)
         .join(ContactList, ContactList.id == Upload.list_id)
@@ -161,10 +163,10 @@ def find_upload_of_token(session: Session, upload_id: int, *, bearer: Bearer) ->
 def _write(rows: Sequence[Mapping[str, object]], path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8-sig", newline="") as file:
-        file.write("sep=,\r\n")  # nothing is left to be guessed
+        file.write("sep=,\r\n")  # the separator need not be guessed
         writer = csv.writer(file)
         writer.writerow(
-            [PLAIN_LABELS[Column.STT], *(PLAIN_LABELS[part.column] for part in ROW_FIELDS.values())]
+            [PLAIN_LABELS[Column.STT], *(PLAIN_LABELS[field.column] for field in ROW_FIELDS.values())]
         )
         for number, row in enumerate(rows, start=1):
             writer.writerow([str(number), *(_cell(row.get(name)) for name in ROW_FIELDS)])

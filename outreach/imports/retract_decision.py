@@ -1,4 +1,7 @@
-"""A decision taken back, with all rows that were decided with it: what it stored goes, and each row waits again."""
+"""Retraction of a decision on import issues, with all issues decided together with it.
+
+What the decision stored is removed, and each issue is open again.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,12 @@ from outreach.rules.errors import WrongState
 from outreach.rules.identity import given_key, name_key
 
 OFFERED_FOR = timedelta(hours=1)
-_BY_A_PERSON = (Decision.TAKEN, Decision.SAME, Decision.RENAMED, Decision.DROPPED, Decision.ANSWERED)
+_BY_OFFICER = (Decision.TAKEN, Decision.SAME, Decision.RENAMED, Decision.DROPPED, Decision.ANSWERED)
 
 
 @dataclass(frozen=True, slots=True)
 class LastDecision:
-    """What an officer decided last: its first row's id, how many rows, when."""
+    """Last decision of an officer: the id of its first issue, how many issues, when."""
 
     issue_id: int
     rows: int
@@ -36,8 +39,8 @@ class LastDecision:
 
 
 def read_last(session: Session, user: User, *, now: datetime) -> LastDecision | None:
-    """The user's last decision, if it is not long ago and can be taken back."""
-    mine = (ImportIssue.decided_by == user.id, ImportIssue.decision.in_(_BY_A_PERSON), ImportIssue.key != "")
+    """Return the user's last decision, if it is recent and can be retracted, or None."""
+    mine = (ImportIssue.decided_by == user.id, ImportIssue.decision.in_(_BY_OFFICER), ImportIssue.key != "")
     latest = session.scalar(
         select(ImportIssue)
         .where(*mine, ImportIssue.decided_at > now - OFFERED_FOR)
@@ -48,32 +51,34 @@ def read_last(session: Session, user: User, *, now: datetime) -> LastDecision | 
         return None
     if latest.reason == WAS_ERASED and latest.decision == Decision.DROPPED:
         return None
-    return LastDecision(latest.id, len(_together(session, latest)), latest.decided_at)
+    return LastDecision(latest.id, len(_decided_together(session, latest)), latest.decided_at)
 
 
 def retract_decision(session: Session, issue_id: int, *, secret_key: str, user: User, now: datetime) -> int:
-    """Take a decision back; how many rows wait again. Raises NotFound, NotAllowed, WrongState where there is none of
-    the user's. What others have changed of a person since stays as they left it.
+    """Retract a decision. Returns how many issues are open again.
+
+    Values that others changed since stay as they are. Raises NotFound, NotAllowed, WrongState if it is no
+    decision of the user or cannot be retracted.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     find_issue(session, issue_id, user=user)
     lock_imports(session)
     first = session.get_one(ImportIssue, issue_id, with_for_update=True, populate_existing=True)
-    is_theirs = first.decided_by == user.id and first.decision in _BY_A_PERSON and first.key
-    if not is_theirs or (first.reason == WAS_ERASED and first.decision == Decision.DROPPED):
+    is_own = first.decided_by == user.id and first.decision in _BY_OFFICER and first.key
+    if not is_own or (first.reason == WAS_ERASED and first.decision == Decision.DROPPED):
         raise WrongState("Quyết định này không hoàn tác được nữa. Hãy tải lại trang.")
-    issues = _together(session, first)
-    brought = session.get_one(ListImport, first.import_id, with_for_update=True)
-    counts = dict(brought.counts)
+    issues = _decided_together(session, first)
+    list_import = session.get_one(ListImport, first.import_id, with_for_update=True)
+    counts = dict(list_import.counts)
     for issue in reversed(issues):
         if issue.decision != Decision.ANSWERED:
             outcome = "rejected" if issue.decision == Decision.DROPPED else (issue.undo or {})["outcome"]
             counts[outcome] -= 1
             counts["review"] += 1
         if issue.undo:
-            _take_back(session, brought, issue, issue.undo, secret_key=secret_key, user=user, now=now)
+            _undo_decision(session, list_import, issue, issue.undo, secret_key=secret_key, user=user, now=now)
         issue.decision = issue.decided_by = issue.decided_at = issue.undo = None
-    brought.counts = counts
+    list_import.counts = counts
     audit.record(
         session,
         actor_id=user.id,
@@ -85,22 +90,22 @@ def retract_decision(session: Session, issue_id: int, *, secret_key: str, user: 
     return len(issues)
 
 
-def _together(session: Session, first: ImportIssue) -> Sequence[ImportIssue]:
+def _decided_together(session: Session, first: ImportIssue) -> Sequence[ImportIssue]:
     return session.scalars(
         select(ImportIssue)
         .where(
             ImportIssue.import_id == first.import_id,
             ImportIssue.decided_by == first.decided_by,
             ImportIssue.decided_at == first.decided_at,
-            ImportIssue.key != "",  # emptied since, as the person was erased
+            ImportIssue.key != "",  # issues emptied since, as the contact was erased
         )
         .order_by(ImportIssue.id)
     ).all()
 
 
-def _take_back(
+def _undo_decision(
     session: Session,
-    brought: ListImport,
+    list_import: ListImport,
     issue: ImportIssue,
     undo: dict[str, Any],
     *,
@@ -108,7 +113,7 @@ def _take_back(
     secret_key: str,
     now: datetime,
 ) -> None:
-    if issue.status != IssueStatus.QUESTION:  # what was asked about the row once it was stored
+    if issue.status != IssueStatus.QUESTION:  # questions asked about the row after it was stored
         session.execute(
             delete(ImportIssue).where(
                 ImportIssue.import_id == issue.import_id,
@@ -120,32 +125,34 @@ def _take_back(
     if person is None:
         return
     if undo.get("name") is not None and person.name == issue.cells["name"][:120]:
-        renamed, person.name = person.name, undo["name"]
+        undone_name, person.name = person.name, undo["name"]
         person.name_key, person.given_key = name_key(person.name), given_key(person.name)
-        record_name(session, person, before=renamed, issue=issue, user=user, now=now)
-    told = others_of(session, brought, [person.id])[person.id]
+        record_name(session, person, before=undone_name, issue=issue, user=user, now=now)
+    other_changes = others_of(session, list_import, [person.id])[person.id]
     values, phones = undo.get("values", {}), undo.get("phones", [])
-    restore_values(person, values, told)
+    restore_values(person, values, other_changes)
     person.updated_at = now
-    _forget_change(session, brought.id, person.id, values, phones)
-    theirs = (Membership.list_id == brought.list_id, Membership.contact_id == person.id)
+    _forget_change(session, list_import.id, person.id, values, phones)
+    membership = (Membership.list_id == list_import.list_id, Membership.contact_id == person.id)
     if undo.get("joined") is False:
         session.execute(
             update(Membership)
-            .where(*theirs, Membership.last_import_id == brought.id)
+            .where(*membership, Membership.last_import_id == list_import.id)
             .values(last_import_id=undo["last"])
         )
     elif undo.get("joined"):
-        reassign_contacts(session, [person.id], brought=brought)
+        reassign_contacts(session, [person.id], list_import=list_import)
         session.execute(
-            delete(Membership).where(*theirs, Membership.import_id == brought.id, Membership.row == issue.row)
+            delete(Membership).where(
+                *membership, Membership.import_id == list_import.id, Membership.row == issue.row
+            )
         )
     session.flush()
     if undo.get("outcome") == "created":
         session.expunge(person)
         remove_people(session, [person.id], secret_key=secret_key, now=now)
-    kept = {phone_id for other in told for phone_id in other.phones}
-    links = [(person.id, phone_id) for phone_id in phones if phone_id not in kept]
+    still_stated = {phone_id for other in other_changes for phone_id in other.phones}
+    links = [(person.id, phone_id) for phone_id in phones if phone_id not in still_stated]
     remove_links(session, links, secret_key=secret_key, now=now)
 
 
@@ -155,7 +162,7 @@ def _forget_change(
     change = session.get(ImportChange, (import_id, contact_id))
     if change is None:
         return
-    change.fields = {name: told for name, told in change.fields.items() if name not in values}
+    change.fields = {name: field for name, field in change.fields.items() if name not in values}
     change.phones = [phone_id for phone_id in change.phones if phone_id not in phones]
     if not change.fields and not change.phones:
         session.delete(change)

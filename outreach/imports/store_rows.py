@@ -1,7 +1,7 @@
-"""From checked rows to the directory: each person once, each number once, with who brought them and from where.
+"""Storing of checked rows: each contact and each number once, with the import they came from.
 
-The same file again changes nothing. A row that a person must look at, or that cannot be taken, is kept
-beside the import as it stood in the file.
+Importing the same file again changes nothing. A row that an officer must decide on, or that cannot be stored,
+is kept as an import issue, as it was in the file.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from outreach.models.contacts import ContactList, ListImport
 from outreach.rules.list_rows import CheckedRow
 from outreach.rules.phone_numbers import PhoneStatus
 
-# Rows looked up and written together; memory holds these and the next ones.
+# Rows looked up and written together; memory holds one chunk and the next.
 CHUNK = 10_000
-# Any number will do, as long as it is no one else's.
+# Advisory lock; any number that no other lock uses.
 _LOCK = 620_823_282
-# What was decided before on a row kept aside makes it one that is there already.
+# Status None: an issue decided or asked before; its row counts as unchanged.
 _COUNTED = {IssueStatus.REVIEW: "review", IssueStatus.REJECT: "rejected", None: "unchanged"}
 
 
 @dataclass(slots=True)
 class ImportCounts:
-    """What came of a file's rows; all but the first add up to `rows`.
+    """Outcomes of a file's rows; all but the first add up to `rows`.
 
-    created: a new person. merged: a person who stood in another list, or further up in this file, joined
-    to this list. updated: a person of this list of whom more is known now. unchanged: nothing new.
-    review, rejected: kept aside with the reason.
+    created: a new contact. merged: a contact of another list, or of a row further up in this file, added to
+    this list. updated: a contact of this list of whom more is known now. unchanged: nothing new. review,
+    rejected: kept as import issues.
     """
 
     rows: int = 0
@@ -59,15 +59,15 @@ class ImportCounts:
 
 
 def find_or_create_list(session: Session, *, organisation_id: int, name: str, now: datetime) -> ContactList:
-    """An organisation's list by name, made where it is not there yet."""
-    found = session.scalar(
+    """Return an organisation's list by name, created if it does not exist."""
+    contact_list = session.scalar(
         select(ContactList).where(ContactList.organisation_id == organisation_id, ContactList.name == name)
     )
-    if found is None:
-        found = ContactList(organisation_id=organisation_id, name=name, created_at=now)
-        session.add(found)
+    if contact_list is None:
+        contact_list = ContactList(organisation_id=organisation_id, name=name, created_at=now)
+        session.add(contact_list)
         session.flush()
-    return found
+    return contact_list
 
 
 def import_rows(
@@ -81,35 +81,41 @@ def import_rows(
     now: datetime,
 ) -> tuple[ListImport, ImportCounts]:
     """Store the rows of one file in one list, in the caller's transaction: all of them or none."""
-    brought = begin_import(session, list_id=into.id, file_name=file.name, sha256=digest(file), now=now)
-    # PostgreSQL proves with each row that the import is there: not over a hundred versions of its counts.
+    list_import = begin_import(session, list_id=into.id, file_name=file.name, sha256=digest(file), now=now)
+    # PostgreSQL checks the foreign key to the import for each row; without autoflush it need not step over
+    # a hundred versions of the import's row, one for each change of its counts.
     with gc_paused(), session.no_autoflush:
         for chunk in prefetch_chunks(rows, CHUNK):
             store_rows(
-                session, chunk, brought=brought, known_areas=known_areas, secret_key=secret_key, now=now
+                session,
+                chunk,
+                list_import=list_import,
+                known_areas=known_areas,
+                secret_key=secret_key,
+                now=now,
             )
-    return brought, ImportCounts(**brought.counts)
+    return list_import, ImportCounts(**list_import.counts)
 
 
 def begin_import(session: Session, *, list_id: int, file_name: str, sha256: str, now: datetime) -> ListImport:
-    """An import that no row has come from yet."""
-    brought = ListImport(
+    """Create an import without rows."""
+    list_import = ListImport(
         list_id=list_id,
         file_name=file_name[:200],
         sha256=sha256,
         imported_at=now,
         counts=asdict(ImportCounts()),
     )
-    session.add(brought)
+    session.add(list_import)
     session.flush()
-    return brought
+    return list_import
 
 
 def store_rows(
     session: Session,
     rows: Sequence[CheckedRow],
     *,
-    brought: ListImport,
+    list_import: ListImport,
     known_areas: set[str],
     secret_key: str,
     now: datetime,
@@ -126,55 +132,59 @@ def store_rows(
     remember_languages(
         session,
         (
-            (row.language, [phones[each] for each in row.phone.numbers if each in phones])
+            (row.language, [phones[number] for number in row.phone.numbers if number in phones])
             for row in good
             if row.language
         ),
     )
     merger = ContactMerger(
-        session, brought, phones=phones, in_use=known.values(), known_areas=known_areas, now=now
+        session, list_import, phones=phones, in_use=known.values(), known_areas=known_areas, now=now
     )
     counts = Counter[str]({"rows": len(rows)})
     issues: list[tuple[CheckedRow, IssueStatus, str, int | None]] = []
-    asked: list[tuple[CheckedRow, str, ImportedContact]] = []
+    questions: list[tuple[CheckedRow, str, ImportedContact]] = []
     for row in rows:
-        person, why_not = match_row(row, merger, phones=phones, erased=erased)
-        if why_not:
-            issues.append((row, *why_not))
+        person, refusal = match_row(row, merger, phones=phones, erased=erased)
+        if refusal:
+            issues.append((row, *refusal))
             continue
         person, outcome = merger.merge_row(row, person)
         counts[outcome] += 1
-        asked += [(row, question, person) for question in questions_about(row, person, known_areas)]
+        questions += [(row, question, person) for question in questions_about(row, person, known_areas)]
     merger.write()
     carry_over_opt_outs(session, merger.numbers_added(), source="import", secret_key=secret_key, now=now)
     issues = [
-        (row, status, reason, _whom(row, about, merger=merger)) for row, status, reason, about in issues
+        (row, status, reason, _subject_id(row, contact_id, merger=merger))
+        for row, status, reason, contact_id in issues
     ]
-    for status in save_issues(session, issues, brought=brought, now=now):
+    for status in save_issues(session, issues, list_import=list_import, now=now):
         counts[_COUNTED[status]] += 1
-    questions = [(row, IssueStatus.QUESTION, question, person.id) for row, question, person in asked]
-    save_issues(session, questions, brought=brought, now=now)
-    close_corrected_issues(session, rows, brought=brought, now=now)
-    brought.counts = {name: count + counts[name] for name, count in brought.counts.items()}
+    question_rows = [(row, IssueStatus.QUESTION, question, person.id) for row, question, person in questions]
+    save_issues(session, question_rows, list_import=list_import, now=now)
+    close_corrected_issues(session, rows, list_import=list_import, now=now)
+    list_import.counts = {name: count + counts[name] for name, count in list_import.counts.items()}
 
 
 def questions_about(
     row: CheckedRow, person: ImportedContact, known_areas: Collection[str | None]
 ) -> list[str]:
-    """What a person must say about a row that was joined to somebody: BIRTH_UNCLEAR, OTHER_COMMUNE."""
-    asked = []
+    """Return the questions about a row merged into a contact: BIRTH_UNCLEAR, OTHER_COMMUNE."""
+    questions = []
     if row.birth_doubt and person.facts["birth_year"] is None:
-        asked.append(BIRTH_UNCLEAR)
-    known, said = person.facts["area_code"], row.place.code
-    if known and said in known_areas and said != known:
-        asked.append(OTHER_COMMUNE)
-    return asked
+        questions.append(BIRTH_UNCLEAR)
+    known, stated = person.facts["area_code"], row.place.code
+    if known and stated in known_areas and stated != known:
+        questions.append(OTHER_COMMUNE)
+    return questions
 
 
 def match_row(
     row: CheckedRow, merger: ContactMerger, *, phones: Mapping[str, int], erased: Collection[int]
 ) -> tuple[ImportedContact | None, tuple[IssueStatus, str, int | None] | None]:
-    """Who a row is, None for somebody new; or why it is kept aside: as what, the reason and the person it is about."""
+    """Return the contact that a row is about, or why the row becomes an issue.
+
+    (contact, None); (None, None) for a new contact; or (None, (status, reason, id of the contact it may be)).
+    """
     if row.phone.status is not PhoneStatus.OK:
         return None, (IssueStatus(row.phone.status), row.phone.reason or "", None)
     was_erased = row.row in erased
@@ -187,19 +197,22 @@ def match_row(
     return None, (IssueStatus.REVIEW, "changed_name", renamed.id) if renamed else None
 
 
-def _whom(row: CheckedRow, about: int | None, *, merger: ContactMerger) -> int | None:
-    """Whom a row kept aside is about: somebody of the same chunk has an id only once written."""
-    person = merger.find_renamed(row) if about == 0 else None
-    return person.id if person else about
+def _subject_id(row: CheckedRow, contact_id: int | None, *, merger: ContactMerger) -> int | None:
+    """Return the contact an issue is about: one of the same chunk gets its id only once written."""
+    person = merger.find_renamed(row) if contact_id == 0 else None
+    return person.id if person else contact_id
 
 
 def lock_imports(session: Session) -> None:
-    """Two imports that both find a person missing would both make them: one chunk at a time."""
+    """Serialise imports: one chunk at a time, until the transaction ends.
+
+    Two imports that both miss a contact would both create it.
+    """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
 def digest(file: Path) -> str:
-    """A file's SHA-256."""
+    """Return a file's SHA-256."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()

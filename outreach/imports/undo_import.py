@@ -1,10 +1,7 @@
-"""Take an import back.
+"""Undo of an import: contacts it alone contained are removed, and what it added to others.
 
-An import taken back: who came by it alone goes, what it added to others goes, everybody else stays.
-
-Somebody to whom a campaign points stays in the directory without this list, as what was sent to them must stay known.
-
-An import taken back by command, whether a page brought it in or a command.
+All other contacts stay. A contact to whom a campaign refers stays in the directory without this list, as what
+was sent to them must stay known. The same code serves imports from the admin site and from the command line.
 """
 
 from __future__ import annotations
@@ -37,10 +34,10 @@ from outreach.models.contacts import (
 )
 from outreach.rules.errors import NotFound, WrongState
 
-# What is said of an opt-out that somebody's other numbers take over.
+# Note on an opt-out that is carried over to a contact's other numbers.
 CARRIED = "Chuyển từ một số khác của người này, khi hoàn tác một lần nhập."
-# Tables whose rows go with a person, or live on without.
-_PART_OF_A_PERSON = {
+# Tables whose rows are removed with a contact, or stay without it.
+_CONTACT_TABLES = {
     "memberships",
     "contact_phones",
     "import_changes",
@@ -51,42 +48,43 @@ _PART_OF_A_PERSON = {
 
 
 def undo_import_rows(
-    session: Session, brought: ListImport, *, limit: int, secret_key: str, now: datetime
+    session: Session, list_import: ListImport, *, limit: int, secret_key: str, now: datetime
 ) -> int:
-    """Take back up to `limit` of what an import did; how many, 0 once all is gone. In the caller's transaction."""
+    """Undo up to `limit` of an import's memberships or changes. Returns how many, 0 once all is undone.
+
+    In the caller's transaction, with `lock_imports`.
+    """
     lock_imports(session)
-    done = _undo_memberships(session, brought, limit, secret_key=secret_key, now=now)
-    done = done or _undo_changes(session, brought, limit, secret_key=secret_key, now=now)
+    done = _undo_memberships(session, list_import, limit, secret_key=secret_key, now=now)
+    done = done or _undo_changes(session, list_import, limit, secret_key=secret_key, now=now)
     if not done:
-        _undo_rest(session, brought)
-        brought.undone_at = now
+        _undo_rest(session, list_import)
+        list_import.undone_at = now
     return done
 
 
 def _undo_memberships(
-    session: Session, brought: ListImport, limit: int, *, secret_key: str, now: datetime
+    session: Session, list_import: ListImport, limit: int, *, secret_key: str, now: datetime
 ) -> int:
-    theirs = (Membership.list_id == brought.list_id, Membership.import_id == brought.id)
+    memberships = (Membership.list_id == list_import.list_id, Membership.import_id == list_import.id)
     people = session.scalars(
-        select(Membership.contact_id).where(*theirs).order_by(Membership.contact_id).limit(limit)
+        select(Membership.contact_id).where(*memberships).order_by(Membership.contact_id).limit(limit)
     ).all()
-    gone = sorted(reassign_contacts(session, people, brought=brought))
-    session.execute(delete(Membership).where(*theirs, Membership.contact_id.in_(gone)))
-    remove_people(session, gone, secret_key=secret_key, now=now)
+    removed = sorted(reassign_contacts(session, people, list_import=list_import))
+    session.execute(delete(Membership).where(*memberships, Membership.contact_id.in_(removed)))
+    remove_people(session, removed, secret_key=secret_key, now=now)
     return len(people)
 
 
 def remove_people(session: Session, ids: Sequence[int], *, secret_key: str, now: datetime) -> None:
-    """Those of them who stand in no list any more and to whom nothing points, with the numbers that were theirs alone.
+    """Remove those contacts that are in no list and not referenced, with numbers that only they had.
 
-    An opt-out on one of their numbers outlives them on all of them, as suppressions do.
+    An opt-out on one of a contact's numbers is carried over to all of them, as suppressions outlive contacts.
     """
     table: Any = Contact.__table__
     elsewhere = exists(select(literal(1)).where(Membership.contact_id == table.c.id))
     removable = session.scalars(
-        select(table.c.id).where(
-            table.c.id.in_(ids), ~elsewhere, ~is_referenced(table, but=_PART_OF_A_PERSON)
-        )
+        select(table.c.id).where(table.c.id.in_(ids), ~elsewhere, ~is_referenced(table, but=_CONTACT_TABLES))
     ).all()
     links = [
         (contact_id, phone_id)
@@ -108,17 +106,20 @@ def remove_links(
     secret_key: str,
     now: datetime,
 ) -> None:
-    """These numbers are no more these people's (person, phone), who stay left alone where they opted out on one."""
+    """Remove numbers from contacts: `links` are (contact id, phone id).
+
+    An opt-out on one of them is carried over to the contact's other numbers.
+    """
     if not links:
         return
     carry_opt_outs(session, links, source="import", note=CARRIED, secret_key=secret_key, now=now)
     phones: dict[int, list[int]] = {}
     for contact_id, phone_id in links:
         phones.setdefault(contact_id, []).append(phone_id)
-    for contact_id, theirs in phones.items():
+    for contact_id, phone_ids in phones.items():
         session.execute(
             delete(ContactPhone).where(
-                ContactPhone.contact_id == contact_id, ContactPhone.phone_id.in_(theirs)
+                ContactPhone.contact_id == contact_id, ContactPhone.phone_id.in_(phone_ids)
             )
         )
     session.flush()
@@ -126,9 +127,9 @@ def remove_links(
 
 
 def remove_phones(session: Session, ids: Collection[int]) -> None:
-    """Numbers that nobody has any more; a suppression knows its number by the hash."""
+    """Remove numbers that no contact has any more. A suppression keeps the hash of its number."""
     table: Any = Phone.__table__
-    # A message that is being written to one of them holds it: what is asked next sees that message.
+    # A message being written to one of them locks the phone: the next statement then sees that message.
     session.execute(select(table.c.id).where(table.c.id.in_(ids)).order_by(table.c.id).with_for_update())
     session.execute(delete(Phone).where(table.c.id.in_(ids), ~is_referenced(table, but={"suppressions"})))
 
@@ -136,89 +137,96 @@ def remove_phones(session: Session, ids: Collection[int]) -> None:
 def restore_values(
     person: Contact, values: Mapping[str, Sequence[Any]], others: Sequence[ImportChange]
 ) -> None:
-    """Give a person the values of before (name to that and the import's own), where the import's still stand and none of
-    the other imports says the same.
+    """Restore a contact's values from before an import.
+
+    `values`: name to (value before, value of the import). A value is restored only if it is still the
+    import's and no other import states the same.
     """
     for name, (before, value) in values.items():
-        told = [other for other in others if name in other.fields]
-        if any(other.fields[name][1] == value for other in told):
+        stating = [other for other in others if name in other.fields]
+        if any(other.fields[name][1] == value for other in stating):
             continue
         if getattr(person, name) == value:
             setattr(person, name, before)
-        for other in told:
+        for other in stating:
             if other.fields[name][0] == value:
                 other.fields = {**other.fields, name: [before, other.fields[name][1]]}
 
 
 def others_of(
-    session: Session, brought: ListImport, people: Collection[int]
+    session: Session, list_import: ListImport, people: Collection[int]
 ) -> dict[int, list[ImportChange]]:
-    """What other imports told of these people."""
-    found: dict[int, list[ImportChange]] = {contact_id: [] for contact_id in people}
+    """Return the changes that other imports made, by contact id."""
+    changes: dict[int, list[ImportChange]] = {contact_id: [] for contact_id in people}
     for change in session.scalars(
         select(ImportChange).where(
             ImportChange.contact_id.in_(values_subquery(session, people, BigInteger)),
-            ImportChange.import_id != brought.id,
+            ImportChange.import_id != list_import.id,
         )
     ):
-        found[change.contact_id].append(change)
-    return found
+        changes[change.contact_id].append(change)
+    return changes
 
 
 def _undo_changes(
-    session: Session, brought: ListImport, limit: int, *, secret_key: str, now: datetime
+    session: Session, list_import: ListImport, limit: int, *, secret_key: str, now: datetime
 ) -> int:
     changes = session.scalars(
         select(ImportChange)
-        .where(ImportChange.import_id == brought.id)
+        .where(ImportChange.import_id == list_import.id)
         .order_by(ImportChange.contact_id)
         .limit(limit)
     ).all()
-    others = others_of(session, brought, [change.contact_id for change in changes])
+    others = others_of(session, list_import, [change.contact_id for change in changes])
     links = []
     for change in changes:
-        person, told = session.get_one(Contact, change.contact_id), others[change.contact_id]
-        restore_values(person, change.fields, told)
+        person, other_changes = session.get_one(Contact, change.contact_id), others[change.contact_id]
+        restore_values(person, change.fields, other_changes)
         person.updated_at = now
-        kept = {phone_id for other in told for phone_id in other.phones}
-        links += [(person.id, phone_id) for phone_id in change.phones if phone_id not in kept]
+        still_stated = {phone_id for other in other_changes for phone_id in other.phones}
+        links += [(person.id, phone_id) for phone_id in change.phones if phone_id not in still_stated]
         session.delete(change)
     session.flush()
     remove_links(session, links, secret_key=secret_key, now=now)
     return len(changes)
 
 
-def _undo_rest(session: Session, brought: ListImport) -> None:
-    remove_sightings(session, brought=brought)
-    theirs = ImportIssue.import_id == brought.id
-    # What an earlier file asked is asked there again.
+def _undo_rest(session: Session, list_import: ListImport) -> None:
+    remove_sightings(session, list_import=list_import)
+    is_own = ImportIssue.import_id == list_import.id
+    # Issues of earlier files that this import superseded are open again.
     session.execute(
         update(ImportIssue)
-        .where(ImportIssue.decision == Decision.SUPERSEDED, ~theirs)
-        .where(ImportIssue.key.in_(select(ImportIssue.key).where(theirs)))
+        .where(ImportIssue.decision == Decision.SUPERSEDED, ~is_own)
+        .where(ImportIssue.key.in_(select(ImportIssue.key).where(is_own)))
         .values(decision=None, decided_at=None)
     )
-    session.execute(delete(ImportIssue).where(theirs))
+    session.execute(delete(ImportIssue).where(is_own))
 
 
 def lock_import(session: Session, import_id: int) -> ListImport:
-    """An import to be taken back, locked. Raises NotFound, WrongState while a page's is worked on or where
-    it is undone already.
+    """Return an import to be undone, locked.
+
+    Raises NotFound, WrongState if it is undone already or its upload is in progress.
     """
-    brought = session.get(ListImport, import_id, with_for_update=True)
-    if brought is None:
+    list_import = session.get(ListImport, import_id, with_for_update=True)
+    if list_import is None:
         raise NotFound(f"Không có lần nhập số {import_id}.")
     upload = session.scalar(select(Upload).where(Upload.import_id == import_id).with_for_update())
-    if brought.undone_at is not None or (upload is not None and upload.state not in ENDED):
+    if list_import.undone_at is not None or (upload is not None and upload.state not in ENDED):
         raise WrongState(f"Lần nhập số {import_id} đã được hoàn tác, hoặc đang được xử lý.")
-    return brought
+    return list_import
 
 
-def finish_undo(session: Session, brought: ListImport, *, now: datetime) -> None:
-    """All of an import was taken back: on record, and its page says so."""
-    upload = session.scalar(select(Upload).where(Upload.import_id == brought.id))
+def finish_undo(session: Session, list_import: ListImport, *, now: datetime) -> None:
+    """Record that an import was undone, and end its upload."""
+    upload = session.scalar(select(Upload).where(Upload.import_id == list_import.id))
     if upload is not None:
         end_upload(upload, UploadState.CANCELLED, now=now)
     audit.record(
-        session, actor_id=None, action="contacts.undo", subject=f"contact_lists:{brought.list_id}", now=now
+        session,
+        actor_id=None,
+        action="contacts.undo",
+        subject=f"contact_lists:{list_import.list_id}",
+        now=now,
     )

@@ -1,12 +1,10 @@
-"""An upload's life: receive, confirm, cancel, expire; remembered columns.
+"""Uploaded list files: receive, correct columns, confirm, cancel, undo, expire.
 
-A file handed in on the page: taken, confirmed, cancelled. The work on it stands in `running`.
+The work on an upload is in `process_upload`. Its file lies under the uploads folder, in a folder named after
+the upload's id, until the upload has ended.
 
-The file lies under the uploads folder, in a folder of its upload's id, until the upload has ended.
-
-What an organisation's officers said of columns, remembered for the next file with the same header.
-
-Files that nobody confirmed: people's data must not lie about because an officer forgot a page.
+Columns that an officer of an organisation named by hand are remembered for the next file with the same
+header. Files that nobody confirms are removed: personal data must not stay because an officer forgot a page.
 """
 
 from __future__ import annotations
@@ -43,10 +41,10 @@ from outreach.rules.errors import BadInput, BadList, NotFound, WrongState
 from outreach.rules.list_columns import PHONE, SENSITIVE, Column
 
 LARGEST = 30 * 2**20  # bytes
-_MANY = ("", PHONE)  # meanings that several columns may have
+_REPEATABLE = ("", PHONE)  # meanings that several columns of a sheet may share
 ENDED = (UploadState.DONE, UploadState.FAILED, UploadState.CANCELLED)
-_MEANINGS = {*_MANY, *Column}
-_BLOCK = 1 << 20
+_MEANINGS = {*_REPEATABLE, *Column}
+_BLOCK_BYTES = 1 << 20
 _LONGEST_STEM = 60  # characters, of up to three bytes each; a file system takes 255 bytes
 
 
@@ -60,7 +58,10 @@ def receive_upload(
     user: User,
     now: datetime,
 ) -> Upload:
-    """Take a file in for a list, to be checked. Raises BadList, NotFound, NotAllowed."""
+    """Store a file for a list, to be checked by a worker.
+
+    Raises BadList if it is empty or too large, NotFound, NotAllowed.
+    """
     require_role(user, Role.STAFF, Role.APPROVER)
     find_list(session, list_id, user=user)
     name = safe_file_name(file_name)
@@ -91,7 +92,7 @@ def receive_upload(
 
 
 def find_upload(session: Session, upload_id: int, *, user: User) -> Upload:
-    """An upload into a list that the user may see. Raises NotFound."""
+    """Return an upload into a list that the user may see. Raises NotFound."""
     upload = session.scalar(
         select(Upload)
         .join(ContactList, ContactList.id == Upload.list_id)
@@ -103,15 +104,15 @@ def find_upload(session: Session, upload_id: int, *, user: User) -> Upload:
 
 
 def find_list(session: Session, list_id: int, *, user: User) -> ContactList:
-    """A list that the user may see. Raises NotFound."""
-    found = session.scalar(
+    """Return a list that the user may see. Raises NotFound."""
+    contact_list = session.scalar(
         select(ContactList).where(
             ContactList.id == list_id, visible_to(session, user, ContactList.organisation_id)
         )
     )
-    if found is None:
+    if contact_list is None:
         raise NotFound("Không có danh sách này, hoặc nằm ngoài phạm vi của bạn.")
-    return found
+    return contact_list
 
 
 def correct_columns(
@@ -123,75 +124,89 @@ def correct_columns(
     user: User,
     now: datetime,
 ) -> Upload:
-    """Read it again with columns as a person names them: by the header's signature, position to meaning; and with
-    the headers on other lines, or the sheet left out, by the sheet's place among those shown. Of a sheet that has
-    another header now the columns are guessed anew.
+    """Set the meanings of columns and the header lines by hand, and check the file again.
 
-    Raises BadInput for a meaning that there is not or when no sheet has phones, WrongState when it is not ready.
+    `columns`: by the header's signature, column position to meaning. `lines`: by the sheet's index in the
+    preview, the line of its header, "0" for none, or SKIPPED. A sheet whose header changes has its columns
+    guessed again.
+
+    Raises BadInput for an unknown meaning or if no sheet has phones, WrongState if the upload is not ready.
     """
     upload = _lock_ready(session, upload_id, user=user)
     sheets = upload.preview.get("sheets", [])
-    moved = _moved(sheets, lines or {})
-    kept, anew = list[dict[str, Any]](), list[dict[str, Any]]()
+    header_changes = _header_changes(sheets, lines or {})
+    unchanged, changed = list[dict[str, Any]](), list[dict[str, Any]]()
     for sheet in sheets:
-        line = moved.get(line_key(sheet["sheet"]), {}).get("line", str(sheet["line"]))
+        line = header_changes.get(line_key(sheet["sheet"]), {}).get("line", str(sheet["line"]))
         if line != SKIPPED:
-            (kept if line == str(sheet["line"]) else anew).append(sheet)
-    if not kept and not anew:
+            (unchanged if line == str(sheet["line"]) else changed).append(sheet)
+    if not unchanged and not changed:
         raise BadInput("Mọi trang tính đều được chọn là không nhập. Hãy để lại ít nhất một trang tính.")
     headers = {sheet["signature"]: sheet["columns"] for sheet in sheets}
-    still = {sheet["signature"] for sheet in kept} - {sheet["signature"] for sheet in anew}
-    gone = headers.keys() - still
-    columns = {signature: meanings for signature, meanings in columns.items() if signature not in gone}
-    if not anew and not any(PHONE in _meanings(sheet, columns) for sheet in kept):
+    unchanged_signatures = {sheet["signature"] for sheet in unchanged} - {
+        sheet["signature"] for sheet in changed
+    }
+    changed_signatures = headers.keys() - unchanged_signatures
+    columns = {
+        signature: meanings for signature, meanings in columns.items() if signature not in changed_signatures
+    }
+    if not changed and not any(PHONE in _meanings(sheet, columns) for sheet in unchanged):
         raise BadInput("Chưa có cột nào là số điện thoại. Hãy chọn cột chứa số điện thoại.")
     for signature, meanings in columns.items():
-        offered = headers.get(signature, [])
-        positions = {str(position) for position, _, meaning, _ in offered if meaning != SENSITIVE}
+        header_columns = headers.get(signature, [])
+        positions = {str(position) for position, _, meaning, _ in header_columns if meaning != SENSITIVE}
         if not meanings.keys() <= positions or not set(meanings.values()) <= _MEANINGS:
             raise BadInput("Không hiểu cách chọn cột. Hãy tải lại trang rồi chọn lại.")
-        twice = [
-            each for each, count in Counter(meanings.values()).items() if count > 1 and each not in _MANY
+        duplicates = [
+            meaning
+            for meaning, count in Counter(meanings.values()).items()
+            if count > 1 and meaning not in _REPEATABLE
         ]
-        if twice:
+        if duplicates:
             raise BadInput(
                 "Có hai cột cùng một nội dung. Mỗi nội dung, trừ số điện thoại, chỉ chọn cho một cột."
             )
-    upload.corrected = {**upload.corrected, **columns, **moved}
+    upload.corrected = {**upload.corrected, **columns, **header_changes}
     upload.state, upload.progress, upload.tries, upload.due_at = UploadState.CHECKING, 0, 0, now
     upload.preview, upload.counts, upload.total = {}, {}, None
     return upload
 
 
 def _meanings(sheet: Mapping[str, Any], columns: Mapping[str, Mapping[str, str]]) -> Collection[str]:
-    """What a sheet's columns are taken for, as a person says or as it was understood."""
-    said = columns.get(sheet["signature"])
-    return said.values() if said is not None else [meaning for _, _, meaning, _ in sheet["columns"]]
+    """Return the meanings of a sheet's columns: as corrected, or else as understood."""
+    corrected = columns.get(sheet["signature"])
+    return corrected.values() if corrected is not None else [meaning for _, _, meaning, _ in sheet["columns"]]
 
 
-def _moved(sheets: Sequence[Mapping[str, Any]], lines: Mapping[int, str]) -> dict[str, dict[str, str]]:
-    """The sheets whose header a person says is on another line, or that are left out, as it stands among the
-    corrections.
+def _header_changes(
+    sheets: Sequence[Mapping[str, Any]], lines: Mapping[int, str]
+) -> dict[str, dict[str, str]]:
+    """Return corrections for the sheets whose header line differs from the current one.
+
+    By `line_key`. A sheet to leave out has SKIPPED for its line.
     """
-    moved = {}
+    changes = {}
     for index, line in lines.items():
         sheet = sheets[index] if index < len(sheets) else None
         if sheet is None or line not in {"0", SKIPPED, *(str(number) for number, _ in sheet["lines"])}:
             raise BadInput("Không có dòng tiêu đề như vậy. Hãy tải lại trang rồi chọn lại.")
         if line != str(sheet["line"]):
-            moved[line_key(sheet["sheet"])] = {"line": line}
-    return moved
+            changes[line_key(sheet["sheet"])] = {"line": line}
+    return changes
 
 
 def confirm_upload(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
-    """What was understood is right: store it. Raises WrongState when it is not ready, BadInput without phones."""
+    """Confirm the preview, so that a worker stores the rows.
+
+    Raises WrongState if it is not ready, BadInput if it has no phones.
+    """
     upload = _lock_ready(session, upload_id, user=user)
     if upload.preview.get("problem"):
         raise BadInput("Chưa có cột nào là số điện thoại. Hãy chọn cột chứa số điện thoại.")
-    brought = begin_import(
+    list_import = begin_import(
         session, list_id=upload.list_id, file_name=upload.file_name, sha256=upload.sha256, now=now
     )
-    upload.import_id = brought.id
+    upload.import_id = list_import.id
     upload.state = UploadState.STORING
     upload.progress = upload.tries = 0
     upload.due_at = now
@@ -201,7 +216,10 @@ def confirm_upload(session: Session, upload_id: int, *, user: User, now: datetim
 
 
 def cancel_upload(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
-    """Stop it; what a storing one has stored is taken back. Raises WrongState when it has ended."""
+    """Cancel an upload; rows that were stored already are undone by a worker.
+
+    Raises WrongState if it has ended.
+    """
     upload = _lock(session, upload_id, user=user)
     rows = upload.progress
     if upload.state is UploadState.STORING:
@@ -215,7 +233,10 @@ def cancel_upload(session: Session, upload_id: int, *, user: User, now: datetime
 
 
 def undo_upload(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
-    """Take back all that it stored. Raises WrongState while it is worked on, or where nothing is left of it."""
+    """Undo all that an ended upload stored; a worker does it.
+
+    Raises WrongState while it is worked on, or if nothing is left to undo.
+    """
     upload = _lock(session, upload_id, user=user)
     if not may_be_undone(session, upload):
         raise WrongState(
@@ -227,21 +248,24 @@ def undo_upload(session: Session, upload_id: int, *, user: User, now: datetime) 
 
 
 def may_be_undone(session: Session, upload: Upload) -> bool:
-    """Has it ended with something stored? Also by taking back that did not come to its end."""
+    """Return whether an upload has ended with rows still stored, also after an undo that failed halfway."""
     if upload.state not in ENDED or upload.import_id is None:
         return False
     return session.get_one(ListImport, upload.import_id).undone_at is None
 
 
 def begin_undoing(upload: Upload, *, now: datetime, error: str = "") -> None:
-    """A worker takes back what it stored; with an error it ends as failed, else as cancelled."""
+    """Let a worker undo what the upload stored.
+
+    It then ends as failed if there is an `error`, as cancelled otherwise.
+    """
     upload.state, upload.error, upload.due_at = UploadState.UNDOING, error, now
     upload.progress = upload.tries = 0
     upload.ended_at = None
 
 
 def end_upload(upload: Upload, state: UploadState, *, now: datetime, error: str = "") -> None:
-    """Nothing more is done for it; of its preview only the columns stay, as the rest is people's."""
+    """End an upload. Of its preview only the columns stay; the rest is personal data."""
     upload.state, upload.error, upload.ended_at, upload.due_at = state, error, now, None
     sheets = [
         {**sheet, "lines": [], "columns": [[*column[:3], []] for column in sheet["columns"]]}
@@ -251,12 +275,12 @@ def end_upload(upload: Upload, state: UploadState, *, now: datetime, error: str 
 
 
 def path_of(upload: Upload, folder: Path) -> Path:
-    """Where its file lies. The name is the sender's own: what is said of the file names it."""
+    """Return the path of the upload's file. It keeps the sender's name, as error messages show it."""
     return folder / str(upload.id) / upload.file_name
 
 
 def forget_file(upload: Upload, folder: Path) -> None:
-    """Remove the file; it may be gone already."""
+    """Remove the file, if it is still there."""
     shutil.rmtree(path_of(upload, folder).parent, ignore_errors=True)
 
 
@@ -274,7 +298,7 @@ def _lock_ready(session: Session, upload_id: int, *, user: User) -> Upload:
 
 
 def safe_file_name(file_name: str) -> str:
-    """A name that is safe as a file's and that its sender knows again."""
+    """Return a name that is safe in the file system and that its sender still recognises."""
     name = PurePosixPath(file_name.replace("\\", "/")).name
     name = re.sub(r"[^\w .()+,&-]", "_", name).strip(" .")
     stem, dot, suffix = name.rpartition(".")
@@ -287,7 +311,7 @@ def _write(content: IO[bytes], path: Path) -> tuple[int, str]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
     with path.open("wb") as file:
-        while size <= LARGEST and (block := content.read(_BLOCK)):
+        while size <= LARGEST and (block := content.read(_BLOCK_BYTES)):
             size += len(block)
             digest.update(block)
             file.write(block)
@@ -309,17 +333,17 @@ def _record(
 
 
 def read_mappings(session: Session, list_id: int) -> dict[str, dict[str, str]]:
-    """Columns named by hand by the header's signature, of the organisation that the list belongs to."""
+    """Return the columns that the list's organisation named by hand, by the header's signature."""
     rows = session.scalars(
         select(ColumnMapping)
         .join(ContactList, ContactList.organisation_id == ColumnMapping.organisation_id)
         .where(ContactList.id == list_id)
     )
-    return {each.signature: each.columns for each in rows}
+    return {mapping.signature: mapping.columns for mapping in rows}
 
 
 def remember_mappings(session: Session, upload: Upload) -> None:
-    """Remember the columns of the headers that this file has, where a person named them and phones among them."""
+    """Store the corrected columns of this file's headers, where phones are among them."""
     owner = session.get_one(ContactList, upload.list_id).organisation_id
     headers: list[dict[str, Any]] = upload.preview.get("sheets", [])
     for signature in {sheet["signature"] for sheet in headers} & upload.corrected.keys():
@@ -328,14 +352,16 @@ def remember_mappings(session: Session, upload: Upload) -> None:
             session.merge(ColumnMapping(organisation_id=owner, signature=signature, columns=columns))
 
 
-_ENDED = (UploadState.DONE, UploadState.FAILED, UploadState.CANCELLED)
 _REGISTER = "register-"
-# A file is written before its row can be seen; one that still has none was broken off.
-_NOBODYS_AFTER = timedelta(days=1)
+# A file is written before its row is committed; if there is still no row, the upload was interrupted.
+_ORPHAN_AFTER = timedelta(days=1)
 
 
 def remove_unconfirmed(db: Database, folder: Path, *, keep: timedelta, now: datetime) -> int:
-    """End the uploads that have waited for an officer's word longer than `keep`, and remove their files; how many."""
+    """Expire the uploads that were not confirmed within `keep`, and remove their files.
+
+    Returns how many.
+    """
     overdue = select(Upload.id).where(Upload.state == UploadState.READY, Upload.uploaded_at < now - keep)
     with db.read() as session:
         ids = session.scalars(overdue).all()
@@ -355,35 +381,38 @@ def remove_unconfirmed(db: Database, folder: Path, *, keep: timedelta, now: date
 
 
 def remove_ended(db: Database, folder: Path, *, now: datetime) -> int:
-    """Remove the folders of uploads and registers that have ended, as whoever ended one may have died before its file was
-    gone; how many.
+    """Remove the folders of ended uploads and do-not-call files. Returns how many.
+
+    The process that ended one may have died before it removed the file.
     """
-    there = {path.name: path for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else {}
-    if not there:
+    folders = {path.name: path for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else {}
+    if not folders:
         return 0
-    uploads = [int(name) for name in there if name.isdecimal()]
-    registers = [int(name.removeprefix(_REGISTER)) for name in there if _is_register(name)]
+    uploads = [int(name) for name in folders if name.isdecimal()]
+    registers = [int(name.removeprefix(_REGISTER)) for name in folders if _is_register(name)]
     states = select(Upload.id, Upload.state).where(Upload.id.in_(uploads))
-    of_registers = select(DoNotCallFile.id, DoNotCallFile.state).where(DoNotCallFile.id.in_(registers))
+    register_states = select(DoNotCallFile.id, DoNotCallFile.state).where(DoNotCallFile.id.in_(registers))
     with db.read() as session:
-        ended = {str(id_): state in _ENDED for id_, state in session.execute(states)}
-        for id_, state in session.execute(of_registers):
+        ended = {str(id_): state in ENDED for id_, state in session.execute(states)}
+        for id_, state in session.execute(register_states):
             ended[f"{_REGISTER}{id_}"] = state is not RegisterState.WAITING
-    gone = [
-        path for name, path in there.items() if (ended[name] if name in ended else _is_nobodys(path, now=now))
+    removable = [
+        path
+        for name, path in folders.items()
+        if (ended[name] if name in ended else _is_orphan(path, now=now))
     ]
-    for path in gone:
+    for path in removable:
         rmtree(path, ignore_errors=True)
-    return len(gone)
+    return len(removable)
 
 
 def _is_register(name: str) -> bool:
     return name.startswith(_REGISTER) and name.removeprefix(_REGISTER).isdecimal()
 
 
-def _is_nobodys(path: Path, *, now: datetime) -> bool:
-    is_ours = path.name.isdecimal() or _is_register(path.name)
+def _is_orphan(path: Path, *, now: datetime) -> bool:
+    is_upload_folder = path.name.isdecimal() or _is_register(path.name)
     try:
-        return is_ours and path.stat().st_mtime < (now - _NOBODYS_AFTER).timestamp()
+        return is_upload_folder and path.stat().st_mtime < (now - _ORPHAN_AFTER).timestamp()
     except FileNotFoundError:
         return False
