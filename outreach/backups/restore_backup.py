@@ -1,7 +1,8 @@
-"""Putting a backup in the database's place, with all sending stopped from the first moment at which it is there.
+"""Restore of a backup in place of the database, with all sending stopped from the first moment.
 
-Workers that nobody has stopped find the data as soon as they look again. So the switch comes with the data, in one
-transaction; `campaigns.delivery.after_restore` takes it off once it is known what may have been sent since.
+Workers that are still running find the data as soon as they look again. So the switch that stops sending is set in the
+same transaction as the data; `campaigns.delivery.after_restore` removes it once it is known which messages may have been
+sent since the backup.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ Settle = Callable[[Session, Backup], None]
 
 
 def restore_backup(db: Database, path: Path, *, secret_key: str, replace: bool, settle: Settle) -> None:
-    """Load the file, bring it to the newest form, and call `settle` in one transaction before anything can be sent.
+    """Load the file, upgrade it, and call `settle` in one transaction before anything can be sent.
 
-    Raises BadInput: the file is none or of the other kind or of a newer program, the database holds data and `replace` is
-    not given, the SECRET_KEY is another. The database is then as it was. OSError.
+    Raises BadInput if the file is no backup, of the other kind or of a newer program, if the database has data and
+    `replace` is False, or if the SECRET_KEY is another; the database is then unchanged. Raises OSError.
     """
     with path.open("rb") as file:
         head = file.read(16)
@@ -40,19 +41,19 @@ def restore_backup(db: Database, path: Path, *, secret_key: str, replace: bool, 
             f"{path} không phải là bản sao lưu của loại cơ sở dữ liệu trong DATABASE_URL. "
             "Bản .dump cần PostgreSQL, bản .sqlite cần SQLite."
         )
-    if not replace and _holds_data(db):
+    if not replace and _has_data(db):
         raise BadInput(
             "Cơ sở dữ liệu đang có dữ liệu, khôi phục sẽ thay toàn bộ. "
             "Nếu đúng là muốn vậy, hãy thêm --replace; nên sao lưu một lần nữa trước đó."
         )
     if db.is_postgresql:
         _load_dump(db, path, secret_key=secret_key)
-        _prepare(db, settle=settle)
+        _upgrade_and_settle(db, settle=settle)
     else:
         _load_file(db, path, secret_key=secret_key, settle=settle)
 
 
-def _holds_data(db: Database) -> bool:
+def _has_data(db: Database) -> bool:
     if not db.is_postgresql and not Path(str(db.url.database)).exists():
         return False
     if not inspect(db.engine).has_table("users"):
@@ -61,14 +62,14 @@ def _holds_data(db: Database) -> bool:
         return session.scalar(select(User.id).limit(1)) is not None
 
 
-def _prepare(db: Database, *, settle: Settle) -> None:
+def _upgrade_and_settle(db: Database, *, settle: Settle) -> None:
     upgrade(db)
     with db.write() as session:
         settle(session, session.scalars(select(Backup).order_by(Backup.id.desc()).limit(1)).one())
 
 
 def _check(key_check: str | None, revision: str | None, *, secret_key: str) -> None:
-    """Raise BadInput where what the file says of itself is not for this program or this SECRET_KEY."""
+    """Raise BadInput if the backup does not fit this program or this SECRET_KEY."""
     if not revision or not is_known(revision):
         raise BadInput(
             f"Bản sao lưu ở phiên bản {revision or 'trống'}, chương trình ({newest()}) không đọc được; "
@@ -81,7 +82,7 @@ def _check(key_check: str | None, revision: str | None, *, secret_key: str) -> N
         )
 
 
-# Nobody in particular turns it: the first user stands for the installation.
+# No particular user sets this switch; the first user is entered for the installation.
 _STOP = (
     "INSERT INTO public.switches (name, turned_by, turned_at) "
     "SELECT 'restoring', min(id), now() FROM public.users HAVING min(id) IS NOT NULL ON CONFLICT DO NOTHING"
@@ -99,10 +100,10 @@ def _load_dump(db: Database, path: Path, *, secret_key: str) -> None:
         *("--file=-", f"--command={_STOP}"),
     ]
     environment = environment_for(db.url)
-    # To its end first: psql would take a file that breaks off for one that is over.
-    tried = subprocess.run([*read[:-2], "--file=/dev/null", str(path)], capture_output=True)  # noqa: S603
-    if tried.returncode:
-        raise BadInput(f"Bản sao lưu không đọc được đến cuối, dữ liệu cũ còn nguyên: {explain(tried.stderr)}")
+    # Read the whole file first: psql would take a truncated file for a complete one.
+    trial = subprocess.run([*read[:-2], "--file=/dev/null", str(path)], capture_output=True)  # noqa: S603
+    if trial.returncode:
+        raise BadInput(f"Bản sao lưu không đọc được đến cuối, dữ liệu cũ còn nguyên: {explain(trial.stderr)}")
     backups, versions = _rows_of(programs, path, "backups"), _rows_of(programs, path, "alembic_version")
     newest_backup = max(backups, key=lambda row: int(row["id"]), default={})
     revision = versions[0]["version_num"] if versions else None
@@ -116,16 +117,16 @@ def _load_dump(db: Database, path: Path, *, secret_key: str) -> None:
 
 
 def _rows_of(programs: Path, path: Path, table: str) -> list[dict[str, str]]:
-    """A small table's rows as they stand in a dump, which is not loaded."""
+    """Return the rows of a small table in a dump, without loading it."""
     read = [str(programs / "pg_restore"), "--data-only", f"--table={table}", "--file=-", str(path)]
     done = subprocess.run(read, capture_output=True, text=True)  # noqa: S603 - PostgreSQL's own program
     if done.returncode:
         raise BadInput(f"Bản sao lưu không đọc được, dữ liệu cũ còn nguyên: {explain(done.stderr)}")
-    copied = re.search(r"^COPY \S+ \((.+)\) FROM stdin;\n(.*?)^\\\.$", done.stdout, re.DOTALL | re.MULTILINE)
-    if copied is None:
+    copy = re.search(r"^COPY \S+ \((.+)\) FROM stdin;\n(.*?)^\\\.$", done.stdout, re.DOTALL | re.MULTILINE)
+    if copy is None:
         return []
-    columns = [column.strip().strip('"') for column in copied[1].split(",")]
-    return [dict(zip(columns, line.split("\t"), strict=True)) for line in copied[2].splitlines()]
+    columns = [column.strip().strip('"') for column in copy[1].split(",")]
+    return [dict(zip(columns, line.split("\t"), strict=True)) for line in copy[2].splitlines()]
 
 
 def _load_file(db: Database, path: Path, *, secret_key: str, settle: Settle) -> None:
@@ -136,7 +137,7 @@ def _load_file(db: Database, path: Path, *, secret_key: str, settle: Settle) -> 
     )
     target = Path(str(db.url.database))
     db.close()
-    _end_former(target)
+    _require_unused(target)
     new = target.with_name(target.name + ".restoring")
     for leftover in _files_of(new):
         leftover.unlink(missing_ok=True)
@@ -144,7 +145,7 @@ def _load_file(db: Database, path: Path, *, secret_key: str, settle: Settle) -> 
     shutil.copyfile(path, new)
     restored = Database(f"sqlite:///{new}")
     try:
-        _prepare(restored, settle=settle)
+        _upgrade_and_settle(restored, settle=settle)
         with restored.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
@@ -157,28 +158,28 @@ def _load_file(db: Database, path: Path, *, secret_key: str, settle: Settle) -> 
 def _value_in(path: Path, query: str) -> str | None:
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)
     try:
-        found = connection.execute(query).fetchone()
+        row = connection.execute(query).fetchone()
     except sqlite3.DatabaseError:  # no such table, or no database
         return None
     finally:
         connection.close()
-    return str(found[0]) if found else None
+    return str(row[0]) if row else None
 
 
-def _end_former(target: Path) -> None:
-    """Raise BadInput while a process has the database open: it would go on with the file that is no longer there."""
+def _require_unused(target: Path) -> None:
+    """Raise BadInput while a process has the database open: it would continue with the deleted file."""
     if not target.exists():
         return
     connection = sqlite3.connect(target, timeout=1)
     try:
-        # Only the last one with a file in WAL mode may take it out of it.
+        # Only the last connection to a file in WAL mode can leave that mode.
         connection.execute("PRAGMA journal_mode=DELETE").fetchone()
     except sqlite3.OperationalError as error:
         raise BadInput(
             "Còn tiến trình đang mở cơ sở dữ liệu. Hãy dừng web, worker và scheduler rồi khôi phục lại."
         ) from error
     except sqlite3.DatabaseError:
-        return  # what is broken is what is to be replaced
+        return  # a broken file is replaced anyway
     finally:
         connection.close()
 

@@ -1,9 +1,4 @@
-"""Tables: organisations, users, sessions, tokens, audit.
-
-Who may do what: organisations, users with role and scope, and the record of what they did.
-
-A token as it is kept: its hash, for whom it is, what it may do and until when.
-"""
+"""Tables of accounts: organisations, users, sessions, API tokens and the audit log."""
 
 from __future__ import annotations
 
@@ -18,13 +13,15 @@ from outreach.core.db import Base, BigId, UtcDateTime, enum_type
 
 
 class OrganisationKind(StrEnum):
+    """Kind of organisation: Front committee, mass organisation or agency."""
+
     FRONT = "front"
     MASS = "mass"
     AGENCY = "agency"
 
 
 class Organisation(Base):
-    """A Front committee, a mass organisation or an agency, with its place and the body above it."""
+    """Front committee, mass organisation or agency, with its area and the organisation above it."""
 
     __tablename__ = "organisations"
 
@@ -45,6 +42,8 @@ class Role(StrEnum):
 
 
 class User(Base):
+    """User of the admin site, with a role; organisation and area limit what the user may see."""
+
     __tablename__ = "users"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -56,7 +55,7 @@ class User(Base):
     password_hash: Mapped[str] = mapped_column(String(200))
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    # A second factor: what its secret is made of, the last half minute whose code was used, and wrong codes since.
+    # Second factor: nonce of its secret, the last time step whose code was used, and wrong codes since.
     totp_nonce: Mapped[str | None] = mapped_column(String(32))
     totp_step: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
     wrong_codes: Mapped[int] = mapped_column(default=0, server_default="0")
@@ -66,7 +65,7 @@ class User(Base):
 
 
 class RecoveryCode(Base):
-    """Stands in for a telephone that is lost, once; kept as a keyed hash."""
+    """Code that replaces a lost second factor, once; stored as a keyed hash."""
 
     __tablename__ = "recovery_codes"
     __table_args__ = (UniqueConstraint("user_id", "code_hash"),)
@@ -78,7 +77,7 @@ class RecoveryCode(Base):
 
 
 class UserSession(Base):
-    """Somebody signed in on some device. Its cookie opens nothing once the row has ended or is gone."""
+    """Session of a user on a device. Its cookie is invalid once the row has ended or is deleted."""
 
     __tablename__ = "user_sessions"
 
@@ -86,16 +85,17 @@ class UserSession(Base):
     key: Mapped[str] = mapped_column(String(32), unique=True)  # in the signed cookie
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     began_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)  # to within some minutes
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)  # accurate to some minutes
     address: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(60))
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class AuditEvent(Base):
-    """Who did what to which row, when and from where. Details hold ids and counts, never numbers, names or texts.
+    """Entry of the audit log: who did what to which row, when and from where.
 
-    An entry is never changed: its hash covers it and the entry before (trail/chain.py). It outlives what it is about.
+    Details hold ids and counts, never phone numbers, names or texts. An entry is never changed: its hash covers it and
+    the entry before (rules/audit_chain.py). It stays when the row that it is about is deleted.
     """
 
     __tablename__ = "audit_events"
@@ -104,7 +104,7 @@ class AuditEvent(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)  # without a gap
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     actor_id: Mapped[int | None] = mapped_column(BigId)
-    origin: Mapped[str] = mapped_column(String(64))  # an address, "command", or nothing
+    origin: Mapped[str] = mapped_column(String(64))  # an IP address, "command", or empty
     action: Mapped[str] = mapped_column(String(60))
     subject: Mapped[str] = mapped_column(String(60))  # table:id
     details: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -114,7 +114,7 @@ class AuditEvent(Base):
 
 
 class AuditValues(Base):
-    """Fields before and after a deed, kept beside the chain so that an erasure can empty them."""
+    """Fields before and after an action, stored outside the chain so that an erasure can empty them."""
 
     __tablename__ = "audit_values"
 
@@ -125,7 +125,7 @@ class AuditValues(Base):
 
 
 class AuditHead(Base):
-    """The chain's end, one row: whoever appends holds it, and entries cut off at the end are missed."""
+    """End of the audit chain, one row: locked to append; shows when entries at the end are missing."""
 
     __tablename__ = "audit_head"
 
@@ -135,15 +135,18 @@ class AuditHead(Base):
 
 
 class Right(StrEnum):
+    """Right that an API token may have."""
+
     CONTACTS_WRITE = "contacts:write"
     CAMPAIGNS_READ = "campaigns:read"
     FIGURES_READ = "figures:read"
 
 
 class ApiToken(Base):
-    """The token itself is nowhere: 256 random bits need no slow hash, and a row found by its hash tells nobody the time.
+    """API token of an organisation, stored as a hash only.
 
-    `made_by` answers for what comes in by it.
+    256 random bits need no slow hash, and a look-up by hash leaks nothing by its timing. `made_by` is responsible for the
+    data that comes in with it.
     """
 
     __tablename__ = "api_tokens"

@@ -1,4 +1,4 @@
-"""What was backed up when. A backup holds its own row, so that a restore knows how old its data is."""
+"""Table of backups. A backup contains its own row, so that a restore knows how old its data is."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from outreach.core.db import Base, BigId, UtcDateTime
 
 
 class Backup(Base):
+    """One backup: when it was taken, with which key, and whether it was restored."""
+
     __tablename__ = "backups"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    # A moment before its snapshot: whatever is younger is not in it.
+    # Just before its snapshot: newer data is not in it.
     taken_at: Mapped[datetime] = mapped_column(UtcDateTime)
     key_check: Mapped[str] = mapped_column(String(16))
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -25,5 +27,8 @@ class Backup(Base):
 
 
 def check_of(secret_key: str) -> str:
-    """Tells one SECRET_KEY from another and nothing about it: links and hashes in a backup need its own."""
+    """Return a check value of the SECRET_KEY, which does not reveal it.
+
+    Links and hashes in a backup are valid only with the key of its time.
+    """
     return hmac.new(secret_key.encode(), b"backup", hashlib.sha256).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Whom we can reach: people, their phones, the lists that bring them, and who must not be written to."""
+"""Tables of contacts: people, phones, lists, imports, suppressions and erasures."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ def _given_key(context: Any) -> str:
 
 
 class Phone(Base):
-    """A number that can be written to. People share it; it alone is suppressed, capped and counted."""
+    """Phone number, which people may share. Suppressions, limits and counts apply to it."""
 
     __tablename__ = "phones"
     __table_args__ = (Index("ix_phones_backwards", "reversed"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     e164: Mapped[str] = mapped_column(String(16), unique=True)
-    # The number from its end: an officer looks for its last digits.
+    # The number reversed: officers search by the last digits.
     reversed: Mapped[str] = mapped_column(Key(16), default=_reversed, server_default="")
     language: Mapped[str | None] = mapped_column(String(8))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Contact(Base):
-    """One person, however many lists they stand in. Carries a language, never an ethnicity."""
+    """Person, once for all lists. A language may be stored, never an ethnic origin."""
 
     __tablename__ = "contacts"
-    # Each ends with the id, so that a page of the directory goes on where the last one ended.
+    # Each ends with the id, for keyset pagination of the directory.
     __table_args__ = (
         Index(None, "name_key", "id"),
         Index(None, "given_key", "id"),
@@ -50,7 +50,7 @@ class Contact(Base):
     name: Mapped[str] = mapped_column(String(120), default="")
     # Unaccented, lower case, no spaces: "A HUYNH" and "A Huynh" on one phone are one person.
     name_key: Mapped[str] = mapped_column(Key(120), default="")
-    # The name's words from the last to the first: a Vietnamese directory goes by the given name.
+    # The name's words from the last to the first: a Vietnamese directory is sorted by given name.
     given_key: Mapped[str] = mapped_column(Key(160), default=_given_key, server_default="")
     birth_year: Mapped[int | None] = mapped_column(Integer)
     sex: Mapped[str | None] = mapped_column(String(1))
@@ -62,7 +62,7 @@ class Contact(Base):
 
 
 class ContactPhone(Base):
-    """A person's phones in the order of the list; the first that may be written to is used."""
+    """Phone of a person, in the order of the list; the first one allowed is used."""
 
     __tablename__ = "contact_phones"
 
@@ -72,18 +72,18 @@ class ContactPhone(Base):
 
 
 class LegalBasis(StrEnum):
-    """On what basis the people of a list may be written to."""
+    """Legal basis on which the people of a list may receive messages."""
 
     CONSENT = "consent"  # they agreed
     MEMBERSHIP = "membership"  # members of the organisation, by its statute
     DUTY = "duty"  # a task given by the state
-    NONE = "none"  # none: the list is not written to
+    NONE = "none"  # no basis: the list receives no messages
 
 
 class ContactList(Base):
-    """An organisation's list, filled by its imports.
+    """List of an organisation, filled by imports.
 
-    Its people may be written to by that organisation and those above it, on its basis; None: not on record yet.
+    That organisation and those above it may send messages to its people on its legal basis; None means not recorded yet.
     """
 
     __tablename__ = "contact_lists"
@@ -95,12 +95,12 @@ class ContactList(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     basis: Mapped[LegalBasis | None] = mapped_column(enum_type(LegalBasis))
     basis_since: Mapped[str | None] = mapped_column(String(10))  # YYYY-MM-DD
-    # The paper it rests on.
+    # The document that proves it.
     basis_note: Mapped[str] = mapped_column(String(200), default="", server_default="")
 
 
 class ListImport(Base):
-    """One file brought into one list: what it was and what came of it."""
+    """Import of one file into one list, with its counts."""
 
     __tablename__ = "list_imports"
 
@@ -109,13 +109,13 @@ class ListImport(Base):
     file_name: Mapped[str] = mapped_column(String(200))
     sha256: Mapped[str] = mapped_column(String(64))
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    headers: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # the file's own, by sheet
+    headers: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # as in the file, by sheet
     imported_at: Mapped[datetime] = mapped_column(UtcDateTime)
     undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class ImportChange(Base):
-    """What an import told of a person who was there before it, so that it can be taken back."""
+    """Change of an existing contact by an import, stored so that it can be undone."""
 
     __tablename__ = "import_changes"
 
@@ -125,22 +125,26 @@ class ImportChange(Base):
     contact_id: Mapped[int] = mapped_column(
         ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True
     )
-    fields: Mapped[dict[str, list[Any]]] = mapped_column(JSON, default=dict)  # name to before, its own
+    fields: Mapped[dict[str, list[Any]]] = mapped_column(
+        JSON, default=dict
+    )  # name: [value before, value of the import]
     phones: Mapped[list[int]] = mapped_column(JSON, default=list)
 
 
 class UploadState(StrEnum):
+    """State of an uploaded file."""
+
     CHECKING = "checking"  # read and counted; nothing is stored
-    READY = "ready"  # waits for the officer's word
+    READY = "ready"  # waits for the officer's confirmation
     STORING = "storing"
-    UNDOING = "undoing"  # what was stored is taken back
+    UNDOING = "undoing"  # the stored rows are removed again
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
 
 class Upload(Base):
-    """A file handed in on the page, from its arrival to its end; the file itself goes when it has ended."""
+    """File uploaded on the page, from its arrival to its end, when the file itself is deleted."""
 
     __tablename__ = "uploads"
 
@@ -150,24 +154,24 @@ class Upload(Base):
     size: Mapped[int] = mapped_column(Integer)  # bytes
     sha256: Mapped[str] = mapped_column(String(64))
     state: Mapped[UploadState] = mapped_column(enum_type(UploadState), default=UploadState.CHECKING)
-    progress: Mapped[int] = mapped_column(Integer, default=0)  # rows done of this state's work
+    progress: Mapped[int] = mapped_column(Integer, default=0)  # rows done in this state
     total: Mapped[int | None] = mapped_column(Integer)  # rows, known once checked
-    counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # what the check found
+    counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # result of the check
     preview: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # columns and first rows, masked
-    # Columns that a person named, by the header's signature: of the organisation's earlier files and of this one.
+    # Columns named by a user, by the header's signature: from the organisation's earlier files and this one.
     corrected: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    tries: Mapped[int] = mapped_column(Integer, default=0)  # since it last moved
+    tries: Mapped[int] = mapped_column(Integer, default=0)  # since the last progress
     error: Mapped[str] = mapped_column(Text, default="")
     uploaded_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     uploaded_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # A worker's lease on the work; past it another one may go on.
+    # End of a worker's lease; afterwards another worker may continue.
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     import_id: Mapped[int | None] = mapped_column(ForeignKey("list_imports.id"))
 
 
 class ColumnMapping(Base):
-    """What an organisation's officers said of the columns of files with one header."""
+    """Column meanings chosen by an organisation's officers, for files with the same header."""
 
     __tablename__ = "column_mappings"
 
@@ -177,11 +181,11 @@ class ColumnMapping(Base):
 
 
 class Membership(Base):
-    """A person in a list, with the import and the row that brought them and the last import that had them too."""
+    """Membership of a person in a list, with the first import and its row, and the last import."""
 
     __tablename__ = "memberships"
 
-    # Lists and imports are never deleted; foreign keys to them were proven for each row of a file, a tenth of its time.
+    # Lists and imports are never deleted; checking foreign keys to them for each row took a tenth of an import's time.
     list_id: Mapped[int] = mapped_column(BigId, primary_key=True)
     contact_id: Mapped[int] = mapped_column(
         ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True
@@ -193,9 +197,9 @@ class Membership(Base):
 
 
 class ImportIssue(Base):
-    """A row that waits for a person's decision, or that could not be taken, as it stood in the file.
+    """Row for review or rejected, with its cells as in the file.
 
-    status: review (not stored until someone decides), reject, question (stored; one thing about it is not clear).
+    status: review (not stored until an officer decides), reject, question (stored; one detail is unclear).
     """
 
     __tablename__ = "import_issues"
@@ -206,27 +210,29 @@ class ImportIssue(Base):
     row: Mapped[int] = mapped_column(Integer)
     status: Mapped[str] = mapped_column(String(10))
     reason: Mapped[str] = mapped_column(String(40))
-    # The same row of the same list has the same key, whichever file brings it again.
+    # The same row of the same list has the same key in every file.
     key: Mapped[str] = mapped_column(String(32), default="", server_default="", index=True)
     cells: Mapped[dict[str, Any]] = mapped_column(JSON)
-    # Whom a question is about: the person stored, or the one whose name may have changed.
+    # The contact of a question: the one stored, or the one whose name may have changed.
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"), index=True)
     decision: Mapped[str | None] = mapped_column(String(20))
-    undo: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # what the decision did, to take it back
+    undo: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # what the decision changed, to retract it
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class SuppressionReason(StrEnum):
+    """Reason of a suppression."""
+
     OPT_OUT = "opt_out"
     WRONG_NUMBER = "wrong_number"
     DO_NOT_CALL = "do_not_call"
 
 
 class Suppression(Base):
-    """A number that is not written to, over all organisations.
+    """Suppression: a number that receives no messages from any organisation.
 
-    Keyed by a hash of the number, so that it outlives the erasure of the person and of the phone.
+    Keyed by a hash of the number, so that it stays when the person and the phone are erased.
     """
 
     __tablename__ = "suppressions"
@@ -239,7 +245,7 @@ class Suppression(Base):
             postgresql_where=text("lifted_at IS NULL"),
             sqlite_where=text("lifted_at IS NULL"),
         ),
-        # Most of a national register is nobody's number here; one that a list brings is looked up among them.
+        # Most numbers of the national register are unknown here; a new number of a list is looked up among them.
         Index(
             "ix_suppressions_unknown",
             "number_hash",
@@ -259,9 +265,9 @@ class Suppression(Base):
 
 
 class Erasure(Base):
-    """A number of somebody whose data were erased, as keyed hashes: a list must not bring them back unnoticed.
+    """Erased person and number, as keyed hashes: an import must not add them again unnoticed.
 
-    `is_gone`: nobody else was on the number, so whoever it comes back with may be meant.
+    `is_gone`: nobody else had the number, so any person imported with it may be the erased one.
     """
 
     __tablename__ = "erasures"
@@ -274,13 +280,15 @@ class Erasure(Base):
 
 
 class RegisterState(StrEnum):
-    WAITING = "waiting"  # for a worker, or at work
+    """State of a do-not-call file."""
+
+    WAITING = "waiting"  # for a worker, or being read
     DONE = "done"
     FAILED = "failed"
 
 
 class DoNotCallFile(Base):
-    """A file of the national register of numbers that want no advertising, handed in on the page or by command."""
+    """File of the national do-not-call register, uploaded on the page or by command."""
 
     __tablename__ = "registers"
 
@@ -293,12 +301,12 @@ class DoNotCallFile(Base):
     may_shrink: Mapped[bool] = mapped_column(Boolean, default=False)
     handed_in_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     handed_in_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when a worker may take it
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when a worker may claim it
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class ImportSighting(Base):
-    """An import that had a person of its list again, between the first one and the last."""
+    """Import that contained a person of its list again, between the first one and the last."""
 
     __tablename__ = "sightings"
 
@@ -308,7 +316,7 @@ class ImportSighting(Base):
 
 
 class RowsReceived(Base):
-    """One handing in of rows, by the key that its sender gave it: a repeat finds the first one."""
+    """Rows received by the API, by the sender's idempotency key: a repeat finds the first request."""
 
     __tablename__ = "rows_received"
     __table_args__ = (UniqueConstraint("token_id", "key"),)
@@ -316,13 +324,16 @@ class RowsReceived(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     token_id: Mapped[int] = mapped_column(ForeignKey("api_tokens.id"))
     key: Mapped[str] = mapped_column(String(100))
-    sha256: Mapped[str] = mapped_column(String(64))  # of the body that came with it
+    sha256: Mapped[str] = mapped_column(String(64))  # of the request body
     upload_id: Mapped[int] = mapped_column(ForeignKey("uploads.id"), index=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class RemovedPhone(Base):
-    """A number that is not the person's, from `removed_at` until `restored_at`; `opted_out` where they opted out on it."""
+    """Number taken from a person, from `removed_at` until `restored_at`.
+
+    `opted_out` if the person opted out on it.
+    """
 
     __tablename__ = "removed_phones"
 

@@ -1,4 +1,4 @@
-"""Areas: province, districts and communes by their GSO code. Codes are the key, never names."""
+"""Table of areas: province, districts and communes, keyed by their GSO code, never by name."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ class AreaLevel(StrEnum):
 
 
 class Area(Base):
+    """Province, district or commune."""
+
     __tablename__ = "areas"
 
     code: Mapped[str] = mapped_column(String(10), primary_key=True)
@@ -27,5 +29,5 @@ class Area(Base):
 
     @property
     def full_name(self) -> str:
-        """Xã Đắk Long."""
+        """Kind and name, as in "Xã Đắk Long"."""
         return f"{self.kind} {self.name}"

@@ -1,9 +1,4 @@
-"""Tree of areas; load the areas' CSV.
-
-The tree of areas: loading it from a file, and what lies within an area.
-
-Bringing the areas in: the columns of kontum_units.csv, once or again.
-"""
+"""Tree of areas: queries on it, and loading it from a CSV file such as kontum_units.csv."""
 
 from __future__ import annotations
 
@@ -22,53 +17,53 @@ Key = TypeVar("Key", int, str)
 
 
 def descendants(rows: Iterable[tuple[Key, Key | None]], roots: Iterable[Key]) -> set[Key]:
-    """The roots and everything below them, from (id, parent) pairs. A circle in the data ends the walk."""
-    below: dict[Key | None, list[Key]] = {}
+    """Return the roots and all their descendants, from (id, parent) pairs. Cycles do no harm."""
+    children: dict[Key | None, list[Key]] = {}
     for item, parent in rows:
-        below.setdefault(parent, []).append(item)
-    found: set[Key] = set()
-    waiting = list(roots)
-    while waiting:
-        item = waiting.pop()
-        if item not in found:
-            found.add(item)
-            waiting += below.get(item, [])
-    return found
+        children.setdefault(parent, []).append(item)
+    visited: set[Key] = set()
+    pending = list(roots)
+    while pending:
+        item = pending.pop()
+        if item not in visited:
+            visited.add(item)
+            pending += children.get(item, [])
+    return visited
 
 
 def areas_within(session: Session, codes: Iterable[str]) -> set[str]:
-    """The areas named and all below them."""
+    """Return the codes of these areas and of all areas within them."""
     return descendants(session.execute(select(Area.code, Area.parent_code)), codes)
 
 
 def read_districts(session: Session) -> list[tuple[str, str, list[tuple[str, str]]]]:
-    """(code, name, communes) of each district, for a choice; a commune is (code, name)."""
+    """Return (code, name, communes) of each district, for a select field; a commune is (code, name)."""
     areas = session.execute(
         select(Area.code, Area.kind, Area.name, Area.level, Area.parent_code).order_by(Area.name)
     ).all()
     return [
         (
-            each.code,
-            f"{each.kind} {each.name}",
-            [(area.code, f"{area.kind} {area.name}") for area in areas if area.parent_code == each.code],
+            district.code,
+            f"{district.kind} {district.name}",
+            [(area.code, f"{area.kind} {area.name}") for area in areas if area.parent_code == district.code],
         )
-        for each in areas
-        if each.level is AreaLevel.DISTRICT
+        for district in areas
+        if district.level is AreaLevel.DISTRICT
     ]
 
 
 def read_place_names(session: Session, codes: Iterable[str | None]) -> dict[str, str]:
-    """What these communes are called, with the district, as the names of some are alike: "Xã Đắk Long (Đắk Glei)"."""
+    """Return names with the district, as some are the same: "Xã Đắk Long (Đắk Glei)"."""
     district = aliased(Area)
-    named = select(Area, district.name).outerjoin(district, district.code == Area.parent_code)
-    rows = session.execute(named.where(Area.code.in_({code for code in codes if code})))
-    return {area.code: area.full_name + (f" ({above})" if above else "") for area, above in rows}
+    query = select(Area, district.name).outerjoin(district, district.code == Area.parent_code)
+    rows = session.execute(query.where(Area.code.in_({code for code in codes if code})))
+    return {area.code: area.full_name + (f" ({parent})" if parent else "") for area, parent in rows}
 
 
 def read_provinces(session: Session) -> list[tuple[str, str]]:
-    """(code, name) of what stands above the districts."""
-    above = session.scalars(select(Area).where(Area.level == AreaLevel.PROVINCE).order_by(Area.code))
-    return [(area.code, f"{area.kind} {area.name}") for area in above]
+    """Return (code, name) of each province."""
+    provinces = session.scalars(select(Area).where(Area.level == AreaLevel.PROVINCE).order_by(Area.code))
+    return [(area.code, f"{area.kind} {area.name}") for area in provinces]
 
 
 COLUMNS = (
@@ -98,9 +93,9 @@ def load_areas(session: Session, file: Path) -> int:
         raise BadInput(f"Tệp {file.name} không có dòng nào.")
     for row in rows:
         province = row["province_code"]
-        _keep(session, province, PROVINCES.get(province, province), "Tỉnh", AreaLevel.PROVINCE, None)
+        _store_area(session, province, PROVINCES.get(province, province), "Tỉnh", AreaLevel.PROVINCE, None)
     for row in rows:
-        _keep(
+        _store_area(
             session,
             row["district_code"],
             row["district_name"],
@@ -109,7 +104,7 @@ def load_areas(session: Session, file: Path) -> int:
             row["province_code"],
         )
     for row in rows:
-        _keep(
+        _store_area(
             session,
             row["commune_code"],
             row["commune_name"],
@@ -121,7 +116,7 @@ def load_areas(session: Session, file: Path) -> int:
     return len({row["commune_code"] for row in rows})
 
 
-def _keep(
+def _store_area(
     session: Session, code: str, name: str, kind: str, level: AreaLevel, parent_code: str | None
 ) -> None:
     area = session.get(Area, code)

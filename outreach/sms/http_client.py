@@ -1,6 +1,6 @@
-"""HTTP for the gateway's client: aiohttp with one pool, a real timeout, no retries.
+"""HTTP client of the gateways: aiohttp with one connection pool, a real timeout, no retries.
 
-Kept apart from the library's own client, which ignores its timeout and repeats POSTs on 5xx: a
+It replaces the client of Twilio's library, which ignores its timeout and repeats POSTs on 5xx: a
 repeated POST would be a second message.
 """
 
@@ -14,12 +14,14 @@ from urllib.parse import quote_plus, urlencode
 import aiohttp
 from yarl import URL
 
-# What a form's value may hold as it is; `urlencode` looks at each letter by itself, which cost more than
-# all the rest of a request's text.
+# All but the characters that a form's value may contain unquoted. `urlencode` checks each letter by itself, which cost
+# more than the rest of building a request.
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.~-]")
 
 
 class _Quoted(dict[str, str]):
+    """Cache of quoted characters."""
+
     def __missing__(self, letter: str) -> str:
         self[letter] = quoted = quote_plus(letter)
         return quoted
@@ -33,7 +35,7 @@ def _quote(match: re.Match[str]) -> str:
 
 
 def encode_form(form: Mapping[str, Any]) -> bytes:
-    """As `urlencode` with `doseq` for lists: names and values quoted, spaces as plus signs."""
+    """Encode a form like `urlencode` with `doseq`: quoted, with spaces as plus signs."""
     return "&".join(
         f"{_UNSAFE.sub(_quote, key)}={_UNSAFE.sub(_quote, str(item))}"
         for key, value in form.items()
@@ -42,17 +44,17 @@ def encode_form(form: Mapping[str, Any]) -> bytes:
 
 
 class RequestNotSent(Exception):
-    """The request never left: no connection came about. The gateway cannot have the message."""
+    """Request that was never sent, as there was no connection. The gateway cannot have the message."""
 
 
 class HttpClient:
-    """Must be created inside the running event loop that will use it."""
+    """HTTP client with one connection pool. Create it inside the event loop that will use it."""
 
     def __init__(self, *, timeout_s: float, in_flight: int) -> None:
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=timeout_s / 2),
             connector=aiohttp.TCPConnector(limit=in_flight, keepalive_timeout=30, ttl_dns_cache=300),
-            # The form is encoded by us and the reply read as text: nothing is left for it to guess.
+            # The form is encoded by us and the reply is read as text, so aiohttp has nothing to guess.
             auto_decompress=False,
             skip_auto_headers=("Accept-Encoding",),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -70,10 +72,13 @@ class HttpClient:
         authorization: str,
         body: bytes | None = None,
     ) -> tuple[int, str, Mapping[str, str]]:
-        """Status, text and headers. Raises NotSent, or aiohttp's and asyncio's errors once bytes may have left."""
+        """Send a request. Returns status, text and headers.
+
+        Raises RequestNotSent, or errors of aiohttp and asyncio if bytes may have been sent.
+        """
         if params:
             target = URL(f"{url}?{urlencode(params)}", encoded=True)
-        else:  # every message is posted to the same address
+        else:  # every message is posted to the same URL
             target = self._addresses.get(url) or self._addresses.setdefault(url, URL(url, encoded=True))
         try:
             async with self._session.request(

@@ -1,8 +1,8 @@
-"""Twilio, and the only place that knows its library.
+"""Gateway for Twilio; the only module that uses its library.
 
-The library builds and parses requests; underneath stands our own transport. What comes back is
-translated into the port's outcomes, an answer that is no yes in `twilio_errors`. A timeout or a cut
-connection may have been processed and is Unseen; a connection that never came about was not.
+The library builds and parses requests; our own HTTP client sends them. Responses become the outcomes of the gateway
+port; those other than 2xx by `twilio_errors`. After a timeout or a cut connection the request may have been processed:
+OutcomeUnknown. If there was no connection, it was not.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ from outreach.rules.gateway import (
 from outreach.rules.twilio_errors import STATUSES, cause_of, read_answer
 from outreach.sms.http_client import HttpClient, RequestNotSent
 
-# Its INFO lines print addresses with numbers in them.
+# Its INFO lines contain URLs with phone numbers.
 logging.getLogger("twilio").setLevel(logging.WARNING)
 log = logging.getLogger(__name__)
-# An unsent message has no sent date, so the list is asked by number alone; newest first.
+# A message not sent yet has no sent date, so the list is filtered by number alone; newest first.
 LIST_LIMIT = 200
 BILLED_AT_ONCE = 1000
-# Beyond this a Retry-After is a mistake, and asking again an hour later harms nobody.
-_LONGEST_WAIT_S = 3600.0
-# What the library raises over a body that is cut or is not Twilio's JSON.
+# A longer Retry-After is a mistake, and trying again after an hour does no harm.
+_MAX_WAIT_S = 3600.0
+# Raised by the library for a body that is cut or is not Twilio's JSON.
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 
 
 class _HttpClient(AsyncHttpClient):
-    """The library's slot for an HTTP client, filled with our transport."""
+    """Adapter of our HTTP client to the library."""
 
     def __init__(self, transport: HttpClient) -> None:
         super().__init__(logging.getLogger("twilio.async_http_client"), True, None)
@@ -79,7 +79,7 @@ class _HttpClient(AsyncHttpClient):
             method, uri, params=params, form=data, headers=headers or {}, authorization=self._basic(auth)
         )
         if status // 100 != 2:
-            # Decided here: the library drops the headers, and takes a problem's status from its body.
+            # Decided here: the library drops the headers, and reads a problem's status from its body.
             raise _ErrorResponse(
                 read_answer(status, _code_in(text), _seconds(reply_headers.get("Retry-After")))
             )
@@ -95,7 +95,7 @@ class _HttpClient(AsyncHttpClient):
 
 
 class _ErrorResponse(Exception):
-    """An answer other than 2xx."""
+    """Response with a status other than 2xx."""
 
     def __init__(self, outcome: Refused | Throttled | OutcomeUnknown) -> None:
         super().__init__(type(outcome).__name__)
@@ -103,7 +103,7 @@ class _ErrorResponse(Exception):
 
 
 def _code_in(text: str) -> str | None:
-    """Twilio's error code in a body of either form; None where there is none."""
+    """Return Twilio's error code in a body, or None."""
     try:
         code = str(json.loads(text)["code"])
     except _UNREADABLE:
@@ -115,12 +115,12 @@ def _seconds(value: str | None) -> float | None:
     try:
         seconds = float(value) if value else math.nan
     except ValueError:
-        return None  # the HTTP-date form: back off as if there were none
-    return min(max(0.0, seconds), _LONGEST_WAIT_S) if math.isfinite(seconds) else None
+        return None  # an HTTP date: treated as if there were none
+    return min(max(0.0, seconds), _MAX_WAIT_S) if math.isfinite(seconds) else None
 
 
 class TwilioGateway:
-    """The Gateway port over Twilio's REST API. Create it inside the event loop that will use it."""
+    """Gateway by Twilio's REST API. Create it inside the event loop that will use it."""
 
     def __init__(self, settings: Settings) -> None:
         self._transport = HttpClient(timeout_s=settings.send_timeout_s, in_flight=settings.send_in_flight)
@@ -135,7 +135,7 @@ class TwilioGateway:
         self._is_live = settings.is_live
 
     async def send(self, message: OutboundMessage) -> Outcome:
-        """One POST, never repeated here."""
+        """Send a message by one POST, never repeated here."""
         if self._is_live and is_sample_number(message.to):
             return Refused(Cause.SAMPLE_NUMBER, "sample")
         fields: dict[str, Any] = {
@@ -165,9 +165,9 @@ class TwilioGateway:
             return OutcomeUnknown(type(error).__name__)
 
     async def list_to(self, number: str, *, attempt_id: int = 0) -> list[ListedMessage]:
-        """The newest messages to `number`, at most LIST_LIMIT. Raises GatewayAway."""
+        """Return the newest messages to `number`, at most LIST_LIMIT. Raises GatewayUnavailable."""
         try:
-            found = await self._client.messages.list_async(to=number, limit=LIST_LIMIT, page_size=LIST_LIMIT)
+            items = await self._client.messages.list_async(to=number, limit=LIST_LIMIT, page_size=LIST_LIMIT)
         except (_ErrorResponse, RequestNotSent, TwilioException) as error:
             raise GatewayUnavailable(type(error).__name__) from error
         except (TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
@@ -181,18 +181,19 @@ class TwilioGateway:
                 cause=cause_of(str(item.error_code)) if item.error_code else None,
                 code=str(item.error_code) if item.error_code else None,
             )
-            for item in found
+            for item in items
             if not str(item.direction or "outbound-api").startswith("inbound")
         ]
 
     async def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
-        """Pages of up to BILLED_AT_ONCE; Twilio fills a price in up to a day after the message. Raises GatewayAway."""
+        """Yield pages of up to BILLED_AT_ONCE messages. Raises GatewayUnavailable.
+
+        Twilio adds a price up to a day after the message.
+        """
         try:
-            # A text: of a date the library would make the first second of the day.
-            found = await self._client.messages.page_async(
-                date_sent=day.isoformat(), page_size=BILLED_AT_ONCE
-            )
-            while found is not None:
+            # As text: from a date the library would make the first second of the day.
+            page = await self._client.messages.page_async(date_sent=day.isoformat(), page_size=BILLED_AT_ONCE)
+            while page is not None:
                 yield [
                     BilledMessage(
                         gateway_id=item.sid,
@@ -200,10 +201,10 @@ class TwilioGateway:
                         unit=item.price_unit or "",
                         segments=_segments(item.num_segments),
                     )
-                    for item in found
+                    for item in page
                     if not str(item.direction or "outbound-api").startswith("inbound")
                 ]
-                found = await found.next_page_async()
+                page = await page.next_page_async()
         except (_ErrorResponse, RequestNotSent, TwilioException) as error:
             raise GatewayUnavailable(type(error).__name__) from error
         except (TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
@@ -214,12 +215,12 @@ class TwilioGateway:
 
 
 def _segments(number: str | None) -> int | None:
-    """A messaging service answers 0 before it has chosen its sender."""
+    """Parse a number of segments. A messaging service returns 0 until it has chosen its sender."""
     return int(number) or None if number and number.isascii() and number.isdigit() else None
 
 
 def _price(text: str | None) -> Decimal | None:
-    """Negative in Twilio's list: money that leaves the account."""
+    """Parse a price, which is negative in Twilio's list, as a positive amount."""
     try:
         price = Decimal(text) if text else None
     except InvalidOperation:
@@ -227,25 +228,25 @@ def _price(text: str | None) -> Decimal | None:
     return -price if price is not None and price.is_finite() else None
 
 
-def _status(word: str | None) -> DeliveryStatus | None:
-    return STATUSES.get(word or "")
+def _status(value: str | None) -> DeliveryStatus | None:
+    return STATUSES.get(value or "")
 
 
 class TwilioWebhooks:
-    """Twilio's calls to us: signature and form."""
+    """Reader of Twilio's webhooks: signature and form."""
 
     def __init__(self, settings: Settings) -> None:
         self._validator = RequestValidator(settings.twilio_auth_token)
         self._base = settings.public_base_url
 
     def is_genuine(self, *, url: str, form: Mapping[str, str], signature: str | None) -> bool:
-        """`url` is path and query: behind a proxy only the public base address is what was signed."""
+        """Check the signature. `url` is path and query; the public base URL is added, as Twilio signed it."""
         if not signature:
             return False
         return bool(self._validator.validate(self._base + url, form, signature))
 
     def read_status(self, form: Mapping[str, str]) -> StatusReport:
-        """Twilio's status callback: MessageSid, MessageStatus, and ErrorCode on failure."""
+        """Parse a status callback: MessageSid, MessageStatus, and ErrorCode on failure."""
         code = form.get("ErrorCode") or None
         return StatusReport(
             gateway_id=form.get("MessageSid") or form.get("SmsSid") or "",
@@ -255,6 +256,7 @@ class TwilioWebhooks:
         )
 
     def read_inbound(self, form: Mapping[str, str]) -> InboundMessage:
+        """Parse a reply of a resident."""
         return InboundMessage(
             gateway_id=form.get("MessageSid") or form.get("SmsSid") or "",
             sender=form.get("From") or "",
