@@ -1,9 +1,4 @@
-"""Own account, second factor, invitation.
-
-One's own account, and the link by which a new one chooses its password.
-
-One's own second factor: set up with a QR code, its recovery codes, taken off again.
-"""
+"""The user's own account: password, sessions, second factor; and the invitation page that sets a password."""
 
 from __future__ import annotations
 
@@ -46,7 +41,7 @@ class AccountView(AdminPage):
 
     @expose("/password", methods=["POST"])
     def password(self) -> ResponseReturnValue:
-        """Every session ends with the old password, this one as well."""
+        """Change the password; all sessions end, this one as well."""
         new = request.form.get("new", "")
         try:
             if new != request.form.get("again", ""):
@@ -90,7 +85,7 @@ class AccountView(AdminPage):
 
 
 def create_invitations(runtime: Runtime) -> Blueprint:
-    """`/login/invitation/<token>`: open to whom the link was given."""
+    """Return the blueprint of `/login/invitation/<token>`, open to holders of the link."""
     pages = Blueprint("invitation", __name__)
     secret_key = runtime.settings.secret_key
 
@@ -132,7 +127,7 @@ def create_invitations(runtime: Runtime) -> Blueprint:
     return pages
 
 
-# Until a right code was typed, what the secret is made of waits in the signed cookie.
+# Session key of the new secret's nonce until a right code confirms it.
 _NONCE = "totp_nonce"
 
 
@@ -146,7 +141,7 @@ class SecondFactorView(AdminPage):
 
     @expose("/", methods=["POST"])
     def confirm(self) -> ResponseReturnValue:
-        """The telephone has read the QR code and shows a code; the recovery codes are shown this once."""
+        """Confirm the set-up by a code from the phone; the recovery codes are shown this once."""
         try:
             with self.writing() as (db, user):
                 codes = set_up(
@@ -192,22 +187,22 @@ class SecondFactorView(AdminPage):
             raise BadInput(_("Mật khẩu không đúng. Hãy gõ lại."))
 
     def _page(self, *, error: str = "") -> str:
-        read: dict[str, Any] = {}
+        context: dict[str, Any] = {}
         with self.reading() as (db, user):
             has_one = user.totp_nonce is not None
             if has_one:
-                read["left"] = count_recovery_codes(db, user.id)
+                context["left"] = count_recovery_codes(db, user.id)
             else:
                 nonce = session.setdefault(_NONCE, new_nonce())
                 secret = secret_of(user.id, nonce, secret_key=self.runtime.settings.secret_key)
-                drawn = segno.make(address_of(secret, user.email), error="m", micro=False)
-                read["picture"] = drawn.svg_inline(scale=5, border=2, omitsize=True)
-                read["secret"] = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
+                qr_code = segno.make(address_of(secret, user.email), error="m", micro=False)
+                context["picture"] = qr_code.svg_inline(scale=5, border=2, omitsize=True)
+                context["secret"] = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
         return self.render(
             "settings/second_factor.html",
             codes=None,
             has_one=has_one,
             error=error,
             must=current_user.must_set_up,
-            **read,
+            **context,
         )

@@ -1,4 +1,4 @@
-"""The outreach log: what was told by radio, television, newspapers, loudspeakers, at meetings and at the door."""
+"""The activity log: outreach by radio, television, newspapers, loudspeakers, at meetings and at the door."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from outreach.places.areas import read_districts, read_provinces
 from outreach.rules.errors import BadInput, WrongState
 from outreach.runtime import Runtime
 
-_SHOWN_DAYS = 7  # unless somebody asks for others
+_SHOWN_DAYS = 7  # by default
 _FIELDS = ("kind", "first", "last", "times", "people", "who", "place", "about")
 
 
@@ -48,30 +48,30 @@ class ActivitiesView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """`?first=`, `?last=` are days; kind, area, organisation, campaign; `?after=` goes on."""
-        asked = request.args
+        """List activities. `?first=`, `?last=` are days; kind, area, organisation, campaign; `?after=` is the next page."""
+        args = request.args
         today = _today()
-        last = _day(asked.get("last")) or today
-        first = min(_day(asked.get("first")) or last - timedelta(days=_SHOWN_DAYS - 1), last)
-        wanted = ActivityFilter(
+        last = _day(args.get("last")) or today
+        first = min(_day(args.get("first")) or last - timedelta(days=_SHOWN_DAYS - 1), last)
+        filters = ActivityFilter(
             first,
             last,
-            kind=next((kind for kind in ActivityKind if kind == asked.get("kind")), None),
-            area=asked.get("area", "").replace("\0", "")[:10],
-            organisation_id=asked.get("organisation", type=int),
-            campaign_id=asked.get("campaign", type=int),
+            kind=next((kind for kind in ActivityKind if kind == args.get("kind")), None),
+            area=args.get("area", "").replace("\0", "")[:10],
+            organisation_id=args.get("organisation", type=int),
+            campaign_id=args.get("campaign", type=int),
         )
-        after = asked.get("after", type=int)
+        after = args.get("after", type=int)
         with self.reading() as (session, user):
             seen = visible_to(session, user, Activity.organisation_id)
-            summary = read_summary(session, wanted, seen=seen)
+            summary = read_summary(session, filters, seen=seen)
             districts = by_district(session, summary)
-            lines, is_more = read_page(session, wanted, user=user, after=after)
+            lines, is_more = read_page(session, filters, user=user, after=after)
             choices = _read_choices(session, user)
-        kept = {key: value for key, value in asked.items() if value and key != "after"}
+        query = {key: value for key, value in args.items() if value and key != "after"}
         return self.render(
             "progress/activities.html",
-            wanted=wanted,
+            wanted=filters,
             summary=summary,
             by_district=districts,
             kinds=list(ActivityKind),
@@ -79,37 +79,37 @@ class ActivitiesView(AdminPage):
             lines=lines,
             after=lines[-1].activity.id if is_more else None,
             is_first=after is None,
-            kept=kept,
+            kept=query,
             today=today.isoformat(),
             **choices,
         )
 
     @expose("/new")
     def create(self) -> ResponseReturnValue:
-        """`?copy=` begins with another entry, done once more today."""
+        """Show the form of a new entry. `?copy=` fills it like an earlier entry, with today's date."""
         with self.reading() as (session, user):
-            copied = request.args.get("copy", type=int)
-            before = read_versions(session, copied, user=user)[0].activity if copied else None
-            typed = _typed_of(before) if before else _begin(read_last_of(session, user), user)
+            copied_id = request.args.get("copy", type=int)
+            original = read_versions(session, copied_id, user=user)[0].activity if copied_id else None
+            form_values = _values_of(original) if original else _new_values(read_last_of(session, user), user)
         today = _today().isoformat()
-        return self._form(typed | {"first": today, "last": today, "form_key": secrets.token_hex(16)})
+        return self._form(form_values | {"first": today, "last": today, "form_key": secrets.token_hex(16)})
 
     @expose("/new", methods=["POST"])
     def enter(self) -> ResponseReturnValue:
-        typed = _typed()
+        form_values = _read_form()
         try:
             with self.writing() as (session, user):
                 now = datetime.now(UTC)
                 add_activity(
                     session,
-                    read_entry(typed, today=now.astimezone(VIETNAM).date()),
-                    **_where(typed),
-                    form_key=typed["form_key"],
+                    read_entry(form_values, today=now.astimezone(VIETNAM).date()),
+                    **_entry_scope(form_values),
+                    form_key=form_values["form_key"],
                     user=user,
                     now=now,
                 )
         except BadInput as error:
-            return self._form(typed, error=str(error)), 422
+            return self._form(form_values, error=str(error)), 422
         flash(_("Đã ghi."), "success")
         return redirect(url_for(".create" if request.form.get("next") else ".index"), code=303)
 
@@ -119,21 +119,21 @@ class ActivitiesView(AdminPage):
 
     @expose("/<int:entry_id>/correct", methods=["POST"])
     def correct(self, entry_id: int) -> ResponseReturnValue:
-        typed = _typed()
+        form_values = _read_form()
         try:
             with self.writing() as (session, user):
                 now = datetime.now(UTC)
                 correct_activity(
                     session,
                     entry_id,
-                    read_entry(typed, today=now.astimezone(VIETNAM).date()),
+                    read_entry(form_values, today=now.astimezone(VIETNAM).date()),
                     version=_id(request.form.get("version", "")) or 0,
-                    **_where(typed),
+                    **_entry_scope(form_values),
                     user=user,
                     now=now,
                 )
         except BadInput as error:
-            return self._show(entry_id, typed=typed, error=str(error)), 422
+            return self._show(entry_id, form_values=form_values, error=str(error)), 422
         except WrongState as error:
             return self._show(entry_id, error=str(error)), 409
         flash(_("Đã sửa. Bản trước vẫn được lưu."), "success")
@@ -145,13 +145,13 @@ class ActivitiesView(AdminPage):
             version = _id(request.form.get("version", "")) or 0
             withdraw_activity(session, entry_id, version=version, user=user, now=now)
 
-        back = url_for(".show", entry_id=entry_id)
-        if refused := self.run_action(act, on_error_url=back):
+        url = url_for(".show", entry_id=entry_id)
+        if refused := self.run_action(act, on_error_url=url):
             return refused
         flash(_("Đã bỏ mục này, không tính nữa. Muốn tính lại, hãy ghi lại ở dưới."), "success")
-        return redirect(back, code=303)
+        return redirect(url, code=303)
 
-    def _show(self, entry_id: int, *, typed: dict[str, str] | None = None, error: str = "") -> str:
+    def _show(self, entry_id: int, *, form_values: dict[str, str] | None = None, error: str = "") -> str:
         with self.reading() as (session, user):
             versions = read_versions(session, entry_id, user=user)
             choices = _read_choices(session, user)
@@ -159,7 +159,7 @@ class ActivitiesView(AdminPage):
             "progress/activity.html",
             entry_id=entry_id,
             versions=versions,
-            typed=typed or _typed_of(versions[0].activity),
+            typed=form_values or _values_of(versions[0].activity),
             error=error,
             kinds=list(ActivityKind),
             today=_today().isoformat(),
@@ -167,12 +167,12 @@ class ActivitiesView(AdminPage):
         )
         return page
 
-    def _form(self, typed: dict[str, str], *, error: str = "") -> str:
+    def _form(self, form_values: dict[str, str], *, error: str = "") -> str:
         with self.reading() as (session, user):
             choices = _read_choices(session, user)
         page: str = self.render(
             "progress/new_activity.html",
-            typed=typed,
+            typed=form_values,
             error=error,
             kinds=list(ActivityKind),
             today=_today().isoformat(),
@@ -184,22 +184,22 @@ class ActivitiesView(AdminPage):
 def _read_choices(session: Session, user: User) -> dict[str, Any]:
     return {
         "organisations": read_organisations(session, user),
-        "campaigns": [(each, name) for each, name, _launched in list_launched(session, user)],
+        "campaigns": [(campaign_id, name) for campaign_id, name, _launched in list_launched(session, user)],
         "provinces": read_provinces(session),
         "districts": read_districts(session),
     }
 
 
-def _typed() -> dict[str, str]:
+def _read_form() -> dict[str, str]:
     names = (*_FIELDS, "area", "organisation", "campaign", "form_key")
     return {name: request.form.get(name, "").replace("\0", "").strip()[:400] for name in names}
 
 
-def _where(typed: dict[str, str]) -> dict[str, Any]:
+def _entry_scope(form_values: dict[str, str]) -> dict[str, Any]:
     return {
-        "area": typed["area"],
-        "organisation_id": _id(typed["organisation"]) or 0,
-        "campaign_id": _id(typed["campaign"]),
+        "area": form_values["area"],
+        "organisation_id": _id(form_values["organisation"]) or 0,
+        "campaign_id": _id(form_values["campaign"]),
     }
 
 
@@ -207,7 +207,7 @@ def _id(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
 
 
-def _typed_of(row: Activity) -> dict[str, str]:
+def _values_of(row: Activity) -> dict[str, str]:
     return {
         **{name: str(getattr(row, name) or "") for name in _FIELDS},
         "kind": row.kind.value,
@@ -218,11 +218,11 @@ def _typed_of(row: Activity) -> dict[str, str]:
     }
 
 
-def _begin(last: Activity | None, user: User) -> dict[str, str]:
-    """An empty form, with the place and organisation of what was entered last."""
+def _new_values(last: Activity | None, user: User) -> dict[str, str]:
+    """Return an empty form with the place and organisation of the user's last entry."""
     if last:
-        kept = _typed_of(last)
-        return {name: kept[name] for name in ("area", "organisation", "campaign", "who")} | {"times": "1"}
+        values = _values_of(last)
+        return {name: values[name] for name in ("area", "organisation", "campaign", "who")} | {"times": "1"}
     area = user.area_code or (user.organisation.area_code if user.organisation else None)
     return {"area": area or "", "organisation": str(user.organisation_id or ""), "times": "1"}
 

@@ -1,4 +1,4 @@
-"""Agencies' staff against their goal: who has not handed in today, the figures, the links to hand in by."""
+"""Agencies' reports on their staff: figures against the goal, missing reports, rosters, and links for submitting."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
 
 _NO_FILE = _l("Chưa chọn tệp. Hãy chọn tệp Excel, LibreOffice hoặc CSV.")
-_DAYS = 14  # for which a link is good, unless an officer says otherwise
+_DAYS = 14  # default lifetime of a link
 
 
 class AgenciesView(AdminPage):
@@ -44,7 +44,7 @@ class AgenciesView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """`?day=` is the day as of which the figures are; today by itself."""
+        """Show all agencies. `?day=` is the day of the figures, by default today."""
         today = _today()
         try:
             day = min(read_day(request.args.get("day") or today.isoformat()), today)
@@ -67,55 +67,55 @@ class AgenciesView(AdminPage):
 
     @expose("/<int:organisation_id>/report", methods=["POST"])
     def submit(self, organisation_id: int) -> ResponseReturnValue:
-        typed = {name: request.form.get(name, "")[:400] for name in FIELDS}
+        form_values = {name: request.form.get(name, "")[:400] for name in FIELDS}
         try:
             with self.writing() as (session, user):
                 submit_by_officer(
                     session,
                     organisation_id,
-                    read_counts(*(typed[name] for name in FIELDS[1:4])),
-                    day=read_day(typed["day"]),
-                    note=typed["note"],
+                    read_counts(*(form_values[name] for name in FIELDS[1:4])),
+                    day=read_day(form_values["day"]),
+                    note=form_values["note"],
                     user=user,
                     now=datetime.now(UTC),
                 )
         except NotFound:
             abort(404)
         except BadInput as error:
-            return self._show(organisation_id, typed=typed, error=str(error)), 422
+            return self._show(organisation_id, form_values=form_values, error=str(error)), 422
         flash(_("Đã ghi số liệu."), "success")
         return redirect(url_for(".show", organisation_id=organisation_id), code=303)
 
     @expose("/<int:organisation_id>/roster", methods=["POST"])
     def roster(self, organisation_id: int) -> ResponseReturnValue:
-        """Its people by name: the figures are counted from them, and in the campaign each mark counts as an install."""
-        typed = {name: request.form.get(name, "")[:400] for name in ("day", "note", "campaign")}
+        """Import the agency's staff by name: its figures are counted from them, each install mark also counts in the campaign."""
+        form_values = {name: request.form.get(name, "")[:400] for name in ("day", "note", "campaign")}
         try:
             with uploaded_file(error_message=str(_NO_FILE)) as path:
                 people = read_roster(path)
             with self.writing() as (session, user):
-                handed_in = submit_roster(
+                result = submit_roster(
                     session,
                     organisation_id,
                     people,
-                    day=read_day(typed["day"]),
+                    day=read_day(form_values["day"]),
                     campaign_id=request.form.get("campaign", type=int),
-                    note=typed["note"],
+                    note=form_values["note"],
                     user=user,
                     keys=self._keys,
                     now=datetime.now(UTC),
                 )
-                said = _tell(handed_in)
+                message = _roster_message(result)
         except NotFound:
             abort(404)
         except LoaError as error:
-            return self._show(organisation_id, roster=typed, roster_error=str(error)), 422
-        flash(said, "success")
+            return self._show(organisation_id, roster=form_values, roster_error=str(error)), 422
+        flash(message, "success")
         return redirect(url_for(".show", organisation_id=organisation_id), code=303)
 
     @expose("/<int:organisation_id>/link", methods=["POST"])
     def link(self, organisation_id: int) -> ResponseReturnValue:
-        """Shown on the page for as long as it opens: whoever may see the agency may pass it on."""
+        """Create a link. The page shows it while it is valid: users who see the agency may pass it on."""
 
         def act(session: Session, user: User, now: datetime) -> None:
             days = request.form.get("days", _DAYS, type=int)
@@ -128,18 +128,18 @@ class AgenciesView(AdminPage):
                 now=now,
             )
 
-        return self._do(organisation_id, act, _("Đã tạo liên kết. Hãy gửi cho đúng người."))
+        return self._run(organisation_id, act, _("Đã tạo liên kết. Hãy gửi cho đúng người."))
 
     @expose("/<int:organisation_id>/links/<int:link_id>/end", methods=["POST"])
     def end(self, organisation_id: int, link_id: int) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
             end_link(session, link_id, user=user, now=now)
 
-        return self._do(organisation_id, act, _("Đã ngừng liên kết."))
+        return self._run(organisation_id, act, _("Đã ngừng liên kết."))
 
     @expose("/file", methods=["POST"])
     def file(self) -> ResponseReturnValue:
-        """Many agencies' figures of a day in one file."""
+        """Import the figures of many agencies for one day from a file."""
         try:
             with uploaded_file(error_message=str(_NO_FILE)) as path, self.writing() as (session, user):
                 count = submit_file(
@@ -159,7 +159,7 @@ class AgenciesView(AdminPage):
         self,
         organisation_id: int,
         *,
-        typed: dict[str, str] | None = None,
+        form_values: dict[str, str] | None = None,
         error: str = "",
         roster: dict[str, str] | None = None,
         roster_error: str = "",
@@ -177,7 +177,7 @@ class AgenciesView(AdminPage):
                 agency=agency,
                 history=history,
                 links=links,
-                typed=typed or {"day": _today().isoformat()},
+                typed=form_values or {"day": _today().isoformat()},
                 error=error,
                 roster=roster or {"day": _today().isoformat()},
                 roster_error=roster_error,
@@ -187,38 +187,38 @@ class AgenciesView(AdminPage):
                 longest=LONGEST_DAYS,
             )
 
-    def _do(
-        self, organisation_id: int, act: Callable[[Session, User, datetime], None], said: str
+    def _run(
+        self, organisation_id: int, act: Callable[[Session, User, datetime], None], message: str
     ) -> ResponseReturnValue:
-        back = url_for(".show", organisation_id=organisation_id)
-        if refused := self.run_action(act, on_error_url=back):
+        url = url_for(".show", organisation_id=organisation_id)
+        if refused := self.run_action(act, on_error_url=url):
             return refused
-        flash(said, "success")
-        return redirect(back, code=303)
+        flash(message, "success")
+        return redirect(url, code=303)
 
 
-def _tell(handed_in: RosterResult) -> str:
-    report = handed_in.report
-    said = [
+def _roster_message(result: RosterResult) -> str:
+    report = result.report
+    sentences = [
         _("Đã ghi: %(staff)s người, %(count)s người đã cài.", staff=report.staff, count=report.installed),
-        _("Trong chiến dịch, %(count)s người được ghi là đã cài.", count=handed_in.marked)
-        if handed_in.marked
+        _("Trong chiến dịch, %(count)s người được ghi là đã cài.", count=result.marked)
+        if result.marked
         else "",
-        _("%(count)s người không còn được tính.", count=handed_in.taken_back) if handed_in.taken_back else "",
+        _("%(count)s người không còn được tính.", count=result.taken_back) if result.taken_back else "",
         _(
             "%(count)s người đã tự trả lời khác; câu trả lời của họ được giữ nguyên.",
-            count=handed_in.contrary,
+            count=result.contrary,
         )
-        if handed_in.contrary
+        if result.contrary
         else "",
         _(
             "%(count)s số trong danh sách không nhận tin của chiến dịch nên chỉ tính vào số liệu của cơ quan.",
-            count=handed_in.strangers,
+            count=result.strangers,
         )
-        if handed_in.strangers
+        if result.strangers
         else "",
     ]
-    return " ".join(filter(None, said))
+    return " ".join(filter(None, sentences))
 
 
 def _today() -> date:

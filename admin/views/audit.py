@@ -1,4 +1,4 @@
-"""The audit as administrators and auditors read it: who, what in words, when, which row."""
+"""The audit log for administrators and auditors: who, what (as a text), when, which row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.audit import read_actors, read_head, read_journal
 from outreach.runtime import Runtime
 
-# Rows that have a page: its route, and what the route calls the id.
+# Tables whose rows have a page: its endpoint, and the name of its id argument.
 _PAGES = {
     "contacts": ("contacts.show", "contact_id"),
     "contact_lists": ("lists.show", "list_id"),
@@ -33,19 +33,19 @@ class AuditView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """`?who=` a user, `?action=`, `?subject=` a row as table:id, `?origin=` an address, `?day=` a date; `?before=` the last id shown."""
-        asked = request.args
-        day = _day(asked.get("day", ""))
+        """List events. `?who=` user, `?action=`, `?subject=` table:id, `?origin=` IP address, `?day=` date; `?before=` last id shown."""
+        args = request.args
+        day = _day(args.get("day", ""))
         with self.reading() as (session, user):
             entries, is_more = read_journal(
                 session,
                 user,
-                who=asked.get("who", type=int),
-                action=asked.get("action", ""),
-                subject=asked.get("subject", "").strip(),
-                origin=asked.get("origin", "").strip(),
+                who=args.get("who", type=int),
+                action=args.get("action", ""),
+                subject=args.get("subject", "").strip(),
+                origin=args.get("origin", "").strip(),
                 day=datetime.combine(day, time(), VIETNAM) if day else None,
-                before=asked.get("before", type=int),
+                before=args.get("before", type=int),
             )
             actors = read_actors(session, user)
             head = read_head(session)
@@ -56,17 +56,17 @@ class AuditView(AdminPage):
             actors=actors,
             actions=ACTIONS,
             subjects=SUBJECTS,
-            address=_address,
+            address=_page_url,
             describe=describe,
             describe_changes=describe_changes,
             head=head,
-            kept={key: value for key, value in asked.items() if value and key != "before"},
-            is_first=not asked.get("before"),
+            kept={key: value for key, value in args.items() if value and key != "before"},
+            is_first=not args.get("before"),
         )
 
 
-def _address(subject: str) -> str:
-    """The page of a row; "" where there is none, or none that the reader may open."""
+def _page_url(subject: str) -> str:
+    """Return the URL of a row's page, "" if there is none or the user may not open it."""
     table, _sep, number = subject.partition(":")
     endpoint, name = _PAGES.get(table, ("", ""))
     if not number.isdigit() or endpoint not in current_app.view_functions:

@@ -1,9 +1,4 @@
-"""API tokens, webhooks.
-
-Tokens of other systems: which there are, a new one, and the end of one.
-
-Webhooks: who is told of what, how far that came, and an event sent again.
-"""
+"""Connections of other systems: API tokens, and webhook subscriptions with their deliveries."""
 
 from __future__ import annotations
 
@@ -51,8 +46,8 @@ class TokensView(AdminPage):
 
     @expose("/", methods=["POST"])
     def create(self) -> ResponseReturnValue:
-        """The answer itself shows the token: it is kept nowhere, not even for the next page."""
-        typed: dict[str, Any] = {
+        """Create a token. This response shows it; it is stored nowhere, not even for the next page."""
+        form_values: dict[str, Any] = {
             "name": request.form.get("name", ""),
             "organisation_id": request.form.get("organisation", 0, type=int),
             "rights": request.form.getlist("right"),
@@ -60,10 +55,10 @@ class TokensView(AdminPage):
         }
         try:
             with self.writing() as (session, user):
-                made, text = create_token(session, **typed, user=user, now=datetime.now(UTC))
+                created, text = create_token(session, **form_values, user=user, now=datetime.now(UTC))
         except LoaError as error:
-            return self._show(typed=typed, error=str(error)), 422
-        return self._show(made=made.name, text=text)
+            return self._show(form_values=form_values, error=str(error)), 422
+        return self._show(made=created.name, text=text)
 
     @expose("/<int:api_token_id>/end", methods=["POST"])
     def end(self, api_token_id: int) -> ResponseReturnValue:
@@ -76,7 +71,7 @@ class TokensView(AdminPage):
         return redirect(url_for(".index"), code=303)
 
     def _show(
-        self, *, made: str = "", text: str = "", typed: dict[str, Any] | None = None, error: str = ""
+        self, *, made: str = "", text: str = "", form_values: dict[str, Any] | None = None, error: str = ""
     ) -> str:
         with self.reading() as (session, user):
             tokens = read_tokens(session, user)
@@ -84,14 +79,14 @@ class TokensView(AdminPage):
         now = datetime.now(UTC)
         page: str = self.render(
             "settings/api_tokens.html",
-            tokens=[(each, each.is_open(now)) for each in tokens],
+            tokens=[(token, token.is_open(now)) for token in tokens],
             organisations=organisations,
             rights=list(Right),
             days=DAYS,
             longest_name=LONGEST_NAME,
             made=made,
             text=text,
-            typed=typed or {"days": 365, "rights": []},
+            typed=form_values or {"days": 365, "rights": []},
             error=error,
         )
         return page
@@ -109,8 +104,8 @@ class WebhooksView(AdminPage):
 
     @expose("/", methods=["POST"])
     def create(self) -> ResponseReturnValue:
-        """The answer shows the secret, once."""
-        typed: dict[str, Any] = {
+        """Subscribe. This response shows the secret once."""
+        form_values: dict[str, Any] = {
             "name": request.form.get("name", ""),
             "url": request.form.get("url", ""),
             "organisation_id": request.form.get("organisation", 0, type=int),
@@ -119,16 +114,18 @@ class WebhooksView(AdminPage):
         settings = self.runtime.settings
         try:
             with self.writing() as (session, user):
-                made = subscribe(
+                subscription = subscribe(
                     session,
-                    **typed,
+                    **form_values,
                     is_production=settings.app_env == "production",
                     user=user,
                     now=datetime.now(UTC),
                 )
         except LoaError as error:
-            return self._list(typed=typed, error=str(error)), 422
-        return self._show(made.id, secret=secret_of(made.salt, secret_key=settings.secret_key))
+            return self._list(form_values=form_values, error=str(error)), 422
+        return self._show(
+            subscription.id, secret=secret_of(subscription.salt, secret_key=settings.secret_key)
+        )
 
     @expose("/<int:hook_id>/")
     def show(self, hook_id: int) -> ResponseReturnValue:
@@ -139,33 +136,33 @@ class WebhooksView(AdminPage):
         def act(session: Session, user: User, now: datetime) -> None:
             send_ping(session, hook_id, user=user, now=now)
 
-        return self._do(hook_id, act, _("Đã gửi tin thử. Tải lại trang sau vài giây để xem kết quả."))
+        return self._run(hook_id, act, _("Đã gửi tin thử. Tải lại trang sau vài giây để xem kết quả."))
 
     @expose("/<int:hook_id>/deliveries/<int:delivery_id>/again", methods=["POST"])
     def resend(self, hook_id: int, delivery_id: int) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
             send_again(session, hook_id, delivery_id, user=user, now=now)
 
-        return self._do(hook_id, act, _("Tin báo được gửi lại. Tải lại trang sau vài giây để xem kết quả."))
+        return self._run(hook_id, act, _("Tin báo được gửi lại. Tải lại trang sau vài giây để xem kết quả."))
 
     @expose("/<int:hook_id>/end", methods=["POST"])
     def end(self, hook_id: int) -> ResponseReturnValue:
         def act(session: Session, user: User, now: datetime) -> None:
             end_subscription(session, hook_id, user=user, now=now)
 
-        return self._do(hook_id, act, _("Đã ngừng. Không gửi tin báo nào đến đây nữa."))
+        return self._run(hook_id, act, _("Đã ngừng. Không gửi tin báo nào đến đây nữa."))
 
-    def _do(
-        self, hook_id: int, act: Callable[[Session, User, datetime], None], said: str
+    def _run(
+        self, hook_id: int, act: Callable[[Session, User, datetime], None], message: str
     ) -> ResponseReturnValue:
-        back = url_for(".show", hook_id=hook_id)
-        if refused := self.run_action(act, on_error_url=back):
+        url = url_for(".show", hook_id=hook_id)
+        if refused := self.run_action(act, on_error_url=url):
             return refused
         enqueue_webhooks(self.runtime.job_queue)
-        flash(said, "success")
-        return redirect(back, code=303)
+        flash(message, "success")
+        return redirect(url, code=303)
 
-    def _list(self, *, typed: dict[str, Any] | None = None, error: str = "") -> str:
+    def _list(self, *, form_values: dict[str, Any] | None = None, error: str = "") -> str:
         with self.reading() as (session, user):
             lines = read_subscriptions(session, user)
             organisations = choices_of_organisations(session)
@@ -176,19 +173,19 @@ class WebhooksView(AdminPage):
             kinds=OFFERED,
             longest_name=LONGEST_WEBHOOK_NAME,
             longest_url=LONGEST_URL,
-            typed=typed or {"kinds": []},
+            typed=form_values or {"kinds": []},
             error=error,
         )
         return page
 
     def _show(self, hook_id: int, *, secret: str = "") -> str:
         with self.reading() as (session, user):
-            found = find_subscription(session, hook_id, user=user)
+            subscription = find_subscription(session, hook_id, user=user)
             deliveries = read_deliveries(session, hook_id)
-            organisation = session.get_one(Organisation, found.organisation_id).name
+            organisation = session.get_one(Organisation, subscription.organisation_id).name
         page: str = self.render(
             "settings/webhook.html",
-            hook=found,
+            hook=subscription,
             organisation=organisation,
             deliveries=deliveries,
             secret=secret,

@@ -1,4 +1,4 @@
-"""The goals and what they are shares of: what stands, since when, from whom; set and entered by staff of the province."""
+"""Goals and denominators with their history, set and entered by staff of the province."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _LEVELS = list(AreaLevel)
 
 @dataclass(frozen=True, slots=True)
 class GoalChoice:
-    """Whom a goal may be about: `key` stands in forms, `rank` orders them."""
+    """A possible subject of a goal: `key` names it in forms, `rank` is the order."""
 
     key: str
     name: str
@@ -46,7 +46,7 @@ class GoalChoice:
 
 
 class GoalsView(AdminPage):
-    """Not in the menu: progress leads here."""
+    """Not in the menu: the progress page links here."""
 
     under = "progress"
 
@@ -55,7 +55,7 @@ class GoalsView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """`?kind=` of campaign; `?subject=` whose history is shown and who stands in the forms."""
+        """Show goals. `?kind=` of campaign; `?subject=` has its history shown and is chosen in the forms."""
         return self._show()
 
     @expose("/set", methods=["POST"])
@@ -66,51 +66,58 @@ class GoalsView(AdminPage):
     def enter(self) -> ResponseReturnValue:
         return self._write(("value", "as_of", "source"), enter_denominator, _("Đã ghi số liệu."))
 
-    def _write(self, fields: tuple[str, ...], action: Any, said: str) -> ResponseReturnValue:
-        typed = {name: request.form.get(name, "")[:400] for name in fields}
+    def _write(self, fields: tuple[str, ...], action: Any, message: str) -> ResponseReturnValue:
+        form_values = {name: request.form.get(name, "")[:400] for name in fields}
         key = request.form.get("subject", "")[:60]
         scope, _colon, place = key.partition(":")
         try:
             with self.writing() as (session, user):
                 subject = find_subject(session, kind=_kind(), scope=scope, place=place, kinds=load_kinds())
-                is_new = action(session, subject, **typed, user=user, now=datetime.now(UTC))
+                is_new = action(session, subject, **form_values, user=user, now=datetime.now(UTC))
         except BadInput as error:
-            return self._show(typed=typed, wrong=fields[0], error=str(error), key=key), 422
+            return self._show(form_values=form_values, wrong_field=fields[0], error=str(error), key=key), 422
         except LoaError as error:
             flash(str(error), "error")
         else:
-            flash(said if is_new else _("Không có gì thay đổi: điều này đã được ghi từ trước."), "success")
+            flash(message if is_new else _("Không có gì thay đổi: điều này đã được ghi từ trước."), "success")
         return redirect(url_for(".index", kind=_kind(), subject=key, _anchor="history"), code=303)
 
     def _show(
-        self, *, typed: dict[str, str] | None = None, wrong: str = "", error: str = "", key: str = ""
+        self,
+        *,
+        form_values: dict[str, str] | None = None,
+        wrong_field: str = "",
+        error: str = "",
+        key: str = "",
     ) -> str:
         now = datetime.now(UTC)
         key = key or request.args.get("subject", "")
         with self.reading() as (session, user):
-            stands = read_goals(session, at=now, kind=_kind())
+            current = read_goals(session, at=now, kind=_kind())
             places = _read_places(session, user)
-            about = [place for place in places if place.subject in {*stands.goals, *stands.denominators}]
+            with_figures = [
+                place for place in places if place.subject in {*current.goals, *current.denominators}
+            ]
             chosen = next((place for place in places if place.key == key), None)
             goals: list[Goal | None] = []
-            entered: list[Denominator] = []
+            denominators: list[Denominator] = []
             if chosen:
-                goals, entered = read_history(session, chosen.subject)
+                goals, denominators = read_history(session, chosen.subject)
             return self.render(
                 "progress/goals.html",
                 kinds={name: content["title"] for name, content in load_kinds().items()},
                 kind=_kind(),
-                stands=stands,
-                with_goal=[place for place in about if place.subject in stands.goals],
-                without_goal=[place for place in about if place.subject not in stands.goals],
+                stands=current,
+                with_goal=[place for place in with_figures if place.subject in current.goals],
+                without_goal=[place for place in with_figures if place.subject not in current.goals],
                 places=places,
                 chosen=chosen,
-                goal=stands.goals.get(chosen.subject) if chosen else None,
+                goal=current.goals.get(chosen.subject) if chosen else None,
                 goals=goals,
-                entered=entered,
+                entered=denominators,
                 may_set=may_set_goals(session, user),
-                typed=typed or {},
-                wrong=wrong,
+                typed=form_values or {},
+                wrong=wrong_field,
                 error=error,
                 key=key,
                 today=now.astimezone(VIETNAM).date().isoformat(),
@@ -118,12 +125,12 @@ class GoalsView(AdminPage):
 
 
 def _kind() -> str:
-    asked = request.values.get("kind", "")
-    return asked if asked in load_kinds() else DEFAULT_KIND
+    kind = request.values.get("kind", "")
+    return kind if kind in load_kinds() else DEFAULT_KIND
 
 
 def _read_places(session: Session, user: User) -> list[GoalChoice]:
-    """Everybody that the user may see goals of: areas from the largest down, agencies, organisations."""
+    """Return the subjects whose goals the user may see: areas from the largest down, agencies, organisations."""
     kind = _kind()
     places = [
         GoalChoice(
@@ -139,15 +146,17 @@ def _read_places(session: Session, user: User) -> list[GoalChoice]:
             f"{GoalScope.STAFF}:", _("Tất cả cơ quan, đơn vị"), GoalSubject(kind, GoalScope.STAFF), (1, 0, "")
         )
     )
-    for found in session.scalars(select(Organisation).where(visible_to(session, user, Organisation.id))):
-        is_agency = found.kind is OrganisationKind.AGENCY
+    for organisation in session.scalars(
+        select(Organisation).where(visible_to(session, user, Organisation.id))
+    ):
+        is_agency = organisation.kind is OrganisationKind.AGENCY
         scope = GoalScope.STAFF if is_agency else GoalScope.MEMBERS
         places.append(
             GoalChoice(
-                f"{scope}:{found.code}",
-                found.name,
-                GoalSubject(kind, scope, organisation=found.id),
-                (1 if is_agency else 2, 1, found.name),
+                f"{scope}:{organisation.code}",
+                organisation.name,
+                GoalSubject(kind, scope, organisation=organisation.id),
+                (1 if is_agency else 2, 1, organisation.name),
             )
         )
     return sorted(places, key=lambda place: place.rank)

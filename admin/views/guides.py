@@ -1,8 +1,6 @@
-"""Guides as pages.
+"""The Vietnamese guides of docs/huong-dan as pages: what staff, approvers and leaders do, by task.
 
-The guides, in Vietnamese: what staff, approvers and leaders do, by task. Every page leads to its section.
-
-The guides of docs/huong-dan as pages, and which section tells about which page of the office.
+Also the map from each page of the admin site to its section in a guide.
 """
 
 from __future__ import annotations
@@ -50,35 +48,36 @@ _DOCS = Path(__file__).resolve().parents[2] / "docs"
 _FOLDER = _DOCS / "huong-dan"
 PICTURES = _DOCS / "pictures"
 INDEX = "README"
-# By a page of the office, or all pages of a view: the section that tells how it is used, as guide#heading.
+# By endpoint, or by view for all its pages: the section on how to use it, as guide#heading.
 SECTIONS: Mapping[str, str] = tomllib.loads((_FOLDER / "pages.toml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """A guide as it is shown: its title, and the rest as HTML."""
+    """A guide: its title, and the rest as HTML."""
 
     title: str
     html: Markup
 
 
 def section_of(endpoint: str | None) -> tuple[str, str]:
-    """The guide and the anchor in it for a page; the index where none tells about it."""
+    """Return guide and anchor of an endpoint, the index if there is no section about it."""
     endpoint = endpoint or ""
-    found = SECTIONS.get(endpoint) or SECTIONS.get(endpoint.partition(".")[0]) or INDEX
-    guide, _hash, anchor = found.partition("#")
+    section = SECTIONS.get(endpoint) or SECTIONS.get(endpoint.partition(".")[0]) or INDEX
+    guide, _hash, anchor = section.partition("#")
     return guide, anchor
 
 
 def names() -> list[str]:
-    """The guides there are."""
+    """Return the names of all guides."""
     return sorted(path.stem for path in _FOLDER.glob("*.md"))
 
 
 @cache
 def read_guide(name: str) -> Guide | None:
-    """A guide by its file's name; None where there is none. Links between guides and to pictures stay relative to it:
-    pages are served where `guides.show` and `guides.picture` stand.
+    """Return a guide by its file name, None if there is none.
+
+    Links between guides and to pictures are relative: they fit the URLs of `guides.show` and `guides.picture`.
     """
     if name not in names():
         return None
@@ -91,7 +90,7 @@ def read_guide(name: str) -> Guide | None:
     for token in tokens:
         for child in token.children or ():
             if child.type == "link_open":
-                child.attrSet("href", _lead(str(child.attrGet("href"))))
+                child.attrSet("href", _page_link(str(child.attrGet("href"))))
             elif child.type == "image":
                 source = str(child.attrGet("src"))
                 child.attrSet("src", f"pictures/{Path(source).name}")
@@ -100,10 +99,10 @@ def read_guide(name: str) -> Guide | None:
 
 
 def slug_of(title: str) -> str:
-    """The anchor of a heading, as code hosts make it."""
+    """Return the anchor of a heading, as code hosts make it."""
     return re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
 
 
-def _lead(target: str) -> str:
+def _page_link(target: str) -> str:
     file, hash_, anchor = target.partition("#")
     return file.removesuffix(".md") + (hash_ + quote(anchor) if anchor else "")

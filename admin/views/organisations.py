@@ -1,4 +1,4 @@
-"""The tree of organisations: the Front's committee and who stands below it."""
+"""Organisations as a tree: the Front's committee and those below it."""
 
 from __future__ import annotations
 
@@ -33,14 +33,16 @@ class OrganisationsView(AdminPage):
 
     @expose("/", methods=["POST"])
     def create(self) -> ResponseReturnValue:
-        typed = _form()
+        form_values = _read_form()
         try:
             with self.writing() as (session, user):
-                made = add_organisation(session, user=user, now=datetime.now(UTC), **_checked(typed))
+                created = add_organisation(
+                    session, user=user, now=datetime.now(UTC), **_with_kind(form_values)
+                )
         except LoaError as error:
-            return self._list(error=str(error), typed=typed), 400
-        flash(_("Đã tạo tổ chức “%(name)s”.", name=made.name), "success")
-        return redirect(url_for(".show", organisation_id=made.id), code=303)
+            return self._list(error=str(error), form_values=form_values), 400
+        flash(_("Đã tạo tổ chức “%(name)s”.", name=created.name), "success")
+        return redirect(url_for(".show", organisation_id=created.id), code=303)
 
     @expose("/<int:organisation_id>/")
     def show(self, organisation_id: int) -> ResponseReturnValue:
@@ -48,23 +50,26 @@ class OrganisationsView(AdminPage):
 
     @expose("/<int:organisation_id>/change", methods=["POST"])
     def change(self, organisation_id: int) -> ResponseReturnValue:
-        typed = _form()
+        form_values = _read_form()
         try:
             with self.writing() as (session, user):
                 change_organisation(
-                    session, organisation_id, user=user, now=datetime.now(UTC), **_checked(typed)
+                    session, organisation_id, user=user, now=datetime.now(UTC), **_with_kind(form_values)
                 )
         except NotFound:
             abort(404)
         except LoaError as error:
-            return self._show(organisation_id, error=str(error), typed=typed), 400
+            return self._show(organisation_id, error=str(error), form_values=form_values), 400
         flash(_("Đã lưu thông tin tổ chức."), "success")
         return redirect(url_for(".show", organisation_id=organisation_id), code=303)
 
-    def _list(self, *, error: str = "", typed: dict[str, Any] | None = None) -> str:
+    def _list(self, *, error: str = "", form_values: dict[str, Any] | None = None) -> str:
         with self.reading() as (session, user):
-            # A committee under nobody sees everything: not what a new organisation is by default.
-            typed = typed or {"kind": OrganisationKind.MASS.value, "parent_id": user.organisation_id}
+            # A committee without a parent sees everything, so a new organisation is not one by default.
+            form_values = form_values or {
+                "kind": OrganisationKind.MASS.value,
+                "parent_id": user.organisation_id,
+            }
             rows = session.execute(
                 select(Organisation, Area.name)
                 .outerjoin(Area, Area.code == Organisation.area_code)
@@ -72,75 +77,77 @@ class OrganisationsView(AdminPage):
                 .order_by(Organisation.name)
             ).all()
             tree = _tree([(row, area or "") for row, area in rows])
-            read = {"organisations": choices_of_organisations(session), "areas": choices_of_areas(session)}
+            choices = {"organisations": choices_of_organisations(session), "areas": choices_of_areas(session)}
         return self.render(
             "settings/organisations.html",
             tree=tree,
             kinds=list(OrganisationKind),
             error=error,
-            typed=typed,
-            **read,
+            typed=form_values,
+            **choices,
         )
 
-    def _show(self, organisation_id: int, *, error: str = "", typed: dict[str, Any] | None = None) -> str:
+    def _show(
+        self, organisation_id: int, *, error: str = "", form_values: dict[str, Any] | None = None
+    ) -> str:
         with self.reading() as (session, user):
-            found = session.scalar(
+            organisation = session.scalar(
                 select(Organisation).where(
                     Organisation.id == organisation_id, visible_to(session, user, Organisation.id)
                 )
             )
-            if found is None:
+            if organisation is None:
                 abort(404)
             users = session.scalars(
                 select(User).where(User.organisation_id == organisation_id).order_by(User.email)
             ).all()
             lists = [line for line in read_lists(session, user) if line.organisation_id == organisation_id]
-            read = {"organisations": choices_of_organisations(session), "areas": choices_of_areas(session)}
-        typed = typed or {
-            "code": found.code,
-            "name": found.name,
-            "kind": found.kind.value,
-            "area_code": found.area_code,
-            "parent_id": found.parent_id,
+            choices = {"organisations": choices_of_organisations(session), "areas": choices_of_areas(session)}
+        form_values = form_values or {
+            "code": organisation.code,
+            "name": organisation.name,
+            "kind": organisation.kind.value,
+            "area_code": organisation.area_code,
+            "parent_id": organisation.parent_id,
         }
         return self.render(
             "settings/organisation.html",
-            found=found,
+            found=organisation,
             users=users,
             lists=lists,
             kinds=list(OrganisationKind),
             error=error,
-            typed=typed,
-            **read,
+            typed=form_values,
+            **choices,
         )
 
 
 def choices_of_organisations(session: Session) -> list[tuple[int, str]]:
-    """(id, name) of every organisation: for administrators, who see them all."""
+    """Return (id, name) of all organisations; for administrators, who see them all."""
     rows = session.execute(select(Organisation.id, Organisation.name).order_by(Organisation.name))
-    return [(found, name) for found, name in rows]
+    return [(organisation_id, name) for organisation_id, name in rows]
 
 
 def choices_of_areas(session: Session) -> list[tuple[str, str]]:
-    """(code, name) of the province, the districts and their communes, each behind what it lies in."""
+    """Return (code, name) of the province, districts and communes, each after the area it lies in."""
     areas = session.scalars(select(Area).order_by(Area.name)).all()
     below: dict[str | None, list[Area]] = {}
     for area in areas:
         below.setdefault(area.parent_code, []).append(area)
-    found: list[tuple[str, str]] = []
+    choices: list[tuple[str, str]] = []
 
     def add(parent: str | None, depth: int) -> None:
         for area in below.get(parent, []):
-            found.append((area.code, "\u2003" * depth + f"{area.kind} {area.name}"))
+            choices.append((area.code, "\u2003" * depth + f"{area.kind} {area.name}"))
             if area.level is not AreaLevel.COMMUNE:
                 add(area.code, depth + 1)
 
     add(None, 0)
-    return found
+    return choices
 
 
 def _tree(rows: list[tuple[Organisation, str]]) -> list[dict[str, Any]]:
-    """Organisations with those below each; one whose parent is not among them stands at the top."""
+    """Return the organisations as a tree; one whose parent is not in `rows` is at the top."""
     ids = {row.id for row, _ in rows}
     nodes: dict[int, dict[str, Any]] = {
         row.id: {
@@ -155,12 +162,12 @@ def _tree(rows: list[tuple[Organisation, str]]) -> list[dict[str, Any]]:
     }
     top: list[dict[str, Any]] = []
     for row, _area in rows:
-        home = nodes[row.parent_id]["below"] if row.parent_id in ids and row.parent_id else top
-        home.append(nodes[row.id])
+        siblings = nodes[row.parent_id]["below"] if row.parent_id in ids and row.parent_id else top
+        siblings.append(nodes[row.id])
     return top
 
 
-def _form() -> dict[str, Any]:
+def _read_form() -> dict[str, Any]:
     form = request.form
     return {
         "code": form.get("code", ""),
@@ -171,7 +178,7 @@ def _form() -> dict[str, Any]:
     }
 
 
-def _checked(typed: dict[str, Any]) -> dict[str, Any]:
-    if typed["kind"] not in list(OrganisationKind):
+def _with_kind(form_values: dict[str, Any]) -> dict[str, Any]:
+    if form_values["kind"] not in list(OrganisationKind):
         abort(400)
-    return {**typed, "kind": OrganisationKind(typed["kind"])}
+    return {**form_values, "kind": OrganisationKind(form_values["kind"])}

@@ -1,8 +1,6 @@
-"""Sender names, do-not-call files.
+"""Registers for administrators: sender names, and files of the national do-not-call register.
 
-The register of senders, for administrators.
-
-The national register of numbers that want no advertising: its newest file handed in, and what came of the earlier ones.
+The register lists numbers that want no advertising; its newest file is uploaded here, with the results of earlier ones.
 """
 
 from __future__ import annotations
@@ -36,7 +34,7 @@ class SendersView(AdminPage):
     def index(self) -> ResponseReturnValue:
         return self._show({}, "")
 
-    def _show(self, typed: dict[str, str], error: str) -> str:
+    def _show(self, form_values: dict[str, str], error: str) -> str:
         with self.reading() as (session, _user):
             senders = [
                 {
@@ -47,19 +45,21 @@ class SendersView(AdminPage):
                 }
                 for sender in session.scalars(select(Sender).order_by(Sender.name))
             ]
-        wanted = request.args.get("name")
-        chosen = next((sender for sender in senders if sender["name"] == wanted), {})
-        page: str = self.render("settings/senders.html", senders=senders, typed=typed or chosen, error=error)
+        name = request.args.get("name")
+        chosen = next((sender for sender in senders if sender["name"] == name), {})
+        page: str = self.render(
+            "settings/senders.html", senders=senders, typed=form_values or chosen, error=error
+        )
         return page
 
     @expose("/save", methods=["POST"])
     def save(self) -> ResponseReturnValue:
-        typed = {key: request.form.get(key, "") for key in ("name", "registered_on", "pace", "note")}
+        form_values = {key: request.form.get(key, "") for key in ("name", "registered_on", "pace", "note")}
         try:
             with self.writing() as (session, user):
-                register_sender(session, **typed, user=user, now=datetime.now(UTC))
+                register_sender(session, **form_values, user=user, now=datetime.now(UTC))
         except BadInput as error:
-            return self._show(typed, str(error)), 422
+            return self._show(form_values, str(error)), 422
         flash(_("Đã ghi tên người gửi."), "success")
         return redirect(url_for("senders.index"), code=303)
 
@@ -88,7 +88,7 @@ class DoNotCallView(AdminPage):
             if file is None or not file.filename:
                 raise BadInput(_("Chưa chọn tệp. Hãy chọn tệp tải về từ hệ thống DoNotCall."))
             with self.writing() as (session, user):
-                taken = receive_file(
+                register_file = receive_file(
                     session,
                     file.stream,
                     file_name=file.filename,
@@ -99,7 +99,7 @@ class DoNotCallView(AdminPage):
                 )
         except BadInput as error:
             return self._show(str(error)), 400
-        enqueue_do_not_call_import(self.runtime.job_queue, taken.id)
+        enqueue_do_not_call_import(self.runtime.job_queue, register_file.id)
         flash(_("Đã nhận tệp. Danh sách cũ vẫn có hiệu lực cho đến khi tệp mới được xử lý xong."), "success")
         return redirect(url_for(".index"), code=303)
 

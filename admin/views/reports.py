@@ -1,4 +1,4 @@
-"""The daily report: where today's stands, who is late, what was issued, corrections, mail, the link to it, its form."""
+"""The daily report: status of a day, late agencies, issues, corrections, mail, link, and the report's template."""
 
 from __future__ import annotations
 
@@ -49,45 +49,47 @@ class ReportView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """`?day=`: another day than today."""
-        now, day = datetime.now(UTC), _asked_for()
+        """Show a day's report. `?day=`: by default today."""
+        now, day = datetime.now(UTC), _requested_day()
         with self.reading() as (session, user):
             if not _sees_all(session, user):
                 return self.render("reports/out_of_scope.html")
-            standing = read_day_status(session, day, self.runtime.settings, now=now)
+            status = read_day_status(session, day, self.runtime.settings, now=now)
             return self.render(
                 "reports/report.html",
-                mails=mail_lines(standing),
+                mails=mail_lines(status),
                 history=read_history(session),
                 may_act=may_issue(session, user),
                 kinds=[kind.value for kind in FileKind],
-                **_shown(standing, now),
+                **_status_context(status, now),
             )
 
     @expose("/live")
     def live(self) -> ResponseReturnValue:
-        """The part of the page that changes by itself."""
-        now, day = datetime.now(UTC), _asked_for()
+        """Render the part of the page that the browser refreshes."""
+        now, day = datetime.now(UTC), _requested_day()
         with self.reading() as (session, user):
             if not _sees_all(session, user):
                 return self.render("reports/out_of_scope.html")
-            standing = read_day_status(session, day, self.runtime.settings, now=now)
-            return self.render("reports/day_status.html", **_shown(standing, now))
+            status = read_day_status(session, day, self.runtime.settings, now=now)
+            return self.render("reports/day_status.html", **_status_context(status, now))
 
     @expose("/preview")
     def preview(self) -> ResponseReturnValue:
-        """An issue as it reads, `?n=`; or what the report would say now."""
-        day, n = _asked_for(), request.args.get("n", type=int)
+        """Show issue `?n=`, or without it what the report would say now."""
+        day, n = _requested_day(), request.args.get("n", type=int)
         with self.reading() as (session, user):
             if not _sees_all(session, user):
                 return self.render("reports/out_of_scope.html")
-            paper = _issued(session, day, n) if n is not None else self._would_be(session, day)
-        return self.render("reports/preview.html", paper=paper, day=day.isoformat(), n=n)
+            document = (
+                _issued_document(session, day, n) if n is not None else self._draft_document(session, day)
+            )
+        return self.render("reports/preview.html", paper=document, day=day.isoformat(), n=n)
 
     @expose("/file")
     def file(self) -> ResponseReturnValue:
-        """`?day=&n=&kind=`: a document as it was issued."""
-        day, n = _asked_for(), request.args.get("n", 0, type=int)
+        """Send a document as it was issued: `?day=&n=&kind=`."""
+        day, n = _requested_day(), request.args.get("n", 0, type=int)
         with self.reading() as (session, user):
             if not _sees_all(session, user):
                 return self.render("reports/out_of_scope.html")
@@ -103,18 +105,18 @@ class ReportView(AdminPage):
 
     @expose("/issue", methods=["POST"])
     def issue(self) -> ResponseReturnValue:
-        """Freeze and issue by hand: a day that was missed, or one on which nothing is under way."""
+        """Freeze and issue by hand: for a missed day, or one without running campaigns."""
 
         def act(user: User, day: date, now: datetime) -> str:
             is_new = freeze(self.runtime, day, now=now, user=user)
             issue(self.runtime, day, now=now)
             return _("Đã chốt số liệu và phát hành báo cáo.") if is_new else _("Báo cáo này đã có từ trước.")
 
-        return self._do(act)
+        return self._run(act)
 
     @expose("/correct", methods=["POST"])
     def correct(self) -> ResponseReturnValue:
-        """A correction now, without waiting for its hour."""
+        """Issue a correction now, before its scheduled hour."""
 
         def act(user: User, day: date, now: datetime) -> str:
             changes = correct(self.runtime, day, now=now, user=user)
@@ -123,11 +125,11 @@ class ReportView(AdminPage):
             issue(self.runtime, day, now=now)
             return _("Đã phát hành báo cáo đính chính: %(count)s số liệu.", count=len(changes))
 
-        return self._do(act)
+        return self._run(act)
 
     @expose("/look", methods=["POST"])
     def look(self) -> ResponseReturnValue:
-        """Whether something came late."""
+        """Look for figures that arrived after the freeze."""
 
         def act(_user: User, day: date, now: datetime) -> str:
             count = look_for_changes(self.runtime, day, now=now)
@@ -137,7 +139,7 @@ class ReportView(AdminPage):
                 else _("Không có số liệu nào đến sau khi chốt.")
             )
 
-        return self._do(act)
+        return self._run(act)
 
     @expose("/send", methods=["POST"])
     def send(self) -> ResponseReturnValue:
@@ -146,7 +148,7 @@ class ReportView(AdminPage):
                 count = send_again(session, day.isoformat(), self.runtime.settings, user=user, now=now)
             return _("Đang gửi lại đến %(count)s nơi nhận.", count=count)
 
-        return self._do(act)
+        return self._run(act)
 
     @expose("/by-hand", methods=["POST"])
     def by_hand(self) -> ResponseReturnValue:
@@ -155,7 +157,7 @@ class ReportView(AdminPage):
                 note_by_hand(session, day.isoformat(), user=user, now=now)
             return _("Đã ghi: báo cáo đã gửi bằng cách khác.")
 
-        return self._do(act)
+        return self._run(act)
 
     @expose("/link", methods=["POST"])
     def link(self) -> ResponseReturnValue:
@@ -166,7 +168,7 @@ class ReportView(AdminPage):
                 make_link(session, day.isoformat(), days=current_form(session).link_days, user=user, now=now)
             return _("Liên kết đã sẵn sàng để gửi.")
 
-        return self._do(act)
+        return self._run(act)
 
     @expose("/link/<int:report_link_id>/end", methods=["POST"])
     def end_link(self, report_link_id: int) -> ResponseReturnValue:
@@ -178,17 +180,17 @@ class ReportView(AdminPage):
         with self.reading() as (session, _user):
             if session.get(ReportLink, report_link_id) is None:
                 abort(404)
-        return self._do(act)
+        return self._run(act)
 
     @expose("/form", methods=["GET", "POST"])
     def form(self) -> ResponseReturnValue:
-        """Letterhead, words, hours."""
-        error, typed = "", None
+        """Show and save the report's settings: letterhead, texts, hours."""
+        error, form_values = "", None
         if request.method == "POST":
-            typed = typed_form(request.form)
+            form_values = typed_form(request.form)
             try:
                 with self.writing() as (session, user):
-                    save_form(session, typed, user=user, now=datetime.now(UTC))
+                    save_form(session, form_values, user=user, now=datetime.now(UTC))
             except LoaError as refused:
                 error = str(refused)
             else:
@@ -198,7 +200,7 @@ class ReportView(AdminPage):
             form: ReportTemplate = current_form(session)
             page = self.render(
                 "reports/template_form.html",
-                values=typed or form.as_data(),
+                values=form_values or form.as_data(),
                 fields=FIELDS,
                 hours=HOUR_FIELDS,
                 kinds=sorted(load_kinds()),
@@ -207,16 +209,16 @@ class ReportView(AdminPage):
             )
         return (page, 422) if error else page
 
-    def _would_be(self, session: Session, day: date) -> ReportDocument:
+    def _draft_document(self, session: Session, day: date) -> ReportDocument:
         now, form = datetime.now(UTC), current_form(session)
         if day > now.astimezone(VIETNAM).date():
             raise NotFound(_("Ngày này chưa tới."))
         snapshot = take_snapshot(session, form, day=day, known_until=min(now, freezes_at(day, form)))
         return compose(snapshot, form)
 
-    def _do(self, act: Callable[[User, date, datetime], str]) -> ResponseReturnValue:
-        """One deed about the day that the form names; then back to it, with what came of it."""
-        day, now = _asked_for(), datetime.now(UTC)
+    def _run(self, act: Callable[[User, date, datetime], str]) -> ResponseReturnValue:
+        """Run an action for the form's day, flash its message and redirect to that day."""
+        day, now = _requested_day(), datetime.now(UTC)
         try:
             with self.reading() as (session, user):
                 require_province(session, user)
@@ -228,20 +230,20 @@ class ReportView(AdminPage):
         return redirect(url_for(".index", day=day.isoformat()), code=303)
 
 
-def _issued(session: Session, day: date, n: int) -> ReportDocument:
-    found = next((each for each in read_issues(session, day.isoformat()) if each.n == n), None)
-    if found is None:
+def _issued_document(session: Session, day: date, n: int) -> ReportDocument:
+    report_issue = next((row for row in read_issues(session, day.isoformat()) if row.n == n), None)
+    if report_issue is None:
         raise NotFound(_("Không có báo cáo này."))
-    return document_of(found)
+    return document_of(report_issue)
 
 
 def _sees_all(session: Session, user: User) -> bool:
-    """The report is about the whole province: whoever sees a part of it is led to their own figures."""
+    """Return whether the user sees the whole province, which the report is about; others are sent to their own figures."""
     return organisations_of(session, user) is None
 
 
-def _asked_for() -> date:
-    """The day of the query or the form; today where there is none, or none that is one."""
+def _requested_day() -> date:
+    """Return the day of the query or form, today if it is missing or not valid."""
     today = datetime.now(VIETNAM).date()
     try:
         return date.fromisoformat(request.values.get("day") or today.isoformat())
@@ -249,12 +251,12 @@ def _asked_for() -> date:
         return today
 
 
-def _shown(standing: DayStatus, now: datetime) -> dict[str, Any]:
+def _status_context(status: DayStatus, now: datetime) -> dict[str, Any]:
     return {
-        "standing": standing,
-        "day": standing.day.isoformat(),
-        "is_today": standing.day == now.astimezone(VIETNAM).date(),
-        "hours": hours_of_the_day(standing, now),
-        "hurdles": [HURDLES[hurdle] for hurdle in standing.hurdles],
+        "standing": status,
+        "day": status.day.isoformat(),
+        "is_today": status.day == now.astimezone(VIETNAM).date(),
+        "hours": hours_of_the_day(status, now),
+        "hurdles": [HURDLES[hurdle] for hurdle in status.hurdles],
         "asked": now,
     }

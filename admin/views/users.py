@@ -1,4 +1,4 @@
-"""Accounts: invited by a link, given a role and a scope, locked when someone leaves."""
+"""User accounts: invite by a link, set role and scope, lock when someone leaves."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from outreach.models.places import Area
 from outreach.rules.errors import LoaError, NotFound
 from outreach.runtime import Runtime
 
-# Where the link waits for the one page that shows it.
+# Session key of an invitation link until the one page that shows it.
 _LINK = "invitation"
 
 
@@ -46,22 +46,28 @@ class UsersView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """`?q=` a part of a name or an address."""
+        """List users. `?q=` is part of a name or e-mail."""
         return self._list()
 
     @expose("/", methods=["POST"])
     def create(self) -> ResponseReturnValue:
-        typed = _form()
+        form_values = _read_form()
         try:
             with self.writing() as (db, user):
-                made = invite_user(
-                    db, email=request.form.get("email", ""), user=user, now=datetime.now(UTC), **_scope(typed)
+                invited = invite_user(
+                    db,
+                    email=request.form.get("email", ""),
+                    user=user,
+                    now=datetime.now(UTC),
+                    **_scope(form_values),
                 )
-                session[_LINK] = [made.id, link_for(made, self.runtime.settings)]
+                session[_LINK] = [invited.id, link_for(invited, self.runtime.settings)]
         except LoaError as error:
-            return self._list(error=str(error), typed={**typed, "email": request.form.get("email", "")}), 400
-        self._mail(made.id)
-        return redirect(url_for(".show", user_id=made.id), code=303)
+            return self._list(
+                error=str(error), form_values={**form_values, "email": request.form.get("email", "")}
+            ), 400
+        self._mail(invited.id)
+        return redirect(url_for(".show", user_id=invited.id), code=303)
 
     @expose("/<int:user_id>/")
     def show(self, user_id: int) -> ResponseReturnValue:
@@ -69,23 +75,26 @@ class UsersView(AdminPage):
 
     @expose("/<int:user_id>/change", methods=["POST"])
     def change(self, user_id: int) -> ResponseReturnValue:
-        typed = _form()
+        form_values = _read_form()
 
         def act(db: Session, user: User, now: datetime) -> None:
-            left = _left_behind(db, user_id, now=now)
-            if change_user(db, user_id, user=user, now=now, **_scope(typed)).role is not Role.ADMINISTRATOR:
-                _tell(left)
+            leftovers = _open_connections(db, user_id, now=now)
+            if (
+                change_user(db, user_id, user=user, now=now, **_scope(form_values)).role
+                is not Role.ADMINISTRATOR
+            ):
+                _flash_leftovers(leftovers)
 
-        return self._do(user_id, act, _("Đã lưu. Vai trò và phạm vi mới có hiệu lực ngay."))
+        return self._run(user_id, act, _("Đã lưu. Vai trò và phạm vi mới có hiệu lực ngay."))
 
     @expose("/<int:user_id>/disable", methods=["POST"])
     def disable(self, user_id: int) -> ResponseReturnValue:
         def act(db: Session, user: User, now: datetime) -> None:
-            left = _left_behind(db, user_id, now=now)
+            leftovers = _open_connections(db, user_id, now=now)
             disable_user(db, user_id, user=user, now=now)
-            _tell(left)
+            _flash_leftovers(leftovers)
 
-        return self._do(
+        return self._run(
             user_id, act, _("Đã khóa tài khoản. Mọi phiên đăng nhập của tài khoản này đã kết thúc.")
         )
 
@@ -97,17 +106,17 @@ class UsersView(AdminPage):
                 link_for(enable_user(db, user_id, user=user, now=now), self.runtime.settings),
             ]
 
-        return self._do(
+        return self._run(
             user_id, act, _("Đã mở lại tài khoản. Hãy chuyển liên kết bên dưới để đặt mật khẩu mới.")
         )
 
     @expose("/<int:user_id>/link", methods=["POST"])
     def link(self, user_id: int) -> ResponseReturnValue:
-        """A new link, for one who lost the first or forgot the password."""
+        """Create a new link, for a user who lost the first or forgot the password."""
         try:
             with self.writing() as (db, user):
-                found = renew_invitation(db, user_id, user=user, now=datetime.now(UTC))
-                session[_LINK] = [user_id, link_for(found, self.runtime.settings)]
+                invited = renew_invitation(db, user_id, user=user, now=datetime.now(UTC))
+                session[_LINK] = [user_id, link_for(invited, self.runtime.settings)]
         except NotFound:
             abort(404)
         self._mail(user_id)
@@ -118,21 +127,21 @@ class UsersView(AdminPage):
         def act(db: Session, user: User, now: datetime) -> None:
             sign_out_everywhere(db, user_id, user=user, now=now)
 
-        return self._do(user_id, act, _("Đã đăng xuất người này khỏi mọi máy."))
+        return self._run(user_id, act, _("Đã đăng xuất người này khỏi mọi máy."))
 
     @expose("/<int:user_id>/second-factor", methods=["POST"])
     def drop_second_factor(self, user_id: int) -> ResponseReturnValue:
         def act(db: Session, user: User, now: datetime) -> None:
             reset_second_factor(db, user_id, user=user, now=now)
 
-        return self._do(user_id, act, _("Đã bỏ xác thực hai lớp của tài khoản này."))
+        return self._run(user_id, act, _("Đã bỏ xác thực hai lớp của tài khoản này."))
 
     def _mail(self, user_id: int) -> None:
         if self.runtime.settings.smtp_url:
             enqueue_invitation_mail(self.runtime.job_queue, user_id)
 
-    def _list(self, *, error: str = "", typed: dict[str, Any] | None = None) -> str:
-        asked = request.args.get("q", "")[:100].strip()
+    def _list(self, *, error: str = "", form_values: dict[str, Any] | None = None) -> str:
+        search = request.args.get("q", "")[:100].strip()
         with self.reading() as (db, me):
             query = (
                 select(User, Organisation.name, Area.name)
@@ -141,9 +150,9 @@ class UsersView(AdminPage):
                 .where(visible_to(db, me, User.organisation_id))
                 .order_by(User.is_active.desc(), User.email)
             )
-            if asked:
-                like = User.email.icontains(asked, autoescape=True) | User.name.icontains(
-                    asked, autoescape=True
+            if search:
+                like = User.email.icontains(search, autoescape=True) | User.name.icontains(
+                    search, autoescape=True
                 )
                 query = query.where(like)
             users = [
@@ -159,20 +168,20 @@ class UsersView(AdminPage):
                 }
                 for user, organisation, area in db.execute(query)
             ]
-            read = {"organisations": choices_of_organisations(db), "areas": choices_of_areas(db)}
+            context = {"organisations": choices_of_organisations(db), "areas": choices_of_areas(db)}
         return self.render(
             "settings/users.html",
             users=users,
             roles=list(Role),
-            asked=asked,
+            asked=search,
             error=error,
-            typed=typed or {},
-            **read,
+            typed=form_values or {},
+            **context,
         )
 
     def _show(self, user_id: int) -> str:
-        waiting = session.get(_LINK)
-        link = waiting[1] if waiting and waiting[0] == user_id else ""
+        pending = session.get(_LINK)
+        link = pending[1] if pending and pending[0] == user_id else ""
         if link:
             session.pop(_LINK)
         with self.reading() as (db, me):
@@ -181,7 +190,7 @@ class UsersView(AdminPage):
             )
             if found is None:
                 abort(404)
-            read = {
+            context = {
                 "organisations": choices_of_organisations(db),
                 "areas": choices_of_areas(db),
                 "last_login": db.scalar(
@@ -199,21 +208,21 @@ class UsersView(AdminPage):
             roles=list(Role),
             link=link,
             is_mailed=bool(self.runtime.settings.smtp_url),
-            **read,
+            **context,
         )
 
-    def _do(
-        self, user_id: int, act: Callable[[Session, User, datetime], None], said: str
+    def _run(
+        self, user_id: int, act: Callable[[Session, User, datetime], None], message: str
     ) -> ResponseReturnValue:
-        back = url_for(".show", user_id=user_id)
-        if refused := self.run_action(act, on_error_url=back):
+        url = url_for(".show", user_id=user_id)
+        if refused := self.run_action(act, on_error_url=url):
             return refused
-        flash(said, "success")
-        return redirect(back, code=303)
+        flash(message, "success")
+        return redirect(url, code=303)
 
 
-def _left_behind(db: Session, user_id: int, *, now: datetime) -> tuple[list[str], list[str]]:
-    """The names of the open tokens and webhooks that a user has made."""
+def _open_connections(db: Session, user_id: int, *, now: datetime) -> tuple[list[str], list[str]]:
+    """Return the names of the open tokens and webhooks that a user has made."""
     tokens = select(ApiToken.name).where(
         ApiToken.made_by == user_id, ApiToken.ended_at.is_(None), ApiToken.expires_at > now
     )
@@ -221,8 +230,8 @@ def _left_behind(db: Session, user_id: int, *, now: datetime) -> tuple[list[str]
     return list(db.scalars(tokens.order_by(ApiToken.id))), list(db.scalars(hooks.order_by(Subscription.id)))
 
 
-def _tell(left: tuple[list[str], list[str]]) -> None:
-    tokens, hooks = left
+def _flash_leftovers(leftovers: tuple[list[str], list[str]]) -> None:
+    tokens, hooks = leftovers
     if tokens:
         flash(
             _(
@@ -241,7 +250,7 @@ def _tell(left: tuple[list[str], list[str]]) -> None:
         )
 
 
-def _form() -> dict[str, Any]:
+def _read_form() -> dict[str, Any]:
     form = request.form
     return {
         "name": form.get("name", ""),
@@ -251,7 +260,7 @@ def _form() -> dict[str, Any]:
     }
 
 
-def _scope(typed: dict[str, Any]) -> dict[str, Any]:
-    if typed["role"] not in list(Role):
+def _scope(form_values: dict[str, Any]) -> dict[str, Any]:
+    if form_values["role"] not in list(Role):
         abort(400)
-    return {**typed, "role": Role(typed["role"])}
+    return {**form_values, "role": Role(form_values["role"])}

@@ -1,4 +1,4 @@
-"""Sheets for the officer who goes from door to door: made village by village, printed, entered with one key a line."""
+"""Visit sheets for officers who go from door to door: made by village, printed, entered with one key per line."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from outreach.places.areas import read_districts, read_place_names
 from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 
-_WHOLE = "*"  # in the form: all villages on one sheet
+_ALL_VILLAGES = "*"  # in the form: all villages on one sheet
 
 
 class VisitsView(AdminPage):
@@ -45,35 +45,35 @@ class VisitsView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """`?campaign=`, `?list=`, `?area=` show whom nothing has reached there, by village."""
+        """List visit sheets. `?campaign=`, `?list=`, `?area=` also show the people there whom nothing has reached, by village."""
         return self._index()
 
     @expose("/", methods=["POST"])
     def make(self) -> ResponseReturnValue:
         form = request.form
-        village = form.get("village", _WHOLE)
+        village = form.get("village", _ALL_VILLAGES)
         try:
             with self.writing() as (session, user):
-                made = create_sheet(
+                sheet = create_sheet(
                     session,
                     form.get("campaign", 0, type=int),
                     list_id=form.get("list", type=int),
                     area_code=form.get("area", "").replace("\0", "")[:10],
-                    village=None if village == _WHOLE else village,
+                    village=None if village == _ALL_VILLAGES else village,
                     officer=form.get("officer", "").replace("\0", ""),
                     again=bool(form.get("again")),
                     user=user,
                     now=datetime.now(UTC),
                 )
         except BadInput as error:
-            return self._index(asked=form, error=str(error)), 422
+            return self._index(values=form, error=str(error)), 422
         flash(_("Đã lập phiếu. Hãy in và giao cho người đi."), "success")
-        return redirect(url_for(".show", round_id=made.id), code=303)
+        return redirect(url_for(".show", round_id=sheet.id), code=303)
 
-    def _index(self, *, asked: Any = None, error: str = "") -> str:
-        asked = request.args if asked is None else asked
-        campaign_id, list_id = asked.get("campaign", type=int), asked.get("list", type=int)
-        area = asked.get("area", "").replace("\0", "")[:10]
+    def _index(self, *, values: Any = None, error: str = "") -> str:
+        values = request.args if values is None else values
+        campaign_id, list_id = values.get("campaign", type=int), values.get("list", type=int)
+        area = values.get("area", "").replace("\0", "")[:10]
         villages: list[CandidateVillage] | None = None
         with self.reading() as (session, user):
             campaigns = [(each, name) for each, name, _launched in list_launched(session, user)]
@@ -89,7 +89,7 @@ class VisitsView(AdminPage):
                     )
                 except BadInput as refused:
                     error = error or str(refused)
-            several = {each.area_code for each in villages or ()}
+            area_codes = {each.area_code for each in villages or ()}
             page: str = self.render(
                 "progress/visit_sheets.html",
                 sheets=list_sheets(session, user),
@@ -100,8 +100,8 @@ class VisitsView(AdminPage):
                 list_id=list_id,
                 area=area,
                 villages=villages,
-                communes=read_place_names(session, several) if len(several) > 1 else {},
-                whole=_WHOLE,
+                communes=read_place_names(session, area_codes) if len(area_codes) > 1 else {},
+                whole=_ALL_VILLAGES,
                 error=error,
             )
         return page
@@ -112,23 +112,23 @@ class VisitsView(AdminPage):
 
     @expose("/<int:round_id>/enter", methods=["POST"])
     def enter(self, round_id: int) -> ResponseReturnValue:
-        """One key for each line, all at once."""
-        typed = {
+        """Enter results: one key per line, all lines at once."""
+        form_values = {
             int(name[1:]): text[:4]
             for name, text in request.form.items()
             if name[:1] == "k" and name[1:].isdecimal() and len(name) < 6
         }
-        outcomes, wrong = read_keys(typed)
-        if wrong:
+        outcomes, wrong_lines = read_keys(form_values)
+        if wrong_lines:
             error = _(
                 "Chưa ghi gì. Phím ở dòng %(lines)s không đúng, hãy dùng các phím trong bảng.",
-                lines=", ".join(map(str, wrong)),
+                lines=", ".join(map(str, wrong_lines)),
             )
-            return self._show(round_id, typed=typed, error=error), 422
+            return self._show(round_id, form_values=form_values, error=error), 422
         try:
             visited_at = _moment(request.form.get("visited", ""))
             with self.writing() as (session, user):
-                done = enter_results(
+                result = enter_results(
                     session,
                     round_id,
                     outcomes,
@@ -138,12 +138,12 @@ class VisitsView(AdminPage):
                     visited_at=visited_at,
                 )
         except BadInput as refused:
-            return self._show(round_id, typed=typed, error=str(refused)), 422
+            return self._show(round_id, form_values=form_values, error=str(refused)), 422
         flash(
-            _("Đã ghi %(n)s dòng.", n=done.saved) if done.saved else _("Không có gì thay đổi."),
+            _("Đã ghi %(n)s dòng.", n=result.saved) if result.saved else _("Không có gì thay đổi."),
             "success",
         )
-        self._say_outdated(done.outdated)
+        self._flash_outdated(result.outdated)
         return redirect(url_for(".show", round_id=round_id), code=303)
 
     @expose("/<int:round_id>/undo", methods=["POST"])
@@ -154,54 +154,54 @@ class VisitsView(AdminPage):
             done = undo_entry(session, round_id, user=user, keys=self._keys, now=now)
             undone.extend((done.saved, done.outdated))
 
-        back = url_for(".show", round_id=round_id)
-        if refused := self.run_action(act, on_error_url=back):
+        url = url_for(".show", round_id=round_id)
+        if refused := self.run_action(act, on_error_url=url):
             return refused
         flash(_("Đã hoàn tác %(n)s dòng của lần ghi vừa rồi.", n=undone[0]), "success")
-        self._say_outdated(undone[1])
-        return redirect(back, code=303)
+        self._flash_outdated(undone[1])
+        return redirect(url, code=303)
 
     @expose("/<int:round_id>/sheet")
     def sheet(self, round_id: int) -> ResponseReturnValue:
-        """To be printed: on record, and how many full numbers stand on it; `?numbers=1` asks for them."""
+        """Render a sheet for printing; `?numbers=1` with full numbers. The audit log records it and how many it shows."""
         with self.writing() as (session, user):
-            found = read_sheet(session, round_id, user=user)
+            sheet = read_sheet(session, round_id, user=user)
             with_numbers = bool(request.args.get("numbers"))
             lines = read_lines(session, round_id, user=user, with_numbers=with_numbers)
             numbers = sum(bool(line.phone) for line in lines) if with_numbers else 0
             record_print(session, round_id, numbers=numbers, user=user, now=datetime.now(UTC))
             return self.render(
                 "progress/visit_sheet_print.html",
-                sheet=found,
+                sheet=sheet,
                 lines=lines,
-                keys=_named_keys(found.kind),
+                keys=_named_keys(sheet.kind),
                 with_numbers=with_numbers,
                 printed=datetime.now(VIETNAM),
             )
 
-    def _show(self, round_id: int, *, typed: dict[int, str] | None = None, error: str = "") -> str:
+    def _show(self, round_id: int, *, form_values: dict[int, str] | None = None, error: str = "") -> str:
         with self.reading() as (session, user):
             find_sheet(session, round_id, user=user)
             lines = read_lines(session, round_id, user=user)
-            found = read_sheet(session, round_id, user=user)
+            sheet = read_sheet(session, round_id, user=user)
             page: str = self.render(
                 "progress/visit_sheet.html",
-                sheet=found,
+                sheet=sheet,
                 lines=lines,
-                keys=_named_keys(found.kind),
+                keys=_named_keys(sheet.kind),
                 key_of={outcome: key for key, outcome in RESULT_KEYS.items()},
                 counts={
                     outcome: n
                     for outcome in VisitOutcome
                     if (n := sum(line.outcome is outcome for line in lines))
                 },
-                typed=typed or {},
+                typed=form_values or {},
                 visited=request.form.get("visited") or f"{_last_visit(lines):%Y-%m-%dT%H:%M}",
                 error=error,
             )
         return page
 
-    def _say_outdated(self, count: int) -> None:
+    def _flash_outdated(self, count: int) -> None:
         if count:
             flash(
                 _("%(n)s người đã tự trả lời sau đó: câu trả lời của họ được giữ.", n=count),
@@ -210,23 +210,23 @@ class VisitsView(AdminPage):
 
 
 def _last_visit(lines: list[SheetRow]) -> datetime:
-    """When the officer was there by what was entered last, else now: a sheet is mostly one round."""
+    """Return the latest visit entered, else now: most lines of a sheet are visited on one day."""
     visits = [line.visited_at for line in lines if line.visited_at]
     return max(visits, default=datetime.now(UTC)).astimezone(VIETNAM)
 
 
-def _moment(written: str) -> datetime | None:
-    """The field's day and hour in Vietnam; None where it is empty. Raises BadInput."""
+def _moment(text: str) -> datetime | None:
+    """Parse the field's day and hour in Vietnam. Returns None if it is empty. Raises BadInput."""
     try:
-        return datetime.fromisoformat(written).replace(tzinfo=VIETNAM) if written else None
+        return datetime.fromisoformat(text).replace(tzinfo=VIETNAM) if text else None
     except ValueError as error:
         raise BadInput(_("Chưa ghi gì. “Đi lúc” không phải là ngày và giờ.")) from error
 
 
 def _named_keys(kind: str) -> list[tuple[str, VisitOutcome]]:
-    """The keys keep their numbers; without an app nobody is asked for a smartphone."""
+    """Return the result keys of a kind: without an app there is no key for "no smartphone"; the others keep theirs."""
     return [
-        each
-        for each in RESULT_KEYS.items()
-        if each[1] is not VisitOutcome.NO_SMARTPHONE or needs_smartphone(kind)
+        item
+        for item in RESULT_KEYS.items()
+        if item[1] is not VisitOutcome.NO_SMARTPHONE or needs_smartphone(kind)
     ]
