@@ -1,4 +1,4 @@
-"""Where a day's report stands, as its page and its command show it."""
+"""Status of a day's report, as its page and its command show it."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from outreach.core.settings import Settings
 
 
 class DayState(StrEnum):
-    """`NOT_WANTED`: nothing is under way. `MISSED`: the day is over and nobody froze it."""
+    """State of a day's report. `NOT_WANTED`: nothing is under way. `MISSED`: the day ended unfrozen."""
 
     NOT_WANTED = "not_wanted"
     MISSED = "missed"
     COLLECTING = "collecting"
     FROZEN = "frozen"
-    ISSUED = "issued"  # not with everybody yet
+    ISSUED = "issued"  # not delivered to everybody yet
     DELIVERED = "delivered"
 
 
 class MailObstacle(StrEnum):
-    """What keeps mail from going: a setting that is missing."""
+    """A missing setting that keeps mail from being sent."""
 
     NO_SERVER = "no_server"
     NO_RECIPIENTS = "no_recipients"
@@ -45,7 +45,11 @@ class MailObstacle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DayStatus:
-    """`missing` have not handed in for the day; `addressed` of them can be written to. `hurdles` keep mail from going."""
+    """All about one day's report.
+
+    `missing` agencies have not reported for the day; `addressed` of them have a mail address. `hurdles` keep
+    mail from being sent. `held` is the day's row.
+    """
 
     day: date
     state: DayState
@@ -63,19 +67,21 @@ class DayStatus:
 
     @property
     def pending(self) -> list[str]:
-        """What is known now and is in no issue yet, in words."""
-        return [describe_change(FigureChange(**each)) for each in self.held.pending]
+        """Return the changes that are in no issue yet, as sentences."""
+        return [describe_change(FigureChange(**change)) for change in self.held.pending]
 
     @property
     def is_missing_alarm(self) -> bool:
+        """Return whether the alarm about missing figures is shown."""
         return self.state is DayState.COLLECTING and self.held.alarmed_at is not None and bool(self.missing)
 
     @property
     def is_undelivered_alarm(self) -> bool:
+        """Return whether the alarm about an undelivered report is shown."""
         return self.held.undelivered_at is not None and self.state is not DayState.DELIVERED
 
     def as_data(self) -> dict[str, Any]:
-        """For the command: counts and moments, no addresses."""
+        """Return counts and moments for the command, without addresses."""
         return {
             "day": self.day.isoformat(),
             "state": self.state.value,
@@ -94,21 +100,21 @@ class DayStatus:
             "pending_changes": len(self.held.pending),
             "mails": {
                 purpose.value: {
-                    "sent": sum(mail.sent_at is not None for mail in of),
-                    "waiting": sum(mail.sent_at is None and mail.refused_at is None for mail in of),
-                    "refused": sum(mail.refused_at is not None for mail in of),
+                    "sent": sum(mail.sent_at is not None for mail in mails),
+                    "waiting": sum(mail.sent_at is None and mail.refused_at is None for mail in mails),
+                    "refused": sum(mail.refused_at is not None for mail in mails),
                 }
                 for purpose in Purpose
-                if (of := [mail for mail in self.mails if mail.purpose is purpose])
+                if (mails := [mail for mail in self.mails if mail.purpose is purpose])
             },
             "hurdles": [hurdle.value for hurdle in self.hurdles],
         }
 
 
 def read_day_status(session: Session, day: date, settings: Settings, *, now: datetime) -> DayStatus:
-    """All about one day. Call it inside one `db.read()`."""
+    """Return the status of a day's report. Call it inside one `db.read()`."""
     iso, form = day.isoformat(), current_form(session)
-    held = session.get(ReportDay, iso) or ReportDay(day=iso, marks={}, pending=[])
+    report_day = session.get(ReportDay, iso) or ReportDay(day=iso, marks={}, pending=[])
     issues = read_issues(session, iso)
     known_until = freezes_at(day, form) if issues else None
     agencies = read_agencies(session, day=day, known_until=known_until)
@@ -122,14 +128,14 @@ def read_day_status(session: Session, day: date, settings: Settings, *, now: dat
         hurdles.append(MailObstacle.NO_RECIPIENTS)
     return DayStatus(
         day=day,
-        state=_state(session, day, held, issues, form=form, now=now),
+        state=_state(session, day, report_day, issues, form=form, now=now),
         form=form,
         freezes_at=freezes_at(day, form),
         deadline=end_of(iso, form.hours.deadline),
         missing=missing,
         agencies=len(agencies),
         addressed=frozenset(each.organisation_id for each in addressees),
-        held=held,
+        held=report_day,
         issues=issues,
         mails=mails,
         links=[(link, address_of(link, settings)) for link in read_links(session, iso, now=now)],
@@ -138,20 +144,22 @@ def read_day_status(session: Session, day: date, settings: Settings, *, now: dat
 
 
 class Alarm(StrEnum):
+    """An alarm about a day's report."""
+
     MISSING = "missing"
     UNDELIVERED = "undelivered"
 
 
 def read_alarm(session: Session, day: date) -> Alarm | None:
-    """The alarm that stands on a day, by a few reads of single rows."""
+    """Return the alarm that is on for a day, by a few reads of single rows. Returns None if there is none."""
     iso = day.isoformat()
-    held = session.get(ReportDay, iso)
-    if held is None:
+    report_day = session.get(ReportDay, iso)
+    if report_day is None:
         return None
     issues = read_issues(session, iso)
-    if held.undelivered_at and held.by_hand_at is None and not is_delivered(session, iso):
+    if report_day.undelivered_at and report_day.by_hand_at is None and not is_delivered(session, iso):
         return Alarm.UNDELIVERED
-    return Alarm.MISSING if held.alarmed_at and not issues else None
+    return Alarm.MISSING if report_day.alarmed_at and not issues else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +172,7 @@ class PastReport:
 
 
 def read_history(session: Session, *, limit: int = 60) -> list[PastReport]:
-    """The reports of the last days, the newest first."""
+    """Return the reports of the last days, newest first."""
     rows = session.execute(
         select(ReportIssue.day, func.min(ReportIssue.issued_at), func.max(ReportIssue.n))
         .group_by(ReportIssue.day)
@@ -177,7 +185,7 @@ def read_history(session: Session, *, limit: int = 60) -> list[PastReport]:
 def _state(
     session: Session,
     day: date,
-    held: ReportDay,
+    report_day: ReportDay,
     issues: Sequence[ReportIssue],
     *,
     form: ReportTemplate,
@@ -186,8 +194,8 @@ def _state(
     if issues:
         if any(issue.issued_at is None for issue in issues):
             return DayState.FROZEN
-        is_there = held.by_hand_at is not None or is_delivered(session, day.isoformat())
-        return DayState.DELIVERED if is_there else DayState.ISSUED
+        is_done = report_day.by_hand_at is not None or is_delivered(session, day.isoformat())
+        return DayState.DELIVERED if is_done else DayState.ISSUED
     if not is_anything_running(session, kind=form.kind, day=day):
         return DayState.NOT_WANTED
     return DayState.COLLECTING if day >= now.astimezone(VIETNAM).date() else DayState.MISSED

@@ -1,8 +1,7 @@
-"""Build files of an issue; read, prove them.
+"""Documents of the report: built from a frozen snapshot and nothing else, read, and verified.
 
-The documents of an issue, built from what was frozen and nothing else.
-
-The documents as they were issued, and the proof that they can be built again from what was frozen.
+An issue's files are stored as bytes. Verification builds them again from the snapshot and compares the
+contents.
 """
 
 from __future__ import annotations
@@ -41,38 +40,38 @@ MIME = {
 
 
 def document_of(issue: ReportIssue) -> ReportDocument:
-    """What an issue says."""
+    """Return the document that an issue's frozen data describe."""
     snapshot, form = read_snapshot(issue.snapshot), parse_template(issue.form)
     if issue.n == 0:
         return compose(snapshot, form, written_on=issue.written_on)
-    changes = [FigureChange(**each) for each in issue.changes]
+    changes = [FigureChange(**change) for change in issue.changes]
     return compose_correction(snapshot, form, changes, n=issue.n, written_on=issue.written_on)
 
 
-def build_files(paper: ReportDocument, *, made_at: datetime) -> dict[FileKind, bytes]:
-    """The three files of a paper. `made_at` stands in their properties."""
-    charts: Mapping[str, bytes] = draw_charts(paper)
+def build_files(document: ReportDocument, *, made_at: datetime) -> dict[FileKind, bytes]:
+    """Build the three files of a document. `made_at` is written into their properties."""
+    charts: Mapping[str, bytes] = draw_charts(document)
     return {
-        FileKind.DOCX: write_docx(paper, charts, made_at=made_at),
-        FileKind.PDF: write_pdf(paper),
-        FileKind.XLSX: write_xlsx(paper, made_at=made_at),
+        FileKind.DOCX: write_docx(document, charts, made_at=made_at),
+        FileKind.PDF: write_pdf(document),
+        FileKind.XLSX: write_xlsx(document, made_at=made_at),
     }
 
 
 def file_name(day: str, n: int, kind: FileKind) -> str:
-    """report-2020-08-20.docx; a correction's says which one it is."""
+    """Return the file's name, such as report-2020-08-20.docx; a correction's has its number."""
     return f"report-{day}{f'-dinh-chinh-{n}' if n else ''}.{kind.value}"
 
 
-# Where the words and figures of the two kinds of archive stand.
-_WORDS = {
+# The parts of each archive that hold words and figures.
+_TEXT_PARTS = {
     FileKind.DOCX: re.compile(r"word/document\.xml"),
     FileKind.XLSX: re.compile(r"xl/(?:sharedStrings|worksheets/sheet\d+)\.xml"),
 }
 
 
 def read_files(session: Session, day: str) -> dict[str, bytes]:
-    """The files of a day's report and of its corrections, by name; empty where none was issued."""
+    """Return the files of a day's report and its corrections, by name; empty where none was issued."""
     rows = session.execute(
         select(ReportIssue.n, ReportFile.kind, ReportFile.content)
         .join(ReportFile, ReportFile.issue_id == ReportIssue.id)
@@ -83,7 +82,7 @@ def read_files(session: Session, day: str) -> dict[str, bytes]:
 
 
 def read_file(session: Session, day: str, *, n: int, kind: FileKind) -> bytes:
-    """One file as it was issued. Raises NotFound."""
+    """Return one file as it was issued. Raises NotFound."""
     content = session.scalar(
         select(ReportFile.content)
         .join(ReportIssue, ReportIssue.id == ReportFile.issue_id)
@@ -97,7 +96,7 @@ def read_file(session: Session, day: str, *, n: int, kind: FileKind) -> bytes:
 def record_download(
     session: Session, day: str, *, n: int, kind: FileKind, actor_id: int | None, now: datetime, **by: int
 ) -> None:
-    """That somebody took a file with them goes on record: a user, or whoever holds a link, which `by` names."""
+    """Record in the audit log that a file was downloaded, by a user or by a link, named in `by`."""
     audit.record(
         session,
         actor_id=actor_id,
@@ -112,55 +111,56 @@ def record_download(
 
 
 def build_without_issuing(runtime: Runtime, day: date, *, now: datetime) -> dict[FileKind, bytes]:
-    """What the documents of a day would be: as of its hour of freezing, or as of now before it. Nothing is kept.
+    """Build a day's documents without storing them, as of its hour of freezing, or of now before it.
 
-    Raises BadInput for a day that is yet to come.
+    Raises BadInput for a day in the future.
     """
     if day > now.astimezone(VIETNAM).date():
         raise BadInput(f"Ngày {day:%d/%m/%Y} chưa tới, chưa lập được báo cáo.")
     with runtime.db.read() as session:
         form = current_form(session)
         known_until = min(freezes_at(day, form), now)
-        paper = compose(take_snapshot(session, form, day=day, known_until=known_until), form)
-    return build_files(paper, made_at=now)
+        document = compose(take_snapshot(session, form, day=day, known_until=known_until), form)
+    return build_files(document, made_at=now)
 
 
 def verify_issues(session: Session) -> tuple[int, list[str]]:
-    """Build every issue anew: how many there are, and of each that differs its day, its number and what differs."""
+    """Build every issue again. Returns how many there are, and a sentence for each that differs."""
     issues = session.scalars(
         select(ReportIssue).where(ReportIssue.issued_at.is_not(None)).order_by(ReportIssue.day, ReportIssue.n)
     ).all()
-    wrong = []
+    differences = []
     for issue in issues:
-        if why := _differs(session, issue):
-            wrong.append(f"{issue.day}, lần {issue.n}: {why}")
-    return len(issues), wrong
+        if difference := _differs(session, issue):
+            differences.append(f"{issue.day}, lần {issue.n}: {difference}")
+    return len(issues), differences
 
 
 def _differs(session: Session, issue: ReportIssue) -> str:
+    """Return how an issue differs from its frozen data; empty where it does not."""
     if read_snapshot(issue.snapshot).digest != issue.digest:
         return "số liệu đã chốt không khớp mã kiểm tra"
-    kept = {
+    stored = {
         row.kind: row for row in session.scalars(select(ReportFile).where(ReportFile.issue_id == issue.id))
     }
-    if set(kept) != set(FileKind):
+    if set(stored) != set(FileKind):
         return "thiếu tệp"
-    for kind, row in kept.items():
+    for kind, row in stored.items():
         if hashlib.sha256(row.content).hexdigest() != row.sha256:
             return f"tệp {kind.value} đã bị thay đổi"
-    fresh = build_files(document_of(issue), made_at=issue.frozen_at)
-    for kind in _WORDS:
-        if words_of(kept[kind].content, kind) != words_of(fresh[kind], kind):
+    rebuilt = build_files(document_of(issue), made_at=issue.frozen_at)
+    for kind in _TEXT_PARTS:
+        if words_of(stored[kind].content, kind) != words_of(rebuilt[kind], kind):
             return f"tệp {kind.value} dựng lại có nội dung khác"
     return ""
 
 
 def words_of(content: bytes, kind: FileKind) -> list[str]:
-    """All words and figures of a DOCX or an XLSX, in order."""
-    found = []
+    """Return all words and figures of a DOCX or an XLSX, in order."""
+    words = []
     with zipfile.ZipFile(BytesIO(content)) as archive:
         for name in sorted(archive.namelist()):
-            if _WORDS[kind].fullmatch(name):
+            if _TEXT_PARTS[kind].fullmatch(name):
                 text = archive.read(name).decode()
-                found += [part for part in re.split(r"<[^>]*>", text) if part.strip()]
-    return found
+                words += [part for part in re.split(r"<[^>]*>", text) if part.strip()]
+    return words

@@ -1,8 +1,7 @@
-"""Freeze, issue, correct, send again.
+"""Steps of issuing a report: freeze a day, issue its documents, correct them, send them again.
 
-Freezing a day, issuing its documents, correcting them. Each happens once, whoever asks and how often.
-
-What officers do about a report that is issued: send it once more, or note that it went another way.
+Freezing, issuing and each correction happen once, however often they are called: each locks the day's row
+first.
 """
 
 from __future__ import annotations
@@ -37,29 +36,32 @@ from outreach.runtime import Runtime
 
 
 def lock_day(session: Session, day: str) -> ReportDay:
-    """A day's row, made where there is none, and locked: what happens on a day happens one after the other."""
+    """Return a day's row, created if missing, and locked.
+
+    So the steps of one day run one after the other.
+    """
     insert_missing(session, ReportDay, [{"day": day, "marks": {}, "pending": []}])
     return session.get_one(ReportDay, day, with_for_update=True, populate_existing=True)
 
 
 def freeze(runtime: Runtime, day: date, *, now: datetime, user: User | None = None) -> bool:
-    """Take the day's snapshot as of its hour; False when it was taken before.
+    """Store the day's snapshot as of its hour of freezing. Returns False if it was stored before.
 
     Raises BadInput before that hour, as figures would be missing.
     """
     with runtime.db.write() as session:
-        held = lock_day(session, day.isoformat())
+        report_day = lock_day(session, day.isoformat())
         form = current_form(session)
         as_of = freezes_at(day, form)
         if now < as_of:
             raise BadInput(
                 f"Số liệu ngày {day:%d/%m/%Y} chốt lúc {form.hours.freeze}. Đến giờ đó mới lập được báo cáo."
             )
-        if newest_issue(session, held.day) is not None:
+        if newest_issue(session, report_day.day) is not None:
             return False
         snapshot = take_snapshot(session, form, day=day, known_until=as_of)
         issue = ReportIssue(
-            day=held.day,
+            day=report_day.day,
             n=0,
             snapshot=snapshot.as_data(),
             digest=snapshot.digest,
@@ -76,17 +78,20 @@ def freeze(runtime: Runtime, day: date, *, now: datetime, user: User | None = No
 
 
 def issue(runtime: Runtime, day: date, *, now: datetime) -> bool:
-    """Build and keep the documents of the day's newest issue, make its link, write its mail; False when it was done."""
+    """Issue the day's newest snapshot: store its documents, make its link, queue its mail.
+
+    Returns False if there is nothing to issue.
+    """
     with runtime.db.read() as session:
-        waiting = newest_issue(session, day.isoformat())
-        if waiting is None or waiting.issued_at is not None:
+        to_issue = newest_issue(session, day.isoformat())
+        if to_issue is None or to_issue.issued_at is not None:
             return False
-        paper = document_of(waiting)
-    # Outside any lock: it takes a second or two. Whoever else builds them meanwhile builds the same.
-    files = build_files(paper, made_at=waiting.frozen_at)
+        document = document_of(to_issue)
+    # Outside any lock: it takes a second or two. Another process that builds them meanwhile builds the same.
+    files = build_files(document, made_at=to_issue.frozen_at)
     with runtime.db.write() as session:
         lock_day(session, day.isoformat())
-        issued = session.get_one(ReportIssue, waiting.id, populate_existing=True)
+        issued = session.get_one(ReportIssue, to_issue.id, populate_existing=True)
         if issued.issued_at is not None:
             return False
         session.add_all(
@@ -111,27 +116,28 @@ def issue(runtime: Runtime, day: date, *, now: datetime) -> bool:
 
 
 def correct(runtime: Runtime, day: date, *, now: datetime, user: User | None = None) -> list[FigureChange]:
-    """What is known now in a correction of its own, marked as such; empty where nothing has changed.
+    """Store a correction with what has changed since the newest issue. Returns the changes, empty if none.
 
-    Raises WrongState while the report itself, or a correction of it, is still being issued; NotFound without a report.
+    Raises WrongState while the report itself, or a correction of it, is still being issued; NotFound without
+    a report.
     """
     with runtime.db.write() as session:
-        held = lock_day(session, day.isoformat())
-        before = newest_issue(session, held.day)
-        if before is None:
+        report_day = lock_day(session, day.isoformat())
+        last_issue = newest_issue(session, report_day.day)
+        if last_issue is None:
             raise NotFound("Ngày này chưa có báo cáo để đính chính.")
-        if before.issued_at is None:
+        if last_issue.issued_at is None:
             raise WrongState("Báo cáo đang được phát hành. Hãy thử lại sau ít phút.")
         marks = read_marks(session)
-        said, form = read_snapshot(before.snapshot), parse_template(before.form)
+        before_snapshot, form = read_snapshot(last_issue.snapshot), parse_template(last_issue.form)
         snapshot = take_snapshot(session, form, day=day, known_until=now)
-        changes = find_changes(said, snapshot, done=form.done)
-        held.marks, held.pending = marks, []
+        changes = find_changes(before_snapshot, snapshot, done=form.done)
+        report_day.marks, report_day.pending = marks, []
         if not changes:
             return []
-        made = ReportIssue(
-            day=held.day,
-            n=before.n + 1,
+        correction = ReportIssue(
+            day=report_day.day,
+            n=last_issue.n + 1,
             snapshot=snapshot.as_data(),
             digest=snapshot.digest,
             form=form.as_data(),
@@ -140,45 +146,48 @@ def correct(runtime: Runtime, day: date, *, now: datetime, user: User | None = N
             frozen_at=now,
             issued_by=user.id if user else None,
         )
-        session.add(made)
+        session.add(correction)
         session.flush()
-        _record(session, "report.correct", made, user=user, now=now)
+        _record(session, "report.correct", correction, user=user, now=now)
         return changes
 
 
 def look_for_changes(runtime: Runtime, day: date, *, now: datetime) -> int:
-    """Note what is known now and is not in an issue; how many figures. Costs little while nothing was entered."""
+    """Note the changes that are in no issue yet. Returns how many figures changed.
+
+    Costs little while nothing was entered.
+    """
     with runtime.db.write() as session:
-        held = lock_day(session, day.isoformat())
-        issued = newest_issue(session, held.day)
+        report_day = lock_day(session, day.isoformat())
+        issued = newest_issue(session, report_day.day)
         if issued is None or issued.issued_at is None:
             return 0
         marks = read_marks(session)
-        if held.marks == marks or not _speaks_of(
-            session, day, freezes_at(day, parse_template(issued.form)), held.marks
+        if report_day.marks == marks or not _is_about_day(
+            session, day, freezes_at(day, parse_template(issued.form)), report_day.marks
         ):
-            held.marks = marks
-            return len(held.pending)
+            report_day.marks = marks
+            return len(report_day.pending)
         form = parse_template(issued.form)
         snapshot = take_snapshot(session, form, day=day, known_until=now)
         changes = find_changes(read_snapshot(issued.snapshot), snapshot, done=form.done)
-        held.marks, held.pending = marks, [change.as_data() for change in changes]
+        report_day.marks, report_day.pending = marks, [change.as_data() for change in changes]
         return len(changes)
 
 
 def newest_issue(session: Session, day: str) -> ReportIssue | None:
-    """The day's report as it was corrected last."""
+    """Return the day's report as last corrected. Returns None if there is none."""
     return session.scalar(
         select(ReportIssue).where(ReportIssue.day == day).order_by(ReportIssue.n.desc()).limit(1)
     )
 
 
 def read_issues(session: Session, day: str) -> Sequence[ReportIssue]:
-    """The day's report and its corrections, in order."""
+    """Return the day's report and its corrections, in order."""
     return session.scalars(select(ReportIssue).where(ReportIssue.day == day).order_by(ReportIssue.n)).all()
 
 
-_BOOKS: dict[str, Any] = {
+_APPEND_ONLY: dict[str, Any] = {
     "agency_reports": AgencyReport,
     "official_installs": OfficialInstalls,
     "denominators": DenominatorEntry,
@@ -188,43 +197,48 @@ _BOOKS: dict[str, Any] = {
 
 
 def read_marks(session: Session) -> dict[str, int]:
-    """The newest row of each book that is only ever added to."""
-    return {name: session.scalar(select(func.max(book.id))) or 0 for name, book in _BOOKS.items()}
+    """Return the newest row id of each table that rows are only added to."""
+    return {name: session.scalar(select(func.max(table.id))) or 0 for name, table in _APPEND_ONLY.items()}
 
 
-def _speaks_of(session: Session, day: date, as_of: datetime, marks: dict[str, int]) -> bool:
-    """Whether one of the rows added since speaks of the day: most speak of a later hour."""
-    iso, earlier = day.isoformat(), aliased(Activity)
-    of_the_day = {
+def _is_about_day(session: Session, day: date, as_of: datetime, marks: dict[str, int]) -> bool:
+    """Return whether a row added since the marks is about the day: most are about a later hour."""
+    iso, earlier_version = day.isoformat(), aliased(Activity)
+    conditions = {
         "agency_reports": AgencyReport.day <= iso,
         "official_installs": OfficialInstalls.day <= iso,
         "denominators": DenominatorEntry.as_of <= iso,
-        # One that was moved to another day, too: an earlier version of it speaks of this one.
-        "activities": Activity.entry_id.in_(select(earlier.entry_id).where(earlier.first <= iso)),
+        # Includes activities moved to another day: an earlier version of the entry is about this one.
+        "activities": Activity.entry_id.in_(
+            select(earlier_version.entry_id).where(earlier_version.first <= iso)
+        ),
         "answers": Answer.at <= as_of,
     }
     return any(
         session.execute(
-            select(book.id).where(book.id > marks.get(name, 0), of_the_day[name]).limit(1)
+            select(table.id).where(table.id > marks.get(name, 0), conditions[name]).limit(1)
         ).first()
-        for name, book in _BOOKS.items()
+        for name, table in _APPEND_ONLY.items()
     )
 
 
-def _record(session: Session, action: str, made: ReportIssue, *, user: User | None, now: datetime) -> None:
+def _record(
+    session: Session, action: str, issue_row: ReportIssue, *, user: User | None, now: datetime
+) -> None:
     audit.record(
         session,
         actor_id=user.id if user else None,
         action=action,
-        subject=f"report_issues:{made.id}",
+        subject=f"report_issues:{issue_row.id}",
         now=now,
-        correction=made.n,
+        correction=issue_row.n,
     )
 
 
 def send_again(session: Session, day: str, settings: Settings, *, user: User, now: datetime) -> int:
-    """Write the newest issue's mail to everybody once more; to how many. Raises WrongState where mail cannot go,
-    NotFound, NotAllowed.
+    """Queue the newest issue's mail to all recipients once more. Returns how many.
+
+    Raises WrongState where mail cannot be sent, NotFound, NotAllowed.
     """
     require_province(session, user)
     lock_day(session, day)
@@ -256,15 +270,18 @@ def send_again(session: Session, day: str, settings: Settings, *, user: User, no
 
 
 def note_by_hand(session: Session, day: str, *, user: User, now: datetime) -> None:
-    """The report went another way: no alarm any more. Raises NotFound, NotAllowed, WrongState when it was noted."""
+    """Note that the report was delivered another way, which ends the alarm.
+
+    Raises NotFound, NotAllowed, WrongState if it was noted before.
+    """
     require_province(session, user)
-    held = lock_day(session, day)
+    report_day = lock_day(session, day)
     newest = newest_issue(session, day)
     if newest is None or newest.issued_at is None:
         raise NotFound("Chưa phát hành báo cáo của ngày này.")
-    if held.by_hand_at is not None:
+    if report_day.by_hand_at is not None:
         raise WrongState("Việc này đã được ghi từ trước.")
-    held.by_hand_at, held.by_hand_by = now, user.id
+    report_day.by_hand_at, report_day.by_hand_by = now, user.id
     audit.record(
         session, actor_id=user.id, action="report.by_hand", subject=f"report_issues:{newest.id}", now=now
     )

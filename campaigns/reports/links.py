@@ -1,4 +1,4 @@
-"""Links by which anybody who has one sees a day's report and takes its documents, without an account, for some days."""
+"""Links to a day's report: without an account, for some days, to read it and download its documents."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from outreach.rules.errors import NotFound, WrongState
 
 
 def make_link(session: Session, day: str, *, days: int, user: User | None, now: datetime) -> ReportLink:
-    """The day's link, good for so many days from now: the one there is while it is good for long enough, else a new one."""
+    """Return a link to the day's report, valid for so many days from now.
+
+    An existing link is returned while it is valid for long enough; otherwise a new one is made.
+    """
     expires_at = now + timedelta(days=days)
-    for standing in read_links(session, day, now=now):
-        if standing.expires_at >= expires_at - timedelta(hours=12):
-            return standing
+    for existing in read_links(session, day, now=now):
+        if existing.expires_at >= expires_at - timedelta(hours=12):
+            return existing
     link = ReportLink(day=day, expires_at=expires_at, made_by=user.id if user else None, made_at=now)
     session.add(link)
     session.flush()
@@ -29,8 +32,10 @@ def make_link(session: Session, day: str, *, days: int, user: User | None, now: 
 
 
 def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> ReportLink:
-    """Nobody sees the report by it any more. Raises NotFound, WrongState when it has ended. The caller knows that the
-    user may."""
+    """End a link. Raises NotFound, WrongState when it has ended.
+
+    The caller checks that the user may.
+    """
     link = session.get(ReportLink, link_id, with_for_update=True)
     if link is None:
         raise NotFound("Không có liên kết này.")
@@ -42,12 +47,12 @@ def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> Re
 
 
 def address_of(link: ReportLink, settings: Settings) -> str:
-    """The link's full address."""
+    """Return the link's full address."""
     return f"{settings.public_base_url}/report/{_serializer(settings.secret_key).dumps(link.id)}"
 
 
 def find_link(session: Session, token: str, *, secret_key: str) -> ReportLink | None:
-    """The link behind a token, also one that has expired; None where it never was ours."""
+    """Return the link behind a token, even if it has expired. Returns None for a token that is not valid."""
     try:
         link_id = _serializer(secret_key).loads(token)
     except BadSignature:
@@ -56,12 +61,12 @@ def find_link(session: Session, token: str, *, secret_key: str) -> ReportLink | 
 
 
 def is_open(link: ReportLink, *, now: datetime) -> bool:
-    """Whether it still shows anything."""
+    """Return whether the link still opens the report."""
     return link.ended_at is None and now < link.expires_at
 
 
 def read_links(session: Session, day: str, *, now: datetime) -> list[ReportLink]:
-    """A day's links that still open, the one that lasts longest first."""
+    """Return a day's open links, the one valid longest first."""
     return list(
         session.scalars(
             select(ReportLink)

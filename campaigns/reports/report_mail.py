@@ -1,11 +1,11 @@
-"""Mail: compose, queue, send.
+"""Mail about the report: to late agencies, to officers, and to the recipients of the report.
 
-The report's mail: written down in the transaction of what it is about, sent afterwards, tried again until it is taken.
+A mail is queued in the transaction of what it is about, sent afterwards, and tried again until the server
+accepts it. It is claimed before it is sent, so that two processes never send it at once. One that may have
+gone out when its process was killed is sent again with the same Message-ID: twice is better than not at all
+before 14:00.
 
-A mail is claimed before it is sent, so that two processes never send it at once. One that may have gone out when its
-process was killed is sent again with the same Message-ID: twice is better than not at all before 14:00.
-
-What the report's mails say. Aggregates and ways into the office; nobody's name, number or text.
+The texts contain totals and links to the admin site, but no person's name, number or message.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from outreach.models.accounts import Organisation
 from outreach.rules.errors import NotFound
 from outreach.runtime import Runtime
 
-# Longer than a server may take for one mail; then whoever claimed it has ended.
+# Longer than a server may take for one mail: after it the claiming process has ended.
 CLAIMED_FOR = timedelta(minutes=3)
-# Between two tries while the server is away.
+# Pause between two tries while the server is away.
 PAUSE = timedelta(seconds=60)
-_KEEPS_TRYING = timedelta(days=2)
+_TRIED_FOR = timedelta(days=2)
 
 
 def queue_mail(
@@ -58,9 +58,9 @@ def queue_mail(
     until: datetime | None = None,
     again: str = "",
 ) -> int:
-    """Write a mail to each address; those that are written already stay as they are. How many addresses.
+    """Queue a mail to each address; mails queued before stay as they are. Returns how many addresses.
 
-    `until`: of no use afterwards. `again`: what tells a mail that is sent once more from the first one.
+    After `until` the mail is no longer sent. `again` tells a mail that is sent once more from the first one.
     """
     rows = [
         {
@@ -72,7 +72,7 @@ def queue_mail(
             "link_id": link_id,
             "address": address,
             "next_at": now,
-            "expires_at": until or now + _KEEPS_TRYING,
+            "expires_at": until or now + _TRIED_FOR,
             "tries": 0,
             "error": "",
         }
@@ -84,7 +84,7 @@ def queue_mail(
 
 
 def due_mail(day: str, *, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """The condition of a day's mails that may be sent now."""
+    """Return the condition for a day's mails that may be sent now."""
     return (
         ReportMail.day == day,
         ReportMail.sent_at.is_(None),
@@ -95,25 +95,25 @@ def due_mail(day: str, *, now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def is_delivered(session: Session, day: str) -> bool:
-    """Whether everybody the report is for was mailed it, at whichever try; without anybody it was not.
+    """Return whether every recipient was mailed the report, at whichever try; False without recipients.
 
-    A correction holds the whole report.
+    A correction counts too, as it contains the whole report.
     """
     address = func.lower(ReportMail.address)
     of_day = select(address).where(ReportMail.day == day)
-    everybody = set(session.scalars(of_day.where(ReportMail.purpose == Purpose.REPORT)))
+    recipients = set(session.scalars(of_day.where(ReportMail.purpose == Purpose.REPORT)))
     reached = session.scalars(
         of_day.where(
             ReportMail.purpose.in_((Purpose.REPORT, Purpose.CORRECTION)), ReportMail.sent_at.is_not(None)
         )
     )
-    return bool(everybody) and everybody <= set(reached)
+    return bool(recipients) and recipients <= set(reached)
 
 
 def send_due_mail(runtime: Runtime, day: str, *, now: datetime) -> int:
-    """Send a day's mails that are due, the report before all others; how many.
+    """Send a day's due mails, the report first. Returns how many were sent.
 
-    A server that is away gets a pause; one that puts off a mail is asked about the others.
+    If the server is away, all mails wait; if it postpones one mail, the others are still tried.
     """
     if not runtime.settings.smtp_url:
         return 0
@@ -124,7 +124,7 @@ def send_due_mail(runtime: Runtime, day: str, *, now: datetime) -> int:
         if mail is None:
             return sent
         try:
-            taken = _send(runtime, mail)
+            accepted = _send(runtime, mail)
         except (OSError, smtplib.SMTPException) as error:
             with runtime.db.write() as session:
                 session.execute(
@@ -134,17 +134,17 @@ def send_due_mail(runtime: Runtime, day: str, *, now: datetime) -> int:
                 )
                 if is_about_one_mail(error):
                     continue
-                # The others would meet the same server: they wait, too, and nobody waits for them.
+                # The others would fail at the same server, so they wait too.
                 session.execute(update(ReportMail).where(*due_mail(day, now=now)).values(next_at=now + PAUSE))
             return sent
-        outcome = {"sent_at": now, "error": ""} if taken else {"refused_at": now, "error": "refused"}
+        outcome = {"sent_at": now, "error": ""} if accepted else {"refused_at": now, "error": "refused"}
         with runtime.db.write() as session:
             session.execute(update(ReportMail).where(ReportMail.id == mail.id).values(**outcome))
-        sent += taken
+        sent += accepted
 
 
 def _claim(session: Session, day: str, *, now: datetime) -> ReportMail | None:
-    """The next mail, whose turn is moved on in the same transaction."""
+    """Claim the next mail, and postpone its next try in the same transaction."""
     mail = session.scalar(
         select(ReportMail)
         .where(*due_mail(day, now=now))
@@ -158,6 +158,7 @@ def _claim(session: Session, day: str, *, now: datetime) -> ReportMail | None:
 
 
 def _send(runtime: Runtime, mail: ReportMail) -> int:
+    """Send a mail. Returns how many were accepted; 0 too when its subject is gone."""
     with runtime.db.read() as session:
         try:
             letter = compose_letter(session, mail, runtime.settings)
@@ -174,12 +175,14 @@ def _send(runtime: Runtime, mail: ReportMail) -> int:
 
 
 def end_of(day: str, clock: str) -> datetime:
-    """A moment of a day in Vietnam."""
+    """Return the moment of a day at a clock time, in Vietnam."""
     return datetime.fromisoformat(f"{day}T{clock}:00").replace(tzinfo=VIETNAM)
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
+    """Subject, body and attachments of a mail."""
+
     subject: str
     body: str
     attachments: tuple[Attachment, ...] = ()
@@ -230,11 +233,14 @@ Xem và tải văn bản, không cần đăng nhập, đến hết ngày {until}
 {link}
 
 Văn bản gửi kèm chưa có số và chữ ký; bản chính do văn thư phát hành."""
-_MOST_CHANGES = 20
+_MAX_CHANGES = 20
 
 
 def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Letter:
-    """A mail's words and files as they are at the moment of sending. Raises NotFound when what it is about is gone."""
+    """Compose a mail with the facts at the moment of sending.
+
+    Raises NotFound when what it is about is gone.
+    """
     if mail.issue_id is not None:
         issue = session.get_one(ReportIssue, mail.issue_id)
         return _issued(session, issue, settings)
@@ -252,8 +258,8 @@ def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Le
     if mail.purpose is Purpose.CHASE:
         agency = session.get_one(Organisation, mail.organisation_id)
         link = session.get(AgencyLink, mail.link_id) if mail.link_id else None
-        way = agency_address(link, settings) if link else f"{base}/admin/agencies/{agency.id}/"
-        body = _CHASE.format(agency=agency.name, link=way, **facts)
+        address = agency_address(link, settings) if link else f"{base}/admin/agencies/{agency.id}/"
+        body = _CHASE.format(agency=agency.name, link=address, **facts)
         return Letter(f"Đề nghị gửi số liệu ngày {day}", body + _END)
     if mail.purpose is Purpose.ALARM_MISSING:
         missing = _missing(session, mail.day)
@@ -265,8 +271,12 @@ def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Le
 
 
 def _missing(session: Session, day: str) -> list[str]:
-    end = date.fromisoformat(day)
-    missing = [each.name for each in read_agencies(session, day=end, known_until=None) if each.is_missing]
+    report_date = date.fromisoformat(day)
+    missing = [
+        agency.name
+        for agency in read_agencies(session, day=report_date, known_until=None)
+        if agency.is_missing
+    ]
     if not missing:
         raise NotFound("Không còn nơi nào chưa gửi số liệu.")
     return missing
@@ -282,16 +292,16 @@ def _issued(session: Session, issue: ReportIssue, settings: Settings) -> Letter:
         "until": short_day(link.expires_at.date().isoformat()) if link else day,
     }
     files = tuple(
-        Attachment(file_name(issue.day, issue.n, each.kind), MIME[each.kind], each.content)
-        for each in session.scalars(select(ReportFile).where(ReportFile.issue_id == issue.id))
+        Attachment(file_name(issue.day, issue.n, file.kind), MIME[file.kind], file.content)
+        for file in session.scalars(select(ReportFile).where(ReportFile.issue_id == issue.id))
     )
     if issue.n:
         lines = [f"- {line}" for line in changes_in_words(issue)]
-        more = len(lines) - _MOST_CHANGES
-        shown = "\n".join(lines[:_MOST_CHANGES]) + (f"\n- và {more} số liệu khác." if more > 0 else "")
+        more = len(lines) - _MAX_CHANGES
+        shown = "\n".join(lines[:_MAX_CHANGES]) + (f"\n- và {more} số liệu khác." if more > 0 else "")
         body = _CORRECTION.format(n=issue.n, count=said(len(lines)), changes=shown + "\n", **facts)
         return Letter(f"Báo cáo bổ sung, đính chính ngày {day} (lần {issue.n})", body + _END, files)
-    # Outside the database: entries cut off at the audit's end are missed by whoever keeps the mail.
+    # A copy of the audit head outside the database: entries cut off at its end can be proved by this mail.
     body = _REPORT.format(
         anchor=read_head(session),
         subject=form.subject[:1].lower() + form.subject[1:],
@@ -302,19 +312,21 @@ def _issued(session: Session, issue: ReportIssue, settings: Settings) -> Letter:
 
 
 def changes_in_words(issue: ReportIssue) -> list[str]:
-    """Each change of a correction as a line: what, from what, to what."""
-    return [describe_change(FigureChange(**each)) for each in issue.changes]
+    """Return a sentence for each change of a correction: what, from what, to what."""
+    return [describe_change(FigureChange(**change)) for change in issue.changes]
 
 
 def _figures(issue: ReportIssue, form: ReportTemplate) -> str:
-    """The three sources, a line each."""
+    """Return the figures of the three sources, a line each."""
     snapshot = read_snapshot(issue.snapshot)
     known = [
-        each for each in snapshot.agencies if each.with_smartphone is not None and each.installed is not None
+        agency
+        for agency in snapshot.agencies
+        if agency.with_smartphone is not None and agency.installed is not None
     ]
     owners, installed = (
-        sum(each.with_smartphone or 0 for each in known),
-        sum(each.installed or 0 for each in known),
+        sum(agency.with_smartphone or 0 for agency in known),
+        sum(agency.installed or 0 for agency in known),
     )
     staff = (
         f"{said(installed)}/{said(owners)} người, đạt {percent(installed / owners)}" if owners else "chưa rõ"

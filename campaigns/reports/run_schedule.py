@@ -1,10 +1,8 @@
-"""Do what is due; remind and alarm.
+"""Schedule of the report: read what has happened, do what is due, until nothing is.
 
-What the scheduler does about the report: reads what has happened, does what is due, until nothing is.
-
-Everything is read from the database, so that it makes no difference who asks, how often, or since when nobody did.
-
-Writing to those who have not handed in, and to the officers who look after the report.
+Includes reminders to agencies that have not reported, and alarms to the officers who manage the report. All
+state is read from the database, so it does not matter which process runs it, how often, or how long it did
+not run.
 """
 
 from __future__ import annotations
@@ -33,17 +31,17 @@ from outreach.models.accounts import Role, User
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
-# Late figures of days before that are still corrected by themselves.
+# Days for which late figures still lead to an automatic correction.
 CORRECTED_FOR = 7
-# A step that broke is not tried again for so long: meanwhile the alarm has its turn.
+# Time before a failed step is tried again; meanwhile the alarm can be sent.
 TRY_AGAIN = timedelta(seconds=60)
-_LOOK_EVERY_S = 20
-_MOST_ACTIONS = 50  # of one call; the next one goes on
+_CHECK_EVERY_S = 20
+_MAX_ACTIONS = 50  # of one call; the next one goes on
 
 
 def enqueue_due_report(runtime: Runtime, *, now: datetime) -> bool:
-    """Ring where something is due; looked for every so many seconds, whoever asks."""
-    if not once_every(runtime.redis, "loa:report", every_s=_LOOK_EVERY_S):
+    """Enqueue the schedule job where something is due. Checks at most once in 20 seconds."""
+    if not once_every(runtime.redis, "loa:report", every_s=_CHECK_EVERY_S):
         return False
     if any(find_due_action(runtime, day, now=now) for day in _days(runtime, now)):
         return enqueue_report_schedule(runtime.job_queue)
@@ -51,15 +49,15 @@ def enqueue_due_report(runtime: Runtime, *, now: datetime) -> bool:
 
 
 def run_due_actions(runtime: Runtime, *, now: datetime) -> list[ReportAction]:
-    """Do all that is due at `now`, in order; what was done."""
+    """Do all that is due at `now`, in order. Returns the actions done."""
     done: list[ReportAction] = []
     for day in _days(runtime, now):
-        while len(done) < _MOST_ACTIONS and (action := find_due_action(runtime, day, now=now)):
+        while len(done) < _MAX_ACTIONS and (action := find_due_action(runtime, day, now=now)):
             done.append(action)
             try:
                 _do(runtime, action, day, now=now)
             except Exception:
-                # Whatever broke, the alarm must have its turn, and the next try.
+                # Whatever failed, the alarm must still be sent, and the step tried again.
                 log.exception("report.failed deed=%s day=%s", action, day)
                 with runtime.db.write() as session:
                     lock_day(session, day.isoformat()).failed_at = now
@@ -69,27 +67,25 @@ def run_due_actions(runtime: Runtime, *, now: datetime) -> list[ReportAction]:
 
 
 def find_due_action(runtime: Runtime, day: date, *, now: datetime) -> ReportAction | None:
-    """What is due next about a day's report."""
+    """Return the next due action for a day's report. Returns None if nothing is due."""
     local = now.astimezone(VIETNAM)
     with runtime.db.read() as session:
         form = current_form(session)
-        happened = read_day_events(
-            session, day, form=form, has_server=bool(runtime.settings.smtp_url), now=now
-        )
-    if happened.is_issued and f"{local:%H:%M}" >= form.hours.correct and not happened.has_changed:
-        # Only now does anybody want to know, and only where something was entered does it cost.
+        events = read_day_events(session, day, form=form, has_server=bool(runtime.settings.smtp_url), now=now)
+    if events.is_issued and f"{local:%H:%M}" >= form.hours.correct and not events.has_changed:
+        # Checked only from the hour of corrections on; it costs little unless something was entered.
         if look_for_changes(runtime, day, now=now):
             return ReportAction.CORRECT
-        return next_action(f"{local:%H:%M}", happened, form.hours)
-    return next_action(f"{local:%H:%M}", happened, form.hours)
+        return next_action(f"{local:%H:%M}", events, form.hours)
+    return next_action(f"{local:%H:%M}", events, form.hours)
 
 
 def read_day_events(
     session: Session, day: date, *, form: ReportTemplate, has_server: bool, now: datetime
 ) -> DayEvents:
-    """What has happened on a day, from the database. Call it inside one `db.read()`."""
+    """Return what has happened on a day, from the database. Call it inside one `db.read()`."""
     iso = day.isoformat()
-    held = session.get(ReportDay, iso) or ReportDay(day=iso, marks={}, pending=[])
+    report_day = session.get(ReportDay, iso) or ReportDay(day=iso, marks={}, pending=[])
     newest = newest_issue(session, iso)
     is_today = day == now.astimezone(VIETNAM).date()
     is_wanted = is_today and is_anything_running(session, kind=form.kind, day=day)
@@ -99,21 +95,21 @@ def read_day_events(
     return DayEvents(
         is_wanted=is_wanted,
         missing=missing,
-        is_chased=held.chased_at is not None,
-        is_alarmed=held.alarmed_at is not None,
+        is_chased=report_day.chased_at is not None,
+        is_alarmed=report_day.alarmed_at is not None,
         is_frozen=newest is not None,
         is_issued=newest is not None and newest.issued_at is not None,
         may_deliver=has_server
         and bool(session.execute(select(ReportMail.id).where(*due_mail(iso, now=now)).limit(1)).first()),
-        is_delivered=held.by_hand_at is not None or is_delivered(session, iso),
-        is_undelivered_alarmed=held.undelivered_at is not None,
-        has_changed=bool(held.pending),
-        has_just_failed=held.failed_at is not None and now < held.failed_at + TRY_AGAIN,
+        is_delivered=report_day.by_hand_at is not None or is_delivered(session, iso),
+        is_undelivered_alarmed=report_day.undelivered_at is not None,
+        has_changed=bool(report_day.pending),
+        has_just_failed=report_day.failed_at is not None and now < report_day.failed_at + TRY_AGAIN,
     )
 
 
 def _days(runtime: Runtime, now: datetime) -> Sequence[date]:
-    """Today, and the days before whose report may still be sent or corrected."""
+    """Return today, and the earlier days whose report may still be sent or corrected."""
     today = now.astimezone(VIETNAM).date()
     first = (today - timedelta(days=CORRECTED_FOR)).isoformat()
     with runtime.db.read() as session:
@@ -147,7 +143,7 @@ _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """One address at an agency; by a link where they have no account."""
+    """An address at an agency; `link_id` for the holder of a link, who has no account."""
 
     organisation_id: int
     address: str
@@ -155,20 +151,23 @@ class Addressee:
 
 
 def remind_agencies(runtime: Runtime, day: date, *, now: datetime) -> None:
-    """Write to everybody at the agencies that have not handed in, once a day. Who has no address stands on the page."""
+    """Queue reminders to the agencies that have not reported, once a day.
+
+    Agencies without an address are listed on the page.
+    """
     with runtime.db.write() as session:
-        held = lock_day(session, day.isoformat())
-        if held.chased_at is not None:
+        report_day = lock_day(session, day.isoformat())
+        if report_day.chased_at is not None:
             return
-        held.chased_at = now
-        until = end_of(held.day, current_form(session).hours.freeze)
+        report_day.chased_at = now
+        until = end_of(report_day.day, current_form(session).hours.freeze)
         missing = [each.id for each in read_agencies(session, day=day, known_until=None) if each.is_missing]
         for each in find_addressees(session, missing, now=now):
             queue_mail(
                 session,
                 [each.address],
                 Purpose.CHASE,
-                day=held.day,
+                day=report_day.day,
                 organisation_id=each.organisation_id,
                 link_id=each.link_id,
                 until=until,
@@ -177,30 +176,39 @@ def remind_agencies(runtime: Runtime, day: date, *, now: datetime) -> None:
 
 
 def send_alarm(runtime: Runtime, day: date, action: ReportAction, *, now: datetime) -> None:
-    """Note an alarm, which the office's pages show from then on, and write to the officers of the province, once."""
+    """Note an alarm, and queue mail to the officers of the province, once.
+
+    The admin site shows the alarm from then on.
+    """
     with runtime.db.write() as session:
-        held = lock_day(session, day.isoformat())
+        report_day = lock_day(session, day.isoformat())
         hours = current_form(session).hours
         if action is ReportAction.ALARM_MISSING:
-            if held.alarmed_at is not None:
+            if report_day.alarmed_at is not None:
                 return
-            held.alarmed_at, purpose, until = now, Purpose.ALARM_MISSING, end_of(held.day, hours.freeze)
+            report_day.alarmed_at, purpose, until = (
+                now,
+                Purpose.ALARM_MISSING,
+                end_of(report_day.day, hours.freeze),
+            )
         else:
-            if held.undelivered_at is not None:
+            if report_day.undelivered_at is not None:
                 return
-            held.undelivered_at, purpose, until = now, Purpose.ALARM_UNDELIVERED, None
-        queue_mail(session, report_officers(session), purpose, day=held.day, until=until, now=now)
+            report_day.undelivered_at, purpose, until = now, Purpose.ALARM_UNDELIVERED, None
+        queue_mail(session, report_officers(session), purpose, day=report_day.day, until=until, now=now)
 
 
 def find_addressees(session: Session, agencies: Iterable[int], *, now: datetime) -> list[Addressee]:
-    """Whom to write to: an agency's own users, and the holders of its links who are named with an address."""
-    wanted = sorted(agencies)
-    found = [
+    """Return the addresses of agencies: their own users, and holders of links with an address."""
+    agency_ids = sorted(agencies)
+    addressees = [
         Addressee(user.organisation_id, user.email)
         for user in session.scalars(
             select(User)
             .where(
-                User.organisation_id.in_(wanted), User.is_active, User.role.in_((Role.STAFF, Role.APPROVER))
+                User.organisation_id.in_(agency_ids),
+                User.is_active,
+                User.role.in_((Role.STAFF, Role.APPROVER)),
             )
             .order_by(User.id)
         )
@@ -209,17 +217,22 @@ def find_addressees(session: Session, agencies: Iterable[int], *, now: datetime)
     for link in session.scalars(
         select(AgencyLink)
         .where(
-            AgencyLink.organisation_id.in_(wanted), AgencyLink.ended_at.is_(None), AgencyLink.expires_at > now
+            AgencyLink.organisation_id.in_(agency_ids),
+            AgencyLink.ended_at.is_(None),
+            AgencyLink.expires_at > now,
         )
         .order_by(AgencyLink.id)
     ):
         if address := _ADDRESS.search(link.holder):
-            found.append(Addressee(link.organisation_id, address[0], link.id))
-    return found
+            addressees.append(Addressee(link.organisation_id, address[0], link.id))
+    return addressees
 
 
 def report_officers(session: Session) -> list[str]:
-    """Who looks after the report: staff and approvers of the province, or the administrators where there are none."""
+    """Return the addresses of staff and approvers of the province.
+
+    Returns the administrators' addresses where there are none.
+    """
     users = [
         user
         for user in session.scalars(select(User).where(User.is_active).order_by(User.id))

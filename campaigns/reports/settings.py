@@ -1,4 +1,4 @@
-"""The form in force: as it was last saved in the office, or as it comes with Loa."""
+"""The report form in force: as last saved in the admin site, or the default that comes with Loa."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from outreach.rules.errors import BadInput, NotAllowed
 
 @cache
 def form_of_ours() -> ReportTemplate:
-    """The one that comes with Loa."""
+    """Return the default form that comes with Loa."""
     return parse_template(tomllib.loads((Path(__file__).parent / "kontum.toml").read_text(encoding="utf-8")))
 
 
 def current_form(session: Session) -> ReportTemplate:
-    """The one in force."""
+    """Return the form in force."""
     saved = session.scalar(select(ReportForm).order_by(ReportForm.id.desc()).limit(1))
     return parse_template(saved.data) if saved else form_of_ours()
 
 
 def save_form(session: Session, data: dict[str, Any], *, user: User, now: datetime) -> ReportTemplate:
-    """The form from now on; what is frozen keeps its own. Raises BadInput, NotAllowed."""
+    """Store a new form; frozen reports keep their own. Raises BadInput, NotAllowed."""
     require_province(session, user)
     form = parse_template(data)
     if form.kind not in load_kinds():
@@ -46,13 +46,13 @@ def save_form(session: Session, data: dict[str, Any], *, user: User, now: dateti
 
 
 def may_issue(session: Session, user: User) -> bool:
-    """Whether the report is theirs to look after: staff of the province."""
+    """Return whether the user may manage the report: staff of the province."""
     roles = (Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR)
     return user.role in roles and organisations_of(session, user) is None
 
 
 def require_province(session: Session, user: User) -> None:
-    """Raises NotAllowed for whoever may not look after the report."""
+    """Raise NotAllowed for a user who may not manage the report."""
     require_role(user, Role.STAFF, Role.APPROVER)
     if not may_issue(session, user):
         raise NotAllowed("Báo cáo ngày của toàn tỉnh do cán bộ cấp tỉnh lập và gửi.")

@@ -1,12 +1,8 @@
-"""Count a day's figures from all sources.
+"""Snapshot of a day's figures from all sources, as of the hour of freezing.
 
-A day's snapshot, counted from the database as of the hour of freezing.
-
-What people had said of themselves at a moment: each phone once, whichever of the campaigns it answered.
-
-The other sources of a snapshot: what was made known officially, what agencies counted, what was sent and told.
-
-Each as of a day, and as it was known at a moment: what was entered later is not in it.
+The sources are residents' own answers (each phone once, over all campaigns it answered), official figures,
+agency reports, messages sent, and activities. Each is as of a day, and as known at a moment: later entries
+are left out.
 """
 
 from __future__ import annotations
@@ -48,41 +44,42 @@ from outreach.models.accounts import Organisation, OrganisationKind
 from outreach.models.contacts import ContactList
 from outreach.models.places import Area, AreaLevel
 
-# Everybody with a smartphone (the letter of the People's Committee, 1), unless another goal is set.
+# Default goal: everybody with a smartphone (the letter of the People's Committee, 1).
 STAFF_GOAL = 1.0
-_DAYS_SHOWN = 7
+_DAYS_IN_CHART = 7
 
 
 def freezes_at(day: date, form: ReportTemplate) -> datetime:
-    """The moment up to which a day's figures count, in Vietnam's time."""
+    """Return the moment up to which a day's figures count, in Vietnam's time."""
     return datetime.combine(day, time.fromisoformat(form.hours.freeze), VIETNAM)
 
 
 def take_snapshot(session: Session, form: ReportTemplate, *, day: date, known_until: datetime) -> Snapshot:
-    """The figures of a day as of its hour of freezing, and as they were known at `known_until`.
+    """Return the figures of a day as of its hour of freezing, and as known at `known_until`.
 
-    With the hour itself for `known_until` the same comes back whenever it is counted; with a later one what came late
-    is in it, too, and before it the figures are as of then. Call it inside one `db.read()` or `db.write()`.
+    If `known_until` is that hour, the result is the same whenever it is counted; if it is later, late entries
+    are included; if it is earlier, the figures are as of then. Call it inside one `db.read()` or
+    `db.write()`.
     """
     as_of = min(freezes_at(day, form), known_until.astimezone(VIETNAM))
     campaigns = find_campaigns(session, kind=form.kind, since=form.since, as_of=as_of)
     ids = [campaign.id for campaign in campaigns]
-    said = count_self_reports(session, ids, as_of=as_of)
+    self_reports = count_self_reports(session, ids, as_of=as_of)
     official = read_official(session, day=day, known_until=known_until)
     goals, owners = read_owners(session, kind=form.kind, day=day, as_of=as_of, known_until=known_until)
     areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
-    places = _Places(areas, said, official, owners)
+    places = _Places(areas, self_reports, official, owners)
     districts = places.of(AreaLevel.DISTRICT)
     top = next((area for area in areas.values() if area.level is AreaLevel.PROVINCE), None)
     code = top.code if top else ""
     goal = goals.goals.get(GoalSubject(form.kind, GoalScope.RESIDENTS, area=code))
     since = outreach_since(day, form.since)
-    total = add_up(list(said.values()))
+    total = add_up(list(self_reports.values()))
     return Snapshot(
         day=day.isoformat(),
         as_of=as_of.isoformat(),
         residents=Target(goal.share, goal.deadline.isoformat() if goal.deadline else None) if goal else None,
-        staff=Target(staff_share(goals, kind=form.kind, otherwise=STAFF_GOAL), None),
+        staff=Target(staff_share(goals, kind=form.kind, default=STAFF_GOAL), None),
         whole=PlaceFigures(
             code,
             _full_name(top) if top else form.place,
@@ -92,7 +89,7 @@ def take_snapshot(session: Session, form: ReportTemplate, *, day: date, known_un
         ),
         districts=districts,
         communes=places.of(AreaLevel.COMMUNE),
-        bodies=_bodies(session, said),
+        bodies=_organisations(session, self_reports),
         agencies=read_agencies(session, day=day, known_until=known_until),
         campaigns=read_sent(session, campaigns, as_of=as_of),
         outreach=read_outreach(session, day=day, since=since, known_until=known_until),
@@ -103,7 +100,7 @@ def take_snapshot(session: Session, form: ReportTemplate, *, day: date, known_un
                 (day - timedelta(days=back)).isoformat(),
                 count_installs(session, ids, as_of=as_of - timedelta(days=back)),
             )
-            for back in reversed(range(_DAYS_SHOWN))
+            for back in reversed(range(_DAYS_IN_CHART))
         )
         if ids
         else (),
@@ -111,28 +108,28 @@ def take_snapshot(session: Session, form: ReportTemplate, *, day: date, known_un
 
 
 class _Places:
-    """Districts and communes with what each source says of them."""
+    """Districts and communes with the figures of each source."""
 
     def __init__(
         self,
         areas: Mapping[str, Area],
-        said: Mapping[Where, SelfReported],
+        self_reports: Mapping[Where, SelfReported],
         official: Mapping[str, OfficialInstallFigure],
         owners: Mapping[str, SmartphoneOwners],
     ) -> None:
         self.areas, self.official, self.owners = areas, official, owners
-        self.said: dict[str, list[SelfReported]] = {}
-        for (code, _organisation), reported in said.items():
-            for above in self._upwards(code):
-                self.said.setdefault(above, []).append(reported)
+        self.self_reports: dict[str, list[SelfReported]] = {}
+        for (code, _organisation), reported in self_reports.items():
+            for place in self._upwards(code):
+                self.self_reports.setdefault(place, []).append(reported)
 
     def of(self, level: AreaLevel) -> tuple[PlaceFigures, ...]:
-        """All places of a level, by district and code."""
+        """Return all places of a level, by district and code."""
         return tuple(
             PlaceFigures(
                 area.code,
                 _full_name(area),
-                add_up(self.said.get(area.code, [])),
+                add_up(self.self_reports.get(area.code, [])),
                 self.official.get(area.code),
                 self.owners.get(area.code),
                 area.parent_code or "" if level is AreaLevel.COMMUNE else "",
@@ -142,23 +139,26 @@ class _Places:
         )
 
     def _upwards(self, code: str | None) -> list[str]:
-        found: list[str] = []
-        while code and code in self.areas and code not in found:
-            found.append(code)
+        path: list[str] = []
+        while code and code in self.areas and code not in path:
+            path.append(code)
             code = self.areas[code].parent_code
-        return found
+        return path
 
 
-def _bodies(session: Session, said: Mapping[Where, SelfReported]) -> tuple[OrganisationFigures, ...]:
+def _organisations(
+    session: Session, self_reports: Mapping[Where, SelfReported]
+) -> tuple[OrganisationFigures, ...]:
     names = dict(session.execute(select(Organisation.id, Organisation.name)).all())
-    by_body: dict[int, list[SelfReported]] = {}
-    for (_area, organisation), reported in said.items():
+    by_organisation: dict[int, list[SelfReported]] = {}
+    for (_area, organisation), reported in self_reports.items():
         if organisation is not None:
-            by_body.setdefault(organisation, []).append(reported)
-    bodies = [
-        OrganisationFigures(names.get(each, ""), add_up(parts), each) for each, parts in by_body.items()
+            by_organisation.setdefault(organisation, []).append(reported)
+    organisations = [
+        OrganisationFigures(names.get(organisation_id, ""), add_up(parts), organisation_id)
+        for organisation_id, parts in by_organisation.items()
     ]
-    return tuple(sorted(bodies, key=lambda body: (body.name, body.id)))
+    return tuple(sorted(organisations, key=lambda row: (row.name, row.id)))
 
 
 def _full_name(area: Area) -> str:
@@ -171,38 +171,45 @@ Where = tuple[str | None, int | None]  # area, organisation
 def count_self_reports(
     session: Session, campaigns: Sequence[int], *, as_of: datetime
 ) -> dict[Where, SelfReported]:
-    """By area and organisation of the audiences: by event time, so that a later count of the same moment is the same.
+    """Count answers and install reports by area and organisation of the audiences.
 
-    A phone in several campaigns belongs where the first of them wrote to it.
+    Counted by event time, so that a later count of the same moment gives the same. A phone in several
+    campaigns belongs to the area and organisation of its first recipient.
     """
     if not campaigns:
         return {}
-    home = _homes(campaigns)
+    first_recipients = _first_recipients(campaigns)
     written: dict[Where, int] = {}
-    for area, organisation, count in session.execute(_by_place(home, func.count()).group_by(*_PLACE)):
+    for area, organisation, count in session.execute(
+        _by_place(first_recipients, func.count()).group_by(*_PLACE)
+    ):
         written[area, organisation] = count
-    found = {where: [count, 0, 0, 0] for where, count in written.items()}
-    said = _standing_answers(campaigns, as_of)
-    query = _by_place(home, said.c.label, func.count()).join(said, said.c.phone_id == home.c.phone_id)
-    for area, organisation, label, count in session.execute(query.group_by(*_PLACE, said.c.label)):
-        totals = found[area, organisation]
+    totals_by_place = {where: [count, 0, 0, 0] for where, count in written.items()}
+    answers = _answers_in_force(campaigns, as_of)
+    query = _by_place(first_recipients, answers.c.label, func.count()).join(
+        answers, answers.c.phone_id == first_recipients.c.phone_id
+    )
+    for area, organisation, label, count in session.execute(query.group_by(*_PLACE, answers.c.label)):
+        totals = totals_by_place[area, organisation]
         totals[1] += count if label == Label.NO_SMARTPHONE else 0
         totals[2] += count
-    stood = select(InstallReport.phone_id).where(*_stood(campaigns, as_of)).distinct().subquery()
-    query = _by_place(home, func.count()).join(stood, stood.c.phone_id == home.c.phone_id)
+    reports = select(InstallReport.phone_id).where(*_reports_in_force(campaigns, as_of)).distinct().subquery()
+    query = _by_place(first_recipients, func.count()).join(
+        reports, reports.c.phone_id == first_recipients.c.phone_id
+    )
     for area, organisation, count in session.execute(query.group_by(*_PLACE)):
-        found[area, organisation][3] += count
-    return {where: SelfReported(*totals) for where, totals in found.items()}
+        totals_by_place[area, organisation][3] += count
+    return {where: SelfReported(*totals) for where, totals in totals_by_place.items()}
 
 
 def count_installs(session: Session, campaigns: Sequence[int], *, as_of: datetime) -> int:
-    """How many phones' reports stood at a moment."""
-    query = select(func.count(InstallReport.phone_id.distinct())).where(*_stood(campaigns, as_of))
+    """Return how many phones had an install report in force at a moment."""
+    query = select(func.count(InstallReport.phone_id.distinct())).where(*_reports_in_force(campaigns, as_of))
     return session.scalar(query) or 0
 
 
 def add_up(parts: Sequence[SelfReported]) -> SelfReported:
-    """Of places or organisations that have nobody in common."""
+    """Return the sum over places or organisations that have no phone in common."""
     return SelfReported(
         sum(each.recipients for each in parts),
         sum(each.no_smartphone for each in parts),
@@ -214,8 +221,8 @@ def add_up(parts: Sequence[SelfReported]) -> SelfReported:
 _PLACE = (Recipient.area_code, ContactList.organisation_id)
 
 
-def _homes(campaigns: Sequence[int]) -> Subquery:
-    """Each phone that is written to, with the recipient that says where it belongs."""
+def _first_recipients(campaigns: Sequence[int]) -> Subquery:
+    """Select each phone of the audiences, with the recipient that says where it belongs."""
     return (
         select(Recipient.phone_id, func.min(Recipient.id).label("recipient_id"))
         .where(Recipient.campaign_id.in_(campaigns), Recipient.exclusion.is_(None))
@@ -224,18 +231,18 @@ def _homes(campaigns: Sequence[int]) -> Subquery:
     )
 
 
-def _by_place(home: Subquery, *more: Any) -> Select[Any]:
+def _by_place(first_recipients: Subquery, *more: Any) -> Select[Any]:
     return (
         select(*_PLACE, *more)
-        .select_from(home)
-        .join(Recipient, Recipient.id == home.c.recipient_id)
+        .select_from(first_recipients)
+        .join(Recipient, Recipient.id == first_recipients.c.recipient_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
     )
 
 
-def _standing_answers(campaigns: Sequence[int], as_of: datetime) -> Subquery:
-    """Where each phone stood: its last answer that is one (see answers.standing)."""
-    turns = (
+def _answers_in_force(campaigns: Sequence[int], as_of: datetime) -> Subquery:
+    """Select each phone's last answer that counts as one, as of a moment."""
+    ranked = (
         select(
             Answer.phone_id,
             Answer.label,
@@ -251,10 +258,10 @@ def _standing_answers(campaigns: Sequence[int], as_of: datetime) -> Subquery:
         )
         .subquery()
     )
-    return select(turns.c.phone_id, turns.c.label).where(turns.c.turn == 1).subquery()
+    return select(ranked.c.phone_id, ranked.c.label).where(ranked.c.turn == 1).subquery()
 
 
-def _stood(campaigns: Sequence[int], as_of: datetime) -> tuple[ColumnElement[bool], ...]:
+def _reports_in_force(campaigns: Sequence[int], as_of: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
         InstallReport.campaign_id.in_(campaigns),
         InstallReport.reported_at <= as_of,
@@ -262,22 +269,25 @@ def _stood(campaigns: Sequence[int], as_of: datetime) -> tuple[ColumnElement[boo
     )
 
 
-_OUTREACH_FOR = timedelta(days=60)  # unless the form names a day
+_OUTREACH_FOR = timedelta(days=60)  # unless the form gives a day
 
 
 def find_campaigns(session: Session, *, kind: str, since: str, as_of: datetime) -> list[Campaign]:
-    """Those of a kind whose first message was due by then, the first launch first. `since`: YYYY-MM-DD, or empty."""
+    """Return the campaigns of a kind that had an open step by then, the first launch first.
+
+    `since` is YYYY-MM-DD, or empty.
+    """
     opened = select(Step.campaign_id).where(Step.opened_at <= as_of)
-    found = session.scalars(
+    campaigns = session.scalars(
         select(Campaign)
         .where(Campaign.kind == kind, Campaign.launched_at <= as_of, Campaign.id.in_(opened))
         .order_by(Campaign.launched_at, Campaign.id)
     )
-    return [each for each in found if not since or _day(each.launched_at) >= since]
+    return [campaign for campaign in campaigns if not since or _day(campaign.launched_at) >= since]
 
 
 def is_anything_running(session: Session, *, kind: str, day: date) -> bool:
-    """Whether a report is due on a day: a campaign of the kind is under way, or the time for a goal is not over.
+    """Return whether a report is due: a campaign of the kind is under way, or a goal's deadline not over.
 
     A campaign is under way from its launch until its deadline, or until its last message where it has none.
     """
@@ -297,45 +307,52 @@ def is_anything_running(session: Session, *, kind: str, day: date) -> bool:
 
 
 def read_official(session: Session, *, day: date, known_until: datetime) -> dict[str, OfficialInstallFigure]:
-    """By area, as latest known."""
+    """Return the latest known official figures by area."""
     return {
-        code: OfficialInstallFigure(each.installed, each.day, each.source, each.is_sum)
-        for code, each in latest_official(session, today=day, known_until=known_until).items()
+        code: OfficialInstallFigure(figure.installed, figure.day, figure.source, figure.is_sum)
+        for code, figure in latest_official(session, today=day, known_until=known_until).items()
     }
 
 
 def read_owners(
     session: Session, *, kind: str, day: date, as_of: datetime, known_until: datetime
 ) -> tuple[Goals, dict[str, SmartphoneOwners]]:
-    """The goals as of the hour of freezing, and by area how many people have a smartphone.
+    """Return the goals as of the hour of freezing, and by area how many people have a smartphone.
 
-    What was entered later counts where it speaks of the day or an earlier one.
+    Figures entered later count if they are about the day or an earlier one.
     """
-    then, now = (read_goals(session, at=moment, kind=kind) for moment in (as_of, known_until))
-    found = {}
-    for book in (then, now):
-        for subject, each in book.denominators.items():
-            if subject.scope is GoalScope.RESIDENTS and subject.area and each.value and each.as_of <= day:
-                found[subject.area] = SmartphoneOwners(each.value, each.as_of.isoformat(), each.source)
-    return then, found
+    at_freeze, at_known = (read_goals(session, at=moment, kind=kind) for moment in (as_of, known_until))
+    owners = {}
+    for goals in (at_freeze, at_known):
+        for subject, denominator in goals.denominators.items():
+            if (
+                subject.scope is GoalScope.RESIDENTS
+                and subject.area
+                and denominator.value
+                and denominator.as_of <= day
+            ):
+                owners[subject.area] = SmartphoneOwners(
+                    denominator.value, denominator.as_of.isoformat(), denominator.source
+                )
+    return at_freeze, owners
 
 
-def staff_share(goals: Goals, *, kind: str, otherwise: float) -> float:
-    """The goal of all agencies' staff."""
+def staff_share(goals: Goals, *, kind: str, default: float) -> float:
+    """Return the goal of all agencies' staff, or the default where none is set."""
     goal = goals.goals.get(GoalSubject(kind, GoalScope.STAFF))
-    return goal.share if goal else otherwise
+    return goal.share if goal else default
 
 
 def read_agencies(session: Session, *, day: date, known_until: datetime | None) -> tuple[AgencyFigures, ...]:
-    """Every agency by name, with the figures that stood for it."""
-    standing = read_latest_reports(session, day=day, known_until=known_until)
+    """Return every agency by name, with its figures in force."""
+    reports = read_latest_reports(session, day=day, known_until=known_until)
     agencies = []
     for agency_id, name in session.execute(
         select(Organisation.id, Organisation.name)
         .where(Organisation.kind == OrganisationKind.AGENCY)
         .order_by(Organisation.name)
     ):
-        report = standing.get(agency_id)
+        report = reports.get(agency_id)
         agencies.append(
             AgencyFigures(
                 agency_id,
@@ -353,14 +370,14 @@ def read_agencies(session: Session, *, day: date, known_until: datetime | None) 
 def read_sent(
     session: Session, campaigns: Sequence[Campaign], *, as_of: datetime
 ) -> tuple[CampaignFigures, ...]:
-    """What each campaign had sent by then: numbers, each once."""
+    """Return what each campaign had sent by then, each number once."""
     return tuple(_sent(session, campaign, as_of) for campaign in campaigns)
 
 
 def _sent(session: Session, campaign: Campaign, as_of: datetime) -> CampaignFigures:
     phones = select(func.count(Attempt.phone_id.distinct())).where(Attempt.stream_id == campaign.id)
-    # Whatever became of it since: what the gateway took and could not deliver was sent all the same.
-    taken = session.scalar(phones.where(Attempt.gateway_id.is_not(None), Attempt.claimed_at <= as_of))
+    # Whatever its state now: a message that the gateway accepted and could not deliver was sent all the same.
+    accepted = session.scalar(phones.where(Attempt.gateway_id.is_not(None), Attempt.claimed_at <= as_of))
     delivered = session.scalar(
         phones.where(Attempt.state == AttemptState.DELIVERED, Attempt.settled_at <= as_of)
     )
@@ -369,7 +386,7 @@ def _sent(session: Session, campaign: Campaign, as_of: datetime) -> CampaignFigu
         name=campaign.name,
         launched_on=_day(campaign.launched_at),
         recipients=campaign.recipients or 0,
-        sent=taken or 0,
+        sent=accepted or 0,
         delivered=delivered or None,
         reported=own,
         id=campaign.id,
@@ -379,16 +396,16 @@ def _sent(session: Session, campaign: Campaign, as_of: datetime) -> CampaignFigu
 def whole_official(
     districts: Sequence[PlaceFigures], own: OfficialInstallFigure | None
 ) -> OfficialInstallFigure | None:
-    """The province's own figure, or its districts' once each has one."""
+    """Return the province's own figure, or the sum of its districts once each has one."""
     if own:
         return own
     known = [place.official for place in districts if place.official]
     if not known or len(known) < len(districts):
         return None
     return OfficialInstallFigure(
-        sum(each.installed for each in known),
-        min(each.day for each in known),
-        "; ".join(sorted({each.source for each in known})),
+        sum(figure.installed for figure in known),
+        min(figure.day for figure in known),
+        "; ".join(sorted({figure.source for figure in known})),
         is_sum=True,
     )
 
@@ -398,12 +415,12 @@ def _day(moment: datetime | None) -> str:
 
 
 def outreach_since(day: date, since: str) -> date:
-    """From which day on the outreach of a report is counted."""
+    """Return the first day whose outreach the report counts."""
     return date.fromisoformat(since) if since else day - _OUTREACH_FOR
 
 
 def read_outreach(session: Session, *, day: date, since: date, known_until: datetime) -> tuple[Outreach, ...]:
-    """What the outreach log held, by kind: since a day, and on the day itself."""
+    """Return the activities by kind: since a day, and on the day itself."""
     whole = read_summary(session, ActivityFilter(since, day), as_of=known_until)
     today = read_summary(session, ActivityFilter(day, day), as_of=known_until)
     return tuple(

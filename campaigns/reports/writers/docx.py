@@ -1,8 +1,6 @@
-"""DOCX.
+"""Writer of the report as DOCX: A4, Times New Roman, in the form of Decree 30/2020, Appendix I.
 
-A report as DOCX: A4, Times New Roman, in the form of Decree 30/2020, Appendix I; the clerk adds number and signature.
-
-What a Word file can say and python-docx has no word for.
+The records office adds number and signature. The functions at the end set what python-docx has no function for.
 """
 
 from __future__ import annotations
@@ -49,23 +47,23 @@ _SIDES = {Alignment.LEFT: ALIGN.LEFT, Alignment.CENTER: ALIGN.CENTER, Alignment.
 _MOTTO, _MOTTO_EMS = "Độc lập - Tự do - Hạnh phúc", 12.24
 
 
-def write_docx(paper: ReportDocument, charts: Mapping[str, bytes], *, made_at: datetime) -> bytes:
-    """The file. `charts`: a PNG of twice 165 mm's width or so by the chart's name."""
+def write_docx(report: ReportDocument, charts: Mapping[str, bytes], *, made_at: datetime) -> bytes:
+    """Return the DOCX. `charts` has a PNG of about twice 165 mm's width by the chart's name."""
     document = Document()
-    _prepare(document, paper, made_at)
-    _head(document, paper)
-    _title(document, paper)
-    for block in paper.blocks:
+    _prepare(document, report, made_at)
+    _head(document, report)
+    _title(document, report)
+    for block in report.blocks:
         _block(document, block, charts, TEXT)
-    _foot(document, paper)
-    for appendix in paper.appendices:
+    _foot(document, report)
+    for appendix in report.appendices:
         _appendix(document, appendix, charts)
-    held = BytesIO()
-    document.save(held)
-    return held.getvalue()
+    buffer = BytesIO()
+    document.save(buffer)
+    return buffer.getvalue()
 
 
-def _prepare(document: Docx, paper: ReportDocument, made_at: datetime) -> None:
+def _prepare(document: Docx, report: ReportDocument, made_at: datetime) -> None:
     normal = document.styles["Normal"]
     set_font(normal, 14)
     normal.paragraph_format.space_after = Pt(0)
@@ -76,7 +74,7 @@ def _prepare(document: Docx, paper: ReportDocument, made_at: datetime) -> None:
     _set_page(section, is_landscape=False)
     number_pages(section, restart=False)
     properties = document.core_properties
-    properties.title, properties.author, properties.language = paper.title, paper.issuer, "vi-VN"
+    properties.title, properties.author, properties.language = report.title, report.issuer, "vi-VN"
     properties.created = properties.modified = made_at.astimezone(UTC).replace(tzinfo=None)
     properties.last_modified_by, properties.comments = "", ""
 
@@ -99,39 +97,39 @@ def _set_page(section: object, *, is_landscape: bool) -> None:
         )  # Word counts in twips, and 30 mm are no whole one
 
 
-# -- what stands above
+# -- head of the document
 
 
-def _head(document: Docx, paper: ReportDocument) -> None:
-    """Points 5 to 8: who issues, the country's name and motto, number, place and day."""
+def _head(document: Docx, report: ReportDocument) -> None:
+    """Write points 5 to 8: who issues, the country's name and motto, number, place and day."""
     left, right = 70, TEXT - 70
     table = document.add_table(rows=2, cols=2)
     set_widths(table, table._cells, (left, right))
     set_margins(table, 0)
     issuing, country = table.rows[0].cells
-    for n, line in enumerate(paper.superior):
+    for n, line in enumerate(report.superior):
         _write(_line(issuing, n), line, 12, align=ALIGN.CENTER)
-    _write(_line(issuing, len(paper.superior)), paper.issuer, 12, bold=True, align=ALIGN.CENTER)
-    draw_rule(issuing.add_paragraph(), _rule(paper.issuer, 12, 0.42), left)
+    _write(_line(issuing, len(report.superior)), report.issuer, 12, bold=True, align=ALIGN.CENTER)
+    draw_rule(issuing.add_paragraph(), _rule(report.issuer, 12, 0.42), left)
     _write(_line(country, 0), "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", 12, bold=True, align=ALIGN.CENTER)
     _write(_line(country, 1), _MOTTO, 13, bold=True, align=ALIGN.CENTER)
     draw_rule(country.add_paragraph(), _MOTTO_EMS * 13 * 0.3528, right)
     number, day = table.rows[1].cells
-    _write(_line(number, 0), paper.number, 13, align=ALIGN.CENTER)
-    _write(_line(day, 0), paper.place_and_day, 13, italic=True, align=ALIGN.CENTER)
+    _write(_line(number, 0), report.number, 13, align=ALIGN.CENTER)
+    _write(_line(day, 0), report.place_and_day, 13, italic=True, align=ALIGN.CENTER)
 
 
-def _title(document: Docx, paper: ReportDocument) -> None:
-    """Points 9 and 10."""
-    _write(document.add_paragraph(), paper.kind, 14, bold=True, align=ALIGN.CENTER, before=18)
-    for line in paper.subject:
+def _title(document: Docx, report: ReportDocument) -> None:
+    """Write points 9 and 10: kind, subject and addressees."""
+    _write(document.add_paragraph(), report.kind, 14, bold=True, align=ALIGN.CENTER, before=18)
+    for line in report.subject:
         _write(document.add_paragraph(), line, 14, bold=True, align=ALIGN.CENTER)
-    longest = max(paper.subject, key=len)
+    longest = max(report.subject, key=len)
     draw_rule(document.add_paragraph(), min(_rule(longest, 14, 0.4), TEXT * 0.45), TEXT)
-    if len(paper.addressees) == 1:
+    if len(report.addressees) == 1:
         _write(
             document.add_paragraph(),
-            f"Kính gửi: {paper.addressees[0]}",
+            f"Kính gửi: {report.addressees[0]}",
             14,
             align=ALIGN.CENTER,
             before=6,
@@ -139,24 +137,24 @@ def _title(document: Docx, paper: ReportDocument) -> None:
         )
         return
     _write(document.add_paragraph(), "Kính gửi:", 14, before=6, indent=35)
-    last = len(paper.addressees) - 1
-    for n, name in enumerate(paper.addressees):
-        made = _write(document.add_paragraph(), f"- {name}{'.' if n == last else ';'}", 14, indent=50)
-        made.paragraph_format.space_after = Pt(6 if n == last else 0)
+    last = len(report.addressees) - 1
+    for n, name in enumerate(report.addressees):
+        paragraph = _write(document.add_paragraph(), f"- {name}{'.' if n == last else ';'}", 14, indent=50)
+        paragraph.paragraph_format.space_after = Pt(6 if n == last else 0)
 
 
 def _rule(text: str, size: float, part: float) -> float:
-    """So much of the text's width, in millimetres."""
+    """Return a part of the text's estimated width, in millimetres."""
     letter = _CAPITAL if text.isupper() else _SMALL
     return len(text) * letter * size * 0.3528 * part
 
 
-# -- what stands below
+# -- end of the document
 
 
-def _foot(document: Docx, paper: ReportDocument) -> None:
-    """Points 13 and 14: who signs, with room for it, and who gets a copy."""
-    # The last sentence stays with who signs it.
+def _foot(document: Docx, report: ReportDocument) -> None:
+    """Write points 13 and 14: who signs, with room for it, and who gets a copy."""
+    # The last sentence stays on the page of the signature.
     document.paragraphs[-1].paragraph_format.keep_with_next = True
     document.add_paragraph().paragraph_format.keep_with_next = True
     table = document.add_table(rows=1, cols=2)
@@ -165,10 +163,10 @@ def _foot(document: Docx, paper: ReportDocument) -> None:
     set_row(table.rows[0], is_header=False)
     copies, signing = table.rows[0].cells
     _write(_line(copies, 0), "Nơi nhận:", 12, bold=True, italic=True)
-    last = len(paper.copies) - 1
-    for n, name in enumerate(paper.copies):
+    last = len(report.copies) - 1
+    for n, name in enumerate(report.copies):
         _write(copies.add_paragraph(), f"- {name}{'.' if n == last else ';'}", 11)
-    for n, line in enumerate(paper.signature.lines):
+    for n, line in enumerate(report.signature.lines):
         _write(_line(signing, n), line, 14, bold=True, align=ALIGN.CENTER)
     for _blank in range(5):
         _write(signing.add_paragraph(), "", 14, bold=True, align=ALIGN.CENTER)
@@ -223,22 +221,22 @@ def _table(document: Docx, block: Table, width: float) -> None:
     table = document.add_table(rows=1 + len(block.rows), cols=len(block.columns))
     table.style = "Table Grid"
     parts = sum(column.width for column in block.columns)
-    # Asked for once: the library walks over the whole table for each single one.
+    # Read once: the library walks over the whole table for each single cell.
     cells = table._cells
     set_widths(table, cells, [width * column.width / parts for column in block.columns])
     set_margins(table, 1)
     for n, row in enumerate(table.rows):
         set_row(row, is_header=n == 0)
-    across = len(block.columns)
-    for place, column in enumerate(block.columns):
-        _fill(cells[place], column.title, ALIGN.CENTER, bold=True)
+    column_count = len(block.columns)
+    for position, column in enumerate(block.columns):
+        _fill(cells[position], column.title, ALIGN.CENTER, bold=True)
     for n, values in enumerate(block.rows, 1):
         is_total = block.has_total and n == len(block.rows)
-        for place, (value, column) in enumerate(zip(values, block.columns, strict=True)):
+        for position, (value, column) in enumerate(zip(values, block.columns, strict=True)):
             align = ALIGN.CENTER if value is None else _SIDES[column.side]
-            inside = cells[n * across + place]
+            word_cell = cells[n * column_count + position]
             _fill(
-                inside,
+                word_cell,
                 cell(value),
                 align,
                 bold=is_total and value is not None,
@@ -247,9 +245,9 @@ def _table(document: Docx, block: Table, width: float) -> None:
     document.add_paragraph().paragraph_format.line_spacing = Pt(6)
 
 
-def _fill(inside: _Cell, text: str, align: ALIGN, *, bold: bool, italic: bool = False) -> None:
-    inside.vertical_alignment = WD_CELL_VERTICAL_ALIGNMENT.CENTER
-    _write(inside.paragraphs[0], text, 12, bold=bold, italic=italic, align=align)
+def _fill(word_cell: _Cell, text: str, align: ALIGN, *, bold: bool, italic: bool = False) -> None:
+    word_cell.vertical_alignment = WD_CELL_VERTICAL_ALIGNMENT.CENTER
+    _write(word_cell.paragraphs[0], text, 12, bold=bold, italic=italic, align=align)
 
 
 def _chart(document: Docx, block: Chart, picture: bytes, width: float) -> None:
@@ -263,9 +261,9 @@ def _chart(document: Docx, block: Chart, picture: bytes, width: float) -> None:
     _write(document.add_paragraph(), block.caption, 13, italic=True, align=ALIGN.CENTER, after=6)
 
 
-def _line(inside: _Cell, n: int) -> Line:
-    """The n-th line of a cell, which has one from the beginning."""
-    return inside.paragraphs[n] if n < len(inside.paragraphs) else inside.add_paragraph()
+def _line(word_cell: _Cell, n: int) -> Line:
+    """Return the n-th paragraph of a cell, which has one from the beginning."""
+    return word_cell.paragraphs[n] if n < len(word_cell.paragraphs) else word_cell.add_paragraph()
 
 
 def _write(
@@ -296,7 +294,7 @@ _SCRIPTS = ("w:ascii", "w:hAnsi", "w:cs", "w:eastAsia")
 
 
 def set_font(of: Any, size: float) -> None:
-    """Times New Roman in black, for all scripts. `of` is a run or a style; `size` in points."""
+    """Set Times New Roman in black, for all scripts. `of` is a run or a style; `size` in points."""
     of.font.name, of.font.size, of.font.color.rgb = FONT, Pt(size), RGBColor(0, 0, 0)
     fonts = of.element.get_or_add_rPr().get_or_add_rFonts()
     for name in ("w:asciiTheme", "w:hAnsiTheme", "w:cstheme", "w:eastAsiaTheme"):
@@ -306,7 +304,7 @@ def set_font(of: Any, size: float) -> None:
 
 
 def set_language(document: Docx, language: str) -> None:
-    """So that a word processor checks the right spelling."""
+    """Set the language by which a word processor checks the spelling."""
     marks = document.styles.element.xpath("w:docDefaults/w:rPrDefault/w:rPr/w:lang")
     for mark in marks:
         mark.set(qn("w:val"), language)
@@ -314,7 +312,10 @@ def set_language(document: Docx, language: str) -> None:
 
 
 def number_pages(section: Any, *, restart: bool) -> None:
-    """Arabic numbers, 14 points, centred in the top margin, none on the first page; `restart` with 1."""
+    """Number the pages of a section; `restart` with 1.
+
+    Arabic numbers, 14 points, centred in the top margin, none on the first page.
+    """
     section.different_first_page_header_footer = True
     for part in (section.header, section.first_page_header, section.footer, section.first_page_footer):
         part.is_linked_to_previous = False
@@ -341,7 +342,7 @@ def number_pages(section: Any, *, restart: bool) -> None:
 
 
 def draw_rule(line: WordParagraph, width: float, within: float) -> None:
-    """A rule `width` mm long in the middle of `within` mm, close below the line before."""
+    """Draw a rule `width` mm long in the middle of `within` mm, close below the line before."""
     margin = Mm(max(0.0, (within - width) / 2))
     shape = line.paragraph_format
     shape.left_indent = shape.right_indent = margin
@@ -356,7 +357,7 @@ def draw_rule(line: WordParagraph, width: float, within: float) -> None:
 
 
 def set_row(row: _Row, *, is_header: bool) -> None:
-    """A row that is not split over two pages; a header's is repeated on each."""
+    """Keep a row on one page; repeat a header row on each page."""
     properties = row._tr.get_or_add_trPr()
     properties.append(OxmlElement("w:cantSplit"))
     if is_header:
@@ -364,17 +365,17 @@ def set_row(row: _Row, *, is_header: bool) -> None:
 
 
 def set_widths(table: WordTable, cells: Sequence[_Cell], widths: Sequence[float]) -> None:
-    """Columns of so many millimetres, whatever stands in them. `cells` are all of the table's, row by row."""
+    """Set the columns' widths in millimetres. `cells` are all of the table's, row by row."""
     table.autofit = False
     table.alignment = WD_TABLE_ALIGNMENT.CENTER
     for column, width in zip(table.columns, widths, strict=True):
         column.width = Mm(width)
-    for place, inside in enumerate(cells):
-        inside.width = Mm(widths[place % len(widths)])
+    for position, word_cell in enumerate(cells):
+        word_cell.width = Mm(widths[position % len(widths)])
 
 
 def set_margins(table: WordTable, width: float) -> None:
-    """So many millimetres left and right of what stands in a cell."""
+    """Set the left and right margins of a table's cells, in millimetres."""
     margins = OxmlElement("w:tblCellMar")
     for side in ("left", "right"):
         mark = OxmlElement(f"w:{side}")

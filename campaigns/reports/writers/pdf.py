@@ -1,6 +1,7 @@
-"""A report as PDF, and its charts as pictures, by Typst with fonts of our own: nothing of the machine's is asked for.
+"""Writer of the report as PDF, and of its charts as PNG, by Typst with bundled fonts only.
 
-Liberation Serif has the widths of Times New Roman and all Vietnamese letters (SIL Open Font License, see fonts/).
+No font of the machine is used. Liberation Serif has the widths of Times New Roman and all Vietnamese letters
+(SIL Open Font License, see fonts/).
 """
 
 from __future__ import annotations
@@ -19,37 +20,37 @@ _HERE = Path(__file__).parent
 _PICTURE_PPI = 220
 
 
-def write_pdf(paper: ReportDocument) -> bytes:
-    """The file, the same bytes for the same paper."""
-    return _compile(paper, "pdf")
+def write_pdf(report: ReportDocument) -> bytes:
+    """Return the PDF, the same bytes for the same report."""
+    return _compile(report, "pdf")
 
 
-def draw_charts(paper: ReportDocument) -> dict[str, bytes]:
-    """Each chart of the paper as PNG, by its name."""
+def draw_charts(report: ReportDocument) -> dict[str, bytes]:
+    """Return each chart of the report as PNG, by its name."""
     return {
-        block.name: _compile(paper, "png", chart=block.name)
-        for block in paper.blocks
+        block.name: _compile(report, "png", chart=block.name)
+        for block in report.blocks
         if isinstance(block, Chart)
     }
 
 
-def _compile(paper: ReportDocument, form: Literal["pdf", "png"], **more: str) -> bytes:
+def _compile(report: ReportDocument, file_format: Literal["pdf", "png"], **more: str) -> bytes:
     return typst.compile(
         str(_HERE / "report.typ"),
         root=str(_HERE),
         font_paths=[str(_HERE.parent / "fonts")],
         ignore_system_fonts=True,
-        format=form,
-        ppi=_PICTURE_PPI if form == "png" else None,
-        sys_inputs={"paper": json.dumps(_as_data(paper), ensure_ascii=False), **more},
+        format=file_format,
+        ppi=_PICTURE_PPI if file_format == "png" else None,
+        sys_inputs={"paper": json.dumps(_as_data(report), ensure_ascii=False), **more},
         timestamp=0,
     )
 
 
-def _as_data(paper: ReportDocument) -> dict[str, Any]:
+def _as_data(report: ReportDocument) -> dict[str, Any]:
     return {
         **{
-            name: getattr(paper, name)
+            name: getattr(report, name)
             for name in (
                 "title",
                 "superior",
@@ -62,8 +63,8 @@ def _as_data(paper: ReportDocument) -> dict[str, Any]:
                 "copies",
             )
         },
-        "signature": paper.signature.lines,
-        "blocks": _blocks(paper.blocks),
+        "signature": report.signature.lines,
+        "blocks": _blocks(report.blocks),
         "appendices": [
             {
                 "title": appendix.title,
@@ -72,7 +73,7 @@ def _as_data(paper: ReportDocument) -> dict[str, Any]:
                 "landscape": appendix.is_landscape,
                 "blocks": _blocks(appendix.blocks),
             }
-            for appendix in paper.appendices
+            for appendix in report.appendices
         ],
     }
 
