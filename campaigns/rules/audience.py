@@ -1,14 +1,11 @@
-"""Audience conditions; counting without a query.
+"""Audience conditions, and counting an audience in memory.
 
-Whom a campaign is for, as data: which people of its lists, and why not the others. Pure.
+A campaign's description is read once and turned into conditions. Both the freezing of an audience (SQL) and the count
+shown before it use them, so the promised audience is the frozen one.
 
-The description is read once and made into conditions; the freezing of an audience (SQL) and its counting beforehand
-both follow those, so that what was promised is what is frozen.
-
-Everybody who could be written to, counted by what they have in common: any audience of theirs in milliseconds. Pure.
-
-A million people are a few thousand kinds of people. What depends on others, who of several people on one phone has
-the message, is counted over the shared phones alone, by the rule that freezes an audience.
+`AudienceCounter` holds everybody who could be written to, grouped by what they have in common, and counts any audience
+in milliseconds: a million people are a few thousand profiles. Only which of several people on one phone gets the
+message depends on others; that is counted over the shared phones alone, by the rule that freezes an audience.
 """
 
 from __future__ import annotations
@@ -24,27 +21,29 @@ from outreach.rules.errors import BadCampaign
 from outreach.rules.identity import NAMES
 
 Choice = TypeVar("Choice", bound=StrEnum)
-# Who has no language on record is written to in Vietnamese.
+# The language of contacts without one on record.
 USUAL_LANGUAGE = "vi"
 
 
 class Smartphone(StrEnum):
+    """Whether a contact has a smartphone."""
+
     YES = "yes"
     UNKNOWN = "unknown"
     NO = "no"
 
 
 class Answered(StrEnum):
-    """What the person's phones have told earlier campaigns of the same kind."""
+    """Answers of the contact's phones to earlier campaigns of the same kind."""
 
     NO = "no"
     YES = "yes"
-    NOT_INSTALLED = "not_installed"  # whether they answered or not
+    NOT_INSTALLED = "not_installed"  # answered or not
     INSTALLED = "installed"
 
 
 class ContactField(StrEnum):
-    """What is known of a person; a place that is not known is ""."""
+    """Attributes of a contact that conditions test; an unknown area is ""."""
 
     AREA = "area"
     LANGUAGE = "language"
@@ -62,9 +61,9 @@ _HISTORIES = {
 
 @dataclass(frozen=True, slots=True)
 class AudienceConditions:
-    """What people must be besides standing in a list. An empty part asks for nothing.
+    """Conditions that contacts of the lists must meet. An empty attribute is no condition.
 
-    `organisations`, by code: all lists of these and of those below them, as they are when the audience is frozen.
+    `organisations`, by code, adds all lists of these and those below them at the time the audience is frozen.
     """
 
     organisations: tuple[str, ...] = ()
@@ -73,16 +72,16 @@ class AudienceConditions:
     answered: Answered | None = None
 
     def as_data(self) -> dict[str, Any]:
-        """Only what is asked for, ready for JSON and for `read_conditions`."""
-        said = {
+        """Return the conditions that are set, ready for JSON and `read_conditions`."""
+        data = {
             key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()
         }
-        return {key: value for key, value in said.items() if value}
+        return {key: value for key, value in data.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A person's `field` must be one of `allowed`, else they are excluded for this reason."""
+    """Condition that a contact's `field` is one of `allowed`; else they are excluded for `exclusion`."""
 
     field: ContactField
     allowed: frozenset[str]
@@ -91,11 +90,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class AudienceQuery:
-    """A description with everything looked up. `lists_without_basis`: those of the lists that may not be written to.
+    """Audience description with all names resolved.
 
-    `is_recorded`: the basis of each list is on record.
-
-    `kind`: the campaign's, whose earlier answers count. `conditions` in their order of precedence.
+    `kind` is the campaign's; earlier answers to this kind count. `lists_without_basis` are those of `lists` that have
+    no legal basis. `conditions` are in their order of precedence. `is_recorded`: each list's basis is on record.
     """
 
     kind: str
@@ -106,7 +104,7 @@ class AudienceQuery:
 
 
 def read_conditions(data: Mapping[str, Any]) -> AudienceConditions:
-    """Conditions from a campaign's file, a form or the database. Raises BadCampaign."""
+    """Read the conditions of a campaign's file, a form or the database. Raises BadCampaign."""
     languages = tuple(dict.fromkeys(map(str, data.get("languages", ()))))
     if unknown := [code for code in languages if code not in NAMES]:
         known = ", ".join(f"{code} ({name})" for code, name in NAMES.items())
@@ -115,7 +113,7 @@ def read_conditions(data: Mapping[str, Any]) -> AudienceConditions:
         organisations=tuple(dict.fromkeys(map(str, data.get("organisations", ())))),
         languages=languages,
         smartphone=tuple(
-            _one_of(Smartphone, each, "smartphone") for each in dict.fromkeys(data.get("smartphone", ()))
+            _one_of(Smartphone, value, "smartphone") for value in dict.fromkeys(data.get("smartphone", ()))
         ),
         answered=_one_of(Answered, data["answered"], "answered") if data.get("answered") else None,
     )
@@ -128,21 +126,27 @@ def _one_of(choices: type[Choice], value: Any, key: str) -> Choice:
         raise BadCampaign(f"Mục “{key}” chỉ nhận: {', '.join(choices)}.") from None
 
 
-def make_conditions(wanted: AudienceConditions, areas: Iterable[str]) -> tuple[Condition, ...]:
-    """The conditions in the order in which they are told. `areas`: these and all below them; none is everywhere."""
-    answered = _HISTORIES[wanted.answered] if wanted.answered else ()
-    asked = (
+def make_conditions(audience: AudienceConditions, areas: Iterable[str]) -> tuple[Condition, ...]:
+    """Return the conditions in their order of precedence.
+
+    `areas` must include the areas below those chosen; none means everywhere.
+    """
+    answered = _HISTORIES[audience.answered] if audience.answered else ()
+    specs = (
         (ContactField.AREA, areas, Exclusion.OUTSIDE_AREA),
-        (ContactField.LANGUAGE, wanted.languages, Exclusion.OTHER_LANGUAGE),
-        (ContactField.SMARTPHONE, wanted.smartphone, Exclusion.SMARTPHONE),
+        (ContactField.LANGUAGE, audience.languages, Exclusion.OTHER_LANGUAGE),
+        (ContactField.SMARTPHONE, audience.smartphone, Exclusion.SMARTPHONE),
         (ContactField.HISTORY, answered, Exclusion.ANSWERS),
     )
-    made = (Condition(field, frozenset(map(str, allowed)), reason) for field, allowed, reason in asked)
-    return tuple(condition for condition in made if condition.allowed)
+    conditions = (Condition(field, frozenset(map(str, allowed)), reason) for field, allowed, reason in specs)
+    return tuple(condition for condition in conditions if condition.allowed)
 
 
 class ContactProfile(NamedTuple):
-    """What decides about a person alone. `unreachable`: why nobody may write to them, whatever the campaign."""
+    """What decides about a contact apart from shared phones.
+
+    `unreachable`: why no campaign may write to them.
+    """
 
     lists: frozenset[int]
     area: str
@@ -154,30 +158,37 @@ class ContactProfile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PhoneSharer:
-    """Somebody on whose first phone another may be written to as well. `further`: their other phones, in order."""
+    """Contact whose first phone is shared with another one.
+
+    `further` are their other phones, in order.
+    """
 
     contact_id: int
-    alike: ContactProfile
+    profile: ContactProfile
     phone_id: int
     further: tuple[int, ...] = ()
 
 
 class _Group:
-    """The people of the same lists: kinds that may be reached, and how many may not."""
+    """Profiles with the same lists: indexes of the reachable ones, and counts of the unreachable people."""
 
     def __init__(self) -> None:
-        self.kinds: list[int] = []
+        self.profiles: list[int] = []
         self.unreachable: Counter[Exclusion] = Counter()
 
-    def add(self, kind: int, unreachable: Exclusion | None, number: int) -> None:
+    def add(self, index: int, unreachable: Exclusion | None, number: int) -> None:
         if unreachable is None:
-            self.kinds.append(kind)
+            self.profiles.append(index)
         else:
             self.unreachable[unreachable] += number
 
 
 class AudienceCounter:
-    """`people`: how many there are of each kind, sharers among them. `names`: some people's, evenly chosen."""
+    """In-memory counter of audiences.
+
+    `people` holds the number of contacts per profile, sharers included. `names` are those of some contacts, evenly
+    chosen.
+    """
 
     def __init__(
         self,
@@ -185,87 +196,92 @@ class AudienceCounter:
         sharers: Iterable[PhoneSharer] = (),
         names: Iterable[tuple[ContactProfile, str]] = (),
     ) -> None:
-        self._kinds = list(people)
+        self._profiles = list(people)
         self._numbers = list(people.values())
-        place = {alike: index for index, alike in enumerate(self._kinds)}
-        self._names = [(place[alike], name) for alike, name in names]
-        self._of_lists: dict[frozenset[int], _Group] = defaultdict(_Group)
-        for index, alike in enumerate(self._kinds):
-            self._of_lists[alike.lists].add(index, alike.unreachable, self._numbers[index])
-        self._known = {field: [getattr(alike, field) for alike in self._kinds] for field in ContactField}
+        index_of = {profile: index for index, profile in enumerate(self._profiles)}
+        self._names = [(index_of[profile], name) for profile, name in names]
+        self._by_lists: dict[frozenset[int], _Group] = defaultdict(_Group)
+        for index, profile in enumerate(self._profiles):
+            self._by_lists[profile.lists].add(index, profile.unreachable, self._numbers[index])
+        self._values = {
+            field: [getattr(profile, field) for profile in self._profiles] for field in ContactField
+        }
         on_phone: dict[int, list[tuple[bool, int, int, tuple[int, ...]]]] = defaultdict(list)
-        wanted: set[int] = set()
-        for each in sharers:
-            # In the order in which they have the message: who has no other phone, then the first.
-            who = (bool(each.further), each.contact_id, place[each.alike], each.further)
-            on_phone[each.phone_id].append(who)
-            wanted.update(each.further)
-        # Phones of people who have no other one differ only by the kinds of people on them, and many are the same.
+        other_phones: set[int] = set()
+        for sharer in sharers:
+            # Sorted by who gets the message first: contacts without another phone, then the lowest id.
+            entry = (bool(sharer.further), sharer.contact_id, index_of[sharer.profile], sharer.further)
+            on_phone[sharer.phone_id].append(entry)
+            other_phones.update(sharer.further)
+        # Phones of people without another one differ only by the profiles on them, and many are the same.
         households: Counter[tuple[int, ...]] = Counter()
-        self._entangled: dict[int, list[tuple[bool, int, int, tuple[int, ...]]]] = {}
-        for phone_id, here in on_phone.items():
-            if phone_id in wanted or any(further for *_, further in here):
-                self._entangled[phone_id] = sorted(here)
+        self._with_other_phones: dict[int, list[tuple[bool, int, int, tuple[int, ...]]]] = {}
+        for phone_id, entries in on_phone.items():
+            if phone_id in other_phones or any(further for *_, further in entries):
+                self._with_other_phones[phone_id] = sorted(entries)
             else:
-                households[tuple(sorted(kind for _, _, kind, _ in here))] += 1
-        self._pairs = [(*kinds, phones) for kinds, phones in households.items() if len(kinds) == 2]
-        self._larger = [(kinds, phones) for kinds, phones in households.items() if len(kinds) > 2]
+                households[tuple(sorted(index for _, _, index, _ in entries))] += 1
+        self._pairs = [(*indexes, phones) for indexes, phones in households.items() if len(indexes) == 2]
+        self._larger = [(indexes, phones) for indexes, phones in households.items() if len(indexes) > 2]
 
-    def count(self, whom: AudienceQuery, *, names: int = 0) -> tuple[int, dict[Exclusion, int], list[str]]:
-        """Recipients, and the excluded by reason: exactly those that would be frozen. With names of at most `names`."""
+    def count(self, query: AudienceQuery, *, names: int = 0) -> tuple[int, dict[Exclusion, int], list[str]]:
+        """Return the number of recipients, the excluded by reason, and at most `names` names of recipients.
+
+        The numbers are exactly those that would be frozen.
+        """
         counts: Counter[Exclusion] = Counter()
-        kinds = self._select(whom, counts)
-        meant = bytearray(len(self._kinds))
-        for kind in kinds:
-            meant[kind] = 1
-        shared = sum([phones for a, b, phones in self._pairs if meant[a] and meant[b]])
+        profiles = self._select(query, counts)
+        selected = bytearray(len(self._profiles))
+        for index in profiles:
+            selected[index] = 1
+        shared = sum([phones for a, b, phones in self._pairs if selected[a] and selected[b]])
         for household, phones in self._larger:
-            here = sum([meant[kind] for kind in household])
-            shared += max(0, here - 1) * phones
-        shared += self._count_entangled(meant)
+            people = sum([selected[index] for index in household])
+            shared += max(0, people - 1) * phones
+        shared += self._count_without_message(selected)
         counts[Exclusion.SHARED_PHONE] += shared
-        found = [name for kind, name in self._names if meant[kind]] if names else []
+        sample = [name for index, name in self._names if selected[index]] if names else []
         return (
-            self._total(kinds) - shared,
+            self._total(profiles) - shared,
             {reason: counts[reason] for reason in Exclusion if counts[reason]},
-            found[:: max(1, -(-len(found) // names))] if names else [],
+            sample[:: max(1, -(-len(sample) // names))] if names else [],
         )
 
-    def _select(self, whom: AudienceQuery, counts: Counter[Exclusion]) -> list[int]:
-        """The kinds of people that are meant; those of the lists that are not are counted by the reason."""
-        founded = whom.lists - whom.lists_without_basis
-        kinds: list[int] = []
-        for lists, group in self._of_lists.items():
-            if not lists & whom.lists:
+    def _select(self, query: AudienceQuery, counts: Counter[Exclusion]) -> list[int]:
+        """Return the profiles of the recipients; the other people of the lists are added to `counts` by reason."""
+        founded = query.lists - query.lists_without_basis
+        profiles: list[int] = []
+        for lists, group in self._by_lists.items():
+            if not lists & query.lists:
                 continue
             counts.update(group.unreachable)
             if lists & founded:
-                kinds += group.kinds
+                profiles += group.profiles
             else:
-                counts[Exclusion.NO_BASIS] += self._total(group.kinds)
-        for condition in whom.conditions:
-            known, allowed = self._known[condition.field], condition.allowed
-            kept = [kind for kind in kinds if known[kind] in allowed]
-            counts[condition.exclusion] += self._total(kinds) - self._total(kept)
-            kinds = kept
-        return kinds
+                counts[Exclusion.NO_BASIS] += self._total(group.profiles)
+        for condition in query.conditions:
+            values, allowed = self._values[condition.field], condition.allowed
+            matching = [index for index in profiles if values[index] in allowed]
+            counts[condition.exclusion] += self._total(profiles) - self._total(matching)
+            profiles = matching
+        return profiles
 
-    def _total(self, kinds: list[int]) -> int:
-        return sum(map(self._numbers.__getitem__, kinds))
+    def _total(self, profiles: list[int]) -> int:
+        return sum(map(self._numbers.__getitem__, profiles))
 
-    def _count_entangled(self, meant: bytearray) -> int:
-        """How many have no message where somebody on a phone could have it on another one of theirs."""
+    def _count_without_message(self, selected: bytearray) -> int:
+        """Count people left without a message on phones where someone could get it on another phone."""
         waiting: list[tuple[int, tuple[int, ...]]] = []
-        taken: set[int] = set()
-        for phone_id, here in self._entangled.items():
-            present = [(contact_id, further) for _, contact_id, kind, further in here if meant[kind]]
+        used: set[int] = set()
+        for phone_id, entries in self._with_other_phones.items():
+            present = [(contact_id, further) for _, contact_id, index, further in entries if selected[index]]
             if present:
-                taken.add(phone_id)
+                used.add(phone_id)
                 waiting += present[1:]
-        best: dict[int, tuple[int, int]] = {}  # by phone: the lowest choice, then the first person
+        best: dict[int, tuple[int, int]] = {}  # by phone: the lowest choice, then the lowest id
         for contact_id, further in waiting:
             for choice, phone_id in enumerate(further):
-                if phone_id not in taken:
+                if phone_id not in used:
                     best[phone_id] = min(best.get(phone_id, (choice, contact_id)), (choice, contact_id))
         served = {contact_id for _, contact_id in best.values()}
         return sum(contact_id not in served for contact_id, _ in waiting)

@@ -1,11 +1,7 @@
-"""What residents read and are asked.
+"""Texts that residents read and how their replies are understood: app, question, answers and page sentences.
 
-The answer page's own sentences in Vietnamese. Pure.
-
-A campaign may change any of them (`content.page`), and so may each of its languages; what it leaves out stays
-Vietnamese. `{…}` are filled in when the page is written.
-
-What a campaign says and asks, as data: the app or none, the question, the answers and their texts. Pure.
+`PAGE_WORDS` are the answer page's own sentences in Vietnamese. A campaign may change any of them (`content.page`), and
+so may each of its languages; the others stay Vietnamese. `{…}` are filled in when the page is rendered.
 
 A kind of campaign is a file in campaigns/planning/kinds; a campaign names its kind and may change any part of it.
 The labels are always the same nine; what `installed` means to people ("đã cài", "đã tiêm") is wording.
@@ -69,18 +65,19 @@ PAGE_WORDS = {
 }
 
 
-# What is filled into an SMS sent back, and into the page's sentences and steps.
+# Fields of an acknowledgement SMS, and of the page's sentences and steps.
 REPLY_FIELDS = frozenset({"name", "link", "time"})
 PAGE_FIELDS = frozenset({"said", "app", "installed", "contact", "phone", "issuer", "organisation"})
 APP_BUTTON = "Cài đặt ứng dụng"
-# On the page, in this order; the other labels come only by SMS.
+# The page's buttons, in this order; the other labels come only by SMS.
 PAGE_LABELS = (Label.INSTALLED, Label.NEED_HELP, Label.NO_SMARTPHONE, Label.OPT_OUT)
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerWording:
-    """One answer: the button's text (none: no button), the page's thanks, the SMS sent back (none: no SMS), and what
-    the page tells people to do then, one thing after the other.
+    """Texts of one answer: the button (empty: none), the page's thanks, the acknowledgement SMS (empty: none), the steps.
+
+    The page lists `steps` as what to do next.
     """
 
     button: str = ""
@@ -91,7 +88,7 @@ class AnswerWording:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What is to be installed and the only addresses that may be linked to."""
+    """The app to install and the only addresses that may be linked to."""
 
     name: str
     page: str
@@ -100,7 +97,7 @@ class App:
     button: str = APP_BUTTON
 
     def address_for(self, user_agent: str) -> str:
-        """The store of this phone, else the official page."""
+        """Return the address of the store for a user agent, else the official page."""
         agent = user_agent.lower()
         if self.android and "android" in agent:
             return self.android
@@ -111,14 +108,14 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Everything of a campaign that a resident reads, and the words by which their replies are understood."""
+    """All texts of a campaign on the answer page and in replies, and the vocabulary of its replies."""
 
     title: str
     question: str
     issuer: str
     why: str = ""
     contact: str = ""
-    phone: str = ""  # to call, as it is dialled
+    phone: str = ""  # to call, as displayed
     app: App | None = None
     answers: Mapping[Label, AnswerWording] = field(default_factory=dict)
     vocabulary: Vocabulary = BLUEZONE
@@ -127,16 +124,19 @@ class Content:
 
     @property
     def dialled(self) -> str:
-        """The phone to call as a link needs it."""
+        """Return the phone number as needed in a link."""
         return re.sub(r"[^0-9+]", "", self.phone)
 
     def wording(self, label: Label) -> AnswerWording:
+        """Return the texts of an answer, empty if there are none."""
         return self.answers.get(label, AnswerWording())
 
 
 def render_reply(text: str, values: Mapping[str, str]) -> str:
-    """An SMS sent back, for one person; `values` of REPLY_FIELDS. What was stored before fields were checked goes as
-    it stands, with the time: an answer must not fail on it.
+    """Return an acknowledgement SMS for one person; `values` are those of REPLY_FIELDS.
+
+    A text stored before fields were checked is used as it is, with the time filled in: recording an answer must not
+    fail on it.
     """
     try:
         return Template.parse(text, allowed=REPLY_FIELDS).render(values)
@@ -145,39 +145,39 @@ def render_reply(text: str, values: Mapping[str, str]) -> str:
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `changes` laid over it, table by table."""
+    """Return `base` overridden by `changes`, recursively table by table."""
     merged = dict(base)
     for key, value in changes.items():
-        below = merged.get(key)
+        current = merged.get(key)
         merged[key] = (
-            merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+            merge(current, value) if isinstance(current, Mapping) and isinstance(value, Mapping) else value
         )
     return merged
 
 
 def read_content(data: Mapping[str, Any], language: str | None = None) -> Content:
-    """Content from a kind's table, in a language as far as it has been translated, else in Vietnamese.
+    """Read content from its table, in a language where translated, else in Vietnamese.
 
-    Raises BadCampaign for a missing, unknown or wrong part; what is wrong in any language is wrong in all.
+    Raises BadCampaign for a missing, unknown or wrong part, whichever language it is in.
     """
     languages = _table(data, "languages")
     if unknown := sorted(set(languages) - set(LANGUAGES)):
         raise BadCampaign(f"Nội dung có ngôn ngữ không biết: {unknown[0]}. Các mã: {', '.join(LANGUAGES)}.")
     plain = {key: value for key, value in data.items() if key != "languages"}
-    read = _read(plain, "vi")
+    content = _read(plain, "vi")
     for code in languages:
-        translated = _read(merge(plain, _said_in(plain, _table(languages, code))), code)
+        translated = _read(merge(plain, _translation_of(plain, _table(languages, code))), code)
         if code == language:
-            read = translated
-    return read
+            content = translated
+    return content
 
 
-def _said_in(plain: Mapping[str, Any], language: Mapping[str, Any]) -> dict[str, Any]:
-    """What a language says: of what is empty there, and of an app that there is not, the Vietnamese stands."""
-    said = _without_blank(language)
+def _translation_of(plain: Mapping[str, Any], language: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a language's texts without the empty ones, and without the app if the campaign has none."""
+    texts = _without_blank(language)
     if not plain.get("app"):
-        said.pop("app", None)
-    return said
+        texts.pop("app", None)
+    return texts
 
 
 def _without_blank(table: Mapping[str, Any], depth: int = 3) -> dict[str, Any]:
@@ -263,8 +263,8 @@ def _read_wording(name: str, words: Any) -> AnswerWording:
     steps = words.get("steps", [])
     if not isinstance(steps, list):
         raise BadCampaign(f"Mục “answers.{name}.steps” phải là một danh sách câu, mỗi câu một bước.")
-    said = {key: str(value) for key, value in words.items() if key != "steps"}
-    return AnswerWording(**said, steps=tuple(filter(None, (str(step).strip() for step in steps))))
+    texts = {key: str(value) for key, value in words.items() if key != "steps"}
+    return AnswerWording(**texts, steps=tuple(filter(None, (str(step).strip() for step in steps))))
 
 
 def _read_app(data: Any) -> App:

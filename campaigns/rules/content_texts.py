@@ -1,13 +1,11 @@
-"""Single texts by path; what is wrong in them.
+"""Single texts of a campaign's content by path, and their checks.
 
-A campaign's content taken apart into the single texts that have a field each, and put together again. Pure.
+The content is split into texts with one form field each, and joined again. A text is named by its path: `title`,
+`app.button`, `answers.need_help.steps`, `languages.sed.page.ask`. Parts without a path, such as the vocabulary, stay
+together and come back unchanged.
 
-A text is named by its path: `title`, `app.button`, `answers.need_help.steps`, `languages.sed.page.ask`. What has no
-path, such as the vocabulary, stays together and comes back as it was.
-
-What is wrong in the texts that residents read, before a campaign is kept. Pure.
-
-Only what is written now is held to it: a campaign that was kept earlier is still read (planning/content.py).
+The checks apply only to texts that are saved now: a campaign saved earlier can still be read
+(campaigns/rules/content.py).
 """
 
 from __future__ import annotations
@@ -34,28 +32,28 @@ _VIETNAMESE = [
     *_PAGE,
 ]
 _TRANSLATED = ["title", "question", "issuer", "why", "contact", "app.button", *_ANSWERS, *_PAGE]
-# Every text's path.
+# The paths of all texts.
 PATHS = (
     *_VIETNAMESE,
     *(f"languages.{code}.{path}" for code in LANGUAGES if code != "vi" for path in _TRANSLATED),
 )
 _KNOWN = frozenset(PATHS)
-# What is to be installed and from where: the approver's, and no text.
+# The app's name and addresses need approval and cannot be corrected after the launch.
 _ADDRESSES = frozenset(f"app.{part}" for part in APP if part != "button")
 
 
 def is_correctable(path: str) -> bool:
-    """Whether a launched campaign's text may still be corrected."""
+    """Return whether a launched campaign's text may still be corrected."""
     return path in _KNOWN and path not in _ADDRESSES
 
 
 def is_steps(path: str) -> bool:
-    """Whether a text is an answer's steps, a line each; the page has a heading of that name."""
+    """Return whether a text holds an answer's steps, one per line. The page's heading `steps` does not."""
     return path.endswith(".steps") and not path.endswith("page.steps")
 
 
 def split_content(content: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
-    """The texts by path, steps as one line each, and whatever else there is."""
+    """Return the texts by path, with one line per step, and the rest of the content."""
     texts: dict[str, str] = {}
     return texts, _rest(content, "", texts)
 
@@ -63,10 +61,10 @@ def split_content(content: Mapping[str, Any]) -> tuple[dict[str, str], dict[str,
 def join_content(
     texts: Mapping[str, str], rest: Mapping[str, Any], *, over: Container[str] = ()
 ) -> dict[str, Any]:
-    """Content that `take_apart` takes apart into `texts` and `rest`.
+    """Return the content that `split_content` splits into `texts` and `rest`.
 
-    An empty text is left out, unless one of that path (`over`) stands below and would show through. An app without
-    any text is none.
+    An empty text is left out, unless its path is in `over`: then the text it overrides would show through. An app
+    without any text becomes False.
     """
     content = _copy(rest)
     for path, text in texts.items():
@@ -75,15 +73,15 @@ def join_content(
         *tables, name = path.split(".")
         table = content
         for key in tables:
-            below = table.get(key)
-            table[key] = table = below if isinstance(below, dict) else {}
+            current = table.get(key)
+            table[key] = table = current if isinstance(current, dict) else {}
         table[name] = [line for line in text.splitlines() if line.strip()] if is_steps(path) else text
     if isinstance(content.get("app"), dict) and not any(content["app"].values()):
         content["app"] = False
     return content
 
 
-# What is taken apart further.
+# Paths of the tables that are split further.
 _TABLES = frozenset(path[:at] for path in PATHS for at, letter in enumerate(path) if letter == ".")
 
 
@@ -94,8 +92,8 @@ def _rest(table: Mapping[str, Any], prefix: str, texts: dict[str, str]) -> dict[
         if path in _KNOWN and (text := _as_text(path, value)) is not None:
             texts[path] = text
         elif path in _TABLES and isinstance(value, Mapping):
-            if below := _rest(value, f"{path}.", texts):
-                rest[key] = below
+            if nested := _rest(value, f"{path}.", texts):
+                rest[key] = nested
         else:
             rest[key] = value
     return rest
@@ -109,7 +107,7 @@ def _as_text(path: str, value: Any) -> str | None:
 
 
 def _copy(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The tables copied, what stands in them shared."""
+    """Copy the nested tables; their values are shared."""
     return {
         key: _copy(value, f"{prefix}{key}.")
         if f"{prefix}{key}" in _TABLES and isinstance(value, Mapping)
@@ -123,30 +121,30 @@ _DIALLED = re.compile(r"(?:\+84|\(?0|1)[0-9 .()-]*")
 
 
 def check_texts(content: Mapping[str, Any]) -> None:
-    """Raises BadCampaign with what is wrong in the first text that is."""
+    """Raise BadCampaign for the first wrong text."""
     for path, sentence in find_text_errors(content).items():
         raise BadCampaign(f"Mục “{path}” của nội dung: {sentence}")
 
 
 def find_text_errors(content: Mapping[str, Any]) -> dict[str, str]:
-    """What is wrong and what to do, by the text's path."""
+    """Return what is wrong and what to do, by the text's path."""
     texts, _rest = split_content(content)
-    found = {path: _what_is_wrong(path, text) for path, text in texts.items() if text.strip()}
+    errors = {path: _text_error(path, text) for path, text in texts.items() if text.strip()}
     if any(text for path, text in texts.items() if path.startswith("app.")):
         for path in ("app.name", "app.page"):
             if not texts.get(path, "").strip():
-                found[path] = "Ứng dụng cần có tên và trang tải. Hãy điền, hoặc xóa hết các ô về ứng dụng."
-    return {path: sentence for path, sentence in found.items() if sentence}
+                errors[path] = "Ứng dụng cần có tên và trang tải. Hãy điền, hoặc xóa hết các ô về ứng dụng."
+    return {path: sentence for path, sentence in errors.items() if sentence}
 
 
-def _what_is_wrong(path: str, text: str) -> str:
+def _text_error(path: str, text: str) -> str:
     name = path.rpartition(".")[2]
     if path == "phone":
         return "" if can_be_called(text) else _NO_NUMBER
     if name == "reply":
-        return _wrong_reply(text)
+        return _reply_error(text)
     if name == "steps" or ".page." in f".{path}":
-        return _wrong_sentence(text)
+        return _sentence_error(text)
     return ""
 
 
@@ -157,17 +155,17 @@ _NO_NUMBER = (
 
 
 def can_be_called(text: str) -> bool:
-    """Whether a text is, as it stands, a number that phones in Vietnam can dial."""
-    typed = text.strip()
-    if not _DIALLED.fullmatch(typed):
+    """Return whether a text is a number that phones in Vietnam can dial."""
+    digits = text.strip()
+    if not _DIALLED.fullmatch(digits):
         return False
-    number = read_digits(re.sub(r"\D", "", typed), international=typed.startswith("+"))
+    number = read_digits(re.sub(r"\D", "", digits), international=digits.startswith("+"))
     if number.reason is Reason.SERVICE_NUMBER:
         return True
     return number.kind in (NumberKind.MOBILE, NumberKind.LANDLINE) and not number.warnings
 
 
-def _wrong_reply(text: str) -> str:
+def _reply_error(text: str) -> str:
     try:
         Template.parse(text, allowed=REPLY_FIELDS)
     except BadTemplate as error:
@@ -175,7 +173,7 @@ def _wrong_reply(text: str) -> str:
     return ""
 
 
-def _wrong_sentence(text: str) -> str:
+def _sentence_error(text: str) -> str:
     unknown = [name for name in _FIELD.findall(text) if name not in PAGE_FIELDS]
     if not unknown:
         return ""

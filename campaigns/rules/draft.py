@@ -1,6 +1,6 @@
-"""A campaign's description as people write it (a TOML file or a form), checked. Pure.
+"""Campaign draft as written in a TOML file or a form, with its checks.
 
-Raises BadCampaign with one sentence for the first thing that is wrong; nothing is guessed.
+Raises BadCampaign with one sentence for the first error; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FIELDS = frozenset({"name", "link"})
 DEFAULT_KIND = "bluezone"
 # Twilio's rule for an alphanumeric sender; else a number in E.164, or a short code.
 _SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}|\+[1-9][0-9]{6,14}|[0-9]{3,8}")
-# What a column of the database holds; beyond it a limit means nothing.
+# Fits an integer column of the database; a larger limit has no use.
 _MOST = 2_000_000_000
 _KNOWN: dict[str, Any] = {
     "name": str,
@@ -54,7 +54,11 @@ _KNOWN: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class StepDraft:
-    """`text_b` is compared with `text`; `texts` are by language; `hold_out` is the share left without it, by lot."""
+    """One step of a draft.
+
+    `text_b` is compared with `text` (A/B test); `texts` are by language; `hold_out` is the share of recipients, drawn
+    at random, that does not get the step.
+    """
 
     text: str
     after_days: int = 0
@@ -66,6 +70,8 @@ class StepDraft:
 
 @dataclass(frozen=True, slots=True)
 class GoalDraft:
+    """Goal of a draft: a share from 0 to 1 of `denominator` people, a figure of `date` from `source`."""
+
     share: float
     denominator: int | None = None
     date: str | None = None
@@ -74,7 +80,7 @@ class GoalDraft:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """`steps[0]` is the first message. Moments are in UTC, `hours` in Vietnam's time."""
+    """Checked draft. `steps[0]` is the first message. Times are in UTC, `hours` in Vietnam time."""
 
     name: str
     lists: tuple[str, ...]
@@ -95,14 +101,14 @@ class Draft:
 
 
 def read_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]]) -> Draft:
-    """A draft from the parsed file. `kinds` are the known kinds by name."""
+    """Read a draft from its parsed file. `kinds` are the known kinds by name. Raises BadCampaign."""
     draft = read_stored_draft(data, kinds=kinds)
     check_texts(draft.content)
     return draft
 
 
 def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]]) -> Draft:
-    """As `read_draft`, for a campaign that is kept already: its texts were checked by the rules of its day."""
+    """Read the draft of a stored campaign: its texts were checked by the rules of its time."""
     for key, value in data.items():
         if key not in _KNOWN:
             raise BadCampaign(f"Không có mục “{key}”. Các mục: {', '.join(_KNOWN)}.")
@@ -124,7 +130,7 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
         sender=data["sender"],
         content=content,
         steps=(
-            _step({key: data[key] for key in _OF_FIRST if key in data}),
+            _step({key: data[key] for key in _FIRST_STEP_KEYS if key in data}),
             *map(_step, data.get("step", ())),
         ),
         kind=kind,
@@ -148,52 +154,56 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
 
 
 def check_sender(name: str) -> None:
-    """Raises BadCampaign for what no operator takes as a sender."""
+    """Raise BadCampaign for a sender that no operator accepts."""
     if not _SENDER.fullmatch(name):
         raise BadCampaign(
             "Tên người gửi dài tối đa 11 ký tự, gồm chữ không dấu, chữ số, dấu cách và có ít nhất một chữ."
         )
 
 
-# What the first step says stands in the file's own table.
-_OF_FIRST = ("text", "text_b", "texts", "hold_out")
-# More than half of the people left without a reminder would cost more than knowing its effect is worth.
+# The first step's keys are in the file's top table.
+_FIRST_STEP_KEYS = ("text", "text_b", "texts", "hold_out")
+# Holding out more than half of the recipients would cost more than knowing the effect is worth.
 MOST_HELD_OUT = 0.5
 
 
 def _step(data: Any) -> StepDraft:
-    if not isinstance(data, Mapping) or set(data) - {*_OF_FIRST, "after_days", "at"}:
+    if not isinstance(data, Mapping) or set(data) - {*_FIRST_STEP_KEYS, "after_days", "at"}:
         raise BadCampaign("Mỗi bước (step) chỉ nhận text, text_b, texts, hold_out, after_days và at.")
     text = str(data.get("text", "")).strip()
     if not text:
         raise BadCampaign("Mỗi bước nhắn tin phải có nội dung (text).")
     second = str(data.get("text_b") or "").strip()
     texts = _texts(data.get("texts") or {})
-    for each in (text, second, *texts.values()):
-        Template.parse(each, allowed=FIELDS)
-    held = data.get("hold_out", 0)
-    if isinstance(held, bool) or not isinstance(held, int | float) or not 0 <= held <= MOST_HELD_OUT:
+    for template in (text, second, *texts.values()):
+        Template.parse(template, allowed=FIELDS)
+    hold_out = data.get("hold_out", 0)
+    if (
+        isinstance(hold_out, bool)
+        or not isinstance(hold_out, int | float)
+        or not 0 <= hold_out <= MOST_HELD_OUT
+    ):
         raise BadCampaign("Tỷ lệ giữ lại để đo (hold_out) là số từ 0 đến 0.5, ví dụ 0.1 cho 10%.")
-    days, clock = data.get("after_days", 0), data.get("at")
+    days, time_of_day = data.get("after_days", 0), data.get("at")
     if not _is_whole(days) or not 0 <= days <= 365:
         raise BadCampaign("Số ngày của bước nhắc (after_days) phải là số nguyên từ 0 đến 365.")
-    if clock is not None and not is_clock(str(clock)):
+    if time_of_day is not None and not is_clock(str(time_of_day)):
         raise BadCampaign("Giờ của bước nhắc (at) viết dạng “08:30”.")
     return StepDraft(
         text=text,
         after_days=days,
-        at=None if clock is None else str(clock),
+        at=None if time_of_day is None else str(time_of_day),
         text_b=second or None,
         texts=texts,
-        hold_out=float(held),
+        hold_out=float(hold_out),
     )
 
 
 def _texts(data: Any) -> dict[str, str]:
     if not isinstance(data, Mapping) or (unknown := sorted(set(data) - set(LANGUAGES) | {"vi"} & set(data))):
         codes = ", ".join(f"{code} ({name})" for code, name in LANGUAGES.items() if code != "vi")
-        named = f" “{unknown[0]}”" if isinstance(data, Mapping) else ""
-        raise BadCampaign(f"Nội dung theo ngôn ngữ (texts) không nhận{named}. Các mã: {codes}.")
+        name_of_unknown = f" “{unknown[0]}”" if isinstance(data, Mapping) else ""
+        raise BadCampaign(f"Nội dung theo ngôn ngữ (texts) không nhận{name_of_unknown}. Các mã: {codes}.")
     return {code: str(text).strip() for code, text in data.items() if str(text).strip()}
 
 
@@ -226,7 +236,7 @@ def _day(value: Any) -> str:
 
 
 def _is_whole(value: Any) -> bool:
-    """Whether it is a whole number; TOML's true is not, though Python's is."""
+    """Return whether a value is a whole number; True is not, though Python counts it as an int."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -240,7 +250,7 @@ def _hours(value: list[Any] | None) -> tuple[str, str] | None:
 
 def _limit(data: Mapping[str, Any], key: str, least: float) -> Any:
     value = data.get(key)
-    # Put this way round, it refuses TOML's nan as well.
+    # Written as `not ... <= ...`, this also refuses nan.
     if value is not None and not least <= value <= _MOST:
         raise BadCampaign(f"Mục “{key}” phải là số từ {least:g} đến {_MOST:,}.".replace(",", "."))
     return value
