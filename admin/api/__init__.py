@@ -1,1 +1,1 @@
-"""The interface for other systems under /api/v1: contacts in, campaigns and figures out. No phone number leaves by it."""
+"""HTTP API under /api/v1 for other systems: contacts in, campaigns and figures out, never a phone number."""

@@ -1,4 +1,4 @@
-"""Campaigns out: which there are, and where each stands."""
+"""API routes of campaigns: the list, and a campaign's status."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOMENT: dict[str, Any] = {"type": ["string", "null"], "format": "date-time", "de
 
 
 def counts_of(kind: type[Label] | type[Exclusion] | type[MessageState]) -> dict[str, Any]:
-    """Schema of counts by these names; what is not there is zero."""
+    """Return the schema of counts by these names; a missing name means zero."""
     return {
         "type": "object",
         "additionalProperties": False,
@@ -37,7 +37,7 @@ def counts_of(kind: type[Label] | type[Exclusion] | type[MessageState]) -> dict[
 
 
 def strict(properties: dict[str, Any]) -> dict[str, Any]:
-    """Schema of an object that has all of these and nothing else."""
+    """Return the schema of an object with exactly these properties."""
     return {
         "type": "object",
         "additionalProperties": False,
@@ -127,10 +127,10 @@ def add_campaign_routes(api: Api) -> None:
                 query = query.where(Campaign.id < after)
             if state is not None:
                 query = query.where(Campaign.state == state)
-            found = session.scalars(query).all()
-        more: dict[str, Any] = {"after": found[limit - 1].id, "limit": limit} if len(found) > limit else {}
+            rows = session.scalars(query).all()
+        more: dict[str, Any] = {"after": rows[limit - 1].id, "limit": limit} if len(rows) > limit else {}
         return jsonify(
-            campaigns=[_describe(each) for each in found[:limit]],
+            campaigns=[_describe(each) for each in rows[:limit]],
             next=url_for("api.list_campaigns", **more, state=state) if more else None,
         )
 
@@ -161,5 +161,5 @@ def _describe(campaign: Campaign) -> dict[str, Any]:
 
 
 def moment(at: datetime | None) -> str | None:
-    """A moment as RFC 3339 has it."""
+    """Format a moment as in RFC 3339."""
     return at.isoformat() if at else None

@@ -1,8 +1,6 @@
-"""Contacts in.
+"""API routes of contacts: import rows of people by the same rules as a file, and read an import's state and issues.
 
-Contacts in: rows of people, by the very rules of a file.
-
-What a body of rows must be: the document's schema of it, and the check that says in Vietnamese what is wrong and where.
+Includes the schema of a body, and its check, which says in Vietnamese what is wrong and where.
 """
 
 from __future__ import annotations
@@ -37,13 +35,13 @@ from outreach.models.accounts import Right
 from outreach.models.contacts import ContactList, ImportIssue, ListImport, Upload, UploadState
 
 LONGEST_KEY = 100
-# Up to so many are stored while the caller waits; more of them by a worker.
+# Up to this many rows are stored while the caller waits; more by a worker.
 AT_ONCE = 1000
 
 
 MOST_ROWS = 100_000
-# A digit or a letter, Vietnamese ones among them.
-_SAYS = "[0-9A-Za-zÀ-ỹ]"
+# A digit or a letter, including Vietnamese ones.
+_HAS_TEXT = "[0-9A-Za-zÀ-ỹ]"
 _ROW: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
@@ -56,7 +54,7 @@ _ROW: dict[str, Any] = {
     },
     "description": "One person. At least a name or a phone; what is missing is read as an empty cell of a file is.",
     "anyOf": [
-        {"required": [name], "properties": {name: {"type": "string", "pattern": _SAYS}}}
+        {"required": [name], "properties": {name: {"type": "string", "pattern": _HAS_TEXT}}}
         for name in ("name", "phone")
     ],
 }
@@ -77,7 +75,7 @@ BODY_SCHEMAS: dict[str, dict[str, Any]] = {
                 "type": "string",
                 "minLength": 1,
                 "maxLength": LONGEST_NAME,
-                "pattern": _SAYS,
+                "pattern": _HAS_TEXT,
                 "description": "Name of the list; made where there is none",
             },
             "rows": {"type": "array", "minItems": 1, "maxItems": MOST_ROWS, "items": ref("Row")},
@@ -152,29 +150,33 @@ _KEY: dict[str, Any] = {
 def add_contact_routes(api: Api) -> None:
     runtime = api.runtime
     folder = Path(runtime.settings.uploads_dir)
-    work = UploadContext(runtime.db, folder, runtime.settings.secret_key, lambda: False)
+    context = UploadContext(runtime.db, folder, runtime.settings.secret_key, lambda: False)
 
     @api.blueprint.before_request
     def allow_many() -> None:
         if request.method == "POST":
             request.max_content_length = LARGEST
 
-    def receive_once(rows: list[dict[str, Any]], *, tries: int = 3, **said: str) -> tuple[int, bool]:
-        """The upload, and whether it was made here: of those that come at once one makes it."""
+    def receive_once(
+        rows: list[dict[str, Any]], *, tries: int = 3, **request_values: str
+    ) -> tuple[int, bool]:
+        """Return the upload, and whether this request made it: of concurrent requests with one key only one does."""
         try:
             with runtime.db.write() as session:
-                made = receive_rows(
-                    session, rows, folder=folder, bearer=bearer(), now=datetime.now(UTC), **said
+                upload = receive_rows(
+                    session, rows, folder=folder, bearer=bearer(), now=datetime.now(UTC), **request_values
                 )
-            return made.id, True
+            return upload.id, True
         except ConcurrentRequest:
             with runtime.db.read() as session:
-                found = find_received(session, bearer(), said["key"], sha256=said["sha256"])
-            if found is not None:
-                return found, False
+                upload_id = find_received(
+                    session, bearer(), request_values["key"], sha256=request_values["sha256"]
+                )
+            if upload_id is not None:
+                return upload_id, False
             if tries == 1:
                 raise
-        return receive_once(rows, tries=tries - 1, **said)
+        return receive_once(rows, tries=tries - 1, **request_values)
 
     @api.route(
         "POST",
@@ -201,19 +203,19 @@ def add_contact_routes(api: Api) -> None:
             except RecursionError as error:
                 raise BadRequest from error
             organisation, name, rows = check_rows(body)
-            upload_id, is_ours = receive_once(
+            upload_id, is_new = receive_once(
                 rows, organisation=organisation, list_name=name, key=key, sha256=sha256
             )
-            if is_ours and len(rows) <= AT_ONCE:
-                process_upload(work, upload_id)
+            if is_new and len(rows) <= AT_ONCE:
+                process_upload(context, upload_id)
         with runtime.db.read() as session:
-            found = _describe(session, find_upload_of_token(session, upload_id, bearer=bearer()))
-        is_under_way = found["state"] in (UploadState.STORING, UploadState.UNDOING)
+            result = _describe(session, find_upload_of_token(session, upload_id, bearer=bearer()))
+        is_under_way = result["state"] in (UploadState.STORING, UploadState.UNDOING)
         if is_under_way:
             enqueue_import(runtime.job_queue, upload_id)
-        answer = jsonify(found)
+        answer = jsonify(result)
         answer.status_code = 202 if is_under_way else 200
-        answer.headers["Location"] = found["address"]
+        answer.headers["Location"] = result["address"]
         return answer
 
     @api.route(
@@ -239,11 +241,11 @@ def add_contact_routes(api: Api) -> None:
         limit, after = read_page()
         with runtime.db.read() as session:
             upload = find_upload_of_token(session, import_id, bearer=bearer())
-            return jsonify(_issue(session, upload, limit=limit, after=after or 0))
+            return jsonify(_issue_page(session, upload, limit=limit, after=after or 0))
 
 
-def _issue(session: Session, upload: Upload, *, limit: int = USUAL, after: int = 0) -> dict[str, Any]:
-    """So many rows behind `after`, without a number or a name: their sender knows them by their place."""
+def _issue_page(session: Session, upload: Upload, *, limit: int = USUAL, after: int = 0) -> dict[str, Any]:
+    """Return the issues after row `after`, without numbers or names: the sender knows rows by their place."""
     issues = session.execute(
         select(ImportIssue.row, ImportIssue.status, ImportIssue.reason)
         .where(ImportIssue.import_id == upload.import_id, ImportIssue.row > after)
@@ -266,29 +268,29 @@ def _issue(session: Session, upload: Upload, *, limit: int = USUAL, after: int =
 
 
 def _describe(session: Session, upload: Upload) -> dict[str, Any]:
-    into = session.get_one(ContactList, upload.list_id)
+    contact_list = session.get_one(ContactList, upload.list_id)
     counts = session.get_one(ListImport, upload.import_id).counts
     return {
         "id": upload.id,
         "state": upload.state,
-        "list": {"id": into.id, "name": into.name},
+        "list": {"id": contact_list.id, "name": contact_list.name},
         "rows": upload.total,
         "done": upload.total if upload.state is UploadState.DONE else upload.progress,
         "counts": counts if upload.state is UploadState.DONE else None,
-        "set_aside": _issue(session, upload),
+        "set_aside": _issue_page(session, upload),
         "error": upload.error,
         "address": url_for("api.show_import", import_id=upload.id),
     }
 
 
 def check_rows(body: object) -> tuple[str, str, list[dict[str, Any]]]:
-    """Organisation, list and rows of a body. Raises Malformed, which names the part that is wrong."""
+    """Return organisation, list and rows of a body. Raises Malformed, which names the wrong part."""
     if not isinstance(body, dict) or set(body) != {"organisation", "list", "rows"}:
         raise Malformed("Nội dung phải là một đối tượng JSON có đúng ba phần: organisation, list, rows.")
     organisation, name, rows = body["organisation"], body["list"], body["rows"]
     if not isinstance(organisation, str) or not 0 < len(organisation) <= 40:
         raise Malformed("organisation phải là mã của tổ chức.", "/organisation")
-    if not isinstance(name, str) or not _says(name) or len(name) > LONGEST_NAME:
+    if not isinstance(name, str) or not _has_text(name) or len(name) > LONGEST_NAME:
         raise Malformed(f"list phải là tên danh sách, tối đa {LONGEST_NAME} chữ.", "/list")
     if not isinstance(rows, list) or not 1 <= len(rows) <= MOST_ROWS:
         raise Malformed(f"rows phải là danh sách có từ 1 đến {MOST_ROWS} người.", "/rows")
@@ -299,30 +301,30 @@ def check_rows(body: object) -> tuple[str, str, list[dict[str, Any]]]:
     return organisation, " ".join(name.split()), rows
 
 
-def _check_row(row: object, place: str) -> None:
+def _check_row(row: object, pointer: str) -> None:
     if not isinstance(row, dict):
-        raise Malformed("Mỗi người phải là một đối tượng JSON.", place)
+        raise Malformed("Mỗi người phải là một đối tượng JSON.", pointer)
     for name, value in row.items():
         part = ROW_FIELDS.get(name)
         if part is None:
-            raise Malformed(f"Không có mục nào tên như vậy. Các mục: {', '.join(ROW_FIELDS)}.", place)
+            raise Malformed(f"Không có mục nào tên như vậy. Các mục: {', '.join(ROW_FIELDS)}.", pointer)
         if value is None:
             continue
         if not part.longest:
             if not isinstance(value, bool):
-                raise Malformed("Phải là true, false hoặc null.", f"{place}/{name}")
+                raise Malformed("Phải là true, false hoặc null.", f"{pointer}/{name}")
         elif not isinstance(value, str) or len(value) > part.longest:
-            raise Malformed(f"Phải là chữ, tối đa {part.longest} ký tự.", f"{place}/{name}")
+            raise Malformed(f"Phải là chữ, tối đa {part.longest} ký tự.", f"{pointer}/{name}")
         else:
-            _check_letters(value, f"{place}/{name}")
-    if not any(_says(str(row.get(name) or "")) for name in ("name", "phone")):
-        raise Malformed("Mỗi người phải có tên hoặc số điện thoại.", place)
+            _check_letters(value, f"{pointer}/{name}")
+    if not any(_has_text(str(row.get(name) or "")) for name in ("name", "phone")):
+        raise Malformed("Mỗi người phải có tên hoặc số điện thoại.", pointer)
 
 
-def _says(text: str) -> bool:
-    return re.search(_SAYS, text) is not None
+def _has_text(text: str) -> bool:
+    return re.search(_HAS_TEXT, text) is not None
 
 
-def _check_letters(text: str, place: str) -> None:
+def _check_letters(text: str, pointer: str) -> None:
     if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise Malformed("Có ký tự không hợp lệ (nửa cặp thay thế của UTF-16).", place)
+        raise Malformed("Có ký tự không hợp lệ (nửa cặp thay thế của UTF-16).", pointer)

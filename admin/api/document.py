@@ -1,4 +1,4 @@
-"""The interface as a blueprint, and its OpenAPI 3.1 document."""
+"""The API's blueprint with all routes, and its OpenAPI 3.1 document."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ABOUT = (
 
 
 def create_api(runtime: Runtime) -> Blueprint:
-    """`/api/v1/…`; the document is open to everybody, all else asks for a token."""
+    """Return the blueprint of `/api/v1/…`; only the document is open without a token."""
     api = Api(runtime)
     add_contact_routes(api)
     add_campaign_routes(api)
@@ -40,7 +40,7 @@ def create_api(runtime: Runtime) -> Blueprint:
 
 
 def describe(api: Api) -> dict[str, Any]:
-    """The document: every route of the interface and nothing else, as routes are added with what is said of them."""
+    """Return the OpenAPI document. It has exactly the API's routes, as each is declared with its description."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "Loa", "version": "1", "description": _ABOUT},

@@ -1,4 +1,4 @@
-"""Figures out: what residents report, what goals there are, what is officially known. Three routes, never one figure."""
+"""API routes of figures: self-reports, goals and official figures, on three routes since they are never added up."""
 
 from __future__ import annotations
 
@@ -139,8 +139,10 @@ def add_figure_routes(api: Api) -> None:
     def show_figures(campaign_id: int) -> Response:
         now = datetime.now(UTC)
         with runtime.db.read() as session:
-            found = read_progress(session, campaign_id, user=bearer().as_user(), redis=runtime.redis, now=now)
-        return jsonify(_describe(found, now))
+            progress = read_progress(
+                session, campaign_id, user=bearer().as_user(), redis=runtime.redis, now=now
+            )
+        return jsonify(_describe(progress, now))
 
     @api.route(
         "GET",
@@ -178,25 +180,25 @@ def add_figure_routes(api: Api) -> None:
             areas=[
                 {
                     "area": area,
-                    "installed": each.installed,
-                    "day": each.day,
-                    "source": each.source,
-                    "is_sum": each.is_sum,
+                    "installed": figure.installed,
+                    "day": figure.day,
+                    "source": figure.source,
+                    "is_sum": figure.is_sum,
                 }
-                for area, each in sorted(known.items())
+                for area, figure in sorted(known.items())
             ],
         )
 
 
-def _describe(found: ProgressPage, now: datetime) -> dict[str, Any]:
-    head = found.head
+def _describe(progress: ProgressPage, now: datetime) -> dict[str, Any]:
+    head = progress.head
     return {
-        "campaign": found.chosen.id,
-        "kind": found.chosen.kind,
-        # To the minute: who asks again meanwhile is told that nothing is new.
+        "campaign": progress.chosen.id,
+        "kind": progress.chosen.kind,
+        # To the minute: a repeated read within it gets 304.
         "as_of": moment(now.replace(second=0, microsecond=0)),
-        "campaigns": found.campaigns,
-        "is_whole": found.is_whole,
+        "campaigns": progress.campaigns,
+        "is_whole": progress.is_whole,
         "self_reported": {
             **_describe_line(head.line),
             "basis": head.basis.value,
@@ -205,9 +207,9 @@ def _describe(found: ProgressPage, now: datetime) -> dict[str, Any]:
             "target": head.target,
             "is_of_place": head.is_of_place,
         },
-        "districts": _describe_table(found.districts),
-        "communes": {district: _describe_table(table) for district, table in found.communes.items()},
-        "organisations": _describe_table(found.organisations),
+        "districts": _describe_table(progress.districts),
+        "communes": {district: _describe_table(table) for district, table in progress.communes.items()},
+        "organisations": _describe_table(progress.organisations),
         "days": [{"day": day.isoformat(), "installed": installed} for day, installed in head.days],
     }
 
@@ -233,7 +235,7 @@ def _describe_line(line: RankRow) -> dict[str, Any]:
 
 
 def _describe_goal(goal: Goal) -> dict[str, Any]:
-    known = goal.denominator
+    denominator = goal.denominator
     return {
         "kind": goal.subject.kind,
         "scope": goal.subject.scope.value,
@@ -243,11 +245,11 @@ def _describe_goal(goal: Goal) -> dict[str, Any]:
         "deadline": goal.deadline.isoformat() if goal.deadline else None,
         "basis": goal.basis,
         "denominator": {
-            "value": known.value,
-            "as_of": known.as_of.isoformat(),
-            "source": known.source,
+            "value": denominator.value,
+            "as_of": denominator.as_of.isoformat(),
+            "source": denominator.source,
         }
-        if known
+        if denominator
         else None,
         "target": goal.target,
     }

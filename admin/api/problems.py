@@ -1,4 +1,4 @@
-"""What went wrong, as RFC 9457 has it: `application/problem+json`, the `detail` in Vietnamese and fit to act on."""
+"""Errors of the API as RFC 9457 problems: `application/problem+json`, with a helpful `detail` in Vietnamese."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from outreach.rules.errors import BadInput, LoaError, NotAllowed, NotFound, Wron
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 BEGINS = "/api/"
-# By status: the problem's name, and what is said where nobody has said more.
+# By status: the problem's name, and its default detail.
 _KINDS: dict[int, tuple[str, str]] = {
     400: ("bad-request", "Yêu cầu không đọc được. Hãy xem tài liệu của giao diện."),
     401: (
@@ -66,22 +66,22 @@ SCHEMA: dict[str, Any] = {
 
 
 def problem(status: int, detail: str = "", *, pointer: str | None = None, **headers: str) -> Response:
-    """A response that says what went wrong; header names with `_` for `-`."""
-    name, usual = _KINDS.get(status, (f"status-{status}", "Yêu cầu không thực hiện được."))
-    said: dict[str, Any] = {
+    """Return an error response; header names have `_` for `-`."""
+    name, default = _KINDS.get(status, (f"status-{status}", "Yêu cầu không thực hiện được."))
+    body: dict[str, Any] = {
         "type": f"urn:loa:{name}",
         "title": _TITLES.get(status, "Không thực hiện được"),
         "status": status,
-        "detail": detail or usual,
+        "detail": detail or default,
     }
     if pointer is not None:
-        said["pointer"] = pointer
+        body["pointer"] = pointer
     if status == 401:
         headers.setdefault("WWW_Authenticate", 'Bearer realm="loa"')
     if status in (429, 503):
         headers.setdefault("Retry_After", str(RETRY_AFTER_S))
     return Response(
-        json.dumps(said, ensure_ascii=False),
+        json.dumps(body, ensure_ascii=False),
         status,
         {name.replace("_", "-"): value for name, value in headers.items()},
         content_type=MEDIA_TYPE,
@@ -89,7 +89,7 @@ def problem(status: int, detail: str = "", *, pointer: str | None = None, **head
 
 
 class Malformed(BadInput):
-    """A body that is not what the document says; `pointer` is the part of it, as RFC 6901 writes it."""
+    """A body that does not match the document; `pointer` is the wrong part, as in RFC 6901."""
 
     def __init__(self, detail: str, pointer: str = "") -> None:
         super().__init__(detail)
@@ -97,18 +97,18 @@ class Malformed(BadInput):
 
 
 def is_api() -> bool:
-    """Whether the request at hand is one for the interface, be it to no route of it."""
+    """Return whether the current request is for the API, even if no route matches."""
     return request.path.startswith(BEGINS)
 
 
 def of_http(error: HTTPException) -> Response:
-    """What routing and reading found wrong, in our form."""
+    """Return an HTTP error of Flask as a problem."""
     allowed = dict(error.get_headers()).get("Allow")
     return problem(error.code or 500, **({"Allow": allowed} if allowed else {}))
 
 
 def install_problems(blueprint: Blueprint) -> None:
-    """On the blueprint; for what leads to no route of it, the application asks `is_api`."""
+    """Add the error handlers to the blueprint; for unknown routes the application uses `is_api`."""
 
     @blueprint.errorhandler(404)
     @blueprint.errorhandler(403)
@@ -129,7 +129,7 @@ def install_problems(blueprint: Blueprint) -> None:
     @blueprint.errorhandler(OverflowError)
     @blueprint.errorhandler(DataError)
     def unusable(_error: Exception) -> ResponseReturnValue:
-        """A number or a letter that no database takes: a row of that number is not there."""
+        """Answer a value that the database cannot store: a row with such an id does not exist."""
         return problem(404 if request.method == "GET" else 422)
 
     @blueprint.errorhandler(OperationalError)
@@ -142,7 +142,7 @@ def install_problems(blueprint: Blueprint) -> None:
 
     @blueprint.errorhandler(Exception)
     def fault(error: Exception) -> ResponseReturnValue:
-        # Where, and not what: the error's own words may quote numbers and names.
+        # Log the place only: the error's message may quote numbers and names.
         places = "".join(traceback.format_tb(error.__traceback__))
         log.error("api.fault at=%s error=%s\n%s", request.url_rule, type(error).__name__, places)
         return problem(500)

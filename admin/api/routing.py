@@ -1,10 +1,6 @@
-"""Routes with their OpenAPI, authentication, paging.
+"""Routes of the API with their OpenAPI descriptions, authentication by token, request limit and paging.
 
-A route and what the OpenAPI document says of it, told in one place.
-
-Who may come in: a token that opens, with the right that the route asks for, and not too often.
-
-Pages of a list: so many rows at most, and where the next page is.
+A route and its part of the OpenAPI document are declared together, so that they cannot differ.
 """
 
 from __future__ import annotations
@@ -27,7 +23,7 @@ from outreach.runtime import Runtime
 
 PREFIX = "/api/v1"
 _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
-# What the database numbers its rows with.
+# Range of a database id.
 ID: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
 _PROBLEMS = {
     400: "Not readable",
@@ -44,22 +40,22 @@ _PROBLEMS = {
 
 
 def ref(name: str) -> dict[str, Any]:
-    """A schema of the document by its name."""
+    """Return a reference to a schema of the document."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 class Api:
-    """The blueprint with its document. A route without a right is open to everybody."""
+    """The API's blueprint and its OpenAPI paths. A route without a right is open to everybody."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.blueprint = Blueprint("api", __name__, url_prefix=PREFIX)
         self.paths: dict[str, dict[str, Any]] = {}
         self._rights: dict[str, Right] = {}
-        self._asked: dict[str, set[str]] = {}  # what a query may name
+        self._query_names: dict[str, set[str]] = {}  # query parameters by endpoint
         install_problems(self.blueprint)
-        self.blueprint.before_request(self._let_in)
-        self.blueprint.after_request(_tag)
+        self.blueprint.before_request(self._authorise)
+        self.blueprint.after_request(_add_etag)
 
     def route(
         self,
@@ -73,28 +69,28 @@ class Api:
         parameters: Sequence[Mapping[str, Any]] = (),
         body: Mapping[str, Any] | None = None,
     ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-        """`answers`: by status what it means and its schema. `refusals`: beside those that every route has."""
+        """Declare a route. `answers`: description and schema by status. `refusals`: error statuses besides the usual ones."""
 
         def add(view: Callable[..., Response]) -> Callable[..., Response]:
             name = view.__name__
             endpoint = f"{self.blueprint.name}.{name}"
             if right:
                 self._rights[endpoint] = right
-            self._asked[endpoint] = {each["name"] for each in parameters if each["in"] == "query"}
+            self._query_names[endpoint] = {each["name"] for each in parameters if each["in"] == "query"}
             self.blueprint.add_url_rule(path, name, view, methods=[method], provide_automatic_options=False)
             usual = {400, 401, 403, 429, 503} if right else {400, 503}
-            named = [
+            path_parameters = [
                 {"name": argument, "in": "path", "required": True, "schema": ID}
                 for argument in _ARGUMENT.findall(path)
             ]
-            if named:
+            if path_parameters:
                 usual.add(404)
             operation: dict[str, Any] = {
                 "operationId": name,
                 "summary": summary,
-                "parameters": [*named, *parameters],
+                "parameters": [*path_parameters, *parameters],
                 "responses": {
-                    **{str(status): _answer(*told) for status, told in answers.items()},
+                    **{str(status): _answer(*answer) for status, answer in answers.items()},
                     **{
                         str(status): _answer(_PROBLEMS[status], ref("Problem"), MEDIA_TYPE)
                         for status in sorted(usual | set(refusals))
@@ -116,19 +112,19 @@ class Api:
 
         return add
 
-    def _let_in(self) -> Response | None:
+    def _authorise(self) -> Response | None:
         right = self._rights.get(request.endpoint or "")
         refused = authenticate(self.runtime, right) if right else None
         if refused is None and (
-            unknown := set(request.args) - self._asked.get(request.endpoint or "", set())
+            unknown := set(request.args) - self._query_names.get(request.endpoint or "", set())
         ):
-            # Mistyped, it would be left out of account without a word.
+            # A mistyped parameter would otherwise be ignored silently.
             return problem(400, f"Địa chỉ này không có tham số {', '.join(sorted(unknown))[:200]}.")
         return refused
 
 
-def _tag(response: Response) -> Response:
-    """Who has read it before and asks again gets no body."""
+def _add_etag(response: Response) -> Response:
+    """Add an ETag: a repeated read of unchanged data gets 304 without a body."""
     if request.method in ("GET", "HEAD") and response.status_code == 200:
         response.headers["Cache-Control"] = "private, no-cache"
         response.add_etag()
@@ -136,8 +132,10 @@ def _tag(response: Response) -> Response:
     return response
 
 
-def _answer(says: str, schema: Mapping[str, Any], media_type: str = "application/json") -> dict[str, Any]:
-    return {"description": says, "content": {media_type: {"schema": schema}}}
+def _answer(
+    description: str, schema: Mapping[str, Any], media_type: str = "application/json"
+) -> dict[str, Any]:
+    return {"description": description, "content": {media_type: {"schema": schema}}}
 
 
 log = logging.getLogger(__name__)
@@ -145,40 +143,43 @@ WINDOW_S = 60
 
 
 def authenticate(runtime: Runtime, right: Right) -> Response | None:
-    """The refusal, or None: then `bearer()` says who it is."""
+    """Check the request's token. Returns the refusal, or None; `bearer()` then returns the token's owner."""
     scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
     now = datetime.now(UTC)
-    found = None
+    token_bearer = None
     if scheme.lower() == "bearer":
         with runtime.db.read() as session:
-            found = authenticate_token(session, text.strip(), now=now)
-    if found is None:
+            token_bearer = authenticate_token(session, text.strip(), now=now)
+    if token_bearer is None:
         return problem(401)
-    if wait := _count(runtime, found.token_id):
+    if wait := _count_request(runtime, token_bearer.token_id):
         return problem(429, Retry_After=str(wait))
-    if found.is_to_be_noted:
+    if token_bearer.is_to_be_noted:
         with runtime.db.write() as session:
-            record_use(session, found.token_id, now=now)
-    if not found.may(right):
+            record_use(session, token_bearer.token_id, now=now)
+    if not token_bearer.may(right):
         return problem(403, f"Mã truy cập này không có quyền {right.value}.")
-    g.bearer = found
+    g.bearer = token_bearer
     return None
 
 
 def bearer() -> Bearer:
-    """Who asks, once let in."""
-    found: Bearer = g.bearer
-    return found
+    """Return the authenticated bearer of this request."""
+    token_bearer: Bearer = g.bearer
+    return token_bearer
 
 
-def _count(runtime: Runtime, token_id: int) -> int:
-    """Seconds to wait; 0 where it may go on. Redis away lets pass: the database bears what one system asks."""
+def _count_request(runtime: Runtime, token_id: int) -> int:
+    """Count a request. Returns the seconds to wait, 0 if it may go on.
+
+    If Redis is unavailable the request passes: the database can bear the requests of one system.
+    """
     try:
-        times, left = hit(runtime.redis, f"loa:api:{token_id}", window_s=WINDOW_S)
+        count, seconds_left = hit(runtime.redis, f"loa:api:{token_id}", window_s=WINDOW_S)
     except RedisError as error:
         log.warning("api.limits_away error=%s", type(error).__name__)
         return 0
-    return left if times > runtime.settings.api_requests_per_minute else 0
+    return seconds_left if count > runtime.settings.api_requests_per_minute else 0
 
 
 USUAL, MOST = 50, 200
@@ -199,12 +200,12 @@ NEXT: dict[str, Any] = {"type": ["string", "null"], "description": "Address of t
 
 
 def read_page() -> tuple[int, int | None]:
-    """`limit` and `after` as asked. Raises BadRequest."""
+    """Return `limit` and `after` of the query. Raises BadRequest."""
     return read_number("limit", most=MOST) or USUAL, read_number("after", most=ID["maximum"])
 
 
 def read_number(name: str, *, most: int) -> int | None:
-    """A whole number from 1 in the query, None where it is not asked. Raises BadRequest."""
+    """Return a whole number from 1 to `most` in the query, None if it is missing. Raises BadRequest."""
     text = request.args.get(name)
     if text is None:
         return None

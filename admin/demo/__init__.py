@@ -1,0 +1,1 @@
+"""Demo data: invented people, a half-sent campaign, goals and figures."""

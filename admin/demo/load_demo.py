@@ -1,11 +1,9 @@
-"""Demo campaign, sent and answered.
-
-Demo data: a province with a Front committee, five organisations, invented people and a campaign half done.
+"""Demo data: a province with a Front committee, five organisations, invented people and a half-sent campaign.
 
 Every number is a sample number, or for more people than there are of those a number made up at run time,
 which only a gateway that is not live may get. Names are put together by chance.
 
-The demo's large numbers: what a campaign's sending and answers leave behind, written by a few statements.
+For large demos the rows that sending and answers leave behind are written by a few SQL statements.
 """
 
 from __future__ import annotations
@@ -67,9 +65,9 @@ TEXT = (
     "[{name} ơi, ]UB MTTQ tỉnh Kon Tum mời ông/bà cài Bluezone để phòng dịch: {link} "
     "Trả lời: 1 đã cài, 2 chưa, 3 không có smartphone, 4 cần giúp, TC thôi nhận tin"
 )
-# More messages than these are sent and answered by a few statements, without the use cases: a million in a minute.
+# More messages than this are sent and answered by a few SQL statements instead of the use cases: a million in a minute.
 _ONE_BY_ONE = 5_000
-# Why messages do not arrive, and how often among those.
+# Causes of undelivered messages, with their weights.
 _LOST = ((Cause.UNREACHABLE, Cause.BAD_NUMBER, Cause.EXPIRED, Cause.BLOCKED), (60, 22, 12, 6))
 _SAID = (
     ("1", 46),
@@ -92,9 +90,9 @@ _KEPT = (
 
 
 def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
-    """Fill an empty database in one transaction; the number of people.
+    """Fill an empty database in one transaction. Returns the number of people.
 
-    Raises BadInput where there is data already, or where messages would reach real people.
+    Raises BadInput if there is data already, or if messages would reach real people.
     """
     if runtime.settings.is_live:
         raise BadInput("Cổng tin nhắn đang gửi thật, không nạp dữ liệu mẫu được. Hãy dùng bộ mô phỏng.")
@@ -137,7 +135,7 @@ def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
 def _run_campaign(
     session: Session, settings: Settings, *, contacts: int, chance: random.Random, now: datetime
 ) -> None:
-    """A campaign of three days ago: half sent and answered as residents do, then paused."""
+    """Create a campaign of three days ago: half sent and answered as residents do, then paused."""
     then = now - timedelta(days=3)
     draft = read_draft(
         {
@@ -146,7 +144,7 @@ def _run_campaign(
             "lists": [name for _, _, name in ORGANISATIONS],
             "sender": SENDER,
             "unaccented": True,
-            "pace": 20,  # slow enough for a pause to be practised
+            "pace": 20,  # slow enough to practise pausing
             "goal": {"share": 0.5},
             "step": [{"after_days": 5, "at": "18:00", "text": f"Nhắc lại: {TEXT}"}],
         },
@@ -174,7 +172,7 @@ def _run_campaign(
 def _pretend_to_send(
     session: Session, settings: Settings, stream_id: int, *, most: int, chance: random.Random, then: datetime
 ) -> int:
-    """What a worker and the gateway would have done with one batch of at most so many; how many messages."""
+    """Do what a worker and the gateway would have done with one batch. Returns its number of messages."""
     renderer = Renderer(public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key))
     batch = claim(
         session,
@@ -206,7 +204,7 @@ def _pretend_to_send(
 def _answer_as_residents(
     session: Session, campaign_id: int, *, chance: random.Random, keys: AnswerContext, then: datetime
 ) -> None:
-    """Four in ten of those reached answer within two days, two thirds of them on the page."""
+    """Record answers: four in ten of those reached answer within two days, two thirds of them on the page."""
     reached = session.execute(
         select(Recipient.id, Phone.e164)
         .join(Phone, Phone.id == Recipient.phone_id)
@@ -241,7 +239,7 @@ _ASKED_OF, _ANSWER = 5, 2
 
 
 def send_in_bulk(session: Session, campaign_id: int, count: int, *, then: datetime) -> None:
-    """Make `count` of a campaign's waiting messages sent, reported on and answered as at that moment."""
+    """Mark `count` waiting messages of a campaign as sent, reported and answered at the moment `then`."""
     waiting = (
         select(Message.id)
         .where(Message.campaign_id == campaign_id, Message.state == MessageState.QUEUED)

@@ -1,8 +1,6 @@
-"""Demo people and figures.
+"""Demo people and figures: random names in the lists of five organisations, two goals, official and agency figures.
 
-The demo's people: invented names put together by chance, in the lists of five organisations.
-
-The demo's goals and the figures of others: the letter's two goals, and made-up figures that say so.
+The goals are those of the province's letter; the invented figures say that they are invented.
 """
 
 from __future__ import annotations
@@ -85,12 +83,12 @@ def invent_people(session: Session, count: int, *, under: str, chance: random.Ra
         made = create_organisation(
             session, code=code, name=name, kind=OrganisationKind.MASS, area_code="62", parent_code=under
         )
-        brought = find_or_create_list(session, organisation_id=made.id, name=list_name, now=now)
-        brought.basis, brought.basis_note = LegalBasis.MEMBERSHIP, "Điều lệ của tổ chức"
-        lists.append(brought.id)
+        contact_list = find_or_create_list(session, organisation_id=made.id, name=list_name, now=now)
+        contact_list.basis, contact_list.basis_note = LegalBasis.MEMBERSHIP, "Điều lệ của tổ chức"
+        lists.append(contact_list.id)
     numbers = _numbers(count)
     for start in range(1, count + 1, _CHUNK):
-        # The tables are empty: a person and their phone get the same number.
+        # The tables are empty: a person and their phone get the same id.
         ids = range(start, min(start + _CHUNK, count + 1))
         _fill(session, Contact, [_person(id_, communes, chance, now) for id_ in ids])
         _fill(
@@ -132,7 +130,7 @@ def _person(id_: int, communes: Any, chance: random.Random, now: datetime) -> di
 
 
 def _fill(session: Session, model: type[Base], rows: list[dict[str, Any]]) -> None:
-    """Many rows at once, in PostgreSQL's own way where it is PostgreSQL."""
+    """Insert many rows at once, on PostgreSQL by its own fast way."""
     if session.get_bind().dialect.name != "postgresql":
         session.execute(insert(model), rows)
         return
@@ -148,7 +146,7 @@ def _fill(session: Session, model: type[Base], rows: list[dict[str, Any]]) -> No
 
 
 def _numbers(count: int) -> Iterator[str]:
-    """Sample numbers first; the 280,000 used up, numbers that are merely valid."""
+    """Yield the 280,000 sample numbers first, then numbers that are merely valid."""
     made = 0
     for block in range(1000):
         for last in range(10_000):

@@ -1,7 +1,7 @@
 """Charts as SVG, drawn on the server: no script, readable in print, with a title and a description. Pure.
 
 Drawn 320 units wide, so that letters stay readable on a phone; a stylesheet limits how far it is blown up.
-Words and numbers come in as they are to be read. What is not known has no bar, only its words.
+Texts and numbers are given as they are displayed. An unknown value has no bar, only its text.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from markupsafe import Markup, escape
 
 WIDTH = 320
 _ROW = 36
-_TOP = 26  # room for the goal's words
+_TOP = 26  # room for the goal's label
 _TILE_ROW = 66
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """`value` is a share from 0 up, or None where it is not known; `text` says it in words."""
+    """A bar: `value` is a share from 0 up, None if unknown; `text` is its label."""
 
     label: str
     value: float | None
@@ -40,7 +40,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A line to be reached: a share on bars, a count over time."""
+    """The line of a goal: a share on bars, a count over time."""
 
     value: float
     text: str
@@ -48,9 +48,9 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Where a count goes from its last point to the goal, as places among the days.
+    """The way of a count from its last point to the goal, in positions on the axis of days.
 
-    `fan` is the earliest, the likely and the latest day of a forecast, each None where it is beyond telling; None where
+    `fan` is the earliest, the likely and the latest day of a forecast, each None if it cannot be told; None if
     there is no forecast. `needed_by` is the deadline, while it lies ahead and the goal is not reached.
     """
 
@@ -59,7 +59,7 @@ class Projection:
 
 
 def bar_chart(name: str, title: str, description: str, bars: Sequence[Bar], *, goal: Goal | None) -> Markup:
-    """Horizontal bars, one below the other, with the goal as a mark on each. `name` is unique on a page."""
+    """Draw horizontal bars, with the goal as a mark on each. `name` is unique on a page."""
     top = _round_up(max([0.1, *(bar.value or 0 for bar in bars), *([goal.value * 1.1] if goal else [])]))
     height = _TOP + _ROW * len(bars) + 4
     parts = []
@@ -82,7 +82,7 @@ def bar_chart(name: str, title: str, description: str, bars: Sequence[Bar], *, g
     if goal:
         x = WIDTH * goal.value / top
         parts.append(_goal_words(goal.text, x, _TOP - 10))
-        # Across each bar alone: through the whole chart it would strike out words and numbers.
+        # A mark on each bar: a line through the whole chart would cross out texts and numbers.
         parts += [
             Markup('<line class="goal" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(_n(x), y + 15, y + 33)
             for y in range(_TOP, _TOP + _ROW * len(bars), _ROW)
@@ -100,14 +100,14 @@ def line_chart(
     deadline: tuple[int, str] | None,
     ahead: Projection | None = None,
 ) -> Markup:
-    """A count over the days: (day's words, count, count's words). `deadline` is a place among the days, and words.
+    """Draw a count over the days: (day's label, count, count's label). `deadline`: position on the axis, label.
 
     With `ahead` the fan of the forecast and, dashed, the way that the goal by the deadline would take.
     """
     left, right, low, high = 4, WIDTH - 4, 190, 34
     last: float = max(len(points) - 1, deadline[0] if deadline else 0, 1)
     if ahead and goal and points:
-        # A forecast far off must not press the days that were into a corner.
+        # A distant forecast must not squeeze the past days into a corner.
         last = max(last, min((ahead.fan[2] or 2 * last) if ahead.fan else 0, 2 * last))
     top = max([1, *(count for _, count, _ in points), *([int(goal.value * 1.08)] if goal else [])])
 
@@ -137,7 +137,7 @@ def line_chart(
         spots = [at(place, count) for place, (_, count, _) in enumerate(points)]
         path = " ".join(f"{x},{y}" for x, y in spots)
         x, y = spots[-1]
-        # What lies ahead is to the right.
+        # The future is on the right.
         beside = "end" if float(x) > (WIDTH / 5 if ahead else WIDTH / 2) else "start"
         parts.append(
             Markup('<polyline class="line" points="{}"/>').format(path)
@@ -163,11 +163,11 @@ def _draw_ahead(
     last: float,
     at: Callable[[float, float], tuple[str, str]],
 ) -> list[Markup]:
-    """From the last point: a fan between the earliest and the latest day, the likely way, and the needed one."""
+    """Draw from the last point: the fan between earliest and latest day, the likely line, and the needed one."""
     start, count = len(points) - 1, points[-1][1]
 
     def end(place: float | None) -> tuple[str, str]:
-        # What ends beyond the edge is cut off where it meets it; what ends nowhere stays level.
+        # A line that ends beyond the edge is cut off there; a line without an end stays level.
         if place is None:
             return at(last, count)
         if place <= last:
@@ -178,7 +178,7 @@ def _draw_ahead(
     parts = []
     if ahead.fan:
         soon, likely, late = (end(place) for place in ahead.fan)
-        # Where the late edge leaves the picture, the fan reaches up into its corner.
+        # If the late line leaves the picture, the fan includes its corner.
         top = at(last, goal.value)
         corner = [top] if late[1] != top[1] else []
         points_of_fan = " ".join(f"{x},{y}" for x, y in [first, soon, *corner, late])
@@ -196,7 +196,7 @@ def _way(look: str, start: tuple[str, str], end: tuple[str, str]) -> Markup:
 
 
 def tile_grid(name: str, title: str, description: str, tiles: Sequence[Tile], *, goal: Goal | None) -> Markup:
-    """Areas as tiles where they lie towards each other; the darker, the nearer to the goal, the figure in each."""
+    """Draw areas as tiles at their positions: the darker, the nearer to the goal; each with its figure."""
     columns = max([3, *(tile.column + 1 for tile in tiles)])
     width = WIDTH / columns
     parts = []
@@ -218,7 +218,7 @@ def tile_grid(name: str, title: str, description: str, tiles: Sequence[Tile], *,
 
 
 def _level(value: float | None, goal: Goal | None) -> str:
-    """Fifths of the way to the goal (or to everybody), in words of the stylesheet."""
+    """Return the CSS class for the fifth of the way to the goal (or to everybody)."""
     if value is None:
         return "unknown"
     if goal and value >= goal.value:
@@ -248,12 +248,12 @@ def _goal_words(text: str, x: float, y: float) -> Markup:
 
 
 def _round_up(share: float) -> float:
-    """To a tenth; a bar never reaches past the edge."""
+    """Round up to a tenth, so that a bar never reaches past the edge."""
     return ceil(share * 10 - 1e-9) / 10
 
 
 def _shorten(label: str, most: int) -> Markup:
-    """The whole name stands in the table below."""
+    """Shorten a label; the table below the chart has the full name."""
     return escape(label if len(label) <= most else label[: most - 1].rstrip() + "…")
 
 

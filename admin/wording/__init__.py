@@ -1,0 +1,1 @@
+"""Texts of the admin site: labels, number formats, warnings, sentences about figures."""

@@ -1,4 +1,4 @@
-"""What the audit's actions, and what it notes of them, are called in words."""
+"""Labels of the audit log: its actions, and the details and changes it records."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ _VALUES: dict[str, dict[str, Any]] = {
         "kind": _l("loại"),
     },
 }
-_FAMILIES = {
+_LABEL_GROUPS = {
     "role": "role",
     "basis": "basis",
     "label": "answer",
@@ -254,12 +254,12 @@ _FAMILIES = {
 
 
 def describe(details: dict[str, Any]) -> list[tuple[str, str]]:
-    """Each noted fact as its name and its value in words; what has no words stands as it was noted."""
-    return [(str(DETAILS.get(key, key)), _in_words(key, value)) for key, value in details.items()]
+    """Return each detail as label and value; without a label, as it was recorded."""
+    return [(str(DETAILS.get(key, key)), _value_label(key, value)) for key, value in details.items()]
 
 
 def describe_changes(changes: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Each changed field as its name, its value before and after; numbers masked, as elsewhere."""
+    """Return each changed field as label, old and new value; phone numbers are masked, as elsewhere."""
     return [
         (_field(key), _value(key, before), _value(key, after)) for key, (before, after) in changes.items()
     ]
@@ -281,8 +281,8 @@ def _value(key: str, value: Any) -> str:
     return str(LABELS.get(f"{key}.{value}") or _VALUES["sex"].get(value) or value)
 
 
-def _in_words(key: str, value: Any) -> str:
+def _value_label(key: str, value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(_in_words(key, each) for each in value)
-    known = _VALUES.get(key, {}).get(value) or LABELS.get(f"{_FAMILIES.get(key)}.{value}")
+        return ", ".join(_value_label(key, each) for each in value)
+    known = _VALUES.get(key, {}).get(value) or LABELS.get(f"{_LABEL_GROUPS.get(key)}.{value}")
     return str(known or value)

@@ -1,10 +1,6 @@
-"""Warnings, changes, experiments, text names.
+"""Texts about campaigns: warnings, changes between versions, results of experiments, names of the texts.
 
-A campaign's doubts and changes in an officer's words.
-
-What each step of a campaign brought, in plain sentences.
-
-What the texts that residents read are called, by their path (planning/texts.py).
+The names of the texts that residents read are by path (campaigns/rules/content_texts.py).
 """
 
 from __future__ import annotations
@@ -28,7 +24,7 @@ from campaigns.rules.content_texts import split_content
 from campaigns.rules.reach import ShareDifference
 from campaigns.rules.warnings import CampaignWarning
 
-# doubt: (how serious, what is wrong and what to do)
+# warning: (severity, what is wrong and what to do)
 DOUBTS: dict[CampaignWarning, tuple[str, Any]] = {
     CampaignWarning.EMPTY_AUDIENCE: (
         "error",
@@ -137,7 +133,7 @@ _UNREGISTERED_IN_TRAINING = _l(
 
 
 def show_doubts(doubts: Sequence[CampaignWarning], *, is_live: bool) -> list[tuple[str, str]]:
-    """How serious and in which words. In training what only real sending needs is said softly, or not at all."""
+    """Return severity and text of each warning. In training, warnings about real sending are milder or left out."""
     shown = []
     for doubt in doubts:
         if is_live or doubt not in (CampaignWarning.SENDER_UNREGISTERED, CampaignWarning.LINK_UNSAFE):
@@ -185,12 +181,12 @@ _FIELD_NAMES: dict[str, Any] = {
     "content": _l("Câu hỏi, trang trả lời và lời đáp"),
     "step": _l("Nhắc lại"),
 }
-# Long enough for single words to be worth marking.
+# Fields with texts long enough to mark single words.
 _MARK_FROM = 30
 
 
 def name_errors(errors: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Key, name of the field and sentence, for the summary above a form."""
+    """Return key, field name and message of each error, for the summary above a form."""
     named = []
     for key, sentence in errors.items():
         if key.startswith("step-"):
@@ -205,7 +201,7 @@ def name_errors(errors: Mapping[str, str]) -> list[tuple[str, str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class ShownChange:
-    """A change to read: `runs` are ("same" | "gone" | "new", text) for a text, else before and after."""
+    """A change for display: `runs` are ("same" | "gone" | "new", text) for a text, else old and new value."""
 
     name: str
     before: str
@@ -216,7 +212,7 @@ class ShownChange:
 def show_changes(
     changes: list[VersionChange], *, areas: Mapping[str, str], organisations: Mapping[str, str]
 ) -> list[ShownChange]:
-    """Changes with their names, values and marked words. `areas`, `organisations`: names by code."""
+    """Return changes with labels, values and marked words. `areas`, `organisations`: names by code."""
     shown = []
     for change in changes:
         before, after = (
@@ -228,12 +224,14 @@ def show_changes(
     return shown
 
 
-def show_conditions(said: Mapping[str, Any], *, organisations: Mapping[str, str]) -> list[tuple[str, str]]:
-    """What a campaign asks of people besides lists and areas: (name, values)."""
+def show_conditions(
+    description: Mapping[str, Any], *, organisations: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Return the audience's conditions besides lists and areas: (name, values)."""
     return [
-        (str(_NAMES[key]), _show(key, said[key], {}, organisations))
+        (str(_NAMES[key]), _show(key, description[key], {}, organisations))
         for key in ("organisations", *_CHOICES)
-        if said.get(key)
+        if description.get(key)
     ]
 
 
@@ -314,7 +312,7 @@ _CHOICES = {"languages": LANGUAGES, "smartphone": SMARTPHONE, "answered": ANSWER
 
 
 def _mark(before: str, after: str) -> list[tuple[str, str]]:
-    """Word by word: what stayed, what went, what came."""
+    """Compare two texts word by word."""
     old, new = (re.findall(r"\w+|\s+|[^\w\s]+", text) for text in (before, after))
     runs: list[tuple[str, str]] = []
     for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
@@ -330,7 +328,7 @@ def _mark(before: str, after: str) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class ShownLift:
-    """A comparison to read: what was compared, what was counted, how sure it is, and what follows."""
+    """A comparison for display: what was compared, the counts, how certain it is, and the conclusion."""
 
     title: str
     counted: str
@@ -397,7 +395,7 @@ def _sure(difference: ShareDifference) -> str:
 
 
 def _points(share: float) -> str:
-    """4,2 or −0,5: percentage points, with a minus that is one."""
+    """Format percentage points: 4,2 or −0,5, with a real minus sign."""
     rounded = round(share * 100, 1) + 0.0
     return f"{'−' if rounded < 0 else ''}{format_decimal(abs(rounded), '#,##0.0')}"
 
@@ -450,7 +448,7 @@ PARTS: dict[str, Any] = {
 
 
 def name_of_text(path: str, kind: str = "") -> str:
-    """Its name where nothing around it says more; the path where it has none. In campaigns of a `kind` by its words."""
+    """Return the full name of a text, in the words of its kind; the path if it has none."""
     if path.startswith("languages."):
         _languages, code, below = path.split(".", 2)
         return f"{LANGUAGES.get(code, code)}: {name_of_text(below, kind)}"
@@ -467,7 +465,7 @@ def name_of_text(path: str, kind: str = "") -> str:
 
 
 def own_texts(content: Mapping[str, Any], kind: str) -> list[tuple[str, str]]:
-    """Name and wording of what a campaign says otherwise than its kind: `content` holds nothing else."""
+    """Return name and text of all that differs from the campaign's kind: `content` holds nothing else."""
     texts, _rest = split_content(content)
     return [(name_of_text(path, kind), text) for path, text in texts.items()]
 
@@ -476,5 +474,5 @@ def _answer(label: str, kind: str) -> str:
     return label_of(label, "answer", kind) if f"answer.{label}" in LABELS else label
 
 
-# Whose texts staff enter: everybody else gets the Vietnamese one.
+# Languages that staff may add texts in; without one, residents get the Vietnamese text.
 OTHER_LANGUAGES = {code: name for code, name in LANGUAGES.items() if code != "vi"}

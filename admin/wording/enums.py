@@ -1,14 +1,7 @@
-"""Labels of enums.
+"""Labels of enum values.
 
-Words of the work list: what a case is about and how it ended; where an officer heard an answer.
-
-What the interface's rights and the events of webhooks are called in words.
-
-Words of the pages on people: an upload's states, a column's meanings, why a row or a number is not taken.
-
-Words of the outreach log: by which way people were told.
-
-Words of the sheets for visits: why somebody is on one, and what was found.
+Cases and their outcomes, places where an answer was heard, API rights, webhook events, states of uploads, meanings of
+columns, reasons for issues and suppressions, kinds of activities, reasons and outcomes of visits.
 """
 
 from __future__ import annotations
@@ -127,7 +120,7 @@ _COLUMNS = {
     Column.LANGUAGE: _l("Ngôn ngữ"),
     Column.CORRECTS: _l("Mã dòng của tệp cần sửa"),
 }
-# In the order in which an officer looks for them.
+# In the order of the choices.
 MEANINGS = ("", PHONE, Column.NAME, *(each for each in Column if each is not Column.NAME))
 _ROWS = {
     PhoneStatus.OK: _l("Hợp lệ"),

@@ -1,4 +1,4 @@
-"""Words and numbers as an officer reads them: states, causes and answers in words, figures in the language's form."""
+"""Template filters: labels of states, causes and answers, and numbers in the form of the page's language."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ LABELS: dict[str, Any] = {
             Label.UNCLEAR: _l("Chưa rõ"),
         }.items()
     },
-    # Where there is nothing to install, the same two answers are called after the deed.
+    # In campaigns without an app these two answers are named after the action.
     **{
         f"{family}.{label.value}.{kind}": word
         for kind, (done, not_done) in {
@@ -152,25 +152,25 @@ LABELS: dict[str, Any] = {
 
 
 def label_of(value: Any, family: str, kind: str = "") -> str:
-    """The words for a status: `{{ campaign.state | word("state") }}`; in a kind of campaign by its own, if it has any."""
+    """Return the label of a value: `{{ campaign.state | label("state") }}`; in the words of a campaign kind if it has any."""
     key = f"{family}.{getattr(value, 'value', value)}"
     return str(LABELS.get(f"{key}.{kind}") or LABELS[key])
 
 
 def number(value: float | None) -> str:
-    """540.438; a dash for what is not known."""
-    if isinstance(value, int):  # most of them, and Babel takes its time
+    """Format a number: 540.438, a dash for None."""
+    if isinstance(value, int):  # the usual case, and Babel is slow
         return f"{value:,}" if str(get_locale()) == "en" else f"{value:,}".replace(",", ".")
     return "–" if value is None else str(format_decimal(value))
 
 
 def percent(share: float | None) -> str:
-    """50,3%; a dash for what is not known."""
+    """Format a share: 50,3%, a dash for None."""
     return "–" if share is None else str(format_percent(share, "#,##0.0%"))
 
 
 def moment(value: datetime | None) -> str:
-    """08:05 15/8/2020 in Vietnam's time."""
+    """Format a moment in Vietnam's time: 08:05 15/8/2020."""
     if value is None:
         return "–"
     local = value.astimezone(VIETNAM)
@@ -178,12 +178,12 @@ def moment(value: datetime | None) -> str:
 
 
 def clock(value: datetime) -> str:
-    """08:05 in Vietnam's time."""
+    """Format a time in Vietnam: 08:05."""
     return f"{value.astimezone(VIETNAM):%H:%M}"
 
 
 def duration(span: timedelta) -> str:
-    """5 phút, 3 giờ, 2 ngày: rounded down to the largest unit."""
+    """Format a span, rounded down to its largest unit: 5 phút, 3 giờ, 2 ngày."""
     minutes = max(0, int(span.total_seconds() // 60))
     if minutes >= 2880:
         return _("%(n)s ngày", n=number(minutes // 1440))
@@ -193,12 +193,12 @@ def duration(span: timedelta) -> str:
 
 
 def day(iso: str | None) -> str:
-    """15/8/2020; empty where there is none."""
+    """Format an ISO date: 15/8/2020, "" for None."""
     return "/".join(part.lstrip("0") for part in reversed(iso.split("-"))) if iso else ""
 
 
 def install_filters(app: Flask) -> None:
-    """Make them filters of the templates."""
+    """Register the template filters."""
     app.jinja_env.filters.update(
         label=label_of,
         number=number,

@@ -1,9 +1,4 @@
-"""Leaders' page, reach columns.
-
-What the leader's page says in words: whether the goal will be reached, and what needs a decision.
-
-What is told of a campaign's reach: the lines of its table, and the columns of its files.
-"""
+"""Texts of the leaders' page (forecast, what needs a decision), and rows and columns of the reach table and files."""
 
 from __future__ import annotations
 
@@ -21,7 +16,7 @@ from campaigns.analytics.progress import LeadGoal
 from campaigns.rules.progress import Concern, ConcernKind, Outlook
 from campaigns.rules.reach import ReachMeasure, ReachTotals
 
-# The colour of the mark, and its words.
+# outlook: (colour of the badge, text)
 OUTLOOKS: dict[Outlook, tuple[str, Any]] = {
     Outlook.REACHED: ("good", _l("Đã đạt")),
     Outlook.ON_TRACK: ("good", _l("Kịp hạn theo đà này")),
@@ -35,7 +30,7 @@ OUTLOOKS: dict[Outlook, tuple[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class ShownConcern:
-    """One line of what needs a decision; `look` is the colour of its mark."""
+    """A matter that needs a decision; `look` is the colour of its badge."""
 
     mark: str
     look: str
@@ -49,7 +44,7 @@ def show_concern(concern: Concern, head: LeadGoal) -> ShownConcern:
 
 
 def _names(concern: Concern) -> str:
-    """The first few by name, and how many more."""
+    """Return the first few names and the number of the others."""
     named = "; ".join(concern.names)
     more = concern.count - len(concern.names)
     return _("%(names)s và %(n)s nơi khác", names=named, n=more) if more > 0 else named
@@ -200,7 +195,7 @@ Parts = Mapping[tuple[int | None, int | None, str | None], ReachTotals]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line over all steps: `values` of each, then of all. `is_part` of the line above it."""
+    """A row of the table: `values` by step, then the total. `is_part`: counted in the row above."""
 
     name: str
     values: list[int]
@@ -214,7 +209,7 @@ def step_name(number: int) -> str:
 def step_rows(
     steps: Iterable[ReachTotals], total: ReachTotals, *, price: float, kind: str, has_app: bool
 ) -> list[Row]:
-    """What became of each step's messages, and what people did meanwhile."""
+    """Return the rows of the reach table: results of each step's messages, and people's actions."""
     columns = [*steps, total]
 
     def row(name: str, of: Callable[[ReachTotals], int], *, is_part: bool = False) -> Row:
@@ -263,8 +258,8 @@ def file_rows(
     price: float,
     kind: str = "",
 ) -> list[list[str | int]]:
-    """A header and a row for each step, organisation and place. `steps` are their numbers, `places` (district, commune)."""
-    found = sorted(
+    """Return a header and a row per step, organisation and place. `steps`: number by id, `places`: (district, commune) by code."""
+    present = sorted(
         {
             (measure, detail)
             for counts in parts.values()
@@ -273,7 +268,7 @@ def file_rows(
         }
     )
     order = list(ReachMeasure)
-    columns = sorted(found, key=lambda column: (order.index(column[0]), column[1]))
+    columns = sorted(present, key=lambda column: (order.index(column[0]), column[1]))
     head: list[str | int] = [
         _("Bước"),
         _("Tổ chức"),
@@ -334,13 +329,13 @@ def _column(measure: ReachMeasure, detail: str, kind: str) -> str:
     if not detail:
         return names[measure]
     if measure in (ReachMeasure.ARMS, ReachMeasure.ARMS_INSTALLED):
-        return f"{names[measure]}: {_arm(detail)}"
+        return f"{names[measure]}: {_group_label(detail)}"
     family = families.get(measure)
     return f"{names[measure]}: {_word(family, detail, kind) if family else detail}"
 
 
-def _arm(detail: str) -> str:
-    """A group of the comparison, by its number (planning.lots)."""
+def _group_label(detail: str) -> str:
+    """Return the label of an experiment's group, by its number."""
     words = {"0": _("không nhắn"), "1": _("nội dung thứ nhất"), "2": _("nội dung thứ hai")}
     return words.get(detail, detail)
 

@@ -1,4 +1,4 @@
-"""The daily report's page in words: the hours of the day with what became of each, mail, the form's fields."""
+"""Texts of the daily report's page: the day's timetable, mail, and the fields of the settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from campaigns.reports.report_mail import end_of
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """One hour of the day: `done_at` when it happened, else `left` until it, in words; `look` marks an alarm."""
+    """An entry of the timetable: `done_at` if it happened, else the time `left`, as a text; `look` marks an alarm."""
 
     clock: str
     text: str
@@ -29,7 +29,7 @@ class Hour:
 
 @dataclass(frozen=True, slots=True)
 class MailLine:
-    """A kind of mail: how many went, wait, were refused; `error` of the last try that failed."""
+    """Counts of one kind of mail: sent, waiting, refused; `error` of the last failed attempt."""
 
     purpose: str
     sent: int
@@ -53,8 +53,8 @@ HURDLES: dict[MailObstacle, Any] = {
 
 
 def hours_of_the_day(standing: DayStatus, now: datetime) -> list[Hour]:
-    """The timetable with what has happened and how long it is to what is to come."""
-    hours, held, iso = standing.form.hours, standing.held, standing.day.isoformat()
+    """Return the day's timetable, with what has happened and the time left until the rest."""
+    hours, day, iso = standing.form.hours, standing.held, standing.day.isoformat()
     first = standing.issues[0] if standing.issues else None
 
     def hour(clock: str, text: str, done_at: datetime | None, look: str = "") -> Hour:
@@ -66,21 +66,21 @@ def hours_of_the_day(standing: DayStatus, now: datetime) -> list[Hour]:
 
     delivered = [mail.sent_at for mail in standing.mails if mail.purpose is Purpose.REPORT and mail.sent_at]
     is_there = standing.state is DayState.DELIVERED
-    there_at = held.by_hand_at or max(delivered, default=None) if is_there else None
+    there_at = day.by_hand_at or max(delivered, default=None) if is_there else None
     corrections = [each.issued_at for each in standing.issues[1:] if each.issued_at]
     lines = [
-        hour(hours.chase, _("Nhắc nơi chưa nộp số liệu"), held.chased_at),
+        hour(hours.chase, _("Nhắc nơi chưa nộp số liệu"), day.chased_at),
         hour(
             hours.alarm,
             _("Báo động nơi còn thiếu"),
-            held.alarmed_at,
+            day.alarmed_at,
             "bad" if standing.is_missing_alarm else "",
         ),
         hour(hours.freeze, _("Chốt số liệu, lập văn bản, gửi đi"), first.issued_at if first else None),
     ]
-    if held.undelivered_at:
+    if day.undelivered_at:
         look = "bad" if standing.is_undelivered_alarm else ""
-        lines.append(hour(hours.undelivered, _("Báo động chưa gửi được"), held.undelivered_at, look))
+        lines.append(hour(hours.undelivered, _("Báo động chưa gửi được"), day.undelivered_at, look))
     return [
         *lines,
         hour(hours.deadline, _("Phải đến nơi nhận trước giờ này"), there_at),
@@ -89,7 +89,7 @@ def hours_of_the_day(standing: DayStatus, now: datetime) -> list[Hour]:
 
 
 def mail_lines(standing: DayStatus) -> list[MailLine]:
-    """A line for each kind of mail that was written."""
+    """Return a line for each kind of mail that was written."""
     lines = []
     for purpose, words in PURPOSES.items():
         of: list[ReportMail] = [mail for mail in standing.mails if mail.purpose is purpose]
@@ -107,7 +107,7 @@ def mail_lines(standing: DayStatus) -> list[MailLine]:
     return lines
 
 
-# name, label, how many lines (0: one that is typed into a single field), hint
+# name, label, number of lines (0: an input of one line), hint
 FIELDS: tuple[tuple[str, Any, int, Any], ...] = (
     ("superior", _l("Cơ quan chủ quản (chữ in hoa, mỗi dòng một dòng)"), 2, ""),
     ("issuer", _l("Cơ quan ban hành (chữ in hoa đậm)"), 0, ""),
@@ -144,7 +144,7 @@ HOUR_FIELDS: tuple[tuple[str, Any], ...] = (
 
 
 def typed_form(form: Mapping[str, str]) -> dict[str, Any]:
-    """What was typed, as `read_form` takes it."""
+    """Return the submitted values, as `save_form` takes them."""
     data: dict[str, Any] = {"kind": form.get("kind", "")}
     for name, _label, lines, _hint in FIELDS:
         text = form.get(name, "")
