@@ -1,4 +1,4 @@
-"""The command line: `flask --app wsgi …`. Results on standard output, messages for people on standard error."""
+"""The command line, `flask --app wsgi …`: results on standard output, warnings and errors on standard error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from outreach.runtime import Runtime
 
 
 def register_commands(app: Flask, runtime: Runtime) -> None:
-    """Hang every command on the application."""
+    """Add all commands to the application."""
     for make in (
         access_commands,
         backup_commands,

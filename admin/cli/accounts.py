@@ -1,10 +1,6 @@
-"""Organisations, users, tokens.
+"""Commands for organisations, users and API tokens.
 
-Organisations and users by command.
-
-Accounts as an operator helps with them: a new password, open sessions, a lost telephone, a lock-out.
-
-Tokens of other systems by command.
+For users in trouble: a new password, open sessions, a lost phone, too many wrong attempts.
 """
 
 from __future__ import annotations
@@ -110,7 +106,7 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
     @click.option("--password-stdin", is_flag=True, help="The new password is read from standard input.")
     @json_option
     def reset(email: str, password_stdin: bool, as_json: bool) -> None:
-        """A link by which the user chooses a new password, or a password given here."""
+        """Print a link for choosing a new password, or set one from standard input."""
         password = read_password() if password_stdin else None
         now = datetime.now(UTC)
         with runtime.db.write() as session:
@@ -132,11 +128,11 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
     @click.option("--end", is_flag=True, help="Sign the user out on every device.")
     @json_option
     def sessions(email: str, end: bool, as_json: bool) -> None:
-        """Where a user is signed in."""
+        """List the devices where a user is signed in."""
         now = datetime.now(UTC)
         with runtime.db.write() as session:
             user = find_user(session, email)
-            held = [
+            open_sessions = [
                 {
                     "id": each.id,
                     "device": each.device,
@@ -157,16 +153,17 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
                     sessions=ended,
                 )
         lines = [
-            f"  {each['device'] or 'Không rõ'}, {each['address']}, từ {each['began_at']}" for each in held
+            f"  {each['device'] or 'Không rõ'}, {each['address']}, từ {each['began_at']}"
+            for each in open_sessions
         ]
-        said = f"{'Đã đăng xuất' if end else 'Đang đăng nhập ở'} {len(held)} máy."
-        output({"sessions": held, "ended": end}, as_json=as_json, says="\n".join([said, *lines]))
+        head = f"{'Đã đăng xuất' if end else 'Đang đăng nhập ở'} {len(open_sessions)} máy."
+        output({"sessions": open_sessions, "ended": end}, as_json=as_json, says="\n".join([head, *lines]))
 
     @users.command("remove-second-factor")
     @click.argument("email")
     @json_option
     def remove(email: str, as_json: bool) -> None:
-        """For who lost telephone and recovery codes, and was recognised in person."""
+        """Remove the second factor of a user who lost phone and recovery codes and was recognised in person."""
         with runtime.db.write() as session:
             user = find_user(session, email)
             remove_second_factor(session, user.id, actor_id=None, now=datetime.now(UTC))
@@ -176,7 +173,7 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
     @click.argument("email")
     @json_option
     def unlock(email: str, as_json: bool) -> None:
-        """Let a user try again at once who typed too many wrong passwords or codes."""
+        """Unlock a user after too many wrong passwords or codes."""
         now = datetime.now(UTC)
         with runtime.db.write() as session:
             user = find_user(session, email)
@@ -206,7 +203,7 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
     def create(
         name: str, organisation: str, rights: tuple[str, ...], days: int, email: str, as_json: bool
     ) -> None:
-        """Make a token; it is shown this once."""
+        """Create a token; it is shown only once."""
         with runtime.db.write() as session:
             made, text = create_token(
                 session,
@@ -224,7 +221,7 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
     @acting_as
     @json_option
     def show(email: str, as_json: bool) -> None:
-        """The tokens that there are."""
+        """List the tokens."""
         now = datetime.now(UTC)
         with runtime.db.read() as session:
             lines = read_tokens(session, find_user(session, email))
@@ -252,7 +249,7 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
     @acting_as
     @json_option
     def end(token_id: int, email: str, as_json: bool) -> None:
-        """End a token; it opens nothing from now on."""
+        """End a token; it can no longer be used."""
         with runtime.db.write() as session:
             end_token(session, token_id, user=find_user(session, email), now=datetime.now(UTC))
         output({"id": token_id}, as_json=as_json, says=f"Đã thu hồi mã truy cập số {token_id}.")

@@ -1,4 +1,4 @@
-"""How commands speak: JSON or a sentence out, errors as one clear message and an exit status that is not 0."""
+"""Base of all commands: output as JSON or a sentence, errors as one clear message and a non-zero exit status."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from sqlalchemy.exc import DataError, DBAPIError
 from outreach.accounts import audit
 from outreach.rules.errors import BadInput, LoaError
 
-LARGEST_ID = 2**63 - 1  # what the database numbers rows with
-_FILE_TROUBLE = {
+LARGEST_ID = 2**63 - 1  # largest database id
+_FILE_ERRORS = {
     errno.ENOENT: "không có thư mục này, hãy kiểm tra đường dẫn",
     errno.EACCES: "không có quyền, hãy chọn chỗ khác",
     errno.EROFS: "đĩa chỉ cho đọc, hãy chọn chỗ khác",
@@ -27,20 +27,20 @@ _FILE_TROUBLE = {
 
 
 class Failure(click.ClickException):
-    """A command that could not do its work."""
+    """Error of a command that could not do its work; exit status 1."""
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"Lỗi: {self.message}", file=file, err=file is None)
 
 
 class Mistyped(Failure):
-    """A command that was typed wrongly."""
+    """Error of a command with wrong arguments; exit status 2."""
 
     exit_code = 2
 
 
 class _ErrorMessages:
-    """Mixed into commands and groups: turns what a caller can act on into a message."""
+    """Mixin for commands and groups: turns errors that the user can act on into messages."""
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
         try:
@@ -52,7 +52,7 @@ class _ErrorMessages:
 
     def invoke(self, ctx: click.Context) -> Any:
         for stream in (sys.stdout, sys.stderr):
-            # Whatever the machine's language is set to.
+            # Independent of the machine's locale.
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
         audit.set_origin(audit.COMMAND)
         try:
@@ -64,18 +64,18 @@ class _ErrorMessages:
         except (LoaError, DBAPIError, RedisError, CommandError) as error:
             raise Failure(_explain(error)) from error
         except OSError as error:
-            if error.errno == errno.EPIPE:  # whoever read us has gone: click ends quietly
+            if error.errno == errno.EPIPE:  # the reader of our output is gone: click ends quietly
                 raise
-            why = _FILE_TROUBLE.get(error.errno or 0, error.strerror)
-            raise Failure(f"Không đọc hoặc ghi được {error.filename or 'tệp'}: {why}.") from error
+            reason = _FILE_ERRORS.get(error.errno or 0, error.strerror)
+            raise Failure(f"Không đọc hoặc ghi được {error.filename or 'tệp'}: {reason}.") from error
 
 
 class Command(_ErrorMessages, click.Command):
-    """A command of its own."""
+    """A single command with error messages."""
 
 
 class Group(_ErrorMessages, AppGroup):
-    """A family of commands."""
+    """A group of commands with error messages."""
 
     command_class = Command
 
@@ -101,7 +101,7 @@ def _explain(error: Exception) -> str:
 
 
 def _explain_usage(error: click.UsageError) -> str:
-    """click's own words are English; what was meant is known from the parameter."""
+    """Return a Vietnamese message for a usage error of click, whose own messages are English."""
     see = f" Xem: {error.ctx.command_path} --help" if error.ctx else ""
     parameter: click.Parameter | None = getattr(error, "param", None)
     name = None
@@ -116,18 +116,18 @@ def _explain_usage(error: click.UsageError) -> str:
     if isinstance(error, click.NoSuchOption):
         return f"Không có tùy chọn {error.option_name}.{see}"
     if isinstance(error, click.BadParameter) and parameter is not None:
-        return f"{name} không đúng. {_what_fits(parameter.type)}{see}"
+        return f"{name} không đúng. {_valid_values(parameter.type)}{see}"
     return f"Lệnh không đúng ({error.format_message()}){see}"
 
 
-def _what_fits(kind: Any) -> str:
+def _valid_values(kind: Any) -> str:
     if isinstance(kind, click.Choice):
         return f"Chọn một trong: {', '.join(map(str, kind.choices))}."
     if isinstance(kind, click.Path):
         return "Không có tệp này, hoặc không đọc, ghi được ở đó."
     if isinstance(kind, click.IntRange):
         return f"Phải là số nguyên từ {kind.min}."
-    return str(getattr(kind, "fits", ""))  # a kind of our own
+    return str(getattr(kind, "fits", ""))  # a parameter type of our own
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
@@ -135,17 +135,17 @@ acting_as = click.option("--as", "email", required=True, metavar="EMAIL", help="
 
 
 def output(data: dict[str, Any], *, as_json: bool, says: str) -> None:
-    """The result: the data as one line of JSON, or a sentence for a person."""
+    """Print the result: the data as one line of JSON, or the sentence `says`."""
     click.echo(json.dumps(data, ensure_ascii=False) if as_json else says)
 
 
 def warn(says: str) -> None:
-    """Something that a person should know beside the result."""
+    """Print a warning on standard error."""
     click.echo(says, err=True)
 
 
 def read_password() -> str:
-    """All of standard input, so that no process list shows a password. Raises BadInput."""
+    """Read a password from standard input, so that no process list shows it. Raises BadInput."""
     try:
         return sys.stdin.buffer.read().decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
@@ -153,7 +153,7 @@ def read_password() -> str:
 
 
 def read_lines() -> Iterator[str]:
-    """Standard input line by line as UTF-8; bytes that are none do not stop the rest."""
+    """Yield the lines of standard input as UTF-8; invalid bytes are replaced."""
     # Only LF ends a line: a CR in the middle belongs to the text.
     sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace", newline="\n")  # type: ignore[union-attr]
     for line in sys.stdin:
@@ -161,6 +161,6 @@ def read_lines() -> Iterator[str]:
 
 
 def write_line(line: str) -> None:
-    """One line out at once, for a reader that waits for it."""
+    """Print a line and flush, for a reader that waits for it."""
     click.echo(line)
     sys.stdout.flush()

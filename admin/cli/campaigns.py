@@ -1,9 +1,4 @@
-"""Campaigns, goals, official figures.
-
-Campaigns by command: create, move along, look.
-
-Goals, what they are shares of, and figures that others have made known.
-"""
+"""Commands for campaigns (create, approve, launch, status …), goals, denominators and official figures."""
 
 from __future__ import annotations
 
@@ -95,7 +90,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
     @_which
     @json_option
     def status(campaign_id: int, as_json: bool) -> None:
-        """Where a campaign stands."""
+        """Show a campaign's status."""
         with runtime.db.read() as session:
             campaign = session.get(Campaign, campaign_id)
             if campaign is None:
@@ -117,20 +112,22 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise BadCampaign(f"Tệp {file.name} không đúng dạng TOML ({error}). Hãy sửa chỗ đó.") from error
 
 
-def _describe(found: dict[str, Any]) -> list[str]:
-    lines = [f"Chiến dịch số {found['id']} “{found['name']}”: {STATE_NAMES[CampaignState(found['state'])]}"]
-    if found["pause_reason"]:
-        lines.append(f"  Lý do dừng: {found['pause_reason']}")
-    lines.append(f"  Người nhận: {found['recipients']}")
-    counted = [("Không gửi", found["excluded"])]
-    counted += [(f"Bước {step['step']}", step["messages"]) for step in found["steps"]]
-    counted.append(("Trả lời", found["answers"]))
-    for title, counts in counted:
+def _describe(status: dict[str, Any]) -> list[str]:
+    lines = [
+        f"Chiến dịch số {status['id']} “{status['name']}”: {STATE_NAMES[CampaignState(status['state'])]}"
+    ]
+    if status["pause_reason"]:
+        lines.append(f"  Lý do dừng: {status['pause_reason']}")
+    lines.append(f"  Người nhận: {status['recipients']}")
+    groups = [("Không gửi", status["excluded"])]
+    groups += [(f"Bước {step['step']}", step["messages"]) for step in status["steps"]]
+    groups.append(("Trả lời", status["answers"]))
+    for title, counts in groups:
         if counts:
             lines.append(
                 f"  {title}: " + ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
             )
-    reported = found["self_reported"]
+    reported = status["self_reported"]
     if reported["share"] is not None:
         share = f"{reported['share']:.1%}".replace(".", ",")
         lines.append(f"  Tự báo đã cài: {reported['installed']}/{reported['denominator']} ({share})")
@@ -145,7 +142,7 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
     @acting_as
     @json_option
     def bring(file: Path, email: str, as_json: bool) -> None:
-        """A CSV with the columns day, area, installed, source: all of it or nothing."""
+        """Import official figures from a CSV with the columns day, area, installed, source: all rows or none."""
         content = file.read_bytes()
         with runtime.db.write() as session:
             user = find_user(session, email)
@@ -174,7 +171,7 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
         email: str,
         as_json: bool,
     ) -> None:
-        """A goal of residents of an area, staff of an agency or of all, members of an organisation."""
+        """Set a goal for the residents of an area, the staff of one or all agencies, or the members of an organisation."""
         with runtime.db.write() as session:
             user = find_user(session, email)
             subject = find_subject(session, kind=kind, scope=scope, place=place, kinds=load_kinds())
@@ -196,7 +193,7 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
     @acting_as
     @json_option
     def count(file: Path, kind: str, email: str, as_json: bool) -> None:
-        """A CSV with the columns scope, place, value, as_of, source: all of it or nothing."""
+        """Import denominators from a CSV with the columns scope, place, value, as_of, source: all rows or none."""
         content = file.read_bytes()
         with runtime.db.write() as session:
             user = find_user(session, email)

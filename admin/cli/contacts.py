@@ -1,4 +1,4 @@
-"""Lists by command: looked at, and brought in."""
+"""Commands for contacts: check, import and undo list files, and replace the do-not-call register."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--out", required=True, type=_RESULT)
     @json_option
     def check(file: Path, out: Path, as_json: bool) -> None:
-        """Say what each row would become; nothing is stored and no database is needed."""
-        _keep_apart(file, out)
+        """Check a list file and report each row; nothing is stored and no database is needed."""
+        _check_output_path(file, out)
         counts = write_check(file, out, default_gazetteer())
         output(
             dict(counts),
@@ -74,8 +74,8 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         basis_note: str,
         as_json: bool,
     ) -> None:
-        """Bring a file into an organisation's list. The same file again changes nothing."""
-        _keep_apart(file, errors)
+        """Import a file into an organisation's list. Importing it again changes nothing."""
+        _check_output_path(file, errors)
         now = datetime.now(UTC)
         gazetteer = default_gazetteer()
         with runtime.db.write() as session:
@@ -88,7 +88,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
                 audit.record(
                     session, actor_id=None, action="list.basis", subject=subject, now=now, basis=basis
                 )
-            brought, counts = import_rows(
+            list_import, counts = import_rows(
                 session,
                 check_list(file, gazetteer, read_mappings(session, into.id)),
                 into=into,
@@ -106,16 +106,16 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
                 **asdict(counts),
             )
             if errors:
-                rows = export_issues(session, brought.id, errors)
-                subject = f"list_imports:{brought.id}"
+                rows = export_issues(session, list_import.id, errors)
+                subject = f"list_imports:{list_import.id}"
                 audit.record(
                     session, actor_id=None, action="import.see_errors", subject=subject, now=now, rows=rows
                 )
         output(
-            {"import": brought.id, **asdict(counts)},
+            {"import": list_import.id, **asdict(counts)},
             as_json=as_json,
             says=(
-                f"Lần nhập {brought.id}. Đã đọc {counts.rows} dòng: {counts.created} người mới, {counts.updated} bổ sung, "
+                f"Lần nhập {list_import.id}. Đã đọc {counts.rows} dòng: {counts.created} người mới, {counts.updated} bổ sung, "
                 f"{counts.merged} gộp, {counts.unchanged} không đổi, {counts.review} chờ xem lại, "
                 f"{counts.rejected} không hợp lệ."
             ),
@@ -125,9 +125,9 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     @click.argument("import_id", metavar="IMPORT", type=int)
     @json_option
     def take_back(import_id: int, as_json: bool) -> None:
-        """Take an import back, by the number that `contacts import` gave: who came by it alone goes."""
+        """Undo an import, by the number from `contacts import`: contacts that only it contained are removed."""
         key, people = runtime.settings.secret_key, 0
-        while done := _undo_some(runtime, import_id, key):
+        while done := _undo_chunk(runtime, import_id, key):
             people += done
         output(
             {"import": import_id, "people": people},
@@ -140,7 +140,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--shrink", is_flag=True, help="The file is the whole register: all other numbers go.")
     @json_option
     def replace_do_not_call(file: Path, shrink: bool, as_json: bool) -> None:
-        """Put a file of the national DoNotCall register in the former one's place."""
+        """Replace the do-not-call register by a newer file of the national DoNotCall register."""
         now = datetime.now(UTC)
 
         def record(session: Session, found: RegisterCounts) -> None:
@@ -167,18 +167,18 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     return [contacts]
 
 
-def _undo_some(runtime: Runtime, import_id: int, secret_key: str) -> int:
-    """A part of it, in a transaction of its own, so that others get on meanwhile; 0 once all is done."""
+def _undo_chunk(runtime: Runtime, import_id: int, secret_key: str) -> int:
+    """Undo part of an import in its own transaction, so that others can work meanwhile. Returns 0 once it is finished."""
     now = datetime.now(UTC)
     with runtime.db.write() as session:
-        brought = lock_import(session, import_id)
-        done = undo_import_rows(session, brought, limit=CHUNK, secret_key=secret_key, now=now)
+        list_import = lock_import(session, import_id)
+        done = undo_import_rows(session, list_import, limit=CHUNK, secret_key=secret_key, now=now)
         if not done:
-            finish_undo(session, brought, now=now)
+            finish_undo(session, list_import, now=now)
         return done
 
 
-def _keep_apart(file: Path, out: Path | None) -> None:
-    """The result must not take the place of the list."""
+def _check_output_path(file: Path, out: Path | None) -> None:
+    """Check that the result does not overwrite the list file. Raises BadInput."""
     if out and out.resolve() == file.resolve():
         raise BadInput("Tệp kết quả trùng với tệp danh sách. Hãy đặt tên khác cho tệp kết quả.")

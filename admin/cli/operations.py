@@ -1,14 +1,7 @@
-"""Db, processes, backups, retention, audit.
+"""Commands for operators: database, worker and scheduler, backups, retention of personal data, audit log.
 
-The database: brought up to date and filled.
-
-The long-running processes. Each can be started, stopped or killed by itself, as many as wanted.
-
-Backing up, and what follows a restore: nobody gets a second message.
-
-What is personal and has had its time.
-
-The audit trail by command.
+Worker and scheduler can each be started, stopped or killed independently, in any number. After a restore campaigns
+stay paused until the gateway was asked about each message, so that nobody gets a second message.
 """
 
 from __future__ import annotations
@@ -46,7 +39,7 @@ from outreach.rules.audit_chain import ChainFault
 from outreach.runtime import Runtime
 from workers.processes import keep_children, parse_queues, run_scheduler, work
 
-SHOWN = 20  # differences that are spelled out
+SHOWN = 20  # differences that are printed
 
 
 def data_commands(runtime: Runtime) -> list[click.Command]:
@@ -83,31 +76,31 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--contacts", type=click.IntRange(1, 2_000_000), default=5000, show_default=True)
     @json_option
     def load_invented(contacts: int, as_json: bool) -> None:
-        """Fill an empty database with invented people and a campaign half done."""
-        made = load_demo(runtime, contacts=contacts, now=datetime.now(UTC))
+        """Fill an empty database with invented people and a half-sent campaign."""
+        n_contacts = load_demo(runtime, contacts=contacts, now=datetime.now(UTC))
         logins = "\n".join(f"  {email:24} {PASSWORD}   {title}" for email, _role, title, _name in LOGINS)
         output(
-            {"contacts": made, "logins": [email for email, *_ in LOGINS]},
+            {"contacts": n_contacts, "logins": [email for email, *_ in LOGINS]},
             as_json=as_json,
-            says=f"Đã tạo {made} người trong danh sách mẫu. Tài khoản dùng thử:\n{logins}",
+            says=f"Đã tạo {n_contacts} người trong danh sách mẫu. Tài khoản dùng thử:\n{logins}",
         )
 
     @counters.command("verify")
     @json_option
     def verify_counters(as_json: bool) -> None:
-        """Count all recipients anew and compare; fails where a counter says something else."""
+        """Recount all recipients and compare; fails if a counter differs."""
         with runtime.db.read() as session:
-            sums, wrong = find_differences(session)
-            compared, apart = find_disagreements(session)
-        if wrong:
-            said = "\n".join(f"  {_where(found)}" for found in wrong[:SHOWN])
-            raise Failure(f"{len(wrong)} số đếm không khớp với danh sách người nhận tin:\n{said}")
-        if apart:
-            said = "\n".join(
+            sums, differences = find_differences(session)
+            compared, disagreements = find_disagreements(session)
+        if differences:
+            lines = "\n".join(f"  {_describe_difference(difference)}" for difference in differences[:SHOWN])
+            raise Failure(f"{len(differences)} số đếm không khớp với danh sách người nhận tin:\n{lines}")
+        if disagreements:
+            lines = "\n".join(
                 f"  chiến dịch {each.campaign_id}, {each.source} {each.what}: đếm lại {each.counted}, đang ghi {each.other}"
-                for each in apart[:SHOWN]
+                for each in disagreements[:SHOWN]
             )
-            raise Failure(f"{len(apart)} số về kết quả gửi không khớp:\n{said}")
+            raise Failure(f"{len(disagreements)} số về kết quả gửi không khớp:\n{lines}")
         output(
             {"sums": sums + compared, "different": 0},
             as_json=as_json,
@@ -117,27 +110,27 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     return [db, areas, counters, demo]
 
 
-def _where(found: Difference) -> str:
-    campaign_id, list_id, area, said, day = found.key
+def _describe_difference(difference: Difference) -> str:
+    campaign_id, list_id, area, label, day = difference.key
     parts = [
         f"chiến dịch {campaign_id}",
         f"danh sách {list_id or 'chưa rõ'}",
         f"địa bàn {area or 'chưa rõ'}",
-        f"ngày {day}" if day else f"trả lời {said or 'chưa có'}",
+        f"ngày {day}" if day else f"trả lời {label or 'chưa có'}",
     ]
-    what = (
-        f"đếm lại {found.counted.people} người, đang ghi {found.kept.people}"
-        if found.counted.people != found.kept.people
-        else f"đếm lại {found.counted.installed} máy đã cài, đang ghi {found.kept.installed}"
+    comparison = (
+        f"đếm lại {difference.counted.people} người, đang ghi {difference.kept.people}"
+        if difference.counted.people != difference.kept.people
+        else f"đếm lại {difference.counted.installed} máy đã cài, đang ghi {difference.kept.installed}"
     )
-    return f"{', '.join(parts)}: {what}"
+    return f"{', '.join(parts)}: {comparison}"
 
 
 def process_commands(runtime: Runtime) -> list[click.Command]:
     @click.command("worker", cls=Command)
     @click.option("--queues", metavar="A,B", help="send, inbound, default; all where none is named.")
     def worker(queues: str | None) -> None:
-        """Work on one queue, or keep a child for each of several."""
+        """Work on one queue, or keep a child process for each of several."""
         audit.set_origin("")
         names = parse_queues(queues)
         require_current(runtime.db)
@@ -148,7 +141,7 @@ def process_commands(runtime: Runtime) -> list[click.Command]:
 
     @click.command("scheduler", cls=Command)
     def scheduler() -> None:
-        """Ring the periodic jobs. One is enough; two do no harm."""
+        """Enqueue the periodic jobs. One scheduler is enough; two do no harm."""
         require_current(runtime.db)
         run_scheduler(runtime)
 
@@ -163,7 +156,7 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--keep", type=click.IntRange(1), help="How many files stay in DIR; all without it.")
     @json_option
     def create(folder: Path, keep: int | None, as_json: bool) -> None:
-        """Write a backup into DIR while everything goes on."""
+        """Write a backup into DIR while the system is running."""
         key = runtime.settings.secret_key
         made = create_backup(runtime.db, folder, secret_key=key, keep=keep, now=datetime.now(UTC))
         output(
@@ -183,28 +176,28 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--replace", is_flag=True, help="Also where the database holds data, which is lost.")
     @json_option
     def restore(file: Path, replace: bool, as_json: bool) -> None:
-        """Put a backup in the database's place; campaigns stop until the gateway was asked about each message."""
-        settings, came = runtime.settings, []
+        """Replace the database by a backup; campaigns are paused until the gateway was asked about each message."""
+        settings, results = runtime.settings, []
 
-        def settle(session: Session, found: Backup) -> None:
+        def settle(session: Session, backup_row: Backup) -> None:
             renderer = renderer_of(settings)
             restored = settle_restored(
-                session, found, renderer=renderer, lease_s=settings.lease_s, now=datetime.now(UTC)
+                session, backup_row, renderer=renderer, lease_s=settings.lease_s, now=datetime.now(UTC)
             )
-            came.append((found.taken_at, restored))
+            results.append((backup_row.taken_at, restored))
 
         restore_backup(runtime.db, file, secret_key=settings.secret_key, replace=replace, settle=settle)
-        [(taken_at, restored)] = came
+        [(taken_at, restored)] = results
         output(
             {"taken_at": taken_at.isoformat(), **asdict(restored)},
             as_json=as_json,
-            says=_say(restored, age_s=(datetime.now(UTC) - taken_at).total_seconds()),
+            says=_restore_message(restored, age_s=(datetime.now(UTC) - taken_at).total_seconds()),
         )
 
     return [backup]
 
 
-def _say(restored: RestoreSummary, *, age_s: float) -> str:
+def _restore_message(restored: RestoreSummary, *, age_s: float) -> str:
     open_now = restored.waiting + restored.under_way + restored.reported_on
     return (
         f"Đã khôi phục dữ liệu của {age_s / 60:.0f} phút trước. Đã tạm dừng {restored.paused} chiến dịch; {open_now} tin "
@@ -225,38 +218,40 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
     @retention.command("show")
     @json_option
     def show(as_json: bool) -> None:
-        """Say what would be removed now; nothing is."""
+        """Show what would be removed now; removes nothing."""
         now = datetime.now(UTC)
         with runtime.db.read() as session:
             due = campaigns_due(session, days=days, now=now)
-            found = {
+            results = {
                 campaign_id: preview_clear(session, campaign_id, days=days, now=now) for campaign_id in due
             }
             expired = preview_expired(session, days=days, now=now)
-        _tell(found, expired, as_json=as_json, head="Sẽ xóa")
+        _print_results(results, expired, as_json=as_json, head="Sẽ xóa")
 
     @retention.command("run")
     @json_option
     def run(as_json: bool) -> None:
-        """Remove it, as a worker does by itself each day."""
+        """Remove expired personal data now; a worker does it each day."""
         now = datetime.now(UTC)
         with runtime.db.read() as session:
             due = campaigns_due(session, days=days, now=now)
-        found = {
+        results = {
             campaign_id: clear_campaign(runtime.db, campaign_id, days=days, now=now) for campaign_id in due
         }
         expired = remove_expired(runtime.db, days=days, now=now)
-        _tell(found, expired, as_json=as_json, head="Đã xóa")
+        _print_results(results, expired, as_json=as_json, head="Đã xóa")
 
     return [retention]
 
 
-def _tell(found: dict[int, ClearResult], expired: ExpiryResult, *, as_json: bool, head: str) -> None:
+def _print_results(
+    results: dict[int, ClearResult], expired: ExpiryResult, *, as_json: bool, head: str
+) -> None:
     lines = [
         f"{head} của chiến dịch {campaign_id}: {each.people} người (giữ {each.kept} người còn trong chiến dịch khác, "
         f"danh sách mới hoặc yêu cầu chưa trả lời), {each.numbers} số điện thoại, nội dung của {each.messages} tin, "
         f"{each.replies} câu trả lời, {each.notes} ghi chú."
-        for campaign_id, each in found.items()
+        for campaign_id, each in results.items()
     ]
     if any(asdict(expired).values()):
         lines.append(
@@ -267,7 +262,7 @@ def _tell(found: dict[int, ClearResult], expired: ExpiryResult, *, as_json: bool
         )
     output(
         {
-            "campaigns": [{"id": campaign_id, **asdict(each)} for campaign_id, each in found.items()],
+            "campaigns": [{"id": campaign_id, **asdict(each)} for campaign_id, each in results.items()],
             "expired": asdict(expired),
         },
         as_json=as_json,
@@ -296,15 +291,15 @@ def trail_commands(runtime: Runtime) -> list[click.Command]:
     )
     @json_option
     def verify_audit(anchors: tuple[str, ...], as_json: bool) -> None:
-        """Read the whole audit again; fails and names the first entry that is not as it was written."""
+        """Check the whole audit log; fails and names the first entry that is not as it was written."""
         with runtime.db.read() as session:
             verdict = check_audit(session, [read_anchor(anchor) for anchor in anchors])
         if verdict.broken is not None:
-            found = verdict.broken
+            broken = verdict.broken
             if as_json:
-                click.echo(f'{{"broken": {found.id}, "fault": "{found.fault.value}"}}')
+                click.echo(f'{{"broken": {broken.id}, "fault": "{broken.fault.value}"}}')
             raise Failure(
-                f"Nhật ký không còn nguyên vẹn. Mục đầu tiên sai: số {found.id}, {_FAULTS[found.fault]}. "
+                f"Nhật ký không còn nguyên vẹn. Mục đầu tiên sai: số {broken.id}, {_FAULTS[broken.fault]}. "
                 "Hãy giữ nguyên cơ sở dữ liệu, báo người phụ trách an toàn thông tin và đối chiếu với bản sao lưu."
             )
         output(

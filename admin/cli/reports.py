@@ -1,4 +1,4 @@
-"""The daily report by command: its files, where it stands, what is due, corrections, proof."""
+"""Commands for the daily report: its files, its status, running what is due, and verifying issued reports."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
     @json_option
     def daily(day: date, out: Path, as_json: bool) -> None:
-        """The day's documents: as issued, with its corrections, or built now where none was."""
+        """Write a day's documents: as issued, with corrections, or built now if none was issued."""
         now = datetime.now(UTC)
         out.mkdir(parents=True, exist_ok=True)
         with runtime.db.read() as session:
@@ -70,7 +70,7 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
     @_which
     @json_option
     def status(day: date, as_json: bool) -> None:
-        """Where a day's report stands."""
+        """Show the status of a day's report."""
         with runtime.db.read() as session:
             standing = read_day_status(session, day, runtime.settings, now=datetime.now(UTC))
         data = standing.as_data()
@@ -79,7 +79,7 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
     @reports.command("run")
     @json_option
     def run(as_json: bool) -> None:
-        """What the scheduler does about the report, once and now."""
+        """Run the report's due actions once now, as the scheduler does."""
         done = [action.value for action in run_due_actions(runtime, now=datetime.now(UTC))]
         says = f"Đã làm: {', '.join(done)}." if done else "Chưa có việc gì đến giờ."
         output({"done": done}, as_json=as_json, says=says)
@@ -87,7 +87,7 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
     @reports.command("verify")
     @json_option
     def verify(as_json: bool) -> None:
-        """Build every issued report anew and compare it with what was issued; fails where they differ."""
+        """Rebuild every issued report and compare; fails if one differs from what was issued."""
         with runtime.db.read() as session:
             checked, wrong = verify_issues(session)
         if wrong:

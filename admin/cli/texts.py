@@ -1,4 +1,4 @@
-"""Commands on texts. Only the examples come from a database."""
+"""Commands for texts: classify replies, export examples, import reply logs, measure SMS."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
 
     @replies.command("classify")
     def classify_lines() -> None:
-        """One reply a line in, one `label<TAB>confidence` a line out."""
+        """Classify replies: one per line in, one `label<TAB>confidence` per line out."""
         for line in read_lines():
             label, confidence = classify(line)
             write_line(f"{label.value}\t{confidence:.2f}")
@@ -37,7 +37,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--corrected", is_flag=True, help="Only where the officer chose another label.")
     @json_option
     def export_examples(file: Path, corrected: bool, as_json: bool) -> None:
-        """Replies with the label that officers gave them, for the classifier's test."""
+        """Export replies with the labels from officers, for the classifier's test."""
         with runtime.db.write() as session, file.open("w", encoding="utf-8", newline="") as out:
             sheet = csv.writer(out, delimiter="\t", lineterminator="\n")
             sheet.writerow(("text", "label", "suggested", "confidence"))
@@ -60,7 +60,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
     @json_option
     def import_replies(file: Path, as_json: bool) -> None:
-        """A log of replies (CSV, Excel) as an operator or a phone exports it; the same file again changes nothing."""
+        """Import a reply log (CSV, Excel) exported by an operator or a phone; importing it again changes nothing."""
         settings = runtime.settings
         keys = AnswerContext(secret_key=settings.secret_key, is_live=settings.is_live)
         done = import_log(runtime.db, file, keys=keys, actor_id=None, now=datetime.now(UTC))
@@ -75,7 +75,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
     @sms.command("measure")
     @click.option("--unaccented", is_flag=True, help="Without accents, as it would be sent.")
     def measure_lines(unaccented: bool) -> None:
-        """One JSON string a line in; encoding, units, segments and the text as sent out."""
+        """Measure texts: one JSON string per line in; encoding, units, segments and the text as sent out."""
         for number, line in enumerate(read_lines(), start=1):
             try:
                 text = json.loads(line)
@@ -83,7 +83,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
                 text = None
             if not isinstance(text, str):
                 raise BadInput(f'Dòng {number} không phải một chuỗi JSON. Mỗi dòng viết dạng “"nội dung"”.')
-            # Half a character, as JSON can write it, cannot be sent.
+            # JSON can contain half a surrogate pair, which cannot be sent: replace it.
             whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             measured = measure(whole, unaccented=unaccented)
             write_line(

@@ -1,4 +1,4 @@
-// The office's few lines of script. Every page works without them; they only save a click or a reload.
+// Common script of the admin site. Every page works without it; it only saves a click or a reload.
 (() => {
   "use strict";
 
@@ -19,7 +19,7 @@
   }
 
   // <form data-ask="What will happen" data-ask-yes="Do it" data-ask-with="id">: asks before it is sent, and shows
-  // below the question what stands on the page under that id.
+  // below the question the content of the element with that id.
   const ask = document.getElementById("ask");
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -43,7 +43,7 @@
     ask.showModal();
   });
 
-  // <div data-live="/address" data-every="1000">: its content is fetched anew while the page is seen.
+  // <div data-live="/address" data-every="1000">: its content is fetched again while the page is visible.
   // A reply with the header X-Live: end says that nothing will change any more.
   for (const part of document.querySelectorAll("[data-live]")) {
     const every = Number(part.dataset.every || 1000);

@@ -1,4 +1,4 @@
-// The campaign's form with script: fields to insert, and a preview that follows what is typed.
+// The campaign form with script: buttons that insert fields, and a preview that follows the typing.
 (() => {
   "use strict";
 
@@ -6,11 +6,11 @@
   const preview = document.getElementById("preview");
   if (!form || !preview) return;
 
-  for (const id of ["look-again", "count-again"]) document.getElementById(id).remove(); // the preview follows by itself
+  for (const id of ["look-again", "count-again"]) document.getElementById(id).remove(); // the preview updates by itself
   const errors = document.getElementById("errors");
   if (errors) errors.focus();
 
-  // Fields go where the cursor stands; of "[|]" the selection goes between the brackets.
+  // Insert a field at the cursor; with "[|]" the selection goes between the brackets.
   let target = document.getElementById("text");
   form.addEventListener("focusin", (event) => {
     if (event.target.matches("textarea[name=text], textarea[name=step_text]")) target = event.target;
@@ -27,7 +27,7 @@
     target.dispatchEvent(new Event("input", { bubbles: true }));
   });
 
-  // Another kind of campaign brings other texts: the page comes anew with all that was typed.
+  // Another kind of campaign has other texts: reload the page with all that was typed.
   document.getElementById("kind").addEventListener("change", () => form.requestSubmit());
 
   const chosen = form.querySelector(".areas > summary > span");
@@ -57,7 +57,7 @@
       const html = await ask("");
       if (html !== null && before === typed) preview.innerHTML = html;
     } catch {
-      return; // the next letter asks again
+      return; // the next keystroke requests again
     } finally {
       counting = false;
     }
@@ -73,7 +73,7 @@
       const html = await ask("?quick");
       if (html !== null) preview.innerHTML = html;
     } catch {
-      // The last preview stays; the button below asks again.
+      // Keep the last preview; the button below requests again.
     } finally {
       running = false;
       preview.setAttribute("aria-busy", "false");

@@ -1,4 +1,4 @@
-// Handing a list in: a file may be dropped anywhere in its box, one too large is refused before it travels.
+// Upload of a list: a file may be dropped anywhere in its box; one too large is refused before the upload.
 (() => {
   "use strict";
   const form = document.getElementById("import");

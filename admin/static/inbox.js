@@ -1,4 +1,4 @@
-// The work list by keys: a digit presses the button that shows it, in the case that has the focus.
+// Keyboard use of the inbox: a digit presses the button labelled with it, in the focused case.
 (() => {
   "use strict";
 
@@ -14,7 +14,7 @@
     button.click();
   });
 
-  // Also where the address is the same as before but for the place.
+  // Also if only the anchor of the URL changed.
   const place = location.hash && document.getElementById(location.hash.slice(1));
   if (place) place.focus({ preventScroll: true });
 })();

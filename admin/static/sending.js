@@ -1,4 +1,4 @@
-// Beside a running campaign's figures: the buttons fit its state, and a press needs no reload.
+// Actions of a running campaign: the buttons follow its state and need no reload.
 (() => {
   "use strict";
   const live = document.getElementById("running-live");
@@ -8,7 +8,7 @@
   const fit = () => {
     const figures = live.querySelector("[data-actions]");
     if (!figures) return;
-    // The sheet's own tag follows.
+    // Update the state badge of the sheet.
     const tag = live.querySelector("[data-campaign-state]");
     for (const shown of document.querySelectorAll("[data-campaign-state]")) {
       if (tag && !live.contains(shown) && shown.textContent !== tag.textContent) shown.replaceWith(tag.cloneNode(true));
@@ -18,7 +18,7 @@
     undecided.querySelector("p").textContent = figures.dataset.undecided;
     for (const form of controls?.querySelectorAll("form") ?? []) {
       const fits = figures.dataset.actions.split(" ").includes(form.dataset.action);
-      // A button that goes away under the focus hands it to the one that comes instead.
+      // If the focused button disappears, focus the one that replaces it.
       const had = !fits && form.contains(document.activeElement);
       form.hidden = !fits;
       if (had) controls.querySelector("form:not([hidden]) button")?.focus();
@@ -34,10 +34,10 @@
     if (reply.ok) live.innerHTML = await reply.text();
   };
 
-  // The question comes first (admin.js); what is answered with yes arrives here.
+  // admin.js asks first; a confirmed form is submitted here.
   controls?.addEventListener("submit", async (event) => {
     const form = event.target;
-    if (!form.dataset.asked || form.dataset.action === "undo") return; // undone, it is another sheet
+    if (!form.dataset.asked || form.dataset.action === "undo") return; // after undo the sheet must be reloaded
     event.preventDefault();
     event.stopPropagation();
     delete form.dataset.asked;
@@ -50,7 +50,7 @@
         method: "POST", body: new FormData(form), headers: { "X-Requested-With": "fetch" }, redirect: "error",
       });
       if (!reply.ok) throw new Error(reply.status === 409 ? await reply.text() : "");
-      document.querySelector("#main > .note.success")?.remove(); // what it said is past
+      document.querySelector("#main > .note.success")?.remove(); // its message is outdated
       await look();
     } catch (reason) {
       if (reason instanceof TypeError || !reason.message) return form.submit();

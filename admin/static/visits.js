@@ -1,4 +1,4 @@
-// A digit in a line says what it stands for and leads to the next line.
+// A digit in a line shows its meaning and moves on to the next line.
 (() => {
   "use strict";
 

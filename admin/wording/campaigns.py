@@ -181,7 +181,7 @@ _FIELD_NAMES: dict[str, Any] = {
     "content": _l("Câu hỏi, trang trả lời và lời đáp"),
     "step": _l("Nhắc lại"),
 }
-# Fields with texts long enough to mark single words.
+# Texts of at least this length have their changed words marked.
 _MARK_FROM = 30
 
 

@@ -120,7 +120,7 @@ _COLUMNS = {
     Column.LANGUAGE: _l("Ngôn ngữ"),
     Column.CORRECTS: _l("Mã dòng của tệp cần sửa"),
 }
-# In the order of the choices.
+# In the order in which the form offers them.
 MEANINGS = ("", PHONE, Column.NAME, *(each for each in Column if each is not Column.NAME))
 _ROWS = {
     PhoneStatus.OK: _l("Hợp lệ"),
