@@ -52,7 +52,7 @@ FORMATS = {
 
 
 class PrivacyRequestsView(AdminPage):
-    under = "people"
+    under = "contacts"
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name="", endpoint="privacy_requests", url="/admin/requests")

@@ -213,7 +213,12 @@ class World:
     def reply(self, sender: str, body: str, *, gateway_id: str, **more: Any) -> Reply | None:
         with self.runtime.db.write() as session:
             inbound = InboundMessage(
-                gateway_id, sender, "MTTQ", body, more.get("stopped", False), more.get("asked_help", False)
+                gateway_id,
+                sender,
+                "MTTQ",
+                body,
+                more.get("is_opt_out", False),
+                more.get("is_help_request", False),
             )
             return receive_reply(session, inbound, keys=self.keys, now=more.get("now", datetime.now(UTC)))
 

@@ -110,4 +110,4 @@ def test_a_correction_leaves_its_history_and_the_log_can_be_read_as_it_stood(
     with world.runtime.db.read() as session:
         assert read_summary(session, week).total.times == 5
         told = session.scalars(select(AuditEvent.action).where(AuditEvent.subject == "activities:1")).all()
-    assert told == ["activities.enter", "activities.correct", "activities.withdraw", "activities.correct"]
+    assert told == ["publicity.enter", "publicity.correct", "publicity.withdraw", "publicity.correct"]

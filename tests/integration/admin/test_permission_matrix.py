@@ -210,8 +210,8 @@ GET  report_page.show       open 404 404
 GET  report_page.file       open 404 404
 GET  answer_page.show       open 404 404
 POST answer_page.answer     open 404 404
-POST webhooks.inbound       open 403 403
-POST webhooks.status        open 403 403
+POST gateway_callbacks.inbound       open 403 403
+POST gateway_callbacks.status        open 403 403
 POST reply_channels.phone            open 404 404
 POST reply_channels.push             open 404 404
 """
@@ -219,7 +219,7 @@ LETTERS = dict(zip("ASPLU", Role, strict=True))
 NOBODY = Visitor("nobody")
 ROLES = [Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER, Role.LEADER, Role.AUDITOR]
 WITHOUT_TOKEN = (
-    "webhooks.",
+    "gateway_callbacks.",
     "reply_channels.",
     "answer_page.",
     "agency_page.",
