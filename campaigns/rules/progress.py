@@ -1,14 +1,9 @@
-"""Share, gap, rank, forecast, outlook, concerns.
+"""Progress toward goals: share, gap in people, rank, forecast, outlook, and concerns for leaders.
 
-Places and organisations against a goal: share, gap in people, rank; and whether the goal will be reached. Pure.
-
-What needs a leader's decision or word, the most pressing first. Pure.
-
-When a goal will be reached, as the last weeks went. Pure.
-
-Of the people who have not installed yet a share does so each day. The shares of the last days have a mean and a spread;
-over n days to come their sum is taken as Student's t about n times the mean, with the spread of n days and the doubt
-about the mean itself, which grows with n squared. The goal is reached on the first day by which the sum is enough.
+The forecast: each day a share of the people who have not installed yet does so. The shares of the last days have a mean
+and a spread. Over n days to come, their sum is taken as Student's t around n times the mean, with the spread of n days
+and the uncertainty of the mean itself, which grows with n squared. The goal is reached on the first day on which the
+sum suffices.
 """
 
 from __future__ import annotations
@@ -24,29 +19,32 @@ from campaigns.rules.goals import Denominator, people_for
 
 
 class ShareBasis(StrEnum):
-    """What a share is of."""
+    """What the denominator of a share is."""
 
-    ENTERED = "entered"  # people as entered, with day and source
-    RECIPIENTS = "recipients"  # those written to who have not said that they have no smartphone
+    ENTERED = "entered"  # an entered number of people, with day and source
+    RECIPIENTS = "recipients"  # recipients who have not said that they have no smartphone
 
 
 @dataclass(slots=True)
 class PlaceCounts:
-    """Counts of one place or organisation. `installed` and `today` are over all campaigns of a kind, each phone once;
-    the others are people of one campaign. `sent` and `delivered` are None while nobody knows."""
+    """Counts of one place or organisation.
+
+    `installed` and `today` cover all campaigns of a kind, each phone once; the others count people of one campaign.
+    `sent` and `delivered` are None while unknown.
+    """
 
     installed: int = 0
-    today: int = 0  # installed less what stood at the end of yesterday
+    today: int = 0  # `installed` minus its value at the end of yesterday
     recipients: int = 0
     no_smartphone: int = 0
     answered: int = 0
-    own_installed: int = 0  # of the one campaign, as is `own_today`
+    own_installed: int = 0  # of the one campaign, like `own_today`
     own_today: int = 0
     sent: int | None = None
     delivered: int | None = None
 
     def add(self, other: PlaceCounts) -> None:
-        """All but `sent` and `delivered`, which come from another count."""
+        """Add all counts except `sent` and `delivered`, which are counted separately."""
         self.installed += other.installed
         self.today += other.today
         self.recipients += other.recipients
@@ -57,25 +55,27 @@ class PlaceCounts:
 
     @property
     def of_the_campaign(self) -> PlaceCounts:
-        """The same people, and no installs but those of their campaign."""
+        """Return a copy whose installs are those of the one campaign alone."""
         return replace(self, installed=self.own_installed, today=self.own_today)
 
     @property
     def could_install(self) -> int:
+        """Return the recipients who have not said that they have no smartphone."""
         return self.recipients - self.no_smartphone
 
     @property
     def is_empty(self) -> bool:
+        """Return whether there are neither recipients nor installs."""
         return not (self.recipients or self.installed)
 
 
 @dataclass(frozen=True, slots=True)
 class RankRow:
-    """One place or organisation; `code` is None for those of whom it is not known.
+    """One place or organisation of a ranking; `code` is None for people whose place is unknown.
 
-    `installed` and `today` are of the people that the denominator counts: over all campaigns of a kind where these are
-    people of a place, of the one campaign where they are its recipients. `denominator`, `share` and `missing` (people short of the goal, 0 once it is reached) are None where not known.
-    `rank` counts from 1 among those whose share is known.
+    `installed` and `today` count the people of the denominator: over all campaigns of a kind if it is the people of a
+    place, of the one campaign if it is its recipients. `denominator`, `share` and `missing` (people short of the goal,
+    0 once it is reached) are None if unknown. `rank` counts from 1 among the rows with a known share.
     """
 
     code: str | None
@@ -92,7 +92,7 @@ class RankRow:
 
 @dataclass(frozen=True, slots=True)
 class RankTable:
-    """Lines, the furthest first. All are measured on the same `basis`; `entered` of `lines` have a figure entered."""
+    """Ranking, highest share first. All rows have the same `basis`; `entered` of them have an entered figure."""
 
     lines: list[RankRow]
     basis: ShareBasis
@@ -106,13 +106,13 @@ def measure(
     goal_of: Callable[[str | None], float | None],
     entered: Mapping[str, Denominator],
 ) -> RankTable:
-    """Lines that can be compared: on the entered figures once every place with people has one, else on recipients.
+    """Rank places on a common basis: entered figures once every place with people has one, else recipients.
 
-    `entered` by code; `goal_of` is the share that a place is measured by.
+    `entered` is by code; `goal_of` returns the share that is a place's goal.
     """
-    known = [code for code in counted if code in entered]
-    wanted = [code for code, counts in counted.items() if code is not None and not counts.is_empty]
-    is_entered = bool(wanted) and all(code in entered for code in wanted)
+    with_figure = [code for code in counted if code in entered]
+    with_people = [code for code, counts in counted.items() if code is not None and not counts.is_empty]
+    is_entered = bool(with_people) and all(code in entered for code in with_people)
     basis = ShareBasis.ENTERED if is_entered else ShareBasis.RECIPIENTS
     lines = [
         measure_line(
@@ -127,7 +127,7 @@ def measure(
     ]
     lines.sort(key=_furthest_first)
     ranked = [_with_rank(line, place) for place, line in enumerate(lines, start=1)]
-    return RankTable(ranked, basis, len(known))
+    return RankTable(ranked, basis, len(with_figure))
 
 
 def measure_line(
@@ -139,7 +139,7 @@ def measure_line(
     entered: Denominator | None,
     basis: ShareBasis,
 ) -> RankRow:
-    """One line on a basis. Nobody who could install is not known, never nought."""
+    """Compute one row on a basis. Without anybody who could install the share is unknown, never 0."""
     if basis is ShareBasis.ENTERED:
         installed, today, denominator = counts.installed, counts.today, entered.value if entered else None
     else:
@@ -159,13 +159,13 @@ def _with_rank(line: RankRow, place: int) -> RankRow:
 
 
 class Outlook(StrEnum):
-    """Whether a goal will be reached by its deadline, as the last weeks went."""
+    """Whether a goal will be reached by its deadline, judged by the last weeks."""
 
     REACHED = "reached"
     ON_TRACK = "on_track"  # the whole range of the forecast lies before the deadline
-    AT_RISK = "at_risk"  # the deadline lies within it
-    OFF_TRACK = "off_track"  # the whole range lies after it
-    PAST = "past"  # the deadline is over and the goal not reached
+    AT_RISK = "at_risk"  # the deadline lies within the range
+    OFF_TRACK = "off_track"  # the whole range lies after the deadline
+    PAST = "past"  # the deadline has passed without reaching the goal
     OPEN = "open"  # no deadline
     UNKNOWN = "unknown"
 
@@ -173,7 +173,7 @@ class Outlook(StrEnum):
 def find_outlook(
     *, share: float | None, goal: float | None, deadline: date | None, today: date, ahead: Forecast | None
 ) -> Outlook:
-    """The answer to "will we make it"; unknown rather than guessed."""
+    """Return the outlook of a goal; unknown rather than guessed."""
     if share is None or goal is None:
         return Outlook.UNKNOWN
     if share >= goal:
@@ -192,15 +192,17 @@ def find_outlook(
 
 
 def furthest_behind(lines: Sequence[RankRow], *, most: int) -> list[RankRow]:
-    """Those whose gap in people is largest."""
+    """Return the rows that lack the most people, largest gap first."""
     short = [line for line in lines if line.code is not None and line.missing]
     return sorted(short, key=lambda line: (-(line.missing or 0), line.name))[:most]
 
 
-NAMED = 3
+_MOST_NAMES = 3
 
 
 class ConcernKind(StrEnum):
+    """Kinds of concerns."""
+
     NO_GOAL = "no_goal"
     NO_DENOMINATOR = "no_denominator"
     TOO_MANY = "too_many"  # more installs than people: the denominator cannot be right
@@ -208,17 +210,17 @@ class ConcernKind(StrEnum):
     OFF_TRACK = "off_track"
     AT_RISK = "at_risk"
     BEHIND = "behind"  # the places whose gap is largest
-    AGENCIES_MISSING = "agencies_missing"  # have handed in nothing today
-    NOT_STARTED = "not_started"  # places where nobody was written to
+    AGENCIES_MISSING = "agencies_missing"  # without a report today
+    NOT_STARTED = "not_started"  # places without recipients
     OFFICIAL_MISSING = "official_missing"  # places without an official figure, while others have one
     MORE_THAN_OFFICIAL = "more_than_official"  # more self-reports than official installs
     SUBMITTED = "submitted"  # a campaign waits for approval
-    PAUSED = "paused"  # a campaign stands still
+    PAUSED = "paused"  # a campaign is paused
 
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """`count` of what it is about, and the first few by `names`."""
+    """Matter for a leader's attention: its kind (`worry`), how many it concerns, and the first few names."""
 
     worry: ConcernKind
     count: int = 0
@@ -237,10 +239,10 @@ def find_concerns(
     submitted: Sequence[str],
     paused: Sequence[str],
 ) -> list[Concern]:
-    """`official` are installs by district. Names come as they are to be read."""
-    found = [
-        Concern(worry)
-        for worry, is_so in (
+    """Return the concerns, the most pressing first. `official` holds official installs by district code."""
+    concerns = [
+        Concern(kind)
+        for kind, is_so in (
             (ConcernKind.NO_GOAL, not has_goal),
             (ConcernKind.NO_DENOMINATOR, has_goal and not has_denominator),
             (ConcernKind.TOO_MANY, share is not None and share > 1),
@@ -250,45 +252,47 @@ def find_concerns(
         )
         if is_so
     ]
-    behind = furthest_behind(districts, most=NAMED)
+    behind = furthest_behind(districts, most=_MOST_NAMES)
     if behind and outlook is not Outlook.REACHED:
         gap = sum(line.missing or 0 for line in behind)
-        found.append(Concern(ConcernKind.BEHIND, gap, tuple(line.name for line in behind)))
-    known = [line for line in districts if line.code is not None]
-    untouched = [line.name for line in known if not line.counts.recipients]
-    without = [line.name for line in known if official and line.code not in official]
-    more = [line.name for line in known if line.counts.installed > official.get(line.code or "", 1 << 62)]
-    for worry, names in (
+        concerns.append(Concern(ConcernKind.BEHIND, gap, tuple(line.name for line in behind)))
+    named = [line for line in districts if line.code is not None]
+    untouched = [line.name for line in named if not line.counts.recipients]
+    without_official = [line.name for line in named if official and line.code not in official]
+    above_official = [
+        line.name for line in named if line.counts.installed > official.get(line.code or "", 1 << 62)
+    ]
+    for kind, names in (
         (ConcernKind.AGENCIES_MISSING, agencies_missing),
         (ConcernKind.PAUSED, paused),
         (ConcernKind.SUBMITTED, submitted),
-        (ConcernKind.NOT_STARTED, untouched if len(untouched) < len(known) else []),
-        (ConcernKind.OFFICIAL_MISSING, without),
-        (ConcernKind.MORE_THAN_OFFICIAL, more),
+        (ConcernKind.NOT_STARTED, untouched if len(untouched) < len(named) else []),
+        (ConcernKind.OFFICIAL_MISSING, without_official),
+        (ConcernKind.MORE_THAN_OFFICIAL, above_official),
     ):
         if names:
-            found.append(Concern(worry, len(names), tuple(names[:NAMED])))
-    return found
+            concerns.append(Concern(kind, len(names), tuple(names[:_MOST_NAMES])))
+    return concerns
 
 
-# Whole weeks, so that a Sunday weighs what Sundays weigh.
-WINDOW = 14
-# With fewer whole days nobody is told anything.
-LEAST = 5
-# Beyond this many days no day is named.
+# Days; whole weeks, so that each weekday has the same weight.
+_WINDOW = 14
+# With fewer whole days there is no forecast.
+_FEWEST_DAYS = 5
+# The forecast looks at most this many days ahead.
 HORIZON = 365
-# Days resemble their neighbours, so n of them vary more than n strangers do: their variance is this many times as large.
-# Chosen so that of 1,000 campaigns as the tests play them through 80 in 100 end within the range.
-LIKENESS = 3.0
+# Neighbouring days are correlated, so the variance of their sum is this many times that of independent days.
+# Chosen so that of 1,000 campaigns simulated in the tests 80 in 100 end within the range.
+_CORRELATION = 3.0
 # Student's t at 90% by degrees of freedom, from 4 on (any table; R: qt(0.9, df)).
 _T90 = (1.533, 1.476, 1.440, 1.415, 1.397, 1.383, 1.372, 1.363, 1.356, 1.350)
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The day on which the goal is reached, and the days between which it falls in 80 of 100 campaigns.
+    """Day on which the goal is reached, and the days between which it falls in 80 of 100 campaigns.
 
-    None stands for no day within HORIZON. `per_day` are installs a day over the last `days` days.
+    None means no day within HORIZON. `per_day` are installs per day over the last `days` days.
     """
 
     likely: date | None
@@ -301,7 +305,10 @@ class Forecast:
 def required_per_day(
     *, installed: int, denominator: int, goal: float, today: date, deadline: date
 ) -> float | None:
-    """Installs a day from today to the deadline, both included, that reach the goal; None after the deadline."""
+    """Return the installs per day needed from today to the deadline, both included.
+
+    Returns None after the deadline.
+    """
     left = (deadline - today).days + 1
     missing = max(0, ceil(goal * denominator - 1e-9) - installed)
     return missing / left if left > 0 else None
@@ -310,37 +317,38 @@ def required_per_day(
 def forecast(
     days: Sequence[tuple[date, int]], *, denominator: int, goal: float, today: date
 ) -> Forecast | None:
-    """From reports that stood at the end of each day. None where too few whole days are over, or nobody could install.
+    """Forecast from the total of installs at the end of each day.
 
-    A goal that is reached has its first day; today, which is not over, is left out of the pace.
+    Returns None if too few whole days are over or nobody could install. A goal already reached gets the day on which
+    it was reached. Today is not over and is left out of the rate.
     """
     target = ceil(goal * denominator - 1e-9)
     if denominator <= 0 or not days:
         return None
-    over = [(day, standing) for day, standing in days if day < today]
-    steps = list(pairwise(over))[-WINDOW:]
+    past = [(day, total) for day, total in days if day < today]
+    steps = list(pairwise(past))[-_WINDOW:]
     if days[-1][1] >= target:
-        first = next(day for day, standing in days if standing >= target)
-        return Forecast(first, first, first, _pace(steps), len(steps))
-    if len(steps) < LEAST or goal >= 1:
+        first = next(day for day, total in days if total >= target)
+        return Forecast(first, first, first, _rate(steps), len(steps))
+    if len(steps) < _FEWEST_DAYS or goal >= 1:
         return None
     shares = [(after - before) / max(1, denominator - before) for (_, before), (_, after) in steps]
     mean = sum(shares) / len(shares)
     spread = sqrt(sum((share - mean) ** 2 for share in shares) / (len(shares) - 1))
-    installed = over[-1][1]
-    # What has to add up: the share of those left falls from one day's to the next.
+    installed = past[-1][1]
+    # The sum of daily shares that is needed: those left shrink by a share each day, so their logarithms add up.
     needed = log((denominator - installed) / (denominator - target))
     t90 = _T90[min(len(shares) - 1, 13) - 4]
 
     def first_day(t: float) -> date | None:
         for n in range(1, HORIZON + 1):
-            doubt = spread * sqrt(LIKENESS * (n + n * n / len(shares)))
-            if n * mean + t * doubt >= needed:
-                return over[-1][0] + timedelta(days=n)
+            deviation = spread * sqrt(_CORRELATION * (n + n * n / len(shares)))
+            if n * mean + t * deviation >= needed:
+                return past[-1][0] + timedelta(days=n)
         return None
 
-    return Forecast(first_day(0.0), first_day(t90), first_day(-t90), _pace(steps), len(steps))
+    return Forecast(first_day(0.0), first_day(t90), first_day(-t90), _rate(steps), len(steps))
 
 
-def _pace(steps: Sequence[tuple[tuple[date, int], tuple[date, int]]]) -> float:
+def _rate(steps: Sequence[tuple[tuple[date, int], tuple[date, int]]]) -> float:
     return (steps[-1][1][1] - steps[0][0][1]) / len(steps) if steps else 0.0

@@ -1,11 +1,4 @@
-"""Reach measures and totals; shares and intervals.
-
-What is counted of a campaign, and what the counts of a step, a place or an organisation say. Pure.
-
-Counts to shares. Pure.
-
-How sure a difference between two shares is. Pure.
-"""
+"""Reach: measures and totals of a campaign, step, place or organisation; install shares and their intervals."""
 
 from __future__ import annotations
 
@@ -18,7 +11,7 @@ from math import sqrt
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState, SkipReason
 
-# With the gateway, whatever became of it there.
+# Accepted by the gateway, whatever happened after.
 TAKEN = (
     MessageState.ACCEPTED,
     MessageState.SENT,
@@ -31,33 +24,34 @@ WAITING = (MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN)
 
 
 class ReachMeasure(StrEnum):
-    """What a count is of. Some have a detail: a reason, a state, a cause, a label."""
+    """Measures that are counted. Some have a detail: a reason, a state, a cause, a label."""
 
-    # Of people, each once, whatever the step.
+    # People, each counted once over all steps.
     RECIPIENTS = "recipients"
     EXCLUDED = "excluded"  # by reason
-    WRITTEN = "written"  # the gateway has had one of their messages at least
-    ARRIVED = "arrived"  # one of their messages at least was delivered
+    WRITTEN = "written"  # the gateway accepted at least one of their messages
+    ARRIVED = "arrived"  # at least one of their messages was delivered
     WRITTEN_INSTALLED = "written_installed"  # of those written to
-    WRITTEN_WITHOUT = "written_without"  # of those written to: have said that they have no smartphone
-    # Of a step's messages.
+    WRITTEN_WITHOUT = "written_without"  # of those written to: said that they have no smartphone
+    # Messages of a step.
     MESSAGES = "messages"  # by state
     SKIPPED = "skipped"  # by reason; part of the messages
-    CAUSES = "causes"  # of failures; part of the messages
-    SEGMENTS = "segments"  # that are charged
-    # Of what people did while a step was the latest: from its opening to that of the next.
+    CAUSES = "causes"  # of failures, by cause; part of the messages
+    SEGMENTS = "segments"  # charged ones
+    # What people did while a step was the latest: from its opening to that of the next one.
     OPENED = "opened"
     CLICKED = "clicked"
-    ANSWERS = "answers"  # by label, as they stand
-    INSTALLED = "installed"  # reports that stand
-    # Of a step that is compared: whom the lot put where (planning.lots), and who of them reported an install meanwhile.
+    ANSWERS = "answers"  # by label, current answers
+    INSTALLED = "installed"  # current reports
+    # Steps with a hold-out or a second text: people by arm (rules.experiments), and those who reported an install
+    # meanwhile.
     ARMS = "arms"
     ARMS_INSTALLED = "arms_installed"
 
 
 @dataclass(slots=True)
 class ReachTotals:
-    """Of a campaign, a step, a place or an organisation; zero where nothing was counted."""
+    """Totals of a campaign, a step, a place or an organisation; 0 if nothing was counted."""
 
     by: dict[ReachMeasure, dict[str, int]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(int))
@@ -75,8 +69,8 @@ class ReachTotals:
         return sum(self.by[measure].values()) if measure in self.by else 0
 
     def _states(self, states: Iterable[MessageState]) -> int:
-        found = self.by.get(ReachMeasure.MESSAGES, {})
-        return sum(found.get(state.value, 0) for state in states)
+        counts = self.by.get(ReachMeasure.MESSAGES, {})
+        return sum(counts.get(state.value, 0) for state in states)
 
     @property
     def recipients(self) -> int:
@@ -84,8 +78,8 @@ class ReachTotals:
 
     @property
     def excluded(self) -> dict[Exclusion, int]:
-        found = self.by.get(ReachMeasure.EXCLUDED, {})
-        return {reason: found[reason.value] for reason in Exclusion if found.get(reason.value)}
+        counts = self.by.get(ReachMeasure.EXCLUDED, {})
+        return {reason: counts[reason.value] for reason in Exclusion if counts.get(reason.value)}
 
     @property
     def messages(self) -> int:
@@ -93,7 +87,7 @@ class ReachTotals:
 
     @property
     def sent(self) -> int:
-        """Messages that the gateway has, whatever became of them there."""
+        """Return the messages accepted by the gateway, whatever happened after."""
         return self._states(TAKEN)
 
     @property
@@ -102,7 +96,7 @@ class ReachTotals:
 
     @property
     def failed(self) -> int:
-        """Refused by the gateway or not delivered."""
+        """Return the messages refused by the gateway or not delivered."""
         return self._states(FAILED)
 
     @property
@@ -115,14 +109,14 @@ class ReachTotals:
 
     @property
     def skipped(self) -> dict[SkipReason, int]:
-        found = self.by.get(ReachMeasure.SKIPPED, {})
-        return {reason: found[reason.value] for reason in SkipReason if found.get(reason.value)}
+        counts = self.by.get(ReachMeasure.SKIPPED, {})
+        return {reason: counts[reason.value] for reason in SkipReason if counts.get(reason.value)}
 
     @property
     def causes(self) -> dict[str, int]:
-        """Of the failures, the most frequent first."""
-        found = self.by.get(ReachMeasure.CAUSES, {})
-        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+        """Return the failures by cause, the most frequent first."""
+        counts = self.by.get(ReachMeasure.CAUSES, {})
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     @property
     def segments(self) -> int:
@@ -138,8 +132,8 @@ class ReachTotals:
 
     @property
     def answers(self) -> dict[Label, int]:
-        found = self.by.get(ReachMeasure.ANSWERS, {})
-        return {label: found[label.value] for label in Label if found.get(label.value)}
+        counts = self.by.get(ReachMeasure.ANSWERS, {})
+        return {label: counts[label.value] for label in Label if counts.get(label.value)}
 
     @property
     def answered(self) -> int:
@@ -163,7 +157,7 @@ class ReachTotals:
 
     @property
     def share(self) -> InstallShare:
-        """Installs among those written to who have not said that they have no smartphone."""
+        """Return the share of installs among those written to who have not said that they have no smartphone."""
         return share_of(
             installed=self.total(ReachMeasure.WRITTEN_INSTALLED),
             recipients=self.written,
@@ -174,11 +168,11 @@ class ReachTotals:
 
 @dataclass(frozen=True, slots=True)
 class InstallShare:
-    """Self-reported installs against those who could install.
+    """Share of self-reported installs among those who could install.
 
     `basis` says what the denominator is: `entered` (a dated, attributed figure of smartphone owners) or
-    `recipients` (those written to who have not said that they have no smartphone). `value` is None where
-    the denominator is zero: unknown, never nought.
+    `recipients` (those written to who have not said that they have no smartphone). `value` is None if
+    the denominator is zero: unknown, never 0.
     """
 
     installed: int
@@ -188,7 +182,7 @@ class InstallShare:
 
 
 def share_of(*, installed: int, recipients: int, no_smartphone: int, entered: int | None) -> InstallShare:
-    """The share toward a goal."""
+    """Return the install share, of `entered` people if given, else of those written to with a smartphone."""
     denominator = entered if entered is not None else recipients - no_smartphone
     value = installed / denominator if denominator > 0 else None
     return InstallShare(installed, denominator, "entered" if entered is not None else "recipients", value)
@@ -199,7 +193,7 @@ Z95 = 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class ShareDifference:
-    """`first` and `second` are shares, `value` is first minus second; `low` and `high` hold the true one in 95 of 100."""
+    """Difference of two shares: `value` is first minus second, `low` and `high` are its 95% interval."""
 
     first: float
     second: float
@@ -209,7 +203,10 @@ class ShareDifference:
 
 
 def wilson(successes: int, of: int) -> tuple[float, float]:
-    """The 95% score interval of a share (Wilson 1927, J. Am. Stat. Assoc. 22:209-212). `of` is at least 1."""
+    """Return the 95% score interval of a share; `of` is at least 1.
+
+    Wilson 1927, J. Am. Stat. Assoc. 22:209-212.
+    """
     share, square = successes / of, Z95 * Z95
     middle = share + square / (2 * of)
     half = Z95 * sqrt(share * (1 - share) / of + square / (4 * of * of))
@@ -217,7 +214,7 @@ def wilson(successes: int, of: int) -> tuple[float, float]:
 
 
 def compare_shares(first: int, of_first: int, second: int, of_second: int) -> ShareDifference | None:
-    """first/of_first - second/of_second with its 95% interval; None where one of them has nobody.
+    """Return first/of_first - second/of_second with its 95% interval, or None if a group is empty.
 
     Newcombe's hybrid score interval, his method 10 (Newcombe 1998, Statistics in Medicine 17:873-890): it keeps
     its coverage with small groups and shares near 0, where the textbook's interval does not.

@@ -1,4 +1,4 @@
-"""What is known now of a day that was reported already, and what was said of it: change by change. Pure."""
+"""Changes between the snapshot of a report already issued and the figures known now."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import Any, TypeVar
 
-from campaigns.rules.activities import ActivityKind as Means
+from campaigns.rules.activities import ActivityKind
 from campaigns.rules.reports.document import ACTIVITY_NAMES, Cell, cell, short_day
 from campaigns.rules.reports.snapshot import (
     AgencyFigures,
@@ -20,13 +20,13 @@ from campaigns.rules.reports.snapshot import (
     Snapshot,
 )
 
-Each = TypeVar("Each")
-# Of what is printed and is no figure that stands by itself.
+Item = TypeVar("Item")
+# Stands for changes that are not in a figure.
 OTHER = "Nội dung khác (tên gọi, mục tiêu, ngày bắt đầu)"
 
 
 class ChangeKind(StrEnum):
-    """`ADDED`: nothing was known before."""
+    """Kinds of changes; `ADDED` means that the figure was unknown before."""
 
     ADDED = "added"
     CORRECTED = "corrected"
@@ -34,67 +34,68 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FigureChange:
-    """One figure, from what to what; None is not known."""
+    """Change of one figure; None is unknown."""
 
     what: str
     before: Cell
     after: Cell
 
     def as_data(self) -> dict[str, Any]:
-        """What makes it again: `Change(**data)`."""
+        """Return the data for `FigureChange(**data)`."""
         return asdict(self)
 
     @property
     def kind(self) -> ChangeKind:
+        """Return ADDED if the figure was unknown before, else CORRECTED."""
         return ChangeKind.ADDED if self.before is None else ChangeKind.CORRECTED
 
 
 def describe_change(change: FigureChange) -> str:
-    """Sở Y tế: tổng số người: 1.204 (đã báo cáo: 1.200)"""
+    """Describe a change in one line, such as: Sở Y tế: tổng số người: 1.204 (đã báo cáo: 1.200)."""
     before = "chưa rõ" if change.before is None else f"{cell(change.before)}"
     return f"{change.what}: {cell(change.after)} (đã báo cáo: {before})"
 
 
-def find_changes(said: Snapshot, now: Snapshot, *, done: str) -> list[FigureChange]:
-    """From the snapshot that a report was made of to the same hour's as it is known now: every figure that is printed.
+def find_changes(issued: Snapshot, now: Snapshot, *, done: str) -> list[FigureChange]:
+    """Return the changes of printed figures from the issued snapshot to the same hour's snapshot taken now.
 
-    `done` is the form's verb. Where all that differs is no figure of its own, one line says that something does.
+    `done` is the template's verb. Other differences, such as names, are summed up in one change named OTHER.
     """
     pairs = [
-        *_places(said, now),
-        *_bodies(said, now),
-        *_agencies(said, now, done=done),
-        *_campaigns(said, now, done=done),
-        *_outreach(said, now),
-        *_days(said, now),
+        *_places(issued, now),
+        *_organisations(issued, now),
+        *_agencies(issued, now, done=done),
+        *_campaigns(issued, now, done=done),
+        *_outreach(issued, now),
+        *_days(issued, now),
     ]
     changes = [change for change in pairs if change.before != change.after]
-    if _differs_otherwise(said, now):
+    if _differs_otherwise(issued, now):
         changes.append(FigureChange(OTHER, "như báo cáo đã gửi", "như báo cáo dưới đây"))
     return changes
 
 
 def _pairs(
-    said: Iterable[Each], now: Iterable[Each], key: Callable[[Each], Hashable]
-) -> Iterator[tuple[Each | None, Each | None]]:
-    """What was said and what is known of each, in the order of now; what is there no longer comes last."""
-    before = {key(each): each for each in said}
-    for each in now:
-        yield before.pop(key(each), None), each
+    issued: Iterable[Item], now: Iterable[Item], key: Callable[[Item], Hashable]
+) -> Iterator[tuple[Item | None, Item | None]]:
+    """Pair items by key, in the order of `now`; items no longer there come last."""
+    before = {key(item): item for item in issued}
+    for item in now:
+        yield before.pop(key(item), None), item
     for gone in before.values():
         yield gone, None
 
 
-def _places(said: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
-    yield from _place(said.whole, now.whole, has_source=True, is_whole=True)
-    districts = {place.code for place in (*said.districts, *now.districts)}
-    for was, are in ((said.districts, now.districts), (said.communes, now.communes)):
+def _places(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
+    yield from _place(issued.whole, now.whole, has_source=True, is_whole=True)
+    districts = {place.code for place in (*issued.districts, *now.districts)}
+    for was, are in ((issued.districts, now.districts), (issued.communes, now.communes)):
         for before, after in _pairs(was, are, lambda place: place.code):
-            some = after or before
-            assert some is not None
-            nothing = PlaceFigures(some.code, some.name, SelfReported())
-            # Districts' sources are named where the province has no figure of its own.
-            is_named = some.code in districts and now.whole.official is None
+            either = after or before
+            assert either is not None
+            nothing = PlaceFigures(either.code, either.name, SelfReported())
+            # Districts' sources are printed if the province has no figure of its own.
+            is_named = either.code in districts and now.whole.official is None
             yield from _place(before or nothing, after or nothing, has_source=is_named)
 
 
@@ -120,45 +121,49 @@ def _place(
         )
         yield FigureChange(f"Người có điện thoại thông minh, {name}: nguồn", had.source, has.source)
     yield FigureChange(f"Số tự báo, {name}", _reported(before.reported), _reported(after.reported))
-    yield FigureChange(f"Số thuộc diện nhắn tin, {name}", _could(before.reported), _could(after.reported))
+    yield FigureChange(
+        f"Số thuộc diện nhắn tin, {name}", _could_install(before.reported), _could_install(after.reported)
+    )
 
 
 def _reported(reported: SelfReported) -> int | None:
     return reported.reported if reported.recipients else None
 
 
-def _could(reported: SelfReported) -> int | None:
+def _could_install(reported: SelfReported) -> int | None:
     return reported.could if reported.recipients else None
 
 
-def _bodies(said: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
-    for was, after in _paired_bodies(said, now):
-        some = after or was
-        assert some is not None
-        nothing = OrganisationFigures(some.name, SelfReported())
+def _organisations(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
+    for was, after in _paired_organisations(issued, now):
+        either = after or was
+        assert either is not None
+        nothing = OrganisationFigures(either.name, SelfReported())
         before, known = (was or nothing).reported, (after or nothing).reported
-        yield FigureChange(f"{some.name}: đã trả lời", before.answered if was else None, known.answered)
-        yield FigureChange(f"{some.name}: số tự báo", _reported(before), _reported(known))
-        yield FigureChange(f"{some.name}: số thuộc diện nhắn tin", _could(before), _could(known))
+        yield FigureChange(f"{either.name}: đã trả lời", before.answered if was else None, known.answered)
+        yield FigureChange(f"{either.name}: số tự báo", _reported(before), _reported(known))
+        yield FigureChange(
+            f"{either.name}: số thuộc diện nhắn tin", _could_install(before), _could_install(known)
+        )
 
 
-def _paired_bodies(
-    said: Snapshot, now: Snapshot
+def _paired_organisations(
+    issued: Snapshot, now: Snapshot
 ) -> Iterator[tuple[OrganisationFigures | None, OrganisationFigures | None]]:
-    is_known = all(each.id is not None for each in said.bodies)
-    return _pairs(said.bodies, now.bodies, lambda body: body.id if is_known else body.name)
+    is_known = all(body.id is not None for body in issued.bodies)
+    return _pairs(issued.bodies, now.bodies, lambda body: body.id if is_known else body.name)
 
 
-def _agencies(said: Snapshot, now: Snapshot, *, done: str) -> Iterator[FigureChange]:
-    for was, after in _pairs(said.agencies, now.agencies, lambda agency: agency.id):
-        some = after or was
-        assert some is not None
-        nothing = AgencyFigures(some.id, some.name, None, None, None, None, is_missing=True)
+def _agencies(issued: Snapshot, now: Snapshot, *, done: str) -> Iterator[FigureChange]:
+    for was, after in _pairs(issued.agencies, now.agencies, lambda agency: agency.id):
+        either = after or was
+        assert either is not None
+        nothing = AgencyFigures(either.id, either.name, None, None, None, None, is_missing=True)
         before, known = was or nothing, after or nothing
-        # A figure of an earlier day stood in for the one that was missing: what is handed in now is an addition.
+        # The report used a figure of an earlier day for the missing one: the figure reported now is an addition.
         is_late = before.is_missing and not known.is_missing
         figures = [
-            FigureChange(f"{some.name}: {what}", None if is_late and new is not None else old, new)
+            FigureChange(f"{either.name}: {what}", None if is_late and new is not None else old, new)
             for what, old, new in (
                 ("tổng số người", before.staff, known.staff),
                 ("người có điện thoại thông minh", before.with_smartphone, known.with_smartphone),
@@ -167,61 +172,61 @@ def _agencies(said: Snapshot, now: Snapshot, *, done: str) -> Iterator[FigureCha
         ]
         yield from figures
         if all(change.before == change.after for change in figures):
-            yield FigureChange(f"{some.name}: số liệu ngày", _day(before.day), _day(known.day))
+            yield FigureChange(f"{either.name}: số liệu ngày", _day(before.day), _day(known.day))
 
 
 def _day(day: str | None) -> str | None:
     return short_day(day) if day else None
 
 
-def _campaigns(said: Snapshot, now: Snapshot, *, done: str) -> Iterator[FigureChange]:
-    names = [each.name for each in now.campaigns]
-    for was, after in _paired_campaigns(said, now):
-        some = after or was
-        assert some is not None
-        name = f"Đợt “{some.name}”"
-        if names.count(some.name) > 1:
-            name += f", bắt đầu {short_day(some.launched_on)}"
+def _campaigns(issued: Snapshot, now: Snapshot, *, done: str) -> Iterator[FigureChange]:
+    names = [campaign.name for campaign in now.campaigns]
+    for was, after in _paired_campaigns(issued, now):
+        either = after or was
+        assert either is not None
+        name = f"Đợt “{either.name}”"
+        if names.count(either.name) > 1:
+            name += f", bắt đầu {short_day(either.launched_on)}"
         before = _sent(was, done=done)
         for what, known in _sent(after, done=done).items():
             yield FigureChange(f"{name}: {what}", before[what], known)
 
 
 def _paired_campaigns(
-    said: Snapshot, now: Snapshot
+    issued: Snapshot, now: Snapshot
 ) -> Iterator[tuple[CampaignFigures | None, CampaignFigures | None]]:
-    if all(each.id is not None for each in said.campaigns):
-        return _pairs(said.campaigns, now.campaigns, lambda campaign: campaign.id)
-    # An earlier issue does not say which is which; their order stays.
-    return zip_longest(said.campaigns, now.campaigns)
+    if all(campaign.id is not None for campaign in issued.campaigns):
+        return _pairs(issued.campaigns, now.campaigns, lambda campaign: campaign.id)
+    # Old snapshots have no campaign ids, but the order is the same.
+    return zip_longest(issued.campaigns, now.campaigns)
 
 
-def _sent(sent: CampaignFigures | None, *, done: str) -> dict[str, int | None]:
+def _sent(campaign: CampaignFigures | None, *, done: str) -> dict[str, int | None]:
     return {
-        "người nhận": sent.recipients if sent else None,
-        "đã gửi": sent.sent if sent else None,
-        "đến máy": sent.delivered if sent else None,
-        "trả lời": sent.reported.answered if sent else None,
-        f"tự báo đã {done}": sent.reported.reported if sent else None,
+        "người nhận": campaign.recipients if campaign else None,
+        "đã gửi": campaign.sent if campaign else None,
+        "đến máy": campaign.delivered if campaign else None,
+        "trả lời": campaign.reported.answered if campaign else None,
+        f"tự báo đã {done}": campaign.reported.reported if campaign else None,
     }
 
 
-def _outreach(said: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
-    for was, after in _pairs(said.outreach, now.outreach, lambda line: line.kind):
-        some = after or was
-        assert some is not None
-        name = ACTIVITY_NAMES[Means(some.kind)]
-        known = after or Outreach(some.kind, 0, 0, None)
+def _outreach(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
+    for was, after in _pairs(issued.outreach, now.outreach, lambda line: line.kind):
+        either = after or was
+        assert either is not None
+        name = ACTIVITY_NAMES[ActivityKind(either.kind)]
+        known = after or Outreach(either.kind, 0, 0, None)
         yield FigureChange(f"{name}: số lượt", was.times if was else None, known.times)
         yield FigureChange(f"{name}: số lượt trong ngày", was.today if was else 0, known.today)
         yield FigureChange(f"{name}: số lượt người", was.people if was else None, known.people)
 
 
-def _days(said: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
-    """Self-reports as they stood day by day; the last day but one is mostly what the report before is."""
-    if (said.before, now.before) != (_day_before(said), _day_before(now)):
-        yield FigureChange("Số tự báo của kỳ báo cáo trước", said.before, now.before)
-    for was, after in _pairs(said.days, now.days, lambda day: day[0]):
+def _days(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
+    """Compare the totals of self-reports by day; the one of the previous report is usually the last but one."""
+    if (issued.before, now.before) != (_day_before(issued), _day_before(now)):
+        yield FigureChange("Số tự báo của kỳ báo cáo trước", issued.before, now.before)
+    for was, after in _pairs(issued.days, now.days, lambda day: day[0]):
         day = (after or was or ("", 0))[0]
         yield FigureChange(
             f"Số tự báo, cộng dồn đến {short_day(day)}", was[1] if was else None, after[1] if after else None
@@ -232,19 +237,20 @@ def _day_before(snapshot: Snapshot) -> int | None:
     return snapshot.days[-2][1] if len(snapshot.days) > 1 else None
 
 
-def _differs_otherwise(said: Snapshot, now: Snapshot) -> bool:
-    """Whether goals, or what something is called, or since when it is counted, are printed differently."""
-    if (said.residents, said.staff, said.since) != (now.residents, now.staff, now.since):
+def _differs_otherwise(issued: Snapshot, now: Snapshot) -> bool:
+    """Return whether goals, names or start days are printed differently."""
+    if (issued.residents, issued.staff, issued.since) != (now.residents, now.staff, now.since):
         return True
     places = (
-        *_pairs(said.districts, now.districts, lambda place: place.code),
-        *_pairs(said.communes, now.communes, lambda place: place.code),
+        *_pairs(issued.districts, now.districts, lambda place: place.code),
+        *_pairs(issued.communes, now.communes, lambda place: place.code),
     )
-    agencies = _pairs(said.agencies, now.agencies, lambda agency: agency.id)
+    agencies = _pairs(issued.agencies, now.agencies, lambda agency: agency.id)
     return any(
         was and after and was.name != after.name
-        for pairs in (places, agencies, _paired_bodies(said, now), _paired_campaigns(said, now))
+        for pairs in (places, agencies, _paired_organisations(issued, now), _paired_campaigns(issued, now))
         for was, after in pairs
     ) or any(
-        was and after and was.launched_on != after.launched_on for was, after in _paired_campaigns(said, now)
+        was and after and was.launched_on != after.launched_on
+        for was, after in _paired_campaigns(issued, now)
     )

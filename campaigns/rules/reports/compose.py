@@ -1,9 +1,4 @@
-"""The whole report, its correction, its appendices.
-
-The whole report, or the report that corrects it, as data. Pure.
-
-What is too long for the report itself: each agency, each commune, each organisation. Pure.
-"""
+"""Composition of the daily report or its correction from the sections, with its appendices."""
 
 from __future__ import annotations
 
@@ -38,27 +33,32 @@ from campaigns.rules.reports.sections import (
 from campaigns.rules.reports.snapshot import PlaceFigures, Snapshot
 from campaigns.rules.reports.template import ReportTemplate
 
-# The clerk writes the number by hand: room for it.
+# Room for the document number, which is written by hand.
 BLANK = "      "
 
 
-def compose(snapshot: Snapshot, form: ReportTemplate, *, written_on: str | None = None) -> ReportDocument:
-    """The daily report. `written_on` (YYYY-MM-DD) is the day at its head, the report's own by itself."""
+def compose(snapshot: Snapshot, template: ReportTemplate, *, written_on: str | None = None) -> ReportDocument:
+    """Compose the daily report. `written_on` (YYYY-MM-DD) is its date; by default the day of the snapshot."""
     blocks = [
-        *opening(snapshot, form),
-        *results(snapshot, form),
-        *shortcomings(snapshot, form),
-        *ending(snapshot, form),
+        *opening(snapshot, template),
+        *results(snapshot, template),
+        *shortcomings(snapshot, template),
+        *ending(snapshot, template),
     ]
-    return _paper(
-        snapshot, form, "BÁO CÁO", (form.subject, f"ngày {short_day(snapshot.day)}"), blocks, written_on
+    return _document(
+        snapshot,
+        template,
+        "BÁO CÁO",
+        (template.subject, f"ngày {short_day(snapshot.day)}"),
+        blocks,
+        written_on,
     )
 
 
 def compose_correction(
-    snapshot: Snapshot, form: ReportTemplate, changes: Sequence[FigureChange], *, n: int, written_on: str
+    snapshot: Snapshot, template: ReportTemplate, changes: Sequence[FigureChange], *, n: int, written_on: str
 ) -> ReportDocument:
-    """The n-th correction of a day's report: first what changed from what to what, then the report as it is now."""
+    """Compose the n-th correction of a day's report: a table of the changes, then the updated report."""
     rows: list[tuple[Cell, ...]] = [
         (str(place), change.what, change.before, change.after, _KINDS[change.kind])
         for place, change in enumerate(changes, 1)
@@ -76,62 +76,69 @@ def compose_correction(
         tuple(rows),
     )
     blocks: list[Block] = [
-        *opening(snapshot, form)[:-1],
+        *opening(snapshot, template)[:-1],
         Paragraph(
-            f"{form.issuer_in_text} bổ sung, đính chính Báo cáo {long_day(snapshot.day)} về kết quả vận động {form.action} "
+            f"{template.issuer_in_text} bổ sung, đính chính Báo cáo {long_day(snapshot.day)} về kết quả vận động {template.action} "
             f"trên địa bàn: {said(len(changes))} số liệu được nhận hoặc sửa sau khi đã chốt lúc {until(snapshot)}, như sau:"
         ),
         table,
         Paragraph(
             "Các nội dung khác của báo cáo đã gửi không thay đổi. Báo cáo đầy đủ sau khi bổ sung, đính chính:"
         ),
-        *results(snapshot, form),
-        *shortcomings(snapshot, form),
-        *ending(snapshot, form),
+        *results(snapshot, template),
+        *shortcomings(snapshot, template),
+        *ending(snapshot, template),
     ]
-    subject = (f"Bổ sung, đính chính Báo cáo ngày {short_day(snapshot.day)} (lần {n})", form.subject)
-    return _paper(snapshot, form, "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH", subject, blocks, written_on)
+    subject = (f"Bổ sung, đính chính Báo cáo ngày {short_day(snapshot.day)} (lần {n})", template.subject)
+    return _document(snapshot, template, "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH", subject, blocks, written_on)
 
 
 _KINDS = {ChangeKind.ADDED: "Bổ sung", ChangeKind.CORRECTED: "Đính chính"}
 
 
-def _paper(
+def _document(
     snapshot: Snapshot,
-    form: ReportTemplate,
+    template: ReportTemplate,
     kind: str,
     subject: tuple[str, ...],
     blocks: Sequence[Block],
     written_on: str | None,
 ) -> ReportDocument:
     day = written_on or snapshot.day
-    number = f"Số:{BLANK}/{form.symbol}"
-    reference = f"(Kèm theo Báo cáo số{BLANK}/{form.symbol} {long_day(day)} của {form.issuer_in_text})"
+    number = f"Số:{BLANK}/{template.symbol}"
+    reference = (
+        f"(Kèm theo Báo cáo số{BLANK}/{template.symbol} {long_day(day)} của {template.issuer_in_text})"
+    )
     return ReportDocument(
-        superior=form.superior,
-        issuer=form.issuer,
+        superior=template.superior,
+        issuer=template.issuer,
         number=number,
-        place_and_day=f"{form.place}, {long_day(day)}",
+        place_and_day=f"{template.place}, {long_day(day)}",
         kind=kind,
         subject=subject,
-        addressees=form.addressees,
+        addressees=template.addressees,
         blocks=tuple(blocks),
-        signature=Signature(form.signature),
-        copies=(*form.copies, f"Lưu: {form.filed}"),
-        appendices=appendices(snapshot, form, reference=reference),
+        signature=Signature(template.signature),
+        copies=(*template.copies, f"Lưu: {template.filed}"),
+        appendices=appendices(snapshot, template, reference=reference),
     )
 
 
 _ROMAN = ("I", "II", "III")
 
 
-def appendices(snapshot: Snapshot, form: ReportTemplate, *, reference: str) -> tuple[Appendix, ...]:
-    """Agencies always, as the report speaks of Phụ lục I; communes and organisations where there are figures."""
+def appendices(snapshot: Snapshot, template: ReportTemplate, *, reference: str) -> tuple[Appendix, ...]:
+    """Return the appendices: agencies, then communes and organisations if they have figures.
+
+    The agencies are always included, as the text refers to them as Phụ lục I.
+    """
     parts: list[tuple[str, tuple[Block, ...], bool]] = [
-        (f"Kết quả {form.done} của từng cơ quan, đơn vị", _agencies(snapshot, form), False)
+        (f"Kết quả {template.done} của từng cơ quan, đơn vị", _agencies(snapshot, template), False)
     ]
-    if communes := [each for each in snapshot.communes if each.official or each.reported.recipients]:
-        parts.append((f"Kết quả {form.done} theo xã, phường, thị trấn", _communes(snapshot, communes), True))
+    if communes := [place for place in snapshot.communes if place.official or place.reported.recipients]:
+        parts.append(
+            (f"Kết quả {template.done} theo xã, phường, thị trấn", _communes(snapshot, communes), True)
+        )
     if snapshot.bodies:
         parts.append(("Số liệu tự báo theo danh sách của các tổ chức", _bodies(snapshot), False))
     return tuple(
@@ -140,7 +147,7 @@ def appendices(snapshot: Snapshot, form: ReportTemplate, *, reference: str) -> t
     )
 
 
-def _agencies(snapshot: Snapshot, form: ReportTemplate) -> tuple[Block, ...]:
+def _agencies(snapshot: Snapshot, template: ReportTemplate) -> tuple[Block, ...]:
     if not snapshot.agencies:
         return (Paragraph("Chưa có cơ quan, đơn vị nào được giao báo cáo số liệu trên hệ thống."),)
     columns = (
@@ -148,25 +155,25 @@ def _agencies(snapshot: Snapshot, form: ReportTemplate) -> tuple[Block, ...]:
         Column("Cơ quan, đơn vị", 32, Alignment.LEFT),
         Column("Tổng số người", 11),
         Column("Có điện thoại thông minh", 13),
-        Column(f"Đã {form.done}", 10),
+        Column(f"Đã {template.done}", 10),
         Column("Tỷ lệ", 10),
         Column("Số liệu ngày", 18, Alignment.LEFT),
     )
     rows: list[tuple[Cell, ...]] = []
-    for n, each in enumerate(snapshot.agencies, 1):
+    for n, agency in enumerate(snapshot.agencies, 1):
         day = (
-            f"{short_day(each.day)}{' (chưa gửi trong ngày)' if each.is_missing else ''}"
-            if each.day
+            f"{short_day(agency.day)}{' (chưa gửi trong ngày)' if agency.is_missing else ''}"
+            if agency.day
             else "chưa gửi"
         )
         rows.append(
             (
                 str(n),
-                each.name,
-                each.staff,
-                each.with_smartphone,
-                each.installed,
-                ShareCell(each.share) if each.share is not None else None,
+                agency.name,
+                agency.staff,
+                agency.with_smartphone,
+                agency.installed,
+                ShareCell(agency.share) if agency.share is not None else None,
                 day,
             )
         )
@@ -208,7 +215,7 @@ def _bodies(snapshot: Snapshot) -> tuple[Block, ...]:
         Column("Tỷ lệ", 12),
     )
     rows = tuple(
-        (str(n), each.name, each.reported.answered, *reported_cells(each.reported))
-        for n, each in enumerate(snapshot.bodies, 1)
+        (str(n), body.name, body.reported.answered, *reported_cells(body.reported))
+        for n, body in enumerate(snapshot.bodies, 1)
     )
     return (Table("Tổ chức", "", columns, rows),)

@@ -1,10 +1,7 @@
-"""Document blocks; numbers and dates as written.
+"""Report document: blocks, tables and charts as data, and the notation of numbers, days and hours.
 
-A report as data: what it says, block by block, before it is a file. Pure.
-
-The three files are written from the same blocks, so that none can say something else than the others.
-
-Numbers, days and hours as an official document writes them (Decree 30/2020, Appendix I). Pure.
+All file formats are written from the same blocks, so that none can differ from the others. Numbers, days and hours are
+written as in official documents (Decree 30/2020, Appendix I).
 """
 
 from __future__ import annotations
@@ -18,9 +15,9 @@ from outreach.rules.formats import format_number
 
 
 class Style(StrEnum):
-    """How a paragraph is set."""
+    """Paragraph styles."""
 
-    BASIS = "basis"  # italic: on what the report is founded
+    BASIS = "basis"  # italic: the legal basis of the report
     BODY = "body"
     PART = "part"  # I. KẾT QUẢ
     HEADING = "heading"  # 1. Người dân
@@ -34,7 +31,7 @@ class Paragraph:
 
 
 class Alignment(StrEnum):
-    """Where a column's cells stand."""
+    """Alignment of a column's cells."""
 
     LEFT = "left"
     CENTER = "center"
@@ -43,7 +40,7 @@ class Alignment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`width` in parts of the whole table's."""
+    """Table column; `width` is relative to the other columns."""
 
     title: str
     width: int
@@ -52,18 +49,18 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ShareCell:
-    """A share from 0 up, in a table's cell."""
+    """Share in a table cell, 0 or more."""
 
     value: float
 
 
-# What may stand in a table: words, a count, a share; None is not known.
+# A table cell: text, a count, a share; None is unknown.
 Cell = str | int | ShareCell | None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`name` is short enough for a sheet's tab. With `has_total` the last row is set apart."""
+    """Table. `name` fits the tab of a sheet; with `has_total` the last row is the total."""
 
     name: str
     caption: str
@@ -74,7 +71,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """`value` is None where it is not known: then there is no bar, only its words."""
+    """Bar of a chart; `value` is None if unknown: then only the text is shown."""
 
     label: str
     value: float | None
@@ -83,7 +80,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Horizontal bars. `goal`: a mark to be reached, with its words; `description` says in a sentence what is seen."""
+    """Chart of horizontal bars. `goal` is a marker with its text; `description` is the alternative text."""
 
     name: str
     caption: str
@@ -99,23 +96,25 @@ Block = Paragraph | Table | Chart
 
 @dataclass(frozen=True, slots=True)
 class Appendix:
-    """On pages of its own, numbered by themselves."""
+    """Appendix with its own page numbers."""
 
     title: str  # PHỤ LỤC I
     subject: str
-    reference: str  # to which report it belongs
+    reference: str  # names the report that it belongs to
     blocks: tuple[Block, ...]
     is_landscape: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
+    """Signature block."""
+
     lines: tuple[str, ...]  # TM. BAN THƯỜNG TRỰC / KT. CHỦ TỊCH / PHÓ CHỦ TỊCH; the name stays blank
 
 
 @dataclass(frozen=True, slots=True)
 class ReportDocument:
-    """A whole document. `number` has the blank that the clerk fills in."""
+    """Complete document. `number` has a blank, filled in by hand."""
 
     superior: tuple[str, ...]
     issuer: str
@@ -131,7 +130,7 @@ class ReportDocument:
 
     @property
     def title(self) -> str:
-        """For a file's properties."""
+        """Return the title for the file properties."""
         return f"{self.kind}: {' '.join(self.subject)}"
 
 
@@ -148,27 +147,27 @@ ACTIVITY_NAMES = {
 
 
 def said(value: int) -> str:
-    """A count within a sentence: below ten with a nought before it, as officers write; 0 stays."""
+    """Format a count within a sentence: 1 to 9 with a leading zero, as in official documents."""
     return f"0{value}" if 0 < value < 10 else format_number(value)
 
 
 def percent(value: float, *, is_exact: bool = False) -> str:
-    """50,3%; a goal (`is_exact`) without a nought after the comma: 50%.
+    """Format a share, such as 50,3%; with `is_exact` (a goal) without a decimal zero: 50%.
 
-    Rounding never says that everybody is reached when somebody is not, or nobody when somebody is.
+    Rounding never gives 100% when somebody is missing, nor 0% when somebody is reached.
     """
-    shown = f"{value * 100:.1f}"
-    if value < 1 and shown == "100.0":
-        shown = "99.9"
-    if value > 0 and shown == "0.0":
+    text = f"{value * 100:.1f}"
+    if value < 1 and text == "100.0":
+        text = "99.9"
+    if value > 0 and text == "0.0":
         return "dưới 0,1%"
     if is_exact:
-        shown = shown.removesuffix(".0")
-    return shown.replace(".", ",") + "%"
+        text = text.removesuffix(".0")
+    return text.replace(".", ",") + "%"
 
 
 def cell(value: Cell) -> str:
-    """A cell as text."""
+    """Format a table cell."""
     if value is None:
         return UNKNOWN
     if isinstance(value, ShareCell):
@@ -177,19 +176,19 @@ def cell(value: Cell) -> str:
 
 
 def short_day(iso: str) -> str:
-    """05/8/2020, 10/02/2020: days under 10 and the months 1 and 2 with a nought."""
+    """Format a day as 05/8/2020 or 10/02/2020: days under 10 and months 1 and 2 have a leading zero."""
     day = date.fromisoformat(iso)
     return f"{day.day:02d}/{_month(day)}/{day.year}"
 
 
 def long_day(iso: str) -> str:
-    """ngày 05 tháng 8 năm 2020"""
+    """Format a day as: ngày 05 tháng 8 năm 2020."""
     day = date.fromisoformat(iso)
     return f"ngày {day.day:02d} tháng {_month(day)} năm {day.year}"
 
 
 def hour(moment: datetime) -> str:
-    """13 giờ 30 phút; the moment's own zone counts."""
+    """Format a time, in its own time zone, as: 13 giờ 30 phút."""
     return f"{moment.hour:02d} giờ {moment.minute:02d} phút"
 
 

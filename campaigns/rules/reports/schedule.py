@@ -1,7 +1,7 @@
-"""The day of a report: what is due at which hour in Vietnam, from the hour and from what has happened. Pure.
+"""Schedule of the daily report: which action is due next, from the time in Vietnam and what has happened.
 
-Whoever asks does what comes back and asks again. A scheduler that was down finds what is still of use: nobody is
-chased for figures after they are frozen, but the report goes out however late it is.
+The caller performs the returned action and asks again. After a downtime only what is still useful is due: agencies are
+not reminded after the figures are frozen, but the report is sent however late it is.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from enum import StrEnum
 
 
 class ReportAction(StrEnum):
-    """What may be due."""
+    """Actions that may be due."""
 
-    CHASE = "chase"  # write to those who have not handed in
-    ALARM_MISSING = "alarm_missing"  # tell the officers who is still missing
-    FREEZE = "freeze"  # figures and sources as of the hour of freezing
-    ISSUE = "issue"  # documents, link, mail
-    DELIVER = "deliver"  # mail that has not left yet, once more
+    CHASE = "chase"  # remind agencies without a report
+    ALARM_MISSING = "alarm_missing"  # tell the officers which agencies are still missing
+    FREEZE = "freeze"  # take the snapshot of figures and sources
+    ISSUE = "issue"  # write documents, create the link, queue mail
+    DELIVER = "deliver"  # send waiting mail again
     ALARM_UNDELIVERED = "alarm_undelivered"
-    CORRECT = "correct"  # what came late, marked as such
+    CORRECT = "correct"  # issue a correction with late figures
 
 
 @dataclass(frozen=True, slots=True)
 class ReportHours:
-    """HH:MM in Vietnam, one after the other. `deadline` is when the report has to be there."""
+    """Times of the day in Vietnam (HH:MM), ascending. `deadline` is when the report must have arrived."""
 
     chase: str = "11:00"
     alarm: str = "13:00"
@@ -36,11 +36,12 @@ class ReportHours:
 
 @dataclass(frozen=True, slots=True)
 class DayEvents:
-    """Of one day. `is_wanted`: it is today, and something is under way that a report is due on; what somebody has frozen
-    by hand goes on without. `missing`: how many agencies have not handed in.
+    """What has happened on one day.
 
-    `may_deliver`: mail waits and its turn has come (a server that refused gets a pause). `is_delivered`: everybody it
-    is for has it. `has_changed`: what was frozen is no longer what is known.
+    `is_wanted`: the day is today and campaigns to report on are under way; a report frozen by hand is continued without
+    it. `missing`: agencies without a report. `may_deliver`: mail waits and may be tried now (there is a pause after a
+    refusal by the server). `is_delivered`: all addressees have it. `has_changed`: the figures differ from the frozen
+    ones.
     """
 
     is_wanted: bool
@@ -56,32 +57,32 @@ class DayEvents:
     has_just_failed: bool = False
 
 
-def next_action(clock: str, happened: DayEvents, hours: ReportHours) -> ReportAction | None:
-    """What is due first at `clock` (HH:MM); None where nothing is, until something happens or the hour comes."""
-    if not happened.is_frozen:
-        return _before_freezing(clock, happened, hours)
-    if not happened.is_issued and not happened.has_just_failed:
+def next_action(clock: str, events: DayEvents, hours: ReportHours) -> ReportAction | None:
+    """Return the first action due at `clock` (HH:MM), or None if nothing is due."""
+    if not events.is_frozen:
+        return _before_freezing(clock, events, hours)
+    if not events.is_issued and not events.has_just_failed:
         return ReportAction.ISSUE
-    if happened.may_deliver:
+    if events.may_deliver:
         return ReportAction.DELIVER
-    if clock >= hours.undelivered and not happened.is_delivered and not happened.is_undelivered_alarmed:
+    if clock >= hours.undelivered and not events.is_delivered and not events.is_undelivered_alarmed:
         return ReportAction.ALARM_UNDELIVERED
-    if clock >= hours.correct and happened.is_issued and happened.has_changed:
+    if clock >= hours.correct and events.is_issued and events.has_changed:
         return ReportAction.CORRECT
     return None
 
 
-def _before_freezing(clock: str, happened: DayEvents, hours: ReportHours) -> ReportAction | None:
-    is_wanted = happened.is_wanted
-    if is_wanted and clock >= hours.freeze and not happened.has_just_failed:
+def _before_freezing(clock: str, events: DayEvents, hours: ReportHours) -> ReportAction | None:
+    is_wanted = events.is_wanted
+    if is_wanted and clock >= hours.freeze and not events.has_just_failed:
         return ReportAction.FREEZE
-    is_open = is_wanted and happened.missing > 0 and clock < hours.freeze
-    if is_open and clock >= hours.alarm and not happened.is_alarmed:
+    is_open = is_wanted and events.missing > 0 and clock < hours.freeze
+    if is_open and clock >= hours.alarm and not events.is_alarmed:
         return ReportAction.ALARM_MISSING
-    if is_open and clock >= hours.chase and not happened.is_chased:
+    if is_open and clock >= hours.chase and not events.is_chased:
         return ReportAction.CHASE
-    if happened.may_deliver:
+    if events.may_deliver:
         return ReportAction.DELIVER
-    if is_wanted and clock >= hours.undelivered and not happened.is_undelivered_alarmed:
+    if is_wanted and clock >= hours.undelivered and not events.is_undelivered_alarmed:
         return ReportAction.ALARM_UNDELIVERED
     return None

@@ -1,10 +1,7 @@
-"""What the report says: body, residents.
+"""Sections of the daily report, written from a snapshot and the template.
 
-What the daily report says, from a snapshot and the form. Pure.
-
-Each figure comes with what it was computed on, its day and its source; what is not known is said to be unknown.
-
-What the daily report says of residents: by each source, place by place, and as charts. Pure.
+Each figure comes with its denominator, its day and its source; what is unknown is said to be unknown. The section on
+residents shows each source by itself, by district, and as charts.
 """
 
 from __future__ import annotations
@@ -35,33 +32,34 @@ from campaigns.rules.reports.snapshot import Outreach, PlaceFigures, SelfReporte
 from campaigns.rules.reports.template import ReportTemplate
 
 
-def opening(snapshot: Snapshot, form: ReportTemplate) -> list[Block]:
-    """The legal bases, and the sentence that the report begins with."""
-    last = len(form.bases) - 1
+def opening(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
+    """Return the legal bases and the opening sentence."""
+    last = len(template.bases) - 1
     bases: list[Block] = [
-        Paragraph(f"{basis}{'.' if n == last else ';'}", Style.BASIS) for n, basis in enumerate(form.bases)
+        Paragraph(f"{basis}{'.' if n == last else ';'}", Style.BASIS)
+        for n, basis in enumerate(template.bases)
     ]
     return [
         *bases,
         Paragraph(
-            f"{form.issuer_in_text} báo cáo kết quả vận động {form.action} trên địa bàn, "
+            f"{template.issuer_in_text} báo cáo kết quả vận động {template.action} trên địa bàn, "
             f"số liệu tính đến {until(snapshot)}, như sau:"
         ),
     ]
 
 
-def results(snapshot: Snapshot, form: ReportTemplate) -> list[Block]:
-    """Part I: agencies' staff, residents by each source, what was done to reach them."""
+def results(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
+    """Return part I: agencies' staff, residents by source, activities and messages."""
     return [
         Paragraph("I. KẾT QUẢ THỰC HIỆN", Style.PART),
-        *_staff(snapshot, form),
-        *residents(snapshot, form),
-        *_outreach(snapshot, form),
+        *_staff(snapshot, template),
+        *residents(snapshot, template),
+        *_outreach(snapshot, template),
     ]
 
 
-def shortcomings(snapshot: Snapshot, form: ReportTemplate) -> list[Block]:
-    """Part II: what is missing, from whom, and how much."""
+def shortcomings(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
+    """Return part II: missing reports and figures, and gaps to the goals."""
     lines = []
     if snapshot.missing:
         lines.append(
@@ -79,63 +77,65 @@ def shortcomings(snapshot: Snapshot, form: ReportTemplate) -> list[Block]:
         lines.append(
             "Chưa có số liệu về số người có điện thoại thông minh trên địa bàn, nên chưa tính được tỷ lệ chung của tỉnh."
         )
-    lines += _gaps(snapshot, form)
+    lines += _gaps(snapshot, template)
     if not lines:
         lines = ["Các cơ quan, đơn vị, địa phương đã gửi đầy đủ số liệu; các mục tiêu đã đạt."]
     return [Paragraph("II. TỒN TẠI, HẠN CHẾ", Style.PART), *(Paragraph(f"- {line}") for line in lines)]
 
 
-def ending(snapshot: Snapshot, form: ReportTemplate) -> list[Block]:
-    """Part III where something is proposed, and the last sentence with its mark."""
+def ending(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
+    """Return part III if there are proposals, and the closing sentence."""
     proposed: list[Block] = []
-    if form.proposals:
+    if template.proposals:
         proposed = [
             Paragraph("III. ĐỀ XUẤT, KIẾN NGHỊ", Style.PART),
-            *(Paragraph(f"{n}. {line}.") for n, line in enumerate(form.proposals, 1)),
+            *(Paragraph(f"{n}. {line}.") for n, line in enumerate(template.proposals, 1)),
         ]
     return [
         *proposed,
         Paragraph(
-            f"Trên đây là báo cáo kết quả vận động {form.action} {long_day(snapshot.day)}, "
-            f"{form.issuer_in_text} trân trọng báo cáo./."
+            f"Trên đây là báo cáo kết quả vận động {template.action} {long_day(snapshot.day)}, "
+            f"{template.issuer_in_text} trân trọng báo cáo./."
         ),
     ]
 
 
 def _lower(name: str) -> str:
-    """huyện Đắk Hà, within a sentence."""
+    """Lower the first letter for use within a sentence: huyện Đắk Hà."""
     return name[:1].lower() + name[1:]
 
 
 def until(snapshot: Snapshot) -> str:
-    """13 giờ 30 phút, ngày 20 tháng 8 năm 2020"""
+    """Return the snapshot's time as: 13 giờ 30 phút, ngày 20 tháng 8 năm 2020."""
     return f"{hour(datetime.fromisoformat(snapshot.as_of))}, {long_day(snapshot.as_of[:10])}"
 
 
 # -- agencies' staff
 
 
-def _staff(snapshot: Snapshot, form: ReportTemplate) -> list[Block]:
+def _staff(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
     heading = Paragraph(
-        f"1. {form.staff} (mục tiêu {percent(snapshot.staff.share, is_exact=True)})", Style.HEADING
+        f"1. {template.staff} (mục tiêu {percent(snapshot.staff.share, is_exact=True)})", Style.HEADING
     )
     agencies = snapshot.agencies
     if not agencies:
         return [heading, Paragraph("Chưa có cơ quan, đơn vị nào được giao báo cáo số liệu trên hệ thống.")]
-    handed_in = len(agencies) - len(snapshot.missing)
-    known = [each for each in agencies if each.with_smartphone is not None and each.installed is not None]
-    owners = sum(each.with_smartphone or 0 for each in known)
-    installed = sum(each.installed or 0 for each in known)
+    with_report = len(agencies) - len(snapshot.missing)
+    known = [
+        agency for agency in agencies if agency.with_smartphone is not None and agency.installed is not None
+    ]
+    owners = sum(agency.with_smartphone or 0 for agency in known)
+    installed = sum(agency.installed or 0 for agency in known)
     lines = [
-        f"Đã gửi số liệu trong ngày: {said(handed_in)}/{said(len(agencies))} cơ quan, đơn vị"
+        f"Đã gửi số liệu trong ngày: {said(with_report)}/{said(len(agencies))} cơ quan, đơn vị"
         + ("; nơi chưa gửi được tính theo số liệu gần nhất đã gửi." if snapshot.missing else ".")
     ]
     if owners:
         gap = owners - installed
         lines.append(
             f"Tại {said(len(known))} cơ quan, đơn vị đã có đủ số liệu, {said(installed)}/{said(owners)} người có "
-            f"điện thoại thông minh đã {form.done}, đạt {percent(installed / owners)}"
-            + (f"; còn {said(gap)} người chưa {form.done}." if gap else ".")
+            f"điện thoại thông minh đã {template.done}, đạt {percent(installed / owners)}"
+            + (f"; còn {said(gap)} người chưa {template.done}." if gap else ".")
         )
     if len(known) < len(agencies):
         lines.append(
@@ -145,14 +145,14 @@ def _staff(snapshot: Snapshot, form: ReportTemplate) -> list[Block]:
     return [heading, *(Paragraph(f"- {line}") for line in lines)]
 
 
-# -- what was done
+# -- activities and messages
 
 
-def _outreach(snapshot: Snapshot, form: ReportTemplate) -> list[Block]:
+def _outreach(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
     blocks: list[Block] = [Paragraph("3. Công tác tuyên truyền, vận động", Style.HEADING)]
     if snapshot.outreach:
-        told = "; ".join(_told(line) for line in snapshot.outreach)
-        blocks.append(Paragraph(f"- Từ ngày {short_day(snapshot.since)} đến nay: {told}."))
+        activities = "; ".join(_describe_activity(line) for line in snapshot.outreach)
+        blocks.append(Paragraph(f"- Từ ngày {short_day(snapshot.since)} đến nay: {activities}."))
     if not snapshot.campaigns:
         return [*blocks, Paragraph("- Chưa nhắn tin vận động.")]
     columns = (
@@ -162,37 +162,41 @@ def _outreach(snapshot: Snapshot, form: ReportTemplate) -> list[Block]:
         Column("Đã gửi", 11),
         Column("Đến máy", 11),
         Column("Trả lời", 11),
-        Column(f"Tự báo đã {form.done}", 12),
+        Column(f"Tự báo đã {template.done}", 12),
     )
     rows = tuple(
         (
-            each.name,
-            short_day(each.launched_on),
-            each.recipients,
-            each.sent,
-            each.delivered,
-            each.reported.answered,
-            each.reported.reported,
+            campaign.name,
+            short_day(campaign.launched_on),
+            campaign.recipients,
+            campaign.sent,
+            campaign.delivered,
+            campaign.reported.answered,
+            campaign.reported.reported,
         )
-        for each in snapshot.campaigns
+        for campaign in snapshot.campaigns
     )
     return [*blocks, Table("Nhắn tin", "Bảng 2. Các đợt nhắn tin vận động", columns, rows)]
 
 
-def _told(line: Outreach) -> str:
+def _describe_activity(line: Outreach) -> str:
     text = f"{_lower(ACTIVITY_NAMES[ActivityKind(line.kind)])} {said(line.times)} lượt"
     more = [f"trong ngày {said(line.today)}"] if line.today else []
     more += [f"{said(line.people)} lượt người"] if line.people is not None else []
     return f"{text} ({', '.join(more)})" if more else text
 
 
-def _gaps(snapshot: Snapshot, form: ReportTemplate) -> list[str]:
-    """How far from each goal, in people."""
+def _gaps(snapshot: Snapshot, template: ReportTemplate) -> list[str]:
+    """Return the gap to each goal."""
     lines = []
     known = [
-        each for each in snapshot.agencies if each.with_smartphone is not None and each.installed is not None
+        agency
+        for agency in snapshot.agencies
+        if agency.with_smartphone is not None and agency.installed is not None
     ]
-    behind = [each for each in known if (each.share or 0.0) < snapshot.staff.share and each.with_smartphone]
+    behind = [
+        agency for agency in known if (agency.share or 0.0) < snapshot.staff.share and agency.with_smartphone
+    ]
     if behind:
         lines.append(
             f"{said(len(behind))}/{said(len(known))} cơ quan, đơn vị có đủ số liệu chưa đạt mục tiêu "
@@ -208,40 +212,41 @@ def _gaps(snapshot: Snapshot, form: ReportTemplate) -> list[str]:
     return lines
 
 
-def residents(snapshot: Snapshot, form: ReportTemplate) -> list[Block]:
+def residents(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
+    """Return the section on residents: official figures, self-reports, table by district, charts."""
     goal = ""
     if snapshot.residents:
         by = f", đến hết ngày {short_day(snapshot.residents.until)}" if snapshot.residents.until else ""
         goal = f" (mục tiêu tối thiểu {percent(snapshot.residents.share, is_exact=True)}{by})"
     return [
-        Paragraph(f"2. {form.residents}{goal}", Style.HEADING),
-        Paragraph(f"a) Số liệu chính thức: {_official(snapshot, form)}"),
-        Paragraph(f"b) Số liệu người dân tự báo: {_self_reported(snapshot, form)}"),
+        Paragraph(f"2. {template.residents}{goal}", Style.HEADING),
+        Paragraph(f"a) Số liệu chính thức: {_official(snapshot, template)}"),
+        Paragraph(f"b) Số liệu người dân tự báo: {_self_reported(snapshot, template)}"),
         Paragraph("Hai nguồn số liệu trên được theo dõi riêng, không cộng gộp với nhau."),
-        _by_district(snapshot, form),
-        *_charts(snapshot, form),
+        _by_district(snapshot, template),
+        *_charts(snapshot, template),
     ]
 
 
-def _official(snapshot: Snapshot, form: ReportTemplate) -> str:
+def _official(snapshot: Snapshot, template: ReportTemplate) -> str:
     known = [place.official for place in snapshot.districts if place.official]
     whole = snapshot.whole
     if whole.official is None and not known:
         return "chưa có số liệu được công bố."
-    sources = "; ".join(sorted({each.source for each in known}))
-    oldest = min((each.day for each in known), default=snapshot.day)
+    sources = "; ".join(sorted({figure.source for figure in known}))
+    oldest = min((figure.day for figure in known), default=snapshot.day)
     days = (
         f"tính đến ngày {short_day(oldest)}"
-        if len({each.day for each in known}) == 1
+        if len({figure.day for figure in known}) == 1
         else (f"của các ngày từ {short_day(oldest)}")
     )
     if whole.official is None:
         return (
             f"{said(len(known))}/{said(len(snapshot.districts))} huyện, thành phố đã có số liệu, cộng "
-            f"{said(sum(each.installed for each in known))} máy đã {form.done} ({days}; nguồn: {sources}). "
+            f"{said(sum(figure.installed for figure in known))} máy đã {template.done} ({days}; nguồn: {sources}). "
             "Chưa đủ số liệu của tất cả các huyện, thành phố để tính tỷ lệ chung của tỉnh."
         )
-    text = f"{said(whole.official.installed)} máy đã {form.done} ({days}; nguồn: {whole.official.source})"
+    text = f"{said(whole.official.installed)} máy đã {template.done} ({days}; nguồn: {whole.official.source})"
     if whole.owners and whole.official_share is not None:
         text += (
             f", đạt {percent(whole.official_share)} so với {said(whole.owners.count)} người có điện thoại thông minh "
@@ -250,12 +255,12 @@ def _official(snapshot: Snapshot, form: ReportTemplate) -> str:
     return f"{text}."
 
 
-def _self_reported(snapshot: Snapshot, form: ReportTemplate) -> str:
+def _self_reported(snapshot: Snapshot, template: ReportTemplate) -> str:
     total = snapshot.whole.reported
     if not total.recipients:
         return "chưa nhắn tin vận động."
     text = (
-        f"{said(total.reported)} người tự báo đã {form.done}, trong số {said(total.could)} số điện thoại thuộc diện "
+        f"{said(total.reported)} người tự báo đã {template.done}, trong số {said(total.could)} số điện thoại thuộc diện "
         "nhắn tin (không tính những người báo không có điện thoại thông minh)"
     )
     if total.share is not None:
@@ -273,7 +278,7 @@ def _change(difference: int) -> str:
     return f"{'tăng' if difference > 0 else 'giảm'} {said(abs(difference))} người"
 
 
-def _by_district(snapshot: Snapshot, form: ReportTemplate) -> Table:
+def _by_district(snapshot: Snapshot, template: ReportTemplate) -> Table:
     columns = (
         Column("TT", 5, Alignment.CENTER),
         Column("Huyện, thành phố", 22, Alignment.LEFT),
@@ -289,7 +294,7 @@ def _by_district(snapshot: Snapshot, form: ReportTemplate) -> Table:
     rows.append(place_row("", "Toàn tỉnh", snapshot.whole))
     return Table(
         "Huyện, thành phố",
-        f"Bảng 1. Kết quả {form.done} theo huyện, thành phố",
+        f"Bảng 1. Kết quả {template.done} theo huyện, thành phố",
         columns,
         tuple(rows),
         has_total=True,
@@ -297,7 +302,11 @@ def _by_district(snapshot: Snapshot, form: ReportTemplate) -> Table:
 
 
 def place_row(n: str, name: str, place: PlaceFigures) -> tuple[Cell, ...]:
-    """A place's cells: official installs, their day and share, then what was reported, on what, and its share."""
+    """Return a place's cells.
+
+    They are official installs, their day, smartphone owners and the share, then the self-reports as in
+    `reported_cells`.
+    """
     official = place.official
     return (
         n,
@@ -311,14 +320,14 @@ def place_row(n: str, name: str, place: PlaceFigures) -> tuple[Cell, ...]:
 
 
 def reported_cells(reported: SelfReported) -> tuple[Cell, ...]:
-    """Self-reports, on how many, and the share; unknown where nobody was written to."""
+    """Return the cells of self-reports: count, denominator, share; unknown without recipients."""
     if not reported.recipients:
         return (None, None, None)
     share = reported.share
     return (reported.reported, reported.could, ShareCell(share) if share is not None else None)
 
 
-def _charts(snapshot: Snapshot, form: ReportTemplate) -> list[Chart]:
+def _charts(snapshot: Snapshot, template: ReportTemplate) -> list[Chart]:
     charts = []
     if any(place.official_share is not None for place in snapshot.districts):
         goal = snapshot.residents.share if snapshot.residents else None
@@ -326,7 +335,7 @@ def _charts(snapshot: Snapshot, form: ReportTemplate) -> list[Chart]:
         charts.append(
             Chart(
                 "official",
-                f"Hình 1. Tỷ lệ {form.done} trên số người có điện thoại thông minh (số chính thức)",
+                f"Hình 1. Tỷ lệ {template.done} trên số người có điện thoại thông minh (số chính thức)",
                 bars,
                 _describe(bars),
                 goal=goal,
@@ -338,7 +347,7 @@ def _charts(snapshot: Snapshot, form: ReportTemplate) -> list[Chart]:
         charts.append(
             Chart(
                 "reported",
-                f"Hình {len(charts) + 1}. Tỷ lệ người dân tự báo đã {form.done} trên số thuộc diện nhắn tin",
+                f"Hình {len(charts) + 1}. Tỷ lệ người dân tự báo đã {template.done} trên số thuộc diện nhắn tin",
                 bars,
                 _describe(bars),
             )
@@ -348,7 +357,7 @@ def _charts(snapshot: Snapshot, form: ReportTemplate) -> list[Chart]:
         charts.append(
             Chart(
                 "days",
-                f"Hình {len(charts) + 1}. Số người tự báo đã {form.done}, cộng dồn đến từng ngày",
+                f"Hình {len(charts) + 1}. Số người tự báo đã {template.done}, cộng dồn đến từng ngày",
                 bars,
                 _describe(bars),
                 is_share=False,
@@ -358,7 +367,7 @@ def _charts(snapshot: Snapshot, form: ReportTemplate) -> list[Chart]:
 
 
 def _bars(shares: Sequence[tuple[str, float | None]]) -> tuple[Bar, ...]:
-    """The furthest first, what is not known last."""
+    """Return the bars, highest share first, unknown ones last."""
     ordered = sorted(shares, key=lambda each: (each[1] is None, -(each[1] or 0.0)))
     return tuple(
         Bar(name, value, percent(value) if value is not None else "chưa rõ") for name, value in ordered

@@ -1,7 +1,7 @@
-"""A day's figures as they were frozen: whole numbers, days and sources, nothing that is computed from them. Pure.
+"""Snapshot: a day's frozen figures with days and sources, without anything computed from them.
 
-Three sources stand side by side and are never added: what was made known officially, what people said of themselves,
-what agencies counted of their own staff. None is not known; it is never zero.
+Three sources stand side by side and are never added: official figures, residents' self-reports, and what agencies
+counted of their own staff. None is unknown; it is never zero.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class OfficialInstallFigure:
-    """Installs made known for a place until the end of `day`; `is_sum` of its communes."""
+    """Official installs of a place by the end of `day`; `is_sum`: added up from its communes."""
 
     installed: int
     day: str
@@ -25,7 +25,7 @@ class OfficialInstallFigure:
 
 @dataclass(frozen=True, slots=True)
 class SmartphoneOwners:
-    """How many people of a place have a smartphone: an entered figure, with its day and source."""
+    """Number of people of a place with a smartphone: an entered figure, with day and source."""
 
     count: int
     day: str
@@ -34,8 +34,11 @@ class SmartphoneOwners:
 
 @dataclass(frozen=True, slots=True)
 class SelfReported:
-    """What people said of themselves. `reported` install, of `recipients` who were written to, without those who have
-    said that they have no smartphone (`no_smartphone`)."""
+    """Self-reports of residents.
+
+    `reported` of them said that they installed, among `recipients` without those who have no smartphone
+    (`no_smartphone`).
+    """
 
     recipients: int = 0
     no_smartphone: int = 0
@@ -44,6 +47,7 @@ class SelfReported:
 
     @property
     def could(self) -> int:
+        """Return the recipients who have not said that they have no smartphone."""
         return self.recipients - self.no_smartphone
 
     @property
@@ -53,7 +57,7 @@ class SelfReported:
 
 @dataclass(frozen=True, slots=True)
 class PlaceFigures:
-    """The province, a district or a commune (`district` is its district's code)."""
+    """Figures of the province, a district or a commune (`district` is the code of its district)."""
 
     code: str
     name: str
@@ -71,7 +75,7 @@ class PlaceFigures:
 
 @dataclass(frozen=True, slots=True)
 class OrganisationFigures:
-    """An organisation with the people of its lists; its id is None in issues of before it was kept."""
+    """Figures of the people of an organisation's lists; `id` is None in old snapshots without it."""
 
     name: str
     reported: SelfReported
@@ -80,7 +84,7 @@ class OrganisationFigures:
 
 @dataclass(frozen=True, slots=True)
 class AgencyFigures:
-    """What an agency counted of its own staff, of `day`; `is_missing` where that is not the report's day."""
+    """Staff figures of an agency of `day`; `is_missing` if that is not the day of the report."""
 
     id: int
     name: str
@@ -99,7 +103,10 @@ class AgencyFigures:
 
 @dataclass(frozen=True, slots=True)
 class CampaignFigures:
-    """What one campaign wrote. `delivered` is None while no report of delivery has come; the id as a body's."""
+    """Figures of one campaign.
+
+    `delivered` is None until a delivery report has come; `id` is None in old snapshots without it.
+    """
 
     name: str
     launched_on: str
@@ -112,8 +119,10 @@ class CampaignFigures:
 
 @dataclass(frozen=True, slots=True)
 class Outreach:
-    """How often people were told in one way (`kind` of campaigns.rules.activities), since `Snapshot.since` and on the
-    report's day; `people` where they were counted."""
+    """Totals of one kind of activity (`kind` of campaigns.rules.activities).
+
+    `times` and `people` are since `Snapshot.since`, `today` is of the report's day; `people` is None if not counted.
+    """
 
     kind: str
     times: int
@@ -123,7 +132,7 @@ class Outreach:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A share to be reached by the end of `until`."""
+    """Share to be reached by the end of `until`."""
 
     share: float
     until: str | None
@@ -131,8 +140,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """As of `as_of` (ISO 8601 in Vietnam's time). `before`: self-reports that stood a day earlier. `days`: the same at
-    the end of each of the last days, the last one as of now."""
+    """All figures of a daily report, as of `as_of` (ISO 8601 in Vietnam time).
+
+    `before` is the total of self-reports a day earlier; `days` the totals at the end of each of the last days, the last
+    one as of `as_of`. `bodies` are organisations.
+    """
 
     day: str
     as_of: str
@@ -145,37 +157,37 @@ class Snapshot:
     agencies: tuple[AgencyFigures, ...]
     campaigns: tuple[CampaignFigures, ...]
     outreach: tuple[Outreach, ...]
-    since: str  # from which day on the outreach is counted
+    since: str  # the first day of the counted activities
     before: int | None
     days: tuple[tuple[str, int], ...]
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Agencies that have not handed in for the day."""
+        """Return the names of agencies without a report for the day."""
         return tuple(agency.name for agency in self.agencies if agency.is_missing)
 
     @property
     def without_official(self) -> tuple[str, ...]:
-        """Districts of which nothing official is known."""
+        """Return the names of districts without an official figure."""
         return tuple(place.name for place in self.districts if place.official is None)
 
     def as_data(self) -> dict[str, Any]:
-        """What `read_snapshot` reads."""
+        """Return the data that `read_snapshot` reads."""
         data = asdict(self)
         for each in (*data["bodies"], *data["campaigns"]):
-            if each["id"] is None:  # as it was frozen, or its digest would be another
+            if each["id"] is None:  # as in the frozen data, else the digest would differ
                 del each["id"]
         return data
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the figures: two snapshots with the same one say the same."""
+        """Return the SHA-256 of the figures: equal for equal snapshots."""
         text = json.dumps(self.as_data(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_snapshot(data: Mapping[str, Any]) -> Snapshot:
-    """A snapshot from what `as_data` made of it, also after a way through JSON."""
+    """Read a snapshot from the data of `as_data`, also after conversion to JSON and back."""
     return Snapshot(
         day=data["day"],
         as_of=data["as_of"],

@@ -1,4 +1,4 @@
-"""What differs from province to province and from campaign to campaign: letterhead, words, hours. Pure."""
+"""Report template: letterhead, wording and hours, which differ by province and campaign."""
 
 from __future__ import annotations
 
@@ -42,20 +42,23 @@ HOURS = {
     "deadline": "phải đến nơi trước",
     "correct": "gửi đính chính trong ngày",
 }
-# As forms and snapshots were stored before.
+# Keys in templates stored by earlier versions.
 FORMER_NAMES = {"action": "deed"}
 MAY_BE_EMPTY = frozenset({"since", "superior", "bases", "proposals"})
 LONGEST_LINE, MOST_LINES, MOST_LINK_DAYS = 400, 20, 60
-# A letterhead's two columns hold so many letters in a line.
+# Characters per line in the two columns of the letterhead.
 _LONGEST_HEAD = 36
 
 
 @dataclass(frozen=True, slots=True)
 class ReportTemplate:
-    """As in a file of this folder. Several lines are tuples; no line ends with a mark, the writer sets them."""
+    """Template as stored in a file, a form or the database.
+
+    Tuples hold several lines. Lines have no final punctuation: the writer adds it.
+    """
 
     kind: str
-    since: str  # YYYY-MM-DD: campaigns launched before are another matter; empty for all
+    since: str  # YYYY-MM-DD: only campaigns launched since count; empty for all
     superior: tuple[str, ...]
     issuer: str
     issuer_in_text: str
@@ -76,56 +79,56 @@ class ReportTemplate:
     hours: ReportHours
 
     def as_data(self) -> dict[str, Any]:
-        """What `read_form` reads."""
+        """Return the data that `parse_template` reads."""
         return asdict(self)
 
 
 def parse_template(data: Mapping[str, Any]) -> ReportTemplate:
-    """A form from a file, a page or the database. Raises BadInput with everything that is wrong."""
-    wrong: list[str] = []
+    """Read a template from a file, a page or the database. Raises BadInput with everything that is wrong."""
+    errors: list[str] = []
     values: dict[str, Any] = {}
     for item in fields(ReportTemplate):
         if item.name in ("hours", "link_days"):
             continue
-        given = data.get(item.name, data.get(FORMER_NAMES.get(item.name, "")))
+        value = data.get(item.name, data.get(FORMER_NAMES.get(item.name, "")))
         if "tuple" in str(item.type):
-            given = [given] if isinstance(given, str) else list(given or ())
-            lines = tuple(cleaned for line in given if (cleaned := _clean(line)))
+            value = [value] if isinstance(value, str) else list(value or ())
+            lines = tuple(cleaned for line in value if (cleaned := _clean(line)))
             values[item.name] = lines
             if not lines and item.name not in MAY_BE_EMPTY:
-                wrong.append(f"{NAMES[item.name]}: chưa ghi gì")
+                errors.append(f"{NAMES[item.name]}: chưa ghi gì")
             if len(lines) > MOST_LINES or any(len(line) > LONGEST_LINE for line in lines):
-                wrong.append(f"{NAMES[item.name]}: quá dài")
+                errors.append(f"{NAMES[item.name]}: quá dài")
         else:
-            values[item.name] = text = _clean(given)
+            values[item.name] = text = _clean(value)
             if not text and item.name not in MAY_BE_EMPTY:
-                wrong.append(f"{NAMES[item.name]}: chưa ghi gì")
+                errors.append(f"{NAMES[item.name]}: chưa ghi gì")
             if len(text) > LONGEST_LINE:
-                wrong.append(f"{NAMES[item.name]}: quá dài")
+                errors.append(f"{NAMES[item.name]}: quá dài")
     if values["since"] and not _is_day(values["since"]):
-        wrong.append(f"{NAMES['since']}: phải viết như 2020-08-01, hoặc để trống")
+        errors.append(f"{NAMES['since']}: phải viết như 2020-08-01, hoặc để trống")
     heads = (*values["superior"], values["issuer"])
-    wrong += [
+    errors += [
         f"“{line}”: quá dài cho phần đầu văn bản, hãy tách thành hai dòng"
         for line in heads
         if len(line) > _LONGEST_HEAD
     ]
     days = data.get("link_days")
     if not isinstance(days, int) or not 1 <= days <= MOST_LINK_DAYS:
-        wrong.append(f"{NAMES['link_days']}: phải từ 1 đến {MOST_LINK_DAYS}")
-    hours = _read_hours(data.get("hours") or {}, wrong)
-    if wrong:
-        raise BadInput(f"Chưa lưu gì. {'; '.join(wrong)}.")
+        errors.append(f"{NAMES['link_days']}: phải từ 1 đến {MOST_LINK_DAYS}")
+    hours = _read_hours(data.get("hours") or {}, errors)
+    if errors:
+        raise BadInput(f"Chưa lưu gì. {'; '.join(errors)}.")
     return ReportTemplate(**values, link_days=int(days or 0), hours=hours)
 
 
-def _read_hours(data: Mapping[str, Any], wrong: list[str]) -> ReportHours:
+def _read_hours(data: Mapping[str, Any], errors: list[str]) -> ReportHours:
     clocks = {name: str(data.get(name, "")).strip() for name in HOURS}
-    bad = [name for name, clock in clocks.items() if not is_clock(clock) or clock == "24:00"]
-    wrong += [f"{HOURS[name]}: giờ phải viết như 13:30" for name in bad]
+    invalid = [name for name, clock in clocks.items() if not is_clock(clock) or clock == "24:00"]
+    errors += [f"{HOURS[name]}: giờ phải viết như 13:30" for name in invalid]
     in_order = [clocks[name] for name in HOURS]
-    if not bad and any(earlier >= later for earlier, later in pairwise(in_order)):
-        wrong.append("các giờ phải theo thứ tự: " + ", ".join(HOURS.values()))
+    if not invalid and any(earlier >= later for earlier, later in pairwise(in_order)):
+        errors.append("các giờ phải theo thứ tự: " + ", ".join(HOURS.values()))
     return ReportHours(**clocks)
 
 
@@ -137,6 +140,6 @@ def _is_day(text: str) -> bool:
 
 
 def _clean(value: object) -> str:
-    """One line without the marks at its end, which the writer sets."""
+    """Return the value as one line without bullet and final punctuation."""
     text = re.sub(r"^[-–•]\s*", "", " ".join(str(value or "").split()))
     return text.rstrip(" ;.,") if not text.endswith("...") else text
