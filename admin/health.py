@@ -77,7 +77,10 @@ SEND_RATE_WINDOW = timedelta(seconds=60)
 
 
 def measure(runtime: Runtime, *, now: datetime) -> CollectorRegistry:
-    """Read all gauges now, from the database and Redis: every web process shows the same. Raises DBAPIError."""
+    """Read all gauges now, from the database and Redis: every web process shows the same.
+
+    Raises DBAPIError.
+    """
     registry = CollectorRegistry()
     with runtime.db.read() as session:
         for name, (help_text, value) in _database_gauges(session, now=now).items():

@@ -1,4 +1,4 @@
-"""Limits on guessing passwords and asking for reset mails: per e-mail and per IP address, counted in Redis."""
+"""Limits on sign-in attempts and reset mails, per e-mail and per IP address, counted in Redis."""
 
 from __future__ import annotations
 

@@ -68,7 +68,10 @@ class SignedIn(UserMixin):
 
 
 class _Sessions(SecureCookieSessionInterface):
-    """Session interface that skips requests without a cookie: residents have none, and it costs a fifth of their page."""
+    """Session interface that skips requests without a cookie.
+
+    Residents have none, and it costs a fifth of their page.
+    """
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         if self.get_cookie_name(app) not in request.cookies:
@@ -169,7 +172,10 @@ def reset_session() -> None:
 
 
 def safe_target(target: str | None) -> str:
-    """Return `target` if it is a path on this site, else the home page: never another host, however it is written."""
+    """Return `target` if it is a path on this site, else the home page.
+
+    Never another host, however it is written.
+    """
     home = url_for("admin.index")
     if not target or not target.startswith("/") or target.startswith(("//", "/\\")) or "\\" in target:
         return home
@@ -186,7 +192,10 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
 
     @pages.get("/")
     def front() -> ResponseReturnValue:
-        """Show the page at "/": for residents who lost the end of their link, and officers who typed the address."""
+        """Show the page at "/".
+
+        Its visitors are residents who lost the end of their link, and officers who typed the address.
+        """
         if current_user.is_authenticated:
             return redirect(url_for("admin.index"))
         return render_template("layout/front.html")
@@ -270,7 +279,10 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
 
     @pages.post("/login/forgotten")
     def ask_for_link() -> ResponseReturnValue:
-        """Mail a reset link. The answer and its duration are the same whether the address has an account or not."""
+        """Mail a reset link.
+
+        The answer and its duration are the same whether the address has an account or not.
+        """
         email, has_mail = request.form.get("email", ""), bool(runtime.settings.smtp_url)
         allowed = count_request(runtime.redis, email=email, address=request.remote_addr or "")
         if allowed is ResetRequestDecision.WAIT:

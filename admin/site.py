@@ -1,4 +1,4 @@
-"""The admin site: Flask-Admin with its views, layout, languages, sign-in, CSRF protection and error pages.
+"""The admin site: Flask-Admin with views, layout, languages, sign-in, CSRF protection and error pages.
 
 Also its security headers (a Content-Security-Policy with a nonce: nothing inline, nothing from other hosts) and
 the higher size limit for the campaign form, which holds all texts for residents in up to seven languages.
@@ -270,7 +270,10 @@ _LONG_FORMS = frozenset({"campaigns.create", "campaigns.edit", "campaigns.previe
 
 
 def allow_long_forms(app: Flask) -> None:
-    """Raise the size limit of the campaign forms for users who may send them. Call before CSRFProtect reads forms."""
+    """Raise the size limit of the campaign forms for users who may send them.
+
+    Call before CSRFProtect reads forms.
+    """
 
     @app.before_request
     def allow() -> None:

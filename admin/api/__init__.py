@@ -1,1 +1,1 @@
-"""HTTP API under /api/v1 for other systems: contacts in, campaigns and figures out, never a phone number."""
+"""HTTP API under /api/v1 for other systems: contacts in, campaigns and figures out, no phone numbers."""

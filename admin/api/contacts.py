@@ -1,4 +1,4 @@
-"""API routes of contacts: import rows of people by the same rules as a file, and read an import's state and issues.
+"""API routes of contacts: import rows by the same rules as a file, read an import's state and issues.
 
 Includes the schema of a body, and its check, which says in Vietnamese what is wrong and where.
 """
@@ -160,7 +160,10 @@ def add_contact_routes(api: Api) -> None:
     def receive_once(
         rows: list[dict[str, Any]], *, tries: int = 3, **request_values: str
     ) -> tuple[int, bool]:
-        """Return the upload, and whether this request made it: of concurrent requests with one key only one does."""
+        """Return the upload, and whether this request made it.
+
+        Of concurrent requests with one key only one does.
+        """
         try:
             with runtime.db.write() as session:
                 upload = receive_rows(

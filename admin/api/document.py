@@ -40,7 +40,10 @@ def create_api(runtime: Runtime) -> Blueprint:
 
 
 def describe(api: Api) -> dict[str, Any]:
-    """Return the OpenAPI document. It has exactly the API's routes, as each is declared with its description."""
+    """Return the OpenAPI document.
+
+    It has exactly the API's routes, as each is declared with its description.
+    """
     return {
         "openapi": "3.1.0",
         "info": {"title": "Loa", "version": "1", "description": _ABOUT},

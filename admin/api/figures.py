@@ -1,4 +1,4 @@
-"""API routes of figures: self-reports, goals and official figures, on three routes since they are never added up."""
+"""API routes of self-reports, goals and official figures; three routes, since they are never added up."""
 
 from __future__ import annotations
 

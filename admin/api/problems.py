@@ -1,4 +1,4 @@
-"""Errors of the API as RFC 9457 problems: `application/problem+json`, with a helpful `detail` in Vietnamese."""
+"""Errors of the API as RFC 9457 `application/problem+json`, with a helpful `detail` in Vietnamese."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routes of the API with their OpenAPI descriptions, authentication by token, request limit and paging.
+"""Routes of the API: their OpenAPI descriptions, authentication by token, request limit and paging.
 
 A route and its part of the OpenAPI document are declared together, so that they cannot differ.
 """
@@ -69,7 +69,10 @@ class Api:
         parameters: Sequence[Mapping[str, Any]] = (),
         body: Mapping[str, Any] | None = None,
     ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-        """Declare a route. `answers`: description and schema by status. `refusals`: error statuses besides the usual ones."""
+        """Declare a route.
+
+        `answers`: description and schema by status. `refusals`: error statuses besides the usual ones.
+        """
 
         def add(view: Callable[..., Response]) -> Callable[..., Response]:
             name = view.__name__

@@ -1,4 +1,7 @@
-"""The command line, `flask --app wsgi …`: results on standard output, warnings and errors on standard error."""
+"""The command line, `flask --app wsgi …`.
+
+Results go to standard output, warnings and errors to standard error.
+"""
 
 from __future__ import annotations
 

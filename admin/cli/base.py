@@ -1,4 +1,4 @@
-"""Base of all commands: output as JSON or a sentence, errors as one clear message and a non-zero exit status."""
+"""Base of all commands: output as JSON or a sentence, errors as one message and an exit status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands for campaigns (create, approve, launch, status …), goals, denominators and official figures."""
+"""Commands for campaigns (create, approve, launch, status …), goals, denominators, official figures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from outreach.runtime import Runtime
 
 _ACTIONS = {
     CampaignAction.SUBMIT: "Send a draft for approval.",
-    CampaignAction.APPROVE: "Approve; never by whoever created it.",
+    CampaignAction.APPROVE: "Approve; never by an author.",
     CampaignAction.LAUNCH: "Start sending, or schedule it for its `starts_at`.",
     CampaignAction.PAUSE: "Stop within a second; what waits stays.",
     CampaignAction.RESUME: "Go on after a pause.",
@@ -171,7 +171,7 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
         email: str,
         as_json: bool,
     ) -> None:
-        """Set a goal for the residents of an area, the staff of one or all agencies, or the members of an organisation."""
+        """Set a goal for an area's residents, the staff of one or all agencies, or an organisation's members."""
         with runtime.db.write() as session:
             user = find_user(session, email)
             subject = find_subject(session, kind=kind, scope=scope, place=place, kinds=load_kinds())
@@ -193,7 +193,7 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
     @acting_as
     @json_option
     def count(file: Path, kind: str, email: str, as_json: bool) -> None:
-        """Import denominators from a CSV with the columns scope, place, value, as_of, source: all rows or none."""
+        """Import denominators from a CSV with columns scope, place, value, as_of, source: all rows or none."""
         content = file.read_bytes()
         with runtime.db.write() as session:
             user = find_user(session, email)

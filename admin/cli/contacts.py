@@ -168,7 +168,10 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
 
 
 def _undo_chunk(runtime: Runtime, import_id: int, secret_key: str) -> int:
-    """Undo part of an import in its own transaction, so that others can work meanwhile. Returns 0 once it is finished."""
+    """Undo part of an import in its own transaction, so that others can work meanwhile.
+
+    Returns 0 once it is finished.
+    """
     now = datetime.now(UTC)
     with runtime.db.write() as session:
         list_import = lock_import(session, import_id)

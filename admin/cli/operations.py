@@ -1,4 +1,4 @@
-"""Commands for operators: database, worker and scheduler, backups, retention of personal data, audit log.
+"""Commands for operators: database, worker, scheduler, backups, retention of personal data, audit log.
 
 Worker and scheduler can each be started, stopped or killed independently, in any number. After a restore campaigns
 stay paused until the gateway was asked about each message, so that nobody gets a second message.
@@ -176,7 +176,7 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--replace", is_flag=True, help="Also where the database holds data, which is lost.")
     @json_option
     def restore(file: Path, replace: bool, as_json: bool) -> None:
-        """Replace the database by a backup; campaigns are paused until the gateway was asked about each message."""
+        """Replace the database by a backup; campaigns pause until the gateway was asked about each message."""
         settings, results = runtime.settings, []
 
         def settle(session: Session, backup_row: Backup) -> None:

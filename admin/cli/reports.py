@@ -1,4 +1,4 @@
-"""Commands for the daily report: its files, its status, running what is due, and verifying issued reports."""
+"""Commands for the daily report: its files, its status, due actions, verification of issued reports."""
 
 from __future__ import annotations
 

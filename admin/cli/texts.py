@@ -60,7 +60,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
     @json_option
     def import_replies(file: Path, as_json: bool) -> None:
-        """Import a reply log (CSV, Excel) exported by an operator or a phone; importing it again changes nothing."""
+        """Import a reply log (CSV, Excel) of an operator or a phone; importing it again changes nothing."""
         settings = runtime.settings
         keys = AnswerContext(secret_key=settings.secret_key, is_live=settings.is_live)
         done = import_log(runtime.db, file, keys=keys, actor_id=None, now=datetime.now(UTC))

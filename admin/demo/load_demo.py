@@ -1,4 +1,4 @@
-"""Demo data: a province with a Front committee, five organisations, invented people and a half-sent campaign.
+"""Demo data: a province's Front committee, five organisations, invented people, a half-sent campaign.
 
 Every number is a sample number, or for more people than there are of those a number made up at run time,
 which only a gateway that is not live may get. Names are put together by chance.

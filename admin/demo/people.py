@@ -1,4 +1,4 @@
-"""Demo people and figures: random names in the lists of five organisations, two goals, official and agency figures.
+"""Demo people and figures: random names in five lists, two goals, official and agency figures.
 
 The goals are those of the province's letter; the invented figures say that they are invented.
 """
@@ -76,7 +76,10 @@ _CHUNK = 20_000
 
 
 def invent_people(session: Session, count: int, *, under: str, chance: random.Random, now: datetime) -> None:
-    """Fill an empty directory: `count` people with a phone each, in the lists of organisations below `under`."""
+    """Fill an empty directory with `count` people, in the lists of organisations below `under`.
+
+    Each has a phone.
+    """
     communes = session.scalars(select(Area.code).where(Area.level == AreaLevel.COMMUNE)).all()
     lists = []
     for code, name, list_name in ORGANISATIONS:

@@ -1,4 +1,6 @@
-"""Charts as SVG, drawn on the server: no script, readable in print, with a title and a description. Pure.
+"""Charts as SVG, drawn on the server.
+
+No script, readable in print, with a title and a description. Pure.
 
 Drawn 320 units wide, so that letters stay readable on a phone; a stylesheet limits how far it is blown up.
 Texts and numbers are given as they are displayed. An unknown value has no bar, only its text.
@@ -100,7 +102,9 @@ def line_chart(
     deadline: tuple[int, str] | None,
     ahead: Projection | None = None,
 ) -> Markup:
-    """Draw a count over the days: (day's label, count, count's label). `deadline`: position on the axis, label.
+    """Draw a count over the days: (day's label, count, count's label).
+
+    `deadline`: position on the axis, label.
 
     With `ahead` the fan of the forecast and, dashed, the way that the goal by the deadline would take.
     """
@@ -163,7 +167,7 @@ def _draw_ahead(
     last: float,
     at: Callable[[float, float], tuple[str, str]],
 ) -> list[Markup]:
-    """Draw from the last point: the fan between earliest and latest day, the likely line, and the needed one."""
+    """Draw from the last point the fan between earliest and latest day, the likely and the needed line."""
     start, count = len(points) - 1, points[-1][1]
 
     def end(place: float | None) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The user's own account: password, sessions, second factor; and the invitation page that sets a password."""
+"""The user's own account: password, sessions, second factor; and the invitation page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The activity log: outreach by radio, television, newspapers, loudspeakers, at meetings and at the door."""
+"""The activity log: outreach by radio, television, newspapers, loudspeakers, meetings and visits."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ class ActivitiesView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """List activities. `?first=`, `?last=` are days; kind, area, organisation, campaign; `?after=` is the next page."""
+        """List activities.
+
+        `?first=`, `?last=` are days; kind, area, organisation, campaign; `?after=` is the next page.
+        """
         args = request.args
         today = _today()
         last = _day(args.get("last")) or today

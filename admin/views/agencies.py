@@ -1,4 +1,4 @@
-"""Agencies' reports on their staff: figures against the goal, missing reports, rosters, and links for submitting."""
+"""Agencies' reports on their staff: figures against the goal, missing reports, rosters, links."""
 
 from __future__ import annotations
 
@@ -88,7 +88,10 @@ class AgenciesView(AdminPage):
 
     @expose("/<int:organisation_id>/roster", methods=["POST"])
     def roster(self, organisation_id: int) -> ResponseReturnValue:
-        """Import the agency's staff by name: its figures are counted from them, each install mark also counts in the campaign."""
+        """Import the agency's staff by name.
+
+        Its figures are counted from them; each install mark also counts in the campaign.
+        """
         form_values = {name: request.form.get(name, "")[:400] for name in ("day", "note", "campaign")}
         try:
             with uploaded_file(error_message=str(_NO_FILE)) as path:

@@ -33,7 +33,11 @@ class AuditView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """List events. `?who=` user, `?action=`, `?subject=` table:id, `?origin=` IP address, `?day=` date; `?before=` last id shown."""
+        """List events.
+
+        `?who=` user, `?action=`, `?subject=` table:id, `?origin=` IP address, `?day=` date; `?before=` last
+        id shown.
+        """
         args = request.args
         day = _day(args.get("day", ""))
         with self.reading() as (session, user):

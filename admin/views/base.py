@@ -81,7 +81,10 @@ class AdminPage(BaseView):
 
     @contextmanager
     def writing(self) -> Iterator[tuple[Session, User]]:
-        """Open a transaction, with the signed-in user's row; it commits at the end. NotFound becomes a 404 page."""
+        """Open a transaction, with the signed-in user's row; it commits at the end.
+
+        NotFound becomes a 404 page.
+        """
         try:
             with self.runtime.db.write() as session:
                 yield session, session.get_one(User, current_user.id)

@@ -1,4 +1,4 @@
-"""Fields of the campaign form, to and from the same description as a campaign's file, with errors per field.
+"""Fields of the campaign form, to and from a campaign's description, with errors per field.
 
 Includes the variants of each text (by language, a B text to compare with, the hold-out share) and the choices
 that the form offers a user.
@@ -209,7 +209,10 @@ def _number(
 
 
 def _clock(value: str) -> str:
-    """Return 08:30 for 8:30, 8h30, 8g30 or 8h. Anything else is returned as it is, for the rules to refuse."""
+    """Return 08:30 for 8:30, 8h30, 8g30 or 8h.
+
+    Anything else is returned as it is, for the rules to refuse.
+    """
     match = re.fullmatch(r"(\d{1,2})\s*[:hg.]\s*(\d{2})?", value.strip().lower())
     return f"{int(match[1]):02d}:{match[2] or '00'}" if match else value.strip()
 
@@ -425,7 +428,10 @@ def _own_area(session: Session, user: User) -> str:
 
 
 def _districts(session: Session, user: User) -> list[dict[str, Any]]:
-    """Return the districts of the user's area by name, with their communes; `is_whole`: it may be chosen itself."""
+    """Return the districts of the user's area by name, with their communes.
+
+    `is_whole`: it may be chosen itself.
+    """
     seen = areas_of(session, user)
     areas = session.scalars(select(Area).order_by(Area.name)).all()
     within = {area.code for area in areas} if seen is None else seen

@@ -100,7 +100,10 @@ class CampaignFormPages(AdminPage):
 
     @expose("/preview", methods=["POST"])
     def preview(self) -> ResponseReturnValue:
-        """Render the preview and the figures alone, for a form being filled; `?quick` does not wait for a count."""
+        """Render the preview and the figures alone, for a form being filled.
+
+        `?quick` does not wait for a count.
+        """
         filled = read_form(request.form, kinds=load_kinds())
         with self.reading() as (session, user):
             shown = self._preview_context(session, user, filled, may_count="quick" not in request.args)
@@ -234,7 +237,10 @@ class CampaignFormPages(AdminPage):
     def _preview_context(
         self, session: Session, user: User, filled: CampaignFormData, *, may_count: bool = True
     ) -> dict[str, Any]:
-        """Return the context of the preview, from the valid parts of a form. Without `may_count` the page asks again."""
+        """Return the context of the preview, from the valid parts of a form.
+
+        Without `may_count` the page asks again.
+        """
         query = self._audience_query(session, user, filled)
         is_counting = not may_count and not self.audiences.remembers(session, query)
         audience = AudiencePreview(0, {}, []) if is_counting else self.audiences.of(session, query)
@@ -309,7 +315,10 @@ _ANCHORS = {
 
 
 def _reminders(form: Form) -> list[dict[str, Any]]:
-    """Return the rows of reminders as typed; `key` finds a row's error, "" for an empty row, which is no reminder."""
+    """Return the rows of reminders as typed.
+
+    `key` finds a row's error, "" for an empty row, which is no reminder.
+    """
     rows: list[dict[str, Any]] = []
     columns = zip(
         form.getlist("step_text"),
@@ -337,7 +346,10 @@ WISHES = ("use_segment", "save_segment", "remove_segment")
 def act_on_segment(
     session: Session, user: User, filled: CampaignFormData, wish: str, *, now: datetime
 ) -> str:
-    """Use, save or remove a segment in the caller's transaction. Returns the success message. Raises BadInput."""
+    """Use, save or remove a segment in the caller's transaction.
+
+    Returns the success message. Raises BadInput.
+    """
     form = filled.form
     if wish == "save_segment":
         saved = save_segment(session, form.get("segment_name", ""), filled.data, user=user, now=now)

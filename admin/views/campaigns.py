@@ -1,4 +1,4 @@
-"""The list of campaigns, and each campaign's sheet with its actions: submit, return, approve, launch, discard, test.
+"""The list of campaigns, and each campaign's sheet with its actions.
 
 Also the plain data that both pages show, read in one snapshot.
 """
@@ -376,7 +376,10 @@ def _allowed_actions(state: CampaignState, role: Role, *, is_author: bool) -> fr
 def _compare(
     campaign: Campaign, description: dict[str, Any], versions: list[CampaignVersion]
 ) -> tuple[int | None, list[Any]]:
-    """Return the compared version and the changes: of a draft since it was last submitted, else of the last two submissions."""
+    """Return the compared version and the changes.
+
+    For a draft since it was last submitted, else between the last two submissions.
+    """
     if campaign.state not in _BEFORE_LAUNCH:
         return None, []
     if campaign.state is CampaignState.DRAFT and versions:

@@ -66,7 +66,11 @@ class ContactsView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """List contacts. `?s=` is the key of a search; filters: list, organisation, area, smartphone, suppressed, campaign, answer; `?after=`."""
+        """List contacts.
+
+        `?s=` is the key of a search; filters: list, organisation, area, smartphone, suppressed, campaign,
+        answer; `?after=`.
+        """
         args = request.args
         filters = ContactFilter(
             text=searched_for(args.get("s", "")),

@@ -1,4 +1,4 @@
-"""Preview of a campaign's answer page, and corrections to the texts of a launched campaign by approvers."""
+"""Preview of a campaign's answer page, and corrections to a launched campaign's texts by approvers."""
 
 from __future__ import annotations
 
@@ -119,7 +119,10 @@ class CampaignTextPages(CampaignFormPages):
 
 
 def _read_since(text: str) -> datetime | None:
-    """Parse the hidden field `since`. Returns None if it is not valid, which is then refused as a concurrent correction."""
+    """Parse the hidden field `since`.
+
+    Returns None if it is not valid, which is then refused as a concurrent correction.
+    """
     try:
         return datetime.fromisoformat(text)
     except ValueError:

@@ -130,7 +130,7 @@ def _kind() -> str:
 
 
 def _read_places(session: Session, user: User) -> list[GoalChoice]:
-    """Return the subjects whose goals the user may see: areas from the largest down, agencies, organisations."""
+    """Return the subjects whose goals the user may see: areas (largest first), agencies, organisations."""
     kind = _kind()
     places = [
         GoalChoice(

@@ -158,7 +158,10 @@ class ImportsView(AdminPage):
         return self._act(upload_id, undo_upload)
 
     def _act(self, upload_id: int, act: Callable[..., Upload]) -> ResponseReturnValue:
-        """Perform an action on an upload in a transaction, then enqueue its job; a cancelled upload's file is deleted."""
+        """Perform an action on an upload in a transaction, then enqueue its job.
+
+        A cancelled upload's file is deleted.
+        """
         try:
             with self.writing() as (session, user):
                 upload = act(session, upload_id, user=user, now=datetime.now(UTC))
@@ -175,7 +178,10 @@ class ImportsView(AdminPage):
 
     @expose("/errors/<int:import_id>.xlsx")
     def errors(self, import_id: int) -> ResponseReturnValue:
-        """Send the rows that were not stored, with full numbers, as a file to correct; recorded in the audit log."""
+        """Send the rows that were not stored, with full numbers, as a file to correct.
+
+        Recorded in the audit log.
+        """
         try:
             with self.writing() as (session, user), tempfile.TemporaryDirectory() as folder:
                 list_import = session.get(ListImport, import_id)

@@ -1,4 +1,4 @@
-"""The inbox: the list of cases, a case's page with the answer by SMS, saved texts, and the import of reply logs.
+"""The inbox: list of cases, a case's page with the answer by SMS, saved texts, import of reply logs.
 
 Cases are help asked for, questions and replies to be read: most are closed from the list by one button.
 A reply log is a file exported by an operator or a phone; an administrator uploads it.

@@ -1,4 +1,4 @@
-"""Organisations' lists: their contents, imports and legal basis, new lists, and decisions on import issues."""
+"""Organisations' lists: contents, imports, legal basis, new lists, and decisions on import issues."""
 
 from __future__ import annotations
 
@@ -108,7 +108,10 @@ class ListsView(AdminPage):
 
     @expose("/waiting")
     def waiting(self) -> ResponseReturnValue:
-        """Show rows that wait for a decision, with full numbers: recorded in the audit log. `?list=` limits to one list."""
+        """Show rows that wait for a decision, with full numbers: recorded in the audit log.
+
+        `?list=` limits to one list.
+        """
         list_id = request.args.get("list", type=int)
         now = datetime.now(UTC)
         with self.writing() as (session, user):

@@ -1,4 +1,4 @@
-"""The leaders' page with its charts: distance to the goal, forecast, who is behind, what needs a decision."""
+"""The leaders' page with charts: distance to the goal, forecast, who is behind, what needs a decision."""
 
 from __future__ import annotations
 

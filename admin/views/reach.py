@@ -1,4 +1,4 @@
-"""A campaign's reach, by step, organisation and place, as a page and a file; and its install reports one by one."""
+"""A campaign's reach by step, organisation and place, as page and file; and its install reports."""
 
 from __future__ import annotations
 
@@ -58,7 +58,10 @@ class ReachView(AdminPage):
 
     @expose("/")
     def index(self, campaign_id: int) -> ResponseReturnValue:
-        """Show a campaign's reach. `?step=` limits organisations and places to one step; `?district=` shows its communes."""
+        """Show a campaign's reach.
+
+        `?step=` limits organisations and places to one step; `?district=` shows its communes.
+        """
         now, step_number = datetime.now(UTC), request.args.get("step", type=int)
         with self.reading() as (session, user):
             campaign, _goal, _is_whole = find_counted(session, campaign_id, user=user)
@@ -202,7 +205,11 @@ class InstallsView(AdminPage):
 
     @expose("/")
     def index(self, campaign_id: int) -> ResponseReturnValue:
-        """List install reports. `?area=` is a district's or commune's code; organisation, source; `all` includes withdrawn ones; `after`."""
+        """List install reports.
+
+        `?area=` is a district's or commune's code; organisation, source; `all` includes withdrawn ones;
+        `after`.
+        """
         args = request.args
         source = args.get("source", "")
         filters = InstallFilter(

@@ -1,4 +1,4 @@
-"""The daily report: status of a day, late agencies, issues, corrections, mail, link, and the report's template."""
+"""The daily report: a day's status, late agencies, issues, corrections, mail, link and template."""
 
 from __future__ import annotations
 
@@ -238,7 +238,10 @@ def _issued_document(session: Session, day: date, n: int) -> ReportDocument:
 
 
 def _sees_all(session: Session, user: User) -> bool:
-    """Return whether the user sees the whole province, which the report is about; others are sent to their own figures."""
+    """Return whether the user sees the whole province, which the report is about.
+
+    Others are sent to their own figures.
+    """
     return organisations_of(session, user) is None
 
 

@@ -1,4 +1,4 @@
-"""Live figures of a campaign being sent, with its actions: pause, resume, undo, cancel, decide on unknown messages."""
+"""Live figures of a campaign being sent, with its actions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ class SendingView(AdminPage):
 
     @expose("/<any(pause, resume, undo, cancel):action>", methods=["POST"])
     def act(self, campaign_id: int, action: str) -> ResponseReturnValue:
-        """Perform an action. Called by script it returns 204 and the figures refresh; otherwise it redirects to the sheet."""
+        """Perform an action.
+
+        Called by script it returns 204 and the figures refresh; otherwise it redirects to the sheet.
+        """
         is_script = request.headers.get("X-Requested-With") == "fetch"
         try:
             with self.writing() as (session, user):

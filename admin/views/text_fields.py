@@ -1,4 +1,4 @@
-"""Form fields for the texts that residents read, to and from a campaign's content, in groups with placeholders."""
+"""Form fields for the texts that residents read, to and from a campaign's content, in groups."""
 
 from __future__ import annotations
 
@@ -136,7 +136,10 @@ def show_texts(
     may_change: Callable[[str], bool] = lambda path: True,
     kind: str,
 ) -> Texts:
-    """Return the fields of a language, named as in campaigns of this kind. `may_change`: which paths have a field."""
+    """Return the fields of a language, named as in campaigns of this kind.
+
+    `may_change`: which paths have a field.
+    """
     prefix = "" if code == "vi" else f"languages.{code}."
 
     def fields(paths: Iterable[str]) -> list[Field]:

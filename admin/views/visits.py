@@ -1,4 +1,4 @@
-"""Visit sheets for officers who go from door to door: made by village, printed, entered with one key per line."""
+"""Visit sheets for officers on foot: made by village, printed, entered with one key per line."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ class VisitsView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """List visit sheets. `?campaign=`, `?list=`, `?area=` also show the people there whom nothing has reached, by village."""
+        """List visit sheets.
+
+        `?campaign=`, `?list=`, `?area=` also show the people there whom nothing has reached, by village.
+        """
         return self._index()
 
     @expose("/", methods=["POST"])
@@ -163,7 +166,10 @@ class VisitsView(AdminPage):
 
     @expose("/<int:round_id>/sheet")
     def sheet(self, round_id: int) -> ResponseReturnValue:
-        """Render a sheet for printing; `?numbers=1` with full numbers. The audit log records it and how many it shows."""
+        """Render a sheet for printing; `?numbers=1` with full numbers.
+
+        The audit log records it and how many it shows.
+        """
         with self.writing() as (session, user):
             sheet = read_sheet(session, round_id, user=user)
             with_numbers = bool(request.args.get("numbers"))
@@ -224,7 +230,10 @@ def _moment(text: str) -> datetime | None:
 
 
 def _named_keys(kind: str) -> list[tuple[str, VisitOutcome]]:
-    """Return the result keys of a kind: without an app there is no key for "no smartphone"; the others keep theirs."""
+    """Return the result keys of a kind.
+
+    Without an app there is no key for "no smartphone"; the others keep theirs.
+    """
     return [
         item
         for item in RESULT_KEYS.items()

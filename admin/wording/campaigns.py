@@ -1,4 +1,4 @@
-"""Texts about campaigns: warnings, changes between versions, results of experiments, names of the texts.
+"""Texts about campaigns: warnings, changes between versions, experiments, names of the texts.
 
 The names of the texts that residents read are by path (campaigns/rules/content_texts.py).
 """
@@ -133,7 +133,10 @@ _UNREGISTERED_IN_TRAINING = _l(
 
 
 def show_doubts(doubts: Sequence[CampaignWarning], *, is_live: bool) -> list[tuple[str, str]]:
-    """Return severity and text of each warning. In training, warnings about real sending are milder or left out."""
+    """Return severity and text of each warning.
+
+    In training, warnings about real sending are milder or left out.
+    """
     shown = []
     for doubt in doubts:
         if is_live or doubt not in (CampaignWarning.SENDER_UNREGISTERED, CampaignWarning.LINK_UNSAFE):

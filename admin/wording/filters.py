@@ -1,4 +1,4 @@
-"""Template filters: labels of states, causes and answers, and numbers in the form of the page's language."""
+"""Template filters: labels of states, causes and answers; numbers in the form of the page's language."""
 
 from __future__ import annotations
 
@@ -152,7 +152,10 @@ LABELS: dict[str, Any] = {
 
 
 def label_of(value: Any, family: str, kind: str = "") -> str:
-    """Return the label of a value: `{{ campaign.state | label("state") }}`; in the words of a campaign kind if it has any."""
+    """Return the label of a value: `{{ campaign.state | label("state") }}`.
+
+    In the words of a campaign kind if it has any.
+    """
     key = f"{family}.{getattr(value, 'value', value)}"
     return str(LABELS.get(f"{key}.{kind}") or LABELS[key])
 

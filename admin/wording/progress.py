@@ -1,4 +1,4 @@
-"""Texts of the leaders' page (forecast, what needs a decision), and rows and columns of the reach table and files."""
+"""Texts of the leaders' page (forecast, concerns), and rows and columns of the reach table and files."""
 
 from __future__ import annotations
 
@@ -258,7 +258,10 @@ def file_rows(
     price: float,
     kind: str = "",
 ) -> list[list[str | int]]:
-    """Return a header and a row per step, organisation and place. `steps`: number by id, `places`: (district, commune) by code."""
+    """Return a header and a row per step, organisation and place.
+
+    `steps`: number by id, `places`: (district, commune) by code.
+    """
     present = sorted(
         {
             (measure, detail)

@@ -18,7 +18,10 @@ from campaigns.reports.report_mail import end_of
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """An entry of the timetable: `done_at` if it happened, else the time `left`, as a text; `look` marks an alarm."""
+    """An entry of the timetable: `done_at` if it happened, else the time `left`, as a text.
+
+    `look` marks an alarm.
+    """
 
     clock: str
     text: str
