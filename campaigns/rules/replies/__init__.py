@@ -1,1 +1,1 @@
-"""Reply text to label and confidence."""
+"""Classification of replies: from text to label and confidence."""

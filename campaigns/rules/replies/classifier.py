@@ -1,6 +1,4 @@
-"""Reply text to label; spelling.
-
-What a resident's reply says: a label and how sure we are, by rules that can be read (docs/replies.md).
+"""Classifier of replies: label and confidence by readable rules (docs/replies.md), and spelling normalisation.
 
 One spelling for every way a reply is typed: Unicode forms, broken code pages, Telex, VNI, teencode.
 """
@@ -24,7 +22,7 @@ __all__ = ["BLUEZONE", "Classification", "Explanation", "Label", "Vocabulary", "
 
 
 class Classification(NamedTuple):
-    """What the sender says about their own phone, now; `confidence` from 0 to 1."""
+    """What the sender says about their own phone now; `confidence` is from 0 to 1."""
 
     label: Label
     confidence: float
@@ -32,16 +30,16 @@ class Classification(NamedTuple):
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words that a campaign brings with it, written with their accents: its deed and its thing."""
+    """Words of a campaign, written with their accents: its action and the thing it is about."""
 
     verbs: tuple[str, ...]
     """What people are asked to do: cài, tải; tiêm, chích."""
     done: tuple[str, ...]
-    """What says by itself that it is done."""
+    """Words that by themselves say it is done."""
     things: tuple[str, ...]
     """Names of the app or the vaccine. Near misspellings of names of five letters or more are recognised."""
     other_things: tuple[str, ...] = ()
-    """Names of what is often done instead, and does not count."""
+    """Names of what is often done instead and does not count."""
 
 
 BLUEZONE = Vocabulary(
@@ -57,19 +55,19 @@ BLUEZONE = Vocabulary(
         "báo thức", "tải phim", "tải nhạc", "tải game", "ngân hàng",
     ),
 )  # fmt: skip
-# A meaning is one sign, so that a reply is a short string and a rule an expression over signs.
+# Each meaning is one character, so that a reply is a short string and a rule a regular expression over it.
 _NAMES = ["VERB", "THING", "OTHERTHING", "DONE", *MEANINGS, "BREAK", "MARK", "NUMBER"]
 _SIGN = {name: chr(0x4E00 + at) for at, name in enumerate(_NAMES)}
 _NAME = {sign: name for name, sign in _SIGN.items()}
-_PASSED_OVER = {_SIGN["PART"], _SIGN["SELF"]}
+_IGNORED = {_SIGN["PART"], _SIGN["SELF"]}
 _FIXED = {",": _SIGN["BREAK"], "?": _SIGN["MARK"]} | {n: _SIGN[f"NUM{n}"] for n in "1234"}
 LONGEST = 1600
-"""Characters: no SMS is longer (Twilio's limit for a body), and the rules' time grows with the square."""
+"""Characters: no SMS is longer (Twilio's limit for a body), and the time of the rules grows with the square."""
 _UNSURE = Classification(Label.UNCLEAR, 0.3)
 
 
 class Explanation(NamedTuple):
-    """Why a reply got its label: the meanings seen, in order, and the rule that decided, if one did."""
+    """Reason for a label: the meanings found, in order, and the rule that decided, if any."""
 
     reply: Classification
     meanings: tuple[str, ...]
@@ -77,23 +75,23 @@ class Explanation(NamedTuple):
 
 
 def classify(text: str, vocabulary: Vocabulary = BLUEZONE) -> Classification:
-    """Label and confidence of one reply in any spelling; never raises, and an empty reply is unclear.
+    """Return the label and confidence of a reply in any spelling. Never raises; an empty reply is unclear.
 
     Only the first LONGEST characters are read.
     """
     signs = _read_signs(text, vocabulary)
-    for reply, fits, _ in _RULES:
-        if fits(signs):
+    for reply, search, _ in _RULES:
+        if search(signs):
             return reply
     return _UNSURE
 
 
 def explain(text: str, vocabulary: Vocabulary = BLUEZONE) -> Explanation:
-    """The same decision with its reasons, for a person who doubts it."""
+    """Return the same decision with its reasons."""
     signs = _read_signs(text, vocabulary)
     meanings = tuple(_NAME[sign] for sign in signs)
-    for reply, fits, rule in _RULES:
-        if fits(signs):
+    for reply, search, rule in _RULES:
+        if search(signs):
             return Explanation(reply, meanings, rule)
     return Explanation(_UNSURE, meanings, None)
 
@@ -102,21 +100,21 @@ def _read_signs(text: str, vocabulary: Vocabulary) -> str:
     phrases, lengths = _index_phrases(vocabulary)
     words = tuple(split_words(text[:LONGEST], HARD))
     signs: list[str] = []
-    at = 0
-    while at < len(words):
-        for length in lengths.get(words[at], ()):
-            sign = phrases.get(words[at : at + length])
+    position = 0
+    while position < len(words):
+        for length in lengths.get(words[position], ()):
+            sign = phrases.get(words[position : position + length])
             if sign:
-                at += length
-                if sign not in _PASSED_OVER:
+                position += length
+                if sign not in _IGNORED:
                     signs.append(sign)
                 break
         else:
-            unknown = _FIXED.get(words[at]) or _read_unknown(words[at], vocabulary)
-            # A foreign word is the name of another app where it is what was installed; else a person's, say.
-            named = unknown != _SIGN["OTHERTHING"] or signs[-1:] == [_SIGN["VERB"]]
-            signs.append(unknown if named else _SIGN["X"])
-            at += 1
+            unknown = _FIXED.get(words[position]) or _read_unknown(words[position], vocabulary)
+            # A foreign word is the name of another app if it follows the verb; else it may be a person's name.
+            is_kept = unknown != _SIGN["OTHERTHING"] or signs[-1:] == [_SIGN["VERB"]]
+            signs.append(unknown if is_kept else _SIGN["X"])
+            position += 1
     return _COURTESY.sub("", "".join(signs).strip(_SIGN["BREAK"]))
 
 
@@ -128,7 +126,7 @@ def _read_unknown(word: str, vocabulary: Vocabulary) -> str:
         Levenshtein.normalized_similarity(word, thing) > 0.7 for thing in vocabulary.things
     ):
         return _SIGN["THING"]
-    # The one long word among those that stop everything, and the most misspelt.
+    # The one long stop word, and the most misspelt.
     if len(word) > 8 and Levenshtein.normalized_similarity(word, "unsubscribe") > 0.7:
         return _SIGN["KEYWORD"]
     return _SIGN["X"] if is_vietnamese(word) else _SIGN["OTHERTHING"]
@@ -136,27 +134,29 @@ def _read_unknown(word: str, vocabulary: Vocabulary) -> str:
 
 @lru_cache(maxsize=8)
 def _index_phrases(vocabulary: Vocabulary) -> tuple[dict[tuple[str, ...], str], dict[str, list[int]]]:
-    """Phrase -> its sign, and a phrase's first word -> how many words such phrases have, the longest first."""
-    found: dict[tuple[str, ...], str] = {}
-    own = {
+    """Return phrase -> sign, and first word -> numbers of words of its phrases, the longest first."""
+    signs: dict[tuple[str, ...], str] = {}
+    campaign_words = {
         "VERB": vocabulary.verbs,
         "THING": vocabulary.things,
         "OTHERTHING": vocabulary.other_things,
         "DONE": vocabulary.done,
     }
-    tables = {"X": MEANINGS["X"]} | {name: "|".join(words) for name, words in own.items()} | MEANINGS
+    tables = (
+        {"X": MEANINGS["X"]} | {name: "|".join(words) for name, words in campaign_words.items()} | MEANINGS
+    )
     for name, table in tables.items():
         for phrase in re.split(r"[|\n]", table):
             for choice in product(*(word.split("/") for word in phrase.split())):
                 words = [word for part in choice for word in split_words(part, HARD)]
                 spellings = [{word, unaccent_word(word)} if len(words) > 1 else {word} for word in words]
                 for spelled in product(*spellings):
-                    found.setdefault(spelled, _SIGN[name])
-    found.pop((), None)
+                    signs.setdefault(spelled, _SIGN[name])
+    signs.pop((), None)
     lengths: dict[str, set[int]] = {}
-    for spelled in found:
+    for spelled in signs:
         lengths.setdefault(spelled[0], set()).add(len(spelled))
-    return found, {word: sorted(counts, reverse=True) for word, counts in lengths.items()}
+    return signs, {word: sorted(counts, reverse=True) for word, counts in lengths.items()}
 
 
 def _compile(rule: str) -> re.Pattern[str]:
@@ -174,15 +174,15 @@ _RULES = [
 
 TONES = {"s": "\u0301", "f": "\u0300", "r": "\u0309", "x": "\u0303", "j": "\u0323"}
 CIRCUMFLEX, HORN, BREVE = "\u0302", "\u031b", "\u0306"
-# VNI's digits say what Telex says with letters; 6 to 9 take a vowel's hat, horn and bowl, and the bar of đ.
+# VNI's digits as Telex letters; 6 to 9 are the circumflex, horn and breve of a vowel, and the bar of đ.
 _VNI = {"1": "s", "2": "f", "3": "r", "4": "x", "5": "j", "6": "^", "7": "w", "8": "w", "9": "d"}
-# Windows-1258 writes tones as marks of their own; read as Western text they turn into these letters.
+# Windows-1258 encodes tones as separate marks; decoded as Western text they become these letters.
 _CP1258 = str.maketrans("ÌìÒòÞÐðÃãÕõÝý", "\u0300\u0301\u0309\u0323\u0303ĐđĂăƠơƯư")
-# What only such a misreading leaves in a word: its own letters, a tone behind a vowel, ý before a letter.
+# Traces that only this decoding error leaves: foreign letters, a tone letter after a vowel, ý before a letter.
 _is_cp1258 = re.compile(
     "[ðÐÞ]|[a-zà-ỹ][ÌÒ]|(?<![qQ])[aeouyâêôãõýAEOUYÂÊÔÃÕÝ][ìòÌÒ]|(?<!g)iò|(?<!G)IÒ|iì|IÌ|[ýÝ][a-zà-ỹA-Z]"
 ).search
-# The tone stands on either vowel of these, by new and old spelling: hoà and hòa, huỷ and hủy.
+# The tone is on either vowel of these pairs, by new or old spelling: hoà and hòa, huỷ and hủy.
 _OLD_STYLE = {
     unicodedata.normalize("NFC", pair + mark): unicodedata.normalize("NFC", pair[0] + mark + pair[1])
     for pair in ("oa", "oe", "uy")
@@ -190,7 +190,7 @@ _OLD_STYLE = {
 }
 _pieces = re.compile(r"[^\W_]+(?:[\u0300-\u036f]+[^\W_]*)*|[?,.;:!\n()/]+").findall
 _stretched = re.compile(r"(.)\1{2,}")
-# No syllable ends in a vowel and g: "dừg" is short for "dừng". Nor in a letter twice: "đừngg".
+# No syllable ends in a vowel and g ("dừg" is short for "dừng") or in a doubled letter ("đừngg").
 _cut_ending = re.compile("(?<=[aeiouyà-ỹ])g$")
 _doubled_ending = re.compile(r"(?<=..)([ginh])\1$")
 _marks = re.compile("[\u0300-\u036f]")
@@ -199,7 +199,7 @@ _syllable = re.compile(
     "(?:ngh|[ckgnt]h|gi|ng|ph|qu|tr|[bcdghklmnpqrstvx])?"
     "(?:a[iouy]?|e[ou]?|i[aeu]?|ieu|o[aei]?|oa[iy]|u[aeiouy]?|uo[iu]|uy[ae]|uay|y[eu]?|yeu)(?:ch|ng|nh|[cmnpt])?"
 ).fullmatch
-# Words that keystrokes would turn into something else.
+# English words that must not be read as Telex keystrokes.
 _ENGLISH = """
     after already app apps as at been does done down error for free has have her his how is its lag more need no nor not now
     number of or other out person please post reset scan sir sms soft soon sorry stop test this us use user was we were
@@ -256,20 +256,20 @@ _parts = re.compile("khong|chua|duoc|xong|cai|tai|roi|dat|da|so|[1-4]").findall
 TEENCODE |= {glued: " ".join(_parts(glued)) for glued in _GLUED.split()}
 # Stop words that people spell letter by letter: T/C, H.U.Y.
 SPELLED_OUT = frozenset({"tc", "huy", "dung", "stop"})
-# and what they are written together with: STOPALL, HUYDK, TC1.
+# Stop words written together with others: STOPALL, HUYDK, TC1.
 _glued_stop = re.compile(
     "(stop|tc|hủy|huỷ|ngừng|(?:huy|ngung)(?![1-5]$))(all|dk|đk|dky|dv|qc|sms|tin|now|tb|nhan|[1-9][0-9]*)"
 ).fullmatch
-# A number of the menu written together with a small word: 1nha, 2ạ.
+# A menu number written together with a particle: 1nha, 2ạ.
 _glued_number = re.compile("([1-4])(ạ|nha|nhe|nhé|nhá|r|roi|rồi)").fullmatch
 _NO_MARKS = str.maketrans("", "", "?,.;:!\n()/")
 
 
-def split_words(text: str, kept: frozenset[str]) -> list[str]:
-    """The reply as words of one spelling, with "?" for a question mark and "," for any other break.
+def split_words(text: str, accented: frozenset[str]) -> list[str]:
+    """Split a reply into words in one spelling, with "?" for a question mark and "," for any other break.
 
-    Words lose their accents, except those in `kept`, where the accents tell two words apart.
-    Anything that is not a word or a mark (emoji, symbols) is passed over.
+    Words lose their accents, except those in `accented`, where the accents distinguish two words.
+    Anything that is not a word or a mark (emoji, symbols) is skipped.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
@@ -284,87 +284,87 @@ def split_words(text: str, kept: frozenset[str]) -> list[str]:
         pieces = ["".join(filter(str.isalpha, pieces))]
     words: list[str] = []
     for piece in pieces:
-        words += _spell(piece, kept)
+        words += _spell(piece, accented)
     return words
 
 
 @lru_cache(maxsize=20_000)
-def _spell(piece: str, kept: frozenset[str]) -> tuple[str, ...]:
+def _spell(piece: str, accented: frozenset[str]) -> tuple[str, ...]:
     if not piece[0].isalnum():
         return ("?",) if "?" in piece else (",",)
     if piece.isdecimal():
         return (str(int(piece)) if len(piece) < 9 else "0",)
     piece = piece.lower()
     if glued := _glued_stop(piece) or _glued_number(piece):
-        return tuple(word for part in glued.groups() for word in _spell(part, kept))
+        return tuple(word for part in glued.groups() for word in _spell(part, accented))
     if piece[:2] in ("dd", "d9") and ("đ" + piece[2:] in TEENCODE or not piece.isascii()):
         piece = "đ" + piece[2:]
     if piece not in TEENCODE:
         piece = _stretched.sub(r"\1", piece)
     if piece not in TEENCODE and piece not in ENGLISH:
         piece = _cut_ending.sub("ng", _doubled_ending.sub(r"\1", piece))
-    typed = read_keystrokes(piece) or piece
-    for spelling in (piece, typed):
-        if spelling in kept:
+    decoded = read_keystrokes(piece) or piece
+    for spelling in (piece, decoded):
+        if spelling in accented:
             return (spelling,)
         if spelling in TEENCODE:
             return tuple(TEENCODE[spelling].split())
-    plain = unaccent_word(typed)
-    for new in _OLD_STYLE:
-        if new in typed and typed.replace(new, _OLD_STYLE[new]) in kept:
-            return (typed.replace(new, _OLD_STYLE[new]),)
+    plain = unaccent_word(decoded)
+    for new_style in _OLD_STYLE:
+        if new_style in decoded and decoded.replace(new_style, _OLD_STYLE[new_style]) in accented:
+            return (decoded.replace(new_style, _OLD_STYLE[new_style]),)
     return tuple(TEENCODE.get(plain, plain).split())
 
 
 def unaccent_word(word: str) -> str:
-    """The word in lower case without accents."""
+    """Return a lower-case word without accents."""
     return _marks.sub("", unicodedata.normalize("NFD", word)).replace("đ", "d")
 
 
 def is_vietnamese(word: str) -> bool:
-    """Whether an unaccented word could be a Vietnamese syllable, rather than a foreign name."""
+    """Return whether an unaccented word may be a Vietnamese syllable rather than a foreign name."""
     return _syllable(word) is not None
 
 
 def read_keystrokes(piece: str) -> str:
-    """The word meant by raw Telex or VNI keystrokes (`roofi`, `ro62i`), or "" where it is neither."""
+    """Return the word typed as raw Telex or VNI keystrokes (`roofi`, `ro62i`), or "" if it is neither."""
     if not piece.isascii() or _syllable(piece) or piece in ENGLISH or "0" in piece:
         return ""
     start = _onset.match(piece)
     onset = start[0] if start else ""
     rest = piece[len(onset) :]
-    marked = onset == "dd"
-    onset = "d" if marked else onset
+    has_bar = onset == "dd"
+    onset = "d" if has_bar else onset
     letters: list[str] = []
     marks: dict[int, str] = {}
     tone = ""
     for key in rest:
         key = _VNI.get(key, key)
-        vowels = [at for at, letter in enumerate(letters) if letter in "aeiouy"]
-        bare = [at for at in vowels if at not in marks]
+        vowels = [index for index, letter in enumerate(letters) if letter in "aeiouy"]
+        unmarked = [index for index in vowels if index not in marks]
         if key in TONES and vowels and not tone:
             tone = TONES[key]
-        elif key == "d" and onset[:1] == "d" and not marked:
-            marked = True
-        elif key == "w" and any(letters[at] in "aou" for at in bare):
-            for at in bare:
-                if letters[at] in "ou" or (letters[at] == "a" and "u" not in letters):
-                    marks[at] = BREVE if letters[at] == "a" else HORN
+        elif key == "d" and onset[:1] == "d" and not has_bar:
+            has_bar = True
+        elif key == "w" and any(letters[index] in "aou" for index in unmarked):
+            for index in unmarked:
+                if letters[index] in "ou" or (letters[index] == "a" and "u" not in letters):
+                    marks[index] = BREVE if letters[index] == "a" else HORN
         elif key == "w" and not vowels:
             marks[len(letters)] = HORN
             letters.append("u")
-        elif key == "^" and any(letters[at] in "aeo" for at in bare):
-            marks[[at for at in bare if letters[at] in "aeo"][-1]] = CIRCUMFLEX
-        elif key in "aeo" and any(letters[at] == key for at in bare):
-            marks[[at for at in bare if letters[at] == key][-1]] = CIRCUMFLEX
+        elif key == "^" and any(letters[index] in "aeo" for index in unmarked):
+            marks[[index for index in unmarked if letters[index] in "aeo"][-1]] = CIRCUMFLEX
+        elif key in "aeo" and any(letters[index] == key for index in unmarked):
+            marks[[index for index in unmarked if letters[index] == key][-1]] = CIRCUMFLEX
         else:
             letters.append(key)
-    if not (tone or marks or marked) or not _syllable(onset + "".join(letters)):
+    if not (tone or marks or has_bar) or not _syllable(onset + "".join(letters)):
         return ""
-    vowels = [at for at, letter in enumerate(letters) if letter in "aeiouy"]
+    vowels = [index for index, letter in enumerate(letters) if letter in "aeiouy"]
     if tone and vowels:
-        closed = letters[-1] not in "aeiouy"
-        place = max(marks) if marks else vowels[-1] if closed else vowels[-2:][0]
-        marks[place] = marks.get(place, "") + tone
-    word = "".join(letter + marks.get(at, "") for at, letter in enumerate(letters))
-    return unicodedata.normalize("NFC", ("đ" if marked else "") + (onset[1:] if marked else onset) + word)
+        is_closed = letters[-1] not in "aeiouy"
+        tone_at = max(marks) if marks else vowels[-1] if is_closed else vowels[-2:][0]
+        marks[tone_at] = marks.get(tone_at, "") + tone
+    word = "".join(letter + marks.get(index, "") for index, letter in enumerate(letters))
+    return unicodedata.normalize("NFC", ("đ" if has_bar else "") + (onset[1:] if has_bar else onset) + word)

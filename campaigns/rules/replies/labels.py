@@ -1,10 +1,6 @@
-"""Labels; what a phone's answers amount to.
+"""Labels of replies, and the current answer and install of a recipient.
 
-What a reply can say, and what a rule is made of.
-
-What a phone's answers amount to. Pure.
-
-Answers are never changed, only added or undone; where a recipient stands is folded from them.
+Answers are never changed, only added or undone; a recipient's state is computed from all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +11,7 @@ from enum import StrEnum
 
 
 class Label(StrEnum):
-    """What a reply says. The menu of a message: 1 installed, 2 not_yet, 3 no_smartphone, 4 need_help."""
+    """Meaning of a reply. The menu of a message: 1 installed, 2 not_yet, 3 no_smartphone, 4 need_help."""
 
     INSTALLED = "installed"
     NOT_YET = "not_yet"
@@ -29,47 +25,50 @@ class Label(StrEnum):
 
 
 Rule = tuple[Label, float, str, str]
-"""A label, how sure it is, the pattern over meanings, and a reply that it decides."""
+"""A label, its confidence, the pattern over meanings, and an example reply."""
 
 
-# These say that the app is not on this phone now, whatever was said before.
+# Labels which say that the app is not on this phone now, whatever was said before.
 UNDOES_INSTALL = frozenset({Label.NOT_YET, Label.REFUSE, Label.NO_SMARTPHONE, Label.WRONG_NUMBER})
-# These are no answer to the question: a person looks, and reminders go on.
+# Labels that do not answer the question: an officer checks the reply, and reminders go on.
 NON_ANSWERS = frozenset({Label.QUESTION, Label.UNCLEAR})
-# Below this a person looks before anything is counted. An opt-out always counts at once, and is looked at as well.
+# Below this confidence an officer checks a reply before it counts. An opt-out always counts at once and is checked too.
 SURE = 0.7
-# An install is what leaders are told of: it is not claimed on what may mean something else.
+# Installs are reported to leaders, so they need a higher confidence.
 _SURER = {Label.INSTALLED: 0.8}
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerState:
-    """`installed_by` is the place in the sequence of the answer by which the install counts, or None."""
+    """Current answer of a recipient.
+
+    `installed_by` is the index of the answer that reported the install that counts, or None.
+    """
 
     label: Label | None
     installed_by: int | None
 
 
 def fold_answers(labels: Sequence[Label]) -> AnswerState:
-    """Where a recipient stands after these answers, oldest first, the undone ones left out."""
+    """Compute the state after these answers, oldest first, without the undone ones."""
     label: Label | None = None
     installed_by: int | None = None
-    for place, given in enumerate(labels):
-        if given in NON_ANSWERS:
+    for index, latest in enumerate(labels):
+        if latest in NON_ANSWERS:
             continue
-        label = given
-        if given is Label.INSTALLED:
-            installed_by = place if installed_by is None else installed_by
-        elif given in UNDOES_INSTALL:
+        label = latest
+        if latest is Label.INSTALLED:
+            installed_by = index if installed_by is None else installed_by
+        elif latest in UNDOES_INSTALL:
             installed_by = None
     return AnswerState(label, installed_by)
 
 
 def is_sure(label: Label, confidence: float) -> bool:
-    """Whether a reply's label needs no person's look."""
+    """Return whether a reply's label is certain enough without a check by an officer."""
     return confidence >= _SURER.get(label, SURE)
 
 
 def counts_as_answer(label: Label, confidence: float) -> bool:
-    """Whether a reply is taken as an answer without a person's look."""
+    """Return whether a reply counts as an answer without a check by an officer."""
     return label is Label.OPT_OUT or (label not in NON_ANSWERS and is_sure(label, confidence))

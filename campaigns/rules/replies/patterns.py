@@ -1,27 +1,19 @@
-"""The patterns that decide (data).
+"""Patterns over meanings that decide the label of a reply (data).
 
-Which meanings, in which order, make which label. The first rule that fits decides (docs/replies.md).
+They say which meanings, in which order, make which label. The first rule that matches decides (docs/replies.md).
 
-A rule is a regular expression whose letters are the meanings of `campaigns.rules.replies.vocabulary`, in the order in which the
-reply has them; spaces do not count. `~` is any meaning but BREAK, so `~{0,2}` stays within a clause. Small
+A rule is a regular expression whose letters are the meanings of `campaigns.rules.replies.vocabulary`, in the order in
+which the reply has them; spaces do not count. `~` is any meaning but BREAK, so `~{0,2}` stays within a clause. Small
 words (PART) and the speaker's own pronoun (SELF) are already left out. BREAK is a comma or a full stop,
-MARK a question mark, NUMBER a number other than the menu's, X any other word. Each rule stands with its
-label, how sure it is, and a reply that it decides.
-
-Who will not, and who asks. How a rule is written stands in `campaigns.rules.replies.patterns`.
-
-The deed itself: does not work, not yet, done, later. How a rule is written stands in `campaigns.rules.replies.patterns`.
-
-The menu; who answers, about whose phone, and what phone it is. How a rule is written stands in `campaigns.rules.replies.patterns`.
-
-Who asks to be left alone, what only looks like it, and what nobody meant for us. How a rule is written stands in `campaigns.rules.replies.patterns`.
+MARK a question mark, NUMBER a number other than the menu's, X any other word. Each rule has a label, a confidence and
+an example reply that it decides.
 """
 
 from __future__ import annotations
 
 from campaigns.rules.replies.labels import Label, Rule
 
-# Written out before a rule is compiled; a group may name those below it.
+# Expanded before a rule is compiled; a group may use those below it.
 GROUPS = {
     "WELL": "(?!.*(NOTYET|NOKNOW|ERROR|UNABLE|NOT ~{0,3} (CAN|WORK)|WORK NOT))",
     "END": "(BREAK|$)",
@@ -34,13 +26,13 @@ GROUPS = {
     "TAGQ": "(HUH|EH)",
     "STOP": "(KEYWORD|HALT)",
 }
-# Civilities before and after what is meant. A bare "ok rồi" stays whole: it need not mean installed.
+# Polite words before and after the message. A bare "ok rồi" is kept: it need not mean installed.
 COURTESY = "^ ((ACK|YES|DA)* BREAK | YES | ACK (?=..))+ (?=.) | (?<=.) (BREAK|ACK|YES|ENOUGH)+ $"
 
 
 # fmt: off
 REFUSAL_AND_QUESTION_PATTERNS: tuple[Rule, ...] = (
-    # no
+    # refusal
     (Label.REFUSE, 0.80, "(WHAT|VERB WHAT) BUT VERB", "cài chi mà cài"),
     (Label.REFUSE, 0.80, "VERB WHAT NUMBER? VERB", "tải chi tải"),
     (Label.REFUSE, 0.85, "NEVER", "thôi khỏi cài đi"),
@@ -55,7 +47,7 @@ REFUSAL_AND_QUESTION_PATTERNS: tuple[Rule, ...] = (
     (Label.REFUSE, 0.60, "WHAT FOR", "cài chi cho nặng máy"),
     (Label.OPT_OUT, 0.60, "ANNOY", "nhắn miết, thôi nghe"),
     (Label.NEED_HELP, 0.70, "^ X? VERB (FOR|FORKIN) $", "anh xuống cài cho em đi"),
-    # 5. asking
+    # 5. question
     (Label.QUESTION, 0.90, "SOURCE", "sao bạn biết số tôi"),
     (Label.QUESTION, 0.75, "^ WHY MSG", "sao lại nhắn cho tôi"),
     (Label.QUESTION, 0.90, "WHO", "ai gửi tin này vậy"),
@@ -199,7 +191,7 @@ ACTION_PATTERNS: tuple[Rule, ...] = (
     (Label.UNCLEAR, 0.60, "VERB THING? ALREADY? BUT? X? (DEVICE OWNER? KIN|KIN ALREADY)", "cài trên máy con tôi rồi"),
     (Label.UNCLEAR, 0.60, "VERB THING? ALREADY? BUT X KIN $", "đã cài nhưng ở máy cũ"),
     (Label.NOT_YET, 0.80, "(?<![PAST DA VERB]) FINISHED VERB $", "ăn cơm xong cài"),
-    # who has it may be the sender by name, or somebody else
+    # the person who has it may be the sender by name, or somebody else
     (Label.INSTALLED, 0.75, "^ (YES|DA|BREAK)* (X|HUY|DUNG){1,3} (PAST|DA)* VERB THING? ALL? (ALREADY|FINISHED)+ $", "Y Bông cài rồi"),
     (Label.INSTALLED, 0.96, "(PAST|DA) (HAVE|CAN|DO)? VERB (?!~? (WHAT|WHATFOR|PURPOSE|RISK|HOW|TAGQ|HELP $))",
      "mới cài hôm qua nè"),
@@ -251,7 +243,7 @@ MENU_AND_SENDER_PATTERNS: tuple[Rule, ...] = (
     (Label.NOT_YET, 0.97, "^ MENU{0,3} NUM2 (BREAK|ACK)* $", "Số 2 nhé em"),
     (Label.NO_SMARTPHONE, 0.97, "^ MENU{0,3} NUM3 (BREAK|ACK)* $", "3 nhé con"),
     (Label.NEED_HELP, 0.97, "^ MENU{0,3} NUM4 (BREAK|ACK|BY)* $", "Em chọn 4"),
-    # not the person
+    # wrong person
     (Label.WRONG_NUMBER, 0.95, "(?<![VERB REMOVED]) WRONGNO (?!NOT|TAGQ|VERB|NEED)", "số này đổi chủ rồi"),
     (Label.WRONG_NUMBER, 0.90, "OWNER ~{0,2} (NOTBE|DIED|NOT HERE)", "người đó mất rồi"),
     (Label.WRONG_NUMBER, 0.90, "NOTBE OWNER", "đây không phải số của Y Mai"),
@@ -269,7 +261,7 @@ MENU_AND_SENDER_PATTERNS: tuple[Rule, ...] = (
     (Label.WRONG_NUMBER, 0.70, "^ NOTBE BREAK X{1,2} $", "không phải, tôi là Lan"),
     (Label.WRONG_NUMBER, 0.80, "^ X{1,3} DIED", "Anh Thun mất rồi"),
     (Label.WRONG_NUMBER, 0.80, "DIED BREAK OWNER", "ba tôi mất rồi, số này tôi dùng"),
-    # 6. asked for yes or no: "cài được không" asks, "không cài được" tells
+    # 6. yes-or-no question: "cài được không" asks, "không cài được" states
     (Label.NEED_HELP, 0.80, "HELP ~{0,3} NOT (MARK|$)", "có ai giúp không"),
     (Label.NEED_HELP, 0.80, "NOT (MARK|BREAK) ~* NOKNOW (VERB|DO)", "ai cài giúp dân không, tôi không biết làm"),
     (Label.QUESTION, 0.70, "VERB ALREADY? NOTYET MARK", "đã cài chưa?"),
@@ -300,7 +292,7 @@ MENU_AND_SENDER_PATTERNS: tuple[Rule, ...] = (
     (Label.NO_SMARTPHONE, 0.85, "NOKIA", "nokia thôi con"),
     (Label.NO_SMARTPHONE, 0.85, "NOT HAVE DEVICE END", "không có điện thoại"),
     (Label.NO_SMARTPHONE, 0.85, "NOT HAVE X? WHAT WORK X? CAN", "nhà không có cái máy nào lên mạng được"),
-    # whether, and whose: an install is never claimed on a doubt
+    # whether, and whose phone: an install is never counted on a doubt
     (Label.INSTALLED, 0.85, "VERB THING ALREADY? (BREAK|BUT)+ (NOTYET VERB? OTHERTHING|OTHERTHING NOTYET)", "cài bluezone rồi, chưa cài zalo"),
     (Label.NOT_YET, 0.85, "VERB .* ALREADY ~* (BREAK|BUT) DEVICE? [JUST X]? NOTYET (VERB|$)", "máy cũ cài rồi, máy mới chưa"),
     (Label.NOT_YET, 0.80, "(NOTYET|PLAN|WHEN|LATER) .* JUST (BY|VERB|DO) (?!.*(ALREADY|FINISHED|PASTTIME))",
@@ -322,13 +314,13 @@ MENU_AND_SENDER_PATTERNS: tuple[Rule, ...] = (
 
 # fmt: off
 OPT_OUT_PATTERNS: tuple[Rule, ...] = (
-    # what stops is the app
+    # the app stops, not the messages
     (Label.NEED_HELP, 0.80, "LINK ~? STRIKE", "link bị chặn"),
     (Label.NEED_HELP, 0.85, "THING PAST STOP", "Rất tiếc, Bluezone đã dừng"),
     (Label.NEED_HELP, 0.85, "HALF ~{0,2} (STOP|DUNG)", "tải nửa chừng nó dừng"),
     (Label.NEED_HELP, 0.85, "NUMBER ALREADY DUNG", "tải tới 90% rồi đứng"),
     (Label.NEED_HELP, 0.85, "VERB ~? NUMBER (STOP|DUNG) $", "tải tới 90% thì dừng"),
-    # 1. leave me alone
+    # 1. opt-out
     (Label.OPT_OUT, 0.60, "NAMED (?!BREAK (DEVICE|PAST|DA|NOTYET)* (VERB|FINISHED))", "chặn nè"),
     (Label.OPT_OUT, 0.95, "^ HALLO{0,2} KEYWORD (?!NOT|WHAT|PURPOSE|VERB $)", "Stop nhé em"),
     (Label.OPT_OUT, 0.98, "(DONT|STOP|REJECT) ~{0,2} (MSG|CALL|TIN|ANNOY)", "ngừng gửi tin nhắn"),
@@ -367,7 +359,7 @@ OPT_OUT_PATTERNS: tuple[Rule, ...] = (
 )
 
 
-# In this order: an opt-out beats all, and who it is about comes before what was done.
+# Order matters: an opt-out beats everything, and whose phone it is comes before what was done.
 RULES: tuple[Rule, ...] = (*OPT_OUT_PATTERNS, *MENU_AND_SENDER_PATTERNS, *ACTION_PATTERNS, *REFUSAL_AND_QUESTION_PATTERNS)
 
 

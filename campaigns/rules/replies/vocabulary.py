@@ -1,8 +1,10 @@
-"""The words of replies and what they mean: data only, the rules stand in `campaigns.rules.replies.patterns`.
+"""Vocabulary of replies: words and phrases with their meanings (data).
 
-Accents do not matter (`cai` is `cài`), except in the words of HARD, each of which is only itself; within a
-phrase of several words its neighbours tell, so there its bare spelling matches as well. `a/b_c` is the word
-a or the words b c. The longest phrase wins; of phrases equal without accents, the one that stands first.
+The rules over these meanings are in `campaigns.rules.replies.patterns`.
+
+Accents do not matter (`cai` is `cài`), except in the words of HARD, which match only exactly; within a phrase of several
+words the neighbours make the meaning clear, so there the spelling without accents matches as well. `a/b_c` is the word a
+or the words b c. The longest phrase wins; of phrases equal without accents, the first one.
 """
 
 _HARD = """
@@ -15,9 +17,9 @@ _HARD = """
     đừng ảnh ổng ứ
 """
 HARD = frozenset(_HARD.split())
-# What the campaign itself brings stands in `Vocabulary`: the tags VERB, THING, OTHERTHING and DONE.
+# The campaign's own words, with the tags VERB, THING, OTHERTHING and DONE, are in `Vocabulary`.
 MEANINGS: dict[str, str] = {
-    # Words that would be mistaken for others without their accents; names; slogans.
+    # Words that would be confused with others without their accents; names; slogans.
     "X": """
         bộ nhớ | tên hủy/chặn/ngừng/stop | tôi/em/tui/mình/anh/chị/con/cháu là dừng/hủy/ngừng | bàn | bán | cái | cãi | bộ | mã | mất điện/nước | bị mất điện/nước | chán | chân | chữ | y thảo | không phiền gì/chi | chặn đường/xe | kết thúc dịch | a lợi/lối | tên lợi/thảo/dừng | a lợi/lối | tên lợi/thảo | chăn bò/trâu/heo/dê | cứu trợ/đói/nạn/hộ | đừng/chớ lo | nhỏ | nhớ | tiệm | tự | rời | đó có | dũng | dấu | dụng | đăng | đau | đầu | đeo | đồ | đời | gõ | hơi | hội | lời | mấy
         mỏ | mỗi | mời | ngày | ngủ | tài | tại | thẻ | tội | đeo khẩu trang | hỗ trợ tiền/gạo/covid/dịch
@@ -30,8 +32,8 @@ MEANINGS: dict[str, str] = {
         số dư | tài khoản của/quý | thuê bao này | nghe máy | gọi lại sau | liên hệ ngay | tặng
     """,
     "AWAY": "lái xe | đang họp | tin nhắn tự động | đi vắng",
-    # --- leave me alone ---
-    # A name for whoever tells of the deed behind it, a stop for whoever does not.
+    # --- opt-out ---
+    # A name if an action follows it, else a wish to stop.
     "NAMED": """
         huy/dung/dừng/hủy/ngừng/chặn nè | dừng/hủy/ngừng/chặn đây | là chặn
     """,
@@ -69,7 +71,7 @@ MEANINGS: dict[str, str] = {
         phiền quá/lắm/ghê/thật/phức/chết | ngày/giờ/hôm nào cũng nhắn/gửi/gởi | nhắn/gửi/gởi gì/chi nhắn/gửi/gởi/lắm/hoài | bực mình | bị làm phiền | làm phiền quá/lắm | nhắn/gửi ít thôi/lại | nhắn/gửi/spam vừa thôi/phải | nhắn/gửi tin ít thôi/lại | nhắn/gửi nữa coi/là/tao/tau/thử/chặn/kiện/báo/chửi | cứ/còn nhắn/gửi/gởi nữa | spam hoài/quá/mãi/suốt/nhiều
         nhắn/gửi/gởi hoài/miết/suốt/mãi | nhắn/gửi/gởi tin hoài/miết/suốt/mãi/nhiều/liên
     """,
-    # --- not the person ---
+    # --- wrong person ---
     "WRONGNO": """
         nhầm | lộn | nhầm/lộn/sai/lạc số/người/máy/sim/rồi | lầm số/người | nhầm số điện thoại | nhầm điện thoại
         nhầm/lộn tên | cho người khác | chuyển đi rồi | nhắn/gửi/gởi/gọi nhầm/lộn | nhắn/gửi tin nhầm/lộn | wrong number/person/num | not me | wrong | số khác rồi | này mua lại | mua lại sim/số | số/của công/cơ/trường/trạm ty/quan/học/y | số/sim của công/cơ/trường/trạm ty/quan/học/y | đổi số/chủ/sim/người
@@ -178,7 +180,7 @@ MEANINGS: dict[str, str] = {
     "PASTTIME": """
         hôm qua/trước/kia/bữa | bữa trước/qua/hổm | trước khi có/nhận/nhắn | trước khi anh/chị/em/bạn nhắn/gửi | hổm rày | cách đây | hồi | hôm | tuần/tháng/bữa rồi/qua | bữa đi/họp | mấy bữa/hôm/ngày/tuần/tháng | cả tuần/tháng | hồi sáng/trưa/chiều/hôm/tết/đầu/cuối/nãy | hôm chủ_nhật/thứ_hai/thứ_ba/thứ_tư/thứ_năm/thứ_sáu/thứ_bảy | tối/chiều qua | sáng nay | tuần/tháng/năm trước | hồi tuần/tháng/năm trước | năm ngoái | lâu | từ | từ đầu
     """,
-    # --- asking ---
+    # --- question ---
     "WHERE": "ở đâu | ở mô | ở chỗ nào | chỗ nào | vô đâu/mô | where | link đâu/mô | từ đâu",
     "HERE": "ở đây | nhà này | chỗ này",
     "WHEN": "bao giờ | chừng nào | ngày nào | đến khi nào | when",
@@ -236,7 +238,7 @@ MEANINGS: dict[str, str] = {
         anh/chị hai/ba | con út/cả/đầu | mấy/tụi/bọn/cái đứa | mấy/tụi/bọn/lũ đứa/đám nhỏ/nó | tụi/bọn/lũ nhỏ/nó/trẻ | đứa nhỏ/cháu | thằng/con cháu/nhỏ | cháu nội/ngoại
         của con/mẹ/má/ba/bố | máy vợ | vợ nói/bảo/kêu | ba/bố/cha má/mẹ | người ta | bên xã/thôn/huyện/đoàn | cả/mọi làng/xóm/thôn | ông/bà nhà | máy/điện_thoại cũ/kia/khác
     """,
-    # Somebody, unless it is the app: "nó báo lỗi".
+    # Another person, unless it is the app: "nó báo lỗi".
     "HE": """
         nó | no | hắn | họ | ai | anh/chị/ông/bà/cô/chú/cậu ta | mọi/nhiều/bao/mấy người | người khác/kia | bên đó/ấy | chúng nó
     """,
