@@ -4,7 +4,7 @@ export VENV
 # Tests start hundreds of processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-rules test-flows pictures chaos check-deploy drill-restore drill-hosts drill-upgrade bench check lint types contracts format lock translations clean environment environment-dev chromium
+.PHONY: help run test test-all test-unit test-integration pictures chaos check-deploy drill-restore drill-hosts drill-upgrade bench check lint types contracts format lock translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,12 +12,15 @@ help:  ## this list
 run: environment  ## everything on this machine, until Ctrl-C: PORT=8000 SIMULATOR_PORT=8001
 	@exec $(VENV)/bin/python -m deploy.run
 
-test: test-rules test-flows  ## all tests: the pure ones, then those with databases, Redis, the simulator and Chromium
+test: test-unit test-integration  ## all tests: the pure rules, then those with databases, Redis, the simulator and Chromium
 
-test-rules: environment-dev  ## the pure tests alone, in seconds
-	$(VENV)/bin/python -m pytest tests/unit
+test-all: export LOA_TEST_ALL = 1
+test-all: test  ## the same with every test that has a database on SQLite and on PostgreSQL
 
-test-flows: environment-dev chromium  ## the tests with real parts alone
+test-unit: environment-dev  ## the pure rules alone, in seconds: without plugins that they do not need
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(VENV)/bin/python -m pytest tests/unit --confcutdir=tests/unit -p pytest_timeout -p xdist -n 2
+
+test-integration: environment-dev chromium  ## the tests with real parts alone
 	$(VENV)/bin/python -m pytest tests --ignore=tests/unit -n 2 --dist loadgroup
 
 pictures: environment-dev chromium  ## the pictures in docs/pictures, taken on the walk through the browser

@@ -12,21 +12,31 @@ from argon2 import PasswordHasher
 from deploy.processes import follow_parent
 from outreach.accounts import users
 from outreach.core.db import Database
-from outreach.core.schema import is_current, upgrade
+from outreach.core.schema import upgrade
 from tests.support.servers import (
+    MigratedDatabase,
     create_database,
     drop_database,
-    empty_database,
     make_folder,
     start_postgres,
     start_redis,
 )
+
+# Most of what is tested does not differ by database; tests of what does are marked `both_databases`.
+DATABASES = ["sqlite", "postgresql"] if os.environ.get("LOA_TEST_ALL") else ["postgresql"]
+
+LONG = ("tests/integration/workers/", "tests/integration/admin/test_walk.py", "tests/browser/")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         # Were pytest killed, a process of pytest-xdist would live on, and its servers with it.
         follow_parent(signal.SIGTERM)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts processes and waits for them comes first: at the end one worker would wait for the other."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.fixture(scope="session")
@@ -86,28 +96,22 @@ def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres_url: str) -> Iterator[str]:
+def migrated_postgres(postgres_url: str) -> Iterator[MigratedDatabase]:
     """A database at the newest revision, for one test after the other: making one takes longer than most tests."""
-    url = create_database(postgres_url)
-    db = Database(url)
-    upgrade(db)
-    db.close()
-    yield url
-    drop_database(url)
+    database = MigratedDatabase(create_database(postgres_url))
+    yield database
+    database.close()
+    drop_database(database.url)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest) -> str:
-    """The address of a migrated database without rows, once on SQLite and once on PostgreSQL."""
+    """The address of a migrated database without rows: on PostgreSQL, or on what the test is marked with."""
     if request.param == "sqlite":
         return str(request.getfixturevalue("sqlite_url"))
-    url = str(request.getfixturevalue("migrated_postgres"))
-    db = Database(url)
-    if not is_current(db):  # a test before has taken it down
-        upgrade(db)
-    db.close()
-    empty_database(url)
-    return url
+    database: MigratedDatabase = request.getfixturevalue("migrated_postgres")
+    database.empty()
+    return database.url
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -6,13 +6,19 @@ The web over the same real parts as the flows have.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import CodeType
+from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from redis import Redis
+from sqlalchemy import Engine, create_engine, event
 
 from admin.app import create_app
 from campaigns.delivery import send_messages
+from outreach.core import db
 from outreach.core.settings import Settings
 from outreach.runtime import Runtime, open_runtime
 from simulator.testing import RunningSimulator, running_simulator
@@ -33,6 +39,38 @@ def quick_ends() -> Iterator[None]:
         patch.setattr(send_messages, "IDLE_S", 0.05)
         patch.setattr(send_messages, "RECORD_EVERY_S", 0.02)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def shared_compilations() -> Iterator[None]:
+    """SQL statements and templates are compiled once, though each test has an engine and an app of its own."""
+    compiled: dict[
+        str, Engine
+    ] = {}  # by dialect: an engine that has connected, so that its dialect is set up
+
+    def create(*args: Any, **options: Any) -> Engine:
+        engine = create_engine(*args, **options)
+        if first := compiled.get(engine.dialect.name):
+            engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+        else:
+            event.listen(engine, "connect", lambda *_: compiled.setdefault(engine.dialect.name, engine))
+        return engine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(db, "create_engine", create)
+        patch.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": _CompiledTemplates()})
+        yield
+
+
+class _CompiledTemplates(BytecodeCache):
+    def __init__(self) -> None:
+        self._code: dict[str, CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._code.get(bucket.key + bucket.checksum)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key + bucket.checksum] = bucket.code
 
 
 @pytest.fixture

@@ -16,12 +16,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
+import pytest
 import redis
 from psycopg import sql
 from sqlalchemy import make_url
 
 from deploy.processes import die_with_parent
 from deploy.redis_server import prepare_redis
+from outreach.core.db import Database
+from outreach.core.schema import newest, upgrade
 
 STARTING = 30.0  # seconds
 ENDING = 10.0
@@ -34,6 +37,8 @@ POSTGRES_SETTINGS = {
     "synchronous_commit": "off",
     "max_connections": "200",
 }
+# For a test of what differs by database: SQL that each writes in its own way, locks, migrations, many rows at once.
+both_databases = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 
 
 class NoServer(Exception):
@@ -141,14 +146,45 @@ def drop_database(url: str) -> None:
         )
 
 
-def empty_database(url: str) -> None:
-    """As it was when it had just been migrated, whatever was left there and whoever is still connected to it."""
-    with _connect(url) as connection:
-        connection.execute(
+class MigratedDatabase:
+    """A PostgreSQL database at the newest revision, and a connection that empties it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._connection = _connect(url)
+        self._upgrade()
+
+    def empty(self) -> None:
+        """As it was when it had just been migrated, whatever was left there and whoever is still connected to it."""
+        try:
+            self._disconnect_others()
+        except psycopg.OperationalError:  # a test has ended our connection with the others
+            self._connection = _connect(self.url)
+            self._disconnect_others()
+        if not self._is_current():  # a test has taken it down
+            self._upgrade()
+        self._connection.execute(_EMPTY)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _disconnect_others(self) -> None:
+        self._connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        connection.execute(_EMPTY)
+
+    def _is_current(self) -> bool:
+        try:
+            found = self._connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        except psycopg.errors.UndefinedTable:
+            return False
+        return found == (newest(),)
+
+    def _upgrade(self) -> None:
+        db = Database(self.url)
+        upgrade(db)
+        db.close()
 
 
 # Rows are deleted, as there are few: to truncate makes a new file for each table and index.

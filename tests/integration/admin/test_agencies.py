@@ -18,6 +18,7 @@ from outreach.accounts.organisations import create_organisation
 from outreach.models.accounts import AuditEvent, OrganisationKind, Role
 from outreach.models.contacts import Phone
 from tests.support.admin_client import post, signed_in
+from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
 LEADER = "lanhdao@loa.example"
@@ -60,6 +61,7 @@ def reports(world: World) -> list[tuple[int, int | None, int | None, str]]:
         return [(each.staff, each.with_smartphone, each.installed, each.channel.value) for each in rows]
 
 
+@both_databases
 def test_figures_add_up_and_what_is_missing_is_said(
     world: World, client: FlaskClient, agencies: list[int]
 ) -> None:

@@ -23,6 +23,7 @@ from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.models.accounts import ApiToken, AuditEvent, Organisation, OrganisationKind, Right, Role
 from outreach.models.contacts import Contact, ImportIssue, ListImport, Phone, Upload
 from tests.support.admin_client import post, signed_in
+from tests.support.servers import both_databases
 from tests.support.uploads import settings
 from tests.support.world import AUTHOR, World, number
 
@@ -111,6 +112,7 @@ def test_rows_come_in_as_a_file_does_and_a_repeat_changes_nothing(other: Other, 
     assert [(use.details["token"], use.details["rows"]) for use in uses] == [(other.id, 6), (other.id, 6)]
 
 
+@both_databases
 def test_the_same_rows_sent_twice_at_once_come_in_once(other: Other, world: World) -> None:
     app = other.client.application
     headers = {"Authorization": f"Bearer {other.token}", "Idempotency-Key": "1"}

@@ -31,6 +31,7 @@ from outreach.models.contacts import (
 from outreach.rules.list_columns import PHONE, Header
 from tests.support.list_files import write_xlsx
 from tests.support.processes import ROOT
+from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, World
 
 SAMPLE = ROOT / "tests" / "data" / "contacts_sample.csv"
@@ -300,6 +301,7 @@ def test_a_queue_that_there_is_not_is_named(operator: Operator) -> None:
 # -- lists
 
 
+@both_databases
 def test_a_list_comes_in_and_a_second_time_changes_nothing(
     operator: Operator, world: World, tmp_path: Path
 ) -> None:
@@ -431,6 +433,7 @@ def test_a_check_needs_no_database(tmp_path: Path) -> None:
 # -- the database
 
 
+@both_databases
 def test_the_database_is_brought_up_to_date_any_number_of_times(operator: Operator, world: World) -> None:
     for _ in range(2):
         assert operator.types("db", "upgrade").exit_code == 0

@@ -23,6 +23,7 @@ from outreach.models.contacts import Contact, ContactList, ContactPhone, Members
 from outreach.rules.gazetteer import default_gazetteer
 from outreach.rules.identity import given_key, name_key
 from tests.support.admin_client import post, signed_in
+from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
 NEIGHBOUR = "langben@loa.example"
@@ -61,6 +62,7 @@ def found(world: World, email: str = AUTHOR, **wanted: object) -> list[str]:
         return [line.name for line in page.lines]
 
 
+@both_databases
 @pytest.mark.parametrize(
     ("text", "names"),
     [
@@ -143,6 +145,7 @@ def test_somebody_else_s_place_is_no_place_to_go_on_from(
         assert ([line.name for line in page.lines], page.count) == (["Lê Anh"], None)
 
 
+@both_databases
 def test_pages_follow_each_other_without_a_gap_or_a_repetition(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +171,7 @@ def test_pages_follow_each_other_without_a_gap_or_a_repetition(
         assert len(ids) == len(set(ids)) == count, text
 
 
+@both_databases
 def test_filters_narrow_down_together(world: World, people: dict[str, int]) -> None:
     with world.runtime.db.write() as session:
         session.execute(update(Contact).where(Contact.id == people["Lê An"]).values(has_smartphone=False))

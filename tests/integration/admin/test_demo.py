@@ -14,6 +14,9 @@ from campaigns.rules.states import AttemptState
 from outreach.models.accounts import User
 from outreach.rules.gateway import Cause
 from outreach.runtime import Runtime
+from tests.support.servers import both_databases
+
+pytestmark = both_databases
 
 
 @pytest.mark.parametrize("one_by_one", [1_000, 0], ids=["by the use cases", "in bulk"])

@@ -25,6 +25,7 @@ from outreach.models.backups import Backup
 from outreach.rules.errors import WrongState
 from outreach.runtime import Runtime, open_runtime
 from tests.support.processes import ROOT, Processes
+from tests.support.servers import both_databases
 from tests.support.world import World
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -74,6 +75,7 @@ def test_a_worker_that_was_killed_is_not_taken_for_living(client: FlaskClient, r
         assert missing(client) == ["worker"]
 
 
+@both_databases
 def test_a_database_that_is_not_migrated_is_named(client: FlaskClient, runtime: Runtime) -> None:
     downgrade(runtime.db)
     assert missing(client) == ["migrations", "worker"]
@@ -90,6 +92,7 @@ def test_what_is_away_is_named_and_the_process_still_lives(settings: Settings) -
     assert no_database.get("/metrics").status_code == 503
 
 
+@both_databases
 def test_metrics_follow_what_waits(client: FlaskClient, world: World) -> None:
     world.add_people(3)
     world.draft(name="Bản nháp")
@@ -153,6 +156,7 @@ def test_every_metric_that_the_dashboard_and_the_alerts_name_exists(client: Flas
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
 
 
+@both_databases
 def test_a_program_refuses_a_database_of_another_version(settings: Settings, runtime: Runtime) -> None:
     require_current(runtime.db)
     downgrade(runtime.db, "-1")

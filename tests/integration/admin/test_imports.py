@@ -27,6 +27,7 @@ from outreach.models.contacts import (
 )
 from tests.support.admin_client import post, signed_in
 from tests.support.list_files import write_xlsx
+from tests.support.servers import both_databases
 from tests.support.uploads import PLAIN, SAMPLE, count, files, hand_in, settings, upload, work_on
 from tests.support.world import AUTHOR, World
 
@@ -80,6 +81,7 @@ def test_the_preview_shows_no_full_number(client: FlaskClient, world: World) -> 
     assert "0905000001" not in page
 
 
+@both_databases
 @pytest.mark.parametrize("killed_after", [1, 2])
 def test_a_worker_that_ended_halfway_is_followed_without_a_duplicate(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch, killed_after: int
@@ -240,6 +242,7 @@ def test_columns_are_named_by_hand_read_again_and_remembered(client: FlaskClient
     assert upload(world, 2).counts["ok"] == 1
 
 
+@both_databases
 def test_the_preview_counts_what_the_import_then_does(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -417,6 +420,7 @@ def test_a_list_that_begins_with_its_first_person_loses_nobody(client: FlaskClie
     assert "Không có dòng tiêu đề</option>" in client.get("/admin/imports/1/").text
 
 
+@both_databases
 def test_two_people_import_the_same_file_at_once(client: FlaskClient, world: World) -> None:
     signed_in(client, AUTHOR)
     for upload_id in (1, 2):

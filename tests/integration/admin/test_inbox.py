@@ -21,6 +21,7 @@ from outreach.models.accounts import AuditEvent, OrganisationKind, Role
 from outreach.models.contacts import Contact, Suppression
 from outreach.models.places import Area, AreaLevel
 from tests.support.admin_client import post, signed_in
+from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 
@@ -252,6 +253,7 @@ def test_an_answer_is_written_from_a_kept_text_and_stays_where_it_is_refused(
     assert "Đã gửi tin trả lời lúc" in page
 
 
+@both_databases
 def test_pages_follow_each_other_without_gap_or_double(
     world: World, client: FlaskClient, campaign_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from campaigns.rules.replies.labels import Label
 from outreach.accounts.users import find_user
 from tests.integration.admin import test_progress
 from tests.support.admin_client import signed_in
+from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
 places = test_progress.places
@@ -51,6 +52,7 @@ def campaign(places: World) -> int:
     return campaign
 
 
+@both_databases
 def test_a_figure_leads_to_as_many_reports_as_it_says(
     client: FlaskClient,
     places: World,

@@ -32,6 +32,7 @@ from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.contacts import Contact, Membership
 from outreach.models.places import Area, AreaLevel
 from tests.support.admin_client import signed_in
+from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, LIST, World
 
 LEADER, NEIGHBOUR = "lanhdao@loa.example", "pn@loa.example"
@@ -134,6 +135,7 @@ def test_an_entered_figure_is_the_basis_for_those_who_see_the_whole(
     assert "1/8/2020" in page
 
 
+@both_databases
 def test_days_add_up_and_a_withdrawn_report_leaves_its_day(places: World) -> None:
     campaign_id = launch(places)
     noon = datetime.now(VIETNAM).replace(hour=12)
@@ -147,6 +149,7 @@ def test_days_add_up_and_a_withdrawn_report_leaves_its_day(places: World) -> Non
     assert days[-1][0] == datetime.now(VIETNAM).date()
 
 
+@both_databases
 def test_reach_counts_each_person_once_and_does_not_invent_deliveries(
     places: World, client: FlaskClient
 ) -> None:

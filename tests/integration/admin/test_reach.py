@@ -18,6 +18,7 @@ from outreach.models.accounts import AuditEvent, Organisation
 from tests.integration.admin.test_progress import LEADER, NEIGHBOUR, launch, places
 from tests.integration.campaigns.test_answer_totals import says
 from tests.support.admin_client import post, signed_in
+from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World
 
 __all__ = ["places"]
@@ -39,6 +40,7 @@ def campaign(places: World) -> int:
     return campaign_id
 
 
+@both_databases
 def test_the_page_tells_each_step_organisation_and_place_to_those_who_may_see_them(
     campaign: int, client: FlaskClient
 ) -> None:

@@ -21,6 +21,7 @@ from outreach.models.contacts import (
     UploadState,
 )
 from tests.support.admin_client import post, signed_in
+from tests.support.servers import both_databases
 from tests.support.uploads import PLAIN, count, files, hand_in, settings, upload, work_on
 from tests.support.world import AUTHOR, World
 
@@ -38,6 +39,7 @@ def stored_by_half(client: FlaskClient, world: World, monkeypatch: pytest.Monkey
     assert count(world, Contact) == 3
 
 
+@both_databases
 def test_a_cancelled_import_takes_back_what_it_has_stored(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ from outreach.rules.errors import WrongState
 from tests.integration.campaigns.test_answer_totals import recipients, says
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import UNITS
+from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
 # 0 and 1 live in village 3, as "Thôn 3" and "thôn 3"; 2 and 3 in village 4; 4 has no phone.
@@ -62,6 +63,7 @@ def answers(world: World) -> list[tuple[str, bool]]:
         return [(row.label.value, row.undone_at is None) for row in rows]
 
 
+@both_databases
 def test_a_sheet_holds_those_whom_nothing_has_reached_and_nobody_who_wants_peace(
     world: World, client: FlaskClient, campaign: int
 ) -> None:

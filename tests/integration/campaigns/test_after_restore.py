@@ -26,6 +26,7 @@ from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, Organisation, Role
 from outreach.rules.errors import BadInput
 from simulator.testing import RunningSimulator
+from tests.support.servers import both_databases
 from tests.support.world import APPROVER, World, number
 
 
@@ -81,6 +82,7 @@ def send_some(world: World, simulator: RunningSimulator, *, until: int) -> None:
         world.send(0.3)
 
 
+@both_databases
 def test_who_was_written_to_after_the_backup_gets_no_second_message_and_nobody_is_left_out(
     world: World, simulator: RunningSimulator, tmp_path: Path
 ) -> None:
@@ -169,6 +171,7 @@ def test_a_report_that_was_lost_comes_from_the_gateways_list_and_is_never_resent
         }
 
 
+@both_databases
 def test_numbers_of_attempts_that_are_lost_are_not_given_again(world: World, tmp_path: Path) -> None:
     world.add_people(4)
     world.launch()
@@ -201,6 +204,7 @@ def test_numbers_of_attempts_that_are_lost_are_not_given_again(world: World, tmp
         assert max(session.scalars(select(Attempt.id))) > lost + 1_000_000
 
 
+@both_databases
 def test_a_backup_of_another_key_is_refused_and_the_database_goes_on_as_it_was(
     world: World, simulator: RunningSimulator, tmp_path: Path
 ) -> None:
@@ -220,6 +224,7 @@ def test_a_backup_of_another_key_is_refused_and_the_database_goes_on_as_it_was(
         assert session.scalars(select(Campaign.id)).all() == []
 
 
+@both_databases
 def test_a_backup_of_a_newer_program_is_refused_and_the_database_goes_on_as_it_was(
     world: World, tmp_path: Path
 ) -> None:
@@ -236,6 +241,7 @@ def test_a_backup_of_a_newer_program_is_refused_and_the_database_goes_on_as_it_w
     assert world.status(campaign)["state"] == "sending"
 
 
+@both_databases
 def test_nobody_is_signed_in_and_no_token_opens_after_a_restore(world: World, tmp_path: Path) -> None:
     now = datetime.now(UTC)
     with world.runtime.db.write() as session:
@@ -273,6 +279,7 @@ def test_a_file_that_breaks_off_changes_nothing(world: World, tmp_path: Path) ->
     assert world.status(campaign)["state"] == "sending"
 
 
+@both_databases
 def test_older_files_go_and_the_backup_is_on_record(world: World, tmp_path: Path) -> None:
     for second in range(3):
         create_backup(

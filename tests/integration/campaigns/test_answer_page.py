@@ -33,6 +33,7 @@ from outreach.contacts.suppressions import has_suppression
 from outreach.core.job_queue import JobQueue
 from outreach.core.settings import Settings
 from outreach.models.contacts import Phone, SuppressionReason
+from tests.support.servers import both_databases
 from tests.support.world import World, number
 
 ANDROID = "Mozilla/5.0 (Linux; Android 9; SM-A105F) AppleWebKit/537.36 Mobile Safari/537.36"
@@ -108,6 +109,7 @@ def test_looking_changes_nothing(client: FlaskClient, world: World, campaign: in
     assert everything(world) == before
 
 
+@both_databases
 @pytest.mark.parametrize("answer", ["installed", "need_help", "no_smartphone", "opt_out"])
 def test_each_answer_is_taken_shown_and_harmless_when_repeated(
     client: FlaskClient, world: World, campaign: int, answer: str
@@ -144,6 +146,7 @@ def opened(world: World) -> int:
         return len(session.scalars(select(PageOpen.recipient_id)).all())
 
 
+@both_databases
 def test_who_opened_the_page_is_noted_once_and_counted_apart(
     client: FlaskClient, world: World, campaign: int
 ) -> None:

@@ -18,7 +18,10 @@ from campaigns.web import page_lookups
 from campaigns.web.answer_page import AnswerPageApp
 from campaigns.web.page_lookups import MOST
 from tests.support.asgi_client import AsgiClient
+from tests.support.servers import both_databases
 from tests.support.world import World, number
+
+pytestmark = both_databases
 
 
 @pytest.fixture(autouse=True)

@@ -28,6 +28,7 @@ from outreach.models.contacts import Contact, SuppressionReason
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import WrongState
 from tests.support.processes import ROOT
+from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World
 
 PEOPLE = 12
@@ -85,6 +86,7 @@ def populated(world: World) -> World:
     return world
 
 
+@both_databases
 @pytest.mark.parametrize("seed", range(2))
 def test_any_history_leaves_counters_that_the_people_confirm(
     populated: World, seed: int, monkeypatch: pytest.MonkeyPatch
@@ -152,6 +154,7 @@ def _erase(world: World, recipient_id: int) -> None:
         )
 
 
+@both_databases
 def test_answers_while_the_counters_are_folded_are_all_counted(
     populated: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +179,7 @@ def test_answers_while_the_counters_are_folded_are_all_counted(
         assert session.scalar(select(func.min(AnswerTotal.people))) == 0  # nothing is left to be folded
 
 
+@both_databases
 def test_a_counter_that_is_wrong_is_named(populated: World) -> None:
     runner: FlaskCliRunner = create_app(populated.runtime.settings).test_cli_runner()
     campaign_id = populated.launch()

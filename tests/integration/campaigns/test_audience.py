@@ -31,7 +31,10 @@ from outreach.models.contacts import (
     SuppressionReason,
 )
 from outreach.models.places import Area, AreaLevel
+from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, LIST, TEXT, World, number
+
+pytestmark = both_databases
 
 TOWN, COMMUNE, FAR = "608", "23281", "23425"
 OUT, WRONG, CALL = SuppressionReason.OPT_OUT, SuppressionReason.WRONG_NUMBER, SuppressionReason.DO_NOT_CALL

@@ -20,6 +20,7 @@ from campaigns.models.messages import Attempt
 from campaigns.rules.states import AttemptState, CampaignAction
 from outreach.rules.gateway import BilledMessage, GatewayUnavailable
 from tests.integration.campaigns.test_budget import ONE_SEGMENT, PRICE, panel
+from tests.support.servers import both_databases
 from tests.support.world import World, number
 
 
@@ -66,6 +67,7 @@ def wait_for_arrival(world: World, count: int) -> None:
     raise AssertionError("not delivered")
 
 
+@both_databases
 def test_the_gateways_list_settles_what_was_an_estimate(world: World) -> None:
     settings = replace(world.runtime.settings, price_per_segment_vnd=400)
     world.runtime = replace(world.runtime, settings=settings)
@@ -180,6 +182,7 @@ def test_a_list_that_breaks_off_keeps_what_it_brought_and_the_other_days_are_rea
     assert gateway.days == [today - timedelta(days=back) for back in range(BILLED_WITHIN.days + 1)]
 
 
+@both_databases
 def test_two_looks_at_once_count_a_bill_once(world: World) -> None:
     world.add_people(20)
     campaign = world.launch(**ONE_SEGMENT)

@@ -21,6 +21,7 @@ from outreach.models.contacts import Suppression
 from outreach.rules.errors import BadInput, BadTemplate, NotFound, WrongState
 from tests.integration.campaigns.test_cases import case, do, press
 from tests.integration.campaigns.test_concurrent_actions import at_once
+from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
 TEXT = "Can bo se goi lai trong ngay."
@@ -112,6 +113,7 @@ def test_what_has_left_stays_sent_when_the_case_is_opened_again(world: World) ->
     assert [each.id for each in world.cases()] == [case_id]
 
 
+@both_databases
 def test_a_case_opened_again_while_its_answer_leaves_comes_to_one_end(world: World) -> None:
     case_id = asked(world)
     answer(world, case_id)

@@ -35,6 +35,7 @@ from outreach.models.accounts import AuditEvent, OrganisationKind, Role
 from outreach.models.contacts import Contact, Phone, Suppression
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from tests.integration.campaigns.test_concurrent_actions import at_once
+from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
 COLLEAGUE = "dongnghiep@loa.example"
@@ -352,6 +353,7 @@ def test_seeing_the_number_takes_the_case_and_is_on_record(world: World, campaig
     assert (seen.subject, seen.details) == (f"cases:{asked.id}", {})
 
 
+@both_databases
 @pytest.mark.parametrize("operation", [assign_case, close_case])
 def test_of_two_officers_at_once_one_is_told(
     world: World, campaign: int, operation: Callable[..., object]
@@ -367,6 +369,7 @@ def test_of_two_officers_at_once_one_is_told(
         assert sum(isinstance(end, WrongState) for end in ends) == 1
 
 
+@both_databases
 def test_a_resident_and_an_officer_at_once_come_to_one_end(world: World, campaign: int) -> None:
     for index in range(4):
         press(world, campaign, "need_help", index=index)
@@ -403,6 +406,7 @@ def test_a_case_is_its_organisations_and_a_strangers_is_for_those_who_see_all(
             do(world, assign_case, each.id, email="lanhdao@loa.example")
 
 
+@both_databases
 def test_what_waited_before_there_were_cases_waits_still(world: World, campaign: int) -> None:
     press(world, campaign, "need_help")
     world.reply(number(1), "4", gateway_id="SM1")

@@ -20,7 +20,10 @@ from outreach.models.accounts import AuditEvent, Role
 from outreach.rules.errors import WrongState
 from tests.integration.campaigns.test_lifecycle import approved
 from tests.integration.campaigns.test_permissions import add_user
+from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World
+
+pytestmark = both_databases
 
 A, C = CampaignAction, CampaignState
 

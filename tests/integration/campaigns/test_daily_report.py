@@ -42,6 +42,7 @@ from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput
 from tests.support.mail_server import Postbox, running_postbox
+from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 LEADERS = ("lanhdao@loa.example", "bcd@loa.example")
@@ -138,6 +139,7 @@ def body(mail: EmailMessage) -> str:
     return str(part.get_content()).replace("\r\n", "\n")
 
 
+@both_databases
 def test_a_day_from_the_first_reminder_to_the_correction(province: Province, box: Postbox) -> None:
     assert province.tick("10:59") == []
     province.hand_in(province.health, "10:59", installed=90)
@@ -273,6 +275,7 @@ def test_what_was_sent_again_and_taken_ends_the_alarm(province: Province, box: P
         assert read_alarm(session, province.day) is None
 
 
+@both_databases
 def test_two_schedulers_at_once_send_once(province: Province, box: Postbox) -> None:
     with ThreadPoolExecutor(2) as both:
         list(both.map(lambda _: province.tick("13:30"), range(2)))
@@ -295,6 +298,7 @@ def test_a_mail_that_may_have_gone_out_is_sent_again_as_the_same_one(
     assert {mail["Message-ID"] for _, mail in box.take()} == first
 
 
+@both_databases
 def test_what_was_answered_before_the_hour_and_entered_after_it_makes_a_correction(
     province: Province,
 ) -> None:
@@ -367,6 +371,7 @@ def test_a_day_without_anything_under_way_has_no_report_of_itself(province: Prov
     assert addressees(box.take()) == sorted(LEADERS)
 
 
+@both_databases
 def test_a_campaign_s_line_counts_those_written_to_and_what_had_been_sent_whatever_became_of_it(
     world: World, box: Postbox
 ) -> None:

@@ -17,6 +17,7 @@ from campaigns.replies.record_answer import record_officer_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignAction
 from outreach.rules.errors import WrongState
+from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
 
@@ -25,6 +26,7 @@ def count(world: World, table: type) -> int:
         return session.scalar(select(func.count()).select_from(table)) or 0
 
 
+@both_databases
 def test_a_launch_is_undone_as_if_it_had_never_been(world: World) -> None:
     world.add_people(20)
     campaign = world.launch()
@@ -58,6 +60,7 @@ def test_once_a_message_has_left_a_launch_cannot_be_undone(world: World) -> None
     assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 10}
 
 
+@both_databases
 def test_undone_while_it_is_claimed_either_all_go_or_none(world: World) -> None:
     world.add_people(100)
     campaign = world.launch()

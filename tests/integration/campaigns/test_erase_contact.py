@@ -33,6 +33,7 @@ from outreach.models.contacts import Contact, Erasure, ImportIssue, Phone, Suppr
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.rules.identity import ERASED
 from tests.support.lists import bring, count, local, people, write
+from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 NAME = "Y Blốc Kđăm"
@@ -124,6 +125,7 @@ def campaign(world: World, person: int) -> int:
     return found
 
 
+@both_databases
 def test_nothing_of_them_is_left_and_no_figure_changes(world: World, person: int, campaign: int) -> None:
     with world.runtime.db.write() as session:
         phone = session.scalars(select(Phone.id).where(Phone.e164 == OWN)).one()
@@ -344,6 +346,7 @@ def test_only_an_approver_erases_and_only_at_the_persons_request(world: World, p
     assert count(world, Erasure) == 0
 
 
+@both_databases
 def test_erased_while_the_campaign_is_being_sent_they_get_it_once_or_not_at_all(world: World) -> None:
     world.add_people(300)
     with world.runtime.db.read() as session:

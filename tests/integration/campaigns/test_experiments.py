@@ -17,6 +17,7 @@ from campaigns.rules.experiments import HELD_OUT, arm, bucket
 from campaigns.rules.states import SkipReason
 from outreach.models.contacts import Phone
 from tests.integration.campaigns.test_reminders import later, skipped
+from tests.support.servers import both_databases
 from tests.support.world import World, number
 
 STEPS = [
@@ -52,6 +53,7 @@ def read_lifts(session: Session, campaign_id: int, world: World) -> list[StepLif
     return step_lifts(campaign, read_reach(session, campaign, seen=None, now=world.now))
 
 
+@both_databases
 def test_over_the_days_nobody_who_answered_or_was_held_out_is_reminded_and_the_lift_is_what_came(
     world: World,
 ) -> None:
@@ -150,6 +152,7 @@ def test_the_same_content_is_what_a_number_gets_in_its_own_language(world: World
         assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 1, "skipped": 1}
 
 
+@both_databases
 @pytest.mark.parametrize("hold_out", [0.5, 0.1])
 def test_the_databases_draw_as_the_rule_does(world: World, hold_out: float) -> None:
     world.add_people(300)

@@ -26,6 +26,7 @@ from campaigns.rules.states import AttemptState
 from outreach.core.settings import Settings
 from outreach.models.contacts import Phone
 from tests.support.asgi_client import AsgiClient
+from tests.support.servers import both_databases
 from tests.support.world import World, number
 
 INBOUND = "/webhooks/twilio/inbound"
@@ -104,6 +105,7 @@ def attempt_to(world: World, e164: str) -> Attempt:
 # -- status callbacks
 
 
+@both_databases
 def test_a_status_is_stored_then_applied(gateway: Gateway, world: World, campaign: int) -> None:
     attempt = attempt_to(world, number(0))
     response = gateway.post(
@@ -149,6 +151,7 @@ def test_an_id_that_cannot_be_one_is_not_found(gateway: Gateway, world: World, a
     assert stored(world) == (0, 0)
 
 
+@both_databases
 def test_fields_longer_than_their_columns_are_cut(gateway: Gateway, world: World) -> None:
     form = {"MessageSid": "S" * 900, "MessageStatus": "failed", "ErrorCode": "1" * 900}
     assert gateway.post("/webhooks/twilio/status/1", form).status_code == 204
@@ -259,6 +262,7 @@ def test_a_field_given_twice_counts_once(gateway: Gateway, world: World, campaig
 # -- residents' messages
 
 
+@both_databases
 def test_an_inbound_message_is_stored_once_and_counts(gateway: Gateway, world: World, campaign: int) -> None:
     for _ in range(3):
         response = gateway.inbound(number(0), "da cai roi")
@@ -268,6 +272,7 @@ def test_an_inbound_message_is_stored_once_and_counts(gateway: Gateway, world: W
     assert world.status(campaign)["self_reported"]["installed"] == 1
 
 
+@both_databases
 @pytest.mark.parametrize("sender", [number(0), number(555)])
 def test_the_same_message_at_the_same_moment_is_stored_once(
     gateway: Gateway, world: World, settings: Settings, campaign: int, sender: str
@@ -322,6 +327,7 @@ def test_a_sender_that_is_no_number_goes_to_the_inbox(gateway: Gateway, world: W
     assert {reply.phone_id for reply in kept} == {None}
 
 
+@both_databases
 def test_characters_that_a_database_refuses_do_not_lose_a_message(
     gateway: Gateway, world: World, campaign: int
 ) -> None:
@@ -348,6 +354,7 @@ def test_half_a_character_loses_nothing(gateway: Gateway, world: World, campaign
     assert [r.body for r in replies(world)] == [form["Body"]]
 
 
+@both_databases
 def test_every_kind_of_letter_arrives_as_it_was_sent(gateway: Gateway, world: World, campaign: int) -> None:
     texts = ["Em cài rồi nhé ❤️", "Pơkă ê̆ ơ̆", "da cai 👨‍👩‍👧", "\u202eiac ad", "a" * 1600, "=HYPERLINK(1)"]
     for place, text in enumerate(texts):

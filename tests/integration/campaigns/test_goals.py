@@ -28,6 +28,7 @@ from outreach.core.schema import downgrade, upgrade
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed
+from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, LIST, TEXT, World
 
 PROVINCE = GoalSubject("bluezone", GoalScope.RESIDENTS, area="62")
@@ -156,6 +157,7 @@ def test_a_campaigns_file_writes_into_the_book_only_what_is_new(world: World) ->
     assert stands() == (0.5, 60)
 
 
+@both_databases
 def test_goals_of_before_keep_their_meaning_through_the_migration(province: World) -> None:
     """One row a campaign, and everybody for agencies' staff: up, and down again."""
     entered = {"share": 0.5, "denominator": 60, "date": "2020-08-15", "source": "Tổ rà soát"}

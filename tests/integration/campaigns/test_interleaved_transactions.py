@@ -14,7 +14,10 @@ from campaigns.delivery.outbox import FOLD_AFTER, UnsentClaim, fold_attempt_tota
 from campaigns.models.messages import AttemptTotal, Message, Outbox
 from campaigns.rules.states import AttemptState, MessageState
 from campaigns.sweep import skip_past_deadline
+from tests.support.servers import both_databases
 from tests.support.world import World
+
+pytestmark = both_databases
 
 # What waits for a lock of the transaction in whose middle it began has not come to its end by then.
 BLOCKED_S = 0.7

@@ -15,6 +15,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.states import AttemptState, CampaignState, MessageState
 from outreach.rules.gateway import Accepted, ListedMessage, OutboundMessage, Outcome
+from tests.support.servers import both_databases
 from tests.support.world import World
 
 
@@ -85,6 +86,7 @@ def test_a_lease_begins_when_it_is_taken_however_long_another_campaign_had_to_wa
     assert all(job.fence - time.monotonic() <= in_database - spare + 0.05 for job in jobs)
 
 
+@both_databases
 def test_two_looks_at_once_count_as_one(world: World) -> None:
     make_unknown(world)
 
@@ -101,6 +103,7 @@ def test_two_looks_at_once_count_as_one(world: World) -> None:
     assert [(a.state, a.times_absent) for a in attempts(world)] == [(AttemptState.UNKNOWN, 1)] * 3
 
 
+@both_databases
 def test_a_round_that_was_stopped_for_too_long_counts_for_nothing(world: World) -> None:
     make_unknown(world)
 

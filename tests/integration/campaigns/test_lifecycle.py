@@ -14,6 +14,7 @@ from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
 from campaigns.sweep import steps_due
 from outreach.models.accounts import AuditEvent, User
 from outreach.rules.errors import WrongState
+from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 A, C = CampaignAction, CampaignState
@@ -161,6 +162,7 @@ def test_past_its_deadline_a_campaign_is_not_launched(world: World) -> None:
     assert state(world, campaign) is C.APPROVED
 
 
+@both_databases
 def test_steps_are_due_by_their_days_and_their_hour(world: World) -> None:
     campaign = approved(
         world,

@@ -26,7 +26,10 @@ from outreach.models.accounts import OrganisationKind
 from outreach.models.contacts import Contact, ContactList, Membership
 from outreach.models.places import Area, AreaLevel
 from tests.integration.campaigns.test_answer_totals import recipients, says, takes_back
+from tests.support.servers import both_databases
 from tests.support.world import World, number
+
+pytestmark = both_databases
 
 PEOPLE = 12
 _CHARGED = {

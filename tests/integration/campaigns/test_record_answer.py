@@ -16,6 +16,7 @@ from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from outreach.contacts.suppressions import suppress
 from outreach.models.contacts import Phone, SuppressionReason
+from tests.support.servers import both_databases
 from tests.support.world import World, number
 
 
@@ -56,6 +57,7 @@ def test_the_share_rises_by_reply_and_by_page(world: World, campaign: int) -> No
     assert world.status(campaign)["answers"] == {"installed": 2, "no_smartphone": 1}
 
 
+@both_databases
 def test_a_later_answer_takes_an_install_back_and_undo_brings_it_again(world: World, campaign: int) -> None:
     press(world, campaign, "installed")
     world.reply(number(0), "xóa rồi, không cài nữa", gateway_id="SM1")
@@ -68,6 +70,7 @@ def test_a_later_answer_takes_an_install_back_and_undo_brings_it_again(world: Wo
     assert world.status(campaign)["answers"] == {}
 
 
+@both_databases
 def test_an_opt_out_is_confirmed_once_and_ends_all_sending_to_the_number(world: World, campaign: int) -> None:
     world.reply(number(0), "TC", gateway_id="SM1")
     world.reply(number(0), "tu choi nhan tin", gateway_id="SM2")
@@ -148,6 +151,7 @@ def test_undo_takes_back_no_opt_out_but_its_own(world: World, campaign: int) -> 
     assert sorted(world.sent_to()) == [number(1), number(2)]
 
 
+@both_databases
 def test_undo_of_an_opt_out_lets_the_number_be_written_to_again(world: World, campaign: int) -> None:
     press(world, campaign, "opt_out")
     press(world, campaign, "undo")

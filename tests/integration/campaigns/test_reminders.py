@@ -16,6 +16,7 @@ from campaigns.rules.states import MessageState, SkipReason
 from outreach.accounts.users import find_user
 from outreach.models.contacts import Phone, SuppressionReason
 from tests.integration.campaigns.test_audience import suppress
+from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
 CALL = SuppressionReason.DO_NOT_CALL
@@ -74,6 +75,7 @@ def skipped(world: World, campaign_id: int, step: int) -> dict[str, int]:
 REMINDERS = [{"text": "Nhắc: {link}", "after_days": 2}, {"text": "Nhắc lần cuối: {link}", "after_days": 4}]
 
 
+@both_databases
 def test_reminders_go_to_those_who_may_still_answer_and_every_step_adds_up(world: World) -> None:
     world.add_people(9)
     campaign = world.launch(step=REMINDERS)

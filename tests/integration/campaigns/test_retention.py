@@ -17,6 +17,7 @@ from campaigns.rules.states import CampaignAction
 from outreach.models.accounts import AuditEvent
 from outreach.models.contacts import Contact, ListImport, Membership, Phone, Suppression
 from simulator.testing import RunningSimulator
+from tests.support.servers import both_databases
 from tests.support.world import World, number
 
 DAYS = 90
@@ -51,6 +52,7 @@ def counted(world: World) -> dict[type, int]:
         }
 
 
+@both_databases
 def test_people_and_texts_go_after_ninety_days_and_the_figures_stay(
     world: World, simulator: RunningSimulator
 ) -> None:

@@ -16,6 +16,7 @@ from outreach.accounts.audit import check_audit
 from outreach.models.accounts import AuditValues
 from outreach.models.contacts import ImportIssue, ListImport, Phone, Suppression
 from simulator.testing import RunningSimulator
+from tests.support.servers import both_databases
 from tests.support.world import APPROVER, World, number
 
 DAYS = 90
@@ -88,6 +89,7 @@ def test_rows_set_aside_go_whatever_was_decided_and_what_a_list_in_use_remembers
     )
 
 
+@both_databases
 def test_what_strangers_wrote_goes_and_their_opt_out_holds(world: World, simulator: RunningSimulator) -> None:
     world.reply(STRANGER, "TC", gateway_id="SM1")
     world.reply(FRIEND, "xin chào, tôi là Thun", gateway_id="SM2")

@@ -8,9 +8,11 @@ import pytest
 
 from campaigns.emergency_stop import resume_all_sending, stop_all_sending
 from campaigns.rules.states import CampaignAction
+from tests.support.servers import both_databases
 from tests.support.world import APPROVER, World, number
 
 
+@both_databases
 def test_everyone_on_the_list_gets_one_message(world: World) -> None:
     world.add_people(300)
     campaign = world.launch()
@@ -34,6 +36,7 @@ def test_a_message_carries_the_name_and_a_link_of_its_own(world: World) -> None:
     assert bodies[number(1)].split()[-1] != bodies[number(2)].split()[-1]
 
 
+@both_databases
 @pytest.mark.parametrize("fault", ["rate_cut", "rate_500", "rate_500_after", "rate_cut_before"])
 def test_an_outcome_nobody_saw_is_looked_up_before_it_is_sent_again(world: World, fault: str) -> None:
     world.add_people(60)
@@ -68,6 +71,7 @@ def test_too_many_requests_are_tried_again_later(world: World) -> None:
     assert sorted(world.sent_to()) == sorted(number(i) for i in range(40))
 
 
+@both_databases
 def test_paused_campaign_sends_nothing(world: World) -> None:
     world.add_people(20)
     campaign = world.launch()
@@ -80,6 +84,7 @@ def test_paused_campaign_sends_nothing(world: World) -> None:
     assert len(world.sent_to()) == 20
 
 
+@both_databases
 def test_cancelled_campaign_keeps_what_was_sent_and_sends_no_more(world: World) -> None:
     world.add_people(30)
     campaign = world.launch(pace=5)
@@ -112,6 +117,7 @@ def test_a_slow_pace_goes_on_at_its_pace_and_holds_little_ahead(world: World) ->
     assert messages["queued"] == 60 - messages["accepted"]
 
 
+@both_databases
 def test_an_opt_out_meets_what_is_claimed_and_waits_for_its_pace(world: World) -> None:
     world.add_people(40)
     campaign = world.launch(pace=4, unaccented=True, text="Moi ong/ba cai Bluezone")
@@ -131,6 +137,7 @@ def test_an_opt_out_meets_what_is_claimed_and_waits_for_its_pace(world: World) -
     assert world.status(campaign)["steps"][0]["messages"]["skipped"] >= 40 - len(bodies)
 
 
+@both_databases
 def test_a_budget_is_never_exceeded(world: World) -> None:
     world.add_people(30)
     price = world.runtime.settings.price_per_segment_vnd
@@ -145,6 +152,7 @@ def test_a_budget_is_never_exceeded(world: World) -> None:
     assert "ngân sách" in status["pause_reason"]
 
 
+@both_databases
 def test_a_cap_holds_over_all_campaigns(world: World) -> None:
     world.add_people(5)
     first = world.launch(cap_per_day=1)

@@ -19,6 +19,7 @@ from campaigns.rules.states import AttemptState, CampaignAction
 from outreach.models.contacts import Suppression
 from outreach.rules.gateway import Accepted, ListedMessage, OutboundMessage, Outcome
 from outreach.rules.segments import measure
+from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
 SHORT = {"unaccented": True}
@@ -104,6 +105,7 @@ def test_the_same_content_is_not_sent_twice_a_day_to_a_number(world: World) -> N
     assert len(world.sent_to()) == 10
 
 
+@both_databases
 def test_two_workers_do_not_both_send_the_same_content(world: World) -> None:
     world.add_people(200)
     first = world.launch(text="Mời bà con cài Bluezone: {link}")
@@ -157,6 +159,7 @@ def test_what_the_gateway_refuses_costs_nothing(world: World) -> None:
         assert session.get_one(Campaign, campaign).segments_taken == 0
 
 
+@both_databases
 def test_what_the_gateway_charges_is_what_the_budget_has_paid(world: World) -> None:
     class Dearer:
         """Counts a segment more than we do."""

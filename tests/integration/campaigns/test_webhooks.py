@@ -34,6 +34,7 @@ from outreach.accounts.users import find_user
 from outreach.models.accounts import Organisation, OrganisationKind, Role
 from tests.integration.outreach.test_killed_imports import wait_for
 from tests.support.processes import Processes
+from tests.support.servers import both_databases
 from tests.support.webhook_receiver import Receiver
 from tests.support.world import World, number
 
@@ -148,6 +149,7 @@ def test_what_happens_is_told_with_ids_and_labels_alone(world: World, receiver: 
         assert "A Thun" not in got.text
 
 
+@both_databases
 def test_messages_that_came_to_their_end_are_counted_by_batch(world: World, receiver: Receiver) -> None:
     world.add_people(4)
     listen(world, receiver, kinds=["message.final", "campaign.state"])
@@ -298,6 +300,7 @@ def test_a_worker_killed_in_between_is_followed_by_one_that_sends_the_same_again
     assert [each.event_id for each in line(world)] == [first, second, third]
 
 
+@both_databases
 def test_two_workers_never_work_on_one_receiver_at_once(world: World, receiver: Receiver) -> None:
     world.add_people(4)
     campaign = world.launch()
@@ -317,6 +320,7 @@ def test_two_workers_never_work_on_one_receiver_at_once(world: World, receiver: 
     assert ids == [each.event_id for each in line(world)]
 
 
+@both_databases
 def test_an_answer_whose_transaction_ends_late_is_not_passed_over(world: World, receiver: Receiver) -> None:
     if not world.runtime.db.is_postgresql:
         return  # SQLite has one writer: no number is given before another's transaction has ended

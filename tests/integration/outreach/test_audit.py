@@ -16,6 +16,7 @@ from outreach.core.db import Database
 from outreach.core.schema import downgrade, upgrade
 from outreach.models.accounts import AuditEvent, AuditValues
 from outreach.rules.audit_chain import ChainBreak, ChainFault
+from tests.support.servers import both_databases
 
 NOW = datetime(2020, 8, 12, 3, 4, 5, 678, tzinfo=UTC)
 
@@ -103,6 +104,7 @@ FORGERIES: list[tuple[str, list[str], ChainBreak]] = [
 ]
 
 
+@both_databases
 @pytest.mark.parametrize(
     ("statements", "found"), [row[1:] for row in FORGERIES], ids=[row[0] for row in FORGERIES]
 )
@@ -139,6 +141,7 @@ def test_a_tail_cut_off_with_the_chains_end_is_told_by_a_head_that_was_noted_els
     assert find(db, noted) == ChainBreak(3, ChainFault.CHANGED)
 
 
+@both_databases
 def test_many_at_once_make_one_chain(db: Database) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: note(db, times=6), range(8)))
@@ -174,6 +177,7 @@ def test_a_long_transaction_that_has_noted_something_holds_nobody_up(db: Databas
     assert find(db) is None
 
 
+@both_databases
 def test_what_was_not_done_is_not_on_record(db: Database) -> None:
     def fail() -> None:
         with db.write() as session:

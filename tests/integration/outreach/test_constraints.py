@@ -21,7 +21,10 @@ from outreach.core.schema import upgrade
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, Phone, Suppression, SuppressionReason
 from outreach.models.places import Area, AreaLevel
+from tests.support.servers import both_databases
 from tests.support.world import number
+
+pytestmark = both_databases
 
 NOW = datetime(2020, 8, 18, 9, tzinfo=UTC)
 

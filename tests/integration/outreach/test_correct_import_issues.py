@@ -14,6 +14,7 @@ from outreach.imports.store_rows import ImportCounts
 from outreach.models.contacts import Contact, ImportIssue, ListImport
 from tests.support.list_files import write_xlsx
 from tests.support.lists import bring, count, local, people, write
+from tests.support.servers import both_databases
 from tests.support.world import World, number
 
 
@@ -34,6 +35,7 @@ def issues(world: World) -> list[tuple[int, str, str | None]]:
         return [(each.import_id, each.reason, each.decision) for each in rows]
 
 
+@both_databases
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_a_corrected_file_comes_in_again_and_closes_what_it_puts_right(
     world: World, tmp_path: Path, kind: str

@@ -17,6 +17,7 @@ from outreach.models.accounts import AuditEvent, AuditValues
 from outreach.models.contacts import Contact, ContactPhone, ImportChange, ImportIssue, ListImport, Membership
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from tests.support.lists import bring, local, people, write
+from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 _KEPT = (ContactPhone, ImportChange, Membership, ListImport, ImportIssue)
@@ -83,6 +84,7 @@ def waiting(world: World, tmp_path: Path) -> World:
     return world
 
 
+@both_databases
 def test_doubtful_numbers_of_one_file_are_taken_together_and_given_back(waiting: World) -> None:
     before = everything(waiting)
     assert say(waiting, Decision.TAKEN) == 4

@@ -19,6 +19,7 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import DoNotCallFile, Phone, RegisterState, Suppression, SuppressionReason
 from outreach.rules.errors import BadList, NotAllowed
 from tests.support.lists import bring, local, write
+from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
 
@@ -51,6 +52,7 @@ def on_register(world: World) -> set[str]:
         return set(session.scalars(query))
 
 
+@both_databases
 def test_the_newest_file_replaces_the_one_before_it(world: World, tmp_path: Path) -> None:
     world.add_people(4, first=1)
     with world.runtime.db.write() as session:
@@ -86,6 +88,7 @@ def test_the_newest_file_replaces_the_one_before_it(world: World, tmp_path: Path
     assert world.status(campaign)["excluded"] == {"do_not_call": 3}
 
 
+@both_databases
 def test_a_number_of_the_register_that_a_later_list_brings_is_left_alone(
     world: World, tmp_path: Path
 ) -> None:

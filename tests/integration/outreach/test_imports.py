@@ -41,6 +41,7 @@ from tests.support.lists import (
     local,
     write,
 )
+from tests.support.servers import both_databases
 from tests.support.world import World, number
 
 
@@ -56,6 +57,7 @@ def expected_rows() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@both_databases
 def test_the_sample_comes_in_and_a_second_time_changes_nothing(office: World) -> None:
     expected = expected_rows()
     status = [row["status"] for row in expected]
@@ -92,6 +94,7 @@ def test_the_sample_comes_in_and_a_second_time_changes_nothing(office: World) ->
     assert count(office, Membership) == 2 * first.created
 
 
+@both_databases
 def test_people_of_the_sample_are_known_by_what_the_list_says(office: World) -> None:
     bring(office, SAMPLE)
     with office.runtime.db.read() as session:
@@ -117,6 +120,7 @@ def test_people_of_the_sample_are_known_by_what_the_list_says(office: World) -> 
         assert tuan.birth_year == 1947  # the first of his two rows did not say
 
 
+@both_databases
 def test_the_size_of_a_chunk_changes_nothing(office: World, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = bring(office, SAMPLE)
     people_of_whole = directory(office)
@@ -128,6 +132,7 @@ def test_the_size_of_a_chunk_changes_nothing(office: World, monkeypatch: pytest.
     assert directory(office) == people_of_whole
 
 
+@both_databases
 def test_the_rows_that_were_not_taken_come_back_to_be_put_right(office: World, tmp_path: Path) -> None:
     file = write(
         tmp_path,
@@ -168,6 +173,7 @@ def test_the_rows_that_were_not_taken_come_back_to_be_put_right(office: World, t
     assert "dòng trên" in ditto["Lý do"]
 
 
+@both_databases
 def test_every_reason_of_the_sample_is_told_in_vietnamese(office: World, tmp_path: Path) -> None:
     bring(office, SAMPLE)
     out = tmp_path / "errors.csv"
@@ -189,6 +195,7 @@ def test_a_cell_that_a_spreadsheet_would_run_is_defused(first: str) -> None:
     assert escape_formula("") == ""
 
 
+@both_databases
 def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing_behind(
     office: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +215,7 @@ def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing_behind(
         assert "Danh sách mới" not in session.scalars(select(ContactList.name)).all()
 
 
+@both_databases
 def test_a_number_that_returns_is_still_not_written_to(office: World, tmp_path: Path) -> None:
     with office.runtime.db.write() as session:
         for lifted in (office.now, None):

@@ -21,7 +21,10 @@ from outreach.models.contacts import Contact, ContactPhone, ListImport, Membersh
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
 from tests.support.processes import Processes
+from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
+
+pytestmark = both_databases
 
 PEOPLE = 25_000  # three chunks
 

@@ -12,7 +12,10 @@ from outreach.imports.store_rows import ImportCounts
 from outreach.models.contacts import Contact, ContactPhone, Membership, Phone
 from outreach.places.areas import load_areas
 from tests.support.lists import UNITS, bring, directory, local, people, write
+from tests.support.servers import both_databases
 from tests.support.world import World, number
+
+pytestmark = both_databases
 
 
 @pytest.fixture

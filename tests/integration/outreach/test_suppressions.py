@@ -14,6 +14,7 @@ from outreach.contacts.phones import add_number, remove_number
 from outreach.imports.undo_import import undo_import_rows
 from outreach.models.contacts import ListImport, Phone, Suppression, SuppressionReason
 from tests.support.lists import bring, local, people, write
+from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, LIST, World, number
 
 FIRST, SECOND, THIRD = number(1), number(2), number(3)
@@ -74,6 +75,7 @@ def test_the_other_numbers_of_whom_refused_are_left_alone_when_the_first_is_take
     assert world.sent_to() == []
 
 
+@both_databases
 def test_a_message_that_waits_for_the_other_number_is_not_sent(world: World) -> None:
     person = world.add_person("Y Hlan", FIRST, SECOND)
     world.launch()
@@ -117,6 +119,7 @@ def test_a_list_that_has_the_former_number_brings_no_new_one_to_write_to(
     assert opted_out(world) == {FIRST, SECOND}
 
 
+@both_databases
 @pytest.mark.parametrize("undone", [1, 2])
 def test_an_import_taken_back_leaves_nobody_to_write_to_who_refused(
     world: World, tmp_path: Path, undone: int

@@ -23,6 +23,7 @@ from outreach.models.contacts import (
 )
 from outreach.places.areas import load_areas
 from tests.support.lists import UNITS, bring, count, directory, local, write
+from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, LIST, World, number
 
 
@@ -60,6 +61,7 @@ def test_people_who_came_by_it_alone_go_with_their_numbers(office: World, tmp_pa
         assert session.get_one(ListImport, 1).undone_at == office.now
 
 
+@both_databases
 @pytest.mark.parametrize("name", ["Hội viên", "Danh sách khác"])
 def test_the_directory_is_as_it_was_before_the_import(office: World, tmp_path: Path, name: str) -> None:
     bring(office, write(tmp_path, f"1,Y Hlan,,Thôn 1,,{local(1)}", f"2,A Lâu,1980,,,{local(2)}"))
@@ -139,6 +141,7 @@ def test_a_row_decided_in_one_file_is_there_by_the_next_that_has_it_too(
     assert directory(office) == []
 
 
+@both_databases
 @pytest.mark.parametrize("order", [(2, 3), (3, 2)])
 def test_what_another_file_says_too_goes_with_the_last_of_them(
     office: World, tmp_path: Path, order: tuple[int, int]

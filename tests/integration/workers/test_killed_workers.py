@@ -16,6 +16,7 @@ from campaigns.enqueue_jobs import enqueue_send
 from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator
 from tests.support.processes import Processes
+from tests.support.servers import both_databases
 from tests.support.world import World, number
 
 MESSAGES = 2000
@@ -35,6 +36,7 @@ def processes(settings: Settings) -> Iterator[Processes]:
     made.stop()
 
 
+@both_databases
 def test_five_kills_lose_nothing_and_send_nothing_twice(
     world: World, simulator: RunningSimulator, processes: Processes
 ) -> None:
