@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from admin.demo.load_demo import PASSWORD
 from deploy.chromium import find_chromium
-from tests.browser.fixtures import furnish
+from tests.browser.fixtures import seed_site
 from tests.browser.page_checks import DESK, Visit
 from tests.browser.running_site import Office, running_office
 
@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="package")
 def office(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Office]:
-    with running_office(tmp_path_factory.mktemp("office"), redis_url, furnish) as running:
+    with running_office(tmp_path_factory.mktemp("office"), redis_url, seed_site) as running:
         yield running
 
 

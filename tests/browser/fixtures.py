@@ -71,7 +71,7 @@ A Rin,09O5 OOO 904,xã Ya Tăng
 _A = CampaignAction
 
 
-def furnish(runtime: Runtime) -> dict[str, Any]:
+def seed_site(runtime: Runtime) -> dict[str, Any]:
     """The ids of what was put there, by the name of its state."""
     now = datetime.now(UTC)
     with runtime.db.write() as session:

@@ -12,7 +12,7 @@ from tests.browser.fixtures import ADMINISTRATOR, APPROVER, AUDITOR, AUTHOR, LEA
 
 @dataclass(frozen=True)
 class Screen:
-    """`path` may name what `furnish` made: `{draft}` is the id of the draft campaign."""
+    """`path` may name what `seed_site` made: `{draft}` is the id of the draft campaign."""
 
     endpoint: str
     path: str

@@ -33,7 +33,7 @@ def shared_simulator() -> Iterator[RunningSimulator]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def quick_ends() -> Iterator[None]:
+def fast_idle() -> Iterator[None]:
     """A sending job in a test ends soon after it has found nothing more: hundreds of them do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(send_messages, "IDLE_S", 0.05)

@@ -1,4 +1,4 @@
-"""The rules of the house: on imports, on the size of files, and on what must never be committed."""
+"""The rules of the layout: on imports, on the size of files, and on what must never be committed."""
 
 import ast
 import re

@@ -12,7 +12,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
-class Postbox:
+class MailServer:
     """What a mail server took; one address it never takes, others not while they are `put_off`: at RCPT, or at DATA."""
 
     def __init__(self) -> None:
@@ -48,9 +48,9 @@ class Postbox:
 
 
 @contextmanager
-def running_postbox() -> Iterator[Postbox]:
+def running_mail_server() -> Iterator[MailServer]:
     """A server that runs as long as the block."""
-    box = Postbox()
+    box = MailServer()
     with socket.socket() as taken:  # aiosmtpd cannot choose a port itself
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]

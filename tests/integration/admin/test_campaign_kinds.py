@@ -52,7 +52,7 @@ def test_a_message_that_was_rewritten_stays_and_is_doubted_where_it_names_the_ap
 
 
 @pytest.mark.parametrize("kind", WITHOUT_APP)
-def test_answers_are_called_after_the_deed(client: FlaskClient, world: World, kind: str) -> None:
+def test_answers_are_called_after_the_action(client: FlaskClient, world: World, kind: str) -> None:
     assert LABELS.keys() >= {
         f"{family}.{label}.{kind}" for family in ("answer", "found") for label in ("installed", "not_yet")
     }

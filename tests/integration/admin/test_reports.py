@@ -26,7 +26,7 @@ from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, OrganisationKind, Role
 from tests.support.admin_client import post, signed_in
-from tests.support.mail_server import running_postbox
+from tests.support.mail_server import running_mail_server
 from tests.support.world import AUTHOR, World, number
 
 YESTERDAY = (datetime.now(VIETNAM) - timedelta(days=1)).date()
@@ -180,7 +180,7 @@ def test_whoever_sees_a_part_is_led_to_their_own_figures(
 @pytest.fixture
 def mailed(world: World) -> Iterator[FlaskClient]:
     """The same office with a mail server."""
-    with running_postbox() as box:
+    with running_mail_server() as box:
         settings = replace(
             world.runtime.settings, smtp_url=box.url, report_recipients=("lanhdao@loa.example",)
         )

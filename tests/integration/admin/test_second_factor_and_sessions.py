@@ -24,10 +24,10 @@ from outreach.core.job_queue import DEFAULT
 from outreach.models.accounts import AuditEvent, Role, User, UserSession
 from tests.integration.outreach import test_approval_mail
 from tests.support.admin_client import signed_in, token
-from tests.support.mail_server import Postbox
+from tests.support.mail_server import MailServer
 from tests.support.world import APPROVER, AUTHOR, PASSWORD, World
 
-postbox = test_approval_mail.postbox
+mail_server = test_approval_mail.mail_server
 ADMINISTRATOR = "quantri@loa.example"
 LEADER = "lanhdao@loa.example"
 
@@ -266,8 +266,8 @@ def test_devices_are_called_by_names_that_people_know(agent: str, name: str) -> 
 
 
 @pytest.fixture
-def office_with_mail(world: World, postbox: tuple[Postbox, str]) -> tuple[FlaskClient, Postbox]:
-    box, url = postbox
+def office_with_mail(world: World, mail_server: tuple[MailServer, str]) -> tuple[FlaskClient, MailServer]:
+    box, url = mail_server
     test_approval_mail.with_mail(world, url)
     return browser(world), box
 
@@ -282,7 +282,7 @@ def forget(client: FlaskClient, email: str, host: str = "http://localhost") -> T
 
 
 def run_mail_jobs(world: World) -> int:
-    """Send what was rung for; how many mails went."""
+    """Run the jobs that were enqueued; how many mails went."""
     queue, sent = Queue(DEFAULT, connection=world.runtime.redis), 0
     for job in queue.jobs:
         sent += mail_reset(world.runtime.db, world.runtime.settings, *job.args)
@@ -292,7 +292,7 @@ def run_mail_jobs(world: World) -> int:
 
 
 def test_a_forgotten_password_is_chosen_anew_by_mail(
-    office_with_mail: tuple[FlaskClient, Postbox], world: World, monkeypatch: pytest.MonkeyPatch
+    office_with_mail: tuple[FlaskClient, MailServer], world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, box = office_with_mail
     signed_in(client, AUTHOR)
@@ -319,7 +319,7 @@ def test_a_forgotten_password_is_chosen_anew_by_mail(
     signed_in(elsewhere, AUTHOR, "một câu khác hẳn")
 
 
-def test_nobodys_postbox_is_filled(office_with_mail: tuple[FlaskClient, Postbox], world: World) -> None:
+def test_nobodys_mailbox_is_filled(office_with_mail: tuple[FlaskClient, MailServer], world: World) -> None:
     client, box = office_with_mail
     pages = set()
     for _ in range(login_limits.REQUESTS_PER_EMAIL + 2):

@@ -42,7 +42,7 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-class House:
+class Clone:
     """A fresh clone's directory, running."""
 
     def __init__(self, folder: Path, database_url: str) -> None:
@@ -118,10 +118,10 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path, empty_database_url: str) -> Iterator[House]:
+def clone(tmp_path: Path, empty_database_url: str) -> Iterator[Clone]:
     folder = tmp_path / "clone"
     folder.mkdir()
-    opened = House(folder, empty_database_url)
+    opened = Clone(folder, empty_database_url)
     try:
         yield opened
     finally:
@@ -145,30 +145,30 @@ def press(link: str, answer: str) -> int:
         return int(getattr(answered, "code", 0))
 
 
-def test_from_an_empty_directory_to_a_risen_share(house: House) -> None:
-    house.wait_until_running()
-    assert "canbo@loa.example" in house.says()
+def test_from_an_empty_directory_to_a_risen_share(clone: Clone) -> None:
+    clone.wait_until_running()
+    assert "canbo@loa.example" in clone.says()
 
-    house.flask("organisations", "create", "TO1", "Tổ dân phố 1", "--kind", "mass", "--parent", "MTTQ")
+    clone.flask("organisations", "create", "TO1", "Tổ dân phố 1", "--kind", "mass", "--parent", "MTTQ")
     for email, role in (("soan@loa.example", "staff"), ("ky@loa.example", "approver")):
-        house.flask("users", "create", email, "--role", role, "--password-stdin", stdin="một mật khẩu dài\n")
-    counts = house.ask("contacts", "import", str(SAMPLE), "--list", "Tổ 1", "--organisation", "TO1")
+        clone.flask("users", "create", email, "--role", role, "--password-stdin", stdin="một mật khẩu dài\n")
+    counts = clone.ask("contacts", "import", str(SAMPLE), "--list", "Tổ 1", "--organisation", "TO1")
     assert counts["rows"] == 110
     assert sum(counts.values()) - counts["import"] == 2 * counts["rows"]
 
-    file = house.folder / "to1.toml"
+    file = clone.folder / "to1.toml"
     file.write_text(CAMPAIGN, encoding="utf-8")
-    campaign = str(house.ask("campaigns", "create", str(file), "--as", "soan@loa.example")["id"])
+    campaign = str(clone.ask("campaigns", "create", str(file), "--as", "soan@loa.example")["id"])
     for action, email in (("submit", "soan"), ("approve", "ky"), ("launch", "soan")):
-        house.ask("campaigns", action, campaign, "--as", f"{email}@loa.example")
-    status = house.wait_for(campaign, "completed")
+        clone.ask("campaigns", action, campaign, "--as", f"{email}@loa.example")
+    status = clone.wait_for(campaign, "completed")
     assert status["recipients"] > 70
     assert status["self_reported"]["share"] == 0
 
     simulator = RunningSimulator(
-        f"http://127.0.0.1:{house.simulator_port}",
+        f"http://127.0.0.1:{clone.simulator_port}",
         *(
-            re.search(rf"^{name}=(.*)$", (house.folder / "var/env").read_text(), re.M)[1]  # type: ignore[index]
+            re.search(rf"^{name}=(.*)$", (clone.folder / "var/env").read_text(), re.M)[1]  # type: ignore[index]
             for name in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
         ),
     )
@@ -183,7 +183,7 @@ def test_from_an_empty_directory_to_a_risen_share(house: House) -> None:
     simulator.reply(ledger[2]["To"], "TC", ledger[2]["From"])
     ends = time.monotonic() + 20
     while True:
-        status = house.ask("campaigns", "status", campaign)
+        status = clone.ask("campaigns", "status", campaign)
         if status["answers"] == {"installed": 2, "opt_out": 1}:
             break
         assert time.monotonic() < ends, status["answers"]
@@ -196,5 +196,5 @@ def test_from_an_empty_directory_to_a_risen_share(house: House) -> None:
         assert time.monotonic() < ends + 20
         time.sleep(0.2)
 
-    house.stop()
-    assert house.make.returncode in (0, 130, -2, 2)
+    clone.stop()
+    assert clone.make.returncode in (0, 130, -2, 2)

@@ -1,4 +1,4 @@
-"""A campaign's budget: put aside at the launch, at the price of that day, given back as messages fall away."""
+"""A campaign's budget: reserved at the launch, at the price of that day, given back as messages fall away."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_what_was_launched_before_prices_were_kept_goes_by_the_setting(world: Wo
     assert (shown.spent_vnd, shown.reserved_vnd) == (2000, 0)
 
 
-def test_what_is_put_aside_shrinks_as_messages_leave_or_fall_away(world: World) -> None:
+def test_what_is_reserved_shrinks_as_messages_leave_or_fall_away(world: World) -> None:
     world.add_people(10)
     campaign = world.launch(
         **ONE_SEGMENT,
@@ -122,7 +122,7 @@ def test_what_is_put_aside_shrinks_as_messages_leave_or_fall_away(world: World) 
     assert panel(world, campaign).reserved_vnd == 0
 
 
-def test_a_cancelled_campaign_puts_nothing_aside(world: World) -> None:
+def test_a_cancelled_campaign_reserves_nothing(world: World) -> None:
     world.add_people(3)
     campaign = world.launch(**ONE_SEGMENT)
     assert panel(world, campaign).reserved_vnd == 3 * PRICE

@@ -60,7 +60,7 @@ def press(world: World, campaign: int, answer: str, *, index: int = 0) -> None:
 def do(
     world: World, operation: Callable[..., Any], case_id: int, *args: Any, email: str = AUTHOR, **more: Any
 ) -> Any:
-    """One officer's deed in its own transaction."""
+    """One officer's action in its own transaction."""
     more.setdefault("now", world.now)
     if operation in (label_reply, undo_reply_label, close_case):
         more["keys"] = world.keys

@@ -41,7 +41,7 @@ from outreach.accounts.users import find_user
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput
-from tests.support.mail_server import Postbox, running_postbox
+from tests.support.mail_server import MailServer, running_mail_server
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World, number
 
@@ -50,8 +50,8 @@ D = ReportAction
 
 
 @pytest.fixture
-def box() -> Iterator[Postbox]:
-    with running_postbox() as running:
+def box() -> Iterator[MailServer]:
+    with running_mail_server() as running:
         yield running
 
 
@@ -125,7 +125,7 @@ class Province:
 
 
 @pytest.fixture
-def province(world: World, box: Postbox) -> Province:
+def province(world: World, box: MailServer) -> Province:
     return Province(world, box.url)
 
 
@@ -140,7 +140,7 @@ def body(mail: EmailMessage) -> str:
 
 
 @both_databases
-def test_a_day_from_the_first_reminder_to_the_correction(province: Province, box: Postbox) -> None:
+def test_a_day_from_the_first_reminder_to_the_correction(province: Province, box: MailServer) -> None:
     assert province.tick("10:59") == []
     province.hand_in(province.health, "10:59", installed=90)
 
@@ -194,7 +194,7 @@ def test_a_day_from_the_first_reminder_to_the_correction(province: Province, box
 
 
 def test_the_report_is_out_before_two_though_the_scheduler_was_down_from_one(
-    province: Province, box: Postbox
+    province: Province, box: MailServer
 ) -> None:
     province.hand_in(province.health, "10:30", installed=90)
     province.tick("12:59")
@@ -217,7 +217,7 @@ def test_the_report_is_out_before_two_though_the_scheduler_was_down_from_one(
 
 
 def test_a_mail_server_that_is_away_is_tried_again_and_the_officers_are_alarmed(
-    province: Province, box: Postbox
+    province: Province, box: MailServer
 ) -> None:
     province.hand_in(province.health, "10:30", installed=90)
     province.post_to("smtp://127.0.0.1:1")
@@ -232,7 +232,7 @@ def test_a_mail_server_that_is_away_is_tried_again_and_the_officers_are_alarmed(
 
 
 def test_an_address_that_is_refused_keeps_the_report_from_nobody_else_and_alarms(
-    province: Province, box: Postbox
+    province: Province, box: MailServer
 ) -> None:
     settings = replace(province.world.runtime.settings, report_recipients=("nobody@loa.example", LEADERS[0]))
     province.world.runtime = replace(province.world.runtime, settings=settings)
@@ -246,7 +246,7 @@ def test_an_address_that_is_refused_keeps_the_report_from_nobody_else_and_alarms
     [("put_off", "421 busy"), ("put_off", "450 greylisted"), ("put_off_at_data", "451 try again later")],
 )
 def test_an_address_that_is_put_off_is_tried_again_and_keeps_nobody_else_waiting(
-    province: Province, box: Postbox, at: str, code: str
+    province: Province, box: MailServer, at: str, code: str
 ) -> None:
     getattr(box, at)[LEADERS[0]] = code
     assert province.tick("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
@@ -260,7 +260,7 @@ def test_an_address_that_is_put_off_is_tried_again_and_keeps_nobody_else_waiting
         assert is_delivered(session, province.day.isoformat())
 
 
-def test_what_was_sent_again_and_taken_ends_the_alarm(province: Province, box: Postbox) -> None:
+def test_what_was_sent_again_and_taken_ends_the_alarm(province: Province, box: MailServer) -> None:
     box.put_off[LEADERS[0]] = "550 mailbox is closed"
     province.tick("13:30")
     province.tick("13:45")
@@ -276,7 +276,7 @@ def test_what_was_sent_again_and_taken_ends_the_alarm(province: Province, box: P
 
 
 @both_databases
-def test_two_schedulers_at_once_send_once(province: Province, box: Postbox) -> None:
+def test_two_schedulers_at_once_send_once(province: Province, box: MailServer) -> None:
     with ThreadPoolExecutor(2) as both:
         list(both.map(lambda _: province.tick("13:30"), range(2)))
     province.tick("13:31")
@@ -287,7 +287,7 @@ def test_two_schedulers_at_once_send_once(province: Province, box: Postbox) -> N
 
 
 def test_a_mail_that_may_have_gone_out_is_sent_again_as_the_same_one(
-    province: Province, box: Postbox
+    province: Province, box: MailServer
 ) -> None:
     province.tick("13:30")
     first = {mail["Message-ID"] for _, mail in box.take()}
@@ -363,7 +363,9 @@ def test_outreach_that_is_moved_to_another_day_corrects_the_day_it_was_on(provin
     ]
 
 
-def test_a_day_without_anything_under_way_has_no_report_of_itself(province: Province, box: Postbox) -> None:
+def test_a_day_without_anything_under_way_has_no_report_of_itself(
+    province: Province, box: MailServer
+) -> None:
     after = province.day + timedelta(days=9)
     assert [province.tick(clock, day=after) for clock in ("11:00", "13:00", "13:50")] == [[], [], []]
     freeze(province.world.runtime, after, now=province.at("14:10", day=after))
@@ -373,7 +375,7 @@ def test_a_day_without_anything_under_way_has_no_report_of_itself(province: Prov
 
 @both_databases
 def test_a_campaign_s_line_counts_those_written_to_and_what_had_been_sent_whatever_became_of_it(
-    world: World, box: Postbox
+    world: World, box: MailServer
 ) -> None:
     world.add_person("Không có số máy")  # in the list, and excluded
     province = Province(world, box.url)

@@ -154,7 +154,7 @@ def test_nothing_of_them_is_left_and_no_figure_changes(world: World, person: int
         assert find_differences(session)[1] == []
 
 
-def test_rows_set_aside_of_others_on_a_shared_number_stay_and_are_not_handed_out(
+def test_rows_kept_for_review_of_others_on_a_shared_number_stay_and_are_not_handed_out(
     world: World, person: int, tmp_path: Path
 ) -> None:
     more = write(

@@ -65,7 +65,7 @@ def test_what_is_put_back_while_the_deadline_passes_is_skipped_with_the_rest(wor
     assert world.status(campaign)["state"] == "completed"
 
 
-def test_two_sweeps_at_once_fold_a_tally_once(world: World) -> None:
+def test_two_sweeps_at_once_fold_a_total_once(world: World) -> None:
     old = world.now - FOLD_AFTER - timedelta(minutes=1)
     with world.runtime.db.write() as session:
         for n in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""Whom the later steps still reach: a ladder that ends with an answer, and adds up at every rung."""
+"""Whom the later steps still reach: a ladder that ends with an answer, and adds up at every step."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def foreseen(world: World, now: datetime) -> ExpiryResult:
 
 
 def keep_rows(world: World, *rows: tuple[str, str | None, dict[str, Any]]) -> int:
-    """An import that set rows aside, each with status, decision and cells; its id."""
+    """An import that kept rows for review, each with status, decision and cells; its id."""
     with world.runtime.db.write() as session:
         brought = ListImport(
             list_id=world.list_id,
@@ -55,7 +55,9 @@ def keep_rows(world: World, *rows: tuple[str, str | None, dict[str, Any]]) -> in
         return brought.id
 
 
-def test_rows_set_aside_go_whatever_was_decided_and_what_a_list_in_use_remembers_stays(world: World) -> None:
+def test_rows_kept_for_review_go_whatever_was_decided_and_what_a_list_in_use_remembers_stays(
+    world: World,
+) -> None:
     said = {"name": "A Thun", "phone": number(3)}
     brought = keep_rows(
         world,

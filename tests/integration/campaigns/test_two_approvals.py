@@ -19,10 +19,10 @@ from outreach.models.accounts import Role
 from outreach.rules.errors import LoaError, WrongState
 from tests.integration.outreach import test_approval_mail
 from tests.support.admin_client import signed_in, token
-from tests.support.mail_server import Postbox
+from tests.support.mail_server import MailServer
 from tests.support.world import APPROVER, AUTHOR, World
 
-postbox = test_approval_mail.postbox
+mail_server = test_approval_mail.mail_server
 SECOND, THIRD = "duyet2@loa.example", "duyet3@loa.example"
 _A = CampaignAction
 
@@ -92,9 +92,9 @@ def test_a_list_that_grew_since_its_one_approval_does_not_go(world: World, large
 
 @pytest.mark.parametrize("how", ["at its start date", "after a pause", "between the press and the start"])
 def test_an_audience_that_has_grown_by_its_start_waits_for_a_second_and_then_goes(
-    world: World, large: int, postbox: tuple[Postbox, str], how: str
+    world: World, large: int, mail_server: tuple[MailServer, str], how: str
 ) -> None:
-    box, url = postbox
+    box, url = mail_server
     test_approval_mail.with_mail(world, url)
     few = replace(world.runtime.settings, two_approvals_people=6)
     world.runtime = replace(world.runtime, settings=few)
@@ -153,9 +153,9 @@ def test_one_who_approves_twice_at_once_is_one(world: World, large: int) -> None
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_page_the_command_and_the_mail_say_that_a_second_is_needed(
-    world: World, large: int, postbox: tuple[Postbox, str]
+    world: World, large: int, mail_server: tuple[MailServer, str]
 ) -> None:
-    box, url = postbox
+    box, url = mail_server
     test_approval_mail.with_mail(world, url)
     app = create_app(world.runtime.settings, runtime=world.runtime)
     client = signed_in(app.test_client(), APPROVER)

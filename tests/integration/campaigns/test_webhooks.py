@@ -212,7 +212,9 @@ def test_a_receiver_that_was_away_gets_everything_in_order_under_the_same_ids(
     assert receiver.forged == 0
 
 
-def test_an_event_that_is_refused_steps_aside_and_fails_after_a_day(world: World, receiver: Receiver) -> None:
+def test_an_event_that_is_refused_lets_the_others_pass_and_fails_after_a_day(
+    world: World, receiver: Receiver
+) -> None:
     world.add_people(2)
     campaign = world.launch()
     subscription = listen(world, receiver, kinds=["answer.recorded"])

@@ -18,7 +18,7 @@ from campaigns.planning.approvals import (
 from campaigns.rules.states import CampaignAction
 from outreach.core.job_queue import DEFAULT
 from outreach.core.mail import send_mail
-from tests.support.mail_server import Postbox, running_postbox
+from tests.support.mail_server import MailServer, running_mail_server
 from tests.support.world import APPROVER, AUTHOR, World
 
 
@@ -28,8 +28,8 @@ def database_url(sqlite_url: str) -> str:
 
 
 @pytest.fixture
-def postbox() -> Iterator[tuple[Postbox, str]]:
-    with running_postbox() as box:
+def mail_server() -> Iterator[tuple[MailServer, str]]:
+    with running_mail_server() as box:
         yield box, box.url
 
 
@@ -42,9 +42,9 @@ def notify(world: World, campaign_id: int) -> int:
 
 
 def test_the_request_goes_to_approvers_and_the_decision_to_the_author_once_each(
-    world: World, postbox: tuple[Postbox, str]
+    world: World, mail_server: tuple[MailServer, str]
 ) -> None:
-    box, url = postbox
+    box, url = mail_server
     with_mail(world, url)
     world.add_people(2)
     campaign_id = world.draft(name="Vận động đợt 1")
@@ -67,9 +67,9 @@ def test_the_request_goes_to_approvers_and_the_decision_to_the_author_once_each(
 
 
 def test_a_mail_server_that_is_away_fails_the_job_and_the_next_run_sends(
-    world: World, postbox: tuple[Postbox, str]
+    world: World, mail_server: tuple[MailServer, str]
 ) -> None:
-    box, url = postbox
+    box, url = mail_server
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)
     with_mail(world, "smtp://127.0.0.1:1")
@@ -80,7 +80,7 @@ def test_a_mail_server_that_is_away_fails_the_job_and_the_next_run_sends(
     assert len(box.mails) == 1
 
 
-def test_without_a_mail_server_nothing_is_rung_for(world: World) -> None:
+def test_without_a_mail_server_nothing_is_enqueued(world: World) -> None:
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)
     queue = Queue(DEFAULT, connection=world.runtime.redis)
@@ -96,31 +96,31 @@ def test_without_a_mail_server_nothing_is_rung_for(world: World) -> None:
     )
 
 
-def test_mail_that_did_not_go_is_rung_for_again_within_minutes(
-    world: World, postbox: tuple[Postbox, str]
+def test_mail_that_did_not_go_is_enqueued_again_within_minutes(
+    world: World, mail_server: tuple[MailServer, str]
 ) -> None:
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)
     now = datetime.now(UTC)
     assert enqueue_overdue_approval_mail(world.runtime, now=now) == 0
-    with_mail(world, postbox[1])
+    with_mail(world, mail_server[1])
     assert [enqueue_overdue_approval_mail(world.runtime, now=now) for _ in range(2)] == [1, 0]
     assert notify(world, campaign_id) == 1
     world.runtime.redis.delete("loa:notices")
     assert enqueue_overdue_approval_mail(world.runtime, now=now) == 0
 
 
-def test_one_bad_address_does_not_keep_the_mail_from_the_others(postbox: tuple[Postbox, str]) -> None:
-    box, url = postbox
+def test_one_bad_address_does_not_keep_the_mail_from_the_others(mail_server: tuple[MailServer, str]) -> None:
+    box, url = mail_server
     to = ["nobody@loa.example", "duyet@loa.example"]
     assert send_mail(url, to=to, subject="Chờ duyệt", body="Mời xem.\n") == 1
     assert [address for address, _ in box.mails] == ["duyet@loa.example"]
 
 
 def test_an_approver_whose_server_puts_the_mail_off_gets_it_later(
-    world: World, postbox: tuple[Postbox, str]
+    world: World, mail_server: tuple[MailServer, str]
 ) -> None:
-    box, url = postbox
+    box, url = mail_server
     with_mail(world, url)
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)
@@ -132,8 +132,8 @@ def test_an_approver_whose_server_puts_the_mail_off_gets_it_later(
     assert [address for address, _ in box.mails] == [APPROVER]
 
 
-def test_a_password_is_not_sent_without_encryption(postbox: tuple[Postbox, str]) -> None:
-    box, url = postbox
+def test_a_password_is_not_sent_without_encryption(mail_server: tuple[MailServer, str]) -> None:
+    box, url = mail_server
     with pytest.raises(Exception, match="no encryption"):
         send_mail(url.replace("127", "loa:secret@127"), to=[AUTHOR], subject="Thử", body="Thử.\n")
     assert box.mails == []

@@ -86,7 +86,7 @@ def test_a_worker_told_to_stop_gives_back_what_it_has_not_sent(
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_clerk_killed_in_the_middle_is_followed_by_another(
+def test_a_database_process_killed_in_the_middle_is_followed_by_another(
     world: World, simulator: RunningSimulator, processes: Processes
 ) -> None:
     world.add_people(300)

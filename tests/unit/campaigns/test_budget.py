@@ -37,7 +37,7 @@ def test_the_refusal_names_both_amounts_and_what_to_do() -> None:
         ([(3, 1.1)], 1_155),
     ],
 )
-def test_what_has_not_left_is_put_aside_by_its_segments(
+def test_what_has_not_left_is_reserved_by_its_segments(
     steps: list[tuple[int, float | None]], reserve: int
 ) -> None:
     assert reserve_of(steps, price_vnd=350) == reserve

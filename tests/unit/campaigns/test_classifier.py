@@ -230,7 +230,7 @@ def test_any_way_of_typing_is_read(text, label):
         ("chân đau", "unclear"),
         ("A Lối cài rồi", "installed"),
         ("mượn máy bạn cài rồi", "unclear"),
-        # a name that looks like a command, where the deed is told of; a stop where it is not
+        # a name that looks like a command, where the action is told of; a stop where it is not
         ("Huy nè, cài rồi", "installed"),
         ("huy nè, không cài", "opt_out"),
         ("Chặn đây, anh cài rồi", "installed"),
