@@ -1,0 +1,1 @@
+"""Directory of contacts: search, corrections, phones, lists with their legal basis, suppressions."""

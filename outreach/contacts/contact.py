@@ -1,8 +1,6 @@
-"""One contact: read, correct, reveal number, suppress; origins.
+"""Single contact: read and correct it, reveal or suppress a number, and where it came from.
 
-One person: who they are, how they came to us, whether they may be written to, and what an officer may put right.
-
-How a person came to us: the lists that they stand in, each with its file, its row and the basis it is written to on.
+The origins of a contact are the lists that contain it, each with its file, its row and its legal basis.
 """
 
 from __future__ import annotations
@@ -36,13 +34,13 @@ from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.identity import NAMES, given_key, name_key
 
-_LONGEST_NOTE = 300
-_EARLIEST_BIRTH = 1900
+_MAX_NOTE = 300
+_MIN_BIRTH_YEAR = 1900
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneRow:
-    """A person's phone; `sharers` are the other people on it."""
+    """Phone of a contact. `sharers`: how many other contacts have it."""
 
     id: int
     e164: str
@@ -52,25 +50,33 @@ class PhoneRow:
 
     @property
     def is_suppressed(self) -> bool:
-        return any(each.lifted_at is None for each in self.suppressions)
+        return any(suppression.lifted_at is None for suppression in self.suppressions)
 
     @property
     def is_opted_out(self) -> bool:
-        """Whoever has it asked to be left alone, on whatever number."""
+        """Return whether an opt-out is active, whichever of the person's numbers it came from."""
         opt_out = SuppressionReason.OPT_OUT
-        return any(each.reason is opt_out and each.lifted_at is None for each in self.suppressions)
+        return any(
+            suppression.reason is opt_out and suppression.lifted_at is None
+            for suppression in self.suppressions
+        )
 
 
 def find_contact(session: Session, contact_id: int, *, user: User) -> Contact:
-    """A person whom the user may see. Raises NotFound."""
-    found = session.scalar(select(Contact).where(Contact.id == contact_id, people_visible_to(session, user)))
-    if found is None:
+    """Return a contact that the user may see. Raises NotFound."""
+    contact = session.scalar(
+        select(Contact).where(Contact.id == contact_id, people_visible_to(session, user))
+    )
+    if contact is None:
         raise NotFound("Không có người này, hoặc nằm ngoài phạm vi của bạn.")
-    return found
+    return contact
 
 
 def read_phones(session: Session, contact_id: int) -> list[PhoneRow]:
-    """A person's phones in order. The caller has found the person for the user."""
+    """Return a contact's phones in order.
+
+    Without a scope check: the caller must have found the contact for the user.
+    """
     other = aliased(ContactPhone)
     others = (
         select(func.count())
@@ -85,10 +91,10 @@ def read_phones(session: Session, contact_id: int) -> list[PhoneRow]:
         .order_by(ContactPhone.position)
     ).all()
     history: dict[int | None, list[Suppression]] = {}
-    for each in session.scalars(
+    for suppression in session.scalars(
         select(Suppression).where(Suppression.phone_id.in_([row.id for row in rows])).order_by(Suppression.id)
     ):
-        history.setdefault(each.phone_id, []).append(each)
+        history.setdefault(suppression.phone_id, []).append(suppression)
     return [
         PhoneRow(id_, e164, language, sharers, history.get(id_, [])) for id_, e164, language, sharers in rows
     ]
@@ -108,9 +114,9 @@ def correct_contact(
     now: datetime,
     language: str | None = None,
 ) -> Contact:
-    """Put right what a list had wrong; `sex` is m, f or "". Raises BadInput, NotFound, NotAllowed.
+    """Correct a contact's data. Raises BadInput, NotFound, NotAllowed.
 
-    `language` is the code in which the person's phones are written to, "" for none on record; None leaves it.
+    `sex` is m, f or "". `language` is the code for all of the contact's phones: "" for none, None leaves it.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     person = find_contact(session, contact_id, user=user)
@@ -121,11 +127,11 @@ def correct_contact(
     if area_code and not session.scalar(level):
         raise BadInput("Không có xã, phường này. Hãy chọn trong danh sách.")
     year = birth_year.strip()
-    if year and not (year.isascii() and year.isdecimal() and _EARLIEST_BIRTH <= int(year) <= now.year):
-        raise BadInput(f"Năm sinh phải từ {_EARLIEST_BIRTH} đến {now.year}, hoặc để trống.")
+    if year and not (year.isascii() and year.isdecimal() and _MIN_BIRTH_YEAR <= int(year) <= now.year):
+        raise BadInput(f"Năm sinh phải từ {_MIN_BIRTH_YEAR} đến {now.year}, hoặc để trống.")
     if language and language not in NAMES:
         raise BadInput("Không có ngôn ngữ này. Hãy chọn trong danh sách.")
-    wanted: dict[str, Any] = {
+    values: dict[str, Any] = {
         "name": name,
         "birth_year": int(year) if year else None,
         "sex": sex if sex in ("m", "f") else None,
@@ -133,13 +139,13 @@ def correct_contact(
         "area_code": area_code or None,
         "has_smartphone": has_smartphone,
     }
-    changes = audit.differences(person, wanted)
+    changes = audit.differences(person, values)
     changed = list(changes)
-    if language is not None and (spoken := _speak(session, contact_id, language or None)):
-        changes["language"] = spoken
+    if language is not None and (language_change := _set_language(session, contact_id, language or None)):
+        changes["language"] = language_change
         changed.append("language")
     if changed:
-        for key, value in wanted.items():
+        for key, value in values.items():
             setattr(person, key, value)
         person.name_key, person.given_key, person.updated_at = name_key(name), given_key(name), now
         record_contact_action(
@@ -148,19 +154,23 @@ def correct_contact(
     return person
 
 
-def _speak(session: Session, contact_id: int, language: str | None) -> tuple[str | None, str | None] | None:
-    """Write to the person's phones in this language from now on: before and after, or None where that was so."""
-    theirs = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
-    others = (Phone.id.in_(theirs), Phone.language.is_distinct_from(language))
-    before = session.scalars(select(Phone.language).where(*others).order_by(Phone.id).with_for_update()).all()
+def _set_language(
+    session: Session, contact_id: int, language: str | None
+) -> tuple[str | None, str | None] | None:
+    """Set the language of the contact's phones. Returns it before and after, or None if nothing changed."""
+    phone_ids = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
+    differing = (Phone.id.in_(phone_ids), Phone.language.is_distinct_from(language))
+    before = session.scalars(
+        select(Phone.language).where(*differing).order_by(Phone.id).with_for_update()
+    ).all()
     if not before:
         return None
-    session.execute(update(Phone).where(*others).values(language=language), execution_options=NO_SYNC)
-    return ", ".join(dict.fromkeys(each for each in before if each)) or None, language
+    session.execute(update(Phone).where(*differing).values(language=language), execution_options=NO_SYNC)
+    return ", ".join(dict.fromkeys(code for code in before if code)) or None, language
 
 
 def reveal_number(session: Session, contact_id: int, phone_id: int, *, user: User, now: datetime) -> str:
-    """The full number, for an officer who has business with the person; that they saw it is on record."""
+    """Return the full number, and record in the audit log that the officer saw it."""
     require_role(user, Role.STAFF, Role.APPROVER)
     phone = find_phone(session, contact_id, phone_id, user=user)
     record_contact_action(session, "contact.see_number", contact_id, user=user, now=now, phone=phone_id)
@@ -178,7 +188,10 @@ def suppress_number(
     user: User,
     now: datetime,
 ) -> None:
-    """Write to this number no more, over all organisations. Raises BadInput without a note, WrongState."""
+    """Suppress a number for all organisations.
+
+    Raises BadInput without a note, WrongState if it is suppressed for this reason already.
+    """
     require_role(user, Role.STAFF, Role.APPROVER)
     phone = find_phone(session, contact_id, phone_id, user=user)
     note = read_note(note)
@@ -186,7 +199,7 @@ def suppress_number(
     if not suppress(session, phone, reason=reason, source="officer", secret_key=secret_key, now=now):
         raise WrongState("Số này đã được chặn với cùng lý do.")
     session.flush()
-    _active(session, phone_id, reason).note = note
+    _active_suppression(session, phone_id, reason).note = note
     record_contact_action(
         session, "contact.suppress", contact_id, user=user, now=now, phone=phone_id, reason=reason.value
     )
@@ -202,13 +215,16 @@ def lift_suppression(
     user: User,
     now: datetime,
 ) -> None:
-    """Take a suppression back, at the person's own wish. The national list is for administrators alone."""
+    """Lift a suppression, at the person's own wish.
+
+    Only administrators may lift one of the do-not-call register. Raises BadInput without a note, WrongState.
+    """
     require_role(user, *([] if reason is SuppressionReason.DO_NOT_CALL else [Role.STAFF, Role.APPROVER]))
     phone = find_phone(session, contact_id, phone_id, user=user)
     note = read_note(note)
     lock_phone(session, phone.id)
-    held = _active(session, phone_id, reason)
-    held.note = "\n".join(filter(None, [held.note, note]))
+    suppression = _active_suppression(session, phone_id, reason)
+    suppression.note = "\n".join(filter(None, [suppression.note, note]))
     session.flush()
     lift_suppressions(session, phone_id, reason=reason, now=now)
     record_contact_action(
@@ -217,32 +233,32 @@ def lift_suppression(
 
 
 def find_phone(session: Session, contact_id: int, phone_id: int, *, user: User) -> Phone:
-    """One of the numbers of a person whom the user may see. Raises NotFound."""
+    """Return a number of a contact that the user may see. Raises NotFound."""
     find_contact(session, contact_id, user=user)
-    found = session.scalar(
+    phone = session.scalar(
         select(Phone)
         .join(ContactPhone, ContactPhone.phone_id == Phone.id)
         .where(ContactPhone.contact_id == contact_id, Phone.id == phone_id)
     )
-    if found is None:
+    if phone is None:
         raise NotFound("Người này không có số điện thoại đó.")
-    return found
+    return phone
 
 
-def _active(session: Session, phone_id: int, reason: SuppressionReason) -> Suppression:
-    found = session.scalar(
+def _active_suppression(session: Session, phone_id: int, reason: SuppressionReason) -> Suppression:
+    suppression = session.scalar(
         select(Suppression).where(
             Suppression.phone_id == phone_id, Suppression.reason == reason, Suppression.lifted_at.is_(None)
         )
     )
-    if found is None:
+    if suppression is None:
         raise WrongState("Số này không còn bị chặn với lý do đó. Hãy tải lại trang.")
-    return found
+    return suppression
 
 
 def read_note(note: str) -> str:
-    """On what grounds an officer acts, in one line. Raises BadInput where nothing is said."""
-    note = " ".join(note.split())[:_LONGEST_NOTE]
+    """Return the stated grounds for an action as one line. Raises BadInput if empty."""
+    note = " ".join(note.split())[:_MAX_NOTE]
     if not note:
         raise BadInput("Hãy ghi rõ căn cứ, ví dụ “bà báo qua điện thoại ngày 5/9”.")
     return note
@@ -258,7 +274,7 @@ def record_contact_action(
     changes: Mapping[str, tuple[Any, Any]] | None = None,
     **details: Any,
 ) -> None:
-    """What was done to a person goes on record: ids, and the values before and after where there are any."""
+    """Record an action on a contact in the audit log, with values before and after if any."""
     audit.record_change(
         session,
         actor_id=user.id,
@@ -272,7 +288,7 @@ def record_contact_action(
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A list that a person stands in, with the import and the row that brought them."""
+    """List that contains a contact, with the import and the row that added it."""
 
     list_id: int
     name: str
@@ -286,12 +302,12 @@ class Origin:
 
 
 def read_origins(session: Session, contact_id: int, *, user: User) -> list[Origin]:
-    """Through which lists we know a person, as far as the user may see them."""
+    """Return the lists that contain a contact, as far as the user may see them."""
     return origins_in(session, contact_id, lists=visible_lists(session, user))
 
 
 def origins_in(session: Session, contact_id: int, *, lists: Collection[int] | None) -> list[Origin]:
-    """Those of a person that are in these lists; None stands for the lists of all organisations."""
+    """Return a contact's origins among these lists; None means the lists of all organisations."""
     query = (
         select(
             ContactList.id,

@@ -1,11 +1,10 @@
-"""Search and pages of the directory.
+"""Directory of all contacts that a user may see: search by name or number, filters, pages.
 
-The directory of everybody a user may see: searched by name or number, filtered, a page at a time.
+Fast with a million contacts because a page is a range of one index: it begins behind the last contact shown
+(never OFFSET), and at most `MOST_COUNTED` are counted.
 
-Quick at a million people because a page is a stretch of one index: it begins behind the last person shown
-(never OFFSET), and what is counted is counted only up to `MOST_COUNTED`.
-
-People looked for by a number: no digit more of it than a masked one shows, or all of it by those who may see it.
+A search by number takes no more digits than a masked number shows, or all of them for users who may see
+numbers.
 """
 
 from __future__ import annotations
@@ -33,8 +32,9 @@ MOST_COUNTED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ContactFilter:
-    """What to look for. `text` is a name's words, a number's last three digits, or all of them where the user may see
-    numbers; everything else narrows it down.
+    """Search text and filters.
+
+    `text` is words of a name, the last three digits of a number, or all digits if the user may see numbers.
     """
 
     text: str = ""
@@ -47,7 +47,7 @@ class ContactFilter:
 
 @dataclass(frozen=True, slots=True)
 class ContactRow:
-    """A person in the directory. `phones` are masked, each with whether it is suppressed."""
+    """Contact in the directory. `phones` are masked numbers, each with whether it is suppressed."""
 
     id: int
     name: str
@@ -61,9 +61,9 @@ class ContactRow:
 
 @dataclass(frozen=True, slots=True)
 class ContactPage:
-    """`after` leads to the next page, "" where this is the last.
+    """Page of the directory. `after` is the cursor of the next page, "" on the last one.
 
-    `count` stops at `MOST_COUNTED`; None behind the first page, where it would only be the same again.
+    `count` stops at `MOST_COUNTED`; it is None after the first page, as it would be the same there.
     """
 
     lines: list[ContactRow]
@@ -74,7 +74,7 @@ class ContactPage:
 
 @dataclass(frozen=True, slots=True)
 class _IndexRange:
-    """People in the order of one index."""
+    """Range of contacts in the order of one index. `mark` names it in a cursor."""
 
     mark: str
     key: InstrumentedAttribute[str]
@@ -84,115 +84,124 @@ class _IndexRange:
 def read_page(
     session: Session,
     user: User,
-    wanted: ContactFilter,
+    filters: ContactFilter,
     *,
     after: str = "",
     also: Sequence[ColumnElement[bool]] = (),
 ) -> ContactPage:
-    """One page of the people that a user may see, the first where `after` is nobody of them. `also` are conditions on
-    `Contact` from the floor above.
+    """Return a page of the contacts that a user may see.
+
+    The first one if `after` is no contact among them. `also` are further conditions on `Contact`.
     """
-    conditions = [*_filters(session, user, wanted), *also]
-    stretches = _stretches(wanted.text, user)
-    behind = _behind(session, stretches, conditions, after=after)
-    ids = _ids(session, stretches, conditions, mark=after[:1], behind=behind)
+    conditions = [*_filters(session, user, filters), *also]
+    ranges = _index_ranges(filters.text, user)
+    cursor = _find_cursor(session, ranges, conditions, after=after)
+    ids = _ids(session, ranges, conditions, mark=after[:1], cursor=cursor)
     more = len(ids) > ON_A_PAGE
     shown = ids[:ON_A_PAGE]
     count = 0
-    for stretch in [] if behind else stretches:
-        count += _count(session, stretch, conditions, most=MOST_COUNTED + 1 - count)
+    for index_range in [] if cursor else ranges:
+        count += _count(session, index_range, conditions, limit=MOST_COUNTED + 1 - count)
     return ContactPage(
         lines=_lines(session, user, [contact_id for _, contact_id in shown]),
         after=f"{shown[-1][0]}{shown[-1][1]}" if more else "",
-        count=None if behind else min(count, MOST_COUNTED),
+        count=None if cursor else min(count, MOST_COUNTED),
         is_more=count > MOST_COUNTED,
     )
 
 
 def record_search(session: Session, text: str, *, user: User, now: datetime) -> None:
-    """Whom a whole number belongs to is on record for whoever looks for it, as a look at the number is.
+    """Record a search for a whole number in the audit log, as a revealed number is.
 
-    Raises NotAllowed where the user may not see numbers. Other texts are nobody's number.
+    Searches for other texts are not recorded. Raises NotAllowed if the user may not see numbers.
     """
     numbers = whole_numbers(text)
     if not numbers:
         return
     require_role(user, *SEE_NUMBERS)
-    theirs = select(Contact.id).where(
+    owners = select(Contact.id).where(
         *_filters(session, user, ContactFilter()), has_phone(Phone.e164.in_(numbers))
     )
-    found = [*map(str, session.scalars(theirs))]
-    for who in found or ["all"]:
+    contact_ids = [*map(str, session.scalars(owners))]
+    for contact_id in contact_ids or ["all"]:
         audit.record(
             session,
             actor_id=user.id,
             action="contact.search_number",
-            subject=f"contacts:{who}",
+            subject=f"contacts:{contact_id}",
             now=now,
-            found=len(found),
+            found=len(contact_ids),
         )
 
 
 def visible_lists(session: Session, user: User) -> set[int] | None:
-    """The lists whose people a user may see; None means everybody, in a list or not."""
-    seen = organisations_of(session, user)
-    if seen is None:
+    """Return the lists whose contacts a user may see; None means all contacts, in a list or not."""
+    organisations = organisations_of(session, user)
+    if organisations is None:
         return None
-    return set(session.scalars(select(ContactList.id).where(ContactList.organisation_id.in_(seen))))
+    return set(session.scalars(select(ContactList.id).where(ContactList.organisation_id.in_(organisations))))
 
 
 def is_in(lists: set[int]) -> ColumnElement[bool]:
-    """The condition that a contact stands in one of these lists."""
+    """Return the condition that a contact is in one of these lists."""
     return exists(
         select(literal(1)).where(Membership.contact_id == Contact.id, Membership.list_id.in_(lists))
     )
 
 
 def people_visible_to(session: Session, user: User) -> ColumnElement[bool]:
-    """The condition on Contact under every read of a person: in a list that the user may see, and within their area."""
+    """Return the scope condition on Contact: in a list that the user may see, and within their area."""
     lists = visible_lists(session, user)
     return and_(true() if lists is None else is_in(lists), within_area(session, user, Contact.area_code))
 
 
-def _stretches(text: str, user: User) -> list[_IndexRange]:
-    """A number's digits, or a name: first the names that begin so, then those whose given name does."""
+def _index_ranges(text: str, user: User) -> list[_IndexRange]:
+    """Return the index ranges to search.
+
+    For a name first the full names that begin with it, then the given names that do.
+    """
     if is_of_a_number(text):
         return [_IndexRange("g", Contact.given_key, has_number(text, user))]
     words = words_of(text)
     if not words:
         return [_IndexRange("g", Contact.given_key)]
-    begins_so = begins(Contact.name_key, "".join(words))
-    *before, last = words
-    given = and_(
-        not_(begins_so),
+    name_begins = begins(Contact.name_key, "".join(words))
+    *first_words, last = words
+    given_name_begins = and_(
+        not_(name_begins),
         begins(Contact.given_key, last),
-        *(Contact.given_key.contains(f" {word}", autoescape=True) for word in before),
+        *(Contact.given_key.contains(f" {word}", autoescape=True) for word in first_words),
     )
-    return [_IndexRange("n", Contact.name_key, begins_so), _IndexRange("g", Contact.given_key, given)]
+    return [
+        _IndexRange("n", Contact.name_key, name_begins),
+        _IndexRange("g", Contact.given_key, given_name_begins),
+    ]
 
 
-def _filters(session: Session, user: User, wanted: ContactFilter) -> list[ColumnElement[bool]]:
+def _filters(session: Session, user: User, filters: ContactFilter) -> list[ColumnElement[bool]]:
     conditions = [within_area(session, user, Contact.area_code)]
     lists = visible_lists(session, user)
-    if wanted.organisation_id is not None:
+    if filters.organisation_id is not None:
         below = descendants(
-            session.execute(select(Organisation.id, Organisation.parent_id)), [wanted.organisation_id]
+            session.execute(select(Organisation.id, Organisation.parent_id)), [filters.organisation_id]
         )
-        of_it = set(session.scalars(select(ContactList.id).where(ContactList.organisation_id.in_(below))))
-        lists = of_it if lists is None else lists & of_it
-    if wanted.list_id is not None:
-        lists = {wanted.list_id} if lists is None else lists & {wanted.list_id}
+        organisation_lists = set(
+            session.scalars(select(ContactList.id).where(ContactList.organisation_id.in_(below)))
+        )
+        lists = organisation_lists if lists is None else lists & organisation_lists
+    if filters.list_id is not None:
+        lists = {filters.list_id} if lists is None else lists & {filters.list_id}
     if lists is not None:
         conditions.append(is_in(lists))
-    if wanted.area_code:
-        within = areas_within(session, [wanted.area_code])
+    if filters.area_code:
+        within = areas_within(session, [filters.area_code])
         if not _is_everywhere(session, within):
             conditions.append(Contact.area_code.in_(within))
-    if wanted.smartphone in ("yes", "no"):
-        conditions.append(Contact.has_smartphone.is_(wanted.smartphone == "yes"))
-    elif wanted.smartphone == "unknown":
+    if filters.smartphone in ("yes", "no"):
+        conditions.append(Contact.has_smartphone.is_(filters.smartphone == "yes"))
+    elif filters.smartphone == "unknown":
         conditions.append(Contact.has_smartphone.is_(None))
-    if wanted.suppressed:
+    if filters.suppressed:
         conditions.append(
             Contact.id.in_(
                 select(ContactPhone.contact_id)
@@ -209,53 +218,57 @@ def _is_everywhere(session: Session, within: set[str]) -> bool:
 
 def _ids(
     session: Session,
-    stretches: list[_IndexRange],
+    ranges: list[_IndexRange],
     conditions: list[ColumnElement[bool]],
     *,
     mark: str,
-    behind: Contact | None,
+    cursor: Contact | None,
 ) -> list[tuple[str, int]]:
-    """Where each person stands: the stretch's mark and the id; one more than a page where there are more."""
-    found: list[tuple[str, int]] = []
-    for stretch in stretches:
-        if behind is not None and mark != stretch.mark and not found:
-            continue  # shown already
+    """Return the range's mark and the id of each contact; one more than a page if there are more."""
+    ids: list[tuple[str, int]] = []
+    for index_range in ranges:
+        if cursor is not None and mark != index_range.mark and not ids:
+            continue  # shown on an earlier page
         query = select(Contact.id).where(*conditions)
-        if stretch.where is not None:
-            query = query.where(stretch.where)
-        if behind is not None and mark == stretch.mark:
-            key, last = getattr(behind, stretch.key.key), behind.id
-            query = query.where(or_(stretch.key > key, and_(stretch.key == key, Contact.id > last)))
-            query = query.where(stretch.key >= key)  # what an index can begin at
-            behind = None
-        query = query.order_by(stretch.key, Contact.id).limit(ON_A_PAGE + 1 - len(found))
-        found += [(stretch.mark, contact_id) for contact_id in session.scalars(query)]
-        if len(found) > ON_A_PAGE:
+        if index_range.where is not None:
+            query = query.where(index_range.where)
+        if cursor is not None and mark == index_range.mark:
+            key, last = getattr(cursor, index_range.key.key), cursor.id
+            query = query.where(or_(index_range.key > key, and_(index_range.key == key, Contact.id > last)))
+            query = query.where(index_range.key >= key)  # lets the index scan start here
+            cursor = None
+        query = query.order_by(index_range.key, Contact.id).limit(ON_A_PAGE + 1 - len(ids))
+        ids += [(index_range.mark, contact_id) for contact_id in session.scalars(query)]
+        if len(ids) > ON_A_PAGE:
             break
-    return found
+    return ids
 
 
-def _behind(
-    session: Session, stretches: list[_IndexRange], conditions: list[ColumnElement[bool]], *, after: str
+def _find_cursor(
+    session: Session, ranges: list[_IndexRange], conditions: list[ColumnElement[bool]], *, after: str
 ) -> Contact | None:
-    """The last person of the page before. Anybody else's place would tell where in the order of names they stand."""
+    """Return the last contact of the page before, or None.
+
+    Only if it matches the conditions: the position of any other contact would reveal where its name is in the
+    order.
+    """
     number = after[1:]
-    stretch = next((each for each in stretches if each.mark == after[:1]), None)
-    if stretch is None or not (number.isascii() and number.isdigit()):
+    index_range = next((candidate for candidate in ranges if candidate.mark == after[:1]), None)
+    if index_range is None or not (number.isascii() and number.isdigit()):
         return None
     query = select(Contact).where(Contact.id == int(number), *conditions)
-    return session.scalar(query if stretch.where is None else query.where(stretch.where))
+    return session.scalar(query if index_range.where is None else query.where(index_range.where))
 
 
 def _count(
-    session: Session, stretch: _IndexRange, conditions: list[ColumnElement[bool]], *, most: int
+    session: Session, index_range: _IndexRange, conditions: list[ColumnElement[bool]], *, limit: int
 ) -> int:
-    if most <= 0:
+    if limit <= 0:
         return 0
     query = select(literal(1)).select_from(Contact).where(*conditions)
-    if stretch.where is not None:
-        query = query.where(stretch.where)
-    return session.scalar(select(func.count()).select_from(query.limit(most).subquery())) or 0
+    if index_range.where is not None:
+        query = query.where(index_range.where)
+    return session.scalar(select(func.count()).select_from(query.limit(limit).subquery())) or 0
 
 
 def _lines(session: Session, user: User, ids: list[int]) -> list[ContactRow]:
@@ -285,52 +298,52 @@ def _lines(session: Session, user: User, ids: list[int]) -> list[ContactRow]:
     )
     for contact_id, e164, is_suppressed in phones:
         lines[contact_id].phones.append((mask_number(e164), is_suppressed))
-    seen = visible_lists(session, user)
+    visible = visible_lists(session, user)
     for contact_id, list_id, name in session.execute(
         select(Membership.contact_id, ContactList.id, ContactList.name)
         .join(ContactList, ContactList.id == Membership.list_id)
         .where(Membership.contact_id.in_(ids))
         .order_by(ContactList.name)
     ):
-        if seen is None or list_id in seen:
+        if visible is None or list_id in visible:
             lines[contact_id].lists.append(name)
     return [lines[contact_id] for contact_id in ids]
 
 
 SEE_NUMBERS = (Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER)
 LAST_DIGITS = 3
-_LAST = "\U0010ffff"
+_LAST_CHARACTER = "\U0010ffff"
 
 
 def has_number(text: str, user: User) -> ColumnElement[bool]:
-    """The condition that a contact has the number that was typed: its last three digits, or all of them."""
+    """Return the condition that a contact has this number: its last three digits, or all of them."""
     digits = "".join(letter for letter in text if letter.isdecimal())
     if len(digits) == LAST_DIGITS:
         return has_phone(begins(Phone.reversed, digits[::-1]))
-    whole = whole_numbers(text)
-    if whole and user.role in SEE_NUMBERS:
-        return has_phone(Phone.e164.in_(whole))
+    numbers = whole_numbers(text)
+    if numbers and user.role in SEE_NUMBERS:
+        return has_phone(Phone.e164.in_(numbers))
     return false()
 
 
 def is_of_a_number(text: str) -> bool:
-    """Are these a number's digits and no name?"""
+    """Return whether a text has digits and no letters."""
     return any(map(str.isdecimal, text)) and not any(map(str.isalpha, text))
 
 
 def whole_numbers(text: str) -> tuple[str, ...]:
-    """The numbers, E.164, that were typed in full."""
+    """Return the numbers, E.164, that a text contains in full."""
     return read_phone_cell(text).numbers if is_of_a_number(text) else ()
 
 
-def has_phone(found: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The condition that a contact is on a phone of which `found` is true."""
+def has_phone(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a contact has a phone that meets a condition."""
     return Contact.id.in_(
-        select(ContactPhone.contact_id).join(Phone, Phone.id == ContactPhone.phone_id).where(found)
+        select(ContactPhone.contact_id).join(Phone, Phone.id == ContactPhone.phone_id).where(condition)
     )
 
 
 def begins(column: InstrumentedAttribute[str], start: str) -> ColumnElement[bool]:
-    """The condition that a column's text begins so."""
-    # A range, as every database answers it from the index.
-    return and_(column >= start, column < start + _LAST)
+    """Return the condition that a column's text begins with `start`."""
+    # A range, not LIKE: every database can use the index for it.
+    return and_(column >= start, column < start + _LAST_CHARACTER)

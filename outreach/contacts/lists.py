@@ -1,8 +1,7 @@
-"""Lists, their imports, their legal basis.
+"""Contact lists of organisations, with their uploads, imports and legal basis.
 
-Organisations' lists: which there are, what stands in them, and new ones.
-
-On what basis the people of a list may be written to, since when, and by whom that was written down.
+The legal basis is why the contacts of a list may be messaged, and since when. Who recorded it is in the audit
+log.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ from outreach.models.contacts import (
 from outreach.rules.errors import BadInput, NotFound
 
 LONGEST_NAME = 120
-_STILL_OPEN = (UploadState.CHECKING, UploadState.READY, UploadState.STORING)
+_OPEN_STATES = (UploadState.CHECKING, UploadState.READY, UploadState.STORING)
 
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """A list with its figures. review: rows of its imports that wait for a decision, questions among them."""
+    """List with its counts. review: open issues of its imports, questions included."""
 
     id: int
     name: str
@@ -50,7 +49,7 @@ class ListRow:
 
 
 def read_lists(session: Session, user: User, *, list_id: int | None = None) -> list[ListRow]:
-    """The lists that a user may see, by organisation and name; only the one where `list_id` is given."""
+    """Return the lists that a user may see, by organisation and name; or only the one with `list_id`."""
     query = (
         select(ContactList, Organisation.name)
         .join(Organisation, Organisation.id == ContactList.organisation_id)
@@ -60,7 +59,7 @@ def read_lists(session: Session, user: User, *, list_id: int | None = None) -> l
     if list_id is not None:
         query = query.where(ContactList.id == list_id)
     rows = session.execute(query).all()
-    ids = [made.id for made, _ in rows]
+    ids = [contact_list.id for contact_list, _ in rows]
     people = _counts(session, Membership.list_id, ids)
     review = _counts(
         session,
@@ -70,7 +69,7 @@ def read_lists(session: Session, user: User, *, list_id: int | None = None) -> l
         ImportIssue.status != "reject",
         ImportIssue.decision.is_(None),
     )
-    brought = {
+    imports = {
         list_id: (count, last)
         for list_id, count, last in session.execute(
             select(ListImport.list_id, func.count(), func.max(ListImport.imported_at))
@@ -80,31 +79,31 @@ def read_lists(session: Session, user: User, *, list_id: int | None = None) -> l
     }
     return [
         ListRow(
-            id=made.id,
-            name=made.name,
-            organisation_id=made.organisation_id,
+            id=contact_list.id,
+            name=contact_list.name,
+            organisation_id=contact_list.organisation_id,
             organisation=organisation,
-            people=people.get(made.id, 0),
-            imports=brought.get(made.id, (0, None))[0],
-            review=review.get(made.id, 0),
-            last_import=brought.get(made.id, (0, None))[1],
-            basis=made.basis,
-            basis_since=made.basis_since,
-            basis_note=made.basis_note,
+            people=people.get(contact_list.id, 0),
+            imports=imports.get(contact_list.id, (0, None))[0],
+            review=review.get(contact_list.id, 0),
+            last_import=imports.get(contact_list.id, (0, None))[1],
+            basis=contact_list.basis,
+            basis_since=contact_list.basis_since,
+            basis_note=contact_list.basis_note,
         )
-        for made, organisation in rows
+        for contact_list, organisation in rows
     ]
 
 
-def _counts(session: Session, column: Any, ids: list[int], joined: Any = None, *where: Any) -> dict[int, int]:
+def _counts(session: Session, column: Any, ids: list[int], table: Any = None, *where: Any) -> dict[int, int]:
     query = select(column, func.count()).where(column.in_(ids), *where).group_by(column)
-    if joined is not None:
-        query = query.join(joined, joined.import_id == ListImport.id)
+    if table is not None:
+        query = query.join(table, table.import_id == ListImport.id)
     return dict(session.execute(query).all())
 
 
 def read_names(session: Session, user: User) -> list[tuple[int, str, str]]:
-    """(id, name, organisation) of every list that a user may see, for a choice."""
+    """Return (id, name, organisation) of every list that a user may see, for a select field."""
     return [
         (list_id, name, organisation)
         for list_id, name, organisation in session.execute(
@@ -117,10 +116,10 @@ def read_names(session: Session, user: User) -> list[tuple[int, str, str]]:
 
 
 def read_organisations(session: Session, user: User) -> list[tuple[int, str]]:
-    """(id, name) of the organisations that a user may see."""
+    """Return (id, name) of the organisations that a user may see."""
     return [
-        (found, name)
-        for found, name in session.execute(
+        (organisation_id, name)
+        for organisation_id, name in session.execute(
             select(Organisation.id, Organisation.name)
             .where(visible_to(session, user, Organisation.id))
             .order_by(Organisation.name)
@@ -131,7 +130,7 @@ def read_organisations(session: Session, user: User) -> list[tuple[int, str]]:
 def read_uploads(
     session: Session, user: User, *, list_id: int | None = None, only_open: bool = False, limit: int = 50
 ) -> list[tuple[Upload, str, str]]:
-    """The latest uploads into the lists that a user may see: (upload, list, who handed it in)."""
+    """Return the latest uploads into lists that a user may see: (upload, list, uploader)."""
     query = (
         select(Upload, ContactList.name, case((User.name != "", User.name), else_=User.email))
         .join(ContactList, ContactList.id == Upload.list_id)
@@ -143,12 +142,15 @@ def read_uploads(
     if list_id is not None:
         query = query.where(Upload.list_id == list_id)
     if only_open:
-        query = query.where(Upload.state.in_(_STILL_OPEN))
+        query = query.where(Upload.state.in_(_OPEN_STATES))
     return [(upload, name, by) for upload, name, by in session.execute(query)]
 
 
 def read_imports(session: Session, list_id: int, *, limit: int = 100) -> list[ListImport]:
-    """What a list was filled from, the latest first. The caller has found the list for the user."""
+    """Return a list's imports, latest first.
+
+    Without a scope check: the caller must have found the list for the user.
+    """
     query = (
         select(ListImport).where(ListImport.list_id == list_id).order_by(ListImport.id.desc()).limit(limit)
     )
@@ -165,7 +167,10 @@ def create_list(
     basis: str = "",
     basis_note: str = "",
 ) -> ContactList:
-    """A new list; its basis counts from today. Raises BadInput for an empty or taken name or a basis, NotFound, NotAllowed."""
+    """Create a list. A legal basis counts from today.
+
+    Raises BadInput for an empty or taken name or an invalid basis, NotFound, NotAllowed.
+    """
     require_role(user, Role.STAFF, Role.APPROVER)
     name = " ".join(name.split())
     if not name:
@@ -182,19 +187,19 @@ def create_list(
     taken = select(ContactList.id).where(ContactList.organisation_id == owner, ContactList.name == name)
     if session.scalar(taken):
         raise BadInput(f"Tổ chức này đã có danh sách tên “{name}”. Hãy chọn danh sách đó hoặc đặt tên khác.")
-    made = ContactList(organisation_id=owner, name=name, created_at=now)
+    contact_list = ContactList(organisation_id=owner, name=name, created_at=now)
     if basis:
-        set_basis(made, basis=basis, since=now.date().isoformat(), note=basis_note, today=now.date())
-    session.add(made)
+        set_basis(contact_list, basis=basis, since=now.date().isoformat(), note=basis_note, today=now.date())
+    session.add(contact_list)
     session.flush()
     audit.record(
         session,
         actor_id=user.id,
         action="list.create",
-        subject=f"contact_lists:{made.id}",
+        subject=f"contact_lists:{contact_list.id}",
         now=now,
     )
-    return made
+    return contact_list
 
 
 LONGEST_NOTE = 200
@@ -203,20 +208,20 @@ LONGEST_NOTE = 200
 def record_basis(
     session: Session, list_id: int, *, basis: str, since: str, note: str, user: User, now: datetime
 ) -> ContactList:
-    """Write down a list's basis; it counts for every audience from then on. `since`: YYYY-MM-DD, "" is not known.
+    """Record a list's legal basis. It applies to every audience from now on.
 
-    Raises NotFound, NotAllowed, BadInput for a basis that is none, a date that is none or lies ahead, a duty without
-    the paper that gives it.
+    `since`: YYYY-MM-DD, "" if not known. Raises NotFound, NotAllowed, BadInput for an unknown basis, an
+    invalid or future date, or a duty without the document that assigns it.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
-    found = session.scalar(
+    contact_list = session.scalar(
         select(ContactList)
         .where(ContactList.id == list_id, visible_to(session, user, ContactList.organisation_id))
         .with_for_update()
     )
-    if found is None:
+    if contact_list is None:
         raise NotFound("Không có danh sách này, hoặc nằm ngoài phạm vi của bạn.")
-    set_basis(found, basis=basis, since=since, note=note, today=now.date())
+    set_basis(contact_list, basis=basis, since=since, note=note, today=now.date())
     audit.record(
         session,
         actor_id=user.id,
@@ -225,11 +230,11 @@ def record_basis(
         now=now,
         basis=basis,
     )
-    return found
+    return contact_list
 
 
-def set_basis(to: ContactList, *, basis: str, since: str, note: str, today: date) -> None:
-    """Set a list's basis. Raises BadInput as `record_basis` does."""
+def set_basis(contact_list: ContactList, *, basis: str, since: str, note: str, today: date) -> None:
+    """Set a list's legal basis. Raises BadInput as `record_basis` does."""
     note = " ".join(note.split())
     if basis not in list(LegalBasis):
         raise BadInput(
@@ -247,4 +252,8 @@ def set_basis(to: ContactList, *, basis: str, since: str, note: str, today: date
         raise BadInput("Ngày có căn cứ chưa đúng. Hãy chọn lại ngày.") from None
     if day and day > today:
         raise BadInput("Ngày có căn cứ nằm ở tương lai. Hãy chọn lại ngày.")
-    to.basis, to.basis_since, to.basis_note = LegalBasis(basis), day.isoformat() if day else None, note
+    contact_list.basis, contact_list.basis_since, contact_list.basis_note = (
+        LegalBasis(basis),
+        day.isoformat() if day else None,
+        note,
+    )

@@ -1,9 +1,7 @@
-"""Phone rows: find or create; add to or remove from a contact.
+"""Phones: find or create them, add them to contacts or remove them.
 
-A person's numbers as officers put them right. What was taken off somebody is kept: as history, and so that a list that
-lags behind does not bring it back.
-
-Numbers that lists bring: each one row, suppressed from the start where it was suppressed before.
+A number removed from a contact stays on record: as history, and so that an outdated list does not add it
+again. A new phone is suppressed from the start if its number was suppressed before.
 """
 
 from __future__ import annotations
@@ -44,24 +42,24 @@ from outreach.rules.phone_numbers import PhoneStatus
 def add_number(
     session: Session, contact_id: int, number: str, *, secret_key: str, user: User, now: datetime
 ) -> None:
-    """One more number of the person's, behind those they have. Raises BadInput, NotFound, NotAllowed.
+    """Add a number to a contact, after its present ones. Raises BadInput, NotFound, NotAllowed.
 
-    A campaign writes to the first that may be written to.
+    A campaign uses the first number that may be messaged.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     person = find_contact(session, contact_id, user=user)
-    read = read_phone_cell(number)
-    if read.status is not PhoneStatus.OK or len(read.numbers) != 1:
+    cell = read_phone_cell(number)
+    if cell.status is not PhoneStatus.OK or len(cell.numbers) != 1:
         raise BadInput("Số điện thoại chưa đúng. Hãy gõ một số di động, ví dụ 0905 000 123.")
-    e164 = read.numbers[0]
+    e164 = cell.numbers[0]
     phone_id = find_or_create_phones(session, [e164], secret_key=secret_key, now=now)[e164]
-    theirs = select(ContactPhone.position).where(ContactPhone.contact_id == contact_id)
-    if session.execute(theirs.where(ContactPhone.phone_id == phone_id)).first():
+    positions = select(ContactPhone.position).where(ContactPhone.contact_id == contact_id)
+    if session.execute(positions.where(ContactPhone.phone_id == phone_id)).first():
         raise BadInput("Người này đã có số đó.")
-    position = max(session.scalars(theirs), default=0) + 1
+    position = max(session.scalars(positions), default=0) + 1
     session.add(ContactPhone(contact_id=contact_id, phone_id=phone_id, position=position))
     carry_over_opt_outs(session, {contact_id: [phone_id]}, source="officer", secret_key=secret_key, now=now)
-    _give_back(session, contact_id, phone_id, now=now)
+    _mark_restored(session, contact_id, phone_id, now=now)
     person.updated_at = now
     record_contact_action(
         session,
@@ -85,17 +83,17 @@ def remove_number(
     now: datetime,
     opted_out: bool = True,
 ) -> None:
-    """The number is not this person's; what was sent to it and its suppressions stay. Raises BadInput without a note.
+    """Remove a wrong number from a contact. What was sent to it and its suppressions stay.
 
-    One that nobody else has is not written to any more: messages under way to it would reach a stranger. An opt-out on
-    it was the person's, whose other numbers are left alone as well, unless whoever else has the number `opted_out`:
-    False says so.
+    If no other contact has it, it is suppressed: queued messages would reach a stranger. An opt-out on it is
+    taken as this contact's, so the other numbers are suppressed as well; `opted_out=False` says that it was
+    somebody else's. Raises BadInput without a note.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     phone = find_phone(session, contact_id, phone_id, user=user)
     note = read_note(note)
-    theirs = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
-    lock_phones(session, session.scalars(theirs).all())
+    phone_ids = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
+    lock_phones(session, session.scalars(phone_ids).all())
     opted_out = opted_out and has_suppression(session, phone_id, SuppressionReason.OPT_OUT)
     if opted_out:
         links = [(contact_id, phone_id)]
@@ -125,7 +123,7 @@ def remove_number(
 
 @dataclass(frozen=True, slots=True)
 class RemovedNumber:
-    """One of a person's former numbers, who took it off and why."""
+    """Former number of a contact, with who removed it and why."""
 
     e164: str
     by: str
@@ -135,7 +133,10 @@ class RemovedNumber:
 
 
 def read_removed(session: Session, contact_id: int) -> list[RemovedNumber]:
-    """A person's former numbers, the latest first. The caller has found the person for the user."""
+    """Return a contact's former numbers, latest first.
+
+    Without a scope check: the caller must have found the contact for the user.
+    """
     rows = session.execute(
         select(Phone.e164, User.name, User.email, RemovedPhone)
         .join(RemovedPhone, RemovedPhone.phone_id == Phone.id)
@@ -144,27 +145,29 @@ def read_removed(session: Session, contact_id: int) -> list[RemovedNumber]:
         .order_by(RemovedPhone.id.desc())
     )
     return [
-        RemovedNumber(e164, name or email or "", each.note, each.removed_at, each.restored_at)
-        for e164, name, email, each in rows
+        RemovedNumber(e164, name or email or "", removed.note, removed.removed_at, removed.restored_at)
+        for e164, name, email, removed in rows
     ]
 
 
 def former_owners(session: Session, phones: Collection[int]) -> set[tuple[int, int]]:
-    """(person, phone) for those of these phones that were taken off somebody and not given back."""
-    found = session.execute(
+    """Return (contact id, phone id) of those phones that were removed from a contact and not restored."""
+    rows = session.execute(
         select(RemovedPhone.contact_id, RemovedPhone.phone_id).where(
             RemovedPhone.phone_id.in_(values_subquery(session, phones, BigInteger)),
             RemovedPhone.restored_at.is_(None),
         )
     )
-    return {(contact_id, phone_id) for contact_id, phone_id in found}
+    return {(contact_id, phone_id) for contact_id, phone_id in rows}
 
 
 def carry_over_opt_outs(
     session: Session, added: Mapping[int, Collection[int]], *, source: str, secret_key: str, now: datetime
 ) -> None:
-    """Numbers that people have just been given (person to phones): of those who opted out on a number that they have no
-    more and have not said otherwise since, the new ones are suppressed as well.
+    """Suppress newly added numbers of contacts who opted out on a number they no longer have.
+
+    `added`: contact id to phone ids. Not for contacts who can be messaged on other numbers again: they
+    withdrew the opt-out.
     """
     if not added:
         return
@@ -184,22 +187,26 @@ def carry_over_opt_outs(
     )
     if not opted_out:
         return
-    held: dict[int, set[int]] = {contact_id: set() for contact_id in opted_out}
+    current_phones: dict[int, set[int]] = {contact_id: set() for contact_id in opted_out}
     for contact_id, phone_id in session.execute(
         select(ContactPhone.contact_id, ContactPhone.phone_id).where(
             ContactPhone.contact_id.in_(values_subquery(session, opted_out, BigInteger))
         )
     ):
-        held[contact_id].add(phone_id)
-    # Whose other numbers may be written to again has said so.
-    left_alone = opted_out_contacts(session, opted_out)
-    left_alone |= {contact_id for contact_id, phones in held.items() if phones <= {*added[contact_id]}}
-    for phone in lock_phones(session, {phone_id for each in left_alone for phone_id in added[each]}):
+        current_phones[contact_id].add(phone_id)
+    # A contact whose other numbers are not suppressed has withdrawn the opt-out.
+    suppressed = opted_out_contacts(session, opted_out)
+    suppressed |= {
+        contact_id for contact_id, phones in current_phones.items() if phones <= {*added[contact_id]}
+    }
+    for phone in lock_phones(
+        session, {phone_id for contact_id in suppressed for phone_id in added[contact_id]}
+    ):
         suppress(session, phone, reason=opt_out, source=source, secret_key=secret_key, now=now)
 
 
-def _give_back(session: Session, contact_id: int, phone_id: int, *, now: datetime) -> None:
-    """The number is the person's again."""
+def _mark_restored(session: Session, contact_id: int, phone_id: int, *, now: datetime) -> None:
+    """Mark a removed number as restored to the contact."""
     session.execute(
         update(RemovedPhone)
         .where(
@@ -221,36 +228,42 @@ ON CONFLICT (e164) DO NOTHING RETURNING e164, id
 def find_or_create_phones(
     session: Session, numbers: Iterable[str], *, secret_key: str, now: datetime
 ) -> dict[str, int]:
-    """Each number's row by the number, made where it is not there yet."""
-    wanted = sorted(set(numbers))
-    found = find_phones(session, wanted)
-    missing = [number for number in wanted if number not in found]
-    return found | create_phones(session, missing, secret_key=secret_key, now=now)
+    """Return the phone id of each number, created if it does not exist."""
+    unique = sorted(set(numbers))
+    existing = find_phones(session, unique)
+    missing = [number for number in unique if number not in existing]
+    return existing | create_phones(session, missing, secret_key=secret_key, now=now)
 
 
 def create_phones(
     session: Session, numbers: Sequence[str], *, secret_key: str, now: datetime
 ) -> dict[str, int]:
-    """Rows of numbers that were not there a moment ago, by number; each once, in order."""
+    """Create phones for new numbers. Returns ids by number.
+
+    `numbers` must be unique and sorted, and missing a moment ago.
+    """
     if not numbers:
         return {}
-    made = _make(session, numbers, now=now)
-    _remember_suppressions(session, made, secret_key=secret_key)
-    return made
+    created = _insert_phones(session, numbers, now=now)
+    _remember_suppressions(session, created, secret_key=secret_key)
+    return created
 
 
 def find_phones(session: Session, numbers: Collection[str]) -> dict[str, int]:
-    """The rows of those numbers that are there."""
+    """Return the phone ids of those numbers that exist."""
     if not numbers:
         return {}
-    wanted = select(Phone.e164, Phone.id).where(Phone.e164.in_(values_subquery(session, numbers, String)))
-    return dict(session.execute(wanted).all())
+    query = select(Phone.e164, Phone.id).where(Phone.e164.in_(values_subquery(session, numbers, String)))
+    return dict(session.execute(query).all())
 
 
-def remember_languages(session: Session, spoken: Iterable[tuple[str, Iterable[int]]]) -> None:
-    """Give phones the language that a list writes beside them, where none was known: (as written, phones)."""
+def remember_languages(session: Session, languages: Iterable[tuple[str, Iterable[int]]]) -> None:
+    """Set the language of phones that have none.
+
+    `languages`: (language as written in a list, phone ids).
+    """
     phones: dict[str, set[int]] = {}
-    for written, ids in spoken:
+    for written, ids in languages:
         if written and (code := language_code(written)):
             phones.setdefault(code, set()).update(ids)
     for code, ids in sorted(phones.items()):
@@ -262,20 +275,24 @@ def remember_languages(session: Session, spoken: Iterable[tuple[str, Iterable[in
         )
 
 
-def _make(session: Session, numbers: Sequence[str], *, now: datetime) -> dict[str, int]:
+def _insert_phones(session: Session, numbers: Sequence[str], *, now: datetime) -> dict[str, int]:
     table = Phone.__table__
-    if session.get_bind().dialect.name == "sqlite":  # the write lock is ours: nobody can bring them meanwhile
+    if (
+        session.get_bind().dialect.name == "sqlite"
+    ):  # the write lock is held: no other process can add them meanwhile
         ids = reserve_ids(session, table, len(numbers))
         rows = [(phone_id, e164, e164[::-1]) for phone_id, e164 in zip(ids, numbers, strict=True)]
         insert_rows(session, table, ("id", "e164", "reversed"), rows, always={"created_at": now})
         return dict(zip(numbers, ids, strict=True))
-    # A reply may bring the same number at this moment: whoever is second takes the first one's row.
-    made: dict[str, int] = dict(session.execute(_INSERT_NUMBERS, {"numbers": [*numbers], "now": now}).all())
-    return made | find_phones(session, [number for number in numbers if number not in made])
+    # A reply may create the same number at this moment: the second transaction uses the first one's row.
+    created: dict[str, int] = dict(
+        session.execute(_INSERT_NUMBERS, {"numbers": [*numbers], "now": now}).all()
+    )
+    return created | find_phones(session, [number for number in numbers if number not in created])
 
 
 def _remember_suppressions(session: Session, phones: dict[str, int], *, secret_key: str) -> None:
-    """A number that was suppressed before its person was erased is suppressed still when it returns."""
+    """Link suppressions from before an erasure to the new phones of their numbers."""
     without_phone = Suppression.phone_id.is_(None)
     if not session.scalar(select(exists(select(literal(1)).where(without_phone)))):
         return

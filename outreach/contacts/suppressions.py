@@ -1,4 +1,4 @@
-"""Numbers that are not written to. Takes the session of the caller's transaction; the use case commits."""
+"""Suppressions: numbers that are not messaged. All functions work in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ from outreach.rules.identity import ERASED
 
 
 def hash_number(e164: str, *, secret_key: str) -> str:
-    """Keyed hash of a number: found again when it returns, not to be guessed from the table alone."""
+    """Return the keyed hash of a number.
+
+    A number that returns is recognised; the table alone does not allow guessing it.
+    """
     return number_hasher(secret_key)(e164)
 
 
 def number_hasher(secret_key: str) -> Callable[[str], str]:
-    """`hash_number` for many numbers: the key is worked in once."""
-    keyed = hmac.new(f"suppression/{secret_key}".encode(), digestmod=hashlib.sha256)
+    """Return `hash_number` for many numbers; the key is processed once."""
+    keyed_hash = hmac.new(f"suppression/{secret_key}".encode(), digestmod=hashlib.sha256)
 
     def hashed(e164: str) -> str:
-        each = keyed.copy()
-        each.update(e164.encode())
-        return each.hexdigest()
+        digest = keyed_hash.copy()
+        digest.update(e164.encode())
+        return digest.hexdigest()
 
     return hashed
 
 
 def lock_phones(session: Session, ids: Collection[int]) -> list[Phone]:
-    """As `lock_phone`, several in the order in which everybody locks them."""
+    """Lock several phones, as `lock_phone`, in the order of ids that all transactions use."""
     return [lock_phone(session, phone_id) for phone_id in sorted(ids)]
 
 
 def lock_phone(session: Session, phone_id: int) -> Phone:
-    """The phone's row, locked until the transaction ends: a claim of the same phone waits, or we for it."""
+    """Lock a phone until the transaction ends; a claim of the same phone waits for it, or the reverse."""
     return session.execute(
         select(Phone).where(Phone.id == phone_id).with_for_update(key_share=True)
     ).scalar_one()
@@ -54,7 +57,10 @@ def suppress(
     now: datetime,
     note: str = "",
 ) -> bool:
-    """Suppress a number. False when it already was for this reason, or was erased. The phone's row must be locked."""
+    """Suppress a number. The phone's row must be locked.
+
+    Returns False if it already is for this reason, or if the number was erased.
+    """
     if phone.e164.startswith(ERASED) or has_suppression(session, phone.id, reason):
         return False
     session.add(
@@ -71,11 +77,11 @@ def suppress(
 
 
 def has_suppression(session: Session, phone_id: int, reason: SuppressionReason) -> bool:
-    """Whether the number is suppressed for this reason now."""
-    found = select(Suppression.id).where(
+    """Return whether the number is suppressed for this reason now."""
+    query = select(Suppression.id).where(
         Suppression.phone_id == phone_id, Suppression.reason == reason, Suppression.lifted_at.is_(None)
     )
-    return session.execute(found).first() is not None
+    return session.execute(query).first() is not None
 
 
 def lift_suppressions(
@@ -86,7 +92,10 @@ def lift_suppressions(
     now: datetime,
     made_at: Collection[datetime] | None = None,
 ) -> None:
-    """Take a suppression back; with `made_at` only those made at one of these moments. The row stays as history."""
+    """Lift suppressions; with `made_at` only those created at one of these moments.
+
+    The rows stay as history.
+    """
     query = update(Suppression).where(
         Suppression.phone_id == phone_id, Suppression.reason == reason, Suppression.lifted_at.is_(None)
     )
@@ -96,7 +105,10 @@ def lift_suppressions(
 
 
 def opted_out_contacts(session: Session, contacts: Collection[int]) -> set[int]:
-    """Of these people those who opted out on any of their phones: they are left alone on all of them."""
+    """Return those contacts who opted out on any of their phones.
+
+    An opt-out applies to all phones of a contact.
+    """
     return set(
         session.scalars(
             select(ContactPhone.contact_id)
@@ -119,14 +131,16 @@ def carry_opt_outs(
     secret_key: str,
     now: datetime,
 ) -> None:
-    """Before these links (person, phone) go: who opted out on such a phone stays left alone, as all their numbers are
-    suppressed from now on. What waits to be sent to them is not sent.
+    """Carry over opt-outs before these links (contact id, phone id) are removed.
+
+    All numbers of a contact who opted out on such a phone are suppressed from now on. Messages queued for
+    them are not sent.
     """
-    leaving = values_subquery(session, {phone_id for _person, phone_id in links}, BigInteger)
+    removed_phones = values_subquery(session, {phone_id for _person, phone_id in links}, BigInteger)
     opted_out = set(
         session.scalars(
             select(Suppression.phone_id).where(
-                Suppression.phone_id.in_(leaving),
+                Suppression.phone_id.in_(removed_phones),
                 Suppression.reason == SuppressionReason.OPT_OUT,
                 Suppression.lifted_at.is_(None),
             )
@@ -135,9 +149,9 @@ def carry_opt_outs(
     people = {contact_id for contact_id, phone_id in links if phone_id in opted_out}
     if not people:
         return
-    theirs = select(ContactPhone.phone_id).where(
+    phone_ids = select(ContactPhone.phone_id).where(
         ContactPhone.contact_id.in_(values_subquery(session, people, BigInteger))
     )
-    for phone in lock_phones(session, set(session.scalars(theirs))):
+    for phone in lock_phones(session, set(session.scalars(phone_ids))):
         opt_out = SuppressionReason.OPT_OUT
         suppress(session, phone, reason=opt_out, source=source, note=note, secret_key=secret_key, now=now)
