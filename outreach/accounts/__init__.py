@@ -1,3 +1,3 @@
-"""Tokens by which other systems come in: made and ended by administrators, each for one organisation and named rights."""
+"""Accounts of users and organisations: roles and scope, sign-in sessions, API tokens, audit log."""
 
 from __future__ import annotations

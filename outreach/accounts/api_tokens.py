@@ -1,8 +1,6 @@
-"""API tokens: create, end, authenticate.
+"""API tokens for other systems: create, list, end, authenticate.
 
-Making, showing and ending tokens.
-
-Whoever comes with a token: for which organisation they ask, and what they may.
+Administrators create and end them, each for one organisation and with named rights. Only a hash is stored.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from outreach.accounts.permissions import require_role, visible_to
 from outreach.models.accounts import ApiToken, Organisation, Right, Role, User
 from outreach.rules.errors import BadInput, NotFound, WrongState
 
-# So that a token is known as one wherever it turns up: in a log, in a repository.
+# Makes a leaked token recognisable, in a log or a repository.
 PREFIX = "loa_"
 LONGEST_NAME = 80
 MOST_DAYS = 730
@@ -29,7 +27,7 @@ MOST_DAYS = 730
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """A token with the names of its organisation and of who made it."""
+    """Token with the names of its organisation and of its creator."""
 
     token: ApiToken
     organisation: str
@@ -40,7 +38,7 @@ class TokenRow:
 
 
 def digest(token: str) -> str:
-    """What is kept of a token."""
+    """Return the hash of a token, as stored."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -54,9 +52,10 @@ def create_token(
     user: User,
     now: datetime,
 ) -> tuple[ApiToken, str]:
-    """A token for an organisation and those under it, and its text, which is never seen again.
+    """Create a token for an organisation and those below it.
 
-    Raises BadInput, NotFound for the organisation, NotAllowed for anybody but an administrator.
+    Returns it with its text, which is not stored. Raises BadInput, NotFound for the organisation, NotAllowed
+    unless the user is an administrator.
     """
     require_role(user)
     name = " ".join(name.split())
@@ -98,14 +97,14 @@ def create_token(
 
 
 def end_token(session: Session, token_id: int, *, user: User, now: datetime) -> None:
-    """From now on it opens nothing. Raises NotFound, NotAllowed, WrongState where it was ended before."""
+    """End a token at once. Raises NotFound, NotAllowed, WrongState if it was ended before."""
     require_role(user)
-    found = session.scalar(
+    visible_id = session.scalar(
         select(ApiToken.id).where(
             ApiToken.id == token_id, visible_to(session, user, ApiToken.organisation_id)
         )
     )
-    if found is None:
+    if visible_id is None:
         raise NotFound(f"Không có mã truy cập số {token_id}.")
     ended = session.execute(
         update(ApiToken).where(ApiToken.id == token_id, ApiToken.ended_at.is_(None)).values(ended_at=now)
@@ -116,21 +115,26 @@ def end_token(session: Session, token_id: int, *, user: User, now: datetime) -> 
 
 
 def end_tokens(session: Session, *, actor_id: int | None, now: datetime, made_by: int | None = None) -> int:
-    """End all that are open, or those that one user made and answers for; each is on record. How many."""
+    """End all open tokens, or those that one user made. Returns how many; each is recorded."""
     still_open = [ApiToken.ended_at.is_(None), ApiToken.expires_at > now]
     if made_by is not None:
         still_open.append(ApiToken.made_by == made_by)
-    found = session.scalars(select(ApiToken).where(*still_open).order_by(ApiToken.id).with_for_update()).all()
-    for token in found:
+    tokens = session.scalars(
+        select(ApiToken).where(*still_open).order_by(ApiToken.id).with_for_update()
+    ).all()
+    for token in tokens:
         token.ended_at = now
         audit.record(
             session, actor_id=actor_id, action="token.end", subject=f"api_tokens:{token.id}", now=now
         )
-    return len(found)
+    return len(tokens)
 
 
 def read_tokens(session: Session, user: User) -> list[TokenRow]:
-    """The tokens that a user may see, the newest first. Raises NotAllowed but for administrators and auditors."""
+    """Return the tokens that a user may see, newest first.
+
+    Raises NotAllowed unless the user is an administrator or an auditor.
+    """
     require_role(user, Role.AUDITOR)
     rows = session.execute(
         select(ApiToken, Organisation.name, User.name, User.email)
@@ -142,13 +146,13 @@ def read_tokens(session: Session, user: User) -> list[TokenRow]:
     return [TokenRow(token, organisation, name or email) for token, organisation, name, email in rows]
 
 
-# That a token is in use is worth knowing, not worth a write a request.
+# The last use is stored once a minute, to save a write for each request.
 NOTED_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who holds a token that opens. `owner` is the administrator who made it."""
+    """Authenticated token. `owner` is the administrator who made it."""
 
     token_id: int
     organisation_id: int
@@ -160,12 +164,15 @@ class Bearer:
         return right in self.rights
 
     def as_user(self) -> User:
-        """Under whom its reads go: an officer of its organisation, of no row and with a number that nobody has."""
+        """Return a stand-in user for scope checks: an officer of the token's organisation.
+
+        It has no row in the database; its id is negative, so that it is nobody's.
+        """
         return User(id=-self.token_id, role=Role.STAFF, organisation_id=self.organisation_id, is_active=True)
 
 
 def authenticate_token(session: Session, text: str, *, now: datetime) -> Bearer | None:
-    """The bearer of a token that was neither ended nor has run out; None for any other text."""
+    """Return the bearer of a token, or None if it is unknown, ended or expired."""
     if not text.startswith(PREFIX):
         return None
     token = session.scalar(
@@ -180,6 +187,6 @@ def authenticate_token(session: Session, text: str, *, now: datetime) -> Bearer 
 
 
 def record_use(session: Session, token_id: int, *, now: datetime) -> None:
-    """When it was last used, to the minute."""
+    """Store when the token was last used, to the minute."""
     stale = or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at < now - NOTED_EVERY)
     session.execute(update(ApiToken).where(ApiToken.id == token_id, stale).values(last_used_at=now))

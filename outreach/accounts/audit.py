@@ -1,14 +1,11 @@
-"""Audit log: record, read, verify.
+"""Audit log: who did what, when and from where. Record, read and verify.
 
-The record of who did what, when and from where. Written in the transaction of the deed, so neither stands alone.
+An entry is written in the transaction of the action it is about, so that neither exists alone. Entries form a
+hash chain (`rules/audit_chain`). They are appended when their transaction is about to commit, so that a
+transaction waits for the chain's head only while a few rows are written, never for another's long work. The
+head is the last lock that any transaction takes, so that there can be no deadlock.
 
-Entries form a chain (trail/chain.py). They are appended when their transaction is about to commit, so that whoever
-waits for the chain's end waits for a few rows and never for another's long work; it is the last lock that any
-transaction takes, so that nobody can wait in a circle.
-
-Is the audit as it was written? Every entry read again, and held against what was noted of it elsewhere.
-
-The audit read back: who did what to which row, the latest first.
+Verification reads every entry again and compares the chain with anchors that were noted elsewhere.
 """
 
 from __future__ import annotations
@@ -39,7 +36,7 @@ from outreach.rules.errors import BadInput
 
 COMMAND = "command"
 _PENDING = "audit.pending"
-# An address, COMMAND, or nothing where a worker does it.
+# An address, COMMAND, or "" for a worker.
 _origin: ContextVar[str] = ContextVar("audit_origin", default="")
 
 
@@ -55,7 +52,7 @@ class _Entry:
 
 
 def set_origin(origin: str) -> None:
-    """From where this thread acts from now on: the address of a request, or COMMAND."""
+    """Set from where this thread acts: the address of a request, or COMMAND."""
     _origin.set(origin[:64])
 
 
@@ -68,7 +65,7 @@ def record(
     now: datetime,
     **details: Any,
 ) -> None:
-    """Note a deed; it is appended when the session's transaction commits, and gone with it otherwise.
+    """Record an action, to be appended when the session's transaction commits; a rollback drops it.
 
     `subject` is table:id. Details hold ids and counts, never numbers, names or texts.
     """
@@ -87,7 +84,10 @@ def record_change(
     changes: Mapping[str, tuple[Any, Any]],
     details: Mapping[str, Any],
 ) -> None:
-    """As `record`, with fields and their values before and after. They stand beside the chain: `forget` empties them."""
+    """Record an action as `record` does, with fields and their values before and after.
+
+    The values are stored beside the chain, which has only their digest: `erase_values` empties them.
+    """
     session.info.setdefault(_PENDING, []).append(
         _Entry(
             now,
@@ -101,19 +101,19 @@ def record_change(
     )
 
 
-def differences(row: object, wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The fields of a row that would become something else, with their values before and after."""
-    before = {field: getattr(row, field) for field in wanted}
-    return {field: (before[field], value) for field, value in wanted.items() if before[field] != value}
+def differences(row: object, values: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the fields of a row that would change, with their values before and after."""
+    before = {field: getattr(row, field) for field in values}
+    return {field: (before[field], value) for field, value in values.items() if before[field] != value}
 
 
 def erase_values(session: Session, subjects: Collection[str], *, now: datetime) -> None:
-    """Empty the values before and after of all that was done to these rows; the entries stay."""
+    """Empty the values before and after of all actions on these subjects; the entries stay."""
     empty_values(session, select(AuditEvent.id).where(AuditEvent.subject.in_(subjects)), now=now)
 
 
 def entries_with_values(table: str, *, before: datetime) -> Select[Any]:
-    """The ids of older entries about a table's rows whose values before and after are still there."""
+    """Return the query for ids of older entries about a table's rows that still have values."""
     return (
         select(AuditEvent.id)
         .join(AuditValues, AuditValues.event_id == AuditEvent.id)
@@ -126,7 +126,7 @@ def entries_with_values(table: str, *, before: datetime) -> Select[Any]:
 
 
 def empty_values(session: Session, ids: Sequence[int] | Select[Any], *, now: datetime) -> int:
-    """Empty the values of these entries; of how many they were there."""
+    """Empty the values of these entries. Returns how many had values."""
     emptied = session.execute(
         update(AuditValues)
         .where(AuditValues.event_id.in_(ids), AuditValues.emptied_at.is_(None))
@@ -137,13 +137,13 @@ def empty_values(session: Session, ids: Sequence[int] | Select[Any], *, now: dat
 
 
 @event.listens_for(Session, "before_commit")
-def _append(session: Session) -> None:
+def _append_pending(session: Session) -> None:
     entries: list[_Entry] = session.info.pop(_PENDING, [])
     if not entries:
         return
     session.flush()
-    head = _hold_head(session)
-    # Were a row slipped in behind the last one, those who work must still be able to.
+    head = _lock_head(session)
+    # If a row was inserted behind the last one by other means, actions must still be possible.
     last_id = max(head.last_id, session.scalar(select(func.max(AuditEvent.id))) or 0)
     previous, values = head.hash, []
     for entry in entries:
@@ -159,11 +159,11 @@ def _append(session: Session) -> None:
             "details": entry.details,
             "values_digest": digest(salt, entry.changes) if entry.changes else "",
         }
-        sealed = hash_entry(previous, **parts)
-        session.add(AuditEvent(**parts, previous=previous, hash=sealed))
+        entry_hash = hash_entry(previous, **parts)
+        session.add(AuditEvent(**parts, previous=previous, hash=entry_hash))
         if entry.changes:
             values.append(AuditValues(event_id=last_id, salt=salt, changes=entry.changes))
-        previous = sealed
+        previous = entry_hash
     head.last_id, head.hash = last_id, previous
     session.flush()
     session.add_all(values)
@@ -171,14 +171,17 @@ def _append(session: Session) -> None:
 
 
 @event.listens_for(Session, "after_rollback")
-def _drop(session: Session) -> None:
+def _drop_pending(session: Session) -> None:
     session.info.pop(_PENDING, None)
 
 
-def _hold_head(session: Session) -> AuditHead:
-    """The chain's end, locked. The migration makes its row; the first entry of an emptied database makes it anew."""
-    held = select(AuditHead).where(AuditHead.id == 1).with_for_update()
-    head = session.scalar(held.execution_options(populate_existing=True))
+def _lock_head(session: Session) -> AuditHead:
+    """Return the head of the chain, locked.
+
+    The migration creates its row; the first entry of an emptied database creates it again.
+    """
+    query = select(AuditHead).where(AuditHead.id == 1).with_for_update()
+    head = session.scalar(query.execution_options(populate_existing=True))
     if head is None:
         head = AuditHead(id=1, last_id=0, hash=GENESIS)
         session.add(head)
@@ -186,18 +189,18 @@ def _hold_head(session: Session) -> AuditHead:
 
 
 def _as_stored(values: dict[str, Any]) -> dict[str, Any]:
-    """As the database will give it back, so that its hash can be checked."""
+    """Return the values as the database will return them, so that the hash can be verified."""
     stored: dict[str, Any] = json.loads(json.dumps(values))
     return stored
 
 
-_AT_ONCE = 2000
-_SHORTEST_HASH = 16
+_FETCH_ROWS = 2000
+_MIN_HASH_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """An entry's number and the beginning of its hash, noted outside the database: in a mail, on paper."""
+    """Number of an entry and the beginning of its hash, noted outside the database: in a mail, on paper."""
 
     id: int
     hash: str
@@ -208,24 +211,28 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class AuditCheck:
-    """`head` is worth noting elsewhere: it alone tells of entries cut off at the end together with the chain's end."""
+    """Result of a verification.
+
+    `head` is worth noting elsewhere: it alone reveals entries cut off at the end together with the chain's
+    head.
+    """
 
     entries: int
-    emptied: int  # values before and after that an erasure has taken
+    emptied: int  # entries whose values an erasure has emptied
     head: Anchor
     broken: ChainBreak | None
 
 
 def read_head(session: Session) -> Anchor:
-    """The chain's last entry."""
+    """Return the chain's last entry."""
     head = session.get(AuditHead, 1)
     return Anchor(head.last_id, head.hash) if head else Anchor(0, GENESIS)
 
 
 def read_anchor(text: str) -> Anchor:
-    """`120:3f9a…`, at least 16 characters of the hash. Raises BadInput."""
+    """Parse an anchor: `120:3f9a…`, at least 16 characters of the hash. Raises BadInput."""
     number, _sep, start = text.strip().lower().partition(":")
-    if not number.isdecimal() or len(start) < _SHORTEST_HASH:
+    if not number.isdecimal() or len(start) < _MIN_HASH_LENGTH:
         raise BadInput(
             "Mốc phải có dạng SỐ:MÃ như lệnh “audit verify” đã in, với ít nhất 16 ký tự của mã. Hãy kiểm tra lại."
         )
@@ -233,16 +240,16 @@ def read_anchor(text: str) -> Anchor:
 
 
 def check_audit(session: Session, anchors: Collection[Anchor] = ()) -> AuditCheck:
-    """Read the whole audit again, in memory that does not grow with it."""
+    """Verify the whole audit log against its chain and these anchors, in constant memory."""
     head = read_head(session)
-    broken = find_break(_links(session), last_id=head.id, last_hash=head.hash)
-    for anchor in sorted(anchors, key=lambda each: each.id):
+    broken = find_break(_read_chain(session), last_id=head.id, last_hash=head.hash)
+    for anchor in sorted(anchors, key=lambda anchor: anchor.id):
         if broken is not None and broken.id <= anchor.id:
             break
-        found = session.scalar(select(AuditEvent.hash).where(AuditEvent.id == anchor.id))
-        if found is None or not found.startswith(anchor.hash):
-            # The chain is whole but is not the one that was noted.
-            broken = ChainBreak(anchor.id, ChainFault.REMOVED if found is None else ChainFault.CHANGED)
+        entry_hash = session.scalar(select(AuditEvent.hash).where(AuditEvent.id == anchor.id))
+        if entry_hash is None or not entry_hash.startswith(anchor.hash):
+            # The chain is consistent, but is not the one that was noted.
+            broken = ChainBreak(anchor.id, ChainFault.REMOVED if entry_hash is None else ChainFault.CHANGED)
     entries = session.scalar(select(func.count()).select_from(AuditEvent)) or 0
     emptied = session.scalar(
         select(func.count()).select_from(AuditValues).where(AuditValues.emptied_at.is_not(None))
@@ -250,7 +257,7 @@ def check_audit(session: Session, anchors: Collection[Anchor] = ()) -> AuditChec
     return AuditCheck(entries, emptied or 0, head, broken)
 
 
-def _links(session: Session) -> Iterator[ChainEntry]:
+def _read_chain(session: Session) -> Iterator[ChainEntry]:
     rows = session.execute(
         select(
             AuditEvent.id,
@@ -268,7 +275,7 @@ def _links(session: Session) -> Iterator[ChainEntry]:
         )
         .outerjoin(AuditValues, AuditValues.event_id == AuditEvent.id)
         .order_by(AuditEvent.id)
-        .execution_options(yield_per=_AT_ONCE)
+        .execution_options(yield_per=_FETCH_ROWS)
     )
     return (ChainEntry(*row) for row in rows)
 
@@ -278,7 +285,7 @@ ON_A_PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One deed. `who` is "" where the system or a command did it."""
+    """Action in the audit log. `who` is "" for the system or a command."""
 
     id: int
     at: datetime
@@ -289,7 +296,7 @@ class AuditRow:
     details: dict[str, Any]
     origin: str
     changes: dict[str, Any]  # field: [before, after]
-    is_emptied: bool  # there were changes, and an erasure has taken them
+    is_emptied: bool  # there were changes; an erasure has emptied them
 
 
 def read_journal(
@@ -303,9 +310,10 @@ def read_journal(
     day: datetime | None = None,
     before: int | None = None,
 ) -> tuple[list[AuditRow], bool]:
-    """A page, and whether there are earlier ones. Without the whole scope: what one's own organisations did.
+    """Return a page of the audit log, latest first, and whether there are earlier entries.
 
-    `day` is the first moment of the day wanted; `before` the id of the last entry shown.
+    Without the whole scope only what users of the user's own organisations did. `day` is the first moment of
+    the day; `before` the id of the last entry shown.
     """
     query = (
         select(AuditEvent, User.name, User.email, AuditValues)
@@ -346,10 +354,10 @@ def read_journal(
 
 
 def read_actors(session: Session, user: User) -> list[tuple[int, str]]:
-    """(id, e-mail) of the users whose deeds a user may read."""
+    """Return (id, e-mail) of the users whose actions a user may read."""
     rows = session.execute(
         select(User.id, User.email)
         .where(visible_to(session, user, User.organisation_id))
         .order_by(User.email)
     )
-    return [(found, email) for found, email in rows]
+    return [(user_id, email) for user_id, email in rows]

@@ -1,6 +1,7 @@
-"""Links by which a user chooses a password: signed, for a time, and once, as the hash in them changes with it.
+"""Links with which users choose a password: signed, limited in time, and usable once.
 
-An administrator's link (an invitation) is good for 72 hours; one that anybody may ask for on the sign-in page for two.
+A link holds a fingerprint of the password hash, which changes when the link is used. An administrator's link
+(an invitation) is valid for 72 hours; one that anybody may request on the sign-in page for two.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from outreach.rules.errors import BadInput
 
 VALID_FOR = timedelta(hours=72)
 RESET_VALID_FOR = timedelta(hours=2)
-_KINDS = {"invitation": VALID_FOR, "reset": RESET_VALID_FOR}
+_VALID_BY_KIND = {"invitation": VALID_FOR, "reset": RESET_VALID_FOR}
 _SUBJECT = "Loa: đặt mật khẩu cho tài khoản của bạn"
 _BODY = """Kính gửi ông/bà,
 
@@ -46,12 +47,12 @@ Nếu ông/bà không yêu cầu, hãy bỏ qua thư này: mật khẩu hiện t
 
 
 def link_for(user: User, settings: Settings) -> str:
-    """The address to pass on to the user, and to nobody else."""
+    """Return an invitation link, to be passed on to this user alone."""
     return _link(user, settings, "invitation")
 
 
 def find_invited(session: Session, token: str, *, secret_key: str, is_locked: bool = False) -> User:
-    """Whom a link belongs to. Raises BadInput when it was used, is too old or was never ours."""
+    """Return the user that a link belongs to. Raises BadInput if it was used, expired or forged."""
     try:
         user_id, fingerprint = _read(token, secret_key)
     except SignatureExpired as error:
@@ -67,7 +68,7 @@ def find_invited(session: Session, token: str, *, secret_key: str, is_locked: bo
 
 
 def choose_password(session: Session, token: str, password: str, *, secret_key: str, now: datetime) -> User:
-    """Take the password and end the link. Raises BadInput."""
+    """Set the password and end the link and all sessions. Raises BadInput."""
     user = find_invited(session, token, secret_key=secret_key, is_locked=True)
     user.password_hash = hash_password(password)
     end_sessions(session, user.id, now=now)
@@ -76,12 +77,15 @@ def choose_password(session: Session, token: str, password: str, *, secret_key: 
 
 
 def mail_invitation(db: Database, settings: Settings, user_id: int) -> int:
-    """Send the link to its user; 0 where no mail server is set or the user is gone."""
+    """Mail an invitation. Returns 0 if no mail server is set or the user is gone or disabled."""
     return _mail(db, settings, user_id, "invitation")
 
 
 def mail_reset(db: Database, settings: Settings, user_id: int) -> int:
-    """As above, for a user who has forgotten the password; 0 as well where the address was nobody's."""
+    """Mail a reset link to a user who has forgotten the password.
+
+    Returns 0 as `mail_invitation` does.
+    """
     mailed = _mail(db, settings, user_id, "reset")
     if mailed:
         with db.write() as session:
@@ -111,8 +115,8 @@ def _link(user: User, settings: Settings, kind: str) -> str:
 
 
 def _read(token: str, secret_key: str) -> tuple[int, str]:
-    refused: BadSignature | None = None
-    for kind, valid_for in _KINDS.items():
+    last_error: BadSignature | None = None
+    for kind, valid_for in _VALID_BY_KIND.items():
         try:
             user_id, fingerprint = _serializer(secret_key, kind).loads(
                 token, max_age=int(valid_for.total_seconds())
@@ -120,10 +124,10 @@ def _read(token: str, secret_key: str) -> tuple[int, str]:
         except SignatureExpired:
             raise
         except BadSignature as error:
-            refused = error
+            last_error = error
         else:
             return user_id, fingerprint
-    raise refused or BadSignature("no kind")
+    raise last_error or BadSignature("no kind")
 
 
 def _serializer(secret_key: str, kind: str) -> URLSafeTimedSerializer:

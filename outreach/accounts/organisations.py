@@ -1,4 +1,4 @@
-"""Organisations: created and found by code."""
+"""Organisations: find, create and change."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from outreach.rules.errors import BadInput, NotFound
 
 
 def find_organisation(session: Session, code: str) -> Organisation:
-    """An organisation by its code. Raises NotFound."""
-    found = session.scalar(select(Organisation).where(Organisation.code == code))
-    if found is None:
+    """Return an organisation by its code. Raises NotFound."""
+    organisation = session.scalar(select(Organisation).where(Organisation.code == code))
+    if organisation is None:
         raise NotFound(f"Không có tổ chức mã {code}. Hãy tạo tổ chức trước hoặc sửa mã.")
-    return found
+    return organisation
 
 
 def check_identity(session: Session, *, code: str, name: str, own_id: int | None = None) -> None:
-    """Raises BadInput where code or name is missing, or another organisation than `own_id` has the code."""
+    """Raise BadInput if code or name is missing, or another organisation has the code."""
     if not code.strip() or not name.strip():
         raise BadInput("Tổ chức phải có mã và tên.")
     holder = session.scalar(select(Organisation.id).where(Organisation.code == code))
@@ -43,17 +43,20 @@ def create_organisation(
     area_code: str | None = None,
     parent_code: str | None = None,
 ) -> Organisation:
-    """A new organisation. Raises BadInput for a taken code or an unknown area, NotFound for the parent."""
+    """Create an organisation, without a check of roles or an audit entry.
+
+    Raises BadInput for a taken code or an unknown area, NotFound for the parent.
+    """
     check_identity(session, code=code, name=name)
     if area_code and not session.scalar(select(Area.code).where(Area.code == area_code)):
         raise BadInput(f"Không có địa bàn mã {area_code}. Hãy nạp danh mục địa bàn trước.")
     parent = find_organisation(session, parent_code) if parent_code else None
-    made = Organisation(
+    organisation = Organisation(
         code=code, name=name, kind=kind, area_code=area_code, parent_id=parent.id if parent else None
     )
-    session.add(made)
+    session.add(organisation)
     session.flush()
-    return made
+    return organisation
 
 
 def add_organisation(
@@ -67,10 +70,10 @@ def add_organisation(
     user: User,
     now: datetime,
 ) -> Organisation:
-    """A new organisation. Raises BadInput, NotAllowed."""
+    """Create an organisation as an administrator. Raises BadInput, NotAllowed."""
     require_role(user)
     parent = session.get(Organisation, parent_id) if parent_id else None
-    made = create_organisation(
+    organisation = create_organisation(
         session,
         code=code.strip()[:40],
         name=" ".join(name.split())[:200],
@@ -79,9 +82,13 @@ def add_organisation(
         parent_code=parent.code if parent else None,
     )
     audit.record(
-        session, actor_id=user.id, action="organisation.create", subject=f"organisations:{made.id}", now=now
+        session,
+        actor_id=user.id,
+        action="organisation.create",
+        subject=f"organisations:{organisation.id}",
+        now=now,
     )
-    return made
+    return organisation
 
 
 def change_organisation(
@@ -96,10 +103,13 @@ def change_organisation(
     user: User,
     now: datetime,
 ) -> Organisation:
-    """Raises BadInput for a taken code or a place below itself, NotFound, NotAllowed."""
+    """Change an organisation.
+
+    Raises BadInput for a taken code or a parent below itself, NotFound, NotAllowed.
+    """
     require_role(user)
-    found = session.get(Organisation, organisation_id)
-    if found is None:
+    organisation = session.get(Organisation, organisation_id)
+    if organisation is None:
         raise NotFound("Không có tổ chức này.")
     code, name = code.strip()[:40], " ".join(name.split())[:200]
     check_identity(session, code=code, name=name, own_id=organisation_id)
@@ -107,23 +117,23 @@ def change_organisation(
     below = descendants(session.execute(select(Organisation.id, Organisation.parent_id)), [organisation_id])
     if parent_id in below:
         raise BadInput("Tổ chức cấp trên không thể là chính tổ chức này hoặc tổ chức trực thuộc nó.")
-    wanted: dict[str, Any] = {
+    values: dict[str, Any] = {
         "code": code,
         "name": name,
         "kind": kind,
         "area_code": area_code,
         "parent_id": parent_id,
     }
-    changes = audit.differences(found, wanted)
-    for key, value in wanted.items():
-        setattr(found, key, value)
+    changes = audit.differences(organisation, values)
+    for key, value in values.items():
+        setattr(organisation, key, value)
     audit.record_change(
         session,
         actor_id=user.id,
         action="organisation.change",
-        subject=f"organisations:{found.id}",
+        subject=f"organisations:{organisation.id}",
         now=now,
         changes=changes,
         details={},
     )
-    return found
+    return organisation

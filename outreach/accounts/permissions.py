@@ -1,4 +1,4 @@
-"""Roles, and the scope condition of every read."""
+"""Permissions: roles, and the scope condition of every query."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from outreach.rules.errors import NotAllowed
 
 
 def require_role(user: User, *roles: Role) -> None:
-    """Raises NotAllowed unless the user has one of the roles; an administrator has every one."""
+    """Raise NotAllowed unless the user has one of the roles; administrators have all of them."""
     if user.role not in (*roles, Role.ADMINISTRATOR):
         raise NotAllowed("Tài khoản của bạn không có quyền làm việc này.")
 
 
 def organisations_of(session: Session, user: User) -> set[int] | None:
-    """The organisations whose rows a user may see; None means every one.
+    """Return the organisations whose rows a user may see; None means all.
 
-    With an organisation: it and all below it. With an area alone: those that sit in it or below. With both: one's own
-    organisation, and of those below it the ones that sit in the area. Administrators, users without either, and the
-    people of the committee that stands above all others see everything; those of them with an area, what is in it.
+    With an organisation: it and all below it. With an area alone: those located in it or below. With both:
+    the user's own organisation, and of those below it the ones located in the area. Administrators, users
+    without either, and users of the committee above all other organisations see everything; those of them
+    with an area, what is in it.
     """
     if user.role is Role.ADMINISTRATOR or (user.organisation_id is None and user.area_code is None):
         return None
-    within = _sitting_in(session, user.area_code)
+    within = _organisations_in(session, user.area_code)
     if user.organisation_id is None:
         return within
     own = session.get_one(Organisation, user.organisation_id)
@@ -36,14 +37,14 @@ def organisations_of(session: Session, user: User) -> set[int] | None:
 
 
 def areas_of(session: Session, user: User) -> set[str] | None:
-    """The areas whose people a user may see in those organisations; None means wherever they live."""
+    """Return the areas whose contacts a user may see in those organisations; None means all."""
     if user.role is Role.ADMINISTRATOR or user.area_code is None:
         return None
     return areas_within(session, [user.area_code])
 
 
-def _sitting_in(session: Session, area_code: str | None) -> set[int] | None:
-    """The organisations of an area and of those below it; None for no area."""
+def _organisations_in(session: Session, area_code: str | None) -> set[int] | None:
+    """Return the organisations located in an area or below it; None for no area."""
     if area_code is None:
         return None
     areas = areas_within(session, [area_code])
@@ -53,18 +54,18 @@ def _sitting_in(session: Session, area_code: str | None) -> set[int] | None:
 def visible_to(
     session: Session, user: User, column: InstrumentedAttribute[int] | InstrumentedAttribute[int | None]
 ) -> ColumnElement[bool]:
-    """The condition under every read: `column` is the organisation that owns the row."""
-    seen = organisations_of(session, user)
-    return true() if seen is None else column.in_(seen)
+    """Return the scope condition of a query: `column` is the organisation that owns the row."""
+    visible = organisations_of(session, user)
+    return true() if visible is None else column.in_(visible)
 
 
 def within_area(
     session: Session, user: User, column: InstrumentedAttribute[str | None]
 ) -> ColumnElement[bool]:
-    """The condition that comes with `visible_to` where the row is about a person, whose place is in `column`.
+    """Return the scope condition for rows about a contact, whose area is in `column`.
 
-    Somebody whose place is not known is not hidden: whichever organisation brought them sits in the user's area or is
-    the user's own, or the user would not see it.
+    It is used together with `visible_to`. A contact without an area is visible: the organisation whose list
+    contains them is located in the user's area or is the user's own, or the user would not see it.
     """
-    seen = areas_of(session, user)
-    return true() if seen is None else or_(column.in_(seen), column.is_(None))
+    visible = areas_of(session, user)
+    return true() if visible is None else or_(column.in_(visible), column.is_(None))

@@ -1,6 +1,6 @@
-"""The second factor: codes of a telephone's authenticator (TOTP, RFC 6238), and recovery codes for when it is lost.
+"""Second factor: codes of an authenticator app (TOTP, RFC 6238), and recovery codes.
 
-The secret is made of the installation's key and a nonce: whoever reads the database alone learns no code.
+The secret is derived from the installation's key and a nonce: the database alone reveals no code.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WRONG_CODES = 5
 WAIT = timedelta(minutes=15)
 RECOVERY_CODES = 10
 MUST_HAVE_ONE = frozenset({Role.ADMINISTRATOR, Role.APPROVER})
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that are mistaken for each other
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without characters that look alike
 _GROUPS = (4, 4, 4)
 
 
@@ -45,22 +45,22 @@ def new_nonce() -> str:
 
 
 def secret_of(user_id: int, nonce: str, *, secret_key: str) -> str:
-    """What the telephone keeps, in base32."""
-    made = hmac.new(secret_key.encode(), f"totp:{user_id}:{nonce}".encode(), hashlib.sha256)
-    return base64.b32encode(made.digest()[:20]).decode()
+    """Return the secret that the authenticator app stores, in base32."""
+    mac = hmac.new(secret_key.encode(), f"totp:{user_id}:{nonce}".encode(), hashlib.sha256)
+    return base64.b32encode(mac.digest()[:20]).decode()
 
 
 def address_of(secret: str, email: str) -> str:
-    """The `otpauth://` address that a QR code carries to the telephone."""
+    """Return the `otpauth://` address for the QR code."""
     return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name="Loa")
 
 
 def set_up(
     session: Session, user: User, *, nonce: str, code: str, secret_key: str, now: datetime
 ) -> list[str]:
-    """Take a second factor into use once the telephone has shown a right code; new recovery codes.
+    """Activate a second factor, after a right code of the app. Returns new recovery codes.
 
-    Raises BadInput for a wrong code, WrongState where there is a second factor already.
+    Raises BadInput for a wrong code, WrongState if there is a second factor already.
     """
     user = _lock(session, user.id)
     if has_second_factor(user):
@@ -74,9 +74,10 @@ def set_up(
 
 
 def check_code(session: Session, user_id: int, code: str, *, secret_key: str, now: datetime) -> CodeCheck:
-    """Hold a code against the user's telephone and recovery codes. Each opens once; five wrong ones, then a wait.
+    """Check a code against the user's app and recovery codes. Each code is accepted once.
 
-    Kept in the database, not in Redis: with a password known there are only a million codes, and none may be tried freely.
+    After five wrong codes the user must wait. They are counted in the database, not in Redis: with a password
+    known there are only a million codes, and none may be tried freely.
     """
     user = _lock(session, user_id)
     if user.totp_nonce is None:
@@ -92,15 +93,15 @@ def check_code(session: Session, user_id: int, code: str, *, secret_key: str, no
     if step is not None:
         user.totp_step, user.wrong_codes = step, 0
         return CodeCheck.RIGHT
-    held = session.scalar(
+    recovery_code = session.scalar(
         select(RecoveryCode).where(
             RecoveryCode.user_id == user.id,
             RecoveryCode.code_hash == _hash(code, user.id, secret_key),
             RecoveryCode.used_at.is_(None),
         )
     )
-    if held is not None:
-        held.used_at, user.wrong_codes = now, 0
+    if recovery_code is not None:
+        recovery_code.used_at, user.wrong_codes = now, 0
         _record(session, "second_factor.recover", user, user.id, now=now)
         return CodeCheck.RECOVERED
     user.wrong_codes, user.wrong_code_at = user.wrong_codes + 1, now
@@ -108,13 +109,13 @@ def check_code(session: Session, user_id: int, code: str, *, secret_key: str, no
 
 
 def count_recovery_codes(session: Session, user_id: int) -> int:
-    """Those that are left."""
+    """Return how many recovery codes are unused."""
     left = select(func.count()).where(RecoveryCode.user_id == user_id, RecoveryCode.used_at.is_(None))
     return session.scalar(left) or 0
 
 
 def renew_recovery_codes(session: Session, user: User, *, secret_key: str, now: datetime) -> list[str]:
-    """New ones; the former open nothing any more. Raises WrongState without a second factor."""
+    """Replace the recovery codes. Raises WrongState without a second factor."""
     user = _lock(session, user.id)
     if not has_second_factor(user):
         raise WrongState("Tài khoản chưa có xác thực hai lớp.")
@@ -123,7 +124,10 @@ def renew_recovery_codes(session: Session, user: User, *, secret_key: str, now: 
 
 
 def remove_second_factor(session: Session, user_id: int, *, actor_id: int | None, now: datetime) -> None:
-    """For who lost telephone and codes, or wants another telephone. Raises NotFound, WrongState."""
+    """Remove the second factor, if the phone and codes are lost or the phone is replaced.
+
+    Raises NotFound, WrongState.
+    """
     user = _lock(session, user_id)
     if not has_second_factor(user):
         raise WrongState("Tài khoản này không có xác thực hai lớp.")
@@ -133,12 +137,15 @@ def remove_second_factor(session: Session, user_id: int, *, actor_id: int | None
 
 
 def _find_step(secret: str, code: str, *, after: int, now: datetime) -> int | None:
-    """The half minute whose code this is, of the present one and its neighbours, and later than the last one used."""
-    current, totp, found = int(now.timestamp()) // STEP_S, pyotp.TOTP(secret), None
+    """Return the time step (half a minute) of this code, or None.
+
+    It is the current step or one of its neighbours, and later than the last one used (`after`).
+    """
+    current, totp, match = int(now.timestamp()) // STEP_S, pyotp.TOTP(secret), None
     for step in (current - 1, current, current + 1):
         if hmac.compare_digest(totp.at(step * STEP_S).encode(), code.encode()) and step > after:
-            found = step
-    return found
+            match = step
+    return match
 
 
 def _renew_codes(session: Session, user: User, *, secret_key: str) -> list[str]:
@@ -159,10 +166,10 @@ def _hash(code: str, user_id: int, secret_key: str) -> str:
 
 
 def _lock(session: Session, user_id: int) -> User:
-    found = session.get(User, user_id, with_for_update={"of": User}, populate_existing=True)
-    if found is None:
+    user = session.get(User, user_id, with_for_update={"of": User}, populate_existing=True)
+    if user is None:
         raise NotFound("Không có người dùng này.")
-    return found
+    return user
 
 
 def _record(session: Session, action: str, subject: User, actor_id: int | None, *, now: datetime) -> None:

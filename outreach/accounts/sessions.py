@@ -1,8 +1,6 @@
-"""Signed-in sessions and their devices.
+"""Sessions of signed-in users: begin, find with every request, list and end them.
 
-Who is signed in where: begun, found again with every page, listed, ended.
-
-A browser's long name of itself in two words, so that people know their devices again. Pure.
+The user agent of a device is shortened to two words, so that users recognise their devices.
 """
 
 from __future__ import annotations
@@ -26,11 +24,11 @@ KEPT_FOR = timedelta(days=90)
 def begin_session(
     session: Session, user_id: int, *, address: str, user_agent: str, now: datetime
 ) -> UserSession:
-    """Sign a user in on a device. What ended long ago, with the address it came from, is removed."""
+    """Sign a user in on a device. Sessions that ended long ago are removed, with their addresses."""
     session.execute(
         delete(UserSession).where(UserSession.user_id == user_id, UserSession.seen_at < now - KEPT_FOR)
     )
-    begun = UserSession(
+    user_session = UserSession(
         key=secrets.token_urlsafe(16),
         user_id=user_id,
         began_at=now,
@@ -38,25 +36,26 @@ def begin_session(
         address=address[:64],
         device=name_device(user_agent),
     )
-    session.add(begun)
+    session.add(user_session)
     session.flush()
-    return begun
+    return user_session
 
 
 def find_session(session: Session, user_id: int, key: str, *, now: datetime) -> UserSession | None:
-    """The open session of a cookie; None where it has ended, by itself or by somebody."""
-    found = session.scalar(
+    """Return the open session of a cookie, or None if it has expired or was ended."""
+    user_session = session.scalar(
         select(UserSession).where(UserSession.key == key, UserSession.user_id == user_id, *_open(now))
     )
-    return found
+    return user_session
 
 
 def note_seen(session: Session, session_id: int, *, now: datetime) -> None:
+    """Store when the session was last used."""
     session.execute(update(UserSession).where(UserSession.id == session_id).values(seen_at=now))
 
 
 def read_sessions(session: Session, user_id: int, *, now: datetime) -> Sequence[UserSession]:
-    """The open ones, the latest seen first."""
+    """Return a user's open sessions, latest seen first."""
     return session.scalars(
         select(UserSession)
         .where(UserSession.user_id == user_id, *_open(now))
@@ -65,14 +64,18 @@ def read_sessions(session: Session, user_id: int, *, now: datetime) -> Sequence[
 
 
 def sign_out_of(session: Session, session_id: int, *, user_id: int, now: datetime) -> None:
-    """Its user signs out."""
+    """End a session as its user signs out."""
     session.get_one(UserSession, session_id).ended_at = now
     audit.record(session, actor_id=user_id, action="logout", subject=f"sessions:{session_id}", now=now)
 
 
 def end_session(session: Session, session_id: int, *, user: User, now: datetime) -> None:
-    """End one of one's own, here or on a device that is out of reach. Raises NotFound."""
-    own = [each for each in read_sessions(session, user.id, now=now) if each.id == session_id]
+    """End one of the user's own sessions, on any device. Raises NotFound."""
+    own = [
+        user_session
+        for user_session in read_sessions(session, user.id, now=now)
+        if user_session.id == session_id
+    ]
     if not own:
         raise NotFound("Phiên đăng nhập này đã kết thúc.")
     own[0].ended_at = now
@@ -80,21 +83,23 @@ def end_session(session: Session, session_id: int, *, user: User, now: datetime)
 
 
 def end_sessions(session: Session, user_id: int, *, now: datetime, but: str = "") -> int:
-    """End all of a user's, `but` the one with this key; how many."""
-    ended = [each for each in read_sessions(session, user_id, now=now) if each.key != but]
-    for each in ended:
-        each.ended_at = now
+    """End all sessions of a user except `but`, the key of one to keep. Returns how many."""
+    ended = [
+        user_session for user_session in read_sessions(session, user_id, now=now) if user_session.key != but
+    ]
+    for user_session in ended:
+        user_session.ended_at = now
     return len(ended)
 
 
 def end_all_sessions(session: Session, *, now: datetime) -> int:
-    """Sign everybody out everywhere; of how many devices."""
+    """End all sessions of all users. Returns how many."""
     ended = session.execute(update(UserSession).where(*_open(now)).values(ended_at=now))
     return int(ended.rowcount)  # type: ignore[attr-defined]
 
 
 def end_other_sessions(session: Session, *, key: str, user: User, now: datetime) -> int:
-    """Sign oneself out everywhere but here."""
+    """End all of the user's own sessions except the current one. Returns how many."""
     ended = end_sessions(session, user.id, now=now, but=key)
     audit.record(
         session,
@@ -111,7 +116,7 @@ def _open(now: datetime) -> tuple:  # type: ignore[type-arg]
     return (UserSession.ended_at.is_(None), UserSession.seen_at > now - ENDS_AFTER - NOTED_EVERY)
 
 
-# Each names itself after those it claims to be like: the first that is found is meant.
+# A user agent also names the browsers it claims to be compatible with; the first match in this order is right.
 _BROWSERS = (
     ("coc_coc", "Cốc Cốc"),
     ("Edg", "Edge"),
@@ -134,7 +139,7 @@ _SYSTEMS = (
 
 
 def name_device(user_agent: str) -> str:
-    """`Chrome, Android`; "" for what names itself like nothing known."""
+    """Return a short name, as `Chrome, Android`; "" if neither browser nor system is known."""
     known = [
         next((name for mark, name in table if mark in user_agent), "") for table in (_BROWSERS, _SYSTEMS)
     ]

@@ -1,8 +1,6 @@
-"""Users: find, password, invite, change, disable.
+"""Users: find, create, invite, change, disable; passwords.
 
-Users: who they are, what their role allows, and whose rows they may see.
-
-What administrators do with accounts and organisations, and everybody with their own password. All on record.
+Actions of administrators on accounts, and of users on their own password, are recorded in the audit log.
 """
 
 from __future__ import annotations
@@ -28,11 +26,11 @@ from outreach.rules.errors import BadInput, NotFound, WrongState
 
 _hasher = PasswordHasher()
 SHORTEST_PASSWORD = 10
-_NO_PASSWORD = "!"  # noqa: S105 - no hash begins so
+_NO_PASSWORD = "!"  # noqa: S105 - no hash begins with it
 
 
 def find_user(session: Session, email: str) -> User:
-    """An active user by e-mail, in any case. Raises NotFound."""
+    """Return an active user by e-mail, in any case. Raises NotFound."""
     user = find_by_email(session, email)
     if user is None:
         raise NotFound("Không có người dùng này hoặc tài khoản đã bị khóa. Hãy kiểm tra địa chỉ thư điện tử.")
@@ -40,24 +38,30 @@ def find_user(session: Session, email: str) -> User:
 
 
 def find_by_email(session: Session, email: str) -> User | None:
-    """An active user by e-mail, or None."""
+    """Return an active user by e-mail, or None."""
     return session.scalar(select(User).where(User.email == email.strip().lower(), User.is_active))
 
 
 @cache
-def _hash_of_nobody() -> str:
-    """Verified when there is no such user, so that guessing addresses by the clock leads nowhere.
+def _dummy_hash() -> str:
+    """Return a hash to verify if there is no such user, so that timing reveals no addresses.
 
-    Made when first needed: it costs on purpose, and commands and workers never need it.
+    Created when first needed: it is expensive on purpose, and commands and workers never need it.
     """
     return _hasher.hash("nobody")
 
 
 def check_password(user: User | None, password: str) -> bool:
-    """Whether the password is the user's; takes as long where there is no user, or none with a password."""
-    opens = user is not None and has_password(user)
+    """Return whether the password is the user's.
+
+    It takes as long if there is no user, or none with a password.
+    """
+    can_sign_in = user is not None and has_password(user)
     try:
-        return _hasher.verify(user.password_hash if user and opens else _hash_of_nobody(), password) and opens
+        return (
+            _hasher.verify(user.password_hash if user and can_sign_in else _dummy_hash(), password)
+            and can_sign_in
+        )
     except (VerificationError, InvalidHashError):
         return False
 
@@ -73,7 +77,7 @@ def create_user(
     now: datetime,
     name: str = "",
 ) -> User:
-    """A new user with an argon2 hash; without a password one who is yet to choose it.
+    """Create a user with an argon2 hash; without a password, one who has yet to choose it.
 
     Raises BadInput for a bad address, a short password or a taken e-mail.
     """
@@ -98,19 +102,19 @@ def create_user(
 
 
 def hash_password(password: str) -> str:
-    """Raises BadInput for one that is too short."""
+    """Return the hash of a password. Raises BadInput if it is too short."""
     if len(password) < SHORTEST_PASSWORD:
         raise BadInput(f"Mật khẩu phải có ít nhất {SHORTEST_PASSWORD} ký tự.")
     return _hasher.hash(password)
 
 
 def no_password() -> str:
-    """What stands in a hash's place where no password opens the account; never the same twice."""
+    """Return a placeholder for the hash that no password matches; a different one each time."""
     return f"{_NO_PASSWORD}{secrets.token_hex(16)}"
 
 
 def has_password(user: User) -> bool:
-    """False for one who was invited and has not chosen a password yet."""
+    """Return whether the user has a password; invited users do not until they choose one."""
     return not user.password_hash.startswith(_NO_PASSWORD)
 
 
@@ -125,10 +129,13 @@ def invite_user(
     user: User,
     now: datetime,
 ) -> User:
-    """A new account without a password: its owner chooses one by the link. Raises BadInput, NotAllowed."""
+    """Create an account without a password: its owner chooses one by the link.
+
+    Raises BadInput, NotAllowed.
+    """
     require_role(user)
     _check_scope(session, organisation_id, area_code)
-    made = create_user(
+    invited = create_user(
         session,
         email=email,
         name=name,
@@ -138,8 +145,8 @@ def invite_user(
         area_code=area_code,
         now=now,
     )
-    _record(session, "user.create", made, user=user, now=now, role=role.value)
-    return made
+    _record(session, "user.create", invited, user=user, now=now, role=role.value)
+    return invited
 
 
 def change_user(
@@ -153,24 +160,25 @@ def change_user(
     user: User,
     now: datetime,
 ) -> User:
-    """Another role or scope; it counts from the next click on. Raises BadInput, NotFound, WrongState, NotAllowed.
+    """Change name, role or scope, from the user's next request on.
 
-    Who is no administrator any more no longer answers for tokens: theirs end.
+    The tokens of a user who is no longer an administrator end. Raises BadInput, NotFound, WrongState,
+    NotAllowed.
     """
     require_role(user)
     changed = _lock(session, user_id)
     if changed.role is Role.ADMINISTRATOR and role is not Role.ADMINISTRATOR:
-        _keep_one(session, changed)
+        _require_other_administrator(session, changed)
         end_tokens(session, actor_id=user.id, made_by=changed.id, now=now)
     _check_scope(session, organisation_id, area_code)
-    wanted: dict[str, Any] = {
+    values: dict[str, Any] = {
         "name": " ".join(name.split())[:120],
         "role": role,
         "organisation_id": organisation_id,
         "area_code": area_code,
     }
-    changes = audit.differences(changed, wanted)
-    for key, value in wanted.items():
+    changes = audit.differences(changed, values)
+    for key, value in values.items():
         setattr(changed, key, value)
     audit.record_change(
         session,
@@ -185,58 +193,62 @@ def change_user(
 
 
 def disable_user(session: Session, user_id: int, *, user: User, now: datetime) -> User:
-    """A leaver: signed out everywhere at once, no password or link opens the account any more, and the tokens that they
-    made for other systems end.
+    """Disable an account: end its sessions, password and links, and the tokens that its user made.
+
+    Raises NotFound, NotAllowed, WrongState for the user's own account or the last administrator.
     """
     require_role(user)
-    leaver = _lock(session, user_id)
-    if leaver.id == user.id:
+    disabled = _lock(session, user_id)
+    if disabled.id == user.id:
         raise WrongState("Không thể tự khóa tài khoản của mình. Hãy nhờ một người quản trị khác.")
-    if leaver.role is Role.ADMINISTRATOR:
-        _keep_one(session, leaver)
-    leaver.is_active, leaver.password_hash = False, no_password()
-    end_sessions(session, leaver.id, now=now)
-    end_tokens(session, actor_id=user.id, made_by=leaver.id, now=now)
-    _record(session, "user.disable", leaver, user=user, now=now)
-    return leaver
+    if disabled.role is Role.ADMINISTRATOR:
+        _require_other_administrator(session, disabled)
+    disabled.is_active, disabled.password_hash = False, no_password()
+    end_sessions(session, disabled.id, now=now)
+    end_tokens(session, actor_id=user.id, made_by=disabled.id, now=now)
+    _record(session, "user.disable", disabled, user=user, now=now)
+    return disabled
 
 
 def enable_user(session: Session, user_id: int, *, user: User, now: datetime) -> User:
-    """Back again: a new link is needed to choose a password."""
+    """Enable an account again; a new link is needed to choose a password."""
     require_role(user)
-    returned = _lock(session, user_id)
-    returned.is_active = True
-    _record(session, "user.enable", returned, user=user, now=now)
-    return returned
+    enabled = _lock(session, user_id)
+    enabled.is_active = True
+    _record(session, "user.enable", enabled, user=user, now=now)
+    return enabled
 
 
 def renew_invitation(session: Session, user_id: int, *, user: User, now: datetime) -> User:
-    """That someone made a link for the account is on record; the link itself is made from the row."""
+    """Record that a link was created for the account; the link itself is made from the row."""
     require_role(user)
-    found = _lock(session, user_id)
-    if not found.is_active:
+    invited = _lock(session, user_id)
+    if not invited.is_active:
         raise NotFound("Tài khoản đã bị khóa nên không tạo liên kết được.")
-    _record(session, "user.link", found, user=user, now=now)
-    return found
+    _record(session, "user.link", invited, user=user, now=now)
+    return invited
 
 
 def sign_out_everywhere(session: Session, user_id: int, *, user: User, now: datetime) -> int:
-    """Sign a user out on every device, as when one was lost; how many there were."""
+    """End all sessions of a user, as when a device was lost. Returns how many."""
     require_role(user)
-    found = _lock(session, user_id)
-    ended = end_sessions(session, found.id, now=now)
-    _record(session, "session.end_all", found, user=user, now=now, sessions=ended)
+    account = _lock(session, user_id)
+    ended = end_sessions(session, account.id, now=now)
+    _record(session, "session.end_all", account, user=user, now=now, sessions=ended)
     return ended
 
 
 def reset_second_factor(session: Session, user_id: int, *, user: User, now: datetime) -> None:
-    """For who lost telephone and recovery codes: whoever asks must be known in person. Raises WrongState."""
+    """Remove the second factor of a user who lost phone and recovery codes. Raises WrongState.
+
+    The administrator must know the person who asks for it.
+    """
     require_role(user)
     remove_second_factor(session, user_id, actor_id=user.id, now=now)
 
 
 def change_password(session: Session, *, current: str, new: str, user: User, now: datetime) -> None:
-    """One's own; ends every session of the account. Raises BadInput for a wrong or a short one."""
+    """Change the user's own password and end all sessions. Raises BadInput if wrong or too short."""
     if not check_password(user, current):
         raise BadInput("Mật khẩu hiện tại không đúng. Hãy gõ lại.")
     if new == current:
@@ -247,13 +259,13 @@ def change_password(session: Session, *, current: str, new: str, user: User, now
 
 
 def _lock(session: Session, user_id: int) -> User:
-    found = session.get(User, user_id, with_for_update={"of": User}, populate_existing=True)
-    if found is None:
+    user = session.get(User, user_id, with_for_update={"of": User}, populate_existing=True)
+    if user is None:
         raise NotFound("Không có người dùng này.")
-    return found
+    return user
 
 
-def _keep_one(session: Session, leaving: User) -> None:
+def _require_other_administrator(session: Session, leaving: User) -> None:
     others = select(func.count()).where(
         User.role == Role.ADMINISTRATOR, User.is_active, User.id != leaving.id
     )

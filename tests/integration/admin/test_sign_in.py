@@ -76,7 +76,7 @@ def test_wrong_password_unknown_address_and_one_without_a_password_read_and_take
         session.get_one(User, world.user(AUTHOR).id).password_hash = PasswordHasher().hash(PASSWORD)
         session.get_one(User, world.user(APPROVER).id).password_hash = users.no_password()
     monkeypatch.setattr(users, "_hasher", Watched())
-    users._hash_of_nobody.cache_clear()
+    users._dummy_hash.cache_clear()
     pages = []
     for email in (AUTHOR, NOBODY, APPROVER):
         response = sign_in(client, email)
