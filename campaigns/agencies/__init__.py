@@ -1,1 +1,1 @@
-"""Agencies' own staff: how many have a smartphone, how many have installed, as each agency hands in day by day."""
+"""Agency reports: how many staff have a smartphone and have installed, agency by agency, day by day."""

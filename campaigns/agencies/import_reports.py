@@ -1,8 +1,7 @@
-"""Figures from a file or a roster.
+"""Import of agency reports from a file of many agencies, or from a roster of one agency's staff.
 
-Many agencies' figures in one file: a row each, by the agency's code or name. All of it is taken, or none.
-
-An agency's staff by name: counted as its figures of the day, and each mark as that person's report of an install.
+A file has a row for each agency, by code or name, and is stored whole or not at all. A roster lists staff by
+name: it is counted as the agency's figures of the day, and each mark is that person's install report.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ from outreach.rules.list_rows import CheckedRow
 from outreach.rules.phone_numbers import PhoneStatus
 
 _HEADER_WITHIN = 20  # rows
-_MOST_ROWS = 2000
-_MOST_TOLD = 20
-# By what a heading holds, unaccented and without spaces; the first that fits.
+_MAX_ROWS = 2000
+_MAX_LISTED = 20
+# Parts of a heading, unaccented and without spaces; the first match counts.
 _COLUMNS = (
     ("installed", ("dacai", "caidat", "socai")),
     ("with_smartphone", ("thongminh", "smartphone", "dttm")),
@@ -50,9 +49,9 @@ _COLUMNS = (
     ("name", ("tencoquan", "tendonvi", "coquan", "donvi")),
     ("staff", ("tongso", "bienche", "songuoi", "canbo", "nhanvien")),
 )
-_NO_COLUMN = ("tyle", "phantram")
-_TOTAL = ("tongcong", "cong", "tong")
-_NEEDED = {"staff", "installed"}
+_IGNORED = ("tyle", "phantram")
+_TOTAL_ROWS = ("tongcong", "cong", "tong")
+_REQUIRED = {"staff", "installed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +61,10 @@ class _Line:
 
 
 def submit_file(session: Session, path: Path, *, day: date, user: User, now: datetime) -> int:
-    """Store a file's figures; how many agencies. Raises BadInput with each row that is not right: then nothing is
-    stored. A sudden change needs a note in the row, as on the form.
+    """Store the figures of a file. Returns how many agencies.
+
+    A sudden change needs a note in the row, as on the form. Raises BadInput with each wrong row: then nothing
+    is stored.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     agencies = list(
@@ -78,41 +79,47 @@ def submit_file(session: Session, path: Path, *, day: date, user: User, now: dat
     for agency_id, _code, name in agencies:
         by_name.setdefault(name_key(name), []).append(agency_id)
     wrong: list[str] = []
-    taken: dict[int, int] = {}
-    giver = Reporter(ReportChannel.FILE, user_id=user.id)
+    line_of_agency: dict[int, int] = {}
+    reporter = Reporter(ReportChannel.FILE, user_id=user.id)
     for line in _read_lines(path):
         try:
             agency_id = _find(line, by_code, by_name)
-            if agency_id in taken:
-                raise BadInput(f"trùng cơ quan với dòng {taken[agency_id]}.")
-            taken[agency_id] = line.number
+            if agency_id in line_of_agency:
+                raise BadInput(f"trùng cơ quan với dòng {line_of_agency[agency_id]}.")
+            line_of_agency[agency_id] = line.number
             counts: StaffCounts = read_counts(
                 *(line.cells.get(name, "") for name in ("staff", "with_smartphone", "installed"))
             )
             submit_report(
-                session, agency_id, counts, day=day, note=line.cells.get("note", ""), giver=giver, now=now
+                session,
+                agency_id,
+                counts,
+                day=day,
+                note=line.cells.get("note", ""),
+                reporter=reporter,
+                now=now,
             )
         except BadInput as error:
             wrong.append(f"Dòng {line.number}: {error}")
     if wrong:
         raise BadInput(nothing_stored(wrong))
-    if not taken:
+    if not line_of_agency:
         raise BadList("Tệp không có dòng số liệu nào. Hãy kiểm tra lại tệp gốc.")
-    return len(taken)
+    return len(line_of_agency)
 
 
 def nothing_stored(wrong: list[str]) -> str:
-    """What is told of a file with wrong lines: the first of them, and how many more there are."""
-    more = f" … và {len(wrong) - _MOST_TOLD} dòng khác." if len(wrong) > _MOST_TOLD else ""
-    return f"Chưa lưu gì. {' '.join(wrong[:_MOST_TOLD])}{more}"
+    """Return the message about wrong lines: the first of them, and how many more there are."""
+    more = f" … và {len(wrong) - _MAX_LISTED} dòng khác." if len(wrong) > _MAX_LISTED else ""
+    return f"Chưa lưu gì. {' '.join(wrong[:_MAX_LISTED])}{more}"
 
 
 def _read_lines(path: Path) -> Iterator[_Line]:
     for sheet in read_sheets(path):
         columns: dict[int, str] = {}
         for number, row in enumerate(sheet.rows, 1):
-            if number > _MOST_ROWS:
-                raise BadList(f"Tệp có hơn {_MOST_ROWS} dòng, quá nhiều cho số liệu các cơ quan.")
+            if number > _MAX_ROWS:
+                raise BadList(f"Tệp có hơn {_MAX_ROWS} dòng, quá nhiều cho số liệu các cơ quan.")
             if not columns:
                 columns = _header(row)
                 if not columns and number == _HEADER_WITHIN:
@@ -121,7 +128,7 @@ def _read_lines(path: Path) -> Iterator[_Line]:
             cells = {
                 name: cell_text(row[position]) for position, name in columns.items() if position < len(row)
             }
-            if cells.get("code") or name_key(cells.get("name", "")) not in ("", *_TOTAL):
+            if cells.get("code") or name_key(cells.get("name", "")) not in ("", *_TOTAL_ROWS):
                 yield _Line(number, cells)
         if columns:
             return
@@ -132,17 +139,17 @@ def _read_lines(path: Path) -> Iterator[_Line]:
 
 
 def _header(row: Row) -> dict[int, str]:
-    found: dict[int, str] = {}
+    columns: dict[int, str] = {}
     for position, cell in enumerate(row):
         key = name_key(cell_text(cell))
-        for name, words in _COLUMNS:
-            if name in found.values() or key.startswith(_NO_COLUMN):
+        for name, keywords in _COLUMNS:
+            if name in columns.values() or key.startswith(_IGNORED):
                 continue
-            if any(word in key for word in words) or (name == "code" and key == "ma"):
-                found[position] = name
+            if any(word in key for word in keywords) or (name == "code" and key == "ma"):
+                columns[position] = name
                 break
-    names = set(found.values())
-    return found if names >= _NEEDED and names & {"code", "name"} else {}
+    names = set(columns.values())
+    return columns if names >= _REQUIRED and names & {"code", "name"} else {}
 
 
 def _find(line: _Line, by_code: dict[str, int], by_name: dict[str, list[int]]) -> int:
@@ -152,25 +159,27 @@ def _find(line: _Line, by_code: dict[str, int], by_name: dict[str, list[int]]) -
         if agency_id is None:
             raise BadInput(f"không có cơ quan nào mang mã “{code[:40]}”.")
         return agency_id
-    found = by_name.get(name_key(name), [])
-    if len(found) != 1:
+    matches = by_name.get(name_key(name), [])
+    if len(matches) != 1:
         raise BadInput(
             f"không có cơ quan nào tên “{name[:60]}”."
-            if not found
+            if not matches
             else f"có nhiều cơ quan tên “{name[:60]}”; hãy ghi mã cơ quan."
         )
-    return found[0]
+    return matches[0]
 
 
 MOST_PEOPLE = 5_000
-# What people say of themselves stands against what their agency says of them.
-_OWN_WORD = UNDOES_INSTALL | {Label.OPT_OUT}
+# A person's own answer has priority over their agency's mark.
+_OWN_ANSWERS = UNDOES_INSTALL | {Label.OPT_OUT}
 
 
 @dataclass(frozen=True, slots=True)
 class RosterResult:
-    """`report` has the figures. In the campaign: `marked` people newly count as installed, `taken_back` no longer do,
-    of `contrary` ones their own answer says otherwise and stands, `strangers` marked are not among its recipients.
+    """The stored report of a roster, and what its marks changed in the campaign.
+
+    `marked` people newly count as installed; `taken_back` no longer do; `contrary` people's own answer says
+    otherwise and stays in force; `strangers` are marked but not among the campaign's recipients.
     """
 
     report: AgencyReport
@@ -181,7 +190,10 @@ class RosterResult:
 
 
 def read_roster(path: Path) -> list[RosterPerson]:
-    """The people of a file. Raises BadList where it is no list, BadInput with each mark that is not understood."""
+    """Read the people of a roster file.
+
+    Raises BadList if it is not a list, BadInput with each mark that is not understood.
+    """
     people: list[RosterPerson] = []
     wrong: list[str] = []
     for row in check_list(path, default_gazetteer()):
@@ -222,11 +234,11 @@ def submit_roster(
     keys: AnswerContext,
     now: datetime,
 ) -> RosterResult:
-    """Store a roster's figures and, where a campaign is named, its marks. The same again changes no mark.
+    """Store a roster's figures and, if a campaign is given, its marks. Repeating it changes no mark.
 
-    A mark is taken back by a later roster without it, unless the person has answered since. A roster of a day before
-    another's leaves the marks as they are. Raises BadInput for figures or a day that cannot be, InDoubt for a sudden
-    change without a note, NotFound, NotAllowed, WrongState.
+    A mark is withdrawn by a later roster without it, unless the person has answered since. A roster of a day
+    before another's leaves the marks as they are. Raises BadInput for figures or a day that are not possible,
+    NeedsExplanation for a sudden change without a note, NotFound, NotAllowed, WrongState.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     agency = find_agency(session, organisation_id, user=user)
@@ -240,8 +252,10 @@ def submit_roster(
             AgencyReport.day > day.isoformat(),
         )
     ).first()
-    giver = Reporter(ReportChannel.ROSTER, user_id=user.id)
-    report = submit_report(session, organisation_id, count(people), day=day, note=note, giver=giver, now=now)
+    reporter = Reporter(ReportChannel.ROSTER, user_id=user.id)
+    report = submit_report(
+        session, organisation_id, count(people), day=day, note=note, reporter=reporter, now=now
+    )
     if campaign is None or not is_latest:
         return RosterResult(report)
     return _mark(session, report, agency, campaign.id, by_number(people), user=user, keys=keys, now=now)
@@ -252,26 +266,26 @@ def _mark(
     report: AgencyReport,
     agency: Organisation,
     campaign_id: int,
-    said: Mapping[str, bool],
+    marks: Mapping[str, bool],
     *,
     user: User,
     keys: AnswerContext,
     now: datetime,
 ) -> RosterResult:
     marked = taken_back = contrary = 0
-    found = _recipients(session, campaign_id, said, user=user)
-    for e164, recipient in found:
-        if said[e164] is (recipient.answer is Label.INSTALLED):
-            continue  # as it stands already, which is most of a list that comes every day
+    recipients = _recipients(session, campaign_id, marks, user=user)
+    for e164, recipient in recipients:
+        if marks[e164] is (recipient.answer is Label.INSTALLED):
+            continue  # unchanged, as is most of a list that comes every day
         if recipient.phone_id is not None:
-            lock_phone(session, recipient.phone_id)  # whoever answers at this moment is heard first
+            lock_phone(session, recipient.phone_id)  # an answer that is being recorded now comes first
         latest = latest_answer(session, recipient)
         label = latest.label if latest else None
-        if not said[e164]:
+        if not marks[e164]:
             if latest and latest.source is AnswerSource.ROSTER:
                 undo_answer(session, recipient, now=now)
                 taken_back += 1
-        elif label in _OWN_WORD:
+        elif label in _OWN_ANSWERS:
             contrary += 1
         elif label is not Label.INSTALLED:
             answer = record_officer_answer(
@@ -286,17 +300,18 @@ def _mark(
                 now=now,
             )
             marked += answer is not None
-    known = {e164 for e164, _recipient in found}
-    strangers = sum(done for e164, done in said.items() if e164 not in known)
+    known = {e164 for e164, _recipient in recipients}
+    strangers = sum(done for e164, done in marks.items() if e164 not in known)
     return RosterResult(report, marked, taken_back, contrary, strangers)
 
 
 def _recipients(
     session: Session, campaign_id: int, numbers: Mapping[str, bool], *, user: User
 ) -> list[tuple[str, Recipient]]:
-    """Of the lists and the area that the user may see: a roster does not tell who is written to from others'.
+    """Return recipients with these numbers, of the lists and the area that the user may see.
 
-    In the order of their phones, which are locked one by one: whoever locks many does it in this order.
+    So a roster does not reveal who is in other organisations' audiences. They are in the order of their
+    phones, in which phones are always locked.
     """
     rows = session.execute(
         select(Phone.e164, Recipient)
@@ -318,9 +333,9 @@ def _column_of(row: CheckedRow) -> int:
     labels = row.header.labels
     column = find_heading(labels, [*row.header.columns.values(), *row.header.phones])
     if column is None:
-        found = ", ".join(f"“{label[:60]}”" for label in labels[:30] if label) or "không có cột nào"
+        readable = ", ".join(f"“{label[:60]}”" for label in labels[:30] if label) or "không có cột nào"
         raise BadInput(
-            f"Không tìm thấy cột ghi ai đã cài. Các cột đọc được: {found}. "
+            f"Không tìm thấy cột ghi ai đã cài. Các cột đọc được: {readable}. "
             "Hãy đặt tên cột đó là “Đã cài”, ghi x nếu đã cài, để trống nếu chưa."
         )
     return column

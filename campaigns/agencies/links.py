@@ -1,4 +1,4 @@
-"""Links by which somebody at an agency hands in its figures without an account."""
+"""Links by which a person at an agency submits its figures without an account."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ LONGEST_DAYS = 60
 def make_link(
     session: Session, organisation_id: int, *, holder: str, days: int, user: User, now: datetime
 ) -> AgencyLink:
-    """A link for one person at an agency, good for so many days. Raises BadInput, NotFound, NotAllowed."""
+    """Make a link for one person at an agency, valid for so many days.
+
+    Raises BadInput, NotFound, NotAllowed.
+    """
     require_role(user, Role.STAFF, Role.APPROVER)
     find_agency(session, organisation_id, user=user)
     holder = " ".join(holder.split())[:120]
@@ -44,7 +47,7 @@ def make_link(
 
 
 def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> AgencyLink:
-    """Nobody hands in by it any more. Raises NotFound, NotAllowed, WrongState when it has ended."""
+    """End a link. Raises NotFound, NotAllowed, WrongState when it has ended."""
     require_role(user, Role.STAFF, Role.APPROVER)
     link = session.get(AgencyLink, link_id, with_for_update=True)
     if link is None:
@@ -58,12 +61,15 @@ def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> Ag
 
 
 def address_of(link: AgencyLink, settings: Settings) -> str:
-    """The link's full address."""
+    """Return the link's full address."""
     return f"{settings.public_base_url}/agency/{_serializer(settings.secret_key).dumps(link.id)}"
 
 
 def open_link(session: Session, token: str, *, secret_key: str, now: datetime) -> AgencyLink | None:
-    """The link behind a token; None when it has ended or expired, or never was ours."""
+    """Return the link behind a token.
+
+    Returns None if it has ended or expired, or if the token is not valid.
+    """
     try:
         link_id = _serializer(secret_key).loads(token)
     except BadSignature:
@@ -73,7 +79,7 @@ def open_link(session: Session, token: str, *, secret_key: str, now: datetime) -
 
 
 def read_links(session: Session, organisation_id: int, *, now: datetime) -> list[AgencyLink]:
-    """An agency's links that still open, the latest first."""
+    """Return an agency's open links, latest first."""
     return list(
         session.scalars(
             select(AgencyLink)

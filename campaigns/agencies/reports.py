@@ -1,8 +1,6 @@
-"""Submit and read agencies' figures.
+"""Agency reports: submitted in the caller's transaction by any channel, and read as of a day.
 
-Handing in an agency's figures of a day, by whichever channel. In the caller's transaction.
-
-What the agencies have handed in: who has not today, what stands for each, and what it adds up to.
+Rows are only added, so earlier figures can still be read.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ from outreach.models.contacts import ContactList, Membership
 from outreach.rules.errors import BadInput, NotFound
 
 LONGEST_NOTE = 300
-_LONGEST_AGO = timedelta(days=60)
+_MAX_AGE = timedelta(days=60)
 PROBLEMS = {
     StaffProblem.NO_STAFF: "Tổng số người phải là một số từ 1 trở lên; các số khác không được âm.",
     StaffProblem.TOO_MANY: "Tổng số người quá lớn cho một cơ quan. Hãy kiểm tra lại.",
@@ -47,12 +45,12 @@ DOUBTS = {
 
 
 class NeedsExplanation(BadInput):
-    """The figures may be right; whoever hands them in has to say why."""
+    """An error for figures that may be right, but need a note with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Who hands in: an officer, or the holder of a link."""
+    """The source of a report: an officer, or the holder of a link."""
 
     channel: ReportChannel
     user_id: int | None = None
@@ -66,25 +64,26 @@ def submit_report(
     *,
     day: date,
     note: str,
-    giver: Reporter,
+    reporter: Reporter,
     now: datetime,
 ) -> AgencyReport:
-    """Store a day's figures; what stood before stays to be read. The caller knows that the giver may.
+    """Store an agency's figures of a day. Earlier ones are kept.
 
-    Raises BadInput for figures or a day that cannot be, InDoubt for a sudden change without a note.
+    The caller checks that the reporter may. Raises BadInput for figures or a day that are not possible,
+    NeedsExplanation for a sudden change without a note.
     """
     today = now.astimezone(VIETNAM).date()
-    if not today - _LONGEST_AGO <= day <= today:
+    if not today - _MAX_AGE <= day <= today:
         raise BadInput("Ngày của số liệu phải trong 60 ngày qua và không sau hôm nay.")
     problem = find_problem(counts)
     if problem:
         raise BadInput(PROBLEMS[problem])
     note = " ".join(note.split())[:LONGEST_NOTE]
-    doubts = find_doubts(counts, _said_last(session, organisation_id, day))
+    doubts = find_doubts(counts, _latest_counts(session, organisation_id, day))
     if doubts and not note:
-        asked = "; ".join(DOUBTS[doubt] for doubt in doubts)
+        questions = "; ".join(DOUBTS[doubt] for doubt in doubts)
         raise NeedsExplanation(
-            f"Xin kiểm tra lại: {asked}. Nếu đúng, hãy ghi lý do vào ô ghi chú rồi nộp lại."
+            f"Xin kiểm tra lại: {questions}. Nếu đúng, hãy ghi lý do vào ô ghi chú rồi nộp lại."
         )
     report = AgencyReport(
         organisation_id=organisation_id,
@@ -93,21 +92,21 @@ def submit_report(
         with_smartphone=counts.with_smartphone,
         installed=counts.installed,
         note=note,
-        channel=giver.channel,
-        user_id=giver.user_id,
-        link_id=giver.link_id,
+        channel=reporter.channel,
+        user_id=reporter.user_id,
+        link_id=reporter.link_id,
         reported_at=now,
     )
     session.add(report)
     session.flush()
     audit.record(
         session,
-        actor_id=giver.user_id,
+        actor_id=reporter.user_id,
         action="agency.report",
         subject=f"organisations:{organisation_id}",
         now=now,
         report=report.id,
-        **({"link": giver.link_id} if giver.link_id else {}),
+        **({"link": reporter.link_id} if reporter.link_id else {}),
     )
     return report
 
@@ -122,44 +121,50 @@ def submit_by_officer(
     user: User,
     now: datetime,
 ) -> AgencyReport:
-    """The same by an officer. Raises NotFound and NotAllowed besides."""
+    """Store a report by an officer. Raises as `submit_report`, and NotFound and NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     find_agency(session, organisation_id, user=user)
-    giver = Reporter(ReportChannel.FORM, user_id=user.id)
-    return submit_report(session, organisation_id, counts, day=day, note=note, giver=giver, now=now)
+    reporter = Reporter(ReportChannel.FORM, user_id=user.id)
+    return submit_report(session, organisation_id, counts, day=day, note=note, reporter=reporter, now=now)
 
 
 def submit_by_link(
     session: Session, link: AgencyLink, counts: StaffCounts, *, day: date, note: str, now: datetime
 ) -> AgencyReport:
-    """The same by whoever holds the link, which the caller has found."""
-    giver = Reporter(ReportChannel.LINK, link_id=link.id)
-    return submit_report(session, link.organisation_id, counts, day=day, note=note, giver=giver, now=now)
+    """Store a report by the holder of a link, which the caller has found."""
+    reporter = Reporter(ReportChannel.LINK, link_id=link.id)
+    return submit_report(
+        session, link.organisation_id, counts, day=day, note=note, reporter=reporter, now=now
+    )
 
 
 def find_agency(session: Session, organisation_id: int, *, user: User) -> Organisation:
-    """An agency that the user may see. Raises NotFound."""
-    found = session.scalar(
+    """Return an agency that the user may see. Raises NotFound."""
+    agency = session.scalar(
         select(Organisation).where(
             Organisation.id == organisation_id,
             Organisation.kind == OrganisationKind.AGENCY,
             visible_to(session, user, Organisation.id),
         )
     )
-    if found is None:
+    if agency is None:
         raise NotFound("Không có cơ quan này, hoặc nằm ngoài phạm vi của bạn.")
-    return found
+    return agency
 
 
 def read_counts(staff: str, with_smartphone: str, installed: str) -> StaffCounts:
-    """Figures as typed, with dots and spaces as Vietnamese write them; empty is unknown. Raises BadInput."""
-    read = [_number(text) for text in (staff, with_smartphone, installed)]
-    if read[0] is None:
+    """Read figures from form values. Raises BadInput.
+
+    Dots and spaces are accepted as Vietnamese write them; empty is unknown.
+    """
+    numbers = [_number(text) for text in (staff, with_smartphone, installed)]
+    if numbers[0] is None:
         raise BadInput("Hãy ghi tổng số người của cơ quan.")
-    return StaffCounts(read[0], read[1], read[2])
+    return StaffCounts(numbers[0], numbers[1], numbers[2])
 
 
 def counts_of(report: AgencyReport) -> StaffCounts:
+    """Return the counts of a report."""
     return StaffCounts(report.staff, report.with_smartphone, report.installed)
 
 
@@ -174,8 +179,8 @@ def _number(text: str) -> int | None:
     return int(digits)
 
 
-def _said_last(session: Session, organisation_id: int, day: date) -> StaffCounts | None:
-    """What stood before that day, or was said of it."""
+def _latest_counts(session: Session, organisation_id: int, day: date) -> StaffCounts | None:
+    """Return the latest counts for that day or an earlier one. Returns None if there are none."""
     report = session.scalar(
         select(AgencyReport)
         .where(AgencyReport.organisation_id == organisation_id, AgencyReport.day <= day.isoformat())
@@ -187,7 +192,11 @@ def _said_last(session: Session, organisation_id: int, day: date) -> StaffCounts
 
 @dataclass(frozen=True, slots=True)
 class AgencyStatus:
-    """`counts` are those that stand, of `day`: None where nothing was handed in. `roster`: people in its own lists."""
+    """An agency with its figures in force.
+
+    `counts` are of `day`; both are None where there is no report. `roster` is the number of people in its own
+    lists.
+    """
 
     id: int
     name: str
@@ -198,7 +207,7 @@ class AgencyStatus:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """As of a day; `missing` have handed in nothing for it."""
+    """All agencies in scope as of a day, and their total."""
 
     day: date
     agencies: list[AgencyStatus]
@@ -206,12 +215,13 @@ class Overview:
 
     @property
     def missing(self) -> list[AgencyStatus]:
+        """Return the agencies without a report for the day."""
         return [agency for agency in self.agencies if agency.day != self.day.isoformat()]
 
 
 @dataclass(frozen=True, slots=True)
 class ReportEntry:
-    """A report with who handed it in; `stands` where it is the last one of its day."""
+    """A report with who submitted it; `stands` if it is the last one of its day."""
 
     report: AgencyReport
     by: str
@@ -221,7 +231,10 @@ class ReportEntry:
 def read_latest_reports(
     session: Session, *, day: date, known_until: datetime | None = None
 ) -> dict[int, AgencyReport]:
-    """By agency: the report that stands as of a day. `known_until` leaves out what was handed in later."""
+    """Return by agency the report in force as of a day.
+
+    `known_until` leaves out reports submitted later.
+    """
     latest = (
         select(
             AgencyReport.id,
@@ -247,15 +260,18 @@ def read_latest_reports(
 
 
 def read_overview(session: Session, user: User, *, day: date, with_rosters: bool = True) -> Overview:
-    """The agencies of the user's scope as of a day, by name; without their rosters it reads no lists."""
-    seen = (Organisation.kind == OrganisationKind.AGENCY, visible_to(session, user, Organisation.id))
-    standing = read_latest_reports(session, day=day)
-    rosters = _count_rosters(session, seen) if with_rosters else {}
+    """Return the agencies of the user's scope as of a day, by name.
+
+    Without rosters no lists are read.
+    """
+    conditions = (Organisation.kind == OrganisationKind.AGENCY, visible_to(session, user, Organisation.id))
+    reports = read_latest_reports(session, day=day)
+    rosters = _count_rosters(session, conditions) if with_rosters else {}
     agencies = []
     for agency_id, name in session.execute(
-        select(Organisation.id, Organisation.name).where(*seen).order_by(Organisation.name)
+        select(Organisation.id, Organisation.name).where(*conditions).order_by(Organisation.name)
     ):
-        report = standing.get(agency_id)
+        report = reports.get(agency_id)
         counts = counts_of(report) if report else None
         agencies.append(
             AgencyStatus(agency_id, name, counts, report.day if report else None, rosters.get(agency_id, 0))
@@ -263,20 +279,23 @@ def read_overview(session: Session, user: User, *, day: date, with_rosters: bool
     return Overview(day, agencies, add_up(agency.counts for agency in agencies))
 
 
-def _count_rosters(session: Session, seen: tuple[ColumnElement[bool], ...]) -> dict[int, int]:
+def _count_rosters(session: Session, conditions: tuple[ColumnElement[bool], ...]) -> dict[int, int]:
     return dict(
         session.execute(
             select(ContactList.organisation_id, func.count(Membership.contact_id.distinct()))
             .join(Membership, Membership.list_id == ContactList.id)
             .join(Organisation, Organisation.id == ContactList.organisation_id)
-            .where(*seen)
+            .where(*conditions)
             .group_by(ContactList.organisation_id)
         ).all()
     )
 
 
 def read_history(session: Session, organisation_id: int, *, limit: int = 100) -> list[ReportEntry]:
-    """All that an agency has handed in, the latest day first and of a day the last one first. The caller may see it."""
+    """Return an agency's reports: latest day first, and the last one of a day first.
+
+    The caller checks that the user may see it.
+    """
     rows = session.execute(
         select(AgencyReport, User.name, User.email, AgencyLink.holder)
         .outerjoin(User, User.id == AgencyReport.user_id)
@@ -293,10 +312,10 @@ def read_history(session: Session, organisation_id: int, *, limit: int = 100) ->
 
 
 def is_anything_handed_in(session: Session, user: User) -> bool:
-    """Whether one of the agencies of the user's scope has ever handed in."""
-    found = (
+    """Return whether an agency of the user's scope has ever reported."""
+    reports = (
         select(AgencyReport.id)
         .join(Organisation, Organisation.id == AgencyReport.organisation_id)
         .where(visible_to(session, user, Organisation.id))
     )
-    return session.execute(found.limit(1)).first() is not None
+    return session.execute(reports.limit(1)).first() is not None

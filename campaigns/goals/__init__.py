@@ -1,1 +1,1 @@
-"""What is to be reached: whose share, by when, and out of how many people."""
+"""Goals and denominators of campaigns, and official figures."""

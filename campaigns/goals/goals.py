@@ -1,10 +1,7 @@
-"""Set and read goals and denominators.
+"""Goals and denominators: set, entered, imported, and read as of a moment.
 
-Setting goals and entering denominators. In the caller's transaction; what stood before stays to be read.
-
-Goals and denominators as they stood at a moment, and how they came to it.
-
-Many denominators at once, from a CSV: all of the file or none of it.
+All changes are in the caller's transaction. Rows are only added, so earlier values can still be read. A CSV
+of denominators is imported whole or not at all.
 """
 
 from __future__ import annotations
@@ -40,7 +37,7 @@ from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotAllowed
 
-LONGEST = 200
+MAX_LENGTH = 200
 
 
 def set_goal(
@@ -53,14 +50,15 @@ def set_goal(
     user: User,
     now: datetime,
 ) -> bool:
-    """A goal as typed: a share in percent, empty to end the goal; False when it stood there already.
+    """Set a goal from form values. Returns False if it is in force already.
 
-    Raises BadInput; NotAllowed for whoever is not staff of the province.
+    `share` is in percent; empty ends the goal. Raises BadInput; NotAllowed for a user who is not staff of the
+    province.
     """
     require_province(session, user)
     basis = " ".join(basis.split())
-    if len(basis) > LONGEST:
-        raise BadInput(f"Căn cứ dài quá {LONGEST} chữ. Hãy ghi gọn lại, ví dụ số và ngày văn bản.")
+    if len(basis) > MAX_LENGTH:
+        raise BadInput(f"Căn cứ dài quá {MAX_LENGTH} chữ. Hãy ghi gọn lại, ví dụ số và ngày văn bản.")
     return append_goal(
         session,
         subject,
@@ -75,14 +73,14 @@ def set_goal(
 def enter_denominator(
     session: Session, subject: GoalSubject, *, value: str, as_of: str, source: str, user: User, now: datetime
 ) -> bool:
-    """A denominator as typed, empty to take back what was said of that day; False when it stood there already.
+    """Enter a denominator from form values. Returns False if it is in force already.
 
-    Raises as `set_goal`.
+    An empty value withdraws that day's figure. Raises as `set_goal`.
     """
     require_province(session, user)
     source = " ".join(source.split())
-    if not 0 < len(source) <= LONGEST:
-        raise BadInput(f"Hãy ghi nguồn của số liệu, không quá {LONGEST} chữ.")
+    if not 0 < len(source) <= MAX_LENGTH:
+        raise BadInput(f"Hãy ghi nguồn của số liệu, không quá {MAX_LENGTH} chữ.")
     return append_denominator(
         session,
         subject,
@@ -95,13 +93,13 @@ def enter_denominator(
 
 
 def may_set_goals(session: Session, user: User) -> bool:
-    """Whether goals and denominators are theirs to set: staff of the province."""
+    """Return whether the user may set goals and denominators: staff of the province."""
     roles = (Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR)
     return user.role in roles and organisations_of(session, user) is None
 
 
 def require_province(session: Session, user: User) -> None:
-    """Raises NotAllowed for whoever may not set goals."""
+    """Raise NotAllowed for a user who may not set goals."""
     require_role(user, Role.STAFF, Role.APPROVER)
     if not may_set_goals(session, user):
         raise NotAllowed("Chỉ cán bộ của cấp tỉnh được đặt mục tiêu và nhập số người làm mẫu số.")
@@ -110,7 +108,10 @@ def require_province(session: Session, user: User) -> None:
 def find_subject(
     session: Session, *, kind: str, scope: str, place: str, kinds: Collection[str]
 ) -> GoalSubject:
-    """Whom a form or a file means: `place` is an area's or an organisation's code. Raises BadInput."""
+    """Return the subject that a form or a file names. Raises BadInput.
+
+    `place` is an area's or an organisation's code.
+    """
     if kind not in kinds:
         raise BadInput(f"Không có loại chiến dịch “{kind[:40]}”. Các loại: {', '.join(sorted(kinds))}.")
     if scope not in (GoalScope.RESIDENTS, GoalScope.STAFF, GoalScope.MEMBERS):
@@ -121,11 +122,11 @@ def find_subject(
         return GoalSubject(kind, GoalScope.RESIDENTS, area=place)
     if scope == GoalScope.STAFF and not place:
         return GoalSubject(kind, GoalScope.STAFF)
-    found = session.scalar(select(Organisation).where(Organisation.code == place))
-    if found is None or (found.kind is OrganisationKind.AGENCY) != (scope == GoalScope.STAFF):
-        wanted = "cơ quan, đơn vị" if scope == GoalScope.STAFF else "tổ chức"
-        raise BadInput(f"Không có {wanted} nào mang mã “{place[:40]}”.")
-    return GoalSubject(kind, GoalScope(scope), organisation=found.id)
+    organisation = session.scalar(select(Organisation).where(Organisation.code == place))
+    if organisation is None or (organisation.kind is OrganisationKind.AGENCY) != (scope == GoalScope.STAFF):
+        noun = "cơ quan, đơn vị" if scope == GoalScope.STAFF else "tổ chức"
+        raise BadInput(f"Không có {noun} nào mang mã “{place[:40]}”.")
+    return GoalSubject(kind, GoalScope(scope), organisation=organisation.id)
 
 
 def append_goal(
@@ -138,16 +139,19 @@ def append_goal(
     user: User,
     now: datetime,
 ) -> bool:
-    """Add to the book unless its last word on the subject is the same. The caller knows that the user may."""
+    """Add a goal unless the latest row about the subject is the same. Returns whether it was added.
+
+    The caller checks that the user may.
+    """
     last = session.scalar(
         select(GoalEntry).where(*about(GoalEntry, subject)).order_by(GoalEntry.id.desc()).limit(1)
     )
     day = deadline.isoformat() if deadline and share is not None else None
-    said = (share, day, basis if share is not None else "")
-    if (last and (last.share, last.deadline, last.basis) == said) or (last is None and share is None):
+    values = (share, day, basis if share is not None else "")
+    if (last and (last.share, last.deadline, last.basis) == values) or (last is None and share is None):
         return False
     row = GoalEntry(
-        **_columns(subject), share=share, deadline=day, basis=said[2], entered_by=user.id, entered_at=now
+        **_columns(subject), share=share, deadline=day, basis=values[2], entered_by=user.id, entered_at=now
     )
     _add(session, row, user=user, now=now)
     return True
@@ -163,7 +167,10 @@ def append_denominator(
     user: User,
     now: datetime,
 ) -> bool:
-    """Add to the book unless its last word on the subject's day is the same. The caller knows that the user may."""
+    """Add a denominator unless the latest row about the subject and day is the same.
+
+    Returns whether it was added. The caller checks that the user may.
+    """
     last = session.scalar(
         select(DenominatorEntry)
         .where(*about(DenominatorEntry, subject), DenominatorEntry.as_of == as_of.isoformat())
@@ -206,47 +213,57 @@ def _add(session: Session, row: GoalEntry | DenominatorEntry, *, user: User, now
 
 
 def read_goals(session: Session, *, at: datetime, kind: str | None = None) -> Goals:
-    """All goals and denominators in force at a moment, of one kind of campaign or of all, but for campaigns' own.
+    """Return all goals and denominators in force at a moment, except campaigns' own.
 
-    What was entered later, even of an earlier day, is not among them: a figure can be computed again as it was.
+    Of one kind of campaign, or of all. Rows entered later, even about an earlier day, are not included: a
+    figure can be computed again as it was.
     """
-    wanted = [
+    conditions = [
         (table.scope != GoalScope.AUDIENCE, *([table.kind == kind] if kind else ()))
         for table in (GoalEntry, DenominatorEntry)
     ]
-    return _in_force(session, *wanted, at=at)
+    return _in_force(session, *conditions, at=at)
 
 
 def read_campaign_goals(
     session: Session, campaigns: Iterable[int], *, at: datetime | None = None
 ) -> dict[int, Goal]:
-    """By campaign: the goal that its own file set, with its denominator, as of a moment or as they stand."""
+    """Return by campaign the goal that its own file set, with its denominator.
+
+    As of a moment, or as now in force.
+    """
     ids = list(campaigns)
-    wanted = [
+    conditions = [
         (table.scope == GoalScope.AUDIENCE, table.campaign_id.in_(ids))
         for table in (GoalEntry, DenominatorEntry)
     ]
-    found = _in_force(session, *wanted, at=at).goals
-    return {subject.campaign: goal for subject, goal in found.items() if subject.campaign is not None}
+    goals = _in_force(session, *conditions, at=at).goals
+    return {subject.campaign: goal for subject, goal in goals.items() if subject.campaign is not None}
 
 
 def read_staff_goal(session: Session, *, at: datetime) -> Goal | None:
-    """The goal of all agencies' staff, of whichever kind it was set last: agencies hand in for one thing at a time."""
-    found = [
+    """Return the goal of all agencies' staff that was set last, of whichever kind.
+
+    Agencies report for one kind at a time.
+    """
+    goals = [
         goal
         for subject, goal in read_goals(session, at=at).goals.items()
         if subject.scope is GoalScope.STAFF and subject.organisation is None
     ]
-    return max(found, key=lambda goal: goal.entered_at, default=None)
+    return max(goals, key=lambda goal: goal.entered_at, default=None)
 
 
 def campaign_subject(campaign: Campaign) -> GoalSubject:
-    """Whom a campaign's own goal is about: those that it writes to."""
+    """Return the subject of a campaign's own goal: its audience."""
     return GoalSubject(campaign.kind, GoalScope.AUDIENCE, campaign=campaign.id)
 
 
 def read_history(session: Session, subject: GoalSubject) -> tuple[list[Goal | None], list[Denominator]]:
-    """All that was ever set and entered about a subject, the latest first; None where a goal was ended."""
+    """Return all goals and denominators ever entered about a subject, latest first.
+
+    A goal is None where it was ended.
+    """
     goals = [
         goal
         for row, author in _rows(session, GoalEntry, about(GoalEntry, subject))
@@ -269,8 +286,8 @@ def _in_force(
     entered: dict[GoalSubject, list[Denominator]] = {}
     for row, author in _rows(session, DenominatorEntry, denominator_rows, at=at):
         entered.setdefault(row.subject, []).append(_denominator(row, author))
-    standing = {subject: standing_denominator(history) for subject, history in entered.items()}
-    denominators = {subject: found for subject, found in standing.items() if found}
+    in_force = {subject: standing_denominator(history) for subject, history in entered.items()}
+    denominators = {subject: denominator for subject, denominator in in_force.items() if denominator}
     last = {row.subject: _goal(row, author) for row, author in _rows(session, GoalEntry, goal_rows, at=at)}
     goals = {
         subject: replace(goal, denominator=denominators.get(subject))
@@ -283,14 +300,14 @@ def _in_force(
 def _rows(
     session: Session,
     table: type[GoalEntry] | type[DenominatorEntry],
-    wanted: Iterable[ColumnElement[bool]],
+    conditions: Iterable[ColumnElement[bool]],
     *,
     at: datetime | None = None,
 ) -> list[tuple[Any, str]]:
     query = (
         select(table, User.name, User.email)
         .outerjoin(User, User.id == table.entered_by)
-        .where(*wanted, *([table.entered_at <= at] if at else ()))
+        .where(*conditions, *([table.entered_at <= at] if at else ()))
         .order_by(table.id)
     )
     return [(row, name or email or "") for row, name, email in session.execute(query)]
@@ -299,7 +316,7 @@ def _rows(
 def about(
     table: type[GoalEntry] | type[DenominatorEntry], subject: GoalSubject
 ) -> tuple[ColumnElement[bool], ...]:
-    """The condition that a row is about a subject."""
+    """Return the condition that a row is about a subject."""
     # IS NOT DISTINCT FROM: most of a subject's columns are NULL.
     return (
         table.kind == subject.kind,
@@ -322,30 +339,31 @@ def _denominator(row: DenominatorEntry, author: str) -> Denominator:
 
 
 COLUMNS = ("scope", "place", "value", "as_of", "source")
-SHOWN = 20  # wrong lines that are spelled out
+MAX_LISTED = 20  # wrong lines that are listed
 
 
 def import_denominators(
     session: Session, content: bytes, *, kind: str, kinds: Collection[str], user: User, now: datetime
 ) -> tuple[int, int]:
-    """A CSV in UTF-8 with COLUMNS, `place` an area's or an organisation's code; how many are new, and how many stood there.
+    """Import denominators from a CSV. Returns how many are new, and how many were in force already.
 
-    Raises BadInput with the wrong lines; NotAllowed for whoever is not staff of the province.
+    The CSV is in UTF-8 with COLUMNS; `place` is an area's or an organisation's code. Raises BadInput with the
+    wrong lines; NotAllowed for a user who is not staff of the province.
     """
     require_province(session, user)
     new, same, wrong = 0, 0, []
     for n, line in enumerate(_lines(content), start=2):
         try:
             subject = find_subject(session, kind=kind, scope=line["scope"], place=line["place"], kinds=kinds)
-            said = {name: line[name] for name in ("value", "as_of", "source")}
-            is_new = enter_denominator(session, subject, **said, user=user, now=now)
+            form_values = {name: line[name] for name in ("value", "as_of", "source")}
+            is_new = enter_denominator(session, subject, **form_values, user=user, now=now)
         except BadInput as error:
             wrong.append(f"dòng {n}: {error}")
             continue
         new, same = new + is_new, same + (not is_new)
     if wrong:
-        more = f" Và {len(wrong) - SHOWN} dòng nữa." if len(wrong) > SHOWN else ""
-        raise BadInput(f"Chưa nhập gì. {' '.join(wrong[:SHOWN])}{more}")
+        more = f" Và {len(wrong) - MAX_LISTED} dòng nữa." if len(wrong) > MAX_LISTED else ""
+        raise BadInput(f"Chưa nhập gì. {' '.join(wrong[:MAX_LISTED])}{more}")
     return new, same
 
 

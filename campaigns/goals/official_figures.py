@@ -1,4 +1,7 @@
-"""Official installs by district and commune: brought in day by day, shown beside what residents report, never with it."""
+"""Official installs by district and commune, entered day by day.
+
+They are shown beside what residents report, and never added to it.
+"""
 
 from __future__ import annotations
 
@@ -21,27 +24,30 @@ from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed
 
 COLUMNS = ("day", "area", "installed", "source")
-MOST = 2**31 - 1
-SHOWN = 20  # wrong lines that are spelled out
-# 12500 or 12.500, as one writes it in Vietnam.
+MAX_INSTALLED = 2**31 - 1
+MAX_LISTED = 20  # wrong lines that are listed
+# 12500 or 12.500, as written in Vietnam.
 _COUNT = re.compile(r"\d{1,10}|\d{1,3}(?:\.\d{3})+")
 
 
 @dataclass(frozen=True, slots=True)
 class Official:
-    """A place's latest figure. Of a district without one of its own: its communes', once each has one."""
+    """A place's latest official figure.
+
+    A district without a figure of its own has its communes' sum, once each commune has one.
+    """
 
     installed: int
-    day: str  # of communes the oldest one's
+    day: str  # for a sum of communes: the oldest of their days
     source: str
     is_sum: bool = False
 
 
 def import_official(session: Session, content: bytes, *, user: User, now: datetime) -> tuple[int, int]:
-    """A CSV in UTF-8 with COLUMNS; how many figures are new, and how many stood there already.
+    """Import figures from a CSV. Returns how many are new, and how many were in force already.
 
-    All of the file or none of it. Raises BadInput with the wrong lines; NotAllowed for whoever does not see the whole
-    province.
+    The CSV is in UTF-8 with COLUMNS; it is imported whole or not at all. Raises BadInput with the wrong
+    lines; NotAllowed for a user who does not see the whole province.
     """
     return _store(session, _lines(content), user=user, now=now)
 
@@ -49,12 +55,15 @@ def import_official(session: Session, content: bytes, *, user: User, now: dateti
 def enter_official(
     session: Session, *, day: str, area: str, installed: str, source: str, user: User, now: datetime
 ) -> bool:
-    """One figure as typed into a form; False when it stood there already. Raises as `import_official`."""
+    """Enter one figure from form values. Returns False if it is in force already.
+
+    Raises as `import_official`.
+    """
     return _store(session, [("", (day, area, installed, source))], user=user, now=now)[0] == 1
 
 
 def may_enter(session: Session, user: User) -> bool:
-    """Whether official figures are theirs to enter: staff of the province."""
+    """Return whether the user may enter official figures: staff of the province."""
     roles = (Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR)
     return user.role in roles and organisations_of(session, user) is None
 
@@ -66,11 +75,11 @@ def _store(
     if organisations_of(session, user) is not None:
         raise NotAllowed("Chỉ cán bộ của cấp tỉnh được nhập số liệu chính thức.")
     rows = _check(lines, today=now.astimezone(VIETNAM).date(), areas=_areas(session))
-    standing = {
+    in_force = {
         (row.area_code, row.day): (row.installed, row.source)
         for row in session.scalars(select(OfficialInstalls).order_by(OfficialInstalls.id))
     }
-    new = [row for row in rows if standing.get((row[1], row[0])) != row[2:]]
+    new = [row for row in rows if in_force.get((row[1], row[0])) != row[2:]]
     session.add_all(
         OfficialInstalls(
             area_code=area, day=day, installed=installed, source=source, entered_by=user.id, entered_at=now
@@ -92,9 +101,9 @@ def _store(
 def latest_official(
     session: Session, *, today: date, known_until: datetime | None = None
 ) -> dict[str, Official]:
-    """By area: what is known until today. A place that is not in it is not known.
+    """Return the latest known figures until today, by area. A place without one is not included.
 
-    `known_until` leaves out what was entered later.
+    `known_until` leaves out figures entered later.
     """
     newest = (
         select(
@@ -119,79 +128,82 @@ def latest_official(
     communes: dict[str, list[str]] = {}
     for area in session.scalars(select(Area).where(Area.level == AreaLevel.COMMUNE)):
         communes.setdefault(area.parent_code or "", []).append(area.code)
-    for district, below in communes.items():
-        if district not in known and (together := add_up_official(known, below)):
-            known[district] = together
+    for district, codes in communes.items():
+        if district not in known and (total := add_up_official(known, codes)):
+            known[district] = total
     return known
 
 
 def add_up_official(known: Mapping[str, Official], places: Iterable[str]) -> Official | None:
-    """Of many places together, as of the oldest of their days; None unless each is known."""
+    """Return the sum over places, as of the oldest of their days.
+
+    Returns None unless the figure of each is known.
+    """
     parts = [known.get(code) for code in places]
-    found = [part for part in parts if part]
-    if not found or len(found) < len(parts):
+    known_parts = [part for part in parts if part]
+    if not known_parts or len(known_parts) < len(parts):
         return None
     return Official(
-        sum(part.installed for part in found),
-        min(part.day for part in found),
-        "; ".join(sorted({part.source for part in found})),
+        sum(part.installed for part in known_parts),
+        min(part.day for part in known_parts),
+        "; ".join(sorted({part.source for part in known_parts})),
         is_sum=True,
     )
 
 
 def _areas(session: Session) -> set[str]:
-    """Where figures are told for: districts and communes; the province's is their sum."""
+    """Return the codes of areas that figures are entered for. The province's is the sum of its districts."""
     levels = (AreaLevel.DISTRICT, AreaLevel.COMMUNE)
     return set(session.scalars(select(Area.code).where(Area.level.in_(levels))))
 
 
 def _lines(content: bytes) -> list[tuple[str, tuple[str, ...]]]:
-    """The lines of a file, each with how it is called."""
+    """Return the lines of a file, each with its name in error messages."""
     try:
         lines = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         if tuple(lines.fieldnames or ()) != COLUMNS:
             raise BadInput(f"Dòng đầu của tệp phải là: {','.join(COLUMNS)}.")
-        found = list(lines)
+        rows = list(lines)
     except UnicodeDecodeError as error:
         raise BadInput("Tệp không phải UTF-8. Hãy lưu lại dưới dạng CSV UTF-8.") from error
     except csv.Error as error:
         raise BadInput("Tệp không phải CSV. Hãy lưu lại dưới dạng CSV UTF-8.") from error
     return [
         (f"dòng {n}: ", tuple((line.get(name) or "").strip() for name in COLUMNS))
-        for n, line in enumerate(found, start=2)
+        for n, line in enumerate(rows, start=2)
     ]
 
 
 def _check(
     lines: Sequence[tuple[str, tuple[str, ...]]], *, today: date, areas: set[str]
 ) -> list[tuple[str, str, int, str]]:
-    rows, wrong, there = [], [], set()
+    rows, wrong, seen = [], [], set()
     for name, (day, area, count, source) in lines:
-        why = (
-            _day_trouble(day, today)
+        problem = (
+            _day_problem(day, today)
             or (f"không có huyện hay xã nào mang mã {area}" if area not in areas else "")
             or ("số máy phải là số nguyên không âm" if not _COUNT.fullmatch(count) else "")
-            or ("số máy quá lớn" if int(count.replace(".", "")) > MOST else "")
+            or ("số máy quá lớn" if int(count.replace(".", "")) > MAX_INSTALLED else "")
             or ("thiếu nguồn, hoặc nguồn dài quá 200 chữ" if not 0 < len(source) <= 200 else "")
-            or ("ngày và địa bàn này đã có ở dòng trên" if (day, area) in there else "")
+            or ("ngày và địa bàn này đã có ở dòng trên" if (day, area) in seen else "")
         )
-        if why:
-            wrong.append(name + why)
+        if problem:
+            wrong.append(name + problem)
             continue
-        there.add((day, area))
+        seen.add((day, area))
         rows.append((day, area, int(count.replace(".", "")), source))
     if wrong:
-        more = f"; và {len(wrong) - SHOWN} dòng nữa" if len(wrong) > SHOWN else ""
-        said = "; ".join(wrong[:SHOWN])
-        raise BadInput(f"Chưa nhập gì. {said[:1].upper()}{said[1:]}{more}.")
+        more = f"; và {len(wrong) - MAX_LISTED} dòng nữa" if len(wrong) > MAX_LISTED else ""
+        message = "; ".join(wrong[:MAX_LISTED])
+        raise BadInput(f"Chưa nhập gì. {message[:1].upper()}{message[1:]}{more}.")
     return rows
 
 
-def _day_trouble(day: str, today: date) -> str:
+def _day_problem(day: str, today: date) -> str:
     try:
-        found = date.fromisoformat(day) if len(day) == 10 else None
+        parsed = date.fromisoformat(day) if len(day) == 10 else None
     except ValueError:
-        found = None
-    if found is None:
+        parsed = None
+    if parsed is None:
         return "ngày phải viết như 2020-08-20"
-    return "ngày này chưa tới" if found > today else ""
+    return "ngày này chưa tới" if parsed > today else ""

@@ -1,1 +1,1 @@
-"""What a person may ask of those who keep data about them: to see them, to have them put right, or gone."""
+"""Privacy requests: export, correction and erasure of a person's data, and retention."""

@@ -1,7 +1,8 @@
-"""Forgetting somebody at their own request: what tells of them goes everywhere, the figures stay.
+"""Erasure of a contact at their own request: personal data go everywhere, figures stay.
 
-Recipients, messages, answers and counted installs keep their rows, which no longer lead to anybody. Keyed hashes
-of the numbers outlive the person, so that suppressions hold and a list that has them again is asked about.
+Recipients, messages, answers and counted installs keep their rows, which no longer lead to a person. Keyed
+hashes of the numbers are kept, so that suppressions hold and an import that brings them again becomes an
+import issue.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ IN_FLIGHT = (AttemptState.SENDING, AttemptState.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One of the person's numbers; `is_gone` where nobody else has it."""
+    """One of the contact's numbers; `is_gone` where no other contact has it."""
 
     id: int
     e164: str
@@ -58,9 +59,10 @@ class Number:
 
 
 def erase_contact(session: Session, request_id: int, *, secret_key: str, user: User, now: datetime) -> None:
-    """Erase the person of an open request to be erased, over all organisations. There is no way back.
+    """Erase the contact of an open erasure request, over all organisations. It cannot be undone.
 
-    Raises NotFound, NotAllowed, BadInput for another kind of request, WrongState while a message is on its way.
+    Raises NotFound, NotAllowed, BadInput for another kind of request, WrongState while a message is on its
+    way.
     """
     require_role(user, Role.APPROVER)
     request = lock_request(session, request_id, user=user)
@@ -72,10 +74,10 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     numbers = _numbers(session, contact_id)
     recipients = session.scalars(select(Recipient.id).where(Recipient.contact_id == contact_id)).all()
     gone = [number.id for number in numbers if number.is_gone]
-    messages = _hold_messages(session, recipients, numbers, gone)
+    messages = _lock_messages(session, recipients, numbers, gone)
     erase_messages(session, messages)
-    replies = _forget_talk(session, recipients, numbers, gone, user=user, now=now)
-    # A number of a former campaign may have gone with somebody else: its mark is in every row.
+    replies = _erase_conversation(session, recipients, numbers, gone, user=user, now=now)
+    # A number of a former campaign may have been erased with another contact: its mark is in every row.
     real = [number for number in numbers if not number.e164.startswith(ERASED)]
     rows = erase_import_rows(
         session,
@@ -121,30 +123,37 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
 
 
 def _numbers(session: Session, contact_id: int) -> list[Number]:
-    """Those that are theirs or were, and those by which a campaign reached them, in the order in which they are locked."""
+    """Return the contact's numbers, present and former, and those by which a campaign reached them.
+
+    They are in the order in which they are locked.
+    """
     other = aliased(ContactPhone)
-    theirs = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
+    current = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
     former = select(RemovedPhone.phone_id).where(RemovedPhone.contact_id == contact_id)
     used = select(Recipient.phone_id).where(Recipient.contact_id == contact_id)
     is_shared = exists().where(other.phone_id == Phone.id, other.contact_id != contact_id)
     rows = session.execute(
         select(Phone.id, Phone.e164, is_shared)
-        .where(or_(Phone.id.in_(theirs), Phone.id.in_(used), Phone.id.in_(former)))
+        .where(or_(Phone.id.in_(current), Phone.id.in_(used), Phone.id.in_(former)))
         .order_by(Phone.id)
     )
     return [Number(id_, e164, not shared) for id_, e164, shared in rows]
 
 
-def _hold_messages(
+def _lock_messages(
     session: Session, recipients: Sequence[int], numbers: Sequence[Number], gone: Sequence[int]
 ) -> list[int]:
-    """Their messages, with attempts and phones locked, in that order as whoever records an outcome has them."""
-    # Each by its own index: of a million messages a handful are theirs.
-    theirs = union(
+    """Return the contact's messages, with attempts and phones locked.
+
+    They are locked in the same order as when an outcome is recorded. Raises WrongState while a message is on
+    its way.
+    """
+    # Each by its own index: of a million messages a handful belong to the contact.
+    message_ids = union(
         select(Message.id).where(Message.recipient_id.in_(values_subquery(session, recipients, BigInteger))),
         select(Message.id).where(Message.phone_id.in_(values_subquery(session, gone, BigInteger))),
     )
-    attempts = select(Attempt.id).where(Attempt.message_id.in_(theirs)).order_by(Attempt.id)
+    attempts = select(Attempt.id).where(Attempt.message_id.in_(message_ids)).order_by(Attempt.id)
     session.execute(attempts.with_for_update()).all()
     for number in numbers:
         lock_phone(session, number.id)
@@ -152,29 +161,32 @@ def _hold_messages(
         raise WrongState(
             "Một tin đến người này đang được gửi hoặc chưa rõ kết quả. Hãy đợi có kết quả rồi bấm xóa lại."
         )
-    return list(session.scalars(theirs))
+    return list(session.scalars(message_ids))
 
 
 def erase_messages(session: Session, ids: Sequence[int]) -> None:
-    """What waits does not leave any more; of what has left the texts go, which carry name and link."""
-    theirs = values_subquery(session, ids, BigInteger)
-    session.execute(delete(Outbox).where(Outbox.message_id.in_(theirs)), execution_options=NO_SYNC)
-    waiting = (Message.id.in_(theirs), Message.state == MessageState.QUEUED)
+    """Cancel waiting messages, and empty the texts of sent ones.
+
+    The texts contain name and link.
+    """
+    message_ids = values_subquery(session, ids, BigInteger)
+    session.execute(delete(Outbox).where(Outbox.message_id.in_(message_ids)), execution_options=NO_SYNC)
+    waiting = (Message.id.in_(message_ids), Message.state == MessageState.QUEUED)
     for condition, values in (
         (
             (*waiting, Message.step_id.is_not(None)),
             {"state": MessageState.SKIPPED, "skip_reason": SkipReason.SUPPRESSED},
         ),
         ((*waiting, Message.step_id.is_(None)), {"state": MessageState.CANCELLED}),
-        ((Message.id.in_(theirs), Message.text.is_not(None)), {"text": ""}),
+        ((Message.id.in_(message_ids), Message.text.is_not(None)), {"text": ""}),
     ):
         session.execute(update(Message).where(*condition).values(values), execution_options=NO_SYNC)
     session.execute(
-        update(Attempt).where(Attempt.message_id.in_(theirs)).values(body=""), execution_options=NO_SYNC
+        update(Attempt).where(Attempt.message_id.in_(message_ids)).values(body=""), execution_options=NO_SYNC
     )
 
 
-def _forget_talk(
+def _erase_conversation(
     session: Session,
     recipients: Sequence[int],
     numbers: Sequence[Number],
@@ -183,44 +195,47 @@ def _forget_talk(
     user: User,
     now: datetime,
 ) -> int:
-    """What they wrote and what officers noted; open cases end. How many replies."""
+    """Empty replies and officers' notes, and close open cases. Returns the number of replies."""
 
-    def theirs(table: type[Reply] | type[Answer] | type[Case]) -> ColumnElement[bool]:
+    def of_contact(table: type[Reply] | type[Answer] | type[Case]) -> ColumnElement[bool]:
         return or_(
             table.recipient_id.in_(values_subquery(session, recipients, BigInteger)),
             table.phone_id.in_(values_subquery(session, gone, BigInteger)),
         )
 
-    # Also from before a list brought the number.
+    # Also replies from before an import brought the number.
     senders = values_subquery(session, [number.e164 for number in numbers if number.is_gone], String)
-    emptied = session.execute(
-        update(Reply).where(or_(theirs(Reply), Reply.sender.in_(senders))).values(body="", sender=""),
+    result = session.execute(
+        update(Reply).where(or_(of_contact(Reply), Reply.sender.in_(senders))).values(body="", sender=""),
         execution_options=NO_SYNC,
     )
-    answers = select(Answer.id).where(theirs(Answer))
+    answers = select(Answer.id).where(of_contact(Answer))
     session.execute(
         update(OfficerEntry).where(OfficerEntry.answer_id.in_(answers)).values(note=""),
         execution_options=NO_SYNC,
     )
-    session.execute(update(Case).where(theirs(Case)).values(note=""), execution_options=NO_SYNC)
+    session.execute(update(Case).where(of_contact(Case)).values(note=""), execution_options=NO_SYNC)
     session.execute(
         update(Case)
-        .where(theirs(Case), Case.done_at.is_(None))
+        .where(of_contact(Case), Case.done_at.is_(None))
         .values(outcome=CaseOutcome.WITHDRAWN, done_by=user.id, done_at=now),
         execution_options=NO_SYNC,
     )
-    return int(emptied.rowcount)  # type: ignore[attr-defined]
+    return int(result.rowcount)  # type: ignore[attr-defined]
 
 
 def erase_numbers(session: Session, gone: Sequence[int]) -> None:
-    """Numbers that nobody else has; their suppressions live on by the hash, to meet them when they return."""
-    theirs = values_subquery(session, gone, BigInteger)
+    """Erase numbers that no contact has.
+
+    Their suppressions are kept by the hash, to apply again when a number returns.
+    """
+    phone_ids = values_subquery(session, gone, BigInteger)
     session.execute(
-        update(Suppression).where(Suppression.phone_id.in_(theirs)).values(phone_id=None, note=""),
+        update(Suppression).where(Suppression.phone_id.in_(phone_ids)).values(phone_id=None, note=""),
         execution_options=NO_SYNC,
     )
-    marked = literal(ERASED, String) + cast(Phone.id, String)
+    mark = literal(ERASED, String) + cast(Phone.id, String)
     session.execute(
-        update(Phone).where(Phone.id.in_(theirs)).values(e164=marked, reversed=marked, language=None),
+        update(Phone).where(Phone.id.in_(phone_ids)).values(e164=mark, reversed=mark, language=None),
         execution_options=NO_SYNC,
     )

@@ -1,8 +1,6 @@
-"""All data of a person, as a file.
+"""Export of all data about one person, as a workbook for people or JSON for programs.
 
-All that is kept about one person, over all organisations, in Vietnamese: it is theirs.
-
-What is kept about a person, as a file: a workbook for people, JSON for programs.
+It covers all organisations and is in Vietnamese, as it is for the person.
 """
 
 from __future__ import annotations
@@ -40,9 +38,9 @@ from outreach.rules.identity import NAMES, name_key
 
 
 def export_personal_data(session: Session, request_id: int, *, user: User, now: datetime) -> list[ExportPart]:
-    """What is kept about the person of an open request to see it; that it was compiled is on record.
+    """Return all data about the person of an open export request, and record it in the audit log.
 
-    Over all organisations, as the person asks the office, not one of its officers: for approvers and
+    It covers all organisations, as the person asks the office, not one of its officers: for approvers and
     administrators. Raises NotFound, NotAllowed, WrongState, BadInput for another kind of request.
     """
     require_role(user, Role.APPROVER)
@@ -69,18 +67,18 @@ def export_personal_data(session: Session, request_id: int, *, user: User, now: 
 
 def _about(session: Session, person: Contact) -> ExportPart:
     area = session.get(Area, person.area_code) if person.area_code else None
-    above = session.get(Area, area.parent_code) if area and area.parent_code else None
-    told = {
+    district = session.get(Area, area.parent_code) if area and area.parent_code else None
+    values = {
         "Họ tên": person.name,
         "Năm sinh": person.birth_year,
         "Giới tính": {"m": "Nam", "f": "Nữ"}.get(person.sex or "", ""),
         "Thôn, tổ dân phố": person.village,
-        "Xã, phường": ", ".join(f"{each.kind} {each.name}" for each in (area, above) if each),
+        "Xã, phường": ", ".join(f"{place.kind} {place.name}" for place in (area, district) if place),
         "Có điện thoại thông minh": {True: "Có", False: "Không"}.get(person.has_smartphone, "Chưa biết"),  # type: ignore[arg-type]
         "Có trong hệ thống từ": _at(person.created_at),
         "Sửa lần cuối": _at(person.updated_at),
     }
-    return ExportPart("Thông tin", ("Mục", "Nội dung"), list(told.items()))
+    return ExportPart("Thông tin", ("Mục", "Nội dung"), list(values.items()))
 
 
 def _phones(session: Session, contact_id: int) -> ExportPart:
@@ -107,14 +105,14 @@ def _phones(session: Session, contact_id: int) -> ExportPart:
         ]
         + [
             (
-                each.e164,
+                removed.e164,
                 "",
                 "không còn là số của người này",
-                _at(each.removed_at),
-                _at(each.restored_at),
-                each.note,
+                _at(removed.removed_at),
+                _at(removed.restored_at),
+                removed.note,
             )
-            for each in read_removed(session, contact_id)
+            for removed in read_removed(session, contact_id)
         ],
     )
 
@@ -169,7 +167,7 @@ def _campaigns(session: Session, contact_id: int) -> ExportPart:
     return ExportPart(
         "Chiến dịch",
         ("Chiến dịch", "Không gửi vì", "Câu trả lời hiện nay", "Trả lời lúc", "Mở trang lúc", "Bấm cài lúc"),
-        [(*told, _at(answered), _at(opened), _at(clicked)) for *told, answered, opened, clicked in rows],
+        [(*values, _at(answered), _at(opened), _at(clicked)) for *values, answered, opened, clicked in rows],
     )
 
 
@@ -192,7 +190,7 @@ def _answers(session: Session, recipients: Sequence[int]) -> ExportPart:
     replies = session.execute(
         select(Reply.received_at, Reply.body, Reply.label).where(Reply.recipient_id.in_(recipients))
     )
-    told: list[tuple[Any, ...]] = [
+    entries: list[tuple[Any, ...]] = [
         (at, AnswerSource.SMS, mask_tokens(body), label, None) for at, body, label in replies
     ]
     answers = session.execute(
@@ -200,11 +198,11 @@ def _answers(session: Session, recipients: Sequence[int]) -> ExportPart:
         .outerjoin(OfficerEntry, OfficerEntry.answer_id == Answer.id)
         .where(Answer.recipient_id.in_(recipients), Answer.reply_id.is_(None))
     )
-    told += [(at, source, note, label, undone) for at, source, note, label, undone in answers]
+    entries += [(at, source, note, label, undone) for at, source, note, label, undone in answers]
     return ExportPart(
         "Câu trả lời",
         ("Lúc", "Qua", "Nội dung", "Được hiểu là", "Rút lại lúc"),
-        [(_at(at), *more, _at(undone)) for at, *more, undone in sorted(told, key=lambda line: line[0])],
+        [(_at(at), *more, _at(undone)) for at, *more, undone in sorted(entries, key=lambda line: line[0])],
     )
 
 
@@ -247,7 +245,10 @@ def _visits(session: Session, contact_id: int) -> ExportPart:
 
 
 def _import_issues(session: Session, person: Contact) -> ExportPart:
-    """Those about them, and those with their name beside one of their numbers: others may share the number."""
+    """Return the import issues about the person.
+
+    Also those with their name beside one of their numbers: other people may share the number.
+    """
     key, cells = person.name_key, cast(ImportIssue.cells, String)
     numbers = session.scalars(
         select(Phone.e164)
@@ -264,9 +265,9 @@ def _import_issues(session: Session, person: Contact) -> ExportPart:
         "Dòng để riêng khi nhập",
         ("Từ tệp", "Dòng", "Nội dung"),
         [
-            (name, said.get("line"), " | ".join(map(str, said.get("source", ()))))
-            for name, said, about in rows
-            if about == person.id or (key and name_key(said.get("name", "")) == key)
+            (name, data.get("line"), " | ".join(map(str, data.get("source", ()))))
+            for name, data, contact_id in rows
+            if contact_id == person.id or (key and name_key(data.get("name", "")) == key)
         ],
     )
 
@@ -291,7 +292,10 @@ def _requests(session: Session, contact_id: int) -> ExportPart:
 
 
 def _audit_entries(session: Session, contact_id: int, now: datetime) -> ExportPart:
-    """What was done with their data and when, this very export the last; who did it is the office's to answer for."""
+    """Return what was done with the person's data and when, this export last.
+
+    Not who did it: the office answers for that.
+    """
     rows = session.execute(
         select(AuditEvent.at, AuditEvent.action)
         .where(AuditEvent.subject == f"contacts:{contact_id}")
@@ -310,14 +314,14 @@ def _at(moment: datetime | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AuditAction:
-    """What the audit calls something that was done."""
+    """The name of an action in the audit log."""
 
     action: str
 
 
 @dataclass(frozen=True, slots=True)
 class ExportPart:
-    """A part of the file: `rows` under `labels`, each a text, a number, a status, a `Deed` or None."""
+    """A part of the file. A cell of `rows` is a text, a number, a status, an `AuditAction` or None."""
 
     title: str
     labels: tuple[str, ...]
@@ -327,12 +331,15 @@ class ExportPart:
 def write_export(
     parts: Sequence[ExportPart], path: Path, in_words: Callable[[StrEnum | AuditAction], str]
 ) -> None:
-    """By the file's name an XLSX, a sheet for each part, or JSON. `in_words` says a status for people."""
+    """Write the parts to `path`: XLSX with a sheet for each part, or JSON, by the file's name.
 
-    def told(value: Any) -> Any:
+    `in_words` returns the Vietnamese text of a status.
+    """
+
+    def cell_text(value: Any) -> Any:
         return in_words(value) if isinstance(value, StrEnum | AuditAction) else value
 
-    rows = {part.title: [[told(value) for value in row] for row in part.rows] for part in parts}
+    rows = {part.title: [[cell_text(value) for value in row] for row in part.rows] for part in parts}
     if path.suffix == ".json":
         data = {
             part.title: [dict(zip(part.labels, row, strict=True)) for row in rows[part.title]]

@@ -1,4 +1,4 @@
-"""The work list of people's requests: written down, read, answered in time."""
+"""Privacy requests: recorded, read, and answered in time."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput, NotFound, WrongState
 
-SHOWN = 200
+MAX_ROWS = 200
 _LONGEST_ASKED_BY, _LONGEST_ANSWER = 120, 300
-_LONGEST_AGO = timedelta(days=60)  # a request that was found in a drawer
+_LONGEST_AGO = timedelta(days=60)  # a request may be recorded late
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRow:
-    """A request with its person ("" once erased, or without a name) and who wrote it down and answered it.
+    """A privacy request with its person, who recorded it, and who answered it.
 
-    Of a person whom the reader may not see neither name nor who asked for them is told (`is_seen`).
+    The person is "" once erased, or without a name. If the reader may not see the person (`is_seen` is
+    False), neither their name nor who asked for them is shown.
     """
 
     request: PersonRequest
@@ -43,22 +44,23 @@ class RequestRow:
 
     @property
     def asked_by(self) -> str:
+        """Return who made the request; empty if the reader may not see the person."""
         return self.request.asked_by if self.is_seen else ""
 
     @property
     def asked_day(self) -> str:
-        """The day of the request, as YYYY-MM-DD."""
+        """Return the day of the request, as YYYY-MM-DD."""
         return f"{self.request.asked_at.astimezone(VIETNAM):%Y-%m-%d}"
 
     @property
     def last_day(self) -> str:
-        """The day, as YYYY-MM-DD, by whose end it must be answered."""
+        """Return the day, as YYYY-MM-DD, by whose end it must be answered."""
         return f"{self.request.due_at.astimezone(VIETNAM) - timedelta(seconds=1):%Y-%m-%d}"
 
 
 @cache
 def load_calendar() -> WorkCalendar:
-    """The country's working days, from `holidays.toml`."""
+    """Return the country's working days, from `holidays.toml`."""
     text = (Path(__file__).parent / "holidays.toml").read_text(encoding="utf-8")
     return read_calendar(tomllib.loads(text))
 
@@ -73,9 +75,10 @@ def record_request(
     user: User,
     now: datetime,
 ) -> PersonRequest:
-    """A request as an officer heard it; `asked_on` is the day where it was not today.
+    """Store a request that an officer received; `asked_on` is its day if it was not today.
 
-    Raises BadInput for a day to come or long gone, WrongState where the same is open, NotFound, NotAllowed.
+    Raises BadInput for a day in the future or long past, WrongState where the same request is open, NotFound,
+    NotAllowed.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     find_contact(session, contact_id, user=user)
@@ -87,14 +90,14 @@ def record_request(
         asked_at = datetime.combine(asked_on, time(), VIETNAM)
         if not now - _LONGEST_AGO < asked_at < now:
             raise BadInput("Ngày yêu cầu phải trong 60 ngày qua và không sau hôm nay.")
-    # Two officers who write the same down at once: the person's row makes the second one see the first's.
+    # Two officers may record the same request at once: the lock on the contact makes the second see the first's.
     session.execute(select(Contact.id).where(Contact.id == contact_id).with_for_update())
     same = select(PersonRequest.id).where(
         PersonRequest.contact_id == contact_id, PersonRequest.kind == kind, PersonRequest.done_at.is_(None)
     )
     if session.execute(same).first():
         raise WrongState("Người này đã có một yêu cầu như vậy đang chờ trả lời.")
-    made = PersonRequest(
+    request = PersonRequest(
         kind=kind,
         contact_id=contact_id,
         organisation_id=user.organisation_id,
@@ -104,16 +107,19 @@ def record_request(
         recorded_by=user.id,
         recorded_at=now,
     )
-    session.add(made)
+    session.add(request)
     session.flush()
-    _record(session, "request.write_down", made, user=user, now=now)
-    return made
+    _record(session, "request.write_down", request, user=user, now=now)
+    return request
 
 
 def finish_request(
     session: Session, request_id: int, *, answer: str, user: User, now: datetime
 ) -> PersonRequest:
-    """It was answered: what was done, or why not. Raises BadInput, WrongState, NotFound, NotAllowed."""
+    """Close a request with what was done, or why not.
+
+    Raises BadInput, WrongState, NotFound, NotAllowed.
+    """
     require_role(user, Role.STAFF, Role.APPROVER)
     request = lock_request(session, request_id, user=user)
     answer = " ".join(answer.split())[:_LONGEST_ANSWER]
@@ -125,41 +131,44 @@ def finish_request(
 
 
 def lock_request(session: Session, request_id: int, *, user: User) -> PersonRequest:
-    """An open request that the user may see, locked. Raises NotFound, WrongState."""
-    found = session.scalar(
+    """Return an open request that the user may see, locked. Raises NotFound, WrongState."""
+    request = session.scalar(
         select(PersonRequest).where(
             PersonRequest.id == request_id, visible_to(session, user, PersonRequest.organisation_id)
         )
     )
-    if found is None:
+    if request is None:
         raise NotFound("Không có yêu cầu này, hoặc nằm ngoài phạm vi của bạn.")
-    session.refresh(found, with_for_update=True)
-    if found.done_at is not None:
+    session.refresh(request, with_for_update=True)
+    if request.done_at is not None:
         raise WrongState("Yêu cầu này đã được trả lời rồi.")
-    return found
+    return request
 
 
 def read_requests(
     session: Session, user: User, *, now: datetime, is_done: bool = False, contact_id: int | None = None
 ) -> list[RequestRow]:
-    """Open requests, the most pressing first, or answered ones, the latest first; of one person, all."""
-    recorder, doer = aliased(User), aliased(User)
+    """Return open requests, most urgent first, or answered ones, latest first.
+
+    With `contact_id`, returns all requests of that person.
+    """
+    recorder, closer = aliased(User), aliased(User)
     query = (
         select(
             PersonRequest,
-            # What was recorded with somebody who is erased since tells nobody who they were.
+            # Requests of an erased contact no longer say who they were.
             or_(Contact.id.is_(None), people_visible_to(session, user)),
             Contact.name,
             recorder.name,
             recorder.email,
-            doer.name,
-            doer.email,
+            closer.name,
+            closer.email,
         )
         .outerjoin(Contact, Contact.id == PersonRequest.contact_id)
         .join(recorder, recorder.id == PersonRequest.recorded_by)
-        .outerjoin(doer, doer.id == PersonRequest.done_by)
+        .outerjoin(closer, closer.id == PersonRequest.done_by)
         .where(visible_to(session, user, PersonRequest.organisation_id))
-        .limit(SHOWN)
+        .limit(MAX_ROWS)
     )
     if contact_id is not None:
         query = query.where(PersonRequest.contact_id == contact_id).order_by(PersonRequest.id.desc())
@@ -173,26 +182,26 @@ def read_requests(
             bool(is_seen),
             (person or "") if is_seen else "",
             recorder_name or recorder_email,
-            doer_name or doer_email or "",
+            closer_name or closer_email or "",
             urgency(request.due_at, now=now),
         )
-        for request, is_seen, person, recorder_name, recorder_email, doer_name, doer_email in session.execute(
+        for request, is_seen, person, recorder_name, recorder_email, closer_name, closer_email in session.execute(
             query
         )
     ]
 
 
 def count_urgent(session: Session, user: User, *, now: datetime) -> tuple[int, int]:
-    """Open requests that are overdue, and those whose last day has begun."""
-    found = session.scalars(
+    """Return how many open requests are overdue, and how many are on their last day."""
+    due_times = session.scalars(
         select(PersonRequest.due_at).where(
             PersonRequest.done_at.is_(None),
             PersonRequest.due_at <= now + timedelta(days=1),
             visible_to(session, user, PersonRequest.organisation_id),
         )
     ).all()
-    overdue = sum(urgency(due, now=now) is Urgency.OVERDUE for due in found)
-    return overdue, len(found) - overdue
+    overdue = sum(urgency(due, now=now) is Urgency.OVERDUE for due in due_times)
+    return overdue, len(due_times) - overdue
 
 
 def _record(session: Session, action: str, request: PersonRequest, *, user: User, now: datetime) -> None:

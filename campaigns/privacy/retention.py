@@ -1,17 +1,15 @@
-"""Remove what is past its time.
+"""Retention: removal of personal data whose time is over.
 
-After a campaign's time is over: what is personal in it goes, figures and hashed suppressions stay.
+After a campaign's time is over its personal data go; figures and hashed suppressions stay. The rules are
+those of erasing one contact (`erase_contact`), in bulk, but for one: it was not requested, so a list that
+brings a person again is no import issue. People stay in the directory who are in the audience or in a list of
+a campaign that is in use or ended later, whom an import or a correction has changed since, and who wait for
+an answer about their data. An ended campaign is gone through again each day until no people of its audience
+are left. (Law 91/2025/QH15: no longer than the purpose needs; the days are a setting.)
 
-The rules of erasing one person, in bulk (`erasing`), but for one: nobody asked for it, so a list that brings a person
-anew is no question. People stay in the directory who stand in the audience or in a list of a campaign that is in use or
-ended later, whom an import or a correction has touched since, and who wait for an answer about their data: until none of
-it holds any more, so an ended campaign is gone through again each day while people of its audience are left.
-(Law 91/2025/QH15: no longer than the purpose needs; the days are a setting.)
-
-What is personal beside the campaigns' audiences and texts goes by its own age, the days of `retention`.
-
-Rows that imports set aside, what strangers wrote and what was answered them, their numbers, who asked for what of their
-data, and values before and after in the audit. Rows, counts, labels and the hashes of suppressed numbers stay.
+Personal data beside the campaigns' audiences and texts are removed by their own age, the days of `retention`:
+import issues, replies of unknown senders and the answers to them, their numbers, who made privacy requests,
+and values before and after in the audit log. Rows, counts, labels and the hashes of suppressed numbers stay.
 """
 
 from __future__ import annotations
@@ -68,13 +66,15 @@ from outreach.rules.identity import ERASED
 from outreach.runtime import Runtime
 
 SLICE = 1000
-_AGAIN = timedelta(days=1)
+_RECHECK_AFTER = timedelta(days=1)
 
 
 @dataclass(slots=True)
 class ClearResult:
-    """What goes with a campaign, or went: people and numbers out of the directory, texts out of messages, replies and
-    notes. `kept` people of its audience stay in the directory."""
+    """What is removed with a campaign: people, numbers, and texts of messages, replies and notes.
+
+    `kept` people of its audience stay in the directory.
+    """
 
     people: int = 0
     kept: int = 0
@@ -85,15 +85,21 @@ class ClearResult:
 
 
 def campaigns_due(session: Session, *, days: int, now: datetime) -> list[int]:
-    """Campaigns that ended so many days ago and still hold what is personal, without a message that is on its way."""
+    """Return campaigns that ended so many days ago and still hold personal data.
+
+    Campaigns with a message on its way are left out.
+    """
     under_way = exists().where(Attempt.stream_id == Campaign.id, Attempt.state.in_(IN_FLIGHT))
-    were_kept = exists().where(Recipient.campaign_id == Campaign.id, Recipient.contact_id.is_not(None))
+    has_people = exists().where(Recipient.campaign_id == Campaign.id, Recipient.contact_id.is_not(None))
     return list(
         session.scalars(
             select(Campaign.id)
             .where(
                 Campaign.ended_at < now - timedelta(days=days),
-                or_(Campaign.cleared_at.is_(None), and_(Campaign.cleared_at <= now - _AGAIN, were_kept)),
+                or_(
+                    Campaign.cleared_at.is_(None),
+                    and_(Campaign.cleared_at <= now - _RECHECK_AFTER, has_people),
+                ),
                 ~under_way,
             )
             .order_by(Campaign.id)
@@ -102,8 +108,10 @@ def campaigns_due(session: Session, *, days: int, now: datetime) -> list[int]:
 
 
 def campaigns_in_use(cutoff: datetime) -> Select[Any]:
-    """The ids of campaigns that need their people: under way, with a date, ended since then, or not left lying since then
-    as a draft, before or after its approval, or paused. What is done to one is in the audit.
+    """Select the ids of campaigns that still need their people.
+
+    These are under way, scheduled, or ended since `cutoff`; or neither ended nor left unchanged since then as
+    a draft, before or after approval, or paused. The audit log shows what was done to a campaign.
     """
     done_since = exists().where(
         AuditEvent.subject == literal("campaigns:") + cast(Campaign.id, String),
@@ -111,10 +119,10 @@ def campaigns_in_use(cutoff: datetime) -> Select[Any]:
         AuditEvent.at >= cutoff,
     )
     not_over = Campaign.state.not_in((CampaignState.COMPLETED, CampaignState.CANCELLED))
-    goes_on = Campaign.state.in_((CampaignState.SENDING, CampaignState.SCHEDULED))
+    is_running = Campaign.state.in_((CampaignState.SENDING, CampaignState.SCHEDULED))
     return select(Campaign.id).where(
         or_(
-            goes_on,
+            is_running,
             Campaign.ended_at >= cutoff,
             and_(not_over, or_(Campaign.created_at >= cutoff, done_since)),
         )
@@ -122,20 +130,20 @@ def campaigns_in_use(cutoff: datetime) -> Select[Any]:
 
 
 def preview_clear(session: Session, campaign_id: int, *, days: int, now: datetime) -> ClearResult:
-    """What `clear` would come to now; nothing is changed."""
-    leaves = _leaving(campaign_id, cutoff=now - timedelta(days=days)).subquery()
-    theirs = select(leaves.c.contact_id)
-    stays = aliased(ContactPhone)
+    """Return what `clear_campaign` would remove now; nothing is changed."""
+    removed = _people_to_remove(campaign_id, cutoff=now - timedelta(days=days)).subquery()
+    contact_ids = select(removed.c.contact_id)
+    other = aliased(ContactPhone)
     numbers = union(
         *(
-            select(held.phone_id).where(
-                held.contact_id.in_(theirs),
-                ~exists().where(stays.phone_id == held.phone_id, stays.contact_id.not_in(theirs)),
+            select(link_table.phone_id).where(
+                link_table.contact_id.in_(contact_ids),
+                ~exists().where(other.phone_id == link_table.phone_id, other.contact_id.not_in(contact_ids)),
             )
-            for held in (ContactPhone, RemovedPhone)
+            for link_table in (ContactPhone, RemovedPhone)
         )
     )
-    people = _count(session, select(leaves.c.contact_id))
+    people = _count(session, select(removed.c.contact_id))
     audience = select(Recipient.contact_id).where(
         Recipient.campaign_id == campaign_id, Recipient.contact_id.is_not(None)
     )
@@ -143,111 +151,115 @@ def preview_clear(session: Session, campaign_id: int, *, days: int, now: datetim
         people=people,
         kept=_count(session, audience) - people,
         numbers=_count(session, numbers),
-        **{name: _count(session, found) for name, found in _texts(campaign_id).items()},
+        **{name: _count(session, query) for name, query in _personal_texts(campaign_id).items()},
     )
 
 
 def clear_campaign(db: Database, campaign_id: int, *, days: int, now: datetime) -> ClearResult:
-    """Remove what is personal, a slice of people a transaction: one that was broken off is gone on with."""
+    """Remove a campaign's personal data, in one transaction for each slice of people.
+
+    A run that was interrupted is continued by the next one.
+    """
     cutoff = now - timedelta(days=days)
     with db.read() as session:
-        done = preview_clear(session, campaign_id, days=days, now=now)
-    done.people = done.numbers = 0
+        result = preview_clear(session, campaign_id, days=days, now=now)
+    result.people = result.numbers = 0
     while True:
         with db.write() as session:
-            people = session.scalars(_leaving(campaign_id, cutoff=cutoff).limit(SLICE)).all()
+            people = session.scalars(_people_to_remove(campaign_id, cutoff=cutoff).limit(SLICE)).all()
             if people:
-                done.numbers += _forget_people(session, people, now=now)
-        done.people += len(people)
+                result.numbers += _erase_people(session, people, now=now)
+        result.people += len(people)
         if not people:
             break
     with db.write() as session:
-        _forget_texts(session, campaign_id, now=now)
+        _erase_texts(session, campaign_id, now=now)
         cleared_before = session.scalar(select(Campaign.cleared_at).where(Campaign.id == campaign_id))
         session.execute(
             update(Campaign).where(Campaign.id == campaign_id).values(cleared_at=now),
             execution_options=NO_SYNC,
         )
-        gone = {what: count for what, count in asdict(done).items() if what != "kept"}
-        if cleared_before is None or any(gone.values()):
+        removed = {what: count for what, count in asdict(result).items() if what != "kept"}
+        if cleared_before is None or any(removed.values()):
             audit.record(
                 session,
                 actor_id=None,
                 action="campaign.clear",
                 subject=f"campaigns:{campaign_id}",
                 now=now,
-                **asdict(done),
+                **asdict(result),
             )
-    return done
+    return result
 
 
-def _count(session: Session, found: Select[Any] | CompoundSelect[Any]) -> int:
-    return session.scalar(select(func.count()).select_from(found.subquery())) or 0
+def _count(session: Session, query: Select[Any] | CompoundSelect[Any]) -> int:
+    return session.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
-def _leaving(campaign_id: int, *, cutoff: datetime) -> Select[Any]:
-    """Of a campaign's audience the people whom nothing else keeps in the directory."""
-    other, listing = aliased(Recipient), aliased(Membership)
+def _people_to_remove(campaign_id: int, *, cutoff: datetime) -> Select[Any]:
+    """Select the people of a campaign's audience whom no other reason keeps in the directory."""
+    other, membership = aliased(Recipient), aliased(Membership)
     in_use = campaigns_in_use(cutoff)
-    used = exists().where(other.contact_id == Contact.id, other.campaign_id.in_(in_use))
+    is_in_audience = exists().where(other.contact_id == Contact.id, other.campaign_id.in_(in_use))
     in_a_list_in_use = exists().where(
-        listing.contact_id == Contact.id,
-        CampaignList.list_id == listing.list_id,
+        membership.contact_id == Contact.id,
+        CampaignList.list_id == membership.list_id,
         CampaignList.campaign_id.in_(in_use),
     )
-    brought_since = exists().where(
-        listing.contact_id == Contact.id,
-        or_(ListImport.id == listing.import_id, ListImport.id == listing.last_import_id),
+    imported_since = exists().where(
+        membership.contact_id == Contact.id,
+        or_(ListImport.id == membership.import_id, ListImport.id == membership.last_import_id),
         ListImport.imported_at >= cutoff,
         ListImport.undone_at.is_(None),
     )
-    asks = exists().where(PersonRequest.contact_id == Contact.id, PersonRequest.done_at.is_(None))
+    has_open_request = exists().where(PersonRequest.contact_id == Contact.id, PersonRequest.done_at.is_(None))
     return (
         select(Recipient.contact_id)
         .join(Contact, Contact.id == Recipient.contact_id)
         .where(
             Recipient.campaign_id == campaign_id,
             Contact.updated_at < cutoff,
-            ~used,
+            ~is_in_audience,
             ~in_a_list_in_use,
-            ~brought_since,
-            ~asks,
+            ~imported_since,
+            ~has_open_request,
         )
         .order_by(Recipient.contact_id)
     )
 
 
-def _forget_people(session: Session, people: Sequence[int], *, now: datetime) -> int:
-    """Out of the directory, with the numbers that nobody else has; how many numbers. What a campaign that was left lying
-    has for them does not leave any more.
+def _erase_people(session: Session, people: Sequence[int], *, now: datetime) -> int:
+    """Delete people, with the numbers that no other contact has. Returns how many numbers.
+
+    Messages that an idle campaign has queued for them are not sent.
     """
-    theirs = values_subquery(session, people, BigInteger)
+    contact_ids = values_subquery(session, people, BigInteger)
     phones = session.scalars(
         union(
-            select(ContactPhone.phone_id).where(ContactPhone.contact_id.in_(theirs)),
-            select(RemovedPhone.phone_id).where(RemovedPhone.contact_id.in_(theirs)),
+            select(ContactPhone.phone_id).where(ContactPhone.contact_id.in_(contact_ids)),
+            select(RemovedPhone.phone_id).where(RemovedPhone.contact_id.in_(contact_ids)),
         )
     ).all()
-    held = (
+    locked = (
         select(Phone.id).where(Phone.id.in_(values_subquery(session, phones, BigInteger))).order_by(Phone.id)
     )
-    session.execute(held.with_for_update()).all()
-    recipients = select(Recipient.id).where(Recipient.contact_id.in_(theirs))
+    session.execute(locked.with_for_update()).all()
+    recipients = select(Recipient.id).where(Recipient.contact_id.in_(contact_ids))
     waiting = select(Message.id).where(
         Message.recipient_id.in_(recipients), Message.state == MessageState.QUEUED
     )
     erase_messages(session, session.scalars(waiting).all())
     audit.erase_values(session, [f"contacts:{contact_id}" for contact_id in people], now=now)
-    session.execute(delete(Contact).where(Contact.id.in_(theirs)), execution_options=NO_SYNC)
+    session.execute(delete(Contact).where(Contact.id.in_(contact_ids)), execution_options=NO_SYNC)
     on_its_way = exists().where(Attempt.phone_id == Phone.id, Attempt.state.in_(IN_FLIGHT))
     shared = exists().where(ContactPhone.phone_id == Phone.id)
-    gone = session.scalars(held.where(~shared, ~on_its_way)).all()
+    gone = session.scalars(locked.where(~shared, ~on_its_way)).all()
     erase_numbers(session, gone)
     return len(gone)
 
 
-def _texts(campaign_id: int) -> dict[str, Select[Any]]:
-    """The ids of what still says something of somebody."""
+def _personal_texts(campaign_id: int) -> dict[str, Select[Any]]:
+    """Select, by the name of its count, the ids of rows with personal texts."""
     recipients = select(Recipient.id).where(Recipient.campaign_id == campaign_id)
     return {
         "messages": select(Attempt.id)
@@ -261,8 +273,8 @@ def _texts(campaign_id: int) -> dict[str, Select[Any]]:
     }
 
 
-def _forget_texts(session: Session, campaign_id: int, *, now: datetime) -> None:
-    texts = _texts(campaign_id)
+def _erase_texts(session: Session, campaign_id: int, *, now: datetime) -> None:
+    texts = _personal_texts(campaign_id)
     for table, ids, values in (
         (Attempt, texts["messages"], {"body": ""}),
         (Reply, texts["replies"], {"body": "", "sender": ""}),
@@ -288,14 +300,17 @@ def _forget_texts(session: Session, campaign_id: int, *, now: datetime) -> None:
     )
 
 
-_EACH_S = 24 * 3600
-_Forget = Callable[[Session, Sequence[int], datetime], int]
+_RUN_EVERY_S = 24 * 3600
+_Eraser = Callable[[Session, Sequence[int], datetime], int]
 
 
 @dataclass(slots=True)
 class ExpiryResult:
-    """What goes by its age, or went: texts out of rows set aside, replies, messages and cases of no campaign, numbers of
-    nobody in the directory, requests about somebody's data, entries of the audit about people."""
+    """What is removed by its age.
+
+    Texts of import issues, replies, messages and cases of no campaign, numbers of no contact, texts of
+    privacy requests, values of audit entries about people.
+    """
 
     rows: int = 0
     replies: int = 0
@@ -307,37 +322,40 @@ class ExpiryResult:
 
 
 def enqueue_expired(runtime: Runtime) -> bool:
-    """Have it removed, once a day."""
-    return once_every(runtime.redis, "loa:expiry", every_s=_EACH_S) and enqueue_remove_expired(
+    """Enqueue the removal of expired data, once a day."""
+    return once_every(runtime.redis, "loa:expiry", every_s=_RUN_EVERY_S) and enqueue_remove_expired(
         runtime.job_queue
     )
 
 
 def preview_expired(session: Session, *, days: int, now: datetime) -> ExpiryResult:
-    """What `remove_expired` would come to now; nothing is changed."""
-    found = _found(now - timedelta(days=days))
+    """Return what `remove_expired` would remove now; nothing is changed."""
+    queries = _expired(now - timedelta(days=days))
     return ExpiryResult(
         **{
             name: session.scalar(select(func.count()).select_from(ids.subquery())) or 0
-            for name, ids in found.items()
+            for name, ids in queries.items()
         }
     )
 
 
 def remove_expired(db: Database, *, days: int, now: datetime) -> ExpiryResult:
-    """Remove it, a slice a transaction; one that was broken off is gone on with."""
+    """Remove expired personal data, in one transaction for each slice.
+
+    A run that was interrupted is continued by the next one.
+    """
     cutoff = now - timedelta(days=days)
-    forget: dict[str, _Forget] = {**_FORGET, "numbers": partial(_forget_numbers, cutoff)}
+    erasers: dict[str, _Eraser] = {**_ERASERS, "numbers": partial(_erase_expired_numbers, cutoff)}
     removed: Counter[str] = Counter()
-    for name, ids in _found(cutoff).items():
+    for name, ids in _expired(cutoff).items():
         while True:
             with db.write() as session:
                 slice_ = session.scalars(ids.limit(SLICE)).all()
-                forgotten = forget[name](session, slice_, now) if slice_ else 0
-            removed[name] += forgotten
-            if len(slice_) < SLICE or not forgotten:
+                erased = erasers[name](session, slice_, now) if slice_ else 0
+            removed[name] += erased
+            if len(slice_) < SLICE or not erased:
                 break
-    done = ExpiryResult(**removed)
+    result = ExpiryResult(**removed)
     if any(removed.values()):
         with db.write() as session:
             audit.record(
@@ -346,15 +364,15 @@ def remove_expired(db: Database, *, days: int, now: datetime) -> ExpiryResult:
                 action="retention.expire",
                 subject="retention:days",
                 now=now,
-                **asdict(done),
+                **asdict(result),
             )
-    return done
+    return result
 
 
-def _found(cutoff: datetime) -> dict[str, Select[Any]]:
-    """The ids of what still says something of somebody, by the name of its count."""
+def _expired(cutoff: datetime) -> dict[str, Select[Any]]:
+    """Select the ids of rows that still hold expired personal data, by the name of their count."""
     return {
-        "rows": _rows(cutoff),
+        "rows": _expired_issues(cutoff),
         "replies": select(Reply.id).where(
             Reply.campaign_id.is_(None),
             Reply.recipient_id.is_(None),
@@ -375,7 +393,7 @@ def _found(cutoff: datetime) -> dict[str, Select[Any]]:
             Case.opened_at < cutoff,
             or_(Case.note != "", Case.done_at.is_(None)),
         ),
-        "numbers": _numbers(cutoff),
+        "numbers": _expired_numbers(cutoff),
         "requests": select(PersonRequest.id).where(
             PersonRequest.done_at < cutoff, or_(PersonRequest.asked_by != "", PersonRequest.answer != "")
         ),
@@ -383,9 +401,11 @@ def _found(cutoff: datetime) -> dict[str, Select[Any]]:
     }
 
 
-def _rows(cutoff: datetime) -> Select[Any]:
-    """Rows that imports set aside before then. What was decided on one is remembered by its key, so that a list in use
-    that brings it again is not asked about: until no campaign uses the list.
+def _expired_issues(cutoff: datetime) -> Select[Any]:
+    """Select import issues from before `cutoff`.
+
+    A decision is remembered by its key, so that a list in use that brings the row again does not ask again:
+    such rows stay until no campaign uses the list.
     """
     in_use = exists().where(
         CampaignList.list_id == ListImport.list_id, CampaignList.campaign_id.in_(campaigns_in_use(cutoff))
@@ -401,8 +421,8 @@ def _rows(cutoff: datetime) -> Select[Any]:
     )
 
 
-def _numbers(cutoff: datetime) -> Select[Any]:
-    """Numbers that are nobody's in the directory and that nothing has come from or gone to since then."""
+def _expired_numbers(cutoff: datetime) -> Select[Any]:
+    """Select numbers that no contact has and that had no reply or message since `cutoff`."""
     return select(Phone.id).where(
         ~Phone.e164.startswith(ERASED),
         Phone.created_at < cutoff,
@@ -418,11 +438,11 @@ def _numbers(cutoff: datetime) -> Select[Any]:
     )
 
 
-def _forget_replies(session: Session, ids: Sequence[int], _now: datetime) -> int:
+def _erase_replies(session: Session, ids: Sequence[int], _now: datetime) -> int:
     return _empty(session, Reply, ids, body="", sender="")
 
 
-def _forget_messages(session: Session, ids: Sequence[int], _now: datetime) -> int:
+def _erase_message_texts(session: Session, ids: Sequence[int], _now: datetime) -> int:
     messages = select(Attempt.message_id).where(Attempt.id.in_(values_subquery(session, ids, BigInteger)))
     session.execute(
         update(Message).where(Message.id.in_(messages), Message.text.is_not(None)).values(text=""),
@@ -431,7 +451,7 @@ def _forget_messages(session: Session, ids: Sequence[int], _now: datetime) -> in
     return _empty(session, Attempt, ids, body="")
 
 
-def _forget_cases(session: Session, ids: Sequence[int], now: datetime) -> int:
+def _erase_cases(session: Session, ids: Sequence[int], now: datetime) -> int:
     session.execute(
         update(Case)
         .where(Case.id.in_(values_subquery(session, ids, BigInteger)), Case.done_at.is_(None))
@@ -441,18 +461,20 @@ def _forget_cases(session: Session, ids: Sequence[int], now: datetime) -> int:
     return _empty(session, Case, ids, note="")
 
 
-def _forget_numbers(cutoff: datetime, session: Session, ids: Sequence[int], _now: datetime) -> int:
-    held = select(Phone.id).where(Phone.id.in_(values_subquery(session, ids, BigInteger))).order_by(Phone.id)
-    session.execute(held.with_for_update()).all()
-    # A list or a reply may have brought one meanwhile.
-    still = session.scalars(
-        _numbers(cutoff).where(Phone.id.in_(values_subquery(session, ids, BigInteger)))
+def _erase_expired_numbers(cutoff: datetime, session: Session, ids: Sequence[int], _now: datetime) -> int:
+    locked = (
+        select(Phone.id).where(Phone.id.in_(values_subquery(session, ids, BigInteger))).order_by(Phone.id)
+    )
+    session.execute(locked.with_for_update()).all()
+    # An import or a reply may have brought a number meanwhile.
+    expired = session.scalars(
+        _expired_numbers(cutoff).where(Phone.id.in_(values_subquery(session, ids, BigInteger)))
     ).all()
-    erase_numbers(session, still)
-    return len(still)
+    erase_numbers(session, expired)
+    return len(expired)
 
 
-def _forget_requests(session: Session, ids: Sequence[int], _now: datetime) -> int:
+def _erase_requests(session: Session, ids: Sequence[int], _now: datetime) -> int:
     return _empty(session, PersonRequest, ids, asked_by="", answer="")
 
 
@@ -464,11 +486,11 @@ def _empty(session: Session, table: type[Any], ids: Sequence[int], **values: str
     return len(ids)
 
 
-_FORGET: dict[str, _Forget] = {
+_ERASERS: dict[str, _Eraser] = {
     "rows": lambda session, ids, now: erase_issues(session, ids, now=now),
-    "replies": _forget_replies,
-    "messages": _forget_messages,
-    "cases": _forget_cases,
-    "requests": _forget_requests,
+    "replies": _erase_replies,
+    "messages": _erase_message_texts,
+    "cases": _erase_cases,
+    "requests": _erase_requests,
     "entries": lambda session, ids, now: audit.empty_values(session, ids, now=now),
 }

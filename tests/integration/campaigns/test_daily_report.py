@@ -103,7 +103,7 @@ class Province:
                 StaffCounts(120, 100, installed),
                 day=self.day,
                 note=note,
-                giver=Reporter(ReportChannel.FORM),
+                reporter=Reporter(ReportChannel.FORM),
                 now=self.at(clock),
             )
 
