@@ -1,7 +1,8 @@
-"""Counters of where recipients stand: figures by place, organisation and day are sums over them, not over people.
+"""Totals of recipients by answer and of installs: figures by area, list and day are sums of them.
 
-Every change of a recipient's answer or counted install is noted here in its own transaction. Rows are only added,
-so that nobody waits for anybody; the sweep folds them together. `differences` counts the people anew and compares.
+Each change of a recipient's answer or counted install adds rows here, in the same transaction. Rows are only
+added, so that no transaction waits for another; the sweep folds them together. `find_differences` counts the
+recipients again and compares.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.core.bulk import NO_SYNC, values_subquery
 
-# Changes of a campaign that may stand beside its sums: a reader adds up that many rows more.
+# Unfolded changes that a campaign may have: a reader adds up that many rows more.
 FOLD_BEYOND = 500
 _KEY = (
     AnswerTotal.campaign_id,
@@ -33,7 +34,7 @@ _KEY = (
 
 
 class Key(NamedTuple):
-    """What is counted together."""
+    """Key of a total: recipients with equal values are counted together."""
 
     campaign_id: int
     list_id: int | None
@@ -48,7 +49,7 @@ class Count(NamedTuple):
 
 
 class RecipientState(NamedTuple):
-    """What a recipient's row and their counted install say."""
+    """State of a recipient that is counted: the answer, and whether an install is counted."""
 
     answer: Label | None
     is_installed: bool
@@ -56,7 +57,7 @@ class RecipientState(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A key whose counters say something else than the people."""
+    """Key whose stored total differs from the count of recipients."""
 
     key: Key
     counted: Count
@@ -66,10 +67,13 @@ class Difference:
 def add_change(
     session: Session, recipient: Recipient, before: RecipientState, after: RecipientState, *, at: datetime
 ) -> None:
-    """Somebody stands elsewhere now; an install came or went on the day of `at`. In the transaction of the change."""
+    """Add the change of a recipient's state to the totals, in the transaction of the change.
+
+    `at`: when an install was reported or withdrawn.
+    """
     if before == after or recipient.exclusion is not None:
         return
-    where = {
+    group = {
         "campaign_id": recipient.campaign_id,
         "list_id": recipient.list_id,
         "area_code": recipient.area_code,
@@ -84,34 +88,34 @@ def add_change(
     session.execute(
         insert(AnswerTotal),
         [
-            {**where, "answer": answer, "day": day, "people": people, "installed": installed}
+            {**group, "answer": answer, "day": day, "people": people, "installed": installed}
             for answer, day, people, installed in changes
         ],
     )
 
 
 def recount(session: Session, campaign_id: int) -> None:
-    """Put what the people say in place of a campaign's counters, where a few statements have written them."""
+    """Replace a campaign's totals by a new count, after statements that changed recipients in bulk."""
     delete_totals(session, campaign_id)
     _store(session, _count_people(session, Recipient.campaign_id == campaign_id))
 
 
 def count_new_audience(session: Session, campaign_id: int) -> int:
-    """Count the people of a campaign that begins: nobody has installed anything yet. Returns the recipients."""
-    counted = _sum(_standing(session, Recipient.campaign_id == campaign_id))
+    """Store the totals of a campaign that begins, without installs. Returns the number of recipients."""
+    counted = _sum(_count_answers(session, Recipient.campaign_id == campaign_id))
     _store(session, counted)
     return sum(count.people for count in counted.values())
 
 
 def delete_totals(session: Session, campaign_id: int) -> None:
-    """A launch was taken back: nobody stands anywhere."""
+    """Delete a campaign's totals, as when its launch is undone."""
     session.execute(
         delete(AnswerTotal).where(AnswerTotal.campaign_id == campaign_id), execution_options=NO_SYNC
     )
 
 
 def fold_answer_totals(session: Session) -> int:
-    """Put a campaign's changes together once there are many; how many rows that saved."""
+    """Fold the changes of campaigns that have many. Returns how many rows that saved."""
     many = session.scalars(
         select(AnswerTotal.campaign_id)
         .where(AnswerTotal.people < 0)
@@ -123,7 +127,7 @@ def fold_answer_totals(session: Session) -> int:
 
 
 def _fold(session: Session, campaign_id: int) -> int:
-    # By their ids: a change that is committed meanwhile stays what it is, whatever its number.
+    # By their ids: a change that is committed meanwhile is not deleted, even if its id is lower.
     rows: Sequence[Any] = session.execute(
         select(AnswerTotal.id, *_KEY, AnswerTotal.people, AnswerTotal.installed)
         .where(AnswerTotal.campaign_id == campaign_id)
@@ -137,9 +141,12 @@ def _fold(session: Session, campaign_id: int) -> int:
 
 
 def find_differences(session: Session) -> tuple[int, list[Difference]]:
-    """How many sums there are, and those that the people contradict. Call it inside one `db.read()`."""
+    """Return how many totals there are, and those that differ from a new count.
+
+    Call it within one `db.read()`.
+    """
     counted = _count_people(session, Recipient.campaign_id.is_not(None))
-    kept = _sum(
+    stored = _sum(
         (Key(*row[:5]), *row[5:])
         for row in _read(
             session,
@@ -148,47 +155,47 @@ def find_differences(session: Session) -> tuple[int, list[Difference]]:
     )
     nothing = Count(0, 0)
     wrong = [
-        Difference(key, counted.get(key, nothing), kept.get(key, nothing))
-        for key in counted.keys() | kept.keys()
-        if counted.get(key, nothing) != kept.get(key, nothing)
+        Difference(key, counted.get(key, nothing), stored.get(key, nothing))
+        for key in counted.keys() | stored.keys()
+        if counted.get(key, nothing) != stored.get(key, nothing)
     ]
-    wrong.sort(key=lambda found: tuple(str(part or "") for part in found.key))
+    wrong.sort(key=lambda difference: tuple(str(part or "") for part in difference.key))
     return len(counted), wrong
 
 
-_WHERE = (Recipient.campaign_id, Recipient.list_id, Recipient.area_code)
+_GROUP_BY = (Recipient.campaign_id, Recipient.list_id, Recipient.area_code)
 
 
-def _standing(session: Session, which: ColumnElement[bool]) -> list[tuple[Key, int, int]]:
+def _count_answers(session: Session, condition: ColumnElement[bool]) -> list[tuple[Key, int, int]]:
     query = (
-        select(*_WHERE, Recipient.answer, func.count())
-        .where(which, Recipient.exclusion.is_(None))
-        .group_by(*_WHERE, Recipient.answer)
+        select(*_GROUP_BY, Recipient.answer, func.count())
+        .where(condition, Recipient.exclusion.is_(None))
+        .group_by(*_GROUP_BY, Recipient.answer)
     )
     return [(Key(row[0], row[1], row[2], row[3], None), row[4], 0) for row in _read(session, query)]
 
 
-def _count_people(session: Session, which: ColumnElement[bool]) -> dict[Key, Count]:
-    found = _standing(session, which)
+def _count_people(session: Session, condition: ColumnElement[bool]) -> dict[Key, Count]:
+    counts = _count_answers(session, condition)
     for moment, sign in ((InstallReport.reported_at, 1), (InstallReport.withdrawn_at, -1)):
         day = day_sql(session, moment)
-        found += [
+        counts += [
             (Key(row[0], row[1], row[2], None, row[3]), 0, sign * row[4])
             for row in _read(
                 session,
-                select(*_WHERE, day, func.count())
+                select(*_GROUP_BY, day, func.count())
                 .join(InstallReport, InstallReport.recipient_id == Recipient.id)
-                .where(which, Recipient.exclusion.is_(None), moment.is_not(None))
-                .group_by(*_WHERE, day),
+                .where(condition, Recipient.exclusion.is_(None), moment.is_not(None))
+                .group_by(*_GROUP_BY, day),
             )
         ]
-    return _sum(found)
+    return _sum(counts)
 
 
 def day_sql(
     session: Session, moment: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
 ) -> ColumnElement[str]:
-    """The day of a moment in Vietnam, YYYY-MM-DD."""
+    """Return the SQL expression for the day of a moment in Vietnam, YYYY-MM-DD."""
     if session.get_bind().dialect.name == "postgresql":
         return cast(func.date(func.timezone("Asia/Ho_Chi_Minh", moment)), String)
     return func.date(moment, "+7 hours")
@@ -198,12 +205,12 @@ def _read(session: Session, query: Executable) -> Sequence[Any]:
     return session.execute(query).all()
 
 
-def _sum(found: Any) -> dict[Key, Count]:
+def _sum(counts: Any) -> dict[Key, Count]:
     sums: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
-    for key, people, installed in found:
+    for key, people, installed in counts:
         sums[key][0] += int(people)
         sums[key][1] += int(installed)
-    return {key: Count(*both) for key, both in sums.items() if any(both)}
+    return {key: Count(*numbers) for key, numbers in sums.items() if any(numbers)}
 
 
 def _store(session: Session, sums: Mapping[Key, Count]) -> int:

@@ -1,4 +1,4 @@
-"""The switch that stops all sending, for every campaign and every worker, until it is released."""
+"""Emergency stop: stops all sending, of every campaign and every worker, until it is released."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ from outreach.models.accounts import Role, User
 from outreach.rules.errors import NotAllowed
 
 STOP_ALL = "stop_all"
-# On from the moment at which a backup's data is there until it is known what may have been sent since.
+# Set from the restore of a backup until it is known what may have been sent since the backup.
 RESTORING = "restoring"
 
 
 def is_stopped(session: Session) -> bool:
-    """Whether all sending is stopped."""
+    """Return whether all sending is stopped."""
     stops = Switch.name.in_((STOP_ALL, RESTORING))
     return session.scalar(select(Switch.name).where(stops).limit(1)) is not None
 
 
 def stop_all_sending(session: Session, *, user: User, now: datetime) -> None:
-    """No request starts within a second; what waits stays, as do all states. Twice does no harm."""
+    """Stop all sending: no request starts later than a second from now. Repeating it does no harm.
+
+    Queued messages and all states stay as they are.
+    """
     require_role(user, Role.APPROVER)
     if session.get(Switch, STOP_ALL) is None:
         session.add(Switch(name=STOP_ALL, turned_by=user.id, turned_at=now))
@@ -35,13 +38,16 @@ def stop_all_sending(session: Session, *, user: User, now: datetime) -> None:
 
 
 def may_resume_sending(session: Session, user: User) -> bool:
-    """Whether the user may let sending go on: who stopped it, or one who sees everything, as it holds up everybody."""
+    """Return whether the user may release the stop.
+
+    Only the user who stopped it, or one with the whole scope, as the stop affects every organisation.
+    """
     turned_by = session.scalar(select(Switch.turned_by).where(Switch.name == STOP_ALL))
     return turned_by == user.id or organisations_of(session, user) is None
 
 
 def resume_all_sending(session: Session, *, user: User, now: datetime) -> None:
-    """Sending goes on where it was. Raises NotAllowed (`may_release`)."""
+    """Release the stop; sending continues where it was. Raises NotAllowed (see `may_resume_sending`)."""
     require_role(user, Role.APPROVER)
     if not may_resume_sending(session, user):
         raise NotAllowed(

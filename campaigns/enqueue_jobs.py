@@ -1,12 +1,12 @@
-"""Which bell wakes which job: by dotted name, so that nothing here imports the workers above."""
+"""Jobs that the campaigns package enqueues, by dotted name, as it must not import `workers`."""
 
 from __future__ import annotations
 
 from outreach.core.job_queue import DEFAULT, HOOKS, IMPORTS, INBOUND, SEND, JobQueue
 
-# Longer than a job's own budget and the wait for the last request and record.
+# Longer than a job's time budget and the wait for the last request and its record.
 _SEND_TIMEOUT_S = 300
-# A million rows take minutes.
+# An import of a million rows takes minutes.
 _IMPORT_TIMEOUT_S = 3600
 _MAIL_RETRIES = 3
 
@@ -36,7 +36,7 @@ def enqueue_do_not_call_import(job_queue: JobQueue, register_id: int) -> bool:
 
 
 def enqueue_count_reach(job_queue: JobQueue, campaign_id: int) -> bool:
-    """With the lists, whose work takes as long: a sweep must not wait for it."""
+    """Enqueue the reach count, in the imports queue: it takes as long, and a sweep must not wait for it."""
     return job_queue.enqueue(
         "workers.jobs.count_reach_job", campaign_id, queue=IMPORTS, timeout_s=_SEND_TIMEOUT_S
     )
@@ -57,7 +57,7 @@ def enqueue_webhooks(job_queue: JobQueue) -> bool:
 
 
 def enqueue_read_bills(job_queue: JobQueue) -> bool:
-    """With the lists: a day of a large campaign is hundreds of pages."""
+    """Enqueue reading bills, in the imports queue: a day of a large campaign is hundreds of pages."""
     return job_queue.enqueue("workers.jobs.read_bills_job", queue=IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
 
 

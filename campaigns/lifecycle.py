@@ -1,7 +1,7 @@
-"""A campaign from draft to end. Each function is one use case's work in the caller's transaction.
+"""Lifecycle of a campaign from draft to end. Each function works in the caller's transaction.
 
-A change of state is one conditional UPDATE: of two people who press at once, one wins and the other is
-told what happened.
+A change of state is one conditional UPDATE: of two users who act at once, one succeeds and the other gets an
+error that names the state.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ STATE_NAMES = {
     CampaignState.COMPLETED: "đã hoàn thành",
     CampaignState.CANCELLED: "đã hủy",
 }
-_WHO = {
+_ALLOWED_ROLES = {
     CampaignAction.SUBMIT: (Role.STAFF, Role.APPROVER),
     CampaignAction.RETURN: (Role.STAFF, Role.APPROVER),
     CampaignAction.APPROVE: (Role.APPROVER,),
@@ -64,7 +64,7 @@ _WHO = {
 
 
 def create_campaign(session: Session, draft: Draft, *, user: User, now: datetime) -> Campaign:
-    """Store a draft. Raises BadCampaign for a list or an area that is not there (or not the user's)."""
+    """Store a new draft. Raises BadCampaign for a list or an area that is unknown or not visible."""
     require_role(user, Role.STAFF, Role.APPROVER)
     campaign = Campaign(state=CampaignState.DRAFT, created_by=user.id, created_at=now)
     save_draft(session, campaign, draft, user=user, now=now)
@@ -76,9 +76,9 @@ def edit_campaign(session: Session, campaign_id: int, draft: Draft, *, user: Use
     """Rewrite a draft. Raises NotFound, NotAllowed, WrongState once it was submitted, BadCampaign."""
     require_role(user, Role.STAFF, Role.APPROVER)
     campaign = find_campaign(session, campaign_id, user=user)
-    # Held until the end: nobody submits it half rewritten.
-    held = session.execute(select(Campaign.state).where(Campaign.id == campaign_id).with_for_update())
-    state = held.scalar_one()
+    # Locked until the end: nobody can submit it half rewritten.
+    locked = session.execute(select(Campaign.state).where(Campaign.id == campaign_id).with_for_update())
+    state = locked.scalar_one()
     if state is not CampaignState.DRAFT:
         raise WrongState(
             f"Chiến dịch đang ở trạng thái “{STATE_NAMES[state]}”, không sửa được nữa. "
@@ -90,7 +90,7 @@ def edit_campaign(session: Session, campaign_id: int, draft: Draft, *, user: Use
 
 
 def find_campaign(session: Session, campaign_id: int, *, user: User) -> Campaign:
-    """A campaign that the user may see. Raises NotFound."""
+    """Return a campaign that the user may see. Raises NotFound."""
     campaign = session.scalar(
         select(Campaign).where(
             Campaign.id == campaign_id, visible_to(session, user, Campaign.organisation_id)
@@ -104,7 +104,10 @@ def find_campaign(session: Session, campaign_id: int, *, user: User) -> Campaign
 def change_state(
     session: Session, campaign_id: int, action: CampaignAction, *, now: datetime, **values: object
 ) -> bool:
-    """The conditional UPDATE. False when the campaign is not in a state that allows the action."""
+    """Change the state by a conditional UPDATE.
+
+    Returns False if the campaign is not in a state that allows the action.
+    """
     allowed, target = CAMPAIGN_MOVES[action]
     if target in (CampaignState.COMPLETED, CampaignState.CANCELLED):
         values["ended_at"] = now
@@ -128,13 +131,14 @@ def perform_action(
     reason: str = "",
     terms: LaunchTerms = LaunchTerms(),  # noqa: B008 - frozen
 ) -> Campaign:
-    """Submit, return, approve, launch, pause, resume, cancel or undo. Raises NotFound, NotAllowed, WrongState.
+    """Submit, return, approve, launch, pause, resume, cancel or undo a campaign.
 
-    `reason` belongs to a return; without one an approver's is refused (BadInput). `terms`: how many approvals it takes
-    (until the last of them the campaign stays submitted), and what it would cost, which a launch's budget must cover.
+    `reason` belongs to a return; an approver must give one (else BadInput). `terms`: how many approvals are
+    needed (the campaign stays submitted until the last one), and the estimated cost, which the budget must
+    cover at a launch. Raises NotFound, NotAllowed, WrongState.
     """
     campaign = find_campaign(session, campaign_id, user=user)
-    require_role(user, *_WHO[action])
+    require_role(user, *_ALLOWED_ROLES[action])
     is_author = _is_author(session, campaign, user)
     values: dict[str, object] = {}
     if action is CampaignAction.SUBMIT:
@@ -147,12 +151,12 @@ def perform_action(
                 raise BadInput("Hãy ghi lý do trả lại để người soạn biết cần sửa gì.")
         values = {"submitted_at": None, "approved_at": None, "approved_by": None}
     elif action is CampaignAction.APPROVE:
-        # Four eyes, administrators included.
+        # No author may approve, administrators included.
         if is_author:
             raise NotAllowed("Người soạn chiến dịch không được tự duyệt. Hãy nhờ người khác duyệt.")
         if is_waiting_for_second_approval(campaign):
-            return _approve_held(session, campaign_id, user=user, now=now)
-        if _is_one_of_more(session, campaign_id, terms.approvals, user=user, now=now):
+            return _approve_second(session, campaign_id, user=user, now=now)
+        if _record_earlier_approval(session, campaign_id, terms.approvals, user=user, now=now):
             return campaign
         values = {"approved_at": now, "approved_by": user.id}
     elif action is CampaignAction.LAUNCH:
@@ -161,8 +165,8 @@ def perform_action(
                 "Số người nhận hoặc chi phí nay đã đến mức phải có hai người duyệt, mà mới một người duyệt. "
                 "Hãy rút lại để sửa rồi trình duyệt lại."
             )
-        if beyond := refusal_of(estimate_vnd=terms.estimate_vnd, budget_vnd=campaign.budget_vnd):
-            raise WrongState(beyond)
+        if refusal := refusal_of(estimate_vnd=terms.estimate_vnd, budget_vnd=campaign.budget_vnd):
+            raise WrongState(refusal)
         if campaign.deadline and campaign.deadline <= now:
             raise WrongState("Chiến dịch đã quá thời hạn gửi. Hãy tạo chiến dịch mới với thời hạn khác.")
         values = {"launched_at": now}
@@ -196,8 +200,8 @@ def perform_action(
         )
     campaign = session.get_one(Campaign, campaign_id)
     if action is CampaignAction.SUBMIT:
-        said = describe_campaign(session, campaign, kinds=load_kinds())
-        store_version(session, campaign_id, said, user_id=user.id, now=now)
+        description = describe_campaign(session, campaign, kinds=load_kinds())
+        store_version(session, campaign_id, description, user_id=user.id, now=now)
     elif action is CampaignAction.APPROVE or (action is CampaignAction.RETURN and not is_author):
         record_decision(
             session,
@@ -213,22 +217,24 @@ def perform_action(
     return campaign
 
 
-def _is_one_of_more(session: Session, campaign_id: int, approvals: int, *, user: User, now: datetime) -> bool:
-    """Keep an approval after which others are still needed; False where it is the last one."""
+def _record_earlier_approval(
+    session: Session, campaign_id: int, approvals: int, *, user: User, now: datetime
+) -> bool:
+    """Store an approval that needs others after it. Returns False if this one is the last."""
     state = session.scalar(select(Campaign.state).where(Campaign.id == campaign_id).with_for_update())
     if approvals == 1 or state is not CampaignState.SUBMITTED:
         return False
-    given = _refuse_twice(session, campaign_id, user)
-    if len(given) + 1 >= approvals:
+    approvers = _refuse_repeated_approval(session, campaign_id, user)
+    if len(approvers) + 1 >= approvals:
         return False
     record_decision(session, campaign_id, approved=True, reason="", user_id=user.id, now=now)
     _record(session, campaign_id, user.id, "approve_first", now)
     return True
 
 
-def _approve_held(session: Session, campaign_id: int, *, user: User, now: datetime) -> Campaign:
-    """The second approval of a campaign whose audience had grown when it was to start: it goes on."""
-    _refuse_twice(session, campaign_id, user)
+def _approve_second(session: Session, campaign_id: int, *, user: User, now: datetime) -> Campaign:
+    """Store the second approval of a campaign whose audience had grown at its start, and resume it."""
+    _refuse_repeated_approval(session, campaign_id, user)
     if not change_state(
         session, campaign_id, CampaignAction.RESUME, now=now, pause_reason="", launched_at=now, resumed_at=now
     ):
@@ -238,17 +244,18 @@ def _approve_held(session: Session, campaign_id: int, *, user: User, now: dateti
     return session.get_one(Campaign, campaign_id)
 
 
-def _refuse_twice(session: Session, campaign_id: int, user: User) -> list[int]:
-    """Who has approved; one who has already cannot be the second."""
-    given = approvers_of(session, campaign_id)
-    if user.id in given:
+def _refuse_repeated_approval(session: Session, campaign_id: int, user: User) -> list[int]:
+    """Return who has approved. Raises WrongState if the user is among them."""
+    approvers = approvers_of(session, campaign_id)
+    if user.id in approvers:
         raise WrongState("Bạn đã duyệt chiến dịch này. Cần thêm một người khác duyệt.")
-    return given
+    return approvers
 
 
 def hold_for_second_approval(session: Session, campaign_id: int, *, now: datetime) -> None:
-    """Stop a campaign whose audience, once frozen, needs another approval; it counts as not launched yet. The mail about
-    its last approval is due again, to those who may give the second.
+    """Pause a campaign whose frozen audience needs another approval; it counts as not launched.
+
+    The mail about its last approval is due again, to those who may give the second.
     """
     reason = WAITING_FOR_SECOND_APPROVAL
     if change_state(
@@ -259,20 +266,20 @@ def hold_for_second_approval(session: Session, campaign_id: int, *, now: datetim
 
 
 def _is_author(session: Session, campaign: Campaign, user: User) -> bool:
-    """Whether the user has written on the campaign."""
+    """Return whether the user has written on the campaign."""
     wrote = session.get(CampaignAuthor, (campaign.id, user.id))
     return wrote is not None or campaign.created_by == user.id
 
 
 def pause_automatically(session: Session, campaign_id: int, *, reason: str, now: datetime) -> None:
-    """Stop a campaign that would go wrong for everybody, and say why."""
+    """Pause a campaign that would go wrong for all recipients, with the reason."""
     if change_state(session, campaign_id, CampaignAction.PAUSE, now=now, pause_reason=reason):
         _record(session, campaign_id, None, "pause", now, reason=reason)
 
 
 def _cancel_queued(session: Session, campaign_id: int) -> None:
-    """What waits is cancelled; what is under way ends by itself."""
-    # In the order of a claim: first the outbox, then the messages.
+    """Cancel the queued messages; those already claimed are sent."""
+    # In the lock order of a claim: first the outbox, then the messages.
     waiting = select(Outbox.message_id).where(Outbox.stream_id == campaign_id)
     session.execute(waiting.order_by(Outbox.message_id).with_for_update()).all()
     session.execute(
@@ -298,9 +305,10 @@ def _record(
 
 
 def undo_launch(session: Session, campaign_id: int) -> None:
-    """Undo what a launch wrote, as long as no message has left and nobody has answered. Else raises WrongState.
+    """Undo what a launch wrote. Raises WrongState if a message was sent or an answer recorded.
 
-    Holds the campaign's row, which a claim takes first: none can begin meanwhile.
+    Also if visit sheets exist. Locks the campaign's row, which a claim locks first: no claim can begin
+    meanwhile.
     """
     session.execute(select(Campaign.id).where(Campaign.id == campaign_id).with_for_update()).all()
     if has_sent_any(session, campaign_id):
@@ -309,7 +317,7 @@ def undo_launch(session: Session, campaign_id: int) -> None:
         )
     recipients = select(Recipient.id).where(Recipient.campaign_id == campaign_id)
     answered = (select(kind.id).where(kind.recipient_id.in_(recipients)).limit(1) for kind in (Answer, Reply))
-    if any(session.execute(found).first() for found in answered):
+    if any(session.execute(query).first() for query in answered):
         raise WrongState(
             "Cán bộ đã ghi câu trả lời cho chiến dịch này nên không thu hồi được nữa. "
             "Có thể tạm dừng, hoặc hủy phần chưa gửi."
@@ -334,6 +342,6 @@ def undo_launch(session: Session, campaign_id: int) -> None:
 
 
 def delete_reach(session: Session, campaign_id: int) -> None:
-    """A launch was taken back: there is nothing that was counted."""
+    """Delete a campaign's stored reach counts, as when its launch is undone."""
     for table in (ReachCount, ReachSnapshot):
         session.execute(delete(table).where(table.campaign_id == campaign_id), execution_options=NO_SYNC)

@@ -1,8 +1,7 @@
-"""Periodic: start, open steps, complete, expire leases, enqueue.
+"""Sweep: finds what is due or was lost, and moves it on. It may run at any time, also twice at once.
 
-The sweep: finds what should be moving and is not, and sets it going. Safe to run at any time, by anyone.
-
-What happens by itself once its time has come: starts, steps, ends. Each in the caller's transaction.
+Campaigns start, open steps and complete once their time has come, each in the caller's transaction; leases
+expire, waiting callbacks are applied, and late messages are skipped.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class SweepResult:
-    """What one sweep did, and what it found to be done by others."""
+    """Counts of what a sweep did, and whether there is work for other jobs."""
 
     started: int = 0
     steps_opened: int = 0
@@ -66,68 +65,76 @@ class SweepResult:
     has_unknown: bool = False
 
 
-# Without a delivery report for so long nothing more is to come.
+# No delivery report is expected after this time.
 REPORT_TIMEOUT = timedelta(hours=72)
-SILENT_LIMIT = 2000
+UNREPORTED_LIMIT = 2000
 
 
 def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
-    """One round, each part in a transaction of its own: what one of them cannot do stops no other."""
-    db, done, key = runtime.db, SweepResult(), runtime.settings.secret_key
+    """Run all parts, each in its own transaction: a part that fails does not stop the others."""
+    db, result, key = runtime.db, SweepResult(), runtime.settings.secret_key
 
     def start() -> None:
         with db.write() as session:
-            done.started = len(start_scheduled(session, now=now))
+            result.started = len(start_scheduled(session, now=now))
 
     def expire() -> None:
         with db.write() as session:
-            done.leases_expired = expire_leases(session, now=now, secret_key=key)
+            result.leases_expired = expire_leases(session, now=now, secret_key=key)
 
     def apply() -> None:
-        done.statuses = apply_all_statuses(runtime, now=now)
+        result.statuses = apply_all_statuses(runtime, now=now)
 
     def end_late() -> None:
         with db.write() as session:
-            done.past_deadline = skip_past_deadline(session, now=now)
+            result.past_deadline = skip_past_deadline(session, now=now)
         with db.write() as session:
-            done.silent = mark_unreported(session, now=now, secret_key=key)
+            result.silent = mark_unreported(session, now=now, secret_key=key)
             fold_attempt_totals(session, now=now)
             fold_answer_totals(session)
 
     def complete() -> None:
         with db.write() as session:
-            done.completed = len(complete_finished(session, now=now))
+            result.completed = len(complete_finished(session, now=now))
 
     def look() -> None:
         with db.read() as session:
-            done.has_to_send = bool(open_streams(session, now=now, is_live=runtime.settings.is_live))
-            done.has_unknown = has_unknown_due(session, now=now)
+            result.has_to_send = bool(open_streams(session, now=now, is_live=runtime.settings.is_live))
+            result.has_unknown = has_unknown_due(session, now=now)
 
-    for part in (start, expire, apply, end_late, lambda: _open_steps(runtime, done, now=now), complete, look):
+    for part in (
+        start,
+        expire,
+        apply,
+        end_late,
+        lambda: _open_steps(runtime, result, now=now),
+        complete,
+        look,
+    ):
         try:
             part()
         except DBAPIError as error:
-            done.failed += 1
+            result.failed += 1
             log.error("sweep.part_failed part=%s error=%s", part.__name__, type(error.orig).__name__)
-    return done
+    return result
 
 
-def _open_steps(runtime: Runtime, done: SweepResult, *, now: datetime) -> None:
+def _open_steps(runtime: Runtime, result: SweepResult, *, now: datetime) -> None:
     with runtime.db.read() as session:
         due = steps_due(session, now=now)
     for step_id in due:
         try:
             with runtime.db.write() as session:
                 if open_step(session, step_id, settings=runtime.settings, now=now):
-                    _refuse_unapproved(runtime, session, step_id, now=now)
-                    _doubt_after_restore(runtime, session, step_id, now=now)
-                    done.steps_opened += 1
-        except _NotApproved as found:
+                    _require_approvals(runtime, session, step_id, now=now)
+                    _mark_unknown_after_restore(runtime, session, step_id, now=now)
+                    result.steps_opened += 1
+        except _NotApproved as missing:
             with runtime.db.write() as session:
-                hold_for_second_approval(session, found.campaign_id, now=now)
-            enqueue_due_approval_mail(runtime, found.campaign_id)
+                hold_for_second_approval(session, missing.campaign_id, now=now)
+            enqueue_due_approval_mail(runtime, missing.campaign_id)
         except DBAPIError as error:
-            done.failed += 1
+            result.failed += 1
             log.error("sweep.step_failed step=%s error=%s", step_id, type(error.orig).__name__)
 
 
@@ -137,8 +144,11 @@ class _NotApproved(Exception):
         self.campaign_id = campaign_id
 
 
-def _refuse_unapproved(runtime: Runtime, session: Session, step_id: int, *, now: datetime) -> None:
-    """Lists may have grown since the approval, as late as now: the audience that was just frozen counts."""
+def _require_approvals(runtime: Runtime, session: Session, step_id: int, *, now: datetime) -> None:
+    """Raise _NotApproved if the frozen audience needs more approvals than the campaign has.
+
+    Lists may have grown since the approval, until this moment.
+    """
     step = session.get_one(Step, step_id)
     if step.number > 1:
         return
@@ -147,8 +157,11 @@ def _refuse_unapproved(runtime: Runtime, session: Session, step_id: int, *, now:
         raise _NotApproved(step.campaign_id)
 
 
-def _doubt_after_restore(runtime: Runtime, session: Session, step_id: int, *, now: datetime) -> None:
-    """A step of a campaign that a restore brought back may have been opened and sent after the backup as well."""
+def _mark_unknown_after_restore(runtime: Runtime, session: Session, step_id: int, *, now: datetime) -> None:
+    """Mark a step's messages as unknown if its campaign was restored from a backup.
+
+    The step may have been opened and sent after the backup as well.
+    """
     campaign_id = session.get_one(Step, step_id).campaign_id
     if backup_id := restored_since(session, campaign_id):
         mark_waiting_unknown(
@@ -162,7 +175,7 @@ def _doubt_after_restore(runtime: Runtime, session: Session, step_id: int, *, no
 
 
 def apply_all_statuses(runtime: Runtime, *, now: datetime) -> int:
-    """Apply callbacks until none waits, a round a transaction; how many."""
+    """Apply status callbacks until none waits, each round in its own transaction. Returns how many."""
     total = 0
     while True:
         with runtime.db.write() as session:
@@ -173,9 +186,9 @@ def apply_all_statuses(runtime: Runtime, *, now: datetime) -> int:
 
 
 def skip_past_deadline(session: Session, *, now: datetime) -> int:
-    """After a campaign's deadline the rest is not sent."""
-    # Held until the end, as in `requeue`: whoever puts a message back meanwhile is waited for, or waits and is
-    # met by the next sweep.
+    """Skip the queued messages of campaigns whose deadline has passed. Returns how many."""
+    # Locked until the end, as in `requeue`: a transaction that requeues a message meanwhile finishes first, or
+    # waits and its message is skipped by the next sweep.
     late = session.scalars(
         select(Campaign.id)
         .where(
@@ -188,7 +201,7 @@ def skip_past_deadline(session: Session, *, now: datetime) -> int:
     ).all()
     if not late:
         return 0
-    # In the order of a claim: first the outbox, then the messages.
+    # In the lock order of a claim: first the outbox, then the messages.
     waiting = select(Outbox.message_id).where(Outbox.stream_id.in_(late)).order_by(Outbox.message_id)
     session.execute(waiting.with_for_update()).all()
     skipped = session.execute(
@@ -206,21 +219,24 @@ def skip_past_deadline(session: Session, *, now: datetime) -> int:
 
 
 def mark_unreported(session: Session, *, now: datetime, secret_key: str) -> int:
-    """Attempts that the gateway took and never reported on become `no_report`; a late report still counts."""
-    silent = session.scalars(
+    """Set attempts that the gateway accepted but never reported on to `no_report`. Returns how many.
+
+    A late report still counts.
+    """
+    attempt_ids = session.scalars(
         select(Attempt.id)
         .where(
             Attempt.state.in_((AttemptState.ACCEPTED, AttemptState.SENT)),
             Attempt.claimed_at < now - REPORT_TIMEOUT,
         )
-        .limit(SILENT_LIMIT)
+        .limit(UNREPORTED_LIMIT)
     ).all()
-    reports = [AttemptReport(attempt_id, AttemptState.NO_REPORT) for attempt_id in silent]
+    reports = [AttemptReport(attempt_id, AttemptState.NO_REPORT) for attempt_id in attempt_ids]
     return apply_reports(session, reports, now=now, secret_key=secret_key)
 
 
 def start_scheduled(session: Session, *, now: datetime) -> list[int]:
-    """Set off the campaigns whose time has come; their ids."""
+    """Start the campaigns whose time has come. Returns their ids."""
     due = session.scalars(
         select(Campaign.id).where(Campaign.state == CampaignState.SCHEDULED, Campaign.starts_at <= now)
     ).all()
@@ -232,37 +248,38 @@ def start_scheduled(session: Session, *, now: datetime) -> list[int]:
 
 
 def steps_due(session: Session, *, now: datetime) -> list[int]:
-    """Of each sending campaign the next step, where its time has come. The ids.
+    """Return the ids of steps that are due: of each sending campaign at most the next one.
 
-    A reminder waits until the step before it has gone out: nobody gets two at once because a pause, a
-    slow pace or a cap held the first one back.
+    A reminder waits until the step before it has gone out: nobody gets two at once because a pause, a rate
+    limit or a cap delayed the first one.
     """
-    waits = (
+    queued_message = (
         select(Outbox.message_id).where(Outbox.stream_id == Campaign.id).order_by(Outbox.not_before).limit(1)
     ).scalar_subquery()  # as in `open_streams`
     steps = session.scalars(
         select(Step)
         .join(Campaign)
-        .where(Campaign.state == CampaignState.SENDING, Step.opened_at.is_(None), waits.is_(None))
+        .where(Campaign.state == CampaignState.SENDING, Step.opened_at.is_(None), queued_message.is_(None))
         .order_by(Step.campaign_id, Step.number)
     ).all()
-    following = {step.campaign_id: step for step in reversed(steps)}
+    next_steps = {step.campaign_id: step for step in reversed(steps)}
     return [
         step.id
-        for step in following.values()
+        for step in next_steps.values()
         if step.campaign.launched_at
         and step_due_at(step.campaign.launched_at, after_days=step.after_days, at=step.at) <= now
     ]
 
 
 def open_step(session: Session, step_id: int, *, settings: Settings, now: datetime) -> bool:
-    """Materialise a step's messages, before the first the audience with its price. False when another was quicker.
+    """Queue a step's messages; before the first step, freeze the audience and the price.
 
-    A campaign whose audience has grown beyond its budget pauses with all messages waiting.
+    Returns False if it is open already or the campaign is not sending. A campaign whose audience has grown
+    beyond its budget is paused with all messages queued.
     """
     step = session.get_one(Step, step_id)
     campaign = session.execute(
-        # Answers go on coming while it is written: they only need the campaign to be there.
+        # A key-share lock: answers that arrive meanwhile only need the campaign to exist.
         select(Campaign).where(Campaign.id == step.campaign_id).with_for_update(key_share=True)
     ).scalar_one()
     if campaign.state is not CampaignState.SENDING:
@@ -275,23 +292,24 @@ def open_step(session: Session, step_id: int, *, settings: Settings, now: dateti
     )
     if opened.rowcount != 1:  # type: ignore[attr-defined]
         return False
-    beyond = ""
+    pause_reason = ""
     if step.number == 1:
         freeze_audience(session, campaign)
-        beyond = fix_price_and_segments(session, campaign, settings=settings)
+        pause_reason = fix_price_and_segments(session, campaign, settings=settings)
     queue_step(session, step, now=now)
-    if beyond:
-        pause_automatically(session, campaign.id, reason=beyond, now=now)
+    if pause_reason:
+        pause_automatically(session, campaign.id, reason=pause_reason, now=now)
     return True
 
 
 def complete_finished(session: Session, *, now: datetime) -> list[int]:
-    """End the campaigns that have opened every step and have nothing left to send or to clear up.
+    """Complete the campaigns with all steps open and no unsettled messages. Returns their ids.
 
-    Answers to residents do not keep one open: they come, and wait for their hour, after its end as well.
+    Acknowledgements do not keep a campaign open: they are sent, and wait for sending hours, after its end as
+    well.
     """
-    # By step, so that each look is a few probes of an index and not a walk over a campaign of millions.
-    step_waits = (
+    # By step, so that each check is a few index lookups and not a scan of a campaign of millions.
+    unsettled_message = (
         select(Message.id)
         .where(
             Message.campaign_id == Campaign.id,
@@ -303,7 +321,7 @@ def complete_finished(session: Session, *, now: datetime) -> list[int]:
         .scalar_subquery()
     )
     unfinished = exists().where(
-        Step.campaign_id == Campaign.id, or_(Step.opened_at.is_(None), step_waits.is_not(None))
+        Step.campaign_id == Campaign.id, or_(Step.opened_at.is_(None), unsettled_message.is_not(None))
     )
     finished = session.scalars(
         select(Campaign.id).where(Campaign.state == CampaignState.SENDING, ~unfinished)
@@ -316,9 +334,9 @@ def complete_finished(session: Session, *, now: datetime) -> list[int]:
 
 
 def fix_price_and_segments(session: Session, campaign: Campaign, *, settings: Settings) -> str:
-    """Keep today's price and each step's segments with a campaign whose audience has just been frozen.
+    """Store the current price and each step's segments, for a campaign whose audience was just frozen.
 
-    Returns why it has to pause: the audience has grown beyond the budget since the launch; "" where it has not.
+    Returns the reason to pause if the audience has grown beyond the budget since the launch, "" otherwise.
     """
     recipients, price = campaign.recipients or 0, settings.price_per_segment_vnd
     names = sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE) if recipients else []

@@ -1,0 +1,1 @@
+"""Worker processes: the jobs, and what runs them."""

@@ -1,10 +1,8 @@
-"""What a worker process keeps: runtime, loop, gateway, database process.
+"""State of a worker process between jobs: runtime, event loop, gateway, database process.
 
-What a worker's process keeps between jobs: the runtime, one event loop with its gateway, and the wish to stop.
-
-A second process beside a sending worker's own: it talks to the database while the event loop talks to the gateway.
-
-In one process the two would want the same interpreter: while a claim was read and written, replies waited.
+The database process is a second process beside a sending worker: it talks to the database while the event
+loop talks to the gateway. In one process the two would compete for the interpreter: while a claim was read
+and written, replies waited.
 """
 
 from __future__ import annotations
@@ -31,46 +29,50 @@ from outreach.rules.gateway import Gateway
 from outreach.runtime import Runtime, freeze_loaded_objects, open_runtime
 
 T = TypeVar("T")
-# Set when the process was asked to end: no request starts after that.
+# Set when the process is asked to end: no gateway request starts after that.
 stop_requested = threading.Event()
 WORKER_NAME = f"{socket.gethostname()[:30]}-{os.getpid()}"
 
 
 @cache
 def runtime() -> Runtime:
-    """Opened at the first job, not at import: a forked child must not share its parent's connections."""
+    """Return the runtime, opened at the first job.
+
+    Not at import: a forked child must not share its parent's connections.
+    """
     return open_runtime(Settings.from_env())
 
 
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
-    # The loop is never kept waiting for long by a thread of this process.
+    # Other threads of this process must not keep the event loop waiting for long.
     sys.setswitchinterval(0.001)
     return uvloop.new_event_loop()
 
 
 @cache
 def gateway() -> Gateway:
-    """One pool of connections that outlives the jobs."""
+    """Return the gateway, whose connection pool outlives the jobs."""
 
-    async def open_it() -> Gateway:
+    async def open_gateway() -> Gateway:
         return runtime().open_gateway()
 
-    return run(open_it())
+    return run(open_gateway())
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run on the process's own event loop."""
-    return _loop().run_until_complete(work)
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the process's own event loop."""
+    return _loop().run_until_complete(coroutine)
 
 
-# Where processors are short the event loop goes first: the clerk works ahead of it, and need only keep up.
-GIVES_WAY = 5
+# Niceness: if processors are short the event loop goes first, as the database process works ahead of it and
+# need only keep up.
+DATABASE_PROCESS_NICENESS = 5
 P = ParamSpec("P")
 
 
 class DatabaseProcess:
-    """Calls functions in a process of its own that outlives the jobs, one at a time, with its own runtime."""
+    """Process for database calls, with its own runtime. It outlives the jobs and runs one call at a time."""
 
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
@@ -78,14 +80,18 @@ class DatabaseProcess:
     async def __call__(
         self, function: Callable[Concatenate[Runtime, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """`function` of that process's runtime and `args`. Raises Away, also when the process ended meanwhile."""
+        """Call `function` with that process's runtime and `args`.
+
+        Raises BackendUnavailable if the database or Redis is unavailable, or the process ended during the
+        call.
+        """
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin)
+            self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_initialise)
         pool = self._pool
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, _call, function, args, kwargs)
         except BrokenProcessPool as error:
-            # Killed from outside. What it had claimed comes to light when the leases end.
+            # Killed from outside. What it had claimed is recovered when the leases expire.
             if self._pool is pool:
                 self.end()
             raise BackendUnavailable(type(error).__name__) from error
@@ -99,16 +105,19 @@ class DatabaseProcess:
 
 @cache
 def database_process() -> DatabaseProcess:
-    """This worker's own."""
+    """Return this worker's database process."""
     return DatabaseProcess()
 
 
-def _begin() -> None:
-    """The worker alone is told to stop, and lets go of this process when everything is recorded."""
+def _initialise() -> None:
+    """Set up the database process.
+
+    It ignores signals: the worker alone is asked to stop, and ends this process when everything is recorded.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     follow_parent(signal.SIGKILL)
-    os.nice(GIVES_WAY)
+    os.nice(DATABASE_PROCESS_NICENESS)
     runtime()
     freeze_loaded_objects()
 

@@ -1,4 +1,7 @@
-"""The jobs: ids in, one use case called, counts out. Each may run twice, or late, without harm."""
+"""RQ jobs: each takes ids, calls one use case and returns counts.
+
+Each may run twice, or late, without harm.
+"""
 
 from __future__ import annotations
 
@@ -36,158 +39,171 @@ from outreach.accounts.invitations import mail_invitation as mail_link
 from outreach.accounts.invitations import mail_reset as mail_new_password
 from outreach.core.job_queue import SEND
 from outreach.imports import do_not_call
-from outreach.imports.process_upload import UploadContext
+from outreach.imports.process_upload import UploadContext, uploads_to_process
 from outreach.imports.process_upload import process_upload as run_upload
-from outreach.imports.process_upload import uploads_to_process as uploads_waiting
 from outreach.imports.uploads import remove_ended, remove_unconfirmed
 from workers.context import WORKER_NAME, database_process, gateway, run, runtime, stop_requested
 
-# A job's own budget, well under its time limit: RQ's alarm must never break the event loop. Between two jobs the line runs
-# dry for a quarter of a second: the longer, the less that weighs.
-SEND_FOR_S = 60.0
-TELL_FOR_S = 20.0
-# The sweep waits in the same queue.
-LOOK_FOR_S = 4.0
+# Time budgets of jobs, well under their time limits: RQ's alarm must never interrupt the event loop. Between two
+# send jobs nothing is sent for a quarter of a second: the longer a job, the less that matters.
+SEND_BUDGET_S = 60.0
+WEBHOOKS_BUDGET_S = 20.0
+# Short, as the sweep waits in the same queue.
+RECONCILE_BUDGET_S = 4.0
 GATHER_S = 0.2
 
 
 def send_job() -> dict[str, int]:
-    """Send for a while, then let the sweep see what is left."""
-    held = runtime()
-    # While there is work, another worker that is free may help; the last ring finds nothing and fades.
+    """Send for a while, then enqueue the sweep for what is left."""
+    worker_runtime = runtime()
+    # While there is work, another free worker may help; the last enqueued job finds nothing and ends.
     sender = MessageSender(
-        held,
+        worker_runtime,
         gateway(),
         database_process(),
         WORKER_NAME,
         stop_requested.is_set,
-        lambda: enqueue_send(held.job_queue),
+        lambda: enqueue_send(worker_runtime.job_queue),
     )
-    counts = run(sender.run(SEND_FOR_S))
-    enqueue_sweep(held.job_queue)
+    counts = run(sender.run(SEND_BUDGET_S))
+    enqueue_sweep(worker_runtime.job_queue)
     return asdict(counts)
 
 
 def apply_callbacks_job() -> dict[str, int]:
-    """Apply the callbacks that wait, those of a moment together: a round costs much the same for one or hundreds."""
+    """Apply waiting status callbacks, after a short wait that gathers more of them.
+
+    One round costs much the same for one callback or hundreds.
+    """
     time.sleep(GATHER_S)
     return {"applied": apply_all_statuses(runtime(), now=datetime.now(UTC))}
 
 
 def sweep_job() -> dict[str, int]:
-    """Find what should be moving and ring for it."""
-    held = runtime()
-    done = sweep_once(held, now=datetime.now(UTC))
-    if done.has_to_send:
-        done.lost_jobs = int(held.job_queue.is_idle(SEND))
-        enqueue_send(held.job_queue)
-    held.job_queue.count_recovered(leases=done.leases_expired, callbacks=done.statuses, bells=done.lost_jobs)
-    if done.has_unknown:
-        enqueue_reconcile(held.job_queue)
-    with held.db.read() as session:
-        uploads = uploads_waiting(session, now=datetime.now(UTC))
+    """Run the sweep and enqueue jobs for everything that is due."""
+    worker_runtime = runtime()
+    result = sweep_once(worker_runtime, now=datetime.now(UTC))
+    if result.has_to_send:
+        result.lost_jobs = int(worker_runtime.job_queue.is_idle(SEND))
+        enqueue_send(worker_runtime.job_queue)
+    worker_runtime.job_queue.count_recovered(
+        leases=result.leases_expired, callbacks=result.statuses, bells=result.lost_jobs
+    )
+    if result.has_unknown:
+        enqueue_reconcile(worker_runtime.job_queue)
+    with worker_runtime.db.read() as session:
+        uploads = uploads_to_process(session, now=datetime.now(UTC))
         registers = do_not_call.files_to_process(session, now=datetime.now(UTC))
         uncounted = campaigns_to_recount(session, now=datetime.now(UTC))
-        is_told = has_subscribers(session)
-        over = campaigns_due(session, days=held.settings.retention_days, now=datetime.now(UTC))
-        has_bills = held.settings.sms_gateway != "phone" and bills_are_due(
-            session, held.redis, is_live=held.settings.is_live, now=datetime.now(UTC)
+        has_webhooks = has_subscribers(session)
+        due_campaigns = campaigns_due(
+            session, days=worker_runtime.settings.retention_days, now=datetime.now(UTC)
+        )
+        has_bills = worker_runtime.settings.sms_gateway != "phone" and bills_are_due(
+            session, worker_runtime.redis, is_live=worker_runtime.settings.is_live, now=datetime.now(UTC)
         )
     if has_bills:
-        enqueue_read_bills(held.job_queue)
+        enqueue_read_bills(worker_runtime.job_queue)
     for register_id in registers:
-        enqueue_do_not_call_import(held.job_queue, register_id)
+        enqueue_do_not_call_import(worker_runtime.job_queue, register_id)
     for upload_id in uploads:
-        enqueue_import(held.job_queue, upload_id)
-    for campaign_id in over:
-        enqueue_clear_campaign(held.job_queue, campaign_id)
+        enqueue_import(worker_runtime.job_queue, upload_id)
+    for campaign_id in due_campaigns:
+        enqueue_clear_campaign(worker_runtime.job_queue, campaign_id)
     for campaign_id in uncounted:
-        enqueue_count_reach(held.job_queue, campaign_id)
-    if is_told:
-        enqueue_webhooks(held.job_queue)
-    keep = timedelta(days=held.settings.upload_keep_days)
-    folder = Path(held.settings.uploads_dir)
-    remove_unconfirmed(held.db, folder, keep=keep, now=datetime.now(UTC))
-    remove_ended(held.db, folder, now=datetime.now(UTC))
-    enqueue_expired(held)
-    enqueue_overdue_approval_mail(held, now=datetime.now(UTC))
-    enqueue_due_report(held, now=datetime.now(UTC))
-    return asdict(done)
+        enqueue_count_reach(worker_runtime.job_queue, campaign_id)
+    if has_webhooks:
+        enqueue_webhooks(worker_runtime.job_queue)
+    keep = timedelta(days=worker_runtime.settings.upload_keep_days)
+    folder = Path(worker_runtime.settings.uploads_dir)
+    remove_unconfirmed(worker_runtime.db, folder, keep=keep, now=datetime.now(UTC))
+    remove_ended(worker_runtime.db, folder, now=datetime.now(UTC))
+    enqueue_expired(worker_runtime)
+    enqueue_overdue_approval_mail(worker_runtime, now=datetime.now(UTC))
+    enqueue_due_report(worker_runtime, now=datetime.now(UTC))
+    return asdict(result)
 
 
 def clear_campaign_job(campaign_id: int) -> dict[str, int]:
-    """Remove what is personal in a campaign that ended long ago."""
-    held, now = runtime(), datetime.now(UTC)
-    days = held.settings.retention_days
-    with held.db.read() as session:
+    """Remove the personal data of a campaign that ended long ago."""
+    worker_runtime, now = runtime(), datetime.now(UTC)
+    days = worker_runtime.settings.retention_days
+    with worker_runtime.db.read() as session:
         is_due = campaign_id in campaigns_due(session, days=days, now=now)
-    return asdict(clear_campaign(held.db, campaign_id, days=days, now=now)) if is_due else {}
+    return asdict(clear_campaign(worker_runtime.db, campaign_id, days=days, now=now)) if is_due else {}
 
 
 def remove_expired_job() -> dict[str, int]:
-    """Remove what is personal beside the campaigns and has had its time."""
-    held = runtime()
-    return asdict(remove_expired(held.db, days=held.settings.retention_days, now=datetime.now(UTC)))
+    """Remove personal data outside campaigns whose retention period is over."""
+    worker_runtime = runtime()
+    return asdict(
+        remove_expired(worker_runtime.db, days=worker_runtime.settings.retention_days, now=datetime.now(UTC))
+    )
 
 
 def process_upload_job(upload_id: int) -> dict[str, int]:
-    """Check or store a list that was handed in, as its state asks for."""
-    held = runtime()
-    work = UploadContext(
-        held.db, Path(held.settings.uploads_dir), held.settings.secret_key, stop_requested.is_set
+    """Check, store or undo an uploaded list, as its state asks for."""
+    worker_runtime = runtime()
+    upload_context = UploadContext(
+        worker_runtime.db,
+        Path(worker_runtime.settings.uploads_dir),
+        worker_runtime.settings.secret_key,
+        stop_requested.is_set,
     )
-    return {"worked": int(run_upload(work, upload_id))}
+    return {"worked": int(run_upload(upload_context, upload_id))}
 
 
 def process_register_job(register_id: int) -> dict[str, int]:
-    """Put a register of numbers that want no advertising in the former one's place."""
-    held = runtime()
-    folder, key = Path(held.settings.uploads_dir), held.settings.secret_key
-    return {"worked": int(do_not_call.process_file(held.db, folder, register_id, secret_key=key))}
+    """Replace the do-not-call register by a received file."""
+    worker_runtime = runtime()
+    folder, key = Path(worker_runtime.settings.uploads_dir), worker_runtime.settings.secret_key
+    return {"worked": int(do_not_call.process_file(worker_runtime.db, folder, register_id, secret_key=key))}
 
 
 def count_reach_job(campaign_id: int) -> dict[str, int]:
-    """Count how far a large campaign has come, for all who look at it."""
+    """Count the reach of a large campaign and store it for all readers."""
     return {"counts": store_reach(runtime().db, campaign_id, now=datetime.now(UTC))}
 
 
 def invitation_mail_job(user_id: int) -> dict[str, int]:
-    """Send a user the link to choose a password by."""
-    held = runtime()
-    return {"mailed": mail_link(held.db, held.settings, user_id)}
+    """Mail a user the link to choose a password."""
+    worker_runtime = runtime()
+    return {"mailed": mail_link(worker_runtime.db, worker_runtime.settings, user_id)}
 
 
 def reset_mail_job(user_id: int) -> dict[str, int]:
-    """Send a user who has forgotten the password a link; 0 is nobody."""
-    held = runtime()
-    return {"mailed": mail_new_password(held.db, held.settings, user_id)}
+    """Mail a link to a user who has forgotten the password; 0 mailed if there is no such user."""
+    worker_runtime = runtime()
+    return {"mailed": mail_new_password(worker_runtime.db, worker_runtime.settings, user_id)}
 
 
 def webhooks_job() -> dict[str, int]:
-    """Put what has happened into line for those who subscribed to it, and send what is due."""
-    held, now = runtime(), datetime.now(UTC)
-    told = collect_events(held.db, now=now)
-    done = run(deliver_events(held, for_s=TELL_FOR_S, stop_requested=stop_requested.is_set))
-    with held.db.write() as session:
+    """Queue new events for webhook subscribers, and deliver what is due."""
+    worker_runtime, now = runtime(), datetime.now(UTC)
+    collected = collect_events(worker_runtime.db, now=now)
+    delivered = run(
+        deliver_events(worker_runtime, for_s=WEBHOOKS_BUDGET_S, stop_requested=stop_requested.is_set)
+    )
+    with worker_runtime.db.write() as session:
         delete_old_deliveries(session, now=now)
-    return {"told": told, **asdict(done)}
+    return {"told": collected, **asdict(delivered)}
 
 
 def reconcile_job() -> dict[str, int]:
     """Look up unknown outcomes for a while: after a restore there are as many as there were messages."""
     total: Counter[str] = Counter()
-    ends_at = time.monotonic() + LOOK_FOR_S
+    ends_at = time.monotonic() + RECONCILE_BUDGET_S
     while time.monotonic() < ends_at and not stop_requested.is_set():
-        found = asdict(run(look_up_unknown(runtime(), gateway())))
-        total.update(found)
-        if sum(found.values()) < LOOK_LIMIT:
+        counts = asdict(run(look_up_unknown(runtime(), gateway())))
+        total.update(counts)
+        if sum(counts.values()) < LOOK_LIMIT:
             break
     enqueue_sweep(runtime().job_queue)
     return dict(total)
 
 
 def read_bills_job() -> dict[str, int]:
-    """Put what the gateway has charged in the estimates' place."""
+    """Replace estimated prices by what the gateway has charged."""
     reading = read_bills(runtime(), gateway(), stop_requested=stop_requested.is_set, now=datetime.now(UTC))
     return asdict(run(reading))
 
@@ -198,5 +214,5 @@ def approval_mail_job(campaign_id: int) -> dict[str, int]:
 
 
 def report_schedule_job() -> dict[str, int]:
-    """Do what is due about the day's report: chase, alarm, freeze, issue, mail, correct."""
+    """Run the due actions of the daily report: remind, alarm, freeze, issue, mail, correct."""
     return {"done": len(run_due_actions(runtime(), now=datetime.now(UTC)))}

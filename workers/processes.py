@@ -1,8 +1,7 @@
-"""Worker processes, supervisor, scheduler.
+"""Worker processes, their supervisor, and the scheduler.
 
-The worker processes. One queue a process: then a job popped just before a crash stays in Redis.
-
-The clock: rings the sweep every few seconds. Two of them ring no more often than one.
+Each worker process serves one queue: so a job popped just before a crash stays in Redis. The scheduler
+enqueues the sweep every few seconds; two schedulers enqueue it no more often than one.
 """
 
 from __future__ import annotations
@@ -38,19 +37,19 @@ log = logging.getLogger(__name__)
 
 MAINTENANCE_S = 60
 RESTART_AFTER_S = 1.0
-SAY_EVERY_S = 30.0
-# A server away is no fault of a job: one line tells it, and the sweep rings again. RQ's own two say that
+LOG_EVERY_S = 30.0
+# An unavailable server is no fault of a job: one log line, and the sweep enqueues it again. RQ's own two mean that
 # the job's record is gone: Redis has come back without it.
-SERVER_AWAY = (RedisError, OperationalError, InterfaceError, InvalidJobOperation, NoSuchJobError)
+SERVER_ERRORS = (RedisError, OperationalError, InterfaceError, InvalidJobOperation, NoSuchJobError)
 
 
 class LoaWorker(SimpleWorker):
-    """Runs jobs in this very process, so that the event loop and its connections outlive them."""
+    """RQ worker that runs jobs in its own process, so that the event loop and connections outlive them."""
 
-    max_connection_wait_time = 5.0  # seconds between two looks for a Redis that is away
+    max_connection_wait_time = 5.0  # seconds between attempts to reconnect to Redis
 
     def execute_job(self, job: Job, queue: Queue) -> Any:
-        # Answered: whoever rings from now on has something new and gets a job of their own.
+        # The job has started: what is enqueued from now on is new and gets its own job.
         try:
             self.connection.delete(pending_key(job.description or ""))
         except RedisError as error:
@@ -62,26 +61,26 @@ class LoaWorker(SimpleWorker):
         super().handle_warm_shutdown_request()
 
     def set_shutdown_requested_date(self) -> None:
-        # Runs in the signal's handler, in the middle of a job that must come to its end.
+        # Runs in the signal handler, in the middle of a job that must not be interrupted.
         with suppress(RedisError):
             super().set_shutdown_requested_date()
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """Log where a job failed. The error's own words stay out: SQLAlchemy quotes numbers and texts in them."""
+        """Log where a job failed, without the error's message: SQLAlchemy quotes numbers and texts in it."""
         error = exc_info[1]
-        if isinstance(error, SERVER_AWAY):
+        if isinstance(error, SERVER_ERRORS):
             log.warning("job.server_away job=%s error=%s", job.description, type(error).__name__)
             return
-        places = "".join(traceback.format_tb(exc_info[2]))
-        log.error("job.failed job=%s error=%s\n%s", job.description, type(error).__name__, places)
+        stack = "".join(traceback.format_tb(exc_info[2]))
+        log.error("job.failed job=%s error=%s\n%s", job.description, type(error).__name__, stack)
 
-    def handle_job_failure(self, *args: Any, **more: Any) -> None:
-        # For the same reason they are not kept in Redis.
-        super().handle_job_failure(*args, **{**more, "exc_string": "see the worker's log"})
+    def handle_job_failure(self, *args: Any, **kwargs: Any) -> None:
+        # For the same reason the message is not stored in Redis.
+        super().handle_job_failure(*args, **{**kwargs, "exc_string": "see the worker's log"})
 
 
 def parse_queues(names: str | None) -> list[str]:
-    """Queues from `--queues a,b`; all where none is named. Raises BadInput for one that does not exist."""
+    """Parse queue names from `--queues a,b`; all queues if empty. Raises BadInput for an unknown one."""
     queues = [name.strip() for name in (names or "").split(",") if name.strip()] or list(QUEUES)
     if unknown := [name for name in queues if name not in QUEUES]:
         raise BadInput(f"Không có hàng đợi {', '.join(unknown)}. Các hàng đợi: {', '.join(QUEUES)}.")
@@ -89,34 +88,34 @@ def parse_queues(names: str | None) -> list[str]:
 
 
 def work(runtime: Runtime, queue: str) -> None:
-    """Work on one queue until told to stop, whatever Redis does meanwhile."""
-    logging.getLogger("rq.worker").addFilter(_without_stack)
-    _wait_for(runtime.redis)
+    """Work on one queue until asked to stop, even if Redis is unavailable meanwhile."""
+    logging.getLogger("rq.worker").addFilter(_is_not_redis_error)
+    _wait_for_redis(runtime.redis)
     worker = LoaWorker(
         [Queue(queue, connection=runtime.redis)],
         connection=runtime.redis,
         maintenance_interval=MAINTENANCE_S,
     )
-    # RQ has set a longer patience than ours, for waiting at the queue; what is open has ours still.
+    # RQ has set a longer timeout than ours, for waiting at the queue; open connections still have ours.
     runtime.redis.connection_pool.disconnect()
     with suppress(RedisError):
         worker.work(logging_level="WARNING")
     if not context.stop_requested.is_set():
-        # RQ gives up where Redis is away as a job ends. The same process starts afresh.
+        # RQ gives up if Redis is unavailable when a job ends. The same process starts again.
         log.warning("worker.starts_again queue=%s", queue)
         database_process().end()
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - our own command line
 
 
-def _wait_for(redis: Redis) -> None:
-    """Return once Redis answers."""
-    said_at = float("-inf")
+def _wait_for_redis(redis: Redis) -> None:
+    """Wait until Redis answers."""
+    logged_at = float("-inf")
     while True:
         try:
             redis.ping()
         except RedisError as error:
-            if time.monotonic() - said_at > SAY_EVERY_S:
-                said_at = time.monotonic()
+            if time.monotonic() - logged_at > LOG_EVERY_S:
+                logged_at = time.monotonic()
                 log.warning(
                     "worker.waits_for_redis error=%s Chưa kết nối được Redis, sẽ tự thử lại. "
                     "Hãy kiểm tra REDIS_URL và máy chủ Redis.",
@@ -127,13 +126,16 @@ def _wait_for(redis: Redis) -> None:
             return
 
 
-def _without_stack(record: logging.LogRecord) -> bool:
-    """A filter: that Redis went away takes one line of ours, not a stack of RQ's."""
+def _is_not_redis_error(record: logging.LogRecord) -> bool:
+    """Filter log records: an unavailable Redis takes one line of ours, not a stack trace of RQ's."""
     return not (record.exc_info and isinstance(record.exc_info[1], RedisError))
 
 
 def keep_children(queues: list[str]) -> None:
-    """A child for each queue, restarted when it ends; all end with this process, however it ends."""
+    """Run a child process for each queue, restarted when it ends.
+
+    All of them end with this process, however it ends.
+    """
     children: dict[str, subprocess.Popen[bytes]] = {}
     is_ending = False
 
@@ -160,7 +162,10 @@ def _start_child(queue: str) -> subprocess.Popen[bytes]:
 
 
 def run_scheduler(runtime: Runtime) -> None:
-    """Ring until told to stop. A ring that is not answered yet stands for the next ones, so none pile up."""
+    """Enqueue the sweep at intervals until asked to stop.
+
+    A sweep that has not started yet is not enqueued again, so none pile up.
+    """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
