@@ -1,1 +1,1 @@
-"""What residents need a person for: one work list of help asked for, questions, and replies to be read."""
+"""Cases: the inbox of requests for help, questions and replies to check, and the officers' answers."""

@@ -1,10 +1,6 @@
-"""The work list, filtered and counted.
+"""Case list of the inbox within a user's scope: counts, filters, pages, and the rows shown.
 
-The work list within a user's scope: counted, filtered, a page at a time.
-
-What is counted here is what the home page counts. A page begins behind the last case shown, never OFFSET.
-
-Cases as an officer reads them: who asks, what they wrote, where they live, who has it in hand.
+The home page shows the same counts. A page starts after the last case shown, without OFFSET.
 """
 
 from __future__ import annotations
@@ -29,14 +25,14 @@ from outreach.models.contacts import Contact, Phone
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import descendants
 
-ON_A_PAGE = 25
-# Of what is done only this much is looked through.
+_PAGE_SIZE = 25
+# How far back closed cases are listed.
 DONE_SINCE = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """What to show; everything where nothing is named. `after` is the id of the last case shown."""
+    """Filters of the list; an unset one does not filter. `after` is the id of the last case shown."""
 
     kind: CaseKind | None = None
     campaign_id: int | None = None
@@ -50,7 +46,7 @@ class CaseFilter:
 
 @dataclass(frozen=True, slots=True)
 class FilterOption:
-    """Something that the list can be narrowed down to, and to how many cases."""
+    """Choice of a filter with its number of cases."""
 
     key: str
     name: str
@@ -60,10 +56,11 @@ class FilterOption:
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """A case with what an officer needs to know of it.
+    """Case with all that an officer needs.
 
-    `held_until`: while it is somebody's alone. `given`: the label that a person gave its reply. `sent`: the
-    messages that answered it. `asked_through`: how help was asked for; `entry`: what an officer wrote with it.
+    `held_until`: until when it is reserved for its assignee. `given`: the label an officer gave its reply. `sent`: the
+    messages that answered it. `said_since` and `texts_since`: the resident's answer and replies after it.
+    `asked_through`: how help was requested; `entry`: the officer's entry for that request.
     """
 
     case: Case
@@ -89,13 +86,16 @@ class CaseRow:
 
     @property
     def means(self) -> Label | None:
-        """What the case's kind says of its reply; None while the label is in doubt."""
+        """Return the label implied by the kind of the case; None while the label is in doubt."""
         return next((label for label, kind in FOLLOW_UP.items() if kind is self.case.kind), None)
 
 
 @dataclass(frozen=True, slots=True)
 class CaseList:
-    """One page. The choices of each filter are counted with the others applied. `after`: None on the last page."""
+    """Page of cases. Each filter's choices are counted with the other filters applied.
+
+    `after` is None on the last page.
+    """
 
     lines: list[CaseRow]
     total: int
@@ -103,12 +103,12 @@ class CaseList:
     campaigns: list[FilterOption]
     organisations: list[FilterOption]
     districts: list[FilterOption]
-    own: int  # those that the user has taken
+    own: int  # assigned to the user
     after: int | None
 
 
 def count_open(session: Session, user: User) -> dict[CaseKind, int]:
-    """How many cases wait, by kind."""
+    """Count the open cases by kind."""
     rows = session.execute(
         select(Case.kind, func.count())
         .where(Case.done_at.is_(None), cases_visible_to(session, user))
@@ -117,17 +117,17 @@ def count_open(session: Session, user: User) -> dict[CaseKind, int]:
     return dict(rows.all())
 
 
-def read_case_list(session: Session, user: User, wanted: CaseFilter, *, now: datetime) -> CaseList:
-    """One page and the filters' choices. Call it inside one `db.read()`."""
+def read_case_list(session: Session, user: User, filters: CaseFilter, *, now: datetime) -> CaseList:
+    """Read one page and the filters' choices. Call it within one `db.read()`."""
     areas = {area.code: area for area in session.scalars(select(Area))}
-    within = descendants(((area.code, area.parent_code) for area in areas.values()), [wanted.area_code])
+    within = descendants(((area.code, area.parent_code) for area in areas.values()), [filters.area_code])
     scope = [
         cases_visible_to(session, user),
-        Case.done_at > now - DONE_SINCE if wanted.is_done else Case.done_at.is_(None),
+        Case.done_at > now - DONE_SINCE if filters.is_done else Case.done_at.is_(None),
     ]
-    ids = _ids(session, wanted, scope, within)
-    shown = ids[:ON_A_PAGE]
-    choices = _Choices(session, wanted, scope, within, areas)
+    ids = _matching_ids(session, filters, scope, within)
+    shown = ids[:_PAGE_SIZE]
+    choices = _Choices(session, filters, scope, within, areas)
     return CaseList(
         lines=read_case_rows(session, shown, areas, now=now),
         total=choices.total,
@@ -136,46 +136,46 @@ def read_case_list(session: Session, user: User, wanted: CaseFilter, *, now: dat
         organisations=choices.named("organisation_id", Organisation),
         districts=choices.districts(),
         own=choices.taken_by(user.id),
-        after=shown[-1] if len(ids) > ON_A_PAGE else None,
+        after=shown[-1] if len(ids) > _PAGE_SIZE else None,
     )
 
 
-def _ids(
-    session: Session, wanted: CaseFilter, scope: list[ColumnElement[bool]], within: set[str]
+def _matching_ids(
+    session: Session, filters: CaseFilter, scope: list[ColumnElement[bool]], within: set[str]
 ) -> list[int]:
     query = select(Case.id).where(*scope)
-    if wanted.kind:
-        query = query.where(Case.kind == wanted.kind)
-    if wanted.campaign_id is not None:
-        query = query.where(Case.campaign_id == wanted.campaign_id)
-    if wanted.organisation_id is not None:
-        query = query.where(Case.organisation_id == wanted.organisation_id)
-    if wanted.area_code:
+    if filters.kind:
+        query = query.where(Case.kind == filters.kind)
+    if filters.campaign_id is not None:
+        query = query.where(Case.campaign_id == filters.campaign_id)
+    if filters.organisation_id is not None:
+        query = query.where(Case.organisation_id == filters.organisation_id)
+    if filters.area_code:
         query = query.where(Case.area_code.in_(within))
-    if wanted.taken_by is not None:
-        query = query.where(Case.taken_by == wanted.taken_by)
-    if wanted.after is not None:
-        last = session.execute(select(Case.opened_at, Case.id).where(Case.id == wanted.after)).first()
+    if filters.taken_by is not None:
+        query = query.where(Case.taken_by == filters.taken_by)
+    if filters.after is not None:
+        last = session.execute(select(Case.opened_at, Case.id).where(Case.id == filters.after)).first()
         if last:
-            place = tuple_(Case.opened_at, Case.id)
-            query = query.where(place < tuple_(*last) if wanted.newest_first else place > tuple_(*last))
-    clock: list[Any] = [Case.opened_at, Case.id]
-    order = [column.desc() for column in clock] if wanted.newest_first else clock
-    return list(session.scalars(query.order_by(*order).limit(ON_A_PAGE + 1)))
+            key = tuple_(Case.opened_at, Case.id)
+            query = query.where(key < tuple_(*last) if filters.newest_first else key > tuple_(*last))
+    sort_key: list[Any] = [Case.opened_at, Case.id]
+    order = [column.desc() for column in sort_key] if filters.newest_first else sort_key
+    return list(session.scalars(query.order_by(*order).limit(_PAGE_SIZE + 1)))
 
 
 class _Choices:
-    """Every combination counted in one statement; what each filter offers is added up from it."""
+    """Choices of the filters, added up from all combinations counted in one statement."""
 
     def __init__(
         self,
         session: Session,
-        wanted: CaseFilter,
+        filters: CaseFilter,
         scope: list[ColumnElement[bool]],
         within: set[str],
         areas: dict[str, Area],
     ) -> None:
-        self._session, self._wanted, self._areas, self._within = session, wanted, areas, within
+        self._session, self._filters, self._areas, self._within = session, filters, areas, within
         columns = (Case.kind, Case.campaign_id, Case.organisation_id, Case.area_code, Case.taken_by)
         self._rows = session.execute(select(*columns, func.count()).where(*scope).group_by(*columns)).all()
         self.total = sum(count for *_keys, count in self._matching(""))
@@ -183,65 +183,65 @@ class _Choices:
     def _matching(
         self, without: str
     ) -> Iterable[tuple[CaseKind, int | None, int | None, str | None, int | None, int]]:
-        wanted = self._wanted
+        filters = self._filters
         for kind, campaign_id, organisation_id, area_code, taken_by, count in self._rows:
             if (
-                (without == "kind" or wanted.kind in (None, kind))
-                and (without == "campaign_id" or wanted.campaign_id in (None, campaign_id))
-                and (without == "organisation_id" or wanted.organisation_id in (None, organisation_id))
-                and (without == "area_code" or not wanted.area_code or area_code in self._within)
-                and (without == "taken_by" or wanted.taken_by in (None, taken_by))
+                (without == "kind" or filters.kind in (None, kind))
+                and (without == "campaign_id" or filters.campaign_id in (None, campaign_id))
+                and (without == "organisation_id" or filters.organisation_id in (None, organisation_id))
+                and (without == "area_code" or not filters.area_code or area_code in self._within)
+                and (without == "taken_by" or filters.taken_by in (None, taken_by))
             ):
                 yield kind, campaign_id, organisation_id, area_code, taken_by, count
 
-    def _counted(self, column: str) -> Counter[Any]:
-        place = ("kind", "campaign_id", "organisation_id", "area_code", "taken_by").index(column)
-        counted: Counter[Any] = Counter()
+    def _counts(self, column: str) -> Counter[Any]:
+        index = ("kind", "campaign_id", "organisation_id", "area_code", "taken_by").index(column)
+        counts: Counter[Any] = Counter()
         for row in self._matching(column):
-            counted[row[place]] += row[-1]
-        return counted
+            counts[row[index]] += row[-1]
+        return counts
 
     def kinds(self) -> list[FilterOption]:
-        counted = self._counted("kind")
-        return [FilterOption(kind.value, "", counted[kind]) for kind in CaseKind]
+        counts = self._counts("kind")
+        return [FilterOption(kind.value, "", counts[kind]) for kind in CaseKind]
 
     def taken_by(self, user_id: int) -> int:
-        return self._counted("taken_by")[user_id]
+        return self._counts("taken_by")[user_id]
 
     def named(self, column: str, table: type[Campaign] | type[Organisation]) -> list[FilterOption]:
-        counted = self._counted(column)
+        counts = self._counts(column)
         rows = self._session.execute(
             select(table.id, table.name)
-            .where(table.id.in_([key for key in counted if key]))
+            .where(table.id.in_([key for key in counts if key]))
             .order_by(table.name)
         )
-        return [FilterOption(str(key), name, counted[key]) for key, name in rows]
+        return [FilterOption(str(key), name, counts[key]) for key, name in rows]
 
     def districts(self) -> list[FilterOption]:
-        counted = self._counted("area_code")
-        below: dict[str, list[FilterOption]] = {}
+        counts = self._counts("area_code")
+        communes: dict[str, list[FilterOption]] = {}
         for area in sorted(self._areas.values(), key=lambda area: area.name):
-            if counted[area.code] and area.parent_code:
+            if counts[area.code] and area.parent_code:
                 name = area.full_name
-                below.setdefault(area.parent_code, []).append(
-                    FilterOption(area.code, name, counted[area.code])
+                communes.setdefault(area.parent_code, []).append(
+                    FilterOption(area.code, name, counts[area.code])
                 )
         return [
             FilterOption(
                 area.code,
                 area.full_name,
-                sum(each.count for each in below[area.code]),
-                below[area.code],
+                sum(option.count for option in communes[area.code]),
+                communes[area.code],
             )
             for area in sorted(self._areas.values(), key=lambda area: area.name)
-            if area.level is AreaLevel.DISTRICT and area.code in below
+            if area.level is AreaLevel.DISTRICT and area.code in communes
         ]
 
 
 def read_case_rows(
     session: Session, ids: list[int], areas: dict[str, Area], *, now: datetime
 ) -> list[CaseRow]:
-    """These cases in this order. The caller has looked to it that the user may see them."""
+    """Read these cases in this order. The caller must have checked that the user may see them."""
     taker, doer, recorder = aliased(User), aliased(User), aliased(User)
     rows: list[Any] = list(
         session.execute(
@@ -274,16 +274,17 @@ def read_case_rows(
             .where(Case.id.in_(ids))
         )
     )
-    later = _texts_since(session, [row[0] for row in rows])
-    given = _labels_given(session, [row[0] for row in rows])
+    later_texts = _texts_since(session, [row[0] for row in rows])
+    labels = _officer_labels(session, [row[0] for row in rows])
     sent = sent_for(session, [row[0] for row in rows])
-    lines = {
-        row[0].id: _line(*row, areas=areas, later=later, given=given, sent=sent, now=now) for row in rows
+    case_rows = {
+        row[0].id: _case_row(*row, areas=areas, later_texts=later_texts, labels=labels, sent=sent, now=now)
+        for row in rows
     }
-    return [lines[case_id] for case_id in ids]
+    return [case_rows[case_id] for case_id in ids]
 
 
-def _line(
+def _case_row(
     case: Case,
     reply: Reply | None,
     recipient: Recipient | None,
@@ -299,15 +300,15 @@ def _line(
     recorder: User | None,
     *,
     areas: dict[str, Area],
-    later: dict[int, list[str]],
-    given: dict[int | None, Label],
+    later_texts: dict[int, list[str]],
+    labels: dict[int | None, Label],
     sent: dict[int, list[SentAnswer]],
     now: datetime,
 ) -> CaseRow:
     asked_at = reply.received_at if reply else case.opened_at
     is_newer = recipient and recipient.answered_at and recipient.answered_at > asked_at
     area = areas.get(case.area_code or "")
-    above = areas.get(area.parent_code or "") if area else None
+    parent = areas.get(area.parent_code or "") if area else None
     return CaseRow(
         case=case,
         reply=reply,
@@ -315,7 +316,7 @@ def _line(
         person=contact.name if contact else "",
         contact_id=contact.id if contact else None,
         village=contact.village if contact else "",
-        place=", ".join(f"{each.kind} {each.name}" for each in (area, above) if each),
+        place=", ".join(f"{place.kind} {place.name}" for place in (area, parent) if place),
         campaign=campaign or "",
         kind=kind or "",
         organisation=organisation or "",
@@ -323,8 +324,8 @@ def _line(
         done_by=_name(doer),
         held_until=None if case.done_at else assigned_until(case.taken_at, now=now),
         said_since=recipient.answer if recipient and is_newer and case.done_at is None else None,
-        given=given.get(case.reply_id),
-        texts_since=later.get(case.id, []),
+        given=labels.get(case.reply_id),
+        texts_since=later_texts.get(case.id, []),
         sent=sent.get(case.id, []),
         asked_through=source,
         entry=entry,
@@ -336,7 +337,7 @@ def _name(user: User | None) -> str:
     return user.name or user.email if user else ""
 
 
-def _labels_given(session: Session, cases: list[Case]) -> dict[int | None, Label]:
+def _officer_labels(session: Session, cases: list[Case]) -> dict[int | None, Label]:
     rows = session.execute(
         select(Handling.reply_id, Handling.label)
         .where(Handling.reply_id.in_([case.reply_id for case in cases]), Handling.undone_at.is_(None))
@@ -346,21 +347,21 @@ def _labels_given(session: Session, cases: list[Case]) -> dict[int | None, Label
 
 
 def _texts_since(session: Session, cases: list[Case]) -> dict[int, list[str]]:
-    """What each recipient wrote after the case was opened, by case."""
-    waiting = [case for case in cases if case.recipient_id and case.done_at is None]
-    if not waiting:
+    """Return the texts each recipient wrote after the case was opened, by case."""
+    open_cases = [case for case in cases if case.recipient_id and case.done_at is None]
+    if not open_cases:
         return {}
-    found: dict[int, list[str]] = {}
+    texts: dict[int, list[str]] = {}
     for reply in session.scalars(
         select(Reply)
         .where(
-            Reply.recipient_id.in_({case.recipient_id for case in waiting}),
-            Reply.received_at >= min(case.opened_at for case in waiting),
+            Reply.recipient_id.in_({case.recipient_id for case in open_cases}),
+            Reply.received_at >= min(case.opened_at for case in open_cases),
         )
         .order_by(Reply.received_at, Reply.id)
     ):
-        for case in waiting:
-            is_theirs = case.recipient_id == reply.recipient_id and case.reply_id != reply.id
-            if is_theirs and reply.received_at >= case.opened_at:
-                found.setdefault(case.id, []).append(reply.body)
-    return found
+        for case in open_cases:
+            is_of_case = case.recipient_id == reply.recipient_id and case.reply_id != reply.id
+            if is_of_case and reply.received_at >= case.opened_at:
+                texts.setdefault(case.id, []).append(reply.body)
+    return texts

@@ -1,4 +1,4 @@
-"""What campaigns have to do with one person: what was sent and answered, and an answer given to an officer."""
+"""Conversation with a contact by campaign, and answers that an officer records for a contact."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput, NotFound
 
-# What a person says at the door; questions are for the inbox.
+# Labels that an officer may record; questions belong in the inbox.
 OFFICER_LABELS = (
     Label.INSTALLED,
     Label.NOT_YET,
@@ -39,7 +39,7 @@ OFFICER_LABELS = (
 
 @dataclass(frozen=True, slots=True)
 class ConversationItem:
-    """One line of the talk. `label` is what an answer was taken as; `text` stands where something was written."""
+    """One message or answer. `label` is the label of an answer; `text` is set if something was written."""
 
     at: datetime
     is_ours: bool
@@ -48,17 +48,17 @@ class ConversationItem:
     label: Label | None = None
     source: AnswerSource | None = None
     is_undone: bool = False
-    # What an officer wrote down, and who.
+    # An officer's entry and its author.
     place: AnswerPlace | None = None
     note: str = ""
     by: str = ""
-    # An answer to the resident that has not left, or never will.
+    # A message to the resident that has not left, or never will.
     waiting: SentAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A campaign with this person. `answer` is where they stand now, `cases` what waits for an officer."""
+    """Conversation with a contact in one campaign. `answer` is the current one, `cases` are the open ones."""
 
     campaign_id: int
     name: str
@@ -71,9 +71,12 @@ class Conversation:
 
 
 def read_conversations(session: Session, contact_id: int, *, user: User) -> list[Conversation]:
-    """What was sent to a person and came back, in the campaigns that the user may see, the latest first."""
+    """Read a contact's conversations in the campaigns the user may see, the latest first.
+
+    Raises NotFound.
+    """
     find_contact(session, contact_id, user=user)
-    talks = [
+    conversations = [
         Conversation(campaign_id, name, kind, recipient_id, exclusion, answer)
         for campaign_id, name, kind, recipient_id, exclusion, answer in session.execute(
             select(
@@ -84,11 +87,13 @@ def read_conversations(session: Session, contact_id: int, *, user: User) -> list
             .order_by(Campaign.id.desc())
         )
     ]
-    by_recipient: dict[int | None, Conversation] = {talk.recipient_id: talk for talk in talks}
-    ids = [talk.recipient_id for talk in talks]
-    for recipient_id, said in [*_messages(session, ids), *_answers(session, ids)]:
-        by_recipient[recipient_id].said.append(said)
-    waiting = session.execute(
+    by_recipient: dict[int | None, Conversation] = {
+        conversation.recipient_id: conversation for conversation in conversations
+    }
+    ids = [conversation.recipient_id for conversation in conversations]
+    for recipient_id, item in [*_messages(session, ids), *_answers(session, ids)]:
+        by_recipient[recipient_id].said.append(item)
+    open_cases = session.execute(
         select(Case.recipient_id, Case.id, Case.kind)
         .where(
             Case.recipient_id.in_(ids),
@@ -97,17 +102,17 @@ def read_conversations(session: Session, contact_id: int, *, user: User) -> list
         )
         .order_by(Case.id)
     )
-    for recipient_id, case_id, kind in waiting:
+    for recipient_id, case_id, kind in open_cases:
         by_recipient[recipient_id].cases.append((case_id, kind))
-    for talk in talks:
-        talk.said.sort(key=lambda said: said.at)
-    return talks
+    for conversation in conversations:
+        conversation.said.sort(key=lambda item: item.at)
+    return conversations
 
 
 def read_talk(session: Session, recipient_id: int) -> list[ConversationItem]:
-    """The same with one recipient, whom the user may see."""
-    said = [*_messages(session, [recipient_id]), *_answers(session, [recipient_id])]
-    return sorted((each for _recipient, each in said), key=lambda each: each.at)
+    """Read the conversation with one recipient. The caller must have checked that the user may see them."""
+    items = [*_messages(session, [recipient_id]), *_answers(session, [recipient_id])]
+    return sorted((item for _recipient, item in items), key=lambda item: item.at)
 
 
 def record_answer(
@@ -122,9 +127,9 @@ def record_answer(
     keys: AnswerContext,
     now: datetime,
 ) -> bool:
-    """An answer given at the door, by phone or at a meeting. False when it says again what already stands.
+    """Record an answer given at the door, by phone or at a meeting.
 
-    Raises BadInput where the person is not written to in this campaign, NotFound, NotAllowed.
+    Returns False if it repeats the current one. Raises BadInput if the campaign does not write to the contact, NotFound, NotAllowed.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     find_contact(session, contact_id, user=user)
@@ -164,7 +169,7 @@ def record_answer(
 
 
 def visible_campaigns(session: Session, user: User) -> list[tuple[int, str]]:
-    """(id, name) of the campaigns with an audience that a user may see, the latest first."""
+    """Return (id, name) of the launched campaigns that a user may see, the latest first."""
     return [
         (campaign_id, name)
         for campaign_id, name in session.execute(
@@ -178,18 +183,19 @@ def visible_campaigns(session: Session, user: User) -> list[tuple[int, str]]:
 def has_answered(
     session: Session, user: User, campaign_id: int | None, label: Label | None
 ) -> ColumnElement[bool]:
-    """The condition that a contact stands at this answer, at any where none is given, in a campaign; in any that the
-    user may see where none is given. Raises NotFound for a campaign that the user may not see.
+    """Return the condition that a contact has this current answer (None: any) in a campaign.
+
+    Without a campaign, any that the user may see counts. Raises NotFound for a campaign that the user may not see.
     """
     visible = dict(visible_campaigns(session, user)).keys()
     if campaign_id is not None and campaign_id not in visible:
         raise NotFound("Không có chiến dịch này, hoặc nằm ngoài phạm vi của bạn.")
-    said = Recipient.answer.is_not(None) if label is None else Recipient.answer == label
+    is_answer = Recipient.answer.is_not(None) if label is None else Recipient.answer == label
     return exists(
         select(literal(1)).where(
             Recipient.campaign_id.in_(visible if campaign_id is None else [campaign_id]),
             Recipient.contact_id == Contact.id,
-            said,
+            is_answer,
         )
     )
 
@@ -201,14 +207,14 @@ def _messages(session: Session, recipients: list[int]) -> list[tuple[int | None,
         .where(Message.recipient_id.in_(recipients))
         .order_by(Attempt.id)
     )
-    said = [
+    items = [
         (recipient, ConversationItem(at, True, text=mask_tokens(body), state=state))
         for recipient, state, at, body in rows
     ]
     for sent in read_sent(session, Message.recipient_id.in_(recipients)):
         at = sent.due_at or sent.answered_at
         if sent.sent_at is None and at:
-            said.append(
+            items.append(
                 (
                     sent.recipient_id,
                     ConversationItem(
@@ -216,7 +222,7 @@ def _messages(session: Session, recipients: list[int]) -> list[tuple[int | None,
                     ),
                 )
             )
-    return said
+    return items
 
 
 def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, ConversationItem]]:
@@ -225,7 +231,7 @@ def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, 
             Reply.recipient_id.in_(recipients)
         )
     )
-    said = [
+    items = [
         (recipient, ConversationItem(at, False, text=mask_tokens(body), label=label, source=AnswerSource.SMS))
         for recipient, at, body, label in replies
     ]
@@ -236,7 +242,7 @@ def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, 
         .where(Answer.recipient_id.in_(recipients), Answer.source != AnswerSource.SMS)
     )
     for answer, place, note, name, email in answers:
-        line = ConversationItem(
+        item = ConversationItem(
             answer.at,
             False,
             label=answer.label,
@@ -246,5 +252,5 @@ def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, 
             note=note or "",
             by=name or email or "",
         )
-        said.append((answer.recipient_id, line))
-    return said
+        items.append((answer.recipient_id, item))
+    return items

@@ -1,12 +1,7 @@
-"""Assign, close, reopen, label.
+"""Handling of cases by officers: assign, call, close, reopen, label a reply. All on record.
 
-What an officer does with a case: take it, call, write down what came of it, open it again. All on record.
-
-A person's look at a reply: given its label with one press, and taken back. Each is on record.
-
-That a label is right does not mean that anybody was helped: with some the work only begins.
-
-What officers taught: replies with the label that a person gave them, for the classifier's test.
+Labelling a reply does not close its case if the label is one that needs help or an answer. The labelled replies are
+also examples for the classifier's tests.
 """
 
 from __future__ import annotations
@@ -52,27 +47,31 @@ from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.identity import ERASED
 
-# What a resident may say in the end; the rest is for the person's page.
+# Answers that may be recorded on closing a case; others are recorded on the contact's page.
 RESULTS = (Label.INSTALLED, Label.NOT_YET, Label.NO_SMARTPHONE, Label.REFUSE)
 
 
 def cases_visible_to(session: Session, user: User) -> ColumnElement[bool]:
-    """The condition under every read of cases: the organisation's, of people within the user's area."""
+    """Return the condition for cases of the user's organisations and area; every query uses it."""
     return and_(visible_to(session, user, Case.organisation_id), within_area(session, user, Case.area_code))
 
 
 def find_case(session: Session, case_id: int, *, user: User) -> Case:
-    """A case that the user may see; one of nobody's list is for those who see everything. Raises NotFound."""
-    found = session.scalar(select(Case).where(Case.id == case_id, cases_visible_to(session, user)))
-    if found is None:
+    """Return a case that the user may see. Raises NotFound.
+
+    A case without an organisation is visible only to users who see everything.
+    """
+    case = session.scalar(select(Case).where(Case.id == case_id, cases_visible_to(session, user)))
+    if case is None:
         raise NotFound("Không có việc này, hoặc nằm ngoài phạm vi của bạn.")
-    return found
+    return case
 
 
 def lock_case(session: Session, case_id: int, *, user: User, now: datetime) -> Case:
-    """A case to be changed, locked until the transaction ends. Raises NotFound, NotAllowed, WrongState.
+    """Lock a case for a change until the transaction ends.
 
-    The phone first, as whoever takes an answer has it before they come to the case.
+    The phone is locked first, as recording an answer locks the phone before the case. Raises NotFound, NotAllowed, and
+    WrongState if the case is reserved for another officer.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     case = find_case(session, case_id, user=user)
@@ -87,7 +86,7 @@ def lock_case(session: Session, case_id: int, *, user: User, now: datetime) -> C
 
 
 def lock_open_case(session: Session, case_id: int, *, user: User, now: datetime) -> Case:
-    """The same, of a case that is not done. Raises WrongState with who was first."""
+    """Lock an open case, like `lock_case`. Raises WrongState, naming who closed it, if it is closed."""
     case = lock_case(session, case_id, user=user, now=now)
     if case.done_at is not None:
         who, at = _name(session, case.done_by), f"{case.done_at.astimezone(VIETNAM):%H:%M}"
@@ -105,21 +104,24 @@ def _name(session: Session, user_id: int | None) -> str:
 
 
 def assign_case(session: Session, case_id: int, *, user: User, now: datetime) -> None:
-    """Say that one does it oneself; again to have it longer. Raises NotFound, NotAllowed, WrongState."""
+    """Assign a case to the user, or extend the time. Raises NotFound, NotAllowed, WrongState."""
     case = lock_open_case(session, case_id, user=user, now=now)
     case.taken_by, case.taken_at = user.id, now
     record(session, "case.take", case, user, now)
 
 
 def unassign_case(session: Session, case_id: int, *, user: User, now: datetime) -> None:
-    """Leave it to others. Raises NotFound, NotAllowed, WrongState."""
+    """Unassign a case. Raises NotFound, NotAllowed, WrongState."""
     case = lock_open_case(session, case_id, user=user, now=now)
     case.taken_by = case.taken_at = None
     record(session, "case.release", case, user, now)
 
 
 def number_to_call(session: Session, case_id: int, *, user: User, now: datetime) -> str:
-    """The number behind a case, for an officer who calls and by that takes it; that they saw it is on record."""
+    """Return the phone number of a case to call it.
+
+    This assigns the case to the user; that they saw the number is on record.
+    """
     case = lock_open_case(session, case_id, user=user, now=now)
     case.taken_by, case.taken_at = user.id, now
     record(session, "case.see_number", case, user, now)
@@ -127,7 +129,7 @@ def number_to_call(session: Session, case_id: int, *, user: User, now: datetime)
 
 
 def number_of(session: Session, case: Case) -> str:
-    """The case's number in full, for the caller to mask or to write down that it was seen."""
+    """Return the full phone number of a case. The caller must mask it or record that it was seen."""
     if case.phone_id is not None:
         return session.get_one(Phone, case.phone_id).e164
     return session.get_one(Reply, case.reply_id).sender
@@ -144,37 +146,44 @@ def close_case(
     keys: AnswerContext,
     now: datetime,
 ) -> None:
-    """Write down how it ended, and what the resident then said. Raises BadInput, NotFound, NotAllowed, WrongState."""
+    """Close a case with its outcome, and record the resident's answer (`result`) if there is one.
+
+    Raises BadInput, NotFound, NotAllowed, WrongState.
+    """
     if outcome not in WRITTEN or result not in (None, *RESULTS):
         raise BadInput("Hãy chọn đã làm gì cho người dân rồi ghi lại.")
     case = lock_open_case(session, case_id, user=user, now=now)
     recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
-    said: Answer | None = None
+    answer: Answer | None = None
     if result and recipient:
         place = AnswerPlace.HOME if outcome is CaseOutcome.VISITED else AnswerPlace.PHONE
-        said = record_officer_answer(
+        answer = record_officer_answer(
             session, recipient, result, place=place, note=note, user=user, keys=keys, now=now
         )
-    case.result_id = said.id if said else None
+    case.result_id = answer.id if answer else None
     mark_closed(case, outcome, user=user, now=now, note=note)
     record(session, "case.finish", case, user, now, outcome=outcome.value)
 
 
 def mark_closed(case: Case, outcome: CaseOutcome, *, user: User, now: datetime, note: str = "") -> None:
+    """Set the columns of a closed case."""
     case.done_by, case.done_at, case.outcome = user.id, now, outcome
     case.note = " ".join(note.split())[:LONGEST_NOTE]
 
 
 @dataclass(frozen=True, slots=True)
 class Reopened:
-    """What could not be taken back with a case: the resident has answered since; the SMS has left."""
+    """What reopening could not undo.
+
+    `keeps_answer`: the resident has answered since. `keeps_message`: the SMS has left.
+    """
 
     keeps_answer: bool
     keeps_message: bool
 
 
 def reopen_case(session: Session, case_id: int, *, user: User, now: datetime) -> Reopened:
-    """Put a case back among the open ones, and take back what was recorded for the resident and sent with it.
+    """Reopen a case, and undo the answer recorded and the message queued on closing it.
 
     Raises NotFound, NotAllowed, WrongState.
     """
@@ -198,18 +207,22 @@ def reopen_case(session: Session, case_id: int, *, user: User, now: datetime) ->
 
 
 def mark_open(case: Case) -> None:
+    """Clear the columns of a closed case."""
     case.done_by = case.done_at = case.outcome = case.result_id = None
     case.note = ""
 
 
 def record(session: Session, action: str, case: Case, user: User, now: datetime, **details: object) -> None:
+    """Write an audit entry about a case."""
     audit.record(session, actor_id=user.id, action=action, subject=f"cases:{case.id}", now=now, **details)
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """`is_closed` is False where somebody now has to help or to answer; `is_counted` where the label counts for nobody,
-    as the number is in no campaign.
+    """Result of labelling a reply.
+
+    `is_closed` is False if an officer still has to help or to answer. `is_counted` is False if the label counts for no
+    recipient, as the number is in no campaign.
     """
 
     is_closed: bool
@@ -219,10 +232,9 @@ class Labelled:
 def label_reply(
     session: Session, case_id: int, label: Label, *, user: User, keys: AnswerContext, now: datetime
 ) -> Labelled:
-    """Confirm or correct the label of a case's reply, with all that follows from the answer.
+    """Confirm or correct the label of a case's reply, and record it as an answer with its effects.
 
-    What the reply had been taken for by itself is taken back where the label differs. Raises NotFound, NotAllowed,
-    WrongState.
+    The answer recorded automatically is undone if the label differs. Raises NotFound, NotAllowed, WrongState.
     """
     case = lock_open_case(session, case_id, user=user, now=now)
     if case.reply_id is None:
@@ -231,7 +243,7 @@ def label_reply(
     recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
     if case.kind not in WAITS_FOR_LABEL and FOLLOW_UP.get(label) is case.kind:
         raise WrongState("Việc này đã được phân loại như vậy. Hãy tải lại danh sách.")
-    is_closed = _settle(session, case, label, recipient, user=user, now=now)
+    is_closed = _close_or_convert(session, case, label, recipient, user=user, now=now)
     withdrawn = _withdraw(session, reply, label, now=now)
     if case.phone_id is None and label in SUPPRESSES:
         case.phone_id = reply.phone_id = _phone_of(session, reply.sender, keys=keys, now=now)
@@ -264,31 +276,39 @@ def label_reply(
 
 
 def _withdraw(session: Session, reply: Reply, label: Label, *, now: datetime) -> Answer | None:
-    """Take back what a reply had been taken for by itself, unless that is its label; the answer, if it was."""
-    taken = session.scalar(select(Answer).where(Answer.reply_id == reply.id, Answer.undone_at.is_(None)))
-    if taken is None or taken.label is label:
+    """Undo the answer recorded automatically from a reply, unless it has this label.
+
+    Returns the undone answer, if any.
+    """
+    automatic = session.scalar(select(Answer).where(Answer.reply_id == reply.id, Answer.undone_at.is_(None)))
+    if automatic is None or automatic.label is label:
         return None
-    # Where somebody never asked to be left alone, the number is written to again, whatever was said since.
-    is_done = undo_answer_by_id(session, taken.id, now=now, is_mistaken=taken.label in SUPPRESSES)
-    return taken if is_done else None
+    # If the resident never opted out, the number gets messages again, whatever was answered since.
+    is_undone = undo_answer_by_id(session, automatic.id, now=now, is_mistaken=automatic.label in SUPPRESSES)
+    return automatic if is_undone else None
 
 
 def _phone_of(session: Session, sender: str, *, keys: AnswerContext, now: datetime) -> int | None:
-    """The row of a sender that no list had brought; None for a short code or a name, which nobody writes to."""
+    """Return the phone of a sender who was in no list, locked.
+
+    Returns None for a short code or a name, which gets no messages.
+    """
     if not is_mobile_number(sender):
         return None
     phone_id = find_or_create_phones(session, [sender], secret_key=keys.secret_key, now=now)[sender]
-    lock_phone(session, phone_id)  # after the case: nobody who holds it looks for a case that had no phone
+    lock_phone(
+        session, phone_id
+    )  # safe after the case: no holder of this phone's lock looks for a case without phone
     return phone_id
 
 
-def _settle(
+def _close_or_convert(
     session: Session, case: Case, label: Label, recipient: Recipient | None, *, user: User, now: datetime
 ) -> bool:
-    """Close the case, or turn it into the one that the label leads on to."""
+    """Close the case, or change its kind to the one that the label requires. Returns whether it is closed."""
     kind = FOLLOW_UP.get(label)
-    elsewhere = kind is CaseKind.HELP and recipient is not None and find_open_help(session, recipient.id)
-    if kind is None or elsewhere:
+    has_help_case = kind is CaseKind.HELP and recipient is not None and find_open_help(session, recipient.id)
+    if kind is None or has_help_case:
         mark_closed(case, CaseOutcome.CLASSIFIED, user=user, now=now)
     else:
         case.kind = kind
@@ -299,7 +319,7 @@ def _settle(
 def undo_reply_label(
     session: Session, case_id: int, *, user: User, keys: AnswerContext, now: datetime
 ) -> None:
-    """Put a case back as if nobody had given its reply a label. Raises NotFound, NotAllowed, WrongState."""
+    """Undo the label an officer gave a case's reply. Raises NotFound, NotAllowed, WrongState."""
     case = lock_case(session, case_id, user=user, now=now)
     handling = find_handling(session, case)
     if handling is None:
@@ -321,7 +341,7 @@ def undo_reply_label(
         raise WrongState("Người này đã trả lời thêm sau đó, nên không hoàn tác được nữa.")
     if handling.withdrawn_id and case.phone_id:
         withdrawn = session.get_one(Answer, handling.withdrawn_id)
-        withdrawn.reply_id = None  # it is the new one's, for the next label to find
+        withdrawn.reply_id = None  # the reply belongs to the new answer, so that the next label finds it
         session.flush()
         record_answer(
             session,
@@ -340,7 +360,7 @@ def undo_reply_label(
 
 
 def find_handling(session: Session, case: Case) -> Handling | None:
-    """The label that a person gave the case's reply, and that still stands."""
+    """Return the current label an officer gave the case's reply, if any."""
     return session.scalar(
         select(Handling)
         .where(Handling.reply_id == case.reply_id, Handling.undone_at.is_(None))
@@ -349,13 +369,13 @@ def find_handling(session: Session, case: Case) -> Handling | None:
     )
 
 
-# A number that somebody wrote down: six digits and more, however they are set apart.
+# A written number: six or more digits, with any separators.
 _NUMBER = re.compile(r"\d(?:[ .\-]?\d){5,}")
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """`suggested` and `confidence` are the classifier's at the time."""
+    """Labelled reply; `suggested` and `confidence` are the classifier's at the time."""
 
     text: str
     label: Label
@@ -364,7 +384,7 @@ class Example:
 
 
 def read_examples(session: Session, *, corrected_only: bool = False) -> Iterator[Example]:
-    """One for each reply that a person has given a label, by the latest that stands. Numbers in them are zeros."""
+    """Yield the replies labelled by officers, with the latest label, and digits of numbers as zeros."""
     rows = session.execute(
         select(Reply.id, Reply.body, Handling.label, Reply.label, Reply.confidence)
         .join(Handling, Handling.reply_id == Reply.id)
@@ -378,5 +398,5 @@ def read_examples(session: Session, *, corrected_only: bool = False) -> Iterator
 
 
 def without_numbers(text: str) -> str:
-    """The text with every digit of a written-down number as 0."""
-    return _NUMBER.sub(lambda found: re.sub(r"\d", "0", found[0]), text)
+    """Replace every digit of the numbers in a text by 0."""
+    return _NUMBER.sub(lambda match: re.sub(r"\d", "0", match[0]), text)

@@ -1,10 +1,7 @@
-"""Answer by SMS; saved texts.
+"""SMS answers of officers to residents, their status, and saved texts.
 
-An officer's answer by SMS: the service stream's way, within hours and cap, never to who asked to be left alone.
-
-Also what has become of the messages that answer residents, for whoever wonders why none has come.
-
-Answers that officers keep to use again: an organisation's own, and those of the ones above it.
+An answer goes through the transactional stream, within the sending hours and the daily cap, and never to a suppressed
+number. Saved texts belong to an organisation; those of the organisations above it may be used too.
 """
 
 from __future__ import annotations
@@ -33,15 +30,15 @@ from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.segments import measure
 from outreach.rules.sms_template import Template
 
-# An answer, not a letter: what is longer is told on the phone.
+# Longer answers are better given by phone.
 MOST_SEGMENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class SentAnswer:
-    """A message that answers a resident, `answered_at` what it answers.
+    """Message that answers a resident; `answered_at` is the time of the answer it acknowledges.
 
-    `due_at` while it waits, `sent_at` once the gateway was asked to send it.
+    `due_at` is set while it waits, `sent_at` once it was requested from the gateway.
     """
 
     message_id: int
@@ -65,10 +62,10 @@ def answer_by_sms(
     keys: AnswerContext,
     now: datetime,
 ) -> datetime:
-    """Queue an answer to a case's resident, and close the case where that is all; when it leaves at the earliest.
+    """Queue an answer to a case's resident, and close the case if `is_done`, else assign it to the user.
 
-    Raises BadInput for an empty or long text, WrongState where the number may not be written to or an
-    answer is still under way, NotFound, NotAllowed.
+    Returns the earliest time it is sent. Raises BadInput if the text is empty or too long, WrongState if the number is
+    suppressed or the previous answer is still under way, NotFound, NotAllowed.
     """
     case = lock_open_case(session, case_id, user=user, now=now)
     campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
@@ -110,13 +107,15 @@ def answer_by_sms(
 
 
 def is_number_suppressed(session: Session, phone_id: int) -> bool:
-    """Whether a number must not be written to, for whatever reason."""
-    stopped = select(Suppression.id).where(Suppression.phone_id == phone_id, Suppression.lifted_at.is_(None))
-    return session.execute(stopped).first() is not None
+    """Return whether a number is suppressed for any reason."""
+    suppressions = select(Suppression.id).where(
+        Suppression.phone_id == phone_id, Suppression.lifted_at.is_(None)
+    )
+    return session.execute(suppressions).first() is not None
 
 
 def read_sent(session: Session, *conditions: ColumnElement[bool]) -> list[SentAnswer]:
-    """The messages beside the campaigns' steps that meet these conditions, in order."""
+    """Read the messages that are not campaign steps and meet these conditions, in order of their ids."""
     rows = session.execute(
         select(
             Message.id,
@@ -138,49 +137,55 @@ def read_sent(session: Session, *conditions: ColumnElement[bool]) -> list[SentAn
 
 
 def sent_for(session: Session, cases: list[Case]) -> dict[int, list[SentAnswer]]:
-    """What each case was answered with: the acknowledgement, and what an officer wrote."""
+    """Read the messages that answered each case: the acknowledgement and the officer's answer."""
     by_answer = {case.answer_id: case.id for case in cases if case.answer_id}
     by_message = {case.message_id: case.id for case in cases if case.message_id}
     if not by_answer and not by_message:
         return {}
-    found: dict[int, list[SentAnswer]] = {}
+    by_case: dict[int, list[SentAnswer]] = {}
     acknowledged = read_sent(session, Message.answer_id.in_(by_answer)) if by_answer else []
     for sent in acknowledged:
         if sent.answer_id:
-            found.setdefault(by_answer[sent.answer_id], []).append(sent)
-    written = read_sent(session, Message.id.in_(by_message)) if by_message else []
-    for sent in written:
-        found.setdefault(by_message[sent.message_id], []).append(sent)
-    return found
+            by_case.setdefault(by_answer[sent.answer_id], []).append(sent)
+    by_officer = read_sent(session, Message.id.in_(by_message)) if by_message else []
+    for sent in by_officer:
+        by_case.setdefault(by_message[sent.message_id], []).append(sent)
+    return by_case
 
 
 LONGEST_TITLE, LONGEST_TEXT = 80, 600
 
 
 def list_texts(session: Session, user: User) -> list[SavedText]:
-    """Those that a user may send, by title."""
-    usable = select(SavedText).order_by(SavedText.title, SavedText.id)
-    seen = organisations_of(session, user)
-    if seen is None:
-        return list(session.scalars(usable))
-    owners = seen | _above(session, user.organisation_id)
+    """List the saved texts that a user may send, by title."""
+    query = select(SavedText).order_by(SavedText.title, SavedText.id)
+    organisations = organisations_of(session, user)
+    if organisations is None:
+        return list(session.scalars(query))
+    owners = organisations | _organisations_above(session, user.organisation_id)
     return list(
         session.scalars(
-            usable.where(or_(SavedText.organisation_id.is_(None), SavedText.organisation_id.in_(owners)))
+            query.where(or_(SavedText.organisation_id.is_(None), SavedText.organisation_id.in_(owners)))
         )
     )
 
 
 def may_change(session: Session, text: SavedText, user: User) -> bool:
-    """What one's own organisation or one below it wrote; what belongs to all is for those who see everything."""
-    seen = organisations_of(session, user)
-    return seen is None or text.organisation_id in seen
+    """Return whether a user may change a saved text: of their own organisation or one below it.
+
+    Texts without an organisation may be changed only by users who see everything.
+    """
+    organisations = organisations_of(session, user)
+    return organisations is None or text.organisation_id in organisations
 
 
 def save_text(
     session: Session, *, title: str, text: str, text_id: int | None, user: User, now: datetime
 ) -> SavedText:
-    """A new text of the user's organisation, or a changed one. Raises BadInput, BadTemplate, NotFound, NotAllowed."""
+    """Store a new text of the user's organisation, or change one.
+
+    Raises BadInput, BadTemplate, NotFound, NotAllowed.
+    """
     require_role(user, Role.STAFF, Role.APPROVER)
     title, text = " ".join(title.split())[:LONGEST_TITLE], text.strip()[:LONGEST_TEXT]
     if not title or not text:
@@ -201,7 +206,7 @@ def save_text(
 
 
 def remove_text(session: Session, text_id: int, *, user: User, now: datetime) -> None:
-    """What was sent with it stays as it was. Raises NotFound, NotAllowed."""
+    """Remove a saved text. Messages sent with it are unchanged. Raises NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     session.delete(_find_own(session, text_id, user=user))
     audit.record(
@@ -210,13 +215,13 @@ def remove_text(session: Session, text_id: int, *, user: User, now: datetime) ->
 
 
 def _find_own(session: Session, text_id: int, *, user: User) -> SavedText:
-    found = session.get(SavedText, text_id)
-    if found is None or not may_change(session, found, user):
+    saved = session.get(SavedText, text_id)
+    if saved is None or not may_change(session, saved, user):
         raise NotFound("Không có mẫu này, hoặc mẫu của tổ chức khác nên bạn không sửa được.")
-    return found
+    return saved
 
 
-def _above(session: Session, organisation_id: int | None) -> set[int]:
+def _organisations_above(session: Session, organisation_id: int | None) -> set[int]:
     parents = dict(session.execute(select(Organisation.id, Organisation.parent_id)).all())
     above: set[int] = set()
     while organisation_id is not None and organisation_id not in above:

@@ -1,1 +1,1 @@
-"""What residents said: taken in, understood, counted, and looked at by a person where it must be."""
+"""Replies and answers: receiving, classification, recording, undoing."""

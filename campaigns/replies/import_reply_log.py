@@ -1,7 +1,7 @@
-"""A log of replies that an operator or a phone exported (CSV, Excel), stored and applied as if they had come one by one.
+"""Import of a reply log (CSV, Excel) exported by an operator or a phone.
 
-The same file again changes nothing, and what came by another channel already counts once. Only what was said within
-the last hour is answered by SMS.
+Its replies are stored and applied as if they had come one by one. Importing the same file again changes nothing, and a
+reply already received by another channel is not stored twice. Only replies of the last hour are acknowledged by SMS.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from outreach.rules.gateway import InboundMessage
 from outreach.rules.segments import unaccent
 from outreach.rules.sms_inbound import as_number, keyed_id
 
-# What logs call their columns, without accents, spaces and case.
+# Column names in logs, without accents, spaces and case.
 _COLUMNS = {
     "sender": {"so", "sodienthoai", "sdt", "sodt", "nguoigui", "tuso", "from", "sender", "msisdn", "phone", "phonenumber", "number", "address"},
     "body": {"noidung", "tinnhan", "noidungtin", "traloi", "text", "body", "message", "content"},
     "at": {"thoigian", "luc", "ngay", "ngaygio", "gio", "nhanluc", "time", "date", "datetime", "receivedat", "timestamp"},
 }  # fmt: skip
-_LOOK_FOR_HEADER = 20  # rows
+_HEADER_WITHIN = 20  # rows
 _TIMES = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M", "%d/%m/%Y")
-_EARLIEST = 2000  # the year; before it nobody wrote us, whatever a cell says
+_EARLIEST = 2000  # the year; an earlier one in a cell is an error
 _LATEST = 9998
-_AT_ONCE = 200  # replies in one transaction: a page may answer between two
+_BATCH = 200  # replies per transaction, so that the answer page gets its turn between two
 
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """A row's reply. `at` is None where the log does not say; `same_within` says how exactly it does."""
+    """Reply of a row. `at` is None if the log has no time; `same_within` is the precision of `at`."""
 
     number: int
     sender: str
@@ -58,7 +58,7 @@ class LogRow:
 
 @dataclass(slots=True)
 class LogImportResult:
-    """Rows read; stored as new; known already by this channel or another; unreadable, by the file's row."""
+    """Counts of an import: rows read, stored as new, already known; and the numbers of unreadable rows."""
 
     rows: int = 0
     new: int = 0
@@ -75,11 +75,12 @@ def import_log(
     now: datetime,
     most_rows: int | None = None,
 ) -> LogImportResult:
-    """Store a log's replies, on record with those of each transaction; without an actor it was a command.
+    """Store and apply the replies of a log, a batch per transaction, each with its audit entry.
 
-    Raises BadList for a file that is no log or longer than `most_rows`.
+    `actor_id` is None if started from the command line. Raises BadList if the file is no log or has more than
+    `most_rows` rows.
     """
-    outcome = LogImportResult()
+    result = LogImportResult()
     log = read_log(path)
     with path.open("rb") as file:
         file_hash = hashlib.file_digest(file, "sha256").hexdigest()
@@ -90,16 +91,16 @@ def import_log(
                 f"Tệp có hơn {most_rows} dòng. Hãy chia nhỏ, hoặc nhờ người quản trị nhập bằng lệnh trên máy chủ."
             )
         log = iter(rows)
-    while rows := list(islice(log, _AT_ONCE)):
+    while rows := list(islice(log, _BATCH)):
         with db.write() as session:
             _lock_phones(session, {row.sender for row in rows if isinstance(row, LogRow)})
-            new_before = outcome.new
+            new_before = result.new
             for row in rows:
-                outcome.rows += 1
+                result.rows += 1
                 if isinstance(row, int):
-                    outcome.unreadable.append(row)
+                    result.unreadable.append(row)
                     continue
-                # Without a time the same row in another file may be another reply; only the same file is known by it.
+                # Without a time an equal row in another file may be another reply: the id depends on the file.
                 identity = keyed_id(
                     row.sender,
                     row.at.isoformat() if row.at else file_hash,
@@ -115,8 +116,8 @@ def import_log(
                     same_within=row.same_within,
                     acknowledge=row.at is not None and now - row.at <= ACKNOWLEDGE_WINDOW,
                 )
-                outcome.new += reply is not None
-                outcome.known += reply is None
+                result.new += reply is not None
+                result.known += reply is None
             audit.record(
                 session,
                 actor_id=actor_id,
@@ -124,19 +125,22 @@ def import_log(
                 subject="replies:all",
                 now=now,
                 rows=len(rows),
-                new=outcome.new - new_before,
+                new=result.new - new_before,
             )
-    return outcome
+    return result
 
 
 def read_log(path: Path) -> Iterator[LogRow | int]:
-    """Its rows below the header; the bare number of one without a sender or with a time that is none."""
+    """Yield the rows below the header; an unreadable row as its bare number.
+
+    A row is unreadable without a sender or with an invalid time. Raises BadList if a sheet has no header.
+    """
     for sheet in read_sheets(path):
         columns: dict[str, int] | None = None
         for number, cells in enumerate(sheet.rows, start=1):
             if columns is None:
                 columns = _find_columns(cells)
-                if columns is None and number >= _LOOK_FOR_HEADER:
+                if columns is None and number >= _HEADER_WITHIN:
                     break
                 continue
             if any(str(cell or "").strip() for cell in cells):
@@ -149,19 +153,19 @@ def read_log(path: Path) -> Iterator[LogRow | int]:
 
 
 def _find_columns(cells: Sequence[object]) -> dict[str, int] | None:
-    found: dict[str, int] = {}
-    for place, cell in enumerate(cells):
+    columns: dict[str, int] = {}
+    for index, cell in enumerate(cells):
         label = re.sub(r"[^a-z]", "", unaccent(str(cell or "")).lower())
         for name, labels in _COLUMNS.items():
             if label in labels:
-                found.setdefault(name, place)
-    return found if {"sender", "body"} <= found.keys() else None
+                columns.setdefault(name, index)
+    return columns if {"sender", "body"} <= columns.keys() else None
 
 
 def _read_row(number: int, cells: Sequence[object], columns: Mapping[str, int]) -> LogRow | int:
     def cell(name: str) -> object:
-        place = columns.get(name)
-        return cells[place] if place is not None and place < len(cells) else None
+        index = columns.get(name)
+        return cells[index] if index is not None and index < len(cells) else None
 
     sender = as_number(_text(cell("sender")))
     try:
@@ -175,31 +179,31 @@ def _read_row(number: int, cells: Sequence[object], columns: Mapping[str, int]) 
 
 
 def _text(cell: object) -> str:
-    # A spreadsheet keeps a number, and the answer "1" as well, as 1.0.
+    # A spreadsheet stores numbers, including the answer "1", as 1.0.
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return str(cell if cell is not None else "").replace("\0", "").strip()
 
 
 def _read_time(cell: object) -> tuple[datetime | None, bool]:
-    """The moment in UTC, and whether it is only a day. Raises ValueError for what is no time."""
+    """Return the time in UTC, and whether it is only a day. Raises ValueError if it is no time."""
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         return None, False
     if isinstance(cell, date) and not isinstance(cell, datetime):
         return _utc(datetime(cell.year, cell.month, cell.day)), True  # noqa: DTZ001 - Vietnam's, below
     if isinstance(cell, datetime):
         return _utc(cell), False
-    said = " ".join(str(cell).split())
+    text = " ".join(str(cell).split())
     try:
-        return _utc(datetime.fromisoformat(said)), len(said) <= 10
+        return _utc(datetime.fromisoformat(text)), len(text) <= 10
     except ValueError:
         pass
-    for form in _TIMES:
+    for time_format in _TIMES:
         try:
-            return _utc(datetime.strptime(said, form)), form == _TIMES[-1]  # noqa: DTZ007 - Vietnam's, below
+            return _utc(datetime.strptime(text, time_format)), time_format == _TIMES[-1]  # noqa: DTZ007 - Vietnam's, below
         except ValueError:
             continue
-    raise ValueError(said)
+    raise ValueError(text)
 
 
 def _utc(moment: datetime) -> datetime:
@@ -209,7 +213,7 @@ def _utc(moment: datetime) -> datetime:
 
 
 def _lock_phones(session: Session, numbers: set[str]) -> None:
-    """In the order of their ids, as everybody does: a log's own order may cross another transaction's."""
+    """Lock the phones in the order of their ids, as all transactions do, to prevent deadlocks."""
     ids = values_subquery(session, sorted(find_phones(session, numbers).values()), BigInteger)
     session.execute(
         select(Phone.id).where(Phone.id.in_(ids)).order_by(Phone.id).with_for_update(key_share=True)

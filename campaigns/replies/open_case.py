@@ -1,4 +1,4 @@
-"""Cases are opened, and closed again where the resident takes the request back. In the caller's transaction."""
+"""Opening of cases, and closing when the resident withdraws the request. In the caller's transaction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def open_help_case(
     answer: Answer | None = None,
     reply: Reply | None = None,
 ) -> Case:
-    """The recipient's open request for help, or a new one. The phone's row must be locked."""
+    """Return the recipient's open help case, or open one. The phone's row must be locked."""
     case = find_open_help(session, recipient.id)
     if case is None:
         reply_id = reply.id if reply else answer.reply_id if answer else None
@@ -33,14 +33,15 @@ def open_help_case(
             reply_id=reply_id,
             now=now,
         )
-    asked = session.get(Answer, case.answer_id) if case.answer_id else None
-    if answer and (asked is None or asked.undone_at is not None):
+    cause = session.get(Answer, case.answer_id) if case.answer_id else None
+    if answer and (cause is None or cause.undone_at is not None):
         case.answer_id = answer.id
     session.flush()
     return case
 
 
 def find_open_help(session: Session, recipient_id: int) -> Case | None:
+    """Return the recipient's open help case, if any."""
     return session.scalar(
         select(Case).where(
             Case.recipient_id == recipient_id, Case.kind == CaseKind.HELP, Case.done_at.is_(None)
@@ -57,7 +58,7 @@ def open_case(
     now: datetime,
     reply_id: int | None = None,
 ) -> Case:
-    """A new case. It belongs to the organisation whose list brought the recipient, else to the campaign's."""
+    """Open a case for the organisation of the recipient's list, else for that of the campaign."""
     case = Case(
         kind=kind,
         phone_id=phone_id,
@@ -81,7 +82,7 @@ def _owner(session: Session, recipient: Recipient) -> int | None:
 
 
 def withdraw_help_case(session: Session, answer: Answer, *, now: datetime) -> None:
-    """Close the request that this answer made: it has been taken back. One that is done stays as it is."""
+    """Close the help case opened by this answer, which was undone. A case already closed stays as it is."""
     session.execute(
         update(Case)
         .where(Case.answer_id == answer.id, Case.kind == CaseKind.HELP, Case.done_at.is_(None))

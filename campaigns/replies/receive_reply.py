@@ -1,4 +1,4 @@
-"""Residents' replies: stored once, understood, applied, or left for a person to look at."""
+"""Receiving of replies: stored once, classified, applied as answers, or opened as cases."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from outreach.models.contacts import Phone
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.phone_cells import read_phone_cell
 
-# A reply carries only its sender: it belongs to the latest message to that phone, for so long.
+# A reply carries only its sender: it belongs to the latest message to that phone within this time.
 REPLY_WINDOW = timedelta(days=14)
 
-# The same words from the same number by two channels are one reply when no more lies between them: the channels' clocks
-# and delays differ.
+# Equal texts from the same number by two channels within this time are one reply: the channels' clocks and delays
+# differ.
 DUPLICATE_WINDOW = timedelta(minutes=15)
-# Whoever wrote earlier expects no message any more.
+# The sender of an older reply no longer expects a message.
 ACKNOWLEDGE_WINDOW = timedelta(hours=1)
 
 
@@ -44,19 +44,19 @@ def receive_reply(
     same_within: timedelta = DUPLICATE_WINDOW,
     acknowledge: bool = True,
 ) -> Reply | None:
-    """Store and apply one reply, received at `now`. None when it is here already, by this channel or another.
+    """Store and apply one reply, received at `now`. Returns None if it is already stored, by any channel.
 
-    A gateway repeats what it is unsure of. `same_within` says how exactly `now` is known. What comes late
-    does not undo what was said since, but for an opt-out.
+    A gateway repeats a callback if it is unsure of its delivery. `same_within` is the precision of `now`. A late reply
+    does not override a newer answer, except for an opt-out.
     """
     if session.execute(select(Reply.id).where(Reply.gateway_id == inbound.gateway_id)).first():
         return None
     phone = session.scalar(select(Phone).where(Phone.e164 == inbound.sender))
     if phone:
-        lock_phone(session, phone.id)  # the other channel's may be on its way at this moment
+        lock_phone(session, phone.id)  # the same reply may be arriving by another channel
         session.refresh(phone)
         if phone.e164 != inbound.sender:
-            phone = None  # erased while we waited: whoever writes now is a stranger
+            phone = None  # erased while waiting for the lock: the sender is unknown now
     if _is_duplicate(session, inbound, channel, now=now, within=same_within):
         return None
     recipient = _latest_recipient(session, phone, now=now, within=same_within) if phone else None
@@ -67,7 +67,7 @@ def receive_reply(
         label, confidence = Label.NEED_HELP, 1.0
     else:
         label, confidence = classify(inbound.body, vocabulary_of(campaign))
-    # Whoever asks to be left alone is, even a number that no list has brought yet.
+    # An opt-out counts even for a number that is in no list.
     is_known = phone is not None or is_mobile_number(inbound.sender)
     is_matched = recipient is not None or (label is Label.OPT_OUT and is_known)
     is_answer = counts_as_answer(label, confidence) and is_matched
@@ -75,7 +75,7 @@ def receive_reply(
     at = now
     if recipient and recipient.answered_at and recipient.answered_at > now:
         if label is Label.OPT_OUT:
-            at = recipient.answered_at  # it stands from now on, so it is what is taken back first
+            at = recipient.answered_at  # it is the current answer from now on, so it must be undone first
         else:
             is_answer, kind = False, None
     reply = Reply(
@@ -94,8 +94,8 @@ def receive_reply(
     session.add(reply)
     session.flush()
     if is_answer and phone is None:
-        made = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
-        phone = session.get_one(Phone, made[inbound.sender])
+        phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
+        phone = session.get_one(Phone, phone_ids[inbound.sender])
         reply.phone_id = phone.id
     if is_answer and phone:
         record_answer(
@@ -110,7 +110,7 @@ def receive_reply(
             acknowledge=acknowledge and not (inbound.is_opt_out or inbound.is_help_request),
         )
     if kind is CaseKind.HELP and recipient:
-        # Also where it says again what already stands: who asks after having been helped needs more.
+        # Also if it repeats the current answer: a new request after help was given needs a new case.
         open_help_case(session, recipient, reply=reply, now=now)
     elif kind:
         open_case(session, kind, recipient=recipient, phone_id=reply.phone_id, reply_id=reply.id, now=now)
@@ -120,35 +120,38 @@ def receive_reply(
 def _is_duplicate(
     session: Session, inbound: InboundMessage, channel: ReplyChannel, *, now: datetime, within: timedelta
 ) -> bool:
-    """Whether another channel brought it, or, of a log that tells no times, an earlier log."""
-    said = _words(inbound.body)
-    others = select(Reply.body).where(
+    """Return whether another channel, or for a log without times an earlier log, has stored this reply."""
+    text = _normalised(inbound.body)
+    bodies = select(Reply.body).where(
         Reply.sender == inbound.sender[:32], Reply.received_at.between(now - within, now + within)
     )
     if within < REPLY_WINDOW:
-        others = others.where(Reply.channel != channel)
-    return any(_words(body) == said for body in session.scalars(others))
+        bodies = bodies.where(Reply.channel != channel)
+    return any(_normalised(body) == text for body in session.scalars(bodies))
 
 
-def _words(body: str) -> str:
-    """What stays the same whatever a channel does to a text: letters composed, case and spacing."""
+def _normalised(body: str) -> str:
+    """Normalise a text for comparison: composed letters, case and spacing."""
     return " ".join(unicodedata.normalize("NFC", body).casefold().split())
 
 
 def is_mobile_number(sender: str) -> bool:
-    """Whether a reply's sender is a number that can be written to: no short code, no name."""
+    """Return whether a sender is a number that can receive SMS: no short code, no name."""
     return read_phone_cell(sender).numbers == (sender,)
 
 
 def vocabulary_of(campaign: Campaign | None) -> Vocabulary:
-    """The words by which a campaign's replies are understood."""
+    """Return the vocabulary of a campaign's replies."""
     return BLUEZONE if campaign is None else read_content(campaign.content).vocabulary
 
 
 def _latest_recipient(
     session: Session, phone: Phone, *, now: datetime, within: timedelta
 ) -> Recipient | None:
-    """Who the latest campaign message to this phone before it was for. One under way counts: it may have arrived."""
+    """Return the recipient of the latest campaign message to this phone before the reply.
+
+    A message under way counts: it may have arrived.
+    """
     return session.scalar(
         select(Recipient)
         .join(Message, Message.recipient_id == Recipient.id)

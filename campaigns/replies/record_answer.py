@@ -1,12 +1,8 @@
-"""Answers by SMS, page, officer; undo; acknowledgements.
+"""Answers by SMS, answer page or officer: recording, undoing, and the messages that acknowledge them.
 
-Taking answers in: by the page, by SMS, by an officer. In the transaction of the caller, repeatable.
-
-Messages that answer an answer: queued, and taken back where the answer is before they have left.
-
-What an officer heard from a resident: at the door, on the phone, at a meeting. In the caller's transaction.
-
-What an officer's entry says of a person's phone: written down with it, and put back where the entry is undone.
+Everything runs in the caller's transaction and may be repeated. An acknowledgement that has not left is cancelled with
+its answer. An officer's entry (heard at the door, by phone, at a meeting) also changes whether the contact has a
+smartphone; undoing the entry restores the earlier value.
 """
 
 from __future__ import annotations
@@ -42,9 +38,9 @@ from outreach.models.contacts import Contact, Phone, SuppressionReason
 from outreach.rules.errors import BadInput
 from outreach.rules.segments import measure
 
-# By these a resident speaks; by the others somebody speaks of them.
+# Answers by the residents themselves; those of other sources are recorded by others.
 _OWN_SOURCES = frozenset({AnswerSource.SMS, AnswerSource.PAGE})
-# Not written to again, on whatever list the number stands.
+# Labels after which a number gets no more messages, on any list.
 SUPPRESSES = {
     Label.OPT_OUT: SuppressionReason.OPT_OUT,
     Label.WRONG_NUMBER: SuppressionReason.WRONG_NUMBER,
@@ -53,7 +49,7 @@ SUPPRESSES = {
 
 @dataclass(frozen=True, slots=True)
 class AnswerContext:
-    """What taking an answer needs to know of the installation."""
+    """Settings needed to record an answer."""
 
     secret_key: str
     is_live: bool
@@ -71,24 +67,24 @@ def record_answer(
     reply_id: int | None = None,
     acknowledge: bool = True,
 ) -> Answer | None:
-    """Record an answer with all that follows from it. None when it says again what already stands.
+    """Record an answer and its effects. Returns None if it repeats the current one.
 
-    `recipient` is None for a phone that is in no campaign: then only what SUPPRESSES counts. `acknowledge` is
-    False where no message is to answer it: the gateway has, or it was said long ago.
+    Locks the phone. `recipient` is None for a phone in no campaign: then only labels of SUPPRESSES count.
+    `acknowledge` is False if no message is to follow: the gateway has sent one, or the reply is old.
     """
     phone = lock_phone(session, phone_id)
     if recipient:
-        # What was read before the lock may be outdated by whoever held it.
+        # Values read before the lock may be outdated.
         session.refresh(recipient)
     answers = _answers(session, recipient)
     reason = SUPPRESSES.get(label)
     is_suppressed = reason is not None and has_suppression(session, phone_id, reason)
     is_again = answers[-1].label is label if answers else recipient is None and is_suppressed
     if is_again and (reason is None or is_suppressed):
-        # What is said again is kept only where taking back what was said first would lose it: their own word
-        # beside what was said of them, and a wish to be left alone beside one that may have been misread.
-        own_word = source in _OWN_SOURCES and bool(answers) and answers[-1].source not in _OWN_SOURCES
-        if not own_word and not (is_suppressed and _is_another_word(session, phone_id, reply_id, source)):
+        # A repeated answer is stored only if undoing the first one would lose it: the resident's own answer after one
+        # recorded by others, and a second opt-out after one that may have been misread.
+        is_own = source in _OWN_SOURCES and bool(answers) and answers[-1].source not in _OWN_SOURCES
+        if not is_own and not (is_suppressed and _is_separate_opt_out(session, phone_id, reply_id, source)):
             return None
     answer = Answer(
         recipient_id=recipient.id if recipient else None,
@@ -110,7 +106,7 @@ def record_answer(
         _update_recipient(session, recipient, [*answers, answer], now=now)
         if label is Label.NEED_HELP:
             open_help_case(session, recipient, answer=answer, now=now)
-    # An opt-out is confirmed once; on the page the other answers are thanked for on the spot.
+    # An opt-out is confirmed once; other answers on the page are acknowledged by the page itself.
     if not acknowledge:
         return answer
     if label is Label.OPT_OUT:
@@ -121,17 +117,20 @@ def record_answer(
     return answer
 
 
-def _is_another_word(session: Session, phone_id: int, reply_id: int | None, source: AnswerSource) -> bool:
-    """Whether an opt-out that is in force was said by something else: each reply may be misread by itself."""
+def _is_separate_opt_out(session: Session, phone_id: int, reply_id: int | None, source: AnswerSource) -> bool:
+    """Return whether an opt-out comes from another source than those in force.
+
+    Each reply counts as another source, as each may be misread.
+    """
     if reply_id is not None:
         return True
-    said = select(Answer.id).where(
+    earlier = select(Answer.id).where(
         Answer.phone_id == phone_id,
         Answer.label.in_(SUPPRESSES),
         Answer.source == source,
         Answer.undone_at.is_(None),
     )
-    return session.execute(said.limit(1)).first() is None
+    return session.execute(earlier.limit(1)).first() is None
 
 
 def record_page_answer(
@@ -143,9 +142,10 @@ def record_page_answer(
     now: datetime,
     given: str | None = None,
 ) -> Recipient:
-    """A press on the page: a label, `install` (the click) or `undo`. Raises BadInput for anything else.
+    """Record a button press on the answer page: a label, `install` (the click) or `undo`.
 
-    `given` is the label that the page showed as it offered to undo it: a press that comes twice undoes it once.
+    `given` is the label shown by the page that offered the undo: a repeated press then undoes only once. Raises
+    BadInput for any other `word` or if the link is no longer valid.
     """
     recipient = session.get_one(Recipient, recipient_id)
     if recipient.phone_id is None:
@@ -170,11 +170,11 @@ def record_page_answer(
 
 
 def undo_answer(session: Session, recipient: Recipient, *, now: datetime, given: str | None = None) -> None:
-    """Take the latest answer back, an opt-out included, also where it was said more than once. Without one nothing happens.
+    """Undo the latest answer and its direct repetitions, opt-outs included.
 
-    With `given` only while that is where the recipient stands.
+    Does nothing without an answer. With `given` only if that is the recipient's current label.
     """
-    answers = _hold_answers(session, recipient)
+    answers = _lock_answers(session, recipient)
     if answers and given in (None, recipient.answer):
         label = answers[-1].label
         while answers and answers[-1].label is label:
@@ -183,9 +183,9 @@ def undo_answer(session: Session, recipient: Recipient, *, now: datetime, given:
 
 
 def undo_answer_by_id(session: Session, answer_id: int, *, now: datetime, is_mistaken: bool = False) -> bool:
-    """Undo one answer, also of a phone that is in no campaign. False where another was given since, which stands.
+    """Undo one answer, also of a phone in no campaign.
 
-    One that `is_mistaken`, as nobody meant it, is taken out from under what was said since.
+    Returns False if a newer answer exists, which stays. An answer that `is_mistaken` (misread) is removed even below newer answers.
     """
     answer = session.get_one(Answer, answer_id)
     recipient = session.get_one(Recipient, answer.recipient_id) if answer.recipient_id else None
@@ -196,17 +196,17 @@ def undo_answer_by_id(session: Session, answer_id: int, *, now: datetime, is_mis
             _undo(session, answer, [], None, now=now)
         return True
     if recipient.phone_id is None:
-        return True  # erased since: nothing of it leads to anybody
-    answers = _hold_answers(session, recipient)
-    others = [each for each in answers if each.id != answer_id]
+        return True  # erased since: the answer belongs to nobody any more
+    answers = _lock_answers(session, recipient)
+    others = [other for other in answers if other.id != answer_id]
     if len(others) == len(answers) or not (is_mistaken or answers[-1].id == answer_id):
         return False
     _undo(session, answer, others, recipient, now=now)
     return True
 
 
-def _hold_answers(session: Session, recipient: Recipient) -> list[Answer]:
-    """The answers that stand, their phone locked. None of a person who was erased."""
+def _lock_answers(session: Session, recipient: Recipient) -> list[Answer]:
+    """Lock the phone and return the recipient's current answers, empty for an erased contact."""
     if recipient.phone_id is None:
         return []
     lock_phone(session, recipient.phone_id)
@@ -217,11 +217,11 @@ def _hold_answers(session: Session, recipient: Recipient) -> list[Answer]:
 def _undo(
     session: Session, answer: Answer, others: list[Answer], recipient: Recipient | None, *, now: datetime
 ) -> None:
-    """Take an answer back; `others` are what stands without it."""
+    """Undo an answer; `others` are the remaining ones."""
     answer.undone_at = now
     reason = SUPPRESSES.get(answer.label)
-    # An opt-out that was said elsewhere, too, stays in force, and so does its confirmation.
-    if reason is None or _lift_unless_said_elsewhere(session, answer, reason, now=now):
+    # An opt-out given elsewhere too stays in force, and so does its confirmation.
+    if reason is None or _lift_unless_repeated(session, answer, reason, now=now):
         cancel_acknowledgement(session, answer)
     entry = (
         session.get(OfficerEntry, answer.id)
@@ -237,24 +237,27 @@ def _undo(
         _update_recipient(session, recipient, others, now=now)
 
 
-def _lift_unless_said_elsewhere(
+def _lift_unless_repeated(
     session: Session, answer: Answer, reason: SuppressionReason, *, now: datetime
 ) -> bool:
-    """Write to a number again whose opt-out was taken back, unless another one stands, in whatever campaign."""
+    """Lift the suppression of an undone answer, unless another such answer exists in any campaign.
+
+    Returns whether no other such answer is in force.
+    """
     session.flush()
-    said = select(Answer.at, Answer.undone_at).where(
+    answers = select(Answer.at, Answer.undone_at).where(
         Answer.phone_id == answer.phone_id, Answer.label == answer.label
     )
-    rows = session.execute(said).all()
+    rows = session.execute(answers).all()
     if not all(undone_at for _, undone_at in rows):
         return False
-    # Only what an answer brought about: another may be an officer's, or the DoNotCall list's.
+    # Only suppressions made by answers: others may come from an officer or the do-not-call list.
     lift_suppressions(session, answer.phone_id, reason=reason, made_at={at for at, _ in rows}, now=now)
     return True
 
 
 def latest_answer(session: Session, recipient: Recipient | None) -> Answer | None:
-    """The answer that stands for a recipient, if any."""
+    """Return the current answer of a recipient, if any."""
     answers = _answers(session, recipient)
     return answers[-1] if answers else None
 
@@ -274,30 +277,30 @@ def _answers(session: Session, recipient: Recipient | None) -> list[Answer]:
 def _update_recipient(
     session: Session, recipient: Recipient, answers: list[Answer], *, now: datetime
 ) -> None:
-    """Make the recipient's row and the counted install say what the standing answers amount to."""
-    standing = fold_answers([answer.label for answer in answers])
-    said = recipient.answer
-    recipient.answer = standing.label
-    recipient.answered_at = answers[-1].at if standing.label else None
-    counted = session.scalar(
+    """Update the recipient's row, the install report and the totals from the current answers."""
+    state = fold_answers([answer.label for answer in answers])
+    former = recipient.answer
+    recipient.answer = state.label
+    recipient.answered_at = answers[-1].at if state.label else None
+    report = session.scalar(
         select(InstallReport).where(
             InstallReport.campaign_id == recipient.campaign_id,
             InstallReport.phone_id == recipient.phone_id,
             InstallReport.withdrawn_at.is_(None),
         )
     )
-    before = RecipientState(said, counted is not None)
-    by = None if standing.installed_by is None else answers[standing.installed_by]
+    before = RecipientState(former, report is not None)
+    by = None if state.installed_by is None else answers[state.installed_by]
     at = now
-    if counted and (by is None or counted.answer_id not in {each.id for each in answers}):
-        counted.withdrawn_at = now
-        counted = None
-        if by:  # said by somebody else, too: theirs counts now, from their day on
-            gone = RecipientState(said, is_installed=False)
-            add_change(session, recipient, before, gone, at=now)
-            before = gone
+    if report and (by is None or report.answer_id not in {answer.id for answer in answers}):
+        report.withdrawn_at = now
+        report = None
+        if by:  # another answer reports an install too: it counts now, from its own time on
+            without_install = RecipientState(former, is_installed=False)
+            add_change(session, recipient, before, without_install, at=now)
+            before = without_install
         session.flush()
-    if by and counted is None:
+    if by and report is None:
         at = by.at
         session.add(
             InstallReport(
@@ -310,10 +313,10 @@ def _update_recipient(
             )
         )
     session.flush()
-    add_change(session, recipient, before, RecipientState(standing.label, by is not None), at=at)
+    add_change(session, recipient, before, RecipientState(state.label, by is not None), at=at)
 
 
-# Decree 91/2020: received, when, and from when on; no advertising.
+# Decree 91/2020: that it was received, when, and from when it holds; no advertising.
 OPT_OUT_REPLY = "Da nhan yeu cau tu choi luc {time}. Tu bay gio chung toi khong gui tin den so nay nua."
 
 
@@ -326,7 +329,10 @@ def queue_acknowledgement(
     is_live: bool,
     now: datetime,
 ) -> None:
-    """Queue the answer to an answer: an opt-out's at once, the others within the hours and once a label."""
+    """Queue the message that acknowledges an answer.
+
+    The confirmation of an opt-out leaves at once, the others within the sending hours and once per label.
+    """
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
     content: Content | None = read_content(campaign.content, phone.language) if campaign else None
     text = content.wording(answer.label).reply if content else ""
@@ -337,7 +343,7 @@ def queue_acknowledgement(
         return
     values = {
         "name": _name_of(session, recipient),
-        "link": LINK if recipient else "",  # filled in as it leaves: no text keeps a token
+        "link": LINK if recipient else "",  # filled in when it is sent: no stored text holds a token
         "time": f"{now.astimezone(VIETNAM):%H:%M ngay %d/%m/%Y}",
     }
     text = render_reply(text, values)
@@ -363,14 +369,14 @@ def queue_acknowledgement(
 
 
 def cancel_acknowledgement(session: Session, answer: Answer) -> None:
-    """Of an answer that is taken back: its message does not go out, unless it has left."""
+    """Cancel the message that acknowledges an undone answer, unless it has left."""
     _cancel(session, Message.answer_id == answer.id)
 
 
 def withdraw_acknowledgements(session: Session, recipient: Recipient) -> None:
-    """Something else is said now: what still waits to thank for what was said before does not go out.
+    """Cancel the waiting acknowledgements of a recipient who has given another answer.
 
-    The confirmation of an opt-out does, and so does what an officer wrote.
+    Confirmations of opt-outs and messages written by officers are not cancelled.
     """
     _cancel(
         session,
@@ -380,14 +386,14 @@ def withdraw_acknowledgements(session: Session, recipient: Recipient) -> None:
     )
 
 
-def _cancel(session: Session, *which: ColumnElement[bool]) -> None:
-    waiting = select(Message.id).where(*which, Message.state == MessageState.QUEUED)
+def _cancel(session: Session, *conditions: ColumnElement[bool]) -> None:
+    waiting = select(Message.id).where(*conditions, Message.state == MessageState.QUEUED)
     for message_id in session.scalars(waiting).all():
         cancel_waiting(session, message_id)
 
 
 def is_confirmed(session: Session, phone_id: int, *, now: datetime) -> bool:
-    """Whether an opt-out of this number was confirmed within a day: pressing to and fro sends no more."""
+    """Return whether an opt-out of this number was confirmed within a day: repeated presses send no more."""
     earlier = (
         select(Message.id)
         .join(Answer, Answer.id == Message.answer_id)
@@ -402,12 +408,12 @@ def is_confirmed(session: Session, phone_id: int, *, now: datetime) -> bool:
 
 
 def _name_of(session: Session, recipient: Recipient | None) -> str:
-    person = session.get(Contact, recipient.contact_id) if recipient and recipient.contact_id else None
-    return person.name if person else ""
+    contact = session.get(Contact, recipient.contact_id) if recipient and recipient.contact_id else None
+    return contact.name if contact else ""
 
 
 def _is_acknowledged(session: Session, answer: Answer) -> bool:
-    """Whether this recipient has been thanked for the same answer before: no talk between two machines."""
+    """Return whether the same answer of the recipient was acknowledged: stops loops between machines."""
     earlier = (
         select(Message.id)
         .join(Answer, Answer.id == Message.answer_id)
@@ -436,7 +442,10 @@ def record_officer_answer(
     at: datetime | None = None,
     source: AnswerSource = AnswerSource.OFFICER,
 ) -> Answer | None:
-    """An answer with who wrote it down and where they heard it, at `at` or now. None when it says again what stands."""
+    """Record an answer heard by an officer at `at` (default: now), with the officer, place and note.
+
+    Returns None if it repeats the current answer or the recipient has no phone.
+    """
     if recipient.phone_id is None:
         return None
     answer = record_answer(
@@ -457,25 +466,25 @@ def record_officer_answer(
     return answer
 
 
-_SAYS = {Label.INSTALLED: True, Label.NO_SMARTPHONE: False}
+_HAS_SMARTPHONE = {Label.INSTALLED: True, Label.NO_SMARTPHONE: False}
 
 
 def note_smartphone(
     session: Session, contact_id: int | None, label: Label, entry: SmartphoneChange | None, *, now: datetime
 ) -> None:
-    """Write down what an answer says of the person's phone, and in its entry what was known before."""
+    """Store what an answer says about the contact's smartphone, and the former value in `entry`."""
     contact = session.get(Contact, contact_id) if contact_id else None
-    if contact is None or label not in _SAYS or contact.has_smartphone is _SAYS[label]:
+    if contact is None or label not in _HAS_SMARTPHONE or contact.has_smartphone is _HAS_SMARTPHONE[label]:
         return
     if entry is not None:
         entry.changed_smartphone, entry.had_smartphone = True, contact.has_smartphone
-    contact.has_smartphone, contact.updated_at = _SAYS[label], now
+    contact.has_smartphone, contact.updated_at = _HAS_SMARTPHONE[label], now
 
 
 def restore_smartphone(
     session: Session, contact_id: int | None, label: Label, entry: SmartphoneChange, *, now: datetime
 ) -> None:
-    """What was known before an entry is known again, unless something else has been written since."""
+    """Restore the value before an entry, unless it was changed since."""
     contact = session.get(Contact, contact_id) if contact_id else None
-    if contact and entry.changed_smartphone and contact.has_smartphone is _SAYS.get(label):
+    if contact and entry.changed_smartphone and contact.has_smartphone is _HAS_SMARTPHONE.get(label):
         contact.has_smartphone, contact.updated_at = entry.had_smartphone, now

@@ -248,7 +248,7 @@ class AudienceCounter:
         )
 
     def _select(self, query: AudienceQuery, counts: Counter[Exclusion]) -> list[int]:
-        """Return the profiles of the recipients; the other people of the lists are added to `counts` by reason."""
+        """Return the recipients' profiles; the others of the lists are added to `counts` by reason."""
         founded = query.lists - query.lists_without_basis
         profiles: list[int] = []
         for lists, group in self._by_lists.items():

@@ -53,7 +53,10 @@ def reserve_of(steps: Iterable[tuple[int, float | None]], *, price_vnd: int) -> 
 
 
 def vnd_of(price: Decimal | None, unit: str, *, usd_vnd: float) -> int | None:
-    """Convert a bill to whole đồng. Returns None if there is no bill yet or its currency has no known rate."""
+    """Convert a bill to whole đồng.
+
+    Returns None if there is no bill yet or its currency has no known rate.
+    """
     rate = {"VND": Decimal(1), "USD": Decimal(str(usd_vnd))}.get(unit.upper())
     if price is None or rate is None:
         return None

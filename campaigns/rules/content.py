@@ -1,4 +1,4 @@
-"""Texts that residents read and how their replies are understood: app, question, answers and page sentences.
+"""Content of a campaign: the texts residents read (app, question, answers, page) and their vocabulary.
 
 `PAGE_WORDS` are the answer page's own sentences in Vietnamese. A campaign may change any of them (`content.page`), and
 so may each of its languages; the others stay Vietnamese. `{…}` are filled in when the page is rendered.
@@ -75,9 +75,9 @@ PAGE_LABELS = (Label.INSTALLED, Label.NEED_HELP, Label.NO_SMARTPHONE, Label.OPT_
 
 @dataclass(frozen=True, slots=True)
 class AnswerWording:
-    """Texts of one answer: the button (empty: none), the page's thanks, the acknowledgement SMS (empty: none), the steps.
+    """Texts of one answer: button, thanks on the page, acknowledgement SMS, and steps.
 
-    The page lists `steps` as what to do next.
+    Without a text there is no button or no SMS. The page lists `steps` as what to do next.
     """
 
     button: str = ""

@@ -139,7 +139,7 @@ def fails_too_often(*, failed: int, well: int) -> bool:
 
 
 def is_charged(state: AttemptState) -> bool:
-    """Return whether an attempt counts against the budget: all except refused ones and those never received."""
+    """Return whether an attempt counts against the budget: not if refused or never received."""
     return state not in (AttemptState.FAILED, AttemptState.ABSENT)
 
 
@@ -153,9 +153,9 @@ def is_same_message(*, body: str, claimed_at: datetime, listed_body: str, listed
 
 
 def is_same_except_link(*, body: str, since: datetime, listed_body: str, listed_at: datetime | None) -> bool:
-    """Return the same for messages sent between a backup (`since`) and its restore, ignoring personal links.
+    """Return whether two messages are the same, ignoring personal links.
 
-    Recipients frozen in between are lost, and when frozen again they get other personal links.
+    For messages sent between a backup (`since`) and its restore: recipients frozen in between are lost, and when frozen again they get other personal links.
     """
     return is_recent(since, listed_at) and mask_tokens(listed_body) == mask_tokens(body)
 
@@ -202,7 +202,10 @@ class Renderer:
         return f"{self._base}/{self._cipher.token(recipient_id)}"
 
     def render(self, row: Any, *, unaccented: bool) -> tuple[str, int]:
-        """Return the body and segments of a claimed row (step_text and its variants, or text; name, recipient_id)."""
+        """Return the body and segments of a claimed row.
+
+        It has step_text and its variants, or text; name and recipient_id.
+        """
         if row.text is not None:
             text = row.text
             if LINK in text and row.recipient_id is not None:

@@ -38,7 +38,10 @@ class GoalSubject(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Denominator:
-    """Number of people of a group on the day `as_of`, by `source`. A `value` of None withdraws that day's figure."""
+    """Number of people of a group on the day `as_of`, according to `source`.
+
+    A `value` of None withdraws that day's figure.
+    """
 
     value: int | None
     as_of: date
@@ -76,7 +79,7 @@ class Goals:
     denominators: Mapping[GoalSubject, Denominator]
 
     def nearest(self, subject: GoalSubject, above: Sequence[str]) -> Goal | None:
-        """Return a place's goal: its own, or that of the nearest area of `above`, which is ordered nearest first.
+        """Return a place's goal: its own, or that of the nearest area of `above` (nearest first).
 
         It carries the place's own denominator, or none: half of a district is not half of its province.
         """
@@ -93,9 +96,9 @@ def people_for(share: float, denominator: int | None) -> int | None:
 
 
 def standing_denominator(history: Sequence[Denominator]) -> Denominator | None:
-    """Return the denominator in force: for each day the last entry counts, and of those the newest known day.
+    """Return the denominator in force: the one of the newest day with a known value.
 
-    `history` is in the order of entry.
+    For each day the last entry counts. `history` is in the order of entry.
     """
     latest = {entry.as_of: entry for entry in history}
     known = [entry for entry in latest.values() if entry.value is not None]

@@ -27,7 +27,7 @@ def mask_tokens(text: str) -> str:
 
 
 class LinkCipher:
-    """Keyed permutation of the numbers below 31**8: a Feistel network, repeated until the result is in range."""
+    """Keyed permutation of the numbers below 31**8: a Feistel network, repeated until in range."""
 
     def __init__(self, secret_key: str) -> None:
         # One keyed hash per round: copying it costs less than building a new one.

@@ -68,7 +68,7 @@ def read_calendar(data: Mapping[str, Any]) -> WorkCalendar:
 
 
 def due_at(asked_at: datetime, calendar: WorkCalendar, *, working_days: int = WORKING_DAYS) -> datetime:
-    """Return the midnight, Vietnam time, that ends the last working day allowed after the day of the request."""
+    """Return the midnight, in Vietnam, that ends the last working day after the day of the request."""
     day = asked_at.astimezone(VIETNAM).date()
     left = working_days
     while left:

@@ -92,7 +92,10 @@ class RankRow:
 
 @dataclass(frozen=True, slots=True)
 class RankTable:
-    """Ranking, highest share first. All rows have the same `basis`; `entered` of them have an entered figure."""
+    """Ranking, highest share first; all rows have the same `basis`.
+
+    `entered` counts the rows with an entered figure.
+    """
 
     lines: list[RankRow]
     basis: ShareBasis
@@ -106,9 +109,9 @@ def measure(
     goal_of: Callable[[str | None], float | None],
     entered: Mapping[str, Denominator],
 ) -> RankTable:
-    """Rank places on a common basis: entered figures once every place with people has one, else recipients.
+    """Rank places on a common basis.
 
-    `entered` is by code; `goal_of` returns the share that is a place's goal.
+    It is the entered figures once every place with people has one, else recipients. `entered` is by code; `goal_of` returns the share that is a place's goal.
     """
     with_figure = [code for code in counted if code in entered]
     with_people = [code for code, counts in counted.items() if code is not None and not counts.is_empty]

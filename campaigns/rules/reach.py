@@ -1,4 +1,4 @@
-"""Reach: measures and totals of a campaign, step, place or organisation; install shares and their intervals."""
+"""Reach: measures and totals of a campaign, install shares and their intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending hours in Vietnam and due times of steps. Every function takes the current time as an argument."""
+"""Sending hours in Vietnam and due times of steps. The current time is always an argument."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ ACCEPTED_OR_BEYOND = frozenset(
 
 
 def advance(current: AttemptState, reported: AttemptState) -> AttemptState:
-    """Return the attempt's state after a report: the reported one if it ranks higher, else the current one."""
+    """Return the attempt's state after a report: the reported one if it ranks higher, else `current`."""
     return reported if ATTEMPT_RANK[reported] > ATTEMPT_RANK[current] else current
 
 

@@ -1,4 +1,4 @@
-"""Warnings about a campaign that may be sent but looks wrong, shown before it is submitted or launched."""
+"""Warnings about a campaign that may be sent but looks wrong, shown before it is sent."""
 
 from __future__ import annotations
 

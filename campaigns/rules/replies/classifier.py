@@ -1,6 +1,6 @@
-"""Classifier of replies: label and confidence by readable rules (docs/replies.md), and spelling normalisation.
+"""Classifier of replies: label and confidence by readable rules (docs/replies.md).
 
-One spelling for every way a reply is typed: Unicode forms, broken code pages, Telex, VNI, teencode.
+Before that a reply is brought to one spelling, whatever way it was typed: Unicode forms, broken code pages, Telex, VNI, teencode.
 """
 
 from __future__ import annotations

@@ -57,9 +57,9 @@ def describe_change(change: FigureChange) -> str:
 
 
 def find_changes(issued: Snapshot, now: Snapshot, *, done: str) -> list[FigureChange]:
-    """Return the changes of printed figures from the issued snapshot to the same hour's snapshot taken now.
+    """Return the changes of printed figures since the issued snapshot.
 
-    `done` is the template's verb. Other differences, such as names, are summed up in one change named OTHER.
+    `now` is a snapshot of the same hour with what is known now. `done` is the template's verb. Other differences, such as names, are summed up in one change named OTHER.
     """
     pairs = [
         *_places(issued, now),
@@ -223,7 +223,10 @@ def _outreach(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
 
 
 def _days(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
-    """Compare the totals of self-reports by day; the one of the previous report is usually the last but one."""
+    """Compare the totals of self-reports by day.
+
+    That of the previous report is usually the last but one.
+    """
     if (issued.before, now.before) != (_day_before(issued), _day_before(now)):
         yield FigureChange("Số tự báo của kỳ báo cáo trước", issued.before, now.before)
     for was, after in _pairs(issued.days, now.days, lambda day: day[0]):

@@ -1,4 +1,4 @@
-"""Schedule of the daily report: which action is due next, from the time in Vietnam and what has happened.
+"""Schedule of the daily report: the next action due, from the time and what has happened.
 
 The caller performs the returned action and asks again. After a downtime only what is still useful is due: agencies are
 not reminded after the figures are frozen, but the report is sent however late it is.
