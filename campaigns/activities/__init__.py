@@ -1,1 +1,1 @@
-"""What is done besides messages: radio, television, newspapers, loudspeakers, meetings, visits."""
+"""Activities beside messages: radio, television, newspapers, loudspeakers, meetings, visits."""

@@ -1,8 +1,7 @@
-"""Add, correct, withdraw, read activities.
+"""Activity log: entering, correcting, withdrawing and reading, within a user's scope.
 
-Keeping the outreach log: entering, correcting, withdrawing. In the caller's transaction, within a user's scope.
-
-Reading the outreach log: as it stands now, or as it stood at an earlier moment.
+Changes run in the caller's transaction. Every change adds a version, so that the log can be read as it is now or as it
+was at an earlier time.
 """
 
 from __future__ import annotations
@@ -37,20 +36,23 @@ def add_activity(
     user: User,
     now: datetime,
 ) -> Activity:
-    """A new entry; the one there is already where the same form comes again. Raises NotAllowed, BadInput."""
+    """Store a new entry, or return the stored one if the same form is sent again.
+
+    Raises NotAllowed, BadInput.
+    """
     require_role(user, Role.STAFF, Role.APPROVER)
-    known = session.scalar(select(Activity).where(Activity.form_key == form_key)) if form_key else None
-    if known:
-        return known
-    where = _check_where(
+    stored = session.scalar(select(Activity).where(Activity.form_key == form_key)) if form_key else None
+    if stored:
+        return stored
+    scope = _check_scope(
         session, area=area, organisation_id=organisation_id, campaign_id=campaign_id, user=user
     )
-    made = _row(entry, **where, form_key=form_key or None, entered_by=user.id, entered_at=now)
-    session.add(made)
+    activity = _row(entry, **scope, form_key=form_key or None, entered_by=user.id, entered_at=now)
+    session.add(activity)
     session.flush()
-    made.entry_id = made.id
-    _note(session, made, action="publicity.enter", user=user, now=now)
-    return made
+    activity.entry_id = activity.id
+    _record_change(session, activity, action="publicity.enter", user=user, now=now)
+    return activity
 
 
 def correct_activity(
@@ -65,33 +67,33 @@ def correct_activity(
     user: User,
     now: datetime,
 ) -> Activity:
-    """Put another version in the place of the one that stands, also of a withdrawn one.
+    """Replace the current version of an entry, also of a withdrawn one.
 
-    Raises NotAllowed, NotFound, BadInput, and WrongState where somebody else has replaced it meanwhile.
+    Raises NotAllowed, NotFound, BadInput, and WrongState if another user has replaced `version` meanwhile.
     """
     before = _replace(session, entry_id, version=version, user=user, now=now)
-    where = _check_where(
+    scope = _check_scope(
         session, area=area, organisation_id=organisation_id, campaign_id=campaign_id, user=user
     )
-    made = _row(entry, **where, entry_id=before.entry_id, entered_by=user.id, entered_at=now)
-    session.add(made)
+    activity = _row(entry, **scope, entry_id=before.entry_id, entered_by=user.id, entered_at=now)
+    session.add(activity)
     session.flush()
-    _note(session, made, action="publicity.correct", user=user, now=now)
-    return made
+    _record_change(session, activity, action="publicity.correct", user=user, now=now)
+    return activity
 
 
 def withdraw_activity(session: Session, entry_id: int, *, version: int, user: User, now: datetime) -> None:
-    """What was entered in error counts no longer; it stays to be read. Raises as `correct`."""
+    """Withdraw an entry: it no longer counts but can be read. Raises like `correct_activity`."""
     before = _replace(session, entry_id, version=version, user=user, now=now)
-    kept = {
+    values = {
         column.key: getattr(before, column.key)
         for column in Activity.__mapper__.column_attrs
         if column.key not in ("id", "form_key", "replaced_at")
     }
-    made = Activity(**kept | {"is_withdrawn": True, "entered_by": user.id, "entered_at": now})
-    session.add(made)
+    activity = Activity(**values | {"is_withdrawn": True, "entered_by": user.id, "entered_at": now})
+    session.add(activity)
     session.flush()
-    _note(session, made, action="publicity.withdraw", user=user, now=now)
+    _record_change(session, activity, action="publicity.withdraw", user=user, now=now)
 
 
 def _replace(session: Session, entry_id: int, *, version: int, user: User, now: datetime) -> Activity:
@@ -113,17 +115,19 @@ def _replace(session: Session, entry_id: int, *, version: int, user: User, now: 
     return before
 
 
-def _check_where(
+def _check_scope(
     session: Session, *, area: str, organisation_id: int, campaign_id: int | None, user: User
 ) -> dict[str, Any]:
     if session.get(Area, area) is None:
         raise BadInput("Hãy chọn địa bàn.")
-    may = select(Organisation.id).where(
+    organisation = select(Organisation.id).where(
         Organisation.id == organisation_id, visible_to(session, user, Organisation.id)
     )
-    if session.execute(may).first() is None:
+    if session.execute(organisation).first() is None:
         raise BadInput("Hãy chọn tổ chức thực hiện.")
-    if campaign_id is not None and campaign_id not in {each for each, *_ in list_launched(session, user)}:
+    if campaign_id is not None and campaign_id not in {
+        launched_id for launched_id, *_ in list_launched(session, user)
+    }:
         raise BadInput("Không có chiến dịch này, hoặc nằm ngoài phạm vi của bạn. Hãy chọn lại.")
     return {"area_code": area, "organisation_id": organisation_id, "campaign_id": campaign_id}
 
@@ -142,23 +146,26 @@ def _row(entry: ActivityEntry, **more: Any) -> Activity:
     )
 
 
-def _note(session: Session, made: Activity, *, action: str, user: User, now: datetime) -> None:
+def _record_change(session: Session, activity: Activity, *, action: str, user: User, now: datetime) -> None:
     audit.record(
         session,
         actor_id=user.id,
         action=action,
-        subject=f"activities:{made.entry_id}",
+        subject=f"activities:{activity.entry_id}",
         now=now,
-        version=made.id,
+        version=activity.id,
     )
 
 
-PAGE = 50
+_PAGE_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityFilter:
-    """Which entries: those that touch the days from `first` to `last`. `area` is a code, with all below it."""
+    """Filter of entries that overlap the days from `first` to `last`.
+
+    `area` is a code and includes the areas below it.
+    """
 
     first: date
     last: date
@@ -170,7 +177,7 @@ class ActivityFilter:
 
 @dataclass(frozen=True, slots=True)
 class ActivityRow:
-    """A version with what its codes are called."""
+    """Version of an entry with the names of its codes."""
 
     activity: Activity
     area: str
@@ -181,49 +188,55 @@ class ActivityRow:
 
 def read_summary(
     session: Session,
-    wanted: ActivityFilter,
+    filters: ActivityFilter,
     *,
     as_of: datetime | None = None,
     seen: ColumnElement[bool] | None = None,
 ) -> Summary:
-    """What was done on the days wanted, by kind, area and day, as the log stood at `as_of` (now by itself).
+    """Read the totals of the filtered days by kind, area and day, as of `as_of` (default: now).
 
-    `seen` is the condition on Activity.organisation_id under which an entry may be read; without one all are.
+    `seen` is the condition on Activity.organisation_id for readable entries; without it all are read.
     """
-    rows = session.scalars(_among(session, wanted, as_of=as_of, seen=seen))
-    return summarise(((entry_of(row), row.area_code) for row in rows), first=wanted.first, last=wanted.last)
+    rows = session.scalars(_select_entries(session, filters, as_of=as_of, seen=seen))
+    return summarise(((entry_of(row), row.area_code) for row in rows), first=filters.first, last=filters.last)
 
 
 def read_page(
-    session: Session, wanted: ActivityFilter, *, user: User, after: int | None
+    session: Session, filters: ActivityFilter, *, user: User, after: int | None
 ) -> tuple[list[ActivityRow], bool]:
-    """Entries that stand, the latest day first and then the latest entered, and whether there are more.
+    """Read a page of current entries, latest day first, then latest entered, and whether there are more.
 
-    `after` is the version shown last. One that stands no longer begins anew.
+    `after` is the version shown last; if it is unknown, the first page is read.
     """
-    among = _among(session, wanted, as_of=None, seen=visible_to(session, user, Activity.organisation_id))
-    last = session.get(Activity, after) if after else None
-    if last:
-        among = among.where(
-            or_(Activity.last < last.last, and_(Activity.last == last.last, Activity.id < last.id))
+    entries = _select_entries(
+        session, filters, as_of=None, seen=visible_to(session, user, Activity.organisation_id)
+    )
+    last_shown = session.get(Activity, after) if after else None
+    if last_shown:
+        entries = entries.where(
+            or_(
+                Activity.last < last_shown.last,
+                and_(Activity.last == last_shown.last, Activity.id < last_shown.id),
+            )
         )
-    query = _named(among).order_by(Activity.last.desc(), Activity.id.desc()).limit(PAGE + 1)
-    lines = _lines(session, query)
-    return lines[:PAGE], len(lines) > PAGE
+    query = _with_names(entries).order_by(Activity.last.desc(), Activity.id.desc()).limit(_PAGE_SIZE + 1)
+    rows = _read_rows(session, query)
+    return rows[:_PAGE_SIZE], len(rows) > _PAGE_SIZE
 
 
 def read_versions(session: Session, entry_id: int, *, user: User) -> list[ActivityRow]:
-    """An entry's versions, the one that stands first. Raises NotFound."""
+    """Read the versions of an entry, the current one first. Raises NotFound."""
     query = select(Activity).where(
         Activity.entry_id == entry_id, visible_to(session, user, Activity.organisation_id)
     )
-    lines = _lines(session, _named(query).order_by(Activity.id.desc()))
-    if not lines:
+    rows = _read_rows(session, _with_names(query).order_by(Activity.id.desc()))
+    if not rows:
         raise NotFound("Không có mục này, hoặc nằm ngoài phạm vi của bạn.")
-    return lines
+    return rows
 
 
 def entry_of(row: Activity) -> ActivityEntry:
+    """Convert a stored version to an entry."""
     return ActivityEntry(
         kind=row.kind,
         first=date.fromisoformat(row.first),
@@ -236,12 +249,12 @@ def entry_of(row: Activity) -> ActivityEntry:
     )
 
 
-def _among(
-    session: Session, wanted: ActivityFilter, *, as_of: datetime | None, seen: ColumnElement[bool] | None
+def _select_entries(
+    session: Session, filters: ActivityFilter, *, as_of: datetime | None, seen: ColumnElement[bool] | None
 ) -> Select[Activity]:
     conditions: list[ColumnElement[bool]] = [
-        Activity.last >= wanted.first.isoformat(),
-        Activity.first <= wanted.last.isoformat(),
+        Activity.last >= filters.first.isoformat(),
+        Activity.first <= filters.last.isoformat(),
         ~Activity.is_withdrawn,
         true() if seen is None else seen,
     ]
@@ -252,18 +265,18 @@ def _among(
             Activity.entered_at <= as_of,
             or_(Activity.replaced_at.is_(None), Activity.replaced_at > as_of),
         ]
-    if wanted.kind:
-        conditions.append(Activity.kind == wanted.kind)
-    if wanted.area:
-        conditions.append(Activity.area_code.in_(sorted(areas_within(session, [wanted.area]))))
-    if wanted.organisation_id is not None:
-        conditions.append(Activity.organisation_id == wanted.organisation_id)
-    if wanted.campaign_id is not None:
-        conditions.append(Activity.campaign_id == wanted.campaign_id)
+    if filters.kind:
+        conditions.append(Activity.kind == filters.kind)
+    if filters.area:
+        conditions.append(Activity.area_code.in_(sorted(areas_within(session, [filters.area]))))
+    if filters.organisation_id is not None:
+        conditions.append(Activity.organisation_id == filters.organisation_id)
+    if filters.campaign_id is not None:
+        conditions.append(Activity.campaign_id == filters.campaign_id)
     return select(Activity).where(*conditions)
 
 
-def _named(query: Select[Activity]) -> Select[Activity, Area, str, str | None, str, str]:
+def _with_names(query: Select[Activity]) -> Select[Activity, Area, str, str | None, str, str]:
     return (
         query.join(Area, Area.code == Activity.area_code)
         .join(Organisation, Organisation.id == Activity.organisation_id)
@@ -273,7 +286,9 @@ def _named(query: Select[Activity]) -> Select[Activity, Area, str, str | None, s
     )
 
 
-def _lines(session: Session, query: Select[Activity, Area, str, str | None, str, str]) -> list[ActivityRow]:
+def _read_rows(
+    session: Session, query: Select[Activity, Area, str, str | None, str, str]
+) -> list[ActivityRow]:
     return [
         ActivityRow(activity, f"{area.kind} {area.name}", organisation, campaign or "", name or email)
         for activity, area, organisation, campaign, name, email in session.execute(query)
@@ -281,26 +296,26 @@ def _lines(session: Session, query: Select[Activity, Area, str, str | None, str,
 
 
 def by_district(session: Session, summary: Summary) -> list[tuple[str, ActivityTotals]]:
-    """A summary's areas put together by district, what is the whole province's first: (name, total)."""
+    """Group a summary's areas by district: (name, total), with the entries for the whole province first."""
     areas = {area.code: area for area in session.scalars(select(Area))}
-    found: dict[str, ActivityTotals] = {}
+    totals: dict[str, ActivityTotals] = {}
     for code, total in summary.areas.items():
         area = areas[code]
         if area.level is AreaLevel.COMMUNE and area.parent_code:
             area = areas[area.parent_code]
-        whole = found.setdefault(area.code, ActivityTotals())
-        whole.entries += total.entries
-        whole.times += total.times
+        district_total = totals.setdefault(area.code, ActivityTotals())
+        district_total.entries += total.entries
+        district_total.times += total.times
         if total.people is not None:
-            whole.people = (whole.people or 0) + total.people
+            district_total.people = (district_total.people or 0) + total.people
     order = sorted(
-        found, key=lambda code: (areas[code].level is not AreaLevel.PROVINCE, -found[code].times, code)
+        totals, key=lambda code: (areas[code].level is not AreaLevel.PROVINCE, -totals[code].times, code)
     )
-    return [(f"{areas[code].kind} {areas[code].name}", found[code]) for code in order]
+    return [(f"{areas[code].kind} {areas[code].name}", totals[code]) for code in order]
 
 
 def read_last_of(session: Session, user: User) -> Activity | None:
-    """What a user entered last: where they were then they mostly are again."""
+    """Return the user's last entry; a form suggests its place, as it is mostly the same again."""
     return session.scalar(
         select(Activity)
         .where(Activity.entered_by == user.id, visible_to(session, user, Activity.organisation_id))

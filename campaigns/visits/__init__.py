@@ -1,1 +1,1 @@
-"""Rounds of visits: whom nothing has reached yet, on a sheet for the officer who goes from door to door, and what came of it."""
+"""Home visits: candidates without contact so far, printed visit sheets, and the results entered."""

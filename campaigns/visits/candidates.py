@@ -1,4 +1,4 @@
-"""Whom nothing has reached yet: the people of a list or a place, village by village. Within a user's scope."""
+"""Candidates for home visits: people of a list or commune not reached yet, by village."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from outreach.models.contacts import (
 from outreach.rules.errors import BadInput
 from outreach.rules.identity import name_key
 
-# People of one place or list among whom is looked: a commune has some thousands.
-MOST_LOOKED_AT = 20_000
-# A sheet without results is somebody's work for so long; then its people may go on another one.
-IN_HAND_FOR = timedelta(days=14)
+# The most people of a commune or list that are searched: a commune has some thousands.
+_MOST_PEOPLE = 20_000
+# How long people stay reserved by a sheet without results; then they may go on another one.
+_RESERVED_FOR = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody to visit. `is_in_hand`: on another sheet of this campaign, whose results are still to come."""
+    """Contact to visit. `is_in_hand`: on another sheet of this campaign that has no result for them yet."""
 
     contact_id: int
     recipient_id: int
@@ -49,9 +49,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class CandidateVillage:
-    """People whose villages are spelled alike, of one commune: many have a "Thôn 1".
+    """Candidates of one commune with the same village name; many communes have a "Thôn 1".
 
-    `key` says which of those that were asked for; `name` is empty where no village is known, `area_code` None where no
+    `key` identifies the village within the result; `name` is empty if the village is unknown, `area_code` None if the
     commune is.
     """
 
@@ -62,6 +62,7 @@ class CandidateVillage:
 
     @property
     def free(self) -> list[Candidate]:
+        """Return the people who are on no other sheet."""
         return [person for person in self.people if not person.is_in_hand]
 
 
@@ -74,7 +75,10 @@ def find_candidates(
     user: User,
     now: datetime,
 ) -> list[CandidateVillage]:
-    """Whom to visit, of a list or a commune or both, by village. Raises BadInput where that is too many to look at."""
+    """Find the people to visit, of a list or a commune or both, by village.
+
+    Only people within the user's scope are found. Raises BadInput if neither is given or there are too many people.
+    """
     if list_id is None and not area_code:
         raise BadInput("Hãy chọn một danh sách hoặc một xã, phường.")
     conditions: list[ColumnElement[bool]] = [Recipient.campaign_id == campaign_id]
@@ -100,29 +104,34 @@ def find_candidates(
     ]
     if area_code:
         conditions.append(Contact.area_code == area_code)
-    rows = session.execute(query.where(*conditions).limit(MOST_LOOKED_AT + 1)).all()
-    if len(rows) > MOST_LOOKED_AT:
-        raise BadInput(f"Có hơn {MOST_LOOKED_AT} người. Hãy chọn thêm xã, phường.")
+    rows = session.execute(query.where(*conditions).limit(_MOST_PEOPLE + 1)).all()
+    if len(rows) > _MOST_PEOPLE:
+        raise BadInput(f"Có hơn {_MOST_PEOPLE} người. Hãy chọn thêm xã, phường.")
     contacts = [row[3] for row in rows]
     states = _states(session, [row[0] for row in rows])
-    peace, in_hand = _want_peace(session, contacts), _in_hand(session, campaign_id, contacts, now=now)
+    unwilling, in_hand = (
+        _opted_out_or_objected(session, contacts),
+        _in_hand(session, campaign_id, contacts, now=now),
+    )
     villages: dict[str, CandidateVillage] = {}
     for recipient_id, exclusion, answer, contact_id, given_key, village, commune in rows:
-        why = visit_reason(
+        reason = visit_reason(
             exclusion=exclusion,
             answer=answer,
             states=states.get(recipient_id, []),
-            wants_peace=contact_id in peace,
+            wants_peace=contact_id in unwilling,
         )
-        if why:
+        if reason:
             key = f"{commune or ''}.{name_key(village)}"
-            found = villages.setdefault(key, CandidateVillage(key, village, commune, []))
-            found.people.append(
-                Candidate(contact_id, recipient_id, given_key, village, why, contact_id in in_hand)
+            group = villages.setdefault(key, CandidateVillage(key, village, commune, []))
+            group.people.append(
+                Candidate(contact_id, recipient_id, given_key, village, reason, contact_id in in_hand)
             )
-    for found in villages.values():
-        found.people.sort(key=lambda person: (person.given_key, person.contact_id))
-    return sorted(villages.values(), key=lambda each: (not each.name, each.area_code or "", each.name))
+    for group in villages.values():
+        group.people.sort(key=lambda person: (person.given_key, person.contact_id))
+    return sorted(
+        villages.values(), key=lambda village: (not village.name, village.area_code or "", village.name)
+    )
 
 
 def _states(session: Session, recipients: Sequence[int]) -> dict[int, list[MessageState]]:
@@ -137,8 +146,8 @@ def _states(session: Session, recipients: Sequence[int]) -> dict[int, list[Messa
     return states
 
 
-def _want_peace(session: Session, contacts: Sequence[int]) -> set[int]:
-    """Who has opted out on a phone or at the door, and who objects to what is done with them."""
+def _opted_out_or_objected(session: Session, contacts: Sequence[int]) -> set[int]:
+    """Return the contacts who opted out by phone or at the door, or objected to processing."""
     among = values_subquery(session, contacts, BigInteger)
     opted_out = (
         select(ContactPhone.contact_id)
@@ -149,7 +158,7 @@ def _want_peace(session: Session, contacts: Sequence[int]) -> set[int]:
             Suppression.lifted_at.is_(None),
         )
     )
-    objects = select(PersonRequest.contact_id).where(
+    objected = select(PersonRequest.contact_id).where(
         PersonRequest.contact_id.in_(among), PersonRequest.kind == RequestKind.OBJECT
     )
     at_the_door = (
@@ -161,7 +170,12 @@ def _want_peace(session: Session, contacts: Sequence[int]) -> set[int]:
             VisitResult.undone_at.is_(None),
         )
     )
-    return {found for query in (opted_out, objects, at_the_door) for found in session.scalars(query) if found}
+    return {
+        contact_id
+        for query in (opted_out, objected, at_the_door)
+        for contact_id in session.scalars(query)
+        if contact_id
+    }
 
 
 def _in_hand(session: Session, campaign_id: int, contacts: Sequence[int], *, now: datetime) -> set[int]:
@@ -181,7 +195,7 @@ def _in_hand(session: Session, campaign_id: int, contacts: Sequence[int], *, now
             .join(VisitSheet, VisitSheet.id == VisitLine.round_id)
             .where(
                 VisitSheet.campaign_id == campaign_id,
-                VisitSheet.made_at > now - IN_HAND_FOR,
+                VisitSheet.made_at > now - _RESERVED_FOR,
                 VisitLine.contact_id.in_(values_subquery(session, contacts, BigInteger)),
                 ~has_result,
             )

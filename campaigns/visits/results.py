@@ -1,4 +1,4 @@
-"""What an officer brought back, entered for many lines at once: repeatable, corrected, undone as a whole."""
+"""Results of visits: entered for many lines at once, repeatable, undone as a whole."""
 
 from __future__ import annotations
 
@@ -30,13 +30,16 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactList
 from outreach.rules.errors import BadInput, WrongState
 
-# An officer's clock may be a little ahead of ours.
-_CLOCKS_DIFFER = timedelta(minutes=5)
+# An officer's clock may be slightly ahead of the server's.
+_CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class SaveResult:
-    """`saved` lines are new or changed. `outdated` of them: the person has answered otherwise since, which stands."""
+    """Counts of saved lines.
+
+    `saved` are new or changed. `outdated` of them did not change the answer, as the person has given another one since.
+    """
 
     saved: int
     outdated: int = 0
@@ -52,22 +55,23 @@ def enter_results(
     now: datetime,
     visited_at: datetime | None = None,
 ) -> SaveResult:
-    """Save what was found, by the lines' numbers; None takes back what was entered. The same again changes nothing.
+    """Save the outcomes by line number; None undoes the one entered before. Repeating changes nothing.
 
-    `visited_at` is when it was said, now where it is not given: what a person has said since stands, but for an
-    opt-out. Raises BadInput for a visit in the future or before the sheet was made, NotAllowed, NotFound.
+    `visited_at` (default: now) is the time of the answers: a newer answer of a person stays current, except against an
+    opt-out. The sheet is locked. Raises BadInput for a visit in the future or before the sheet was made, NotAllowed,
+    NotFound.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
-    found = find_sheet(session, round_id, user=user, hold=True)
-    at = _moment_of_visit(visited_at or now, found, now=now)
-    standing = standing_results(session, round_id)
+    sheet = find_sheet(session, round_id, user=user, hold=True)
+    at = _visit_time(visited_at or now, sheet, now=now)
+    current = standing_results(session, round_id)
     entry = _last_entry(session, round_id) + 1
     saved = outdated = 0
-    for line, recipient in _hold_lines(session, round_id, user=user):
-        before = standing.get(line.id)
+    for line, recipient in _read_lines_in_lock_order(session, round_id, user=user):
+        before = current.get(line.id)
         if line.n not in outcomes or outcomes[line.n] is (before.outcome if before else None):
             continue
-        is_taken_back = before is None or _take_back(session, before, line, recipient, now=now)
+        is_undone = before is None or _undo_result(session, before, line, recipient, now=now)
         result = VisitResult(
             line_id=line.id,
             outcome=outcomes[line.n],
@@ -77,10 +81,10 @@ def enter_results(
             visited_at=at,
         )
         session.add(result)
-        if _says_something(result):
-            outdated += not _give(session, result, line, recipient, user=user, keys=keys, now=now)
+        if _is_answer(result):
+            outdated += not _record_result(session, result, line, recipient, user=user, keys=keys, now=now)
         else:
-            outdated += not is_taken_back
+            outdated += not is_undone
         saved += 1
     if saved:
         session.flush()
@@ -90,8 +94,8 @@ def enter_results(
     return SaveResult(saved, outdated)
 
 
-def _moment_of_visit(at: datetime, sheet: VisitSheet, *, now: datetime) -> datetime:
-    if at > now + _CLOCKS_DIFFER:
+def _visit_time(at: datetime, sheet: VisitSheet, *, now: datetime) -> datetime:
+    if at > now + _CLOCK_TOLERANCE:
         raise BadInput("Chưa ghi gì. “Đi lúc” ở sau lúc này, hãy xem lại ngày và giờ.")
     if at.astimezone(VIETNAM).date() < sheet.made_at.astimezone(VIETNAM).date():
         raise BadInput("Chưa ghi gì. “Đi lúc” ở trước ngày lập phiếu, hãy xem lại ngày và giờ.")
@@ -101,19 +105,22 @@ def _moment_of_visit(at: datetime, sheet: VisitSheet, *, now: datetime) -> datet
 def undo_entry(
     session: Session, round_id: int, *, user: User, keys: AnswerContext, now: datetime
 ) -> SaveResult:
-    """Put a sheet back as it was before the last saving. Raises WrongState where there is none, NotAllowed, NotFound."""
+    """Undo the last saving of a sheet. The sheet is locked.
+
+    Raises WrongState if nothing was saved, NotAllowed, NotFound.
+    """
     require_role(user, Role.STAFF, Role.APPROVER)
     find_sheet(session, round_id, user=user, hold=True)
     entry = _last_entry(session, round_id)
     if not entry:
         raise WrongState("Phiếu này chưa nhập gì, không có gì để hoàn tác.")
-    standing = standing_results(session, round_id)
+    current = standing_results(session, round_id)
     saved = outdated = 0
-    for line, recipient in _hold_lines(session, round_id, user=user):
-        result = standing.get(line.id)
+    for line, recipient in _read_lines_in_lock_order(session, round_id, user=user):
+        result = current.get(line.id)
         if result is None or result.entry != entry:
             continue
-        outdated += not _take_back(session, result, line, recipient, now=now)
+        outdated += not _undo_result(session, result, line, recipient, now=now)
         result.undone_at = now
         session.flush()
         saved += 1
@@ -123,18 +130,20 @@ def undo_entry(
             .order_by(VisitResult.id.desc())
             .limit(1)
         )
-        if earlier and _says_something(earlier):
-            _give(session, earlier, line, recipient, user=user, keys=keys, now=now)
+        if earlier and _is_answer(earlier):
+            _record_result(session, earlier, line, recipient, user=user, keys=keys, now=now)
     audit.record(
         session, actor_id=user.id, action="round.undo", subject=f"rounds:{round_id}", now=now, rows=saved
     )
     return SaveResult(saved, outdated)
 
 
-def _hold_lines(session: Session, round_id: int, *, user: User) -> list[tuple[VisitLine, Recipient]]:
-    """Those whose people the user may see, in the order of their phones.
+def _read_lines_in_lock_order(
+    session: Session, round_id: int, *, user: User
+) -> list[tuple[VisitLine, Recipient]]:
+    """Return the lines whose people the user may see, in the order of their phones.
 
-    These are locked one by one: whoever locks many does it in this order.
+    The phones are locked one by one later; every transaction that locks several uses this order.
     """
     rows = session.execute(
         select(VisitLine, Recipient)
@@ -159,11 +168,11 @@ def _last_entry(session: Session, round_id: int) -> int:
     )
 
 
-def _says_something(result: VisitResult) -> bool:
+def _is_answer(result: VisitResult) -> bool:
     return result.outcome not in (None, VisitOutcome.ABSENT)
 
 
-def _give(
+def _record_result(
     session: Session,
     result: VisitResult,
     line: VisitLine,
@@ -173,9 +182,9 @@ def _give(
     keys: AnswerContext,
     now: datetime,
 ) -> bool:
-    """Let a result count as the person's answer, where there is a phone to count it for.
+    """Record a result as the person's answer if they have a phone in the campaign.
 
-    False where the person has said something else since: that stands, unless they asked to be left alone at the door.
+    Returns False if the person has given another answer since: that stays current, unless the result is an opt-out.
     """
     result.answer_id = None
     result.changed_smartphone, result.had_smartphone = False, None
@@ -190,7 +199,7 @@ def _give(
     if recipient.answered_at and recipient.answered_at > at and recipient.answer is not label:
         if label is not Label.OPT_OUT:
             return False
-        at = recipient.answered_at  # it stands from now on, so it is what is taken back first
+        at = recipient.answered_at  # it is the current answer from now on, so it must be undone first
     contact = session.get(Contact, recipient.contact_id) if recipient.contact_id else None
     had = contact.has_smartphone if contact else None
     answer = record_officer_answer(
@@ -202,12 +211,12 @@ def _give(
     return True
 
 
-def _take_back(
+def _undo_result(
     session: Session, result: VisitResult, line: VisitLine, recipient: Recipient, *, now: datetime
 ) -> bool:
-    """Undo the answer that a result gave. False where the person has said something else since: that stands."""
+    """Undo the answer recorded from a result. Returns False if the person has given another one since."""
     is_undone = result.answer_id is None or undo_answer_by_id(session, result.answer_id, now=now)
-    if _says_something(result):
+    if _is_answer(result):
         contact_id = recipient.contact_id or line.contact_id
         restore_smartphone(session, contact_id, Label(str(result.outcome)), result, now=now)
     return is_undone

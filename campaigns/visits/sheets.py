@@ -1,4 +1,4 @@
-"""Sheets: made, listed, read. Who saw a sheet, and whether with full numbers, is on record."""
+"""Visit sheets: creation, listing, reading. Every reading and printing with full numbers is on record."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotFound
 from outreach.rules.identity import mask_number
 
-# Lines of a sheet: a day's round, and still quick to enter.
+# Lines of a sheet: a day's visits, and still quick to enter.
 MOST_LINES = 200
 
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """A line as the sheet shows it. `contact_id` is None for a person who was erased; `outcome` None: not entered yet.
+    """Line of a sheet as displayed.
 
-    `place` is the village, and the commune unless the whole sheet is of one. `answer` is where the person stands now, by whatever channel.
+    `contact_id` is None for an erased contact; `outcome` is None until entered. `place` is the village, and the commune
+    unless the whole sheet is of one. `answer` is the person's current answer by any channel.
     """
 
     n: int
@@ -50,7 +51,7 @@ class SheetRow:
 
 @dataclass(frozen=True, slots=True)
 class SheetView:
-    """`done` of `lines` have a result."""
+    """Sheet with the names of its codes; `done` of its `lines` have a result."""
 
     round: VisitSheet
     campaign: str
@@ -73,20 +74,22 @@ def create_sheet(
     user: User,
     now: datetime,
 ) -> VisitSheet:
-    """A sheet of the people to visit: of one village by its key, or of all where `village` is None.
+    """Create a sheet of the people to visit in one village (by its key), or in all if `village` is None.
 
-    Who is on another sheet already is left out unless `again`. Raises NotAllowed, NotFound, BadInput.
+    People on another sheet are left out unless `again`. Raises NotAllowed, NotFound, BadInput.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     campaign, _goal, _is_whole = find_counted(session, campaign_id, user=user)
     villages = [
-        each
-        for each in find_candidates(
+        candidates
+        for candidates in find_candidates(
             session, campaign_id, list_id=list_id, area_code=area_code, user=user, now=now
         )
-        if village is None or each.key == village
+        if village is None or candidates.key == village
     ]
-    people = [person for each in villages for person in (each.people if again else each.free)]
+    people = [
+        person for candidates in villages for person in (candidates.people if again else candidates.free)
+    ]
     if not people:
         raise BadInput("Không còn ai cần đến nhà ở đây, hoặc mọi người đã có trong phiếu khác.")
     if len(people) > MOST_LINES:
@@ -94,7 +97,7 @@ def create_sheet(
             f"Có {len(people)} người, nhiều hơn {MOST_LINES} dòng của một phiếu. Hãy chọn từng thôn."
         )
     owner = _owner(session, list_id, campaign, user)
-    made = VisitSheet(
+    sheet = VisitSheet(
         campaign_id=campaign_id,
         organisation_id=owner,
         list_id=list_id,
@@ -104,11 +107,11 @@ def create_sheet(
         made_by=user.id,
         made_at=now,
     )
-    session.add(made)
+    session.add(sheet)
     session.flush()
     session.add_all(
         VisitLine(
-            round_id=made.id,
+            round_id=sheet.id,
             n=n,
             contact_id=person.contact_id,
             recipient_id=person.recipient_id,
@@ -121,60 +124,64 @@ def create_sheet(
         session,
         actor_id=user.id,
         action="round.make",
-        subject=f"rounds:{made.id}",
+        subject=f"rounds:{sheet.id}",
         now=now,
         campaign=campaign_id,
         rows=len(people),
     )
-    return made
+    return sheet
 
 
 def lines_visible_to(session: Session, user: User) -> ColumnElement[bool]:
-    """The condition under every read of lines, joined with Recipient, Contact and the recipient's ContactList.
+    """Return the condition for lines that a user may see; every query of lines uses it.
 
-    Whose sheet it is says nothing about its people: each is seen as anywhere else, by the lists they stand in or by the
-    one that brought them into the campaign, within the reader's area. Who is erased has nothing left to hide.
+    The query must join Recipient, Contact and the recipient's ContactList. The sheet's organisation does not matter: a
+    person is visible by the lists they are in or by the one that brought them into the campaign, within the user's
+    area. Lines of erased contacts are visible to all.
     """
-    brought = and_(
+    by_recipient_list = and_(
         visible_to(session, user, ContactList.organisation_id), within_area(session, user, Contact.area_code)
     )
-    return or_(Contact.id.is_(None), brought, people_visible_to(session, user))
+    return or_(Contact.id.is_(None), by_recipient_list, people_visible_to(session, user))
 
 
-def _rounds_visible_to(session: Session, user: User) -> ColumnElement[bool]:
+def _sheets_visible_to(session: Session, user: User) -> ColumnElement[bool]:
     return or_(visible_to(session, user, VisitSheet.organisation_id), VisitSheet.made_by == user.id)
 
 
 def find_sheet(session: Session, round_id: int, *, user: User, hold: bool = False) -> VisitSheet:
-    """A sheet of the user's scope or of their own making; `hold` locks it against other savings. Raises NotFound."""
-    query = select(VisitSheet).where(VisitSheet.id == round_id, _rounds_visible_to(session, user))
-    found = session.scalar(query.with_for_update() if hold else query)
-    if found is None:
+    """Return a sheet of the user's scope or made by them. Raises NotFound.
+
+    `hold` locks it against other savings.
+    """
+    query = select(VisitSheet).where(VisitSheet.id == round_id, _sheets_visible_to(session, user))
+    sheet = session.scalar(query.with_for_update() if hold else query)
+    if sheet is None:
         raise NotFound("Không có phiếu này, hoặc nằm ngoài phạm vi của bạn.")
-    return found
+    return sheet
 
 
 def list_sheets(session: Session, user: User, *, limit: int = 100) -> list[SheetView]:
-    """The sheets of a user's scope and those they made, the newest first."""
+    """List the sheets of a user's scope and those they made, the newest first."""
     return _sheets(
         session,
         select(VisitSheet)
-        .where(_rounds_visible_to(session, user))
+        .where(_sheets_visible_to(session, user))
         .order_by(VisitSheet.id.desc())
         .limit(limit),
     )
 
 
 def read_sheet(session: Session, round_id: int, *, user: User) -> SheetView:
-    """Raises NotFound."""
-    found = find_sheet(session, round_id, user=user)
-    return _sheets(session, select(VisitSheet).where(VisitSheet.id == found.id))[0]
+    """Read a sheet with its counts. Raises NotFound."""
+    sheet = find_sheet(session, round_id, user=user)
+    return _sheets(session, select(VisitSheet).where(VisitSheet.id == sheet.id))[0]
 
 
 def read_lines(session: Session, round_id: int, *, user: User, with_numbers: bool = False) -> list[SheetRow]:
-    """A sheet's lines in their order, as far as the user may see their people.
+    """Read a sheet's lines whose people the user may see, in their order.
 
-    Numbers are masked unless asked for: then the caller has it put on record.
+    Numbers are masked unless `with_numbers`; the caller must then record it.
     """
     first_phone = (
         select(ContactPhone.phone_id)
@@ -195,15 +202,15 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
         .where(VisitLine.round_id == round_id, lines_visible_to(session, user))
         .order_by(VisitLine.n)
     ).all()
-    standing = standing_results(session, round_id)
-    lines = []
-    for row, recipient, contact, e164, area in rows:
-        result = standing.get(row.id)
+    results = standing_results(session, round_id)
+    sheet_rows = []
+    for line, recipient, contact, e164, area in rows:
+        result = results.get(line.id)
         number = (e164 if with_numbers else mask_number(e164)) if e164 and contact else ""
-        lines.append(
+        sheet_rows.append(
             SheetRow(
-                n=row.n,
-                code=line_code(round_id, row.n),
+                n=line.n,
+                code=line_code(round_id, line.n),
                 contact_id=contact.id if contact else None,
                 name=contact.name if contact else "",
                 birth_year=contact.birth_year if contact else None,
@@ -211,18 +218,18 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
                 if contact
                 else "",
                 phone=number,
-                row=row,
+                row=line,
                 outcome=result.outcome if result else None,
                 visited_at=result.visited_at if result else None,
                 answer=recipient.answer,
                 answered_at=recipient.answered_at,
             )
         )
-    return lines
+    return sheet_rows
 
 
 def record_print(session: Session, round_id: int, *, numbers: int, user: User, now: datetime) -> None:
-    """Somebody has printed a sheet, with so many full numbers."""
+    """Record that a sheet was printed with so many full numbers."""
     audit.record(
         session,
         actor_id=user.id,
@@ -234,7 +241,7 @@ def record_print(session: Session, round_id: int, *, numbers: int, user: User, n
 
 
 def standing_results(session: Session, round_id: int) -> dict[int, VisitResult]:
-    """By line: the last result that is not undone."""
+    """Return the last result that is not undone, by line id."""
     rows = session.scalars(
         select(VisitResult)
         .join(VisitLine, VisitLine.id == VisitResult.line_id)
@@ -245,19 +252,21 @@ def standing_results(session: Session, round_id: int) -> dict[int, VisitResult]:
 
 
 def _owner(session: Session, list_id: int | None, campaign: Campaign, user: User) -> int:
-    """Whose sheet it is: the list's organisation, else the officer's own, else that of the campaign."""
-    of_list = session.get(ContactList, list_id) if list_id else None
-    found = of_list.organisation_id if of_list else user.organisation_id or campaign.organisation_id
-    if found is None:
-        found = session.scalar(select(Organisation.id).order_by(Organisation.id).limit(1))
-    if found is None:
+    """Return the organisation of a sheet: the list's, else the user's, else that of the campaign."""
+    contact_list = session.get(ContactList, list_id) if list_id else None
+    organisation_id = (
+        contact_list.organisation_id if contact_list else user.organisation_id or campaign.organisation_id
+    )
+    if organisation_id is None:
+        organisation_id = session.scalar(select(Organisation.id).order_by(Organisation.id).limit(1))
+    if organisation_id is None:
         raise BadInput("Chưa có tổ chức nào. Hãy tạo tổ chức trước.")
-    return found
+    return organisation_id
 
 
 def _sheets(session: Session, query: object) -> list[SheetView]:
-    rounds = list(session.scalars(query))  # type: ignore[call-overload]
-    ids = [each.id for each in rounds]
+    sheets = list(session.scalars(query))  # type: ignore[call-overload]
+    ids = [sheet.id for sheet in sheets]
     totals: dict[int, int] = dict(
         session.execute(
             select(VisitLine.round_id, func.count())
@@ -285,19 +294,19 @@ def _sheets(session: Session, query: object) -> list[SheetView]:
     campaigns = {row.id: row for row in session.execute(select(Campaign.id, Campaign.name, Campaign.kind))}
     owners = dict(session.execute(select(Organisation.id, Organisation.name)).all())
     lists = dict(session.execute(select(ContactList.id, ContactList.name)).all())
-    sheets = []
-    for each in rounds:
-        area = session.get(Area, each.area_code) if each.area_code else None
-        place = [each.village, area.full_name if area else "", lists.get(each.list_id or 0, "")]
-        sheets.append(
+    views = []
+    for sheet in sheets:
+        area = session.get(Area, sheet.area_code) if sheet.area_code else None
+        place = [sheet.village, area.full_name if area else "", lists.get(sheet.list_id or 0, "")]
+        views.append(
             SheetView(
-                each,
-                campaigns[each.campaign_id].name,
-                campaigns[each.campaign_id].kind,
-                owners.get(each.organisation_id, ""),
+                sheet,
+                campaigns[sheet.campaign_id].name,
+                campaigns[sheet.campaign_id].kind,
+                owners.get(sheet.organisation_id, ""),
                 ", ".join(filter(None, place)),
-                totals.get(each.id, 0),
-                done.get(each.id, 0),
+                totals.get(sheet.id, 0),
+                done.get(sheet.id, 0),
             )
         )
-    return sheets
+    return views
