@@ -1,26 +1,16 @@
-"""A gateway for training, tests and trials: Twilio's REST API in front, training phones behind.
+"""SMS gateway simulator for training, tests and trials: Twilio's REST API, with training phones.
 
-A process of its own (`python -m simulator`, docs/simulator.md); the rest of the project
-talks to it exactly as to Twilio. Only tests import from here: `running.running_simulator`.
-Nothing ever leaves this machine.
+It runs as its own process (`python -m simulator`, docs/simulator.md); the rest of the project uses it exactly as Twilio.
+Only tests import from here: `testing.running_simulator`. Nothing is ever sent to another machine.
 
-controls/   how the gateway misbehaves and how residents answer: settings and chance
-exchange/   the messages, how they travel, their callbacks, the journal
-residents/  who answers by themselves
-world.py    all of it put together; above it
-api/        Twilio's face: create, fetch, list, its errors
-endpoints   ledger, counts and settings for scripts
-pages/      the training phones and the control page, in Vietnamese
-
-Twilio's REST API as a client sees it.
-
-The settings that can be turned while the simulator runs. Imports nothing from its neighbours.
-
-The messages and how they travel: records, carrier, callbacks, journal.
-
-The training phones and the control page.
-
-Residents who answer by themselves, and the links they press.
+settings        faults of the gateway and habits of residents, adjustable while it runs
+messages        the messages, their store and the journal on disk
+callbacks       signed POSTs to the system under test, and counters
+network         delivery of messages, status reports, opt-outs
+residents       automatic answers
+simulation      all of these, put together
+twilio_api      Twilio's REST API: create, fetch, list
+request_checks  Twilio's checks and errors
+pages           the training phones and the control page, in Vietnamese
+server          the web application, with endpoints for scripts
 """
-
-from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m simulator`: the training gateway as a process of its own."""
+"""Command line of the gateway simulator: `python -m simulator`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from simulator.callbacks import is_this_machine
 from simulator.server import create_app
 from simulator.simulation import Options, Simulation
 
-# The same development values as the project's settings; a process of its own reads its own variables.
+# The same development values as in the project's settings, which this process does not import.
 ACCOUNT_SID = "AC" + "0" * 32
 AUTH_TOKEN = "simulator"  # noqa: S105 - opens nothing but this training gateway
 
 
 def main() -> int:
+    """Run the simulator until SIGINT or SIGTERM. Returns the exit code."""
     args = _read_arguments()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     options = Options(
@@ -47,13 +48,13 @@ async def _serve(options: Options, *, host: str, port: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    # A silenced request may sleep for long; it does not hold up the end.
+    # A request that is never answered may sleep for long; it must not delay the end.
     runner = web.AppRunner(create_app(Simulation(options)), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port, backlog=1024)
         await site.start()
-        # Whoever started this process with port 0 reads the port here.
+        # The parent process reads the port here, if it asked for port 0.
         print(f"Simulator ready on http://{host}:{runner.addresses[0][1]}", flush=True)
         await stop.wait()
     finally:

@@ -1,21 +1,13 @@
-"""Signed callbacks, where they may go, counters.
-
-Signed form POSTs to the system under test: a few at a time, repeated until they arrive.
+"""Signed form POSTs to the system under test, and the counters of the simulator.
 
 A receiver that cannot be reached or answers 5xx gets the same POST again, for about two and a half
-minutes, so that a restart of it loses nothing. Any other refusal is final.
+minutes, so that nothing is lost when it restarts. Any other error is final.
 
-Where a POST may go: this machine and nothing else.
+POSTs go to this machine only. The system under test may have a public URL (`--public-url`): such a URL is signed as
+written and sent to the local port, as a reverse proxy would do.
 
-The system under test may be known by a public address (`--public-url`). Such an address is signed as
-written and carried to the local port, as a reverse proxy in front of it would do.
-
-Twilio's webhook signature, written from its public description.
-
-Source: Twilio, "Validating requests": the URL, then every parameter name and value in the order of the
+Source of the signature: Twilio, "Validating requests": the URL, then every parameter name and value in the order of the
 names, HMAC-SHA1 under the auth token, base64.
-
-What happened since the start or the last reset, as counts.
 """
 
 from __future__ import annotations
@@ -39,12 +31,12 @@ from yarl import URL
 log = logging.getLogger(__name__)
 WORKERS = 48
 TIMEOUT_S = 15.0  # Twilio's own limit for a webhook
-# Waits before each repetition, in seconds; the sum outlasts a restart of the receiver several times.
+# Seconds before each repetition; the sum is several times as long as a restart of the receiver.
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, *(10.0,) * 14)
 
 
 class PostPurpose(StrEnum):
-    """Why the simulator posts to the system under test."""
+    """Purpose of a POST to the system under test."""
 
     CALLBACK = "callbacks"
     INBOUND = "inbound"
@@ -53,26 +45,27 @@ class PostPurpose(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class Post:
-    """One POST. `finished(True)` once it was taken, `finished(False)` when given up."""
+    """One POST. `finished` is called with True once it was accepted, with False when given up."""
 
-    errand: PostPurpose
+    purpose: PostPurpose
     url: str
     params: Mapping[str, str]
     finished: Callable[[bool], None]
     tries: int = 0
-    era: int = 0
+    generation: int = 0
 
     @property
     def is_signed(self) -> bool:
-        return self.errand is not PostPurpose.LINK
+        return self.purpose is not PostPurpose.LINK
 
-    def was_taken(self, status: int) -> bool:
+    def was_accepted(self, status: int) -> bool:
+        """Check whether a response with this status means that the POST was accepted."""
         # The answer page redirects after it stored an answer; a webhook that redirects stored nothing.
-        return status < (400 if self.errand is PostPurpose.LINK else 300)
+        return status < (400 if self.purpose is PostPurpose.LINK else 300)
 
 
 class Poster:
-    """Create and start it inside the event loop."""
+    """Sender of POSTs, a few at a time. Create and start it inside the event loop."""
 
     def __init__(self, counters: Counters, *, auth_token: str, public_url: str) -> None:
         self._counters = counters
@@ -80,9 +73,9 @@ class Poster:
         self._public_url = public_url
         self._queue: asyncio.Queue[Post] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
-        self._era = 0
+        self._generation = 0
         self._session: aiohttp.ClientSession | None = None
-        self.local_url = ""  # where the public address is carried to; set with the inbound address
+        self.local_url = ""  # receives what is meant for the public URL; set with the inbound URL
 
     async def start(self) -> None:
         self._session = aiohttp.ClientSession(
@@ -101,20 +94,21 @@ class Poster:
             await self._session.close()
 
     def forget(self) -> None:
-        """Drop everything that waits; what is under way is finished unheard."""
-        self._era += 1
+        """Drop all waiting POSTs; the results of those being sent are ignored."""
+        self._generation += 1
         while not self._queue.empty():
             self._queue.get_nowait()
 
     def post(self, post: Post, *, after_s: float = 0.0) -> None:
-        post.era = self._era
-        self._counters.posts[post.errand].pending += 1
+        """Queue a POST, to be sent after `after_s` seconds."""
+        post.generation = self._generation
+        self._counters.posts[post.purpose].pending += 1
         self._put(post, after_s)
 
     def _put(self, post: Post, after_s: float) -> None:
         if after_s > 0:
             asyncio.get_running_loop().call_later(after_s, self._put, post, 0.0)
-        elif post.era == self._era:
+        elif post.generation == self._generation:
             self._queue.put_nowait(post)
 
     async def _work(self, session: aiohttp.ClientSession) -> None:
@@ -123,43 +117,43 @@ class Poster:
             try:
                 await self._deliver(session, post)
             except Exception:
-                log.exception("a %s POST broke", post.errand)
+                log.exception("a %s POST broke", post.purpose)
 
     async def _deliver(self, session: aiohttp.ClientSession, post: Post) -> None:
         status = await self._send(session, post)
-        if post.era != self._era:
+        if post.generation != self._generation:
             return
-        counts = self._counters.posts[post.errand]
+        counts = self._counters.posts[post.purpose]
         if status is not None and (status == 0 or status >= 500) and post.tries < len(BACKOFF_S):
             counts.retried += 1
             post.tries += 1
             self._put(post, BACKOFF_S[post.tries - 1])
             return
         counts.pending -= 1
-        taken = status is not None and status > 0 and post.was_taken(status)
+        accepted = status is not None and status > 0 and post.was_accepted(status)
         if status is None:
             counts.refused += 1
-        elif taken:
+        elif accepted:
             counts.sent += 1
         else:
             counts.failed += 1
-            log.warning("gave up a %s POST after %d tries: HTTP %d", post.errand, post.tries + 1, status)
-        post.finished(taken)
+            log.warning("gave up a %s POST after %d tries: HTTP %d", post.purpose, post.tries + 1, status)
+        post.finished(accepted)
 
     async def _send(self, session: aiohttp.ClientSession, post: Post) -> int | None:
-        """The HTTP status; 0 when nobody answered; None when the address is not on this machine."""
+        """Return the HTTP status; 0 without an answer; None if the URL is not on this machine."""
         try:
-            way = find_way(post.url, public_url=self._public_url, local_url=self.local_url)
+            destination = find_way(post.url, public_url=self._public_url, local_url=self.local_url)
         except NotThisMachine as error:
-            log.warning("refused a %s POST to %s: only this machine is ever called", post.errand, error)
+            log.warning("refused a %s POST to %s: only this machine is ever called", post.purpose, error)
             return None
-        headers = {"Content-Type": "application/x-www-form-urlencoded", **way.headers}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **destination.headers}
         if post.is_signed:
             headers["X-Twilio-Signature"] = sign(post.url, post.params, auth_token=self._auth_token)
             headers["User-Agent"] = "TwilioProxy/1.1"
         try:
             async with session.post(
-                URL(way.url, encoded=True),
+                URL(destination.url, encoded=True),
                 data=urlencode(post.params).encode("ascii"),
                 headers=headers,
                 allow_redirects=False,
@@ -168,22 +162,24 @@ class Poster:
         except (aiohttp.ClientError, TimeoutError, OSError):
             return 0
         except ValueError:
-            log.warning("refused a %s POST: its address is none", post.errand)
+            log.warning("refused a %s POST: its address is none", post.purpose)
             return None
 
 
 class NotThisMachine(Exception):
-    """The address lies on another machine, or is none; `str()` is its host."""
+    """URL of another machine, or invalid; `str()` is its host."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    url: str  # where the bytes go
+    """URL to which a POST is really sent, with additional headers."""
+
+    url: str
     headers: Mapping[str, str]
 
 
 def is_this_machine(url: str) -> bool:
-    """Whether `url` is http(s) on the loopback interface; names other than localhost never are."""
+    """Check for an http(s) URL on the loopback interface; of host names, only localhost counts."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -195,30 +191,30 @@ def is_this_machine(url: str) -> bool:
 
 
 def find_way(url: str, *, public_url: str, local_url: str) -> Destination:
-    """Where to post what is meant for `url`. Raises NotThisMachine."""
+    """Return the destination on this machine for `url`. Raises NotThisMachine."""
     if is_this_machine(url):
         return Destination(url, {})
     try:
-        public, known = urlsplit(url), urlsplit(public_url)
+        target, public = urlsplit(url), urlsplit(public_url)
     except ValueError as error:
         raise NotThisMachine("?") from error
-    if public_url and _origin(public) == _origin(known) and is_this_machine(local_url):
+    if public_url and _origin(target) == _origin(public) and is_this_machine(local_url):
         local = urlsplit(local_url)
-        way = public._replace(scheme=local.scheme, netloc=local.netloc)
+        local_target = target._replace(scheme=local.scheme, netloc=local.netloc)
         return Destination(
-            way.geturl(),
+            local_target.geturl(),
             {
-                "Host": public.netloc,
-                "X-Forwarded-Host": public.netloc,
-                "X-Forwarded-Proto": public.scheme,
+                "Host": target.netloc,
+                "X-Forwarded-Host": target.netloc,
+                "X-Forwarded-Proto": target.scheme,
                 "X-Forwarded-For": "127.0.0.1",
             },
         )
-    raise NotThisMachine(public.hostname or "?")
+    raise NotThisMachine(target.hostname or "?")
 
 
 def show_as_public(url: str, *, public_url: str) -> str:
-    """The address by which the outside would call the local `url`."""
+    """Return the public form of a local URL."""
     if not public_url:
         return url
     public = urlsplit(public_url)
@@ -230,7 +226,7 @@ def _origin(parts: SplitResult) -> tuple[str, str]:
 
 
 def sign(url: str, params: Mapping[str, str], *, auth_token: str) -> str:
-    """The X-Twilio-Signature of a form POST of `params` to `url`."""
+    """Return the X-Twilio-Signature of a form POST of `params` to `url`."""
     text = url + "".join(name + params[name] for name in sorted(params))
     digest = hmac.new(auth_token.encode(), text.encode(), hashlib.sha1).digest()
     return base64.b64encode(digest).decode("ascii")
@@ -238,16 +234,21 @@ def sign(url: str, params: Mapping[str, str], *, auth_token: str) -> str:
 
 @dataclass(slots=True)
 class Posts:
+    """Counts of POSTs for one purpose."""
+
     sent: int = 0
     failed: int = 0
     pending: int = 0
-    refused: int = 0  # aimed at another machine
+    refused: int = 0  # URLs of other machines
     retried: int = 0
 
 
 @dataclass(slots=True)
 class Counters:
-    """`requests` are all under Twilio's API; `accepted` were taken, whatever answer followed."""
+    """Counts since the start or the last reset.
+
+    `requests` are all those of Twilio's API; `accepted` messages were stored, whatever response followed.
+    """
 
     requests: int = 0
     accepted: int = 0
@@ -261,20 +262,20 @@ class Counters:
     in_flight: int = 0
     max_in_flight: int = 0
     posts: dict[PostPurpose, Posts] = field(
-        default_factory=lambda: {errand: Posts() for errand in PostPurpose}
+        default_factory=lambda: {purpose: Posts() for purpose in PostPurpose}
     )
 
     def clear(self) -> None:
-        """Count from nought; requests that are under way stay counted as such."""
+        """Reset the counts; requests in flight stay counted as such."""
         fresh = Counters(in_flight=self.in_flight, max_in_flight=self.in_flight)
         for item in fields(self):
             setattr(self, item.name, getattr(fresh, item.name))
 
     def as_json(self) -> dict[str, Any]:
-        """Flat: `callbacks_sent`, `inbound_pending` and so on; rejected by Twilio's code."""
+        """Return flat counts: `callbacks_sent`, `inbound_pending` and so on; `rejected` by Twilio's code."""
         counts = asdict(self)
         del counts["posts"]
         counts["rejected"] = {str(code): number for code, number in sorted(self.rejected.items())}
-        for errand, posts in self.posts.items():
-            counts |= {f"{errand}_{name}": number for name, number in asdict(posts).items()}
+        for purpose, posts in self.posts.items():
+            counts |= {f"{purpose}_{name}": number for name, number in asdict(posts).items()}
         return counts

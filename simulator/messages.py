@@ -1,15 +1,11 @@
-"""Messages: record, store, journal on disk.
+"""Messages of the simulator: one SMS, the store in memory, and the journal on disk.
 
-One SMS, outbound or inbound, and its two written forms: Twilio's JSON and a line of the journal.
+The store holds at most `keep` messages; beyond that the oldest are deleted, a tenth at a time, and indexes keep
+counting.
 
-Every message the simulator holds in memory, found by id, by phone or in order.
-
-Bounded: past `keep` messages the oldest are forgotten, a tenth at a time; indexes keep counting.
-
-The append-only record on disk (`--data DIR`): JSON lines, read back at the next start.
-
-Buffered, and handed to the system a few times a second; never synced, as a training gateway may lose
-the last moments of a power cut. Kinds of line: `accepted`, `received`, `ended`, `answered`.
+The journal (`--data DIR`) is an append-only file of JSON lines, read again at the next start. It is buffered and flushed
+a few times a second; never synced, as a training gateway may lose the last moments before a power cut. Kinds of line:
+`accepted`, `received`, `ended`, `answered`.
 """
 
 from __future__ import annotations
@@ -29,7 +25,7 @@ from typing import IO, Any
 API_VERSION = "2010-04-01"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# What a segment costs here: about 350 đồng.
+# Price of a segment here: about 350 đồng.
 PRICE_USD = 0.0151
 # Source: Twilio's error dictionary.
 ERROR_MESSAGES = {
@@ -42,14 +38,16 @@ ERROR_MESSAGES = {
 
 
 class Direction(StrEnum):
+    """Direction of a message, as in Twilio's API."""
+
     OUTBOUND = "outbound-api"
     INBOUND = "inbound"
 
 
 class Status(StrEnum):
-    """The part of Twilio's statuses that an SMS goes through here."""
+    """Status of a message: those of Twilio's statuses that are used here."""
 
-    ACCEPTED = "accepted"  # a messaging service has it and has not picked a sender yet
+    ACCEPTED = "accepted"  # by a messaging service that has not chosen a sender yet
     QUEUED = "queued"
     SENT = "sent"
     DELIVERED = "delivered"
@@ -63,7 +61,10 @@ FINAL = frozenset({Status.DELIVERED, Status.UNDELIVERED, Status.FAILED, Status.R
 
 @dataclass(slots=True, eq=False)
 class Sms:
-    """Times are epoch seconds. `seq` counts all messages, `ledger_index` the accepted outbound ones."""
+    """SMS, outbound or inbound.
+
+    Times are epoch seconds. `seq` counts all messages, `ledger_index` the accepted outbound ones.
+    """
 
     sid: str
     account_sid: str
@@ -79,30 +80,30 @@ class Sms:
     service_sid: str | None = None
     status_callback: str | None = None
     error_code: int | None = None
-    is_reported: bool = False  # its final status reached the receiver, or nobody wanted it
+    is_reported: bool = False  # its final status reached the receiver, or no callback was requested
     answered_by_link: str | None = None
     seq: int = -1
     ledger_index: int = -1
 
     @property
     def resident(self) -> str:
-        """The number of the training phone on this message's other end."""
+        """Number of the training phone that receives or sends this message."""
         return self.to if self.direction is Direction.OUTBOUND else (self.from_ or "")
 
 
 def mint_sid() -> str:
-    """SM and 32 hexadecimal digits."""
+    """Return a new sid: SM and 32 hexadecimal digits."""
     return "SM" + os.urandom(16).hex()
 
 
 def rfc2822(epoch: float | None) -> str | None:
-    """Twilio's form of a time, in whole seconds of UTC."""
+    """Return a time in Twilio's format, in whole seconds of UTC."""
     return None if epoch is None else _rfc2822(int(epoch))
 
 
 @lru_cache(maxsize=4096)
 def _rfc2822(second: int) -> str:
-    # By hand: strftime would follow the machine's language.
+    # Not by strftime, which depends on the machine's locale.
     t = time.gmtime(second)
     return (
         f"{_DAYS[t.tm_wday]}, {t.tm_mday:02d} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04d} "
@@ -111,7 +112,7 @@ def _rfc2822(second: int) -> str:
 
 
 def to_twilio(sms: Sms) -> dict[str, Any]:
-    """The Message resource of Twilio's REST API."""
+    """Return the Message resource of Twilio's REST API."""
     uri = f"/{API_VERSION}/Accounts/{sms.account_sid}/Messages/{sms.sid}"
     return {
         "sid": sms.sid,
@@ -138,14 +139,14 @@ def to_twilio(sms: Sms) -> dict[str, Any]:
 
 
 def _price(sms: Sms) -> str | None:
-    """As Twilio's: negative, and not there until the message has come to its end."""
+    """Return the price as Twilio does: negative, and None until the message has its final status."""
     if sms.status not in (Status.DELIVERED, Status.UNDELIVERED):
         return None
     return f"{-PRICE_USD * sms.num_segments:.5f}"
 
 
 def to_ledger(sms: Sms) -> dict[str, Any]:
-    """The line of the ledger that proves what was accepted, under Twilio's parameter names."""
+    """Return the ledger entry of an accepted message, with Twilio's parameter names."""
     return {
         "index": sms.ledger_index,
         "sid": sms.sid,
@@ -165,11 +166,11 @@ def to_ledger(sms: Sms) -> dict[str, Any]:
 
 @dataclass(slots=True, eq=False)
 class TrainingPhone:
-    """A training phone: its number and conversation, oldest first."""
+    """Training phone: its number and conversation, oldest first."""
 
     number: str
     entries: list[Sms] = field(default_factory=list)
-    version: int = 0  # rises with every change a page would show
+    version: int = 0  # increases with every change visible on a page
     last_answer: str | None = None  # the label of its latest automatic answer
     last_answer_at: float = 0.0
     draws: int = 0
@@ -180,7 +181,7 @@ class TrainingPhone:
 
 
 class Store:
-    """Everything accepted and received."""
+    """All messages accepted and received, found by sid, by phone or in order."""
 
     def __init__(self, *, keep: int) -> None:
         self._keep = keep
@@ -190,7 +191,7 @@ class Store:
         self.everything: list[Sms] = []
         self.ledger: list[Sms] = []
         self.by_sid: dict[str, Sms] = {}
-        self.phones: dict[str, TrainingPhone] = {}  # the latest one active stands last
+        self.phones: dict[str, TrainingPhone] = {}  # the most recently active one is last
         self.senders: set[str] = set()
         self.opted_out: set[str] = set()
         self.forgotten = 0
@@ -211,18 +212,18 @@ class Store:
         phone = self.phones.pop(sms.resident, None) or TrainingPhone(sms.resident)
         self.phones[sms.resident] = phone
         phone.entries.append(sms)
-        self._changed(phone)
+        self._mark_changed(phone)
         if len(self.everything) > self._keep:
-            self._forget(len(self.everything) - self._keep + self._keep // 10)
+            self._delete_oldest(len(self.everything) - self._keep + self._keep // 10)
 
     def touch(self, sms: Sms) -> None:
-        """Say that a message's status or answer changed, so that pages are drawn anew."""
+        """Mark a message as changed, so that pages are rendered again."""
         phone = self.phones.get(sms.resident)
         if phone is not None:
-            self._changed(phone)
+            self._mark_changed(phone)
 
     def newest_first(self, *, to: str | None, from_: str | None, before_seq: int | None) -> Iterator[Sms]:
-        """Candidates for a list filtered by `to` and `from_`; the caller still applies its filters."""
+        """Return candidates for a list by `to` and `from_`; the caller still applies its filters."""
         entries = self._narrowest(to, from_)
         if entries is self.everything and before_seq is not None:
             stop = max(0, min(before_seq - self.forgotten, len(entries)))
@@ -230,17 +231,17 @@ class Store:
         return (sms for sms in reversed(entries) if before_seq is None or sms.seq < before_seq)
 
     def oldest_first(self, *, to: str | None, from_: str | None, after_seq: int) -> Iterable[Sms]:
-        """The same, in the other direction, of what is newer than `after_seq`."""
+        """Return the same in the other direction, newer than `after_seq`."""
         return (sms for sms in self._narrowest(to, from_) if sms.seq > after_seq)
 
     def find_phones(self, needle: str) -> Iterator[TrainingPhone]:
-        """Phones whose number holds the digits of `needle`, latest active first; all if it has none."""
+        """Return phones with the digits of `needle` in their number, recently active first; all if none."""
         digits = "".join(char for char in needle if char.isdigit())
-        return (phone for phone in reversed(self.phones.values()) if _holds(phone.number, digits))
+        return (phone for phone in reversed(self.phones.values()) if _contains(phone.number, digits))
 
     def _narrowest(self, to: str | None, from_: str | None) -> list[Sms]:
-        # The list is asked for one number at a time by a sender that lost an answer: it must not
-        # cost a walk over everything, above all when that number never got a message.
+        # A sender that missed a response lists the messages of one number at a time. That must not cost a
+        # scan of all messages, above all if the number never received one.
         for number in (to, from_):
             if number and number in self.phones:
                 return self.phones[number].entries
@@ -248,11 +249,11 @@ class Store:
                 return []
         return self.everything
 
-    def _changed(self, phone: TrainingPhone) -> None:
+    def _mark_changed(self, phone: TrainingPhone) -> None:
         phone.version += 1
         self.version += 1
 
-    def _forget(self, count: int) -> None:
+    def _delete_oldest(self, count: int) -> None:
         oldest, self.everything = self.everything[:count], self.everything[count:]
         self.forgotten += count
         outbound = sum(sms.direction is Direction.OUTBOUND for sms in oldest)
@@ -267,25 +268,25 @@ class Store:
                 del self.phones[number]
 
 
-def _holds(number: str, digits: str) -> bool:
+def _contains(number: str, digits: str) -> bool:
     return digits in number or digits in "0" + number.removeprefix("+84")
 
 
 log = logging.getLogger(__name__)
 FLUSH_S = 0.2
-_NOT_KEPT = {"seq", "ledger_index"}
-_KEPT = tuple(item.name for item in fields(Sms) if item.name not in _NOT_KEPT)
+_NOT_STORED = {"seq", "ledger_index"}
+_STORED = tuple(item.name for item in fields(Sms) if item.name not in _NOT_STORED)
 
 
 class Journal:
-    """Without a directory it writes nothing."""
+    """Journal on disk. Without a directory it writes nothing."""
 
     def __init__(self, directory: Path | None) -> None:
         self._path = directory / "messages.jsonl" if directory else None
         self._file: IO[bytes] | None = None
 
     def load(self, store: Store) -> None:
-        """Read everything back into `store` and open the file for appending.
+        """Read all lines into `store` and open the file for appending.
 
         A line cut short by a crash is dropped. Raises OSError when the directory cannot be used.
         """
@@ -305,6 +306,7 @@ class Journal:
             self._file.close()
 
     async def keep_flushing(self) -> None:
+        """Flush the file every FLUSH_S seconds, until cancelled."""
         while True:
             await asyncio.sleep(FLUSH_S)
             if self._file:
@@ -313,10 +315,10 @@ class Journal:
     def write_message(self, sms: Sms) -> None:
         if self._file:
             kind = "accepted" if sms.direction is Direction.OUTBOUND else "received"
-            self._write({"kind": kind, **{name: getattr(sms, name) for name in _KEPT}})
+            self._write({"kind": kind, **{name: getattr(sms, name) for name in _STORED}})
 
     def write_end(self, sms: Sms) -> None:
-        """The message reached its final status and whoever wanted to know was told."""
+        """Record that a message has its final status, and that its callback was answered."""
         if self._file:
             end = {"status": sms.status, "sent": sms.sent, "updated": sms.updated, "from_": sms.from_}
             end |= {"error_code": sms.error_code, "num_segments": sms.num_segments}
@@ -354,7 +356,7 @@ def _apply(line: dict[str, Any], store: Store) -> None:
         return
     sms = store.by_sid.get(line.pop("sid", ""))
     if sms is None:
-        return  # forgotten: more messages than are kept
+        return  # deleted, as there were more messages than `keep`
     if kind == "ended":
         line["status"] = Status(line["status"])
         sms.is_reported = True

@@ -1,11 +1,7 @@
-"""Delivery, reports, opt-outs; billing of segments.
+"""Simulated network: delivery of messages, status callbacks, inbound SMS, opt-outs and billed segments.
 
-The network: carries an accepted message to its phone, reports on it, and brings answers back.
-
-How many segments the gateway bills, counted as a gateway counts: on its own, by units.
-
-Kept apart from `outreach.rules.segments` on purpose: that module predicts the bill, this one writes it.
-Source: 3GPP TS 23.038 (GSM 7-bit alphabet) and TS 23.040 (concatenation).
+Segments are counted independently of `outreach.rules.segments` on purpose: that module predicts the bill, this one
+makes it. Source: 3GPP TS 23.038 (GSM 7-bit alphabet) and TS 23.040 (concatenation).
 """
 
 from __future__ import annotations
@@ -20,7 +16,7 @@ from simulator.callbacks import Post, Poster, PostPurpose, show_as_public
 from simulator.messages import API_VERSION, FINAL, Direction, Journal, Sms, Status, Store, mint_sid
 from simulator.settings import CurrentSettings, fail_at_phone, fail_in_transit
 
-# The sender that a messaging service picks.
+# The sender that a messaging service chooses.
 SERVICE_NUMBER = "+84900000000"
 SHUFFLE_S = 3.0
 # Source: Twilio, "Support for opt-out keywords": the default English ones.
@@ -29,7 +25,7 @@ START_WORDS = frozenset({"START", "YES", "UNSTOP"})
 
 
 class Network:
-    """`on_arrival` is called with each message that reached its phone."""
+    """Simulated network. `on_arrival` is called with each message that reaches its phone."""
 
     def __init__(
         self,
@@ -47,31 +43,31 @@ class Network:
         self._journal = journal
         self._account_sid = account_sid
         self._public_url = public_url
-        self._era = 0
+        self._generation = 0
         self.on_arrival: Callable[[Sms], None] = lambda sms: None
 
     def forget(self) -> None:
-        """Nothing that is on its way arrives any more."""
-        self._era += 1
+        """Drop all messages and callbacks on their way."""
+        self._generation += 1
         self._poster.forget()
 
     def resume(self) -> None:
-        """Carry on with what a former process had accepted and not finished."""
+        """Continue with messages that a former process accepted and did not finish."""
         for sms in self._store.ledger:
             if not sms.is_reported:
-                self._later(0.0, self._leave, sms)
+                self._later(0.0, self._leave_gateway, sms)
         for sms in self._store.everything:
             if sms.direction is Direction.INBOUND and not sms.is_reported:
-                self._bring_in(sms, {})
+                self._post_inbound(sms, {})
 
     def carry(self, sms: Sms) -> None:
-        """Take a message: into the store and the journal, then on its way."""
+        """Store a message, write it to the journal, and start its delivery."""
         self._store.add(sms)
         self._journal.write_message(sms)
-        self._later(self._panel.faults.sent_after_s, self._leave, sms)
+        self._later(self._panel.faults.sent_after_s, self._leave_gateway, sms)
 
     def receive(self, number: str, body: str, *, to: str | None = None) -> Sms:
-        """A resident texts `body`; without `to` it answers whoever wrote to that phone last."""
+        """Send an SMS as a resident; without `to`, to the last sender of a message to that phone."""
         now = time.time()
         sms = Sms(
             sid=mint_sid(),
@@ -88,7 +84,7 @@ class Network:
         )
         self._store.add(sms)
         self._journal.write_message(sms)
-        self._bring_in(sms, self._obey_stop(number, body))
+        self._post_inbound(sms, self._apply_stop(number, body))
         return sms
 
     def _last_sender(self, number: str) -> str:
@@ -98,7 +94,7 @@ class Network:
                 return sms.from_
         return SERVICE_NUMBER
 
-    def _obey_stop(self, number: str, body: str) -> dict[str, str]:
+    def _apply_stop(self, number: str, body: str) -> dict[str, str]:
         word = body.strip().upper()
         if not self._panel.faults.gateway_stop:
             return {}
@@ -110,7 +106,7 @@ class Network:
             return {"OptOutType": "START"}
         return {}
 
-    def _bring_in(self, sms: Sms, extra: dict[str, str]) -> None:
+    def _post_inbound(self, sms: Sms, extra: dict[str, str]) -> None:
         if not self._panel.inbound_url:
             return
         params = {
@@ -125,19 +121,19 @@ class Network:
         }
         url = show_as_public(self._panel.inbound_url, public_url=self._public_url)
         self._poster.post(
-            Post(PostPurpose.INBOUND, url, params, finished=lambda taken: self._end(sms, taken))
+            Post(PostPurpose.INBOUND, url, params, finished=lambda accepted: self._end(sms, accepted))
         )
 
     def _later(self, delay_s: float, step: Callable[[Sms], None], sms: Sms) -> None:
-        era = self._era
+        generation = self._generation
 
         def run() -> None:
-            if era == self._era:
+            if generation == self._generation:
                 step(sms)
 
         asyncio.get_running_loop().call_later(max(0.0, delay_s), run)
 
-    def _leave(self, sms: Sms) -> None:
+    def _leave_gateway(self, sms: Sms) -> None:
         code = fail_in_transit(self._panel.faults, self._chance("failed", sms))
         if code is not None:
             self._report(sms, Status.FAILED, code)
@@ -179,7 +175,7 @@ class Network:
                 PostPurpose.CALLBACK,
                 sms.status_callback,
                 params,
-                finished=lambda taken: self._end_if_final(sms, status),
+                finished=lambda accepted: self._end_if_final(sms, status),
             )
             self._poster.post(post, after_s=random.uniform(0, SHUFFLE_S) if faults.callbacks_shuffle else 0.0)  # noqa: S311
 
@@ -188,9 +184,9 @@ class Network:
             sms.is_reported = True
             self._journal.write_end(sms)
 
-    def _end(self, sms: Sms, taken: bool) -> None:
+    def _end(self, sms: Sms, accepted: bool) -> None:
         sms.is_reported = True
-        if not taken:
+        if not accepted:
             sms.status = Status.FAILED
         self._journal.write_end(sms)
         self._store.touch(sms)
@@ -218,16 +214,16 @@ _IS_ESCAPED = re.compile(f"[{re.escape(_ESCAPED)}]")
 
 
 def count_segments(body: str) -> int:
-    """Segments of `body`: GSM-7 160 or 153 units a part, UCS-2 70 or 67; an empty body is one."""
+    """Count the segments: GSM-7 160 or 153 units each, UCS-2 70 or 67; an empty body is one."""
     if _IS_GSM.fullmatch(body):
         widths = [2 if char in _ESCAPED else 1 for char in body] if _IS_ESCAPED.search(body) else None
-        return _fill(len(body), widths, single=160, part=153)
-    # A character outside the basic plane is two units, and they stay in one part.
+        return _count_parts(len(body), widths, single=160, part=153)
+    # A character outside the basic plane has two units, which stay in one part.
     widths = [2 if ord(char) > 0xFFFF else 1 for char in body] if max(body) > "\uffff" else None
-    return _fill(len(body), widths, single=70, part=67)
+    return _count_parts(len(body), widths, single=70, part=67)
 
 
-def _fill(length: int, widths: list[int] | None, *, single: int, part: int) -> int:
+def _count_parts(length: int, widths: list[int] | None, *, single: int, part: int) -> int:
     if widths is None:
         return 1 if length <= single else -(-length // part)
     if sum(widths) <= single:

@@ -1,10 +1,8 @@
-"""Training phones and control page.
+"""Pages of the simulator: the training phones and the control page.
 
-The training phones: the list, one phone with its conversation, and a resident's answer.
-
-The control page: how residents answer, how the gateway misbehaves, what is going on.
-
-Templates, the headers of every page, and how numbers and times are written for people.
+The training phones: their list, a phone with its conversation, and a resident's answer. The control page: habits of
+residents, faults of the gateway, and counts. Also here: templates, the headers of every page, formats of numbers and
+times.
 """
 
 from __future__ import annotations
@@ -37,28 +35,29 @@ from simulator.settings import (
 from simulator.simulation import Simulation
 
 ROWS = 50
-SHOWN_OF_CONVERSATION = 200
+CONVERSATION_LIMIT = 200
 QUICK_REPLIES = ("1", "2", "3", "4", "TC")
 
 
-def add_routes(app: web.Application, world: Simulation) -> None:
-    phones = _PhonePages(world)
+def add_routes(app: web.Application, simulation: Simulation) -> None:
+    """Add the pages and their static files."""
+    phones = _PhonePages(simulation)
     app.router.add_get("/", phones.show_list)
     app.router.add_get("/danh-sach", phones.refresh_list)
     app.router.add_get(r"/dien-thoai/{digits:[0-9]{6,15}}", phones.show_phone)
     app.router.add_get(r"/dien-thoai/{digits:[0-9]{6,15}}/tin", phones.refresh_phone)
     app.router.add_post(r"/dien-thoai/{digits:[0-9]{6,15}}", phones.answer)
-    ControlPage(world).add_routes(app)
+    ControlPage(simulation).add_routes(app)
     app.router.add_static("/static/", STATIC)
 
 
 class _PhonePages:
-    def __init__(self, world: Simulation) -> None:
-        self._world = world
-        self._store = world.store
-        # Versions of a former process must not look like ours.
-        self._born = f"{time.time():.3f}"
-        self._labels = {item.name: item.label for item in settings_of(world.panel.habits)}
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._store = simulation.store
+        # Versions of a former process must not equal those of this one.
+        self._started = f"{time.time():.3f}"
+        self._labels = {item.name: item.label for item in settings_of(simulation.panel.habits)}
 
     async def show_list(self, request: web.Request) -> web.Response:
         return show("phones.html", **self._list(request.query))
@@ -88,7 +87,7 @@ class _PhonePages:
             return self._phone_page(
                 request, problem=f"Tin dài {len(body)} ký tự, tối đa là {MAX_BODY}. Hãy rút ngắn lại."
             )
-        self._world.carrier.receive(phone.number, body)
+        self._simulation.network.receive(phone.number, body)
         raise web.HTTPSeeOther(request.path)
 
     def _find(self, request: web.Request) -> TrainingPhone:
@@ -118,10 +117,10 @@ class _PhonePages:
         search = query.get("so", "").strip()
         total = sum(1 for _ in self._store.find_phones(search))
         pages = max(1, -(-total // ROWS))
-        asked = query.get("trang", "1")
-        page = min(max(1, int(asked)), pages) if asked.isdecimal() and len(asked) < 9 else 1
-        found = self._store.find_phones(search)
-        rows = [self._row(phone) for phone in islice(found, (page - 1) * ROWS, page * ROWS)]
+        requested = query.get("trang", "1")
+        page = min(max(1, int(requested)), pages) if requested.isdecimal() and len(requested) < 9 else 1
+        phones = self._store.find_phones(search)
+        rows = [self._row(phone) for phone in islice(phones, (page - 1) * ROWS, page * ROWS)]
         return {
             "search": search,
             "page": page,
@@ -152,21 +151,21 @@ class _PhonePages:
         }
 
     def _bubbles(self, phone: TrainingPhone) -> list[dict[str, Any]]:
-        return [self._bubble(sms) for sms in phone.entries[-SHOWN_OF_CONVERSATION:]]
+        return [self._bubble(sms) for sms in phone.entries[-CONVERSATION_LIMIT:]]
 
     def _bubble(self, sms: Sms) -> dict[str, Any]:
         return {
             "sid": sms.sid,
             "is_own": sms.direction is Direction.INBOUND,
             "is_lost": sms.status in (Status.UNDELIVERED, Status.FAILED),
-            "pieces": list(split_links(sms.body, public_url=self._world.options.public_url)),
+            "pieces": list(split_links(sms.body, public_url=self._simulation.options.public_url)),
             "at": sms.created,
-            "state": describe_state(sms, is_wired=bool(self._world.panel.inbound_url)),
+            "state": describe_state(sms, is_wired=bool(self._simulation.panel.inbound_url)),
             "link_answer": self._labels.get(sms.answered_by_link or ""),
         }
 
     def _version(self, number: int) -> str:
-        return f"{self._born}-{number}"
+        return f"{self._started}-{number}"
 
 
 def _sender(phone: TrainingPhone) -> str:
@@ -177,14 +176,14 @@ def _sender(phone: TrainingPhone) -> str:
 
 
 def _as_mobile(search: str) -> str | None:
-    """The whole mobile number that was searched for, in E.164, or None."""
+    """Return the search as a mobile number in E.164, or None if it is no complete one."""
     digits = "".join(char for char in search if char.isdecimal())
     number = "+84" + digits[1:] if digits.startswith("0") else "+" + digits
     return number if MOBILE.fullmatch(number) else None
 
 
 ADDRESS = "/dieu-khien"
-# Which knobs stand together on the page: those that a trainer turns, and folded away those for technicians.
+# Groups of settings on the page: those for a trainer, and those for technicians, which are folded.
 Layout = tuple[tuple[str, tuple[str, ...]], ...]
 FAULT_GROUPS: Layout = (
     ("Đường tới máy", ("sent_after_s", "delivered_after_s", "rate_failed", "rate_undelivered")),
@@ -249,9 +248,11 @@ SAVED = {
 
 
 class ControlPage:
-    def __init__(self, world: Simulation) -> None:
-        self._world = world
-        self._panel = world.panel
+    """Control page: habits of residents, faults of the gateway, counts, and the reset."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._panel = simulation.panel
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_get(ADDRESS, self.show)
@@ -275,7 +276,7 @@ class ControlPage:
         try:
             self._panel.habits = change_habits(self._panel.habits, parse_changes(self._panel.habits, form))
         except InvalidSetting as error:
-            return self._page(problem=_explain(error, self._panel.habits), habits_typed=form)
+            return self._page(problem=_explain(error, self._panel.habits), habits_form=form)
         raise web.HTTPSeeOther(ADDRESS + "?da=cu-dan")
 
     async def save_faults(self, request: web.Request) -> web.StreamResponse:
@@ -286,14 +287,14 @@ class ControlPage:
         try:
             self._panel.set_faults(apply_changes(self._panel.faults, parse_changes(self._panel.faults, form)))
         except InvalidSetting as error:
-            return self._page(problem=_explain(error, self._panel.faults), faults_typed=form)
+            return self._page(problem=_explain(error, self._panel.faults), faults_form=form)
         raise web.HTTPSeeOther(ADDRESS + "?da=loi")
 
     async def wipe(self, request: web.Request) -> web.StreamResponse:
         form = await read_form(request)
         if not form.get("sure"):
             return self._page(problem="Chưa xóa gì. Hãy đánh dấu “Tôi chắc chắn” rồi bấm lại.")
-        self._world.reset()
+        self._simulation.reset()
         raise web.HTTPSeeOther(ADDRESS + "?da=xoa")
 
     def _page(
@@ -301,19 +302,19 @@ class ControlPage:
         *,
         notice: str = "",
         problem: str = "",
-        habits_typed: Mapping[str, str] | None = None,
-        faults_typed: Mapping[str, str] | None = None,
+        habits_form: Mapping[str, str] | None = None,
+        faults_form: Mapping[str, str] | None = None,
     ) -> web.Response:
         return show(
             "control.html",
             status=400 if problem else 200,
             notice=notice,
             problem=problem,
-            habits=_fields(self._panel.habits, HABIT_GROUPS, habits_typed),
-            technical_habits=_fields(self._panel.habits, TECHNICAL_HABITS, habits_typed),
-            faults=_fields(self._panel.faults, FAULT_GROUPS, faults_typed),
-            technical_faults=_fields(self._panel.faults, TECHNICAL_FAULTS, faults_typed),
-            is_technical=bool(faults_typed) or _differs(self._panel.faults, Faults(), TECHNICAL_FAULTS),
+            habits=_fields(self._panel.habits, HABIT_GROUPS, habits_form),
+            technical_habits=_fields(self._panel.habits, TECHNICAL_HABITS, habits_form),
+            faults=_fields(self._panel.faults, FAULT_GROUPS, faults_form),
+            technical_faults=_fields(self._panel.faults, TECHNICAL_FAULTS, faults_form),
+            is_technical=bool(faults_form) or _differs(self._panel.faults, Faults(), TECHNICAL_FAULTS),
             is_faulty=self._panel.faults != Faults(),
             is_talking=any(getattr(self._panel.habits, label) for label in LABELS),
             counts=self._counts(COUNTS),
@@ -321,26 +322,26 @@ class ControlPage:
         )
 
     def _counts(self, layout: tuple[tuple[str, str], ...]) -> list[tuple[str, int]]:
-        counts = self._world.count()
+        counts = self._simulation.count()
         return [(label, counts[name]) for name, label in layout]
 
 
-def _differs(group: Any, usual: Any, layout: Layout) -> bool:
-    return any(getattr(group, name) != getattr(usual, name) for _title, names in layout for name in names)
+def _differs(group: Any, default: Any, layout: Layout) -> bool:
+    return any(getattr(group, name) != getattr(default, name) for _title, names in layout for name in names)
 
 
-def _fields(group: Any, layout: Layout, typed: Mapping[str, str] | None) -> list[dict[str, Any]]:
+def _fields(group: Any, layout: Layout, form: Mapping[str, str] | None) -> list[dict[str, Any]]:
     known = {item.name: item for item in settings_of(group)}
     return [
         {
             "title": title,
             "rows": [
                 {
-                    "knob": known[name],
+                    "setting": known[name],
                     "unit": UNITS.get(known[name].kind, ""),
                     "is_flag": known[name].kind is SettingKind.FLAG,
-                    "value": typed.get(name, "")
-                    if typed is not None
+                    "value": form.get(name, "")
+                    if form is not None
                     else _write(known[name], getattr(group, name)),
                 }
                 for name in names
@@ -359,7 +360,7 @@ def _write(item: Setting, value: Any) -> str:
 
 
 def _explain(error: InvalidSetting, group: Any) -> str:
-    """The sentence for whoever filled in the form."""
+    """Return the error message for the form."""
     if error.name == "shares":
         return "Chưa lưu: tổng các tỉ lệ trả lời vượt quá 100%. Hãy giảm bớt một vài tỉ lệ."
     item = next(item for item in settings_of(group) if item.name == error.name)
@@ -367,26 +368,26 @@ def _explain(error: InvalidSetting, group: Any) -> str:
         return f"Chưa lưu: “{item.label}” không được nhỏ hơn “Trả lời sớm nhất sau”."
     factor = 100 if item.kind is SettingKind.SHARE else 1
     unit = "%" if item.kind is SettingKind.SHARE else f" {UNITS[item.kind]}".rstrip()
-    span = f"từ {item.low * factor:g} đến {item.high * factor:.16g}{unit}"
-    return f"Chưa lưu: “{item.label}” phải là số {span}."
+    bounds = f"từ {item.low * factor:g} đến {item.high * factor:.16g}{unit}"
+    return f"Chưa lưu: “{item.label}” phải là số {bounds}."
 
 
 _HERE = Path(__file__).resolve().parent
 STATIC = _HERE / "static"
-# Vietnam keeps one time without summer time, so a fixed offset is right.
+# Vietnam has one time zone without summer time, so a fixed offset is right.
 _VIETNAM = timezone(timedelta(hours=7))
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    # Not "no-referrer": with it browsers send `Origin: null`, and the guard would refuse our own forms.
+    # Not "no-referrer": browsers would then send `Origin: null`, and the guard would refuse our own forms.
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 
 
 def write_number(number: str) -> str:
-    """`+84905000123` as people write it, 0905 000 123; other numbers as they are."""
+    """Return `+84905000123` as 0905 000 123; other numbers as they are."""
     if number.startswith("+84") and len(number) == 12:
         local = "0" + number[3:]
         return f"{local[:4]} {local[4:7]} {local[7:]}"
@@ -394,21 +395,21 @@ def write_number(number: str) -> str:
 
 
 def write_time(epoch: float) -> str:
-    """Hour and minute in Vietnam, with the day when it is not today."""
+    """Return hour and minute in Vietnam, with the day if it is not today."""
     moment = datetime.fromtimestamp(epoch, _VIETNAM)
     is_today = moment.date() == datetime.now(_VIETNAM).date()
     return moment.strftime("%H:%M" if is_today else "%H:%M %d/%m")
 
 
 def write_count(number: int) -> str:
-    """Thousands with points, as in 5.000."""
+    """Return the number with points, as in 5.000."""
     return f"{number:,}".replace(",", ".")
 
 
 def describe_state(sms: Sms, *, is_wired: bool) -> str:
-    """What the resident, or the trainer beside them, should know about where this message is.
+    """Return the delivery state of a message, as shown to the resident or the trainer.
 
-    `is_wired`: residents' SMS have an address to go to.
+    `is_wired`: there is a URL to which residents' SMS are posted.
     """
     if sms.direction is Direction.OUTBOUND:
         if sms.status in (Status.UNDELIVERED, Status.FAILED):
@@ -432,11 +433,12 @@ _environment.filters |= {"number": write_number, "time": write_time, "count": wr
 
 
 def show(template: str, *, status: int = 200, version: str | None = None, **values: Any) -> web.Response:
-    """A page, or with `version` a part of one that the poll script puts in place."""
+    """Render a page, or with `version` a part of one that the poll script inserts."""
     text = _environment.get_template(template).render(**values)
     headers = _HEADERS if version is None else {**_HEADERS, "X-Version": version}
     return web.Response(text=text, status=status, content_type="text/html", headers=headers)
 
 
 def nothing_new() -> web.Response:
+    """Return 204: the part of the page has not changed."""
     return web.Response(status=204, headers=_HEADERS)

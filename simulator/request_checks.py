@@ -1,10 +1,7 @@
-"""Twilio's checks and errors.
+"""Twilio's checks of a message, in their order, and its errors.
 
-What Twilio checks before it takes a message, in the order it checks.
-
-Twilio's errors, in the two forms it writes them: its own JSON and RFC 9457's problem.
-
-Reading a form that anyone may have sent: bytes that are no UTF-8 become replacement characters.
+Errors have two forms: Twilio's own JSON and RFC 9457's problem. In forms, bytes that are not UTF-8 become replacement
+characters.
 """
 
 from __future__ import annotations
@@ -30,7 +27,7 @@ MAX_VALIDITY_S = 36_000
 
 
 def refuse(form: Mapping[str, str], *, opted_out: Container[str]) -> ApiError | None:
-    """Why Twilio would not take the message that `form` describes, or None."""
+    """Return the error with which Twilio would refuse the message in `form`, or None."""
     to = form.get("To", "")
     if not to:
         return NO_TO
@@ -68,6 +65,8 @@ def _refuse_options(form: Mapping[str, str]) -> ApiError | None:
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
+    """Error of Twilio's API: HTTP status, code and message."""
+
     status: int
     code: int
     message: str
@@ -134,7 +133,7 @@ def not_found(path: str) -> ApiError:
 
 
 async def read_form(request: web.Request) -> dict[str, str]:
-    """The fields of an urlencoded body; of a repeated field the last."""
+    """Return the fields of an urlencoded body; of a repeated field the last."""
     return parse_form(await request.read())
 
 

@@ -1,10 +1,6 @@
-"""Residents who answer by link or SMS.
+"""Simulated residents, who answer by link or SMS when a message reaches their phone.
 
-Residents who answer by themselves when a message reaches their phone.
-
-Links in a message: where they stand in the text, and the one a resident would press.
-
-What residents write back: invented, as people type on small keys.
+Also here: links in a message, and invented replies, written as people type on small keys.
 """
 
 from __future__ import annotations
@@ -18,34 +14,34 @@ from urllib.parse import urlsplit
 from simulator.callbacks import NotThisMachine, Post, Poster, PostPurpose, find_way
 from simulator.messages import Journal, Sms, Store, TrainingPhone
 from simulator.network import Network
-from simulator.settings import LAST_WORDS, LINK_ANSWERS, CurrentSettings, choose_label, roll
+from simulator.settings import FINAL_ANSWERS, LINK_ANSWERS, CurrentSettings, choose_label, roll
 
 
 class Residents:
-    """Give `consider` to the carrier as `on_arrival`."""
+    """Simulated residents. The network calls `consider` for each message that arrives."""
 
     def __init__(
         self,
         store: Store,
         *,
         panel: CurrentSettings,
-        carrier: Network,
+        network: Network,
         poster: Poster,
         journal: Journal,
         public_url: str,
     ) -> None:
         self._store = store
         self._panel = panel
-        self._carrier = carrier
+        self._network = network
         self._poster = poster
         self._journal = journal
         self._public_url = public_url
 
     def consider(self, sms: Sms) -> None:
-        """Decide whether and how the phone's owner answers this message, and when."""
+        """Decide whether, how and when the phone's owner answers this message."""
         habits = self._panel.habits
         phone = self._store.phones.get(sms.to)
-        if phone is None or not self._may_speak(phone):
+        if phone is None or not self._may_answer(phone):
             return
         phone.draws += 1
 
@@ -66,23 +62,23 @@ class Residents:
             if self._store.by_sid.get(sms.sid) is not sms:
                 return  # reset meanwhile
             if by_link and link is not None:
-                self._press(link, label, sms)
+                self._open_link(link, label, sms)
             else:
-                self._carrier.receive(sms.to, text, to=sms.from_)
+                self._network.receive(sms.to, text, to=sms.from_)
 
         asyncio.get_running_loop().call_later(wait, answer)
 
-    def _may_speak(self, phone: TrainingPhone) -> bool:
-        # Acknowledgements arrive here too: without this rule phone and system would talk for ever.
+    def _may_answer(self, phone: TrainingPhone) -> bool:
+        # Acknowledgements arrive here too: without this rule phone and system would answer each other for ever.
         if phone.last_answer is None:
             return True
-        if phone.last_answer in LAST_WORDS:
+        if phone.last_answer in FINAL_ANSWERS:
             return False
         return time.time() >= phone.last_answer_at + self._panel.habits.again_after_s
 
-    def _press(self, link: str, label: str, sms: Sms) -> None:
-        def finished(taken: bool) -> None:
-            if taken:
+    def _open_link(self, link: str, label: str, sms: Sms) -> None:
+        def finished(accepted: bool) -> None:
+            if accepted:
                 sms.answered_by_link = label
                 self._journal.write_answer(sms)
                 self._store.touch(sms)
@@ -90,31 +86,31 @@ class Residents:
         self._poster.post(Post(PostPurpose.LINK, link, {"answer": label}, finished=finished))
 
 
-# With a scheme any host is a link; without one only what names this machine or the public address,
-# as a sender may drop the scheme to save characters.
+# With a scheme any host is a link; without one only this machine or the public address, as a sender may
+# omit the scheme to save characters.
 _WITH_SCHEME = r"https?://[^\s<>\"]+"
 _LOCAL = r"(?:localhost|127\.0\.0\.1)(?::\d+)?/[^\s<>\"]+"
 _CLOSING = ".,;:!?)]}'"
 
 
 def split_links(text: str, *, public_url: str) -> Iterator[tuple[str, str | None]]:
-    """`text` in pieces, in order: each with the address it links to, or None for plain words."""
+    """Split `text` into pieces, in order, each with the URL it links to, or None for plain text."""
     host = urlsplit(public_url).netloc
     pattern = rf"{_WITH_SCHEME}|\b(?:{_LOCAL}" + (rf"|{re.escape(host)}/[^\s<>\"]+" if host else "") + ")"
-    done = 0
+    end_of_last = 0
     for match in re.finditer(pattern, text):
         shown = match.group().rstrip(_CLOSING)
         start, end = match.start(), match.start() + len(shown)
-        if start > done:
-            yield text[done:start], None
+        if start > end_of_last:
+            yield text[end_of_last:start], None
         yield shown, _complete(shown, public_url)
-        done = end
-    if done < len(text):
-        yield text[done:], None
+        end_of_last = end
+    if end_of_last < len(text):
+        yield text[end_of_last:], None
 
 
 def first_local_link(text: str, *, public_url: str) -> str | None:
-    """The first link that leads to this machine, directly or through the public address."""
+    """Return the first link to this machine, directly or by the public address, or None."""
     for _, link in split_links(text, public_url=public_url):
         if link is None:
             continue
@@ -203,6 +199,6 @@ REPLIES: dict[str, tuple[str, ...]] = {
 
 
 def choose_text(label: str, chance: float) -> str:
-    """One of the replies that mean `label`; `chance` lies in [0, 1)."""
+    """Return one of the replies that mean `label`; `chance` is in [0, 1)."""
     texts = REPLIES[label]
     return texts[int(chance * len(texts))]

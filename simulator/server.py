@@ -1,8 +1,6 @@
-"""Aiohttp app; endpoints for scripts.
+"""Web application of the simulator: Twilio's API, the pages, and endpoints for scripts.
 
-The web application: Twilio's API, the scripts' addresses and the pages, behind one guard.
-
-The simulator's own addresses for scripts: faults, residents, ledger, counts, a resident's SMS.
+The endpoints for scripts change faults and residents, send a resident's SMS, and return the ledger and counts.
 """
 
 from __future__ import annotations
@@ -26,28 +24,28 @@ from simulator.twilio_api import ROOT, TwilioApi
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def create_app(world: Simulation) -> web.Application:
-    """The application over `world`, which it starts and stops with itself."""
+def create_app(simulation: Simulation) -> web.Application:
+    """Return the application of a simulation, which it starts and stops with itself."""
     app = web.Application(middlewares=[_guard])
     api = TwilioApi(
-        world.store,
-        carrier=world.carrier,
-        panel=world.panel,
-        counters=world.counters,
-        account_sid=world.options.account_sid,
-        auth_token=world.options.auth_token,
+        simulation.store,
+        network=simulation.network,
+        panel=simulation.panel,
+        counters=simulation.counters,
+        account_sid=simulation.options.account_sid,
+        auth_token=simulation.options.auth_token,
     )
     api.add_routes(app)
-    add_routes(app, world)
-    pages.add_routes(app, world)
-    app.on_startup.append(lambda app: world.start())
-    app.on_cleanup.append(lambda app: world.stop())
+    add_routes(app, simulation)
+    pages.add_routes(app, simulation)
+    app.on_startup.append(lambda app: simulation.start())
+    app.on_cleanup.append(lambda app: simulation.stop())
     return app
 
 
 @web.middleware
 async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Pages of other sites may not press buttons here: there is no login that would stop them."""
+    """Refuse requests from pages of other sites, as there is no login that would stop them."""
     if request.method != "GET" and not request.path.startswith(ROOT):
         origin = request.headers.get("Origin")
         if origin is not None and urlsplit(origin).netloc != request.host:
@@ -55,11 +53,12 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     return await handler(request)
 
 
-LINES_AT_ONCE = 1000
+LEDGER_CHUNK = 1000
 
 
-def add_routes(app: web.Application, world: Simulation) -> None:
-    endpoints = _Endpoints(world)
+def add_routes(app: web.Application, simulation: Simulation) -> None:
+    """Add the endpoints for scripts."""
+    endpoints = _Endpoints(simulation)
     app.router.add_get("/_faults", endpoints.show_faults)
     app.router.add_post("/_faults", endpoints.change_faults)
     app.router.add_delete("/_faults", endpoints.reset_faults)
@@ -75,9 +74,9 @@ def add_routes(app: web.Application, world: Simulation) -> None:
 
 
 class _Endpoints:
-    def __init__(self, world: Simulation) -> None:
-        self._world = world
-        self._panel = world.panel
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._panel = simulation.panel
 
     async def show_faults(self, request: web.Request) -> web.Response:
         return web.json_response(dataclasses.asdict(self._panel.faults))
@@ -121,7 +120,7 @@ class _Endpoints:
             return _refuse(f"{next(iter(changes))}: unknown; known is inbound_url")
         if not isinstance(url, str) or (url and not is_this_machine(url)):
             return _refuse("inbound_url: must lie on this machine (127.0.0.1, localhost), or be empty")
-        self._world.set_inbound_url(url)
+        self._simulation.set_inbound_url(url)
         return await self.show_settings(request)
 
     async def write_as_resident(self, request: web.Request) -> web.Response:
@@ -131,8 +130,8 @@ class _Endpoints:
             return _refuse("from: must be a mobile number, +84 and nine digits")
         if not isinstance(body, str) or not (to is None or (isinstance(to, str) and SENDER.fullmatch(to))):
             return _refuse("body: must be a text; to: a number or a sender name")
-        # JSON can smuggle in half of a surrogate pair, which no page could write.
-        sms = self._world.carrier.receive(number, body.encode("utf-8", "replace").decode(), to=to)
+        # JSON may contain half of a surrogate pair, which no page could send.
+        sms = self._simulation.network.receive(number, body.encode("utf-8", "replace").decode(), to=to)
         return web.json_response({"sid": sms.sid, "to": sms.to}, status=201)
 
     async def write_ledger(self, request: web.Request) -> web.StreamResponse:
@@ -142,21 +141,21 @@ class _Endpoints:
             return _refuse("since: must be a whole number")
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson; charset=utf-8"})
         await response.prepare(request)
-        store = self._world.store
+        store = self._simulation.store
         rows = store.ledger[max(0, since - store.forgotten_ledger) :]
-        for start in range(0, len(rows), LINES_AT_ONCE):
+        for start in range(0, len(rows), LEDGER_CHUNK):
             lines = (
-                json.dumps(to_ledger(sms), ensure_ascii=False) for sms in rows[start : start + LINES_AT_ONCE]
+                json.dumps(to_ledger(sms), ensure_ascii=False) for sms in rows[start : start + LEDGER_CHUNK]
             )
             await response.write(("\n".join(lines) + "\n").encode())
         await response.write_eof()
         return response
 
     async def show_stats(self, request: web.Request) -> web.Response:
-        return web.json_response(self._world.count())
+        return web.json_response(self._simulation.count())
 
     async def reset(self, request: web.Request) -> web.Response:
-        self._world.reset()
+        self._simulation.reset()
         return web.json_response({"reset": True})
 
 

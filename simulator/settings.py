@@ -1,18 +1,13 @@
-"""Adjustable faults and residents' habits.
+"""Settings that can be changed while the simulator runs: faults of the gateway, habits of residents.
 
-How the gateway misbehaves, and what befalls one request under these settings.
+A group of settings is a frozen dataclass; each setting is declared once with its check and its label on the page. A
+change returns a new group, or raises InvalidSetting and changes nothing.
 
-Shares within one phase exclude each other and are drawn at once, so 5% cut and 5% 500 are 5% of all
-requests each. With a seed, the same number meets the same fate at its n-th request, whatever the order
+Fault rates within one phase exclude each other and are drawn at once, so 5% cut and 5% 500 are 5% of all
+requests each. With a seed, the n-th request of a number always has the same result, whatever the order
 in which requests of different numbers arrive.
 
-How residents answer by themselves: shares of labels, by link or by SMS, how soon.
-
-Settings that can be turned while the simulator runs: declared once, checked once, drawn on a page.
-
-A group of settings is a frozen dataclass of knobs; a change gives a new one, or BadKnob and no change.
-
-The settings in force now, and the chance that goes with them.
+Habits are how residents answer automatically: shares of labels, by link or by SMS, how soon.
 """
 
 from __future__ import annotations
@@ -28,6 +23,8 @@ from typing import Any, TypeVar
 
 
 class SettingKind(StrEnum):
+    """Kind of a setting: its unit and which values it may have."""
+
     SHARE = "share"  # 0 to 1; shown as percent
     SECONDS = "seconds"
     MILLISECONDS = "milliseconds"
@@ -40,6 +37,7 @@ class SettingKind(StrEnum):
 def setting(
     default: Any, kind: SettingKind, label: str, hint: str = "", *, low: float = 0, high: float = 3600
 ) -> Any:
+    """Declare a setting as a dataclass field, valid from `low` to `high`."""
     high = 1 if kind is SettingKind.SHARE else high
     return dataclasses.field(
         default=default, metadata={"kind": kind, "label": label, "hint": hint, "low": low, "high": high}
@@ -48,7 +46,7 @@ def setting(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Faults:
-    """The defaults are a gateway in good order."""
+    """Faults of the gateway; by default none."""
 
     latency_ms: float = setting(0, SettingKind.MILLISECONDS, "Độ trễ", "thêm vào mỗi yêu cầu", high=120_000)
     jitter_ms: float = setting(
@@ -110,6 +108,8 @@ class Faults:
 
 
 class RequestFault(StrEnum):
+    """Fault of one request."""
+
     CUT_BEFORE = "cut_before"
     THROTTLED = "throttled"
     SERVER_ERROR = "server_error"
@@ -120,7 +120,7 @@ class RequestFault(StrEnum):
 
 
 def roll(seed: int | None, *key: object) -> float:
-    """A number in [0, 1): chance without a seed, a function of seed and key with one."""
+    """Return a number in [0, 1): random without a seed, a function of seed and key with one."""
     if seed is None:
         return random.random()  # noqa: S311 - a training gateway's chance, not a secret
     digest = hashlib.blake2b(repr((seed, *key)).encode(), digest_size=7).digest()
@@ -128,7 +128,7 @@ def roll(seed: int | None, *key: object) -> float:
 
 
 def fault_before_accept(faults: Faults, chance: float) -> RequestFault | None:
-    """What happens to a request before the gateway takes the message, so that it never does."""
+    """Return the fault of a request before the message is accepted, or None."""
     return _pick(
         chance,
         (RequestFault.CUT_BEFORE, faults.rate_cut_before),
@@ -139,7 +139,7 @@ def fault_before_accept(faults: Faults, chance: float) -> RequestFault | None:
 
 
 def fault_after_accept(faults: Faults, chance: float) -> RequestFault | None:
-    """What happens to the answer once the message was taken."""
+    """Return the fault of the response once the message was accepted, or None."""
     return _pick(
         chance,
         (RequestFault.CUT, faults.rate_cut),
@@ -149,19 +149,19 @@ def fault_after_accept(faults: Faults, chance: float) -> RequestFault | None:
 
 
 def fail_in_transit(faults: Faults, chance: float) -> int | None:
-    """Twilio's error code for a message that never leaves, or None."""
+    """Return Twilio's error code for a message that is never sent, or None."""
     return _code(chance, faults.rate_failed, (30001, 30007, 30008))
 
 
 def fail_at_phone(faults: Faults, chance: float) -> int | None:
-    """Twilio's error code for a message that was sent and does not arrive, or None."""
+    """Return Twilio's error code for a message that was sent and does not arrive, or None."""
     return _code(chance, faults.rate_undelivered, (30003, 30005, 30006))
 
 
 def _pick(chance: float, *shares: tuple[RequestFault, float]) -> RequestFault | None:
-    for mishap, share in shares:
+    for fault, share in shares:
         if chance < share:
-            return mishap
+            return fault
         chance -= share
     return None
 
@@ -170,7 +170,7 @@ def _code(chance: float, share: float, codes: tuple[int, ...]) -> int | None:
     return codes[int(chance / share * len(codes))] if chance < share else None
 
 
-# The labels of domain.md 4 that a resident can mean; what is left over stays silent.
+# The labels of domain.md 4 that a resident can mean; the rest do not answer.
 LABELS = (
     "installed",
     "not_yet",
@@ -181,15 +181,15 @@ LABELS = (
     "wrong_number",
     "question",
 )
-# What the answer page offers; the other labels can only be said by SMS.
+# The answers on the answer page; the other labels are possible by SMS only.
 LINK_ANSWERS = frozenset({"installed", "need_help", "no_smartphone", "opt_out"})
-# After one of these a resident is done and says nothing more by itself.
-LAST_WORDS = frozenset({"installed", "no_smartphone", "refuse", "opt_out", "wrong_number"})
+# After one of these a resident sends no more automatic answers.
+FINAL_ANSWERS = frozenset({"installed", "no_smartphone", "refuse", "opt_out", "wrong_number"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ResidentHabits:
-    """Shares are of the phones a message arrives at; `none` follows from the others."""
+    """Habits of residents. Shares are of the phones that receive a message; the rest do not answer."""
 
     installed: float = setting(0.0, SettingKind.SHARE, "Đã cài")
     not_yet: float = setting(0.0, SettingKind.SHARE, "Chưa cài")
@@ -224,15 +224,15 @@ class ResidentHabits:
 
 
 def change_habits(habits: ResidentHabits, changes: dict[str, Any]) -> ResidentHabits:
-    """`habits` with `changes` made; `none` may be named and is only checked.
+    """Return `habits` with `changes`; the share `none` may be given and is only checked.
 
-    Raises BadKnob for an unknown or impossible value and for shares that add up to more than one.
+    Raises InvalidSetting for an unknown or invalid value and for shares that add up to more than one.
     """
-    stated_none = changes.get("none", 0)
+    none_share = changes.get("none", 0)
     changed = apply_changes(habits, {name: value for name, value in changes.items() if name != "none"})
-    if isinstance(stated_none, bool) or not isinstance(stated_none, int | float):
+    if isinstance(none_share, bool) or not isinstance(none_share, int | float):
         raise InvalidSetting("none", "must be a number")
-    if sum(getattr(changed, label) for label in LABELS) + stated_none > 1 + 1e-9:
+    if sum(getattr(changed, label) for label in LABELS) + none_share > 1 + 1e-9:
         raise InvalidSetting("shares", "add up to more than 1")
     if changed.delay_max_s < changed.delay_min_s:
         raise InvalidSetting("delay_max_s", "must not be less than delay_min_s")
@@ -240,12 +240,13 @@ def change_habits(habits: ResidentHabits, changes: dict[str, Any]) -> ResidentHa
 
 
 def as_json(habits: ResidentHabits) -> dict[str, Any]:
+    """Return the habits, with the share of residents who do not answer as `none`."""
     silent = 1 - sum(getattr(habits, label) for label in LABELS)
     return {**dataclasses.asdict(habits), "none": round(max(0.0, silent), 6)}
 
 
 def choose_label(habits: ResidentHabits, chance: float) -> str | None:
-    """The label that a resident means, or None for silence."""
+    """Return the label that a resident means, or None for no answer."""
     for label in LABELS:
         share = getattr(habits, label)
         if chance < share:
@@ -258,7 +259,7 @@ Group = TypeVar("Group")
 
 
 class InvalidSetting(ValueError):
-    """A setting that does not exist, or a value it cannot take; `name` is the setting."""
+    """Unknown setting or invalid value; `name` is the setting."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name}: {reason}")
@@ -267,7 +268,7 @@ class InvalidSetting(ValueError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Setting:
-    """`label` and `hint` are what the control page shows."""
+    """Definition of a setting; `label` and `hint` are shown on the control page."""
 
     name: str
     kind: SettingKind
@@ -278,11 +279,12 @@ class Setting:
 
 
 def settings_of(group: Any) -> list[Setting]:
+    """Return the definitions of a group's settings."""
     return [Setting(name=item.name, **item.metadata) for item in dataclasses.fields(group)]
 
 
 def apply_changes(group: Group, changes: Mapping[str, Any]) -> Group:
-    """`group` with `changes` made. Raises BadKnob at the first that cannot be."""
+    """Return `group` with `changes`. Raises InvalidSetting at the first that is invalid."""
     known = {item.name: item for item in settings_of(group)}
     checked = {}
     for name, value in changes.items():
@@ -293,7 +295,7 @@ def apply_changes(group: Group, changes: Mapping[str, Any]) -> Group:
 
 
 def parse_changes(group: Any, form: Mapping[str, str]) -> dict[str, Any]:
-    """The changes that a form of the control page asks for; percent become shares, absent boxes false."""
+    """Read the changes in a form of the control page: percents as shares, absent checkboxes as False."""
     changes: dict[str, Any] = {}
     for item in settings_of(group):
         raw = form.get(item.name, "").strip().replace(",", ".")
@@ -330,23 +332,26 @@ def _check(item: Setting, value: Any) -> Any:
 
 @dataclass(slots=True)
 class CurrentSettings:
+    """Settings in force, and the random draws under them."""
+
     faults: Faults = field(default_factory=Faults)
     habits: ResidentHabits = field(default_factory=ResidentHabits)
-    inbound_url: str = ""  # where residents' SMS are posted to; empty: nowhere
-    _seen: Counter[tuple[str, str]] = field(default_factory=Counter)
+    inbound_url: str = ""  # residents' SMS are posted to it; empty for none
+    _draws: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def set_faults(self, faults: Faults) -> None:
+        """Set the faults and begin a new sequence of draws."""
         self.faults = faults
-        self._seen.clear()
+        self._draws.clear()
 
     def reset(self) -> None:
-        """Faults and habits back to their defaults; the inbound address stays."""
+        """Reset faults and habits to their defaults; the inbound URL stays."""
         self.habits = ResidentHabits()
         self.set_faults(Faults())
 
     def chance(self, purpose: str, number: str) -> float:
-        """A number in [0, 1) for the n-th question of `purpose` about `number`."""
+        """Return a number in [0, 1) for the next draw of `purpose` for `number`."""
         if self.faults.seed is None:
             return roll(None)
-        self._seen[purpose, number] += 1
-        return roll(self.faults.seed, purpose, number, self._seen[purpose, number])
+        self._draws[purpose, number] += 1
+        return roll(self.faults.seed, purpose, number, self._draws[purpose, number])

@@ -1,4 +1,4 @@
-"""All parts of one simulator, put together."""
+"""Simulation: all parts of one simulator, put together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from simulator.settings import CurrentSettings
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is fixed while the process runs; the credentials are those that clients must give."""
+    """Options fixed while the process runs; clients must send these credentials."""
 
     account_sid: str
     auth_token: str
@@ -28,7 +28,7 @@ class Options:
 
 
 class Simulation:
-    """Create, then `start` inside the event loop."""
+    """All parts of one simulator. Create it, then `start` it inside the event loop."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -37,7 +37,7 @@ class Simulation:
         self.store = Store(keep=options.keep)
         self.journal = Journal(options.data)
         self.poster = Poster(self.counters, auth_token=options.auth_token, public_url=options.public_url)
-        self.carrier = Network(
+        self.network = Network(
             self.store,
             panel=self.panel,
             poster=self.poster,
@@ -48,20 +48,20 @@ class Simulation:
         self.residents = Residents(
             self.store,
             panel=self.panel,
-            carrier=self.carrier,
+            network=self.network,
             poster=self.poster,
             journal=self.journal,
             public_url=options.public_url,
         )
-        self.carrier.on_arrival = self.residents.consider
+        self.network.on_arrival = self.residents.consider
         self.set_inbound_url(options.inbound_url)
         self._flushing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Read the journal and go on from there. Raises OSError when its directory cannot be used."""
+        """Read the journal and continue from there. Raises OSError when its directory cannot be used."""
         self.journal.load(self.store)
         await self.poster.start()
-        self.carrier.resume()
+        self.network.resume()
         self._flushing = asyncio.create_task(self.journal.keep_flushing())
 
     async def stop(self) -> None:
@@ -73,17 +73,19 @@ class Simulation:
         self.journal.close()
 
     def set_inbound_url(self, url: str) -> None:
+        """Set where residents' SMS are posted to, and the local address of the public one."""
         self.panel.inbound_url = self.poster.local_url = url
 
     def reset(self) -> None:
-        """Forget all messages, faults, habits and counts, on disk too; the addresses stay."""
-        self.carrier.forget()
+        """Delete all messages, faults, habits and counts, on disk too; the addresses stay."""
+        self.network.forget()
         self.store.clear()
         self.journal.clear()
         self.panel.reset()
         self.counters.clear()
 
     def count(self) -> dict[str, Any]:
+        """Return the counters and the sizes of the store."""
         return {
             **self.counters.as_json(),
             "distinct_numbers": len({sms.to for sms in self.store.ledger}),

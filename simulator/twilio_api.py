@@ -1,11 +1,8 @@
-"""Twilio's REST API: create, fetch, list.
+"""Twilio's REST API, as far as it exists here: create, fetch and list messages.
 
-The three requests of Twilio's API that exist here: create, fetch, list.
-
-Twilio's list of messages: filters, newest first, pages chained by tokens.
-
-A token names the message at the edge of the page before: `PA` and its sid for what is older, `PB` for
-what is newer. Times are inclusive on both sides, as Twilio's `DateSent<` and `DateSent>` are.
+The list is sorted newest first, with pages linked by tokens. A token names the message at the edge of the page before:
+`PA` and its sid for older messages, `PB` for newer ones. Times are inclusive on both sides, as Twilio's `DateSent<` and
+`DateSent>` are.
 """
 
 from __future__ import annotations
@@ -36,20 +33,20 @@ ROOT = f"/{API_VERSION}/"
 
 
 class TwilioApi:
-    """Handlers over the store; every request counts in the counters."""
+    """Handlers of Twilio's REST API; every request is counted."""
 
     def __init__(
         self,
         store: Store,
         *,
-        carrier: Network,
+        network: Network,
         panel: CurrentSettings,
         counters: Counters,
         account_sid: str,
         auth_token: str,
     ) -> None:
         self._store = store
-        self._carrier = carrier
+        self._network = network
         self._panel = panel
         self._counters = counters
         self._account_sid = account_sid
@@ -64,29 +61,30 @@ class TwilioApi:
         app.router.add_route("*", ROOT + "{rest:.*}", self.nothing_here)
 
     async def create(self, request: web.Request) -> web.Response:
+        """Accept a message, unless a check or a fault prevents it."""
         counters, faults = self._counters, self._panel.faults
         counters.in_flight += 1
         counters.max_in_flight = max(counters.max_in_flight, counters.in_flight)
         try:
             raw = await request.read()
-            denied = self._deny(request)
-            if denied:
-                return self._reject(denied)
+            error = self._check_access(request)
+            if error:
+                return self._reject(error)
             form = parse_form(raw)
-            await self._dawdle()
+            await self._delay()
             number = form.get("To", "")
-            mishap = fault_before_accept(faults, self._panel.chance("before", number))
-            if mishap:
-                return self._fail(request, mishap, form)
+            fault = fault_before_accept(faults, self._panel.chance("before", number))
+            if fault:
+                return self._fail(request, fault, form)
             refusal = refuse(form, opted_out=self._store.opted_out)
             if refusal:
                 return self._reject(refusal)
             sms = self._accept(form)
-            mishap = fault_after_accept(faults, self._panel.chance("after", number))
-            if mishap is RequestFault.SILENCE:
+            fault = fault_after_accept(faults, self._panel.chance("after", number))
+            if fault is RequestFault.SILENCE:
                 await asyncio.sleep(faults.timeout_s)
-            if mishap:
-                return self._fail(request, mishap, form)
+            if fault:
+                return self._fail(request, fault, form)
             return web.Response(
                 body=json.dumps(to_twilio(sms)).encode(), status=201, content_type="application/json"
             )
@@ -94,28 +92,30 @@ class TwilioApi:
             counters.in_flight -= 1
 
     async def fetch(self, request: web.Request) -> web.Response:
-        denied = self._deny(request)
-        if denied:
-            return self._reject(denied)
+        """Return one message."""
+        error = self._check_access(request)
+        if error:
+            return self._reject(error)
         self._counters.fetches += 1
-        await self._dawdle()
-        mishap = self._mishap_of_read(request)
-        if mishap:
-            return self._fail(request, mishap, {})
+        await self._delay()
+        fault = self._read_fault(request)
+        if fault:
+            return self._fail(request, fault, {})
         sms = self._store.by_sid.get(request.match_info["sid"])
         if sms is None:
             return self._reject(request_checks.not_found(request.path))
         return web.json_response(to_twilio(sms))
 
     async def list_messages(self, request: web.Request) -> web.Response:
-        denied = self._deny(request)
-        if denied:
-            return self._reject(denied)
+        """Return a page of the list of messages."""
+        error = self._check_access(request)
+        if error:
+            return self._reject(error)
         self._counters.lists += 1
-        await self._dawdle()
-        mishap = self._mishap_of_read(request)
-        if mishap:
-            return self._fail(request, mishap, {})
+        await self._delay()
+        fault = self._read_fault(request)
+        if fault:
+            return self._fail(request, fault, {})
         try:
             shown_until = time.time() - self._panel.faults.list_delay_s
             page = list_page(self._store, request.query, path=request.path, shown_until=shown_until)
@@ -126,13 +126,14 @@ class TwilioApi:
         return web.json_response(page)
 
     async def nothing_here(self, request: web.Request) -> web.Response:
-        denied = self._deny(request)
-        return self._reject(denied or request_checks.not_found(request.path))
+        """Return 404 for any other path of the API."""
+        error = self._check_access(request)
+        return self._reject(error or request_checks.not_found(request.path))
 
-    def _deny(self, request: web.Request) -> ApiError | None:
+    def _check_access(self, request: web.Request) -> ApiError | None:
         self._counters.requests += 1
-        given = request.headers.get("Authorization", "").encode("utf-8", "replace")
-        if not hmac.compare_digest(given, self._authorization):
+        authorization = request.headers.get("Authorization", "").encode("utf-8", "replace")
+        if not hmac.compare_digest(authorization, self._authorization):
             return request_checks.NOT_AUTHENTICATED
         if request.match_info.get("account", self._account_sid) != self._account_sid:
             return request_checks.not_found(request.path)
@@ -143,13 +144,13 @@ class TwilioApi:
         headers = {"WWW-Authenticate": 'Basic realm="Twilio API"'} if error.status == 401 else None
         return error.answer(headers=headers)
 
-    async def _dawdle(self) -> None:
+    async def _delay(self) -> None:
         faults = self._panel.faults
         wait_ms = faults.latency_ms + (random.uniform(0, faults.jitter_ms) if faults.jitter_ms else 0.0)  # noqa: S311
         if wait_ms:
             await asyncio.sleep(wait_ms / 1000)
 
-    def _mishap_of_read(self, request: web.Request) -> RequestFault | None:
+    def _read_fault(self, request: web.Request) -> RequestFault | None:
         if not self._panel.faults.reads_too:
             return None
         return fault_before_accept(
@@ -168,7 +169,7 @@ class TwilioApi:
             from_=sender,
             body=body,
             status=Status.ACCEPTED if service else Status.QUEUED,
-            # Twilio counts once a sender is known, and a service picks it later.
+            # Twilio counts segments once the sender is known, and a service chooses it later.
             num_segments=0 if service else count_segments(body),
             created=now,
             updated=now,
@@ -176,23 +177,23 @@ class TwilioApi:
             status_callback=form.get("StatusCallback") or None,
         )
         self._counters.accepted += 1
-        self._carrier.carry(sms)
+        self._network.carry(sms)
         return sms
 
-    def _fail(self, request: web.Request, mishap: RequestFault, form: Mapping[str, str]) -> web.Response:
+    def _fail(self, request: web.Request, fault: RequestFault, form: Mapping[str, str]) -> web.Response:
         counters, faults = self._counters, self._panel.faults
         retry = None if faults.retry_after_s is None else {"Retry-After": f"{faults.retry_after_s:g}"}
-        match mishap:
+        match fault:
             case RequestFault.THROTTLED:
                 counters.throttled += 1
                 return request_checks.TOO_MANY_REQUESTS.answer(headers=retry)
             case RequestFault.PROBLEM:
-                # The error that the request has earned, or else "too many": nothing was taken either way.
-                earned = refuse(form, opted_out=self._store.opted_out) if form else None
-                counters.throttled += earned is None
-                if earned:
-                    counters.rejected[earned.code] += 1
-                    return earned.answer_as_problem()
+                # The error of the request itself, or else "too many": in both cases the message is not accepted.
+                error = refuse(form, opted_out=self._store.opted_out) if form else None
+                counters.throttled += error is None
+                if error:
+                    counters.rejected[error.code] += 1
+                    return error.answer_as_problem()
                 return request_checks.TOO_MANY_REQUESTS.answer_as_problem(headers=retry)
             case RequestFault.SERVER_ERROR | RequestFault.SERVER_ERROR_AFTER:
                 counters.server_errors += 1
@@ -203,7 +204,7 @@ class TwilioApi:
                 counters.cuts += 1
         if request.transport is not None:
             request.transport.abort()
-        return web.Response(status=500)  # goes nowhere: the connection is gone
+        return web.Response(status=500)  # never sent: the connection is closed
 
 
 DEFAULT_SIZE, LARGEST_SIZE = 50, 1000
@@ -211,16 +212,16 @@ _DAY_S = 86_400
 
 
 class BadDate(ValueError):
-    """A DateSent that is neither a day nor a time."""
+    """DateSent that is neither a day nor a time."""
 
 
 class BadPage(ValueError):
-    """A page number without a token, or a token that names no message."""
+    """Page number without a token, or a token of an unknown message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """`sent_from` and `sent_until` are epoch seconds, inclusive; None where nothing is asked."""
+    """Filters of the list. `sent_from` and `sent_until` are epoch seconds, inclusive; None for no filter."""
 
     to: str | None
     from_: str | None
@@ -229,7 +230,7 @@ class Filters:
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Filters:
-        """Raises BadDate."""
+        """Read the filters of a query. Raises BadDate."""
         starts, ends = [], []
         for name in ("DateSent", "DateSent<", "DateSent>"):
             if query.get(name):
@@ -243,7 +244,8 @@ class Filters:
             sent_until=min(ends, default=None),
         )
 
-    def admit(self, sms: Sms) -> bool:
+    def matches(self, sms: Sms) -> bool:
+        """Check whether a message passes the filters."""
         if self.to is not None and sms.to != self.to:
             return False
         if self.from_ is not None and sms.from_ != self.from_:
@@ -259,7 +261,7 @@ class Filters:
 
 
 def list_page(store: Store, query: Mapping[str, str], *, path: str, shown_until: float) -> dict[str, Any]:
-    """One page of the messages created before `shown_until`. Raises BadDate or BadPage."""
+    """Return a page of the messages created before `shown_until`. Raises BadDate or BadPage."""
     filters = Filters.parse(query)
     size = _size(query.get("PageSize"))
     number = int(page) if (page := query.get("Page", "0")).isdigit() and page.isascii() else 0
@@ -270,24 +272,26 @@ def list_page(store: Store, query: Mapping[str, str], *, path: str, shown_until:
     if token and (edge is None or token[:2] not in ("PA", "PB")):
         raise BadPage("unknown token")
 
-    def admitted(found: Iterable[Sms]) -> Iterable[Sms]:
-        return (sms for sms in found if sms.created <= shown_until and filters.admit(sms))
+    def matching(messages: Iterable[Sms]) -> Iterable[Sms]:
+        return (sms for sms in messages if sms.created <= shown_until and filters.matches(sms))
 
     if edge is not None and token.startswith("PB"):
         newer = store.oldest_first(to=filters.to, from_=filters.from_, after_seq=edge.seq)
-        rows = list(islice(admitted(newer), size))[::-1]
+        rows = list(islice(matching(newer), size))[::-1]
         has_older = True
     else:
         older = store.newest_first(
             to=filters.to, from_=filters.from_, before_seq=None if edge is None else edge.seq
         )
-        rows = list(islice(admitted(older), size + 1))
+        rows = list(islice(matching(older), size + 1))
         has_older, rows = len(rows) > size, rows[:size]
 
     def uri(page: int, page_token: str | None) -> str:
-        kept = {name: value for name, value in query.items() if name not in ("Page", "PageToken", "PageSize")}
-        kept |= {"PageSize": str(size), "Page": str(page)}
-        return f"{path}?{urlencode(kept | ({'PageToken': page_token} if page_token else {}))}"
+        parameters = {
+            name: value for name, value in query.items() if name not in ("Page", "PageToken", "PageSize")
+        }
+        parameters |= {"PageSize": str(size), "Page": str(page)}
+        return f"{path}?{urlencode(parameters | ({'PageToken': page_token} if page_token else {}))}"
 
     return {
         "first_page_uri": uri(0, None),
@@ -309,7 +313,7 @@ def _size(raw: str | None) -> int:
 
 
 def _span(text: str) -> tuple[float, float]:
-    """First and last second that `text` means: a whole day of UTC, or one second."""
+    """Return the first and last second of `text`: a whole day of UTC, or one second."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
