@@ -277,9 +277,8 @@ def remember_languages(session: Session, languages: Iterable[tuple[str, Iterable
 
 def _insert_phones(session: Session, numbers: Sequence[str], *, now: datetime) -> dict[str, int]:
     table = Phone.__table__
-    if (
-        session.get_bind().dialect.name == "sqlite"
-    ):  # the write lock is held: no other process can add them meanwhile
+    if session.get_bind().dialect.name == "sqlite":
+        # The write lock is held: no other process can add them meanwhile.
         ids = reserve_ids(session, table, len(numbers))
         rows = [(phone_id, e164, e164[::-1]) for phone_id, e164 in zip(ids, numbers, strict=True)]
         insert_rows(session, table, ("id", "e164", "reversed"), rows, always={"created_at": now})
