@@ -1,4 +1,4 @@
-"""The web's entry point, and the command line's."""
+"""Entry point of the web (WSGI) and of the command line."""
 
 import sys
 
@@ -11,5 +11,5 @@ try:
     freeze_loaded_objects()
 except BadSettings as error:
     print(error, file=sys.stderr)
-    # At this status gunicorn ends; at any other it would start the same worker again and again.
+    # With this status gunicorn ends; with any other it would restart the worker again and again.
     sys.exit(3)

@@ -1,1 +1,1 @@
-"""How the system is set up and kept running; imports none of the product's own packages."""
+"""Set-up and operation of the system; imports none of the product's own packages."""

@@ -1,7 +1,7 @@
-"""`make check-deploy`: what stands in deploy/, read by the programs that it is for: systemd, nginx, Prometheus, Redis.
+"""Checks of the files in deploy/ by their own programs: systemd, nginx, Prometheus, Redis (`make check-deploy`).
 
-The compose file is held against its schema and nothing more: it was never run. What a program is missing for is named,
-and is a failure unless `--where-found` is given.
+The compose file is only checked against its schema: it was never run. A missing program is named, and is a failure
+unless `--where-found` is given.
 """
 
 from __future__ import annotations
@@ -19,36 +19,37 @@ from pathlib import Path
 from deploy.redis_server import find_port, find_redis_program
 
 HERE = Path(__file__).resolve().parent
-INSTALLED = "/srv/loa"  # where the units expect it
+INSTALLED = "/srv/loa"  # path in the units
 SETTLES_S = 1.0
 
 
 class Missing(Exception):
-    """A program is not here; `str()` says how to get it."""
+    """Program that is not installed; `str()` says how to install it."""
 
 
 class Wrong(Exception):
-    """What a program said against a file."""
+    """File that a program rejects; `str()` is the program's output."""
 
 
 def run(command: Sequence[str | Path], **options: object) -> str:
-    """What it says. Raises Wrong where it fails."""
+    """Run a command and return its output. Raises Wrong if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, **options)  # type: ignore[call-overload]
-    said = str(done.stdout + done.stderr).strip()
+    output = str(done.stdout + done.stderr).strip()
     if done.returncode:
-        raise Wrong(said)
-    return said
+        raise Wrong(output)
+    return output
 
 
 def need(program: str, package: str) -> str:
-    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    if found is None:
+    """Return the path of a program. Raises Missing if it is not installed."""
+    path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if path is None:
         raise Missing(f"no {program}: apt-get install {package}")
-    return found
+    return path
 
 
 def check_systemd(folder: Path) -> str:
-    """`systemd-analyze verify`, with the units' paths set to this clone's."""
+    """Run `systemd-analyze verify`, with the units' paths set to this clone's."""
     analyze = need("systemd-analyze", "systemd")
     for unit in sorted((HERE / "systemd").iterdir()):
         text = unit.read_text().replace(f"{INSTALLED}/.venv/bin", str(Path(sys.executable).parent))
@@ -56,14 +57,14 @@ def check_systemd(folder: Path) -> str:
         (folder / unit.name).write_text(text)
     (folder / "loa-worker@.service").rename(folder / "loa-worker@send.service")
     units = sorted(path for path in folder.iterdir() if path.suffix in (".service", ".socket", ".timer"))
-    said = run([analyze, "verify", "--man=no", *units])
-    if "loa" in said:  # it warns of what it does not know and goes on
-        raise Wrong(said)
+    output = run([analyze, "verify", "--man=no", *units])
+    if "loa" in output:  # unknown settings are only warnings for it
+        raise Wrong(output)
     return f"{len(units)} units"
 
 
 def check_nginx(folder: Path) -> str:
-    """`nginx -t`, with a certificate made for the purpose."""
+    """Run `nginx -t`, with a temporary certificate."""
     nginx, openssl = need("nginx", "nginx-light"), need("openssl", "openssl")
     key, certificate = folder / "privkey.pem", folder / "fullchain.pem"
     request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=loa.example.vn"]
@@ -77,17 +78,18 @@ def check_nginx(folder: Path) -> str:
 
 
 def check_prometheus(_folder: Path) -> str:
+    """Run `promtool check rules` on the alert rules."""
     promtool = need("promtool", "prometheus")
     return run([promtool, "check", "rules", HERE / "monitoring" / "alerts.yml"]).split("\n")[1].strip()
 
 
 def check_redis(folder: Path) -> str:
-    """The program starts with the settings, on a port of its own."""
+    """Start Redis with the settings, on a free port."""
     settings = [str(HERE / "redis" / "loa.conf"), "--port", str(find_port()), "--dir", str(folder)]
     command = [str(find_redis_program()), *settings]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        said, _ = process.communicate(timeout=SETTLES_S)
+        output, _ = process.communicate(timeout=SETTLES_S)
     except subprocess.TimeoutExpired:
         if not any(folder.glob("appendonlydir/*.aof")):
             raise Wrong("no append-only file was made") from None
@@ -95,10 +97,11 @@ def check_redis(folder: Path) -> str:
     finally:
         process.terminate()
         process.wait()
-    raise Wrong(said)
+    raise Wrong(output)
 
 
 def check_compose(_folder: Path) -> str:
+    """Check the compose file against its schema."""
     if importlib.util.find_spec("check_jsonschema") is None:
         raise Missing("no check-jsonschema: it is one of requirements-dev.txt")
     schema = ["--builtin-schema", "vendor.compose-spec"]
@@ -116,18 +119,19 @@ CHECKS: dict[str, Callable[[Path], str]] = {
 
 
 def main() -> int:
+    """Run all checks. Returns 1 if one failed."""
     options = argparse.ArgumentParser(prog="python -m deploy.check")
     options.add_argument(
         "--where-found", action="store_true", help="a program that is not here is no failure"
     )
-    given = options.parse_args()
+    arguments = options.parse_args()
     failed = False
     for name, check in CHECKS.items():
         with tempfile.TemporaryDirectory(prefix="loa-check-") as folder:
             try:
                 print(f"{name:<11} ok: {check(Path(folder))}")
             except Missing as missing:
-                failed |= not given.where_found
+                failed |= not arguments.where_found
                 print(f"{name:<11} not checked, {missing}")
             except Wrong as wrong:
                 failed = True

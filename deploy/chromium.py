@@ -1,6 +1,6 @@
-"""Chromium for the browser tests, and letters for what it shows: `python3 deploy/chromium.py`.
+"""Installation of Chromium and fonts for the browser tests: `python3 deploy/chromium.py`.
 
-It is the distribution's own, as a wheel has none: root installs it, everyone else is told the line to type.
+The distribution's package is used, as no wheel contains Chromium: root installs it, other users are shown the command.
 Needs nothing but the standard library.
 """
 
@@ -16,12 +16,12 @@ INSTALL = ("apt-get", "install", "-y", "--no-install-recommends", "chromium", "f
 
 
 class NoChromium(Exception):
-    """There is no Chromium and none could be installed; `str()` says what to do."""
+    """Chromium is missing and could not be installed; `str()` says what to do."""
 
 
 def find_chromium() -> str | None:
-    """The program's path, or None."""
-    return next((found for name in NAMES if (found := shutil.which(name))), None)
+    """Return the program's path, or None."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 def install_chromium() -> None:

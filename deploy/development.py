@@ -1,6 +1,6 @@
-"""The variables of a run on a developer's machine: what is set counts, the rest is made once and kept.
+"""Environment variables of `make run`: those that are set are used, the others are generated once and stored.
 
-`var/env` tells them to commands typed in another shell of the clone, one KEY=value a line.
+Commands typed in another shell of the clone read them from `var/env`, one KEY=value a line.
 """
 
 import secrets
@@ -12,12 +12,12 @@ from deploy.redis_server import RedisServer, can_listen, prepare_redis
 
 
 class CannotRun(Exception):
-    """The system cannot be started; `str()` says why and what to do."""
+    """Failure to start the system; `str()` says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run needs: the `variables` of every process, where to listen, and a Redis to start, if any."""
+    """Plan of a run: variables of all processes, ports, and a Redis server to start, if any."""
 
     variables: dict[str, str]
     port: int
@@ -25,13 +25,13 @@ class Plan:
     redis: RedisServer | None
 
 
-def plan_run(var: Path, given: Mapping[str, str]) -> Plan:
-    """Settle every variable, and keep in `var` what the next start must find again. Raises CannotRun."""
-    port = read_port(given, "PORT", 8000)
-    simulator_port = read_port(given, "SIMULATOR_PORT", 8001)
+def plan_run(var: Path, environ: Mapping[str, str]) -> Plan:
+    """Determine all variables, and store in `var` those that the next start needs. Raises CannotRun."""
+    port = read_port(environ, "PORT", 8000)
+    simulator_port = read_port(environ, "SIMULATOR_PORT", 8001)
     if port == simulator_port:
         raise CannotRun(f"PORT and SIMULATOR_PORT are both {port}: give them different values.")
-    redis = None if given.get("REDIS_URL") else prepare_own_redis(var / "redis")
+    redis = None if environ.get("REDIS_URL") else prepare_own_redis(var / "redis")
     defaults = {
         "DATABASE_URL": f"sqlite:///{var.resolve()}/loa.db",
         "REDIS_URL": redis.url if redis else "",
@@ -43,26 +43,29 @@ def plan_run(var: Path, given: Mapping[str, str]) -> Plan:
         "TWILIO_AUTH_TOKEN": keep_secret(var / "twilio_auth_token", lambda: secrets.token_hex(16)),
         "TWILIO_FROM": "LOA",
     }
-    variables = {name: given.get(name) or default for name, default in defaults.items()}
+    variables = {name: environ.get(name) or default for name, default in defaults.items()}
     write_private(var / "env", "".join(f"{name}={value}\n" for name, value in variables.items()))
     return Plan(variables, port, simulator_port, redis)
 
 
 def prepare_own_redis(folder: Path) -> RedisServer:
-    """A Redis that keeps its data in `folder`, on the port of the last run where that is still free."""
+    """Prepare a Redis server with its data in `folder`, on the port of the last run if it is free."""
     folder.mkdir(parents=True, exist_ok=True)
-    remembered = folder / "port"
-    last = int(remembered.read_text()) if remembered.exists() else None
+    port_file = folder / "port"
+    last_port = int(port_file.read_text()) if port_file.exists() else None
     redis = prepare_redis(
-        folder, password=keep_secret(folder / "password", lambda: secrets.token_hex(16)), keep=True, port=last
+        folder,
+        password=keep_secret(folder / "password", lambda: secrets.token_hex(16)),
+        keep=True,
+        port=last_port,
     )
-    remembered.write_text(str(redis.port))
+    port_file.write_text(str(redis.port))
     return redis
 
 
-def read_port(given: Mapping[str, str], name: str, default: int) -> int:
-    """The port that a variable names, which must be free. Raises CannotRun."""
-    text = given.get(name) or str(default)
+def read_port(environ: Mapping[str, str], name: str, default: int) -> int:
+    """Return the port in a variable. Raises CannotRun if it is invalid or in use."""
+    text = environ.get(name) or str(default)
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
         raise CannotRun(f"{name}={text} is not a port: a number from 1 to 65535 is needed.")
     if not can_listen(int(text)):
@@ -74,14 +77,14 @@ def read_port(given: Mapping[str, str], name: str, default: int) -> int:
 
 
 def keep_secret(path: Path, make: Callable[[], str]) -> str:
-    """The secret in the file, made at the first call and readable by its owner alone."""
+    """Return the secret in the file, created at the first call and readable only by its owner."""
     if not path.exists():
         write_private(path, make() + "\n")
     return path.read_text().strip()
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step, so that nobody reads half of it; only its owner may read it."""
+    """Replace a file atomically; only its owner may read it."""
     new = path.with_name(path.name + ".new")
     new.touch(mode=0o600)
     new.write_text(text)

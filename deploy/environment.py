@@ -1,8 +1,8 @@
-"""Make or refresh the virtual environment: `python3 deploy/environment.py REQUIREMENTS`.
+"""Set-up of the virtual environment: `python3 deploy/environment.py REQUIREMENTS`.
 
-Runs on the machine's own Python before anything is installed, so it needs nothing but the standard library.
-VENV names the folder (.venv), PYTHON the interpreter to make it with. An environment that exists is kept,
-unless PYTHON is given and is of another version. Nothing is installed again until the requirements change.
+Runs on the system's Python before anything is installed, so it needs nothing but the standard library.
+VENV is the folder (.venv), PYTHON the interpreter to create it with. An existing environment is kept,
+unless PYTHON is set and has another version. Nothing is installed again until the requirements change.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ ASK_VERSION = "import sys; print('{}.{}'.format(*sys.version_info[:2]))"
 
 
 class CannotSetUp(Exception):
-    """The environment cannot be made; `str()` says what to do."""
+    """Failure to set up the environment; `str()` says what to do."""
 
 
 def ask_version(python: str) -> str | None:
-    """The "3.11" of an interpreter, or None where it does not start."""
+    """Return an interpreter's version as "3.11", or None if it does not start."""
     try:
         return subprocess.run(
             [python, "-c", ASK_VERSION], check=True, capture_output=True, text=True
@@ -33,25 +33,25 @@ def ask_version(python: str) -> str | None:
         return None
 
 
-def make_environment(folder: Path, wanted: str) -> None:
-    """Make the environment with `wanted`, in place of one of another Python version."""
-    version = ask_version(wanted)
+def make_environment(folder: Path, python: str) -> None:
+    """Create the environment with this interpreter, in place of an existing one."""
+    version = ask_version(python)
     if version is None:
-        raise CannotSetUp(f"{wanted} does not start: install Python 3.11 or later, or name one in PYTHON.")
+        raise CannotSetUp(f"{python} does not start: install Python 3.11 or later, or name one in PYTHON.")
     if tuple(int(part) for part in version.split(".")) < OLDEST_PYTHON:
-        raise CannotSetUp(f"{wanted} is Python {version}, 3.11 or later is needed: name one in PYTHON.")
+        raise CannotSetUp(f"{python} is Python {version}, 3.11 or later is needed: name one in PYTHON.")
     print(f"Making {folder} with Python {version}", flush=True)
-    made = subprocess.run([wanted, "-m", "venv", "--clear", str(folder)], capture_output=True, text=True)
-    if made.returncode:
+    result = subprocess.run([python, "-m", "venv", "--clear", str(folder)], capture_output=True, text=True)
+    if result.returncode:
         shutil.rmtree(folder, ignore_errors=True)
         raise CannotSetUp(
-            f"{wanted} -m venv failed:\n{(made.stdout + made.stderr).strip()}\n"
+            f"{python} -m venv failed:\n{(result.stdout + result.stderr).strip()}\n"
             "On Debian and Ubuntu: apt-get install python3-venv"
         )
 
 
 def install(folder: Path, requirements: Path) -> None:
-    """Install the requirements unless this very file is installed already."""
+    """Install the requirements, unless they are unchanged since the last time."""
     digest = hashlib.sha256()
     for file in [requirements, Path("requirements.txt")]:
         digest.update(file.read_bytes())
@@ -68,17 +68,18 @@ def install(folder: Path, requirements: Path) -> None:
 
 
 def main(requirements: str) -> None:
+    """Create the environment if needed, and install the requirements. Raises CannotSetUp."""
     folder = Path(os.environ.get("VENV") or ".venv")
-    asked_for = os.environ.get("PYTHON")
-    # Two makes at once in one clone wait for each other instead of installing into the same files.
+    requested = os.environ.get("PYTHON")
+    # Two runs of make in one clone wait for each other, so that they do not install into the same files.
     Path("var").mkdir(exist_ok=True)
     with open("var/environment.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         present = ask_version(str(folder / "bin/python"))
         if present is None or not (folder / "bin/pip").exists():
-            make_environment(folder, asked_for or "python3")
-        elif asked_for and ask_version(asked_for) != present:
-            make_environment(folder, asked_for)
+            make_environment(folder, requested or "python3")
+        elif requested and ask_version(requested) != present:
+            make_environment(folder, requested)
         install(folder, Path(requirements))
 
 

@@ -1,38 +1,38 @@
-"""Lines on standard output that never hold up the one who prints them."""
+"""Printer of lines to standard output that never blocks its caller."""
 
 import os
 import queue
 import sys
 import threading
 
-HELD = 10_000  # lines
+MAX_QUEUED = 10_000  # lines
 
 
 class Printer:
-    """Prints lines with the name of who said them, from a thread of its own.
+    """Printer of lines with the name of their process, in its own thread.
 
-    A screen that is held (Ctrl-S) or a reader that has stopped reading costs lines, which stand in the logs
-    as well; it never stops the supervisor.
+    If the terminal is stopped (Ctrl-S) or the reader does not read, lines are dropped, which are also in the logs; the
+    supervisor is never blocked.
     """
 
     def __init__(self) -> None:
-        self._lines: queue.Queue[str | None] = queue.Queue(HELD)
+        self._lines: queue.Queue[str | None] = queue.Queue(MAX_QUEUED)
         self._thread = threading.Thread(target=self._print, daemon=True)
         self._thread.start()
 
     def say(self, name: str, text: str) -> None:
-        """Print one line as said by `name`."""
+        """Print one line with the name of its process."""
         self.show(f"{name:<9} | {text}")
 
     def show(self, text: str) -> None:
-        """Print a text as it is."""
+        """Print a text unchanged."""
         try:
             self._lines.put_nowait(text)
         except queue.Full:
             return
 
     def close(self, patience: float = 1.0) -> None:
-        """Print what is left, for at most `patience` seconds."""
+        """Print the remaining lines, for at most `patience` seconds."""
         try:
             self._lines.put(None, timeout=patience)
         except queue.Full:
@@ -46,4 +46,4 @@ class Printer:
                 while data:
                     data = data[os.write(sys.stdout.fileno(), data) :]
             except OSError:
-                return  # nobody reads any more
+                return  # the reader is gone

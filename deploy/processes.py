@@ -1,4 +1,4 @@
-"""What Linux offers so that no process outlives the one it was started for."""
+"""Linux functions that prevent processes from outliving their parent."""
 
 import ctypes
 import os
@@ -8,51 +8,51 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-# Looked up once, before any fork: the child between fork and exec must not import or load anything.
+# Loaded once, before any fork: a child must not import or load anything between fork and exec.
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
 def die_with_parent(how: signal.Signals) -> Callable[[], None]:
-    """For `preexec_fn`: the kernel signals the new process when the thread that started it ends."""
+    """Return a `preexec_fn`: the kernel signals the new process when the thread that started it ends."""
     parent = os.getpid()
 
-    def ask_kernel() -> None:
+    def set_signal() -> None:
         _prctl(PR_SET_PDEATHSIG, how)
         if os.getppid() != parent:
             os._exit(1)
 
-    return ask_kernel
+    return set_signal
 
 
 def follow_parent(how: signal.Signals) -> None:
-    """This process gets `how` when its own parent ends."""
+    """Let the kernel send this process the signal `how` when its parent ends."""
     _prctl(PR_SET_PDEATHSIG, how)
 
 
 def adopt_orphans() -> None:
-    """Descendants whose parent ends become children of this process, so that it can find and end them."""
+    """Make orphaned descendants children of this process, so that it can find and end them."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def children() -> set[int]:
-    """The ids of this process's children, zombies included."""
-    me = str(os.getpid())
-    found = set()
+    """Return the ids of this process's children, zombies included."""
+    own_pid = str(os.getpid())
+    pids = set()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            # "pid (name) state ppid …": the name may hold spaces and brackets, the rest does not.
+            # "pid (name) state ppid …": the name may contain spaces and brackets, the rest does not.
             parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
         except (OSError, IndexError):
             continue
-        if parent == me:
-            found.add(int(entry.name))
-    return found
+        if parent == own_pid:
+            pids.add(int(entry.name))
+    return pids
 
 
 def end_orphans(known: set[int]) -> int:
-    """Kill and reap every child that is not `known`, and what they leave in turn; the number ended."""
+    """Kill and reap every child not in `known`, and their orphans. Returns the number killed."""
     ended = 0
     while orphans := children() - known:
         for pid in orphans:

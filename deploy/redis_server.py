@@ -1,4 +1,4 @@
-"""A real Redis server of our own: which program, on which port, with which settings."""
+"""Redis server for development and tests: its program, port and settings."""
 
 import importlib.util
 import platform
@@ -8,17 +8,17 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-# Below the range from which Linux takes the ports of outgoing connections.
+# Below Linux's range of ports for outgoing connections.
 PORTS = range(20000, 30000)
 
 
 class NoRedis(Exception):
-    """There is no Redis server to start; `str()` says how to get one."""
+    """Redis is not installed; `str()` says how to get it."""
 
 
 @dataclass(frozen=True)
 class RedisServer:
-    """A server ready to be started: `command` runs it in the foreground, `url` reaches it once it is up."""
+    """Server ready to be started: `command` runs it in the foreground, `url` is its address."""
 
     command: list[str]
     url: str
@@ -26,7 +26,7 @@ class RedisServer:
 
 
 def find_redis_program() -> Path:
-    """The program of the pinned wheel, else one on PATH.
+    """Return the program of the pinned wheel, else one on PATH. Raises NoRedis.
 
     The wheel comes first: its version is known to have what the queue needs (BLMOVE, Redis 6.2).
     """
@@ -37,17 +37,17 @@ def find_redis_program() -> Path:
         if program.exists():
             return program
     for name in ("valkey-server", "redis-server"):
-        if found := shutil.which(name):
-            return Path(found)
+        if path := shutil.which(name):
+            return Path(path)
     raise NoRedis(
         "No Redis server here: `apt-get install redis-server`, or give the address of one in REDIS_URL."
     )
 
 
 def can_listen(port: int) -> bool:
-    """Whether a server could listen on this port of 127.0.0.1 now."""
+    """Check whether a server could listen on this port of 127.0.0.1 now."""
     with socket.socket() as probe:
-        # As servers do, so that connections lingering from the last run do not count as taken.
+        # As servers do, so that a port with lingering connections of the last run counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -57,7 +57,7 @@ def can_listen(port: int) -> bool:
 
 
 def find_port(preferred: int | None = None) -> int:
-    """The preferred port where it is free, else any free one."""
+    """Return the preferred port if it is free, else any free one."""
     if preferred is not None and can_listen(preferred):
         return preferred
     return next(port for port in random.sample(PORTS, len(PORTS)) if can_listen(port))
@@ -66,9 +66,9 @@ def find_port(preferred: int | None = None) -> int:
 def prepare_redis(
     folder: Path, *, password: str, keep: bool, port: int | None = None, bind: str = "127.0.0.1"
 ) -> RedisServer:
-    """Write the settings of a server whose data lies in `folder`; `keep` makes them outlive a crash.
+    """Write the settings of a server with its data in `folder`; with `keep`, the data survives a crash.
 
-    The password keeps other users of the machine out, and other clones that were told an outdated port.
+    The password keeps out other users of the machine, and other clones that have an outdated port.
     Raises NoRedis.
     """
     program = find_redis_program()

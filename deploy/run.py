@@ -1,4 +1,4 @@
-"""`make run`: everything on this machine, in the foreground, until Ctrl-C."""
+"""Runner of the whole system on this machine, in the foreground, until Ctrl-C (`make run`)."""
 
 import asyncio
 import contextlib
@@ -21,15 +21,15 @@ from deploy.redis_server import NoRedis
 from deploy.supervise import Supervisor, describe
 
 VAR = Path("var")
-LOGINS = VAR / "logins"  # what `demo load` said
+LOGINS = VAR / "logins"  # output of `demo load`
 ENDING = 15.0  # seconds to wait for an earlier run that is still ending
-READY = 60.0  # seconds in which everything should answer
-STOPPING = 7.0  # seconds for the processes to end by themselves
+READY = 60.0  # seconds until everything should answer
+STOPPING = 7.0  # seconds for the processes to end after SIGTERM
 FLASK = [sys.executable, "-m", "flask", "--app", "wsgi"]
 
 
 async def run(plan: Plan, printer: Printer, lock: int) -> None:
-    """Set up and start everything, then keep it running until this task is cancelled. Raises CannotRun."""
+    """Set up and start everything, and keep it running until this task is cancelled. Raises CannotRun."""
     supervisor = Supervisor(
         environment={**os.environ, **plan.variables, "PYTHONUNBUFFERED": "1"},
         logs=VAR / "log",
@@ -53,7 +53,7 @@ async def run(plan: Plan, printer: Printer, lock: int) -> None:
 
 
 def services(plan: Plan) -> dict[str, list[str]]:
-    """The command of each process that a run keeps, besides Redis."""
+    """Return the command of each process of a run, besides Redis."""
     simulator = (
         f"-m simulator --port {plan.simulator_port} --data {VAR}/simulator"
         f" --inbound-url http://127.0.0.1:{plan.port}/webhooks/twilio/inbound --public-url"
@@ -71,23 +71,24 @@ def services(plan: Plan) -> dict[str, list[str]]:
 
 
 async def set_up_database(plan: Plan, supervisor: Supervisor) -> None:
-    """Bring the database to the newest form, and fill one that was empty with the demo data."""
-    # The mark outlives a start that is broken off, so that the next one takes the load up again.
-    wanted = VAR / "demo-wanted"
+    """Upgrade the database, and load the demo data if it was empty."""
+    # This file survives an interrupted start, so that the next one loads the data again.
+    marker = VAR / "demo-wanted"
     if is_empty(plan.variables["DATABASE_URL"]):
-        wanted.touch()
+        marker.touch()
     await run_step(supervisor, "database", "db", "upgrade")
-    if wanted.exists():
+    if marker.exists():
         try:
             await run_step(supervisor, "demo", "demo", "load")
         except CannotRun:
-            wanted.unlink()  # the next start goes on with the data as they are
+            marker.unlink()  # the next start continues with the data as it is
             raise
         (VAR / "log/demo.log").replace(LOGINS)
-        wanted.unlink()
+        marker.unlink()
 
 
 async def run_step(supervisor: Supervisor, name: str, *arguments: str) -> None:
+    """Run a flask command to its end. Raises CannotRun if it fails."""
     code = await supervisor.run(name, [*FLASK, *arguments])
     if code:
         command = " ".join(["flask --app wsgi", *arguments])
@@ -95,7 +96,7 @@ async def run_step(supervisor: Supervisor, name: str, *arguments: str) -> None:
 
 
 def is_empty(url: str) -> bool:
-    """Whether no migration has ever run in this database. Raises CannotRun where it cannot be reached."""
+    """Check that no migration has ever run in this database. Raises CannotRun if it is unreachable."""
     try:
         address = sqlalchemy.make_url(url)
     except sqlalchemy.exc.ArgumentError as error:
@@ -112,14 +113,14 @@ def is_empty(url: str) -> bool:
 
 
 async def welcome(plan: Plan, printer: Printer) -> None:
-    """Wait until everything answers, then say where."""
+    """Wait until everything answers, then print the addresses."""
     web, phones = f"http://127.0.0.1:{plan.port}", f"http://127.0.0.1:{plan.simulator_port}"
     try:
         await wait_for("The SMS simulator", lambda: answers_http(plan.simulator_port, "/"), log="simulator")
         await wait_for("The web", lambda: answers_http(plan.port, "/healthz"), log="web")
         await wait_for("The system", lambda: answers_http(plan.port, "/readyz"), log="worker")
-    except CannotRun as late:
-        printer.show(f"\n{late}\nIt is being tried on. Ctrl-C ends everything.\n")
+    except CannotRun as error:
+        printer.show(f"\n{error}\nIt is being tried on. Ctrl-C ends everything.\n")
         return
     printer.show(
         f"\nLoa is running.\n  web      {web}/login\n  phones   {phones}   (what residents receive)\n"
@@ -130,7 +131,7 @@ async def welcome(plan: Plan, printer: Printer) -> None:
 
 
 async def wait_for(what: str, answers: Callable[[], bool], *, log: str) -> None:
-    """Ask until it answers. Raises CannotRun after `READY` seconds."""
+    """Wait until `answers` returns True. Raises CannotRun after `READY` seconds."""
     end = asyncio.get_running_loop().time() + READY
     while not await asyncio.to_thread(answers):
         if asyncio.get_running_loop().time() > end:
@@ -139,7 +140,8 @@ async def wait_for(what: str, answers: Callable[[], bool], *, log: str) -> None:
 
 
 def answers_http(port: int, path: str) -> bool:
-    # Not by urllib, which would ask a proxy for this machine's own address.
+    """Check whether a server on this machine answers with a status below 400."""
+    # Not by urllib, which would use a proxy even for this machine.
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     with contextlib.closing(connection):
         try:
@@ -150,6 +152,7 @@ def answers_http(port: int, path: str) -> bool:
 
 
 def answers_redis(plan: Plan) -> bool:
+    """Check whether Redis answers."""
     try:
         with redis.Redis.from_url(plan.variables["REDIS_URL"], socket_timeout=2) as client:
             return bool(client.ping())
@@ -158,9 +161,9 @@ def answers_redis(plan: Plan) -> bool:
 
 
 def take_lock(path: Path) -> int:
-    """One run at a time in a clone: every process of a run holds this file open, down to the last.
+    """Lock a clone for one run; every process of the run keeps the file open. Returns the descriptor.
 
-    Raises CannotRun where another run does not end.
+    Raises CannotRun if another run does not end in time.
     """
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     end = time.monotonic() + ENDING
@@ -178,12 +181,12 @@ async def run_until_told(plan: Plan, printer: Printer, lock: int) -> None:
     """Run until SIGINT, SIGTERM or the end of the terminal."""
     task = asyncio.create_task(run(plan, printer, lock))
     loop = asyncio.get_running_loop()
-    told = False
+    stopping = False
 
     def stop() -> None:
-        nonlocal told
-        if not told:  # a second one must not break off the ending, which takes a few seconds at most
-            told = True
+        nonlocal stopping
+        if not stopping:  # a second signal must not interrupt the shutdown, which takes a few seconds at most
+            stopping = True
             task.cancel()
 
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -193,9 +196,10 @@ async def run_until_told(plan: Plan, printer: Printer, lock: int) -> None:
 
 
 def main() -> None:
+    """Run the system until it is stopped."""
     if "MAKELEVEL" in os.environ:
-        follow_parent(signal.SIGTERM)  # were make killed, nobody would be left to press Ctrl-C
-    os.umask(0o077)  # the data, the logs and the secrets in var/ are their owner's alone
+        follow_parent(signal.SIGTERM)  # if make is killed, Ctrl-C would no longer reach this process
+    os.umask(0o077)  # only the owner may read the data, logs and secrets in var/
     printer = Printer()
     try:
         (VAR / "log").mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
-"""Keep processes running: start again what ends, gather what they print, end them all together.
+"""Supervisor of processes: restarts those that end, collects their output, ends them all together.
 
-Everything happens in one thread and one event loop. Each process leads a session of its own, so that
-Ctrl-C reaches the supervisor alone, which then ends the others in order. Were the supervisor itself killed,
-the kernel would send its processes SIGTERM. What a killed process leaves running becomes the supervisor's
-child, and is killed.
+Everything runs in one thread and one event loop. Each process has its own session, so that
+Ctrl-C reaches only the supervisor, which then ends the others in order. If the supervisor itself is killed,
+the kernel sends its processes SIGTERM. Orphans of a killed process become children of the supervisor,
+and are killed.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ from deploy.processes import adopt_orphans, die_with_parent, end_orphans
 
 FIRST_PAUSE = 0.5  # seconds before the first restart, doubled up to the longest
 LONGEST_PAUSE = 10.0
-SETTLED = 20.0  # seconds of life after which the pauses start over
+SETTLED = 20.0  # seconds of running after which the pauses start again at the first
 CHUNK = 65536
 Process = subprocess.Popen[bytes]
 
 
 @dataclass
 class Service:
-    """One process to keep; `running` is it while it runs."""
+    """Service to keep running; `running` is its process, or None."""
 
     name: str
     command: Sequence[str]
@@ -36,12 +36,12 @@ class Service:
 
 
 class Supervisor:
-    """Starts, restarts and ends the processes of one run; must be made inside the event loop."""
+    """Supervisor of the processes of one run. Create it inside the event loop."""
 
     def __init__(
         self, *, environment: Mapping[str, str], logs: Path, printer: Printer, keep_open: Sequence[int] = ()
     ) -> None:
-        """`keep_open`: file descriptors that every process inherits."""
+        """Take over child processes; `keep_open` are file descriptors that every process inherits."""
         self._environment = dict(environment)
         self._logs = logs
         self._printer = printer
@@ -61,7 +61,7 @@ class Supervisor:
         return service
 
     async def run(self, name: str, command: Sequence[str]) -> int:
-        """Run a command to its end; its exit code, negative for a signal."""
+        """Run a command to its end. Returns its exit code, negative for a signal."""
         process, ended = self._spawn(name, command)
         try:
             return await asyncio.shield(ended)
@@ -70,8 +70,10 @@ class Supervisor:
             raise
 
     async def stop(self, *, patience: float, last: Sequence[str] = ()) -> None:
-        """End every process with SIGTERM, those named `last` after the others; what is left after `patience`
-        seconds is killed with all that it started."""
+        """End all processes with SIGTERM, those named in `last` after the others.
+
+        Those still running after `patience` seconds are killed with their children.
+        """
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
@@ -86,7 +88,7 @@ class Supervisor:
             began = time.monotonic()
             try:
                 service.running, ended = self._spawn(service.name, service.command)
-                # Shielded: whoever cancels this task still needs to know when the process ends.
+                # Shielded: the future must still report the end of the process if this task is cancelled.
                 outcome = f"ended ({describe(await asyncio.shield(ended))})"
             except OSError as error:
                 outcome = f"did not start ({error})"
@@ -127,16 +129,16 @@ class Supervisor:
         return process, ended
 
     def _reap(self) -> None:
-        """A child ended: tell who waits for it, and end what it left running."""
-        over = [pid for pid, (process, _) in self._processes.items() if process.poll() is not None]
-        for pid in over:
+        """Handle the end of children: set the results of their futures, and kill their orphans."""
+        finished = [pid for pid, (process, _) in self._processes.items() if process.poll() is not None]
+        for pid in finished:
             process, ended = self._processes.pop(pid)
             if not ended.done():
                 ended.set_result(process.returncode)
         end_orphans(known=set(self._processes))
 
     def _pipe(self, name: str) -> int:
-        """The writing end of the pipe whose lines go to the screen and to the log of that name."""
+        """Return the write end of a pipe whose lines go to the screen and to the log of that name."""
         if name not in self._pipes:
             reading, writing = os.pipe()
             os.set_blocking(reading, False)
@@ -162,5 +164,5 @@ class Supervisor:
 
 
 def describe(code: int) -> str:
-    """An exit code in words."""
+    """Return an exit code in words."""
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -1,4 +1,4 @@
-"""The web's worker process for gunicorn: uvicorn's, which lets those in that have just been let in before it ends."""
+"""Gunicorn worker of the web: uvicorn's, which still serves new connections when it shuts down."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gunicorn.arbiter import Arbiter
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
-# Between a connection and its request lie milliseconds; uvicorn would close it unheard.
+# A request follows its connection after milliseconds; uvicorn would close the connection before reading it.
 LINGER_S = 0.5
 
 
@@ -23,7 +23,10 @@ class _DrainingServer(Server):
 
 
 class DrainingWorker(UvicornWorker):
-    """`gunicorn --worker-class deploy.web_worker.DrainingWorker`: a restart loses no request."""
+    """Worker that loses no request at a restart.
+
+    Use it by `gunicorn --worker-class deploy.web_worker.DrainingWorker`.
+    """
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
