@@ -278,7 +278,7 @@ def pause_automatically(session: Session, campaign_id: int, *, reason: str, now:
 
 
 def _cancel_queued(session: Session, campaign_id: int) -> None:
-    """Cancel the queued messages; those already claimed are sent."""
+    """Cancel the queued messages; those already claimed run to their end."""
     # In the lock order of a claim: first the outbox, then the messages.
     waiting = select(Outbox.message_id).where(Outbox.stream_id == campaign_id)
     session.execute(waiting.order_by(Outbox.message_id).with_for_update()).all()
