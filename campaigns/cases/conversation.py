@@ -129,7 +129,8 @@ def record_answer(
 ) -> bool:
     """Record an answer given at the door, by phone or at a meeting.
 
-    Returns False if it repeats the current one. Raises BadInput if the campaign does not write to the contact, NotFound, NotAllowed.
+    Returns False if it repeats the current one. Raises BadInput if the campaign does not write to the
+    contact, NotFound, NotAllowed.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     find_contact(session, contact_id, user=user)

@@ -185,7 +185,8 @@ def undo_answer(session: Session, recipient: Recipient, *, now: datetime, given:
 def undo_answer_by_id(session: Session, answer_id: int, *, now: datetime, is_mistaken: bool = False) -> bool:
     """Undo one answer, also of a phone in no campaign.
 
-    Returns False if a newer answer exists, which stays. An answer that `is_mistaken` (misread) is removed even below newer answers.
+    Returns False if a newer answer exists, which stays. An answer that `is_mistaken` (misread) is removed
+    even below newer answers.
     """
     answer = session.get_one(Answer, answer_id)
     recipient = session.get_one(Recipient, answer.recipient_id) if answer.recipient_id else None

@@ -9,6 +9,8 @@ from campaigns.rules.replies.labels import Label, is_sure
 
 
 class CaseKind(StrEnum):
+    """Kinds of cases."""
+
     HELP = "help"
     QUESTION = "question"
     OPT_OUT = "opt_out"  # an uncertain opt-out: it counts at once, and an officer checks it
@@ -17,6 +19,8 @@ class CaseKind(StrEnum):
 
 
 class CaseOutcome(StrEnum):
+    """Outcomes of closed cases."""
+
     CALLED = "called"
     VISITED = "visited"
     MESSAGED = "messaged"

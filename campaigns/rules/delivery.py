@@ -155,7 +155,8 @@ def is_same_message(*, body: str, claimed_at: datetime, listed_body: str, listed
 def is_same_except_link(*, body: str, since: datetime, listed_body: str, listed_at: datetime | None) -> bool:
     """Return whether two messages are the same, ignoring personal links.
 
-    For messages sent between a backup (`since`) and its restore: recipients frozen in between are lost, and when frozen again they get other personal links.
+    For messages sent between a backup (`since`) and its restore: recipients frozen in between are lost, and
+    when frozen again they get other personal links.
     """
     return is_recent(since, listed_at) and mask_tokens(listed_body) == mask_tokens(body)
 

@@ -1,7 +1,7 @@
 """Goals and denominators as of a moment, and how they are entered in a form or a file.
 
 Goals and denominators are only ever added, never changed: those in force when a figure was computed can always be
-found. The `read_` functions raise BadInput.
+found. The functions `read_…` raise BadInput.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Progress toward goals: share, gap in people, rank, forecast, outlook, and concerns for leaders.
 
-The forecast: each day a share of the people who have not installed yet does so. The shares of the last days have a mean
-and a spread. Over n days to come, their sum is taken as Student's t around n times the mean, with the spread of n days
-and the uncertainty of the mean itself, which grows with n squared. The goal is reached on the first day on which the
-sum suffices.
+The forecast: each day a share of the people who have not installed yet does so. The shares of the last days
+have a mean and a spread. Over n days to come, their sum is taken as Student's t around n times the mean, with
+the spread of n days and the uncertainty of the mean itself, which grows with n squared. The goal is reached
+on the first day on which the sum suffices.
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ def measure(
 ) -> RankTable:
     """Rank places on a common basis.
 
-    It is the entered figures once every place with people has one, else recipients. `entered` is by code; `goal_of` returns the share that is a place's goal.
+    It is the entered figures once every place with people has one, else recipients. `entered` is by code;
+    `goal_of` returns the share that is a place's goal.
     """
     with_figure = [code for code in counted if code in entered]
     with_people = [code for code, counts in counted.items() if code is not None and not counts.is_empty]

@@ -18,6 +18,8 @@ _ENDED = (CampaignState.COMPLETED, CampaignState.CANCELLED)
 
 
 class StallReason(StrEnum):
+    """Reasons why a campaign is not sending."""
+
     NOT_STARTED = "not_started"
     SCHEDULED = "scheduled"  # waits for its start time
     PAUSED = "paused"

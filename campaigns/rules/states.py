@@ -11,6 +11,8 @@ from enum import StrEnum
 
 
 class CampaignState(StrEnum):
+    """States of a campaign."""
+
     DRAFT = "draft"
     SUBMITTED = "submitted"
     APPROVED = "approved"
@@ -22,6 +24,8 @@ class CampaignState(StrEnum):
 
 
 class CampaignAction(StrEnum):
+    """Actions that change the state of a campaign."""
+
     SUBMIT = "submit"
     RETURN = "return"
     APPROVE = "approve"
@@ -55,6 +59,8 @@ CAMPAIGN_MOVES: dict[CampaignAction, tuple[frozenset[CampaignState], CampaignSta
 
 
 class AttemptState(StrEnum):
+    """States of an attempt, in the order of their rank."""
+
     SENDING = "sending"  # claimed; the request may or may not have left
     UNKNOWN = "unknown"  # the outcome is not known
     ABSENT = "absent"  # twice not found in the gateway's list: the request never arrived
@@ -81,6 +87,8 @@ def advance(current: AttemptState, reported: AttemptState) -> AttemptState:
 
 
 class MessageState(StrEnum):
+    """States of a message."""
+
     QUEUED = "queued"
     SENDING = "sending"
     ACCEPTED = "accepted"
@@ -128,6 +136,8 @@ class Exclusion(StrEnum):
 
 
 class MessageKind(StrEnum):
+    """Kinds of messages."""
+
     STEP = "step"
     ACKNOWLEDGEMENT = "acknowledgement"
     CONFIRMATION = "confirmation"  # of an opt-out: the one message that ignores suppression and window
@@ -135,6 +145,8 @@ class MessageKind(StrEnum):
 
 
 class SkipReason(StrEnum):
+    """Reasons why a message was skipped."""
+
     SUPPRESSED = "suppressed"
     ANSWERED = "answered"
     UNREACHABLE = "unreachable"

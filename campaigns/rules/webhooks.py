@@ -30,6 +30,8 @@ _EMBEDDING_NETWORKS = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"
 
 
 class EventKind(StrEnum):
+    """Kinds of events sent to webhooks."""
+
     ANSWER_RECORDED = "answer.recorded"
     INSTALL_REPORTED = "install.reported"
     INSTALL_WITHDRAWN = "install.withdrawn"
@@ -40,6 +42,8 @@ class EventKind(StrEnum):
 
 
 class DeliveryOutcome(StrEnum):
+    """Outcomes of one try to deliver an event."""
+
     DELIVERED = "delivered"
     REFUSED = "refused"  # the receiver rejects this event; later events are not held up
     AWAY = "away"  # unreachable or busy: all later events wait, in their order

@@ -22,7 +22,7 @@ from campaigns.replies.record_answer import (
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import VisitOutcome
-from campaigns.visits.sheets import find_sheet, lines_visible_to, standing_results
+from campaigns.visits.sheets import current_results, find_sheet, lines_visible_to
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.suppressions import lock_phone
@@ -64,7 +64,7 @@ def enter_results(
     require_role(user, Role.STAFF, Role.APPROVER)
     sheet = find_sheet(session, round_id, user=user, hold=True)
     at = _visit_time(visited_at or now, sheet, now=now)
-    current = standing_results(session, round_id)
+    current = current_results(session, round_id)
     entry = _last_entry(session, round_id) + 1
     saved = outdated = 0
     for line, recipient in _read_lines_in_lock_order(session, round_id, user=user):
@@ -114,7 +114,7 @@ def undo_entry(
     entry = _last_entry(session, round_id)
     if not entry:
         raise WrongState("Phiếu này chưa nhập gì, không có gì để hoàn tác.")
-    current = standing_results(session, round_id)
+    current = current_results(session, round_id)
     saved = outdated = 0
     for line, recipient in _read_lines_in_lock_order(session, round_id, user=user):
         result = current.get(line.id)

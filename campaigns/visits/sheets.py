@@ -136,7 +136,7 @@ def lines_visible_to(session: Session, user: User) -> ColumnElement[bool]:
     """Return the condition for lines that a user may see; every query of lines uses it.
 
     The query must join Recipient, Contact and the recipient's ContactList. The sheet's organisation does not matter: a
-    person is visible by the lists they are in or by the one that brought them into the campaign, within the user's
+    person is visible by the lists they are in or by the one they came into the campaign with, within the user's
     area. Lines of erased contacts are visible to all.
     """
     by_recipient_list = and_(
@@ -202,7 +202,7 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
         .where(VisitLine.round_id == round_id, lines_visible_to(session, user))
         .order_by(VisitLine.n)
     ).all()
-    results = standing_results(session, round_id)
+    results = current_results(session, round_id)
     sheet_rows = []
     for line, recipient, contact, e164, area in rows:
         result = results.get(line.id)
@@ -240,7 +240,7 @@ def record_print(session: Session, round_id: int, *, numbers: int, user: User, n
     )
 
 
-def standing_results(session: Session, round_id: int) -> dict[int, VisitResult]:
+def current_results(session: Session, round_id: int) -> dict[int, VisitResult]:
     """Return the last result that is not undone, by line id."""
     rows = session.scalars(
         select(VisitResult)

@@ -1,6 +1,7 @@
 """Classifier of replies: label and confidence by readable rules (docs/replies.md).
 
-Before that a reply is brought to one spelling, whatever way it was typed: Unicode forms, broken code pages, Telex, VNI, teencode.
+Before that a reply is brought to one spelling, whatever way it was typed: Unicode forms, broken code pages,
+Telex, VNI, teencode.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 The rules over these meanings are in `campaigns.rules.replies.patterns`.
 
-Accents do not matter (`cai` is `cài`), except in the words of HARD, which match only exactly; within a phrase of several
-words the neighbours make the meaning clear, so there the spelling without accents matches as well. `a/b_c` is the word a
-or the words b c. The longest phrase wins; of phrases equal without accents, the first one.
+Accents do not matter (`cai` is `cài`), except in the words of HARD, which match only exactly; within a phrase
+of several words the neighbours make the meaning clear, so there the spelling without accents matches as well.
+`a/b_c` is the word a or the words b c. The longest phrase wins; of phrases equal without accents, the first
+one.
 """
 
 _HARD = """

@@ -59,7 +59,8 @@ def describe_change(change: FigureChange) -> str:
 def find_changes(issued: Snapshot, now: Snapshot, *, done: str) -> list[FigureChange]:
     """Return the changes of printed figures since the issued snapshot.
 
-    `now` is a snapshot of the same hour with what is known now. `done` is the template's verb. Other differences, such as names, are summed up in one change named OTHER.
+    `now` is a snapshot of the same hour with what is known now. `done` is the template's verb. Other
+    differences, such as names, are summed up in one change named OTHER.
     """
     pairs = [
         *_places(issued, now),

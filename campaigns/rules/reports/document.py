@@ -26,6 +26,8 @@ class Style(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
+    """Paragraph of text."""
+
     text: str
     style: Style = Style.BODY
 

@@ -368,7 +368,7 @@ def _charts(snapshot: Snapshot, template: ReportTemplate) -> list[Chart]:
 
 def _bars(shares: Sequence[tuple[str, float | None]]) -> tuple[Bar, ...]:
     """Return the bars, highest share first, unknown ones last."""
-    ordered = sorted(shares, key=lambda each: (each[1] is None, -(each[1] or 0.0)))
+    ordered = sorted(shares, key=lambda share: (share[1] is None, -(share[1] or 0.0)))
     return tuple(
         Bar(name, value, percent(value) if value is not None else "chưa rõ") for name, value in ordered
     )

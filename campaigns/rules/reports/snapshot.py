@@ -174,9 +174,9 @@ class Snapshot:
     def as_data(self) -> dict[str, Any]:
         """Return the data that `read_snapshot` reads."""
         data = asdict(self)
-        for each in (*data["bodies"], *data["campaigns"]):
-            if each["id"] is None:  # as in the frozen data, else the digest would differ
-                del each["id"]
+        for entry in (*data["bodies"], *data["campaigns"]):
+            if entry["id"] is None:  # as in the frozen data, else the digest would differ
+                del entry["id"]
         return data
 
     @property
@@ -194,18 +194,18 @@ def read_snapshot(data: Mapping[str, Any]) -> Snapshot:
         residents=Target(**data["residents"]) if data["residents"] else None,
         staff=Target(**data["staff"]),
         whole=_place(data["whole"]),
-        districts=tuple(_place(each) for each in data["districts"]),
-        communes=tuple(_place(each) for each in data["communes"]),
+        districts=tuple(_place(place) for place in data["districts"]),
+        communes=tuple(_place(place) for place in data["communes"]),
         bodies=tuple(
-            OrganisationFigures(**{**each, "reported": SelfReported(**each["reported"])})
-            for each in data["bodies"]
+            OrganisationFigures(**{**body, "reported": SelfReported(**body["reported"])})
+            for body in data["bodies"]
         ),
-        agencies=tuple(AgencyFigures(**each) for each in data["agencies"]),
+        agencies=tuple(AgencyFigures(**agency) for agency in data["agencies"]),
         campaigns=tuple(
-            CampaignFigures(**{**each, "reported": SelfReported(**each["reported"])})
-            for each in data["campaigns"]
+            CampaignFigures(**{**campaign, "reported": SelfReported(**campaign["reported"])})
+            for campaign in data["campaigns"]
         ),
-        outreach=tuple(Outreach(**each) for each in data["outreach"]),
+        outreach=tuple(Outreach(**activity) for activity in data["outreach"]),
         since=data["since"],
         before=data["before"],
         days=tuple((day, count) for day, count in data["days"]),
