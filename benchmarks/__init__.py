@@ -1,0 +1,1 @@
+"""Benchmarks of sending, callbacks, imports, launches and pages, each beside a reference."""

@@ -1,6 +1,6 @@
-"""`make bench`: every part in turn, on servers of its own; figures beside others of the same run.
+"""Runner of all benchmarks, on its own servers, each beside a reference of the same run (`make bench`).
 
-`ARGS="--only sending,pace"` runs parts, `ARGS=--small` all of them in a few minutes at sizes that prove nothing.
+`ARGS="--only sending,pace"` runs some of them, `ARGS=--small` all in a few minutes at sizes that prove nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks import answering, callbacks, claiming, importing, launching, lea
 from benchmarks.gateway import NoCompiler
 from benchmarks.ground import Ground, ground
 
-# Each takes the ground and, where they are given, its sizes, and returns what it has to say.
+# Each takes the servers (`Ground`) and optional sizes, and returns its results as text.
 PARTS: dict[str, Callable[..., str]] = {
     "sending": sending.compare,
     "pace": pace.main,
@@ -43,6 +43,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 def machine() -> str:
+    """Return a description of this machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"{os.cpu_count()} cores, {memory:.0f} GB, Python {platform.python_version()}, "
@@ -62,14 +63,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = argparse.ArgumentParser(prog="python -m benchmarks")
     options.add_argument("--only", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
     options.add_argument("--small", action="store_true", help="sizes that prove nothing, in a few minutes")
-    given = options.parse_args(arguments)
-    names = given.only.split(",")
+    parsed = options.parse_args(arguments)
+    names = parsed.only.split(",")
     if unknown := [name for name in names if name not in PARTS]:
         options.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     print(machine())
     try:
         with ground() as on:
-            run(on, names, SMALL if given.small else {})
+            run(on, names, SMALL if parsed.small else {})
     except NoCompiler as error:
         print(error, file=sys.stderr)
         return 1

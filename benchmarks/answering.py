@@ -1,4 +1,4 @@
-"""The residents' answer page under wrk, each request another person's link, beside an empty route under the same server."""
+"""Benchmark of the answer page under wrk, a different link each time, beside an empty route."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PEOPLE = 100_000
 SECONDS = 5
 ROUNDS = 3
 CONNECTIONS = 32
-# Each of wrk's threads goes through the links from another place.
+# Each of wrk's threads starts at a different link.
 _SCRIPT = """
 local links = {}
 for line in io.lines("LINKS") do links[#links + 1] = line end
@@ -36,18 +36,18 @@ end
 
 
 def time_page(on: Ground, settings: Settings, app: str, script: Path, seconds: int) -> float:
-    """Pages a second; all must have been answered with a page."""
+    """Return pages per second. Every request must have been answered with a page."""
     port = find_port()
     with server(settings, app, on, port=port):
         for length in (1, seconds):  # the first second warms up
-            said = subprocess.run(
+            output = subprocess.run(
                 ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{length}s", "-s", script, f"http://127.0.0.1:{port}"],
                 check=True,
                 capture_output=True,
                 text=True,
             ).stdout
-    assert "failed 0" in said, said
-    return float(re.search(r"Requests/sec:\s+([0-9.]+)", said)[1])  # type: ignore[index]
+    assert "failed 0" in output, output
+    return float(re.search(r"Requests/sec:\s+([0-9.]+)", output)[1])  # type: ignore[index]
 
 
 def main(on: Ground, *, people: int = PEOPLE, seconds: int = SECONDS, rounds: int = ROUNDS) -> str:

@@ -1,6 +1,6 @@
-"""Status callbacks a second until all are applied, beside an empty route under the same server.
+"""Benchmark of status callbacks until all are applied, beside an empty route under the same server.
 
-The same callbacks again, shuffled and each twice, must end in the same states.
+The same callbacks, shuffled and each sent twice, must lead to the same states.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CALLBACKS = (
 )
 ROUNDS = 3
 ENDS_AFTER_S = 120.0
-# As `make run` starts the web.
+# The command by which `make run` starts the web.
 SERVER = "gunicorn {app} --bind 127.0.0.1:{port} --worker-class deploy.web_worker.DrainingWorker --workers 2 --no-control-socket"
 STARTS_WITHIN_S = 30.0
 _WAITING = text("SELECT count(*) FROM status_events WHERE applied_at IS NULL")
@@ -42,7 +42,7 @@ _STATES = text(
 
 
 def callbacks(settings: Settings, port: int, count: int) -> list[bytes]:
-    """Each message's `sent` and then its end, in order, signed as Twilio signs."""
+    """Return requests: for each message `sent` and its final status, in order, signed as by Twilio."""
     validator = RequestValidator(settings.twilio_auth_token)
     made = []
     for i in range(1, count // 2 + 1):
@@ -59,7 +59,7 @@ def callbacks(settings: Settings, port: int, count: int) -> list[bytes]:
 
 @contextmanager
 def server(settings: Settings, app: str, on: Ground, *, port: int) -> Iterator[Processes]:
-    """`app` under the web's server."""
+    """Run `app` under the web's server."""
     processes = Processes(settings, on.folder / "web.log")
     try:
         processes.start_program(*SERVER.format(app=app, port=port).split())
@@ -86,7 +86,7 @@ def _answers(port: int) -> bool:
 def time_ours(
     on: Ground, template: str, count: int, *, twice: bool = False
 ) -> tuple[float, float, list[object]]:
-    """Callbacks a second, taken and until all are applied, and the states in which everything ended."""
+    """Return callbacks per second accepted, per second until all are applied, and the final states."""
     on.flush_redis()
     port = find_port()
     with on.database(template) as url:
@@ -123,14 +123,14 @@ def _waiting(runtime: Runtime) -> int:
 
 
 def _load(port: int, requests: list[bytes]) -> float:
-    """Send them; the rate. All must have been taken."""
+    """Send the requests and return their rate. All must have been accepted."""
     seconds, answers = send_all(port, requests)
     assert set(answers) == {204}, answers
     return len(requests) / seconds
 
 
 def time_empty(on: Ground, count: int) -> float:
-    """Requests a second to the route that does nothing; the same requests."""
+    """Return the same requests per second to a route that does nothing."""
     port = find_port()
     settings = on.settings("sqlite:///", PUBLIC_BASE_URL=f"http://127.0.0.1:{port}")
     requests = callbacks(settings, port, count)

@@ -1,4 +1,4 @@
-"""The time of a claim in a small campaign and in one a hundred times as large, half of it sent already."""
+"""Benchmark of a claim in a small campaign and in one a hundred times as large, both half sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WARM_UP = 5
 
 
 def time_claim(runtime: Runtime) -> float:
-    """Milliseconds: the streams looked up, CLAIM messages claimed and committed."""
+    """Return the milliseconds to look up the streams, claim CLAIM messages and commit."""
     settings = runtime.settings
     renderer = Renderer(public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key))
     now = datetime.now(UTC)
@@ -53,7 +53,7 @@ def main(on: Ground, *, small: int = SMALL, large: int = LARGE) -> str:
         campaign_of(on, small, sent_of=2, state="delivered") as (_, little),
         campaign_of(on, large, sent_of=2, state="delivered") as (_, much),
     ):
-        for _ in range(claims):  # in turn, so that whatever else the machine does meets both
+        for _ in range(claims):  # in turn, so that other load of the machine affects both
             took[small].append(time_claim(little))
             took[large].append(time_claim(much))
     few, many = (middle(took[count][min(WARM_UP, claims - 1) :]) for count in (small, large))

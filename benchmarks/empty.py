@@ -1,4 +1,4 @@
-"""A web application that does nothing: what the server and Flask themselves take of a request's time."""
+"""Web application that does nothing, to measure the share of the server and Flask in a request."""
 
 from flask import Flask
 

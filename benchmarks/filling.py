@@ -1,4 +1,4 @@
-"""A campaign in the midst of its sending, written by a few statements."""
+"""Database with a campaign that is being sent, filled by a few SQL statements."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from benchmarks.ground import Ground, add_people, approve_campaign, launch, vacu
 from campaigns.answer_totals import recount
 from outreach.runtime import Runtime, open_runtime
 
-# What a launch and its sending leave behind; every `of`-th message has been sent.
+# The rows of a launch and its sending; every `of`-th message has been sent.
 _FILL = (
-    # Foreign keys are not looked up row by row for what one statement makes.
+    # Without checking foreign keys row by row.
     "SET LOCAL session_replication_role = replica",
     "UPDATE steps SET opened_at = now()",
     """INSERT INTO recipients (id, campaign_id, contact_id, phone_id)
@@ -41,9 +41,9 @@ _FILL = (
 
 @contextmanager
 def campaign_of(on: Ground, count: int, *, sent_of: int, state: str) -> Iterator[tuple[str, Runtime]]:
-    """A sending campaign of `count` messages, each `sent_of`-th in `state`, the others in the outbox.
+    """Create a campaign of `count` messages, each `sent_of`-th in `state`, the others in the outbox.
 
-    The number of a message is that of its attempt, its recipient and its phone.
+    A message has the same id as its attempt, its recipient and its phone.
     """
     with on.database() as url:
         runtime = open_runtime(on.settings(url))
@@ -51,10 +51,10 @@ def campaign_of(on: Ground, count: int, *, sent_of: int, state: str) -> Iterator
             add_people(runtime.db, count)
             campaign = approve_campaign(runtime)
             launch(runtime, campaign)
-            given = {"count": count, "campaign": campaign, "of": sent_of, "state": state}
+            parameters = {"count": count, "campaign": campaign, "of": sent_of, "state": state}
             with runtime.db.write() as session:
                 for statement in _FILL:
-                    session.execute(text(statement), given)
+                    session.execute(text(statement), parameters)
                 recount(session, campaign)
             vacuum(runtime.db)
             yield url, runtime

@@ -1,4 +1,4 @@
-"""Where benchmarks run: servers of their own, and databases filled by SQL."""
+"""Servers of a benchmark run, and databases filled by SQL."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PASSWORD = "mật khẩu dài"
 # One segment for every name below: without accents.
 TEXT = "[Chào {name}, ]mời ông/bà cài Bluezone: {link}"
 SUPPRESSED_OF = 100  # one number of so many
-# As a careful operator runs it: nothing is given up for speed.
+# As in careful operation: no safety is traded for speed.
 POSTGRES = {
     "listen_addresses": "",
     "shared_buffers": "512MB",
@@ -53,12 +53,15 @@ POSTGRES = {
 
 @dataclass(frozen=True)
 class Ground:
+    """Servers of a benchmark run, and its folder."""
+
     folder: Path
     postgres: Server
     redis: Server
     gateway_program: Path
 
     def settings(self, database: str, *, gateway_url: str = "http://127.0.0.1:1", **more: Any) -> Settings:
+        """Return settings for a database; `more` are further environment variables."""
         return Settings.from_env(
             {
                 "DATABASE_URL": database,
@@ -73,7 +76,7 @@ class Ground:
         Redis.from_url(self.redis.url).flushall()
 
     def server_pids(self) -> list[int]:
-        """PostgreSQL and Redis: what a contestant that uses them has to pay for as well."""
+        """Return the ids of PostgreSQL and Redis, whose cost counts for a contestant that uses them."""
         return [
             int((self.folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0]),
             self._redis(),
@@ -84,7 +87,7 @@ class Ground:
 
     @contextmanager
     def database(self, template: str | None = None) -> Iterator[str]:
-        """A new database: empty with the tables, or a copy of `template`."""
+        """Create a database, with empty tables or as a copy of `template`, and drop it afterwards."""
         url = create_database(self.postgres.url, template)
         try:
             if template is None:
@@ -98,7 +101,7 @@ class Ground:
 
 @contextmanager
 def ground() -> Iterator[Ground]:
-    """PostgreSQL and Redis of this run's own, the gateway compiled."""
+    """Start PostgreSQL and Redis for this run, and compile the gateway."""
     folder = make_folder()
     try:
         program = gateway.build(folder)
@@ -117,9 +120,9 @@ def ground() -> Iterator[Ground]:
 
 
 def add_people(db: Database, count: int) -> None:
-    """`count` people, each with a phone, in the list LIST; every SUPPRESSED_OF-th number has opted out.
+    """Add `count` people with a phone each to the list LIST; every SUPPRESSED_OF-th number has opted out.
 
-    Only into an empty database: the rows' numbers are those of the series.
+    Only for an empty database, as the ids of the rows are fixed.
     """
     now = datetime.now(UTC)
     with db.write() as session:
@@ -134,13 +137,13 @@ def add_people(db: Database, count: int) -> None:
                 area_code=None,
                 now=now,
             )
-        made = ContactList(organisation_id=front.id, name=LIST, created_at=now)
-        session.add(made)
+        contact_list = ContactList(organisation_id=front.id, name=LIST, created_at=now)
+        session.add(contact_list)
         session.flush()
-        # Foreign keys are not looked up row by row for what one statement makes.
+        # Without checking foreign keys row by row.
         session.execute(text("SET LOCAL session_replication_role = replica"))
         for statement in _PEOPLE:
-            session.execute(text(statement), {"count": count, "list": made.id, "of": SUPPRESSED_OF})
+            session.execute(text(statement), {"count": count, "list": contact_list.id, "of": SUPPRESSED_OF})
 
 
 _PEOPLE = (
@@ -159,7 +162,7 @@ _PEOPLE = (
 
 
 def approve_campaign(runtime: Runtime, **changes: Any) -> int:
-    """A campaign to everybody, approved but not launched; its id. Caps, budget and pace on, none of them near."""
+    """Create and approve a campaign to everybody, and return its id. Its limits are set, but never reached."""
     data = {
         "name": "Bluezone",
         "text": TEXT,
@@ -181,6 +184,7 @@ def approve_campaign(runtime: Runtime, **changes: Any) -> int:
 
 
 def launch(runtime: Runtime, campaign: int) -> None:
+    """Launch an approved campaign."""
     with runtime.db.write() as session:
         perform_action(
             session,
@@ -193,7 +197,7 @@ def launch(runtime: Runtime, campaign: int) -> None:
 
 @contextmanager
 def ready_to_send(on: Ground, people: int, **changes: Any) -> Iterator[tuple[str, int]]:
-    """A database with a campaign whose messages wait in the outbox, paused, to be copied; and how many wait."""
+    """Create a template database with a paused campaign; yields its URL and the size of the outbox."""
     with on.database() as url:
         runtime = open_runtime(on.settings(url))
         add_people(runtime.db, people)
@@ -209,7 +213,7 @@ def ready_to_send(on: Ground, people: int, **changes: Any) -> Iterator[tuple[str
 
 
 def vacuum(db: Database) -> None:
-    """What autovacuum and the checkpointer would do in their time, so that they do not do it meanwhile."""
+    """Vacuum and checkpoint, so that PostgreSQL does not do it during a measurement."""
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
         connection.execute(text("CHECKPOINT"))

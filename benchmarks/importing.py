@@ -1,7 +1,7 @@
-"""Rows a second from a file to the directory, and memory at the most, beside the floor in the same run.
+"""Benchmark of an import: rows per second and peak memory, beside a minimal reader (the floor).
 
 The floor reads the same file with the same library and has `phonenumbers` parse and validate each number; nothing is
-stored. Each runs in a process of its own, so that the one's memory is not the other's.
+stored. Each runs in its own process, so that their memory is measured separately.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ _PREFIXES = ("90", "91", "97", "32", "35", "38", "70", "79", "81", "84", "86", "
 
 
 def rows(count: int) -> Iterator[list[str]]:
-    """A list as it is kept: of ten numbers one is written oddly, one is old and one is none."""
+    """Yield rows as in real lists: of ten numbers one is oddly formatted, one is old and one is invalid."""
     chance = random.Random(5)
     for n in range(1, count + 1):
         digits = f"{n * 7919 % 10**7:07d}"
@@ -90,8 +90,8 @@ def rows(count: int) -> Iterator[list[str]]:
 
 
 def main(on: Ground, *, count: int = ROWS, large: int = LARGE) -> str:
-    """Both kinds of file at `count` rows, CSV at `large` too; the same file again in the end changes nothing."""
-    said, verdicts = [], []
+    """Import both kinds of file with `count` rows, and CSV with `large`; importing it again changes nothing."""
+    table, verdicts = [], []
     for suffix, size in ((".xlsx", count), (".csv", count), (".csv", large)):
         file = write_list(on.folder / f"list-{size}{suffix}", size)
         floors, done, again = [], [], []
@@ -104,7 +104,7 @@ def main(on: Ground, *, count: int = ROWS, large: int = LARGE) -> str:
         times = _seconds(done) / least
         for what, runs in (("floor", floors), ("import", done), ("the same again", again)):
             seconds, mb = _seconds(runs), max(run["mb"] for run in runs)
-            said.append(
+            table.append(
                 (
                     f"{size:,} {suffix}",
                     what,
@@ -124,7 +124,7 @@ def main(on: Ground, *, count: int = ROWS, large: int = LARGE) -> str:
         verdicts.append(target(f"changed by {suffix} again", changed, at_most=0, form=".0f"))
         file.unlink()
     head = ("file", "what", "s", "rows/s", "MB", "floors")
-    return "\n".join([show(head, said), "", *verdicts])
+    return "\n".join([show(head, table), "", *verdicts])
 
 
 def _seconds(runs: list[dict[str, Any]]) -> float:
@@ -132,7 +132,7 @@ def _seconds(runs: list[dict[str, Any]]) -> float:
 
 
 def write_list(path: Path, count: int) -> Path:
-    """A file of so many rows; by its name a workbook or CSV."""
+    """Write a list of `count` rows, as a workbook or CSV by its suffix."""
     if path.suffix == ".xlsx":
         write_workbook(path, {"DS": (row for part in ([_HEADER], rows(count)) for row in part)})
     else:
@@ -153,7 +153,7 @@ def floor(path: Path) -> dict[str, int]:
 
 
 def bring(path: Path, url: str) -> dict[str, int]:
-    """What `contacts import` does."""
+    """Import the file as `contacts import` does."""
     db, now = Database(url), datetime.now(UTC)
     with db.write() as session:
         into = session.scalar(select(ContactList))
@@ -176,7 +176,7 @@ def _read(path: Path) -> Iterator[list[object]]:
 
 
 def _alone(what: str, *arguments: object) -> dict[str, Any]:
-    """`what` in a process of its own: seconds without its start, MB at the most, and its counts."""
+    """Run `what` in its own process. Returns seconds without its start, peak MB, and its counts."""
     command = [sys.executable, "-m", "benchmarks.importing", what, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

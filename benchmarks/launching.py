@@ -1,4 +1,4 @@
-"""The launch of a large campaign: from the officer's word to a filled outbox, in a worker's job."""
+"""Benchmark of the launch of a large campaign, until a worker has filled its outbox."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RECIPIENTS = 300_000
 STARTS_WITHIN_S = 60.0
 ENDS_AFTER_S = 120.0
 LONGEST_S = 10.0
-# The least that must be written: a recipient, a message and a row of the outbox for each, without a key.
+# The minimum to be written: a recipient, a message and an outbox row for each, without keys.
 _PLAIN = (
     "CREATE UNLOGGED TABLE plain_recipients AS SELECT c.id, cp.phone_id, c.area_code "
     "FROM contacts c JOIN contact_phones cp ON cp.contact_id = c.id",
@@ -25,7 +25,7 @@ _PLAIN = (
 
 
 def main(on: Ground, *, recipients: int = RECIPIENTS) -> str:
-    """Seconds until the whole outbox is there, beside a bare copy of as many rows in the same database."""
+    """Measure the seconds until the outbox is filled, beside a bare copy of as many rows."""
     people = round(recipients / 0.99)
     with on.database() as url:
         on.flush_redis()
@@ -66,7 +66,7 @@ def _copy(runtime: Runtime) -> float:
 
 
 def _wait_for_worker(runtime: Runtime) -> None:
-    """A sweep has been answered: the worker has loaded what it needs."""
+    """Wait until the worker has run a sweep and so has loaded its modules."""
     ends = time.monotonic() + STARTS_WITHIN_S
     while not runtime.redis.scard("rq:workers") or runtime.redis.llen("rq:queue:default"):
         if time.monotonic() > ends:

@@ -1,4 +1,4 @@
-"""Leaders read while a campaign is sent: milliseconds of a page over a million people and three messages each."""
+"""Benchmark of leaders' pages during sending, with a million people and three messages each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PEOPLE = 1_000_000
 SECONDS = 60
 PACE = 200  # segments a second; each message has one
 READERS = 8
-PAUSE_S = 1.0  # between two pages of a reader: nobody reads one faster
+PAUSE_S = 1.0  # between two pages of a reader
 AGENCIES = 40
 COUNTED_WITHIN_S = 240.0
 LONGEST_MS = 200.0
@@ -50,7 +50,7 @@ _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
 def main(on: Ground, *, people: int = PEOPLE, seconds: int = SECONDS) -> str:
-    """Pages by READERS in turn, each after a pause, while PACE messages a second leave."""
+    """Measure pages of READERS, each after a pause, while PACE messages per second are sent."""
     waiting = PACE * (seconds + 120)
     with (
         gateway.running(on.gateway_program) as to,
@@ -58,7 +58,7 @@ def main(on: Ground, *, people: int = PEOPLE, seconds: int = SECONDS) -> str:
     ):
         on.flush_redis()
         add_figures(runtime.db)
-        with runtime.db.write() as session:  # nothing leaves before it is counted
+        with runtime.db.write() as session:  # nothing is sent before the first count
             session.execute(text("UPDATE campaigns SET state = 'paused'"))
         settings = on.settings(url, gateway_url=to.url)
         processes = Processes(settings, on.folder / "workers.log")
@@ -104,7 +104,7 @@ def main(on: Ground, *, people: int = PEOPLE, seconds: int = SECONDS) -> str:
 
 
 class Reader:
-    """A leader with a session and a connection of their own."""
+    """Leader with an own session and connection."""
 
     def __init__(self, port: int, email: str) -> None:
         self.connection = HTTPConnection("127.0.0.1", port, timeout=60)
@@ -120,7 +120,7 @@ class Reader:
         try:
             self.connection.request("GET", path, headers={"Cookie": self.cookie})
             return self._read(200)
-        except RemoteDisconnected:  # the server ends connections that were idle for a few seconds
+        except RemoteDisconnected:  # the server closes connections after a few idle seconds
             self.connection.close()
             self.connection.request("GET", path, headers={"Cookie": self.cookie})
             return self._read(200)
@@ -137,7 +137,7 @@ class Reader:
 def _read(
     readers: list[Reader], seconds: float, *, pause_s: float = PAUSE_S, warm_up: bool = False
 ) -> dict[str, list[float]]:
-    """Milliseconds by page. `warm_up` opens each page a few times: what a process loads once."""
+    """Return milliseconds by page. `warm_up` opens each page only a few times, to fill caches."""
     ends = time.monotonic() + seconds
 
     def read(n: int) -> list[tuple[str, float]]:
@@ -163,7 +163,7 @@ def _read(
 
 
 def _wait_until_counted(reader: Reader, runtime: Runtime) -> None:
-    """Who looks has a large campaign counted; a campaign of a few is counted at each look."""
+    """Wait until the campaign is counted. Opening the page starts the count of a large campaign."""
     ends = time.monotonic() + COUNTED_WITHIN_S
     while "đang đếm lần đầu" in reader.get(PAGES["leader's page"]):
         if time.monotonic() > ends:
@@ -177,7 +177,7 @@ def _send(runtime: Runtime) -> None:
 
 
 def add_figures(db: Database) -> None:
-    """Readers, goals, a denominator for every place, official installs of a week, agencies that report daily."""
+    """Add readers, goals, a denominator for every area, a week of official installs, and agency reports."""
     now = datetime.now(UTC)
     today = now.astimezone(VIETNAM).date()
     with db.write() as session:

@@ -1,8 +1,10 @@
-"""`python -m benchmarks.load`: staff and leaders at their pages while a province is written to and its callbacks come in.
+"""Load test: staff and leaders browse while messages to a province are sent and their callbacks arrive.
 
-50 people turn pages (a page each 3 to 7 seconds; five of them keep a campaign's running page open, which asks each
-second), one sending worker works at the pace that fills the time, and for each message the gateway took a signed
-`delivered` comes in. Everything runs on this machine, with the settings of a careful operator. Exit status 1 for an
+Run it by `python -m benchmarks.load`.
+
+50 people open pages (one every 3 to 7 seconds; five of them keep a campaign's sending page open, which polls each
+second), one sending worker sends at a pace that fills the time, and for each accepted message a signed `delivered`
+callback arrives. Everything runs on this machine, with the settings of a careful operator. Exit status 1 for an
 error, a page slower than 500 ms at the 95th of a hundred, or a message that is lost, sent twice or without its report.
 """
 
@@ -52,7 +54,7 @@ _STATES = text("SELECT state, count(*) FROM messages GROUP BY state")
 
 @dataclass
 class Seen:
-    """What those who browsed saw: milliseconds by page, and what was no 200."""
+    """Measurements of the browsing users: milliseconds by page, and responses other than 200."""
 
     ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     errors: Counter[str] = field(default_factory=Counter)
@@ -77,7 +79,7 @@ def run(on: Ground, far: gateway.Gateway, *, messages: int, seconds: float, peop
         try:
             add_people(runtime.db, messages)
             users = add_officers(runtime, people)
-            # A little faster than the time allows, so that it is over before the browsing is.
+            # A little faster than necessary, so that sending ends before browsing.
             campaign = approve_campaign(runtime, pace=messages / (seconds * 0.9))
             vacuum(runtime.db)
             with server(settings, "asgi:app", on, port=port) as processes:
@@ -110,7 +112,7 @@ def wait_for_workers(runtime: Runtime, count: int) -> None:
 
 
 def add_officers(runtime: Runtime, count: int) -> list[tuple[str, Role]]:
-    """Four of five are staff, the others leaders."""
+    """Add users: four of five are staff, the others leaders."""
     users = [(f"nguoi{i}@loa.example", Role.LEADER if i % 5 == 0 else Role.STAFF) for i in range(count)]
     with runtime.db.write() as session:
         for email, role in users:
@@ -130,7 +132,7 @@ def add_officers(runtime: Runtime, count: int) -> list[tuple[str, Role]]:
 
 
 def pages_of(role: Role, chance: random.Random, *, campaign: int, messages: int) -> tuple[str, str]:
-    """A page's kind and its address."""
+    """Return a page's kind and its URL."""
     anybody = chance.randint(1, messages)
     pages = [("home", "/admin/"), ("progress", "/admin/progress/")]
     if role is Role.STAFF:
@@ -154,9 +156,9 @@ async def browse(
 
     async def person(i: int, email: str, role: Role) -> None:
         chance = random.Random(i)
-        # As the one proxy in front tells it: each from an address of their own.
+        # As set by the reverse proxy: each user has a different address.
         headers = {"X-Forwarded-For": f"10.1.{i // 250}.{i % 250 + 1}"}
-        # An address without a name has no cookies otherwise. A connection for each request, as the proxy makes them.
+        # aiohttp otherwise stores no cookies for an IP address. A connection for each request, as by the proxy.
         jar, each_its_own = aiohttp.CookieJar(unsafe=True), aiohttp.TCPConnector(force_close=True)
         async with aiohttp.ClientSession(
             f"http://127.0.0.1:{port}", headers=headers, cookie_jar=jar, connector=each_its_own
@@ -200,7 +202,7 @@ async def look(session: aiohttp.ClientSession, seen: Seen, kind: str, address: s
 
 
 def report_all(settings: Settings, port: int) -> None:
-    """A signed `delivered` for each message that the gateway took, a moment later; in a process of its own."""
+    """Post a signed `delivered` for each accepted message, a moment later; runs in its own process."""
     runtime, validator = open_runtime(settings), RequestValidator(settings.twilio_auth_token)
     last = 0
     while True:
@@ -220,7 +222,7 @@ def report_all(settings: Settings, port: int) -> None:
 
 
 def wait_for_reports(runtime: Runtime) -> dict[str, int]:
-    """The messages by state once none is under way any more, or the patience is over."""
+    """Return the messages by state, once none is in flight or the time is over."""
     ends = time.monotonic() + ENDS_AFTER_S
     while True:
         with runtime.db.read() as session:

@@ -1,4 +1,4 @@
-"""What a process and its descendants cost, from /proc, and how figures are shown."""
+"""Cost of processes with their descendants, from /proc, and the format of results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the state on; nothing for a process that has ended."""
+    """Return the fields of /proc/PID/stat from the state on; empty for a process that has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -19,21 +19,21 @@ def _stat(pid: int) -> list[str]:
 
 
 def family(roots: Iterable[int]) -> set[int]:
-    """These processes and all that descend from them."""
+    """Return these processes and all their descendants."""
     parents = {int(entry): _stat(int(entry)) for entry in os.listdir("/proc") if entry.isdigit()}
-    found = set(roots)
-    while more := {pid for pid, stat in parents.items() if stat and int(stat[1]) in found} - found:
-        found |= more
-    return found
+    pids = set(roots)
+    while more := {pid for pid, stat in parents.items() if stat and int(stat[1]) in pids} - pids:
+        pids |= more
+    return pids
 
 
 def cpu_s(roots: Iterable[int]) -> float:
-    """CPU seconds of these processes' families so far, with those of descendants that have ended."""
+    """Return the CPU seconds of these processes and their descendants, including those that have ended."""
     return sum(sum(map(int, stat[11:15])) for pid in family(roots) if (stat := _stat(pid))) / _TICKS
 
 
 def peak_mb(roots: Iterable[int]) -> float:
-    """The sum of the most resident memory that each living process of the families has had, in MB."""
+    """Return the sum of the peak resident memory of each living process and descendant, in MB."""
     total = 0
     for pid in family(roots):
         try:
@@ -49,12 +49,12 @@ def middle(values: Sequence[float]) -> float:
 
 
 def percentile(values: Sequence[float], of_100: int) -> float:
-    """The value that so many of a hundred do not exceed."""
+    """Return the percentile of the values."""
     return sorted(values)[max(0, -(-len(values) * of_100 // 100) - 1)]
 
 
 def show(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown, its columns aligned for reading in a terminal."""
+    """Return a Markdown table, with columns aligned for a terminal."""
     lines = [list(head), *(list(row) for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     shown = [
@@ -68,7 +68,7 @@ def show(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def target(
     what: str, value: float, *, at_least: float | None = None, at_most: float | None = None, form: str = ".2f"
 ) -> str:
-    """A line that says what was to be reached and whether it was."""
+    """Return a line with a result, its target, and whether the target was reached."""
     holds = (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
     bounds = [f"at least {at_least:{form}}"] if at_least is not None else []
     bounds += [f"at most {at_most:{form}}"] if at_most is not None else []

@@ -1,4 +1,4 @@
-"""The pace: so many segments a second by two workers together, counted by the gateway's calendar seconds."""
+"""Benchmark of the pace: segments per second of two workers together, by the gateway's clock."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STARTS_WITHIN_S = 30.0
 
 
 def main(on: Ground, *, seconds: int = SECONDS) -> str:
-    """The share of the pace over whole calendar seconds, and the fullest and the emptiest of them."""
+    """Measure the share of the pace over whole calendar seconds, with the highest and the lowest second."""
     # 1 in 100 has opted out; a few seconds more than are looked at.
     people = round(PACE * (seconds + 10) * 1.02)
     with (

@@ -1,4 +1,4 @@
-"""The office's pages over a province's people: milliseconds of each, in turn, with other names and numbers each time."""
+"""Benchmark of the admin pages with a province's people, with other names and numbers each time."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from benchmarks.variety import ORGANISATIONS, add_variety
 PEOPLE = 1_000_000
 TIMES = 40
 LONGEST_MS = 200.0
-# What the whole province is asked of as one types.
+# Pages that query the whole province while the user types.
 _ASKED = ("contact list", "search", "filtered", "audience")
 DISTRICTS = ["608", "610", "611", "612", "613", "614", "615", "616", "617", "618"]
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
 def main(on: Ground, *, people: int = PEOPLE, times: int = TIMES) -> str:
-    """The 95th of a hundred for each page, and the worst of them all."""
+    """Measure each page: median, 95th percentile and worst time."""
     with campaign_of(on, people, sent_of=2, state="delivered") as (_, runtime):
         lists = [f"MTTQ/{LIST}", *add_variety(runtime.db)]
         vacuum(runtime.db)
@@ -44,7 +44,7 @@ def main(on: Ground, *, people: int = PEOPLE, times: int = TIMES) -> str:
             )
             assert found.status_code == 303
             nonlocal began
-            began = time.perf_counter()  # the page that was asked for, not the one with the form
+            began = time.perf_counter()  # only the result page counts, not the form
             get(found.location)
 
         def count(i: int, **asked: Any) -> None:
@@ -94,7 +94,7 @@ def main(on: Ground, *, people: int = PEOPLE, times: int = TIMES) -> str:
         }
         took: dict[str, list[float]] = {}
         for name, ask in pages.items():
-            ask(0)  # what a process loads once
+            ask(0)  # warm-up
             for i in range(times):
                 began = time.perf_counter()
                 ask(i)

@@ -1,4 +1,4 @@
-"""Requests as fast as a server takes them: ready-made bytes over a few connections that stay open."""
+"""Load generator: prepared requests over a few keep-alive connections, as fast as the server answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONNECTIONS = 32
 
 
 def post(url: str, form: dict[str, str], **headers: str) -> bytes:
-    """A POST request as it goes over the wire; a header's name is written with underscores."""
+    """Return the bytes of a POST request; underscores in header names become hyphens."""
     parts = urlsplit(url)
     body = urlencode(form).encode()
     lines = [
@@ -28,7 +28,7 @@ def post(url: str, form: dict[str, str], **headers: str) -> bytes:
 
 
 def send_all(port: int, requests: Sequence[bytes]) -> tuple[float, Counter[int]]:
-    """Send them all in order, CONNECTIONS at a time; seconds, and the answers by status."""
+    """Send all requests in order, CONNECTIONS at a time. Returns seconds, and responses by status."""
     return uvloop.run(_send_all(port, iter(requests)))
 
 

@@ -1,4 +1,4 @@
-"""Where a worker's time goes, from py-spy's stacks of the threads that hold the interpreter's lock."""
+"""Profile of a worker by parts of the program, from py-spy's stacks of threads that hold the GIL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.measuring import show
 
-# Of a stack the frame nearest to its end decides.
+# The innermost frame that matches decides.
 PARTS = (
     ("personal link, text, segments", r"rules/links|rules/delivery|rules/sms_template|rules/segments"),
     ("claim: rate limits in Redis", r"delivery/streams"),
@@ -25,11 +25,13 @@ LONGEST = 15
 
 
 def read(stacks: Path) -> list[tuple[list[str], int]]:
+    """Read stacks in py-spy's raw format, with their counts."""
     lines = (line.rpartition(" ") for line in stacks.read_text().splitlines())
     return [(stack.split(";"), int(times)) for stack, _, times in lines]
 
 
 def part_of(stack: list[str]) -> str:
+    """Return the part of the program to which a stack belongs."""
     for frame in reversed(stack):
         for name, pattern in PARTS:
             if re.search(pattern, frame):
@@ -38,7 +40,7 @@ def part_of(stack: list[str]) -> str:
 
 
 def describe(stacks: Path) -> str:
-    """Two tables: shares of the parts, and the functions in which most samples ended."""
+    """Return two tables: shares of the parts, and the functions with the most samples."""
     read_stacks = read(stacks)
     total = sum(times for _, times in read_stacks) or 1
     parts: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""A province in the midst of its third message: people with places and lists, three steps, what became of each, answers."""
+"""Database of a province during its third message: areas, lists, three steps, outcomes, answers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from benchmarks.variety import add_variety
 from campaigns.answer_totals import recount
 from outreach.runtime import Runtime
 
-# Of twenty messages one was refused, one not delivered, three are without a report.
-_BECAME = """CASE WHEN i % 20 = 0 THEN 'failed' WHEN i % 20 = 1 THEN 'undelivered'
+# Of twenty messages one was refused, one was not delivered, three have no report.
+_OUTCOME = """CASE WHEN i % 20 = 0 THEN 'failed' WHEN i % 20 = 1 THEN 'undelivered'
                   WHEN i % 20 < 5 THEN 'no_report' ELSE 'delivered' END"""
 _CAUSE = "CASE WHEN i % 20 < 2 THEN CASE WHEN i % 3 = 0 THEN 'bad_number' ELSE 'unreachable' END END"
-# The first step is there, all of it delivered; the last `waiting` messages of the third wait in the outbox.
+# The first step exists and is delivered; the last `waiting` messages of the third are in the outbox.
 _FILL = (
     "SET LOCAL session_replication_role = replica",
     """UPDATE recipients SET area_code = contacts.area_code,
@@ -34,7 +34,7 @@ _FILL = (
                                                         ELSE interval '2 hours' END""",
     f"""INSERT INTO messages (id, kind, campaign_id, step_id, recipient_id, phone_id, state)
         SELECT i + (number - 1) * CAST(:people AS bigint), 'step', :campaign, steps.id, i, i,
-               CASE WHEN number = 3 AND i > CAST(:people AS int) - :waiting THEN 'queued' ELSE {_BECAME} END
+               CASE WHEN number = 3 AND i > CAST(:people AS int) - :waiting THEN 'queued' ELSE {_OUTCOME} END
         FROM steps, generate_series(1, CAST(:people AS int)) i
         WHERE campaign_id = :campaign AND number > 1 AND i % 50 <> 0
         ORDER BY number, i""",
@@ -56,7 +56,7 @@ _FILL = (
     """INSERT INTO install_reports (campaign_id, phone_id, recipient_id, answer_id, source, reported_at)
        SELECT campaign_id, phone_id, recipient_id, id, source, at FROM answers WHERE label = 'installed'""",
     "UPDATE recipients SET answered_at = answers.at FROM answers WHERE answers.recipient_id = recipients.id",
-    # Nothing leaves before whoever measures lets it.
+    # Nothing is sent before the measurement starts.
     "UPDATE campaigns SET state = 'paused'",
     *(
         f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))"
@@ -67,13 +67,15 @@ _FILL = (
 
 @contextmanager
 def province_of(on: Ground, people: int, *, waiting: int) -> Iterator[tuple[str, Runtime]]:
-    """A paused campaign to `people` of whom each has had two messages and most the third; `waiting` of it are to go."""
+    """Create a paused campaign: two messages sent to all, the third to all but `waiting` people."""
     with campaign_of(on, people, sent_of=1, state="delivered") as (url, runtime):
         add_variety(runtime.db)
-        given = {"people": people, "campaign": 1, "waiting": waiting}
+        parameters = {"people": people, "campaign": 1, "waiting": waiting}
         with runtime.db.write() as session:
             for statement in _FILL:
-                session.execute(text(statement), {k: v for k, v in given.items() if f":{k}" in statement})
+                session.execute(
+                    text(statement), {k: v for k, v in parameters.items() if f":{k}" in statement}
+                )
             recount(session, 1)
         vacuum(runtime.db)
         yield url, runtime

@@ -1,4 +1,4 @@
-"""Messages a second: this project beside others, over the same gateway in the same run.
+"""Benchmark of sending: this project beside others, with the same gateway in the same run.
 
 `python -m benchmarks.sending --quick`    one worker at no latency beside our client's bare loop
 `python -m benchmarks.sending --profile`  where the worker's time goes
@@ -19,28 +19,31 @@ from benchmarks.measuring import middle, show, target
 
 IN_FLIGHT = 100
 LATENCY_MS = 100
-# Half a minute at the gateway's limit: past the end of one job and the start of the next, and long enough that
-# the first and the last requests' waiting weighs little.
+# Half a minute at the gateway's limit: it includes the end of one job and the start of the next, and the waiting of
+# the first and last requests counts little.
 LONG = 30_000
 BARE, ONE, TWO, KANNEL = "our client, bare loop", "Loa, one worker", "Loa, two workers", "Kannel"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What a run needs. Every template is a database in which as many messages wait as are sent from it."""
+    """Input of a run. Each template is a database with as many waiting messages as are sent from it."""
 
     on: Ground
     templates: dict[int, tuple[str, int]]
     scale: float
 
     def size(self, messages: int) -> int:
-        """So many messages in this run: hundreds, at least one."""
+        """Return the scaled number of messages, in hundreds, at least one hundred."""
         return max(1, round(messages * self.scale / 100)) * 100
 
 
 @dataclass
 class Contestant:
-    """`at_0` and `at_100`: messages in a run at no latency and at LATENCY_MS; the slow ones get fewer."""
+    """System to compare.
+
+    `at_0` and `at_100` are the messages of a run without latency and at LATENCY_MS; slow systems get fewer.
+    """
 
     name: str
     at_0: int
@@ -56,7 +59,7 @@ class Contestant:
 def _loa(workers: int) -> Callable[[Stage, Gateway, int], Run]:
     def send(stage: Stage, to: Gateway, messages: int) -> Run:
         template, waiting = stage.templates[messages]
-        # The account's limit is one for all workers.
+        # The account's limit is shared by all workers.
         in_flight = IN_FLIGHT // workers if to.limit else IN_FLIGHT
         return loa.run(stage.on, to, template, workers=workers, messages=waiting, in_flight=in_flight)
 
@@ -68,6 +71,7 @@ def _loop(client: str) -> Callable[[Stage, Gateway, int], Run]:
 
 
 def contestants() -> list[Contestant]:
+    """Return the systems to compare; Kannel only if it is installed."""
     some = [
         Contestant(ONE, 60_000, LONG, _loa(1)),
         Contestant(TWO, 60_000, LONG, _loa(2)),
@@ -103,7 +107,7 @@ def contestants() -> list[Contestant]:
 
 
 def compare(on: Ground, *, rounds: int = 3, scale: float = 1.0) -> str:
-    """All of them in turn, `rounds` times; the table of the medians and what was to be reached."""
+    """Run all systems in turn, `rounds` times. Returns the table of medians, and the targets."""
     field_ = contestants()
     sizes = {Stage(on, {}, scale).size(n) for n in (60_000, LONG)}
     with ready_to_send(on, max(sizes)) as large, ready_to_send(on, min(sizes)) as small:
@@ -121,7 +125,7 @@ def _run(stage: Stage, each: Contestant, latency_ms: int) -> None:
     with gateway.running(stage.on.gateway_program, latency_ms=latency_ms, limit=limit) as to:
         run = each.send(stage, to, messages)
         if latency_ms:
-            # One clock for all, the gateway's: from the first message's arrival to the last one's answer.
+            # The gateway's clock for all: from the arrival of the first message to the response to the last.
             stats = to.stats()
             run = replace(run, seconds=stats.last - stats.first + latency_ms / 1000)
     each.runs.setdefault(latency_ms, []).append(run)
@@ -183,7 +187,7 @@ def _targets(field_: list[Contestant]) -> str:
 
 
 def quick(on: Ground, *, messages: int, rounds: int, workers: int) -> str:
-    """The worker beside the bare loop, in turn, `rounds` times, at no latency."""
+    """Run the worker and the bare loop in turn, `rounds` times, without latency."""
     ours = Contestant(f"Loa, {workers} worker(s)", messages, 0, _loa(workers))
     bare = Contestant(BARE, messages, 0, _loop("ours"))
     with ready_to_send(on, messages) as template:
@@ -209,7 +213,7 @@ def quick(on: Ground, *, messages: int, rounds: int, workers: int) -> str:
 
 
 def watch(on: Ground, *, messages: int) -> str:
-    """One worker under py-spy."""
+    """Run one worker under py-spy and return its profile."""
     stacks = on.folder / "stacks"
     with ready_to_send(on, messages) as (template, waiting), gateway.running(on.gateway_program) as to:
         run = loa.run(on, to, template, workers=1, messages=waiting, profile=stacks)
@@ -223,14 +227,14 @@ def main(arguments: list[str] | None = None) -> None:
     options.add_argument("--messages", type=int, default=20_000, help="with --quick and --profile")
     options.add_argument("--workers", type=int, default=1, help="with --quick")
     options.add_argument("--rounds", type=int, help="1 with --quick, else 3")
-    given = options.parse_args(arguments)
+    parsed = options.parse_args(arguments)
     with ground() as on:
-        if given.profile:
-            print(watch(on, messages=max(given.messages, 40_000)))
-        elif given.quick:
-            print(quick(on, messages=given.messages, rounds=given.rounds or 1, workers=given.workers))
+        if parsed.profile:
+            print(watch(on, messages=max(parsed.messages, 40_000)))
+        elif parsed.quick:
+            print(quick(on, messages=parsed.messages, rounds=parsed.rounds or 1, workers=parsed.workers))
         else:
-            print(compare(on, rounds=given.rounds or 3))
+            print(compare(on, rounds=parsed.rounds or 3))
 
 
 if __name__ == "__main__":

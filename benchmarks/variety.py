@@ -1,4 +1,4 @@
-"""A province's variety given to people who were all alike: places, lists, languages, shared and second phones, answers."""
+"""Variety of a province for uniform test data: areas, lists, languages, shared phones, answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from outreach.places.areas import load_areas
 
 ORGANISATIONS = ("PN", "ND", "TN", "CCB")
 _LISTS_EACH = 5
-# Of ten people one is on the phone of another; of fifty one has a second phone behind a shared one.
+# One person in ten shares the phone of another; one in fifty has a second phone after a shared one.
 _VARIETY = (
     "SET LOCAL session_replication_role = replica",
     """UPDATE contacts SET area_code = codes[1 + id % (array_length(codes, 1) + 1)],
@@ -36,7 +36,7 @@ _VARIETY = (
 
 
 def add_variety(db: Database) -> list[str]:
-    """Into a database filled by `campaign_of`; the new lists as a campaign's form names them."""
+    """Vary a database filled by `campaign_of`. Returns the names of the new lists, as in campaign forms."""
     now = datetime.now(UTC)
     names = []
     with db.write() as session:
@@ -51,9 +51,9 @@ def add_variety(db: Database) -> list[str]:
                 names.append(f"{code}/Danh sách {n}")
         session.add_all(lists)
         session.flush()
-        given = {"first": min(each.id for each in lists), "lists": len(lists)}
+        parameters = {"first": min(item.id for item in lists), "lists": len(lists)}
         for statement in _VARIETY:
-            session.execute(text(statement), given if ":first" in statement else {})
+            session.execute(text(statement), parameters if ":first" in statement else {})
         for campaign_id in session.scalars(select(Campaign.id)):
             recount(session, campaign_id)
     return names

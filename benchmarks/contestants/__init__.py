@@ -1,4 +1,4 @@
-"""Those who send: each a function that has a gateway accept some messages and says what it took."""
+"""Systems compared in sending: each has a function that sends messages and returns a `Run`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Run:
-    """One run: messages, seconds, CPU seconds of the senders and of the servers they need, peak memory in MB."""
+    """Result of a run: messages, seconds, CPU seconds of senders and their servers, peak memory in MB."""
 
     messages: int
     seconds: float

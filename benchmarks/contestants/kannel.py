@@ -1,6 +1,6 @@
-"""Kannel, in C: its HTTP SMSC over our gateway, fed through its own sendsms as an application would.
+"""Kannel, written in C: its HTTP SMSC with our gateway, fed by its sendsms as by an application.
 
-A request to sendsms carries RECIPIENTS numbers, so that feeding costs Kannel as little as may be.
+A request to sendsms has RECIPIENTS numbers, so that feeding costs Kannel as little as possible.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def is_installed() -> bool:
 
 
 def run(gateway: Gateway, folder: Path, *, messages: int, in_flight: int) -> Run:
-    """One run of both of its processes. `messages` is a multiple of RECIPIENTS."""
+    """Run both of its processes. `messages` is a multiple of RECIPIENTS."""
     ports = {name: find_port() for name in ("admin", "boxes", "smsc", "sendsms")}
     settings = folder / "kannel.conf"
     settings.write_text(_SETTINGS.format(**ports, gateway=gateway.url, in_flight=in_flight))
@@ -77,7 +77,7 @@ def run(gateway: Gateway, folder: Path, *, messages: int, in_flight: int) -> Run
             ):
                 started.append(_start(program, settings, words))
                 _wait_until(lambda page=page: _answers(page))
-        time.sleep(1.0)  # the boxes find each other
+        time.sleep(1.0)  # until its two processes are connected
         pids = [process.pid for process in started]
         before = cpu_s(pids)
         with ThreadPoolExecutor(4) as feeders:
@@ -117,7 +117,7 @@ def _answers(page: str) -> bool:
     try:
         urlopen(page, timeout=5).close()
     except URLError as error:
-        return getattr(error, "code", None) is not None  # a refusal is an answer
+        return getattr(error, "code", None) is not None  # an HTTP error is an answer
     except OSError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""This project as it is operated: worker processes, PostgreSQL, Redis, every check on."""
+"""This project as in operation: worker processes, PostgreSQL, Redis, with all checks."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def run(
     in_flight: int = 100,
     profile: Path | None = None,
 ) -> Run:
-    """Send the `messages` that wait in a copy of `template`. The clock stops when every outcome is recorded.
+    """Send the `messages` in a copy of `template`, timed until every outcome is recorded.
 
-    With `profile` py-spy watches the first worker and writes its stacks there.
+    With `profile`, py-spy writes the stacks of the first worker to that file.
     """
     on.flush_redis()
     with on.database(template) as url:
@@ -59,7 +59,7 @@ def run(
 
 
 def _warm_up(runtime: Runtime, workers: int) -> None:
-    """A job with nothing to send for each worker: what a worker loads and opens once is there after it."""
+    """Run jobs with nothing to send, until each worker has loaded its modules and opened connections."""
     ends = time.monotonic() + WARM_UP_S
     finished = 0
     while finished < workers * 2:  # any worker may take any job
@@ -76,7 +76,7 @@ def _warm_up(runtime: Runtime, workers: int) -> None:
 
 
 def _send(runtime: Runtime, gateway: Gateway, messages: int) -> float:
-    """From the campaign's resumption to the last record, in seconds."""
+    """Resume the campaign. Returns the seconds until the last outcome is recorded."""
     started = time.monotonic()
     with runtime.db.write() as session:
         session.execute(text("UPDATE campaigns SET state = 'sending'"))

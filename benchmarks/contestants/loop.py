@@ -1,7 +1,7 @@
-"""The bare loops: so many requests under way at once and nothing else; no database, no queue.
+"""Bare loops: only requests, a fixed number in flight; no database, no queue.
 
-`python -m benchmarks.contestants.loop ours|library URL MESSAGES IN_FLIGHT` says "ready", waits for a line,
-sends, says how many seconds that took and waits for the end of its input.
+`python -m benchmarks.contestants.loop ours|library URL MESSAGES IN_FLIGHT` prints "ready", waits for a line,
+sends, prints the seconds and waits for the end of its input.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def number(index: int) -> str:
 
 
 def run(gateway: Gateway, client: str, *, messages: int, in_flight: int) -> Run:
-    """One run of either client, in a process of its own."""
+    """Run one of the clients in its own process."""
     command = [sys.executable, "-m", __name__, client, gateway.url, str(messages), str(in_flight)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

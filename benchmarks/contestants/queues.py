@@ -1,6 +1,6 @@
-"""A job for each message, as most applications do it: RQ's SimpleWorker, and Celery with two processes.
+"""Queues with a job for each message, as in most applications: RQ's SimpleWorker, Celery with two processes.
 
-Both send with the library's own client, which keeps its connection, and both find their queue filled.
+Both send with the library's own client, which reuses its connection, and both start with a full queue.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ client.api.base_url = os.environ.get(GATEWAY, "http://127.0.0.1:1")
 
 
 def send(index: int) -> None:
-    """The job."""
+    """Send one message: the job."""
     client.messages.create(
         to=number(index),
         from_="MTTQ",
@@ -68,7 +68,7 @@ def run_celery(on: Ground, gateway: Gateway, *, messages: int) -> Run:
 
 
 def _run(on: Ground, gateway: Gateway, worker: list[str], messages: int) -> Run:
-    """From the first accepted message to the last: what a worker loads before that is not counted."""
+    """Measure from the first accepted message to the last, without the start of the worker."""
     program = str(Path(sys.executable).with_name(worker[0]))
     with (on.folder / "queues.log").open("ab") as words:
         process = subprocess.Popen(
@@ -84,7 +84,7 @@ def _run(on: Ground, gateway: Gateway, worker: list[str], messages: int) -> Run:
         seen = gateway.wait_for(1, seconds=STARTS_WITHIN_S, look_every_s=0.01).accepted
         before, served = cpu_s([process.pid]), cpu_s(on.server_pids())
         stats = gateway.wait_for(messages, seconds=ENDS_AFTER_S)
-        share = messages / max(1, messages - seen)  # of what was sent before the first look
+        share = messages / max(1, messages - seen)  # corrects for messages sent before the first check
         senders, servers = cpu_s([process.pid]) - before, cpu_s(on.server_pids()) - served
         return Run(
             messages, stats.last - stats.first, senders * share, servers * share, peak_mb([process.pid])

@@ -1,4 +1,4 @@
-"""The benchmarks' own gateway: a C program that answers more than 100,000 requests a second on one core."""
+"""Gateway of the benchmarks: a C program that answers more than 100,000 requests a second on one core."""
 
 from __future__ import annotations
 
@@ -20,43 +20,45 @@ SOURCE = Path(__file__).with_name("gateway.c")
 
 
 class NoCompiler(Exception):
-    """The gateway cannot be built; `str()` says what to do."""
+    """Missing C compiler; `str()` says what to do."""
 
 
 @dataclass(frozen=True)
 class Stats:
-    """What the gateway has seen. `first` and `last` are Unix times of accepted messages, 0 for none."""
+    """Counts of the gateway. `first` and `last` are Unix times of accepted messages, 0 for none."""
 
     accepted: int
     distinct: int  # numbers
     throttled: int
-    most: int  # requests under way at once
+    most: int  # requests in flight at once
     first: float
     last: float
 
 
 @dataclass(frozen=True)
 class Gateway:
+    """Running gateway."""
+
     url: str
     pid: int
     latency_ms: int
-    limit: int  # requests under way at once; 0 for none
+    limit: int  # requests in flight at once; 0 for none
 
     @property
     def per_second(self) -> float | None:
-        """What its latency and its limit let through, messages a second."""
+        """Maximum messages per second by its latency and limit, or None."""
         return self.limit * 1000 / self.latency_ms if self.latency_ms and self.limit else None
 
     def stats(self) -> Stats:
         return Stats(**json.loads(self._get("_stats")))
 
     def ledger(self) -> dict[int, int]:
-        """Accepted messages by calendar second (Unix time)."""
+        """Return the accepted messages by calendar second (Unix time)."""
         pairs = (line.split() for line in self._get("_ledger").splitlines())
         return {int(second): int(accepted) for second, accepted in pairs}
 
     def wait_for(self, accepted: int, *, seconds: float, look_every_s: float = 0.05) -> Stats:
-        """Return once so many have been accepted. Raises TimeoutError."""
+        """Wait until so many messages are accepted. Raises TimeoutError."""
         ends = time.monotonic() + seconds
         while (stats := self.stats()).accepted < accepted:
             if time.monotonic() > ends:
@@ -70,7 +72,7 @@ class Gateway:
 
 
 def build(folder: Path) -> Path:
-    """Compile it into `folder`. Raises NoCompiler."""
+    """Compile the gateway into `folder`. Raises NoCompiler."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         raise NoCompiler("The benchmarks' gateway is a C program: apt-get install gcc libc6-dev")
@@ -81,7 +83,7 @@ def build(folder: Path) -> Path:
 
 @contextmanager
 def running(program: Path, *, latency_ms: int = 0, limit: int = 0) -> Iterator[Gateway]:
-    """A gateway that has seen nothing yet."""
+    """Run a new gateway."""
     port = find_port()
     process = subprocess.Popen(
         [program, str(port), str(latency_ms), str(limit)],
