@@ -1,4 +1,4 @@
-"""Runner of all benchmarks, on its own servers, each beside a reference of the same run (`make bench`).
+"""Runner of all benchmarks, each beside a reference of the same run (`make bench`).
 
 `ARGS="--only sending,pace"` runs some of them, `ARGS=--small` all in a few minutes at sizes that prove nothing.
 """

@@ -162,7 +162,7 @@ _PEOPLE = (
 
 
 def approve_campaign(runtime: Runtime, **changes: Any) -> int:
-    """Create and approve a campaign to everybody, and return its id. Its limits are set, but never reached."""
+    """Create and approve a campaign to everybody; its limits are never reached. Returns its id."""
     data = {
         "name": "Bluezone",
         "text": TEXT,

@@ -90,7 +90,7 @@ def rows(count: int) -> Iterator[list[str]]:
 
 
 def main(on: Ground, *, count: int = ROWS, large: int = LARGE) -> str:
-    """Import both kinds of file with `count` rows, and CSV with `large`; importing it again changes nothing."""
+    """Import both kinds of file with `count` rows, and CSV with `large`, each twice."""
     table, verdicts = [], []
     for suffix, size in ((".xlsx", count), (".csv", count), (".csv", large)):
         file = write_list(on.folder / f"list-{size}{suffix}", size)

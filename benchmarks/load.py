@@ -1,4 +1,4 @@
-"""Load test: staff and leaders browse while messages to a province are sent and their callbacks arrive.
+"""Load test: staff and leaders browse while messages are sent and their callbacks arrive.
 
 Run it by `python -m benchmarks.load`.
 

@@ -1,4 +1,4 @@
-"""Checks of the files in deploy/ by their own programs: systemd, nginx, Prometheus, Redis (`make check-deploy`).
+"""Checks of the files in deploy/ by the programs that read them (`make check-deploy`).
 
 The compose file is only checked against its schema: it was never run. A missing program is named, and is a failure
 unless `--where-found` is given.

@@ -1,4 +1,4 @@
-"""Environment variables of `make run`: those that are set are used, the others are generated once and stored.
+"""Environment variables of `make run`: unset ones are generated once and stored.
 
 Commands typed in another shell of the clone read them from `var/env`, one KEY=value a line.
 """

@@ -1,4 +1,4 @@
-"""Simulated network: delivery of messages, status callbacks, inbound SMS, opt-outs and billed segments.
+"""Simulated network: delivery, status callbacks, inbound SMS, opt-outs and billed segments.
 
 Segments are counted independently of `outreach.rules.segments` on purpose: that module predicts the bill, this one
 makes it. Source: 3GPP TS 23.038 (GSM 7-bit alphabet) and TS 23.040 (concatenation).

@@ -1,4 +1,4 @@
-"""Queues with a job for each message, as in most applications: RQ's SimpleWorker, Celery with two processes.
+"""Queues with a job for each message: RQ's SimpleWorker, and Celery with two processes.
 
 Both send with the library's own client, which reuses its connection, and both start with a full queue.
 """

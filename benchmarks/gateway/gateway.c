@@ -1,4 +1,4 @@
-/* A gateway that costs next to nothing, so that a benchmark measures who sends and not who receives.
+/* A gateway that costs next to nothing, so that a benchmark measures the sender and not the receiver.
 
    gateway PORT LATENCY_MS IN_FLIGHT    listens on 127.0.0.1, prints "ready", goes on until it is killed
 

@@ -126,7 +126,7 @@ PROGRAMS = ("pg_dump", "pg_restore", "psql")
 
 
 def find_programs(server_version: int) -> Path:
-    """Return the folder of PostgreSQL's programs of the server's version (15, 18, …) or the next newer one.
+    """Return the folder of PostgreSQL's programs, of the server's version or the next newer one.
 
     Raises BadInput if there is none: an older pg_dump refuses, a much newer one writes what the server does not know.
     """

@@ -147,7 +147,7 @@ def gc_paused() -> Iterator[None]:
 
 
 def reserve_ids(session: Session, table: FromClause, count: int) -> list[int]:
-    """Reserve ids for `count` new rows of a table with the key `id`. On SQLite the write lock protects them."""
+    """Reserve ids for `count` new rows of a table. On SQLite the write lock protects them."""
     if not count:
         return []
     if session.get_bind().dialect.name == "postgresql":

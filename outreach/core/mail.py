@@ -38,7 +38,7 @@ def send_mail(
     attachments: Sequence[Attachment] = (),
     message_id: str = "",
 ) -> int:
-    """Send a mail to each recipient separately, so that none sees the others. Returns how many were accepted.
+    """Send a mail to each recipient separately. Returns how many were accepted.
 
     `smtp_url` is `smtp://user:password@host:587/?from=loa@example.vn` (STARTTLS wherever the server offers it,
     required before a password is sent) or `smtps://…` (encrypted from the start). An address that the server

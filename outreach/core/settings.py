@@ -219,7 +219,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read all variables, from `os.environ` by default. Raises BadSettings with a line for each invalid one."""
+        """Read all variables, by default from `os.environ`. Raises BadSettings, a line for each problem."""
         if environ is None:
             environ = os.environ
             if environ.get("APP_ENV", "development") == "development":

@@ -1,4 +1,4 @@
-"""Gateway port: messages, outcomes, causes of failure, and the protocols that a gateway implements. Pure.
+"""Gateway port: messages, outcomes, causes of failure, and the protocols of a gateway. Pure.
 
 A gateway returns an outcome for each request; it never raises for an error or a missing answer of the other side. The
 outcome tells the caller what to do next:

@@ -47,7 +47,7 @@ for (const part of document.querySelectorAll("[data-poll]")) {
     try {
       await refresh(part);
     } catch {
-      // The simulator is being restarted: the next turn asks again.
+      // The simulator is being restarted: the next poll tries again.
     } finally {
       busy = false;
     }
