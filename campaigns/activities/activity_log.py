@@ -157,7 +157,7 @@ def _record_change(session: Session, activity: Activity, *, action: str, user: U
     )
 
 
-_PAGE_SIZE = 50
+ON_A_PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +219,9 @@ def read_page(
                 and_(Activity.last == last_shown.last, Activity.id < last_shown.id),
             )
         )
-    query = _with_names(entries).order_by(Activity.last.desc(), Activity.id.desc()).limit(_PAGE_SIZE + 1)
+    query = _with_names(entries).order_by(Activity.last.desc(), Activity.id.desc()).limit(ON_A_PAGE + 1)
     rows = _read_rows(session, query)
-    return rows[:_PAGE_SIZE], len(rows) > _PAGE_SIZE
+    return rows[:ON_A_PAGE], len(rows) > ON_A_PAGE
 
 
 def read_versions(session: Session, entry_id: int, *, user: User) -> list[ActivityRow]:

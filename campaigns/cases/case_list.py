@@ -25,7 +25,7 @@ from outreach.models.contacts import Contact, Phone
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import descendants
 
-_PAGE_SIZE = 25
+ON_A_PAGE = 25
 # How far back closed cases are listed.
 DONE_SINCE = timedelta(days=30)
 
@@ -126,7 +126,7 @@ def read_case_list(session: Session, user: User, filters: CaseFilter, *, now: da
         Case.done_at > now - DONE_SINCE if filters.is_done else Case.done_at.is_(None),
     ]
     ids = _matching_ids(session, filters, scope, within)
-    shown = ids[:_PAGE_SIZE]
+    shown = ids[:ON_A_PAGE]
     choices = _Choices(session, filters, scope, within, areas)
     return CaseList(
         lines=read_case_rows(session, shown, areas, now=now),
@@ -136,7 +136,7 @@ def read_case_list(session: Session, user: User, filters: CaseFilter, *, now: da
         organisations=choices.named("organisation_id", Organisation),
         districts=choices.districts(),
         own=choices.taken_by(user.id),
-        after=shown[-1] if len(ids) > _PAGE_SIZE else None,
+        after=shown[-1] if len(ids) > ON_A_PAGE else None,
     )
 
 
@@ -161,7 +161,7 @@ def _matching_ids(
             query = query.where(key < tuple_(*last) if filters.newest_first else key > tuple_(*last))
     sort_key: list[Any] = [Case.opened_at, Case.id]
     order = [column.desc() for column in sort_key] if filters.newest_first else sort_key
-    return list(session.scalars(query.order_by(*order).limit(_PAGE_SIZE + 1)))
+    return list(session.scalars(query.order_by(*order).limit(ON_A_PAGE + 1)))
 
 
 class _Choices:
