@@ -157,7 +157,7 @@ def test_a_long_transaction_that_has_noted_something_holds_nobody_up(db: Databas
 
     def work_long() -> None:
         with db.write() as session:
-            audit.record(session, actor_id=None, action="do_not_call.replace", subject="registers:1", now=NOW)
+            audit.record(session, actor_id=None, action="register.replace", subject="registers:1", now=NOW)
             session.flush()
             noted.set()
             assert over.wait(20)
@@ -172,7 +172,7 @@ def test_a_long_transaction_that_has_noted_something_holds_nobody_up(db: Databas
     with db.read() as session:
         assert session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all() == [
             "login",
-            "do_not_call.replace",
+            "register.replace",
         ]
     assert find(db) is None
 
