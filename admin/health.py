@@ -27,7 +27,7 @@ from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Incident, Outbox, StatusEvent
 from campaigns.models.reports import ReportIssue
-from campaigns.reports.settings import current_form
+from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import is_anything_running
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignState
@@ -152,7 +152,7 @@ def _database_gauges(session: Session, *, now: datetime) -> dict[str, tuple[str,
 
 def _report_late_s(session: Session, *, now: datetime) -> float:
     local = now.astimezone(VIETNAM)
-    settings = current_form(session)
+    settings = current_template(session)
     hour, minute = map(int, settings.hours.deadline.split(":"))
     late_s = (local - local.replace(hour=hour, minute=minute, second=0, microsecond=0)).total_seconds()
     if late_s <= 0 or not is_anything_running(session, kind=settings.kind, day=local.date()):

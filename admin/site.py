@@ -23,7 +23,7 @@ from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map
 
-from admin.api.problems import is_api, of_http
+from admin.api.problems import is_api, problem_from_http
 from admin.permissions import may_open
 from admin.sign_in import create_login_pages, install_login
 from admin.views.account import AccountView, SecondFactorView, create_invitations
@@ -189,12 +189,12 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
     @app.errorhandler(404)
     def not_found(error: HTTPException) -> ResponseReturnValue:
         if is_api():
-            return of_http(error)
+            return problem_from_http(error)
         return page(404, *filters.not_found()) if _is_admin_path() else public_page("no_such_link.html", 404)
 
     @app.errorhandler(405)
     def wrong_method(error: HTTPException) -> ResponseReturnValue:
-        return of_http(error) if is_api() else error
+        return problem_from_http(error) if is_api() else error
 
     @app.errorhandler(CSRFError)
     def forged(_error: Exception) -> ResponseReturnValue:

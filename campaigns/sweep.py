@@ -31,7 +31,7 @@ from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.planning.approvals import approvers_of, compute_terms, enqueue_due_approval_mail
 from campaigns.planning.audience import freeze_audience, queue_step, sample_names
 from campaigns.planning.preview import EXAMPLE_TOKEN, SAMPLE_SIZE, AudiencePreview, estimate
-from campaigns.rules.delivery import renderer_of
+from campaigns.rules.delivery import create_renderer
 from campaigns.rules.sending_hours import step_due_at
 from campaigns.rules.states import (
     UNSETTLED,
@@ -168,7 +168,7 @@ def _mark_unknown_after_restore(runtime: Runtime, session: Session, step_id: int
             session,
             campaign_id,
             backup_id=backup_id,
-            renderer=renderer_of(runtime.settings),
+            renderer=create_renderer(runtime.settings),
             look_at=now,
             now=now,
         )

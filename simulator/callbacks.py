@@ -143,7 +143,7 @@ class Poster:
     async def _send(self, session: aiohttp.ClientSession, post: Post) -> int | None:
         """Return the HTTP status; 0 without an answer; None if the URL is not on this machine."""
         try:
-            destination = find_way(post.url, public_url=self._public_url, local_url=self.local_url)
+            destination = find_destination(post.url, public_url=self._public_url, local_url=self.local_url)
         except NotThisMachine as error:
             log.warning("refused a %s POST to %s: only this machine is ever called", post.purpose, error)
             return None
@@ -190,7 +190,7 @@ def is_this_machine(url: str) -> bool:
         return False
 
 
-def find_way(url: str, *, public_url: str, local_url: str) -> Destination:
+def find_destination(url: str, *, public_url: str, local_url: str) -> Destination:
     """Return the destination on this machine for `url`. Raises NotThisMachine."""
     if is_this_machine(url):
         return Destination(url, {})

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from simulator.callbacks import NotThisMachine, Post, Poster, PostPurpose, find_way
+from simulator.callbacks import NotThisMachine, Post, Poster, PostPurpose, find_destination
 from simulator.messages import Journal, Sms, Store, TrainingPhone
 from simulator.network import Network
 from simulator.settings import FINAL_ANSWERS, LINK_ANSWERS, CurrentSettings, choose_label, roll
@@ -115,7 +115,7 @@ def first_local_link(text: str, *, public_url: str) -> str | None:
         if link is None:
             continue
         try:
-            find_way(link, public_url=public_url, local_url="http://127.0.0.1")
+            find_destination(link, public_url=public_url, local_url="http://127.0.0.1")
         except NotThisMachine:
             continue
         return link

@@ -14,7 +14,7 @@ from pathlib import Path
 from campaigns.analytics.reach_counts import campaigns_to_recount, store_reach
 from campaigns.delivery.billing import is_due as bills_are_due
 from campaigns.delivery.billing import read_bills
-from campaigns.delivery.reconcile import LOOK_LIMIT
+from campaigns.delivery.reconcile import LOOKUP_LIMIT
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.send_messages import MessageSender
 from campaigns.enqueue_jobs import (
@@ -196,7 +196,7 @@ def reconcile_job() -> dict[str, int]:
     while time.monotonic() < ends_at and not stop_requested.is_set():
         counts = asdict(run(look_up_unknown(runtime(), gateway())))
         total.update(counts)
-        if sum(counts.values()) < LOOK_LIMIT:
+        if sum(counts.values()) < LOOKUP_LIMIT:
             break
     enqueue_sweep(runtime().job_queue)
     return dict(total)

@@ -131,7 +131,7 @@ def _is_not_redis_error(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], RedisError))
 
 
-def keep_children(queues: list[str]) -> None:
+def supervise_queues(queues: list[str]) -> None:
     """Run a child process for each queue, restarted when it ends.
 
     All of them end with this process, however it ends.

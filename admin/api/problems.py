@@ -101,7 +101,7 @@ def is_api() -> bool:
     return request.path.startswith(BEGINS)
 
 
-def of_http(error: HTTPException) -> Response:
+def problem_from_http(error: HTTPException) -> Response:
     """Return an HTTP error of Flask as a problem."""
     allowed = dict(error.get_headers()).get("Allow")
     return problem(error.code or 500, **({"Allow": allowed} if allowed else {}))
@@ -114,7 +114,7 @@ def install_problems(blueprint: Blueprint) -> None:
     @blueprint.errorhandler(403)
     @blueprint.errorhandler(HTTPException)
     def http(error: HTTPException) -> ResponseReturnValue:
-        return of_http(error)
+        return problem_from_http(error)
 
     @blueprint.errorhandler(Malformed)
     def malformed(error: Malformed) -> ResponseReturnValue:

@@ -157,7 +157,7 @@ def authenticate(runtime: Runtime, right: Right) -> Response | None:
         return problem(401)
     if wait := _count_request(runtime, token_bearer.token_id):
         return problem(429, Retry_After=str(wait))
-    if token_bearer.is_to_be_noted:
+    if token_bearer.needs_use_recorded:
         with runtime.db.write() as session:
             record_use(session, token_bearer.token_id, now=now)
     if not token_bearer.may(right):

@@ -27,7 +27,7 @@ from campaigns.privacy.retention import (
     preview_expired,
     remove_expired,
 )
-from campaigns.rules.delivery import renderer_of
+from campaigns.rules.delivery import create_renderer
 from outreach.accounts import audit
 from outreach.accounts.audit import check_audit, read_anchor
 from outreach.backups.create_backup import create_backup
@@ -37,7 +37,7 @@ from outreach.models.backups import Backup
 from outreach.places.areas import load_areas
 from outreach.rules.audit_chain import ChainFault
 from outreach.runtime import Runtime
-from workers.processes import keep_children, parse_queues, run_scheduler, work
+from workers.processes import parse_queues, run_scheduler, supervise_queues, work
 
 SHOWN = 20  # differences that are printed
 
@@ -137,7 +137,7 @@ def process_commands(runtime: Runtime) -> list[click.Command]:
         if len(names) == 1:
             work(runtime, names[0])
         else:
-            keep_children(names)
+            supervise_queues(names)
 
     @click.command("scheduler", cls=Command)
     def scheduler() -> None:
@@ -180,7 +180,7 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
         settings, results = runtime.settings, []
 
         def settle(session: Session, backup_row: Backup) -> None:
-            renderer = renderer_of(settings)
+            renderer = create_renderer(settings)
             restored = settle_restored(
                 session, backup_row, renderer=renderer, lease_s=settings.lease_s, now=datetime.now(UTC)
             )

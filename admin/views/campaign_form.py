@@ -35,7 +35,7 @@ from admin.views.campaign_fields import (
     variant_rows,
 )
 from admin.views.text_fields import add_language, show_languages, show_texts
-from admin.wording.campaigns import OTHER_LANGUAGES, name_errors, sent_a_trial, show_doubts
+from admin.wording.campaigns import OTHER_LANGUAGES, name_errors, sent_a_trial, show_warnings
 from campaigns.delivery.send_test_message import send_test_message
 from campaigns.enqueue_jobs import enqueue_send
 from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign
@@ -253,7 +253,7 @@ class CampaignFormPages(AdminPage):
             "preview": seen,
             "is_counting": is_counting,
             "is_chosen": bool(query.lists),
-            "shown_doubts": show_doubts(doubts, is_live=settings.is_live),
+            "shown_doubts": show_warnings(doubts, is_live=settings.is_live),
             "example_name": EXAMPLE_NAME,
         }
 

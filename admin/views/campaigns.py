@@ -28,8 +28,8 @@ from admin.wording.campaigns import (
     sent_a_trial,
     show_changes,
     show_conditions,
-    show_doubts,
     show_lifts,
+    show_warnings,
 )
 from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.analytics.reach import read_reach, step_lifts
@@ -122,7 +122,7 @@ class CampaignsView(CampaignTextPages):
             languages=OTHER_LANGUAGES,
             page_languages=list(campaign.content.get("languages", {})),
             campaign_id=campaign_id,
-            shown_doubts=show_doubts(shown.preview.doubts, is_live=self.runtime.settings.is_live),
+            shown_doubts=show_warnings(shown.preview.doubts, is_live=self.runtime.settings.is_live),
             example_name=EXAMPLE_NAME,
             **more,
         )

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
 from admin.views.base import AdminPage
-from admin.views.sending import decide_and_tell
+from admin.views.sending import decide_unknown_messages
 from admin.wording.filters import number
-from campaigns.agencies.reports import is_anything_handed_in, read_overview
+from campaigns.agencies.reports import has_any_report, read_overview
 from campaigns.analytics import open_tasks
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
 from campaigns.analytics.installs import list_launched, read_total
@@ -114,7 +114,7 @@ class HomeView(AdminPage):
     @expose("/undecided/<any(resend, keep):choice>", methods=["POST"])
     def decide(self, choice: str) -> ResponseReturnValue:
         """Decide on unknown messages that belong to no campaign, as a campaign's sheet does for its own."""
-        decide_and_tell(self, None, choice)
+        decide_unknown_messages(self, None, choice)
         return redirect(url_for("admin.index"), code=303)
 
     @expose("/incidents")
@@ -210,7 +210,7 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
             )
         )
     today = now.astimezone(VIETNAM).date()
-    if is_anything_handed_in(session, user) and (missing := read_overview(session, user, day=today).missing):
+    if has_any_report(session, user) and (missing := read_overview(session, user, day=today).missing):
         tasks.append(
             Task(
                 _("%(count)s cơ quan chưa nộp số liệu hôm nay", count=len(missing)),

@@ -24,7 +24,7 @@ from admin.permissions import may_open
 from admin.views.base import AdminPage, uploaded_file
 from admin.wording.filters import moment, number
 from campaigns.cases.case_list import CaseFilter, CaseRow, read_case_list, read_case_rows
-from campaigns.cases.conversation import read_talk
+from campaigns.cases.conversation import read_conversation
 from campaigns.cases.handle_case import (
     RESULTS,
     Labelled,
@@ -119,7 +119,7 @@ class CasePages(AdminPage):
             page = self.render(
                 "inbox/case.html",
                 line=case_row,
-                talk=read_talk(session, case.recipient_id) if case.recipient_id else [],
+                talk=read_conversation(session, case.recipient_id) if case.recipient_id else [],
                 texts=texts,
                 use=use,
                 text=text if text is not None else self._fill(chosen, case_row),

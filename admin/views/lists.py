@@ -24,7 +24,7 @@ from outreach.contacts.lists import (
     record_basis,
 )
 from outreach.imports.decide_issue import MAX_ALIKE, birth_years, decide_issue
-from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, Decision, count_alike, read_open_issues
+from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, Decision, count_similar, read_open_issues
 from outreach.imports.retract_decision import read_last, retract_decision
 from outreach.models.accounts import User
 from outreach.places.areas import read_place_names
@@ -116,7 +116,7 @@ class ListsView(AdminPage):
         now = datetime.now(UTC)
         with self.writing() as (session, user):
             rows, count = read_open_issues(session, user, list_id=list_id)
-            alike = count_alike(session, rows)
+            alike = count_similar(session, rows)
             last = read_last(session, user, now=now)
             questions = [each for each in rows if each.issue.reason == OTHER_COMMUNE]
             codes = chain.from_iterable((each.lives_in, each.issue.cells["area_code"]) for each in questions)

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from admin.views.base import AdminPage
 from admin.wording.campaigns import show_lifts
 from admin.wording.progress import file_rows, step_name, step_rows
-from campaigns.analytics.installs import InstallFilter, find_counted, read_reports
+from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports
 from campaigns.analytics.reach import read_parts, read_reach, step_lifts
 from campaigns.enqueue_jobs import enqueue_count_reach
 from campaigns.models.replies import AnswerSource
@@ -64,7 +64,7 @@ class ReachView(AdminPage):
         """
         now, step_number = datetime.now(UTC), request.args.get("step", type=int)
         with self.reading() as (session, user):
-            campaign, _goal, _is_whole = find_counted(session, campaign_id, user=user)
+            campaign, _goal, _is_whole = find_visible_campaign(session, campaign_id, user=user)
             opened = [step for step in campaign.steps if step.opened_at]
             chosen = next((step for step in opened if step.number == step_number), None)
             reach = read_reach(
@@ -109,7 +109,7 @@ class ReachView(AdminPage):
             abort(404)
         now = datetime.now(UTC)
         with self.writing() as (session, user):
-            campaign, _goal, _is_whole = find_counted(session, campaign_id, user=user)
+            campaign, _goal, _is_whole = find_visible_campaign(session, campaign_id, user=user)
             rows = file_rows(
                 read_parts(session, campaign, seen=organisations_of(session, user)),
                 steps={step.id: step.number for step in campaign.steps},

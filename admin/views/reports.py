@@ -25,13 +25,13 @@ from campaigns.reports.issue_report import (
     correct,
     freeze,
     issue,
-    look_for_changes,
     note_by_hand,
+    note_pending_changes,
     read_issues,
     send_again,
 )
 from campaigns.reports.links import end_link, make_link
-from campaigns.reports.settings import current_form, may_issue, require_province, save_form
+from campaigns.reports.settings import current_template, may_issue, require_province, save_form
 from campaigns.reports.take_snapshot import freezes_at, take_snapshot
 from campaigns.rules.reports.compose import compose
 from campaigns.rules.reports.document import ReportDocument
@@ -132,7 +132,7 @@ class ReportView(AdminPage):
         """Look for figures that arrived after the freeze."""
 
         def act(_user: User, day: date, now: datetime) -> str:
-            count = look_for_changes(self.runtime, day, now=now)
+            count = note_pending_changes(self.runtime, day, now=now)
             return (
                 _("Có %(count)s số liệu đến sau khi chốt.", count=count)
                 if count
@@ -165,7 +165,9 @@ class ReportView(AdminPage):
             with self.runtime.db.write() as session:
                 if not read_issues(session, day.isoformat()):
                     raise NotFound(_("Chưa phát hành báo cáo của ngày này."))
-                make_link(session, day.isoformat(), days=current_form(session).link_days, user=user, now=now)
+                make_link(
+                    session, day.isoformat(), days=current_template(session).link_days, user=user, now=now
+                )
             return _("Liên kết đã sẵn sàng để gửi.")
 
         return self._run(act)
@@ -197,7 +199,7 @@ class ReportView(AdminPage):
                 flash(_("Đã lưu. Báo cáo đã chốt giữ nguyên mẫu cũ của nó."), "success")
                 return redirect(url_for(".form"), code=303)
         with self.reading() as (session, user):
-            form: ReportTemplate = current_form(session)
+            form: ReportTemplate = current_template(session)
             page = self.render(
                 "reports/template_form.html",
                 values=form_values or form.as_data(),
@@ -210,7 +212,7 @@ class ReportView(AdminPage):
         return (page, 422) if error else page
 
     def _draft_document(self, session: Session, day: date) -> ReportDocument:
-        now, form = datetime.now(UTC), current_form(session)
+        now, form = datetime.now(UTC), current_template(session)
         if day > now.astimezone(VIETNAM).date():
             raise NotFound(_("Ngày này chưa tới."))
         snapshot = take_snapshot(session, form, day=day, known_until=min(now, freezes_at(day, form)))

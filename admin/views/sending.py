@@ -64,11 +64,11 @@ class SendingView(AdminPage):
     @expose("/undecided/<any(resend, keep):choice>", methods=["POST"])
     def decide(self, campaign_id: int, choice: str) -> ResponseReturnValue:
         """Decide on messages whose outcome the gateway cannot tell: resend, or count as sent."""
-        decide_and_tell(self, campaign_id, choice)
+        decide_unknown_messages(self, campaign_id, choice)
         return redirect(SHEET.format(campaign_id), code=303)
 
 
-def decide_and_tell(view: AdminPage, campaign_id: int | None, choice: str) -> None:
+def decide_unknown_messages(view: AdminPage, campaign_id: int | None, choice: str) -> None:
     """Resend messages of unknown outcome or count them as sent, and flash how many there were."""
     is_resend = choice == "resend"
     with view.writing() as (session, user):

@@ -132,7 +132,7 @@ _UNREGISTERED_IN_TRAINING = _l(
 )
 
 
-def show_doubts(doubts: Sequence[CampaignWarning], *, is_live: bool) -> list[tuple[str, str]]:
+def show_warnings(doubts: Sequence[CampaignWarning], *, is_live: bool) -> list[tuple[str, str]]:
     """Return severity and text of each warning.
 
     In training, warnings about real sending are milder or left out.

@@ -311,7 +311,7 @@ def read_history(session: Session, organisation_id: int, *, limit: int = 100) ->
     return entries
 
 
-def is_anything_handed_in(session: Session, user: User) -> bool:
+def has_any_report(session: Session, user: User) -> bool:
     """Return whether an agency of the user's scope has ever reported."""
     reports = (
         select(AgencyReport.id)

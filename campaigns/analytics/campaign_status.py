@@ -43,7 +43,7 @@ from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
 from outreach.core.cache import cached_count
 from outreach.runtime import Runtime
 
-COUNT_AGAIN_S = 0.8
+COUNT_TTL_S = 0.8
 # The rate is read off the newest attempts of all campaigns: ten seconds at 500 a second.
 NEWEST_ATTEMPTS = 5_000
 SHORT_WINDOW, LONG_WINDOW = timedelta(seconds=10), timedelta(seconds=60)
@@ -249,7 +249,7 @@ def _cached_counts(session: Session, campaign: Campaign, redis: Redis) -> Messag
     # The state is part of the key: after a pause, a resume or an end, old counts would contradict it.
     key = f"loa:panel:{campaign.id}:{campaign.state.value}"
     return _unpack(
-        cached_count(redis, key, lambda: asdict(_count(session, campaign.id)), min_ttl_s=COUNT_AGAIN_S)
+        cached_count(redis, key, lambda: asdict(_count(session, campaign.id)), min_ttl_s=COUNT_TTL_S)
     )
 
 

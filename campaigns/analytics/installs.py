@@ -72,7 +72,7 @@ def list_launched(
 
 def read_total(session: Session, campaign_id: int, *, user: User) -> CampaignFigures:
     """Return the campaign's share alone. Raises NotFound."""
-    campaign, goal, is_whole = find_counted(session, campaign_id, user=user)
+    campaign, goal, is_whole = find_visible_campaign(session, campaign_id, user=user)
     total = _read_total(session, campaign_id, user=user)
     known = goal.denominator if goal and is_whole else None
     share = share_of(
@@ -94,7 +94,9 @@ def takes_part(session: Session, user: User) -> ColumnElement[bool]:
     return or_(visible_to(session, user, Campaign.organisation_id), Campaign.id.in_(lists))
 
 
-def find_counted(session: Session, campaign_id: int, *, user: User) -> tuple[Campaign, Goal | None, bool]:
+def find_visible_campaign(
+    session: Session, campaign_id: int, *, user: User
+) -> tuple[Campaign, Goal | None, bool]:
     """Return a campaign, its goal, and whether the user sees all its lists.
 
     Raises NotFound where the user may not see its figures.
@@ -184,7 +186,7 @@ def read_reports(
 
     The conditions are those by which the figures count them.
     """
-    campaign, _goal, _is_whole = find_counted(session, campaign_id, user=user)
+    campaign, _goal, _is_whole = find_visible_campaign(session, campaign_id, user=user)
     conditions: list[ColumnElement[bool]] = [
         InstallReport.campaign_id == campaign_id,
         visible_to(session, user, ContactList.organisation_id),

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.agencies.reports import AgencyStatus, read_overview
-from campaigns.analytics.installs import find_counted, hides_lists, takes_part
+from campaigns.analytics.installs import find_visible_campaign, hides_lists, takes_part
 from campaigns.analytics.progress_counts import CountScope, Where, count_days, count_places
 from campaigns.analytics.reach import Reach, read_shared_reach
 from campaigns.goals.goals import read_goals
@@ -133,7 +133,7 @@ def read_progress(
 
     Raises NotFound for a campaign that the user may not see, or that was never launched.
     """
-    chosen, own_goal, is_own_whole = find_counted(session, campaign_id, user=user)
+    chosen, own_goal, is_own_whole = find_visible_campaign(session, campaign_id, user=user)
     if chosen.launched_at is None:
         raise NotFound(f"Chiến dịch số {campaign_id} chưa được gửi nên chưa có số liệu.")
     today = now.astimezone(VIETNAM).date()

@@ -109,7 +109,7 @@ def read_conversations(session: Session, contact_id: int, *, user: User) -> list
     return conversations
 
 
-def read_talk(session: Session, recipient_id: int) -> list[ConversationItem]:
+def read_conversation(session: Session, recipient_id: int) -> list[ConversationItem]:
     """Read the conversation with one recipient. The caller must have checked that the user may see them."""
     items = [*_messages(session, [recipient_id]), *_answers(session, [recipient_id])]
     return sorted((item for _recipient, item in items), key=lambda item: item.at)

@@ -44,7 +44,7 @@ from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import Case
 from campaigns.planning.preview import segment_price
 from campaigns.rules.budget import Spending
-from campaigns.rules.delivery import Refusal, Renderer, content_of, daily_cap, refusal_reason, renderer_of
+from campaigns.rules.delivery import Refusal, Renderer, content_of, create_renderer, daily_cap, refusal_reason
 from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptState, CampaignState, MessageKind, MessageState
 from outreach.contacts.suppressions import opted_out_contacts
@@ -297,7 +297,7 @@ class _StreamRotation:
     def __init__(self, runtime: Runtime, *, worker: str, limit: int) -> None:
         settings = runtime.settings
         self._runtime, self._settings, self._worker, self._limit = runtime, settings, worker, limit
-        self._renderer = renderer_of(settings)
+        self._renderer = create_renderer(settings)
 
     def next_batch(self) -> tuple[Stream, ClaimBatch, list[SendTask]] | None:
         with self._runtime.db.read() as session:

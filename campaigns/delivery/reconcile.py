@@ -33,7 +33,7 @@ from outreach.rules.gateway import Gateway, GatewayUnavailable, ListedMessage
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
-LOOK_LIMIT = 200  # attempts looked up in one round
+LOOKUP_LIMIT = 200  # attempts looked up in one round
 CONCURRENT_LOOKUPS = 20
 TIMES_ABSENT = 2  # an attempt has to be absent this often before it is sent again
 
@@ -115,11 +115,11 @@ def _reserve_due(runtime: Runtime) -> tuple[Sequence[Any], datetime, dict[str, d
             .join(Phone, Phone.id == Attempt.phone_id)
             .where(Attempt.state == AttemptState.UNKNOWN, Attempt.due_at <= now)
             .order_by(Attempt.due_at)
-            .limit(LOOK_LIMIT)
+            .limit(LOOKUP_LIMIT)
             .with_for_update(of=Attempt, skip_locked=True)
         ).all()
         # Longer than the slowest round: so only this round's own result is counted, see _count_absent.
-        longest_s = runtime.settings.send_timeout_s * (LOOK_LIMIT / CONCURRENT_LOOKUPS + 1) + 30
+        longest_s = runtime.settings.send_timeout_s * (LOOKUP_LIMIT / CONCURRENT_LOOKUPS + 1) + 30
         reserved_until = now + timedelta(seconds=longest_s)
         session.execute(
             update(Attempt).where(Attempt.id.in_([row.id for row in due])).values(due_at=reserved_until)

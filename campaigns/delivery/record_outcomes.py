@@ -37,9 +37,9 @@ from campaigns.rules.delivery import (
     FAILURE_WINDOW,
     back_off_s,
     fails_too_often,
+    failure_policy,
     is_charged,
     is_out_of_retries,
-    policy_of,
 )
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, MessageState, advance, message_state
 from outreach.contacts.suppressions import lock_phone, suppress
@@ -108,8 +108,8 @@ def record_outcomes(
                 reports.append(
                     AttemptReport(claim.attempt_id, AttemptState.UNKNOWN, code=detail[:24], due_at=look_up_at)
                 )
-            case Refused(cause) if policy_of(cause).pauses and not is_out_of_retries(
-                claim.refused + 1, is_service=claim.stream_id == TRANSACTIONAL_STREAM
+            case Refused(cause) if failure_policy(cause).pauses and not is_out_of_retries(
+                claim.refused + 1, is_transactional=claim.stream_id == TRANSACTIONAL_STREAM
             ):
                 # The account or the sender was refused, not this message: it waits until they are put right.
                 wait_s = back_off_s(claim.refused, None, seed=claim.message_id)
@@ -124,7 +124,7 @@ def record_outcomes(
     refused = (
         (claim.stream_id, outcome.code)
         for claim, outcome in outcomes
-        if isinstance(outcome, Refused) and policy_of(outcome.cause).pauses
+        if isinstance(outcome, Refused) and failure_policy(outcome.cause).pauses
     )
     pause_refused(session, refused, now=now)
 
@@ -351,7 +351,9 @@ def apply_failure_policies(
 
     In the transaction that writes the failures. Locks phones by id.
     """
-    to_suppress = {(item.phone_id, reason) for item in failed if (reason := policy_of(item.cause).suppresses)}
+    to_suppress = {
+        (item.phone_id, reason) for item in failed if (reason := failure_policy(item.cause).suppresses)
+    }
     for phone_id, reason in sorted(to_suppress):
         suppress(
             session,
@@ -362,7 +364,9 @@ def apply_failure_policies(
             now=now,
         )
     pause_refused(
-        session, ((item.stream_id, item.code) for item in failed if policy_of(item.cause).pauses), now=now
+        session,
+        ((item.stream_id, item.code) for item in failed if failure_policy(item.cause).pauses),
+        now=now,
     )
     for stream_id in sorted({item.stream_id for item in failed} - {TRANSACTIONAL_STREAM}):
         failures, successes = recent_outcomes(session, stream_id, now=now)

@@ -24,11 +24,11 @@ from campaigns.rules.goals import (
     Goals,
     GoalScope,
     GoalSubject,
+    current_denominator,
     read_as_of,
     read_count,
     read_deadline,
     read_share,
-    standing_denominator,
 )
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
@@ -286,7 +286,7 @@ def _in_force(
     entered: dict[GoalSubject, list[Denominator]] = {}
     for row, author in _rows(session, DenominatorEntry, denominator_rows, at=at):
         entered.setdefault(row.subject, []).append(_denominator(row, author))
-    in_force = {subject: standing_denominator(history) for subject, history in entered.items()}
+    in_force = {subject: current_denominator(history) for subject, history in entered.items()}
     denominators = {subject: denominator for subject, denominator in in_force.items() if denominator}
     last = {row.subject: _goal(row, author) for row, author in _rows(session, GoalEntry, goal_rows, at=at)}
     goals = {

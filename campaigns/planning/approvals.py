@@ -37,7 +37,7 @@ WAITING_FOR_SECOND_APPROVAL = (
 )
 
 
-def count_needed(recipients: int, vnd: int, *, from_people: int, from_vnd: int) -> int:
+def count_approvals(recipients: int, vnd: int, *, from_people: int, from_vnd: int) -> int:
     """Return 2 from so many people or so much money on, else 1. A limit of 0 means no limit."""
     is_large = bool(from_people) and recipients >= from_people
     is_expensive = bool(from_vnd) and vnd >= from_vnd
@@ -47,7 +47,7 @@ def count_needed(recipients: int, vnd: int, *, from_people: int, from_vnd: int) 
 def approvals_needed(preview: Preview, settings: Settings) -> int:
     """Return the number of approvals that a preview's audience and cost need by the settings."""
     limits = {"from_people": settings.two_approvals_people, "from_vnd": settings.two_approvals_vnd}
-    return count_needed(preview.audience.recipients, preview.vnd, **limits)
+    return count_approvals(preview.audience.recipients, preview.vnd, **limits)
 
 
 @dataclass(frozen=True, slots=True)

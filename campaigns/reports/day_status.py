@@ -16,7 +16,7 @@ from campaigns.reports.issue_report import read_issues
 from campaigns.reports.links import address_of, read_links
 from campaigns.reports.report_mail import end_of, is_delivered
 from campaigns.reports.run_schedule import find_addressees
-from campaigns.reports.settings import current_form
+from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import freezes_at, is_anything_running, read_agencies
 from campaigns.rules.reports.changes import FigureChange, describe_change
 from campaigns.rules.reports.snapshot import AgencyFigures
@@ -113,7 +113,7 @@ class DayStatus:
 
 def read_day_status(session: Session, day: date, settings: Settings, *, now: datetime) -> DayStatus:
     """Return the status of a day's report. Call it inside one `db.read()`."""
-    iso, form = day.isoformat(), current_form(session)
+    iso, form = day.isoformat(), current_template(session)
     report_day = session.get(ReportDay, iso) or ReportDay(day=iso, marks={}, pending=[])
     issues = read_issues(session, iso)
     known_until = freezes_at(day, form) if issues else None

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.models.reports import FileKind, ReportFile, ReportIssue
-from campaigns.reports.settings import current_form
+from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import freezes_at, take_snapshot
 from campaigns.reports.writers.docx import write_docx
 from campaigns.reports.writers.pdf import draw_charts, write_pdf
@@ -118,7 +118,7 @@ def build_without_issuing(runtime: Runtime, day: date, *, now: datetime) -> dict
     if day > now.astimezone(VIETNAM).date():
         raise BadInput(f"Ngày {day:%d/%m/%Y} chưa tới, chưa lập được báo cáo.")
     with runtime.db.read() as session:
-        form = current_form(session)
+        form = current_template(session)
         known_until = min(freezes_at(day, form), now)
         document = compose(take_snapshot(session, form, day=day, known_until=known_until), form)
     return build_files(document, made_at=now)

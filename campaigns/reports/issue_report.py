@@ -21,7 +21,7 @@ from campaigns.models.reports import Purpose, ReportDay, ReportFile, ReportIssue
 from campaigns.reports.documents import build_files, document_of
 from campaigns.reports.links import make_link
 from campaigns.reports.report_mail import queue_mail
-from campaigns.reports.settings import current_form, require_province
+from campaigns.reports.settings import current_template, require_province
 from campaigns.reports.take_snapshot import freezes_at, take_snapshot
 from campaigns.rules.reports.changes import FigureChange, find_changes
 from campaigns.rules.reports.snapshot import read_snapshot
@@ -51,7 +51,7 @@ def freeze(runtime: Runtime, day: date, *, now: datetime, user: User | None = No
     """
     with runtime.db.write() as session:
         report_day = lock_day(session, day.isoformat())
-        form = current_form(session)
+        form = current_template(session)
         as_of = freezes_at(day, form)
         if now < as_of:
             raise BadInput(
@@ -152,7 +152,7 @@ def correct(runtime: Runtime, day: date, *, now: datetime, user: User | None = N
         return changes
 
 
-def look_for_changes(runtime: Runtime, day: date, *, now: datetime) -> int:
+def note_pending_changes(runtime: Runtime, day: date, *, now: datetime) -> int:
     """Note the changes that are in no issue yet. Returns how many figures changed.
 
     Costs little while nothing was entered.

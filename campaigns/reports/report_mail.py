@@ -23,7 +23,7 @@ from campaigns.models.figures import AgencyLink
 from campaigns.models.reports import Purpose, ReportFile, ReportIssue, ReportMail
 from campaigns.reports.documents import MIME, file_name
 from campaigns.reports.links import address_of, read_links
-from campaigns.reports.settings import current_form
+from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import read_agencies
 from campaigns.rules.reports.changes import FigureChange, describe_change
 from campaigns.rules.reports.document import percent, said, short_day
@@ -244,7 +244,7 @@ def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Le
     if mail.issue_id is not None:
         issue = session.get_one(ReportIssue, mail.issue_id)
         return _issued(session, issue, settings)
-    form, day = current_form(session), short_day(mail.day)
+    form, day = current_template(session), short_day(mail.day)
     hours = form.hours
     facts = {
         "day": day,

@@ -19,9 +19,16 @@ from sqlalchemy.orm import Session
 from campaigns.enqueue_jobs import enqueue_report_schedule
 from campaigns.models.figures import AgencyLink
 from campaigns.models.reports import Purpose, ReportDay, ReportIssue, ReportMail
-from campaigns.reports.issue_report import correct, freeze, issue, lock_day, look_for_changes, newest_issue
+from campaigns.reports.issue_report import (
+    correct,
+    freeze,
+    issue,
+    lock_day,
+    newest_issue,
+    note_pending_changes,
+)
 from campaigns.reports.report_mail import due_mail, end_of, is_delivered, queue_mail, send_due_mail
-from campaigns.reports.settings import current_form, may_issue
+from campaigns.reports.settings import current_template, may_issue
 from campaigns.reports.take_snapshot import is_anything_running, read_agencies
 from campaigns.rules.reports.schedule import DayEvents, ReportAction, next_action
 from campaigns.rules.reports.template import ReportTemplate
@@ -70,11 +77,11 @@ def find_due_action(runtime: Runtime, day: date, *, now: datetime) -> ReportActi
     """Return the next due action for a day's report. Returns None if nothing is due."""
     local = now.astimezone(VIETNAM)
     with runtime.db.read() as session:
-        form = current_form(session)
+        form = current_template(session)
         events = read_day_events(session, day, form=form, has_server=bool(runtime.settings.smtp_url), now=now)
     if events.is_issued and f"{local:%H:%M}" >= form.hours.correct and not events.has_changed:
         # Checked only from the hour of corrections on; it costs little unless something was entered.
-        if look_for_changes(runtime, day, now=now):
+        if note_pending_changes(runtime, day, now=now):
             return ReportAction.CORRECT
         return next_action(f"{local:%H:%M}", events, form.hours)
     return next_action(f"{local:%H:%M}", events, form.hours)
@@ -160,7 +167,7 @@ def remind_agencies(runtime: Runtime, day: date, *, now: datetime) -> None:
         if report_day.chased_at is not None:
             return
         report_day.chased_at = now
-        until = end_of(report_day.day, current_form(session).hours.freeze)
+        until = end_of(report_day.day, current_template(session).hours.freeze)
         missing = [each.id for each in read_agencies(session, day=day, known_until=None) if each.is_missing]
         for each in find_addressees(session, missing, now=now):
             queue_mail(
@@ -182,7 +189,7 @@ def send_alarm(runtime: Runtime, day: date, action: ReportAction, *, now: dateti
     """
     with runtime.db.write() as session:
         report_day = lock_day(session, day.isoformat())
-        hours = current_form(session).hours
+        hours = current_template(session).hours
         if action is ReportAction.ALARM_MISSING:
             if report_day.alarmed_at is not None:
                 return

@@ -21,15 +21,15 @@ from outreach.rules.errors import BadInput, NotAllowed
 
 
 @cache
-def form_of_ours() -> ReportTemplate:
+def default_template() -> ReportTemplate:
     """Return the default form that comes with Loa."""
     return parse_template(tomllib.loads((Path(__file__).parent / "kontum.toml").read_text(encoding="utf-8")))
 
 
-def current_form(session: Session) -> ReportTemplate:
+def current_template(session: Session) -> ReportTemplate:
     """Return the form in force."""
     saved = session.scalar(select(ReportForm).order_by(ReportForm.id.desc()).limit(1))
-    return parse_template(saved.data) if saved else form_of_ours()
+    return parse_template(saved.data) if saved else default_template()
 
 
 def save_form(session: Session, data: dict[str, Any], *, user: User, now: datetime) -> ReportTemplate:

@@ -95,12 +95,12 @@ def back_off_s(times: int, retry_after_s: float | None, *, seed: int) -> float:
 # A campaign pauses at each refusal of its account or sender, so an officer has resumed it this often in vain.
 GIVES_UP_AFTER = 10
 # Replies to residents and tests never pause and are tried about once a minute: for at least a day.
-SERVICE_GIVES_UP_AFTER = 1500
+TRANSACTIONAL_GIVES_UP_AFTER = 1500
 
 
-def is_out_of_retries(refused: int, *, is_service: bool) -> bool:
+def is_out_of_retries(refused: int, *, is_transactional: bool) -> bool:
     """Return whether a message fails after its account or sender was refused `refused` times."""
-    return refused >= (SERVICE_GIVES_UP_AFTER if is_service else GIVES_UP_AFTER)
+    return refused >= (TRANSACTIONAL_GIVES_UP_AFTER if is_transactional else GIVES_UP_AFTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ POLICIES = {
 }
 
 
-def policy_of(cause: str | None) -> Policy:
+def failure_policy(cause: str | None) -> Policy:
     """Return the policy for a stored cause; without consequences if the cause has none."""
     return POLICIES.get(Cause(cause), Policy()) if cause else Policy()
 
@@ -170,7 +170,7 @@ def is_recent(since: datetime, listed_at: datetime | None) -> bool:
 LINK = "{link}"
 
 
-def text_for(step: Any, *, language: str | None, arm: int | None) -> str:
+def select_text(step: Any, *, language: str | None, arm: int | None) -> str:
     """Return a step's text for a recipient: in the phone's language if there is one, else that of the arm.
 
     `step` has `step_text`, `text_b` and `texts` (by language).
@@ -182,10 +182,10 @@ def text_for(step: Any, *, language: str | None, arm: int | None) -> str:
 
 def content_of(step: Any, *, language: str | None, arm: int | None) -> str:
     """Return the hash of a recipient's text; no number gets the same one twice within a day."""
-    return hash_content(text_for(step, language=language, arm=arm), step=step.step)
+    return hash_content(select_text(step, language=language, arm=arm), step=step.step)
 
 
-def renderer_of(settings: Any) -> Renderer:
+def create_renderer(settings: Any) -> Renderer:
     """Return a renderer for the settings `public_base_url` and `secret_key`."""
     return Renderer(public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key))
 
@@ -213,7 +213,7 @@ class Renderer:
                 text = text.replace(LINK, self.link(row.recipient_id))
             measured = measure(text)
             return measured.text, measured.segments
-        step_text = text_for(row, language=row.language, arm=row.arm)
+        step_text = select_text(row, language=row.language, arm=row.arm)
         template = self._templates.get(step_text)
         if template is None:
             if len(self._templates) > 100:

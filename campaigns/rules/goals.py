@@ -95,7 +95,7 @@ def people_for(share: float, denominator: int | None) -> int | None:
     return ceil(share * denominator - 1e-9) if denominator else None
 
 
-def standing_denominator(history: Sequence[Denominator]) -> Denominator | None:
+def current_denominator(history: Sequence[Denominator]) -> Denominator | None:
     """Return the denominator in force: the one of the newest day with a known value.
 
     For each day the last entry counts. `history` is in the order of entry.

@@ -48,15 +48,15 @@ def visit_reason(
     exclusion: Exclusion | None,
     answer: Label | None,
     states: Collection[MessageState],
-    wants_peace: bool,
+    is_unwilling: bool,
 ) -> VisitReason | None:
     """Return why a contact of a campaign's lists is to be visited, or None if they are not.
 
-    `states` are those of the steps' messages to the contact. `wants_peace`: opted out, or objected to the processing
+    `states` are those of the steps' messages to the contact. `is_unwilling`: opted out, or objected to the processing
     of their data. A question or an unclear reply does not count as an answer. A contact excluded for any other reason
     than a missing phone is not visited either.
     """
-    if wants_peace or (answer is not None and answer not in (Label.QUESTION, Label.UNCLEAR)):
+    if is_unwilling or (answer is not None and answer not in (Label.QUESTION, Label.UNCLEAR)):
         return None
     if exclusion is not None:
         return VisitReason.NO_PHONE if exclusion is Exclusion.NO_PHONE else None

@@ -119,7 +119,7 @@ def find_candidates(
             exclusion=exclusion,
             answer=answer,
             states=states.get(recipient_id, []),
-            wants_peace=contact_id in unwilling,
+            is_unwilling=contact_id in unwilling,
         )
         if reason:
             key = f"{commune or ''}.{name_key(village)}"

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.analytics.installs import find_counted
+from campaigns.analytics.installs import find_visible_campaign
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.rules.replies.labels import Label
@@ -79,7 +79,7 @@ def create_sheet(
     People on another sheet are left out unless `again`. Raises NotAllowed, NotFound, BadInput.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
-    campaign, _goal, _is_whole = find_counted(session, campaign_id, user=user)
+    campaign, _goal, _is_whole = find_visible_campaign(session, campaign_id, user=user)
     villages = [
         candidates
         for candidates in find_candidates(

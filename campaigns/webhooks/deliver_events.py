@@ -72,7 +72,7 @@ class HttpReply:
     asked_s: int = 0
 
 
-def has_due(session: Session, *, now: datetime) -> list[int]:
+def due_subscriptions(session: Session, *, now: datetime) -> list[int]:
     """Return the subscriptions that have an event due and are not leased."""
     return list(
         session.scalars(
@@ -88,7 +88,7 @@ async def deliver_events(
 ) -> DeliveryCounts:
     """Send what is due, for `for_s` seconds at most."""
     with runtime.db.read() as session:
-        due = has_due(session, now=datetime.now(UTC))
+        due = due_subscriptions(session, now=datetime.now(UTC))
     counts, ends_at = DeliveryCounts(), time.monotonic() + for_s
     if not due:
         return counts

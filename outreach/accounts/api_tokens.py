@@ -158,7 +158,7 @@ class Bearer:
     organisation_id: int
     rights: frozenset[str]
     owner: int
-    is_to_be_noted: bool
+    needs_use_recorded: bool
 
     def may(self, right: Right) -> bool:
         return right in self.rights

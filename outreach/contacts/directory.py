@@ -160,7 +160,7 @@ def _index_ranges(text: str, user: User) -> list[_IndexRange]:
 
     For a name first the full names that begin with it, then the given names that do.
     """
-    if is_of_a_number(text):
+    if is_number_text(text):
         return [_IndexRange("g", Contact.given_key, has_number(text, user))]
     words = words_of(text)
     if not words:
@@ -326,14 +326,14 @@ def has_number(text: str, user: User) -> ColumnElement[bool]:
     return false()
 
 
-def is_of_a_number(text: str) -> bool:
+def is_number_text(text: str) -> bool:
     """Return whether a text has digits and no letters."""
     return any(map(str.isdecimal, text)) and not any(map(str.isalpha, text))
 
 
 def whole_numbers(text: str) -> tuple[str, ...]:
     """Return the numbers, E.164, that a text contains in full."""
-    return read_phone_cell(text).numbers if is_of_a_number(text) else ()
+    return read_phone_cell(text).numbers if is_number_text(text) else ()
 
 
 def has_phone(condition: ColumnElement[bool]) -> ColumnElement[bool]:

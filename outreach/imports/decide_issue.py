@@ -183,7 +183,7 @@ def _store(
         if decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is not None:
             person = merger.load(issue.contact_id)
         facts, phones_before = ({**person.facts}, len(person.phones_added)) if person else ({}, 0)
-        was_in_list = person is not None and merger.stands_in_list(person)
+        was_in_list = person is not None and merger.is_in_list(person)
         is_new = person is None or person.is_new
         person, outcome = merger.merge_row(row, person)
         values = {

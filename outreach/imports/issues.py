@@ -270,7 +270,7 @@ def find_issue(session: Session, issue_id: int, *, user: User) -> ImportIssue:
     return issue
 
 
-def count_alike(session: Session, waiting: Sequence[OpenIssue]) -> dict[tuple[int, str], int]:
+def count_similar(session: Session, waiting: Sequence[OpenIssue]) -> dict[tuple[int, str], int]:
     """Return how many issues are open for each import and reason of these."""
     rows = session.execute(
         select(ImportIssue.import_id, ImportIssue.reason, func.count())

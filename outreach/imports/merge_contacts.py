@@ -27,7 +27,7 @@ from outreach.models.contacts import (
     ListImport,
     Membership,
 )
-from outreach.rules.identity import may_be_renamed
+from outreach.rules.identity import is_similar_name
 from outreach.rules.list_rows import CheckedRow, Sex
 
 
@@ -105,7 +105,7 @@ class ContactMerger:
             for person in self._on_phone.get(phone_id, ()):
                 if (
                     not person.is_new
-                    and may_be_renamed(person.name, row.name)
+                    and is_similar_name(person.name, row.name)
                     and not person.contradicts(self._facts(row))
                     and self._members.get(person.id) != self._list_import.id
                     and person.id in self._organisation_contacts
@@ -113,7 +113,7 @@ class ContactMerger:
                     return person
         return None
 
-    def stands_in_list(self, person: ImportedContact) -> bool:
+    def is_in_list(self, person: ImportedContact) -> bool:
         """Return whether the contact is in this list, from before or by a row further up."""
         return person.is_new or person.id in self._members
 

@@ -170,7 +170,7 @@ class PreviewCounts:
                     self.counts["known"] += 1
                     if OTHER_COMMUNE in questions_about(row, person, {row.place.code}):
                         moved.append((row, IssueStatus.QUESTION, OTHER_COMMUNE, person.id))
-                    if not merger.stands_in_list(person):
+                    if not merger.is_in_list(person):
                         self._merged.add(person.id)
                     merger.merge_row(row, person)
             outcomes.append((PhoneStatus.OK.value, ""))

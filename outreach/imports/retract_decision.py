@@ -19,7 +19,7 @@ from outreach.imports.decide_issue import record_name
 from outreach.imports.issues import WAS_ERASED, Decision, IssueStatus, find_issue
 from outreach.imports.merge_contacts import reassign_contacts
 from outreach.imports.store_rows import lock_imports
-from outreach.imports.undo_import import others_of, remove_links, remove_people, restore_values
+from outreach.imports.undo_import import changes_of_other_imports, remove_links, remove_people, restore_values
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ImportChange, ImportIssue, ListImport, Membership
 from outreach.rules.errors import WrongState
@@ -128,7 +128,7 @@ def _undo_decision(
         undone_name, person.name = person.name, undo["name"]
         person.name_key, person.given_key = name_key(person.name), given_key(person.name)
         record_name(session, person, before=undone_name, issue=issue, user=user, now=now)
-    other_changes = others_of(session, list_import, [person.id])[person.id]
+    other_changes = changes_of_other_imports(session, list_import, [person.id])[person.id]
     values, phones = undo.get("values", {}), undo.get("phones", [])
     restore_values(person, values, other_changes)
     person.updated_at = now

@@ -153,7 +153,7 @@ def restore_values(
                 other.fields = {**other.fields, name: [before, other.fields[name][1]]}
 
 
-def others_of(
+def changes_of_other_imports(
     session: Session, list_import: ListImport, people: Collection[int]
 ) -> dict[int, list[ImportChange]]:
     """Return the changes that other imports made, by contact id."""
@@ -177,7 +177,7 @@ def _undo_changes(
         .order_by(ImportChange.contact_id)
         .limit(limit)
     ).all()
-    others = others_of(session, list_import, [change.contact_id for change in changes])
+    others = changes_of_other_imports(session, list_import, [change.contact_id for change in changes])
     links = []
     for change in changes:
         person, other_changes = session.get_one(Contact, change.contact_id), others[change.contact_id]

@@ -24,7 +24,7 @@ def given_key(name: str) -> str:
     return " ".join(reversed(words_of(name)))[:160]
 
 
-def may_be_renamed(before: str, now: str) -> bool:
+def is_similar_name(before: str, now: str) -> bool:
     """Check whether two different names may be the same person's: completed, corrected or changed.
 
     Every word of one is in the other ("Nguyễn Thị Hoa", "Nguyễn Thị Ngọc Hoa"), or hardly a letter differs. Returns False

@@ -87,7 +87,7 @@ def _read_text(cell: str) -> PhoneCell:
     if len(cell) > _MAX_LETTERS:
         return reject(Reason.NO_VALID_NUMBER)
     text = phone_numbers.clean(cell)
-    reason = phone_numbers.why_no_number(text)
+    reason = phone_numbers.rejection_reason(text)
     if reason:
         return reject(reason)
     scientific = _SCIENTIFIC.fullmatch(text)

@@ -337,7 +337,7 @@ def unaccented(text: str) -> str:
     return " ".join(re.findall(r"\w+", bare))
 
 
-def why_no_number(text: str) -> Reason | None:
+def rejection_reason(text: str) -> Reason | None:
     """Return why the whole cell is no number (an error, a date, only words), or None if it may be one."""
     if _SPREADSHEET_ERROR.fullmatch(text):
         return Reason.SPREADSHEET_ERROR

@@ -11,9 +11,9 @@ from campaigns.rules.delivery import (
     FAILURE_WINDOW,
     FEWEST_FAILURES,
     GIVES_UP_AFTER,
-    SERVICE_GIVES_UP_AFTER,
+    TRANSACTIONAL_GIVES_UP_AFTER,
     back_off_s,
-    policy_of,
+    failure_policy,
 )
 from outreach.rules.gateway import Cause, Outcome, OutcomeUnknown, Refused, Throttled
 from outreach.rules.twilio_errors import ERRORS, cause_of, read_answer
@@ -41,13 +41,13 @@ def what_follows(outcome: Outcome) -> tuple[str, str, str, str]:
     if isinstance(outcome, OutcomeUnknown):
         return "only once it is twice absent from the gateway's list", "", "", LABELS["message.unknown"]
     assert isinstance(outcome, Refused)
-    policy = policy_of(outcome.cause)
+    policy = failure_policy(outcome.cause)
     again = "when the campaign goes on" if policy.pauses else "no"
     return again, *consequences(outcome.cause)
 
 
 def consequences(cause: Cause) -> tuple[str, str, str]:
-    policy = policy_of(cause)
+    policy = failure_policy(cause)
     alone = f"yes: {LABELS[f'suppression.{policy.suppresses}']}" if policy.suppresses else ""
     return alone, "yes" if policy.pauses else "", str(LABELS[f"cause.{cause.value}"])
 
@@ -78,7 +78,7 @@ def test_the_waits_of_the_reference_are_those_of_the_code() -> None:
         f"{first:g} s, doubling up to {longest:g} s",
         f"from {FIRST_HALT_S:g} s, doubling up to {LONGEST_HALT_S:g} s",
         f"refused {GIVES_UP_AFTER} times",
-        f"{SERVICE_GIVES_UP_AFTER:,} times",
+        f"{TRANSACTIONAL_GIVES_UP_AFTER:,} times",
         f"{FEWEST_FAILURES} messages and {FAILED_SHARE:.0%} of the outcomes of {minutes:g} minutes",
     ):
         assert said in " ".join(SECTION.split()), said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaigns.reports.settings import form_of_ours
+from campaigns.reports.settings import default_template
 from campaigns.rules.reports.snapshot import (
     AgencyFigures,
     CampaignFigures,
@@ -16,7 +16,7 @@ from campaigns.rules.reports.snapshot import (
     Target,
 )
 
-FORM = form_of_ours()
+FORM = default_template()
 DAY = "2020-08-05"
 SOURCE = "Sở Thông tin và Truyền thông"
 

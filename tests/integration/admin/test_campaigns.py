@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from admin.wording.campaigns import show_doubts
+from admin.wording.campaigns import show_warnings
 from campaigns.models.campaigns import Campaign, CampaignVersion, Recipient, Segment
 from campaigns.models.messages import Message
 from campaigns.rules.content_texts import PATHS, split_content
@@ -418,7 +418,7 @@ def test_an_administrator_keeps_the_register_of_senders(client: FlaskClient, wor
 def test_an_unregistered_sender_is_urgent_only_where_messages_are_real(client: FlaskClient) -> None:
     with client.application.test_request_context():
         live, training = (
-            show_doubts([CampaignWarning.SENDER_UNREGISTERED], is_live=is_live)[0]
+            show_warnings([CampaignWarning.SENDER_UNREGISTERED], is_live=is_live)[0]
             for is_live in (True, False)
         )
     assert (live[0], training[0]) == ("error", "info")

@@ -74,7 +74,7 @@ def test_the_figures_add_up_and_say_what_it_cost(world: World, campaign_id: int)
 def test_counting_is_shared_for_a_moment_but_never_across_a_change_of_state(
     world: World, campaign_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(campaign_status, "COUNT_AGAIN_S", 60)
+    monkeypatch.setattr(campaign_status, "COUNT_TTL_S", 60)
     assert read(world, campaign_id).left == 6
     world.send()
     assert read(world, campaign_id).left == 6  # a moment ago

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from campaigns.analytics.open_tasks import read_unknown
 from campaigns.delivery.reconcile import count_undecided, count_without_campaign, decide_unknown
 from campaigns.models.messages import Message, Outbox
-from campaigns.rules.delivery import GIVES_UP_AFTER, SERVICE_GIVES_UP_AFTER
+from campaigns.rules.delivery import GIVES_UP_AFTER, TRANSACTIONAL_GIVES_UP_AFTER
 from campaigns.rules.states import CampaignAction, MessageKind, MessageState
 from outreach.accounts.organisations import create_organisation
 from outreach.models.accounts import OrganisationKind, Role
@@ -39,7 +39,7 @@ def test_a_fault_of_the_account_holds_a_confirmation_back_for_a_day_and_loses_it
     world.reply(number(0), "TC", gateway_id="SM1")
     world.use_token("wrong")
     world.send(1)
-    for refused in (GIVES_UP_AFTER + 1, SERVICE_GIVES_UP_AFTER - 2):
+    for refused in (GIVES_UP_AFTER + 1, TRANSACTIONAL_GIVES_UP_AFTER - 2):
         let_it_wait(world, refused=refused, throttled=100)
         world.send(1)
         assert confirmation(world) is MessageState.QUEUED
@@ -55,7 +55,7 @@ def test_after_more_than_a_day_of_it_a_confirmation_has_failed(world: World) -> 
     world.send()
     world.reply(number(0), "TC", gateway_id="SM1")
     world.use_token("wrong")
-    let_it_wait(world, refused=SERVICE_GIVES_UP_AFTER - 1)
+    let_it_wait(world, refused=TRANSACTIONAL_GIVES_UP_AFTER - 1)
     world.send(1)
     assert confirmation(world) is MessageState.FAILED
 

@@ -15,7 +15,7 @@ from campaigns.delivery.reconcile import count_undecided, decide_unknown
 from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
-from campaigns.rules.delivery import renderer_of
+from campaigns.rules.delivery import create_renderer
 from campaigns.rules.states import AttemptState, CampaignAction
 from outreach.accounts.api_tokens import authenticate_token, create_token
 from outreach.accounts.sessions import begin_session, find_session
@@ -58,7 +58,7 @@ def restore(
             settle_restored(
                 session,
                 backup,
-                renderer=renderer_of(runtime.settings),
+                renderer=create_renderer(runtime.settings),
                 lease_s=runtime.settings.lease_s,
                 now=datetime.now(UTC),
             )

@@ -26,7 +26,7 @@ from campaigns.reports.documents import read_files, verify_issues, words_of
 from campaigns.reports.issue_report import freeze, newest_issue, read_issues, send_again
 from campaigns.reports.report_mail import is_delivered
 from campaigns.reports.run_schedule import run_due_actions
-from campaigns.reports.settings import current_form
+from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import take_snapshot
 from campaigns.rules.activities import ActivityEntry
 from campaigns.rules.activities import ActivityKind as Means
@@ -203,7 +203,7 @@ def test_the_report_is_out_before_two_though_the_scheduler_was_down_from_one(
     province.answer(1, "13:31")
     province.hand_in(province.schools, "13:40", installed=70)
     with province.world.runtime.db.read() as session:
-        form = current_form(session)
+        form = current_template(session)
         on_time = take_snapshot(session, form, day=province.day, known_until=province.at("13:30"))
     assert province.tick("13:50") == [D.FREEZE, D.ISSUE, D.DELIVER]
     assert addressees(box.take()) == sorted(LEADERS)
@@ -383,7 +383,7 @@ def test_a_campaign_s_line_counts_those_written_to_and_what_had_been_sent_whatev
 
     def line() -> tuple[int, int]:
         with world.runtime.db.read() as session:
-            form, as_of = current_form(session), province.at("13:30")
+            form, as_of = current_template(session), province.at("13:30")
             [sent] = take_snapshot(session, form, day=province.day, known_until=as_of).campaigns
             return sent.recipients, sent.sent
 

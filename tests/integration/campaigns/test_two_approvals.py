@@ -13,7 +13,7 @@ import pytest
 from admin.app import create_app
 from campaigns.lifecycle import perform_action
 from campaigns.models.campaigns import Campaign
-from campaigns.planning.approvals import compute_terms, count_needed, send_approval_mail
+from campaigns.planning.approvals import compute_terms, count_approvals, send_approval_mail
 from campaigns.rules.states import CampaignAction, CampaignState
 from outreach.models.accounts import Role
 from outreach.rules.errors import LoaError, WrongState
@@ -38,7 +38,7 @@ _A = CampaignAction
     ],
 )
 def test_how_many_it_takes(recipients: int, vnd: int, limits: tuple[int, int], needed: int) -> None:
-    assert count_needed(recipients, vnd, from_people=limits[0], from_vnd=limits[1]) == needed
+    assert count_approvals(recipients, vnd, from_people=limits[0], from_vnd=limits[1]) == needed
 
 
 @pytest.fixture

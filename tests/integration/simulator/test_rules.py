@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from twilio.request_validator import RequestValidator
 
-from simulator.callbacks import NotThisMachine, find_way, is_this_machine, sign
+from simulator.callbacks import NotThisMachine, find_destination, is_this_machine, sign
 from simulator.messages import Direction, Journal, Sms, Status, Store, mint_sid
 from simulator.network import count_segments
 from simulator.residents import first_local_link, split_links
@@ -101,7 +101,7 @@ def test_only_loopback_is_this_machine(url: str, is_local: bool) -> None:
 
 
 def test_public_address_is_carried_to_the_local_port_as_by_a_proxy() -> None:
-    way = find_way(PUBLIC + "/status/7?a=1", public_url=PUBLIC, local_url=LOCAL)
+    way = find_destination(PUBLIC + "/status/7?a=1", public_url=PUBLIC, local_url=LOCAL)
     assert way.url == "http://127.0.0.1:8000/status/7?a=1"
     assert way.headers["X-Forwarded-Proto"] == "https"
     assert way.headers["Host"] == "loa.example"
@@ -112,7 +112,7 @@ def test_public_address_is_carried_to_the_local_port_as_by_a_proxy() -> None:
         "http://[::1",
     ):
         with pytest.raises(NotThisMachine):
-            find_way(other, public_url=PUBLIC, local_url=LOCAL)
+            find_destination(other, public_url=PUBLIC, local_url=LOCAL)
 
 
 @pytest.mark.parametrize(

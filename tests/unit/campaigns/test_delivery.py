@@ -13,10 +13,10 @@ from campaigns.rules.delivery import (
     back_off_s,
     daily_cap,
     fails_too_often,
+    failure_policy,
     hash_content,
     is_out_of_retries,
     is_same_message,
-    policy_of,
     refusal_reason,
 )
 from campaigns.rules.states import MessageKind, SkipReason
@@ -164,14 +164,14 @@ def test_contents_are_told_apart_by_template_and_step(other: str, step: int, is_
 
 def test_a_cause_that_says_nothing_of_number_or_account_has_no_consequence() -> None:
     for cause in ("unreachable", "blocked", "other", None):
-        assert policy_of(cause) == Policy()
-    assert policy_of("bad_number").suppresses == "wrong_number"
-    assert policy_of("opted_out").suppresses == "opt_out"
-    assert policy_of("account").pauses
+        assert failure_policy(cause) == Policy()
+    assert failure_policy("bad_number").suppresses == "wrong_number"
+    assert failure_policy("opted_out").suppresses == "opt_out"
+    assert failure_policy("account").pauses
 
 
 @pytest.mark.parametrize(
-    ("refused", "is_service", "expected"),
+    ("refused", "is_transactional", "expected"),
     [
         (1, False, False),
         (9, False, False),
@@ -182,9 +182,9 @@ def test_a_cause_that_says_nothing_of_number_or_account_has_no_consequence() -> 
     ],
 )
 def test_an_answer_to_a_resident_outlasts_a_fault_of_the_account(
-    refused: int, is_service: bool, expected: bool
+    refused: int, is_transactional: bool, expected: bool
 ) -> None:
-    assert is_out_of_retries(refused, is_service=is_service) is expected
+    assert is_out_of_retries(refused, is_transactional=is_transactional) is expected
 
 
 def test_an_answer_to_a_resident_is_tried_for_a_day_at_least() -> None:

@@ -14,12 +14,12 @@ from campaigns.rules.goals import (
     Goals,
     GoalScope,
     GoalSubject,
+    current_denominator,
     people_for,
     read_as_of,
     read_count,
     read_deadline,
     read_share,
-    standing_denominator,
 )
 from outreach.rules.errors import BadInput
 
@@ -48,7 +48,7 @@ def entered(value: int | None, day: int, source: str = "Sở TT&TT") -> Denomina
 def test_of_what_was_entered_the_newest_known_day_stands(
     history: list[Denominator], stands: tuple[int, int] | None
 ) -> None:
-    found = standing_denominator(history)
+    found = current_denominator(history)
     assert (found and (found.value, found.as_of.day)) == stands
 
 

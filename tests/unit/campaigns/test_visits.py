@@ -44,8 +44,8 @@ def test_who_is_visited(
     exclusion: Exclusion | None, answer: Label | None, states: list[MessageState], why: VisitReason | None
 ) -> None:
     told = {"exclusion": exclusion, "answer": answer, "states": states}
-    assert visit_reason(**told, wants_peace=False) is why  # type: ignore[arg-type]
-    assert visit_reason(**told, wants_peace=True) is None  # type: ignore[arg-type]
+    assert visit_reason(**told, is_unwilling=False) is why  # type: ignore[arg-type]
+    assert visit_reason(**told, is_unwilling=True) is None  # type: ignore[arg-type]
 
 
 def test_keys_are_those_that_residents_know_and_a_wrong_one_is_named() -> None:
