@@ -13,21 +13,21 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import answering, callbacks, claiming, importing, launching, leaders, pace, pages, sending
+from benchmarks import answer_pages, callbacks, claims, imports, launch, leaders, pace, pages, send_rates
 from benchmarks.gateway import NoCompiler
 from benchmarks.ground import Ground, ground
 
 # Each takes the servers (`Ground`) and optional sizes, and returns its results as text.
 PARTS: dict[str, Callable[..., str]] = {
-    "sending": sending.compare,
+    "sending": send_rates.compare,
     "pace": pace.main,
     "callbacks": callbacks.main,
-    "answering": answering.main,
-    "launching": launching.main,
-    "claiming": claiming.main,
+    "answering": answer_pages.main,
+    "launching": launch.main,
+    "claiming": claims.main,
     "pages": pages.main,
     "leaders": leaders.main,
-    "importing": importing.main,
+    "importing": imports.main,
 }
 SMALL: dict[str, dict[str, Any]] = {
     "sending": {"rounds": 1, "scale": 0.1},

@@ -16,10 +16,10 @@ from urllib.request import urlopen
 from sqlalchemy import text
 from twilio.request_validator import RequestValidator
 
-from benchmarks.filling import campaign_of
+from benchmarks.campaign_data import campaign_of
 from benchmarks.ground import Ground
-from benchmarks.measuring import middle, target
-from benchmarks.posting import post, send_all
+from benchmarks.load_generator import post, send_all
+from benchmarks.measures import middle, target
 from campaigns.enqueue_jobs import enqueue_apply_callbacks
 from deploy.redis_server import find_port
 from outreach.core.settings import Settings

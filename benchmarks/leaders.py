@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from benchmarks import gateway
 from benchmarks.callbacks import server
 from benchmarks.ground import APPROVER, PASSWORD, Ground
-from benchmarks.measuring import percentile, show, target
+from benchmarks.measures import percentile, show, target
 from benchmarks.province import province_of
 from campaigns.agencies.reports import submit_by_officer
 from campaigns.goals.goals import enter_denominator, set_goal

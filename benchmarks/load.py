@@ -29,8 +29,8 @@ from benchmarks import gateway
 from benchmarks.__main__ import machine
 from benchmarks.callbacks import server
 from benchmarks.ground import PASSWORD, Ground, add_people, approve_campaign, ground, launch, vacuum
-from benchmarks.measuring import show, target
-from benchmarks.posting import post, send_all
+from benchmarks.load_generator import post, send_all
+from benchmarks.measures import show, target
 from deploy.redis_server import find_port
 from outreach.accounts.users import create_user
 from outreach.core.settings import Settings

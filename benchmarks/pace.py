@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from benchmarks import gateway
 from benchmarks.ground import Ground, ready_to_send
-from benchmarks.measuring import target
+from benchmarks.measures import target
 from outreach.runtime import open_runtime
 from tests.support.processes import Processes
 

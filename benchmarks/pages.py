@@ -10,9 +10,9 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from admin.app import create_app
-from benchmarks.filling import campaign_of
+from benchmarks.campaign_data import campaign_of
 from benchmarks.ground import AUTHOR, LIST, PASSWORD, TEXT, Ground, vacuum
-from benchmarks.measuring import percentile, show, target
+from benchmarks.measures import percentile, show, target
 from benchmarks.variety import ORGANISATIONS, add_variety
 
 PEOPLE = 1_000_000

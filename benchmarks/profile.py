@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.measuring import show
+from benchmarks.measures import show
 
 # The innermost frame that matches decides.
 PARTS = (

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import text
 
-from benchmarks.filling import campaign_of
+from benchmarks.campaign_data import campaign_of
 from benchmarks.ground import Ground, vacuum
 from benchmarks.variety import add_variety
 from campaigns.answer_totals import recount

@@ -15,7 +15,7 @@ import redis
 import sqlalchemy
 
 from deploy.development import CannotRun, Plan, plan_run
-from deploy.printing import Printer
+from deploy.printer import Printer
 from deploy.processes import follow_parent
 from deploy.redis_server import NoRedis
 from deploy.supervise import Supervisor, describe

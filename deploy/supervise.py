@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.printing import Printer
+from deploy.printer import Printer
 from deploy.processes import adopt_orphans, die_with_parent, end_orphans
 
 FIRST_PAUSE = 0.5  # seconds before the first restart, doubled up to the longest

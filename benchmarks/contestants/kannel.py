@@ -19,7 +19,7 @@ from urllib.request import urlopen
 from benchmarks.contestants import Run
 from benchmarks.contestants.loop import BODY, number
 from benchmarks.gateway import Gateway
-from benchmarks.measuring import cpu_s, peak_mb
+from benchmarks.measures import cpu_s, peak_mb
 from deploy.processes import die_with_parent
 from deploy.redis_server import find_port
 

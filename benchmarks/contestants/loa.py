@@ -12,7 +12,7 @@ from sqlalchemy import text
 from benchmarks.contestants import Run
 from benchmarks.gateway import Gateway
 from benchmarks.ground import Ground
-from benchmarks.measuring import cpu_s, peak_mb
+from benchmarks.measures import cpu_s, peak_mb
 from campaigns.enqueue_jobs import enqueue_send
 from outreach.runtime import Runtime, open_runtime
 from tests.support.processes import Processes

@@ -19,7 +19,7 @@ from twilio.rest import Client
 
 from benchmarks.contestants import Run
 from benchmarks.gateway import Gateway
-from benchmarks.measuring import cpu_s, peak_mb
+from benchmarks.measures import cpu_s, peak_mb
 from outreach.core.settings import Settings
 from outreach.rules.gateway import Accepted, OutboundMessage
 from outreach.sms.twilio import TwilioGateway

@@ -20,7 +20,7 @@ from benchmarks.contestants import Run
 from benchmarks.contestants.loop import BODY, number
 from benchmarks.gateway import Gateway
 from benchmarks.ground import Ground
-from benchmarks.measuring import cpu_s, peak_mb
+from benchmarks.measures import cpu_s, peak_mb
 from deploy.processes import die_with_parent
 
 ROOT = Path(__file__).resolve().parents[2]

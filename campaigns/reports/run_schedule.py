@@ -65,7 +65,7 @@ def run_due_actions(runtime: Runtime, *, now: datetime) -> list[ReportAction]:
                 _do(runtime, action, day, now=now)
             except Exception:
                 # Whatever failed, the alarm must still be sent, and the step tried again.
-                log.exception("report.failed deed=%s day=%s", action, day)
+                log.exception("report.failed action=%s day=%s", action, day)
                 with runtime.db.write() as session:
                     lock_day(session, day.isoformat()).failed_at = now
                 if action not in (ReportAction.FREEZE, ReportAction.ISSUE):

@@ -97,7 +97,7 @@ def run(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.C
 
 
 def recorded(world: World, action: str) -> list[tuple[str, dict[str, Any]]]:
-    """What the audit has of the deeds of a kind."""
+    """Return the audit actions of a kind."""
     with world.runtime.db.read() as session:
         events = session.scalars(
             select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id)

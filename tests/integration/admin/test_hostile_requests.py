@@ -263,7 +263,7 @@ def test_a_job_that_fails_over_residents_data_leaves_none_of_it(
 
 
 def read_all(redis: Redis) -> str:
-    """Everything in Redis as one text: job arguments and results, queues, counters of brakes."""
+    """Everything in Redis as one text: job arguments and results, queues, rate limits."""
     found = []
     for key in redis.keys("*"):
         kind = redis.type(key)

@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.callbacks import server
-from benchmarks.filling import campaign_of
+from benchmarks.campaign_data import campaign_of
 from benchmarks.ground import Ground
-from benchmarks.measuring import middle, target
+from benchmarks.measures import middle, target
 from campaigns.rules.links import LinkCipher
 from deploy.redis_server import find_port
 from outreach.core.settings import Settings

@@ -7,7 +7,7 @@ import time
 from sqlalchemy import text
 
 from benchmarks.ground import Ground, add_people, approve_campaign, launch, vacuum
-from benchmarks.measuring import target
+from benchmarks.measures import target
 from outreach.runtime import Runtime, open_runtime
 from tests.support.processes import Processes
 

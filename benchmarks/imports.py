@@ -24,7 +24,7 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import select
 
 from benchmarks.ground import Ground
-from benchmarks.measuring import middle, peak_mb, show, target
+from benchmarks.measures import middle, peak_mb, show, target
 from outreach.accounts.organisations import create_organisation
 from outreach.core.db import Database
 from outreach.core.spreadsheets import write_workbook
@@ -177,7 +177,7 @@ def _read(path: Path) -> Iterator[list[object]]:
 
 def _alone(what: str, *arguments: object) -> dict[str, Any]:
     """Run `what` in its own process. Returns seconds without its start, peak MB, and its counts."""
-    command = [sys.executable, "-m", "benchmarks.importing", what, *map(str, arguments)]
+    command = [sys.executable, "-m", "benchmarks.imports", what, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)

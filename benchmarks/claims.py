@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from benchmarks.filling import campaign_of
+from benchmarks.campaign_data import campaign_of
 from benchmarks.ground import Ground
-from benchmarks.measuring import middle, target
+from benchmarks.measures import middle, target
 from campaigns.delivery.claim_messages import claim
 from campaigns.delivery.streams import open_streams
 from campaigns.rules.delivery import Renderer

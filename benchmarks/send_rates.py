@@ -1,7 +1,7 @@
 """Benchmark of sending: this project beside others, with the same gateway in the same run.
 
-`python -m benchmarks.sending --quick`    one worker at no latency beside our client's bare loop
-`python -m benchmarks.sending --profile`  where the worker's time goes
+`python -m benchmarks.send_rates --quick`    one worker at no latency beside our client's bare loop
+`python -m benchmarks.send_rates --profile`  where the worker's time goes
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from benchmarks import gateway, profile
 from benchmarks.contestants import Run, kannel, loa, loop, queues
 from benchmarks.gateway import Gateway
 from benchmarks.ground import Ground, ground, ready_to_send
-from benchmarks.measuring import middle, show, target
+from benchmarks.measures import middle, show, target
 
 IN_FLIGHT = 100
 LATENCY_MS = 100
@@ -221,7 +221,7 @@ def watch(on: Ground, *, messages: int) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    options = argparse.ArgumentParser(prog="python -m benchmarks.sending")
+    options = argparse.ArgumentParser(prog="python -m benchmarks.send_rates")
     options.add_argument("--quick", action="store_true", help="one worker beside the bare loop")
     options.add_argument("--profile", action="store_true", help="where the worker's time goes")
     options.add_argument("--messages", type=int, default=20_000, help="with --quick and --profile")
