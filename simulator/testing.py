@@ -57,7 +57,7 @@ class RunningSimulator:
         """Delete messages, faults, residents' settings and counts."""
         self._json("POST", "/_reset", {})
 
-    def settle(self, timeout_s: float = 10.0) -> dict[str, Any]:
+    def settle(self, timeout_s: float = 30.0) -> dict[str, Any]:
         """Wait until no callback, inbound SMS or link answer is pending. Returns the counts.
 
         Raises TimeoutError. Messages not sent yet (`sent_after_s`) have no callback that would be pending.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from admin.demo.load_demo import PASSWORD
 from deploy.chromium import find_chromium
@@ -47,6 +47,7 @@ def office(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator
 def browser() -> Iterator[Browser]:
     program = find_chromium()
     assert program, "No Chromium: run `make test`, or type: apt-get install chromium"
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield running
@@ -89,7 +90,7 @@ def page_as(office: Office, browser: Browser, signed_in: Callable[[str], Any]) -
             java_script_enabled=script,
             storage_state=signed_in(email) if email else None,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         visit = Visit(context.new_page(), address or office.url)
         opened.append((context, visit))
         return visit

@@ -25,7 +25,7 @@ from simulator.testing import RunningSimulator, running_simulator
 from tests.support.processes import ROOT, environment_of
 
 PEOPLE = 600
-STARTING = 60.0  # seconds
+STARTING = 120.0  # seconds
 FLASK = ("flask", "--app", "wsgi")
 # The address is this machine's: a proxy that the surroundings name has no business here.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -114,7 +114,7 @@ def _end(processes: list[subprocess.Popen[bytes]]) -> None:
         process.terminate()
     for process in processes:
         try:
-            process.wait(timeout=10)
+            process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

@@ -19,7 +19,7 @@ ORGANISATION = "Hội Liên hiệp Phụ nữ tỉnh Kon Tum"
 LIST = "Hội viên phụ nữ tổ 1"
 CAMPAIGN = "Vận động cài Bluezone ở tổ 1"
 TEXT = "[{name} ơi, ]Hội Phụ nữ mời chị cài Bluezone để phòng dịch: {link} Trả lời: 1 đã cài, 4 cần giúp, TC thôi nhận tin"
-WORKING = 30_000  # milliseconds in which workers have done what was asked of them
+WORKING = 60_000  # milliseconds in which workers have done what was asked of them
 
 
 def test_an_officers_first_campaign(office: Office, page_as: OpenAs) -> None:
@@ -215,7 +215,7 @@ def percent_of(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f}%".replace(".", ",")
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 15) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
     limit = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < limit, "it has not come to hold"

@@ -96,7 +96,7 @@ def settings(database_url: str, redis_url: str, simulator: RunningSimulator) -> 
             "TWILIO_AUTH_TOKEN": simulator.auth_token,
             "SEND_TIMEOUT_S": "10",
             "LEASE_S": "14",
-            "RECONCILE_S": "0.5",
+            "RECONCILE_S": "0.2",
             "SWEEP_S": "0.5",
         }
     )

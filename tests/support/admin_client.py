@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from tests.support.world import PASSWORD
 
 
-def token(client: FlaskClient, path: str = "/admin/") -> str:
+def token(client: FlaskClient, path: str = "/admin/account/") -> str:
     """The token against forged forms, from a page of this session."""
     found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(path).text)
     assert found, f"no form on {path}"

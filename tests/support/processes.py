@@ -87,7 +87,7 @@ class Processes:
                 process.terminate()
         for process in self.running:
             try:
-                process.wait(timeout=15)
+                process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -26,8 +26,8 @@ from deploy.redis_server import prepare_redis
 from outreach.core.db import Database
 from outreach.core.schema import newest, upgrade
 
-STARTING = 30.0  # seconds
-ENDING = 10.0
+STARTING = 90.0  # seconds
+ENDING = 30.0
 FOLDERS = "loa-tests-"
 # What tests write need not survive a crash of the machine.
 POSTGRES_SETTINGS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -161,6 +162,13 @@ class World:
                 await gateway.close()
 
         asyncio.run(job())
+
+    def send_until(self, holds: Callable[[], bool], seconds: float = 60) -> None:
+        """Sending jobs of two seconds, one after the other, until it holds."""
+        ends = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < ends, "it has not come to hold"
+            self.send(2)
 
     def reconcile(self) -> None:
         async def job() -> None:

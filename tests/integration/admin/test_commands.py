@@ -506,10 +506,10 @@ class Conversation:
         assert self.process.stdin is not None
         self.process.stdin.write(line + b"\n")
         self.process.stdin.flush()
-        return self.lines.get(timeout=20).decode().removesuffix("\n")
+        return self.lines.get(timeout=60).decode().removesuffix("\n")
 
     def end(self) -> tuple[int, str]:
-        _, words = self.process.communicate(timeout=20)
+        _, words = self.process.communicate(timeout=60)
         return self.process.returncode, words.decode()
 
 

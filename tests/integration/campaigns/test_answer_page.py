@@ -309,13 +309,13 @@ def running_web(app: Flask) -> Iterator[int]:
 def fetch(port: int, head: str, body: str = "") -> bytes:
     """All bytes of an answer, as they come over the wire."""
     form = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
-    with create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(f"{head}Host: loa.example\r\n{form if body else ''}\r\n{body}".encode())
         return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
 def until(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + 30
     while not holds():
         assert time.monotonic() < ends
         time.sleep(0.05)

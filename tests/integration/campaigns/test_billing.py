@@ -143,8 +143,8 @@ def test_what_was_billed_for_less_is_left_for_the_rest(world: World) -> None:
 
 def test_a_dearer_bill_than_the_estimate_ends_it_sooner(world: World) -> None:
     world.add_people(10)
-    campaign = world.launch(**ONE_SEGMENT, pace=2, budget_vnd=10 * PRICE)
-    world.send(1)
+    campaign = world.launch(**ONE_SEGMENT, pace=1, budget_vnd=10 * PRICE)
+    world.send_until(lambda: world.sent_to() != [])
     sent = len(world.sent_to())
     assert 0 < sent < 10
     bill(world, *(billed(item, "0.151") for item in attempts(world) if item.gateway_id))

@@ -49,9 +49,9 @@ def over_phone(phone: PhoneServer) -> Settings:
             "PHONE_LOGIN": LOGIN,
             "PHONE_PASSWORD": PASSWORD,
             "PHONE_WEBHOOK_KEY": "key",
-            "SEND_TIMEOUT_S": "2",
-            "LEASE_S": "4",
-            "RECONCILE_S": "0.5",
+            "SEND_TIMEOUT_S": "10",
+            "LEASE_S": "14",
+            "RECONCILE_S": "0.2",
         }
     )
 
@@ -156,9 +156,9 @@ def test_a_campaign_goes_over_the_phone_and_a_lost_answer_is_found_again(
     )
     phone.faults = [0]
     campaign = world.launch()
-    world.send(3)
+    world.send()
     assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 2, "unknown": 1}
-    world.wait(0.6)
+    world.wait(0.3)
     world.reconcile()
     assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 3}
     assert len(phone.messages) == 3  # none twice

@@ -160,11 +160,11 @@ def test_a_long_transaction_that_has_noted_something_holds_nobody_up(db: Databas
             audit.record(session, actor_id=None, action="register.replace", subject="registers:1", now=NOW)
             session.flush()
             noted.set()
-            assert over.wait(20)
+            assert over.wait(60)
 
     with ThreadPoolExecutor(1) as pool:
         long = pool.submit(work_long)
-        assert noted.wait(20)
+        assert noted.wait(60)
         note(db)
         assert not long.done()
         over.set()

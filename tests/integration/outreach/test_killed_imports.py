@@ -81,7 +81,7 @@ def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(
 
 
 def wait_for(is_so: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 120
     while not is_so():
         assert time.monotonic() < ends
         time.sleep(0.01)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 from outreach.core.settings import Settings
 from outreach.rules.gateway import (
@@ -36,6 +37,8 @@ from tests.support.twilio_server import (
     send,
     settings_for,
 )
+
+BUSY_S = 10.0  # by which a busy machine may be late
 
 
 @pytest.fixture
@@ -244,8 +247,8 @@ def test_a_connection_that_dies_while_idle_does_not_repeat_a_message() -> None:
 def test_the_timeout_is_kept(simulator: RunningSimulator, training: Settings) -> None:
     simulator.faults(rate_timeout=1, timeout_s=30)
     started = time.monotonic()
-    assert isinstance(send(training), OutcomeUnknown)
-    assert TIMEOUT_S <= time.monotonic() - started < TIMEOUT_S + 1
+    assert isinstance(send(replace(training, send_timeout_s=TIMEOUT_S)), OutcomeUnknown)
+    assert TIMEOUT_S <= time.monotonic() - started < TIMEOUT_S + BUSY_S
     assert simulator.stats()["requests"] == 1
 
 
@@ -253,15 +256,15 @@ def test_the_timeout_covers_a_body_that_comes_drop_by_drop() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(status=201)
         await response.prepare(request)
-        for _ in range(100):
+        for _ in range(1000):
             await response.write(b" ")
             await asyncio.sleep(TIMEOUT_S / 4)
         return response
 
     started = time.monotonic()
-    (outcome,) = Server(handler).send()
+    (outcome,) = Server(handler, timeout_s=TIMEOUT_S).send()
     assert isinstance(outcome, OutcomeUnknown)
-    assert time.monotonic() - started < TIMEOUT_S + 1
+    assert time.monotonic() - started < TIMEOUT_S + BUSY_S
 
 
 def test_where_nobody_listens_the_message_cannot_have_arrived() -> None:
@@ -277,9 +280,12 @@ def test_where_nobody_listens_the_message_cannot_have_arrived() -> None:
 
 
 @pytest.mark.parametrize("number", [TO, "+84397000985", "+84260000123"])
-def test_a_live_gateway_refuses_the_sample_numbers_before_it_asks_anyone(number: str) -> None:
-    live = Settings(sms_gateway="twilio", send_timeout_s=TIMEOUT_S)
+def test_a_live_gateway_refuses_the_sample_numbers_before_it_asks_anyone(
+    number: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(ClientSession, "_request", lambda *asked_for, **_: asked.append(asked_for))
+    live = Settings(sms_gateway="twilio")
     assert live.is_live
-    started = time.monotonic()
     assert send(live, to=number) == Refused(Cause.SAMPLE_NUMBER, "sample")
-    assert time.monotonic() - started < TIMEOUT_S / 2
+    assert asked == []

@@ -115,7 +115,7 @@ def send(
     return sid
 
 
-def wait(until: Callable[[], bool], *, timeout_s: float = 5.0) -> None:
+def wait(until: Callable[[], bool], *, timeout_s: float = 30.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not until():
         assert time.monotonic() < deadline, "waited in vain"

@@ -36,14 +36,14 @@ def send(simulator: RunningSimulator, body: str, *, to: str = NUMBER) -> None:
 
 
 def get(simulator: RunningSimulator, path: str, status: int = 200) -> str:
-    answer = requests.get(simulator.url + path, timeout=5)
+    answer = requests.get(simulator.url + path, timeout=30)
     assert answer.status_code == status
     return answer.text
 
 
 def post(simulator: RunningSimulator, path: str, origin: str | None = None, **form: str) -> requests.Response:
     headers = {"Origin": origin or simulator.url}
-    return requests.post(simulator.url + path, data=form, headers=headers, timeout=5, allow_redirects=False)
+    return requests.post(simulator.url + path, data=form, headers=headers, timeout=30, allow_redirects=False)
 
 
 def numbers_on(page: str) -> list[str]:
@@ -53,7 +53,7 @@ def numbers_on(page: str) -> list[str]:
 def test_every_page_says_that_nothing_leaves_and_forbids_inline_script(simulator: RunningSimulator) -> None:
     send(simulator, "Mời bà con")
     for path in ("/", PHONE, "/dieu-khien"):
-        answer = requests.get(simulator.url + path, timeout=5)
+        answer = requests.get(simulator.url + path, timeout=30)
         assert "Điện thoại tập huấn</strong> – không có tin nào được gửi ra ngoài" in answer.text
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
@@ -126,7 +126,7 @@ def test_bytes_that_are_no_text_break_nothing(simulator: RunningSimulator) -> No
         simulator.url + PHONE,
         data=b"body=\xff\xfe%FF",
         headers={"Content-Type": "application/x-www-form-urlencoded"},
-        timeout=5,
+        timeout=30,
     )
     assert answer.status_code == 200  # after the redirect
     simulator.reply(NUMBER, "\ud800 nửa ký tự")
@@ -137,16 +137,16 @@ def test_poll_brings_the_conversation_only_when_it_changed(simulator: RunningSim
     send(simulator, "Mời bà con")
     simulator.faults(sent_after_s=60)
     page = get(simulator, PHONE + "/tin")
-    answer = requests.get(simulator.url + PHONE + "/tin", timeout=5)
+    answer = requests.get(simulator.url + PHONE + "/tin", timeout=30)
     assert "<html" not in page
     version = answer.headers["X-Version"]
     while True:  # the first message may still be on its way to the phone
-        again = requests.get(f"{simulator.url}{PHONE}/tin?phien={version}", timeout=5)
+        again = requests.get(f"{simulator.url}{PHONE}/tin?phien={version}", timeout=30)
         if again.status_code == 204:
             break
         version = again.headers["X-Version"]
     send(simulator, "Cảm ơn bà con")
-    after = requests.get(f"{simulator.url}{PHONE}/tin?phien={version}", timeout=5)
+    after = requests.get(f"{simulator.url}{PHONE}/tin?phien={version}", timeout=30)
     assert after.status_code == 200
     assert "Cảm ơn bà con" in after.text
 

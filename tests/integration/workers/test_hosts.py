@@ -28,7 +28,7 @@ def test_a_worker_host_that_is_cut_off_loses_nothing_and_sends_nothing_twice() -
         "-m",
         "tests.drills.hosts",
         "--messages",
-        "1500",
+        "800",
         "--in-flight",
         "16",
         "--at-least",

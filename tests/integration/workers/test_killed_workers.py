@@ -16,17 +16,15 @@ from campaigns.enqueue_jobs import enqueue_send
 from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator
 from tests.support.processes import Processes
-from tests.support.servers import both_databases
 from tests.support.world import World, number
 
-MESSAGES = 2000
-KILLS = 5
+MESSAGES = 1000
 
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """Few requests at once, so that there is a middle to be killed in; leases that are soon over."""
-    return replace(settings, send_in_flight=40, send_timeout_s=2, lease_s=4)
+    return replace(settings, send_in_flight=20, send_timeout_s=4, lease_s=6)
 
 
 @pytest.fixture
@@ -36,9 +34,11 @@ def processes(settings: Settings) -> Iterator[Processes]:
     made.stop()
 
 
-@both_databases
-def test_five_kills_lose_nothing_and_send_nothing_twice(
-    world: World, simulator: RunningSimulator, processes: Processes
+@pytest.mark.parametrize(
+    ("database_url", "kills"), [("postgresql", 3), ("sqlite", 1)], indirect=["database_url"]
+)
+def test_kills_lose_nothing_and_send_nothing_twice(
+    world: World, simulator: RunningSimulator, processes: Processes, kills: int
 ) -> None:
     world.add_people(MESSAGES)
     simulator.faults(latency_ms=150, rate_cut=0.05, rate_500=0.05, seed=5, callbacks_off=True)
@@ -46,8 +46,8 @@ def test_five_kills_lose_nothing_and_send_nothing_twice(
     processes.start("worker", "--queues", "default")
     processes.start("scheduler")
     sender = processes.start("worker", "--queues", "send")
-    kills = 0
-    ends = time.monotonic() + 150
+    killed = 0
+    ends = time.monotonic() + 270
     while time.monotonic() < ends:
         status = world.status(campaign)
         # At every moment of the send the counts add up.
@@ -55,12 +55,12 @@ def test_five_kills_lose_nothing_and_send_nothing_twice(
         if status["state"] == "completed":
             break
         sent = simulator.stats()["accepted"]
-        if kills < KILLS and sent > (kills + 1) * MESSAGES * 0.15:
+        if killed < kills and sent > (killed + 1) * MESSAGES * 0.2:
             processes.kill(sender)
-            kills += 1
+            killed += 1
             sender = processes.start("worker", "--queues", "send")
         time.sleep(0.2)
-    assert kills == KILLS
+    assert killed == kills
     assert world.status(campaign)["state"] == "completed"
     sent_to = Counter(world.sent_to())
     assert [n for n, times in sent_to.items() if times > 1] == []
@@ -79,7 +79,7 @@ def test_a_worker_told_to_stop_gives_back_what_it_has_not_sent(
     while simulator.stats()["accepted"] < 50:
         time.sleep(0.05)
     sender.terminate()
-    assert sender.wait(timeout=10) == 0
+    assert sender.wait(timeout=60) == 0
     messages = world.status(campaign)["steps"][0]["messages"]
     assert set(messages) == {"accepted", "queued"}
     assert len(world.sent_to()) == messages["accepted"] < 400
@@ -95,7 +95,7 @@ def test_a_database_process_killed_in_the_middle_is_followed_by_another(
     sender = processes.start("worker", "--queues", "send")
     enqueue_send(world.runtime.job_queue)
     killed = set()
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 120
     while world.status(campaign)["state"] != "completed" and time.monotonic() < ends:
         if not killed and simulator.stats()["accepted"] > 50:
             killed = {pid for pid in children_of(sender.pid) if "spawn_main" in command_of(pid)}

@@ -34,7 +34,7 @@ async def main():
 
 asyncio.run(main())
 """
-LIMIT = 10.0  # seconds
+LIMIT = 30.0  # seconds
 ROOT = Path(__file__).resolve().parents[3]
 Supervise = Callable[[str], subprocess.Popen[bytes]]
 

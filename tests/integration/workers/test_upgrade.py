@@ -41,7 +41,7 @@ def test_jobs_under_names_of_an_earlier_version_fail_and_the_sweep_enqueues_thei
         Queue(queue, connection=redis).enqueue(former, description=former)
         processes.start("worker", "--queues", queue)
     processes.start("scheduler")
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 120
     while world.status(campaign)["state"] != "completed" and time.monotonic() < ends:
         time.sleep(0.2)
     assert Counter(world.sent_to()) == {number(index): 1 for index in range(PEOPLE)}

@@ -28,7 +28,7 @@ CALLERS = 4
 def start_web(listening: socket.socket, settings: Settings) -> subprocess.Popen[bytes]:
     """gunicorn with a socket that it is given, by systemd's convention: the first one is descriptor 3."""
     command = (
-        'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$0" -m gunicorn asgi:app --workers 1 --graceful-timeout 10'
+        'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$0" -m gunicorn asgi:app --workers 1 --graceful-timeout 30'
     )
     command += " --worker-class deploy.web_worker.DrainingWorker --no-control-socket --log-level error"
     return subprocess.Popen(
@@ -63,7 +63,7 @@ class Callers:
                 url, urlencode(form).encode(), {"X-Twilio-Signature": signature, "Connection": "close"}
             )
             try:
-                with urllib.request.urlopen(request, timeout=30) as response:
+                with urllib.request.urlopen(request, timeout=60) as response:
                     assert response.status // 100 == 2
                 with self.lock:
                     self.stored += 1
@@ -85,20 +85,20 @@ def test_no_request_is_lost_while_the_web_restarts(settings: Settings, runtime: 
         try:
             before = 0
             for _restart in range(2):
-                ends = time.monotonic() + 30
+                ends = time.monotonic() + 60
                 while callers.stored < before + 100 and time.monotonic() < ends:
                     time.sleep(0.05)
                 assert callers.stored >= before + 100
                 before = callers.stored
                 web.send_signal(signal.SIGTERM)
-                assert web.wait(timeout=20) == 0
+                assert web.wait(timeout=60) == 0
                 web = start_web(listening, here)
             while callers.stored < before + 100 and time.monotonic() < ends + 60:
                 time.sleep(0.05)
         finally:
             callers.stop()
             web.terminate()
-            web.wait(timeout=20)
+            web.wait(timeout=60)
     assert callers.failed == []
     with runtime.db.read() as session:
         assert session.scalar(select(func.count()).select_from(StatusEvent)) == callers.stored
