@@ -55,7 +55,9 @@ def test_kills_lose_nothing_and_send_nothing_twice(
         if status["state"] == "completed":
             break
         sent = simulator.stats()["accepted"]
-        if killed < kills and sent > (killed + 1) * MESSAGES * 0.2:
+        if (
+            killed < kills and sent > (killed + 1) * MESSAGES * 0.1
+        ):  # early: a machine that stands still must not reach the end first
             processes.kill(sender)
             killed += 1
             sender = processes.start("worker", "--queues", "send")
