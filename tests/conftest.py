@@ -1,5 +1,6 @@
 """Servers and databases for every test that asks for them; nothing here starts before it is asked for."""
 
+import gc
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from outreach.accounts import users
 from outreach.core.db import Database
 from outreach.core.schema import upgrade
 from tests.support.servers import (
+    RUNS_ALL,
     MigratedDatabase,
     create_database,
     drop_database,
@@ -23,7 +25,7 @@ from tests.support.servers import (
 )
 
 # Most of what is tested does not differ by database; tests of what does are marked `both_databases`.
-DATABASES = ["sqlite", "postgresql"] if os.environ.get("LOA_TEST_ALL") else ["postgresql"]
+DATABASES = ["sqlite", "postgresql"] if RUNS_ALL else ["postgresql"]
 
 LONG = ("tests/integration/workers/", "tests/integration/admin/test_walk.py", "tests/browser/")
 
@@ -32,6 +34,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         # Were pytest killed, a process of pytest-xdist would live on, and its servers with it.
         follow_parent(signal.SIGTERM)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the collector need not look through it again and again."""
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -30,6 +30,7 @@ FLAGS = [
 OpenAs = Callable[..., Visit]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One office for all: they run in one process, whatever the others do."""
     for item in items:

@@ -17,9 +17,11 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+import psycopg
 import pytest
 
 from simulator.testing import RunningSimulator
+from tests.support.servers import RUNS_ALL
 
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLE = ROOT / "tests" / "data" / "contacts_sample.csv"
@@ -149,6 +151,9 @@ def press(link: str, answer: str) -> int:
         return int(getattr(answered, "code", 0))
 
 
+@pytest.mark.parametrize(
+    "empty_database_url", ["sqlite", *(["postgresql"] if RUNS_ALL else [])], indirect=True
+)
 def test_from_an_empty_directory_to_a_risen_share(clone: Clone) -> None:
     clone.wait_until_running()
     assert "canbo@loa.example" in clone.says()
@@ -200,5 +205,17 @@ def test_from_an_empty_directory_to_a_risen_share(clone: Clone) -> None:
         assert time.monotonic() < ends + 20
         time.sleep(0.2)
 
+    clone.stop()
+    assert clone.make.returncode in (0, 130, -2, 2)
+
+
+@pytest.mark.parametrize("empty_database_url", ["postgresql"], indirect=True)
+def test_another_database_is_named_by_the_environment_alone(clone: Clone, empty_database_url: str) -> None:
+    clone.wait_until_running()
+    with build_opener().open(f"http://127.0.0.1:{clone.port}/readyz", timeout=60) as answer:
+        assert answer.status == 200
+    with psycopg.connect(empty_database_url.replace("+psycopg", "")) as connection:
+        assert connection.execute("SELECT count(*) FROM campaigns").fetchone() == (1,)
+    assert len(clone.ask("campaigns", "status", "1")["steps"]) > 0
     clone.stop()
     assert clone.make.returncode in (0, 130, -2, 2)

@@ -14,10 +14,7 @@ from outreach.core.job_queue import DEFAULT, SEND
 from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator
 from tests.support.processes import Processes
-from tests.support.servers import both_databases
 from tests.support.world import World, number
-
-pytestmark = both_databases
 
 PEOPLE = 40
 FORMER_NAMES = {SEND: "workers.jobs.send", DEFAULT: "workers.jobs.sweep"}  # as of migration 0044
