@@ -1,10 +1,11 @@
-"""Names and words that Loa has given up for the field's standard terms (docs/glossary.md) do not come back."""
+"""Names: none that was given up comes back, no file is called after an activity, one term for one thing."""
 
 from __future__ import annotations
 
 import ast
 import io
 import re
+import subprocess
 import tokenize
 from collections.abc import Iterator
 from functools import cache
@@ -12,101 +13,154 @@ from pathlib import Path
 
 import pytest
 
-from tests.project.test_layout import ROOT, tracked
-
-# Classes and functions, then modules. Names that other code uses in their plain sense (`undo`, `Phone`) are not listed.
-NAMES, MODULES = (
-    frozenset(part.split())
-    for part in (ROOT / "tests" / "project" / "retired_names.txt").read_text(encoding="utf-8").split("\n\n")
-)
-WORDS = frozenset(
+ROOT = Path(__file__).resolve().parents[2]
+# What the code once called things: docs/glossary.md has the terms, test_docs.py looks at the documents.
+RETIRED_WORDS = frozenset(
     [
         "doorbell",
-        "rings",
+        "ring",
+        "rung",
         "clerk",
         "lane",
-        "lanes",
         "laying",
         "seldom",
         "standstill",
         "crowd",
         "aside",
         "deed",
-        "deeds",
         "heed",
         "tally",
         "brake",
-        "brakes",
         "casework",
     ]
 )
-# The API's `set_aside` and its schemas are a contract; an index keeps its name.
-KEPT = {"set_aside", "SetAside", "SetAsidePage", "ix_tallies_lane"}
-GERUNDS = {"routing.py", "billing.py", "admin/views/sending.py", "simulator/testing.py"}
-SOURCES = [
-    path.relative_to(ROOT).as_posix()
-    for path in tracked()
-    # A migration is a step of history.
-    if path.suffix == ".py" and "migrations/versions" not in path.as_posix()
-]
+# A field of the API, whose names stay.
+PUBLIC_NAMES = frozenset({"set_aside"})
+NAMED_AFTER_AN_ACTIVITY = {
+    "admin/api/routing.py",
+    "admin/views/sending.py",
+    "campaigns/delivery/billing.py",
+    "simulator/testing.py",
+}
 
 
 @cache
-def parsed(name: str) -> ast.Module:
-    return ast.parse((ROOT / name).read_text(encoding="utf-8"))
+def sources() -> dict[str, str]:
+    """Our own Python files without the migrations, which tell of the past, by their paths."""
+    listing = subprocess.check_output(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"], cwd=ROOT, text=True
+    )
+    return {
+        name: (ROOT / name).read_text(encoding="utf-8")
+        for name in listing.splitlines()
+        if (ROOT / name).is_file() and "migrations" not in Path(name).parts
+    }
 
 
-def defined_or_imported(tree: ast.Module) -> Iterator[str]:
+@cache
+def trees() -> dict[str, ast.Module]:
+    return {name: ast.parse(text) for name, text in sources().items()}
+
+
+def retired(kind: str) -> set[str]:
+    lines = (Path(__file__).parent / "retired_names.txt").read_text(encoding="utf-8").splitlines()
+    names = {name for found, _space, name in (line.partition(" ") for line in lines) if found == kind}
+    assert len(names) > 100
+    return names
+
+
+def defined_or_imported(tree: ast.Module) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.name
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.lineno, node.name
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
-                yield alias.name
-                yield f"{node.module}.{alias.name}"
-            yield node.module or ""
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+                yield node.lineno, alias.name
+                yield node.lineno, alias.asname or ""
 
 
-def split_words(name: str) -> set[str]:
-    """`claimNextLane`, `claim_next_lane`: claim, next, lane."""
+def imported_modules(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.lineno, node.module
+            for alias in node.names:
+                yield node.lineno, f"{node.module}.{alias.name}"
+
+
+def words_of(name: str) -> set[str]:
+    """The words of an identifier: split at underscores and capitals."""
     return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
 
 
-def docstrings(tree: ast.Module) -> Iterator[str]:
-    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    yield from (ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, kinds))
+def identifiers(text: str) -> Iterator[tuple[int, str]]:
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.NAME:
+            yield token.start[0], token.string
 
 
-@pytest.mark.parametrize("folder", sorted({name.partition("/")[0] for name in SOURCES}))
-def test_retired_names_are_neither_defined_nor_imported(folder: str) -> None:
-    found = {
-        f"{name}: {used}"
-        for name in SOURCES
-        if name.partition("/")[0] == folder
-        for used in defined_or_imported(parsed(name))
-        if used in NAMES | MODULES
-    }
-    assert found == set()
+def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield getattr(node, "lineno", 1), ast.get_docstring(node) or ""
 
 
-@pytest.mark.parametrize("folder", sorted({name.partition("/")[0] for name in SOURCES}))
-def test_retired_words_stand_in_no_name_docstring_or_comment(folder: str) -> None:
-    found = []
-    for name in (each for each in SOURCES if each.partition("/")[0] == folder):
-        text = (ROOT / name).read_text(encoding="utf-8")
-        for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            if token.type == tokenize.NAME and token.string not in KEPT:
-                found += [f"{name}: {token.string}"] if split_words(token.string) & WORDS else []
-            elif token.type == tokenize.COMMENT:
-                found += [f"{name}: {word}" for word in split_words(token.string) & WORDS]
-        for said in docstrings(parsed(name)):
-            found += [f"{name}: {word}" for word in split_words(re.sub("`[^`]*`", "", said)) & WORDS]
+@pytest.mark.parametrize("kind", ["class", "function"])
+def test_no_retired_name_is_defined_or_imported(kind: str) -> None:
+    names = retired(kind)
+    found = [
+        f"{path}:{line} {name}"
+        for path, tree in trees().items()
+        for line, name in defined_or_imported(tree)
+        if name in names
+    ]
     assert found == []
 
 
-def test_no_file_is_called_by_a_gerund() -> None:
-    found = [name for name in SOURCES if name.endswith("ing.py")]
-    allowed = {name for name in found if name in GERUNDS or Path(name).name in GERUNDS}
-    assert [name for name in found if name not in allowed and not name.startswith("tests/")] == []
+def test_no_retired_module_is_there_or_imported() -> None:
+    modules = retired("module")
+    there = {path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in sources()}
+    assert modules & there == set()
+    found = [
+        f"{path}:{line} {name}"
+        for path, tree in trees().items()
+        for line, name in imported_modules(tree)
+        if name in modules
+    ]
+    assert found == []
+
+
+def test_no_retired_word_stands_in_an_identifier_or_a_docstring() -> None:
+    found = [
+        f"{path}:{line} {name}"
+        for path, text in sources().items()
+        for line, name in identifiers(text)
+        if words_of(name) & RETIRED_WORDS and name not in PUBLIC_NAMES
+    ]
+    whole = re.compile(rf"\b(?:{'|'.join(sorted(RETIRED_WORDS))}|the house)\b", re.IGNORECASE)
+    for path, tree in trees().items():
+        for line, text in docstrings(tree):
+            plain = re.sub(r"`[^`]*`", "", text)
+            found += [f"{path}:{line} {word!r} in a docstring" for word in whole.findall(plain)]
+    assert found == []
+
+
+def test_no_file_is_called_after_an_activity() -> None:
+    called = {
+        path
+        for path in sources()
+        if path.endswith("ing.py") and not path.startswith(("tests/", "benchmarks/"))
+    }
+    assert called == NAMED_AFTER_AN_ACTIVITY
+
+
+def test_what_is_looked_for_would_be_found() -> None:
+    tree = ast.parse(
+        'from a.b import Doorbell as Bell\nclass TallyOf:\n    """The crowd."""\ndef ring_on(): ...'
+    )
+    assert {"Doorbell", "Bell", "TallyOf", "ring_on"} <= {name for _line, name in defined_or_imported(tree)}
+    assert {"a.b", "a.b.Doorbell"} <= {name for _line, name in imported_modules(tree)}
+    assert words_of("TallyOf_ringHTTPLane") == {"tally", "of", "ring", "http", "lane"}
+    assert "The crowd." in {text for _line, text in docstrings(tree)}
