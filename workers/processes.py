@@ -18,7 +18,9 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+from redis import ConnectionError as RedisConnectionError
 from redis import Redis, RedisError
+from redis import TimeoutError as RedisTimeoutError
 from rq import Queue, SimpleWorker
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job
@@ -55,6 +57,12 @@ class LoaWorker(SimpleWorker):
         except RedisError as error:
             log.warning("worker.pending_not_cleared error=%s", type(error).__name__)
         return super().execute_job(job, queue)
+
+    def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:
+        # RQ connects again after a lost connection, but ends its thread with a stack trace after a timeout. A Redis
+        # that hangs causes either, depending on the moment.
+        lost = RedisConnectionError(str(exc)) if isinstance(exc, RedisTimeoutError) else exc
+        super()._pubsub_exception_handler(lost, pubsub, pubsub_thread)
 
     def handle_warm_shutdown_request(self) -> None:
         context.stop_requested.set()
