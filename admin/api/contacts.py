@@ -240,7 +240,7 @@ def add_contact_routes(api: Api) -> None:
         parameters=PARAMETERS,
         answers={200: ("A page of them", ref("SetAsidePage"))},
     )
-    def show_issues(import_id: int) -> Response:
+    def show_set_aside(import_id: int) -> Response:
         limit, after = read_page()
         with runtime.db.read() as session:
             upload = find_upload_of_token(session, import_id, bearer=bearer())
@@ -266,7 +266,7 @@ def _issue_page(session: Session, upload: Upload, *, limit: int = USUAL, after: 
             }
             for issue in issues[:limit]
         ],
-        "next": url_for("api.show_issues", import_id=upload.id, **more) if more else None,
+        "next": url_for("api.show_set_aside", import_id=upload.id, **more) if more else None,
     }
 
 

@@ -133,7 +133,7 @@ NO_SCREENS = {
     "api.list_goals",
     "api.list_official",
     "api.show_import",
-    "api.show_issues",
+    "api.show_set_aside",
     "api.show_document",
     "report.live",
     "report.file",

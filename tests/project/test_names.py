@@ -34,8 +34,8 @@ RETIRED_WORDS = frozenset(
         "casework",
     ]
 )
-# A field of the API, whose names stay.
-PUBLIC_NAMES = frozenset({"set_aside"})
+# A field and an operation of the API, whose names stay.
+PUBLIC_NAMES = frozenset({"set_aside", "show_set_aside"})
 NAMED_AFTER_AN_ACTIVITY = {
     "admin/api/routing.py",
     "admin/views/sending.py",

@@ -202,7 +202,7 @@ GET  api.list_goals        open 401 401
 GET  api.list_official     open 401 401
 POST api.import_contacts   open 401 401
 GET  api.show_import       open 401 401
-GET  api.show_issues    open 401 401
+GET  api.show_set_aside    open 401 401
 GET  api.show_document     open 200 200
 GET  agency_page.form       open 404 404
 POST agency_page.hand_in    open 404 404
