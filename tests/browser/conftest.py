@@ -84,14 +84,7 @@ def page_as(office: Office, browser: Browser, signed_in: Callable[[str], Any]) -
     def open_as(
         email: str | None, *, size: Any = DESK, address: str | None = None, script: bool = True
     ) -> Visit:
-        context = browser.new_context(
-            viewport=size,
-            locale="vi-VN",
-            timezone_id="Asia/Ho_Chi_Minh",
-            java_script_enabled=script,
-            storage_state=signed_in(email) if email else None,
-        )
-        context.set_default_timeout(30_000)
+        context = _new_context(browser, signed_in(email) if email else None, size=size, script=script)
         visit = Visit(context.new_page(), address or office.url)
         opened.append((context, visit))
         return visit
@@ -100,3 +93,46 @@ def page_as(office: Office, browser: Browser, signed_in: Callable[[str], Any]) -
     for context, _visit in opened:
         context.close()
     assert [fault for _context, visit in opened for fault in visit.faults] == []
+
+
+@pytest.fixture(scope="package")
+def contexts(browser: Browser, signed_in: Callable[[str], Any]) -> Iterator[dict[str | None, BrowserContext]]:
+    """One for each who only looks: what all pages share is loaded once."""
+    kept: dict[str | None, BrowserContext] = {}
+    yield kept
+    for context in kept.values():
+        context.close()
+
+
+@pytest.fixture
+def look_as(
+    office: Office,
+    browser: Browser,
+    signed_in: Callable[[str], Any],
+    contexts: dict[str | None, BrowserContext],
+) -> Iterator[Callable[[str | None], Visit]]:
+    """A new tab of somebody who changes nothing. No fault may be left in the end."""
+    opened: list[Visit] = []
+
+    def open_as(email: str | None) -> Visit:
+        if email not in contexts:
+            contexts[email] = _new_context(browser, signed_in(email) if email else None)
+        opened.append(Visit(contexts[email].new_page(), office.url))
+        return opened[-1]
+
+    yield open_as
+    for visit in opened:
+        visit.page.close()
+    assert [fault for visit in opened for fault in visit.faults] == []
+
+
+def _new_context(browser: Browser, state: Any, *, size: Any = DESK, script: bool = True) -> BrowserContext:
+    context = browser.new_context(
+        viewport=size,
+        locale="vi-VN",
+        timezone_id="Asia/Ho_Chi_Minh",
+        java_script_enabled=script,
+        storage_state=state,
+    )
+    context.set_default_timeout(30_000)
+    return context

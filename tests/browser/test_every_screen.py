@@ -18,8 +18,8 @@ def test_every_route_is_looked_at(office: Office) -> None:
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.id)
-def test_screen_is_whole_and_vietnamese(screen: Screen, office: Office, page_as: OpenAs) -> None:
-    visit = page_as(screen.email)
+def test_screen_is_whole_and_vietnamese(screen: Screen, office: Office, look_as: OpenAs) -> None:
+    visit = look_as(screen.email)
     page = visit.open(screen.path.format(**office.made), status=screen.status)
     faults = [*find_faults(page), *find_foreign_words(page)]
     visit.keep_look(f"{screen.id}-desk")
