@@ -6,9 +6,11 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from xdist.scheduler import LoadScopeScheduling
 
 from deploy.processes import follow_parent
 from outreach.accounts import users
@@ -45,6 +47,21 @@ def pytest_collection_finish() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What starts processes and waits for them comes first: at the end one worker would wait for the other."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+class OneSite(LoadScopeScheduling):
+    """Any test goes to any worker, but all of the browser's to one: their site is started once.
+
+    Groups of pytest-xdist's own (3.8) are without effect under pytest 9.2, which knows no `_nodeid`.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "browser" if nodeid.startswith("tests/browser/") else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneSite:
+    return OneSite(config, log)
 
 
 @pytest.fixture(scope="session")

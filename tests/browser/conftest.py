@@ -30,14 +30,6 @@ FLAGS = [
 OpenAs = Callable[..., Visit]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One office for all: they run in one process, whatever the others do."""
-    for item in items:
-        if "tests/browser/" in item.nodeid:
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 @pytest.fixture(scope="package")
 def office(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Office]:
     with running_office(tmp_path_factory.mktemp("office"), redis_url, seed_site) as running:
