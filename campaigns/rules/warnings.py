@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from campaigns.rules.content import read_content
+from campaigns.rules.delivery import LIVE_CAP
 from campaigns.rules.draft import Draft
 from campaigns.rules.sending_hours import LIVE_HOURS, step_due_at
 from outreach.rules.segments import unaccent
@@ -21,7 +22,6 @@ _ASKS = re.compile(
 )
 _ADDRESS = re.compile(r"https?://|\bwww\.|\b[\w-]+\.(?:vn|com|net|org|info|app)\b", re.IGNORECASE)
 _MANY_SEGMENTS = 4
-_LIVE_CAP = 3
 
 
 class CampaignWarning(StrEnum):
@@ -108,7 +108,7 @@ def find_warnings(draft: Draft, facts: WarningFacts) -> list[CampaignWarning]:
         CampaignWarning.REMINDER_TOO_LATE: len(texts) > 1
         and draft.deadline is not None
         and last_due >= draft.deadline,
-        CampaignWarning.CAP_HIGH: draft.cap_per_day is not None and draft.cap_per_day > _LIVE_CAP,
+        CampaignWarning.CAP_HIGH: draft.cap_per_day is not None and draft.cap_per_day > LIVE_CAP,
         CampaignWarning.LONG_TEXT: facts.segments >= _MANY_SEGMENTS,
     }
     return [warning for warning in CampaignWarning if applies[warning]]

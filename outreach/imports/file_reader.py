@@ -333,7 +333,6 @@ def _column_number(letters: bytes) -> int:
 
 
 _READ_BYTES = 1 << 20
-_HEAD = 1 << 16
 _SEPARATORS = (",", ";", "\t", "|")
 _MAX_LINES_IN_CELL = 30
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
@@ -379,7 +378,7 @@ def _stream(path: Path, encoding: str, *, separator: str, skip: int) -> Iterator
 
 def _guess_encoding(path: Path) -> str:
     with path.open("rb") as file:
-        head = file.read(_HEAD)
+        head = file.read(_HEAD_BYTES)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if head.startswith(codecs.BOM_UTF8):
@@ -432,7 +431,7 @@ def _guess_separator(path: Path, encoding: str) -> tuple[str, bool]:
     """
     try:
         with path.open(encoding=encoding, newline="") as file:
-            lines = file.read(_HEAD).splitlines(keepends=True)
+            lines = file.read(_HEAD_BYTES).splitlines(keepends=True)
     except UnicodeError as error:
         raise _unreadable(path) from error
     hint = lines[0].strip().lower() if lines else ""

@@ -25,10 +25,9 @@ from redis import Redis
 from sqlalchemy.exc import DBAPIError
 
 from outreach.core.schema import upgrade
-from outreach.core.settings import Settings
 from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator, running_simulator
-from tests.support.processes import Processes
+from tests.support.processes import Processes, simulator_settings
 from tests.support.servers import create_database, make_folder, start_postgres, start_redis
 from tests.support.world import World
 
@@ -93,21 +92,16 @@ def run(folder: Path, *, messages: int, kills: int, seed: int) -> int:
     port = free_port()
     inbound = f"http://127.0.0.1:{port}/webhooks/twilio/inbound"
     with running_simulator(inbound_url=inbound) as simulator:
-        settings = Settings.from_env(
-            {
-                "DATABASE_URL": create_database(postgres.url),
-                "REDIS_URL": redis.url,
-                "SECRET_KEY": "chaos-only-" + "k" * 32,
-                "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}",
-                "TWILIO_API_BASE_URL": simulator.url,
-                "TWILIO_ACCOUNT_SID": simulator.account_sid,
-                "TWILIO_AUTH_TOKEN": simulator.auth_token,
-                "SEND_IN_FLIGHT": "30",
-                "SEND_TIMEOUT_S": "3",
-                "LEASE_S": str(LEASE_S),
-                "RECONCILE_S": "2",
-                "SWEEP_S": "1",
-            }
+        settings = simulator_settings(
+            create_database(postgres.url),
+            redis.url,
+            simulator,
+            PUBLIC_BASE_URL=f"http://127.0.0.1:{port}",
+            SEND_IN_FLIGHT=30,
+            SEND_TIMEOUT_S=3,
+            LEASE_S=LEASE_S,
+            RECONCILE_S=2,
+            SWEEP_S=1,
         )
         runtime = open_runtime(settings)
         upgrade(runtime.db)

@@ -24,11 +24,10 @@ from rq import Queue, Worker
 from campaigns.rules.states import CampaignAction
 from outreach.core.job_queue import SEND
 from outreach.core.schema import upgrade
-from outreach.core.settings import Settings
 from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator, running_simulator
 from tests.drills.namespaces import NET, Hosts, NoNamespaces, hosts
-from tests.support.processes import Processes, environment_of
+from tests.support.processes import Processes, environment_of, simulator_settings
 from tests.support.servers import POSTGRES_SETTINGS, make_folder, start_postgres, start_redis
 from tests.support.world import World
 
@@ -76,21 +75,16 @@ def run(made: Hosts, *, messages: int, in_flight: int, at_least: float) -> int:
     inbound = f"http://127.0.0.1:{WEB_PORT}/webhooks/twilio/inbound"
     try:
         with running_simulator(host="0.0.0.0", inbound_url=inbound) as simulator:
-            settings = Settings.from_env(
-                {
-                    "DATABASE_URL": "postgresql://postgres@127.0.0.1/postgres",
-                    "REDIS_URL": redis.url,
-                    "SECRET_KEY": "drill-only-" + "k" * 32,
-                    "PUBLIC_BASE_URL": f"http://127.0.0.1:{WEB_PORT}",
-                    "TWILIO_API_BASE_URL": simulator.url,
-                    "TWILIO_ACCOUNT_SID": simulator.account_sid,
-                    "TWILIO_AUTH_TOKEN": simulator.auth_token,
-                    "SEND_IN_FLIGHT": str(in_flight),
-                    "SEND_TIMEOUT_S": "2",
-                    "LEASE_S": str(LEASE_S),
-                    "RECONCILE_S": "1",
-                    "SWEEP_S": "1",
-                }
+            settings = simulator_settings(
+                "postgresql://postgres@127.0.0.1/postgres",
+                redis.url,
+                simulator,
+                PUBLIC_BASE_URL=f"http://127.0.0.1:{WEB_PORT}",
+                SEND_IN_FLIGHT=in_flight,
+                SEND_TIMEOUT_S=2,
+                LEASE_S=LEASE_S,
+                RECONCILE_S=1,
+                SWEEP_S=1,
             )
             runtime = open_runtime(settings)
             upgrade(runtime.db)

@@ -21,10 +21,9 @@ from sqlalchemy.exc import DBAPIError
 
 from campaigns.rules.states import CampaignAction
 from outreach.core.schema import upgrade
-from outreach.core.settings import Settings
 from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator, running_simulator
-from tests.support.processes import Processes
+from tests.support.processes import Processes, simulator_settings
 from tests.support.servers import create_database, drop_database, make_folder, start_postgres, start_redis
 from tests.support.world import World
 
@@ -77,20 +76,15 @@ class Stage:
 def run(folder: Path, *, messages: int) -> int:
     postgres, redis = start_postgres(folder), start_redis(folder)
     with running_simulator() as simulator:
-        settings = Settings.from_env(
-            {
-                "DATABASE_URL": create_database(postgres.url),
-                "REDIS_URL": redis.url,
-                "SECRET_KEY": "drill-only-" + "k" * 32,
-                "TWILIO_API_BASE_URL": simulator.url,
-                "TWILIO_ACCOUNT_SID": simulator.account_sid,
-                "TWILIO_AUTH_TOKEN": simulator.auth_token,
-                "SEND_IN_FLIGHT": "50",
-                "SEND_TIMEOUT_S": "3",
-                "LEASE_S": "8",
-                "RECONCILE_S": "2",
-                "SWEEP_S": "1",
-            }
+        settings = simulator_settings(
+            create_database(postgres.url),
+            redis.url,
+            simulator,
+            SEND_IN_FLIGHT=50,
+            SEND_TIMEOUT_S=3,
+            LEASE_S=8,
+            RECONCILE_S=2,
+            SWEEP_S=1,
         )
         runtime = open_runtime(settings)
         upgrade(runtime.db)

@@ -21,7 +21,7 @@ from redis import Redis
 
 from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator, running_simulator
-from tests.support.processes import Processes
+from tests.support.processes import Processes, simulator_settings
 from tests.support.servers import create_database, make_folder, start_postgres, start_redis
 from tests.support.world import APPROVER, AUTHOR, PASSWORD, number
 
@@ -39,20 +39,15 @@ def main() -> int:
     postgres, redis = start_postgres(folder), start_redis(folder)
     try:
         with running_simulator() as simulator:
-            settings = Settings.from_env(
-                {
-                    "DATABASE_URL": create_database(postgres.url),
-                    "REDIS_URL": redis.url,
-                    "SECRET_KEY": "drill-only-" + "k" * 32,
-                    "TWILIO_API_BASE_URL": simulator.url,
-                    "TWILIO_ACCOUNT_SID": simulator.account_sid,
-                    "TWILIO_AUTH_TOKEN": simulator.auth_token,
-                    "SEND_IN_FLIGHT": "50",
-                    "SEND_TIMEOUT_S": "3",
-                    "LEASE_S": "8",
-                    "RECONCILE_S": "2",
-                    "SWEEP_S": "1",
-                }
+            settings = simulator_settings(
+                create_database(postgres.url),
+                redis.url,
+                simulator,
+                SEND_IN_FLIGHT=50,
+                SEND_TIMEOUT_S=3,
+                LEASE_S=8,
+                RECONCILE_S=2,
+                SWEEP_S=1,
             )
             return play(folder, settings, simulator, earlier=given.earlier.resolve(), messages=given.messages)
     finally:

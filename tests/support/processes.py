@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from outreach.core.settings import Settings
+from simulator.testing import RunningSimulator
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,6 +26,23 @@ def environment_of(settings: Settings) -> dict[str, str]:
         if value != item.default or (value and isinstance(value, str)):
             given[item.metadata["name"]] = ",".join(value) if isinstance(value, tuple) else str(value)
     return {**os.environ, **given}
+
+
+def simulator_settings(
+    database_url: str, redis_url: str, simulator: RunningSimulator, **variables: object
+) -> Settings:
+    """Settings of an installation that sends to a simulator; `variables` are further environment variables."""
+    return Settings.from_env(
+        {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "SECRET_KEY": "drill-only-" + "k" * 32,
+            "TWILIO_API_BASE_URL": simulator.url,
+            "TWILIO_ACCOUNT_SID": simulator.account_sid,
+            "TWILIO_AUTH_TOKEN": simulator.auth_token,
+            **{name: str(value) for name, value in variables.items()},
+        }
+    )
 
 
 class Processes:

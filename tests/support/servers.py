@@ -156,7 +156,7 @@ class MigratedDatabase:
         self._upgrade()
 
     def empty(self) -> None:
-        """As it was when it had just been migrated, whatever was left there and whoever is still connected to it."""
+        """Make it as it is right after migrating: end other connections, migrate if needed, delete all rows."""
         try:
             self._disconnect_others()
         except psycopg.OperationalError:  # a test has ended our connection with the others

@@ -70,7 +70,6 @@ REFUSAL_AND_QUESTION_PATTERNS: tuple[Rule, ...] = (
 )
 
 
-# fmt: off
 ACTION_PATTERNS: tuple[Rule, ...] = (
     # 3.-5. does not work, cannot, does not know how; but not_yet where there is a plan
     (Label.INSTALLED, 0.85, "(?<![NOT NOTYET]) VERB CAN ALREADY (?!.*(NOT|NOKNOW|ERROR|HELP|REMOVED))", "cài được rồi"),
@@ -236,7 +235,6 @@ ACTION_PATTERNS: tuple[Rule, ...] = (
 )
 
 
-# fmt: off
 MENU_AND_SENDER_PATTERNS: tuple[Rule, ...] = (
     # 8. the menu
     (Label.INSTALLED, 0.97, "^ MENU{0,3} NUM1 (BREAK|ACK|FINISHED|ALREADY)* $", "em chọn số 1"),
@@ -312,7 +310,6 @@ MENU_AND_SENDER_PATTERNS: tuple[Rule, ...] = (
 )
 
 
-# fmt: off
 OPT_OUT_PATTERNS: tuple[Rule, ...] = (
     # the app stops, not the messages
     (Label.NEED_HELP, 0.80, "LINK ~? STRIKE", "link bị chặn"),
@@ -361,15 +358,4 @@ OPT_OUT_PATTERNS: tuple[Rule, ...] = (
 
 # Order matters: an opt-out beats everything, and whose phone it is comes before what was done.
 RULES: tuple[Rule, ...] = (*OPT_OUT_PATTERNS, *MENU_AND_SENDER_PATTERNS, *ACTION_PATTERNS, *REFUSAL_AND_QUESTION_PATTERNS)
-
-
-# fmt: on
-
-
-# fmt: on
-
-
-# fmt: on
-
-
 # fmt: on

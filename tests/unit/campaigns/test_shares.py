@@ -11,7 +11,7 @@ from campaigns.rules.reach import InstallShare, share_of
     ("installed", "recipients", "no_smartphone", "entered", "share"),
     [
         (50, 100, 0, None, InstallShare(50, 100, "recipients", 0.5)),
-        # Whoever has no smartphone cannot install and is not among those who could.
+        # People without a smartphone cannot install and are not among those who could.
         (50, 120, 20, None, InstallShare(50, 100, "recipients", 0.5)),
         # An entered figure is taken as it is.
         (50, 120, 20, 200, InstallShare(50, 200, "entered", 0.25)),
