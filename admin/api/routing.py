@@ -5,19 +5,18 @@ A route and its part of the OpenAPI document are declared together, so that they
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, g, request
-from redis import RedisError
+from limits import RateLimitItemPerMinute
 from werkzeug.exceptions import BadRequest
 
 from admin.api.problems import MEDIA_TYPE, install_problems, problem
 from outreach.accounts.api_tokens import Bearer, authenticate_token, record_use
-from outreach.core.rate_limits import hit
+from outreach.core.rate_limits import hit, nothing_limited_without_redis
 from outreach.models.accounts import Right
 from outreach.runtime import Runtime
 
@@ -141,10 +140,6 @@ def _answer(
     return {"description": description, "content": {media_type: {"schema": schema}}}
 
 
-log = logging.getLogger(__name__)
-WINDOW_S = 60
-
-
 def authenticate(runtime: Runtime, right: Right) -> Response | None:
     """Check the request's token. Returns the refusal, or None; `bearer()` then returns the token's owner."""
     scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
@@ -177,12 +172,10 @@ def _count_request(runtime: Runtime, token_id: int) -> int:
 
     If Redis is unavailable the request passes: the database can bear the requests of one system.
     """
-    try:
-        count, seconds_left = hit(runtime.redis, f"loa:api:{token_id}", window_s=WINDOW_S)
-    except RedisError as error:
-        log.warning("api.limits_away error=%s", type(error).__name__)
-        return 0
-    return seconds_left if count > runtime.settings.api_requests_per_minute else 0
+    limit = RateLimitItemPerMinute(runtime.settings.api_requests_per_minute, namespace="api")
+    with nothing_limited_without_redis("api.limits_away"):
+        return hit(runtime.redis, limit, str(token_id))
+    return 0
 
 
 USUAL, MOST = 50, 200

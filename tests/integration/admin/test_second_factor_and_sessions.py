@@ -322,13 +322,13 @@ def test_a_forgotten_password_is_chosen_anew_by_mail(
 def test_nobodys_mailbox_is_filled(office_with_mail: tuple[FlaskClient, MailServer], world: World) -> None:
     client, box = office_with_mail
     pages = set()
-    for _ in range(login_limits.REQUESTS_PER_EMAIL + 2):
+    for _ in range(login_limits.REQUESTS_PER_EMAIL.amount + 2):
         answer = forget(client, AUTHOR)
         pages.add((answer.status_code, re.sub(r'(nonce|value)="[^"]+"', "", answer.text)))
         run_mail_jobs(world)
     assert len(pages) == 1
-    assert len(box.mails) == login_limits.REQUESTS_PER_EMAIL
-    for number in range(login_limits.REQUESTS_PER_ADDRESS):
+    assert len(box.mails) == login_limits.REQUESTS_PER_EMAIL.amount
+    for number in range(login_limits.REQUESTS_PER_ADDRESS.amount):
         held = forget(client, f"{number}@loa.example")
     assert held.status_code == 429
 
@@ -348,7 +348,7 @@ def test_commands_help_who_cannot_get_in(client: FlaskClient, world: World) -> N
     assert not is_in(client)
     types("remove-second-factor", APPROVER)
     types("reset-password", APPROVER, "--password-stdin", stdin="một câu khác hẳn\n")
-    for _ in range(login_limits.FAILURES_PER_EMAIL + 1):
+    for _ in range(login_limits.FAILURES_PER_EMAIL.amount + 1):
         login_limits.hit_login(world.runtime.redis, email=APPROVER, address="203.0.113.9")
     types("unlock", APPROVER)
     signed_in(client, APPROVER, "một câu khác hẳn")

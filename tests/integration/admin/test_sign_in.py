@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 from dataclasses import replace
 from typing import Any
 
@@ -112,17 +113,17 @@ def test_guessing_one_address_is_slowed_down_and_says_how_long(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(users, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    for _ in range(login_limits.FAILURES_PER_EMAIL):
+    for _ in range(login_limits.FAILURES_PER_EMAIL.amount):
         assert sign_in(client).status_code == 401
     held = sign_in(client, f" {AUTHOR.upper()}", PASSWORD)
     assert held.status_code == 429
     assert "đợi 15 phút" in held.text
-    assert 0 < int(held.headers["Retry-After"]) <= login_limits.WINDOW_S
+    assert 0 < int(held.headers["Retry-After"]) <= login_limits.FAILURES_PER_EMAIL.get_expiry()
     assert not is_in(client)
     # Others are not held up by it, and when its time is over the right password opens again.
     assert sign_in(client, APPROVER, PASSWORD).status_code == 303
-    (key,) = world.runtime.redis.keys("loa:login:email:*")
-    assert 0 < world.runtime.redis.ttl(key) <= login_limits.WINDOW_S
+    (key,) = world.runtime.redis.keys("loa:login:email/*")
+    assert 0 < world.runtime.redis.ttl(key) <= login_limits.FAILURES_PER_EMAIL.get_expiry()
     world.runtime.redis.delete(key)
     client.delete_cookie("session")
     assert sign_in(client, AUTHOR, PASSWORD).status_code == 303
@@ -130,7 +131,7 @@ def test_guessing_one_address_is_slowed_down_and_says_how_long(
 
 def test_guessing_many_addresses_from_one_place_is_slowed_down(world: World) -> None:
     redis, place = world.runtime.redis, "203.0.113.5"
-    for index in range(login_limits.FAILURES_PER_ADDRESS):
+    for index in range(login_limits.FAILURES_PER_ADDRESS.amount):
         assert not login_limits.hit_login(redis, email=f"{index}@loa.example", address=place)
     assert login_limits.hit_login(redis, email="new@loa.example", address=place)
     assert not login_limits.hit_login(redis, email="new@loa.example", address="203.0.113.6")
@@ -138,9 +139,17 @@ def test_guessing_many_addresses_from_one_place_is_slowed_down(world: World) -> 
 
 def test_signing_in_rightly_uses_up_nothing(world: World) -> None:
     redis, place = world.runtime.redis, "203.0.113.5"
-    for _ in range(login_limits.FAILURES_PER_ADDRESS + 1):
+    for _ in range(login_limits.FAILURES_PER_ADDRESS.amount + 1):
         assert not login_limits.hit_login(redis, email=AUTHOR, address=place)
         login_limits.refund_login(redis, email=AUTHOR, address=place)
+
+
+def test_a_refund_after_the_window_does_not_last(world: World) -> None:
+    redis, place = world.runtime.redis, "203.0.113.5"
+    login_limits.refund_login(redis, email=AUTHOR, address=place)
+    (key,) = redis.keys("loa:login:address/*")
+    assert redis.get(key) == b"-1"
+    assert 0 < redis.ttl(key) <= login_limits.FAILURES_PER_ADDRESS.get_expiry()
 
 
 def test_who_is_held_back_by_an_address_does_not_hold_back_the_office(world: World) -> None:
@@ -158,6 +167,15 @@ def test_the_office_opens_without_redis(
     assert sign_in(client).status_code == 401
     assert sign_in(client, AUTHOR, PASSWORD).status_code == 303
     assert "login.limits_away" in caplog.text
+
+
+def test_a_redis_that_hangs_is_waited_for_once(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as hangs,
+        Redis(port=hangs.getsockname()[1], socket_timeout=0.1, retry=None) as redis,
+    ):
+        assert login_limits.hit_login(redis, email=AUTHOR, address="203.0.113.5") == 0
+    assert caplog.text.count("login.limits_away error=TimeoutError") == 1
 
 
 # -- sessions ------------------------------------------------------------------------------------------
