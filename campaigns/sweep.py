@@ -93,6 +93,9 @@ def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
             fold_attempt_totals(session, now=now)
             fold_answer_totals(session)
 
+    def open_steps() -> None:
+        _open_steps(runtime, result, now=now)
+
     def complete() -> None:
         with db.write() as session:
             result.completed = len(complete_finished(session, now=now))
@@ -107,7 +110,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
         expire,
         apply,
         end_late,
-        lambda: _open_steps(runtime, result, now=now),
+        open_steps,
         complete,
         look,
     ):

@@ -28,7 +28,7 @@ from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList, Membership
 from outreach.rules.errors import BadInput, NotFound
 
-LONGEST_NOTE = 300
+_LONGEST_NOTE = 300
 _MAX_AGE = timedelta(days=60)
 PROBLEMS = {
     StaffProblem.NO_STAFF: "Tổng số người phải là một số từ 1 trở lên; các số khác không được âm.",
@@ -78,7 +78,7 @@ def submit_report(
     problem = find_problem(counts)
     if problem:
         raise BadInput(PROBLEMS[problem])
-    note = " ".join(note.split())[:LONGEST_NOTE]
+    note = " ".join(note.split())[:_LONGEST_NOTE]
     doubts = find_doubts(counts, _latest_counts(session, organisation_id, day))
     if doubts and not note:
         questions = "; ".join(DOUBTS[doubt] for doubt in doubts)

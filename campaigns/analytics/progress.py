@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from campaigns.agencies.reports import AgencyStatus, read_overview
 from campaigns.analytics.installs import find_visible_campaign, hides_lists, takes_part
 from campaigns.analytics.progress_counts import CountScope, Where, count_days, count_places
-from campaigns.analytics.reach import Reach, read_shared_reach
+from campaigns.analytics.reach import Reach, read_reach
 from campaigns.goals.goals import read_goals
 from campaigns.goals.official_figures import Official, add_up_official, latest_official
 from campaigns.models.campaigns import Campaign
@@ -148,7 +148,7 @@ def read_progress(
     seen = visible_to(session, user, ContactList.organisation_id)
     own_lists = organisations_of(session, user)
     scope = CountScope(campaigns, chosen, seen, _scope_key(own_lists))
-    reach = read_shared_reach(session, chosen, seen=own_lists, name=scope.name, now=now)
+    reach = read_reach(session, chosen, seen=own_lists, now=now)
     counts_by_place = count_places(session, scope, redis=redis, now=now)
     goals = read_goals(session, at=now, kind=chosen.kind)
     places = PlaceTree(session, goals, chosen.kind)

@@ -11,7 +11,7 @@ of the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -60,7 +60,7 @@ def read_reach(
     """Return a campaign's reach for the lists of these organisations; for all lists where `seen` is None.
 
     `seen` is the result of `organisations_of` for a user. With `step_id`, organisations and areas are of that
-    step alone. Call it inside one `db.read()`.
+    step alone. Call it inside one `db.read()`, and do not change the result: it is kept for others.
     """
     if is_small(campaign):
         counted_at, counts = now, count_reach(session, campaign.id)
@@ -70,7 +70,7 @@ def read_reach(
         parts = [(key, n) for key, n in visible_counts if step_id is None or key.step_id == step_id]
         return Reach(
             counted_at,
-            total=_only_group(_gather(visible_counts, lambda key: None)),
+            total=_gather(visible_counts, lambda key: None).get(None, ReachTotals()),
             steps=_gather([(key, n) for key, n in visible_counts if key.step_id], lambda key: key.step_id),
             organisations=_gather(parts, lambda key: key.organisation_id),
             areas=_gather(parts, lambda key: key.area_code),
@@ -82,8 +82,8 @@ def read_reach(
     scope = None if seen is None else frozenset(seen)
     key = (str(session.get_bind().engine.url), campaign.id, snapshot.at, scope, step_id)
     reach = _summed.get(key) or _sum(session, campaign.id, snapshot.at, seen=seen, step_id=step_id)
-    if len(_summed) >= _MAX_SUMMED:
-        _summed.clear()
+    while len(_summed) >= _MAX_SUMMED:
+        _summed.pop(next(iter(_summed)), None)
     _summed[key] = reach
     return replace(reach, is_due=is_due(snapshot, now=now))
 
@@ -128,10 +128,6 @@ def read_parts(
     return totals
 
 
-def _only_group(groups: Mapping[None, ReachTotals]) -> ReachTotals:
-    return groups.get(None, ReachTotals())
-
-
 def _gather(counts: Iterable[tuple[Key, int]], group: Callable[[Key], Any]) -> dict[Any, ReachTotals]:
     totals: dict[Any, ReachTotals] = {}
     for key, n in counts:
@@ -160,30 +156,6 @@ def _sum_stored(
     for key, measure, detail, n in session.execute(query):
         totals.setdefault(key, ReachTotals()).add(ReachMeasure(measure), detail, int(n))
     return totals
-
-
-# Key: database, campaign, scope and moment of the count. Counts of one moment never change.
-_shared_reach: dict[tuple[str, int, str, datetime], Reach] = {}
-_MAX_SHARED = 32
-
-
-def read_shared_reach(
-    session: Session, campaign: Campaign, *, seen: Collection[int] | None, name: str, now: datetime
-) -> Reach:
-    """Return the same as `read_reach`, cached by `name`. Do not change the result.
-
-    Readers with the same `name` see the same rows.
-    """
-    snapshot = None if is_small(campaign) else session.get(ReachSnapshot, campaign.id)
-    if snapshot is None:
-        return read_reach(session, campaign, seen=seen, now=now)
-    key = (str(session.get_bind().engine.url), campaign.id, name, snapshot.at)
-    reach = _shared_reach.get(key)
-    if reach is None:
-        while len(_shared_reach) >= _MAX_SHARED:
-            _shared_reach.pop(next(iter(_shared_reach)), None)
-        reach = _shared_reach[key] = read_reach(session, campaign, seen=seen, now=now)
-    return replace(reach, is_due=is_due(snapshot, now=now))
 
 
 @dataclass(frozen=True, slots=True)

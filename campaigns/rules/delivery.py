@@ -17,7 +17,7 @@ from outreach.rules.gateway import Cause
 from outreach.rules.segments import measure, unaccent
 from outreach.rules.sms_template import Template
 
-LIVE_CAP = 3
+MAX_CAP_PER_DAY = 3  # while messages go to real numbers (Decree 91/2020)
 
 
 class Refusal(Enum):
@@ -79,7 +79,7 @@ def daily_cap(cap: int | None, *, is_live: bool) -> int | None:
     """Return the messages allowed per number in 24 hours: at most three if live (Decree 91/2020)."""
     if not is_live:
         return cap
-    return min(cap or LIVE_CAP, LIVE_CAP)
+    return min(cap or MAX_CAP_PER_DAY, MAX_CAP_PER_DAY)
 
 
 def back_off_s(times: int, retry_after_s: float | None, *, seed: int) -> float:

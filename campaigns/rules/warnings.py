@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from campaigns.rules.content import read_content
-from campaigns.rules.delivery import LIVE_CAP
+from campaigns.rules.delivery import MAX_CAP_PER_DAY
 from campaigns.rules.draft import Draft
 from campaigns.rules.sending_hours import LIVE_HOURS, step_due_at
 from outreach.rules.segments import unaccent
@@ -108,7 +108,7 @@ def find_warnings(draft: Draft, facts: WarningFacts) -> list[CampaignWarning]:
         CampaignWarning.REMINDER_TOO_LATE: len(texts) > 1
         and draft.deadline is not None
         and last_due >= draft.deadline,
-        CampaignWarning.CAP_HIGH: draft.cap_per_day is not None and draft.cap_per_day > LIVE_CAP,
+        CampaignWarning.CAP_HIGH: draft.cap_per_day is not None and draft.cap_per_day > MAX_CAP_PER_DAY,
         CampaignWarning.LONG_TEXT: facts.segments >= _MANY_SEGMENTS,
     }
     return [warning for warning in CampaignWarning if applies[warning]]

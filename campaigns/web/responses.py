@@ -46,10 +46,6 @@ def register_error_pages(app: Flask) -> None:
     SQLAlchemy quotes the values of the statement in it.
     """
 
-    @app.errorhandler(404)
-    def no_such_page(_error: HTTPException) -> ResponseReturnValue:
-        return public_page("no_such_link.html", 404)
-
     @app.errorhandler(OperationalError)
     @app.errorhandler(InterfaceError)
     @app.errorhandler(NoConnectionFree)
