@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36
 # Loaded once, before any fork: a child must not import or load anything between fork and exec.
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -27,6 +28,11 @@ def die_with_parent(how: signal.Signals) -> Callable[[], None]:
 def follow_parent(how: signal.Signals) -> None:
     """Let the kernel send this process the signal `how` when its parent ends."""
     _prctl(PR_SET_PDEATHSIG, how)
+
+
+def name_process(name: str) -> None:
+    """Set the name of this process in `ps -o comm` and `top`: at most 15 bytes."""
+    _prctl(PR_SET_NAME, name.encode()[:15], 0, 0, 0)
 
 
 def adopt_orphans() -> None:

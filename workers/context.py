@@ -31,7 +31,12 @@ from outreach.runtime import Runtime, freeze_loaded_objects, open_runtime
 T = TypeVar("T")
 # Set when the process is asked to end: no gateway request starts after that.
 stop_requested = threading.Event()
-WORKER_NAME = f"{socket.gethostname()[:30]}-{os.getpid()}"
+
+
+@cache
+def worker_name() -> str:
+    """Return the name of this process among all workers; asked for in a job, hence after any fork."""
+    return f"{socket.gethostname()[:30]}-{os.getpid()}"
 
 
 @cache

@@ -42,7 +42,7 @@ from outreach.imports import do_not_call
 from outreach.imports.process_upload import UploadContext, uploads_to_process
 from outreach.imports.process_upload import process_upload as run_upload
 from outreach.imports.uploads import remove_ended, remove_unconfirmed
-from workers.context import WORKER_NAME, database_process, gateway, run, runtime, stop_requested
+from workers.context import database_process, gateway, run, runtime, stop_requested, worker_name
 
 # Time budgets of jobs, well under their time limits: RQ's alarm must never interrupt the event loop. Between two
 # send jobs nothing is sent for a quarter of a second: the longer a job, the less that matters.
@@ -61,7 +61,7 @@ def send_job() -> dict[str, int]:
         worker_runtime,
         gateway(),
         database_process(),
-        WORKER_NAME,
+        worker_name(),
         stop_requested.is_set,
         lambda: enqueue_send(worker_runtime.job_queue),
     )

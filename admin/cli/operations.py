@@ -137,7 +137,8 @@ def process_commands(runtime: Runtime) -> list[click.Command]:
         if len(names) == 1:
             work(runtime, names[0])
         else:
-            supervise_queues(names)
+            runtime.close()  # no connection may be open when the children are forked
+            supervise_queues(runtime.settings, names)
 
     @click.command("scheduler", cls=Command)
     def scheduler() -> None:

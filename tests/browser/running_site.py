@@ -63,7 +63,7 @@ def running_office(
                 "TWILIO_ACCOUNT_SID": simulator.account_sid,
                 "TWILIO_AUTH_TOKEN": simulator.auth_token,
                 "UPLOADS_DIR": str(folder / "uploads"),
-                "SWEEP_S": "0.5",
+                "SWEEP_S": "2",
             }
         )
         runtime = open_runtime(settings)

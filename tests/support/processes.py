@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -10,6 +11,8 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+
+from flask.cli import main as flask_command
 
 from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator
@@ -109,3 +112,57 @@ class Processes:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(["admin.app", "workers.jobs", "tests.support.processes"])
+
+
+class QuickProcesses(Processes):
+    """The same commands, each forked from a process that has loaded the program: loading it takes 1.3 s of CPU."""
+
+    def start(self, *arguments: str) -> ForkedProcess:  # type: ignore[override]
+        process = ForkedProcess(self.environment, self.log, arguments)
+        self.running.append(process)  # type: ignore[arg-type]
+        return process
+
+
+class ForkedProcess:
+    """A `flask --app wsgi …` command with the methods of `subprocess.Popen` that tests use."""
+
+    def __init__(self, environment: dict[str, str], log: Path | None, arguments: tuple[str, ...]) -> None:
+        self._process = _forks.Process(target=_run_command, args=(environment, log, arguments))
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if (code := self.poll()) is None:
+            raise subprocess.TimeoutExpired("flask", timeout or 0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def _run_command(environment: dict[str, str], log: Path | None, arguments: tuple[str, ...]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    if log:
+        words = os.open(log, os.O_APPEND | os.O_CREAT | os.O_WRONLY)
+        os.dup2(words, sys.stdout.fileno())
+        os.dup2(words, sys.stderr.fileno())
+    sys.argv = ["flask", "--app", "wsgi", *arguments]
+    flask_command()

@@ -33,7 +33,7 @@ from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.models.accounts import Organisation, OrganisationKind, Role
 from tests.integration.outreach.test_killed_imports import wait_for
-from tests.support.processes import Processes
+from tests.support.processes import QuickProcesses
 from tests.support.servers import both_databases
 from tests.support.webhook_receiver import Receiver
 from tests.support.world import World, number
@@ -281,7 +281,7 @@ def test_a_worker_killed_in_between_is_followed_by_one_that_sends_the_same_again
     listen(world, receiver, kinds=["answer.recorded"])
     for index in range(3):
         says(world, campaign, index, _L.NOT_YET)
-    processes = Processes(world.runtime.settings)
+    processes = QuickProcesses(world.runtime.settings)
     try:
         receiver.holds = 0.3
         worker = processes.start("worker", "--queues", "hooks")

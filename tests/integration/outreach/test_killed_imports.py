@@ -20,7 +20,7 @@ from outreach.imports.uploads import confirm_upload, receive_upload
 from outreach.models.contacts import Contact, ContactPhone, ListImport, Membership, Phone, Upload, UploadState
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
-from tests.support.processes import Processes
+from tests.support.processes import QuickProcesses
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
@@ -35,14 +35,14 @@ def settings(settings: Settings, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def processes(settings: Settings) -> Iterator[Processes]:
-    made = Processes(settings)
+def processes(settings: Settings) -> Iterator[QuickProcesses]:
+    made = QuickProcesses(settings)
     yield made
     made.stop()
 
 
 def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(
-    world: World, processes: Processes
+    world: World, processes: QuickProcesses
 ) -> None:
     # Some look made up and would wait for a person.
     plain = (each for each in map(number, count(1)) if read_phone_cell(each).status is PhoneStatus.OK)

@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 from campaigns.enqueue_jobs import enqueue_send
 from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator
-from tests.support.processes import Processes
+from tests.support.processes import QuickProcesses
 from tests.support.world import World, number
 
 PEOPLE = 400
@@ -96,8 +96,8 @@ def test_a_worker_cut_off_from_the_database_sends_nothing_twice_and_nothing_is_l
     campaign = world.launch()
     database = make_url(settings.database_url)
     through = database.set(host="127.0.0.1", port=wire.port, query={}).render_as_string(hide_password=False)
-    cut_off = Processes(replace(settings, database_url=through))
-    others = Processes(settings)
+    cut_off = QuickProcesses(replace(settings, database_url=through))
+    others = QuickProcesses(settings)
     try:
         lone = cut_off.start("worker", "--queues", "send")
         enqueue_send(world.runtime.job_queue)

@@ -15,7 +15,7 @@ import pytest
 from campaigns.enqueue_jobs import enqueue_send
 from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator
-from tests.support.processes import Processes
+from tests.support.processes import QuickProcesses
 from tests.support.world import World, number
 
 MESSAGES = 1000
@@ -28,8 +28,8 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def processes(settings: Settings) -> Iterator[Processes]:
-    made = Processes(settings)
+def processes(settings: Settings) -> Iterator[QuickProcesses]:
+    made = QuickProcesses(settings)
     yield made
     made.stop()
 
@@ -38,7 +38,7 @@ def processes(settings: Settings) -> Iterator[Processes]:
     ("database_url", "kills"), [("postgresql", 3), ("sqlite", 1)], indirect=["database_url"]
 )
 def test_kills_lose_nothing_and_send_nothing_twice(
-    world: World, simulator: RunningSimulator, processes: Processes, kills: int
+    world: World, simulator: RunningSimulator, processes: QuickProcesses, kills: int
 ) -> None:
     world.add_people(MESSAGES)
     simulator.faults(latency_ms=150, rate_cut=0.05, rate_500=0.05, seed=5, callbacks_off=True)
@@ -71,7 +71,7 @@ def test_kills_lose_nothing_and_send_nothing_twice(
 
 
 def test_a_worker_told_to_stop_gives_back_what_it_has_not_sent(
-    world: World, simulator: RunningSimulator, processes: Processes
+    world: World, simulator: RunningSimulator, processes: QuickProcesses
 ) -> None:
     world.add_people(400)
     simulator.faults(latency_ms=200)
@@ -89,7 +89,7 @@ def test_a_worker_told_to_stop_gives_back_what_it_has_not_sent(
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_database_process_killed_in_the_middle_is_followed_by_another(
-    world: World, simulator: RunningSimulator, processes: Processes
+    world: World, simulator: RunningSimulator, processes: QuickProcesses
 ) -> None:
     world.add_people(300)
     simulator.faults(latency_ms=100)

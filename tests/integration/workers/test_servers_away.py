@@ -25,7 +25,7 @@ from outreach.core.schema import upgrade
 from outreach.core.settings import Settings
 from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator
-from tests.support.processes import Processes
+from tests.support.processes import QuickProcesses
 from tests.support.servers import Server, create_database, make_folder, start_postgres, start_redis
 from tests.support.world import APPROVER, AUTHOR, World, number
 
@@ -75,15 +75,15 @@ def settings(settings: Settings, redis: Restartable) -> Settings:
 
 
 @pytest.fixture
-def processes(settings: Settings, tmp_path: Path) -> Iterator[Processes]:
-    made = Processes(settings, tmp_path / "processes.log")
+def processes(settings: Settings, tmp_path: Path) -> Iterator[QuickProcesses]:
+    made = QuickProcesses(settings, tmp_path / "processes.log")
     yield made
     made.stop()
 
 
 @pytest.fixture
 def on_postgres(
-    settings: Settings, postgres: Restartable, simulator: RunningSimulator, processes: Processes
+    settings: Settings, postgres: Restartable, simulator: RunningSimulator, processes: QuickProcesses
 ) -> Iterator[World]:
     """A world in the PostgreSQL that can be stopped; the processes work for it."""
     settings = replace(settings, database_url=create_database(postgres.url))
@@ -121,7 +121,7 @@ def assert_everybody_once(world: World, people: int) -> None:
     assert sorted(world.sent_to()) == [number(i) for i in range(people)]
 
 
-def assert_quiet(processes: Processes) -> None:
+def assert_quiet(processes: QuickProcesses) -> None:
     """No stack of Python's, and nobody's number."""
     assert "Traceback" not in processes.said()
     assert number(0)[:9] not in processes.said()
@@ -132,7 +132,7 @@ def assert_quiet(processes: Processes) -> None:
 
 @one_database
 def test_a_send_goes_on_when_redis_stops_hangs_and_comes_back(
-    world: World, simulator: RunningSimulator, processes: Processes, redis: Restartable
+    world: World, simulator: RunningSimulator, processes: QuickProcesses, redis: Restartable
 ) -> None:
     world.add_people(300)
     simulator.faults(latency_ms=150)
@@ -166,7 +166,7 @@ def test_a_send_goes_on_when_redis_stops_hangs_and_comes_back(
 
 @one_database
 def test_without_redis_a_launch_says_so_workers_wait_until_told_to_stop_and_the_rest_starts_later(
-    world: World, processes: Processes, redis: Restartable
+    world: World, processes: QuickProcesses, redis: Restartable
 ) -> None:
     world.add_people(5)
     campaign = world.draft()
@@ -199,7 +199,7 @@ def test_without_redis_a_launch_says_so_workers_wait_until_told_to_stop_and_the_
 
 @one_database
 def test_workers_wait_for_the_database_at_their_start_and_in_the_middle_of_a_send(
-    on_postgres: World, simulator: RunningSimulator, processes: Processes, postgres: Restartable
+    on_postgres: World, simulator: RunningSimulator, processes: QuickProcesses, postgres: Restartable
 ) -> None:
     world = on_postgres
     world.add_people(300)
@@ -257,7 +257,7 @@ def test_what_the_gateway_brings_while_the_database_is_away_is_stored_when_it_re
 
 
 @one_database
-def test_commands_say_which_server_is_away(world: World, processes: Processes) -> None:
+def test_commands_say_which_server_is_away(world: World, processes: QuickProcesses) -> None:
     processes.environment["DATABASE_URL"] = "postgresql://loa@127.0.0.1:1/loa"
     done = processes.run("campaigns", "status", "1", "--json")
     assert (done.returncode, done.stdout) == (1, "")

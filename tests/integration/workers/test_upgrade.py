@@ -13,7 +13,7 @@ from rq import Queue
 from outreach.core.job_queue import DEFAULT, SEND
 from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator
-from tests.support.processes import Processes
+from tests.support.processes import QuickProcesses
 from tests.support.world import World, number
 
 PEOPLE = 40
@@ -21,14 +21,14 @@ FORMER_NAMES = {SEND: "workers.jobs.send", DEFAULT: "workers.jobs.sweep"}  # as 
 
 
 @pytest.fixture
-def processes(settings: Settings, tmp_path: Path) -> Iterator[Processes]:
-    started = Processes(settings, tmp_path / "processes.log")
+def processes(settings: Settings, tmp_path: Path) -> Iterator[QuickProcesses]:
+    started = QuickProcesses(settings, tmp_path / "processes.log")
     yield started
     started.stop()
 
 
 def test_jobs_under_names_of_an_earlier_version_fail_and_the_sweep_enqueues_their_work(
-    world: World, simulator: RunningSimulator, processes: Processes
+    world: World, simulator: RunningSimulator, processes: QuickProcesses
 ) -> None:
     world.add_people(PEOPLE)
     campaign = world.launch()
