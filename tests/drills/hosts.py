@@ -121,14 +121,13 @@ class Stage:
         )
         inside = ["ip", "netns", "exec", self.made.workers[which - 1], sys.executable, "-m", "flask"]
         with open(self.processes.log or os.devnull, "ab") as words:
-            for queue in ("send", "default"):
-                process = subprocess.Popen(
-                    [*inside, "--app", "wsgi", "worker", "--queues", queue],
-                    env=environment_of(there),
-                    stdout=words,
-                    stderr=words,
-                )
-                self.processes.running.append(process)
+            process = subprocess.Popen(
+                [*inside, "--app", "wsgi", "worker", "--queues", "send,default"],
+                env=environment_of(there),
+                stdout=words,
+                stderr=words,
+            )
+        self.processes.running.append(process)
 
     def accepted(self) -> int:
         return int(self.simulator.stats()["accepted"])
