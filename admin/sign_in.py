@@ -156,7 +156,7 @@ def start_session(runtime: Runtime, user_id: int) -> ResponseReturnValue:
             user_agent=request.headers.get("User-Agent", ""),
             now=now,
         )
-        audit.record(db, actor_id=user_id, action="login", subject=f"users:{user_id}", now=now)
+        audit.record(db, "login", f"users:{user_id}", user_id, now)
         signed_in = _signed_in(db, user, user_session, runtime)
     login_user(signed_in)
     session.permanent = True

@@ -32,9 +32,7 @@ def stop_all_sending(session: Session, *, user: User, now: datetime) -> None:
     require_role(user, Role.APPROVER)
     if session.get(Switch, STOP_ALL) is None:
         session.add(Switch(name=STOP_ALL, turned_by=user.id, turned_at=now))
-        audit.record(
-            session, actor_id=user.id, action="sending.stop_all", subject="switches:stop_all", now=now
-        )
+        audit.record(session, "sending.stop_all", "switches:stop_all", user, now)
 
 
 def may_resume_sending(session: Session, user: User) -> bool:
@@ -55,6 +53,4 @@ def resume_all_sending(session: Session, *, user: User, now: datetime) -> None:
             "Hãy liên hệ với họ."
         )
     session.execute(delete(Switch).where(Switch.name == STOP_ALL))
-    audit.record(
-        session, actor_id=user.id, action="sending.release_all", subject="switches:stop_all", now=now
-    )
+    audit.record(session, "sending.release_all", "switches:stop_all", user, now)

@@ -294,14 +294,7 @@ def _cancel_queued(session: Session, campaign_id: int) -> None:
 def _record(
     session: Session, campaign_id: int, actor_id: int | None, action: str, now: datetime, **details: object
 ) -> None:
-    audit.record(
-        session,
-        actor_id=actor_id,
-        action=f"campaign.{action}",
-        subject=f"campaigns:{campaign_id}",
-        now=now,
-        **details,
-    )
+    audit.record(session, f"campaign.{action}", f"campaigns:{campaign_id}", actor_id, now, **details)
 
 
 def undo_launch(session: Session, campaign_id: int) -> None:

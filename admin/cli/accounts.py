@@ -44,13 +44,7 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
             made = create_organisation(
                 session, code=code, name=name, kind=OrganisationKind(kind), area_code=area, parent_code=parent
             )
-            audit.record(
-                session,
-                actor_id=None,
-                action="organisation.create",
-                subject=f"organisations:{made.id}",
-                now=now,
-            )
+            audit.record(session, "organisation.create", made, None, now)
         output({"id": made.id, "code": made.code}, as_json=as_json, says=f"Đã tạo tổ chức {made.code}.")
 
     @users.command("create")
@@ -88,7 +82,7 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
                 now=now,
                 name=name,
             )
-            audit.record(session, actor_id=None, action="user.create", subject=f"users:{user.id}", now=now)
+            audit.record(session, "user.create", user, None, now)
         output({"id": user.id, "email": user.email}, as_json=as_json, says=f"Đã tạo tài khoản {user.email}.")
 
     add_entry_commands(users, runtime)
@@ -115,7 +109,7 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
                 user.password_hash = hash_password(password)
                 end_sessions(session, user.id, now=now)
             action = "user.link" if password is None else "user.password"
-            audit.record(session, actor_id=None, action=action, subject=f"users:{user.id}", now=now)
+            audit.record(session, action, user, None, now)
         if password is None:
             link = link_for(user, runtime.settings)
             says = f"Liên kết đặt mật khẩu cho {user.email}, dùng một lần trong 72 giờ:\n{link}"
@@ -144,14 +138,7 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
             ]
             if end:
                 ended = end_sessions(session, user.id, now=now)
-                audit.record(
-                    session,
-                    actor_id=None,
-                    action="session.end_all",
-                    subject=f"users:{user.id}",
-                    now=now,
-                    sessions=ended,
-                )
+                audit.record(session, "session.end_all", user, None, now, sessions=ended)
         lines = [
             f"  {each['device'] or 'Không rõ'}, {each['address']}, từ {each['began_at']}"
             for each in open_sessions
@@ -178,7 +165,7 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
         with runtime.db.write() as session:
             user = find_user(session, email)
             user.wrong_codes = 0
-            audit.record(session, actor_id=None, action="user.unlock", subject=f"users:{user.id}", now=now)
+            audit.record(session, "user.unlock", user, None, now)
             clear_login_limits(runtime.redis, user.email)
         output({"id": user.id}, as_json=as_json, says=f"{user.email} đăng nhập lại được ngay.")
 

@@ -85,9 +85,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
                 today = now.date()
                 set_basis(into, basis=basis, since=today.isoformat(), note=basis_note, today=today)
                 subject = f"contact_lists:{into.id}"
-                audit.record(
-                    session, actor_id=None, action="list.basis", subject=subject, now=now, basis=basis
-                )
+                audit.record(session, "list.basis", subject, None, now, basis=basis)
             list_import, counts = import_rows(
                 session,
                 check_list(file, gazetteer, read_mappings(session, into.id)),
@@ -97,20 +95,11 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
                 secret_key=runtime.settings.secret_key,
                 now=now,
             )
-            audit.record(
-                session,
-                actor_id=None,
-                action="contacts.import",
-                subject=f"contact_lists:{into.id}",
-                now=now,
-                **asdict(counts),
-            )
+            audit.record(session, "contacts.import", into, None, now, **asdict(counts))
             if errors:
                 rows = export_issues(session, list_import.id, errors)
                 subject = f"list_imports:{list_import.id}"
-                audit.record(
-                    session, actor_id=None, action="import.see_errors", subject=subject, now=now, rows=rows
-                )
+                audit.record(session, "import.see_errors", subject, None, now, rows=rows)
         output(
             {"import": list_import.id, **asdict(counts)},
             as_json=as_json,

@@ -62,14 +62,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         """Load areas from a CSV with the columns of kontum_units.csv."""
         with runtime.db.write() as session:
             communes = load_areas(session, file)
-            audit.record(
-                session,
-                actor_id=None,
-                action="areas.load",
-                subject="areas:all",
-                now=datetime.now(UTC),
-                communes=communes,
-            )
+            audit.record(session, "areas.load", "areas:all", None, datetime.now(UTC), communes=communes)
         output({"communes": communes}, as_json=as_json, says=f"Đã nạp {communes} xã, phường, thị trấn.")
 
     @demo.command("load")

@@ -55,13 +55,7 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
             (out / name).write_bytes(content)
         with runtime.db.write() as session:
             audit.record(
-                session,
-                actor_id=None,
-                action="report.export",
-                subject="reports:all",
-                now=now,
-                day=day.isoformat(),
-                files=len(files),
+                session, "report.export", "reports:all", None, now, day=day.isoformat(), files=len(files)
             )
         done = {"day": day.isoformat(), "issued": is_issued, "files": sorted(files)}
         output(done, as_json=as_json, says=f"Đã ghi {len(files)} tệp vào {out}.")

@@ -45,14 +45,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
             for each in read_examples(session, corrected_only=corrected):
                 sheet.writerow((each.text, each.label.value, each.suggested.value, f"{each.confidence:.2f}"))
                 count += 1
-            audit.record(
-                session,
-                actor_id=None,
-                action="reply.export",
-                subject="replies:all",
-                now=datetime.now(UTC),
-                replies=count,
-            )
+            audit.record(session, "reply.export", "replies:all", None, datetime.now(UTC), replies=count)
         says = f"Đã ghi {count} câu trả lời có nhãn của cán bộ vào {file}. Tên người trong câu vẫn còn: hãy xem lại."
         output({"examples": count}, as_json=as_json, says=says)
 

@@ -193,10 +193,10 @@ class ImportsView(AdminPage):
                 content = file.open("rb")
                 audit.record(
                     session,
-                    actor_id=user.id,
-                    action="import.see_errors",
-                    subject=f"list_imports:{import_id}",
-                    now=datetime.now(UTC),
+                    "import.see_errors",
+                    f"list_imports:{import_id}",
+                    user,
+                    datetime.now(UTC),
                     rows=rows,
                 )
         except NotFound:

@@ -122,14 +122,7 @@ class ListsView(AdminPage):
             codes = chain.from_iterable((each.lives_in, each.issue.cells["area_code"]) for each in questions)
             communes = read_place_names(session, codes)
             for import_id, seen in Counter(each.issue.import_id for each in rows).items():
-                audit.record(
-                    session,
-                    actor_id=user.id,
-                    action="import.see_waiting",
-                    subject=f"list_imports:{import_id}",
-                    now=now,
-                    rows=seen,
-                )
+                audit.record(session, "import.see_waiting", f"list_imports:{import_id}", user, now, rows=seen)
         years = {
             each.issue.id: birth_years(each.issue.cells["birth_doubt"], this_year=now.year)
             for each in rows

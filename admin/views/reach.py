@@ -118,14 +118,7 @@ class ReachView(AdminPage):
                 price=campaign_spending(campaign, self.runtime.settings).each_vnd,
                 kind=campaign.kind,
             )
-            audit.record(
-                session,
-                actor_id=user.id,
-                action="reach.export",
-                subject=f"campaigns:{campaign_id}",
-                now=now,
-                rows=len(rows) - 1,
-            )
+            audit.record(session, "reach.export", f"campaigns:{campaign_id}", user, now, rows=len(rows) - 1)
         name = f"ket-qua-gui-{campaign_id}.{form}"
         return Response(
             _as_csv(rows) if form == "csv" else _as_xlsx(rows),

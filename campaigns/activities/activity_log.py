@@ -147,14 +147,7 @@ def _row(entry: ActivityEntry, **more: Any) -> Activity:
 
 
 def _record_change(session: Session, activity: Activity, *, action: str, user: User, now: datetime) -> None:
-    audit.record(
-        session,
-        actor_id=user.id,
-        action=action,
-        subject=f"activities:{activity.entry_id}",
-        now=now,
-        version=activity.id,
-    )
+    audit.record(session, action, f"activities:{activity.entry_id}", user, now, version=activity.id)
 
 
 ON_A_PAGE = 50

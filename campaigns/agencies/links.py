@@ -98,11 +98,4 @@ def _serializer(secret_key: str) -> URLSafeSerializer:
 
 
 def _record(session: Session, action: str, link: AgencyLink, *, user: User, now: datetime) -> None:
-    audit.record(
-        session,
-        actor_id=user.id,
-        action=action,
-        subject=f"organisations:{link.organisation_id}",
-        now=now,
-        link=link.id,
-    )
+    audit.record(session, action, f"organisations:{link.organisation_id}", user, now, link=link.id)

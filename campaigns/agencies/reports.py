@@ -101,12 +101,12 @@ def submit_report(
     session.flush()
     audit.record(
         session,
-        actor_id=reporter.user_id,
-        action="agency.report",
-        subject=f"organisations:{organisation_id}",
-        now=now,
+        "agency.report",
+        f"organisations:{organisation_id}",
+        reporter.user_id,
+        now,
         report=report.id,
-        **({"link": reporter.link_id} if reporter.link_id else {}),
+        **{"link": reporter.link_id} if reporter.link_id else {},
     )
     return report
 

@@ -199,9 +199,7 @@ def mark_seen(session: Session, incident_id: int, *, user: User, now: datetime) 
         update(Incident).where(Incident.id == incident_id, Incident.seen_at.is_(None)).values(seen_at=now)
     )
     if result.rowcount == 1:  # type: ignore[attr-defined]
-        audit.record(
-            session, actor_id=user.id, action="incident.see", subject=f"incidents:{incident_id}", now=now
-        )
+        audit.record(session, "incident.see", f"incidents:{incident_id}", user, now)
 
 
 def _in_scope(session: Session, user: User) -> ColumnElement[bool]:

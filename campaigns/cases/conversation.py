@@ -158,10 +158,10 @@ def record_answer(
     if answer is not None:
         audit.record(
             session,
-            actor_id=user.id,
-            action="contact.answer",
-            subject=f"contacts:{contact_id}",
-            now=now,
+            "contact.answer",
+            f"contacts:{contact_id}",
+            user,
+            now,
             campaign=campaign_id,
             label=label.value,
             place=place.value,

@@ -214,7 +214,7 @@ def mark_open(case: Case) -> None:
 
 def record(session: Session, action: str, case: Case, user: User, now: datetime, **details: object) -> None:
     """Write an audit entry about a case."""
-    audit.record(session, actor_id=user.id, action=action, subject=f"cases:{case.id}", now=now, **details)
+    audit.record(session, action, case, user, now, **details)
 
 
 @dataclass(frozen=True, slots=True)

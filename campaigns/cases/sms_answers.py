@@ -199,9 +199,7 @@ def save_text(
         saved.title, saved.text, saved.changed_by = title, text, user.id
     saved.changed_at = now
     session.flush()
-    audit.record(
-        session, actor_id=user.id, action="saved_text.save", subject=f"saved_texts:{saved.id}", now=now
-    )
+    audit.record(session, "saved_text.save", saved, user, now)
     return saved
 
 
@@ -209,9 +207,7 @@ def remove_text(session: Session, text_id: int, *, user: User, now: datetime) ->
     """Remove a saved text. Messages sent with it are unchanged. Raises NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
     session.delete(_find_own(session, text_id, user=user))
-    audit.record(
-        session, actor_id=user.id, action="saved_text.remove", subject=f"saved_texts:{text_id}", now=now
-    )
+    audit.record(session, "saved_text.remove", f"saved_texts:{text_id}", user, now)
 
 
 def _find_own(session: Session, text_id: int, *, user: User) -> SavedText:

@@ -96,10 +96,10 @@ def settle_restored(
     session.execute(delete(Switch).where(Switch.name == RESTORING))
     audit.record(
         session,
-        actor_id=None,
-        action="backup.restore",
-        subject=f"backups:{backup.id}",
-        now=now,
+        "backup.restore",
+        backup,
+        None,
+        now,
         messages=waiting + under_way + reported_on,
         sessions=sessions,
         tokens=tokens,

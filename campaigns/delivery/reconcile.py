@@ -325,10 +325,10 @@ def decide_unknown(
         requeue(session, [OutboxEntry(row.message_id, row.stream_id, row.n + 1, now) for row in attempts])
     audit.record(
         session,
-        actor_id=user.id,
-        action="campaign.unknown_resend" if resend else "campaign.unknown_keep",
-        subject=f"campaigns:{campaign_id}" if campaign_id is not None else "messages:0",
-        now=now,
+        "campaign.unknown_resend" if resend else "campaign.unknown_keep",
+        f"campaigns:{campaign_id}" if campaign_id is not None else "messages:0",
+        user,
+        now,
         messages=len(attempts),
     )
     return len(attempts)

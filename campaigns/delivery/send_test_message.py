@@ -92,5 +92,5 @@ def send_test_message(
     session.add(message)
     session.flush()
     session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=now))
-    audit.record(session, actor_id=user.id, action=_ACTION, subject=f"messages:{message.id}", now=now)
+    audit.record(session, _ACTION, message, user, now)
     return message

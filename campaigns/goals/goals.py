@@ -205,11 +205,9 @@ def _add(session: Session, row: GoalEntry | DenominatorEntry, *, user: User, now
     session.add(row)
     session.flush()
     if isinstance(row, GoalEntry):
-        audit.record(session, actor_id=user.id, action="goal.set", subject=f"goals:{row.id}", now=now)
+        audit.record(session, "goal.set", row, user, now)
     else:
-        audit.record(
-            session, actor_id=user.id, action="goal.denominator", subject=f"denominators:{row.id}", now=now
-        )
+        audit.record(session, "goal.denominator", row, user, now)
 
 
 def read_goals(session: Session, *, at: datetime, kind: str | None = None) -> Goals:

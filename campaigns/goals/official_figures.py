@@ -87,13 +87,7 @@ def _store(
         for day, area, installed, source in new
     )
     audit.record(
-        session,
-        actor_id=user.id,
-        action="official.import",
-        subject="official_installs",
-        now=now,
-        new=len(new),
-        same=len(rows) - len(new),
+        session, "official.import", "official_installs", user, now, new=len(new), same=len(rows) - len(new)
     )
     return len(new), len(rows) - len(new)
 

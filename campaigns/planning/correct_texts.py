@@ -82,13 +82,5 @@ def correct_texts(
     }
     if changes:
         campaign.content, campaign.corrected_at = content, now
-        audit.record_change(
-            session,
-            actor_id=user.id,
-            action="campaign.correct",
-            subject=f"campaigns:{campaign_id}",
-            now=now,
-            changes=changes,
-            details={},
-        )
+        audit.record_change(session, "campaign.correct", f"campaigns:{campaign_id}", user, now, changes)
     return len(changes)

@@ -67,7 +67,7 @@ def save_segment(
         session.add(segment)
     segment.data, segment.saved_by, segment.saved_at = data, user.id, now
     session.flush()
-    audit.record(session, actor_id=user.id, action="segment.save", subject=f"segments:{segment.id}", now=now)
+    audit.record(session, "segment.save", segment, user, now)
     return segment
 
 
@@ -78,6 +78,4 @@ def remove_segment(session: Session, segment_id: int, *, user: User, now: dateti
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     session.delete(find_segment(session, segment_id, user=user))
-    audit.record(
-        session, actor_id=user.id, action="segment.remove", subject=f"segments:{segment_id}", now=now
-    )
+    audit.record(session, "segment.remove", f"segments:{segment_id}", user, now)

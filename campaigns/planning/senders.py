@@ -32,7 +32,7 @@ def register_sender(
         except ValueError:
             raise BadInput("Ngày đăng ký chưa đúng. Hãy chọn lại ngày.") from None
     session.merge(Sender(name=name, registered_on=day, pace=_read_pace(pace), note=note.strip()))
-    audit.record(session, actor_id=user.id, action="sender.register", subject=f"senders:{name}", now=now)
+    audit.record(session, "sender.register", f"senders:{name}", user, now)
 
 
 def _read_pace(text: str) -> float | None:
@@ -57,4 +57,4 @@ def remove_sender(session: Session, name: str, *, user: User, now: datetime) -> 
     if sender is None:
         raise NotFound(f"Không có tên người gửi {name} trong sổ.")
     session.delete(sender)
-    audit.record(session, actor_id=user.id, action="sender.remove", subject=f"senders:{name}", now=now)
+    audit.record(session, "sender.remove", f"senders:{name}", user, now)

@@ -112,10 +112,10 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     audit.erase_values(session, [f"contacts:{contact_id}"], now=now)
     audit.record(
         session,
-        actor_id=user.id,
-        action="contact.erase",
-        subject=f"contacts:{contact_id}",
-        now=now,
+        "contact.erase",
+        f"contacts:{contact_id}",
+        user,
+        now,
         messages=len(messages),
         replies=replies,
         rows=rows,

@@ -48,7 +48,7 @@ def export_personal_data(session: Session, request_id: int, *, user: User, now: 
     if request.kind is not RequestKind.EXPORT or request.contact_id is None:
         raise BadInput("Yêu cầu này không phải là yêu cầu xem dữ liệu.")
     person = find_contact(session, request.contact_id, user=user)
-    audit.record(session, actor_id=user.id, action="contact.export", subject=f"contacts:{person.id}", now=now)
+    audit.record(session, "contact.export", person, user, now)
     recipients = session.scalars(select(Recipient.id).where(Recipient.contact_id == person.id)).all()
     return [
         _about(session, person),

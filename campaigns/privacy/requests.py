@@ -205,11 +205,4 @@ def count_urgent(session: Session, user: User, *, now: datetime) -> tuple[int, i
 
 
 def _record(session: Session, action: str, request: PersonRequest, *, user: User, now: datetime) -> None:
-    audit.record(
-        session,
-        actor_id=user.id,
-        action=action,
-        subject=f"contacts:{request.contact_id}",
-        now=now,
-        kind=request.kind.value,
-    )
+    audit.record(session, action, f"contacts:{request.contact_id}", user, now, kind=request.kind.value)

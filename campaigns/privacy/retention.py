@@ -181,14 +181,7 @@ def clear_campaign(db: Database, campaign_id: int, *, days: int, now: datetime) 
         )
         removed = {what: count for what, count in asdict(result).items() if what != "kept"}
         if cleared_before is None or any(removed.values()):
-            audit.record(
-                session,
-                actor_id=None,
-                action="campaign.clear",
-                subject=f"campaigns:{campaign_id}",
-                now=now,
-                **asdict(result),
-            )
+            audit.record(session, "campaign.clear", f"campaigns:{campaign_id}", None, now, **asdict(result))
     return result
 
 
@@ -358,14 +351,7 @@ def remove_expired(db: Database, *, days: int, now: datetime) -> ExpiryResult:
     result = ExpiryResult(**removed)
     if any(removed.values()):
         with db.write() as session:
-            audit.record(
-                session,
-                actor_id=None,
-                action="retention.expire",
-                subject="retention:days",
-                now=now,
-                **asdict(result),
-            )
+            audit.record(session, "retention.expire", "retention:days", None, now, **asdict(result))
     return result
 
 

@@ -120,10 +120,10 @@ def import_log(
                 result.known += reply is None
             audit.record(
                 session,
-                actor_id=actor_id,
-                action="reply.import",
-                subject="replies:all",
-                now=now,
+                "reply.import",
+                "replies:all",
+                actor_id,
+                now,
                 rows=len(rows),
                 new=result.new - new_before,
             )

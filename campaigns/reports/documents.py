@@ -98,15 +98,7 @@ def record_download(
 ) -> None:
     """Record in the audit log that a file was downloaded, by a user or by a link, named in `by`."""
     audit.record(
-        session,
-        actor_id=actor_id,
-        action="report.download",
-        subject="reports:all",
-        now=now,
-        day=day,
-        correction=n,
-        file=kind.value,
-        **by,
+        session, "report.download", "reports:all", actor_id, now, day=day, correction=n, file=kind.value, **by
     )
 
 

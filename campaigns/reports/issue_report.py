@@ -225,14 +225,7 @@ def _is_about_day(session: Session, day: date, as_of: datetime, marks: dict[str,
 def _record(
     session: Session, action: str, issue_row: ReportIssue, *, user: User | None, now: datetime
 ) -> None:
-    audit.record(
-        session,
-        actor_id=user.id if user else None,
-        action=action,
-        subject=f"report_issues:{issue_row.id}",
-        now=now,
-        correction=issue_row.n,
-    )
+    audit.record(session, action, issue_row, user, now, correction=issue_row.n)
 
 
 def send_again(session: Session, day: str, settings: Settings, *, user: User, now: datetime) -> int:
@@ -258,14 +251,7 @@ def send_again(session: Session, day: str, settings: Settings, *, user: User, no
         again=now.isoformat(timespec="seconds"),
         now=now,
     )
-    audit.record(
-        session,
-        actor_id=user.id,
-        action="report.send_again",
-        subject=f"report_issues:{newest.id}",
-        now=now,
-        mails=count,
-    )
+    audit.record(session, "report.send_again", newest, user, now, mails=count)
     return count
 
 
@@ -282,6 +268,4 @@ def note_by_hand(session: Session, day: str, *, user: User, now: datetime) -> No
     if report_day.by_hand_at is not None:
         raise WrongState("Việc này đã được ghi từ trước.")
     report_day.by_hand_at, report_day.by_hand_by = now, user.id
-    audit.record(
-        session, actor_id=user.id, action="report.by_hand", subject=f"report_issues:{newest.id}", now=now
-    )
+    audit.record(session, "report.by_hand", newest, user, now)

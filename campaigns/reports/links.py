@@ -27,7 +27,7 @@ def make_link(session: Session, day: str, *, days: int, user: User | None, now: 
     link = ReportLink(day=day, expires_at=expires_at, made_by=user.id if user else None, made_at=now)
     session.add(link)
     session.flush()
-    _record(session, "report.link", link, user=user, now=now)
+    audit.record(session, "report.link", link, user, now)
     return link
 
 
@@ -42,7 +42,7 @@ def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> Re
     if link.ended_at is not None or link.expires_at <= now:
         raise WrongState("Liên kết này đã hết hạn hoặc đã bị ngừng từ trước.")
     link.ended_at = now
-    _record(session, "report.end_link", link, user=user, now=now)
+    audit.record(session, "report.end_link", link, user, now)
     return link
 
 
@@ -78,13 +78,3 @@ def read_links(session: Session, day: str, *, now: datetime) -> list[ReportLink]
 
 def _serializer(secret_key: str) -> URLSafeSerializer:
     return URLSafeSerializer(secret_key, salt="report")
-
-
-def _record(session: Session, action: str, link: ReportLink, *, user: User | None, now: datetime) -> None:
-    audit.record(
-        session,
-        actor_id=user.id if user else None,
-        action=action,
-        subject=f"report_links:{link.id}",
-        now=now,
-    )

@@ -41,7 +41,7 @@ def save_form(session: Session, data: dict[str, Any], *, user: User, now: dateti
     saved = ReportForm(data=form.as_data(), saved_by=user.id, saved_at=now)
     session.add(saved)
     session.flush()
-    audit.record(session, actor_id=user.id, action="report.form", subject=f"report_forms:{saved.id}", now=now)
+    audit.record(session, "report.form", saved, user, now)
     return form
 
 

@@ -88,9 +88,7 @@ def enter_results(
         saved += 1
     if saved:
         session.flush()
-        audit.record(
-            session, actor_id=user.id, action="round.enter", subject=f"rounds:{round_id}", now=now, rows=saved
-        )
+        audit.record(session, "round.enter", f"rounds:{round_id}", user, now, rows=saved)
     return SaveResult(saved, outdated)
 
 
@@ -132,9 +130,7 @@ def undo_entry(
         )
         if earlier and _is_answer(earlier):
             _record_result(session, earlier, line, recipient, user=user, keys=keys, now=now)
-    audit.record(
-        session, actor_id=user.id, action="round.undo", subject=f"rounds:{round_id}", now=now, rows=saved
-    )
+    audit.record(session, "round.undo", f"rounds:{round_id}", user, now, rows=saved)
     return SaveResult(saved, outdated)
 
 

@@ -120,15 +120,7 @@ def create_sheet(
         for n, person in enumerate(people, 1)
     )
     session.flush()
-    audit.record(
-        session,
-        actor_id=user.id,
-        action="round.make",
-        subject=f"rounds:{sheet.id}",
-        now=now,
-        campaign=campaign_id,
-        rows=len(people),
-    )
+    audit.record(session, "round.make", sheet, user, now, campaign=campaign_id, rows=len(people))
     return sheet
 
 
@@ -230,14 +222,7 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
 
 def record_print(session: Session, round_id: int, *, numbers: int, user: User, now: datetime) -> None:
     """Record that a sheet was printed with so many full numbers."""
-    audit.record(
-        session,
-        actor_id=user.id,
-        action="round.print",
-        subject=f"rounds:{round_id}",
-        now=now,
-        numbers=numbers,
-    )
+    audit.record(session, "round.print", f"rounds:{round_id}", user, now, numbers=numbers)
 
 
 def current_results(session: Session, round_id: int) -> dict[int, VisitResult]:

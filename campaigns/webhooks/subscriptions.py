@@ -75,7 +75,7 @@ def subscribe(
     )
     session.add(subscription)
     session.flush()
-    _record(session, "hook.create", subscription.id, user=user, now=now)
+    audit.record(session, "hook.create", subscription, user, now)
     return subscription
 
 
@@ -85,7 +85,7 @@ def end_subscription(session: Session, subscription_id: int, *, user: User, now:
     subscription = find_subscription(session, subscription_id, user=user)
     if not close(session, subscription.id, now=now):
         raise WrongState("Nơi nhận này đã ngừng trước đó.")
-    _record(session, "hook.end", subscription.id, user=user, now=now)
+    audit.record(session, "hook.end", subscription, user, now)
 
 
 def close(session: Session, subscription_id: int, *, now: datetime) -> bool:
@@ -124,7 +124,7 @@ def send_again(
     if updated.rowcount != 1 or subscription.ended_at:  # type: ignore[attr-defined]
         raise WrongState("Tin báo này không còn ở trạng thái thất bại, hoặc nơi nhận đã ngừng.")
     subscription.due_at, subscription.tries = None, 0
-    _record(session, "hook.again", subscription.id, user=user, now=now)
+    audit.record(session, "hook.again", subscription, user, now)
 
 
 def send_ping(session: Session, subscription_id: int, *, user: User, now: datetime) -> None:
@@ -184,14 +184,4 @@ def read_deliveries(session: Session, subscription_id: int) -> list[Delivery]:
             .order_by(is_failed, Delivery.id.desc())
             .limit(DELIVERIES_SHOWN)
         )
-    )
-
-
-def _record(session: Session, action: str, subscription_id: int, *, user: User, now: datetime) -> None:
-    audit.record(
-        session,
-        actor_id=user.id,
-        action=action,
-        subject=f"webhook_subscriptions:{subscription_id}",
-        now=now,
     )

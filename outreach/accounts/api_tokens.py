@@ -84,15 +84,7 @@ def create_token(
     )
     session.add(token)
     session.flush()
-    audit.record(
-        session,
-        actor_id=user.id,
-        action="token.create",
-        subject=f"api_tokens:{token.id}",
-        now=now,
-        rights=token.rights,
-        days=days,
-    )
+    audit.record(session, "token.create", token, user, now, rights=token.rights, days=days)
     return token, text
 
 
@@ -111,7 +103,7 @@ def end_token(session: Session, token_id: int, *, user: User, now: datetime) -> 
     )
     if ended.rowcount != 1:  # type: ignore[attr-defined]
         raise WrongState("Mã truy cập này đã bị thu hồi trước đó.")
-    audit.record(session, actor_id=user.id, action="token.end", subject=f"api_tokens:{token_id}", now=now)
+    audit.record(session, "token.end", f"api_tokens:{token_id}", user, now)
 
 
 def end_tokens(session: Session, *, actor_id: int | None, now: datetime, made_by: int | None = None) -> int:
@@ -124,9 +116,7 @@ def end_tokens(session: Session, *, actor_id: int | None, now: datetime, made_by
     ).all()
     for token in tokens:
         token.ended_at = now
-        audit.record(
-            session, actor_id=actor_id, action="token.end", subject=f"api_tokens:{token.id}", now=now
-        )
+        audit.record(session, "token.end", token, actor_id, now)
     return len(tokens)
 
 

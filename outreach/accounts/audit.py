@@ -22,6 +22,7 @@ from sqlalchemy import Select, event, func, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts.permissions import visible_to
+from outreach.core.db import Base
 from outreach.models.accounts import AuditEvent, AuditHead, AuditValues, User
 from outreach.rules.audit_chain import (
     GENESIS,
@@ -58,47 +59,56 @@ def set_origin(origin: str) -> None:
 
 def record(
     session: Session,
-    *,
-    actor_id: int | None,
     action: str,
-    subject: str,
+    subject: Base | str,
+    user: User | int | None,
     now: datetime,
+    /,
     **details: Any,
 ) -> None:
     """Record an action, to be appended when the session's transaction commits; a rollback drops it.
 
-    `subject` is table:id. Details hold ids and counts, never numbers, names or texts.
+    `subject` is a row, or table:id. `user` is who acts, or their id. Details hold ids and counts, never numbers, names or texts.
     """
-    record_change(
-        session, actor_id=actor_id, action=action, subject=subject, now=now, changes={}, details=details
-    )
+    record_change(session, action, subject, user, now, {}, **details)
 
 
 def record_change(
     session: Session,
-    *,
-    actor_id: int | None,
     action: str,
-    subject: str,
+    subject: Base | str,
+    user: User | int | None,
     now: datetime,
     changes: Mapping[str, tuple[Any, Any]],
-    details: Mapping[str, Any],
+    /,
+    **details: Any,
 ) -> None:
     """Record an action as `record` does, with fields and their values before and after.
 
     The values are stored beside the chain, which has only their digest: `erase_values` empties them.
     """
-    session.info.setdefault(_PENDING, []).append(
-        _Entry(
-            now,
-            actor_id,
-            _origin.get(),
-            action,
-            subject,
-            _as_stored(dict(details)),
-            _as_stored({field: list(pair) for field, pair in changes.items()}),
-        )
-    )
+    actor_id = user.id if isinstance(user, User) else user
+    name = subject if isinstance(subject, str) else f"{subject.__tablename__}:{getattr(subject, 'id')}"  # noqa: B009
+    stored = _as_stored({field: list(pair) for field, pair in changes.items()})
+    entry = _Entry(now, actor_id, _origin.get(), action, name, _as_stored(details), stored)
+    session.info.setdefault(_PENDING, []).append(entry)
+
+
+def change(
+    session: Session,
+    action: str,
+    row: Base,
+    values: Mapping[str, Any],
+    user: User,
+    now: datetime,
+    /,
+    **details: Any,
+) -> None:
+    """Set fields of a row, and record the action with their values before and after."""
+    changes = differences(row, values)
+    for field, value in values.items():
+        setattr(row, field, value)
+    record_change(session, action, row, user, now, changes, **details)
 
 
 def differences(row: object, values: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

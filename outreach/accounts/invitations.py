@@ -72,7 +72,7 @@ def choose_password(session: Session, token: str, password: str, *, secret_key: 
     user = find_invited(session, token, secret_key=secret_key, is_locked=True)
     user.password_hash = hash_password(password)
     end_sessions(session, user.id, now=now)
-    audit.record(session, actor_id=user.id, action="user.password", subject=f"users:{user.id}", now=now)
+    audit.record(session, "user.password", user, user, now)
     return user
 
 
@@ -89,13 +89,7 @@ def mail_reset(db: Database, settings: Settings, user_id: int) -> int:
     mailed = _mail(db, settings, user_id, "reset")
     if mailed:
         with db.write() as session:
-            audit.record(
-                session,
-                actor_id=None,
-                action="user.forgot",
-                subject=f"users:{user_id}",
-                now=datetime.now(UTC),
-            )
+            audit.record(session, "user.forgot", f"users:{user_id}", None, datetime.now(UTC))
     return mailed
 
 

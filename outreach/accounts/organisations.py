@@ -81,13 +81,7 @@ def add_organisation(
         area_code=area_code,
         parent_code=parent.code if parent else None,
     )
-    audit.record(
-        session,
-        actor_id=user.id,
-        action="organisation.create",
-        subject=f"organisations:{organisation.id}",
-        now=now,
-    )
+    audit.record(session, "organisation.create", organisation, user, now)
     return organisation
 
 
@@ -124,16 +118,5 @@ def change_organisation(
         "area_code": area_code,
         "parent_id": parent_id,
     }
-    changes = audit.differences(organisation, values)
-    for key, value in values.items():
-        setattr(organisation, key, value)
-    audit.record_change(
-        session,
-        actor_id=user.id,
-        action="organisation.change",
-        subject=f"organisations:{organisation.id}",
-        now=now,
-        changes=changes,
-        details={},
-    )
+    audit.change(session, "organisation.change", organisation, values, user, now)
     return organisation

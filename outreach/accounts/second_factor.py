@@ -69,7 +69,7 @@ def set_up(
     if step is None:
         raise BadInput("Mã chưa đúng. Hãy xem giờ của điện thoại có đúng không và gõ mã đang hiện.")
     user.totp_nonce, user.totp_step, user.wrong_codes = nonce, step, 0
-    _record(session, "second_factor.set_up", user, user.id, now=now)
+    audit.record(session, "second_factor.set_up", user, user, now)
     return _renew_codes(session, user, secret_key=secret_key)
 
 
@@ -102,7 +102,7 @@ def check_code(session: Session, user_id: int, code: str, *, secret_key: str, no
     )
     if recovery_code is not None:
         recovery_code.used_at, user.wrong_codes = now, 0
-        _record(session, "second_factor.recover", user, user.id, now=now)
+        audit.record(session, "second_factor.recover", user, user, now)
         return CodeCheck.RECOVERED
     user.wrong_codes, user.wrong_code_at = user.wrong_codes + 1, now
     return CodeCheck.WRONG
@@ -119,7 +119,7 @@ def renew_recovery_codes(session: Session, user: User, *, secret_key: str, now: 
     user = _lock(session, user.id)
     if not has_second_factor(user):
         raise WrongState("Tài khoản chưa có xác thực hai lớp.")
-    _record(session, "second_factor.renew_codes", user, user.id, now=now)
+    audit.record(session, "second_factor.renew_codes", user, user, now)
     return _renew_codes(session, user, secret_key=secret_key)
 
 
@@ -133,7 +133,7 @@ def remove_second_factor(session: Session, user_id: int, *, actor_id: int | None
         raise WrongState("Tài khoản này không có xác thực hai lớp.")
     user.totp_nonce, user.wrong_codes = None, 0
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
-    _record(session, "second_factor.remove", user, actor_id, now=now)
+    audit.record(session, "second_factor.remove", user, actor_id, now)
 
 
 def _find_step(secret: str, code: str, *, after: int, now: datetime) -> int | None:
@@ -170,7 +170,3 @@ def _lock(session: Session, user_id: int) -> User:
     if user is None:
         raise NotFound("Không có người dùng này.")
     return user
-
-
-def _record(session: Session, action: str, subject: User, actor_id: int | None, *, now: datetime) -> None:
-    audit.record(session, actor_id=actor_id, action=action, subject=f"users:{subject.id}", now=now)

@@ -66,7 +66,7 @@ def read_sessions(session: Session, user_id: int, *, now: datetime) -> Sequence[
 def sign_out_of(session: Session, session_id: int, *, user_id: int, now: datetime) -> None:
     """End a session as its user signs out."""
     session.get_one(UserSession, session_id).ended_at = now
-    audit.record(session, actor_id=user_id, action="logout", subject=f"sessions:{session_id}", now=now)
+    audit.record(session, "logout", f"sessions:{session_id}", user_id, now)
 
 
 def end_session(session: Session, session_id: int, *, user: User, now: datetime) -> None:
@@ -79,7 +79,7 @@ def end_session(session: Session, session_id: int, *, user: User, now: datetime)
     if not own:
         raise NotFound("Phiên đăng nhập này đã kết thúc.")
     own[0].ended_at = now
-    audit.record(session, actor_id=user.id, action="session.end", subject=f"sessions:{session_id}", now=now)
+    audit.record(session, "session.end", f"sessions:{session_id}", user, now)
 
 
 def end_sessions(session: Session, user_id: int, *, now: datetime, but: str = "") -> int:
@@ -101,14 +101,7 @@ def end_all_sessions(session: Session, *, now: datetime) -> int:
 def end_other_sessions(session: Session, *, key: str, user: User, now: datetime) -> int:
     """End all of the user's own sessions except the current one. Returns how many."""
     ended = end_sessions(session, user.id, now=now, but=key)
-    audit.record(
-        session,
-        actor_id=user.id,
-        action="session.end_all",
-        subject=f"users:{user.id}",
-        now=now,
-        sessions=ended,
-    )
+    audit.record(session, "session.end_all", user, user, now, sessions=ended)
     return ended
 
 

@@ -145,7 +145,7 @@ def invite_user(
         area_code=area_code,
         now=now,
     )
-    _record(session, "user.create", invited, user=user, now=now, role=role.value)
+    audit.record(session, "user.create", invited, user, now, role=role.value)
     return invited
 
 
@@ -177,18 +177,7 @@ def change_user(
         "organisation_id": organisation_id,
         "area_code": area_code,
     }
-    changes = audit.differences(changed, values)
-    for key, value in values.items():
-        setattr(changed, key, value)
-    audit.record_change(
-        session,
-        actor_id=user.id,
-        action="user.change",
-        subject=f"users:{changed.id}",
-        now=now,
-        changes=changes,
-        details={"role": role.value},
-    )
+    audit.change(session, "user.change", changed, values, user, now, role=role.value)
     return changed
 
 
@@ -206,7 +195,7 @@ def disable_user(session: Session, user_id: int, *, user: User, now: datetime) -
     disabled.is_active, disabled.password_hash = False, no_password()
     end_sessions(session, disabled.id, now=now)
     end_tokens(session, actor_id=user.id, made_by=disabled.id, now=now)
-    _record(session, "user.disable", disabled, user=user, now=now)
+    audit.record(session, "user.disable", disabled, user, now)
     return disabled
 
 
@@ -215,7 +204,7 @@ def enable_user(session: Session, user_id: int, *, user: User, now: datetime) ->
     require_role(user)
     enabled = _lock(session, user_id)
     enabled.is_active = True
-    _record(session, "user.enable", enabled, user=user, now=now)
+    audit.record(session, "user.enable", enabled, user, now)
     return enabled
 
 
@@ -225,7 +214,7 @@ def renew_invitation(session: Session, user_id: int, *, user: User, now: datetim
     invited = _lock(session, user_id)
     if not invited.is_active:
         raise NotFound("Tài khoản đã bị khóa nên không tạo liên kết được.")
-    _record(session, "user.link", invited, user=user, now=now)
+    audit.record(session, "user.link", invited, user, now)
     return invited
 
 
@@ -234,7 +223,7 @@ def sign_out_everywhere(session: Session, user_id: int, *, user: User, now: date
     require_role(user)
     account = _lock(session, user_id)
     ended = end_sessions(session, account.id, now=now)
-    _record(session, "session.end_all", account, user=user, now=now, sessions=ended)
+    audit.record(session, "session.end_all", account, user, now, sessions=ended)
     return ended
 
 
@@ -255,7 +244,7 @@ def change_password(session: Session, *, current: str, new: str, user: User, now
         raise BadInput("Mật khẩu mới phải khác mật khẩu hiện tại.")
     user.password_hash = hash_password(new)
     end_sessions(session, user.id, now=now)
-    _record(session, "user.password", user, user=user, now=now)
+    audit.record(session, "user.password", user, user, now)
 
 
 def _lock(session: Session, user_id: int) -> User:
@@ -278,9 +267,3 @@ def _check_scope(session: Session, organisation_id: int | None, area_code: str |
         raise BadInput("Không có tổ chức này. Hãy chọn trong danh sách.")
     if area_code is not None and session.get(Area, area_code) is None:
         raise BadInput("Không có địa bàn này. Hãy chọn trong danh sách.")
-
-
-def _record(
-    session: Session, action: str, subject: User, *, user: User, now: datetime, **details: str | int
-) -> None:
-    audit.record(session, actor_id=user.id, action=action, subject=f"users:{subject.id}", now=now, **details)

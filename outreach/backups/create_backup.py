@@ -74,9 +74,7 @@ def create_backup(db: Database, folder: Path, *, secret_key: str, keep: int | No
 def _record_end(session: Session, backup_id: int, *, size: int, now: datetime) -> None:
     backup = session.get_one(Backup, backup_id)
     backup.size, backup.finished_at = size, now
-    audit.record(
-        session, actor_id=None, action="backup.create", subject=f"backups:{backup_id}", now=now, bytes=size
-    )
+    audit.record(session, "backup.create", f"backups:{backup_id}", None, now, bytes=size)
 
 
 def server_version(db: Database) -> int:

@@ -5,7 +5,7 @@ The origins of a contact are the lists that contain it, each with its file, its 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -148,8 +148,8 @@ def correct_contact(
         for key, value in values.items():
             setattr(person, key, value)
         person.name_key, person.given_key, person.updated_at = name_key(name), given_key(name), now
-        record_contact_action(
-            session, "contact.correct", contact_id, user=user, now=now, changes=changes, fields=changed
+        audit.record_change(
+            session, "contact.correct", f"contacts:{contact_id}", user, now, changes, fields=changed
         )
     return person
 
@@ -173,7 +173,7 @@ def reveal_number(session: Session, contact_id: int, phone_id: int, *, user: Use
     """Return the full number, and record in the audit log that the officer saw it."""
     require_role(user, Role.STAFF, Role.APPROVER)
     phone = find_phone(session, contact_id, phone_id, user=user)
-    record_contact_action(session, "contact.see_number", contact_id, user=user, now=now, phone=phone_id)
+    audit.record(session, "contact.see_number", f"contacts:{contact_id}", user, now, phone=phone_id)
     return phone.e164
 
 
@@ -200,8 +200,8 @@ def suppress_number(
         raise WrongState("Số này đã được chặn với cùng lý do.")
     session.flush()
     _active_suppression(session, phone_id, reason).note = note
-    record_contact_action(
-        session, "contact.suppress", contact_id, user=user, now=now, phone=phone_id, reason=reason.value
+    audit.record(
+        session, "contact.suppress", f"contacts:{contact_id}", user, now, phone=phone_id, reason=reason.value
     )
 
 
@@ -227,8 +227,8 @@ def lift_suppression(
     suppression.note = "\n".join(filter(None, [suppression.note, note]))
     session.flush()
     lift_suppressions(session, phone_id, reason=reason, now=now)
-    record_contact_action(
-        session, "contact.lift", contact_id, user=user, now=now, phone=phone_id, reason=reason.value
+    audit.record(
+        session, "contact.lift", f"contacts:{contact_id}", user, now, phone=phone_id, reason=reason.value
     )
 
 
@@ -262,28 +262,6 @@ def read_note(note: str) -> str:
     if not note:
         raise BadInput("Hãy ghi rõ căn cứ, ví dụ “bà báo qua điện thoại ngày 5/9”.")
     return note
-
-
-def record_contact_action(
-    session: Session,
-    action: str,
-    contact_id: int,
-    *,
-    user: User,
-    now: datetime,
-    changes: Mapping[str, tuple[Any, Any]] | None = None,
-    **details: Any,
-) -> None:
-    """Record an action on a contact in the audit log, with values before and after if any."""
-    audit.record_change(
-        session,
-        actor_id=user.id,
-        action=action,
-        subject=f"contacts:{contact_id}",
-        now=now,
-        changes=changes or {},
-        details=details,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,12 +125,7 @@ def record_search(session: Session, text: str, *, user: User, now: datetime) -> 
     contact_ids = [*map(str, session.scalars(owners))]
     for contact_id in contact_ids or ["all"]:
         audit.record(
-            session,
-            actor_id=user.id,
-            action="contact.search_number",
-            subject=f"contacts:{contact_id}",
-            now=now,
-            found=len(contact_ids),
+            session, "contact.search_number", f"contacts:{contact_id}", user, now, found=len(contact_ids)
         )
 
 

@@ -192,13 +192,7 @@ def create_list(
         set_basis(contact_list, basis=basis, since=now.date().isoformat(), note=basis_note, today=now.date())
     session.add(contact_list)
     session.flush()
-    audit.record(
-        session,
-        actor_id=user.id,
-        action="list.create",
-        subject=f"contact_lists:{contact_list.id}",
-        now=now,
-    )
+    audit.record(session, "list.create", contact_list, user, now)
     return contact_list
 
 
@@ -222,14 +216,7 @@ def record_basis(
     if contact_list is None:
         raise NotFound("Không có danh sách này, hoặc nằm ngoài phạm vi của bạn.")
     set_basis(contact_list, basis=basis, since=since, note=note, today=now.date())
-    audit.record(
-        session,
-        actor_id=user.id,
-        action="list.basis",
-        subject=f"contact_lists:{list_id}",
-        now=now,
-        basis=basis,
-    )
+    audit.record(session, "list.basis", f"contact_lists:{list_id}", user, now, basis=basis)
     return contact_list
 
 

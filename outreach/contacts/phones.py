@@ -13,8 +13,9 @@ from datetime import datetime
 from sqlalchemy import BigInteger, String, delete, exists, literal, select, text, update
 from sqlalchemy.orm import Session
 
+from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.contacts.contact import find_contact, find_phone, read_note, record_contact_action
+from outreach.contacts.contact import find_contact, find_phone, read_note
 from outreach.contacts.suppressions import (
     carry_opt_outs,
     has_suppression,
@@ -61,13 +62,13 @@ def add_number(
     carry_over_opt_outs(session, {contact_id: [phone_id]}, source="officer", secret_key=secret_key, now=now)
     _mark_restored(session, contact_id, phone_id, now=now)
     person.updated_at = now
-    record_contact_action(
+    audit.record_change(
         session,
         "contact.add_number",
-        contact_id,
-        user=user,
-        now=now,
-        changes={"number": (None, e164)},
+        f"contacts:{contact_id}",
+        user,
+        now,
+        {"number": (None, e164)},
         phone=phone_id,
     )
 
@@ -116,8 +117,8 @@ def remove_number(
     )
     session.get_one(Contact, contact_id).updated_at = now
     changes = {"number": (phone.e164, None)}
-    record_contact_action(
-        session, "contact.remove_number", contact_id, user=user, now=now, changes=changes, phone=phone_id
+    audit.record_change(
+        session, "contact.remove_number", f"contacts:{contact_id}", user, now, changes, phone=phone_id
     )
 
 

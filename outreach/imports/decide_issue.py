@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.contacts.contact import record_contact_action
 from outreach.contacts.phones import carry_over_opt_outs, find_or_create_phones, remember_languages
 from outreach.imports.issues import (
     IS_WAITING,
@@ -96,13 +95,13 @@ def decide_issue(
         decided.decision, decided.decided_by, decided.decided_at = decision.value, user.id, now
     audit.record(
         session,
-        actor_id=user.id,
-        action="import.decide",
-        subject=f"list_imports:{issue.import_id}",
-        now=now,
+        "import.decide",
+        f"list_imports:{issue.import_id}",
+        user,
+        now,
         row=issue.row,
         decision=decision.value,
-        **({"rows": len(issues)} if and_alike else {}),
+        **{"rows": len(issues)} if and_alike else {},
     )
     return len(issues)
 
@@ -230,13 +229,13 @@ def record_name(
 ) -> None:
     """Record in the audit log, under the contact, that a decision or its retraction changed the name."""
     if person.name != before:
-        record_contact_action(
+        audit.record_change(
             session,
             "contact.correct",
-            person.id,
-            user=user,
-            now=now,
-            changes={"name": (before, person.name)},
+            person,
+            user,
+            now,
+            {"name": (before, person.name)},
             fields=["name"],
             row=issue.row,
         )

@@ -282,9 +282,7 @@ def receive_file(
     except BaseException:
         forget(register, folder)
         raise
-    audit.record(
-        session, actor_id=user.id, action="register.receive", subject=f"registers:{register.id}", now=now
-    )
+    audit.record(session, "register.receive", register, user, now)
     return register
 
 
@@ -369,10 +367,10 @@ def end(session: Session, register: DoNotCallFile, counts: RegisterCounts, *, no
     )
     audit.record(
         session,
-        actor_id=register.handed_in_by,
-        action="register.replace",
-        subject=f"registers:{register.id}",
-        now=now,
+        "register.replace",
+        register,
+        register.handed_in_by,
+        now,
         **{name: count for name, count in values.items() if name != "skipped"},
     )
 

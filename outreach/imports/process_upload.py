@@ -205,12 +205,7 @@ def _store(context: UploadContext, upload: Upload, path: Path) -> None:
         counts = session.get_one(ListImport, claimed.import_id).counts
         end_upload(claimed, UploadState.DONE, now=now)
         audit.record(
-            session,
-            actor_id=claimed.uploaded_by,
-            action="contacts.import",
-            subject=f"contact_lists:{claimed.list_id}",
-            now=now,
-            **counts,
+            session, "contacts.import", f"contact_lists:{claimed.list_id}", claimed.uploaded_by, now, **counts
         )
     forget_file(upload, context.folder)
 

@@ -133,10 +133,10 @@ def receive_rows(
         raise
     audit.record(
         session,
-        actor_id=None,
-        action="api.contacts",
-        subject=f"contact_lists:{contact_list.id}",
-        now=now,
+        "api.contacts",
+        contact_list,
+        None,
+        now,
         token=bearer.token_id,
         upload=upload.id,
         rows=len(rows),

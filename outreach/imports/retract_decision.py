@@ -79,14 +79,7 @@ def retract_decision(session: Session, issue_id: int, *, secret_key: str, user: 
             _undo_decision(session, list_import, issue, issue.undo, secret_key=secret_key, user=user, now=now)
         issue.decision = issue.decided_by = issue.decided_at = issue.undo = None
     list_import.counts = counts
-    audit.record(
-        session,
-        actor_id=user.id,
-        action="import.retract",
-        subject=f"list_imports:{first.import_id}",
-        now=now,
-        rows=len(issues),
-    )
+    audit.record(session, "import.retract", f"list_imports:{first.import_id}", user, now, rows=len(issues))
     return len(issues)
 
 

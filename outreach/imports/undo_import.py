@@ -223,10 +223,4 @@ def finish_undo(session: Session, list_import: ListImport, *, now: datetime) -> 
     upload = session.scalar(select(Upload).where(Upload.import_id == list_import.id))
     if upload is not None:
         end_upload(upload, UploadState.CANCELLED, now=now)
-    audit.record(
-        session,
-        actor_id=None,
-        action="contacts.undo",
-        subject=f"contact_lists:{list_import.list_id}",
-        now=now,
-    )
+    audit.record(session, "contacts.undo", f"contact_lists:{list_import.list_id}", None, now)

@@ -321,15 +321,7 @@ def _write(content: IO[bytes], path: Path) -> tuple[int, str]:
 def _record(
     session: Session, upload: Upload, action: str, *, user: User, now: datetime, **details: int
 ) -> None:
-    audit.record(
-        session,
-        actor_id=user.id,
-        action=action,
-        subject=f"contact_lists:{upload.list_id}",
-        now=now,
-        upload=upload.id,
-        **details,
-    )
+    audit.record(session, action, f"contact_lists:{upload.list_id}", user, now, upload=upload.id, **details)
 
 
 def read_mappings(session: Session, list_id: int) -> dict[str, dict[str, str]]:

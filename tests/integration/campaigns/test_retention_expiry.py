@@ -140,13 +140,7 @@ def test_who_asked_for_what_of_their_data_goes_and_what_was_corrected(world: Wor
             )
         for subject in (f"contacts:{person}", f"users:{user.id}"):
             audit.record_change(
-                session,
-                actor_id=user.id,
-                action="contact.correct",
-                subject=subject,
-                now=world.now,
-                changes={"name": ("A Thun", "A Thuần")},
-                details={},
+                session, "contact.correct", subject, user, world.now, {"name": ("A Thun", "A Thuần")}
             )
     now = world.now + timedelta(days=DAYS, minutes=1)
     assert foreseen(world, now - timedelta(days=1)) == ExpiryResult()

@@ -31,27 +31,12 @@ def db(database_url: str) -> Iterator[Database]:
 def note(db: Database, times: int = 1, *, actor_id: int | None = 7) -> None:
     for number in range(times):
         with db.write() as session:
-            audit.record(
-                session,
-                actor_id=actor_id,
-                action="login",
-                subject=f"users:{number}",
-                now=NOW,
-                rows=number,
-            )
+            audit.record(session, "login", f"users:{number}", actor_id, NOW, rows=number)
 
 
 def correct(db: Database, subject: str) -> None:
     with db.write() as session:
-        audit.record_change(
-            session,
-            actor_id=7,
-            action="contact.correct",
-            subject=subject,
-            now=NOW,
-            changes={"name": ("Y Blốc", "Y Blôk")},
-            details={},
-        )
+        audit.record_change(session, "contact.correct", subject, 7, NOW, {"name": ("Y Blốc", "Y Blôk")})
 
 
 def find(db: Database, *anchors: Anchor) -> ChainBreak | None:
@@ -157,7 +142,7 @@ def test_a_long_transaction_that_has_noted_something_holds_nobody_up(db: Databas
 
     def work_long() -> None:
         with db.write() as session:
-            audit.record(session, actor_id=None, action="register.replace", subject="registers:1", now=NOW)
+            audit.record(session, "register.replace", "registers:1", None, NOW)
             session.flush()
             noted.set()
             assert over.wait(60)
@@ -181,13 +166,13 @@ def test_a_long_transaction_that_has_noted_something_holds_nobody_up(db: Databas
 def test_what_was_not_done_is_not_on_record(db: Database) -> None:
     def fail() -> None:
         with db.write() as session:
-            audit.record(session, actor_id=7, action="login", subject="users:7", now=NOW)
+            audit.record(session, "login", "users:7", 7, NOW)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
     with db.write() as session:
-        audit.record(session, actor_id=7, action="login", subject="users:7", now=NOW)
+        audit.record(session, "login", "users:7", 7, NOW)
         session.rollback()
     note(db)
     with db.read() as session:
