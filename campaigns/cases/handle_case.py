@@ -296,9 +296,8 @@ def _phone_of(session: Session, sender: str, *, keys: AnswerContext, now: dateti
     if not is_mobile_number(sender):
         return None
     phone_id = find_or_create_phones(session, [sender], secret_key=keys.secret_key, now=now)[sender]
-    lock_phone(
-        session, phone_id
-    )  # safe after the case: no holder of this phone's lock looks for a case without phone
+    # Safe after the case: no holder of this phone's lock looks for a case without phone.
+    lock_phone(session, phone_id)
     return phone_id
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, SmallInteger, String, UniqueConstraint, text
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, SmallInteger, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.models.replies import SmartphoneChange
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.visits import VisitOutcome, VisitReason
-from outreach.core.db import Base, BigId, UtcDateTime, enum_type
+from outreach.core.db import Base, BigId, UtcDateTime, enum_type, partial_index
 
 
 class VisitSheet(Base):
@@ -27,9 +27,8 @@ class VisitSheet(Base):
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"), index=True)
     list_id: Mapped[int | None] = mapped_column(ForeignKey("contact_lists.id"))
     area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))
-    village: Mapped[str] = mapped_column(
-        String(120)
-    )  # as most people on the sheet have it; empty: the whole place
+    # As most people on the sheet have it; empty: the whole place.
+    village: Mapped[str] = mapped_column(String(120))
     officer: Mapped[str] = mapped_column(String(120))  # who goes
     made_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -62,9 +61,8 @@ class VisitResult(SmartphoneChange, Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     line_id: Mapped[int] = mapped_column(ForeignKey("round_lines.id"))
-    outcome: Mapped[VisitOutcome | None] = mapped_column(
-        enum_type(VisitOutcome, name="outcome")
-    )  # None: withdraws the result entered before
+    # None: withdraws the result entered before.
+    outcome: Mapped[VisitOutcome | None] = mapped_column(enum_type(VisitOutcome, name="outcome"))
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
     entry: Mapped[int] = mapped_column(SmallInteger)  # from 1, for each sheet
     entered_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
@@ -83,13 +81,7 @@ class Activity(Base):
     __tablename__ = "activities"
     __table_args__ = (
         Index("ix_activities_entry", "entry_id", "id"),
-        Index(
-            "ix_activities_standing",
-            "last",
-            "id",
-            postgresql_where=text("replaced_at IS NULL"),
-            sqlite_where=text("replaced_at IS NULL"),
-        ),
+        partial_index("ix_activities_standing", "last", "id", where="replaced_at IS NULL"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

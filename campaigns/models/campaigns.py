@@ -11,19 +11,17 @@ from sqlalchemy import (
     Boolean,
     Float,
     ForeignKey,
-    Index,
     Integer,
     String,
     Text,
     UniqueConstraint,
-    text,
     true,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignState, Exclusion
-from outreach.core.db import Base, BigId, UtcDateTime, enum_type
+from outreach.core.db import Base, BigId, UtcDateTime, enum_type, partial_index
 
 
 class Step(Base):
@@ -41,13 +39,11 @@ class Step(Base):
     after_days: Mapped[int] = mapped_column(Integer, default=0)
     at: Mapped[str | None] = mapped_column(String(5))
     text: Mapped[str] = mapped_column(Text)
-    text_b: Mapped[str | None] = mapped_column(
-        Text
-    )  # for an A/B comparison with `text`: half of the people get it
+    # For an A/B comparison with `text`: half of the people get it.
+    text_b: Mapped[str | None] = mapped_column(Text)
     texts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")  # by language
-    hold_out: Mapped[float] = mapped_column(
-        Float, default=0.0, server_default="0"
-    )  # share of the audience that gets no message
+    # Share of the audience that gets no message.
+    hold_out: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
     opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # Average segments of a message when the audience was frozen: what the budget reserves for each.
     segments_each: Mapped[float | None] = mapped_column(Float)
@@ -66,9 +62,8 @@ class Campaign(Base):
     pause_reason: Mapped[str] = mapped_column(String(200), default="")
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"), index=True)
     sender: Mapped[str] = mapped_column(String(20))
-    kind: Mapped[str] = mapped_column(
-        String(40), server_default="bluezone"
-    )  # whose texts `content` started from
+    # Whose texts `content` started from.
+    kind: Mapped[str] = mapped_column(String(40), server_default="bluezone")
     content: Mapped[dict[str, Any]] = mapped_column(JSON)
     unaccented: Mapped[bool] = mapped_column(Boolean, default=False)
     areas: Mapped[list[str]] = mapped_column(JSON, default=list)  # codes; empty means everywhere
@@ -79,9 +74,8 @@ class Campaign(Base):
     window_to: Mapped[str | None] = mapped_column(String(5))
     cap_per_day: Mapped[int | None] = mapped_column(Integer)  # messages a number in 24 hours
     budget_vnd: Mapped[int | None] = mapped_column(Integer)
-    price_vnd: Mapped[int | None] = mapped_column(
-        Integer
-    )  # of a segment, as it was when the audience was frozen
+    # Of a segment, as it was when the audience was frozen.
+    price_vnd: Mapped[int | None] = mapped_column(Integer)
     # Segments claimed and not returned. Compared with the budget, under the campaign's lock.
     segments_taken: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     # What the gateway has billed: how many of `segments_taken`, and for how much. Grows with the attempts' prices.
@@ -97,15 +91,13 @@ class Campaign(Base):
     launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     resumed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # most recently
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    corrected_at: Mapped[datetime | None] = mapped_column(
-        UtcDateTime
-    )  # last correction of its texts after the launch
+    # Last correction of its texts after the launch.
+    corrected_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cleared_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # personal data removed
     # Seed of the buckets by which people are held out of a step and texts assigned; see campaigns.rules.experiments.
     seed: Mapped[int | None] = mapped_column(Integer)
-    recipients: Mapped[int | None] = mapped_column(
-        Integer
-    )  # number in the frozen audience; never changes again
+    # Number in the frozen audience; never changes again.
+    recipients: Mapped[int | None] = mapped_column(Integer)
 
     steps: Mapped[list[Step]] = relationship(order_by="Step.number", back_populates="campaign")
 
@@ -144,29 +136,14 @@ class Recipient(Base):
 
     __tablename__ = "recipients"
     __table_args__ = (
-        Index(
-            "uq_recipients_phone",
-            "campaign_id",
-            "phone_id",
-            unique=True,
-            postgresql_where=text("exclusion IS NULL"),
-            sqlite_where=text("exclusion IS NULL"),
+        partial_index(
+            "uq_recipients_phone", "campaign_id", "phone_id", where="exclusion IS NULL", unique=True
         ),
         UniqueConstraint("campaign_id", "contact_id"),
-        Index(
-            "ix_recipients_answered",
-            "campaign_id",
-            "answer",
-            "contact_id",
-            postgresql_where=text("answer IS NOT NULL"),
-            sqlite_where=text("answer IS NOT NULL"),
+        partial_index(
+            "ix_recipients_answered", "campaign_id", "answer", "contact_id", where="answer IS NOT NULL"
         ),
-        Index(
-            "ix_recipients_clicked",
-            "campaign_id",
-            postgresql_where=text("clicked_at IS NOT NULL"),
-            sqlite_where=text("clicked_at IS NOT NULL"),
-        ),
+        partial_index("ix_recipients_clicked", "campaign_id", where="clicked_at IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -208,9 +185,8 @@ class CampaignVersion(Base):
     data: Mapped[dict[str, Any]] = mapped_column(JSON)  # as in a campaign's file
     submitted_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     submitted_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    mailed_at: Mapped[datetime | None] = mapped_column(
-        UtcDateTime
-    )  # when the request for approval was mailed
+    # When the request for approval was mailed.
+    mailed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class CampaignDecision(Base):

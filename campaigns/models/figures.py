@@ -41,9 +41,8 @@ class GoalEntry(AboutSubject, Base):
     share: Mapped[float | None] = mapped_column(Float)
     deadline: Mapped[str | None] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam
     basis: Mapped[str] = mapped_column(String(200), default="", server_default="")
-    entered_by: Mapped[int | None] = mapped_column(
-        ForeignKey("users.id")
-    )  # None: from before users could enter goals
+    # None: from before users could enter goals.
+    entered_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     entered_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

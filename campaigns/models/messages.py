@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Integer, SmallInteger, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, Integer, SmallInteger, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.rules.states import AttemptState, MessageKind, MessageState, SkipReason
-from outreach.core.db import Base, BigId, UtcDateTime, enum_type, soft_foreign_key
+from outreach.core.db import Base, BigId, UtcDateTime, enum_type, partial_index, soft_foreign_key
 
 
 class Message(Base):
@@ -55,9 +55,8 @@ class Outbox(Base):
     not_before: Mapped[datetime] = mapped_column(UtcDateTime)
     n: Mapped[int] = mapped_column(SmallInteger, default=1)  # number of the next attempt
     throttled: Mapped[int] = mapped_column(SmallInteger, default=0)  # times returned unprocessed
-    refused: Mapped[int] = mapped_column(
-        SmallInteger, default=0, server_default="0"
-    )  # of these, because the account or sender was refused
+    # Of these, because the account or sender was refused.
+    refused: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
 
 
 class Attempt(Base):
@@ -67,20 +66,9 @@ class Attempt(Base):
     __table_args__ = (
         UniqueConstraint("message_id", "n"),
         # The sweep and the reconciler look for a small part of the table.
-        Index(
-            "ix_attempts_open",
-            "state",
-            "due_at",
-            postgresql_where=text("state IN ('sending', 'unknown')"),
-            sqlite_where=text("state IN ('sending', 'unknown')"),
-        ),
+        partial_index("ix_attempts_open", "state", "due_at", where="state IN ('sending', 'unknown')"),
         Index("ix_attempts_cap", "phone_id", "claimed_at"),
-        Index(
-            "ix_attempts_silent",
-            "claimed_at",
-            postgresql_where=text("state IN ('accepted', 'sent')"),
-            sqlite_where=text("state IN ('accepted', 'sent')"),
-        ),
+        partial_index("ix_attempts_silent", "claimed_at", where="state IN ('accepted', 'sent')"),
         # The id of a returned attempt is never used again: a late callback must not reach another attempt.
         {"sqlite_autoincrement": True},
     )
@@ -128,14 +116,7 @@ class StatusEvent(Base):
     """A status callback as it came. Kept raw, applied later in bulk."""
 
     __tablename__ = "status_events"
-    __table_args__ = (
-        Index(
-            "ix_status_events_waiting",
-            "id",
-            postgresql_where=text("applied_at IS NULL"),
-            sqlite_where=text("applied_at IS NULL"),
-        ),
-    )
+    __table_args__ = (partial_index("ix_status_events_waiting", "id", where="applied_at IS NULL"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     # No foreign key: a callback may name an attempt that does not exist, or not yet.

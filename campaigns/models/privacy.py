@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outreach.core.db import Base, BigId, UtcDateTime, enum_type
+from outreach.core.db import Base, BigId, UtcDateTime, enum_type, partial_index
 
 
 class RequestKind(StrEnum):
@@ -28,14 +28,7 @@ class PersonRequest(Base):
     """
 
     __tablename__ = "person_requests"
-    __table_args__ = (
-        Index(
-            "ix_person_requests_open",
-            "due_at",
-            postgresql_where=text("done_at IS NULL"),
-            sqlite_where=text("done_at IS NULL"),
-        ),
-    )
+    __table_args__ = (partial_index("ix_person_requests_open", "due_at", where="done_at IS NULL"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     kind: Mapped[RequestKind] = mapped_column(enum_type(RequestKind))

@@ -8,12 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, String, Text, false, text
+from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.replies.labels import Label
-from outreach.core.db import Base, BigId, UtcDateTime, enum_type
+from outreach.core.db import Base, BigId, UtcDateTime, enum_type, partial_index
 
 
 class AnswerSource(StrEnum):
@@ -140,21 +140,11 @@ class InstallReport(Base):
 
     __tablename__ = "install_reports"
     __table_args__ = (
-        Index(
-            "uq_install_reports_phone",
-            "campaign_id",
-            "phone_id",
-            unique=True,
-            postgresql_where=text("withdrawn_at IS NULL"),
-            sqlite_where=text("withdrawn_at IS NULL"),
+        partial_index(
+            "uq_install_reports_phone", "campaign_id", "phone_id", where="withdrawn_at IS NULL", unique=True
         ),
         # Few reports are withdrawn; the others are not in this index.
-        Index(
-            "ix_install_reports_withdrawn",
-            "withdrawn_at",
-            postgresql_where=text("withdrawn_at IS NOT NULL"),
-            sqlite_where=text("withdrawn_at IS NOT NULL"),
-        ),
+        partial_index("ix_install_reports_withdrawn", "withdrawn_at", where="withdrawn_at IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -178,12 +168,7 @@ class AnswerTotal(Base):
     __table_args__ = (
         Index(None, "campaign_id"),
         # Each change of an answer writes a row below 0; folded totals have none.
-        Index(
-            "ix_counters_unfolded",
-            "campaign_id",
-            postgresql_where=text("people < 0"),
-            sqlite_where=text("people < 0"),
-        ),
+        partial_index("ix_counters_unfolded", "campaign_id", where="people < 0"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -205,20 +190,10 @@ class Case(Base):
 
     __tablename__ = "cases"
     __table_args__ = (
-        Index(
-            "ix_cases_open",
-            "opened_at",
-            "id",
-            postgresql_where=text("done_at IS NULL"),
-            sqlite_where=text("done_at IS NULL"),
-        ),
+        partial_index("ix_cases_open", "opened_at", "id", where="done_at IS NULL"),
         # A resident who asks twice, by page and by SMS, gets one case.
-        Index(
-            "uq_cases_help",
-            "recipient_id",
-            unique=True,
-            postgresql_where=text("kind = 'help' AND done_at IS NULL"),
-            sqlite_where=text("kind = 'help' AND done_at IS NULL"),
+        partial_index(
+            "uq_cases_help", "recipient_id", where="kind = 'help' AND done_at IS NULL", unique=True
         ),
     )
 
@@ -238,9 +213,8 @@ class Case(Base):
     done_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     outcome: Mapped[CaseOutcome | None] = mapped_column(enum_type(CaseOutcome, name="outcome"))
     note: Mapped[str] = mapped_column(Text, default="", server_default="")
-    result_id: Mapped[int | None] = mapped_column(
-        ForeignKey("answers.id")
-    )  # the resident's answer after that
+    # The resident's answer after that.
+    result_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
     message_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"))  # the officer's SMS
 
 

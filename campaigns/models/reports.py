@@ -40,9 +40,8 @@ class ReportDay(Base):
     day: Mapped[str] = mapped_column(String(10), primary_key=True)  # YYYY-MM-DD, in Vietnam
     chased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     alarmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # alarm that figures are missing
-    undelivered_at: Mapped[datetime | None] = mapped_column(
-        UtcDateTime
-    )  # alarm that the report is not issued
+    # Alarm that the report is not issued.
+    undelivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # last failure of freezing or issuing
     by_hand_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # delivered some other way
     by_hand_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))

@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outreach.core.db import Base, BigId, UtcDateTime, enum_type
+from outreach.core.db import Base, BigId, UtcDateTime, enum_type, partial_index
 
 
 class Subscription(Base):
@@ -48,13 +48,7 @@ class Delivery(Base):
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
         UniqueConstraint("subscription_id", "key"),
-        Index(
-            "ix_webhook_deliveries_waiting",
-            "subscription_id",
-            "id",
-            postgresql_where=text("state = 'waiting'"),
-            sqlite_where=text("state = 'waiting'"),
-        ),
+        partial_index("ix_webhook_deliveries_waiting", "subscription_id", "id", where="state = 'waiting'"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

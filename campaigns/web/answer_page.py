@@ -278,9 +278,8 @@ class AnswerPageApp:
         self, db: Database, service: AnswerPageService, *, others: Application, is_https: bool
     ) -> None:
         self._service, self._others = service, others
-        self._lookups = _LookupQueue(
-            RecipientLookup(db)
-        )  # its own: the other application's lookups run in threads
+        # Its own: the other application's lookups run in threads.
+        self._lookups = _LookupQueue(RecipientLookup(db))
         headers = {**HEADERS, "Content-Type": "text/html; charset=utf-8"}
         if is_https:
             headers["Strict-Transport-Security"] = "max-age=31536000"

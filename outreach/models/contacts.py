@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false, text
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outreach.core.db import Base, BigId, Key, UtcDateTime, enum_type
+from outreach.core.db import Base, BigId, Key, UtcDateTime, enum_type, partial_index
 from outreach.rules.identity import given_key
 
 
@@ -125,9 +125,8 @@ class ImportChange(Base):
     contact_id: Mapped[int] = mapped_column(
         ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True
     )
-    fields: Mapped[dict[str, list[Any]]] = mapped_column(
-        JSON, default=dict
-    )  # name: [value before, value of the import]
+    # Name: [value before, value of the import].
+    fields: Mapped[dict[str, list[Any]]] = mapped_column(JSON, default=dict)
     phones: Mapped[list[int]] = mapped_column(JSON, default=list)
 
 
@@ -237,21 +236,11 @@ class Suppression(Base):
 
     __tablename__ = "suppressions"
     __table_args__ = (
-        Index(
-            "uq_suppressions_active",
-            "number_hash",
-            "reason",
-            unique=True,
-            postgresql_where=text("lifted_at IS NULL"),
-            sqlite_where=text("lifted_at IS NULL"),
+        partial_index(
+            "uq_suppressions_active", "number_hash", "reason", where="lifted_at IS NULL", unique=True
         ),
         # Most numbers of the national register are unknown here; a new number of a list is looked up among them.
-        Index(
-            "ix_suppressions_unknown",
-            "number_hash",
-            postgresql_where=text("phone_id IS NULL"),
-            sqlite_where=text("phone_id IS NULL"),
-        ),
+        partial_index("ix_suppressions_unknown", "number_hash", where="phone_id IS NULL"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
