@@ -9,7 +9,7 @@ from flask import Response, jsonify, request, url_for
 from sqlalchemy import select
 from werkzeug.exceptions import BadRequest
 
-from admin.api.routing import ID, NEXT, PARAMETERS, Api, bearer, read_page, ref
+from admin.api.routing import ID, NEXT, PARAMETERS, Api, bearer, read_page, ref, strict
 from campaigns.analytics.campaign_status import read_status
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Campaign
@@ -33,16 +33,6 @@ def counts_of(kind: type[Label] | type[Exclusion] | type[MessageState]) -> dict[
         "type": "object",
         "additionalProperties": False,
         "properties": {each.value: COUNT for each in kind},
-    }
-
-
-def strict(properties: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of an object with exactly these properties."""
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": list(properties),
-        "properties": properties,
     }
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from admin.api.problems import Malformed
-from admin.api.routing import ID, NEXT, PARAMETERS, USUAL, Api, bearer, read_page, ref
+from admin.api.routing import ID, NEXT, PARAMETERS, USUAL, Api, bearer, read_page, ref, strict
 from campaigns.enqueue_jobs import enqueue_import
 from outreach.contacts.lists import LONGEST_NAME
 from outreach.imports.issues import REASONS, IssueStatus
@@ -60,11 +60,8 @@ _ROW: dict[str, Any] = {
 }
 BODY_SCHEMAS: dict[str, dict[str, Any]] = {
     "Row": _ROW,
-    "Rows": {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["organisation", "list", "rows"],
-        "properties": {
+    "Rows": strict(
+        {
             "organisation": {
                 "type": "string",
                 "minLength": 1,
@@ -79,25 +76,17 @@ BODY_SCHEMAS: dict[str, dict[str, Any]] = {
                 "description": "Name of the list; made where there is none",
             },
             "rows": {"type": "array", "minItems": 1, "maxItems": MOST_ROWS, "items": ref("Row")},
-        },
-    },
+        }
+    ),
 }
-
-
 SCHEMAS: dict[str, dict[str, Any]] = {
     **BODY_SCHEMAS,
     "Counts": {
-        "type": "object",
+        **strict({each: {"type": "integer", "minimum": 0} for each in ImportCounts.__dataclass_fields__}),
         "description": "What came of the rows; the last six add up to `rows`",
-        "additionalProperties": False,
-        "required": list(ImportCounts.__dataclass_fields__),
-        "properties": {each: {"type": "integer", "minimum": 0} for each in ImportCounts.__dataclass_fields__},
     },
-    "SetAside": {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["row", "status", "reason", "detail"],
-        "properties": {
+    "SetAside": strict(
+        {
             "row": {"type": "integer", "minimum": 1, "description": "Place among the rows sent, from 1"},
             "status": {
                 "enum": [each.value for each in IssueStatus],
@@ -105,21 +94,13 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             },
             "reason": {"type": "string"},
             "detail": {"type": "string", "description": "the reason in Vietnamese"},
-        },
-    },
-    "Import": {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["id", "state", "list", "rows", "done", "counts", "set_aside", "error", "address"],
-        "properties": {
+        }
+    ),
+    "Import": strict(
+        {
             "id": ID,
             "state": {"enum": [each.value for each in UploadState]},
-            "list": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["id", "name"],
-                "properties": {"id": ID, "name": {"type": "string"}},
-            },
+            "list": strict({"id": ID, "name": {"type": "string"}}),
             "rows": {"type": "integer", "minimum": 1},
             "done": {"type": "integer", "minimum": 0, "description": "rows stored so far"},
             "counts": {
@@ -129,14 +110,9 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "set_aside": ref("SetAsidePage"),
             "error": {"type": "string", "description": "why it failed, in Vietnamese; else empty"},
             "address": {"type": "string", "description": "Where to ask for this again"},
-        },
-    },
-    "SetAsidePage": {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["rows", "next"],
-        "properties": {"rows": {"type": "array", "items": ref("SetAside")}, "next": NEXT},
-    },
+        }
+    ),
+    "SetAsidePage": strict({"rows": {"type": "array", "items": ref("SetAside")}, "next": NEXT}),
 }
 _KEY: dict[str, Any] = {
     "name": "Idempotency-Key",

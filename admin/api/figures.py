@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from admin.api.campaigns import COUNT, MOMENT, SHARE, moment, strict
-from admin.api.routing import ID, Api, bearer, ref
+from admin.api.campaigns import COUNT, MOMENT, SHARE, moment
+from admin.api.routing import ID, Api, bearer, ref, strict
 from campaigns.analytics.progress import ProgressPage, read_progress
 from campaigns.goals.goals import read_goals
 from campaigns.goals.official_figures import latest_official

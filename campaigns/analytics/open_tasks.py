@@ -56,27 +56,14 @@ class ImportTask:
 
 def read_submitted(session: Session, user: User) -> list[CampaignTask]:
     """Return the campaigns that wait for an approver, oldest first."""
-    rows = session.execute(
-        select(Campaign.id, Campaign.name, Campaign.submitted_at, Campaign.created_by)
-        .where(Campaign.state == CampaignState.SUBMITTED, visible_to(session, user, Campaign.organisation_id))
-        .order_by(Campaign.submitted_at)
-        .limit(MAX_ROWS)
-    )
-    return [
-        CampaignTask(row.id, row.name, submitted_at=row.submitted_at, by_user=row.created_by == user.id)
-        for row in rows
-    ]
+    seen = visible_to(session, user, Campaign.organisation_id)
+    return _in_state(session, user, CampaignState.SUBMITTED, seen, by=Campaign.submitted_at)
 
 
 def read_decided(session: Session, user: User) -> list[CampaignTask]:
     """Return the approved campaigns that wait to be launched, oldest first."""
-    rows = session.execute(
-        select(Campaign.id, Campaign.name)
-        .where(Campaign.state == CampaignState.APPROVED, visible_to(session, user, Campaign.organisation_id))
-        .order_by(Campaign.approved_at)
-        .limit(MAX_ROWS)
-    )
-    return [CampaignTask(row.id, row.name) for row in rows]
+    seen = visible_to(session, user, Campaign.organisation_id)
+    return _in_state(session, user, CampaignState.APPROVED, seen, by=Campaign.approved_at)
 
 
 def read_returned(session: Session, user: User) -> list[CampaignTask]:
@@ -86,24 +73,29 @@ def read_returned(session: Session, user: User) -> list[CampaignTask]:
         CampaignDecision.version_id == CampaignVersion.id,
         CampaignDecision.reason != "",
     )
-    rows = session.execute(
-        select(Campaign.id, Campaign.name)
-        .where(Campaign.state == CampaignState.DRAFT, Campaign.created_by == user.id, sent_back)
-        .order_by(Campaign.id.desc())
-        .limit(MAX_ROWS)
-    )
-    return [CampaignTask(row.id, row.name) for row in rows]
+    mine = Campaign.created_by == user.id
+    return _in_state(session, user, CampaignState.DRAFT, mine, sent_back, by=Campaign.id.desc())
 
 
 def read_paused(session: Session, user: User) -> list[CampaignTask]:
     """Return the paused campaigns, newest first."""
+    seen = visible_to(session, user, Campaign.organisation_id)
+    return _in_state(session, user, CampaignState.PAUSED, seen, by=Campaign.id.desc())
+
+
+def _in_state(
+    session: Session, user: User, state: CampaignState, *conditions: ColumnElement[bool], by: Any
+) -> list[CampaignTask]:
     rows = session.execute(
-        select(Campaign.id, Campaign.name, Campaign.pause_reason)
-        .where(Campaign.state == CampaignState.PAUSED, visible_to(session, user, Campaign.organisation_id))
-        .order_by(Campaign.id.desc())
+        select(Campaign.id, Campaign.name, Campaign.pause_reason, Campaign.submitted_at, Campaign.created_by)
+        .where(Campaign.state == state, *conditions)
+        .order_by(by)
         .limit(MAX_ROWS)
     )
-    return [CampaignTask(row.id, row.name, pause_reason=row.pause_reason) for row in rows]
+    return [
+        CampaignTask(row.id, row.name, row.pause_reason, row.submitted_at, by_user=row.created_by == user.id)
+        for row in rows
+    ]
 
 
 def read_unknown(session: Session, user: User, *, now: datetime) -> list[CampaignTask]:
