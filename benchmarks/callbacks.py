@@ -10,8 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import md5
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 from sqlalchemy import text
 from twilio.request_validator import RequestValidator
@@ -19,7 +17,7 @@ from twilio.request_validator import RequestValidator
 from benchmarks.campaign_data import campaign_of
 from benchmarks.ground import Ground
 from benchmarks.load_generator import post, send_all
-from benchmarks.measures import middle, target
+from benchmarks.measures import answers, middle, target, wait_until
 from campaigns.enqueue_jobs import enqueue_apply_callbacks
 from deploy.redis_server import find_port
 from outreach.core.settings import Settings
@@ -63,24 +61,11 @@ def server(settings: Settings, app: str, on: Ground, *, port: int) -> Iterator[P
     processes = Processes(settings, on.folder / "web.log")
     try:
         processes.start_program(*SERVER.format(app=app, port=port).split())
-        ends = time.monotonic() + STARTS_WITHIN_S
-        while not _answers(port):
-            if time.monotonic() > ends:
-                raise TimeoutError(f"{app} does not start: see web.log")
-            time.sleep(0.05)
+        page = f"http://127.0.0.1:{port}/healthz"
+        wait_until(lambda: answers(page), f"{app} does not start: see web.log", seconds=STARTS_WITHIN_S)
         yield processes
     finally:
         processes.stop()
-
-
-def _answers(port: int) -> bool:
-    try:
-        urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).close()
-    except HTTPError:
-        pass  # the empty application has no such page
-    except OSError:
-        return False
-    return True
 
 
 def time_ours(

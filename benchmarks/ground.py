@@ -134,7 +134,6 @@ def add_people(db: Database, count: int) -> None:
                 password=PASSWORD,
                 role=role,
                 organisation_id=front.id,
-                area_code=None,
                 now=now,
             )
         contact_list = ContactList(organisation_id=front.id, name=LIST, created_at=now)

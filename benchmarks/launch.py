@@ -7,7 +7,7 @@ import time
 from sqlalchemy import text
 
 from benchmarks.ground import Ground, add_people, approve_campaign, launch, vacuum
-from benchmarks.measures import target
+from benchmarks.measures import target, wait_until
 from outreach.runtime import Runtime, open_runtime
 from tests.support.processes import Processes
 
@@ -67,23 +67,24 @@ def _copy(runtime: Runtime) -> float:
 
 def _wait_for_worker(runtime: Runtime) -> None:
     """Wait until the worker has run a sweep and so has loaded its modules."""
-    ends = time.monotonic() + STARTS_WITHIN_S
-    while not runtime.redis.scard("rq:workers") or runtime.redis.llen("rq:queue:default"):
-        if time.monotonic() > ends:
-            raise TimeoutError("no worker")
-        time.sleep(0.05)
+    redis = runtime.redis
+    wait_until(
+        lambda: redis.scard("rq:workers") and not redis.llen("rq:queue:default"),
+        "no worker",
+        seconds=STARTS_WITHIN_S,
+    )
     time.sleep(3.0)
 
 
 def _wait_for_outbox(runtime: Runtime, campaign: int) -> float:
-    opened = text("SELECT count(*) FROM steps WHERE campaign_id = :campaign AND opened_at IS NOT NULL")
-    filled = text("SELECT EXISTS (SELECT FROM outbox WHERE stream_id = :campaign)")
-    started = time.monotonic()
-    while True:
+    filled = text(
+        "SELECT EXISTS (SELECT FROM steps WHERE campaign_id = :campaign AND opened_at IS NOT NULL) "
+        "AND EXISTS (SELECT FROM outbox WHERE stream_id = :campaign)"
+    )
+
+    def is_filled() -> bool:
         with runtime.db.read() as session:
-            is_open = session.execute(opened, {"campaign": campaign}).scalar_one()
-            if is_open and session.execute(filled, {"campaign": campaign}).scalar_one():
-                return time.monotonic()
-        if time.monotonic() - started > ENDS_AFTER_S:
-            raise TimeoutError("the step was not opened")
-        time.sleep(0.02)
+            return bool(session.execute(filled, {"campaign": campaign}).scalar_one())
+
+    wait_until(is_filled, "the step was not opened", seconds=ENDS_AFTER_S, look_every_s=0.02)
+    return time.monotonic()

@@ -30,7 +30,7 @@ from benchmarks.__main__ import machine
 from benchmarks.callbacks import server
 from benchmarks.ground import PASSWORD, Ground, add_people, approve_campaign, ground, launch, vacuum
 from benchmarks.load_generator import post, send_all
-from benchmarks.measures import show, target
+from benchmarks.measures import percentile, show, target, wait_until
 from deploy.redis_server import find_port
 from outreach.accounts.users import create_user
 from outreach.core.settings import Settings
@@ -86,7 +86,9 @@ def run(on: Ground, far: gateway.Gateway, *, messages: int, seconds: float, peop
                 for queue in ("send", "inbound", "default"):
                     processes.start("worker", "--queues", queue)
                 processes.start("scheduler")
-                wait_for_workers(runtime, 3)
+                wait_until(
+                    lambda: int(runtime.redis.scard("rq:workers")) >= 3, "no workers", seconds=ENDS_AFTER_S
+                )
                 poster = multiprocessing.get_context("spawn").Process(
                     target=report_all, args=(settings, port)
                 )
@@ -103,28 +105,12 @@ def run(on: Ground, far: gateway.Gateway, *, messages: int, seconds: float, peop
             runtime.close()
 
 
-def wait_for_workers(runtime: Runtime, count: int) -> None:
-    ends = time.monotonic() + ENDS_AFTER_S
-    while int(runtime.redis.scard("rq:workers")) < count:
-        if time.monotonic() > ends:
-            raise TimeoutError("the workers did not start")
-        time.sleep(0.2)
-
-
 def add_officers(runtime: Runtime, count: int) -> list[tuple[str, Role]]:
     """Add users: four of five are staff, the others leaders."""
     users = [(f"nguoi{i}@loa.example", Role.LEADER if i % 5 == 0 else Role.STAFF) for i in range(count)]
     with runtime.db.write() as session:
         for email, role in users:
-            create_user(
-                session,
-                email=email,
-                password=PASSWORD,
-                role=role,
-                organisation_id=None,
-                area_code=None,
-                now=datetime.now(UTC),
-            )
+            create_user(session, email=email, password=PASSWORD, role=role, now=datetime.now(UTC))
     return users
 
 
@@ -235,7 +221,7 @@ def wait_for_reports(runtime: Runtime) -> dict[str, int]:
 def tell(seen: Seen, sent: gateway.Stats, counts: dict[str, int], *, seconds: float) -> int:
     everything = sorted(each for ms in seen.ms.values() for each in ms)
     rows = [
-        [kind, f"{len(ms):,}", f"{_share(ms, 0.5):.0f}", f"{_share(ms, 0.95):.0f}", f"{max(ms):.0f}"]
+        [kind, f"{len(ms):,}", f"{percentile(ms, 50):.0f}", f"{percentile(ms, 95):.0f}", f"{max(ms):.0f}"]
         for kind, ms in sorted(seen.ms.items())
     ]
     print(show(["page, ms", "asked", "median", "p95", "worst"], rows))
@@ -247,13 +233,9 @@ def tell(seen: Seen, sent: gateway.Stats, counts: dict[str, int], *, seconds: fl
     )
     print(f"lost {lost}  twice {twice}  without a report {unreported}")
     print(f"{len(everything):,} pages, errors: {dict(seen.errors) or 'none'}")
-    p95 = _share(everything, 0.95)
+    p95 = percentile(everything, 95)
     print(target("p95 of all pages, ms", p95, at_most=LONGEST_MS, form=".0f"))
     return int(bool(lost or twice or unreported or seen.errors or p95 > LONGEST_MS))
-
-
-def _share(values: list[float], share: float) -> float:
-    return sorted(values)[max(0, -(-int(len(values) * share * 100) // 100) - 1)]
 
 
 if __name__ == "__main__":

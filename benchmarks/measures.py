@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import median
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -42,6 +45,26 @@ def peak_mb(roots: Iterable[int]) -> float:
             continue
         total += sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
     return total / 1024
+
+
+def wait_until(is_so: Callable[[], object], what: str, *, seconds: float, look_every_s: float = 0.05) -> None:
+    """Wait until `is_so`. Raises TimeoutError with `what` after so many seconds."""
+    ends = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > ends:
+            raise TimeoutError(what)
+        time.sleep(look_every_s)
+
+
+def answers(url: str) -> bool:
+    """Return whether a server answers at a URL, be it with an error."""
+    try:
+        urlopen(url, timeout=5).close()
+    except HTTPError:
+        pass
+    except OSError:
+        return False
+    return True
 
 
 def middle(values: Sequence[float]) -> float:

@@ -111,7 +111,6 @@ def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
                 password=PASSWORD,
                 role=role,
                 organisation_id=front.id,
-                area_code=None,
                 now=now,
                 name=name,
             )

@@ -17,7 +17,6 @@ from admin.views.base import AdminPage
 from campaigns.goals.goals import (
     enter_denominator,
     find_subject,
-    may_set_goals,
     read_goals,
     read_history,
     set_goal,
@@ -26,7 +25,7 @@ from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.goals import Denominator, Goal, GoalScope, GoalSubject
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.accounts.permissions import visible_to
+from outreach.accounts.permissions import is_province_staff, visible_to
 from outreach.models.accounts import Organisation, OrganisationKind, User
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, LoaError
@@ -115,7 +114,7 @@ class GoalsView(AdminPage):
                 goal=current.goals.get(chosen.subject) if chosen else None,
                 goals=goals,
                 entered=denominators,
-                may_set=may_set_goals(session, user),
+                may_set=is_province_staff(session, user),
                 typed=form_values or {},
                 wrong=wrong_field,
                 error=error,

@@ -29,9 +29,9 @@ from campaigns.enqueue_jobs import enqueue_sweep
 from campaigns.models.campaigns import Campaign
 from campaigns.privacy.requests import count_urgent
 from campaigns.reports.day_status import Alarm, read_alarm
-from campaigns.reports.settings import may_issue
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.permissions import is_province_staff
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import ContactList
 from outreach.runtime import Runtime
@@ -273,7 +273,7 @@ def _lookup_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
 
 def _report_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     """Return a task if today's report raised an alarm and the user may issue it."""
-    alarm = read_alarm(session, now.astimezone(VIETNAM).date()) if may_issue(session, user) else None
+    alarm = read_alarm(session, now.astimezone(VIETNAM).date()) if is_province_staff(session, user) else None
     if alarm is None:
         return []
     if alarm is Alarm.UNDELIVERED:

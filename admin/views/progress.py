@@ -20,10 +20,11 @@ from campaigns.analytics import open_tasks
 from campaigns.analytics.installs import list_launched
 from campaigns.analytics.progress import LeadGoal, ProgressPage, read_progress
 from campaigns.enqueue_jobs import enqueue_count_reach
-from campaigns.goals.official_figures import COLUMNS, enter_official, may_enter
+from campaigns.goals.official_figures import COLUMNS, enter_official
 from campaigns.planning.kinds import needs_smartphone
 from campaigns.rules.progress import Outlook, RankRow, ShareBasis, find_concerns, furthest_behind
 from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.permissions import is_province_staff
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
@@ -61,7 +62,7 @@ class ProgressView(AdminPage):
             if not chosen:
                 return self.render("progress/empty.html")
             leaders = read_progress(session, chosen, user=user, redis=redis, now=now)
-            may_enter_official = leaders.official is not None and may_enter(session, user)
+            may_enter_official = leaders.official is not None and is_province_staff(session, user)
             submitted = [line.name for line in open_tasks.read_submitted(session, user)]
             paused = [line.name for line in open_tasks.read_paused(session, user)]
         if leaders.reach.is_due:

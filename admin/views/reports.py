@@ -31,13 +31,13 @@ from campaigns.reports.issue_report import (
     send_again,
 )
 from campaigns.reports.links import end_link, make_link
-from campaigns.reports.settings import current_template, may_issue, require_province, save_form
+from campaigns.reports.settings import current_template, require_province, save_form
 from campaigns.reports.take_snapshot import freezes_at, take_snapshot
 from campaigns.rules.reports.compose import compose
 from campaigns.rules.reports.document import ReportDocument
 from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.accounts.permissions import organisations_of
+from outreach.accounts.permissions import is_province_staff, organisations_of
 from outreach.models.accounts import User
 from outreach.rules.errors import LoaError, NotFound
 from outreach.runtime import Runtime
@@ -59,7 +59,7 @@ class ReportView(AdminPage):
                 "reports/report.html",
                 mails=mail_lines(status),
                 history=read_history(session),
-                may_act=may_issue(session, user),
+                may_act=is_province_staff(session, user),
                 kinds=[kind.value for kind in FileKind],
                 **_status_context(status, now),
             )
@@ -206,7 +206,7 @@ class ReportView(AdminPage):
                 fields=FIELDS,
                 hours=HOUR_FIELDS,
                 kinds=sorted(load_kinds()),
-                may_act=may_issue(session, user),
+                may_act=is_province_staff(session, user),
                 error=error,
             )
         return (page, 422) if error else page

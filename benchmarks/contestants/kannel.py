@@ -9,17 +9,15 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from benchmarks.contestants import Run
 from benchmarks.contestants.loop import BODY, number
 from benchmarks.gateway import Gateway
-from benchmarks.measures import cpu_s, peak_mb
+from benchmarks.measures import answers, cpu_s, peak_mb, wait_until
 from deploy.processes import die_with_parent
 from deploy.redis_server import find_port
 
@@ -76,7 +74,11 @@ def run(gateway: Gateway, folder: Path, *, messages: int, in_flight: int) -> Run
                 ("smsbox", f"http://127.0.0.1:{ports['sendsms']}/cgi-bin/sendsms?username=bench"),
             ):
                 started.append(_start(program, settings, words))
-                _wait_until(lambda page=page: _answers(page))
+                wait_until(
+                    lambda page=page: answers(page),
+                    "Kannel does not start: see kannel.log",
+                    seconds=STARTS_WITHIN_S,
+                )
         time.sleep(1.0)  # until its two processes are connected
         pids = [process.pid for process in started]
         before = cpu_s(pids)
@@ -103,24 +105,6 @@ def _start(program: str, settings: Path, words: object) -> subprocess.Popen[byte
         start_new_session=True,
         preexec_fn=die_with_parent(signal.SIGKILL),
     )
-
-
-def _wait_until(is_so: Callable[[], bool]) -> None:
-    ends = time.monotonic() + STARTS_WITHIN_S
-    while not is_so():
-        if time.monotonic() > ends:
-            raise TimeoutError("Kannel does not start: see kannel.log")
-        time.sleep(0.1)
-
-
-def _answers(page: str) -> bool:
-    try:
-        urlopen(page, timeout=5).close()
-    except URLError as error:
-        return getattr(error, "code", None) is not None  # an HTTP error is an answer
-    except OSError:
-        return False
-    return True
 
 
 def _feed(port: int, first: int) -> None:

@@ -44,6 +44,7 @@ from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import ContactList
 from outreach.models.places import Area, AreaLevel
+from outreach.places.areas import path_upwards
 from outreach.rules.errors import NotFound
 
 
@@ -269,7 +270,9 @@ class PlaceTree:
     def district_of(self, code: str | None) -> str | None:
         if code not in self._districts:
             districts = (
-                parent for parent in self._upwards(code) if self.areas[parent].level is AreaLevel.DISTRICT
+                parent
+                for parent in path_upwards(self.areas, code)
+                if self.areas[parent].level is AreaLevel.DISTRICT
             )
             self._districts[code] = next(districts, None)
         return self._districts[code]
@@ -293,7 +296,9 @@ class PlaceTree:
         denominators = {code: entered[self.subject(code)] for code in codes if self.subject(code) in entered}
 
         def goal_of(code: str | None) -> float | None:
-            goal = self.goals.nearest(self.subject(code), self._upwards(code)[1:]) if code else None
+            goal = (
+                self.goals.nearest(self.subject(code), path_upwards(self.areas, code)[1:]) if code else None
+            )
             return goal.share if goal else default_goal
 
         return measure(counts_by_code, name_of=self._name_of, goal_of=goal_of, entered=denominators)
@@ -301,13 +306,6 @@ class PlaceTree:
     def _name_of(self, code: str | None) -> str:
         area = self.areas.get(code or "")
         return area.full_name if area else ""
-
-    def _upwards(self, code: str | None) -> list[str]:
-        path: list[str] = []
-        while code and code in self.areas and code not in path:
-            path.append(code)
-            code = self.areas[code].parent_code
-        return path
 
 
 def organisations_table(

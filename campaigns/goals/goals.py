@@ -32,7 +32,7 @@ from campaigns.rules.goals import (
 )
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
-from outreach.accounts.permissions import organisations_of, require_role
+from outreach.accounts.permissions import is_province_staff, require_role
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotAllowed
@@ -92,16 +92,10 @@ def enter_denominator(
     )
 
 
-def may_set_goals(session: Session, user: User) -> bool:
-    """Return whether the user may set goals and denominators: staff of the province."""
-    roles = (Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR)
-    return user.role in roles and organisations_of(session, user) is None
-
-
 def require_province(session: Session, user: User) -> None:
     """Raise NotAllowed for a user who may not set goals."""
     require_role(user, Role.STAFF, Role.APPROVER)
-    if not may_set_goals(session, user):
+    if not is_province_staff(session, user):
         raise NotAllowed("Chỉ cán bộ của cấp tỉnh được đặt mục tiêu và nhập số người làm mẫu số.")
 
 

@@ -62,12 +62,6 @@ def enter_official(
     return _store(session, [("", (day, area, installed, source))], user=user, now=now)[0] == 1
 
 
-def may_enter(session: Session, user: User) -> bool:
-    """Return whether the user may enter official figures: staff of the province."""
-    roles = (Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR)
-    return user.role in roles and organisations_of(session, user) is None
-
-
 def _store(
     session: Session, lines: Sequence[tuple[str, tuple[str, ...]]], *, user: User, now: datetime
 ) -> tuple[int, int]:

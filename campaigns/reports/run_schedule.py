@@ -28,11 +28,12 @@ from campaigns.reports.issue_report import (
     note_pending_changes,
 )
 from campaigns.reports.report_mail import due_mail, end_of, is_delivered, queue_mail, send_due_mail
-from campaigns.reports.settings import current_template, may_issue
+from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import is_anything_running, read_agencies
 from campaigns.rules.reports.schedule import DayEvents, ReportAction, next_action
 from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.permissions import is_province_staff
 from outreach.core.job_queue import once_every
 from outreach.models.accounts import Role, User
 from outreach.runtime import Runtime
@@ -243,7 +244,7 @@ def report_officers(session: Session) -> list[str]:
     users = [
         user
         for user in session.scalars(select(User).where(User.is_active).order_by(User.id))
-        if may_issue(session, user)
+        if is_province_staff(session, user)
     ]
     own = [user.email for user in users if user.role is not Role.ADMINISTRATOR]
     return own or [user.email for user in users]

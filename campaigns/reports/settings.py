@@ -15,7 +15,7 @@ from campaigns.models.reports import ReportForm
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.reports.template import ReportTemplate, parse_template
 from outreach.accounts import audit
-from outreach.accounts.permissions import organisations_of, require_role
+from outreach.accounts.permissions import is_province_staff, require_role
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, NotAllowed
 
@@ -45,14 +45,8 @@ def save_form(session: Session, data: dict[str, Any], *, user: User, now: dateti
     return form
 
 
-def may_issue(session: Session, user: User) -> bool:
-    """Return whether the user may manage the report: staff of the province."""
-    roles = (Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR)
-    return user.role in roles and organisations_of(session, user) is None
-
-
 def require_province(session: Session, user: User) -> None:
     """Raise NotAllowed for a user who may not manage the report."""
     require_role(user, Role.STAFF, Role.APPROVER)
-    if not may_issue(session, user):
+    if not is_province_staff(session, user):
         raise NotAllowed("Báo cáo ngày của toàn tỉnh do cán bộ cấp tỉnh lập và gửi.")

@@ -43,6 +43,7 @@ from campaigns.rules.states import AttemptState, CampaignState
 from outreach.models.accounts import Organisation, OrganisationKind
 from outreach.models.contacts import ContactList
 from outreach.models.places import Area, AreaLevel
+from outreach.places.areas import path_upwards
 
 # Default goal: everybody with a smartphone (the letter of the People's Committee, 1).
 STAFF_GOAL = 1.0
@@ -82,7 +83,7 @@ def take_snapshot(session: Session, form: ReportTemplate, *, day: date, known_un
         staff=Target(staff_share(goals, kind=form.kind, default=STAFF_GOAL), None),
         whole=PlaceFigures(
             code,
-            _full_name(top) if top else form.place,
+            top.full_name if top else form.place,
             total,
             whole_official(districts, official.get(code)),
             owners.get(code),
@@ -120,7 +121,7 @@ class _Places:
         self.areas, self.official, self.owners = areas, official, owners
         self.self_reports: dict[str, list[SelfReported]] = {}
         for (code, _organisation), reported in self_reports.items():
-            for place in self._upwards(code):
+            for place in path_upwards(self.areas, code):
                 self.self_reports.setdefault(place, []).append(reported)
 
     def of(self, level: AreaLevel) -> tuple[PlaceFigures, ...]:
@@ -128,7 +129,7 @@ class _Places:
         return tuple(
             PlaceFigures(
                 area.code,
-                _full_name(area),
+                area.full_name,
                 add_up(self.self_reports.get(area.code, [])),
                 self.official.get(area.code),
                 self.owners.get(area.code),
@@ -137,13 +138,6 @@ class _Places:
             for area in sorted(self.areas.values(), key=lambda area: (area.parent_code or "", area.code))
             if area.level is level
         )
-
-    def _upwards(self, code: str | None) -> list[str]:
-        path: list[str] = []
-        while code and code in self.areas and code not in path:
-            path.append(code)
-            code = self.areas[code].parent_code
-        return path
 
 
 def _organisations(
@@ -159,10 +153,6 @@ def _organisations(
         for organisation_id, parts in by_organisation.items()
     ]
     return tuple(sorted(organisations, key=lambda row: (row.name, row.id)))
-
-
-def _full_name(area: Area) -> str:
-    return area.full_name
 
 
 Where = tuple[str | None, int | None]  # area, organisation

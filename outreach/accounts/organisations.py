@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.accounts.users import _check_scope
+from outreach.accounts.users import check_scope
 from outreach.models.accounts import Organisation, OrganisationKind, User
 from outreach.models.places import Area
 from outreach.places.areas import descendants
@@ -107,7 +107,7 @@ def change_organisation(
         raise NotFound("Không có tổ chức này.")
     code, name = code.strip()[:40], " ".join(name.split())[:200]
     check_identity(session, code=code, name=name, own_id=organisation_id)
-    _check_scope(session, parent_id, area_code)
+    check_scope(session, parent_id, area_code)
     below = descendants(session.execute(select(Organisation.id, Organisation.parent_id)), [organisation_id])
     if parent_id in below:
         raise BadInput("Tổ chức cấp trên không thể là chính tổ chức này hoặc tổ chức trực thuộc nó.")

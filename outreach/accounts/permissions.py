@@ -36,6 +36,12 @@ def organisations_of(session: Session, user: User) -> set[int] | None:
     return below if within is None else (below & within) | {own.id}
 
 
+def is_province_staff(session: Session, user: User) -> bool:
+    """Return whether the user works on what is the whole province's: staff who see all organisations."""
+    roles = (Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR)
+    return user.role in roles and organisations_of(session, user) is None
+
+
 def areas_of(session: Session, user: User) -> set[str] | None:
     """Return the areas whose contacts a user may see in those organisations; None means all."""
     if user.role is Role.ADMINISTRATOR or user.area_code is None:

@@ -72,8 +72,8 @@ def create_user(
     email: str,
     password: str | None,
     role: Role,
-    organisation_id: int | None,
-    area_code: str | None,
+    organisation_id: int | None = None,
+    area_code: str | None = None,
     now: datetime,
     name: str = "",
 ) -> User:
@@ -134,7 +134,7 @@ def invite_user(
     Raises BadInput, NotAllowed.
     """
     require_role(user)
-    _check_scope(session, organisation_id, area_code)
+    check_scope(session, organisation_id, area_code)
     invited = create_user(
         session,
         email=email,
@@ -170,7 +170,7 @@ def change_user(
     if changed.role is Role.ADMINISTRATOR and role is not Role.ADMINISTRATOR:
         _require_other_administrator(session, changed)
         end_tokens(session, actor_id=user.id, made_by=changed.id, now=now)
-    _check_scope(session, organisation_id, area_code)
+    check_scope(session, organisation_id, area_code)
     values: dict[str, Any] = {
         "name": " ".join(name.split())[:120],
         "role": role,
@@ -262,7 +262,7 @@ def _require_other_administrator(session: Session, leaving: User) -> None:
         raise WrongState("Đây là người quản trị cuối cùng. Hãy giao quyền quản trị cho người khác trước.")
 
 
-def _check_scope(session: Session, organisation_id: int | None, area_code: str | None) -> None:
+def check_scope(session: Session, organisation_id: int | None, area_code: str | None) -> None:
     if organisation_id is not None and session.get(Organisation, organisation_id) is None:
         raise BadInput("Không có tổ chức này. Hãy chọn trong danh sách.")
     if area_code is not None and session.get(Area, area_code) is None:

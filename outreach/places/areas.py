@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +29,15 @@ def descendants(rows: Iterable[tuple[Key, Key | None]], roots: Iterable[Key]) ->
             visited.add(item)
             pending += children.get(item, [])
     return visited
+
+
+def path_upwards(areas: Mapping[str, Area], code: str | None) -> list[str]:
+    """Return the code and those of the areas around it, nearest first. Cycles do no harm."""
+    path: list[str] = []
+    while code and code in areas and code not in path:
+        path.append(code)
+        code = areas[code].parent_code
+    return path
 
 
 def areas_within(session: Session, codes: Iterable[str]) -> set[str]:
