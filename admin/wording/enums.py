@@ -23,63 +23,152 @@ from outreach.models.contacts import LegalBasis, SuppressionReason, UploadState
 from outreach.rules.list_columns import PHONE, SENSITIVE, Column
 from outreach.rules.phone_numbers import PhoneStatus
 
-_CASE_KINDS = {
-    CaseKind.HELP: _l("Cần giúp"),
-    CaseKind.QUESTION: _l("Câu hỏi"),
-    CaseKind.OPT_OUT: _l("Từ chối cần kiểm tra"),
-    CaseKind.UNCLEAR: _l("Chưa rõ ý"),
-    CaseKind.UNMATCHED: _l("Chưa rõ người gửi"),
-}
-_CASE_OUTCOMES = {
-    CaseOutcome.CALLED: _l("Đã gọi điện"),
-    CaseOutcome.VISITED: _l("Đã đến tận nơi"),
-    CaseOutcome.MESSAGED: _l("Đã trả lời bằng tin nhắn"),
-    CaseOutcome.SOLVED: _l("Người dân đã tự làm được"),
-    CaseOutcome.UNREACHED: _l("Không liên lạc được"),
-    CaseOutcome.CLASSIFIED: _l("Đã phân loại"),
-    CaseOutcome.WITHDRAWN: _l("Người dân rút lại"),
-}
-_PLACES = {
-    AnswerPlace.HOME: _l("tại nhà"),
-    AnswerPlace.PHONE: _l("qua điện thoại"),
-    AnswerPlace.MEETING: _l("tại cuộc họp"),
-    AnswerPlace.ROSTER: _l("theo danh sách cơ quan"),
-}
-_REQUESTS = {
-    RequestKind.EXPORT: _l("Xem dữ liệu về mình"),
-    RequestKind.CORRECT: _l("Sửa dữ liệu"),
-    RequestKind.OBJECT: _l("Phản đối việc xử lý dữ liệu"),
-    RequestKind.ERASE: _l("Xóa dữ liệu"),
-}
-_ROADS = {
-    ReportChannel.FORM: _l("cán bộ nhập"),
-    ReportChannel.LINK: _l("qua liên kết"),
-    ReportChannel.FILE: _l("từ tệp"),
-    ReportChannel.ROSTER: _l("từ danh sách"),
-}
-CASE_LABELS: dict[str, Any] = {
-    f"{family}.{value.value}": words
-    for family, table in (
-        ("case", _CASE_KINDS),
-        ("outcome", _CASE_OUTCOMES),
-        ("place", _PLACES),
-        ("request", _REQUESTS),
-        ("channel", _ROADS),
-    )
-    for value, words in table.items()
-}
-
-
-CONNECTION_LABELS: dict[str, Any] = {
-    f"right.{right.value}": word
-    for right, word in {
+# Labels by family, as templates name it, and value.
+FAMILIES: dict[str, dict[Any, Any]] = {
+    "case": {
+        CaseKind.HELP: _l("Cần giúp"),
+        CaseKind.QUESTION: _l("Câu hỏi"),
+        CaseKind.OPT_OUT: _l("Từ chối cần kiểm tra"),
+        CaseKind.UNCLEAR: _l("Chưa rõ ý"),
+        CaseKind.UNMATCHED: _l("Chưa rõ người gửi"),
+    },
+    "outcome": {
+        CaseOutcome.CALLED: _l("Đã gọi điện"),
+        CaseOutcome.VISITED: _l("Đã đến tận nơi"),
+        CaseOutcome.MESSAGED: _l("Đã trả lời bằng tin nhắn"),
+        CaseOutcome.SOLVED: _l("Người dân đã tự làm được"),
+        CaseOutcome.UNREACHED: _l("Không liên lạc được"),
+        CaseOutcome.CLASSIFIED: _l("Đã phân loại"),
+        CaseOutcome.WITHDRAWN: _l("Người dân rút lại"),
+    },
+    "place": {
+        AnswerPlace.HOME: _l("tại nhà"),
+        AnswerPlace.PHONE: _l("qua điện thoại"),
+        AnswerPlace.MEETING: _l("tại cuộc họp"),
+        AnswerPlace.ROSTER: _l("theo danh sách cơ quan"),
+    },
+    "request": {
+        RequestKind.EXPORT: _l("Xem dữ liệu về mình"),
+        RequestKind.CORRECT: _l("Sửa dữ liệu"),
+        RequestKind.OBJECT: _l("Phản đối việc xử lý dữ liệu"),
+        RequestKind.ERASE: _l("Xóa dữ liệu"),
+    },
+    "channel": {
+        ReportChannel.FORM: _l("cán bộ nhập"),
+        ReportChannel.LINK: _l("qua liên kết"),
+        ReportChannel.FILE: _l("từ tệp"),
+        ReportChannel.ROSTER: _l("từ danh sách"),
+    },
+    "upload": {
+        UploadState.CHECKING: _l("Đang kiểm tra"),
+        UploadState.READY: _l("Chờ xác nhận"),
+        UploadState.STORING: _l("Đang lưu"),
+        UploadState.UNDOING: _l("Đang gỡ"),
+        UploadState.DONE: _l("Đã nhập xong"),
+        UploadState.FAILED: _l("Không nhập được"),
+        UploadState.CANCELLED: _l("Đã hủy"),
+    },
+    "column": {
+        "": _l("không dùng"),
+        SENSITIVE: _l("Dân tộc, tôn giáo: không đọc, không lưu"),
+        PHONE: _l("Số điện thoại"),
+        Column.STT: _l("Số thứ tự"),
+        Column.FAMILY_NAME: _l("Họ và tên đệm"),
+        Column.NAME: _l("Họ tên"),
+        Column.BIRTH: _l("Năm sinh"),
+        Column.BIRTH_OF_MEN: _l("Năm sinh (nam)"),
+        Column.BIRTH_OF_WOMEN: _l("Năm sinh (nữ)"),
+        Column.SEX: _l("Giới tính"),
+        Column.VILLAGE: _l("Thôn, tổ dân phố"),
+        Column.COMMUNE: _l("Xã, phường"),
+        Column.DISTRICT: _l("Huyện, thành phố"),
+        Column.UNIT: _l("Chi hội, đơn vị"),
+        Column.NOTE: _l("Ghi chú"),
+        Column.SMARTPHONE: _l("Có điện thoại thông minh"),
+        Column.LANGUAGE: _l("Ngôn ngữ"),
+        Column.CORRECTS: _l("Mã dòng của tệp cần sửa"),
+    },
+    "row": {
+        PhoneStatus.OK: _l("Hợp lệ"),
+        PhoneStatus.REVIEW: _l("Cần xem lại"),
+        PhoneStatus.REJECT: _l("Không hợp lệ"),
+        IssueStatus.QUESTION: _l("Đã nhập, cần hỏi thêm"),
+    },
+    "row_reason": {
+        "missing": _l("không có số điện thoại"),
+        "no_phone_stated": _l("danh sách ghi là không có điện thoại"),
+        "placeholder": _l("số điền cho có, không phải số thật"),
+        "ditto": _l("ghi “như trên”"),
+        "spreadsheet_error": _l("ô báo lỗi của bảng tính"),
+        "date_like": _l("ô bị bảng tính đổi thành ngày tháng"),
+        "lossy_scientific": _l("ô bị bảng tính đổi dạng và mất chữ số"),
+        "id_number": _l("số CMND/CCCD, không phải số điện thoại"),
+        "service_number": _l("số dịch vụ, không phải thuê bao"),
+        "foreign_number": _l("số nước ngoài"),
+        "landline": _l("số điện thoại bàn"),
+        "invalid_prefix": _l("đầu số không tồn tại"),
+        "too_short": _l("thiếu chữ số"),
+        "too_long": _l("thừa chữ số"),
+        "no_valid_number": _l("không đọc được số nào đúng"),
+        "letter_substitution": _l("có chữ cái lẫn trong số"),
+        "second_number_too_short": _l("số thứ hai thiếu chữ số"),
+        "concatenated_numbers": _l("hai số viết liền nhau"),
+        "unparsed_remainder": _l("còn phần chưa đọc được trong ô"),
+        "changed_name": _l("số này đã có một người tên gần giống"),
+        "was_erased": _l("người dùng số này đã yêu cầu xóa dữ liệu"),
+        "other_commune": _l("xã, phường khác với danh bạ"),
+        "birth_unclear": _l("chưa rõ là năm sinh hay tuổi"),
+    },
+    "suppression": {
+        SuppressionReason.OPT_OUT: _l("Người dân từ chối nhận tin"),
+        SuppressionReason.WRONG_NUMBER: _l("Nhầm số"),
+        SuppressionReason.DO_NOT_CALL: _l("Danh sách không làm phiền"),
+    },
+    "source": {
+        "sms": _l("tin nhắn"),
+        "page": _l("trang trả lời"),
+        "officer": _l("cán bộ ghi"),
+        "roster": _l("danh sách cơ quan"),
+        "gateway": _l("tổng đài"),
+        "register": _l("danh sách quốc gia"),
+        "import": _l("danh sách nhập"),
+    },
+    "sex": {"m": _l("Nam"), "f": _l("Nữ"), "male": _l("Nam"), "female": _l("Nữ")},
+    "basis": {
+        LegalBasis.CONSENT: _l("Người dân đã đồng ý"),
+        LegalBasis.MEMBERSHIP: _l("Hội viên, đoàn viên của tổ chức"),
+        LegalBasis.DUTY: _l("Nhiệm vụ được giao, có văn bản"),
+        LegalBasis.NONE: _l("Không được nhắn tin"),
+    },
+    "publicity": {
+        ActivityKind.RADIO: _l("Phát thanh"),
+        ActivityKind.TELEVISION: _l("Truyền hình"),
+        ActivityKind.NEWSPAPER: _l("Báo viết"),
+        ActivityKind.PORTAL: _l("Cổng thông tin, trang mạng"),
+        ActivityKind.LOUDSPEAKER: _l("Loa truyền thanh"),
+        ActivityKind.MEETING: _l("Họp thôn, tổ dân phố"),
+        ActivityKind.VISITS: _l("Đến từng nhà"),
+    },
+    "why_visit": {
+        VisitReason.NO_PHONE: _l("Chưa có số điện thoại"),
+        VisitReason.FAILED: _l("Tin không đến được"),
+        VisitReason.NO_ANSWER: _l("Chưa trả lời"),
+    },
+    "found": {
+        VisitOutcome.INSTALLED: _l("Đã cài"),
+        VisitOutcome.NOT_YET: _l("Chưa cài"),
+        VisitOutcome.NO_SMARTPHONE: _l("Không có điện thoại thông minh"),
+        VisitOutcome.NEED_HELP: _l("Cần giúp"),
+        VisitOutcome.REFUSE: _l("Không đồng ý"),
+        VisitOutcome.OPT_OUT: _l("Xin đừng nhắn, đừng đến nữa"),
+        VisitOutcome.ABSENT: _l("Không gặp"),
+    },
+    "right": {
         Right.CONTACTS_WRITE: _l("gửi danh sách người vào"),
         Right.CAMPAIGNS_READ: _l("đọc chiến dịch"),
         Right.FIGURES_READ: _l("đọc số liệu"),
-    }.items()
-} | {
-    f"event.{kind.value}": word
-    for kind, word in {
+    },
+    "event": {
         EventKind.ANSWER_RECORDED: _l("có câu trả lời"),
         EventKind.INSTALL_REPORTED: _l("có người báo đã xong"),
         EventKind.INSTALL_WITHDRAWN: _l("báo đã xong được rút lại"),
@@ -87,138 +176,7 @@ CONNECTION_LABELS: dict[str, Any] = {
         EventKind.CAMPAIGN_STATE: _l("chiến dịch đổi trạng thái"),
         EventKind.MESSAGE_FINAL: _l("kết quả gửi tin, gộp từng lượt"),
         EventKind.PING: _l("tin thử"),
-    }.items()
-}
-
-
-_UPLOADS = {
-    UploadState.CHECKING: _l("Đang kiểm tra"),
-    UploadState.READY: _l("Chờ xác nhận"),
-    UploadState.STORING: _l("Đang lưu"),
-    UploadState.UNDOING: _l("Đang gỡ"),
-    UploadState.DONE: _l("Đã nhập xong"),
-    UploadState.FAILED: _l("Không nhập được"),
-    UploadState.CANCELLED: _l("Đã hủy"),
-}
-_COLUMNS = {
-    "": _l("không dùng"),
-    SENSITIVE: _l("Dân tộc, tôn giáo: không đọc, không lưu"),
-    PHONE: _l("Số điện thoại"),
-    Column.STT: _l("Số thứ tự"),
-    Column.FAMILY_NAME: _l("Họ và tên đệm"),
-    Column.NAME: _l("Họ tên"),
-    Column.BIRTH: _l("Năm sinh"),
-    Column.BIRTH_OF_MEN: _l("Năm sinh (nam)"),
-    Column.BIRTH_OF_WOMEN: _l("Năm sinh (nữ)"),
-    Column.SEX: _l("Giới tính"),
-    Column.VILLAGE: _l("Thôn, tổ dân phố"),
-    Column.COMMUNE: _l("Xã, phường"),
-    Column.DISTRICT: _l("Huyện, thành phố"),
-    Column.UNIT: _l("Chi hội, đơn vị"),
-    Column.NOTE: _l("Ghi chú"),
-    Column.SMARTPHONE: _l("Có điện thoại thông minh"),
-    Column.LANGUAGE: _l("Ngôn ngữ"),
-    Column.CORRECTS: _l("Mã dòng của tệp cần sửa"),
+    },
 }
 # In the order in which the form offers them.
 MEANINGS = ("", PHONE, Column.NAME, *(each for each in Column if each is not Column.NAME))
-_ROWS = {
-    PhoneStatus.OK: _l("Hợp lệ"),
-    PhoneStatus.REVIEW: _l("Cần xem lại"),
-    PhoneStatus.REJECT: _l("Không hợp lệ"),
-    IssueStatus.QUESTION: _l("Đã nhập, cần hỏi thêm"),
-}
-_REASONS = {
-    "missing": _l("không có số điện thoại"),
-    "no_phone_stated": _l("danh sách ghi là không có điện thoại"),
-    "placeholder": _l("số điền cho có, không phải số thật"),
-    "ditto": _l("ghi “như trên”"),
-    "spreadsheet_error": _l("ô báo lỗi của bảng tính"),
-    "date_like": _l("ô bị bảng tính đổi thành ngày tháng"),
-    "lossy_scientific": _l("ô bị bảng tính đổi dạng và mất chữ số"),
-    "id_number": _l("số CMND/CCCD, không phải số điện thoại"),
-    "service_number": _l("số dịch vụ, không phải thuê bao"),
-    "foreign_number": _l("số nước ngoài"),
-    "landline": _l("số điện thoại bàn"),
-    "invalid_prefix": _l("đầu số không tồn tại"),
-    "too_short": _l("thiếu chữ số"),
-    "too_long": _l("thừa chữ số"),
-    "no_valid_number": _l("không đọc được số nào đúng"),
-    "letter_substitution": _l("có chữ cái lẫn trong số"),
-    "second_number_too_short": _l("số thứ hai thiếu chữ số"),
-    "concatenated_numbers": _l("hai số viết liền nhau"),
-    "unparsed_remainder": _l("còn phần chưa đọc được trong ô"),
-    "changed_name": _l("số này đã có một người tên gần giống"),
-    "was_erased": _l("người dùng số này đã yêu cầu xóa dữ liệu"),
-    "other_commune": _l("xã, phường khác với danh bạ"),
-    "birth_unclear": _l("chưa rõ là năm sinh hay tuổi"),
-}
-_SUPPRESSIONS = {
-    SuppressionReason.OPT_OUT: _l("Người dân từ chối nhận tin"),
-    SuppressionReason.WRONG_NUMBER: _l("Nhầm số"),
-    SuppressionReason.DO_NOT_CALL: _l("Danh sách không làm phiền"),
-}
-_SOURCES = {
-    "sms": _l("tin nhắn"),
-    "page": _l("trang trả lời"),
-    "officer": _l("cán bộ ghi"),
-    "roster": _l("danh sách cơ quan"),
-    "gateway": _l("tổng đài"),
-    "register": _l("danh sách quốc gia"),
-    "import": _l("danh sách nhập"),
-}
-_SEXES = {"m": _l("Nam"), "f": _l("Nữ"), "male": _l("Nam"), "female": _l("Nữ")}
-_BASES = {
-    LegalBasis.CONSENT: _l("Người dân đã đồng ý"),
-    LegalBasis.MEMBERSHIP: _l("Hội viên, đoàn viên của tổ chức"),
-    LegalBasis.DUTY: _l("Nhiệm vụ được giao, có văn bản"),
-    LegalBasis.NONE: _l("Không được nhắn tin"),
-}
-CONTACT_LABELS: dict[str, Any] = {
-    f"{family}.{getattr(value, 'value', value)}": words
-    for family, table in (
-        ("upload", _UPLOADS),
-        ("column", _COLUMNS),
-        ("row", _ROWS),
-        ("row_reason", _REASONS),
-        ("suppression", _SUPPRESSIONS),
-        ("source", _SOURCES),
-        ("sex", _SEXES),
-        ("basis", _BASES),
-    )
-    for value, words in table.items()
-}
-
-
-_ACTIVITY_KINDS = {
-    ActivityKind.RADIO: _l("Phát thanh"),
-    ActivityKind.TELEVISION: _l("Truyền hình"),
-    ActivityKind.NEWSPAPER: _l("Báo viết"),
-    ActivityKind.PORTAL: _l("Cổng thông tin, trang mạng"),
-    ActivityKind.LOUDSPEAKER: _l("Loa truyền thanh"),
-    ActivityKind.MEETING: _l("Họp thôn, tổ dân phố"),
-    ActivityKind.VISITS: _l("Đến từng nhà"),
-}
-ACTIVITY_LABELS: dict[str, Any] = {
-    f"publicity.{kind.value}": words for kind, words in _ACTIVITY_KINDS.items()
-}
-
-
-_WHY = {
-    VisitReason.NO_PHONE: _l("Chưa có số điện thoại"),
-    VisitReason.FAILED: _l("Tin không đến được"),
-    VisitReason.NO_ANSWER: _l("Chưa trả lời"),
-}
-_VISIT_OUTCOMES = {
-    VisitOutcome.INSTALLED: _l("Đã cài"),
-    VisitOutcome.NOT_YET: _l("Chưa cài"),
-    VisitOutcome.NO_SMARTPHONE: _l("Không có điện thoại thông minh"),
-    VisitOutcome.NEED_HELP: _l("Cần giúp"),
-    VisitOutcome.REFUSE: _l("Không đồng ý"),
-    VisitOutcome.OPT_OUT: _l("Xin đừng nhắn, đừng đến nữa"),
-    VisitOutcome.ABSENT: _l("Không gặp"),
-}
-VISIT_LABELS: dict[str, Any] = {
-    **{f"why_visit.{why.value}": words for why, words in _WHY.items()},
-    **{f"found.{outcome.value}": words for outcome, words in _VISIT_OUTCOMES.items()},
-}

@@ -19,135 +19,108 @@ from outreach.models.accounts import OrganisationKind, Role
 from outreach.rules.gateway import Cause
 from outreach.rules.identity import mask_number
 
+FAMILIES: dict[str, dict[Any, Any]] = {
+    **enums.FAMILIES,
+    "state": {
+        CampaignState.DRAFT: _l("Bản nháp"),
+        CampaignState.SUBMITTED: _l("Chờ duyệt"),
+        CampaignState.APPROVED: _l("Đã duyệt"),
+        CampaignState.SCHEDULED: _l("Đã hẹn giờ"),
+        CampaignState.SENDING: _l("Đang gửi"),
+        CampaignState.PAUSED: _l("Tạm dừng"),
+        CampaignState.COMPLETED: _l("Đã hoàn thành"),
+        CampaignState.CANCELLED: _l("Đã hủy"),
+    },
+    "message": {
+        MessageState.QUEUED: _l("Chờ gửi"),
+        MessageState.SENDING: _l("Đang gửi"),
+        MessageState.ACCEPTED: _l("Tổng đài đã nhận"),
+        MessageState.SENT: _l("Đã chuyển nhà mạng"),
+        MessageState.DELIVERED: _l("Đã đến máy"),
+        MessageState.UNDELIVERED: _l("Không đến máy"),
+        MessageState.FAILED: _l("Bị từ chối"),
+        MessageState.UNKNOWN: _l("Đang xác minh"),
+        MessageState.SKIPPED: _l("Bỏ qua"),
+        MessageState.CANCELLED: _l("Đã hủy"),
+        MessageState.NO_REPORT: _l("Không có báo cáo"),
+    },
+    "answer": {
+        Label.INSTALLED: _l("Đã cài"),
+        Label.NOT_YET: _l("Chưa cài"),
+        Label.NO_SMARTPHONE: _l("Không có điện thoại thông minh"),
+        Label.NEED_HELP: _l("Cần giúp"),
+        Label.REFUSE: _l("Không đồng ý"),
+        Label.OPT_OUT: _l("Không nhận tin nữa"),
+        Label.WRONG_NUMBER: _l("Nhầm số"),
+        Label.QUESTION: _l("Câu hỏi"),
+        Label.UNCLEAR: _l("Chưa rõ"),
+    },
+    "excluded": {
+        Exclusion.NO_PHONE: _l("Không có số điện thoại"),
+        Exclusion.OPTED_OUT: _l("Đã từ chối nhận tin"),
+        Exclusion.WRONG_NUMBER: _l("Số báo nhầm"),
+        Exclusion.DO_NOT_CALL: _l("Trong danh sách không làm phiền"),
+        Exclusion.NO_BASIS: _l("Chỉ có trong danh sách không được nhắn tin"),
+        Exclusion.OUTSIDE_AREA: _l("Ngoài địa bàn"),
+        Exclusion.OTHER_LANGUAGE: _l("Dùng ngôn ngữ khác"),
+        Exclusion.SMARTPHONE: _l("Không đúng điều kiện về điện thoại thông minh"),
+        Exclusion.ANSWERS: _l("Không đúng điều kiện về câu trả lời trước đây"),
+        Exclusion.SHARED_PHONE: _l("Chung số với người khác đã có trong danh sách"),
+    },
+    "skip": {
+        SkipReason.SUPPRESSED: _l("Đã từ chối nhận tin"),
+        SkipReason.ANSWERED: _l("Đã trả lời"),
+        SkipReason.UNREACHABLE: _l("Không liên lạc được"),
+        SkipReason.DEADLINE: _l("Quá thời hạn"),
+        SkipReason.HELD_OUT: _l("Giữ lại để đo tác dụng"),
+        SkipReason.REPEATED: _l("Đã nhận tin cùng nội dung trong 24 giờ"),
+    },
+    "cause": {
+        Cause.BAD_NUMBER: _l("Số không tồn tại"),
+        Cause.NOT_MOBILE: _l("Không phải số di động"),
+        Cause.OPTED_OUT: _l("Đã từ chối tại tổng đài"),
+        Cause.UNREACHABLE: _l("Máy tắt hoặc ngoài vùng phủ sóng"),
+        Cause.BLOCKED: _l("Nhà mạng chặn"),
+        Cause.BAD_SENDER: _l("Tên người gửi chưa được phép"),
+        Cause.BAD_TEXT: _l("Nội dung không được chấp nhận"),
+        Cause.ACCOUNT: _l("Lỗi tài khoản tổng đài"),
+        Cause.EXPIRED: _l("Hết hạn chờ"),
+        Cause.BUSY: _l("Tổng đài hoặc nhà mạng quá tải"),
+        Cause.SAMPLE_NUMBER: _l("Số mẫu, không gửi thật"),
+        Cause.OTHER: _l("Nguyên nhân khác"),
+    },
+    "role": {
+        Role.ADMINISTRATOR: _l("Quản trị"),
+        Role.STAFF: _l("Cán bộ"),
+        Role.APPROVER: _l("Người duyệt"),
+        Role.LEADER: _l("Lãnh đạo"),
+        Role.AUDITOR: _l("Kiểm tra"),
+    },
+    "kind": {
+        OrganisationKind.FRONT: _l("Ủy ban Mặt trận"),
+        OrganisationKind.MASS: _l("Tổ chức chính trị - xã hội"),
+        OrganisationKind.AGENCY: _l("Cơ quan, đơn vị"),
+    },
+    "scope": {
+        GoalScope.RESIDENTS: _l("người dân"),
+        GoalScope.STAFF: _l("cán bộ, người lao động cơ quan"),
+        GoalScope.MEMBERS: _l("đoàn viên, hội viên"),
+        GoalScope.AUDIENCE: _l("người nhận tin của chiến dịch"),
+    },
+}
 LABELS: dict[str, Any] = {
-    **{
-        f"state.{state.value}": word
-        for state, word in {
-            CampaignState.DRAFT: _l("Bản nháp"),
-            CampaignState.SUBMITTED: _l("Chờ duyệt"),
-            CampaignState.APPROVED: _l("Đã duyệt"),
-            CampaignState.SCHEDULED: _l("Đã hẹn giờ"),
-            CampaignState.SENDING: _l("Đang gửi"),
-            CampaignState.PAUSED: _l("Tạm dừng"),
-            CampaignState.COMPLETED: _l("Đã hoàn thành"),
-            CampaignState.CANCELLED: _l("Đã hủy"),
-        }.items()
-    },
-    **{
-        f"message.{state.value}": word
-        for state, word in {
-            MessageState.QUEUED: _l("Chờ gửi"),
-            MessageState.SENDING: _l("Đang gửi"),
-            MessageState.ACCEPTED: _l("Tổng đài đã nhận"),
-            MessageState.SENT: _l("Đã chuyển nhà mạng"),
-            MessageState.DELIVERED: _l("Đã đến máy"),
-            MessageState.UNDELIVERED: _l("Không đến máy"),
-            MessageState.FAILED: _l("Bị từ chối"),
-            MessageState.UNKNOWN: _l("Đang xác minh"),
-            MessageState.SKIPPED: _l("Bỏ qua"),
-            MessageState.CANCELLED: _l("Đã hủy"),
-            MessageState.NO_REPORT: _l("Không có báo cáo"),
-        }.items()
-    },
-    **{
-        f"answer.{label.value}": word
-        for label, word in {
-            Label.INSTALLED: _l("Đã cài"),
-            Label.NOT_YET: _l("Chưa cài"),
-            Label.NO_SMARTPHONE: _l("Không có điện thoại thông minh"),
-            Label.NEED_HELP: _l("Cần giúp"),
-            Label.REFUSE: _l("Không đồng ý"),
-            Label.OPT_OUT: _l("Không nhận tin nữa"),
-            Label.WRONG_NUMBER: _l("Nhầm số"),
-            Label.QUESTION: _l("Câu hỏi"),
-            Label.UNCLEAR: _l("Chưa rõ"),
-        }.items()
-    },
+    f"{family}.{getattr(value, 'value', value)}": word
+    for family, table in FAMILIES.items()
+    for value, word in table.items()
+} | {
     # In campaigns without an app these two answers are named after the action.
-    **{
-        f"{family}.{label.value}.{kind}": word
-        for kind, (done, not_done) in {
-            "tiem-chung": (_l("Đã tiêm"), _l("Chưa tiêm")),
-            "bao-lu": (_l("Đã xong"), _l("Chưa xong")),
-        }.items()
-        for label, word in ((Label.INSTALLED, done), (Label.NOT_YET, not_done))
-        for family in ("answer", "found")
-    },
-    **{
-        f"excluded.{reason.value}": word
-        for reason, word in {
-            Exclusion.NO_PHONE: _l("Không có số điện thoại"),
-            Exclusion.OPTED_OUT: _l("Đã từ chối nhận tin"),
-            Exclusion.WRONG_NUMBER: _l("Số báo nhầm"),
-            Exclusion.DO_NOT_CALL: _l("Trong danh sách không làm phiền"),
-            Exclusion.NO_BASIS: _l("Chỉ có trong danh sách không được nhắn tin"),
-            Exclusion.OUTSIDE_AREA: _l("Ngoài địa bàn"),
-            Exclusion.OTHER_LANGUAGE: _l("Dùng ngôn ngữ khác"),
-            Exclusion.SMARTPHONE: _l("Không đúng điều kiện về điện thoại thông minh"),
-            Exclusion.ANSWERS: _l("Không đúng điều kiện về câu trả lời trước đây"),
-            Exclusion.SHARED_PHONE: _l("Chung số với người khác đã có trong danh sách"),
-        }.items()
-    },
-    **{
-        f"skip.{reason.value}": word
-        for reason, word in {
-            SkipReason.SUPPRESSED: _l("Đã từ chối nhận tin"),
-            SkipReason.ANSWERED: _l("Đã trả lời"),
-            SkipReason.UNREACHABLE: _l("Không liên lạc được"),
-            SkipReason.DEADLINE: _l("Quá thời hạn"),
-            SkipReason.HELD_OUT: _l("Giữ lại để đo tác dụng"),
-            SkipReason.REPEATED: _l("Đã nhận tin cùng nội dung trong 24 giờ"),
-        }.items()
-    },
-    **{
-        f"cause.{cause.value}": word
-        for cause, word in {
-            Cause.BAD_NUMBER: _l("Số không tồn tại"),
-            Cause.NOT_MOBILE: _l("Không phải số di động"),
-            Cause.OPTED_OUT: _l("Đã từ chối tại tổng đài"),
-            Cause.UNREACHABLE: _l("Máy tắt hoặc ngoài vùng phủ sóng"),
-            Cause.BLOCKED: _l("Nhà mạng chặn"),
-            Cause.BAD_SENDER: _l("Tên người gửi chưa được phép"),
-            Cause.BAD_TEXT: _l("Nội dung không được chấp nhận"),
-            Cause.ACCOUNT: _l("Lỗi tài khoản tổng đài"),
-            Cause.EXPIRED: _l("Hết hạn chờ"),
-            Cause.BUSY: _l("Tổng đài hoặc nhà mạng quá tải"),
-            Cause.SAMPLE_NUMBER: _l("Số mẫu, không gửi thật"),
-            Cause.OTHER: _l("Nguyên nhân khác"),
-        }.items()
-    },
-    **{
-        f"role.{role.value}": word
-        for role, word in {
-            Role.ADMINISTRATOR: _l("Quản trị"),
-            Role.STAFF: _l("Cán bộ"),
-            Role.APPROVER: _l("Người duyệt"),
-            Role.LEADER: _l("Lãnh đạo"),
-            Role.AUDITOR: _l("Kiểm tra"),
-        }.items()
-    },
-    **{
-        f"kind.{kind.value}": word
-        for kind, word in {
-            OrganisationKind.FRONT: _l("Ủy ban Mặt trận"),
-            OrganisationKind.MASS: _l("Tổ chức chính trị - xã hội"),
-            OrganisationKind.AGENCY: _l("Cơ quan, đơn vị"),
-        }.items()
-    },
-    **{
-        f"scope.{scope.value}": word
-        for scope, word in {
-            GoalScope.RESIDENTS: _l("người dân"),
-            GoalScope.STAFF: _l("cán bộ, người lao động cơ quan"),
-            GoalScope.MEMBERS: _l("đoàn viên, hội viên"),
-            GoalScope.AUDIENCE: _l("người nhận tin của chiến dịch"),
-        }.items()
-    },
-    **enums.CONTACT_LABELS,
-    **enums.CASE_LABELS,
-    **enums.CONNECTION_LABELS,
-    **enums.ACTIVITY_LABELS,
-    **enums.VISIT_LABELS,
+    f"{family}.{label.value}.{kind}": word
+    for kind, (done, not_done) in {
+        "tiem-chung": (_l("Đã tiêm"), _l("Chưa tiêm")),
+        "bao-lu": (_l("Đã xong"), _l("Chưa xong")),
+    }.items()
+    for label, word in ((Label.INSTALLED, done), (Label.NOT_YET, not_done))
+    for family in ("answer", "found")
 }
 
 
