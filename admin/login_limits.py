@@ -8,7 +8,7 @@ from enum import StrEnum
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 from redis import Redis
 
-from outreach.core.rate_limits import clear, hit, nothing_limited_without_redis, refund
+from outreach.core.rate_limits import hit, limiter, nothing_limited_without_redis
 
 FAILURES_PER_EMAIL = RateLimitItemPerMinute(10, 15, "login:email")
 FAILURES_PER_ADDRESS = RateLimitItemPerMinute(30, 15, "login:address")  # many colleagues share one
@@ -54,14 +54,15 @@ def may_try_own_password(redis: Redis, user_id: int) -> bool:
 
 def clear_login_limits(redis: Redis, email: str) -> None:
     """Let an account try again at once. Raises redis.RedisError."""
-    clear(redis, FAILURES_PER_EMAIL, _digest(email))
+    limiter(redis).clear(FAILURES_PER_EMAIL, _digest(email))
 
 
 def refund_login(redis: Redis, *, email: str, address: str) -> None:
     """Undo the count after a right password: reset the e-mail's, take one attempt off the IP address's."""
     with nothing_limited_without_redis(_AWAY):
         clear_login_limits(redis, email)
-        refund(redis, FAILURES_PER_ADDRESS, address)
+        limit = FAILURES_PER_ADDRESS
+        limiter(redis).storage.incr(limit.key_for(address), limit.get_expiry(), amount=-1)
 
 
 def _digest(email: str) -> str:

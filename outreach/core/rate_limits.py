@@ -18,27 +18,16 @@ log = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=8)
-def _limiter(redis: Redis) -> FixedWindowRateLimiter:
-    # It sends over our connections: with their timeouts a Redis that hangs does not hold up a request.
+def limiter(redis: Redis) -> FixedWindowRateLimiter:
+    """Return the limiter of a Redis. It sends over our connections: their timeouts hold if Redis hangs."""
     return FixedWindowRateLimiter(RedisStorage("redis://", redis.connection_pool, key_prefix="loa"))
 
 
 def hit(redis: Redis, limit: RateLimitItem, name: str) -> int:
     """Count a hit of `name`. Returns the seconds to wait, 0 if it may go on. Raises redis.RedisError."""
-    limiter = _limiter(redis)
-    if limiter.hit(limit, name):
+    if limiter(redis).hit(limit, name):
         return 0
-    return max(1, math.ceil(limiter.get_window_stats(limit, name).reset_time - time.time()))
-
-
-def clear(redis: Redis, limit: RateLimitItem, name: str) -> None:
-    """Forget the hits of `name`. Raises redis.RedisError."""
-    _limiter(redis).clear(limit, name)
-
-
-def refund(redis: Redis, limit: RateLimitItem, name: str) -> None:
-    """Take one hit of `name` back. Raises redis.RedisError."""
-    _limiter(redis).storage.incr(limit.key_for(name), limit.get_expiry(), amount=-1)
+    return max(1, math.ceil(limiter(redis).get_window_stats(limit, name).reset_time - time.time()))
 
 
 @contextmanager
