@@ -39,155 +39,89 @@ class ShownConcern:
     url: str = ""
 
 
-def show_concern(concern: Concern, head: LeadGoal) -> ShownConcern:
-    return _SAYINGS[concern.worry](concern, head)
-
-
-def _names(concern: Concern) -> str:
-    """Return the first few names and the number of the others."""
-    named = "; ".join(concern.names)
-    more = concern.count - len(concern.names)
-    return _("%(names)s và %(n)s nơi khác", names=named, n=more) if more > 0 else named
-
-
-def _no_goal(_concern: Concern, _head: LeadGoal) -> ShownConcern:
-    return ShownConcern(
-        _("Mục tiêu"),
+_PACE = _l(
+    "Cần %(needed)s người mỗi ngày, đang đạt %(pace)s. Cần quyết định: thêm lần nhắc, thêm người đi từng nhà."
+)
+# Badge, its colour, text, what follows from it ("": the names), address.
+_CONCERNS: dict[ConcernKind, tuple[Any, str, Any, Any, str]] = {
+    ConcernKind.NO_GOAL: (
+        _l("Mục tiêu"),
         "warn",
-        _("Chưa đặt mục tiêu"),
-        _("Chưa có mục tiêu thì chưa biết còn thiếu bao nhiêu."),
-        url_for("goals.index"),
-    )
-
-
-def _no_denominator(_concern: Concern, _head: LeadGoal) -> ShownConcern:
-    return ShownConcern(
-        _("Mẫu số"),
+        _l("Chưa đặt mục tiêu"),
+        _l("Chưa có mục tiêu thì chưa biết còn thiếu bao nhiêu."),
+        "goals.index",
+    ),
+    ConcernKind.NO_DENOMINATOR: (
+        _l("Mẫu số"),
         "warn",
-        _("Chưa rõ có bao nhiêu người thuộc diện vận động"),
-        _("Cần một con số có ngày và nguồn, ví dụ của Sở Thông tin và Truyền thông."),
-        url_for("goals.index"),
-    )
-
-
-def _too_many(_concern: Concern, _head: LeadGoal) -> ShownConcern:
-    return ShownConcern(
-        _("Mẫu số"),
+        _l("Chưa rõ có bao nhiêu người thuộc diện vận động"),
+        _l("Cần một con số có ngày và nguồn, ví dụ của Sở Thông tin và Truyền thông."),
+        "goals.index",
+    ),
+    ConcernKind.TOO_MANY: (
+        _l("Mẫu số"),
         "bad",
-        _("Số báo đã xong nhiều hơn số người thuộc diện vận động"),
-        _("Mẫu số đang dùng quá thấp. Cần kiểm tra lại."),
-        url_for("goals.index"),
-    )
-
-
-def _past(_concern: Concern, head: LeadGoal) -> ShownConcern:
-    return ShownConcern(
-        _("Tiến độ"),
+        _l("Số báo đã xong nhiều hơn số người thuộc diện vận động"),
+        _l("Mẫu số đang dùng quá thấp. Cần kiểm tra lại."),
+        "goals.index",
+    ),
+    ConcernKind.PAST: (
+        _l("Tiến độ"),
         "bad",
-        _("Đã quá hạn mà còn thiếu %(n)s người", n=number(head.line.missing)),
-        _("Cần quyết định: gia hạn, hay dừng vận động."),
-    )
-
-
-def _late(_concern: Concern, head: LeadGoal) -> ShownConcern:
-    needed = ceil(head.needed) if head.needed is not None else None
-    pace = round(head.ahead.per_day) if head.ahead else None
-    is_off = head.outlook is Outlook.OFF_TRACK
-    return ShownConcern(
-        _("Tiến độ"),
-        "bad" if is_off else "warn",
-        _("Theo đà này thì không kịp hạn") if is_off else _("Có thể không kịp hạn"),
-        _(
-            "Cần %(needed)s người mỗi ngày, đang đạt %(pace)s. Cần quyết định: thêm lần nhắc, thêm người đi từng nhà.",
-            needed=number(needed),
-            pace=number(pace),
-        ),
-    )
-
-
-def _behind(concern: Concern, _head: LeadGoal) -> ShownConcern:
-    return ShownConcern(
-        _("Đôn đốc"),
+        _l("Đã quá hạn mà còn thiếu %(n)s người"),
+        _l("Cần quyết định: gia hạn, hay dừng vận động."),
+        "",
+    ),
+    ConcernKind.OFF_TRACK: (_l("Tiến độ"), "bad", _l("Theo đà này thì không kịp hạn"), _PACE, ""),
+    ConcernKind.AT_RISK: (_l("Tiến độ"), "warn", _l("Có thể không kịp hạn"), _PACE, ""),
+    ConcernKind.BEHIND: (
+        _l("Đôn đốc"),
         "warn",
-        _("Còn thiếu nhiều nhất: %(names)s", names="; ".join(concern.names)),
-        _("Riêng những nơi này còn thiếu %(n)s người.", n=number(concern.count)),
+        _l("Còn thiếu nhiều nhất: %(names)s"),
+        _l("Riêng những nơi này còn thiếu %(n)s người."),
         "#districts",
-    )
-
-
-def _agencies(concern: Concern, _head: LeadGoal) -> ShownConcern:
-    return ShownConcern(
-        _("Cơ quan"),
+    ),
+    ConcernKind.AGENCIES_MISSING: (
+        _l("Cơ quan"),
         "warn",
-        _("%(n)s cơ quan chưa nộp số liệu hôm nay", n=number(concern.count)),
-        _names(concern),
+        _l("%(n)s cơ quan chưa nộp số liệu hôm nay"),
+        "",
         "#agencies",
-    )
-
-
-def _paused(concern: Concern, _head: LeadGoal) -> ShownConcern:
-    return ShownConcern(
-        _("Gửi tin"),
-        "warn",
-        _("%(n)s chiến dịch đang tạm dừng", n=number(concern.count)),
-        _names(concern),
-    )
-
-
-def _submitted(concern: Concern, _head: LeadGoal) -> ShownConcern:
-    return ShownConcern(
-        _("Chờ duyệt"),
+    ),
+    ConcernKind.NOT_STARTED: (_l("Địa bàn"), "warn", _l("%(n)s huyện chưa có ai nhận tin"), "", "#districts"),
+    ConcernKind.OFFICIAL_MISSING: (
+        _l("Số chính thức"),
         "info",
-        _("%(n)s chiến dịch chờ duyệt", n=number(concern.count)),
-        _names(concern),
-    )
-
-
-def _not_started(concern: Concern, _head: LeadGoal) -> ShownConcern:
-    return ShownConcern(
-        _("Địa bàn"),
-        "warn",
-        _("%(n)s huyện chưa có ai nhận tin", n=number(concern.count)),
-        _names(concern),
-        "#districts",
-    )
-
-
-def _official(concern: Concern, _head: LeadGoal) -> ShownConcern:
-    return ShownConcern(
-        _("Số chính thức"),
-        "info",
-        _("%(n)s huyện chưa có số chính thức", n=number(concern.count)),
-        _names(concern),
+        _l("%(n)s huyện chưa có số chính thức"),
+        "",
         "#sources",
-    )
-
-
-def _more(concern: Concern, _head: LeadGoal) -> ShownConcern:
-    return ShownConcern(
-        _("Số chính thức"),
+    ),
+    ConcernKind.MORE_THAN_OFFICIAL: (
+        _l("Số chính thức"),
         "warn",
-        _("%(n)s huyện có số tự báo cao hơn số chính thức", n=number(concern.count)),
-        _("%(names)s. Số chính thức có thể đã cũ, hoặc có người báo nhầm.", names=_names(concern)),
+        _l("%(n)s huyện có số tự báo cao hơn số chính thức"),
+        _l("%(names)s. Số chính thức có thể đã cũ, hoặc có người báo nhầm."),
         "#sources",
-    )
-
-
-_SAYINGS: dict[ConcernKind, Callable[[Concern, LeadGoal], ShownConcern]] = {
-    ConcernKind.NO_GOAL: _no_goal,
-    ConcernKind.NO_DENOMINATOR: _no_denominator,
-    ConcernKind.TOO_MANY: _too_many,
-    ConcernKind.PAST: _past,
-    ConcernKind.OFF_TRACK: _late,
-    ConcernKind.AT_RISK: _late,
-    ConcernKind.BEHIND: _behind,
-    ConcernKind.AGENCIES_MISSING: _agencies,
-    ConcernKind.NOT_STARTED: _not_started,
-    ConcernKind.OFFICIAL_MISSING: _official,
-    ConcernKind.MORE_THAN_OFFICIAL: _more,
-    ConcernKind.SUBMITTED: _submitted,
-    ConcernKind.PAUSED: _paused,
+    ),
+    ConcernKind.SUBMITTED: (_l("Chờ duyệt"), "info", _l("%(n)s chiến dịch chờ duyệt"), "", ""),
+    ConcernKind.PAUSED: (_l("Gửi tin"), "warn", _l("%(n)s chiến dịch đang tạm dừng"), "", ""),
 }
+
+
+def show_concern(concern: Concern, head: LeadGoal) -> ShownConcern:
+    kind = concern.worry
+    mark, look, text, more, address = _CONCERNS[kind]
+    names, others = "; ".join(concern.names), concern.count - len(concern.names)
+    if others > 0 and kind is not ConcernKind.BEHIND:  # whose count is of people
+        names = _("%(names)s và %(n)s nơi khác", names=names, n=others)
+    values = {
+        "n": number(head.line.missing if kind is ConcernKind.PAST else concern.count),
+        "names": names,
+        "needed": number(ceil(head.needed) if head.needed is not None else None),
+        "pace": number(round(head.ahead.per_day) if head.ahead else None),
+    }
+    url = url_for(address) if "." in address else address
+    return ShownConcern(str(mark), look, str(text) % values, str(more) % values if more else names, url)
 
 
 Parts = Mapping[tuple[int | None, int | None, str | None], ReachTotals]
