@@ -24,6 +24,7 @@ from campaigns.rules.agencies import (
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
+from outreach.core.bulk import newest_of_each
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList, Membership
 from outreach.rules.errors import BadInput, NotFound
@@ -235,28 +236,13 @@ def read_latest_reports(
 
     `known_until` leaves out reports submitted later.
     """
-    latest = (
-        select(
-            AgencyReport.id,
-            func.row_number()
-            .over(
-                partition_by=AgencyReport.organisation_id,
-                order_by=(AgencyReport.day.desc(), AgencyReport.id.desc()),
-            )
-            .label("turn"),
-        )
-        .where(
-            AgencyReport.day <= day.isoformat(),
-            *([AgencyReport.reported_at <= known_until] if known_until else []),
-        )
-        .subquery()
-    )
-    return {
-        report.organisation_id: report
-        for report in session.scalars(
-            select(AgencyReport).join(latest, latest.c.id == AgencyReport.id).where(latest.c.turn == 1)
-        )
-    }
+    conditions = [AgencyReport.day <= day.isoformat()]
+    if known_until:
+        conditions.append(AgencyReport.reported_at <= known_until)
+    by = (AgencyReport.day, AgencyReport.id)
+    latest = newest_of_each(AgencyReport.organisation_id, AgencyReport.id, by=by, where=conditions)
+    reports = session.scalars(select(AgencyReport).where(AgencyReport.id.in_(latest)))
+    return {report.organisation_id: report for report in reports}
 
 
 def read_overview(session: Session, user: User, *, day: date, with_rosters: bool = True) -> Overview:

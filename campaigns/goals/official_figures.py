@@ -12,13 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.models.figures import OfficialInstalls
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
+from outreach.core.bulk import newest_of_each
 from outreach.models.accounts import Role, User
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed
@@ -93,26 +94,12 @@ def latest_official(
 
     `known_until` leaves out figures entered later.
     """
-    newest = (
-        select(
-            OfficialInstalls,
-            func.row_number()
-            .over(
-                partition_by=OfficialInstalls.area_code,
-                order_by=(OfficialInstalls.day.desc(), OfficialInstalls.id.desc()),
-            )
-            .label("turn"),
-        )
-        .where(
-            OfficialInstalls.day <= today.isoformat(),
-            *([OfficialInstalls.entered_at <= known_until] if known_until else []),
-        )
-        .subquery()
-    )
-    known = {
-        row.area_code: Official(row.installed, row.day, row.source)
-        for row in session.execute(select(newest).where(newest.c.turn == 1))
-    }
+    conditions = [OfficialInstalls.day <= today.isoformat()]
+    if known_until:
+        conditions.append(OfficialInstalls.entered_at <= known_until)
+    by = (OfficialInstalls.day, OfficialInstalls.id)
+    newest = newest_of_each(OfficialInstalls.area_code, OfficialInstalls, by=by, where=conditions)
+    known = {row.area_code: Official(row.installed, row.day, row.source) for row in session.execute(newest)}
     communes: dict[str, list[str]] = {}
     for area in session.scalars(select(Area).where(Area.level == AreaLevel.COMMUNE)):
         communes.setdefault(area.parent_code or "", []).append(area.code)

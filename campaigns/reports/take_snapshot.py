@@ -40,6 +40,7 @@ from campaigns.rules.reports.snapshot import (
 from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignState
+from outreach.core.bulk import newest_of_each
 from outreach.models.accounts import Organisation, OrganisationKind
 from outreach.models.contacts import ContactList
 from outreach.models.places import Area, AreaLevel
@@ -232,23 +233,14 @@ def _by_place(first_recipients: Subquery, *more: Any) -> Select[Any]:
 
 def _answers_in_force(campaigns: Sequence[int], as_of: datetime) -> Subquery:
     """Select each phone's last answer that counts as one, as of a moment."""
-    ranked = (
-        select(
-            Answer.phone_id,
-            Answer.label,
-            func.row_number()
-            .over(partition_by=Answer.phone_id, order_by=(Answer.at.desc(), Answer.id.desc()))
-            .label("turn"),
-        )
-        .where(
-            Answer.campaign_id.in_(campaigns),
-            Answer.label.not_in(sorted(NON_ANSWERS)),
-            Answer.at <= as_of,
-            or_(Answer.undone_at.is_(None), Answer.undone_at > as_of),
-        )
-        .subquery()
+    in_force = (
+        Answer.campaign_id.in_(campaigns),
+        Answer.label.not_in(sorted(NON_ANSWERS)),
+        Answer.at <= as_of,
+        or_(Answer.undone_at.is_(None), Answer.undone_at > as_of),
     )
-    return select(ranked.c.phone_id, ranked.c.label).where(ranked.c.turn == 1).subquery()
+    columns = (Answer.phone_id, Answer.label)
+    return newest_of_each(Answer.phone_id, *columns, by=(Answer.at, Answer.id), where=in_force).subquery()
 
 
 def _reports_in_force(campaigns: Sequence[int], as_of: datetime) -> tuple[ColumnElement[bool], ...]:

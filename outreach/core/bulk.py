@@ -99,6 +99,13 @@ def insert_missing(session: Session, table: type[Any], data: Collection[Mapping[
     session.execute(insert(table).values(list(data)).on_conflict_do_nothing())
 
 
+def newest_of_each(group: Any, *columns: Any, by: Sequence[Any], where: Sequence[Any]) -> Select[Any]:
+    """Return the query for the columns of each group's newest row: the last one in the order of `by`."""
+    turn = func.row_number().over(partition_by=group, order_by=[each.desc() for each in by]).label("turn")
+    ranked = select(*columns, turn).where(*where).subquery()
+    return select(*(each for each in ranked.c if each.name != "turn")).where(ranked.c.turn == 1)
+
+
 @contextmanager
 def full_scan(session: Session) -> Iterator[None]:
     """Set the planner for a statement over all contacts: no nested loops, no JIT compilation.
