@@ -1,4 +1,4 @@
-"""Settings from environment variables: each with its type, its check and a line of help.
+"""Settings from environment variables, named after their fields: each with its type, check and line of help.
 
 `Settings.from_env` reads them all and reports every invalid one at once. In development the lines of
 `var/env`, written by `make run`, are used for variables that are not set, so that a command typed in
@@ -29,12 +29,8 @@ class BadSettings(BadInput):
     """Invalid environment variables; `str()` lists them all, a line each."""
 
 
-def _var(
-    name: str, default: Any, parse: Callable[[str], Any], help_text: str, *, secret: bool = False
-) -> Any:
-    return field(
-        default=default, metadata={"name": name, "parse": parse, "help": help_text, "secret": secret}
-    )
+def _var(default: Any, parse: Callable[[str], Any], help_text: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"parse": parse, "help": help_text, "secret": secret})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +38,19 @@ class Settings:
     """Settings of a process, frozen; passed as an argument, never imported as a global."""
 
     app_env: str = _var(
-        "APP_ENV",
         "development",
         formats.choice("development", "production", "test"),
         "`production` refuses to start with a missing or weak secret; with `test` a phone on this machine stands for none",
     )
     database_url: str = _var(
-        "DATABASE_URL",
         f"sqlite:///{ROOT / 'var' / 'loa.db'}",
         formats.database,
         "PostgreSQL (`postgresql://…`) or SQLite (`sqlite:///path`)",
     )
     redis_url: str = _var(
-        "REDIS_URL", "redis://127.0.0.1:6379/0", formats.url("redis", "rediss", "unix"), "the queue's Redis"
+        "redis://127.0.0.1:6379/0", formats.url("redis", "rediss", "unix"), "the queue's Redis"
     )
     secret_key: str = _var(
-        "SECRET_KEY",
         WEAK_SECRET,
         formats.text,
         "at least 32 characters in production; signs sessions, keys the personal links and the hashes of "
@@ -65,152 +58,131 @@ class Settings:
         secret=True,
     )
     second_factor: str = _var(
-        "SECOND_FACTOR",
         "",
         formats.choice("required", "optional"),
         "whether administrators and approvers must have a second factor; `required` in production where nothing is set, "
         "else `optional`, so that the demo's logins open with a password alone",
     )
     public_base_url: str = _var(
-        "PUBLIC_BASE_URL",
         "http://127.0.0.1:8000",
         formats.url("http", "https"),
         "under which residents and the gateway reach the web; stands in links and signatures",
     )
     sms_gateway: str = _var(
-        "SMS_GATEWAY", "simulator", formats.choice("simulator", "twilio", "phone"), "who carries the messages"
+        "simulator", formats.choice("simulator", "twilio", "phone"), "who carries the messages"
     )
-    twilio_account_sid: str = _var("TWILIO_ACCOUNT_SID", "AC" + "0" * 32, formats.text, "Twilio's account")
+    twilio_account_sid: str = _var("AC" + "0" * 32, formats.text, "Twilio's account")
     twilio_auth_token: str = _var(
-        "TWILIO_AUTH_TOKEN", "simulator", formats.text, "Twilio's token; also signs its webhooks", secret=True
+        "simulator", formats.text, "Twilio's token; also signs its webhooks", secret=True
     )
     twilio_from: str = _var(
-        "TWILIO_FROM",
         "LOA",
         formats.text,
         "sender of messages that belong to no campaign (confirmations, tests)",
     )
     twilio_messaging_service_sid: str = _var(
-        "TWILIO_MESSAGING_SERVICE_SID", "", formats.text, "sends through this service instead of a sender"
+        "", formats.text, "sends through this service instead of a sender"
     )
     twilio_api_base_url: str = _var(
-        "TWILIO_API_BASE_URL",
         "",
         formats.url("http", "https"),
         "another server that speaks Twilio's API; then nothing is live",
     )
     phone_api_base_url: str = _var(
-        "PHONE_API_BASE_URL", "", formats.url("http", "https"), "where SMS Gateway for Android speaks its API"
+        "", formats.url("http", "https"), "where SMS Gateway for Android speaks its API"
     )
-    phone_login: str = _var("PHONE_LOGIN", "", formats.text, "the app's login")
-    phone_password: str = _var("PHONE_PASSWORD", "", formats.text, "the app's password", secret=True)
-    phone_webhook_key: str = _var(
-        "PHONE_WEBHOOK_KEY", "", formats.text, "the app's signing key; signs what it calls", secret=True
-    )
+    phone_login: str = _var("", formats.text, "the app's login")
+    phone_password: str = _var("", formats.text, "the app's password", secret=True)
+    phone_webhook_key: str = _var("", formats.text, "the app's signing key; signs what it calls", secret=True)
     push_secret: str = _var(
-        "PUSH_SECRET",
         "",
         formats.text,
         "what a short code's operator proves itself by; without it nothing is taken",
         secret=True,
     )
     push_proof: str = _var(
-        "PUSH_PROOF",
         "signature",
         formats.choice("signature", "secret"),
         "what stands in PUSH_HEADER: the body's HMAC-SHA256 under the secret, or the secret itself",
     )
-    push_header: str = _var("PUSH_HEADER", "X-Signature", formats.text, "the header with the proof")
+    push_header: str = _var("X-Signature", formats.text, "the header with the proof")
     push_fields: PushFields = _var(  # noqa: RUF009 - a tuple, whatever its name
-        "PUSH_FIELDS",
         DEFAULT_FIELDS,
         parse_push_fields,
         "what the operator calls id, sender, recipient, body, at",
     )
     uploads_dir: str = _var(
-        "UPLOADS_DIR",
         str(ROOT / "var" / "uploads"),
         formats.text,
         "where lists wait that were handed in on the page; web and workers must share it",
     )
     upload_keep_days: int = _var(
-        "UPLOAD_KEEP_DAYS",
         7,
         formats.whole(1, 365),
         "days after which a list that was handed in on the page and never confirmed is removed",
     )
     api_requests_per_minute: int = _var(
-        "API_REQUESTS_PER_MINUTE",
         120,
         formats.whole(1, 100_000),
         "requests of one token to /api/v1 in a minute",
     )
-    smtp_url: str = _var("SMTP_URL", "", formats.url("smtp", "smtps"), "mail server for reports and notices")
+    smtp_url: str = _var("", formats.url("smtp", "smtps"), "mail server for reports and notices")
     report_recipients: tuple[str, ...] = _var(
-        "REPORT_RECIPIENTS", (), formats.addresses, "who gets the daily report, separated by commas"
+        (), formats.addresses, "who gets the daily report, separated by commas"
     )
     price_per_segment_vnd: int = _var(
-        "PRICE_PER_SEGMENT_VND", 350, formats.whole(0, 100_000), "an estimate until the gateway bills, in VND"
+        350, formats.whole(0, 100_000), "an estimate until the gateway bills, in VND"
     )
     usd_vnd: float = _var(
-        "USD_VND",
         23_200.0,
         formats.number(1, 1_000_000),
         "đồng for a dollar, for gateways that bill in dollars",
     )
     two_approvals_people: int = _var(
-        "TWO_APPROVALS_PEOPLE",
         0,
         formats.whole(0, 100_000_000),
         "from so many recipients on a campaign takes two people's approval; 0 is never",
     )
     two_approvals_vnd: int = _var(
-        "TWO_APPROVALS_VND",
         0,
         formats.whole(0, 1_000_000_000),
         "from such a cost on, in VND, a campaign takes two people's approval; 0 is never",
     )
     send_in_flight: int = _var(
-        "SEND_IN_FLIGHT", 100, formats.whole(1, 10_000), "requests under way at once in one sending worker"
+        100, formats.whole(1, 10_000), "requests under way at once in one sending worker"
     )
     account_in_flight: int = _var(
-        "ACCOUNT_IN_FLIGHT",
         0,
         formats.whole(0, 100_000),
         "requests under way at once over all workers together, shared evenly between them; 0 is no limit",
     )
     send_timeout_s: float = _var(
-        "SEND_TIMEOUT_S",
         10.0,
         formats.number(0.1, 120),
         "seconds to wait for the gateway's answer to one request",
     )
     lease_s: float = _var(
-        "LEASE_S",
         60.0,
         formats.number(1, 3600),
         "seconds for which a worker owns the messages it has claimed",
     )
     reconcile_s: float = _var(
-        "RECONCILE_S",
         60.0,
         formats.number(0.2, 3600),
         "seconds between two looks into the gateway's list for a message whose outcome nobody saw",
     )
     sweep_s: float = _var(
-        "SWEEP_S", 5.0, formats.number(0.2, 600), "seconds between two sweeps for work that should be moving"
+        5.0, formats.number(0.2, 600), "seconds between two sweeps for work that should be moving"
     )
     retention_days: int = _var(
-        "RETENTION_DAYS",
         90,
         formats.whole(1, 3650),
         "days after a campaign's end after which what is personal in it is removed",
     )
     log_format: str = _var(
-        "LOG_FORMAT", "text", formats.choice("text", "json"), "lines for people, or a JSON object a line"
+        "text", formats.choice("text", "json"), "lines for people, or a JSON object a line"
     )
     sentry_dsn: str = _var(
-        "SENTRY_DSN",
         "",
         formats.url("http", "https"),
         "where faults are reported; nothing is sent without it",
@@ -227,7 +199,7 @@ class Settings:
         values: dict[str, Any] = {}
         problems: list[str] = []
         for item in fields(cls):
-            name = item.metadata["name"]
+            name = item.name.upper()
             raw = environ.get(name, "").strip()
             if not raw:
                 continue

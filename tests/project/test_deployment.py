@@ -40,7 +40,7 @@ def test_the_example_of_variables_names_known_ones_and_every_queue_has_its_worke
     read = dict(
         line.split("=", 1) for line in example.splitlines() if "=" in line and not line.startswith("#")
     )
-    known = {item.metadata["name"] for item in Settings.__dataclass_fields__.values()}
+    known = {item.name.upper() for item in Settings.__dataclass_fields__.values()}
     assert set(read) <= known
     secrets = {"SECRET_KEY": "k" * 40, "TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t"}
     assert Settings.from_env({**read, **secrets}).is_live

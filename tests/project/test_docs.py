@@ -55,7 +55,7 @@ def test_every_setting_stands_in_the_reference_with_its_default() -> None:
         for names, default, _text in table(section(REFERENCE, "Settings"))
         for name in re.findall(r"`(\w+)`", names)
     }
-    settings = {item.metadata["name"]: shown_default(item) for item in fields(Settings)}
+    settings = {item.name.upper(): shown_default(item) for item in fields(Settings)}
     assert list(explained) == list(settings)
     for name, default in settings.items():
         assert re.findall(r"`([^`]+)`", explained[name]) == ([default] if default else []), name
@@ -64,7 +64,7 @@ def test_every_setting_stands_in_the_reference_with_its_default() -> None:
 def test_the_readme_names_a_few_of_the_settings() -> None:
     named = set(re.findall(r"`([A-Z][A-Z_]+)`", section(README, "Settings")))
     assert 1 <= len(named) <= 8
-    assert named <= {item.metadata["name"] for item in fields(Settings)} | {"PORT", "SIMULATOR_PORT"}
+    assert named <= {item.name.upper() for item in fields(Settings)} | {"PORT", "SIMULATOR_PORT"}
 
 
 # -- commands

@@ -27,7 +27,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         value = getattr(settings, item.name)
         # Words are said also where they are the default: the clone may hold the settings of `make run`.
         if value != item.default or (value and isinstance(value, str)):
-            given[item.metadata["name"]] = ",".join(value) if isinstance(value, tuple) else str(value)
+            given[item.name.upper()] = ",".join(value) if isinstance(value, tuple) else str(value)
     return {**os.environ, **given}
 
 
