@@ -300,7 +300,6 @@ class AuditRow:
     id: int
     at: datetime
     who: str
-    who_id: int | None
     action: str
     subject: str
     details: dict[str, Any]
@@ -333,14 +332,8 @@ def read_journal(
         .order_by(AuditEvent.id.desc())
         .limit(ON_A_PAGE + 1)
     )
-    if who is not None:
-        query = query.where(AuditEvent.actor_id == who)
-    if action:
-        query = query.where(AuditEvent.action == action)
-    if subject:
-        query = query.where(AuditEvent.subject == subject)
-    if origin:
-        query = query.where(AuditEvent.origin == origin)
+    wanted = {"actor_id": who, "action": action, "subject": subject, "origin": origin}
+    query = query.where(*(getattr(AuditEvent, name) == value for name, value in wanted.items() if value))
     if day is not None:
         query = query.where(AuditEvent.at >= day, AuditEvent.at < day + timedelta(days=1))
     if before is not None:
@@ -350,7 +343,6 @@ def read_journal(
             event.id,
             event.at,
             name or email or "",
-            event.actor_id,
             event.action,
             event.subject,
             event.details,
