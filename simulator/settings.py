@@ -90,6 +90,17 @@ class Faults:
     list_delay_s: float = setting(
         0.0, SettingKind.SECONDS, "Danh sách hiện chậm", "tin chỉ hiện khi tra cứu sau chừng ấy"
     )
+    list_alters: bool = setting(
+        False, SettingKind.FLAG, "Danh sách đổi nội dung", "như tài khoản dùng thử: thêm lời vào đầu mỗi tin"
+    )
+    clock_s: float = setting(
+        0.0,
+        SettingKind.SECONDS,
+        "Đồng hồ tổng đài chạy nhanh",
+        "số âm là chạy chậm",
+        low=-86_400,
+        high=86_400,
+    )
     sent_after_s: float = setting(0.3, SettingKind.SECONDS, "Gửi đi sau", "kể từ khi nhận tin")
     delivered_after_s: float = setting(1.0, SettingKind.SECONDS, "Tới máy sau", "kể từ khi nhận tin")
     gateway_stop: bool = setting(

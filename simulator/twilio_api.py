@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import formatdate
 from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
@@ -24,7 +25,7 @@ from aiohttp import web
 
 from simulator import request_checks
 from simulator.callbacks import Counters
-from simulator.messages import API_VERSION, Direction, Sms, Status, Store, mint_sid, to_twilio
+from simulator.messages import API_VERSION, Direction, Sms, Status, Store, mint_sid, rfc2822, to_twilio
 from simulator.network import Network, count_segments
 from simulator.request_checks import ApiError, parse_form, refuse
 from simulator.settings import CurrentSettings, RequestFault, fault_after_accept, fault_before_accept
@@ -117,13 +118,25 @@ class TwilioApi:
         if fault:
             return self._fail(request, fault, {})
         try:
-            shown_until = time.time() - self._panel.faults.list_delay_s
+            faults = self._panel.faults
+            shown_until = time.time() - faults.list_delay_s
             page = list_page(self._store, request.query, path=request.path, shown_until=shown_until)
         except BadDate:
             return self._reject(request_checks.BAD_DATE)
         except BadPage:
             return self._reject(request_checks.BAD_PAGE)
-        return web.json_response(page)
+        page["messages"] = [self._show(sms) for sms in page["messages"]]
+        now = formatdate(time.time() + faults.clock_s, usegmt=True)
+        return web.json_response(page, headers={"Date": now})
+
+    def _show(self, sms: Sms) -> dict[str, Any]:
+        """Return a message as the list shows it, with the faults of the gateway's clock and text."""
+        faults, shown = self._panel.faults, to_twilio(sms)
+        if faults.clock_s:
+            shown["date_created"] = rfc2822(sms.created + faults.clock_s)
+        if faults.list_alters:
+            shown["body"] = f"Sent from a trial account - {sms.body}"
+        return shown
 
     async def nothing_here(self, request: web.Request) -> web.Response:
         """Return 404 for any other path of the API."""
@@ -261,7 +274,10 @@ class Filters:
 
 
 def list_page(store: Store, query: Mapping[str, str], *, path: str, shown_until: float) -> dict[str, Any]:
-    """Return a page of the messages created before `shown_until`. Raises BadDate or BadPage."""
+    """Return a page of the messages created before `shown_until`, its `messages` as they are stored.
+
+    Raises BadDate or BadPage.
+    """
     filters = Filters.parse(query)
     size = _size(query.get("PageSize"))
     number = int(page) if (page := query.get("Page", "0")).isdigit() and page.isascii() else 0
@@ -302,7 +318,7 @@ def list_page(store: Store, query: Mapping[str, str], *, path: str, shown_until:
         "page_size": size,
         "start": number * size,
         "end": number * size + max(0, len(rows) - 1),
-        "messages": [to_twilio(sms) for sms in rows],
+        "messages": rows,
     }
 
 

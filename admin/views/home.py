@@ -246,7 +246,7 @@ def _privacy_tasks(session: Session, user: User, now: datetime) -> list[Task]:
 def _decision_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
     return Task(
         _(
-            "%(count)s tin chưa rõ kết quả quá một giờ: %(name)s",
+            "%(count)s tin chưa rõ kết quả, cần người quyết định: %(name)s",
             count=number(campaign.undecided),
             name=campaign.name,
         ),

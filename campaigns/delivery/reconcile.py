@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.after_restore import backups_by_worker
@@ -22,7 +22,13 @@ from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.lifecycle import find_campaign
 from campaigns.models.messages import Attempt, Message
-from campaigns.rules.delivery import is_same_except_link, is_same_message
+from campaigns.rules.lookups import (
+    TIMES_ABSENT,
+    UnknownAttempt,
+    Verdict,
+    judge_lookup,
+    may_repeat,
+)
 from campaigns.rules.states import AttemptState, MessageKind
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
@@ -33,17 +39,21 @@ from outreach.rules.gateway import Gateway, GatewayUnavailable, ListedMessage
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
+# When the gateway was asked, and what it listed.
+Listing = tuple[datetime, list[ListedMessage]]
 LOOKUP_LIMIT = 200  # attempts looked up in one round
 CONCURRENT_LOOKUPS = 20
-TIMES_ABSENT = 2  # an attempt has to be absent this often before it is sent again
 
 
 @dataclass(slots=True)
 class ReconcileResult:
-    """Result of one round of lookups, in attempts."""
+    """Result of one round of lookups, in attempts.
+
+    `open`: looked up, and still unknown. `away`: the list could not be read.
+    """
 
     adopted: int = 0
-    absent_once: int = 0
+    open: int = 0
     requeued: int = 0
     away: int = 0
 
@@ -70,7 +80,10 @@ def has_unknown_due(session: Session, *, now: datetime) -> bool:
 
 
 async def reconcile(runtime: Runtime, gateway: Gateway) -> ReconcileResult:
-    """Look up one round of unknown attempts: adopt those found, send again those absent twice."""
+    """Look up one round of unknown attempts: adopt those found, send again those whose absence is proved.
+
+    See `campaigns.rules.lookups`.
+    """
     due, reserved_until, backups = await asyncio.to_thread(_reserve_due, runtime)
     slots = asyncio.Semaphore(CONCURRENT_LOOKUPS)
 
@@ -78,12 +91,13 @@ async def reconcile(runtime: Runtime, gateway: Gateway) -> ReconcileResult:
     # decide.
     lists_by_number = runtime.settings.sms_gateway != "phone"
 
-    async def list_messages(row: Any) -> list[ListedMessage] | None:
+    async def list_messages(row: Any) -> Listing | None:
         if row.worker in backups and not lists_by_number:
             return None
         async with slots:
+            asked_at = datetime.now(UTC)
             try:
-                return await gateway.list_to(row.e164, attempt_id=row.id)
+                return asked_at, await gateway.list_to(row.e164, attempt_id=row.id)
             except GatewayUnavailable as error:
                 log.warning("reconcile.list_unavailable error=%s", error)
                 return None
@@ -108,6 +122,7 @@ def _reserve_due(runtime: Runtime) -> tuple[Sequence[Any], datetime, dict[str, d
                 Attempt.stream_id,
                 Attempt.body,
                 Attempt.claimed_at,
+                Attempt.settled_at,
                 Attempt.worker,
                 Attempt.gateway_id,
                 Phone.e164,
@@ -129,37 +144,50 @@ def _reserve_due(runtime: Runtime) -> tuple[Sequence[Any], datetime, dict[str, d
 
 def _apply(
     runtime: Runtime,
-    lookups: Sequence[tuple[Any, list[ListedMessage] | None]],
+    lookups: Sequence[tuple[Any, Listing | None]],
     reserved_until: datetime,
     backups: Mapping[str, datetime],
 ) -> ReconcileResult:
     now = datetime.now(UTC)
     again_at = now + timedelta(seconds=runtime.settings.reconcile_s)
+    list_delay = timedelta(seconds=runtime.settings.list_delay_s)
     result = ReconcileResult()
     with runtime.db.write() as session:
-        candidates = [
-            (row, listed and [item for item in listed if _is_same(row, item, backups.get(row.worker))])
-            for row, listed in lookups
-        ]
-        owned = _owned_ids(session, candidates)
+        owners = _owners_of(session, lookups)
         absent: list[Any] = []
         postponed: list[int] = []
         reports: list[AttemptReport] = []
-        for row, listed in candidates:
-            if listed is None:
+        for row, listing in lookups:
+            if listing is None:
                 result.away += 1
                 postponed.append(row.id)
                 continue
-            match = next(
-                (
-                    item
-                    for item in listed
-                    if item.gateway_id == row.gateway_id or item.gateway_id not in owned
-                ),
-                None,
+            asked_at, listed = listing
+            attempt = UnknownAttempt(
+                row.id,
+                row.body,
+                row.claimed_at,
+                row.settled_at or row.claimed_at,
+                row.gateway_id,
+                backups.get(row.worker),
             )
-            if match:
-                owned.add(match.gateway_id)
+            verdict, match = judge_lookup(
+                attempt,
+                listed,
+                asked_at=asked_at,
+                owned=owners.keys(),
+                list_delay=list_delay,
+            )
+            if verdict is Verdict.ABSENT:
+                absent.append(row)
+            elif verdict is not Verdict.FOUND:
+                postponed.append(row.id)
+            elif match is None:
+                # Its id is known from before a restore: the gateway took it, however short its list is.
+                result.adopted += 1
+                reports.append(AttemptReport(row.id, AttemptState.ACCEPTED, row.gateway_id))
+            else:
+                owners[match.gateway_id] = row.id
                 result.adopted += 1
                 reports.append(
                     AttemptReport(
@@ -170,12 +198,6 @@ def _apply(
                         code=match.code,
                     )
                 )
-            elif row.gateway_id:
-                # Its id is known from before a restore: the gateway took it, however short its list is.
-                result.adopted += 1
-                reports.append(AttemptReport(row.id, AttemptState.ACCEPTED, row.gateway_id))
-            else:
-                absent.append(row)
         key = runtime.settings.secret_key
         apply_reports(session, reports, now=now, secret_key=key)
         session.execute(
@@ -186,27 +208,15 @@ def _apply(
         result.requeued = _count_absent(
             session, absent, now=now, reserved_until=reserved_until, again_at=again_at, secret_key=key
         )
-        result.absent_once = len(absent) - result.requeued
+        result.open = len(absent) + len(postponed) - result.away - result.requeued
     return result
 
 
-def _is_same(row: Any, item: ListedMessage, backup_taken_at: datetime | None) -> bool:
-    if row.gateway_id:
-        return bool(item.gateway_id == row.gateway_id)
-    if backup_taken_at:
-        return is_same_except_link(
-            body=row.body, since=backup_taken_at, listed_body=item.body, listed_at=item.created_at
-        )
-    if item.attempt_id is not None:
-        return bool(item.attempt_id == row.id)
-    return is_same_message(
-        body=row.body, claimed_at=row.claimed_at, listed_body=item.body, listed_at=item.created_at
-    )
-
-
-def _owned_ids(session: Session, lookups: Sequence[tuple[Any, list[ListedMessage] | None]]) -> set[str]:
-    ids = {item.gateway_id for _, listed in lookups for item in listed or ()}
-    return set(session.scalars(select(Attempt.gateway_id).where(Attempt.gateway_id.in_(ids))))
+def _owners_of(session: Session, lookups: Sequence[tuple[Any, Listing | None]]) -> dict[str, int]:
+    """Return which attempts have the gateway ids that were listed."""
+    ids = {item.gateway_id for _, listing in lookups if listing for item in listing[1]}
+    rows = session.execute(select(Attempt.gateway_id, Attempt.id).where(Attempt.gateway_id.in_(ids)))
+    return {gateway_id: attempt_id for gateway_id, attempt_id in rows if gateway_id}
 
 
 def _count_absent(
@@ -218,9 +228,10 @@ def _count_absent(
     again_at: datetime,
     secret_key: str,
 ) -> int:
-    """Count one more lookup without result; requeue the messages of attempts absent for the second time.
+    """Count one more lookup without result; requeue the messages that may be sent again.
 
-    Returns how many were requeued. Locks the attempts by id.
+    Returns how many were requeued. What was sent again before stays unknown, for a person to decide. Locks the attempts
+    by id.
     """
     rows = {row.id: row for row in absent}
     # Only what is still unknown and belongs to this round: a callback may have adopted it during the lookup, or a
@@ -231,7 +242,23 @@ def _count_absent(
         .order_by(Attempt.id)
         .with_for_update()
     ).all()
-    absent_ids = [attempt.id for attempt in still_unknown if attempt.times_absent + 1 >= TIMES_ABSENT]
+    repeats = dict(
+        session.execute(
+            select(Attempt.message_id, func.count())
+            .where(
+                Attempt.message_id.in_({row.message_id for row in absent}),
+                Attempt.state == AttemptState.ABSENT,
+            )
+            .group_by(Attempt.message_id)
+        ).all()
+    )
+    absent_ids = [
+        attempt.id
+        for attempt in still_unknown
+        if may_repeat(
+            times_absent=attempt.times_absent + 1, repeats=repeats.get(rows[attempt.id].message_id, 0)
+        )
+    ]
     session.execute(
         update(Attempt)
         .where(Attempt.id.in_([attempt.id for attempt in still_unknown]))
@@ -246,8 +273,8 @@ def _count_absent(
     return len(absent_ids)
 
 
-# The gateway's own list decides most within minutes; for what is older the list cannot be had.
-# The pages say “quá một giờ”.
+# The gateway's own list decides most within minutes. For what is older the list cannot be had, or holds other messages
+# that it may be; what was sent again once and is absent again is not sent a third time.
 DECIDE_AFTER = timedelta(hours=1)
 
 # The campaign of an attempt: its stream, or in the transactional stream the campaign that the acknowledgement is
@@ -268,7 +295,7 @@ def _undecided(campaign_id: int | None, *, now: datetime) -> tuple[Any, ...]:
     return (
         Attempt.state == AttemptState.UNKNOWN,
         Attempt.gateway_id.is_(None),  # one with an id comes from a restore: the gateway has its message
-        Attempt.claimed_at < now - DECIDE_AFTER,
+        or_(Attempt.claimed_at < now - DECIDE_AFTER, Attempt.times_absent >= TIMES_ABSENT),
         CAMPAIGN_OF_ATTEMPT.is_not_distinct_from(campaign_id),
     )
 

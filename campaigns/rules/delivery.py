@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Literal
 
 from campaigns.rules.draft import FIELDS
 from campaigns.rules.experiments import SECOND_TEXT
-from campaigns.rules.links import LinkCipher, mask_tokens
+from campaigns.rules.links import LinkCipher
 from campaigns.rules.states import AttemptState, MessageKind, SkipReason
 from outreach.rules.gateway import Cause
 from outreach.rules.segments import measure, unaccent
@@ -141,29 +141,6 @@ def fails_too_often(*, failed: int, well: int) -> bool:
 def is_charged(state: AttemptState) -> bool:
     """Return whether an attempt counts against the budget: not if refused or never received."""
     return state not in (AttemptState.FAILED, AttemptState.ABSENT)
-
-
-def is_same_message(*, body: str, claimed_at: datetime, listed_body: str, listed_at: datetime | None) -> bool:
-    """Return whether a message in the gateway's list belongs to an attempt.
-
-    It has the same text and was created no earlier than a minute before the attempt: clocks differ, and the gateway
-    gives whole seconds. (The list was requested by number.)
-    """
-    return is_recent(claimed_at, listed_at) and listed_body == body
-
-
-def is_same_except_link(*, body: str, since: datetime, listed_body: str, listed_at: datetime | None) -> bool:
-    """Return whether two messages are the same, ignoring personal links.
-
-    For messages sent between a backup (`since`) and its restore: recipients frozen in between are lost, and
-    when frozen again they get other personal links.
-    """
-    return is_recent(since, listed_at) and mask_tokens(listed_body) == mask_tokens(body)
-
-
-def is_recent(since: datetime, listed_at: datetime | None) -> bool:
-    """Return whether the gateway's time may be after ours, allowing a minute of clock difference."""
-    return listed_at is None or listed_at >= since - timedelta(minutes=1)
 
 
 # Placeholder for the personal link in a stored text.

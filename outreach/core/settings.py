@@ -171,6 +171,11 @@ class Settings:
         formats.number(0.2, 3600),
         "seconds between two looks into the gateway's list for a message whose outcome nobody saw",
     )
+    list_delay_s: float = _var(
+        120.0,
+        formats.number(0, 86_400),
+        "seconds that a message may take to appear in the gateway's list: before that its absence proves nothing",
+    )
     sweep_s: float = _var(
         5.0, formats.number(0.2, 600), "seconds between two sweeps for work that should be moving"
     )

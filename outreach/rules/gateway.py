@@ -99,7 +99,10 @@ Outcome = Accepted | Refused | Throttled | OutcomeUnknown
 
 @dataclass(frozen=True, slots=True)
 class ListedMessage:
-    """Message in the gateway's own list. `created_at` is None where it is not given."""
+    """Message in the gateway's own list.
+
+    `created_at` is the latest moment of our clock at which it may have been created; None where it is not given.
+    """
 
     gateway_id: str
     body: str

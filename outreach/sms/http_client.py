@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -48,7 +50,11 @@ class RequestNotSent(Exception):
 
 
 class HttpClient:
-    """HTTP client with one connection pool. Create it inside the event loop that will use it."""
+    """HTTP client with one connection pool. Create it inside the event loop that will use it.
+
+    `clock_offset` is the most that has to be added to the other side's time to get ours, by the `Date` of its last
+    answer to a GET: that is cut to whole seconds and was taken before the answer came (RFC 9110, section 6.6.1).
+    """
 
     def __init__(self, *, timeout_s: float, in_flight: int) -> None:
         self._session = aiohttp.ClientSession(
@@ -60,6 +66,7 @@ class HttpClient:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         self._addresses: dict[str, URL] = {}
+        self.clock_offset = timedelta(0)
 
     async def request(
         self,
@@ -88,9 +95,20 @@ class HttpClient:
                 headers={**headers, "Authorization": authorization},
                 allow_redirects=False,
             ) as response:
-                return response.status, (await response.read()).decode("utf-8", "replace"), response.headers
+                text = (await response.read()).decode("utf-8", "replace")
+                if method == "GET":
+                    self._note_date(response.headers.get("Date"))
+                return response.status, text, response.headers
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise RequestNotSent(type(error).__name__) from error
+
+    def _note_date(self, date: str | None) -> None:
+        try:
+            moment = parsedate_to_datetime(date or "")
+        except ValueError:
+            return  # none, or unreadable
+        if moment.tzinfo:
+            self.clock_offset = datetime.now(UTC) - moment
 
     async def close(self) -> None:
         await self._session.close()

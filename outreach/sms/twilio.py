@@ -176,7 +176,7 @@ class TwilioGateway:
             ListedMessage(
                 gateway_id=item.sid,
                 body=item.body or "",
-                created_at=item.date_created,
+                created_at=item.date_created and item.date_created + self._transport.clock_offset,
                 status=_status(item.status) or DeliveryStatus.ACCEPTED,
                 cause=cause_of(str(item.error_code)) if item.error_code else None,
                 code=str(item.error_code) if item.error_code else None,

@@ -97,6 +97,7 @@ def settings(database_url: str, redis_url: str, simulator: RunningSimulator) -> 
             "SEND_TIMEOUT_S": "10",
             "LEASE_S": "14",
             "RECONCILE_S": "0.2",
+            "LIST_DELAY_S": "0",
             "SWEEP_S": "0.5",
         }
     )

@@ -43,6 +43,7 @@ def simulator_settings(
             "TWILIO_API_BASE_URL": simulator.url,
             "TWILIO_ACCOUNT_SID": simulator.account_sid,
             "TWILIO_AUTH_TOKEN": simulator.auth_token,
+            "LIST_DELAY_S": "0",
             **{name: str(value) for name, value in variables.items()},
         }
     )

@@ -99,9 +99,9 @@ def test_two_looks_at_once_count_as_one(world: World) -> None:
         while slow.looks < 3:
             await asyncio.sleep(0.01)
         found = await reconcile(world.runtime, quick)
-        assert (quick.looks, found.absent_once) == (0, 0)
+        assert (quick.looks, found.open) == (0, 0)
         slow.may_answer.set()
-        assert (await round_one).absent_once == 3
+        assert (await round_one).open == 3
 
     asyncio.run(both())
     assert [(a.state, a.times_absent) for a in attempts(world)] == [(AttemptState.UNKNOWN, 1)] * 3

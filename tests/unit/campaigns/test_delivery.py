@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +16,6 @@ from campaigns.rules.delivery import (
     failure_policy,
     hash_content,
     is_out_of_retries,
-    is_same_message,
     refusal_reason,
 )
 from campaigns.rules.states import MessageKind, SkipReason
@@ -106,30 +105,6 @@ def test_the_gateways_own_word_goes_before_ours(asked: float) -> None:
     waits = [back_off_s(5, asked, seed=seed) for seed in range(101)]
     assert min(waits) == asked
     assert max(waits) <= asked * 1.5
-
-
-AT = datetime(2020, 8, 18, 9, 0, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("listed_body", "listed_at", "is_it"),
-    [
-        ("Mời cài", AT, True),
-        ("Mời cài", AT + timedelta(seconds=5), True),
-        ("Mời cài", AT - timedelta(seconds=60), True),
-        ("Mời cài", AT - timedelta(seconds=61), False),
-        ("Mời cài", None, True),
-        ("Mời cài.", AT, False),
-        ("mời cài", AT, False),
-        ("", AT, False),
-    ],
-)
-def test_a_listed_message_is_ours_by_its_text_and_its_time(
-    listed_body: str, listed_at: datetime | None, is_it: bool
-) -> None:
-    assert (
-        is_same_message(body="Mời cài", claimed_at=AT, listed_body=listed_body, listed_at=listed_at) is is_it
-    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,117 @@
+"""Requests that were cut while the gateway's clock, its list or its answers are wrong: nobody gets a second copy."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select, update
+
+from campaigns.delivery.reconcile import count_undecided, decide_unknown
+from campaigns.models.messages import Attempt
+from campaigns.rules.states import AttemptState
+from outreach.accounts.users import find_user
+from outreach.core.settings import Settings
+from simulator.testing import RunningSimulator
+from tests.support.world import AUTHOR, World, number
+
+PEOPLE = 10
+LIST_DELAY_S = 2.0
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return replace(settings, list_delay_s=LIST_DELAY_S)
+
+
+def states(world: World, campaign: int) -> dict[str, int]:
+    messages: dict[str, int] = world.status(campaign)["steps"][0]["messages"]
+    return messages
+
+
+def undecided(world: World, campaign: int) -> int:
+    with world.runtime.db.read() as session:
+        return count_undecided(session, campaign, now=world.now)[0]
+
+
+def look_now(world: World) -> None:
+    """A round of lookups without waiting until they are due."""
+    with world.runtime.db.write() as session:
+        session.execute(update(Attempt).where(Attempt.state == AttemptState.UNKNOWN).values(due_at=world.now))
+    world.reconcile()
+
+
+def pass_list_delay(world: World) -> None:
+    """As if the outcomes had been unknown for longer than the list may take."""
+    with world.runtime.db.write() as session:
+        for attempt in session.scalars(select(Attempt).where(Attempt.state == AttemptState.UNKNOWN)):
+            assert attempt.settled_at
+            attempt.settled_at -= 2 * (world.in_hours(LIST_DELAY_S / 3600) - world.now)
+
+
+def cut_all(world: World, **faults: object) -> int:
+    """Launch a campaign whose requests the gateway all takes and none answers; its id."""
+    world.add_people(PEOPLE)
+    campaign = world.launch()
+    world.simulator.faults(callbacks_off=True, rate_cut=1, **faults)
+    world.send()
+    assert states(world, campaign) == {"unknown": PEOPLE}
+    world.simulator.faults(callbacks_off=True, rate_cut=0, **faults)
+    return campaign
+
+
+@pytest.mark.parametrize("clock_s", [-600, -120, 90])
+def test_a_clock_that_is_wrong_hides_no_message(world: World, clock_s: float) -> None:
+    campaign = cut_all(world, clock_s=clock_s)
+    look_now(world)
+    assert "unknown" not in states(world, campaign)
+    assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))
+
+
+def test_a_list_that_shows_messages_late_is_waited_for(world: World, simulator: RunningSimulator) -> None:
+    campaign = cut_all(world, list_delay_s=LIST_DELAY_S)
+    left_at = time.monotonic()
+    while "unknown" in states(world, campaign):
+        assert time.monotonic() - left_at < 60
+        look_now(world)
+        world.send()
+    assert len(simulator.ledger()) == PEOPLE
+
+
+def test_texts_that_the_list_alters_are_left_to_a_person(world: World) -> None:
+    campaign = cut_all(world, list_alters=True)
+    pass_list_delay(world)
+    for _ in range(5):
+        look_now(world)
+        world.send()
+    assert states(world, campaign) == {"unknown": PEOPLE}
+    assert len(world.sent_to()) == PEOPLE
+    # A report that still comes counts; what is left is decided on the campaign's page after an hour.
+    assert undecided(world, campaign) == 0
+    with world.runtime.db.write() as session:
+        session.execute(update(Attempt).values(claimed_at=world.in_hours(-2)))
+    assert undecided(world, campaign) == PEOPLE
+
+
+def test_a_message_is_repeated_once_and_then_a_person_is_asked(world: World) -> None:
+    world.add_people(PEOPLE)
+    campaign = world.launch()
+    world.simulator.faults(callbacks_off=True, rate_cut_before=1)
+    for _ in range(4):
+        world.send()
+        pass_list_delay(world)
+        look_now(world)
+        look_now(world)
+    assert states(world, campaign) == {"unknown": PEOPLE}
+    with world.runtime.db.read() as session:
+        assert len(session.scalars(select(Attempt.id)).all()) == 2 * PEOPLE
+    assert undecided(world, campaign) == PEOPLE
+    world.simulator.faults(callbacks_off=True, rate_cut_before=0)
+    with world.runtime.db.write() as session:
+        user = find_user(session, AUTHOR)
+        key = world.runtime.settings.secret_key
+        decide_unknown(session, campaign, resend=True, user=user, now=world.now, secret_key=key)
+    world.send()
+    assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))

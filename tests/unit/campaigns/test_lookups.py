@@ -1,0 +1,98 @@
+"""What the gateway's list says about an attempt whose outcome nobody saw."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from campaigns.rules.lookups import UnknownAttempt, Verdict, judge_lookup, may_repeat
+from outreach.rules.gateway import DeliveryStatus, ListedMessage
+
+AT = datetime(2020, 8, 18, 9, 0, tzinfo=UTC)
+DELAY = timedelta(minutes=2)
+ATTEMPT = UnknownAttempt(7, "Mời cài http://loa.example/2b3c4d5f", AT, AT + timedelta(seconds=10))
+LATE = ATTEMPT.unknown_since + DELAY
+
+
+def listed(
+    body: str = ATTEMPT.body, *, after_s: float | None = 1, sid: str = "SM1", attempt_id: int | None = None
+) -> ListedMessage:
+    created_at = None if after_s is None else AT + timedelta(seconds=after_s)
+    return ListedMessage(sid, body, created_at, DeliveryStatus.SENT, attempt_id=attempt_id)
+
+
+def judge(*messages: ListedMessage, attempt: UnknownAttempt = ATTEMPT, asked_at: datetime = LATE) -> Verdict:
+    verdict, match = judge_lookup(attempt, messages, asked_at=asked_at, owned={"SM9"}, list_delay=DELAY)
+    assert match is None or verdict is Verdict.FOUND
+    return verdict
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (listed(), Verdict.FOUND),
+        (listed(after_s=None), Verdict.FOUND),
+        # Clocks may be wrong: the same text is ours up to a quarter of an hour before.
+        (listed(after_s=-120), Verdict.FOUND),
+        (listed(after_s=-900), Verdict.FOUND),
+        (listed(after_s=-901), Verdict.ABSENT),
+        # Another text that no attempt owns may be ours, changed by the gateway.
+        (listed("Sent from a trial account - Mời cài"), Verdict.UNCLEAR),
+        (listed("", after_s=None), Verdict.UNCLEAR),
+        (listed("***", after_s=-60), Verdict.UNCLEAR),
+        (listed("Chúc mừng năm mới", after_s=-61), Verdict.ABSENT),
+        # What another attempt owns is neither.
+        (listed(sid="SM9"), Verdict.ABSENT),
+        (listed("***", sid="SM9"), Verdict.ABSENT),
+        # A gateway that stores our id knows it.
+        (listed("", attempt_id=7), Verdict.FOUND),
+        (listed("", attempt_id=8), Verdict.ABSENT),
+    ],
+)
+def test_one_listed_message(message: ListedMessage, expected: Verdict) -> None:
+    assert judge(message) is expected
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "expected"), [(0, Verdict.TOO_EARLY), (119, Verdict.TOO_EARLY), (120, Verdict.ABSENT)]
+)
+def test_absence_counts_only_when_the_list_would_show_it(waited_s: float, expected: Verdict) -> None:
+    assert judge(asked_at=ATTEMPT.unknown_since + timedelta(seconds=waited_s)) is expected
+
+
+def test_it_is_found_at_once_among_others() -> None:
+    messages = [listed("***", sid="SM2"), listed()]
+    found = judge_lookup(ATTEMPT, messages, asked_at=ATTEMPT.claimed_at, owned=(), list_delay=DELAY)
+    assert found == (Verdict.FOUND, messages[1])
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (listed("Mời cài http://loa.example/z9y8x7w6", after_s=-3000), Verdict.FOUND),  # another link
+        (listed(after_s=-3661), Verdict.ABSENT),  # before the backup
+        (listed("Nhắc bà cài", after_s=-3000), Verdict.UNCLEAR),
+    ],
+)
+def test_after_a_restore_all_since_the_backup_counts(message: ListedMessage, expected: Verdict) -> None:
+    restored = UnknownAttempt(
+        7, ATTEMPT.body, AT, ATTEMPT.unknown_since, backup_taken_at=AT - timedelta(hours=1)
+    )
+    assert judge(message, attempt=restored) is expected
+
+
+@pytest.mark.parametrize("messages", [[], [listed()], [listed(sid="SM5")]])
+def test_what_had_an_id_before_a_restore_was_sent_however_short_the_list_is(
+    messages: list[ListedMessage],
+) -> None:
+    known = UnknownAttempt(7, ATTEMPT.body, AT, ATTEMPT.unknown_since, gateway_id="SM5")
+    assert judge(*messages, attempt=known, asked_at=AT) is Verdict.FOUND
+
+
+@pytest.mark.parametrize(
+    ("times_absent", "repeats", "expected"),
+    [(0, 0, False), (1, 0, False), (2, 0, True), (9, 0, True), (2, 1, False), (9, 3, False)],
+)
+def test_a_message_is_sent_again_by_itself_once(times_absent: int, repeats: int, expected: bool) -> None:
+    assert may_repeat(times_absent=times_absent, repeats=repeats) is expected
