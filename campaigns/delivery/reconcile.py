@@ -24,8 +24,8 @@ from campaigns.lifecycle import find_campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.lookups import (
     TIMES_ABSENT,
+    LookupResult,
     UnknownAttempt,
-    Verdict,
     judge_lookup,
     may_repeat,
 )
@@ -47,7 +47,7 @@ CONCURRENT_LOOKUPS = 20
 
 @dataclass(slots=True)
 class ReconcileResult:
-    """Result of one round of lookups, in attempts.
+    """Totals of one round of lookups, in attempts.
 
     `open`: looked up, and still unknown. `away`: the list could not be read.
     """
@@ -171,16 +171,16 @@ def _apply(
                 row.gateway_id,
                 backups.get(row.worker),
             )
-            verdict, match = judge_lookup(
+            found, match = judge_lookup(
                 attempt,
                 listed,
                 asked_at=asked_at,
                 owned=owners.keys(),
                 list_delay=list_delay,
             )
-            if verdict is Verdict.ABSENT:
+            if found is LookupResult.ABSENT:
                 absent.append(row)
-            elif verdict is not Verdict.FOUND:
+            elif found is not LookupResult.FOUND:
                 postponed.append(row.id)
             elif match is None:
                 # Its id is known from before a restore: the gateway took it, however short its list is.

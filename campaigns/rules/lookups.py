@@ -18,7 +18,7 @@ TIMES_ABSENT = 2  # an attempt has to be absent this often before its message is
 MOST_REPEATS = 1  # a message is sent again without a person at most this often
 
 
-class Verdict(Enum):
+class LookupResult(Enum):
     """Result of one lookup.
 
     FOUND: the gateway has the message. TOO_EARLY: the list may still be incomplete. UNCLEAR: the list holds something
@@ -54,7 +54,7 @@ def judge_lookup(
     asked_at: datetime,
     owned: Collection[str],
     list_delay: timedelta,
-) -> tuple[Verdict, ListedMessage | None]:
+) -> tuple[LookupResult, ListedMessage | None]:
     """Judge an attempt by the messages that the gateway listed for its number when asked at `asked_at`.
 
     `owned` are the gateway ids that other attempts have. `list_delay` is how long a message may take to appear in the
@@ -62,17 +62,17 @@ def judge_lookup(
     """
     if attempt.gateway_id:
         same = (item for item in listed if item.gateway_id == attempt.gateway_id)
-        return Verdict.FOUND, next(same, None)
+        return LookupResult.FOUND, next(same, None)
     free = [item for item in listed if item.gateway_id not in owned]
     for item in free:
         if _is_same(attempt, item):
-            return Verdict.FOUND, item
+            return LookupResult.FOUND, item
     if asked_at < attempt.unknown_since + list_delay:
-        return Verdict.TOO_EARLY, None
+        return LookupResult.TOO_EARLY, None
     since = attempt.backup_taken_at or attempt.claimed_at
     if any(item.attempt_id is None and _is_since(since, item, CLOCK_SLACK) for item in free):
-        return Verdict.UNCLEAR, None
-    return Verdict.ABSENT, None
+        return LookupResult.UNCLEAR, None
+    return LookupResult.ABSENT, None
 
 
 def _is_same(attempt: UnknownAttempt, item: ListedMessage) -> bool:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from campaigns.rules.lookups import UnknownAttempt, Verdict, judge_lookup, may_repeat
+from campaigns.rules.lookups import LookupResult, UnknownAttempt, judge_lookup, may_repeat
 from outreach.rules.gateway import DeliveryStatus, ListedMessage
 
 AT = datetime(2020, 8, 18, 9, 0, tzinfo=UTC)
@@ -22,64 +22,67 @@ def listed(
     return ListedMessage(sid, body, created_at, DeliveryStatus.SENT, attempt_id=attempt_id)
 
 
-def judge(*messages: ListedMessage, attempt: UnknownAttempt = ATTEMPT, asked_at: datetime = LATE) -> Verdict:
-    verdict, match = judge_lookup(attempt, messages, asked_at=asked_at, owned={"SM9"}, list_delay=DELAY)
-    assert match is None or verdict is Verdict.FOUND
-    return verdict
+def look_up(
+    *messages: ListedMessage, attempt: UnknownAttempt = ATTEMPT, asked_at: datetime = LATE
+) -> LookupResult:
+    result, match = judge_lookup(attempt, messages, asked_at=asked_at, owned={"SM9"}, list_delay=DELAY)
+    assert match is None or result is LookupResult.FOUND
+    return result
 
 
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        (listed(), Verdict.FOUND),
-        (listed(after_s=None), Verdict.FOUND),
+        (listed(), LookupResult.FOUND),
+        (listed(after_s=None), LookupResult.FOUND),
         # Clocks may be wrong: the same text is ours up to a quarter of an hour before.
-        (listed(after_s=-120), Verdict.FOUND),
-        (listed(after_s=-900), Verdict.FOUND),
-        (listed(after_s=-901), Verdict.ABSENT),
+        (listed(after_s=-120), LookupResult.FOUND),
+        (listed(after_s=-900), LookupResult.FOUND),
+        (listed(after_s=-901), LookupResult.ABSENT),
         # Another text that no attempt owns may be ours, changed by the gateway.
-        (listed("Sent from a trial account - Mời cài"), Verdict.UNCLEAR),
-        (listed("", after_s=None), Verdict.UNCLEAR),
-        (listed("***", after_s=-60), Verdict.UNCLEAR),
-        (listed("Chúc mừng năm mới", after_s=-61), Verdict.ABSENT),
+        (listed("Sent from a trial account - Mời cài"), LookupResult.UNCLEAR),
+        (listed("", after_s=None), LookupResult.UNCLEAR),
+        (listed("***", after_s=-60), LookupResult.UNCLEAR),
+        (listed("Chúc mừng năm mới", after_s=-61), LookupResult.ABSENT),
         # What another attempt owns is neither.
-        (listed(sid="SM9"), Verdict.ABSENT),
-        (listed("***", sid="SM9"), Verdict.ABSENT),
+        (listed(sid="SM9"), LookupResult.ABSENT),
+        (listed("***", sid="SM9"), LookupResult.ABSENT),
         # A gateway that stores our id knows it.
-        (listed("", attempt_id=7), Verdict.FOUND),
-        (listed("", attempt_id=8), Verdict.ABSENT),
+        (listed("", attempt_id=7), LookupResult.FOUND),
+        (listed("", attempt_id=8), LookupResult.ABSENT),
     ],
 )
-def test_one_listed_message(message: ListedMessage, expected: Verdict) -> None:
-    assert judge(message) is expected
+def test_one_listed_message(message: ListedMessage, expected: LookupResult) -> None:
+    assert look_up(message) is expected
 
 
 @pytest.mark.parametrize(
-    ("waited_s", "expected"), [(0, Verdict.TOO_EARLY), (119, Verdict.TOO_EARLY), (120, Verdict.ABSENT)]
+    ("waited_s", "expected"),
+    [(0, LookupResult.TOO_EARLY), (119, LookupResult.TOO_EARLY), (120, LookupResult.ABSENT)],
 )
-def test_absence_counts_only_when_the_list_would_show_it(waited_s: float, expected: Verdict) -> None:
-    assert judge(asked_at=ATTEMPT.unknown_since + timedelta(seconds=waited_s)) is expected
+def test_absence_counts_only_when_the_list_would_show_it(waited_s: float, expected: LookupResult) -> None:
+    assert look_up(asked_at=ATTEMPT.unknown_since + timedelta(seconds=waited_s)) is expected
 
 
 def test_it_is_found_at_once_among_others() -> None:
     messages = [listed("***", sid="SM2"), listed()]
     found = judge_lookup(ATTEMPT, messages, asked_at=ATTEMPT.claimed_at, owned=(), list_delay=DELAY)
-    assert found == (Verdict.FOUND, messages[1])
+    assert found == (LookupResult.FOUND, messages[1])
 
 
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        (listed("Mời cài http://loa.example/z9y8x7w6", after_s=-3000), Verdict.FOUND),  # another link
-        (listed(after_s=-3661), Verdict.ABSENT),  # before the backup
-        (listed("Nhắc bà cài", after_s=-3000), Verdict.UNCLEAR),
+        (listed("Mời cài http://loa.example/z9y8x7w6", after_s=-3000), LookupResult.FOUND),  # another link
+        (listed(after_s=-3661), LookupResult.ABSENT),  # before the backup
+        (listed("Nhắc bà cài", after_s=-3000), LookupResult.UNCLEAR),
     ],
 )
-def test_after_a_restore_all_since_the_backup_counts(message: ListedMessage, expected: Verdict) -> None:
+def test_after_a_restore_all_since_the_backup_counts(message: ListedMessage, expected: LookupResult) -> None:
     restored = UnknownAttempt(
         7, ATTEMPT.body, AT, ATTEMPT.unknown_since, backup_taken_at=AT - timedelta(hours=1)
     )
-    assert judge(message, attempt=restored) is expected
+    assert look_up(message, attempt=restored) is expected
 
 
 @pytest.mark.parametrize("messages", [[], [listed()], [listed(sid="SM5")]])
@@ -87,7 +90,7 @@ def test_what_had_an_id_before_a_restore_was_sent_however_short_the_list_is(
     messages: list[ListedMessage],
 ) -> None:
     known = UnknownAttempt(7, ATTEMPT.body, AT, ATTEMPT.unknown_since, gateway_id="SM5")
-    assert judge(*messages, attempt=known, asked_at=AT) is Verdict.FOUND
+    assert look_up(*messages, attempt=known, asked_at=AT) is LookupResult.FOUND
 
 
 @pytest.mark.parametrize(
