@@ -199,6 +199,7 @@ TECHNICAL_FAULTS: Layout = (
             "rate_500",
             "rate_cut_before",
             "rate_problem_json",
+            "rate_407",
             "gateway_stop",
         ),
     ),

@@ -71,6 +71,12 @@ class Faults:
     rate_problem_json: float = setting(
         0.0, SettingKind.SHARE, "Từ chối theo RFC 9457", "application/problem+json, trước khi nhận tin"
     )
+    rate_407: float = setting(
+        0.0,
+        SettingKind.SHARE,
+        "Máy trung gian chặn (407)",
+        "trang web của proxy thay cho trả lời của tổng đài",
+    )
     reads_too: bool = setting(
         False, SettingKind.FLAG, "Cả khi tra cứu", "429, 500 và đứt kết nối xảy ra cả khi xem danh sách tin"
     )
@@ -125,6 +131,7 @@ class RequestFault(StrEnum):
     THROTTLED = "throttled"
     SERVER_ERROR = "server_error"
     PROBLEM = "problem"
+    PROXY = "proxy"
     SERVER_ERROR_AFTER = "server_error_after"
     CUT = "cut"
     SILENCE = "silence"
@@ -146,6 +153,7 @@ def fault_before_accept(faults: Faults, chance: float) -> RequestFault | None:
         (RequestFault.THROTTLED, faults.rate_429),
         (RequestFault.SERVER_ERROR, faults.rate_500),
         (RequestFault.PROBLEM, faults.rate_problem_json),
+        (RequestFault.PROXY, faults.rate_407),
     )
 
 

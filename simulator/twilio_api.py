@@ -211,6 +211,10 @@ class TwilioApi:
             case RequestFault.SERVER_ERROR | RequestFault.SERVER_ERROR_AFTER:
                 counters.server_errors += 1
                 return request_checks.SERVER_ERROR.answer()
+            case RequestFault.PROXY:
+                counters.server_errors += 1
+                page = "<html><body>Proxy Authentication Required</body></html>"
+                return web.Response(text=page, status=407, content_type="text/html")
             case RequestFault.SILENCE:
                 counters.timeouts += 1
             case _:

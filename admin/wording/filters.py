@@ -173,6 +173,34 @@ def day(iso: str | None) -> str:
     return "/".join(part.lstrip("0") for part in reversed(iso.split("-"))) if iso else ""
 
 
+def gateway_fault(fault: str) -> str:
+    """Word a fault of the gateway, by its key in `campaigns.rules.delivery.fault_of`, and what to do about it."""
+    if fault == "certificate":
+        return _(
+            "Chứng thư bảo mật của tổng đài không hợp lệ nên không kết nối được. Hãy báo người quản trị kiểm tra địa "
+            "chỉ tổng đài, đồng hồ máy chủ và thời hạn chứng thư."
+        )
+    if fault == "connection":
+        return _(
+            "Không kết nối được tới tổng đài. Hãy báo người quản trị kiểm tra đường mạng và địa chỉ tổng đài."
+        )
+    status = fault.removeprefix("http_")
+    if status == fault:
+        return _(
+            "Tổng đài không trả lời, hoặc trả lời không đọc được. Hãy báo người quản trị hỏi nhà cung cấp tổng đài."
+        )
+    if status.startswith("5"):
+        return _(
+            "Tổng đài đang lỗi (HTTP %(status)s). Hãy báo người quản trị hỏi nhà cung cấp tổng đài.",
+            status=status,
+        )
+    return _(
+        "Câu trả lời (HTTP %(status)s) không phải của tổng đài: có thể một máy chủ trung gian chặn đường. Hãy báo người "
+        "quản trị kiểm tra tường lửa, proxy và địa chỉ tổng đài.",
+        status=status,
+    )
+
+
 def install_filters(app: Flask) -> None:
     """Register the template filters."""
     app.jinja_env.filters.update(
@@ -183,6 +211,7 @@ def install_filters(app: Flask) -> None:
         clock=clock,
         duration=duration,
         day=day,
+        gateway_fault=gateway_fault,
         mask_number=mask_number,
     )
 

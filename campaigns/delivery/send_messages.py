@@ -30,6 +30,7 @@ from campaigns.delivery.claim_messages import (
     claim_next_batch,
     monotonic_of,
 )
+from campaigns.delivery.gateway_faults import GatewayFaults
 from campaigns.delivery.record_outcomes import store_outcomes
 from campaigns.delivery.streams import (
     TRANSACTIONAL_STREAM,
@@ -100,6 +101,9 @@ class MessageSender:
             worker=self.worker,
             limit=settings.account_in_flight or None,
         )
+        self._faults = GatewayFaults(
+            self.runtime.redis, account=settings.twilio_account_sid, worker=self.worker
+        )
         self._buffer = SendBuffer()
         self._outcomes: list[tuple[Claim, Outcome | None]] = []
         self._open_until: dict[int, float] = {}  # streams that may send, and until when (monotonic)
@@ -112,6 +116,8 @@ class MessageSender:
     async def run(self, seconds: float) -> SendCounts:
         """Run the whole job. Returns when the time is up or there has been nothing to do for IDLE_S."""
         ends_at = time.monotonic() + seconds
+        with suppress(RedisError):  # a fault that is known already
+            await asyncio.to_thread(self._faults.exchange, now=time.monotonic())
         senders = [asyncio.create_task(self._send_all(i)) for i in range(self._settings.send_in_flight)]
         self._watcher = asyncio.create_task(self._watch_streams())
         heartbeat = asyncio.create_task(self._heartbeat())
@@ -147,7 +153,11 @@ class MessageSender:
         while time.monotonic() < ends_at and not self.stop_requested() and not self._is_broken():
             per_second = self.counts.requested / max(0.2, time.monotonic() - began)
             limit = int(min(CLAIM_LIMIT, max(MIN_CLAIM, per_second * CLAIM_FOR_S)))
-            if len(self._buffer) > max(MIN_CLAIM / 2, per_second * AHEAD_S) or self._is_halted():
+            enough = max(MIN_CLAIM / 2, per_second * AHEAD_S)
+            if self._faults.fault:
+                limit, enough = 1, 0
+            waits = self._faults.fault and (self._in_flight or self._outcomes or self._recording)
+            if len(self._buffer) > enough or waits or self._is_halted():
                 await asyncio.sleep(0.005)
                 idle_since = None
                 continue
@@ -199,9 +209,7 @@ class MessageSender:
         return time.monotonic() < self._account.halted_until
 
     async def _send_one(self, task: SendTask) -> None:
-        while self._is_halted() and self._may_start(task):
-            await asyncio.sleep(0.02)
-        may_start = self._may_start(task)
+        may_start = await self._wait_for_start(task)
         claim = task.claim
         self._buffered.discard(claim.attempt_id)
         if not may_start:
@@ -229,7 +237,22 @@ class MessageSender:
             self._account.note_throttled(outcome.retry_after_s, now=time.monotonic())
         elif isinstance(outcome, Accepted):
             self._account.note_accepted(asked_at=asked_at)
+        self._faults.note(outcome, asked_at=asked_at, now=time.monotonic())
         self._outcomes.append((claim, outcome))
+
+    async def _wait_for_start(self, task: SendTask) -> bool:
+        """Wait while the account is halted. Returns whether the request may start now.
+
+        While the gateway has a fault one message waits for its turn to try, and the others go back at once.
+        """
+        while self._may_start(task):
+            if not self._is_halted():
+                if self._faults.may_start():
+                    return True
+                if self._in_flight > 1:
+                    return False
+            await asyncio.sleep(0.02)
+        return False
 
     def _may_start(self, task: SendTask) -> bool:
         claim, now = task.claim, time.monotonic()
@@ -254,10 +277,12 @@ class MessageSender:
             while True:
                 with suppress(RedisError):
                     await asyncio.to_thread(self._account.heartbeat)
+                    await asyncio.to_thread(self._faults.exchange, now=time.monotonic())
                 await asyncio.sleep(HEARTBEAT_EVERY_S)
         finally:
             with suppress(RedisError):
                 self._account.leave()
+                self._faults.leave()
 
     async def _watch_streams(self) -> None:
         """Drop streams that were paused, cancelled or closed, and note numbers that opted out."""

@@ -13,7 +13,7 @@ from campaigns.rules.draft import FIELDS
 from campaigns.rules.experiments import SECOND_TEXT
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.states import AttemptState, MessageKind, SkipReason
-from outreach.rules.gateway import Cause
+from outreach.rules.gateway import Cause, Outcome, OutcomeUnknown, Throttled
 from outreach.rules.segments import measure, unaccent
 from outreach.rules.sms_template import Template
 
@@ -125,6 +125,25 @@ POLICIES = {
 def failure_policy(cause: str | None) -> Policy:
     """Return the policy for a stored cause; without consequences if the cause has none."""
     return POLICIES.get(Cause(cause), Policy()) if cause else Policy()
+
+
+# So many answers in a row that are not the gateway's own stop all sending; then one message at a time tries.
+MOST_FAULTS = 20
+FIRST_TRY_S, LONGEST_TRY_S = 1.0, 30.0  # between two such tries, doubling
+
+
+def fault_of(outcome: Outcome) -> str | None:
+    """Return what is wrong with a gateway that answers so: "" if nothing, None if the outcome does not tell.
+
+    A fault is a short key: "certificate", "connection", "http_" and a status, or the class of an error.
+    """
+    match outcome:
+        case OutcomeUnknown(detail):
+            return detail
+        case Throttled(fault=fault):
+            return fault or None
+        case _:
+            return ""
 
 
 # A campaign pauses automatically if so many of its recent outcomes failed: too many to be chance, and

@@ -29,6 +29,7 @@ class StallReason(StrEnum):
     WINDOW = "window"  # outside the sending hours
     THROTTLED = "throttled"  # the gateway asked to wait
     HELD_BACK = "held_back"  # the daily cap of messages per number; checked again later
+    FAULT = "fault"  # the gateway is out of order; one message at a time tries
     GATEWAY = "gateway"  # messages are due, but no worker sends
     CHECKING = "checking"  # unknown outcomes are being reconciled
     NEXT_STEP = "next_step"  # everything is sent until the next reminder
@@ -51,6 +52,7 @@ class SendingState:
     unknown: int
     first_due_at: datetime | None
     is_throttled: bool  # the earliest message was postponed by the gateway
+    fault: str  # key of the gateway's fault, see `campaigns.rules.delivery.fault_of`
     last_claim_at: datetime | None
     opened_at: datetime | None  # of the latest open step
     next_step_at: datetime | None
@@ -58,10 +60,11 @@ class SendingState:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Why nothing is sent, and until when if that is known."""
+    """Why nothing is sent, and until when if that is known. `fault` is the gateway's, if that is why."""
 
     why: StallReason
     until: datetime | None = None
+    fault: str = ""
 
 
 def why_stalled(sending: SendingState, *, now: datetime) -> Stall | None:
@@ -88,6 +91,8 @@ def why_stalled(sending: SendingState, *, now: datetime) -> Stall | None:
         return Stall(StallReason.DEADLINE)
     if closes_at(now, sending.hours) is None:
         return Stall(StallReason.WINDOW, opens_at(now, sending.hours))
+    if sending.fault:
+        return Stall(StallReason.FAULT, fault=sending.fault)
     if sending.first_due_at and sending.first_due_at > now:
         reason = StallReason.THROTTLED if sending.is_throttled else StallReason.HELD_BACK
         return Stall(reason, sending.first_due_at)

@@ -79,9 +79,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """Outcome of a request that was not processed and may be repeated later."""
+    """Outcome of a request that was not processed and may be repeated later.
+
+    `fault` says why where the gateway itself did not say it: "certificate" or "connection".
+    """
 
     retry_after_s: float | None = None
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,9 +101,11 @@ def read_answer(
     """Return the outcome of a request answered with a status other than 2xx.
 
     `code` is Twilio's code in the body, if any. Only a 4xx is a refusal: 408, 3xx and 5xx leave open whether the message
-    was accepted, whatever the body says.
+    was accepted, whatever the body says. So does a 4xx without a code: a proxy in between may have answered.
     """
     if status == 408 or status // 100 != 4:
+        return OutcomeUnknown(f"http_{status}")
+    if code is None and status != 429 and status not in _ACCOUNT_STATUSES:
         return OutcomeUnknown(f"http_{status}")
     cause = cause_of(code)
     if code not in ERRORS and status in _ACCOUNT_STATUSES:

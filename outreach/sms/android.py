@@ -128,8 +128,8 @@ class AndroidGateway:
             return Accepted(created.id, _STATES[created.state])
         except _ErrorResponse as error:
             return _read_error(error)
-        except RequestNotSent:
-            return Throttled(None)
+        except RequestNotSent as error:
+            return Throttled(fault=str(error))
         except (TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
             return OutcomeUnknown(type(error).__name__)
 

@@ -46,7 +46,10 @@ def encode_form(form: Mapping[str, Any]) -> bytes:
 
 
 class RequestNotSent(Exception):
-    """Request that was never sent, as there was no connection. The gateway cannot have the message."""
+    """Request that was never sent, as there was no connection. The gateway cannot have the message.
+
+    `str()` is "certificate" if the other side could not prove who it is, else "connection".
+    """
 
 
 class HttpClient:
@@ -100,7 +103,8 @@ class HttpClient:
                     self._note_date(response.headers.get("Date"))
                 return response.status, text, response.headers
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise RequestNotSent(type(error).__name__) from error
+            is_unproved = isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError)
+            raise RequestNotSent("certificate" if is_unproved else "connection") from error
 
     def _note_date(self, date: str | None) -> None:
         try:

@@ -159,8 +159,8 @@ class TwilioGateway:
             if isinstance(error.outcome, Refused) and error.outcome.cause is Cause.OTHER:
                 log.warning("twilio.new_refusal code=%s", error.outcome.code)
             return error.outcome
-        except RequestNotSent:
-            return Throttled(None)
+        except RequestNotSent as error:
+            return Throttled(fault=str(error))
         except (TimeoutError, TwilioException, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
             return OutcomeUnknown(type(error).__name__)
 

@@ -25,9 +25,12 @@ ANSWERS, CODES = re.findall(r"(?:^\|.*\n)+", SECTION, re.MULTILINE)
 STATUSES: list[tuple[str, Outcome]] = [
     ("401, 403, 404", read_answer(401, None)),
     ("429", read_answer(429, None)),
-    ("any other 4xx but 408", read_answer(400, None)),
-    ("408, 3xx, 5xx", read_answer(503, None)),
-    ("connection refused, or none within half of `SEND_TIMEOUT_S`", Throttled()),
+    ("any other 4xx with a code but 408", read_answer(400, "99999")),
+    ("any other 4xx, 3xx, 5xx", read_answer(400, None)),
+    (
+        "no connection within half of `SEND_TIMEOUT_S`, or a certificate that is not valid",
+        Throttled(fault="connection"),
+    ),
     ("connection cut, or no answer within `SEND_TIMEOUT_S`", OutcomeUnknown("TimeoutError")),
 ]
 REPORTED_FROM = 30_000
@@ -39,7 +42,7 @@ def what_follows(outcome: Outcome) -> tuple[str, str, str, str]:
     if isinstance(outcome, Throttled):
         return "by itself, after the wait", "", "", ""
     if isinstance(outcome, OutcomeUnknown):
-        return "only once it is twice absent from the gateway's list", "", "", LABELS["message.unknown"]
+        return "once, after its absence is proved", "", "", LABELS["message.unknown"]
     assert isinstance(outcome, Refused)
     policy = failure_policy(outcome.cause)
     again = "when the campaign goes on" if policy.pauses else "no"

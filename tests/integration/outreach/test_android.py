@@ -121,7 +121,7 @@ def test_what_nobody_saw_is_unseen_and_what_never_left_waits(
     assert isinstance(send(over_phone), OutcomeUnknown)
     assert len(look(over_phone, 7)) == 1
     away = replace(over_phone, phone_api_base_url="http://127.0.0.1:1")
-    assert send(away) == Throttled(None)
+    assert send(away) == Throttled(fault="connection")
     with pytest.raises(GatewayUnavailable):
         look(away, 7)
     with pytest.raises(GatewayUnavailable):

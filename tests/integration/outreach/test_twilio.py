@@ -139,10 +139,11 @@ def test_wrong_credentials_would_fail_for_everybody(simulator: RunningSimulator,
         (400, refusal(400, 20429), Throttled(None)),
         # The limit of a day: no use to go on.
         (429, refusal(429, 63038), Refused(Cause.ACCOUNT, "63038")),
-        (400, '{"code": "Nguyễn Văn A"}', Refused(Cause.OTHER, "400")),
-        (400, "no JSON", Refused(Cause.OTHER, "400")),
-        (400, "", Refused(Cause.OTHER, "400")),
-        # May have been processed.
+        # May have been processed: a 4xx without the gateway's own code may be a proxy's.
+        (400, '{"code": "Nguyễn Văn A"}', OutcomeUnknown("http_400")),
+        (400, "no JSON", OutcomeUnknown("http_400")),
+        (405, "", OutcomeUnknown("http_405")),
+        (407, "<html>Proxy</html>", OutcomeUnknown("http_407")),
         (408, "", OutcomeUnknown("http_408")),
         (500, refusal(500, 20500), OutcomeUnknown("http_500")),
         (500, problem(500, 20500), OutcomeUnknown("http_500")),
@@ -271,7 +272,7 @@ def test_where_nobody_listens_the_message_cannot_have_arrived() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         closed = taken.getsockname()[1]
-    assert send(settings_for(f"http://127.0.0.1:{closed}")) == Throttled(None)
+    assert send(settings_for(f"http://127.0.0.1:{closed}")) == Throttled(fault="connection")
     with pytest.raises(GatewayUnavailable):
         list_to(settings_for(f"http://127.0.0.1:{closed}"))
 
