@@ -102,7 +102,7 @@ def run(folder: Path, *, messages: int) -> int:
 def play(stage: Stage, folder: Path, *, messages: int) -> int:
     world, simulator, processes = stage.world, stage.simulator, stage.processes
     world.add_people(messages)
-    simulator.faults(latency_ms=60, rate_cut=0.02, rate_500=0.01, seed=1, callbacks_off=True)
+    simulator.faults(latency_ms=60, rate_cut=0.03, seed=1, callbacks_off=True)
     campaign = world.launch(pace=messages / SENT_WITHIN_S)
     for queue in ("default", "send", "send"):
         processes.start("worker", "--queues", queue)

@@ -63,7 +63,7 @@ def play(
     after = Processes(settings, folder / "after.log")
     try:
         campaign = launch(before, folder, messages=messages)
-        simulator.faults(latency_ms=60, rate_cut=0.02, rate_500=0.01, seed=1, callbacks_off=True)
+        simulator.faults(latency_ms=60, rate_cut=0.03, seed=1, callbacks_off=True)
         senders = start_all(before)
         wait_until("half of it", lambda: simulator.stats()["accepted"] > messages * 0.4)
         before.kill(senders[0])

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from campaigns.analytics.campaign_status import read_status
-from campaigns.delivery.reconcile import reconcile
+from campaigns.delivery.reconcile import decide_unknown, reconcile
 from campaigns.delivery.send_messages import MessageSender, call_backend
 from campaigns.lifecycle import create_campaign, perform_action
 from campaigns.models.campaigns import Campaign, Recipient
@@ -179,6 +179,13 @@ class World:
                 await gateway.close()
 
         asyncio.run(job())
+
+    def decide_unresolved(self, campaign_id: int) -> int:
+        """What an officer does with messages that are absent again after a repeat: sent once more; how many."""
+        with self.runtime.db.write() as session:
+            user, key = find_user(session, AUTHOR), self.runtime.settings.secret_key
+            now = datetime.now(UTC)
+            return decide_unknown(session, campaign_id, resend=True, user=user, now=now, secret_key=key)
 
     def lose_sight(self) -> None:
         """Of all that was sent nobody has seen the outcome for two hours."""
