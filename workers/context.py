@@ -91,7 +91,9 @@ class DatabaseProcess:
         call.
         """
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_initialise)
+            self._pool = ProcessPoolExecutor(
+                1, mp_context=get_context("spawn"), initializer=_initialise, initargs=(os.getpid(),)
+            )
         pool = self._pool
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, _call, function, args, kwargs)
@@ -114,14 +116,16 @@ def database_process() -> DatabaseProcess:
     return DatabaseProcess()
 
 
-def _initialise() -> None:
-    """Set up the database process.
+def _initialise(parent: int) -> None:
+    """Set up the database process of the worker with the process id `parent`.
 
     It ignores signals: the worker alone is asked to stop, and ends this process when everything is recorded.
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     follow_parent(signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)  # the worker was killed while this process was starting
     os.nice(DATABASE_PROCESS_NICENESS)
     runtime()
     freeze_loaded_objects()

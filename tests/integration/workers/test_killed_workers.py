@@ -114,6 +114,24 @@ def test_a_database_process_killed_in_the_middle_is_followed_by_another(
     assert Counter(world.sent_to()) == Counter(number(i) for i in range(300))
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_worker_killed_while_its_database_process_starts_leaves_none_behind(
+    world: World, processes: QuickProcesses
+) -> None:
+    world.add_people(1)
+    world.launch()
+    sender = processes.start("worker", "--queues", "send")
+    enqueue_send(world.runtime.job_queue)
+    ends = time.monotonic() + 60
+    while not (started := [pid for pid in children_of(sender.pid) if "spawn_main" in command_of(pid)]):
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+    processes.kill(sender)
+    while any(Path(f"/proc/{pid}").exists() for pid in started):
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+
+
 def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
