@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, SmallInteger, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, SmallInteger, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.models.replies import SmartphoneChange
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.visits import VisitOutcome, VisitReason
-from outreach.core.db import Base, BigId, UtcDateTime, enum_type, partial_index
+from outreach.core.db import BaseWithId, BigId, enum_type, partial_index
 
 
-class VisitSheet(Base):
+class VisitSheet(BaseWithId):
     """A visit sheet: some people of one campaign, from an organisation's lists and one place or list."""
 
     __tablename__ = "rounds"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), index=True)
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"), index=True)
     list_id: Mapped[int | None] = mapped_column(ForeignKey("contact_lists.id"))
@@ -31,16 +30,15 @@ class VisitSheet(Base):
     village: Mapped[str] = mapped_column(String(120))
     officer: Mapped[str] = mapped_column(String(120))  # who goes
     made_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    made_at: Mapped[datetime]
 
 
-class VisitLine(Base):
+class VisitLine(BaseWithId):
     """A person on a visit sheet. Names and numbers are not copied: they are read with the sheet."""
 
     __tablename__ = "round_lines"
     __table_args__ = (UniqueConstraint("round_id", "n"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     round_id: Mapped[int] = mapped_column(ForeignKey("rounds.id"))
     n: Mapped[int] = mapped_column(SmallInteger)  # from 1
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"), index=True)
@@ -48,7 +46,7 @@ class VisitLine(Base):
     why: Mapped[VisitReason] = mapped_column(enum_type(VisitReason, name="why"))
 
 
-class VisitResult(SmartphoneChange, Base):
+class VisitResult(SmartphoneChange, BaseWithId):
     """A result of a visit. Of a line's results the last one that is not undone counts.
 
     `answer_id`: the answer that the result gave. None if it repeated the current answer, nobody was at home, there is no
@@ -59,19 +57,18 @@ class VisitResult(SmartphoneChange, Base):
     __tablename__ = "round_results"
     __table_args__ = (Index(None, "line_id", "id"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     line_id: Mapped[int] = mapped_column(ForeignKey("round_lines.id"))
     # None: withdraws the result entered before.
     outcome: Mapped[VisitOutcome | None] = mapped_column(enum_type(VisitOutcome, name="outcome"))
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
     entry: Mapped[int] = mapped_column(SmallInteger)  # from 1, for each sheet
     entered_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    entered_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    visited_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: the form did not ask for it then
-    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    entered_at: Mapped[datetime]
+    visited_at: Mapped[datetime | None]  # None: the form did not ask for it then
+    undone_at: Mapped[datetime | None]
 
 
-class Activity(Base):
+class Activity(BaseWithId):
     """A version of an activity. `entry_id` is the id of its first version, by which people know it.
 
     An activity entered in error is replaced by a withdrawn version. `form_key` is the page's: a form that is sent twice is
@@ -84,21 +81,20 @@ class Activity(Base):
         partial_index("ix_activities_standing", "last", "id", where="replaced_at IS NULL"),
     )
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     entry_id: Mapped[int | None] = mapped_column(BigId)
     kind: Mapped[ActivityKind] = mapped_column(enum_type(ActivityKind, name="kind"))
     first: Mapped[str] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam
     last: Mapped[str] = mapped_column(String(10))
     times: Mapped[int] = mapped_column(SmallInteger)  # a day
-    people: Mapped[int | None] = mapped_column(Integer)  # each time; unknown stays unknown
+    people: Mapped[int | None]  # each time; unknown stays unknown
     who: Mapped[str] = mapped_column(String(200))
     place: Mapped[str] = mapped_column(String(200))
     about: Mapped[str] = mapped_column(String(200))
     area_code: Mapped[str] = mapped_column(ForeignKey("areas.code"))
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"), index=True)
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))
-    is_withdrawn: Mapped[bool] = mapped_column(Boolean, default=False)
+    is_withdrawn: Mapped[bool] = mapped_column(default=False)
     form_key: Mapped[str | None] = mapped_column(String(32), unique=True)
     entered_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    entered_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    replaced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    entered_at: Mapped[datetime]
+    replaced_at: Mapped[datetime | None]

@@ -8,10 +8,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Boolean,
-    Float,
     ForeignKey,
-    Integer,
     String,
     Text,
     UniqueConstraint,
@@ -21,10 +18,10 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignState, Exclusion
-from outreach.core.db import Base, BigId, UtcDateTime, enum_type, partial_index
+from outreach.core.db import Base, BaseWithId, BigId, enum_type, partial_index
 
 
-class Step(Base):
+class Step(BaseWithId):
     """One message to all recipients.
 
     The first goes at once, each later one some days after it at a time of day.
@@ -33,30 +30,28 @@ class Step(Base):
     __tablename__ = "steps"
     __table_args__ = (UniqueConstraint("campaign_id", "number"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
-    number: Mapped[int] = mapped_column(Integer)
-    after_days: Mapped[int] = mapped_column(Integer, default=0)
+    number: Mapped[int]
+    after_days: Mapped[int] = mapped_column(default=0)
     at: Mapped[str | None] = mapped_column(String(5))
     text: Mapped[str] = mapped_column(Text)
     # For an A/B comparison with `text`: half of the people get it.
     text_b: Mapped[str | None] = mapped_column(Text)
     texts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")  # by language
     # Share of the audience that gets no message.
-    hold_out: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
-    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    hold_out: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    opened_at: Mapped[datetime | None]
     # Average segments of a message when the audience was frozen: what the budget reserves for each.
-    segments_each: Mapped[float | None] = mapped_column(Float)
+    segments_each: Mapped[float | None]
 
     campaign: Mapped[Campaign] = relationship(back_populates="steps")
 
 
-class Campaign(Base):
+class Campaign(BaseWithId):
     """A campaign. `content` is all that a resident reads and is asked; see campaigns.rules.content."""
 
     __tablename__ = "campaigns"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     name: Mapped[str] = mapped_column(String(120))
     state: Mapped[CampaignState] = mapped_column(enum_type(CampaignState), default=CampaignState.DRAFT)
     pause_reason: Mapped[str] = mapped_column(String(200), default="")
@@ -65,39 +60,39 @@ class Campaign(Base):
     # Whose texts `content` started from.
     kind: Mapped[str] = mapped_column(String(40), server_default="bluezone")
     content: Mapped[dict[str, Any]] = mapped_column(JSON)
-    unaccented: Mapped[bool] = mapped_column(Boolean, default=False)
+    unaccented: Mapped[bool] = mapped_column(default=False)
     areas: Mapped[list[str]] = mapped_column(JSON, default=list)  # codes; empty means everywhere
     # Further conditions on the people; see campaigns.rules.audience.
     conditions: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
-    pace: Mapped[float | None] = mapped_column(Float)  # segments a second
+    pace: Mapped[float | None]  # segments a second
     window_from: Mapped[str | None] = mapped_column(String(5))  # HH:MM, Asia/Ho_Chi_Minh
     window_to: Mapped[str | None] = mapped_column(String(5))
-    cap_per_day: Mapped[int | None] = mapped_column(Integer)  # messages a number in 24 hours
-    budget_vnd: Mapped[int | None] = mapped_column(Integer)
+    cap_per_day: Mapped[int | None]  # messages a number in 24 hours
+    budget_vnd: Mapped[int | None]
     # Of a segment, as it was when the audience was frozen.
-    price_vnd: Mapped[int | None] = mapped_column(Integer)
+    price_vnd: Mapped[int | None]
     # Segments claimed and not returned. Compared with the budget, under the campaign's lock.
-    segments_taken: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    segments_taken: Mapped[int] = mapped_column(default=0, server_default="0")
     # What the gateway has billed: how many of `segments_taken`, and for how much. Grows with the attempts' prices.
-    priced_segments: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    priced_segments: Mapped[int] = mapped_column(default=0, server_default="0")
     priced_vnd: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
-    starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    deadline: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    starts_at: Mapped[datetime | None]
+    deadline: Mapped[datetime | None]
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     approved_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    approved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    resumed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # most recently
-    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime]
+    submitted_at: Mapped[datetime | None]
+    approved_at: Mapped[datetime | None]
+    launched_at: Mapped[datetime | None]
+    resumed_at: Mapped[datetime | None]  # most recently
+    ended_at: Mapped[datetime | None]
     # Last correction of its texts after the launch.
-    corrected_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    cleared_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # personal data removed
+    corrected_at: Mapped[datetime | None]
+    cleared_at: Mapped[datetime | None]  # personal data removed
     # Seed of the buckets by which people are held out of a step and texts assigned; see campaigns.rules.experiments.
-    seed: Mapped[int | None] = mapped_column(Integer)
+    seed: Mapped[int | None]
     # Number in the frozen audience; never changes again.
-    recipients: Mapped[int | None] = mapped_column(Integer)
+    recipients: Mapped[int | None]
 
     steps: Mapped[list[Step]] = relationship(order_by="Step.number", back_populates="campaign")
 
@@ -109,24 +104,23 @@ class CampaignList(Base):
 
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
     list_id: Mapped[int] = mapped_column(ForeignKey("contact_lists.id"), primary_key=True)
-    is_chosen: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+    is_chosen: Mapped[bool] = mapped_column(default=True, server_default=true())
 
 
-class Segment(Base):
+class Segment(BaseWithId):
     """A saved description of an audience, for later campaigns of an organisation."""
 
     __tablename__ = "segments"
     __table_args__ = (UniqueConstraint("organisation_id", "name"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
     name: Mapped[str] = mapped_column(String(80))
     data: Mapped[dict[str, Any]] = mapped_column(JSON)  # lists, areas and conditions, as in a campaign's file
     saved_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    saved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    saved_at: Mapped[datetime]
 
 
-class Recipient(Base):
+class Recipient(BaseWithId):
     """A row of the frozen audience: each person of the lists once, with the phone used or the exclusion.
 
     Its id, enciphered, is the token of the personal link. `answer` is the phone's latest answer.
@@ -146,17 +140,16 @@ class Recipient(Base):
         partial_index("ix_recipients_clicked", "campaign_id", where="clicked_at IS NOT NULL"),
     )
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     campaign_id: Mapped[int] = mapped_column(BigId)
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"), index=True)
     phone_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id"), index=True)
     list_id: Mapped[int | None] = mapped_column(BigId)
     area_code: Mapped[str | None] = mapped_column(String(10))
     exclusion: Mapped[Exclusion | None] = mapped_column(enum_type(Exclusion))
-    bucket: Mapped[int | None] = mapped_column(Integer)  # see campaigns.rules.experiments
+    bucket: Mapped[int | None]  # see campaigns.rules.experiments
     answer: Mapped[Label | None] = mapped_column(enum_type(Label))
-    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    clicked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when "install" was pressed on the page
+    answered_at: Mapped[datetime | None]
+    clicked_at: Mapped[datetime | None]  # when "install" was pressed on the page
 
 
 class PageOpen(Base):
@@ -170,37 +163,35 @@ class PageOpen(Base):
 
     campaign_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     recipient_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    at: Mapped[datetime]
 
 
-class CampaignVersion(Base):
+class CampaignVersion(BaseWithId):
     """A version that an author submitted. The approver sees what has changed since the last one."""
 
     __tablename__ = "campaign_versions"
     __table_args__ = (UniqueConstraint("campaign_id", "n"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
-    n: Mapped[int] = mapped_column(Integer)
+    n: Mapped[int]
     data: Mapped[dict[str, Any]] = mapped_column(JSON)  # as in a campaign's file
     submitted_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    submitted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    submitted_at: Mapped[datetime]
     # When the request for approval was mailed.
-    mailed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    mailed_at: Mapped[datetime | None]
 
 
-class CampaignDecision(Base):
+class CampaignDecision(BaseWithId):
     """A decision on a version: approved, or returned with a reason."""
 
     __tablename__ = "campaign_decisions"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     version_id: Mapped[int] = mapped_column(ForeignKey("campaign_versions.id"), index=True)
-    approved: Mapped[bool] = mapped_column(Boolean)
+    approved: Mapped[bool]
     reason: Mapped[str] = mapped_column(Text, default="")
     decided_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    mailed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_at: Mapped[datetime]
+    mailed_at: Mapped[datetime | None]
 
 
 class CampaignAuthor(Base):
@@ -219,7 +210,7 @@ class Sender(Base):
 
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
     registered_on: Mapped[str | None] = mapped_column(String(10))
-    pace: Mapped[float | None] = mapped_column(Float)  # segments a second, over all its campaigns
+    pace: Mapped[float | None]  # segments a second, over all its campaigns
     note: Mapped[str] = mapped_column(Text, default="")
 
 
@@ -230,4 +221,4 @@ class Switch(Base):
 
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
     turned_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    turned_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    turned_at: Mapped[datetime]

@@ -9,12 +9,12 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.rules.goals import GoalScope, GoalSubject
 from campaigns.rules.reach import ReachMeasure
-from outreach.core.db import Base, BigId, UtcDateTime, enum_type
+from outreach.core.db import Base, BaseWithId, BigId, enum_type
 
 
 class AboutSubject:
@@ -31,22 +31,21 @@ class AboutSubject:
         return GoalSubject(self.kind, self.scope, self.area_code, self.organisation_id, self.campaign_id)
 
 
-class GoalEntry(AboutSubject, Base):
+class GoalEntry(AboutSubject, BaseWithId):
     """A goal as a user set it. Without a share, the goal was removed."""
 
     __tablename__ = "goals"
     __table_args__ = (Index(None, "kind", "scope"), Index(None, "campaign_id"))
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    share: Mapped[float | None] = mapped_column(Float)
+    share: Mapped[float | None]
     deadline: Mapped[str | None] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam
     basis: Mapped[str] = mapped_column(String(200), default="", server_default="")
     # None: from before users could enter goals.
     entered_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    entered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    entered_at: Mapped[datetime]
 
 
-class DenominatorEntry(AboutSubject, Base):
+class DenominatorEntry(AboutSubject, BaseWithId):
     """A number of people as a user entered it.
 
     Without a value, what was entered for that day is withdrawn.
@@ -55,12 +54,11 @@ class DenominatorEntry(AboutSubject, Base):
     __tablename__ = "denominators"
     __table_args__ = (Index(None, "kind", "scope"), Index(None, "campaign_id"))
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    value: Mapped[int | None] = mapped_column(Integer)
+    value: Mapped[int | None]
     as_of: Mapped[str] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam
     source: Mapped[str] = mapped_column(String(200))
     entered_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    entered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    entered_at: Mapped[datetime]
 
 
 class ReportChannel(StrEnum):
@@ -72,40 +70,38 @@ class ReportChannel(StrEnum):
     ROSTER = "roster"  # a list of its people by name
 
 
-class AgencyLink(Base):
+class AgencyLink(BaseWithId):
     """A personal link for submitting one agency's figures, until it expires or is ended."""
 
     __tablename__ = "agency_links"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"), index=True)
     holder: Mapped[str] = mapped_column(String(120))  # who it was given to
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
     made_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    made_at: Mapped[datetime]
 
 
-class AgencyReport(Base):
+class AgencyReport(BaseWithId):
     """An agency's figures of one day. A correction is a new row: of a day's rows the last one counts."""
 
     __tablename__ = "agency_reports"
     __table_args__ = (Index(None, "organisation_id", "day", "id"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"))
     day: Mapped[str] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam
-    staff: Mapped[int] = mapped_column(Integer)
-    with_smartphone: Mapped[int | None] = mapped_column(Integer)  # unknown stays unknown, never zero
-    installed: Mapped[int | None] = mapped_column(Integer)
+    staff: Mapped[int]
+    with_smartphone: Mapped[int | None]  # unknown stays unknown, never zero
+    installed: Mapped[int | None]
     note: Mapped[str] = mapped_column(Text, default="", server_default="")
     channel: Mapped[ReportChannel] = mapped_column(enum_type(ReportChannel, name="road"))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     link_id: Mapped[int | None] = mapped_column(ForeignKey("agency_links.id"))
-    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    reported_at: Mapped[datetime]
 
 
-class ReachCount(Base):
+class ReachCount(BaseWithId):
     """A count of one reach measure and detail.
 
     All rows of a campaign were counted in one snapshot, at `ReachSnapshot.at`. Without foreign keys: rows are replaced by
@@ -115,7 +111,6 @@ class ReachCount(Base):
     __tablename__ = "reach_counts"
     __table_args__ = (Index(None, "campaign_id"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     campaign_id: Mapped[int] = mapped_column(BigId)
     step_id: Mapped[int | None] = mapped_column(BigId)
     organisation_id: Mapped[int | None] = mapped_column(BigId)
@@ -131,11 +126,11 @@ class ReachSnapshot(Base):
     __tablename__ = "reach_counted"
 
     campaign_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-    took_s: Mapped[float] = mapped_column(Float)
+    at: Mapped[datetime]
+    took_s: Mapped[float]
 
 
-class OfficialInstalls(Base):
+class OfficialInstalls(BaseWithId):
     """An official figure: installs in a place until the end of a day, by the app's maker or a department.
 
     Rows are only added: of a place's rows for a day the last one counts. Never added to what residents report.
@@ -144,10 +139,9 @@ class OfficialInstalls(Base):
     __tablename__ = "official_installs"
     __table_args__ = (Index(None, "area_code", "day", "id"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     area_code: Mapped[str] = mapped_column(ForeignKey("areas.code"))
     day: Mapped[str] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam
-    installed: Mapped[int] = mapped_column(Integer)
+    installed: Mapped[int]
     source: Mapped[str] = mapped_column(String(200))
     entered_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    entered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    entered_at: Mapped[datetime]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Integer, SmallInteger, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.rules.states import AttemptState, MessageKind, MessageState, SkipReason
-from outreach.core.db import Base, BigId, UtcDateTime, enum_type, partial_index, soft_foreign_key
+from outreach.core.db import Base, BaseWithId, BigId, enum_type, partial_index, soft_foreign_key
 
 
-class Message(Base):
+class Message(BaseWithId):
     """A text to one phone. A step's text is rendered when it is claimed; other messages store theirs.
 
     Campaign, step, recipient and phone are no foreign keys, nor are an outbox's message and an attempt's phone: they are
@@ -27,7 +27,6 @@ class Message(Base):
         Index("ix_messages_progress", "campaign_id", "step_id", "state", "skip_reason"),
     )
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     kind: Mapped[MessageKind] = mapped_column(enum_type(MessageKind))
     campaign_id: Mapped[int | None] = mapped_column(BigId)
     step_id: Mapped[int | None] = mapped_column(BigId)
@@ -52,14 +51,14 @@ class Outbox(Base):
 
     message_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     stream_id: Mapped[int] = mapped_column(BigId)
-    not_before: Mapped[datetime] = mapped_column(UtcDateTime)
+    not_before: Mapped[datetime]
     n: Mapped[int] = mapped_column(SmallInteger, default=1)  # number of the next attempt
     throttled: Mapped[int] = mapped_column(SmallInteger, default=0)  # times returned unprocessed
     # Of these, because the account or sender was refused.
     refused: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
 
 
-class Attempt(Base):
+class Attempt(BaseWithId):
     """One request to the gateway for one message. Its id is in the address of the callback."""
 
     __tablename__ = "attempts"
@@ -73,7 +72,6 @@ class Attempt(Base):
         {"sqlite_autoincrement": True},
     )
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"))
     n: Mapped[int] = mapped_column(SmallInteger)
     phone_id: Mapped[int] = mapped_column(BigId)
@@ -82,18 +80,18 @@ class Attempt(Base):
     worker: Mapped[str] = mapped_column(String(60))
     body: Mapped[str] = mapped_column(Text)
     segments: Mapped[int] = mapped_column(SmallInteger)
-    claimed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    claimed_at: Mapped[datetime]
     # While sending: the end of the lease. While unknown: the next lookup in the gateway's list.
-    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime | None]
     times_absent: Mapped[int] = mapped_column(SmallInteger, default=0)
     gateway_id: Mapped[str | None] = mapped_column(String(64), unique=True)
-    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    settled_at: Mapped[datetime | None]
     cause: Mapped[str | None] = mapped_column(String(24))
     code: Mapped[str | None] = mapped_column(String(24))
-    price_vnd: Mapped[int | None] = mapped_column(Integer)  # what the gateway billed; None until then
+    price_vnd: Mapped[int | None]  # what the gateway billed; None until then
 
 
-class AttemptTotal(Base):
+class AttemptTotal(BaseWithId):
     """A change in the totals of a stream's attempts.
 
     A campaign's causes and cost are sums over a few rows. Written in the transaction that changes the attempts; the
@@ -103,41 +101,38 @@ class AttemptTotal(Base):
     __tablename__ = "tallies"
     __table_args__ = (Index("ix_tallies_lane", "stream_id", "at"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     stream_id: Mapped[int] = mapped_column(BigId)
     state: Mapped[AttemptState] = mapped_column(enum_type(AttemptState))
     cause: Mapped[str | None] = mapped_column(String(24))
-    n: Mapped[int] = mapped_column(Integer)
-    segments: Mapped[int] = mapped_column(Integer)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    n: Mapped[int]
+    segments: Mapped[int]
+    at: Mapped[datetime]
 
 
-class StatusEvent(Base):
+class StatusEvent(BaseWithId):
     """A status callback as it came. Kept raw, applied later in bulk."""
 
     __tablename__ = "status_events"
     __table_args__ = (partial_index("ix_status_events_waiting", "id", where="applied_at IS NULL"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     # No foreign key: a callback may name an attempt that does not exist, or not yet.
     attempt_id: Mapped[int] = mapped_column(BigId)
     gateway_id: Mapped[str] = mapped_column(String(64))
     status: Mapped[str] = mapped_column(String(20))
     cause: Mapped[str | None] = mapped_column(String(24))
     code: Mapped[str | None] = mapped_column(String(24))
-    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    applied_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    received_at: Mapped[datetime]
+    applied_at: Mapped[datetime | None]
 
 
-class Incident(Base):
+class Incident(BaseWithId):
     """An event that must never happen and that a person has to see. Never hidden, never removed."""
 
     __tablename__ = "incidents"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     kind: Mapped[str] = mapped_column(String(40))
     subject: Mapped[str] = mapped_column(String(60), unique=True)
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-    seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    times: Mapped[int] = mapped_column(Integer, default=1)
+    at: Mapped[datetime]
+    seen_at: Mapped[datetime | None]
+    times: Mapped[int] = mapped_column(default=1)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outreach.core.db import Base, BigId, UtcDateTime, enum_type, partial_index
+from outreach.core.db import BaseWithId, enum_type, partial_index
 
 
 class RequestKind(StrEnum):
@@ -20,7 +20,7 @@ class RequestKind(StrEnum):
     ERASE = "erase"
 
 
-class PersonRequest(Base):
+class PersonRequest(BaseWithId):
     """A privacy request, from the day it was made to its answer.
 
     Once the person is erased it holds nothing else about them. `organisation_id` is that of the officer who recorded it;
@@ -30,15 +30,14 @@ class PersonRequest(Base):
     __tablename__ = "person_requests"
     __table_args__ = (partial_index("ix_person_requests_open", "due_at", where="done_at IS NULL"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     kind: Mapped[RequestKind] = mapped_column(enum_type(RequestKind))
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"), index=True)
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
     asked_by: Mapped[str] = mapped_column(String(120), default="", server_default="")
-    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    asked_at: Mapped[datetime]
+    due_at: Mapped[datetime]
     recorded_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    recorded_at: Mapped[datetime]
     done_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    done_at: Mapped[datetime | None]
     answer: Mapped[str] = mapped_column(Text, default="", server_default="")

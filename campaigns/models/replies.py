@@ -8,12 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, String, Text, false
+from sqlalchemy import ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.replies.labels import Label
-from outreach.core.db import Base, BigId, UtcDateTime, enum_type, partial_index
+from outreach.core.db import Base, BaseWithId, BigId, enum_type, partial_index
 
 
 class AnswerSource(StrEnum):
@@ -42,7 +42,7 @@ class ReplyState(StrEnum):
     HANDLED = "handled"  # by an officer
 
 
-class Reply(Base):
+class Reply(BaseWithId):
     """A resident's SMS as it came.
 
     `recipient_id`: of the latest message to the number within 14 days, or None.
@@ -54,7 +54,6 @@ class Reply(Base):
         Index("ix_replies_sender_received_at", "sender", "received_at"),
     )
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     gateway_id: Mapped[str] = mapped_column(String(64), unique=True)
     phone_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id"), index=True)
     sender: Mapped[str] = mapped_column(String(32))
@@ -62,15 +61,15 @@ class Reply(Base):
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))
     body: Mapped[str] = mapped_column(Text)
     label: Mapped[Label] = mapped_column(enum_type(Label))
-    confidence: Mapped[float] = mapped_column(Float)
+    confidence: Mapped[float]
     state: Mapped[ReplyState] = mapped_column(enum_type(ReplyState))
-    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    received_at: Mapped[datetime]
     channel: Mapped[ReplyChannel] = mapped_column(
         enum_type(ReplyChannel, name="road"), default=ReplyChannel.TWILIO, server_default="twilio"
     )
 
 
-class Handling(Base):
+class Handling(BaseWithId):
     """An officer's handling of a reply, with what is needed to undo it exactly.
 
     `answer_id` is the answer recorded for it, `withdrawn_id` the one that the reply itself had given.
@@ -78,30 +77,28 @@ class Handling(Base):
 
     __tablename__ = "handlings"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     reply_id: Mapped[int] = mapped_column(ForeignKey("replies.id"), index=True)
     label: Mapped[Label] = mapped_column(enum_type(Label))
     handled_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    handled_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    handled_at: Mapped[datetime]
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
     withdrawn_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
-    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    undone_at: Mapped[datetime | None]
 
 
-class Answer(Base):
+class Answer(BaseWithId):
     """An answer from a phone in one campaign, by any source; a later one replaces it."""
 
     __tablename__ = "answers"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     recipient_id: Mapped[int | None] = mapped_column(ForeignKey("recipients.id"), index=True)
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"), index=True)
     phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"))
     label: Mapped[Label] = mapped_column(enum_type(Label))
     source: Mapped[AnswerSource] = mapped_column(enum_type(AnswerSource, name="source"))
     reply_id: Mapped[int | None] = mapped_column(ForeignKey("replies.id"), unique=True)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    at: Mapped[datetime]
+    undone_at: Mapped[datetime | None]
 
 
 class AnswerPlace(StrEnum):
@@ -120,8 +117,8 @@ HEARD = (AnswerPlace.HOME, AnswerPlace.PHONE, AnswerPlace.MEETING)
 class SmartphoneChange:
     """Columns of an officer's entry that changed whether the person has a smartphone, and the old value."""
 
-    changed_smartphone: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
-    had_smartphone: Mapped[bool | None] = mapped_column(Boolean)
+    changed_smartphone: Mapped[bool] = mapped_column(default=False, server_default=false())
+    had_smartphone: Mapped[bool | None]
 
 
 class OfficerEntry(SmartphoneChange, Base):
@@ -135,7 +132,7 @@ class OfficerEntry(SmartphoneChange, Base):
     note: Mapped[str] = mapped_column(Text, default="", server_default="")
 
 
-class InstallReport(Base):
+class InstallReport(BaseWithId):
     """A self-reported install. Counts once for a phone and campaign unless it is withdrawn."""
 
     __tablename__ = "install_reports"
@@ -147,17 +144,16 @@ class InstallReport(Base):
         partial_index("ix_install_reports_withdrawn", "withdrawn_at", where="withdrawn_at IS NOT NULL"),
     )
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
     phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"))
     recipient_id: Mapped[int] = mapped_column(ForeignKey("recipients.id"))
     answer_id: Mapped[int] = mapped_column(ForeignKey("answers.id"))
     source: Mapped[AnswerSource] = mapped_column(enum_type(AnswerSource, name="source"))
-    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reported_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
 
 
-class AnswerTotal(Base):
+class AnswerTotal(BaseWithId):
     """A change in a campaign's totals: recipients by list, area and answer; installs also by day.
 
     Written in the transaction that changes the answer and folded by the sweep; see campaigns.answer_totals. A row counts
@@ -171,17 +167,16 @@ class AnswerTotal(Base):
         partial_index("ix_counters_unfolded", "campaign_id", where="people < 0"),
     )
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     campaign_id: Mapped[int] = mapped_column(BigId)
     list_id: Mapped[int | None] = mapped_column(BigId)
     area_code: Mapped[str | None] = mapped_column(String(10))
     answer: Mapped[Label | None] = mapped_column(enum_type(Label))
     day: Mapped[str | None] = mapped_column(String(10))  # YYYY-MM-DD
-    people: Mapped[int] = mapped_column(Integer)
-    installed: Mapped[int] = mapped_column(Integer)
+    people: Mapped[int]
+    installed: Mapped[int]
 
 
-class Case(Base):
+class Case(BaseWithId):
     """One thing for an officer to do for one resident, by whichever channel it came.
 
     Organisation, campaign and place are those of the recipient when the case was opened, so that the list reads
@@ -197,7 +192,6 @@ class Case(Base):
         ),
     )
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     kind: Mapped[CaseKind] = mapped_column(enum_type(CaseKind))
     phone_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id"))
     recipient_id: Mapped[int | None] = mapped_column(ForeignKey("recipients.id"), index=True)
@@ -206,11 +200,11 @@ class Case(Base):
     area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))
     reply_id: Mapped[int | None] = mapped_column(ForeignKey("replies.id"), unique=True)
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))  # the answer that asked for help
-    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime]
     taken_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    taken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    taken_at: Mapped[datetime | None]
     done_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    done_at: Mapped[datetime | None] = mapped_column(index=True)
     outcome: Mapped[CaseOutcome | None] = mapped_column(enum_type(CaseOutcome, name="outcome"))
     note: Mapped[str] = mapped_column(Text, default="", server_default="")
     # The resident's answer after that.
@@ -218,14 +212,13 @@ class Case(Base):
     message_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"))  # the officer's SMS
 
 
-class SavedText(Base):
+class SavedText(BaseWithId):
     """A saved answer text. For its organisation and those below it; without an organisation, for all."""
 
     __tablename__ = "saved_texts"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"), index=True)
     title: Mapped[str] = mapped_column(String(80))
     text: Mapped[str] = mapped_column(Text)
     changed_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime]

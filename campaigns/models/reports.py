@@ -9,13 +9,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outreach.core.db import Base, BigId, UtcDateTime, enum_type
+from outreach.core.db import Base, BaseWithId, enum_type
 
 
-class ReportForm(Base):
+class ReportForm(BaseWithId):
     """Letterhead, wording and hours as a user saved them; the last row counts.
 
     See campaigns.rules.reports.template.
@@ -23,10 +23,9 @@ class ReportForm(Base):
 
     __tablename__ = "report_forms"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
     saved_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    saved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    saved_at: Mapped[datetime]
 
 
 class ReportDay(Base):
@@ -38,33 +37,32 @@ class ReportDay(Base):
     __tablename__ = "report_days"
 
     day: Mapped[str] = mapped_column(String(10), primary_key=True)  # YYYY-MM-DD, in Vietnam
-    chased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    alarmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # alarm that figures are missing
+    chased_at: Mapped[datetime | None]
+    alarmed_at: Mapped[datetime | None]  # alarm that figures are missing
     # Alarm that the report is not issued.
-    undelivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # last failure of freezing or issuing
-    by_hand_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # delivered some other way
+    undelivered_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]  # last failure of freezing or issuing
+    by_hand_at: Mapped[datetime | None]  # delivered some other way
     by_hand_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     marks: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
     pending: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
 
 
-class ReportIssue(Base):
+class ReportIssue(BaseWithId):
     """A report (`n` is 0) or one of its corrections (1, 2 …), with all that its documents are built from."""
 
     __tablename__ = "report_issues"
     __table_args__ = (UniqueConstraint("day", "n"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     day: Mapped[str] = mapped_column(String(10))
-    n: Mapped[int] = mapped_column(Integer)
+    n: Mapped[int]
     snapshot: Mapped[dict[str, Any]] = mapped_column(JSON)
     digest: Mapped[str] = mapped_column(String(64))
     form: Mapped[dict[str, Any]] = mapped_column(JSON)
     changes: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     written_on: Mapped[str] = mapped_column(String(10))  # the date in its heading
-    frozen_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    issued_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    frozen_at: Mapped[datetime]
+    issued_at: Mapped[datetime | None]
     issued_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # None: issued automatically
 
 
@@ -97,7 +95,7 @@ class Purpose(StrEnum):
     CORRECTION = "correction"
 
 
-class ReportMail(Base):
+class ReportMail(BaseWithId):
     """A mail to one address. `key` says what it is about, so that it is written only once.
 
     `next_at`: not before. The sender moves it on before sending, so that two never send a mail at once.
@@ -106,7 +104,6 @@ class ReportMail(Base):
     __tablename__ = "report_mails"
     __table_args__ = (UniqueConstraint("key"), Index(None, "day"), Index(None, "sent_at", "next_at"))
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     key: Mapped[str] = mapped_column(String(340))
     day: Mapped[str] = mapped_column(String(10))
     purpose: Mapped[Purpose] = mapped_column(enum_type(Purpose))
@@ -114,22 +111,21 @@ class ReportMail(Base):
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
     link_id: Mapped[int | None] = mapped_column(ForeignKey("agency_links.id"))
     address: Mapped[str] = mapped_column(String(254))
-    next_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)  # not sent any more after this
-    tries: Mapped[int] = mapped_column(Integer, default=0)
+    next_at: Mapped[datetime]
+    expires_at: Mapped[datetime]  # not sent any more after this
+    tries: Mapped[int] = mapped_column(default=0)
     error: Mapped[str] = mapped_column(String(60), default="")
-    refused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the mail server refused the address
-    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    refused_at: Mapped[datetime | None]  # the mail server refused the address
+    sent_at: Mapped[datetime | None]
 
 
-class ReportLink(Base):
+class ReportLink(BaseWithId):
     """A link by which anybody who has it sees a day's report, until it expires or is ended."""
 
     __tablename__ = "report_links"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     day: Mapped[str] = mapped_column(String(10), index=True)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
     made_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    made_at: Mapped[datetime]

@@ -22,7 +22,7 @@ from sqlalchemy import Select, event, func, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts.permissions import visible_to
-from outreach.core.db import Base
+from outreach.core.db import BaseWithId
 from outreach.models.accounts import AuditEvent, AuditHead, AuditValues, User
 from outreach.rules.audit_chain import (
     GENESIS,
@@ -60,7 +60,7 @@ def set_origin(origin: str) -> None:
 def record(
     session: Session,
     action: str,
-    subject: Base | str,
+    subject: BaseWithId | str,
     user: User | int | None,
     now: datetime,
     /,
@@ -76,7 +76,7 @@ def record(
 def record_change(
     session: Session,
     action: str,
-    subject: Base | str,
+    subject: BaseWithId | str,
     user: User | int | None,
     now: datetime,
     changes: Mapping[str, tuple[Any, Any]],
@@ -88,7 +88,7 @@ def record_change(
     The values are stored beside the chain, which has only their digest: `erase_values` empties them.
     """
     actor_id = user.id if isinstance(user, User) else user
-    name = subject if isinstance(subject, str) else f"{subject.__tablename__}:{getattr(subject, 'id')}"  # noqa: B009
+    name = subject if isinstance(subject, str) else f"{subject.__tablename__}:{subject.id}"
     stored = _as_stored({field: list(pair) for field, pair in changes.items()})
     entry = _Entry(now, actor_id, _origin.get(), action, name, _as_stored(details), stored)
     session.info.setdefault(_PENDING, []).append(entry)
@@ -97,7 +97,7 @@ def record_change(
 def change(
     session: Session,
     action: str,
-    row: Base,
+    row: BaseWithId,
     values: Mapping[str, Any],
     user: User,
     now: datetime,

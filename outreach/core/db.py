@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
@@ -24,6 +24,7 @@ from sqlalchemy import (
     DateTime,
     Engine,
     Enum,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -39,7 +40,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeEngine
 
 # SQLite assigns ids only where the column's type is exactly INTEGER.
@@ -87,8 +88,9 @@ def enum_type(kind: type[StrEnum], *, name: str = "") -> Enum:
 
 
 class Base(DeclarativeBase):
-    """Base class of all tables."""
+    """Base class of all tables. A column's type follows from its annotation where it names none."""
 
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcDateTime, float: Float}
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -98,6 +100,14 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+
+class BaseWithId(Base):
+    """Base class of tables whose rows have an id of their own."""
+
+    __abstract__ = True
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, sort_order=-1)
 
 
 def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:

@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from outreach.core.db import Base, BigId, UtcDateTime, enum_type
+from outreach.core.db import Base, BaseWithId, BigId, enum_type
 
 
 class OrganisationKind(StrEnum):
@@ -20,12 +20,11 @@ class OrganisationKind(StrEnum):
     AGENCY = "agency"
 
 
-class Organisation(Base):
+class Organisation(BaseWithId):
     """Front committee, mass organisation or agency, with its area and the organisation above it."""
 
     __tablename__ = "organisations"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     code: Mapped[str] = mapped_column(String(40), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     kind: Mapped[OrganisationKind] = mapped_column(enum_type(OrganisationKind))
@@ -41,54 +40,51 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
-class User(Base):
+class User(BaseWithId):
     """User of the admin site, with a role; organisation and area limit what the user may see."""
 
     __tablename__ = "users"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)  # lower case
     name: Mapped[str] = mapped_column(String(120), default="", server_default="")
     role: Mapped[Role] = mapped_column(enum_type(Role))
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
     area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))
     password_hash: Mapped[str] = mapped_column(String(200))
-    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
     # Second factor: nonce of its secret, the last time step whose code was used, and wrong codes since.
     totp_nonce: Mapped[str | None] = mapped_column(String(32))
     totp_step: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
     wrong_codes: Mapped[int] = mapped_column(default=0, server_default="0")
-    wrong_code_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    wrong_code_at: Mapped[datetime | None]
 
     organisation: Mapped[Organisation | None] = relationship()
 
 
-class RecoveryCode(Base):
+class RecoveryCode(BaseWithId):
     """Code that replaces a lost second factor, once; stored as a keyed hash."""
 
     __tablename__ = "recovery_codes"
     __table_args__ = (UniqueConstraint("user_id", "code_hash"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     code_hash: Mapped[str] = mapped_column(String(64))
-    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None]
 
 
-class UserSession(Base):
+class UserSession(BaseWithId):
     """Session of a user on a device. Its cookie is invalid once the row has ended or is deleted."""
 
     __tablename__ = "user_sessions"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     key: Mapped[str] = mapped_column(String(32), unique=True)  # in the signed cookie
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
-    began_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)  # accurate to some minutes
+    began_at: Mapped[datetime]
+    seen_at: Mapped[datetime]  # accurate to some minutes
     address: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(60))
-    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None]
 
 
 class AuditEvent(Base):
@@ -102,7 +98,7 @@ class AuditEvent(Base):
     __table_args__ = (Index(None, "actor_id", "id"), Index(None, "subject", "id"))
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)  # without a gap
-    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    at: Mapped[datetime] = mapped_column(index=True)
     actor_id: Mapped[int | None] = mapped_column(BigId)
     origin: Mapped[str] = mapped_column(String(64))  # an IP address, "command", or empty
     action: Mapped[str] = mapped_column(String(60))
@@ -121,15 +117,14 @@ class AuditValues(Base):
     event_id: Mapped[int] = mapped_column(ForeignKey("audit_events.id"), primary_key=True)
     salt: Mapped[str | None] = mapped_column(String(32))
     changes: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # field: [before, after]
-    emptied_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    emptied_at: Mapped[datetime | None]
 
 
-class AuditHead(Base):
+class AuditHead(BaseWithId):
     """End of the audit chain, one row: locked to append; shows when entries at the end are missing."""
 
     __tablename__ = "audit_head"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     last_id: Mapped[int] = mapped_column(BigId)
     hash: Mapped[str] = mapped_column(String(64))
 
@@ -142,7 +137,7 @@ class Right(StrEnum):
     FIGURES_READ = "figures:read"
 
 
-class ApiToken(Base):
+class ApiToken(BaseWithId):
     """API token of an organisation, stored as a hash only.
 
     256 random bits need no slow hash, and a look-up by hash leaks nothing by its timing. `made_by` is responsible for the
@@ -151,13 +146,12 @@ class ApiToken(Base):
 
     __tablename__ = "api_tokens"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     name: Mapped[str] = mapped_column(String(80))
     hash: Mapped[str] = mapped_column(String(64), unique=True)
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"))
     rights: Mapped[list[str]] = mapped_column(JSON)
     made_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # to the minute
-    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]  # to the minute
+    ended_at: Mapped[datetime | None]

@@ -9,21 +9,20 @@ from datetime import datetime
 from sqlalchemy import BigInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outreach.core.db import Base, BigId, UtcDateTime
+from outreach.core.db import BaseWithId
 
 
-class Backup(Base):
+class Backup(BaseWithId):
     """One backup: when it was taken, with which key, and whether it was restored."""
 
     __tablename__ = "backups"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     # Just before its snapshot: newer data is not in it.
-    taken_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    taken_at: Mapped[datetime]
     key_check: Mapped[str] = mapped_column(String(16))
-    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None]
     size: Mapped[int | None] = mapped_column(BigInteger)  # bytes
-    restored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    restored_at: Mapped[datetime | None]
 
 
 def check_of(secret_key: str) -> str:

@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outreach.core.db import Base, BigId, Key, UtcDateTime, enum_type, partial_index
+from outreach.core.db import Base, BaseWithId, BigId, Key, enum_type, partial_index
 from outreach.rules.identity import given_key
 
 
@@ -21,21 +21,20 @@ def _given_key(context: Any) -> str:
     return given_key(str(context.get_current_parameters().get("name") or ""))
 
 
-class Phone(Base):
+class Phone(BaseWithId):
     """Phone number, which people may share. Suppressions, limits and counts apply to it."""
 
     __tablename__ = "phones"
     __table_args__ = (Index("ix_phones_backwards", "reversed"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     e164: Mapped[str] = mapped_column(String(16), unique=True)
     # The number reversed: officers search by the last digits.
     reversed: Mapped[str] = mapped_column(Key(16), default=_reversed, server_default="")
     language: Mapped[str | None] = mapped_column(String(8))
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime]
 
 
-class Contact(Base):
+class Contact(BaseWithId):
     """Person, once for all lists. A language may be stored, never an ethnic origin."""
 
     __tablename__ = "contacts"
@@ -46,19 +45,18 @@ class Contact(Base):
         Index(None, "area_code", "given_key", "id"),
     )
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     name: Mapped[str] = mapped_column(String(120), default="")
     # Unaccented, lower case, no spaces: "A HUYNH" and "A Huynh" on one phone are one person.
     name_key: Mapped[str] = mapped_column(Key(120), default="")
     # The name's words from the last to the first: a Vietnamese directory is sorted by given name.
     given_key: Mapped[str] = mapped_column(Key(160), default=_given_key, server_default="")
-    birth_year: Mapped[int | None] = mapped_column(Integer)
+    birth_year: Mapped[int | None]
     sex: Mapped[str | None] = mapped_column(String(1))
     area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))
     village: Mapped[str] = mapped_column(String(120), default="")
-    has_smartphone: Mapped[bool | None] = mapped_column(Boolean)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    has_smartphone: Mapped[bool | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
 
 
 class ContactPhone(Base):
@@ -68,7 +66,7 @@ class ContactPhone(Base):
 
     contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True)
     phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"), primary_key=True, index=True)
-    position: Mapped[int] = mapped_column(Integer)
+    position: Mapped[int]
 
 
 class LegalBasis(StrEnum):
@@ -80,7 +78,7 @@ class LegalBasis(StrEnum):
     NONE = "none"  # no basis: the list receives no messages
 
 
-class ContactList(Base):
+class ContactList(BaseWithId):
     """List of an organisation, filled by imports.
 
     That organisation and those above it may send messages to its people on its legal basis; None means not recorded yet.
@@ -89,29 +87,27 @@ class ContactList(Base):
     __tablename__ = "contact_lists"
     __table_args__ = (UniqueConstraint("organisation_id", "name"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"))
     name: Mapped[str] = mapped_column(String(120))
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime]
     basis: Mapped[LegalBasis | None] = mapped_column(enum_type(LegalBasis))
     basis_since: Mapped[str | None] = mapped_column(String(10))  # YYYY-MM-DD
     # The document that proves it.
     basis_note: Mapped[str] = mapped_column(String(200), default="", server_default="")
 
 
-class ListImport(Base):
+class ListImport(BaseWithId):
     """Import of one file into one list, with its counts."""
 
     __tablename__ = "list_imports"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     list_id: Mapped[int] = mapped_column(ForeignKey("contact_lists.id"), index=True)
     file_name: Mapped[str] = mapped_column(String(200))
     sha256: Mapped[str] = mapped_column(String(64))
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     headers: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # as in the file, by sheet
-    imported_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    imported_at: Mapped[datetime]
+    undone_at: Mapped[datetime | None]
 
 
 class ImportChange(Base):
@@ -142,30 +138,29 @@ class UploadState(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Upload(Base):
+class Upload(BaseWithId):
     """File uploaded on the page, from its arrival to its end, when the file itself is deleted."""
 
     __tablename__ = "uploads"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     list_id: Mapped[int] = mapped_column(ForeignKey("contact_lists.id"), index=True)
     file_name: Mapped[str] = mapped_column(String(200))
-    size: Mapped[int] = mapped_column(Integer)  # bytes
+    size: Mapped[int]  # bytes
     sha256: Mapped[str] = mapped_column(String(64))
     state: Mapped[UploadState] = mapped_column(enum_type(UploadState), default=UploadState.CHECKING)
-    progress: Mapped[int] = mapped_column(Integer, default=0)  # rows done in this state
-    total: Mapped[int | None] = mapped_column(Integer)  # rows, known once checked
+    progress: Mapped[int] = mapped_column(default=0)  # rows done in this state
+    total: Mapped[int | None]  # rows, known once checked
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # result of the check
     preview: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # columns and first rows, masked
     # Columns named by a user, by the header's signature: from the organisation's earlier files and this one.
     corrected: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    tries: Mapped[int] = mapped_column(Integer, default=0)  # since the last progress
+    tries: Mapped[int] = mapped_column(default=0)  # since the last progress
     error: Mapped[str] = mapped_column(Text, default="")
     uploaded_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    uploaded_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    uploaded_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
     # End of a worker's lease; afterwards another worker may continue.
-    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime | None]
     import_id: Mapped[int | None] = mapped_column(ForeignKey("list_imports.id"))
 
 
@@ -191,11 +186,11 @@ class Membership(Base):
     )
     import_id: Mapped[int | None] = mapped_column(BigId)
     last_import_id: Mapped[int | None] = mapped_column(BigId)
-    row: Mapped[int | None] = mapped_column(Integer)
+    row: Mapped[int | None]
     unit: Mapped[str] = mapped_column(String(120), default="")
 
 
-class ImportIssue(Base):
+class ImportIssue(BaseWithId):
     """Row for review or rejected, with its cells as in the file.
 
     status: review (not stored until an officer decides), reject, question (stored; one detail is unclear).
@@ -204,9 +199,8 @@ class ImportIssue(Base):
     __tablename__ = "import_issues"
     __table_args__ = (UniqueConstraint("import_id", "row", "status"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     import_id: Mapped[int] = mapped_column(ForeignKey("list_imports.id", ondelete="CASCADE"))
-    row: Mapped[int] = mapped_column(Integer)
+    row: Mapped[int]
     status: Mapped[str] = mapped_column(String(10))
     reason: Mapped[str] = mapped_column(String(40))
     # The same row of the same list has the same key in every file.
@@ -217,7 +211,7 @@ class ImportIssue(Base):
     decision: Mapped[str | None] = mapped_column(String(20))
     undo: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # what the decision changed, to retract it
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_at: Mapped[datetime | None]
 
 
 class SuppressionReason(StrEnum):
@@ -228,7 +222,7 @@ class SuppressionReason(StrEnum):
     DO_NOT_CALL = "do_not_call"
 
 
-class Suppression(Base):
+class Suppression(BaseWithId):
     """Suppression: a number that receives no messages from any organisation.
 
     Keyed by a hash of the number, so that it stays when the person and the phone are erased.
@@ -243,17 +237,16 @@ class Suppression(Base):
         partial_index("ix_suppressions_unknown", "number_hash", where="phone_id IS NULL"),
     )
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     number_hash: Mapped[str] = mapped_column(String(64))
     phone_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id", ondelete="SET NULL"), index=True)
     reason: Mapped[SuppressionReason] = mapped_column(enum_type(SuppressionReason))
     source: Mapped[str] = mapped_column(String(20))  # sms, page, officer, gateway, import, register
     note: Mapped[str] = mapped_column(Text, default="")
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    lifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime]
+    lifted_at: Mapped[datetime | None]
 
 
-class Erasure(Base):
+class Erasure(BaseWithId):
     """Erased person and number, as keyed hashes: an import must not add them again unnoticed.
 
     `is_gone`: nobody else had the number, so any person imported with it may be the erased one.
@@ -261,11 +254,10 @@ class Erasure(Base):
 
     __tablename__ = "erasures"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     number_hash: Mapped[str] = mapped_column(String(64), index=True)
     person_hash: Mapped[str] = mapped_column(String(64), index=True)
-    is_gone: Mapped[bool] = mapped_column(Boolean)
-    erased_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    is_gone: Mapped[bool]
+    erased_at: Mapped[datetime]
 
 
 class RegisterState(StrEnum):
@@ -276,22 +268,21 @@ class RegisterState(StrEnum):
     FAILED = "failed"
 
 
-class DoNotCallFile(Base):
+class DoNotCallFile(BaseWithId):
     """File of the national do-not-call register, uploaded on the page or by command."""
 
     __tablename__ = "registers"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     file_name: Mapped[str] = mapped_column(String(200))
     state: Mapped[RegisterState] = mapped_column(enum_type(RegisterState), default=RegisterState.WAITING)
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     error: Mapped[str] = mapped_column(Text, default="")
-    tries: Mapped[int] = mapped_column(Integer, default=0)
-    may_shrink: Mapped[bool] = mapped_column(Boolean, default=False)
+    tries: Mapped[int] = mapped_column(default=0)
+    may_shrink: Mapped[bool] = mapped_column(default=False)
     handed_in_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    handed_in_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when a worker may claim it
-    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    handed_in_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]  # when a worker may claim it
+    ended_at: Mapped[datetime | None]
 
 
 class ImportSighting(Base):
@@ -304,21 +295,20 @@ class ImportSighting(Base):
     list_id: Mapped[int] = mapped_column(BigId)
 
 
-class RowsReceived(Base):
+class RowsReceived(BaseWithId):
     """Rows received by the API, by the sender's idempotency key: a repeat finds the first request."""
 
     __tablename__ = "rows_received"
     __table_args__ = (UniqueConstraint("token_id", "key"),)
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     token_id: Mapped[int] = mapped_column(ForeignKey("api_tokens.id"))
     key: Mapped[str] = mapped_column(String(100))
     sha256: Mapped[str] = mapped_column(String(64))  # of the request body
     upload_id: Mapped[int] = mapped_column(ForeignKey("uploads.id"), index=True)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    at: Mapped[datetime]
 
 
-class RemovedPhone(Base):
+class RemovedPhone(BaseWithId):
     """Number taken from a person, from `removed_at` until `restored_at`.
 
     `opted_out` if the person opted out on it.
@@ -326,11 +316,10 @@ class RemovedPhone(Base):
 
     __tablename__ = "removed_phones"
 
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
     phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"), index=True)
     note: Mapped[str] = mapped_column(Text)
-    opted_out: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    opted_out: Mapped[bool] = mapped_column(default=False, server_default=false())
     removed_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    removed_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    restored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    removed_at: Mapped[datetime]
+    restored_at: Mapped[datetime | None]
