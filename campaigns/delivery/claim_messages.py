@@ -50,6 +50,7 @@ from campaigns.rules.states import AttemptState, CampaignState, MessageKind, Mes
 from outreach.contacts.suppressions import opted_out_contacts
 from outreach.core.bulk import NO_SYNC, rows_table, values_subquery
 from outreach.core.db import UtcDateTime
+from outreach.core.fence import Fence
 from outreach.models.contacts import Contact, Phone, Suppression
 from outreach.runtime import Runtime
 
@@ -336,7 +337,7 @@ class _StreamRotation:
             return None  # enough is reserved ahead already
         # In this order, and anew for each stream: however long its transaction has to wait, the fence
         # comes before the end of the lease in the database.
-        fence = time.monotonic() + settings.lease_s - settings.send_timeout_s
+        fence = Fence.after(settings.lease_s - settings.send_timeout_s)
         now = datetime.now(UTC)
         with runtime.db.write() as session:
             batch = claim(
@@ -532,12 +533,12 @@ def create_attempts(
 class SendTask:
     """A claim in the send buffer: starts at `starts_at` at the earliest, before `fence` and `closes_at`.
 
-    All three are monotonic seconds of this worker.
+    Times are monotonic seconds of this worker, but for the fence.
     """
 
     claim: Claim
     starts_at: float
-    fence: float
+    fence: Fence
     closes_at: float
 
 

@@ -46,7 +46,15 @@ from outreach.contacts.suppressions import lock_phone, suppress
 from outreach.core.bulk import NO_SYNC, rows_json, rows_table, values_subquery
 from outreach.core.db import Database, UtcDateTime
 from outreach.models.contacts import SuppressionReason
-from outreach.rules.gateway import Accepted, Outcome, OutcomeUnknown, Refused, StatusReport, Throttled
+from outreach.rules.gateway import (
+    Accepted,
+    NotSent,
+    Outcome,
+    OutcomeUnknown,
+    Refused,
+    StatusReport,
+    Throttled,
+)
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -93,7 +101,7 @@ def record_outcomes(
     unsent: list[UnsentClaim] = []
     for claim, outcome in outcomes:
         match outcome:
-            case None:
+            case None | NotSent():
                 unsent.append(UnsentClaim(claim, now, claim.throttled, claim.refused))
             case Throttled(retry_after_s):
                 wait_s = back_off_s(claim.throttled, retry_after_s, seed=claim.message_id)

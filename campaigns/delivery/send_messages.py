@@ -5,7 +5,8 @@ each one request at a time; the recorder stores outcomes in bulk. Claims and rec
 the loop, so that the loop does nothing but HTTP.
 
 No request starts once the worker was told to stop, the campaign was paused, its window is about to close, or the lease
-would not outlast the request. Then the message goes back unsent.
+would not outlast the request. Then the message goes back unsent. The lease is checked once more when the connection is in
+hand: a worker that was stopped while it connected must not send what another has taken over.
 """
 
 from __future__ import annotations
@@ -224,6 +225,7 @@ class MessageSender:
             sender=claim.sender,
             body=claim.body,
             validity_s=max(1, left_s),
+            is_over=task.fence.is_over,
         )
         outcome: Outcome
         asked_at = time.monotonic()
@@ -257,7 +259,7 @@ class MessageSender:
     def _may_start(self, task: SendTask) -> bool:
         claim, now = task.claim, time.monotonic()
         if (
-            now >= task.fence
+            task.fence.is_over()
             or self.stop_requested()
             or self._is_broken()
             or claim.attempt_id in self._suppressed

@@ -7,6 +7,7 @@ Accepted         the gateway has the message and gave it an id
 Refused          final: the gateway will never send this message
 Throttled        the request was never processed; try again later
 OutcomeUnknown   the gateway may have the message: reconcile, never resend blindly
+NotSent          the request's time was over before it could leave
 
 Also here: the sample numbers of this project. Real subscribers may have them, so a live gateway never gets one.
 """
@@ -14,7 +15,7 @@ Also here: the sample numbers of this project. Real subscribers may have them, s
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -51,13 +52,17 @@ class Cause(StrEnum):
 
 @dataclass(slots=True)
 class OutboundMessage:
-    """One request. `attempt_id` goes into the callback URL; after `validity_s` the gateway stops trying."""
+    """One request. `attempt_id` goes into the callback URL; after `validity_s` the gateway stops trying.
+
+    `is_over` is asked when the connection is in hand: if it returns True the request is not made.
+    """
 
     attempt_id: int
     to: str
     sender: str
     body: str
     validity_s: int | None = None
+    is_over: Callable[[], bool] | None = None
 
 
 @dataclass(slots=True)
@@ -98,7 +103,12 @@ class OutcomeUnknown:
     detail: str
 
 
-Outcome = Accepted | Refused | Throttled | OutcomeUnknown
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Outcome of a request that was not made, as its time was over before it could leave."""
+
+
+Outcome = Accepted | Refused | Throttled | OutcomeUnknown | NotSent
 
 
 @dataclass(frozen=True, slots=True)

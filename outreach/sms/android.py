@@ -28,6 +28,7 @@ from outreach.rules.gateway import (
     GatewayUnavailable,
     InboundMessage,
     ListedMessage,
+    NotSent,
     OutboundMessage,
     Outcome,
     OutcomeUnknown,
@@ -37,7 +38,7 @@ from outreach.rules.gateway import (
     is_sample_number,
 )
 from outreach.rules.sms_inbound import as_number, keyed_id, parse_timestamp
-from outreach.sms.http_client import HttpClient, RequestNotSent
+from outreach.sms.http_client import HttpClient, RequestNotSent, TooLate, is_over
 
 # Its log lines contain URLs and responses.
 logging.getLogger("android_sms_gateway").setLevel(logging.WARNING)
@@ -123,11 +124,14 @@ class AndroidGateway:
             id=self._ids.name(message.attempt_id),
             ttl=message.validity_s,
         )
+        is_over.set(message.is_over)
         try:
             created = await self._client.send(request)
             return Accepted(created.id, _STATES[created.state])
         except _ErrorResponse as error:
             return _read_error(error)
+        except TooLate:
+            return NotSent()
         except RequestNotSent as error:
             return Throttled(fault=str(error))
         except (TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:

@@ -7,7 +7,8 @@ repeated POST would be a second message.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -52,6 +53,26 @@ class RequestNotSent(Exception):
     """
 
 
+class TooLate(Exception):
+    """Request that was not made, as `is_over` returned True when its connection was in hand."""
+
+
+# Of the request that the present task makes. Twilio's library passes nothing on from its caller to its HTTP client.
+is_over: ContextVar[Callable[[], bool] | None] = ContextVar("is_over", default=None)
+
+
+class _GuardedConnector(aiohttp.TCPConnector):
+    """Connector that asks `is_over` after a connection was made or has become free: from there on nothing waits."""
+
+    async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:  # noqa: ASYNC109 - aiohttp's own
+        connection = await super().connect(req, traces, timeout)
+        ask = is_over.get()
+        if ask and ask():
+            connection.release()
+            raise TooLate
+        return connection
+
+
 class HttpClient:
     """HTTP client with one connection pool. Create it inside the event loop that will use it.
 
@@ -62,7 +83,7 @@ class HttpClient:
     def __init__(self, *, timeout_s: float, in_flight: int) -> None:
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=timeout_s / 2),
-            connector=aiohttp.TCPConnector(limit=in_flight, keepalive_timeout=30, ttl_dns_cache=300),
+            connector=_GuardedConnector(limit=in_flight, keepalive_timeout=30, ttl_dns_cache=300),
             # The form is encoded by us and the reply is read as text, so aiohttp has nothing to guess.
             auto_decompress=False,
             skip_auto_headers=("Accept-Encoding",),

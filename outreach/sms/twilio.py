@@ -33,6 +33,7 @@ from outreach.rules.gateway import (
     GatewayUnavailable,
     InboundMessage,
     ListedMessage,
+    NotSent,
     OutboundMessage,
     Outcome,
     OutcomeUnknown,
@@ -42,7 +43,7 @@ from outreach.rules.gateway import (
     is_sample_number,
 )
 from outreach.rules.twilio_errors import STATUSES, cause_of, read_answer
-from outreach.sms.http_client import HttpClient, RequestNotSent
+from outreach.sms.http_client import HttpClient, RequestNotSent, TooLate, is_over
 
 # Its INFO lines contain URLs with phone numbers.
 logging.getLogger("twilio").setLevel(logging.WARNING)
@@ -149,6 +150,7 @@ class TwilioGateway:
             fields["from_"] = message.sender
         if message.validity_s is not None:
             fields["validity_period"] = max(1, min(36_000, message.validity_s))
+        is_over.set(message.is_over)
         try:
             created = await self._client.messages.create_async(**fields)
             if not created.sid:
@@ -159,6 +161,8 @@ class TwilioGateway:
             if isinstance(error.outcome, Refused) and error.outcome.cause is Cause.OTHER:
                 log.warning("twilio.new_refusal code=%s", error.outcome.code)
             return error.outcome
+        except TooLate:
+            return NotSent()
         except RequestNotSent as error:
             return Throttled(fault=str(error))
         except (TimeoutError, TwilioException, aiohttp.ClientError, OSError, *_UNREADABLE) as error:

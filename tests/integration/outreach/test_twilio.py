@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import time
 from dataclasses import replace
@@ -17,6 +18,7 @@ from outreach.rules.gateway import (
     Cause,
     DeliveryStatus,
     GatewayUnavailable,
+    NotSent,
     Outcome,
     OutcomeUnknown,
     Refused,
@@ -181,6 +183,15 @@ def test_an_answer_that_cannot_be_read_leaves_the_outcome_unseen(status: int, te
     server = answering(status, text)
     (outcome,) = server.send()
     assert isinstance(outcome, OutcomeUnknown)
+    assert len(server.asked) == 1
+
+
+def test_a_request_whose_time_is_over_when_its_connection_is_in_hand_is_not_made() -> None:
+    server = answering(201, json.dumps({"sid": "SM1", "status": "queued"}))
+    over = [outgoing(is_over=lambda: True), outgoing(), outgoing(is_over=lambda: True)]
+    first, second, third = server.send(*over)
+    assert (first, third) == (NotSent(), NotSent())  # on a new connection and on one that was used before
+    assert isinstance(second, Accepted)
     assert len(server.asked) == 1
 
 
