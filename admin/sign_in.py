@@ -19,8 +19,6 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from admin.login_limits import ResetRequestDecision, count_request, hit_login, refund_login
-from campaigns.enqueue_jobs import enqueue_reset_mail
-from outreach.accounts import audit
 from outreach.accounts.second_factor import (
     MUST_HAVE_ONE,
     CodeCheck,
@@ -37,6 +35,7 @@ from outreach.accounts.sessions import (
     sign_out_of,
 )
 from outreach.accounts.users import check_password, find_by_email
+from outreach.enqueue_jobs import enqueue_reset_mail
 from outreach.models.accounts import Organisation, Role, User, UserSession
 from outreach.runtime import Runtime
 
@@ -115,8 +114,7 @@ def find_user(db: Session, number: str, stamp: str) -> User | None:
 
 def _note_seen(runtime: Runtime, session_id: int, now: datetime) -> None:
     try:
-        with runtime.db.write() as db:
-            note_seen(db, session_id, now=now)
+        note_seen(runtime, session_id, now=now)
     except OperationalError:  # an import has SQLite locked: show the page without noting the time
         log.info("login.not_noted session=%s", session_id)
 
@@ -146,18 +144,15 @@ def stamp_of(user: User) -> str:
 
 def start_session(runtime: Runtime, user_id: int) -> ResponseReturnValue:
     """Begin a session for an authenticated user and redirect to the page asked for."""
-    now = datetime.now(UTC)
-    with runtime.db.write() as db:
-        user = db.get_one(User, user_id)
-        user_session = begin_session(
-            db,
-            user_id,
-            address=request.remote_addr or "",
-            user_agent=request.headers.get("User-Agent", ""),
-            now=now,
-        )
-        audit.record(db, "login", f"users:{user_id}", user_id, now)
-        signed_in = _signed_in(db, user, user_session, runtime)
+    user_session = begin_session(
+        runtime,
+        user_id,
+        address=request.remote_addr or "",
+        user_agent=request.headers.get("User-Agent", ""),
+        now=datetime.now(UTC),
+    )
+    with runtime.db.read() as db:
+        signed_in = _signed_in(db, db.get_one(User, user_id), user_session, runtime)
     login_user(signed_in)
     session.permanent = True
     return redirect(safe_target(request.args.get("next")), code=303)
@@ -244,15 +239,13 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
         if user_id is None:
             flash(_("Đã quá 5 phút kể từ khi gõ mật khẩu. Hãy đăng nhập lại từ đầu."), "warning")
             return redirect(url_for("login.show", next=request.args.get("next")), code=303)
-        with runtime.db.write() as db:
-            verdict = check_code(
-                db,
-                user_id,
-                request.form.get("code", "")[:40],
-                secret_key=runtime.settings.secret_key,
-                now=datetime.now(UTC),
-            )
-            left = count_recovery_codes(db, user_id)
+        verdict = check_code(
+            runtime,
+            user_id,
+            request.form.get("code", "")[:40],
+            secret_key=runtime.settings.secret_key,
+            now=datetime.now(UTC),
+        )
         if verdict is CodeCheck.WAIT:
             error = _("Đã gõ sai mã quá nhiều lần. Vì an toàn, hãy đợi 15 phút rồi thử lại.")
             return render_template("sign_in/code.html", error=error), 429
@@ -262,6 +255,8 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
             return render_template("sign_in/code.html", error=error), 401
         reset_session()
         if verdict is CodeCheck.RECOVERED:
+            with runtime.db.read() as db:
+                left = count_recovery_codes(db, user_id)
             flash(
                 _(
                     "Đã dùng một mã khôi phục, còn %(left)s mã. Có thể tạo mã mới ở trang tài khoản.",
@@ -292,14 +287,14 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
         if has_mail and allowed is ResetRequestDecision.YES:
             with runtime.db.read() as db:
                 user = find_by_email(db, email)
-            enqueue_reset_mail(runtime.job_queue, user.id if user else 0)
+            enqueue_reset_mail(runtime, user.id if user else 0)
         return render_template("sign_in/forgotten.html", has_mail=has_mail, asked=True, error="")
 
     @pages.post("/logout")
     def sign_out() -> ResponseReturnValue:
         if current_user.is_authenticated:
-            with runtime.db.write() as db:
-                sign_out_of(db, current_user.session_id, user_id=current_user.id, now=datetime.now(UTC))
+            me = current_user
+            sign_out_of(runtime, me.session_id, user_id=me.id, now=datetime.now(UTC))
         logout_user()
         reset_session()
         return redirect(url_for("login.show"), code=303)

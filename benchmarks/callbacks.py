@@ -18,9 +18,9 @@ from benchmarks.campaign_data import campaign_of
 from benchmarks.ground import Ground
 from benchmarks.load_generator import post, send_all
 from benchmarks.measures import answers, middle, target, wait_until
-from campaigns.enqueue_jobs import enqueue_apply_callbacks
 from deploy.redis_server import find_port
 from outreach.core.settings import Settings
+from outreach.enqueue_jobs import enqueue_apply_callbacks
 from outreach.runtime import Runtime, open_runtime
 from tests.support.processes import Processes
 
@@ -90,7 +90,7 @@ def time_ours(
                 started = time.monotonic()
                 taken = _load(port, requests)
                 while _waiting(runtime):
-                    enqueue_apply_callbacks(runtime.job_queue)  # as the sweep would
+                    enqueue_apply_callbacks(runtime)  # as the sweep would
                     if time.monotonic() - started > ENDS_AFTER_S:
                         raise TimeoutError("the callbacks were not applied")
                     time.sleep(0.02)

@@ -14,7 +14,8 @@ from redis import Redis
 from sqlalchemy import text
 
 from benchmarks import gateway
-from campaigns.lifecycle import create_campaign, perform_action
+from campaigns.lifecycle import change_campaign, create_campaign
+from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction
@@ -38,6 +39,7 @@ from tests.support.servers import (
 
 LIST = "Hội viên"
 AUTHOR, APPROVER = "canbo@loa.example", "duyet@loa.example"
+TERMS = LaunchTerms(approvals=1, estimate_vnd=None)
 PASSWORD = "mật khẩu dài"
 # One segment for every name below: without accents.
 TEXT = "[Chào {name}, ]mời ông/bà cài Bluezone: {link}"
@@ -177,18 +179,19 @@ def approve_campaign(runtime: Runtime, **changes: Any) -> int:
     with runtime.db.write() as session:
         author, approver = find_user(session, AUTHOR), find_user(session, APPROVER)
         campaign = create_campaign(session, read_draft(data, kinds=load_kinds()), user=author, now=now).id
-        perform_action(session, campaign, CampaignAction.SUBMIT, user=author, now=now)
-        perform_action(session, campaign, CampaignAction.APPROVE, user=approver, now=now)
+        for action, user in ((CampaignAction.SUBMIT, author), (CampaignAction.APPROVE, approver)):
+            change_campaign(session, campaign, action, terms=TERMS, user=user, now=now)
     return campaign
 
 
 def launch(runtime: Runtime, campaign: int) -> None:
     """Launch an approved campaign."""
     with runtime.db.write() as session:
-        perform_action(
+        change_campaign(
             session,
             campaign,
             CampaignAction.LAUNCH,
+            terms=TERMS,
             user=find_user(session, AUTHOR),
             now=datetime.now(UTC),
         )

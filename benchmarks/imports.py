@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,13 +25,11 @@ from sqlalchemy import select
 from benchmarks.ground import Ground
 from benchmarks.measures import middle, peak_mb, show, target
 from outreach.accounts.organisations import create_organisation
-from outreach.core.db import Database
+from outreach.core.settings import Settings
 from outreach.core.spreadsheets import write_workbook
-from outreach.imports.list_reader import check_list
-from outreach.imports.store_rows import find_or_create_list, import_rows
-from outreach.models.accounts import OrganisationKind
-from outreach.models.contacts import ContactList
-from outreach.rules.gazetteer import default_gazetteer
+from outreach.imports.import_file import import_file
+from outreach.models.accounts import Organisation, OrganisationKind
+from outreach.runtime import open_runtime
 
 ROWS = 100_000
 LARGE = 1_000_000
@@ -154,17 +151,14 @@ def floor(path: Path) -> dict[str, int]:
 
 def bring(path: Path, url: str) -> dict[str, int]:
     """Import the file as `contacts import` does."""
-    db, now = Database(url), datetime.now(UTC)
-    with db.write() as session:
-        into = session.scalar(select(ContactList))
-        if into is None:
-            owner = create_organisation(session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)
-            into = find_or_create_list(session, organisation_id=owner.id, name="Hội viên", now=now)
-        checked = check_list(path, default_gazetteer())
-        more = {"known_areas": set(), "secret_key": "k", "now": now}
-        _, counts = import_rows(session, checked, into=into, file=path, **more)
-    db.close()
-    return asdict(counts)
+    settings = Settings.from_env({"DATABASE_URL": url, "UPLOADS_DIR": str(path.parent / "uploads")})
+    runtime = open_runtime(settings)
+    with runtime.db.write() as session:
+        if not session.scalar(select(Organisation.id)):
+            create_organisation(session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)
+    list_import = import_file(runtime, path, organisation="PN", list_name="Hội viên", now=datetime.now(UTC))
+    runtime.close()
+    return list_import.counts
 
 
 def _read(path: Path) -> Iterator[list[object]]:

@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Switch
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
+from outreach.enqueue_jobs import enqueue_sweep
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import NotAllowed
+from outreach.use_cases import enqueue_after_commit, use_case
 
 STOP_ALL = "stop_all"
 # Set from the restore of a backup until it is known what may have been sent since the backup.
@@ -24,6 +26,7 @@ def is_stopped(session: Session) -> bool:
     return session.scalar(select(Switch.name).where(stops).limit(1)) is not None
 
 
+@use_case
 def stop_all_sending(session: Session, *, user: User, now: datetime) -> None:
     """Stop all sending: no request starts later than a second from now. Repeating it does no harm.
 
@@ -44,6 +47,7 @@ def may_resume_sending(session: Session, user: User) -> bool:
     return turned_by == user.id or organisations_of(session, user) is None
 
 
+@use_case
 def resume_all_sending(session: Session, *, user: User, now: datetime) -> None:
     """Release the stop; sending continues where it was. Raises NotAllowed (see `may_resume_sending`)."""
     require_role(user, Role.APPROVER)
@@ -53,4 +57,5 @@ def resume_all_sending(session: Session, *, user: User, now: datetime) -> None:
             "Hãy liên hệ với họ."
         )
     session.execute(delete(Switch).where(Switch.name == STOP_ALL))
+    enqueue_after_commit(session, enqueue_sweep)
     audit.record(session, "sending.release_all", "switches:stop_all", user, now)

@@ -1,4 +1,4 @@
-"""Lifecycle of a campaign from draft to end. Each function works in the caller's transaction.
+"""Lifecycle of a campaign from draft to end.
 
 A change of state is one conditional UPDATE: of two users who act at once, one succeeds and the other gets an
 error that names the state.
@@ -21,6 +21,7 @@ from campaigns.planning.approvals import (
     WAITING_FOR_SECOND_APPROVAL,
     LaunchTerms,
     approvers_of,
+    compute_terms,
     is_waiting_for_second_approval,
 )
 from campaigns.planning.audience import has_sent_any
@@ -38,8 +39,11 @@ from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
 from outreach.core.bulk import NO_SYNC
+from outreach.enqueue_jobs import enqueue_approval_mail, enqueue_sweep
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
+from outreach.runtime import Runtime
+from outreach.use_cases import enqueue_after_commit, use_case
 
 STATE_NAMES = {
     CampaignState.DRAFT: "bản nháp",
@@ -51,6 +55,7 @@ STATE_NAMES = {
     CampaignState.COMPLETED: "đã hoàn thành",
     CampaignState.CANCELLED: "đã hủy",
 }
+NEEDS_TERMS = (CampaignAction.APPROVE, CampaignAction.LAUNCH)
 _ALLOWED_ROLES = {
     CampaignAction.SUBMIT: (Role.STAFF, Role.APPROVER),
     CampaignAction.RETURN: (Role.STAFF, Role.APPROVER),
@@ -63,6 +68,7 @@ _ALLOWED_ROLES = {
 }
 
 
+@use_case
 def create_campaign(session: Session, draft: Draft, *, user: User, now: datetime) -> Campaign:
     """Store a new draft. Raises BadCampaign for a list or an area that is unknown or not visible."""
     require_role(user, Role.STAFF, Role.APPROVER)
@@ -72,6 +78,7 @@ def create_campaign(session: Session, draft: Draft, *, user: User, now: datetime
     return campaign
 
 
+@use_case
 def edit_campaign(session: Session, campaign_id: int, draft: Draft, *, user: User, now: datetime) -> Campaign:
     """Rewrite a draft. Raises NotFound, NotAllowed, WrongState once it was submitted, BadCampaign."""
     require_role(user, Role.STAFF, Role.APPROVER)
@@ -122,24 +129,50 @@ def change_state(
 
 
 def perform_action(
-    session: Session,
+    runtime: Runtime,
     campaign_id: int,
     action: CampaignAction,
     *,
     user: User,
     now: datetime,
     reason: str = "",
-    terms: LaunchTerms = LaunchTerms(),  # noqa: B008 - frozen
 ) -> Campaign:
     """Submit, return, approve, launch, pause, resume, cancel or undo a campaign.
 
-    `reason` belongs to a return; an approver must give one (else BadInput). `terms`: how many approvals are
-    needed (the campaign stays submitted until the last one), and the estimated cost, which the budget must
-    cover at a launch. Raises NotFound, NotAllowed, WrongState.
+    `reason` belongs to a return; an approver must give one (else BadInput). Raises NotFound, NotAllowed, WrongState.
+    """
+    terms = None
+    if action in NEEDS_TERMS:
+        # People are counted before the transaction, which must not last as long.
+        with runtime.db.read() as session:
+            campaign = find_campaign(session, campaign_id, user=session.get_one(User, user.id))
+            terms = compute_terms(session, campaign, settings=runtime.settings, now=now)
+    return change_campaign(runtime, campaign_id, action, terms=terms, user=user, now=now, reason=reason)
+
+
+@use_case
+def change_campaign(
+    session: Session,
+    campaign_id: int,
+    action: CampaignAction,
+    *,
+    terms: LaunchTerms | None,
+    user: User,
+    now: datetime,
+    reason: str = "",
+) -> Campaign:
+    """Change a campaign as `perform_action` does, with terms that were computed before.
+
+    `terms`: how many approvals are needed (the campaign stays submitted until the last one), and the estimated
+    cost, which the budget must cover at a launch. An approval and a launch need them.
     """
     campaign = find_campaign(session, campaign_id, user=user)
     require_role(user, *_ALLOWED_ROLES[action])
     is_author = _is_author(session, campaign, user)
+    if action in (CampaignAction.SUBMIT, CampaignAction.RETURN, CampaignAction.APPROVE):
+        enqueue_after_commit(session, enqueue_approval_mail, campaign_id)
+    if action not in (CampaignAction.SUBMIT, CampaignAction.RETURN):
+        enqueue_after_commit(session, enqueue_sweep)
     values: dict[str, object] = {}
     if action is CampaignAction.SUBMIT:
         values = {"submitted_at": now}
@@ -156,10 +189,12 @@ def perform_action(
             raise NotAllowed("Người soạn chiến dịch không được tự duyệt. Hãy nhờ người khác duyệt.")
         if is_waiting_for_second_approval(campaign):
             return _approve_second(session, campaign_id, user=user, now=now)
+        assert terms is not None
         if _record_earlier_approval(session, campaign_id, terms.approvals, user=user, now=now):
             return campaign
         values = {"approved_at": now, "approved_by": user.id}
     elif action is CampaignAction.LAUNCH:
+        assert terms is not None
         if terms.approvals > 1 and len(approvers_of(session, campaign_id)) < terms.approvals:
             raise WrongState(
                 "Số người nhận hoặc chi phí nay đã đến mức phải có hai người duyệt, mà mới một người duyệt. "
@@ -263,6 +298,7 @@ def hold_for_second_approval(session: Session, campaign_id: int, *, now: datetim
     ):
         _record(session, campaign_id, None, "pause", now, reason=reason)
         resend_decision_mail(session, campaign_id)
+        enqueue_after_commit(session, enqueue_approval_mail, campaign_id)
 
 
 def _is_author(session: Session, campaign: Campaign, user: User) -> bool:

@@ -28,7 +28,7 @@ from campaigns.delivery.streams import open_streams
 from campaigns.lifecycle import change_state, hold_for_second_approval, pause_automatically
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.models.messages import Attempt, Message, Outbox
-from campaigns.planning.approvals import approvers_of, compute_terms, enqueue_due_approval_mail
+from campaigns.planning.approvals import approvers_of, compute_terms
 from campaigns.planning.audience import freeze_audience, queue_step, sample_names
 from campaigns.planning.preview import EXAMPLE_TOKEN, SAMPLE_SIZE, AudiencePreview, estimate
 from campaigns.rules.delivery import create_renderer
@@ -44,6 +44,7 @@ from campaigns.rules.states import (
 from outreach.core.settings import Settings
 from outreach.rules.formats import format_number
 from outreach.runtime import Runtime
+from outreach.use_cases import transaction
 
 log = logging.getLogger(__name__)
 
@@ -133,9 +134,8 @@ def _open_steps(runtime: Runtime, result: SweepResult, *, now: datetime) -> None
                     _mark_unknown_after_restore(runtime, session, step_id, now=now)
                     result.steps_opened += 1
         except _NotApproved as missing:
-            with runtime.db.write() as session:
+            with transaction(runtime) as session:
                 hold_for_second_approval(session, missing.campaign_id, now=now)
-            enqueue_due_approval_mail(runtime, missing.campaign_id)
         except DBAPIError as error:
             result.failed += 1
             log.error("sweep.step_failed step=%s error=%s", step_id, type(error.orig).__name__)

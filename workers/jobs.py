@@ -17,17 +17,6 @@ from campaigns.delivery.billing import read_bills
 from campaigns.delivery.reconcile import LOOKUP_LIMIT
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.send_messages import MessageSender
-from campaigns.enqueue_jobs import (
-    enqueue_clear_campaign,
-    enqueue_count_reach,
-    enqueue_do_not_call_import,
-    enqueue_import,
-    enqueue_read_bills,
-    enqueue_reconcile,
-    enqueue_send,
-    enqueue_sweep,
-    enqueue_webhooks,
-)
 from campaigns.planning.approvals import enqueue_overdue_approval_mail, send_approval_mail
 from campaigns.privacy.retention import campaigns_due, clear_campaign, enqueue_expired, remove_expired
 from campaigns.reports.run_schedule import enqueue_due_report, run_due_actions
@@ -38,6 +27,17 @@ from campaigns.webhooks.deliver_events import delete_old_deliveries, deliver_eve
 from outreach.accounts.invitations import mail_invitation as mail_link
 from outreach.accounts.invitations import mail_reset as mail_new_password
 from outreach.core.job_queue import SEND
+from outreach.enqueue_jobs import (
+    enqueue_clear_campaign,
+    enqueue_count_reach,
+    enqueue_do_not_call_import,
+    enqueue_import,
+    enqueue_read_bills,
+    enqueue_reconcile,
+    enqueue_send,
+    enqueue_sweep,
+    enqueue_webhooks,
+)
 from outreach.imports import do_not_call
 from outreach.imports.process_upload import UploadContext, uploads_to_process
 from outreach.imports.process_upload import process_upload as run_upload
@@ -63,10 +63,10 @@ def send_job() -> dict[str, int]:
         database_process(),
         worker_name(),
         stop_requested.is_set,
-        lambda: enqueue_send(worker_runtime.job_queue),
+        lambda: enqueue_send(worker_runtime),
     )
     counts = run(sender.run(SEND_BUDGET_S))
-    enqueue_sweep(worker_runtime.job_queue)
+    enqueue_sweep(worker_runtime)
     return asdict(counts)
 
 
@@ -85,12 +85,12 @@ def sweep_job() -> dict[str, int]:
     result = sweep_once(worker_runtime, now=datetime.now(UTC))
     if result.has_to_send:
         result.lost_jobs = int(worker_runtime.job_queue.is_idle(SEND))
-        enqueue_send(worker_runtime.job_queue)
+        enqueue_send(worker_runtime)
     worker_runtime.job_queue.count_recovered(
         leases=result.leases_expired, callbacks=result.statuses, bells=result.lost_jobs
     )
     if result.has_unknown:
-        enqueue_reconcile(worker_runtime.job_queue)
+        enqueue_reconcile(worker_runtime)
     with worker_runtime.db.read() as session:
         uploads = uploads_to_process(session, now=datetime.now(UTC))
         registers = do_not_call.files_to_process(session, now=datetime.now(UTC))
@@ -103,17 +103,17 @@ def sweep_job() -> dict[str, int]:
             session, worker_runtime.redis, is_live=worker_runtime.settings.is_live, now=datetime.now(UTC)
         )
     if has_bills:
-        enqueue_read_bills(worker_runtime.job_queue)
+        enqueue_read_bills(worker_runtime)
     for register_id in registers:
-        enqueue_do_not_call_import(worker_runtime.job_queue, register_id)
+        enqueue_do_not_call_import(worker_runtime, register_id)
     for upload_id in uploads:
-        enqueue_import(worker_runtime.job_queue, upload_id)
+        enqueue_import(worker_runtime, upload_id)
     for campaign_id in due_campaigns:
-        enqueue_clear_campaign(worker_runtime.job_queue, campaign_id)
+        enqueue_clear_campaign(worker_runtime, campaign_id)
     for campaign_id in uncounted:
-        enqueue_count_reach(worker_runtime.job_queue, campaign_id)
+        enqueue_count_reach(worker_runtime, campaign_id)
     if has_webhooks:
-        enqueue_webhooks(worker_runtime.job_queue)
+        enqueue_webhooks(worker_runtime)
     keep = timedelta(days=worker_runtime.settings.upload_keep_days)
     folder = Path(worker_runtime.settings.uploads_dir)
     remove_unconfirmed(worker_runtime.db, folder, keep=keep, now=datetime.now(UTC))
@@ -198,7 +198,7 @@ def reconcile_job() -> dict[str, int]:
         total.update(counts)
         if sum(counts.values()) < LOOKUP_LIMIT:
             break
-    enqueue_sweep(runtime().job_queue)
+    enqueue_sweep(runtime())
     return dict(total)
 
 

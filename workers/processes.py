@@ -27,10 +27,10 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from campaigns.enqueue_jobs import enqueue_sweep
 from deploy.processes import die_with_parent, name_process
 from outreach.core.job_queue import QUEUES, pending_key
 from outreach.core.settings import Settings
+from outreach.enqueue_jobs import enqueue_sweep
 from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime, open_runtime
 from workers import context
@@ -189,5 +189,5 @@ def run_scheduler(runtime: Runtime) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     while not stop.is_set():
-        enqueue_sweep(runtime.job_queue)
+        enqueue_sweep(runtime)
         stop.wait(runtime.settings.sweep_s)

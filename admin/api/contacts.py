@@ -18,11 +18,11 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from admin.api.problems import Malformed
 from admin.api.routing import ID, NEXT, PARAMETERS, USUAL, Api, bearer, read_page, ref, strict
-from campaigns.enqueue_jobs import enqueue_import
 from outreach.contacts.lists import LONGEST_NAME
 from outreach.imports.issues import REASONS, IssueStatus
 from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.imports.receive_rows import (
+    AT_ONCE,
     ROW_FIELDS,
     ConcurrentRequest,
     find_received,
@@ -35,8 +35,6 @@ from outreach.models.accounts import Right
 from outreach.models.contacts import ContactList, ImportIssue, ListImport, Upload, UploadState
 
 LONGEST_KEY = 100
-# Up to this many rows are stored while the caller waits; more by a worker.
-AT_ONCE = 1000
 
 
 MOST_ROWS = 100_000
@@ -141,10 +139,9 @@ def add_contact_routes(api: Api) -> None:
         Of concurrent requests with one key only one does.
         """
         try:
-            with runtime.db.write() as session:
-                upload = receive_rows(
-                    session, rows, folder=folder, bearer=bearer(), now=datetime.now(UTC), **request_values
-                )
+            upload = receive_rows(
+                runtime, rows, folder=folder, bearer=bearer(), now=datetime.now(UTC), **request_values
+            )
             return upload.id, True
         except ConcurrentRequest:
             with runtime.db.read() as session:
@@ -190,8 +187,6 @@ def add_contact_routes(api: Api) -> None:
         with runtime.db.read() as session:
             result = _describe(session, find_upload_of_token(session, upload_id, bearer=bearer()))
         is_under_way = result["state"] in (UploadState.STORING, UploadState.UNDOING)
-        if is_under_way:
-            enqueue_import(runtime.job_queue, upload_id)
         answer = jsonify(result)
         answer.status_code = 202 if is_under_way else 200
         answer.headers["Location"] = result["address"]

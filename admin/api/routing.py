@@ -163,8 +163,7 @@ def authenticate(runtime: Runtime, right: Right) -> Response | None:
     if wait := _count_request(runtime, token_bearer.token_id):
         return problem(429, Retry_After=str(wait))
     if token_bearer.needs_use_recorded:
-        with runtime.db.write() as session:
-            record_use(session, token_bearer.token_id, now=now)
+        record_use(runtime, token_bearer.token_id, now=now)
     if not token_bearer.may(right):
         return problem(403, f"Mã truy cập này không có quyền {right.value}.")
     g.bearer = token_bearer

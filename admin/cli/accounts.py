@@ -8,21 +8,23 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import click
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from admin.cli.base import LARGEST_ID, Group, acting_as, json_option, output, read_password
+from admin.cli.base import LARGEST_ID, Group, acting_as, acting_user, json_option, output, read_password
 from admin.login_limits import clear_login_limits
-from outreach.accounts import audit
 from outreach.accounts.api_tokens import MOST_DAYS, create_token, end_token, read_tokens
 from outreach.accounts.invitations import link_for
-from outreach.accounts.organisations import create_organisation, find_organisation
+from outreach.accounts.organisations import add_organisation, find_organisation
 from outreach.accounts.second_factor import remove_second_factor
-from outreach.accounts.sessions import end_sessions, read_sessions
-from outreach.accounts.users import create_user, find_user, hash_password
+from outreach.accounts.sessions import read_sessions
+from outreach.accounts.users import (
+    add_user,
+    find_user,
+    renew_invitation,
+    set_password,
+    sign_out_everywhere,
+    unlock_user,
+)
 from outreach.models.accounts import OrganisationKind, Right, Role
-from outreach.models.places import Area
-from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 
 
@@ -39,12 +41,18 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
     @json_option
     def create(code: str, name: str, kind: str, area: str | None, parent: str | None, as_json: bool) -> None:
         """Create an organisation."""
-        now = datetime.now(UTC)
-        with runtime.db.write() as session:
-            made = create_organisation(
-                session, code=code, name=name, kind=OrganisationKind(kind), area_code=area, parent_code=parent
-            )
-            audit.record(session, "organisation.create", made, None, now)
+        with runtime.db.read() as session:
+            parent_id = find_organisation(session, parent).id if parent else None
+        made = add_organisation(
+            runtime,
+            code=code,
+            name=name,
+            kind=OrganisationKind(kind),
+            area_code=area,
+            parent_id=parent_id,
+            user=None,
+            now=datetime.now(UTC),
+        )
         output({"id": made.id, "code": made.code}, as_json=as_json, says=f"Đã tạo tổ chức {made.code}.")
 
     @users.command("create")
@@ -68,30 +76,23 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
     ) -> None:
         """Create a user; the password comes on standard input, so that no process list shows it."""
         password = read_password()
-        now = datetime.now(UTC)
-        with runtime.db.write() as session:
-            found = find_organisation(session, organisation) if organisation else None
-            _check_area(session, area)
-            user = create_user(
-                session,
-                email=email,
-                password=password,
-                role=Role(role),
-                organisation_id=found.id if found else None,
-                area_code=area,
-                now=now,
-                name=name,
-            )
-            audit.record(session, "user.create", user, None, now)
+        with runtime.db.read() as session:
+            organisation_id = find_organisation(session, organisation).id if organisation else None
+        user = add_user(
+            runtime,
+            email=email,
+            name=name,
+            password=password,
+            role=Role(role),
+            organisation_id=organisation_id,
+            area_code=area,
+            user=None,
+            now=datetime.now(UTC),
+        )
         output({"id": user.id, "email": user.email}, as_json=as_json, says=f"Đã tạo tài khoản {user.email}.")
 
     add_entry_commands(users, runtime)
     return [organisations, users]
-
-
-def _check_area(session: Session, code: str | None) -> None:
-    if code and not session.scalar(select(Area.code).where(Area.code == code)):
-        raise BadInput(f"Không có địa bàn mã {code}. Hãy nạp danh mục địa bàn trước.")
 
 
 def add_entry_commands(users: Group, runtime: Runtime) -> None:
@@ -101,21 +102,14 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
     @json_option
     def reset(email: str, password_stdin: bool, as_json: bool) -> None:
         """Print a link for choosing a new password, or set one from standard input."""
-        password = read_password() if password_stdin else None
-        now = datetime.now(UTC)
-        with runtime.db.write() as session:
-            user = find_user(session, email)
-            if password is not None:
-                user.password_hash = hash_password(password)
-                end_sessions(session, user.id, now=now)
-            action = "user.link" if password is None else "user.password"
-            audit.record(session, action, user, None, now)
-        if password is None:
-            link = link_for(user, runtime.settings)
+        user, now = acting_user(runtime, email), datetime.now(UTC)
+        if password_stdin:
+            set_password(runtime, user.id, read_password(), now=now)
+            output({"id": user.id}, as_json=as_json, says=f"Đã đặt mật khẩu mới cho {user.email}.")
+        else:
+            link = link_for(renew_invitation(runtime, user.id, user=None, now=now), runtime.settings)
             says = f"Liên kết đặt mật khẩu cho {user.email}, dùng một lần trong 72 giờ:\n{link}"
             output({"id": user.id, "link": link}, as_json=as_json, says=says)
-        else:
-            output({"id": user.id}, as_json=as_json, says=f"Đã đặt mật khẩu mới cho {user.email}.")
 
     @users.command("sessions")
     @click.argument("email")
@@ -124,7 +118,7 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
     def sessions(email: str, end: bool, as_json: bool) -> None:
         """List the devices where a user is signed in."""
         now = datetime.now(UTC)
-        with runtime.db.write() as session:
+        with runtime.db.read() as session:
             user = find_user(session, email)
             open_sessions = [
                 {
@@ -136,9 +130,8 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
                 }
                 for each in read_sessions(session, user.id, now=now)
             ]
-            if end:
-                ended = end_sessions(session, user.id, now=now)
-                audit.record(session, "session.end_all", user, None, now, sessions=ended)
+        if end:
+            sign_out_everywhere(runtime, user.id, user=None, now=now)
         lines = [
             f"  {each['device'] or 'Không rõ'}, {each['address']}, từ {each['began_at']}"
             for each in open_sessions
@@ -151,9 +144,8 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
     @json_option
     def remove(email: str, as_json: bool) -> None:
         """Remove the second factor of a user who lost phone and recovery codes and was recognised in person."""
-        with runtime.db.write() as session:
-            user = find_user(session, email)
-            remove_second_factor(session, user.id, actor_id=None, now=datetime.now(UTC))
+        user = acting_user(runtime, email)
+        remove_second_factor(runtime, user.id, user=None, now=datetime.now(UTC))
         output({"id": user.id}, as_json=as_json, says=f"Đã bỏ xác thực hai lớp của {user.email}.")
 
     @users.command("unlock")
@@ -161,12 +153,9 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
     @json_option
     def unlock(email: str, as_json: bool) -> None:
         """Unlock a user after too many wrong passwords or codes."""
-        now = datetime.now(UTC)
-        with runtime.db.write() as session:
-            user = find_user(session, email)
-            user.wrong_codes = 0
-            audit.record(session, "user.unlock", user, None, now)
-            clear_login_limits(runtime.redis, user.email)
+        user = acting_user(runtime, email)
+        unlock_user(runtime, user.id, now=datetime.now(UTC))
+        clear_login_limits(runtime.redis, user.email)
         output({"id": user.id}, as_json=as_json, says=f"{user.email} đăng nhập lại được ngay.")
 
 
@@ -191,16 +180,17 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
         name: str, organisation: str, rights: tuple[str, ...], days: int, email: str, as_json: bool
     ) -> None:
         """Create a token; it is shown only once."""
-        with runtime.db.write() as session:
-            made, text = create_token(
-                session,
-                name=name,
-                organisation_id=find_organisation(session, organisation).id,
-                rights=rights,
-                days=days,
-                user=find_user(session, email),
-                now=datetime.now(UTC),
-            )
+        with runtime.db.read() as session:
+            user, organisation_id = find_user(session, email), find_organisation(session, organisation).id
+        made, text = create_token(
+            runtime,
+            name=name,
+            organisation_id=organisation_id,
+            rights=rights,
+            days=days,
+            user=user,
+            now=datetime.now(UTC),
+        )
         found = {"id": made.id, "token": text, "expires_at": made.expires_at.isoformat()}
         output(found, as_json=as_json, says=f"Mã truy cập số {made.id}, chỉ hiện một lần: {text}")
 
@@ -237,8 +227,7 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
     @json_option
     def end(token_id: int, email: str, as_json: bool) -> None:
         """End a token; it can no longer be used."""
-        with runtime.db.write() as session:
-            end_token(session, token_id, user=find_user(session, email), now=datetime.now(UTC))
+        end_token(runtime, token_id, user=acting_user(runtime, email), now=datetime.now(UTC))
         output({"id": token_id}, as_json=as_json, says=f"Đã thu hồi mã truy cập số {token_id}.")
 
     return [tokens]

@@ -15,7 +15,11 @@ from redis import RedisError
 from sqlalchemy.exc import DataError, DBAPIError
 
 from outreach.accounts import audit
+from outreach.accounts.users import find_user
+from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, LoaError
+from outreach.runtime import Runtime
+from outreach.use_cases import take_lost_jobs
 
 LARGEST_ID = 2**63 - 1  # largest database id
 _FILE_ERRORS = {
@@ -56,7 +60,7 @@ class _ErrorMessages:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
         audit.set_origin(audit.COMMAND)
         try:
-            return super().invoke(ctx)  # type: ignore[misc]
+            result = super().invoke(ctx)  # type: ignore[misc]
         except click.exceptions.NoArgsIsHelpError:
             raise
         except click.UsageError as error:
@@ -68,6 +72,11 @@ class _ErrorMessages:
                 raise
             reason = _FILE_ERRORS.get(error.errno or 0, error.strerror)
             raise Failure(f"Không đọc hoặc ghi được {error.filename or 'tệp'}: {reason}.") from error
+        if take_lost_jobs():
+            warn(
+                "Lưu ý: chưa kết nối được Redis. Lệnh đã được lưu và sẽ tự thực hiện khi Redis hoạt động trở lại."
+            )
+        return result
 
 
 class Command(_ErrorMessages, click.Command):
@@ -132,6 +141,12 @@ def _valid_values(kind: Any) -> str:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 acting_as = click.option("--as", "email", required=True, metavar="EMAIL", help="The user who does it.")
+
+
+def acting_user(runtime: Runtime, email: str) -> User:
+    """Return the user of `--as`. Raises NotFound."""
+    with runtime.db.read() as session:
+        return find_user(session, email)
 
 
 def output(data: dict[str, Any], *, as_json: bool, says: str) -> None:

@@ -9,18 +9,15 @@ from typing import Any
 
 import click
 
-from admin.cli.base import LARGEST_ID, Group, acting_as, json_option, output, warn
+from admin.cli.base import LARGEST_ID, Group, acting_as, acting_user, json_option, output
 from campaigns.analytics.campaign_status import read_status
-from campaigns.enqueue_jobs import enqueue_sweep
 from campaigns.goals.goals import find_subject, import_denominators, set_goal
 from campaigns.goals.official_figures import import_official
-from campaigns.lifecycle import STATE_NAMES, create_campaign, find_campaign, perform_action
+from campaigns.lifecycle import STATE_NAMES, create_campaign, perform_action
 from campaigns.models.campaigns import Campaign
-from campaigns.planning.approvals import LaunchTerms, compute_terms, enqueue_due_approval_mail
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
-from outreach.accounts.users import find_user
 from outreach.rules.errors import BadCampaign, NotFound
 from outreach.runtime import Runtime
 
@@ -46,10 +43,8 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
     def create(file: Path, email: str, as_json: bool) -> None:
         """Create a draft from a TOML file."""
         draft = read_draft(_read_toml(file), kinds=load_kinds())
-        with runtime.db.write() as session:
-            user = find_user(session, email)
-            campaign = create_campaign(session, draft, user=user, now=datetime.now(UTC))
-            made = {"id": campaign.id, "name": campaign.name, "state": campaign.state.value}
+        campaign = create_campaign(runtime, draft, user=acting_user(runtime, email), now=datetime.now(UTC))
+        made = {"id": campaign.id, "name": campaign.name, "state": campaign.state.value}
         output(made, as_json=as_json, says=f"Đã tạo chiến dịch số {made['id']} (bản nháp).")
 
     def add_action(action: CampaignAction, help_text: str) -> None:
@@ -58,30 +53,15 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
         @acting_as
         @json_option
         def run(campaign_id: int, email: str, as_json: bool) -> None:
-            now, terms = datetime.now(UTC), LaunchTerms()
-            if action in (CampaignAction.APPROVE, CampaignAction.LAUNCH):
-                with runtime.db.read() as session:
-                    campaign = find_campaign(session, campaign_id, user=find_user(session, email))
-                    terms = compute_terms(session, campaign, settings=runtime.settings, now=now)
-            with runtime.db.write() as session:
-                user = find_user(session, email)
-                campaign = perform_action(session, campaign_id, action, user=user, now=now, terms=terms)
-                state = campaign.state
+            user, now = acting_user(runtime, email), datetime.now(UTC)
+            state = perform_action(runtime, campaign_id, action, user=user, now=now).state
             is_half = action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED
-            enqueue_due_approval_mail(runtime, campaign_id)
-            is_heard = state not in (CampaignState.SENDING, CampaignState.CANCELLED) or enqueue_sweep(
-                runtime.job_queue
-            )
             output(
                 {"id": campaign_id, "state": state.value},
                 as_json=as_json,
                 says=f"Chiến dịch số {campaign_id}: {STATE_NAMES[state]}."
                 + (" Cần thêm một người khác duyệt." if is_half else ""),
             )
-            if not is_heard:
-                warn(
-                    "Lưu ý: chưa kết nối được Redis. Lệnh đã được lưu và sẽ tự thực hiện khi Redis hoạt động trở lại."
-                )
 
     for action, help_text in _ACTIONS.items():
         add_action(action, help_text)
@@ -144,9 +124,7 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
     def bring(file: Path, email: str, as_json: bool) -> None:
         """Import official figures from a CSV with the columns day, area, installed, source: all rows or none."""
         content = file.read_bytes()
-        with runtime.db.write() as session:
-            user = find_user(session, email)
-            new, same = import_official(session, content, user=user, now=datetime.now(UTC))
+        new, same = import_official(runtime, content, user=acting_user(runtime, email), now=datetime.now(UTC))
         says = f"Đã nhập {new} số liệu chính thức; {same} số liệu đã có từ trước."
         output({"new": new, "same": same}, as_json=as_json, says=says)
 
@@ -172,18 +150,17 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
         as_json: bool,
     ) -> None:
         """Set a goal for an area's residents, the staff of one or all agencies, or an organisation's members."""
-        with runtime.db.write() as session:
-            user = find_user(session, email)
+        with runtime.db.read() as session:
             subject = find_subject(session, kind=kind, scope=scope, place=place, kinds=load_kinds())
-            is_new = set_goal(
-                session,
-                subject,
-                share=share,
-                deadline=deadline,
-                basis=basis,
-                user=user,
-                now=datetime.now(UTC),
-            )
+        is_new = set_goal(
+            runtime,
+            subject,
+            share=share,
+            deadline=deadline,
+            basis=basis,
+            user=acting_user(runtime, email),
+            now=datetime.now(UTC),
+        )
         says = "Đã đặt mục tiêu." if is_new else "Không có gì thay đổi."
         output({"new": int(is_new)}, as_json=as_json, says=says)
 
@@ -195,11 +172,10 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
     def count(file: Path, kind: str, email: str, as_json: bool) -> None:
         """Import denominators from a CSV with columns scope, place, value, as_of, source: all rows or none."""
         content = file.read_bytes()
-        with runtime.db.write() as session:
-            user = find_user(session, email)
-            new, same = import_denominators(
-                session, content, kind=kind, kinds=load_kinds(), user=user, now=datetime.now(UTC)
-            )
+        user = acting_user(runtime, email)
+        new, same = import_denominators(
+            runtime, content, kind=kind, kinds=load_kinds(), user=user, now=datetime.now(UTC)
+        )
         says = f"Đã nhập {new} số liệu; {same} số liệu đã có từ trước."
         output({"new": new, "same": same}, as_json=as_json, says=says)
 

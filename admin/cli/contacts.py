@@ -7,21 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from admin.cli.base import Group, json_option, output
-from outreach.accounts import audit
-from outreach.accounts.organisations import find_organisation
-from outreach.contacts.lists import set_basis
-from outreach.imports.do_not_call import RegisterCounts, end, replace_register
-from outreach.imports.issues import export_issues
-from outreach.imports.list_reader import check_list, write_check
-from outreach.imports.store_rows import CHUNK, find_or_create_list, import_rows
-from outreach.imports.undo_import import finish_undo, lock_import, undo_import_rows
-from outreach.imports.uploads import read_mappings
-from outreach.models.contacts import DoNotCallFile, LegalBasis
-from outreach.models.places import Area
+from outreach.imports.do_not_call import import_do_not_call
+from outreach.imports.import_file import import_file
+from outreach.imports.list_reader import write_check
+from outreach.imports.store_rows import ImportCounts
+from outreach.imports.undo_import import undo_import
+from outreach.imports.uploads import export_errors
+from outreach.models.contacts import LegalBasis
 from outreach.rules.errors import BadInput
 from outreach.rules.gazetteer import default_gazetteer
 from outreach.runtime import Runtime
@@ -76,30 +70,18 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     ) -> None:
         """Import a file into an organisation's list. Importing it again changes nothing."""
         _check_output_path(file, errors)
-        now = datetime.now(UTC)
-        gazetteer = default_gazetteer()
-        with runtime.db.write() as session:
-            owner = find_organisation(session, organisation)
-            into = find_or_create_list(session, organisation_id=owner.id, name=list_name, now=now)
-            if basis:
-                today = now.date()
-                set_basis(into, basis=basis, since=today.isoformat(), note=basis_note, today=today)
-                subject = f"contact_lists:{into.id}"
-                audit.record(session, "list.basis", subject, None, now, basis=basis)
-            list_import, counts = import_rows(
-                session,
-                check_list(file, gazetteer, read_mappings(session, into.id)),
-                into=into,
-                file=file,
-                known_areas=set(session.scalars(select(Area.code))),
-                secret_key=runtime.settings.secret_key,
-                now=now,
-            )
-            audit.record(session, "contacts.import", into, None, now, **asdict(counts))
-            if errors:
-                rows = export_issues(session, list_import.id, errors)
-                subject = f"list_imports:{list_import.id}"
-                audit.record(session, "import.see_errors", subject, None, now, rows=rows)
+        list_import = import_file(
+            runtime,
+            file,
+            organisation=organisation,
+            list_name=list_name,
+            basis=basis or "",
+            basis_note=basis_note,
+            now=datetime.now(UTC),
+        )
+        if errors:
+            export_errors(runtime, list_import.id, errors, user=None, now=datetime.now(UTC))
+        counts = ImportCounts(**list_import.counts)
         output(
             {"import": list_import.id, **asdict(counts)},
             as_json=as_json,
@@ -115,9 +97,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     @json_option
     def take_back(import_id: int, as_json: bool) -> None:
         """Undo an import, by the number from `contacts import`: contacts that only it contained are removed."""
-        key, people = runtime.settings.secret_key, 0
-        while done := _undo_chunk(runtime, import_id, key):
-            people += done
+        people = undo_import(runtime, import_id)
         output(
             {"import": import_id, "people": people},
             as_json=as_json,
@@ -130,18 +110,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     @json_option
     def replace_do_not_call(file: Path, shrink: bool, as_json: bool) -> None:
         """Replace the do-not-call register by a newer file of the national DoNotCall register."""
-        now = datetime.now(UTC)
-
-        def record(session: Session, found: RegisterCounts) -> None:
-            register = DoNotCallFile(file_name=file.name[:200], may_shrink=shrink, handed_in_at=now)
-            session.add(register)
-            session.flush()
-            end(session, register, found, now=datetime.now(UTC))
-
-        key = runtime.settings.secret_key
-        counts = asdict(
-            replace_register(runtime.db, file, secret_key=key, now=now, record=record, may_shrink=shrink)
-        )
+        counts = import_do_not_call(runtime, file, may_shrink=shrink, now=datetime.now(UTC))
         left_out = ", ".join(f"“{name}”" for name in counts["skipped"])
         output(
             counts,
@@ -154,20 +123,6 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         )
 
     return [contacts]
-
-
-def _undo_chunk(runtime: Runtime, import_id: int, secret_key: str) -> int:
-    """Undo part of an import in its own transaction, so that others can work meanwhile.
-
-    Returns 0 once it is finished.
-    """
-    now = datetime.now(UTC)
-    with runtime.db.write() as session:
-        list_import = lock_import(session, import_id)
-        done = undo_import_rows(session, list_import, limit=CHUNK, secret_key=secret_key, now=now)
-        if not done:
-            finish_undo(session, list_import, now=now)
-        return done
 
 
 def _check_output_path(file: Path, out: Path | None) -> None:

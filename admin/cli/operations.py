@@ -33,8 +33,8 @@ from outreach.accounts.audit import check_audit, read_anchor
 from outreach.backups.create_backup import create_backup
 from outreach.backups.restore_backup import restore_backup
 from outreach.core.schema import require_current, upgrade
+from outreach.imports.import_file import import_areas
 from outreach.models.backups import Backup
-from outreach.places.areas import load_areas
 from outreach.rules.audit_chain import ChainFault
 from outreach.runtime import Runtime
 from workers.processes import parse_queues, run_scheduler, supervise_queues, work
@@ -60,9 +60,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     @json_option
     def load(file: Path, as_json: bool) -> None:
         """Load areas from a CSV with the columns of kontum_units.csv."""
-        with runtime.db.write() as session:
-            communes = load_areas(session, file)
-            audit.record(session, "areas.load", "areas:all", None, datetime.now(UTC), communes=communes)
+        communes = import_areas(runtime, file, now=datetime.now(UTC))
         output({"communes": communes}, as_json=as_json, says=f"Đã nạp {communes} xã, phường, thị trấn.")
 
     @demo.command("load")

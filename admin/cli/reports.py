@@ -9,9 +9,14 @@ import click
 
 from admin.cli.base import Failure, Group, json_option, output, warn
 from campaigns.reports.day_status import read_day_status
-from campaigns.reports.documents import build_without_issuing, file_name, read_files, verify_issues
+from campaigns.reports.documents import (
+    build_without_issuing,
+    file_name,
+    read_files,
+    record_export,
+    verify_issues,
+)
 from campaigns.reports.run_schedule import run_due_actions
-from outreach.accounts import audit
 from outreach.runtime import Runtime
 
 
@@ -53,10 +58,7 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
             warn("Ngày này chưa phát hành báo cáo; văn bản được dựng từ số liệu hiện có, chưa được lưu lại.")
         for name, content in files.items():
             (out / name).write_bytes(content)
-        with runtime.db.write() as session:
-            audit.record(
-                session, "report.export", "reports:all", None, now, day=day.isoformat(), files=len(files)
-            )
+        record_export(runtime, day, files=len(files), now=now)
         done = {"day": day.isoformat(), "issued": is_issued, "files": sorted(files)}
         output(done, as_json=as_json, says=f"Đã ghi {len(files)} tệp vào {out}.")
 

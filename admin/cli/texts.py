@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,12 +9,9 @@ from pathlib import Path
 import click
 
 from admin.cli.base import Group, json_option, output, read_lines, write_line
-from campaigns.cases.handle_case import read_examples
-from campaigns.enqueue_jobs import enqueue_send
 from campaigns.replies.import_reply_log import import_log
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.replies.classifier import classify
-from outreach.accounts import audit
 from outreach.rules.errors import BadInput
 from outreach.rules.segments import measure
 from outreach.runtime import Runtime
@@ -38,14 +34,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
     @json_option
     def export_examples(file: Path, corrected: bool, as_json: bool) -> None:
         """Export replies with the labels from officers, for the classifier's test."""
-        with runtime.db.write() as session, file.open("w", encoding="utf-8", newline="") as out:
-            sheet = csv.writer(out, delimiter="\t", lineterminator="\n")
-            sheet.writerow(("text", "label", "suggested", "confidence"))
-            count = 0
-            for each in read_examples(session, corrected_only=corrected):
-                sheet.writerow((each.text, each.label.value, each.suggested.value, f"{each.confidence:.2f}"))
-                count += 1
-            audit.record(session, "reply.export", "replies:all", None, datetime.now(UTC), replies=count)
+        count = export_examples(runtime, file, corrected_only=corrected, now=datetime.now(UTC))
         says = f"Đã ghi {count} câu trả lời có nhãn của cán bộ vào {file}. Tên người trong câu vẫn còn: hãy xem lại."
         output({"examples": count}, as_json=as_json, says=says)
 
@@ -56,8 +45,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
         """Import a reply log (CSV, Excel) of an operator or a phone; importing it again changes nothing."""
         settings = runtime.settings
         keys = AnswerContext(secret_key=settings.secret_key, is_live=settings.is_live)
-        done = import_log(runtime.db, file, keys=keys, actor_id=None, now=datetime.now(UTC))
-        enqueue_send(runtime.job_queue)
+        done = import_log(runtime, file, keys=keys, actor_id=None, now=datetime.now(UTC))
         says = f"Đã đọc {done.rows} dòng: {done.new} câu trả lời mới, {done.known} câu đã có."
         if done.unreadable:
             lines = ", ".join(map(str, done.unreadable[:20]))

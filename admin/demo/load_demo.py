@@ -22,10 +22,11 @@ from campaigns.cases.sms_answers import save_text
 from campaigns.delivery.claim_messages import claim
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports, record_outcomes
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM, Stream
-from campaigns.lifecycle import create_campaign, perform_action
+from campaigns.lifecycle import change_campaign, create_campaign
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, AttemptTotal, Message, Outbox
 from campaigns.models.replies import Answer, AnswerSource, InstallReport
+from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.senders import register_sender
 from campaigns.replies.receive_reply import receive_reply
@@ -150,10 +151,11 @@ def _run_campaign(
         kinds=load_kinds(),
     )
     author, approver = (find_user(session, email) for email, *_ in LOGINS[1:3])
+    terms = LaunchTerms(approvals=1, estimate_vnd=None)
     campaign_id = create_campaign(session, draft, user=author, now=then).id
-    perform_action(session, campaign_id, CampaignAction.SUBMIT, user=author, now=then)
-    perform_action(session, campaign_id, CampaignAction.APPROVE, user=approver, now=then)
-    perform_action(session, campaign_id, CampaignAction.LAUNCH, user=author, now=then)
+    change_campaign(session, campaign_id, CampaignAction.SUBMIT, terms=None, user=author, now=then)
+    change_campaign(session, campaign_id, CampaignAction.APPROVE, terms=terms, user=approver, now=then)
+    change_campaign(session, campaign_id, CampaignAction.LAUNCH, terms=terms, user=author, now=then)
     open_step(session, steps_due(session, now=then)[0], settings=settings, now=then)
     keys = AnswerContext(secret_key=settings.secret_key, is_live=False)
     first = min(contacts // 2, _ONE_BY_ONE)
@@ -163,7 +165,7 @@ def _run_campaign(
     _answer_as_residents(session, campaign_id, chance=chance, keys=keys, then=then)
     if contacts // 2 > _ONE_BY_ONE:
         send_in_bulk(session, campaign_id, contacts // 2 - _ONE_BY_ONE, then=then)
-    perform_action(session, campaign_id, CampaignAction.PAUSE, user=author, now=now)
+    change_campaign(session, campaign_id, CampaignAction.PAUSE, terms=None, user=author, now=now)
     while _pretend_to_send(session, settings, TRANSACTIONAL_STREAM, most=500, chance=chance, then=now):
         pass
 

@@ -26,7 +26,6 @@ from outreach.accounts.second_factor import (
 )
 from outreach.accounts.sessions import end_other_sessions, end_session, read_sessions
 from outreach.accounts.users import SHORTEST_PASSWORD, change_password, check_password
-from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 
@@ -48,14 +47,7 @@ class AccountView(AdminPage):
                 raise BadInput(_("Hai lần gõ mật khẩu mới không giống nhau. Hãy gõ lại."))
             if not may_try_own_password(self.runtime.redis, current_user.id):
                 raise BadInput(_("Đã gõ sai quá nhiều lần. Hãy đợi 15 phút rồi thử lại."))
-            with self.writing() as (session, user):
-                change_password(
-                    session,
-                    current=request.form.get("current", ""),
-                    new=new,
-                    user=user,
-                    now=datetime.now(UTC),
-                )
+            self.do(change_password, current=request.form.get("current", ""), new=new)
         except BadInput as error:
             return self._page(error=str(error)), 400
         logout_user()
@@ -64,15 +56,13 @@ class AccountView(AdminPage):
 
     @expose("/sessions/<int:session_id>/end", methods=["POST"])
     def end_session(self, session_id: int) -> ResponseReturnValue:
-        with self.writing() as (db, user):
-            end_session(db, session_id, user=user, now=datetime.now(UTC))
+        self.do(end_session, session_id)
         flash(_("Đã đăng xuất máy đó."), "success")
         return redirect(url_for(".index"), code=303)
 
     @expose("/sessions/end-others", methods=["POST"])
     def end_others(self) -> ResponseReturnValue:
-        with self.writing() as (db, user):
-            end_other_sessions(db, key=current_user.session_key, user=user, now=datetime.now(UTC))
+        self.do(end_other_sessions, key=current_user.session_key)
         flash(_("Đã đăng xuất khỏi mọi máy khác."), "success")
         return redirect(url_for(".index"), code=303)
 
@@ -113,8 +103,7 @@ def create_invitations(runtime: Runtime) -> Blueprint:
         try:
             if password != request.form.get("again", ""):
                 raise BadInput(_("Hai lần gõ mật khẩu không giống nhau. Hãy gõ lại."))
-            with runtime.db.write() as session:
-                choose_password(session, token, password, secret_key=secret_key, now=datetime.now(UTC))
+            choose_password(runtime, token, password, secret_key=secret_key, now=datetime.now(UTC))
         except BadInput as error:
             page = render_template(
                 "sign_in/invitation.html", email=email, error=str(error), shortest=SHORTEST_PASSWORD
@@ -143,15 +132,12 @@ class SecondFactorView(AdminPage):
     def confirm(self) -> ResponseReturnValue:
         """Confirm the set-up by a code from the phone; the recovery codes are shown this once."""
         try:
-            with self.writing() as (db, user):
-                codes = set_up(
-                    db,
-                    user,
-                    nonce=str(session.get(_NONCE, "")),
-                    code=request.form.get("code", "").replace(" ", "")[:10],
-                    secret_key=self.runtime.settings.secret_key,
-                    now=datetime.now(UTC),
-                )
+            codes = self.do(
+                set_up,
+                nonce=str(session.get(_NONCE, "")),
+                code=request.form.get("code", "").replace(" ", "")[:10],
+                secret_key=self.runtime.settings.secret_key,
+            )
         except BadInput as error:
             return self._page(error=str(error)), 400
         session.pop(_NONCE, None)
@@ -160,11 +146,8 @@ class SecondFactorView(AdminPage):
     @expose("/codes", methods=["POST"])
     def renew(self) -> ResponseReturnValue:
         try:
-            with self.writing() as (db, user):
-                self._check_password(user)
-                codes = renew_recovery_codes(
-                    db, user, secret_key=self.runtime.settings.secret_key, now=datetime.now(UTC)
-                )
+            self._check_password()
+            codes = self.do(renew_recovery_codes, secret_key=self.runtime.settings.secret_key)
         except LoaError as error:
             return self._page(error=str(error)), 400
         return self.render("settings/second_factor.html", codes=codes, is_new=False)
@@ -172,18 +155,19 @@ class SecondFactorView(AdminPage):
     @expose("/remove", methods=["POST"])
     def remove(self) -> ResponseReturnValue:
         try:
-            with self.writing() as (db, user):
-                self._check_password(user)
-                remove_second_factor(db, user.id, actor_id=user.id, now=datetime.now(UTC))
+            self._check_password()
+            self.do(remove_second_factor, current_user.id)
         except LoaError as error:
             return self._page(error=str(error)), 400
         flash(_("Đã bỏ xác thực hai lớp của tài khoản này."), "success")
         return redirect(url_for("second_factor.index"), code=303)
 
-    def _check_password(self, user: User) -> None:
-        if not may_try_own_password(self.runtime.redis, user.id):
+    def _check_password(self) -> None:
+        if not may_try_own_password(self.runtime.redis, current_user.id):
             raise BadInput(_("Đã gõ sai quá nhiều lần. Hãy đợi 15 phút rồi thử lại."))
-        if not check_password(user, request.form.get("password", "")):
+        with self.reading() as (_db, user):
+            is_right = check_password(user, request.form.get("password", ""))
+        if not is_right:
             raise BadInput(_("Mật khẩu không đúng. Hãy gõ lại."))
 
     def _page(self, *, error: str = "") -> str:

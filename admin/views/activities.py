@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -101,16 +101,12 @@ class ActivitiesView(AdminPage):
     def enter(self) -> ResponseReturnValue:
         form_values = _read_form()
         try:
-            with self.writing() as (session, user):
-                now = datetime.now(UTC)
-                add_activity(
-                    session,
-                    read_entry(form_values, today=now.astimezone(VIETNAM).date()),
-                    **_entry_scope(form_values),
-                    form_key=form_values["form_key"],
-                    user=user,
-                    now=now,
-                )
+            self.do(
+                add_activity,
+                read_entry(form_values, today=_today()),
+                **_entry_scope(form_values),
+                form_key=form_values["form_key"],
+            )
         except BadInput as error:
             return self._form(form_values, error=str(error)), 422
         flash(_("Đã ghi."), "success")
@@ -124,17 +120,13 @@ class ActivitiesView(AdminPage):
     def correct(self, entry_id: int) -> ResponseReturnValue:
         form_values = _read_form()
         try:
-            with self.writing() as (session, user):
-                now = datetime.now(UTC)
-                correct_activity(
-                    session,
-                    entry_id,
-                    read_entry(form_values, today=now.astimezone(VIETNAM).date()),
-                    version=_id(request.form.get("version", "")) or 0,
-                    **_entry_scope(form_values),
-                    user=user,
-                    now=now,
-                )
+            self.do(
+                correct_activity,
+                entry_id,
+                read_entry(form_values, today=_today()),
+                version=_id(request.form.get("version", "")) or 0,
+                **_entry_scope(form_values),
+            )
         except BadInput as error:
             return self._show(entry_id, form_values=form_values, error=str(error)), 422
         except WrongState as error:
@@ -144,15 +136,9 @@ class ActivitiesView(AdminPage):
 
     @expose("/<int:entry_id>/withdraw", methods=["POST"])
     def withdraw(self, entry_id: int) -> ResponseReturnValue:
-        def act(session: Session, user: User, now: datetime) -> None:
-            version = _id(request.form.get("version", "")) or 0
-            withdraw_activity(session, entry_id, version=version, user=user, now=now)
-
-        url = url_for(".show", entry_id=entry_id)
-        if refused := self.run_action(act, on_error_url=url):
-            return refused
-        flash(_("Đã bỏ mục này, không tính nữa. Muốn tính lại, hãy ghi lại ở dưới."), "success")
-        return redirect(url, code=303)
+        url, version = url_for(".show", entry_id=entry_id), _id(request.form.get("version", "")) or 0
+        message = _("Đã bỏ mục này, không tính nữa. Muốn tính lại, hãy ghi lại ở dưới.")
+        return self.do_and_tell(url, message, withdraw_activity, entry_id, version=version)
 
     def _show(self, entry_id: int, *, form_values: dict[str, str] | None = None, error: str = "") -> str:
         with self.reading() as (session, user):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 
-from flask import abort, flash, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.orm import Session
 
 from admin.views.base import AdminPage, uploaded_file
 from campaigns.agencies.import_reports import RosterResult, read_roster, submit_file, submit_roster
@@ -27,8 +25,7 @@ from campaigns.goals.goals import read_staff_goal
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.link_pages import FIELDS, read_day
-from outreach.models.accounts import User
-from outreach.rules.errors import BadInput, LoaError, NotFound
+from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 
 _NO_FILE = _l("Chưa chọn tệp. Hãy chọn tệp Excel, LibreOffice hoặc CSV.")
@@ -69,18 +66,13 @@ class AgenciesView(AdminPage):
     def submit(self, organisation_id: int) -> ResponseReturnValue:
         form_values = {name: request.form.get(name, "")[:400] for name in FIELDS}
         try:
-            with self.writing() as (session, user):
-                submit_by_officer(
-                    session,
-                    organisation_id,
-                    read_counts(*(form_values[name] for name in FIELDS[1:4])),
-                    day=read_day(form_values["day"]),
-                    note=form_values["note"],
-                    user=user,
-                    now=datetime.now(UTC),
-                )
-        except NotFound:
-            abort(404)
+            self.do(
+                submit_by_officer,
+                organisation_id,
+                read_counts(*(form_values[name] for name in FIELDS[1:4])),
+                day=read_day(form_values["day"]),
+                note=form_values["note"],
+            )
         except BadInput as error:
             return self._show(organisation_id, form_values=form_values, error=str(error)), 422
         flash(_("Đã ghi số liệu."), "success")
@@ -96,62 +88,43 @@ class AgenciesView(AdminPage):
         try:
             with uploaded_file(error_message=str(_NO_FILE)) as path:
                 people = read_roster(path)
-            with self.writing() as (session, user):
-                result = submit_roster(
-                    session,
-                    organisation_id,
-                    people,
-                    day=read_day(form_values["day"]),
-                    campaign_id=request.form.get("campaign", type=int),
-                    note=form_values["note"],
-                    user=user,
-                    keys=self._keys,
-                    now=datetime.now(UTC),
-                )
-                message = _roster_message(result)
-        except NotFound:
-            abort(404)
+            result = self.do(
+                submit_roster,
+                organisation_id,
+                people,
+                day=read_day(form_values["day"]),
+                campaign_id=request.form.get("campaign", type=int),
+                note=form_values["note"],
+                keys=self._keys,
+            )
         except LoaError as error:
             return self._show(organisation_id, roster=form_values, roster_error=str(error)), 422
-        flash(message, "success")
+        flash(_roster_message(result), "success")
         return redirect(url_for(".show", organisation_id=organisation_id), code=303)
 
     @expose("/<int:organisation_id>/link", methods=["POST"])
     def link(self, organisation_id: int) -> ResponseReturnValue:
         """Create a link. The page shows it while it is valid: users who see the agency may pass it on."""
-
-        def act(session: Session, user: User, now: datetime) -> None:
-            days = request.form.get("days", _DAYS, type=int)
-            make_link(
-                session,
-                organisation_id,
-                holder=request.form.get("holder", ""),
-                days=days,
-                user=user,
-                now=now,
-            )
-
-        return self._run(organisation_id, act, _("Đã tạo liên kết. Hãy gửi cho đúng người."))
+        return self.do_and_tell(
+            url_for(".show", organisation_id=organisation_id),
+            _("Đã tạo liên kết. Hãy gửi cho đúng người."),
+            make_link,
+            organisation_id,
+            holder=request.form.get("holder", ""),
+            days=request.form.get("days", _DAYS, type=int),
+        )
 
     @expose("/<int:organisation_id>/links/<int:link_id>/end", methods=["POST"])
     def end(self, organisation_id: int, link_id: int) -> ResponseReturnValue:
-        def act(session: Session, user: User, now: datetime) -> None:
-            end_link(session, link_id, user=user, now=now)
-
-        return self._run(organisation_id, act, _("Đã ngừng liên kết."))
+        url = url_for(".show", organisation_id=organisation_id)
+        return self.do_and_tell(url, _("Đã ngừng liên kết."), end_link, link_id)
 
     @expose("/file", methods=["POST"])
     def file(self) -> ResponseReturnValue:
         """Import the figures of many agencies for one day from a file."""
         try:
-            with uploaded_file(error_message=str(_NO_FILE)) as path, self.writing() as (session, user):
-                count = submit_file(
-                    session,
-                    path,
-                    day=read_day(request.form.get("day", "")),
-                    user=user,
-                    now=datetime.now(UTC),
-                )
+            with uploaded_file(error_message=str(_NO_FILE)) as path:
+                count = self.do(submit_file, path, day=read_day(request.form.get("day", "")))
         except LoaError as error:
             flash(str(error), "error")
         else:
@@ -189,15 +162,6 @@ class AgenciesView(AdminPage):
                 days=_DAYS,
                 longest=LONGEST_DAYS,
             )
-
-    def _run(
-        self, organisation_id: int, act: Callable[[Session, User, datetime], None], message: str
-    ) -> ResponseReturnValue:
-        url = url_for(".show", organisation_id=organisation_id)
-        if refused := self.run_action(act, on_error_url=url):
-            return refused
-        flash(message, "success")
-        return redirect(url, code=303)
 
 
 def _roster_message(result: RosterResult) -> str:

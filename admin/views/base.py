@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import abort, current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import BaseView
+from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
@@ -19,6 +20,9 @@ from admin.permissions import may_open
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
+from outreach.use_cases import take_lost_jobs
+
+R = TypeVar("R")
 
 # Views open to an administrator or approver who must set up a second factor first (a setting demands it).
 _OPEN_BEFORE_SET_UP = frozenset({"account", "second_factor"})
@@ -79,26 +83,34 @@ class AdminPage(BaseView):
         except NotFound:
             abort(404)
 
-    @contextmanager
-    def writing(self) -> Iterator[tuple[Session, User]]:
-        """Open a transaction, with the signed-in user's row; it commits at the end.
-
-        NotFound becomes a 404 page.
-        """
+    def do(self, use_case: Callable[..., R], *args: Any, **values: Any) -> R:
+        """Call a use case as the signed-in user. NotFound becomes a 404 page."""
         try:
-            with self.runtime.db.write() as session:
-                yield session, session.get_one(User, current_user.id)
+            result = use_case(self.runtime, *args, user=current_user, now=datetime.now(UTC), **values)
         except NotFound:
             abort(404)
+        if take_lost_jobs():
+            flash(
+                _(
+                    "Đã lưu, nhưng hàng đợi (Redis) đang ngừng. Việc sẽ tự thực hiện khi hàng đợi hoạt động trở lại."
+                ),
+                "warning",
+            )
+        return result
 
-    def run_action(
-        self, act: Callable[[Session, User, datetime], None], *, on_error_url: str
-    ) -> ResponseReturnValue | None:
-        """Run one action in a transaction. Returns None, or if it is refused a redirect that shows the reason."""
+    def do_and_tell(
+        self, url: str, message: str, use_case: Callable[..., object], *args: Any, **values: Any
+    ) -> ResponseReturnValue:
+        """Call a use case and redirect to `url` with the message, or with the reason if it is refused."""
         try:
-            with self.writing() as (session, user):
-                act(session, user, datetime.now(UTC))
+            self.do(use_case, *args, **values)
         except LoaError as error:
-            flash(str(error), "error")
-            return redirect(on_error_url, code=303)
-        return None
+            return refuse(error, url)
+        flash(message, "success")
+        return redirect(url, code=303)
+
+
+def refuse(error: LoaError, url: str) -> ResponseReturnValue:
+    """Redirect to a page that shows why an action was refused."""
+    flash(str(error), "error")
+    return redirect(url, code=303)

@@ -16,6 +16,7 @@ from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
+from flask_login import current_user
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
@@ -37,7 +38,6 @@ from admin.views.campaign_fields import (
 from admin.views.text_fields import add_language, show_languages, show_texts
 from admin.wording.campaigns import OTHER_LANGUAGES, name_errors, sent_a_trial, show_warnings
 from campaigns.delivery.send_test_message import send_test_message
-from campaigns.enqueue_jobs import enqueue_send
 from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.planning.audience import (
@@ -151,20 +151,18 @@ class CampaignFormPages(AdminPage):
         return page, 422 if wish == "save" else 200
 
     def _save(self, campaign_id: int | None, filled: CampaignFormData) -> ResponseReturnValue:
-        draft, now = read_draft(filled.data, kinds=load_kinds()), datetime.now(UTC)
-        with self.writing() as (session, user):
-            if campaign_id is None:
-                campaign_id = create_campaign(session, draft, user=user, now=now).id
-            else:
-                edit_campaign(session, campaign_id, draft, user=user, now=now)
+        draft = read_draft(filled.data, kinds=load_kinds())
+        if campaign_id is None:
+            campaign_id = self.do(create_campaign, draft).id
+        else:
+            self.do(edit_campaign, campaign_id, draft)
         flash(_("Đã lưu bản nháp. Hãy đọc lại lần cuối rồi trình duyệt."), "success")
         return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
 
     def _apply_segment(self, wish: str, filled: CampaignFormData) -> tuple[str, CampaignFormData]:
         """Apply a segment action. Returns the success message (an error goes into the form) and the form data."""
         try:
-            with self.writing() as (session, user):
-                message = act_on_segment(session, user, filled, wish, now=datetime.now(UTC))
+            message = act_on_segment(self, filled, wish)
         except BadInput as error:
             filled.errors["segment"] = str(error)
             return "", filled
@@ -176,20 +174,16 @@ class CampaignFormPages(AdminPage):
             filled.errors["trial"] = _("Hãy sửa nội dung tin trước khi gửi thử.")
             return ""
         try:
-            with self.writing() as (session, user):
-                send_test_message(
-                    session,
-                    text=filled.draft.steps[0].text,
-                    unaccented=filled.draft.unaccented,
-                    number=filled.form.get("trial_number", ""),
-                    user=user,
-                    settings=self.runtime.settings,
-                    now=datetime.now(UTC),
-                )
+            self.do(
+                send_test_message,
+                text=filled.draft.steps[0].text,
+                unaccented=filled.draft.unaccented,
+                number=filled.form.get("trial_number", ""),
+                settings=self.runtime.settings,
+            )
         except BadInput as error:
             filled.errors["trial"] = str(error)
             return ""
-        enqueue_send(self.runtime.job_queue)
         return sent_a_trial()
 
     # -- showing -----------------------------------------------------------------------------------
@@ -343,24 +337,21 @@ def _first_variants(form: Form) -> dict[str, Any]:
 WISHES = ("use_segment", "save_segment", "remove_segment")
 
 
-def act_on_segment(
-    session: Session, user: User, filled: CampaignFormData, wish: str, *, now: datetime
-) -> str:
-    """Use, save or remove a segment in the caller's transaction.
-
-    Returns the success message. Raises BadInput.
-    """
+def act_on_segment(view: AdminPage, filled: CampaignFormData, wish: str) -> str:
+    """Use, save or remove a segment. Returns the success message. Raises BadInput."""
     form = filled.form
     if wish == "save_segment":
-        saved = save_segment(session, form.get("segment_name", ""), filled.data, user=user, now=now)
+        saved = view.do(save_segment, form.get("segment_name", ""), filled.data)
         form["segment"], form["segment_name"] = str(saved.id), ""
         return _("Đã lưu nhóm “%(name)s”. Chiến dịch sau chỉ cần chọn lại nhóm này.", name=saved.name)
     try:
-        segment = find_segment(session, form.get("segment", 0, type=int), user=user)
+        with view.runtime.db.read() as session:
+            user = session.get_one(User, current_user.id)
+            segment = find_segment(session, form.get("segment", 0, type=int), user=user)
     except NotFound:
         raise BadInput(_("Hãy chọn một nhóm đã lưu trước.")) from None
     if wish == "remove_segment":
-        remove_segment(session, segment.id, user=user, now=now)
+        view.do(remove_segment, segment.id)
         return _("Đã xóa nhóm “%(name)s”. Các chiến dịch đã soạn không thay đổi.", name=segment.name)
     for part in PARTS:
         value = segment.data.get(part, [])

@@ -33,8 +33,7 @@ from admin.wording.campaigns import (
 )
 from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.analytics.reach import read_reach, step_lifts
-from campaigns.delivery.send_test_message import send_test_message
-from campaigns.enqueue_jobs import enqueue_send, enqueue_sweep
+from campaigns.delivery.send_test_message import send_test_of_campaign
 from campaigns.goals.goals import read_campaign_goals
 from campaigns.lifecycle import find_campaign, perform_action
 from campaigns.models.campaigns import (
@@ -44,15 +43,11 @@ from campaigns.models.campaigns import (
     CampaignList,
     CampaignVersion,
     Recipient,
-    Step,
 )
 from campaigns.models.replies import InstallReport
 from campaigns.planning.approvals import (
-    LaunchTerms,
     approvals_needed,
     approvers_of,
-    compute_terms,
-    enqueue_due_approval_mail,
     is_waiting_for_second_approval,
 )
 from campaigns.planning.correct_texts import may_be_corrected
@@ -158,25 +153,13 @@ class CampaignsView(CampaignTextPages):
 
     def _perform(self, campaign_id: int, action: CampaignAction, message: str) -> ResponseReturnValue:
         """Perform an action. A refusal is shown on the sheet, with the typed reason still in its field."""
-        reason, now, terms = request.form.get("reason", ""), datetime.now(UTC), LaunchTerms()
-        if action in (CampaignAction.APPROVE, CampaignAction.LAUNCH):
-            with self.reading() as (session, user):
-                campaign = find_campaign(session, campaign_id, user=user)
-                terms = compute_terms(session, campaign, settings=self.runtime.settings, now=now)
+        reason = request.form.get("reason", "")
         try:
-            with self.writing() as (session, user):
-                campaign = perform_action(
-                    session, campaign_id, action, user=user, now=now, reason=reason, terms=terms
-                )
-                state = campaign.state
+            state = self.do(perform_action, campaign_id, action, reason=reason).state
         except LoaError as error:
             with self.reading() as (session, user):
                 page = self._sheet(session, user, campaign_id, refused=str(error), typed_reason=reason)
             return page, 409
-        if action in (CampaignAction.SUBMIT, CampaignAction.APPROVE, CampaignAction.RETURN):
-            enqueue_due_approval_mail(self.runtime, campaign_id)
-        if state in (CampaignState.SENDING, CampaignState.CANCELLED):
-            enqueue_sweep(self.runtime.job_queue)
         if action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED:
             message = _("Đã ghi nhận lần duyệt thứ nhất. Cần thêm một người khác duyệt.")
         flash(message, "success")
@@ -186,25 +169,17 @@ class CampaignsView(CampaignTextPages):
     def send_test(self, campaign_id: int) -> ResponseReturnValue:
         number = request.form.get("trial_number", "")
         try:
-            with self.writing() as (session, user):
-                campaign = find_campaign(session, campaign_id, user=user)
-                step_number = request.form.get("step", 1, type=int)
-                step: Step = next((s for s in campaign.steps if s.number == step_number), campaign.steps[0])
-                send_test_message(
-                    session,
-                    text=step.text,
-                    unaccented=campaign.unaccented,
-                    number=number,
-                    user=user,
-                    settings=self.runtime.settings,
-                    now=datetime.now(UTC),
-                    campaign_id=campaign_id,
-                )
+            self.do(
+                send_test_of_campaign,
+                campaign_id,
+                request.form.get("step", 1, type=int),
+                number=number,
+                settings=self.runtime.settings,
+            )
         except BadInput as error:
             with self.reading() as (session, user):
                 page = self._sheet(session, user, campaign_id, trial_error=str(error), trial_number=number)
             return page, 422
-        enqueue_send(self.runtime.job_queue)
         sheet_url = url_for("campaigns.sheet", campaign_id=campaign_id, tried=1, _anchor="trial")
         return redirect(sheet_url, code=303)
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.orm import Session
 
 from admin.views.base import AdminPage
 from admin.views.organisations import choices_of_organisations
-from campaigns.enqueue_jobs import enqueue_webhooks
 from campaigns.rules.webhooks import LONGEST_URL, secret_of
 from campaigns.webhooks.subscriptions import LONGEST_NAME as LONGEST_WEBHOOK_NAME
 from campaigns.webhooks.subscriptions import (
@@ -29,7 +26,7 @@ from campaigns.webhooks.subscriptions import (
     subscribe,
 )
 from outreach.accounts.api_tokens import LONGEST_NAME, create_token, end_token, read_tokens
-from outreach.models.accounts import Organisation, Right, User
+from outreach.models.accounts import Organisation, Right
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
@@ -54,21 +51,15 @@ class TokensView(AdminPage):
             "days": request.form.get("days", 0, type=int),
         }
         try:
-            with self.writing() as (session, user):
-                created, text = create_token(session, **form_values, user=user, now=datetime.now(UTC))
+            created, text = self.do(create_token, **form_values)
         except LoaError as error:
             return self._show(form_values=form_values, error=str(error)), 422
         return self._show(made=created.name, text=text)
 
     @expose("/<int:api_token_id>/end", methods=["POST"])
     def end(self, api_token_id: int) -> ResponseReturnValue:
-        def act(session: Session, user: User, now: datetime) -> None:
-            end_token(session, api_token_id, user=user, now=now)
-
-        if refused := self.run_action(act, on_error_url=url_for(".index")):
-            return refused
-        flash(_("Đã thu hồi mã truy cập. Hệ thống dùng mã này không vào được nữa."), "success")
-        return redirect(url_for(".index"), code=303)
+        message = _("Đã thu hồi mã truy cập. Hệ thống dùng mã này không vào được nữa.")
+        return self.do_and_tell(url_for(".index"), message, end_token, api_token_id)
 
     def _show(
         self, *, made: str = "", text: str = "", form_values: dict[str, Any] | None = None, error: str = ""
@@ -113,14 +104,8 @@ class WebhooksView(AdminPage):
         }
         settings = self.runtime.settings
         try:
-            with self.writing() as (session, user):
-                subscription = subscribe(
-                    session,
-                    **form_values,
-                    is_production=settings.app_env == "production",
-                    user=user,
-                    now=datetime.now(UTC),
-                )
+            is_production = settings.app_env == "production"
+            subscription = self.do(subscribe, **form_values, is_production=is_production)
         except LoaError as error:
             return self._list(form_values=form_values, error=str(error)), 422
         return self._show(
@@ -133,34 +118,18 @@ class WebhooksView(AdminPage):
 
     @expose("/<int:hook_id>/try", methods=["POST"])
     def ping(self, hook_id: int) -> ResponseReturnValue:
-        def act(session: Session, user: User, now: datetime) -> None:
-            send_ping(session, hook_id, user=user, now=now)
-
-        return self._run(hook_id, act, _("Đã gửi tin thử. Tải lại trang sau vài giây để xem kết quả."))
+        message = _("Đã gửi tin thử. Tải lại trang sau vài giây để xem kết quả.")
+        return self.do_and_tell(url_for(".show", hook_id=hook_id), message, send_ping, hook_id)
 
     @expose("/<int:hook_id>/deliveries/<int:delivery_id>/again", methods=["POST"])
     def resend(self, hook_id: int, delivery_id: int) -> ResponseReturnValue:
-        def act(session: Session, user: User, now: datetime) -> None:
-            send_again(session, hook_id, delivery_id, user=user, now=now)
-
-        return self._run(hook_id, act, _("Tin báo được gửi lại. Tải lại trang sau vài giây để xem kết quả."))
+        message = _("Tin báo được gửi lại. Tải lại trang sau vài giây để xem kết quả.")
+        return self.do_and_tell(url_for(".show", hook_id=hook_id), message, send_again, hook_id, delivery_id)
 
     @expose("/<int:hook_id>/end", methods=["POST"])
     def end(self, hook_id: int) -> ResponseReturnValue:
-        def act(session: Session, user: User, now: datetime) -> None:
-            end_subscription(session, hook_id, user=user, now=now)
-
-        return self._run(hook_id, act, _("Đã ngừng. Không gửi tin báo nào đến đây nữa."))
-
-    def _run(
-        self, hook_id: int, act: Callable[[Session, User, datetime], None], message: str
-    ) -> ResponseReturnValue:
-        url = url_for(".show", hook_id=hook_id)
-        if refused := self.run_action(act, on_error_url=url):
-            return refused
-        enqueue_webhooks(self.runtime.job_queue)
-        flash(message, "success")
-        return redirect(url, code=303)
+        message = _("Đã ngừng. Không gửi tin báo nào đến đây nữa.")
+        return self.do_and_tell(url_for(".show", hook_id=hook_id), message, end_subscription, hook_id)
 
     def _list(self, *, form_values: dict[str, Any] | None = None, error: str = "") -> str:
         with self.reading() as (session, user):

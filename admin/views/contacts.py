@@ -18,10 +18,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, refuse
 from admin.views.inbox import labels_of
 from admin.wording.campaigns import LANGUAGES
 from campaigns.cases.conversation import (
@@ -48,11 +47,11 @@ from outreach.contacts.contact import (
 )
 from outreach.contacts.directory import ContactFilter, read_page, record_search
 from outreach.contacts.lists import read_names, read_organisations
-from outreach.contacts.phones import add_number, read_removed, remove_number
-from outreach.models.accounts import User
+from outreach.contacts.phones import add_number, read_removed, replace_number
 from outreach.models.contacts import SuppressionReason
 from outreach.models.places import Area
 from outreach.places.areas import read_districts
+from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
 _LONGEST_SEARCH = 100
@@ -116,11 +115,10 @@ class ContactsView(AdminPage):
         }
         text = request.form.get("q", "")[:_LONGEST_SEARCH].strip()
 
-        def record(session: Session, user: User, now: datetime) -> None:
-            record_search(session, text, user=user, now=now)
-
-        if refused := self.run_action(record, on_error_url=url_for(".index", **query)):
-            return refused
+        try:
+            self.do(record_search, text)
+        except LoaError as error:
+            return refuse(error, url_for(".index", **query))
         if text:
             query["s"] = keep_search(text)
         return redirect(url_for(".index", **query), code=303)
@@ -133,66 +131,47 @@ class ContactsView(AdminPage):
     def number(self, contact_id: int) -> ResponseReturnValue:
         """Show a full number once; recorded in the audit log."""
         phone_id = request.form.get("phone", 0, type=int)
-        shown: dict[int, str] = {}
-
-        def reveal(session: Session, user: User, now: datetime) -> None:
-            shown[phone_id] = reveal_number(session, contact_id, phone_id, user=user, now=now)
-
-        if refused := self._run(contact_id, reveal):
-            return refused
+        try:
+            shown = {phone_id: self.do(reveal_number, contact_id, phone_id)}
+        except LoaError as error:
+            return refuse(error, url_for(".show", contact_id=contact_id))
         return self._show(contact_id, numbers=shown)
 
     @expose("/<int:contact_id>/correct", methods=["POST"])
     def correct(self, contact_id: int) -> ResponseReturnValue:
         form = request.form
-
-        def change(session: Session, user: User, now: datetime) -> None:
-            correct_contact(
-                session,
-                contact_id,
-                name=form.get("name", ""),
-                birth_year=form.get("birth_year", ""),
-                sex=form.get("sex", ""),
-                village=form.get("village", ""),
-                area_code=form.get("area", ""),
-                has_smartphone={"yes": True, "no": False}.get(form.get("smartphone", "")),
-                user=user,
-                now=now,
-                language=form.get("language"),
-            )
-
-        return self._run(contact_id, change) or self._back(contact_id, _("Đã lưu thông tin."))
+        return self._do(
+            contact_id,
+            _("Đã lưu thông tin."),
+            correct_contact,
+            name=form.get("name", ""),
+            birth_year=form.get("birth_year", ""),
+            sex=form.get("sex", ""),
+            village=form.get("village", ""),
+            area_code=form.get("area", ""),
+            has_smartphone={"yes": True, "no": False}.get(form.get("smartphone", "")),
+            language=form.get("language"),
+        )
 
     @expose("/<int:contact_id>/add-number", methods=["POST"])
     def add_number(self, contact_id: int) -> ResponseReturnValue:
-        def act(session: Session, user: User, now: datetime) -> None:
-            number = request.form.get("number", "")[:40]
-            add_number(session, contact_id, number, secret_key=self._keys.secret_key, user=user, now=now)
-
-        return self._run(contact_id, act) or self._back(contact_id, _("Đã thêm số điện thoại."))
+        number, key = request.form.get("number", "")[:40], self._keys.secret_key
+        return self._do(contact_id, _("Đã thêm số điện thoại."), add_number, number, secret_key=key)
 
     @expose("/<int:contact_id>/remove-number", methods=["POST"])
     def remove_number(self, contact_id: int) -> ResponseReturnValue:
         """Remove a number, and add the right one if it is known."""
         number = request.form.get("number", "")[:40].strip()
-
-        def act(session: Session, user: User, now: datetime) -> None:
-            remove_number(
-                session,
-                contact_id,
-                request.form.get("phone", 0, type=int),
-                note=request.form.get("note", ""),
-                secret_key=self._keys.secret_key,
-                user=user,
-                now=now,
-                opted_out=request.form.get("who", "") != "other",
-            )
-            if number:
-                key = self._keys.secret_key
-                add_number(session, contact_id, number, secret_key=key, user=user, now=now)
-
-        message = _("Đã thay số điện thoại.") if number else _("Đã gỡ số điện thoại.")
-        return self._run(contact_id, act) or self._back(contact_id, message)
+        return self._do(
+            contact_id,
+            _("Đã thay số điện thoại.") if number else _("Đã gỡ số điện thoại."),
+            replace_number,
+            request.form.get("phone", 0, type=int),
+            number,
+            note=request.form.get("note", ""),
+            secret_key=self._keys.secret_key,
+            opted_out=request.form.get("who", "") != "other",
+        )
 
     @expose("/<int:contact_id>/answer", methods=["POST"])
     def answer(self, contact_id: int) -> ResponseReturnValue:
@@ -201,62 +180,48 @@ class ContactsView(AdminPage):
         if label is None or place not in HEARD:
             flash(_("Hãy chọn điều người dân đã nói và nghe ở đâu rồi ghi lại."), "error")
             return redirect(url_for(".show", contact_id=contact_id), code=303)
-        is_new = False
-
-        def record(session: Session, user: User, now: datetime) -> None:
-            nonlocal is_new
-            is_new = record_answer(
-                session,
+        try:
+            is_new = self.do(
+                record_answer,
                 contact_id,
                 campaign_id,
                 label,
                 place=AnswerPlace(place),
                 note=request.form.get("note", ""),
-                user=user,
                 keys=self._keys,
-                now=now,
             )
-
-        if refused := self._run(contact_id, record):
-            return refused
+        except LoaError as error:
+            return refuse(error, url_for(".show", contact_id=contact_id))
         message = (
             _("Đã ghi câu trả lời.")
             if is_new
             else _("Câu trả lời này đã được ghi từ trước, không có gì thay đổi.")
         )
-        return self._back(contact_id, message)
+        flash(message, "success")
+        return redirect(url_for(".show", contact_id=contact_id), code=303)
 
     @expose("/<int:contact_id>/suppress", methods=["POST"])
     def suppress(self, contact_id: int) -> ResponseReturnValue:
-        def act(session: Session, user: User, now: datetime) -> None:
-            suppress_number(
-                session,
-                contact_id,
-                request.form.get("phone", 0, type=int),
-                reason=_reason(),
-                note=request.form.get("note", ""),
-                secret_key=self._keys.secret_key,
-                user=user,
-                now=now,
-            )
-
-        message = _("Từ bây giờ không gửi tin đến số này nữa, ở mọi tổ chức.")
-        return self._run(contact_id, act) or self._back(contact_id, message)
+        return self._do(
+            contact_id,
+            _("Từ bây giờ không gửi tin đến số này nữa, ở mọi tổ chức."),
+            suppress_number,
+            request.form.get("phone", 0, type=int),
+            reason=_reason(),
+            note=request.form.get("note", ""),
+            secret_key=self._keys.secret_key,
+        )
 
     @expose("/<int:contact_id>/lift", methods=["POST"])
     def lift(self, contact_id: int) -> ResponseReturnValue:
-        def act(session: Session, user: User, now: datetime) -> None:
-            lift_suppression(
-                session,
-                contact_id,
-                request.form.get("phone", 0, type=int),
-                reason=_reason(),
-                note=request.form.get("note", ""),
-                user=user,
-                now=now,
-            )
-
-        return self._run(contact_id, act) or self._back(contact_id, _("Đã bỏ chặn số này với lý do đã chọn."))
+        return self._do(
+            contact_id,
+            _("Đã bỏ chặn số này với lý do đã chọn."),
+            lift_suppression,
+            request.form.get("phone", 0, type=int),
+            reason=_reason(),
+            note=request.form.get("note", ""),
+        )
 
     def _show(self, contact_id: int, *, numbers: dict[int, str] | None = None) -> str:
         with self.reading() as (session, user):
@@ -286,14 +251,11 @@ class ContactsView(AdminPage):
             **context,
         )
 
-    def _run(
-        self, contact_id: int, act: Callable[[Session, User, datetime], None]
-    ) -> ResponseReturnValue | None:
-        return self.run_action(act, on_error_url=url_for(".show", contact_id=contact_id))
-
-    def _back(self, contact_id: int, message: str) -> ResponseReturnValue:
-        flash(message, "success")
-        return redirect(url_for(".show", contact_id=contact_id), code=303)
+    def _do(
+        self, contact_id: int, message: str, use_case: Callable[..., object], *args: Any, **values: Any
+    ) -> ResponseReturnValue:
+        url = url_for(".show", contact_id=contact_id)
+        return self.do_and_tell(url, message, use_case, contact_id, *args, **values)
 
 
 def _label(value: str) -> Label | None:

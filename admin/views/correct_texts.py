@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flask import Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -84,15 +84,7 @@ class CampaignTextPages(CampaignFormPages):
             add_language(form, form.get("add_language", ""))
         if is_save and not errors:
             try:
-                with self.writing() as (session, user):
-                    n = correct_texts(
-                        session,
-                        campaign_id,
-                        texts,
-                        since=_read_since(form.get("since", "")),
-                        user=user,
-                        now=datetime.now(UTC),
-                    )
+                n = self.do(correct_texts, campaign_id, texts, since=_read_since(form.get("since", "")))
             except LoaError as error:
                 errors["form"] = str(error)
             else:

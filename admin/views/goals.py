@@ -70,9 +70,9 @@ class GoalsView(AdminPage):
         key = request.form.get("subject", "")[:60]
         scope, _colon, place = key.partition(":")
         try:
-            with self.writing() as (session, user):
+            with self.reading() as (session, _user):
                 subject = find_subject(session, kind=_kind(), scope=scope, place=place, kinds=load_kinds())
-                is_new = action(session, subject, **form_values, user=user, now=datetime.now(UTC))
+            is_new = self.do(action, subject, **form_values)
         except BadInput as error:
             return self._show(form_values=form_values, wrong_field=fields[0], error=str(error), key=key), 422
         except LoaError as error:

@@ -25,7 +25,6 @@ from campaigns.analytics.open_tasks import count_incidents, list_incidents, mark
 from campaigns.cases.case_list import count_open
 from campaigns.delivery.reconcile import count_without_campaign
 from campaigns.emergency_stop import may_resume_sending, resume_all_sending, stop_all_sending
-from campaigns.enqueue_jobs import enqueue_sweep
 from campaigns.models.campaigns import Campaign
 from campaigns.privacy.requests import count_urgent
 from campaigns.reports.day_status import Alarm, read_alarm
@@ -93,8 +92,7 @@ class HomeView(AdminPage):
 
     @expose("/stop", methods=["POST"])
     def stop(self) -> ResponseReturnValue:
-        with self.writing() as (session, user):
-            stop_all_sending(session, user=user, now=datetime.now(UTC))
+        self.do(stop_all_sending)
         flash(
             _("Đã dừng mọi việc gửi tin. Không tin nào bị mất; mở lại thì gửi tiếp từ chỗ dừng."), "warning"
         )
@@ -102,14 +100,8 @@ class HomeView(AdminPage):
 
     @expose("/release", methods=["POST"])
     def release(self) -> ResponseReturnValue:
-        def act(session: Session, user: User, now: datetime) -> None:
-            resume_all_sending(session, user=user, now=now)
-
-        if refused := self.run_action(act, on_error_url=url_for("admin.index")):
-            return refused
-        enqueue_sweep(self.runtime.job_queue)
-        flash(_("Đã mở lại. Các chiến dịch đang gửi sẽ tiếp tục trong vài giây."), "success")
-        return redirect(url_for("admin.index"), code=303)
+        message = _("Đã mở lại. Các chiến dịch đang gửi sẽ tiếp tục trong vài giây.")
+        return self.do_and_tell(url_for("admin.index"), message, resume_all_sending)
 
     @expose("/undecided/<any(resend, keep):choice>", methods=["POST"])
     def decide(self, choice: str) -> ResponseReturnValue:
@@ -129,8 +121,7 @@ class HomeView(AdminPage):
 
     @expose("/incidents/<int:incident_id>/seen", methods=["POST"])
     def see_incident(self, incident_id: int) -> ResponseReturnValue:
-        with self.writing() as (session, user):
-            mark_seen(session, incident_id, user=user, now=datetime.now(UTC))
+        self.do(mark_seen, incident_id)
         return redirect(url_for("admin.incidents"), code=303)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, abort, flash, make_response, redirect, request, send_file, url_for
+from flask import Flask, flash, make_response, redirect, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -20,28 +19,27 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from admin.permissions import may_open
 from admin.views.base import AdminPage
 from admin.wording.enums import MEANINGS
-from campaigns.enqueue_jobs import enqueue_import
 from campaigns.planning.drafts import campaigns_of_list
-from outreach.accounts import audit
-from outreach.contacts.lists import create_list, read_names, read_organisations, read_uploads
-from outreach.imports.issues import count_reasons, export_issues
+from outreach.contacts.lists import read_names, read_organisations, read_uploads
+from outreach.imports.issues import count_reasons
 from outreach.imports.list_reader import SKIPPED
 from outreach.imports.uploads import (
     LARGEST,
     cancel_upload,
     confirm_upload,
     correct_columns,
-    find_list,
+    export_errors,
     find_upload,
     forget_file,
     may_be_undone,
     receive_upload,
+    receive_upload_for_new_list,
     undo_upload,
 )
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import ContactList, ListImport, Upload, UploadState
 from outreach.models.places import Area
-from outreach.rules.errors import BadInput, LoaError, NotFound
+from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 
 _UPLOAD_LIMITS = {
@@ -108,11 +106,8 @@ class ImportsView(AdminPage):
         }
         try:
             upload = self._receive(**chosen)
-        except NotFound:
-            abort(404)
         except BadInput as error:
             return self._show_form(error=str(error), **chosen), 400
-        enqueue_import(self.runtime.job_queue, upload.id)
         return redirect(url_for(".show", upload_id=upload.id), code=303)
 
     @expose("/<int:upload_id>/")
@@ -158,20 +153,12 @@ class ImportsView(AdminPage):
         return self._act(upload_id, undo_upload)
 
     def _act(self, upload_id: int, act: Callable[..., Upload]) -> ResponseReturnValue:
-        """Perform an action on an upload in a transaction, then enqueue its job.
-
-        A cancelled upload's file is deleted.
-        """
+        """Perform an action on an upload. A cancelled upload's file is deleted."""
         try:
-            with self.writing() as (session, user):
-                upload = act(session, upload_id, user=user, now=datetime.now(UTC))
-        except NotFound:
-            abort(404)
+            upload = self.do(act, upload_id)
         except LoaError as error:
             flash(str(error), "error")
         else:
-            if upload.state in _IN_PROGRESS:
-                enqueue_import(self.runtime.job_queue, upload_id)
             if upload.state is UploadState.CANCELLED:
                 forget_file(upload, self._folder)
         return redirect(url_for(".show", upload_id=upload_id), code=303)
@@ -182,25 +169,10 @@ class ImportsView(AdminPage):
 
         Recorded in the audit log.
         """
-        try:
-            with self.writing() as (session, user), tempfile.TemporaryDirectory() as folder:
-                list_import = session.get(ListImport, import_id)
-                if list_import is None:
-                    abort(404)
-                find_list(session, list_import.list_id, user=user)
-                file = Path(folder, "errors.xlsx")
-                rows = export_issues(session, import_id, file)
-                content = file.open("rb")
-                audit.record(
-                    session,
-                    "import.see_errors",
-                    f"list_imports:{import_id}",
-                    user,
-                    datetime.now(UTC),
-                    rows=rows,
-                )
-        except NotFound:
-            abort(404)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "errors.xlsx")
+            list_import = self.do(export_errors, import_id, file)
+            content = file.open("rb")
         stem = Path(list_import.file_name).stem
         name = " - ".join([stem, _("cần sửa")])
         return send_file(content, mimetype=_WORKBOOK, as_attachment=True, download_name=f"{name}.xlsx")
@@ -213,27 +185,18 @@ class ImportsView(AdminPage):
             )
         if not list_id and not new_name:
             raise BadInput(_("Chưa rõ nhập vào đâu. Hãy chọn một danh sách, hoặc gõ tên danh sách mới."))
-        now = datetime.now(UTC)
-        with self.writing() as (session, user):
-            if new_name:
-                list_id = create_list(
-                    session,
-                    name=new_name,
-                    organisation_id=organisation_id,
-                    user=user,
-                    now=now,
-                    basis=request.form.get("basis", ""),
-                    basis_note=request.form.get("basis_note", ""),
-                ).id
-            return receive_upload(
-                session,
-                file.stream,
-                file_name=file.filename,
-                list_id=list_id,
-                folder=self._folder,
-                user=user,
-                now=now,
-            )
+        given: dict[str, Any] = {"file_name": file.filename, "folder": self._folder}
+        if not new_name:
+            return self.do(receive_upload, file.stream, list_id=list_id, **given)
+        return self.do(
+            receive_upload_for_new_list,
+            file.stream,
+            name=new_name,
+            organisation_id=organisation_id,
+            basis=request.form.get("basis", ""),
+            basis_note=request.form.get("basis_note", ""),
+            **given,
+        )
 
     def _show_form(
         self, *, list_id: int = 0, new_name: str = "", organisation_id: int = 0, error: str = ""
@@ -259,7 +222,7 @@ class ImportsView(AdminPage):
         with self.reading() as (session, user):
             upload = find_upload(session, upload_id, user=user)
             contact_list = session.get_one(ContactList, upload.list_id)
-            uploader = session.get_one(User, upload.uploaded_by)
+            uploader = session.get(User, upload.uploaded_by) if upload.uploaded_by else None
             list_import = session.get(ListImport, upload.import_id) if upload.import_id else None
             rows = upload.preview.get("rows", [])
             codes = {row["area_code"] for row in rows if row["area_code"]}
@@ -272,7 +235,7 @@ class ImportsView(AdminPage):
                 "reasons": count_reasons(session, list_import.id) if list_import else [],
                 "meanings": MEANINGS,
                 "left_out": SKIPPED,
-                "uploaded_by": uploader.name or uploader.email,
+                "uploaded_by": (uploader.name or uploader.email) if uploader else "",
                 "campaigns": campaigns_of_list(session, user, contact_list.id),
                 "brought": list_import,
                 "areas": {code: f"{kind} {name}" for code, kind, name in areas},

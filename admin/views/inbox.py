@@ -21,14 +21,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.permissions import may_open
-from admin.views.base import AdminPage, uploaded_file
+from admin.views.base import AdminPage, refuse, uploaded_file
 from admin.wording.filters import moment, number
 from campaigns.cases.case_list import CaseFilter, CaseRow, read_case_list, read_case_rows
 from campaigns.cases.conversation import read_conversation
 from campaigns.cases.handle_case import (
     RESULTS,
-    Labelled,
-    Reopened,
     assign_case,
     close_case,
     find_case,
@@ -47,7 +45,6 @@ from campaigns.cases.sms_answers import (
     remove_text,
     save_text,
 )
-from campaigns.enqueue_jobs import enqueue_send
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import Case, SavedText
 from campaigns.planning.kinds import needs_smartphone
@@ -57,7 +54,6 @@ from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcom
 from campaigns.rules.draft import FIELDS
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
-from outreach.models.accounts import User
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.sms_template import Template
@@ -82,16 +78,11 @@ class CasePages(AdminPage):
         """Answer by SMS. If it is refused, the written text stays on the page."""
         text = request.form.get("text", "")
         is_done = request.form.get("wish") == "done"
-        leaves_at = datetime.now(UTC)
         try:
-            with self.writing() as (session, user):
-                leaves_at = answer_by_sms(
-                    session, case_id, text, is_done=is_done, user=user, keys=self._keys, now=leaves_at
-                )
+            leaves_at = self.do(answer_by_sms, case_id, text, is_done=is_done, keys=self._keys)
         except LoaError as error:
             flash(str(error), "error")
             return self.show_case(case_id, text=text, status=422)
-        enqueue_send(self.runtime.job_queue)
         if leaves_at > datetime.now(UTC):
             flash(_("Ngoài giờ gửi tin. Tin trả lời sẽ gửi lúc %(at)s.", at=moment(leaves_at)), "success")
         else:
@@ -152,15 +143,7 @@ class CasePages(AdminPage):
         form = request.form
         text_id = form.get("text_id", type=int)
         try:
-            with self.writing() as (session, user):
-                save_text(
-                    session,
-                    title=form.get("title", ""),
-                    text=form.get("text", ""),
-                    text_id=text_id,
-                    user=user,
-                    now=datetime.now(UTC),
-                )
+            self.do(save_text, title=form.get("title", ""), text=form.get("text", ""), text_id=text_id)
         except LoaError as error:
             flash(str(error), "error")
             form_values = {"title": form.get("title", ""), "text": form.get("text", "")}
@@ -170,8 +153,7 @@ class CasePages(AdminPage):
 
     @expose("/texts/<int:text_id>/remove", methods=["POST"])
     def remove_text(self, text_id: int) -> ResponseReturnValue:
-        with self.writing() as (session, user):
-            remove_text(session, text_id, user=user, now=datetime.now(UTC))
+        self.do(remove_text, text_id)
         flash(_("Đã xóa mẫu tin."), "success")
         return redirect(url_for("inbox.texts"), code=303)
 
@@ -191,11 +173,6 @@ class CasePages(AdminPage):
             may_save=may_save,
         )
         return page, status
-
-    def _run(
-        self, case_id: int, act: Callable[[Session, User, datetime], None]
-    ) -> ResponseReturnValue | None:
-        return self.run_action(act, on_error_url=form_url(case_id))
 
 
 class InboxView(CasePages):
@@ -217,20 +194,16 @@ class InboxView(CasePages):
         label = one_of(Label, request.form.get("label"))
         if label is None:
             abort(400)
-        done: list[Labelled] = []
-
-        def act(session: Session, user: User, now: datetime) -> None:
-            done.append(label_reply(session, case_id, label, user=user, keys=self._keys, now=now))
-
-        if refused := self._run(case_id, act):
-            return refused
-        enqueue_send(self.runtime.job_queue)  # an opt-out is confirmed at once
-        if not done[0].is_counted:
+        try:
+            done = self.do(label_reply, case_id, label, keys=self._keys)
+        except LoaError as error:
+            return refuse(error, form_url(case_id))
+        if not done.is_counted:
             flash(
                 _("Tin này chưa tính là câu trả lời của ai, vì số gửi không thuộc chiến dịch nào."), "warning"
             )
         # A case that now needs an answer keeps the focus.
-        next_id = request.form.get("next", type=int) if done[0].is_closed else case_id
+        next_id = request.form.get("next", type=int) if done.is_closed else case_id
         return redirect(list_url(undo=case_id, what=label.value, place=next_id), code=303)
 
     @expose("/<int:case_id>/finish", methods=["POST"])
@@ -240,75 +213,61 @@ class InboxView(CasePages):
             flash(_("Chưa chọn đã làm gì. Hãy chọn rồi ghi lại."), "error")
             return redirect(form_url(case_id), code=303)
 
-        def act(session: Session, user: User, now: datetime) -> None:
-            close_case(
-                session,
+        try:
+            self.do(
+                close_case,
                 case_id,
                 outcome,
                 note=request.form.get("note", ""),
                 result=one_of(Label, request.form.get("result")),
-                user=user,
                 keys=self._keys,
-                now=now,
             )
-
-        if refused := self._run(case_id, act):
-            return refused
+        except LoaError as error:
+            return refuse(error, form_url(case_id))
         next_id = request.form.get("next", type=int)
         return redirect(list_url(undo=case_id, what=outcome.value, place=next_id), code=303)
 
     @expose("/<int:case_id>/undo", methods=["POST"])
     def undo(self, case_id: int) -> ResponseReturnValue:
         """Undo a label."""
-
-        def act(session: Session, user: User, now: datetime) -> None:
-            undo_reply_label(session, case_id, user=user, keys=self._keys, now=now)
-
-        if refused := self._run(case_id, act):
-            return refused
-        flash(_("Đã hoàn tác. Việc trở lại danh sách."), "success")
-        return redirect(form_url(case_id), code=303)
+        message = _("Đã hoàn tác. Việc trở lại danh sách.")
+        return self.do_and_tell(form_url(case_id), message, undo_reply_label, case_id, keys=self._keys)
 
     @expose("/<int:case_id>/reopen", methods=["POST"])
     def reopen(self, case_id: int) -> ResponseReturnValue:
-        done: list[Reopened] = []
-
-        def act(session: Session, user: User, now: datetime) -> None:
-            done.append(reopen_case(session, case_id, user=user, now=now))
-
-        if refused := self._run(case_id, act):
-            return refused
+        try:
+            done = self.do(reopen_case, case_id)
+        except LoaError as error:
+            return refuse(error, form_url(case_id))
         flash(_("Đã mở lại. Việc trở lại danh sách cần làm."), "success")
-        if done[0].keeps_answer:
+        if done.keeps_answer:
             flash(_("Người này đã trả lời thêm sau đó, nên câu trả lời mới được giữ nguyên."), "warning")
-        if done[0].keeps_message:
+        if done.keeps_message:
             flash(_("Tin trả lời đã gửi đi rồi nên không rút lại được."), "warning")
         return redirect(form_url(case_id), code=303)
 
     @expose("/<int:case_id>/take", methods=["POST"])
     def assign(self, case_id: int) -> ResponseReturnValue:
-        def act(session: Session, user: User, now: datetime) -> None:
-            assign_case(session, case_id, user=user, now=now)
-
-        return self._run(case_id, act) or redirect(form_url(case_id), code=303)
+        return self._do_and_stay(case_id, assign_case)
 
     @expose("/<int:case_id>/release", methods=["POST"])
     def unassign(self, case_id: int) -> ResponseReturnValue:
-        def act(session: Session, user: User, now: datetime) -> None:
-            unassign_case(session, case_id, user=user, now=now)
+        return self._do_and_stay(case_id, unassign_case)
 
-        return self._run(case_id, act) or redirect(form_url(case_id), code=303)
+    def _do_and_stay(self, case_id: int, use_case: Callable[..., None]) -> ResponseReturnValue:
+        try:
+            self.do(use_case, case_id)
+        except LoaError as error:
+            return refuse(error, form_url(case_id))
+        return redirect(form_url(case_id), code=303)
 
     @expose("/<int:case_id>/number", methods=["POST"])
     def number(self, case_id: int) -> ResponseReturnValue:
         """Render the same page with one full number in it: no URL or cookie may carry it."""
-        shown: dict[int, str] = {}
-
-        def act(session: Session, user: User, now: datetime) -> None:
-            shown[case_id] = number_to_call(session, case_id, user=user, now=now)
-
-        if refused := self._run(case_id, act):
-            return refused
+        try:
+            shown = {case_id: self.do(number_to_call, case_id)}
+        except LoaError as error:
+            return refuse(error, form_url(case_id))
         return (
             self.show_case(case_id, numbers=shown) if request.form.get("page") else self._show(numbers=shown)
         )
@@ -414,7 +373,7 @@ class ReplyLogView(AdminPage):
         try:
             with uploaded_file(error_message=_("Chưa chọn tệp. Hãy chọn tệp nhật ký tin trả lời.")) as path:
                 result = import_log(
-                    self.runtime.db,
+                    self.runtime,
                     path,
                     keys=self._keys,
                     actor_id=current_user.id,
@@ -423,7 +382,6 @@ class ReplyLogView(AdminPage):
                 )
         except BadInput as error:
             return self._show(str(error)), 400
-        enqueue_send(self.runtime.job_queue)
         flash(_import_message(result), "success" if result.new or not result.unreadable else "error")
         return redirect(url_for(".index"), code=303)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -11,10 +10,8 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.orm import Session
 
-from admin.views.base import AdminPage
-from outreach.accounts import audit
+from admin.views.base import AdminPage, refuse
 from outreach.contacts.lists import (
     create_list,
     read_imports,
@@ -24,11 +21,10 @@ from outreach.contacts.lists import (
     record_basis,
 )
 from outreach.imports.decide_issue import MAX_ALIKE, birth_years, decide_issue
-from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, Decision, count_similar, read_open_issues
+from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, Decision, count_similar, see_open_issues
 from outreach.imports.retract_decision import read_last, retract_decision
-from outreach.models.accounts import User
 from outreach.places.areas import read_place_names
-from outreach.rules.errors import BadInput, LoaError, NotFound
+from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 
 
@@ -45,18 +41,13 @@ class ListsView(AdminPage):
         name = request.form.get("name", "")
         organisation_id = request.form.get("organisation", 0, type=int)
         try:
-            with self.writing() as (session, user):
-                created = create_list(
-                    session,
-                    name=name,
-                    organisation_id=organisation_id,
-                    user=user,
-                    now=datetime.now(UTC),
-                    basis=request.form.get("basis", ""),
-                    basis_note=request.form.get("basis_note", ""),
-                )
-        except NotFound:
-            abort(404)
+            created = self.do(
+                create_list,
+                name=name,
+                organisation_id=organisation_id,
+                basis=request.form.get("basis", ""),
+                basis_note=request.form.get("basis_note", ""),
+            )
         except BadInput as error:
             return self._show(error=str(error), name=name, organisation_id=organisation_id), 400
         flash(
@@ -74,16 +65,13 @@ class ListsView(AdminPage):
         """Record the legal basis for writing to the people of a list."""
         form_values = {key: request.form.get(key, "") for key in ("basis", "basis_note", "since")}
         try:
-            with self.writing() as (session, user):
-                record_basis(
-                    session,
-                    list_id,
-                    basis=form_values["basis"],
-                    since=form_values["since"],
-                    note=form_values["basis_note"],
-                    user=user,
-                    now=datetime.now(UTC),
-                )
+            self.do(
+                record_basis,
+                list_id,
+                basis=form_values["basis"],
+                since=form_values["since"],
+                note=form_values["basis_note"],
+            )
         except BadInput as error:
             return self._show_list(list_id, form_values=form_values, error=str(error)), 422
         flash(_("Đã ghi căn cứ nhắn tin. Mọi chiến dịch chưa gửi tính theo căn cứ này."), "success")
@@ -114,15 +102,13 @@ class ListsView(AdminPage):
         """
         list_id = request.args.get("list", type=int)
         now = datetime.now(UTC)
-        with self.writing() as (session, user):
-            rows, count = read_open_issues(session, user, list_id=list_id)
+        rows, count = self.do(see_open_issues, list_id=list_id)
+        with self.reading() as (session, user):
             alike = count_similar(session, rows)
             last = read_last(session, user, now=now)
             questions = [each for each in rows if each.issue.reason == OTHER_COMMUNE]
             codes = chain.from_iterable((each.lives_in, each.issue.cells["area_code"]) for each in questions)
             communes = read_place_names(session, codes)
-            for import_id, seen in Counter(each.issue.import_id for each in rows).items():
-                audit.record(session, "import.see_waiting", f"list_imports:{import_id}", user, now, rows=seen)
         years = {
             each.issue.id: birth_years(each.issue.cells["birth_doubt"], this_year=now.year)
             for each in rows
@@ -153,21 +139,16 @@ class ListsView(AdminPage):
             abort(400)
         and_alike = bool(request.form.get("alike"))
         try:
-            with self.writing() as (session, user):
-                rows = decide_issue(
-                    session,
-                    issue_id,
-                    Decision(decision),
-                    user=user,
-                    secret_key=self.runtime.settings.secret_key,
-                    now=datetime.now(UTC),
-                    phone=request.form.get("phone", ""),
-                    birth_year=int(detail) if detail.isdecimal() else None,
-                    has_moved=detail == "moved",
-                    and_alike=and_alike,
-                )
-        except NotFound:
-            abort(404)
+            rows = self.do(
+                decide_issue,
+                issue_id,
+                Decision(decision),
+                secret_key=self.runtime.settings.secret_key,
+                phone=request.form.get("phone", ""),
+                birth_year=int(detail) if detail.isdecimal() else None,
+                has_moved=detail == "moved",
+                and_alike=and_alike,
+            )
         except LoaError as error:
             flash(str(error), "error")
         else:
@@ -178,15 +159,10 @@ class ListsView(AdminPage):
     @expose("/waiting/<int:issue_id>/retract", methods=["POST"])
     def retract(self, issue_id: int) -> ResponseReturnValue:
         """Retract the user's own decision, for all rows that it covered."""
-        n_retracted = 0
-
-        def act(session: Session, user: User, now: datetime) -> None:
-            nonlocal n_retracted
-            key = self.runtime.settings.secret_key
-            n_retracted = retract_decision(session, issue_id, secret_key=key, user=user, now=now)
-
-        if refused := self.run_action(act, on_error_url=self._next()):
-            return refused
+        try:
+            n_retracted = self.do(retract_decision, issue_id, secret_key=self.runtime.settings.secret_key)
+        except LoaError as error:
+            return refuse(error, self._next())
         flash(_("Đã hoàn tác: %(n)s dòng chờ quyết định trở lại.", n=n_retracted), "success")
         return redirect(self._next(), code=303)
 

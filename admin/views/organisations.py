@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
@@ -19,7 +18,7 @@ from outreach.accounts.permissions import visible_to
 from outreach.contacts.lists import read_lists
 from outreach.models.accounts import Organisation, OrganisationKind, User
 from outreach.models.places import Area, AreaLevel
-from outreach.rules.errors import LoaError, NotFound
+from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
 
@@ -35,10 +34,7 @@ class OrganisationsView(AdminPage):
     def create(self) -> ResponseReturnValue:
         form_values = _read_form()
         try:
-            with self.writing() as (session, user):
-                created = add_organisation(
-                    session, user=user, now=datetime.now(UTC), **_with_kind(form_values)
-                )
+            created = self.do(add_organisation, **_with_kind(form_values))
         except LoaError as error:
             return self._list(error=str(error), form_values=form_values), 400
         flash(_("Đã tạo tổ chức “%(name)s”.", name=created.name), "success")
@@ -52,12 +48,7 @@ class OrganisationsView(AdminPage):
     def change(self, organisation_id: int) -> ResponseReturnValue:
         form_values = _read_form()
         try:
-            with self.writing() as (session, user):
-                change_organisation(
-                    session, organisation_id, user=user, now=datetime.now(UTC), **_with_kind(form_values)
-                )
-        except NotFound:
-            abort(404)
+            self.do(change_organisation, organisation_id, **_with_kind(form_values))
         except LoaError as error:
             return self._show(organisation_id, error=str(error), form_values=form_values), 400
         flash(_("Đã lưu thông tin tổ chức."), "success")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from io import BytesIO
@@ -15,9 +14,8 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import force_locale
 from flask_babel import gettext as _
-from sqlalchemy.orm import Session
 
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, refuse
 from admin.wording.audit import ACTIONS
 from admin.wording.filters import LABELS
 from campaigns.models.privacy import RequestKind
@@ -29,7 +27,6 @@ from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import Exclusion, MessageState
-from outreach.models.accounts import User
 from outreach.models.contacts import LegalBasis, SuppressionReason
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
@@ -84,40 +81,35 @@ class PrivacyRequestsView(AdminPage):
         if kind not in list(RequestKind):
             abort(400)
 
-        def act(session: Session, user: User, now: datetime) -> None:
-            record_request(
-                session,
-                contact_id,
-                RequestKind(kind),
-                asked_by=form.get("asked_by", ""),
-                asked_on=day,
-                user=user,
-                now=now,
-            )
-
-        return self._run(act, url, _("Đã ghi yêu cầu. Hãy trả lời trước hạn."))
+        return self.do_and_tell(
+            url,
+            _("Đã ghi yêu cầu. Hãy trả lời trước hạn."),
+            record_request,
+            contact_id,
+            RequestKind(kind),
+            asked_by=form.get("asked_by", ""),
+            asked_on=day,
+        )
 
     @expose("/<int:request_id>/finish", methods=["POST"])
     def finish(self, request_id: int) -> ResponseReturnValue:
-        def act(session: Session, user: User, now: datetime) -> None:
-            finish_request(session, request_id, answer=request.form.get("answer", ""), user=user, now=now)
-
-        return self._run(act, self._form_url(), _("Đã ghi câu trả lời cho yêu cầu."))
+        message, answer = _("Đã ghi câu trả lời cho yêu cầu."), request.form.get("answer", "")
+        return self.do_and_tell(self._form_url(), message, finish_request, request_id, answer=answer)
 
     @expose("/<int:request_id>/erase", methods=["POST"])
     def erase(self, request_id: int) -> ResponseReturnValue:
         """Erase a contact for good. The form has a box to tick, besides the confirmation by script."""
-
-        def act(session: Session, user: User, now: datetime) -> None:
-            erase_contact(
-                session, request_id, secret_key=self.runtime.settings.secret_key, user=user, now=now
-            )
-
         if not request.form.get("understood"):
             flash(_("Hãy đánh dấu vào ô xác nhận rồi mới xóa."), "error")
             return redirect(self._form_url(), code=303)
-        message = _("Đã xóa dữ liệu cá nhân của người này. Số liệu của các chiến dịch được giữ nguyên.")
-        return self._run(act, url_for(".index"), message, on_error_url=self._form_url())
+        try:
+            self.do(erase_contact, request_id, secret_key=self.runtime.settings.secret_key)
+        except LoaError as error:
+            return refuse(error, self._form_url())
+        flash(
+            _("Đã xóa dữ liệu cá nhân của người này. Số liệu của các chiến dịch được giữ nguyên."), "success"
+        )
+        return redirect(url_for(".index"), code=303)
 
     @expose("/<int:request_id>/export", methods=["POST"])
     def export(self, request_id: int) -> ResponseReturnValue:
@@ -126,30 +118,15 @@ class PrivacyRequestsView(AdminPage):
         if kind not in FORMATS:
             abort(400)
         try:
-            with self.writing() as (session, user):
-                parts = export_personal_data(session, request_id, user=user, now=datetime.now(UTC))
+            parts = self.do(export_personal_data, request_id)
         except LoaError as error:
-            flash(str(error), "error")
-            return redirect(self._form_url(), code=303)
+            return refuse(error, self._form_url())
         with tempfile.TemporaryDirectory() as folder, force_locale("vi"):
             file = Path(folder, f"dossier.{kind}")
             write_export(parts, file, _label)
             content = BytesIO(file.read_bytes())
         name = f"du lieu ca nhan {request_id}.{kind}"
         return send_file(content, mimetype=FORMATS[kind], as_attachment=True, download_name=name)
-
-    def _run(
-        self,
-        act: Callable[[Session, User, datetime], None],
-        url: str,
-        message: str,
-        *,
-        on_error_url: str = "",
-    ) -> ResponseReturnValue:
-        if refused := self.run_action(act, on_error_url=on_error_url or url):
-            return refused
-        flash(message, "success")
-        return redirect(url, code=303)
 
     def _form_url(self) -> str:
         """Return the URL of the page the form was on: the contact's page, or the list of requests."""

@@ -19,12 +19,12 @@ from admin.wording.progress import OUTLOOKS, show_concern
 from campaigns.analytics import open_tasks
 from campaigns.analytics.installs import list_launched
 from campaigns.analytics.progress import LeadGoal, ProgressPage, read_progress
-from campaigns.enqueue_jobs import enqueue_count_reach
 from campaigns.goals.official_figures import COLUMNS, enter_official
 from campaigns.planning.kinds import needs_smartphone
 from campaigns.rules.progress import Outlook, RankRow, ShareBasis, find_concerns, furthest_behind
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import is_province_staff
+from outreach.enqueue_jobs import enqueue_count_reach
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
@@ -45,8 +45,7 @@ class ProgressView(AdminPage):
         """Enter an official figure of a district; for staff of the province's committee."""
         form_values = {name: request.form.get(name, "").strip()[:400] for name in COLUMNS}
         try:
-            with self.writing() as (session, user):
-                enter_official(session, **form_values, user=user, now=datetime.now(UTC))
+            self.do(enter_official, **form_values)
         except LoaError as error:
             return self._show(form_values=form_values, error=str(error)), 422
         flash(_("Đã ghi số liệu."), "success")
@@ -66,7 +65,7 @@ class ProgressView(AdminPage):
             submitted = [line.name for line in open_tasks.read_submitted(session, user)]
             paused = [line.name for line in open_tasks.read_paused(session, user)]
         if leaders.reach.is_due:
-            enqueue_count_reach(self.runtime.job_queue, chosen)
+            enqueue_count_reach(self.runtime, chosen)
         head = leaders.head
         concerns = find_concerns(
             has_goal=head.goal is not None,

@@ -21,14 +21,13 @@ from admin.views.base import AdminPage
 from admin.wording.campaigns import show_lifts
 from admin.wording.progress import file_rows, step_name, step_rows
 from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports
-from campaigns.analytics.reach import read_parts, read_reach, step_lifts
-from campaigns.enqueue_jobs import enqueue_count_reach
+from campaigns.analytics.reach import read_parts, read_reach, record_export, step_lifts
 from campaigns.models.replies import AnswerSource
 from campaigns.planning.preview import campaign_spending
 from campaigns.rules.reach import ReachTotals
-from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of
 from outreach.core.spreadsheets import escape_formula, write_workbook
+from outreach.enqueue_jobs import enqueue_count_reach
 from outreach.models.accounts import Organisation
 from outreach.models.places import Area, AreaLevel
 from outreach.runtime import Runtime
@@ -98,7 +97,7 @@ class ReachView(AdminPage):
                 price=price,
             )
         if reach.is_due:
-            enqueue_count_reach(self.runtime.job_queue, campaign_id)
+            enqueue_count_reach(self.runtime, campaign_id)
         return page
 
     @expose("/file", methods=["POST"])
@@ -107,8 +106,7 @@ class ReachView(AdminPage):
         form = request.form.get("form", "xlsx")
         if form not in _TYPES:
             abort(404)
-        now = datetime.now(UTC)
-        with self.writing() as (session, user):
+        with self.reading() as (session, user):
             campaign, _goal, _is_whole = find_visible_campaign(session, campaign_id, user=user)
             rows = file_rows(
                 read_parts(session, campaign, seen=organisations_of(session, user)),
@@ -118,7 +116,7 @@ class ReachView(AdminPage):
                 price=campaign_spending(campaign, self.runtime.settings).each_vnd,
                 kind=campaign.kind,
             )
-            audit.record(session, "reach.export", f"campaigns:{campaign_id}", user, now, rows=len(rows) - 1)
+        self.do(record_export, campaign_id, rows=len(rows) - 1)
         name = f"ket-qua-gui-{campaign_id}.{form}"
         return Response(
             _as_csv(rows) if form == "csv" else _as_xlsx(rows),

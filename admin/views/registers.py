@@ -5,7 +5,6 @@ The register lists numbers that want no advertising; its newest file is uploaded
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from flask import flash, redirect, request, url_for
@@ -16,7 +15,6 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from admin.views.base import AdminPage
-from campaigns.enqueue_jobs import enqueue_do_not_call_import
 from campaigns.models.campaigns import Sender
 from campaigns.planning.senders import register_sender, remove_sender
 from outreach.imports.do_not_call import read_registers, receive_file
@@ -56,8 +54,7 @@ class SendersView(AdminPage):
     def save(self) -> ResponseReturnValue:
         form_values = {key: request.form.get(key, "") for key in ("name", "registered_on", "pace", "note")}
         try:
-            with self.writing() as (session, user):
-                register_sender(session, **form_values, user=user, now=datetime.now(UTC))
+            self.do(register_sender, **form_values)
         except BadInput as error:
             return self._show(form_values, str(error)), 422
         flash(_("Đã ghi tên người gửi."), "success")
@@ -65,8 +62,7 @@ class SendersView(AdminPage):
 
     @expose("/remove", methods=["POST"])
     def remove(self) -> ResponseReturnValue:
-        with self.writing() as (session, user):
-            remove_sender(session, request.form.get("name", ""), user=user, now=datetime.now(UTC))
+        self.do(remove_sender, request.form.get("name", ""))
         flash(_("Đã bỏ tên người gửi khỏi sổ."), "success")
         return redirect(url_for("senders.index"), code=303)
 
@@ -87,19 +83,15 @@ class DoNotCallView(AdminPage):
         try:
             if file is None or not file.filename:
                 raise BadInput(_("Chưa chọn tệp. Hãy chọn tệp tải về từ hệ thống DoNotCall."))
-            with self.writing() as (session, user):
-                register_file = receive_file(
-                    session,
-                    file.stream,
-                    file_name=file.filename,
-                    folder=Path(self.runtime.settings.uploads_dir),
-                    user=user,
-                    now=datetime.now(UTC),
-                    may_shrink="shrink" in request.form,
-                )
+            self.do(
+                receive_file,
+                file.stream,
+                file_name=file.filename,
+                folder=Path(self.runtime.settings.uploads_dir),
+                may_shrink="shrink" in request.form,
+            )
         except BadInput as error:
             return self._show(str(error)), 400
-        enqueue_do_not_call_import(self.runtime.job_queue, register_file.id)
         flash(_("Đã nhận tệp. Danh sách cũ vẫn có hiệu lực cho đến khi tệp mới được xử lý xong."), "success")
         return redirect(url_for(".index"), code=303)
 

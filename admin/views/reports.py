@@ -16,11 +16,10 @@ from sqlalchemy.orm import Session
 
 from admin.views.base import AdminPage
 from admin.wording.reports import FIELDS, HOUR_FIELDS, HURDLES, hours_of_the_day, mail_lines, typed_form
-from campaigns.enqueue_jobs import enqueue_report_schedule
 from campaigns.models.reports import FileKind, ReportLink
 from campaigns.planning.kinds import load_kinds
 from campaigns.reports.day_status import DayStatus, read_day_status, read_history
-from campaigns.reports.documents import MIME, document_of, file_name, read_file, record_download
+from campaigns.reports.documents import MIME, document_of, download_file, file_name
 from campaigns.reports.issue_report import (
     correct,
     freeze,
@@ -29,8 +28,9 @@ from campaigns.reports.issue_report import (
     note_pending_changes,
     read_issues,
     send_again,
+    share_report,
 )
-from campaigns.reports.links import end_link, make_link
+from campaigns.reports.links import end_link
 from campaigns.reports.settings import current_template, require_province, save_form
 from campaigns.reports.take_snapshot import freezes_at, take_snapshot
 from campaigns.rules.reports.compose import compose
@@ -97,9 +97,7 @@ class ReportView(AdminPage):
             kind = FileKind(request.args.get("kind", ""))
         except ValueError:
             abort(404)
-        with self.writing() as (session, user):
-            content = read_file(session, day.isoformat(), n=n, kind=kind)
-            record_download(session, day.isoformat(), n=n, kind=kind, actor_id=user.id, now=datetime.now(UTC))
+        content = self.do(download_file, day, n=n, kind=kind)
         name = file_name(day.isoformat(), n, kind)
         return send_file(io.BytesIO(content), MIME[kind], as_attachment=True, download_name=name)
 
@@ -144,8 +142,7 @@ class ReportView(AdminPage):
     @expose("/send", methods=["POST"])
     def send(self) -> ResponseReturnValue:
         def act(user: User, day: date, now: datetime) -> str:
-            with self.runtime.db.write() as session:
-                count = send_again(session, day.isoformat(), self.runtime.settings, user=user, now=now)
+            count = send_again(self.runtime, day.isoformat(), self.runtime.settings, user=user, now=now)
             return _("Đang gửi lại đến %(count)s nơi nhận.", count=count)
 
         return self._run(act)
@@ -153,8 +150,7 @@ class ReportView(AdminPage):
     @expose("/by-hand", methods=["POST"])
     def by_hand(self) -> ResponseReturnValue:
         def act(user: User, day: date, now: datetime) -> str:
-            with self.runtime.db.write() as session:
-                note_by_hand(session, day.isoformat(), user=user, now=now)
+            note_by_hand(self.runtime, day.isoformat(), user=user, now=now)
             return _("Đã ghi: báo cáo đã gửi bằng cách khác.")
 
         return self._run(act)
@@ -162,12 +158,7 @@ class ReportView(AdminPage):
     @expose("/link", methods=["POST"])
     def link(self) -> ResponseReturnValue:
         def act(user: User, day: date, now: datetime) -> str:
-            with self.runtime.db.write() as session:
-                if not read_issues(session, day.isoformat()):
-                    raise NotFound(_("Chưa phát hành báo cáo của ngày này."))
-                make_link(
-                    session, day.isoformat(), days=current_template(session).link_days, user=user, now=now
-                )
+            share_report(self.runtime, day.isoformat(), user=user, now=now)
             return _("Liên kết đã sẵn sàng để gửi.")
 
         return self._run(act)
@@ -175,8 +166,7 @@ class ReportView(AdminPage):
     @expose("/link/<int:report_link_id>/end", methods=["POST"])
     def end_link(self, report_link_id: int) -> ResponseReturnValue:
         def act(user: User, _day: date, now: datetime) -> str:
-            with self.runtime.db.write() as session:
-                end_link(session, report_link_id, user=user, now=now)
+            end_link(self.runtime, report_link_id, user=user, now=now)
             return _("Đã ngừng liên kết. Ai đang giữ sẽ không xem được nữa.")
 
         with self.reading() as (session, _user):
@@ -191,8 +181,7 @@ class ReportView(AdminPage):
         if request.method == "POST":
             form_values = typed_form(request.form)
             try:
-                with self.writing() as (session, user):
-                    save_form(session, form_values, user=user, now=datetime.now(UTC))
+                self.do(save_form, form_values)
             except LoaError as refused:
                 error = str(refused)
             else:
@@ -227,8 +216,6 @@ class ReportView(AdminPage):
             flash(act(user, day, now), "success")
         except LoaError as error:
             flash(str(error), "error")
-        else:
-            enqueue_report_schedule(self.runtime.job_queue)
         return redirect(url_for(".index", day=day.isoformat()), code=303)
 
 

@@ -13,7 +13,6 @@ from admin.views.base import AdminPage
 from admin.wording.filters import number
 from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.delivery.reconcile import decide_unknown
-from campaigns.enqueue_jobs import enqueue_send, enqueue_sweep
 from campaigns.lifecycle import find_campaign, perform_action
 from campaigns.rules.states import CampaignAction
 from outreach.rules.errors import LoaError
@@ -49,14 +48,12 @@ class SendingView(AdminPage):
         """
         is_script = request.headers.get("X-Requested-With") == "fetch"
         try:
-            with self.writing() as (session, user):
-                perform_action(session, campaign_id, CampaignAction(action), user=user, now=datetime.now(UTC))
+            self.do(perform_action, campaign_id, CampaignAction(action))
         except LoaError as error:
             if is_script:
                 return str(error), 409
             flash(str(error), "error")
         else:
-            enqueue_sweep(self.runtime.job_queue)
             if action == CampaignAction.UNDO:
                 flash(_("Đã thu hồi lệnh gửi. Chưa ai nhận tin; chiến dịch trở về “Đã duyệt”."), "success")
         return ("", 204) if is_script else redirect(SHEET.format(campaign_id), code=303)
@@ -71,19 +68,11 @@ class SendingView(AdminPage):
 def decide_unknown_messages(view: AdminPage, campaign_id: int | None, choice: str) -> None:
     """Resend messages of unknown outcome or count them as sent, and flash how many there were."""
     is_resend = choice == "resend"
-    with view.writing() as (session, user):
-        count = decide_unknown(
-            session,
-            campaign_id,
-            resend=is_resend,
-            user=user,
-            now=datetime.now(UTC),
-            secret_key=view.runtime.settings.secret_key,
-        )
+    key = view.runtime.settings.secret_key
+    count = view.do(decide_unknown, campaign_id, resend=is_resend, secret_key=key)
     if not count:
         flash(_("Không còn tin nào cần quyết định."), "info")
     elif is_resend:
-        enqueue_send(view.runtime.job_queue)
         flash(_("Đã xếp %(count)s tin vào hàng để gửi lại.", count=number(count)), "success")
     else:
         flash(_("Đã ghi %(count)s tin là đã gửi.", count=number(count)), "success")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,28 +11,26 @@ from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, refuse
 from admin.views.organisations import choices_of_areas, choices_of_organisations
-from campaigns.enqueue_jobs import enqueue_invitation_mail
 from campaigns.models.webhooks import Subscription
 from outreach.accounts.invitations import link_for
 from outreach.accounts.permissions import visible_to
+from outreach.accounts.second_factor import remove_second_factor
 from outreach.accounts.sessions import read_sessions
 from outreach.accounts.users import (
+    add_user,
     change_user,
     disable_user,
     enable_user,
     has_password,
-    invite_user,
     renew_invitation,
-    reset_second_factor,
     sign_out_everywhere,
 )
 from outreach.models.accounts import ApiToken, AuditEvent, Organisation, Role, User
 from outreach.models.places import Area
-from outreach.rules.errors import LoaError, NotFound
+from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
 # Session key of an invitation link until the one page that shows it.
@@ -53,21 +50,12 @@ class UsersView(AdminPage):
     def create(self) -> ResponseReturnValue:
         form_values = _read_form()
         try:
-            with self.writing() as (db, user):
-                invited = invite_user(
-                    db,
-                    email=request.form.get("email", ""),
-                    user=user,
-                    now=datetime.now(UTC),
-                    **_scope(form_values),
-                )
-                session[_LINK] = [invited.id, link_for(invited, self.runtime.settings)]
+            invited = self.do(add_user, email=request.form.get("email", ""), **_scope(form_values))
         except LoaError as error:
             return self._list(
                 error=str(error), form_values={**form_values, "email": request.form.get("email", "")}
             ), 400
-        self._mail(invited.id)
-        return redirect(url_for(".show", user_id=invited.id), code=303)
+        return self._show_link(invited)
 
     @expose("/<int:user_id>/")
     def show(self, user_id: int) -> ResponseReturnValue:
@@ -76,69 +64,54 @@ class UsersView(AdminPage):
     @expose("/<int:user_id>/change", methods=["POST"])
     def change(self, user_id: int) -> ResponseReturnValue:
         form_values = _read_form()
-
-        def act(db: Session, user: User, now: datetime) -> None:
-            leftovers = _open_connections(db, user_id, now=now)
-            if (
-                change_user(db, user_id, user=user, now=now, **_scope(form_values)).role
-                is not Role.ADMINISTRATOR
-            ):
-                _flash_leftovers(leftovers)
-
-        return self._run(user_id, act, _("Đã lưu. Vai trò và phạm vi mới có hiệu lực ngay."))
+        leftovers = self._open_connections(user_id)
+        url = url_for(".show", user_id=user_id)
+        try:
+            changed = self.do(change_user, user_id, **_scope(form_values))
+        except LoaError as error:
+            return refuse(error, url)
+        if changed.role is not Role.ADMINISTRATOR:
+            _flash_leftovers(leftovers)
+        flash(_("Đã lưu. Vai trò và phạm vi mới có hiệu lực ngay."), "success")
+        return redirect(url, code=303)
 
     @expose("/<int:user_id>/disable", methods=["POST"])
     def disable(self, user_id: int) -> ResponseReturnValue:
-        def act(db: Session, user: User, now: datetime) -> None:
-            leftovers = _open_connections(db, user_id, now=now)
-            disable_user(db, user_id, user=user, now=now)
-            _flash_leftovers(leftovers)
-
-        return self._run(
-            user_id, act, _("Đã khóa tài khoản. Mọi phiên đăng nhập của tài khoản này đã kết thúc.")
-        )
+        leftovers = self._open_connections(user_id)
+        url = url_for(".show", user_id=user_id)
+        try:
+            self.do(disable_user, user_id)
+        except LoaError as error:
+            return refuse(error, url)
+        _flash_leftovers(leftovers)
+        flash(_("Đã khóa tài khoản. Mọi phiên đăng nhập của tài khoản này đã kết thúc."), "success")
+        return redirect(url, code=303)
 
     @expose("/<int:user_id>/enable", methods=["POST"])
     def enable(self, user_id: int) -> ResponseReturnValue:
-        def act(db: Session, user: User, now: datetime) -> None:
-            session[_LINK] = [
-                user_id,
-                link_for(enable_user(db, user_id, user=user, now=now), self.runtime.settings),
-            ]
-
-        return self._run(
-            user_id, act, _("Đã mở lại tài khoản. Hãy chuyển liên kết bên dưới để đặt mật khẩu mới.")
-        )
+        enabled = self.do(enable_user, user_id)
+        flash(_("Đã mở lại tài khoản. Hãy chuyển liên kết bên dưới để đặt mật khẩu mới."), "success")
+        return self._show_link(enabled)
 
     @expose("/<int:user_id>/link", methods=["POST"])
     def link(self, user_id: int) -> ResponseReturnValue:
         """Create a new link, for a user who lost the first or forgot the password."""
-        try:
-            with self.writing() as (db, user):
-                invited = renew_invitation(db, user_id, user=user, now=datetime.now(UTC))
-                session[_LINK] = [user_id, link_for(invited, self.runtime.settings)]
-        except NotFound:
-            abort(404)
-        self._mail(user_id)
-        return redirect(url_for(".show", user_id=user_id), code=303)
+        return self._show_link(self.do(renew_invitation, user_id))
 
     @expose("/<int:user_id>/sign-out", methods=["POST"])
     def sign_out(self, user_id: int) -> ResponseReturnValue:
-        def act(db: Session, user: User, now: datetime) -> None:
-            sign_out_everywhere(db, user_id, user=user, now=now)
-
-        return self._run(user_id, act, _("Đã đăng xuất người này khỏi mọi máy."))
+        url = url_for(".show", user_id=user_id)
+        return self.do_and_tell(url, _("Đã đăng xuất người này khỏi mọi máy."), sign_out_everywhere, user_id)
 
     @expose("/<int:user_id>/second-factor", methods=["POST"])
     def drop_second_factor(self, user_id: int) -> ResponseReturnValue:
-        def act(db: Session, user: User, now: datetime) -> None:
-            reset_second_factor(db, user_id, user=user, now=now)
+        url, message = url_for(".show", user_id=user_id), _("Đã bỏ xác thực hai lớp của tài khoản này.")
+        return self.do_and_tell(url, message, remove_second_factor, user_id)
 
-        return self._run(user_id, act, _("Đã bỏ xác thực hai lớp của tài khoản này."))
-
-    def _mail(self, user_id: int) -> None:
-        if self.runtime.settings.smtp_url:
-            enqueue_invitation_mail(self.runtime.job_queue, user_id)
+    def _show_link(self, invited: User) -> ResponseReturnValue:
+        """Redirect to the user's page, which shows the link for choosing a password once."""
+        session[_LINK] = [invited.id, link_for(invited, self.runtime.settings)]
+        return redirect(url_for(".show", user_id=invited.id), code=303)
 
     def _list(self, *, error: str = "", form_values: dict[str, Any] | None = None) -> str:
         search = request.args.get("q", "")[:100].strip()
@@ -211,23 +184,18 @@ class UsersView(AdminPage):
             **context,
         )
 
-    def _run(
-        self, user_id: int, act: Callable[[Session, User, datetime], None], message: str
-    ) -> ResponseReturnValue:
-        url = url_for(".show", user_id=user_id)
-        if refused := self.run_action(act, on_error_url=url):
-            return refused
-        flash(message, "success")
-        return redirect(url, code=303)
-
-
-def _open_connections(db: Session, user_id: int, *, now: datetime) -> tuple[list[str], list[str]]:
-    """Return the names of the open tokens and webhooks that a user has made."""
-    tokens = select(ApiToken.name).where(
-        ApiToken.made_by == user_id, ApiToken.ended_at.is_(None), ApiToken.expires_at > now
-    )
-    hooks = select(Subscription.name).where(Subscription.made_by == user_id, Subscription.ended_at.is_(None))
-    return list(db.scalars(tokens.order_by(ApiToken.id))), list(db.scalars(hooks.order_by(Subscription.id)))
+    def _open_connections(self, user_id: int) -> tuple[list[str], list[str]]:
+        """Return the names of the open tokens and webhooks that a user has made."""
+        tokens = select(ApiToken.name).where(
+            ApiToken.made_by == user_id, ApiToken.ended_at.is_(None), ApiToken.expires_at > datetime.now(UTC)
+        )
+        hooks = select(Subscription.name).where(
+            Subscription.made_by == user_id, Subscription.ended_at.is_(None)
+        )
+        with self.reading() as (db, _me):
+            return list(db.scalars(tokens.order_by(ApiToken.id))), list(
+                db.scalars(hooks.order_by(Subscription.id))
+            )
 
 
 def _flash_leftovers(leftovers: tuple[list[str], list[str]]) -> None:

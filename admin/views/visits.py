@@ -10,9 +10,8 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.orm import Session
 
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, refuse
 from campaigns.analytics.installs import list_launched
 from campaigns.planning.kinds import needs_smartphone
 from campaigns.replies.record_answer import AnswerContext
@@ -25,14 +24,13 @@ from campaigns.visits.sheets import (
     create_sheet,
     find_sheet,
     list_sheets,
+    print_sheet,
     read_lines,
     read_sheet,
-    record_print,
 )
 from outreach.contacts.lists import read_names
-from outreach.models.accounts import User
 from outreach.places.areas import read_districts, read_place_names
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 
 _ALL_VILLAGES = "*"  # in the form: all villages on one sheet
@@ -56,18 +54,15 @@ class VisitsView(AdminPage):
         form = request.form
         village = form.get("village", _ALL_VILLAGES)
         try:
-            with self.writing() as (session, user):
-                sheet = create_sheet(
-                    session,
-                    form.get("campaign", 0, type=int),
-                    list_id=form.get("list", type=int),
-                    area_code=form.get("area", "").replace("\0", "")[:10],
-                    village=None if village == _ALL_VILLAGES else village,
-                    officer=form.get("officer", "").replace("\0", ""),
-                    again=bool(form.get("again")),
-                    user=user,
-                    now=datetime.now(UTC),
-                )
+            sheet = self.do(
+                create_sheet,
+                form.get("campaign", 0, type=int),
+                list_id=form.get("list", type=int),
+                area_code=form.get("area", "").replace("\0", "")[:10],
+                village=None if village == _ALL_VILLAGES else village,
+                officer=form.get("officer", "").replace("\0", ""),
+                again=bool(form.get("again")),
+            )
         except BadInput as error:
             return self._index(values=form, error=str(error)), 422
         flash(_("Đã lập phiếu. Hãy in và giao cho người đi."), "success")
@@ -130,16 +125,7 @@ class VisitsView(AdminPage):
             return self._show(round_id, form_values=form_values, error=error), 422
         try:
             visited_at = _moment(request.form.get("visited", ""))
-            with self.writing() as (session, user):
-                result = enter_results(
-                    session,
-                    round_id,
-                    outcomes,
-                    user=user,
-                    keys=self._keys,
-                    now=datetime.now(UTC),
-                    visited_at=visited_at,
-                )
+            result = self.do(enter_results, round_id, outcomes, keys=self._keys, visited_at=visited_at)
         except BadInput as refused:
             return self._show(round_id, form_values=form_values, error=str(refused)), 422
         flash(
@@ -151,17 +137,13 @@ class VisitsView(AdminPage):
 
     @expose("/<int:round_id>/undo", methods=["POST"])
     def undo(self, round_id: int) -> ResponseReturnValue:
-        undone: list[int] = []
-
-        def act(session: Session, user: User, now: datetime) -> None:
-            done = undo_entry(session, round_id, user=user, keys=self._keys, now=now)
-            undone.extend((done.saved, done.outdated))
-
         url = url_for(".show", round_id=round_id)
-        if refused := self.run_action(act, on_error_url=url):
-            return refused
-        flash(_("Đã hoàn tác %(n)s dòng của lần ghi vừa rồi.", n=undone[0]), "success")
-        self._flash_outdated(undone[1])
+        try:
+            undone = self.do(undo_entry, round_id, keys=self._keys)
+        except LoaError as error:
+            return refuse(error, url)
+        flash(_("Đã hoàn tác %(n)s dòng của lần ghi vừa rồi.", n=undone.saved), "success")
+        self._flash_outdated(undone.outdated)
         return redirect(url, code=303)
 
     @expose("/<int:round_id>/sheet")
@@ -170,20 +152,16 @@ class VisitsView(AdminPage):
 
         The audit log records it and how many it shows.
         """
-        with self.writing() as (session, user):
-            sheet = read_sheet(session, round_id, user=user)
-            with_numbers = bool(request.args.get("numbers"))
-            lines = read_lines(session, round_id, user=user, with_numbers=with_numbers)
-            numbers = sum(bool(line.phone) for line in lines) if with_numbers else 0
-            record_print(session, round_id, numbers=numbers, user=user, now=datetime.now(UTC))
-            return self.render(
-                "progress/visit_sheet_print.html",
-                sheet=sheet,
-                lines=lines,
-                keys=_named_keys(sheet.kind),
-                with_numbers=with_numbers,
-                printed=datetime.now(VIETNAM),
-            )
+        with_numbers = bool(request.args.get("numbers"))
+        sheet, lines = self.do(print_sheet, round_id, with_numbers=with_numbers)
+        return self.render(
+            "progress/visit_sheet_print.html",
+            sheet=sheet,
+            lines=lines,
+            keys=_named_keys(sheet.kind),
+            with_numbers=with_numbers,
+            printed=datetime.now(VIETNAM),
+        )
 
     def _show(self, round_id: int, *, form_values: dict[int, str] | None = None, error: str = "") -> str:
         with self.reading() as (session, user):

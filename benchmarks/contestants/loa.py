@@ -13,7 +13,7 @@ from benchmarks.contestants import Run
 from benchmarks.gateway import Gateway
 from benchmarks.ground import Ground
 from benchmarks.measures import cpu_s, peak_mb
-from campaigns.enqueue_jobs import enqueue_send
+from outreach.enqueue_jobs import enqueue_send
 from outreach.runtime import Runtime, open_runtime
 from tests.support.processes import Processes
 
@@ -63,7 +63,7 @@ def _warm_up(runtime: Runtime, workers: int) -> None:
     ends = time.monotonic() + WARM_UP_S
     finished = 0
     while finished < workers * 2:  # any worker may take any job
-        if runtime.redis.scard("rq:workers") >= workers and enqueue_send(runtime.job_queue):
+        if runtime.redis.scard("rq:workers") >= workers and enqueue_send(runtime):
             while runtime.redis.exists("loa:pending:send_job"):
                 if time.monotonic() > ends:
                     raise TimeoutError("the workers did not start")
@@ -82,7 +82,7 @@ def _send(runtime: Runtime, gateway: Gateway, messages: int) -> float:
         session.execute(text("UPDATE campaigns SET state = 'sending'"))
     accepted = 0
     while accepted < messages:
-        enqueue_send(runtime.job_queue)  # as the sweep would
+        enqueue_send(runtime)  # as the sweep would
         accepted = gateway.stats().accepted
         if time.monotonic() - started > ENDS_AFTER_S:
             raise TimeoutError(f"{accepted} of {messages} messages accepted")

@@ -23,8 +23,10 @@ from outreach.models.accounts import Organisation, Role, User
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import areas_within
 from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.use_cases import use_case
 
 
+@use_case
 def add_activity(
     session: Session,
     entry: ActivityEntry,
@@ -55,6 +57,7 @@ def add_activity(
     return activity
 
 
+@use_case
 def correct_activity(
     session: Session,
     entry_id: int,
@@ -82,6 +85,7 @@ def correct_activity(
     return activity
 
 
+@use_case
 def withdraw_activity(session: Session, entry_id: int, *, version: int, user: User, now: datetime) -> None:
     """Withdraw an entry: it no longer counts but can be read. Raises like `correct_activity`."""
     before = _replace(session, entry_id, version=version, user=user, now=now)

@@ -36,6 +36,7 @@ from outreach.rules.identity import name_key
 from outreach.rules.list_columns import Column, Row, cell_text
 from outreach.rules.list_rows import CheckedRow
 from outreach.rules.phone_numbers import PhoneStatus
+from outreach.use_cases import use_case
 
 _HEADER_WITHIN = 20  # rows
 _MAX_ROWS = 2000
@@ -60,6 +61,7 @@ class _Line:
     cells: dict[str, str]
 
 
+@use_case
 def submit_file(session: Session, path: Path, *, day: date, user: User, now: datetime) -> int:
     """Store the figures of a file. Returns how many agencies.
 
@@ -222,6 +224,7 @@ def read_roster(path: Path) -> list[RosterPerson]:
     return people
 
 
+@use_case
 def submit_roster(
     session: Session,
     organisation_id: int,

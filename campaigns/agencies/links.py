@@ -15,10 +15,12 @@ from outreach.accounts.permissions import require_role
 from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.use_cases import use_case
 
 LONGEST_DAYS = 60
 
 
+@use_case
 def make_link(
     session: Session, organisation_id: int, *, holder: str, days: int, user: User, now: datetime
 ) -> AgencyLink:
@@ -46,6 +48,7 @@ def make_link(
     return link
 
 
+@use_case
 def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> AgencyLink:
     """End a link. Raises NotFound, NotAllowed, WrongState when it has ended."""
     require_role(user, Role.STAFF, Role.APPROVER)

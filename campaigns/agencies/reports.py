@@ -28,6 +28,7 @@ from outreach.core.bulk import newest_of_each
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList, Membership
 from outreach.rules.errors import BadInput, NotFound
+from outreach.use_cases import use_case
 
 _LONGEST_NOTE = 300
 _MAX_AGE = timedelta(days=60)
@@ -112,6 +113,7 @@ def submit_report(
     return report
 
 
+@use_case
 def submit_by_officer(
     session: Session,
     organisation_id: int,

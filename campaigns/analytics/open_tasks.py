@@ -23,6 +23,7 @@ from outreach.accounts.permissions import require_role, visible_to
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import ContactList, ImportIssue, ListImport
 from outreach.rules.errors import NotFound
+from outreach.use_cases import use_case
 
 MAX_ROWS = 10
 
@@ -181,6 +182,7 @@ def count_incidents(session: Session, user: User) -> int:
     return session.scalar(unseen.where(_in_scope(session, user))) or 0
 
 
+@use_case
 def mark_seen(session: Session, incident_id: int, *, user: User, now: datetime) -> None:
     """Mark an incident as seen by a person. It stays in the list. Raises NotAllowed, NotFound."""
     require_role(user, Role.APPROVER)

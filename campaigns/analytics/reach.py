@@ -24,6 +24,9 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.figures import ReachCount, ReachSnapshot
 from campaigns.rules.experiments import FIRST_TEXT, HELD_OUT, SECOND_TEXT
 from campaigns.rules.reach import ReachMeasure, ReachTotals, ShareDifference, compare_shares
+from outreach.accounts import audit
+from outreach.models.accounts import User
+from outreach.use_cases import use_case
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,3 +220,9 @@ def _measure(number: int, arms: dict[int, ArmCounts]) -> StepLift:
         lift=compare_shares(reminded.installed, reminded.people, held_out.installed, held_out.people),
         texts=compare_shares(second.installed, second.people, first.installed, first.people),
     )
+
+
+@use_case
+def record_export(session: Session, campaign_id: int, *, rows: int, user: User, now: datetime) -> None:
+    """Record in the audit log that a user took the reach as a file."""
+    audit.record(session, "reach.export", f"campaigns:{campaign_id}", user, now, rows=rows)

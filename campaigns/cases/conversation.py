@@ -24,6 +24,7 @@ from outreach.contacts.contact import find_contact
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput, NotFound
+from outreach.use_cases import use_case
 
 # Labels that an officer may record; questions belong in the inbox.
 OFFICER_LABELS = (
@@ -115,6 +116,7 @@ def read_conversation(session: Session, recipient_id: int) -> list[ConversationI
     return sorted((item for _recipient, item in items), key=lambda item: item.at)
 
 
+@use_case
 def record_answer(
     session: Session,
     contact_id: int,

@@ -6,10 +6,12 @@ also examples for the classifier's tests.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
@@ -42,10 +44,12 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to, within_area
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lock_phone
+from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.identity import ERASED
+from outreach.use_cases import enqueue_after_commit, use_case
 
 # Answers that may be recorded on closing a case; others are recorded on the contact's page.
 RESULTS = (Label.INSTALLED, Label.NOT_YET, Label.NO_SMARTPHONE, Label.REFUSE)
@@ -103,6 +107,7 @@ def _name(session: Session, user_id: int | None) -> str:
     return user.name or user.email if user else ""
 
 
+@use_case
 def assign_case(session: Session, case_id: int, *, user: User, now: datetime) -> None:
     """Assign a case to the user, or extend the time. Raises NotFound, NotAllowed, WrongState."""
     case = lock_open_case(session, case_id, user=user, now=now)
@@ -110,6 +115,7 @@ def assign_case(session: Session, case_id: int, *, user: User, now: datetime) ->
     record(session, "case.take", case, user, now)
 
 
+@use_case
 def unassign_case(session: Session, case_id: int, *, user: User, now: datetime) -> None:
     """Unassign a case. Raises NotFound, NotAllowed, WrongState."""
     case = lock_open_case(session, case_id, user=user, now=now)
@@ -117,6 +123,7 @@ def unassign_case(session: Session, case_id: int, *, user: User, now: datetime) 
     record(session, "case.release", case, user, now)
 
 
+@use_case
 def number_to_call(session: Session, case_id: int, *, user: User, now: datetime) -> str:
     """Return the phone number of a case to call it.
 
@@ -135,6 +142,7 @@ def number_of(session: Session, case: Case) -> str:
     return session.get_one(Reply, case.reply_id).sender
 
 
+@use_case
 def close_case(
     session: Session,
     case_id: int,
@@ -182,6 +190,7 @@ class Reopened:
     keeps_message: bool
 
 
+@use_case
 def reopen_case(session: Session, case_id: int, *, user: User, now: datetime) -> Reopened:
     """Reopen a case, and undo the answer recorded and the message queued on closing it.
 
@@ -229,6 +238,7 @@ class Labelled:
     is_counted: bool
 
 
+@use_case
 def label_reply(
     session: Session, case_id: int, label: Label, *, user: User, keys: AnswerContext, now: datetime
 ) -> Labelled:
@@ -236,6 +246,7 @@ def label_reply(
 
     The answer recorded automatically is undone if the label differs. Raises NotFound, NotAllowed, WrongState.
     """
+    enqueue_after_commit(session, enqueue_send)  # an opt-out is confirmed at once
     case = lock_open_case(session, case_id, user=user, now=now)
     if case.reply_id is None:
         raise WrongState("Người này bấm nút trên trang trả lời, không có tin nào để phân loại lại.")
@@ -315,6 +326,7 @@ def _close_or_convert(
     return case.done_at is not None
 
 
+@use_case
 def undo_reply_label(
     session: Session, case_id: int, *, user: User, keys: AnswerContext, now: datetime
 ) -> None:
@@ -394,6 +406,19 @@ def read_examples(session: Session, *, corrected_only: bool = False) -> Iterator
     for body, label, suggested, confidence in latest.values():
         if not corrected_only or label is not suggested:
             yield Example(without_numbers(" ".join(body.split())), label, suggested, confidence)
+
+
+@use_case
+def export_examples(session: Session, file: Path, *, corrected_only: bool, now: datetime) -> int:
+    """Write the examples of `read_examples` to a file, with tabs between the columns. Returns how many; recorded."""
+    examples = list(read_examples(session, corrected_only=corrected_only))
+    with file.open("w", encoding="utf-8", newline="") as out:
+        sheet = csv.writer(out, delimiter="\t", lineterminator="\n")
+        sheet.writerow(("text", "label", "suggested", "confidence"))
+        for each in examples:
+            sheet.writerow((each.text, each.label.value, each.suggested.value, f"{each.confidence:.2f}"))
+    audit.record(session, "reply.export", "replies:all", None, now, replies=len(examples))
+    return len(examples)
 
 
 def without_numbers(text: str) -> str:

@@ -24,11 +24,13 @@ from campaigns.rules.sending_hours import opens_at
 from campaigns.rules.states import UNSETTLED, MessageKind, MessageState, SkipReason
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
+from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Suppression
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.segments import measure
 from outreach.rules.sms_template import Template
+from outreach.use_cases import enqueue_after_commit, use_case
 
 # Longer answers are better given by phone.
 MOST_SEGMENTS = 3
@@ -52,6 +54,7 @@ class SentAnswer:
     sent_at: datetime | None
 
 
+@use_case
 def answer_by_sms(
     session: Session,
     case_id: int,
@@ -67,6 +70,7 @@ def answer_by_sms(
     Returns the earliest time it is sent. Raises BadInput if the text is empty or too long, WrongState if the number is
     suppressed or the previous answer is still under way, NotFound, NotAllowed.
     """
+    enqueue_after_commit(session, enqueue_send)
     case = lock_open_case(session, case_id, user=user, now=now)
     campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
     if case.recipient_id is None or case.phone_id is None or campaign is None:
@@ -179,6 +183,7 @@ def may_change(session: Session, text: SavedText, user: User) -> bool:
     return organisations is None or text.organisation_id in organisations
 
 
+@use_case
 def save_text(
     session: Session, *, title: str, text: str, text_id: int | None, user: User, now: datetime
 ) -> SavedText:
@@ -203,6 +208,7 @@ def save_text(
     return saved
 
 
+@use_case
 def remove_text(session: Session, text_id: int, *, user: User, now: datetime) -> None:
     """Remove a saved text. Messages sent with it are unchanged. Raises NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)

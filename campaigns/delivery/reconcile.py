@@ -32,11 +32,13 @@ from campaigns.rules.lookups import (
 from campaigns.rules.states import AttemptState, MessageKind
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
+from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
 from outreach.rules.errors import NotAllowed
 from outreach.rules.gateway import Gateway, GatewayUnavailable, ListedMessage
 from outreach.runtime import Runtime
+from outreach.use_cases import enqueue_after_commit, use_case
 
 log = logging.getLogger(__name__)
 # When the gateway was asked, and what it listed.
@@ -321,6 +323,7 @@ def count_without_campaign(session: Session, user: User, *, now: datetime) -> in
     return session.scalar(query) or 0
 
 
+@use_case
 def decide_unknown(
     session: Session, campaign_id: int | None, *, resend: bool, user: User, now: datetime, secret_key: str
 ) -> int:
@@ -329,6 +332,8 @@ def decide_unknown(
     If sent again, somebody may get two. Without a campaign: the messages that belong to none, for users who see everything.
     A report that still comes counts all the same. Raises NotFound, NotAllowed.
     """
+    if resend:
+        enqueue_after_commit(session, enqueue_send)
     if campaign_id is not None:
         find_campaign(session, campaign_id, user=user)
     elif organisations_of(session, user) is not None:

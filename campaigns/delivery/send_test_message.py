@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
+from campaigns.lifecycle import find_campaign
 from campaigns.models.messages import Message, Outbox
 from campaigns.planning.preview import EXAMPLE_NAME, EXAMPLE_TOKEN, measure_for
 from campaigns.rules.draft import FIELDS
@@ -18,17 +19,20 @@ from outreach.accounts.permissions import require_role
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import hash_number
 from outreach.core.settings import Settings
+from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import AuditEvent, Role, User
 from outreach.models.contacts import Phone, Suppression
 from outreach.rules.errors import BadInput
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.sms_template import Template
+from outreach.use_cases import enqueue_after_commit, use_case
 
 # Enough to get a text right, too few to write to people past the lists and the approval.
 MAX_PER_HOUR = 10
 _ACTION = "message.test"
 
 
+@use_case
 def send_test_message(
     session: Session,
     *,
@@ -92,5 +96,32 @@ def send_test_message(
     session.add(message)
     session.flush()
     session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=now))
+    enqueue_after_commit(session, enqueue_send)
     audit.record(session, _ACTION, message, user, now)
     return message
+
+
+@use_case
+def send_test_of_campaign(
+    session: Session,
+    campaign_id: int,
+    step_number: int,
+    *,
+    number: str,
+    settings: Settings,
+    user: User,
+    now: datetime,
+) -> Message:
+    """Queue a test message with the text of a campaign's step, the first by default. Raises NotFound, BadInput."""
+    campaign = find_campaign(session, campaign_id, user=user)
+    step = next((step for step in campaign.steps if step.number == step_number), campaign.steps[0])
+    return send_test_message(
+        session,
+        text=step.text,
+        unaccented=campaign.unaccented,
+        number=number,
+        user=user,
+        settings=settings,
+        now=now,
+        campaign_id=campaign_id,
+    )

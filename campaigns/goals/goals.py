@@ -36,10 +36,12 @@ from outreach.accounts.permissions import is_province_staff, require_role
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotAllowed
+from outreach.use_cases import use_case
 
 MAX_LENGTH = 200
 
 
+@use_case
 def set_goal(
     session: Session,
     subject: GoalSubject,
@@ -70,6 +72,7 @@ def set_goal(
     )
 
 
+@use_case
 def enter_denominator(
     session: Session, subject: GoalSubject, *, value: str, as_of: str, source: str, user: User, now: datetime
 ) -> bool:
@@ -334,6 +337,7 @@ COLUMNS = ("scope", "place", "value", "as_of", "source")
 MAX_LISTED = 20  # wrong lines that are listed
 
 
+@use_case
 def import_denominators(
     session: Session, content: bytes, *, kind: str, kinds: Collection[str], user: User, now: datetime
 ) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from outreach.core.bulk import newest_of_each
 from outreach.models.accounts import Role, User
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed
+from outreach.use_cases import use_case
 
 COLUMNS = ("day", "area", "installed", "source")
 MAX_INSTALLED = 2**31 - 1
@@ -44,6 +45,7 @@ class Official:
     is_sum: bool = False
 
 
+@use_case
 def import_official(session: Session, content: bytes, *, user: User, now: datetime) -> tuple[int, int]:
     """Import figures from a CSV. Returns how many are new, and how many were in force already.
 
@@ -53,6 +55,7 @@ def import_official(session: Session, content: bytes, *, user: User, now: dateti
     return _store(session, _lines(content), user=user, now=now)
 
 
+@use_case
 def enter_official(
     session: Session, *, day: str, area: str, installed: str, source: str, user: User, now: datetime
 ) -> bool:

@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.enqueue_jobs import enqueue_approval_mail
 from campaigns.models.campaigns import Campaign, CampaignAuthor, CampaignDecision, CampaignVersion
 from campaigns.planning.audience import audience_query, load_audience_counter, sample_names
 from campaigns.planning.drafts import describe_campaign, newest_version
@@ -27,6 +26,7 @@ from outreach.accounts.permissions import organisations_of
 from outreach.core.job_queue import once_every
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
+from outreach.enqueue_jobs import enqueue_approval_mail
 from outreach.models.accounts import Organisation, Role, User
 from outreach.runtime import Runtime
 
@@ -57,8 +57,8 @@ class LaunchTerms:
     `estimate_vnd` is None if the cost was not needed and not computed.
     """
 
-    approvals: int = 1
-    estimate_vnd: int | None = None
+    approvals: int
+    estimate_vnd: int | None
 
 
 def compute_terms(session: Session, campaign: Campaign, *, settings: Settings, now: datetime) -> LaunchTerms:
@@ -67,7 +67,7 @@ def compute_terms(session: Session, campaign: Campaign, *, settings: Settings, n
     Lists grow between writing and sending. Once the audience is frozen, it counts.
     """
     if not (settings.two_approvals_people or settings.two_approvals_vnd) and campaign.budget_vnd is None:
-        return LaunchTerms()
+        return LaunchTerms(approvals=1, estimate_vnd=None)
     kinds = load_kinds()
     draft = read_stored_draft(describe_campaign(session, campaign, kinds=kinds), kinds=kinds)
     query = audience_query(session, campaign)
@@ -142,12 +142,6 @@ Loa gửi thư này tự động, xin không trả lời thư.
 """
 
 
-def enqueue_due_approval_mail(runtime: Runtime, campaign_id: int) -> None:
-    """Enqueue the mail due for a campaign, if there is a mail server."""
-    if runtime.settings.smtp_url:
-        enqueue_approval_mail(runtime.job_queue, campaign_id)
-
-
 def enqueue_overdue_approval_mail(runtime: Runtime, *, now: datetime) -> int:
     """Enqueue mail again that was not sent because the mail server or Redis was away. Returns how many.
 
@@ -176,7 +170,7 @@ def enqueue_overdue_approval_mail(runtime: Runtime, *, now: datetime) -> int:
             .distinct()
         ).all()
     for campaign_id in overdue:
-        enqueue_approval_mail(runtime.job_queue, campaign_id)
+        enqueue_approval_mail(runtime, campaign_id)
     return len(overdue)
 
 

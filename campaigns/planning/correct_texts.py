@@ -21,6 +21,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import NotFound, WrongState
+from outreach.use_cases import use_case
 
 _LAUNCHED = frozenset(
     {CampaignState.SCHEDULED, CampaignState.SENDING, CampaignState.PAUSED, CampaignState.COMPLETED}
@@ -44,6 +45,7 @@ def apply_corrections(content: Mapping[str, Any], new_texts: Mapping[str, str]) 
     return join_content({**texts, **corrections}, rest, over=texts)
 
 
+@use_case
 def correct_texts(
     session: Session,
     campaign_id: int,

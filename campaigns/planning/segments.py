@@ -15,6 +15,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
 from outreach.models.accounts import Organisation, Role, User
 from outreach.rules.errors import BadInput, NotFound
+from outreach.use_cases import use_case
 
 LONGEST_NAME = 80
 # The parts of a campaign's file that describe its audience.
@@ -36,6 +37,7 @@ def find_segment(session: Session, segment_id: int, *, user: User) -> Segment:
     return segment
 
 
+@use_case
 def save_segment(
     session: Session, name: str, description: Mapping[str, Any], *, user: User, now: datetime
 ) -> Segment:
@@ -71,6 +73,7 @@ def save_segment(
     return segment
 
 
+@use_case
 def remove_segment(session: Session, segment_id: int, *, user: User, now: datetime) -> None:
     """Remove a segment. Campaigns that began with it keep their audience.
 

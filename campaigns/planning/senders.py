@@ -12,8 +12,10 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, NotFound
+from outreach.use_cases import use_case
 
 
+@use_case
 def register_sender(
     session: Session, *, name: str, registered_on: str, pace: str = "", note: str, user: User, now: datetime
 ) -> None:
@@ -47,6 +49,7 @@ def _read_pace(text: str) -> float | None:
     return pace
 
 
+@use_case
 def remove_sender(session: Session, name: str, *, user: User, now: datetime) -> None:
     """Remove a sender from the register; its campaigns get a warning again.
 

@@ -45,6 +45,7 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactPhone, Phone, RemovedPhone, Suppression
 from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.identity import ERASED
+from outreach.use_cases import use_case
 
 IN_FLIGHT = (AttemptState.SENDING, AttemptState.UNKNOWN)
 
@@ -58,6 +59,7 @@ class Number:
     is_gone: bool
 
 
+@use_case
 def erase_contact(session: Session, request_id: int, *, secret_key: str, user: User, now: datetime) -> None:
     """Erase the contact of an open erasure request, over all organisations. It cannot be undone.
 

@@ -35,8 +35,10 @@ from outreach.models.contacts import Contact, ContactPhone, ImportIssue, ListImp
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput
 from outreach.rules.identity import NAMES, name_key
+from outreach.use_cases import use_case
 
 
+@use_case
 def export_personal_data(session: Session, request_id: int, *, user: User, now: datetime) -> list[ExportPart]:
     """Return all data about the person of an open export request, and record it in the audit log.
 

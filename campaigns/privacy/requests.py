@@ -21,6 +21,7 @@ from outreach.contacts.directory import people_visible_to
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.use_cases import use_case
 
 MAX_ROWS = 200
 _LONGEST_ASKED_BY, _LONGEST_ANSWER = 120, 300
@@ -65,6 +66,7 @@ def load_calendar() -> WorkCalendar:
     return read_calendar(tomllib.loads(text))
 
 
+@use_case
 def record_request(
     session: Session,
     contact_id: int,
@@ -113,6 +115,7 @@ def record_request(
     return request
 
 
+@use_case
 def finish_request(
     session: Session, request_id: int, *, answer: str, user: User, now: datetime
 ) -> PersonRequest:

@@ -39,7 +39,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.enqueue_jobs import enqueue_remove_expired
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import PersonRequest
@@ -51,6 +50,7 @@ from outreach.accounts import audit
 from outreach.core.bulk import NO_SYNC, values_subquery
 from outreach.core.db import Database
 from outreach.core.job_queue import once_every
+from outreach.enqueue_jobs import enqueue_remove_expired
 from outreach.imports.erasures import erase_issues, is_undecided
 from outreach.models.accounts import AuditEvent
 from outreach.models.contacts import (
@@ -316,9 +316,7 @@ class ExpiryResult:
 
 def enqueue_expired(runtime: Runtime) -> bool:
     """Enqueue the removal of expired data, once a day."""
-    return once_every(runtime.redis, "loa:expiry", every_s=_RUN_EVERY_S) and enqueue_remove_expired(
-        runtime.job_queue
-    )
+    return once_every(runtime.redis, "loa:expiry", every_s=_RUN_EVERY_S) and enqueue_remove_expired(runtime)
 
 
 def preview_expired(session: Session, *, days: int, now: datetime) -> ExpiryResult:

@@ -24,13 +24,15 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.contacts.phones import find_phones
 from outreach.core.bulk import values_subquery
-from outreach.core.db import Database
+from outreach.enqueue_jobs import enqueue_send
 from outreach.imports.file_reader import read_sheets
 from outreach.models.contacts import Phone
 from outreach.rules.errors import BadList
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.segments import unaccent
 from outreach.rules.sms_inbound import as_number, keyed_id
+from outreach.runtime import Runtime
+from outreach.use_cases import enqueue_after_commit, transaction
 
 # Column names in logs, without accents, spaces and case.
 _COLUMNS = {
@@ -67,7 +69,7 @@ class LogImportResult:
 
 
 def import_log(
-    db: Database,
+    runtime: Runtime,
     path: Path,
     *,
     keys: AnswerContext,
@@ -92,7 +94,8 @@ def import_log(
             )
         log = iter(rows)
     while rows := list(islice(log, _BATCH)):
-        with db.write() as session:
+        with transaction(runtime) as session:
+            enqueue_after_commit(session, enqueue_send)
             _lock_phones(session, {row.sender for row in rows if isinstance(row, LogRow)})
             new_before = result.new
             for row in rows:

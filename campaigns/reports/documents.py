@@ -29,8 +29,10 @@ from campaigns.rules.reports.snapshot import read_snapshot
 from campaigns.rules.reports.template import parse_template
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
+from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, NotFound
 from outreach.runtime import Runtime
+from outreach.use_cases import use_case
 
 MIME = {
     FileKind.DOCX: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -91,6 +93,20 @@ def read_file(session: Session, day: str, *, n: int, kind: FileKind) -> bytes:
     if content is None:
         raise NotFound("Chưa có văn bản này.")
     return content
+
+
+@use_case
+def download_file(session: Session, day: date, *, n: int, kind: FileKind, user: User, now: datetime) -> bytes:
+    """Return a file as it was issued; recorded. Raises NotFound."""
+    content = read_file(session, day.isoformat(), n=n, kind=kind)
+    record_download(session, day.isoformat(), n=n, kind=kind, actor_id=user.id, now=now)
+    return content
+
+
+@use_case
+def record_export(session: Session, day: date, *, files: int, now: datetime) -> None:
+    """Record in the audit log that a command wrote a day's files."""
+    audit.record(session, "report.export", "reports:all", None, now, day=day.isoformat(), files=files)
 
 
 def record_download(

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from campaigns.models.activities import Activity
 from campaigns.models.figures import AgencyReport, DenominatorEntry, OfficialInstalls
 from campaigns.models.replies import Answer
-from campaigns.models.reports import Purpose, ReportDay, ReportFile, ReportIssue
+from campaigns.models.reports import Purpose, ReportDay, ReportFile, ReportIssue, ReportLink
 from campaigns.reports.documents import build_files, document_of
 from campaigns.reports.links import make_link
 from campaigns.reports.report_mail import queue_mail
@@ -33,6 +33,7 @@ from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.runtime import Runtime
+from outreach.use_cases import transaction, use_case
 
 
 def lock_day(session: Session, day: str) -> ReportDay:
@@ -89,7 +90,7 @@ def issue(runtime: Runtime, day: date, *, now: datetime) -> bool:
         document = document_of(to_issue)
     # Outside any lock: it takes a second or two. Another process that builds them meanwhile builds the same.
     files = build_files(document, made_at=to_issue.frozen_at)
-    with runtime.db.write() as session:
+    with transaction(runtime) as session:
         lock_day(session, day.isoformat())
         issued = session.get_one(ReportIssue, to_issue.id, populate_existing=True)
         if issued.issued_at is not None:
@@ -228,6 +229,7 @@ def _record(
     audit.record(session, action, issue_row, user, now, correction=issue_row.n)
 
 
+@use_case
 def send_again(session: Session, day: str, settings: Settings, *, user: User, now: datetime) -> int:
     """Queue the newest issue's mail to all recipients once more. Returns how many.
 
@@ -255,6 +257,7 @@ def send_again(session: Session, day: str, settings: Settings, *, user: User, no
     return count
 
 
+@use_case
 def note_by_hand(session: Session, day: str, *, user: User, now: datetime) -> None:
     """Note that the report was delivered another way, which ends the alarm.
 
@@ -269,3 +272,12 @@ def note_by_hand(session: Session, day: str, *, user: User, now: datetime) -> No
         raise WrongState("Việc này đã được ghi từ trước.")
     report_day.by_hand_at, report_day.by_hand_by = now, user.id
     audit.record(session, "report.by_hand", newest, user, now)
+
+
+@use_case
+def share_report(session: Session, day: str, *, user: User, now: datetime) -> ReportLink:
+    """Return a link to an issued report, valid for as long as the template says. Raises NotFound, NotAllowed."""
+    require_province(session, user)
+    if not read_issues(session, day):
+        raise NotFound("Chưa phát hành báo cáo của ngày này.")
+    return make_link(session, day, days=current_template(session).link_days, user=user, now=now)

@@ -9,10 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.models.reports import ReportLink
+from campaigns.reports.settings import require_province
 from outreach.accounts import audit
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.rules.errors import NotFound, WrongState
+from outreach.use_cases import use_case
 
 
 def make_link(session: Session, day: str, *, days: int, user: User | None, now: datetime) -> ReportLink:
@@ -31,11 +33,10 @@ def make_link(session: Session, day: str, *, days: int, user: User | None, now: 
     return link
 
 
+@use_case
 def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> ReportLink:
-    """End a link. Raises NotFound, WrongState when it has ended.
-
-    The caller checks that the user may.
-    """
+    """End a link. Raises NotFound, WrongState when it has ended, NotAllowed."""
+    require_province(session, user)
     link = session.get(ReportLink, link_id, with_for_update=True)
     if link is None:
         raise NotFound("Không có liên kết này.")

@@ -34,9 +34,11 @@ from outreach.accounts.audit import read_head
 from outreach.core.bulk import insert_missing
 from outreach.core.mail import Attachment, is_about_one_mail, send_mail
 from outreach.core.settings import Settings
+from outreach.enqueue_jobs import enqueue_report_schedule
 from outreach.models.accounts import Organisation
 from outreach.rules.errors import NotFound
 from outreach.runtime import Runtime
+from outreach.use_cases import enqueue_after_commit
 
 # Longer than a server may take for one mail: after it the claiming process has ended.
 CLAIMED_FOR = timedelta(minutes=3)
@@ -62,6 +64,7 @@ def queue_mail(
 
     After `until` the mail is no longer sent. `again` tells a mail that is sent once more from the first one.
     """
+    enqueue_after_commit(session, enqueue_report_schedule)
     rows = [
         {
             "key": f"{day}:{purpose}:{issue_id or organisation_id or 0}:{again}:{address.lower()}",

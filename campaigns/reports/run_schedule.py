@@ -16,7 +16,6 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.enqueue_jobs import enqueue_report_schedule
 from campaigns.models.figures import AgencyLink
 from campaigns.models.reports import Purpose, ReportDay, ReportIssue, ReportMail
 from campaigns.reports.issue_report import (
@@ -35,6 +34,7 @@ from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import is_province_staff
 from outreach.core.job_queue import once_every
+from outreach.enqueue_jobs import enqueue_report_schedule
 from outreach.models.accounts import Role, User
 from outreach.runtime import Runtime
 
@@ -52,7 +52,7 @@ def enqueue_due_report(runtime: Runtime, *, now: datetime) -> bool:
     if not once_every(runtime.redis, "loa:report", every_s=_CHECK_EVERY_S):
         return False
     if any(find_due_action(runtime, day, now=now) for day in _days(runtime, now)):
-        return enqueue_report_schedule(runtime.job_queue)
+        return enqueue_report_schedule(runtime)
     return False
 
 

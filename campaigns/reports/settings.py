@@ -18,6 +18,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff, require_role
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, NotAllowed
+from outreach.use_cases import use_case
 
 
 @cache
@@ -32,6 +33,7 @@ def current_template(session: Session) -> ReportTemplate:
     return parse_template(saved.data) if saved else default_template()
 
 
+@use_case
 def save_form(session: Session, data: dict[str, Any], *, user: User, now: datetime) -> ReportTemplate:
     """Store a new form; frozen reports keep their own. Raises BadInput, NotAllowed."""
     require_province(session, user)

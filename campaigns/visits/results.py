@@ -29,6 +29,7 @@ from outreach.contacts.suppressions import lock_phone
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactList
 from outreach.rules.errors import BadInput, WrongState
+from outreach.use_cases import use_case
 
 # An officer's clock may be slightly ahead of the server's.
 _CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -45,6 +46,7 @@ class SaveResult:
     outdated: int = 0
 
 
+@use_case
 def enter_results(
     session: Session,
     round_id: int,
@@ -100,6 +102,7 @@ def _visit_time(at: datetime, sheet: VisitSheet, *, now: datetime) -> datetime:
     return min(at, now)
 
 
+@use_case
 def undo_entry(
     session: Session, round_id: int, *, user: User, keys: AnswerContext, now: datetime
 ) -> SaveResult:

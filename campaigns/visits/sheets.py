@@ -22,6 +22,7 @@ from outreach.models.contacts import Contact, ContactList, ContactPhone, Phone
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotFound
 from outreach.rules.identity import mask_number
+from outreach.use_cases import use_case
 
 # Lines of a sheet: a day's visits, and still quick to enter.
 MOST_LINES = 200
@@ -62,6 +63,7 @@ class SheetView:
     done: int
 
 
+@use_case
 def create_sheet(
     session: Session,
     campaign_id: int,
@@ -220,9 +222,16 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
     return sheet_rows
 
 
-def record_print(session: Session, round_id: int, *, numbers: int, user: User, now: datetime) -> None:
-    """Record that a sheet was printed with so many full numbers."""
+@use_case
+def print_sheet(
+    session: Session, round_id: int, *, with_numbers: bool, user: User, now: datetime
+) -> tuple[SheetView, list[SheetRow]]:
+    """Return a sheet and its lines for printing; recorded with how many full numbers it shows."""
+    sheet = read_sheet(session, round_id, user=user)
+    lines = read_lines(session, round_id, user=user, with_numbers=with_numbers)
+    numbers = sum(bool(line.phone) for line in lines) if with_numbers else 0
     audit.record(session, "round.print", f"rounds:{round_id}", user, now, numbers=numbers)
+    return sheet, lines
 
 
 def current_results(session: Session, round_id: int) -> dict[int, VisitResult]:

@@ -26,7 +26,6 @@ from jinja2 import Environment, FileSystemLoader
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from campaigns.enqueue_jobs import enqueue_send
 from campaigns.models.campaigns import Campaign
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.rules.content import Content, read_content
@@ -36,6 +35,7 @@ from campaigns.web.asgi import Application, Receive, Scope, Send, resolve_all
 from campaigns.web.page_lookups import OpenTracker, RecipientLookup, TokenGuard
 from campaigns.web.responses import HEADERS, add_security_headers, public_page
 from outreach.core.db import Database
+from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList
 from outreach.rules.errors import BadInput
@@ -83,7 +83,7 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
                 app = content_of(session, row.campaign_id).app if pressed == "install" else None
         except BadInput as error:
             return public_page("bad_answer.html", 400, message=str(error), token=token)
-        enqueue_send(runtime.job_queue)
+        enqueue_send(runtime)
         if app:
             return add_security_headers(
                 redirect(app.address_for(request.headers.get("User-Agent", "")), code=303)

@@ -29,12 +29,12 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import parse_form_data
 
 from campaigns.delivery.record_outcomes import APPLY_LIMIT, StatusCallback, StatusCallbackStore
-from campaigns.enqueue_jobs import enqueue_apply_callbacks, enqueue_send
 from campaigns.models.replies import ReplyChannel
 from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, receive_reply
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.web.asgi import Application, Receive, Scope, Send, resolve_all
 from outreach.core.db import Database
+from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_send
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import InboundMessage, Webhooks
 from outreach.rules.sms_inbound import is_secret, is_signed, parse_push
@@ -94,7 +94,7 @@ def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
             log.info("webhook.inbound_repeated")
             with runtime.db.write() as session:
                 receive_reply(session, message, keys=context, now=datetime.now(UTC))
-        enqueue_send(runtime.job_queue)
+        enqueue_send(runtime)
         # An empty document: the gateway itself sends no reply. Our acknowledgement goes through the outbox.
         return "<Response/>", 200, {"Content-Type": "text/xml"}
 
@@ -126,7 +126,7 @@ def store_callback(runtime: Runtime, callback: StatusCallback, *, now: datetime)
         store.store([callback], now=now)
     finally:
         store.close()
-    enqueue_apply_callbacks(runtime.job_queue)
+    enqueue_apply_callbacks(runtime)
 
 
 def _read_id(text: str) -> int | None:
@@ -178,7 +178,7 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
             # the caller repeats the call.
             log.info("webhook.inbound_repeated")
             receive()
-        enqueue_send(runtime.job_queue)
+        enqueue_send(runtime)
 
     def check(is_proven: bool) -> None:
         if not is_proven:
@@ -261,7 +261,7 @@ class StatusCallbackApp:
     def __init__(self, runtime: Runtime, *, others: Application, most_bytes: int) -> None:
         """Create the application. `most_bytes`: the largest form of a callback; a larger one is refused."""
         self._webhooks, self._others, self._most_bytes = runtime.webhooks, others, most_bytes
-        self._writer = StatusWriter(runtime.db, stored=lambda: enqueue_apply_callbacks(runtime.job_queue))
+        self._writer = StatusWriter(runtime.db, stored=lambda: enqueue_apply_callbacks(runtime))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(PATH):

@@ -15,8 +15,10 @@ from campaigns.rules.webhooks import EventKind, check_url
 from campaigns.webhooks.collect_events import new_delivery, start_from_now
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
+from outreach.enqueue_jobs import enqueue_webhooks
 from outreach.models.accounts import Organisation, User
 from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.use_cases import enqueue_after_commit, use_case
 
 LONGEST_NAME = 80
 DELIVERIES_SHOWN = 50
@@ -33,6 +35,7 @@ class SubscriptionRow:
     failed: int
 
 
+@use_case
 def subscribe(
     session: Session,
     *,
@@ -79,8 +82,10 @@ def subscribe(
     return subscription
 
 
+@use_case
 def end_subscription(session: Session, subscription_id: int, *, user: User, now: datetime) -> None:
     """End a subscription. Raises NotFound, NotAllowed, WrongState if it was ended before."""
+    enqueue_after_commit(session, enqueue_webhooks)
     require_role(user)
     subscription = find_subscription(session, subscription_id, user=user)
     if not close(session, subscription.id, now=now):
@@ -105,10 +110,12 @@ def close(session: Session, subscription_id: int, *, now: datetime) -> bool:
     return ended.rowcount == 1  # type: ignore[attr-defined]
 
 
+@use_case
 def send_again(
     session: Session, subscription_id: int, delivery_id: int, *, user: User, now: datetime
 ) -> None:
     """Make a failed event wait again, for another day. Raises NotFound, NotAllowed, WrongState."""
+    enqueue_after_commit(session, enqueue_webhooks)
     require_role(user)
     subscription = find_subscription(session, subscription_id, user=user)
     updated = session.execute(
@@ -127,8 +134,10 @@ def send_again(
     audit.record(session, "hook.again", subscription, user, now)
 
 
+@use_case
 def send_ping(session: Session, subscription_id: int, *, user: User, now: datetime) -> None:
     """Send an event without meaning, as a test. Raises NotFound, NotAllowed, WrongState."""
+    enqueue_after_commit(session, enqueue_webhooks)
     require_role(user)
     subscription = find_subscription(session, subscription_id, user=user)
     if subscription.ended_at:

@@ -18,6 +18,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
 from outreach.models.accounts import ApiToken, Organisation, Right, Role, User
 from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.use_cases import use_case
 
 # Makes a leaked token recognisable, in a log or a repository.
 PREFIX = "loa_"
@@ -42,6 +43,7 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+@use_case
 def create_token(
     session: Session,
     *,
@@ -88,6 +90,7 @@ def create_token(
     return token, text
 
 
+@use_case
 def end_token(session: Session, token_id: int, *, user: User, now: datetime) -> None:
     """End a token at once. Raises NotFound, NotAllowed, WrongState if it was ended before."""
     require_role(user)
@@ -176,6 +179,7 @@ def authenticate_token(session: Session, text: str, *, now: datetime) -> Bearer 
     return Bearer(token.id, token.organisation_id, frozenset(token.rights), token.made_by, is_stale)
 
 
+@use_case
 def record_use(session: Session, token_id: int, *, now: datetime) -> None:
     """Store when the token was last used, to the minute."""
     stale = or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at < now - NOTED_EVERY)

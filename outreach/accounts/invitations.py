@@ -20,6 +20,7 @@ from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput
+from outreach.use_cases import use_case
 
 VALID_FOR = timedelta(hours=72)
 RESET_VALID_FOR = timedelta(hours=2)
@@ -67,6 +68,7 @@ def find_invited(session: Session, token: str, *, secret_key: str, is_locked: bo
     return user
 
 
+@use_case
 def choose_password(session: Session, token: str, password: str, *, secret_key: str, now: datetime) -> User:
     """Set the password and end the link and all sessions. Raises BadInput."""
     user = find_invited(session, token, secret_key=secret_key, is_locked=True)

@@ -15,6 +15,7 @@ from outreach.models.accounts import Organisation, OrganisationKind, User
 from outreach.models.places import Area
 from outreach.places.areas import descendants
 from outreach.rules.errors import BadInput, NotFound
+from outreach.use_cases import use_case
 
 
 def find_organisation(session: Session, code: str) -> Organisation:
@@ -59,6 +60,7 @@ def create_organisation(
     return organisation
 
 
+@use_case
 def add_organisation(
     session: Session,
     *,
@@ -67,11 +69,15 @@ def add_organisation(
     kind: OrganisationKind,
     area_code: str | None,
     parent_id: int | None,
-    user: User,
+    user: User | None,
     now: datetime,
 ) -> Organisation:
-    """Create an organisation as an administrator. Raises BadInput, NotAllowed."""
-    require_role(user)
+    """Create an organisation as an administrator, or by a command, which has no user.
+
+    Raises BadInput, NotAllowed.
+    """
+    if user:
+        require_role(user)
     parent = session.get(Organisation, parent_id) if parent_id else None
     organisation = create_organisation(
         session,
@@ -85,6 +91,7 @@ def add_organisation(
     return organisation
 
 
+@use_case
 def change_organisation(
     session: Session,
     organisation_id: int,

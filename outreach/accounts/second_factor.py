@@ -17,8 +17,10 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
 from outreach.models.accounts import RecoveryCode, Role, User
 from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.use_cases import use_case
 
 STEP_S = 30
 WRONG_CODES = 5
@@ -55,6 +57,7 @@ def address_of(secret: str, email: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name="Loa")
 
 
+@use_case
 def set_up(
     session: Session, user: User, *, nonce: str, code: str, secret_key: str, now: datetime
 ) -> list[str]:
@@ -73,6 +76,7 @@ def set_up(
     return _renew_codes(session, user, secret_key=secret_key)
 
 
+@use_case
 def check_code(session: Session, user_id: int, code: str, *, secret_key: str, now: datetime) -> CodeCheck:
     """Check a code against the user's app and recovery codes. Each code is accepted once.
 
@@ -114,6 +118,7 @@ def count_recovery_codes(session: Session, user_id: int) -> int:
     return session.scalar(left) or 0
 
 
+@use_case
 def renew_recovery_codes(session: Session, user: User, *, secret_key: str, now: datetime) -> list[str]:
     """Replace the recovery codes. Raises WrongState without a second factor."""
     user = _lock(session, user.id)
@@ -123,17 +128,21 @@ def renew_recovery_codes(session: Session, user: User, *, secret_key: str, now: 
     return _renew_codes(session, user, secret_key=secret_key)
 
 
-def remove_second_factor(session: Session, user_id: int, *, actor_id: int | None, now: datetime) -> None:
+@use_case
+def remove_second_factor(session: Session, user_id: int, *, user: User | None, now: datetime) -> None:
     """Remove the second factor, if the phone and codes are lost or the phone is replaced.
 
-    Raises NotFound, WrongState.
+    By its owner, an administrator who knows the person who asks for it, or a command, which has no `user`. Raises
+    NotFound, NotAllowed, WrongState.
     """
-    user = _lock(session, user_id)
-    if not has_second_factor(user):
+    if user and user.id != user_id:
+        require_role(user)
+    account = _lock(session, user_id)
+    if not has_second_factor(account):
         raise WrongState("Tài khoản này không có xác thực hai lớp.")
-    user.totp_nonce, user.wrong_codes = None, 0
+    account.totp_nonce, account.wrong_codes = None, 0
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
-    audit.record(session, "second_factor.remove", user, actor_id, now)
+    audit.record(session, "second_factor.remove", account, user, now)
 
 
 def _find_step(secret: str, code: str, *, after: int, now: datetime) -> int | None:

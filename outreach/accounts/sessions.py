@@ -15,12 +15,14 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.models.accounts import User, UserSession
 from outreach.rules.errors import NotFound
+from outreach.use_cases import use_case
 
 ENDS_AFTER = timedelta(hours=12)  # since the last page
 NOTED_EVERY = timedelta(minutes=10)
 KEPT_FOR = timedelta(days=90)
 
 
+@use_case
 def begin_session(
     session: Session, user_id: int, *, address: str, user_agent: str, now: datetime
 ) -> UserSession:
@@ -38,6 +40,7 @@ def begin_session(
     )
     session.add(user_session)
     session.flush()
+    audit.record(session, "login", f"users:{user_id}", user_id, now)
     return user_session
 
 
@@ -49,6 +52,7 @@ def find_session(session: Session, user_id: int, key: str, *, now: datetime) -> 
     return user_session
 
 
+@use_case
 def note_seen(session: Session, session_id: int, *, now: datetime) -> None:
     """Store when the session was last used."""
     session.execute(update(UserSession).where(UserSession.id == session_id).values(seen_at=now))
@@ -63,12 +67,14 @@ def read_sessions(session: Session, user_id: int, *, now: datetime) -> Sequence[
     ).all()
 
 
+@use_case
 def sign_out_of(session: Session, session_id: int, *, user_id: int, now: datetime) -> None:
     """End a session as its user signs out."""
     session.get_one(UserSession, session_id).ended_at = now
     audit.record(session, "logout", f"sessions:{session_id}", user_id, now)
 
 
+@use_case
 def end_session(session: Session, session_id: int, *, user: User, now: datetime) -> None:
     """End one of the user's own sessions, on any device. Raises NotFound."""
     own = [
@@ -98,6 +104,7 @@ def end_all_sessions(session: Session, *, now: datetime) -> int:
     return int(ended.rowcount)  # type: ignore[attr-defined]
 
 
+@use_case
 def end_other_sessions(session: Session, *, key: str, user: User, now: datetime) -> int:
     """End all of the user's own sessions except the current one. Returns how many."""
     ended = end_sessions(session, user.id, now=now, but=key)

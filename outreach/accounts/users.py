@@ -18,11 +18,12 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.api_tokens import end_tokens
 from outreach.accounts.permissions import require_role
-from outreach.accounts.second_factor import remove_second_factor
 from outreach.accounts.sessions import end_sessions
+from outreach.enqueue_jobs import enqueue_invitation_mail
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.use_cases import enqueue_after_commit, use_case
 
 _hasher = PasswordHasher()
 SHORTEST_PASSWORD = 10
@@ -118,7 +119,8 @@ def has_password(user: User) -> bool:
     return not user.password_hash.startswith(_NO_PASSWORD)
 
 
-def invite_user(
+@use_case
+def add_user(
     session: Session,
     *,
     email: str,
@@ -126,29 +128,34 @@ def invite_user(
     role: Role,
     organisation_id: int | None,
     area_code: str | None,
-    user: User,
+    user: User | None,
     now: datetime,
+    password: str | None = None,
 ) -> User:
-    """Create an account without a password: its owner chooses one by the link.
+    """Create an account. Without a password its owner chooses one by a link, which is mailed.
 
-    Raises BadInput, NotAllowed.
+    A command has no `user`. Raises BadInput, NotAllowed.
     """
-    require_role(user)
+    if user:
+        require_role(user)
     check_scope(session, organisation_id, area_code)
-    invited = create_user(
+    added = create_user(
         session,
         email=email,
         name=name,
-        password=None,
+        password=password,
         role=role,
         organisation_id=organisation_id,
         area_code=area_code,
         now=now,
     )
-    audit.record(session, "user.create", invited, user, now, role=role.value)
-    return invited
+    if password is None:
+        enqueue_after_commit(session, enqueue_invitation_mail, added.id)
+    audit.record(session, "user.create", added, user, now, role=role.value)
+    return added
 
 
+@use_case
 def change_user(
     session: Session,
     user_id: int,
@@ -181,6 +188,7 @@ def change_user(
     return changed
 
 
+@use_case
 def disable_user(session: Session, user_id: int, *, user: User, now: datetime) -> User:
     """Disable an account: end its sessions, password and links, and the tokens that its user made.
 
@@ -199,6 +207,7 @@ def disable_user(session: Session, user_id: int, *, user: User, now: datetime) -
     return disabled
 
 
+@use_case
 def enable_user(session: Session, user_id: int, *, user: User, now: datetime) -> User:
     """Enable an account again; a new link is needed to choose a password."""
     require_role(user)
@@ -208,34 +217,51 @@ def enable_user(session: Session, user_id: int, *, user: User, now: datetime) ->
     return enabled
 
 
-def renew_invitation(session: Session, user_id: int, *, user: User, now: datetime) -> User:
-    """Record that a link was created for the account; the link itself is made from the row."""
-    require_role(user)
+@use_case
+def renew_invitation(session: Session, user_id: int, *, user: User | None, now: datetime) -> User:
+    """Record that a link was created for the account, and mail it; the link itself is made from the row.
+
+    A command has no `user`.
+    """
+    if user:
+        require_role(user)
     invited = _lock(session, user_id)
     if not invited.is_active:
         raise NotFound("Tài khoản đã bị khóa nên không tạo liên kết được.")
+    enqueue_after_commit(session, enqueue_invitation_mail, invited.id)
     audit.record(session, "user.link", invited, user, now)
     return invited
 
 
-def sign_out_everywhere(session: Session, user_id: int, *, user: User, now: datetime) -> int:
-    """End all sessions of a user, as when a device was lost. Returns how many."""
-    require_role(user)
+@use_case
+def set_password(session: Session, user_id: int, password: str, *, now: datetime) -> None:
+    """Set a user's password by a command, and end all sessions. Raises BadInput if it is too short."""
+    account = _lock(session, user_id)
+    account.password_hash = hash_password(password)
+    end_sessions(session, account.id, now=now)
+    audit.record(session, "user.password", account, None, now)
+
+
+@use_case
+def unlock_user(session: Session, user_id: int, *, now: datetime) -> None:
+    """Let a user try again, by a command, after too many wrong codes."""
+    account = _lock(session, user_id)
+    account.wrong_codes = 0
+    audit.record(session, "user.unlock", account, None, now)
+
+
+@use_case
+def sign_out_everywhere(session: Session, user_id: int, *, user: User | None, now: datetime) -> int:
+    """End all sessions of a user, as when a device was lost. Returns how many. A command has no `user`."""
+    if user:
+        require_role(user)
     account = _lock(session, user_id)
     ended = end_sessions(session, account.id, now=now)
     audit.record(session, "session.end_all", account, user, now, sessions=ended)
     return ended
 
 
-def reset_second_factor(session: Session, user_id: int, *, user: User, now: datetime) -> None:
-    """Remove the second factor of a user who lost phone and recovery codes. Raises WrongState.
-
-    The administrator must know the person who asks for it.
-    """
-    require_role(user)
-    remove_second_factor(session, user_id, actor_id=user.id, now=now)
-
-
+@use_case
 def change_password(session: Session, *, current: str, new: str, user: User, now: datetime) -> None:
     """Change the user's own password and end all sessions. Raises BadInput if wrong or too short."""
     if not check_password(user, current):

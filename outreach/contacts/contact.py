@@ -33,6 +33,7 @@ from outreach.models.contacts import (
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.identity import NAMES, given_key, name_key
+from outreach.use_cases import use_case
 
 _MAX_NOTE = 300
 _MIN_BIRTH_YEAR = 1900
@@ -100,6 +101,7 @@ def read_phones(session: Session, contact_id: int) -> list[PhoneRow]:
     ]
 
 
+@use_case
 def correct_contact(
     session: Session,
     contact_id: int,
@@ -169,6 +171,7 @@ def _set_language(
     return ", ".join(dict.fromkeys(code for code in before if code)) or None, language
 
 
+@use_case
 def reveal_number(session: Session, contact_id: int, phone_id: int, *, user: User, now: datetime) -> str:
     """Return the full number, and record in the audit log that the officer saw it."""
     require_role(user, Role.STAFF, Role.APPROVER)
@@ -177,6 +180,7 @@ def reveal_number(session: Session, contact_id: int, phone_id: int, *, user: Use
     return phone.e164
 
 
+@use_case
 def suppress_number(
     session: Session,
     contact_id: int,
@@ -205,6 +209,7 @@ def suppress_number(
     )
 
 
+@use_case
 def lift_suppression(
     session: Session,
     contact_id: int,

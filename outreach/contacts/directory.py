@@ -25,6 +25,7 @@ from outreach.models.places import Area
 from outreach.places.areas import areas_within, descendants
 from outreach.rules.identity import mask_number, words_of
 from outreach.rules.phone_cells import read_phone_cell
+from outreach.use_cases import use_case
 
 ON_A_PAGE = 50
 MOST_COUNTED = 1_000
@@ -110,6 +111,7 @@ def read_page(
     )
 
 
+@use_case
 def record_search(session: Session, text: str, *, user: User, now: datetime) -> None:
     """Record a search for a whole number in the audit log, as a revealed number is.
 

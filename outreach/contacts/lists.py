@@ -26,6 +26,7 @@ from outreach.models.contacts import (
     UploadState,
 )
 from outreach.rules.errors import BadInput, NotFound
+from outreach.use_cases import use_case
 
 LONGEST_NAME = 120
 _OPEN_STATES = (UploadState.CHECKING, UploadState.READY, UploadState.STORING)
@@ -130,11 +131,15 @@ def read_organisations(session: Session, user: User) -> list[tuple[int, str]]:
 def read_uploads(
     session: Session, user: User, *, list_id: int | None = None, only_open: bool = False, limit: int = 50
 ) -> list[tuple[Upload, str, str]]:
-    """Return the latest uploads into lists that a user may see: (upload, list, uploader)."""
+    """Return the latest uploads into lists that a user may see: (upload, list, uploader, "" for a command)."""
     query = (
-        select(Upload, ContactList.name, case((User.name != "", User.name), else_=User.email))
+        select(
+            Upload,
+            ContactList.name,
+            case((User.id.is_(None), ""), (User.name != "", User.name), else_=User.email),
+        )
         .join(ContactList, ContactList.id == Upload.list_id)
-        .join(User, User.id == Upload.uploaded_by)
+        .outerjoin(User, User.id == Upload.uploaded_by)
         .where(visible_to(session, user, ContactList.organisation_id))
         .order_by(Upload.id.desc())
         .limit(limit)
@@ -157,6 +162,7 @@ def read_imports(session: Session, list_id: int, *, limit: int = 100) -> list[Li
     return list(session.scalars(query))
 
 
+@use_case
 def create_list(
     session: Session,
     *,
@@ -199,6 +205,7 @@ def create_list(
 LONGEST_NOTE = 200
 
 
+@use_case
 def record_basis(
     session: Session, list_id: int, *, basis: str, since: str, note: str, user: User, now: datetime
 ) -> ContactList:

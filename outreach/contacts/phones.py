@@ -38,8 +38,10 @@ from outreach.rules.errors import BadInput
 from outreach.rules.identity import language_code
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
+from outreach.use_cases import use_case
 
 
+@use_case
 def add_number(
     session: Session, contact_id: int, number: str, *, secret_key: str, user: User, now: datetime
 ) -> None:
@@ -71,6 +73,34 @@ def add_number(
         {"number": (None, e164)},
         phone=phone_id,
     )
+
+
+@use_case
+def replace_number(
+    session: Session,
+    contact_id: int,
+    phone_id: int,
+    number: str,
+    *,
+    note: str,
+    secret_key: str,
+    user: User,
+    now: datetime,
+    opted_out: bool,
+) -> None:
+    """Remove a number, and add the right one unless it is "". Raises as both do."""
+    remove_number(
+        session,
+        contact_id,
+        phone_id,
+        note=note,
+        secret_key=secret_key,
+        user=user,
+        now=now,
+        opted_out=opted_out,
+    )
+    if number:
+        add_number(session, contact_id, number, secret_key=secret_key, user=user, now=now)
 
 
 def remove_number(

@@ -38,10 +38,12 @@ from outreach.rules.list_columns import Header
 from outreach.rules.list_rows import CheckedRow, Sex
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
+from outreach.use_cases import use_case
 
 MAX_ALIKE = 2000  # rows decided at once
 
 
+@use_case
 def decide_issue(
     session: Session,
     issue_id: int,

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any
 
 from sqlalchemy import BigInteger, String, bindparam, column, distinct, func, select, table, text, update
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -27,6 +27,7 @@ from outreach.accounts.permissions import require_role
 from outreach.contacts.suppressions import number_hasher
 from outreach.core.bulk import NO_SYNC, chunks, full_scan, gc_paused, insert_rows, rows_table, values_subquery
 from outreach.core.db import Database
+from outreach.enqueue_jobs import enqueue_do_not_call_import
 from outreach.imports.file_reader import read_sheets
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.uploads import LARGEST, safe_file_name
@@ -36,6 +37,8 @@ from outreach.rules.errors import BadList, LoaError
 from outreach.rules.list_columns import Row
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus, Reason
+from outreach.runtime import Runtime
+from outreach.use_cases import enqueue_after_commit, use_case
 
 _CHUNK = 5_000
 # The register grows. A file that removes more of the current numbers is a part of it, a delta or another list.
@@ -248,22 +251,27 @@ MOST_TRIES = 3
 _DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 
+@use_case
 def receive_file(
     session: Session,
     content: IO[bytes],
     *,
     file_name: str,
     folder: Path,
-    user: User,
+    user: User | None,
     now: datetime,
     may_shrink: bool = False,
 ) -> DoNotCallFile:
-    """Store a file for a worker. Administrators only. Raises BadList, NotAllowed."""
-    require_role(user)
+    """Store a file for a worker. Administrators only; a command has no user, and no limit of size.
+
+    Raises BadList, NotAllowed.
+    """
+    if user:
+        require_role(user)
     register = DoNotCallFile(
         file_name=safe_file_name(file_name),
         may_shrink=may_shrink,
-        handed_in_by=user.id,
+        handed_in_by=user.id if user else None,
         handed_in_at=now,
         due_at=now,
     )
@@ -275,15 +283,32 @@ def receive_file(
         with path.open("wb") as file:
             shutil.copyfileobj(content, file)
         size = path.stat().st_size
-        if not size or size > LARGEST:
+        if user and not 0 < size <= LARGEST:
             raise BadList(
                 "Tệp trống hoặc lớn hơn 30 MB. Tệp lớn hơn, hãy nhờ người quản trị nhập bằng lệnh trên máy chủ."
             )
     except BaseException:
         forget(register, folder)
         raise
-    audit.record(session, "register.receive", register, user, now)
+    if user:
+        enqueue_after_commit(session, enqueue_do_not_call_import, register.id)
+    audit.record(session, "register.receive", register, register.handed_in_by, now)
     return register
+
+
+def import_do_not_call(runtime: Runtime, path: Path, *, may_shrink: bool, now: datetime) -> dict[str, Any]:
+    """Replace the register by a file at once, as a command does. Returns the counts. Raises BadList."""
+    folder = Path(runtime.settings.uploads_dir)
+    with path.open("rb") as content:
+        register = receive_file(
+            runtime, content, file_name=path.name, folder=folder, user=None, now=now, may_shrink=may_shrink
+        )
+    process_file(runtime.db, folder, register.id, secret_key=runtime.settings.secret_key)
+    with runtime.db.read() as session:
+        register = session.get_one(DoNotCallFile, register.id)
+    if register.state is not RegisterState.DONE:
+        raise BadList(register.error)
+    return register.counts
 
 
 def read_registers(session: Session, *, limit: int = 20) -> list[tuple[DoNotCallFile, str]]:
@@ -353,12 +378,8 @@ def process_file(db: Database, folder: Path, register_id: int, *, secret_key: st
 
 
 def _end(register_id: int, session: Session, counts: RegisterCounts) -> None:
-    end(session, session.get_one(DoNotCallFile, register_id), counts, now=datetime.now(UTC))
-
-
-def end(session: Session, register: DoNotCallFile, counts: RegisterCounts, *, now: datetime) -> None:
     """Record the counts and the end of a file, in the transaction that replaces the register."""
-    values = asdict(counts)
+    register, now, values = session.get_one(DoNotCallFile, register_id), datetime.now(UTC), asdict(counts)
     register.state, register.counts, register.due_at, register.ended_at = (
         RegisterState.DONE,
         values,

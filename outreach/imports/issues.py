@@ -25,6 +25,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, String, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from outreach.accounts import audit
 from outreach.accounts.permissions import visible_to
 from outreach.core.bulk import NO_SYNC, insert_rows, values_subquery
 from outreach.core.spreadsheets import escape_formula, write_workbook
@@ -33,6 +34,7 @@ from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, ContactList, ImportIssue, ListImport
 from outreach.rules.errors import NotFound
 from outreach.rules.list_rows import CheckedRow
+from outreach.use_cases import use_case
 
 
 class Decision(StrEnum):
@@ -255,6 +257,17 @@ def read_open_issues(
     )
     rows = session.execute(query.order_by(ImportIssue.id).limit(limit))
     return [OpenIssue(*row) for row in rows], count or 0
+
+
+@use_case
+def see_open_issues(
+    session: Session, *, list_id: int | None, user: User, now: datetime
+) -> tuple[list[OpenIssue], int]:
+    """Return what `read_open_issues` does, to be shown with full numbers; recorded for each import."""
+    rows, count = read_open_issues(session, user, list_id=list_id)
+    for import_id, seen in Counter(each.issue.import_id for each in rows).items():
+        audit.record(session, "import.see_waiting", f"list_imports:{import_id}", user, now, rows=seen)
+    return rows, count
 
 
 def find_issue(session: Session, issue_id: int, *, user: User) -> ImportIssue:

@@ -7,7 +7,7 @@ count are in one commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -30,6 +30,7 @@ from outreach.models.contacts import ListImport, Upload, UploadState
 from outreach.models.places import Area
 from outreach.rules.errors import BadList, LoaError, NoPhoneColumn
 from outreach.rules.gazetteer import default_gazetteer
+from outreach.rules.list_rows import CheckedRow
 
 # Longer than it takes to open the largest workbook, and to store one chunk.
 LEASE = timedelta(seconds=30)
@@ -58,10 +59,10 @@ def uploads_to_process(session: Session, *, now: datetime) -> list[int]:
     )
 
 
-def process_upload(context: UploadContext, upload_id: int) -> bool:
+def process_upload(context: UploadContext, upload_id: int, rows: Iterator[CheckedRow] | None = None) -> bool:
     """Do what the upload's state asks for, to the end or until a stop is requested.
 
-    Returns False if there is nothing to do.
+    `rows` are all rows of its file, if it was opened already. Returns False if there is nothing to do.
     """
     upload = _claim(context, upload_id)
     if upload is None:
@@ -77,7 +78,7 @@ def process_upload(context: UploadContext, upload_id: int) -> bool:
             if upload.state is UploadState.CHECKING:
                 _check(context, upload, path)
             else:
-                _store(context, upload, path)
+                _store(context, upload, rows or check_list(path, default_gazetteer(), upload.corrected))
     except LoaError as error:
         _fail(context, upload, str(error))
     except _DATABASE_ERRORS:
@@ -176,12 +177,11 @@ def _ask_for_columns(
             claimed.state, claimed.due_at = UploadState.READY, None
 
 
-def _store(context: UploadContext, upload: Upload, path: Path) -> None:
+def _store(context: UploadContext, upload: Upload, rows: Iterator[CheckedRow]) -> None:
     with context.db.read() as session:
         known_areas = set(session.scalars(select(Area.code)))
     done = upload.progress
-    rows = islice(check_list(path, default_gazetteer(), upload.corrected), done, None)
-    for chunk in prefetch_chunks(rows, CHUNK):
+    for chunk in prefetch_chunks(islice(rows, done, None), CHUNK):
         with context.db.write() as session:
             claimed = _renew_lease(session, context, upload, done=done)
             if claimed is None:

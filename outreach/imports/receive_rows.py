@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.api_tokens import Bearer
 from outreach.accounts.permissions import visible_to
+from outreach.enqueue_jobs import enqueue_import
 from outreach.imports.list_reader import line_key
 from outreach.imports.store_rows import begin_import, digest, find_or_create_list
 from outreach.imports.uploads import path_of
@@ -28,7 +29,10 @@ from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList, RowsReceived, Upload, UploadState
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.list_columns import PHONE, PLAIN_LABELS, Column
+from outreach.use_cases import enqueue_after_commit, use_case
 
+# Up to this many rows are stored while the caller waits; more by a worker.
+AT_ONCE = 1000
 _YES, _NO = "có", "không"
 
 
@@ -73,6 +77,7 @@ def find_received(session: Session, bearer: Bearer, key: str, *, sha256: str) ->
     return received.upload_id
 
 
+@use_case
 def receive_rows(
     session: Session,
     rows: Sequence[Mapping[str, object]],
@@ -131,6 +136,8 @@ def receive_rows(
         if path is not None:
             shutil.rmtree(path.parent, ignore_errors=True)
         raise
+    if len(rows) > AT_ONCE:
+        enqueue_after_commit(session, enqueue_import, upload.id)
     audit.record(
         session,
         "api.contacts",

@@ -24,6 +24,7 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ImportChange, ImportIssue, ListImport, Membership
 from outreach.rules.errors import WrongState
 from outreach.rules.identity import given_key, name_key
+from outreach.use_cases import use_case
 
 OFFERED_FOR = timedelta(hours=1)
 _BY_OFFICER = (Decision.TAKEN, Decision.SAME, Decision.RENAMED, Decision.DROPPED, Decision.ANSWERED)
@@ -54,6 +55,7 @@ def read_last(session: Session, user: User, *, now: datetime) -> LastDecision | 
     return LastDecision(latest.id, len(_decided_together(session, latest)), latest.decided_at)
 
 
+@use_case
 def retract_decision(session: Session, issue_id: int, *, secret_key: str, user: User, now: datetime) -> int:
     """Retract a decision. Returns how many issues are open again.
 

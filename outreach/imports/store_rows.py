@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import carry_over_opt_outs, create_phones, find_phones, remember_languages
-from outreach.core.bulk import gc_paused, prefetch_chunks
 from outreach.imports.erasures import find_erased
 from outreach.imports.issues import (
     BIRTH_UNCLEAR,
@@ -68,33 +67,6 @@ def find_or_create_list(session: Session, *, organisation_id: int, name: str, no
         session.add(contact_list)
         session.flush()
     return contact_list
-
-
-def import_rows(
-    session: Session,
-    rows: Iterable[CheckedRow],
-    *,
-    into: ContactList,
-    file: Path,
-    known_areas: set[str],
-    secret_key: str,
-    now: datetime,
-) -> tuple[ListImport, ImportCounts]:
-    """Store the rows of one file in one list, in the caller's transaction: all of them or none."""
-    list_import = begin_import(session, list_id=into.id, file_name=file.name, sha256=digest(file), now=now)
-    # PostgreSQL checks the foreign key to the import for each row; without autoflush it need not step over
-    # a hundred versions of the import's row, one for each change of its counts.
-    with gc_paused(), session.no_autoflush:
-        for chunk in prefetch_chunks(rows, CHUNK):
-            store_rows(
-                session,
-                chunk,
-                list_import=list_import,
-                known_areas=known_areas,
-                secret_key=secret_key,
-                now=now,
-            )
-    return list_import, ImportCounts(**list_import.counts)
 
 
 def begin_import(session: Session, *, list_id: int, file_name: str, sha256: str, now: datetime) -> ListImport:

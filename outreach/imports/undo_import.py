@@ -7,7 +7,7 @@ was sent to them must stay known. The same code serves imports from the admin si
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, delete, exists, literal, select, update
@@ -19,7 +19,7 @@ from outreach.core.bulk import values_subquery
 from outreach.core.db import is_referenced
 from outreach.imports.issues import Decision
 from outreach.imports.merge_contacts import reassign_contacts, remove_sightings
-from outreach.imports.store_rows import lock_imports
+from outreach.imports.store_rows import CHUNK, lock_imports
 from outreach.imports.uploads import ENDED, end_upload
 from outreach.models.contacts import (
     Contact,
@@ -33,6 +33,8 @@ from outreach.models.contacts import (
     UploadState,
 )
 from outreach.rules.errors import NotFound, WrongState
+from outreach.runtime import Runtime
+from outreach.use_cases import use_case
 
 # Note on an opt-out that is carried over to a contact's other numbers.
 CARRIED = "Chuyển từ một số khác của người này, khi hoàn tác một lần nhập."
@@ -202,6 +204,29 @@ def _undo_rest(session: Session, list_import: ListImport) -> None:
         .values(decision=None, decided_at=None)
     )
     session.execute(delete(ImportIssue).where(is_own))
+
+
+def undo_import(runtime: Runtime, import_id: int) -> int:
+    """Undo an import, a part in a transaction, so that others can work meanwhile. Returns how many people it was about.
+
+    Raises NotFound, WrongState.
+    """
+    people = 0
+    while done := _undo_part(
+        runtime, import_id, secret_key=runtime.settings.secret_key, now=datetime.now(UTC)
+    ):
+        people += done
+    return people
+
+
+@use_case
+def _undo_part(session: Session, import_id: int, *, secret_key: str, now: datetime) -> int:
+    """Undo a part of an import. Returns 0 once it is finished."""
+    list_import = lock_import(session, import_id)
+    done = undo_import_rows(session, list_import, limit=CHUNK, secret_key=secret_key, now=now)
+    if not done:
+        finish_undo(session, list_import, now=now)
+    return done
 
 
 def lock_import(session: Session, import_id: int) -> ListImport:

@@ -24,7 +24,10 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
+from outreach.contacts.lists import create_list
 from outreach.core.db import Database
+from outreach.enqueue_jobs import enqueue_import
+from outreach.imports.issues import export_issues
 from outreach.imports.list_reader import SKIPPED, line_key
 from outreach.imports.store_rows import begin_import
 from outreach.models.accounts import Role, User
@@ -39,6 +42,7 @@ from outreach.models.contacts import (
 )
 from outreach.rules.errors import BadInput, BadList, NotFound, WrongState
 from outreach.rules.list_columns import PHONE, SENSITIVE, Column
+from outreach.use_cases import enqueue_after_commit, use_case
 
 LARGEST = 30 * 2**20  # bytes
 _REPEATABLE = ("", PHONE)  # meanings that several columns of a sheet may share
@@ -48,6 +52,7 @@ _BLOCK_BYTES = 1 << 20
 _LONGEST_STEM = 60  # characters, of up to three bytes each; a file system takes 255 bytes
 
 
+@use_case
 def receive_upload(
     session: Session,
     content: IO[bytes],
@@ -55,40 +60,74 @@ def receive_upload(
     file_name: str,
     list_id: int,
     folder: Path,
-    user: User,
+    user: User | None,
     now: datetime,
 ) -> Upload:
-    """Store a file for a list, to be checked by a worker.
+    """Store a file for a list, to be checked by a worker. A command has no user, and no limit of size.
 
     Raises BadList if it is empty or too large, NotFound, NotAllowed.
     """
-    require_role(user, Role.STAFF, Role.APPROVER)
-    find_list(session, list_id, user=user)
+    if user is None:
+        contact_list = session.get_one(ContactList, list_id)
+    else:
+        require_role(user, Role.STAFF, Role.APPROVER)
+        contact_list = find_list(session, list_id, user=user)
     name = safe_file_name(file_name)
     upload = Upload(
         list_id=list_id,
         file_name=name,
         size=0,
         sha256="",
-        uploaded_by=user.id,
+        uploaded_by=user.id if user else None,
         uploaded_at=now,
         due_at=now,
-        corrected=read_mappings(session, list_id),
+        corrected=read_mappings(session, contact_list.organisation_id),
     )
     session.add(upload)
     session.flush()
     path = path_of(upload, folder)
     try:
-        upload.size, upload.sha256 = _write(content, path)
-        if upload.size > LARGEST:
+        upload.size, upload.sha256 = _write(content, path, most=LARGEST if user else None)
+        if user and upload.size > LARGEST:
             raise BadList(f"Tệp “{name}” lớn hơn 30 MB. Hãy chia danh sách thành nhiều tệp nhỏ hơn.")
         if not upload.size:
             raise BadList(f"Tệp “{name}” trống, không có nội dung nào. Hãy kiểm tra lại tệp gốc.")
     except BaseException:
         forget_file(upload, folder)
         raise
+    if user:
+        enqueue_after_commit(session, enqueue_import, upload.id)
     _record(session, upload, "upload.receive", user=user, now=now, bytes=upload.size)
     return upload
+
+
+@use_case
+def receive_upload_for_new_list(
+    session: Session,
+    content: IO[bytes],
+    *,
+    file_name: str,
+    name: str,
+    organisation_id: int,
+    basis: str,
+    basis_note: str,
+    folder: Path,
+    user: User,
+    now: datetime,
+) -> Upload:
+    """Create a list and store its first file. Raises as `create_list` and `receive_upload` do."""
+    made = create_list(
+        session,
+        name=name,
+        organisation_id=organisation_id,
+        user=user,
+        now=now,
+        basis=basis,
+        basis_note=basis_note,
+    )
+    return receive_upload(
+        session, content, file_name=file_name, list_id=made.id, folder=folder, user=user, now=now
+    )
 
 
 def find_upload(session: Session, upload_id: int, *, user: User) -> Upload:
@@ -115,6 +154,7 @@ def find_list(session: Session, list_id: int, *, user: User) -> ContactList:
     return contact_list
 
 
+@use_case
 def correct_columns(
     session: Session,
     upload_id: int,
@@ -169,6 +209,7 @@ def correct_columns(
     upload.corrected = {**upload.corrected, **columns, **header_changes}
     upload.state, upload.progress, upload.tries, upload.due_at = UploadState.CHECKING, 0, 0, now
     upload.preview, upload.counts, upload.total = {}, {}, None
+    enqueue_after_commit(session, enqueue_import, upload.id)
     return upload
 
 
@@ -195,6 +236,7 @@ def _header_changes(
     return changes
 
 
+@use_case
 def confirm_upload(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
     """Confirm the preview, so that a worker stores the rows.
 
@@ -203,6 +245,15 @@ def confirm_upload(session: Session, upload_id: int, *, user: User, now: datetim
     upload = _lock_ready(session, upload_id, user=user)
     if upload.preview.get("problem"):
         raise BadInput("Chưa có cột nào là số điện thoại. Hãy chọn cột chứa số điện thoại.")
+    begin_storing(session, upload, now=now)
+    remember_mappings(session, upload)
+    enqueue_after_commit(session, enqueue_import, upload.id)
+    _record(session, upload, "upload.confirm", user=user, now=now)
+    return upload
+
+
+def begin_storing(session: Session, upload: Upload, *, now: datetime) -> None:
+    """Begin the import of an upload's rows."""
     list_import = begin_import(
         session, list_id=upload.list_id, file_name=upload.file_name, sha256=upload.sha256, now=now
     )
@@ -210,11 +261,9 @@ def confirm_upload(session: Session, upload_id: int, *, user: User, now: datetim
     upload.state = UploadState.STORING
     upload.progress = upload.tries = 0
     upload.due_at = now
-    remember_mappings(session, upload)
-    _record(session, upload, "upload.confirm", user=user, now=now)
-    return upload
 
 
+@use_case
 def cancel_upload(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
     """Cancel an upload; rows that were stored already are undone by a worker.
 
@@ -224,6 +273,7 @@ def cancel_upload(session: Session, upload_id: int, *, user: User, now: datetime
     rows = upload.progress
     if upload.state is UploadState.STORING:
         begin_undoing(upload, now=now)
+        enqueue_after_commit(session, enqueue_import, upload.id)
     elif upload.state in (UploadState.CHECKING, UploadState.READY):
         end_upload(upload, UploadState.CANCELLED, now=now)
     else:
@@ -232,6 +282,7 @@ def cancel_upload(session: Session, upload_id: int, *, user: User, now: datetime
     return upload
 
 
+@use_case
 def undo_upload(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
     """Undo all that an ended upload stored; a worker does it.
 
@@ -243,8 +294,27 @@ def undo_upload(session: Session, upload_id: int, *, user: User, now: datetime) 
             "Lần nhập này không hoàn tác được nữa. Hãy tải lại trang để xem tình trạng mới nhất."
         )
     begin_undoing(upload, now=now)
+    enqueue_after_commit(session, enqueue_import, upload.id)
     _record(session, upload, "upload.undo", user=user, now=now, rows=upload.total or 0)
     return upload
+
+
+@use_case
+def export_errors(
+    session: Session, import_id: int, out: Path, *, user: User | None, now: datetime
+) -> ListImport:
+    """Write the rows of an import that were not stored, with full numbers, to a file to correct; recorded.
+
+    A command has no user. Raises NotFound.
+    """
+    list_import = session.get(ListImport, import_id)
+    if list_import is None:
+        raise NotFound(f"Không có lần nhập số {import_id}.")
+    if user:
+        find_list(session, list_import.list_id, user=user)
+    rows = export_issues(session, import_id, out)
+    audit.record(session, "import.see_errors", list_import, user, now, rows=rows)
+    return list_import
 
 
 def may_be_undone(session: Session, upload: Upload) -> bool:
@@ -307,11 +377,11 @@ def safe_file_name(file_name: str) -> str:
     return f"{stem[:_LONGEST_STEM]}.{suffix[:5]}"
 
 
-def _write(content: IO[bytes], path: Path) -> tuple[int, str]:
+def _write(content: IO[bytes], path: Path, *, most: int | None) -> tuple[int, str]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
     with path.open("wb") as file:
-        while size <= LARGEST and (block := content.read(_BLOCK_BYTES)):
+        while (most is None or size <= most) and (block := content.read(_BLOCK_BYTES)):
             size += len(block)
             digest.update(block)
             file.write(block)
@@ -319,18 +389,14 @@ def _write(content: IO[bytes], path: Path) -> tuple[int, str]:
 
 
 def _record(
-    session: Session, upload: Upload, action: str, *, user: User, now: datetime, **details: int
+    session: Session, upload: Upload, action: str, *, user: User | None, now: datetime, **details: int
 ) -> None:
     audit.record(session, action, f"contact_lists:{upload.list_id}", user, now, upload=upload.id, **details)
 
 
-def read_mappings(session: Session, list_id: int) -> dict[str, dict[str, str]]:
-    """Return the columns that the list's organisation named by hand, by the header's signature."""
-    rows = session.scalars(
-        select(ColumnMapping)
-        .join(ContactList, ContactList.organisation_id == ColumnMapping.organisation_id)
-        .where(ContactList.id == list_id)
-    )
+def read_mappings(session: Session, organisation_id: int) -> dict[str, dict[str, str]]:
+    """Return the columns that an organisation named by hand, by the header's signature."""
+    rows = session.scalars(select(ColumnMapping).where(ColumnMapping.organisation_id == organisation_id))
     return {mapping.signature: mapping.columns for mapping in rows}
 
 

@@ -156,7 +156,7 @@ class Upload(BaseWithId):
     corrected: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     tries: Mapped[int] = mapped_column(default=0)  # since the last progress
     error: Mapped[str] = mapped_column(Text, default="")
-    uploaded_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    uploaded_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # None: by a command
     uploaded_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     # End of a worker's lease; afterwards another worker may continue.

@@ -17,12 +17,13 @@ from campaigns.agencies.links import address_of, make_link
 from campaigns.agencies.reports import submit_by_officer
 from campaigns.cases.handle_case import assign_case, close_case
 from campaigns.goals.official_figures import import_official
-from campaigns.lifecycle import create_campaign, edit_campaign, perform_action
+from campaigns.lifecycle import change_campaign, create_campaign, edit_campaign
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Incident, Message
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Case, Reply
 from campaigns.models.webhooks import DeliveryState
+from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.segments import save_segment
 from campaigns.privacy.requests import finish_request, record_request
@@ -168,8 +169,15 @@ def _write_campaigns(session: Session, now: datetime) -> dict[str, int]:
         campaign_id = create_campaign(session, _draft(name, **changes), user=author, now=now).id
         for action in actions:
             user = approver if action in (_A.APPROVE, _A.RETURN) else author
-            perform_action(
-                session, campaign_id, action, user=user, now=now, reason="Xin nêu rõ nơi giúp cài đặt."
+            terms = LaunchTerms(approvals=1, estimate_vnd=None)
+            change_campaign(
+                session,
+                campaign_id,
+                action,
+                terms=terms,
+                user=user,
+                now=now,
+                reason="Xin nêu rõ nơi giúp cài đặt.",
             )
         return campaign_id
 
@@ -180,7 +188,7 @@ def _write_campaigns(session: Session, now: datetime) -> dict[str, int]:
         "Vận động Đoàn viên cài Bluezone", text=TEXT.replace("{link}", "{link} Cần giúp: Đoàn xã.")
     )
     edit_campaign(session, returned, again, user=author, now=now)
-    perform_action(session, returned, _A.SUBMIT, user=author, now=now)
+    change_campaign(session, returned, _A.SUBMIT, terms=None, user=author, now=now)
     return {
         "draft": write(
             "Nhắc cài Bluezone trước 20/8",

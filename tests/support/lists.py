@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
+from outreach.core.bulk import chunks
+from outreach.imports import store_rows
 from outreach.imports.list_reader import check_list
-from outreach.imports.store_rows import ImportCounts, find_or_create_list, import_rows
-from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone
+from outreach.imports.store_rows import ImportCounts, begin_import, digest, find_or_create_list
+from outreach.models.contacts import Contact, ContactList, ContactPhone, ListImport, Membership, Phone
 from outreach.models.places import Area
 from outreach.rules.gazetteer import default_gazetteer
 from outreach.rules.list_rows import CheckedRow
@@ -34,7 +37,7 @@ def local(index: int) -> str:
 def bring(
     world: World, file: Path, name: str = "Hội viên", *, rows: Iterator[CheckedRow] | None = None
 ) -> ImportCounts:
-    """What the command does, in one transaction."""
+    """What an import stores, in one transaction."""
     with world.runtime.db.write() as session:
         owner = session.get_one(ContactList, world.list_id).organisation_id
         into = find_or_create_list(session, organisation_id=owner, name=name, now=world.now)
@@ -49,6 +52,25 @@ def bring(
         )
     assert counts.rows == sum(asdict(counts).values()) - counts.rows
     return counts
+
+
+def import_rows(
+    session: Session,
+    rows: Iterable[CheckedRow],
+    *,
+    into: ContactList,
+    file: Path,
+    known_areas: set[str],
+    secret_key: str,
+    now: datetime,
+) -> tuple[ListImport, ImportCounts]:
+    """Store the rows of a file in one transaction, in chunks as an upload is."""
+    brought = begin_import(session, list_id=into.id, file_name=file.name, sha256=digest(file), now=now)
+    for chunk in chunks(rows, store_rows.CHUNK):
+        store_rows.store_rows(
+            session, chunk, list_import=brought, known_areas=known_areas, secret_key=secret_key, now=now
+        )
+    return brought, ImportCounts(**brought.counts)
 
 
 def write(tmp_path: Path, *lines: str, name: str = "list.csv") -> Path:

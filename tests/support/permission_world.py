@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 
 from campaigns.activities.activity_log import add_activity
 from campaigns.delivery.record_outcomes import add_incident
-from campaigns.lifecycle import create_campaign, perform_action
+from campaigns.lifecycle import change_campaign, create_campaign
 from campaigns.models.activities import VisitLine, VisitSheet
 from campaigns.models.campaigns import Recipient, Sender
 from campaigns.models.figures import AgencyLink
@@ -27,6 +27,7 @@ from campaigns.models.privacy import PersonRequest, RequestKind
 from campaigns.models.replies import Case, SavedText
 from campaigns.models.reports import ReportLink
 from campaigns.models.webhooks import DeliveryState, Subscription
+from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.kinds import load_kinds
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext
@@ -295,7 +296,8 @@ class Office:
                 (CampaignAction.APPROVE, approver),
                 (CampaignAction.LAUNCH, staff),
             ):
-                perform_action(db, ids[0], action, user=user, now=self.now)
+                terms = LaunchTerms(approvals=1, estimate_vnd=None)
+                change_campaign(db, ids[0], action, terms=terms, user=user, now=self.now)
         sweep(self.runtime, now=self.now)
         with self.runtime.db.write() as db:
             keys = AnswerContext(secret_key=self.runtime.settings.secret_key, is_live=False)

@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 from campaigns.analytics.campaign_status import read_status
 from campaigns.delivery.reconcile import decide_unknown, reconcile
 from campaigns.delivery.send_messages import MessageSender, call_backend
-from campaigns.lifecycle import create_campaign, perform_action
+from campaigns.lifecycle import change_campaign, create_campaign
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Case, Reply
+from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.kinds import load_kinds
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext
@@ -36,6 +37,7 @@ from simulator.testing import RunningSimulator
 
 LIST = "Hội viên"
 AUTHOR, APPROVER = "canbo@loa.example", "duyet@loa.example"
+TERMS = LaunchTerms(approvals=1, estimate_vnd=None)
 PASSWORD = "mật khẩu dài"
 TEXT = "[Chào {name}, ]mời ông/bà cài Bluezone: {link}"
 
@@ -119,10 +121,11 @@ class World:
 
     def act(self, campaign_id: int, action: CampaignAction, email: str = AUTHOR) -> None:
         with self.runtime.db.write() as session:
-            perform_action(
+            change_campaign(
                 session,
                 campaign_id,
                 action,
+                terms=TERMS,
                 user=find_user(session, email),
                 now=datetime.now(UTC),
                 reason="Xin sửa lại câu đầu.",

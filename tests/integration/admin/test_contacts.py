@@ -17,12 +17,12 @@ from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.contacts.directory import ContactFilter, read_page
 from outreach.imports.list_reader import check_list
-from outreach.imports.store_rows import import_rows
 from outreach.models.accounts import AuditEvent, AuditValues, OrganisationKind, Role
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
 from outreach.rules.gazetteer import default_gazetteer
 from outreach.rules.identity import given_key, name_key
 from tests.support.admin_client import post, signed_in
+from tests.support.lists import import_rows
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 

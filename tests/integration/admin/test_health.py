@@ -17,10 +17,10 @@ from rq import Queue, SimpleWorker
 from sqlalchemy import text, update
 
 from admin.app import create_app
-from campaigns.enqueue_jobs import enqueue_send
 from campaigns.models.messages import Outbox, StatusEvent
 from outreach.core.schema import downgrade, newest, require_current, upgrade
 from outreach.core.settings import Settings
+from outreach.enqueue_jobs import enqueue_send
 from outreach.models.backups import Backup
 from outreach.rules.errors import WrongState
 from outreach.runtime import Runtime, open_runtime
@@ -128,7 +128,7 @@ def test_metrics_say_for_how_long_something_waits(
     assert quiet["loa_backup_age_seconds"] != quiet["loa_backup_age_seconds"]  # none ever
     world.add_people(4)
     world.launch()
-    enqueue_send(runtime.job_queue)
+    enqueue_send(runtime)
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
     with runtime.db.write() as session:
         session.execute(update(Outbox).values(not_before=an_hour_ago))

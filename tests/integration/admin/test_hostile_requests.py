@@ -20,11 +20,11 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from admin.app import create_app
-from campaigns.enqueue_jobs import enqueue_approval_mail
 from campaigns.rules.links import LinkCipher
 from outreach.accounts.audit import check_audit
 from outreach.core.job_queue import DEFAULT
 from outreach.core.settings import Settings
+from outreach.enqueue_jobs import enqueue_approval_mail
 from outreach.models.accounts import Role
 from outreach.runtime import open_runtime
 from tests.integration.admin.test_permission_matrix import SHOWS_NUMBERS, spellings
@@ -251,7 +251,7 @@ def test_a_job_that_fails_over_residents_data_leaves_none_of_it(
     office: Office, logged: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.jobs.approval_mail_job", fail_as_a_job)
-    enqueue_approval_mail(office.runtime.job_queue, 7319)
+    enqueue_approval_mail(office.runtime, 7319)
     before = len(logged)
     redis = office.runtime.redis
     LoaWorker([Queue(DEFAULT, connection=redis)], connection=redis).work(burst=True, logging_level="WARNING")

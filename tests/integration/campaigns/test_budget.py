@@ -11,7 +11,6 @@ import pytest
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
 from campaigns.lifecycle import perform_action
 from campaigns.models.campaigns import Campaign
-from campaigns.planning.approvals import compute_terms
 from campaigns.rules.states import CampaignAction, CampaignState
 from outreach.rules.errors import WrongState
 from tests.support.world import APPROVER, AUTHOR, World, number
@@ -36,13 +35,8 @@ def approved(world: World, **changes: Any) -> int:
 
 def press_launch(world: World, campaign_id: int) -> CampaignState:
     """As page and command do."""
-    with world.runtime.db.write() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        terms = compute_terms(session, campaign, settings=world.runtime.settings, now=world.now)
-        user = world.user(AUTHOR)
-        return perform_action(
-            session, campaign_id, CampaignAction.LAUNCH, user=user, now=world.now, terms=terms
-        ).state
+    user = world.user(AUTHOR)
+    return perform_action(world.runtime, campaign_id, CampaignAction.LAUNCH, user=user, now=world.now).state
 
 
 def change_price(world: World, price: int) -> None:

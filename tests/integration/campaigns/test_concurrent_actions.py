@@ -15,7 +15,6 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message, Outbox
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.sweep import open_step, steps_due
-from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, Role
 from outreach.rules.errors import WrongState
 from tests.integration.campaigns.test_lifecycle import approved
@@ -45,11 +44,10 @@ def at_once(*works: Callable[[], object]) -> list[object]:
 
 def press(world: World, campaign_id: int, action: A, email: str) -> Callable[[], object]:
     def work() -> CampaignState:
-        with world.runtime.db.write() as session:
-            user = find_user(session, email)
-            return perform_action(
-                session, campaign_id, action, user=user, now=datetime.now(UTC), reason="Xin sửa lại."
-            ).state
+        user, now = world.user(email), datetime.now(UTC)
+        return perform_action(
+            world.runtime, campaign_id, action, user=user, now=now, reason="Xin sửa lại."
+        ).state
 
     return work
 

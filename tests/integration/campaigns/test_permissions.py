@@ -154,7 +154,7 @@ def test_a_campaign_is_seen_by_its_organisation_and_those_above(world: World) ->
             # Not to be told from a campaign that is not there.
             for action in (A.SUBMIT, A.CANCEL, A.APPROVE):
                 with pytest.raises(NotFound, match=str(campaign)):
-                    perform_action(session, campaign, action, user=user, now=world.now)
+                    perform_action(world.runtime, campaign, action, user=user, now=world.now)
     assert state(world, campaign) is C.DRAFT
 
 

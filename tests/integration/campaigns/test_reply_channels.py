@@ -210,7 +210,7 @@ def test_the_same_reply_by_two_roads_counts_once(
     ]
     log.write_text("\n".join(rows), encoding="utf-8")
     for new in (1, 0):
-        done = import_log(world.runtime.db, log, keys=world.keys, actor_id=None, now=world.in_hours(0.1))
+        done = import_log(world.runtime, log, keys=world.keys, actor_id=None, now=world.in_hours(0.1))
         assert (done.rows, done.new, done.known, done.unreadable) == (2, new, 2 - new, [])
     assert replies(world) == [(ReplyChannel.PUSH, Label.INSTALLED), (ReplyChannel.LOG, Label.INSTALLED)]
     assert installs(world) == 2
@@ -233,7 +233,7 @@ def test_what_a_log_brings_late_undoes_nothing_but_a_stop_counts(
         f"{number(17)};1;01/01/0001 00:00:00\n",
         encoding="utf-8",
     )
-    done = import_log(world.runtime.db, log, keys=world.keys, actor_id=None, now=world.in_hours(0.1))
+    done = import_log(world.runtime, log, keys=world.keys, actor_id=None, now=world.in_hours(0.1))
     assert (done.rows, done.new, done.unreadable) == (5, 2, [4, 5, 6])
     assert world.recipient(number(15), campaign).answer is Label.INSTALLED
     assert world.status(campaign)["answers"] == {"installed": 1, "opt_out": 1}
@@ -258,7 +258,7 @@ def test_an_old_reply_belongs_to_the_message_before_it_and_is_not_answered(
         f"from;message;time\n{number(15)};1;{old}\n{number(16)};TC;{old}\n{number(17)};TC;{new}\n",
         encoding="utf-8",
     )
-    assert import_log(world.runtime.db, log, keys=world.keys, actor_id=None, now=world.in_hours(0.1)).new == 3
+    assert import_log(world.runtime, log, keys=world.keys, actor_id=None, now=world.in_hours(0.1)).new == 3
     assert world.status(campaign)["answers"] == {"installed": 1, "opt_out": 1}
     assert world.status(later)["answers"] == {"opt_out": 1}
     world.send()
@@ -275,7 +275,7 @@ def test_a_log_without_times_is_known_by_its_file_and_for_fourteen_days(
 
     def new(log: Path, days: int) -> int:
         return import_log(
-            world.runtime.db,
+            world.runtime,
             log,
             keys=world.keys,
             actor_id=None,

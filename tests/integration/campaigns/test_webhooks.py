@@ -12,7 +12,6 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
-from campaigns.enqueue_jobs import enqueue_webhooks
 from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Attempt
 from campaigns.models.replies import Answer, AnswerSource
@@ -31,6 +30,7 @@ from campaigns.webhooks.deliver_events import (
 from campaigns.webhooks.subscriptions import OFFERED, end_subscription, send_again, send_ping, subscribe
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
+from outreach.enqueue_jobs import enqueue_webhooks
 from outreach.models.accounts import Organisation, OrganisationKind, Role
 from tests.integration.outreach.test_killed_imports import wait_for
 from tests.support.processes import QuickProcesses
@@ -285,14 +285,14 @@ def test_a_worker_killed_in_between_is_followed_by_one_that_sends_the_same_again
     try:
         receiver.holds = 0.3
         worker = processes.start("worker", "--queues", "hooks")
-        enqueue_webhooks(world.runtime.job_queue)
+        enqueue_webhooks(world.runtime)
         wait_for(lambda: receiver.asked == 2)
         processes.kill(worker)  # the second is with the receiver, its answer with nobody
         wait_for(lambda: len(receiver.got) == 2)
         receiver.holds = 0.0
         in_time(world)  # as if its lease had run out
         processes.start("worker", "--queues", "hooks")
-        enqueue_webhooks(world.runtime.job_queue)
+        enqueue_webhooks(world.runtime)
         wait_for(lambda: len(receiver.got) == 4)
     finally:
         processes.stop()

@@ -11,13 +11,13 @@ import pytest
 from rq import Queue
 
 from campaigns.planning.approvals import (
-    enqueue_due_approval_mail,
     enqueue_overdue_approval_mail,
     send_approval_mail,
 )
 from campaigns.rules.states import CampaignAction
 from outreach.core.job_queue import DEFAULT
 from outreach.core.mail import send_mail
+from outreach.enqueue_jobs import enqueue_approval_mail
 from tests.support.mail_server import MailServer, running_mail_server
 from tests.support.world import APPROVER, AUTHOR, World
 
@@ -84,10 +84,10 @@ def test_without_a_mail_server_nothing_is_enqueued(world: World) -> None:
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)
     queue = Queue(DEFAULT, connection=world.runtime.redis)
-    enqueue_due_approval_mail(world.runtime, campaign_id)
+    enqueue_approval_mail(world.runtime, campaign_id)
     assert queue.count == 0
     with_mail(world, "smtp://127.0.0.1:1")
-    enqueue_due_approval_mail(world.runtime, campaign_id)
+    enqueue_approval_mail(world.runtime, campaign_id)
     [job] = queue.jobs
     assert (job.func_name, job.args, job.retries_left) == (
         "workers.jobs.approval_mail_job",

@@ -14,7 +14,7 @@ from outreach.core.spreadsheets import escape_formula
 from outreach.imports import store_rows
 from outreach.imports.issues import export_issues
 from outreach.imports.list_reader import check_list
-from outreach.imports.store_rows import ImportCounts, import_rows
+from outreach.imports.store_rows import ImportCounts
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -38,6 +38,7 @@ from tests.support.lists import (
     bring,
     count,
     directory,
+    import_rows,
     local,
     write,
 )

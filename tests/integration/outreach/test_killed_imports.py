@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from campaigns.enqueue_jobs import enqueue_import
 from outreach.core.settings import Settings
+from outreach.enqueue_jobs import enqueue_import
 from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.imports.uploads import confirm_upload, receive_upload
 from outreach.models.contacts import Contact, ContactPhone, ListImport, Membership, Phone, Upload, UploadState
@@ -62,7 +62,7 @@ def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(
     with world.runtime.db.write() as session:
         confirm_upload(session, upload.id, user=world.user(AUTHOR), now=datetime.now(UTC))
     worker = processes.start("worker", "--queues", "imports")
-    enqueue_import(world.runtime.job_queue, upload.id)
+    enqueue_import(world.runtime, upload.id)
     wait_for(lambda: look(world, upload.id).progress > 0)
     processes.kill(worker)
     killed_at = look(world, upload.id).progress
@@ -70,7 +70,7 @@ def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(
     with world.runtime.db.write() as session:  # as if its lease had run out
         session.execute(update(Upload).values(due_at=datetime.now(UTC)))
     processes.start("worker", "--queues", "imports")
-    enqueue_import(world.runtime.job_queue, upload.id)
+    enqueue_import(world.runtime, upload.id)
     wait_for(lambda: look(world, upload.id).state is not UploadState.STORING)
     assert look(world, upload.id).state is UploadState.DONE
     with world.runtime.db.read() as session:

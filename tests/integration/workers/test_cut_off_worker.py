@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from campaigns.enqueue_jobs import enqueue_send
 from outreach.core.settings import Settings
+from outreach.enqueue_jobs import enqueue_send
 from simulator.testing import RunningSimulator
 from tests.support.processes import QuickProcesses
 from tests.support.world import World, number
@@ -100,7 +100,7 @@ def test_a_worker_cut_off_from_the_database_sends_nothing_twice_and_nothing_is_l
     others = QuickProcesses(settings)
     try:
         lone = cut_off.start("worker", "--queues", "send")
-        enqueue_send(world.runtime.job_queue)
+        enqueue_send(world.runtime)
         wait_until(lambda: simulator.stats()["accepted"] > 40)
         wire.cut(hangs=hangs)
         others.start("worker", "--queues", "send")
@@ -112,7 +112,7 @@ def test_a_worker_cut_off_from_the_database_sends_nothing_twice_and_nothing_is_l
                 wire.mend()
             world.sweep()
             world.reconcile()
-            enqueue_send(world.runtime.job_queue)
+            enqueue_send(world.runtime)
             time.sleep(0.1)
         assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))
         assert lone.poll() is None

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.enqueue_jobs import enqueue_send
 from outreach.core.settings import Settings
+from outreach.enqueue_jobs import enqueue_send
 from simulator.testing import RunningSimulator
 from tests.support.processes import QuickProcesses
 from tests.support.world import World, number
@@ -78,7 +78,7 @@ def test_a_worker_told_to_stop_gives_back_what_it_has_not_sent(
     simulator.faults(latency_ms=200)
     campaign = world.launch()
     sender = processes.start("worker", "--queues", "send")
-    enqueue_send(world.runtime.job_queue)
+    enqueue_send(world.runtime)
     while simulator.stats()["accepted"] < 50:
         time.sleep(0.05)
     sender.terminate()
@@ -96,7 +96,7 @@ def test_a_database_process_killed_in_the_middle_is_followed_by_another(
     simulator.faults(latency_ms=100)
     campaign = world.launch()
     sender = processes.start("worker", "--queues", "send")
-    enqueue_send(world.runtime.job_queue)
+    enqueue_send(world.runtime)
     killed = set()
     ends = time.monotonic() + 120
     while world.status(campaign)["state"] != "completed" and time.monotonic() < ends:
@@ -107,7 +107,7 @@ def test_a_database_process_killed_in_the_middle_is_followed_by_another(
                 os.kill(pid, signal.SIGKILL)
         world.sweep()
         world.reconcile()
-        enqueue_send(world.runtime.job_queue)
+        enqueue_send(world.runtime)
         time.sleep(0.1)
     assert killed
     assert sender.poll() is None

@@ -1,10 +1,11 @@
-"""Jobs that the campaigns package enqueues, by dotted name, as it must not import `workers`."""
+"""Jobs that use cases enqueue, by dotted name, as nothing below `workers` imports it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from outreach.core.job_queue import DEFAULT, HOOKS, IMPORTS, INBOUND, SEND, JobQueue
+from outreach.core.job_queue import DEFAULT, HOOKS, IMPORTS, INBOUND, SEND
+from outreach.runtime import Runtime
 
 # Longer than a job's time budget and the wait for the last request and its record.
 _SEND_TIMEOUT_S = 300
@@ -13,12 +14,19 @@ _IMPORT_TIMEOUT_S = 3600
 _MAIL_RETRIES = 3
 
 
-def _job(name: str, queue: str, *, timeout_s: int = 120, retries: int = 0) -> Callable[..., bool]:
-    """Return the function that enqueues a job with its ids. It returns False when Redis is unavailable."""
+def _job(
+    name: str, queue: str, *, timeout_s: int = 120, retries: int = 0, is_mail: bool = False
+) -> Callable[..., bool]:
+    """Return the function that enqueues a job with its ids. It returns False when Redis is unavailable.
 
-    def enqueue(job_queue: JobQueue, *ids: int) -> bool:
+    Mail is left alone where there is no mail server.
+    """
+
+    def enqueue(runtime: Runtime, *ids: int) -> bool:
+        if is_mail and not runtime.settings.smtp_url:
+            return True
         dotted = f"workers.jobs.{name}"
-        return job_queue.enqueue(dotted, *ids, queue=queue, timeout_s=timeout_s, retries=retries)
+        return runtime.job_queue.enqueue(dotted, *ids, queue=queue, timeout_s=timeout_s, retries=retries)
 
     return enqueue
 
@@ -30,9 +38,9 @@ enqueue_reconcile = _job("reconcile_job", DEFAULT, timeout_s=_SEND_TIMEOUT_S)
 enqueue_report_schedule = _job("report_schedule_job", DEFAULT, timeout_s=_SEND_TIMEOUT_S)
 enqueue_webhooks = _job("webhooks_job", HOOKS)
 
-enqueue_invitation_mail = _job("invitation_mail_job", DEFAULT, retries=_MAIL_RETRIES)
-enqueue_reset_mail = _job("reset_mail_job", DEFAULT, retries=_MAIL_RETRIES)
-enqueue_approval_mail = _job("approval_mail_job", DEFAULT, retries=_MAIL_RETRIES)
+enqueue_invitation_mail = _job("invitation_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
+enqueue_reset_mail = _job("reset_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
+enqueue_approval_mail = _job("approval_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
 
 enqueue_import = _job("process_upload_job", IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
 enqueue_do_not_call_import = _job("process_register_job", IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)

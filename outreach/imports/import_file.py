@@ -1,0 +1,124 @@
+"""Import of a file by a command: an upload without a user, stored by this process while the command runs.
+
+It goes the way of a file uploaded on the page: kept as an upload, stored in chunks that are a transaction each, to be
+undone on its page. Nobody confirms it, so that it is not checked before; a file that turns out to be unreadable is undone.
+If the command is killed, a worker goes on with it, or the command when it is given the same file again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import chain, islice
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from outreach.accounts import audit
+from outreach.accounts.organisations import find_organisation
+from outreach.contacts.lists import set_basis
+from outreach.imports.list_reader import check_list
+from outreach.imports.process_upload import UploadContext, process_upload
+from outreach.imports.store_rows import digest, find_or_create_list
+from outreach.imports.uploads import ENDED, begin_storing, read_mappings, receive_upload
+from outreach.models.contacts import ListImport, Upload, UploadState
+from outreach.places.areas import load_areas
+from outreach.rules.errors import BadList, WrongState
+from outreach.rules.gazetteer import default_gazetteer
+from outreach.rules.list_rows import CheckedRow
+from outreach.runtime import Runtime
+from outreach.use_cases import use_case
+
+_ASK_AGAIN_S = 1.0  # while a worker has the upload
+
+
+def import_file(
+    runtime: Runtime,
+    path: Path,
+    *,
+    organisation: str,
+    list_name: str,
+    now: datetime,
+    basis: str = "",
+    basis_note: str = "",
+) -> ListImport:
+    """Import a file into an organisation's list, created if it does not exist. Returns once all is stored.
+
+    Raises NotFound for the organisation, BadList, BadInput for the basis, WrongState if it was cancelled meanwhile.
+    """
+    folder, key = Path(runtime.settings.uploads_dir), runtime.settings.secret_key
+    with runtime.db.read() as session:
+        owner = find_organisation(session, organisation)
+        rows = check_list(path, default_gazetteer(), read_mappings(session, owner.id))
+    # A file that is no list is refused before anything is stored.
+    opened: Iterator[CheckedRow] | None = chain(list(islice(rows, 1)), rows)
+    upload = receive_file(
+        runtime,
+        path,
+        organisation_id=owner.id,
+        list_name=list_name,
+        folder=folder,
+        basis=basis,
+        basis_note=basis_note,
+        now=now,
+    )
+    context = UploadContext(runtime.db, folder, key, lambda: False)
+    while upload.state not in ENDED:
+        if not process_upload(context, upload.id, opened):
+            time.sleep(_ASK_AGAIN_S)
+        opened = None
+        with runtime.db.read() as session:
+            upload = session.get_one(Upload, upload.id)
+    if upload.state is UploadState.CANCELLED:
+        raise WrongState("Lần nhập này đã bị hủy trên trang của nó. Những gì tệp đã đưa vào đã được gỡ.")
+    if upload.state is UploadState.FAILED:
+        raise BadList(upload.error)
+    with runtime.db.read() as session:
+        return session.get_one(ListImport, upload.import_id)
+
+
+@use_case
+def receive_file(
+    session: Session,
+    path: Path,
+    *,
+    organisation_id: int,
+    list_name: str,
+    folder: Path,
+    basis: str,
+    basis_note: str,
+    now: datetime,
+) -> Upload:
+    """Store the file as an upload to be stored at once, or return the unfinished one of the same file."""
+    into = find_or_create_list(session, organisation_id=organisation_id, name=list_name, now=now)
+    if basis:
+        set_basis(into, basis=basis, since=now.date().isoformat(), note=basis_note, today=now.date())
+        audit.record(session, "list.basis", into, None, now, basis=basis)
+    unfinished = session.scalar(
+        select(Upload)
+        .where(
+            Upload.list_id == into.id,
+            Upload.sha256 == digest(path),
+            Upload.uploaded_by.is_(None),
+            Upload.state.not_in(ENDED),
+        )
+        .limit(1)
+    )
+    if unfinished:
+        return unfinished
+    with path.open("rb") as content:
+        upload = receive_upload(
+            session, content, file_name=path.name, list_id=into.id, folder=folder, user=None, now=now
+        )
+    begin_storing(session, upload, now=now)
+    return upload
+
+
+@use_case
+def import_areas(session: Session, file: Path, *, now: datetime) -> int:
+    """Load the areas of a file, as a command. Returns the number of communes. Raises BadInput."""
+    communes = load_areas(session, file)
+    audit.record(session, "areas.load", "areas:all", None, now, communes=communes)
+    return communes

@@ -1,0 +1,106 @@
+"""Pages, commands and the API write through use cases alone, and docs/actions.md lists them as the code has them."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+
+from tests.project.actions import OUT, Node, actions_of, entries, is_use_case, read_module, write_page
+from tests.project.test_layout import ROOT
+
+# All of `admin`, except what makes demo data: a world of its own, written in one transaction into an empty database.
+FILES = [path for path in (ROOT / "admin").rglob("*.py") if path.parent.name != "demo"]
+# What changes the database when called on a session; `.write()` opens a transaction.
+WRITES = {"add", "add_all", "delete", "merge", "flush", "commit", "begin", "write", "autocommit_session"}
+# By file, what it may enqueue by itself, and why.
+MAY_ENQUEUE = {
+    "admin/sign_in.py": "enqueue_reset_mail",  # nothing is written, so that nobody can tell which addresses are known
+    "admin/views/progress.py": "enqueue_count_reach",  # reading a page finds that its figures are old
+    "admin/views/reach.py": "enqueue_count_reach",  # the same
+}
+
+
+def find_writes(tree: ast.AST) -> Iterator[str]:
+    """Yield what goes past the use cases: transactions, statements that change rows, changes of a session."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module=module, names=names):
+                for alias in names:
+                    if (module or "").startswith("sqlalchemy") and alias.name in (
+                        "insert",
+                        "update",
+                        "delete",
+                    ):
+                        yield f"{node.lineno}: imports {alias.name}"
+                    if alias.name in ("transaction", "enqueue_after_commit"):
+                        yield f"{node.lineno}: imports {alias.name}"
+            case ast.Call(func=ast.Attribute(value=owner, attr=name)) if name in WRITES:
+                if ast.unparse(owner).rpartition(".")[2] in ("session", "db", "engine"):
+                    yield f"{node.lineno}: {ast.unparse(node.func)}()"
+
+
+def test_no_page_command_or_route_writes_past_the_use_cases() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix(): list(find_writes(ast.parse(path.read_text(encoding="utf-8"))))
+        for path in FILES
+    }
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+def test_a_write_past_the_use_cases_is_noticed() -> None:
+    past = """
+from sqlalchemy import delete, select
+from outreach.use_cases import transaction
+with self.runtime.db.write() as session:
+    session.add(1)
+    session.scalars(2)
+    names.add(3)
+"""
+    assert [line.partition(": ")[2] for line in find_writes(ast.parse(past))] == [
+        "imports delete",
+        "imports transaction",
+        "self.runtime.db.write()",
+        "session.add()",
+    ]
+
+
+def test_a_use_case_is_called_with_the_runtime_never_within_a_session() -> None:
+    """In a session that only reads, what it wrote would be lost without a word."""
+    for path in FILES:
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        imports = read_module(module).imports
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and is_use_case(imports.get(ast.unparse(node.func), ("", ""))):
+                assert ast.unparse(node.args[0]) in ("runtime", "self.runtime"), f"{path}:{node.lineno}"
+
+
+def test_use_cases_enqueue_what_follows_from_them() -> None:
+    for path in FILES:
+        name = path.relative_to(ROOT).as_posix()
+        imports = read_module(name.removesuffix(".py").replace("/", ".")).imports.values()
+        enqueued = {function for module, function in imports if module == "outreach.enqueue_jobs"}
+        assert enqueued <= {MAY_ENQUEUE.get(name)}, name
+
+
+def test_the_page_of_actions_is_as_the_code_has_it() -> None:
+    assert write_page() == OUT.read_text(encoding="utf-8"), "run `python -m tests.project.actions`"
+
+
+def test_what_can_be_done_in_several_places_is_one_function() -> None:
+    found = defaultdict[str, set[Node]](set)
+    for _kind, name, node in entries():
+        found[name] |= actions_of(node)
+    for command, page in (
+        ("campaigns launch", "/campaigns/<int:campaign_id>/launch"),
+        ("campaigns pause", "/campaigns/<int:campaign_id>/running/<any(pause, resume, undo, cancel):action>"),
+        ("campaigns create", "/campaigns/new"),
+        ("goals set", "/goals/set"),
+        ("organisations create", "/organisations/"),
+        ("users create", "/users/"),
+        ("users reset-password", "/users/<int:user_id>/link"),
+        ("tokens create", "/tokens/"),
+        ("tokens end", "/tokens/<int:api_token_id>/end"),
+        ("replies import", "/reply-log/"),
+    ):
+        assert found[command] & found[page], command
