@@ -33,7 +33,7 @@ from admin.wording.campaigns import (
 )
 from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.analytics.reach import read_reach, step_lifts
-from campaigns.delivery.send_test_message import send_test_of_campaign
+from campaigns.delivery.send_test_message import send_test_message
 from campaigns.goals.goals import read_campaign_goals
 from campaigns.lifecycle import find_campaign, perform_action
 from campaigns.models.campaigns import (
@@ -43,6 +43,7 @@ from campaigns.models.campaigns import (
     CampaignList,
     CampaignVersion,
     Recipient,
+    Step,
 )
 from campaigns.models.replies import InstallReport
 from campaigns.planning.approvals import (
@@ -168,13 +169,18 @@ class CampaignsView(CampaignTextPages):
     @expose("/<int:campaign_id>/test", methods=["POST"])
     def send_test(self, campaign_id: int) -> ResponseReturnValue:
         number = request.form.get("trial_number", "")
+        with self.reading() as (session, user):
+            campaign = find_campaign(session, campaign_id, user=user)
+            step_number = request.form.get("step", 1, type=int)
+            step: Step = next((s for s in campaign.steps if s.number == step_number), campaign.steps[0])
         try:
             self.do(
-                send_test_of_campaign,
-                campaign_id,
-                request.form.get("step", 1, type=int),
+                send_test_message,
+                text=step.text,
+                unaccented=campaign.unaccented,
                 number=number,
                 settings=self.runtime.settings,
+                campaign_id=campaign_id,
             )
         except BadInput as error:
             with self.reading() as (session, user):

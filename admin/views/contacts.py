@@ -47,7 +47,7 @@ from outreach.contacts.contact import (
 )
 from outreach.contacts.directory import ContactFilter, read_page, record_search
 from outreach.contacts.lists import read_names, read_organisations
-from outreach.contacts.phones import add_number, read_removed, replace_number
+from outreach.contacts.phones import add_number, read_removed, remove_number
 from outreach.models.contacts import SuppressionReason
 from outreach.models.places import Area
 from outreach.places.areas import read_districts
@@ -165,9 +165,9 @@ class ContactsView(AdminPage):
         return self._do(
             contact_id,
             _("Đã thay số điện thoại.") if number else _("Đã gỡ số điện thoại."),
-            replace_number,
+            remove_number,
             request.form.get("phone", 0, type=int),
-            number,
+            right_number=number,
             note=request.form.get("note", ""),
             secret_key=self._keys.secret_key,
             opted_out=request.form.get("who", "") != "other",

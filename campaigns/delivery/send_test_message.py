@@ -8,7 +8,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
-from campaigns.lifecycle import find_campaign
 from campaigns.models.messages import Message, Outbox
 from campaigns.planning.preview import EXAMPLE_NAME, EXAMPLE_TOKEN, measure_for
 from campaigns.rules.draft import FIELDS
@@ -99,29 +98,3 @@ def send_test_message(
     enqueue_after_commit(session, enqueue_send)
     audit.record(session, _ACTION, message, user, now)
     return message
-
-
-@use_case
-def send_test_of_campaign(
-    session: Session,
-    campaign_id: int,
-    step_number: int,
-    *,
-    number: str,
-    settings: Settings,
-    user: User,
-    now: datetime,
-) -> Message:
-    """Queue a test message with the text of a campaign's step, the first by default. Raises NotFound, BadInput."""
-    campaign = find_campaign(session, campaign_id, user=user)
-    step = next((step for step in campaign.steps if step.number == step_number), campaign.steps[0])
-    return send_test_message(
-        session,
-        text=step.text,
-        unaccented=campaign.unaccented,
-        number=number,
-        user=user,
-        settings=settings,
-        now=now,
-        campaign_id=campaign_id,
-    )

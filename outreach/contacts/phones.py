@@ -76,33 +76,6 @@ def add_number(
 
 
 @use_case
-def replace_number(
-    session: Session,
-    contact_id: int,
-    phone_id: int,
-    number: str,
-    *,
-    note: str,
-    secret_key: str,
-    user: User,
-    now: datetime,
-    opted_out: bool,
-) -> None:
-    """Remove a number, and add the right one unless it is "". Raises as both do."""
-    remove_number(
-        session,
-        contact_id,
-        phone_id,
-        note=note,
-        secret_key=secret_key,
-        user=user,
-        now=now,
-        opted_out=opted_out,
-    )
-    if number:
-        add_number(session, contact_id, number, secret_key=secret_key, user=user, now=now)
-
-
 def remove_number(
     session: Session,
     contact_id: int,
@@ -113,8 +86,9 @@ def remove_number(
     user: User,
     now: datetime,
     opted_out: bool = True,
+    right_number: str = "",
 ) -> None:
-    """Remove a wrong number from a contact. What was sent to it and its suppressions stay.
+    """Remove a wrong number from a contact, and add the right one. What was sent to it and its suppressions stay.
 
     If no other contact has it, it is suppressed: queued messages would reach a stranger. An opt-out on it is
     taken as this contact's, so the other numbers are suppressed as well; `opted_out=False` says that it was
@@ -150,6 +124,8 @@ def remove_number(
     audit.record_change(
         session, "contact.remove_number", f"contacts:{contact_id}", user, now, changes, phone=phone_id
     )
+    if right_number:
+        add_number(session, contact_id, right_number, secret_key=secret_key, user=user, now=now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from outreach.rules.errors import BadList, WrongState
 from outreach.rules.gazetteer import default_gazetteer
 from outreach.rules.list_rows import CheckedRow
 from outreach.runtime import Runtime
-from outreach.use_cases import use_case
+from outreach.use_cases import transaction, use_case
 
 _ASK_AGAIN_S = 1.0  # while a worker has the upload
 
@@ -54,16 +54,24 @@ def import_file(
         rows = check_list(path, default_gazetteer(), read_mappings(session, owner.id))
     # A file that is no list is refused before anything is stored.
     opened: Iterator[CheckedRow] | None = chain(list(islice(rows, 1)), rows)
-    upload = receive_file(
-        runtime,
-        path,
-        organisation_id=owner.id,
-        list_name=list_name,
-        folder=folder,
-        basis=basis,
-        basis_note=basis_note,
-        now=now,
-    )
+    with transaction(runtime) as session:
+        into = find_or_create_list(session, organisation_id=owner.id, name=list_name, now=now)
+        if basis:
+            set_basis(into, basis=basis, since=now.date().isoformat(), note=basis_note, today=now.date())
+            audit.record(session, "list.basis", into, None, now, basis=basis)
+        unfinished = select(Upload).where(
+            Upload.list_id == into.id,
+            Upload.sha256 == digest(path),
+            Upload.uploaded_by.is_(None),
+            Upload.state.not_in(ENDED),
+        )
+        upload = session.scalars(unfinished.limit(1)).first()
+        if upload is None:
+            with path.open("rb") as content:
+                upload = receive_upload(
+                    session, content, file_name=path.name, list_id=into.id, folder=folder, user=None, now=now
+                )
+            begin_storing(session, upload, now=now)
     context = UploadContext(runtime.db, folder, key, lambda: False)
     while upload.state not in ENDED:
         if not process_upload(context, upload.id, opened):
@@ -77,43 +85,6 @@ def import_file(
         raise BadList(upload.error)
     with runtime.db.read() as session:
         return session.get_one(ListImport, upload.import_id)
-
-
-@use_case
-def receive_file(
-    session: Session,
-    path: Path,
-    *,
-    organisation_id: int,
-    list_name: str,
-    folder: Path,
-    basis: str,
-    basis_note: str,
-    now: datetime,
-) -> Upload:
-    """Store the file as an upload to be stored at once, or return the unfinished one of the same file."""
-    into = find_or_create_list(session, organisation_id=organisation_id, name=list_name, now=now)
-    if basis:
-        set_basis(into, basis=basis, since=now.date().isoformat(), note=basis_note, today=now.date())
-        audit.record(session, "list.basis", into, None, now, basis=basis)
-    unfinished = session.scalar(
-        select(Upload)
-        .where(
-            Upload.list_id == into.id,
-            Upload.sha256 == digest(path),
-            Upload.uploaded_by.is_(None),
-            Upload.state.not_in(ENDED),
-        )
-        .limit(1)
-    )
-    if unfinished:
-        return unfinished
-    with path.open("rb") as content:
-        upload = receive_upload(
-            session, content, file_name=path.name, list_id=into.id, folder=folder, user=None, now=now
-        )
-    begin_storing(session, upload, now=now)
-    return upload
 
 
 @use_case

@@ -34,7 +34,7 @@ from outreach.models.contacts import (
 )
 from outreach.rules.errors import NotFound, WrongState
 from outreach.runtime import Runtime
-from outreach.use_cases import use_case
+from outreach.use_cases import transaction
 
 # Note on an opt-out that is carried over to a contact's other numbers.
 CARRIED = "Chuyển từ một số khác của người này, khi hoàn tác một lần nhập."
@@ -211,22 +211,16 @@ def undo_import(runtime: Runtime, import_id: int) -> int:
 
     Raises NotFound, WrongState.
     """
-    people = 0
-    while done := _undo_part(
-        runtime, import_id, secret_key=runtime.settings.secret_key, now=datetime.now(UTC)
-    ):
-        people += done
-    return people
-
-
-@use_case
-def _undo_part(session: Session, import_id: int, *, secret_key: str, now: datetime) -> int:
-    """Undo a part of an import. Returns 0 once it is finished."""
-    list_import = lock_import(session, import_id)
-    done = undo_import_rows(session, list_import, limit=CHUNK, secret_key=secret_key, now=now)
-    if not done:
-        finish_undo(session, list_import, now=now)
-    return done
+    key, people = runtime.settings.secret_key, 0
+    while True:
+        with transaction(runtime) as session:
+            now = datetime.now(UTC)
+            list_import = lock_import(session, import_id)
+            done = undo_import_rows(session, list_import, limit=CHUNK, secret_key=key, now=now)
+            if not done:
+                finish_undo(session, list_import, now=now)
+                return people
+            people += done
 
 
 def lock_import(session: Session, import_id: int) -> ListImport:

@@ -106,27 +106,16 @@ def receive_upload_for_new_list(
     session: Session,
     content: IO[bytes],
     *,
-    file_name: str,
-    name: str,
-    organisation_id: int,
-    basis: str,
-    basis_note: str,
-    folder: Path,
     user: User,
     now: datetime,
+    file_name: str,
+    folder: Path,
+    **new: Any,
 ) -> Upload:
-    """Create a list and store its first file. Raises as `create_list` and `receive_upload` do."""
-    made = create_list(
-        session,
-        name=name,
-        organisation_id=organisation_id,
-        user=user,
-        now=now,
-        basis=basis,
-        basis_note=basis_note,
-    )
+    """Create a list, `new` being what `create_list` needs, and store its first file. Raises as both do."""
+    list_id = create_list(session, user=user, now=now, **new).id
     return receive_upload(
-        session, content, file_name=file_name, list_id=made.id, folder=folder, user=user, now=now
+        session, content, file_name=file_name, list_id=list_id, folder=folder, user=user, now=now
     )
 
 
