@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from admin.cli.base import Group, json_option, output, read_lines, write_line
+from campaigns.cases.handle_case import export_examples
 from campaigns.replies.import_reply_log import import_log
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.replies.classifier import classify
@@ -32,7 +33,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
     @click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
     @click.option("--corrected", is_flag=True, help="Only where the officer chose another label.")
     @json_option
-    def export_examples(file: Path, corrected: bool, as_json: bool) -> None:
+    def write_examples(file: Path, corrected: bool, as_json: bool) -> None:
         """Export replies with the labels from officers, for the classifier's test."""
         count = export_examples(runtime, file, corrected_only=corrected, now=datetime.now(UTC))
         says = f"Đã ghi {count} câu trả lời có nhãn của cán bộ vào {file}. Tên người trong câu vẫn còn: hãy xem lại."

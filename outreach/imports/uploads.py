@@ -104,6 +104,7 @@ def receive_upload(
 @use_case
 def receive_upload_for_new_list(
     session: Session,
+    /,
     content: IO[bytes],
     *,
     user: User,

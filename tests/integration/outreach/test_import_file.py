@@ -1,0 +1,114 @@
+"""A list imported by the command is an upload like the page's: shown, undone there, and finished after a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from outreach.imports import import_file as command
+from outreach.imports import process_upload
+from outreach.imports.list_reader import check_list
+from outreach.models.accounts import AuditEvent
+from outreach.models.contacts import Contact, ListImport, Phone, Upload, UploadState
+from outreach.rules.errors import BadList
+from outreach.rules.list_rows import CheckedRow
+from tests.support.admin_client import post, signed_in
+from tests.support.servers import both_databases
+from tests.support.uploads import PLAIN, count, files, settings, upload, work_on
+from tests.support.world import AUTHOR, World
+
+__all__ = ["settings"]  # a fixture
+
+
+def bring(world: World, tmp_path: Path) -> ListImport:
+    path = tmp_path / "a.csv"
+    path.write_text(PLAIN, encoding="utf-8")
+    return command.import_file(
+        world.runtime, path, organisation="MTTQ", list_name="Mới", now=datetime.now(UTC)
+    )
+
+
+def test_the_page_shows_it_and_undoes_it(client: FlaskClient, world: World, tmp_path: Path) -> None:
+    assert bring(world, tmp_path).counts["created"] == 7
+    assert files(world) == []
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all() == [
+            "upload.receive",
+            "contacts.import",
+        ]
+    signed_in(client, AUTHOR)
+    assert "dòng lệnh" in client.get("/admin/imports/").text
+    assert "dòng lệnh" in client.get("/admin/imports/1/").text
+    post(client, "/admin/imports/1/undo")
+    work_on(world)
+    assert (upload(world).state, count(world, Contact)) == (UploadState.CANCELLED, 0)
+
+
+def fail_in_the_second_part(
+    monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> Callable[[], None]:
+    """Store three rows at a time, and fail before the second three. Returns what ends this."""
+    store, parts = process_upload.store_rows, iter((True, False))
+
+    def store_once(*arguments: object, **more: object) -> None:
+        if not next(parts):
+            raise error
+        store(*arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(process_upload, "CHUNK", 3)
+    monkeypatch.setattr(process_upload, "store_rows", store_once)
+    return lambda: monkeypatch.setattr(process_upload, "store_rows", store)
+
+
+@both_databases
+def test_a_command_that_was_killed_goes_on_where_it_was_when_it_is_given_the_file_again(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mend = fail_in_the_second_part(monkeypatch, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        bring(world, tmp_path)
+    assert (count(world, Contact), upload(world).state) == (3, UploadState.STORING)
+    mend()
+    with world.runtime.db.write() as session:  # as if its lease had run out
+        session.execute(update(Upload).values(due_at=datetime.now(UTC)))
+    done = bring(world, tmp_path)
+    assert (done.id, done.counts["rows"], done.counts["created"]) == (1, 7, 7)
+    assert (count(world, Contact), count(world, Upload)) == (7, 1)
+    again = bring(world, tmp_path)
+    assert (again.id, again.counts["unchanged"]) == (2, 7)
+
+
+def test_a_worker_goes_on_where_there_is_one(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mend = fail_in_the_second_part(monkeypatch, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        bring(world, tmp_path)
+    mend()
+    with world.runtime.db.write() as session:
+        session.execute(update(Upload).values(due_at=datetime.now(UTC)))
+    assert work_on(world)
+    assert (upload(world).state, count(world, Contact)) == (UploadState.DONE, 7)
+
+
+def test_a_file_that_turns_out_to_be_unreadable_leaves_nothing_behind(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(path: Path, *more: object) -> Iterator[CheckedRow]:
+        for row in check_list(path, *more):  # type: ignore[arg-type]
+            if row.row == 5:
+                raise BadList("Tệp hỏng ở dòng 5.")
+            yield row
+
+    monkeypatch.setattr(process_upload, "CHUNK", 3)
+    monkeypatch.setattr(command, "check_list", breaks)
+    with pytest.raises(BadList, match="hỏng ở dòng 5"):
+        bring(world, tmp_path)
+    assert upload(world).state is UploadState.FAILED
+    assert count(world, Contact) == count(world, Phone) == 0
+    assert files(world) == []

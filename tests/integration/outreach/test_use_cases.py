@@ -1,0 +1,98 @@
+"""A use case called with the runtime has a transaction of its own, and its jobs are enqueued after the commit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from flask.testing import FlaskClient
+from redis import Redis
+from rq import Queue
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from admin.app import create_app
+from outreach.core.job_queue import DEFAULT, SEND, JobQueue
+from outreach.enqueue_jobs import enqueue_send, enqueue_sweep
+from outreach.models.accounts import User
+from outreach.rules.errors import WrongState
+from outreach.runtime import Runtime
+from outreach.use_cases import enqueue_after_commit, take_lost_jobs, transaction, use_case
+from tests.support.admin_client import post, signed_in
+from tests.support.world import APPROVER, AUTHOR, World
+
+
+@use_case
+def rename(session: Session, name: str, *, user: User, now: datetime, fails: bool = False) -> int:
+    user.name = name
+    enqueue_after_commit(session, enqueue_send)
+    enqueue_after_commit(session, enqueue_send)
+    enqueue_after_commit(session, enqueue_sweep)
+    if fails:
+        raise WrongState("Không làm được.")
+    return user.id
+
+
+def waiting(world: World) -> dict[str, int]:
+    return {name: Queue(name, connection=world.runtime.redis).count for name in (SEND, DEFAULT)}
+
+
+def name_of(world: World) -> str:
+    with world.runtime.db.read() as session:
+        return session.scalars(select(User.name).where(User.email == AUTHOR)).one()
+
+
+def without_redis(runtime: Runtime) -> Runtime:
+    redis = Redis.from_url("redis://127.0.0.1:1")
+    return replace(runtime, redis=redis, job_queue=JobQueue(redis))
+
+
+def test_what_it_wrote_is_committed_and_each_job_enqueued_once(world: World) -> None:
+    user = world.user(AUTHOR)
+    assert rename(world.runtime, "A Mới", user=user, now=world.now) == user.id
+    assert (name_of(world), waiting(world)) == ("A Mới", {SEND: 1, DEFAULT: 1})
+
+
+def test_one_that_fails_leaves_nothing(world: World) -> None:
+    before = name_of(world)
+    with pytest.raises(WrongState):
+        rename(world.runtime, "A Mới", user=world.user(AUTHOR), now=world.now, fails=True)
+    assert (name_of(world), waiting(world)) == (before, {SEND: 0, DEFAULT: 0})
+
+
+def test_within_another_it_is_part_of_that_transaction(world: World) -> None:
+    before = name_of(world)
+    user = world.user(AUTHOR)
+
+    def rename_twice() -> None:
+        with transaction(world.runtime) as session:
+            own = session.get_one(User, user.id)
+            rename(session, "A Một", user=own, now=world.now)
+            rename(session, "A Hai", user=own, now=world.now, fails=True)
+
+    with pytest.raises(WrongState):
+        rename_twice()
+    assert (name_of(world), waiting(world)) == (before, {SEND: 0, DEFAULT: 0})
+    with transaction(world.runtime) as session:
+        rename(session, "A Ba", user=session.get_one(User, user.id), now=world.now)
+        assert waiting(world) == {SEND: 0, DEFAULT: 0}
+    assert (name_of(world), waiting(world)) == ("A Ba", {SEND: 1, DEFAULT: 1})
+
+
+def test_without_redis_it_is_stored_and_its_caller_is_told(world: World) -> None:
+    assert not take_lost_jobs()
+    rename(without_redis(world.runtime), "A Mới", user=world.user(AUTHOR), now=world.now)
+    assert name_of(world) == "A Mới"
+    assert (take_lost_jobs(), take_lost_jobs()) == (True, False)
+
+
+def test_a_page_says_that_the_work_waits_for_redis(world: World) -> None:
+    app = create_app(world.runtime.settings, runtime=without_redis(world.runtime))
+    client: FlaskClient = app.test_client()
+    signed_in(client, APPROVER)
+    post(client, "/admin/stop")
+    sent = post(client, "/admin/release")
+    assert sent.status_code == 303
+    page = client.get("/admin/").text
+    assert "hàng đợi (Redis) đang ngừng" in page
