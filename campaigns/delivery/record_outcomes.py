@@ -48,10 +48,10 @@ from outreach.core.db import Database, UtcDateTime
 from outreach.models.contacts import SuppressionReason
 from outreach.rules.gateway import (
     Accepted,
-    NotSent,
     Outcome,
     OutcomeUnknown,
     Refused,
+    RequestExpired,
     StatusReport,
     Throttled,
 )
@@ -101,7 +101,7 @@ def record_outcomes(
     unsent: list[UnsentClaim] = []
     for claim, outcome in outcomes:
         match outcome:
-            case None | NotSent():
+            case None | RequestExpired():
                 unsent.append(UnsentClaim(claim, now, claim.throttled, claim.refused))
             case Throttled(retry_after_s):
                 wait_s = back_off_s(claim.throttled, retry_after_s, seed=claim.message_id)

@@ -13,7 +13,7 @@ from campaigns.rules.draft import FIELDS
 from campaigns.rules.experiments import SECOND_TEXT
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.states import AttemptState, MessageKind, SkipReason
-from outreach.rules.gateway import Cause, NotSent, Outcome, OutcomeUnknown, Throttled
+from outreach.rules.gateway import Cause, Outcome, OutcomeUnknown, RequestExpired, Throttled
 from outreach.rules.segments import measure, unaccent
 from outreach.rules.sms_template import Template
 
@@ -142,7 +142,7 @@ def fault_of(outcome: Outcome) -> str | None:
             return detail
         case Throttled(fault=fault):
             return fault or None
-        case NotSent():
+        case RequestExpired():
             return None
         case _:
             return ""

@@ -7,7 +7,7 @@ Accepted         the gateway has the message and gave it an id
 Refused          final: the gateway will never send this message
 Throttled        the request was never processed; try again later
 OutcomeUnknown   the gateway may have the message: reconcile, never resend blindly
-NotSent          the request's time was over before it could leave
+RequestExpired   the request's time was over before it could leave
 
 Also here: the sample numbers of this project. Real subscribers may have them, so a live gateway never gets one.
 """
@@ -104,11 +104,11 @@ class OutcomeUnknown:
 
 
 @dataclass(frozen=True, slots=True)
-class NotSent:
+class RequestExpired:
     """Outcome of a request that was not made, as its time was over before it could leave."""
 
 
-Outcome = Accepted | Refused | Throttled | OutcomeUnknown | NotSent
+Outcome = Accepted | Refused | Throttled | OutcomeUnknown | RequestExpired
 
 
 @dataclass(frozen=True, slots=True)

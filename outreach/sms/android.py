@@ -28,11 +28,11 @@ from outreach.rules.gateway import (
     GatewayUnavailable,
     InboundMessage,
     ListedMessage,
-    NotSent,
     OutboundMessage,
     Outcome,
     OutcomeUnknown,
     Refused,
+    RequestExpired,
     StatusReport,
     Throttled,
     is_sample_number,
@@ -131,7 +131,7 @@ class AndroidGateway:
         except _ErrorResponse as error:
             return _read_error(error)
         except TooLate:
-            return NotSent()
+            return RequestExpired()
         except RequestNotSent as error:
             return Throttled(fault=str(error))
         except (TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:

@@ -33,11 +33,11 @@ from outreach.rules.gateway import (
     GatewayUnavailable,
     InboundMessage,
     ListedMessage,
-    NotSent,
     OutboundMessage,
     Outcome,
     OutcomeUnknown,
     Refused,
+    RequestExpired,
     StatusReport,
     Throttled,
     is_sample_number,
@@ -162,7 +162,7 @@ class TwilioGateway:
                 log.warning("twilio.new_refusal code=%s", error.outcome.code)
             return error.outcome
         except TooLate:
-            return NotSent()
+            return RequestExpired()
         except RequestNotSent as error:
             return Throttled(fault=str(error))
         except (TimeoutError, TwilioException, aiohttp.ClientError, OSError, *_UNREADABLE) as error:

@@ -18,10 +18,10 @@ from outreach.rules.gateway import (
     Cause,
     DeliveryStatus,
     GatewayUnavailable,
-    NotSent,
     Outcome,
     OutcomeUnknown,
     Refused,
+    RequestExpired,
     Throttled,
 )
 from simulator.testing import RunningSimulator
@@ -190,7 +190,10 @@ def test_a_request_whose_time_is_over_when_its_connection_is_in_hand_is_not_made
     server = answering(201, json.dumps({"sid": "SM1", "status": "queued"}))
     over = [outgoing(is_over=lambda: True), outgoing(), outgoing(is_over=lambda: True)]
     first, second, third = server.send(*over)
-    assert (first, third) == (NotSent(), NotSent())  # on a new connection and on one that was used before
+    assert (first, third) == (
+        RequestExpired(),
+        RequestExpired(),
+    )  # on a new connection and on one that was used before
     assert isinstance(second, Accepted)
     assert len(server.asked) == 1
 
