@@ -208,7 +208,7 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
 
     @app.errorhandler(LoaError)
     def refused(error: LoaError) -> ResponseReturnValue:
-        return page(409, filters.refused_title(), str(error))
+        return page(422, filters.refused_title(), str(error))
 
 
 def _is_admin_path() -> bool:

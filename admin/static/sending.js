@@ -49,7 +49,7 @@
       const reply = await fetch(form.action, {
         method: "POST", body: new FormData(form), headers: { "X-Requested-With": "fetch" }, redirect: "error",
       });
-      if (!reply.ok) throw new Error(reply.status === 409 ? await reply.text() : "");
+      if (!reply.ok) throw new Error(reply.status === 422 ? await reply.text() : "");
       document.querySelector("#main > .note.success")?.remove(); // its message is outdated
       await look();
     } catch (reason) {

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import segno
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, g, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user, logout_user
+from wtforms.validators import ValidationError
 
+from admin.forms import Form, SecretField, TextField
 from admin.login_limits import may_try_own_password
 from admin.views.base import AdminPage
 from outreach.accounts.invitations import choose_password, find_invited
@@ -26,8 +30,60 @@ from outreach.accounts.second_factor import (
 )
 from outreach.accounts.sessions import end_other_sessions, end_session, read_sessions
 from outreach.accounts.users import SHORTEST_PASSWORD, change_password, check_password
-from outreach.rules.errors import BadInput, LoaError
+from outreach.models.accounts import User
+from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
+
+R = TypeVar("R")
+
+
+class PasswordForm(Form):
+    not_passed = ("again",)
+    current = SecretField(
+        _l("Mật khẩu hiện tại"),
+        autocomplete="current-password",
+        required=True,
+        codes=("current_password_wrong", "too_many_attempts"),
+    )
+    new = SecretField(
+        _l("Mật khẩu mới"),
+        hint=_l("Ít nhất %(n)s ký tự. Một câu ngắn dễ nhớ tốt hơn một từ khó nhớ.", n=SHORTEST_PASSWORD),
+        autocomplete="new-password",
+        minlength=SHORTEST_PASSWORD,
+        required=True,
+        codes=("password_short", "password_same"),
+    )
+    again = SecretField(
+        _l("Gõ lại mật khẩu mới"), autocomplete="new-password", minlength=SHORTEST_PASSWORD, required=True
+    )
+
+    def validate_again(self, field: SecretField) -> None:
+        if field.data != self.new.data:
+            raise ValidationError(_("Hai lần gõ mật khẩu mới không giống nhau. Hãy gõ lại."))
+
+
+class NewPasswordForm(PasswordForm):
+    """The password of an invited user, who has none."""
+
+    current = None  # type: ignore[assignment]
+
+
+class CodeForm(Form):
+    main = "code"
+    code = TextField(
+        _l("Mã sáu số"),
+        filters=[lambda text: text.replace(" ", "")],
+        inputmode="numeric",
+        autocomplete="one-time-code",
+        maxlength=10,
+        size=10,
+        required=True,
+    )
+
+
+class OwnPasswordForm(Form):
+    main = "password"
+    password = SecretField(_l("Mật khẩu hiện tại"), autocomplete="current-password", required=True)
 
 
 class AccountView(AdminPage):
@@ -36,42 +92,42 @@ class AccountView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        return self._page()
+        with self.reading() as (db, user):
+            sessions = read_sessions(db, user.id, now=datetime.now(UTC))
+        return self.render("settings/account.html", form=PasswordForm.on_page(), sessions=sessions)
 
     @expose("/password", methods=["POST"])
     def password(self) -> ResponseReturnValue:
         """Change the password; all sessions end, this one as well."""
-        new = request.form.get("new", "")
-        try:
-            if new != request.form.get("again", ""):
-                raise BadInput(_("Hai lần gõ mật khẩu mới không giống nhau. Hãy gõ lại."))
-            if not may_try_own_password(self.runtime.redis, current_user.id):
-                raise BadInput(_("Đã gõ sai quá nhiều lần. Hãy đợi 15 phút rồi thử lại."))
-            self.do(change_password, current=request.form.get("current", ""), new=new)
-        except BadInput as error:
-            return self._page(error=str(error)), 400
-        logout_user()
-        flash(_("Đã đổi mật khẩu. Hãy đăng nhập lại bằng mật khẩu mới."), "success")
-        return redirect(url_for("login.show"), code=303)
+
+        def told(_result: object) -> str:
+            logout_user()
+            return _("Đã đổi mật khẩu. Hãy đăng nhập lại bằng mật khẩu mới.")
+
+        def change(runtime: Runtime, **values: Any) -> None:
+            limit_attempts(runtime, values["user"].id)
+            change_password(runtime, **values)
+
+        return self.submit_form(
+            PasswordForm(), url_for(".index"), change, message=told, then=url_for("login.show")
+        )
 
     @expose("/sessions/<int:session_id>/end", methods=["POST"])
     def end_session(self, session_id: int) -> ResponseReturnValue:
-        self.do(end_session, session_id)
-        flash(_("Đã đăng xuất máy đó."), "success")
-        return redirect(url_for(".index"), code=303)
+        return self.submit_form(
+            Form(), url_for(".index"), end_session, session_id, message=_("Đã đăng xuất máy đó.")
+        )
 
     @expose("/sessions/end-others", methods=["POST"])
     def end_others(self) -> ResponseReturnValue:
-        self.do(end_other_sessions, key=current_user.session_key)
-        flash(_("Đã đăng xuất khỏi mọi máy khác."), "success")
-        return redirect(url_for(".index"), code=303)
+        message, key = _("Đã đăng xuất khỏi mọi máy khác."), current_user.session_key
+        return self.submit_form(Form(), url_for(".index"), end_other_sessions, key=key, message=message)
 
-    def _page(self, *, error: str = "") -> str:
-        with self.reading() as (db, user):
-            sessions = read_sessions(db, user.id, now=datetime.now(UTC))
-        return self.render(
-            "settings/account.html", error=error, shortest=SHORTEST_PASSWORD, sessions=sessions
-        )
+
+def limit_attempts(runtime: Runtime, user_id: int) -> None:
+    """Count an attempt at the user's own password. Raises BadInput after too many."""
+    if not may_try_own_password(runtime.redis, user_id):
+        raise BadInput(_("Đã gõ sai quá nhiều lần. Hãy đợi 15 phút rồi thử lại."))
 
 
 def create_invitations(runtime: Runtime) -> Blueprint:
@@ -90,25 +146,26 @@ def create_invitations(runtime: Runtime) -> Blueprint:
                 email = find_invited(session, token, secret_key=secret_key).email
         except BadInput as error:
             return refused(error)
-        return render_template("sign_in/invitation.html", email=email, error="", shortest=SHORTEST_PASSWORD)
+        return page(email, NewPasswordForm(is_sent=False))
+
+    def page(email: str, form: NewPasswordForm) -> str:
+        return render_template("sign_in/invitation.html", email=email, form=form)
 
     @pages.post("/login/invitation/<token>")
     def choose(token: str) -> ResponseReturnValue:
-        password = request.form.get("new", "")
+        form = g.refused_form = NewPasswordForm()
         try:
             with runtime.db.read() as session:
                 email = find_invited(session, token, secret_key=secret_key).email
         except BadInput as error:
             return refused(error)
+        if not form.validate():
+            return page(email, form), 422
         try:
-            if password != request.form.get("again", ""):
-                raise BadInput(_("Hai lần gõ mật khẩu không giống nhau. Hãy gõ lại."))
-            choose_password(runtime, token, password, secret_key=secret_key, now=datetime.now(UTC))
+            choose_password(runtime, token, form.new.data, secret_key=secret_key, now=datetime.now(UTC))
         except BadInput as error:
-            page = render_template(
-                "sign_in/invitation.html", email=email, error=str(error), shortest=SHORTEST_PASSWORD
-            )
-            return page, 400
+            form.refuse(error)
+            return page(email, form), 422
         logout_user()
         flash(_("Đã đặt mật khẩu. Bây giờ hãy đăng nhập."), "success")
         return redirect(url_for("login.show"), code=303)
@@ -124,53 +181,45 @@ class SecondFactorView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name="", endpoint="second_factor", url="/admin/account/second-factor")
 
-    @expose("/")
-    def index(self) -> ResponseReturnValue:
-        return self._page()
-
     @expose("/", methods=["POST"])
     def confirm(self) -> ResponseReturnValue:
         """Confirm the set-up by a code from the phone; the recovery codes are shown this once."""
-        try:
-            codes = self.do(
-                set_up,
-                nonce=str(session.get(_NONCE, "")),
-                code=request.form.get("code", "").replace(" ", "")[:10],
-                secret_key=self.runtime.settings.secret_key,
-            )
-        except BadInput as error:
-            return self._page(error=str(error)), 400
-        session.pop(_NONCE, None)
-        return self.render("settings/second_factor.html", codes=codes, is_new=True)
+
+        def show(codes: list[str]) -> str:
+            session.pop(_NONCE, None)
+            return self.render("settings/second_factor.html", codes=codes, is_new=True)
+
+        return self.submit_form(
+            CodeForm(),
+            url_for(".index"),
+            set_up,
+            nonce=str(session.get(_NONCE, "")),
+            secret_key=self.runtime.settings.secret_key,
+            show=show,
+        )
 
     @expose("/codes", methods=["POST"])
     def renew(self) -> ResponseReturnValue:
-        try:
-            self._check_password()
-            codes = self.do(renew_recovery_codes, secret_key=self.runtime.settings.secret_key)
-        except LoaError as error:
-            return self._page(error=str(error)), 400
-        return self.render("settings/second_factor.html", codes=codes, is_new=False)
+        return self.submit_form(
+            OwnPasswordForm("codes"),
+            url_for(".index"),
+            _with_password(renew_recovery_codes),
+            secret_key=self.runtime.settings.secret_key,
+            show=lambda codes: self.render("settings/second_factor.html", codes=codes, is_new=False),
+        )
 
     @expose("/remove", methods=["POST"])
     def remove(self) -> ResponseReturnValue:
-        try:
-            self._check_password()
-            self.do(remove_second_factor, current_user.id)
-        except LoaError as error:
-            return self._page(error=str(error)), 400
-        flash(_("Đã bỏ xác thực hai lớp của tài khoản này."), "success")
-        return redirect(url_for("second_factor.index"), code=303)
+        return self.submit_form(
+            OwnPasswordForm("removal"),
+            url_for(".index"),
+            _with_password(remove_second_factor),
+            current_user.id,
+            message=_("Đã bỏ xác thực hai lớp của tài khoản này."),
+        )
 
-    def _check_password(self) -> None:
-        if not may_try_own_password(self.runtime.redis, current_user.id):
-            raise BadInput(_("Đã gõ sai quá nhiều lần. Hãy đợi 15 phút rồi thử lại."))
-        with self.reading() as (_db, user):
-            is_right = check_password(user, request.form.get("password", ""))
-        if not is_right:
-            raise BadInput(_("Mật khẩu không đúng. Hãy gõ lại."))
-
-    def _page(self, *, error: str = "") -> str:
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
         context: dict[str, Any] = {}
         with self.reading() as (db, user):
             has_one = user.totp_nonce is not None
@@ -186,7 +235,22 @@ class SecondFactorView(AdminPage):
             "settings/second_factor.html",
             codes=None,
             has_one=has_one,
-            error=error,
+            code_form=CodeForm.on_page(),
+            password_form=OwnPasswordForm.on_page,
             must=current_user.must_set_up,
             **context,
         )
+
+
+def _with_password(use_case: Callable[..., R]) -> Callable[..., R]:
+    """Return a use case that asks for the user's password first."""
+
+    def run(runtime: Runtime, *args: Any, password: str, **values: Any) -> R:
+        user_id = values["user"].id
+        limit_attempts(runtime, user_id)
+        with runtime.db.read() as db:
+            if not check_password(db.get_one(User, user_id), password):
+                raise BadInput(_("Mật khẩu không đúng. Hãy gõ lại."))
+        return use_case(runtime, *args, **values)
+
+    return run

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import secrets
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from flask import flash, redirect, request, url_for
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
+from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, labelled, row_id, today
 from admin.rules.charts import Bar, bar_chart
 from admin.views.base import AdminPage
 from admin.wording.filters import label_of, number
@@ -35,11 +36,78 @@ from outreach.accounts.permissions import visible_to
 from outreach.contacts.lists import read_organisations
 from outreach.models.accounts import User
 from outreach.places.areas import read_districts, read_provinces
-from outreach.rules.errors import BadInput, WrongState
 from outreach.runtime import Runtime
 
 _SHOWN_DAYS = 7  # by default
-_FIELDS = ("kind", "first", "last", "times", "people", "who", "place", "about")
+_ENTRY = ("kind", "first", "last", "times", "people", "who", "place", "about")
+
+
+class ActivityForm(Form):
+    kind = RadioField(
+        _l("Hình thức"), labelled(ActivityKind, "publicity"), coerce=ActivityKind, required=True
+    )
+    first = TextField(
+        _l("Từ ngày"), type="date", required=True, max=today, codes=("day_too_far", "day_wrong")
+    )
+    last = TextField(
+        _l("Đến ngày"),
+        type="date",
+        max=today,
+        codes=("last_day_before_first", "activity_in_future", "activity_days_many"),
+    )
+    times = TextField(
+        _l("Số lần mỗi ngày"),
+        default="1",
+        inputmode="numeric",
+        required=True,
+        autocomplete="off",
+        codes=("activity_times_wrong", "activity_number_wrong"),
+    )
+    area = ChoiceField(_l("Địa bàn"), empty=_l("Chọn địa bàn"), required=True, codes=("area_missing",))
+    place = TextField(_l("Thôn, nơi làm"), maxlength=200, autocomplete="off")
+    organisation_id = ChoiceField(
+        _l("Tổ chức thực hiện"),
+        name="organisation",
+        coerce=row_id,
+        required=True,
+        codes=("organisation_missing",),
+    )
+    who = TextField(_l("Ai làm, đài báo nào"), maxlength=200, autocomplete="off")
+    campaign_id = ChoiceField(
+        _l("Thuộc chiến dịch"),
+        name="campaign",
+        coerce=row_id,
+        empty=_l("Không thuộc chiến dịch nào"),
+        codes=("campaign_not_found_choose",),
+    )
+    people = TextField(
+        _l("Số người dự, số người gặp mỗi lần"),
+        hint=_l("Chưa rõ thì để trống, đừng ghi 0."),
+        inputmode="numeric",
+        autocomplete="off",
+    )
+    about = TextField(_l("Nội dung, ghi chú"), maxlength=200, autocomplete="off")
+
+    def values(self) -> dict[str, Any]:
+        values = super().values()
+        return values | {"entry": read_entry({name: values.pop(name) for name in _ENTRY}, today=_today())}
+
+
+class NewActivityForm(ActivityForm):
+    """An entry; sent twice, it is stored once by its key."""
+
+    form_key = TextField(type="hidden")
+
+
+class CorrectForm(ActivityForm):
+    version = RowField()
+
+
+class WithdrawForm(Form):
+    version = RowField()
+
+
+F = TypeVar("F", bound=ActivityForm)
 
 
 class ActivitiesView(AdminPage):
@@ -53,8 +121,7 @@ class ActivitiesView(AdminPage):
         `?first=`, `?last=` are days; kind, area, organisation, campaign; `?after=` is the next page.
         """
         args = request.args
-        today = _today()
-        last = _day(args.get("last")) or today
+        last = _day(args.get("last")) or _today()
         first = min(_day(args.get("first")) or last - timedelta(days=_SHOWN_DAYS - 1), last)
         filters = ActivityFilter(
             first,
@@ -83,7 +150,7 @@ class ActivitiesView(AdminPage):
             after=lines[-1].activity.id if is_more else None,
             is_first=after is None,
             kept=query,
-            today=today.isoformat(),
+            today=today(),
             **choices,
         )
 
@@ -93,81 +160,42 @@ class ActivitiesView(AdminPage):
         with self.reading() as (session, user):
             copied_id = request.args.get("copy", type=int)
             original = read_versions(session, copied_id, user=user)[0].activity if copied_id else None
-            form_values = _values_of(original) if original else _new_values(read_last_of(session, user), user)
-        today = _today().isoformat()
-        return self._form(form_values | {"first": today, "last": today, "form_key": secrets.token_hex(16)})
+            values = _values_of(original) if original else _new_values(read_last_of(session, user), user)
+            values |= {"first": today(), "last": today(), "form_key": secrets.token_hex(16)}
+            form = _with_choices(NewActivityForm.on_page(**values), session, user)
+        return self.render("progress/new_activity.html", form=form)
 
     @expose("/new", methods=["POST"])
     def enter(self) -> ResponseReturnValue:
-        form_values = _read_form()
-        try:
-            self.do(
-                add_activity,
-                read_entry(form_values, today=_today()),
-                **_entry_scope(form_values),
-                form_key=form_values["form_key"],
-            )
-        except BadInput as error:
-            return self._form(form_values, error=str(error)), 422
-        flash(_("Đã ghi."), "success")
-        return redirect(url_for(".create" if request.form.get("next") else ".index"), code=303)
+        then = url_for(".create" if request.form.get("next") else ".index")
+        return self.submit_form(
+            NewActivityForm(), url_for(".create"), add_activity, message=_("Đã ghi."), then=then
+        )
 
     @expose("/<int:entry_id>/")
     def show(self, entry_id: int) -> ResponseReturnValue:
-        return self._show(entry_id)
-
-    @expose("/<int:entry_id>/correct", methods=["POST"])
-    def correct(self, entry_id: int) -> ResponseReturnValue:
-        form_values = _read_form()
-        try:
-            self.do(
-                correct_activity,
-                entry_id,
-                read_entry(form_values, today=_today()),
-                version=_id(request.form.get("version", "")) or 0,
-                **_entry_scope(form_values),
-            )
-        except BadInput as error:
-            return self._show(entry_id, form_values=form_values, error=str(error)), 422
-        except WrongState as error:
-            return self._show(entry_id, error=str(error)), 409
-        flash(_("Đã sửa. Bản trước vẫn được lưu."), "success")
-        return redirect(url_for(".show", entry_id=entry_id), code=303)
-
-    @expose("/<int:entry_id>/withdraw", methods=["POST"])
-    def withdraw(self, entry_id: int) -> ResponseReturnValue:
-        url, version = url_for(".show", entry_id=entry_id), _id(request.form.get("version", "")) or 0
-        message = _("Đã bỏ mục này, không tính nữa. Muốn tính lại, hãy ghi lại ở dưới.")
-        return self.do_and_tell(url, message, withdraw_activity, entry_id, version=version)
-
-    def _show(self, entry_id: int, *, form_values: dict[str, str] | None = None, error: str = "") -> str:
         with self.reading() as (session, user):
             versions = read_versions(session, entry_id, user=user)
-            choices = _read_choices(session, user)
-        page: str = self.render(
+            form = _with_choices(CorrectForm.on_page(**_values_of(versions[0].activity)), session, user)
+        form.version.data = versions[0].activity.id
+        return self.render(
             "progress/activity.html",
             entry_id=entry_id,
             versions=versions,
-            typed=form_values or _values_of(versions[0].activity),
-            error=error,
-            kinds=list(ActivityKind),
-            today=_today().isoformat(),
-            **choices,
+            form=form,
+            withdraw_form=WithdrawForm(is_sent=False, version=form.version.data),
         )
-        return page
 
-    def _form(self, form_values: dict[str, str], *, error: str = "") -> str:
-        with self.reading() as (session, user):
-            choices = _read_choices(session, user)
-        page: str = self.render(
-            "progress/new_activity.html",
-            typed=form_values,
-            error=error,
-            kinds=list(ActivityKind),
-            today=_today().isoformat(),
-            **choices,
-        )
-        return page
+    @expose("/<int:entry_id>/correct", methods=["POST"])
+    def correct(self, entry_id: int) -> ResponseReturnValue:
+        page, message = url_for(".show", entry_id=entry_id), _("Đã sửa. Bản trước vẫn được lưu.")
+        return self.submit_form(CorrectForm(), page, correct_activity, entry_id, message=message)
+
+    @expose("/<int:entry_id>/withdraw", methods=["POST"])
+    def withdraw(self, entry_id: int) -> ResponseReturnValue:
+        message = _("Đã bỏ mục này, không tính nữa. Muốn tính lại, hãy ghi lại ở dưới.")
+        page = url_for(".show", entry_id=entry_id)
+        return self.submit_form(WithdrawForm(), page, withdraw_activity, entry_id, message=message)
 
 
 def _read_choices(session: Session, user: User) -> dict[str, Any]:
@@ -179,41 +207,35 @@ def _read_choices(session: Session, user: User) -> dict[str, Any]:
     }
 
 
-def _read_form() -> dict[str, str]:
-    names = (*_FIELDS, "area", "organisation", "campaign", "form_key")
-    return {name: request.form.get(name, "").replace("\0", "").strip()[:400] for name in names}
-
-
-def _entry_scope(form_values: dict[str, str]) -> dict[str, Any]:
-    return {
-        "area": form_values["area"],
-        "organisation_id": _id(form_values["organisation"]) or 0,
-        "campaign_id": _id(form_values["campaign"]),
+def _with_choices(form: F, session: Session, user: User) -> F:
+    choices = _read_choices(session, user)
+    form.organisation_id.choices, form.campaign_id.choices = choices["organisations"], choices["campaigns"]
+    form.organisation_id.empty = _("Chọn tổ chức") if len(choices["organisations"]) > 1 else None
+    form.area.choices = {None: choices["provinces"]} | {
+        name: [(code, _("Cả %(name)s", name=name)), *communes]
+        for code, name, communes in choices["districts"]
     }
+    return form
 
 
-def _id(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
-
-
-def _values_of(row: Activity) -> dict[str, str]:
+def _values_of(row: Activity) -> dict[str, Any]:
     return {
-        **{name: str(getattr(row, name) or "") for name in _FIELDS},
-        "kind": row.kind.value,
+        **{name: str(getattr(row, name) or "") for name in _ENTRY},
+        "kind": row.kind,
         "people": "" if row.people is None else str(row.people),
         "area": row.area_code,
-        "organisation": str(row.organisation_id),
-        "campaign": str(row.campaign_id or ""),
+        "organisation_id": row.organisation_id,
+        "campaign_id": row.campaign_id,
     }
 
 
-def _new_values(last: Activity | None, user: User) -> dict[str, str]:
+def _new_values(last: Activity | None, user: User) -> dict[str, Any]:
     """Return an empty form with the place and organisation of the user's last entry."""
     if last:
         values = _values_of(last)
-        return {name: values[name] for name in ("area", "organisation", "campaign", "who")} | {"times": "1"}
+        return {name: values[name] for name in ("area", "organisation_id", "campaign_id", "who")}
     area = user.area_code or (user.organisation.area_code if user.organisation else None)
-    return {"area": area or "", "organisation": str(user.organisation_id or ""), "times": "1"}
+    return {"area": area or "", "organisation_id": user.organisation_id}
 
 
 def _draw(summary: Summary) -> Any:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.views.base import AdminPage, uploaded_file
+from admin.forms import ChoiceField, DayField, FileField, Form, NumberField, TextField, row_id, today
+from admin.views.base import AdminPage
 from campaigns.agencies.import_reports import RosterResult, read_roster, submit_file, submit_roster
 from campaigns.agencies.links import LONGEST_DAYS, address_of, end_link, make_link, read_links
 from campaigns.agencies.reports import (
@@ -24,12 +26,79 @@ from campaigns.cases.conversation import visible_campaigns
 from campaigns.goals.goals import read_staff_goal
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.web.link_pages import FIELDS, read_day
-from outreach.rules.errors import BadInput, LoaError
+from campaigns.web.link_pages import read_day
+from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 
 _NO_FILE = _l("Chưa chọn tệp. Hãy chọn tệp Excel, LibreOffice hoặc CSV.")
-_DAYS = 14  # default lifetime of a link
+_UNKNOWN = _l("Chưa rõ số nào thì để trống, đừng ghi 0.")
+
+
+class ReportForm(Form):
+    day = DayField(_l("Số liệu của ngày"), required=True, max=today, codes=("figures_day_wrong",))
+    staff = TextField(
+        _l("Tổng số người"),
+        inputmode="numeric",
+        required=True,
+        autocomplete="off",
+        codes=("staff_total_missing", "figures_impossible", "figure_not_number"),
+    )
+    with_smartphone = TextField(
+        _l("Dùng điện thoại thông minh"), inputmode="numeric", autocomplete="off", hint=_UNKNOWN
+    )
+    installed = TextField(_l("Đã cài"), inputmode="numeric", autocomplete="off", hint=_UNKNOWN)
+    note = TextField(_l("Ghi chú"), maxlength=300, autocomplete="off", codes=("figures_doubtful",))
+
+    def values(self) -> dict[str, Any]:
+        values = super().values()
+        counts = read_counts(*(values.pop(name) for name in ("staff", "with_smartphone", "installed")))
+        return values | {"counts": counts}
+
+
+class RosterForm(Form):
+    ids = "roster"
+    day = DayField(_l("Danh sách của ngày"), required=True, max=today, codes=("figures_day_wrong",))
+    file = FileField(
+        _l("Tệp"),
+        missing=_NO_FILE,
+        codes=("roster_long", "roster_marks_wrong", "roster_empty", "done_column_missing"),
+    )
+    campaign_id = ChoiceField(
+        _l("Ghi người đã cài vào chiến dịch"),
+        name="campaign",
+        coerce=row_id,
+        empty=_l("Không ghi, chỉ lấy số liệu"),
+        codes=("campaign_without_recipients",),
+    )
+    note = TextField(_l("Ghi chú"), maxlength=300, autocomplete="off", codes=("figures_doubtful",))
+
+
+class LinkForm(Form):
+    holder = TextField(
+        _l("Giao cho ai"),
+        required=True,
+        maxlength=120,
+        autocomplete="off",
+        placeholder=_l("Ví dụ: chị Hoa, văn phòng"),
+        codes=("link_holder_missing",),
+    )
+    days = NumberField(
+        _l("Dùng được mấy ngày"),
+        default=14,
+        min=1,
+        max=LONGEST_DAYS,
+        required=True,
+        codes=("link_days_wrong",),
+    )
+
+
+class FiguresForm(Form):
+    """A file with the figures of many agencies for one day."""
+
+    main = "file"
+    ids = "file"
+    day = DayField(_l("Số liệu của ngày"), required=True, max=today)
+    file = FileField(_l("Tệp"), missing=_NO_FILE)
 
 
 class AgenciesView(AdminPage):
@@ -42,11 +111,10 @@ class AgenciesView(AdminPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         """Show all agencies. `?day=` is the day of the figures, by default today."""
-        today = _today()
         try:
-            day = min(read_day(request.args.get("day") or today.isoformat()), today)
+            day = min(read_day(request.args.get("day") or today()), _today())
         except BadInput:
-            day = today
+            day = _today()
         with self.reading() as (session, user):
             overview = read_overview(session, user, day=day)
             goal = read_staff_goal(session, at=datetime.now(UTC))
@@ -54,29 +122,38 @@ class AgenciesView(AdminPage):
             "reports/agencies.html",
             overview=overview,
             goal=goal,
-            today=today.isoformat(),
+            today=today(),
             day=day.isoformat(),
+            form=FiguresForm.on_page(day=_today()),
         )
 
     @expose("/<int:organisation_id>/")
     def show(self, organisation_id: int) -> ResponseReturnValue:
-        return self._show(organisation_id)
+        now = datetime.now(UTC)
+        with self.reading() as (session, user):
+            agency = find_agency(session, organisation_id, user=user)
+            roster_form = RosterForm.on_page(day=_today())
+            roster_form.campaign_id.choices = visible_campaigns(session, user)
+            if not roster_form.campaign_id.choices:
+                del roster_form.campaign_id
+            return self.render(
+                "reports/agency.html",
+                agency=agency,
+                history=read_history(session, organisation_id),
+                links=[
+                    (link, address_of(link, self.runtime.settings))
+                    for link in read_links(session, organisation_id, now=now)
+                ],
+                report_form=ReportForm.on_page(day=_today()),
+                roster_form=roster_form,
+                link_form=LinkForm.on_page(),
+                end_form=Form(),
+            )
 
     @expose("/<int:organisation_id>/report", methods=["POST"])
     def submit(self, organisation_id: int) -> ResponseReturnValue:
-        form_values = {name: request.form.get(name, "")[:400] for name in FIELDS}
-        try:
-            self.do(
-                submit_by_officer,
-                organisation_id,
-                read_counts(*(form_values[name] for name in FIELDS[1:4])),
-                day=read_day(form_values["day"]),
-                note=form_values["note"],
-            )
-        except BadInput as error:
-            return self._show(organisation_id, form_values=form_values, error=str(error)), 422
-        flash(_("Đã ghi số liệu."), "success")
-        return redirect(url_for(".show", organisation_id=organisation_id), code=303)
+        page, message = url_for(".show", organisation_id=organisation_id), _("Đã ghi số liệu.")
+        return self.submit_form(ReportForm(), page, submit_by_officer, organisation_id, message=message)
 
     @expose("/<int:organisation_id>/roster", methods=["POST"])
     def roster(self, organisation_id: int) -> ResponseReturnValue:
@@ -84,84 +161,43 @@ class AgenciesView(AdminPage):
 
         Its figures are counted from them; each install mark also counts in the campaign.
         """
-        form_values = {name: request.form.get(name, "")[:400] for name in ("day", "note", "campaign")}
-        try:
-            with uploaded_file(error_message=str(_NO_FILE)) as path:
+        form = RosterForm()
+
+        def store(runtime: Runtime, **values: Any) -> RosterResult:
+            with form.file.saved() as path:
                 people = read_roster(path)
-            result = self.do(
-                submit_roster,
-                organisation_id,
-                people,
-                day=read_day(form_values["day"]),
-                campaign_id=request.form.get("campaign", type=int),
-                note=form_values["note"],
-                keys=self._keys,
-            )
-        except LoaError as error:
-            return self._show(organisation_id, roster=form_values, roster_error=str(error)), 422
-        flash(_roster_message(result), "success")
-        return redirect(url_for(".show", organisation_id=organisation_id), code=303)
+            return submit_roster(runtime, organisation_id, people, keys=self._keys, **values)
+
+        page = url_for(".show", organisation_id=organisation_id)
+        return self.submit_form(form, page, store, message=_roster_message)
 
     @expose("/<int:organisation_id>/link", methods=["POST"])
     def link(self, organisation_id: int) -> ResponseReturnValue:
         """Create a link. The page shows it while it is valid: users who see the agency may pass it on."""
-        return self.do_and_tell(
-            url_for(".show", organisation_id=organisation_id),
-            _("Đã tạo liên kết. Hãy gửi cho đúng người."),
-            make_link,
-            organisation_id,
-            holder=request.form.get("holder", ""),
-            days=request.form.get("days", _DAYS, type=int),
-        )
+        page = url_for(".show", organisation_id=organisation_id)
+        message = _("Đã tạo liên kết. Hãy gửi cho đúng người.")
+        return self.submit_form(LinkForm(), page, make_link, organisation_id, message=message)
 
     @expose("/<int:organisation_id>/links/<int:link_id>/end", methods=["POST"])
     def end(self, organisation_id: int, link_id: int) -> ResponseReturnValue:
-        url = url_for(".show", organisation_id=organisation_id)
-        return self.do_and_tell(url, _("Đã ngừng liên kết."), end_link, link_id)
+        page = url_for(".show", organisation_id=organisation_id)
+        return self.submit_form(Form(), page, end_link, link_id, message=_("Đã ngừng liên kết."))
 
     @expose("/file", methods=["POST"])
     def file(self) -> ResponseReturnValue:
         """Import the figures of many agencies for one day from a file."""
-        try:
-            with uploaded_file(error_message=str(_NO_FILE)) as path:
-                count = self.do(submit_file, path, day=read_day(request.form.get("day", "")))
-        except LoaError as error:
-            flash(str(error), "error")
-        else:
-            flash(_("Đã ghi số liệu của %(count)s cơ quan.", count=count), "success")
-        return redirect(url_for(".index"), code=303)
+        form = FiguresForm()
 
-    def _show(
-        self,
-        organisation_id: int,
-        *,
-        form_values: dict[str, str] | None = None,
-        error: str = "",
-        roster: dict[str, str] | None = None,
-        roster_error: str = "",
-    ) -> str:
-        now = datetime.now(UTC)
-        with self.reading() as (session, user):
-            agency = find_agency(session, organisation_id, user=user)
-            history = read_history(session, organisation_id)
-            links = [
-                (link, address_of(link, self.runtime.settings))
-                for link in read_links(session, organisation_id, now=now)
-            ]
-            return self.render(
-                "reports/agency.html",
-                agency=agency,
-                history=history,
-                links=links,
-                typed=form_values or {"day": _today().isoformat()},
-                error=error,
-                roster=roster or {"day": _today().isoformat()},
-                roster_error=roster_error,
-                campaigns=visible_campaigns(session, user),
-                today=_today().isoformat(),
-                days=_DAYS,
-                longest=LONGEST_DAYS,
-            )
+        def store(runtime: Runtime, **values: Any) -> int:
+            with form.file.saved() as path:
+                return submit_file(runtime, path, **values)
+
+        return self.submit_form(
+            form,
+            url_for(".index"),
+            store,
+            message=lambda count: _("Đã ghi số liệu của %(count)s cơ quan.", count=count),
+        )
 
 
 def _roster_message(result: RosterResult) -> str:

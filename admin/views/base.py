@@ -1,24 +1,24 @@
-"""Base class of all views: access, transactions, refused actions, uploaded files."""
+"""Base class of all views: access, use cases, refused forms."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
-from flask import abort, current_app, flash, redirect, request, url_for
+from flask import Response, abort, current_app, flash, g, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import BaseView
 from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
+from admin.forms import Form
 from admin.permissions import may_open
 from outreach.models.accounts import User
-from outreach.rules.errors import BadInput, LoaError, NotFound
+from outreach.rules.errors import LoaError, NotFound
 from outreach.runtime import Runtime
 from outreach.use_cases import take_lost_jobs
 
@@ -26,18 +26,6 @@ R = TypeVar("R")
 
 # Views open to an administrator or approver who must set up a second factor first (a setting demands it).
 _OPEN_BEFORE_SET_UP = frozenset({"account", "second_factor"})
-
-
-@contextmanager
-def uploaded_file(*, error_message: str) -> Iterator[Path]:
-    """Save the uploaded file for the length of the block. Raises BadInput if none was chosen."""
-    file = request.files.get("file")
-    if file is None or not file.filename:
-        raise BadInput(error_message)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"given{Path(file.filename).suffix[:8]}")
-        file.save(path)
-        yield path
 
 
 class AdminPage(BaseView):
@@ -98,19 +86,57 @@ class AdminPage(BaseView):
             )
         return result
 
+    def submit_form(
+        self,
+        form: Form,
+        page: str,
+        use_case: Callable[..., R],
+        *args: Any,
+        message: str | Callable[[R], str] = "",
+        then: str | Callable[[R], str] = "",
+        show: Callable[[R], ResponseReturnValue] | None = None,
+        **values: Any,
+    ) -> ResponseReturnValue:
+        """Call a use case with a form's values, redirect and tell what was done.
+
+        `page` is the URL of the page with the form: the redirect leads there unless `then` names another, and a refused
+        form is shown there again (422), with all that was typed. `message` and `then` may depend on the result;
+        `show` answers with it in place of a redirect.
+        """
+        if not form.validate():
+            return refused(form, page)
+        try:
+            result = self.do(use_case, *args, **form.values(), **values)
+        except LoaError as error:
+            form.refuse(error)
+            return refused(form, page)
+        if show is not None:
+            return show(result)
+        url = (then(result) if callable(then) else then) or page
+        if told := message(result) if callable(message) else message:
+            flash(told, "success")
+        return redirect(url, code=303)
+
     def do_and_tell(
         self, url: str, message: str, use_case: Callable[..., object], *args: Any, **values: Any
     ) -> ResponseReturnValue:
-        """Call a use case and redirect to `url` with the message, or with the reason if it is refused."""
-        try:
-            self.do(use_case, *args, **values)
-        except LoaError as error:
-            return refuse(error, url)
-        flash(message, "success")
-        return redirect(url, code=303)
+        """Do as `submit_form` for a form with a button alone."""
+        return self.submit_form(Form(), url, use_case, *args, message=message, **values)
 
 
-def refuse(error: LoaError, url: str) -> ResponseReturnValue:
-    """Redirect to a page that shows why an action was refused."""
-    flash(str(error), "error")
-    return redirect(url, code=303)
+def refuse(error: LoaError, page: str) -> Response:
+    """Render a page that says why an action without a form of its own was refused."""
+    form = Form(is_sent=False)
+    form.refuse(error)
+    return refused(form, page)
+
+
+def refused(form: Form, page: str) -> Response:
+    """Render the page at this URL with the form as it was typed, its faults beside its fields and in a summary."""
+    g.refused_form = form
+    adapter = current_app.create_url_adapter(request)
+    assert adapter is not None
+    endpoint, values = adapter.match(urlsplit(page).path, method="GET")
+    response = make_response(current_app.view_functions[endpoint](**values))
+    response.status_code = 422
+    return response

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -18,6 +18,7 @@ from flask_login import current_user
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
 from admin.views.correct_texts import CampaignTextPages
 from admin.wording.campaigns import (
@@ -65,10 +66,24 @@ from outreach.core.settings import Settings
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import ContactList
 from outreach.models.places import Area
-from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 
 PAGE = 25
+
+
+class ReturnForm(Form):
+    main = "reason"
+    reason = LongTextField(_l("Trả lại để sửa, vì"), rows=2, required=True)
+
+
+class TrialForm(Form):
+    """A test message; `step` is the step whose text it has."""
+
+    main, not_passed = "number", ("step_number",)
+    number = TextField(
+        _l("Gửi thử đến số của bạn"), name="trial_number", type="tel", autocomplete="tel", class_="short"
+    )
+    step_number = NumberField(name="step", default=1)
 
 
 class CampaignsView(CampaignTextPages):
@@ -96,11 +111,10 @@ class CampaignsView(CampaignTextPages):
     @expose("/<int:campaign_id>/")
     def sheet(self, campaign_id: int) -> ResponseReturnValue:
         """Show a campaign's sheet. `?tried`: a test message has just been sent."""
-        tried = sent_a_trial() if "tried" in request.args else ""
         with self.reading() as (session, user):
-            return self._sheet(session, user, campaign_id, tried=tried)
+            return self._sheet(session, user, campaign_id)
 
-    def _sheet(self, session: Session, user: User, campaign_id: int, **more: Any) -> str:
+    def _sheet(self, session: Session, user: User, campaign_id: int) -> str:
         campaign = find_campaign(session, campaign_id, user=user)
         now = datetime.now(UTC)
         audience = self.audiences.of_campaign(session, campaign)
@@ -120,7 +134,9 @@ class CampaignsView(CampaignTextPages):
             campaign_id=campaign_id,
             shown_doubts=show_warnings(shown.preview.doubts, is_live=self.runtime.settings.is_live),
             example_name=EXAMPLE_NAME,
-            **more,
+            tried=sent_a_trial() if "tried" in request.args else "",
+            return_form=ReturnForm.on_page(),
+            trial_form=TrialForm.on_page(),
         )
         return page
 
@@ -154,40 +170,33 @@ class CampaignsView(CampaignTextPages):
 
     def _perform(self, campaign_id: int, action: CampaignAction, message: str) -> ResponseReturnValue:
         """Perform an action. A refusal is shown on the sheet, with the typed reason still in its field."""
-        reason = request.form.get("reason", "")
-        try:
-            state = self.do(perform_action, campaign_id, action, reason=reason).state
-        except LoaError as error:
-            with self.reading() as (session, user):
-                page = self._sheet(session, user, campaign_id, refused=str(error), typed_reason=reason)
-            return page, 409
-        if action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED:
-            message = _("Đã ghi nhận lần duyệt thứ nhất. Cần thêm một người khác duyệt.")
-        flash(message, "success")
-        return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
+
+        def told(campaign: Campaign) -> str:
+            if action is CampaignAction.APPROVE and campaign.state is CampaignState.SUBMITTED:
+                return _("Đã ghi nhận lần duyệt thứ nhất. Cần thêm một người khác duyệt.")
+            return message
+
+        form = ReturnForm() if action is CampaignAction.RETURN else Form()
+        page = url_for("campaigns.sheet", campaign_id=campaign_id)
+        return self.submit_form(form, page, perform_action, campaign_id, action, message=told)
 
     @expose("/<int:campaign_id>/test", methods=["POST"])
     def send_test(self, campaign_id: int) -> ResponseReturnValue:
-        number = request.form.get("trial_number", "")
+        form = TrialForm()
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user)
-            step_number = request.form.get("step", 1, type=int)
-            step: Step = next((s for s in campaign.steps if s.number == step_number), campaign.steps[0])
-        try:
-            self.do(
-                send_test_message,
-                text=step.text,
-                unaccented=campaign.unaccented,
-                number=number,
-                settings=self.runtime.settings,
-                campaign_id=campaign_id,
-            )
-        except BadInput as error:
-            with self.reading() as (session, user):
-                page = self._sheet(session, user, campaign_id, trial_error=str(error), trial_number=number)
-            return page, 422
-        sheet_url = url_for("campaigns.sheet", campaign_id=campaign_id, tried=1, _anchor="trial")
-        return redirect(sheet_url, code=303)
+            number = form.step_number.data
+            step: Step = next((s for s in campaign.steps if s.number == number), campaign.steps[0])
+        return self.submit_form(
+            form,
+            url_for("campaigns.sheet", campaign_id=campaign_id),
+            send_test_message,
+            text=step.text,
+            unaccented=campaign.unaccented,
+            settings=self.runtime.settings,
+            campaign_id=campaign_id,
+            then=url_for("campaigns.sheet", campaign_id=campaign_id, tried=1, _anchor="trial"),
+        )
 
 
 def _read_lifts(session: Session, campaign: Campaign, user: User) -> list[ShownLift]:

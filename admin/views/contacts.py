@@ -6,11 +6,10 @@ An officer's search texts are kept in their signed cookie only, so that no URL c
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import abort, flash, redirect, request, url_for
+from flask import flash, request, url_for
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
@@ -19,24 +18,28 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy import select
 
+from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, communes, labelled
 from admin.permissions import may_open
-from admin.views.base import AdminPage, refuse
+from admin.views.base import AdminPage
 from admin.views.inbox import labels_of
+from admin.views.privacy_requests import REQUEST_FORMS, RequestForm
 from admin.wording.campaigns import LANGUAGES
+from admin.wording.filters import label_of
 from campaigns.cases.conversation import (
     OFFICER_LABELS,
+    Conversation,
     has_answered,
     read_conversations,
     record_answer,
     visible_campaigns,
 )
 from campaigns.models.campaigns import Campaign
-from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import HEARD, AnswerPlace
 from campaigns.privacy.requests import read_requests
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.replies.labels import Label
 from outreach.contacts.contact import (
+    PhoneRow,
     correct_contact,
     find_contact,
     lift_suppression,
@@ -51,11 +54,141 @@ from outreach.contacts.phones import add_number, read_removed, remove_number
 from outreach.models.contacts import SuppressionReason
 from outreach.models.places import Area
 from outreach.places.areas import read_districts
-from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
+
+_NUMBER_EXAMPLE = "0905 000 123"
+
+
+class CorrectForm(Form):
+    name = TextField(_l("Họ tên"), maxlength=120, required=True, codes=("name_missing",))
+    birth_year = TextField(_l("Năm sinh"), inputmode="numeric", maxlength=40, codes=("birth_year_wrong",))
+    sex = ChoiceField(_l("Giới tính"), labelled(("m", "f"), "sex"), empty=_l("Chưa rõ"))
+    village = TextField(_l("Thôn, tổ dân phố"), maxlength=120)
+    area_code = ChoiceField(_l("Xã, phường"), name="area", empty=_l("Chưa rõ"), codes=("commune_unknown",))
+    has_smartphone = ChoiceField(
+        _l("Điện thoại thông minh"),
+        [("yes", _l("Có")), ("no", _l("Không có"))],
+        name="smartphone",
+        coerce={"yes": True, "no": False}.get,
+        empty=_l("Chưa biết"),
+    )
+    language = ChoiceField(
+        _l("Ngôn ngữ"),
+        list(LANGUAGES.items()),
+        empty=_l("chưa ghi, dùng tiếng Việt"),
+        codes=("language_unknown",),
+    )
+
+
+class SearchForm(Form):
+    text = TextField(_l("Tên hoặc số điện thoại"), name="q", filters=[lambda text: text.strip()[:100]])
+
+
+class AddNumberForm(Form):
+    number = TextField(
+        _l("Số điện thoại"),
+        hint=_l("Tin được gửi đến số đầu tiên còn nhận tin."),
+        inputmode="tel",
+        required=True,
+        maxlength=40,
+        autocomplete="off",
+        placeholder=_NUMBER_EXAMPLE,
+        codes=("number_wrong", "number_known"),
+    )
+
+
+class NumberForm(Form):
+    phone_id = RowField(name="phone")
+
+
+class RemoveNumberForm(Form):
+    ids, key_fields = "remove", ("phone_id",)
+
+    phone_id = RowField(name="phone")
+    right_number = TextField(
+        _l("Số đúng, nếu biết"),
+        name="number",
+        filters=[str.strip],
+        inputmode="tel",
+        maxlength=40,
+        autocomplete="off",
+        placeholder=_NUMBER_EXAMPLE,
+        codes=("number_wrong", "number_known"),
+    )
+    note = TextField(
+        _l("Căn cứ"),
+        required=True,
+        maxlength=300,
+        placeholder=_l("Ví dụ: gõ nhầm khi lập danh sách"),
+        codes=("unblock_note_missing",),
+    )
+    opted_out = RadioField(
+        _l("Ai đã từ chối nhận tin ở số này?"),
+        [
+            ("person", _l("Người này đã từ chối nhận tin: các số khác của họ cũng ngừng nhận tin")),
+            ("other", _l("Số này của người khác: người này chưa từ chối")),
+        ],
+        name="who",
+        coerce=lambda text: text != "other",
+        default="person",
+    )
+
+
+class SuppressForm(Form):
+    ids, key_fields = "suppress", ("phone_id",)
+
+    phone_id = RowField(name="phone")
+    reason = ChoiceField(
+        _l("Lý do"),
+        labelled((SuppressionReason.OPT_OUT, SuppressionReason.WRONG_NUMBER), "suppression"),
+        coerce=SuppressionReason,
+    )
+    note = TextField(
+        _l("Căn cứ"),
+        required=True,
+        maxlength=300,
+        placeholder=_l("Ví dụ: bà báo trực tiếp ngày 5/9"),
+        codes=("unblock_note_missing",),
+    )
+
+
+class LiftForm(Form):
+    ids, key_fields = "lift", ("phone_id", "reason")
+
+    phone_id = RowField(name="phone")
+    reason = ChoiceField(coerce=SuppressionReason, type="hidden")
+    note = TextField(
+        _l("Căn cứ"),
+        required=True,
+        maxlength=300,
+        placeholder=_l("Ví dụ: ông gọi điện yêu cầu nhận tin lại"),
+        codes=("unblock_note_missing",),
+    )
+
+
+class AnswerForm(Form):
+    """What a resident said at the door, by phone or at a meeting."""
+
+    ids, key_fields = "answer", ("campaign_id",)
+
+    campaign_id = RowField(name="campaign")
+    label = ChoiceField(
+        _l("Người dân nói"),
+        name="answer",
+        coerce=Label,
+        empty=_l("Hãy chọn"),
+        required=True,
+        codes=("answer_not_chosen",),
+    )
+    place = ChoiceField(
+        _l("Nghe ở đâu"), labelled(HEARD, "place"), coerce=AnswerPlace, empty=_l("Hãy chọn"), required=True
+    )
+    note = TextField(_l("Ghi chú (nếu cần)"), maxlength=300, autocomplete="off")
+
 
 _LONGEST_SEARCH = 100
 _FILTERS = {"list", "organisation", "area", "smartphone", "suppressed", "campaign", "answer"}
+_KEPT = {*_FILTERS, "s"}
 
 
 class ContactsView(AdminPage):
@@ -70,9 +203,9 @@ class ContactsView(AdminPage):
         `?s=` is the key of a search; filters: list, organisation, area, smartphone, suppressed, campaign,
         answer; `?after=`.
         """
-        args = request.args
+        args = request.values
         filters = ContactFilter(
-            text=searched_for(args.get("s", "")),
+            text=SearchForm.on_page(text=searched_for(args.get("s", ""))).text.data,
             list_id=args.get("list", type=int),
             organisation_id=args.get("organisation", type=int),
             area_code=args.get("area", "")[:10],
@@ -93,7 +226,7 @@ class ContactsView(AdminPage):
                 "kind": session.scalar(select(Campaign.kind).where(Campaign.id == campaign_id)) or "",
                 "districts": read_districts(session),
             }
-        query = {key: value for key, value in args.items() if value and key != "after"}
+        query = {key: value for key, value in args.items() if value and key in _KEPT}
         return self.render(
             "contacts/directory.html",
             wanted=filters,
@@ -110,18 +243,14 @@ class ContactsView(AdminPage):
     @expose("/", methods=["POST"])
     def search(self) -> ResponseReturnValue:
         """Search for a name or number. It must not be in a URL, which logs and browser histories keep."""
-        query: dict[str, Any] = {
-            name: value for name, value in request.form.items() if value and name in _FILTERS
-        }
-        text = request.form.get("q", "")[:_LONGEST_SEARCH].strip()
+        query = {name: value for name, value in request.form.items() if value and name in _FILTERS}
+        form = SearchForm()
 
-        try:
-            self.do(record_search, text)
-        except LoaError as error:
-            return refuse(error, url_for(".index", **query))
-        if text:
-            query["s"] = keep_search(text)
-        return redirect(url_for(".index", **query), code=303)
+        def found(_result: None) -> str:
+            key = {"s": keep_search(form.text.data)} if form.text.data else {}
+            return url_for(".index", **query, **key)  # type: ignore[arg-type]
+
+        return self.submit_form(form, url_for(".index"), record_search, then=found)
 
     @expose("/<int:contact_id>/")
     def show(self, contact_id: int) -> ResponseReturnValue:
@@ -130,143 +259,135 @@ class ContactsView(AdminPage):
     @expose("/<int:contact_id>/number", methods=["POST"])
     def number(self, contact_id: int) -> ResponseReturnValue:
         """Show a full number once; recorded in the audit log."""
-        phone_id = request.form.get("phone", 0, type=int)
-        try:
-            shown = {phone_id: self.do(reveal_number, contact_id, phone_id)}
-        except LoaError as error:
-            return refuse(error, url_for(".show", contact_id=contact_id))
-        return self._show(contact_id, numbers=shown)
+        form = NumberForm()
+        return self.submit_form(
+            form,
+            _url(contact_id),
+            reveal_number,
+            contact_id,
+            show=lambda number: self._show(contact_id, numbers={form.phone_id.data: number}),
+        )
 
     @expose("/<int:contact_id>/correct", methods=["POST"])
     def correct(self, contact_id: int) -> ResponseReturnValue:
-        form = request.form
-        return self._do(
-            contact_id,
-            _("Đã lưu thông tin."),
-            correct_contact,
-            name=form.get("name", ""),
-            birth_year=form.get("birth_year", ""),
-            sex=form.get("sex", ""),
-            village=form.get("village", ""),
-            area_code=form.get("area", ""),
-            has_smartphone={"yes": True, "no": False}.get(form.get("smartphone", "")),
-            language=form.get("language"),
+        return self.submit_form(
+            CorrectForm(), _url(contact_id), correct_contact, contact_id, message=_("Đã lưu thông tin.")
         )
 
     @expose("/<int:contact_id>/add-number", methods=["POST"])
     def add_number(self, contact_id: int) -> ResponseReturnValue:
-        number, key = request.form.get("number", "")[:40], self._keys.secret_key
-        return self._do(contact_id, _("Đã thêm số điện thoại."), add_number, number, secret_key=key)
+        return self.submit_form(
+            AddNumberForm(),
+            _url(contact_id),
+            add_number,
+            contact_id,
+            secret_key=self._keys.secret_key,
+            message=_("Đã thêm số điện thoại."),
+        )
 
     @expose("/<int:contact_id>/remove-number", methods=["POST"])
     def remove_number(self, contact_id: int) -> ResponseReturnValue:
         """Remove a number, and add the right one if it is known."""
-        number = request.form.get("number", "")[:40].strip()
-        return self._do(
-            contact_id,
-            _("Đã thay số điện thoại.") if number else _("Đã gỡ số điện thoại."),
+        form = RemoveNumberForm()
+        return self.submit_form(
+            form,
+            _url(contact_id),
             remove_number,
-            request.form.get("phone", 0, type=int),
-            right_number=number,
-            note=request.form.get("note", ""),
+            contact_id,
             secret_key=self._keys.secret_key,
-            opted_out=request.form.get("who", "") != "other",
+            message=_("Đã thay số điện thoại.") if form.right_number.data else _("Đã gỡ số điện thoại."),
         )
 
     @expose("/<int:contact_id>/answer", methods=["POST"])
     def answer(self, contact_id: int) -> ResponseReturnValue:
-        campaign_id = request.form.get("campaign", 0, type=int)
-        label, place = _label(request.form.get("answer", "")), request.form.get("place")
-        if label is None or place not in HEARD:
-            flash(_("Hãy chọn điều người dân đã nói và nghe ở đâu rồi ghi lại."), "error")
-            return redirect(url_for(".show", contact_id=contact_id), code=303)
-        try:
-            is_new = self.do(
-                record_answer,
-                contact_id,
-                campaign_id,
-                label,
-                place=AnswerPlace(place),
-                note=request.form.get("note", ""),
-                keys=self._keys,
-            )
-        except LoaError as error:
-            return refuse(error, url_for(".show", contact_id=contact_id))
-        message = (
-            _("Đã ghi câu trả lời.")
-            if is_new
-            else _("Câu trả lời này đã được ghi từ trước, không có gì thay đổi.")
+        def told(is_new: bool) -> str:
+            if is_new:
+                return _("Đã ghi câu trả lời.")
+            return _("Câu trả lời này đã được ghi từ trước, không có gì thay đổi.")
+
+        return self.submit_form(
+            AnswerForm(), _url(contact_id), record_answer, contact_id, keys=self._keys, message=told
         )
-        flash(message, "success")
-        return redirect(url_for(".show", contact_id=contact_id), code=303)
 
     @expose("/<int:contact_id>/suppress", methods=["POST"])
     def suppress(self, contact_id: int) -> ResponseReturnValue:
-        return self._do(
-            contact_id,
-            _("Từ bây giờ không gửi tin đến số này nữa, ở mọi tổ chức."),
+        return self.submit_form(
+            SuppressForm(),
+            _url(contact_id),
             suppress_number,
-            request.form.get("phone", 0, type=int),
-            reason=_reason(),
-            note=request.form.get("note", ""),
+            contact_id,
             secret_key=self._keys.secret_key,
+            message=_("Từ bây giờ không gửi tin đến số này nữa, ở mọi tổ chức."),
         )
 
     @expose("/<int:contact_id>/lift", methods=["POST"])
     def lift(self, contact_id: int) -> ResponseReturnValue:
-        return self._do(
-            contact_id,
-            _("Đã bỏ chặn số này với lý do đã chọn."),
-            lift_suppression,
-            request.form.get("phone", 0, type=int),
-            reason=_reason(),
-            note=request.form.get("note", ""),
-        )
+        message = _("Đã bỏ chặn số này với lý do đã chọn.")
+        return self.submit_form(LiftForm(), _url(contact_id), lift_suppression, contact_id, message=message)
 
     def _show(self, contact_id: int, *, numbers: dict[int, str] | None = None) -> str:
         with self.reading() as (session, user):
             person = find_contact(session, contact_id, user=user)
             area = session.get(Area, person.area_code) if person.area_code else None
             district = session.get(Area, area.parent_code) if area and area.parent_code else None
+            phones = read_phones(session, contact_id)
             context = {
-                "phones": read_phones(session, contact_id),
                 "removed": read_removed(session, contact_id),
-                "languages": LANGUAGES,
                 "origins": read_origins(session, contact_id, user=user),
                 "talks": read_conversations(session, contact_id, user=user),
                 "requests": read_requests(session, user, now=datetime.now(UTC), contact_id=contact_id),
-                "districts": read_districts(session),
             }
+            correct_form = CorrectForm.on_page(
+                name=person.name,
+                birth_year=person.birth_year or "",
+                sex=person.sex or "",
+                village=person.village,
+                area_code=person.area_code or "",
+                has_smartphone={None: "", True: "yes", False: "no"}[person.has_smartphone],
+                language=(phones[0].language if phones else None) or "",
+            )
+            correct_form.area_code.choices = communes(session)
         return self.render(
             "contacts/contact.html",
             person=person,
             place=", ".join(f"{each.kind} {each.name}" for each in (area, district) if each),
+            phones=phones,
+            languages=LANGUAGES,
             numbers=numbers or {},
-            labels=OFFICER_LABELS,
-            labels_of=labels_of,
-            places=HEARD,
-            request_kinds=list(RequestKind),
-            reasons=(SuppressionReason.OPT_OUT, SuppressionReason.WRONG_NUMBER),
+            correct_form=correct_form,
+            add_form=AddNumberForm.on_page(),
+            remove_form=_remove_form,
+            suppress_form=SuppressForm.on_page,
+            lift_form=LiftForm.on_page,
+            answer_form=_answer_form,
+            request_form=RequestForm.on_page(),
             may_change=may_open(current_user.role, "contacts.correct"),
+            **REQUEST_FORMS,
             **context,
         )
 
-    def _do(
-        self, contact_id: int, message: str, use_case: Callable[..., object], *args: Any, **values: Any
-    ) -> ResponseReturnValue:
-        url = url_for(".show", contact_id=contact_id)
-        return self.do_and_tell(url, message, use_case, contact_id, *args, **values)
+
+def _url(contact_id: int) -> str:
+    return url_for("contacts.show", contact_id=contact_id)
 
 
 def _label(value: str) -> Label | None:
     return Label(value) if value in list(Label) else None
 
 
-def _reason() -> SuppressionReason:
-    value = request.form.get("reason", "")
-    if value not in list(SuppressionReason):
-        abort(400)
-    return SuppressionReason(value)
+def _remove_form(phone: PhoneRow) -> RemoveNumberForm:
+    form = RemoveNumberForm.on_page(phone_id=phone.id)
+    if not phone.is_opted_out:
+        del form.opted_out
+    return form
+
+
+def _answer_form(talk: Conversation) -> AnswerForm:
+    form, known = AnswerForm.on_page(campaign_id=talk.campaign_id), labels_of(talk.kind)
+    form.label.choices = [
+        (label, label_of(label, "answer", talk.kind)) for label in OFFICER_LABELS if label in known
+    ]
+    return form
 
 
 _SEARCHES = "searches"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from admin.forms import ChoiceField, Form, TextField, today
 from admin.views.base import AdminPage
+from admin.wording.filters import label_of
 from campaigns.goals.goals import (
     enter_denominator,
     find_subject,
@@ -24,11 +29,9 @@ from campaigns.goals.goals import (
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.goals import Denominator, Goal, GoalScope, GoalSubject
-from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import is_province_staff, visible_to
 from outreach.models.accounts import Organisation, OrganisationKind, User
 from outreach.models.places import Area, AreaLevel
-from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 
 _LEVELS = list(AreaLevel)
@@ -44,6 +47,41 @@ class GoalChoice:
     rank: tuple[int, int, str]
 
 
+class GoalForm(Form):
+    main = "share"
+    ids = "goal"
+    subject = ChoiceField(_l("Đối tượng"), required=True)
+    share = TextField(
+        _l("Tỷ lệ cần đạt (phần trăm)"),
+        hint=_l("Ví dụ 50. Để trống là bỏ mục tiêu này."),
+        inputmode="decimal",
+        maxlength=8,
+    )
+    deadline = TextField(_l("Đến hết ngày"), type="date")
+    basis = TextField(
+        _l("Căn cứ"),
+        hint=_l("Văn bản giao mục tiêu: số, ngày, cơ quan ban hành."),
+        maxlength=200,
+        codes=("goal_source_long",),
+    )
+
+
+class DenominatorForm(Form):
+    main = "value"
+    ids = "people"
+    subject = ChoiceField(_l("Đối tượng"), required=True)
+    value = TextField(
+        _l("Số người thuộc diện vận động"),
+        hint=_l(
+            "Ví dụ: người có điện thoại thông minh, người trong độ tuổi tiêm. Để trống là rút lại số đã nhập của ngày này: từ đó là chưa rõ, không phải 0."
+        ),
+        inputmode="numeric",
+        maxlength=14,
+    )
+    as_of = TextField(_l("Số liệu của ngày"), default=today, type="date", required=True, max=today)
+    source = TextField(_l("Nguồn"), maxlength=200, required=True, codes=("figure_source_missing",))
+
+
 class GoalsView(AdminPage):
     """Not in the menu: the progress page links here."""
 
@@ -55,42 +93,8 @@ class GoalsView(AdminPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         """Show goals. `?kind=` of campaign; `?subject=` has its history shown and is chosen in the forms."""
-        return self._show()
-
-    @expose("/set", methods=["POST"])
-    def set_goal(self) -> ResponseReturnValue:
-        return self._write(("share", "deadline", "basis"), set_goal, _("Đã đặt mục tiêu."))
-
-    @expose("/denominator", methods=["POST"])
-    def enter(self) -> ResponseReturnValue:
-        return self._write(("value", "as_of", "source"), enter_denominator, _("Đã ghi số liệu."))
-
-    def _write(self, fields: tuple[str, ...], action: Any, message: str) -> ResponseReturnValue:
-        form_values = {name: request.form.get(name, "")[:400] for name in fields}
-        key = request.form.get("subject", "")[:60]
-        scope, _colon, place = key.partition(":")
-        try:
-            with self.reading() as (session, _user):
-                subject = find_subject(session, kind=_kind(), scope=scope, place=place, kinds=load_kinds())
-            is_new = self.do(action, subject, **form_values)
-        except BadInput as error:
-            return self._show(form_values=form_values, wrong_field=fields[0], error=str(error), key=key), 422
-        except LoaError as error:
-            flash(str(error), "error")
-        else:
-            flash(message if is_new else _("Không có gì thay đổi: điều này đã được ghi từ trước."), "success")
-        return redirect(url_for(".index", kind=_kind(), subject=key, _anchor="history"), code=303)
-
-    def _show(
-        self,
-        *,
-        form_values: dict[str, str] | None = None,
-        wrong_field: str = "",
-        error: str = "",
-        key: str = "",
-    ) -> str:
         now = datetime.now(UTC)
-        key = key or request.args.get("subject", "")
+        key = request.values.get("subject", "")
         with self.reading() as (session, user):
             current = read_goals(session, at=now, kind=_kind())
             places = _read_places(session, user)
@@ -102,6 +106,18 @@ class GoalsView(AdminPage):
             denominators: list[Denominator] = []
             if chosen:
                 goals, denominators = read_history(session, chosen.subject)
+            goal = current.goals.get(chosen.subject) if chosen else None
+            set_form = GoalForm.on_page(
+                subject=key,
+                share=f"{100 * goal.share:.2f}".rstrip("0").rstrip(".").replace(".", ",") if goal else "",
+                deadline=goal.deadline.isoformat() if goal and goal.deadline else "",
+                basis=goal.basis if goal else "",
+            )
+            enter_form = DenominatorForm.on_page(subject=key)
+            set_form.subject.choices = enter_form.subject.choices = {
+                label_of(group[0].subject.scope, "scope"): [(place.key, place.name) for place in group]
+                for group in (list(each) for _rank, each in groupby(places, key=lambda place: place.rank[0]))
+            }
             return self.render(
                 "progress/goals.html",
                 kinds={name: content["title"] for name, content in load_kinds().items()},
@@ -111,16 +127,40 @@ class GoalsView(AdminPage):
                 without_goal=[place for place in with_figures if place.subject not in current.goals],
                 places=places,
                 chosen=chosen,
-                goal=current.goals.get(chosen.subject) if chosen else None,
                 goals=goals,
                 entered=denominators,
                 may_set=is_province_staff(session, user),
-                typed=form_values or {},
-                wrong=wrong_field,
-                error=error,
-                key=key,
-                today=now.astimezone(VIETNAM).date().isoformat(),
+                set_form=set_form,
+                enter_form=enter_form,
             )
+
+    @expose("/set", methods=["POST"])
+    def set_goal(self) -> ResponseReturnValue:
+        return self._write(GoalForm(), set_goal, _("Đã đặt mục tiêu."))
+
+    @expose("/denominator", methods=["POST"])
+    def enter(self) -> ResponseReturnValue:
+        return self._write(DenominatorForm(), enter_denominator, _("Đã ghi số liệu."))
+
+    def _write(
+        self, form: GoalForm | DenominatorForm, action: Callable[..., bool], message: str
+    ) -> ResponseReturnValue:
+        key = form.subject.data or ""
+
+        def write(runtime: Runtime, *, subject: str, **values: Any) -> bool:
+            scope, _colon, place = subject.partition(":")
+            with runtime.db.read() as session:
+                found = find_subject(session, kind=_kind(), scope=scope, place=place, kinds=load_kinds())
+            return action(runtime, found, **values)
+
+        return self.submit_form(
+            form,
+            url_for(".index", kind=_kind(), subject=key, _anchor="history"),
+            write,
+            message=lambda is_new: (
+                message if is_new else _("Không có gì thay đổi: điều này đã được ghi từ trước.")
+            ),
+        )
 
 
 def _kind() -> str:

@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
+from admin.forms import Form
 from admin.permissions import may_open
 from admin.views.base import AdminPage
 from admin.views.sending import decide_unknown_messages
@@ -92,16 +93,19 @@ class HomeView(AdminPage):
 
     @expose("/stop", methods=["POST"])
     def stop(self) -> ResponseReturnValue:
-        self.do(stop_all_sending)
-        flash(
-            _("Đã dừng mọi việc gửi tin. Không tin nào bị mất; mở lại thì gửi tiếp từ chỗ dừng."), "warning"
-        )
-        return redirect(url_for("admin.index"), code=303)
+        def told(_result: object) -> str:
+            flash(
+                _("Đã dừng mọi việc gửi tin. Không tin nào bị mất; mở lại thì gửi tiếp từ chỗ dừng."),
+                "warning",
+            )
+            return ""
+
+        return self.submit_form(Form(), url_for("admin.index"), stop_all_sending, message=told)
 
     @expose("/release", methods=["POST"])
     def release(self) -> ResponseReturnValue:
         message = _("Đã mở lại. Các chiến dịch đang gửi sẽ tiếp tục trong vài giây.")
-        return self.do_and_tell(url_for("admin.index"), message, resume_all_sending)
+        return self.submit_form(Form(), url_for("admin.index"), resume_all_sending, message=message)
 
     @expose("/undecided/<any(resend, keep):choice>", methods=["POST"])
     def decide(self, choice: str) -> ResponseReturnValue:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, flash, make_response, redirect, request, send_file, url_for
+from flask import Flask, make_response, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy import select
 from werkzeug.exceptions import RequestEntityTooLarge
+from wtforms.validators import ValidationError
 
+from admin.forms import ChoiceField, FileField, Form, TextField, labelled, lists_by_organisation, row_id
 from admin.permissions import may_open
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, refused
 from admin.wording.enums import MEANINGS
 from campaigns.planning.drafts import campaigns_of_list
-from outreach.contacts.lists import read_names, read_organisations, read_uploads
+from outreach.contacts.lists import read_organisations, read_uploads
 from outreach.imports.issues import count_reasons
 from outreach.imports.list_reader import SKIPPED
 from outreach.imports.uploads import (
@@ -37,9 +39,8 @@ from outreach.imports.uploads import (
     undo_upload,
 )
 from outreach.models.accounts import Organisation, User
-from outreach.models.contacts import ContactList, ListImport, Upload, UploadState
+from outreach.models.contacts import ContactList, LegalBasis, ListImport, Upload, UploadState
 from outreach.models.places import Area
-from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 
 _UPLOAD_LIMITS = {
@@ -75,14 +76,53 @@ def allow_large_uploads(app: Flask) -> None:
         if not may_upload():
             return error.get_response(), 413
         endpoint = request.endpoint or ""
-        flash(
+        form = Form(is_sent=False)
+        form.form_errors.append(
             _(
                 "Tệp lớn hơn %(n)s MB nên không nhận được. Hãy chia thành nhiều tệp nhỏ hơn.",
                 n=_UPLOAD_LIMITS[endpoint] // 2**20,
-            ),
-            "error",
+            )
         )
-        return redirect(url_for(f"{endpoint.partition('.')[0]}.index"), code=303)
+        return refused(form, url_for(f"{endpoint.partition('.')[0]}.index"))
+
+
+class ImportForm(Form):
+    """A file for a list, or for a new one, which then has a name."""
+
+    file = FileField(
+        _l("Tệp danh sách"),
+        missing=_l("Chưa chọn tệp. Hãy chọn hoặc kéo thả tệp Excel, LibreOffice hoặc CSV vào ô bên dưới."),
+        codes=("upload_large", "upload_empty"),
+    )
+    list_id = ChoiceField(
+        _l("Nhập vào danh sách"), name="list", coerce=row_id, empty=_l("— danh sách mới, đặt tên bên dưới —")
+    )
+    name = TextField(
+        _l("Tên danh sách"),
+        name="new_name",
+        filters=[str.strip],
+        maxlength=120,
+        placeholder=_l("Ví dụ: Hội viên phụ nữ xã Đăk Hà"),
+        codes=("list_name_missing", "list_name_long", "list_name_taken"),
+    )
+    organisation_id = ChoiceField(_l("Của tổ chức"), name="organisation", coerce=row_id)
+    basis = ChoiceField(
+        _l("Căn cứ nhắn tin"), labelled(LegalBasis, "basis"), empty=_l("Chưa ghi"), codes=("basis_missing",)
+    )
+    basis_note = TextField(
+        _l("Văn bản, phiếu đồng ý"), maxlength=200, codes=("basis_note_long", "basis_document_missing")
+    )
+
+    def validate_name(self, field: TextField) -> None:
+        if not field.data and not self.list_id.data:
+            raise ValidationError(
+                _("Chưa rõ nhập vào đâu. Hãy chọn một danh sách, hoặc gõ tên danh sách mới.")
+            )
+
+    def values(self) -> dict[str, Any]:
+        values = super().values()
+        list_id = values.pop("list_id")
+        return values if values["name"] else {"list_id": list_id}
 
 
 class ImportsView(AdminPage):
@@ -95,20 +135,27 @@ class ImportsView(AdminPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         """Show the upload form. `?list=` is the list to choose first."""
-        return self._show_form(list_id=request.args.get("list", 0, type=int))
+        with self.reading() as (session, user):
+            form = ImportForm.on_page(
+                list_id=request.args.get("list", ""), organisation_id=user.organisation_id or 0
+            )
+            form.list_id.choices = lists_by_organisation(session, user)
+            form.organisation_id.choices = read_organisations(session, user)
+            uploads = read_uploads(session, user, limit=20)
+        return self.render("contacts/imports.html", form=form, uploads=uploads, megabytes=LARGEST // 2**20)
 
     @expose("/", methods=["POST"])
     def receive(self) -> ResponseReturnValue:
-        chosen: dict[str, Any] = {
-            "list_id": request.form.get("list", 0, type=int),
-            "new_name": request.form.get("new_name", "").strip(),
-            "organisation_id": request.form.get("organisation", 0, type=int),
-        }
-        try:
-            upload = self._receive(**chosen)
-        except BadInput as error:
-            return self._show_form(error=str(error), **chosen), 400
-        return redirect(url_for(".show", upload_id=upload.id), code=303)
+        form = ImportForm()
+        return self.submit_form(
+            form,
+            url_for(".index"),
+            receive_upload_for_new_list if form.name.data else receive_upload,
+            content=form.file.data and form.file.data.stream,
+            file_name=form.file.file_name,
+            folder=self._folder,
+            then=lambda upload: url_for(".show", upload_id=upload.id),
+        )
 
     @expose("/<int:upload_id>/")
     def show(self, upload_id: int) -> ResponseReturnValue:
@@ -138,7 +185,7 @@ class ImportsView(AdminPage):
                 lines[int(position)] = meaning
             elif dot:
                 meanings.setdefault(signature, {})[position] = meaning
-        return self._act(upload_id, partial(correct_columns, columns=meanings, lines=lines))
+        return self._act(upload_id, correct_columns, columns=meanings, lines=lines)
 
     @expose("/<int:upload_id>/confirm", methods=["POST"])
     def confirm(self, upload_id: int) -> ResponseReturnValue:
@@ -152,16 +199,17 @@ class ImportsView(AdminPage):
     def undo(self, upload_id: int) -> ResponseReturnValue:
         return self._act(upload_id, undo_upload)
 
-    def _act(self, upload_id: int, act: Callable[..., Upload]) -> ResponseReturnValue:
+    def _act(self, upload_id: int, act: Callable[..., Upload], **values: Any) -> ResponseReturnValue:
         """Perform an action on an upload. A cancelled upload's file is deleted."""
-        try:
-            upload = self.do(act, upload_id)
-        except LoaError as error:
-            flash(str(error), "error")
-        else:
+
+        def told(upload: Upload) -> str:
             if upload.state is UploadState.CANCELLED:
                 forget_file(upload, self._folder)
-        return redirect(url_for(".show", upload_id=upload_id), code=303)
+            return ""
+
+        return self.submit_form(
+            Form(), url_for(".show", upload_id=upload_id), act, upload_id, message=told, **values
+        )
 
     @expose("/errors/<int:import_id>.xlsx")
     def errors(self, import_id: int) -> ResponseReturnValue:
@@ -176,47 +224,6 @@ class ImportsView(AdminPage):
         stem = Path(list_import.file_name).stem
         name = " - ".join([stem, _("cần sửa")])
         return send_file(content, mimetype=_WORKBOOK, as_attachment=True, download_name=f"{name}.xlsx")
-
-    def _receive(self, *, list_id: int, new_name: str, organisation_id: int) -> Upload:
-        file = request.files.get("file")
-        if file is None or not file.filename:
-            raise BadInput(
-                _("Chưa chọn tệp. Hãy chọn hoặc kéo thả tệp Excel, LibreOffice hoặc CSV vào ô bên dưới.")
-            )
-        if not list_id and not new_name:
-            raise BadInput(_("Chưa rõ nhập vào đâu. Hãy chọn một danh sách, hoặc gõ tên danh sách mới."))
-        given: dict[str, Any] = {"file_name": file.filename, "folder": self._folder}
-        if not new_name:
-            return self.do(receive_upload, file.stream, list_id=list_id, **given)
-        return self.do(
-            receive_upload_for_new_list,
-            file.stream,
-            name=new_name,
-            organisation_id=organisation_id,
-            basis=request.form.get("basis", ""),
-            basis_note=request.form.get("basis_note", ""),
-            **given,
-        )
-
-    def _show_form(
-        self, *, list_id: int = 0, new_name: str = "", organisation_id: int = 0, error: str = ""
-    ) -> str:
-        with self.reading() as (session, user):
-            lists = read_names(session, user)
-            organisations = read_organisations(session, user)
-            uploads = read_uploads(session, user, limit=20)
-            organisation_id = organisation_id or user.organisation_id or 0
-        return self.render(
-            "contacts/imports.html",
-            lists=lists,
-            organisations=organisations,
-            uploads=uploads,
-            list_id=list_id,
-            new_name=new_name,
-            organisation_id=organisation_id,
-            error=error,
-            megabytes=LARGEST // 2**20,
-        )
 
     def _read(self, upload_id: int) -> dict[str, Any]:
         with self.reading() as (session, user):
@@ -234,6 +241,7 @@ class ImportsView(AdminPage):
                 "may_undo": may_be_undone(session, upload),
                 "reasons": count_reasons(session, list_import.id) if list_import else [],
                 "meanings": MEANINGS,
+                "typed": request.form,
                 "left_out": SKIPPED,
                 "uploaded_by": (uploader.name or uploader.email) if uploader else "",
                 "campaigns": campaigns_of_list(session, user, contact_list.id),

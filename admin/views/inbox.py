@@ -6,27 +6,28 @@ A reply log is a file exported by an operator or a phone; an administrator uploa
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import abort, flash, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from admin.forms import ChoiceField, FileField, Form, LongTextField, RowField, TextField, labelled
 from admin.permissions import may_open
-from admin.views.base import AdminPage, refuse, uploaded_file
-from admin.wording.filters import moment, number
+from admin.views.base import AdminPage
+from admin.wording.filters import label_of, moment, number
 from campaigns.cases.case_list import CaseFilter, CaseRow, read_case_list, read_case_rows
 from campaigns.cases.conversation import read_conversation
 from campaigns.cases.handle_case import (
     RESULTS,
+    Labelled,
+    Reopened,
     assign_case,
     close_case,
     find_case,
@@ -54,8 +55,9 @@ from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcom
 from campaigns.rules.draft import FIELDS
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
+from outreach.models.accounts import User
 from outreach.models.places import Area
-from outreach.rules.errors import BadInput, LoaError
+from outreach.rules.errors import LoaError
 from outreach.rules.sms_template import Template
 from outreach.runtime import Runtime
 
@@ -76,30 +78,22 @@ class CasePages(AdminPage):
     @expose("/<int:case_id>/answer", methods=["POST"])
     def answer(self, case_id: int) -> ResponseReturnValue:
         """Answer by SMS. If it is refused, the written text stays on the page."""
-        text = request.form.get("text", "")
-        is_done = request.form.get("wish") == "done"
-        try:
-            leaves_at = self.do(answer_by_sms, case_id, text, is_done=is_done, keys=self._keys)
-        except LoaError as error:
-            flash(str(error), "error")
-            return self.show_case(case_id, text=text, status=422)
-        if leaves_at > datetime.now(UTC):
-            flash(_("Ngoài giờ gửi tin. Tin trả lời sẽ gửi lúc %(at)s.", at=moment(leaves_at)), "success")
-        else:
-            flash(_("Tin trả lời đã được xếp để gửi; việc này cho biết khi nào tin đi."), "success")
-        if is_done:
-            next_id = request.form.get("next", type=int)
-            return redirect(list_url(undo=case_id, what=CaseOutcome.MESSAGED.value, place=next_id), code=303)
-        return redirect(url_for("inbox.show", case_id=case_id, **list_filters()), code=303)  # type: ignore[arg-type]
+        form, page = SmsForm(), _case_url(case_id)
+
+        def told(leaves_at: datetime) -> str:
+            if leaves_at > datetime.now(UTC):
+                return _("Ngoài giờ gửi tin. Tin trả lời sẽ gửi lúc %(at)s.", at=moment(leaves_at))
+            return _("Tin trả lời đã được xếp để gửi; việc này cho biết khi nào tin đi.")
+
+        then = _next_url(case_id, CaseOutcome.MESSAGED, form.next.data) if form.is_done.data else page
+        return self.submit_form(form, page, answer_by_sms, case_id, keys=self._keys, message=told, then=then)
 
     def show_case(
         self,
         case_id: int,
         *,
         numbers: dict[int, str] | None = None,
-        text: str | None = None,
-        status: int = 200,
-    ) -> ResponseReturnValue:
+    ) -> str:
         use = request.values.get("use", type=int)
         with self.reading() as (session, user):
             case = find_case(session, case_id, user=user)
@@ -107,14 +101,13 @@ class CasePages(AdminPage):
             (case_row,) = read_case_rows(session, [case.id], areas, now=datetime.now(UTC))
             texts = list_texts(session, user)
             chosen = next((each for each in texts if each.id == use), None)
-            page = self.render(
+            page: str = self.render(
                 "inbox/case.html",
                 line=case_row,
                 talk=read_conversation(session, case.recipient_id) if case.recipient_id else [],
                 texts=texts,
                 use=use,
-                text=text if text is not None else self._fill(chosen, case_row),
-                most_segments=MOST_SEGMENTS,
+                sms_form=SmsForm.on_page(text=self._fill(chosen, case_row)),
                 is_left_alone=case.phone_id is not None and is_number_suppressed(session, case.phone_id),
                 numbers=numbers or {},
                 kept=list_filters(),
@@ -122,7 +115,7 @@ class CasePages(AdminPage):
                 may_act=may_open(user.role, "inbox.label"),
                 **CHOICES,
             )
-        return page, status
+        return page
 
     def _fill(self, chosen: SavedText | None, case_row: CaseRow) -> str:
         if chosen is None or case_row.case.recipient_id is None:
@@ -191,88 +184,75 @@ class InboxView(CasePages):
     @expose("/<int:case_id>/label", methods=["POST"])
     def label(self, case_id: int) -> ResponseReturnValue:
         """Confirm or correct a reply's label; the focus goes to the next case."""
-        label = one_of(Label, request.form.get("label"))
-        if label is None:
-            abort(400)
-        try:
-            done = self.do(label_reply, case_id, label, keys=self._keys)
-        except LoaError as error:
-            return refuse(error, form_url(case_id))
-        if not done.is_counted:
-            flash(
-                _("Tin này chưa tính là câu trả lời của ai, vì số gửi không thuộc chiến dịch nào."), "warning"
-            )
-        # A case that now needs an answer keeps the focus.
-        next_id = request.form.get("next", type=int) if done.is_closed else case_id
-        return redirect(list_url(undo=case_id, what=label.value, place=next_id), code=303)
+        form = LabelForm(case_id)
+
+        def told(done: Labelled) -> str:
+            if not done.is_counted:
+                flash(
+                    _("Tin này chưa tính là câu trả lời của ai, vì số gửi không thuộc chiến dịch nào."),
+                    "warning",
+                )
+            return ""
+
+        def then(done: Labelled) -> str:
+            # A case that now needs an answer keeps the focus.
+            return _next_url(case_id, form.label.data, form.next.data if done.is_closed else case_id)
+
+        return self.submit_form(
+            form, form_url(case_id), label_reply, case_id, keys=self._keys, message=told, then=then
+        )
 
     @expose("/<int:case_id>/finish", methods=["POST"])
     def close(self, case_id: int) -> ResponseReturnValue:
-        outcome = one_of(CaseOutcome, request.form.get("outcome"))
-        if outcome is None:
-            flash(_("Chưa chọn đã làm gì. Hãy chọn rồi ghi lại."), "error")
-            return redirect(form_url(case_id), code=303)
-
-        try:
-            self.do(
-                close_case,
-                case_id,
-                outcome,
-                note=request.form.get("note", ""),
-                result=one_of(Label, request.form.get("result")),
-                keys=self._keys,
-            )
-        except LoaError as error:
-            return refuse(error, form_url(case_id))
-        next_id = request.form.get("next", type=int)
-        return redirect(list_url(undo=case_id, what=outcome.value, place=next_id), code=303)
+        form = CloseForm(case_id)
+        return self.submit_form(
+            form,
+            form_url(case_id),
+            close_case,
+            case_id,
+            keys=self._keys,
+            then=lambda _case: _next_url(case_id, form.outcome.data, form.next.data),
+        )
 
     @expose("/<int:case_id>/undo", methods=["POST"])
     def undo(self, case_id: int) -> ResponseReturnValue:
         """Undo a label."""
         message = _("Đã hoàn tác. Việc trở lại danh sách.")
-        return self.do_and_tell(form_url(case_id), message, undo_reply_label, case_id, keys=self._keys)
+        return self.submit_form(
+            Form(), form_url(case_id), undo_reply_label, case_id, keys=self._keys, message=message
+        )
 
     @expose("/<int:case_id>/reopen", methods=["POST"])
     def reopen(self, case_id: int) -> ResponseReturnValue:
-        try:
-            done = self.do(reopen_case, case_id)
-        except LoaError as error:
-            return refuse(error, form_url(case_id))
-        flash(_("Đã mở lại. Việc trở lại danh sách cần làm."), "success")
-        if done.keeps_answer:
-            flash(_("Người này đã trả lời thêm sau đó, nên câu trả lời mới được giữ nguyên."), "warning")
-        if done.keeps_message:
-            flash(_("Tin trả lời đã gửi đi rồi nên không rút lại được."), "warning")
-        return redirect(form_url(case_id), code=303)
+        def told(done: Reopened) -> str:
+            flash(_("Đã mở lại. Việc trở lại danh sách cần làm."), "success")
+            if done.keeps_answer:
+                flash(_("Người này đã trả lời thêm sau đó, nên câu trả lời mới được giữ nguyên."), "warning")
+            if done.keeps_message:
+                flash(_("Tin trả lời đã gửi đi rồi nên không rút lại được."), "warning")
+            return ""
+
+        return self.submit_form(Form(), form_url(case_id), reopen_case, case_id, message=told)
 
     @expose("/<int:case_id>/take", methods=["POST"])
     def assign(self, case_id: int) -> ResponseReturnValue:
-        return self._do_and_stay(case_id, assign_case)
+        return self.submit_form(Form(), form_url(case_id), assign_case, case_id)
 
     @expose("/<int:case_id>/release", methods=["POST"])
     def unassign(self, case_id: int) -> ResponseReturnValue:
-        return self._do_and_stay(case_id, unassign_case)
-
-    def _do_and_stay(self, case_id: int, use_case: Callable[..., None]) -> ResponseReturnValue:
-        try:
-            self.do(use_case, case_id)
-        except LoaError as error:
-            return refuse(error, form_url(case_id))
-        return redirect(form_url(case_id), code=303)
+        return self.submit_form(Form(), form_url(case_id), unassign_case, case_id)
 
     @expose("/<int:case_id>/number", methods=["POST"])
     def number(self, case_id: int) -> ResponseReturnValue:
         """Render the same page with one full number in it: no URL or cookie may carry it."""
-        try:
-            shown = {case_id: self.do(number_to_call, case_id)}
-        except LoaError as error:
-            return refuse(error, form_url(case_id))
-        return (
-            self.show_case(case_id, numbers=shown) if request.form.get("page") else self._show(numbers=shown)
-        )
 
-    def _show(self, numbers: dict[int, str] | None = None) -> ResponseReturnValue:
+        def show(number: str) -> str:
+            shown = {case_id: number}
+            return self.show_case(case_id, numbers=shown) if _is_on_page() else self._show(shown)
+
+        return self.submit_form(Form(), form_url(case_id), number_to_call, case_id, show=show)
+
+    def _show(self, numbers: dict[int, str] | None = None) -> str:
         values = request.values
         filters = CaseFilter(
             kind=one_of(CaseKind, values.get("kind")),
@@ -292,7 +272,7 @@ class InboxView(CasePages):
             undo = request.args.get("undo", type=int)
             undone_kind = _campaign_kind(session, undo) if undo else ""
         undone_value = request.args.get("what")
-        return self.render(
+        page: str = self.render(
             "inbox/inbox.html",
             work=work,
             wanted=filters,
@@ -306,6 +286,7 @@ class InboxView(CasePages):
             outcome=one_of(CaseOutcome, undone_value),
             **CHOICES,
         )
+        return page
 
 
 def _campaign_kind(session: Session, case_id: int) -> str:
@@ -321,10 +302,58 @@ def labels_of(kind: str) -> list[Label]:
     return [label for label in Label if label is not Label.NO_SMARTPHONE or needs_smartphone(kind)]
 
 
+class SmsForm(Form):
+    """An answer by SMS; `wish` is the button that was pressed."""
+
+    not_passed = ("next",)
+    text = LongTextField(
+        _l("Nội dung tin"),
+        maxlength=600,
+        required=True,
+        hint=_l(
+            "Nhiều nhất %(n)s tin nhắn; viết không dấu thì được dài hơn. Tin chỉ gửi trong giờ được gửi và không vượt số tin mỗi ngày.",
+            n=MOST_SEGMENTS,
+        ),
+        codes=("answer_empty", "answer_long"),
+    )
+    is_done = ChoiceField(name="wish", coerce=lambda text: text == "done")
+    next = RowField()
+
+
+class LabelForm(Form):
+    """A label by its button. `next` is the case below in the list."""
+
+    not_passed = ("next",)
+    label = ChoiceField(_l("Phân loại"), labelled(Label, "answer"), coerce=Label, required=True)
+    next = RowField()
+
+
+class CloseForm(Form):
+    not_passed = ("next",)
+    outcome = ChoiceField(
+        _l("Đã làm gì"), labelled(WRITTEN, "outcome"), coerce=CaseOutcome, empty=_l("Hãy chọn"), required=True
+    )
+    result = ChoiceField(
+        _l("Người dân nay"), coerce=Label, empty=_l("Không thay đổi"), codes=("case_result_missing",)
+    )
+    note = TextField(_l("Ghi chú (nếu cần)"), maxlength=300, autocomplete="off")
+    next = RowField()
+
+
+def _close_form(line: CaseRow, next_id: int | None = None) -> CloseForm:
+    """Return the form that closes a case; without a recipient there is no result to choose."""
+    form, known = CloseForm.on_page(line.case.id, next=next_id), labels_of(line.kind)
+    form.result.choices = [
+        (label, label_of(label, "answer", line.kind)) for label in RESULTS if label in known
+    ]
+    if not line.case.recipient_id:
+        del form.result
+    return form
+
+
 CHOICES = {
     "labels_of": labels_of,
-    "outcomes": WRITTEN,
-    "results": RESULTS,
+    "close_form": _close_form,
     "in_doubt": WAITS_FOR_LABEL,
 }
 
@@ -346,13 +375,36 @@ def list_url(*, place: int | None = None, **values: object) -> str:
 
 def form_url(case_id: int) -> str:
     """Return the URL of the page the form was on: the case's page, or its place in the list."""
-    if request.form.get("page"):
-        return url_for("inbox.show", case_id=case_id, **list_filters())  # type: ignore[arg-type]
-    return list_url(place=case_id)
+    return _case_url(case_id) if _is_on_page() else list_url(place=case_id)
+
+
+def _is_on_page() -> bool:
+    return bool(request.form.get("page"))
+
+
+def _case_url(case_id: int) -> str:
+    return url_for("inbox.show", case_id=case_id, **list_filters())  # type: ignore[arg-type]
+
+
+def _next_url(case_id: int, what: Any, next_id: int | None) -> str:
+    """Return the URL of the list after a case was closed, which offers to undo it, focused on another case."""
+    return list_url(undo=case_id, what=what.value, place=next_id)
 
 
 # The log is stored while the page loads; longer logs need the command line.
 MOST_ROWS = 1_000
+
+
+class LogForm(Form):
+    main = "file"
+    file = FileField(
+        _l("Tệp nhật ký"),
+        hint=_l(
+            "Excel hoặc CSV, tối đa %(n)s dòng, có dòng tiêu đề với cột số điện thoại, cột nội dung và cột thời gian nếu có.",
+            n="1.000",
+        ),
+        missing=_l("Chưa chọn tệp. Hãy chọn tệp nhật ký tin trả lời."),
+    )
 
 
 class ReplyLogView(AdminPage):
@@ -366,28 +418,23 @@ class ReplyLogView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        return self._show()
+        return self.render("inbox/reply_log.html", form=LogForm.on_page())
 
     @expose("/", methods=["POST"])
     def receive(self) -> ResponseReturnValue:
-        try:
-            with uploaded_file(error_message=_("Chưa chọn tệp. Hãy chọn tệp nhật ký tin trả lời.")) as path:
-                result = import_log(
-                    self.runtime,
-                    path,
-                    keys=self._keys,
-                    actor_id=current_user.id,
-                    now=datetime.now(UTC),
-                    most_rows=MOST_ROWS,
-                )
-        except BadInput as error:
-            return self._show(str(error)), 400
-        flash(_import_message(result), "success" if result.new or not result.unreadable else "error")
-        return redirect(url_for(".index"), code=303)
+        form = LogForm()
 
-    def _show(self, error: str = "") -> str:
-        page: str = self.render("inbox/reply_log.html", error=error, most=MOST_ROWS)
-        return page
+        def store(runtime: Runtime, *, user: User, now: datetime) -> LogImportResult:
+            with form.file.saved() as path:
+                return import_log(
+                    runtime, path, keys=self._keys, actor_id=user.id, now=now, most_rows=MOST_ROWS
+                )
+
+        def told(result: LogImportResult) -> str:
+            flash(_import_message(result), "success" if result.new or not result.unreadable else "error")
+            return ""
+
+        return self.submit_form(form, url_for(".index"), store, message=told)
 
 
 def _import_message(result: LogImportResult) -> str:

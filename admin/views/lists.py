@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from itertools import chain
+from typing import Any
 
-from flask import abort, flash, redirect, request, url_for
+from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from wtforms.validators import ValidationError
 
-from admin.views.base import AdminPage, refuse
+from admin.forms import CheckField, ChoiceField, Form, TextField, labelled, row_id
+from admin.views.base import AdminPage
 from outreach.contacts.lists import (
     create_list,
     read_imports,
@@ -23,9 +26,67 @@ from outreach.contacts.lists import (
 from outreach.imports.decide_issue import MAX_ALIKE, birth_years, decide_issue
 from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, Decision, count_similar, see_open_issues
 from outreach.imports.retract_decision import read_last, retract_decision
+from outreach.models.contacts import ContactList, LegalBasis
 from outreach.places.areas import read_place_names
-from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
+
+_BASES = labelled(LegalBasis, "basis")
+
+
+class ListForm(Form):
+    name = TextField(
+        _l("Tên danh sách"),
+        maxlength=120,
+        required=True,
+        codes=("list_name_missing", "list_name_long", "list_name_taken"),
+    )
+    organisation_id = ChoiceField(_l("Của tổ chức"), name="organisation", coerce=row_id)
+    basis = ChoiceField(_l("Căn cứ nhắn tin"), _BASES, empty=_l("Chưa ghi"), codes=("basis_missing",))
+    basis_note = TextField(
+        _l("Văn bản, phiếu đồng ý"), maxlength=200, codes=("basis_note_long", "basis_document_missing")
+    )
+
+
+class BasisForm(Form):
+    basis = ChoiceField(
+        _l("Căn cứ nhắn tin"), _BASES, empty=_l("Chưa ghi"), required=True, codes=("basis_missing",)
+    )
+    note = TextField(
+        _l("Văn bản, phiếu đồng ý"),
+        name="basis_note",
+        maxlength=200,
+        codes=("basis_note_long", "basis_document_missing"),
+    )
+    since = TextField(_l("Từ ngày"), type="date", codes=("basis_day_wrong", "basis_day_future"))
+
+
+class DecideForm(Form):
+    """A decision by its button: its value, then behind a dot the answer to a question (a birth year or "moved").
+
+    `phone` is the corrected number; `alike` applies to all rows of the file that wait for the same reason.
+    """
+
+    decision = TextField(_l("Quyết định"))
+    phone = TextField(
+        _l("Số đúng, nếu khác số đọc được"),
+        inputmode="tel",
+        autocomplete="off",
+        maxlength=40,
+        codes=("typed_number_for_one", "typed_number_wrong"),
+    )
+    and_alike = CheckField(name="alike")
+
+    def validate_decision(self, field: TextField) -> None:
+        if field.data.partition(".")[0] not in list(Decision):
+            raise ValidationError(_("Hãy bấm một trong các nút của dòng."))
+
+    def values(self) -> dict[str, Any]:
+        decision, _dot, detail = self.decision.data.partition(".")
+        return super().values() | {
+            "decision": Decision(decision),
+            "birth_year": int(detail) if detail.isdecimal() else None,
+            "has_moved": detail == "moved",
+        }
 
 
 class ListsView(AdminPage):
@@ -34,65 +95,47 @@ class ListsView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        return self._show()
+        with self.reading() as (session, user):
+            lists = read_lists(session, user)
+            form = ListForm.on_page(organisation_id=user.organisation_id or 0)
+            form.organisation_id.choices = read_organisations(session, user)
+        return self.render("contacts/lists.html", lists=lists, form=form)
 
     @expose("/", methods=["POST"])
     def create(self) -> ResponseReturnValue:
-        name = request.form.get("name", "")
-        organisation_id = request.form.get("organisation", 0, type=int)
-        try:
-            created = self.do(
-                create_list,
-                name=name,
-                organisation_id=organisation_id,
-                basis=request.form.get("basis", ""),
-                basis_note=request.form.get("basis_note", ""),
+        def told(created: ContactList) -> str:
+            message = _(
+                "Đã tạo danh sách “%(name)s”. Tiếp theo, hãy nhập tệp vào danh sách.", name=created.name
             )
-        except BadInput as error:
-            return self._show(error=str(error), name=name, organisation_id=organisation_id), 400
-        flash(
-            _("Đã tạo danh sách “%(name)s”. Tiếp theo, hãy nhập tệp vào danh sách.", name=created.name),
-            "success",
+            return str(message)
+
+        return self.submit_form(
+            ListForm(),
+            url_for(".index"),
+            create_list,
+            message=told,
+            then=lambda created: url_for(".show", list_id=created.id),
         )
-        return redirect(url_for(".show", list_id=created.id), code=303)
 
     @expose("/<int:list_id>/")
     def show(self, list_id: int) -> ResponseReturnValue:
-        return self._show_list(list_id)
-
-    @expose("/<int:list_id>/basis", methods=["POST"])
-    def basis(self, list_id: int) -> ResponseReturnValue:
-        """Record the legal basis for writing to the people of a list."""
-        form_values = {key: request.form.get(key, "") for key in ("basis", "basis_note", "since")}
-        try:
-            self.do(
-                record_basis,
-                list_id,
-                basis=form_values["basis"],
-                since=form_values["since"],
-                note=form_values["basis_note"],
-            )
-        except BadInput as error:
-            return self._show_list(list_id, form_values=form_values, error=str(error)), 422
-        flash(_("Đã ghi căn cứ nhắn tin. Mọi chiến dịch chưa gửi tính theo căn cứ này."), "success")
-        return redirect(url_for(".show", list_id=list_id), code=303)
-
-    def _show_list(self, list_id: int, *, form_values: dict[str, str] | None = None, error: str = "") -> str:
         with self.reading() as (session, user):
             lists = read_lists(session, user, list_id=list_id)
             if not lists:
                 abort(404)
             imports = read_imports(session, list_id)
             uploads = read_uploads(session, user, list_id=list_id, only_open=True)
-        page: str = self.render(
-            "contacts/list.html",
-            list=lists[0],
-            imports=imports,
-            uploads=uploads,
-            typed=form_values or {},
-            error=error,
+        form = BasisForm.on_page(
+            basis=lists[0].basis or "", note=lists[0].basis_note, since=lists[0].basis_since or ""
         )
-        return page
+        return self.render("contacts/list.html", list=lists[0], imports=imports, uploads=uploads, form=form)
+
+    @expose("/<int:list_id>/basis", methods=["POST"])
+    def basis(self, list_id: int) -> ResponseReturnValue:
+        """Record the legal basis for writing to the people of a list."""
+        message = _("Đã ghi căn cứ nhắn tin. Mọi chiến dịch chưa gửi tính theo căn cứ này.")
+        page = url_for(".show", list_id=list_id)
+        return self.submit_form(BasisForm(), page, record_basis, list_id, message=message)
 
     @expose("/waiting")
     def waiting(self) -> ResponseReturnValue:
@@ -125,60 +168,28 @@ class ListsView(AdminPage):
             years=years,
             this_year=now.year,
             communes=communes,
+            decide_form=DecideForm.on_page,
         )
 
     @expose("/waiting/<int:issue_id>", methods=["POST"])
     def decide(self, issue_id: int) -> ResponseReturnValue:
-        """Decide on an import issue.
+        def told(rows: int) -> str:
+            return _("Đã quyết định như nhau cho %(n)s dòng.", n=rows) if form.and_alike.data else ""
 
-        Field `decision`: its value, then behind a dot the answer to a question (a birth year or "moved"); `phone`: the
-        corrected number; `alike`: apply to all rows of the file that wait for the same reason.
-        """
-        decision, _dot, detail = request.form.get("decision", "").partition(".")
-        if decision not in list(Decision):
-            abort(400)
-        and_alike = bool(request.form.get("alike"))
-        try:
-            rows = self.do(
-                decide_issue,
-                issue_id,
-                Decision(decision),
-                secret_key=self.runtime.settings.secret_key,
-                phone=request.form.get("phone", ""),
-                birth_year=int(detail) if detail.isdecimal() else None,
-                has_moved=detail == "moved",
-                and_alike=and_alike,
-            )
-        except LoaError as error:
-            flash(str(error), "error")
-        else:
-            if and_alike:
-                flash(_("Đã quyết định như nhau cho %(n)s dòng.", n=rows), "success")
-        return redirect(self._next(), code=303)
+        form, key = DecideForm(issue_id), self.runtime.settings.secret_key
+        return self.submit_form(form, self._next(), decide_issue, issue_id, secret_key=key, message=told)
 
     @expose("/waiting/<int:issue_id>/retract", methods=["POST"])
     def retract(self, issue_id: int) -> ResponseReturnValue:
         """Retract the user's own decision, for all rows that it covered."""
-        try:
-            n_retracted = self.do(retract_decision, issue_id, secret_key=self.runtime.settings.secret_key)
-        except LoaError as error:
-            return refuse(error, self._next())
-        flash(_("Đã hoàn tác: %(n)s dòng chờ quyết định trở lại.", n=n_retracted), "success")
-        return redirect(self._next(), code=303)
+        return self.submit_form(
+            Form(),
+            self._next(),
+            retract_decision,
+            issue_id,
+            secret_key=self.runtime.settings.secret_key,
+            message=lambda n: _("Đã hoàn tác: %(n)s dòng chờ quyết định trở lại.", n=n),
+        )
 
     def _next(self) -> str:
         return url_for(".waiting", list=request.args.get("list", type=int), _anchor="next")
-
-    def _show(self, *, error: str = "", name: str = "", organisation_id: int = 0) -> str:
-        with self.reading() as (session, user):
-            lists = read_lists(session, user)
-            organisations = read_organisations(session, user)
-            organisation_id = organisation_id or user.organisation_id or 0
-        return self.render(
-            "contacts/lists.html",
-            lists=lists,
-            organisations=organisations,
-            error=error,
-            name=name,
-            organisation_id=organisation_id,
-        )

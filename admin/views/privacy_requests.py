@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import tempfile
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from flask import abort, flash, redirect, request, send_file, url_for
+from flask import request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import force_locale
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
-from admin.views.base import AdminPage, refuse
+from admin.forms import CheckField, ChoiceField, DayField, Form, RowField, TextField, labelled, today
+from admin.views.base import AdminPage
 from admin.wording.audit import ACTIONS
 from admin.wording.filters import LABELS
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import AnswerSource
 from campaigns.privacy.erase_contact import erase_contact
-from campaigns.privacy.export_data import AuditAction, export_personal_data, write_export
+from campaigns.privacy.export_data import AuditAction, ExportPart, export_personal_data, write_export
 from campaigns.privacy.requests import finish_request, load_calendar, read_requests, record_request
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import Exclusion, MessageState
 from outreach.models.contacts import LegalBasis, SuppressionReason
-from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
 _LABEL_GROUPS: dict[type[StrEnum], str] = {
@@ -46,6 +47,69 @@ FORMATS = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "json": "application/json",
 }
+
+
+class RequestForm(Form):
+    """A request to record, on the contact's page."""
+
+    ids = "request"
+
+    kind = ChoiceField(
+        _l("Người dân yêu cầu"),
+        labelled(RequestKind, "request"),
+        coerce=RequestKind,
+        empty=_l("Hãy chọn"),
+        required=True,
+    )
+    asked_by = TextField(
+        _l("Ai yêu cầu, bằng cách nào"),
+        maxlength=120,
+        required=True,
+        autocomplete="off",
+        placeholder=_l("Ví dụ: chính bà, tại nhà"),
+        codes=("requester_missing",),
+    )
+    asked_on = DayField(_l("Ngày yêu cầu, nếu không phải hôm nay"), max=today, codes=("request_day_wrong",))
+
+
+class _OpenRequestForm(Form):
+    """A form about a request; `contact` is sent from the contact's page."""
+
+    not_passed: tuple[str, ...] = ("contact_id",)
+    contact_id = RowField(name="contact")
+
+    @property
+    def page(self) -> str:
+        if self.contact_id.data:
+            return url_for("contacts.show", contact_id=self.contact_id.data, _anchor="requests")
+        return url_for("privacy_requests.index")
+
+
+class FinishForm(_OpenRequestForm):
+    answer = TextField(
+        _l("Đã làm gì, trả lời thế nào"),
+        maxlength=300,
+        required=True,
+        autocomplete="off",
+        placeholder=_l("Ví dụ: đã giao tệp tận tay sáng 5/9"),
+        codes=("request_answer_missing",),
+    )
+
+
+class EraseForm(_OpenRequestForm):
+    not_passed = ("contact_id", "understood")
+    understood = CheckField(
+        _l("Tôi đã kiểm tra đúng là người này yêu cầu, và hiểu là không lấy lại được."),
+        missing=_l("Hãy đánh dấu vào ô xác nhận rồi mới xóa."),
+    )
+
+
+class ExportForm(_OpenRequestForm):
+    not_passed = ("contact_id", "format")
+    format = ChoiceField(_l("Tệp"), [(each, each) for each in FORMATS], default="xlsx")
+
+
+REQUEST_FORMS = {"erase_form": EraseForm.on_page, "finish_form": FinishForm.on_page}
 
 
 class PrivacyRequestsView(AdminPage):
@@ -66,74 +130,50 @@ class PrivacyRequestsView(AdminPage):
                 lines=requests,
                 is_done=is_done,
                 known_until=calendar.known_until,
+                **REQUEST_FORMS,
                 is_running_out=calendar.is_running_out(datetime.now(VIETNAM).date()),
             )
 
     @expose("/of/<int:contact_id>", methods=["POST"])
     def record(self, contact_id: int) -> ResponseReturnValue:
         url = url_for("contacts.show", contact_id=contact_id, _anchor="requests")
-        form = request.form
-        kind, asked_on = form.get("kind", ""), form.get("asked_on", "")
-        try:
-            day = date.fromisoformat(asked_on) if asked_on else None
-        except ValueError:
-            abort(400)
-        if kind not in list(RequestKind):
-            abort(400)
-
-        return self.do_and_tell(
-            url,
-            _("Đã ghi yêu cầu. Hãy trả lời trước hạn."),
-            record_request,
-            contact_id,
-            RequestKind(kind),
-            asked_by=form.get("asked_by", ""),
-            asked_on=day,
-        )
+        message = _("Đã ghi yêu cầu. Hãy trả lời trước hạn.")
+        return self.submit_form(RequestForm(), url, record_request, contact_id, message=message)
 
     @expose("/<int:request_id>/finish", methods=["POST"])
     def finish(self, request_id: int) -> ResponseReturnValue:
-        message, answer = _("Đã ghi câu trả lời cho yêu cầu."), request.form.get("answer", "")
-        return self.do_and_tell(self._form_url(), message, finish_request, request_id, answer=answer)
+        form, message = FinishForm(request_id), _("Đã ghi câu trả lời cho yêu cầu.")
+        return self.submit_form(form, form.page, finish_request, request_id, message=message)
 
     @expose("/<int:request_id>/erase", methods=["POST"])
     def erase(self, request_id: int) -> ResponseReturnValue:
         """Erase a contact for good. The form has a box to tick, besides the confirmation by script."""
-        if not request.form.get("understood"):
-            flash(_("Hãy đánh dấu vào ô xác nhận rồi mới xóa."), "error")
-            return redirect(self._form_url(), code=303)
-        try:
-            self.do(erase_contact, request_id, secret_key=self.runtime.settings.secret_key)
-        except LoaError as error:
-            return refuse(error, self._form_url())
-        flash(
-            _("Đã xóa dữ liệu cá nhân của người này. Số liệu của các chiến dịch được giữ nguyên."), "success"
+        form = EraseForm(request_id)
+        return self.submit_form(
+            form,
+            form.page,
+            erase_contact,
+            request_id,
+            secret_key=self.runtime.settings.secret_key,
+            then=url_for(".index"),
+            message=_("Đã xóa dữ liệu cá nhân của người này. Số liệu của các chiến dịch được giữ nguyên."),
         )
-        return redirect(url_for(".index"), code=303)
 
     @expose("/<int:request_id>/export", methods=["POST"])
     def export(self, request_id: int) -> ResponseReturnValue:
         """Send the person's data as a file, in Vietnamese; recorded in the audit log."""
-        kind = request.form.get("format", "xlsx")
-        if kind not in FORMATS:
-            abort(400)
-        try:
-            parts = self.do(export_personal_data, request_id)
-        except LoaError as error:
-            return refuse(error, self._form_url())
-        with tempfile.TemporaryDirectory() as folder, force_locale("vi"):
-            file = Path(folder, f"dossier.{kind}")
-            write_export(parts, file, _label)
-            content = BytesIO(file.read_bytes())
-        name = f"du lieu ca nhan {request_id}.{kind}"
-        return send_file(content, mimetype=FORMATS[kind], as_attachment=True, download_name=name)
+        form = ExportForm(request_id)
 
-    def _form_url(self) -> str:
-        """Return the URL of the page the form was on: the contact's page, or the list of requests."""
-        contact_id = request.form.get("contact", 0, type=int)
-        if contact_id:
-            return url_for("contacts.show", contact_id=contact_id, _anchor="requests")
-        return url_for(".index")
+        def send(parts: list[ExportPart]) -> ResponseReturnValue:
+            kind = str(form.format.data)
+            with tempfile.TemporaryDirectory() as folder, force_locale("vi"):
+                file = Path(folder, f"dossier.{kind}")
+                write_export(parts, file, _label)
+                content = BytesIO(file.read_bytes())
+            name = f"du lieu ca nhan {request_id}.{kind}"
+            return send_file(content, mimetype=FORMATS[kind], as_attachment=True, download_name=name)
+
+        return self.submit_form(form, form.page, export_personal_data, request_id, show=send)
 
 
 def _label(value: StrEnum | AuditAction) -> str:

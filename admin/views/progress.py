@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
-from flask import flash, redirect, request, url_for
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
+from admin.forms import ChoiceField, Form, TextField, today
 from admin.rules.charts import Goal, Projection, Tile, line_chart, tile_grid
 from admin.views.base import AdminPage
 from admin.wording.filters import number, percent
@@ -19,16 +20,24 @@ from admin.wording.progress import OUTLOOKS, show_concern
 from campaigns.analytics import open_tasks
 from campaigns.analytics.installs import list_launched
 from campaigns.analytics.progress import LeadGoal, ProgressPage, read_progress
-from campaigns.goals.official_figures import COLUMNS, enter_official
+from campaigns.goals.official_figures import enter_official
 from campaigns.planning.kinds import needs_smartphone
 from campaigns.rules.progress import Outlook, RankRow, ShareBasis, find_concerns, furthest_behind
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import is_province_staff
 from outreach.enqueue_jobs import enqueue_count_reach
-from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
 COMMUNES_SHOWN = 10
+
+
+class OfficialForm(Form):
+    main = "installed"
+    ids = "official"
+    day = TextField(_l("Đến hết ngày"), default=today, type="date", required=True, max=today)
+    area = ChoiceField(_l("Huyện, thành phố"), required=True)
+    installed = TextField(_l("Tổng số máy đã cài"), inputmode="numeric", required=True)
+    source = TextField(_l("Nguồn"), maxlength=200, required=True)
 
 
 class ProgressView(AdminPage):
@@ -38,21 +47,6 @@ class ProgressView(AdminPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         """Show the progress of `?campaign=` (default: the newest), with the communes of `?district=`."""
-        return self._show()
-
-    @expose("/official", methods=["POST"])
-    def official(self) -> ResponseReturnValue:
-        """Enter an official figure of a district; for staff of the province's committee."""
-        form_values = {name: request.form.get(name, "").strip()[:400] for name in COLUMNS}
-        try:
-            self.do(enter_official, **form_values)
-        except LoaError as error:
-            return self._show(form_values=form_values, error=str(error)), 422
-        flash(_("Đã ghi số liệu."), "success")
-        url = url_for(".index", campaign=request.args.get("campaign", type=int), _anchor="sources")
-        return redirect(url, code=303)
-
-    def _show(self, *, form_values: dict[str, str] | None = None, error: str = "") -> str:
         now = datetime.now(UTC)
         redis = self.runtime.redis
         with self.reading() as (session, user):
@@ -67,6 +61,8 @@ class ProgressView(AdminPage):
         if leaders.reach.is_due:
             enqueue_count_reach(self.runtime, chosen)
         head = leaders.head
+        official_form = OfficialForm.on_page()
+        official_form.area.choices = [(line.code, line.name) for line in leaders.districts.lines if line.code]
         concerns = find_concerns(
             has_goal=head.goal is not None,
             has_denominator=head.line.denominator is not None,
@@ -93,13 +89,17 @@ class ProgressView(AdminPage):
             as_of=now,
             has_app=leaders.agencies is not None,
             enters=may_enter_official,
-            typed=form_values or {},
-            error=error,
-            today=now.astimezone(VIETNAM).date().isoformat(),
+            official_form=official_form,
             district=district,
             behind=furthest_behind(all_communes, most=COMMUNES_SHOWN),
             charts=draw_charts(leaders, today=now.astimezone(VIETNAM).date()),
         )
+
+    @expose("/official", methods=["POST"])
+    def official(self) -> ResponseReturnValue:
+        """Enter an official figure of a district; for staff of the province's committee."""
+        page = url_for(".index", campaign=request.args.get("campaign", type=int), _anchor="sources")
+        return self.submit_form(OfficialForm(), page, enter_official, message=_("Đã ghi số liệu."))
 
 
 # Position of Kon Tum's districts in the tile chart: column and row by GSO code. No map is needed.

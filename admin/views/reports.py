@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, refuse
 from admin.wording.reports import FIELDS, HOUR_FIELDS, HURDLES, hours_of_the_day, mail_lines, typed_form
 from campaigns.models.reports import FileKind, ReportLink
 from campaigns.planning.kinds import load_kinds
@@ -210,13 +210,14 @@ class ReportView(AdminPage):
     def _run(self, act: Callable[[User, date, datetime], str]) -> ResponseReturnValue:
         """Run an action for the form's day, flash its message and redirect to that day."""
         day, now = _requested_day(), datetime.now(UTC)
+        page = url_for(".index", day=day.isoformat())
         try:
             with self.reading() as (session, user):
                 require_province(session, user)
             flash(act(user, day, now), "success")
         except LoaError as error:
-            flash(str(error), "error")
-        return redirect(url_for(".index", day=day.isoformat()), code=303)
+            return refuse(error, page)
+        return redirect(page, code=303)
 
 
 def _issued_document(session: Session, day: date, n: int) -> ReportDocument:

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 
+from admin.forms import Form
 from admin.views.base import AdminPage
 from admin.wording.filters import number
 from campaigns.analytics.campaign_status import read_sending_panel
@@ -46,17 +47,21 @@ class SendingView(AdminPage):
 
         Called by script it returns 204 and the figures refresh; otherwise it redirects to the sheet.
         """
-        is_script = request.headers.get("X-Requested-With") == "fetch"
-        try:
-            self.do(perform_action, campaign_id, CampaignAction(action))
-        except LoaError as error:
-            if is_script:
-                return str(error), 409
-            flash(str(error), "error")
-        else:
-            if action == CampaignAction.UNDO:
-                flash(_("Đã thu hồi lệnh gửi. Chưa ai nhận tin; chiến dịch trở về “Đã duyệt”."), "success")
-        return ("", 204) if is_script else redirect(SHEET.format(campaign_id), code=303)
+        if request.headers.get("X-Requested-With") == "fetch":
+            try:
+                self.do(perform_action, campaign_id, CampaignAction(action))
+            except LoaError as error:
+                return str(error), 422
+            return "", 204
+        undone = _("Đã thu hồi lệnh gửi. Chưa ai nhận tin; chiến dịch trở về “Đã duyệt”.")
+        return self.submit_form(
+            Form(),
+            SHEET.format(campaign_id),
+            perform_action,
+            campaign_id,
+            CampaignAction(action),
+            message=undone if action == CampaignAction.UNDO else "",
+        )
 
     @expose("/undecided/<any(resend, keep):choice>", methods=["POST"])
     def decide(self, campaign_id: int, choice: str) -> ResponseReturnValue:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from wtforms.validators import ValidationError
 
-from admin.views.base import AdminPage, refuse
+from admin.forms import CheckField, Form, RowField, TextField
+from admin.views.base import AdminPage
 from campaigns.analytics.installs import list_launched
 from campaigns.planning.kinds import needs_smartphone
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import RESULT_KEYS, VisitOutcome, read_keys
 from campaigns.visits.candidates import CandidateVillage, find_candidates
-from campaigns.visits.results import enter_results, undo_entry
+from campaigns.visits.results import SaveResult, enter_results, undo_entry
 from campaigns.visits.sheets import (
     SheetRow,
     create_sheet,
@@ -30,10 +33,80 @@ from campaigns.visits.sheets import (
 )
 from outreach.contacts.lists import read_names
 from outreach.places.areas import read_districts, read_place_names
-from outreach.rules.errors import BadInput, LoaError
+from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 
 _ALL_VILLAGES = "*"  # in the form: all villages on one sheet
+
+
+class SheetForm(Form):
+    """A sheet for the people whom the page shows; `village` is the button that was pressed."""
+
+    campaign_id = RowField(name="campaign")
+    list_id = RowField(name="list", filters=[lambda list_id: list_id or None])
+    area_code = TextField(name="area", type="hidden", maxlength=10)
+    village = TextField(
+        default=_ALL_VILLAGES, filters=[lambda village: None if village == _ALL_VILLAGES else village]
+    )
+    officer = TextField(
+        _l("Giao cho ai"),
+        maxlength=120,
+        autocomplete="off",
+        placeholder=_l("Ví dụ: ông A Thun, Ban công tác Mặt trận thôn 3"),
+    )
+    again = CheckField(_l("Cả người đang có trong phiếu khác"))
+
+
+class ResultsForm(Form):
+    """Results of a sheet: the field `k<line>` of each line holds its key."""
+
+    visited_at = TextField(
+        _l("Đi lúc"),
+        name="visited",
+        type="datetime-local",
+        hint=_l("Ai đã tự trả lời sau giờ này thì câu trả lời của họ được giữ."),
+        codes=("visit_in_future", "visit_before_sheet"),
+    )
+    wrong_lines: list[int] = []  # noqa: RUF012 - a constant
+
+    @property
+    def keys(self) -> dict[int, str]:
+        """Return the keys as they were sent, by line."""
+        return {
+            int(name[1:]): text[:4]
+            for name, text in request.form.items()
+            if name[:1] == "k" and name[1:].isdecimal() and len(name) < 6
+        }
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        is_valid = super().validate(extra_validators)
+        self.wrong_lines = read_keys(self.keys)[1]
+        if self.wrong_lines:
+            lines = ", ".join(map(str, self.wrong_lines))
+            self.form_errors.append(
+                _("Chưa ghi gì. Phím ở dòng %(lines)s không đúng, hãy dùng các phím trong bảng.", lines=lines)
+            )
+        return is_valid and not self.wrong_lines
+
+    def validate_visited_at(self, field: TextField) -> None:
+        try:
+            self._moment()
+        except ValueError as error:
+            raise ValidationError(_("Chưa ghi gì. “Đi lúc” không phải là ngày và giờ.")) from error
+
+    def _moment(self) -> datetime | None:
+        """Return the field's day and hour in Vietnam, None if it is empty."""
+        text = self.visited_at.data
+        return datetime.fromisoformat(text).replace(tzinfo=VIETNAM) if text else None
+
+    def values(self) -> dict[str, Any]:
+        return {"outcomes": read_keys(self.keys)[0], "visited_at": self._moment()}
+
+    @property
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Yield the faults; wrong keys are a fault of the first line with one."""
+        line = f"k{self.wrong_lines[0]}" if self.wrong_lines else ""
+        yield from ((place or line, fault) for place, fault in super().faults)
 
 
 class VisitsView(AdminPage):
@@ -47,32 +120,11 @@ class VisitsView(AdminPage):
 
         `?campaign=`, `?list=`, `?area=` also show the people there whom nothing has reached, by village.
         """
-        return self._index()
-
-    @expose("/", methods=["POST"])
-    def make(self) -> ResponseReturnValue:
-        form = request.form
-        village = form.get("village", _ALL_VILLAGES)
-        try:
-            sheet = self.do(
-                create_sheet,
-                form.get("campaign", 0, type=int),
-                list_id=form.get("list", type=int),
-                area_code=form.get("area", "").replace("\0", "")[:10],
-                village=None if village == _ALL_VILLAGES else village,
-                officer=form.get("officer", "").replace("\0", ""),
-                again=bool(form.get("again")),
-            )
-        except BadInput as error:
-            return self._index(values=form, error=str(error)), 422
-        flash(_("Đã lập phiếu. Hãy in và giao cho người đi."), "success")
-        return redirect(url_for(".show", round_id=sheet.id), code=303)
-
-    def _index(self, *, values: Any = None, error: str = "") -> str:
-        values = request.args if values is None else values
+        values = request.values
         campaign_id, list_id = values.get("campaign", type=int), values.get("list", type=int)
         area = values.get("area", "").replace("\0", "")[:10]
         villages: list[CandidateVillage] | None = None
+        error = ""
         with self.reading() as (session, user):
             campaigns = [(each, name) for each, name, _launched in list_launched(session, user)]
             if campaign_id in dict(campaigns) and (list_id is not None or area):
@@ -86,9 +138,9 @@ class VisitsView(AdminPage):
                         now=datetime.now(UTC),
                     )
                 except BadInput as refused:
-                    error = error or str(refused)
+                    error = str(refused)
             area_codes = {each.area_code for each in villages or ()}
-            page: str = self.render(
+            return self.render(
                 "progress/visit_sheets.html",
                 sheets=list_sheets(session, user),
                 campaigns=campaigns,
@@ -100,51 +152,63 @@ class VisitsView(AdminPage):
                 villages=villages,
                 communes=read_place_names(session, area_codes) if len(area_codes) > 1 else {},
                 whole=_ALL_VILLAGES,
+                form=SheetForm.on_page(campaign_id=campaign_id, list_id=list_id, area_code=area),
                 error=error,
             )
-        return page
+
+    @expose("/", methods=["POST"])
+    def make(self) -> ResponseReturnValue:
+        return self.submit_form(
+            SheetForm(),
+            url_for(".index"),
+            create_sheet,
+            message=_("Đã lập phiếu. Hãy in và giao cho người đi."),
+            then=lambda sheet: url_for(".show", round_id=sheet.id),
+        )
 
     @expose("/<int:round_id>/")
     def show(self, round_id: int) -> ResponseReturnValue:
-        return self._show(round_id)
+        with self.reading() as (session, user):
+            find_sheet(session, round_id, user=user)
+            lines = read_lines(session, round_id, user=user)
+            sheet = read_sheet(session, round_id, user=user)
+            return self.render(
+                "progress/visit_sheet.html",
+                sheet=sheet,
+                lines=lines,
+                keys=_named_keys(sheet.kind),
+                key_of={outcome: key for key, outcome in RESULT_KEYS.items()},
+                counts={
+                    outcome: n
+                    for outcome in VisitOutcome
+                    if (n := sum(line.outcome is outcome for line in lines))
+                },
+                form=ResultsForm.on_page(visited_at=f"{_last_visit(lines):%Y-%m-%dT%H:%M}"),
+                undo_form=Form(),
+            )
 
     @expose("/<int:round_id>/enter", methods=["POST"])
     def enter(self, round_id: int) -> ResponseReturnValue:
         """Enter results: one key per line, all lines at once."""
-        form_values = {
-            int(name[1:]): text[:4]
-            for name, text in request.form.items()
-            if name[:1] == "k" and name[1:].isdecimal() and len(name) < 6
-        }
-        outcomes, wrong_lines = read_keys(form_values)
-        if wrong_lines:
-            error = _(
-                "Chưa ghi gì. Phím ở dòng %(lines)s không đúng, hãy dùng các phím trong bảng.",
-                lines=", ".join(map(str, wrong_lines)),
-            )
-            return self._show(round_id, form_values=form_values, error=error), 422
-        try:
-            visited_at = _moment(request.form.get("visited", ""))
-            result = self.do(enter_results, round_id, outcomes, keys=self._keys, visited_at=visited_at)
-        except BadInput as refused:
-            return self._show(round_id, form_values=form_values, error=str(refused)), 422
-        flash(
-            _("Đã ghi %(n)s dòng.", n=result.saved) if result.saved else _("Không có gì thay đổi."),
-            "success",
-        )
-        self._flash_outdated(result.outdated)
-        return redirect(url_for(".show", round_id=round_id), code=303)
+
+        def told(result: SaveResult) -> str:
+            saved = result.saved
+            flash(_("Đã ghi %(n)s dòng.", n=saved) if saved else _("Không có gì thay đổi."), "success")
+            self._flash_outdated(result.outdated)
+            return ""
+
+        page = url_for(".show", round_id=round_id)
+        return self.submit_form(ResultsForm(), page, enter_results, round_id, keys=self._keys, message=told)
 
     @expose("/<int:round_id>/undo", methods=["POST"])
     def undo(self, round_id: int) -> ResponseReturnValue:
-        url = url_for(".show", round_id=round_id)
-        try:
-            undone = self.do(undo_entry, round_id, keys=self._keys)
-        except LoaError as error:
-            return refuse(error, url)
-        flash(_("Đã hoàn tác %(n)s dòng của lần ghi vừa rồi.", n=undone.saved), "success")
-        self._flash_outdated(undone.outdated)
-        return redirect(url, code=303)
+        def told(done: SaveResult) -> str:
+            flash(_("Đã hoàn tác %(n)s dòng của lần ghi vừa rồi.", n=done.saved), "success")
+            self._flash_outdated(done.outdated)
+            return ""
+
+        page = url_for(".show", round_id=round_id)
+        return self.submit_form(Form(), page, undo_entry, round_id, keys=self._keys, message=told)
 
     @expose("/<int:round_id>/sheet")
     def sheet(self, round_id: int) -> ResponseReturnValue:
@@ -163,28 +227,6 @@ class VisitsView(AdminPage):
             printed=datetime.now(VIETNAM),
         )
 
-    def _show(self, round_id: int, *, form_values: dict[int, str] | None = None, error: str = "") -> str:
-        with self.reading() as (session, user):
-            find_sheet(session, round_id, user=user)
-            lines = read_lines(session, round_id, user=user)
-            sheet = read_sheet(session, round_id, user=user)
-            page: str = self.render(
-                "progress/visit_sheet.html",
-                sheet=sheet,
-                lines=lines,
-                keys=_named_keys(sheet.kind),
-                key_of={outcome: key for key, outcome in RESULT_KEYS.items()},
-                counts={
-                    outcome: n
-                    for outcome in VisitOutcome
-                    if (n := sum(line.outcome is outcome for line in lines))
-                },
-                typed=form_values or {},
-                visited=request.form.get("visited") or f"{_last_visit(lines):%Y-%m-%dT%H:%M}",
-                error=error,
-            )
-        return page
-
     def _flash_outdated(self, count: int) -> None:
         if count:
             flash(
@@ -197,14 +239,6 @@ def _last_visit(lines: list[SheetRow]) -> datetime:
     """Return the latest visit entered, else now: most lines of a sheet are visited on one day."""
     visits = [line.visited_at for line in lines if line.visited_at]
     return max(visits, default=datetime.now(UTC)).astimezone(VIETNAM)
-
-
-def _moment(text: str) -> datetime | None:
-    """Parse the field's day and hour in Vietnam. Returns None if it is empty. Raises BadInput."""
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=VIETNAM) if text else None
-    except ValueError as error:
-        raise BadInput(_("Chưa ghi gì. “Đi lúc” không phải là ngày và giờ.")) from error
 
 
 def _named_keys(kind: str) -> list[tuple[str, VisitOutcome]]:

@@ -90,7 +90,7 @@ def test_a_correction_leaves_its_history_and_the_log_can_be_read_as_it_stood(
     changed = {"kind": "radio", "times": "5", "area": "608", "organisation": "1", "version": "1"}
     assert post(officer, "/admin/publicity/1/correct", **changed).status_code == 303
     late = post(officer, "/admin/publicity/1/correct", **changed)
-    assert (late.status_code, count(world)) == (409, 2)
+    assert (late.status_code, count(world)) == (422, 2)
     assert "Người khác vừa sửa" in late.text
     page = officer.get("/admin/publicity/1/").text
     assert page.count("đã thay") == 1

@@ -178,8 +178,9 @@ def test_a_link_ends_by_itself(world: World, client: FlaskClient, agencies: list
 
 def send_file(client: FlaskClient, *lines: str) -> str:
     content = "\n".join(lines).encode()
-    post(client, "/admin/agencies/file", day=today().isoformat(), file=(BytesIO(content), "so lieu.csv"))
-    return client.get("/admin/agencies/").text
+    file = (BytesIO(content), "so lieu.csv")
+    answer = post(client, "/admin/agencies/file", day=today().isoformat(), file=file)
+    return client.get(answer.location).text if answer.status_code == 303 else answer.text
 
 
 def test_a_file_brings_many_agencies_or_none(world: World, client: FlaskClient, agencies: list[int]) -> None:

@@ -183,7 +183,7 @@ def test_a_return_needs_a_reason_and_the_next_submission_shows_what_changed(
     press(client, campaign_id, "submit")
     assert post(client, f"/admin/campaigns/{campaign_id}/edit", **filled()).status_code == 422
     signed_in(client, APPROVER)
-    assert press(client, campaign_id, "return", reason=" ") == 409
+    assert press(client, campaign_id, "return", reason=" ") == 422
     assert press(client, campaign_id, "return", reason="Thiếu tên cơ quan gửi") == 303
     signed_in(client, AUTHOR)
     assert "Thiếu tên cơ quan gửi" in client.get(f"/admin/campaigns/{campaign_id}/").text
@@ -205,7 +205,7 @@ def test_whoever_wrote_on_a_campaign_cannot_approve_it(client: FlaskClient, worl
     signed_in(client, APPROVER)
     save(client, f"/admin/campaigns/{campaign_id}/edit", name="Sửa bởi người duyệt")
     press(client, campaign_id, "submit")
-    assert press(client, campaign_id, "approve") == 409
+    assert press(client, campaign_id, "approve") == 422
     assert campaign(world, campaign_id).state is CampaignState.SUBMITTED
     assert press(client, campaign_id, "return") == 303  # an author takes back without a reason
     assert campaign(world, campaign_id).state is CampaignState.DRAFT

@@ -65,8 +65,9 @@ def test_others_read_the_goals_and_set_none(places: World, client: FlaskClient) 
         assert page.status_code == 200
         assert 'id="share"' not in page.text
     form = {"subject": "staff:", "share": "100", "csrf_token": token(page.text)}
-    client.post("/admin/goals/set?kind=bluezone", data=form)
-    assert "Chỉ cán bộ của cấp tỉnh" in client.get("/admin/goals/").text
+    refused = client.post("/admin/goals/set?kind=bluezone", data=form)
+    assert refused.status_code == 422
+    assert "Chỉ cán bộ của cấp tỉnh" in refused.text
     with places.runtime.db.read() as session:
         assert read_goals(session, at=places.now).goals == {}
 

@@ -133,8 +133,9 @@ def test_of_two_who_press_at_once_one_is_told(world: World, client: FlaskClient,
     case_id = receive(world, 0, "ok")
     signed_in(client, AUTHOR)
     post(client, f"/admin/inbox/{case_id}/label", label="installed")
-    post(client, f"/admin/inbox/{case_id}/label", label="refuse")
-    assert "đã xử lý xong việc này" in client.get("/admin/inbox/").text
+    late = post(client, f"/admin/inbox/{case_id}/label", label="refuse")
+    assert late.status_code == 422
+    assert "đã xử lý xong việc này" in late.text
     assert stands(world, 0, campaign_id) is Label.INSTALLED
 
 
@@ -154,8 +155,7 @@ def test_what_a_colleague_has_taken_is_theirs_for_a_while(
     page = client.get("/admin/inbox/").text
     assert f"{APPROVER} đang xử lý" in page
     assert f"/admin/inbox/{case_id}/finish" not in page
-    post(client, f"/admin/inbox/{case_id}/finish", outcome="called")
-    assert "đang xử lý việc này" in client.get("/admin/inbox/").text
+    assert "đang xử lý việc này" in post(client, f"/admin/inbox/{case_id}/finish", outcome="called").text
     assert case(world, case_id).done_at is None
 
 

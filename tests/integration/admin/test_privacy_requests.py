@@ -102,4 +102,4 @@ def test_a_form_that_no_page_offers_is_refused(
     client: FlaskClient, person: int, form: dict[str, str]
 ) -> None:
     signed_in(client, AUTHOR)
-    assert post(client, f"/admin/requests/of/{person}", asked_by="bà", **form).status_code == 400
+    assert post(client, f"/admin/requests/of/{person}", asked_by="bà", **form).status_code == 422

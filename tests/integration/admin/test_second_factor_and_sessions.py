@@ -97,7 +97,7 @@ def type_code(client: FlaskClient, code: str) -> int:
 def test_with_a_second_factor_the_password_alone_opens_nothing(client: FlaskClient, world: World) -> None:
     signed_in(client, APPROVER)
     client.get("/admin/account/second-factor/")
-    assert post(client, "/admin/account/second-factor/", code="000000").status_code == 400
+    assert post(client, "/admin/account/second-factor/", code="000000").status_code == 422
     totp, codes = set_up(client)
     used = totp.now()
     assert type_password(client) == "/login/code?next=/admin/audit/"
@@ -177,7 +177,7 @@ def test_production_requires_it_where_nothing_else_is_said(
 def test_it_is_taken_off_by_ones_password_or_by_an_administrator(client: FlaskClient, world: World) -> None:
     signed_in(client, APPROVER)
     set_up(client)
-    assert post(client, "/admin/account/second-factor/remove", password="sai").status_code == 400
+    assert post(client, "/admin/account/second-factor/remove", password="sai").status_code == 422
     assert post(client, "/admin/account/second-factor/codes", password=PASSWORD).status_code == 200
     assert post(client, "/admin/account/second-factor/remove", password=PASSWORD).status_code == 303
     assert type_password(client) == "/admin/audit/"

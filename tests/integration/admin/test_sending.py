@@ -103,7 +103,7 @@ def test_pause_resume_and_cancel_take_effect_without_a_reload(
     assert press(client, campaign_id, "resume") == 204
     assert state(world, campaign_id) is CampaignState.SENDING
     assert press(client, campaign_id, "cancel") == 204
-    assert press(client, campaign_id, "resume") == 409
+    assert press(client, campaign_id, "resume") == 422
     page = client.get(f"/admin/campaigns/{campaign_id}/running/")
     assert page.headers["X-Live"] == "end"
     assert "Đã hủy" in page.text
@@ -151,7 +151,7 @@ def test_a_launch_is_undone_by_a_button_that_is_there_until_a_message_has_left(
     world.send()
     world.runtime.redis.flushdb()
     assert read(world, campaign_id).actions == [CampaignAction.PAUSE, CampaignAction.CANCEL]
-    assert press(client, campaign_id, "undo") == 409
+    assert press(client, campaign_id, "undo") == 422
     assert state(world, campaign_id) is CampaignState.SENDING
 
 

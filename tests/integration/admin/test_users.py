@@ -58,8 +58,8 @@ def test_a_link_opens_an_account_once(client: FlaskClient, other: FlaskClient) -
     signed_in(client, ADMINISTRATOR)
     _made, link = invite(client)
     assert NEW in other.get(link).text
-    assert choose(other, link, "ngắn") == 400
-    assert choose(other, link, CHOSEN, "khác hẳn rồi") == 400
+    assert choose(other, link, "ngắn") == 422
+    assert choose(other, link, CHOSEN, "khác hẳn rồi") == 422
     assert choose(other, link) == 303
     assert choose(other, link) == 400
     assert "đã được dùng" in other.get(link).text
@@ -189,8 +189,8 @@ def test_ones_own_password_ends_every_session(client: FlaskClient, other: FlaskC
     signed_in(client, AUTHOR)
     signed_in(other, AUTHOR)
     form = {"current": PASSWORD, "new": CHOSEN, "again": CHOSEN}
-    assert post(client, "/admin/account/password", **{**form, "current": "sai"}).status_code == 400
-    assert post(client, "/admin/account/password", **{**form, "again": "khác"}).status_code == 400
+    assert post(client, "/admin/account/password", **{**form, "current": "sai"}).status_code == 422
+    assert post(client, "/admin/account/password", **{**form, "again": "khác"}).status_code == 422
     assert post(client, "/admin/account/password", **form).status_code == 303
     assert client.get("/admin/").status_code == other.get("/admin/").status_code == 302
     signed_in(client, AUTHOR, CHOSEN)
