@@ -326,6 +326,21 @@ class RadioField(ChoiceField):
     """One of a few choices, all in sight."""
 
     input_type = "radio"
+    box = "radio"
+
+
+class ChecksField(RadioField):
+    """Any number of choices, all in sight; its value is a list of strings."""
+
+    box = "checkbox"
+    data: Any
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.data = valuelist
+
+    def _options(self, pairs: Iterable[tuple[Any, Any]]) -> Iterator[Option]:
+        for value, title in pairs:
+            yield Option(str(value), str(title), str(value) in (self.data or ()))
 
 
 def labelled(values: Iterable[Any], family: str) -> Callable[[], list[tuple[Any, str]]]:

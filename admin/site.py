@@ -43,7 +43,7 @@ from admin.views.organisations import OrganisationsView
 from admin.views.privacy_requests import PrivacyRequestsView
 from admin.views.progress import ProgressView
 from admin.views.reach import InstallsView, ReachView
-from admin.views.registers import DoNotCallView, SendersView
+from admin.views.registers import DoNotCallView, IncidentsView, SavedTextsView, SendersView
 from admin.views.reports import ReportView
 from admin.views.sending import SendingView
 from admin.views.users import UsersView
@@ -130,6 +130,8 @@ def create_views(runtime: Runtime) -> list[Any]:
         SendersView(runtime),
         DoNotCallView(runtime),
         SendingView(runtime),
+        IncidentsView(runtime),
+        SavedTextsView(runtime),
         InstallsView(runtime),
         ReachView(runtime),
         ReplyLogView(runtime),

@@ -28,18 +28,17 @@ R = TypeVar("R")
 _OPEN_BEFORE_SET_UP = frozenset({"account", "second_factor"})
 
 
-class AdminPage(BaseView):
-    """A view with the runtime, open to the roles in `admin.permissions`.
+class PageAccess:
+    """What every view has: the runtime, its roles from `admin.permissions`, and calls of use cases.
 
     `name` is its text in the menu (a lazy translation); "" keeps it out of the menu, and `under` then names
     the endpoint whose menu entry is marked as current.
     """
 
+    runtime: Runtime
+    name: Any
+    endpoint: Any
     under = ""
-
-    def __init__(self, runtime: Runtime, *, name: Any, endpoint: str, url: str, category: Any = None) -> None:
-        super().__init__(name=name, endpoint=endpoint, url=url, category=category)
-        self.runtime = runtime
 
     def is_accessible(self) -> bool:
         return bool(
@@ -122,6 +121,14 @@ class AdminPage(BaseView):
     ) -> ResponseReturnValue:
         """Do as `submit_form` for a form with a button alone."""
         return self.submit_form(Form(), url, use_case, *args, message=message, **values)
+
+
+class AdminPage(PageAccess, BaseView):
+    """A view whose pages are its own."""
+
+    def __init__(self, runtime: Runtime, *, name: Any, endpoint: str, url: str, category: Any = None) -> None:
+        super().__init__(name=name, endpoint=endpoint, url=url, category=category)
+        self.runtime = runtime
 
 
 def refuse(error: LoaError, page: str) -> Response:

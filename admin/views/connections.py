@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
-from flask import request, url_for
+from flask import url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import Select
+from sqlalchemy.orm import Session, joinedload
 
+from admin.forms import ChecksField, ChoiceField, Form, TextField, labelled
 from admin.views.base import AdminPage
-from admin.views.organisations import choices_of_organisations
+from admin.views.organisations import organisation_choices
+from admin.views.register_base import ChoiceFilter, TableRegister
+from campaigns.models.webhooks import Subscription
 from campaigns.rules.webhooks import LONGEST_URL, secret_of
 from campaigns.webhooks.subscriptions import LONGEST_NAME as LONGEST_WEBHOOK_NAME
 from campaigns.webhooks.subscriptions import (
@@ -25,62 +29,85 @@ from campaigns.webhooks.subscriptions import (
     send_ping,
     subscribe,
 )
-from outreach.accounts.api_tokens import LONGEST_NAME, create_token, end_token, read_tokens
-from outreach.models.accounts import Organisation, Right
-from outreach.rules.errors import LoaError
+from outreach.accounts.api_tokens import LONGEST_NAME, create_token, end_token
+from outreach.accounts.permissions import visible_to
+from outreach.models.accounts import ApiToken, Organisation, Right, User
 from outreach.runtime import Runtime
 
-DAYS = (30, 90, 365, 730)
+
+def _owner() -> ChoiceField:
+    label, empty = _l("Tổ chức (gồm cả cấp dưới)"), _l("Chọn tổ chức")
+    return ChoiceField(
+        label, organisation_choices, name="organisation", coerce=int, empty=empty, required=True
+    )
 
 
-class TokensView(AdminPage):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Kết nối"), endpoint="tokens", url="/admin/tokens")
+class TokenForm(Form):
+    name = TextField(_l("Tên hệ thống dùng mã"), maxlength=LONGEST_NAME, required=True, autocomplete="off")
+    organisation_id = _owner()
+    rights = ChecksField(_l("Quyền"), labelled(Right, "right"), name="right", default=())
+    days = ChoiceField(
+        _l("Hạn dùng"), [(n, _l("%(n)s ngày", n=n)) for n in (30, 90, 365, 730)], coerce=int, default=365
+    )
 
-    @expose("/")
-    def index(self) -> ResponseReturnValue:
-        return self._show()
+
+class WebhookForm(Form):
+    name = TextField(
+        _l("Tên hệ thống nhận"), maxlength=LONGEST_WEBHOOK_NAME, required=True, autocomplete="off"
+    )
+    url = TextField(
+        _l("Địa chỉ nhận (https://…)"), type="url", maxlength=LONGEST_URL, required=True, autocomplete="off"
+    )
+    organisation_id = _owner()
+    kinds = ChecksField(_l("Loại tin báo"), labelled(OFFERED, "event"), name="kind", default=())
+
+
+class TokensView(TableRegister):
+    table, endpoint, url = ApiToken, "tokens", "/admin/tokens"
+    name, title = _l("Kết nối"), _l("Kết nối hệ thống khác")
+    list_template, new_form = "settings/api_tokens.html", TokenForm
+    columns = (
+        ("name", _l("Tên")),
+        ("organisation.name", _l("Tổ chức")),
+        ("rights", _l("Quyền")),
+        ("expires_at", _l("Hạn dùng")),
+        ("last_used_at", _l("Dùng lần cuối")),
+        ("maker", _l("Người tạo")),
+        ("state", _l("Tình trạng")),
+    )
+    sortable = (
+        ("name", ApiToken.name),
+        ("expires_at", ApiToken.expires_at),
+        ("last_used_at", ApiToken.last_used_at),
+    )
+    order = (ApiToken.id.desc(),)
+    column_filters = (
+        ChoiceFilter(
+            _l("Tình trạng"),
+            {
+                "open": (_l("Chưa thu hồi"), ApiToken.ended_at.is_(None)),
+                "ended": (_l("Đã thu hồi"), ApiToken.ended_at.is_not(None)),
+            },
+        ),
+    )
+
+    def select(self, session: Session, user: User) -> Select[Any]:
+        visible = super().select(session, user).where(visible_to(session, user, ApiToken.organisation_id))
+        return visible.options(joinedload(ApiToken.organisation), joinedload(ApiToken.maker))
 
     @expose("/", methods=["POST"])
     def create(self) -> ResponseReturnValue:
         """Create a token. This response shows it; it is stored nowhere, not even for the next page."""
-        form_values: dict[str, Any] = {
-            "name": request.form.get("name", ""),
-            "organisation_id": request.form.get("organisation", 0, type=int),
-            "rights": request.form.getlist("right"),
-            "days": request.form.get("days", 0, type=int),
-        }
-        try:
-            created, text = self.do(create_token, **form_values)
-        except LoaError as error:
-            return self._show(form_values=form_values, error=str(error)), 422
-        return self._show(made=created.name, text=text)
+
+        def show(created: tuple[ApiToken, str]) -> ResponseReturnValue:
+            return self.show_list(made=created[0].name, text=created[1])
+
+        return self.submit_form(TokenForm(), url_for(".index"), create_token, show=show)
 
     @expose("/<int:api_token_id>/end", methods=["POST"])
     def end(self, api_token_id: int) -> ResponseReturnValue:
         message = _("Đã thu hồi mã truy cập. Hệ thống dùng mã này không vào được nữa.")
         return self.do_and_tell(url_for(".index"), message, end_token, api_token_id)
-
-    def _show(
-        self, *, made: str = "", text: str = "", form_values: dict[str, Any] | None = None, error: str = ""
-    ) -> str:
-        with self.reading() as (session, user):
-            tokens = read_tokens(session, user)
-            organisations = choices_of_organisations(session)
-        now = datetime.now(UTC)
-        page: str = self.render(
-            "settings/api_tokens.html",
-            tokens=[(token, token.is_open(now)) for token in tokens],
-            organisations=organisations,
-            rights=list(Right),
-            days=DAYS,
-            longest_name=LONGEST_NAME,
-            made=made,
-            text=text,
-            typed=form_values or {"days": 365, "rights": []},
-            error=error,
-        )
-        return page
 
 
 class WebhooksView(AdminPage):
@@ -91,25 +118,22 @@ class WebhooksView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        return self._list()
+        with self.reading() as (session, user):
+            lines = read_subscriptions(session, user)
+        page: str = self.render("settings/webhooks.html", lines=lines, form=WebhookForm.on_page())
+        return page
 
     @expose("/", methods=["POST"])
     def create(self) -> ResponseReturnValue:
         """Subscribe. This response shows the secret once."""
-        form_values: dict[str, Any] = {
-            "name": request.form.get("name", ""),
-            "url": request.form.get("url", ""),
-            "organisation_id": request.form.get("organisation", 0, type=int),
-            "kinds": request.form.getlist("kind"),
-        }
         settings = self.runtime.settings
-        try:
-            is_production = settings.app_env == "production"
-            subscription = self.do(subscribe, **form_values, is_production=is_production)
-        except LoaError as error:
-            return self._list(form_values=form_values, error=str(error)), 422
-        return self._show(
-            subscription.id, secret=secret_of(subscription.salt, secret_key=settings.secret_key)
+
+        def show(made: Subscription) -> ResponseReturnValue:
+            return self._show(made.id, secret=secret_of(made.salt, secret_key=settings.secret_key))
+
+        is_production = settings.app_env == "production"
+        return self.submit_form(
+            WebhookForm(), url_for(".index"), subscribe, is_production=is_production, show=show
         )
 
     @expose("/<int:hook_id>/")
@@ -130,22 +154,6 @@ class WebhooksView(AdminPage):
     def end(self, hook_id: int) -> ResponseReturnValue:
         message = _("Đã ngừng. Không gửi tin báo nào đến đây nữa.")
         return self.do_and_tell(url_for(".show", hook_id=hook_id), message, end_subscription, hook_id)
-
-    def _list(self, *, form_values: dict[str, Any] | None = None, error: str = "") -> str:
-        with self.reading() as (session, user):
-            lines = read_subscriptions(session, user)
-            organisations = choices_of_organisations(session)
-        page: str = self.render(
-            "settings/webhooks.html",
-            lines=lines,
-            organisations=organisations,
-            kinds=OFFERED,
-            longest_name=LONGEST_WEBHOOK_NAME,
-            longest_url=LONGEST_URL,
-            typed=form_values or {"kinds": []},
-            error=error,
-        )
-        return page
 
     def _show(self, hook_id: int, *, secret: str = "") -> str:
         with self.reading() as (session, user):

@@ -22,7 +22,7 @@ from campaigns.agencies.reports import has_any_report, read_overview
 from campaigns.analytics import open_tasks
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
 from campaigns.analytics.installs import list_launched, read_total
-from campaigns.analytics.open_tasks import count_incidents, list_incidents, mark_seen
+from campaigns.analytics.open_tasks import count_incidents
 from campaigns.cases.case_list import count_open
 from campaigns.delivery.reconcile import count_without_campaign
 from campaigns.emergency_stop import may_resume_sending, resume_all_sending, stop_all_sending
@@ -113,21 +113,6 @@ class HomeView(AdminPage):
         decide_unknown_messages(self, None, choice)
         return redirect(url_for("admin.index"), code=303)
 
-    @expose("/incidents")
-    def incidents(self) -> ResponseReturnValue:
-        with self.reading() as (session, user):
-            rows = [
-                {name: getattr(row, name) for name in ("id", "kind", "subject", "at", "times", "seen_at")}
-                for row in list_incidents(session, user)
-            ]
-            may_see = may_open(user.role, "admin.see_incident")
-        return self.render("home/incidents.html", incidents=rows, may_see=may_see)
-
-    @expose("/incidents/<int:incident_id>/seen", methods=["POST"])
-    def see_incident(self, incident_id: int) -> ResponseReturnValue:
-        self.do(mark_seen, incident_id)
-        return redirect(url_for("admin.incidents"), code=303)
-
 
 def _url_if_open(user: User, endpoint: str, **values: Any) -> str:
     """Return the URL of a page, or "" if the user may not open it."""
@@ -137,12 +122,12 @@ def _url_if_open(user: User, endpoint: str, **values: Any) -> str:
 def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     """Return the open tasks, the most urgent first."""
     tasks = []
-    if may_open(user.role, "admin.incidents") and (count := count_incidents(session, user)):
+    if may_open(user.role, "incidents.index") and (count := count_incidents(session, user)):
         tasks.append(
             Task(
                 _("%(count)s sự cố cần xem", count=count),
                 _("Việc không được phép xảy ra, ví dụ một tin gửi hai lần."),
-                url_for("admin.incidents"),
+                url_for("incidents.index"),
                 "bad",
                 _("Sự cố"),
             )

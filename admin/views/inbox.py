@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -42,9 +42,6 @@ from campaigns.cases.sms_answers import (
     answer_by_sms,
     is_number_suppressed,
     list_texts,
-    may_change,
-    remove_text,
-    save_text,
 )
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import Case, SavedText
@@ -57,7 +54,6 @@ from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from outreach.models.accounts import User
 from outreach.models.places import Area
-from outreach.rules.errors import LoaError
 from outreach.rules.sms_template import Template
 from outreach.runtime import Runtime
 
@@ -123,49 +119,6 @@ class CasePages(AdminPage):
         link = f"{self.runtime.settings.public_base_url}/{self._cipher.token(case_row.case.recipient_id)}"
         values = {"name": case_row.person, "link": link}
         return Template.parse(chosen.text, allowed=FIELDS).render(values)
-
-    # -- saved texts --------------------------------------------------------------------------------
-
-    @expose("/texts")
-    def texts(self) -> ResponseReturnValue:
-        """List the saved texts. `?edit=` is the one to change."""
-        return self._show_texts(request.args.get("edit", type=int))
-
-    @expose("/texts", methods=["POST"])
-    def save_text(self) -> ResponseReturnValue:
-        form = request.form
-        text_id = form.get("text_id", type=int)
-        try:
-            self.do(save_text, title=form.get("title", ""), text=form.get("text", ""), text_id=text_id)
-        except LoaError as error:
-            flash(str(error), "error")
-            form_values = {"title": form.get("title", ""), "text": form.get("text", "")}
-            return self._show_texts(text_id, form_values=form_values, status=422)
-        flash(_("Đã lưu mẫu tin."), "success")
-        return redirect(url_for("inbox.texts"), code=303)
-
-    @expose("/texts/<int:text_id>/remove", methods=["POST"])
-    def remove_text(self, text_id: int) -> ResponseReturnValue:
-        self.do(remove_text, text_id)
-        flash(_("Đã xóa mẫu tin."), "success")
-        return redirect(url_for("inbox.texts"), code=303)
-
-    def _show_texts(
-        self, edit: int | None, *, form_values: dict[str, str] | None = None, status: int = 200
-    ) -> ResponseReturnValue:
-        with self.reading() as (session, user):
-            texts = [(each, may_change(session, each, user)) for each in list_texts(session, user)]
-            may_save = may_open(user.role, "inbox.save_text")
-        edited = next((each for each, may in texts if each.id == edit and may), None)
-        page = self.render(
-            "inbox/saved_texts.html",
-            texts=texts,
-            edited=edited,
-            typed=form_values
-            or {"title": edited.title if edited else "", "text": edited.text if edited else ""},
-            may_save=may_save,
-        )
-        return page, status
 
 
 class InboxView(CasePages):

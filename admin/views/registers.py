@@ -1,108 +1,246 @@
-"""Registers for administrators: sender names, and files of the national do-not-call register.
+"""Registers that are small: sender names, files of the do-not-call register, incidents, saved texts for answers.
 
-The register lists numbers that want no advertising; its newest file is uploaded here, with the results of earlier ones.
+The national do-not-call register lists numbers that want no advertising; its newest file is uploaded here.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import Select
+from sqlalchemy.orm import Session, joinedload
 
-from admin.views.base import AdminPage
+from admin.forms import CheckField, FileField, Form, LongTextField, RowField, TextField
+from admin.views.register_base import ChoiceFilter, TableRegister
+from campaigns.analytics.open_tasks import mark_seen, visible_incidents
+from campaigns.cases.sms_answers import (
+    LONGEST_TEXT,
+    LONGEST_TITLE,
+    may_change,
+    remove_text,
+    save_text,
+    visible_texts,
+)
 from campaigns.models.campaigns import Sender
+from campaigns.models.messages import Incident
+from campaigns.models.replies import SavedText
 from campaigns.planning.senders import register_sender, remove_sender
-from outreach.imports.do_not_call import read_registers, receive_file
+from outreach.accounts.permissions import organisations_of
+from outreach.imports.do_not_call import receive_file
 from outreach.imports.uploads import LARGEST
-from outreach.models.contacts import RegisterState
-from outreach.rules.errors import BadInput
-from outreach.runtime import Runtime
+from outreach.models.accounts import User
+from outreach.models.contacts import DoNotCallFile, RegisterState
 
 
-class SendersView(AdminPage):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Tên người gửi"), endpoint="senders", url="/admin/senders")
+class SenderForm(Form):
+    name = TextField(_l("Tên"), maxlength=16, required=True)
+    registered_on = TextField(_l("Đăng ký ngày"), type="date", hint=_l("Để trống nếu nhà mạng chưa trả lời."))
+    pace = TextField(
+        _l("Tốc độ (số tin tính cước mỗi giây)"),
+        inputmode="decimal",
+        maxlength=8,
+        hint=_l("Mức nhà mạng cho phép với tên này, chung cho mọi chiến dịch. Để trống nếu không giới hạn."),
+    )
+    note = TextField(
+        _l("Ghi chú"), maxlength=300, hint=_l("Ví dụ: số hợp đồng, nhà mạng, mẫu tin đã đăng ký.")
+    )
 
-    @expose("/")
-    def index(self) -> ResponseReturnValue:
-        return self._show({}, "")
 
-    def _show(self, form_values: dict[str, str], error: str) -> str:
+class SendersView(TableRegister):
+    """Sender names as the operators have registered them. `?name=` is the one to change."""
+
+    table, endpoint, url = Sender, "senders", "/admin/senders"
+    name = title = _l("Tên người gửi")
+    list_template = "settings/senders.html"
+    columns = (
+        ("name", _l("Tên")),
+        ("registered_on", _l("Đăng ký ngày")),
+        ("pace", _l("Tốc độ")),
+        ("note", _l("Ghi chú")),
+    )
+    order = (Sender.name,)
+
+    def show_list(self, **context: Any) -> str:
         with self.reading() as (session, _user):
-            senders = [
-                {
-                    "name": sender.name,
-                    "registered_on": sender.registered_on,
-                    "pace": f"{sender.pace:g}" if sender.pace else "",
-                    "note": sender.note,
-                }
-                for sender in session.scalars(select(Sender).order_by(Sender.name))
-            ]
-        name = request.args.get("name")
-        chosen = next((sender for sender in senders if sender["name"] == name), {})
-        page: str = self.render(
-            "settings/senders.html", senders=senders, typed=form_values or chosen, error=error
-        )
-        return page
+            chosen = session.get(Sender, request.args.get("name", ""))
+        kept = {name: getattr(chosen, name) or "" for name, _title in self.columns} if chosen else {}
+        return super().show_list(form=SenderForm.on_page(**kept), **context)
 
     @expose("/save", methods=["POST"])
     def save(self) -> ResponseReturnValue:
-        form_values = {key: request.form.get(key, "") for key in ("name", "registered_on", "pace", "note")}
-        try:
-            self.do(register_sender, **form_values)
-        except BadInput as error:
-            return self._show(form_values, str(error)), 422
-        flash(_("Đã ghi tên người gửi."), "success")
-        return redirect(url_for("senders.index"), code=303)
+        message = _("Đã ghi tên người gửi.")
+        return self.submit_form(SenderForm(), url_for(".index"), register_sender, message=message)
 
     @expose("/remove", methods=["POST"])
     def remove(self) -> ResponseReturnValue:
-        self.do(remove_sender, request.form.get("name", ""))
-        flash(_("Đã bỏ tên người gửi khỏi sổ."), "success")
-        return redirect(url_for("senders.index"), code=303)
+        message = _("Đã bỏ tên người gửi khỏi sổ.")
+        return self.do_and_tell(url_for(".index"), message, remove_sender, request.form.get("name", ""))
 
 
-class DoNotCallView(AdminPage):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(
-            runtime, name=_l("Không làm phiền"), endpoint="do_not_call", url="/admin/do-not-call"
-        )
+class DoNotCallForm(Form):
+    file = FileField(
+        _l("Tệp tải về từ hệ thống DoNotCall"),
+        missing=_l("Chưa chọn tệp. Hãy chọn tệp tải về từ hệ thống DoNotCall."),
+        hint=_l(
+            "Excel, LibreOffice hoặc CSV, tối đa %(n)s MB; cột số điện thoại được tự tìm. Hệ thống chỉ giữ mã băm của các số, không giữ tệp.",
+            n=LARGEST // 2**20,
+        ),
+    )
+    may_shrink = CheckField(
+        _l("Tệp này là toàn bộ danh sách: các số không có trong tệp sẽ bị gỡ khỏi danh sách"),
+        name="shrink",
+        hint=_l(
+            "Không đánh dấu thì tệp thiếu hơn một phần năm các số đang có sẽ không được nhập, vì có thể chỉ là một phần danh sách."
+        ),
+    )
 
-    @expose("/")
-    def index(self) -> ResponseReturnValue:
-        return self._show()
+
+class DoNotCallView(TableRegister):
+    """Files of the do-not-call register."""
+
+    table, endpoint, url = DoNotCallFile, "do_not_call", "/admin/do-not-call"
+    name, title = _l("Không làm phiền"), _l("Danh sách không làm phiền")
+    list_template, new_form = "contacts/do_not_call.html", DoNotCallForm
+    numbers = ("numbers", "added", "removed", "people")
+    _counts = (
+        ("numbers", _l("Số điện thoại")),
+        ("added", _l("Thêm")),
+        ("removed", _l("Bỏ")),
+        ("people", _l("Người có số này")),
+    )
+    columns = (
+        ("file_name", _l("Tệp")),
+        ("state", _l("Tình trạng")),
+        *_counts,
+        ("uploader", _l("Người nhập")),
+    )
+    export_columns = (
+        ("file_name", _l("Tệp")),
+        *_counts,
+        ("handed_in_at", _l("Lúc")),
+        ("uploader.email", _l("Người nhập")),
+        ("error", _l("Lỗi")),
+    )
+    order = (DoNotCallFile.id.desc(),)
+    column_filters = (
+        ChoiceFilter(
+            _l("Tình trạng"),
+            {
+                "waiting": (_l("Đang xử lý"), DoNotCallFile.state == RegisterState.WAITING),
+                "done": (_l("Xong"), DoNotCallFile.state == RegisterState.DONE),
+                "failed": (_l("Không nhập được"), DoNotCallFile.state == RegisterState.FAILED),
+            },
+        ),
+    )
+
+    @expose("/export.csv")
+    def export(self) -> ResponseReturnValue:
+        return self.csv()
 
     @expose("/", methods=["POST"])
     def receive(self) -> ResponseReturnValue:
-        file = request.files.get("file")
-        try:
-            if file is None or not file.filename:
-                raise BadInput(_("Chưa chọn tệp. Hãy chọn tệp tải về từ hệ thống DoNotCall."))
-            self.do(
-                receive_file,
-                file.stream,
-                file_name=file.filename,
-                folder=Path(self.runtime.settings.uploads_dir),
-                may_shrink="shrink" in request.form,
-            )
-        except BadInput as error:
-            return self._show(str(error)), 400
-        flash(_("Đã nhận tệp. Danh sách cũ vẫn có hiệu lực cho đến khi tệp mới được xử lý xong."), "success")
+        form = DoNotCallForm()
+        return self.submit_form(
+            form,
+            url_for(".index"),
+            receive_file,
+            form.file.data,
+            file_name=form.file.file_name,
+            folder=Path(self.runtime.settings.uploads_dir),
+            message=_("Đã nhận tệp. Danh sách cũ vẫn có hiệu lực cho đến khi tệp mới được xử lý xong."),
+        )
+
+    def select(self, session: Session, user: User) -> Select[Any]:
+        return super().select(session, user).options(joinedload(DoNotCallFile.uploader))
+
+    def _get_field_value(self, model: DoNotCallFile, name: str) -> Any:
+        if name in self.numbers:
+            return None if model.error else model.counts.get(name)
+        return super()._get_field_value(model, name)
+
+
+class IncidentsView(TableRegister):
+    """Incidents: what must never happen and did, unseen ones first."""
+
+    table, endpoint, url = Incident, "incidents", "/admin/incidents"
+    name, title, under = "", _l("Sự cố"), "admin"
+    list_template = "home/incidents.html"
+    columns = (
+        ("kind", _l("Sự cố")),
+        ("subject", _l("Bản ghi")),
+        ("at", _l("Lúc")),
+        ("times", _l("Số lần")),
+        ("seen_at", _l("Đã xem")),
+    )
+    numbers = ("times",)
+    order = (Incident.seen_at.is_not(None), Incident.at.desc(), Incident.id.desc())
+    column_filters = (
+        ChoiceFilter(
+            _l("Đã xem"),
+            {
+                "no": (_l("chưa"), Incident.seen_at.is_(None)),
+                "yes": (_l("rồi"), Incident.seen_at.is_not(None)),
+            },
+        ),
+    )
+
+    def select(self, session: Session, user: User) -> Select[Any]:
+        return super().select(session, user).where(visible_incidents(session, user))
+
+    @expose("/<int:incident_id>/seen", methods=["POST"])
+    def see(self, incident_id: int) -> ResponseReturnValue:
+        self.do(mark_seen, incident_id)
         return redirect(url_for(".index"), code=303)
 
-    def _show(self, error: str = "") -> str:
-        with self.reading() as (session, _user):
-            registers = read_registers(session)
-        page: str = self.render(
-            "contacts/do_not_call.html",
-            registers=registers,
-            is_waiting=any(register.state is RegisterState.WAITING for register, _name in registers),
-            error=error,
-            megabytes=LARGEST // 2**20,
-        )
-        return page
+
+class SavedTextForm(Form):
+    title = TextField(_l("Tên mẫu"), maxlength=LONGEST_TITLE, required=True, autocomplete="off")
+    text = LongTextField(
+        _l("Nội dung tin"),
+        maxlength=LONGEST_TEXT,
+        required=True,
+        hint=_l(
+            "{name} là tên người dân, {link} là liên kết riêng của họ; phần trong ngoặc vuông [ ] được bỏ khi thiếu tên."
+        ),
+    )
+    text_id = RowField()
+
+    def values(self) -> dict[str, Any]:
+        return {**super().values(), "text_id": self.text_id.data or None}
+
+
+class SavedTextsView(TableRegister):
+    """Saved texts for answers by SMS. `?edit=` is the one to change."""
+
+    table, endpoint, url = SavedText, "saved_texts", "/admin/inbox/texts"
+    name, title, under = "", _l("Mẫu tin trả lời"), "inbox"
+    list_template = "inbox/saved_texts.html"
+    columns = (("title", _l("Tên mẫu")), ("text", _l("Nội dung tin")))
+    searched = (SavedText.title, SavedText.text)
+    order = (SavedText.title, SavedText.id)
+
+    def select(self, session: Session, user: User) -> Select[Any]:
+        return super().select(session, user).where(visible_texts(session, user))
+
+    def show_list(self, **context: Any) -> str:
+        with self.reading() as (session, user):
+            edited = session.get(SavedText, request.args.get("edit", 0, type=int))
+            kept = {}
+            if edited and may_change(session, edited, user):
+                kept = {"title": edited.title, "text": edited.text, "text_id": edited.id}
+            owners = organisations_of(session, user)
+        return super().show_list(form=SavedTextForm.on_page(**kept), owners=owners, **context)
+
+    @expose("/", methods=["POST"])
+    def save(self) -> ResponseReturnValue:
+        return self.submit_form(SavedTextForm(), url_for(".index"), save_text, message=_("Đã lưu mẫu tin."))
+
+    @expose("/<int:text_id>/remove", methods=["POST"])
+    def remove(self, text_id: int) -> ResponseReturnValue:
+        return self.do_and_tell(url_for(".index"), _("Đã xóa mẫu tin."), remove_text, text_id)

@@ -5,21 +5,24 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import abort, flash, redirect, request, session, url_for
+from flask import abort, flash, redirect, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
-from admin.views.base import AdminPage, refuse
-from admin.views.organisations import choices_of_areas, choices_of_organisations
+from admin.forms import ChoiceField, Form, TextField, labelled, row_id
+from admin.views.organisations import area_choices, organisation_choices
+from admin.views.register_base import ChoiceFilter, TableRegister
 from campaigns.models.webhooks import Subscription
 from outreach.accounts.invitations import link_for
 from outreach.accounts.permissions import visible_to
 from outreach.accounts.second_factor import remove_second_factor
 from outreach.accounts.sessions import read_sessions
 from outreach.accounts.users import (
+    NO_PASSWORD,
     add_user,
     change_user,
     disable_user,
@@ -29,63 +32,130 @@ from outreach.accounts.users import (
     sign_out_everywhere,
 )
 from outreach.models.accounts import ApiToken, AuditEvent, Organisation, Role, User
-from outreach.models.places import Area
-from outreach.rules.errors import LoaError
-from outreach.runtime import Runtime
+
+STATES = {"active": _l("Đang dùng"), "waiting": _l("Chờ đặt mật khẩu"), "disabled": _l("Đã khóa")}
+
+
+def state_of(user: User) -> str:
+    return "disabled" if not user.is_active else "active" if has_password(user) else "waiting"
+
+
+NOWHERE = "none"  # what is chosen for a user without an organisation
 
 # Session key of an invitation link until the one page that shows it.
 _LINK = "invitation"
 
 
-class UsersView(AdminPage):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Người dùng"), endpoint="users", url="/admin/users")
+class InviteForm(Form):
+    email = TextField(
+        _l("Địa chỉ thư điện tử"), type="email", maxlength=254, required=True, autocomplete="off"
+    )
+    name = TextField(_l("Họ tên"), maxlength=120, autocomplete="off")
+    role = ChoiceField(_l("Vai trò"), labelled(Role, "role"), coerce=Role, default=Role.STAFF)
+    organisation_id = ChoiceField(
+        _l("Tổ chức"),
+        lambda: [(NOWHERE, _("Không thuộc tổ chức nào")), *organisation_choices()],
+        name="organisation",
+        coerce=str.strip,
+        empty=_l("Hãy chọn"),
+        required=True,
+    )
+    area_code = ChoiceField(
+        _l("Địa bàn"),
+        area_choices,
+        name="area",
+        coerce=str.strip,
+        empty=_l("Không giới hạn"),
+        hint=_l(
+            "Người dùng xem được dữ liệu của tổ chức mình và các tổ chức trực thuộc; chọn thêm địa bàn thì chỉ các tổ chức trực thuộc trong địa bàn ấy và chỉ thấy, chỉ nhắn người dân trong địa bàn ấy; không thuộc tổ chức nào thì theo địa bàn; không có cả hai thì xem toàn tỉnh."
+        ),
+    )
 
-    @expose("/")
-    def index(self) -> ResponseReturnValue:
-        """List users. `?q=` is part of a name or e-mail."""
-        return self._list()
+    def values(self) -> dict[str, Any]:
+        return {**super().values(), "organisation_id": row_id(self.organisation_id.data or "") or None}
+
+
+class UserForm(InviteForm):
+    email = None  # type: ignore[assignment]
+
+
+_IS_WAITING = User.password_hash.startswith(NO_PASSWORD)
+
+
+class UsersView(TableRegister):
+    table, endpoint, url = User, "users", "/admin/users"
+    name = title = _l("Người dùng")
+    list_template = "settings/users.html"
+    new_form, states, state_of = InviteForm, STATES, staticmethod(state_of)
+    columns = (
+        ("email", _l("Địa chỉ thư")),
+        ("name", _l("Họ tên")),
+        ("role", _l("Vai trò")),
+        ("organisation.name", _l("Tổ chức")),
+        ("area.name", _l("Địa bàn")),
+        ("state", _l("Tình trạng")),
+    )
+    export_columns = (*columns, ("created_at", _l("Tạo lúc")))
+    sortable = (("email", User.email), ("name", User.name), ("organisation.name", Organisation.name))
+    searched = (User.email, User.name, Organisation.name)
+    search_label = _l("Tên, địa chỉ thư hoặc tổ chức")
+    order = (User.is_active.desc(), User.email)
+    column_filters = (
+        ChoiceFilter.of_labels(_l("Vai trò"), User.role, Role, "role"),
+        ChoiceFilter(
+            _l("Tình trạng"),
+            {
+                "active": (STATES["active"], User.is_active & ~_IS_WAITING),
+                "waiting": (STATES["waiting"], User.is_active & _IS_WAITING),
+                "disabled": (STATES["disabled"], ~User.is_active),
+            },
+        ),
+    )
+
+    def select(self, session: Session, user: User) -> Select[Any]:
+        return (
+            super()
+            .select(session, user)
+            .outerjoin(User.organisation)
+            .where(visible_to(session, user, User.organisation_id))
+            .options(contains_eager(User.organisation), joinedload(User.area))
+        )
+
+    def _get_field_value(self, model: User, name: str) -> Any:
+        return STATES[state_of(model)] if name == "state" else super()._get_field_value(model, name)
+
+    @expose("/export.csv")
+    def export(self) -> ResponseReturnValue:
+        return self.csv()
 
     @expose("/", methods=["POST"])
     def create(self) -> ResponseReturnValue:
-        form_values = _read_form()
-        try:
-            invited = self.do(add_user, email=request.form.get("email", ""), **_scope(form_values))
-        except LoaError as error:
-            return self._list(
-                error=str(error), form_values={**form_values, "email": request.form.get("email", "")}
-            ), 400
-        return self._show_link(invited)
-
-    @expose("/<int:user_id>/")
-    def show(self, user_id: int) -> ResponseReturnValue:
-        return self._show(user_id)
+        return self.submit_form(InviteForm(), url_for(".index"), add_user, show=self._show_link)
 
     @expose("/<int:user_id>/change", methods=["POST"])
     def change(self, user_id: int) -> ResponseReturnValue:
-        form_values = _read_form()
         leftovers = self._open_connections(user_id)
-        url = url_for(".show", user_id=user_id)
-        try:
-            changed = self.do(change_user, user_id, **_scope(form_values))
-        except LoaError as error:
-            return refuse(error, url)
-        if changed.role is not Role.ADMINISTRATOR:
-            _flash_leftovers(leftovers)
-        flash(_("Đã lưu. Vai trò và phạm vi mới có hiệu lực ngay."), "success")
-        return redirect(url, code=303)
+
+        def told(changed: User) -> str:
+            if changed.role is not Role.ADMINISTRATOR:
+                _flash_leftovers(leftovers)
+            return str(_("Đã lưu. Vai trò và phạm vi mới có hiệu lực ngay."))
+
+        return self.submit_form(
+            UserForm(), url_for(".show", user_id=user_id), change_user, user_id, message=told
+        )
 
     @expose("/<int:user_id>/disable", methods=["POST"])
     def disable(self, user_id: int) -> ResponseReturnValue:
         leftovers = self._open_connections(user_id)
-        url = url_for(".show", user_id=user_id)
-        try:
-            self.do(disable_user, user_id)
-        except LoaError as error:
-            return refuse(error, url)
-        _flash_leftovers(leftovers)
-        flash(_("Đã khóa tài khoản. Mọi phiên đăng nhập của tài khoản này đã kết thúc."), "success")
-        return redirect(url, code=303)
+
+        def told(_result: object) -> str:
+            _flash_leftovers(leftovers)
+            return str(_("Đã khóa tài khoản. Mọi phiên đăng nhập của tài khoản này đã kết thúc."))
+
+        return self.submit_form(
+            Form(), url_for(".show", user_id=user_id), disable_user, user_id, message=told
+        )
 
     @expose("/<int:user_id>/enable", methods=["POST"])
     def enable(self, user_id: int) -> ResponseReturnValue:
@@ -113,46 +183,8 @@ class UsersView(AdminPage):
         session[_LINK] = [invited.id, link_for(invited, self.runtime.settings)]
         return redirect(url_for(".show", user_id=invited.id), code=303)
 
-    def _list(self, *, error: str = "", form_values: dict[str, Any] | None = None) -> str:
-        search = request.args.get("q", "")[:100].strip()
-        with self.reading() as (db, me):
-            query = (
-                select(User, Organisation.name, Area.name)
-                .outerjoin(Organisation, Organisation.id == User.organisation_id)
-                .outerjoin(Area, Area.code == User.area_code)
-                .where(visible_to(db, me, User.organisation_id))
-                .order_by(User.is_active.desc(), User.email)
-            )
-            if search:
-                like = User.email.icontains(search, autoescape=True) | User.name.icontains(
-                    search, autoescape=True
-                )
-                query = query.where(like)
-            users = [
-                {
-                    "id": user.id,
-                    "email": user.email,
-                    "name": user.name,
-                    "role": user.role,
-                    "organisation": organisation,
-                    "area": area,
-                    "is_active": user.is_active,
-                    "is_waiting": not has_password(user),
-                }
-                for user, organisation, area in db.execute(query)
-            ]
-            context = {"organisations": choices_of_organisations(db), "areas": choices_of_areas(db)}
-        return self.render(
-            "settings/users.html",
-            users=users,
-            roles=list(Role),
-            asked=search,
-            error=error,
-            typed=form_values or {},
-            **context,
-        )
-
-    def _show(self, user_id: int) -> str:
+    @expose("/<int:user_id>/")
+    def show(self, user_id: int) -> ResponseReturnValue:
         pending = session.get(_LINK)
         link = pending[1] if pending and pending[0] == user_id else ""
         if link:
@@ -164,8 +196,12 @@ class UsersView(AdminPage):
             if found is None:
                 abort(404)
             context = {
-                "organisations": choices_of_organisations(db),
-                "areas": choices_of_areas(db),
+                "form": UserForm.on_page(
+                    name=found.name,
+                    role=found.role,
+                    organisation_id=found.organisation_id or NOWHERE,
+                    area_code=found.area_code,
+                ),
                 "last_login": db.scalar(
                     select(func.max(AuditEvent.at)).where(
                         AuditEvent.actor_id == user_id, AuditEvent.action == "login"
@@ -178,7 +214,6 @@ class UsersView(AdminPage):
             "settings/user.html",
             found=found,
             is_waiting=not has_password(found),
-            roles=list(Role),
             link=link,
             is_mailed=bool(self.runtime.settings.smtp_url),
             **context,
@@ -216,19 +251,3 @@ def _flash_leftovers(leftovers: tuple[list[str], list[str]]) -> None:
             ),
             "warning",
         )
-
-
-def _read_form() -> dict[str, Any]:
-    form = request.form
-    return {
-        "name": form.get("name", ""),
-        "role": form.get("role", ""),
-        "organisation_id": form.get("organisation", type=int),
-        "area_code": form.get("area", "") or None,
-    }
-
-
-def _scope(form_values: dict[str, Any]) -> dict[str, Any]:
-    if form_values["role"] not in list(Role):
-        abort(400)
-    return {**form_values, "role": Role(form_values["role"])}

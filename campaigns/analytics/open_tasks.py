@@ -164,29 +164,17 @@ def who_stopped(session: Session) -> tuple[str, datetime] | None:
     return (row.name or row.email, row.turned_at) if row else None
 
 
-def list_incidents(session: Session, user: User, *, limit: int = 200) -> list[Incident]:
-    """Return the incidents of the user's scope: unseen ones first, then the newest."""
-    return list(
-        session.scalars(
-            select(Incident)
-            .where(_in_scope(session, user))
-            .order_by(Incident.seen_at.is_not(None), Incident.at.desc(), Incident.id.desc())
-            .limit(limit)
-        )
-    )
-
-
 def count_incidents(session: Session, user: User) -> int:
     """Return how many incidents of the user's scope have not been seen yet."""
     unseen = select(func.count()).select_from(Incident).where(Incident.seen_at.is_(None))
-    return session.scalar(unseen.where(_in_scope(session, user))) or 0
+    return session.scalar(unseen.where(visible_incidents(session, user))) or 0
 
 
 @use_case
 def mark_seen(session: Session, incident_id: int, *, user: User, now: datetime) -> None:
     """Mark an incident as seen by a person. It stays in the list. Raises NotAllowed, NotFound."""
     require_role(user, Role.APPROVER)
-    conditions = (Incident.id == incident_id, _in_scope(session, user))
+    conditions = (Incident.id == incident_id, visible_incidents(session, user))
     if not session.scalar(select(Incident.id).where(*conditions)):
         raise NotFound("Không có sự cố này.")
     result = session.execute(
@@ -196,7 +184,7 @@ def mark_seen(session: Session, incident_id: int, *, user: User, now: datetime) 
         audit.record(session, "incident.see", f"incidents:{incident_id}", user, now)
 
 
-def _in_scope(session: Session, user: User) -> ColumnElement[bool]:
+def visible_incidents(session: Session, user: User) -> ColumnElement[bool]:
     """Return the condition for incidents of campaigns that the user may see.
 
     Incidents of no campaign are for users who see everything.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from campaigns.cases.handle_case import lock_open_case, mark_closed, record
@@ -162,16 +162,17 @@ LONGEST_TITLE, LONGEST_TEXT = 80, 600
 
 def list_texts(session: Session, user: User) -> list[SavedText]:
     """List the saved texts that a user may send, by title."""
-    query = select(SavedText).order_by(SavedText.title, SavedText.id)
+    query = select(SavedText).where(visible_texts(session, user))
+    return list(session.scalars(query.order_by(SavedText.title, SavedText.id)))
+
+
+def visible_texts(session: Session, user: User) -> ColumnElement[bool]:
+    """Return the condition for the saved texts that a user may send."""
     organisations = organisations_of(session, user)
     if organisations is None:
-        return list(session.scalars(query))
+        return true()
     owners = organisations | _organisations_above(session, user.organisation_id)
-    return list(
-        session.scalars(
-            query.where(or_(SavedText.organisation_id.is_(None), SavedText.organisation_id.in_(owners)))
-        )
-    )
+    return or_(SavedText.organisation_id.is_(None), SavedText.organisation_id.in_(owners))
 
 
 def may_change(session: Session, text: SavedText, user: User) -> bool:

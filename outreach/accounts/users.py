@@ -27,7 +27,7 @@ from outreach.use_cases import enqueue_after_commit, use_case
 
 _hasher = PasswordHasher()
 SHORTEST_PASSWORD = 10
-_NO_PASSWORD = "!"  # noqa: S105 - no hash begins with it
+NO_PASSWORD = "!"  # noqa: S105 - no hash begins with it
 
 
 def find_user(session: Session, email: str) -> User:
@@ -111,12 +111,12 @@ def hash_password(password: str) -> str:
 
 def no_password() -> str:
     """Return a placeholder for the hash that no password matches; a different one each time."""
-    return f"{_NO_PASSWORD}{secrets.token_hex(16)}"
+    return f"{NO_PASSWORD}{secrets.token_hex(16)}"
 
 
 def has_password(user: User) -> bool:
     """Return whether the user has a password; invited users do not until they choose one."""
-    return not user.password_hash.startswith(_NO_PASSWORD)
+    return not user.password_hash.startswith(NO_PASSWORD)
 
 
 @use_case

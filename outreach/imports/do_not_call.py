@@ -311,19 +311,6 @@ def import_do_not_call(runtime: Runtime, path: Path, *, may_shrink: bool, now: d
     return register.counts
 
 
-def read_registers(session: Session, *, limit: int = 20) -> list[tuple[DoNotCallFile, str]]:
-    """Return the latest files, each with the name of its uploader ("" for a command)."""
-    query = (
-        select(DoNotCallFile, User)
-        .outerjoin(User, User.id == DoNotCallFile.handed_in_by)
-        .order_by(DoNotCallFile.id.desc())
-        .limit(limit)
-    )
-    return [
-        (register, (user.name or user.email) if user else "") for register, user in session.execute(query)
-    ]
-
-
 def files_to_process(session: Session, *, now: datetime) -> list[int]:
     """Return the ids of files that wait and that no worker holds a lease on."""
     query = select(DoNotCallFile.id).where(

@@ -10,6 +10,7 @@ from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from outreach.core.db import Base, BaseWithId, BigId, enum_type
+from outreach.models.places import Area
 
 
 class OrganisationKind(StrEnum):
@@ -30,6 +31,9 @@ class Organisation(BaseWithId):
     kind: Mapped[OrganisationKind] = mapped_column(enum_type(OrganisationKind))
     area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"), index=True)
+
+    area: Mapped[Area | None] = relationship()
+    parent: Mapped[Organisation | None] = relationship(remote_side="Organisation.id")
 
 
 class Role(StrEnum):
@@ -60,6 +64,7 @@ class User(BaseWithId):
     wrong_code_at: Mapped[datetime | None]
 
     organisation: Mapped[Organisation | None] = relationship()
+    area: Mapped[Area | None] = relationship()
 
 
 class RecoveryCode(BaseWithId):
@@ -155,3 +160,6 @@ class ApiToken(BaseWithId):
     expires_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]  # to the minute
     ended_at: Mapped[datetime | None]
+
+    organisation: Mapped[Organisation] = relationship()
+    maker: Mapped[User] = relationship()

@@ -7,9 +7,10 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from outreach.core.db import Base, BaseWithId, BigId, Key, enum_type, partial_index
+from outreach.models.accounts import User
 from outreach.rules.identity import given_key
 
 
@@ -283,6 +284,8 @@ class DoNotCallFile(BaseWithId):
     handed_in_at: Mapped[datetime]
     due_at: Mapped[datetime | None]  # when a worker may claim it
     ended_at: Mapped[datetime | None]
+
+    uploader: Mapped[User | None] = relationship()
 
 
 class ImportSighting(Base):

@@ -33,7 +33,7 @@ SCREENS = [
     Screen("admin.index", "/admin/", APPROVER),
     Screen("admin.index", "/admin/", LEADER),
     Screen("admin.index", "/admin/", AUDITOR),
-    Screen("admin.incidents", "/admin/incidents"),
+    Screen("incidents.index", "/admin/incidents/"),
     Screen("progress.index", "/admin/progress/?campaign={demo}"),
     Screen("progress.index", "/admin/progress/?campaign={demo}", LEADER),
     Screen("progress.index", "/admin/progress/?campaign={demo}&district=608"),
@@ -85,7 +85,7 @@ SCREENS = [
     Screen("inbox.index", "/admin/inbox/?state=done", AUTHOR),
     Screen("inbox.show", "/admin/inbox/{help}/", AUTHOR),
     Screen("inbox.show", "/admin/inbox/{doubt}/", AUDITOR),
-    Screen("inbox.texts", "/admin/inbox/texts", AUTHOR),
+    Screen("saved_texts.index", "/admin/inbox/texts/", AUTHOR),
     # People and their lists.
     Screen("contacts.index", "/admin/people/", AUTHOR),
     Screen("contacts.index", "/admin/people/?area=00", AUTHOR),
@@ -134,6 +134,9 @@ NO_SCREENS = {
     "sending.panel",
     "imports.live",
     "imports.errors",
+    "do_not_call.export",
+    "organisations.export",
+    "users.export",
     "static_files.static",
     "guides.picture",
     "answer_page.show",  # a resident's: looked at in test_residents.py

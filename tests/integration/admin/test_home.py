@@ -180,7 +180,7 @@ def test_an_incident_stays_until_someone_has_looked_and_is_kept(world: World, cl
     assert "1 sự cố cần xem" in home(client)
     assert post(client, "/admin/incidents/1/seen").status_code == 303
     assert "sự cố cần xem" not in home(client)
-    assert "Tổng đài nhận một tin hai lần" in client.get("/admin/incidents").text
+    assert "Tổng đài nhận một tin hai lần" in client.get("/admin/incidents/").text
 
 
 def test_an_incident_is_seen_within_its_campaigns_scope_only(world: World, client: FlaskClient) -> None:
@@ -202,7 +202,7 @@ def test_an_incident_is_seen_within_its_campaigns_scope_only(world: World, clien
         assert count_incidents(session, theirs) == 2
         session.execute(update(Campaign).values(organisation_id=ours.organisation_id))
     signed_in(client, "pn@loa.example")
-    assert "Chưa có sự cố nào" in client.get("/admin/incidents").text
+    assert "Chưa có sự cố nào" in client.get("/admin/incidents/").text
     assert post(client, "/admin/incidents/1/seen").status_code == 404
 
 

@@ -235,7 +235,7 @@ def test_an_answer_is_written_from_a_kept_text_and_stays_where_it_is_refused(
 ) -> None:
     case_id = press_help(world, 0, campaign_id)
     signed_in(client, AUTHOR)
-    assert post(client, "/admin/inbox/texts", title="Hẹn", text="[{name} oi, ]xem {link}").status_code == 303
+    assert post(client, "/admin/inbox/texts/", title="Hẹn", text="[{name} oi, ]xem {link}").status_code == 303
     page = client.get(f"/admin/inbox/{case_id}/?use=1").text
     written = re.search(r"<textarea[^>]*>([^<]*)</textarea>", page)
     assert written

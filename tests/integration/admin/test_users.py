@@ -37,7 +37,7 @@ def other(client: FlaskClient, world: World) -> FlaskClient:
 
 def invite(client: FlaskClient) -> tuple[int, str]:
     """The new user's id and the path of their link."""
-    made = post(client, "/admin/users/", email=NEW, name="Y Hlan", role="staff")
+    made = post(client, "/admin/users/", email=NEW, name="Y Hlan", role="staff", organisation="none")
     assert made.status_code == 303
     page = client.get(made.location).text
     found = re.search(r'value="http://[^/]+(/login/invitation/[^"]+)"', page)
@@ -109,7 +109,13 @@ def test_a_new_role_counts_from_the_next_click_on(
     signed_in(other, AUTHOR)
     assert other.get("/admin/people/").status_code == 200
     signed_in(client, ADMINISTRATOR)
-    post(client, f"/admin/users/{user_id(world, AUTHOR)}/change", name="A Thun", role="leader")
+    post(
+        client,
+        f"/admin/users/{user_id(world, AUTHOR)}/change",
+        name="A Thun",
+        role="leader",
+        organisation="none",
+    )
     assert other.get("/admin/people/").status_code == 403
 
 
@@ -146,9 +152,11 @@ def test_who_is_no_administrator_any_more_leaves_no_token_that_opens(
         )
         number = leaver.id
     signed_in(client, ADMINISTRATOR)
-    kept = post(client, f"/admin/users/{number}/change", name="Cũ", role="administrator")
+    kept = post(client, f"/admin/users/{number}/change", name="Cũ", role="administrator", organisation="none")
     assert "Đã thu hồi" not in client.get(kept.location).text
-    page = client.get(post(client, f"/admin/users/{number}/{how}", name="Cũ", role="staff").location).text
+    page = client.get(
+        post(client, f"/admin/users/{number}/{how}", name="Cũ", role="staff", organisation="none").location
+    ).text
     assert "Cổng của cu@loa.example" in page
     assert "Trục liên thông" in page
     with world.runtime.db.read() as session:
@@ -163,7 +171,7 @@ def test_the_last_administrator_stays(client: FlaskClient, world: World) -> None
     signed_in(client, ADMINISTRATOR)
     own = user_id(world, ADMINISTRATOR)
     post(client, f"/admin/users/{own}/disable")
-    post(client, f"/admin/users/{own}/change", name="", role="staff")
+    post(client, f"/admin/users/{own}/change", name="", role="staff", organisation="none")
     with world.runtime.db.read() as session:
         still = session.get_one(User, own)
         assert (still.role, still.is_active) == (Role.ADMINISTRATOR, True)
@@ -172,8 +180,8 @@ def test_the_last_administrator_stays(client: FlaskClient, world: World) -> None
 @pytest.mark.parametrize("email", ["không phải", AUTHOR])
 def test_an_address_that_cannot_be_taken_keeps_what_was_typed(client: FlaskClient, email: str) -> None:
     signed_in(client, ADMINISTRATOR)
-    page = post(client, "/admin/users/", email=email, name="Y Hlan", role="approver")
-    assert page.status_code == 400
+    page = post(client, "/admin/users/", email=email, name="Y Hlan", role="approver", organisation="none")
+    assert page.status_code == 422
     assert 'role="alert"' in page.text
     assert 'value="Y Hlan"' in page.text
 
@@ -206,7 +214,7 @@ def test_an_organisation_cannot_stand_below_itself(client: FlaskClient, world: W
         top = below.parent_id
     form = {"code": "MTTQ", "name": "Ủy ban MTTQ tỉnh", "kind": "front"}
     refused = post(client, f"/admin/organisations/{top}/change", **form, parent=below.id)
-    assert refused.status_code == 400
+    assert refused.status_code == 422
     assert "trực thuộc nó" in refused.text
     assert post(client, f"/admin/organisations/{top}/change", **form).status_code == 303
     with world.runtime.db.read() as session:
