@@ -71,11 +71,12 @@ lock: environment-dev  ## pin the newest versions of what requirements*.in name
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/uv pip compile -q -U --universal --python-version 3.11 requirements.in -o requirements.txt
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/uv pip compile -q -U --universal --python-version 3.11 requirements-dev.in -c requirements.txt -o requirements-dev.txt
 
-translations: environment-dev  ## take new texts of the pages into the English catalogue, and compile it
+translations: environment-dev  ## take new texts of the pages into the English catalogue, and compile all catalogues
 	@mkdir -p var
 	$(VENV)/bin/pybabel -q extract -F admin/translations/babel.cfg -k _l --no-location --sort-output -o var/messages.pot admin
 	$(VENV)/bin/pybabel -q update -i var/messages.pot -d admin/translations --no-fuzzy-matching --no-wrap --ignore-obsolete --ignore-pot-creation-date
 	$(VENV)/bin/pybabel -q compile -d admin/translations
+	$(VENV)/bin/pybabel -q compile -D errors -d outreach/translations
 
 clean:  ## remove the environment and caches; the data in var/ stays
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

@@ -52,10 +52,7 @@ def resume_all_sending(session: Session, *, user: User, now: datetime) -> None:
     """Release the stop; sending continues where it was. Raises NotAllowed (see `may_resume_sending`)."""
     require_role(user, Role.APPROVER)
     if not may_resume_sending(session, user):
-        raise NotAllowed(
-            "Chỉ người đã dừng hoặc người phụ trách toàn bộ hệ thống mới mở lại được việc gửi tin. "
-            "Hãy liên hệ với họ."
-        )
+        raise NotAllowed("stop_lift_not_allowed")
     session.execute(delete(Switch).where(Switch.name == STOP_ALL))
     enqueue_after_commit(session, enqueue_sweep)
     audit.record(session, "sending.release_all", "switches:stop_all", user, now)

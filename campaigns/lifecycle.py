@@ -46,14 +46,14 @@ from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, use_case
 
 STATE_NAMES = {
-    CampaignState.DRAFT: "bản nháp",
-    CampaignState.SUBMITTED: "chờ duyệt",
-    CampaignState.APPROVED: "đã duyệt",
-    CampaignState.SCHEDULED: "đã hẹn giờ",
-    CampaignState.SENDING: "đang gửi",
-    CampaignState.PAUSED: "tạm dừng",
-    CampaignState.COMPLETED: "đã hoàn thành",
-    CampaignState.CANCELLED: "đã hủy",
+    CampaignState.DRAFT: LoaError("state_draft"),
+    CampaignState.SUBMITTED: LoaError("state_submitted"),
+    CampaignState.APPROVED: LoaError("state_approved"),
+    CampaignState.SCHEDULED: LoaError("state_scheduled"),
+    CampaignState.SENDING: LoaError("state_sending"),
+    CampaignState.PAUSED: LoaError("state_paused"),
+    CampaignState.COMPLETED: LoaError("state_completed"),
+    CampaignState.CANCELLED: LoaError("state_cancelled"),
 }
 NEEDS_TERMS = (CampaignAction.APPROVE, CampaignAction.LAUNCH)
 _ALLOWED_ROLES = {
@@ -87,10 +87,7 @@ def edit_campaign(session: Session, campaign_id: int, draft: Draft, *, user: Use
     locked = session.execute(select(Campaign.state).where(Campaign.id == campaign_id).with_for_update())
     state = locked.scalar_one()
     if state is not CampaignState.DRAFT:
-        raise WrongState(
-            f"Chiến dịch đang ở trạng thái “{STATE_NAMES[state]}”, không sửa được nữa. "
-            "Hãy nhờ người duyệt trả lại, hoặc tạo chiến dịch mới từ mẫu này."
-        )
+        raise WrongState("campaign_not_editable", state=STATE_NAMES[state])
     save_draft(session, campaign, draft, user=user, now=now)
     _record(session, campaign_id, user.id, "edit", now)
     return campaign
@@ -104,7 +101,7 @@ def find_campaign(session: Session, campaign_id: int, *, user: User) -> Campaign
         )
     )
     if campaign is None:
-        raise NotFound(f"Không có chiến dịch số {campaign_id} mà bạn được xem.")
+        raise NotFound("campaign_id_not_visible", id=campaign_id)
     return campaign
 
 
@@ -181,12 +178,12 @@ def change_campaign(
         if not is_author:
             require_role(user, Role.APPROVER)
             if not reason.strip():
-                raise BadInput("Hãy ghi lý do trả lại để người soạn biết cần sửa gì.")
+                raise BadInput("return_reason_missing")
         values = {"submitted_at": None, "approved_at": None, "approved_by": None}
     elif action is CampaignAction.APPROVE:
         # No author may approve, administrators included.
         if is_author:
-            raise NotAllowed("Người soạn chiến dịch không được tự duyệt. Hãy nhờ người khác duyệt.")
+            raise NotAllowed("own_campaign_approval")
         if is_waiting_for_second_approval(campaign):
             return _approve_second(session, campaign_id, user=user, now=now)
         assert terms is not None
@@ -196,14 +193,11 @@ def change_campaign(
     elif action is CampaignAction.LAUNCH:
         assert terms is not None
         if terms.approvals > 1 and len(approvers_of(session, campaign_id)) < terms.approvals:
-            raise WrongState(
-                "Số người nhận hoặc chi phí nay đã đến mức phải có hai người duyệt, mà mới một người duyệt. "
-                "Hãy rút lại để sửa rồi trình duyệt lại."
-            )
+            raise WrongState("second_approval_now_needed")
         if refusal := refusal_of(estimate_vnd=terms.estimate_vnd, budget_vnd=campaign.budget_vnd):
-            raise WrongState(refusal)
+            raise refusal
         if campaign.deadline and campaign.deadline <= now:
-            raise WrongState("Chiến dịch đã quá thời hạn gửi. Hãy tạo chiến dịch mới với thời hạn khác.")
+            raise WrongState("campaign_deadline_past")
         values = {"launched_at": now}
     elif action is CampaignAction.RESUME:
         values = {
@@ -230,9 +224,7 @@ def change_campaign(
     ):
         action, values = CampaignAction.SCHEDULE, {"pause_reason": ""}
     if not change_state(session, campaign_id, action, now=now, **values):
-        raise WrongState(
-            f"Chiến dịch đang ở trạng thái “{STATE_NAMES[before]}”, không thể làm việc này. Hãy tải lại để xem."
-        )
+        raise WrongState("campaign_state_changed", state=STATE_NAMES[before])
     campaign = session.get_one(Campaign, campaign_id)
     if action is CampaignAction.SUBMIT:
         description = describe_campaign(session, campaign, kinds=load_kinds())
@@ -273,7 +265,7 @@ def _approve_second(session: Session, campaign_id: int, *, user: User, now: date
     if not change_state(
         session, campaign_id, CampaignAction.RESUME, now=now, pause_reason="", launched_at=now, resumed_at=now
     ):
-        raise WrongState("Chiến dịch không còn chờ người thứ hai duyệt. Hãy tải lại để xem.")
+        raise WrongState("no_second_approval_wanted")
     record_decision(session, campaign_id, approved=True, reason="", user_id=user.id, now=now)
     _record(session, campaign_id, user.id, CampaignAction.APPROVE.value, now)
     return session.get_one(Campaign, campaign_id)
@@ -283,7 +275,7 @@ def _refuse_repeated_approval(session: Session, campaign_id: int, user: User) ->
     """Return who has approved. Raises WrongState if the user is among them."""
     approvers = approvers_of(session, campaign_id)
     if user.id in approvers:
-        raise WrongState("Bạn đã duyệt chiến dịch này. Cần thêm một người khác duyệt.")
+        raise WrongState("approved_by_you")
     return approvers
 
 
@@ -292,7 +284,7 @@ def hold_for_second_approval(session: Session, campaign_id: int, *, now: datetim
 
     The mail about its last approval is due again, to those who may give the second.
     """
-    reason = WAITING_FOR_SECOND_APPROVAL
+    reason = WAITING_FOR_SECOND_APPROVAL.as_json()
     if change_state(
         session, campaign_id, CampaignAction.PAUSE, now=now, pause_reason=reason, launched_at=None
     ):
@@ -307,10 +299,11 @@ def _is_author(session: Session, campaign: Campaign, user: User) -> bool:
     return wrote is not None or campaign.created_by == user.id
 
 
-def pause_automatically(session: Session, campaign_id: int, *, reason: str, now: datetime) -> None:
+def pause_automatically(session: Session, campaign_id: int, *, reason: LoaError, now: datetime) -> None:
     """Pause a campaign that would go wrong for all recipients, with the reason."""
-    if change_state(session, campaign_id, CampaignAction.PAUSE, now=now, pause_reason=reason):
-        _record(session, campaign_id, None, "pause", now, reason=reason)
+    stored = reason.as_json()
+    if change_state(session, campaign_id, CampaignAction.PAUSE, now=now, pause_reason=stored):
+        _record(session, campaign_id, None, "pause", now, reason=stored)
 
 
 def _cancel_queued(session: Session, campaign_id: int) -> None:
@@ -341,21 +334,13 @@ def undo_launch(session: Session, campaign_id: int) -> None:
     """
     session.execute(select(Campaign.id).where(Campaign.id == campaign_id).with_for_update()).all()
     if has_sent_any(session, campaign_id):
-        raise WrongState(
-            "Đã có tin rời đi nên không thu hồi được nữa. Có thể tạm dừng, hoặc hủy phần chưa gửi."
-        )
+        raise WrongState("undo_launch_sent")
     recipients = select(Recipient.id).where(Recipient.campaign_id == campaign_id)
     answered = (select(kind.id).where(kind.recipient_id.in_(recipients)).limit(1) for kind in (Answer, Reply))
     if any(session.execute(query).first() for query in answered):
-        raise WrongState(
-            "Cán bộ đã ghi câu trả lời cho chiến dịch này nên không thu hồi được nữa. "
-            "Có thể tạm dừng, hoặc hủy phần chưa gửi."
-        )
+        raise WrongState("undo_launch_answered")
     if session.execute(select(VisitSheet.id).where(VisitSheet.campaign_id == campaign_id).limit(1)).first():
-        raise WrongState(
-            "Đã lập phiếu đến nhà từ danh sách của chiến dịch này nên không thu hồi được nữa. "
-            "Có thể tạm dừng, hoặc hủy phần chưa gửi."
-        )
+        raise WrongState("undo_launch_visited")
     session.execute(delete(Outbox).where(Outbox.stream_id == campaign_id), execution_options=NO_SYNC)
     session.execute(
         delete(Message).where(Message.campaign_id == campaign_id, Message.step_id.is_not(None)),

@@ -42,7 +42,7 @@ from campaigns.rules.states import (
     SkipReason,
 )
 from outreach.core.settings import Settings
-from outreach.rules.formats import format_number
+from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 from outreach.use_cases import transaction
 
@@ -295,7 +295,7 @@ def open_step(session: Session, step_id: int, *, settings: Settings, now: dateti
     )
     if opened.rowcount != 1:  # type: ignore[attr-defined]
         return False
-    pause_reason = ""
+    pause_reason = None
     if step.number == 1:
         freeze_audience(session, campaign)
         pause_reason = fix_price_and_segments(session, campaign, settings=settings)
@@ -336,10 +336,10 @@ def complete_finished(session: Session, *, now: datetime) -> list[int]:
     ]
 
 
-def fix_price_and_segments(session: Session, campaign: Campaign, *, settings: Settings) -> str:
+def fix_price_and_segments(session: Session, campaign: Campaign, *, settings: Settings) -> LoaError | None:
     """Store the current price and each step's segments, for a campaign whose audience was just frozen.
 
-    Returns the reason to pause if the audience has grown beyond the budget since the launch, "" otherwise.
+    Returns the reason to pause if the audience has grown beyond the budget since the launch.
     """
     recipients, price = campaign.recipients or 0, settings.price_per_segment_vnd
     names = sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE) if recipients else []
@@ -352,8 +352,7 @@ def fix_price_and_segments(session: Session, campaign: Campaign, *, settings: Se
         total += cost.vnd
     session.flush()
     if campaign.budget_vnd is None or total <= campaign.budget_vnd:
-        return ""
-    return (
-        f"Nay có {format_number(recipients)} người nhận, dự kiến {format_number(total)} đồng, vượt ngân sách "
-        f"{format_number(campaign.budget_vnd)} đồng. Hãy thu hồi lệnh gửi để sửa, hoặc gửi tiếp đến khi hết ngân sách."
+        return None
+    return LoaError(
+        "audience_over_budget", recipients=recipients, cost_vnd=total, budget_vnd=campaign.budget_vnd
     )

@@ -93,7 +93,7 @@ def parse_queues(names: str | None) -> list[str]:
     """Parse queue names from `--queues a,b`; all queues if empty. Raises BadInput for an unknown one."""
     queues = [name.strip() for name in (names or "").split(",") if name.strip()] or list(QUEUES)
     if unknown := [name for name in queues if name not in QUEUES]:
-        raise BadInput(f"Không có hàng đợi {', '.join(unknown)}. Các hàng đợi: {', '.join(QUEUES)}.")
+        raise BadInput("queue_unknown", names=unknown, queues=list(QUEUES))
     return queues
 
 

@@ -167,7 +167,7 @@ def add_contact_routes(api: Api) -> None:
     def import_contacts() -> Response:
         key = request.headers.get("Idempotency-Key", "")
         if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable() and " " not in key):
-            raise BadRequest("Thiếu tiêu đề Idempotency-Key")
+            raise BadRequest
         if request.mimetype != "application/json":
             raise UnsupportedMediaType
         sha256 = hashlib.sha256(request.get_data()).hexdigest()
@@ -252,7 +252,7 @@ def _describe(session: Session, upload: Upload) -> dict[str, Any]:
         "done": upload.total if upload.state is UploadState.DONE else upload.progress,
         "counts": counts if upload.state is UploadState.DONE else None,
         "set_aside": _issue_page(session, upload),
-        "error": upload.error,
+        "error": show_stored_error(upload.error),
         "address": url_for("api.show_import", import_id=upload.id),
     }
 
@@ -260,14 +260,14 @@ def _describe(session: Session, upload: Upload) -> dict[str, Any]:
 def check_rows(body: object) -> tuple[str, str, list[dict[str, Any]]]:
     """Return organisation, list and rows of a body. Raises Malformed, which names the wrong part."""
     if not isinstance(body, dict) or set(body) != {"organisation", "list", "rows"}:
-        raise Malformed("Nội dung phải là một đối tượng JSON có đúng ba phần: organisation, list, rows.")
+        raise Malformed("body_parts_wrong")
     organisation, name, rows = body["organisation"], body["list"], body["rows"]
     if not isinstance(organisation, str) or not 0 < len(organisation) <= 40:
-        raise Malformed("organisation phải là mã của tổ chức.", "/organisation")
+        raise Malformed("body_organisation_wrong", pointer="/organisation")
     if not isinstance(name, str) or not _has_text(name) or len(name) > LONGEST_NAME:
-        raise Malformed(f"list phải là tên danh sách, tối đa {LONGEST_NAME} chữ.", "/list")
+        raise Malformed("body_list_wrong", pointer="/list", most=LONGEST_NAME)
     if not isinstance(rows, list) or not 1 <= len(rows) <= MOST_ROWS:
-        raise Malformed(f"rows phải là danh sách có từ 1 đến {MOST_ROWS} người.", "/rows")
+        raise Malformed("body_rows_wrong", pointer="/rows", most=MOST_ROWS)
     for place, row in enumerate(rows):
         _check_row(row, f"/rows/{place}")
     _check_letters(organisation, "/organisation")
@@ -277,22 +277,22 @@ def check_rows(body: object) -> tuple[str, str, list[dict[str, Any]]]:
 
 def _check_row(row: object, pointer: str) -> None:
     if not isinstance(row, dict):
-        raise Malformed("Mỗi người phải là một đối tượng JSON.", pointer)
+        raise Malformed("row_not_object", pointer=pointer)
     for name, value in row.items():
         part = ROW_FIELDS.get(name)
         if part is None:
-            raise Malformed(f"Không có mục nào tên như vậy. Các mục: {', '.join(ROW_FIELDS)}.", pointer)
+            raise Malformed("row_part_unknown", pointer=pointer, parts=list(ROW_FIELDS))
         if value is None:
             continue
         if not part.longest:
             if not isinstance(value, bool):
-                raise Malformed("Phải là true, false hoặc null.", f"{pointer}/{name}")
+                raise Malformed("row_part_not_boolean", pointer=f"{pointer}/{name}")
         elif not isinstance(value, str) or len(value) > part.longest:
-            raise Malformed(f"Phải là chữ, tối đa {part.longest} ký tự.", f"{pointer}/{name}")
+            raise Malformed("row_part_long", pointer=f"{pointer}/{name}", most=part.longest)
         else:
             _check_letters(value, f"{pointer}/{name}")
     if not any(_has_text(str(row.get(name) or "")) for name in ("name", "phone")):
-        raise Malformed("Mỗi người phải có tên hoặc số điện thoại.", pointer)
+        raise Malformed("row_without_name_and_phone", pointer=pointer)
 
 
 def _has_text(text: str) -> bool:
@@ -301,4 +301,4 @@ def _has_text(text: str) -> bool:
 
 def _check_letters(text: str, pointer: str) -> None:
     if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise Malformed("Có ký tự không hợp lệ (nửa cặp thay thế của UTF-16).", pointer)
+        raise Malformed("text_half_surrogate", pointer=pointer)

@@ -15,7 +15,7 @@ from outreach.runtime import Runtime
 
 _ABOUT = (
     "Contacts in, campaigns and figures out. Numbers and names of people never leave by it. Errors are "
-    "`application/problem+json` with a `detail` in Vietnamese. Successful reads carry an `ETag`."
+    "`application/problem+json` with a `code`, and a `detail` in Vietnamese or, as `Accept-Language` asks, in English. Successful reads carry an `ETag`."
 )
 
 

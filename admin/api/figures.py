@@ -173,7 +173,7 @@ def add_figure_routes(api: Api) -> None:
         today = datetime.now(UTC).astimezone(VIETNAM).date()
         with runtime.db.read() as session:
             if organisations_of(session, bearer().as_user()) is not None:
-                raise NotAllowed("Số liệu chính thức chỉ dành cho mã truy cập của cấp tỉnh.")
+                raise NotAllowed("official_figures_token")
             known = latest_official(session, today=today)
         return jsonify(
             as_of=today.isoformat(),

@@ -1,4 +1,4 @@
-"""Errors of the API as RFC 9457 `application/problem+json`, with a helpful `detail` in Vietnamese."""
+"""Errors of the API as RFC 9457 `application/problem+json`, with a code, and a `detail` in Vietnamese or English."""
 
 from __future__ import annotations
 
@@ -14,65 +14,63 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
 
+from admin.wording.errors import show_error
 from outreach.rules.errors import BadInput, LoaError, NotAllowed, NotFound, WrongState
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 BEGINS = "/api/"
-# By status: the problem's name, and its default detail.
-_KINDS: dict[int, tuple[str, str]] = {
-    400: ("bad-request", "Yêu cầu không đọc được. Hãy xem tài liệu của giao diện."),
-    401: (
-        "unauthorized",
-        "Thiếu mã truy cập, hoặc mã đã hết hạn hay bị thu hồi. Hãy gửi tiêu đề Authorization: Bearer.",
+# By status: the problem's name, its title, and its detail unless there is a more exact one.
+_KINDS: dict[int, tuple[str, LoaError, LoaError]] = {
+    400: ("bad-request", LoaError("title_bad_request"), LoaError("api_bad_request")),
+    401: ("unauthorized", LoaError("title_unauthorized"), LoaError("api_unauthorized")),
+    403: ("forbidden", LoaError("title_forbidden"), LoaError("api_forbidden")),
+    404: ("not-found", LoaError("title_not_found"), LoaError("api_not_found")),
+    405: ("method-not-allowed", LoaError("title_method_not_allowed"), LoaError("api_method_not_allowed")),
+    409: ("conflict", LoaError("title_conflict"), LoaError("api_conflict")),
+    413: ("too-large", LoaError("title_too_large"), LoaError("api_too_large")),
+    415: (
+        "unsupported-media-type",
+        LoaError("title_unsupported_media_type"),
+        LoaError("api_unsupported_media_type"),
     ),
-    403: ("forbidden", "Mã truy cập không có quyền này."),
-    404: ("not-found", "Không có tài nguyên này trong phạm vi của mã truy cập."),
-    405: ("method-not-allowed", "Địa chỉ này không nhận phương thức này."),
-    409: ("conflict", "Trạng thái đã thay đổi. Hãy đọc lại rồi gửi lại."),
-    413: ("too-large", "Nội dung quá lớn. Hãy chia thành nhiều lần gửi."),
-    415: ("unsupported-media-type", "Hãy gửi JSON, với Content-Type: application/json."),
-    422: ("unprocessable", "Dữ liệu không dùng được."),
-    429: ("too-many-requests", "Gửi quá nhiều yêu cầu. Hãy đợi theo tiêu đề Retry-After."),
-    500: ("fault", "Hệ thống gặp lỗi. Hãy gửi lại sau; nếu vẫn lỗi, hãy báo người quản trị."),
-    503: ("unavailable", "Hệ thống tạm thời không phục vụ được. Hãy gửi lại sau."),
-}
-_TITLES: dict[int, str] = {
-    400: "Yêu cầu không đúng",
-    401: "Chưa xác thực",
-    403: "Không có quyền",
-    404: "Không tìm thấy",
-    405: "Phương thức không được dùng",
-    409: "Xung đột",
-    413: "Quá lớn",
-    415: "Không đúng loại nội dung",
-    422: "Dữ liệu không dùng được",
-    429: "Quá nhiều yêu cầu",
-    500: "Lỗi hệ thống",
-    503: "Tạm ngừng",
+    422: ("unprocessable", LoaError("title_unprocessable"), LoaError("api_unprocessable")),
+    429: ("too-many-requests", LoaError("title_too_many_requests"), LoaError("api_too_many_requests")),
+    500: ("fault", LoaError("title_fault"), LoaError("api_fault")),
+    503: ("unavailable", LoaError("title_unavailable"), LoaError("api_unavailable")),
 }
 RETRY_AFTER_S = 30
 SCHEMA: dict[str, Any] = {
     "type": "object",
-    "required": ["type", "title", "status", "detail"],
+    "required": ["type", "title", "status", "code", "detail"],
     "properties": {
         "type": {"type": "string", "description": "`urn:loa:` and the problem's name"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "in Vietnamese, and fit to act on"},
+        "code": {"type": "string", "description": "what is wrong, the same in every language"},
+        "detail": {
+            "type": "string",
+            "description": "what is wrong and what to do, in Vietnamese or as `Accept-Language` asks in English",
+        },
         "pointer": {"type": "string", "description": "RFC 6901: which part of the body is meant"},
     },
 }
 
 
-def problem(status: int, detail: str = "", *, pointer: str | None = None, **headers: str) -> Response:
+def problem(
+    status: int, error: LoaError | None = None, *, pointer: str | None = None, **headers: str
+) -> Response:
     """Return an error response; header names have `_` for `-`."""
-    name, default = _KINDS.get(status, (f"status-{status}", "Yêu cầu không thực hiện được."))
+    name, title, default = _KINDS.get(
+        status, (f"status-{status}", LoaError("title_failed"), LoaError("api_failed"))
+    )
+    error = error or default
     body: dict[str, Any] = {
         "type": f"urn:loa:{name}",
-        "title": _TITLES.get(status, "Không thực hiện được"),
+        "title": show_error(title),
         "status": status,
-        "detail": detail or default,
+        "code": error.code,
+        "detail": show_error(error),
     }
     if pointer is not None:
         body["pointer"] = pointer
@@ -91,8 +89,8 @@ def problem(status: int, detail: str = "", *, pointer: str | None = None, **head
 class Malformed(BadInput):
     """A body that does not match the document; `pointer` is the wrong part, as in RFC 6901."""
 
-    def __init__(self, detail: str, pointer: str = "") -> None:
-        super().__init__(detail)
+    def __init__(self, code: str, /, *, pointer: str = "", **parameters: Any) -> None:
+        super().__init__(code, **parameters)
         self.pointer = pointer
 
 
@@ -104,7 +102,10 @@ def is_api() -> bool:
 def problem_from_http(error: HTTPException) -> Response:
     """Return an HTTP error of Flask as a problem."""
     allowed = dict(error.get_headers()).get("Allow")
-    return problem(error.code or 500, **({"Allow": allowed} if allowed else {}))
+    answer = problem(error.code or 500)
+    if allowed:
+        answer.headers["Allow"] = allowed
+    return answer
 
 
 def install_problems(blueprint: Blueprint) -> None:
@@ -118,13 +119,13 @@ def install_problems(blueprint: Blueprint) -> None:
 
     @blueprint.errorhandler(Malformed)
     def malformed(error: Malformed) -> ResponseReturnValue:
-        return problem(422, str(error), pointer=error.pointer)
+        return problem(422, error, pointer=error.pointer)
 
     @blueprint.errorhandler(LoaError)
     def refused(error: LoaError) -> ResponseReturnValue:
         kinds = ((BadInput, 422), (NotFound, 404), (NotAllowed, 403), (WrongState, 409))
         status = next((status for kind, status in kinds if isinstance(error, kind)), 409)
-        return problem(status, str(error))
+        return problem(status, error)
 
     @blueprint.errorhandler(OverflowError)
     @blueprint.errorhandler(DataError)

@@ -18,6 +18,7 @@ from admin.api.problems import MEDIA_TYPE, install_problems, problem
 from outreach.accounts.api_tokens import Bearer, authenticate_token, record_use
 from outreach.core.rate_limits import hit, nothing_limited_without_redis
 from outreach.models.accounts import Right
+from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
 PREFIX = "/api/v1"
@@ -131,7 +132,7 @@ class Api:
             unknown := set(request.args) - self._query_names.get(request.endpoint or "", set())
         ):
             # A mistyped parameter would otherwise be ignored silently.
-            return problem(400, f"Địa chỉ này không có tham số {', '.join(sorted(unknown))[:200]}.")
+            return problem(400, LoaError("api_parameters_unknown", names=", ".join(sorted(unknown))[:200]))
         return refused
 
 
@@ -165,7 +166,7 @@ def authenticate(runtime: Runtime, right: Right) -> Response | None:
     if token_bearer.needs_use_recorded:
         record_use(runtime, token_bearer.token_id, now=now)
     if not token_bearer.may(right):
-        return problem(403, f"Mã truy cập này không có quyền {right.value}.")
+        return problem(403, LoaError("api_right_missing", right=right.value))
     g.bearer = token_bearer
     return None
 

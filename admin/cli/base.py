@@ -14,6 +14,7 @@ from flask.cli import AppGroup
 from redis import RedisError
 from sqlalchemy.exc import DataError, DBAPIError
 
+from admin.wording.errors import LANGUAGE_KEY, show_error
 from outreach.accounts import audit
 from outreach.accounts.users import find_user
 from outreach.models.accounts import User
@@ -23,18 +24,21 @@ from outreach.use_cases import take_lost_jobs
 
 LARGEST_ID = 2**63 - 1  # largest database id
 _FILE_ERRORS = {
-    errno.ENOENT: "không có thư mục này, hãy kiểm tra đường dẫn",
-    errno.EACCES: "không có quyền, hãy chọn chỗ khác",
-    errno.EROFS: "đĩa chỉ cho đọc, hãy chọn chỗ khác",
-    errno.ENOSPC: "đĩa đã đầy, hãy xóa bớt tệp",
+    errno.ENOENT: LoaError("folder_missing"),
+    errno.EACCES: LoaError("permission_missing"),
+    errno.EROFS: LoaError("disk_read_only"),
+    errno.ENOSPC: LoaError("disk_full"),
 }
 
 
 class Failure(click.ClickException):
     """Error of a command that could not do its work; exit status 1."""
 
+    def __init__(self, error: LoaError) -> None:
+        super().__init__(show_error(LoaError("command_failed", reason=error)))
+
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"Lỗi: {self.message}", file=file, err=file is None)
+        click.echo(self.message, file=file, err=file is None)
 
 
 class Mistyped(Failure):
@@ -80,7 +84,20 @@ class _ErrorMessages:
 
 
 class Command(_ErrorMessages, click.Command):
-    """A single command with error messages."""
+    """A single command with error messages, and an option for their language."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.params.append(
+            click.Option(
+                ["--lang"],
+                type=click.Choice(LANGUAGES),
+                callback=_set_language,
+                expose_value=False,
+                is_eager=True,
+                help="Language of messages; by default that of LOA_LANG, LC_ALL or LANG.",
+            )
+        )
 
 
 class Group(_ErrorMessages, AppGroup):
@@ -89,54 +106,46 @@ class Group(_ErrorMessages, AppGroup):
     command_class = Command
 
 
-def _explain(error: Exception) -> str:
+def _explain(error: Exception) -> LoaError:
     if isinstance(error, LoaError):
-        return str(error)
+        return error
     if isinstance(error, DataError):
-        return (
-            "Có giá trị mà cơ sở dữ liệu không nhận: số quá lớn hoặc ký tự không hợp lệ. Hãy sửa rồi thử lại."
-        )
+        return LoaError("value_not_storable")
     if isinstance(error, DBAPIError):
-        return (
-            f"Không dùng được cơ sở dữ liệu ({type(error.orig).__name__}). "
-            "Hãy kiểm tra DATABASE_URL và máy chủ, rồi chạy “flask --app wsgi db upgrade”."
-        )
+        return LoaError("database_not_usable", error=type(error.orig).__name__)
     if isinstance(error, CommandError):
-        return (
-            "Không nâng cấp được cơ sở dữ liệu: dữ liệu thuộc phiên bản Loa khác. "
-            "Hãy dùng phiên bản mới nhất của chương trình."
-        )
-    return "Không kết nối được Redis. Hãy kiểm tra REDIS_URL và máy chủ Redis."
+        return LoaError("database_not_upgradable")
+    return LoaError("redis_not_reachable")
 
 
-def _explain_usage(error: click.UsageError) -> str:
-    """Return a Vietnamese message for a usage error of click, whose own messages are English."""
-    see = f" Xem: {error.ctx.command_path} --help" if error.ctx else ""
+def _explain_usage(error: click.UsageError) -> LoaError:
+    """Return the error for a usage error of click, whose own messages are English."""
+    see = LoaError("see_help", command=error.ctx.command_path) if error.ctx else ""
     parameter: click.Parameter | None = getattr(error, "param", None)
-    name = None
+    name = ""
     if isinstance(parameter, click.Option):
         name = parameter.opts[0]
     elif parameter is not None:
         name = parameter.metavar or str(parameter.name).upper()
     if isinstance(error, click.MissingParameter):
-        return f"Thiếu {name}.{see}"
+        return LoaError("parameter_missing", name=name, see=see)
     if isinstance(error, click.NoSuchCommand):
-        return f"Không có lệnh {error.command_name}.{see}"
+        return LoaError("command_unknown", name=error.command_name, see=see)
     if isinstance(error, click.NoSuchOption):
-        return f"Không có tùy chọn {error.option_name}.{see}"
+        return LoaError("option_unknown", name=error.option_name, see=see)
     if isinstance(error, click.BadParameter) and parameter is not None:
-        return f"{name} không đúng. {_valid_values(parameter.type)}{see}"
-    return f"Lệnh không đúng ({error.format_message()}){see}"
+        return LoaError("parameter_wrong", name=name, valid=_valid_values(parameter.type), see=see)
+    return LoaError("command_wrong", reason=error.format_message(), see=see)
 
 
-def _valid_values(kind: Any) -> str:
+def _valid_values(kind: Any) -> LoaError | str:
     if isinstance(kind, click.Choice):
-        return f"Chọn một trong: {', '.join(map(str, kind.choices))}."
+        return LoaError("valid_choice", choices=list(map(str, kind.choices)))
     if isinstance(kind, click.Path):
-        return "Không có tệp này, hoặc không đọc, ghi được ở đó."
+        return LoaError("valid_path")
     if isinstance(kind, click.IntRange):
-        return f"Phải là số nguyên từ {kind.min}."
-    return str(getattr(kind, "fits", ""))  # a parameter type of our own
+        return LoaError("valid_from", least=kind.min)
+    return getattr(kind, "fits", "")  # a parameter type of our own
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
@@ -164,7 +173,7 @@ def read_password() -> str:
     try:
         return sys.stdin.buffer.read().decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise BadInput("Mật khẩu phải là văn bản UTF-8. Hãy gõ lại mật khẩu.") from None
+        raise BadInput("password_not_utf8") from None
 
 
 def read_lines() -> Iterator[str]:

@@ -74,7 +74,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
         with runtime.db.read() as session:
             campaign = session.get(Campaign, campaign_id)
             if campaign is None:
-                raise NotFound(f"Không có chiến dịch số {campaign_id}.")
+                raise NotFound("campaign_id_unknown", id=campaign_id)
             found = read_status(session, campaign)
         output(found, as_json=as_json, says="\n".join(_describe(found)))
 
@@ -85,11 +85,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
-        raise BadCampaign(
-            f"Tệp {file.name} không phải văn bản UTF-8. Hãy lưu lại với bảng mã UTF-8."
-        ) from None
+        raise BadCampaign("campaign_file_not_utf8", name=file.name) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadCampaign(f"Tệp {file.name} không đúng dạng TOML ({error}). Hãy sửa chỗ đó.") from error
+        raise BadCampaign("campaign_file_not_toml", name=file.name, reason=str(error)) from error
 
 
 def _describe(status: dict[str, Any]) -> list[str]:

@@ -128,4 +128,4 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
 def _check_output_path(file: Path, out: Path | None) -> None:
     """Check that the result does not overwrite the list file. Raises BadInput."""
     if out and out.resolve() == file.resolve():
-        raise BadInput("Tệp kết quả trùng với tệp danh sách. Hãy đặt tên khác cho tệp kết quả.")
+        raise BadInput("result_is_list_command")

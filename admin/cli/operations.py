@@ -36,6 +36,7 @@ from outreach.core.schema import require_current, upgrade
 from outreach.imports.import_file import import_areas
 from outreach.models.backups import Backup
 from outreach.rules.audit_chain import ChainFault
+from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 from workers.processes import parse_queues, run_scheduler, supervise_queues, work
 
@@ -84,14 +85,21 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
             sums, differences = find_differences(session)
             compared, disagreements = find_disagreements(session)
         if differences:
-            lines = "\n".join(f"  {_describe_difference(difference)}" for difference in differences[:SHOWN])
-            raise Failure(f"{len(differences)} số đếm không khớp với danh sách người nhận tin:\n{lines}")
+            lines = [_describe_difference(difference) for difference in differences[:SHOWN]]
+            raise Failure(LoaError("counters_differ", n=len(differences), lines=lines))
         if disagreements:
-            lines = "\n".join(
-                f"  chiến dịch {each.campaign_id}, {each.source} {each.what}: đếm lại {each.counted}, đang ghi {each.other}"
+            lines = [
+                LoaError(
+                    "reach_count_differs",
+                    campaign=each.campaign_id,
+                    source=each.source,
+                    what=each.what,
+                    counted=each.counted,
+                    other=each.other,
+                )
                 for each in disagreements[:SHOWN]
-            )
-            raise Failure(f"{len(disagreements)} số về kết quả gửi không khớp:\n{lines}")
+            ]
+            raise Failure(LoaError("reach_counts_differ", n=len(disagreements), lines=lines))
         output(
             {"sums": sums + compared, "different": 0},
             as_json=as_json,
@@ -101,20 +109,20 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     return [db, areas, counters, demo]
 
 
-def _describe_difference(difference: Difference) -> str:
+def _describe_difference(difference: Difference) -> LoaError:
     campaign_id, list_id, area, label, day = difference.key
-    parts = [
-        f"chiến dịch {campaign_id}",
-        f"danh sách {list_id or 'chưa rõ'}",
-        f"địa bàn {area or 'chưa rõ'}",
-        f"ngày {day}" if day else f"trả lời {label or 'chưa có'}",
-    ]
-    comparison = (
-        f"đếm lại {difference.counted.people} người, đang ghi {difference.kept.people}"
-        if difference.counted.people != difference.kept.people
-        else f"đếm lại {difference.counted.installed} máy đã cài, đang ghi {difference.kept.installed}"
+    counted, kept = difference.counted, difference.kept
+    answer = LoaError("counter_of_answer", label=label or LoaError("no_answer_yet"))
+    return LoaError(
+        "counter_differs",
+        campaign=campaign_id,
+        list=str(list_id) if list_id else LoaError("not_known"),
+        area=area or LoaError("not_known"),
+        part=LoaError("counter_of_day", day=day) if day else answer,
+        comparison=LoaError("counter_people", counted=counted.people, kept=kept.people)
+        if counted.people != kept.people
+        else LoaError("counter_installed", counted=counted.installed, kept=kept.installed),
     )
-    return f"{', '.join(parts)}: {comparison}"
 
 
 def process_commands(runtime: Runtime) -> list[click.Command]:
@@ -263,10 +271,10 @@ def _print_results(
 
 
 _FAULTS = {
-    ChainFault.CHANGED: "đã bị sửa sau khi ghi",
-    ChainFault.VALUES: "còn nguyên, nhưng giá trị trước và sau của nó đã bị sửa",
-    ChainFault.REMOVED: "đã bị xóa",
-    ChainFault.INSERTED: "là mục bị chèn thêm, không do hệ thống ghi",
+    ChainFault.CHANGED: LoaError("audit_changed"),
+    ChainFault.VALUES: LoaError("audit_values_changed"),
+    ChainFault.REMOVED: LoaError("audit_removed"),
+    ChainFault.INSERTED: LoaError("audit_inserted"),
 }
 
 
@@ -290,10 +298,7 @@ def trail_commands(runtime: Runtime) -> list[click.Command]:
             broken = verdict.broken
             if as_json:
                 click.echo(f'{{"broken": {broken.id}, "fault": "{broken.fault.value}"}}')
-            raise Failure(
-                f"Nhật ký không còn nguyên vẹn. Mục đầu tiên sai: số {broken.id}, {_FAULTS[broken.fault]}. "
-                "Hãy giữ nguyên cơ sở dữ liệu, báo người phụ trách an toàn thông tin và đối chiếu với bản sao lưu."
-            )
+            raise Failure(LoaError("audit_broken", id=broken.id, fault=_FAULTS[broken.fault]))
         output(
             {"entries": verdict.entries, "emptied": verdict.emptied, "head": str(verdict.head)},
             as_json=as_json,

@@ -22,7 +22,7 @@ from outreach.runtime import Runtime
 
 class _Day(click.ParamType[date]):
     name = "day"
-    fits = "Phải là một ngày, viết năm-tháng-ngày như 2020-08-20."
+    fits = LoaError("valid_day")
 
     def convert(self, value: str, _parameter: click.Parameter | None, _context: click.Context | None) -> date:
         try:
@@ -30,7 +30,7 @@ class _Day(click.ParamType[date]):
                 return date.fromisoformat(value)
         except ValueError:
             pass
-        self.fail(self.fits)
+        self.fail(str(self.fits))
 
 
 _which = click.option("--date", "day", type=_Day(), required=True, metavar="YYYY-MM-DD")
@@ -87,7 +87,7 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
         with runtime.db.read() as session:
             checked, wrong = verify_issues(session)
         if wrong:
-            raise Failure(f"{len(wrong)} báo cáo không khớp: {'; '.join(wrong)}.")
+            raise Failure(LoaError("issues_differ", n=len(wrong), differences=wrong))
         says = f"Đã dựng lại {checked} báo cáo đã phát hành, tất cả đều khớp."
         output({"issues": checked, "different": 0}, as_json=as_json, says=says)
 

@@ -64,7 +64,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
             except (ValueError, RecursionError):
                 text = None
             if not isinstance(text, str):
-                raise BadInput(f'Dòng {number} không phải một chuỗi JSON. Mỗi dòng viết dạng “"nội dung"”.')
+                raise BadInput("line_not_json", line=number)
             # JSON can contain half a surrogate pair, which cannot be sent: replace it.
             whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             measured = measure(whole, unaccented=unaccented)

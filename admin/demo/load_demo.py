@@ -96,11 +96,11 @@ def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
     Raises BadInput if there is data already, or if messages would reach real people.
     """
     if runtime.settings.is_live:
-        raise BadInput("Cổng tin nhắn đang gửi thật, không nạp dữ liệu mẫu được. Hãy dùng bộ mô phỏng.")
+        raise BadInput("demo_when_live")
     chance = random.Random(62)  # noqa: S311 - the same invented people every time
     with runtime.db.write() as session:
         if session.scalar(select(Area.code).limit(1)) or session.scalar(select(Contact.id).limit(1)):
-            raise BadInput("Cơ sở dữ liệu đã có dữ liệu. Hãy nạp dữ liệu mẫu vào một cơ sở dữ liệu trống.")
+            raise BadInput("demo_not_empty")
         load_areas(session, UNITS)
         front = create_organisation(
             session, code=FRONT[0], name=FRONT[1], kind=OrganisationKind.FRONT, area_code="62"

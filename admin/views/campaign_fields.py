@@ -19,6 +19,7 @@ from werkzeug.datastructures import MultiDict
 
 from admin.views.text_fields import fill_texts, read_texts
 from admin.wording.campaigns import ANSWERED, LANGUAGES, OTHER_LANGUAGES, SMARTPHONE
+from admin.wording.errors import show_error
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.planning.drafts import suggest_text
 from campaigns.planning.segments import read_segments
@@ -69,7 +70,7 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
         elif key == "step":
             valid[key] = _check_steps(value, errors, kinds)
         elif key == "content" and (text_errors := find_text_errors(merge(kinds[data["kind"]], value))):
-            errors |= {f"c.{path}": message for path, message in text_errors.items()}
+            errors |= {f"c.{path}": show_error(error) for path, error in text_errors.items()}
         elif message := _draft_error({**_SKELETON, "kind": data["kind"], key: value}, kinds):
             errors[key] = message
         else:
@@ -101,7 +102,7 @@ def _draft_error(data: dict[str, Any], kinds: Kinds) -> str:
     try:
         read_draft(data, kinds=kinds)
     except BadInput as error:
-        return in_form_words(str(error))
+        return in_form_words(show_error(error))
     return ""
 
 

@@ -37,6 +37,7 @@ from admin.views.campaign_fields import (
 )
 from admin.views.text_fields import add_language, show_languages, show_texts
 from admin.wording.campaigns import OTHER_LANGUAGES, name_errors, sent_a_trial, show_warnings
+from admin.wording.errors import show_error
 from campaigns.delivery.send_test_message import send_test_message
 from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign
 from campaigns.models.campaigns import Campaign, Sender
@@ -124,9 +125,9 @@ class CampaignFormPages(AdminPage):
             try:
                 return self._save(campaign_id, filled)
             except BadInput as error:
-                filled.errors["lists"] = str(error)
+                filled.errors["lists"] = show_error(error)
             except LoaError as error:
-                filled.errors["form"] = str(error)
+                filled.errors["form"] = show_error(error)
         elif wish == "step":
             form.setlist("step_text", [*form.getlist("step_text"), ""])
             form.setlist("step_days", [*form.getlist("step_days"), "2"])
@@ -164,7 +165,7 @@ class CampaignFormPages(AdminPage):
         try:
             message = act_on_segment(self, filled, wish)
         except BadInput as error:
-            filled.errors["segment"] = str(error)
+            filled.errors["segment"] = show_error(error)
             return "", filled
         return message, read_form(filled.form, kinds=load_kinds())
 
@@ -182,7 +183,7 @@ class CampaignFormPages(AdminPage):
                 settings=self.runtime.settings,
             )
         except BadInput as error:
-            filled.errors["trial"] = str(error)
+            filled.errors["trial"] = show_error(error)
             return ""
         return sent_a_trial()
 
@@ -259,12 +260,12 @@ class CampaignFormPages(AdminPage):
             owners = find_organisations(session, user, conditions.organisations)
             lists |= lists_of_organisations(session, [owner.code for owner in owners])
         except BadInput as error:
-            filled.errors.setdefault("lists", str(error))
+            filled.errors.setdefault("lists", show_error(error))
         areas: Sequence[str] = filled.draft.areas
         try:
             areas = find_areas(session, user, areas)
         except BadInput as error:
-            filled.errors.setdefault("areas", str(error))
+            filled.errors.setdefault("areas", show_error(error))
         return build_audience_query(session, filled.draft.kind, lists, areas, conditions)
 
     # -- new forms ---------------------------------------------------------------------------------
@@ -349,7 +350,7 @@ def act_on_segment(view: AdminPage, filled: CampaignFormData, wish: str) -> str:
             user = session.get_one(User, current_user.id)
             segment = find_segment(session, form.get("segment", 0, type=int), user=user)
     except NotFound:
-        raise BadInput(_("Hãy chọn một nhóm đã lưu trước.")) from None
+        raise BadInput("saved_audience_not_chosen") from None
     if wish == "remove_segment":
         view.do(remove_segment, segment.id)
         return _("Đã xóa nhóm “%(name)s”. Các chiến dịch đã soạn không thay đổi.", name=segment.name)

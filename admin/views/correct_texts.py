@@ -16,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 from admin.views.campaign_form import CampaignFormPages
 from admin.views.text_fields import Form, add_language, fill_texts, show_languages, show_texts, typed_texts
 from admin.wording.campaigns import name_errors
+from admin.wording.errors import show_error
 from campaigns.lifecycle import find_campaign
 from campaigns.planning.correct_texts import apply_corrections, correct_texts, may_be_corrected
 from campaigns.rules.content import read_content
@@ -79,14 +80,14 @@ class CampaignTextPages(CampaignFormPages):
             content = find_campaign(session, campaign_id, user=user).content
         if is_save:
             text_errors = find_text_errors(apply_corrections(content, texts))
-            errors = {f"c.{path}": sentence for path, sentence in text_errors.items()}
+            errors = {f"c.{path}": show_error(error) for path, error in text_errors.items()}
         else:
             add_language(form, form.get("add_language", ""))
         if is_save and not errors:
             try:
                 n = self.do(correct_texts, campaign_id, texts, since=_read_since(form.get("since", "")))
             except LoaError as error:
-                errors["form"] = str(error)
+                errors["form"] = show_error(error)
             else:
                 message = _("Đã sửa %(n)s câu.", n=n) if n else _("Không có gì thay đổi.")
                 flash(message, "success")

@@ -17,6 +17,7 @@ from admin.forms import Form
 from admin.permissions import may_open
 from admin.views.base import AdminPage
 from admin.views.sending import decide_unknown_messages
+from admin.wording.errors import show_stored_error
 from admin.wording.filters import number
 from campaigns.agencies.reports import has_any_report, read_overview
 from campaigns.analytics import open_tasks
@@ -149,7 +150,7 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
             )
         )
     for campaign in open_tasks.read_paused(session, user):
-        reason = campaign.pause_reason or _("Một cán bộ đã tạm dừng.")
+        reason = show_stored_error(campaign.pause_reason) or _("Một cán bộ đã tạm dừng.")
         tasks.append(Task(campaign.name, reason, _sheet_url(user, campaign.id), "warn", _("Tạm dừng")))
     unknown = open_tasks.read_unknown(session, user, now=now)
     tasks += [_decision_task(campaign, user) for campaign in unknown if campaign.undecided]

@@ -7,6 +7,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from admin.wording.campaigns import name_of_text
+from admin.wording.errors import show_stored_error
 from admin.wording.filters import LABELS
 from outreach.rules.identity import mask_number
 
@@ -285,4 +286,6 @@ def _value_label(key: str, value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_value_label(key, each) for each in value)
     known = _VALUES.get(key, {}).get(value) or LABELS.get(f"{_LABEL_GROUPS.get(key)}.{value}")
+    if key == "reason" and not known:
+        return show_stored_error(str(value))
     return str(known or value)

@@ -110,12 +110,12 @@ def _replace(session: Session, entry_id: int, *, version: int, user: User, now: 
         )
     )
     if before is None:
-        raise NotFound("Không có mục này, hoặc nằm ngoài phạm vi của bạn.")
+        raise NotFound("entry_not_found")
     replaced = session.execute(
         update(Activity).where(Activity.id == version, Activity.replaced_at.is_(None)).values(replaced_at=now)
     )
     if replaced.rowcount != 1:  # type: ignore[attr-defined]
-        raise WrongState("Người khác vừa sửa mục này. Hãy xem bản mới rồi sửa lại nếu cần.")
+        raise WrongState("entry_changed_meanwhile")
     return before
 
 
@@ -123,16 +123,16 @@ def _check_scope(
     session: Session, *, area: str, organisation_id: int, campaign_id: int | None, user: User
 ) -> dict[str, Any]:
     if session.get(Area, area) is None:
-        raise BadInput("Hãy chọn địa bàn.")
+        raise BadInput("area_missing")
     organisation = select(Organisation.id).where(
         Organisation.id == organisation_id, visible_to(session, user, Organisation.id)
     )
     if session.execute(organisation).first() is None:
-        raise BadInput("Hãy chọn tổ chức thực hiện.")
+        raise BadInput("organisation_missing")
     if campaign_id is not None and campaign_id not in {
         launched_id for launched_id, *_ in list_launched(session, user)
     }:
-        raise BadInput("Không có chiến dịch này, hoặc nằm ngoài phạm vi của bạn. Hãy chọn lại.")
+        raise BadInput("campaign_not_found_choose")
     return {"area_code": area, "organisation_id": organisation_id, "campaign_id": campaign_id}
 
 
@@ -228,7 +228,7 @@ def read_versions(session: Session, entry_id: int, *, user: User) -> list[Activi
     )
     rows = _read_rows(session, _with_names(query).order_by(Activity.id.desc()))
     if not rows:
-        raise NotFound("Không có mục này, hoặc nằm ngoài phạm vi của bạn.")
+        raise NotFound("entry_not_found")
     return rows
 
 

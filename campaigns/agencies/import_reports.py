@@ -29,8 +29,7 @@ from outreach.imports.file_reader import read_sheets
 from outreach.imports.list_reader import check_list
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList, Phone
-from outreach.rules.errors import BadInput, BadList, WrongState
-from outreach.rules.formats import format_number
+from outreach.rules.errors import BadInput, BadList, LoaError, WrongState
 from outreach.rules.gazetteer import default_gazetteer
 from outreach.rules.identity import name_key
 from outreach.rules.list_columns import Column, Row, cell_text
@@ -80,14 +79,14 @@ def submit_file(session: Session, path: Path, *, day: date, user: User, now: dat
     by_name: dict[str, list[int]] = {}
     for agency_id, _code, name in agencies:
         by_name.setdefault(name_key(name), []).append(agency_id)
-    wrong: list[str] = []
+    wrong: list[LoaError] = []
     line_of_agency: dict[int, int] = {}
     reporter = Reporter(ReportChannel.FILE, user_id=user.id)
     for line in _read_lines(path):
         try:
             agency_id = _find(line, by_code, by_name)
             if agency_id in line_of_agency:
-                raise BadInput(f"trùng cơ quan với dòng {line_of_agency[agency_id]}.")
+                raise BadInput("agency_repeated", line=line_of_agency[agency_id])
             line_of_agency[agency_id] = line.number
             counts: StaffCounts = read_counts(
                 *(line.cells.get(name, "") for name in ("staff", "with_smartphone", "installed"))
@@ -102,18 +101,18 @@ def submit_file(session: Session, path: Path, *, day: date, user: User, now: dat
                 now=now,
             )
         except BadInput as error:
-            wrong.append(f"Dòng {line.number}: {error}")
+            wrong.append(LoaError("agency_row_wrong", line=line.number, reason=error))
     if wrong:
-        raise BadInput(nothing_stored(wrong))
+        raise BadInput("agency_rows_wrong", rows=_first_of(wrong))
     if not line_of_agency:
-        raise BadList("Tệp không có dòng số liệu nào. Hãy kiểm tra lại tệp gốc.")
+        raise BadList("agency_rows_missing")
     return len(line_of_agency)
 
 
-def nothing_stored(wrong: list[str]) -> str:
-    """Return the message about wrong lines: the first of them, and how many more there are."""
-    more = f" … và {len(wrong) - _MAX_LISTED} dòng khác." if len(wrong) > _MAX_LISTED else ""
-    return f"Chưa lưu gì. {' '.join(wrong[:_MAX_LISTED])}{more}"
+def _first_of(wrong: list[LoaError]) -> list[LoaError]:
+    """Return the first wrong lines, and how many more there are."""
+    more = len(wrong) - _MAX_LISTED
+    return [*wrong[:_MAX_LISTED], LoaError("agency_more_rows", rows=more)] if more > 0 else wrong
 
 
 def _read_lines(path: Path) -> Iterator[_Line]:
@@ -121,7 +120,7 @@ def _read_lines(path: Path) -> Iterator[_Line]:
         columns: dict[int, str] = {}
         for number, row in enumerate(sheet.rows, 1):
             if number > _MAX_ROWS:
-                raise BadList(f"Tệp có hơn {_MAX_ROWS} dòng, quá nhiều cho số liệu các cơ quan.")
+                raise BadList("agency_file_long", most=_MAX_ROWS)
             if not columns:
                 columns = _header(row)
                 if not columns and number == _HEADER_WITHIN:
@@ -134,10 +133,7 @@ def _read_lines(path: Path) -> Iterator[_Line]:
                 yield _Line(number, cells)
         if columns:
             return
-    raise BadList(
-        "Không tìm thấy dòng tiêu đề. Tệp cần có các cột: Mã cơ quan hoặc Tên cơ quan, Tổng số, "
-        "Có điện thoại thông minh, Đã cài."
-    )
+    raise BadList("agency_header_missing")
 
 
 def _header(row: Row) -> dict[int, str]:
@@ -159,15 +155,13 @@ def _find(line: _Line, by_code: dict[str, int], by_name: dict[str, list[int]]) -
     if code:
         agency_id = by_code.get(name_key(code))
         if agency_id is None:
-            raise BadInput(f"không có cơ quan nào mang mã “{code[:40]}”.")
+            raise BadInput("agency_code_unknown", code=code[:40])
         return agency_id
     matches = by_name.get(name_key(name), [])
     if len(matches) != 1:
-        raise BadInput(
-            f"không có cơ quan nào tên “{name[:60]}”."
-            if not matches
-            else f"có nhiều cơ quan tên “{name[:60]}”; hãy ghi mã cơ quan."
-        )
+        if matches:
+            raise BadInput("agency_name_ambiguous", name=name[:60])
+        raise BadInput("agency_name_unknown", name=name[:60])
     return matches[0]
 
 
@@ -197,18 +191,16 @@ def read_roster(path: Path) -> list[RosterPerson]:
     Raises BadList if it is not a list, BadInput with each mark that is not understood.
     """
     people: list[RosterPerson] = []
-    wrong: list[str] = []
+    wrong: list[LoaError] = []
     for row in check_list(path, default_gazetteer()):
         if len(people) == MOST_PEOPLE:
-            raise BadList(
-                f"Danh sách có hơn {format_number(MOST_PEOPLE)} người, quá nhiều cho một cơ quan. "
-                "Hãy nộp bằng số liệu tổng, hoặc để từng đơn vị trực thuộc nộp riêng."
-            )
+            raise BadList("roster_long", most=MOST_PEOPLE)
         column = _column_of(row)
         text = cell_text(row.cells[column]) if column < len(row.cells) else ""
         has_done = read_mark(text)
         if has_done is None:
-            wrong.append(f"Dòng {row.line}: không hiểu “{text[:30]}” ở cột “{row.header.labels[column]}”.")
+            heading = row.header.labels[column]
+            wrong.append(LoaError("roster_mark_wrong", line=row.line, text=text[:30], column=heading))
         people.append(
             RosterPerson(
                 row.name,
@@ -218,9 +210,9 @@ def read_roster(path: Path) -> list[RosterPerson]:
             )
         )
     if wrong:
-        raise BadInput(f"{nothing_stored(wrong)} Hãy ghi x nếu đã cài, để trống nếu chưa.")
+        raise BadInput("roster_marks_wrong", rows=_first_of(wrong))
     if not people:
-        raise BadList("Danh sách không có người nào. Hãy kiểm tra lại tệp gốc.")
+        raise BadList("roster_empty")
     return people
 
 
@@ -247,7 +239,7 @@ def submit_roster(
     agency = find_agency(session, organisation_id, user=user)
     campaign = find_campaign(session, campaign_id, user=user) if campaign_id else None
     if campaign and campaign.launched_at is None:
-        raise WrongState("Chiến dịch này chưa bắt đầu nên chưa có người nhận nào để ghi.")
+        raise WrongState("campaign_without_recipients")
     is_latest = not session.execute(
         select(AgencyReport.id).where(
             AgencyReport.organisation_id == organisation_id,
@@ -336,9 +328,6 @@ def _column_of(row: CheckedRow) -> int:
     labels = row.header.labels
     column = find_heading(labels, [*row.header.columns.values(), *row.header.phones])
     if column is None:
-        readable = ", ".join(f"“{label[:60]}”" for label in labels[:30] if label) or "không có cột nào"
-        raise BadInput(
-            f"Không tìm thấy cột ghi ai đã cài. Các cột đọc được: {readable}. "
-            "Hãy đặt tên cột đó là “Đã cài”, ghi x nếu đã cài, để trống nếu chưa."
-        )
+        readable = [f"“{label[:60]}”" for label in labels[:30] if label]
+        raise BadInput("done_column_missing", columns=readable or LoaError("no_column"))
     return column

@@ -32,9 +32,9 @@ def make_link(
     find_agency(session, organisation_id, user=user)
     holder = " ".join(holder.split())[:120]
     if not holder:
-        raise BadInput("Hãy ghi liên kết giao cho ai, ví dụ “chị Hoa, văn phòng Sở Y tế”.")
+        raise BadInput("link_holder_missing")
     if not 1 <= days <= LONGEST_DAYS:
-        raise BadInput(f"Liên kết dùng được từ 1 đến {LONGEST_DAYS} ngày.")
+        raise BadInput("link_days_wrong", most=LONGEST_DAYS)
     link = AgencyLink(
         organisation_id=organisation_id,
         holder=holder,
@@ -54,10 +54,10 @@ def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> Ag
     require_role(user, Role.STAFF, Role.APPROVER)
     link = session.get(AgencyLink, link_id, with_for_update=True)
     if link is None:
-        raise NotFound("Không có liên kết này.")
+        raise NotFound("link_not_found")
     find_agency(session, link.organisation_id, user=user)
     if link.ended_at is not None:
-        raise WrongState("Liên kết này đã bị ngừng từ trước.")
+        raise WrongState("link_stopped_before")
     link.ended_at = now
     _record(session, "agency.end_link", link, user=user, now=now)
     return link

@@ -33,16 +33,16 @@ from outreach.use_cases import use_case
 _LONGEST_NOTE = 300
 _MAX_AGE = timedelta(days=60)
 PROBLEMS = {
-    StaffProblem.NO_STAFF: "Tổng số người phải là một số từ 1 trở lên; các số khác không được âm.",
-    StaffProblem.TOO_MANY: "Tổng số người quá lớn cho một cơ quan. Hãy kiểm tra lại.",
-    StaffProblem.MORE_SMARTPHONES_THAN_STAFF: "Số người có điện thoại thông minh không thể lớn hơn tổng số người.",
-    StaffProblem.MORE_INSTALLED_THAN_SMARTPHONES: "Số người đã cài không thể lớn hơn số người có điện thoại thông minh.",
-    StaffProblem.MORE_INSTALLED_THAN_STAFF: "Số người đã cài không thể lớn hơn tổng số người.",
+    StaffProblem.NO_STAFF: LoaError("staff_number_wrong"),
+    StaffProblem.TOO_MANY: LoaError("staff_number_large"),
+    StaffProblem.MORE_SMARTPHONES_THAN_STAFF: LoaError("more_smartphones_than_staff"),
+    StaffProblem.MORE_INSTALLED_THAN_SMARTPHONES: LoaError("more_installed_than_smartphones"),
+    StaffProblem.MORE_INSTALLED_THAN_STAFF: LoaError("more_installed_than_staff"),
 }
 DOUBTS = {
-    StaffDoubt.INSTALLED_FELL: "số người đã cài giảm nhiều so với lần nộp trước",
-    StaffDoubt.SMARTPHONES_FELL: "số người có điện thoại thông minh giảm nhiều so với lần nộp trước",
-    StaffDoubt.STAFF_CHANGED: "tổng số người thay đổi nhiều so với lần nộp trước",
+    StaffDoubt.INSTALLED_FELL: LoaError("installed_fell"),
+    StaffDoubt.SMARTPHONES_FELL: LoaError("smartphones_fell"),
+    StaffDoubt.STAFF_CHANGED: LoaError("staff_changed"),
 }
 
 
@@ -76,17 +76,14 @@ def submit_report(
     """
     today = now.astimezone(VIETNAM).date()
     if not today - _MAX_AGE <= day <= today:
-        raise BadInput("Ngày của số liệu phải trong 60 ngày qua và không sau hôm nay.")
+        raise BadInput("figures_day_wrong")
     problem = find_problem(counts)
     if problem:
-        raise BadInput(PROBLEMS[problem])
+        raise BadInput("figures_impossible", problem=PROBLEMS[problem])
     note = " ".join(note.split())[:_LONGEST_NOTE]
     doubts = find_doubts(counts, _latest_counts(session, organisation_id, day))
     if doubts and not note:
-        questions = "; ".join(DOUBTS[doubt] for doubt in doubts)
-        raise NeedsExplanation(
-            f"Xin kiểm tra lại: {questions}. Nếu đúng, hãy ghi lý do vào ô ghi chú rồi nộp lại."
-        )
+        raise NeedsExplanation("figures_doubtful", questions=[DOUBTS[doubt] for doubt in doubts])
     report = AgencyReport(
         organisation_id=organisation_id,
         day=day.isoformat(),
@@ -151,7 +148,7 @@ def find_agency(session: Session, organisation_id: int, *, user: User) -> Organi
         )
     )
     if agency is None:
-        raise NotFound("Không có cơ quan này, hoặc nằm ngoài phạm vi của bạn.")
+        raise NotFound("agency_not_found")
     return agency
 
 
@@ -162,7 +159,7 @@ def read_counts(staff: str, with_smartphone: str, installed: str) -> StaffCounts
     """
     numbers = [_number(text) for text in (staff, with_smartphone, installed)]
     if numbers[0] is None:
-        raise BadInput("Hãy ghi tổng số người của cơ quan.")
+        raise BadInput("staff_total_missing")
     return StaffCounts(numbers[0], numbers[1], numbers[2])
 
 
@@ -176,9 +173,7 @@ def _number(text: str) -> int | None:
     if not digits:
         return None
     if not digits.isascii() or not digits.isdecimal() or len(digits) > 9:
-        raise BadInput(
-            f"“{text.strip()[:20]}” không phải là một số. Hãy chỉ ghi chữ số; chưa rõ thì để trống."
-        )
+        raise BadInput("figure_not_number", text=text.strip()[:20])
     return int(digits)
 
 

@@ -103,7 +103,7 @@ def find_visible_campaign(
     """
     campaign = session.scalar(select(Campaign).where(Campaign.id == campaign_id, takes_part(session, user)))
     if campaign is None:
-        raise NotFound(f"Không có chiến dịch số {campaign_id} mà bạn được xem.")
+        raise NotFound("campaign_id_not_visible", id=campaign_id)
     goal = read_campaign_goals(session, [campaign_id]).get(campaign_id)
     return campaign, goal, not hides_lists(session, [campaign_id], user=user)
 

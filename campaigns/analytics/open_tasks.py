@@ -176,7 +176,7 @@ def mark_seen(session: Session, incident_id: int, *, user: User, now: datetime) 
     require_role(user, Role.APPROVER)
     conditions = (Incident.id == incident_id, visible_incidents(session, user))
     if not session.scalar(select(Incident.id).where(*conditions)):
-        raise NotFound("Không có sự cố này.")
+        raise NotFound("incident_not_found")
     result = session.execute(
         update(Incident).where(Incident.id == incident_id, Incident.seen_at.is_(None)).values(seen_at=now)
     )

@@ -136,7 +136,7 @@ def read_progress(
     """
     chosen, own_goal, is_own_whole = find_visible_campaign(session, campaign_id, user=user)
     if chosen.launched_at is None:
-        raise NotFound(f"Chiến dịch số {campaign_id} chưa được gửi nên chưa có số liệu.")
+        raise NotFound("campaign_id_without_figures", id=campaign_id)
     today = now.astimezone(VIETNAM).date()
     campaigns = list(
         session.scalars(

@@ -146,14 +146,11 @@ def record_answer(
         )
     )
     if recipient is None:
-        raise NotFound("Người này không có trong chiến dịch đó.")
+        raise NotFound("contact_not_in_campaign")
     if label not in OFFICER_LABELS:
-        raise BadInput("Hãy chọn một câu trả lời trong danh sách.")
+        raise BadInput("answer_not_chosen")
     if recipient.phone_id is None or recipient.exclusion is not None:
-        raise BadInput(
-            "Người này không được gửi tin trong chiến dịch đó nên không tính câu trả lời. "
-            "Nếu nhiều người dùng chung số, hãy ghi cho người đứng tên nhận tin."
-        )
+        raise BadInput("contact_not_written_to")
     answer = record_officer_answer(
         session, recipient, label, place=place, note=note, user=user, keys=keys, now=now
     )
@@ -192,7 +189,7 @@ def has_answered(
     """
     visible = dict(visible_campaigns(session, user)).keys()
     if campaign_id is not None and campaign_id not in visible:
-        raise NotFound("Không có chiến dịch này, hoặc nằm ngoài phạm vi của bạn.")
+        raise NotFound("campaign_not_found")
     is_answer = Recipient.answer.is_not(None) if label is None else Recipient.answer == label
     return exists(
         select(literal(1)).where(

@@ -67,7 +67,7 @@ def find_case(session: Session, case_id: int, *, user: User) -> Case:
     """
     case = session.scalar(select(Case).where(Case.id == case_id, cases_visible_to(session, user)))
     if case is None:
-        raise NotFound("Không có việc này, hoặc nằm ngoài phạm vi của bạn.")
+        raise NotFound("case_not_found")
     return case
 
 
@@ -85,7 +85,7 @@ def lock_case(session: Session, case_id: int, *, user: User, now: datetime) -> C
     until = assigned_until(case.taken_at, now=now) if case.done_at is None else None
     if until and case.taken_by not in (None, user.id):
         who = _name(session, case.taken_by)
-        raise WrongState(f"{who} đang xử lý việc này, giữ đến {until.astimezone(VIETNAM):%H:%M}.")
+        raise WrongState("case_taken", who=who, until=f"{until.astimezone(VIETNAM):%H:%M}")
     return case
 
 
@@ -94,11 +94,7 @@ def lock_open_case(session: Session, case_id: int, *, user: User, now: datetime)
     case = lock_case(session, case_id, user=user, now=now)
     if case.done_at is not None:
         who, at = _name(session, case.done_by), f"{case.done_at.astimezone(VIETNAM):%H:%M}"
-        raise WrongState(
-            f"{who} đã xử lý xong việc này lúc {at}."
-            if who
-            else f"Người dân đã rút lại yêu cầu này lúc {at}."
-        )
+        raise WrongState("case_done", who=who, at=at) if who else WrongState("case_withdrawn", at=at)
     return case
 
 
@@ -159,7 +155,7 @@ def close_case(
     Raises BadInput, NotFound, NotAllowed, WrongState.
     """
     if outcome not in WRITTEN or result not in (None, *RESULTS):
-        raise BadInput("Hãy chọn đã làm gì cho người dân rồi ghi lại.")
+        raise BadInput("case_result_missing")
     case = lock_open_case(session, case_id, user=user, now=now)
     recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
     answer: Answer | None = None
@@ -198,13 +194,13 @@ def reopen_case(session: Session, case_id: int, *, user: User, now: datetime) ->
     """
     case = lock_case(session, case_id, user=user, now=now)
     if case.done_at is None:
-        raise WrongState("Việc này đang mở, không có gì để hoàn tác.")
+        raise WrongState("case_open_nothing_to_undo")
     if case.outcome not in WRITTEN:
-        raise WrongState("Việc này không do cán bộ ghi là đã xong nên không mở lại ở đây được.")
+        raise WrongState("case_not_ended_by_officer")
     if case.phone_id and session.get_one(Phone, case.phone_id).e164.startswith(ERASED):
-        raise WrongState("Dữ liệu của người này đã được xóa theo yêu cầu nên không mở lại được.")
+        raise WrongState("case_data_erased")
     if case.kind is CaseKind.HELP and case.recipient_id and find_open_help(session, case.recipient_id):
-        raise WrongState("Người này đã có một việc cần giúp khác đang mở. Hãy làm tiếp ở việc đó.")
+        raise WrongState("case_other_open")
     keeps_answer = keeps_message = False
     if case.result_id:
         keeps_answer = not undo_answer_by_id(session, case.result_id, now=now)
@@ -249,11 +245,11 @@ def label_reply(
     enqueue_after_commit(session, enqueue_send)  # an opt-out is confirmed at once
     case = lock_open_case(session, case_id, user=user, now=now)
     if case.reply_id is None:
-        raise WrongState("Người này bấm nút trên trang trả lời, không có tin nào để phân loại lại.")
+        raise WrongState("case_without_text")
     reply = session.get_one(Reply, case.reply_id)
     recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
     if case.kind not in WAITS_FOR_LABEL and FOLLOW_UP.get(label) is case.kind:
-        raise WrongState("Việc này đã được phân loại như vậy. Hãy tải lại danh sách.")
+        raise WrongState("case_labelled_before")
     is_closed = _close_or_convert(session, case, label, recipient, user=user, now=now)
     withdrawn = _withdraw(session, reply, label, now=now)
     if case.phone_id is None and label in SUPPRESSES:
@@ -334,22 +330,22 @@ def undo_reply_label(
     case = lock_case(session, case_id, user=user, now=now)
     handling = find_handling(session, case)
     if handling is None:
-        raise WrongState("Việc này chưa được xử lý, không có gì để hoàn tác.")
+        raise WrongState("case_unhandled")
     if case.done_at is not None and case.outcome is not CaseOutcome.CLASSIFIED:
-        raise WrongState("Việc này đã ghi là xong. Hãy mở lại trước, rồi sửa phân loại.")
+        raise WrongState("case_ended")
     reply = session.get_one(Reply, handling.reply_id)
     recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
     kind = kind_of(reply.label, reply.confidence, is_matched=recipient is not None) or case.kind
     another = find_open_help(session, recipient.id) if recipient and kind is CaseKind.HELP else None
     if another and another.id != case.id:
-        raise WrongState("Người này đã có một việc cần giúp khác đang mở. Hãy làm tiếp ở việc đó.")
+        raise WrongState("case_other_open")
     mark_open(case)
     case.kind = kind
     if kind is not CaseKind.HELP:
         case.answer_id = None
     session.flush()
     if handling.answer_id and not undo_answer_by_id(session, handling.answer_id, now=now):
-        raise WrongState("Người này đã trả lời thêm sau đó, nên không hoàn tác được nữa.")
+        raise WrongState("case_answered_since")
     if handling.withdrawn_id and case.phone_id:
         withdrawn = session.get_one(Answer, handling.withdrawn_id)
         withdrawn.reply_id = None  # the reply belongs to the new answer, so that the next label finds it

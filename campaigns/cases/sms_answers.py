@@ -74,21 +74,19 @@ def answer_by_sms(
     case = lock_open_case(session, case_id, user=user, now=now)
     campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
     if case.recipient_id is None or case.phone_id is None or campaign is None:
-        raise WrongState("Số này không thuộc chiến dịch nào nên không nhắn được. Hãy gọi điện.")
+        raise WrongState("number_without_campaign")
     measured = measure(text.strip(), unaccented=campaign.unaccented)
     if not measured.text:
-        raise BadInput("Chưa có nội dung tin. Hãy viết câu trả lời rồi gửi.")
+        raise BadInput("answer_empty")
     if measured.segments > MOST_SEGMENTS:
-        raise BadInput(
-            f"Tin này dài {measured.segments} tin nhắn, nhiều nhất là {MOST_SEGMENTS}. Hãy rút ngắn hoặc bỏ dấu."
-        )
+        raise BadInput("answer_long", segments=measured.segments, most=MOST_SEGMENTS)
     if is_number_suppressed(session, case.phone_id):
-        raise WrongState("Số này không nhận tin nữa nên không nhắn được.")
+        raise WrongState("number_takes_no_messages")
     before = session.get(Message, case.message_id) if case.message_id else None
     if before and before.state in UNSETTLED:
-        raise WrongState("Tin trả lời trước còn chưa gửi xong. Hãy đợi tin đó gửi xong rồi viết tin khác.")
+        raise WrongState("answer_under_way")
     if before and before.text == measured.text and before.state is not MessageState.CANCELLED:
-        raise WrongState("Tin này đã gửi rồi. Nếu cần nhắn thêm, hãy viết nội dung khác.")
+        raise WrongState("answer_sent_before")
     message = Message(
         kind=MessageKind.ACKNOWLEDGEMENT,
         campaign_id=campaign.id,
@@ -195,7 +193,7 @@ def save_text(
     require_role(user, Role.STAFF, Role.APPROVER)
     title, text = " ".join(title.split())[:LONGEST_TITLE], text.strip()[:LONGEST_TEXT]
     if not title or not text:
-        raise BadInput("Hãy điền tên mẫu và nội dung tin.")
+        raise BadInput("saved_text_incomplete")
     Template.parse(text, allowed=FIELDS)
     if text_id is None:
         saved = SavedText(organisation_id=user.organisation_id, title=title, text=text, changed_by=user.id)
@@ -220,7 +218,7 @@ def remove_text(session: Session, text_id: int, *, user: User, now: datetime) ->
 def _find_own(session: Session, text_id: int, *, user: User) -> SavedText:
     saved = session.get(SavedText, text_id)
     if saved is None or not may_change(session, saved, user):
-        raise NotFound("Không có mẫu này, hoặc mẫu của tổ chức khác nên bạn không sửa được.")
+        raise NotFound("saved_text_not_found")
     return saved
 
 

@@ -30,6 +30,7 @@ from outreach.accounts.api_tokens import end_tokens
 from outreach.accounts.sessions import end_all_sessions
 from outreach.core.bulk import NO_SYNC
 from outreach.models.backups import Backup
+from outreach.rules.errors import LoaError
 
 SLICE = 1000
 # For older messages the reports have come; after the same time the sweep gives up on messages without one.
@@ -156,10 +157,7 @@ def _pause_all(session: Session, backup: Backup, *, now: datetime) -> int:
     states = (CampaignState.SENDING, CampaignState.SCHEDULED)
     campaigns = session.scalars(select(Campaign.id).where(Campaign.state.in_(states))).all()
     taken_at = backup.taken_at.astimezone(VIETNAM)
-    reason = (
-        f"Dữ liệu được khôi phục từ bản sao lưu lúc {taken_at:%H:%M ngày %d/%m/%Y}. "
-        "Hệ thống đang hỏi lại tổng đài từng tin; hết tin chưa rõ kết quả thì cho gửi tiếp."
-    )
+    reason = LoaError("restored_from_backup", time=f"{taken_at:%H:%M}", day=f"{taken_at:%d/%m/%Y}")
     for campaign_id in campaigns:
         pause_automatically(session, campaign_id, reason=reason, now=now)
     return len(campaigns)

@@ -52,6 +52,7 @@ from outreach.core.bulk import NO_SYNC, rows_table, values_subquery
 from outreach.core.db import UtcDateTime
 from outreach.core.fence import Fence
 from outreach.models.contacts import Contact, Phone, Suppression
+from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
 # How long a message that may not leave yet (over the cap, outside the hours) stays in the outbox before the next check.
@@ -277,9 +278,7 @@ def _skip_or_postpone(session: Session, refused: dict[Refusal, list[Any]], *, no
 CLAIM_LIMIT = 1000
 # Shared by all workers, to be fair over all together: each of them alone would begin with the same campaign.
 _SERVED_KEY, _SERVED_TTL_S = "loa:streams:served", 3600
-OVER_BUDGET = (
-    "Đã dùng hết ngân sách của chiến dịch. Hãy hủy phần còn lại, hoặc lập chiến dịch mới cho phần đó."
-)
+OVER_BUDGET = LoaError("budget_used_up")
 
 
 def claim_next_batch(

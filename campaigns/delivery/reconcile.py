@@ -337,9 +337,7 @@ def decide_unknown(
     if campaign_id is not None:
         find_campaign(session, campaign_id, user=user)
     elif organisations_of(session, user) is not None:
-        raise NotAllowed(
-            "Những tin này không thuộc chiến dịch nào: người xem được mọi tổ chức mới quyết định được."
-        )
+        raise NotAllowed("unknown_not_yours")
     require_role(user, Role.STAFF, Role.APPROVER)
     attempts = session.execute(
         select(Attempt.id, Attempt.message_id, Attempt.stream_id, Attempt.n)

@@ -383,8 +383,9 @@ def apply_failure_policies(
             pause_automatically(
                 session,
                 stream_id,
-                reason=f"Trong {minutes} phút qua có {failures} trên {failures + successes} tin không gửi được. "
-                "Hãy xem nguyên nhân ở trang này, kiểm tra danh sách và tên người gửi rồi mới gửi tiếp.",
+                reason=LoaError(
+                    "too_many_failures", minutes=minutes, failed=failures, tried=failures + successes
+                ),
                 now=now,
             )
 
@@ -397,8 +398,7 @@ def pause_refused(session: Session, refused: Iterable[tuple[int, str | None]], *
     for stream_id, code in sorted(
         {(stream_id, code or "") for stream_id, code in refused if stream_id != TRANSACTIONAL_STREAM}
     ):
-        reason = f"Cổng tin nhắn từ chối tài khoản hoặc tên người gửi (mã {code}). Hãy báo người quản trị."
-        pause_automatically(session, stream_id, reason=reason, now=now)
+        pause_automatically(session, stream_id, reason=LoaError("gateway_refuses", code=code), now=now)
 
 
 APPLY_LIMIT = 1000

@@ -51,9 +51,9 @@ def send_test_message(
     require_role(user, Role.STAFF, Role.APPROVER)
     cell = read_phone_cell(number)
     if len(cell.numbers) != 1:
-        raise BadInput("Số điện thoại chưa đúng. Hãy ghi một số di động của bạn, ví dụ 0905000123.")
+        raise BadInput("test_number_wrong")
     if closes_at(now, common_hours(None, is_live=settings.is_live)) is None:
-        raise BadInput("Chỉ gửi tin từ 07:00 đến 22:00. Hãy gửi thử trong khung giờ này.")
+        raise BadInput("test_hours")
     # The user's own row is locked, so that two presses at once count as two.
     session.execute(select(User.id).where(User.id == user.id).with_for_update())
     sent = session.scalar(
@@ -66,14 +66,14 @@ def send_test_message(
         )
     )
     if (sent or 0) >= MAX_PER_HOUR:
-        raise BadInput(f"Bạn đã gửi thử {MAX_PER_HOUR} tin trong một giờ qua. Hãy đợi rồi thử lại.")
+        raise BadInput("test_limit", most=MAX_PER_HOUR)
     e164 = cell.numbers[0]
     suppression = select(Suppression.id).where(
         Suppression.number_hash == hash_number(e164, secret_key=settings.secret_key),
         Suppression.lifted_at.is_(None),
     )
     if session.execute(suppression).first():
-        raise BadInput("Số này đã từ chối nhận tin nên không gửi thử được. Hãy dùng số khác.")
+        raise BadInput("test_number_opted_out")
     phone_id = find_or_create_phones(session, [e164], secret_key=settings.secret_key, now=now)[e164]
     # Locked until the message exists: so an import that is undone at this moment keeps the phone.
     session.execute(

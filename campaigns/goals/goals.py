@@ -60,7 +60,7 @@ def set_goal(
     require_province(session, user)
     basis = " ".join(basis.split())
     if len(basis) > MAX_LENGTH:
-        raise BadInput(f"Căn cứ dài quá {MAX_LENGTH} chữ. Hãy ghi gọn lại, ví dụ số và ngày văn bản.")
+        raise BadInput("goal_source_long", most=MAX_LENGTH)
     return append_goal(
         session,
         subject,
@@ -83,7 +83,7 @@ def enter_denominator(
     require_province(session, user)
     source = " ".join(source.split())
     if not 0 < len(source) <= MAX_LENGTH:
-        raise BadInput(f"Hãy ghi nguồn của số liệu, không quá {MAX_LENGTH} chữ.")
+        raise BadInput("figure_source_missing", most=MAX_LENGTH)
     return append_denominator(
         session,
         subject,
@@ -99,7 +99,7 @@ def require_province(session: Session, user: User) -> None:
     """Raise NotAllowed for a user who may not set goals."""
     require_role(user, Role.STAFF, Role.APPROVER)
     if not is_province_staff(session, user):
-        raise NotAllowed("Chỉ cán bộ của cấp tỉnh được đặt mục tiêu và nhập số người làm mẫu số.")
+        raise NotAllowed("goals_not_allowed")
 
 
 def find_subject(
@@ -110,19 +110,20 @@ def find_subject(
     `place` is an area's or an organisation's code.
     """
     if kind not in kinds:
-        raise BadInput(f"Không có loại chiến dịch “{kind[:40]}”. Các loại: {', '.join(sorted(kinds))}.")
+        raise BadInput("kind_unknown_in_file", kind=kind[:40], kinds=sorted(kinds))
     if scope not in (GoalScope.RESIDENTS, GoalScope.STAFF, GoalScope.MEMBERS):
-        raise BadInput(f"Đối tượng là residents, staff hoặc members, không phải “{scope[:40]}”.")
+        raise BadInput("scope_unknown", scope=scope[:40])
     if scope == GoalScope.RESIDENTS:
         if session.get(Area, place) is None:
-            raise BadInput(f"Không có địa bàn mang mã “{place[:20]}”.")
+            raise BadInput("place_code_unknown", code=place[:20])
         return GoalSubject(kind, GoalScope.RESIDENTS, area=place)
     if scope == GoalScope.STAFF and not place:
         return GoalSubject(kind, GoalScope.STAFF)
     organisation = session.scalar(select(Organisation).where(Organisation.code == place))
     if organisation is None or (organisation.kind is OrganisationKind.AGENCY) != (scope == GoalScope.STAFF):
-        noun = "cơ quan, đơn vị" if scope == GoalScope.STAFF else "tổ chức"
-        raise BadInput(f"Không có {noun} nào mang mã “{place[:40]}”.")
+        if scope == GoalScope.STAFF:
+            raise BadInput("goal_agency_unknown", code=place[:40])
+        raise BadInput("goal_organisation_unknown", code=place[:40])
     return GoalSubject(kind, GoalScope(scope), organisation=organisation.id)
 
 
@@ -347,19 +348,21 @@ def import_denominators(
     wrong lines; NotAllowed for a user who is not staff of the province.
     """
     require_province(session, user)
-    new, same, wrong = 0, 0, []
+    new, same = 0, 0
+    wrong: list[LoaError] = []
     for n, line in enumerate(_lines(content), start=2):
         try:
             subject = find_subject(session, kind=kind, scope=line["scope"], place=line["place"], kinds=kinds)
             form_values = {name: line[name] for name in ("value", "as_of", "source")}
             is_new = enter_denominator(session, subject, **form_values, user=user, now=now)
         except BadInput as error:
-            wrong.append(f"dòng {n}: {error}")
+            wrong.append(LoaError("denominator_line_wrong", line=n, reason=error))
             continue
         new, same = new + is_new, same + (not is_new)
     if wrong:
-        more = f" Và {len(wrong) - MAX_LISTED} dòng nữa." if len(wrong) > MAX_LISTED else ""
-        raise BadInput(f"Chưa nhập gì. {' '.join(wrong[:MAX_LISTED])}{more}")
+        if (more := len(wrong) - MAX_LISTED) > 0:
+            wrong = [*wrong[:MAX_LISTED], LoaError("denominator_more_lines", lines=more)]
+        raise BadInput("denominators_wrong", lines=wrong)
     return new, same
 
 
@@ -367,9 +370,9 @@ def _lines(content: bytes) -> list[dict[str, str]]:
     try:
         lines = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         if tuple(lines.fieldnames or ()) != COLUMNS:
-            raise BadInput(f"Dòng đầu của tệp phải là: {','.join(COLUMNS)}.")
+            raise BadInput("first_line_wrong", columns=list(COLUMNS))
         return [{name: (line.get(name) or "").strip() for name in COLUMNS} for line in lines]
     except UnicodeDecodeError as error:
-        raise BadInput("Tệp không phải UTF-8. Hãy lưu lại dưới dạng CSV UTF-8.") from error
+        raise BadInput("csv_not_utf8") from error
     except csv.Error as error:
-        raise BadInput("Tệp không phải CSV. Hãy lưu lại dưới dạng CSV UTF-8.") from error
+        raise BadInput("csv_unreadable") from error

@@ -63,15 +63,15 @@ def enter_official(
 
     Raises as `import_official`.
     """
-    return _store(session, [("", (day, area, installed, source))], user=user, now=now)[0] == 1
+    return _store(session, [(None, (day, area, installed, source))], user=user, now=now)[0] == 1
 
 
 def _store(
-    session: Session, lines: Sequence[tuple[str, tuple[str, ...]]], *, user: User, now: datetime
+    session: Session, lines: Sequence[tuple[int | None, tuple[str, ...]]], *, user: User, now: datetime
 ) -> tuple[int, int]:
     require_role(user, Role.STAFF, Role.APPROVER)
     if organisations_of(session, user) is not None:
-        raise NotAllowed("Chỉ cán bộ của cấp tỉnh được nhập số liệu chính thức.")
+        raise NotAllowed("official_figures_not_allowed")
     rows = _check(lines, today=now.astimezone(VIETNAM).date(), areas=_areas(session))
     in_force = {
         (row.area_code, row.day): (row.installed, row.source)
@@ -135,53 +135,53 @@ def _areas(session: Session) -> set[str]:
     return set(session.scalars(select(Area.code).where(Area.level.in_(levels))))
 
 
-def _lines(content: bytes) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the lines of a file, each with its name in error messages."""
+def _lines(content: bytes) -> list[tuple[int | None, tuple[str, ...]]]:
+    """Return the lines of a file with their numbers."""
     try:
         lines = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         if tuple(lines.fieldnames or ()) != COLUMNS:
-            raise BadInput(f"Dòng đầu của tệp phải là: {','.join(COLUMNS)}.")
+            raise BadInput("first_line_wrong", columns=list(COLUMNS))
         rows = list(lines)
     except UnicodeDecodeError as error:
-        raise BadInput("Tệp không phải UTF-8. Hãy lưu lại dưới dạng CSV UTF-8.") from error
+        raise BadInput("csv_not_utf8") from error
     except csv.Error as error:
-        raise BadInput("Tệp không phải CSV. Hãy lưu lại dưới dạng CSV UTF-8.") from error
+        raise BadInput("csv_unreadable") from error
     return [
-        (f"dòng {n}: ", tuple((line.get(name) or "").strip() for name in COLUMNS))
-        for n, line in enumerate(rows, start=2)
+        (n, tuple((line.get(name) or "").strip() for name in COLUMNS)) for n, line in enumerate(rows, start=2)
     ]
 
 
 def _check(
-    lines: Sequence[tuple[str, tuple[str, ...]]], *, today: date, areas: set[str]
+    lines: Sequence[tuple[int | None, tuple[str, ...]]], *, today: date, areas: set[str]
 ) -> list[tuple[str, str, int, str]]:
-    rows, wrong, seen = [], [], set()
-    for name, (day, area, count, source) in lines:
+    rows, seen = [], set()
+    wrong: list[LoaError] = []
+    for n, (day, area, count, source) in lines:
         problem = (
             _day_problem(day, today)
-            or (f"không có huyện hay xã nào mang mã {area}" if area not in areas else "")
-            or ("số máy phải là số nguyên không âm" if not _COUNT.fullmatch(count) else "")
-            or ("số máy quá lớn" if int(count.replace(".", "")) > MAX_INSTALLED else "")
-            or ("thiếu nguồn, hoặc nguồn dài quá 200 chữ" if not 0 < len(source) <= 200 else "")
-            or ("ngày và địa bàn này đã có ở dòng trên" if (day, area) in seen else "")
+            or (LoaError("official_area_unknown", code=area) if area not in areas else None)
+            or (LoaError("official_number_wrong") if not _COUNT.fullmatch(count) else None)
+            or (LoaError("official_number_large") if int(count.replace(".", "")) > MAX_INSTALLED else None)
+            or (LoaError("official_source_wrong") if not 0 < len(source) <= 200 else None)
+            or (LoaError("official_line_repeated") if (day, area) in seen else None)
         )
         if problem:
-            wrong.append(name + problem)
+            wrong.append(problem if n is None else LoaError("official_line_wrong", line=n, reason=problem))
             continue
         seen.add((day, area))
         rows.append((day, area, int(count.replace(".", "")), source))
     if wrong:
-        more = f"; và {len(wrong) - MAX_LISTED} dòng nữa" if len(wrong) > MAX_LISTED else ""
-        message = "; ".join(wrong[:MAX_LISTED])
-        raise BadInput(f"Chưa nhập gì. {message[:1].upper()}{message[1:]}{more}.")
+        if (more := len(wrong) - MAX_LISTED) > 0:
+            wrong = [*wrong[:MAX_LISTED], LoaError("official_more_lines", lines=more)]
+        raise BadInput("official_lines_wrong", lines=wrong)
     return rows
 
 
-def _day_problem(day: str, today: date) -> str:
+def _day_problem(day: str, today: date) -> LoaError | None:
     try:
         parsed = date.fromisoformat(day) if len(day) == 10 else None
     except ValueError:
         parsed = None
     if parsed is None:
-        return "ngày phải viết như 2020-08-20"
-    return "ngày này chưa tới" if parsed > today else ""
+        return LoaError("official_day_wrong")
+    return LoaError("official_day_future") if parsed > today else None

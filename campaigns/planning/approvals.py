@@ -25,16 +25,15 @@ from campaigns.rules.states import CampaignState, Exclusion
 from outreach.accounts.permissions import organisations_of
 from outreach.core.job_queue import once_every
 from outreach.core.mail import send_mail
+from outreach.core.sentences import word_error, word_stored
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_approval_mail
 from outreach.models.accounts import Organisation, Role, User
+from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
 # Pause reason of a campaign that had one approval when its audience was frozen, and needs two.
-WAITING_FOR_SECOND_APPROVAL = (
-    "Số người nhận hoặc chi phí lúc bắt đầu gửi đã đến mức phải có hai người duyệt, mà mới một người duyệt. "
-    "Chưa tin nào được gửi; khi người thứ hai duyệt, chiến dịch sẽ tự gửi tiếp."
-)
+WAITING_FOR_SECOND_APPROVAL = LoaError("second_approval_awaited")
 
 
 def count_approvals(recipients: int, vnd: int, *, from_people: int, from_vnd: int) -> int:
@@ -83,7 +82,9 @@ def compute_terms(session: Session, campaign: Campaign, *, settings: Settings, n
 
 def is_waiting_for_second_approval(campaign: Campaign) -> bool:
     """Return whether the campaign would be sent if a second person approved it."""
-    return campaign.state is CampaignState.PAUSED and campaign.pause_reason == WAITING_FOR_SECOND_APPROVAL
+    # Compared as sentences: an earlier version stored the Vietnamese one.
+    reason, awaited = word_stored(campaign.pause_reason), word_error(WAITING_FOR_SECOND_APPROVAL)
+    return campaign.state is CampaignState.PAUSED and reason == awaited
 
 
 def approvers_of(session: Session, campaign_id: int) -> list[int]:

@@ -68,11 +68,11 @@ def correct_texts(
         .execution_options(populate_existing=True)
     )
     if campaign is None:
-        raise NotFound(f"Không có chiến dịch số {campaign_id} mà bạn được xem.")
+        raise NotFound("campaign_id_not_visible", id=campaign_id)
     if not may_be_corrected(campaign):
-        raise WrongState("Chiến dịch chưa gửi. Hãy rút lại để sửa trong bản nháp.")
+        raise WrongState("campaign_not_sent")
     if campaign.corrected_at != since:
-        raise WrongState("Người khác vừa sửa câu chữ của chiến dịch này. Hãy tải lại trang rồi sửa tiếp.")
+        raise WrongState("texts_changed_meanwhile")
     content = apply_corrections(campaign.content, new_texts)
     read_content(content)
     check_texts(content)

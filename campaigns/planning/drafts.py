@@ -138,9 +138,9 @@ def find_list(session: Session, user: User, name: str) -> ContactList:
     )
     matches = session.scalars(query).all()
     if not matches:
-        raise BadCampaign(f"Không có danh sách “{name}” mà bạn được dùng. Hãy nhập danh sách hoặc sửa tên.")
+        raise BadCampaign("list_name_unknown", name=name)
     if len(matches) > 1:
-        raise BadCampaign(f"Có {len(matches)} danh sách tên “{name}”. Hãy viết dạng MÃ_TỔ_CHỨC/{name}.")
+        raise BadCampaign("list_name_ambiguous", lists=len(matches), name=name)
     return matches[0]
 
 
@@ -151,14 +151,12 @@ def find_areas(session: Session, user: User, codes: Sequence[str]) -> list[str]:
     """
     known = set(session.scalars(select(Area.code).where(Area.code.in_(codes))))
     if missing := [code for code in codes if code not in known]:
-        raise BadCampaign(f"Không có mã địa bàn {', '.join(missing)}. Hãy nạp danh mục địa bàn hoặc sửa mã.")
+        raise BadCampaign("area_codes_unknown", codes=missing)
     within = areas_of(session, user)
     if within is None or user.area_code is None:
         return list(codes)
     if outside := [code for code in codes if code not in within]:
-        raise BadCampaign(
-            f"Địa bàn mã {', '.join(outside)} nằm ngoài phạm vi của bạn. Hãy chọn trong địa bàn của bạn."
-        )
+        raise BadCampaign("area_codes_out_of_scope", codes=outside)
     return list(codes) or [user.area_code]
 
 
@@ -173,9 +171,7 @@ def find_organisations(session: Session, user: User, codes: Sequence[str]) -> li
         )
     }
     if missing := [code for code in codes if code not in by_code]:
-        raise BadCampaign(
-            f"Không có tổ chức mã {missing[0]} mà bạn được dùng. Hãy sửa mã hoặc bỏ tổ chức này."
-        )
+        raise BadCampaign("organisation_code_not_usable", code=missing[0])
     return [by_code[code] for code in codes]
 
 

@@ -33,7 +33,7 @@ def find_segment(session: Session, segment_id: int, *, user: User) -> Segment:
     query = select(Segment).where(Segment.id == segment_id)
     segment = session.scalar(query.where(visible_to(session, user, Segment.organisation_id)))
     if segment is None:
-        raise NotFound("Không có nhóm này, hoặc nhóm của tổ chức khác.")
+        raise NotFound("saved_audience_not_found")
     return segment
 
 
@@ -48,12 +48,12 @@ def save_segment(
     require_role(user, Role.STAFF, Role.APPROVER)
     name = " ".join(name.split())
     if not name:
-        raise BadInput("Hãy đặt tên cho nhóm, ví dụ “Xã vùng lũ, có điện thoại thông minh”.")
+        raise BadInput("saved_audience_name_missing")
     if len(name) > LONGEST_NAME:
-        raise BadInput(f"Tên nhóm dài quá {LONGEST_NAME} ký tự. Hãy rút gọn.")
+        raise BadInput("saved_audience_name_long", most=LONGEST_NAME)
     data = {key: description[key] for key in PARTS if description.get(key)}
     if not data.get("lists") and not data.get("organisations"):
-        raise BadInput("Hãy chọn ít nhất một danh sách hoặc tổ chức rồi lưu nhóm.")
+        raise BadInput("saved_audience_empty")
     read_conditions(data)
     # Locked so that, if two officers save the same name at once, the second replaces the first one's segment.
     session.execute(

@@ -32,7 +32,7 @@ def register_sender(
         try:
             day = date.fromisoformat(registered_on.strip()).isoformat()
         except ValueError:
-            raise BadInput("Ngày đăng ký chưa đúng. Hãy chọn lại ngày.") from None
+            raise BadInput("sender_day_wrong") from None
     session.merge(Sender(name=name, registered_on=day, pace=_read_pace(pace), note=note.strip()))
     audit.record(session, "sender.register", f"senders:{name}", user, now)
 
@@ -45,7 +45,7 @@ def _read_pace(text: str) -> float | None:
     except ValueError:
         pace = 0
     if not 0 < pace <= 10_000:
-        raise BadInput("Tốc độ phải là số tin tính cước mỗi giây, lớn hơn 0 và không quá 10.000, ví dụ 50.")
+        raise BadInput("sender_rate_wrong")
     return pace
 
 
@@ -58,6 +58,6 @@ def remove_sender(session: Session, name: str, *, user: User, now: datetime) -> 
     require_role(user)
     sender = session.get(Sender, name)
     if sender is None:
-        raise NotFound(f"Không có tên người gửi {name} trong sổ.")
+        raise NotFound("sender_unknown", name=name)
     session.delete(sender)
     audit.record(session, "sender.remove", f"senders:{name}", user, now)

@@ -69,7 +69,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     require_role(user, Role.APPROVER)
     request = lock_request(session, request_id, user=user)
     if request.kind is not RequestKind.ERASE or request.contact_id is None:
-        raise BadInput("Yêu cầu này không phải là yêu cầu xóa dữ liệu.")
+        raise BadInput("request_not_erasure")
     person = find_contact(session, request.contact_id, user=user)
     contact_id, name = person.id, person.name
     lock_imports(session)
@@ -160,9 +160,7 @@ def _lock_messages(
     for number in numbers:
         lock_phone(session, number.id)
     if session.execute(attempts.where(Attempt.state.in_(IN_FLIGHT)).limit(1)).first():
-        raise WrongState(
-            "Một tin đến người này đang được gửi hoặc chưa rõ kết quả. Hãy đợi có kết quả rồi bấm xóa lại."
-        )
+        raise WrongState("erasure_message_under_way")
     return list(session.scalars(message_ids))
 
 

@@ -48,7 +48,7 @@ def export_personal_data(session: Session, request_id: int, *, user: User, now: 
     require_role(user, Role.APPROVER)
     request = lock_request(session, request_id, user=user)
     if request.kind is not RequestKind.EXPORT or request.contact_id is None:
-        raise BadInput("Yêu cầu này không phải là yêu cầu xem dữ liệu.")
+        raise BadInput("request_not_access")
     person = find_contact(session, request.contact_id, user=user)
     audit.record(session, "contact.export", person, user, now)
     recipients = session.scalars(select(Recipient.id).where(Recipient.contact_id == person.id)).all()

@@ -86,19 +86,19 @@ def record_request(
     find_contact(session, contact_id, user=user)
     asked_by = " ".join(asked_by.split())[:_LONGEST_ASKED_BY]
     if not asked_by:
-        raise BadInput("Hãy ghi ai yêu cầu, ví dụ “chính người đó, tại nhà” hoặc “con gái, qua điện thoại”.")
+        raise BadInput("requester_missing")
     asked_at = now
     if asked_on is not None and asked_on != now.astimezone(VIETNAM).date():
         asked_at = datetime.combine(asked_on, time(), VIETNAM)
         if not now - _LONGEST_AGO < asked_at < now:
-            raise BadInput("Ngày yêu cầu phải trong 60 ngày qua và không sau hôm nay.")
+            raise BadInput("request_day_wrong")
     # Two officers may record the same request at once: the lock on the contact makes the second see the first's.
     session.execute(select(Contact.id).where(Contact.id == contact_id).with_for_update())
     same = select(PersonRequest.id).where(
         PersonRequest.contact_id == contact_id, PersonRequest.kind == kind, PersonRequest.done_at.is_(None)
     )
     if session.execute(same).first():
-        raise WrongState("Người này đã có một yêu cầu như vậy đang chờ trả lời.")
+        raise WrongState("request_waiting")
     request = PersonRequest(
         kind=kind,
         contact_id=contact_id,
@@ -127,7 +127,7 @@ def finish_request(
     request = lock_request(session, request_id, user=user)
     answer = " ".join(answer.split())[:_LONGEST_ANSWER]
     if not answer:
-        raise BadInput("Hãy ghi đã làm gì và trả lời người dân thế nào.")
+        raise BadInput("request_answer_missing")
     request.answer, request.done_by, request.done_at = answer, user.id, now
     _record(session, "request.finish", request, user=user, now=now)
     return request
@@ -141,10 +141,10 @@ def lock_request(session: Session, request_id: int, *, user: User) -> PersonRequ
         )
     )
     if request is None:
-        raise NotFound("Không có yêu cầu này, hoặc nằm ngoài phạm vi của bạn.")
+        raise NotFound("request_not_found")
     session.refresh(request, with_for_update=True)
     if request.done_at is not None:
-        raise WrongState("Yêu cầu này đã được trả lời rồi.")
+        raise WrongState("request_answered_before")
     return request
 
 

@@ -89,9 +89,7 @@ def import_log(
     if most_rows is not None:
         rows = list(islice(log, most_rows + 1))
         if len(rows) > most_rows:
-            raise BadList(
-                f"Tệp có hơn {most_rows} dòng. Hãy chia nhỏ, hoặc nhờ người quản trị nhập bằng lệnh trên máy chủ."
-            )
+            raise BadList("reply_log_long", most=most_rows)
         log = iter(rows)
     while rows := list(islice(log, _BATCH)):
         with transaction(runtime) as session:
@@ -149,10 +147,7 @@ def read_log(path: Path) -> Iterator[LogRow | int]:
             if any(str(cell or "").strip() for cell in cells):
                 yield _read_row(number, cells, columns)
         if columns is None:
-            raise BadList(
-                "Không thấy dòng tiêu đề có cột số điện thoại và cột nội dung. "
-                "Hãy đặt tên cột, ví dụ “Số điện thoại”, “Nội dung”, “Thời gian”, rồi nhập lại."
-            )
+            raise BadList("reply_log_header_missing")
 
 
 def _find_columns(cells: Sequence[object]) -> dict[str, int] | None:

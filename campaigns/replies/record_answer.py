@@ -149,7 +149,7 @@ def record_page_answer(
     """
     recipient = session.get_one(Recipient, recipient_id)
     if recipient.phone_id is None:
-        raise BadInput("Liên kết này không còn dùng được.")
+        raise BadInput("personal_link_ended")
     if word == "install":
         recipient.clicked_at = recipient.clicked_at or now
     elif word == "undo":
@@ -165,7 +165,7 @@ def record_page_answer(
             now=now,
         )
     else:
-        raise BadInput("Không hiểu lựa chọn này. Hãy quay lại và bấm một trong các nút.")
+        raise BadInput("choice_not_understood")
     return recipient
 
 

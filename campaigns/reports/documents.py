@@ -91,7 +91,7 @@ def read_file(session: Session, day: str, *, n: int, kind: FileKind) -> bytes:
         .where(ReportIssue.day == day, ReportIssue.n == n, ReportFile.kind == kind)
     )
     if content is None:
-        raise NotFound("Chưa có văn bản này.")
+        raise NotFound("document_not_found")
     return content
 
 
@@ -124,7 +124,7 @@ def build_without_issuing(runtime: Runtime, day: date, *, now: datetime) -> dict
     Raises BadInput for a day in the future.
     """
     if day > now.astimezone(VIETNAM).date():
-        raise BadInput(f"Ngày {day:%d/%m/%Y} chưa tới, chưa lập được báo cáo.")
+        raise BadInput("report_day_future", day=day)
     with runtime.db.read() as session:
         form = current_template(session)
         known_until = min(freezes_at(day, form), now)
@@ -132,35 +132,35 @@ def build_without_issuing(runtime: Runtime, day: date, *, now: datetime) -> dict
     return build_files(document, made_at=now)
 
 
-def verify_issues(session: Session) -> tuple[int, list[str]]:
-    """Build every issue again. Returns how many there are, and a sentence for each that differs."""
+def verify_issues(session: Session) -> tuple[int, list[LoaError]]:
+    """Build every issue again. Returns how many there are, and an error for each that differs."""
     issues = session.scalars(
         select(ReportIssue).where(ReportIssue.issued_at.is_not(None)).order_by(ReportIssue.day, ReportIssue.n)
     ).all()
     differences = []
     for issue in issues:
         if difference := _differs(session, issue):
-            differences.append(f"{issue.day}, lần {issue.n}: {difference}")
+            differences.append(LoaError("issue_differs", day=issue.day, n=issue.n, difference=difference))
     return len(issues), differences
 
 
-def _differs(session: Session, issue: ReportIssue) -> str:
-    """Return how an issue differs from its frozen data; empty where it does not."""
+def _differs(session: Session, issue: ReportIssue) -> LoaError | None:
+    """Return how an issue differs from its frozen data, None where it does not."""
     if read_snapshot(issue.snapshot).digest != issue.digest:
-        return "số liệu đã chốt không khớp mã kiểm tra"
+        return LoaError("issue_figures_differ")
     stored = {
         row.kind: row for row in session.scalars(select(ReportFile).where(ReportFile.issue_id == issue.id))
     }
     if set(stored) != set(FileKind):
-        return "thiếu tệp"
+        return LoaError("issue_file_missing")
     for kind, row in stored.items():
         if hashlib.sha256(row.content).hexdigest() != row.sha256:
-            return f"tệp {kind.value} đã bị thay đổi"
+            return LoaError("issue_file_changed", kind=kind.value)
     rebuilt = build_files(document_of(issue), made_at=issue.frozen_at)
     for kind in _TEXT_PARTS:
         if words_of(stored[kind].content, kind) != words_of(rebuilt[kind], kind):
-            return f"tệp {kind.value} dựng lại có nội dung khác"
-    return ""
+            return LoaError("issue_words_differ", kind=kind.value)
+    return None
 
 
 def words_of(content: bytes, kind: FileKind) -> list[str]:

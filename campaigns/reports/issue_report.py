@@ -55,9 +55,7 @@ def freeze(runtime: Runtime, day: date, *, now: datetime, user: User | None = No
         form = current_template(session)
         as_of = freezes_at(day, form)
         if now < as_of:
-            raise BadInput(
-                f"Số liệu ngày {day:%d/%m/%Y} chốt lúc {form.hours.freeze}. Đến giờ đó mới lập được báo cáo."
-            )
+            raise BadInput("report_before_freeze", day=day, freeze=form.hours.freeze)
         if newest_issue(session, report_day.day) is not None:
             return False
         snapshot = take_snapshot(session, form, day=day, known_until=as_of)
@@ -126,9 +124,9 @@ def correct(runtime: Runtime, day: date, *, now: datetime, user: User | None = N
         report_day = lock_day(session, day.isoformat())
         last_issue = newest_issue(session, report_day.day)
         if last_issue is None:
-            raise NotFound("Ngày này chưa có báo cáo để đính chính.")
+            raise NotFound("no_report_to_correct")
         if last_issue.issued_at is None:
-            raise WrongState("Báo cáo đang được phát hành. Hãy thử lại sau ít phút.")
+            raise WrongState("report_being_issued")
         marks = read_marks(session)
         before_snapshot, form = read_snapshot(last_issue.snapshot), parse_template(last_issue.form)
         snapshot = take_snapshot(session, form, day=day, known_until=now)
@@ -239,11 +237,9 @@ def send_again(session: Session, day: str, settings: Settings, *, user: User, no
     lock_day(session, day)
     newest = newest_issue(session, day)
     if newest is None or newest.issued_at is None:
-        raise NotFound("Chưa phát hành báo cáo của ngày này.")
+        raise NotFound("report_not_issued")
     if not settings.smtp_url or not settings.report_recipients:
-        raise WrongState(
-            "Chưa khai báo máy chủ thư (SMTP_URL) hoặc nơi nhận (REPORT_RECIPIENTS), chưa gửi được."
-        )
+        raise WrongState("mail_not_set_up")
     count = queue_mail(
         session,
         settings.report_recipients,
@@ -267,9 +263,9 @@ def note_by_hand(session: Session, day: str, *, user: User, now: datetime) -> No
     report_day = lock_day(session, day)
     newest = newest_issue(session, day)
     if newest is None or newest.issued_at is None:
-        raise NotFound("Chưa phát hành báo cáo của ngày này.")
+        raise NotFound("report_not_issued")
     if report_day.by_hand_at is not None:
-        raise WrongState("Việc này đã được ghi từ trước.")
+        raise WrongState("recorded_before")
     report_day.by_hand_at, report_day.by_hand_by = now, user.id
     audit.record(session, "report.by_hand", newest, user, now)
 

@@ -39,9 +39,9 @@ def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> Re
     require_province(session, user)
     link = session.get(ReportLink, link_id, with_for_update=True)
     if link is None:
-        raise NotFound("Không có liên kết này.")
+        raise NotFound("link_not_found")
     if link.ended_at is not None or link.expires_at <= now:
-        raise WrongState("Liên kết này đã hết hạn hoặc đã bị ngừng từ trước.")
+        raise WrongState("report_link_ended")
     link.ended_at = now
     audit.record(session, "report.end_link", link, user, now)
     return link

@@ -281,7 +281,7 @@ def _missing(session: Session, day: str) -> list[str]:
         if agency.is_missing
     ]
     if not missing:
-        raise NotFound("Không còn nơi nào chưa gửi số liệu.")
+        raise NotFound("nobody_to_remind")
     return missing
 
 

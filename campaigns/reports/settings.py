@@ -39,7 +39,7 @@ def save_form(session: Session, data: dict[str, Any], *, user: User, now: dateti
     require_province(session, user)
     form = parse_template(data)
     if form.kind not in load_kinds():
-        raise BadInput(f"Chưa lưu gì. Không có loại chiến dịch “{form.kind}”: {', '.join(load_kinds())}.")
+        raise BadInput("report_kind_unknown", kind=form.kind, kinds=list(load_kinds()))
     saved = ReportForm(data=form.as_data(), saved_by=user.id, saved_at=now)
     session.add(saved)
     session.flush()
@@ -51,4 +51,4 @@ def require_province(session: Session, user: User) -> None:
     """Raise NotAllowed for a user who may not manage the report."""
     require_role(user, Role.STAFF, Role.APPROVER)
     if not is_province_staff(session, user):
-        raise NotAllowed("Báo cáo ngày của toàn tỉnh do cán bộ cấp tỉnh lập và gửi.")
+        raise NotAllowed("report_not_yours")

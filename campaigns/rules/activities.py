@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, LoaError
 
 LONGEST_DAYS = 31  # of one entry; longer activities are entered month by month
 LONGEST_AGO = timedelta(days=366)
@@ -81,24 +81,24 @@ def read_entry(form_values: Mapping[str, str], *, today: date) -> ActivityEntry:
     try:
         kind = ActivityKind(form_values.get("kind", ""))
     except ValueError as error:
-        raise BadInput("Hãy chọn hình thức tuyên truyền.") from error
+        raise BadInput("activity_form_missing") from error
     first = _day(form_values.get("first", "")) or today
     last = _day(form_values.get("last", "")) or first
     if last < first:
-        raise BadInput("Ngày cuối phải bằng hoặc sau ngày đầu.")
+        raise BadInput("last_day_before_first")
     if last > today:
-        raise BadInput("Chỉ ghi việc đã làm: ngày không được sau hôm nay.")
+        raise BadInput("activity_in_future")
     if first < today - LONGEST_AGO:
-        raise BadInput("Ngày quá xa. Hãy kiểm tra lại năm.")
+        raise BadInput("day_too_far")
     if (last - first).days >= LONGEST_DAYS:
-        raise BadInput(f"Một lần ghi nhiều nhất {LONGEST_DAYS} ngày. Hãy chia thành nhiều lần ghi.")
-    times = _count(form_values.get("times", ""), most=MOST_TIMES, label="Số lần trong ngày")
-    people = _count(form_values.get("people", ""), most=MOST_PEOPLE, label="Số người")
+        raise BadInput("activity_days_many", most=LONGEST_DAYS)
+    times = _count(form_values.get("times", ""), most=MOST_TIMES, label=LoaError("label_times"))
+    people = _count(form_values.get("people", ""), most=MOST_PEOPLE, label=LoaError("label_people"))
     if times == 0:
-        raise BadInput("Số lần trong ngày phải từ 1 trở lên.")
+        raise BadInput("activity_times_wrong")
     who, place, about = (" ".join(form_values.get(name, "").split()) for name in ("who", "place", "about"))
     if max(len(who), len(place), len(about)) > LONGEST_TEXT:
-        raise BadInput(f"Mỗi ô ghi nhiều nhất {LONGEST_TEXT} chữ. Hãy viết ngắn lại.")
+        raise BadInput("activity_text_long", most=LONGEST_TEXT)
     return ActivityEntry(kind, first, last, 1 if times is None else times, people, who, place, about)
 
 
@@ -129,13 +129,13 @@ def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text.strip())
     except ValueError as error:
-        raise BadInput("Ngày không đúng. Hãy chọn lại ngày.") from error
+        raise BadInput("day_wrong") from error
 
 
-def _count(text: str, *, most: int, label: str) -> int | None:
+def _count(text: str, *, most: int, label: LoaError) -> int | None:
     digits = text.strip().replace(".", "").replace(" ", "").replace("\u00a0", "")
     if not digits:
         return None
     if not digits.isascii() or not digits.isdecimal() or int(digits[:12]) > most:
-        raise BadInput(f"{label} phải là một số, nhiều nhất {most}. Chưa rõ thì để trống.")
+        raise BadInput("activity_number_wrong", label=label, most=most)
     return int(digits)

@@ -107,8 +107,8 @@ def read_conditions(data: Mapping[str, Any]) -> AudienceConditions:
     """Read the conditions of a campaign's file, a form or the database. Raises BadCampaign."""
     languages = tuple(dict.fromkeys(map(str, data.get("languages", ()))))
     if unknown := [code for code in languages if code not in NAMES]:
-        known = ", ".join(f"{code} ({name})" for code, name in NAMES.items())
-        raise BadCampaign(f"Không có ngôn ngữ “{unknown[0]}”. Mục “languages” nhận: {known}.")
+        known = [f"{code} ({name})" for code, name in NAMES.items()]
+        raise BadCampaign("languages_unknown", language=unknown[0], codes=known)
     return AudienceConditions(
         organisations=tuple(dict.fromkeys(map(str, data.get("organisations", ())))),
         languages=languages,
@@ -123,7 +123,9 @@ def _one_of(choices: type[Choice], value: Any, key: str) -> Choice:
     try:
         return choices(value)
     except ValueError:
-        raise BadCampaign(f"Mục “{key}” chỉ nhận: {', '.join(choices)}.") from None
+        raise BadCampaign(
+            "part_choice_wrong", key=key, choices=[choice.value for choice in choices]
+        ) from None
 
 
 def make_conditions(audience: AudienceConditions, areas: Iterable[str]) -> tuple[Condition, ...]:

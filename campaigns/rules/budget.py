@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from outreach.rules.formats import format_number
+from outreach.rules.errors import WrongState
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,11 @@ class Spending:
         return self.vnd / self.taken if self.taken else float(self.price_vnd)
 
 
-def refusal_of(*, estimate_vnd: int | None, budget_vnd: int | None) -> str:
-    """Return the reason to refuse a launch that would exceed the budget, or "" if it would not."""
+def refusal_of(*, estimate_vnd: int | None, budget_vnd: int | None) -> WrongState | None:
+    """Return the error for a launch that would exceed the budget, or None if it would not."""
     if estimate_vnd is None or budget_vnd is None or estimate_vnd <= budget_vnd:
-        return ""
-    return (
-        f"Chi phí ước tính {format_number(estimate_vnd)} đồng vượt ngân sách {format_number(budget_vnd)} đồng của chiến dịch. "
-        "Hãy rút lại để tăng ngân sách, bớt người nhận hoặc rút ngắn tin, rồi trình duyệt lại."
-    )
+        return None
+    return WrongState("cost_over_budget", cost_vnd=estimate_vnd, budget_vnd=budget_vnd)
 
 
 def reserve_of(steps: Iterable[tuple[int, float | None]], *, price_vnd: int) -> int:

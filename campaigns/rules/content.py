@@ -162,7 +162,7 @@ def read_content(data: Mapping[str, Any], language: str | None = None) -> Conten
     """
     languages = _table(data, "languages")
     if unknown := sorted(set(languages) - set(LANGUAGES)):
-        raise BadCampaign(f"Nội dung có ngôn ngữ không biết: {unknown[0]}. Các mã: {', '.join(LANGUAGES)}.")
+        raise BadCampaign("content_language_unknown", language=unknown[0], codes=list(LANGUAGES))
     plain = {key: value for key, value in data.items() if key != "languages"}
     content = _read(plain, "vi")
     for code in languages:
@@ -191,12 +191,10 @@ def _without_blank(table: Mapping[str, Any], depth: int = 3) -> dict[str, Any]:
 def _read(data: Mapping[str, Any], language: str) -> Content:
     known = {"title", "question", "issuer", "why", "contact", "phone", "app", "answers", "vocabulary", "page"}
     if unknown := sorted(set(data) - known):
-        raise BadCampaign(
-            f"Nội dung chiến dịch có mục không biết: {', '.join(unknown)}. Hãy bỏ hoặc sửa lại tên mục."
-        )
+        raise BadCampaign("content_parts_unknown", parts=unknown)
     for name in ("title", "question", "issuer"):
         if not str(data.get(name, "")).strip():
-            raise BadCampaign(f"Nội dung chiến dịch thiếu mục “{name}”. Hãy điền mục này.")
+            raise BadCampaign("content_part_missing", name=name)
     return Content(
         title=str(data["title"]),
         question=str(data["question"]),
@@ -215,20 +213,20 @@ def _read(data: Mapping[str, Any], language: str) -> Content:
 def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = data.get(name, {})
     if not isinstance(value, Mapping):
-        raise BadCampaign(f"Mục “{name}” phải là một bảng.")
+        raise BadCampaign("content_part_not_table", name=name)
     return value
 
 
 def _read_phone(value: Any) -> str:
     phone = str(value).strip()
     if phone and not re.fullmatch(r"\+?[0-9(][0-9 .()-]{1,22}", phone):
-        raise BadCampaign("Mục “phone” của nội dung là một số điện thoại để gọi, chỉ gồm chữ số.")
+        raise BadCampaign("content_phone_wrong")
     return phone
 
 
 def _read_page(words: Mapping[str, Any]) -> Mapping[str, str]:
     if unknown := sorted(set(words) - set(PAGE_WORDS)):
-        raise BadCampaign(f"Mục “page” có câu không biết: {', '.join(unknown)}. Hãy bỏ hoặc sửa lại tên.")
+        raise BadCampaign("content_page_unknown", names=unknown)
     return PAGE_WORDS | {name: str(value) for name, value in words.items() if str(value).strip()}
 
 
@@ -237,14 +235,14 @@ def _read_vocabulary(data: Mapping[str, Any]) -> Vocabulary:
         return BLUEZONE
     parts = ("verbs", "done", "things", "other_things")
     if not data.get("verbs") or set(data) - set(parts):
-        raise BadCampaign("Mục “vocabulary” cần verbs, có thể thêm done, things và other_things.")
+        raise BadCampaign("content_vocabulary_wrong")
     return Vocabulary(**{part: _words(data, part) for part in parts})
 
 
 def _words(vocabulary: Mapping[str, Any], name: str) -> tuple[str, ...]:
     words = vocabulary.get(name, [])
     if not isinstance(words, list):
-        raise BadCampaign(f"Mục “vocabulary.{name}” phải là một danh sách từ.")
+        raise BadCampaign("content_words_wrong", name=name)
     return tuple(map(str, words))
 
 
@@ -252,17 +250,15 @@ def _label(name: str) -> Label:
     try:
         return Label(name)
     except ValueError:
-        raise BadCampaign(
-            f"Không có loại trả lời “{name}”. Các loại: {', '.join(label.value for label in Label)}."
-        ) from None
+        raise BadCampaign("label_unknown", name=name, labels=[label.value for label in Label]) from None
 
 
 def _read_wording(name: str, words: Any) -> AnswerWording:
     if not isinstance(words, Mapping) or set(words) - {"button", "thanks", "reply", "steps"}:
-        raise BadCampaign(f"Mục “answers.{name}” chỉ nhận button, thanks, reply và steps.")
+        raise BadCampaign("content_answer_wrong", name=name)
     steps = words.get("steps", [])
     if not isinstance(steps, list):
-        raise BadCampaign(f"Mục “answers.{name}.steps” phải là một danh sách câu, mỗi câu một bước.")
+        raise BadCampaign("content_steps_wrong", name=name)
     texts = {key: str(value) for key, value in words.items() if key != "steps"}
     return AnswerWording(**texts, steps=tuple(filter(None, (str(step).strip() for step in steps))))
 
@@ -275,10 +271,10 @@ def _read_app(data: Any) -> App:
         "ios",
         "button",
     }:
-        raise BadCampaign("Mục “app” cần name và page, có thể thêm android, ios và button.")
+        raise BadCampaign("content_app_wrong")
     for name in ("page", "android", "ios"):
         if data.get(name) and not _is_https(str(data[name])):
-            raise BadCampaign(f"Địa chỉ “app.{name}” phải bắt đầu bằng https://.")
+            raise BadCampaign("content_address_wrong", name=name)
     return App(**{key: str(value) for key, value in data.items() if value or key in ("name", "page")})
 
 

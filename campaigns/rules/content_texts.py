@@ -16,7 +16,7 @@ from typing import Any
 
 from campaigns.rules.content import PAGE_FIELDS, PAGE_WORDS, REPLY_FIELDS
 from campaigns.rules.replies.labels import Label
-from outreach.rules.errors import BadCampaign, BadTemplate
+from outreach.rules.errors import BadCampaign, BadTemplate, LoaError
 from outreach.rules.identity import NAMES as LANGUAGES
 from outreach.rules.phone_numbers import NumberKind, Reason, read_digits
 from outreach.rules.sms_template import Template
@@ -122,36 +122,30 @@ _DIALLED = re.compile(r"(?:\+84|\(?0|1)[0-9 .()-]*")
 
 def check_texts(content: Mapping[str, Any]) -> None:
     """Raise BadCampaign for the first wrong text."""
-    for path, sentence in find_text_errors(content).items():
-        raise BadCampaign(f"Mục “{path}” của nội dung: {sentence}")
+    for path, error in find_text_errors(content).items():
+        raise BadCampaign("content_text_wrong", path=path, reason=error)
 
 
-def find_text_errors(content: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is wrong and what to do, by the text's path."""
+def find_text_errors(content: Mapping[str, Any]) -> dict[str, LoaError]:
+    """Return what is wrong, by the text's path."""
     texts, _rest = split_content(content)
     errors = {path: _text_error(path, text) for path, text in texts.items() if text.strip()}
     if any(text for path, text in texts.items() if path.startswith("app.")):
         for path in ("app.name", "app.page"):
             if not texts.get(path, "").strip():
-                errors[path] = "Ứng dụng cần có tên và trang tải. Hãy điền, hoặc xóa hết các ô về ứng dụng."
-    return {path: sentence for path, sentence in errors.items() if sentence}
+                errors[path] = LoaError("app_incomplete")
+    return {path: error for path, error in errors.items() if error}
 
 
-def _text_error(path: str, text: str) -> str:
+def _text_error(path: str, text: str) -> LoaError | None:
     name = path.rpartition(".")[2]
     if path == "phone":
-        return "" if can_be_called(text) else _NO_NUMBER
+        return None if can_be_called(text) else LoaError("content_number_wrong")
     if name == "reply":
         return _reply_error(text)
     if name == "steps" or ".page." in f".{path}":
         return _sentence_error(text)
-    return ""
-
-
-_NO_NUMBER = (
-    "Đây không phải là số điện thoại Việt Nam gọi được. Hãy ghi số di động, số cố định có mã vùng, "
-    "hoặc số đường dây nóng, ví dụ 1022 hay 1900 và các số tiếp theo."
-)
+    return None
 
 
 def can_be_called(text: str) -> bool:
@@ -165,17 +159,16 @@ def can_be_called(text: str) -> bool:
     return number.kind in (NumberKind.MOBILE, NumberKind.LANDLINE) and not number.warnings
 
 
-def _reply_error(text: str) -> str:
+def _reply_error(text: str) -> LoaError | None:
     try:
         Template.parse(text, allowed=REPLY_FIELDS)
     except BadTemplate as error:
-        return str(error)
-    return ""
+        return error
+    return None
 
 
-def _sentence_error(text: str) -> str:
+def _sentence_error(text: str) -> LoaError | None:
     unknown = [name for name in _FIELD.findall(text) if name not in PAGE_FIELDS]
     if not unknown:
-        return ""
-    known = ", ".join(f"{{{name}}}" for name in sorted(PAGE_FIELDS))
-    return f"Không có trường {{{unknown[0]}}}. Các trường dùng được: {known}. Hãy sửa lại tên trường."
+        return None
+    return LoaError("field_unknown", name=unknown[0], fields=[f"{{{name}}}" for name in sorted(PAGE_FIELDS)])

@@ -111,17 +111,17 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
     """Read the draft of a stored campaign: its texts were checked by the rules of its time."""
     for key, value in data.items():
         if key not in _KNOWN:
-            raise BadCampaign(f"Không có mục “{key}”. Các mục: {', '.join(_KNOWN)}.")
+            raise BadCampaign("campaign_part_unknown", key=key, parts=list(_KNOWN))
         if not isinstance(value, _KNOWN[key]) or (isinstance(value, bool) and _KNOWN[key] is not bool):
-            raise BadCampaign(f"Mục “{key}” không đúng kiểu. Hãy xem ví dụ trong tài liệu tham khảo.")
+            raise BadCampaign("campaign_part_type_wrong", key=key)
     for key in ("name", "text", "lists", "sender"):
         value = data.get(key) or (key == "lists" and data.get("organisations"))
         if not value or (isinstance(value, str) and not value.strip()):
-            raise BadCampaign(f"Chiến dịch thiếu mục “{key}”. Hãy điền mục này.")
+            raise BadCampaign("campaign_part_missing", key=key)
     check_sender(data["sender"])
     kind = data.get("kind", DEFAULT_KIND)
     if kind not in kinds:
-        raise BadCampaign(f"Không có loại chiến dịch “{kind}”. Các loại: {', '.join(sorted(kinds))}.")
+        raise BadCampaign("kind_unknown", kind=kind, kinds=sorted(kinds))
     content = merge(kinds[kind], data.get("content", {}))
     read_content(content)
     draft = Draft(
@@ -147,18 +147,16 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
     )
     days = [step.after_days for step in draft.steps]
     if days != sorted(days):
-        raise BadCampaign("Các bước nhắc phải xếp theo số ngày tăng dần (after_days).")
+        raise BadCampaign("steps_not_ascending")
     if draft.starts_at and draft.deadline and draft.starts_at >= draft.deadline:
-        raise BadCampaign("Thời hạn (deadline) phải sau lúc bắt đầu (starts_at).")
+        raise BadCampaign("deadline_before_start")
     return draft
 
 
 def check_sender(name: str) -> None:
     """Raise BadCampaign for a sender that no operator accepts."""
     if not _SENDER.fullmatch(name):
-        raise BadCampaign(
-            "Tên người gửi dài tối đa 11 ký tự, gồm chữ không dấu, chữ số, dấu cách và có ít nhất một chữ."
-        )
+        raise BadCampaign("sender_name_wrong")
 
 
 # The first step's keys are in the file's top table.
@@ -169,10 +167,10 @@ MOST_HELD_OUT = 0.5
 
 def _step(data: Any) -> StepDraft:
     if not isinstance(data, Mapping) or set(data) - {*_FIRST_STEP_KEYS, "after_days", "at"}:
-        raise BadCampaign("Mỗi bước (step) chỉ nhận text, text_b, texts, hold_out, after_days và at.")
+        raise BadCampaign("step_part_unknown")
     text = str(data.get("text", "")).strip()
     if not text:
-        raise BadCampaign("Mỗi bước nhắn tin phải có nội dung (text).")
+        raise BadCampaign("step_text_missing")
     second = str(data.get("text_b") or "").strip()
     texts = _texts(data.get("texts") or {})
     for template in (text, second, *texts.values()):
@@ -183,12 +181,12 @@ def _step(data: Any) -> StepDraft:
         or not isinstance(hold_out, int | float)
         or not 0 <= hold_out <= MOST_HELD_OUT
     ):
-        raise BadCampaign("Tỷ lệ giữ lại để đo (hold_out) là số từ 0 đến 0.5, ví dụ 0.1 cho 10%.")
+        raise BadCampaign("hold_out_wrong")
     days, time_of_day = data.get("after_days", 0), data.get("at")
     if not _is_whole(days) or not 0 <= days <= 365:
-        raise BadCampaign("Số ngày của bước nhắc (after_days) phải là số nguyên từ 0 đến 365.")
+        raise BadCampaign("after_days_wrong")
     if time_of_day is not None and not is_clock(str(time_of_day)):
-        raise BadCampaign("Giờ của bước nhắc (at) viết dạng “08:30”.")
+        raise BadCampaign("step_hour_wrong")
     return StepDraft(
         text=text,
         after_days=days,
@@ -201,9 +199,10 @@ def _step(data: Any) -> StepDraft:
 
 def _texts(data: Any) -> dict[str, str]:
     if not isinstance(data, Mapping) or (unknown := sorted(set(data) - set(LANGUAGES) | {"vi"} & set(data))):
-        codes = ", ".join(f"{code} ({name})" for code, name in LANGUAGES.items() if code != "vi")
-        name_of_unknown = f" “{unknown[0]}”" if isinstance(data, Mapping) else ""
-        raise BadCampaign(f"Nội dung theo ngôn ngữ (texts) không nhận{name_of_unknown}. Các mã: {codes}.")
+        codes = [f"{code} ({name})" for code, name in LANGUAGES.items() if code != "vi"]
+        if isinstance(data, Mapping):
+            raise BadCampaign("texts_language_unknown", language=unknown[0], codes=codes)
+        raise BadCampaign("texts_not_table", codes=codes)
     return {code: str(text).strip() for code, text in data.items() if str(text).strip()}
 
 
@@ -211,15 +210,15 @@ def _goal(data: Mapping[str, Any] | None) -> GoalDraft | None:
     if data is None:
         return None
     if set(data) - {"share", "denominator", "date", "source"}:
-        raise BadCampaign("Mục tiêu (goal) chỉ nhận share, denominator, date và source.")
+        raise BadCampaign("goal_part_unknown")
     share, denominator, day = data.get("share"), data.get("denominator"), data.get("date")
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
-        raise BadCampaign("Tỷ lệ của mục tiêu (share) là số từ 0 đến 1, ví dụ 0.5 cho 50%.")
+        raise BadCampaign("goal_share_number_wrong")
     if denominator is not None:
         if not _is_whole(denominator) or not 1 <= denominator <= _MOST:
-            raise BadCampaign("Mẫu số của mục tiêu (denominator) là số người, từ 1 trở lên.")
+            raise BadCampaign("denominator_wrong")
         if not day or not data.get("source"):
-            raise BadCampaign("Mẫu số của mục tiêu phải kèm ngày (date) và nguồn số liệu (source).")
+            raise BadCampaign("denominator_without_source")
     return GoalDraft(
         share=float(share),
         denominator=denominator,
@@ -232,7 +231,7 @@ def _day(value: Any) -> str:
     try:
         return date.fromisoformat(str(value)[:10]).isoformat()
     except ValueError:
-        raise BadCampaign("Ngày của số liệu (date) viết dạng 2020-08-15.") from None
+        raise BadCampaign("denominator_day_wrong") from None
 
 
 def _is_whole(value: Any) -> bool:
@@ -244,7 +243,7 @@ def _hours(value: list[Any] | None) -> tuple[str, str] | None:
     if value is None:
         return None
     if len(value) != 2 or not all(is_clock(str(clock)) for clock in value) or not value[0] < value[1]:
-        raise BadCampaign('Khung giờ gửi (window) viết dạng ["07:00", "21:00"], giờ đầu trước giờ cuối.')
+        raise BadCampaign("window_wrong")
     return str(value[0]), str(value[1])
 
 
@@ -252,7 +251,7 @@ def _limit(data: Mapping[str, Any], key: str, least: float) -> Any:
     value = data.get(key)
     # Written as `not ... <= ...`, this also refuses nan.
     if value is not None and not least <= value <= _MOST:
-        raise BadCampaign(f"Mục “{key}” phải là số từ {least:g} đến {_MOST:,}.".replace(",", "."))
+        raise BadCampaign("part_number_wrong", key=key, least=f"{least:g}", most=_MOST)
     return value
 
 
@@ -264,4 +263,4 @@ def _moment(data: Mapping[str, Any], key: str) -> datetime | None:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
         return (moment if moment.tzinfo else moment.replace(tzinfo=VIETNAM)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadCampaign(f"Mục “{key}” viết dạng 2020-08-18T08:00, giờ Việt Nam.") from None
+        raise BadCampaign("moment_wrong", key=key) from None

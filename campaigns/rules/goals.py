@@ -14,7 +14,7 @@ from enum import StrEnum
 from math import ceil
 from typing import NamedTuple
 
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, LoaError
 
 
 class GoalScope(StrEnum):
@@ -119,7 +119,7 @@ def read_share(text: str) -> float | None:
     match = _PERCENT.fullmatch(text)
     share = float(match[1].replace(",", ".")) / 100 if match else 0
     if not 0 < share <= 1:
-        raise BadInput("Tỷ lệ của mục tiêu là số phần trăm trên 0 và không quá 100, ví dụ 50.")
+        raise BadInput("goal_share_wrong")
     return round(share, 6)
 
 
@@ -130,28 +130,28 @@ def read_count(text: str) -> int | None:
         return None
     count = int(text.replace(".", "")) if _COUNT.fullmatch(text) else 0
     if not 1 <= count <= MOST:
-        raise BadInput("Số người là số nguyên từ 1 trở lên, ví dụ 120.000. Chưa rõ thì để trống.")
+        raise BadInput("people_number_wrong")
     return count
 
 
 def read_deadline(text: str) -> date | None:
     """Read the last day of a goal. Returns None if empty."""
-    return _day(text, "Hạn") if text.strip() else None
+    return _day(text, LoaError("label_deadline")) if text.strip() else None
 
 
 def read_as_of(text: str, *, today: date) -> date:
     """Read the day of a figure, today at the latest."""
-    day = _day(text, "Ngày của số liệu")
+    day = _day(text, LoaError("label_figures_day"))
     if day > today:
-        raise BadInput("Ngày của số liệu chưa tới.")
+        raise BadInput("figures_day_future")
     return day
 
 
-def _day(text: str, label: str) -> date:
+def _day(text: str, label: LoaError) -> date:
     text = text.strip()
     try:
         if len(text) == 10:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise BadInput(f"{label} phải viết như 2020-08-20.")
+    raise BadInput("day_form_wrong", label=label)

@@ -61,25 +61,25 @@ def check_url(url: str, *, is_production: bool) -> str:
         parts = urlsplit(url)
         host, _port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise BadInput("Địa chỉ nhận không đúng. Hãy chép lại từ hệ thống nhận.") from error
+        raise BadInput("webhook_address_wrong") from error
     host = host.removesuffix(".")
     is_malformed = not url.isascii() or not url.isprintable() or " " in url or "%" in host
     if len(url) > LONGEST_URL or is_malformed or not host:
-        raise BadInput("Địa chỉ nhận không đúng. Hãy chép lại từ hệ thống nhận.")
+        raise BadInput("webhook_address_wrong")
     if parts.scheme != "https" and (is_production or parts.scheme != "http"):
-        raise BadInput("Địa chỉ nhận phải bắt đầu bằng https://.")
+        raise BadInput("webhook_not_https")
     if parts.username or parts.password or parts.fragment:
-        raise BadInput("Địa chỉ nhận không được chứa tên đăng nhập, mật khẩu hay dấu #.")
+        raise BadInput("webhook_address_secret")
     try:
         address = ip_address(host)
     except ValueError as error:
         if _NUMBER.fullmatch(host.rpartition(".")[2]):
-            raise BadInput("Địa chỉ nhận không đúng. Hãy dùng tên miền, hoặc viết đủ bốn số.") from error
+            raise BadInput("webhook_address_number") from error
         is_inside = is_production and (host == "localhost" or host.endswith(".localhost"))
     else:
         is_inside = not may_connect(address, is_production=is_production)
     if is_inside:
-        raise BadInput("Địa chỉ nhận nằm trong mạng nội bộ. Chỉ gửi đến địa chỉ công khai.")
+        raise BadInput("webhook_address_internal")
     return url
 
 

@@ -80,7 +80,7 @@ def find_candidates(
     Only people within the user's scope are found. Raises BadInput if neither is given or there are too many people.
     """
     if list_id is None and not area_code:
-        raise BadInput("Hãy chọn một danh sách hoặc một xã, phường.")
+        raise BadInput("visit_place_missing")
     conditions: list[ColumnElement[bool]] = [Recipient.campaign_id == campaign_id]
     query = select(
         Recipient.id,
@@ -106,7 +106,7 @@ def find_candidates(
         conditions.append(Contact.area_code == area_code)
     rows = session.execute(query.where(*conditions).limit(_MOST_PEOPLE + 1)).all()
     if len(rows) > _MOST_PEOPLE:
-        raise BadInput(f"Có hơn {_MOST_PEOPLE} người. Hãy chọn thêm xã, phường.")
+        raise BadInput("visit_people_many", most=_MOST_PEOPLE)
     contacts = [row[3] for row in rows]
     states = _states(session, [row[0] for row in rows])
     unwilling, in_hand = (

@@ -96,9 +96,9 @@ def enter_results(
 
 def _visit_time(at: datetime, sheet: VisitSheet, *, now: datetime) -> datetime:
     if at > now + _CLOCK_TOLERANCE:
-        raise BadInput("Chưa ghi gì. “Đi lúc” ở sau lúc này, hãy xem lại ngày và giờ.")
+        raise BadInput("visit_in_future")
     if at.astimezone(VIETNAM).date() < sheet.made_at.astimezone(VIETNAM).date():
-        raise BadInput("Chưa ghi gì. “Đi lúc” ở trước ngày lập phiếu, hãy xem lại ngày và giờ.")
+        raise BadInput("visit_before_sheet")
     return min(at, now)
 
 
@@ -114,7 +114,7 @@ def undo_entry(
     find_sheet(session, round_id, user=user, hold=True)
     entry = _last_entry(session, round_id)
     if not entry:
-        raise WrongState("Phiếu này chưa nhập gì, không có gì để hoàn tác.")
+        raise WrongState("sheet_without_results")
     current = current_results(session, round_id)
     saved = outdated = 0
     for line, recipient in _read_lines_in_lock_order(session, round_id, user=user):

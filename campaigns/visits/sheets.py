@@ -93,11 +93,9 @@ def create_sheet(
         person for candidates in villages for person in (candidates.people if again else candidates.free)
     ]
     if not people:
-        raise BadInput("Không còn ai cần đến nhà ở đây, hoặc mọi người đã có trong phiếu khác.")
+        raise BadInput("nobody_to_visit")
     if len(people) > MOST_LINES:
-        raise BadInput(
-            f"Có {len(people)} người, nhiều hơn {MOST_LINES} dòng của một phiếu. Hãy chọn từng thôn."
-        )
+        raise BadInput("sheet_long", people=len(people), most=MOST_LINES)
     owner = _owner(session, list_id, campaign, user)
     sheet = VisitSheet(
         campaign_id=campaign_id,
@@ -151,7 +149,7 @@ def find_sheet(session: Session, round_id: int, *, user: User, hold: bool = Fals
     query = select(VisitSheet).where(VisitSheet.id == round_id, _sheets_visible_to(session, user))
     sheet = session.scalar(query.with_for_update() if hold else query)
     if sheet is None:
-        raise NotFound("Không có phiếu này, hoặc nằm ngoài phạm vi của bạn.")
+        raise NotFound("sheet_not_found")
     return sheet
 
 
@@ -254,7 +252,7 @@ def _owner(session: Session, list_id: int | None, campaign: Campaign, user: User
     if organisation_id is None:
         organisation_id = session.scalar(select(Organisation.id).order_by(Organisation.id).limit(1))
     if organisation_id is None:
-        raise BadInput("Chưa có tổ chức nào. Hãy tạo tổ chức trước.")
+        raise BadInput("no_organisation")
     return organisation_id
 
 

@@ -198,7 +198,7 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
         try:
             message = parse_push(_storable_text(fields), settings.push_fields)
         except BadInput as error:
-            return str(error), 400
+            return word_error(error), 400
         store(message, ReplyChannel.PUSH)
         return {"status": "ok"}, 200
 

@@ -24,6 +24,7 @@ from campaigns.rules.reports.document import cell, short_day
 from campaigns.rules.reports.template import parse_template
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.responses import add_security_headers, public_page
+from outreach.core.sentences import word_error
 from outreach.models.accounts import Organisation
 from outreach.rules.errors import BadInput, NotFound
 from outreach.runtime import Runtime
@@ -82,7 +83,7 @@ def create_agency_page(runtime: Runtime) -> Blueprint:
                 link = open_link(session, token, secret_key=secret_key, now=now)
                 if link is None:
                     return public_page("agency_closed.html", 404)
-                return show(session, link, form_values, str(error), now.astimezone(VIETNAM).date())  # type: ignore[return-value]
+                return show(session, link, form_values, word_error(error), now.astimezone(VIETNAM).date())  # type: ignore[return-value]
         return add_security_headers(redirect(url_for("agency_page.form", token=token), code=303))
 
     return page
@@ -93,7 +94,7 @@ def read_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise BadInput("Hãy chọn ngày của số liệu.") from error
+        raise BadInput("figures_day_missing") from error
 
 
 def _initial_values(history: list[ReportEntry], today: date) -> dict[str, str]:

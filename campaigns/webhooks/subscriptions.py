@@ -54,9 +54,9 @@ def subscribe(
     require_role(user)
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME:
-        raise BadInput(f"Hãy đặt tên cho nơi nhận, tối đa {LONGEST_NAME} chữ.")
+        raise BadInput("webhook_name_missing", most=LONGEST_NAME)
     if not kinds or not set(kinds) <= set(OFFERED):
-        raise BadInput("Hãy chọn ít nhất một loại tin báo.")
+        raise BadInput("webhook_events_missing")
     url = check_url(url, is_production=is_production)
     owner = session.scalar(
         select(Organisation.id).where(
@@ -64,7 +64,7 @@ def subscribe(
         )
     )
     if owner is None:
-        raise NotFound("Không có tổ chức này. Hãy chọn tổ chức trong danh sách.")
+        raise NotFound("organisation_not_chosen")
     if session.scalar(select(func.count()).where(Subscription.ended_at.is_(None))) == 0:
         start_from_now(session, now=now)
     subscription = Subscription(
@@ -89,7 +89,7 @@ def end_subscription(session: Session, subscription_id: int, *, user: User, now:
     require_role(user)
     subscription = find_subscription(session, subscription_id, user=user)
     if not close(session, subscription.id, now=now):
-        raise WrongState("Nơi nhận này đã ngừng trước đó.")
+        raise WrongState("webhook_stopped_before")
     audit.record(session, "hook.end", subscription, user, now)
 
 
@@ -129,7 +129,7 @@ def send_again(
         .execution_options(synchronize_session=False)
     )
     if updated.rowcount != 1 or subscription.ended_at:  # type: ignore[attr-defined]
-        raise WrongState("Tin báo này không còn ở trạng thái thất bại, hoặc nơi nhận đã ngừng.")
+        raise WrongState("webhook_not_failed")
     subscription.due_at, subscription.tries = None, 0
     audit.record(session, "hook.again", subscription, user, now)
 
@@ -141,7 +141,7 @@ def send_ping(session: Session, subscription_id: int, *, user: User, now: dateti
     require_role(user)
     subscription = find_subscription(session, subscription_id, user=user)
     if subscription.ended_at:
-        raise WrongState("Nơi nhận này đã ngừng trước đó.")
+        raise WrongState("webhook_stopped_before")
     key = f"{EventKind.PING}:{secrets.token_hex(8)}"
     session.add(new_delivery(subscription, EventKind.PING, key, {}, at=now, now=now))
     subscription.due_at, subscription.tries = None, 0
@@ -155,7 +155,7 @@ def find_subscription(session: Session, subscription_id: int, *, user: User) -> 
         )
     )
     if subscription is None:
-        raise NotFound("Không có nơi nhận này.")
+        raise NotFound("webhook_not_found")
     return subscription
 
 

@@ -62,18 +62,18 @@ def create_token(
     require_role(user)
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME:
-        raise BadInput(f"Hãy đặt tên cho mã truy cập, tối đa {LONGEST_NAME} chữ: hệ thống nào dùng mã này.")
+        raise BadInput("token_name_missing", most=LONGEST_NAME)
     if not rights or not set(rights) <= set(Right):
-        raise BadInput("Hãy chọn ít nhất một quyền cho mã truy cập.")
+        raise BadInput("token_rights_missing")
     if not 1 <= days <= MOST_DAYS:
-        raise BadInput(f"Mã truy cập có hạn từ 1 đến {MOST_DAYS} ngày. Hết hạn thì tạo mã mới.")
+        raise BadInput("token_days_wrong", most=MOST_DAYS)
     owner = session.scalar(
         select(Organisation.id).where(
             Organisation.id == organisation_id, visible_to(session, user, Organisation.id)
         )
     )
     if owner is None:
-        raise NotFound("Không có tổ chức này. Hãy chọn tổ chức trong danh sách.")
+        raise NotFound("organisation_not_chosen")
     text = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken(
         name=name,
@@ -100,12 +100,12 @@ def end_token(session: Session, token_id: int, *, user: User, now: datetime) -> 
         )
     )
     if visible_id is None:
-        raise NotFound(f"Không có mã truy cập số {token_id}.")
+        raise NotFound("token_id_unknown", id=token_id)
     ended = session.execute(
         update(ApiToken).where(ApiToken.id == token_id, ApiToken.ended_at.is_(None)).values(ended_at=now)
     )
     if ended.rowcount != 1:  # type: ignore[attr-defined]
-        raise WrongState("Mã truy cập này đã bị thu hồi trước đó.")
+        raise WrongState("token_revoked_before")
     audit.record(session, "token.end", f"api_tokens:{token_id}", user, now)
 
 

@@ -243,9 +243,7 @@ def read_anchor(text: str) -> Anchor:
     """Parse an anchor: `120:3f9a…`, at least 16 characters of the hash. Raises BadInput."""
     number, _sep, start = text.strip().lower().partition(":")
     if not number.isdecimal() or len(start) < _MIN_HASH_LENGTH:
-        raise BadInput(
-            "Mốc phải có dạng SỐ:MÃ như lệnh “audit verify” đã in, với ít nhất 16 ký tự của mã. Hãy kiểm tra lại."
-        )
+        raise BadInput("audit_mark_wrong")
     return Anchor(int(number), start)
 
 

@@ -57,14 +57,12 @@ def find_invited(session: Session, token: str, *, secret_key: str, is_locked: bo
     try:
         user_id, fingerprint = _read(token, secret_key)
     except SignatureExpired as error:
-        raise BadInput("Liên kết đã quá hạn. Hãy xin người quản trị một liên kết mới.") from error
+        raise BadInput("link_expired") from error
     except (BadSignature, ValueError, TypeError) as error:
-        raise BadInput(
-            "Liên kết không đúng hoặc bị cắt mất một phần. Hãy mở lại từ thư hoặc xin liên kết mới."
-        ) from error
+        raise BadInput("link_cut") from error
     user = session.get(User, user_id, with_for_update={"of": User} if is_locked else None)
     if user is None or not user.is_active or _fingerprint(user) != fingerprint:
-        raise BadInput("Liên kết đã được dùng hoặc không còn hiệu lực. Hãy đăng nhập, hoặc xin liên kết mới.")
+        raise BadInput("link_used")
     return user
 
 

@@ -22,17 +22,17 @@ def find_organisation(session: Session, code: str) -> Organisation:
     """Return an organisation by its code. Raises NotFound."""
     organisation = session.scalar(select(Organisation).where(Organisation.code == code))
     if organisation is None:
-        raise NotFound(f"Không có tổ chức mã {code}. Hãy tạo tổ chức trước hoặc sửa mã.")
+        raise NotFound("organisation_code_unknown", code=code)
     return organisation
 
 
 def check_identity(session: Session, *, code: str, name: str, own_id: int | None = None) -> None:
     """Raise BadInput if code or name is missing, or another organisation has the code."""
     if not code.strip() or not name.strip():
-        raise BadInput("Tổ chức phải có mã và tên.")
+        raise BadInput("organisation_name_missing")
     holder = session.scalar(select(Organisation.id).where(Organisation.code == code))
     if holder is not None and holder != own_id:
-        raise BadInput(f"Mã tổ chức {code} đã có. Hãy chọn mã khác.")
+        raise BadInput("organisation_code_taken", code=code)
 
 
 def create_organisation(
@@ -50,7 +50,7 @@ def create_organisation(
     """
     check_identity(session, code=code, name=name)
     if area_code and not session.scalar(select(Area.code).where(Area.code == area_code)):
-        raise BadInput(f"Không có địa bàn mã {area_code}. Hãy nạp danh mục địa bàn trước.")
+        raise BadInput("area_code_not_loaded", code=area_code)
     parent = find_organisation(session, parent_code) if parent_code else None
     organisation = Organisation(
         code=code, name=name, kind=kind, area_code=area_code, parent_id=parent.id if parent else None
@@ -111,13 +111,13 @@ def change_organisation(
     require_role(user)
     organisation = session.get(Organisation, organisation_id)
     if organisation is None:
-        raise NotFound("Không có tổ chức này.")
+        raise NotFound("organisation_gone")
     code, name = code.strip()[:40], " ".join(name.split())[:200]
     check_identity(session, code=code, name=name, own_id=organisation_id)
     check_scope(session, parent_id, area_code)
     below = descendants(session.execute(select(Organisation.id, Organisation.parent_id)), [organisation_id])
     if parent_id in below:
-        raise BadInput("Tổ chức cấp trên không thể là chính tổ chức này hoặc tổ chức trực thuộc nó.")
+        raise BadInput("organisation_parent_circular")
     values: dict[str, Any] = {
         "code": code,
         "name": name,

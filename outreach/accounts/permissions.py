@@ -13,7 +13,7 @@ from outreach.rules.errors import NotAllowed
 def require_role(user: User, *roles: Role) -> None:
     """Raise NotAllowed unless the user has one of the roles; administrators have all of them."""
     if user.role not in (*roles, Role.ADMINISTRATOR):
-        raise NotAllowed("Tài khoản của bạn không có quyền làm việc này.")
+        raise NotAllowed("not_permitted")
 
 
 def organisations_of(session: Session, user: User) -> set[int] | None:

@@ -67,10 +67,10 @@ def set_up(
     """
     user = _lock(session, user.id)
     if has_second_factor(user):
-        raise WrongState("Tài khoản đã có xác thực hai lớp. Hãy tải lại trang.")
+        raise WrongState("second_factor_set_before")
     step = _find_step(secret_of(user.id, nonce, secret_key=secret_key), code, after=0, now=now)
     if step is None:
-        raise BadInput("Mã chưa đúng. Hãy xem giờ của điện thoại có đúng không và gõ mã đang hiện.")
+        raise BadInput("second_factor_code_wrong")
     user.totp_nonce, user.totp_step, user.wrong_codes = nonce, step, 0
     audit.record(session, "second_factor.set_up", user, user, now)
     return _renew_codes(session, user, secret_key=secret_key)
@@ -123,7 +123,7 @@ def renew_recovery_codes(session: Session, user: User, *, secret_key: str, now: 
     """Replace the recovery codes. Raises WrongState without a second factor."""
     user = _lock(session, user.id)
     if not has_second_factor(user):
-        raise WrongState("Tài khoản chưa có xác thực hai lớp.")
+        raise WrongState("second_factor_not_set")
     audit.record(session, "second_factor.renew_codes", user, user, now)
     return _renew_codes(session, user, secret_key=secret_key)
 
@@ -177,5 +177,5 @@ def _hash(code: str, user_id: int, secret_key: str) -> str:
 def _lock(session: Session, user_id: int) -> User:
     user = session.get(User, user_id, with_for_update={"of": User}, populate_existing=True)
     if user is None:
-        raise NotFound("Không có người dùng này.")
+        raise NotFound("user_not_found")
     return user

@@ -83,7 +83,7 @@ def end_session(session: Session, session_id: int, *, user: User, now: datetime)
         if user_session.id == session_id
     ]
     if not own:
-        raise NotFound("Phiên đăng nhập này đã kết thúc.")
+        raise NotFound("session_ended")
     own[0].ended_at = now
     audit.record(session, "session.end", f"sessions:{session_id}", user, now)
 

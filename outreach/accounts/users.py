@@ -34,7 +34,7 @@ def find_user(session: Session, email: str) -> User:
     """Return an active user by e-mail, in any case. Raises NotFound."""
     user = find_by_email(session, email)
     if user is None:
-        raise NotFound("Không có người dùng này hoặc tài khoản đã bị khóa. Hãy kiểm tra địa chỉ thư điện tử.")
+        raise NotFound("user_unknown_or_locked")
     return user
 
 
@@ -84,10 +84,10 @@ def create_user(
     """
     email = email.strip().lower()
     if email.count("@") != 1 or email.startswith("@") or email.endswith("@"):
-        raise BadInput("Địa chỉ thư điện tử không đúng. Hãy kiểm tra lại.")
+        raise BadInput("email_wrong")
     password_hash = no_password() if password is None else hash_password(password)
     if session.execute(select(User.id).where(User.email == email)).first():
-        raise BadInput("Địa chỉ thư điện tử này đã có tài khoản.")
+        raise BadInput("email_taken")
     user = User(
         email=email,
         name=" ".join(name.split())[:120],
@@ -105,7 +105,7 @@ def create_user(
 def hash_password(password: str) -> str:
     """Return the hash of a password. Raises BadInput if it is too short."""
     if len(password) < SHORTEST_PASSWORD:
-        raise BadInput(f"Mật khẩu phải có ít nhất {SHORTEST_PASSWORD} ký tự.")
+        raise BadInput("password_short", least=SHORTEST_PASSWORD)
     return _hasher.hash(password)
 
 
@@ -197,7 +197,7 @@ def disable_user(session: Session, user_id: int, *, user: User, now: datetime) -
     require_role(user)
     disabled = _lock(session, user_id)
     if disabled.id == user.id:
-        raise WrongState("Không thể tự khóa tài khoản của mình. Hãy nhờ một người quản trị khác.")
+        raise WrongState("own_account_lock")
     if disabled.role is Role.ADMINISTRATOR:
         _require_other_administrator(session, disabled)
     disabled.is_active, disabled.password_hash = False, no_password()
@@ -265,9 +265,9 @@ def sign_out_everywhere(session: Session, user_id: int, *, user: User | None, no
 def change_password(session: Session, *, current: str, new: str, user: User, now: datetime) -> None:
     """Change the user's own password and end all sessions. Raises BadInput if wrong or too short."""
     if not check_password(user, current):
-        raise BadInput("Mật khẩu hiện tại không đúng. Hãy gõ lại.")
+        raise BadInput("current_password_wrong")
     if new == current:
-        raise BadInput("Mật khẩu mới phải khác mật khẩu hiện tại.")
+        raise BadInput("password_same")
     user.password_hash = hash_password(new)
     end_sessions(session, user.id, now=now)
     audit.record(session, "user.password", user, user, now)
@@ -276,7 +276,7 @@ def change_password(session: Session, *, current: str, new: str, user: User, now
 def _lock(session: Session, user_id: int) -> User:
     user = session.get(User, user_id, with_for_update={"of": User}, populate_existing=True)
     if user is None:
-        raise NotFound("Không có người dùng này.")
+        raise NotFound("user_not_found")
     return user
 
 
@@ -285,11 +285,11 @@ def _require_other_administrator(session: Session, leaving: User) -> None:
         User.role == Role.ADMINISTRATOR, User.is_active, User.id != leaving.id
     )
     if not session.scalar(others):
-        raise WrongState("Đây là người quản trị cuối cùng. Hãy giao quyền quản trị cho người khác trước.")
+        raise WrongState("last_administrator")
 
 
 def check_scope(session: Session, organisation_id: int | None, area_code: str | None) -> None:
     if organisation_id is not None and session.get(Organisation, organisation_id) is None:
-        raise BadInput("Không có tổ chức này. Hãy chọn trong danh sách.")
+        raise BadInput("organisation_unknown")
     if area_code is not None and session.get(Area, area_code) is None:
-        raise BadInput("Không có địa bàn này. Hãy chọn trong danh sách.")
+        raise BadInput("area_unknown")

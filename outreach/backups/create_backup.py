@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.core.db import Database
 from outreach.models.backups import Backup, check_of
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, LoaError
 
 ENDINGS = {True: ".dump", False: ".sqlite"}  # for PostgreSQL, and for SQLite
 
@@ -47,7 +47,7 @@ def create_backup(db: Database, folder: Path, *, secret_key: str, keep: int | No
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"loa-{now:%Y%m%dT%H%M%SZ}{ENDINGS[db.is_postgresql]}"
     if path.exists():
-        raise BadInput(f"Đã có tệp {path}. Hãy chờ một giây rồi thử lại.")
+        raise BadInput("backup_exists", path=str(path))
     with db.write() as session:
         backup = Backup(taken_at=now, key_check=check_of(secret_key))
         session.add(backup)
@@ -96,7 +96,7 @@ def _dump(db: Database, path: Path) -> None:
         [*command, f"--dbname={address_of(db.url)}"], env=environment_for(db.url), capture_output=True
     )
     if done.returncode:
-        raise BadInput(f"pg_dump không sao lưu được: {explain(done.stderr)}")
+        raise BadInput("backup_failed", reason=explain(done.stderr))
 
 
 def _copy(db: Database, path: Path) -> None:
@@ -106,7 +106,7 @@ def _copy(db: Database, path: Path) -> None:
     source.close()
     target.close()
     if result != ("ok",):
-        raise BadInput("Bản sao SQLite không đọc lại được. Hãy kiểm tra đĩa rồi thử lại.")
+        raise BadInput("backup_unreadable")
 
 
 def _remove_older(folder: Path, newest: Path, keep: int | None) -> int:
@@ -130,10 +130,7 @@ def find_programs(server_version: int) -> Path:
     """
     folders = {version: folder for folder in _folders() if (version := _version(folder)) >= server_version}
     if not folders:
-        raise BadInput(
-            f"Cần pg_dump, pg_restore và psql của PostgreSQL {server_version} hoặc mới hơn. "
-            f"Hãy cài: apt-get install postgresql-client-{server_version}"
-        )
+        raise BadInput("postgresql_tools_missing", version=server_version)
     return folders[min(folders)]
 
 
@@ -169,8 +166,8 @@ def address_of(url: URL) -> str:
     return url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
 
 
-def explain(error: bytes | str) -> str:
+def explain(error: bytes | str) -> str | LoaError:
     """Return the first error lines of a program's output, without the rows that it quotes."""
     text = error.decode(errors="replace") if isinstance(error, bytes) else error
     lines = [line for line in text.splitlines() if re.search(r"(?i)error|fatal|could not", line)]
-    return "; ".join(lines[:2])[:300] or "không rõ lý do"
+    return "; ".join(lines[:2])[:300] or LoaError("reason_unknown")

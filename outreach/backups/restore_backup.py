@@ -22,7 +22,7 @@ from outreach.core.db import Database
 from outreach.core.schema import is_known, newest, upgrade
 from outreach.models.accounts import User
 from outreach.models.backups import Backup, check_of
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, LoaError
 
 _POSTGRESQL, _SQLITE = b"PGDMP", b"SQLite format 3\0"
 Settle = Callable[[Session, Backup], None]
@@ -37,15 +37,9 @@ def restore_backup(db: Database, path: Path, *, secret_key: str, replace: bool, 
     with path.open("rb") as file:
         head = file.read(16)
     if not head.startswith(_POSTGRESQL if db.is_postgresql else _SQLITE):
-        raise BadInput(
-            f"{path} không phải là bản sao lưu của loại cơ sở dữ liệu trong DATABASE_URL. "
-            "Bản .dump cần PostgreSQL, bản .sqlite cần SQLite."
-        )
+        raise BadInput("backup_of_other_database", path=str(path))
     if not replace and _has_data(db):
-        raise BadInput(
-            "Cơ sở dữ liệu đang có dữ liệu, khôi phục sẽ thay toàn bộ. "
-            "Nếu đúng là muốn vậy, hãy thêm --replace; nên sao lưu một lần nữa trước đó."
-        )
+        raise BadInput("database_not_empty")
     if db.is_postgresql:
         _load_dump(db, path, secret_key=secret_key)
         _upgrade_and_settle(db, settle=settle)
@@ -72,14 +66,10 @@ def _check(key_check: str | None, revision: str | None, *, secret_key: str) -> N
     """Raise BadInput if the backup does not fit this program or this SECRET_KEY."""
     if not revision or not is_known(revision):
         raise BadInput(
-            f"Bản sao lưu ở phiên bản {revision or 'trống'}, chương trình ({newest()}) không đọc được; "
-            "dữ liệu cũ còn nguyên. Hãy cài phiên bản Loa mới nhất rồi khôi phục lại."
+            "backup_of_later_version", revision=revision or LoaError("revision_none"), newest=newest()
         )
     if key_check != check_of(secret_key):
-        raise BadInput(
-            "SECRET_KEY không phải là khóa lúc sao lưu: liên kết đã gửi và số đã chặn sẽ không còn khớp. "
-            "Dữ liệu cũ còn nguyên. Hãy đặt lại SECRET_KEY cũ rồi khôi phục lại."
-        )
+        raise BadInput("backup_of_other_key")
 
 
 # No particular user sets this switch; the first user is entered for the installation.
@@ -103,7 +93,7 @@ def _load_dump(db: Database, path: Path, *, secret_key: str) -> None:
     # Read the whole file first: psql would take a truncated file for a complete one.
     trial = subprocess.run([*read[:-2], "--file=/dev/null", str(path)], capture_output=True)  # noqa: S603
     if trial.returncode:
-        raise BadInput(f"Bản sao lưu không đọc được đến cuối, dữ liệu cũ còn nguyên: {explain(trial.stderr)}")
+        raise BadInput("backup_cut_short", reason=explain(trial.stderr))
     backups, versions = _rows_of(programs, path, "backups"), _rows_of(programs, path, "alembic_version")
     newest_backup = max(backups, key=lambda row: int(row["id"]), default={})
     revision = versions[0]["version_num"] if versions else None
@@ -113,7 +103,7 @@ def _load_dump(db: Database, path: Path, *, secret_key: str) -> None:
             write, stdin=reading.stdout, capture_output=True, env=environment
         )
     if done.returncode or reading.returncode:
-        raise BadInput(f"Không nạp được bản sao lưu, dữ liệu cũ còn nguyên: {explain(done.stderr)}")
+        raise BadInput("restore_failed", reason=explain(done.stderr))
 
 
 def _rows_of(programs: Path, path: Path, table: str) -> list[dict[str, str]]:
@@ -121,7 +111,7 @@ def _rows_of(programs: Path, path: Path, table: str) -> list[dict[str, str]]:
     read = [str(programs / "pg_restore"), "--data-only", f"--table={table}", "--file=-", str(path)]
     done = subprocess.run(read, capture_output=True, text=True)  # noqa: S603 - PostgreSQL's own program
     if done.returncode:
-        raise BadInput(f"Bản sao lưu không đọc được, dữ liệu cũ còn nguyên: {explain(done.stderr)}")
+        raise BadInput("backup_damaged", reason=explain(done.stderr))
     copy = re.search(r"^COPY \S+ \((.+)\) FROM stdin;\n(.*?)^\\\.$", done.stdout, re.DOTALL | re.MULTILINE)
     if copy is None:
         return []
@@ -175,9 +165,7 @@ def _require_unused(target: Path) -> None:
         # Only the last connection to a file in WAL mode can leave that mode.
         connection.execute("PRAGMA journal_mode=DELETE").fetchone()
     except sqlite3.OperationalError as error:
-        raise BadInput(
-            "Còn tiến trình đang mở cơ sở dữ liệu. Hãy dừng web, worker và scheduler rồi khôi phục lại."
-        ) from error
+        raise BadInput("database_in_use") from error
     except sqlite3.DatabaseError:
         return  # a broken file is replaced anyway
     finally:

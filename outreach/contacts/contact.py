@@ -69,7 +69,7 @@ def find_contact(session: Session, contact_id: int, *, user: User) -> Contact:
         select(Contact).where(Contact.id == contact_id, people_visible_to(session, user))
     )
     if contact is None:
-        raise NotFound("Không có người này, hoặc nằm ngoài phạm vi của bạn.")
+        raise NotFound("contact_not_found")
     return contact
 
 
@@ -124,15 +124,15 @@ def correct_contact(
     person = find_contact(session, contact_id, user=user)
     name, village = " ".join(name.split())[:120], " ".join(village.split())[:120]
     if not name:
-        raise BadInput("Họ tên không được để trống.")
+        raise BadInput("name_missing")
     level = select(Area.code).where(Area.code == area_code, Area.level == AreaLevel.COMMUNE)
     if area_code and not session.scalar(level):
-        raise BadInput("Không có xã, phường này. Hãy chọn trong danh sách.")
+        raise BadInput("commune_unknown")
     year = birth_year.strip()
     if year and not (year.isascii() and year.isdecimal() and _MIN_BIRTH_YEAR <= int(year) <= now.year):
-        raise BadInput(f"Năm sinh phải từ {_MIN_BIRTH_YEAR} đến {now.year}, hoặc để trống.")
+        raise BadInput("birth_year_wrong", earliest=_MIN_BIRTH_YEAR, latest=now.year)
     if language and language not in NAMES:
-        raise BadInput("Không có ngôn ngữ này. Hãy chọn trong danh sách.")
+        raise BadInput("language_unknown")
     values: dict[str, Any] = {
         "name": name,
         "birth_year": int(year) if year else None,
@@ -201,7 +201,7 @@ def suppress_number(
     note = read_note(note)
     lock_phone(session, phone.id)
     if not suppress(session, phone, reason=reason, source="officer", secret_key=secret_key, now=now):
-        raise WrongState("Số này đã được chặn với cùng lý do.")
+        raise WrongState("number_blocked_already")
     session.flush()
     _active_suppression(session, phone_id, reason).note = note
     audit.record(
@@ -246,7 +246,7 @@ def find_phone(session: Session, contact_id: int, phone_id: int, *, user: User) 
         .where(ContactPhone.contact_id == contact_id, Phone.id == phone_id)
     )
     if phone is None:
-        raise NotFound("Người này không có số điện thoại đó.")
+        raise NotFound("contact_without_number")
     return phone
 
 
@@ -257,7 +257,7 @@ def _active_suppression(session: Session, phone_id: int, reason: SuppressionReas
         )
     )
     if suppression is None:
-        raise WrongState("Số này không còn bị chặn với lý do đó. Hãy tải lại trang.")
+        raise WrongState("number_not_blocked")
     return suppression
 
 
@@ -265,7 +265,7 @@ def read_note(note: str) -> str:
     """Return the stated grounds for an action as one line. Raises BadInput if empty."""
     note = " ".join(note.split())[:_MAX_NOTE]
     if not note:
-        raise BadInput("Hãy ghi rõ căn cứ, ví dụ “bà báo qua điện thoại ngày 5/9”.")
+        raise BadInput("unblock_note_missing")
     return note
 
 

@@ -180,19 +180,19 @@ def create_list(
     require_role(user, Role.STAFF, Role.APPROVER)
     name = " ".join(name.split())
     if not name:
-        raise BadInput("Danh sách phải có tên, ví dụ “Hội viên phụ nữ xã Đăk Hà”.")
+        raise BadInput("list_name_missing")
     if len(name) > LONGEST_NAME:
-        raise BadInput(f"Tên danh sách dài quá {LONGEST_NAME} ký tự. Hãy rút gọn.")
+        raise BadInput("list_name_long", most=LONGEST_NAME)
     owner = session.scalar(
         select(Organisation.id).where(
             Organisation.id == organisation_id, visible_to(session, user, Organisation.id)
         )
     )
     if owner is None:
-        raise NotFound("Không có tổ chức này, hoặc nằm ngoài phạm vi của bạn.")
+        raise NotFound("organisation_not_found")
     taken = select(ContactList.id).where(ContactList.organisation_id == owner, ContactList.name == name)
     if session.scalar(taken):
-        raise BadInput(f"Tổ chức này đã có danh sách tên “{name}”. Hãy chọn danh sách đó hoặc đặt tên khác.")
+        raise BadInput("list_name_taken", name=name)
     contact_list = ContactList(organisation_id=owner, name=name, created_at=now)
     if basis:
         set_basis(contact_list, basis=basis, since=now.date().isoformat(), note=basis_note, today=now.date())
@@ -221,7 +221,7 @@ def record_basis(
         .with_for_update()
     )
     if contact_list is None:
-        raise NotFound("Không có danh sách này, hoặc nằm ngoài phạm vi của bạn.")
+        raise NotFound("list_not_found")
     set_basis(contact_list, basis=basis, since=since, note=note, today=now.date())
     audit.record(session, "list.basis", f"contact_lists:{list_id}", user, now, basis=basis)
     return contact_list
@@ -231,21 +231,17 @@ def set_basis(contact_list: ContactList, *, basis: str, since: str, note: str, t
     """Set a list's legal basis. Raises BadInput as `record_basis` does."""
     note = " ".join(note.split())
     if basis not in list(LegalBasis):
-        raise BadInput(
-            "Hãy chọn căn cứ nhắn tin: đã đồng ý, hội viên, nhiệm vụ được giao, hoặc không được nhắn tin."
-        )
+        raise BadInput("basis_missing")
     if len(note) > LONGEST_NOTE:
-        raise BadInput(f"Ghi chú căn cứ dài quá {LONGEST_NOTE} ký tự. Hãy rút gọn.")
+        raise BadInput("basis_note_long", most=LONGEST_NOTE)
     if basis == LegalBasis.DUTY and not note:
-        raise BadInput(
-            "Nhiệm vụ được giao phải ghi số văn bản, ví dụ “Công văn 1234/UBND-VX ngày 10/8/2020”."
-        )
+        raise BadInput("basis_document_missing")
     try:
         day = date.fromisoformat(since) if since else None
     except ValueError:
-        raise BadInput("Ngày có căn cứ chưa đúng. Hãy chọn lại ngày.") from None
+        raise BadInput("basis_day_wrong") from None
     if day and day > today:
-        raise BadInput("Ngày có căn cứ nằm ở tương lai. Hãy chọn lại ngày.")
+        raise BadInput("basis_day_future")
     contact_list.basis, contact_list.basis_since, contact_list.basis_note = (
         LegalBasis(basis),
         day.isoformat() if day else None,

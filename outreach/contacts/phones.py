@@ -53,12 +53,12 @@ def add_number(
     person = find_contact(session, contact_id, user=user)
     cell = read_phone_cell(number)
     if cell.status is not PhoneStatus.OK or len(cell.numbers) != 1:
-        raise BadInput("Số điện thoại chưa đúng. Hãy gõ một số di động, ví dụ 0905 000 123.")
+        raise BadInput("number_wrong")
     e164 = cell.numbers[0]
     phone_id = find_or_create_phones(session, [e164], secret_key=secret_key, now=now)[e164]
     positions = select(ContactPhone.position).where(ContactPhone.contact_id == contact_id)
     if session.execute(positions.where(ContactPhone.phone_id == phone_id)).first():
-        raise BadInput("Người này đã có số đó.")
+        raise BadInput("number_known")
     position = max(session.scalars(positions), default=0) + 1
     session.add(ContactPhone(contact_id=contact_id, phone_id=phone_id, position=position))
     carry_over_opt_outs(session, {contact_id: [phone_id]}, source="officer", secret_key=secret_key, now=now)

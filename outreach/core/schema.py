@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
 from outreach.core.db import Database
-from outreach.rules.errors import WrongState
+from outreach.rules.errors import LoaError, WrongState
 
 _MIGRATIONS = Path(__file__).parents[1] / "migrations"
 # Key of the advisory lock, any number: processes that upgrade at once wait for each other.
@@ -63,13 +63,8 @@ def require_current(db: Database) -> None:
     if revision == newest():
         return
     if revision is None or is_known(revision):
-        raise WrongState(
-            f"Cơ sở dữ liệu ở phiên bản {revision or 'trống'}, chương trình cần {newest()}. "
-            "Hãy sao lưu rồi chạy “flask --app wsgi db upgrade”, sau đó khởi động lại."
-        )
-    raise WrongState(
-        f"Cơ sở dữ liệu ở phiên bản {revision}, mới hơn chương trình ({newest()}). Hãy cài phiên bản Loa mới nhất."
-    )
+        raise WrongState("database_older", revision=revision or LoaError("revision_none"), newest=newest())
+    raise WrongState("database_newer", revision=revision, newest=newest())
 
 
 def is_known(revision: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from outreach.rules import formats
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.formats import DEFAULT_FIELDS, PushFields, parse_push_fields
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ WEAK_SECRET = "development-only-secret"  # noqa: S105 - refused in production
 
 
 class BadSettings(BadInput):
-    """Invalid environment variables; `str()` lists them all, a line each."""
+    """Invalid environment variables, with all that is wrong."""
 
 
 def _var(default: Any, parse: Callable[[str], Any], help_text: str, *, secret: bool = False) -> Any:
@@ -202,7 +202,7 @@ class Settings:
             if environ.get("APP_ENV", "development") == "development":
                 environ = {**_read_local_env(), **environ}
         values: dict[str, Any] = {}
-        problems: list[str] = []
+        problems: list[LoaError] = []
         for item in fields(cls):
             name = item.name.upper()
             raw = environ.get(name, "").strip()
@@ -210,38 +210,36 @@ class Settings:
                 continue
             try:
                 values[item.name] = item.metadata["parse"](raw)
-            except ValueError as error:
-                problems.append(f"{name}: {error}")
+            except BadInput as error:
+                problems.append(LoaError("setting_wrong", name=name, reason=error))
         settings = cls(**values)
         problems += settings._find_problems(environ)
         if problems:
-            raise BadSettings("Biến môi trường chưa đúng, hãy sửa rồi chạy lại:\n  " + "\n  ".join(problems))
+            raise BadSettings("settings_wrong", problems=problems)
         return settings
 
-    def _find_problems(self, environ: Mapping[str, str]) -> list[str]:
-        problems = []
+    def _find_problems(self, environ: Mapping[str, str]) -> list[LoaError]:
+        problems: list[LoaError] = []
         # Also outside production: if real people receive messages, no secret may be weak.
         if self.app_env == "production" or self.is_live:
             if len(self.secret_key) < 32 or self.secret_key == WEAK_SECRET:
-                problems.append(
-                    "SECRET_KEY: khi APP_ENV=production hoặc gửi thật phải có ít nhất 32 ký tự ngẫu nhiên"
-                )
+                problems.append(LoaError("secret_key_weak"))
             if self.sms_gateway == "twilio":
                 problems += [
-                    f"{name}: bắt buộc khi APP_ENV=production hoặc gửi thật, với SMS_GATEWAY=twilio"
+                    LoaError("twilio_setting_missing", name=name)
                     for name in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
                     if not environ.get(name, "").strip()
                 ]
         if self.sms_gateway == "phone":
             problems += [
-                f"{name}: bắt buộc với SMS_GATEWAY=phone"
+                LoaError("phone_setting_missing", name=name)
                 for name in ("PHONE_API_BASE_URL", "PHONE_LOGIN", "PHONE_PASSWORD", "PHONE_WEBHOOK_KEY")
                 if not environ.get(name, "").strip()
             ]
         if self.push_secret and len(self.push_secret) < 16:
-            problems.append("PUSH_SECRET: phải có ít nhất 16 ký tự ngẫu nhiên")
+            problems.append(LoaError("push_secret_short"))
         if self.lease_s <= self.send_timeout_s:
-            problems.append("LEASE_S: phải lớn hơn SEND_TIMEOUT_S, nếu không sẽ không gửi được tin nào")
+            problems.append(LoaError("lease_short"))
         return problems
 
     @property

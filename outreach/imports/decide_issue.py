@@ -71,15 +71,15 @@ def decide_issue(
     lock_imports(session)
     issue = session.get_one(ImportIssue, issue_id, with_for_update=True, populate_existing=True)
     if issue.decision is not None or issue.status == IssueStatus.REJECT or not issue.key:
-        raise WrongState("Dòng này đã được quyết định rồi.")
+        raise WrongState("row_decided")
     if (
         decision in (Decision.CORRECTED, Decision.SUPERSEDED)
         or (decision is Decision.ANSWERED) is not (issue.status == IssueStatus.QUESTION)
         or (decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is None)
     ):
-        raise BadInput("Không quyết định như vậy được cho dòng này. Hãy tải lại trang.")
+        raise BadInput("decision_unfit")
     if and_alike and phone.strip():
-        raise BadInput("Số gõ tay chỉ dùng được cho một dòng. Hãy bỏ đánh dấu “như nhau”, hoặc xóa số đã gõ.")
+        raise BadInput("typed_number_for_one")
     issues = [issue, *(_alike(session, issue, decision) if and_alike else ())]
     list_import = session.get_one(ListImport, issue.import_id, with_for_update=True)
     if decision is Decision.ANSWERED:
@@ -163,9 +163,7 @@ def _store(
     if phone.strip():
         cell = read_phone_cell(phone)
         if cell.status is not PhoneStatus.OK:
-            raise BadInput(
-                "Số vừa gõ không phải là một số di động đúng. Hãy kiểm tra lại, ví dụ 0905 000 123."
-            )
+            raise BadInput("typed_number_wrong")
         numbers[issues[0].id] = list(cell.numbers)
     phones = find_or_create_phones(session, chain(*numbers.values()), secret_key=secret_key, now=now)
     codes = {issue.cells["area_code"] for issue in issues} - {None}
@@ -311,7 +309,7 @@ def answer_birth(
         year = now.year - digits if reading is None else reading + digits
         if year not in birth_years(issue.cells["birth_doubt"], this_year=now.year):
             if issue is issues[0]:
-                raise BadInput("Năm sinh không khớp với ô trong tệp. Hãy tải lại trang.")
+                raise BadInput("birth_year_unlike_cell")
             continue
         if person is not None and person.birth_year is None:
             person.birth_year, person.updated_at = year, now

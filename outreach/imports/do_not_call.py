@@ -133,13 +133,7 @@ def _replace(session: Session, counts: RegisterCounts, now: datetime, *, may_shr
 
 def too_few_left(removed: int, standing: int) -> BadList:
     """Return the error for a file that would remove too many of the current numbers."""
-    share = f"{removed:,} trong {standing:,} số đang có".replace(",", ".")
-    return BadList(
-        f"Tệp thiếu {share}: nhập vào thì các số đó có thể được nhắn tin trở lại. Chưa có gì thay đổi. Nếu tệp chỉ là một "
-        "phần hoặc chỉ có số mới, hãy tải toàn bộ danh sách từ hệ thống DoNotCall rồi nhập lại. Nếu tệp đúng là toàn bộ "
-        "danh sách, hãy nhập lại và đánh dấu “Tệp này là toàn bộ danh sách: các số không có trong tệp sẽ bị gỡ khỏi danh sách” (dùng lệnh trên máy "
-        "chủ thì thêm --shrink)."
-    )
+    return BadList("register_too_few", removed=removed, standing=standing)
 
 
 def _known_phones(session: Session, numbers: list[str]) -> dict[str, int]:
@@ -220,9 +214,7 @@ def read_register(path: Path, counts: RegisterCounts) -> Iterator[str]:
             counts.rows += 1
             yield from _numbers(row[column] if column < len(row) else None, counts)
     if not has_numbers:
-        raise BadList(
-            f"Tệp “{path.name}” không có cột nào chứa số di động. Hãy kiểm tra lại tệp tải từ hệ thống DoNotCall."
-        )
+        raise BadList("register_no_numbers", name=path.name)
 
 
 def _number_column(rows: list[Row]) -> int | None:
@@ -334,10 +326,11 @@ def process_file(db: Database, folder: Path, register_id: int, *, secret_key: st
         register.tries += 1
         register.due_at = now + LEASE
         tries, may_shrink = register.tries, register.may_shrink
-    path, error = path_of(register, folder), ""
+    path = path_of(register, folder)
+    error: LoaError | None = None
     try:
         if tries > MOST_TRIES:
-            raise BadList("Hệ thống đã thử nhiều lần mà không xử lý được tệp này. Hãy báo người quản trị.")
+            raise BadList("register_given_up")
         replace_register(
             db,
             path,
@@ -347,17 +340,17 @@ def process_file(db: Database, folder: Path, register_id: int, *, secret_key: st
             may_shrink=may_shrink,
         )
     except LoaError as refused:
-        error = str(refused)
+        error = refused
     except _DATABASE_ERRORS:
         raise  # another worker continues when the lease has run out
     except Exception:
-        error = "Hệ thống gặp lỗi khi xử lý tệp này. Danh sách cũ vẫn còn hiệu lực. Hãy báo người quản trị."
+        error = LoaError("register_fault")
         raise
     finally:
         if error:
             with db.write() as session:
                 failed = session.get_one(DoNotCallFile, register_id)
-                failed.state, failed.error, failed.due_at = RegisterState.FAILED, error, None
+                failed.state, failed.error, failed.due_at = RegisterState.FAILED, error.as_json(), None
                 failed.ended_at = datetime.now(UTC)
             forget(register, folder)
     forget(register, folder)

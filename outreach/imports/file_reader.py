@@ -30,20 +30,20 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
-from outreach.rules.errors import BadList
+from outreach.rules.errors import BadList, LoaError
 from outreach.rules.list_columns import ROWS_SEARCHED, count_known_labels
 from outreach.rules.list_rows import count_syllables, guess_legacy_encoding, to_unicode
 
-_KINDS = {
+_TEXT = LoaError("kind_text")
+_KINDS: dict[str, str | LoaError] = {
     ".xlsx": "Excel (.xlsx)",
     ".xlsm": "Excel (.xlsx)",
     ".xls": "Excel 97-2003 (.xls)",
     ".ods": "LibreOffice (.ods)",
-    ".csv": "văn bản",
-    ".tsv": "văn bản",
-    ".txt": "văn bản",
+    ".csv": _TEXT,
+    ".tsv": _TEXT,
+    ".txt": _TEXT,
 }
-_TEXT = "văn bản"
 _MAX_WORKBOOK_BYTES = 50 * 2**20  # bytes; a list of 100,000 people takes about 6
 _MAX_UNPACKED_BYTES = 600 * 2**20
 _MAX_TEXT_BYTES = 500 * 2**20
@@ -52,12 +52,12 @@ _HEAD_BYTES = 1 << 16
 _MAX_TYPE_BYTES = 100  # bytes; that of a spreadsheet is 46
 _DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError)
 _SIGNATURES = (
-    (b"%PDF", "tệp PDF"),
-    (b"\x89PNG", "ảnh PNG"),
-    (b"\xff\xd8\xff", "ảnh JPEG"),
-    (b"Rar!", "tệp nén RAR"),
-    (b"7z\xbc\xaf", "tệp nén 7z"),
-    (b"{\\rtf", "văn bản Word (RTF)"),
+    (b"%PDF", LoaError("kind_pdf")),
+    (b"\x89PNG", LoaError("kind_png")),
+    (b"\xff\xd8\xff", LoaError("kind_jpeg")),
+    (b"Rar!", LoaError("kind_rar")),
+    (b"7z\xbc\xaf", LoaError("kind_7z")),
+    (b"{\\rtf", LoaError("kind_rtf")),
 )
 
 
@@ -84,32 +84,24 @@ def read_sheets(path: Path, unseen: HiddenContent | None = None) -> Iterator[Raw
         yield from _read_workbook(path, unseen or HiddenContent())
 
 
-def _check_kind(path: Path) -> str:
+def _check_kind(path: Path) -> str | LoaError:
     expected = _KINDS.get(path.suffix.lower())
     if expected is None:
-        raise BadList(
-            f"Không đọc được loại tệp “{path.suffix or path.name}”. "
-            "Hãy lưu danh sách thành Excel (.xlsx, .xls), LibreOffice (.ods) hoặc CSV (.csv) rồi nhập lại."
-        )
+        raise BadList("file_kind_unknown", kind=path.suffix or path.name)
     if not path.is_file():
-        raise BadList(f"Không tìm thấy tệp “{path.name}”. Hãy kiểm tra lại đường dẫn và tên tệp.")
+        raise BadList("file_missing", name=path.name)
     size = path.stat().st_size
     if size == 0:
-        raise BadList(
-            f"Tệp “{path.name}” trống, không có nội dung nào. Hãy kiểm tra lại tệp gốc rồi nhập lại."
-        )
+        raise BadList("file_empty", name=path.name)
     if size > (_MAX_TEXT_BYTES if expected == _TEXT else _MAX_WORKBOOK_BYTES):
         raise _too_large(path)
     actual = _kind_by_content(path)
     if actual != expected:
-        raise BadList(
-            f"Tệp “{path.name}” có đuôi “{path.suffix}” nhưng nội dung là {actual}. "
-            "Hãy mở đúng danh sách, chọn Lưu thành (Save As) Excel (.xlsx) hoặc CSV UTF-8 rồi nhập lại."
-        )
+        raise BadList("file_kind_other", name=path.name, suffix=path.suffix, actual=actual)
     return expected
 
 
-def _kind_by_content(path: Path) -> str:
+def _kind_by_content(path: Path) -> str | LoaError:
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
         if head.startswith(b"PK\x03\x04"):
@@ -122,11 +114,11 @@ def _kind_by_content(path: Path) -> str:
     if re.match(
         rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|body|table|meta|\?xml)", head, re.IGNORECASE
     ):
-        return "trang web (HTML hoặc XML)"
+        return LoaError("kind_web")
     return _TEXT
 
 
-def _kind_of_zip(path: Path) -> str:
+def _kind_of_zip(path: Path) -> str | LoaError:
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
@@ -140,8 +132,8 @@ def _kind_of_zip(path: Path) -> str:
     if "opendocument.spreadsheet" in kind:
         return _KINDS[".ods"]
     if "word/document.xml" in names or "opendocument.text" in kind:
-        return "văn bản Word"
-    return "tệp nén hoặc loại tệp khác"
+        return LoaError("kind_word")
+    return LoaError("kind_archive")
 
 
 def _declared_type(archive: zipfile.ZipFile) -> str:
@@ -150,7 +142,7 @@ def _declared_type(archive: zipfile.ZipFile) -> str:
         return entry.read(_MAX_TYPE_BYTES).decode("ascii", "replace")
 
 
-def _kind_of_compound(path: Path, content: bytes) -> str:
+def _kind_of_compound(path: Path, content: bytes) -> str | LoaError:
     """Return the type of a compound file, by the names of its entries.
 
     Old Office files share this container with new ones under a password.
@@ -159,7 +151,8 @@ def _kind_of_compound(path: Path, content: bytes) -> str:
         raise _locked(path)
     if any(name.encode("utf-16-le") + b"\0\0" in content for name in ("Workbook", "Book")):
         return _KINDS[".xls"]
-    return "văn bản Word" if "WordDocument".encode("utf-16-le") in content else "loại tệp khác"
+    is_word = "WordDocument".encode("utf-16-le") in content
+    return LoaError("kind_word") if is_word else LoaError("kind_other")
 
 
 def _read_workbook(path: Path, unseen: HiddenContent) -> Iterator[RawSheet]:
@@ -193,20 +186,15 @@ def _merged_below(sheet: CalamineSheet) -> frozenset[tuple[int, int]]:
 
 
 def _locked(path: Path) -> BadList:
-    return BadList(f"Tệp “{path.name}” được khóa bằng mật khẩu. Hãy gỡ mật khẩu, lưu lại rồi nhập lại.")
+    return BadList("file_locked", name=path.name)
 
 
 def _damaged(path: Path) -> BadList:
-    return BadList(
-        f"Tệp “{path.name}” bị hỏng hoặc tải lên chưa đủ nên không mở được. "
-        "Hãy mở tệp bằng Excel, lưu thành tệp mới rồi nhập lại."
-    )
+    return BadList("file_damaged", name=path.name)
 
 
 def _too_large(path: Path) -> BadList:
-    return BadList(
-        f"Tệp “{path.name}” quá lớn. Hãy chia danh sách thành nhiều tệp nhỏ hơn rồi nhập lần lượt."
-    )
+    return BadList("file_large", name=path.name)
 
 
 _MAX_CELLS = 10_000_000
@@ -264,10 +252,7 @@ def _check_xlsx(archive: zipfile.ZipFile, name: str, path: Path) -> int:
     if rows * columns > _MAX_CELLS:  # perhaps empty cells that only have a colour
         rows, columns, _ = _largest_position(archive, name, _XLSX_CELL, _XLSX_CELL)
     if rows * columns > _MAX_CELLS:
-        raise BadList(
-            f"Tệp “{path.name}” có ô dữ liệu nằm quá xa (dòng {rows}, cột thứ {columns}). "
-            "Hãy chép riêng vùng danh sách sang một tệp mới rồi nhập lại."
-        )
+        raise BadList("cell_far_away", name=path.name, row=rows, column=columns)
     return hidden
 
 
@@ -301,10 +286,7 @@ def _check_ods(archive: zipfile.ZipFile, name: str, path: Path) -> int:
                 row_repeats = _repeated(row)
                 is_hidden = b"visibility" in row and _ODS_HIDDEN.search(row) is not None
     if cells > _MAX_CELLS:
-        raise BadList(
-            f"Tệp “{path.name}” có {cells} ô dữ liệu, quá nhiều cho một danh sách. "
-            "Hãy chép riêng vùng danh sách sang một tệp mới rồi nhập lại."
-        )
+        raise BadList("too_many_cells", name=path.name, cells=cells)
     return hidden
 
 
@@ -387,10 +369,7 @@ def _guess_encoding(path: Path) -> str:
     if max(even, odd) > len(head) // 8 and min(even, odd) * 20 < max(even, odd):
         return "utf-16-le" if odd > even else "utf-16-be"
     if len(head) - len(head.translate(None, _CONTROL)) > len(head) // 200:
-        raise BadList(
-            f"Tệp “{path.name}” không phải là văn bản. Hãy mở danh sách bằng Excel, chọn Lưu thành (Save As) "
-            "CSV UTF-8 hoặc Excel (.xlsx) rồi nhập lại."
-        )
+        raise BadList("file_not_text", name=path.name)
     return "utf-8" if _is_utf8(path) else _guess_windows_encoding(head)
 
 
@@ -452,14 +431,8 @@ def _score(lines: list[str], separator: str) -> tuple[int, int]:
 
 
 def _open_quote(path: Path, line: int) -> BadList:
-    return BadList(
-        f"Tệp “{path.name}” có dấu ngoặc kép mở mà không đóng, trước dòng {line}. "
-        "Hãy mở tệp bằng Excel, sửa ô đó và lưu lại rồi nhập lại."
-    )
+    return BadList("quote_not_closed", name=path.name, line=line)
 
 
 def _unreadable(path: Path) -> BadList:
-    return BadList(
-        f"Tệp “{path.name}” có chữ không đọc được (sai bảng mã hoặc bị hỏng). "
-        "Hãy mở tệp bằng Excel, chọn Lưu thành (Save As) CSV UTF-8 rồi nhập lại."
-    )
+    return BadList("file_encoding_wrong", name=path.name)

@@ -279,7 +279,7 @@ def find_issue(session: Session, issue_id: int, *, user: User) -> ImportIssue:
         .where(ImportIssue.id == issue_id, visible_to(session, user, ContactList.organisation_id))
     )
     if issue is None:
-        raise NotFound("Không có dòng này, hoặc nằm ngoài phạm vi của bạn.")
+        raise NotFound("row_not_found")
     return issue
 
 

@@ -182,7 +182,7 @@ def write_check(path: Path, out: Path, gazetteer: Gazetteer) -> dict[str, int]:
     overwrite it.
     """
     if out.exists() and path.exists() and out.samefile(path):
-        raise BadInput("Tệp kết quả trùng với tệp danh sách. Hãy chọn một tên tệp kết quả khác.")
+        raise BadInput("result_is_list")
     unfinished = out.with_name(f"{out.name}.part")
     counts = Counter[str]()
     try:
@@ -210,7 +210,7 @@ def write_check(path: Path, out: Path, gazetteer: Gazetteer) -> dict[str, int]:
 
 
 def _no_rows(path: Path) -> BadList:
-    return BadList(f"Tệp “{path.name}” không có dòng dữ liệu nào. Hãy kiểm tra lại tệp gốc rồi nhập lại.")
+    return BadList("file_without_rows", name=path.name)
 
 
 def _filled(labels: Sequence[str]) -> int:

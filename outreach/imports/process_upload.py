@@ -36,7 +36,7 @@ from outreach.rules.list_rows import CheckedRow
 LEASE = timedelta(seconds=30)
 _IN_PROGRESS = (UploadState.CHECKING, UploadState.STORING, UploadState.UNDOING)
 MOST_TRIES = 3  # workers that may die without progress
-_NOT_UNDONE = "Chưa gỡ hết những gì tệp này đã đưa vào. Hãy bấm “Hoàn tác lần nhập” lần nữa; nếu vẫn lỗi, hãy báo người quản trị."
+_NOT_UNDONE = LoaError("import_not_undone")
 _DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 
@@ -73,24 +73,21 @@ def process_upload(context: UploadContext, upload_id: int, rows: Iterator[Checke
             _undo(context, upload)
             return True
         if not path.is_file() or digest(path) != upload.sha256:
-            raise BadList("Tệp đã lưu bị thay đổi hoặc không còn. Hãy chọn lại tệp gốc và nhập lại từ đầu.")
+            raise BadList("file_changed")
         with gc_paused():
             if upload.state is UploadState.CHECKING:
                 _check(context, upload, path)
             else:
                 _store(context, upload, rows or check_list(path, default_gazetteer(), upload.corrected))
     except LoaError as error:
-        _fail(context, upload, str(error))
+        _fail(context, upload, error)
     except _DATABASE_ERRORS:
         raise  # another worker continues when the lease has run out
     except Exception:
         _fail(
             context,
             upload,
-            _NOT_UNDONE
-            if upload.state is UploadState.UNDOING
-            else "Hệ thống gặp lỗi khi xử lý tệp này. Hãy thử lưu lại tệp bằng Excel rồi nhập lại; "
-            "nếu vẫn lỗi, hãy báo người quản trị.",
+            _NOT_UNDONE if upload.state is UploadState.UNDOING else LoaError("import_fault"),
         )
         raise
     return True
@@ -114,25 +111,15 @@ def _claim(context: UploadContext, upload_id: int) -> Upload | None:
 
 def _give_up(upload: Upload, *, now: datetime) -> None:
     """End an upload over which every worker that took it died: the next one would, too."""
-    prefix = f"Hệ thống đã thử {MOST_TRIES} lần mà không xử lý được tệp này. "
     if upload.state is UploadState.STORING:
-        begin_undoing(
-            upload, now=now, error=f"{prefix}Hãy chia danh sách thành nhiều tệp nhỏ hơn rồi nhập lại."
-        )
+        begin_undoing(upload, now=now, error=LoaError("import_given_up", tries=MOST_TRIES))
     elif upload.state is UploadState.CHECKING:
         end_upload(
-            upload,
-            UploadState.FAILED,
-            now=now,
-            error=f"{prefix}Hãy chép danh sách sang một tệp Excel mới, hoặc chia thành nhiều tệp nhỏ hơn.",
+            upload, UploadState.FAILED, now=now, error=LoaError("import_check_given_up", tries=MOST_TRIES)
         )
     else:
-        end_upload(
-            upload,
-            UploadState.FAILED,
-            now=now,
-            error=f"Hệ thống đã thử {MOST_TRIES} lần. {_NOT_UNDONE}",
-        )
+        error = LoaError("import_undo_given_up", tries=MOST_TRIES, what_to_do=_NOT_UNDONE)
+        end_upload(upload, UploadState.FAILED, now=now, error=error)
 
 
 def _check(context: UploadContext, upload: Upload, path: Path) -> None:
@@ -153,14 +140,14 @@ def _check(context: UploadContext, upload: Upload, path: Path) -> None:
     except NoPhoneColumn as error:
         if not understood["sheets"]:
             raise
-        _ask_for_columns(context, upload, understood, str(error), done=done)
+        _ask_for_columns(context, upload, understood, error.code, done=done)
         return
     with context.db.write() as session:
         claimed = _renew_lease(session, context, upload, done=done)
         if claimed is None:
             return
         if not done:
-            raise BadList(f"Tệp “{upload.file_name}” không có người nào. Hãy kiểm tra lại tệp gốc.")
+            raise BadList("file_without_people", name=upload.file_name)
         claimed.counts, claimed.total = dict(preview.counts), done
         claimed.preview = {**understood, "rows": shown}
         claimed.state, claimed.due_at = UploadState.READY, None
@@ -227,7 +214,6 @@ def _undo(context: UploadContext, upload: Upload) -> None:
                     claimed,
                     UploadState.FAILED if claimed.error else UploadState.CANCELLED,
                     now=now,
-                    error=claimed.error,
                 )
                 break
             done += undone
@@ -253,7 +239,7 @@ def _renew_lease(session: Session, context: UploadContext, upload: Upload, *, do
     return claimed
 
 
-def _fail(context: UploadContext, upload: Upload, error: str) -> None:
+def _fail(context: UploadContext, upload: Upload, error: LoaError) -> None:
     with context.db.write() as session:
         locked = session.get_one(Upload, upload.id, with_for_update=True)
         if locked.state is not upload.state:

@@ -71,9 +71,7 @@ def find_received(session: Session, bearer: Bearer, key: str, *, sha256: str) ->
     if received is None:
         return None
     if received.sha256 != sha256:
-        raise BadInput(
-            "Khóa Idempotency-Key này đã dùng cho một lần gửi khác nội dung. Hãy dùng khóa mới cho dữ liệu mới."
-        )
+        raise BadInput("idempotency_key_reused")
     return received.upload_id
 
 
@@ -102,7 +100,7 @@ def receive_rows(
         )
     )
     if owner is None:
-        raise NotFound("Không có tổ chức mã này, hoặc nằm ngoài phạm vi của mã truy cập.")
+        raise NotFound("organisation_code_out_of_scope")
     path = None
     try:
         contact_list = find_or_create_list(session, organisation_id=owner.id, name=list_name, now=now)
@@ -131,7 +129,7 @@ def receive_rows(
             session, list_id=contact_list.id, file_name=upload.file_name, sha256=upload.sha256, now=now
         ).id
     except IntegrityError as error:
-        raise ConcurrentRequest("Cùng một lần gửi đang được xử lý. Hãy gửi lại sau giây lát.") from error
+        raise ConcurrentRequest("request_in_progress") from error
     except BaseException:
         if path is not None:
             shutil.rmtree(path.parent, ignore_errors=True)
@@ -163,7 +161,7 @@ def find_upload_of_token(session: Session, upload_id: int, *, bearer: Bearer) ->
         )
     )
     if upload is None:
-        raise NotFound(f"Không có lần nhập số {upload_id} trong phạm vi của mã truy cập.")
+        raise NotFound("import_id_out_of_scope", id=upload_id)
     return upload
 
 

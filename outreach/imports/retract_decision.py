@@ -68,7 +68,7 @@ def retract_decision(session: Session, issue_id: int, *, secret_key: str, user: 
     first = session.get_one(ImportIssue, issue_id, with_for_update=True, populate_existing=True)
     is_own = first.decided_by == user.id and first.decision in _BY_OFFICER and first.key
     if not is_own or (first.reason == WAS_ERASED and first.decision == Decision.DROPPED):
-        raise WrongState("Quyết định này không hoàn tác được nữa. Hãy tải lại trang.")
+        raise WrongState("decision_final")
     issues = _decided_together(session, first)
     list_import = session.get_one(ListImport, first.import_id, with_for_update=True)
     counts = dict(list_import.counts)

@@ -230,10 +230,10 @@ def lock_import(session: Session, import_id: int) -> ListImport:
     """
     list_import = session.get(ListImport, import_id, with_for_update=True)
     if list_import is None:
-        raise NotFound(f"Không có lần nhập số {import_id}.")
+        raise NotFound("import_id_unknown", id=import_id)
     upload = session.scalar(select(Upload).where(Upload.import_id == import_id).with_for_update())
     if list_import.undone_at is not None or (upload is not None and upload.state not in ENDED):
-        raise WrongState(f"Lần nhập số {import_id} đã được hoàn tác, hoặc đang được xử lý.")
+        raise WrongState("import_id_undone", id=import_id)
     return list_import
 
 

@@ -40,7 +40,7 @@ from outreach.models.contacts import (
     Upload,
     UploadState,
 )
-from outreach.rules.errors import BadInput, BadList, NotFound, WrongState
+from outreach.rules.errors import BadInput, BadList, LoaError, NotFound, WrongState
 from outreach.rules.list_columns import PHONE, SENSITIVE, Column
 from outreach.use_cases import enqueue_after_commit, use_case
 
@@ -91,7 +91,7 @@ def receive_upload(
         if user and upload.size > LARGEST:
             raise BadList(f"Tệp “{name}” lớn hơn 30 MB. Hãy chia danh sách thành nhiều tệp nhỏ hơn.")
         if not upload.size:
-            raise BadList(f"Tệp “{name}” trống, không có nội dung nào. Hãy kiểm tra lại tệp gốc.")
+            raise BadList("upload_empty", name=name)
     except BaseException:
         forget_file(upload, folder)
         raise
@@ -128,7 +128,7 @@ def find_upload(session: Session, upload_id: int, *, user: User) -> Upload:
         .where(Upload.id == upload_id, visible_to(session, user, ContactList.organisation_id))
     )
     if upload is None:
-        raise NotFound("Không có lần nhập này, hoặc nằm ngoài phạm vi của bạn.")
+        raise NotFound("import_not_found")
     return upload
 
 
@@ -140,7 +140,7 @@ def find_list(session: Session, list_id: int, *, user: User) -> ContactList:
         )
     )
     if contact_list is None:
-        raise NotFound("Không có danh sách này, hoặc nằm ngoài phạm vi của bạn.")
+        raise NotFound("list_not_found")
     return contact_list
 
 
@@ -171,7 +171,7 @@ def correct_columns(
         if line != SKIPPED:
             (unchanged if line == str(sheet["line"]) else changed).append(sheet)
     if not unchanged and not changed:
-        raise BadInput("Mọi trang tính đều được chọn là không nhập. Hãy để lại ít nhất một trang tính.")
+        raise BadInput("all_sheets_left_out")
     headers = {sheet["signature"]: sheet["columns"] for sheet in sheets}
     unchanged_signatures = {sheet["signature"] for sheet in unchanged} - {
         sheet["signature"] for sheet in changed
@@ -181,21 +181,19 @@ def correct_columns(
         signature: meanings for signature, meanings in columns.items() if signature not in changed_signatures
     }
     if not changed and not any(PHONE in _meanings(sheet, columns) for sheet in unchanged):
-        raise BadInput("Chưa có cột nào là số điện thoại. Hãy chọn cột chứa số điện thoại.")
+        raise BadInput("phone_column_unset")
     for signature, meanings in columns.items():
         header_columns = headers.get(signature, [])
         positions = {str(position) for position, _, meaning, _ in header_columns if meaning != SENSITIVE}
         if not meanings.keys() <= positions or not set(meanings.values()) <= _MEANINGS:
-            raise BadInput("Không hiểu cách chọn cột. Hãy tải lại trang rồi chọn lại.")
+            raise BadInput("columns_not_understood")
         duplicates = [
             meaning
             for meaning, count in Counter(meanings.values()).items()
             if count > 1 and meaning not in _REPEATABLE
         ]
         if duplicates:
-            raise BadInput(
-                "Có hai cột cùng một nội dung. Mỗi nội dung, trừ số điện thoại, chỉ chọn cho một cột."
-            )
+            raise BadInput("columns_same_meaning")
     upload.corrected = {**upload.corrected, **columns, **header_changes}
     upload.state, upload.progress, upload.tries, upload.due_at = UploadState.CHECKING, 0, 0, now
     upload.preview, upload.counts, upload.total = {}, {}, None
@@ -220,7 +218,7 @@ def _header_changes(
     for index, line in lines.items():
         sheet = sheets[index] if index < len(sheets) else None
         if sheet is None or line not in {"0", SKIPPED, *(str(number) for number, _ in sheet["lines"])}:
-            raise BadInput("Không có dòng tiêu đề như vậy. Hãy tải lại trang rồi chọn lại.")
+            raise BadInput("header_unknown")
         if line != str(sheet["line"]):
             changes[line_key(sheet["sheet"])] = {"line": line}
     return changes
@@ -267,7 +265,7 @@ def cancel_upload(session: Session, upload_id: int, *, user: User, now: datetime
     elif upload.state in (UploadState.CHECKING, UploadState.READY):
         end_upload(upload, UploadState.CANCELLED, now=now)
     else:
-        raise WrongState("Lần nhập này đã kết thúc nên không hủy được nữa.")
+        raise WrongState("import_ended")
     _record(session, upload, "upload.cancel", user=user, now=now, rows=rows)
     return upload
 
@@ -280,9 +278,7 @@ def undo_upload(session: Session, upload_id: int, *, user: User, now: datetime) 
     """
     upload = _lock(session, upload_id, user=user)
     if not may_be_undone(session, upload):
-        raise WrongState(
-            "Lần nhập này không hoàn tác được nữa. Hãy tải lại trang để xem tình trạng mới nhất."
-        )
+        raise WrongState("import_undo_late")
     begin_undoing(upload, now=now)
     enqueue_after_commit(session, enqueue_import, upload.id)
     _record(session, upload, "upload.undo", user=user, now=now, rows=upload.total or 0)
@@ -314,19 +310,22 @@ def may_be_undone(session: Session, upload: Upload) -> bool:
     return session.get_one(ListImport, upload.import_id).undone_at is None
 
 
-def begin_undoing(upload: Upload, *, now: datetime, error: str = "") -> None:
+def begin_undoing(upload: Upload, *, now: datetime, error: LoaError | None = None) -> None:
     """Let a worker undo what the upload stored.
 
     It then ends as failed if there is an `error`, as cancelled otherwise.
     """
-    upload.state, upload.error, upload.due_at = UploadState.UNDOING, error, now
+    upload.state, upload.due_at = UploadState.UNDOING, now
+    upload.error = error.as_json() if error else ""
     upload.progress = upload.tries = 0
     upload.ended_at = None
 
 
-def end_upload(upload: Upload, state: UploadState, *, now: datetime, error: str = "") -> None:
-    """End an upload. Of its preview only the columns stay; the rest is personal data."""
-    upload.state, upload.error, upload.ended_at, upload.due_at = state, error, now, None
+def end_upload(upload: Upload, state: UploadState, *, now: datetime, error: LoaError | None = None) -> None:
+    """End an upload; an earlier error of it stays. Of its preview only the columns stay; the rest is personal data."""
+    upload.state, upload.ended_at, upload.due_at = state, now, None
+    if error:
+        upload.error = error.as_json()
     sheets = [
         {**sheet, "lines": [], "columns": [[*column[:3], []] for column in sheet["columns"]]}
         for sheet in upload.preview.get("sheets", [])
@@ -353,7 +352,7 @@ def _lock(session: Session, upload_id: int, *, user: User) -> Upload:
 def _lock_ready(session: Session, upload_id: int, *, user: User) -> Upload:
     upload = _lock(session, upload_id, user=user)
     if upload.state is not UploadState.READY:
-        raise WrongState("Lần nhập này không còn chờ xác nhận. Hãy tải lại trang để xem tình trạng mới nhất.")
+        raise WrongState("import_not_waiting")
     return upload
 
 
@@ -422,7 +421,7 @@ def remove_unconfirmed(db: Database, folder: Path, *, keep: timedelta, now: date
                 upload,
                 UploadState.CANCELLED,
                 now=now,
-                error=f"Tệp đã bị xóa vì sau {keep.days} ngày không có ai xác nhận. Chưa có gì được lưu.",
+                error=LoaError("import_not_confirmed", days=keep.days),
             )
         forget_file(upload, folder)
     return len(ids)

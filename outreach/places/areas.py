@@ -95,11 +95,11 @@ def load_areas(session: Session, file: Path) -> int:
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
             rows = [] if missing else list(reader)
     except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise BadInput(f"Không đọc được tệp {file.name}. Hãy lưu tệp dạng CSV, bảng mã UTF-8.") from error
+        raise BadInput("areas_unreadable", name=file.name) from error
     if missing:
-        raise BadInput(f"Tệp {file.name} thiếu cột {', '.join(missing)}.")
+        raise BadInput("areas_columns_missing", name=file.name, columns=missing)
     if not rows:
-        raise BadInput(f"Tệp {file.name} không có dòng nào.")
+        raise BadInput("areas_no_rows", name=file.name)
     for row in rows:
         province = row["province_code"]
         _store_area(session, province, PROVINCES.get(province, province), "Tỉnh", AreaLevel.PROVINCE, None)

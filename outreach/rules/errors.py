@@ -1,7 +1,11 @@
 """Exceptions that a caller can act on, one class for each kind of failure.
 
+An error says what is wrong as a code and parameters. Its sentence, in Vietnamese or English, is in the catalogues
+`outreach/translations/*/LC_MESSAGES/errors.po` under the code; `word_error` of `outreach/core/sentences.py` puts it
+together where somebody reads it.
+
 LoaError
-├── BadInput            the user's input is not valid; `str()` is the Vietnamese sentence to show
+├── BadInput            the user's input is not valid
 │   ├── BadList         a file of contacts that cannot be read
 │   │   └── NoPhoneColumn   no column with phone numbers was found: the user may name it
 │   ├── BadTemplate     a message text with an unknown field or an unclosed bracket
@@ -11,9 +15,52 @@ LoaError
 └── WrongState          the row is no longer in the state that the action needs
 """
 
+from __future__ import annotations
+
+import json
+from typing import Any
+
 
 class LoaError(Exception):
-    """Base class; `str()` is one sentence in Vietnamese that says what happened and what to do."""
+    """Base class: a code in snake_case, the same for the same sentence, and the parameters of the sentence.
+
+    A parameter is a text, a number, a day, a list of texts, another error that is a part of the sentence, or a list
+    of those. `str()` is for logs.
+    """
+
+    def __init__(self, code: str, /, **parameters: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.parameters = parameters
+
+    def __str__(self) -> str:
+        return " ".join([self.code, *(f"{name}={_plain(value)}" for name, value in self.parameters.items())])
+
+    def as_json(self) -> str:
+        """Return the code and the parameters for a column; `error_from_json` reads them."""
+        return json.dumps(self, default=_as_dict, ensure_ascii=False)
+
+
+def error_from_json(stored: str) -> LoaError | None:
+    """Return the error that `as_json` wrote, None for another text, such as a sentence of an earlier version."""
+    error = json.loads(stored, object_hook=_from_dict) if stored.startswith('{"code": ') else None
+    return error if isinstance(error, LoaError) else None
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_plain, value))}]"
+    return f"({value})" if isinstance(value, LoaError) else ascii(value)
+
+
+def _as_dict(error: Any) -> dict[str, Any]:
+    if isinstance(error, LoaError):
+        return {"code": error.code, "parameters": error.parameters}
+    raise TypeError(f"{type(error).__name__} cannot be stored with an error")
+
+
+def _from_dict(data: dict[str, Any]) -> Any:
+    return LoaError(data["code"], **data["parameters"]) if data.keys() == {"code", "parameters"} else data
 
 
 class BadInput(LoaError):

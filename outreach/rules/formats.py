@@ -1,6 +1,6 @@
 """Parsers of environment variables and push fields; numbers as written in Vietnamese. Pure.
 
-Each parser raises ValueError with what is wrong, in Vietnamese.
+Each parser raises BadInput with what is wrong.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import urlsplit
+
+from outreach.rules.errors import BadInput, LoaError
 
 
 def text(value: str) -> str:
@@ -22,13 +24,18 @@ def url(*schemes: str) -> Callable[[str], str]:
     def check(value: str) -> str:
         parts = urlsplit(value)
         if parts.scheme not in schemes:
-            raise ValueError(f"phải là địa chỉ bắt đầu bằng {' hoặc '.join(s + ':' for s in schemes)}")
+            raise BadInput("setting_scheme", schemes=_either(schemes))
         if parts.scheme in ("http", "https") and not parts.hostname:
-            raise ValueError("phải có tên máy chủ, ví dụ https://example.vn")
+            raise BadInput("setting_no_host")
         check_port(value)
         return value.rstrip("/") if "http" in schemes else value
 
     return check
+
+
+def _either(schemes: tuple[str, ...]) -> str | LoaError:
+    *others, last = schemes
+    return LoaError("one_or_other", first=_either((*others,)), second=f"{last}:") if others else f"{last}:"
 
 
 def database(value: str) -> str:
@@ -36,17 +43,17 @@ def database(value: str) -> str:
     # Operators write the plain scheme; the driver is chosen here.
     value = re.sub(r"^(postgres|postgresql)://", "postgresql+psycopg://", value)
     if not value.startswith(("postgresql+psycopg://", "sqlite:///")):
-        raise ValueError("phải bắt đầu bằng postgresql:// hoặc sqlite:///")
+        raise BadInput("setting_database")
     check_port(value)
     return value
 
 
 def check_port(value: str) -> None:
-    """Raise ValueError if the URL's port is not a number."""
+    """Raise BadInput if the URL's port is not a number."""
     try:
         _ = urlsplit(value).port
     except ValueError:
-        raise ValueError("cổng (port) trong địa chỉ phải là một số") from None
+        raise BadInput("setting_port") from None
 
 
 def choice(*allowed: str) -> Callable[[str], str]:
@@ -54,7 +61,7 @@ def choice(*allowed: str) -> Callable[[str], str]:
 
     def check(value: str) -> str:
         if value not in allowed:
-            raise ValueError(f"phải là một trong: {', '.join(allowed)}")
+            raise BadInput("setting_choice", choices=list(allowed))
         return value
 
     return check
@@ -67,9 +74,9 @@ def number(low: float, high: float) -> Callable[[str], float]:
         try:
             result = float(value)
         except ValueError:
-            raise ValueError("phải là một số") from None
+            raise BadInput("setting_not_number") from None
         if not low <= result <= high:
-            raise ValueError(f"phải từ {low:g} đến {high:g}")
+            raise BadInput("setting_range", low=f"{low:g}", high=f"{high:g}")
         return result
 
     return check
@@ -81,7 +88,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     def check(value: str) -> int:
         result = number(low, high)(value)
         if result != int(result):
-            raise ValueError("phải là số nguyên")
+            raise BadInput("setting_not_whole")
         return int(result)
 
     return check
@@ -120,11 +127,11 @@ DEFAULT_FIELDS = PushFields()
 
 
 def parse_push_fields(text: str) -> PushFields:
-    """Parse the names of fields, as in `id=mo_id,sender=msisdn`. Raises ValueError."""
+    """Parse the names of fields, as in `id=mo_id,sender=msisdn`. Raises BadInput."""
     names = PushFields()._asdict()
     for part in filter(None, map(str.strip, text.split(","))):
         field, sign, name = part.partition("=")
         if not sign or field.strip() not in names or not name.strip():
-            raise ValueError(f"viết dạng id=…,sender=…,recipient=…,body=…,at=…; không hiểu “{part}”")
+            raise BadInput("setting_push_fields", part=part)
         names[field.strip()] = name.strip()
     return PushFields(**names)

@@ -18,7 +18,7 @@ from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 
-from outreach.rules.errors import BadList, NoPhoneColumn
+from outreach.rules.errors import BadList, LoaError, NoPhoneColumn
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus, Reason, unaccented
 
@@ -126,10 +126,7 @@ def find_header(
     if header is None:
         return None
     if sum(map(bool, header.labels)) > MOST_COLUMNS:
-        raise BadList(
-            f"Dòng tiêu đề có hơn {MOST_COLUMNS} cột nên không thể là một danh sách. "
-            "Hãy giữ lại các cột cần thiết (họ tên, số điện thoại, thôn, xã…) rồi nhập lại."
-        )
+        raise BadList("too_many_columns", most=MOST_COLUMNS)
     if corrected and header.signature in corrected:
         header = header.corrected(corrected[header.signature])
     elif not header.phones:
@@ -140,11 +137,8 @@ def find_header(
 
 def no_phone_column(labels: Sequence[str]) -> NoPhoneColumn:
     """Return the error that names the columns found and says what to do."""
-    columns = ", ".join(f"“{label[:LONGEST_LABEL]}”" for label in labels[:30] if label) or "không có cột nào"
-    return NoPhoneColumn(
-        f"Không tìm thấy cột số điện thoại. Các cột đọc được: {columns}. "
-        "Hãy đặt tên cột chứa số điện thoại là “SĐT” hoặc “Số điện thoại” ở dòng tiêu đề rồi nhập lại."
-    )
+    columns = [f"“{label[:LONGEST_LABEL]}”" for label in labels[:30] if label]
+    return NoPhoneColumn("no_phone_column", columns=columns or LoaError("no_column"))
 
 
 def count_known_labels(row: Row) -> int:

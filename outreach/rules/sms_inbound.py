@@ -23,7 +23,7 @@ def parse_push(form: Mapping[str, str], fields: PushFields) -> InboundMessage:
     message_id = form.get(fields.id, "").strip()
     sender = form.get(fields.sender, "").strip()
     if not message_id or not sender:
-        raise BadInput(f"Thiếu “{fields.id}” hoặc “{fields.sender}”.")
+        raise BadInput("push_fields_missing", id=fields.id, sender=fields.sender)
     return InboundMessage(
         gateway_id=f"push:{message_id}",
         sender=as_number(sender),

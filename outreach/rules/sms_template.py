@@ -96,19 +96,11 @@ def _read(text: str, allowed: frozenset[str]) -> list[_Piece]:
     for match in _SIGNS.finditer(text):
         sign, place = match[0], match.start() + 1
         if sign in ("{", "}"):
-            raise BadTemplate(
-                f"Dấu {sign} ở ký tự thứ {place} không có dấu đi cùng. Trường viết là {{name}}; "
-                f"muốn có chính dấu {sign} trong tin thì gõ hai lần: {sign}{sign}."
-            )
+            raise BadTemplate("brace_alone", sign=sign, place=place)
         if sign == "[" and opened is not None:
-            raise BadTemplate(
-                f"Dấu [ ở ký tự thứ {place} nằm trong một cặp [ ] khác. "
-                "Hãy đóng cặp trước bằng dấu ] rồi mới mở cặp mới."
-            )
+            raise BadTemplate("bracket_nested", place=place)
         if sign == "]" and opened is None:
-            raise BadTemplate(
-                f"Dấu ] ở ký tự thứ {place} không có dấu [ mở trước nó. Hãy thêm dấu [ hoặc bỏ dấu ] này."
-            )
+            raise BadTemplate("bracket_not_opened", place=place)
         if sign in ("{{", "}}"):
             pieces.append(_Piece(sign[0], False, 0))
         elif sign[0] == "{":
@@ -124,14 +116,11 @@ def _read(text: str, allowed: frozenset[str]) -> list[_Piece]:
                 pieces[opened:] = [piece._replace(group=group) for piece in inside]
             opened = None
     if opened is not None:
-        raise BadTemplate("Dấu [ chưa có dấu ] đóng lại. Hãy thêm dấu ] ở chỗ đoạn có điều kiện kết thúc.")
+        raise BadTemplate("bracket_not_closed")
     return pieces
 
 
 def _checked(name: str, allowed: frozenset[str]) -> str:
     if name not in allowed:
-        known = ", ".join(f"{{{field}}}" for field in sorted(allowed))
-        raise BadTemplate(
-            f"Không có trường {{{name}}}. Các trường dùng được: {known}. Hãy sửa lại tên trường."
-        )
+        raise BadTemplate("field_unknown", name=name, fields=[f"{{{field}}}" for field in sorted(allowed)])
     return name

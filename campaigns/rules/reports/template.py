@@ -11,36 +11,36 @@ from typing import Any
 
 from campaigns.rules.reports.schedule import ReportHours
 from campaigns.rules.sending_hours import is_clock
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, LoaError
 
 NAMES = {
-    "kind": "loại chiến dịch",
-    "since": "chỉ tính các đợt từ ngày",
-    "superior": "cơ quan chủ quản",
-    "issuer": "cơ quan ban hành",
-    "issuer_in_text": "tên cơ quan ban hành trong câu văn",
-    "symbol": "ký hiệu",
-    "place": "địa danh",
-    "subject": "trích yếu",
-    "action": "việc được vận động",
-    "done": "động từ ngắn",
-    "addressees": "kính gửi",
-    "bases": "căn cứ",
-    "staff": "tên nhóm của cơ quan, đơn vị",
-    "residents": "tên nhóm người dân",
-    "proposals": "đề xuất, kiến nghị",
-    "signature": "thẩm quyền và chức vụ ký",
-    "copies": "nơi nhận",
-    "filed": "lưu",
-    "link_days": "số ngày liên kết dùng được",
+    "kind": LoaError("part_kind"),
+    "since": LoaError("part_since"),
+    "superior": LoaError("part_superior"),
+    "issuer": LoaError("part_issuer"),
+    "issuer_in_text": LoaError("part_issuer_in_text"),
+    "symbol": LoaError("part_symbol"),
+    "place": LoaError("part_place"),
+    "subject": LoaError("part_subject"),
+    "action": LoaError("part_action"),
+    "done": LoaError("part_done"),
+    "addressees": LoaError("part_addressees"),
+    "bases": LoaError("part_bases"),
+    "staff": LoaError("part_staff"),
+    "residents": LoaError("part_residents"),
+    "proposals": LoaError("part_proposals"),
+    "signature": LoaError("part_signature"),
+    "copies": LoaError("part_copies"),
+    "filed": LoaError("part_filed"),
+    "link_days": LoaError("part_link_days"),
 }
 HOURS = {
-    "chase": "nhắc nơi chưa nộp",
-    "alarm": "báo động nơi còn thiếu",
-    "freeze": "chốt số liệu",
-    "undelivered": "báo động chưa gửi được",
-    "deadline": "phải đến nơi trước",
-    "correct": "gửi đính chính trong ngày",
+    "chase": LoaError("hour_chase"),
+    "alarm": LoaError("hour_alarm"),
+    "freeze": LoaError("hour_freeze"),
+    "undelivered": LoaError("hour_undelivered"),
+    "deadline": LoaError("hour_deadline"),
+    "correct": LoaError("hour_correct"),
 }
 # Keys in templates stored by earlier versions.
 FORMER_NAMES = {"action": "deed"}
@@ -85,7 +85,7 @@ class ReportTemplate:
 
 def parse_template(data: Mapping[str, Any]) -> ReportTemplate:
     """Read a template from a file, a page or the database. Raises BadInput with everything that is wrong."""
-    errors: list[str] = []
+    errors: list[LoaError] = []
     values: dict[str, Any] = {}
     for item in fields(ReportTemplate):
         if item.name in ("hours", "link_days"):
@@ -96,39 +96,35 @@ def parse_template(data: Mapping[str, Any]) -> ReportTemplate:
             lines = tuple(cleaned for line in value if (cleaned := _clean(line)))
             values[item.name] = lines
             if not lines and item.name not in MAY_BE_EMPTY:
-                errors.append(f"{NAMES[item.name]}: chưa ghi gì")
+                errors.append(LoaError("template_part_empty", part=NAMES[item.name]))
             if len(lines) > MOST_LINES or any(len(line) > LONGEST_LINE for line in lines):
-                errors.append(f"{NAMES[item.name]}: quá dài")
+                errors.append(LoaError("template_part_long", part=NAMES[item.name]))
         else:
             values[item.name] = text = _clean(value)
             if not text and item.name not in MAY_BE_EMPTY:
-                errors.append(f"{NAMES[item.name]}: chưa ghi gì")
+                errors.append(LoaError("template_part_empty", part=NAMES[item.name]))
             if len(text) > LONGEST_LINE:
-                errors.append(f"{NAMES[item.name]}: quá dài")
+                errors.append(LoaError("template_part_long", part=NAMES[item.name]))
     if values["since"] and not _is_day(values["since"]):
-        errors.append(f"{NAMES['since']}: phải viết như 2020-08-01, hoặc để trống")
+        errors.append(LoaError("template_day_wrong", part=NAMES["since"]))
     heads = (*values["superior"], values["issuer"])
-    errors += [
-        f"“{line}”: quá dài cho phần đầu văn bản, hãy tách thành hai dòng"
-        for line in heads
-        if len(line) > _LONGEST_HEAD
-    ]
+    errors += [LoaError("template_head_long", text=line) for line in heads if len(line) > _LONGEST_HEAD]
     days = data.get("link_days")
     if not isinstance(days, int) or not 1 <= days <= MOST_LINK_DAYS:
-        errors.append(f"{NAMES['link_days']}: phải từ 1 đến {MOST_LINK_DAYS}")
+        errors.append(LoaError("template_days_wrong", part=NAMES["link_days"], most=MOST_LINK_DAYS))
     hours = _read_hours(data.get("hours") or {}, errors)
     if errors:
-        raise BadInput(f"Chưa lưu gì. {'; '.join(errors)}.")
+        raise BadInput("nothing_saved_errors", errors=errors)
     return ReportTemplate(**values, link_days=int(days or 0), hours=hours)
 
 
-def _read_hours(data: Mapping[str, Any], errors: list[str]) -> ReportHours:
+def _read_hours(data: Mapping[str, Any], errors: list[LoaError]) -> ReportHours:
     clocks = {name: str(data.get(name, "")).strip() for name in HOURS}
     invalid = [name for name, clock in clocks.items() if not is_clock(clock) or clock == "24:00"]
-    errors += [f"{HOURS[name]}: giờ phải viết như 13:30" for name in invalid]
+    errors += [LoaError("template_hour_wrong", part=HOURS[name]) for name in invalid]
     in_order = [clocks[name] for name in HOURS]
     if not invalid and any(earlier >= later for earlier, later in pairwise(in_order)):
-        errors.append("các giờ phải theo thứ tự: " + ", ".join(HOURS.values()))
+        errors.append(LoaError("template_hours_order"))
     return ReportHours(**clocks)
 
 

@@ -1,0 +1,126 @@
+"""Every error has a code with a sentence in Vietnamese and in English."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+
+from outreach.core.sentences import LANGUAGES, word_error
+from outreach.rules.errors import LoaError
+from tests.project.test_layout import ROOT
+from tests.project.test_translations import QUOTED, VIETNAMESE
+
+SOURCES = [
+    path
+    for folder in ("outreach", "campaigns", "workers", "admin")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if path != ROOT / "outreach" / "rules" / "errors.py"  # which reads stored errors of any code
+]
+FOLDER = ROOT / "outreach" / "translations"
+PLACEHOLDER = re.compile(r"%\(\^?(\w+)\)([sd])")
+NOT_PARAMETERS = {"pointer"}  # of the API's `Malformed`
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
+
+
+@cache
+def error_classes() -> frozenset[str]:
+    classes = [node for tree in trees().values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    known = {"LoaError", "BadInput", "BadList", "NoPhoneColumn", "BadTemplate", "BadCampaign"}
+    known |= {"NotFound", "NotAllowed", "WrongState"}
+    while (
+        more := {
+            each.name
+            for each in classes
+            if {base.id for base in each.bases if isinstance(base, ast.Name)} & known
+        }
+        - known
+    ):
+        known |= more
+    return frozenset(known)
+
+
+@cache
+def used() -> dict[str, set[frozenset[str]]]:
+    """The codes of the program, each with the names of its parameters wherever it is made."""
+    codes: dict[str, set[frozenset[str]]] = {}
+    for path, tree in trees().items():
+        for call in ast.walk(tree):
+            if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+                continue
+            if call.func.id not in error_classes():
+                continue
+            place = f"{path.relative_to(ROOT)}:{call.lineno}"
+            (code,) = call.args
+            assert isinstance(code, ast.Constant), f"{place}: a code is written out"
+            assert re.fullmatch(r"[a-z][a-z0-9_]+", code.value), f"{place}: {code.value}"
+            names = {keyword.arg for keyword in call.keywords} - NOT_PARAMETERS
+            assert None not in names, f"{place}: parameters are named"
+            codes.setdefault(code.value, set()).add(frozenset(filter(None, names)))
+    return codes
+
+
+@cache
+def catalogue(language: str) -> Catalog:
+    with (FOLDER / language / "LC_MESSAGES" / "errors.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def sentences(language: str) -> dict[str, str]:
+    return {str(message.id): str(message.string) for message in catalogue(language) if message.id}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_catalogue_has_exactly_the_codes_of_the_program(language: str) -> None:
+    assert len(used()) > 400
+    assert sorted(used().keys() - sentences(language).keys()) == []
+    assert sorted(sentences(language).keys() - used().keys()) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_compiled_catalogue_is_that_of_its_source(language: str) -> None:
+    with (FOLDER / language / "LC_MESSAGES" / "errors.mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    assert {code: compiled.gettext(code) for code in sentences(language)} == sentences(language)
+
+
+@pytest.mark.parametrize("code", sorted(used()))
+def test_an_error_is_worded_in_both_languages(code: str) -> None:
+    assert len(used()[code]) == 1, "everywhere with the same parameters"
+    (names,) = used()[code]
+    worded = {}
+    for language in LANGUAGES:
+        sentence = sentences(language)[code]
+        placeholders = PLACEHOLDER.findall(sentence)
+        assert {name for name, _form in placeholders} == names, sentence
+        values = {name: 2020 if form == "d" else "x" for name, form in placeholders}
+        worded[language] = word_error(LoaError(code, **values), language)
+        assert worded[language].strip()
+        assert "%(" not in worded[language]
+    vietnamese, english = worded["vi"], worded["en"]
+    assert not VIETNAMESE.search(QUOTED.sub("", english)), english
+    if re.search(r"[a-zA-Z]{2}", PLACEHOLDER.sub("", sentences("vi")[code])):
+        assert english != vietnamese, "translated"
+
+
+def test_numbers_days_and_parts_are_shown_as_in_the_language() -> None:
+    reason = LoaError("official_line_wrong", line=1234, reason=LoaError("official_day_future"))
+    error = LoaError("official_lines_wrong", lines=[reason, LoaError("official_more_lines", lines=5678)])
+    assert word_error(error) == "Chưa nhập gì. Dòng 1234: ngày này chưa tới; và 5.678 dòng nữa."
+    assert word_error(error, "en") == (
+        "Nothing was imported. Line 1234: this day has not come yet; and 5,678 more lines."
+    )
+    assert (
+        str(error)
+        == "official_lines_wrong lines=[(official_line_wrong line=1234 reason=(official_day_future)), (official_more_lines lines=5678)]"
+    )
