@@ -26,6 +26,8 @@ from tests.support.servers import (
     start_redis,
 )
 
+os.environ["LOA_LANG"] = "vi"  # of commands, whatever the machine's locale
+
 # Most of what is tested does not differ by database; tests of what does are marked `both_databases`.
 DATABASES = ["sqlite", "postgresql"] if RUNS_ALL else ["postgresql"]
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from werkzeug.exceptions import BadRequest
 
 from admin.api.routing import ID, NEXT, PARAMETERS, Api, bearer, read_page, ref, strict
+from admin.wording.errors import show_stored_error
 from campaigns.analytics.campaign_status import read_status
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Campaign
@@ -133,7 +134,8 @@ def add_campaign_routes(api: Api) -> None:
     )
     def show_campaign(campaign_id: int) -> Response:
         with runtime.db.read() as session:
-            return jsonify(read_status(session, find_campaign(session, campaign_id, user=bearer().as_user())))
+            status = read_status(session, find_campaign(session, campaign_id, user=bearer().as_user()))
+        return jsonify({**status, "pause_reason": show_stored_error(status["pause_reason"])})
 
 
 def _describe(campaign: Campaign) -> dict[str, Any]:

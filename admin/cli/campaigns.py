@@ -59,7 +59,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
             output(
                 {"id": campaign_id, "state": state.value},
                 as_json=as_json,
-                says=f"Chiến dịch số {campaign_id}: {STATE_NAMES[state]}."
+                says=f"Chiến dịch số {campaign_id}: {show_error(STATE_NAMES[state])}."
                 + (" Cần thêm một người khác duyệt." if is_half else ""),
             )
 
@@ -76,6 +76,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
             if campaign is None:
                 raise NotFound("campaign_id_unknown", id=campaign_id)
             found = read_status(session, campaign)
+        found["pause_reason"] = show_stored_error(found["pause_reason"])
         output(found, as_json=as_json, says="\n".join(_describe(found)))
 
     return [campaigns]
@@ -92,7 +93,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 def _describe(status: dict[str, Any]) -> list[str]:
     lines = [
-        f"Chiến dịch số {status['id']} “{status['name']}”: {STATE_NAMES[CampaignState(status['state'])]}"
+        f"Chiến dịch số {status['id']} “{status['name']}”: {show_error(STATE_NAMES[CampaignState(status['state'])])}"
     ]
     if status["pause_reason"]:
         lines.append(f"  Lý do dừng: {status['pause_reason']}")

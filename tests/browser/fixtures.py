@@ -241,7 +241,7 @@ def _narrow(session: Session, now: datetime) -> None:
             DoNotCallFile(
                 file_name="DNC moi.csv",
                 state="failed",
-                error=str(too_few_left(119_101, 119_204)),
+                error=too_few_left(119_101, 119_204).as_json(),
                 **told,
             ),
         ]

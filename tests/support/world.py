@@ -29,6 +29,7 @@ from campaigns.rules.states import AttemptState, CampaignAction, MessageState
 from campaigns.sweep import sweep
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import create_user, find_user
+from outreach.core.sentences import word_stored
 from outreach.models.accounts import OrganisationKind, Role, User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone
 from outreach.rules.gateway import InboundMessage
@@ -142,7 +143,8 @@ class World:
 
     def status(self, campaign_id: int) -> dict[str, Any]:
         with self.runtime.db.read() as session:
-            return read_status(session, session.get_one(Campaign, campaign_id))
+            status = read_status(session, session.get_one(Campaign, campaign_id))
+        return {**status, "pause_reason": word_stored(status["pause_reason"])}
 
     # -- work
 

@@ -24,6 +24,7 @@ from outreach.enqueue_jobs import enqueue_send
 from outreach.models.backups import Backup
 from outreach.rules.errors import WrongState
 from outreach.runtime import Runtime, open_runtime
+from tests.support.errors import refuses
 from tests.support.processes import ROOT, Processes
 from tests.support.servers import both_databases
 from tests.support.world import World
@@ -161,7 +162,7 @@ def test_a_program_refuses_a_database_of_another_version(settings: Settings, run
     require_current(runtime.db)
     downgrade(runtime.db, "-1")
     try:
-        with pytest.raises(WrongState, match="db upgrade"):
+        with refuses(WrongState, says="db upgrade"):
             require_current(runtime.db)
         processes = Processes(settings)
         assert processes.run("worker", "--queues", "send").returncode == 1
@@ -170,7 +171,7 @@ def test_a_program_refuses_a_database_of_another_version(settings: Settings, run
         upgrade(runtime.db)
     with runtime.db.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999_later'"))
-    with pytest.raises(WrongState, match="mới hơn"):
+    with refuses(WrongState, says="mới hơn"):
         require_current(runtime.db)
     with runtime.db.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = :newest"), {"newest": newest()})

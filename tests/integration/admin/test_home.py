@@ -19,6 +19,7 @@ from campaigns.rules.states import CampaignAction
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.models.accounts import OrganisationKind, Role
+from outreach.rules.errors import LoaError
 from tests.support.admin_client import post, signed_in
 from tests.support.world import APPROVER, AUTHOR, World, number
 
@@ -100,7 +101,9 @@ def test_what_needs_a_person_is_there_with_its_reason(world: World, client: Flas
         pressed = world.recipient(number(2), campaign_id).id
         record_page_answer(session, pressed, "need_help", keys=world.keys, now=world.now)
     with world.runtime.db.write() as session:
-        pause_automatically(session, campaign_id, reason="Cổng tin nhắn từ chối tài khoản.", now=world.now)
+        pause_automatically(
+            session, campaign_id, reason=LoaError("gateway_refuses", code="20003"), now=world.now
+        )
     signed_in(client, AUTHOR)
     page = home(client)
     for text in ("2 người cần giúp", "1 câu trả lời chờ xem", "Cổng tin nhắn từ chối tài khoản."):

@@ -253,7 +253,7 @@ def test_a_launch_from_whose_lists_a_sheet_was_made_is_not_taken_back(
     campaign_id = world.launch()
     signed_in(client, AUTHOR)
     assert make(client, campaign_id, village="*").startswith("/admin/rounds/")
-    with pytest.raises(WrongState, match="phiếu đến nhà"):
+    with pytest.raises(WrongState, match="undo_launch_visited"):
         world.act(campaign_id, CampaignAction.UNDO)
 
 

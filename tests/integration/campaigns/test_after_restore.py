@@ -26,6 +26,7 @@ from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, Organisation, Role
 from outreach.rules.errors import BadInput
 from simulator.testing import RunningSimulator
+from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, World, number
 
@@ -211,9 +212,9 @@ def test_a_backup_of_another_key_is_refused_and_the_database_goes_on_as_it_was(
     world.add_people(3)
     path = back_up(world, tmp_path)
     campaign = world.launch()
-    with pytest.raises(BadInput, match="--replace"):
+    with pytest.raises(BadInput, match="database_not_empty"):
         restore(world, path, replace=False)
-    with pytest.raises(BadInput, match=r"SECRET_KEY[\s\S]*còn nguyên"):
+    with pytest.raises(BadInput, match="backup_of_other_key"):
         restore(world, path, secret_key="k" * 40)
     assert world.status(campaign)["state"] == "sending", "it was launched after the backup"
     world.send()
@@ -236,7 +237,7 @@ def test_a_backup_of_a_newer_program_is_refused_and_the_database_goes_on_as_it_w
         session.execute(text(change.format(newest())))
     world.add_people(3)
     campaign = world.launch()
-    with pytest.raises(BadInput, match="9999_later"):
+    with refuses(BadInput, says="9999_later"):
         restore(world, path)
     assert world.status(campaign)["state"] == "sending"
 
@@ -274,7 +275,7 @@ def test_a_file_that_breaks_off_changes_nothing(world: World, tmp_path: Path) ->
     campaign = world.launch()
     path = back_up(world, tmp_path)
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(BadInput, match="còn nguyên"):
+    with refuses(BadInput, says="còn nguyên"):
         restore(world, path)
     assert world.status(campaign)["state"] == "sending"
 

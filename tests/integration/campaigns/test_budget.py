@@ -6,13 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
-
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
 from campaigns.lifecycle import perform_action
 from campaigns.models.campaigns import Campaign
 from campaigns.rules.states import CampaignAction, CampaignState
 from outreach.rules.errors import WrongState
+from tests.support.errors import refuses
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 ONE_SEGMENT: dict[str, Any] = {"unaccented": True, "text": "Moi ong/ba cai Bluezone"}
@@ -47,7 +46,7 @@ def change_price(world: World, price: int) -> None:
 def test_a_launch_that_would_cost_more_than_its_budget_is_refused(world: World) -> None:
     world.add_people(10)
     campaign = approved(world, budget_vnd=10 * PRICE - 1)
-    with pytest.raises(WrongState, match=r"3\.500 đồng vượt ngân sách 3\.499 đồng"):
+    with refuses(WrongState, says=r"3\.500 đồng vượt ngân sách 3\.499 đồng"):
         press_launch(world, campaign)
     assert world.status(campaign)["state"] == "approved"
     enough = approved(world, budget_vnd=10 * PRICE, name="Đủ ngân sách")

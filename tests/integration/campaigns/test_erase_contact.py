@@ -240,7 +240,7 @@ def test_who_is_being_written_to_is_erased_only_once_that_is_known(
             update(Attempt).where(Attempt.message_id.in_(theirs)).values(state=AttemptState.UNKNOWN)
         )
     before = dump(world)
-    with pytest.raises(WrongState, match="đợi có kết quả"):
+    with pytest.raises(WrongState, match="erasure_message_under_way"):
         forget(world, request_id)
     assert dump(world) == before
 
@@ -339,9 +339,9 @@ def test_who_opted_out_and_was_erased_may_write_again(world: World, campaign: in
 def test_only_an_approver_erases_and_only_at_the_persons_request(world: World, person: int) -> None:
     with pytest.raises(NotAllowed):
         forget(world, ask(world, person), AUTHOR)
-    with pytest.raises(BadInput, match="không phải là yêu cầu xóa"):
+    with pytest.raises(BadInput, match="request_not_erasure"):
         forget(world, ask(world, person, RequestKind.EXPORT))
-    with pytest.raises(WrongState, match="đã có một yêu cầu"):
+    with pytest.raises(WrongState, match="request_waiting"):
         ask(world, person)
     assert count(world, Erasure) == 0
 
@@ -392,7 +392,7 @@ def test_erasing_answers_every_open_request_and_cannot_be_done_twice(world: Worl
         assert {(each.asked_by, each.contact_id, each.done_at is None) for each in requests} == {
             ("", None, False)
         }
-    with pytest.raises(WrongState, match="đã được trả lời"):
+    with pytest.raises(WrongState, match="request_answered_before"):
         forget(world, request_id)
     with pytest.raises(NotFound):
         ask(world, person)

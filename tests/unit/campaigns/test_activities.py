@@ -8,6 +8,7 @@ import pytest
 
 from campaigns.rules.activities import ActivityEntry, ActivityKind, ActivityTotals, read_entry, summarise
 from outreach.rules.errors import BadInput
+from tests.support.errors import refuses
 
 TODAY = date(2020, 8, 12)
 
@@ -60,7 +61,7 @@ def test_an_entry_is_read_as_typed(typed: dict[str, str], entry: ActivityEntry) 
     ],
 )
 def test_what_cannot_be_is_refused_with_what_to_do(typed: dict[str, str], told: str) -> None:
-    with pytest.raises(BadInput, match=told):
+    with refuses(BadInput, says=told):
         read_entry({"kind": "radio", **typed}, today=TODAY)
 
 

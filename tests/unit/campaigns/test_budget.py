@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from campaigns.rules.budget import Spending, refusal_of, reserve_of, vnd_of
+from outreach.core.sentences import word_error
 from outreach.rules.formats import format_number
 
 
@@ -21,7 +22,9 @@ def test_a_launch_beyond_its_budget_is_refused(
 
 
 def test_the_refusal_names_both_amounts_and_what_to_do() -> None:
-    said = refusal_of(estimate_vnd=12_000_000, budget_vnd=5_000_000)
+    refused = refusal_of(estimate_vnd=12_000_000, budget_vnd=5_000_000)
+    assert refused
+    said = word_error(refused)
     for part in ("12.000.000 đồng", "5.000.000 đồng", "Hãy rút lại để tăng ngân sách"):
         assert part in said
 

@@ -11,6 +11,7 @@ from campaigns.rules.content import PAGE_LABELS, AnswerWording, App, merge, read
 from campaigns.rules.replies.labels import Label
 from outreach.rules.errors import BadCampaign
 from outreach.rules.segments import measure
+from tests.support.errors import refuses
 
 LEAST = {"title": "Cài", "question": "Đã cài chưa?", "issuer": "Mặt trận"}
 APP = {"name": "Bluezone", "page": "https://bluezone.gov.vn/taiapp"}
@@ -30,7 +31,7 @@ def test_title_question_and_issuer_are_needed(missing: str, instead: str | None)
     data = {key: value for key, value in LEAST.items() if key != missing}
     if instead is not None:
         data[missing] = instead
-    with pytest.raises(BadCampaign, match=f"“{missing}”"):
+    with refuses(BadCampaign, says=f"“{missing}”"):
         read_content(data)
 
 
@@ -51,7 +52,7 @@ def test_title_question_and_issuer_are_needed(missing: str, instead: str | None)
     ],
 )
 def test_what_is_not_understood_is_refused_by_name(more: dict[str, Any], says: str) -> None:
-    with pytest.raises(BadCampaign, match=says):
+    with refuses(BadCampaign, says=says):
         read_content({**LEAST, **more})
 
 
@@ -61,7 +62,7 @@ def test_what_is_not_understood_is_refused_by_name(more: dict[str, Any], says: s
     ["http://bluezone.gov.vn", "bluezone.gov.vn", "javascript:alert(1)", "//x.vn", "https:", "https://[x"],
 )
 def test_an_app_is_linked_to_by_https_alone(part: str, address: str) -> None:
-    with pytest.raises(BadCampaign, match=f"app.{part}"):
+    with refuses(BadCampaign, says=f"app.{part}"):
         read_content({**LEAST, "app": {**APP, part: address}})
 
 
@@ -132,7 +133,7 @@ def test_whoever_needs_help_with_the_app_gets_the_steps_by_sms_and_on_the_page()
 
 @pytest.mark.parametrize("steps", ["Mở", {"1": "Mở"}])
 def test_steps_are_a_list(steps: Any) -> None:
-    with pytest.raises(BadCampaign, match=r"need_help\.steps"):
+    with refuses(BadCampaign, says=r"need_help\.steps"):
         read_content({**LEAST, "answers": {"need_help": {"steps": steps}}})
 
 

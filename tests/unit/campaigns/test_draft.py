@@ -12,7 +12,9 @@ import pytest
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.audience import Answered, AudienceConditions, Smartphone, read_conditions
 from campaigns.rules.draft import Draft, GoalDraft, StepDraft, read_draft
+from outreach.core.sentences import word_error
 from outreach.rules.errors import BadCampaign, BadInput
+from tests.support.errors import refuses
 
 KINDS = load_kinds()
 LEAST = {"name": "Bluezone", "text": "Mời cài: {link}", "lists": ["Tổ 1"], "sender": "MTTQ"}
@@ -25,7 +27,7 @@ def draft(**changes: Any) -> Draft:
 def refusal(**changes: Any) -> str:
     with pytest.raises(BadInput) as caught:
         draft(**changes)
-    return str(caught.value)
+    return word_error(caught.value)
 
 
 FULL = """
@@ -110,7 +112,7 @@ def test_a_campaign_without_app_and_link_is_one_too() -> None:
 @pytest.mark.parametrize("missing", ["name", "text", "lists", "sender"])
 def test_four_things_are_needed_and_named(missing: str) -> None:
     data = {key: value for key, value in LEAST.items() if key != missing}
-    with pytest.raises(BadCampaign, match=f"“{missing}”"):
+    with refuses(BadCampaign, says=f"“{missing}”"):
         read_draft(data, kinds=KINDS)
     assert f"“{missing}”" in refusal(**{missing: type(LEAST[missing])()})
 

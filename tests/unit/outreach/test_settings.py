@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from outreach.core import settings as module
+from outreach.core.sentences import word_error
 from outreach.core.settings import BadSettings, Settings
+from tests.support.errors import refuses
 
 STRONG = "x" * 32
 SECRETS = {"SECRET_KEY": STRONG, "TWILIO_ACCOUNT_SID": "AC" + "1" * 32, "TWILIO_AUTH_TOKEN": "t" * 32}
@@ -29,7 +31,7 @@ def read(**environ: str) -> Settings:
 def complaints(**environ: str) -> list[str]:
     with pytest.raises(BadSettings) as caught:
         read(**environ)
-    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+    return [line.strip() for line in word_error(caught.value).splitlines()[1:]]
 
 
 def test_without_any_variable_it_is_a_training_installation() -> None:
@@ -154,7 +156,7 @@ def test_only_twilios_own_host_is_live(environ: dict[str, str], is_live: bool) -
 
 @pytest.mark.parametrize("missing", ["SECRET_KEY", "TWILIO_AUTH_TOKEN"])
 def test_nothing_is_live_on_a_guessed_secret_even_in_development(missing: str) -> None:
-    with pytest.raises(BadSettings, match=missing):
+    with refuses(BadSettings, says=missing):
         read(**{**SECRETS, missing: ""}, SMS_GATEWAY="twilio")
 
 
